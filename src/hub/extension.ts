@@ -1,0 +1,48 @@
+import type { Env } from "../env.ts";
+import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
+
+/**
+ * How a feature lives inside a guild's hub: state that must change in the same turn as the journal
+ * (who is in which channel), and work that a clock starts (a room that stayed empty). The hub calls
+ * these; it knows no feature. Everything that is not async runs in one SQLite transaction with the
+ * events it publishes.
+ */
+export interface HubExtension {
+  /** Prefix of its commands, tasks and tables. */
+  readonly name: string;
+  /** Kinds of outside events that it takes. */
+  readonly ingests: readonly string[];
+  /** Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). */
+  migrate(sql: SqlStorage): void;
+  /** Applies one outside event. Synchronous. */
+  ingest(hub: HubTurn, event: IncomingEvent): "done" | { readonly holdMs: number };
+  /** Called by features through `HubPublisher.command`. */
+  readonly commands: Readonly<Record<string, (hub: HubContext, input: unknown) => unknown>>;
+  /** Its members of the snapshot frame, for a reader with these grants. Synchronous. */
+  snapshot(hub: HubTurn, mayRead: (audience: Audience) => boolean): Record<string, unknown>;
+  /** A task that it scheduled is due. Idempotent: it may run again after a crash. */
+  task(hub: HubContext, key: string): Promise<void>;
+}
+
+/** What is at hand inside a turn. Nothing here waits. */
+export interface HubTurn {
+  readonly guildId: string;
+  readonly sql: SqlStorage;
+  /** Milliseconds. */
+  now(): number;
+  /** Appends to the journal; sockets get it when the transaction is done. */
+  publish(publication: Publication): Published;
+  /** Calls `task(key)` at or soon after `at` (milliseconds); a second call moves it. */
+  schedule(key: string, at: number): void;
+  /** Takes a scheduled task back. */
+  cancel(key: string): void;
+}
+
+/** What is at hand outside a turn: async work, and turns of its own. */
+export interface HubContext {
+  readonly guildId: string;
+  readonly env: Env;
+  now(): number;
+  /** Runs `work` in one transaction; what it published is sent afterwards. */
+  turn<T>(work: (hub: HubTurn) => T): T;
+}

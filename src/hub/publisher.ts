@@ -1,0 +1,65 @@
+/**
+ * The port that features use to reach a guild's hub. The adapter over the Durable Object is
+ * `guild-hub-client.ts`; the hub itself knows no feature.
+ */
+
+/** Grants of which a reader needs one (see `grantsOf`); null: everyone in the guild. */
+export type Audience = readonly string[] | null;
+
+/** What a feature asks a hub to publish. */
+export type Publication = {
+  /** A registered event name. */
+  readonly event: string;
+  readonly payload: Record<string, unknown>;
+  readonly audience: Audience;
+  /** What `subscribe` narrows by: the voice channel, or null for events of the whole guild. */
+  readonly topic: string | null;
+  /** The same key within 24 h is accepted and not sent again. */
+  readonly dedupeKey?: string;
+  /** When it happened, milliseconds; absent: now. */
+  readonly ts?: number;
+};
+
+/** What became of a publication. */
+export type Published =
+  | { readonly kind: "published"; readonly seq: number }
+  | { readonly kind: "duplicate" };
+
+/** One event of an outside publisher after its signature and schema were checked. */
+export type IncomingEvent = {
+  readonly id?: string;
+  readonly event: string;
+  readonly payload: Record<string, unknown>;
+  readonly ts?: number;
+  readonly epoch?: string;
+  readonly seq?: number;
+  /** Set when the schema refused it: it only advances the publisher's position. */
+  readonly refused?: true;
+};
+
+/** What a hub made of a batch of one guild. */
+export type IngestResult =
+  | { readonly kind: "done"; readonly accepted: number; readonly duplicates: number }
+  | { readonly kind: "stale_publisher" }
+  | { readonly kind: "gap"; readonly expected: number }
+  /** Something must be settled first; send the same again after this time. */
+  | { readonly kind: "hold"; readonly retryAfterMs: number };
+
+/** A hub as features see it. */
+export interface HubPublisher {
+  /** Publishes in order, in one turn. */
+  publish(guildId: string, publications: readonly Publication[]): Promise<readonly Published[]>;
+  /** Takes events of an outside publisher (rooms.md §4). */
+  ingest(guildId: string, events: readonly IncomingEvent[]): Promise<IngestResult>;
+  /** Runs a command of a feature's hub extension (`name` is `extension.command`). */
+  command(guildId: string, name: string, input: unknown): Promise<unknown>;
+  /** That the hub answers, for `/ready`. */
+  status(guildId: string): Promise<HubStatus>;
+}
+
+/** What a hub says of itself. */
+export type HubStatus = {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly sockets: number;
+};

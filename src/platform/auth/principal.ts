@@ -1,0 +1,47 @@
+/** Scope that lets a person end and see every room (rooms.md §1). */
+export const MANAGE_ROOMS_SCOPE = "rooms:manage";
+
+/** Who a verified token speaks for. */
+export type Principal = {
+  readonly sub: string;
+  /** Seconds since 1970, like the claim. */
+  readonly exp: number;
+  /** Absent claim: undefined, which means the primary guild only (rooms.md §1). */
+  readonly guilds?: readonly string[];
+  readonly scopes: readonly string[];
+  readonly discordId?: string;
+};
+
+/**
+ * What a principal holds, as the strings that an audience may list. An event or room is visible to
+ * whoever holds one of its audience's grants.
+ */
+export function grantsOf(principal: Pick<Principal, "sub" | "scopes" | "discordId">): string[] {
+  return [
+    grant.user(principal.sub),
+    ...(principal.discordId === undefined ? [] : [grant.discordUser(principal.discordId)]),
+    ...principal.scopes.map(grant.scope),
+  ];
+}
+
+/** The three kinds of grants. */
+export const grant = {
+  user: (sub: string) => `sub:${sub}`,
+  discordUser: (id: string) => `discord:${id}`,
+  scope: (scope: string) => `scope:${scope}`,
+} as const;
+
+/**
+ * The guild that a request is for (rooms.md §1): without the claim the primary one whatever was
+ * asked; with it, what was asked must be in it, and nothing asked means the primary one if it is in.
+ * @returns the guild id, or undefined when the token does not allow it
+ */
+export function guildFor(
+  principal: Pick<Principal, "guilds">,
+  asked: string | undefined,
+  primaryGuildId: string,
+): string | undefined {
+  if (principal.guilds === undefined) return primaryGuildId;
+  const wanted = asked ?? primaryGuildId;
+  return principal.guilds.includes(wanted) ? wanted : undefined;
+}

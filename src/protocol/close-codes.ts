@@ -1,0 +1,56 @@
+/**
+ * WebSocket close codes of `/ws` and what a client does after each (rooms.md §2).
+ * `yes`: reconnect and resume; `after refresh`: get a new token first; `no`: do not come back
+ * without a change.
+ */
+export const CLOSE_CODES = {
+  normal: { code: 1000, reconnect: "no", meaning: "closed on purpose" },
+  goingAway: { code: 1001, reconnect: "yes", meaning: "the peer is going away" },
+  frameTooBig: { code: 1009, reconnect: "no", meaning: "a frame was larger than the limit" },
+  restart: { code: 1012, reconnect: "yes", meaning: "the server restarts" },
+  overloaded: {
+    code: 1013,
+    reconnect: "yes",
+    meaning: "the client reads too slowly or the hub is full: resume later",
+  },
+  unauthorized: {
+    code: 4401,
+    reconnect: "after refresh",
+    meaning: "the token is missing, invalid or expired",
+  },
+  forbidden: { code: 4403, reconnect: "no", meaning: "the token does not allow this guild" },
+  authenticationTimeout: {
+    code: 4408,
+    reconnect: "after refresh",
+    meaning: "no auth frame arrived in time",
+  },
+  tooManySockets: {
+    code: 4409,
+    reconnect: "no",
+    meaning: "this user opened too many sockets: the oldest goes",
+  },
+  tooManyFrames: { code: 4429, reconnect: "yes", meaning: "the client sent too many frames" },
+  protocolError: { code: 4499, reconnect: "no", meaning: "the client sent unusable frames" },
+} as const satisfies Record<string, CloseCode>;
+
+/** One row of the close-code table. */
+export type CloseCode = {
+  readonly code: number;
+  readonly reconnect: "yes" | "after refresh" | "no";
+  readonly meaning: string;
+};
+
+/** Name of a close code: a key of {@link CLOSE_CODES}. */
+export type CloseName = keyof typeof CLOSE_CODES;
+
+const BY_CODE: ReadonlyMap<number, CloseCode> = new Map(
+  Object.values(CLOSE_CODES).map((row) => [row.code, row]),
+);
+
+/**
+ * What a client does after a close. A code that we never send (1006 of a lost network, 1005) is
+ * treated as a lost connection.
+ */
+export function reconnectAfter(code: number): CloseCode["reconnect"] {
+  return BY_CODE.get(code)?.reconnect ?? "yes";
+}

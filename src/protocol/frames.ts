@@ -1,0 +1,152 @@
+import { z } from "zod";
+import { DiscordId } from "./discord-id.ts";
+import { SUBSCRIBE_CHANNELS_MAX } from "./limits.ts";
+import { Room } from "./room.ts";
+
+/** Version of the envelope; every server frame carries it as `v`. */
+export const PROTOCOL_VERSION = 1;
+
+/** The exact text of a ping. The runtime answers it without waking the hub. */
+export const PING_FRAME = '{"type":"ping"}';
+/** The exact text of the answer to {@link PING_FRAME}. */
+export const PONG_FRAME = '{"type":"pong"}';
+
+const V = z.literal(PROTOCOL_VERSION);
+const Seq = z.number().int().min(0);
+const UnixSeconds = z.number().int().meta({ description: "Seconds since 1970, like the claim" });
+
+/** First frame of a socket that brought neither ticket nor header. `epoch` and `seq` resume. */
+export const AuthFrame = z.object({
+  type: z.literal("auth"),
+  token: z.string().min(1),
+  epoch: z.string().max(64).optional(),
+  seq: z.number().optional(),
+});
+
+/** "I have everything up to `seq`." At most every few seconds. */
+export const AckFrame = z.object({ type: z.literal("ack"), seq: Seq });
+
+/** A newer token of the same user, before the present one expires. */
+export const ReauthFrame = z.object({ type: z.literal("reauth"), token: z.string().min(1) });
+
+/** Narrows the stream to some channels; an empty list means all of them. */
+export const SubscribeFrame = z.object({
+  type: z.literal("subscribe"),
+  channelIds: z.array(DiscordId).max(SUBSCRIBE_CHANNELS_MAX),
+});
+
+/** Every frame that a client may send, but for the ping, which never reaches a handler. */
+export const ClientFrame = z.discriminatedUnion("type", [
+  AuthFrame,
+  AckFrame,
+  ReauthFrame,
+  SubscribeFrame,
+]);
+export type ClientFrame = z.infer<typeof ClientFrame>;
+
+/** Types of {@link ClientFrame}, to tell an unknown type from bad fields. */
+export const CLIENT_FRAME_TYPES: ReadonlySet<string> = new Set(
+  ClientFrame.options.map((option) => option.shape.type.value),
+);
+
+/** The limits that `auth.ok` announces. */
+export const AnnouncedLimits = z.object({
+  frameBytes: z.number().int(),
+  framesPerWindow: z.number().int(),
+  windowMs: z.number().int(),
+  socketsPerUser: z.number().int(),
+  subscribeChannels: z.number().int(),
+  unacknowledgedBytes: z.number().int(),
+});
+
+/** Always the first frame after authentication. */
+export const AuthOkFrame = z.object({
+  v: V,
+  type: z.literal("ack"),
+  event: z.literal("auth.ok"),
+  guildId: DiscordId,
+  connectionId: z.string(),
+  epoch: z.string(),
+  seq: Seq.meta({ description: "The hub's newest seq, now" }),
+  limits: AnnouncedLimits,
+});
+
+/** One event. `prev` stands there only after a jump of `seq`. */
+export const EventFrame = z.object({
+  v: V,
+  type: z.literal("event"),
+  event: z.string(),
+  payload: z.unknown(),
+  ts: z.number().int().meta({ description: "Milliseconds since 1970" }),
+  seq: Seq,
+  id: z.string(),
+  prev: Seq.optional(),
+});
+export type EventFrame = z.infer<typeof EventFrame>;
+
+/** Events that share a frame: only for clients that asked with `?batch=1`. */
+export const BatchFrame = z.object({
+  v: V,
+  type: z.literal("batch"),
+  events: z.array(EventFrame.omit({ v: true, type: true })),
+});
+
+/** After the missed events of a resume; what follows is live. */
+export const ResumedFrame = z.object({
+  v: V,
+  type: z.literal("resumed"),
+  epoch: z.string(),
+  from: Seq,
+  to: Seq,
+});
+
+/** Why a snapshot is sent. */
+export const SnapshotReason = z.enum([
+  "first_connection",
+  "unknown_epoch",
+  "too_old",
+  "ahead_of_hub",
+  "invalid_position",
+]);
+export type SnapshotReason = z.infer<typeof SnapshotReason>;
+
+/** The whole state at `seq`: on a first connection, or when a resume is not possible. */
+export const SnapshotFrame = z.object({
+  v: V,
+  type: z.literal("snapshot"),
+  epoch: z.string(),
+  seq: Seq,
+  reason: SnapshotReason,
+  rooms: z.array(Room),
+});
+
+/** The token expires soon: send `reauth`. */
+export const AuthExpiringFrame = z.object({
+  v: V,
+  type: z.literal("auth.expiring"),
+  exp: UnixSeconds,
+});
+
+/** The newer token counts from now on. */
+export const ReauthOkFrame = z.object({ v: V, type: z.literal("reauth.ok"), exp: UnixSeconds });
+
+/** A frame of the client was not used. */
+export const ErrorFrame = z.object({
+  v: V,
+  type: z.literal("error"),
+  code: z.string(),
+  message: z.string(),
+});
+
+/** Every frame that the server may send, but for the pong. */
+export const ServerFrame = z.union([
+  AuthOkFrame,
+  EventFrame,
+  BatchFrame,
+  ResumedFrame,
+  SnapshotFrame,
+  AuthExpiringFrame,
+  ReauthOkFrame,
+  ErrorFrame,
+]);
+export type ServerFrame = z.infer<typeof ServerFrame>;

@@ -1,0 +1,151 @@
+import { z } from "zod";
+import { DiscordId } from "./discord-id.ts";
+import { GatewayState, ROOM_EVENTS } from "./events/rooms.ts";
+import { SIGNED_BATCH_MAX, SIGNATURE_MAX_SKEW_SECONDS, SIGNATURES_MAX } from "./limits.ts";
+
+/** Header with the time of the attempt, seconds since 1970 (rooms.md §4). */
+export const TIMESTAMP_HEADER = "X-Hub-Timestamp";
+/** Header with `sha256=<hex>`, several separated by commas while a key is rotated (rooms.md §4). */
+export const SIGNATURE_HEADER = "X-Hub-Signature";
+
+/** The voice channels and voice states that a guild has now: the Worker publishes the difference. */
+export const GuildSnapshot = z.object({
+  guildId: DiscordId,
+  channels: z.array(
+    z.object({
+      channelId: DiscordId,
+      name: z.string().max(200),
+      userLimit: z.number().int().min(0),
+    }),
+  ),
+  voiceStates: z.array(z.object({ userId: DiscordId, channelId: DiscordId })),
+});
+export type GuildSnapshot = z.infer<typeof GuildSnapshot>;
+
+/** The container is alive. Not journaled; feeds `/ready`. */
+export const GatewayHeartbeat = z.object({
+  /** The primary guild of the container. */
+  guildId: DiscordId,
+  state: GatewayState,
+  since: z.number().int(),
+  /** All guilds that the container publishes for. */
+  guildIds: z.array(DiscordId).max(1000).optional(),
+});
+export type GatewayHeartbeat = z.infer<typeof GatewayHeartbeat>;
+
+/** Kinds of signed events and the schema of each one's payload (rooms.md §4). */
+export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
+  ...ROOM_EVENTS.map((event) => [event.name, event.payload] as const),
+  ["guild.snapshot", GuildSnapshot],
+  ["gateway.heartbeat", GatewayHeartbeat],
+]);
+
+/**
+ * The outside of one signed event. All but `event` and `payload` is optional (a seed publisher sends
+ * neither); `epoch` and `seq` come together. The payload is checked by its kind afterwards, so that
+ * one bad event does not spoil a batch.
+ */
+export const SignedEvent = z.object({
+  id: z.string().min(1).max(128).optional(),
+  event: z.string().min(1).max(64),
+  payload: z.looseObject({ guildId: DiscordId }),
+  ts: z.number().int().min(0).optional(),
+  epoch: z.string().min(1).max(64).optional(),
+  seq: z.number().int().min(1).optional(),
+});
+export type SignedEvent = z.infer<typeof SignedEvent>;
+
+/** A batch. Its members are checked one by one, each refused alone. */
+export const SignedBatch = z.object({ events: z.array(z.unknown()).min(1).max(SIGNED_BATCH_MAX) });
+
+/** Answer to `POST /internal/events`. */
+export const SignedEventsResult = z.object({
+  ok: z.literal(true),
+  accepted: z.number().int(),
+  duplicates: z.number().int(),
+  refused: z.array(z.object({ index: z.number().int(), code: z.string() })),
+});
+export type SignedEventsResult = z.infer<typeof SignedEventsResult>;
+
+/** Members of the problem document that a 409 of `POST /internal/events` carries. */
+export const PublisherConflict = z.object({
+  code: z.enum(["stale_publisher", "gap"]),
+  /** With `gap`: the seq that the hub waits for. */
+  expected: z.number().int().optional(),
+  /** The guild whose hub answered so. */
+  guildId: DiscordId.optional(),
+});
+
+const encoder = new TextEncoder();
+
+async function hmacKey(secret: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey(
+    "raw",
+    encoder.encode(secret),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign", "verify"],
+  );
+}
+
+function signedBytes(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const prefix = encoder.encode(`${timestamp}.`);
+  const bytes = new Uint8Array(prefix.length + body.length);
+  bytes.set(prefix);
+  bytes.set(body, prefix.length);
+  return bytes;
+}
+
+/**
+ * Headers that sign one attempt (rooms.md §4): sign again for each retry.
+ * @param secrets one, or two while a key is rotated
+ * @param nowMs the time of the attempt, milliseconds
+ */
+export async function signBody(
+  secrets: readonly string[],
+  body: Uint8Array,
+  nowMs: number,
+): Promise<Record<string, string>> {
+  const timestamp = String(Math.floor(nowMs / 1000));
+  const bytes = signedBytes(timestamp, body);
+  const signatures = await Promise.all(
+    secrets.map(async (secret) => {
+      const mac = await crypto.subtle.sign("HMAC", await hmacKey(secret), bytes);
+      const hex = [...new Uint8Array(mac)].map((b) => b.toString(16).padStart(2, "0")).join("");
+      return `sha256=${hex}`;
+    }),
+  );
+  return { [TIMESTAMP_HEADER]: timestamp, [SIGNATURE_HEADER]: signatures.join(",") };
+}
+
+/**
+ * Whether one of the signatures was made with one of the secrets, over these bytes, within
+ * {@link SIGNATURE_MAX_SKEW_SECONDS} of now. Constant time (WebCrypto `verify`); never throws on bad
+ * headers (rooms.md §4).
+ */
+export async function verifyBody(
+  secrets: readonly string[],
+  headers: { readonly timestamp: string | null; readonly signature: string | null },
+  body: Uint8Array,
+  nowMs: number,
+): Promise<boolean> {
+  const { timestamp, signature } = headers;
+  if (timestamp === null || signature === null || !/^\d{1,12}$/.test(timestamp)) return false;
+  if (Math.abs(nowMs / 1000 - Number(timestamp)) > SIGNATURE_MAX_SKEW_SECONDS) return false;
+  const macs = signature
+    .split(",", SIGNATURES_MAX)
+    .map((part) => /^sha256=([0-9a-f]{64})$/i.exec(part.trim())?.[1])
+    .filter((hex) => hex !== undefined)
+    .map((hex) =>
+      Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16)),
+    );
+  const bytes = signedBytes(timestamp, body);
+  let valid = false;
+  for (const secret of secrets) {
+    const key = await hmacKey(secret);
+    for (const mac of macs) {
+      if (await crypto.subtle.verify("HMAC", key, mac, bytes)) valid = true;
+    }
+  }
+  return valid;
+}

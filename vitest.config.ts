@@ -1,0 +1,77 @@
+import { readFile, readdir } from "node:fs/promises";
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+/** Secrets of the tests: they win over `.dev.vars`, so that a laptop and CI run the same. */
+const TEST_BINDINGS = {
+  HUB_SECRET: "test-hub-secret-0123456789-0123456789",
+  HUB_SECRET_PREVIOUS: "test-old-secret-0123456789-0123456789",
+  DISCORD_BOT_TOKEN: "test-bot-token-0123456789-0123456789",
+  DISCORD_API_URL: "https://discord.test/api/v10",
+  JWT_ISSUER: "https://idp.test",
+  JWT_AUDIENCE: "guildhub",
+  JWT_PUBLIC_JWK_URL: "https://idp.test/jwks",
+  PRIMARY_GUILD_ID: "100000000000000001",
+  WEB_ORIGIN: "https://page.test,http://localhost:8787",
+  ROOM_NAME_PREFIX: "spell-coven",
+  ROOM_IDLE_MINUTES: "15",
+};
+
+/** The generated SQL, statement by statement, for `applyD1Migrations`. */
+async function readMigrations(): Promise<{ name: string; queries: string[] }[]> {
+  const names = (await readdir("migrations")).filter((name) => name.endsWith(".sql")).toSorted();
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = await readFile(`migrations/${name}`, "utf8");
+      return { name, queries: sql.split("--> statement-breakpoint").map((query) => query.trim()) };
+    }),
+  );
+}
+
+export default defineConfig({
+  test: {
+    reporters: process.env["CI"] === undefined ? ["default"] : ["default"],
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: { ...TEST_BINDINGS, TEST_MIGRATIONS: await readMigrations() },
+            },
+          }),
+        ],
+        test: {
+          name: "workers",
+          include: ["src/**/*.workers.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "node",
+          environment: "node",
+          include: [
+            "src/**/*.test.ts",
+            "gateway-worker/**/*.test.ts",
+            "dev/**/*.test.ts",
+            "console/**/*.test.ts",
+            "bench/**/*.test.ts",
+          ],
+          exclude: ["**/*.workers.test.ts", "**/node_modules/**"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          environment: "node",
+          include: ["e2e/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
