@@ -1,0 +1,33 @@
+/** What a call came to: a value, or a failure whose `message` can be shown as it is. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** Why a call did not work, in words for the person who made it. */
+export type Failure = {
+  /**
+   * `signed-out`: a new sign-in is needed. `refused`: the same request will not work either.
+   * `busy`: it may work after `retryAfterMs`. `unreachable`: no answer came.
+   */
+  readonly kind: "signed-out" | "refused" | "busy" | "unreachable";
+  readonly message: string;
+  /** HTTP status; absent when no answer came. */
+  readonly status?: number;
+  /** Code of the problem document, one of `src/protocol/error-codes.ts`. */
+  readonly code?: string;
+  /** Milliseconds that the server asks to wait. */
+  readonly retryAfterMs?: number;
+  /** Messages by request field, where the server named the fields. */
+  readonly fields?: Readonly<Record<string, string>>;
+};
+
+/** A failure as an outcome. */
+export function failed(failure: Failure): { readonly ok: false; readonly failure: Failure } {
+  return { ok: false, failure };
+}
+
+/**
+ * Where access tokens come from.
+ * @param stale a token that is refused or about to expire: another one is wanted
+ */
+export type TokenSource = (stale?: string) => Promise<Outcome<string>>;

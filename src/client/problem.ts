@@ -1,0 +1,74 @@
+import { isRecord } from "./json-shape.ts";
+import type { Failure } from "./outcome.ts";
+
+/** What is said when the server's answer has no words of its own. */
+const FALLBACKS: ReadonlyMap<number, string> = new Map([
+  [401, "Your sign-in is no longer valid. Please sign in again."],
+  [403, "You are not allowed to do this."],
+  [404, "This is not here any more."],
+  [409, "The same request is still being worked on. Try again in a moment."],
+  [413, "This is too much text."],
+  [429, "That was a lot at once. Try again in a moment."],
+]);
+
+/** The failure of a request that got no answer at all. */
+export const UNREACHABLE: Failure = {
+  kind: "unreachable",
+  message: "The server can't be reached. Check your connection and try again.",
+};
+
+/**
+ * Turns an error answer into a failure. Reads RFC 9457 problem documents (rooms.md §1) and copes
+ * with anything else, because a proxy on the way may have answered.
+ * @param body the parsed JSON, or undefined when there was none
+ */
+export function failureOf(status: number, retryAfter: string | null, body: unknown): Failure {
+  const problem = isRecord(body) ? body : {};
+  const retryAfterMs = retryAfterToMs(retryAfter);
+  const code = text(problem["code"]);
+  const fields = fieldMessages(problem["errors"]);
+  return {
+    kind: kindOf(status),
+    status,
+    message:
+      text(problem["message"]) ??
+      text(problem["detail"]) ??
+      text(problem["title"]) ??
+      FALLBACKS.get(status) ??
+      (status >= 500
+        ? "Something went wrong on the server. Try again in a moment."
+        : "The server did not accept this."),
+    ...(code === undefined ? {} : { code }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(fields === undefined ? {} : { fields }),
+  };
+}
+
+function kindOf(status: number): Failure["kind"] {
+  if (status === 401) return "signed-out";
+  return status === 409 || status === 429 || status >= 500 ? "busy" : "refused";
+}
+
+/** Seconds, as this server sends it; a date is not understood and ignored. */
+function retryAfterToMs(header: string | null): number | undefined {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : undefined;
+}
+
+/** `[{ path | field | pointer, message }]`, as validators name them. */
+function fieldMessages(errors: unknown): Record<string, string> | undefined {
+  if (!Array.isArray(errors)) return undefined;
+  const fields: Record<string, string> = {};
+  for (const entry of errors) {
+    if (!isRecord(entry)) continue;
+    const where = entry["path"] ?? entry["field"] ?? entry["pointer"];
+    const path = Array.isArray(where) ? where.join(".") : text(where);
+    const message = text(entry["message"]) ?? text(entry["detail"]);
+    const name = path?.replace(/^[#/]+/, "").split(/[./]/)[0];
+    if (name && message !== undefined) fields[name] ??= message;
+  }
+  return Object.keys(fields).length === 0 ? undefined : fields;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

@@ -1,0 +1,24 @@
+/** One wait that can be set again and taken back. */
+export class Timer {
+  #id: ReturnType<typeof setTimeout> | undefined;
+
+  /** Whether it is set and has not run yet. */
+  get pending(): boolean {
+    return this.#id !== undefined;
+  }
+
+  /** Runs `work` after `ms` milliseconds, instead of what was set before. */
+  set(ms: number, work: () => void): void {
+    this.clear();
+    this.#id = setTimeout(() => {
+      this.#id = undefined;
+      work();
+    }, ms);
+  }
+
+  /** Takes it back. */
+  clear(): void {
+    if (this.#id !== undefined) clearTimeout(this.#id);
+    this.#id = undefined;
+  }
+}
