@@ -12,6 +12,8 @@ export interface HubExtension {
   readonly name: string;
   /** Kinds of outside events that it takes. */
   readonly ingests: readonly string[];
+  /** Those of them that carry the whole state: they are taken even when events before them are missing. */
+  readonly wholeStates: readonly string[];
   /** Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). */
   migrate(sql: SqlStorage): void;
   /** Applies one outside event. Synchronous. */

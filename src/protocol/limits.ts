@@ -30,6 +30,9 @@ export const SOCKETS_PER_HUB = 30_000;
 /** Sockets of one hub that wait for their `auth` frame. One more: HTTP 503. */
 export const UNAUTHENTICATED_SOCKETS_PER_HUB = 1_000;
 
+/** Bytes of a session's grants as JSON, so that what a socket carries stays under 2 KB. Over it: 403. */
+export const SESSION_GRANTS_MAX_BYTES = 1_500;
+
 /** Channels that one `subscribe` frame may name (rooms.md §2). */
 export const SUBSCRIBE_CHANNELS_MAX = 100;
 

@@ -1,0 +1,39 @@
+import { PROTOCOL_VERSION, type ServerFrame } from "../../protocol/frames.ts";
+import type { Entry } from "./journal.ts";
+
+/** Text of a frame that is not an event. */
+export function encodeFrame(frame: ServerFrame): string {
+  return JSON.stringify(frame);
+}
+
+/** The members of an event frame after `type`, without the closing brace. */
+function eventMembers(entry: Entry): string {
+  return (
+    `"event":${JSON.stringify(entry.event)},"payload":${entry.payload},"ts":${entry.ts},` +
+    `"seq":${entry.seq},"id":${JSON.stringify(entry.id)}`
+  );
+}
+
+/**
+ * Text of an event frame. The payload is JSON already, so one event is encoded once however many
+ * sockets it goes to.
+ * @param prev seq of the event sent before to this socket, when the seq jumps (rooms.md §2)
+ */
+export function encodeEvent(entry: Entry, prev?: number): string {
+  const jump = prev === undefined ? "" : `,"prev":${prev}`;
+  return `{"v":${PROTOCOL_VERSION},"type":"event",${eventMembers(entry)}${jump}}`;
+}
+
+/**
+ * Text of a batch frame.
+ * @param prev stands in the first event, and in each that follows a jump inside the batch
+ */
+export function encodeBatch(entries: readonly Entry[], prev: number): string {
+  let before = prev;
+  const events = entries.map((entry) => {
+    const jump = before === entry.seq - 1 ? "" : `,"prev":${before}`;
+    before = entry.seq;
+    return `{${eventMembers(entry)}${jump}}`;
+  });
+  return `{"v":${PROTOCOL_VERSION},"type":"batch","events":[${events.join(",")}]}`;
+}

@@ -1,0 +1,42 @@
+import type { SnapshotReason } from "../../protocol/frames.ts";
+import type { JournalExtent } from "./journal.ts";
+
+/** Where a client says it stands; absent parts were not sent. */
+export type ResumePosition = {
+  readonly epoch?: string | undefined;
+  readonly seq?: number | undefined;
+};
+
+/** Everything that was missed, or the whole state: never a part (HUB-4). */
+export type ResumeDecision =
+  | { readonly kind: "resume"; readonly from: number }
+  | { readonly kind: "snapshot"; readonly reason: SnapshotReason };
+
+/** Decides how a connection starts (rooms.md §2 and §3). */
+export function decideResume(asked: ResumePosition, journal: JournalExtent): ResumeDecision {
+  const { epoch, seq } = asked;
+  if (epoch === undefined && seq === undefined) return snapshot("first_connection");
+  if (epoch === undefined || seq === undefined) return snapshot("invalid_position");
+  if (!Number.isSafeInteger(seq) || seq < 0) return snapshot("invalid_position");
+  if (epoch !== journal.epoch) return snapshot("unknown_epoch");
+  if (seq > journal.head) return snapshot("ahead_of_hub");
+  if (seq < journal.oldest - 1) return snapshot("too_old");
+  return { kind: "resume", from: seq };
+}
+
+function snapshot(reason: SnapshotReason): ResumeDecision {
+  return { kind: "snapshot", reason };
+}
+
+/**
+ * Reads a position from query parameters. A seq that is no number becomes NaN, which
+ * {@link decideResume} answers with a snapshot.
+ */
+export function resumePositionFrom(query: URLSearchParams): ResumePosition {
+  const epoch = query.get("epoch");
+  const seq = query.get("seq");
+  return {
+    ...(epoch === null ? {} : { epoch }),
+    ...(seq === null ? {} : { seq: /^\d{1,16}$/.test(seq) ? Number(seq) : Number.NaN }),
+  };
+}

@@ -1,0 +1,52 @@
+import { z } from "zod";
+
+/** What a socket carries through hibernation: small, versioned, without secrets (HUB-6). */
+const SessionRecord = z.discriminatedUnion("state", [
+  z.object({
+    v: z.literal(1),
+    state: z.literal("waiting"),
+    id: z.string(),
+    /** Until when its `auth` frame must have arrived, milliseconds. */
+    deadline: z.number(),
+    frames: z.number(),
+    bad: z.number(),
+    batch: z.boolean(),
+    resume: z.object({ epoch: z.string().optional(), seq: z.number().optional() }),
+  }),
+  z.object({
+    v: z.literal(1),
+    state: z.literal("open"),
+    id: z.string(),
+    sub: z.string(),
+    grants: z.array(z.string()),
+    /** Seconds, like the claim. */
+    exp: z.number(),
+    warned: z.boolean(),
+    /** When it was opened, milliseconds: the oldest goes when a user has too many. */
+    since: z.number(),
+    /** It has seen what it may see up to this seq; later sends are found in the journal. */
+    from: z.number(),
+    batch: z.boolean(),
+    bad: z.number(),
+  }),
+]);
+
+/** A socket that has authenticated. */
+export type OpenSession = Extract<z.infer<typeof SessionRecord>, { state: "open" }>;
+/** A socket that has not authenticated yet: it receives nothing and is not counted. */
+export type WaitingSession = Extract<z.infer<typeof SessionRecord>, { state: "waiting" }>;
+export type SessionRecord = OpenSession | WaitingSession;
+
+/** Reads an attachment; null when it is not one of ours or of a version that is not known. */
+export function parseSessionRecord(attachment: unknown): SessionRecord | null {
+  const parsed = SessionRecord.safeParse(attachment);
+  return parsed.success ? (parsed.data as SessionRecord) : null;
+}
+
+/** Who a session is for: what the Worker found out before it handed the socket over. */
+export type SessionIdentity = {
+  readonly sub: string;
+  readonly grants: readonly string[];
+  /** Seconds, like the claim. */
+  readonly exp: number;
+};

@@ -1,0 +1,15 @@
+import type { CloseName } from "../../protocol/close-codes.ts";
+import type { SessionRecord } from "./session.ts";
+
+/** What the hub needs of its sockets. The adapter over hibernating WebSockets is `socket-set.ts`. */
+export interface HubSockets<Socket extends object> {
+  /** Every socket that is not closing. */
+  all(): Iterable<Socket>;
+  send(socket: Socket, text: string): void;
+  close(socket: Socket, why: CloseName): void;
+  /** What the socket carries through hibernation. */
+  load(socket: Socket): SessionRecord | null;
+  save(socket: Socket, record: SessionRecord): void;
+  /** When the runtime last answered its ping, milliseconds; null: never. */
+  lastPingAt(socket: Socket): number | null;
+}

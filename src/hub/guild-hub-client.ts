@@ -1,0 +1,48 @@
+import type { Env } from "../env.ts";
+import type { GuildHub } from "./guild-hub.ts";
+import type { HubPublisher, IngestResult } from "./publisher.ts";
+
+/** Tries of a call to a hub that restarts. */
+const ATTEMPTS = 3;
+/** Longest wait before the first retry, milliseconds; doubles each time, with full jitter. */
+const RETRY_BASE_MS = 50;
+
+/** {@link HubPublisher} over the Durable Object binding. */
+export function hubPublisher(env: Pick<Env, "HUB">): HubPublisher {
+  return {
+    publish: async (guildId, publications) => {
+      const repeatable = publications.every((one) => one.dedupeKey !== undefined);
+      return callHub(env, guildId, (hub) => hub.publish(publications), repeatable);
+    },
+    ingest: async (guildId, events) =>
+      callHub<IngestResult>(env, guildId, async (hub) => hub.ingest(events), true),
+    // Commands of extensions are idempotent: a repeated one finds its work done.
+    command: async (guildId, name, input) =>
+      callHub(env, guildId, (hub) => hub.command(name, input), true),
+    status: async (guildId) => callHub(env, guildId, (hub) => hub.status(), true),
+  };
+}
+
+async function callHub<T>(
+  env: Pick<Env, "HUB">,
+  guildId: string,
+  call: (hub: DurableObjectStub<GuildHub>) => Promise<T>,
+  repeatable: boolean,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      // A stub that threw stays broken: each attempt takes a new one.
+      return await call(env.HUB.get(env.HUB.idFromName(guildId)));
+    } catch (error) {
+      if (!repeatable || attempt >= ATTEMPTS || !isPassing(error)) throw error;
+      await scheduler.wait(Math.random() * RETRY_BASE_MS * 2 ** (attempt - 1));
+    }
+  }
+}
+
+/** Whether the object was only restarting. An overloaded one is never called again at once. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { retryable, overloaded } = error as Error & { retryable?: boolean; overloaded?: boolean };
+  return retryable === true && overloaded !== true;
+}

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { err, ok, type Result } from "../platform/result.ts";
+import { SESSION_GRANTS_MAX_BYTES } from "../protocol/limits.ts";
+import { grantsOf, type Principal } from "../platform/auth/principal.ts";
+import type { SessionIdentity } from "./core/session.ts";
+
+/**
+ * Header in which the Worker tells a hub for whom it hands a socket over. Only the Worker can reach a
+ * hub, and it builds that request itself, so a client cannot set it.
+ */
+export const HANDOVER_HEADER = "X-GuildHub-Handover";
+
+const Handover = z.object({
+  v: z.literal(1),
+  guildId: z.string(),
+  batch: z.boolean(),
+  epoch: z.string().optional(),
+  /** null: the client sent something that is no number. */
+  seq: z.number().nullable().optional(),
+  identity: z.object({ sub: z.string(), grants: z.array(z.string()), exp: z.number() }).optional(),
+  /** Id of the ticket, to be used once, and when it would have expired, milliseconds. */
+  ticket: z.object({ id: z.string(), expiresAt: z.number() }).optional(),
+});
+
+/** What the Worker knows about a socket that it hands over. Versioned: both sides deploy apart. */
+export type Handover = z.infer<typeof Handover>;
+
+/** Writes the header: ASCII only, whatever the subject's name is. */
+export function writeHandover(handover: Handover): string {
+  return encodeURIComponent(JSON.stringify(handover));
+}
+
+/** Reads the header; null: the Worker speaks a version that this hub does not know. */
+export function readHandover(header: string | null): Handover | null {
+  if (header === null) return null;
+  try {
+    const parsed = Handover.safeParse(JSON.parse(decodeURIComponent(header)));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * What a session keeps of a principal. Refused when its grants do not fit what a socket carries
+ * through hibernation.
+ */
+export function identityOf(principal: Principal): Result<SessionIdentity, "grants_too_large"> {
+  const grants = grantsOf(principal);
+  if (new TextEncoder().encode(JSON.stringify(grants)).length > SESSION_GRANTS_MAX_BYTES) {
+    return err("grants_too_large");
+  }
+  return ok({ sub: principal.sub, grants, exp: principal.exp });
+}

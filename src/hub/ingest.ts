@@ -1,0 +1,91 @@
+import { DEDUPE_TTL_MS } from "../protocol/limits.ts";
+import type { PublisherPosition } from "./core/journal.ts";
+import { decidePosition } from "./core/position.ts";
+import type { HubExtension, HubTurn } from "./extension.ts";
+import type { IncomingEvent, IngestResult, Publication, Published } from "./publisher.ts";
+
+/** What taking outside events needs of the hub. */
+export type IngestPorts = {
+  readonly extensions: readonly HubExtension[];
+  readonly now: () => number;
+  /** One transaction; `publish` of its turn gives the first event of that kind the outside id. */
+  readonly turn: <T>(work: () => T) => T;
+  readonly hubTurn: (
+    publish: (publication: Publication) => Published,
+    extension: HubExtension,
+  ) => HubTurn;
+  readonly publish: (publication: Publication, id?: string) => Published;
+  readonly remember: (key: string, expiresAt: number, now: number) => boolean;
+  readonly readPosition: () => PublisherPosition | null;
+  readonly writePosition: (position: PublisherPosition) => void;
+};
+
+type Outcome = "accepted" | "duplicate" | IngestResult;
+
+/** Undoes the transaction of an event that must come again later. */
+class Held extends Error {
+  readonly holdMs: number;
+  constructor(holdMs: number) {
+    super("held");
+    this.holdMs = holdMs;
+  }
+}
+
+/**
+ * Takes events of an outside publisher in order (HUB-11, rooms.md §4). Each is one transaction: its
+ * position, its id, what the extension changes and what that publishes. The first that cannot be
+ * taken ends the batch; those before it stay taken, and come back as duplicates.
+ */
+export function ingestEvents(ports: IngestPorts, events: readonly IncomingEvent[]): IngestResult {
+  let accepted = 0;
+  let duplicates = 0;
+  for (const event of events) {
+    const outcome = ingestOne(ports, event);
+    if (outcome === "accepted") accepted += event.refused === true ? 0 : 1;
+    else if (outcome === "duplicate") duplicates += 1;
+    else return outcome;
+  }
+  return { kind: "done", accepted, duplicates };
+}
+
+function ingestOne(ports: IngestPorts, event: IncomingEvent): Outcome {
+  const extension = ports.extensions.find((one) => one.ingests.includes(event.event));
+  const wholeState = extension?.wholeStates.includes(event.event) === true;
+  try {
+    return ports.turn((): Outcome => {
+      if (event.epoch !== undefined && event.seq !== undefined) {
+        const position = { epoch: event.epoch, seq: event.seq };
+        const decision = decidePosition(ports.readPosition(), position, wholeState);
+        if (decision.kind === "stale") return { kind: "stale_publisher" };
+        if (decision.kind === "gap") return { kind: "gap", expected: decision.expected };
+        if (decision.kind === "duplicate") return "duplicate";
+        ports.writePosition(position);
+      }
+      if (event.refused === true || extension === undefined) return "accepted";
+      const now = ports.now();
+      if (event.id !== undefined && !ports.remember(`id:${event.id}`, now + DEDUPE_TTL_MS, now)) {
+        return "duplicate";
+      }
+      const result = extension.ingest(ports.hubTurn(publisherOf(ports, event), extension), event);
+      if (result !== "done") throw new Held(result.holdMs);
+      return "accepted";
+    });
+  } catch (error) {
+    if (error instanceof Held) return { kind: "hold", retryAfterMs: error.holdMs };
+    throw error;
+  }
+}
+
+/** The journal entry of an outside event keeps that event's id; what else it causes gets new ones. */
+function publisherOf(
+  ports: IngestPorts,
+  event: IncomingEvent,
+): (publication: Publication) => Published {
+  let id = event.id;
+  return (publication) => {
+    if (id === undefined || publication.event !== event.event) return ports.publish(publication);
+    const own = id;
+    id = undefined;
+    return ports.publish(publication, own);
+  };
+}

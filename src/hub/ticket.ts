@@ -1,0 +1,102 @@
+import { EncryptJWT, jwtDecrypt } from "jose";
+import { z } from "zod";
+import type { Config } from "../env.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import { TICKET_TTL_MS } from "../protocol/limits.ts";
+
+/** `typ` of a ticket, so that no other token of ours can stand in for one (RFC 8725 §3.11). */
+const TICKET_TYPE = "guildhub-ticket+jwt";
+
+const TicketClaims = z.object({
+  jti: z.string(),
+  exp: z.number(),
+  sub: z.string(),
+  guildId: z.string(),
+  origin: z.string().nullable(),
+  grants: z.array(z.string()),
+  tokenExp: z.number(),
+  expiresAt: z.number(),
+});
+
+/** What a ticket stands for (rooms.md §2). */
+export type Ticket = {
+  readonly id: string;
+  /** Milliseconds. */
+  readonly expiresAt: number;
+  readonly guildId: string;
+  /** The Origin it was made from; null: not from a browser. */
+  readonly origin: string | null;
+  readonly identity: {
+    readonly sub: string;
+    readonly grants: readonly string[];
+    /** Seconds: of the token it was made with. */
+    readonly exp: number;
+  };
+};
+
+/** Makes the opaque text of a ticket: encrypted, so that the URL it stands in tells nothing. */
+export async function sealTicket(
+  config: Pick<Config, "hubSecrets">,
+  ticket: Omit<Ticket, "expiresAt">,
+  now: number,
+): Promise<{ readonly text: string; readonly expiresAt: number }> {
+  const expiresAt = now + TICKET_TTL_MS;
+  const text = await new EncryptJWT({
+    guildId: ticket.guildId,
+    origin: ticket.origin,
+    grants: ticket.identity.grants,
+    tokenExp: ticket.identity.exp,
+    // Finer than `exp`, which counts whole seconds.
+    expiresAt,
+  })
+    .setProtectedHeader({ alg: "dir", enc: "A256GCM", typ: TICKET_TYPE })
+    .setJti(ticket.id)
+    .setSubject(ticket.identity.sub)
+    .setExpirationTime(Math.ceil(expiresAt / 1000))
+    .encrypt(await ticketKey(config.hubSecrets[0]));
+  return { text, expiresAt };
+}
+
+/** Reads a ticket. Whether it was used already only its hub knows. */
+export async function openTicket(
+  config: Pick<Config, "hubSecrets">,
+  text: string,
+  now: number,
+): Promise<Result<Ticket, "invalid_ticket">> {
+  for (const secret of config.hubSecrets) {
+    try {
+      const { payload } = await jwtDecrypt(text, await ticketKey(secret), {
+        typ: TICKET_TYPE,
+        keyManagementAlgorithms: ["dir"],
+        contentEncryptionAlgorithms: ["A256GCM"],
+        currentDate: new Date(now),
+      });
+      const claims = TicketClaims.safeParse(payload);
+      if (!claims.success || claims.data.expiresAt <= now) return err("invalid_ticket");
+      const { jti, sub, guildId, origin, grants, tokenExp, expiresAt } = claims.data;
+      return ok({ id: jti, expiresAt, guildId, origin, identity: { sub, grants, exp: tokenExp } });
+    } catch {
+      // Of the previous key, perhaps; what is wrong with a ticket is nobody's business but ours.
+    }
+  }
+  return err("invalid_ticket");
+}
+
+/** A key of its own purpose, derived: tickets and event signatures never share one (RFC 5869). */
+async function ticketKey(secret: string): Promise<Uint8Array> {
+  const encoder = new TextEncoder();
+  const material = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, [
+    "deriveBits",
+  ]);
+  const bits = await crypto.subtle.deriveBits(
+    {
+      name: "HKDF",
+      hash: "SHA-256",
+      salt: new Uint8Array(),
+      info: encoder.encode("guildhub websocket ticket v1"),
+    },
+    material,
+    256,
+  );
+  return new Uint8Array(bits);
+}
