@@ -1,0 +1,205 @@
+import { describe, expect, it } from "vitest";
+import type { DiscordCall } from "./call.ts";
+import { createDiscordClient, type DiscordClient, type NewVoiceChannel } from "./discord-client.ts";
+import { RateLimits } from "./rate-limits.ts";
+import { sendToDiscord, USER_AGENT } from "./send.ts";
+
+type Sent = { readonly url: string; readonly init: RequestInit };
+type Reply = Response | "connection lost";
+
+const TOKEN = "a-token-that-must-not-leak";
+const ROOM: NewVoiceChannel = {
+  guildId: "1",
+  name: "Ünder the ⭐",
+  userLimit: 4,
+  parentId: null,
+  access: null,
+  reason: "Opened (room 01H) – ★",
+};
+
+/** A client over `replies`, with a clock that only waiting moves. */
+function setUp(replies: readonly Reply[], budgetMs = 3_000) {
+  const sent: Sent[] = [];
+  const waited: number[] = [];
+  let now = 0;
+  const clock = () => now;
+  const limits = new RateLimits();
+  const left = [...replies];
+  const send = (call: DiscordCall) =>
+    sendToDiscord(call, {
+      fetch: async (url, init) => {
+        sent.push({ url, init });
+        const reply = left.shift();
+        if (reply === undefined) throw new Error("no reply was prepared");
+        if (reply === "connection lost") throw new TypeError("network");
+        return reply;
+      },
+      baseUrl: "https://discord.test/api/v10",
+      token: TOKEN,
+      limits,
+      clock,
+      remember: () => {},
+    });
+  const client: DiscordClient = createDiscordClient({
+    send,
+    budgetMs,
+    clock,
+    sleep: async (ms) => {
+      waited.push(ms);
+      now += ms;
+    },
+    random: () => 0.5,
+  });
+  return { client, sent, waited };
+}
+
+const bodyOf = (one: Sent | undefined): unknown =>
+  typeof one?.init.body === "string" ? JSON.parse(one.init.body) : undefined;
+const json = (status: number, body: unknown, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify(body), { status, headers });
+const created = () => json(201, { id: "77", name: "under", type: 2 });
+
+describe("the Discord client", () => {
+  it("creates a voice channel as Discord wants it", async () => {
+    const { client, sent } = setUp([created()]);
+    expect(await client.createVoiceChannel(ROOM)).toEqual({
+      ok: true,
+      value: { id: "77", name: "under" },
+    });
+    const headers = new Headers(sent[0]?.init.headers);
+    expect(sent[0]?.url).toBe("https://discord.test/api/v10/guilds/1/channels");
+    expect(headers.get("Authorization")).toBe(`Bot ${TOKEN}`);
+    expect(headers.get("User-Agent")).toBe(USER_AGENT);
+    expect(decodeURIComponent(headers.get("X-Audit-Log-Reason") ?? "")).toBe(ROOM.reason);
+    expect(bodyOf(sent[0])).toEqual({
+      name: ROOM.name,
+      type: 2,
+      user_limit: 4,
+    });
+  });
+
+  it("closes a private channel to everybody but the named users and the bot", async () => {
+    const { client, sent } = setUp([created()]);
+    const access = { userIds: ["u1", "u2", "u1"], botUserId: "bot" };
+    await client.createVoiceChannel({ ...ROOM, parentId: "cat", access });
+    const talk = String((1 << 10) + (1 << 20) + (1 << 21) + (1 << 9));
+    expect(bodyOf(sent[0])).toMatchObject({
+      parent_id: "cat",
+      permission_overwrites: [
+        { id: "1", type: 0, allow: "0", deny: String((1 << 10) + (1 << 20)) },
+        { id: "u1", type: 1, allow: talk, deny: "0" },
+        { id: "u2", type: 1, allow: talk, deny: "0" },
+        { id: "bot", type: 1, allow: String((1 << 10) + (1 << 20) + (1 << 4)), deny: "0" },
+      ],
+    });
+  });
+
+  it("never creates twice: a lost connection and a 500 are left open", async () => {
+    const lost = setUp(["connection lost"]);
+    expect(await lost.client.createVoiceChannel(ROOM)).toEqual({
+      ok: false,
+      error: { kind: "unknown_outcome" },
+    });
+    const failed = setUp([json(500, {})]);
+    expect(await failed.client.createVoiceChannel(ROOM)).toEqual({
+      ok: false,
+      error: { kind: "failed", status: 500 },
+    });
+    expect([lost.sent.length, failed.sent.length]).toEqual([1, 1]);
+  });
+
+  it("waits for a 429 and asks again, also for a create", async () => {
+    const { client, sent, waited } = setUp([json(429, { retry_after: 0.4 }), created()]);
+    expect((await client.createVoiceChannel(ROOM)).ok).toBe(true);
+    expect([sent.length, waited]).toEqual([2, [400]]);
+  });
+
+  it("gives up when the wait is longer than its budget", async () => {
+    const { client, sent } = setUp([
+      json(429, { retry_after: 9 }, { "X-RateLimit-Scope": "shared" }),
+    ]);
+    expect(await client.createVoiceChannel(ROOM)).toEqual({
+      ok: false,
+      error: { kind: "rate_limited", retryAfterMs: 9_000 },
+    });
+    // The next one is told so without a call.
+    expect(await client.createVoiceChannel(ROOM)).toMatchObject({
+      error: { kind: "rate_limited" },
+    });
+    expect(sent).toHaveLength(1);
+  });
+
+  it("repeats what is safe to repeat, a few times", async () => {
+    const good = setUp([json(502, {}), "connection lost", new Response(null, { status: 204 })]);
+    expect((await good.client.deleteChannel("5", "ended")).ok).toBe(true);
+    expect(good.sent).toHaveLength(3);
+    const bad = setUp([json(500, {}), json(500, {}), json(500, {}), created()]);
+    expect(await bad.client.getChannel("5")).toEqual({
+      ok: false,
+      error: { kind: "failed", status: 500 },
+    });
+    expect(bad.sent).toHaveLength(3);
+  });
+
+  it("takes a channel that is gone for deleted", async () => {
+    const gone = json(404, { code: 10_003, message: "Unknown Channel" });
+    expect((await setUp([gone]).client.deleteChannel("5", "ended")).ok).toBe(true);
+    expect(await setUp([json(404, {})]).client.getChannel("5")).toEqual({ ok: true, value: null });
+  });
+
+  it("says what Discord refused", async () => {
+    const { client } = setUp([json(403, { code: 50_013, message: "Missing Permissions" })]);
+    expect(await client.deleteChannel("5", "ended")).toEqual({
+      ok: false,
+      error: { kind: "refused", status: 403, code: 50_013, message: "Missing Permissions" },
+    });
+  });
+
+  it("stops calling when its token is refused", async () => {
+    const { client, sent } = setUp([json(401, { message: "401: Unauthorized" })]);
+    expect(await client.getChannel("5")).toMatchObject({ error: { kind: "unauthorized" } });
+    expect(await client.createVoiceChannel(ROOM)).toMatchObject({
+      error: { kind: "unauthorized", retryAfterMs: 60_000 },
+    });
+    expect(sent).toHaveLength(1);
+  });
+
+  it("does not believe a body that is not what was asked for", async () => {
+    for (const body of ["<html>", "{}", '{"id":7}', "x".repeat(4 * 1024 * 1024 + 1)]) {
+      const { client } = setUp([new Response(body, { status: 200 })]);
+      expect(await client.createVoiceChannel(ROOM)).toMatchObject({ error: { kind: "failed" } });
+    }
+    const moved = setUp([new Response(null, { status: 302, headers: { Location: "/" } })]);
+    expect(await moved.client.getChannel("5")).toMatchObject({ error: { kind: "failed" } });
+  });
+
+  it("finds a channel by the nonce in the audit log", async () => {
+    const log = json(200, {
+      audit_log_entries: [
+        { target_id: "8", reason: null },
+        { target_id: "9", reason: "Opened (room 01HX)" },
+      ],
+    });
+    const { client, sent } = setUp([log, json(200, { audit_log_entries: [] })]);
+    expect(await client.findByAuditReason("1", "01HX")).toEqual({ ok: true, value: "9" });
+    expect(sent[0]?.url).toContain("/guilds/1/audit-logs?action_type=10&limit=100");
+    expect(await client.findByAuditReason("1", "01HX")).toEqual({ ok: true, value: null });
+  });
+
+  it("makes an invite", async () => {
+    const { client, sent } = setUp([
+      json(200, { code: "abc", expires_at: "2026-01-01T00:00:00Z" }),
+    ]);
+    expect(await client.createInvite("5", { maxAge: 60 })).toEqual({
+      ok: true,
+      value: { code: "abc", expiresAt: "2026-01-01T00:00:00Z" },
+    });
+    expect(bodyOf(sent[0])).toEqual({ max_age: 60 });
+  });
+
+  it("keeps an id inside its path segment", async () => {
+    const { client, sent } = setUp([json(404, {})]);
+    await client.getChannel("../../users/@me");
+    expect(sent[0]?.url).toBe("https://discord.test/api/v10/channels/..%2F..%2Fusers%2F%40me");
+  });
+});

@@ -1,0 +1,284 @@
+import {
+  AuditLogEvent,
+  ChannelType,
+  OverwriteType,
+  PermissionFlagsBits,
+  type RESTPostAPIChannelInviteJSONBody,
+  type RESTPostAPIGuildChannelJSONBody,
+} from "discord-api-types/v10";
+import { z } from "zod";
+import type { Env } from "../../env.ts";
+import { DiscordId } from "../../protocol/discord-id.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import { err, ok, type Result } from "../result.ts";
+import {
+  isIdempotent,
+  isUnknownChannel,
+  type DiscordAnswer,
+  type DiscordCall,
+  type DiscordFailure,
+} from "./call.ts";
+import { parseJson } from "./send.ts";
+
+/** How long a caller may be kept waiting for Discord's limits or for a retry, milliseconds. */
+export const WAIT_BUDGET_MS = 3_000;
+
+/** Attempts of a call that may be repeated, when Discord or the network fails. */
+const ATTEMPTS_MAX = 3;
+
+/** First pause between attempts, milliseconds; it doubles, and full jitter spreads it. */
+const FIRST_BACK_OFF_MS = 200;
+
+/** Audit-log entries that are looked through: Discord's page. */
+const AUDIT_ENTRIES = "100";
+
+/** Who may see and enter a channel besides those whose roles allow it. */
+export type PrivateAccess = {
+  /** Discord users that are let in. */
+  readonly userIds: readonly string[];
+  /** The bot, which would lose sight of the channel otherwise. */
+  readonly botUserId: string;
+};
+
+/** A voice channel to create. */
+export type NewVoiceChannel = {
+  readonly guildId: string;
+  readonly name: string;
+  /** 0: no limit. */
+  readonly userLimit: number;
+  /** Category, or null for none. */
+  readonly parentId: string | null;
+  /** Null: as the guild's roles have it. */
+  readonly access: PrivateAccess | null;
+  readonly reason: string;
+};
+
+/** The part of a channel that we read. */
+export type DiscordChannel = { readonly id: string; readonly name: string };
+
+/** An invite as Discord made it. */
+export type DiscordInvite = { readonly code: string; readonly expiresAt: string | null };
+
+/** The operations of Discord's REST API that we use. */
+export interface DiscordClient {
+  /** Not repeated unless Discord certainly did nothing: `unknown_outcome` and `failed` are open. */
+  createVoiceChannel(channel: NewVoiceChannel): Promise<Result<DiscordChannel, DiscordFailure>>;
+  /** A channel that is gone already counts as deleted. */
+  deleteChannel(channelId: string, reason: string): Promise<Result<undefined, DiscordFailure>>;
+  /** Null: there is no such channel. */
+  getChannel(channelId: string): Promise<Result<DiscordChannel | null, DiscordFailure>>;
+  /** @param options seconds and uses, 0 for no bound; absent: Discord's defaults */
+  createInvite(
+    channelId: string,
+    options: { readonly maxAge?: number | undefined; readonly maxUses?: number | undefined },
+  ): Promise<Result<DiscordInvite, DiscordFailure>>;
+  /** The newest channel whose creation carries `nonce` in its audit-log reason, or null. */
+  findByAuditReason(guildId: string, nonce: string): Promise<Result<string | null, DiscordFailure>>;
+  /** The bot's own user id. */
+  botUserId(): Promise<Result<string, DiscordFailure>>;
+}
+
+/** What the client needs from outside. */
+export type DiscordClientPorts = {
+  /** Sends a call once. */
+  readonly send: (call: DiscordCall) => Promise<DiscordAnswer>;
+  /** Milliseconds that one operation may spend on waiting; 0: it never waits. */
+  readonly budgetMs: number;
+  readonly clock: Clock;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+};
+
+const Channel = z.object({ id: DiscordId, name: z.string().nullish() });
+const Invite = z.object({ code: z.string().min(1), expires_at: z.string().nullish() });
+const CurrentUser = z.object({ id: DiscordId });
+const AuditLog = z.object({
+  audit_log_entries: z.array(
+    z.object({ target_id: z.string().nullish(), reason: z.string().nullish() }),
+  ),
+});
+
+/** A client over any way to send a call. */
+export function createDiscordClient(ports: DiscordClientPorts): DiscordClient {
+  async function ask<T>(
+    call: DiscordCall,
+    schema: z.ZodType<T>,
+  ): Promise<Result<T, DiscordFailure>> {
+    const answer = await sendWithRetries(call, ports);
+    if (answer.kind !== "answered") return err(answer);
+    const body = schema.safeParse(parseJson(answer.text));
+    return body.success ? ok(body.data) : err({ kind: "failed", status: answer.status });
+  }
+
+  return {
+    async createVoiceChannel(channel) {
+      const body: RESTPostAPIGuildChannelJSONBody = {
+        name: channel.name,
+        type: ChannelType.GuildVoice,
+        user_limit: channel.userLimit,
+        ...(channel.parentId === null ? {} : { parent_id: channel.parentId }),
+        ...(channel.access === null
+          ? {}
+          : { permission_overwrites: overwritesOf(channel.guildId, channel.access) }),
+      };
+      const created = await ask(
+        {
+          method: "POST",
+          route: "/guilds/:guildId/channels",
+          params: { guildId: channel.guildId },
+          body: JSON.stringify(body),
+          reason: channel.reason,
+        },
+        Channel,
+      );
+      return created.ok
+        ? ok({ id: created.value.id, name: created.value.name ?? channel.name })
+        : created;
+    },
+
+    async deleteChannel(channelId, reason) {
+      const answer = await sendWithRetries(
+        { method: "DELETE", route: "/channels/:channelId", params: { channelId }, reason },
+        ports,
+      );
+      if (answer.kind === "answered") return ok(undefined);
+      if (answer.kind === "refused" && isUnknownChannel(answer)) return ok(undefined);
+      return err(answer);
+    },
+
+    async getChannel(channelId) {
+      const found = await ask(
+        { method: "GET", route: "/channels/:channelId", params: { channelId } },
+        Channel,
+      );
+      if (found.ok) return ok({ id: found.value.id, name: found.value.name ?? "" });
+      const { error } = found;
+      return error.kind === "refused" && isUnknownChannel(error) ? ok(null) : err(error);
+    },
+
+    async createInvite(channelId, { maxAge, maxUses }) {
+      const body: RESTPostAPIChannelInviteJSONBody = {
+        ...(maxAge === undefined ? {} : { max_age: maxAge }),
+        ...(maxUses === undefined ? {} : { max_uses: maxUses }),
+      };
+      const invite = await ask(
+        {
+          method: "POST",
+          route: "/channels/:channelId/invites",
+          params: { channelId },
+          body: JSON.stringify(body),
+        },
+        Invite,
+      );
+      return invite.ok
+        ? ok({ code: invite.value.code, expiresAt: invite.value.expires_at ?? null })
+        : invite;
+    },
+
+    async findByAuditReason(guildId, nonce) {
+      const log = await ask(
+        {
+          method: "GET",
+          route: "/guilds/:guildId/audit-logs",
+          params: { guildId },
+          query: { action_type: String(AuditLogEvent.ChannelCreate), limit: AUDIT_ENTRIES },
+        },
+        AuditLog,
+      );
+      if (!log.ok) return log;
+      const entry = log.value.audit_log_entries.find(({ reason }) => reason?.includes(nonce));
+      return ok(entry?.target_id ?? null);
+    },
+
+    async botUserId() {
+      const user = await ask({ method: "GET", route: "/users/@me", params: {} }, CurrentUser);
+      return user.ok ? ok(user.value.id) : user;
+    },
+  };
+}
+
+/**
+ * The client that talks through the bot's one caller (`DISCORD` binding).
+ * @param budgetMs milliseconds an operation may wait; 0 inside a Durable Object, which reschedules
+ */
+export function discordClient(env: Env, budgetMs: number = WAIT_BUDGET_MS): DiscordClient {
+  const rest = env.DISCORD.get(env.DISCORD.idFromName("bot"));
+  const client = createDiscordClient({
+    send: async (call) => {
+      try {
+        return await rest.call(call);
+      } catch {
+        // The object was moved or restarted: nobody knows whether the call had left already.
+        return { kind: "unknown_outcome" };
+      }
+    },
+    budgetMs,
+    clock: systemClock,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    random: Math.random,
+  });
+  return {
+    ...client,
+    async botUserId() {
+      const known = botUserIds.get(env.DISCORD);
+      if (known !== undefined) return ok(known);
+      const asked = await client.botUserId();
+      if (asked.ok) botUserIds.set(env.DISCORD, asked.value);
+      return asked;
+    },
+  };
+}
+
+/** The bot's id never changes while a token lives. */
+const botUserIds = new WeakMap<Env["DISCORD"], string>();
+
+async function sendWithRetries(
+  call: DiscordCall,
+  { send, budgetMs, clock, sleep, random }: DiscordClientPorts,
+): Promise<DiscordAnswer> {
+  const deadline = clock() + budgetMs;
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await send(call);
+    const pause = pauseBeforeRetry(call, answer, attempt, random);
+    if (pause === null || clock() + pause > deadline) return answer;
+    await sleep(pause);
+  }
+}
+
+/** Milliseconds to wait before the same call goes again; null: it must not, or need not. */
+function pauseBeforeRetry(
+  call: DiscordCall,
+  answer: DiscordAnswer,
+  attempt: number,
+  random: () => number,
+): number | null {
+  if (answer.kind === "rate_limited") return answer.retryAfterMs;
+  const serverFailed = answer.kind === "failed" && answer.status >= 500;
+  if (!serverFailed && answer.kind !== "unknown_outcome") return null;
+  if (!isIdempotent(call.method) || attempt >= ATTEMPTS_MAX) return null;
+  return random() * FIRST_BACK_OFF_MS * 2 ** attempt;
+}
+
+/** Closes a channel to everybody but some users and the bot (discord.md §2: bits as strings). */
+function overwritesOf(
+  guildId: string,
+  { userIds, botUserId }: PrivateAccess,
+): RESTPostAPIGuildChannelJSONBody["permission_overwrites"] {
+  const enter = PermissionFlagsBits.ViewChannel | PermissionFlagsBits.Connect;
+  const talk = enter | PermissionFlagsBits.Speak | PermissionFlagsBits.Stream;
+  const keep = enter | PermissionFlagsBits.ManageChannels;
+  const member = (id: string, allow: bigint) => ({
+    id,
+    type: OverwriteType.Member,
+    allow: allow.toString(),
+    deny: "0",
+  });
+  const others = [...new Set(userIds)].filter((id) => id !== botUserId);
+  return [
+    // The role of everybody has the guild's own id.
+    { id: guildId, type: OverwriteType.Role, allow: "0", deny: enter.toString() },
+    ...others.map((id) => member(id, talk)),
+    member(botUserId, keep),
+  ];
+}

@@ -1,0 +1,37 @@
+import { DurableObject } from "cloudflare:workers";
+import { configOf, type Env } from "../../env.ts";
+import { systemClock } from "../clock.ts";
+import type { DiscordAnswer, DiscordCall } from "./call.ts";
+import { RateLimits, type RememberedLimits } from "./rate-limits.ts";
+import { sendToDiscord } from "./send.ts";
+
+/** Key of the remembered limits in the object's storage. */
+const LIMITS_KEY = "limits";
+
+/**
+ * The one place that calls Discord's REST API with the bot's token, because its rate limits are the
+ * bot's and not the caller's. It never waits: who is told to wait does so elsewhere.
+ */
+export class DiscordRest extends DurableObject<Env> {
+  readonly #limits: RateLimits;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#limits = new RateLimits(ctx.storage.kv.get<RememberedLimits>(LIMITS_KEY));
+  }
+
+  /** Sends one call once. Failures are values. */
+  async call(call: DiscordCall): Promise<DiscordAnswer> {
+    const config = configOf(this.env);
+    return sendToDiscord(call, {
+      fetch: (url, init) => fetch(url, init),
+      baseUrl: config.discordApiUrl,
+      token: config.discordBotToken,
+      limits: this.#limits,
+      clock: systemClock,
+      remember: () => {
+        this.ctx.storage.kv.put(LIMITS_KEY, this.#limits.remember(systemClock()));
+      },
+    });
+  }
+}

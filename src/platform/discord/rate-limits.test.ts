@@ -1,0 +1,186 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { RateLimitRoute } from "./call.ts";
+import {
+  GLOBAL_REQUESTS_PER_SECOND,
+  INVALID_REQUESTS_MAX,
+  INVALID_WINDOW_MS,
+  RateLimits,
+  UNAUTHORIZED_PAUSE_MS,
+  mustBeRemembered,
+  readLimitSignals,
+} from "./rate-limits.ts";
+
+const inGuild = (major: string): RateLimitRoute => ({ name: "POST /guilds/:guildId/x", major });
+
+/** A bucket as Discord keeps it: so many calls in a window that starts with the first. */
+class DiscordBucket {
+  #left = 0;
+  #resetAt = 0;
+  readonly limit: number;
+  readonly windowMs: number;
+  constructor(limit: number, windowMs: number) {
+    this.limit = limit;
+    this.windowMs = windowMs;
+  }
+  take(now: number): Response {
+    if (now >= this.#resetAt) {
+      this.#left = this.limit;
+      this.#resetAt = now + this.windowMs;
+    }
+    const refused = this.#left === 0;
+    if (!refused) this.#left -= 1;
+    const resetAfter = String((this.#resetAt - now) / 1000);
+    return new Response(null, {
+      status: refused ? 429 : 200,
+      headers: {
+        "X-RateLimit-Bucket": "abc",
+        "X-RateLimit-Limit": String(this.limit),
+        "X-RateLimit-Remaining": String(this.#left),
+        "X-RateLimit-Reset-After": resetAfter,
+        ...(refused ? { "Retry-After": resetAfter, "X-RateLimit-Scope": "user" } : {}),
+      },
+    });
+  }
+}
+
+describe("rate limits of Discord", () => {
+  it("never runs into a 429 once the bucket is known, whatever the pace", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10 }),
+        fc.integer({ min: 50, max: 10_000 }),
+        fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 1, maxLength: 100 }),
+        (limit, windowMs, pauses) => {
+          const bucket = new DiscordBucket(limit, windowMs);
+          let limits = new RateLimits();
+          let now = 1_000_000;
+          for (const pause of pauses) {
+            now += pause;
+            const admission = limits.admit(inGuild("1"), now);
+            if (admission.kind === "go") {
+              const response = bucket.take(now);
+              expect(response.status).toBe(200);
+              const signals = readLimitSignals(response.status, response.headers, undefined);
+              limits.settle(inGuild("1"), signals, now);
+            } else {
+              expect(admission.retryAfterMs).toBeGreaterThan(0);
+              expect(admission.retryAfterMs).toBeLessThanOrEqual(windowMs);
+            }
+            // An eviction between two calls forgets nothing that says "not before".
+            if (pause % 3 === 0) limits = new RateLimits(limits.remember(now));
+          }
+        },
+      ),
+    );
+  });
+
+  it("sends no more at once than the window holds, also while responses are outstanding", () => {
+    const bucket = new DiscordBucket(5, 1_000);
+    const limits = new RateLimits();
+    const first = bucket.take(0);
+    expect(limits.admit(inGuild("1"), 0).kind).toBe("go");
+    limits.settle(inGuild("1"), readLimitSignals(200, first.headers, undefined), 0);
+    const burst = Array.from({ length: 20 }, () => limits.admit(inGuild("1"), 10));
+    expect(burst.filter(({ kind }) => kind === "go")).toHaveLength(4);
+  });
+
+  it("keeps another guild's bucket apart", () => {
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    limits.settle(
+      inGuild("1"),
+      { status: 429, bucket: "b", retryAfterMs: 5_000, scope: "shared" },
+      0,
+    );
+    expect(limits.admit(inGuild("1"), 1)).toEqual({ kind: "rate_limited", retryAfterMs: 4_999 });
+    expect(limits.admit(inGuild("2"), 1).kind).toBe("go");
+    expect(limits.admit(inGuild("1"), 5_000).kind).toBe("go");
+  });
+
+  it("stops everything for a global 429", () => {
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    limits.settle(inGuild("1"), { status: 429, retryAfterMs: 700, scope: "global" }, 0);
+    expect(limits.admit(inGuild("2"), 1)).toEqual({ kind: "rate_limited", retryAfterMs: 699 });
+    expect(limits.admit(inGuild("2"), 700).kind).toBe("go");
+  });
+
+  it("holds the global limit in every second", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 300 }), (pauses) => {
+        const limits = new RateLimits();
+        const sent: number[] = [];
+        let now = 0;
+        for (const [index, pause] of pauses.entries()) {
+          now += pause;
+          if (limits.admit(inGuild(String(index)), now).kind === "go") sent.push(now);
+        }
+        for (const at of sent) {
+          const inSecond = sent.filter((other) => other > at - 1000 && other <= at);
+          expect(inSecond.length).toBeLessThanOrEqual(GLOBAL_REQUESTS_PER_SECOND);
+        }
+      }),
+    );
+  });
+
+  it("makes no call for a while after a 401", () => {
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    limits.settle(inGuild("1"), { status: 401 }, 0);
+    const later = new RateLimits(limits.remember(0));
+    expect(later.admit(inGuild("2"), UNAUTHORIZED_PAUSE_MS - 1)).toEqual({
+      kind: "unauthorized",
+      retryAfterMs: 1,
+    });
+    expect(later.admit(inGuild("2"), UNAUTHORIZED_PAUSE_MS).kind).toBe("go");
+  });
+
+  it("stays far away from the ban for invalid requests", () => {
+    const limits = new RateLimits();
+    let now = 0;
+    let sent = 0;
+    for (; sent < INVALID_REQUESTS_MAX + 1; sent += 1) {
+      now += 21;
+      if (limits.admit(inGuild(String(sent)), now).kind !== "go") break;
+      limits.settle(inGuild(String(sent)), { status: 403 }, now);
+    }
+    expect(sent).toBe(INVALID_REQUESTS_MAX);
+    expect(limits.admit(inGuild("x"), INVALID_WINDOW_MS + 21).kind).toBe("go");
+  });
+
+  it("does not count a shared 429 towards the ban", () => {
+    const limits = new RateLimits();
+    for (let i = 0; i <= INVALID_REQUESTS_MAX; i += 1) {
+      limits.admit(inGuild(String(i)), i * 21);
+      limits.settle(inGuild(String(i)), { status: 429, retryAfterMs: 1, scope: "shared" }, i * 21);
+    }
+    expect(limits.admit(inGuild("x"), INVALID_REQUESTS_MAX * 21 + 25).kind).toBe("go");
+  });
+
+  it("ignores headers that are no numbers and never throws on any", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[ -~]*$/), fc.stringMatching(/^[ -~]*$/), (a, b) => {
+        const headers = new Headers({
+          "X-RateLimit-Limit": a,
+          "X-RateLimit-Remaining": b,
+          "X-RateLimit-Reset-After": a,
+          "Retry-After": b,
+        });
+        const limits = new RateLimits();
+        limits.admit(inGuild("1"), 0);
+        limits.settle(inGuild("1"), readLimitSignals(429, headers, undefined), 0);
+        expect(limits.admit(inGuild("2"), 0).kind).toBe("go");
+      }),
+    );
+    const nonsense = new Headers({ "X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "-1" });
+    expect(readLimitSignals(200, nonsense, undefined)).toEqual({ status: 200 });
+  });
+
+  it("remembers what says not before, and nothing else", () => {
+    expect(mustBeRemembered({ status: 200, remaining: 3 })).toBe(false);
+    expect(mustBeRemembered({ status: 200, remaining: 0 })).toBe(true);
+    expect(mustBeRemembered({ status: 429 })).toBe(true);
+    expect(mustBeRemembered({ status: 401 })).toBe(true);
+  });
+});

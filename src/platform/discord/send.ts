@@ -1,0 +1,132 @@
+import { z } from "zod";
+import type { Clock } from "../clock.ts";
+import {
+  DiscordErrorBody,
+  RESPONSE_MAX_BYTES,
+  rateLimitRouteOf,
+  urlOf,
+  type DiscordAnswer,
+  type DiscordCall,
+} from "./call.ts";
+import { mustBeRemembered, readLimitSignals, type RateLimits } from "./rate-limits.ts";
+
+/** Time Discord has to answer, milliseconds. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Discord and the proxy before it want to know who calls (discord.md §2 REST). */
+export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
+
+/** What sending needs from outside. */
+export type SendPorts = {
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly baseUrl: string;
+  readonly token: string;
+  readonly limits: RateLimits;
+  readonly clock: Clock;
+  /** Something changed that must outlive this process. */
+  readonly remember: () => void;
+};
+
+/**
+ * Sends one call once, if the limits let it go. Never waits for a limit and never repeats a call:
+ * who calls decides that. Never throws for what the network or Discord does.
+ */
+export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promise<DiscordAnswer> {
+  const { limits, clock } = ports;
+  const route = rateLimitRouteOf(call);
+  const admission = limits.admit(route, clock());
+  if (admission.kind !== "go") return admission;
+  const exchanged = await exchange(call, ports);
+  if (exchanged === null) {
+    limits.abandon(route);
+    return { kind: "unknown_outcome" };
+  }
+  const { response, text } = exchanged;
+  const signals = readLimitSignals(response.status, response.headers, retryAfterIn(text));
+  limits.settle(route, signals, clock());
+  if (mustBeRemembered(signals)) ports.remember();
+  if (response.status === 429) {
+    // A call that was refused for its rate asks again: the limits now know for how long.
+    const next = limits.admit(route, clock());
+    if (next.kind !== "go") return next;
+    limits.abandon(route);
+    return { kind: "rate_limited", retryAfterMs: signals.retryAfterMs ?? 0 };
+  }
+  if (response.status === 401) {
+    const next = limits.admit(route, clock());
+    return { kind: "unauthorized", retryAfterMs: next.kind === "go" ? 0 : next.retryAfterMs };
+  }
+  return toAnswer(response.status, text);
+}
+
+function toAnswer(status: number, text: string | null): DiscordAnswer {
+  if (status >= 200 && status < 300) {
+    return text === null ? { kind: "failed", status } : { kind: "answered", status, text };
+  }
+  if (status < 400 || status >= 500) return { kind: "failed", status };
+  const { code, message } = DiscordErrorBody.catch({ code: 0, message: "" }).parse(parseJson(text));
+  return { kind: "refused", status, code, message: message.slice(0, 300) };
+}
+
+/** One HTTP exchange; null when the connection was lost or took too long. */
+async function exchange(
+  call: DiscordCall,
+  { fetch, baseUrl, token }: SendPorts,
+): Promise<{ response: Response; text: string | null } | null> {
+  const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  try {
+    const response = await fetch(urlOf(call, baseUrl), {
+      method: call.method,
+      headers: {
+        Authorization: `Bot ${token}`,
+        "User-Agent": USER_AGENT,
+        ...(call.body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(call.reason === undefined
+          ? {}
+          : { "X-Audit-Log-Reason": encodeURIComponent(call.reason) }),
+      },
+      ...(call.body === undefined ? {} : { body: call.body }),
+      redirect: "manual",
+      signal,
+    });
+    return { response, text: await readText(response) };
+  } catch {
+    return null;
+  }
+}
+
+/** The body as text; null when it is larger than {@link RESPONSE_MAX_BYTES}. */
+async function readText(response: Response): Promise<string | null> {
+  if (response.body === null) return "";
+  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.byteLength;
+    if (size > RESPONSE_MAX_BYTES) {
+      await reader.cancel();
+      return null;
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+const RateLimitBody = z.object({ retry_after: z.number().min(0) });
+
+function retryAfterIn(text: string | null): number | undefined {
+  const body = RateLimitBody.safeParse(parseJson(text));
+  return body.success ? body.data.retry_after : undefined;
+}
+
+/** JSON, or undefined when it is none. */
+export function parseJson(text: string | null): unknown {
+  if (text === null || text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
