@@ -9,6 +9,7 @@ import {
 
 type State = {
   entries: Entry[];
+  bytes: number;
   head: number;
   position: PublisherPosition | null;
   readonly dedupe: Map<string, number>;
@@ -22,6 +23,7 @@ export class MemoryStore implements HubStore {
   readonly #epoch: string;
   #state: State = {
     entries: [],
+    bytes: 0,
     head: 0,
     position: null,
     dedupe: new Map(),
@@ -41,6 +43,7 @@ export class MemoryStore implements HubStore {
 
   append(entry: Entry): void {
     this.#state.entries.push(entry);
+    this.#state.bytes += entryBytes(entry);
     this.#state.head = entry.seq;
   }
 
@@ -57,16 +60,15 @@ export class MemoryStore implements HubStore {
 
   trim(bounds: JournalBounds, now: number): void {
     const { entries, dedupe } = this.#state;
-    let bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
     for (;;) {
       const [oldest] = entries;
       if (oldest === undefined || entries.length === 1) break;
       const outside =
         entries.length > bounds.maxEvents ||
-        bytes > bounds.maxBytes ||
+        this.#state.bytes > bounds.maxBytes ||
         now - oldest.at > bounds.maxAgeMs;
       if (!outside) break;
-      bytes -= entryBytes(oldest);
+      this.#state.bytes -= entryBytes(oldest);
       entries.shift();
     }
     for (const [key, expiresAt] of dedupe) if (expiresAt <= now) dedupe.delete(key);
@@ -131,7 +133,15 @@ export class MemoryStore implements HubStore {
   }
 
   transaction<T>(work: () => T): T {
-    const before = structuredClone(this.#state);
+    const { entries, dedupe, filters, facts, tasks } = this.#state;
+    const before: State = {
+      ...this.#state,
+      entries: [...entries],
+      dedupe: new Map(dedupe),
+      filters: new Map(filters),
+      facts: new Map(facts),
+      tasks: new Map(tasks),
+    };
     try {
       return work();
     } catch (error) {

@@ -1,0 +1,697 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CLOSE_CODES, type CloseName } from "../../protocol/close-codes.ts";
+import { ServerFrame } from "../../protocol/frames.ts";
+import {
+  AUTHENTICATION_DEADLINE_MS,
+  BAD_FRAMES_MAX,
+  BATCH_EVENTS_MAX,
+  CLIENT_FRAMES_PER_WINDOW,
+  CLIENT_FRAME_MAX_BYTES,
+  CLIENT_FRAME_WINDOW_MS,
+  DEDUPE_TTL_MS,
+  EXPIRY_WARNING_MS,
+  JOURNAL_MAX_AGE_MS,
+  JOURNAL_MAX_EVENTS,
+  SOCKETS_PER_HUB,
+  SOCKETS_PER_USER,
+  SUBSCRIBE_CHANNELS_MAX,
+  UNACKNOWLEDGED_BYTES_MAX,
+  UNAUTHENTICATED_FRAMES_MAX,
+  UNAUTHENTICATED_SOCKETS_PER_HUB,
+} from "../../protocol/limits.ts";
+import { MemoryStore } from "../memory-store.ts";
+import type { Audience } from "../publisher.ts";
+import { DEADLINES_TASK, Hub } from "./hub.ts";
+import { parseSessionRecord, type SessionRecord } from "./session.ts";
+
+/** A socket that keeps what it was sent, and its attachment through an eviction. */
+class FakeSocket {
+  readonly sent: string[] = [];
+  closed: CloseName | null = null;
+  attachment: unknown = null;
+  pingAt: number | null = null;
+
+  frames(): ServerFrame[] {
+    return this.sent.map((text) => ServerFrame.parse(JSON.parse(text)));
+  }
+
+  /** Every event it was sent, out of batches as well. */
+  events(): { seq: number; prev?: number | undefined; event: string }[] {
+    return this.frames().flatMap((frame) => {
+      if (frame.type === "event") return [frame];
+      return frame.type === "batch" ? frame.events : [];
+    });
+  }
+
+  last(): ServerFrame | undefined {
+    return this.frames().at(-1);
+  }
+}
+
+/** A hub over memory, with a clock that the test turns. */
+class Bench {
+  readonly store = new MemoryStore("epoch-1");
+  readonly sockets = new Set<FakeSocket>();
+  now = 1_000_000_000_000;
+  #timers: { at: number; run: () => void }[] = [];
+  #ids = 0;
+  hub = this.#make();
+
+  /** What a Durable Object loses when it is evicted: all but storage and sockets. */
+  evict(): void {
+    this.#timers.splice(0).forEach((timer) => timer.run());
+    this.hub = this.#make();
+  }
+
+  pass(ms: number): void {
+    this.now += ms;
+    const due = this.#timers.filter((timer) => timer.at <= this.now);
+    this.#timers = this.#timers.filter((timer) => timer.at > this.now);
+    for (const timer of due) timer.run();
+    const deadline = this.store.readTask(DEADLINES_TASK);
+    if (deadline !== null && deadline <= this.now) this.hub.checkDeadlines();
+  }
+
+  connect(
+    options: {
+      sub?: string;
+      grants?: string[];
+      exp?: number;
+      batch?: boolean;
+      epoch?: string;
+      seq?: number;
+    } = {},
+  ): FakeSocket {
+    const sub = options.sub ?? "alice";
+    const socket = new FakeSocket();
+    this.sockets.add(socket);
+    this.hub.open(
+      socket,
+      {
+        sub,
+        grants: [`sub:${sub}`, ...(options.grants ?? [])],
+        exp: options.exp ?? Math.floor(this.now / 1000) + 3600,
+      },
+      {
+        id: `c${this.sockets.size}`,
+        batch: options.batch ?? false,
+        resume: { epoch: options.epoch, seq: options.seq },
+      },
+    );
+    return socket;
+  }
+
+  wait(): FakeSocket {
+    const socket = new FakeSocket();
+    this.sockets.add(socket);
+    this.hub.wait(socket, { id: `c${this.sockets.size}`, batch: false, resume: {} });
+    return socket;
+  }
+
+  drop(socket: FakeSocket): void {
+    this.sockets.delete(socket);
+    this.hub.closed(socket);
+  }
+
+  publish(audience: Audience = null, topic: string | null = null, dedupeKey?: string): void {
+    this.hub.turn(() =>
+      this.hub.publish({
+        event: "test.happened",
+        payload: { guildId: "g", n: this.store.extent().head + 1 },
+        audience,
+        topic,
+        ...(dedupeKey === undefined ? {} : { dedupeKey }),
+      }),
+    );
+  }
+
+  #make(): Hub<FakeSocket> {
+    return new Hub<FakeSocket>({
+      guildId: "g",
+      store: this.store,
+      clock: () => this.now,
+      newId: () => `id-${++this.#ids}`,
+      after: (ms, run) => this.#timers.push({ at: this.now + ms, run }),
+      snapshot: () => ({ rooms: [] }),
+      sockets: {
+        all: () => [...this.sockets].filter((socket) => socket.closed === null),
+        send: (socket, text) => socket.sent.push(text),
+        close: (socket, why) => {
+          socket.closed ??= why;
+        },
+        load: (socket): SessionRecord | null =>
+          socket.closed === null ? parseSessionRecord(structuredClone(socket.attachment)) : null,
+        save: (socket, record) => {
+          socket.attachment = structuredClone(record);
+        },
+        lastPingAt: (socket) => socket.pingAt,
+      },
+    });
+  }
+}
+
+const json = (value: unknown): string => JSON.stringify(value);
+
+describe("order and delivery", () => {
+  test("HUB-1 HUB-2 events count up by one and reach everyone who is connected", () => {
+    const bench = new Bench();
+    const [a, b] = [bench.connect({ sub: "a" }), bench.connect({ sub: "b" })];
+    bench.publish();
+    bench.publish();
+    expect(a.events().map((event) => event.seq)).toEqual([1, 2]);
+    expect(b.sent.slice(2)).toEqual(a.sent.slice(2));
+    expect(a.events().every((event) => event.prev === undefined)).toBe(true);
+  });
+
+  test("HUB-2 a turn that fails stores nothing and sends nothing", () => {
+    const bench = new Bench();
+    const socket = bench.connect();
+    expect(() =>
+      bench.hub.turn(() => {
+        bench.hub.publish({ event: "x.y", payload: {}, audience: null, topic: null });
+        throw new Error("a bug");
+      }),
+    ).toThrow("a bug");
+    expect(bench.store.extent().head).toBe(0);
+    expect(socket.events()).toEqual([]);
+    bench.publish();
+    expect(socket.events().map((event) => event.seq)).toEqual([1]);
+  });
+
+  test("a dedupe key counts once in 24 h, and again afterwards", () => {
+    const bench = new Bench();
+    bench.publish(null, null, "k");
+    bench.publish(null, null, "k");
+    expect(bench.store.extent().head).toBe(1);
+    bench.pass(DEDUPE_TTL_MS);
+    bench.publish(null, null, "k");
+    expect(bench.store.extent().head).toBe(2);
+  });
+
+  test("the first frame is the ack, the second the snapshot with the seq that live events follow", () => {
+    const bench = new Bench();
+    bench.publish();
+    const socket = bench.connect();
+    bench.publish();
+    expect(socket.frames().map((frame) => frame.type)).toEqual(["ack", "snapshot", "event"]);
+    expect(socket.frames()[1]).toMatchObject({ seq: 1, reason: "first_connection", rooms: [] });
+    expect(socket.events()).toMatchObject([{ seq: 2 }]);
+  });
+});
+
+describe("HUB-4 resume", () => {
+  test("brings what was missed, in order, then `resumed`, then live events", () => {
+    const bench = new Bench();
+    for (let i = 0; i < 5; i += 1) bench.publish();
+    const socket = bench.connect({ epoch: "epoch-1", seq: 2 });
+    bench.publish();
+    expect(socket.frames().map((frame) => frame.type)).toEqual([
+      "ack",
+      "event",
+      "event",
+      "event",
+      "resumed",
+      "event",
+    ]);
+    expect(socket.frames()[4]).toMatchObject({ from: 2, to: 5 });
+    expect(socket.events().map((event) => event.seq)).toEqual([3, 4, 5, 6]);
+  });
+
+  test.each([
+    ["another epoch", { epoch: "epoch-0", seq: 1 }, "unknown_epoch"],
+    ["a seq ahead of the hub", { epoch: "epoch-1", seq: 4 }, "ahead_of_hub"],
+    ["a negative seq", { epoch: "epoch-1", seq: -1 }, "invalid_position"],
+    ["a fraction", { epoch: "epoch-1", seq: 1.5 }, "invalid_position"],
+    ["no number", { epoch: "epoch-1", seq: Number.NaN }, "invalid_position"],
+    ["an epoch alone", { epoch: "epoch-1" }, "invalid_position"],
+  ])("%s gets a snapshot that says why", (_, position, reason) => {
+    const bench = new Bench();
+    for (let i = 0; i < 3; i += 1) bench.publish();
+    const socket = bench.connect(position);
+    expect(socket.frames().map((frame) => frame.type)).toEqual(["ack", "snapshot"]);
+    expect(socket.last()).toMatchObject({ reason, seq: 3 });
+  });
+
+  test("HUB-3 a position before the journal gets a snapshot; the oldest one inside resumes", () => {
+    const bench = new Bench();
+    for (let i = 0; i < JOURNAL_MAX_EVENTS + 1; i += 1) bench.publish();
+    expect(bench.store.extent()).toMatchObject({ oldest: 2, head: JOURNAL_MAX_EVENTS + 1 });
+    expect(bench.connect({ epoch: "epoch-1", seq: 0 }).last()).toMatchObject({ reason: "too_old" });
+    const socket = bench.connect({ epoch: "epoch-1", seq: 1, batch: true });
+    expect(socket.events()).toHaveLength(JOURNAL_MAX_EVENTS);
+    expect(socket.last()).toMatchObject({ type: "resumed", from: 1, to: JOURNAL_MAX_EVENTS + 1 });
+  });
+
+  test("HUB-3 entries older than 24 h are gone at the next look, but the sequence goes on", () => {
+    const bench = new Bench();
+    bench.publish();
+    bench.publish();
+    bench.pass(JOURNAL_MAX_AGE_MS + 1);
+    expect(bench.connect({ epoch: "epoch-1", seq: 0 }).last()).toMatchObject({ reason: "too_old" });
+    bench.publish();
+    expect(bench.store.extent().head).toBe(3);
+  });
+});
+
+describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
+  test("an event that a session may not see leaves no trace but `prev`", () => {
+    const bench = new Bench();
+    const alice = bench.connect({ sub: "alice" });
+    const bob = bench.connect({ sub: "bob" });
+    bench.publish();
+    bench.publish(["sub:alice"]);
+    bench.publish(["sub:alice", "scope:all"]);
+    bench.publish();
+    expect(alice.events().map((event) => event.seq)).toEqual([1, 2, 3, 4]);
+    expect(bob.events()).toMatchObject([{ seq: 1 }, { seq: 4, prev: 1 }]);
+    expect(bob.sent.join()).not.toContain('"n":2');
+  });
+
+  test("after an eviction `prev` is found again in the journal", () => {
+    const bench = new Bench();
+    const bob = bench.connect({ sub: "bob" });
+    bench.publish();
+    bench.publish(["sub:alice"]);
+    bench.evict();
+    bench.publish();
+    expect(bob.events()).toMatchObject([{ seq: 1 }, { seq: 3, prev: 1 }]);
+  });
+
+  test("a narrowed session gets its channels and what concerns the whole guild", () => {
+    const bench = new Bench();
+    const socket = bench.connect();
+    bench.publish(null, "c0");
+    bench.hub.message(socket, json({ type: "subscribe", channelIds: ["c1"] }));
+    bench.publish(null, "c2");
+    bench.evict();
+    bench.publish(null, "c1");
+    bench.publish(null, null);
+    expect(socket.events()).toMatchObject([{ seq: 1 }, { seq: 3, prev: 1 }, { seq: 4 }]);
+    bench.hub.message(socket, json({ type: "subscribe", channelIds: [] }));
+    bench.publish(null, "c2");
+    expect(socket.events().at(-1)).toMatchObject({ seq: 5 });
+  });
+
+  test("one channel too many is refused and changes nothing", () => {
+    const bench = new Bench();
+    const socket = bench.connect();
+    const channelIds = Array.from({ length: SUBSCRIBE_CHANNELS_MAX + 1 }, (_, i) => `c${i}`);
+    bench.hub.message(socket, json({ type: "subscribe", channelIds }));
+    expect(socket.last()).toMatchObject({ type: "error", code: "invalid_frame" });
+    bench.publish(null, "elsewhere");
+    expect(socket.events()).toHaveLength(1);
+  });
+
+  test("grants that `reauth` brings or takes count from the next event on", () => {
+    const bench = new Bench();
+    const socket = bench.connect({ sub: "alice", grants: ["scope:all"] });
+    bench.publish(["scope:all"]);
+    const exp = Math.floor(bench.now / 1000) + 7200;
+    bench.hub.renew(socket, { sub: "alice", grants: ["sub:alice"], exp });
+    bench.publish(["scope:all"]);
+    bench.publish(["sub:alice"]);
+    expect(socket.frames().map((frame) => frame.type)).toContain("reauth.ok");
+    expect(socket.events()).toMatchObject([{ seq: 1 }, { seq: 3, prev: 1 }]);
+  });
+});
+
+describe("HUB-7 authentication", () => {
+  test("a socket that stays silent is closed after 5 s, also when the hub slept meanwhile", () => {
+    const bench = new Bench();
+    const socket = bench.wait();
+    bench.publish();
+    bench.pass(AUTHENTICATION_DEADLINE_MS - 1);
+    expect(socket.closed).toBeNull();
+    bench.evict();
+    bench.pass(1);
+    expect(socket.closed).toBe("authenticationTimeout");
+    expect(socket.sent).toEqual([]);
+  });
+
+  test("HUB-12 it receives nothing and is not counted", () => {
+    const bench = new Bench();
+    const socket = bench.wait();
+    bench.publish();
+    expect(socket.sent).toEqual([]);
+    expect(bench.hub.status().sockets).toBe(0);
+  });
+
+  test("its auth frame is handed on with the position it names", () => {
+    const bench = new Bench();
+    const socket = bench.wait();
+    const request = bench.hub.message(
+      socket,
+      json({ type: "auth", token: "t", epoch: "e", seq: 4 }),
+    );
+    expect(request).toMatchObject({
+      kind: "auth",
+      token: "t",
+      options: { resume: { epoch: "e", seq: 4 } },
+    });
+    bench.hub.tokenRefused(socket, "unauthorized");
+    expect(CLOSE_CODES[socket.closed ?? "normal"].code).toBe(4401);
+  });
+
+  test("a frame before `auth` is refused, and the limit of them closes", () => {
+    const bench = new Bench();
+    const socket = bench.wait();
+    for (let i = 0; i < UNAUTHENTICATED_FRAMES_MAX; i += 1) {
+      bench.hub.message(socket, json({ type: "auth", token: "t" }));
+    }
+    expect(socket.closed).toBeNull();
+    bench.hub.message(socket, json({ type: "auth", token: "t" }));
+    expect(socket.closed).toBe("tooManyFrames");
+    const other = bench.wait();
+    bench.hub.message(other, json({ type: "ack", seq: 0 }));
+    expect(other.last()).toMatchObject({ type: "error", code: "not_authenticated" });
+  });
+
+  test("warns 60 s before the token ends and closes at its end, through evictions", () => {
+    const bench = new Bench();
+    const exp = Math.floor(bench.now / 1000) + 120;
+    const socket = bench.connect({ exp });
+    bench.pass(120_000 - EXPIRY_WARNING_MS);
+    expect(socket.last()).toEqual({ v: 1, type: "auth.expiring", exp });
+    bench.evict();
+    bench.pass(1_000);
+    expect(socket.frames().filter((frame) => frame.type === "auth.expiring")).toHaveLength(1);
+    bench.pass(EXPIRY_WARNING_MS - 1_000);
+    expect(socket.closed).toBe("unauthorized");
+  });
+
+  test("`reauth` of the same user extends; another user's changes nothing", () => {
+    const bench = new Bench();
+    const seconds = Math.floor(bench.now / 1000);
+    const socket = bench.connect({ sub: "alice", exp: seconds + 61 });
+    expect(bench.hub.message(socket, json({ type: "reauth", token: "t" }))).toEqual({
+      kind: "reauth",
+      token: "t",
+    });
+    bench.hub.renew(socket, { sub: "bob", grants: [], exp: seconds + 9999 });
+    expect(socket.last()).toMatchObject({ type: "error", code: "other_subject" });
+    bench.hub.renew(socket, { sub: "alice", grants: ["sub:alice"], exp: seconds + 600 });
+    expect(socket.last()).toMatchObject({ type: "reauth.ok", exp: seconds + 600 });
+    bench.pass(62_000);
+    expect(socket.closed).toBeNull();
+    bench.pass(600_000);
+    expect(socket.closed).toBe("unauthorized");
+  });
+
+  test("an event after the token's end is not delivered, even before the alarm has come", () => {
+    const bench = new Bench();
+    const socket = bench.connect({ exp: Math.floor(bench.now / 1000) + 10 });
+    bench.now += 10_000;
+    bench.publish();
+    expect(socket.events()).toEqual([]);
+    expect(socket.closed).toBe("unauthorized");
+  });
+
+  test("a refused `reauth` keeps the token that is in force; one without the guild closes", () => {
+    const bench = new Bench();
+    const socket = bench.connect();
+    bench.hub.tokenRefused(socket, "unauthorized");
+    expect(socket.closed).toBeNull();
+    expect(socket.last()).toMatchObject({ type: "error", code: "invalid_token" });
+    bench.hub.tokenRefused(socket, "forbidden");
+    expect(socket.closed).toBe("forbidden");
+  });
+});
+
+describe("HUB-9 limits", () => {
+  test("a frame one byte over the limit closes, whatever is in it", () => {
+    const bench = new Bench();
+    const [fits, over, wide] = [bench.connect(), bench.connect(), bench.connect()];
+    bench.hub.message(fits, "x".repeat(CLIENT_FRAME_MAX_BYTES));
+    expect(fits.closed).toBeNull();
+    bench.hub.message(over, "x".repeat(CLIENT_FRAME_MAX_BYTES + 1));
+    expect(over.closed).toBe("frameTooBig");
+    bench.hub.message(wide, "é".repeat(CLIENT_FRAME_MAX_BYTES / 2 + 1));
+    expect(wide.closed).toBe("frameTooBig");
+  });
+
+  test("one frame too many in the window closes; after the window it starts again", () => {
+    const bench = new Bench();
+    const socket = bench.connect();
+    const send = (): unknown => bench.hub.message(socket, json({ type: "ack", seq: 0 }));
+    for (let i = 0; i < CLIENT_FRAMES_PER_WINDOW; i += 1) send();
+    bench.pass(CLIENT_FRAME_WINDOW_MS);
+    for (let i = 0; i < CLIENT_FRAMES_PER_WINDOW; i += 1) send();
+    expect(socket.closed).toBeNull();
+    send();
+    expect(socket.closed).toBe("tooManyFrames");
+  });
+
+  test.each([
+    ["not JSON", "{", "not_json"],
+    ["binary", new ArrayBuffer(3), "binary"],
+    ["an unknown type", json({ type: "dance" }), "unknown_type"],
+    ["no object", "7", "unknown_type"],
+    ["wrong fields", json({ type: "ack", seq: "1" }), "invalid_frame"],
+  ])("%s gets an error, and the third closes, also across an eviction", (_, frame, code) => {
+    const bench = new Bench();
+    const socket = bench.connect();
+    for (let i = 1; i < BAD_FRAMES_MAX; i += 1) {
+      bench.hub.message(socket, frame);
+      expect(socket.last()).toMatchObject({ type: "error", code });
+      bench.evict();
+    }
+    expect(socket.closed).toBeNull();
+    bench.hub.message(socket, frame);
+    expect(socket.closed).toBe("protocolError");
+  });
+
+  test("a second auth frame and an ack of what was never sent are refused", () => {
+    const bench = new Bench();
+    const socket = bench.connect();
+    bench.hub.message(socket, json({ type: "auth", token: "t" }));
+    expect(socket.last()).toMatchObject({ code: "already_authenticated" });
+    bench.hub.message(socket, json({ type: "ack", seq: 1 }));
+    expect(socket.last()).toMatchObject({ code: "invalid_ack" });
+    expect(socket.closed).toBeNull();
+  });
+
+  test("one socket too many of a user closes the oldest, also after an eviction", () => {
+    const bench = new Bench();
+    const sockets = Array.from({ length: SOCKETS_PER_USER }, () => {
+      bench.pass(1);
+      return bench.connect({ sub: "alice" });
+    });
+    bench.evict();
+    const other = bench.connect({ sub: "bob" });
+    bench.connect({ sub: "alice" });
+    expect(sockets.map((socket) => socket.closed)).toEqual([
+      "tooManySockets",
+      ...sockets.slice(1).map(() => null),
+    ]);
+    expect(other.closed).toBeNull();
+    expect(bench.hub.status().sockets).toBe(SOCKETS_PER_USER + 1);
+  });
+
+  test("a full hub takes nobody more", () => {
+    const bench = new Bench();
+    for (let i = 0; i < SOCKETS_PER_HUB; i += 1) bench.connect({ sub: `u${i}` });
+    expect(bench.hub.hasRoom()).toBe(false);
+    expect(bench.connect({ sub: "late" }).closed).toBe("overloaded");
+  });
+
+  test("only so many sockets may wait for their auth frame", () => {
+    const bench = new Bench();
+    const sockets = Array.from({ length: UNAUTHENTICATED_SOCKETS_PER_HUB - 1 }, () => bench.wait());
+    expect(bench.hub.hasRoomToWait()).toBe(true);
+    bench.wait();
+    expect(bench.hub.hasRoomToWait()).toBe(false);
+    const [first] = sockets;
+    if (first !== undefined) bench.drop(first);
+    expect(bench.hub.hasRoomToWait()).toBe(true);
+  });
+
+  test("HUB-10 a client without a sign of life is closed after the limit, and resumes whole", () => {
+    const bench = new Bench();
+    const [silent, pinging, talking] = [bench.connect(), bench.connect(), bench.connect()];
+    const text = "x".repeat(60_000);
+    const events = Math.ceil(UNACKNOWLEDGED_BYTES_MAX / text.length) + 1;
+    for (let i = 0; i < events; i += 1) {
+      bench.now += 1;
+      pinging.pingAt = bench.now;
+      if (i % 50 === 0) bench.hub.message(talking, json({ type: "ack", seq: i }));
+      bench.hub.turn(() =>
+        bench.hub.publish({ event: "big.one", payload: { text }, audience: null, topic: null }),
+      );
+    }
+    expect([silent.closed, pinging.closed, talking.closed]).toEqual(["overloaded", null, null]);
+    const seen = silent.events().at(-1)?.seq ?? 0;
+    expect(seen).toBeLessThan(events);
+    const back = bench.connect({ epoch: "epoch-1", seq: seen });
+    expect(back.events().map((event) => event.seq)).toEqual(
+      Array.from({ length: events - seen }, (_, i) => seen + 1 + i),
+    );
+  });
+});
+
+describe("HUB-13 batching", () => {
+  test("the first event of a burst goes at once, the rest of the window shares a frame", () => {
+    const bench = new Bench();
+    const [batching, plain] = [bench.connect({ batch: true }), bench.connect()];
+    for (let i = 0; i < 4; i += 1) bench.publish();
+    expect(batching.events().map((event) => event.seq)).toEqual([1]);
+    expect(plain.events().map((event) => event.seq)).toEqual([1, 2, 3, 4]);
+    bench.pass(10);
+    expect(batching.frames().map((frame) => frame.type)).toEqual([
+      "ack",
+      "snapshot",
+      "event",
+      "batch",
+    ]);
+    expect(batching.events().map((event) => event.seq)).toEqual([1, 2, 3, 4]);
+    bench.pass(10);
+    bench.publish();
+    expect(batching.last()).toMatchObject({ type: "event", seq: 5 });
+  });
+
+  test("a batch holds at most its limit of events", () => {
+    const bench = new Bench();
+    const socket = bench.connect({ batch: true });
+    for (let i = 0; i < BATCH_EVENTS_MAX + 2; i += 1) bench.publish();
+    bench.pass(10);
+    const sizes = socket
+      .frames()
+      .flatMap((frame) => (frame.type === "batch" ? [frame.events.length] : []));
+    expect(sizes).toEqual([BATCH_EVENTS_MAX]);
+    expect(socket.events()).toHaveLength(BATCH_EVENTS_MAX + 2);
+  });
+
+  test("who connects inside a window gets its events once", () => {
+    const bench = new Bench();
+    bench.connect({ batch: true });
+    bench.publish();
+    bench.publish();
+    const late = bench.connect({ batch: true, epoch: "epoch-1", seq: 0 });
+    bench.publish();
+    bench.pass(10);
+    expect(late.events().map((event) => event.seq)).toEqual([1, 2, 3]);
+  });
+});
+
+/** What a client keeps: its position and everything it was given. */
+type Client = {
+  readonly sub: string;
+  readonly batch: boolean;
+  socket: FakeSocket | null;
+  /** Frames of sockets it had before. */
+  position: { epoch: string; seq: number } | null;
+  readonly seen: number[];
+  taken: number;
+};
+
+const STEP = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("publish" as const),
+      to: fc.constantFrom("all", "a", "b", "c"),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("connect" as const), client: fc.nat(5) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("drop" as const), client: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("evict" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(1, 9, 10, 11) }),
+  },
+);
+
+describe("model", () => {
+  test("what a client has seen is always a prefix of what it may see, whatever happens", () => {
+    fc.assert(
+      fc.property(fc.array(STEP, { minLength: 20, maxLength: 150 }), (steps) => {
+        const bench = new Bench();
+        const history: { seq: number; audience: string }[] = [];
+        const clients: Client[] = ["a", "b", "c", "a", "b", "d"].map((sub, i) => ({
+          sub,
+          batch: i % 2 === 1,
+          socket: null,
+          position: null,
+          seen: [],
+          taken: 0,
+        }));
+        const mayRead = (client: Client, audience: string): boolean =>
+          audience === "all" || audience === client.sub;
+
+        /** Takes what arrived and checks it against the model, as a client would. */
+        const take = (client: Client): void => {
+          const { socket } = client;
+          if (socket === null) return;
+          for (const frame of socket.frames().slice(client.taken)) {
+            if (frame.type === "snapshot") {
+              client.position = { epoch: frame.epoch, seq: frame.seq };
+              client.seen.length = 0;
+              for (const event of history) {
+                if (event.seq <= frame.seq && mayRead(client, event.audience))
+                  client.seen.push(event.seq);
+              }
+            }
+            const events =
+              frame.type === "event" ? [frame] : frame.type === "batch" ? frame.events : [];
+            for (const event of events) {
+              const before: number = client.position?.seq ?? 0;
+              expect(event.prev ?? event.seq - 1).toBe(before);
+              client.position = { epoch: "epoch-1", seq: event.seq };
+              client.seen.push(event.seq);
+            }
+          }
+          client.taken = socket.sent.length;
+          const may = history
+            .filter((event) => mayRead(client, event.audience))
+            .map((event) => event.seq);
+          expect(client.seen).toEqual(may.slice(0, client.seen.length));
+        };
+
+        for (const step of steps) {
+          if (step.do === "publish") {
+            bench.publish(step.to === "all" ? null : [`sub:${step.to}`]);
+            history.push({ seq: history.length + 1, audience: step.to });
+          } else if (step.do === "evict") bench.evict();
+          else if (step.do === "pass") bench.pass(step.ms);
+          else {
+            const client = clients[step.client];
+            if (client === undefined) continue;
+            if (step.do === "drop" && client.socket !== null) {
+              take(client);
+              bench.drop(client.socket);
+              client.socket = null;
+            }
+            if (step.do === "connect" && client.socket === null) {
+              client.taken = 0;
+              client.socket = bench.connect({
+                sub: client.sub,
+                batch: client.batch,
+                ...client.position,
+              });
+            }
+          }
+          clients.forEach(take);
+        }
+        // In the end everyone is back and has everything it may see.
+        bench.pass(20);
+        bench.pass(20);
+        for (const client of clients) {
+          if (client.socket === null) {
+            client.taken = 0;
+            client.socket = bench.connect({
+              sub: client.sub,
+              batch: client.batch,
+              ...client.position,
+            });
+          }
+          take(client);
+          const may = history
+            .filter((event) => mayRead(client, event.audience))
+            .map((event) => event.seq);
+          expect(client.seen).toEqual(may);
+        }
+      }),
+      { numRuns: Number(process.env["MODEL_RUNS"] ?? 150) },
+    );
+  });
+});
