@@ -1,0 +1,105 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import { configOf } from "../../env.ts";
+import { guildFor } from "../../platform/auth/principal.ts";
+import { requireAuth } from "../../platform/auth/require-auth.ts";
+import { systemClock } from "../../platform/clock.ts";
+import type { AppEnv } from "../../platform/http/app-env.ts";
+import { problem, problems } from "../../platform/http/problem.ts";
+import { ulidGenerator } from "../../platform/ids.ts";
+import { rateLimitHeaders, takeToken } from "../../platform/rate-limit.ts";
+import { DiscordId } from "../../protocol/discord-id.ts";
+import { TICKETS_PER_MINUTE } from "../../protocol/limits.ts";
+import { identityOf } from "../handover.ts";
+import { sealTicket } from "../ticket.ts";
+
+const newId = ulidGenerator();
+
+const route = createRoute({
+  method: "post",
+  path: "/ws/ticket",
+  operationId: "stream.createTicket",
+  tags: ["stream"],
+  summary: "Get a ticket for the guild's event stream",
+  description:
+    "A ticket works once, for 30 seconds, from the origin it was made from. Connect to `url` as it is; add `&epoch=&seq=` to resume and `&batch=1` for batched frames.",
+  security: [{ bearer: [] }],
+  middleware: [requireAuth],
+  request: {
+    body: {
+      required: false,
+      content: { "application/json": { schema: z.object({ guildId: DiscordId.optional() }) } },
+    },
+  },
+  responses: {
+    201: {
+      description: "The ticket",
+      content: {
+        "application/json": {
+          schema: z.object({ ticket: z.string(), expiresAt: z.iso.datetime(), url: z.url() }),
+        },
+      },
+    },
+    ...problems(
+      "invalid_request",
+      "unauthorized",
+      "forbidden_guild",
+      "body_too_large",
+      "rate_limited",
+    ),
+  },
+});
+
+/** `POST /ws/ticket` (rooms.md §1, §2). */
+export function mountTicket(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(route, async (c) => {
+    const config = configOf(c.env);
+    const principal = c.get("principal");
+    const { guildId: asked } = c.req.valid("json") ?? {};
+    const guildId = guildFor(principal, asked, config.primaryGuildId);
+    if (guildId === undefined) {
+      return problem(
+        c,
+        "forbidden_guild",
+        "Your token does not name this guild. Sign in again after joining it.",
+      );
+    }
+    const identity = identityOf(principal);
+    if (!identity.ok) {
+      return problem(
+        c,
+        "forbidden",
+        "Your token carries too many scopes for one connection. Ask for fewer.",
+      );
+    }
+    const decision = await takeToken(c.env, {
+      name: "ws-ticket",
+      key: principal.sub,
+      quota: TICKETS_PER_MINUTE,
+      windowMs: 60_000,
+    });
+    if (!decision.allowed) {
+      return problem(c, "rate_limited", "Too many tickets. Wait before you connect again.", {
+        headers: rateLimitHeaders([decision]),
+      });
+    }
+    const now = systemClock();
+    const { text, expiresAt } = await sealTicket(
+      config,
+      {
+        id: newId(now),
+        guildId,
+        origin: c.req.header("Origin") ?? null,
+        identity: identity.value,
+      },
+      now,
+    );
+    const url = new URL("/ws", c.req.url);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    url.searchParams.set("ticket", text);
+    return c.json(
+      { ticket: text, expiresAt: new Date(expiresAt).toISOString(), url: url.href },
+      201,
+      rateLimitHeaders([decision]),
+    );
+  });
+}
