@@ -1,0 +1,79 @@
+import { randomUUID } from "node:crypto";
+import { SignJWT, type JWK } from "jose";
+import { z } from "zod";
+import { err, ok, type Result } from "../../src/platform/result.ts";
+
+/** Body of `POST /dev/token`. */
+const DevTokenRequest = z.strictObject({
+  sub: z.string().min(1),
+  guilds: z.array(z.string()).optional(),
+  scope: z.string().optional(),
+  discord_id: z.string().optional(),
+  /** Seconds; zero or less makes a token that has expired already. */
+  expiresIn: z.number().int().default(3600),
+  /** Overrides claims, or removes one with null: so that wrong ones can be tried, well signed. */
+  claims: z.record(z.string(), z.unknown()).default({}),
+  /** The same for the protected header. `alg` stays: the key decides it. */
+  header: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** Who signs, and for whom. */
+export type TokenSigner = {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly key: JWK;
+  readonly nowMs: () => number;
+};
+
+/**
+ * Mints an access token for a script, signed by the provider's own key.
+ * @returns the token, or a sentence that says what is wrong with the request
+ */
+export async function mintDevToken(
+  signer: TokenSigner,
+  body: unknown,
+): Promise<Result<string, string>> {
+  const parsed = DevTokenRequest.safeParse(body);
+  if (!parsed.success) {
+    const rows = parsed.error.issues.map(
+      (issue) => `${issue.path.join(".") || "body"}: ${issue.message}`,
+    );
+    return err(rows.join("; "));
+  }
+  const { sub, guilds, scope, discord_id, expiresIn, claims, header } = parsed.data;
+  const now = Math.floor(signer.nowMs() / 1000);
+  const payload = override(
+    {
+      iss: signer.issuer,
+      aud: signer.audience,
+      sub,
+      iat: now,
+      exp: now + expiresIn,
+      jti: randomUUID(),
+      client_id: "dev-token",
+      guilds,
+      scope,
+      discord_id,
+    },
+    claims,
+  );
+  const alg = signer.key.alg ?? "RS256";
+  const protectedHeader = override({ alg, kid: signer.key.kid, typ: "at+jwt" }, header);
+  if (protectedHeader["alg"] !== alg) {
+    return err(`header.alg: tokens are signed with ${alg}; make another one yourself`);
+  }
+  try {
+    const signing = new SignJWT(payload).setProtectedHeader({ ...protectedHeader, alg });
+    return ok(await signing.sign(signer.key));
+  } catch (error) {
+    return err(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function override(
+  base: Readonly<Record<string, unknown>>,
+  changes: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const entries = Object.entries({ ...base, ...changes });
+  return Object.fromEntries(entries.filter(([, value]) => value !== null && value !== undefined));
+}

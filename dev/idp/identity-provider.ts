@@ -1,0 +1,298 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exportJWK, generateKeyPair, type JWK } from "jose";
+import { errors, Provider, type Configuration } from "oidc-provider";
+import { mintDevToken } from "./dev-token.ts";
+import { EMPTY_LOGIN, loginPage, logoutPage, messagePage, type LoginForm } from "./pages.ts";
+import { openStore, type Account, type ProviderStore } from "./store.ts";
+
+/** What the provider is told at its start. */
+export type IdentityProviderOptions = {
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** `iss` of every token; the provider's own address when absent. */
+  readonly issuer?: string;
+  readonly audience: string;
+  /** Client id of the page: a public client, so PKCE is all that protects it. */
+  readonly clientId: string;
+  /** Origins that the page is served from: where a sign-in may return to, and CORS. */
+  readonly webOrigins: readonly string[];
+  /** Keeps keys, sessions and accounts; in memory when absent. */
+  readonly stateDir?: string;
+};
+
+/** A running provider. */
+export type IdentityProvider = {
+  readonly issuer: string;
+  readonly close: () => Promise<void>;
+};
+
+const HOST = "127.0.0.1";
+const API = "urn:guildhub:api";
+const MANAGE_ROOMS = "rooms:manage";
+const FORM_MAX_BYTES = 16 * 1024;
+const DAY_SECONDS = 24 * 60 * 60;
+
+/**
+ * Starts an OpenID provider on the loopback address: authorization code with PKCE, refresh tokens,
+ * JWT access tokens for our audience. Anybody may sign in under any name, so it is never for more
+ * than one machine.
+ * @throws when the port is taken
+ */
+export async function startIdentityProvider(
+  options: IdentityProviderOptions,
+): Promise<IdentityProvider> {
+  const store = openStore(options.stateDir, Date.now);
+  const signingKey = await store.remember("signing key", makeSigningKey);
+  const cookieKeys = await store.remember("cookie keys", async () => [
+    randomBytes(32).toString("base64url"),
+  ]);
+
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, HOST, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const issuer = options.issuer ?? `http://${HOST}:${port}`;
+
+  const provider = new Provider(issuer, configure(options, store, signingKey, cookieKeys));
+  provider.on("server_error", (_context, error) => {
+    console.error(`The identity provider failed: ${error.message}`);
+  });
+  const standard = provider.callback();
+  const signer = { issuer, audience: options.audience, key: signingKey, nowMs: Date.now };
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { pathname } = new URL(request.url ?? "/", issuer);
+    if (pathname === "/dev/token" && request.method === "POST") {
+      const minted = await mintDevToken(signer, parseJson(await readBody(request)));
+      if (minted.ok) sendJson(response, 200, { access_token: minted.value });
+      else sendJson(response, 400, { error: "invalid_request", error_description: minted.error });
+    } else if (pathname.startsWith("/interaction/")) {
+      await handleLogin(provider, store, request, response);
+    } else {
+      await standard(request, response);
+    }
+  };
+  server.on("request", (request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      console.error(`${request.method} ${request.url}: ${String(error)}`);
+      if (response.headersSent) response.destroy();
+      else sendJson(response, 500, { error: "server_error" });
+    });
+  });
+
+  return {
+    issuer,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          store.close();
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function makeSigningKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair("RS256", { extractable: true });
+  return { ...(await exportJWK(privateKey)), kid: randomUUID(), use: "sig", alg: "RS256" };
+}
+
+function configure(
+  options: IdentityProviderOptions,
+  store: ProviderStore,
+  signingKey: JWK,
+  cookieKeys: string[],
+): Configuration {
+  const { audience, clientId, webOrigins } = options;
+  const returnTo = webOrigins.flatMap((origin) =>
+    ["", "/", "/callback", "/silent"].map((path) => `${origin}${path}`),
+  );
+  return {
+    adapter: store.adapterFor,
+    jwks: { keys: [{ ...signingKey, kty: "RSA" }] },
+    cookies: { keys: cookieKeys },
+    clients: [
+      {
+        client_id: clientId,
+        client_name: "GuildHub",
+        token_endpoint_auth_method: "none",
+        grant_types: ["authorization_code", "refresh_token"],
+        response_types: ["code"],
+        redirect_uris: returnTo,
+        post_logout_redirect_uris: returnTo,
+      },
+    ],
+    clientBasedCORS: (_context, origin) => webOrigins.includes(origin),
+    pkce: { required: () => true },
+    scopes: ["openid", "offline_access"],
+    claims: { openid: ["sub"], profile: ["name", "preferred_username"] },
+    // The page asks for no userinfo, so the ID token itself carries the name.
+    conformIdTokenClaims: false,
+    features: {
+      devInteractions: { enabled: false },
+      revocation: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (context, form) => {
+          context.body = logoutPage(form);
+        },
+        postLogoutSuccessSource: (context) => {
+          context.body = messagePage("Signed out", "You can close this page.");
+        },
+      },
+      // A client that asks for nothing special gets JWT access tokens for the Worker's audience.
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => API,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_context, resource) => {
+          if (resource !== API) throw new errors.InvalidTarget();
+          return {
+            scope: MANAGE_ROOMS,
+            audience,
+            accessTokenFormat: "jwt",
+            accessTokenTTL: 60 * 60,
+            jwt: { sign: { alg: "RS256" } },
+          };
+        },
+      },
+    },
+    // What a user may do was typed at the sign-in, whatever scope the client asked for.
+    formats: {
+      customizers: {
+        jwt: (_context, token, parts) => {
+          const account = "accountId" in token ? store.findAccount(token.accountId) : undefined;
+          if (account === undefined) return;
+          const { payload } = parts;
+          delete payload["scope"];
+          if (account.managesRooms) payload["scope"] = MANAGE_ROOMS;
+          if (account.discordId !== undefined) payload["discord_id"] = account.discordId;
+          if (account.guilds !== undefined) payload["guilds"] = account.guilds;
+        },
+      },
+    },
+    findAccount: (_context, sub) =>
+      store.findAccount(sub) && {
+        accountId: sub,
+        claims: () => ({ sub, name: sub, preferred_username: sub }),
+      },
+    interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+    // There is one client and it is ours: signing in is the consent.
+    loadExistingGrant: async (context) => {
+      const { provider, session, client } = context.oidc;
+      if (session?.accountId === undefined || client === undefined) return undefined;
+      const known = session.grantIdFor(client.clientId);
+      const grant =
+        (known === undefined ? undefined : await provider.Grant.find(known)) ??
+        new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
+      grant.addOIDCScope("openid profile offline_access");
+      grant.addResourceScope(API, MANAGE_ROOMS);
+      await grant.save();
+      return grant;
+    },
+    issueRefreshToken: (_context, client) => client.grantTypeAllowed("refresh_token"),
+    renderError: (context, out) => {
+      context.type = "html";
+      context.body = messagePage("This did not work", out.error_description ?? out.error);
+    },
+    ttl: {
+      AccessToken: 60 * 60,
+      AuthorizationCode: 60,
+      IdToken: 60 * 60,
+      Interaction: 60 * 60,
+      RefreshToken: 14 * DAY_SECONDS,
+      Session: 14 * DAY_SECONDS,
+      Grant: 14 * DAY_SECONDS,
+    },
+  };
+}
+
+async function handleLogin(
+  provider: Provider,
+  store: ProviderStore,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const interaction = await provider.interactionDetails(request, response).catch(() => undefined);
+  if (interaction === undefined) {
+    sendHtml(
+      response,
+      400,
+      messagePage("This sign-in has expired", "Go back to GuildHub and sign in again."),
+    );
+    return;
+  }
+  const action = `/interaction/${interaction.uid}`;
+  if (request.method !== "POST") {
+    sendHtml(response, 200, loginPage(action, EMPTY_LOGIN, undefined));
+    return;
+  }
+  const form = readLoginForm(await readBody(request));
+  const account = accountOf(form);
+  if (account === undefined) {
+    sendHtml(response, 400, loginPage(action, form, "Type a name of up to 64 characters."));
+    return;
+  }
+  store.saveAccount(account);
+  const result = { login: { accountId: account.sub, remember: true } };
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+}
+
+function readLoginForm(body: string): LoginForm {
+  const fields = new URLSearchParams(body);
+  const field = (name: string): string => fields.get(name)?.trim() ?? "";
+  return {
+    name: field("name"),
+    discordId: field("discord_id"),
+    guilds: field("guilds"),
+    managesRooms: field("manages_rooms") === "yes",
+  };
+}
+
+function accountOf(form: LoginForm): Account | undefined {
+  if (form.name === "" || form.name.length > 64) return undefined;
+  const guilds = form.guilds.split(/[\s,]+/).filter((id) => id !== "");
+  return {
+    sub: form.name,
+    discordId: form.discordId === "" ? undefined : form.discordId,
+    guilds: guilds.length === 0 ? undefined : guilds,
+    managesRooms: form.managesRooms,
+  };
+}
+
+/** The body as text; one that is too long is cut, and then no longer parses. */
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= FORM_MAX_BYTES) chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
+  response.end(JSON.stringify(body));
+}
+
+function sendHtml(response: ServerResponse, status: number, html: string): void {
+  response.writeHead(status, {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+  });
+  response.end(html);
+}
