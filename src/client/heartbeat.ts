@@ -47,11 +47,12 @@ export class Heartbeat {
   }
 
   #ping(timeoutMs: number): void {
+    if (!this.#deadline.pending) {
+      this.#deadline.set(timeoutMs, () => {
+        this.stop();
+        this.#onDead();
+      });
+    }
     this.#send(PING);
-    if (this.#deadline.pending) return;
-    this.#deadline.set(timeoutMs, () => {
-      this.stop();
-      this.#onDead();
-    });
   }
 }

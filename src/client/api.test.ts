@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { Api } from "./api.ts";
+import { failed, type TokenSource } from "./outcome.ts";
+
+type Seen = { readonly method: string; readonly url: string; readonly request: Request };
+
+/** An Api over a list of answers; each request is kept. */
+function apiOver(answers: readonly (Response | "no answer")[], tokens?: TokenSource) {
+  const seen: Seen[] = [];
+  const rest = [...answers];
+  const api = new Api({
+    baseUrl: "https://hub.test",
+    tokens:
+      tokens ?? ((stale) => Promise.resolve({ ok: true, value: stale === "t1" ? "t2" : "t1" })),
+    fetch: (input: RequestInfo | URL, init?: RequestInit) => {
+      const request = new Request(input, init);
+      seen.push({ method: request.method, url: request.url, request });
+      const answer = rest.shift();
+      return answer === undefined || answer === "no answer"
+        ? Promise.reject(new TypeError("Failed to fetch"))
+        : Promise.resolve(answer);
+    },
+  });
+  return { api, seen };
+}
+
+const created = { channelId: "c1", name: "Friday", guildId: "g1" };
+
+describe("the REST calls", () => {
+  it("opens a room with token, body and idempotency key", async () => {
+    const { api, seen } = apiOver([Response.json(created)]);
+    const outcome = await api.createRoom({ name: "Friday", userLimit: 2 }, "key-1");
+    expect(outcome).toEqual({ ok: true, value: created });
+    const request = seen[0]?.request;
+    expect(request?.headers.get("authorization")).toBe("Bearer t1");
+    expect(request?.headers.get("idempotency-key")).toBe("key-1");
+    expect(await request?.json()).toEqual({ name: "Friday", userLimit: 2 });
+  });
+
+  it("calls the paths of the contract, ids escaped", async () => {
+    const room = { ...created, createdBy: "a", createdAt: "x", userLimit: 4, private: false };
+    const { api, seen } = apiOver([
+      Response.json({ ok: true }),
+      Response.json(room),
+      Response.json({ url: "https://discord.gg/x", code: "x", expiresAt: null }, { status: 201 }),
+    ]);
+    expect((await api.endRoom("a/b")).ok).toBe(true);
+    expect((await api.room("c1")).ok).toBe(true);
+    expect((await api.invite("c1")).ok).toBe(true);
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      "DELETE https://hub.test/end-room/a%2Fb",
+      "GET https://hub.test/rooms/c1",
+      "POST https://hub.test/rooms/c1/invite",
+    ]);
+  });
+
+  it("renews a refused token once and sends the same again", async () => {
+    const { api, seen } = apiOver([new Response(null, { status: 401 }), Response.json(created)]);
+    expect((await api.createRoom({}, "k")).ok).toBe(true);
+    expect(seen.map(({ request }) => request.headers.get("authorization"))).toEqual([
+      "Bearer t1",
+      "Bearer t2",
+    ]);
+    expect(await seen[1]?.request.json()).toEqual({});
+  });
+
+  it("does not renew for ever: the second 401 is the answer", async () => {
+    const refused = () => Response.json({ message: "No." }, { status: 401 });
+    const { api, seen } = apiOver([refused(), refused(), refused()]);
+    expect(await api.createRoom({}, "k")).toMatchObject({
+      ok: false,
+      failure: { kind: "signed-out", message: "No." },
+    });
+    expect(seen).toHaveLength(2);
+  });
+
+  it("asks nobody without a token", async () => {
+    const signedOut = failed({ kind: "signed-out", message: "Sign in first." });
+    const { api, seen } = apiOver([], () => Promise.resolve(signedOut));
+    expect(await api.room("c1")).toEqual(signedOut);
+    expect(seen).toHaveLength(0);
+  });
+
+  it("says that nobody answered", async () => {
+    const { api } = apiOver(["no answer"]);
+    expect(await api.endRoom("c1")).toMatchObject({ ok: false, failure: { kind: "unreachable" } });
+  });
+
+  it("does not take any 200 for a success", async () => {
+    const { api } = apiOver([new Response("<html>a captive portal</html>"), Response.json({})]);
+    expect((await api.createRoom({}, "k")).ok).toBe(false);
+    expect((await api.room("c1")).ok).toBe(false);
+  });
+
+  it("hands the token out with the ticket, and takes another one when that is stale", async () => {
+    const answers = [Response.json({ url: "wss://x" }), Response.json({ url: "wss://y" })];
+    const { api, seen } = apiOver(answers);
+    expect(await api.ticket()).toEqual({ ok: true, value: { url: "wss://x", token: "t1" } });
+    expect(await api.ticket("g2", "t1")).toEqual({
+      ok: true,
+      value: { url: "wss://y", token: "t2" },
+    });
+    expect(await seen[0]?.request.json()).toEqual({});
+    expect(await seen[1]?.request.json()).toEqual({ guildId: "g2" });
+  });
+
+  it("reads readiness also from a 503", async () => {
+    const body = { ready: false, checks: { gateway: { state: "down", heartbeatAgeMs: 90_000 } } };
+    const { api } = apiOver([
+      Response.json(body, { status: 503 }),
+      Response.json({}),
+      new Response(null, { status: 404 }),
+    ]);
+    expect(await api.ready()).toEqual({ ok: true, value: body });
+    expect((await api.ready()).ok).toBe(false);
+    expect((await api.ready()).ok).toBe(false);
+  });
+});

@@ -1,0 +1,212 @@
+import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
+import type { Room } from "../protocol/room.ts";
+import type { StreamTicket } from "./api.ts";
+import type { GuildEvent } from "./guild-event.ts";
+import type { SocketLike } from "./guild-socket.ts";
+import type { Outcome } from "./outcome.ts";
+
+type Entry = {
+  readonly seq: number;
+  readonly body: GuildEvent;
+  /** Whether this client may see it; seq jumps over the others. */
+  readonly visible: boolean;
+};
+
+/** A frame as tests look at it. */
+export type SentFrame = Readonly<Record<string, unknown>>;
+
+/** The hub's end of one connection. For tests. */
+export class FakeSocket implements SocketLike {
+  readonly url: URL;
+  /** What the client sent. */
+  readonly received: SentFrame[] = [];
+  /** False: the network swallows everything, in both directions. */
+  network = true;
+  closed = false;
+  /** Seq of the last event sent here, for `prev`. */
+  last = 0;
+  readonly #onMessage: ((event: { readonly data: unknown }) => void)[] = [];
+  readonly #onClose: ((event: { readonly code: number }) => void)[] = [];
+
+  constructor(url: string) {
+    this.url = new URL(url);
+  }
+
+  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
+  addEventListener(
+    type: "message" | "close",
+    listener: (event: { readonly data: unknown; readonly code: number }) => void,
+  ): void {
+    if (type === "message") this.#onMessage.push((event) => listener({ ...event, code: 0 }));
+    else this.#onClose.push((event) => listener({ ...event, data: null }));
+  }
+
+  send(text: string): void {
+    if (!this.network || this.closed) return;
+    if (text === PING_FRAME) this.deliver(PONG_FRAME);
+    else this.received.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  /** Sends to the client. */
+  deliver(frame: SentFrame | string): void {
+    if (!this.network || this.closed) return;
+    const data = typeof frame === "string" ? frame : JSON.stringify(frame);
+    for (const listener of this.#onMessage) listener({ data });
+  }
+
+  /** The connection ends, as the client sees it. */
+  end(code: number): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const listener of this.#onClose) listener({ code });
+  }
+}
+
+/** A hub with one client, after rooms.md §2: journal, resume, snapshot. For tests. */
+export class FakeHub {
+  epoch = "epoch-1";
+  journal: Entry[] = [];
+  readonly sockets: FakeSocket[] = [];
+  /** Tokens that tickets were asked to avoid. */
+  readonly staleTokens: (string | undefined)[] = [];
+  /** What the next ticket requests are answered instead. */
+  readonly ticketAnswers: Outcome<StreamTicket>[] = [];
+  /** Of the events that a new connection is sent, how many get through. */
+  deliverAtMost = Number.POSITIVE_INFINITY;
+  /** Accepts connections and says nothing. */
+  mute = false;
+  /** Seqs of events that never arrive, however often they are sent. */
+  readonly lossy = new Set<number>();
+  readonly #state = new Map<string, Room>();
+
+  get head(): number {
+    return this.journal.at(-1)?.seq ?? 0;
+  }
+
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error("nobody has connected");
+    return socket;
+  }
+
+  /** Rooms with their members, as plain data: what a client should know. */
+  get rooms(): Record<string, { name: string; members: string[] }> {
+    return Object.fromEntries(
+      [...this.#state.values()].map(({ channelId, name, members }) => [
+        channelId,
+        { name, members: members.map((member) => member.userId).toSorted() },
+      ]),
+    );
+  }
+
+  readonly ticket = (staleToken?: string): Promise<Outcome<StreamTicket>> => {
+    this.staleTokens.push(staleToken);
+    const token = `token-${this.staleTokens.length}`;
+    const url = `wss://hub.test/ws?ticket=${token}`;
+    return Promise.resolve(this.ticketAnswers.shift() ?? { ok: true, value: { url, token } });
+  };
+
+  readonly open = (url: string): FakeSocket => {
+    const socket = new FakeSocket(url);
+    this.sockets.push(socket);
+    queueMicrotask(() => this.#welcome(socket));
+    return socket;
+  };
+
+  /** Appends an event and sends it. What changes nothing is left out, as the contract says. */
+  publish(body: GuildEvent, visible = true): void {
+    if (visible && !this.#apply(body)) return;
+    const entry = { seq: this.head + 1, body, visible };
+    this.journal.push(entry);
+    const socket = this.sockets.at(-1);
+    if (visible && socket !== undefined && !socket.closed) {
+      const members = this.#members(entry, socket);
+      if (!this.lossy.has(entry.seq)) socket.deliver({ v: 1, type: "event", ...members });
+    }
+  }
+
+  /** The journal is lost: a new epoch, in which the rooms are still there. */
+  renew(): void {
+    this.epoch = `${this.epoch}+`;
+    this.journal = [];
+  }
+
+  #welcome(socket: FakeSocket): void {
+    if (this.mute) return;
+    const frame = { v: 1, guildId: "g", connectionId: "x", limits: {} };
+    socket.deliver({ ...frame, type: "ack", event: "auth.ok", epoch: this.epoch, seq: this.head });
+    const { searchParams } = socket.url;
+    const from = Number(searchParams.get("seq"));
+    if (searchParams.get("epoch") !== this.epoch || from > this.head) {
+      socket.last = this.head;
+      const reason = searchParams.has("epoch") ? "unknown_epoch" : "first_connection";
+      const rooms = [...this.#state.values()];
+      const { epoch, head: seq } = this;
+      socket.deliver({ v: 1, type: "snapshot", epoch, seq, reason, rooms });
+      return;
+    }
+    socket.last = from;
+    const missed = this.journal.filter((entry) => entry.visible && entry.seq > from);
+    const events = missed
+      .slice(0, this.deliverAtMost)
+      .map((one) => this.#members(one, socket))
+      .filter((event) => !this.lossy.has(Number(event["seq"])));
+    if (events.length > 0) socket.deliver({ v: 1, type: "batch", events });
+    if (missed.length > this.deliverAtMost) {
+      socket.end(1006);
+      return;
+    }
+    socket.deliver({ v: 1, type: "resumed", epoch: this.epoch, from, to: socket.last });
+  }
+
+  #members({ seq, body }: Entry, socket: FakeSocket): SentFrame {
+    const prev = socket.last === seq - 1 ? {} : { prev: socket.last };
+    socket.last = seq;
+    return { event: body.event, payload: body.payload, ts: seq, seq, id: `e${seq}`, ...prev };
+  }
+
+  #apply({ event, payload }: GuildEvent): boolean {
+    if (event === "gateway.state") return true;
+    const room = this.#state.get(payload.channelId);
+    if (event === "room.created") {
+      if (room !== undefined) return false;
+      this.#state.set(payload.channelId, newRoom(payload.channelId, payload.name));
+      return true;
+    }
+    if (room === undefined) return false;
+    if (event === "room.deleted") return this.#state.delete(payload.channelId);
+    if (event === "room.updated") {
+      this.#state.set(payload.channelId, { ...room, name: payload.name });
+      return true;
+    }
+    const inside = room.members.some((member) => member.userId === payload.userId);
+    if (inside === (event === "voice.joined")) return false;
+    const joined = { userId: payload.userId, joinedAt: new Date(0).toISOString() };
+    const members = inside
+      ? room.members.filter((member) => member.userId !== payload.userId)
+      : [...room.members, joined];
+    this.#state.set(payload.channelId, { ...room, members });
+    return true;
+  }
+}
+
+/** An open room with nobody in it. For tests. */
+export function newRoom(channelId: string, name = channelId): Room {
+  return {
+    channelId,
+    name,
+    guildId: "g",
+    userLimit: 4,
+    private: false,
+    createdBy: "someone",
+    createdAt: "2026-01-01T00:00:00.000Z",
+    state: "open",
+    endedAt: null,
+    members: [],
+  };
+}

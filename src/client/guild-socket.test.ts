@@ -1,0 +1,407 @@
+import * as fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from "./backoff.ts";
+import { FakeHub } from "./fake-hub.ts";
+import type { GuildEvent } from "./guild-event.ts";
+import { ACK_INTERVAL_MS, CONNECT_TIMEOUT_MS, GuildSocket } from "./guild-socket.ts";
+import { applyItems, EMPTY_VIEW } from "./guild-view.ts";
+import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "./heartbeat.ts";
+import { failed, type TokenSource } from "./outcome.ts";
+import type { ConnectionState, StreamItem } from "./stream-item.ts";
+
+const join = (userId: string, channelId = "c1"): GuildEvent => ({
+  event: "voice.joined",
+  payload: { guildId: "g", channelId, userId },
+});
+const open = (channelId = "c1", name = channelId): GuildEvent => ({
+  event: "room.created",
+  payload: { guildId: "g", channelId, name },
+});
+
+/** A client on a hub; what it hands on is kept. */
+function client(hub = new FakeHub(), tokens?: TokenSource) {
+  const items: StreamItem[] = [];
+  const states: ConnectionState[] = [];
+  const socket = new GuildSocket({
+    ticket: hub.ticket,
+    tokens: tokens ?? (() => Promise.resolve({ ok: true, value: "token-renewed" })),
+    openSocket: hub.open,
+    onItems: (more) => items.push(...more),
+    onState: (state) => states.push(state),
+    random: () => 1,
+  });
+  const view = () => applyItems(EMPTY_VIEW, items, 0);
+  return {
+    hub,
+    socket,
+    items,
+    states,
+    view,
+    state: () => states.at(-1),
+    seqs: () => items.flatMap((item) => (item.type === "event" ? [item.seq] : [])),
+  };
+}
+
+async function connected(hub?: FakeHub, tokens?: TokenSource) {
+  const made = client(hub, tokens);
+  made.socket.connect();
+  await vi.advanceTimersByTimeAsync(0);
+  return made;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.clearAllTimers();
+  vi.useRealTimers();
+});
+
+describe("connecting", () => {
+  it("goes to the ticket's address, asks for batches, and is live with the first state", async () => {
+    const { hub, state, items } = await connected();
+    expect(hub.socket.url.searchParams.toString()).toBe("ticket=token-1&batch=1");
+    expect(state()?.kind).toBe("live");
+    expect(items.map((item) => item.type)).toEqual(["accepted", "snapshot"]);
+  });
+
+  it("connects once, however often it is told to", async () => {
+    const { hub, socket } = await connected();
+    socket.connect();
+    socket.connect();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(hub.sockets).toHaveLength(1);
+  });
+
+  it("gives up on a server that accepts and says nothing", async () => {
+    const hub = new FakeHub();
+    hub.mute = true;
+    const { state } = await connected(hub);
+    expect(state()).toEqual({ kind: "connecting" });
+    await vi.advanceTimersByTimeAsync(CONNECT_TIMEOUT_MS);
+    expect(state()).toMatchObject({
+      kind: "waiting",
+      why: "The server did not answer in time.",
+    });
+  });
+
+  it("waits as long as the server asks when tickets are limited", async () => {
+    const hub = new FakeHub();
+    hub.ticketAnswers.push(failed({ kind: "busy", message: "Slow down.", retryAfterMs: 7_000 }));
+    const { state } = await connected(hub);
+    expect(state()).toEqual({
+      kind: "waiting",
+      until: Date.now() + 7_000 + BACKOFF_BASE_MS,
+      why: "Slow down.",
+    });
+    await vi.advanceTimersByTimeAsync(7_000 + BACKOFF_BASE_MS);
+    expect(state()?.kind).toBe("live");
+  });
+
+  it("says so when a new sign-in is needed, and does not try on", async () => {
+    const hub = new FakeHub();
+    hub.ticketAnswers.push(failed({ kind: "signed-out", message: "Sign in." }));
+    const { state } = await connected(hub);
+    expect(state()).toEqual({ kind: "signed-out" });
+    await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
+    expect(hub.sockets).toHaveLength(0);
+  });
+
+  it("stops with the server's reason when the ticket is refused, and can be told to try", async () => {
+    const hub = new FakeHub();
+    hub.ticketAnswers.push(failed({ kind: "refused", message: "This guild is not yours." }));
+    const { state, socket } = await connected(hub);
+    expect(state()).toEqual({ kind: "stopped", why: "This guild is not yours." });
+    socket.connect();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(state()?.kind).toBe("live");
+  });
+});
+
+describe("coming back", () => {
+  it("resumes from the last event and hands each one on once", async () => {
+    const { hub, view, seqs, state } = await connected();
+    hub.publish(open());
+    hub.publish(join("u1"));
+    hub.socket.end(1006);
+    hub.publish(join("u2"));
+    hub.publish(join("u3"));
+    expect(state()).toMatchObject({ kind: "waiting", until: Date.now() + BACKOFF_BASE_MS });
+    await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS);
+    expect(hub.socket.url.searchParams.get("seq")).toBe("2");
+    expect(hub.socket.url.searchParams.get("epoch")).toBe("epoch-1");
+    expect(state()?.kind).toBe("live");
+    expect(seqs()).toEqual([1, 2, 3, 4]);
+    expect(
+      view()
+        .rooms.get("c1")
+        ?.members.map((member) => member.userId),
+    ).toEqual(["u1", "u2", "u3"]);
+  });
+
+  it("names the hub's head when the last events were for others", async () => {
+    const { hub } = await connected();
+    hub.publish(open());
+    hub.publish(join("hidden"), false);
+    hub.socket.end(1012);
+    await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS);
+    hub.socket.end(1012);
+    await vi.advanceTimersByTimeAsync(2 * BACKOFF_BASE_MS);
+    expect(hub.socket.url.searchParams.get("seq")).toBe("2");
+  });
+
+  it("backs off while the server is away, and starts anew after a good connection", async () => {
+    const { hub, states } = await connected();
+    const unreachable = failed({ kind: "unreachable", message: "No answer." });
+    hub.ticketAnswers.push(unreachable, unreachable, unreachable);
+    hub.socket.end(1006);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const waits = states.flatMap((state) => (state.kind === "waiting" ? [state.why] : []));
+    expect(waits).toEqual(["The connection was lost.", "No answer.", "No answer.", "No answer."]);
+    expect(states.at(-1)?.kind).toBe("live");
+    hub.socket.end(1006);
+    expect(states.at(-1)).toMatchObject({ until: Date.now() + BACKOFF_BASE_MS });
+  });
+
+  it("waits longer each time when connections do not hold", async () => {
+    const { hub, states } = await connected();
+    for (let round = 0; round < 4; round += 1) {
+      hub.socket.end(CLOSE_CODES.overloaded.code);
+      expect(states.at(-1)).toMatchObject({ until: Date.now() + BACKOFF_BASE_MS * 2 ** round });
+      await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS * 2 ** round);
+    }
+  });
+
+  it("does not wait when it is told that the network is back", async () => {
+    const { hub, socket, state } = await connected();
+    hub.socket.end(1006);
+    socket.connect();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(state()?.kind).toBe("live");
+    await vi.advanceTimersByTimeAsync(BACKOFF_CAP_MS);
+    expect(hub.sockets).toHaveLength(2);
+  });
+
+  it.each(Object.entries(CLOSE_CODES))("does what the table says for %s", async (_name, row) => {
+    const { hub, state } = await connected();
+    hub.socket.end(row.code);
+    if (row.reconnect === "no") {
+      expect(state()?.kind).toBe("stopped");
+      await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
+      expect(hub.sockets).toHaveLength(1);
+      return;
+    }
+    await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS);
+    expect(state()?.kind).toBe("live");
+    const stale = row.reconnect === "after refresh" ? "token-1" : undefined;
+    expect(hub.staleTokens).toEqual([undefined, stale]);
+  });
+
+  it("closes a hole by resuming before it hands anything on, and says so", async () => {
+    const { hub, items, seqs } = await connected();
+    hub.publish(open());
+    hub.lossy.add(2);
+    hub.publish(join("u1"));
+    hub.lossy.clear();
+    hub.publish(join("u2"));
+    expect(items.at(-2)).toEqual({ type: "hole", after: 1, got: 3 });
+    expect(seqs()).toEqual([1]);
+    await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS);
+    expect(seqs()).toEqual([1, 2, 3]);
+  });
+
+  it("takes a snapshot when resuming does not close the hole", async () => {
+    const { hub, items, view, state } = await connected();
+    hub.publish(open());
+    hub.lossy.add(2);
+    hub.publish(join("u1"));
+    hub.publish(join("u2"));
+    await vi.advanceTimersByTimeAsync(BACKOFF_CAP_MS);
+    expect(items.filter((item) => item.type === "hole")).toHaveLength(2);
+    expect(items.filter((item) => item.type === "snapshot")).toHaveLength(2);
+    expect(state()?.kind).toBe("live");
+    expect(view().rooms.get("c1")?.members).toHaveLength(2);
+  });
+
+  it("drops a second copy of an event", async () => {
+    const { hub, seqs } = await connected();
+    hub.publish(open());
+    const copy = { v: 1, type: "event", event: "room.created", ts: 1, seq: 1, id: "e1" };
+    hub.socket.deliver({ ...copy, payload: open().payload });
+    expect(seqs()).toEqual([1]);
+  });
+
+  it("hears nothing more of a connection it let go of", async () => {
+    const { hub, socket, items, state } = await connected();
+    const old = hub.socket;
+    socket.stop();
+    const count = items.length;
+    old.closed = false;
+    old.deliver({ v: 1, type: "event", ...open(), ts: 1, seq: 1, id: "e1" });
+    old.end(1006);
+    expect(items).toHaveLength(count);
+    await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
+    expect(hub.sockets).toHaveLength(1);
+    expect(state()?.kind).toBe("stopped");
+  });
+});
+
+describe("an open connection", () => {
+  it("acknowledges the newest event, at most every few seconds", async () => {
+    const { hub } = await connected();
+    hub.publish(open());
+    for (let n = 0; n < 50; n += 1) hub.publish(join(`u${n}`));
+    expect(hub.socket.received).toEqual([]);
+    await vi.advanceTimersByTimeAsync(ACK_INTERVAL_MS);
+    expect(hub.socket.received).toEqual([{ type: "ack", seq: 51 }]);
+    await vi.advanceTimersByTimeAsync(10 * ACK_INTERVAL_MS);
+    expect(hub.socket.received).toHaveLength(1);
+  });
+
+  it("stays while its pings are answered, for hours", async () => {
+    const { hub, state } = await connected();
+    await vi.advanceTimersByTimeAsync(3 * 60 * 60_000);
+    expect(state()?.kind).toBe("live");
+    expect(hub.sockets).toHaveLength(1);
+  });
+
+  it("notices that the other end has gone silent", async () => {
+    const { hub, state } = await connected();
+    hub.socket.network = false;
+    await vi.advanceTimersByTimeAsync(PING_INTERVAL_MS + PONG_TIMEOUT_MS);
+    expect(state()).toMatchObject({ kind: "waiting", why: "The server has gone silent." });
+    await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS);
+    expect(state()?.kind).toBe("live");
+  });
+
+  it("is probed sooner when there is reason to doubt", async () => {
+    const { hub, socket, state } = await connected();
+    socket.probe();
+    await vi.advanceTimersByTimeAsync(PROBE_TIMEOUT_MS);
+    expect(state()?.kind).toBe("live");
+    hub.socket.network = false;
+    socket.probe();
+    await vi.advanceTimersByTimeAsync(PROBE_TIMEOUT_MS);
+    expect(state()?.kind).toBe("waiting");
+  });
+
+  it("renews its token when the hub warns", async () => {
+    const asked: (string | undefined)[] = [];
+    const { hub } = await connected(undefined, (stale) => {
+      asked.push(stale);
+      return Promise.resolve({ ok: true, value: `renewed-${asked.length}` });
+    });
+    hub.socket.deliver({ v: 1, type: "auth.expiring", exp: 1 });
+    await vi.advanceTimersByTimeAsync(0);
+    hub.socket.deliver({ v: 1, type: "reauth.ok", exp: 2 });
+    hub.socket.deliver({ v: 1, type: "auth.expiring", exp: 2 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked).toEqual(["token-1", "renewed-1"]);
+    expect(hub.socket.received).toEqual([
+      { type: "reauth", token: "renewed-1" },
+      { type: "reauth", token: "renewed-2" },
+    ]);
+  });
+
+  it("keeps the connection when no newer token can be had yet", async () => {
+    const { hub, state } = await connected(undefined, () =>
+      Promise.resolve(failed({ kind: "unreachable", message: "The provider is away." })),
+    );
+    hub.socket.deliver({ v: 1, type: "auth.expiring", exp: 1 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(hub.socket.received).toEqual([]);
+    expect(state()?.kind).toBe("live");
+  });
+
+  it("passes over frames that it does not know", async () => {
+    const { hub, state, seqs } = await connected();
+    hub.socket.deliver({ v: 2, type: "of.tomorrow" });
+    hub.socket.deliver("not json");
+    hub.socket.deliver({ v: 1, type: "error", code: "invalid_ack", message: "…" });
+    hub.publish(open());
+    expect(state()?.kind).toBe("live");
+    expect(seqs()).toEqual([1]);
+  });
+});
+
+const channel = fc.constantFrom("c1", "c2", "c3");
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant("publish" as const), event: anyEvent() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("hidden" as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("cut" as const),
+      code: fc.constantFrom(1001, 1006, 1012, 1013, 4401, 4429),
+      /** Of what the next connection sends, this many events arrive before it breaks too. */
+      deliverAtMost: fc.constantFrom(0, 1, 2, Number.POSITIVE_INFINITY),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("swallow" as const), event: anyEvent() }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.nat(40_000) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("new epoch" as const) }) },
+);
+
+function anyEvent(): fc.Arbitrary<GuildEvent> {
+  const userId = fc.constantFrom("u1", "u2", "u3");
+  return fc.oneof(
+    fc.tuple(channel, fc.string({ maxLength: 5 })).map(([id, name]) => open(id, name)),
+    fc.tuple(userId, channel).map(([user, id]) => join(user, id)),
+    fc.tuple(userId, channel).map(([user, id]): GuildEvent => ({
+      event: "voice.left",
+      payload: { guildId: "g", channelId: id, userId: user },
+    })),
+    channel.map((id): GuildEvent => ({
+      event: "room.deleted",
+      payload: { guildId: "g", channelId: id },
+    })),
+  );
+}
+
+describe("whatever happens to the connection", () => {
+  it("ends with the hub's own view, nothing twice and nothing out of order", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const hub = new FakeHub();
+        const { socket, view, state, items } = await connected(hub);
+        for (const one of steps) {
+          if (one.do === "publish") hub.publish(one.event);
+          else if (one.do === "hidden") hub.publish(join("x"), false);
+          else if (one.do === "wait") await vi.advanceTimersByTimeAsync(one.ms);
+          else if (one.do === "swallow") {
+            hub.lossy.add(hub.head + 1);
+            hub.publish(one.event);
+            hub.lossy.clear();
+          } else {
+            if (one.do === "new epoch") hub.renew();
+            else hub.deliverAtMost = one.deliverAtMost;
+            hub.socket.end(one.do === "cut" ? one.code : 1012);
+          }
+        }
+        hub.deliverAtMost = Number.POSITIVE_INFINITY;
+        hub.publish(open("last"));
+        hub.publish({ event: "gateway.state", payload: { guildId: "g", state: "down", since: 1 } });
+        await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
+        expect(state()?.kind).toBe("live");
+        expect(
+          Object.fromEntries(
+            [...view().rooms.values()].map((room) => [
+              room.channelId,
+              { name: room.name, members: room.members.map((one) => one.userId).toSorted() },
+            ]),
+          ),
+        ).toEqual(hub.rooms);
+        let seen = 0;
+        for (const item of items) {
+          if (item.type === "snapshot") seen = item.seq;
+          if (item.type !== "event") continue;
+          expect(item.seq).toBeGreaterThan(seen);
+          seen = item.seq;
+        }
+        socket.stop();
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

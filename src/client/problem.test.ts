@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { failureOf } from "./problem.ts";
+
+describe("an error answer", () => {
+  it("speaks with the words of the problem document", () => {
+    const body = { type: "x", title: "Not allowed", status: 403, message: "Only its creator may." };
+    expect(failureOf(403, null, { ...body, code: "forbidden" })).toEqual({
+      kind: "refused",
+      status: 403,
+      code: "forbidden",
+      message: "Only its creator may.",
+    });
+  });
+
+  it("names the fields that were refused", () => {
+    const body = {
+      message: "The request is not valid",
+      errors: [
+        { path: ["userLimit"], message: "must be 99 or less" },
+        { path: "allowedUserIds.3", message: "is not an id" },
+        { pointer: "#/name", detail: "is too long" },
+        { path: "userLimit", message: "a second one for the same field" },
+        "nonsense",
+      ],
+    };
+    expect(failureOf(400, null, body).fields).toEqual({
+      userLimit: "must be 99 or less",
+      allowedUserIds: "is not an id",
+      name: "is too long",
+    });
+  });
+
+  it.each([
+    [401, "signed-out"],
+    [403, "refused"],
+    [404, "refused"],
+    [409, "busy"],
+    [422, "refused"],
+    [429, "busy"],
+    [500, "busy"],
+    [503, "busy"],
+  ])("%i is %s", (status, kind) => {
+    expect(failureOf(status, null, undefined).kind).toBe(kind);
+  });
+
+  it("keeps the wait that the server asks for, and ignores one that it can't read", () => {
+    expect(failureOf(429, "7", {}).retryAfterMs).toBe(7_000);
+    expect(failureOf(429, "Wed, 21 Oct 2026 07:28:00 GMT", {}).retryAfterMs).toBeUndefined();
+  });
+
+  it.each([undefined, null, "<html>", 7, [], { message: 5 }])(
+    "has words of its own for a body that says nothing: %j",
+    (body) => {
+      for (const status of [400, 401, 403, 404, 409, 413, 429, 502]) {
+        expect(failureOf(status, null, body).message).toMatch(/\w.*\.$/);
+      }
+    },
+  );
+});
