@@ -1,0 +1,55 @@
+import type { GatewayState } from "../../../protocol/events/rooms.ts";
+import type { RoomRecord, VoiceState } from "../room-record.ts";
+import type { RoomsState } from "./rooms-state.ts";
+
+/** {@link RoomsState} in memory, for tests of the rules and as the model of the SQL one. */
+export function memoryRoomsState(): RoomsState {
+  const rooms = new Map<string, RoomRecord>();
+  const foreign = new Set<string>();
+  const voices = new Map<string, VoiceState>();
+  let gateway: GatewayState | null = null;
+
+  const find = (fits: (room: RoomRecord) => boolean): RoomRecord | null =>
+    [...rooms.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)).find(fits) ?? null;
+  const byTime = (a: VoiceState, b: VoiceState): number =>
+    a.since - b.since || (a.userId < b.userId ? -1 : 1);
+
+  return {
+    room: (id) => rooms.get(id) ?? null,
+    roomOfChannel: (channelId) => find((room) => room.channelId === channelId),
+    roomOfRequest: (createdBy, key) =>
+      find((room) => room.createdBy === createdBy && room.idempotencyKey === key),
+    roomsIn: (state) =>
+      [...rooms.values()]
+        .filter((room) => room.state === state)
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    saveRoom: (room) => {
+      rooms.set(room.id, room);
+    },
+    removeRoom: (id) => {
+      rooms.delete(id);
+    },
+    foreignChannels: () => [...foreign],
+    isForeign: (channelId) => foreign.has(channelId),
+    addForeign: (channelId) => {
+      foreign.add(channelId);
+    },
+    removeForeign: (channelId) => {
+      foreign.delete(channelId);
+    },
+    voiceOf: (userId) => voices.get(userId) ?? null,
+    membersOf: (channelId) =>
+      [...voices.values()].filter((voice) => voice.channelId === channelId).toSorted(byTime),
+    voiceStates: () => [...voices.values()].toSorted(byTime),
+    saveVoice: (voice) => {
+      voices.set(voice.userId, voice);
+    },
+    removeVoice: (userId) => {
+      voices.delete(userId);
+    },
+    gatewayState: () => gateway,
+    saveGatewayState: (state) => {
+      gateway = state;
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import type { Audience } from "../../../hub/publisher.ts";
+import { JOURNAL_MAX_AGE_MS } from "../../../protocol/limits.ts";
+import { audienceOf, type RoomRecord, type VoiceState } from "../room-record.ts";
+import type { RoomsTurn } from "./rooms-state.ts";
+
+/** A change is copied to D1 by its request; this much later, milliseconds, a task makes sure. */
+const COPY_DELAY_MS = 2_000;
+
+/** An ended room is remembered as long as its events: late ones of its channel are ours to ignore. */
+export const TOMBSTONE_MS = JOURNAL_MAX_AGE_MS;
+
+/** Keys of the tasks of one room. */
+export const roomTask = {
+  /** Copy the record to D1. */
+  copy: (id: string) => `copy/${id}`,
+  /** Find out what became of a creation. */
+  repair: (id: string) => `repair/${id}`,
+  /** End it if it is still empty. */
+  idle: (id: string) => `idle/${id}`,
+  /** Ask Discord whether its channel still exists. */
+  check: (id: string) => `check/${id}`,
+  /** Forget that it was. */
+  forget: (id: string) => `forget/${id}`,
+} as const;
+
+/** Stores a changed room, to be copied to D1. @returns what was stored */
+export function changeRoom({ state, hub }: RoomsTurn, room: RoomRecord): RoomRecord {
+  const changed = { ...room, revision: room.revision + 1 };
+  state.saveRoom(changed);
+  hub.schedule(roomTask.copy(room.id), hub.now() + COPY_DELAY_MS);
+  return changed;
+}
+
+/**
+ * A room's channel exists: from now on it is a room for everyone who may see it.
+ * @returns false when the creation had been given up, so the channel is nobody's
+ */
+export function openRoom(
+  turn: RoomsTurn,
+  id: string,
+  channel: { readonly id: string; readonly name: string },
+): boolean {
+  const { state, hub } = turn;
+  const room = state.room(id);
+  if (room === null || room.state === "gone") return false;
+  if (room.state !== "creating") return room.channelId === channel.id;
+  hub.cancel(roomTask.repair(id));
+  state.removeForeign(channel.id);
+  const open = changeRoom(turn, {
+    ...room,
+    channelId: channel.id,
+    name: channel.name,
+    state: "open",
+    openedAt: hub.now(),
+  });
+  const { guildId } = hub;
+  hub.publish({
+    event: "room.created",
+    payload: { channelId: channel.id, name: channel.name, guildId },
+    audience: audienceOf(open),
+    topic: channel.id,
+  });
+  watchIdle(turn, open);
+  return true;
+}
+
+/** A creation came to nothing. */
+export function giveUpRoom(turn: RoomsTurn, id: string): void {
+  const room = turn.state.room(id);
+  if (room?.state !== "creating") return;
+  turn.hub.cancel(roomTask.repair(id));
+  changeRoom(turn, { ...room, state: "gone" });
+}
+
+/** A room is over: everybody in it has left, then it is deleted (rooms.md §2). */
+export function endRoom(turn: RoomsTurn, room: RoomRecord, ts: number = turn.hub.now()): void {
+  const { state, hub } = turn;
+  const { channelId } = room;
+  if (room.state !== "open" || channelId === null) return;
+  for (const voice of state.membersOf(channelId)) leave(turn, voice, ts);
+  changeRoom(turn, { ...room, state: "ended", endedAt: ts });
+  hub.cancel(roomTask.idle(room.id));
+  hub.cancel(roomTask.check(room.id));
+  hub.schedule(roomTask.forget(room.id), hub.now() + TOMBSTONE_MS);
+  hub.publish({
+    event: "room.deleted",
+    payload: { channelId, guildId: hub.guildId },
+    audience: audienceOf(room),
+    topic: channelId,
+    ts,
+  });
+}
+
+/** Takes a name or limit that Discord reports. */
+export function updateRoom(
+  turn: RoomsTurn,
+  room: RoomRecord,
+  now: { readonly name: string; readonly userLimit: number },
+  ts: number,
+): void {
+  const { name, userLimit } = now;
+  if (room.state !== "open" || (room.name === name && room.userLimit === userLimit)) return;
+  changeRoom(turn, { ...room, name, userLimit });
+  turn.hub.publish({
+    event: "room.updated",
+    payload: { channelId: room.channelId, name, guildId: turn.hub.guildId, userLimit },
+    audience: audienceOf(room),
+    topic: room.channelId,
+    ts,
+  });
+}
+
+/** A user is in no channel any more. */
+export function leave(turn: RoomsTurn, voice: VoiceState, ts: number): void {
+  const { state, hub } = turn;
+  const { channelId, userId } = voice;
+  state.removeVoice(userId);
+  hub.publish({
+    event: "voice.left",
+    payload: { guildId: hub.guildId, channelId, userId },
+    audience: channelAudience(turn, channelId),
+    topic: channelId,
+    ts,
+  });
+  const room = state.roomOfChannel(channelId);
+  if (room?.state === "open" && state.membersOf(channelId).length === 0) watchIdle(turn, room);
+}
+
+/** A user is in a channel, and in no other one (a move is a leave and a join). */
+export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
+  const { state, hub } = turn;
+  const { channelId, userId } = voice;
+  const before = state.voiceOf(userId);
+  if (before?.channelId === channelId) return;
+  if (before !== null) leave(turn, before, ts);
+  const room = state.roomOfChannel(channelId);
+  // The channel of an ended room is gone, whatever a late event says.
+  if (room?.state === "ended") return;
+  state.saveVoice(voice);
+  if (room !== null) hub.cancel(roomTask.idle(room.id));
+  hub.publish({
+    event: "voice.joined",
+    payload: { guildId: hub.guildId, channelId, userId },
+    audience: channelAudience(turn, channelId),
+    topic: channelId,
+    ts,
+  });
+}
+
+/** A room that nobody is in ends after its time (rooms.md §5). */
+function watchIdle({ hub }: RoomsTurn, room: RoomRecord): void {
+  if (room.idleMs > 0) hub.schedule(roomTask.idle(room.id), hub.now() + room.idleMs);
+}
+
+/** A channel that we did not make is everyone's to see. */
+function channelAudience({ state }: RoomsTurn, channelId: string): Audience {
+  const room = state.roomOfChannel(channelId);
+  return room === null ? null : audienceOf(room);
+}

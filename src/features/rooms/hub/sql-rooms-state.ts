@@ -1,0 +1,122 @@
+import { GatewayState } from "../../../protocol/events/rooms.ts";
+import { RoomRecord, type VoiceState } from "../room-record.ts";
+import type { RoomsState } from "./rooms-state.ts";
+
+/** Creates the tables of the rooms extension; may run again at each wake. */
+export function createRoomsTables(sql: SqlStorage): void {
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS rooms_room (
+      id TEXT PRIMARY KEY,
+      channel_id TEXT UNIQUE,
+      state TEXT NOT NULL,
+      created_by TEXT NOT NULL,
+      idempotency_key TEXT,
+      record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS rooms_room_state ON rooms_room (state);
+    CREATE INDEX IF NOT EXISTS rooms_room_request ON rooms_room (created_by, idempotency_key);
+    CREATE TABLE IF NOT EXISTS rooms_voice (
+      user_id TEXT PRIMARY KEY,
+      channel_id TEXT NOT NULL,
+      since INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS rooms_voice_channel ON rooms_voice (channel_id, since);
+    CREATE TABLE IF NOT EXISTS rooms_foreign (channel_id TEXT PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_gateway (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL) STRICT;
+  `);
+}
+
+/** {@link RoomsState} in the SQLite of a guild's hub. */
+export function sqlRoomsState(sql: SqlStorage): RoomsState {
+  const records = (query: string, ...bindings: readonly string[]): RoomRecord[] =>
+    sql
+      .exec<{ record: string }>(query, ...bindings)
+      .toArray()
+      .map(({ record }) => RoomRecord.parse(JSON.parse(record)));
+  const voices = (query: string, ...bindings: readonly string[]): VoiceState[] =>
+    sql
+      .exec<{ user_id: string; channel_id: string; since: number }>(query, ...bindings)
+      .toArray()
+      .map((row) => ({ userId: row.user_id, channelId: row.channel_id, since: row.since }));
+
+  return {
+    room: (id) => records("SELECT record FROM rooms_room WHERE id = ?", id)[0] ?? null,
+    roomOfChannel: (channelId) =>
+      records("SELECT record FROM rooms_room WHERE channel_id = ?", channelId)[0] ?? null,
+    roomOfRequest: (createdBy, key) =>
+      records(
+        `SELECT record FROM rooms_room WHERE created_by = ? AND idempotency_key = ?
+         ORDER BY id DESC LIMIT 1`,
+        createdBy,
+        key,
+      )[0] ?? null,
+    roomsIn: (state) => records("SELECT record FROM rooms_room WHERE state = ? ORDER BY id", state),
+    saveRoom: (room) => {
+      sql.exec(
+        `INSERT INTO rooms_room (id, channel_id, state, created_by, idempotency_key, record)
+         VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET channel_id = excluded.channel_id, state = excluded.state,
+           record = excluded.record`,
+        room.id,
+        room.channelId,
+        room.state,
+        room.createdBy,
+        room.idempotencyKey,
+        JSON.stringify(room),
+      );
+    },
+    removeRoom: (id) => {
+      sql.exec("DELETE FROM rooms_room WHERE id = ?", id);
+    },
+
+    foreignChannels: () =>
+      sql
+        .exec<{ channel_id: string }>("SELECT channel_id FROM rooms_foreign")
+        .toArray()
+        .map((row) => row.channel_id),
+    isForeign: (channelId) =>
+      sql.exec("SELECT 1 FROM rooms_foreign WHERE channel_id = ?", channelId).toArray().length > 0,
+    addForeign: (channelId) => {
+      sql.exec("INSERT OR IGNORE INTO rooms_foreign (channel_id) VALUES (?)", channelId);
+    },
+    removeForeign: (channelId) => {
+      sql.exec("DELETE FROM rooms_foreign WHERE channel_id = ?", channelId);
+    },
+
+    voiceOf: (userId) =>
+      voices("SELECT user_id, channel_id, since FROM rooms_voice WHERE user_id = ?", userId)[0] ??
+      null,
+    membersOf: (channelId) =>
+      voices(
+        `SELECT user_id, channel_id, since FROM rooms_voice WHERE channel_id = ?
+         ORDER BY since, user_id`,
+        channelId,
+      ),
+    voiceStates: () =>
+      voices("SELECT user_id, channel_id, since FROM rooms_voice ORDER BY since, user_id"),
+    saveVoice: ({ userId, channelId, since }) => {
+      sql.exec(
+        `INSERT INTO rooms_voice (user_id, channel_id, since) VALUES (?, ?, ?)
+         ON CONFLICT (user_id) DO UPDATE SET channel_id = excluded.channel_id, since = excluded.since`,
+        userId,
+        channelId,
+        since,
+      );
+    },
+    removeVoice: (userId) => {
+      sql.exec("DELETE FROM rooms_voice WHERE user_id = ?", userId);
+    },
+
+    gatewayState: () => {
+      const [row] = sql.exec<{ state: string }>("SELECT state FROM rooms_gateway").toArray();
+      return row === undefined ? null : GatewayState.parse(row.state);
+    },
+    saveGatewayState: (state) => {
+      sql.exec(
+        `INSERT INTO rooms_gateway (one, state) VALUES (1, ?)
+         ON CONFLICT (one) DO UPDATE SET state = excluded.state`,
+        state,
+      );
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import type { Audience } from "../../hub/publisher.ts";
+import { MANAGE_ROOMS_SCOPE, grant } from "../../platform/auth/principal.ts";
+import { DiscordId } from "../../protocol/discord-id.ts";
+import type { Room } from "../../protocol/room.ts";
+
+/**
+ * A room as we keep it. The guild's hub holds the truth while the room lives; D1 has a copy for lists.
+ * `gone`: it never came to be, and its row goes (rooms.md §5). Times are milliseconds since 1970.
+ */
+export const RoomRecord = z.object({
+  /** ULID; also the nonce in the audit log by which a channel of unknown outcome is found. */
+  id: z.string(),
+  guildId: DiscordId,
+  /** Null until Discord has made the channel. */
+  channelId: DiscordId.nullable(),
+  name: z.string(),
+  userLimit: z.number().int(),
+  private: z.boolean(),
+  /** Discord users who may see and enter a private room. */
+  allowedUserIds: z.array(DiscordId),
+  parentId: DiscordId.nullable(),
+  createdBy: z.string(),
+  createdByDiscordId: DiscordId.nullable(),
+  createdAt: z.number().int(),
+  openedAt: z.number().int().nullable(),
+  state: z.enum(["creating", "open", "ended", "gone"]),
+  endedAt: z.number().int().nullable(),
+  /** The request that asked for it, so that its answer can be given late. */
+  idempotencyKey: z.string().nullable(),
+  /** Empty for this long it ends by itself; 0: never. */
+  idleMs: z.number().int(),
+  /** Grows with each change: an older copy never replaces a newer one. */
+  revision: z.number().int(),
+});
+export type RoomRecord = z.infer<typeof RoomRecord>;
+
+/** A user in a voice channel, and since when (milliseconds). */
+export const VoiceState = z.object({
+  userId: DiscordId,
+  channelId: DiscordId,
+  since: z.number().int(),
+});
+export type VoiceState = z.infer<typeof VoiceState>;
+
+/** Who may see a room and its events: null is everyone in the guild (rooms.md §3). */
+export function audienceOf(
+  room: Pick<RoomRecord, "private" | "createdBy" | "allowedUserIds">,
+): Audience {
+  if (!room.private) return null;
+  return [
+    grant.user(room.createdBy),
+    ...room.allowedUserIds.map(grant.discordUser),
+    grant.scope(MANAGE_ROOMS_SCOPE),
+  ];
+}
+
+/** A room as REST and snapshots show it. @returns null while it has no channel */
+export function toRoom(record: RoomRecord, members: readonly VoiceState[]): Room | null {
+  if (record.channelId === null || record.state === "gone") return null;
+  return {
+    channelId: record.channelId,
+    name: record.name,
+    guildId: record.guildId,
+    userLimit: record.userLimit,
+    private: record.private,
+    createdBy: record.createdBy,
+    createdAt: new Date(record.createdAt).toISOString(),
+    state: record.state,
+    endedAt: record.endedAt === null ? null : new Date(record.endedAt).toISOString(),
+    members: members.map(({ userId, since }) => ({
+      userId,
+      joinedAt: new Date(since).toISOString(),
+    })),
+  };
+}
