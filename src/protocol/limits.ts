@@ -126,5 +126,11 @@ export const GATEWAY_HEARTBEAT_INTERVAL_MS = 30_000;
 /** Without a heartbeat for this long the gateway counts as down, milliseconds: two lost and some. */
 export const GATEWAY_HEARTBEAT_TIMEOUT_MS = 75_000;
 
+/** Unsent events of one guild in the gateway-worker's outbox. One more: a snapshot replaces them. */
+export const OUTBOX_MAX_EVENTS = 10_000;
+
+/** Bytes of the unsent events of one guild there. One more: a snapshot replaces them. */
+export const OUTBOX_MAX_BYTES = 8 * 1024 * 1024;
+
 /** Characters of a shared secret (rooms.md §6). A shorter one is refused at start. */
 export const SECRET_MIN_LENGTH = 32;
