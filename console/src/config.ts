@@ -1,0 +1,37 @@
+import { hasTexts } from "../../src/client/json-shape.ts";
+import { failed, type Outcome } from "../../src/client/outcome.ts";
+import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
+
+/** What the Worker tells the page about itself: `GET /config.json`. */
+export type PageConfig = {
+  readonly issuer: string;
+  /** Null: nobody has registered the page at the identity provider. */
+  readonly clientId: string | null;
+  readonly audience: string;
+  /** The primary guild. */
+  readonly guildId: string;
+};
+
+/** Asks the Worker. */
+export async function loadConfig(): Promise<Outcome<PageConfig>> {
+  let response: Response;
+  try {
+    response = await fetch("/config.json", { headers: { accept: "application/json" } });
+  } catch {
+    return failed(UNREACHABLE);
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok && hasTexts(body, ["issuer", "audience", "guildId"])) {
+    const { issuer, audience, guildId, clientId } = body;
+    return {
+      ok: true,
+      value: {
+        issuer,
+        audience,
+        guildId,
+        clientId: typeof clientId === "string" && clientId !== "" ? clientId : null,
+      },
+    };
+  }
+  return failed(failureOf(response.ok ? 502 : response.status, null, body));
+}

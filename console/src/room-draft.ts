@@ -1,0 +1,80 @@
+import type { NewRoom } from "../../src/client/api.ts";
+import {
+  ROOM_ALLOWED_USERS_MAX,
+  ROOM_NAME_MAX_LENGTH,
+  ROOM_USER_LIMIT_DEFAULT,
+  ROOM_USER_LIMIT_MAX,
+} from "../../src/protocol/limits.ts";
+
+/** What stands in the form. */
+export type RoomDraft = {
+  readonly name: string;
+  readonly userLimit: string;
+  readonly private: boolean;
+  /** Discord ids, separated by spaces, commas or lines. */
+  readonly allowedUserIds: string;
+};
+
+/** A field of the form. */
+export type DraftField = keyof RoomDraft;
+
+/** Messages by field. */
+export type DraftErrors = Readonly<Partial<Record<DraftField, string>>>;
+
+/** An untouched form. */
+export const EMPTY_DRAFT: RoomDraft = {
+  name: "",
+  userLimit: String(ROOM_USER_LIMIT_DEFAULT),
+  private: false,
+  allowedUserIds: "",
+};
+
+/** Reads the form: the request that it stands for, or what is wrong in which field. */
+export function readDraft(
+  draft: RoomDraft,
+):
+  | { readonly ok: true; readonly room: NewRoom }
+  | { readonly ok: false; readonly errors: DraftErrors } {
+  const name = draft.name.trim();
+  const ids = [...new Set(draft.allowedUserIds.split(/[\s,;]+/).filter((id) => id !== ""))];
+  const errors: DraftErrors = {
+    ...nameError(name),
+    ...limitError(draft.userLimit.trim()),
+    ...(draft.private ? idsError(ids) : {}),
+  };
+  if (Object.keys(errors).length > 0) return { ok: false, errors };
+  return {
+    ok: true,
+    room: {
+      ...(name === "" ? {} : { name }),
+      userLimit: Number(draft.userLimit),
+      ...(draft.private ? { private: true, allowedUserIds: ids } : {}),
+    },
+  };
+}
+
+function nameError(name: string): DraftErrors {
+  const length = [...name].length;
+  if (length <= ROOM_NAME_MAX_LENGTH) return {};
+  return { name: `${length} characters: at most ${ROOM_NAME_MAX_LENGTH} fit.` };
+}
+
+function limitError(limit: string): DraftErrors {
+  if (/^\d{1,4}$/.test(limit) && Number(limit) <= ROOM_USER_LIMIT_MAX) return {};
+  return { userLimit: `A whole number from 0 to ${ROOM_USER_LIMIT_MAX}; 0 means no limit.` };
+}
+
+/** The same characters as `DiscordId` of the protocol, which would bring its validator along. */
+const ID = /^[\w-]{1,64}$/;
+
+function idsError(ids: readonly string[]): DraftErrors {
+  if (ids.length > ROOM_ALLOWED_USERS_MAX) {
+    return {
+      allowedUserIds: `${ids.length} people: at most ${ROOM_ALLOWED_USERS_MAX} can be listed.`,
+    };
+  }
+  const bad = ids.find((id) => !ID.test(id));
+  return bad === undefined
+    ? {}
+    : { allowedUserIds: `“${bad.slice(0, 40)}” is not a Discord id. Ids look like a long number.` };
+}

@@ -1,0 +1,159 @@
+import { signal } from "@preact/signals";
+import { ErrorResponse, type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
+import { failed, type Outcome, type TokenSource } from "../../src/client/outcome.ts";
+import { type Claims, claimsOf } from "./claims.ts";
+import type { PageConfig } from "./config.ts";
+
+/** A token is renewed this long before it expires, seconds: before the hub's own warning. */
+const RENEW_BEFORE_SECONDS = 90;
+
+/** Who is signed in. */
+export type SignedIn = { readonly name: string; readonly claims: Claims };
+
+const SIGNED_OUT = failed({
+  kind: "signed-out",
+  message: "Your sign-in has ended. Please sign in again.",
+});
+
+/**
+ * Sign-in with OAuth2 and PKCE at the configured provider. Tokens live in this tab's session
+ * storage: they survive a reload and end with the tab.
+ */
+export class SignIn {
+  /** Null: nobody. */
+  readonly user = signal<SignedIn | null>(null);
+  /** Whether a sign-in ran out while the page was open. */
+  readonly ranOut = signal(false);
+  readonly #manager: UserManager;
+  #renewing: Promise<Outcome<string>> | undefined;
+
+  constructor(config: PageConfig, clientId: string) {
+    const page = `${location.origin}/`;
+    this.#manager = new UserManager({
+      authority: config.issuer,
+      client_id: clientId,
+      redirect_uri: page,
+      post_logout_redirect_uri: page,
+      scope: "openid profile offline_access",
+      // Which API the token is for: RFC 8707 where it is a URL, else the name some providers use.
+      ...(/^https?:/.test(config.audience)
+        ? { resource: config.audience }
+        : { extraQueryParams: { audience: config.audience } }),
+      userStore: new WebStorageStateStore({ store: sessionStorage }),
+      stateStore: new WebStorageStateStore({ store: sessionStorage }),
+      automaticSilentRenew: false,
+      accessTokenExpiringNotificationTimeInSeconds: RENEW_BEFORE_SECONDS,
+    });
+    this.#manager.events.addAccessTokenExpiring(() => void this.#renew());
+    this.#manager.events.addUserLoaded((user) => {
+      this.#show(user);
+    });
+    this.#manager.events.addUserUnloaded(() => {
+      this.user.value = null;
+    });
+  }
+
+  /**
+   * Takes up where the tab was: back from the provider, or reloaded.
+   * @returns what went wrong at the provider, in words; undefined when nothing did
+   */
+  async resume(): Promise<string | undefined> {
+    const query = new URLSearchParams(location.search);
+    if (!query.has("state") || !(query.has("code") || query.has("error"))) {
+      this.#show(await this.#manager.getUser());
+      return undefined;
+    }
+    try {
+      this.#show(await this.#manager.signinRedirectCallback());
+      return undefined;
+    } catch (error) {
+      this.#show(await this.#manager.getUser());
+      return this.user.value === null ? callbackProblem(error) : undefined;
+    } finally {
+      history.replaceState(null, "", location.pathname);
+    }
+  }
+
+  /** The token that the API takes. */
+  readonly tokens: TokenSource = async (stale) => {
+    const user = await this.#manager.getUser();
+    if (user === null) return SIGNED_OUT;
+    const usable = user.expired !== true && user.access_token !== stale;
+    return usable ? { ok: true, value: user.access_token } : this.#renew();
+  };
+
+  /**
+   * Leaves for the provider's sign-in page.
+   * @returns only when that did not work: why, in words
+   */
+  async start(): Promise<string> {
+    try {
+      await this.#manager.signinRedirect();
+      return "";
+    } catch {
+      return "The sign-in service can't be reached right now. Try again in a moment.";
+    }
+  }
+
+  /** Ends the session here, and at the provider where it offers that. */
+  async end(): Promise<void> {
+    try {
+      await this.#manager.signoutRedirect();
+    } catch {
+      await this.#manager.removeUser();
+    }
+  }
+
+  /** One renewal at a time: a refresh token is good for one use. */
+  async #renew(): Promise<Outcome<string>> {
+    this.#renewing ??= this.#renewOnce().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #renewOnce(): Promise<Outcome<string>> {
+    const user = await this.#manager.getUser();
+    if (user?.refresh_token === undefined) return this.#ended();
+    try {
+      const renewed = await this.#manager.signinSilent();
+      return renewed === null ? await this.#ended() : { ok: true, value: renewed.access_token };
+    } catch (error) {
+      // The provider has answered and refused; anything else may pass.
+      if (error instanceof ErrorResponse) return this.#ended();
+      return failed({
+        kind: "unreachable",
+        message: "The sign-in service can't be reached right now.",
+      });
+    }
+  }
+
+  async #ended(): Promise<Outcome<string>> {
+    const user = await this.#manager.getUser();
+    if (user?.expired === true) {
+      this.ranOut.value = true;
+      await this.#manager.removeUser();
+    }
+    return SIGNED_OUT;
+  }
+
+  #show(user: User | null): void {
+    const claims = user === null ? undefined : claimsOf(user.access_token);
+    if (user === null || claims === undefined) {
+      this.user.value = null;
+      return;
+    }
+    const { name, preferred_username: username } = user.profile;
+    this.user.value = { name: name ?? username ?? claims.sub, claims };
+  }
+}
+
+function callbackProblem(error: unknown): string {
+  if (error instanceof ErrorResponse && error.error === "access_denied") {
+    return "You cancelled the sign-in.";
+  }
+  if (error instanceof ErrorResponse) {
+    return `The sign-in service refused: ${error.error_description ?? error.error ?? "no reason given"}.`;
+  }
+  return "That sign-in did not come to an end. Please try again.";
+}

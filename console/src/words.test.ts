@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { GuildEvent } from "../../src/client/guild-event.ts";
+import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
+import { duration, entryInWords, plain, topicOf } from "./words.ts";
+
+const guildId = "g";
+function line(event: GuildEvent | null, roomName: string | null = "Friday"): LogEntry {
+  const eventName = event?.event ?? "match.started";
+  return { kind: "event", key: "k", seq: 1, ts: 1, event, eventName, roomName };
+}
+const mark = (one: Mark): LogEntry => ({ kind: "mark", key: "k", at: 1, mark: one });
+const said = (entry: LogEntry) => plain(entryInWords(entry));
+
+describe("the log in words", () => {
+  it.each<[GuildEvent, string, string]>([
+    [
+      { event: "room.created", payload: { channelId: "c", name: "Friday", guildId } },
+      "Friday was opened",
+      "rooms",
+    ],
+    [
+      {
+        event: "room.updated",
+        payload: { channelId: "c", name: "Friday", guildId, userLimit: 0 },
+      },
+      "Friday was changed, no limit",
+      "rooms",
+    ],
+    [{ event: "room.deleted", payload: { channelId: "c", guildId } }, "Friday ended", "rooms"],
+    [
+      { event: "voice.joined", payload: { channelId: "c", userId: "u1", guildId } },
+      "u1 joined Friday",
+      "people",
+    ],
+    [
+      { event: "voice.left", payload: { channelId: "c", userId: "u1", guildId } },
+      "u1 left Friday",
+      "people",
+    ],
+    [
+      { event: "gateway.state", payload: { guildId, state: "down", since: 1 } },
+      "Discord is not connected",
+      "connection",
+    ],
+  ])("tells %j", (event, words, topic) => {
+    expect(said(line(event))).toBe(words);
+    expect(topicOf(line(event))).toBe(topic);
+  });
+
+  it("does without a room's name", () => {
+    const payload = { channelId: "c7", userId: "u1", guildId };
+    expect(said(line({ event: "voice.left", payload }, null))).toBe("u1 left channel c7");
+    expect(said(line({ event: "room.deleted", payload }, null))).toBe("A room ended");
+  });
+
+  it("names an event of another kind", () => {
+    expect(said(line(null))).toContain("match.started");
+  });
+
+  it.each<[Mark, string]>([
+    [{ type: "snapshot", seq: 8, reason: "first_connection" }, "Everything loaded, as of event 8"],
+    [{ type: "resumed", events: 0 }, "Back again: nothing was missed"],
+    [{ type: "resumed", events: 1 }, "Back again: 1 missed event caught up"],
+    [{ type: "resumed", events: 4 }, "Back again: 4 missed events caught up"],
+    [{ type: "hole", after: 4, got: 6 }, "An event after 4 did not arrive: asking for it again"],
+    [{ type: "lost", why: "Cut." }, "Disconnected. Cut."],
+  ])("tells the break %j", (one, words) => {
+    expect(said(mark(one))).toBe(words);
+    expect(topicOf(mark(one))).toBe("connection");
+  });
+});
+
+describe("a length of time", () => {
+  it.each([
+    [-5_000, "less than a minute"],
+    [59_999, "less than a minute"],
+    [60_000, "1 min"],
+    [59 * 60_000, "59 min"],
+    [60 * 60_000, "1 h"],
+    [130 * 60_000, "2 h 10 min"],
+    [24 * 60 * 60_000, "1 day"],
+    [50 * 60 * 60_000, "2 days"],
+  ])("%i ms is %s", (ms, words) => {
+    expect(duration(ms)).toBe(words);
+  });
+});

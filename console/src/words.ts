@@ -1,0 +1,107 @@
+import type { GuildEvent } from "../../src/client/guild-event.ts";
+import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
+
+/** A sentence; its names are set apart, so that the page can show them stronger. */
+export type Words = readonly (string | { readonly name: string })[];
+
+/** What kind of thing a line of the log tells. */
+export type Topic = "rooms" | "people" | "connection";
+
+/** The plain text of a sentence. */
+export function plain(words: Words): string {
+  return words.map((part) => (typeof part === "string" ? part : part.name)).join("");
+}
+
+/** A line of the log as a sentence. */
+export function entryInWords(entry: LogEntry): Words {
+  if (entry.kind === "mark") return [markInWords(entry.mark)];
+  if (entry.event === null) return [`Something else happened: ${entry.eventName}`];
+  return eventInWords(entry.event, entry.roomName);
+}
+
+/** What a line of the log is about. */
+export function topicOf(entry: LogEntry): Topic {
+  if (entry.kind === "mark") return "connection";
+  if (entry.eventName.startsWith("voice.")) return "people";
+  return entry.eventName === "gateway.state" ? "connection" : "rooms";
+}
+
+function eventInWords({ event, payload }: GuildEvent, roomName: string | null): Words {
+  switch (event) {
+    case "room.created":
+      return [{ name: payload.name }, " was opened"];
+    case "room.updated":
+      return [{ name: payload.name }, ` was changed, ${limitInWords(payload.userLimit)}`];
+    case "room.deleted":
+      return [roomName === null ? "A room" : { name: roomName }, " ended"];
+    case "voice.joined":
+      return [{ name: payload.userId }, " joined ", place(roomName, payload.channelId)];
+    case "voice.left":
+      return [{ name: payload.userId }, " left ", place(roomName, payload.channelId)];
+    case "gateway.state":
+      return [GATEWAY_SENTENCES[payload.state]];
+  }
+}
+
+const GATEWAY_SENTENCES = {
+  connected: "Discord is connected",
+  resuming: "Discord's connection broke and is being taken up again",
+  down: "Discord is not connected",
+} as const;
+
+function place(roomName: string | null, channelId: string): Words[number] {
+  return roomName === null ? `channel ${channelId}` : { name: roomName };
+}
+
+function markInWords(mark: Mark): string {
+  switch (mark.type) {
+    case "snapshot":
+      return `${SNAPSHOT_SENTENCES[mark.reason]}, as of event ${mark.seq}`;
+    case "resumed":
+      return mark.events === 0
+        ? "Back again: nothing was missed"
+        : `Back again: ${count(mark.events, "missed event")} caught up`;
+    case "hole":
+      return `An event after ${mark.after} did not arrive: asking for it again`;
+    case "lost":
+      return `Disconnected. ${mark.why}`;
+  }
+}
+
+const SNAPSHOT_SENTENCES = {
+  first_connection: "Everything loaded",
+  unknown_epoch: "Everything loaded anew, because the server starts a new count",
+  too_old: "Everything loaded anew, because this page was away too long",
+  ahead_of_hub: "Everything loaded anew, because the server is behind this page",
+  invalid_position: "Everything loaded anew",
+} as const;
+
+/** How many a room takes. */
+export function limitInWords(userLimit: number): string {
+  return userLimit === 0 ? "no limit" : `for up to ${userLimit}`;
+}
+
+/** A number with its noun. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/**
+ * A length of time, coarse enough to stay still.
+ * @param ms milliseconds; below zero (clocks differ) counts as none
+ */
+export function duration(ms: number): string {
+  const minutes = Math.floor(Math.max(0, ms) / 60_000);
+  if (minutes < 1) return "less than a minute";
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  return count(Math.floor(hours / 24), "day");
+}
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+/** The time of day, in the reader's own way. Milliseconds since 1970. */
+export function clock(at: number): string {
+  return CLOCK.format(at);
+}
