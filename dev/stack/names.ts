@@ -1,0 +1,31 @@
+/** The processes of the local stack. */
+export type PartName = "worker" | "idp" | "discord" | "gateway";
+
+/** How each part is called in what the stack prints. */
+export const PART_LABELS: Readonly<Record<PartName, string>> = {
+  worker: "worker",
+  idp: "identity provider",
+  discord: "local discord",
+  gateway: "gateway-worker",
+};
+
+/** The variable that moves each part's port, and the port without it. */
+export const PORT_VARIABLES: Readonly<
+  Record<PartName, { readonly variable: string; readonly usual: number }>
+> = {
+  worker: { variable: "WORKER_PORT", usual: 8787 },
+  idp: { variable: "IDP_PORT", usual: 8788 },
+  discord: { variable: "DISCORD_PORT", usual: 8789 },
+  gateway: { variable: "GATEWAY_PORT", usual: 8790 },
+};
+
+/** Folder of the parts' state when STATE_DIR names none. */
+export const DEFAULT_STATE = ".state";
+
+/** Variables of the stack itself, which the Worker has no use for. */
+export const STACK_VARIABLES: ReadonlySet<string> = new Set([
+  ...Object.values(PORT_VARIABLES).map(({ variable }) => variable),
+  "HUB_ENDPOINT",
+  "STATE_DIR",
+  "VERBOSE",
+]);

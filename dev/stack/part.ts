@@ -1,0 +1,156 @@
+import { createWriteStream, mkdirSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Output } from "./output.ts";
+import { startGroup, type Command, type ProcessGroup } from "./process-group.ts";
+
+/** One process of the stack. */
+export type PartSpec = {
+  readonly label: string;
+  readonly command: Command;
+  /** Answers 200 while the part works; undefined: only its end is noticed. */
+  readonly healthUrl?: string;
+  /** Lines that are shown although nobody asked for all of them. */
+  readonly isImportant: (line: string) => boolean;
+};
+
+/** What a supervised part is doing, for `stack.json`. */
+export type PartStatus = {
+  readonly pid: number | undefined;
+  readonly restarts: number;
+};
+
+/** A supervised part. */
+export type Part = {
+  readonly status: () => PartStatus;
+  readonly stop: () => Promise<void>;
+};
+
+/** How the parts are looked after. Milliseconds. */
+export type Supervision = {
+  readonly output: Output;
+  readonly logDir: string;
+  readonly verbose: boolean;
+  /** Called whenever a part's pid changes. */
+  readonly onChange: () => void;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+  /** A part that ran for so long has recovered: its next end starts at the first delay again. */
+  readonly settledMs: number;
+  readonly healthIntervalMs: number;
+  readonly graceMs: number;
+};
+
+/** The values of `npm start`. */
+export const USUAL_SUPERVISION = {
+  firstDelayMs: 250,
+  maxDelayMs: 15_000,
+  settledMs: 20_000,
+  healthIntervalMs: 2_000,
+  graceMs: 5_000,
+} as const;
+
+const HEALTH_FAILURES = 3;
+const LAST_LINES = 8;
+
+/** Starts a part and starts it again whenever it ends, later each time while it ends at once. */
+export function supervise(spec: PartSpec, supervision: Supervision): Part {
+  const { output, onChange, firstDelayMs, maxDelayMs, settledMs, graceMs } = supervision;
+  const stopping = new AbortController();
+  let group: ProcessGroup | undefined;
+  let restarts = 0;
+
+  mkdirSync(supervision.logDir, { recursive: true });
+  const logFile = path.join(supervision.logDir, `${spec.label.replaceAll(" ", "-")}.log`);
+  const log = createWriteStream(logFile, { mode: 0o600 });
+  log.on("error", () => {});
+
+  const run = async (): Promise<void> => {
+    let wait = firstDelayMs;
+    while (!stopping.signal.aborted) {
+      const lines: string[] = [];
+      const startedAt = performance.now();
+      group = startGroup(spec.command, (line) => {
+        log.write(`${line}\n`);
+        lines.push(line);
+        if (lines.length > LAST_LINES) lines.shift();
+        if (supervision.verbose || spec.isImportant(line)) output.quote(spec.label, line);
+      });
+      onChange();
+      const health = new AbortController();
+      void watchHealth(spec, supervision, group, health.signal);
+      const how = await group.ended;
+      health.abort();
+      group = undefined;
+      onChange();
+      if (stopping.signal.aborted) break;
+
+      const livedMs = performance.now() - startedAt;
+      if (livedMs >= settledMs) wait = firstDelayMs;
+      restarts++;
+      output.say(
+        `${output.strong(`The ${spec.label} ended`)} (${how}, after ${seconds(livedMs)}). ` +
+          `Starting it again in ${seconds(wait)}.`,
+      );
+      if (!supervision.verbose && livedMs < settledMs) {
+        for (const line of lines) output.quote(spec.label, line);
+      }
+      await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
+      wait = Math.min(wait * 2, maxDelayMs);
+    }
+  };
+  const finished = run();
+
+  return {
+    status: () => ({ pid: group?.pid, restarts }),
+    stop: async () => {
+      stopping.abort();
+      await group?.stop(graceMs);
+      await finished;
+      log.end();
+    },
+  };
+}
+
+/** Ends a part that has worked and no longer answers: a process can hang without ending. */
+async function watchHealth(
+  spec: PartSpec,
+  supervision: Supervision,
+  group: ProcessGroup,
+  signal: AbortSignal,
+): Promise<void> {
+  const { healthUrl } = spec;
+  if (healthUrl === undefined) return;
+  let hasWorked = false;
+  let failures = 0;
+  while (!signal.aborted) {
+    await delay(supervision.healthIntervalMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    if (await answers(healthUrl)) {
+      hasWorked = true;
+      failures = 0;
+    } else if (hasWorked) {
+      failures++;
+    }
+    if (failures >= HEALTH_FAILURES && !signal.aborted) {
+      supervision.output.say(`The ${spec.label} no longer answers.`);
+      await group.stop(supervision.graceMs);
+      return;
+    }
+  }
+}
+
+/** Whether a URL answers with success within three seconds. */
+export async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,92 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { PART_LABELS, type PartName } from "./names.ts";
+import type { PartSpec } from "./part.ts";
+import type { Settings } from "./settings.ts";
+import { formatVariables } from "./variables.ts";
+import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
+
+const soundsWrong = (line: string): boolean => /\b(error|fatal|fail(ed|ure)?|warn)/i.test(line);
+
+/** The command of each part, with the variables that it needs. */
+export function partSpec(name: PartName, settings: Settings, root: string): PartSpec {
+  const { ports, worker, stateDir } = settings;
+  const node = (file: string, variables: Readonly<Record<string, string | undefined>>) => ({
+    args: [path.join(root, file)],
+    cwd: root,
+    env: { ...process.env, ...variables },
+  });
+  const own = (folder: string): string => path.join(stateDir, folder);
+  const base = { label: PART_LABELS[name], isImportant: soundsWrong };
+
+  switch (name) {
+    case "worker":
+      return {
+        ...base,
+        healthUrl: `${settings.urls.worker}/health`,
+        command: {
+          args: wranglerArgs(root, [
+            "dev",
+            "--ip=127.0.0.1",
+            `--port=${ports.worker}`,
+            "--inspector-port=0",
+            "--show-interactive-dev-session=false",
+            `--env-file=${writeWorkerVariables(settings)}`,
+            `--persist-to=${settings.workerStateDir}`,
+            `--assets=${settings.pageDir}`,
+          ]),
+          cwd: root,
+          env: {
+            ...process.env,
+            ...QUIET_WRANGLER,
+            WRANGLER_REGISTRY_PATH: own("wrangler-registry"),
+          },
+        },
+      };
+    case "idp":
+      return {
+        ...base,
+        command: node("dev/idp/main.ts", {
+          IDP_PORT: String(ports.idp),
+          JWT_ISSUER: worker["JWT_ISSUER"],
+          JWT_AUDIENCE: worker["JWT_AUDIENCE"],
+          OIDC_CLIENT_ID: worker["OIDC_CLIENT_ID"],
+          WEB_ORIGIN: worker["WEB_ORIGIN"],
+          STATE_DIR: own("identity-provider"),
+        }),
+      };
+    case "discord":
+      return {
+        ...base,
+        command: node("dev/discord/main.ts", {
+          DISCORD_PORT: String(ports.discord),
+          DISCORD_BOT_TOKEN: worker["DISCORD_BOT_TOKEN"],
+          PRIMARY_GUILD_ID: worker["PRIMARY_GUILD_ID"],
+          WEB_ORIGIN: worker["WEB_ORIGIN"],
+          STATE_DIR: own("discord"),
+        }),
+      };
+    case "gateway":
+      return {
+        ...base,
+        command: node("gateway-worker/main.ts", {
+          PORT: String(ports.gateway),
+          DISCORD_BOT_TOKEN: worker["DISCORD_BOT_TOKEN"],
+          DISCORD_API_URL: worker["DISCORD_API_URL"],
+          PRIMARY_GUILD_ID: worker["PRIMARY_GUILD_ID"],
+          HUB_ENDPOINT: settings.hubEndpoint,
+          HUB_SECRET: worker["HUB_SECRET"],
+          HUB_SECRET_PREVIOUS: worker["HUB_SECRET_PREVIOUS"],
+          STATE_DIR: own("gateway-worker"),
+        }),
+      };
+  }
+}
+
+/** Wrangler reads this file instead of `.dev.vars`, so that the environment wins over that. */
+function writeWorkerVariables(settings: Settings): string {
+  mkdirSync(settings.stateDir, { recursive: true });
+  const file = path.join(settings.stateDir, "worker.vars");
+  writeFileSync(file, formatVariables(settings.worker), { mode: 0o600 });
+  return file;
+}

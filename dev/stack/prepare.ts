@@ -1,0 +1,82 @@
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { fingerprint, unlessDone } from "./fingerprint.ts";
+import { runOnce } from "./run-once.ts";
+import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
+
+/** What the page is made of. */
+const PAGE_SOURCES = [
+  "console/index.html",
+  "console/vite.config.ts",
+  "console/public",
+  "console/src",
+  "src/client",
+  "src/protocol",
+  "package-lock.json",
+];
+
+/**
+ * Builds the page, unless nothing it is made of has changed. Its stamp lies in the folder that Vite
+ * empties, so a build by anybody else makes this one happen again.
+ * @param controlUrl the local Discord's address; absent in a page without test users
+ * @throws with Vite's message when the build fails
+ */
+export async function buildPage(
+  root: string,
+  pageDir: string,
+  controlUrl: string | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
+  const mark = await fingerprint(root, PAGE_SOURCES, controlUrl ?? "");
+  await unlessDone(path.join(pageDir, ".build"), mark, () =>
+    runOnce(
+      {
+        args: [
+          path.join(root, "node_modules/vite/bin/vite.js"),
+          "build",
+          "console",
+          `--outDir=${pageDir}`,
+          "--emptyOutDir",
+          "--logLevel=warn",
+        ],
+        cwd: root,
+        env: {
+          ...process.env,
+          NODE_ENV: "production",
+          VITE_DISCORD_CONTROL_URL: controlUrl,
+        },
+      },
+      signal,
+    ),
+  );
+}
+
+/**
+ * Applies the migrations to the local D1, unless all of them are.
+ * @throws with wrangler's message when one fails
+ */
+export async function applyMigrations(
+  root: string,
+  workerStateDir: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await mkdir(workerStateDir, { recursive: true });
+  const mark = await fingerprint(root, ["migrations"]);
+  await unlessDone(path.join(workerStateDir, ".migrations"), mark, () =>
+    runOnce(
+      {
+        args: wranglerArgs(root, [
+          "d1",
+          "migrations",
+          "apply",
+          "guildhub",
+          "--local",
+          `--persist-to=${workerStateDir}`,
+        ]),
+        cwd: root,
+        env: { ...process.env, ...QUIET_WRANGLER, CI: "true" },
+      },
+      signal,
+    ),
+  );
+}

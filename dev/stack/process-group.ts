@@ -1,0 +1,76 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A command that is started. */
+export type Command = {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+};
+
+/** A process with all its descendants: they are one group and end together. */
+export type ProcessGroup = {
+  readonly pid: number;
+  /** Settles when the leader has ended and what it left behind is killed; says how it ended. */
+  readonly ended: Promise<string>;
+  /** Asks to stop; kills after `graceMs`. */
+  readonly stop: (graceMs: number) => Promise<void>;
+};
+
+/**
+ * Starts a Node program in a process group of its own.
+ * @param onLine each line of its output
+ * @throws when it cannot be started at all
+ */
+export function startGroup(command: Command, onLine: (line: string) => void): ProcessGroup {
+  const child = spawn(process.execPath, command.args, {
+    cwd: command.cwd,
+    env: command.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`could not start ${command.args.join(" ")}`);
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on("line", (line) => {
+      if (line.trim() !== "") onLine(line);
+    });
+  }
+  const ended = endOf(child).then((how) => {
+    signalGroup(pid, "SIGKILL");
+    return how;
+  });
+  return {
+    pid,
+    ended,
+    stop: async (graceMs) => {
+      signalGroup(pid, "SIGTERM");
+      const timer = new AbortController();
+      const kill = delay(graceMs, undefined, { signal: timer.signal })
+        .then(() => signalGroup(pid, "SIGKILL"))
+        .catch(() => {});
+      await ended;
+      timer.abort();
+      await kill;
+    },
+  };
+}
+
+/** Sends a signal to all processes of a group; one that is gone is no error. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) =>
+      resolve(signal === null ? `exit code ${code}` : `killed by ${signal}`),
+    );
+  });
+}

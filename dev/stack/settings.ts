@@ -1,0 +1,147 @@
+import path from "node:path";
+import { ConfigError, parseConfig } from "../../src/env.ts";
+import { err, ok, type Result } from "../../src/platform/result.ts";
+import { DEFAULT_STATE, type PartName, PORT_VARIABLES, STACK_VARIABLES } from "./names.ts";
+import type { Variables } from "./variables.ts";
+
+/** What the stack starts, where, and with which variables. */
+export type Settings = {
+  readonly ports: Readonly<Record<PartName, number>>;
+  readonly urls: Readonly<Record<PartName, string>>;
+  /** The parts to start: the doubles only while their address is the local one. */
+  readonly parts: readonly PartName[];
+  /** Variables of the Worker. */
+  readonly worker: Variables;
+  /** Where the gateway-worker sends its events. */
+  readonly hubEndpoint: string;
+  readonly stateDir: string;
+  /** The Worker's D1 and Durable Objects. */
+  readonly workerStateDir: string;
+  readonly pageDir: string;
+  readonly verbose: boolean;
+};
+
+/** The three places that variables come from, and the top folder for relative paths. */
+export type Sources = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly devVars: Variables;
+  readonly toml: Variables;
+  /** Names that the example explains. */
+  readonly known: readonly string[];
+  readonly root: string;
+};
+
+const REAL_DISCORD = "https://discord.com/api/v10";
+
+/** Addresses that follow the ports: wrangler.toml has them for the usual ports only. */
+const DERIVED: ReadonlySet<string> = new Set([
+  "JWT_ISSUER",
+  "JWT_PUBLIC_JWK_URL",
+  "DISCORD_API_URL",
+  "WEB_ORIGIN",
+]);
+
+/**
+ * Merges the variables (environment, then `.dev.vars`, then wrangler.toml) and decides what is local.
+ * @returns the settings, or one sentence for each variable that is wrong
+ */
+export function readSettings(sources: Sources): Result<Settings, readonly string[]> {
+  const { environment, devVars, toml, known, root } = sources;
+  const problems: string[] = [];
+  const given = (name: string): string | undefined =>
+    [environment[name], devVars[name]].find((value) => value !== undefined && value !== "");
+
+  const port = (part: PartName): number => {
+    const { variable, usual } = PORT_VARIABLES[part];
+    const text = given(variable) ?? String(usual);
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= 1 && value <= 65_535) return value;
+    problems.push(`${variable}: "${text}" is no port. Give a number from 1 to 65535.`);
+    return usual;
+  };
+  const ports = {
+    worker: port("worker"),
+    idp: port("idp"),
+    discord: port("discord"),
+    gateway: port("gateway"),
+  };
+  const urls = {
+    worker: `http://127.0.0.1:${ports.worker}`,
+    idp: `http://127.0.0.1:${ports.idp}`,
+    discord: `http://127.0.0.1:${ports.discord}`,
+    gateway: `http://127.0.0.1:${ports.gateway}`,
+  };
+
+  const issuer = given("JWT_ISSUER") ?? urls.idp;
+  const hasLocalIdp = isLocal(issuer, ports.idp);
+  const jwks = given("JWT_PUBLIC_JWK_URL");
+  if (!hasLocalIdp && jwks === undefined) {
+    problems.push(
+      `JWT_PUBLIC_JWK_URL is missing: JWT_ISSUER is ${issuer}, so say where its public keys are.`,
+    );
+  }
+  const discordApi =
+    given("DISCORD_API_URL") ??
+    (isRealBotToken(given("DISCORD_BOT_TOKEN")) ? REAL_DISCORD : `${urls.discord}/api/v10`);
+  const hasLocalDiscord = isLocal(discordApi, ports.discord);
+  if (discordApi === REAL_DISCORD && given("PRIMARY_GUILD_ID") === undefined) {
+    problems.push("PRIMARY_GUILD_ID is missing: the real Discord needs the id of your guild.");
+  }
+
+  const names = new Set([...known, ...Object.keys(toml), ...Object.keys(devVars)]);
+  const merged: Record<string, string> = {};
+  for (const name of names) {
+    if (STACK_VARIABLES.has(name)) continue;
+    const value = given(name) ?? (DERIVED.has(name) ? undefined : toml[name]);
+    if (value !== undefined && value !== "") merged[name] = value;
+  }
+  const worker: Variables = {
+    ...merged,
+    JWT_ISSUER: issuer,
+    JWT_PUBLIC_JWK_URL: jwks ?? `${urls.idp}/jwks`,
+    DISCORD_API_URL: discordApi,
+    WEB_ORIGIN: given("WEB_ORIGIN") ?? `${urls.worker},http://localhost:${ports.worker}`,
+  };
+  try {
+    parseConfig(worker);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(error.message);
+  }
+  if (problems.length > 0) return err(problems);
+
+  const ownState = given("STATE_DIR");
+  const stateDir = path.resolve(root, ownState ?? DEFAULT_STATE);
+  return ok({
+    ports,
+    urls: {
+      ...urls,
+      idp: hasLocalIdp ? urls.idp : issuer,
+      discord: hasLocalDiscord ? urls.discord : discordApi,
+    },
+    parts: [
+      ...(hasLocalIdp ? (["idp"] as const) : []),
+      ...(hasLocalDiscord ? (["discord"] as const) : []),
+      "worker",
+      "gateway",
+    ],
+    worker,
+    hubEndpoint: given("HUB_ENDPOINT") ?? `${urls.worker}/internal/events`,
+    stateDir,
+    workerStateDir:
+      ownState === undefined ? path.join(root, ".wrangler/state") : path.join(stateDir, "worker"),
+    pageDir: ownState === undefined ? path.join(root, "console/dist") : path.join(stateDir, "page"),
+    verbose: given("VERBOSE") !== undefined,
+  });
+}
+
+function isLocal(url: string, port: number): boolean {
+  if (!URL.canParse(url)) return false;
+  const parsed = new URL(url);
+  return /^(127\.0\.0\.1|localhost|\[::1\])$/.test(parsed.hostname) && parsed.port === String(port);
+}
+
+/** Discord's bot tokens have three parts; the one that the stack makes has one. */
+function isRealBotToken(token: string | undefined): boolean {
+  return token !== undefined && /^[\w-]{18,}\.[\w-]{6,}\.[\w-]{25,}$/.test(token);
+}

@@ -1,0 +1,56 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+
+/** `stack.json` in the state folder: what runs, for scripts and tests. It goes when the stack ends. */
+export const StackFile = z.object({
+  /** Process id of the stack itself. */
+  pid: z.number().int(),
+  /** Whether the Worker's `/ready` has answered 200. */
+  ready: z.boolean(),
+  urls: z.record(z.string(), z.string()),
+  /** Each pid leads a process group of its own. */
+  parts: z.record(
+    z.string(),
+    z.object({ pid: z.number().int().optional(), restarts: z.number().int() }),
+  ),
+});
+export type StackFile = z.infer<typeof StackFile>;
+
+const fileIn = (stateDir: string): string => path.join(stateDir, "stack.json");
+
+/** Writes it in one step: whoever reads sees the old or the new one, whole. */
+export function writeStackFile(stateDir: string, content: StackFile): void {
+  mkdirSync(stateDir, { recursive: true });
+  const file = fileIn(stateDir);
+  writeFileSync(`${file}.new`, JSON.stringify(content, undefined, 2));
+  renameSync(`${file}.new`, file);
+}
+
+/** Reads it; undefined: there is none. */
+export function readStackFile(stateDir: string): StackFile | undefined {
+  try {
+    return StackFile.parse(JSON.parse(readFileSync(fileIn(stateDir), "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes it. */
+export function removeStackFile(stateDir: string): void {
+  rmSync(fileIn(stateDir), { force: true });
+}
+
+/** Pid of a stack that works on this state folder now: two of them would spoil each other's state. */
+export function runningStack(stateDir: string): number | undefined {
+  const pid = readStackFile(stateDir)?.pid;
+  if (pid === undefined) return undefined;
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return undefined;
+  }
+  const commandLine = `/proc/${pid}/cmdline`;
+  const isOurs = !existsSync(commandLine) || readFileSync(commandLine, "utf8").includes("stack.ts");
+  return isOurs ? pid : undefined;
+}

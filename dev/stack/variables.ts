@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+/** Names and values of variables, as a file or the environment gives them. */
+export type Variables = Readonly<Record<string, string>>;
+
+/** Secrets that a fresh `.dev.vars` gets as random values. */
+const GENERATED = ["HUB_SECRET", "DISCORD_BOT_TOKEN"];
+
+/** Reads `NAME=value` lines, as `.dev.vars` has them; quotes around a value go. */
+export function parseVariables(text: string): Variables {
+  const found: Record<string, string> = {};
+  for (const line of text.split(/\r?\n/)) {
+    const [, name, raw = ""] = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+    if (name === undefined) continue;
+    const [, , quoted] = /^(["'`])(.*)\1$/.exec(raw) ?? [];
+    found[name] = quoted ?? raw.replace(/\s+#.*$/, "");
+  }
+  return found;
+}
+
+/** Reads the strings of `[vars]` at the top level of a wrangler.toml. */
+export function parseTomlVars(toml: string): Variables {
+  const section = /^\[vars\]\s*$([\s\S]*?)(?=^\[|(?![\s\S]))/m.exec(toml)?.[1] ?? "";
+  return parseVariables(section);
+}
+
+/** Every variable that the example explains, also those that stand there as a comment. */
+export function namesInExample(example: string): readonly string[] {
+  return [...example.matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=/gm)].flatMap((match) => match[1] ?? []);
+}
+
+/** The example with a fresh random value in each secret that the stack needs. */
+export function fillSecrets(example: string): string {
+  return example.replace(/^([A-Z][A-Z0-9_]*)=$/gm, (line, name: string) =>
+    GENERATED.includes(name) ? `${name}=${randomBytes(32).toString("base64url")}` : line,
+  );
+}
+
+/**
+ * Makes `.dev.vars` from its example when it is absent; one that exists is left as it is.
+ * @returns whether it was made
+ */
+export function ensureDevVars(file: string, exampleFile: string): boolean {
+  if (existsSync(file)) return false;
+  writeFileSync(file, fillSecrets(readFileSync(exampleFile, "utf8")), { mode: 0o600, flag: "wx" });
+  return true;
+}
+
+/** Lines that wrangler's `--env-file` reads back unchanged. */
+export function formatVariables(variables: Variables): string {
+  const quote = (value: string): string => {
+    const mark = ["'", "`", '"'].find((candidate) => !value.includes(candidate)) ?? "";
+    return `${mark}${value}${mark}`;
+  };
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}=${quote(value)}\n`)
+    .join("");
+}
