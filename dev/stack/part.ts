@@ -51,7 +51,9 @@ export const USUAL_SUPERVISION = {
 } as const;
 
 const HEALTH_FAILURES = 3;
-const LAST_LINES = 8;
+const LAST_LINES = 6;
+/** What wrangler says about each health check. */
+const HEALTH_NOISE = "GET /health ";
 
 /** Starts a part and starts it again whenever it ends, later each time while it ends at once. */
 export function supervise(spec: PartSpec, supervision: Supervision): Part {
@@ -68,13 +70,17 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
   const run = async (): Promise<void> => {
     let wait = firstDelayMs;
     while (!stopping.signal.aborted) {
-      const lines: string[] = [];
+      const unseen: string[] = [];
       const startedAt = performance.now();
       group = startGroup(spec.command, (line) => {
+        if (spec.healthUrl !== undefined && line.includes(HEALTH_NOISE)) return;
         log.write(`${line}\n`);
-        lines.push(line);
-        if (lines.length > LAST_LINES) lines.shift();
-        if (supervision.verbose || spec.isImportant(line)) output.quote(spec.label, line);
+        if (supervision.verbose || spec.isImportant(line)) {
+          output.quote(spec.label, line);
+          return;
+        }
+        unseen.push(line);
+        if (unseen.length > LAST_LINES) unseen.shift();
       });
       onChange();
       const health = new AbortController();
@@ -92,9 +98,7 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
         `${output.strong(`The ${spec.label} ended`)} (${how}, after ${seconds(livedMs)}). ` +
           `Starting it again in ${seconds(wait)}.`,
       );
-      if (!supervision.verbose && livedMs < settledMs) {
-        for (const line of lines) output.quote(spec.label, line);
-      }
+      if (livedMs < settledMs) for (const line of unseen) output.quote(spec.label, line);
       await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
       wait = Math.min(wait * 2, maxDelayMs);
     }

@@ -30,6 +30,7 @@ export async function buildPage(
   const mark = await fingerprint(root, PAGE_SOURCES, controlUrl ?? "");
   await unlessDone(path.join(pageDir, ".build"), mark, () =>
     runOnce(
+      "The page could not be built",
       {
         args: [
           path.join(root, "node_modules/vite/bin/vite.js"),
@@ -64,6 +65,7 @@ export async function applyMigrations(
   const mark = await fingerprint(root, ["migrations"]);
   await unlessDone(path.join(workerStateDir, ".migrations"), mark, () =>
     runOnce(
+      "The migrations could not be applied",
       {
         args: wranglerArgs(root, [
           "d1",

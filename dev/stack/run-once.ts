@@ -2,9 +2,14 @@ import { startGroup, type Command } from "./process-group.ts";
 
 /**
  * Runs a Node program to its end. When the signal fires it is ended, with what it started.
- * @throws with what the program said, when it fails
+ * @param failure the sentence that its failure begins with
+ * @throws with that and what the program said, when it fails
  */
-export async function runOnce(command: Command, signal?: AbortSignal): Promise<void> {
+export async function runOnce(
+  failure: string,
+  command: Command,
+  signal?: AbortSignal,
+): Promise<void> {
   signal?.throwIfAborted();
   const lines: string[] = [];
   const group = startGroup(command, (line) => lines.push(line));
@@ -13,5 +18,6 @@ export async function runOnce(command: Command, signal?: AbortSignal): Promise<v
   const how = await group.ended;
   signal?.removeEventListener("abort", abort);
   signal?.throwIfAborted();
-  if (how !== "exit code 0") throw new Error(`${how}\n${lines.slice(-30).join("\n")}`);
+  if (how !== "exit code 0")
+    throw new Error(`${failure} (${how}):\n${lines.slice(-30).join("\n")}`);
 }

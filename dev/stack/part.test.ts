@@ -1,0 +1,132 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { supervise, USUAL_SUPERVISION, type Part, type PartSpec } from "./part.ts";
+
+let folder: string;
+let said: string[];
+const parts: Part[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "part-"));
+  said = [];
+});
+afterEach(async () => {
+  await Promise.all(parts.splice(0).map((part) => part.stop()));
+  await rm(folder, { recursive: true });
+});
+
+const forever = "setInterval(() => {}, 1000);";
+
+function start(script: string, more: Partial<PartSpec & { verbose: boolean }> = {}): Part {
+  const part = supervise(
+    {
+      label: "test part",
+      isImportant: (line) => line.includes("important"),
+      command: { args: ["-e", script], cwd: folder, env: process.env },
+      ...more,
+    },
+    {
+      ...USUAL_SUPERVISION,
+      output: {
+        say: (line) => said.push(line),
+        quote: (label, line) => said.push(`${label}> ${line}`),
+        dim: (text) => text,
+        strong: (text) => text,
+      },
+      logDir: folder,
+      verbose: more.verbose ?? false,
+      onChange: () => {},
+      firstDelayMs: 100,
+      maxDelayMs: 300,
+      healthIntervalMs: 20,
+      graceMs: 300,
+    },
+  );
+  parts.push(part);
+  return part;
+}
+
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 15_000 });
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+it("starts a part again that dies, later each time, and shows its last lines", async () => {
+  const part = start("console.log('last words'); process.exit(3)");
+  await until(() => expect(part.status().restarts).toBeGreaterThanOrEqual(4));
+  const waits = said.flatMap((line) => /exit code 3.*again in ([\d.]+) s/.exec(line)?.[1] ?? []);
+  expect(waits.slice(0, 4)).toEqual(["0.1", "0.2", "0.3", "0.3"]);
+  expect(said).toContain("test part> last words");
+});
+
+it("gives a killed part a new process", async () => {
+  const part = start(forever);
+  const first = part.status().pid ?? 0;
+  process.kill(first, "SIGKILL");
+  await until(() => expect(part.status().pid ?? first).not.toBe(first));
+  expect(said.join("\n")).toContain("killed by SIGKILL");
+});
+
+it("is quiet but for what matters, and keeps all of it in the log", async () => {
+  start(`console.log("chatter"); console.error("important"); ${forever}`);
+  const log = path.join(folder, "test-part.log");
+  await until(async () => expect(await readFile(log, "utf8")).toContain("important"));
+  expect(await readFile(log, "utf8")).toContain("chatter");
+  expect(said).toEqual(["test part> important"]);
+});
+
+it("takes grandchildren along, and kills what ignores SIGTERM", async () => {
+  const grandchild = `process.on("SIGTERM", () => {}); console.log("important", process.pid); ${forever}`;
+  const part = start(
+    `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(grandchild)}],
+      { stdio: "inherit" }); process.on("SIGTERM", () => {}); ${forever}`,
+  );
+  await until(() => expect(said.join()).toMatch(/important \d+/));
+  const pid = Number(/important (\d+)/.exec(said.join())?.[1]);
+  expect(isAlive(pid)).toBe(true);
+  await part.stop();
+  await until(() => expect(isAlive(pid)).toBe(false));
+  expect(part.status().restarts).toBe(0);
+});
+
+it("kills what a dead leader leaves behind", async () => {
+  const part = start(
+    `const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(forever)}]);
+     console.log("important", child.pid); ${forever}`,
+  );
+  await until(() => expect(said.join()).toMatch(/important \d+/));
+  const pid = Number(/important (\d+)/.exec(said.join())?.[1]);
+  process.kill(part.status().pid ?? 0, "SIGKILL");
+  await until(() => expect(isAlive(pid)).toBe(false));
+});
+
+it("starts a part again that hangs", async () => {
+  let isWell = true;
+  const server = createServer((_request, response) => {
+    response.statusCode = isWell ? 200 : 500;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  let checks = 0;
+  server.on("request", () => checks++);
+  try {
+    const part = start(forever, { healthUrl: `http://127.0.0.1:${port}/health` });
+    await until(() => expect(checks).toBeGreaterThan(0));
+    isWell = false;
+    await until(() => expect(part.status().restarts).toBeGreaterThan(0));
+    expect(said).toContain("The test part no longer answers.");
+  } finally {
+    server.close();
+  }
+});
