@@ -1,0 +1,64 @@
+import { and, desc, eq, lt, or, sql, type SQL } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { roomsTable } from "../../../../drizzle/rooms.ts";
+import type { Reader, RoomsCopy } from "../ports.ts";
+
+/** {@link RoomsCopy} in D1. */
+export function d1Rooms(database: D1Database): RoomsCopy {
+  const db = drizzle(database);
+  return {
+    async ofChannel(channelId) {
+      const [row] = await db
+        .select()
+        .from(roomsTable)
+        .where(eq(roomsTable.channelId, channelId))
+        .limit(1);
+      return row ?? null;
+    },
+
+    async list({ guildId, state, reader, before, limit }) {
+      return db
+        .select()
+        .from(roomsTable)
+        .where(
+          and(
+            eq(roomsTable.guildId, guildId),
+            eq(roomsTable.state, state),
+            before === null ? undefined : lt(roomsTable.id, before),
+            visibleTo(reader),
+          ),
+        )
+        .orderBy(desc(roomsTable.id))
+        .limit(limit);
+    },
+
+    async write(record) {
+      const { state, ...rest } = record;
+      if (state === "gone") {
+        await db.delete(roomsTable).where(eq(roomsTable.id, record.id));
+        return;
+      }
+      const row = { ...rest, state };
+      await db
+        .insert(roomsTable)
+        .values(row)
+        .onConflictDoUpdate({
+          target: roomsTable.id,
+          set: row,
+          setWhere: lt(roomsTable.revision, record.revision),
+        });
+    },
+  };
+}
+
+/** Private rooms: their creator, the listed Discord users, and who manages rooms (rooms.md §3). */
+function visibleTo({ sub, discordId, manages }: Reader): SQL | undefined {
+  if (manages) return undefined;
+  return or(
+    eq(roomsTable.private, false),
+    eq(roomsTable.createdBy, sub),
+    discordId === undefined
+      ? undefined
+      : sql`exists (select 1 from json_each(${roomsTable.allowedUserIds}) where value = ${discordId})`,
+  );
+}

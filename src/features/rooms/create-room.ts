@@ -1,0 +1,154 @@
+import type { Principal } from "../../platform/auth/principal.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { DiscordFailure } from "../../platform/discord/call.ts";
+import type {
+  DiscordChannel,
+  DiscordClient,
+  PrivateAccess,
+} from "../../platform/discord/discord-client.ts";
+import type { IdGenerator } from "../../platform/ids.ts";
+import { err, ok, type Result } from "../../platform/result.ts";
+import type { RoomFailure } from "./errors.ts";
+import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
+import type { RoomsHub } from "./ports.ts";
+import { roomName } from "./room-name.ts";
+import type { RoomRecord } from "./room-record.ts";
+
+/** Discord's audit log may be a moment behind its answers, milliseconds. */
+const AUDIT_LAG_MS = 1_000;
+
+/** What creating a room needs. */
+export type CreateRoomPorts = {
+  readonly discord: DiscordClient;
+  readonly hub: RoomsHub;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly namePrefix: string;
+  readonly idleMs: number;
+};
+
+/** A checked request for a room. */
+export type CreateRoomInput = {
+  readonly guildId: string;
+  readonly name: string | undefined;
+  readonly userLimit: number;
+  readonly parentId: string | null;
+  readonly private: boolean;
+  readonly allowedUserIds: readonly string[];
+  readonly idempotencyKey: string | null;
+};
+
+/** The answer of `POST /create-room`. */
+export type CreatedRoom = {
+  readonly channelId: string;
+  readonly name: string;
+  readonly guildId: string;
+};
+
+/**
+ * Opens a voice room (rooms.md §5): reserved first, so that whatever happens to this request the hub
+ * finds out what became of the channel. `undecided` is the one failure after which a channel may
+ * still turn up; the hub settles it.
+ */
+export async function createRoom(
+  ports: CreateRoomPorts,
+  who: Pick<Principal, "sub" | "discordId">,
+  input: CreateRoomInput,
+): Promise<Result<CreatedRoom, RoomFailure>> {
+  const { discord, hub } = ports;
+  const access = await accessOf(discord, who, input);
+  if (!access.ok) return err({ kind: "discord", failure: access.error });
+  const room = newRecord(ports, who, input);
+  await hub.reserve(room);
+  const created = await discord.createVoiceChannel({
+    guildId: room.guildId,
+    name: room.name,
+    userLimit: room.userLimit,
+    parentId: room.parentId,
+    access: access.value,
+    reason: auditReason(room),
+  });
+  if (created.ok) return open(ports, room, created.value);
+  const { error: failure } = created;
+  if (failure.kind === "failed" || failure.kind === "unknown_outcome") {
+    return settle(ports, room, failure);
+  }
+  await hub.giveUp(room);
+  return err({ kind: "discord", failure });
+}
+
+async function open(
+  { discord, hub }: CreateRoomPorts,
+  room: RoomRecord,
+  channel: DiscordChannel,
+): Promise<Result<CreatedRoom, RoomFailure>> {
+  if ((await hub.open(room, channel)) === "opened") {
+    return ok({ channelId: channel.id, name: channel.name, guildId: room.guildId });
+  }
+  // This request took so long that it was given up for dead, and its key is free again.
+  await discord.deleteChannel(channel.id, auditReason(room));
+  return err({ kind: "discord", failure: { kind: "unknown_outcome" } });
+}
+
+/** The answer is lost or useless: the channel may be there all the same. */
+async function settle(
+  ports: CreateRoomPorts,
+  room: RoomRecord,
+  failure: Extract<DiscordFailure, { kind: "failed" | "unknown_outcome" }>,
+): Promise<Result<CreatedRoom, RoomFailure>> {
+  const { discord, hub, sleep } = ports;
+  // A status that says "no" came after Discord was done with the request.
+  const isOver = failure.kind === "failed" && failure.status >= 300;
+  let finding = await findCreatedChannel(discord, room);
+  if (finding.kind === "absent" && isOver) {
+    await sleep(AUDIT_LAG_MS);
+    finding = await findCreatedChannel(discord, room);
+  }
+  if (finding.kind === "found") return open(ports, room, finding.channel);
+  if (finding.kind === "absent" && isOver) {
+    await hub.giveUp(room);
+    return err({ kind: "discord", failure });
+  }
+  await hub.doubt(room);
+  return err({ kind: "undecided", failure });
+}
+
+async function accessOf(
+  discord: DiscordClient,
+  { discordId }: Pick<Principal, "discordId">,
+  input: CreateRoomInput,
+): Promise<Result<PrivateAccess | null, DiscordFailure>> {
+  if (!input.private) return ok(null);
+  const bot = await discord.botUserId();
+  if (!bot.ok) return bot;
+  const creator = discordId === undefined ? [] : [discordId];
+  return ok({ userIds: [...creator, ...input.allowedUserIds], botUserId: bot.value });
+}
+
+function newRecord(
+  { clock, newId, namePrefix, idleMs }: CreateRoomPorts,
+  who: Pick<Principal, "sub" | "discordId">,
+  input: CreateRoomInput,
+): RoomRecord {
+  const now = clock();
+  return {
+    id: newId(now),
+    guildId: input.guildId,
+    channelId: null,
+    name: roomName(input.name, namePrefix, now),
+    userLimit: input.userLimit,
+    private: input.private,
+    allowedUserIds: [...new Set(input.allowedUserIds)],
+    parentId: input.parentId,
+    createdBy: who.sub,
+    createdByDiscordId: who.discordId ?? null,
+    createdAt: now,
+    openedAt: null,
+    state: "creating",
+    endedAt: null,
+    idempotencyKey: input.idempotencyKey,
+    idleMs,
+    revision: 0,
+  };
+}

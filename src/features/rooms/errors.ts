@@ -1,0 +1,78 @@
+import type { DiscordFailure } from "../../platform/discord/call.ts";
+import type { ErrorCode } from "../../protocol/error-codes.ts";
+
+/** Why an operation on rooms did not succeed. */
+export type RoomFailure =
+  /** No such room, or none that this person may know of. */
+  | { readonly kind: "not_found" }
+  /** Only its creator, or who manages rooms, may do this. */
+  | { readonly kind: "not_yours" }
+  | { readonly kind: "forbidden_guild" }
+  | { readonly kind: "discord"; readonly failure: DiscordFailure }
+  /** Nobody knows yet whether Discord made the channel; the hub finds out. */
+  | {
+      readonly kind: "undecided";
+      readonly failure: Extract<DiscordFailure, { kind: "failed" | "unknown_outcome" }>;
+    };
+
+/** A failure as a problem document says it. */
+export type RoomProblem = {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly retryAfterMs?: number;
+  /** Discord's own code and message: all of its answer that a caller gets to see. */
+  readonly discord?: { readonly code: number; readonly message: string };
+};
+
+/** The one place where failures of rooms become problems (rooms.md §1). */
+export function toProblem(failure: RoomFailure): RoomProblem {
+  switch (failure.kind) {
+    case "not_found":
+      return { code: "room_not_found", detail: "There is no such room, or you may not see it." };
+    case "not_yours":
+      return {
+        code: "forbidden",
+        detail: "Only the room's creator, or someone with the scope rooms:manage, may end it.",
+      };
+    case "forbidden_guild":
+      return {
+        code: "forbidden_guild",
+        detail: "Your token's guilds claim does not list this guild.",
+      };
+    case "discord":
+      return discordProblem(failure.failure);
+    case "undecided":
+      return {
+        code: "discord_failed",
+        detail:
+          "Discord did not say whether it made the channel. We find out; repeat the request with the same idempotency key in a minute.",
+      };
+  }
+}
+
+function discordProblem(failure: DiscordFailure): RoomProblem {
+  switch (failure.kind) {
+    case "refused":
+      return {
+        code: "discord_refused",
+        detail: `Discord refused: ${failure.message === "" ? "no reason given" : failure.message}.`,
+        discord: { code: failure.code, message: failure.message },
+      };
+    case "failed":
+      return { code: "discord_failed", detail: "Discord answered with an error. Try again." };
+    case "unknown_outcome":
+      return { code: "discord_failed", detail: "Discord did not answer in time. Try again." };
+    case "rate_limited":
+      return {
+        code: "discord_rate_limited",
+        detail: "Discord asks us to wait. Try again after the time in Retry-After.",
+        retryAfterMs: failure.retryAfterMs,
+      };
+    case "unauthorized":
+      return {
+        code: "discord_refused",
+        detail: "Discord does not accept our bot. Whoever runs this server must check its token.",
+        retryAfterMs: failure.retryAfterMs,
+      };
+  }
+}

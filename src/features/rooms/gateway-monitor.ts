@@ -1,0 +1,129 @@
+import { DurableObject } from "cloudflare:workers";
+import { z } from "zod";
+import type { Env } from "../../env.ts";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import { log } from "../../platform/log.ts";
+import { GatewayState } from "../../protocol/events/rooms.ts";
+import { GATEWAY_HEARTBEAT_TIMEOUT_MS } from "../../protocol/limits.ts";
+import type { GatewayHeartbeat } from "../../protocol/signed-events.ts";
+
+/** A hub that could not be told is told again after this, milliseconds. */
+const TELL_AGAIN_MS = 5_000;
+
+/** What the monitor knows of one container, by the container's primary guild. */
+const Container = z.object({
+  /** When its last heartbeat arrived, milliseconds. */
+  seenAt: z.number(),
+  state: GatewayState,
+  /** When the container entered that state, milliseconds. */
+  since: z.number(),
+  guildIds: z.array(z.string()),
+  /** What its guilds' hubs were told last; null: nothing that is sure to have arrived. */
+  told: GatewayState.nullable(),
+});
+type Container = z.infer<typeof Container>;
+
+/** What `/ready` says of the gateway. `heartbeatAgeMs` is null before the first heartbeat. */
+export type GatewayStatus = {
+  readonly state: GatewayState;
+  readonly heartbeatAgeMs: number | null;
+};
+
+/**
+ * Watches whether the containers are alive (rooms.md §4, `gateway.heartbeat`): one that falls silent
+ * counts as down, and its guilds are told; so are they when it comes back.
+ */
+export class GatewayMonitor extends DurableObject<Env> {
+  readonly #kv: SyncKvStorage;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#kv = ctx.storage.kv;
+  }
+
+  /** Takes one heartbeat. */
+  async heartbeat(beat: GatewayHeartbeat): Promise<void> {
+    const known = this.#read(beat.guildId);
+    const guildIds = [...new Set([beat.guildId, ...(beat.guildIds ?? [])])];
+    const sameGuilds = guildIds.every((guildId) => known?.guildIds.includes(guildId) === true);
+    this.#write(beat.guildId, {
+      seenAt: Date.now(),
+      state: beat.state,
+      since: beat.since,
+      guildIds,
+      told: sameGuilds ? (known?.told ?? null) : null,
+    });
+    await this.#tell(beat.guildId);
+    await this.#armAlarm();
+  }
+
+  /** Where the gateway of this guild's container stands. */
+  status(guildId: string): GatewayStatus {
+    const container = this.#read(guildId);
+    if (container === null) return { state: "down", heartbeatAgeMs: null };
+    return {
+      state: stateOf(container, Date.now()),
+      heartbeatAgeMs: Date.now() - container.seenAt,
+    };
+  }
+
+  override async alarm(): Promise<void> {
+    for (const [key] of this.#kv.list({ prefix: PREFIX })) {
+      await this.#tell(key.slice(PREFIX.length));
+    }
+    await this.#armAlarm();
+  }
+
+  /** Tells the hubs of a container's guilds where it stands, unless they know. */
+  async #tell(name: string): Promise<void> {
+    const container = this.#read(name);
+    if (container === null) return;
+    const now = Date.now();
+    const state = stateOf(container, now);
+    if (container.told === state) return;
+    const since = state === container.state ? container.since : now;
+    const hub = hubPublisher(this.env);
+    const told = await Promise.allSettled(
+      container.guildIds.map((guildId) =>
+        hub.ingest(guildId, [{ event: "gateway.state", payload: { guildId, state, since } }]),
+      ),
+    );
+    const failed = told.filter(({ status }) => status === "rejected").length;
+    if (failed > 0) log("warn", "gateway_monitor.hubs_not_told", { state, failed });
+    // A heartbeat may have come meanwhile.
+    const latest = this.#read(name) ?? container;
+    this.#write(name, { ...latest, told: failed === 0 ? state : null });
+  }
+
+  async #armAlarm(): Promise<void> {
+    const now = Date.now();
+    const due = [...this.#kv.list({ prefix: PREFIX })].flatMap(([, value]) => {
+      const container = Container.parse(value);
+      if (container.told !== stateOf(container, now)) return [now + TELL_AGAIN_MS];
+      const silentAt = container.seenAt + GATEWAY_HEARTBEAT_TIMEOUT_MS;
+      return silentAt > now ? [silentAt] : [];
+    });
+    if (due.length > 0) await this.ctx.storage.setAlarm(Math.min(...due));
+  }
+
+  #read(name: string): Container | null {
+    const value = this.#kv.get(PREFIX + name);
+    return value === undefined ? null : Container.parse(value);
+  }
+
+  #write(name: string, container: Container): void {
+    this.#kv.put(PREFIX + name, container);
+  }
+}
+
+const PREFIX = "container:";
+
+/** A container that has been silent for too long is down, whatever it said last. */
+function stateOf(container: Container, now: number): GatewayState {
+  return now - container.seenAt >= GATEWAY_HEARTBEAT_TIMEOUT_MS ? "down" : container.state;
+}
+
+/** The monitor of all containers. */
+export function gatewayMonitor(env: Pick<Env, "MONITOR">): DurableObjectStub<GatewayMonitor> {
+  return env.MONITOR.get(env.MONITOR.idFromName("gateway"));
+}

@@ -1,0 +1,148 @@
+import type { z } from "zod";
+import type { Env } from "../../env.ts";
+import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
+import type { IncomingEvent } from "../../hub/publisher.ts";
+import type { Room } from "../../protocol/room.ts";
+import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
+import { changeRoom, giveUpRoom, openRoom, roomTask } from "./hub/room-changes.ts";
+import {
+  REPAIR_AFTER_MS,
+  REPAIR_IN_DOUBT_MS,
+  checkRoom,
+  copyRoom,
+  endHere,
+  endIdleRoom,
+  forgetRoom,
+  settleCreation,
+  tryCopyRoom,
+  type RoomTaskPorts,
+  type RoomsContext,
+} from "./hub/room-tasks.ts";
+import type { RoomsTurn } from "./hub/rooms-state.ts";
+import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
+import { ROOMS_COMMANDS, ROOMS_EXTENSION, type HubCommand } from "./hub-commands.ts";
+import { audienceOf, toRoom } from "./room-record.ts";
+
+type Work = { readonly context: RoomsContext; readonly ports: RoomTaskPorts };
+
+/** A command with its work; the input is checked here. */
+function handle<Input extends z.ZodType, Output extends z.ZodType>(
+  command: HubCommand<Input, Output>,
+  run: (work: Work, input: z.output<Input>) => z.input<Output> | Promise<z.input<Output>>,
+) {
+  return {
+    name: command.name,
+    run: async (work: Work, input: unknown): Promise<unknown> =>
+      run(work, command.input.parse(input)),
+  };
+}
+
+/** What REST asks of a guild's hub. Each may be repeated. */
+const COMMANDS = [
+  handle(ROOMS_COMMANDS.reserve, async ({ context, ports }, room) => {
+    context.turn((turn) => {
+      if (turn.state.room(room.id) !== null) return;
+      changeRoom(turn, room);
+      turn.hub.schedule(roomTask.repair(room.id), turn.hub.now() + REPAIR_AFTER_MS);
+    });
+    try {
+      await copyRoom(context, ports, room.id);
+    } catch (error) {
+      // Discord has not been asked yet: nothing has to be found out.
+      context.turn((turn) => giveUpRoom(turn, room.id));
+      throw error;
+    }
+    return {};
+  }),
+
+  handle(ROOMS_COMMANDS.open, async ({ context, ports }, { id, channel }) => {
+    const opened = context.turn((turn) => openRoom(turn, id, channel));
+    if (!opened) return { outcome: "gone" as const };
+    await tryCopyRoom(context, ports, id);
+    return { outcome: "opened" as const };
+  }),
+
+  handle(ROOMS_COMMANDS.giveUp, async ({ context, ports }, { id }) => {
+    context.turn((turn) => giveUpRoom(turn, id));
+    await tryCopyRoom(context, ports, id);
+    return {};
+  }),
+
+  handle(ROOMS_COMMANDS.doubt, ({ context }, { id }) => {
+    context.turn(({ state, hub }) => {
+      if (state.room(id)?.state !== "creating") return;
+      hub.schedule(roomTask.repair(id), hub.now() + REPAIR_IN_DOUBT_MS);
+    });
+    return {};
+  }),
+
+  handle(ROOMS_COMMANDS.recover, async ({ context, ports }, { createdBy, idempotencyKey }) => {
+    const room = context.turn(({ state }) => state.roomOfRequest(createdBy, idempotencyKey));
+    return room === null ? { kind: "nothing" as const } : settleCreation(context, ports, room.id);
+  }),
+
+  handle(ROOMS_COMMANDS.end, async ({ context, ports }, { channelId }) => {
+    const room = context.turn(({ state }) => state.roomOfChannel(channelId));
+    if (room !== null) await endHere(context, ports, room);
+    return {};
+  }),
+
+  handle(ROOMS_COMMANDS.read, ({ context }, { channelIds }) =>
+    context.turn(({ state }) =>
+      channelIds.flatMap((channelId) => {
+        const room = state.roomOfChannel(channelId);
+        return room === null ? [] : [{ room, members: [...state.membersOf(channelId)] }];
+      }),
+    ),
+  ),
+];
+
+const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<unknown>>> = {
+  copy: ({ context, ports }, id) => copyRoom(context, ports, id),
+  repair: ({ context, ports }, id) => settleCreation(context, ports, id),
+  idle: ({ context, ports }, id) => endIdleRoom(context, ports, id),
+  check: ({ context, ports }, id) => checkRoom(context, ports, id),
+  forget: ({ context, ports }, id) => forgetRoom(context, ports, id),
+};
+
+/** Rooms inside a guild's hub: who is where, which rooms live, and what a clock starts. */
+export function roomsHubExtension(portsFor: (env: Env) => RoomTaskPorts): HubExtension {
+  const workOf = (hub: HubContext): Work => ({
+    ports: portsFor(hub.env),
+    context: {
+      guildId: hub.guildId,
+      now: () => hub.now(),
+      turn: (work) => hub.turn((turn) => work(roomsTurnOf(turn))),
+    },
+  });
+  return {
+    name: ROOMS_EXTENSION,
+    ingests: APPLIED_EVENTS,
+    wholeStates: ["guild.snapshot"],
+    migrate: createRoomsTables,
+    ingest: (hub: HubTurn, event: IncomingEvent) => applyEvent(roomsTurnOf(hub), event),
+    commands: Object.fromEntries(
+      COMMANDS.map(({ name, run }) => [
+        name,
+        (hub: HubContext, input: unknown) => run(workOf(hub), input),
+      ]),
+    ),
+    snapshot(hub, mayRead) {
+      const { state } = roomsTurnOf(hub);
+      const rooms: Room[] = state.roomsIn("open").flatMap((record) => {
+        if (record.channelId === null || !mayRead(audienceOf(record))) return [];
+        const room = toRoom(record, state.membersOf(record.channelId));
+        return room === null ? [] : [room];
+      });
+      return { rooms };
+    },
+    async task(hub, key) {
+      const slash = key.indexOf("/");
+      await TASKS[key.slice(0, slash)]?.(workOf(hub), key.slice(slash + 1));
+    },
+  };
+}
+
+function roomsTurnOf(hub: HubTurn): RoomsTurn {
+  return { state: sqlRoomsState(hub.sql), hub };
+}

@@ -1,0 +1,186 @@
+import type { HubContext } from "../../../hub/extension.ts";
+import type { DiscordFailure } from "../../../platform/discord/call.ts";
+import type { DiscordClient } from "../../../platform/discord/discord-client.ts";
+import { log } from "../../../platform/log.ts";
+import { findCreatedChannel, type Finding } from "../find-created-channel.ts";
+import type { LateAnswers, Recovered, RoomsCopy } from "../ports.ts";
+import type { RoomRecord } from "../room-record.ts";
+import { endRoom, giveUpRoom, openRoom, roomTask } from "./room-changes.ts";
+import type { RoomsTurn } from "./rooms-state.ts";
+
+/** A creation that has not been settled by its own request is looked at after this, milliseconds. */
+export const REPAIR_AFTER_MS = 30_000;
+
+/** One whose answer was lost is looked at sooner. */
+export const REPAIR_IN_DOUBT_MS = 5_000;
+
+/** Pause between two looks. */
+const REPAIR_AGAIN_MS = 10_000;
+
+/**
+ * From this age on, "not in the audit log" means that the channel was never made: longer than a
+ * request can wait for Discord (its budget, its time-out and some).
+ */
+export const REPAIR_DECIDES_MS = 45_000;
+
+/** From this age on it counts as never made even when Discord does not let us look. */
+export const REPAIR_GIVES_UP_MS = 10 * 60_000;
+
+/** A Discord call of a task that failed is tried again after this. */
+const DISCORD_RETRY_MS = 60_000;
+
+/** What the work of a hub's rooms needs besides the hub. */
+export type RoomTaskPorts = {
+  readonly discord: DiscordClient;
+  readonly copy: RoomsCopy;
+  readonly answers: LateAnswers;
+};
+
+/** Turns of the hub, with the rooms' state. */
+export type RoomsContext = Pick<HubContext, "guildId" | "now"> & {
+  readonly turn: <T>(work: (turn: RoomsTurn) => T) => T;
+};
+
+/** Copies a room to D1; when D1 has it, the task that would do so is taken back. */
+export async function copyRoom(
+  context: RoomsContext,
+  { copy }: Pick<RoomTaskPorts, "copy">,
+  id: string,
+): Promise<void> {
+  for (;;) {
+    const room = context.turn(({ state }) => state.room(id));
+    if (room === null) return;
+    await copy.write(room);
+    const upToDate = context.turn(({ state, hub }) => {
+      if (state.room(id)?.revision !== room.revision) return false;
+      hub.cancel(roomTask.copy(id));
+      if (room.state === "gone") state.removeRoom(id);
+      return true;
+    });
+    if (upToDate) return;
+  }
+}
+
+/** {@link copyRoom} for who cannot wait for D1: the task goes on trying. */
+export async function tryCopyRoom(
+  context: RoomsContext,
+  ports: Pick<RoomTaskPorts, "copy">,
+  id: string,
+): Promise<void> {
+  try {
+    await copyRoom(context, ports, id);
+  } catch (error) {
+    log("warn", "rooms.copy_failed", { guildId: context.guildId, roomId: id, error });
+  }
+}
+
+/** Finds out what became of a creation, and settles it if it can be known (rooms.md §5). */
+export async function settleCreation(
+  context: RoomsContext,
+  ports: RoomTaskPorts,
+  id: string,
+): Promise<Recovered> {
+  const room = context.turn(({ state }) => state.room(id));
+  if (room === null || room.state === "gone") return { kind: "nothing" };
+  if (room.state !== "creating") return { kind: "opened", room };
+  const finding = await findCreatedChannel(ports.discord, room);
+  if (finding.kind === "found") {
+    const adopted = context.turn((turn) => {
+      openRoom(turn, id, finding.channel);
+      return turn.state.room(id) ?? room;
+    });
+    await tryCopyRoom(context, ports, id);
+    if (adopted.channelId === null) return { kind: "nothing" };
+    await ports.answers.succeeded(adopted);
+    return { kind: "opened", room: adopted };
+  }
+  if (context.now() - room.createdAt < decidesAfter(finding)) {
+    context.turn(({ state, hub }) => {
+      if (state.room(id)?.state !== "creating") return;
+      hub.schedule(roomTask.repair(id), hub.now() + REPAIR_AGAIN_MS);
+    });
+    return { kind: "undecided" };
+  }
+  const settled = context.turn((turn) => {
+    giveUpRoom(turn, id);
+    return turn.state.room(id);
+  });
+  // Its own request may have opened it while we looked.
+  if (settled !== null && settled.state !== "gone") return { kind: "opened", room: settled };
+  await tryCopyRoom(context, ports, id);
+  await ports.answers.failed(room);
+  return { kind: "nothing" };
+}
+
+function decidesAfter(finding: Exclude<Finding, { kind: "found" }>): number {
+  const certain = finding.kind === "absent" || finding.why.kind === "refused";
+  return certain ? REPAIR_DECIDES_MS : REPAIR_GIVES_UP_MS;
+}
+
+/** Ends a room that stayed empty, in Discord first. */
+export async function endIdleRoom(
+  context: RoomsContext,
+  ports: RoomTaskPorts,
+  id: string,
+): Promise<void> {
+  const room = context.turn(({ state }) => {
+    const found = state.room(id);
+    if (found?.state !== "open" || found.channelId === null) return null;
+    return state.membersOf(found.channelId).length === 0 ? found : null;
+  });
+  if (room === null || room.channelId === null) return;
+  const deleted = await ports.discord.deleteChannel(room.channelId, "Nobody was in this room");
+  if (deleted.ok) {
+    await endHere(context, ports, room);
+    return;
+  }
+  log("warn", "rooms.idle_end_failed", {
+    guildId: context.guildId,
+    roomId: id,
+    why: deleted.error,
+  });
+  retryLater(context, roomTask.idle(id), deleted.error);
+}
+
+/** A snapshot did not show a young room's channel: ends the room if Discord does not know it. */
+export async function checkRoom(
+  context: RoomsContext,
+  ports: RoomTaskPorts,
+  id: string,
+): Promise<void> {
+  const room = context.turn(({ state }) => state.room(id));
+  if (room?.state !== "open" || room.channelId === null) return;
+  const channel = await ports.discord.getChannel(room.channelId);
+  if (!channel.ok) retryLater(context, roomTask.check(id), channel.error);
+  else if (channel.value === null) await endHere(context, ports, room);
+}
+
+/** Forgets an ended room. D1 has it for good. */
+export async function forgetRoom(
+  context: RoomsContext,
+  ports: Pick<RoomTaskPorts, "copy">,
+  id: string,
+): Promise<void> {
+  await copyRoom(context, ports, id);
+  context.turn(({ state }) => {
+    if (state.room(id)?.state === "ended") state.removeRoom(id);
+  });
+}
+
+/** Ends a room whose channel is gone in Discord. */
+export async function endHere(
+  context: RoomsContext,
+  ports: Pick<RoomTaskPorts, "copy">,
+  room: Pick<RoomRecord, "id">,
+): Promise<void> {
+  context.turn((turn) => {
+    const now = turn.state.room(room.id);
+    if (now !== null) endRoom(turn, now);
+  });
+  await tryCopyRoom(context, ports, room.id);
+}
+
+function retryLater(context: RoomsContext, key: string, why: DiscordFailure): void {
+  const wait = "retryAfterMs" in why ? Math.max(why.retryAfterMs, 1_000) : DISCORD_RETRY_MS;
+  context.turn(({ hub }) => hub.schedule(key, hub.now() + wait));
+}

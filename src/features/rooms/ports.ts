@@ -1,0 +1,67 @@
+import type { RoomRecord, VoiceState } from "./room-record.ts";
+
+/** Who reads: what they hold (`grantsOf`), as far as the list needs it in SQL. */
+export type Reader = {
+  readonly sub: string;
+  readonly discordId: string | undefined;
+  /** Holds `rooms:manage`: sees everything in the guild. */
+  readonly manages: boolean;
+};
+
+/** One page of a guild's rooms, newest first. */
+export type RoomsQuery = {
+  readonly guildId: string;
+  readonly state: "open" | "ended";
+  readonly reader: Reader;
+  /** Only rooms older than the one with this id. */
+  readonly before: string | null;
+  readonly limit: number;
+};
+
+/** The copy of all guilds' rooms for lists and look-ups (D1). */
+export interface RoomsCopy {
+  ofChannel(channelId: string): Promise<RoomRecord | null>;
+  list(query: RoomsQuery): Promise<readonly RoomRecord[]>;
+  /** Writes a record unless a newer revision stands there; one that is `gone` is removed. */
+  write(record: RoomRecord): Promise<void>;
+}
+
+/** A room with who is in it. */
+export type LiveRoom = { readonly room: RoomRecord; readonly members: readonly VoiceState[] };
+
+/** What became of a request whose answer was never given. */
+export type Recovered =
+  | { readonly kind: "opened"; readonly room: RoomRecord }
+  /** Discord does not tell yet. */
+  | { readonly kind: "undecided" }
+  /** Nothing came of it: it may be done again. */
+  | { readonly kind: "nothing" };
+
+/** The rooms part of a guild's hub, which holds the truth about rooms that live (rooms.md §5). */
+export interface RoomsHub {
+  /** Before Discord is asked: from now on the creation is found and settled, whatever happens. */
+  reserve(room: RoomRecord): Promise<void>;
+  /** The channel exists. `gone`: the creation had been given up, so the channel is nobody's. */
+  open(
+    room: Pick<RoomRecord, "guildId" | "id">,
+    channel: { readonly id: string; readonly name: string },
+  ): Promise<"opened" | "gone">;
+  /** Discord certainly did not make the channel. */
+  giveUp(room: Pick<RoomRecord, "guildId" | "id">): Promise<void>;
+  /** Nobody knows whether the channel exists: find out soon. */
+  doubt(room: Pick<RoomRecord, "guildId" | "id">): Promise<void>;
+  /** Settles what an earlier request of this person left behind. */
+  recover(guildId: string, createdBy: string, idempotencyKey: string): Promise<Recovered>;
+  /** The channel is deleted in Discord. Also right when the room has ended already. */
+  end(guildId: string, channelId: string): Promise<void>;
+  /** Those of the channels that the hub knows as rooms. */
+  read(guildId: string, channelIds: readonly string[]): Promise<readonly LiveRoom[]>;
+}
+
+/** Late answers to requests whose outcome was unknown (rooms.md §1, Idempotency). */
+export interface LateAnswers {
+  /** The request succeeded after all: whoever repeats it gets this room. */
+  succeeded(room: RoomRecord): Promise<void>;
+  /** Nothing came of it: the key is free. */
+  failed(room: RoomRecord): Promise<void>;
+}

@@ -1,0 +1,32 @@
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { ROOM_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
+import { roomName } from "./room-name.ts";
+
+it("keeps a good name, trimmed", () => {
+  expect(roomName("  Friday night ", "spell-coven", 7)).toBe("Friday night");
+});
+
+it("makes a name when there is none", () => {
+  for (const none of [undefined, "", "   ", "\n\t"]) {
+    expect(roomName(none, "spell-coven", 1730)).toBe("spell-coven-1730");
+  }
+});
+
+it("cuts a name that is one too long, and never inside a character", () => {
+  expect(roomName("x".repeat(ROOM_NAME_MAX_LENGTH + 1), "p", 1)).toHaveLength(ROOM_NAME_MAX_LENGTH);
+  const stars = roomName("⭐🎲".repeat(80), "p", 1);
+  expect([...stars]).toHaveLength(ROOM_NAME_MAX_LENGTH);
+  expect(stars.isWellFormed()).toBe(true);
+});
+
+it("always makes a name that Discord takes", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", maxLength: 300 }), (asked) => {
+      const name = roomName(asked, "p", 1);
+      expect([...name].length).toBeGreaterThan(0);
+      expect([...name].length).toBeLessThanOrEqual(ROOM_NAME_MAX_LENGTH);
+      expect(name.trim()).toBe(name);
+    }),
+  );
+});
