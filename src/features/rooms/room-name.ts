@@ -6,6 +6,9 @@ import { ROOM_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
  * @param now milliseconds
  */
 export function roomName(asked: string | undefined, prefix: string, now: number): string {
-  const cut = [...(asked ?? "").trim()].slice(0, ROOM_NAME_MAX_LENGTH).join("").trim();
+  const cut = Array.from((asked ?? "").toWellFormed().trim())
+    .slice(0, ROOM_NAME_MAX_LENGTH)
+    .join("")
+    .trim();
   return cut === "" ? `${prefix}-${now}` : cut;
 }

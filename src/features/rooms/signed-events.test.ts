@@ -1,0 +1,134 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { IncomingEvent, IngestResult } from "../../hub/publisher.ts";
+import { SIGNED_BATCH_MAX, SIGNED_BODY_MAX_BYTES } from "../../protocol/limits.ts";
+import type { GatewayHeartbeat } from "../../protocol/signed-events.ts";
+import { takeSignedEvents } from "./signed-events.ts";
+
+function setUp(answer?: IngestResult) {
+  const ingested: { guildId: string; events: readonly IncomingEvent[] }[] = [];
+  const beats: GatewayHeartbeat[] = [];
+  const take = (body: unknown) =>
+    takeSignedEvents(
+      {
+        hub: {
+          ingest: async (guildId, events) => {
+            ingested.push({ guildId, events });
+            const accepted = events.filter(({ refused }) => refused !== true).length;
+            return answer ?? { kind: "done", accepted, duplicates: 0 };
+          },
+        },
+        monitor: { heartbeat: async (beat) => void beats.push(beat) },
+      },
+      body,
+    );
+  return { take, ingested, beats };
+}
+
+const joined = (guildId = "1", userId = "u1") => ({
+  event: "voice.joined",
+  payload: { guildId, channelId: "c1", userId },
+});
+
+describe("signed events", () => {
+  it("takes the single event of a seed publisher", async () => {
+    const { take, ingested } = setUp();
+    expect(await take(joined())).toEqual({
+      ok: true,
+      value: { ok: true, accepted: 1, duplicates: 0, refused: [] },
+    });
+    expect(ingested).toEqual([{ guildId: "1", events: [joined()] }]);
+  });
+
+  it("gives each guild its events, in order", async () => {
+    const { take, ingested } = setUp();
+    await take({ events: [joined("1", "a"), joined("2", "b"), joined("1", "c")] });
+    expect(
+      ingested.map(({ guildId, events }) => [guildId, events.map((e) => e.payload["userId"])]),
+    ).toEqual([
+      ["1", ["a", "c"]],
+      ["2", ["b"]],
+    ]);
+  });
+
+  it("refuses a bad event alone, and lets the hub take its position", async () => {
+    const { take, ingested } = setUp();
+    const position = { id: "x", epoch: "E", seq: 7 };
+    const result = await take({
+      events: [
+        { ...position, event: "voice.exploded", payload: { guildId: "1" } },
+        { ...position, event: "voice.joined", payload: { guildId: "1", channelId: 5 } },
+        "nonsense",
+        joined(),
+      ],
+    });
+    expect(result).toMatchObject({
+      value: {
+        accepted: 1,
+        refused: [
+          { index: 0, code: "unknown_event" },
+          { index: 1, code: "invalid_payload" },
+          { index: 2, code: "invalid_event" },
+        ],
+      },
+    });
+    expect(ingested[0]?.events).toEqual([
+      { ...position, event: "voice.exploded", payload: {}, refused: true },
+      { ...position, event: "voice.joined", payload: {}, refused: true },
+      joined(),
+    ]);
+  });
+
+  it("refuses a single bad event, and lets the hub take its position", async () => {
+    const { take, ingested } = setUp();
+    const result = await take({ event: "nope", payload: { guildId: "1" }, epoch: "E", seq: 1 });
+    expect(result).toMatchObject({ ok: false, error: { kind: "invalid" } });
+    expect(ingested[0]?.events[0]).toMatchObject({ refused: true, seq: 1 });
+  });
+
+  it("takes nothing of a batch that is one too long, or empty", async () => {
+    const { take, ingested } = setUp();
+    const events = Array.from({ length: SIGNED_BATCH_MAX + 1 }, () => joined());
+    expect(await take({ events })).toMatchObject({ error: { kind: "invalid" } });
+    expect(await take({ events: [] })).toMatchObject({ error: { kind: "invalid" } });
+    expect(await take({ events: "all" })).toMatchObject({ error: { kind: "invalid" } });
+    expect(ingested).toEqual([]);
+    expect((await take({ events: events.slice(1) })).ok).toBe(true);
+    expect(JSON.stringify({ events }).length).toBeLessThan(SIGNED_BODY_MAX_BYTES);
+  });
+
+  it("passes a heartbeat to the monitor and not to the hub", async () => {
+    const { take, ingested, beats } = setUp();
+    const payload = { guildId: "1", state: "connected", since: 5 };
+    expect((await take({ event: "gateway.heartbeat", payload })).ok).toBe(true);
+    expect(beats).toEqual([payload]);
+    expect(ingested).toEqual([]);
+  });
+
+  it("says which guild's hub does not go on", async () => {
+    expect(await setUp({ kind: "gap", expected: 4 }).take(joined("9"))).toMatchObject({
+      error: { kind: "gap", expected: 4, guildId: "9" },
+    });
+    expect(await setUp({ kind: "stale_publisher" }).take(joined("9"))).toMatchObject({
+      error: { kind: "stale_publisher", guildId: "9" },
+    });
+    expect(await setUp({ kind: "hold", retryAfterMs: 250 }).take(joined())).toMatchObject({
+      error: { kind: "hold", retryAfterMs: 250 },
+    });
+  });
+
+  it("passes on to clients only what the event's schema knows", async () => {
+    const { take, ingested } = setUp();
+    const { event, payload } = joined();
+    await take({ event, payload: { ...payload, token: "secret" } });
+    expect(ingested[0]?.events[0]?.payload).toEqual(payload);
+  });
+
+  it("never throws, whatever JSON comes", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), async (body) => {
+        expect((await setUp().take(body)).ok).toBe(false);
+      }),
+    );
+  });
+});

@@ -1,0 +1,133 @@
+import { z } from "zod";
+import type { HubPublisher, IncomingEvent } from "../../hub/publisher.ts";
+import { err, ok, type Result } from "../../platform/result.ts";
+import {
+  GatewayHeartbeat,
+  SIGNED_EVENT_PAYLOADS,
+  SignedBatch,
+  SignedEvent,
+  type SignedEventsResult,
+} from "../../protocol/signed-events.ts";
+
+/** Why signed events were not taken. What was taken before stays taken (rooms.md §4). */
+export type SignedEventsFailure =
+  | { readonly kind: "invalid"; readonly detail: string }
+  | { readonly kind: "stale_publisher"; readonly guildId: string }
+  | { readonly kind: "gap"; readonly guildId: string; readonly expected: number }
+  | { readonly kind: "hold"; readonly retryAfterMs: number };
+
+/** Where signed events go. */
+export type SignedEventsPorts = {
+  readonly hub: Pick<HubPublisher, "ingest">;
+  readonly monitor: { heartbeat(beat: GatewayHeartbeat): Promise<void> };
+};
+
+type Refusal = SignedEventsResult["refused"][number];
+
+/** What one member of a body turned out to be. */
+type Checked =
+  | { readonly kind: "heartbeat"; readonly beat: GatewayHeartbeat }
+  | { readonly kind: "event"; readonly guildId: string; readonly event: IncomingEvent }
+  /** With an event: the hub only takes its position. */
+  | {
+      readonly kind: "refused";
+      readonly code: string;
+      readonly detail: string;
+      readonly position?: { readonly guildId: string; readonly event: IncomingEvent };
+    };
+
+/**
+ * Takes the body of `POST /internal/events` after its signature was found good: one event or a
+ * batch (rooms.md §4). In a batch a bad event is refused alone; a bad single one is a failure.
+ */
+export async function takeSignedEvents(
+  { hub, monitor }: SignedEventsPorts,
+  body: unknown,
+): Promise<Result<SignedEventsResult, SignedEventsFailure>> {
+  const isBatch = z.object({ events: z.unknown() }).safeParse(body).success;
+  const batch = isBatch ? SignedBatch.safeParse(body) : null;
+  if (batch?.success === false) return err({ kind: "invalid", detail: describe(batch.error) });
+  const checked = (batch === null ? [body] : batch.data.events).map(checkEvent);
+
+  let accepted = 0;
+  let duplicates = 0;
+  for (const one of checked) {
+    if (one.kind !== "heartbeat") continue;
+    await monitor.heartbeat(one.beat);
+    accepted += 1;
+  }
+  for (const [guildId, events] of byGuild(checked)) {
+    const result = await hub.ingest(guildId, events);
+    switch (result.kind) {
+      case "done":
+        accepted += result.accepted;
+        duplicates += result.duplicates;
+        break;
+      case "stale_publisher":
+        return err({ kind: "stale_publisher", guildId });
+      case "gap":
+        return err({ kind: "gap", guildId, expected: result.expected });
+      case "hold":
+        return err(result);
+    }
+  }
+
+  const [single] = checked;
+  if (!isBatch && single?.kind === "refused")
+    return err({ kind: "invalid", detail: single.detail });
+  const refused = checked.flatMap((one, index): Refusal[] =>
+    one.kind === "refused" ? [{ index, code: one.code }] : [],
+  );
+  return ok({ ok: true, accepted, duplicates, refused });
+}
+
+function checkEvent(value: unknown): Checked {
+  const parsed = SignedEvent.safeParse(value);
+  if (!parsed.success) {
+    return { kind: "refused", code: "invalid_event", detail: describe(parsed.error) };
+  }
+  const { id, event, payload, ts, epoch, seq } = parsed.data;
+  const { guildId } = payload;
+  const outside = {
+    event,
+    ...(id === undefined ? {} : { id }),
+    ...(ts === undefined ? {} : { ts }),
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(seq === undefined ? {} : { seq }),
+  };
+  const refuse = (code: string, detail: string): Checked => ({
+    kind: "refused",
+    code,
+    detail,
+    position: { guildId, event: { ...outside, payload: {}, refused: true } },
+  });
+  const schema = SIGNED_EVENT_PAYLOADS.get(event);
+  if (schema === undefined) return refuse("unknown_event", `The event ${event} is not known.`);
+  const checkedPayload = schema.safeParse(payload);
+  if (!checkedPayload.success) return refuse("invalid_payload", describe(checkedPayload.error));
+  if (event === "gateway.heartbeat") {
+    return { kind: "heartbeat", beat: GatewayHeartbeat.parse(checkedPayload.data) };
+  }
+  // Only what the schema knows goes on to clients.
+  const known = z.record(z.string(), z.unknown()).parse(checkedPayload.data);
+  return { kind: "event", guildId, event: { ...outside, payload: known } };
+}
+
+/** Events by guild, each in the order they came. */
+function byGuild(checked: readonly Checked[]): Map<string, IncomingEvent[]> {
+  const guilds = new Map<string, IncomingEvent[]>();
+  for (const one of checked) {
+    const part = one.kind === "event" ? one : one.kind === "refused" ? one.position : undefined;
+    if (part === undefined) continue;
+    const events = guilds.get(part.guildId) ?? [];
+    events.push(part.event);
+    guilds.set(part.guildId, events);
+  }
+  return guilds;
+}
+
+function describe(error: z.ZodError): string {
+  const [first] = error.issues;
+  const where = first === undefined ? "" : first.path.join(".");
+  return `${where === "" ? "The body" : where}: ${first?.message ?? "is not valid"}.`;
+}
