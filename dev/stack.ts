@@ -1,6 +1,6 @@
 // The local stack behind `npm start` (dev/start.mjs): starts every part, starts it again when it
 // dies, and takes all of them along when it ends.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PART_LABELS, type PartName } from "./stack/names.ts";
@@ -8,7 +8,7 @@ import { terminalOutput } from "./stack/output.ts";
 import { partSpec } from "./stack/parts.ts";
 import { answers, supervise, USUAL_SUPERVISION, type Part } from "./stack/part.ts";
 import { portProblems } from "./stack/ports.ts";
-import { applyMigrations, buildPage } from "./stack/prepare.ts";
+import { applyMigrations, buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
 import { readSettings, type Settings } from "./stack/settings.ts";
 import { removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
 import { ensureDevVars, namesInExample, parseTomlVars, parseVariables } from "./stack/variables.ts";
@@ -158,6 +158,8 @@ try {
   const controlUrl = settings.parts.includes("discord") ? settings.urls.discord : undefined;
   await Promise.all([
     buildPage(root, settings.pageDir, controlUrl, ending.signal),
+    existsSync(path.join(root, DEPLOYED_PAGE)) ||
+      buildPage(root, path.join(root, DEPLOYED_PAGE), undefined, ending.signal),
     applyMigrations(root, settings.workerStateDir, ending.signal),
   ]);
 } catch (error) {

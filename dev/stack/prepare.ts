@@ -4,6 +4,9 @@ import { fingerprint, unlessDone } from "./fingerprint.ts";
 import { runOnce } from "./run-once.ts";
 import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
 
+/** Where the page is built for real use: what is deployed, and what plain `wrangler dev` serves. */
+export const DEPLOYED_PAGE = "console/dist";
+
 /** What the page is made of. */
 const PAGE_SOURCES = [
   "console/index.html",

@@ -39,11 +39,11 @@ describe("a fresh checkout", () => {
     expect(hubEndpoint).toBe("http://127.0.0.1:8787/internal/events");
   });
 
-  it("keeps the Worker's state and page where plain wrangler looks for them", () => {
+  it("keeps the Worker's state where plain wrangler looks for it", () => {
     expect(settings({})).toMatchObject({
       stateDir: "/somewhere/.state",
       workerStateDir: "/somewhere/.wrangler/state",
-      pageDir: "/somewhere/console/dist",
+      pageDir: "/somewhere/.state/page",
     });
     expect(settings({ STATE_DIR: "/elsewhere" })).toMatchObject({
       stateDir: "/elsewhere",

@@ -17,6 +17,7 @@ export type Settings = {
   readonly stateDir: string;
   /** The Worker's D1 and Durable Objects. */
   readonly workerStateDir: string;
+  /** The page with its buttons for test users; what is deployed is in `console/dist`. */
   readonly pageDir: string;
   readonly verbose: boolean;
 };
@@ -130,7 +131,7 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     stateDir,
     workerStateDir:
       ownState === undefined ? path.join(root, ".wrangler/state") : path.join(stateDir, "worker"),
-    pageDir: ownState === undefined ? path.join(root, "console/dist") : path.join(stateDir, "page"),
+    pageDir: path.join(stateDir, "page"),
     verbose: given("VERBOSE") !== undefined,
   });
 }

@@ -1,0 +1,144 @@
+// What `npm run check` runs (dev/check.mjs): everything that CI demands beside the tests.
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { fingerprint } from "./stack/fingerprint.ts";
+import { buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
+import { runOnce } from "./stack/run-once.ts";
+import { QUIET_WRANGLER, wranglerArgs } from "./stack/wrangler.ts";
+
+const BUNDLE_MAX_KIB = 400;
+
+type Check = { readonly name: string; readonly run: () => Promise<void> };
+
+const root = path.dirname(import.meta.dirname);
+const scratch = await mkdtemp(path.join(tmpdir(), "guildhub-check-"));
+
+/** Runs a tool of node_modules; what it said is in the error when it fails. */
+const tool = (failure: string, file: string, ...args: readonly string[]): Promise<void> =>
+  runOnce(failure, {
+    args: [path.join(root, "node_modules", file), ...args],
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+
+const types = (project: string): Check => ({
+  name: `types of ${project === "." ? "src" : project}`,
+  run: () => tool("Type errors", "typescript/bin/tsc", "-p", project),
+});
+
+/** The Worker's bundle, as it would be deployed. */
+const bundle = (environment: string): Check => ({
+  name: `bundle for ${environment || "development"} ≤ ${BUNDLE_MAX_KIB} KiB gzip`,
+  run: async () => {
+    const outdir = path.join(scratch, `bundle-${environment}`);
+    await runOnce("The Worker does not build", {
+      args: wranglerArgs(root, [
+        "deploy",
+        "--dry-run",
+        `--outdir=${outdir}`,
+        `--env=${environment}`,
+      ]),
+      cwd: root,
+      env: { ...process.env, ...QUIET_WRANGLER },
+    });
+    const files = (await readdir(outdir)).filter((file) => /\.(m?js|wasm)$/.test(file));
+    let bytes = 0;
+    for (const file of files) {
+      bytes += (await promisify(gzip)(await readFile(path.join(outdir, file)))).length;
+    }
+    const kib = bytes / 1024;
+    if (files.length === 0 || kib > BUNDLE_MAX_KIB) {
+      throw new Error(`The bundle has ${kib.toFixed(1)} KiB gzip; at most ${BUNDLE_MAX_KIB}.`);
+    }
+  },
+});
+
+/** The committed OpenAPI and AsyncAPI documents are what the code generates. */
+const documents: Check = {
+  name: "docs/spec is what the code says",
+  run: async () => {
+    const before = await fingerprint(root, ["docs/spec"]);
+    await runOnce("The documents could not be generated", {
+      args: [path.join(root, "dev/spec.ts")],
+      cwd: root,
+      env: process.env,
+    });
+    if ((await fingerprint(root, ["docs/spec"])) !== before) {
+      throw new Error("docs/spec was out of date. It is written anew now: look at it, commit it.");
+    }
+  },
+};
+
+/** The committed migrations make exactly the tables that drizzle/ defines. */
+const migrations: Check = {
+  name: "migrations are what drizzle/ says",
+  run: async () => {
+    const copy = path.join(scratch, "migrations");
+    await cp(path.join(root, "migrations"), copy, { recursive: true });
+    const before = await fingerprint(copy, ["."]);
+    await tool(
+      "drizzle-kit failed",
+      "drizzle-kit/bin.cjs",
+      "generate",
+      "--dialect=sqlite",
+      "--schema=./drizzle/*.ts",
+      `--out=${path.relative(root, copy)}`,
+    );
+    if ((await fingerprint(copy, ["."])) !== before) {
+      throw new Error("drizzle/ has changed: run `npm run migrations` and commit what it writes.");
+    }
+  },
+};
+
+const CHECKS: readonly Check[] = [
+  types("."),
+  types("gateway-worker"),
+  types("dev"),
+  types("console"),
+  {
+    name: "lint",
+    run: () =>
+      tool("Lint errors", "oxlint/bin/oxlint", "-c", "oxlint.json", "--type-aware", "--quiet"),
+  },
+  {
+    name: "format",
+    run: () => tool("Not formatted (npm run format)", "oxfmt/bin/oxfmt", "--check"),
+  },
+  documents,
+  migrations,
+  bundle(""),
+  bundle("staging"),
+  bundle("production"),
+];
+
+const failures: string[] = [];
+
+async function attempt({ name, run }: Check): Promise<void> {
+  const startedAt = performance.now();
+  try {
+    await run();
+    console.log(`✓ ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    failures.push(name);
+    console.log(`✗ ${name}\n${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+
+try {
+  await buildPage(root, path.join(root, DEPLOYED_PAGE), undefined);
+  const queue = CHECKS.values();
+  const lanes = Array.from({ length: Math.min(availableParallelism(), 4) }, async () => {
+    for (const check of queue) await attempt(check);
+  });
+  await Promise.all(lanes);
+} catch (error) {
+  failures.push("page");
+  console.log(error instanceof Error ? error.message : error);
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
+if (failures.length > 0) console.log(`Failed: ${failures.join(", ")}`);
+process.exit(failures.length === 0 ? 0 : 1);

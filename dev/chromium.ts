@@ -1,0 +1,44 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+
+const USUAL_PLACES = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome-stable",
+  "/usr/bin/google-chrome",
+  "/opt/google/chrome/chrome",
+  "/snap/bin/chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+
+/** Path of a Chromium or Chrome: CHROMIUM_PATH, else one in a usual place. */
+export function findChromium(): string | undefined {
+  const named = process.env["CHROMIUM_PATH"];
+  const places = named === undefined || named === "" ? USUAL_PLACES : [named];
+  return places.find(isExecutable);
+}
+
+/** Installs Debian's chromium where that is possible (root, apt-get), and says whether it is there. */
+export function installChromium(): string | undefined {
+  if (process.getuid?.() !== 0 || !isExecutable("/usr/bin/apt-get")) return undefined;
+  console.error("Installing chromium for the browser tests, once …");
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  for (const args of [
+    ["update", "-qq"],
+    ["install", "-y", "-qq", "--no-install-recommends", "chromium"],
+  ]) {
+    const { status } = spawnSync("apt-get", args, { stdio: ["ignore", "ignore", "inherit"], env });
+    if (status !== 0) return undefined;
+  }
+  return findChromium();
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
