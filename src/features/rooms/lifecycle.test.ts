@@ -1,0 +1,313 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Publication } from "../../hub/publisher.ts";
+import type { DiscordFailure } from "../../platform/discord/call.ts";
+import type { DiscordClient } from "../../platform/discord/discord-client.ts";
+import { err, ok, type Result } from "../../platform/result.ts";
+import { createRoom, type CreateRoomInput } from "./create-room.ts";
+import { memoryRoomsState } from "./hub/memory-rooms-state.ts";
+import { changeRoom, giveUpRoom, openRoom, roomTask } from "./hub/room-changes.ts";
+import {
+  REPAIR_AFTER_MS,
+  REPAIR_DECIDES_MS,
+  REPAIR_GIVES_UP_MS,
+  copyRoom,
+  endIdleRoom,
+  settleCreation,
+  type RoomsContext,
+} from "./hub/room-tasks.ts";
+import type { RoomsTurn } from "./hub/rooms-state.ts";
+import type { RoomsCopy, RoomsHub } from "./ports.ts";
+import type { RoomRecord } from "./room-record.ts";
+
+const GUILD = "1";
+const IDLE_MS = 15 * 60_000;
+
+/** What may go wrong with one call to Discord: before or after it takes effect. */
+const FAULTS = [
+  "refused",
+  "500",
+  "500 after effect",
+  "lost",
+  "lost after effect",
+  "rate limited",
+] as const;
+type Fault = (typeof FAULTS)[number];
+
+const FAILURES: Readonly<Record<Fault, DiscordFailure>> = {
+  refused: { kind: "refused", status: 403, code: 50_013, message: "Missing Permissions" },
+  "500": { kind: "failed", status: 500 },
+  "500 after effect": { kind: "failed", status: 500 },
+  lost: { kind: "unknown_outcome" },
+  "lost after effect": { kind: "unknown_outcome" },
+  "rate limited": { kind: "rate_limited", retryAfterMs: 5_000 },
+};
+
+/** The Worker was stopped in the middle of a request. */
+class Killed extends Error {}
+
+/** A guild with its hub, its copy in D1 and its Discord, in memory; only `run` moves the clock. */
+function setUp() {
+  let now = 1_000_000;
+  let ids = 0;
+  const state = memoryRoomsState();
+  const tasks = new Map<string, number>();
+  const published: Publication[] = [];
+  const rows = new Map<string, RoomRecord>();
+  const answers: string[] = [];
+  const channels = new Map<string, { readonly name: string; readonly reason: string }>();
+  const faults: (Fault | null)[] = [];
+  let callsUntilKilled = Number.POSITIVE_INFINITY;
+  let alive = true;
+
+  const turn: RoomsTurn = {
+    state,
+    hub: {
+      guildId: GUILD,
+      now: () => now,
+      publish: (publication) => {
+        published.push(publication);
+        return { kind: "published", seq: published.length };
+      },
+      schedule: (key, at) => void tasks.set(key, at),
+      cancel: (key) => void tasks.delete(key),
+    },
+  };
+  const context: RoomsContext = { guildId: GUILD, now: () => now, turn: (work) => work(turn) };
+
+  async function discordCall<T>(
+    effect: () => T,
+    refusal: Fault = "refused",
+  ): Promise<Result<T, DiscordFailure>> {
+    const next = faults.shift() ?? null;
+    const fault = next === "refused" ? refusal : next;
+    if (fault === null) return ok(effect());
+    if (fault.endsWith("after effect")) effect();
+    return err(FAILURES[fault]);
+  }
+  const discord: DiscordClient = {
+    createVoiceChannel: ({ name, reason }) =>
+      discordCall(() => {
+        ids += 1;
+        channels.set(`c${ids}`, { name, reason });
+        return { id: `c${ids}`, name };
+      }),
+    deleteChannel: (channelId) => discordCall(() => void channels.delete(channelId)),
+    getChannel: (channelId) =>
+      discordCall(() => {
+        const channel = channels.get(channelId);
+        return channel === undefined ? null : { id: channelId, name: channel.name };
+      }, "lost"),
+    findByAuditReason: (_, nonce) =>
+      // Without the permission to look nothing can be found out: see REPAIR_DECIDES_MS.
+      discordCall(
+        () => [...channels].find(([, { reason }]) => reason.includes(nonce))?.[0] ?? null,
+        "lost",
+      ),
+    createInvite: () => discordCall(() => ({ code: "x", expiresAt: null })),
+    botUserId: () => discordCall(() => "bot"),
+  };
+  const copy: RoomsCopy = {
+    ofChannel: async () => null,
+    list: async () => [],
+    write: async (room) => {
+      if (room.state === "gone") rows.delete(room.id);
+      else if ((rows.get(room.id)?.revision ?? -1) < room.revision) rows.set(room.id, room);
+    },
+  };
+  const ports = {
+    discord,
+    copy,
+    answers: {
+      succeeded: async (room: RoomRecord) => void answers.push(`succeeded ${room.channelId}`),
+      failed: async () => void answers.push("failed"),
+    },
+  };
+
+  /** The Worker's side can be killed between any two calls. */
+  function mortal<T extends object>(port: T): T {
+    return new Proxy(port, {
+      get: (target, name, receiver) => {
+        const member: unknown = Reflect.get(target, name, receiver);
+        if (typeof member !== "function") return member;
+        return async (...args: readonly unknown[]): Promise<unknown> => {
+          callsUntilKilled -= 1;
+          if (callsUntilKilled === 0) alive = false;
+          if (!alive) throw new Killed();
+          const result: unknown = await Reflect.apply(member, target, args);
+          return result;
+        };
+      },
+    });
+  }
+  const hub: RoomsHub = {
+    reserve: async (room) => {
+      changeRoom(turn, room);
+      turn.hub.schedule(roomTask.repair(room.id), now + REPAIR_AFTER_MS);
+      await copyRoom(context, ports, room.id);
+    },
+    open: async ({ id }, channel) => (openRoom(turn, id, channel) ? "opened" : "gone"),
+    giveUp: async ({ id }) => giveUpRoom(turn, id),
+    doubt: async ({ id }) => turn.hub.schedule(roomTask.repair(id), now + 5_000),
+    recover: async () => ({ kind: "nothing" }),
+    end: async () => {},
+    read: async () => [],
+  };
+
+  return {
+    state,
+    rows,
+    channels,
+    answers,
+    published,
+    tasks,
+    faults,
+    killAfter: (calls: number) => {
+      callsUntilKilled = calls;
+    },
+    create: (input: Partial<CreateRoomInput> = {}) =>
+      createRoom(
+        {
+          discord: mortal(discord),
+          hub: mortal(hub),
+          clock: () => now,
+          newId: () => `01H${(ids += 1)}`,
+          sleep: async (ms) => {
+            now += ms;
+          },
+          namePrefix: "room",
+          idleMs: IDLE_MS,
+        },
+        { sub: "alice" },
+        {
+          guildId: GUILD,
+          name: "Raid",
+          userLimit: 4,
+          parentId: null,
+          private: false,
+          allowedUserIds: [],
+          idempotencyKey: null,
+          ...input,
+        },
+      ),
+    /** Lets time pass: each task runs when it is due. */
+    run: async (ms: number) => {
+      const end = now + ms;
+      for (;;) {
+        const [next] = [...tasks].toSorted((a, b) => a[1] - b[1]);
+        if (next === undefined || next[1] > end) break;
+        const [key, at] = next;
+        now = Math.max(now, at);
+        const [kind, id] = key.split("/", 2);
+        if (id === undefined) throw new Error(`a task without a room: ${key}`);
+        if (kind === "copy") await copyRoom(context, ports, id);
+        else if (kind === "repair") await settleCreation(context, ports, id);
+        else if (kind === "idle") await endIdleRoom(context, ports, id);
+        if (tasks.get(key) === at) tasks.delete(key);
+      }
+      now = end;
+    },
+    news: () => published.map(({ event }) => event),
+  };
+}
+
+describe("creating a room", () => {
+  it("reserves, creates, opens and copies it", async () => {
+    const world = setUp();
+    expect(await world.create()).toEqual({
+      ok: true,
+      value: { channelId: "c2", name: "Raid", guildId: GUILD },
+    });
+    await world.run(5_000);
+    expect(world.news()).toEqual(["room.created"]);
+    expect([...world.rows.values()]).toMatchObject([{ channelId: "c2", state: "open" }]);
+  });
+
+  it("answers with the channel that was made although the answer was lost", async () => {
+    for (const fault of ["lost after effect", "500 after effect"] as const) {
+      const world = setUp();
+      world.faults.push(fault);
+      expect(await world.create()).toMatchObject({ ok: true, value: { channelId: "c2" } });
+      expect(world.channels.size).toBe(1);
+      expect(world.news()).toEqual(["room.created"]);
+    }
+  });
+
+  it("leaves nothing behind when Discord says no", async () => {
+    for (const fault of ["refused", "500", "rate limited"] as const) {
+      const world = setUp();
+      world.faults.push(fault);
+      expect(await world.create()).toMatchObject({ ok: false, error: { kind: "discord" } });
+      await world.run(5_000);
+      expect([world.rows.size, world.state.roomsIn("creating").length]).toEqual([0, 0]);
+      expect(world.tasks.size).toBe(0);
+      expect(world.answers).toEqual([]);
+    }
+  });
+
+  it("keeps a lost answer open until it knows, then frees the request", async () => {
+    const world = setUp();
+    world.faults.push("lost");
+    expect(await world.create()).toMatchObject({ ok: false, error: { kind: "undecided" } });
+    await world.run(REPAIR_DECIDES_MS - 15_000);
+    expect(world.answers).toEqual([]);
+    await world.run(30_000);
+    expect(world.answers).toEqual(["failed"]);
+    expect(world.rows.size).toBe(0);
+  });
+
+  it("gives a late answer when the channel turns up", async () => {
+    const world = setUp();
+    world.faults.push("lost after effect", "500");
+    expect(await world.create()).toMatchObject({ ok: false, error: { kind: "undecided" } });
+    await world.run(10_000);
+    expect(world.answers).toEqual(["succeeded c2"]);
+    expect(world.news()).toEqual(["room.created"]);
+  });
+
+  it("ends a room that nobody joins, again and again until Discord lets it", async () => {
+    const world = setUp();
+    await world.create();
+    world.faults.push("500", "rate limited");
+    await world.run(IDLE_MS);
+    expect(world.state.roomsIn("open")).toHaveLength(1);
+    await world.run(70_000);
+    expect(world.state.roomsIn("open")).toHaveLength(0);
+    expect(world.channels.size).toBe(0);
+    expect(world.news()).toEqual(["room.created", "room.deleted"]);
+  });
+
+  it("loses no channel and invents no room, whatever fails and wherever the Worker dies", async () => {
+    const fault = fc.constantFrom(null, ...FAULTS);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fault, { maxLength: 6 }),
+        fc.option(fc.integer({ min: 1, max: 7 }), { nil: Number.POSITIVE_INFINITY }),
+        fc.boolean(),
+        async (faults, killAfter, isPrivate) => {
+          const world = setUp();
+          world.faults.push(...faults);
+          world.killAfter(killAfter);
+          let answer: Awaited<ReturnType<typeof world.create>> | null = null;
+          try {
+            answer = await world.create({ private: isPrivate });
+          } catch (error) {
+            if (!(error instanceof Killed)) throw error;
+          }
+          await world.run(60_000);
+          // What is left of the faults must not outlast the time after which nobody looks any more.
+          await world.run(REPAIR_GIVES_UP_MS - 60_000 - REPAIR_AFTER_MS);
+
+          const open = world.state.roomsIn("open");
+          expect(world.state.roomsIn("creating")).toEqual([]);
+          expect(open.map(({ channelId }) => channelId)).toEqual([...world.channels.keys()]);
+          expect([...world.rows.values()]).toEqual(open);
+          expect(world.news()).toEqual(open.map(() => "room.created"));
+          if (answer?.ok === true) expect(open[0]?.channelId).toBe(answer.value.channelId);
+          if (answer?.ok === false && answer.error.kind === "discord") expect(open).toEqual([]);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
