@@ -1,0 +1,28 @@
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+/** The last good copy of an identity provider's public keys (`provider-keys.ts`). */
+export const providerKeys = sqliteTable("provider_keys", {
+  url: text("url").primaryKey(),
+  jwks: text("jwks").notNull(),
+  askedAt: integer("asked_at").notNull(),
+});
+
+/** Requests that were made with an idempotency key, and what they were answered (rooms.md §1). */
+export const idempotencyKeys = sqliteTable(
+  "idempotency_keys",
+  {
+    sub: text("sub").notNull(),
+    key: text("key").notNull(),
+    /** SHA-256 of method, path and body. */
+    fingerprint: text("fingerprint").notNull(),
+    claimedAt: integer("claimed_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    /** null while it is in flight. */
+    status: integer("status"),
+    body: text("body"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.sub, table.key] }),
+    index("idempotency_keys_by_expiry").on(table.expiresAt),
+  ],
+);

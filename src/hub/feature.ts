@@ -1,0 +1,19 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { AppEnv } from "../platform/http/app-env.ts";
+import type { Env } from "../env.ts";
+import type { EventDefinition } from "../protocol/events/define-event.ts";
+import type { HubExtension } from "./extension.ts";
+
+/** What an area contributes (ARCHITECTURE.md §3). `src/features.ts` lists them. */
+export type Feature = {
+  readonly name: string;
+  /** Its routes. */
+  mount(app: OpenAPIHono<AppEnv>): void;
+  /** Its events of the guild stream, for AsyncAPI. */
+  readonly events: readonly EventDefinition[];
+  readonly hubExtension?: HubExtension;
+  /** Its part of `/ready`: what it found, and whether it can do its work. */
+  readonly check?: (
+    env: Env,
+  ) => Promise<{ readonly ready: boolean; readonly facts: Record<string, unknown> }>;
+};

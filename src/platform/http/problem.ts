@@ -1,0 +1,83 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
+import type { AppEnv } from "./app-env.ts";
+
+/** Media type of a problem document. */
+export const PROBLEM_TYPE = "application/problem+json";
+
+/** A failure as it leaves the Worker (RFC 9457). `message` is what the seed's clients read. */
+export const Problem = z
+  .object({
+    type: z.string().openapi({ example: "/docs/errors#unauthorized" }),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string().openapi({ description: "What happened and what to do about it" }),
+    message: z.string().openapi({ description: "The same text as `detail`" }),
+    code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+    requestId: z.string(),
+    errors: z
+      .array(z.object({ pointer: z.string(), detail: z.string() }))
+      .optional()
+      .openapi({ description: "What is wrong where, as JSON pointers into the body" }),
+  })
+  .openapi("Problem");
+
+/** One thing that is wrong with a request, and where (RFC 6901). */
+export type FieldError = { readonly pointer: string; readonly detail: string };
+
+/** What a problem may carry besides its code and text. */
+export type ProblemExtras = {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Members of this kind of problem, such as `expected`. */
+  readonly members?: Readonly<Record<string, unknown>>;
+  readonly errors?: readonly FieldError[];
+};
+
+/**
+ * The one place that turns a failure into HTTP.
+ * @param detail tells the person what to do; nothing internal
+ */
+export function problem(
+  c: Context<AppEnv>,
+  code: ErrorCode,
+  detail: string,
+  extras: ProblemExtras = {},
+): Response {
+  const { status, title } = ERROR_CODES[code];
+  const body = {
+    ...extras.members,
+    type: `/docs/errors#${code}`,
+    title,
+    status,
+    detail,
+    message: detail,
+    code,
+    requestId: c.get("requestId"),
+    ...(extras.errors === undefined ? {} : { errors: extras.errors }),
+  };
+  return c.body(JSON.stringify(body), status, {
+    ...extras.headers,
+    "Content-Type": PROBLEM_TYPE,
+    "Cache-Control": "no-store",
+  }) as Response;
+}
+
+type ProblemResponse = {
+  description: string;
+  content: { "application/problem+json": { schema: typeof Problem } };
+};
+
+/** Declares an operation's failures for its `createRoute`: those of one status share an entry. */
+export function problems(...codes: readonly ErrorCode[]): Record<number, ProblemResponse> {
+  const byStatus: Record<number, ProblemResponse> = {};
+  for (const code of codes) {
+    const { status, title } = ERROR_CODES[code];
+    const before = byStatus[status];
+    byStatus[status] = {
+      description: `${before === undefined ? "" : `${before.description}; `}${title} (\`${code}\`)`,
+      content: { [PROBLEM_TYPE]: { schema: Problem } },
+    };
+  }
+  return byStatus;
+}

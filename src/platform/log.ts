@@ -1,0 +1,20 @@
+type Level = "debug" | "info" | "warn" | "error";
+
+/**
+ * Writes one JSON line. Facts are plain values: never a token, a secret or a body. An `error` becomes
+ * its name, message and stack, which stay in the log.
+ */
+export function log(
+  level: Level,
+  event: string,
+  facts: Readonly<Record<string, unknown>> = {},
+): void {
+  const { error, ...rest } = facts;
+  const failure =
+    error instanceof Error
+      ? { error: { name: error.name, message: error.message, stack: error.stack } }
+      : error === undefined
+        ? {}
+        : { error: String(error) };
+  console[level](JSON.stringify({ level, event, ...rest, ...failure }));
+}

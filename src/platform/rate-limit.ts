@@ -1,0 +1,45 @@
+import type { Env } from "../env.ts";
+import type { GcraDecision, Quota } from "./gcra.ts";
+
+/** A limit as its policy names it, and whose requests are counted. */
+export type RateLimit = Quota & {
+  /** Name of the policy in the `RateLimit` fields. */
+  readonly name: string;
+  readonly key: string;
+};
+
+/** What came of it. */
+export type RateLimitDecision = GcraDecision & Pick<RateLimit, "name" | "quota" | "windowMs">;
+
+/** Takes one request of a limit. */
+export async function takeToken(
+  env: Pick<Env, "LIMITER">,
+  limit: RateLimit,
+): Promise<RateLimitDecision> {
+  const { name, key, quota, windowMs } = limit;
+  const limiter = env.LIMITER.get(env.LIMITER.idFromName(`${name}:${key}`));
+  const decision = await limiter.take({ quota, windowMs });
+  return { ...decision, name, quota, windowMs };
+}
+
+/**
+ * The `RateLimit` and `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers), and
+ * `Retry-After` when one of the limits is used up. Times are whole seconds, rounded up.
+ */
+export function rateLimitHeaders(decisions: readonly RateLimitDecision[]): Record<string, string> {
+  const refused = decisions.filter((decision) => !decision.allowed);
+  const wait = Math.max(0, ...refused.map((decision) => seconds(decision.retryAfterMs)));
+  return {
+    "RateLimit-Policy": decisions
+      .map(({ name, quota, windowMs }) => `"${name}";q=${quota};w=${seconds(windowMs)}`)
+      .join(", "),
+    RateLimit: decisions
+      .map(({ name, remaining, resetMs }) => `"${name}";r=${remaining};t=${seconds(resetMs)}`)
+      .join(", "),
+    ...(refused.length === 0 ? {} : { "Retry-After": String(Math.max(1, wait)) }),
+  };
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}
