@@ -54,7 +54,7 @@ export function readDraft(
 }
 
 function nameError(name: string): DraftErrors {
-  const length = [...name].length;
+  const length = Array.from(name).length;
   if (length <= ROOM_NAME_MAX_LENGTH) return {};
   return { name: `${length} characters: at most ${ROOM_NAME_MAX_LENGTH} fit.` };
 }

@@ -45,7 +45,7 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
 
 const GATEWAY_SENTENCES = {
   connected: "Discord is connected",
-  resuming: "Discord's connection broke and is being taken up again",
+  resuming: "Discord's connection broke and is being resumed",
   down: "Discord is not connected",
 } as const;
 
@@ -99,9 +99,15 @@ export function duration(ms: number): string {
   return count(Math.floor(hours / 24), "day");
 }
 
+const SHORT_CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 /** The time of day, in the reader's own way. Milliseconds since 1970. */
 export function clock(at: number): string {
   return CLOCK.format(at);
+}
+
+/** The time of day without seconds. Milliseconds since 1970. */
+export function shortClock(at: number): string {
+  return SHORT_CLOCK.format(at);
 }

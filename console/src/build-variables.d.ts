@@ -1,0 +1,4 @@
+interface ImportMetaEnv {
+  /** Control address of the local Discord; only `npm start` sets it. */
+  readonly VITE_DISCORD_CONTROL_URL?: string;
+}

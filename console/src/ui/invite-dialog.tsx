@@ -1,0 +1,64 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import type { Invite } from "../../../src/client/api.ts";
+import type { RoomView } from "../../../src/client/guild-view.ts";
+import { duration } from "../words.ts";
+import { Dialog } from "./dialog.tsx";
+
+/** Shows the link that was made, copied already where the browser allows it. */
+export function InviteDialog({
+  room,
+  invite,
+  onClose,
+}: {
+  readonly room: RoomView;
+  readonly invite: Invite;
+  readonly onClose: () => void;
+}): JSX.Element {
+  const copied = useSignal<"no" | "yes" | "refused">("no");
+  const input = useRef<HTMLInputElement>(null);
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(invite.url);
+      copied.value = "yes";
+    } catch {
+      copied.value = "refused";
+      input.current?.select();
+    }
+  };
+  useEffect(() => void copy(), [invite.url]);
+  return (
+    <Dialog title={`Invite to ${room.name}`} onClose={onClose}>
+      <div class="invite-row">
+        <input
+          ref={input}
+          type="text"
+          readOnly
+          aria-label="Invite link"
+          value={invite.url}
+          onFocus={(event) => event.currentTarget.select()}
+        />
+        <button type="button" class="button-main" autofocus onClick={() => void copy()}>
+          Copy link
+        </button>
+      </div>
+      <p class="muted" role="status">
+        {copied.value === "yes" && "Copied. "}
+        {copied.value === "refused" && "Press Ctrl+C or ⌘C to copy it. "}
+        {lifeOf(invite)}
+        {room.details?.private === true && " Only people who are listed get in."}
+      </p>
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+function lifeOf({ expiresAt }: Invite): string {
+  if (expiresAt === null) return "The link does not expire.";
+  return `The link works for ${duration(Date.parse(expiresAt) - Date.now())}.`;
+}

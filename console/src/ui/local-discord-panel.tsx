@@ -1,0 +1,169 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Guild } from "../guild.ts";
+import type { GatewayOrder, LocalDiscord, LocalDiscordState } from "../local-discord.ts";
+
+const FIRST_TESTERS = ["tester-1", "tester-2", "tester-3"];
+
+const ORDERS: readonly { readonly words: string; readonly order: GatewayOrder }[] = [
+  { words: "Drop the connection", order: { action: "drop" } },
+  { words: "Ask to reconnect", order: { action: "reconnect" } },
+  { words: "Refuse to resume", order: { action: "invalidate" } },
+  { words: "Outage of 5 s", order: { action: "outage", ms: 5_000 } },
+];
+
+/** Moves test users and breaks the bot's connection; only with the local Discord. */
+export function LocalDiscordPanel({
+  discord,
+  guild,
+}: {
+  readonly discord: LocalDiscord;
+  readonly guild: Guild;
+}): JSX.Element {
+  const testers = useSignal<readonly string[]>(FIRST_TESTERS);
+  const { seq } = guild.view.value;
+  useEffect(() => void discord.refresh(), [discord, seq]);
+  const state = discord.state.value;
+  const present = state === null ? [] : [...state.voice.keys()];
+  return (
+    <section class="card" aria-labelledby="local-discord">
+      <div class="section-head">
+        <h2 id="local-discord">Local Discord</h2>
+        <span class="muted">for trying things out</span>
+      </div>
+      <p class="field-error" role="alert">
+        {discord.problem.value}
+      </p>
+      <ul class="testers">
+        {[...new Set([...testers.value, ...present])].map((userId) => (
+          <Tester key={userId} userId={userId} discord={discord} state={state} />
+        ))}
+      </ul>
+      <AddTester
+        onAdd={(userId) => {
+          testers.value = [...new Set([...testers.value, userId])];
+        }}
+      />
+      <h3 class="panel-title">Break the bot's connection</h3>
+      <div class="orders">
+        {ORDERS.map(({ words, order }) => (
+          <button
+            key={words}
+            type="button"
+            class="button"
+            onClick={() => void discord.gateway(order)}
+          >
+            {words}
+          </button>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Tester({
+  userId,
+  discord,
+  state,
+}: {
+  readonly userId: string;
+  readonly discord: LocalDiscord;
+  readonly state: LocalDiscordState | null;
+}): JSX.Element {
+  const channels = state?.channels ?? [];
+  const voice = state?.voice.get(userId);
+  const chosen = useSignal("");
+  const known = channels.some((channel) => channel.id === chosen.value);
+  const target = known ? chosen.value : (channels.at(-1)?.id ?? "");
+  const here = channels.find((channel) => channel.id === voice?.channelId);
+  return (
+    <li class="tester" aria-label={userId}>
+      <div class="tester-head">
+        <b>{userId}</b>
+        <span class="muted">
+          {voice === undefined ? "not in voice" : `in ${here?.name ?? voice.channelId}`}
+          {voice?.muted === true && ", muted"}
+        </span>
+      </div>
+      <div class="tester-row">
+        <select
+          aria-label={`Channel for ${userId}`}
+          value={target}
+          disabled={channels.length === 0}
+          onChange={(event) => {
+            chosen.value = event.currentTarget.value;
+          }}
+        >
+          {channels.length === 0 && <option value="">No channel yet</option>}
+          {channels.map((channel) => (
+            <option key={channel.id} value={channel.id}>
+              {channel.name}
+            </option>
+          ))}
+        </select>
+        <button
+          type="button"
+          class="button"
+          aria-label={`Move ${userId}`}
+          disabled={target === ""}
+          onClick={() => void discord.move(userId, target)}
+        >
+          Move
+        </button>
+        <button
+          type="button"
+          class="button"
+          aria-label={`${voice?.muted === true ? "Unmute" : "Mute"} ${userId}`}
+          disabled={voice === undefined}
+          onClick={() => {
+            if (voice !== undefined) void discord.move(userId, voice.channelId, !voice.muted);
+          }}
+        >
+          {voice?.muted === true ? "Unmute" : "Mute"}
+        </button>
+        <button
+          type="button"
+          class="button"
+          aria-label={`${userId} leaves`}
+          disabled={voice === undefined}
+          onClick={() => void discord.move(userId, null)}
+        >
+          Leave
+        </button>
+      </div>
+    </li>
+  );
+}
+
+function AddTester({ onAdd }: { readonly onAdd: (userId: string) => void }): JSX.Element {
+  const userId = useSignal("");
+  return (
+    <form
+      class="tester-row"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (userId.value.trim() === "") return;
+        onAdd(userId.value.trim());
+        userId.value = "";
+      }}
+    >
+      <input
+        type="text"
+        aria-label="Id of another test user"
+        placeholder="Another user id"
+        autoComplete="off"
+        maxLength={64}
+        pattern="[A-Za-z0-9_\-]+"
+        title="Letters, digits, - and _"
+        value={userId.value}
+        onInput={(event) => {
+          userId.value = event.currentTarget.value;
+        }}
+      />
+      <button type="submit" class="button">
+        Add
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,96 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren, JSX } from "preact";
+import type { PageConfig } from "../config.ts";
+import type { SignIn } from "../sign-in.ts";
+import { Brand } from "./header.tsx";
+
+/** The page before anybody is signed in. */
+export function Welcome({
+  signIn,
+  note,
+}: {
+  readonly signIn: SignIn;
+  /** Why the last sign-in did not work or ended; empty: nothing to say. */
+  readonly note: string;
+}): JSX.Element {
+  const leaving = useSignal(false);
+  const problem = useSignal("");
+  const start = async (): Promise<void> => {
+    if (leaving.value) return;
+    leaving.value = true;
+    problem.value = await signIn.start();
+    leaving.value = problem.value === "";
+  };
+  return (
+    <Plain>
+      <p class="lead">Open Discord voice rooms and see who is in them, live.</p>
+      <p class="field-error" role="alert">
+        {problem.value === "" ? note : problem.value}
+      </p>
+      <button
+        type="button"
+        class="button-main button-large"
+        autofocus
+        aria-disabled={leaving.value}
+        onClick={() => void start()}
+      >
+        {leaving.value ? "Taking you there…" : "Sign in"}
+      </button>
+    </Plain>
+  );
+}
+
+/** The page of a deployment that has no client id yet. */
+export function SignInNotSetUp({ config }: { readonly config: PageConfig }): JSX.Element {
+  return (
+    <Plain>
+      <p class="lead">Sign-in is not set up yet.</p>
+      <p>The API works already with any valid token. To sign in on this page:</p>
+      <ol class="steps">
+        <li>
+          At your identity provider (<code>{config.issuer}</code>) register a public client, a
+          “single-page application”, for the authorization code flow with PKCE.
+        </li>
+        <li>
+          Allow it to return to <code>{`${location.origin}/`}</code>, both after signing in and
+          after signing out.
+        </li>
+        <li>
+          Let its access tokens be JWTs for the audience <code>{config.audience}</code>.
+        </li>
+        <li>
+          Put its client id into <code>OIDC_CLIENT_ID</code> and deploy again.
+        </li>
+      </ol>
+    </Plain>
+  );
+}
+
+/** The page when the Worker does not answer at all. */
+export function NoServer({
+  message,
+  onRetry,
+}: {
+  readonly message: string;
+  readonly onRetry: () => void;
+}): JSX.Element {
+  return (
+    <Plain>
+      <p class="lead" role="alert">
+        {message}
+      </p>
+      <button type="button" class="button-main" onClick={onRetry}>
+        Try again
+      </button>
+    </Plain>
+  );
+}
+
+function Plain({ children }: { readonly children: ComponentChildren }): JSX.Element {
+  return (
+    <main class="plain">
+      <Brand />
+      {children}
+    </main>
+  );
+}
