@@ -1,0 +1,27 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+const EVERY_MS = 50;
+
+/**
+ * Waits until a check no longer throws, and returns what it returned.
+ * @param what the condition in words, for the failure
+ * @param deadlineMs milliseconds until it counts as never
+ * @throws with the last failure, when the deadline has passed
+ */
+export async function eventually<T>(
+  what: string,
+  check: () => T | Promise<T>,
+  deadlineMs = 20_000,
+): Promise<T> {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > deadline) {
+        throw new Error(`Never happened within ${deadlineMs} ms: ${what}`, { cause: error });
+      }
+      await delay(EVERY_MS);
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import { WebSocket } from "ws";
+import { z } from "zod";
+import { EventFrame } from "../src/protocol/frames.ts";
+import { Room } from "../src/protocol/room.ts";
+
+/** What a recorder keeps of what it was sent, in order. */
+export type Seen =
+  | { readonly kind: "connected"; readonly epoch: string; readonly seq: number }
+  | {
+      readonly kind: "snapshot";
+      readonly epoch: string;
+      readonly seq: number;
+      readonly reason: string;
+      readonly rooms: readonly Room[];
+    }
+  | { readonly kind: "event"; readonly epoch: string; readonly frame: EventFrame }
+  | { readonly kind: "resumed"; readonly from: number; readonly to: number }
+  | { readonly kind: "closed"; readonly code: number }
+  /** A frame that no client should ever get. */
+  | { readonly kind: "wrong"; readonly what: string };
+
+const Frame = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("ack"), epoch: z.string(), seq: z.number() }),
+  z.object({
+    type: z.literal("snapshot"),
+    epoch: z.string(),
+    seq: z.number(),
+    reason: z.string(),
+    rooms: z.array(Room),
+  }),
+  EventFrame.extend({ type: z.literal("event") }),
+  z.object({ type: z.literal("resumed"), epoch: z.string(), from: z.number(), to: z.number() }),
+  z.object({ type: z.literal("error"), code: z.string(), message: z.string() }),
+]);
+
+const Ticket = z.object({ url: z.string() });
+const RETRY_MS = 100;
+
+/** A client that keeps coming back, resumes from what it has seen, and forgets nothing. */
+export class Recorder {
+  readonly history: Seen[] = [];
+  readonly #worker: string;
+  readonly #token: () => Promise<string>;
+  readonly #guildId: string | undefined;
+  #socket: WebSocket | undefined;
+  #position: { epoch: string; seq: number } | undefined;
+  #isStopped = false;
+
+  /**
+   * @param worker origin of the Worker
+   * @param token gives an access token for each connection
+   */
+  constructor(worker: string, token: () => Promise<string>, guildId?: string) {
+    this.#worker = worker;
+    this.#token = token;
+    this.#guildId = guildId;
+    void this.#connect();
+  }
+
+  /** The events, in the order they came. */
+  get events(): readonly EventFrame[] {
+    return this.history.flatMap((seen) => (seen.kind === "event" ? [seen.frame] : []));
+  }
+
+  /** Names and payloads of the events after a mark that {@link mark} gave. */
+  since(mark: number): { event: string; payload: unknown }[] {
+    return this.history
+      .slice(mark)
+      .flatMap((seen) =>
+        seen.kind === "event" ? [{ event: seen.frame.event, payload: seen.frame.payload }] : [],
+      );
+  }
+
+  /** The present end of the history. */
+  mark(): number {
+    return this.history.length;
+  }
+
+  /** Whether the last thing that happened is not a loss of the connection. */
+  get isConnected(): boolean {
+    const last = this.history.findLast(({ kind }) => kind === "closed" || kind === "connected");
+    return last?.kind === "connected";
+  }
+
+  /** The hub's position that this client has reached. */
+  get seq(): number {
+    return this.#position?.seq ?? -1;
+  }
+
+  /** Loses the connection without a word, as a phone in a tunnel does; it comes back by itself. */
+  drop(): void {
+    this.#socket?.terminate();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#socket?.close();
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#isStopped) return;
+    try {
+      const response = await fetch(`${this.#worker}/ws/ticket`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${await this.#token()}`,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify(this.#guildId === undefined ? {} : { guildId: this.#guildId }),
+        signal: AbortSignal.timeout(5_000),
+      });
+      if (!response.ok) throw new Error(`ticket: ${response.status}`);
+      const url = new URL(Ticket.parse(await response.json()).url);
+      if (this.#position !== undefined) {
+        url.searchParams.set("epoch", this.#position.epoch);
+        url.searchParams.set("seq", String(this.#position.seq));
+      }
+      this.#listen(new WebSocket(url));
+    } catch {
+      this.#later();
+    }
+  }
+
+  #later(): void {
+    if (!this.#isStopped) setTimeout(() => void this.#connect(), RETRY_MS).unref();
+  }
+
+  #listen(socket: WebSocket): void {
+    this.#socket = socket;
+    let isOpen = false;
+    socket.addEventListener("message", ({ data }) => {
+      isOpen = true;
+      const frame = Frame.safeParse(typeof data === "string" ? JSON.parse(data) : undefined);
+      if (frame.success) this.#record(frame.data);
+      else this.history.push({ kind: "wrong", what: frame.error.message });
+    });
+    socket.on("error", () => {});
+    socket.on("close", (code) => {
+      if (isOpen) this.history.push({ kind: "closed", code });
+      this.#later();
+    });
+  }
+
+  #record(frame: z.infer<typeof Frame>): void {
+    switch (frame.type) {
+      case "ack":
+        this.history.push({ kind: "connected", epoch: frame.epoch, seq: frame.seq });
+        break;
+      case "snapshot":
+        this.#position = { epoch: frame.epoch, seq: frame.seq };
+        this.history.push({ kind: "snapshot", ...frame });
+        break;
+      case "event": {
+        const epoch = this.#position?.epoch ?? "none";
+        this.#position = { epoch, seq: frame.seq };
+        this.history.push({ kind: "event", epoch, frame });
+        break;
+      }
+      case "resumed":
+        this.history.push({ kind: "resumed", from: frame.from, to: frame.to });
+        break;
+      case "error":
+        this.history.push({ kind: "wrong", what: `${frame.code}: ${frame.message}` });
+        break;
+    }
+  }
+}

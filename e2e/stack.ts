@@ -1,0 +1,212 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { readStackFile, type StackFile } from "../dev/stack/stack-file.ts";
+import type { PartName } from "../dev/stack/names.ts";
+import { eventually } from "./eventually.ts";
+import { freePorts } from "./free-ports.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
+
+/** The guild that every local stack has. */
+export const PRIMARY_GUILD = "100000000000000001";
+
+const READY_DEADLINE_MS = 50_000;
+const root = path.dirname(import.meta.dirname);
+
+/** The program of `npm start`, running, whatever becomes of it. */
+export type StackProcess = {
+  readonly child: ChildProcess;
+  readonly stateDir: string;
+  readonly ports: Readonly<Record<PartName | "hubProxy", number>>;
+  readonly output: () => string;
+  /** Settles with the exit code. */
+  readonly exited: Promise<number | null>;
+  /** `stack.json`, while it is there. */
+  readonly file: () => StackFile;
+  readonly isReady: () => Promise<void>;
+  /** Ends it, shows its logs when `failed`, and removes its state. */
+  readonly stop: () => Promise<void>;
+};
+
+/**
+ * Starts the stack on free ports with a state folder and secrets of its own, so that neither a
+ * running `npm start` nor anybody's `.dev.vars` matters.
+ * @param program `dev/stack.ts`, or `dev/start.mjs` to have what `npm start` has around it
+ */
+export async function launchStack(
+  environment: Readonly<Record<string, string>> = {},
+  program = "dev/stack.ts",
+): Promise<StackProcess> {
+  const stateDir = await mkdtemp(path.join(tmpdir(), "guildhub-e2e-"));
+  const [worker = 0, idp = 0, discord = 0, gateway = 0, hubProxy = 0] = await freePorts(5);
+  const ports = { worker, idp, discord, gateway, hubProxy };
+  const child = spawn(process.execPath, [path.join(root, program)], {
+    cwd: root,
+    env: {
+      ...process.env,
+      // npm's start script watches its parent: these tests are one.
+      npm_lifecycle_event: "test",
+      STATE_DIR: stateDir,
+      WORKER_PORT: String(worker),
+      IDP_PORT: String(idp),
+      DISCORD_PORT: String(discord),
+      GATEWAY_PORT: String(gateway),
+      HUB_SECRET: randomBytes(32).toString("base64url"),
+      DISCORD_BOT_TOKEN: randomBytes(32).toString("base64url"),
+      DISCORD_API_URL: `http://127.0.0.1:${discord}/api/v10`,
+      JWT_ISSUER: `http://127.0.0.1:${idp}`,
+      JWT_AUDIENCE: "guildhub",
+      JWT_PUBLIC_JWK_URL: `http://127.0.0.1:${idp}/jwks`,
+      OIDC_CLIENT_ID: "guildhub-console",
+      PRIMARY_GUILD_ID: PRIMARY_GUILD,
+      WEB_ORIGIN: `http://127.0.0.1:${worker},http://localhost:${worker}`,
+      HUB_ENDPOINT: `http://127.0.0.1:${worker}/internal/events`,
+      ROOM_NAME_PREFIX: "spell-coven",
+      ROOM_IDLE_MINUTES: "15",
+      ...environment,
+    },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  let output = "";
+  child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+
+  const file = (): StackFile => {
+    const content = readStackFile(stateDir);
+    if (content === undefined) throw new Error(`no stack.json; the stack said:\n${output}`);
+    return content;
+  };
+  return {
+    child,
+    stateDir,
+    ports,
+    output: () => output,
+    exited,
+    file,
+    isReady: async () => {
+      const early = exited.then((code) => {
+        throw new Error(`The stack ended with ${code} before it was ready:\n${output}`);
+      });
+      await Promise.race([
+        early,
+        eventually(
+          "the stack is ready",
+          () => {
+            if (!file().ready) throw new Error(output);
+          },
+          READY_DEADLINE_MS,
+        ),
+      ]);
+      early.catch(() => {});
+    },
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+      await exited;
+      await rm(stateDir, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** What a token may say beside its `sub`. */
+export type TokenOptions = {
+  readonly scope?: string;
+  readonly guilds?: readonly string[];
+  readonly discord_id?: string;
+  readonly expiresIn?: number;
+};
+
+/** A ready stack, as tests use it. */
+export type Stack = {
+  readonly urls: Readonly<Record<PartName, string>>;
+  readonly process: StackProcess;
+  /** The network between the gateway-worker and the Worker. */
+  readonly hubNetwork: TcpProxy;
+  readonly token: (sub: string, options?: TokenOptions) => Promise<string>;
+  /** Calls the local Discord's control and returns its answer. */
+  readonly control: (method: string, path: string, body?: unknown) => Promise<unknown>;
+  /** Kills a part with everything below it; settles when the stack has started it again. */
+  readonly kill: (part: PartName, signal?: NodeJS.Signals) => Promise<void>;
+  /** Settles when `/ready` answers 200. */
+  readonly untilReady: () => Promise<void>;
+  /** What a part has logged. */
+  readonly log: (part: string) => Promise<string>;
+  readonly stop: () => Promise<void>;
+};
+
+/** Starts a stack and waits until it is ready. */
+export async function startStack(
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Stack> {
+  const [hubPort = 0] = await freePorts(1);
+  const stack = await launchStack({
+    HUB_ENDPOINT: `http://127.0.0.1:${hubPort}/internal/events`,
+    ...environment,
+  });
+  const hubNetwork = await startTcpProxy(hubPort, stack.ports.worker);
+  const stop = async (): Promise<void> => {
+    await stack.stop();
+    await hubNetwork.close();
+  };
+  try {
+    await stack.isReady();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const local = (part: PartName): string => `http://127.0.0.1:${stack.ports[part]}`;
+  const urls = {
+    worker: local("worker"),
+    idp: local("idp"),
+    discord: local("discord"),
+    gateway: local("gateway"),
+  };
+
+  const callJson = async (url: string, method: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(url, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+
+  return {
+    urls,
+    process: stack,
+    hubNetwork,
+    token: async (sub, options = {}) => {
+      const answer = await callJson(`${urls.idp}/dev/token`, "POST", { sub, ...options });
+      if (typeof answer !== "object" || answer === null || !("access_token" in answer)) {
+        throw new Error("the identity provider gave no token");
+      }
+      return String(answer.access_token);
+    },
+    control: (method, where, body) => callJson(`${urls.discord}/_control${where}`, method, body),
+    kill: async (part, signal = "SIGKILL") => {
+      const { pid, restarts } = stack.file().parts[part] ?? { pid: undefined, restarts: 0 };
+      if (pid === undefined) throw new Error(`${part} does not run`);
+      process.kill(-pid, signal);
+      await eventually(`the ${part} is started again`, () => {
+        const now = stack.file().parts[part];
+        if (now?.pid === undefined || now.restarts <= restarts) throw new Error("not yet");
+      });
+    },
+    untilReady: () =>
+      eventually(
+        "/ready answers 200",
+        async () => {
+          const response = await fetch(`${urls.worker}/ready`);
+          const text = await response.text();
+          if (response.status !== 200) throw new Error(text);
+        },
+        40_000,
+      ),
+    log: (part) => readFile(path.join(stack.stateDir, "logs", `${part}.log`), "utf8"),
+    stop,
+  };
+}
