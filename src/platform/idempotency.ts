@@ -92,16 +92,23 @@ export async function complete(
     .run();
 }
 
-/** Frees the key of a request that failed; old keys go with it. Idempotent. */
+/**
+ * Frees the key of a request that failed; old keys go with it. Idempotent.
+ * @param claimedBy a claim that began later than this, milliseconds, is another request's and stays
+ */
 export async function release(
   db: Database,
   { sub, key }: Pick<IdempotentRequest, "sub" | "key">,
   now: number,
+  claimedBy: number = now,
 ): Promise<void> {
   await db.batch([
     db
-      .prepare("DELETE FROM idempotency_keys WHERE sub = ? AND key = ? AND status IS NULL")
-      .bind(sub, key),
+      .prepare(
+        `DELETE FROM idempotency_keys
+         WHERE sub = ? AND key = ? AND status IS NULL AND claimed_at <= ?`,
+      )
+      .bind(sub, key, claimedBy),
     db.prepare("DELETE FROM idempotency_keys WHERE expires_at <= ?").bind(now),
   ]);
 }

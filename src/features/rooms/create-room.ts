@@ -8,6 +8,7 @@ import type {
 } from "../../platform/discord/discord-client.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
+import type { CreatedRoom } from "./created-room.ts";
 import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
 import type { RoomsHub } from "./ports.ts";
@@ -37,13 +38,6 @@ export type CreateRoomInput = {
   readonly private: boolean;
   readonly allowedUserIds: readonly string[];
   readonly idempotencyKey: string | null;
-};
-
-/** The answer of `POST /create-room`. */
-export type CreatedRoom = {
-  readonly channelId: string;
-  readonly name: string;
-  readonly guildId: string;
 };
 
 /**

@@ -13,6 +13,7 @@ import {
   endHere,
   endIdleRoom,
   forgetRoom,
+  repairCreation,
   settleCreation,
   tryCopyRoom,
   type RoomTaskPorts,
@@ -97,9 +98,9 @@ const COMMANDS = [
   ),
 ];
 
-const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<unknown>>> = {
+const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<void>>> = {
   copy: ({ context, ports }, id) => copyRoom(context, ports, id),
-  repair: ({ context, ports }, id) => settleCreation(context, ports, id),
+  repair: ({ context, ports }, id) => repairCreation(context, ports, id),
   idle: ({ context, ports }, id) => endIdleRoom(context, ports, id),
   check: ({ context, ports }, id) => checkRoom(context, ports, id),
   forget: ({ context, ports }, id) => forgetRoom(context, ports, id),

@@ -13,7 +13,7 @@ import {
   REPAIR_GIVES_UP_MS,
   copyRoom,
   endIdleRoom,
-  settleCreation,
+  repairCreation,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
 import type { RoomsTurn } from "./hub/rooms-state.ts";
@@ -147,7 +147,7 @@ function setUp() {
       await copyRoom(context, ports, room.id);
     },
     open: async ({ id }, channel) => (openRoom(turn, id, channel) ? "opened" : "gone"),
-    giveUp: async ({ id }) => giveUpRoom(turn, id),
+    giveUp: async ({ id }) => void giveUpRoom(turn, id),
     doubt: async ({ id }) => turn.hub.schedule(roomTask.repair(id), now + 5_000),
     recover: async () => ({ kind: "nothing" }),
     end: async () => {},
@@ -201,7 +201,7 @@ function setUp() {
         const [kind, id] = key.split("/", 2);
         if (id === undefined) throw new Error(`a task without a room: ${key}`);
         if (kind === "copy") await copyRoom(context, ports, id);
-        else if (kind === "repair") await settleCreation(context, ports, id);
+        else if (kind === "repair") await repairCreation(context, ports, id);
         else if (kind === "idle") await endIdleRoom(context, ports, id);
         if (tasks.get(key) === at) tasks.delete(key);
       }

@@ -64,12 +64,13 @@ export function openRoom(
   return true;
 }
 
-/** A creation came to nothing. */
-export function giveUpRoom(turn: RoomsTurn, id: string): void {
+/** A creation came to nothing. @returns false when it had been settled already */
+export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
   const room = turn.state.room(id);
-  if (room?.state !== "creating") return;
+  if (room?.state !== "creating") return false;
   turn.hub.cancel(roomTask.repair(id));
   changeRoom(turn, { ...room, state: "gone" });
+  return true;
 }
 
 /** A room is over: everybody in it has left, then it is deleted (rooms.md §2). */

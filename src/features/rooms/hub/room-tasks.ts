@@ -74,45 +74,54 @@ export async function tryCopyRoom(
   }
 }
 
+/** What {@link settleCreation} found, and whether it was the one that settled it. */
+export type Settled = Recovered & { readonly now: boolean };
+
 /** Finds out what became of a creation, and settles it if it can be known (rooms.md §5). */
 export async function settleCreation(
   context: RoomsContext,
-  ports: RoomTaskPorts,
+  ports: Pick<RoomTaskPorts, "discord" | "copy">,
   id: string,
-): Promise<Recovered> {
+): Promise<Settled> {
   const room = context.turn(({ state }) => state.room(id));
-  if (room === null || room.state === "gone") return { kind: "nothing" };
-  if (room.state !== "creating") return { kind: "opened", room };
+  if (room?.state !== "creating") return { ...outcomeOf(room), now: false };
   const finding = await findCreatedChannel(ports.discord, room);
-  if (finding.kind === "found") {
-    const adopted = context.turn((turn) => {
-      openRoom(turn, id, finding.channel);
-      return turn.state.room(id) ?? room;
-    });
-    await tryCopyRoom(context, ports, id);
-    if (adopted.channelId === null) return { kind: "nothing" };
-    await ports.answers.succeeded(adopted);
-    return { kind: "opened", room: adopted };
-  }
-  if (context.now() - room.createdAt < decidesAfter(finding)) {
-    context.turn(({ state, hub }) => {
-      if (state.room(id)?.state !== "creating") return;
-      hub.schedule(roomTask.repair(id), hub.now() + REPAIR_AGAIN_MS);
-    });
-    return { kind: "undecided" };
-  }
+  const tooEarly =
+    finding.kind !== "found" && context.now() - room.createdAt < decidesAfter(finding);
   const settled = context.turn((turn) => {
-    giveUpRoom(turn, id);
-    return turn.state.room(id);
+    const before = turn.state.room(id);
+    // Its own request may have settled it while we looked.
+    if (before?.state !== "creating") return { ...outcomeOf(before), now: false };
+    if (tooEarly) {
+      turn.hub.schedule(roomTask.repair(id), turn.hub.now() + REPAIR_AGAIN_MS);
+      return { kind: "undecided" as const, now: false };
+    }
+    if (finding.kind === "found") openRoom(turn, id, finding.channel);
+    else giveUpRoom(turn, id);
+    return { ...outcomeOf(turn.state.room(id)), now: true };
   });
-  // Its own request may have opened it while we looked.
-  if (settled !== null && settled.state !== "gone") return { kind: "opened", room: settled };
-  await tryCopyRoom(context, ports, id);
-  await ports.answers.failed(room);
-  return { kind: "nothing" };
+  if (settled.now) await tryCopyRoom(context, ports, id);
+  return settled;
 }
 
-function decidesAfter(finding: Exclude<Finding, { kind: "found" }>): number {
+/** Settles a creation that its own request left, and gives that request its late answer. */
+export async function repairCreation(
+  context: RoomsContext,
+  ports: RoomTaskPorts,
+  id: string,
+): Promise<void> {
+  const room = context.turn(({ state }) => state.room(id));
+  const settled = await settleCreation(context, ports, id);
+  if (!settled.now || room === null) return;
+  if (settled.kind === "opened") await ports.answers.succeeded(settled.room);
+  else await ports.answers.failed(room);
+}
+
+function outcomeOf(room: RoomRecord | null): Exclude<Recovered, { kind: "undecided" }> {
+  return room === null || room.state === "gone" ? { kind: "nothing" } : { kind: "opened", room };
+}
+
+function decidesAfter(finding: Exclude<Finding, { readonly kind: "found" }>): number {
   const certain = finding.kind === "absent" || finding.why.kind === "refused";
   return certain ? REPAIR_DECIDES_MS : REPAIR_GIVES_UP_MS;
 }
