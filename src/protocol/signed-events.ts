@@ -78,7 +78,8 @@ export const PublisherConflict = z.object({
 
 const encoder = new TextEncoder();
 
-async function hmacKey(secret: string): Promise<CryptoKey> {
+/** The type of a key is named differently by workerd and by Node: it is what `importKey` gives. */
+function hmacKey(secret: string): ReturnType<typeof crypto.subtle.importKey> {
   return crypto.subtle.importKey(
     "raw",
     encoder.encode(secret),

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { DiscordId } from "../src/protocol/discord-id.ts";
+import { SecretValue } from "../src/protocol/secret.ts";
+
+const HttpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
+
+/** An empty variable is one that is not set: how container hosts and `.env` files clear one. */
+const Variables = z.object({
+  DISCORD_BOT_TOKEN: SecretValue,
+  PRIMARY_GUILD_ID: DiscordId,
+  HUB_ENDPOINT: HttpUrl,
+  HUB_SECRET: SecretValue,
+  HUB_SECRET_PREVIOUS: SecretValue.optional(),
+  DISCORD_API_URL: HttpUrl.default("https://discord.com/api/v10"),
+  DISCORD_COMPRESS: z
+    .literal("zlib-stream", { error: "must be zlib-stream, or not be set" })
+    .optional(),
+  HOST: z.string().default("0.0.0.0"),
+  PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, "must be a port number")
+    .transform(Number)
+    .refine((port) => port <= 65_535, "must be a port number")
+    .default(8790),
+  STATE_DIR: z.string().default(".state/gateway-worker"),
+});
+
+/** The variables of rooms.md §6, parsed. */
+export type Config = {
+  readonly discordBotToken: string;
+  readonly primaryGuildId: string;
+  readonly hubEndpoint: string;
+  /** The present key, then the previous one while it is rotated: each request is signed with both. */
+  readonly hubSecrets: readonly string[];
+  /** Without a slash at the end. */
+  readonly discordApiUrl: string;
+  readonly compress: boolean;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly stateDir: string;
+};
+
+/** What can be used, or a message that names each variable that is missing or malformed. */
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly message: string };
+
+/** Parses the environment. */
+export function parseConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+): ParsedConfig {
+  const present = Object.entries(environment).filter(([, value]) => value !== "");
+  const parsed = Variables.safeParse(Object.fromEntries(present));
+  if (!parsed.success) {
+    const named = parsed.error.issues.map(({ path, message }) => {
+      const name = path.join(".");
+      return environment[name] === undefined || environment[name] === ""
+        ? `${name} is missing`
+        : `${name}: ${message}`;
+    });
+    return {
+      ok: false,
+      message: `Configuration: ${named.join("; ")}. gateway-worker/README.md explains each variable.`,
+    };
+  }
+  const vars = parsed.data;
+  return {
+    ok: true,
+    config: {
+      discordBotToken: vars.DISCORD_BOT_TOKEN,
+      primaryGuildId: vars.PRIMARY_GUILD_ID,
+      hubEndpoint: vars.HUB_ENDPOINT,
+      hubSecrets: [
+        vars.HUB_SECRET,
+        ...(vars.HUB_SECRET_PREVIOUS === undefined ? [] : [vars.HUB_SECRET_PREVIOUS]),
+      ],
+      discordApiUrl: vars.DISCORD_API_URL.replace(/\/+$/, ""),
+      compress: vars.DISCORD_COMPRESS !== undefined,
+      host: vars.HOST,
+      port: vars.PORT,
+      stateDir: vars.STATE_DIR,
+    },
+  };
+}

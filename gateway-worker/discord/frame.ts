@@ -1,0 +1,44 @@
+import { z } from "zod";
+
+/** A payload of Discord's gateway: opcode, data, sequence and name of a dispatch. */
+export type Frame = {
+  readonly op: number;
+  readonly d: unknown;
+  readonly s: number | null;
+  readonly t: string | null;
+};
+
+const FrameSchema = z.object({
+  op: z.number().int(),
+  d: z.unknown(),
+  s: z.number().int().nullish(),
+  t: z.string().nullish(),
+});
+
+/** Reads one payload. @returns null when it is not one */
+export function parseFrame(text: string): Frame | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const parsed = FrameSchema.safeParse(json);
+  if (!parsed.success) return null;
+  const { op, d, s, t } = parsed.data;
+  return { op, d, s: s ?? null, t: t ?? null };
+}
+
+/**
+ * The address of a connection: the same version, encoding and compression for a first one and for a
+ * resume (discord.md §2).
+ */
+export function connectionUrl(base: string, compress: boolean): string {
+  const url = new URL(base);
+  url.search = new URLSearchParams({
+    v: "10",
+    encoding: "json",
+    ...(compress ? { compress: "zlib-stream" } : {}),
+  }).toString();
+  return url.href;
+}

@@ -1,0 +1,77 @@
+import { z } from "zod";
+import type { Input } from "./machine.ts";
+
+/** Discord wants it on REST and on the upgrade, else its edge may block (discord.md §2). */
+export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
+
+/** Time for one answer of `GET /gateway/bot`, milliseconds. */
+const TIMEOUT_MS = 10_000;
+
+/** Longest wait that an answer may impose, milliseconds: `reset_after` is at most a day. */
+const WAIT_MAX_MS = 24 * 60 * 60 * 1000;
+
+const GatewayBot = z.object({
+  url: z.url({ protocol: /^wss?$/ }),
+  session_start_limit: z.object({
+    remaining: z.number().int(),
+    reset_after: z.number().min(0),
+  }),
+});
+
+type GatewayAnswer = Extract<Input, { type: "gateway" | "gateway-failed" }>;
+
+function failed(reason: string, retryAfterMs = 0, fatal = false): GatewayAnswer {
+  return { type: "gateway-failed", fatal, retryAfterMs, reason };
+}
+
+/** Reads a `Retry-After` in seconds. @returns milliseconds, 0 without one */
+function waitWanted(response: Response): number {
+  const seconds = Number(response.headers.get("Retry-After"));
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(WAIT_MAX_MS, seconds * 1000) : 0;
+}
+
+/**
+ * Asks Discord for the gateway's address and for what is left of the day's budget of IDENTIFY.
+ * A refused token is final: repeating it would get the address banned.
+ * @param apiUrl without a slash at the end
+ */
+export async function fetchGatewayBot(
+  apiUrl: string,
+  token: string,
+  fetcher: typeof fetch = fetch,
+): Promise<GatewayAnswer> {
+  let response: Response;
+  let body: unknown;
+  try {
+    response = await fetcher(`${apiUrl}/gateway/bot`, {
+      headers: { Authorization: `Bot ${token}`, "User-Agent": USER_AGENT },
+      redirect: "error",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    body = await response.json().catch(() => null);
+  } catch {
+    return failed(`Discord's API does not answer at ${apiUrl}`);
+  }
+  if (response.status === 401) {
+    return failed(
+      "Discord refuses the bot token (401). Put the current one into DISCORD_BOT_TOKEN and start again.",
+      0,
+      true,
+    );
+  }
+  if (!response.ok) {
+    return failed(
+      `Discord's API answers ${response.status} to GET /gateway/bot`,
+      waitWanted(response),
+    );
+  }
+  const parsed = GatewayBot.safeParse(body);
+  if (!parsed.success) return failed("Discord's answer to GET /gateway/bot is not as documented");
+  const { url, session_start_limit: limit } = parsed.data;
+  return {
+    type: "gateway",
+    url,
+    remaining: limit.remaining,
+    resetAfterMs: Math.min(WAIT_MAX_MS, limit.reset_after),
+  };
+}

@@ -1,0 +1,206 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import { ulid } from "ulid";
+import type { Config } from "./config.ts";
+import { GatewayClient } from "./discord/gateway-client.ts";
+import { DeadLetters } from "./hub/dead-letters.ts";
+import { Heartbeat } from "./hub/heartbeat.ts";
+import { createHubClient } from "./hub/hub-client.ts";
+import { Publisher } from "./hub/publisher.ts";
+import { startHttpServer } from "./http-server.ts";
+import type { Logger } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { reasonsNotReady, type Situation } from "./readiness.ts";
+import { openDatabase } from "./store/database.ts";
+import { GuildStore } from "./store/guild-store.ts";
+import { Intake } from "./store/intake.ts";
+import { Outbox } from "./store/outbox.ts";
+import { SettingsStore } from "./store/settings-store.ts";
+
+/** How long an ending process tries to hand over what waits, milliseconds. */
+const FLUSH_DEADLINE_MS = 4_000;
+
+/** An event loop that is held up for longer than this is not healthy, milliseconds. */
+const EVENT_LOOP_DELAY_MAX_MS = 5_000;
+
+/** A process that runs, or why it cannot start. */
+export type StartedGatewayWorker =
+  | {
+      readonly ok: true;
+      readonly port: number;
+      /** Leaves Discord so that the next process resumes, and hands over what it can. */
+      readonly stop: () => Promise<void>;
+    }
+  | { readonly ok: false; readonly message: string };
+
+/** Ends early, and quietly, when the signal says so. */
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/** Wires the parts together and starts them. */
+export async function startGatewayWorker(
+  config: Config,
+  log: Logger,
+): Promise<StartedGatewayWorker> {
+  const opened = openDatabase(config.stateDir);
+  if (!opened.ok) return opened;
+  const { db } = opened;
+  const now = Date.now;
+  const random = Math.random;
+  const settings = new SettingsStore(db);
+  const guilds = new GuildStore(db);
+  const outbox = new Outbox(db);
+  let stopping = false;
+
+  const oldestAgeMs = (): number => Math.max(0, now() - (outbox.oldestTs() ?? now()));
+  const metrics = createMetrics({
+    connected: () => intake.gatewayState?.state === "connected",
+    outboxEvents: () => outbox.totals().events,
+    outboxBytes: () => outbox.totals().bytes,
+    outboxAgeMs: oldestAgeMs,
+  });
+  const gateway = (): Situation["gateway"] =>
+    intake.gatewayState ?? { state: "down", since: now() };
+
+  const intake: Intake = new Intake({
+    db,
+    settings,
+    guilds,
+    outbox,
+    primaryGuildId: config.primaryGuildId,
+    now,
+    newId: ulid,
+    onAppended: (guildId) => publisher.wake(guildId),
+    onOverflow: (guildId) => {
+      metrics.overflows.inc();
+      log.log("alert", "too many events wait for the hub: a snapshot replaces them", { guildId });
+    },
+  });
+  const hub = createHubClient({
+    endpoint: config.hubEndpoint,
+    secrets: config.hubSecrets,
+    now,
+    onAccepting: () => heartbeat.hubIsBack(),
+  });
+  const heartbeat: Heartbeat = new Heartbeat({
+    hub,
+    metrics,
+    primaryGuildId: config.primaryGuildId,
+    gateway,
+    guildIds: () => guilds.all().map((guild) => guild.guildId),
+    now,
+    random,
+  });
+  const publisher: Publisher = new Publisher({
+    outbox,
+    hub,
+    deadLetters: new DeadLetters(config.stateDir),
+    log,
+    metrics,
+    epoch: ulid(now()),
+    resync: (guildId) => intake.resync(guildId),
+    onStale: () => {
+      // The process stays, and says why on /readyz: one that ended would be started again, and the
+      // two would take the connection from each other for ever.
+      void client.stop();
+      void heartbeat.stop();
+    },
+    now,
+    random,
+    sleep,
+  });
+  const client: GatewayClient = new GatewayClient({
+    apiUrl: config.discordApiUrl,
+    token: config.discordBotToken,
+    compress: config.compress,
+    settings,
+    log,
+    metrics,
+    onDispatch: (session, name, data) => {
+      const outcome = intake.dispatch(session, name, data);
+      metrics.dispatches.inc({ outcome: outcome.kind });
+      if (outcome.kind === "malformed") {
+        log.log("error", "a dispatch is not as documented", { name, detail: outcome.detail });
+      }
+    },
+    onState: (state) => {
+      intake.setGatewayState(state);
+      heartbeat.beat();
+    },
+    now,
+    random,
+  });
+
+  const situation = (): Situation => {
+    const primary = guilds.get(config.primaryGuildId);
+    return {
+      discord: { phase: client.status.phase, obstacle: client.status.obstacle },
+      gateway: gateway(),
+      hub: hub.status,
+      primaryGuildId: config.primaryGuildId,
+      primaryGuild:
+        primary === undefined ? "absent" : primary.available ? "available" : "unavailable",
+      outbox: { ...outbox.totals(), oldestAgeMs: oldestAgeMs() },
+      stopping,
+    };
+  };
+  const eventLoop = monitorEventLoopDelay({ resolution: 50 });
+  eventLoop.enable();
+  const health = (): string | null => {
+    const delayMs = eventLoop.max / 1e6;
+    eventLoop.reset();
+    if (delayMs > EVENT_LOOP_DELAY_MAX_MS) {
+      return `The process was held up for ${Math.round(delayMs)} ms.`;
+    }
+    try {
+      settings.probe();
+      return null;
+    } catch {
+      return "STATE_DIR cannot be written to.";
+    }
+  };
+
+  const server = await startHttpServer({
+    host: config.host,
+    port: config.port,
+    registry: metrics.registry,
+    health,
+    readiness: () => {
+      const present = situation();
+      const reasons = reasonsNotReady(present);
+      const { discord, outbox: waiting } = present;
+      return {
+        ready: reasons.length === 0,
+        reasons,
+        discord: { ...present.gateway, phase: discord.phase },
+        hub: { state: present.hub.state },
+        outbox: waiting,
+      };
+    },
+  });
+  if (!server.ok) {
+    db.close();
+    return server;
+  }
+
+  intake.begin();
+  publisher.start();
+  client.start();
+  heartbeat.beat();
+
+  return {
+    ok: true,
+    port: server.port,
+    stop: async () => {
+      stopping = true;
+      // Its close may take a second; what the hub is owed goes out meanwhile.
+      const left = client.stop();
+      await Promise.all([left, heartbeat.stop()]);
+      await publisher.stop(FLUSH_DEADLINE_MS);
+      await server.close();
+      eventLoop.disable();
+      db.close();
+    },
+  };
+}

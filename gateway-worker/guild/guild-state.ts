@@ -1,0 +1,210 @@
+import type { GuildSnapshot } from "../../src/protocol/signed-events.ts";
+import type { GuildDispatch, VoiceChannel } from "./dispatch.ts";
+
+/** Deleted channels of a guild that are remembered. */
+export const GONE_CHANNELS_MAX = 100;
+
+/** What we know of one guild. */
+export type GuildState = {
+  readonly guildId: string;
+  /** A GUILD_CREATE has told us all of it; before, an empty guild only means that we do not know. */
+  known: boolean;
+  /** False during an outage of Discord: what we hold may be old. */
+  available: boolean;
+  /** The next chance to send a snapshot is to be taken. */
+  snapshotDue: boolean;
+  readonly channels: Map<string, VoiceChannel>;
+  /** User to the voice channel that they are in. */
+  readonly voice: Map<string, string>;
+  /** Channels that were deleted last, oldest first: a late dispatch must not bring one back. */
+  readonly gone: Set<string>;
+};
+
+/** The smallest step from one state of a guild to another. Events are made from these. */
+export type Change =
+  | {
+      readonly type: "voice";
+      readonly userId: string;
+      readonly from: string | null;
+      readonly to: string | null;
+    }
+  | {
+      readonly type: "channel";
+      readonly before: VoiceChannel | null;
+      readonly after: VoiceChannel;
+    }
+  | { readonly type: "channel-gone"; readonly channelId: string }
+  | { readonly type: "available"; readonly available: boolean }
+  | { readonly type: "known" };
+
+/** An event for the hub, without its id and time. */
+export type GuildEvent = { readonly event: string; readonly payload: Record<string, unknown> };
+
+/** A guild of which nothing is known yet. */
+export function unknownGuild(guildId: string): GuildState {
+  return {
+    guildId,
+    known: false,
+    available: false,
+    snapshotDue: true,
+    channels: new Map(),
+    voice: new Map(),
+    gone: new Set(),
+  };
+}
+
+function sameChannel(a: VoiceChannel, b: VoiceChannel): boolean {
+  return a.name === b.name && a.userLimit === b.userLimit;
+}
+
+function membersLeave(guild: GuildState, channelId: string): Change[] {
+  return [...guild.voice]
+    .filter(([, at]) => at === channelId)
+    .map(([userId]) => ({ type: "voice", userId, from: channelId, to: null }));
+}
+
+function channelChange(guild: GuildState, after: VoiceChannel): Change[] {
+  if (guild.gone.has(after.channelId)) return [];
+  const before = guild.channels.get(after.channelId) ?? null;
+  if (before !== null && sameChannel(before, after)) return [];
+  return [{ type: "channel", before, after }];
+}
+
+/**
+ * The guild as a GUILD_CREATE tells it, as the difference to what we hold: people leave, channels
+ * go, channels come or change, people enter.
+ */
+function replaceGuild(
+  guild: GuildState,
+  told: Extract<GuildDispatch, { type: "guild" }>,
+): readonly Change[] {
+  const channels = new Map(told.channels.map((channel) => [channel.channelId, channel]));
+  const voice = new Map(told.voiceStates.map((state) => [state.userId, state.channelId]));
+  const left: Change[] = [];
+  const entered: Change[] = [];
+  for (const [userId, from] of guild.voice) {
+    if (voice.get(userId) !== from) left.push({ type: "voice", userId, from, to: null });
+  }
+  for (const [userId, to] of voice) {
+    if (guild.voice.get(userId) !== to) entered.push({ type: "voice", userId, from: null, to });
+  }
+  const gone = [...guild.channels.keys()]
+    .filter((channelId) => !channels.has(channelId))
+    .map((channelId): Change => ({ type: "channel-gone", channelId }));
+  const changed = [...channels.values()].flatMap((after): Change[] => {
+    const before = guild.channels.get(after.channelId) ?? null;
+    return before !== null && sameChannel(before, after)
+      ? []
+      : [{ type: "channel", before, after }];
+  });
+  return [
+    ...(guild.known ? [] : [{ type: "known" } as const]),
+    ...(guild.available ? [] : [{ type: "available", available: true } as const]),
+    ...left,
+    ...gone,
+    ...changed,
+    ...entered,
+  ];
+}
+
+/**
+ * What a dispatch changes (discord.md §2, Events). A dispatch may come twice or never: what is
+ * already so changes nothing, and what was missed is made up for where it shows. Pure.
+ */
+export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly Change[] {
+  switch (dispatch.type) {
+    case "guild":
+      return replaceGuild(guild, dispatch);
+    case "guild-unavailable":
+      return guild.available ? [{ type: "available", available: false }] : [];
+    case "guild-gone":
+      return [
+        ...[...guild.voice].map(([userId, from]): Change => ({
+          type: "voice",
+          userId,
+          from,
+          to: null,
+        })),
+        ...[...guild.channels.keys()].map((channelId): Change => ({
+          type: "channel-gone",
+          channelId,
+        })),
+      ];
+    case "channel":
+      return channelChange(guild, dispatch.channel);
+    case "channel-gone":
+      // A channel whose creation we missed still ends: only one that we saw end is a repetition.
+      if (guild.gone.has(dispatch.channelId)) return [];
+      return [
+        ...membersLeave(guild, dispatch.channelId),
+        { type: "channel-gone", channelId: dispatch.channelId },
+      ];
+    case "voice": {
+      const from = guild.voice.get(dispatch.userId) ?? null;
+      const named = dispatch.channelId;
+      const to = named !== null && guild.gone.has(named) ? null : named;
+      return from === to ? [] : [{ type: "voice", userId: dispatch.userId, from, to }];
+    }
+  }
+}
+
+/** Takes a change over into the state. */
+export function applyChange(guild: GuildState, change: Change): void {
+  switch (change.type) {
+    case "voice":
+      if (change.to === null) guild.voice.delete(change.userId);
+      else guild.voice.set(change.userId, change.to);
+      return;
+    case "channel":
+      guild.channels.set(change.after.channelId, change.after);
+      guild.gone.delete(change.after.channelId);
+      return;
+    case "channel-gone":
+      guild.channels.delete(change.channelId);
+      guild.gone.add(change.channelId);
+      for (const oldest of guild.gone) {
+        if (guild.gone.size <= GONE_CHANNELS_MAX) break;
+        guild.gone.delete(oldest);
+      }
+      return;
+    case "available":
+      guild.available = change.available;
+      return;
+    case "known":
+      guild.known = true;
+      return;
+  }
+}
+
+/** The events that tell a change to the hub (rooms.md §2): a move is a leave and a join. */
+export function eventsOf(guildId: string, change: Change): readonly GuildEvent[] {
+  switch (change.type) {
+    case "voice": {
+      const at = (event: string, channelId: string | null): GuildEvent[] =>
+        channelId === null
+          ? []
+          : [{ event, payload: { guildId, channelId, userId: change.userId } }];
+      return [...at("voice.left", change.from), ...at("voice.joined", change.to)];
+    }
+    case "channel": {
+      const { channelId, name, userLimit } = change.after;
+      return change.before === null
+        ? [{ event: "room.created", payload: { channelId, name, guildId } }]
+        : [{ event: "room.updated", payload: { channelId, name, guildId, userLimit } }];
+    }
+    case "channel-gone":
+      return [{ event: "room.deleted", payload: { channelId: change.channelId, guildId } }];
+    case "available":
+    case "known":
+      return [];
+  }
+}
+
+/** All that the hub needs to know of the guild at once (rooms.md §4). */
+export function snapshotOf(guild: GuildState): GuildSnapshot {
+  return {
+    guildId: guild.guildId,
+    channels: [...guild.channels.values()],
+    voiceStates: [...guild.voice].map(([userId, channelId]) => ({ userId, channelId })),
+  };
+}

@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { PublisherConflict } from "../../src/protocol/signed-events.ts";
+
+/** What the hub made of a request, in terms of what the sender does next (rooms.md §4). */
+export type Answer =
+  /** All is stored, or refused by name: none of it is sent again. */
+  | {
+      readonly kind: "accepted";
+      readonly refused: readonly { readonly index: number; readonly code: string }[];
+    }
+  /** The content is at fault: sending the same again cannot help. */
+  | { readonly kind: "rejected"; readonly status: number }
+  /** The set-up is at fault (secret, address): keep everything until a person repairs it. */
+  | { readonly kind: "misconfigured"; readonly reason: string }
+  /** A newer process publishes. */
+  | { readonly kind: "stale" }
+  | { readonly kind: "gap"; readonly expected: number }
+  /** Not now. `afterMs`: the hub says when. */
+  | { readonly kind: "later"; readonly afterMs: number | null; readonly reason: string };
+
+/** Longest wait that a `Retry-After` may impose, milliseconds. */
+export const RETRY_AFTER_MAX_MS = 5 * 60 * 1000;
+
+const Accepted = z.object({
+  ok: z.literal(true),
+  // A hub of the seed answers only `ok`.
+  refused: z.array(z.object({ index: z.number().int().min(0), code: z.string() })).default([]),
+});
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Reads a `Retry-After`: seconds, or a date.
+ * @returns milliseconds, at most {@link RETRY_AFTER_MAX_MS}; null without a usable one
+ */
+export function parseRetryAfter(value: string | null, now: number): number | null {
+  if (value === null || value.trim() === "") return null;
+  const seconds = Number(value);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - now;
+  return Number.isNaN(ms) ? null : Math.min(RETRY_AFTER_MAX_MS, Math.max(0, ms));
+}
+
+function conflict(body: unknown): Answer {
+  const parsed = PublisherConflict.safeParse(body);
+  if (parsed.success && parsed.data.code === "stale_publisher") return { kind: "stale" };
+  if (parsed.success && parsed.data.expected !== undefined) {
+    return { kind: "gap", expected: parsed.data.expected };
+  }
+  return { kind: "later", afterMs: null, reason: "the hub answers 409 without saying why" };
+}
+
+/** Reads the hub's answer. Pure. */
+export function classifyAnswer(
+  status: number,
+  retryAfter: string | null,
+  text: string,
+  now: number,
+): Answer {
+  if (status >= 200 && status < 300) {
+    const accepted = Accepted.safeParse(parseJson(text));
+    if (accepted.success) return { kind: "accepted", refused: accepted.data.refused };
+    // A page that says "OK" has stored nothing.
+    return {
+      kind: "misconfigured",
+      reason: `HUB_ENDPOINT answers ${status}, but not as a hub does: name the Worker's /internal/events`,
+    };
+  }
+  switch (status) {
+    case 400:
+    case 413:
+    case 422:
+      return { kind: "rejected", status };
+    case 401:
+    case 403:
+      return {
+        kind: "misconfigured",
+        reason: `the hub refuses our signature (${status}): HUB_SECRET must be the Worker's, and the clocks must agree within a minute`,
+      };
+    case 409:
+      return conflict(parseJson(text));
+    case 408:
+    case 425:
+    case 429:
+    case 503:
+      return {
+        kind: "later",
+        afterMs: parseRetryAfter(retryAfter, now),
+        reason: `the hub answers ${status}`,
+      };
+    default:
+      return status >= 500
+        ? {
+            kind: "later",
+            afterMs: parseRetryAfter(retryAfter, now),
+            reason: `the hub answers ${status}`,
+          }
+        : {
+            kind: "misconfigured",
+            reason: `HUB_ENDPOINT answers ${status}: name the Worker's /internal/events`,
+          };
+  }
+}

@@ -1,0 +1,34 @@
+import { appendFileSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { OutboxEvent } from "../store/outbox.ts";
+
+/** Bytes after which the file makes room for a new one; the last full one is kept. */
+export const DEAD_LETTERS_MAX_BYTES = 10 * 1024 * 1024;
+
+/** Keeps events that the hub refused for good, for a person to look at. */
+export class DeadLetters {
+  readonly #file: string;
+  readonly #full: string;
+
+  constructor(directory: string) {
+    this.#file = join(directory, "dead-letters.jsonl");
+    this.#full = join(directory, "dead-letters.old.jsonl");
+  }
+
+  /** Appends one line, on the disk when it returns: the event leaves the outbox afterwards. */
+  keep(event: OutboxEvent, why: string, now: number): void {
+    const size = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > DEAD_LETTERS_MAX_BYTES) renameSync(this.#file, this.#full);
+    const { id, guildId, ts } = event;
+    const line = JSON.stringify({
+      time: new Date(now).toISOString(),
+      why,
+      id,
+      guildId,
+      event: event.event,
+      ts,
+      payload: JSON.parse(event.payload),
+    });
+    appendFileSync(this.#file, `${line}\n`, { flush: true });
+  }
+}

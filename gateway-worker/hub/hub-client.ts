@@ -1,0 +1,100 @@
+import { signBody } from "../../src/protocol/signed-events.ts";
+import { classifyAnswer, type Answer } from "./answer.ts";
+
+/** Time for one answer of the hub, milliseconds. */
+export const HUB_TIMEOUT_MS = 10_000;
+
+/** How the hub took our last request. */
+export type HubStatus = {
+  readonly state: "unknown" | "accepting" | "unreachable" | "misconfigured" | "stale";
+  /** In words for a person. */
+  readonly reason: string;
+};
+
+/** Sends signed bodies to the hub, and remembers how it took them. */
+export interface HubClient {
+  readonly status: HubStatus;
+  /** One attempt, signed now. Never throws: no answer is an answer to try again later. */
+  post(body: Uint8Array<ArrayBuffer>): Promise<Answer>;
+  /** Ends the attempts that wait for an answer. */
+  abort(): void;
+}
+
+/** What a hub client works with. */
+export type HubClientParts = {
+  readonly endpoint: string;
+  /** The present key first; a second one while it is rotated. */
+  readonly secrets: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Called when the hub accepts again. */
+  readonly onAccepting: () => void;
+  readonly fetcher?: typeof fetch;
+  readonly timeoutMs?: number;
+};
+
+function statusAfter(answer: Answer, before: HubStatus): HubStatus {
+  switch (answer.kind) {
+    case "accepted":
+      return { state: "accepting", reason: "" };
+    case "misconfigured":
+      return { state: "misconfigured", reason: answer.reason };
+    case "stale":
+      return { state: "stale", reason: "a newer gateway-worker publishes to the hub" };
+    case "later":
+      // With a time to come back it is alive and only busy.
+      return answer.afterMs === null ? { state: "unreachable", reason: answer.reason } : before;
+    case "gap":
+    case "rejected":
+      return before;
+  }
+}
+
+/** The client of `POST /internal/events` (rooms.md §4). */
+export function createHubClient(parts: HubClientParts): HubClient {
+  const {
+    endpoint,
+    secrets,
+    now,
+    onAccepting,
+    fetcher = fetch,
+    timeoutMs = HUB_TIMEOUT_MS,
+  } = parts;
+  const aborter = new AbortController();
+  let status: HubStatus = { state: "unknown", reason: "the hub was not reached yet" };
+
+  async function attempt(body: Uint8Array<ArrayBuffer>): Promise<Answer> {
+    try {
+      const response = await fetcher(endpoint, {
+        method: "POST",
+        headers: {
+          "Content-Type": "application/json",
+          ...(await signBody(secrets, body, now())),
+        },
+        body,
+        // A redirect would take a signed body somewhere else: it is a wrong address.
+        redirect: "manual",
+        signal: AbortSignal.any([aborter.signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      const text = await response.text();
+      return classifyAnswer(response.status, response.headers.get("Retry-After"), text, now());
+    } catch {
+      return { kind: "later", afterMs: null, reason: `the hub does not answer at ${endpoint}` };
+    }
+  }
+
+  return {
+    get status() {
+      return status;
+    },
+    async post(body) {
+      const answer = await attempt(body);
+      const before = status;
+      // A process that was told to stop publishing stays so, whatever a late answer says.
+      if (before.state !== "stale") status = statusAfter(answer, before);
+      if (status.state === "accepting" && before.state !== "accepting") onAccepting();
+      return answer;
+    },
+    abort: () => aborter.abort(),
+  };
+}

@@ -1,0 +1,244 @@
+import { fullJitter, type Backoff } from "../backoff.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { SIGNED_BATCH_MAX } from "../../src/protocol/limits.ts";
+import type { Outbox, OutboxEvent } from "../store/outbox.ts";
+import type { Answer } from "./answer.ts";
+import { takeBatch, type Batch } from "./batch.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { HubClient } from "./hub-client.ts";
+
+const RETRY_BACKOFF: Backoff = { baseMs: 500, capMs: 10_000 };
+
+/** While a person has to repair the set-up: seldom, but soon enough after the repair. */
+export const MISCONFIGURED_RETRY_MS = 30_000;
+
+/** Requests on their way at the same time, over all guilds. */
+const REQUESTS_MAX = 8;
+
+/** What a {@link Publisher} works with. */
+export type PublisherParts = {
+  readonly outbox: Outbox;
+  readonly hub: HubClient;
+  readonly deadLetters: DeadLetters;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Of this process: sorts after those of all processes before (rooms.md §4). */
+  readonly epoch: string;
+  /** Replaces what a guild has unsent by its state. */
+  readonly resync: (guildId: string) => void;
+  /** A newer process publishes: this one has to leave Discord. */
+  readonly onStale: () => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Settles after `ms`, or as soon as the signal says so. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+};
+
+/** The queue of one guild on its way out. */
+type Lane = {
+  readonly guildId: string;
+  /** The publisher's seq of the first event in the queue; the others follow without a gap. */
+  headSeq: number;
+  failures: number;
+  /** Events that go one by one, because a batch with them was rejected. */
+  singly: number;
+  running: boolean;
+};
+
+/**
+ * Hands the outbox to the hub (rooms.md §4, sending side): strictly in order for each guild, one
+ * request of a guild on its way at a time, until the hub has it. Each process numbers from 1 in an
+ * epoch of its own, also what the one before left; ids stay, so the hub knows what it has.
+ */
+export class Publisher {
+  readonly #parts: PublisherParts;
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes that wait for one of {@link REQUESTS_MAX} to end. */
+  readonly #queued: (() => void)[] = [];
+  #requests = 0;
+  readonly #running = new Set<Promise<void>>();
+  /** Ends the waits between attempts. */
+  readonly #hurry = new AbortController();
+  #stopped = false;
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts;
+  }
+
+  /** Sends what the process before left. */
+  start(): void {
+    for (const guildId of this.#parts.outbox.guildIds()) this.wake(guildId);
+  }
+
+  /** Something was put into the outbox of a guild. */
+  wake(guildId: string): void {
+    if (this.#stopped) return;
+    let lane = this.#lanes.get(guildId);
+    if (lane === undefined) {
+      lane = { guildId, headSeq: 1, failures: 0, singly: 0, running: false };
+      this.#lanes.set(guildId, lane);
+    }
+    if (!lane.running) this.#launch(lane);
+  }
+
+  /**
+   * Gives every queue one more attempt without waiting, and ends.
+   * @param deadlineMs after this time attempts that are under way are given up
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#hurry.abort();
+    const deadline = new AbortController();
+    const timeUp = this.#endAfter(deadlineMs, deadline.signal);
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    deadline.abort();
+    await timeUp;
+  }
+
+  async #endAfter(ms: number, signal: AbortSignal): Promise<void> {
+    await this.#parts.sleep(ms, signal);
+    this.#stopped = true;
+    this.#parts.hub.abort();
+  }
+
+  #launch(lane: Lane): void {
+    lane.running = true;
+    const run = this.#run(lane).finally(() => {
+      this.#running.delete(run);
+      lane.running = false;
+      // What came in after the last look.
+      const more = this.#parts.outbox.depth(lane.guildId).events > 0;
+      if (more && !this.#hurry.signal.aborted) this.wake(lane.guildId);
+    });
+    this.#running.add(run);
+  }
+
+  async #post(batch: Batch): Promise<Answer> {
+    if (this.#requests >= REQUESTS_MAX) {
+      await new Promise<void>((resolve) => this.#queued.push(resolve));
+    }
+    this.#requests += 1;
+    const answer = await this.#parts.hub.post(batch.body);
+    this.#requests -= 1;
+    this.#queued.shift()?.();
+    return answer;
+  }
+
+  /** Sends until the queue is empty. */
+  async #run(lane: Lane): Promise<void> {
+    const { outbox } = this.#parts;
+    while (!this.#stopped) {
+      const limit = lane.singly > 0 ? 1 : SIGNED_BATCH_MAX;
+      const head = outbox.head(lane.guildId, limit);
+      const first = head[0];
+      if (first === undefined) return;
+      const batch = takeBatch(head, this.#parts.epoch, lane.headSeq, limit);
+      if (batch === null) {
+        this.#bury(lane, first, "too_large");
+        this.#advance(lane, [first]);
+        continue;
+      }
+      outbox.setInFlight(lane.guildId, batch.events.at(-1)?.position ?? null);
+      const answer = await this.#post(batch);
+      outbox.setInFlight(lane.guildId, null);
+      this.#parts.metrics.publishes.inc({ outcome: answer.kind });
+      const waitMs = this.#settle(lane, batch.events, answer);
+      if (waitMs === null) continue;
+      // While the process ends there is one attempt each, not a wait.
+      if (this.#hurry.signal.aborted) return;
+      await this.#parts.sleep(waitMs, this.#hurry.signal);
+    }
+  }
+
+  /** @returns milliseconds until the next attempt; null: at once */
+  #settle(lane: Lane, events: readonly OutboxEvent[], answer: Answer): number | null {
+    const { log, random } = this.#parts;
+    const { guildId } = lane;
+    switch (answer.kind) {
+      case "accepted":
+        for (const { index, code } of answer.refused) {
+          const refused = events[index];
+          if (refused !== undefined) this.#bury(lane, refused, code);
+        }
+        this.#advance(lane, events);
+        return null;
+      case "rejected":
+        return this.#reject(lane, events, answer.status);
+      case "stale":
+        log.log("alert", "a newer gateway-worker publishes: this one stops", { guildId });
+        this.#stopped = true;
+        this.#hurry.abort();
+        this.#parts.onStale();
+        return null;
+      case "gap":
+        log.log("warn", "the hub misses events of ours and gets a snapshot", {
+          guildId,
+          expected: answer.expected,
+          sent: lane.headSeq,
+        });
+        // What it misses has left the outbox, so only the whole state can follow. The queue goes on
+        // from the number that the hub waits for.
+        lane.headSeq = answer.expected;
+        this.#parts.resync(guildId);
+        return this.#backOff(lane);
+      case "misconfigured":
+        lane.failures += 1;
+        log.log("alert", "events are kept until this is repaired", {
+          guildId,
+          reason: answer.reason,
+          waiting: this.#parts.outbox.totals().events,
+        });
+        return MISCONFIGURED_RETRY_MS * (0.5 + random() / 2);
+      case "later": {
+        const backoff = this.#backOff(lane);
+        const waitMs = answer.afterMs === null ? backoff : answer.afterMs * (1 + random() / 10);
+        if (lane.failures === 1) {
+          log.log("warn", "events wait for the hub", { guildId, reason: answer.reason, waitMs });
+        }
+        return waitMs;
+      }
+    }
+  }
+
+  #reject(lane: Lane, events: readonly OutboxEvent[], status: number): null {
+    const [first] = events;
+    if (events.length === 1 && first !== undefined) {
+      this.#bury(lane, first, `http_${status}`);
+      this.#advance(lane, events);
+    } else {
+      // Only the one at fault is to go: the hub says which when they come one by one.
+      lane.singly = events.length;
+    }
+    return null;
+  }
+
+  #backOff(lane: Lane): number {
+    lane.failures += 1;
+    return fullJitter(RETRY_BACKOFF, lane.failures - 1, this.#parts.random());
+  }
+
+  #advance(lane: Lane, events: readonly OutboxEvent[]): void {
+    const last = events.at(-1);
+    if (last !== undefined) this.#parts.outbox.removeTo(lane.guildId, last.position);
+    lane.headSeq += events.length;
+    lane.singly = Math.max(0, lane.singly - events.length);
+    if (lane.failures > 0) {
+      this.#parts.log.log("info", "the hub takes events again", { guildId: lane.guildId });
+    }
+    lane.failures = 0;
+  }
+
+  #bury(lane: Lane, event: OutboxEvent, why: string): void {
+    const { deadLetters, log, metrics, now } = this.#parts;
+    deadLetters.keep(event, why, now());
+    metrics.deadLetters.inc();
+    log.log("alert", "the hub refused an event for good: see dead-letters.jsonl", {
+      guildId: lane.guildId,
+      id: event.id,
+      event: event.event,
+      why,
+    });
+  }
+}

@@ -1,0 +1,110 @@
+import type { GatewayState } from "../src/protocol/events/rooms.ts";
+import type { Phase } from "./discord/machine.ts";
+import type { HubStatus } from "./hub/hub-client.ts";
+
+/** An event that waits longer than this shows that the hub does not keep up, milliseconds. */
+export const BEHIND_AFTER_MS = 60_000;
+
+/** What readiness is judged by. */
+export type Situation = {
+  readonly discord: { readonly phase: Phase; readonly obstacle: string | null };
+  /** How the connection was told to the hubs. */
+  readonly gateway: { readonly state: GatewayState; readonly since: number };
+  readonly hub: HubStatus;
+  readonly primaryGuildId: string;
+  /** absent: the bot is not in it. */
+  readonly primaryGuild: "available" | "unavailable" | "absent";
+  readonly outbox: {
+    readonly events: number;
+    readonly bytes: number;
+    readonly oldestAgeMs: number;
+  };
+  readonly stopping: boolean;
+};
+
+/** Why the process is not ready. README.md says what to do about each code. */
+export type Reason = {
+  readonly code:
+    | "stopping"
+    | "superseded"
+    | "discord_refused"
+    | "discord_connecting"
+    | "not_in_primary_guild"
+    | "primary_guild_unavailable"
+    | "hub_unknown"
+    | "hub_unreachable"
+    | "hub_refuses"
+    | "hub_behind";
+  readonly message: string;
+};
+
+function discordReasons(situation: Situation): Reason[] {
+  const { phase, obstacle } = situation.discord;
+  if (phase === "fatal") return [{ code: "discord_refused", message: obstacle ?? "" }];
+  if (phase !== "ready") {
+    const why = obstacle === null ? "" : `: ${obstacle}`;
+    return [{ code: "discord_connecting", message: `Not connected to Discord${why}.` }];
+  }
+  const { primaryGuildId } = situation;
+  switch (situation.primaryGuild) {
+    case "available":
+      return [];
+    case "absent":
+      return [
+        {
+          code: "not_in_primary_guild",
+          message: `The bot is not in the guild ${primaryGuildId}. Invite it, or correct PRIMARY_GUILD_ID.`,
+        },
+      ];
+    case "unavailable":
+      return [
+        {
+          code: "primary_guild_unavailable",
+          message: `Discord does not serve the guild ${primaryGuildId} right now. It comes back by itself.`,
+        },
+      ];
+  }
+}
+
+function hubReasons({ hub, outbox }: Situation): Reason[] {
+  switch (hub.state) {
+    case "unknown":
+      return [{ code: "hub_unknown", message: `Not ready yet: ${hub.reason}.` }];
+    case "unreachable":
+      return [
+        {
+          code: "hub_unreachable",
+          message: `Events are kept: ${hub.reason}. They are sent when the Worker is back.`,
+        },
+      ];
+    case "misconfigured":
+      return [{ code: "hub_refuses", message: `Events are kept: ${hub.reason}.` }];
+    case "stale":
+      return [];
+    case "accepting": {
+      if (outbox.oldestAgeMs <= BEHIND_AFTER_MS) return [];
+      const seconds = Math.round(outbox.oldestAgeMs / 1000);
+      return [
+        {
+          code: "hub_behind",
+          message: `${outbox.events} events wait for the hub, the oldest for ${seconds} s. The log says what the hub answers.`,
+        },
+      ];
+    }
+  }
+}
+
+/** Why the process is not ready; empty: it is. Pure. */
+export function reasonsNotReady(situation: Situation): readonly Reason[] {
+  if (situation.hub.state === "stale") {
+    return [
+      {
+        code: "superseded",
+        message:
+          "A newer gateway-worker publishes to the hub, so this one has left Discord. Stop one of the two.",
+      },
+    ];
+  }
+  if (situation.stopping) return [{ code: "stopping", message: "The process is ending." }];
+  return [...discordReasons(situation), ...hubReasons(situation)];
+}

@@ -1,0 +1,63 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { prepareSchema } from "./schema.ts";
+
+/** How long a start waits for the process before it to give the file free, milliseconds. */
+const LOCK_WAIT_MS = 5_000;
+
+/** Whether the state could be opened; `message` says what to do. */
+export type OpenedDatabase =
+  | { readonly ok: true; readonly db: DatabaseSync }
+  | { readonly ok: false; readonly message: string };
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Opens `state.sqlite` in a directory, which is made when it is missing.
+ * @param lockWaitMs how long another process may still hold it, milliseconds
+ */
+export function openDatabase(directory: string, lockWaitMs: number = LOCK_WAIT_MS): OpenedDatabase {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    return {
+      ok: false,
+      message: `STATE_DIR: ${directory} cannot be made (${reason(error)}). Name a directory this user may write to.`,
+    };
+  }
+  let db: DatabaseSync | null = null;
+  try {
+    db = new DatabaseSync(join(directory, "state.sqlite"), { timeout: lockWaitMs });
+    prepareSchema(db);
+    return { ok: true, db };
+  } catch (error) {
+    db?.close();
+    const why = reason(error);
+    return {
+      ok: false,
+      message: /locked|busy/i.test(why)
+        ? `STATE_DIR: another gateway-worker works with ${directory}. Stop it first, or name another directory.`
+        : `STATE_DIR: ${directory}/state.sqlite cannot be used: ${why}. Name a directory this user may write to, or move the file away to start afresh.`,
+    };
+  }
+}
+
+/**
+ * Runs `work` in one transaction.
+ * @throws what `work` throws, after a rollback. What `work` changed in memory is then ahead of the
+ * file: the process has to end, so that the next one starts from the file.
+ */
+export function transact<T>(db: DatabaseSync, work: () => T): T {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}

@@ -1,0 +1,143 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import {
+  applyChange,
+  GONE_CHANNELS_MAX,
+  unknownGuild,
+  type Change,
+  type GuildState,
+} from "../guild/guild-state.ts";
+
+/** All guilds of the bot: in memory to read, in the file to outlive the process. */
+export class GuildStore {
+  readonly #guilds = new Map<string, GuildState>();
+  readonly #db: DatabaseSync;
+  readonly #saveGuild: StatementSync;
+  readonly #saveVoice: StatementSync;
+  readonly #removeVoice: StatementSync;
+  readonly #saveChannel: StatementSync;
+  readonly #removeChannel: StatementSync;
+  readonly #saveGone: StatementSync;
+  readonly #removeGone: StatementSync;
+  readonly #pruneGone: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#saveGuild = db.prepare(
+      `INSERT INTO guilds (guild_id, known, available, snapshot_due) VALUES (?, ?, ?, ?)
+       ON CONFLICT (guild_id) DO UPDATE SET known = excluded.known,
+         available = excluded.available, snapshot_due = excluded.snapshot_due`,
+    );
+    this.#saveVoice = db.prepare(
+      `INSERT INTO voice_states (guild_id, user_id, channel_id) VALUES (?, ?, ?)
+       ON CONFLICT (guild_id, user_id) DO UPDATE SET channel_id = excluded.channel_id`,
+    );
+    this.#removeVoice = db.prepare("DELETE FROM voice_states WHERE guild_id = ? AND user_id = ?");
+    this.#saveChannel = db.prepare(
+      `INSERT INTO channels (guild_id, channel_id, name, user_limit) VALUES (?, ?, ?, ?)
+       ON CONFLICT (guild_id, channel_id) DO UPDATE SET name = excluded.name,
+         user_limit = excluded.user_limit`,
+    );
+    this.#removeChannel = db.prepare("DELETE FROM channels WHERE guild_id = ? AND channel_id = ?");
+    this.#saveGone = db.prepare(
+      "INSERT OR IGNORE INTO gone_channels (guild_id, channel_id) VALUES (?, ?)",
+    );
+    this.#removeGone = db.prepare(
+      "DELETE FROM gone_channels WHERE guild_id = ? AND channel_id = ?",
+    );
+    this.#pruneGone = db.prepare(
+      `DELETE FROM gone_channels WHERE guild_id = ?1 AND position NOT IN
+         (SELECT position FROM gone_channels WHERE guild_id = ?1 ORDER BY position DESC LIMIT ?2)`,
+    );
+    this.#load();
+  }
+
+  get(guildId: string): GuildState | undefined {
+    return this.#guilds.get(guildId);
+  }
+
+  all(): readonly GuildState[] {
+    return [...this.#guilds.values()];
+  }
+
+  /** A guild that was not there, of which nothing is known yet. */
+  add(guildId: string): GuildState {
+    const guild = unknownGuild(guildId);
+    this.#guilds.set(guildId, guild);
+    this.save(guild);
+    return guild;
+  }
+
+  /** Takes a change over, in memory and in the file. */
+  apply(guild: GuildState, change: Change): void {
+    applyChange(guild, change);
+    const { guildId } = guild;
+    switch (change.type) {
+      case "voice":
+        if (change.to === null) this.#removeVoice.run(guildId, change.userId);
+        else this.#saveVoice.run(guildId, change.userId, change.to);
+        return;
+      case "channel": {
+        const { channelId, name, userLimit } = change.after;
+        this.#saveChannel.run(guildId, channelId, name, userLimit);
+        this.#removeGone.run(guildId, channelId);
+        return;
+      }
+      case "channel-gone":
+        this.#removeChannel.run(guildId, change.channelId);
+        this.#saveGone.run(guildId, change.channelId);
+        this.#pruneGone.run(guildId, GONE_CHANNELS_MAX);
+        return;
+      case "available":
+      case "known":
+        this.save(guild);
+        return;
+    }
+  }
+
+  /** Writes the flags of a guild. */
+  save(guild: GuildState): void {
+    this.#saveGuild.run(
+      guild.guildId,
+      Number(guild.known),
+      Number(guild.available),
+      Number(guild.snapshotDue),
+    );
+  }
+
+  /** Forgets a guild that the bot is no longer in. */
+  remove(guildId: string): void {
+    this.#guilds.delete(guildId);
+    for (const table of ["guilds", "channels", "gone_channels", "voice_states"]) {
+      this.#db.prepare(`DELETE FROM ${table} WHERE guild_id = ?`).run(guildId);
+    }
+  }
+
+  #load(): void {
+    for (const row of this.#db.prepare("SELECT * FROM guilds").all()) {
+      const guildId = String(row["guild_id"]);
+      this.#guilds.set(guildId, {
+        ...unknownGuild(guildId),
+        known: row["known"] === 1,
+        available: row["available"] === 1,
+        snapshotDue: row["snapshot_due"] === 1,
+      });
+    }
+    for (const row of this.#db.prepare("SELECT * FROM channels").all()) {
+      const channelId = String(row["channel_id"]);
+      this.get(String(row["guild_id"]))?.channels.set(channelId, {
+        channelId,
+        name: String(row["name"]),
+        userLimit: Number(row["user_limit"]),
+      });
+    }
+    for (const row of this.#db.prepare("SELECT * FROM voice_states").all()) {
+      this.get(String(row["guild_id"]))?.voice.set(
+        String(row["user_id"]),
+        String(row["channel_id"]),
+      );
+    }
+    for (const row of this.#db.prepare("SELECT * FROM gone_channels ORDER BY position").all()) {
+      this.get(String(row["guild_id"]))?.gone.add(String(row["channel_id"]));
+    }
+  }
+}

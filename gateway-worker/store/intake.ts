@@ -1,0 +1,197 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { GatewayState } from "../../src/protocol/events/rooms.ts";
+import { parseDispatch, type GuildDispatch } from "../guild/dispatch.ts";
+import { changesOf, eventsOf, snapshotOf, type GuildState } from "../guild/guild-state.ts";
+import { transact } from "./database.ts";
+import type { GuildStore } from "./guild-store.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Session, SettingsStore, ToldGatewayState } from "./settings-store.ts";
+
+/** What became of a dispatch: for the metrics and the log. */
+export type IntakeOutcome =
+  | { readonly kind: "taken" }
+  | { readonly kind: "ignored" }
+  | { readonly kind: "malformed"; readonly detail: string };
+
+/** What {@link Intake} works with. */
+export type IntakeParts = {
+  readonly db: DatabaseSync;
+  readonly settings: SettingsStore;
+  readonly guilds: GuildStore;
+  readonly outbox: Outbox;
+  readonly primaryGuildId: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly newId: (now: number) => string;
+  /** Called after the commit, for each guild that got events. */
+  readonly onAppended: (guildId: string) => void;
+  readonly onOverflow: (guildId: string) => void;
+};
+
+/**
+ * Where Discord's dispatches become events. Each dispatch is one transaction over the guild's state,
+ * the outbox and Discord's sequence (rooms.md §4): after a crash either all of it happened or Discord
+ * is asked for it again.
+ */
+export class Intake {
+  readonly #parts: IntakeParts;
+  /** Guilds that got events in the present turn. */
+  #touched = new Set<string>();
+  #told: ToldGatewayState | null;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+    this.#told = parts.settings.gatewayState();
+  }
+
+  /** The state of the connection as the hubs were told it last. */
+  get gatewayState(): ToldGatewayState | null {
+    return this.#told;
+  }
+
+  /**
+   * A new process: what the hubs hold may be older than the outbox knows (a dead letter, a hub that
+   * lost its state), so each gets a snapshot as soon as ours is up to date.
+   */
+  begin(): void {
+    this.#turn(() => {
+      for (const guild of this.#parts.guilds.all()) this.#owe(guild);
+    });
+  }
+
+  /**
+   * Takes one dispatch.
+   * @param session the session with this dispatch's sequence, stored together with its effect
+   */
+  dispatch(session: Session, name: string, data: unknown): IntakeOutcome {
+    const parsed = parseDispatch(name, data);
+    this.#turn(() => {
+      this.#parts.settings.saveSession(session);
+      if (parsed.kind === "ready") this.#ready(parsed.guildIds);
+      if (parsed.kind === "resumed") this.#paySnapshots();
+      if (parsed.kind === "guild") this.#guild(parsed.dispatch);
+    });
+    return parsed.kind === "malformed" || parsed.kind === "ignored" ? parsed : { kind: "taken" };
+  }
+
+  /** Tells each hub that the connection to Discord changed. */
+  setGatewayState(state: GatewayState): void {
+    if (this.#told?.state === state) return;
+    const told = { state, since: this.#parts.now() };
+    this.#turn(() => {
+      this.#told = told;
+      this.#parts.settings.saveGatewayState(told);
+      const guildIds = new Set(this.#parts.guilds.all().map((guild) => guild.guildId));
+      guildIds.add(this.#parts.primaryGuildId);
+      for (const guildId of guildIds) this.#appendGatewayState(guildId);
+    });
+  }
+
+  /** Replaces all unsent events of a guild by its state: the hub asked for it. */
+  resync(guildId: string): void {
+    this.#turn(() => this.#replaceBySnapshot(guildId));
+  }
+
+  #turn(work: () => void): void {
+    const touched = new Set<string>();
+    this.#touched = touched;
+    transact(this.#parts.db, () => {
+      work();
+      for (const guildId of touched) {
+        if (!this.#parts.outbox.overflows(guildId)) continue;
+        this.#parts.onOverflow(guildId);
+        this.#replaceBySnapshot(guildId);
+      }
+    });
+    for (const guildId of touched) this.#parts.onAppended(guildId);
+  }
+
+  #ready(guildIds: readonly string[]): void {
+    const { guilds } = this.#parts;
+    const listed = new Set(guildIds);
+    for (const guild of guilds.all()) {
+      if (!listed.has(guild.guildId)) this.#guild({ type: "guild-gone", guildId: guild.guildId });
+    }
+    for (const guildId of listed) {
+      const guild = guilds.get(guildId) ?? guilds.add(guildId);
+      guild.available = false;
+      this.#owe(guild);
+    }
+  }
+
+  #guild(dispatch: GuildDispatch): void {
+    const { guilds } = this.#parts;
+    const { guildId } = dispatch;
+    const existing = guilds.get(guildId);
+    if (existing === undefined && dispatch.type === "guild-gone") return;
+    const guild = existing ?? guilds.add(guildId);
+    if (existing === undefined) this.#appendGatewayState(guildId);
+    const wasKnown = guild.known;
+    const changes = changesOf(guild, dispatch);
+    for (const change of changes) guilds.apply(guild, change);
+    const bySnapshot =
+      dispatch.type === "guild" && (!wasKnown || (guild.snapshotDue && this.#isCurrent()));
+    if (bySnapshot) {
+      if (this.#isCurrent()) this.#paySnapshot(guild);
+      else this.#owe(guild);
+    } else {
+      for (const change of changes) {
+        for (const { event, payload } of eventsOf(guildId, change)) {
+          this.#append(guildId, event, payload);
+        }
+      }
+    }
+    if (dispatch.type === "guild-gone") guilds.remove(guildId);
+  }
+
+  /**
+   * Whether our state is Discord's of now. While a resume replays it is older, and a snapshot of it
+   * would deny the rooms that were made meanwhile.
+   */
+  #isCurrent(): boolean {
+    return this.#told?.state === "connected";
+  }
+
+  #replaceBySnapshot(guildId: string): void {
+    this.#parts.outbox.dropUnsent(guildId);
+    const guild = this.#parts.guilds.get(guildId);
+    if (guild !== undefined) {
+      if (this.#isCurrent() && guild.known && guild.available) this.#paySnapshot(guild);
+      else this.#owe(guild);
+    }
+    this.#appendGatewayState(guildId);
+  }
+
+  #paySnapshots(): void {
+    for (const guild of this.#parts.guilds.all()) {
+      if (guild.snapshotDue && guild.known && guild.available) this.#paySnapshot(guild);
+    }
+  }
+
+  #paySnapshot(guild: GuildState): void {
+    this.#append(guild.guildId, "guild.snapshot", snapshotOf(guild));
+    guild.snapshotDue = false;
+    this.#parts.guilds.save(guild);
+  }
+
+  #owe(guild: GuildState): void {
+    guild.snapshotDue = true;
+    this.#parts.guilds.save(guild);
+  }
+
+  #appendGatewayState(guildId: string): void {
+    if (this.#told !== null) this.#append(guildId, "gateway.state", { guildId, ...this.#told });
+  }
+
+  #append(guildId: string, event: string, payload: object): void {
+    const ts = this.#parts.now();
+    this.#parts.outbox.append({
+      guildId,
+      id: this.#parts.newId(ts),
+      event,
+      payload: JSON.stringify(payload),
+      ts,
+    });
+    this.#touched.add(guildId);
+  }
+}

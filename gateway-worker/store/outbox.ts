@@ -1,0 +1,146 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { OUTBOX_MAX_BYTES, OUTBOX_MAX_EVENTS } from "../../src/protocol/limits.ts";
+
+/** An event that the hub has not acknowledged yet. */
+export type OutboxEvent = {
+  /** Order of acceptance, over all guilds. */
+  readonly position: number;
+  readonly guildId: string;
+  /** Stays with the event over all attempts and processes. */
+  readonly id: string;
+  readonly event: string;
+  /** JSON. */
+  readonly payload: string;
+  /** When it happened, milliseconds since 1970. */
+  readonly ts: number;
+};
+
+type Depth = { events: number; bytes: number };
+
+/** What the outbox may hold for one guild. */
+export type OutboxBounds = { readonly events: number; readonly bytes: number };
+
+/**
+ * The events that wait for the hub, in the order in which they happened. Each guild has its own
+ * queue; events leave from its front only.
+ */
+export class Outbox {
+  readonly #depths = new Map<string, Depth>();
+  /** Guild to the last position that is being sent: these stay, whatever happens behind them. */
+  readonly #inFlight = new Map<string, number>();
+  readonly #bounds: OutboxBounds;
+  readonly #append: StatementSync;
+  readonly #head: StatementSync;
+  readonly #removeTo: StatementSync;
+  readonly #removeAfter: StatementSync;
+  readonly #depth: StatementSync;
+  readonly #oldest: StatementSync;
+  readonly #last: StatementSync;
+
+  constructor(
+    db: DatabaseSync,
+    bounds: OutboxBounds = { events: OUTBOX_MAX_EVENTS, bytes: OUTBOX_MAX_BYTES },
+  ) {
+    this.#bounds = bounds;
+    this.#append = db.prepare(
+      "INSERT INTO outbox (guild_id, id, event, payload, ts, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+    );
+    this.#head = db.prepare("SELECT * FROM outbox WHERE guild_id = ? ORDER BY position LIMIT ?");
+    this.#removeTo = db.prepare("DELETE FROM outbox WHERE guild_id = ? AND position <= ?");
+    this.#removeAfter = db.prepare("DELETE FROM outbox WHERE guild_id = ? AND position > ?");
+    this.#depth = db.prepare(
+      "SELECT COUNT(*) AS events, COALESCE(SUM(bytes), 0) AS bytes FROM outbox WHERE guild_id = ?",
+    );
+    this.#oldest = db.prepare("SELECT MIN(ts) AS ts FROM outbox");
+    this.#last = db.prepare("SELECT MAX(position) AS position FROM outbox WHERE guild_id = ?");
+    for (const row of db.prepare("SELECT DISTINCT guild_id FROM outbox").all()) {
+      this.#recount(String(row["guild_id"]));
+    }
+  }
+
+  /** Puts an event behind all others of its guild. Call it inside the dispatch's transaction. */
+  append(event: Omit<OutboxEvent, "position">): void {
+    const bytes = Buffer.byteLength(event.payload) + event.id.length + event.event.length;
+    this.#append.run(event.guildId, event.id, event.event, event.payload, event.ts, bytes);
+    const depth = this.#depths.get(event.guildId) ?? { events: 0, bytes: 0 };
+    this.#depths.set(event.guildId, {
+      events: depth.events + 1,
+      bytes: depth.bytes + bytes,
+    });
+  }
+
+  /** The first events of a guild. */
+  head(guildId: string, limit: number): readonly OutboxEvent[] {
+    return this.#head.all(guildId, limit).map((row) => ({
+      position: Number(row["position"]),
+      guildId,
+      id: String(row["id"]),
+      event: String(row["event"]),
+      payload: String(row["payload"]),
+      ts: Number(row["ts"]),
+    }));
+  }
+
+  /** The hub has these, or they are dead letters: all of a guild up to a position. */
+  removeTo(guildId: string, position: number): void {
+    this.#removeTo.run(guildId, position);
+    this.#recount(guildId);
+  }
+
+  /** Events up to this position are on their way; null: none are. */
+  setInFlight(guildId: string, position: number | null): void {
+    if (position === null) this.#inFlight.delete(guildId);
+    else this.#inFlight.set(guildId, position);
+  }
+
+  /** Drops the events of a guild that are not on their way. */
+  dropUnsent(guildId: string): void {
+    this.#removeAfter.run(guildId, this.#inFlight.get(guildId) ?? 0);
+    this.#recount(guildId);
+  }
+
+  /** Whether more waits than may wait. */
+  overflows(guildId: string): boolean {
+    const depth = this.depth(guildId);
+    return depth.events > this.#bounds.events || depth.bytes > this.#bounds.bytes;
+  }
+
+  /** What waits for one guild. */
+  depth(guildId: string): Readonly<Depth> {
+    return this.#depths.get(guildId) ?? { events: 0, bytes: 0 };
+  }
+
+  /** Guilds for which something waits. */
+  guildIds(): readonly string[] {
+    return [...this.#depths.keys()];
+  }
+
+  /** What waits in all. */
+  totals(): Readonly<Depth> {
+    let events = 0;
+    let bytes = 0;
+    for (const depth of this.#depths.values()) {
+      events += depth.events;
+      bytes += depth.bytes;
+    }
+    return { events, bytes };
+  }
+
+  /** When the event that waits longest happened, milliseconds since 1970; null: none waits. */
+  oldestTs(): number | null {
+    const ts = this.#oldest.get()?.["ts"];
+    return typeof ts === "number" ? ts : null;
+  }
+
+  /** Position of the last event of a guild, 0 when none waits. */
+  lastPosition(guildId: string): number {
+    return Number(this.#last.get(guildId)?.["position"] ?? 0);
+  }
+
+  #recount(guildId: string): void {
+    const row = this.#depth.get(guildId);
+    const events = Number(row?.["events"] ?? 0);
+    if (events === 0) this.#depths.delete(guildId);
+    else this.#depths.set(guildId, { events, bytes: Number(row?.["bytes"] ?? 0) });
+  }
+}

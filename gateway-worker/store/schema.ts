@@ -1,0 +1,68 @@
+import type { DatabaseSync } from "node:sqlite";
+
+/** Version of the tables below; a file with a newer one is not touched. */
+const SCHEMA_VERSION = 1;
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS guilds (
+    guild_id TEXT PRIMARY KEY,
+    known INTEGER NOT NULL,
+    available INTEGER NOT NULL,
+    snapshot_due INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS channels (
+    guild_id TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    user_limit INTEGER NOT NULL,
+    PRIMARY KEY (guild_id, channel_id)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS gone_channels (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    guild_id TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    UNIQUE (guild_id, channel_id)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS voice_states (
+    guild_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    PRIMARY KEY (guild_id, user_id)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS outbox (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    guild_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    event TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    ts INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS outbox_by_guild ON outbox (guild_id, position);
+`;
+
+/**
+ * Prepares the file.
+ *
+ * - WAL with `synchronous = FULL`: SIGKILL alone would need less, but a container's host can lose
+ *   its power. Our heartbeats tell Discord which dispatches we have, and it may forget those, so they
+ *   must be on the disk before. It costs one fsync for each dispatch; with two intents these are few.
+ * - An exclusive lock, kept while the process lives: two processes on one file would each publish
+ *   half. The kernel takes it back from a process that was killed.
+ * @throws when the file is in use, is not SQLite, or was written by a newer version
+ */
+export function prepareSchema(db: DatabaseSync): void {
+  db.exec("PRAGMA locking_mode = EXCLUSIVE");
+  db.exec("PRAGMA journal_mode = WAL");
+  db.exec("PRAGMA synchronous = FULL");
+  db.exec("BEGIN IMMEDIATE");
+  const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+  if (version > SCHEMA_VERSION) {
+    db.exec("ROLLBACK");
+    throw new Error(`it was written by a newer version (${version}) of the gateway-worker`);
+  }
+  db.exec(TABLES);
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  db.exec("COMMIT");
+}
