@@ -56,12 +56,12 @@ export function readDraft(
 function nameError(name: string): DraftErrors {
   const length = Array.from(name).length;
   if (length <= ROOM_NAME_MAX_LENGTH) return {};
-  return { name: `${length} characters: at most ${ROOM_NAME_MAX_LENGTH} fit.` };
+  return { name: `${length} of ${ROOM_NAME_MAX_LENGTH} characters` };
 }
 
 function limitError(limit: string): DraftErrors {
   if (/^\d{1,4}$/.test(limit) && Number(limit) <= ROOM_USER_LIMIT_MAX) return {};
-  return { userLimit: `A whole number from 0 to ${ROOM_USER_LIMIT_MAX}; 0 means no limit.` };
+  return { userLimit: `0 to ${ROOM_USER_LIMIT_MAX} only` };
 }
 
 /** The same characters as `DiscordId` of the protocol, which would bring its validator along. */

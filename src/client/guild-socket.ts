@@ -2,6 +2,7 @@ import { CLOSE_CODES, reconnectAfter } from "../protocol/close-codes.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import type { StreamTicket } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
+import { closeInWords } from "./close-words.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Failure, Outcome, TokenSource } from "./outcome.ts";
 import { readFrame } from "./read-frame.ts";
@@ -230,8 +231,7 @@ export class GuildSocket {
   }
 
   #onClose(link: Link, code: number): void {
-    const row = Object.values(CLOSE_CODES).find((known) => known.code === code);
-    const why = row === undefined ? "The connection was lost." : sentence(row.meaning);
+    const why = closeInWords(code);
     const reaction = reconnectAfter(code);
     if (reaction === "no") {
       this.#drop();
@@ -278,8 +278,4 @@ export class GuildSocket {
 
 function openWebSocket(url: string): SocketLike {
   return new WebSocket(url);
-}
-
-function sentence(words: string): string {
-  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}.`;
 }

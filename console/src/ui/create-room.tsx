@@ -24,12 +24,10 @@ export function CreateRoom({
 
   const change = (field: DraftField, value: string | boolean): void => {
     draft.value = { ...draft.value, [field]: value };
-    if (errors.value[field] !== undefined) validate(field);
-  };
-  const validate = (field: DraftField): void => {
+    // While typing, not on leaving the field: a message that appears then moves what is clicked.
     const read = readDraft(draft.value);
     const { [field]: _old, ...others } = errors.value;
-    const error = read.ok ? undefined : read.errors[field];
+    const error = read.ok || value === "" ? undefined : read.errors[field];
     errors.value = error === undefined ? others : { ...others, [field]: error };
   };
   const focusFirstError = (): void => {
@@ -80,7 +78,7 @@ export function CreateRoom({
         }}
       >
         <div class="create-row">
-          <Field label="Name" error={errors.value.name}>
+          <Field label="Name" hint="Left empty, it gets one" error={errors.value.name}>
             {(aria) => (
               <input
                 {...aria}
@@ -89,7 +87,6 @@ export function CreateRoom({
                 placeholder="Optional"
                 value={name}
                 onInput={(event) => change("name", event.currentTarget.value)}
-                onBlur={() => validate("name")}
               />
             )}
           </Field>
@@ -103,7 +100,6 @@ export function CreateRoom({
                 max={ROOM_USER_LIMIT_MAX}
                 value={userLimit}
                 onInput={(event) => change("userLimit", event.currentTarget.value)}
-                onBlur={() => validate("userLimit")}
               />
             )}
           </Field>
@@ -131,7 +127,6 @@ export function CreateRoom({
                 spellcheck={false}
                 value={allowedUserIds}
                 onInput={(event) => change("allowedUserIds", event.currentTarget.value)}
-                onBlur={() => validate("allowedUserIds")}
               />
             )}
           </Field>
@@ -162,7 +157,7 @@ function Field({
   children,
 }: {
   readonly label: string;
-  readonly hint?: string;
+  readonly hint: string;
   readonly error: string | undefined;
   readonly children: (aria: FieldAria) => ComponentChildren;
 }): JSX.Element {
@@ -170,22 +165,15 @@ function Field({
   const aria = {
     id,
     "aria-invalid": error !== undefined,
-    "aria-describedby": `${id}-hint ${id}-error`,
+    "aria-describedby": `${id}-words`,
   };
   return (
     <div class="field">
       <label htmlFor={id}>{label}</label>
       {children(aria)}
-      {hint !== undefined && (
-        <p id={`${id}-hint`} class="field-hint">
-          {hint}
-        </p>
-      )}
-      {error !== undefined && (
-        <p id={`${id}-error`} class="field-error">
-          {error}
-        </p>
-      )}
+      <p id={`${id}-words`} class={error === undefined ? "field-hint" : "field-error"}>
+        {error ?? hint}
+      </p>
     </div>
   );
 }

@@ -59,7 +59,7 @@ function StreamStatus({ guild }: { readonly guild: Guild }): JSX.Element {
   const state = guild.connection.value;
   const { tone, text } = streamWords(state);
   return (
-    <Status name="Live events" tone={tone} text={text} title={streamTitle(state)}>
+    <Status name="Stream" tone={tone} text={text} title={streamTitle(state)}>
       {state.kind === "waiting" && (
         <>
           <Countdown until={state.until} />

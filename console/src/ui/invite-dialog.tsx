@@ -6,6 +6,9 @@ import type { RoomView } from "../../../src/client/guild-view.ts";
 import { duration } from "../words.ts";
 import { Dialog } from "./dialog.tsx";
 
+/** So that a day is called a day, though a moment of it is over. */
+const HALF_A_MINUTE_MS = 30_000;
+
 /** Shows the link that was made, copied already where the browser allows it. */
 export function InviteDialog({
   room,
@@ -60,5 +63,5 @@ export function InviteDialog({
 
 function lifeOf({ expiresAt }: Invite): string {
   if (expiresAt === null) return "The link does not expire.";
-  return `The link works for ${duration(Date.parse(expiresAt) - Date.now())}.`;
+  return `The link works for ${duration(Date.parse(expiresAt) - Date.now() + HALF_A_MINUTE_MS)}.`;
 }

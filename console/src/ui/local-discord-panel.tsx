@@ -30,7 +30,7 @@ export function LocalDiscordPanel({
     <section class="card" aria-labelledby="local-discord">
       <div class="section-head">
         <h2 id="local-discord">Local Discord</h2>
-        <span class="muted">for trying things out</span>
+        <span class="muted">for trying out</span>
       </div>
       <p class="field-error" role="alert">
         {discord.problem.value}

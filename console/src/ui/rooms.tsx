@@ -23,6 +23,8 @@ export function Rooms({
 }): JSX.Element {
   const { known, rooms } = guild.view.value;
   const newestFirst = useMemo(() => [...rooms.values()].toReversed(), [rooms]);
+  const { kind } = guild.connection.value;
+  const waiting = kind !== "stopped" && kind !== "signed-out";
   const ending = useSignal<RoomView | null>(null);
   const invited = useSignal<{ readonly room: RoomView; readonly invite: Invite } | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -44,8 +46,8 @@ export function Rooms({
         {known && <span class="muted">{rooms.size}</span>}
       </div>
       {!known && (
-        <div class="card empty" aria-busy="true">
-          <p>Loading the rooms…</p>
+        <div class="card empty">
+          <p>{waiting ? "Loading the rooms…" : "The rooms are shown once you are connected."}</p>
         </div>
       )}
       {known && rooms.size === 0 && (
