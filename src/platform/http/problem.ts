@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import type { Context, TypedResponse } from "hono";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
 import type { AppEnv } from "./app-env.ts";
 
@@ -35,6 +35,12 @@ export type ProblemExtras = {
 };
 
 /**
+ * A problem as a handler may return it whatever its success looks like; `problems` declares it in the
+ * document.
+ */
+export type ProblemAnswer = Response & TypedResponse<never, never, never>;
+
+/**
  * The one place that turns a failure into HTTP.
  * @param detail tells the person what to do; nothing internal
  */
@@ -43,7 +49,7 @@ export function problem(
   code: ErrorCode,
   detail: string,
   extras: ProblemExtras = {},
-): Response {
+): ProblemAnswer {
   const { status, title } = ERROR_CODES[code];
   const body = {
     ...extras.members,
@@ -60,7 +66,7 @@ export function problem(
     ...extras.headers,
     "Content-Type": PROBLEM_TYPE,
     "Cache-Control": "no-store",
-  }) as Response;
+  }) as ProblemAnswer;
 }
 
 type ProblemResponse = {

@@ -1,0 +1,52 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { createMiddleware } from "hono/factory";
+import { configOf } from "./env.ts";
+import { FEATURES } from "./features.ts";
+import { mountReady } from "./hub/routes/ready.ts";
+import { mountTicket } from "./hub/routes/ws-ticket.ts";
+import { mountStream } from "./hub/routes/ws.ts";
+import { asyncApiDocument } from "./platform/asyncapi.ts";
+import type { AppEnv } from "./platform/http/app-env.ts";
+import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
+import { allowedOrigins, requestLog, securityHeaders } from "./platform/http/headers.ts";
+import { problem } from "./platform/http/problem.ts";
+import { mountService } from "./platform/http/service-routes.ts";
+import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
+import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
+
+/** The Worker's HTTP side: middleware in the order in which it acts, then routes. */
+export function createApp(): OpenAPIHono<AppEnv> {
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: invalidRequest });
+  app.onError(unexpected);
+  app.notFound(notFoundIn(app));
+
+  app.use(requestLog, securityHeaders);
+  // A missing variable is told once, by name, instead of failing somewhere inside.
+  app.use(
+    createMiddleware<AppEnv>(async (c, next) => {
+      if (c.req.path !== "/health") configOf(c.env);
+      return next();
+    }),
+  );
+  app.use(allowedOrigins);
+  // Signed events bring a limit of their own (rooms.md §4).
+  const limit = bodyLimit({
+    maxSize: REQUEST_BODY_MAX_BYTES,
+    onError: (c) =>
+      problem(c, "body_too_large", `A body may have ${REQUEST_BODY_MAX_BYTES} bytes. Send less.`),
+  });
+  app.use((c, next) => (c.req.path.startsWith("/internal/") ? next() : limit(c, next)));
+
+  declareSecurity(app);
+  mountService(app);
+  mountReady(app, FEATURES);
+  mountTicket(app);
+  mountStream(app);
+  for (const feature of FEATURES) feature.mount(app);
+
+  const events = FEATURES.flatMap((feature) => feature.events);
+  app.get("/openapi.json", (c) => c.json(openApiDocument(app)));
+  app.get("/asyncapi.json", (c) => c.json(asyncApiDocument(events)));
+  return app;
+}

@@ -1,0 +1,139 @@
+import { z } from "zod";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import type { EventDefinition } from "../protocol/events/define-event.ts";
+import {
+  AckFrame,
+  AuthExpiringFrame,
+  AuthFrame,
+  AuthOkFrame,
+  BatchFrame,
+  ErrorFrame,
+  EventFrame,
+  PING_FRAME,
+  PONG_FRAME,
+  ReauthFrame,
+  ReauthOkFrame,
+  ResumedFrame,
+  SnapshotFrame,
+  SubscribeFrame,
+} from "../protocol/frames.ts";
+import { VERSION } from "./version.ts";
+
+type Message = { readonly summary: string; readonly schema: z.ZodType };
+
+const FROM_CLIENT: Readonly<Record<string, Message>> = {
+  auth: { summary: "First frame of a socket without ticket and header", schema: AuthFrame },
+  ack: { summary: "Everything up to `seq` has arrived", schema: AckFrame },
+  reauth: { summary: "A newer token of the same user", schema: ReauthFrame },
+  subscribe: { summary: "Narrow the stream to some channels", schema: SubscribeFrame },
+  ping: {
+    summary: `Exactly \`${PING_FRAME}\`; answered without waking the hub`,
+    schema: z.object({ type: z.literal("ping") }),
+  },
+};
+
+const FROM_SERVER: Readonly<Record<string, Message>> = {
+  authOk: { summary: "Always the first frame", schema: AuthOkFrame },
+  snapshot: { summary: "The whole state at `seq`", schema: SnapshotFrame },
+  resumed: { summary: "After the missed events: what follows is live", schema: ResumedFrame },
+  batch: { summary: "Events that share a frame (only with `?batch=1`)", schema: BatchFrame },
+  authExpiring: {
+    summary: "The token expires in a minute: send `reauth`",
+    schema: AuthExpiringFrame,
+  },
+  reauthOk: { summary: "The newer token counts", schema: ReauthOkFrame },
+  error: { summary: "A frame of the client was not used", schema: ErrorFrame },
+  pong: { summary: `Exactly \`${PONG_FRAME}\``, schema: z.object({ type: z.literal("pong") }) },
+};
+
+/** The AsyncAPI 3.0 document of the guild stream, from the registry that also validates it. */
+export function asyncApiDocument(events: readonly EventDefinition[]): object {
+  const schemas: Record<string, object> = {};
+  const fromServer: Record<string, object> = {};
+  const fromClient: Record<string, object> = {};
+  for (const [name, message] of Object.entries(FROM_SERVER)) {
+    fromServer[name] = messageOf(name, message, schemas);
+  }
+  for (const event of events) {
+    const schema = EventFrame.extend({ event: z.literal(event.name), payload: event.payload });
+    const message = { summary: event.summary, schema };
+    fromServer[camelCase(event.name)] = messageOf(event.name, message, schemas);
+  }
+  for (const [name, message] of Object.entries(FROM_CLIENT)) {
+    fromClient[name] = messageOf(name, message, schemas);
+  }
+  const refs = (messages: object): object[] =>
+    Object.keys(messages).map((name) => ({ $ref: `#/channels/stream/messages/${name}` }));
+  return {
+    asyncapi: "3.0.0",
+    info: {
+      title: "GuildHub stream",
+      version: VERSION,
+      description:
+        "One WebSocket per client carries the events of one guild: in order, without gaps, resumable for 24 hours.",
+      license: { name: "MIT" },
+    },
+    defaultContentType: "application/json",
+    channels: {
+      stream: {
+        address: "/ws",
+        title: "Guild stream",
+        messages: { ...fromServer, ...fromClient },
+        bindings: { ws: { method: "GET", query: QUERY } },
+      },
+    },
+    operations: {
+      toClient: {
+        action: "send",
+        channel: { $ref: "#/channels/stream" },
+        summary: "Frames that the hub sends",
+        messages: refs(fromServer),
+      },
+      fromClient: {
+        action: "receive",
+        channel: { $ref: "#/channels/stream" },
+        summary: "Frames that a client may send",
+        messages: refs(fromClient),
+      },
+    },
+    components: { schemas },
+    "x-close-codes": Object.values(CLOSE_CODES),
+  };
+}
+
+const QUERY = {
+  type: "object",
+  properties: {
+    ticket: { type: "string", description: "From `POST /ws/ticket`; works once, for 30 seconds" },
+    epoch: { type: "string", description: "Resume: the epoch of the last frame" },
+    seq: { type: "integer", minimum: 0, description: "Resume: the last seq that arrived" },
+    batch: { type: "string", enum: ["1"], description: "Events of a burst may share a frame" },
+  },
+};
+
+function messageOf(
+  name: string,
+  { summary, schema }: Message,
+  schemas: Record<string, object>,
+): object {
+  return { name, summary, payload: hoist(z.toJSONSchema(schema, { target: "draft-7" }), schemas) };
+}
+
+/** Moves named schemas to `components`, where AsyncAPI's references look for them. */
+function hoist(schema: object, schemas: Record<string, object>): unknown {
+  const text = JSON.stringify(schema).replaceAll("#/definitions/", "#/components/schemas/");
+  const {
+    definitions,
+    $schema: _,
+    ...rest
+  } = JSON.parse(text) as {
+    definitions?: Record<string, object>;
+    $schema?: string;
+  };
+  Object.assign(schemas, definitions);
+  return rest;
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/\.(\w)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,94 @@
+import type { Context, Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { ConfigError } from "../../env.ts";
+import { log } from "../log.ts";
+import type { AppEnv } from "./app-env.ts";
+import { problem, type FieldError } from "./problem.ts";
+import { serveAsset } from "./page.ts";
+
+/** The part of a zod result that `invalidRequest` reads. */
+type Checked =
+  | { readonly success: true }
+  | {
+      readonly success: false;
+      readonly error: {
+        readonly issues: readonly {
+          readonly path: readonly PropertyKey[];
+          readonly message: string;
+        }[];
+      };
+    };
+
+/** Hook of every validated route: what is wrong with a request, and where. */
+export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | undefined {
+  if (result.success) return undefined;
+  const errors: FieldError[] = result.error.issues.map(({ path, message }) => ({
+    pointer: path
+      .map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`)
+      .join(""),
+    detail: message,
+  }));
+  const [first] = errors;
+  const where = first === undefined || first.pointer === "" ? "" : ` (${first.pointer})`;
+  return problem(c, "invalid_request", `${first?.detail ?? "It cannot be read"}${where}.`, {
+    errors,
+  });
+}
+
+/** What nobody expected: a bug, a missing variable, or a body that cannot be read. */
+export function unexpected(error: Error, c: Context<AppEnv>): Response {
+  const requestId = c.get("requestId");
+  if (error instanceof ConfigError) {
+    log("error", "config.invalid", { requestId, error });
+    return problem(c, "unavailable", error.message);
+  }
+  if (error instanceof HTTPException && error.status === 400) {
+    return problem(
+      c,
+      "invalid_json",
+      "The body must be JSON, sent with Content-Type: application/json.",
+    );
+  }
+  log("error", "http.failed", { requestId, method: c.req.method, path: c.req.path, error });
+  return problem(
+    c,
+    "internal",
+    "It is written down under this requestId. Try again, or report it.",
+  );
+}
+
+/** What no route answers: a file of the page, another method's path, or nothing. */
+export function notFoundIn(app: Hono<AppEnv>): (c: Context<AppEnv>) => Promise<Response> {
+  return async (c) => {
+    const { method, path } = c.req;
+    if (method === "GET" || method === "HEAD") {
+      const asset = await serveAsset(c);
+      if (asset !== null) return asset;
+    }
+    const allowed = methodsAt(app, path);
+    if (allowed.length === 0) {
+      return problem(c, "not_found", "There is nothing at this path. /docs lists what there is.");
+    }
+    const list = allowed.join(", ");
+    return problem(c, "method_not_allowed", `This path takes ${list}.`, {
+      headers: { Allow: list },
+    });
+  };
+}
+
+function methodsAt(app: Hono<AppEnv>, path: string): string[] {
+  const methods = app.routes
+    .filter((route) => route.method !== "ALL" && matches(route.path, path))
+    .map((route) => route.method);
+  if (methods.includes("GET")) methods.push("HEAD");
+  return [...new Set(methods)].toSorted();
+}
+
+function matches(pattern: string, path: string): boolean {
+  const wanted = pattern.split("/");
+  const parts = path.split("/");
+  return (
+    wanted.length === parts.length &&
+    wanted.every((part, i) => part === parts[i] || (part.startsWith(":") && parts[i] !== ""))
+  );
+}
