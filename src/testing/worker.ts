@@ -1,0 +1,156 @@
+import { exports } from "cloudflare:workers";
+import { expect, vi } from "vitest";
+import type { ServerFrame } from "../protocol/frames.ts";
+import { TEST_JWKS_URL, type TestProvider } from "./tokens.ts";
+
+/** Origin of the tests' page: in `WEB_ORIGIN` of `vitest.config.ts`. */
+export const PAGE_ORIGIN = "https://page.test";
+const BASE = "https://hub.test";
+
+/** Calls the Worker as a client does. */
+export function callWorker(path: string, init: RequestInit = {}): Promise<Response> {
+  return exports.default.fetch(new Request(new URL(path, BASE), init));
+}
+
+/** Calls the Worker with a token and, if there is one, a JSON body. */
+export function callAs(
+  token: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return callWorker(path, {
+    method,
+    headers: {
+      Authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+/** Answers of the outside world: by host and path; the provider's keys are there already. */
+export type OutsideWorld = (request: Request) => Promise<Response> | Response;
+
+/** Replaces outgoing requests: nothing of a test leaves the machine. */
+export function mockOutside(provider: TestProvider, world: OutsideWorld): void {
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input, init);
+    if (request.url === TEST_JWKS_URL) return Response.json(provider.jwks);
+    return world(request);
+  });
+}
+
+/** A client of the stream that keeps what it receives. */
+export class StreamClient {
+  readonly frames: ServerFrame[] = [];
+  readonly texts: string[] = [];
+  closed: { readonly code: number; readonly reason: string } | null = null;
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", (event) => {
+      const text = String(event.data);
+      this.texts.push(text);
+      this.frames.push(JSON.parse(text) as ServerFrame);
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      this.closed = { code, reason };
+    });
+    socket.accept();
+  }
+
+  send(frame: unknown): void {
+    this.#socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    this.#socket.send(bytes);
+  }
+
+  close(): void {
+    this.#socket.close(1000);
+  }
+
+  /** Frames of one type. */
+  of<Type extends ServerFrame["type"]>(type: Type): Extract<ServerFrame, { type: Type }>[] {
+    return this.frames.filter(
+      (frame): frame is Extract<ServerFrame, { type: Type }> => frame.type === type,
+    );
+  }
+
+  /** Names of the events that came, out of batches as well. */
+  get events(): { event: string; seq: number; prev?: number | undefined; payload: unknown }[] {
+    return this.frames.flatMap((frame) => {
+      if (frame.type === "event") return [frame];
+      return frame.type === "batch" ? frame.events : [];
+    });
+  }
+
+  /** Where it stands: what it would resume from. */
+  get position(): { epoch: string; seq: number } {
+    const [ack] = this.of("ack");
+    const last = this.frames.findLast(
+      (frame) => frame.type === "event" || frame.type === "snapshot",
+    );
+    const seq = last !== undefined && "seq" in last ? last.seq : (ack?.seq ?? 0);
+    return { epoch: ack?.epoch ?? "", seq };
+  }
+
+  /** Waits until `condition` holds. */
+  async until(condition: (client: StreamClient) => boolean): Promise<void> {
+    await vi.waitUntil(() => condition(this), { timeout: 5_000, interval: 5 });
+  }
+}
+
+/** Upgrades on `/ws` with this query or these headers. */
+export async function upgrade(
+  query: string,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return callWorker(`/ws${query}`, { headers: { Upgrade: "websocket", ...headers } });
+}
+
+/** Opens a stream; the upgrade must succeed. */
+export async function openStream(
+  query: string,
+  headers: Record<string, string> = {},
+): Promise<StreamClient> {
+  const response = await upgrade(query, headers);
+  expect(response.status).toBe(101);
+  const { webSocket } = response;
+  if (webSocket === null) throw new Error("the upgrade has no socket");
+  return new StreamClient(webSocket);
+}
+
+/** A ticket's text, made as that token's person. */
+export async function ticketFor(
+  token: string,
+  body: unknown = {},
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const response = await callAs(token, "POST", "/ws/ticket", body, headers);
+  expect(response.status).toBe(201);
+  return (await response.json<{ ticket: string }>()).ticket;
+}
+
+/** Opens a stream with a new ticket, resuming from `position` if there is one. */
+export async function streamAs(
+  token: string,
+  position?: { readonly epoch: string; readonly seq: number },
+  options: { readonly batch?: boolean; readonly guildId?: string } = {},
+): Promise<StreamClient> {
+  const guild = options.guildId === undefined ? {} : { guildId: options.guildId };
+  const ticket = await ticketFor(token, guild);
+  const resume = position === undefined ? "" : `&epoch=${position.epoch}&seq=${position.seq}`;
+  const client = await openStream(
+    `?ticket=${encodeURIComponent(ticket)}${resume}${options.batch === true ? "&batch=1" : ""}`,
+  );
+  await client.until(({ frames }) =>
+    frames.some(({ type }) => type === "snapshot" || type === "resumed"),
+  );
+  return client;
+}
