@@ -1,4 +1,7 @@
+import type { Context } from "hono";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
+import type { AppEnv } from "../../platform/http/app-env.ts";
+import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import type { ErrorCode } from "../../protocol/error-codes.ts";
 
 /** Why an operation on rooms did not succeed. */
@@ -75,4 +78,18 @@ function discordProblem(failure: DiscordFailure): RoomProblem {
         retryAfterMs: failure.retryAfterMs,
       };
   }
+}
+
+/** Answers a failure. */
+export function renderFailure(c: Context<AppEnv>, failure: RoomFailure): ProblemAnswer {
+  const { code, detail, retryAfterMs, discord } = toProblem(failure);
+  return problem(c, code, detail, {
+    ...(retryAfterMs === undefined ? {} : { headers: retryAfter(retryAfterMs) }),
+    ...(discord === undefined ? {} : { members: { discord } }),
+  });
+}
+
+/** `Retry-After`, in whole seconds and at least one. */
+export function retryAfter(ms: number): { readonly "Retry-After": string } {
+  return { "Retry-After": String(Math.max(1, Math.ceil(ms / 1000))) };
 }

@@ -1,0 +1,31 @@
+import { configOf } from "../../env.ts";
+import type { Feature } from "../../hub/feature.ts";
+import { ROOM_EVENTS } from "../../protocol/events/rooms.ts";
+import { gatewayMonitor } from "./gateway-monitor.ts";
+import { roomsHubExtension } from "./hub-extension.ts";
+import { taskPortsOf } from "./ports-of.ts";
+import { mountCreateInvite } from "./routes/create-invite.ts";
+import { mountCreateRoom } from "./routes/create-room.ts";
+import { mountEndRoom } from "./routes/end-room.ts";
+import { mountGetRoom } from "./routes/get-room.ts";
+import { mountListRooms } from "./routes/list-rooms.ts";
+import { mountTakeEvents } from "./routes/take-events.ts";
+
+/** Voice rooms in Discord, and what happens in them (rooms.md). */
+export const rooms: Feature = {
+  name: "rooms",
+  events: ROOM_EVENTS,
+  hubExtension: roomsHubExtension(taskPortsOf),
+  mount(app) {
+    mountCreateRoom(app);
+    mountEndRoom(app);
+    mountListRooms(app);
+    mountGetRoom(app);
+    mountCreateInvite(app);
+    mountTakeEvents(app);
+  },
+  async check(env) {
+    const gateway = await gatewayMonitor(env).status(configOf(env).primaryGuildId);
+    return { ready: gateway.state === "connected", facts: { gateway } };
+  },
+};

@@ -1,0 +1,27 @@
+import { configOf, type Env } from "../../env.ts";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import { discordClient } from "../../platform/discord/discord-client.ts";
+import { d1LateAnswers } from "./adapters/d1-late-answers.ts";
+import { d1Rooms } from "./adapters/d1-rooms.ts";
+import { hubRooms } from "./adapters/hub-rooms.ts";
+import type { RoomTaskPorts } from "./hub/room-tasks.ts";
+import type { RoomsPorts } from "./service.ts";
+
+/** What the use cases need, in the Worker. */
+export function portsOf(env: Env): RoomsPorts {
+  return {
+    discord: discordClient(env),
+    hub: hubRooms(hubPublisher(env)),
+    copy: d1Rooms(env.DB),
+    primaryGuildId: configOf(env).primaryGuildId,
+  };
+}
+
+/** What the work inside a hub needs. There nothing waits: a task that cannot go on comes again. */
+export function taskPortsOf(env: Env): RoomTaskPorts {
+  return {
+    discord: discordClient(env, 0),
+    copy: d1Rooms(env.DB),
+    answers: d1LateAnswers(env.DB),
+  };
+}

@@ -1,0 +1,216 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, TypedResponse } from "hono";
+import { configOf } from "../../../env.ts";
+import { guildFor, type Principal } from "../../../platform/auth/principal.ts";
+import { requireAuth } from "../../../platform/auth/require-auth.ts";
+import { systemClock } from "../../../platform/clock.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { jsonBody } from "../../../platform/http/json-body.ts";
+import { problem, problems, type ProblemAnswer } from "../../../platform/http/problem.ts";
+import {
+  begin,
+  complete,
+  fingerprintOf,
+  readIdempotencyKey,
+  release,
+} from "../../../platform/idempotency.ts";
+import { ulidGenerator } from "../../../platform/ids.ts";
+import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
+import { DiscordId } from "../../../protocol/discord-id.ts";
+import {
+  ROOMS_PER_MINUTE_PER_ADDRESS,
+  ROOMS_PER_MINUTE_PER_USER,
+  ROOM_ALLOWED_USERS_MAX,
+  ROOM_USER_LIMIT_DEFAULT,
+  ROOM_USER_LIMIT_MAX,
+} from "../../../protocol/limits.ts";
+import { createRoom, type CreateRoomInput } from "../create-room.ts";
+import { CreatedRoom, createdRoomAnswer } from "../created-room.ts";
+import { renderFailure, retryAfter } from "../errors.ts";
+import { portsOf } from "../ports-of.ts";
+
+const MINUTE_MS = 60_000;
+
+const newId = ulidGenerator();
+
+type Answer = ProblemAnswer | (Response & TypedResponse<CreatedRoom, 200, "json">);
+
+/** Body of `POST /create-room`. */
+export const CreateRoomBody = z
+  .object({
+    name: z
+      .string()
+      .max(10_000)
+      .optional()
+      .openapi({ description: "Cut to 100 characters; absent or blank: one is made" }),
+    userLimit: z
+      .number()
+      .int()
+      .min(0)
+      .max(ROOM_USER_LIMIT_MAX)
+      .default(ROOM_USER_LIMIT_DEFAULT)
+      .openapi({ description: "0 is no limit" }),
+    parentId: DiscordId.nullish().openapi({ description: "The category to put the channel in" }),
+    guildId: DiscordId.optional(),
+    private: z.boolean().default(false),
+    allowedUserIds: z
+      .array(DiscordId)
+      .max(ROOM_ALLOWED_USERS_MAX)
+      .default([])
+      .openapi({ description: "Discord users who may see and enter a private room" }),
+  })
+  .openapi("CreateRoom");
+
+const route = createRoute({
+  operationId: "rooms.create",
+  method: "post",
+  path: "/create-room",
+  tags: ["rooms"],
+  summary: "Open a voice room",
+  security: [{ bearer: [] }],
+  middleware: [requireAuth, jsonBody],
+  request: {
+    headers: z.object({
+      "idempotency-key": z.string().optional().openapi({
+        description: "1 to 255 characters; X-Idempotency-Key is the same. Kept for 24 hours",
+      }),
+    }),
+    body: { required: true, content: { "application/json": { schema: CreateRoomBody } } },
+  },
+  responses: {
+    200: {
+      description: "The room is open",
+      content: { "application/json": { schema: CreatedRoom } },
+    },
+    ...problems(
+      "invalid_request",
+      "invalid_json",
+      "invalid_idempotency_key",
+      "unauthorized",
+      "forbidden_guild",
+      "idempotency_in_flight",
+      "body_too_large",
+      "unsupported_media_type",
+      "idempotency_mismatch",
+      "rate_limited",
+      "discord_refused",
+      "discord_failed",
+      "discord_rate_limited",
+    ),
+  },
+});
+
+/** `POST /create-room` */
+export function mountCreateRoom(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(route, async (c) => {
+    const who = c.get("principal");
+    const body = c.req.valid("json");
+    const guildId = guildFor(who, body.guildId, configOf(c.env).primaryGuildId);
+    if (guildId === undefined) return renderFailure(c, { kind: "forbidden_guild" });
+    const key = readIdempotencyKey(c.req.raw.headers);
+    if (!key.ok) {
+      return problem(c, "invalid_idempotency_key", "An idempotency key has 1 to 255 characters.");
+    }
+    const input = {
+      guildId,
+      name: body.name,
+      userLimit: body.userLimit,
+      parentId: body.parentId ?? null,
+      private: body.private,
+      allowedUserIds: body.allowedUserIds,
+      idempotencyKey: key.value,
+    };
+    return key.value === null ? create(c, who, input) : createOnce(c, who, input, key.value, body);
+  });
+}
+
+/** At most once per key: what was answered before is answered again (rooms.md §1, Idempotency). */
+async function createOnce(
+  c: Context<AppEnv>,
+  who: Principal,
+  input: CreateRoomInput,
+  key: string,
+  body: unknown,
+): Promise<Answer> {
+  const request = {
+    sub: who.sub,
+    key,
+    fingerprint: await fingerprintOf(c.req.method, c.req.path, body),
+  };
+  const claim = await begin(c.env.DB, request, systemClock());
+  switch (claim.kind) {
+    case "replay":
+      return c.json(CreatedRoom.parse(claim.body), 200);
+    case "in_flight":
+      return inFlight(c);
+    case "mismatch":
+      return problem(
+        c,
+        "idempotency_mismatch",
+        "This idempotency key was used for another request. Use a new one.",
+      );
+    case "stale": {
+      const recovered = await portsOf(c.env).hub.recover(input.guildId, who.sub, key);
+      if (recovered.kind === "undecided") return inFlight(c);
+      const answer = recovered.kind === "opened" ? createdRoomAnswer(recovered.room) : null;
+      if (answer === null) return create(c, who, input);
+      await complete(c.env.DB, request, answer);
+      return c.json(answer.body, answer.status);
+    }
+    case "new":
+      return create(c, who, input);
+  }
+}
+
+/** Creates a room for a request that is known to be the only one with its key. */
+async function create(c: Context<AppEnv>, who: Principal, input: CreateRoomInput): Promise<Answer> {
+  const key = input.idempotencyKey === null ? null : { sub: who.sub, key: input.idempotencyKey };
+  const limits = await Promise.all([
+    takeToken(c.env, {
+      name: "create-room",
+      key: who.sub,
+      quota: ROOMS_PER_MINUTE_PER_USER,
+      windowMs: MINUTE_MS,
+    }),
+    takeToken(c.env, {
+      name: "create-room-address",
+      key: c.req.header("CF-Connecting-IP") ?? "",
+      quota: ROOMS_PER_MINUTE_PER_ADDRESS,
+      windowMs: MINUTE_MS,
+    }),
+  ]);
+  const headers = rateLimitHeaders(limits);
+  if (limits.some(({ allowed }) => !allowed)) {
+    if (key !== null) await release(c.env.DB, key, systemClock());
+    const detail = "You open rooms too quickly. Try again after the time in Retry-After.";
+    return problem(c, "rate_limited", detail, { headers });
+  }
+  const config = configOf(c.env);
+  const created = await createRoom(
+    {
+      ...portsOf(c.env),
+      clock: systemClock,
+      newId,
+      sleep: (ms) => scheduler.wait(ms),
+      namePrefix: config.roomNamePrefix,
+      idleMs: config.roomIdleMs,
+    },
+    who,
+    input,
+  );
+  if (!created.ok) {
+    // While a channel may still turn up, the key stays taken: the hub frees or answers it.
+    if (key !== null && created.error.kind !== "undecided") {
+      await release(c.env.DB, key, systemClock());
+    }
+    return renderFailure(c, created.error);
+  }
+  const answer = { status: 200, body: created.value } as const;
+  if (key !== null) await complete(c.env.DB, key, answer);
+  return c.json(answer.body, answer.status, headers);
+}
+
+function inFlight(c: Context<AppEnv>): ProblemAnswer {
+  const detail = "The first request with this idempotency key is still being worked on.";
+  return problem(c, "idempotency_in_flight", detail, { headers: retryAfter(1_000) });
+}

@@ -1,0 +1,117 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { configOf } from "../../../env.ts";
+import { hubPublisher } from "../../../hub/guild-hub-client.ts";
+import { systemClock } from "../../../platform/clock.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { problem, problems } from "../../../platform/http/problem.ts";
+import { err, ok, type Result } from "../../../platform/result.ts";
+import { SIGNED_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
+import {
+  SIGNATURE_HEADER,
+  SignedEvent,
+  SignedEventsResult,
+  TIMESTAMP_HEADER,
+  verifyBody,
+} from "../../../protocol/signed-events.ts";
+import { retryAfter } from "../errors.ts";
+import { gatewayMonitor } from "../gateway-monitor.ts";
+import { takeSignedEvents, type SignedEventsFailure } from "../signed-events.ts";
+
+const route = createRoute({
+  operationId: "gateway.takeEvents",
+  method: "post",
+  path: "/internal/events",
+  tags: ["gateway"],
+  summary: "Take signed events of the gateway-worker",
+  description:
+    "One event, or `{events: […]}` with up to 100. Signed with HMAC-SHA-256 over `<timestamp>.<body>`.",
+  security: [{ signature: [] }],
+  request: {
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z.union([SignedEvent, z.object({ events: z.array(SignedEvent) })]),
+        },
+      },
+    },
+  },
+  responses: {
+    200: {
+      description: "What became of them",
+      content: { "application/json": { schema: SignedEventsResult } },
+    },
+    ...problems(
+      "invalid_json",
+      "invalid_event",
+      "bad_signature",
+      "stale_publisher",
+      "gap",
+      "body_too_large",
+      "unavailable",
+    ),
+  },
+});
+
+/** `POST /internal/events` */
+export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
+  app.openAPIRegistry.registerPath(route);
+  // Not through the validator: the signature is over the raw bytes, and comes before any parsing.
+  app.post(
+    "/internal/events",
+    bodyLimit({
+      maxSize: SIGNED_BODY_MAX_BYTES,
+      onError: (c) =>
+        problem(c, "body_too_large", `A signed body may have ${SIGNED_BODY_MAX_BYTES} bytes.`),
+    }),
+    async (c) => {
+      const bytes = new Uint8Array(await c.req.arrayBuffer());
+      const headers = {
+        timestamp: c.req.header(TIMESTAMP_HEADER) ?? null,
+        signature: c.req.header(SIGNATURE_HEADER) ?? null,
+      };
+      const now = systemClock();
+      if (!(await verifyBody(configOf(c.env).hubSecrets, headers, bytes, now))) {
+        return problem(
+          c,
+          "bad_signature",
+          "The signature is missing, wrong or older than a minute. Check HUB_SECRET and the clock.",
+        );
+      }
+      const body = parseJson(bytes);
+      if (!body.ok) return problem(c, "invalid_json", "The signed body is not JSON.");
+      const ports = { hub: hubPublisher(c.env), monitor: gatewayMonitor(c.env) };
+      const taken = await takeSignedEvents(ports, body.value);
+      return taken.ok ? c.json(taken.value) : renderRefusal(c, taken.error);
+    },
+  );
+}
+
+function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Response {
+  switch (failure.kind) {
+    case "invalid":
+      return problem(c, "invalid_event", failure.detail);
+    case "stale_publisher":
+      return problem(c, "stale_publisher", "A newer publisher has taken over. Stop this one.", {
+        members: { guildId: failure.guildId },
+      });
+    case "gap":
+      return problem(c, "gap", `Resend from ${failure.expected}, or send a guild.snapshot.`, {
+        members: { guildId: failure.guildId, expected: failure.expected },
+      });
+    case "hold":
+      return problem(c, "unavailable", "Something must be settled first. Send the same again.", {
+        headers: retryAfter(failure.retryAfterMs),
+      });
+  }
+}
+
+function parseJson(bytes: Uint8Array): Result<unknown, "not_json"> {
+  try {
+    return ok(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)));
+  } catch {
+    return err("not_json");
+  }
+}
