@@ -1,0 +1,225 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Api } from "./api.ts";
+import { checkHistory, checkSame } from "./checker.ts";
+import { eventually } from "./eventually.ts";
+import { LocalDiscord } from "./local-discord.ts";
+import { Recorder } from "./recorder.ts";
+import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
+
+const USERS = Array.from({ length: 12 }, (_, i) => `2000000000000000${i + 10}`);
+
+let stack: Stack;
+let discord: LocalDiscord;
+let manager: Api;
+let rooms: string[];
+let recorders: Recorder[];
+let step = 0;
+
+beforeAll(async () => {
+  stack = await startStack();
+  discord = new LocalDiscord(stack);
+  const token = () => stack.token("manager", { scope: "rooms:manage" });
+  manager = new Api(
+    stack,
+    await stack.token("manager", { scope: "rooms:manage", expiresIn: 7200 }),
+  );
+  rooms = [];
+  for (const name of ["Alpha", "Beta", "Gamma"]) rooms.push(await manager.createRoom({ name }));
+  recorders = [1, 2].map(() => new Recorder(stack.urls.worker, token));
+  await settle();
+});
+afterAll(async () => {
+  for (const recorder of recorders) recorder.stop();
+  await stack.stop();
+});
+
+/** Moves users about, in an order that is the same each time. */
+async function moveAround(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const user = USERS[(step * 7) % USERS.length] ?? "";
+    const room = step % 5 === 4 ? null : (rooms[(step * 11) % rooms.length] ?? null);
+    step++;
+    await discord.move(user, room);
+  }
+}
+
+/**
+ * Waits until every view of the guild is Discord's own: the Worker's list and what each socket's
+ * history adds up to. Then checks the histories whole.
+ */
+async function settle(): Promise<void> {
+  await eventually(
+    "the Worker and all clients show what Discord has",
+    async () => {
+      const truth = await discord.membersOf(rooms);
+      const listed = await manager.rooms();
+      const list = new Map(
+        listed.map((room) => [room.channelId, new Set(room.members.map((it) => it.userId))]),
+      );
+      for (const [channelId, members] of truth) expect(list.get(channelId)).toEqual(members);
+      for (const recorder of recorders) {
+        expect(recorder.isConnected).toBe(true);
+        const shown = checkHistory(recorder.history).rooms;
+        for (const [channelId, members] of truth) expect(shown.get(channelId)).toEqual(members);
+      }
+    },
+    60_000,
+  );
+  checkSame(...recorders.map(({ history }) => history));
+}
+
+/** No client ever had to start over: every loss was made good by a resume. */
+function expectNoReset(): void {
+  for (const { history } of recorders) expect(checkHistory(history).resets).toBe(0);
+}
+
+describe("processes that are killed", () => {
+  it("the Worker, while events are published", async () => {
+    const moving = moveAround(60);
+    await stack.kill("worker");
+    await moving;
+    await settle();
+    expectNoReset();
+    expect(recorders[0]?.history.some(({ kind }) => kind === "resumed")).toBe(true);
+  });
+
+  it("the container, in the middle of a burst", async () => {
+    const moving = moveAround(200);
+    await stack.kill("gateway");
+    await moving;
+    await settle();
+    expectNoReset();
+  });
+
+  it("the local Discord and the identity provider", async () => {
+    await moveAround(5);
+    await Promise.all([stack.kill("discord"), stack.kill("idp")]);
+    await eventually("the local Discord is back", () => discord.state());
+    await moveAround(5);
+    await settle();
+    expectNoReset();
+  });
+
+  it("the container and the Worker at once", async () => {
+    await moveAround(10);
+    await Promise.all([stack.kill("gateway"), stack.kill("worker")]);
+    await moveAround(20);
+    await stack.untilReady();
+    await settle();
+    expectNoReset();
+  });
+});
+
+describe("the network between container and Worker", () => {
+  // Some seconds stand for the minute of the contract: what is waited for is the back-off's growth.
+  it("is cut and comes back", async () => {
+    const mark = recorders[0]?.mark() ?? 0;
+    stack.hubNetwork.cut();
+    await moveAround(80);
+    await eventually("the container notices", async () => {
+      expect(await stack.log("gateway-worker")).toMatch(/hub|retr/i);
+    });
+    expect(recorders[0]?.since(mark)).toEqual([]);
+    stack.hubNetwork.heal();
+    await settle();
+    expectNoReset();
+  });
+});
+
+describe("Discord's gateway", () => {
+  it.each([
+    ["drops the connection", { action: "drop" }],
+    ["closes with an error code", { action: "drop", code: 4000 }],
+    ["closes and forgets the session", { action: "drop", code: 4009, resumable: false }],
+    ["asks to reconnect", { action: "reconnect" }],
+    ["invalidates the session, resumable", { action: "invalidate", resumable: true }],
+    ["invalidates the session for good", { action: "invalidate", resumable: false }],
+    ["no longer answers heartbeats", { action: "zombie" }],
+  ] as const)("%s", async (_what, fault) => {
+    const before = (await discord.state()).gateway;
+    await moveAround(10);
+    await discord.gateway(fault);
+    await moveAround(20);
+    await eventually(
+      "the bot is back",
+      async () => {
+        const { connected, identifies, resumes } = (await discord.state()).gateway;
+        expect(connected).toBe(true);
+        expect(identifies + resumes).toBeGreaterThan(before.identifies + before.resumes);
+      },
+      40_000,
+    );
+    await moveAround(5);
+    await settle();
+    expectNoReset();
+  });
+
+  it("is gone for a while", async () => {
+    await discord.gateway({ action: "outage" });
+    await moveAround(10);
+    await eventually("clients are told", () => {
+      const last = recorders[0]?.events.findLast(({ event }) => event === "gateway.state");
+      expect(last?.payload).not.toMatchObject({ state: "connected" });
+    });
+    await discord.gateway({ action: "restore" });
+    await settle();
+    await eventually("clients are told", () => {
+      const last = recorders[0]?.events.findLast(({ event }) => event === "gateway.state");
+      expect(last?.payload).toMatchObject({ state: "connected" });
+    });
+    expectNoReset();
+  });
+});
+
+describe("Discord's REST API", () => {
+  afterEach(() => discord.rest({ status: 500, times: 0 }));
+
+  let count = 0;
+  const newName = (): string => `Fault ${++count}`;
+  const channelsNamed = async (name: string): Promise<number> =>
+    (await discord.voiceChannels(PRIMARY_GUILD)).filter((it) => it === name).length;
+  const create = (name: string) => manager.call("POST", "/create-room", { name });
+
+  it.each([
+    ["500", { status: 500, times: 1 }, 502],
+    ["403", { status: 403, times: 1 }, 502],
+    ["404", { status: 404, times: 1 }, 502],
+  ])("%s leaves no channel and passes nothing on", async (_what, fault, status) => {
+    const name = newName();
+    await discord.rest(fault);
+    const answer = await create(name);
+    expect(answer.status).toBe(status);
+    expect(JSON.stringify(answer.body)).not.toMatch(/Bot |x-ratelimit|stack/i);
+    expect(await channelsNamed(name)).toBe(0);
+  });
+
+  it.each(["user", "global", "shared"])("429 of scope %s says when to come back", async (scope) => {
+    const name = newName();
+    await discord.rest({ status: 429, times: 1, retryAfter: 1, scope });
+    const answer = await create(name);
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await channelsNamed(name)).toBe(0);
+    await eventually("it works again", async () => expect((await create(name)).status).toBe(200));
+    expect(await channelsNamed(name)).toBe(1);
+  });
+
+  it("an answer that is lost after the channel was made costs no second channel", async () => {
+    const name = newName();
+    const mark = recorders[0]?.mark() ?? 0;
+    await discord.rest({ status: 0, times: 1, afterEffect: true });
+    await create(name);
+    const room = await eventually("the channel is a room", async () => {
+      const found = (await manager.rooms()).find((it) => it.name === name);
+      if (found === undefined) throw new Error("not yet");
+      return found;
+    });
+    expect(await channelsNamed(name)).toBe(1);
+    await eventually("it was announced once", () => {
+      const created = recorders[0]
+        ?.since(mark)
+        .filter(({ payload }) => JSON.stringify(payload).includes(room.channelId));
+      expect(created).toHaveLength(1);
+    });
+  });
+});

@@ -1,0 +1,130 @@
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { startIdentityProvider } from "../dev/idp/identity-provider.ts";
+import { eventually } from "./eventually.ts";
+import { freePorts } from "./free-ports.ts";
+import { processesWith } from "./process-tree.ts";
+import { launchStack, type StackProcess } from "./stack.ts";
+
+const started: StackProcess[] = [];
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((stack) => stack.stop()));
+});
+
+/** Starts what `npm start` starts, with a mark that all its descendants inherit. */
+async function npmStart(
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ stack: StackProcess; left: () => number[] }> {
+  const mark = randomUUID();
+  const stack = await launchStack({ GUILDHUB_E2E: mark, ...environment }, "dev/start.mjs");
+  started.push(stack);
+  return { stack, left: () => processesWith("GUILDHUB_E2E", mark) };
+}
+
+describe("npm start refuses at once, by name,", () => {
+  it("a taken port", async () => {
+    const [port = 0] = await freePorts(1);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    try {
+      const { stack, left } = await npmStart({ DISCORD_PORT: String(port) });
+      expect(await stack.exited).toBe(1);
+      expect(stack.output()).toContain(`Port ${port} (local discord) is taken`);
+      expect(stack.output()).toContain("DISCORD_PORT=");
+      expect(left()).toEqual([]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it.each([
+    ["a secret that is too short", { HUB_SECRET: "short" }, "HUB_SECRET"],
+    ["a provider without keys", { JWT_ISSUER: "https://a.test", JWT_PUBLIC_JWK_URL: "" }, "JWT_"],
+    ["a port that is none", { IDP_PORT: "http" }, "IDP_PORT"],
+  ])("%s", async (_what, environment, named) => {
+    const { stack, left } = await npmStart(environment);
+    expect(await stack.exited).toBe(1);
+    expect(stack.output()).toContain(named);
+    expect(stack.output()).not.toMatch(/^\s+at /m);
+    expect(left()).toEqual([]);
+  });
+});
+
+describe("npm start", () => {
+  it("is ready soon, brings back what dies, refuses a second one, and leaves nothing", async () => {
+    const { stack, left } = await npmStart();
+    await stack.isReady();
+    const seconds = Number(/ready after ([\d.]+) s/.exec(stack.output())?.[1]);
+    expect(seconds).toBeLessThan(15);
+    for (const url of Object.values(stack.file().urls)) expect(stack.output()).toContain(url);
+
+    const before = stack.file().parts;
+    for (const { pid } of Object.values(before))
+      if (pid !== undefined) process.kill(pid, "SIGKILL");
+    await eventually("every part runs again", () => {
+      const now = stack.file().parts;
+      for (const [name, { pid }] of Object.entries(before)) {
+        expect(now[name]?.pid).toBeGreaterThan(0);
+        expect(now[name]?.pid).not.toBe(pid);
+      }
+    });
+    await eventually(
+      "it is ready again",
+      async () => expect((await fetch(`${stack.file().urls["worker"]}/ready`)).status).toBe(200),
+      40_000,
+    );
+    expect(stack.output()).toContain("killed by SIGKILL");
+
+    const second = await launchStack({ STATE_DIR: stack.stateDir }, "dev/start.mjs");
+    started.push(second);
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toContain("runs already");
+
+    expect(left().length).toBeGreaterThan(6);
+    stack.child.kill("SIGTERM");
+    expect(await stack.exited).toBe(0);
+    expect(left()).toEqual([]);
+  });
+
+  it("uses another provider that the environment names, and leaves nothing when killed", async () => {
+    const [workerPort = 0] = await freePorts(1);
+    const provider = await startIdentityProvider({
+      port: 0,
+      audience: "guildhub",
+      clientId: "guildhub-console",
+      webOrigins: [`http://127.0.0.1:${workerPort}`],
+    });
+    try {
+      const { stack, left } = await npmStart({
+        WORKER_PORT: String(workerPort),
+        WEB_ORIGIN: `http://127.0.0.1:${workerPort}`,
+        HUB_ENDPOINT: `http://127.0.0.1:${workerPort}/internal/events`,
+        JWT_ISSUER: provider.issuer,
+        JWT_PUBLIC_JWK_URL: `${provider.issuer}/jwks`,
+      });
+      await stack.isReady();
+      expect(Object.keys(stack.file().parts).toSorted((a, b) => a.localeCompare(b))).toEqual([
+        "discord",
+        "gateway",
+        "worker",
+      ]);
+      const minted = await fetch(`${provider.issuer}/dev/token`, {
+        method: "POST",
+        body: JSON.stringify({ sub: "alice" }),
+      });
+      const { access_token: token } = Object(await minted.json()) as { access_token: string };
+      const rooms = await fetch(`http://127.0.0.1:${workerPort}/rooms`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      expect(rooms.status).toBe(200);
+
+      // The worst case: the program that ends the others has no chance to.
+      process.kill(stack.file().pid, "SIGKILL");
+      await stack.exited;
+      await eventually("everything is gone", () => expect(left()).toEqual([]));
+    } finally {
+      await provider.close();
+    }
+  });
+});
