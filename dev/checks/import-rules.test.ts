@@ -1,0 +1,166 @@
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+
+type Import = { readonly target: string; readonly typeOnly: boolean };
+
+/** Files of one area, and what they may import: prefixes of paths below the repository. */
+type Rule = {
+  readonly area: string;
+  readonly files: (file: string) => boolean;
+  readonly may: (file: string, imported: Import) => boolean;
+};
+
+const under =
+  (...prefixes: readonly string[]) =>
+  (file: string): boolean =>
+    prefixes.some((prefix) => file === prefix || file.startsWith(prefix));
+
+/** What a feature may know of the hub: its ports, not its machinery. */
+const HUB_PORTS = [
+  "src/hub/publisher.ts",
+  "src/hub/guild-hub-client.ts",
+  "src/hub/extension.ts",
+  "src/hub/feature.ts",
+];
+/** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
+const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];
+
+function featureOf(file: string): string {
+  return file.split("/").slice(0, 3).join("/");
+}
+
+/** ARCHITECTURE.md §3, line by line. `env.ts` names the bindings, so everything may have its types. */
+const RULES: readonly Rule[] = [
+  {
+    area: "protocol",
+    files: under("src/protocol/"),
+    may: (_, { target }) => under("src/protocol/")(target),
+  },
+  {
+    area: "platform",
+    files: under("src/platform/"),
+    may: (_, { target }) =>
+      under("src/protocol/", "src/platform/", "src/env.ts", "package.json")(target),
+  },
+  {
+    area: "hub/core",
+    files: under("src/hub/core/"),
+    may: (_, { target, typeOnly }) =>
+      under("src/protocol/", "src/hub/core/", ...CORE_PLATFORM)(target) ||
+      (typeOnly && target === "src/hub/publisher.ts"),
+  },
+  {
+    area: "hub",
+    files: (file) => under("src/hub/")(file) && !under("src/hub/core/")(file),
+    may: (_, { target }) =>
+      under("src/protocol/", "src/platform/", "src/hub/", "src/env.ts")(target),
+  },
+  {
+    area: "features",
+    files: under("src/features/"),
+    may: (file, { target }) =>
+      under(
+        "src/protocol/",
+        "src/platform/",
+        "src/env.ts",
+        `${featureOf(file)}/`,
+        `drizzle/${path.basename(featureOf(file))}.ts`,
+        ...HUB_PORTS,
+      )(target),
+  },
+  {
+    area: "client",
+    files: under("src/client/"),
+    may: (_, { target }) => under("src/protocol/", "src/client/")(target),
+  },
+  {
+    area: "gateway-worker",
+    files: under("gateway-worker/"),
+    may: (_, { target }) => under("src/protocol/", "gateway-worker/")(target),
+  },
+  {
+    area: "console",
+    files: under("console/src/"),
+    may: (_, { target }) => under("src/protocol/", "src/client/", "console/src/")(target),
+  },
+  {
+    area: "drizzle",
+    files: under("drizzle/"),
+    may: (_, { target }) => under("drizzle/")(target),
+  },
+];
+
+/** Tests may use what they test with. */
+const isTest = (file: string): boolean =>
+  /\.(workers\.)?test\.tsx?$/.test(file) || under("src/testing/")(file);
+
+async function sourceFiles(): Promise<string[]> {
+  const areas = ["src", "gateway-worker", "console/src", "drizzle"];
+  const found = await Promise.all(
+    areas.map(async (area) => {
+      const entries = await readdir(path.join(ROOT, area), { recursive: true });
+      return entries.map((entry) => `${area}/${entry.split(path.sep).join("/")}`);
+    }),
+  );
+  return found.flat().filter((file) => /\.tsx?$/.test(file) && !file.includes("node_modules"));
+}
+
+/** Relative imports and re-exports of a file, as paths below the repository. */
+function importsOf(file: string, source: string): Import[] {
+  const statements = /^(?:import|export)\s(?:[^;"']*?\sfrom\s)?["'](\.[^"']+)["']/gm;
+  const dynamic = /\bimport\(\s*["'](\.[^"']+)["']\s*\)/g;
+  const resolve = (specifier: string): string =>
+    path.posix.join(path.posix.dirname(file), specifier);
+  return [
+    ...[...source.matchAll(statements)].map(([text, specifier = ""]) => ({
+      target: resolve(specifier),
+      typeOnly: /^(?:import|export)\s+type\s/.test(text),
+    })),
+    ...[...source.matchAll(dynamic)].map(([, specifier = ""]) => ({
+      target: resolve(specifier),
+      typeOnly: false,
+    })),
+  ];
+}
+
+/** Imports that no rule allows, as sentences. */
+function violations(files: ReadonlyMap<string, string>): string[] {
+  return [...files].flatMap(([file, source]) => {
+    const rule = RULES.find((one) => one.files(file));
+    if (rule === undefined || isTest(file)) return [];
+    return importsOf(file, source)
+      .filter((imported) => !rule.may(file, imported))
+      .map(({ target }) => `${file} (${rule.area}) may not import ${target}`);
+  });
+}
+
+describe("who may import what (ARCHITECTURE.md §3)", () => {
+  it("holds for every file", async () => {
+    const names = await sourceFiles();
+    const files = new Map(
+      await Promise.all(
+        names.map(async (file) => [file, await readFile(path.join(ROOT, file), "utf8")] as const),
+      ),
+    );
+    expect(files.size).toBeGreaterThan(50);
+    expect(violations(files)).toEqual([]);
+  });
+
+  it.each([
+    ["src/protocol/x.ts", 'import { ok } from "../platform/result.ts";'],
+    ["src/platform/x.ts", 'import type { HubStatus } from "../hub/publisher.ts";'],
+    ["src/hub/core/x.ts", 'import { log } from "../../platform/log.ts";'],
+    ["src/hub/x.ts", 'import {\n  rooms,\n} from "../features/rooms/index.ts";'],
+    ["src/features/rooms/x.ts", 'export { y } from "../music/y.ts";'],
+    ["src/features/rooms/x.ts", 'import { HubObject } from "../../hub/hub-object.ts";'],
+    ["src/features/rooms/x.ts", 'import { songs } from "../../../drizzle/music.ts";'],
+    ["gateway-worker/x.ts", 'const y = await import("../src/platform/result.ts");'],
+    ["console/src/x.ts", 'import "../../src/platform/log.ts";'],
+    ["src/client/x.ts", 'import { grant } from "../platform/auth/principal.ts";'],
+  ])("is broken by %s: %s", (file, source) => {
+    expect(violations(new Map([[file, source]]))).toHaveLength(1);
+  });
+});
