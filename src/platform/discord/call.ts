@@ -1,5 +1,5 @@
-import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import { z } from "zod";
+import { UNKNOWN_CHANNEL } from "./constants.ts";
 
 /** One request to Discord's REST API v10, as data: it crosses from the Worker to the one caller. */
 export type DiscordCall = {
@@ -74,8 +74,6 @@ export const DiscordErrorBody = z.object({
   code: z.number().int().catch(0),
   message: z.string().catch(""),
 });
-
-const UNKNOWN_CHANNEL: number = RESTJSONErrorCodes.UnknownChannel;
 
 /** Whether a refusal says that the channel does not exist (any more). */
 export function isUnknownChannel(refusal: {

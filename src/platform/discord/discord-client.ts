@@ -1,10 +1,6 @@
-import {
-  AuditLogEvent,
-  ChannelType,
-  OverwriteType,
-  PermissionFlagsBits,
-  type RESTPostAPIChannelInviteJSONBody,
-  type RESTPostAPIGuildChannelJSONBody,
+import type {
+  RESTPostAPIChannelInviteJSONBody,
+  RESTPostAPIGuildChannelJSONBody,
 } from "discord-api-types/v10";
 import { z } from "zod";
 import type { Env } from "../../env.ts";
@@ -18,6 +14,7 @@ import {
   type DiscordCall,
   type DiscordFailure,
 } from "./call.ts";
+import { CHANNEL_CREATED, GUILD_VOICE, OVERWRITE, PERMISSION } from "./constants.ts";
 import { parseJson } from "./send.ts";
 
 /** How long a caller may be kept waiting for Discord's limits or for a retry, milliseconds. */
@@ -115,7 +112,7 @@ export function createDiscordClient(ports: DiscordClientPorts): DiscordClient {
     async createVoiceChannel(channel) {
       const body: RESTPostAPIGuildChannelJSONBody = {
         name: channel.name,
-        type: ChannelType.GuildVoice,
+        type: GUILD_VOICE,
         user_limit: channel.userLimit,
         ...(channel.parentId === null ? {} : { parent_id: channel.parentId }),
         ...(channel.access === null
@@ -182,7 +179,7 @@ export function createDiscordClient(ports: DiscordClientPorts): DiscordClient {
           method: "GET",
           route: "/guilds/:guildId/audit-logs",
           params: { guildId },
-          query: { action_type: String(AuditLogEvent.ChannelCreate), limit: AUDIT_ENTRIES },
+          query: { action_type: String(CHANNEL_CREATED), limit: AUDIT_ENTRIES },
         },
         AuditLog,
       );
@@ -265,19 +262,19 @@ function overwritesOf(
   guildId: string,
   { userIds, botUserId }: PrivateAccess,
 ): RESTPostAPIGuildChannelJSONBody["permission_overwrites"] {
-  const enter = PermissionFlagsBits.ViewChannel | PermissionFlagsBits.Connect;
-  const talk = enter | PermissionFlagsBits.Speak | PermissionFlagsBits.Stream;
-  const keep = enter | PermissionFlagsBits.ManageChannels;
+  const enter = PERMISSION.viewChannel | PERMISSION.connect;
+  const talk = enter | PERMISSION.speak | PERMISSION.stream;
+  const keep = enter | PERMISSION.manageChannels;
   const member = (id: string, allow: bigint) => ({
     id,
-    type: OverwriteType.Member,
+    type: OVERWRITE.member,
     allow: allow.toString(),
     deny: "0",
   });
   const others = [...new Set(userIds)].filter((id) => id !== botUserId);
   return [
     // The role of everybody has the guild's own id.
-    { id: guildId, type: OverwriteType.Role, allow: "0", deny: enter.toString() },
+    { id: guildId, type: OVERWRITE.role, allow: "0", deny: enter.toString() },
     ...others.map((id) => member(id, talk)),
     member(botUserId, keep),
   ];
