@@ -333,7 +333,7 @@ function readySession(data: unknown, seq: number): Session | null {
 
 function onDispatch(draft: Draft, frame: Frame): void {
   const { s: seq, t: name } = frame;
-  if (seq === null || name === null) return;
+  if (seq === null || name === null || draft.state.phase === "connecting") return;
   if (name === "READY") {
     const session = readySession(frame.d, seq);
     if (session === null) {

@@ -16,7 +16,10 @@ export type GuildState = {
   readonly channels: Map<string, VoiceChannel>;
   /** User to the voice channel that they are in. */
   readonly voice: Map<string, string>;
-  /** Channels that were deleted last, oldest first: a late dispatch must not bring one back. */
+  /**
+   * Channels that ended last, oldest first: told once, and nobody is in one. A channel that shows
+   * itself again was only hidden from us for a while.
+   */
   readonly gone: Set<string>;
 };
 
@@ -64,7 +67,6 @@ function membersLeave(guild: GuildState, channelId: string): Change[] {
 }
 
 function channelChange(guild: GuildState, after: VoiceChannel): Change[] {
-  if (guild.gone.has(after.channelId)) return [];
   const before = guild.channels.get(after.channelId) ?? null;
   if (before !== null && sameChannel(before, after)) return [];
   return [{ type: "channel", before, after }];
@@ -79,7 +81,14 @@ function replaceGuild(
   told: Extract<GuildDispatch, { type: "guild" }>,
 ): readonly Change[] {
   const channels = new Map(told.channels.map((channel) => [channel.channelId, channel]));
-  const voice = new Map(told.voiceStates.map((state) => [state.userId, state.channelId]));
+  const ended = (channelId: string): boolean =>
+    !channels.has(channelId) && (guild.channels.has(channelId) || guild.gone.has(channelId));
+  // Nobody stays in a channel that ends by this.
+  const voice = new Map(
+    told.voiceStates
+      .filter((state) => !ended(state.channelId))
+      .map((state) => [state.userId, state.channelId]),
+  );
   const left: Change[] = [];
   const entered: Change[] = [];
   for (const [userId, from] of guild.voice) {

@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Child } from "./fixtures/child.ts";
+import { FakeGateway } from "./fixtures/fake-gateway.ts";
+import { FakeHub, until } from "./fixtures/fake-hub.ts";
+
+const GUILD = "100000000000000001";
+const SECRET = "crash-test-hub-secret-0123456789-abcdef";
+const TOKEN = "crash-test-bot-token-0123456789-abcdefg";
+
+let gateway: FakeGateway;
+let hub: FakeHub;
+let stateDir: string;
+let child: Child | null = null;
+
+beforeEach(async () => {
+  gateway = new FakeGateway();
+  hub = new FakeHub(SECRET);
+  await Promise.all([gateway.listen(), hub.listen()]);
+  stateDir = await mkdtemp(join(tmpdir(), "gateway-worker-"));
+  gateway.guilds = [
+    {
+      id: GUILD,
+      channels: ["c1", "c2", "c3"].map((id) => ({ id, type: 2, name: id, user_limit: 4 })),
+    },
+  ];
+});
+
+afterEach(async () => {
+  await child?.kill("SIGKILL");
+  child = null;
+  await Promise.all([gateway.close(), hub.close()]);
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+function start(more: Readonly<Record<string, string>> = {}): Child {
+  child = new Child({
+    DISCORD_BOT_TOKEN: TOKEN,
+    PRIMARY_GUILD_ID: GUILD,
+    HUB_ENDPOINT: hub.endpoint,
+    HUB_SECRET: SECRET,
+    DISCORD_API_URL: gateway.apiUrl,
+    STATE_DIR: stateDir,
+    ...more,
+  });
+  return child;
+}
+
+/** A small deterministic generator: a failing run can be repeated. */
+function dice(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** People who wander between the channels; remembers what every client must hear of it. */
+class Wanderers {
+  readonly #roll: () => number;
+  readonly at = new Map<string, string>();
+  readonly expected: string[] = [];
+  running = true;
+
+  constructor(seed: number) {
+    this.#roll = dice(seed);
+  }
+
+  move(): void {
+    const user = `u${Math.floor(this.#roll() * 5)}`;
+    const to = [null, "c1", "c2", "c3"][Math.floor(this.#roll() * 4)] ?? null;
+    const from = this.at.get(user) ?? null;
+    gateway.voice(GUILD, user, to);
+    // The same channel again is a mute or a camera: nothing to hear.
+    if (from === to) return;
+    if (from !== null) this.expected.push(`voice.left ${from} ${user}`);
+    if (to === null) this.at.delete(user);
+    else {
+      this.at.set(user, to);
+      this.expected.push(`voice.joined ${to} ${user}`);
+    }
+  }
+
+  async run(): Promise<void> {
+    while (this.running) {
+      this.move();
+      await delay(3);
+    }
+  }
+}
+
+function heard(): string[] {
+  return hub
+    .of(GUILD)
+    .filter(({ event }) => event.startsWith("voice."))
+    .map(
+      ({ event, payload }) =>
+        `${event} ${String(payload["channelId"])} ${String(payload["userId"])}`,
+    );
+}
+
+test("SIGKILL at any moment loses no dispatch and announces none twice", async () => {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const roll = dice(seed);
+  const people = new Wanderers(seed);
+  let current = start();
+  await until("connected", () => hub.of(GUILD).length > 0);
+  const wandering = people.run();
+  for (let kills = 0; kills < 6; kills += 1) {
+    const resumes = gateway.count(6);
+    await delay(roll() * 120);
+    await current.kill("SIGKILL");
+    // An answer that is lost on its way back must not lead to a second announcement either.
+    if (kills % 2 === 0) hub.script.push({ status: 200, afterEffect: true, cut: true });
+    current = start();
+    await until("resumed", () => gateway.count(6) > resumes);
+  }
+  people.running = false;
+  await wandering;
+  await until(`all events arrive (seed ${seed})`, () => heard().length >= people.expected.length);
+
+  expect(heard(), `seed ${seed}`).toEqual(people.expected);
+  expect(new Set(hub.events.map(({ id }) => id)).size).toBe(hub.events.length);
+  expect(hub.gaps).toBe(0);
+  expect(gateway.count(2), "IDENTIFYs").toBe(1);
+  // Each new process resumes, and then shows the hub all it knows: what the events had told already.
+  const last = hub.of(GUILD).findLast(({ event }) => event === "guild.snapshot");
+  expect(last?.payload["channels"]).toHaveLength(3);
+});

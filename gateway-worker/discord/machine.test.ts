@@ -1,0 +1,482 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { IdentifyRecord, Session } from "../store/settings-store.ts";
+import {
+  HELLO_DEADLINE_MS,
+  initialState,
+  REQUESTED_BEATS_PER_WINDOW,
+  SEND_WINDOW_MS,
+  SENDS_PER_WINDOW,
+  step,
+  type Effect,
+  type Input,
+  type MachineState,
+  type TimerName,
+} from "./machine.ts";
+
+const BASE = "wss://gateway.test/";
+const RESUME = "wss://resume.test/";
+const SESSION: Session = { sessionId: "s1", resumeUrl: RESUME, seq: 7 };
+const NEVER: IdentifyRecord = { streak: 0, lastAt: 0 };
+
+/** The world around a machine: time, timers, the socket. */
+class World {
+  state: MachineState;
+  now = 1_000_000_000;
+  random = 0.5;
+  readonly timers = new Map<TimerName, number>();
+  /** Everything that was to be done so far. */
+  readonly effects: Effect[] = [];
+  /** The connection that is open, or being opened. */
+  open: number | null = null;
+  discovering = false;
+
+  constructor(session: Session | null = null, record: IdentifyRecord = NEVER) {
+    this.state = initialState(session, record);
+  }
+
+  give(input: Input): readonly Effect[] {
+    const { state, effects } = step(this.state, input, { now: this.now, random: this.random });
+    this.state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.effects.push(...effects);
+    return effects;
+  }
+
+  #perform(effect: Effect): void {
+    if (effect.type === "set-timer") this.timers.set(effect.name, effect.ms);
+    if (effect.type === "clear-timer") this.timers.delete(effect.name);
+    if (effect.type === "connect") this.open = effect.connection;
+    if (effect.type === "close") this.open = null;
+    if (effect.type === "discover") this.discovering = true;
+  }
+
+  /** Lets a timer that is set run out. */
+  fire(name: TimerName): readonly Effect[] {
+    const ms = this.timers.get(name);
+    if (ms === undefined) throw new Error(`${name} is not set`);
+    this.timers.delete(name);
+    this.now += ms;
+    return this.give({ type: "timer", name });
+  }
+
+  gateway(remaining = 900, resetAfterMs = 0): readonly Effect[] {
+    this.discovering = false;
+    return this.give({ type: "gateway", url: BASE, remaining, resetAfterMs });
+  }
+
+  frame(op: number, d: unknown = null, s: number | null = null, t: string | null = null) {
+    return this.give({
+      type: "frame",
+      connection: this.state.connection,
+      frame: { op, d, s, t },
+    });
+  }
+
+  hello(intervalMs = 40_000): readonly Effect[] {
+    return this.frame(10, { heartbeat_interval: intervalMs });
+  }
+
+  ready(seq = 1): readonly Effect[] {
+    return this.frame(0, { session_id: "s2", resume_gateway_url: RESUME }, seq, "READY");
+  }
+
+  closed(code: number): readonly Effect[] {
+    this.open = null;
+    return this.give({ type: "closed", connection: this.state.connection, code });
+  }
+}
+
+/** A world that is connected by a new session. */
+function connected(): World {
+  const world = new World();
+  world.give({ type: "start" });
+  world.gateway();
+  world.hello();
+  world.ready();
+  return world;
+}
+
+/** A world that went for its stored session. */
+function resuming(session: Session = SESSION): World {
+  const world = new World(session);
+  world.give({ type: "start" });
+  world.hello();
+  return world;
+}
+
+function types(effects: readonly Effect[]): string[] {
+  return effects.map(({ type }) => type);
+}
+
+function find<T extends Effect["type"]>(
+  effects: readonly Effect[],
+  type: T,
+): Extract<Effect, { type: T }> | undefined {
+  return effects.find((effect): effect is Extract<Effect, { type: T }> => effect.type === type);
+}
+
+describe("a first connection", () => {
+  test("reads the budget before IDENTIFY, and identifies after HELLO", () => {
+    const world = new World();
+    expect(types(world.give({ type: "start" }))).toEqual(["discover", "state"]);
+    expect(find(world.gateway(), "connect")?.url).toBe(BASE);
+    expect(types(world.hello())).toEqual(["clear-timer", "set-timer", "identify"]);
+    expect(find(world.ready(), "dispatch")?.session).toEqual({
+      sessionId: "s2",
+      resumeUrl: RESUME,
+      seq: 1,
+    });
+    expect(world.state.told).toBe("connected");
+  });
+
+  test("waits for a used-up budget and reads it again", () => {
+    const world = new World();
+    world.give({ type: "start" });
+    expect(find(world.gateway(0, 3_600_000), "set-timer")?.ms).toBe(3_600_000);
+    expect(world.state.obstacle).toContain("no more new sessions");
+    expect(types(world.fire("reconnect"))).toEqual(["discover"]);
+    expect(types(world.gateway(1))).toContain("connect");
+  });
+
+  test("a token that REST refuses is final", () => {
+    const world = new World();
+    world.give({ type: "start" });
+    const effects = world.give({
+      type: "gateway-failed",
+      fatal: true,
+      retryAfterMs: 0,
+      reason: "refused",
+    });
+    expect(find(effects, "fatal")?.reason).toBe("refused");
+    expect(world.timers.size).toBe(0);
+  });
+
+  test("REST that fails is asked again, not before its Retry-After", () => {
+    const world = new World();
+    world.give({ type: "start" });
+    world.give({ type: "gateway-failed", fatal: false, retryAfterMs: 4_000, reason: "503" });
+    expect(world.timers.get("reconnect")).toBe(4_000);
+    expect(types(world.fire("reconnect"))).toContain("discover");
+  });
+
+  test("a connection that says no HELLO is given up", () => {
+    const world = new World();
+    world.give({ type: "start" });
+    world.gateway();
+    expect(world.timers.get("hello")).toBe(HELLO_DEADLINE_MS);
+    expect(find(world.fire("hello"), "close")?.code).toBe(4000);
+  });
+});
+
+describe("heartbeats", () => {
+  test("the first comes after interval * random, then each interval, with the last seq", () => {
+    const world = connected();
+    world.random = 0.25;
+    world.closed(1006);
+    world.fire("reconnect");
+    world.hello(40_000);
+    expect(world.timers.get("heartbeat")).toBe(10_000);
+    expect(find(world.fire("heartbeat"), "beat")?.seq).toBe(1);
+    expect(world.timers.get("heartbeat")).toBe(40_000);
+  });
+
+  test("before anything was heard they carry null", () => {
+    const world = new World();
+    world.give({ type: "start" });
+    world.gateway();
+    world.hello();
+    expect(find(world.fire("heartbeat"), "beat")?.seq).toBeNull();
+  });
+
+  test("one that stays unanswered shows a dead connection: closed resumably, then resumed", () => {
+    const world = connected();
+    world.fire("heartbeat");
+    const effects = world.fire("heartbeat");
+    expect(find(effects, "close")?.code).toBe(4000);
+    expect(find(world.fire("reconnect"), "connect")?.url).toBe(RESUME);
+    expect(find(world.hello(), "resume")?.session.seq).toBe(1);
+  });
+
+  test("what the last connection did not answer does not count against the next", () => {
+    const world = connected();
+    world.fire("heartbeat");
+    world.fire("heartbeat");
+    world.fire("reconnect");
+    world.hello();
+    expect(types(world.fire("heartbeat"))).toContain("beat");
+  });
+
+  test("an answer gives the latency and keeps the connection", () => {
+    const world = connected();
+    world.fire("heartbeat");
+    world.now += 123;
+    expect(find(world.frame(11), "latency")?.ms).toBe(123);
+    expect(types(world.fire("heartbeat"))).toContain("beat");
+  });
+
+  test("op 1 is answered at once and leaves the rhythm alone", () => {
+    const world = connected();
+    expect(types(world.frame(1))).toEqual(["beat"]);
+    expect(types(world.fire("heartbeat"))).toContain("beat");
+    expect(world.state.phase).toBe("ready");
+  });
+
+  test("op 1 cannot make us send more than Discord takes", () => {
+    const world = connected();
+    const sent = Array.from({ length: REQUESTED_BEATS_PER_WINDOW + 5 }, () => world.frame(1));
+    expect(sent.flat()).toHaveLength(REQUESTED_BEATS_PER_WINDOW - 1);
+    world.now += SEND_WINDOW_MS + 1;
+    expect(types(world.frame(1))).toEqual(["beat"]);
+  });
+});
+
+describe("what Discord asks for", () => {
+  test("op 7: a new connection at once, resumed at the resume address", () => {
+    const world = connected();
+    expect(find(world.frame(7), "close")?.code).toBe(4000);
+    expect(world.timers.get("reconnect")).toBe(0);
+    expect(find(world.fire("reconnect"), "connect")?.url).toBe(RESUME);
+    expect(types(world.hello())).toContain("resume");
+  });
+
+  test("op 9 true: resume", () => {
+    const world = connected();
+    world.frame(9, true);
+    world.fire("reconnect");
+    expect(types(world.hello())).toContain("resume");
+  });
+
+  test.each([
+    [0, 1_000],
+    [0.999, 4_996],
+  ])("op 9 false: the session goes, and after 1 to 5 s comes a new one", (random, ms) => {
+    const world = connected();
+    world.random = random;
+    const effects = world.frame(9, false);
+    expect(types(effects)).toEqual(expect.arrayContaining(["drop-session", "close"]));
+    expect(world.timers.get("reconnect")).toBe(ms);
+    world.now += 10_000;
+    expect(types(world.fire("reconnect"))).toContain("discover");
+    expect(find(world.gateway(), "connect")?.url).toBe(BASE);
+    expect(types(world.hello())).toContain("identify");
+  });
+
+  test("unknown opcodes and events change nothing but the sequence", () => {
+    const world = connected();
+    expect(world.frame(43, {})).toEqual([]);
+    expect(find(world.frame(0, {}, 2, "SOMETHING_NEW"), "dispatch")?.session.seq).toBe(2);
+  });
+});
+
+describe("closes", () => {
+  test.each([1000, 1001, 1005, 1006, 4000, 4001, 4002, 4999])("%i resumes", (code) => {
+    const world = connected();
+    expect(types(world.closed(code))).not.toContain("drop-session");
+    world.fire("reconnect");
+    expect(types(world.hello())).toContain("resume");
+  });
+
+  test("4008 resumes after a while", () => {
+    const world = connected();
+    world.closed(4008);
+    expect(world.timers.get("reconnect")).toBeGreaterThanOrEqual(10_000);
+  });
+
+  test.each([4003, 4005, 4007, 4009])("%i makes a new session", (code) => {
+    const world = connected();
+    expect(types(world.closed(code))).toContain("drop-session");
+    expect(types(world.fire("reconnect"))).toContain("discover");
+  });
+
+  test.each([4004, 4010, 4011, 4012, 4013, 4014])("%i is final", (code) => {
+    const world = connected();
+    const effects = world.closed(code);
+    expect(find(effects, "fatal")?.reason).toContain(String(code));
+    expect(find(effects, "state")?.state).toBe("down");
+    expect(world.timers.size).toBe(0);
+    expect(world.give({ type: "timer", name: "reconnect" })).toEqual([]);
+  });
+
+  test("a close of a connection that was given up is not heard", () => {
+    const world = connected();
+    const old = world.state.connection;
+    world.frame(7);
+    expect(world.give({ type: "closed", connection: old, code: 4004 })).toEqual([]);
+  });
+});
+
+describe("a resume", () => {
+  test("hears the replay once and in order", () => {
+    const world = resuming();
+    expect(find(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"), "dispatch")?.session.seq).toBe(8);
+    expect(types(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"))).toEqual(["repeated-dispatch"]);
+    expect(world.state.told).toBe("resuming");
+    expect(types(world.frame(0, {}, 9, "RESUMED"))).toEqual(["dispatch", "state"]);
+    expect(world.state.told).toBe("connected");
+  });
+
+  test("that dies three times gives way to a new session", () => {
+    const world = resuming();
+    world.closed(1006);
+    world.fire("reconnect");
+    world.hello();
+    world.closed(1006);
+    world.fire("reconnect");
+    world.hello();
+    expect(types(world.closed(1006))).toContain("drop-session");
+    expect(types(world.fire("reconnect"))).toContain("discover");
+  });
+
+  test("at an address that is gone goes on at the base address, with the same session", () => {
+    const world = new World(SESSION);
+    world.give({ type: "start" });
+    for (let failures = 0; failures < 3; failures += 1) {
+      world.closed(1006);
+      world.fire("reconnect");
+    }
+    expect(world.discovering).toBe(true);
+    expect(find(world.gateway(0, 1_000), "connect")?.url).toBe(BASE);
+    expect(find(world.hello(), "resume")?.session).toEqual(SESSION);
+  });
+
+  test("that does not come about is `down` after a while, and never more than a minute apart", () => {
+    const world = new World(SESSION);
+    world.random = 0.999;
+    world.give({ type: "start" });
+    for (let failures = 0; failures < 12; failures += 1) {
+      if (world.discovering) world.gateway();
+      world.closed(1006);
+      expect(world.timers.get("reconnect")).toBeLessThanOrEqual(60_000);
+      world.fire("reconnect");
+    }
+    expect(world.state.told).toBe("down");
+    expect(world.state.session).toEqual(SESSION);
+  });
+});
+
+describe("the budget of IDENTIFY", () => {
+  test("is not burned by a process that crashes again and again", () => {
+    let record = NEVER;
+    let now = 1_000_000_000;
+    let identifies = 0;
+    const end = now + 24 * 3_600_000;
+    while (now < end) {
+      const world = new World(null, record);
+      world.now = now;
+      world.give({ type: "start" });
+      world.gateway();
+      while (world.state.phase === "waiting") {
+        world.fire("reconnect");
+        world.gateway();
+      }
+      record = find(world.hello(), "identify")?.record ?? record;
+      identifies += 1;
+      // It dies right after, and is started again.
+      now = world.now + 1_000;
+    }
+    expect(identifies).toBeLessThan(320);
+  });
+
+  test("is whole again after a session that lasted", () => {
+    const world = connected();
+    world.now += 70_000;
+    world.frame(11);
+    expect(world.state.identify.streak).toBe(0);
+  });
+});
+
+test("the end closes resumably and leaves nothing behind", () => {
+  const world = connected();
+  const effects = world.give({ type: "stop" });
+  expect(find(effects, "close")?.code).toBe(4000);
+  expect(find(effects, "state")?.state).toBe("resuming");
+  expect(world.timers.size).toBe(0);
+  expect(world.give({ type: "start" })).toEqual([]);
+});
+
+/** One thing that can happen; `pick` chooses among what is possible then. */
+const happening = fc.record({
+  kind: fc.constantFrom("timer", "hello", "ready", "resumed", "event", "frame", "close", "rest"),
+  pick: fc.nat(),
+  random: fc.double({ min: 0, max: 0.999, noNaN: true }),
+  passed: fc.nat(5_000),
+});
+
+test("whatever happens: it goes on, in order, within Discord's bounds", () => {
+  const codes = [1000, 1001, 1006, 4000, 4003, 4007, 4008, 4009];
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(happening, { maxLength: 150 }), (stored, happenings) => {
+      const world = new World(stored ? SESSION : null);
+      world.give({ type: "start" });
+      const sends = new Map<number, number[]>();
+      let told: MachineState["told"] = null;
+      let seq = { sessionId: stored ? SESSION.sessionId : "", seq: stored ? SESSION.seq : 0 };
+      let allowed = false;
+      let sessions = 0;
+      for (const { kind, pick, random, passed } of happenings) {
+        world.random = random;
+        world.now += passed;
+        const before = world.effects.length;
+        const timer = [...world.timers.keys()][pick % Math.max(1, world.timers.size)];
+        if (kind === "rest" && world.discovering) {
+          allowed = pick % 4 !== 0;
+          if (pick % 5 === 0) {
+            world.discovering = false;
+            world.give({
+              type: "gateway-failed",
+              fatal: false,
+              retryAfterMs: 0,
+              reason: "away",
+            });
+          } else world.gateway(allowed ? 5 : 0, 1_000);
+        } else if (kind === "timer" && timer !== undefined) world.fire(timer);
+        else if (world.open !== null) {
+          if (kind === "hello") world.hello(1 + (pick % 60_000));
+          if (kind === "ready" && world.state.phase === "identifying") {
+            sessions += 1;
+            const data = { session_id: `n${sessions}`, resume_gateway_url: RESUME };
+            world.frame(0, data, 1, "READY");
+          }
+          if (kind === "resumed" && world.state.phase === "resuming") {
+            world.frame(0, {}, (world.state.session?.seq ?? 0) + 1, "RESUMED");
+          }
+          if (kind === "event") world.frame(0, {}, pick % 20, "VOICE_STATE_UPDATE");
+          if (kind === "frame") world.frame([1, 7, 9, 11, 99][pick % 5] ?? 0, pick % 2 === 0);
+          if (kind === "close") world.closed(codes[pick % codes.length] ?? 1006);
+        }
+        for (const effect of world.effects.slice(before)) {
+          if (effect.type === "close") expect([1000, 1001]).not.toContain(effect.code);
+          if (effect.type === "beat" || effect.type === "identify" || effect.type === "resume") {
+            const at = sends.get(world.state.connection) ?? [];
+            at.push(world.now);
+            sends.set(world.state.connection, at);
+            expect(at.filter((t) => t > world.now - SEND_WINDOW_MS).length).toBeLessThanOrEqual(
+              SENDS_PER_WINDOW,
+            );
+          }
+          if (effect.type === "identify") {
+            expect(allowed, "an IDENTIFY without budget").toBe(true);
+            allowed = false;
+          }
+          if (effect.type === "dispatch") {
+            const { sessionId, seq: next } = effect.session;
+            if (sessionId === seq.sessionId) expect(next).toBeGreaterThan(seq.seq);
+            seq = { sessionId, seq: next };
+          }
+          if (effect.type === "state") {
+            expect(effect.state).not.toBe(told);
+            told = effect.state;
+          }
+        }
+        // Something is always under way: a timer, a question, or an open connection.
+        expect(world.timers.size > 0 || world.discovering || world.open !== null).toBe(true);
+        // A connection that is open can be found dead.
+        if (world.open !== null) {
+          expect(world.timers.has("hello") || world.timers.has("heartbeat")).toBe(true);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

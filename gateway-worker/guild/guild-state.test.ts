@@ -1,0 +1,299 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseDispatch, type GuildDispatch } from "./dispatch.ts";
+import {
+  applyChange,
+  changesOf,
+  eventsOf,
+  GONE_CHANNELS_MAX,
+  snapshotOf,
+  unknownGuild,
+  type GuildState,
+} from "./guild-state.ts";
+
+const GUILD = "g1";
+
+/** What the hub knows when it believes every event. */
+class Listener {
+  readonly rooms = new Map<string, string>();
+  readonly voice = new Map<string, string>();
+
+  hear(event: string, payload: Record<string, unknown>): void {
+    const channelId = String(payload["channelId"]);
+    const userId = String(payload["userId"]);
+    switch (event) {
+      case "room.created":
+        expect(this.rooms.has(channelId), "created twice").toBe(false);
+        this.rooms.set(channelId, String(payload["name"]));
+        return;
+      case "room.updated":
+        expect(this.rooms.has(channelId), "updated before it was created").toBe(true);
+        this.rooms.set(channelId, String(payload["name"]));
+        return;
+      case "room.deleted":
+        expect([...this.voice.values()], "deleted with people in it").not.toContain(channelId);
+        this.rooms.delete(channelId);
+        return;
+      case "voice.joined":
+        expect(this.voice.has(userId), "joined without having left").toBe(false);
+        this.voice.set(userId, channelId);
+        return;
+      case "voice.left":
+        expect(this.voice.get(userId), "left where nobody was").toBe(channelId);
+        this.voice.delete(userId);
+        return;
+      default:
+        throw new Error(`unknown event ${event}`);
+    }
+  }
+}
+
+function apply(guild: GuildState, dispatch: GuildDispatch): string[] {
+  return changesOf(guild, dispatch).flatMap((change) => {
+    applyChange(guild, change);
+    return eventsOf(GUILD, change).map(({ event, payload }) =>
+      [event, payload["channelId"], payload["userId"]].filter((part) => part).join(" "),
+    );
+  });
+}
+
+function channel(channelId: string, name = channelId, userLimit = 4) {
+  return { channelId, name, userLimit };
+}
+
+function voice(userId: string, channelId: string | null): GuildDispatch {
+  return { type: "voice", guildId: GUILD, userId, channelId };
+}
+
+function guildOf(channels: string[], people: Record<string, string> = {}): GuildDispatch {
+  return {
+    type: "guild",
+    guildId: GUILD,
+    channels: channels.map((id) => channel(id)),
+    voiceStates: Object.entries(people).map(([userId, channelId]) => ({ userId, channelId })),
+  };
+}
+
+function knownGuild(channels: string[], people: Record<string, string> = {}): GuildState {
+  const guild = unknownGuild(GUILD);
+  apply(guild, guildOf(channels, people));
+  return guild;
+}
+
+describe("voice", () => {
+  test("enter, mute, move, leave", () => {
+    const guild = knownGuild(["a", "b"]);
+    expect(apply(guild, voice("u", "a"))).toEqual(["voice.joined a u"]);
+    expect(apply(guild, voice("u", "a"))).toEqual([]);
+    expect(apply(guild, voice("u", "b"))).toEqual(["voice.left a u", "voice.joined b u"]);
+    expect(apply(guild, voice("u", null))).toEqual(["voice.left b u"]);
+    expect(apply(guild, voice("u", null))).toEqual([]);
+  });
+
+  test("a member who is removed leaves their channel", () => {
+    const guild = knownGuild(["a"], { u: "a" });
+    const parsed = parseDispatch("GUILD_MEMBER_REMOVE", { guild_id: GUILD, user: { id: "u" } });
+    if (parsed.kind !== "guild") throw new Error(parsed.kind);
+    expect(apply(guild, parsed.dispatch)).toEqual(["voice.left a u"]);
+  });
+});
+
+describe("channels", () => {
+  test("come, change and go", () => {
+    const guild = knownGuild([]);
+    const told = (name: string, userLimit: number) =>
+      apply(guild, { type: "channel", guildId: GUILD, channel: channel("a", name, userLimit) });
+    expect(told("one", 4)).toEqual(["room.created a"]);
+    expect(told("one", 4)).toEqual([]);
+    expect(told("two", 4)).toEqual(["room.updated a"]);
+    expect(told("two", 5)).toEqual(["room.updated a"]);
+    expect(apply(guild, { type: "channel-gone", guildId: GUILD, channelId: "a" })).toEqual([
+      "room.deleted a",
+    ]);
+  });
+
+  test("one that ends empties itself first", () => {
+    const guild = knownGuild(["a", "b"], { u: "a", v: "a", w: "b" });
+    expect(apply(guild, { type: "channel-gone", guildId: GUILD, channelId: "a" })).toEqual([
+      "voice.left a u",
+      "voice.left a v",
+      "room.deleted a",
+    ]);
+  });
+
+  test("one that ended ends once, and nobody enters it any more", () => {
+    const guild = knownGuild(["a"], { u: "a" });
+    const gone: GuildDispatch = { type: "channel-gone", guildId: GUILD, channelId: "a" };
+    apply(guild, gone);
+    expect(apply(guild, gone)).toEqual([]);
+    expect(apply(guild, voice("u", "a"))).toEqual([]);
+  });
+
+  test("one that was only hidden from us comes back", () => {
+    const guild = knownGuild(["a"]);
+    apply(guild, guildOf([]));
+    expect(apply(guild, { type: "channel", guildId: GUILD, channel: channel("a") })).toEqual([
+      "room.created a",
+    ]);
+    expect(apply(guild, voice("u", "a"))).toEqual(["voice.joined a u"]);
+  });
+
+  test("one whose creation was missed still ends", () => {
+    const guild = knownGuild([]);
+    expect(apply(guild, { type: "channel-gone", guildId: GUILD, channelId: "a" })).toEqual([
+      "room.deleted a",
+    ]);
+  });
+
+  test(`only the last ${GONE_CHANNELS_MAX} that ended are remembered`, () => {
+    const guild = knownGuild([]);
+    for (let i = 0; i <= GONE_CHANNELS_MAX; i += 1) {
+      apply(guild, { type: "channel-gone", guildId: GUILD, channelId: `c${i}` });
+    }
+    expect(guild.gone.size).toBe(GONE_CHANNELS_MAX);
+    expect(guild.gone.has("c0")).toBe(false);
+  });
+});
+
+describe("the whole guild", () => {
+  test("again: only the difference is an event", () => {
+    const guild = knownGuild(["a", "b"], { u: "a", v: "b" });
+    expect(apply(guild, guildOf(["a", "b"], { u: "a", v: "b" }))).toEqual([]);
+    expect(apply(guild, guildOf(["b", "c"], { u: "c", v: "b", w: "b" }))).toEqual([
+      "voice.left a u",
+      "room.deleted a",
+      "room.created c",
+      "voice.joined c u",
+      "voice.joined b w",
+    ]);
+  });
+
+  test("an outage changes nothing but the flag", () => {
+    const guild = knownGuild(["a"], { u: "a" });
+    expect(apply(guild, { type: "guild-unavailable", guildId: GUILD })).toEqual([]);
+    expect(guild.available).toBe(false);
+    expect(snapshotOf(guild).voiceStates).toEqual([{ userId: "u", channelId: "a" }]);
+    expect(apply(guild, guildOf(["a"], { u: "a" }))).toEqual([]);
+    expect(guild.available).toBe(true);
+  });
+
+  test("that the bot was removed from ends everything", () => {
+    const guild = knownGuild(["a"], { u: "a" });
+    expect(apply(guild, { type: "guild-gone", guildId: GUILD })).toEqual([
+      "voice.left a u",
+      "room.deleted a",
+    ]);
+  });
+});
+
+const channelIds = fc.constantFrom("a", "b", "c", "d");
+const userIds = fc.constantFrom("u", "v", "w");
+const dispatches: fc.Arbitrary<GuildDispatch> = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(userIds, fc.option(channelIds)).map(([u, c]) => voice(u, c)) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(channelIds, fc.constantFrom("one", "two"))
+      .map(([id, name]): GuildDispatch => ({
+        type: "channel",
+        guildId: GUILD,
+        channel: channel(id, name),
+      })),
+  },
+  {
+    weight: 2,
+    arbitrary: channelIds.map((channelId): GuildDispatch => ({
+      type: "channel-gone",
+      guildId: GUILD,
+      channelId,
+    })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.uniqueArray(channelIds), fc.dictionary(userIds, channelIds))
+      .map(([channels, people]) => guildOf(channels, people)),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constant<GuildDispatch>({ type: "guild-unavailable", guildId: GUILD }),
+  },
+);
+
+test("who believes the events knows what we know, whatever is missing or comes twice", () => {
+  fc.assert(
+    fc.property(fc.array(dispatches, { maxLength: 80 }), (sequence) => {
+      const guild = unknownGuild(GUILD);
+      const listener = new Listener();
+      for (const dispatch of sequence) {
+        for (const change of changesOf(guild, dispatch)) {
+          applyChange(guild, change);
+          for (const { event, payload } of eventsOf(GUILD, change)) listener.hear(event, payload);
+        }
+        expect(changesOf(guild, dispatch), "the same again").toEqual([]);
+        const names = [...guild.channels].map(([id, { name }]) => [id, name]);
+        expect(Object.fromEntries(listener.rooms)).toEqual(Object.fromEntries(names));
+        expect(Object.fromEntries(listener.voice)).toEqual(Object.fromEntries(guild.voice));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+describe("reading dispatches", () => {
+  test("a guild: voice channels only, and who is in one", () => {
+    expect(
+      parseDispatch("GUILD_CREATE", {
+        id: GUILD,
+        name: "ours",
+        channels: [
+          { id: "t", type: 0, name: "text" },
+          { id: "a", type: 2, name: "voice", user_limit: 4 },
+        ],
+        voice_states: [
+          { user_id: "u", channel_id: "a" },
+          { user_id: "v", channel_id: null },
+        ],
+      }),
+    ).toEqual({
+      kind: "guild",
+      dispatch: {
+        type: "guild",
+        guildId: GUILD,
+        channels: [{ channelId: "a", name: "voice", userLimit: 4 }],
+        voiceStates: [{ userId: "u", channelId: "a" }],
+      },
+    });
+  });
+
+  test.each([
+    ["CHANNEL_CREATE", { id: "t", type: 0, guild_id: GUILD, name: "text" }],
+    ["CHANNEL_DELETE", { id: "t", type: 4, guild_id: GUILD }],
+    ["VOICE_STATE_UPDATE", { user_id: "u", channel_id: "a" }],
+    ["TYPING_START", {}],
+  ])("%s that is not ours is ignored", (name, data) => {
+    expect(parseDispatch(name, data)).toEqual({ kind: "ignored" });
+  });
+
+  test("whatever Discord sends, it is read or refused", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(
+          "READY",
+          "GUILD_CREATE",
+          "GUILD_DELETE",
+          "CHANNEL_UPDATE",
+          "CHANNEL_DELETE",
+          "VOICE_STATE_UPDATE",
+          "GUILD_MEMBER_REMOVE",
+        ),
+        fc.anything(),
+        (name, data) => {
+          expect(["guild", "ready", "ignored", "malformed"]).toContain(
+            parseDispatch(name, data).kind,
+          );
+        },
+      ),
+    );
+  });
+});
