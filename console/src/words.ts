@@ -1,5 +1,6 @@
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
+import { nameOf } from "./names.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
 export type Words = readonly (string | { readonly name: string })[];
@@ -35,9 +36,9 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
     case "room.deleted":
       return [roomName === null ? "A room" : { name: roomName }, " ended"];
     case "voice.joined":
-      return [{ name: payload.userId }, " joined ", place(roomName, payload.channelId)];
+      return [{ name: nameOf(payload.userId) }, " joined ", place(roomName, payload.channelId)];
     case "voice.left":
-      return [{ name: payload.userId }, " left ", place(roomName, payload.channelId)];
+      return [{ name: nameOf(payload.userId) }, " left ", place(roomName, payload.channelId)];
     case "gateway.state":
       return [GATEWAY_SENTENCES[payload.state]];
   }

@@ -2,9 +2,8 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Guild } from "../guild.ts";
+import { nameOf, TESTERS } from "../names.ts";
 import type { GatewayOrder, LocalDiscord, LocalDiscordState } from "../local-discord.ts";
-
-const FIRST_TESTERS = ["tester-1", "tester-2", "tester-3"];
 
 const ORDERS: readonly { readonly words: string; readonly order: GatewayOrder }[] = [
   { words: "Drop the connection", order: { action: "drop" } },
@@ -21,7 +20,7 @@ export function LocalDiscordPanel({
   readonly discord: LocalDiscord;
   readonly guild: Guild;
 }): JSX.Element {
-  const testers = useSignal<readonly string[]>(FIRST_TESTERS);
+  const testers = useSignal<readonly string[]>([...TESTERS.keys()]);
   const { seq } = guild.view.value;
   useEffect(() => void discord.refresh(), [discord, seq]);
   const state = discord.state.value;
@@ -76,11 +75,15 @@ function Tester({
   const chosen = useSignal("");
   const known = channels.some((channel) => channel.id === chosen.value);
   const target = known ? chosen.value : (channels.at(-1)?.id ?? "");
+  const name = nameOf(userId);
   const here = channels.find((channel) => channel.id === voice?.channelId);
   return (
-    <li class="tester" aria-label={userId}>
+    <li class="tester" aria-label={name}>
       <div class="tester-head">
-        <b>{userId}</b>
+        <span>
+          <b>{name}</b>
+          {name !== userId && <span class="tester-id">{userId}</span>}
+        </span>
         <span class="muted">
           {voice === undefined ? "not in voice" : `in ${here?.name ?? voice.channelId}`}
           {voice?.muted === true && ", muted"}
@@ -88,7 +91,7 @@ function Tester({
       </div>
       <div class="tester-row">
         <select
-          aria-label={`Channel for ${userId}`}
+          aria-label={`Channel for ${name}`}
           value={target}
           disabled={channels.length === 0}
           onChange={(event) => {
@@ -105,7 +108,7 @@ function Tester({
         <button
           type="button"
           class="button"
-          aria-label={`Move ${userId}`}
+          aria-label={`Move ${name}`}
           disabled={target === ""}
           onClick={() => void discord.move(userId, target)}
         >
@@ -114,7 +117,7 @@ function Tester({
         <button
           type="button"
           class="button"
-          aria-label={`${voice?.muted === true ? "Unmute" : "Mute"} ${userId}`}
+          aria-label={`${voice?.muted === true ? "Unmute" : "Mute"} ${name}`}
           disabled={voice === undefined}
           onClick={() => {
             if (voice !== undefined) void discord.move(userId, voice.channelId, !voice.muted);
@@ -125,7 +128,7 @@ function Tester({
         <button
           type="button"
           class="button"
-          aria-label={`${userId} leaves`}
+          aria-label={`Take ${name} out`}
           disabled={voice === undefined}
           onClick={() => void discord.move(userId, null)}
         >

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { MemberView, RoomDetails, RoomView } from "../../../src/client/guild-view.ts";
+import { nameOf } from "../names.ts";
 import { clock, count, duration } from "../words.ts";
 import { useFollowable, useNow } from "./hooks.ts";
 import { LockIcon } from "./icons.tsx";
@@ -116,9 +117,9 @@ function Members({
             now - joinedAt < NEW_FOR_MS ? "member-new" : "",
           ].join(" ")}
           aria-hidden={leaving}
-          title={`Since ${clock(joinedAt)}`}
+          title={`${userId}, since ${clock(joinedAt)}`}
         >
-          {userId}
+          {nameOf(userId)}
           {userId === me && <span class="muted"> (you)</span>}
         </li>
       ))}
