@@ -1,4 +1,3 @@
-import { html, raw } from "hono/html";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { ERROR_CODES, FRAME_ERRORS, type ErrorRow } from "../../protocol/error-codes.ts";
 
@@ -49,37 +48,30 @@ ${Object.values(CLOSE_CODES)
 
 /** The same for a browser, at the address that a problem's `type` names. Needs no script. */
 export function errorsHtml(): string {
-  return String(
-    html`<!doctype html>
-      <html lang="en">
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width, initial-scale=1" />
-          <meta name="color-scheme" content="light dark" />
-          <title>GuildHub: errors</title>
-        </head>
-        <body>
-          <main>
-            <h1>Errors</h1>
-            <p><a href="/docs">All operations and frames</a></p>
-            ${PROBLEMS.map(
-              ([code, { status, title, help }]) =>
-                html`<section>
-                  <h2 id="${code}">${title}</h2>
-                  <p><code>${code}</code>, HTTP ${status}</p>
-                  <p>${raw(withCode(help))}</p>
-                </section>`,
-            )}
-          </main>
-        </body>
-      </html>`,
+  const sections = PROBLEMS.map(
+    ([code, { status, title, help }]) => `
+        <h2 id="${code}">${escape(title)}</h2>
+        <p><code>${code}</code>, HTTP ${status}</p>
+        <p>${escape(help).replaceAll(/`([^`]+)`/g, "<code>$1</code>")}</p>`,
   );
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="color-scheme" content="light dark" />
+    <title>GuildHub: errors</title>
+  </head>
+  <body>
+    <main>
+      <h1>Errors</h1>
+      <p><a href="/docs">All operations and frames</a></p>${sections.join("")}
+    </main>
+  </body>
+</html>
+`;
 }
 
-/** Our own texts: the only markup in them is `code`. */
-function withCode(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }

@@ -1,0 +1,406 @@
+import {
+  applyD1Migrations,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { PING_FRAME, ServerFrame } from "../protocol/frames.ts";
+import {
+  AUTHENTICATION_DEADLINE_MS,
+  CLIENT_FRAME_MAX_BYTES,
+  SESSION_GRANTS_MAX_BYTES,
+  TICKETS_PER_MINUTE,
+  TICKET_TTL_MS,
+} from "../protocol/limits.ts";
+import { testProvider, type TestProvider } from "../testing/tokens.ts";
+import {
+  callAs,
+  callWorker,
+  mockOutside,
+  openStream,
+  PAGE_ORIGIN,
+  streamAs,
+  ticketFor,
+  upgrade,
+} from "../testing/worker.ts";
+import type { HubStore } from "./core/journal.ts";
+import type { Audience, Publication } from "./publisher.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+import { storeSuite } from "./store-suite.ts";
+
+const GUILD = env.PRIMARY_GUILD_ID;
+let provider: TestProvider;
+let alice: string;
+
+/** A new stub each time: one whose object was evicted stays broken. */
+const hub = (guildId = GUILD) => env.HUB.get(env.HUB.idFromName(guildId));
+
+const seconds = (): number => Math.floor(Date.now() / 1000);
+
+let published = 0;
+function publication(audience: Audience = null, extra: Partial<Publication> = {}): Publication {
+  published += 1;
+  return {
+    event: "test.happened",
+    payload: { guildId: GUILD, n: published },
+    audience,
+    topic: null,
+    ...extra,
+  };
+}
+
+beforeAll(async () => {
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  provider = await testProvider();
+  alice = await provider.mint({ sub: "alice" });
+});
+
+beforeEach(() => {
+  mockOutside(provider, () => new Response(null, { status: 404 }));
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe("SQLite store", () => {
+  let made = 0;
+  storeSuite(async (use: (store: HubStore) => void) => {
+    made += 1;
+    const fresh = hub(`store-suite-${made}`);
+    await runInDurableObject(fresh, (_, state) => {
+      for (const table of ["journal", "facts", "tasks", "dedupe", "filters"]) {
+        state.storage.sql.exec(`DROP TABLE IF EXISTS ${table}`);
+      }
+      use(new SqliteStore(state.storage));
+    });
+  });
+});
+
+describe("ways in (rooms.md §2)", () => {
+  test("a ticket: ack first, then the snapshot, all as the document says", async () => {
+    const client = await streamAs(alice);
+    expect(client.frames.map((frame) => frame.type)).toEqual(["ack", "snapshot"]);
+    expect(client.frames[0]).toMatchObject({ v: 1, event: "auth.ok", guildId: GUILD });
+    expect(client.frames[1]).toMatchObject({ reason: "first_connection", rooms: [] });
+    for (const frame of client.frames) ServerFrame.parse(frame);
+    client.close();
+  });
+
+  test("the answer of POST /ws/ticket has the whole URL and when it ends", async () => {
+    const response = await callAs(alice, "POST", "/ws/ticket");
+    expect(response.status).toBe(201);
+    const body = await response.json<{ ticket: string; expiresAt: string; url: string }>();
+    const url = new URL(body.url);
+    expect([url.protocol, url.pathname, url.searchParams.get("ticket")]).toEqual([
+      "wss:",
+      "/ws",
+      body.ticket,
+    ]);
+    const life = Date.parse(body.expiresAt) - Date.now();
+    expect(life).toBeGreaterThan(TICKET_TTL_MS - 5_000);
+    expect(life).toBeLessThanOrEqual(TICKET_TTL_MS);
+    expect(body.ticket).not.toContain(btoa("alice").replaceAll("=", ""));
+  });
+
+  test("a ticket works once, also after the hub slept", async () => {
+    const ticket = await ticketFor(alice);
+    const first = await openStream(`?ticket=${ticket}`);
+    await evictDurableObject(hub());
+    expect((await upgrade(`?ticket=${ticket}`)).status).toBe(401);
+    first.close();
+  });
+
+  test("of two sockets with one ticket at the same instant one gets in", async () => {
+    const ticket = await ticketFor(alice);
+    const answers = await Promise.all([upgrade(`?ticket=${ticket}`), upgrade(`?ticket=${ticket}`)]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([101, 401]);
+    for (const { webSocket } of answers) {
+      webSocket?.accept();
+      webSocket?.close();
+    }
+  });
+
+  test("an expired ticket and a forged one are refused", async () => {
+    const ticket = await ticketFor(alice);
+    vi.setSystemTime(Date.now() + TICKET_TTL_MS);
+    expect((await upgrade(`?ticket=${ticket}`)).status).toBe(401);
+    vi.useRealTimers();
+    const forged = `${ticket.slice(0, -4)}AAAA`;
+    for (const bad of [forged, "", "x.y.z", "%00"]) {
+      const response = await upgrade(`?ticket=${bad}`);
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ code: "unauthorized" });
+    }
+  });
+
+  test("a ticket made from an origin works only from it; a foreign origin never gets in", async () => {
+    const own = { Origin: PAGE_ORIGIN };
+    const other = { Origin: "http://localhost:8787" };
+    const ticket = await ticketFor(alice, {}, own);
+    expect((await upgrade(`?ticket=${ticket}`, other)).status).toBe(401);
+    expect((await upgrade(`?ticket=${ticket}`)).status).toBe(401);
+    (await openStream(`?ticket=${ticket}`, own)).close();
+    const foreign = await upgrade(`?ticket=${await ticketFor(alice)}`, {
+      Origin: "https://evil.test",
+    });
+    expect(foreign.status).toBe(403);
+    expect(await foreign.json()).toMatchObject({ code: "forbidden_origin" });
+  });
+
+  test("a ticket is for one guild of the `guilds` claim, and for no other", async () => {
+    const bob = await provider.mint({ sub: "bob", guilds: ["200", GUILD] });
+    const client = await streamAs(bob, undefined, { guildId: "200" });
+    expect(client.of("ack")[0]?.guildId).toBe("200");
+    client.close();
+    const refused = await callAs(bob, "POST", "/ws/ticket", { guildId: "300" });
+    expect(refused.status).toBe(403);
+    const elsewhere = await provider.mint({ sub: "carol", guilds: ["200"] });
+    expect((await callAs(elsewhere, "POST", "/ws/ticket", {})).status).toBe(403);
+    // Without the claim what the client names is ignored.
+    const ignored = await streamAs(alice, undefined, { guildId: "300" });
+    expect(ignored.of("ack")[0]?.guildId).toBe(GUILD);
+    ignored.close();
+  });
+
+  test("one ticket too many in a minute gets 429 and when to come back", async () => {
+    const busy = await provider.mint({ sub: "busy" });
+    for (let i = 0; i < TICKETS_PER_MINUTE; i += 1) await ticketFor(busy);
+    const refused = await callAs(busy, "POST", "/ws/ticket");
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(0);
+    expect(refused.headers.get("RateLimit")).toMatch(/^"ws-ticket";r=0;t=\d+$/);
+    expect((await callAs(alice, "POST", "/ws/ticket")).status).toBe(201);
+  });
+
+  test("a Bearer header lets in; a bad one is 401 and does not fall through", async () => {
+    const client = await openStream("", { Authorization: `Bearer ${alice}` });
+    await client.until(({ frames }) => frames.length === 2);
+    client.close();
+    for (const header of ["Bearer nonsense", "Basic abc", "Bearer "]) {
+      expect((await upgrade("", { Authorization: header })).status).toBe(401);
+    }
+    const elsewhere = await provider.mint({ sub: "carol", guilds: ["200"] });
+    expect((await upgrade("", { Authorization: `Bearer ${elsewhere}` })).status).toBe(403);
+  });
+
+  test("an auth frame lets in and may name a position; until then nothing is sent", async () => {
+    const first = await streamAs(alice);
+    const { position } = first;
+    await hub().publish([publication()]);
+    const client = await openStream("");
+    await hub().publish([publication()]);
+    await evictDurableObject(hub());
+    client.send({ type: "auth", token: alice, ...position });
+    await client.until(({ frames }) => frames.some(({ type }) => type === "resumed"));
+    expect(client.frames.map((frame) => frame.type)).toEqual(["ack", "event", "event", "resumed"]);
+    first.close();
+    client.close();
+  });
+
+  test.each([
+    ["a bad token", () => Promise.resolve("nonsense"), 4401],
+    ["a token without this guild", () => provider.mint({ sub: "carol", guilds: ["200"] }), 4403],
+    ["an expired token", () => provider.mint({ sub: "alice", exp: seconds() - 60 }), 4401],
+    [
+      "a token with more grants than a session can carry",
+      () => provider.mint({ sub: "alice", scope: "s".repeat(SESSION_GRANTS_MAX_BYTES) }),
+      4403,
+    ],
+  ])("%s in the auth frame closes", async (_, token, code) => {
+    const client = await openStream("");
+    client.send({ type: "auth", token: await token() });
+    await client.until(({ closed }) => closed !== null);
+    expect([client.closed?.code, client.frames]).toEqual([code, []]);
+  });
+
+  test("no auth frame within 5 s closes, by the alarm of a hub that sleeps", async () => {
+    const client = await openStream("");
+    await evictDurableObject(hub());
+    vi.setSystemTime(Date.now() + AUTHENTICATION_DEADLINE_MS);
+    expect(await runDurableObjectAlarm(hub())).toBe(true);
+    await client.until(({ closed }) => closed !== null);
+    expect(client.closed?.code).toBe(4408);
+  });
+
+  test("a plain GET is told to upgrade", async () => {
+    const response = await callWorker("/ws");
+    expect(response.status).toBe(426);
+    expect(await response.json()).toMatchObject({ code: "upgrade_required" });
+  });
+});
+
+describe("the stream through evictions", () => {
+  test.each(["hibernate", "close"] as const)(
+    "HUB-4 HUB-6 nothing is missed or doubled when the hub is evicted after every step (%s)",
+    async (webSockets) => {
+      const evict = async (): Promise<void> => {
+        // What sleeps already cannot be evicted.
+        await hub().status();
+        await evictDurableObject(hub(), { webSockets });
+      };
+      const bob = await provider.mint({ sub: "bob" });
+      const seen = new Map<string, number[]>();
+      const clients = new Map<string, Awaited<ReturnType<typeof streamAs>>>();
+      const tokens = new Map([
+        ["alice", alice],
+        ["bob", bob],
+      ]);
+      /** Takes what came, and comes back when the socket is gone. */
+      const settle = async (expectLast: Map<string, number>): Promise<void> => {
+        for (const [name, token] of tokens) {
+          let client = clients.get(name) ?? (await streamAs(token));
+          clients.set(name, client);
+          if (client.closed !== null || webSockets === "close") {
+            const { position } = client;
+            (seen.get(name) ?? []).push(...client.events.map(({ seq }) => seq));
+            client = await streamAs(token, position);
+            clients.set(name, client);
+          }
+          const last = expectLast.get(name);
+          const reader = client;
+          if (last !== undefined) {
+            await reader.until(() => reader.position.seq >= last);
+          }
+        }
+      };
+      for (const name of tokens.keys()) seen.set(name, []);
+      await settle(new Map());
+      const start = (await hub().status()).seq;
+      for (let step = 1; step <= 6; step += 1) {
+        const forAlice = step % 3 === 0;
+        await evict();
+        await hub().publish([publication(forAlice ? ["sub:alice"] : null)]);
+        await evict();
+        const lastOf = (every: boolean): number =>
+          every || step % 3 !== 0 ? start + step : start + step - 1;
+        await settle(
+          new Map([
+            ["alice", lastOf(true)],
+            ["bob", lastOf(false)],
+          ]),
+        );
+      }
+      const all = Array.from({ length: 6 }, (_, i) => start + 1 + i);
+      for (const [name, client] of clients) {
+        const total = [...(seen.get(name) ?? []), ...client.events.map(({ seq }) => seq)];
+        expect(total).toEqual(name === "alice" ? all : all.filter((_, i) => i % 3 !== 2));
+        client.close();
+      }
+    },
+  );
+
+  test("HUB-1 the epoch and the sequence survive", async () => {
+    const before = await hub().status();
+    await evictDurableObject(hub(), { webSockets: "close" });
+    await hub().publish([publication()]);
+    expect(await hub().status()).toMatchObject({ epoch: before.epoch, seq: before.seq + 1 });
+  });
+
+  test("HUB-6 a ping is answered by the runtime", async () => {
+    const client = await streamAs(alice);
+    await evictDurableObject(hub());
+    client.send(PING_FRAME);
+    await client.until(({ texts }) => texts.includes('{"type":"pong"}'));
+    // Nobody woke: evicting what does not run is refused.
+    await expect(evictDurableObject(hub())).rejects.toThrow();
+    client.close();
+  });
+
+  test("HUB-13 a batching client gets everything of a burst, also across an eviction", async () => {
+    const client = await streamAs(alice, undefined, { batch: true });
+    const { seq } = client.position;
+    for (let i = 0; i < 5; i += 1) await hub().publish([publication()]);
+    await evictDurableObject(hub());
+    await hub().publish([publication(), publication()]);
+    await client.until(({ events }) => events.length === 7);
+    expect(client.events.map((event) => event.seq)).toEqual(
+      Array.from({ length: 7 }, (_, i) => seq + 1 + i),
+    );
+    client.close();
+  });
+
+  test("a filter set by `subscribe` survives, and goes with its connection", async () => {
+    const client = await streamAs(alice);
+    client.send({ type: "subscribe", channelIds: ["c1"] });
+    client.send(PING_FRAME);
+    await client.until(({ texts }) => texts.length === 3);
+    await evictDurableObject(hub());
+    await hub().publish([publication(null, { topic: "c2" }), publication(null, { topic: "c1" })]);
+    await client.until(({ events }) => events.length === 1);
+    const [event] = client.events;
+    expect(event?.prev).toBe((event?.seq ?? 0) - 2);
+    client.close();
+    await vi.waitUntil(async () => (await hub().status()).sockets === 0);
+  });
+});
+
+describe("tokens on a live socket (HUB-7)", () => {
+  test("warned, renewed, and closed at the end of the newer token", async () => {
+    const exp = seconds() + 100;
+    const dave = await provider.mint({ sub: "dave", exp });
+    const client = await streamAs(dave);
+    vi.setSystemTime((exp - 59) * 1000);
+    await runDurableObjectAlarm(hub());
+    await client.until((one) => one.of("auth.expiring").length === 1);
+    const later = exp + 600;
+    client.send({ type: "reauth", token: await provider.mint({ sub: "dave", exp: later }) });
+    await client.until((one) => one.of("reauth.ok").length === 1);
+    expect(client.of("reauth.ok")[0]?.exp).toBe(later);
+    await evictDurableObject(hub());
+    vi.setSystemTime((exp + 1) * 1000);
+    await runDurableObjectAlarm(hub());
+    await hub().publish([publication()]);
+    await client.until(({ events }) => events.length === 1);
+    vi.setSystemTime(later * 1000);
+    await runDurableObjectAlarm(hub());
+    await client.until(({ closed }) => closed !== null);
+    expect(client.closed?.code).toBe(4401);
+  });
+
+  test("a reauth of somebody else, a bad one, and one that takes the guild away", async () => {
+    const client = await streamAs(alice);
+    client.send({ type: "reauth", token: await provider.mint({ sub: "mallory" }) });
+    await client.until((one) => one.of("error").length === 1);
+    expect(client.of("error")[0]?.code).toBe("other_subject");
+    client.send({ type: "reauth", token: "nonsense" });
+    await client.until((one) => one.of("error").length === 2);
+    expect(client.of("error")[1]?.code).toBe("invalid_token");
+    client.send({ type: "reauth", token: await provider.mint({ sub: "alice", guilds: ["200"] }) });
+    await client.until(({ closed }) => closed !== null);
+    expect(client.closed?.code).toBe(4403);
+  });
+});
+
+describe("frames of clients (HUB-9)", () => {
+  test("a frame over the limit closes 1009; unusable ones get errors and the third closes 4499", async () => {
+    const big = await streamAs(alice);
+    big.send("x".repeat(CLIENT_FRAME_MAX_BYTES + 1));
+    await big.until(({ closed }) => closed !== null);
+    expect(big.closed?.code).toBe(1009);
+    const rude = await streamAs(alice);
+    rude.send("{");
+    rude.sendBytes(new Uint8Array([1, 2]));
+    rude.send({ type: "dance" });
+    await rude.until(({ closed }) => closed !== null);
+    expect(rude.of("error").map(({ code }) => code)).toEqual([
+      "not_json",
+      "binary",
+      "unknown_type",
+    ]);
+    expect(rude.closed?.code).toBe(4499);
+  });
+
+  test("what is refused leaves the journal as it was", async () => {
+    const before = await hub().status();
+    const client = await streamAs(alice);
+    client.send({ type: "ack", seq: before.seq + 1_000 });
+    client.send({ type: "subscribe", channelIds: Array.from({ length: 10_000 }, () => "c") });
+    await client.until((one) => one.of("error").length === 1 || one.closed !== null);
+    expect(await hub().status()).toMatchObject({ seq: before.seq });
+    client.close();
+  });
+});
