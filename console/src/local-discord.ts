@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { hasTexts, isRecord, isText } from "../../src/client/json-shape.ts";
+import { names } from "./names.ts";
 
 /** Where the local Discord takes orders; undefined in a build for real use. */
 export const CONTROL_URL: string | undefined = import.meta.env.VITE_DISCORD_CONTROL_URL;
@@ -10,6 +11,8 @@ const VOICE = 2;
 /** What the local Discord holds, as far as the panel shows it. */
 export type LocalDiscordState = {
   readonly channels: readonly { readonly id: string; readonly name: string }[];
+  /** People other than the guilds' owners, by id, with their names. */
+  readonly players: ReadonlyMap<string, string>;
   /** By user id. */
   readonly voice: ReadonlyMap<string, { readonly channelId: string; readonly muted: boolean }>;
 };
@@ -37,7 +40,9 @@ export class LocalDiscord {
   /** Reads what it holds now. */
   async refresh(): Promise<void> {
     const body = await this.#call("/_control/state");
-    if (body !== undefined) this.state.value = readState(body, this.#guildId);
+    if (body === undefined) return;
+    this.state.value = readState(body, this.#guildId);
+    names.value = this.state.value.players;
   }
 
   /** Moves a user; null: out of voice. */
@@ -66,8 +71,8 @@ export class LocalDiscord {
       const answer: unknown = await response.json().catch(() => ({}));
       this.problem.value = response.ok
         ? ""
-        : isRecord(answer) && isText(answer["message"])
-          ? answer["message"]
+        : isRecord(answer) && isText(answer["error"])
+          ? answer["error"]
           : `The local Discord answered ${response.status}.`;
       return response.ok ? answer : undefined;
     } catch {
@@ -78,19 +83,32 @@ export class LocalDiscord {
 }
 
 function readState(body: unknown, guildId: string): LocalDiscordState {
-  const { channels, voiceStates } = isRecord(body) ? body : {};
+  const { guilds, channels, users, voiceStates } = isRecord(body) ? body : {};
+  const owners = new Set(
+    listOf(guilds).flatMap((guild) => (hasTexts(guild, ["owner_id"]) ? [guild.owner_id] : [])),
+  );
   const voice = new Map<string, { channelId: string; muted: boolean }>();
-  for (const state of Array.isArray(voiceStates) ? voiceStates : []) {
-    if (!hasTexts(state, ["user_id", "channel_id"])) continue;
-    voice.set(state.user_id, { channelId: state.channel_id, muted: state["self_mute"] === true });
+  for (const state of listOf(voiceStates)) {
+    if (!hasTexts(state, ["userId", "channelId"])) continue;
+    voice.set(state.userId, { channelId: state.channelId, muted: state["selfMute"] === true });
+  }
+  const players = new Map<string, string>();
+  for (const user of listOf(users)) {
+    if (!hasTexts(user, ["id", "username"]) || owners.has(user.id)) continue;
+    players.set(user.id, isText(user["globalName"]) ? user["globalName"] : user.username);
   }
   return {
-    channels: (Array.isArray(channels) ? channels : []).filter(
+    channels: listOf(channels).filter(
       (channel): channel is { id: string; name: string } =>
         hasTexts(channel, ["id", "name"]) &&
         channel["type"] === VOICE &&
         channel["guild_id"] === guildId,
     ),
+    players,
     voice,
   };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -1,17 +1,9 @@
-import { CONTROL_URL } from "./local-discord.ts";
+import { signal } from "@preact/signals";
 
-/** Users that the local Discord starts with; a real guild's names are not known here. */
-export const TESTERS: ReadonlyMap<string, string> = new Map(
-  CONTROL_URL === undefined
-    ? []
-    : [
-        ["100000000000000301", "Player 1"],
-        ["100000000000000302", "Player 2"],
-        ["100000000000000303", "Player 3"],
-      ],
-);
+/** Names by user id. The events carry ids only; the local Discord tells its users' names. */
+export const names = signal<ReadonlyMap<string, string>>(new Map());
 
-/** What a user is called on the page: the events carry ids only. */
+/** What a user is called on the page: the id where nobody knows more. */
 export function nameOf(userId: string): string {
-  return TESTERS.get(userId) ?? userId;
+  return names.value.get(userId) ?? userId;
 }

@@ -2,8 +2,11 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Guild } from "../guild.ts";
-import { nameOf, TESTERS } from "../names.ts";
+import { nameOf } from "../names.ts";
 import type { GatewayOrder, LocalDiscord, LocalDiscordState } from "../local-discord.ts";
+
+/** So many of the players stand in the panel from the start. */
+const FIRST_PLAYERS = 3;
 
 const ORDERS: readonly { readonly words: string; readonly order: GatewayOrder }[] = [
   { words: "Drop the connection", order: { action: "drop" } },
@@ -20,11 +23,15 @@ export function LocalDiscordPanel({
   readonly discord: LocalDiscord;
   readonly guild: Guild;
 }): JSX.Element {
-  const testers = useSignal<readonly string[]>([...TESTERS.keys()]);
+  const added = useSignal<readonly string[]>([]);
   const { seq } = guild.view.value;
   useEffect(() => void discord.refresh(), [discord, seq]);
   const state = discord.state.value;
-  const present = state === null ? [] : [...state.voice.keys()];
+  const testers = new Set([
+    ...[...(state?.players.keys() ?? [])].slice(0, FIRST_PLAYERS),
+    ...added.value,
+    ...(state?.voice.keys() ?? []),
+  ]);
   return (
     <section class="card" aria-labelledby="local-discord">
       <div class="section-head">
@@ -35,13 +42,13 @@ export function LocalDiscordPanel({
         {discord.problem.value}
       </p>
       <ul class="testers">
-        {[...new Set([...testers.value, ...present])].map((userId) => (
+        {[...testers].map((userId) => (
           <Tester key={userId} userId={userId} discord={discord} state={state} />
         ))}
       </ul>
       <AddTester
         onAdd={(userId) => {
-          testers.value = [...new Set([...testers.value, userId])];
+          added.value = [...added.value, userId];
         }}
       />
       <h3 class="panel-title">Break the bot's connection</h3>
@@ -110,7 +117,7 @@ function Tester({
           class="button"
           aria-label={`Move ${name}`}
           disabled={target === ""}
-          onClick={() => void discord.move(userId, target)}
+          onClick={() => void discord.move(userId, target, voice?.muted)}
         >
           Move
         </button>
