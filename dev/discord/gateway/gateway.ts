@@ -1,0 +1,306 @@
+import {
+  GatewayCloseCodes,
+  GatewayDispatchEvents,
+  GatewayIntentBits,
+  GatewayOpcodes,
+} from "discord-api-types/v10";
+import type { WebSocket } from "ws";
+import type { Clock } from "../../../src/platform/clock.ts";
+import type { Dispatch, DispatchData } from "../model.ts";
+import { userObject } from "../objects.ts";
+import type { SessionStartLimit } from "../rest/api.ts";
+import type { World } from "../world.ts";
+import type { ConnectionOwner } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { IdentifyBudgetState } from "./identify-budget.ts";
+import { IdentifyBudget } from "./identify-budget.ts";
+import { checkIntents } from "./intents.ts";
+import type { SessionState } from "./session.ts";
+import { Session, SESSION_LIFETIME_MS } from "./session.ts";
+
+const GUILD_CREATE: string = GatewayDispatchEvents.GuildCreate;
+const RESUMED: string = GatewayDispatchEvents.Resumed;
+
+/** Closes after which the session can't be resumed. */
+const ENDING_CODES: ReadonlySet<number> = new Set([
+  GatewayCloseCodes.InvalidSeq,
+  GatewayCloseCodes.SessionTimedOut,
+]);
+
+/** Closes by the client that say it is done; every other one leaves the session to be resumed. */
+const FAREWELL_CODES: ReadonlySet<number> = new Set([1000, 1001]);
+
+/** The gateway as it stands in the state file. */
+export interface GatewayState {
+  readonly sessions: readonly SessionState[];
+  readonly budget: IdentifyBudgetState;
+  readonly identifies: number;
+  readonly resumes: number;
+}
+
+export interface GatewayPorts {
+  readonly world: World;
+  readonly botToken: string;
+  readonly clock: Clock;
+  readonly heartbeatIntervalMs: number;
+  readonly identifyIntervalMs: number;
+  /** Called after every change: the state has to be written. */
+  readonly changed: () => void;
+}
+
+/** What the control API tells of the gateway. */
+export interface GatewayReport {
+  readonly connected: boolean;
+  /** Sessions opened by IDENTIFY since the state file began. */
+  readonly identifies: number;
+  /** Sessions resumed. */
+  readonly resumes: number;
+  /** The last sequence number of the newest session. */
+  readonly seq: number;
+}
+
+/** The gateway v10: opens and resumes sessions, and gives each the events that it asked for. */
+export class Gateway implements ConnectionOwner {
+  readonly clock: Clock;
+  readonly heartbeatIntervalMs: number;
+  readonly #ports: GatewayPorts;
+  readonly #sessions = new Map<string, Session>();
+  readonly #connections = new Set<Connection>();
+  readonly #attached = new Map<Session, Connection>();
+  readonly #budget: IdentifyBudget;
+  #identifies: number;
+  #resumes: number;
+
+  constructor(ports: GatewayPorts, state?: GatewayState) {
+    this.#ports = ports;
+    this.clock = ports.clock;
+    this.heartbeatIntervalMs = ports.heartbeatIntervalMs;
+    this.#budget = new IdentifyBudget(ports.clock, ports.identifyIntervalMs, state?.budget);
+    this.#identifies = state?.identifies ?? 0;
+    this.#resumes = state?.resumes ?? 0;
+    for (const saved of state?.sessions ?? []) {
+      // Whoever was connected when this process ended is not any more.
+      const disconnectedAt = saved.disconnectedAt ?? ports.clock();
+      this.#sessions.set(saved.id, new Session({ ...saved, disconnectedAt }));
+    }
+  }
+
+  /** A socket that was upgraded; `url` is the address that the client asked for. */
+  accept(socket: WebSocket, url: URL): void {
+    this.#connections.add(new Connection(socket, url, this));
+  }
+
+  /** Gives a dispatch to every session that wants it, connected or not. */
+  publish(dispatch: Dispatch): void {
+    for (const session of this.#sessions.values()) {
+      const wanted = session.wants(dispatch.intents) && session.serves(dispatch.guildId);
+      if (wanted) this.#dispatch(session, dispatch.event, dispatch.data);
+    }
+    this.#ports.changed();
+  }
+
+  identify(connection: Connection, data: Readonly<Record<string, unknown>>): void {
+    if (data["token"] !== this.#ports.botToken) {
+      return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
+    }
+    const intents = checkIntents(data["intents"]);
+    if (intents === "invalid") {
+      return connection.close(GatewayCloseCodes.InvalidIntents, "Invalid intent(s).");
+    }
+    if (intents === "disallowed") {
+      return connection.close(GatewayCloseCodes.DisallowedIntents, "Disallowed intent(s).");
+    }
+    const shard = readShard(data["shard"]);
+    if (shard === null) return connection.close(GatewayCloseCodes.InvalidShard, "Invalid shard.");
+    const budget = this.#budget.take(shard[0]);
+    if (budget === "too_soon") return invalidSession(connection, false);
+    if (budget === "exhausted") {
+      // Discord resets a token that opened too many sessions: the old one is no longer valid.
+      return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
+    }
+    if (data["compress"] === true) connection.transport.compressPayloads();
+    const session = new Session({ intents: Number(data["intents"]), shard });
+    this.#sessions.set(session.id, session);
+    this.#identifies += 1;
+    this.#attach(session, connection);
+    this.#greet(session, connection.host);
+    return this.#ports.changed();
+  }
+
+  resume(connection: Connection, data: Readonly<Record<string, unknown>>): void {
+    if (data["token"] !== this.#ports.botToken) {
+      return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
+    }
+    const { session_id: id, seq } = data;
+    this.#forgetExpired();
+    const session = typeof id === "string" ? this.#sessions.get(id) : undefined;
+    if (session === undefined || typeof seq !== "number") return invalidSession(connection, false);
+    const missed = session.missedAfter(seq);
+    if (missed === "ahead") {
+      this.#sessions.delete(session.id);
+      return connection.close(GatewayCloseCodes.InvalidSeq, "Invalid seq.");
+    }
+    if (missed === "gone") {
+      this.#sessions.delete(session.id);
+      return invalidSession(connection, false);
+    }
+    // The client knows better than we do that its old line is dead.
+    const old = this.#attached.get(session);
+    if (old !== undefined) {
+      this.#detach(old);
+      old.cut();
+    }
+    this.#resumes += 1;
+    this.#attach(session, connection);
+    for (const sent of missed) {
+      if (sent.t !== RESUMED) connection.transport.send(sent);
+    }
+    this.#dispatch(session, RESUMED, { _trace: ["local-discord"] });
+    return this.#ports.changed();
+  }
+
+  closed(connection: Connection, by: "client" | "gateway", code: number): void {
+    this.#connections.delete(connection);
+    const session = this.#detach(connection);
+    const ending = by === "client" ? FAREWELL_CODES : ENDING_CODES;
+    if (session !== null && ending.has(code)) this.#sessions.delete(session.id);
+    this.#ports.changed();
+  }
+
+  /** Ends every connection: with a close code, or by cutting the line. */
+  drop(code: number | null): void {
+    for (const connection of this.#connections) {
+      if (code === null) connection.cut();
+      else connection.close(code, "Dropped by the control API");
+    }
+  }
+
+  /** Tells every client to reconnect and resume (op 7). */
+  askToReconnect(): void {
+    for (const connection of this.#connections) {
+      connection.transport.send({ op: GatewayOpcodes.Reconnect, t: null, s: null, d: null });
+    }
+  }
+
+  /** Invalidates the sessions (op 9): `resumable` ones may be resumed, others are gone. */
+  invalidate(resumable: boolean): void {
+    for (const connection of this.#connections) {
+      this.#detach(connection);
+      invalidSession(connection, resumable);
+    }
+    if (!resumable) this.#sessions.clear();
+    this.#ports.changed();
+  }
+
+  /** The present connections go silent for so long, or for good: half-open lines. */
+  freeze(ms: number | null): void {
+    const frozen = [...this.#connections];
+    for (const connection of frozen) connection.transport.hold(true);
+    if (ms === null) return;
+    const thaw = (): void => {
+      for (const connection of frozen) connection.transport.hold(false);
+    };
+    setTimeout(thaw, ms).unref();
+  }
+
+  /** Asks every client for a heartbeat (op 1). */
+  requestHeartbeats(): void {
+    for (const connection of this.#connections) connection.requestHeartbeat();
+  }
+
+  report(): GatewayReport {
+    const newest = [...this.#attached.keys()].at(-1) ?? [...this.#sessions.values()].at(-1);
+    return {
+      connected: this.#attached.size > 0,
+      identifies: this.#identifies,
+      resumes: this.#resumes,
+      seq: newest?.seq ?? 0,
+    };
+  }
+
+  /** As `GET /gateway/bot` tells it. */
+  sessionStartLimit(): SessionStartLimit {
+    return this.#budget.limit();
+  }
+
+  state(): GatewayState {
+    this.#forgetExpired();
+    return {
+      sessions: [...this.#sessions.values()].map((session) => session.state()),
+      budget: this.#budget.state(),
+      identifies: this.#identifies,
+      resumes: this.#resumes,
+    };
+  }
+
+  /** READY with the guilds as unavailable, then each of them in full. */
+  #greet(session: Session, host: string): void {
+    const { world } = this.#ports;
+    const mine = [...world.guilds.values()].filter(({ id }) => session.serves(id));
+    const [shard, count] = session.shard;
+    this.#dispatch(session, GatewayDispatchEvents.Ready, {
+      v: 10,
+      user: { ...userObject(world.bot()), verified: true, mfa_enabled: false, email: null },
+      user_settings: {},
+      session_type: "normal",
+      session_id: session.id,
+      resume_gateway_url: `ws://${host}`,
+      relationships: [],
+      private_channels: [],
+      presences: [],
+      guilds: mine.map(({ id }) => ({ id, unavailable: true })),
+      guild_join_requests: [],
+      geo_ordered_rtc_regions: [],
+      application: { id: world.botId, flags: 0 },
+      shard: [shard, count],
+      _trace: ["local-discord"],
+    });
+    if (!session.wants(GatewayIntentBits.Guilds)) return;
+    for (const guild of mine.filter(({ unavailable }) => !unavailable)) {
+      this.#dispatch(session, GUILD_CREATE, world.guildCreate(guild));
+    }
+  }
+
+  #dispatch(session: Session, event: string, data: DispatchData): void {
+    const hidesVoice = event === GUILD_CREATE && !session.wants(GatewayIntentBits.GuildVoiceStates);
+    const sent = session.record(event, hidesVoice ? { ...data, voice_states: [] } : data);
+    this.#attached.get(session)?.transport.send(sent);
+  }
+
+  #attach(session: Session, connection: Connection): void {
+    session.disconnectedAt = null;
+    connection.authenticated = true;
+    this.#attached.set(session, connection);
+  }
+
+  #detach(connection: Connection): Session | null {
+    connection.authenticated = false;
+    for (const [session, holder] of this.#attached) {
+      if (holder !== connection) continue;
+      this.#attached.delete(session);
+      session.disconnectedAt = this.clock();
+      return session;
+    }
+    return null;
+  }
+
+  #forgetExpired(): void {
+    for (const session of this.#sessions.values()) {
+      if (session.isExpired(this.clock, SESSION_LIFETIME_MS)) this.#sessions.delete(session.id);
+    }
+  }
+}
+
+function invalidSession(connection: Connection, resumable: boolean): void {
+  connection.transport.send({ op: GatewayOpcodes.InvalidSession, t: null, s: null, d: resumable });
+}
+
+/** `[id, count]` of IDENTIFY; one shard when it is not named; null when it makes no sense. */
+function readShard(value: unknown): readonly [number, number] | null {
+  if (value === undefined || value === null) return [0, 1];
+  if (!Array.isArray(value) || value.length !== 2) return null;
+  const [id, count]: unknown[] = value;
+  if (typeof id !== "number" || typeof count !== "number") return null;
+  const valid = Number.isInteger(id) && Number.isInteger(count) && id >= 0 && id < count;
+  return valid ? [id, count] : null;
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../../../src/platform/clock.ts";
+import type { DispatchData } from "../model.ts";
+import { shardOf } from "../snowflake.ts";
+
+/** Dispatches of a session that can be replayed; older ones are gone. */
+export const REPLAY_EVENTS_MAX = 1_000;
+
+/** A session without a connection can be resumed for this long, milliseconds. */
+export const SESSION_LIFETIME_MS = 120_000;
+
+/** A dispatch as it goes over the wire. */
+export interface SentDispatch {
+  readonly op: 0;
+  readonly t: string;
+  readonly s: number;
+  readonly d: DispatchData;
+}
+
+/** A session as it stands in the state file. */
+export interface SessionState {
+  readonly id: string;
+  readonly intents: number;
+  readonly shard: readonly [number, number];
+  readonly seq: number;
+  readonly replay: readonly SentDispatch[];
+  readonly disconnectedAt: number | null;
+}
+
+/** What one IDENTIFY opened: numbers its dispatches and keeps the last ones for a RESUME. */
+export class Session {
+  readonly id: string;
+  readonly intents: number;
+  readonly shard: readonly [number, number];
+  seq: number;
+  /** When its connection was lost; null while it has one. Milliseconds. */
+  disconnectedAt: number | null;
+  #replay: SentDispatch[];
+
+  constructor(state: Pick<SessionState, "intents" | "shard"> & Partial<SessionState>) {
+    this.id = state.id ?? randomUUID().replaceAll("-", "");
+    this.intents = state.intents;
+    this.shard = state.shard;
+    this.seq = state.seq ?? 0;
+    this.disconnectedAt = state.disconnectedAt ?? null;
+    this.#replay = [...(state.replay ?? [])];
+  }
+
+  /** Whether the session asked for events of one of these intents. */
+  wants(intents: number): boolean {
+    return (this.intents & intents) !== 0;
+  }
+
+  /** Whether the guild belongs to the session's shard. */
+  serves(guildId: string): boolean {
+    const [shard, count] = this.shard;
+    return shardOf(guildId, count) === shard;
+  }
+
+  /** Numbers a dispatch and keeps it. */
+  record(event: string, data: DispatchData): SentDispatch {
+    this.seq += 1;
+    const sent: SentDispatch = { op: 0, t: event, s: this.seq, d: data };
+    this.#replay.push(sent);
+    if (this.#replay.length > REPLAY_EVENTS_MAX) this.#replay.shift();
+    return sent;
+  }
+
+  /**
+   * What a client missed that has seen everything up to `seq`: `ahead` when that number was never
+   * sent, `gone` when it is too old.
+   */
+  missedAfter(seq: number): readonly SentDispatch[] | "ahead" | "gone" {
+    if (seq > this.seq) return "ahead";
+    const oldest = this.#replay[0]?.s ?? this.seq + 1;
+    return seq < oldest - 1 ? "gone" : this.#replay.filter(({ s }) => s > seq);
+  }
+
+  /** Whether it waited too long for its client. */
+  isExpired(clock: Clock, lifetimeMs: number): boolean {
+    return this.disconnectedAt !== null && clock() - this.disconnectedAt > lifetimeMs;
+  }
+
+  state(): SessionState {
+    return {
+      id: this.id,
+      intents: this.intents,
+      shard: this.shard,
+      seq: this.seq,
+      replay: this.#replay,
+      disconnectedAt: this.disconnectedAt,
+    };
+  }
+}

@@ -1,0 +1,84 @@
+import { constants, createDeflate, deflateSync } from "node:zlib";
+import type { WebSocket } from "ws";
+
+/** Payloads under this size are not worth compressing one by one, bytes. */
+const PAYLOAD_COMPRESSION_MIN_BYTES = 1_024;
+
+/** Writes payloads to one socket, in order, compressed as the client asked. */
+export interface Transport {
+  send(payload: unknown): void;
+  /** Compresses large payloads one by one from now on (`compress` of IDENTIFY). */
+  compressPayloads(): void;
+  /** Holds everything back, as a network path does that went silent; false lets it through. */
+  hold(held: boolean): void;
+  /** Closes after what was sent before. */
+  close(code: number, reason: string): void;
+  /** Cuts the connection: no close frame. */
+  terminate(): void;
+}
+
+/** @param zlibStream one compression context for the whole connection (`compress=zlib-stream`) */
+export function createTransport(socket: WebSocket, zlibStream: boolean): Transport {
+  const encode = zlibStream ? streamEncoder() : null;
+  let payloadCompression = false;
+  let held = false;
+  let waiting: (() => void)[] = [];
+  // A stream compresses asynchronously: what follows waits for it, the close frame too.
+  let tail: Promise<void> = Promise.resolve();
+
+  const later = (work: () => void | Promise<void>): void => {
+    const before = tail;
+    tail = (async () => {
+      await before;
+      if (socket.readyState === socket.OPEN) await work();
+    })();
+  };
+  const write = async (text: string): Promise<void> => {
+    if (encode !== null) return socket.send(await encode(text));
+    const large = Buffer.byteLength(text) >= PAYLOAD_COMPRESSION_MIN_BYTES;
+    return socket.send(payloadCompression && large ? deflateSync(text) : text);
+  };
+  const perform = (work: () => void): void => {
+    if (held) waiting.push(work);
+    else work();
+  };
+
+  return {
+    send(payload) {
+      const text = JSON.stringify(payload);
+      perform(() => later(() => write(text)));
+    },
+    compressPayloads() {
+      payloadCompression = encode === null;
+    },
+    hold(next) {
+      held = next;
+      if (held) return;
+      const released = waiting;
+      waiting = [];
+      for (const work of released) work();
+    },
+    close(code, reason) {
+      perform(() => later(() => socket.close(code, reason)));
+    },
+    terminate() {
+      socket.terminate();
+    },
+  };
+}
+
+/** Encodes texts with one shared context, each flushed so that it ends in `00 00 ff ff`. */
+function streamEncoder(): (text: string) => Promise<Buffer> {
+  const deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH });
+  let chunks: Buffer[] = [];
+  deflate.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return (text) =>
+    new Promise((resolve, reject) => {
+      deflate.write(text, (error) => {
+        if (error) return reject(error);
+        const message = Buffer.concat(chunks);
+        chunks = [];
+        return resolve(message);
+      });
+    });
+}

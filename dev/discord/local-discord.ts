@@ -1,0 +1,148 @@
+import { getRequestListener } from "@hono/node-server";
+import { Hono } from "hono";
+import type { IncomingMessage, Server } from "node:http";
+import { createServer } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer } from "ws";
+import { systemClock } from "../../src/platform/clock.ts";
+import { createControlApi } from "./control.ts";
+import { IDENTIFY_INTERVAL_MS } from "./gateway/identify-budget.ts";
+import type { GatewayState } from "./gateway/gateway.ts";
+import { Gateway } from "./gateway/gateway.ts";
+import type { WorldState } from "./model.ts";
+import { createRestApi } from "./rest/api.ts";
+import { Faults } from "./rest/faults.ts";
+import { addGuild, initialWorld } from "./seed.ts";
+import { snowflakeGenerator } from "./snowflake.ts";
+import type { StateFile } from "./state-file.ts";
+import { openStateFile } from "./state-file.ts";
+import { World } from "./world.ts";
+
+const HEARTBEAT_INTERVAL_MS = 5_000;
+
+/** Bytes of a WebSocket message that are read at all; a payload's own limit is far lower. */
+const MESSAGE_MAX_BYTES = 1024 * 1024;
+
+export interface LocalDiscordOptions {
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly host?: string;
+  /** The one bot token that is accepted. */
+  readonly botToken: string;
+  readonly primaryGuildId?: string;
+  /** Where the state outlives the process; absent: nowhere. */
+  readonly stateFile?: string;
+  /** Milliseconds between heartbeats; default 5 s. */
+  readonly heartbeatIntervalMs?: number;
+  /** One IDENTIFY per shard in so many milliseconds; default 5 s, as Discord has it. */
+  readonly identifyIntervalMs?: number;
+  /** Whether members of a deleted channel get a VOICE_STATE_UPDATE first; default no. */
+  readonly voiceUpdatesOnDelete?: boolean;
+}
+
+export interface LocalDiscord {
+  /** Where it listens: `http://host:port`. REST is under `/api/v10`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+interface SavedState {
+  readonly world: WorldState;
+  readonly gateway: GatewayState;
+}
+
+/**
+ * Starts a Discord for this machine: REST v10, gateway v10 and the control API on one port
+ * (contract discord.md §2). Fails when the port is taken or the state file is broken.
+ */
+export async function startLocalDiscord(options: LocalDiscordOptions): Promise<LocalDiscord> {
+  const { port, botToken, host = "127.0.0.1" } = options;
+  const primaryGuildId = options.primaryGuildId ?? "100000000000000001";
+  const clock = systemClock;
+  const newId = snowflakeGenerator(clock);
+  const faults = new Faults();
+
+  const file = openStateFile(options.stateFile ?? null, () => ({
+    world: world.state(),
+    gateway: gateway.state(),
+  }));
+  const saved = readState(file);
+  const changed = (): void => file.schedule();
+  const firstWorld = initialWorld(primaryGuildId, clock());
+  const world: World = new World(addGuild(saved?.world ?? firstWorld, firstWorld), {
+    clock,
+    newId,
+    changed,
+    publish: (dispatch) => gateway.publish(dispatch),
+    voiceUpdatesOnDelete: options.voiceUpdatesOnDelete ?? false,
+  });
+  const gatewayPorts = {
+    world,
+    botToken,
+    clock,
+    changed,
+    heartbeatIntervalMs: options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS,
+    identifyIntervalMs: options.identifyIntervalMs ?? IDENTIFY_INTERVAL_MS,
+  };
+  const gateway: Gateway = new Gateway(gatewayPorts, saved?.gateway);
+
+  const sessionStartLimit = gateway.sessionStartLimit.bind(gateway);
+  const rest = createRestApi({ world, botToken, faults, clock, newId, sessionStartLimit });
+  const app = new Hono()
+    .get("/", (c) => c.text("A local Discord for development: dev/discord/README.md\n"))
+    .route("/api", rest)
+    .route("/_control", createControlApi({ world, gateway, faults, primaryGuildId }));
+
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES });
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (faults.outage) return refuseUpgrade(socket, "503 Service Unavailable");
+    const address = `http://${request.headers.host ?? host}`;
+    const url = new URL(request.url ?? "/", address);
+    if (url.pathname !== "/") return refuseUpgrade(socket, "404 Not Found");
+    return sockets.handleUpgrade(request, socket, head, (ws) => gateway.accept(ws, url));
+  };
+  const answer = getRequestListener(app.fetch);
+  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
+  server.on("upgrade", upgrade);
+  const boundPort = await listen(server, port, host);
+
+  return {
+    url: `http://${host}:${boundPort}`,
+    async close() {
+      faults.endOutage();
+      gateway.drop(null);
+      file.schedule();
+      file.flush();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      // The sockets' close events came in the meantime and asked for another write.
+      file.flush();
+    },
+  };
+}
+
+function readState(file: StateFile): SavedState | undefined {
+  const saved = file.read();
+  if (saved === undefined || isSavedState(saved)) return saved;
+  throw new Error("STATE_FILE holds something else than a local Discord's state");
+}
+
+/** Looks no deeper than this: the file is our own, written as a whole. */
+function isSavedState(value: unknown): value is SavedState {
+  return typeof value === "object" && value !== null && "world" in value && "gateway" in value;
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}

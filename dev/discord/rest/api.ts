@@ -1,0 +1,189 @@
+import type { HttpBindings } from "@hono/node-server";
+import type { MiddlewareHandler } from "hono";
+import { Hono } from "hono";
+import type { Clock } from "../../../src/platform/clock.ts";
+import type { Result } from "../../../src/platform/result.ts";
+import { userObject } from "../objects.ts";
+import type { World } from "../world.ts";
+import {
+  createChannel,
+  deleteChannel,
+  deleteOverwrite,
+  getChannel,
+  listChannels,
+  putOverwrite,
+  updateChannel,
+} from "./channels.ts";
+import type { Failure } from "./failure.ts";
+import { FAILURES } from "./failure.ts";
+import { faultAnswer } from "./fault-answer.ts";
+import type { Faults } from "./faults.ts";
+import type { Fields } from "./form.ts";
+import { getAuditLog, getGuild, listRoles } from "./guilds.ts";
+import { createInvite } from "./invites.ts";
+import { getMember, getVoiceState, updateMember } from "./members.ts";
+import { createMessage, openDirectChannel } from "./messages.ts";
+import { RateLimits } from "./rate-limits.ts";
+import type { RestContext } from "./request.ts";
+import { readFields, readReason, refuse, reply } from "./request.ts";
+import { majorId, RouteTable } from "./route-table.ts";
+import { tooManyRequests } from "./too-many-requests.ts";
+
+/** `session_start_limit` of `GET /gateway/bot`. */
+export interface SessionStartLimit {
+  readonly total: number;
+  readonly remaining: number;
+  /** Milliseconds. */
+  readonly reset_after: number;
+  readonly max_concurrency: number;
+}
+
+export interface RestPorts {
+  readonly world: World;
+  readonly botToken: string;
+  readonly faults: Faults;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly sessionStartLimit: () => SessionStartLimit;
+}
+
+type Route = { Bindings: HttpBindings };
+type Work = (fields: Fields, reason: string | null) => Result<unknown, Failure>;
+
+/** The REST API v10, mounted at `/api`: what a room service and its gateway client call. */
+export function createRestApi(ports: RestPorts): Hono<Route> {
+  const { world, clock, newId } = ports;
+  const api = new Hono<Route>();
+  const limits = new RateLimits(clock);
+  const routes = new RouteTable();
+  const rules = [
+    checkClient,
+    injectFaults(ports, limits, routes),
+    authenticate(ports),
+    limit(limits, routes),
+  ];
+  for (const rule of rules) api.use("/v10/*", rule);
+
+  const v10 = api.basePath("/v10");
+  v10.get("/gateway", (c) => c.json({ url: gatewayUrl(c) }));
+  v10.get("/gateway/bot", (c) => {
+    const limitNow = ports.sessionStartLimit();
+    return c.json({ url: gatewayUrl(c), shards: 1, session_start_limit: limitNow });
+  });
+  v10.get("/users/@me", (c) =>
+    c.json({ ...userObject(world.bot()), verified: true, mfa_enabled: false, email: null }),
+  );
+  v10.post("/users/@me/channels", (c) => write(c, (fields) => openDirectChannel(world, fields)));
+
+  v10.get("/guilds/:guildId", (c) => reply(c, getGuild(world, c.req.param("guildId"))));
+  v10.get("/guilds/:guildId/roles", (c) => reply(c, listRoles(world, c.req.param("guildId"))));
+  v10.get("/guilds/:guildId/audit-logs", (c) =>
+    reply(c, getAuditLog(world, c.req.param("guildId"), c.req.query())),
+  );
+  v10.get("/guilds/:guildId/channels", (c) =>
+    reply(c, listChannels(world, c.req.param("guildId"))),
+  );
+  v10.post("/guilds/:guildId/channels", (c) =>
+    write(c, (fields, reason) => createChannel(world, c.req.param("guildId"), fields, reason), 201),
+  );
+  v10.get("/guilds/:guildId/members/:userId", (c) =>
+    reply(c, getMember(world, c.req.param("guildId"), c.req.param("userId"))),
+  );
+  v10.patch("/guilds/:guildId/members/:userId", (c) =>
+    write(c, (fields, reason) => updateMember(world, c.req.param(), fields, reason)),
+  );
+  v10.get("/guilds/:guildId/voice-states/:userId", (c) =>
+    reply(c, getVoiceState(world, c.req.param("guildId"), c.req.param("userId"))),
+  );
+
+  v10.get("/channels/:channelId", (c) => reply(c, getChannel(world, c.req.param("channelId"))));
+  v10.patch("/channels/:channelId", (c) =>
+    write(c, (fields, reason) => updateChannel(world, c.req.param("channelId"), fields, reason)),
+  );
+  v10.delete("/channels/:channelId", (c) =>
+    write(c, (_, reason) => deleteChannel(world, c.req.param("channelId"), reason)),
+  );
+  v10.put("/channels/:channelId/permissions/:overwriteId", (c) =>
+    write(c, (fields, reason) => putOverwrite(world, c.req.param(), fields, reason)),
+  );
+  v10.delete("/channels/:channelId/permissions/:overwriteId", (c) =>
+    write(c, (_, reason) => deleteOverwrite(world, c.req.param(), reason)),
+  );
+  v10.post("/channels/:channelId/invites", (c) =>
+    write(c, (fields, reason) =>
+      createInvite(world, c.req.param("channelId"), fields, { reason, clock }),
+    ),
+  );
+  v10.post("/channels/:channelId/messages", (c) =>
+    write(c, (fields) => createMessage(world, c.req.param("channelId"), fields, { clock, newId })),
+  );
+
+  routes.register(api.routes);
+  v10.all("/*", (c) => {
+    const known = routes.isPath(c.req.path);
+    return refuse(c, known ? FAILURES.methodNotAllowed : FAILURES.notFound);
+  });
+  api.all("/*", (c) => refuse(c, FAILURES.invalidVersion));
+  return api;
+}
+
+/** Discord's front door turns away callers that do not say who they are. */
+const checkClient: MiddlewareHandler<Route> = async (c, next) => {
+  if ((c.req.header("user-agent") ?? "") !== "") return next();
+  return c.text("error code: 1010", 403);
+};
+
+/** The outage of everything, and the faults that a test asked for. */
+function injectFaults(
+  { faults }: RestPorts,
+  limits: RateLimits,
+  routes: RouteTable,
+): MiddlewareHandler<Route> {
+  return async (c, next) => {
+    if (faults.outage) return c.text("upstream connect error", 503);
+    const fault = faults.take();
+    if (fault === null) return next();
+    if (fault.afterEffect) await next();
+    const bucket = limits.exhausted(routes.nameOf(c.req) ?? "", fault.retryAfter * 1_000);
+    // Without this the headers of the lost answer would stay.
+    c.res = undefined;
+    c.res = faultAnswer(c, fault, bucket);
+    return undefined;
+  };
+}
+
+function authenticate({ botToken }: RestPorts): MiddlewareHandler<Route> {
+  return async (c, next) => {
+    // The one call that needs no token.
+    if (c.req.path === "/api/v10/gateway") return next();
+    if (c.req.header("authorization") === `Bot ${botToken}`) return next();
+    return refuse(c, FAILURES.unauthorized);
+  };
+}
+
+function limit(limits: RateLimits, routes: RouteTable): MiddlewareHandler<Route> {
+  return async (c, next) => {
+    const route = routes.nameOf(c.req);
+    if (route === null) return next();
+    const verdict = limits.take(route, majorId(c.req.path));
+    if (verdict.limited === false) {
+      await next();
+      for (const [name, value] of Object.entries(verdict.headers)) c.header(name, value);
+      return undefined;
+    }
+    const { limited: scope, retryAfterMs, headers } = verdict;
+    return tooManyRequests(c, { scope, retryAfterSeconds: retryAfterMs / 1_000, headers });
+  };
+}
+
+async function write(c: RestContext, work: Work, status: 200 | 201 = 200): Promise<Response> {
+  const fields = await readFields(c);
+  if (!fields.ok) return refuse(c, fields.error);
+  const reason = readReason(c);
+  return reply(c, reason.ok ? work(fields.value, reason.value) : reason, status);
+}
+
+/** Answers on the address under which the caller found us. */
+function gatewayUrl(c: RestContext): string {
+  return `ws://${c.req.header("host") ?? "127.0.0.1"}`;
+}

@@ -1,0 +1,92 @@
+import type { RESTErrorFieldInformation } from "discord-api-types/v10";
+import { RESTJSONErrorCodes } from "discord-api-types/v10";
+
+/** Errors by field; Discord writes a list's items by their index. */
+export interface ErrorTree {
+  [field: string]: ErrorTree | RESTErrorFieldInformation[];
+}
+
+/** A refusal as Discord writes it: an HTTP status, a code of its own list, a sentence. */
+export interface Failure {
+  readonly status: 400 | 401 | 403 | 404 | 405 | 500;
+  readonly code: number;
+  readonly message: string;
+  /** Only of an invalid form: what is wrong with which field. */
+  readonly errors?: ErrorTree;
+}
+
+const failure = (status: Failure["status"], code: number, message: string): Failure => ({
+  status,
+  code,
+  message,
+});
+
+/** Every refusal that has no details of its own. */
+export const FAILURES = {
+  unauthorized: failure(401, 0, "401: Unauthorized"),
+  notFound: failure(404, 0, "404: Not Found"),
+  methodNotAllowed: failure(405, 0, "405: Method Not Allowed"),
+  invalidVersion: failure(
+    400,
+    RESTJSONErrorCodes.InvalidAPIVersion,
+    "Invalid API version provided",
+  ),
+  invalidJson: failure(
+    400,
+    RESTJSONErrorCodes.RequestBodyContainsInvalidJSON,
+    "The request body contains invalid JSON.",
+  ),
+  unknownChannel: failure(404, RESTJSONErrorCodes.UnknownChannel, "Unknown Channel"),
+  unknownGuild: failure(404, RESTJSONErrorCodes.UnknownGuild, "Unknown Guild"),
+  unknownMember: failure(404, RESTJSONErrorCodes.UnknownMember, "Unknown Member"),
+  unknownOverwrite: failure(
+    404,
+    RESTJSONErrorCodes.UnknownPermissionOverwrite,
+    "Unknown Overwrite",
+  ),
+  invalidRole: failure(400, RESTJSONErrorCodes.InvalidRole, "Invalid Role"),
+  unknownUser: failure(404, RESTJSONErrorCodes.UnknownUser, "Unknown User"),
+  unknownVoiceState: failure(404, RESTJSONErrorCodes.UnknownVoiceState, "Unknown Voice State"),
+  tooManyChannels: failure(
+    400,
+    RESTJSONErrorCodes.MaximumNumberOfGuildChannelsReached,
+    "Maximum number of server channels reached (500)",
+  ),
+  tooManyInvites: failure(
+    400,
+    RESTJSONErrorCodes.MaximumNumberOfInvitesReached,
+    "Maximum number of invites reached (1000)",
+  ),
+  notInVoice: failure(
+    400,
+    RESTJSONErrorCodes.TargetUserIsNotConnectedToVoice,
+    "Target user is not connected to voice.",
+  ),
+  missingAccess: failure(403, RESTJSONErrorCodes.MissingAccess, "Missing Access"),
+  missingPermissions: failure(403, RESTJSONErrorCodes.MissingPermissions, "Missing Permissions"),
+  wrongChannelType: failure(
+    400,
+    RESTJSONErrorCodes.CannotExecuteActionOnThisChannelType,
+    "Cannot execute action on this channel type",
+  ),
+  emptyMessage: failure(
+    400,
+    RESTJSONErrorCodes.CannotSendAnEmptyMessage,
+    "Cannot send an empty message",
+  ),
+  cannotMessageUser: failure(
+    403,
+    RESTJSONErrorCodes.CannotSendMessagesToThisUser,
+    "Cannot send messages to this user",
+  ),
+} as const satisfies Record<string, Failure>;
+
+/** A form with fields that Discord refuses. */
+export function invalidForm(errors: ErrorTree): Failure {
+  return {
+    status: 400,
+    code: RESTJSONErrorCodes.InvalidFormBodyOrContentType,
+    message: "Invalid Form Body",
+    errors,
+  };
+}

@@ -1,0 +1,43 @@
+import { FAILURES } from "./failure.ts";
+import type { Fault } from "./faults.ts";
+import type { RestContext } from "./request.ts";
+import { tooManyRequests } from "./too-many-requests.ts";
+
+/**
+ * What a call gets that meets a fault: as near as possible to what Discord sends with the status.
+ * @param headers the rate limit headers of a used-up bucket, for a 429
+ */
+export function faultAnswer(
+  c: RestContext,
+  fault: Fault,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const { status } = fault;
+  if (status === 0) {
+    c.env.incoming.socket.destroy();
+    // Written to a socket that is gone; nobody reads it.
+    return c.body(null, 204);
+  }
+  if (status === 429) {
+    return tooManyRequests(c, { scope: fault.scope, retryAfterSeconds: fault.retryAfter, headers });
+  }
+  if (status < 400) return new Response(null, { status });
+  // What is in front of Discord does not speak JSON.
+  if (status >= 502) return new Response(`error code: ${status}`, { status });
+  return Response.json(faultBody(c, status), { status });
+}
+
+function faultBody(c: RestContext, status: number): { code: number; message: string } {
+  const { code, message } = known(c, status) ?? { code: 0, message: `${status}: Error` };
+  return { code, message };
+}
+
+function known(c: RestContext, status: number): { code: number; message: string } | null {
+  if (status === 400) return { code: 50_035, message: "Invalid Form Body" };
+  if (status === 401) return FAILURES.unauthorized;
+  if (status === 403) return FAILURES.missingPermissions;
+  if (status === 500) return { code: 0, message: "500: Internal Server Error" };
+  if (status !== 404) return null;
+  if (c.req.path.includes("/channels/")) return FAILURES.unknownChannel;
+  return c.req.path.includes("/guilds/") ? FAILURES.unknownGuild : FAILURES.notFound;
+}

@@ -1,0 +1,96 @@
+import { AuditLogEvent, PermissionFlagsBits } from "discord-api-types/v10";
+import type { Result } from "../../../src/platform/result.ts";
+import { err, ok } from "../../../src/platform/result.ts";
+import type { GuildRecord, UserRecord, VoiceRecord } from "../model.ts";
+import { isVoice } from "../model.ts";
+import { memberObject, voiceStateObject } from "../objects.ts";
+import type { World } from "../world.ts";
+import { findChannel, findGuild } from "./access.ts";
+import type { Failure } from "./failure.ts";
+import { FAILURES } from "./failure.ts";
+import type { Fields } from "./form.ts";
+import { Form } from "./form.ts";
+
+function findMember(
+  world: World,
+  guildId: string,
+  userId: string,
+): Result<{ readonly guild: GuildRecord; readonly user: UserRecord }, Failure> {
+  const guild = findGuild(world, guildId);
+  if (!guild.ok) return guild;
+  const user = world.users.get(userId === "@me" ? world.botId : userId);
+  if (user === undefined) return err(FAILURES.unknownUser);
+  return Object.hasOwn(guild.value.members, user.id)
+    ? ok({ guild: guild.value, user })
+    : err(FAILURES.unknownMember);
+}
+
+/** `GET /guilds/:guildId/members/:userId` */
+export function getMember(world: World, guildId: string, userId: string): Result<unknown, Failure> {
+  const found = findMember(world, guildId, userId);
+  return found.ok ? ok(memberObject(found.value.guild, found.value.user)) : found;
+}
+
+/** `PATCH /guilds/:guildId/members/:userId`: moves somebody who is in voice, or with null kicks. */
+export function updateMember(
+  world: World,
+  { guildId, userId }: { guildId: string; userId: string },
+  fields: Fields,
+  reason: string | null,
+): Result<unknown, Failure> {
+  const found = findMember(world, guildId, userId);
+  if (!found.ok) return found;
+  const { guild, user } = found.value;
+  const form = new Form(fields);
+  if (!form.has("channel_id")) return ok(memberObject(guild, user));
+  const channelId = form.snowflake("channel_id");
+  const invalid = form.failure();
+  if (invalid !== null) return err(invalid);
+
+  const voice = voiceIn(world, guildId, user.id);
+  if (voice === null) return err(FAILURES.notInVoice);
+  const needed = PermissionFlagsBits.MoveMembers;
+  const from = findChannel(world, voice.channelId, needed);
+  if (!from.ok) return from;
+  if (channelId === undefined) {
+    world.setVoice(user.id, null);
+    world.audit({ guildId, action: AuditLogEvent.MemberDisconnect, targetId: null, reason });
+    return ok(memberObject(guild, user));
+  }
+  const to = findChannel(world, channelId, needed | PermissionFlagsBits.Connect);
+  if (!to.ok) return to;
+  if (to.value.guild.id !== guildId) return err(FAILURES.unknownChannel);
+  if (!isVoice(to.value.channel)) return err(FAILURES.wrongChannelType);
+  world.setVoice(user.id, to.value.channel);
+  world.audit({
+    guildId,
+    action: AuditLogEvent.MemberMove,
+    targetId: null,
+    reason,
+    options: { channel_id: channelId, count: "1" },
+  });
+  return ok(memberObject(guild, user));
+}
+
+/** `GET /guilds/:guildId/voice-states/:userId` */
+export function getVoiceState(
+  world: World,
+  guildId: string,
+  userId: string,
+): Result<unknown, Failure> {
+  const guild = findGuild(world, guildId);
+  if (!guild.ok) return guild;
+  const id = userId === "@me" ? world.botId : userId;
+  const voice = voiceIn(world, guildId, id);
+  const channel = voice && world.channels.get(voice.channelId);
+  if (voice === null || channel === undefined || channel === null || !world.isVisible(channel)) {
+    return err(FAILURES.unknownVoiceState);
+  }
+  const member = memberObject(guild.value, world.user(id));
+  return ok({ ...voiceStateObject(voice), member });
+}
+
+function voiceIn(world: World, guildId: string, userId: string): VoiceRecord | null {
+  const voice = world.voice.get(userId);
+  return voice?.guildId === guildId ? voice : null;
+}
