@@ -1,6 +1,6 @@
 /**
- * Writes docs/spec/openapi.json and docs/spec/asyncapi.json from the code (`npm run spec`). The Worker's
- * own module is stood in for: the documents need the routes, not the runtime.
+ * Writes the files below docs/ that are made from the code (`npm run spec`). The Workers runtime is
+ * stood in for: the documents need the routes, not what they do.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { registerHooks } from "node:module";
@@ -14,17 +14,13 @@ registerHooks({
       : next(specifier, context),
 });
 
-const { createApp } = await import("../src/app.ts");
-const { FEATURES } = await import("../src/features.ts");
-const { openApiDocument } = await import("../src/platform/openapi.ts");
-const { asyncApiDocument } = await import("../src/platform/asyncapi.ts");
-
-const folder = new URL("../docs/spec/", import.meta.url);
-const documents = {
-  "openapi.json": openApiDocument(createApp()),
-  "asyncapi.json": asyncApiDocument(FEATURES.flatMap((feature) => feature.events)),
+// By address: Node's types and those of the Workers runtime do not mix in one TypeScript project.
+const { documents } = (await import(new URL("../src/documents.ts", import.meta.url).href)) as {
+  documents: () => Readonly<Record<string, string>>;
 };
-await mkdir(folder, { recursive: true });
-for (const [name, document] of Object.entries(documents)) {
-  await writeFile(new URL(name, folder), `${JSON.stringify(document, null, 2)}\n`);
+
+for (const [name, text] of Object.entries(documents())) {
+  const file = new URL(`../docs/${name}`, import.meta.url);
+  await mkdir(new URL(".", file), { recursive: true });
+  await writeFile(file, text);
 }

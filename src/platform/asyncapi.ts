@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { FRAME_ERRORS } from "../protocol/error-codes.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
 import {
   AckFrame,
@@ -74,6 +75,14 @@ export function asyncApiDocument(events: readonly EventDefinition[]): object {
       license: { name: "MIT" },
     },
     defaultContentType: "application/json",
+    servers: {
+      worker: {
+        host: "{host}",
+        protocol: "wss",
+        description: "The Worker that serves this document",
+        variables: { host: { default: "localhost:8787" } },
+      },
+    },
     channels: {
       stream: {
         address: "/ws",
@@ -98,6 +107,7 @@ export function asyncApiDocument(events: readonly EventDefinition[]): object {
     },
     components: { schemas },
     "x-close-codes": Object.values(CLOSE_CODES),
+    "x-frame-errors": FRAME_ERRORS,
   };
 }
 
@@ -116,7 +126,19 @@ function messageOf(
   { summary, schema }: Message,
   schemas: Record<string, object>,
 ): object {
-  return { name, summary, payload: hoist(z.toJSONSchema(schema, { target: "draft-7" }), schemas) };
+  const payload = z.toJSONSchema(schema, {
+    target: "draft-7",
+    // What a reader must take: unknown members are for later versions.
+    io: "input",
+    override: ({ jsonSchema }) => dropSafeIntegers(jsonSchema),
+  });
+  return { name, title: name, summary, payload: hoist(payload, schemas) };
+}
+
+/** JavaScript's own bounds say nothing about the protocol. */
+function dropSafeIntegers(schema: { minimum?: number; maximum?: number }): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
 }
 
 /** Moves named schemas to `components`, where AsyncAPI's references look for them. */

@@ -15,6 +15,6 @@ export function log(
       ? { error: { name: error.name, message: error.message, stack: error.stack } }
       : error === undefined
         ? {}
-        : { error: String(error) };
+        : { error };
   console[level](JSON.stringify({ level, event, ...rest, ...failure }));
 }

@@ -49,6 +49,9 @@ export function unexpected(error: Error, c: Context<AppEnv>): Response {
       "The body must be JSON, sent with Content-Type: application/json.",
     );
   }
+  if (error instanceof HTTPException && error.status === 415) {
+    return problem(c, "unsupported_media_type", "Send JSON, with Content-Type: application/json.");
+  }
   log("error", "http.failed", { requestId, method: c.req.method, path: c.req.path, error });
   return problem(
     c,

@@ -1,0 +1,18 @@
+import { createApp } from "./app.ts";
+import { FEATURES } from "./features.ts";
+import { asyncApiDocument } from "./platform/asyncapi.ts";
+import { errorsPage } from "./platform/http/error-reference.ts";
+import { openApiDocument } from "./platform/openapi.ts";
+
+/** The files below docs/ that are made from the code, by name; `npm run spec` writes them. */
+export function documents(): Readonly<Record<string, string>> {
+  return {
+    "spec/openapi.json": pretty(openApiDocument(createApp())),
+    "spec/asyncapi.json": pretty(asyncApiDocument(FEATURES.flatMap(({ events }) => events))),
+    "errors.md": errorsPage(),
+  };
+}
+
+function pretty(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

@@ -1,0 +1,38 @@
+import { Parser } from "@asyncapi/parser";
+import { describe, expect, it } from "vitest";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { ROOM_EVENTS } from "../protocol/events/rooms.ts";
+import { CLIENT_FRAME_TYPES, ServerFrame } from "../protocol/frames.ts";
+import { asyncApiDocument } from "./asyncapi.ts";
+
+const document = asyncApiDocument(ROOM_EVENTS);
+
+describe("the AsyncAPI document", () => {
+  it("is valid AsyncAPI 3.0 by its own parser", async () => {
+    const { document: parsed, diagnostics } = await new Parser().parse(JSON.stringify(document));
+    expect(diagnostics.filter(({ severity }) => Number(severity) === 0)).toEqual([]);
+    expect(parsed?.version()).toBe("3.0.0");
+    expect(parsed?.channels().all()).toHaveLength(1);
+  });
+
+  it("has every event, every frame of both sides and every close code", async () => {
+    const { document: parsed } = await new Parser().parse(JSON.stringify(document));
+    const operations = parsed?.operations().all() ?? [];
+    const types = (action: string): Set<unknown> =>
+      new Set(
+        operations
+          .filter((operation) => operation.action() === action)
+          .flatMap((operation) => operation.messages().all())
+          .map((message) => message.payload()?.properties()?.["type"]?.const()),
+      );
+    expect(types("receive")).toEqual(new Set([...CLIENT_FRAME_TYPES, "ping"]));
+    const sent = ServerFrame.options.map((option) => option.shape.type.value);
+    expect(types("send")).toEqual(new Set([...sent, "pong"]));
+    const names = parsed
+      ?.allMessages()
+      .all()
+      .map((message) => message.name());
+    expect(names).toEqual(expect.arrayContaining(ROOM_EVENTS.map(({ name }) => name)));
+    expect(document).toMatchObject({ "x-close-codes": Object.values(CLOSE_CODES) });
+  });
+});

@@ -1,0 +1,95 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decideGcra, type Quota } from "./gcra.ts";
+
+const TEN_A_MINUTE: Quota = { quota: 10, windowMs: 60_000 };
+
+/** Asks at each of these times. */
+function ask(
+  limit: Quota,
+  times: readonly number[],
+): { allowed: number[]; tat: number | undefined } {
+  let tat: number | undefined;
+  const allowed = times.filter((now) => {
+    const decision = decideGcra(limit, tat, now);
+    ({ tat } = decision);
+    return decision.allowed;
+  });
+  return { allowed, tat };
+}
+
+const limits = fc.record({
+  quota: fc.integer({ min: 1, max: 300 }),
+  windowMs: fc.integer({ min: 1_000, max: 3_600_000 }),
+});
+const times = fc
+  .array(fc.integer({ min: 0, max: 5_000 }), { minLength: 1, maxLength: 200 })
+  .map((gaps) => gaps.map((_, i) => 1e12 + gaps.slice(0, i + 1).reduce((a, b) => a + b, 0)));
+
+describe("GCRA", () => {
+  it("allows the quota at once, and not one more", () => {
+    const { allowed } = ask(
+      TEN_A_MINUTE,
+      Array.from({ length: 11 }, () => 1_000_000),
+    );
+    expect(allowed).toHaveLength(10);
+  });
+
+  it("counts down what is left, and says when the next is allowed", () => {
+    let tat: number | undefined;
+    const left = Array.from({ length: 11 }, () => {
+      const decision = decideGcra(TEN_A_MINUTE, tat, 1_000_000);
+      ({ tat } = decision);
+      return [decision.remaining, decision.retryAfterMs];
+    });
+    expect(left.map(([remaining]) => remaining)).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0]);
+    expect(left.map(([, retry]) => retry)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 6_000, 6_000]);
+    expect(decideGcra(TEN_A_MINUTE, tat, 1_005_999).allowed).toBe(false);
+    expect(decideGcra(TEN_A_MINUTE, tat, 1_006_000).allowed).toBe(true);
+  });
+
+  it("never allows more than twice the quota in any window, nor more than the rate over time", () => {
+    fc.assert(
+      fc.property(limits, times, (limit, at) => {
+        const { allowed } = ask(limit, at);
+        for (const start of allowed) {
+          const inWindow = allowed.filter((t) => t >= start && t < start + limit.windowMs);
+          expect(inWindow.length).toBeLessThanOrEqual(2 * limit.quota);
+        }
+        const [first = 0] = at;
+        const elapsed = (at.at(-1) ?? 0) - first;
+        const fair = limit.quota + (elapsed * limit.quota) / limit.windowMs + 1e-6;
+        expect(allowed.length).toBeLessThanOrEqual(fair);
+      }),
+    );
+  });
+
+  it("keeps its word: after retryAfterMs one is allowed, a moment before it is not", () => {
+    fc.assert(
+      fc.property(limits, times, (limit, at) => {
+        const { tat } = ask(limit, at);
+        const now = at.at(-1) ?? 0;
+        const decision = decideGcra(limit, tat, now);
+        if (decision.allowed) return;
+        const wait = decision.retryAfterMs;
+        expect(decideGcra(limit, decision.tat, now + wait + 1e-3).allowed).toBe(true);
+        if (wait > 1) {
+          expect(decideGcra(limit, decision.tat, now + wait - 1).allowed).toBe(false);
+        }
+      }),
+    );
+  });
+
+  it("a refused request costs nothing", () => {
+    fc.assert(
+      fc.property(limits, times, fc.integer({ min: 1, max: 50 }), (limit, at, tries) => {
+        let { tat } = ask(limit, at);
+        const now = at.at(-1) ?? 0;
+        while (decideGcra(limit, tat, now).allowed) ({ tat } = decideGcra(limit, tat, now));
+        const before = tat;
+        for (let i = 0; i < tries; i += 1) ({ tat } = decideGcra(limit, tat, now));
+        expect(tat).toBe(before);
+      }),
+    );
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { decideGcra } from "./gcra.ts";
+import { rateLimitHeaders, type RateLimitDecision } from "./rate-limit.ts";
+
+const NOW = 1_000_000;
+
+function after(count: number, name: string, quota: number): RateLimitDecision {
+  const limit = { quota, windowMs: 60_000 };
+  let decision = decideGcra(limit, undefined, NOW);
+  for (let i = 1; i < count; i += 1) decision = decideGcra(limit, decision.tat, NOW);
+  return { ...decision, ...limit, name };
+}
+
+describe("the fields of a limited answer", () => {
+  it("name each policy and what is left of it", () => {
+    expect(rateLimitHeaders([after(1, "user", 10), after(3, "address", 240)])).toEqual({
+      "RateLimit-Policy": '"user";q=10;w=60, "address";q=240;w=60',
+      RateLimit: '"user";r=9;t=6, "address";r=237;t=1',
+    });
+  });
+
+  it("say how long to wait, by the limit that refused for the longest", () => {
+    const headers = rateLimitHeaders([after(11, "user", 10), after(3, "tiny", 2)]);
+    expect(headers["Retry-After"]).toBe("30");
+    expect(headers["RateLimit"]).toContain('"user";r=0');
+  });
+
+  it("never say to come back at once", () => {
+    const refused = { ...after(11, "user", 10), retryAfterMs: 0 };
+    expect(rateLimitHeaders([refused])["Retry-After"]).toBe("1");
+  });
+});
