@@ -69,7 +69,9 @@ function start(name: PartName): void {
     ...USUAL_SUPERVISION,
     output,
     logDir: path.join(settings.stateDir, "logs"),
-    verbose: settings.verbose,
+    // While the parts wait for each other they complain; that is no news.
+    isShown: (severity) =>
+      settings.verbose || severity === "error" || (severity === "warning" && isReady),
     onChange: () => queueMicrotask(report),
   });
   running.set(name, part);

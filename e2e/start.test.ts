@@ -28,10 +28,10 @@ describe("npm start refuses at once, by name,", () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
     try {
-      const { stack, left } = await npmStart({ DISCORD_PORT: String(port) });
+      const { stack, left } = await npmStart({ GATEWAY_PORT: String(port) });
       expect(await stack.exited).toBe(1);
-      expect(stack.output()).toContain(`Port ${port} (local discord) is taken`);
-      expect(stack.output()).toContain("DISCORD_PORT=");
+      expect(stack.output()).toContain(`Port ${port} (gateway-worker) is taken`);
+      expect(stack.output()).toContain("GATEWAY_PORT=");
       expect(left()).toEqual([]);
     } finally {
       server.close();

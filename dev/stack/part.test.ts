@@ -20,11 +20,10 @@ afterEach(async () => {
 
 const forever = "setInterval(() => {}, 1000);";
 
-function start(script: string, more: Partial<PartSpec & { verbose: boolean }> = {}): Part {
+function start(script: string, more: Partial<PartSpec> = {}): Part {
   const part = supervise(
     {
       label: "test part",
-      isImportant: (line) => line.includes("important"),
       command: { args: ["-e", script], cwd: folder, env: process.env },
       ...more,
     },
@@ -37,7 +36,7 @@ function start(script: string, more: Partial<PartSpec & { verbose: boolean }> = 
         strong: (text) => text,
       },
       logDir: folder,
-      verbose: more.verbose ?? false,
+      isShown: (severity) => severity === "error",
       onChange: () => {},
       firstDelayMs: 100,
       maxDelayMs: 300,
@@ -77,21 +76,21 @@ it("gives a killed part a new process", async () => {
 });
 
 it("is quiet but for what matters, and keeps all of it in the log", async () => {
-  start(`console.log("chatter"); console.error("important"); ${forever}`);
+  start(`console.log("chatter"); console.error("an error"); ${forever}`);
   const log = path.join(folder, "test-part.log");
-  await until(async () => expect(await readFile(log, "utf8")).toContain("important"));
+  await until(async () => expect(await readFile(log, "utf8")).toContain("error"));
   expect(await readFile(log, "utf8")).toContain("chatter");
-  expect(said).toEqual(["test part> important"]);
+  expect(said).toEqual(["test part> an error"]);
 });
 
 it("takes grandchildren along, and kills what ignores SIGTERM", async () => {
-  const grandchild = `process.on("SIGTERM", () => {}); console.log("important", process.pid); ${forever}`;
+  const grandchild = `process.on("SIGTERM", () => {}); console.log("error", process.pid); ${forever}`;
   const part = start(
     `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(grandchild)}],
       { stdio: "inherit" }); process.on("SIGTERM", () => {}); ${forever}`,
   );
-  await until(() => expect(said.join()).toMatch(/important \d+/));
-  const pid = Number(/important (\d+)/.exec(said.join())?.[1]);
+  await until(() => expect(said.join()).toMatch(/error \d+/));
+  const pid = Number(/error (\d+)/.exec(said.join())?.[1]);
   expect(isAlive(pid)).toBe(true);
   await part.stop();
   await until(() => expect(isAlive(pid)).toBe(false));
@@ -101,10 +100,10 @@ it("takes grandchildren along, and kills what ignores SIGTERM", async () => {
 it("kills what a dead leader leaves behind", async () => {
   const part = start(
     `const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(forever)}]);
-     console.log("important", child.pid); ${forever}`,
+     console.log("error", child.pid); ${forever}`,
   );
-  await until(() => expect(said.join()).toMatch(/important \d+/));
-  const pid = Number(/important (\d+)/.exec(said.join())?.[1]);
+  await until(() => expect(said.join()).toMatch(/error \d+/));
+  const pid = Number(/error (\d+)/.exec(said.join())?.[1]);
   process.kill(part.status().pid ?? 0, "SIGKILL");
   await until(() => expect(isAlive(pid)).toBe(false));
 });

@@ -1,6 +1,7 @@
 import { createWriteStream, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { readLogLine, type LogLine } from "./log-line.ts";
 import type { Output } from "./output.ts";
 import { startGroup, type Command, type ProcessGroup } from "./process-group.ts";
 
@@ -10,8 +11,6 @@ export type PartSpec = {
   readonly command: Command;
   /** Answers 200 while the part works; undefined: only its end is noticed. */
   readonly healthUrl?: string;
-  /** Lines that are shown although nobody asked for all of them. */
-  readonly isImportant: (line: string) => boolean;
 };
 
 /** What a supervised part is doing, for `stack.json`. */
@@ -30,7 +29,8 @@ export type Part = {
 export type Supervision = {
   readonly output: Output;
   readonly logDir: string;
-  readonly verbose: boolean;
+  /** Which lines of the parts are shown; all of them are in the log. */
+  readonly isShown: (severity: LogLine["severity"]) => boolean;
   /** Called whenever a part's pid changes. */
   readonly onChange: () => void;
   readonly firstDelayMs: number;
@@ -52,8 +52,6 @@ export const USUAL_SUPERVISION = {
 
 const HEALTH_FAILURES = 3;
 const LAST_LINES = 6;
-/** What wrangler says about each health check. */
-const HEALTH_NOISE = "GET /health ";
 
 /** Starts a part and starts it again whenever it ends, later each time while it ends at once. */
 export function supervise(spec: PartSpec, supervision: Supervision): Part {
@@ -73,10 +71,11 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
       const unseen: string[] = [];
       const startedAt = performance.now();
       group = startGroup(spec.command, (line) => {
-        if (spec.healthUrl !== undefined && line.includes(HEALTH_NOISE)) return;
+        const read = readLogLine(line);
+        if (read === undefined) return;
         log.write(`${line}\n`);
-        if (supervision.verbose || spec.isImportant(line)) {
-          output.quote(spec.label, line);
+        if (supervision.isShown(read.severity)) {
+          output.quote(spec.label, read.text);
           return;
         }
         unseen.push(line);

@@ -6,8 +6,6 @@ import type { Settings } from "./settings.ts";
 import { formatVariables } from "./variables.ts";
 import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
 
-const soundsWrong = (line: string): boolean => /\b(error|fatal|fail(ed|ure)?|warn)/i.test(line);
-
 /** The command of each part, with the variables that it needs. */
 export function partSpec(name: PartName, settings: Settings, root: string): PartSpec {
   const { ports, worker, stateDir } = settings;
@@ -17,12 +15,12 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
     env: { ...process.env, ...variables },
   });
   const own = (folder: string): string => path.join(stateDir, folder);
-  const base = { label: PART_LABELS[name], isImportant: soundsWrong };
+  const label = PART_LABELS[name];
 
   switch (name) {
     case "worker":
       return {
-        ...base,
+        label,
         healthUrl: `${settings.urls.worker}/health`,
         command: {
           args: wranglerArgs(root, [
@@ -45,7 +43,7 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
       };
     case "idp":
       return {
-        ...base,
+        label,
         command: node("dev/idp/main.ts", {
           IDP_PORT: String(ports.idp),
           JWT_ISSUER: worker["JWT_ISSUER"],
@@ -57,19 +55,19 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
       };
     case "discord":
       return {
-        ...base,
+        label,
         command: node("dev/discord/main.ts", {
           DISCORD_PORT: String(ports.discord),
           DISCORD_BOT_TOKEN: worker["DISCORD_BOT_TOKEN"],
           PRIMARY_GUILD_ID: worker["PRIMARY_GUILD_ID"],
-          WEB_ORIGIN: worker["WEB_ORIGIN"],
-          STATE_DIR: own("discord"),
+          STATE_FILE: path.join(own("discord"), "discord.json"),
         }),
       };
     case "gateway":
       return {
-        ...base,
+        label,
         command: node("gateway-worker/main.ts", {
+          HOST: "127.0.0.1",
           PORT: String(ports.gateway),
           DISCORD_BOT_TOKEN: worker["DISCORD_BOT_TOKEN"],
           DISCORD_API_URL: worker["DISCORD_API_URL"],

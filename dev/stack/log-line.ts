@@ -1,0 +1,46 @@
+/** A line of a part's output, as the stack shows it. */
+export type LogLine = {
+  readonly severity: "chatter" | "warning" | "error";
+  readonly text: string;
+};
+
+/** What wrangler says about each health check of the stack. */
+const HEALTH_CHECK = "GET /health ";
+
+/**
+ * Tells what matters from what does not. Our own parts write JSON lines with a level; the tools say
+ * it in words.
+ * @returns undefined for a line that is not even worth a place in the log
+ */
+export function readLogLine(line: string): LogLine | undefined {
+  if (line.includes(HEALTH_CHECK)) return undefined;
+  const entry = parseEntry(line);
+  if (entry === undefined) {
+    if (/\b(error|fatal|panic|EADDRINUSE)\b/i.test(line)) return { severity: "error", text: line };
+    if (/\bwarn(ing)?\b/i.test(line)) return { severity: "warning", text: line };
+    return { severity: "chatter", text: line };
+  }
+  const { time: _time, level, message, event, ...facts } = entry;
+  const details = Object.entries(facts).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return {
+    severity: severityOf(level),
+    text: [`${String(level)}: ${String(message ?? event)}`, ...details].join(" "),
+  };
+}
+
+function parseEntry(line: string): Readonly<Record<string, unknown>> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && "level" in value
+      ? { ...value }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function severityOf(level: unknown): LogLine["severity"] {
+  if (level === "error" || level === "alert") return "error";
+  return level === "warn" ? "warning" : "chatter";
+}
