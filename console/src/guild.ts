@@ -69,6 +69,7 @@ export class Guild {
       if (!document.hidden) void this.#readReadiness();
     }, READY_INTERVAL_MS);
     untilEnded.addEventListener("abort", () => clearInterval(reading));
+    void this.#readReadiness();
     this.#socket.connect();
   }
 

@@ -42,7 +42,8 @@ export class LocalDiscord {
     const body = await this.#call("/_control/state");
     if (body === undefined) return;
     this.state.value = readState(body, this.#guildId);
-    names.value = this.state.value.players;
+    const { players, channels } = this.state.value;
+    names.value = new Map([...players, ...channels.map(({ id, name }) => [id, name] as const)]);
   }
 
   /** Moves a user; null: out of voice. */

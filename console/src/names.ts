@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 
-/** Names by user id. The events carry ids only; the local Discord tells its users' names. */
+/** Names by id of user or channel. Events carry ids only; the local Discord tells more. */
 export const names = signal<ReadonlyMap<string, string>>(new Map());
 
 /** What a user is called on the page: the id where nobody knows more. */

@@ -1,6 +1,6 @@
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
-import { nameOf } from "./names.ts";
+import { nameOf, names } from "./names.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
 export type Words = readonly (string | { readonly name: string })[];
@@ -51,7 +51,8 @@ const GATEWAY_SENTENCES = {
 } as const;
 
 function place(roomName: string | null, channelId: string): Words[number] {
-  return roomName === null ? `channel ${channelId}` : { name: roomName };
+  const name = roomName ?? names.value.get(channelId);
+  return name === undefined ? `channel ${channelId}` : { name };
 }
 
 function markInWords(mark: Mark): string {
