@@ -28,11 +28,14 @@ const HUB_PORTS = [
 /** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
 const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];
 
+/** Bindings and variables: everything may know their types. */
+const ENVIRONMENT = ["src/env.ts", "src/config.ts"];
+
 function featureOf(file: string): string {
   return file.split("/").slice(0, 3).join("/");
 }
 
-/** ARCHITECTURE.md §3, line by line. `env.ts` names the bindings, so everything may have its types. */
+/** ARCHITECTURE.md §3, line by line. */
 const RULES: readonly Rule[] = [
   {
     area: "protocol",
@@ -43,7 +46,7 @@ const RULES: readonly Rule[] = [
     area: "platform",
     files: under("src/platform/"),
     may: (_, { target }) =>
-      under("src/protocol/", "src/platform/", "src/env.ts", "package.json")(target),
+      under("src/protocol/", "src/platform/", ...ENVIRONMENT, "package.json")(target),
   },
   {
     area: "hub/core",
@@ -56,7 +59,7 @@ const RULES: readonly Rule[] = [
     area: "hub",
     files: (file) => under("src/hub/")(file) && !under("src/hub/core/")(file),
     may: (_, { target }) =>
-      under("src/protocol/", "src/platform/", "src/hub/", "src/env.ts")(target),
+      under("src/protocol/", "src/platform/", "src/hub/", ...ENVIRONMENT)(target),
   },
   {
     area: "features",
@@ -65,7 +68,7 @@ const RULES: readonly Rule[] = [
       under(
         "src/protocol/",
         "src/platform/",
-        "src/env.ts",
+        ...ENVIRONMENT,
         `${featureOf(file)}/`,
         `drizzle/${path.basename(featureOf(file))}.ts`,
         ...HUB_PORTS,

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { ConfigError, parseConfig } from "../../src/env.ts";
+import { ConfigError, parseConfig } from "../../src/config.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
 import { DEFAULT_STATE, type PartName, PORT_VARIABLES, STACK_VARIABLES } from "./names.ts";
 import type { Variables } from "./variables.ts";

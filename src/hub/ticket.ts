@@ -1,6 +1,6 @@
 import { EncryptJWT, jwtDecrypt } from "jose";
 import { z } from "zod";
-import type { Config } from "../env.ts";
+import type { Config } from "../config.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { TICKET_TTL_MS } from "../protocol/limits.ts";
 

@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { ConfigError } from "../../env.ts";
+import { ConfigError } from "../../config.ts";
 import { log } from "../log.ts";
 import type { AppEnv } from "./app-env.ts";
 import { problem, type FieldError } from "./problem.ts";

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
-import { configOf, type Config } from "../../env.ts";
+import type { Config } from "../../config.ts";
+import { configOf } from "../../env.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /** A file of the page, or null when there is none at this path. */

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { DiscordId } from "./protocol/discord-id.ts";
+import { SecretValue } from "./protocol/secret.ts";
+
+const HttpUrl = z.url({ protocol: /^https?$/ });
+
+const Variables = z.object({
+  PRIMARY_GUILD_ID: DiscordId,
+  HUB_SECRET: SecretValue,
+  HUB_SECRET_PREVIOUS: SecretValue.or(z.literal("").transform(() => undefined)).optional(),
+  DISCORD_BOT_TOKEN: SecretValue,
+  DISCORD_API_URL: HttpUrl.default("https://discord.com/api/v10"),
+  JWT_ISSUER: HttpUrl,
+  JWT_AUDIENCE: z.string().min(1),
+  JWT_PUBLIC_JWK_URL: HttpUrl,
+  OIDC_CLIENT_ID: z.string().min(1).optional(),
+  WEB_ORIGIN: z
+    .string()
+    .transform((list) => list.split(",").map((origin) => origin.trim()))
+    .pipe(
+      z.array(HttpUrl.refine((url) => new URL(url).origin === url, "an origin has no path")).min(1),
+    ),
+  ROOM_NAME_PREFIX: z.string().min(1).max(80).default("spell-coven"),
+  ROOM_IDLE_MINUTES: z.coerce.number().min(0).max(10_080).default(15),
+});
+
+/** The variables, parsed. */
+export type Config = {
+  readonly primaryGuildId: string;
+  /** The present key first, then the previous one while it is rotated. */
+  readonly hubSecrets: readonly [string, ...string[]];
+  readonly discordBotToken: string;
+  /** Without a slash at the end. */
+  readonly discordApiUrl: string;
+  readonly jwt: { readonly issuer: string; readonly audience: string; readonly jwksUrl: string };
+  /** Client id of the page at the identity provider; absent: the page says that sign-in is not set up. */
+  readonly oidcClientId: string | undefined;
+  readonly webOrigins: readonly string[];
+  readonly roomNamePrefix: string;
+  /** 0: rooms never end by themselves. */
+  readonly roomIdleMs: number;
+};
+
+/** A variable is missing or malformed; the message names each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/**
+ * Parses the variables of the Worker. Also used by `npm start`, so that both refuse the same.
+ * @throws ConfigError that names each variable which is missing or malformed
+ */
+export function parseConfig(variables: Readonly<Record<string, unknown>>): Config {
+  const parsed = Variables.safeParse(variables);
+  if (!parsed.success) {
+    const rows = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new ConfigError(`Configuration: ${rows.join("; ")}. See .dev.vars.example.`);
+  }
+  const vars = parsed.data;
+  return {
+    primaryGuildId: vars.PRIMARY_GUILD_ID,
+    hubSecrets: [
+      vars.HUB_SECRET,
+      ...(vars.HUB_SECRET_PREVIOUS === undefined ? [] : [vars.HUB_SECRET_PREVIOUS]),
+    ],
+    discordBotToken: vars.DISCORD_BOT_TOKEN,
+    discordApiUrl: vars.DISCORD_API_URL.replace(/\/+$/, ""),
+    jwt: {
+      issuer: vars.JWT_ISSUER,
+      audience: vars.JWT_AUDIENCE,
+      jwksUrl: vars.JWT_PUBLIC_JWK_URL,
+    },
+    oidcClientId: vars.OIDC_CLIENT_ID,
+    webOrigins: vars.WEB_ORIGIN,
+    roomNamePrefix: vars.ROOM_NAME_PREFIX,
+    roomIdleMs: vars.ROOM_IDLE_MINUTES * 60_000,
+  };
+}
