@@ -45,6 +45,8 @@ type Lane = {
   failures: number;
   /** Events that go one by one, because a batch with them was rejected. */
   singly: number;
+  /** Dead letters right before the front: the hub may or may not have counted them. */
+  buried: number;
   running: boolean;
 };
 
@@ -78,7 +80,7 @@ export class Publisher {
     if (this.#stopped) return;
     let lane = this.#lanes.get(guildId);
     if (lane === undefined) {
-      lane = { guildId, headSeq: 1, failures: 0, singly: 0, running: false };
+      lane = { guildId, headSeq: 1, failures: 0, singly: 0, buried: 0, running: false };
       this.#lanes.set(guildId, lane);
     }
     if (!lane.running) this.#launch(lane);
@@ -137,7 +139,7 @@ export class Publisher {
       const batch = takeBatch(head, this.#parts.epoch, lane.headSeq, limit);
       if (batch === null) {
         this.#bury(lane, first, "too_large");
-        this.#advance(lane, [first]);
+        this.#advance(lane, [first], 1);
         continue;
       }
       outbox.setInFlight(lane.guildId, batch.events.at(-1)?.position ?? null);
@@ -173,16 +175,7 @@ export class Publisher {
         this.#parts.onStale();
         return null;
       case "gap":
-        log.log("warn", "the hub misses events of ours and gets a snapshot", {
-          guildId,
-          expected: answer.expected,
-          sent: lane.headSeq,
-        });
-        // What it misses has left the outbox, so only the whole state can follow. The queue goes on
-        // from the number that the hub waits for.
-        lane.headSeq = answer.expected;
-        this.#parts.resync(guildId);
-        return this.#backOff(lane);
+        return this.#closeGap(lane, answer.expected);
       case "misconfigured":
         lane.failures += 1;
         log.log("alert", "events are kept until this is repaired", {
@@ -206,7 +199,7 @@ export class Publisher {
     const [first] = events;
     if (events.length === 1 && first !== undefined) {
       this.#bury(lane, first, `http_${status}`);
-      this.#advance(lane, events);
+      this.#advance(lane, events, 1);
     } else {
       // Only the one at fault is to go: the hub says which when they come one by one.
       lane.singly = events.length;
@@ -214,15 +207,33 @@ export class Publisher {
     return null;
   }
 
+  /** What the hub misses has left the outbox: the queue goes on from the number it waits for. */
+  #closeGap(lane: Lane, expected: number): number | null {
+    const { guildId, headSeq, buried } = lane;
+    lane.headSeq = expected;
+    lane.buried = 0;
+    // It did not count what it had refused: nothing else is missing.
+    if (buried > 0 && expected === headSeq - buried) return null;
+    this.#parts.log.log("warn", "the hub misses events of ours and gets a snapshot", {
+      guildId,
+      expected,
+      sent: headSeq,
+    });
+    this.#parts.resync(guildId);
+    return this.#backOff(lane);
+  }
+
   #backOff(lane: Lane): number {
     lane.failures += 1;
     return fullJitter(RETRY_BACKOFF, lane.failures - 1, this.#parts.random());
   }
 
-  #advance(lane: Lane, events: readonly OutboxEvent[]): void {
+  /** @param buried how many of the events left as dead letters, unseen by the hub */
+  #advance(lane: Lane, events: readonly OutboxEvent[], buried = 0): void {
     const last = events.at(-1);
     if (last !== undefined) this.#parts.outbox.removeTo(lane.guildId, last.position);
     lane.headSeq += events.length;
+    lane.buried = buried === 0 ? 0 : lane.buried + buried;
     lane.singly = Math.max(0, lane.singly - events.length);
     if (lane.failures > 0) {
       this.#parts.log.log("info", "the hub takes events again", { guildId: lane.guildId });

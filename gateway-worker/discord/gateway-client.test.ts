@@ -1,0 +1,233 @@
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { GatewayState } from "../../src/protocol/events/rooms.ts";
+import { FakeGateway } from "../fixtures/fake-gateway.ts";
+import { until } from "../fixtures/fake-hub.ts";
+import { MemoryLog } from "../fixtures/memory-log.ts";
+import { testMetrics } from "../fixtures/memory-metrics.ts";
+import { prepareSchema } from "../store/schema.ts";
+import { SettingsStore } from "../store/settings-store.ts";
+import { GatewayClient } from "./gateway-client.ts";
+
+const GUILD = "100000000000000001";
+const TOKEN = "client-test-bot-token-0123456789-abcdef";
+
+let gateway: FakeGateway;
+let settings: SettingsStore;
+let log: MemoryLog;
+let client: GatewayClient;
+let heard: { name: string; seq: number; data: unknown }[];
+let states: GatewayState[];
+
+function create(compress = false): GatewayClient {
+  client = new GatewayClient({
+    apiUrl: gateway.apiUrl,
+    token: TOKEN,
+    compress,
+    settings,
+    log,
+    metrics: testMetrics(),
+    onDispatch: (session, name, data) => {
+      settings.saveSession(session);
+      heard.push({ name, seq: session.seq, data });
+    },
+    onState: (state) => states.push(state),
+    now: Date.now,
+    // No jitter: a reconnect is immediate, and the first beat comes with the connection.
+    random: () => 0,
+  });
+  return client;
+}
+
+async function connected(): Promise<void> {
+  await until("connected", () => states.at(-1) === "connected");
+}
+
+beforeEach(async () => {
+  gateway = new FakeGateway();
+  await gateway.listen();
+  gateway.guilds = [{ id: GUILD, channels: [{ id: "c1", type: 2, name: "one" }] }];
+  const db = new DatabaseSync(":memory:");
+  prepareSchema(db);
+  settings = new SettingsStore(db);
+  log = new MemoryLog();
+  heard = [];
+  states = [];
+});
+
+afterEach(async () => {
+  await client.stop();
+  await gateway.close();
+});
+
+describe("connecting", () => {
+  test("reads GET /gateway/bot, identifies, beats, and says who it is everywhere", async () => {
+    create().start();
+    await connected();
+    await until("a beat", () => gateway.count(1) > 0);
+    expect(gateway.restCalls).toEqual([
+      {
+        url: "/api/v10/gateway/bot",
+        authorization: `Bot ${TOKEN}`,
+        userAgent: expect.stringMatching(/^DiscordBot \(.+, .+\)$/),
+      },
+    ]);
+    expect(gateway.last?.url.pathname).toBe("/base");
+    expect(gateway.last?.url.search).toBe("?v=10&encoding=json");
+    expect(gateway.last?.userAgent).toMatch(/^DiscordBot \(/);
+    const identify = gateway.last?.frames.find(({ op }) => op === 2);
+    expect(identify?.d).toMatchObject({ token: TOKEN, intents: (1 << 0) | (1 << 7) });
+    await until("the guild", () => heard.length === 2);
+    expect(heard.map(({ name }) => name)).toEqual(["READY", "GUILD_CREATE"]);
+    expect(settings.session()).toEqual({
+      sessionId: "session-1",
+      resumeUrl: gateway.address("/resume"),
+      seq: 2,
+    });
+  });
+
+  test("REST that is not there at first is asked again", async () => {
+    gateway.restScript.push({ status: 503, body: {} }, { status: 200, body: { url: "?" } });
+    create().start();
+    await connected();
+    expect(gateway.restCalls).toHaveLength(3);
+  });
+
+  test("a token that REST refuses is not tried again", async () => {
+    gateway.restScript.push({ status: 401, body: { message: "401: Unauthorized" } });
+    create().start();
+    await until("fatal", () => client.status.phase === "fatal");
+    expect(client.status.obstacle).toContain("DISCORD_BOT_TOKEN");
+    expect(log.has("alert", "not tried again")).toBe(true);
+    expect(gateway.connections).toHaveLength(0);
+  });
+
+  test("a token that the gateway refuses is not tried again", async () => {
+    create().start();
+    await connected();
+    gateway.last?.close(4004);
+    await until("fatal", () => client.status.phase === "fatal");
+    expect(states.at(-1)).toBe("down");
+    expect(gateway.connections).toHaveLength(1);
+  });
+
+  test("never logs the token", async () => {
+    create().start();
+    await connected();
+    gateway.last?.close(4000);
+    await until("resumed", () => gateway.count(6) === 1);
+    expect(JSON.stringify(log.lines)).not.toContain(TOKEN);
+  });
+});
+
+describe("coming back", () => {
+  test("op 7: resumes at the resume address and hears what it missed", async () => {
+    create().start();
+    await connected();
+    gateway.askToReconnect();
+    gateway.voice(GUILD, "u1", "c1");
+    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    expect(gateway.connections[0]?.closeCode).toBe(4000);
+    expect(gateway.last?.url.pathname).toBe("/resume");
+    expect(gateway.last?.url.search).toBe("?v=10&encoding=json");
+    expect(heard.map(({ name }) => name)).toEqual([
+      "READY",
+      "GUILD_CREATE",
+      "VOICE_STATE_UPDATE",
+      "RESUMED",
+    ]);
+    expect(gateway.count(2)).toBe(1);
+  });
+
+  test("a connection that is cut is resumed", async () => {
+    create().start();
+    await connected();
+    gateway.last?.terminate();
+    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    expect(states).toEqual(["down", "connected", "resuming", "connected"]);
+  });
+
+  test("a connection that no longer answers heartbeats is closed resumably and resumed", async () => {
+    gateway.heartbeatIntervalMs = 40;
+    gateway.answerHeartbeats = false;
+    create().start();
+    await until("closed", () => gateway.connections[0]?.closeCode === 4000);
+    gateway.answerHeartbeats = true;
+    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+  });
+
+  test("op 9 false after a RESUME: a new session on the base address", async () => {
+    settings.saveSession({ sessionId: "lost", resumeUrl: gateway.address("/resume"), seq: 9 });
+    create().start();
+    await connected();
+    expect(gateway.connections.map(({ url }) => url.pathname)).toEqual(["/resume", "/base"]);
+    expect(settings.session()?.sessionId).toBe("session-1");
+  });
+
+  test("what is not JSON ends the connection, not the session", async () => {
+    create().start();
+    await connected();
+    gateway.last?.sendText("{oops");
+    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+  });
+});
+
+test("the end closes with a resumable code; the next process resumes", async () => {
+  create().start();
+  await connected();
+  await client.stop();
+  await until("closed", () => gateway.connections[0]?.closeCode !== null);
+  expect(gateway.connections[0]?.closeCode).toBe(4000);
+  gateway.voice(GUILD, "u1", "c1");
+  create().start();
+  await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+  expect(heard.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+});
+
+test("an IDENTIFY that was used counts for the next process", async () => {
+  create().start();
+  await connected();
+  expect(settings.identifyRecord().streak).toBe(1);
+});
+
+describe("zlib-stream", () => {
+  test("one context for each connection, large payloads and many small ones", async () => {
+    const channels = Array.from({ length: 20_000 }, (_, i) => ({
+      id: `c${i}`,
+      type: 2,
+      name: `channel number ${(i * 7919) % 20_011}`,
+    }));
+    gateway.guilds = [{ id: GUILD, channels }];
+    create(true).start();
+    await until("the guild", () => heard.length === 2);
+    expect(gateway.last?.url.searchParams.get("compress")).toBe("zlib-stream");
+    for (let i = 0; i < 500; i += 1) gateway.voice(GUILD, `u${i}`, "c1");
+    await until("all of it", () => heard.length === 502);
+    expect(heard[1]?.data).toMatchObject({ channels: { length: 20_000 } });
+    expect(heard.map(({ seq }) => seq)).toEqual(Array.from({ length: 502 }, (_, i) => i + 1));
+
+    gateway.last?.terminate();
+    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    expect(gateway.last?.url.search).toBe("?v=10&encoding=json&compress=zlib-stream");
+    gateway.voice(GUILD, "u1", "c2");
+    await until("live again", () => heard.at(-1)?.name === "VOICE_STATE_UPDATE");
+  });
+
+  test("a broken stream ends the connection, not the session", async () => {
+    create(true).start();
+    await connected();
+    gateway.last?.sendRaw(Buffer.from([1, 2, 3, 0, 0, 0xff, 0xff]));
+    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    expect(gateway.count(2)).toBe(1);
+  });
+
+  test("what comes right before a close is heard before it", async () => {
+    create(true).start();
+    await connected();
+    gateway.voice(GUILD, "u1", "c1");
+    gateway.last?.closeSoon(4000);
+    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    expect(heard.filter(({ name }) => name === "VOICE_STATE_UPDATE")).toHaveLength(1);
+    expect(heard[2]?.seq).toBe(3);
+  });
+});

@@ -1,0 +1,59 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { SIGNED_BATCH_MAX, SIGNED_BODY_MAX_BYTES } from "../../src/protocol/limits.ts";
+import { SignedBatch, SignedEvent } from "../../src/protocol/signed-events.ts";
+import type { OutboxEvent } from "../store/outbox.ts";
+import { takeBatch } from "./batch.ts";
+
+function event(position: number, text: string): OutboxEvent {
+  const payload = JSON.stringify({ guildId: "g", text });
+  return { position, guildId: "g", id: `id-${position}`, event: "voice.joined", payload, ts: 5 };
+}
+
+function read(body: Uint8Array): SignedEvent[] {
+  const json: unknown = JSON.parse(new TextDecoder().decode(body));
+  const batch = SignedBatch.safeParse(json);
+  return (batch.success ? batch.data.events : [json]).map((one) => SignedEvent.parse(one));
+}
+
+test("one event goes without an envelope, as the seed's hub takes it", () => {
+  const batch = takeBatch([event(1, "ü")], "EPOCH", 7);
+  expect(JSON.parse(new TextDecoder().decode(batch?.body))).toEqual({
+    id: "id-1",
+    event: "voice.joined",
+    ts: 5,
+    epoch: "EPOCH",
+    seq: 7,
+    payload: { guildId: "g", text: "ü" },
+  });
+});
+
+test("an event that fits no request is not taken", () => {
+  expect(takeBatch([event(1, "x".repeat(SIGNED_BODY_MAX_BYTES))], "E", 1)).toBeNull();
+});
+
+test("one event more than a batch holds stays behind", () => {
+  const events = Array.from({ length: SIGNED_BATCH_MAX + 1 }, (_, i) => event(i, ""));
+  expect(takeBatch(events, "E", 1)?.events).toHaveLength(SIGNED_BATCH_MAX);
+});
+
+test("a batch is the front of the queue, numbered without a gap, within the body size", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(Math.floor(SIGNED_BODY_MAX_BYTES / 3)), { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 1, max: 1_000 }),
+      (sizes, firstSeq) => {
+        const events = sizes.map((size, i) => event(i, "é".repeat(size)));
+        const batch = takeBatch(events, "E", firstSeq);
+        expect(batch).not.toBeNull();
+        if (batch === null) return;
+        expect(batch.body.byteLength).toBeLessThanOrEqual(SIGNED_BODY_MAX_BYTES);
+        expect(batch.events).toEqual(events.slice(0, batch.events.length));
+        expect(read(batch.body).map(({ id, seq }) => [id, seq])).toEqual(
+          batch.events.map(({ id }, i) => [id, firstSeq + i]),
+        );
+      },
+    ),
+    { numRuns: 30 },
+  );
+});

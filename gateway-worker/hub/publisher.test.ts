@@ -1,0 +1,395 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { setTimeout as delay } from "node:timers/promises";
+import { ulid } from "ulid";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { OUTBOX_MAX_EVENTS, SIGNED_BATCH_MAX } from "../../src/protocol/limits.ts";
+import { FakeHub, until } from "../fixtures/fake-hub.ts";
+import { MemoryLog } from "../fixtures/memory-log.ts";
+import { testMetrics } from "../fixtures/memory-metrics.ts";
+import { openDatabase } from "../store/database.ts";
+import { GuildStore } from "../store/guild-store.ts";
+import { Intake } from "../store/intake.ts";
+import { Outbox, type OutboxBounds } from "../store/outbox.ts";
+import { SettingsStore } from "../store/settings-store.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import { createHubClient, type HubClient } from "./hub-client.ts";
+import { MISCONFIGURED_RETRY_MS, Publisher } from "./publisher.ts";
+
+const GUILD = "100000000000000001";
+const OTHER = "100000000000000002";
+const SECRET = "publisher-test-secret-0123456789-abcdef";
+
+/** The only wait that is a real one. */
+const FLUSH_MS = 20_001;
+
+let hub: FakeHub;
+let stateDir: string;
+let db: DatabaseSync;
+let outbox: Outbox;
+let intake: Intake;
+let client: HubClient;
+let publisher: Publisher;
+let log: MemoryLog;
+/** Waits that the publisher asked for; none of them takes real time. */
+let waits: number[];
+let stale: number;
+let seq: number;
+
+/** A publisher as a process start makes it, on what the directory holds. */
+function create(secrets: readonly string[] = [SECRET], bounds?: OutboxBounds): void {
+  const opened = openDatabase(stateDir);
+  if (!opened.ok) throw new Error(opened.message);
+  ({ db } = opened);
+  outbox = new Outbox(db, bounds);
+  log = new MemoryLog();
+  intake = new Intake({
+    db,
+    settings: new SettingsStore(db),
+    guilds: new GuildStore(db),
+    outbox,
+    primaryGuildId: GUILD,
+    now: Date.now,
+    newId: ulid,
+    onAppended: (guildId) => publisher.wake(guildId),
+    onOverflow: () => undefined,
+  });
+  client = createHubClient({
+    endpoint: hub.endpoint,
+    secrets,
+    now: Date.now,
+    onAccepting: () => undefined,
+    timeoutMs: 2_000,
+  });
+  publisher = new Publisher({
+    outbox,
+    hub: client,
+    deadLetters: new DeadLetters(stateDir),
+    log,
+    metrics: testMetrics(),
+    epoch: ulid(),
+    resync: (guildId) => intake.resync(guildId),
+    onStale: () => {
+      stale += 1;
+    },
+    now: Date.now,
+    random: () => 0.5,
+    sleep: async (ms, signal) => {
+      if (ms === FLUSH_MS) await delay(ms, undefined, { signal }).catch(() => undefined);
+      else {
+        waits.push(ms);
+        await delay(1);
+      }
+    },
+  });
+}
+
+function dispatch(name: string, data: unknown): void {
+  seq += 1;
+  intake.dispatch({ sessionId: "s", resumeUrl: "ws://r", seq }, name, data);
+}
+
+function move(userId: string, channelId: string | null, guildId = GUILD): void {
+  dispatch("VOICE_STATE_UPDATE", { guild_id: guildId, user_id: userId, channel_id: channelId });
+}
+
+/** Connected to Discord, in two guilds, and the hub has it all. */
+async function begin(): Promise<void> {
+  const channels = ["a", "b"].map((id) => ({ id, type: 2, name: id }));
+  dispatch("READY", { guilds: [{ id: GUILD }, { id: OTHER }] });
+  intake.setGatewayState("connected");
+  dispatch("GUILD_CREATE", { id: GUILD, channels });
+  dispatch("GUILD_CREATE", { id: OTHER, channels });
+  await empty();
+}
+
+async function empty(): Promise<void> {
+  await until("the outbox is empty", () => outbox.totals().events === 0);
+}
+
+function heard(guildId = GUILD): string[] {
+  return hub
+    .of(guildId)
+    .filter(({ event }) => event !== "guild.snapshot")
+    .map(({ event, payload }) => `${event} ${String(payload["userId"] ?? payload["channelId"])}`);
+}
+
+async function deadLetters(): Promise<Record<string, unknown>[]> {
+  const text = await readFile(join(stateDir, "dead-letters.jsonl"), "utf8").catch(() => "");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line): Record<string, unknown> => JSON.parse(line));
+}
+
+beforeEach(async () => {
+  hub = new FakeHub(SECRET);
+  await hub.listen();
+  stateDir = await mkdtemp(join(tmpdir(), "publisher-"));
+  waits = [];
+  stale = 0;
+  seq = 0;
+  create();
+});
+
+afterEach(async () => {
+  await publisher.stop(0);
+  db.close();
+  await hub.close();
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+describe("in good times", () => {
+  test("each guild's events arrive in order, numbered without a gap", async () => {
+    await begin();
+    for (let i = 0; i < 250; i += 1) {
+      move(`u${i}`, "a");
+      move(`v${i}`, "b", OTHER);
+    }
+    await empty();
+    expect(heard()).toEqual(Array.from({ length: 250 }, (_, i) => `voice.joined u${i}`));
+    expect(heard(OTHER)).toEqual(Array.from({ length: 250 }, (_, i) => `voice.joined v${i}`));
+    const numbers = hub.events.filter((e) => e.payload.guildId === GUILD).map((e) => e.seq);
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => i + 1));
+    expect(Math.max(...hub.requests.map(({ ids }) => ids.length))).toBe(SIGNED_BATCH_MAX);
+    expect(hub.gaps).toBe(0);
+  });
+
+  test("while a key is rotated, a hub with either of the two takes it", async () => {
+    await publisher.stop(0);
+    db.close();
+    create(["another-hub-secret-0123456789-0123456789", SECRET]);
+    await begin();
+    expect(hub.events.length).toBeGreaterThan(0);
+  });
+});
+
+describe("what the hub refuses for good", () => {
+  test("in a batch: only the refused one is a dead letter", async () => {
+    await begin();
+    hub.script.push({ status: 503 });
+    for (const user of ["u1", "u2", "u3"]) move(user, "a");
+    const second = outbox.head(GUILD, 2)[1]?.id ?? "";
+    hub.refusedIds.add(second);
+    await empty();
+    expect(heard()).toEqual(["voice.joined u1", "voice.joined u3"]);
+    expect(await deadLetters()).toMatchObject([
+      { id: second, event: "voice.joined", why: "invalid_event", payload: { userId: "u2" } },
+    ]);
+    expect(log.has("alert", "dead-letters.jsonl")).toBe(true);
+  });
+
+  test.each([400, 413, 422])("%i to a batch: it is split, and only the culprit goes", async (s) => {
+    await begin();
+    hub.script.push({ status: 503 }, { status: s });
+    for (const user of ["u1", "u2", "u3"]) move(user, "a");
+    hub.refusedIds.add(outbox.head(GUILD, 2)[1]?.id ?? "");
+    await empty();
+    expect(heard()).toEqual(["voice.joined u1", "voice.joined u3"]);
+    expect(await deadLetters()).toMatchObject([{ why: "http_400", payload: { userId: "u2" } }]);
+  });
+
+  test("what does not fit a request at all", async () => {
+    await begin();
+    const channels = Array.from({ length: 9_000 }, (_, i) => ({
+      id: `c${i}`,
+      type: 2,
+      name: "n".repeat(100),
+    }));
+    dispatch("GUILD_CREATE", { id: GUILD, channels: [] });
+    intake.resync(GUILD);
+    await empty();
+    dispatch("READY", { guilds: [{ id: GUILD }, { id: OTHER }] });
+    dispatch("GUILD_CREATE", { id: GUILD, channels });
+    await empty();
+    expect(await deadLetters()).toMatchObject([{ event: "guild.snapshot", why: "too_large" }]);
+  });
+});
+
+describe("what has to wait", () => {
+  test("no answer: everything is kept and arrives in order later", async () => {
+    await begin();
+    hub.always = { status: 200, cut: true };
+    for (let i = 0; i < 20; i += 1) move(`u${i}`, "a");
+    await until("some attempts", () => waits.length > 5);
+    expect(client.status.state).toBe("unreachable");
+    hub.always = null;
+    await empty();
+    expect(heard()).toEqual(Array.from({ length: 20 }, (_, i) => `voice.joined u${i}`));
+    expect(client.status.state).toBe("accepting");
+    // Full jitter under a ceiling that doubles up to 10 s, at the middle of it here.
+    expect(waits.slice(0, 6)).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000]);
+  });
+
+  test("an answer that got lost leads to no second announcement", async () => {
+    await begin();
+    hub.script.push({ status: 200, afterEffect: true, cut: true });
+    move("u1", "a");
+    await empty();
+    expect(heard()).toEqual(["voice.joined u1"]);
+    expect(hub.duplicates).toBe(1);
+  });
+
+  test.each([429, 503])("%i: not before its Retry-After", async (status) => {
+    await begin();
+    hub.script.push({ status, headers: { "Retry-After": "2" } });
+    move("u1", "a");
+    await empty();
+    // With a tenth of jitter on top, so that many guilds do not come back in step.
+    expect(waits).toEqual([2_100]);
+    expect(heard()).toEqual(["voice.joined u1"]);
+  });
+
+  test("a guild that has to wait does not hold up another", async () => {
+    await begin();
+    hub.script.push({ status: 503, headers: { "Retry-After": "300" } });
+    move("u1", "a");
+    move("v1", "a", OTHER);
+    await empty();
+    expect(heard(OTHER)).toEqual(["voice.joined v1"]);
+  });
+
+  test.each([401, 403, 404])("%i: keeps everything, shouts, tries seldom", async (status) => {
+    await begin();
+    hub.always = { status };
+    move("u1", "a");
+    await until("two attempts", () => waits.length >= 2);
+    expect(client.status).toMatchObject({ state: "misconfigured" });
+    expect(log.has("alert", "until this is repaired")).toBe(true);
+    for (const ms of waits) expect(ms).toBeGreaterThanOrEqual(MISCONFIGURED_RETRY_MS / 2);
+    hub.always = null;
+    await empty();
+    expect(heard()).toEqual(["voice.joined u1"]);
+    expect(await deadLetters()).toEqual([]);
+  });
+});
+
+describe("fencing", () => {
+  test("stale: this process stops for good and keeps what it has", async () => {
+    await begin();
+    hub.script.push({ status: 409, body: { code: "stale_publisher", guildId: GUILD } });
+    move("u1", "a");
+    await until("stale", () => stale === 1);
+    const before = hub.requests.length;
+    move("v1", "a", OTHER);
+    await delay(20);
+    expect(hub.requests.length).toBe(before);
+    expect(client.status.state).toBe("stale");
+    expect(outbox.totals().events).toBe(2);
+  });
+
+  test("a gap: a fresh snapshot takes the place of what waited", async () => {
+    await begin();
+    hub.script.push({ status: 503 }, { status: 409, body: { code: "gap", expected: 3 } });
+    move("u1", "a");
+    move("u2", "b");
+    await empty();
+    const last = hub.of(GUILD).at(-1);
+    expect(last?.event).toBe("guild.snapshot");
+    expect(last?.payload["voiceStates"]).toEqual([
+      { userId: "u1", channelId: "a" },
+      { userId: "u2", channelId: "b" },
+    ]);
+  });
+
+  test("a hub that lost everything is told everything", async () => {
+    await begin();
+    move("u1", "a");
+    await empty();
+    hub.forget();
+    move("u2", "b");
+    await empty();
+    const snapshot = hub.of(GUILD).find(({ event }) => event === "guild.snapshot");
+    expect(snapshot?.payload["voiceStates"]).toHaveLength(2);
+    move("u3", "b");
+    await empty();
+    expect(heard()).toEqual(["voice.joined u3"]);
+  });
+
+  test("a gap while Discord is away: the snapshot waits until our state is current", async () => {
+    await begin();
+    hub.script.push({ status: 409, body: { code: "gap", expected: 2 } });
+    intake.setGatewayState("resuming");
+    await empty();
+    const before = hub.of(GUILD).length;
+    dispatch("CHANNEL_CREATE", { guild_id: GUILD, id: "c", type: 2, name: "meanwhile" });
+    dispatch("RESUMED", {});
+    await empty();
+    const since = hub.of(GUILD).slice(before);
+    expect(since.map(({ event }) => event)).toEqual(["room.created", "guild.snapshot"]);
+    expect(since[1]?.payload["channels"]).toHaveLength(3);
+  });
+
+  test("the next process numbers what was left anew; ids stay", async () => {
+    await begin();
+    await hub.close();
+    move("u1", "a");
+    move("u2", "a");
+    const ids = outbox.head(GUILD, 10).map(({ id }) => id);
+    await publisher.stop(0);
+    db.close();
+    hub = new FakeHub(SECRET);
+    await hub.listen();
+    create();
+    publisher.start();
+    await empty();
+    const voice = hub.of(GUILD).filter(({ event }) => event === "voice.joined");
+    expect(voice.map(({ id }) => id)).toEqual(ids);
+    expect(voice.map((event) => event.seq)).toEqual([1, 2]);
+  });
+});
+
+describe("an outbox that is full", () => {
+  test("one event more than may wait: a snapshot takes their place", async () => {
+    await publisher.stop(0);
+    db.close();
+    create([SECRET], { events: 10, bytes: 1_000_000 });
+    await begin();
+    hub.always = { status: 503 };
+    for (let i = 0; i < 10; i += 1) move(`u${i}`, "a");
+    expect(outbox.depth(GUILD).events).toBe(10);
+    move("u10", "a");
+    // The ones on their way stay, the snapshot and the state of the connection follow them.
+    expect(outbox.depth(GUILD).events).toBeLessThan(10);
+    hub.always = null;
+    await empty();
+    const last = hub.of(GUILD).at(-1);
+    expect(last?.event).toBe("guild.snapshot");
+    expect(last?.payload["voiceStates"]).toHaveLength(11);
+    expect(hub.gaps).toBe(0);
+  });
+
+  test("bytes count as well", async () => {
+    await publisher.stop(0);
+    db.close();
+    create([SECRET], { events: 1_000, bytes: 1_500 });
+    await begin();
+    hub.always = { status: 503 };
+    for (let i = 0; i < 20; i += 1) move(`u${i}`, "a");
+    expect(outbox.depth(GUILD).bytes).toBeLessThanOrEqual(3_000);
+    expect(outbox.head(GUILD, 100).some(({ event }) => event === "guild.snapshot")).toBe(true);
+  });
+
+  test(`by default ${OUTBOX_MAX_EVENTS} events`, () => {
+    const full = new Outbox(db);
+    const event = { guildId: "g", event: "e", payload: "{}", ts: 0 };
+    db.exec("BEGIN");
+    for (let i = 0; i < OUTBOX_MAX_EVENTS; i += 1) full.append({ ...event, id: `${i}` });
+    expect(full.overflows("g")).toBe(false);
+    full.append({ ...event, id: "one more" });
+    expect(full.overflows("g")).toBe(true);
+    db.exec("ROLLBACK");
+  });
+});
+
+test("the end gives what waits one more chance, and does not wait for it", async () => {
+  await begin();
+  hub.always = { status: 503, headers: { "Retry-After": "300" } };
+  move("u1", "a");
+  await until("it waits", () => waits.length > 0);
+  hub.always = null;
+  await publisher.stop(FLUSH_MS);
+  expect(heard()).toEqual(["voice.joined u1"]);
+});

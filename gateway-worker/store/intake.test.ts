@@ -1,0 +1,248 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openDatabase } from "./database.ts";
+import { GuildStore } from "./guild-store.ts";
+import { Intake } from "./intake.ts";
+import { Outbox } from "./outbox.ts";
+import { SettingsStore } from "./settings-store.ts";
+
+const GUILD = "100000000000000001";
+const OTHER = "100000000000000002";
+
+let directory: string;
+let db: DatabaseSync;
+let outbox: Outbox;
+let guilds: GuildStore;
+let settings: SettingsStore;
+let intake: Intake;
+let seq: number;
+let ids: number;
+let appended: string[];
+
+/** What a process start makes of the directory. */
+function open(): void {
+  const opened = openDatabase(directory);
+  if (!opened.ok) throw new Error(opened.message);
+  ({ db } = opened);
+  outbox = new Outbox(db);
+  guilds = new GuildStore(db);
+  settings = new SettingsStore(db);
+  intake = new Intake({
+    db,
+    settings,
+    guilds,
+    outbox,
+    primaryGuildId: GUILD,
+    now: () => 1_000,
+    newId: () => {
+      ids += 1;
+      return `id-${ids}`;
+    },
+    onAppended: (guildId) => appended.push(guildId),
+    onOverflow: () => undefined,
+  });
+}
+
+function reopen(): void {
+  db.close();
+  open();
+}
+
+function dispatch(name: string, data: unknown) {
+  seq += 1;
+  return intake.dispatch({ sessionId: "s", resumeUrl: "ws://r", seq }, name, data);
+}
+
+/** Takes what waits for a guild out of the outbox. */
+function drain(guildId = GUILD): string[] {
+  const events = outbox.head(guildId, 1_000);
+  const last = events.at(-1);
+  if (last !== undefined) outbox.removeTo(guildId, last.position);
+  return events.map(({ event }) => event);
+}
+
+function begin(): void {
+  const channels = [{ id: "a", type: 2, name: "a" }];
+  dispatch("READY", { guilds: [{ id: GUILD }, { id: OTHER }] });
+  intake.setGatewayState("connected");
+  for (const id of [GUILD, OTHER]) {
+    dispatch("GUILD_CREATE", {
+      id,
+      channels,
+      voice_states: [{ user_id: "u", channel_id: "a" }],
+    });
+  }
+}
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "intake-"));
+  seq = 0;
+  ids = 0;
+  appended = [];
+  open();
+});
+
+afterEach(async () => {
+  db.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe("a new session", () => {
+  test("each guild is told of the connection, and gets a snapshot", () => {
+    begin();
+    expect(drain()).toEqual(["gateway.state", "guild.snapshot"]);
+    expect(drain(OTHER)).toEqual(["gateway.state", "guild.snapshot"]);
+  });
+
+  test("the same guild again: only the difference", () => {
+    begin();
+    drain();
+    dispatch("GUILD_CREATE", { id: GUILD, channels: [{ id: "b", type: 2, name: "b" }] });
+    expect(drain()).toEqual(["voice.left", "room.deleted", "room.created"]);
+  });
+
+  test("after the next READY the hub compares: a snapshot, no differences", () => {
+    begin();
+    drain();
+    intake.setGatewayState("down");
+    dispatch("READY", { guilds: [{ id: GUILD }, { id: OTHER }] });
+    intake.setGatewayState("connected");
+    dispatch("GUILD_CREATE", { id: GUILD, channels: [] });
+    expect(drain()).toEqual(["gateway.state", "gateway.state", "guild.snapshot"]);
+  });
+
+  test("a guild that is no longer in READY is over", () => {
+    begin();
+    drain(OTHER);
+    dispatch("READY", { guilds: [{ id: GUILD }] });
+    expect(drain(OTHER)).toEqual(["voice.left", "room.deleted"]);
+    expect(guilds.get(OTHER)).toBeUndefined();
+  });
+
+  test("a guild that the bot joins later is told of the connection too", () => {
+    begin();
+    dispatch("GUILD_CREATE", { id: "g3", channels: [] });
+    expect(drain("g3")).toEqual(["gateway.state", "guild.snapshot"]);
+  });
+});
+
+describe("guilds that go", () => {
+  test("an outage keeps everything; what is the same afterwards is no news", () => {
+    begin();
+    drain();
+    dispatch("GUILD_DELETE", { id: GUILD, unavailable: true });
+    expect(guilds.get(GUILD)?.available).toBe(false);
+    dispatch("GUILD_CREATE", {
+      id: GUILD,
+      channels: [{ id: "a", type: 2, name: "a" }],
+      voice_states: [{ user_id: "u", channel_id: "a" }],
+    });
+    expect(drain()).toEqual([]);
+  });
+
+  test("one that the bot was removed from", () => {
+    begin();
+    drain();
+    dispatch("GUILD_DELETE", { id: GUILD });
+    dispatch("GUILD_DELETE", { id: GUILD });
+    expect(drain()).toEqual(["voice.left", "room.deleted"]);
+    reopen();
+    expect(guilds.get(GUILD)).toBeUndefined();
+  });
+});
+
+describe("the next process", () => {
+  test("knows the session, the guilds and what waits", () => {
+    begin();
+    dispatch("CHANNEL_DELETE", { guild_id: GUILD, id: "a", type: 2 });
+    const before = structuredClone(guilds.all());
+    const waiting = outbox.totals();
+    reopen();
+    expect(settings.session()).toEqual({ sessionId: "s", resumeUrl: "ws://r", seq });
+    expect(guilds.all()).toEqual(before);
+    expect(outbox.totals()).toEqual(waiting);
+    expect(intake.gatewayState?.state).toBe("connected");
+  });
+
+  test("sends a snapshot once it has resumed, not of the past before", () => {
+    begin();
+    drain();
+    reopen();
+    intake.begin();
+    intake.setGatewayState("resuming");
+    dispatch("CHANNEL_CREATE", { guild_id: GUILD, id: "b", type: 2, name: "b" });
+    expect(drain()).toEqual(["gateway.state", "room.created"]);
+    dispatch("RESUMED", {});
+    intake.setGatewayState("connected");
+    expect(drain()).toEqual(["guild.snapshot", "gateway.state"]);
+    dispatch("RESUMED", {});
+    expect(drain()).toEqual([]);
+  });
+});
+
+describe("one transaction for each dispatch", () => {
+  test("when it fails, neither the event nor Discord's sequence is stored", () => {
+    begin();
+    drain();
+    db.exec(`CREATE TEMP TRIGGER full BEFORE INSERT ON outbox
+      BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
+    expect(() =>
+      dispatch("VOICE_STATE_UPDATE", { guild_id: GUILD, user_id: "v", channel_id: "a" }),
+    ).toThrow("the disk is full");
+    reopen();
+    expect(settings.session()?.seq).toBe(seq - 1);
+    expect(guilds.get(GUILD)?.voice.has("v")).toBe(false);
+    expect(outbox.depth(GUILD).events).toBe(0);
+  });
+
+  test("a dispatch that is not for us, or not as documented, still moves the sequence", () => {
+    begin();
+    appended = [];
+    expect(dispatch("TYPING_START", {})).toEqual({ kind: "ignored" });
+    expect(dispatch("VOICE_STATE_UPDATE", { user_id: 5 }).kind).toBe("malformed");
+    expect(settings.session()?.seq).toBe(seq);
+    expect(appended).toEqual([]);
+  });
+});
+
+describe("opening", () => {
+  test("a second process on the same directory is refused, by the variable's name", () => {
+    const second = openDatabase(directory, 50);
+    expect(second).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/^STATE_DIR: another/),
+    });
+  });
+
+  test("a directory that cannot be made", async () => {
+    const file = join(directory, "file");
+    await writeFile(file, "");
+    expect(openDatabase(join(file, "below"))).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/^STATE_DIR: .*cannot be made/),
+    });
+  });
+
+  test("a file of a newer version is left alone", () => {
+    db.exec("PRAGMA user_version = 99");
+    db.close();
+    expect(openDatabase(directory)).toMatchObject({
+      ok: false,
+      message: expect.stringContaining("newer version"),
+    });
+    db = new DatabaseSync(":memory:");
+  });
+
+  test("a file that is not a database", async () => {
+    const other = await mkdtemp(join(tmpdir(), "intake-"));
+    await writeFile(join(other, "state.sqlite"), "hello".repeat(1_000));
+    expect(openDatabase(other)).toMatchObject({
+      ok: false,
+      message: expect.stringContaining("cannot be used"),
+    });
+    await rm(other, { recursive: true });
+  });
+});
