@@ -3,7 +3,6 @@ import type { MiddlewareHandler } from "hono";
 import { Hono } from "hono";
 import type { Clock } from "../../../src/platform/clock.ts";
 import type { Result } from "../../../src/platform/result.ts";
-import { userObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import {
   createChannel,
@@ -22,12 +21,13 @@ import type { Fields } from "./form.ts";
 import { getAuditLog, getGuild, listRoles } from "./guilds.ts";
 import { createInvite } from "./invites.ts";
 import { getMember, getVoiceState, updateMember } from "./members.ts";
-import { createMessage, openDirectChannel } from "./messages.ts";
+import { createMessage } from "./messages.ts";
 import { RateLimits } from "./rate-limits.ts";
 import type { RestContext } from "./request.ts";
 import { readFields, readReason, refuse, reply } from "./request.ts";
 import { majorId, RouteTable } from "./route-table.ts";
 import { tooManyRequests } from "./too-many-requests.ts";
+import { getUser, openDirectChannel } from "./users.ts";
 
 /** `session_start_limit` of `GET /gateway/bot`. */
 export interface SessionStartLimit {
@@ -70,10 +70,11 @@ export function createRestApi(ports: RestPorts): Hono<Route> {
     const limitNow = ports.sessionStartLimit();
     return c.json({ url: gatewayUrl(c), shards: 1, session_start_limit: limitNow });
   });
-  v10.get("/users/@me", (c) =>
-    c.json({ ...userObject(world.bot()), verified: true, mfa_enabled: false, email: null }),
+  // Some clients write %40me: a parameter is decoded, a fixed path is not.
+  v10.get("/users/:userId", (c) => reply(c, getUser(world, c.req.param("userId"))));
+  v10.post("/users/:userId/channels", (c) =>
+    write(c, (fields) => openDirectChannel(world, c.req.param("userId"), fields)),
   );
-  v10.post("/users/@me/channels", (c) => write(c, (fields) => openDirectChannel(world, fields)));
 
   v10.get("/guilds/:guildId", (c) => reply(c, getGuild(world, c.req.param("guildId"))));
   v10.get("/guilds/:guildId/roles", (c) => reply(c, listRoles(world, c.req.param("guildId"))));

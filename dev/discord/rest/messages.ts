@@ -2,7 +2,7 @@ import { PermissionFlagsBits } from "discord-api-types/v10";
 import type { Clock } from "../../../src/platform/clock.ts";
 import type { Result } from "../../../src/platform/result.ts";
 import { err, ok } from "../../../src/platform/result.ts";
-import { directChannelObject, userObject } from "../objects.ts";
+import { userObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { findChannel } from "./access.ts";
 import { takesMessages } from "./channels.ts";
@@ -12,18 +12,6 @@ import type { Fields } from "./form.ts";
 import { Form } from "./form.ts";
 
 const CONTENT_MAX_LENGTH = 2_000;
-
-/** `POST /users/@me/channels`: the channel between the bot and one user. */
-export function openDirectChannel(world: World, fields: Fields): Result<unknown, Failure> {
-  const form = new Form(fields);
-  const recipientId = form.text("recipient_id", { min: 1, max: 64, required: true });
-  const invalid = form.failure();
-  if (invalid !== null) return err(invalid);
-  const recipient = world.users.get(recipientId ?? "");
-  if (recipient === undefined) return err(FAILURES.unknownUser);
-  if (recipient.bot) return err(FAILURES.cannotMessageUser);
-  return ok(directChannelObject(world.directChannelWith(recipient.id), recipient));
-}
 
 /** `POST /channels/:channelId/messages`: answers like Discord; the message is kept nowhere. */
 export function createMessage(

@@ -1,3 +1,4 @@
+const VERSION = "/v10";
 const PREFIX = "/api";
 
 interface Route {
@@ -17,7 +18,7 @@ export class RouteTable {
   /** Method and pattern of the route that will answer, or null when there is none. */
   nameOf(request: Route): string | null {
     const found = this.#fitting(request.path).find(({ method }) => method === request.method);
-    return found === undefined ? null : `${found.method} ${found.path}`;
+    return found === undefined ? null : `${found.method} ${found.path.slice(VERSION.length)}`;
   }
 
   /** Whether another method would find something at this path. */

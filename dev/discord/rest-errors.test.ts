@@ -1,0 +1,285 @@
+import { describe, expect, it } from "vitest";
+import { BOT_PERMISSIONS } from "./permissions.ts";
+import {
+  asObject,
+  BOT,
+  call,
+  CATEGORY,
+  control,
+  GUILD,
+  LOBBY,
+  PLAYER,
+  RawClient,
+  startForTest,
+  TEXT_CHANNEL,
+  until,
+} from "./test-client.ts";
+
+const ABSENT = "100000000000009999";
+const VIEW_CHANNEL = 1n << 10n;
+const CONNECT = 1n << 20n;
+const MANAGE_CHANNELS = 1n << 4n;
+const MANAGE_ROLES = 1n << 28n;
+const VIEW_AUDIT_LOG = 1n << 7n;
+const ALL = BOT_PERMISSIONS.toString();
+
+describe("refusals of the local REST API", () => {
+  it.each<[string, string, string, unknown, number, number]>([
+    ["no such route", "GET", "/nothing", undefined, 404, 0],
+    ["another method", "PUT", `/channels/${LOBBY}`, undefined, 405, 0],
+    ["an unknown channel", "GET", `/channels/${ABSENT}`, undefined, 404, 10_003],
+    ["an unknown guild", "GET", `/guilds/${ABSENT}/channels`, undefined, 404, 10_004],
+    ["an unknown user", "GET", `/users/${ABSENT}`, undefined, 404, 10_013],
+    ["an unknown member", "GET", `/guilds/${GUILD}/members/${ABSENT}`, undefined, 404, 10_013],
+    ["a channel's id that is none", "GET", "/channels/abc", undefined, 400, 50_035],
+    ["a guild's id that is none", "GET", "/guilds/abc", undefined, 400, 50_035],
+    ["a body that is no JSON", "POST", `/guilds/${GUILD}/channels`, "{", 400, 50_109],
+    ["a body that is a list", "POST", `/guilds/${GUILD}/channels`, [], 400, 50_035],
+    ["a channel without a name", "POST", `/guilds/${GUILD}/channels`, {}, 400, 50_035],
+    ["a name of 101", "POST", `/guilds/${GUILD}/channels`, { name: "x".repeat(101) }, 400, 50_035],
+    ["an unknown type", "POST", `/guilds/${GUILD}/channels`, { name: "x", type: 9 }, 400, 50_035],
+    ["a negative limit", "PATCH", `/channels/${LOBBY}`, { user_limit: -1 }, 400, 50_035],
+    ["a bitrate too low", "PATCH", `/channels/${LOBBY}`, { bitrate: 7_999 }, 400, 50_035],
+    [
+      "a parent that is no category",
+      "PATCH",
+      `/channels/${LOBBY}`,
+      { parent_id: TEXT_CHANNEL },
+      400,
+      50_035,
+    ],
+    ["an unknown parent", "PATCH", `/channels/${LOBBY}`, { parent_id: ABSENT }, 400, 50_035],
+    [
+      "an unknown overwrite",
+      "DELETE",
+      `/channels/${LOBBY}/permissions/${PLAYER}`,
+      undefined,
+      404,
+      10_009,
+    ],
+    [
+      "an overwrite without a type",
+      "PUT",
+      `/channels/${LOBBY}/permissions/${PLAYER}`,
+      { allow: "0" },
+      400,
+      50_035,
+    ],
+    [
+      "bits that are none",
+      "PUT",
+      `/channels/${LOBBY}/permissions/${PLAYER}`,
+      { type: 1, allow: "-1" },
+      400,
+      50_035,
+    ],
+    [
+      "a role that is none",
+      "PUT",
+      `/channels/${LOBBY}/permissions/${PLAYER}`,
+      { type: 0 },
+      400,
+      50_028,
+    ],
+    ["an invite to a category", "POST", `/channels/${CATEGORY}/invites`, {}, 400, 50_024],
+    ["101 uses", "POST", `/channels/${LOBBY}/invites`, { max_uses: 101 }, 400, 50_035],
+    ["a page of 101", "GET", `/guilds/${GUILD}/audit-logs?limit=101`, undefined, 400, 50_035],
+    ["an empty message", "POST", `/channels/${TEXT_CHANNEL}/messages`, {}, 400, 50_006],
+    [
+      "2001 characters",
+      "POST",
+      `/channels/${TEXT_CHANNEL}/messages`,
+      { content: "x".repeat(2_001) },
+      400,
+      50_035,
+    ],
+    ["a message to a bot", "POST", "/users/@me/channels", { recipient_id: BOT }, 403, 50_007],
+    ["a message to nobody", "POST", "/users/@me/channels", { recipient_id: ABSENT }, 404, 10_013],
+  ])("%s", async (_, method, path, body, status, code) => {
+    const discord = await startForTest();
+    const answer = await call(discord, method, path, { body });
+    expect([answer.status, answer.body["code"]]).toEqual([status, code]);
+    expect(answer.body["message"]).toEqual(expect.any(String));
+  });
+
+  it("another version, no token, another token, no name, another content type", async () => {
+    const discord = await startForTest();
+    expect((await call(discord, "GET", "/../v9/users/@me")).body).toMatchObject({ code: 50_041 });
+    for (const authorization of ["", "Bot nobody", "Bearer nobody"]) {
+      const { status, body } = await call(discord, "GET", "/users/@me", {
+        headers: { authorization },
+      });
+      expect([status, body]).toEqual([401, { code: 0, message: "401: Unauthorized" }]);
+    }
+    expect(
+      (await call(discord, "GET", "/gateway", { headers: { authorization: "" } })).status,
+    ).toBe(200);
+    const nameless = { headers: { "user-agent": "" } };
+    expect((await call(discord, "GET", "/users/@me", nameless)).status).toBe(403);
+    const text = { body: "{}", headers: { "content-type": "text/plain" } };
+    expect((await call(discord, "PATCH", `/channels/${LOBBY}`, text)).body).toMatchObject({
+      code: 50_035,
+    });
+    const reason = { headers: { "x-audit-log-reason": "x".repeat(513) } };
+    expect((await call(discord, "DELETE", `/channels/${LOBBY}`, reason)).body).toMatchObject({
+      code: 50_035,
+    });
+  });
+
+  it("counts a bucket per channel, and over everything 50 calls a second", async () => {
+    const discord = await startForTest();
+    const path = `/channels/${TEXT_CHANNEL}/messages`;
+    const sent: Awaited<ReturnType<typeof call>>[] = [];
+    for (let n = 0; n < 6; n += 1) {
+      sent.push(await call(discord, "POST", path, { body: { content: "hello" } }));
+    }
+    expect(sent.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
+    expect(sent.map(({ headers }) => headers.get("x-ratelimit-remaining"))).toEqual([
+      "4",
+      "3",
+      "2",
+      "1",
+      "0",
+      "0",
+    ]);
+    const limited = sent[5];
+    expect(limited?.headers.get("x-ratelimit-scope")).toBe("user");
+    expect(limited?.headers.get("x-ratelimit-bucket")).toBe(
+      sent[0]?.headers.get("x-ratelimit-bucket"),
+    );
+    expect(limited?.headers.get("x-ratelimit-global")).toBeNull();
+    expect(limited?.body).toMatchObject({ global: false, message: "You are being rate limited." });
+    const wait = Number(limited?.body["retry_after"]);
+    expect(wait).toBeGreaterThan(0);
+    expect(Number(limited?.headers.get("retry-after"))).toBe(Math.ceil(wait));
+    expect(Number(limited?.headers.get("x-ratelimit-reset-after"))).toBeCloseTo(wait, 3);
+    const other = await call(discord, "POST", `/channels/${LOBBY}/messages`, {
+      body: { content: "hi" },
+    });
+    expect(other.status).toBe(200);
+
+    const burst = await Promise.all(
+      Array.from({ length: 60 }, () => call(discord, "GET", "/users/@me")),
+    );
+    const refused = burst.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]?.headers.get("x-ratelimit-global")).toBe("true");
+    expect(refused[0]?.headers.get("x-ratelimit-scope")).toBe("global");
+    expect(refused[0]?.body).toMatchObject({ global: true });
+  });
+
+  it("knows when a guild or a category is full", async () => {
+    const discord = await startForTest();
+    const create = (body: object): ReturnType<typeof call> =>
+      call(discord, "POST", `/guilds/${GUILD}/channels`, { body });
+    const inside = { name: "inside", type: 2, parent_id: CATEGORY };
+    for (let n = 0; n < 497; n += 1)
+      await control(discord, "POST", "/channels", { name: `room ${n}` });
+    expect((await create({ name: "one more", type: 2 })).body).toMatchObject({
+      code: 30_013,
+      message: "Maximum number of server channels reached (500)",
+    });
+    const { channels } = await control(discord, "GET", "/state");
+    const ids = Object.values(Object(channels)).map((channel) => String(asObject(channel)["id"]));
+    for (const id of ids.slice(-60)) await control(discord, "DELETE", `/channels/${id}`);
+    const made = await Promise.all(Array.from({ length: 30 }, () => create(inside)));
+    expect(made.map(({ status }) => status)).toEqual(made.map(() => 201));
+  });
+});
+
+describe("permissions of the bot", () => {
+  it.each<[string, bigint, string, string, unknown, number]>([
+    ["sees no channel", VIEW_CHANNEL, "GET", `/channels/${LOBBY}`, undefined, 50_001],
+    [
+      "makes no channel",
+      MANAGE_CHANNELS,
+      "POST",
+      `/guilds/${GUILD}/channels`,
+      { name: "x" },
+      50_013,
+    ],
+    ["deletes no channel", MANAGE_CHANNELS, "DELETE", `/channels/${LOBBY}`, undefined, 50_013],
+    ["deletes none without CONNECT", CONNECT, "DELETE", `/channels/${LOBBY}`, undefined, 50_013],
+    [
+      "sets no overwrite",
+      MANAGE_ROLES,
+      "PUT",
+      `/channels/${LOBBY}/permissions/${PLAYER}`,
+      { type: 1 },
+      50_013,
+    ],
+    ["invites nobody", 1n, "POST", `/channels/${LOBBY}/invites`, {}, 50_013],
+    [
+      "moves nobody",
+      1n << 24n,
+      "PATCH",
+      `/guilds/${GUILD}/members/${PLAYER}`,
+      { channel_id: null },
+      50_013,
+    ],
+    ["reads no audit log", VIEW_AUDIT_LOG, "GET", `/guilds/${GUILD}/audit-logs`, undefined, 50_013],
+  ])("without the bit it %s", async (_, bit, method, path, body, code) => {
+    const discord = await startForTest();
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    const permissions = String(BOT_PERMISSIONS & ~bit);
+    await control(discord, "POST", "/permissions", { permissions });
+    const refused = await call(discord, method, path, { body });
+    expect([refused.status, refused.body["code"]]).toEqual([403, code]);
+    await control(discord, "POST", "/permissions", { permissions: ALL });
+    const allowed = await call(discord, method, path, { body });
+    expect(allowed.status).toBeLessThan(300);
+  });
+
+  it("gives away only what it has, and never MANAGE_ROLES", async () => {
+    const discord = await startForTest();
+    const allow = (bits: bigint): ReturnType<typeof call> =>
+      call(discord, "POST", `/guilds/${GUILD}/channels`, {
+        body: {
+          name: "x",
+          permission_overwrites: [{ id: PLAYER, type: 1, allow: bits.toString() }],
+        },
+      });
+    expect((await allow(1n << 2n)).body).toMatchObject({ code: 50_013 });
+    expect((await allow(MANAGE_ROLES)).body).toMatchObject({ code: 50_013 });
+    expect((await allow(VIEW_CHANNEL | CONNECT)).status).toBe(201);
+  });
+
+  it("hears nothing of a channel that is hidden from it", async () => {
+    const discord = await startForTest();
+    const client = await new RawClient(discord).opened();
+    client.identify();
+    await client.dispatch("GUILD_CREATE");
+    const hidden = [{ id: GUILD, type: 0, deny: String(VIEW_CHANNEL) }];
+    const shown = [...hidden, { id: BOT, type: 1, allow: String(VIEW_CHANNEL | CONNECT) }];
+    const create = (name: string, permission_overwrites: object[]): ReturnType<typeof call> =>
+      call(discord, "POST", `/guilds/${GUILD}/channels`, {
+        body: { name, type: 2, permission_overwrites },
+      });
+    const secret = String((await create("secret", hidden)).body["id"]);
+    const room = String((await create("private", shown)).body["id"]);
+    expect((await call(discord, "GET", `/channels/${secret}`)).body).toMatchObject({
+      code: 50_001,
+    });
+    for (const channelId of [room, secret, room, secret, null]) {
+      await control(discord, "POST", "/voice", { userId: PLAYER, channelId });
+    }
+    await control(discord, "DELETE", `/channels/${secret}`);
+    await control(discord, "DELETE", `/channels/${room}`);
+    await until(() => client.events().includes("CHANNEL_DELETE"));
+    const seen = client.received
+      .filter(({ t }) => t !== null && !["READY", "GUILD_CREATE"].includes(t))
+      .map(({ t, d }) => {
+        const { name, channel_id } = asObject(d);
+        return [t, name ?? channel_id];
+      });
+    expect(seen).toEqual([
+      ["CHANNEL_CREATE", "private"],
+      ["VOICE_STATE_UPDATE", room],
+      // Into the hidden one: for the bot the player is gone.
+      ["VOICE_STATE_UPDATE", null],
+      ["VOICE_STATE_UPDATE", room],
+      ["VOICE_STATE_UPDATE", null],
+      ["CHANNEL_DELETE", "private"],
+    ]);
+  });
+});

@@ -1,0 +1,154 @@
+import { once } from "node:events";
+import { expect, onTestFinished, vi } from "vitest";
+import { WebSocket } from "ws";
+import type { LocalDiscord, LocalDiscordOptions } from "./local-discord.ts";
+import { startLocalDiscord } from "./local-discord.ts";
+
+/** The seed world's ids. */
+export const GUILD = "100000000000000001";
+export const CATEGORY = "100000000000000010";
+export const TEXT_CHANNEL = "100000000000000011";
+export const LOBBY = "100000000000000012";
+export const BOT = "100000000000000100";
+export const PLAYER = "100000000000000301";
+export const TOKEN = "token-of-the-local-bot";
+
+/** GUILDS and GUILD_VOICE_STATES. */
+export const INTENTS = (1 << 0) | (1 << 7);
+
+/** Starts a Discord for one test. */
+export async function startForTest(
+  options: Partial<LocalDiscordOptions> = {},
+): Promise<LocalDiscord> {
+  const discord = await startLocalDiscord({
+    port: 0,
+    botToken: TOKEN,
+    identifyIntervalMs: 0,
+    ...options,
+  });
+  onTestFinished(() => discord.close());
+  return discord;
+}
+
+/** A call of the control API that must work. */
+export async function control(
+  { url }: LocalDiscord,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown>> {
+  const response = await fetch(`${url}/_control${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer: unknown = await response.json();
+  expect(response.status, JSON.stringify(answer)).toBe(200);
+  return asObject(answer);
+}
+
+/** A REST call by plain `fetch`. */
+export async function call(
+  { url }: LocalDiscord,
+  method: string,
+  path: string,
+  { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
+): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
+  const response = await fetch(`${url}/api/v10${path}`, {
+    method,
+    headers: {
+      authorization: `Bot ${TOKEN}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const parsed: unknown = /^[{[]/.test(text) ? JSON.parse(text) : { text };
+  return { status: response.status, headers: response.headers, body: asObject(parsed) };
+}
+
+/** An object with members that a test may look at. */
+export function asObject(value: unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(Object(value)));
+}
+
+/** Waits for a condition, with a deadline. */
+export function until(condition: () => boolean, timeout = 10_000): Promise<void> {
+  return vi.waitFor(() => expect(condition()).toBe(true), { timeout, interval: 10 });
+}
+
+/** A payload of the gateway. */
+export interface Payload {
+  readonly op: number;
+  readonly t: string | null;
+  readonly s: number | null;
+  readonly d: unknown;
+}
+
+/** A gateway client without any cleverness: for what a good client never does. */
+export class RawClient {
+  readonly received: Payload[] = [];
+  /** The close code once it is closed. */
+  closeCode: number | null = null;
+  readonly socket: WebSocket;
+
+  constructor({ url }: LocalDiscord, query = "?v=10&encoding=json", path = "/") {
+    this.socket = new WebSocket(url.replace("http", "ws") + path + query);
+    this.socket.on("message", (data: Buffer) => {
+      const { op, t, s, d } = asObject(JSON.parse(data.toString()));
+      this.received.push({
+        op: Number(op),
+        t: typeof t === "string" ? t : null,
+        s: typeof s === "number" ? s : null,
+        d,
+      });
+    });
+    this.socket.on("error", () => undefined);
+    this.socket.on("close", (code) => {
+      this.closeCode = code;
+    });
+    onTestFinished(() => this.socket.terminate());
+  }
+
+  async opened(): Promise<this> {
+    await once(this.socket, "open");
+    return this;
+  }
+
+  send(payload: unknown): void {
+    this.socket.send(typeof payload === "string" ? payload : JSON.stringify(payload));
+  }
+
+  identify(changes: Record<string, unknown> = {}): void {
+    const properties = { os: "linux", browser: "test", device: "test" };
+    this.send({ op: 2, d: { token: TOKEN, intents: INTENTS, properties, ...changes } });
+  }
+
+  resume(sessionId: unknown, seq: number, token = TOKEN): void {
+    this.send({ op: 6, d: { token, session_id: sessionId, seq } });
+  }
+
+  /** The last payload of an opcode, waited for. */
+  async next(op: number): Promise<Payload> {
+    await until(() => this.received.some((payload) => payload.op === op));
+    return (
+      this.received.findLast((payload) => payload.op === op) ?? { op, t: null, s: null, d: null }
+    );
+  }
+
+  /** The data of a dispatch, waited for. */
+  async dispatch(event: string): Promise<Record<string, unknown>> {
+    await until(() => this.events().includes(event));
+    return asObject(this.received.find(({ t }) => t === event)?.d);
+  }
+
+  /** Names of all dispatches so far. */
+  events(): (string | null)[] {
+    return this.received.filter(({ op }) => op === 0).map(({ t }) => t);
+  }
+
+  async closed(): Promise<number> {
+    await until(() => this.closeCode !== null);
+    return this.closeCode ?? 0;
+  }
+}
