@@ -1,13 +1,12 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
-import { createMiddleware } from "hono/factory";
-import { configOf } from "./env.ts";
 import { FEATURES } from "./features.ts";
 import { mountReady } from "./hub/routes/ready.ts";
 import { mountTicket } from "./hub/routes/ws-ticket.ts";
 import { mountStream } from "./hub/routes/ws.ts";
 import { asyncApiDocument } from "./platform/asyncapi.ts";
 import type { AppEnv } from "./platform/http/app-env.ts";
+import { emptyBody } from "./platform/http/empty-body.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
 import { allowedOrigins, requestLog, securityHeaders } from "./platform/http/headers.ts";
 import { problem } from "./platform/http/problem.ts";
@@ -22,14 +21,9 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.notFound(notFoundIn(app));
 
   app.use(requestLog, securityHeaders);
-  // A missing variable is told once, by name, instead of failing somewhere inside.
-  app.use(
-    createMiddleware<AppEnv>(async (c, next) => {
-      if (c.req.path !== "/health") configOf(c.env);
-      return next();
-    }),
-  );
-  app.use(allowedOrigins);
+  // /health says that the Worker runs, configured or not; everything else names what is missing.
+  app.use((c, next) => (c.req.path === "/health" ? next() : allowedOrigins(c, next)));
+  app.use(emptyBody);
   // Signed events bring a limit of their own (rooms.md §4).
   const limit = bodyLimit({
     maxSize: REQUEST_BODY_MAX_BYTES,

@@ -1,10 +1,4 @@
-import {
-  exportJWK,
-  generateKeyPair,
-  SignJWT,
-  type JWTHeaderParameters,
-  type JWTPayload,
-} from "jose";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
 /** Issuer, audience and key address of the tests (`vitest.config.ts`). */
 export const TEST_ISSUER = "https://idp.test";
@@ -20,8 +14,8 @@ export type TestProvider = {
    * A token for `sub`. A claim that is undefined is left out, so that tokens without one can be tried.
    */
   mint(
-    claims: JWTPayload & { readonly sub: string | undefined },
-    header?: Partial<JWTHeaderParameters>,
+    claims: { readonly sub: string | undefined; readonly [claim: string]: unknown },
+    header?: { readonly [member: string]: unknown },
   ): Promise<string>;
 };
 

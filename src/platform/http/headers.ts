@@ -22,6 +22,8 @@ export const requestLog = createMiddleware<AppEnv>(async (c, next) => {
   });
 });
 
+const NO_PAGE = "default-src 'none'; frame-ancestors 'none'";
+
 /** Headers of every answer but an upgrade: nothing is sniffed, framed or leaked by a referrer. */
 export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();
@@ -30,6 +32,9 @@ export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   c.header("X-Frame-Options", "DENY");
   c.header("Referrer-Policy", "no-referrer");
   c.header("Cross-Origin-Opener-Policy", "same-origin");
+  // What sets its own is a page or a file of it.
+  if (!c.res.headers.has("Content-Security-Policy")) c.header("Content-Security-Policy", NO_PAGE);
+  if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
   if (new URL(c.req.url).protocol === "https:") {
     c.header("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
   }

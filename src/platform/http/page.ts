@@ -15,7 +15,7 @@ export async function serveAsset(c: Context<AppEnv>, path = c.req.path): Promise
   return response;
 }
 
-/** The page runs its own scripts only, and talks to us, to the sign-in, and to nobody else. */
+/** The page runs its own scripts only, and frames nothing but the sign-in. */
 function pagePolicy(config: Pick<Config, "jwt" | "discordApiUrl">): string {
   const partners = [config.jwt.issuer, config.discordApiUrl].map((url) => new URL(url).origin);
   return [
@@ -24,7 +24,8 @@ function pagePolicy(config: Pick<Config, "jwt" | "discordApiUrl">): string {
     "style-src 'self'",
     "img-src 'self' data:",
     "font-src 'self'",
-    `connect-src 'self' ${partners.join(" ")}`,
+    // A provider may have its token endpoint on another host than its issuer.
+    `connect-src 'self' https: ${partners.join(" ")}`,
     `frame-src ${partners[0]}`,
     `form-action 'self' ${partners[0]}`,
     "base-uri 'none'",

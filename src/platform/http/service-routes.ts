@@ -2,6 +2,7 @@ import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { configOf } from "../../env.ts";
 import { VERSION } from "../version.ts";
 import type { AppEnv } from "./app-env.ts";
+import { errorsHtml } from "./error-reference.ts";
 import { serveAsset } from "./page.ts";
 
 const health = createRoute({
@@ -73,6 +74,11 @@ export function mountService(app: OpenAPIHono<AppEnv>): void {
       { "Cache-Control": "no-store" },
     );
   });
+
+  // Where the `type` of a problem points. /docs itself is a file of the page.
+  app.get("/docs/errors", (c) =>
+    c.html(errorsHtml(), 200, { "Content-Security-Policy": "default-src 'none'" }),
+  );
 
   app.get("/", async (c) => {
     c.header("Vary", "Accept");

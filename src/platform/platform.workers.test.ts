@@ -1,0 +1,714 @@
+import { applyD1Migrations, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { exportSPKI, SignJWT, UnsecuredJWT } from "jose";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { z } from "zod";
+import { createApp } from "../app.ts";
+import { ERROR_CODES } from "../protocol/error-codes.ts";
+import {
+  IDEMPOTENCY_TTL_MS,
+  JWKS_REFETCH_COOLDOWN_MS,
+  JWT_CLOCK_SKEW_SECONDS,
+  REQUEST_BODY_MAX_BYTES,
+  SIGNED_BODY_MAX_BYTES,
+} from "../protocol/limits.ts";
+import {
+  TEST_AUDIENCE,
+  TEST_ISSUER,
+  TEST_JWKS_URL,
+  testProvider,
+  type TestProvider,
+} from "../testing/tokens.ts";
+import { callAs, callWorker, PAGE_ORIGIN } from "../testing/worker.ts";
+import { forgetProviderKeys } from "./auth/provider-keys.ts";
+import { verifyToken } from "./auth/verify-token.ts";
+import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
+import { begin, CLAIM_STALE_MS, complete, release } from "./idempotency.ts";
+import { rateLimitHeaders, takeToken } from "./rate-limit.ts";
+
+const NOW = Math.floor(Date.now() / 1000);
+const HOUR_MS = 3_600_000;
+
+let provider: TestProvider;
+let good: string;
+/** Answers for the keys; each test may replace it. */
+let answerKeys: () => Promise<Response> | Response;
+let keyRequests = 0;
+
+beforeAll(async () => {
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  provider = await testProvider();
+  good = await provider.mint({ sub: "alice" });
+});
+
+beforeEach(async () => {
+  keyRequests = 0;
+  answerKeys = () => Response.json(provider.jwks);
+  forgetProviderKeys();
+  await env.DB.exec("DELETE FROM provider_keys");
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input, init);
+    if (request.url !== TEST_JWKS_URL) return new Response(null, { status: 404 });
+    keyRequests += 1;
+    return answerKeys();
+  });
+  for (const level of ["info", "warn", "error"] as const) {
+    vi.spyOn(console, level).mockImplementation(() => undefined);
+  }
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+function later(ms: number): void {
+  vi.setSystemTime(Date.now() + ms);
+}
+
+/** What stands in the problem document of this answer. */
+async function problemOf(response: Response): Promise<z.infer<typeof Problem>> {
+  expect(response.headers.get("Content-Type")).toBe(PROBLEM_TYPE);
+  return Problem.parse(await response.json());
+}
+
+describe("app JWT (rooms.md §1)", () => {
+  const refusals: readonly (readonly [string, () => Promise<string> | string, string])[] = [
+    [
+      "none",
+      () =>
+        new UnsecuredJWT({ sub: "a" })
+          .setIssuer(TEST_ISSUER)
+          .setAudience(TEST_AUDIENCE)
+          .setExpirationTime("1h")
+          .encode(),
+      "unsupported",
+    ],
+    [
+      "HS256 with the public key as its secret",
+      async () =>
+        new SignJWT({ sub: "a" })
+          .setProtectedHeader({ alg: "HS256", kid: "key-1" })
+          .setIssuer(TEST_ISSUER)
+          .setAudience(TEST_AUDIENCE)
+          .setExpirationTime("1h")
+          .sign(new TextEncoder().encode(await exportSPKI(provider.publicKey))),
+      "unsupported",
+    ],
+    ["another typ", () => provider.mint({ sub: "a" }, { typ: "logout+jwt" }), "unsupported"],
+    [
+      "jku in the header",
+      () => provider.mint({ sub: "a" }, { jku: "https://evil.test/jwks" }),
+      "unsupported",
+    ],
+    [
+      "x5u in the header",
+      () => provider.mint({ sub: "a" }, { x5u: "https://evil.test/x" }),
+      "unsupported",
+    ],
+    ["x5c in the header", () => provider.mint({ sub: "a" }, { x5c: ["MIIB"] }), "unsupported"],
+    [
+      "jwk in the header, of the signer's own key",
+      async () => {
+        const other = await testProvider();
+        return other.mint({ sub: "a" }, { jwk: { kty: "EC" } });
+      },
+      "unsupported",
+    ],
+    [
+      "the right kid, another key",
+      async () => (await testProvider()).mint({ sub: "a" }),
+      "bad_signature",
+    ],
+    ["unknown kid", () => provider.mint({ sub: "a" }, { kid: "key-2" }), "unknown_key"],
+    ["wrong iss", () => provider.mint({ sub: "a", iss: "https://other.test" }), "bad_claim"],
+    ["wrong aud", () => provider.mint({ sub: "a", aud: "other" }), "bad_claim"],
+    ["no aud", () => provider.mint({ sub: "a", aud: undefined }), "bad_claim"],
+    ["no exp", () => provider.mint({ sub: "a", exp: undefined }), "bad_claim"],
+    ["no sub", () => provider.mint({ sub: undefined }), "bad_claim"],
+    ["an empty sub", () => provider.mint({ sub: "" }), "bad_claim"],
+    [
+      "expired by more than the skew",
+      () => provider.mint({ sub: "a", exp: NOW - JWT_CLOCK_SKEW_SECONDS - 5 }),
+      "expired",
+    ],
+    [
+      "not yet valid",
+      () => provider.mint({ sub: "a", nbf: NOW + JWT_CLOCK_SKEW_SECONDS + 60 }),
+      "bad_claim",
+    ],
+    ["guilds that are no list", () => provider.mint({ sub: "a", guilds: "1" }), "bad_claim"],
+    ["guilds that are no ids", () => provider.mint({ sub: "a", guilds: [1] }), "bad_claim"],
+    ["a scope that is no text", () => provider.mint({ sub: "a", scope: ["x"] }), "bad_claim"],
+    ["a discord_id that is no text", () => provider.mint({ sub: "a", discord_id: 1 }), "bad_claim"],
+    ["no JWT at all", () => "abc", "malformed"],
+    ["a changed payload", () => good.replace(/\.(.)/, (_, c) => `.${c === "e" ? "f" : "e"}`), ""],
+  ];
+
+  it.each(refusals)("refuses: %s", async (_, mint, reason) => {
+    const token = await mint();
+    const verified = await verifyToken(env, token);
+    expect(verified.ok).toBe(false);
+    if (!verified.ok && reason !== "") expect(verified.error.reason).toBe(reason);
+    const response = await callAs(token, "GET", "/rooms");
+    expect(response.status).toBe(401);
+    expect(response.headers.get("WWW-Authenticate")).toBe('Bearer error="invalid_token"');
+    const problem = await problemOf(response);
+    expect(problem.code).toBe("unauthorized");
+    expect(JSON.stringify(problem)).not.toContain(token.split(".")[1] ?? token);
+  });
+
+  it.each([undefined, "JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"])(
+    "takes typ %s",
+    async (typ) => {
+      const token = await provider.mint({ sub: "alice" }, { typ });
+      expect((await verifyToken(env, token)).ok).toBe(true);
+    },
+  );
+
+  it("takes a token within the skew of its exp and nbf", async () => {
+    const skew = JWT_CLOCK_SKEW_SECONDS - 10;
+    const seconds = Math.floor(Date.now() / 1000);
+    for (const claims of [{ exp: seconds - skew }, { nbf: seconds + skew }]) {
+      expect((await verifyToken(env, await provider.mint({ sub: "a", ...claims }))).ok).toBe(true);
+    }
+  });
+
+  it("reads who it is and what they may", async () => {
+    const token = await provider.mint({
+      sub: "alice",
+      guilds: ["1", "2"],
+      scope: "openid  rooms:manage",
+      discord_id: "42",
+    });
+    expect(await verifyToken(env, token)).toMatchObject({
+      ok: true,
+      value: {
+        sub: "alice",
+        guilds: ["1", "2"],
+        scopes: ["openid", "rooms:manage"],
+        discordId: "42",
+      },
+    });
+  });
+
+  it("asks for a token when there is none, or another scheme", async () => {
+    for (const headers of [{}, { Authorization: "Basic YTpi" }, { Authorization: "Bearer " }]) {
+      const response = await callWorker("/rooms", { headers: new Headers(headers) });
+      expect(response.status).toBe(401);
+      expect(response.headers.get("WWW-Authenticate")).toBe("Bearer");
+    }
+  });
+});
+
+describe("the provider's keys (rooms.md §1)", () => {
+  const verify = async (token = good): Promise<boolean> => (await verifyToken(env, token)).ok;
+
+  it("are asked for once, not for each request", async () => {
+    expect(await Promise.all([verify(), verify()])).toEqual([true, true]);
+    const before = keyRequests;
+    expect(await verify()).toBe(true);
+    expect(keyRequests).toBe(before);
+  });
+
+  it("go on working while the provider is down, also after a restart of ours", async () => {
+    expect(await verify()).toBe(true);
+    answerKeys = () => {
+      throw new TypeError("connect ECONNREFUSED");
+    };
+    forgetProviderKeys();
+    expect(await verify()).toBe(true);
+    later(2 * HOUR_MS);
+    const fresh = await provider.mint({ sub: "alice" });
+    expect(await verify(fresh)).toBe(true);
+    forgetProviderKeys();
+    expect(await verify(fresh)).toBe(true);
+  });
+
+  it("that never came are a 503, and come as soon as the provider is back", async () => {
+    answerKeys = () => new Response("starting", { status: 502 });
+    const response = await callAs(good, "GET", "/rooms");
+    expect(response.status).toBe(503);
+    expect(response.headers.get("Retry-After")).toBe("5");
+    expect(await problemOf(response)).toMatchObject({ code: "unavailable" });
+    answerKeys = () => Response.json(provider.jwks);
+    expect(await verify()).toBe(false);
+    expect(keyRequests).toBe(1);
+    later(1_000);
+    expect(await verify()).toBe(true);
+  });
+
+  it("are asked for again on an unknown kid, at most once a minute, by all isolates together", async () => {
+    expect(await verify()).toBe(true);
+    const next = await testProvider("key-2");
+    const rotated = { keys: [...provider.jwks.keys, ...next.jwks.keys] };
+    answerKeys = () => Response.json(rotated);
+    later(JWKS_REFETCH_COOLDOWN_MS - 1_000);
+    const token = await next.mint({ sub: "alice" });
+    expect(await verify(token)).toBe(false);
+    forgetProviderKeys();
+    expect(await verify(token)).toBe(false);
+    expect(keyRequests).toBe(1);
+    later(1_000);
+    expect(await verify(token)).toBe(true);
+    expect(await verify()).toBe(true);
+    expect(keyRequests).toBe(2);
+    const unknown = await next.mint({ sub: "a" }, { kid: "key-3" });
+    expect(await verify(unknown)).toBe(false);
+    expect(keyRequests).toBe(2);
+  });
+
+  it("that another isolate has fetched are found without asking the provider", async () => {
+    expect(await verify()).toBe(true);
+    const next = await testProvider("key-2");
+    later(JWKS_REFETCH_COOLDOWN_MS);
+    await env.DB.prepare("UPDATE provider_keys SET jwks = ?, asked_at = ?")
+      .bind(JSON.stringify(next.jwks), Date.now())
+      .run();
+    expect(await verify(await next.mint({ sub: "alice" }))).toBe(true);
+    expect(keyRequests).toBe(1);
+  });
+
+  it("that were withdrawn stop working within an hour", async () => {
+    expect(await verify()).toBe(true);
+    const next = await testProvider("key-2");
+    answerKeys = () => Response.json(next.jwks);
+    later(HOUR_MS);
+    expect(await verify(await provider.mint({ sub: "alice" }))).toBe(false);
+  });
+
+  it.each([
+    ["a redirect", () => Response.redirect("https://evil.test/jwks", 302)],
+    ["a page", () => new Response("<html>", { headers: { "Content-Type": "text/html" } })],
+    ["no keys", () => Response.json({ keys: [] })],
+    [
+      "a flood",
+      () => new Response(JSON.stringify({ keys: [{ kty: "EC", pad: "x".repeat(300_000) }] })),
+    ],
+  ])("are not taken from %s", async (_, answer) => {
+    answerKeys = answer;
+    expect(await verifyToken(env, good)).toEqual({
+      ok: false,
+      error: { reason: "keys_unavailable" },
+    });
+  });
+
+  it("are verified with while the database is down", async () => {
+    const broken = {
+      ...env,
+      DB: {
+        prepare: () => {
+          throw new Error("D1 is down");
+        },
+      },
+    };
+    const verified = await verifyToken(broken as unknown as typeof env, good);
+    expect(verified.ok).toBe(true);
+  });
+});
+
+describe("idempotency keys (rooms.md §1)", () => {
+  let made = 0;
+  const request = (sub = "alice") => {
+    made += 1;
+    return { sub, key: `key-${made}`, fingerprint: "f1" };
+  };
+  const T = 1_800_000_000_000;
+
+  it("the first claims, the same again waits, then gets the same answer", async () => {
+    const one = request();
+    expect(await begin(env.DB, one, T)).toEqual({ kind: "new" });
+    expect(await begin(env.DB, one, T + 1)).toEqual({ kind: "in_flight" });
+    await complete(env.DB, one, { status: 200, body: { channelId: "c1" } });
+    const replay = { kind: "replay", status: 200, body: { channelId: "c1" } };
+    expect(await begin(env.DB, one, T + 2)).toEqual(replay);
+    expect(await begin(env.DB, one, T + CLAIM_STALE_MS * 2)).toEqual(replay);
+  });
+
+  it("of many at once, one wins", async () => {
+    const one = request();
+    const claims = await Promise.all(Array.from({ length: 8 }, () => begin(env.DB, one, T)));
+    expect(claims.map(({ kind }) => kind).toSorted()).toEqual([
+      ...Array.from({ length: 7 }, () => "in_flight"),
+      "new",
+    ]);
+  });
+
+  it("another request with the key does not match, done or not", async () => {
+    const one = request();
+    await begin(env.DB, one, T);
+    const other = { ...one, fingerprint: "f2" };
+    expect(await begin(env.DB, other, T)).toEqual({ kind: "mismatch" });
+    await complete(env.DB, one, { status: 200, body: null });
+    expect(await begin(env.DB, other, T)).toEqual({ kind: "mismatch" });
+    expect(await begin(env.DB, other, T + CLAIM_STALE_MS)).toEqual({ kind: "mismatch" });
+  });
+
+  it("belongs to one user", async () => {
+    const one = request();
+    await begin(env.DB, one, T);
+    expect(await begin(env.DB, { ...one, sub: "bob" }, T)).toEqual({ kind: "new" });
+  });
+
+  it("a failure frees it; a success that is there already stays", async () => {
+    const one = request();
+    await begin(env.DB, one, T);
+    await release(env.DB, one, T);
+    expect(await begin(env.DB, one, T)).toEqual({ kind: "new" });
+    await complete(env.DB, one, { status: 200, body: 1 });
+    await release(env.DB, one, T);
+    expect(await begin(env.DB, one, T)).toMatchObject({ kind: "replay" });
+  });
+
+  it("a claim whose Worker died is taken over, by one", async () => {
+    const one = request();
+    await begin(env.DB, one, T);
+    const at = T + CLAIM_STALE_MS;
+    expect(await begin(env.DB, one, at - 1)).toEqual({ kind: "in_flight" });
+    const claims = await Promise.all([begin(env.DB, one, at), begin(env.DB, one, at)]);
+    expect(claims.map(({ kind }) => kind).toSorted()).toEqual(["in_flight", "stale"]);
+  });
+
+  it("is forgotten after a day, and not before", async () => {
+    const one = request();
+    await begin(env.DB, one, T);
+    await complete(env.DB, one, { status: 200, body: 1 });
+    const end = T + IDEMPOTENCY_TTL_MS;
+    expect(await begin(env.DB, one, end - 1)).toMatchObject({ kind: "replay" });
+    expect(await begin(env.DB, { ...one, fingerprint: "f2" }, end)).toEqual({ kind: "new" });
+  });
+});
+
+describe("rate limits (rooms.md §1)", () => {
+  const limit = { name: "test", key: "alice", quota: 3, windowMs: 60_000 };
+
+  it("allow the quota, refuse one more, and forget when all of it is back", async () => {
+    const decisions = [];
+    for (let i = 0; i < 4; i += 1) decisions.push(await takeToken(env, limit));
+    expect(decisions.map(({ allowed }) => allowed)).toEqual([true, true, true, false]);
+    const [, , , refused] = decisions;
+    if (refused === undefined) throw new Error("four were asked");
+    expect(Number(rateLimitHeaders([refused])["Retry-After"])).toBeGreaterThan(15);
+    expect((await takeToken(env, { ...limit, key: "bob" })).allowed).toBe(true);
+    expect((await takeToken(env, { ...limit, name: "other" })).allowed).toBe(true);
+    later(20_000);
+    expect((await takeToken(env, limit)).allowed).toBe(true);
+
+    const stub = env.LIMITER.get(env.LIMITER.idFromName("test:alice"));
+    await runDurableObjectAlarm(stub);
+    const kept = await runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].length);
+    expect(kept).toBe(1);
+    later(61_000);
+    await runDurableObjectAlarm(stub);
+    const left = await runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].length);
+    expect(left).toBe(0);
+    expect((await takeToken(env, limit)).remaining).toBe(2);
+  });
+});
+
+describe("the shell", () => {
+  it("gives each answer an id of ours, whatever the client sends, and no page may frame it", async () => {
+    const mine = { "X-Request-Id": "chosen-by-the-client" };
+    const answers = [
+      await callWorker("/health", { headers: mine }),
+      await callWorker("/nothing", { headers: mine }),
+      await callWorker("/rooms", { headers: mine }),
+    ];
+    for (const { headers } of answers) {
+      expect(headers.get("X-Request-Id")).toMatch(/^[\da-f-]{36}$/);
+      expect(headers.get("X-Content-Type-Options")).toBe("nosniff");
+      expect(headers.get("Content-Security-Policy")).toContain("frame-ancestors 'none'");
+      expect(headers.get("Strict-Transport-Security")).not.toBeNull();
+      expect(headers.get("Cache-Control")).toBe("no-store");
+    }
+    const ids = answers.map(({ headers }) => headers.get("X-Request-Id"));
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  it("logs one line per request, without the query", async () => {
+    const info = vi.spyOn(console, "info");
+    await callWorker("/nothing?ticket=secret");
+    const lines = info.mock.calls.map(([line]) => String(line));
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+      event: "http.request",
+      method: "GET",
+      path: "/nothing",
+      status: 404,
+    });
+    expect(lines[0]).not.toContain("secret");
+  });
+
+  it("says that it lives: in words, and as JSON when asked for", async () => {
+    const plain = await callWorker("/health");
+    expect([plain.status, await plain.text()]).toEqual([200, "ok"]);
+    expect(plain.headers.get("Content-Type")).toMatch(/^text\/plain/);
+    const json = await callWorker("/health", { headers: { Accept: "application/json" } });
+    expect(await json.json()).toMatchObject({ status: "healthy", version: expect.any(String) });
+    const head = await callWorker("/health", { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+  });
+
+  it("is ready when D1, the hub and the gateway are, and says which is not", async () => {
+    const monitor = env.MONITOR.get(env.MONITOR.idFromName("gateway"));
+    const before = await callWorker("/ready");
+    expect(before.status).toBe(503);
+    expect(await before.json()).toEqual({
+      ready: false,
+      checks: { d1: true, hub: true, gateway: { state: "down", heartbeatAgeMs: null } },
+    });
+    await monitor.heartbeat({ guildId: env.PRIMARY_GUILD_ID, state: "connected", since: 1 });
+    const after = await callWorker("/ready");
+    expect(after.status).toBe(200);
+    expect(await after.json()).toMatchObject({
+      ready: true,
+      checks: { gateway: { state: "connected", heartbeatAgeMs: expect.any(Number) } },
+    });
+  });
+
+  it("welcomes a program with JSON, and tells the page what it needs", async () => {
+    const welcome = await callWorker("/");
+    expect(await welcome.json()).toMatchObject({ name: "GuildHub", docs: "/docs" });
+    expect(welcome.headers.get("Vary")).toContain("Accept");
+    const config = await callWorker("/config.json");
+    expect(await config.json()).toEqual({
+      issuer: TEST_ISSUER,
+      clientId: "guildhub-console",
+      audience: TEST_AUDIENCE,
+      guildId: env.PRIMARY_GUILD_ID,
+    });
+  });
+
+  it("explains each error where its type points", async () => {
+    const problem = await problemOf(await callWorker("/nothing"));
+    const url = new URL(problem.type, "https://hub.test");
+    const page = await callWorker(url.pathname, { headers: { Accept: "text/html" } });
+    const text = await page.text();
+    expect(page.headers.get("Content-Type")).toMatch(/^text\/html/);
+    for (const code of Object.keys(ERROR_CODES)) expect(text).toContain(`id="${code}"`);
+  });
+
+  it("answers an unknown path with 404, and another method with 405 and Allow", async () => {
+    expect(await problemOf(await callWorker("/nothing"))).toMatchObject({
+      status: 404,
+      code: "not_found",
+    });
+    const cases = [
+      ["PUT", "/create-room", "POST"],
+      ["DELETE", "/rooms", "GET, HEAD"],
+      ["POST", "/rooms/123", "GET, HEAD"],
+      ["PATCH", "/end-room/123", "DELETE"],
+      ["POST", "/", "GET, HEAD"],
+    ] as const;
+    for (const [method, path, allow] of cases) {
+      const response = await callWorker(path, { method });
+      expect(response.headers.get("Allow")).toBe(allow);
+      expect(await problemOf(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
+    }
+    expect((await callWorker("/create-room", { method: "GET" })).headers.get("Allow")).toBe("POST");
+  });
+
+  it("says nothing about a bug but the id that its log line has", async () => {
+    const app = createApp();
+    app.get("/bug", () => {
+      throw new Error("secret detail");
+    });
+    const error = vi.spyOn(console, "error");
+    const response = await app.request("/bug", {}, env);
+    const text = await response.clone().text();
+    expect(response.status).toBe(500);
+    expect(text).not.toContain("secret detail");
+    const problem = await problemOf(response);
+    const line = error.mock.calls.map(([first]) => String(first)).join("\n");
+    expect(line).toContain("secret detail");
+    expect(line).toContain(problem.requestId);
+  });
+
+  it("names the variable that is missing, in the answer and in the log", async () => {
+    const error = vi.spyOn(console, "error");
+    const broken = { ...env, JWT_ISSUER: undefined, HUB_SECRET: "short" };
+    const response = await createApp().request("/rooms", {}, broken);
+    expect(response.status).toBe(503);
+    const problem = await problemOf(response);
+    expect(problem.detail).toContain("JWT_ISSUER");
+    expect(problem.detail).toContain("HUB_SECRET");
+    expect(problem.detail).not.toContain("short");
+    expect(String(error.mock.calls[0]?.[0])).toContain("JWT_ISSUER");
+    expect((await createApp().request("/health", {}, broken)).status).toBe(200);
+  });
+});
+
+describe("CORS (rooms.md §1)", () => {
+  const preflight = (origin: string): Promise<Response> =>
+    callWorker("/create-room", {
+      method: "OPTIONS",
+      headers: {
+        Origin: origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+      },
+    });
+
+  it("lets the pages of WEB_ORIGIN in", async () => {
+    for (const origin of [PAGE_ORIGIN, "http://localhost:8787"]) {
+      const { headers, status } = await preflight(origin);
+      expect(status).toBe(204);
+      expect(headers.get("Access-Control-Allow-Origin")).toBe(origin);
+      expect(headers.get("Access-Control-Allow-Methods")).toBe("GET,POST,DELETE");
+      expect(headers.get("Access-Control-Allow-Headers")?.split(",").toSorted()).toEqual([
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "X-Idempotency-Key",
+      ]);
+      expect(headers.get("Access-Control-Allow-Credentials")).toBeNull();
+    }
+  });
+
+  it.each(["https://evil.test", "https://page.test.evil.test", "http://page.test", "null"])(
+    "keeps %s out",
+    async (origin) => {
+      expect((await preflight(origin)).headers.get("Access-Control-Allow-Origin")).toBeNull();
+      const real = await callWorker("/health", { headers: { Origin: origin } });
+      expect(real.headers.get("Access-Control-Allow-Origin")).toBeNull();
+    },
+  );
+
+  it("lets a page read failures, their id and the limits", async () => {
+    const response = await callWorker("/rooms", { headers: { Origin: PAGE_ORIGIN } });
+    expect(response.status).toBe(401);
+    expect(response.headers.get("Access-Control-Allow-Origin")).toBe(PAGE_ORIGIN);
+    expect(response.headers.get("Vary")).toContain("Origin");
+    const exposed = response.headers.get("Access-Control-Expose-Headers") ?? "";
+    for (const name of ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"]) {
+      expect(exposed.split(",")).toContain(name);
+    }
+  });
+});
+
+describe("bodies", () => {
+  /** A body without a declared length. */
+  const streamed = (bytes: number): ReadableStream =>
+    new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new TextEncoder().encode(`"${"x".repeat(bytes - 2)}"`));
+        controller.close();
+      },
+    });
+  const post = (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
+    callWorker(path, {
+      method: "POST",
+      body,
+      headers: {
+        Authorization: `Bearer ${good}`,
+        "Content-Type": "application/json",
+        ...headers,
+      },
+    });
+
+  it.each([
+    ["/create-room", REQUEST_BODY_MAX_BYTES],
+    ["/ws/ticket", REQUEST_BODY_MAX_BYTES],
+    ["/internal/events", SIGNED_BODY_MAX_BYTES],
+  ])("%s takes as much as the limit, and not one byte more", async (path, limit) => {
+    for (const body of [(n: number) => `"${"x".repeat(n - 2)}"`, streamed]) {
+      expect((await post(path, body(limit))).status).not.toBe(413);
+      const response = await post(path, body(limit + 1));
+      expect(response.status).toBe(413);
+      expect(await problemOf(response)).toMatchObject({ code: "body_too_large" });
+    }
+  });
+
+  it("must be JSON, and be called JSON", async () => {
+    expect(await problemOf(await post("/ws/ticket", "{"))).toMatchObject({ code: "invalid_json" });
+    for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
+      const response = await post("/ws/ticket", "{}", { "Content-Type": type });
+      expect(await problemOf(response)).toMatchObject({ code: "unsupported_media_type" });
+    }
+    const typed = await post("/ws/ticket", "{}", {
+      "Content-Type": "Application/JSON; charset=utf-8",
+    });
+    expect(typed.status).toBe(201);
+  });
+
+  it("may be absent where nothing is required, whatever the type says", async () => {
+    expect((await callAs(good, "POST", "/ws/ticket")).status).toBe(201);
+    expect((await post("/ws/ticket", "")).status).toBe(201);
+  });
+
+  it("are told what is wrong where", async () => {
+    const response = await callAs(good, "POST", "/ws/ticket", { guildId: "a b" });
+    const problem = await problemOf(response);
+    expect(problem).toMatchObject({
+      code: "invalid_request",
+      errors: [{ pointer: "/guildId" }],
+    });
+    expect(problem.message).toBe(problem.detail);
+    expect(problem.requestId).toBe(response.headers.get("X-Request-Id"));
+  });
+});
+
+const Document = z.object({
+  openapi: z.literal("3.1.0"),
+  paths: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.object({
+        operationId: z.string(),
+        security: z.array(z.record(z.string(), z.unknown())).optional(),
+        requestBody: z.unknown().optional(),
+        responses: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  ),
+});
+
+describe("the OpenAPI document", () => {
+  const read = async () => Document.parse(await (await callWorker("/openapi.json")).json());
+  const operations = async () =>
+    Object.entries((await read()).paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, operation]) => ({
+        method: method.toUpperCase(),
+        path: path.replaceAll(/\{\w+\}/g, "123"),
+        ...operation,
+      })),
+    );
+
+  it("names each operation once, area first", async () => {
+    const ids = (await operations()).map(({ operationId }) => operationId);
+    expect(ids.length).toBeGreaterThan(8);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const id of ids) expect(id).toMatch(/^[a-z]+\.[a-zA-Z]+$/);
+  });
+
+  it("declares what each operation answers without a token, and to a body that is too large", async () => {
+    const undeclared: string[] = [];
+    for (const {
+      method,
+      path,
+      operationId,
+      responses,
+      requestBody,
+      security,
+    } of await operations()) {
+      const answers = [await callWorker(path, { method })];
+      if (security !== undefined) expect([401, 403]).toContain(answers[0]?.status);
+      if (requestBody !== undefined) {
+        const body = "x".repeat(SIGNED_BODY_MAX_BYTES + 1);
+        const tooLarge = await callWorker(path, { method, body });
+        expect(tooLarge.status).toBe(413);
+        answers.push(tooLarge);
+      }
+      for (const { status } of answers) {
+        if (responses[status] === undefined) undeclared.push(`${operationId}: ${status}`);
+      }
+    }
+    expect(undeclared).toEqual([]);
+  });
+
+  it("is served beside the AsyncAPI document", async () => {
+    const events = await (await callWorker("/asyncapi.json")).json();
+    expect(events).toMatchObject({ asyncapi: "3.0.0", channels: { stream: { address: "/ws" } } });
+  });
+});
