@@ -1,0 +1,59 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+
+/** The bench's own OpenID provider: keys on loopback, and tokens that were signed beforehand. */
+export type Identity = {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUrl: string;
+  /** A token of the `index`th user; every user has a name of their own. */
+  readonly tokenOf: (index: number) => string;
+  readonly close: () => Promise<void>;
+};
+
+const AUDIENCE = "guildhub";
+const KEY_ID = "bench";
+
+/** Starts the provider and signs `users` tokens that live for an hour. */
+export async function startIdentity(users: number): Promise<Identity> {
+  const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const keys = {
+    keys: [{ ...(await exportJWK(publicKey)), kid: KEY_ID, alg: "ES256", use: "sig" }],
+  };
+  const server = createServer((_request, response) => {
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify(keys));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const tokens = await Promise.all(
+    Array.from({ length: users }, (_, index) =>
+      new SignJWT({})
+        .setProtectedHeader({ alg: "ES256", kid: KEY_ID, typ: "at+jwt" })
+        .setIssuer(issuer)
+        .setAudience(AUDIENCE)
+        .setSubject(`user-${index}`)
+        .setIssuedAt()
+        .setExpirationTime("1h")
+        .sign(privateKey),
+    ),
+  );
+  return {
+    issuer,
+    audience: AUDIENCE,
+    jwksUrl: `${issuer}/jwks`,
+    tokenOf: (index) => {
+      const token = tokens[index];
+      if (token === undefined) throw new Error(`no token for user ${index}`);
+      return token;
+    },
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { createRequire } from "node:module";
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { workerdVersion } from "../workerd.ts";
+
+/** What a run was made on and with. Nothing that names the machine. */
+export type Machine = {
+  readonly cpu: string;
+  readonly cores: number;
+  /** Processes that wanted a core when the run ended, on average over a minute. */
+  readonly load: number;
+  /** Name and version of what takes part. */
+  readonly versions: readonly (readonly [string, string])[];
+};
+
+/** Describes the machine and the versions. */
+export function describeMachine(): Machine {
+  const require = createRequire(import.meta.url);
+  const version = (name: string): string =>
+    (require(`${name}/package.json`) as { version: string }).version;
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    load: loadavg()[0] ?? Number.NaN,
+    versions: [
+      ["Node", process.versions.node],
+      ["workerd", workerdVersion()],
+      ["ws", version("ws")],
+      ["hono", version("hono")],
+    ],
+  };
+}

@@ -1,0 +1,30 @@
+// The floor: what a Durable Object needs at the least to send events to its sockets. No
+// authentication, no signature, no journal, no order across restarts.
+import { DurableObject } from "cloudflare:workers";
+
+export class BareLoop extends DurableObject {
+  seq = 0;
+
+  /** @param {Request} request */
+  async fetch(request) {
+    if (request.headers.get("Upgrade") === "websocket") {
+      const { 0: client, 1: server } = new WebSocketPair();
+      this.ctx.acceptWebSocket(server);
+      return new Response(null, { status: 101, webSocket: client });
+    }
+    const { events } = await request.json();
+    for (const { event, payload, ts, id } of events) {
+      this.seq += 1;
+      const text = JSON.stringify({ v: 1, type: "event", event, payload, ts, seq: this.seq, id });
+      for (const socket of this.ctx.getWebSockets()) socket.send(text);
+    }
+    return Response.json({ ok: true });
+  }
+}
+
+export default {
+  /** @param {Request} request @param {{ LOOP: DurableObjectNamespace }} env */
+  fetch(request, env) {
+    return env.LOOP.get(env.LOOP.idFromName("guild")).fetch(request);
+  },
+};

@@ -1,0 +1,97 @@
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { startServer, type Server } from "./processes.ts";
+
+/** The date that the Worker is built for (wrangler.toml). */
+const COMPATIBILITY_DATE = "2026-10-23";
+
+/** What a Worker finds in its `env`. */
+export type Binding =
+  | { readonly name: string; readonly text: string }
+  | { readonly name: string; readonly objects: string }
+  | { readonly name: string; readonly service: string }
+  /** A D1 database whose queries go to this service. */
+  | { readonly name: string; readonly d1: string };
+
+/** One Worker of a workerd process. */
+export type WorkerService = {
+  readonly name: string;
+  /** Its module, as an absolute path. */
+  readonly module: string;
+  readonly bindings: readonly Binding[];
+  /** Classes of its Durable Objects; each has SQLite on disk. */
+  readonly objects: readonly string[];
+};
+
+/** The workerd that wrangler brings. */
+export function workerdVersion(): string {
+  const { version } = fromWrangler("workerd/package.json") as { version: string };
+  return version;
+}
+
+/**
+ * Starts plain `workerd serve` with these Workers; the first one gets the requests.
+ * @param folder gets the configuration and the objects' files
+ */
+export async function startWorkerd(
+  folder: string,
+  services: readonly [WorkerService, ...WorkerService[]],
+): Promise<Server> {
+  const disk = path.join(folder, "objects");
+  await mkdir(disk, { recursive: true });
+  // Modules are embedded by a path relative to the configuration.
+  for (const { name, module } of services) await copyFile(module, path.join(folder, `${name}.js`));
+  const config = path.join(folder, "workerd.capnp");
+  await writeFile(config, configText(services, disk));
+  const binary = (fromWrangler("workerd") as { default: string }).default;
+  return startServer(binary, ["serve", "--control-fd=3", config], { cwd: folder });
+}
+
+/** Loads a module as wrangler would: workerd is its dependency, not ours. */
+function fromWrangler(name: string): unknown {
+  const ours = createRequire(import.meta.url);
+  return createRequire(ours.resolve("wrangler/package.json"))(name);
+}
+
+function configText(services: readonly [WorkerService, ...WorkerService[]], disk: string): string {
+  const workers = services.map(serviceText).join(",\n");
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "disk", disk = (path = ${quote(disk)}, writable = true)),
+    (name = "internet", network = (allow = ["public", "private"])),
+    ${workers}
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = ${quote(services[0].name)})],
+);
+`;
+}
+
+function serviceText({ name, bindings, objects }: WorkerService): string {
+  const namespaces = objects.map(
+    (one) =>
+      `(className = ${quote(one)}, uniqueKey = ${quote(`${name}-${one}`)}, enableSql = true)`,
+  );
+  return `(name = ${quote(name)}, worker = (
+      modules = [(name = "worker.js", esModule = embed ${quote(`${name}.js`)})],
+      compatibilityDate = ${quote(COMPATIBILITY_DATE)},
+      bindings = [${bindings.map(bindingText).join(", ")}],
+      durableObjectNamespaces = [${namespaces.join(", ")}],
+      durableObjectStorage = (localDisk = "disk"),
+    ))`;
+}
+
+function bindingText(binding: Binding): string {
+  const name = `name = ${quote(binding.name)}`;
+  if ("text" in binding) return `(${name}, text = ${quote(binding.text)})`;
+  if ("objects" in binding) return `(${name}, durableObjectNamespace = ${quote(binding.objects)})`;
+  if ("service" in binding) return `(${name}, service = ${quote(binding.service)})`;
+  const inner = `(name = "fetcher", service = ${quote(binding.d1)})`;
+  return `(${name}, wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [${inner}]))`;
+}
+
+/** A string of Cap'n Proto's text format. */
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
