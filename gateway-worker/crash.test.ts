@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
 import { Child } from "./fixtures/child.ts";
 import { FakeGateway } from "./fixtures/fake-gateway.ts";
 import { FakeHub, until } from "./fixtures/fake-hub.ts";
@@ -10,6 +11,8 @@ import { FakeHub, until } from "./fixtures/fake-hub.ts";
 const GUILD = "100000000000000001";
 const SECRET = "crash-test-hub-secret-0123456789-abcdef";
 const TOKEN = "crash-test-bot-token-0123456789-abcdefg";
+
+const VoiceState = z.object({ userId: z.string(), channelId: z.string() });
 
 let gateway: FakeGateway;
 let hub: FakeHub;
@@ -127,6 +130,12 @@ test("SIGKILL at any moment loses no dispatch and announces none twice", async (
   expect(hub.gaps).toBe(0);
   expect(gateway.count(2), "IDENTIFYs").toBe(1);
   // Each new process resumes, and then shows the hub all it knows: what the events had told already.
-  const last = hub.of(GUILD).findLast(({ event }) => event === "guild.snapshot");
-  expect(last?.payload["channels"]).toHaveLength(3);
+  const told = new Map<string, unknown>();
+  for (const { event, payload } of hub.of(GUILD)) {
+    if (event === "voice.left") told.delete(String(payload["userId"]));
+    if (event === "voice.joined") told.set(String(payload["userId"]), payload["channelId"]);
+    if (event !== "guild.snapshot") continue;
+    const states = z.array(VoiceState).parse(payload["voiceStates"]);
+    expect(new Map(states.map(({ userId, channelId }) => [userId, channelId]))).toEqual(told);
+  }
 });

@@ -4,6 +4,7 @@ import { ulid } from "ulid";
 import type { Config } from "./config.ts";
 import { GatewayClient } from "./discord/gateway-client.ts";
 import { DeadLetters } from "./hub/dead-letters.ts";
+import { nextEpoch } from "./hub/epoch.ts";
 import { Heartbeat } from "./hub/heartbeat.ts";
 import { createHubClient } from "./hub/hub-client.ts";
 import { Publisher } from "./hub/publisher.ts";
@@ -18,7 +19,7 @@ import { Outbox } from "./store/outbox.ts";
 import { SettingsStore } from "./store/settings-store.ts";
 
 /** How long an ending process tries to hand over what waits, milliseconds. */
-const FLUSH_DEADLINE_MS = 4_000;
+const FLUSH_DEADLINE_MS = 3_000;
 
 /** An event loop that is held up for longer than this is not healthy, milliseconds. */
 const EVENT_LOOP_DELAY_MAX_MS = 5_000;
@@ -51,6 +52,8 @@ export async function startGatewayWorker(
   const settings = new SettingsStore(db);
   const guilds = new GuildStore(db);
   const outbox = new Outbox(db);
+  const epoch = nextEpoch(settings.epoch(), now());
+  settings.saveEpoch(epoch);
   let stopping = false;
 
   const oldestAgeMs = (): number => Math.max(0, now() - (outbox.oldestTs() ?? now()));
@@ -98,7 +101,7 @@ export async function startGatewayWorker(
     deadLetters: new DeadLetters(config.stateDir),
     log,
     metrics,
-    epoch: ulid(now()),
+    epoch,
     resync: (guildId) => intake.resync(guildId),
     onStale: () => {
       // The process stays, and says why on /readyz: one that ended would be started again, and the
@@ -194,10 +197,10 @@ export async function startGatewayWorker(
     port: server.port,
     stop: async () => {
       stopping = true;
-      // Its close may take a second; what the hub is owed goes out meanwhile.
-      const left = client.stop();
-      await Promise.all([left, heartbeat.stop()]);
-      await publisher.stop(FLUSH_DEADLINE_MS);
+      const deadline = setTimeout(() => hub.abort(), FLUSH_DEADLINE_MS);
+      // Leaving is news as well: it is in the outbox before that one's end begins.
+      await Promise.all([client.stop(), heartbeat.stop(), publisher.stop()]);
+      clearTimeout(deadline);
       await server.close();
       eventLoop.disable();
       db.close();

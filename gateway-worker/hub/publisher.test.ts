@@ -22,9 +22,6 @@ const GUILD = "100000000000000001";
 const OTHER = "100000000000000002";
 const SECRET = "publisher-test-secret-0123456789-abcdef";
 
-/** The only wait that is a real one. */
-const FLUSH_MS = 20_001;
-
 let hub: FakeHub;
 let stateDir: string;
 let db: DatabaseSync;
@@ -76,14 +73,16 @@ function create(secrets: readonly string[] = [SECRET], bounds?: OutboxBounds): v
     },
     now: Date.now,
     random: () => 0.5,
-    sleep: async (ms, signal) => {
-      if (ms === FLUSH_MS) await delay(ms, undefined, { signal }).catch(() => undefined);
-      else {
-        waits.push(ms);
-        await delay(1);
-      }
+    sleep: async (ms) => {
+      waits.push(ms);
+      await delay(1);
     },
   });
+}
+
+async function stop(): Promise<void> {
+  client.abort();
+  await publisher.stop();
 }
 
 function dispatch(name: string, data: unknown): void {
@@ -135,7 +134,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await publisher.stop(0);
+  await stop();
   db.close();
   await hub.close();
   await rm(stateDir, { recursive: true, force: true });
@@ -158,7 +157,7 @@ describe("in good times", () => {
   });
 
   test("while a key is rotated, a hub with either of the two takes it", async () => {
-    await publisher.stop(0);
+    await stop();
     db.close();
     create(["another-hub-secret-0123456789-0123456789", SECRET]);
     await begin();
@@ -328,7 +327,7 @@ describe("fencing", () => {
     move("u1", "a");
     move("u2", "a");
     const ids = outbox.head(GUILD, 10).map(({ id }) => id);
-    await publisher.stop(0);
+    await stop();
     db.close();
     hub = new FakeHub(SECRET);
     await hub.listen();
@@ -343,7 +342,7 @@ describe("fencing", () => {
 
 describe("an outbox that is full", () => {
   test("one event more than may wait: a snapshot takes their place", async () => {
-    await publisher.stop(0);
+    await stop();
     db.close();
     create([SECRET], { events: 10, bytes: 1_000_000 });
     await begin();
@@ -362,7 +361,7 @@ describe("an outbox that is full", () => {
   });
 
   test("bytes count as well", async () => {
-    await publisher.stop(0);
+    await stop();
     db.close();
     create([SECRET], { events: 1_000, bytes: 1_500 });
     await begin();
@@ -390,6 +389,6 @@ test("the end gives what waits one more chance, and does not wait for it", async
   move("u1", "a");
   await until("it waits", () => waits.length > 0);
   hub.always = null;
-  await publisher.stop(FLUSH_MS);
+  await publisher.stop();
   expect(heard()).toEqual(["voice.joined u1"]);
 });

@@ -87,22 +87,13 @@ export class Publisher {
   }
 
   /**
-   * Gives every queue one more attempt without waiting, and ends.
-   * @param deadlineMs after this time attempts that are under way are given up
+   * Gives every queue one more attempt without waiting, and ends. Attempts that are under way are
+   * waited for: `abort` of the hub client is what bounds them.
    */
-  async stop(deadlineMs: number): Promise<void> {
+  async stop(): Promise<void> {
     this.#hurry.abort();
-    const deadline = new AbortController();
-    const timeUp = this.#endAfter(deadlineMs, deadline.signal);
     while (this.#running.size > 0) await Promise.all(this.#running);
-    deadline.abort();
-    await timeUp;
-  }
-
-  async #endAfter(ms: number, signal: AbortSignal): Promise<void> {
-    await this.#parts.sleep(ms, signal);
     this.#stopped = true;
-    this.#parts.hub.abort();
   }
 
   #launch(lane: Lane): void {

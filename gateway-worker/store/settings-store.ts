@@ -67,6 +67,15 @@ export class SettingsStore {
     this.#write.run("gateway", JSON.stringify(state));
   }
 
+  /** The publisher's epoch of the last process start. */
+  epoch(): string | null {
+    return this.#get("epoch", z.string());
+  }
+
+  saveEpoch(epoch: string): void {
+    this.#write.run("epoch", JSON.stringify(epoch));
+  }
+
   /** Writes something. @throws when the disk does not take it */
   probe(): void {
     this.#write.run("probe", "1");
