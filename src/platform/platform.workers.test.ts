@@ -50,7 +50,9 @@ beforeEach(async () => {
     const request = new Request(input, init);
     if (request.url !== TEST_JWKS_URL) return new Response(null, { status: 404 });
     keyRequests += 1;
-    return answerKeys();
+    const answer = await answerKeys();
+    const isFollowed = answer.headers.has("Location") && request.redirect === "follow";
+    return isFollowed ? Response.json(provider.jwks) : answer;
   });
   for (const level of ["info", "warn", "error"] as const) {
     vi.spyOn(console, level).mockImplementation(() => undefined);
