@@ -31,7 +31,7 @@ const PermissionsBody = z.object({
   permissions: z.string().regex(/^\d{1,20}$/, "a bit set as a decimal string"),
 });
 const RestBody = z.object({
-  status: z.union([z.literal(0), z.int().min(200).max(599)]),
+  status: z.union([z.literal(0), z.int().min(200).max(599)]).default(500),
   times: z.int().min(0).max(10_000),
   retryAfter: z.number().min(0).max(3_600).default(1),
   scope: z.enum(["user", "global", "shared"]).default("user"),

@@ -172,6 +172,8 @@ describe("the local gateway", () => {
     // The line stays: a client may identify on it.
     unknown.identify();
     await unknown.dispatch("READY");
+    unknown.socket.terminate();
+    await disconnected(discord);
 
     const ahead = await lostSession(discord);
     const client = await new RawClient(discord).opened();

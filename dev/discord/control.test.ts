@@ -1,0 +1,259 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { LocalDiscord } from "./local-discord.ts";
+import { startLocalDiscord } from "./local-discord.ts";
+import {
+  asObject,
+  call,
+  control,
+  GUILD,
+  LOBBY,
+  PLAYER,
+  RawClient,
+  startForTest,
+  TEXT_CHANNEL,
+  TOKEN,
+  until,
+} from "./test-client.ts";
+
+async function identified(discord: LocalDiscord): Promise<RawClient> {
+  const client = await new RawClient(discord).opened();
+  client.identify();
+  await client.dispatch("GUILD_CREATE");
+  return client;
+}
+
+/** What a client heard after its first GUILD_CREATE. */
+function heard(client: RawClient): [string | null, Record<string, unknown>][] {
+  return client.received
+    .filter(({ op }) => op === 0)
+    .slice(2)
+    .map(({ t, d }) => [t, asObject(d)]);
+}
+
+async function stateFile(): Promise<string> {
+  return `${await mkdtemp(`${tmpdir()}/local-discord-`)}/state.json`;
+}
+
+describe("the control API", () => {
+  it("tells all of the state", async () => {
+    const discord = await startForTest();
+    await identified(discord);
+    const body = { userId: "any_User-1", channelId: LOBBY, selfMute: true };
+    expect(await control(discord, "POST", "/voice", body)).toEqual({ ok: true });
+    const state = await control(discord, "GET", "/state");
+    expect(state).toMatchObject({
+      guilds: [{ id: GUILD, name: "Local guild" }],
+      channels: [{ type: 4 }, { id: TEXT_CHANNEL, type: 0 }, { id: LOBBY, name: "Lobby", type: 2 }],
+      voiceStates: [{ ...body, guildId: GUILD, user_id: "any_User-1", self_mute: true }],
+      gateway: { connected: true, identifies: 1, resumes: 0, seq: 3 },
+    });
+    expect(JSON.stringify(state["users"])).toContain("player-1");
+  });
+
+  it("dispatches what it changes, once, and nothing where nothing changes", async () => {
+    const discord = await startForTest();
+    const client = await identified(discord);
+    const join = { userId: PLAYER, channelId: LOBBY };
+    for (const body of [{ ...join, channelId: null }, join, join, { ...join, selfMute: false }]) {
+      await control(discord, "POST", "/voice", body);
+    }
+    const { id } = await control(discord, "POST", "/channels", { name: "By hand" });
+    await control(discord, "DELETE", `/channels/${String(id)}`);
+    await until(() => heard(client).length >= 3);
+    expect(heard(client)).toMatchObject([
+      ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: LOBBY }],
+      ["CHANNEL_CREATE", { id, name: "By hand", type: 2 }],
+      ["CHANNEL_DELETE", { id }],
+    ]);
+  });
+
+  it("adds a guild, moves a user between guilds, and takes the bot out again", async () => {
+    const discord = await startForTest();
+    const client = await identified(discord);
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    const { id: guildId } = await control(discord, "POST", "/guilds", { name: "Second" });
+    const { id } = await control(discord, "POST", "/channels", { name: "There", guildId });
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: id });
+    const availability = `/guilds/${String(guildId)}/availability`;
+    await control(discord, "POST", availability, { available: false });
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: null });
+    await control(discord, "POST", availability, { available: true });
+    await control(discord, "DELETE", `/guilds/${String(guildId)}`);
+    await until(() => heard(client).length >= 8);
+    expect(heard(client)).toMatchObject([
+      ["VOICE_STATE_UPDATE", { guild_id: GUILD, channel_id: LOBBY }],
+      ["GUILD_CREATE", { id: guildId, name: "Second", voice_states: [] }],
+      ["CHANNEL_CREATE", { id, guild_id: guildId }],
+      ["VOICE_STATE_UPDATE", { guild_id: GUILD, channel_id: null }],
+      ["VOICE_STATE_UPDATE", { guild_id: guildId, channel_id: id }],
+      ["GUILD_DELETE", { id: guildId, unavailable: true }],
+      // In its outage the guild was silent: who left is seen only now.
+      ["GUILD_CREATE", { id: guildId, voice_states: [] }],
+      ["GUILD_DELETE", { id: guildId }],
+    ]);
+  });
+
+  it.each([
+    [false, ["CHANNEL_DELETE"]],
+    [true, ["VOICE_STATE_UPDATE", "CHANNEL_DELETE"]],
+  ])("empties a deleted channel (voice updates: %s)", async (voiceUpdatesOnDelete, events) => {
+    const discord = await startForTest({ voiceUpdatesOnDelete });
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    const client = await identified(discord);
+    await control(discord, "DELETE", `/channels/${LOBBY}`);
+    await until(() => client.events().includes("CHANNEL_DELETE"));
+    expect(heard(client).map(([event]) => event)).toEqual(events);
+    expect((await control(discord, "GET", "/state"))["voiceStates"]).toEqual([]);
+  });
+
+  it("lets the effect happen and loses the answer, so often and no more", async () => {
+    const discord = await startForTest();
+    const create = (name: string): ReturnType<typeof call> =>
+      call(discord, "POST", `/guilds/${GUILD}/channels`, { body: { name, type: 2 } });
+    const lost = { times: 1, afterEffect: true };
+    await control(discord, "POST", "/rest", { ...lost, status: 0 });
+    await expect(create("made and cut")).rejects.toThrow("fetch failed");
+    await control(discord, "POST", "/rest", { ...lost, status: 500 });
+    expect((await create("made and failed")).status).toBe(500);
+    await control(discord, "POST", "/rest", { status: 503, times: 2 });
+    expect((await create("not made")).status).toBe(503);
+    await control(discord, "POST", "/rest", { times: 0 });
+    expect((await create("made")).status).toBe(201);
+    const names = JSON.stringify((await control(discord, "GET", "/state"))["channels"]);
+    expect(
+      ["made and cut", "made and failed", "not made", "made"].map((name) =>
+        names.includes(`"${name}"`),
+      ),
+    ).toEqual([true, true, false, true]);
+  });
+
+  it.each<[string, string, unknown]>([
+    ["/voice", "channelId: there is no voice channel 1", { userId: "u", channelId: "1" }],
+    ["/voice", "there is no voice channel", { userId: "u", channelId: TEXT_CHANNEL }],
+    ["/voice", "userId: 1 to 64 letters", { userId: "a b", channelId: null }],
+    ["/voice", "userId: 1 to 64 letters", { userId: "x".repeat(65), channelId: null }],
+    ["/voice", "channelId:", { userId: "u" }],
+    ["/channels", "name:", { name: " " }],
+    ["/channels", "guildId: there is no guild 1", { name: "x", guildId: "1" }],
+    ["/guilds", "name:", {}],
+    ["/permissions", "permissions: a bit set", { permissions: "all" }],
+    ["/gateway", "action:", { action: "explode" }],
+    ["/gateway", "code:", { action: "drop", code: 1006 }],
+    ["/gateway", "ms:", { action: "zombie", ms: -1 }],
+    ["/rest", "times:", { status: 500 }],
+    ["/rest", "status:", { status: 99, times: 1 }],
+    ["/rest", "the body is not JSON", undefined],
+  ])("answers 400 on %s with %s", async (path, message, body) => {
+    const { url } = await startForTest();
+    const sent = body === undefined ? "{" : JSON.stringify(body);
+    const response = await fetch(`${url}/_control${path}`, { method: "POST", body: sent });
+    expect(response.status).toBe(400);
+    expect(asObject(await response.json())["error"]).toContain(message);
+  });
+
+  it("answers 404 for what is not there", async () => {
+    const { url } = await startForTest();
+    for (const path of ["/channels/1", "/guilds/1", "/nothing"]) {
+      expect((await fetch(`${url}/_control${path}`, { method: "DELETE" })).status).toBe(404);
+    }
+  });
+
+  it("is open to pages of this machine and to no others", async () => {
+    const { url } = await startForTest();
+    const from = (origin: string, method = "GET"): Promise<Response> =>
+      fetch(`${url}/_control/state`, {
+        method,
+        headers: { origin, "access-control-request-method": "POST" },
+      });
+    for (const origin of ["http://127.0.0.1:8787", "http://localhost:5173"]) {
+      const allowed = (await from(origin, "OPTIONS")).headers.get("access-control-allow-origin");
+      expect(allowed).toBe(origin);
+      expect((await from(origin)).status).toBe(200);
+    }
+    for (const origin of ["https://127.0.0.1.evil.test", "http://evil.test", "null"]) {
+      expect((await from(origin)).status).toBe(403);
+    }
+  });
+});
+
+describe("a local Discord as a process", () => {
+  it("keeps everything over a restart", async () => {
+    const file = await stateFile();
+    const first = await startForTest({ stateFile: file });
+    const reason = {
+      headers: { "x-audit-log-reason": "why%20not" },
+      body: { name: "Kept", type: 2 },
+    };
+    const { body: made } = await call(first, "POST", `/guilds/${GUILD}/channels`, reason);
+    await control(first, "POST", "/voice", { userId: PLAYER, channelId: made["id"] });
+    await call(first, "POST", `/channels/${LOBBY}/invites`, { body: {} });
+    const before = await control(first, "GET", "/state");
+    await first.close();
+    const second = await startForTest({ stateFile: file });
+    expect(await control(second, "GET", "/state")).toEqual(before);
+    const log = await call(second, "GET", `/guilds/${GUILD}/audit-logs?action_type=10`);
+    expect(log.body["audit_log_entries"]).toMatchObject([
+      { target_id: made["id"], reason: "why not" },
+    ]);
+  });
+
+  it("takes another primary guild in beside the saved ones", async () => {
+    const file = await stateFile();
+    await (await startForTest({ stateFile: file })).close();
+    const other = await startForTest({ stateFile: file, primaryGuildId: "100000000000000002" });
+    await control(other, "POST", "/channels", { name: "Here" });
+    const { guilds } = await control(other, "GET", "/state");
+    expect(guilds).toMatchObject([{ id: GUILD }, { id: "100000000000000002" }]);
+  });
+
+  it("does not start on a broken state file or a taken port", async () => {
+    const file = await stateFile();
+    for (const content of ["{", "{}"]) {
+      await writeFile(file, content);
+      const started = startLocalDiscord({ port: 0, botToken: TOKEN, stateFile: file });
+      await expect(started).rejects.toThrow(/state|can't be read/);
+    }
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    onTestFinished(() => void taken.close());
+    const port = Number(Object(taken.address()).port);
+    await expect(startLocalDiscord({ port, botToken: TOKEN })).rejects.toThrow("EADDRINUSE");
+  });
+
+  it("starts by its variables, names a bad one, and saves at the end", async () => {
+    const file = await stateFile();
+    const run = (variables: Record<string, string>): ReturnType<typeof spawn> =>
+      spawn(process.execPath, [`${import.meta.dirname}/main.ts`], {
+        env: { ...process.env, DISCORD_PORT: "0", ...variables },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+    const output = async (child: ReturnType<typeof spawn>, wanted: RegExp): Promise<string> => {
+      let text = "";
+      for (const stream of [child.stdout, child.stderr]) {
+        stream?.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      }
+      onTestFinished(() => void child.kill("SIGKILL"));
+      await until(() => wanted.test(text));
+      return text;
+    };
+    await output(run({ DISCORD_BOT_TOKEN: "" }), /DISCORD_BOT_TOKEN is missing/);
+    await output(
+      run({ DISCORD_BOT_TOKEN: "x", PRIMARY_GUILD_ID: "abc" }),
+      /PRIMARY_GUILD_ID is not/,
+    );
+    const child = run({ DISCORD_BOT_TOKEN: TOKEN, STATE_FILE: file });
+    const url = /Ready on (\S+)/.exec(await output(child, /Ready on \S+\n/))?.[1] ?? "";
+    const discord = { url, close: () => Promise.resolve() };
+    expect(await (await fetch(url)).text()).toContain("local Discord");
+    await control(discord, "POST", "/channels", { name: "Saved" });
+    child.kill("SIGTERM");
+    const [code]: unknown[] = await once(child, "exit");
+    expect(code).toBe(0);
+    expect(await readFile(file, "utf8")).toContain("Saved");
+  });
+});
