@@ -10,6 +10,7 @@ export const DEPLOYED_PAGE = "console/dist";
 /** What the page is made of. */
 const PAGE_SOURCES = [
   "console/index.html",
+  "console/docs.html",
   "console/vite.config.ts",
   "console/public",
   "console/src",
