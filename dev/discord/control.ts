@@ -94,7 +94,7 @@ export function createControlApi(ports: ControlPorts): Hono {
       if (!world.guilds.has(guildId)) return bad(c, `guildId: there is no guild ${guildId}`);
       const channel = world.createChannel({ guildId, name, type: ChannelType.GuildVoice });
       const action = AuditLogEvent.ChannelCreate;
-      world.audit({ guildId, action, targetId: channel.id, userId: SERVER_OWNER.id });
+      world.archive.audit({ guildId, action, targetId: channel.id, userId: SERVER_OWNER.id });
       return c.json(channelObject(channel));
     }),
   );
@@ -105,7 +105,7 @@ export function createControlApi(ports: ControlPorts): Hono {
     world.deleteChannel(channel);
     const action = AuditLogEvent.ChannelDelete;
     const entry = { guildId: channel.guildId, action, targetId: channel.id };
-    world.audit({ ...entry, userId: SERVER_OWNER.id });
+    world.archive.audit({ ...entry, userId: SERVER_OWNER.id });
     return c.json(channelObject(channel));
   });
 

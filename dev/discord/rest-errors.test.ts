@@ -168,22 +168,16 @@ describe("refusals of the local REST API", () => {
     expect(refused[0]?.body).toMatchObject({ global: true });
   });
 
-  it("knows when a guild or a category is full", async () => {
+  it("knows when a guild is full", async () => {
     const discord = await startForTest();
-    const create = (body: object): ReturnType<typeof call> =>
-      call(discord, "POST", `/guilds/${GUILD}/channels`, { body });
-    const inside = { name: "inside", type: 2, parent_id: CATEGORY };
-    for (let n = 0; n < 497; n += 1)
-      await control(discord, "POST", "/channels", { name: `room ${n}` });
-    expect((await create({ name: "one more", type: 2 })).body).toMatchObject({
+    const create = (): ReturnType<typeof call> =>
+      call(discord, "POST", `/guilds/${GUILD}/channels`, { body: { name: "one more", type: 2 } });
+    for (let n = 3; n < 499; n += 1) await control(discord, "POST", "/channels", { name: "room" });
+    expect((await create()).status).toBe(201);
+    expect((await create()).body).toMatchObject({
       code: 30_013,
       message: "Maximum number of server channels reached (500)",
     });
-    const { channels } = await control(discord, "GET", "/state");
-    const ids = Object.values(Object(channels)).map((channel) => String(asObject(channel)["id"]));
-    for (const id of ids.slice(-60)) await control(discord, "DELETE", `/channels/${id}`);
-    const made = await Promise.all(Array.from({ length: 30 }, () => create(inside)));
-    expect(made.map(({ status }) => status)).toEqual(made.map(() => 201));
   });
 });
 

@@ -139,6 +139,20 @@ describe("@discordjs/rest on the local Discord", () => {
     await expect(stranger.get(Routes.user())).rejects.toMatchObject({ status: 401, code: 0 });
   });
 
+  it("takes 50 channels into a category and not one more", async () => {
+    const discord = await startForTest();
+    const rest = restOf(discord);
+    const put = async (): Promise<unknown> => {
+      const { id } = await control(discord, "POST", "/channels", { name: "room" });
+      const body = { parent_id: CATEGORY };
+      // Twice: one that is inside already does not count against itself.
+      await rest.patch(Routes.channel(String(id)), { body });
+      return rest.patch(Routes.channel(String(id)), { body });
+    };
+    for (let n = 0; n < 50; n += 1) await put();
+    await expect(put()).rejects.toThrow("Maximum number of channels in category reached (50)");
+  });
+
   it("invites, and answers an equal invite again unless a unique one is asked", async () => {
     const rest = restOf(await startForTest());
     const invite = async (body: object): Promise<Record<string, unknown>> =>

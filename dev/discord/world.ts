@@ -1,19 +1,16 @@
-import type { APIAuditLogChange, APIOverwrite } from "discord-api-types/v10";
+import type { APIOverwrite } from "discord-api-types/v10";
 import { ChannelType, GatewayIntentBits, PermissionFlagsBits } from "discord-api-types/v10";
 import type { Clock } from "../../src/platform/clock.ts";
+import { Archive } from "./archive.ts";
 import type {
-  AuditLogRecord,
   ChannelRecord,
-  DirectChannelRecord,
   Dispatch,
   DispatchData,
   GuildRecord,
-  InviteRecord,
   UserRecord,
   VoiceRecord,
   WorldState,
 } from "./model.ts";
-import { AUDIT_LOG_ENTRIES_MAX } from "./model.ts";
 import {
   channelObject,
   guildObject,
@@ -45,13 +42,12 @@ export class World {
   readonly guilds: ReadonlyMap<string, GuildRecord>;
   readonly channels: ReadonlyMap<string, ChannelRecord>;
   readonly voice: ReadonlyMap<string, VoiceRecord>;
+  /** Invites, the audit log, direct channels: what the gateway tells nobody. */
+  readonly archive: Archive;
   readonly #users: Map<string, UserRecord>;
   readonly #guilds: Map<string, GuildRecord>;
   readonly #channels: Map<string, ChannelRecord>;
   readonly #voice: Map<string, VoiceRecord>;
-  readonly #directChannels: Map<string, DirectChannelRecord>;
-  #invites: readonly InviteRecord[];
-  #auditLog: readonly AuditLogRecord[];
   readonly #ports: WorldPorts;
 
   constructor(state: WorldState, ports: WorldPorts) {
@@ -60,9 +56,7 @@ export class World {
     this.guilds = this.#guilds = new Map(state.guilds.map((guild) => [guild.id, guild]));
     this.channels = this.#channels = new Map(state.channels.map((it) => [it.id, it]));
     this.voice = this.#voice = new Map(state.voice.map((voice) => [voice.userId, voice]));
-    this.#directChannels = new Map(state.directChannels.map((it) => [it.id, it]));
-    this.#invites = state.invites;
-    this.#auditLog = state.auditLog;
+    this.archive = new Archive(state, ports);
     this.#ports = ports;
   }
 
@@ -74,9 +68,7 @@ export class World {
       guilds: [...this.#guilds.values()],
       channels: [...this.#channels.values()],
       voice: [...this.#voice.values()],
-      invites: this.#invites,
-      auditLog: this.#auditLog,
-      directChannels: [...this.#directChannels.values()],
+      ...this.archive.state(),
     };
   }
 
@@ -132,8 +124,7 @@ export class World {
     this.#guilds.delete(guildId);
     for (const channel of this.channelsOf(guildId)) this.#channels.delete(channel.id);
     for (const voice of this.#voiceOf(guildId)) this.#voice.delete(voice.userId);
-    this.#invites = this.#invites.filter((invite) => invite.guildId !== guildId);
-    this.#auditLog = this.#auditLog.filter((entry) => entry.guildId !== guildId);
+    this.archive.forgetGuild(guildId);
     this.#tell("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
   }
 
@@ -200,7 +191,7 @@ export class World {
       if (this.#ports.voiceUpdatesOnDelete && visible) this.#tellOfVoice(voice, null);
     }
     this.#channels.delete(channel.id);
-    this.#invites = this.#invites.filter((invite) => invite.channelId !== channel.id);
+    this.archive.forgetInvitesTo(channel.id);
     this.#tellOfChannel("CHANNEL_DELETE", channel, visible);
   }
 
@@ -246,62 +237,6 @@ export class World {
     // Into a hidden channel: for the bot the user is gone.
     else if (wasSeen && before.guildId === channel.guildId) this.#tellOfVoice(before, null);
     this.#ports.changed();
-  }
-
-  addInvite(invite: InviteRecord): void {
-    this.#invites = [...this.#invites, invite];
-    this.#ports.changed();
-  }
-
-  /** Invites of a guild that have not expired. */
-  invitesOf(guildId: string): readonly InviteRecord[] {
-    const now = this.#ports.clock();
-    return this.#invites.filter(
-      (it) => it.guildId === guildId && (it.maxAge === 0 || it.createdAt + it.maxAge * 1_000 > now),
-    );
-  }
-
-  /** The channel between the bot and a user; made on first use. */
-  directChannelWith(recipientId: string): DirectChannelRecord {
-    const known = [...this.#directChannels.values()].find((it) => it.recipientId === recipientId);
-    if (known !== undefined) return known;
-    const channel = { id: this.#ports.newId(), recipientId };
-    this.#directChannels.set(channel.id, channel);
-    this.#ports.changed();
-    return channel;
-  }
-
-  /** A channel between the bot and a user, by its id. */
-  directChannel(id: string): DirectChannelRecord | undefined {
-    return this.#directChannels.get(id);
-  }
-
-  /** Writes a line into the guild's audit log. */
-  audit(
-    entry: Pick<AuditLogRecord, "guildId" | "action" | "targetId"> & {
-      readonly userId?: string;
-      readonly reason?: string | null;
-      readonly changes?: readonly APIAuditLogChange[];
-      readonly options?: Readonly<Record<string, string>>;
-    },
-  ): void {
-    const record: AuditLogRecord = {
-      changes: [],
-      options: null,
-      reason: null,
-      userId: this.botId,
-      ...entry,
-      id: this.#ports.newId(),
-    };
-    const ofGuild = [...this.auditLogOf(entry.guildId), record].slice(-AUDIT_LOG_ENTRIES_MAX);
-    const others = this.#auditLog.filter((it) => it.guildId !== entry.guildId);
-    this.#auditLog = [...others, ...ofGuild];
-    this.#ports.changed();
-  }
-
-  /** The guild's audit log, oldest first. */
-  auditLogOf(guildId: string): readonly AuditLogRecord[] {
-    return this.#auditLog.filter((entry) => entry.guildId === guildId);
   }
 
   /** The data of GUILD_CREATE: the guild with all that the bot may see of it. */

@@ -79,9 +79,10 @@ export class Gateway implements ConnectionOwner {
     this.#identifies = state?.identifies ?? 0;
     this.#resumes = state?.resumes ?? 0;
     for (const saved of state?.sessions ?? []) {
-      // Whoever was connected when this process ended is not any more.
-      const disconnectedAt = saved.disconnectedAt ?? ports.clock();
-      this.#sessions.set(saved.id, new Session({ ...saved, disconnectedAt }));
+      // Still connected when it was saved: the process was killed, and the last dispatches before
+      // that may not be in the file. Their numbers must not be given to other ones.
+      if (saved.disconnectedAt === null) continue;
+      this.#sessions.set(saved.id, new Session(saved));
     }
   }
 

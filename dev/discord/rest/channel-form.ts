@@ -23,18 +23,19 @@ export function readChannelType(form: Form): GuildChannelType {
   return form.choice("type", CHANNEL_TYPES) ?? ChannelType.GuildText;
 }
 
-/** The fields of a channel, for creation (`name` required) and for a change. */
+/** The fields of a channel; one without an id is to be made, and needs a name. */
 export function readChannel(
   form: Form,
-  { guildId, type, creating }: Pick<ChannelRecord, "guildId" | "type"> & { creating: boolean },
+  channel: Pick<ChannelRecord, "guildId" | "type"> & { readonly id?: string },
   world: World,
 ): Changes {
-  const name = form.text("name", { min: 1, max: 100, required: creating });
+  const { id, type } = channel;
+  const name = form.text("name", { min: 1, max: 100, required: id === undefined });
   const voice = type === ChannelType.GuildVoice;
   return present({
     name: name === undefined || voice ? name : textName(name, type),
     position: form.integer("position", { min: 0, max: 2_147_483_647 }),
-    parentId: type === ChannelType.GuildCategory ? undefined : readParent(form, guildId, world),
+    parentId: type === ChannelType.GuildCategory ? undefined : readParent(form, channel, world),
     overwrites: form.list("permission_overwrites", (item) =>
       readOverwrite(item, readOverwriteId(item)),
     ),
@@ -73,7 +74,11 @@ function readPermissions(form: Form, name: string): string {
   return "0";
 }
 
-function readParent(form: Form, guildId: string, world: World): string | null | undefined {
+function readParent(
+  form: Form,
+  { id, guildId }: { readonly id?: string; readonly guildId: string },
+  world: World,
+): string | null | undefined {
   if (form.has("parent_id") && form.raw("parent_id") === null) return null;
   const parentId = form.snowflake("parent_id");
   if (parentId === undefined) return undefined;
@@ -84,7 +89,9 @@ function readParent(form: Form, guildId: string, world: World): string | null | 
   if (parent.type !== ChannelType.GuildCategory) {
     return form.refuse("parent_id", "CHANNEL_PARENT_INVALID_TYPE", "Not a category");
   }
-  const inside = world.channelsOf(guildId).filter((channel) => channel.parentId === parentId);
+  const inside = world
+    .channelsOf(guildId)
+    .filter((channel) => channel.parentId === parentId && channel.id !== id);
   if (inside.length >= CATEGORY_CHANNELS_MAX) {
     const message = `Maximum number of channels in category reached (${CATEGORY_CHANNELS_MAX})`;
     return form.refuse("parent_id", "CHANNEL_PARENT_MAX_CHANNELS", message);

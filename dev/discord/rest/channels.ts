@@ -33,7 +33,7 @@ export function createChannel(
   if (!guild.ok) return guild;
   const form = new Form(fields);
   const type = readChannelType(form);
-  const channel = readChannel(form, { guildId, type, creating: true }, world);
+  const channel = readChannel(form, { guildId, type }, world);
   const failure = form.failure() ?? checkOverwrites(world, guild.value, channel.overwrites ?? []);
   if (failure !== null) return err(failure);
   if (world.channelsOf(guildId).length >= GUILD_CHANNELS_MAX) return err(FAILURES.tooManyChannels);
@@ -43,13 +43,13 @@ export function createChannel(
     { key: "type", new_value: created.type },
   ];
   const action = AuditLogEvent.ChannelCreate;
-  world.audit({ guildId, action, targetId: created.id, reason, changes });
+  world.archive.audit({ guildId, action, targetId: created.id, reason, changes });
   return ok(channelObject(created));
 }
 
 /** `GET /channels/:channelId`: of a guild, or a direct one. */
 export function getChannel(world: World, channelId: string): Outcome {
-  const direct = world.directChannel(channelId);
+  const direct = world.archive.directChannel(channelId);
   if (direct !== undefined) return ok(directChannelObject(direct, world.user(direct.recipientId)));
   const found = findChannel(world, channelId);
   return found.ok ? ok(channelObject(found.value.channel)) : found;
@@ -66,7 +66,7 @@ export function updateChannel(
   if (!found.ok) return found;
   const { guild, channel } = found.value;
   const form = new Form(fields);
-  const changes = readChannel(form, { ...channel, creating: false }, world);
+  const changes = readChannel(form, channel, world);
   const invalid = form.failure();
   if (invalid !== null) return err(invalid);
   if (changes.overwrites !== undefined) {
@@ -76,7 +76,7 @@ export function updateChannel(
     if (refused !== null) return err(refused);
   }
   const updated = world.updateChannel(channel, changes);
-  world.audit({
+  world.archive.audit({
     guildId: guild.id,
     action: AuditLogEvent.ChannelUpdate,
     targetId: channelId,
@@ -95,7 +95,7 @@ export function deleteChannel(world: World, channelId: string, reason: string | 
   if (!found.ok) return found;
   const { guild, channel } = found.value;
   world.deleteChannel(channel);
-  world.audit({
+  world.archive.audit({
     guildId: guild.id,
     action: AuditLogEvent.ChannelDelete,
     targetId: channelId,
@@ -122,7 +122,7 @@ export function putOverwrite(
   if (failure !== null) return err(failure);
   const exists = channel.overwrites.some(({ id }) => id === overwriteId);
   world.setOverwrite(channel, overwriteId, overwrite);
-  world.audit({
+  world.archive.audit({
     guildId: guild.id,
     action: exists ? AuditLogEvent.ChannelOverwriteUpdate : AuditLogEvent.ChannelOverwriteCreate,
     targetId: channelId,
@@ -144,7 +144,7 @@ export function deleteOverwrite(
   const overwrite = channel.overwrites.find(({ id }) => id === overwriteId);
   if (overwrite === undefined) return err(FAILURES.unknownOverwrite);
   world.setOverwrite(channel, overwriteId, null);
-  world.audit({
+  world.archive.audit({
     guildId: guild.id,
     action: AuditLogEvent.ChannelOverwriteDelete,
     targetId: channelId,

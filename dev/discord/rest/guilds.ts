@@ -40,7 +40,7 @@ export function getAuditLog(
   const invalid = form.failure();
   if (invalid !== null) return err(invalid);
 
-  const matching = world
+  const matching = world.archive
     .auditLogOf(guildId)
     .filter(
       (entry) =>

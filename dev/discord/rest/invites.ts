@@ -37,7 +37,7 @@ export function createInvite(
   const invalid = form.failure();
   if (invalid !== null) return err(invalid);
 
-  const invites = world.invitesOf(guild.id);
+  const invites = world.archive.invitesOf(guild.id);
   const wanted = {
     channelId,
     maxAge: maxAge ?? MAX_AGE_DEFAULT_SECONDS,
@@ -55,8 +55,8 @@ export function createInvite(
     inviterId: world.botId,
     createdAt: clock(),
   };
-  world.addInvite(invite);
-  world.audit({
+  world.archive.addInvite(invite);
+  world.archive.audit({
     guildId: guild.id,
     action: AuditLogEvent.InviteCreate,
     targetId: null,

@@ -54,7 +54,12 @@ export function updateMember(
   if (!from.ok) return from;
   if (channelId === undefined) {
     world.setVoice(user.id, null);
-    world.audit({ guildId, action: AuditLogEvent.MemberDisconnect, targetId: null, reason });
+    world.archive.audit({
+      guildId,
+      action: AuditLogEvent.MemberDisconnect,
+      targetId: null,
+      reason,
+    });
     return ok(memberObject(guild, user));
   }
   const to = findChannel(world, channelId, needed | PermissionFlagsBits.Connect);
@@ -62,7 +67,7 @@ export function updateMember(
   if (to.value.guild.id !== guildId) return err(FAILURES.unknownChannel);
   if (!isVoice(to.value.channel)) return err(FAILURES.wrongChannelType);
   world.setVoice(user.id, to.value.channel);
-  world.audit({
+  world.archive.audit({
     guildId,
     action: AuditLogEvent.MemberMove,
     targetId: null,

@@ -20,7 +20,7 @@ export function createMessage(
   fields: Fields,
   { clock, newId }: { clock: Clock; newId: () => string },
 ): Result<unknown, Failure> {
-  if (world.directChannel(channelId) === undefined) {
+  if (world.archive.directChannel(channelId) === undefined) {
     const found = findChannel(world, channelId, PermissionFlagsBits.SendMessages);
     if (!found.ok) return found;
     if (!takesMessages(found.value.channel.type)) return err(FAILURES.wrongChannelType);

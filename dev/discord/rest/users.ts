@@ -32,5 +32,5 @@ export function openDirectChannel(
   const recipient = world.users.get(recipientId ?? "");
   if (recipient === undefined) return err(FAILURES.unknownUser);
   if (recipient.bot) return err(FAILURES.cannotMessageUser);
-  return ok(directChannelObject(world.directChannelWith(recipient.id), recipient));
+  return ok(directChannelObject(world.archive.directChannelWith(recipient.id), recipient));
 }
