@@ -188,11 +188,11 @@ describe("the Discord client", () => {
 
   it("makes an invite", async () => {
     const { client, sent } = setUp([
-      json(200, { code: "abc", expires_at: "2026-01-01T00:00:00Z" }),
+      json(200, { code: "abc", expires_at: "2026-01-01T00:00:00+00:00" }),
     ]);
     expect(await client.createInvite("5", { maxAge: 60 })).toEqual({
       ok: true,
-      value: { code: "abc", expiresAt: "2026-01-01T00:00:00Z" },
+      value: { code: "abc", expiresAt: "2026-01-01T00:00:00.000Z" },
     });
     expect(bodyOf(sent[0])).toEqual({ max_age: 60 });
   });

@@ -53,7 +53,7 @@ export type NewVoiceChannel = {
 /** The part of a channel that we read. */
 export type DiscordChannel = { readonly id: string; readonly name: string };
 
-/** An invite as Discord made it. */
+/** An invite as Discord made it. `expiresAt` is RFC 3339 in UTC; null: never. */
 export type DiscordInvite = { readonly code: string; readonly expiresAt: string | null };
 
 /** The operations of Discord's REST API that we use. */
@@ -88,7 +88,10 @@ export type DiscordClientPorts = {
 };
 
 const Channel = z.object({ id: DiscordId, name: z.string().nullish() });
-const Invite = z.object({ code: z.string().min(1), expires_at: z.string().nullish() });
+const Invite = z.object({
+  code: z.string().min(1),
+  expires_at: z.iso.datetime({ offset: true }).nullish(),
+});
 const CurrentUser = z.object({ id: DiscordId });
 const AuditLog = z.object({
   audit_log_entries: z.array(
@@ -168,9 +171,9 @@ export function createDiscordClient(ports: DiscordClientPorts): DiscordClient {
         },
         Invite,
       );
-      return invite.ok
-        ? ok({ code: invite.value.code, expiresAt: invite.value.expires_at ?? null })
-        : invite;
+      if (!invite.ok) return invite;
+      const { code, expires_at: expiresAt } = invite.value;
+      return ok({ code, expiresAt: expiresAt ? new Date(expiresAt).toISOString() : null });
     },
 
     async findByAuditReason(guildId, nonce) {

@@ -73,7 +73,9 @@ async function exchange(
   call: DiscordCall,
   { fetch, baseUrl, token }: SendPorts,
 ): Promise<{ response: Response; text: string | null } | null> {
-  const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  const abort = new AbortController();
+  // Not AbortSignal.timeout: a timer that outlives its request keeps the object awake.
+  const timer = setTimeout(() => abort.abort(), REQUEST_TIMEOUT_MS);
   try {
     const response = await fetch(urlOf(call, baseUrl), {
       method: call.method,
@@ -87,11 +89,13 @@ async function exchange(
       },
       ...(call.body === undefined ? {} : { body: call.body }),
       redirect: "manual",
-      signal,
+      signal: abort.signal,
     });
     return { response, text: await readText(response) };
   } catch {
     return null;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

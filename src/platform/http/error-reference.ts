@@ -61,6 +61,12 @@ export function errorsHtml(): string {
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />
     <title>GuildHub: errors</title>
+    <style>
+      body { max-width: 45rem; margin: auto; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif }
+      h2 { margin: 2rem 0 0 }
+      :target { text-decoration: underline }
+      p { margin: 0.25rem 0 }
+    </style>
   </head>
   <body>
     <main>

@@ -77,7 +77,10 @@ export function mountService(app: OpenAPIHono<AppEnv>): void {
 
   // Where the `type` of a problem points. /docs itself is a file of the page.
   app.get("/docs/errors", (c) =>
-    c.html(errorsHtml(), 200, { "Content-Security-Policy": "default-src 'none'" }),
+    c.html(errorsHtml(), 200, {
+      "Content-Security-Policy":
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    }),
   );
 
   app.get("/", async (c) => {
