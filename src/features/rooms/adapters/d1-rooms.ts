@@ -1,4 +1,4 @@
-import { and, desc, eq, lt, or, sql, type SQL } from "drizzle-orm";
+import { DrizzleQueryError, and, desc, eq, lt, or, sql, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { roomsTable } from "../../../../drizzle/rooms.ts";
 import type { Reader, RoomsCopy } from "../ports.ts";
@@ -39,14 +39,19 @@ export function d1Rooms(database: D1Database): RoomsCopy {
         return;
       }
       const row = { ...rest, state };
-      await db
-        .insert(roomsTable)
-        .values(row)
-        .onConflictDoUpdate({
-          target: roomsTable.id,
-          set: row,
-          setWhere: lt(roomsTable.revision, record.revision),
-        });
+      try {
+        await db
+          .insert(roomsTable)
+          .values(row)
+          .onConflictDoUpdate({
+            target: roomsTable.id,
+            set: row,
+            setWhere: lt(roomsTable.revision, record.revision),
+          });
+      } catch (error) {
+        // Drizzle's own message repeats all values, which have no place in a log.
+        throw error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
+      }
     },
   };
 }

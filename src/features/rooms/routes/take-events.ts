@@ -110,7 +110,9 @@ function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Respon
 
 function parseJson(bytes: Uint8Array): Result<unknown, "not_json"> {
   try {
-    return ok(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)));
+    return ok(
+      JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
+    );
   } catch {
     return err("not_json");
   }

@@ -1,0 +1,909 @@
+import {
+  applyD1Migrations,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { z } from "zod";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import { begin, fingerprintOf } from "../../platform/idempotency.ts";
+import { Problem } from "../../platform/http/problem.ts";
+import { takeToken } from "../../platform/rate-limit.ts";
+import {
+  GATEWAY_HEARTBEAT_TIMEOUT_MS,
+  IDEMPOTENCY_KEY_MAX_LENGTH,
+  REQUEST_BODY_MAX_BYTES,
+  ROOMS_PAGE_MAX,
+  ROOMS_PER_MINUTE_PER_ADDRESS,
+  ROOMS_PER_MINUTE_PER_USER,
+  ROOM_ALLOWED_USERS_MAX,
+  ROOM_NAME_MAX_LENGTH,
+  SIGNATURE_MAX_SKEW_SECONDS,
+  SIGNED_BATCH_MAX,
+  SIGNED_BODY_MAX_BYTES,
+} from "../../protocol/limits.ts";
+import { Room } from "../../protocol/room.ts";
+import { SignedEventsResult, signBody } from "../../protocol/signed-events.ts";
+import { FakeDiscord } from "../../testing/discord.ts";
+import { testProvider, type TestProvider } from "../../testing/tokens.ts";
+import {
+  callAs,
+  callWorker,
+  mockOutside,
+  streamAs,
+  type StreamClient,
+} from "../../testing/worker.ts";
+import { CreatedRoom } from "./created-room.ts";
+import { auditReason } from "./find-created-channel.ts";
+
+const PRIMARY = env.PRIMARY_GUILD_ID;
+const IDLE_MS = 15 * 60_000;
+const RoomsPage = z.object({ rooms: z.array(Room), nextCursor: z.string().nullable() });
+
+let provider: TestProvider;
+let discord: FakeDiscord;
+let tests = 0;
+
+/** A guild of this test's own, so that no test sees another's rooms. */
+let guildId = PRIMARY;
+let alice: Person;
+let bob: Person;
+let mod: Person;
+
+type Person = { readonly sub: string; readonly token: string };
+
+async function person(name: string, claims: Record<string, unknown> = {}): Promise<Person> {
+  const sub = `${name}-${tests}`;
+  const token = await provider.mint({ sub, guilds: [guildId], discord_id: `d-${name}`, ...claims });
+  return { sub, token };
+}
+
+const hub = () => env.HUB.get(env.HUB.idFromName(guildId));
+const monitor = () => env.MONITOR.get(env.MONITOR.idFromName("gateway"));
+
+beforeAll(async () => {
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  provider = await testProvider();
+});
+
+beforeEach(async () => {
+  tests += 1;
+  guildId = `2000${tests}`;
+  discord = new FakeDiscord();
+  mockOutside(provider, (request) => discord.answer(request));
+  const rest = env.DISCORD.get(env.DISCORD.idFromName("bot"));
+  await runInDurableObject(rest, async (_, state) => state.storage.deleteAll());
+  await evictDurableObject(rest);
+  alice = await person("alice");
+  bob = await person("bob");
+  mod = await person("mod", { scope: "openid rooms:manage" });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** Moves the date on. */
+function later(ms: number): void {
+  const to = Date.now() + ms;
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(to);
+}
+
+async function evictHub(): Promise<void> {
+  await hub().status();
+  await evictDurableObject(hub());
+}
+
+/** Lets the hub do what is due after this time. */
+async function hubAlarmAfter(ms: number): Promise<void> {
+  later(ms);
+  await runDurableObjectAlarm(hub());
+}
+
+const createAs = (who: Person, body: object = {}, headers: Record<string, string> = {}) =>
+  // An address of each test's own: a limit that was used up in the future stays so in the past.
+  callAs(
+    who.token,
+    "POST",
+    "/create-room",
+    { guildId, ...body },
+    { "CF-Connecting-IP": `test-${tests}`, ...headers },
+  );
+const endAs = (who: Person, channelId: string) =>
+  callAs(who.token, "DELETE", `/end-room/${channelId}`);
+
+async function created(response: Response): Promise<CreatedRoom> {
+  expect(response.status).toBe(200);
+  return CreatedRoom.parse(await response.json());
+}
+
+async function expectProblem(
+  response: Response,
+  status: number,
+  code: string,
+): Promise<z.infer<typeof Problem>> {
+  const text = await response.text();
+  expect([response.status, text]).toEqual([status, expect.stringContaining(`"${code}"`)]);
+  expect(response.headers.get("Content-Type")).toBe("application/problem+json");
+  expect(text).not.toContain(env.DISCORD_BOT_TOKEN);
+  expect(response.headers.get("X-Secret-Of-Discord")).toBe(null);
+  return Problem.loose().parse(JSON.parse(text));
+}
+
+async function roomsFor(who: Person, query = ""): Promise<z.infer<typeof RoomsPage>> {
+  const response = await callAs(who.token, "GET", `/rooms?guildId=${guildId}${query}`);
+  expect(response.status).toBe(200);
+  return RoomsPage.parse(await response.json());
+}
+
+async function getRoom(who: Person, channelId: string): Promise<Room | number> {
+  const response = await callAs(who.token, "GET", `/rooms/${channelId}`);
+  return response.status === 200 ? Room.parse(await response.json()) : response.status;
+}
+
+const streamOf = (who: Person): Promise<StreamClient> =>
+  streamAs(who.token, undefined, { guildId });
+const short = (client: StreamClient): string[] =>
+  client.events.map(({ event, payload }) => {
+    const { userId } = z.looseObject({ userId: z.string().optional() }).parse(payload);
+    return userId === undefined ? event : `${event} ${userId}`;
+  });
+
+type SendOptions = {
+  readonly secrets?: readonly string[];
+  readonly at?: number;
+  readonly sent?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** Sends a signed body; `sent` is sent instead of what was signed. */
+async function signed(body: unknown, options: SendOptions = {}): Promise<Response> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const secrets = options.secrets ?? [env.HUB_SECRET];
+  const bytes = new TextEncoder().encode(text);
+  const headers = await signBody(secrets, bytes, options.at ?? Date.now());
+  return callWorker("/internal/events", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers, ...options.headers },
+    body: options.sent ?? text,
+  });
+}
+
+async function taken(body: unknown): Promise<SignedEventsResult> {
+  const response = await signed(body);
+  expect(response.status).toBe(200);
+  return SignedEventsResult.parse(await response.json());
+}
+
+const voice = (kind: "joined" | "left", userId: string, channelId: string) => ({
+  event: `voice.${kind}`,
+  payload: { guildId, channelId, userId },
+});
+const snapshotOf = (
+  channels: readonly string[],
+  voiceStates: readonly { userId: string; channelId: string }[] = [],
+) => ({
+  event: "guild.snapshot",
+  payload: {
+    guildId,
+    channels: channels.map((channelId) => ({ channelId, name: "Raid", userLimit: 4 })),
+    voiceStates,
+  },
+});
+
+describe("POST /create-room", () => {
+  it("opens a voice channel and shows it everywhere, with the hub evicted after every step", async () => {
+    const stream = await streamOf(bob);
+    await evictHub();
+    const room = await created(await createAs(alice, { name: "Raid", parentId: "77" }));
+    await evictHub();
+    expect(room).toEqual({ channelId: [...discord.channels.keys()][0], name: "Raid", guildId });
+    const [call] = discord.callsOf("POST");
+    expect(call?.path).toBe(`/guilds/${guildId}/channels`);
+    expect(call?.body).toEqual({ name: "Raid", type: 2, user_limit: 4, parent_id: "77" });
+    expect(call?.reason).toMatch(/room 0\w{25}/);
+    expect(call?.headers.get("Authorization")).toBe(`Bot ${env.DISCORD_BOT_TOKEN}`);
+
+    await taken(voice("joined", "u1", room.channelId));
+    await evictHub();
+    const shown = await getRoom(bob, room.channelId);
+    expect(shown).toMatchObject({
+      state: "open",
+      private: false,
+      createdBy: alice.sub,
+      userLimit: 4,
+      endedAt: null,
+      members: [{ userId: "u1" }],
+    });
+    expect((await roomsFor(bob)).rooms).toEqual([shown]);
+    expect((await streamOf(bob)).of("snapshot")[0]?.rooms).toEqual([shown]);
+
+    expect((await endAs(alice, room.channelId)).status).toBe(200);
+    await evictHub();
+    expect(discord.channels.size).toBe(0);
+    await stream.until(() => short(stream).includes("room.deleted"));
+    expect(short(stream)).toEqual([
+      "room.created",
+      "voice.joined u1",
+      "voice.left u1",
+      "room.deleted",
+    ]);
+    expect((await roomsFor(bob)).rooms).toEqual([]);
+    expect((await roomsFor(bob, "&state=ended")).rooms).toMatchObject([{ state: "ended" }]);
+    expect(await getRoom(bob, room.channelId)).toMatchObject({ state: "ended", members: [] });
+  });
+
+  it("takes defaults, cuts a long name and makes one from spaces", async () => {
+    const long = await created(
+      await createAs(alice, { name: "x".repeat(ROOM_NAME_MAX_LENGTH + 1) }),
+    );
+    expect(long.name).toBe("x".repeat(ROOM_NAME_MAX_LENGTH));
+    for (const body of [{}, { name: "   " }, { parentId: null }]) {
+      expect((await created(await createAs(alice, body))).name).toMatch(/^spell-coven-\d+$/);
+    }
+    const bare = { Authorization: `Bearer ${alice.token}` };
+    const outsider = await callWorker("/create-room", { method: "POST", headers: bare });
+    await expectProblem(outsider, 403, "forbidden_guild");
+    expect((await createAs(alice, { userLimit: 0 })).status).toBe(200);
+    expect((await createAs(alice, { userLimit: 99 })).status).toBe(200);
+  });
+
+  it("refuses wrong bodies and says where", async () => {
+    const many = Array.from({ length: ROOM_ALLOWED_USERS_MAX + 1 }, (_, i) => String(i));
+    for (const [body, pointer] of [
+      [{ userLimit: 100 }, "/userLimit"],
+      [{ userLimit: -1 }, "/userLimit"],
+      [{ userLimit: 1.5 }, "/userLimit"],
+      [{ userLimit: "4" }, "/userLimit"],
+      [{ name: 5 }, "/name"],
+      [{ parentId: "../1" }, "/parentId"],
+      [{ private: "yes" }, "/private"],
+      [{ private: true, allowedUserIds: many }, "/allowedUserIds"],
+      [{ private: true, allowedUserIds: [7] }, "/allowedUserIds/0"],
+    ] as const) {
+      const problem = await expectProblem(await createAs(alice, body), 400, "invalid_request");
+      expect(problem.errors?.[0]?.pointer).toBe(pointer);
+      expect(problem.message).toBe(problem.detail);
+    }
+    const raw = (body: string, type = "application/json") =>
+      callWorker("/create-room", {
+        method: "POST",
+        headers: { Authorization: `Bearer ${alice.token}`, "Content-Type": type },
+        body,
+      });
+    await expectProblem(await raw("{"), 400, "invalid_json");
+    await expectProblem(await raw("[]"), 400, "invalid_request");
+    await expectProblem(await raw("{}", "text/plain"), 415, "unsupported_media_type");
+    const big = JSON.stringify({ name: "x".repeat(REQUEST_BODY_MAX_BYTES) });
+    await expectProblem(await raw(big), 413, "body_too_large");
+    expect(discord.calls).toEqual([]);
+  });
+
+  it("wants a token, and a guild that is in it", async () => {
+    await expectProblem(
+      await callWorker("/create-room", { method: "POST", body: "{}" }),
+      401,
+      "unauthorized",
+    );
+    await expectProblem(await createAs(alice, { guildId: "other" }), 403, "forbidden_guild");
+    const seeds = await person("seed", { guilds: undefined });
+    expect((await created(await createAs(seeds, { guildId: "other" }))).guildId).toBe(PRIMARY);
+  });
+
+  it("closes a private room to everybody but those it names, and shows it to nobody else", async () => {
+    const streams = await Promise.all([streamOf(alice), streamOf(bob), streamOf(mod)]);
+    const stranger = await person("mallory");
+    const unseen = await streamOf(stranger);
+    const room = await created(await createAs(alice, { private: true, allowedUserIds: ["d-bob"] }));
+    const body = z
+      .looseObject({ permission_overwrites: z.array(z.looseObject({ id: z.string() })) })
+      .parse(discord.callsOf("POST")[0]?.body);
+    expect(body.permission_overwrites.map(({ id }) => id)).toEqual([
+      guildId,
+      "d-alice",
+      "d-bob",
+      "42",
+    ]);
+
+    await taken(voice("joined", "d-bob", room.channelId));
+    for (const who of [alice, bob, mod]) {
+      expect(await getRoom(who, room.channelId)).toMatchObject({ private: true });
+      expect((await roomsFor(who)).rooms).toHaveLength(1);
+    }
+    expect(await getRoom(stranger, room.channelId)).toBe(404);
+    expect((await roomsFor(stranger)).rooms).toEqual([]);
+    await expectProblem(await endAs(stranger, room.channelId), 404, "room_not_found");
+    const invite = await callAs(stranger.token, "POST", `/rooms/${room.channelId}/invite`, {});
+    await expectProblem(invite, 404, "room_not_found");
+    expect((await streamOf(stranger)).of("snapshot")[0]?.rooms).toEqual([]);
+
+    await endAs(alice, room.channelId);
+    await expectProblem(await endAs(stranger, room.channelId), 404, "room_not_found");
+    // A late event of a private room that has ended is nobody's either.
+    await taken(voice("joined", "d-bob", room.channelId));
+    const open = await created(await createAs(alice));
+    await unseen.until(() => unseen.events.length > 0);
+    expect(unseen.events.map(({ payload }) => payload)).toMatchObject([
+      { channelId: open.channelId },
+    ]);
+    for (const stream of streams) {
+      await stream.until(() => stream.events.length >= 5);
+      expect(short(stream)).toEqual([
+        "room.created",
+        "voice.joined d-bob",
+        "voice.left d-bob",
+        "room.deleted",
+        "room.created",
+      ]);
+    }
+  });
+
+  it("stops after so many a minute, and tells when to come back", async () => {
+    for (let i = 0; i < ROOMS_PER_MINUTE_PER_USER; i += 1) await created(await createAs(alice));
+    const refused = await createAs(alice);
+    expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(0);
+    expect(refused.headers.get("RateLimit")).toContain('"create-room";r=0');
+    await expectProblem(refused, 429, "rate_limited");
+    expect((await createAs(bob)).status).toBe(200);
+  });
+
+  it("stops after so many a minute from one address", async () => {
+    const address = `192.0.2.${tests}`;
+    later(0);
+    const limit = { name: "create-room-address", key: address, windowMs: 60_000 };
+    for (let i = 0; i < ROOMS_PER_MINUTE_PER_ADDRESS; i += 1) {
+      await takeToken(env, { ...limit, quota: ROOMS_PER_MINUTE_PER_ADDRESS });
+    }
+    const headers = { "CF-Connecting-IP": address };
+    await expectProblem(await createAs(alice, {}, headers), 429, "rate_limited");
+    expect((await createAs(alice)).status).toBe(200);
+  });
+});
+
+describe("idempotency of POST /create-room", () => {
+  it("answers the same again, without another room and without counting", async () => {
+    for (const name of ["Idempotency-Key", "X-Idempotency-Key"]) {
+      const headers = { [name]: `key-${name}` };
+      const first = await created(await createAs(alice, { name: "A", userLimit: 3 }, headers));
+      for (let i = 0; i < ROOMS_PER_MINUTE_PER_USER; i += 1) {
+        expect(await created(await createAs(alice, { userLimit: 3, name: "A" }, headers))).toEqual(
+          first,
+        );
+      }
+      await expectProblem(
+        await createAs(alice, { name: "B" }, headers),
+        422,
+        "idempotency_mismatch",
+      );
+      expect(await created(await createAs(bob, { name: "B" }, headers))).not.toEqual(first);
+    }
+    expect(discord.channels.size).toBe(4);
+  });
+
+  it("works once when the same comes twice at once", async () => {
+    const headers = { "Idempotency-Key": "at-once" };
+    const both = await Promise.all([createAs(alice, {}, headers), createAs(alice, {}, headers)]);
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
+    expect(discord.channels.size).toBe(1);
+  });
+
+  it("refuses a key that is too long or empty", async () => {
+    for (const key of ["x".repeat(IDEMPOTENCY_KEY_MAX_LENGTH + 1), ""]) {
+      await expectProblem(
+        await createAs(alice, {}, { "Idempotency-Key": key }),
+        400,
+        "invalid_idempotency_key",
+      );
+    }
+    const longest = { "Idempotency-Key": "x".repeat(IDEMPOTENCY_KEY_MAX_LENGTH) };
+    expect((await createAs(alice, {}, longest)).status).toBe(200);
+  });
+
+  it("frees the key of a failure, also of a refusal for being too quick", async () => {
+    const headers = { "Idempotency-Key": "again" };
+    discord.fail({ status: 403, code: 50_013 });
+    await expectProblem(await createAs(alice, {}, headers), 502, "discord_refused");
+    expect((await createAs(alice, {}, headers)).status).toBe(200);
+  });
+
+  it("keeps the key until it knows that nothing came of a lost call", async () => {
+    const headers = { "Idempotency-Key": "lost" };
+    discord.fail({ on: { method: "POST" }, status: "lost" });
+    await expectProblem(await createAs(alice, {}, headers), 502, "discord_failed");
+    await expectProblem(await createAs(alice, {}, headers), 409, "idempotency_in_flight");
+    await hubAlarmAfter(6_000);
+    await expectProblem(await createAs(alice, {}, headers), 409, "idempotency_in_flight");
+    await evictHub();
+    await hubAlarmAfter(60_000);
+    expect((await createAs(alice, {}, headers)).status).toBe(200);
+    expect(discord.channels.size).toBe(1);
+  });
+
+  it("gives the room as the late answer when the channel turns up", async () => {
+    const headers = { "Idempotency-Key": "late" };
+    discord.fail(
+      { on: { method: "POST" }, status: "lost", afterEffect: true },
+      ...Array.from({ length: 3 }, () => ({
+        on: { method: "GET", path: /audit-logs/ },
+        status: 500,
+      })),
+    );
+    await expectProblem(await createAs(alice, {}, headers), 502, "discord_failed");
+    expect((await roomsFor(alice)).rooms).toEqual([]);
+    await evictHub();
+    await hubAlarmAfter(6_000);
+    const [channelId] = discord.channels.keys();
+    expect((await roomsFor(alice)).rooms).toMatchObject([{ channelId }]);
+    expect((await created(await createAs(alice, {}, headers))).channelId).toBe(channelId);
+    expect(discord.channels.size).toBe(1);
+  });
+
+  it("finds the channel of a Worker that died in the middle, for whoever asks again", async () => {
+    const key = "died";
+    const body = { guildId, name: "Raid", userLimit: 4, private: false, allowedUserIds: [] };
+    const fingerprint = await fingerprintOf("POST", "/create-room", body);
+    await begin(env.DB, { sub: alice.sub, key, fingerprint }, Date.now());
+    const room = {
+      id: "01JD0000000000000000000000",
+      guildId,
+      channelId: null,
+      name: "Raid",
+      userLimit: 4,
+      private: false,
+      allowedUserIds: [],
+      parentId: null,
+      createdBy: alice.sub,
+      createdByDiscordId: null,
+      createdAt: Date.now(),
+      openedAt: null,
+      state: "creating",
+      endedAt: null,
+      idempotencyKey: key,
+      idleMs: IDLE_MS,
+      revision: 0,
+    };
+    await hubPublisher(env).command(guildId, "rooms.reserve", room);
+    const channelId = discord.addChannel("Raid", auditReason(room));
+    const again = () => createAs(alice, { name: "Raid" }, { "Idempotency-Key": key });
+    await expectProblem(await again(), 409, "idempotency_in_flight");
+    later(31_000);
+    expect(await created(await again())).toEqual({ channelId, name: "Raid", guildId });
+    expect(await created(await again())).toEqual({ channelId, name: "Raid", guildId });
+    expect(discord.channels.size).toBe(1);
+    expect(await getRoom(bob, channelId)).toMatchObject({ state: "open", createdBy: alice.sub });
+  });
+});
+
+describe("what Discord does to a creation", () => {
+  it("is told without its headers and our token", async () => {
+    discord.fail({ status: 403, code: 50_013 });
+    const problem = await expectProblem(await createAs(alice), 502, "discord_refused");
+    expect(problem).toMatchObject({ discord: { code: 50_013, message: "Made to fail" } });
+    discord.fail({ status: 404, code: 10_004 });
+    await expectProblem(await createAs(alice), 502, "discord_refused");
+    expect((await roomsFor(alice)).rooms).toEqual([]);
+  });
+
+  it("stops the calls for a while when it refuses our token", async () => {
+    discord.fail({ status: 401 });
+    await expectProblem(await createAs(alice), 502, "discord_refused");
+    const calls = discord.calls.length;
+    await evictDurableObject(env.DISCORD.get(env.DISCORD.idFromName("bot")));
+    await expectProblem(await createAs(alice), 502, "discord_refused");
+    expect(discord.calls).toHaveLength(calls);
+    later(61_000);
+    expect((await createAs(alice)).status).toBe(200);
+  });
+
+  it("makes the caller wait a little for a rate limit, and come back for a longer one", async () => {
+    discord.fail({ status: 429, retryAfter: 0.05, headers: { "X-RateLimit-Scope": "shared" } });
+    expect((await createAs(alice)).status).toBe(200);
+    discord.fail({ status: 429, retryAfter: 30, headers: { "X-RateLimit-Scope": "user" } });
+    const refused = await createAs(alice);
+    expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThanOrEqual(29);
+    await expectProblem(refused, 503, "discord_rate_limited");
+    later(31_000);
+    discord.fail({ status: 429, retryAfter: 30, headers: { "X-RateLimit-Global": "true" } });
+    await expectProblem(await createAs(alice), 503, "discord_rate_limited");
+    const calls = discord.calls.length;
+    await expectProblem(await createAs(bob), 503, "discord_rate_limited");
+    expect(discord.calls).toHaveLength(calls);
+    expect((await roomsFor(alice)).rooms).toHaveLength(1);
+  });
+
+  it("is found out when its answer is lost: a channel that was made is the room", async () => {
+    for (const status of ["lost", 500] as const) {
+      discord.fail({ on: { method: "POST" }, status, afterEffect: true });
+      expect((await createAs(alice)).status).toBe(200);
+    }
+    expect((await roomsFor(alice)).rooms).toHaveLength(2);
+    discord.fail({ on: { method: "POST" }, status: 500 });
+    await expectProblem(await createAs(alice), 502, "discord_failed");
+    expect(discord.channels.size).toBe(2);
+  });
+});
+
+describe("DELETE /end-room/:channelId", () => {
+  it("ends a room once, however often and at the same time it is asked", async () => {
+    const stream = await streamOf(bob);
+    const { channelId } = await created(await createAs(alice));
+    const both = await Promise.all([endAs(alice, channelId), endAs(mod, channelId)]);
+    await evictHub();
+    for (const response of [...both, await endAs(alice, channelId)]) {
+      expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
+    }
+    await taken({ event: "room.deleted", payload: { guildId, channelId } });
+    const next = await created(await createAs(alice));
+    await stream.until(() => stream.events.length >= 3);
+    expect(short(stream)).toEqual(["room.created", "room.deleted", "room.created"]);
+    expect(stream.events[2]?.payload).toMatchObject({ channelId: next.channelId });
+  });
+
+  it("never touches a channel that is not one of our rooms", async () => {
+    const foreign = discord.addChannel("General");
+    await taken(snapshotOf([foreign]));
+    await expectProblem(await endAs(mod, foreign), 404, "room_not_found");
+    expect(discord.calls).toEqual([]);
+    expect(discord.channels.has(foreign)).toBe(true);
+  });
+
+  it("is for the creator and for who manages rooms, in their own guilds", async () => {
+    const { channelId } = await created(await createAs(alice));
+    await expectProblem(await endAs(bob, channelId), 403, "forbidden");
+    const elsewhere = await person("elsewhere", { guilds: ["9"], scope: "rooms:manage" });
+    await expectProblem(await endAs(elsewhere, channelId), 404, "room_not_found");
+    const anonymous = await callWorker(`/end-room/${channelId}`, { method: "DELETE" });
+    await expectProblem(anonymous, 401, "unauthorized");
+    expect((await endAs(mod, channelId)).status).toBe(200);
+  });
+
+  it("leaves the room open when Discord does not delete it", async () => {
+    const { channelId } = await created(await createAs(alice));
+    discord.fail({ on: { method: "DELETE" }, status: 403, code: 50_013 });
+    await expectProblem(await endAs(alice, channelId), 502, "discord_refused");
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    discord.fail({ on: { method: "DELETE" }, status: 502 });
+    expect((await endAs(alice, channelId)).status).toBe(200);
+  });
+
+  it("ends a room whose channel is gone in Discord already", async () => {
+    const { channelId } = await created(await createAs(alice));
+    discord.channels.delete(channelId);
+    expect((await endAs(alice, channelId)).status).toBe(200);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+  });
+});
+
+describe("GET /rooms", () => {
+  it("pages through what a person may see, newest first", async () => {
+    const names: string[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      names.unshift((await created(await createAs(alice, { name: `room ${i}` }))).name);
+      await created(await createAs(bob, { private: true }));
+    }
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page < 3; page += 1) {
+      const query: string = `&limit=2${cursor === null ? "" : `&cursor=${cursor}`}`;
+      const { rooms, nextCursor } = await roomsFor(alice, query);
+      seen.push(...rooms.map(({ name }) => name));
+      cursor = nextCursor;
+    }
+    expect([seen, cursor]).toEqual([names, null]);
+    expect((await roomsFor(mod)).rooms).toHaveLength(10);
+  });
+
+  it("refuses what is not a page", async () => {
+    for (const query of [
+      `limit=${ROOMS_PAGE_MAX + 1}`,
+      "limit=0",
+      "limit=x",
+      "cursor=%27%20OR%201",
+      "state=creating",
+    ]) {
+      const response = await callAs(alice.token, "GET", `/rooms?guildId=${guildId}&${query}`);
+      await expectProblem(response, 400, "invalid_request");
+    }
+    const foreign = await callAs(alice.token, "GET", "/rooms?guildId=other");
+    await expectProblem(foreign, 403, "forbidden_guild");
+    await expectProblem(await callWorker("/rooms"), 401, "unauthorized");
+    await expectProblem(await callWorker("/rooms/5"), 401, "unauthorized");
+    await expectProblem(await callAs(alice.token, "GET", "/rooms/5"), 404, "room_not_found");
+  });
+});
+
+describe("POST /rooms/:channelId/invite", () => {
+  it("makes an invite", async () => {
+    const { channelId } = await created(await createAs(alice));
+    const path = `/rooms/${channelId}/invite`;
+    const response = await callAs(bob.token, "POST", path, { maxAge: 60, maxUses: 2 });
+    expect([response.status, await response.json()]).toEqual([
+      201,
+      {
+        url: "https://discord.gg/abcDEF",
+        code: "abcDEF",
+        expiresAt: "2030-01-01T00:00:00.000Z",
+      },
+    ]);
+    expect(discord.callsOf("POST").at(-1)?.body).toEqual({ max_age: 60, max_uses: 2 });
+    for (const body of [{ maxAge: 604_801 }, { maxAge: -1 }, { maxUses: 101 }, { maxUses: "1" }]) {
+      await expectProblem(await callAs(bob.token, "POST", path, body), 400, "invalid_request");
+    }
+    await expectProblem(await callWorker(path, { method: "POST" }), 401, "unauthorized");
+    discord.fail({ status: 403, code: 50_013 });
+    await expectProblem(await callAs(bob.token, "POST", path, {}), 502, "discord_refused");
+  });
+
+  it("notices that the channel is gone", async () => {
+    const { channelId } = await created(await createAs(alice));
+    discord.channels.clear();
+    const path = `/rooms/${channelId}/invite`;
+    await expectProblem(await callAs(bob.token, "POST", path, {}), 404, "room_not_found");
+    expect(await getRoom(bob, channelId)).toMatchObject({ state: "ended" });
+    await expectProblem(await callAs(bob.token, "POST", path, {}), 404, "room_not_found");
+  });
+});
+
+describe("POST /internal/events", () => {
+  const one = () => voice("joined", "u1", "lobby");
+
+  it("takes a good signature of either secret, also beside another one", async () => {
+    await streamOf(alice);
+    for (const secrets of [
+      [env.HUB_SECRET],
+      [env.HUB_SECRET_PREVIOUS],
+      ["an unknown secret, thirty-two characters", env.HUB_SECRET],
+    ]) {
+      expect((await signed(one(), { secrets })).status).toBe(200);
+    }
+  });
+
+  it("refuses what is not signed, signed wrongly, stale or changed, before it reads it", async () => {
+    const body = JSON.stringify(one());
+    const plain = await callWorker("/internal/events", { method: "POST", body });
+    await expectProblem(plain, 403, "bad_signature");
+    const skew = (SIGNATURE_MAX_SKEW_SECONDS + 2) * 1000;
+    for (const options of [
+      { secrets: ["another secret of thirty-two characters!"] },
+      { at: Date.now() - skew },
+      { at: Date.now() + skew },
+      { sent: body.replace("u1", "u2") },
+      { headers: { "X-Hub-Signature": "sha256=zz" } },
+      { headers: { "X-Hub-Timestamp": "soon" } },
+    ]) {
+      await expectProblem(await signed(one(), options), 403, "bad_signature");
+    }
+    await expectProblem(await signed("{", { sent: "}" }), 403, "bad_signature");
+    await expectProblem(await signed("{"), 400, "invalid_json");
+  });
+
+  it("refuses a body that is one byte too large, before its signature", async () => {
+    const head = '{"event":"voice.joined","pad":"';
+    const exact = `${head}${"x".repeat(SIGNED_BODY_MAX_BYTES - head.length - 2)}"}`;
+    await expectProblem(await signed(exact), 400, "invalid_event");
+    await expectProblem(await signed(`${exact} `), 413, "body_too_large");
+  });
+
+  it("refuses a batch that is one too long, whole, and a bad event in a good one, alone", async () => {
+    const stream = await streamOf(alice);
+    const events = Array.from({ length: SIGNED_BATCH_MAX + 1 }, (_, i) =>
+      voice("joined", `u${i}`, "lobby"),
+    );
+    await expectProblem(await signed({ events }), 400, "invalid_event");
+    const result = await taken({
+      events: [one(), { event: "voice.exploded", payload: { guildId } }, { event: "voice.left" }],
+    });
+    expect(result).toEqual({
+      ok: true,
+      accepted: 1,
+      duplicates: 0,
+      refused: [
+        { index: 1, code: "unknown_event" },
+        { index: 2, code: "invalid_event" },
+      ],
+    });
+    await expectProblem(
+      await signed({ event: "voice.exploded", payload: { guildId } }),
+      400,
+      "invalid_event",
+    );
+    await stream.until(() => stream.events.length > 0);
+    expect(short(stream)).toEqual(["voice.joined u1"]);
+  });
+
+  it("takes every event once, in order, from the newest publisher", async () => {
+    const stream = await streamOf(alice);
+    const at = (epoch: string, seq: number, event: object) => ({
+      id: `${epoch}-${seq}`,
+      epoch,
+      seq,
+      ...event,
+    });
+    const first = at("01B", 1, voice("joined", "u1", "lobby"));
+    const second = at("01B", 2, voice("left", "u1", "lobby"));
+    expect(await taken({ events: [first, second] })).toMatchObject({ accepted: 2 });
+    await evictHub();
+    expect(await taken({ events: [first, second] })).toMatchObject({ accepted: 0, duplicates: 2 });
+    const gap = await expectProblem(
+      await signed(at("01B", 4, voice("joined", "u1", "lobby"))),
+      409,
+      "gap",
+    );
+    expect(gap).toMatchObject({ expected: 3, guildId });
+    const stale = await expectProblem(
+      await signed(at("01A", 9, voice("joined", "u1", "lobby"))),
+      409,
+      "stale_publisher",
+    );
+    expect(stale).toMatchObject({ guildId });
+    // A bad event's place is taken, or the next one would be a gap for ever.
+    await expectProblem(
+      await signed(at("01B", 3, { event: "no", payload: { guildId } })),
+      400,
+      "invalid_event",
+    );
+    expect(await taken(at("01B", 4, voice("joined", "u2", "lobby")))).toMatchObject({
+      accepted: 1,
+    });
+    expect(await taken(at("01B", 9, snapshotOf([], [])))).toMatchObject({ accepted: 1 });
+    await stream.until(() => stream.events.length >= 4);
+    expect(short(stream)).toEqual([
+      "voice.joined u1",
+      "voice.left u1",
+      "voice.joined u2",
+      "voice.left u2",
+    ]);
+  });
+
+  it("ignores a guild that is not ours", async () => {
+    expect(await taken(voice("joined", "u1", "c1"))).toMatchObject({ ok: true, accepted: 0 });
+    const stream = await streamOf(alice);
+    expect(stream.of("ack")[0]?.seq).toBe(0);
+  });
+
+  it("asks for events of unknown channels again while a room is being made", async () => {
+    const stream = await streamOf(bob);
+    // A variable, since a promise of one object cannot be waited for in another.
+    let released = false;
+    mockOutside(provider, async (request) => {
+      const response = await discord.answer(request);
+      if (request.method === "POST") await vi.waitUntil(() => released, { interval: 5 });
+      return response;
+    });
+    const creating = createAs(alice, { private: true });
+    await vi.waitUntil(() => discord.channels.size > 0, { interval: 5 });
+    const [channelId = ""] = discord.channels.keys();
+    const held = await signed(voice("joined", "d-alice", channelId));
+    expect(held.headers.get("Retry-After")).toBe("1");
+    await expectProblem(held, 503, "unavailable");
+    expect(await taken(voice("left", "u1", "lobby"))).toMatchObject({ accepted: 1 });
+    released = true;
+    await created(await creating);
+    expect(await taken(voice("joined", "d-alice", channelId))).toMatchObject({ accepted: 1 });
+    await taken(voice("joined", "u2", "lobby"));
+    await stream.until(() => stream.events.length > 0);
+    expect(short(stream)).toEqual(["voice.joined u2"]);
+  });
+
+  it("brings a container that was away up to date by its snapshot", async () => {
+    const stream = await streamOf(bob);
+    const gone = await created(await createAs(alice, { name: "Raid" }));
+    const kept = await created(await createAs(alice, { name: "Raid" }));
+    await taken(voice("joined", "u1", gone.channelId));
+    await taken(voice("joined", "u2", kept.channelId));
+    later(60_000);
+    const state = snapshotOf([kept.channelId], [{ userId: "u1", channelId: kept.channelId }]);
+    await taken(state);
+    await evictHub();
+    await taken(state);
+    await stream.until(() => stream.events.length >= 8);
+    expect(short(stream).slice(4)).toEqual([
+      "voice.left u1",
+      "room.deleted",
+      "voice.left u2",
+      "voice.joined u1",
+    ]);
+    expect(await getRoom(bob, gone.channelId)).toMatchObject({ state: "ended" });
+    await taken(snapshotOf([], []));
+    expect((await roomsFor(bob)).rooms).toEqual([]);
+  });
+
+  it("takes a name that was changed in Discord", async () => {
+    const { channelId } = await created(await createAs(alice));
+    const payload = { guildId, channelId, name: "Renamed", userLimit: 9 };
+    await taken({ event: "room.updated", payload });
+    expect(await getRoom(bob, channelId)).toMatchObject({ name: "Renamed", userLimit: 9 });
+    await hubAlarmAfter(3_000);
+    const row = await env.DB.prepare("SELECT name FROM rooms WHERE channel_id = ?")
+      .bind(channelId)
+      .first();
+    expect(row).toEqual({ name: "Renamed" });
+  });
+});
+
+describe("a room that nobody is in", () => {
+  it("ends after its time, when Discord lets it, and not before", async () => {
+    const { channelId } = await created(await createAs(alice));
+    await hubAlarmAfter(IDLE_MS - 10_000);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    discord.fail({ on: { method: "DELETE" }, status: 500 });
+    await evictHub();
+    await hubAlarmAfter(20_000);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    await hubAlarmAfter(61_000);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+    expect(discord.channels.size).toBe(0);
+  });
+
+  it("stays while somebody is in it", async () => {
+    const { channelId } = await created(await createAs(alice));
+    await taken(voice("joined", "u1", channelId));
+    await hubAlarmAfter(IDLE_MS * 2);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    await taken(voice("left", "u1", channelId));
+    await hubAlarmAfter(IDLE_MS + 1);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+  });
+});
+
+describe("what D1 missed", () => {
+  it("is written when D1 is back", async () => {
+    const { channelId } = await created(await createAs(alice));
+    const rowState = async () => {
+      const row = await env.DB.prepare("SELECT state FROM rooms WHERE channel_id = ?")
+        .bind(channelId)
+        .first<{ state: string }>();
+      return row?.state;
+    };
+    await env.DB.prepare("ALTER TABLE rooms RENAME TO rooms_away").run();
+    try {
+      await taken({ event: "room.deleted", payload: { guildId, channelId } });
+      await hubAlarmAfter(3_000);
+    } finally {
+      await env.DB.prepare("ALTER TABLE rooms_away RENAME TO rooms").run();
+    }
+    expect(await rowState()).toBe("open");
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+    await evictHub();
+    await hubAlarmAfter(10_000);
+    expect(await rowState()).toBe("ended");
+  });
+});
+
+describe("gateway heartbeats", () => {
+  const beat = (state = "connected") =>
+    taken({
+      event: "gateway.heartbeat",
+      payload: { guildId: PRIMARY, state, since: 1_000, guildIds: [PRIMARY, guildId] },
+    });
+  const gatewayIn = async () => {
+    const response = await callWorker("/ready");
+    const { checks } = z
+      .looseObject({ checks: z.looseObject({ gateway: z.unknown() }) })
+      .parse(await response.json());
+    return { status: response.status, gateway: checks.gateway };
+  };
+
+  it("make the Worker ready, and their absence is an event", async () => {
+    const stream = await streamOf(alice);
+    await beat();
+    await beat();
+    expect(await gatewayIn()).toMatchObject({ status: 200, gateway: { state: "connected" } });
+    later(GATEWAY_HEARTBEAT_TIMEOUT_MS);
+    await evictDurableObject(monitor());
+    expect(await gatewayIn()).toMatchObject({ status: 503, gateway: { state: "down" } });
+    await runDurableObjectAlarm(monitor());
+    await stream.until(() => stream.events.length >= 2);
+    await beat();
+    await stream.until(() => stream.events.length >= 3);
+    expect(stream.events.map(({ payload }) => payload)).toMatchObject([
+      { state: "connected", since: 1_000 },
+      { state: "down" },
+      { state: "connected" },
+    ]);
+  });
+});
