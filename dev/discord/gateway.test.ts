@@ -161,7 +161,7 @@ describe("@discordjs/ws on the local Discord", () => {
   });
 
   it("notices a silent line by its missing acks and resumes on another", async () => {
-    const discord = await startForTest({ heartbeatIntervalMs: 300 });
+    const discord = await startForTest({ heartbeatIntervalMs: 800 });
     const bot = botOn(discord);
     await bot.manager.connect();
     await until(() => bot.beats() >= 2);

@@ -126,7 +126,7 @@ describe("refusals of the local REST API", () => {
     });
   });
 
-  it("counts a bucket per channel, and over everything 50 calls a second", async () => {
+  it("counts a bucket per channel and refuses what is over it", async () => {
     const discord = await startForTest();
     const path = `/channels/${TEXT_CHANNEL}/messages`;
     const sent: Awaited<ReturnType<typeof call>>[] = [];
@@ -157,15 +157,6 @@ describe("refusals of the local REST API", () => {
       body: { content: "hi" },
     });
     expect(other.status).toBe(200);
-
-    const burst = await Promise.all(
-      Array.from({ length: 60 }, () => call(discord, "GET", "/users/@me")),
-    );
-    const refused = burst.filter(({ status }) => status === 429);
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused[0]?.headers.get("x-ratelimit-global")).toBe("true");
-    expect(refused[0]?.headers.get("x-ratelimit-scope")).toBe("global");
-    expect(refused[0]?.body).toMatchObject({ global: true });
   });
 
   it("knows when a guild is full", async () => {
