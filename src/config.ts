@@ -2,12 +2,12 @@ import { z } from "zod";
 import { DiscordId } from "./protocol/discord-id.ts";
 import { SecretValue } from "./protocol/secret.ts";
 
-const HttpUrl = z.url({ protocol: /^https?$/ });
+const HttpUrl = z.url({ protocol: /^https?$/, abort: true });
 
 const Variables = z.object({
   PRIMARY_GUILD_ID: DiscordId,
   HUB_SECRET: SecretValue,
-  HUB_SECRET_PREVIOUS: SecretValue.or(z.literal("").transform(() => undefined)).optional(),
+  HUB_SECRET_PREVIOUS: SecretValue.optional(),
   DISCORD_BOT_TOKEN: SecretValue,
   DISCORD_API_URL: HttpUrl.default("https://discord.com/api/v10"),
   JWT_ISSUER: HttpUrl,
@@ -51,7 +51,9 @@ export class ConfigError extends Error {
  * @throws ConfigError that names each variable which is missing or malformed
  */
 export function parseConfig(variables: Readonly<Record<string, unknown>>): Config {
-  const parsed = Variables.safeParse(variables);
+  // An empty line in a file of variables means that it is not set.
+  const set = Object.entries(variables).filter(([, value]) => value !== "");
+  const parsed = Variables.safeParse(Object.fromEntries(set));
   if (!parsed.success) {
     const rows = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
     throw new ConfigError(`Configuration: ${rows.join("; ")}. See .dev.vars.example.`);

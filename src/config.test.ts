@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError, parseConfig } from "./config.ts";
+import { SECRET_MIN_LENGTH } from "./protocol/limits.ts";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+
+const VARIABLES = {
+  PRIMARY_GUILD_ID: "100000000000000001",
+  HUB_SECRET: SECRET,
+  DISCORD_BOT_TOKEN: `bot-${SECRET}`,
+  JWT_ISSUER: "https://idp.test",
+  JWT_AUDIENCE: "guildhub",
+  JWT_PUBLIC_JWK_URL: "https://idp.test/jwks",
+  WEB_ORIGIN: "https://a.test, http://localhost:8787",
+};
+
+/** The sentence that refuses these variables. */
+function refusal(changes: Readonly<Record<string, string | undefined>>): string {
+  try {
+    parseConfig({ ...VARIABLES, ...changes });
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return "";
+}
+
+describe("the variables of the Worker (rooms.md §6)", () => {
+  it("are read, with defaults for what is optional", () => {
+    expect(parseConfig(VARIABLES)).toEqual({
+      primaryGuildId: "100000000000000001",
+      hubSecrets: [SECRET],
+      discordBotToken: `bot-${SECRET}`,
+      discordApiUrl: "https://discord.com/api/v10",
+      jwt: {
+        issuer: "https://idp.test",
+        audience: "guildhub",
+        jwksUrl: "https://idp.test/jwks",
+      },
+      oidcClientId: undefined,
+      webOrigins: ["https://a.test", "http://localhost:8787"],
+      roomNamePrefix: "spell-coven",
+      roomIdleMs: 15 * 60_000,
+    });
+  });
+
+  it("that are empty are not set", () => {
+    const empty = {
+      HUB_SECRET_PREVIOUS: "",
+      OIDC_CLIENT_ID: "",
+      ROOM_IDLE_MINUTES: "",
+      DISCORD_API_URL: "",
+    };
+    expect(parseConfig({ ...VARIABLES, ...empty })).toEqual(parseConfig(VARIABLES));
+    expect(refusal({ JWT_ISSUER: "" })).toContain("JWT_ISSUER");
+  });
+
+  it("may name an old secret, no idle end, and an address with a slash", () => {
+    const config = parseConfig({
+      ...VARIABLES,
+      HUB_SECRET_PREVIOUS: SECRET.toUpperCase(),
+      ROOM_IDLE_MINUTES: "0",
+      DISCORD_API_URL: "http://127.0.0.1:8789/api/v10/",
+    });
+    expect(config.hubSecrets).toEqual([SECRET, SECRET.toUpperCase()]);
+    expect(config.roomIdleMs).toBe(0);
+    expect(config.discordApiUrl).toBe("http://127.0.0.1:8789/api/v10");
+  });
+
+  it("are all named when several are wrong, without their values", () => {
+    const message = refusal({ JWT_ISSUER: undefined, HUB_SECRET: "hunter2", WEB_ORIGIN: "nope" });
+    for (const name of ["JWT_ISSUER", "HUB_SECRET", "WEB_ORIGIN"]) expect(message).toContain(name);
+    expect(message).not.toContain("hunter2");
+  });
+
+  it.each(Object.keys(VARIABLES))("%s cannot be left out", (name) => {
+    expect(refusal({ [name]: undefined })).toContain(name);
+  });
+
+  it.each([
+    ["HUB_SECRET", "s".repeat(SECRET_MIN_LENGTH)],
+    ["HUB_SECRET", SECRET.slice(1)],
+    ["HUB_SECRET_PREVIOUS", "short"],
+    ["DISCORD_BOT_TOKEN", "change-me"],
+    ["JWT_ISSUER", "idp.test"],
+    ["JWT_PUBLIC_JWK_URL", "file:///etc/passwd"],
+    ["WEB_ORIGIN", "https://a.test/"],
+    ["WEB_ORIGIN", "https://a.test/path"],
+    ["WEB_ORIGIN", "*"],
+    ["WEB_ORIGIN", "https://a.test,"],
+    ["PRIMARY_GUILD_ID", "a b"],
+    ["ROOM_IDLE_MINUTES", "-1"],
+    ["ROOM_IDLE_MINUTES", "soon"],
+    ["ROOM_NAME_PREFIX", "x".repeat(81)],
+  ])("%s cannot be %s", (name, value) => {
+    expect(refusal({ [name]: value })).toContain(name);
+  });
+});
