@@ -91,15 +91,6 @@ describe("processes that are killed", () => {
     expectNoReset();
   });
 
-  it("the local Discord and the identity provider", async () => {
-    await moveAround(5);
-    await Promise.all([stack.kill("discord"), stack.kill("idp")]);
-    await eventually("the local Discord is back", () => discord.state());
-    await moveAround(5);
-    await settle();
-    expectNoReset();
-  });
-
   it("the container and the Worker at once", async () => {
     await moveAround(10);
     await Promise.all([stack.kill("gateway"), stack.kill("worker")]);
@@ -130,11 +121,11 @@ describe("Discord's gateway", () => {
   it.each([
     ["drops the connection", { action: "drop" }],
     ["closes with an error code", { action: "drop", code: 4000 }],
-    ["closes and forgets the session", { action: "drop", code: 4009, resumable: false }],
     ["asks to reconnect", { action: "reconnect" }],
     ["invalidates the session, resumable", { action: "invalidate", resumable: true }],
-    ["invalidates the session for good", { action: "invalidate", resumable: false }],
     ["no longer answers heartbeats", { action: "zombie" }],
+    ["closes and forgets the session", { action: "drop", code: 4009 }],
+    ["invalidates the session for good", { action: "invalidate", resumable: false }],
   ] as const)("%s", async (_what, fault) => {
     const before = (await discord.state()).gateway;
     await moveAround(10);
@@ -171,6 +162,17 @@ describe("Discord's gateway", () => {
   });
 });
 
+describe("the local doubles are killed", () => {
+  it("the local Discord and the identity provider", async () => {
+    await moveAround(5);
+    await Promise.all([stack.kill("discord"), stack.kill("idp")]);
+    await eventually("the local Discord is back", () => discord.state());
+    await moveAround(5);
+    await settle();
+    expectNoReset();
+  });
+});
+
 describe("Discord's REST API", () => {
   afterEach(() => discord.rest({ status: 500, times: 0 }));
 
@@ -178,7 +180,9 @@ describe("Discord's REST API", () => {
   const newName = (): string => `Fault ${++count}`;
   const channelsNamed = async (name: string): Promise<number> =>
     (await discord.voiceChannels(PRIMARY_GUILD)).filter((it) => it === name).length;
-  const create = (name: string) => manager.call("POST", "/create-room", { name });
+  /** Each by another user: how many rooms one may open in a minute is not what is tested. */
+  const create = async (name: string) =>
+    new Api(stack, await stack.token(crypto.randomUUID())).call("POST", "/create-room", { name });
 
   it.each([
     ["500", { status: 500, times: 1 }, 502],
@@ -188,30 +192,19 @@ describe("Discord's REST API", () => {
     const name = newName();
     await discord.rest(fault);
     const answer = await create(name);
-    expect(answer.status).toBe(status);
+    expect(answer).toMatchObject({ status });
     expect(JSON.stringify(answer.body)).not.toMatch(/Bot |x-ratelimit|stack/i);
     expect(await channelsNamed(name)).toBe(0);
-  });
-
-  it.each(["user", "global", "shared"])("429 of scope %s says when to come back", async (scope) => {
-    const name = newName();
-    await discord.rest({ status: 429, times: 1, retryAfter: 1, scope });
-    const answer = await create(name);
-    expect(answer.status).toBe(503);
-    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect(await channelsNamed(name)).toBe(0);
-    await eventually("it works again", async () => expect((await create(name)).status).toBe(200));
-    expect(await channelsNamed(name)).toBe(1);
   });
 
   it("an answer that is lost after the channel was made costs no second channel", async () => {
     const name = newName();
     const mark = recorders[0]?.mark() ?? 0;
     await discord.rest({ status: 0, times: 1, afterEffect: true });
-    await create(name);
+    const answer = await create(name);
     const room = await eventually("the channel is a room", async () => {
       const found = (await manager.rooms()).find((it) => it.name === name);
-      if (found === undefined) throw new Error("not yet");
+      if (found === undefined) throw new Error(`not yet: ${JSON.stringify(answer)}`);
       return found;
     });
     expect(await channelsNamed(name)).toBe(1);
@@ -221,5 +214,15 @@ describe("Discord's REST API", () => {
         .filter(({ payload }) => JSON.stringify(payload).includes(room.channelId));
       expect(created).toHaveLength(1);
     });
+  });
+
+  // The last ones of the file: what they are told to wait for is not waited for.
+  it.each(["user", "global"])("429 of scope %s is passed on with its time", async (scope) => {
+    const name = newName();
+    await discord.rest({ status: 429, times: 1, retryAfter: 20, scope });
+    const answer = await create(name);
+    expect(answer).toMatchObject({ status: 503 });
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(10);
+    expect(await channelsNamed(name)).toBe(0);
   });
 });
