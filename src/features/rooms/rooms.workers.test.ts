@@ -37,6 +37,8 @@ import {
 } from "../../testing/worker.ts";
 import { CreatedRoom } from "./created-room.ts";
 import { auditReason } from "./find-created-channel.ts";
+import { applyEventSuite } from "./hub/apply-event-suite.ts";
+import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 
 const PRIMARY = env.PRIMARY_GUILD_ID;
 const IDLE_MS = 15 * 60_000;
@@ -871,6 +873,20 @@ describe("what D1 missed", () => {
     await evictHub();
     await hubAlarmAfter(10_000);
     expect(await rowState()).toBe("ended");
+  });
+});
+
+describe("the rules of events, over SQLite", () => {
+  applyEventSuite(async (test) => {
+    await runInDurableObject(hub(), (_, { storage }) => {
+      test(() => {
+        for (const table of ["room", "voice", "foreign", "gateway"]) {
+          storage.sql.exec(`DROP TABLE rooms_${table}`);
+        }
+        createRoomsTables(storage.sql);
+        return sqlRoomsState(storage.sql);
+      });
+    });
   });
 });
 

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { DiscordCall } from "./call.ts";
 import { createDiscordClient, type DiscordClient, type NewVoiceChannel } from "./discord-client.ts";
 import { RateLimits } from "./rate-limits.ts";
-import { sendToDiscord, USER_AGENT } from "./send.ts";
+import { REQUEST_TIMEOUT_MS, sendToDiscord, USER_AGENT } from "./send.ts";
 
 type Sent = { readonly url: string; readonly init: RequestInit };
 type Reply = Response | "connection lost";
@@ -171,6 +171,31 @@ describe("the Discord client", () => {
     }
     const moved = setUp([new Response(null, { status: 302, headers: { Location: "/" } })]);
     expect(await moved.client.getChannel("5")).toMatchObject({ error: { kind: "failed" } });
+  });
+
+  it("gives up on a call that Discord does not answer", async () => {
+    vi.useFakeTimers();
+    try {
+      const answer = sendToDiscord(
+        { method: "POST", route: "/guilds/:guildId/channels", params: { guildId: "1" } },
+        {
+          fetch: (_, init) =>
+            new Promise((_resolve, reject) => {
+              init.signal?.addEventListener("abort", () => reject(new Error("aborted")));
+            }),
+          baseUrl: "https://discord.test",
+          token: TOKEN,
+          limits: new RateLimits(),
+          clock: () => 0,
+          remember: () => {},
+        },
+      );
+      await vi.advanceTimersByTimeAsync(REQUEST_TIMEOUT_MS);
+      expect(await answer).toEqual({ kind: "unknown_outcome" });
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("finds a channel by the nonce in the audit log", async () => {

@@ -1,0 +1,377 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { IncomingEvent, Publication } from "../../../hub/publisher.ts";
+import { audienceOf, type RoomRecord } from "../room-record.ts";
+import { applyEvent, HOLD_MS, SNAPSHOT_MARGIN_MS } from "./apply-event.ts";
+import { endRoom, giveUpRoom, openRoom, roomTask } from "./room-changes.ts";
+import type { RoomsState, RoomsTurn } from "./rooms-state.ts";
+
+const GUILD = "1";
+const IDLE_MS = 60_000;
+
+function reserved(id: string, isPrivate = false): RoomRecord {
+  return {
+    id,
+    guildId: GUILD,
+    channelId: null,
+    name: id,
+    userLimit: 4,
+    private: isPrivate,
+    allowedUserIds: ["u1"],
+    parentId: null,
+    createdBy: "alice",
+    createdByDiscordId: null,
+    createdAt: 0,
+    openedAt: null,
+    state: "creating",
+    endedAt: null,
+    idempotencyKey: null,
+    idleMs: IDLE_MS,
+    revision: 1,
+  };
+}
+
+/** A hub of which everything can be looked at. */
+function setUp(state: RoomsState) {
+  const published: Publication[] = [];
+  const tasks = new Map<string, number>();
+  let now = 1_000_000;
+  const turn: RoomsTurn = {
+    state,
+    hub: {
+      guildId: GUILD,
+      now: () => now,
+      publish: (publication) => {
+        published.push(publication);
+        return { kind: "published", seq: published.length };
+      },
+      schedule: (key, at) => void tasks.set(key, at),
+      cancel: (key) => void tasks.delete(key),
+    },
+  };
+  return {
+    turn,
+    state,
+    published,
+    tasks,
+    at: (ms: number) => {
+      now = ms;
+    },
+    /** What was published since this was last asked, in short. */
+    news: (): string[] =>
+      published.splice(0).map(({ event, payload }) => {
+        const user = typeof payload["userId"] === "string" ? ` ${payload["userId"]}` : "";
+        return `${event} ${String(payload["channelId"] ?? payload["state"])}${user}`;
+      }),
+    open: (channelId: string, isPrivate = false): RoomRecord => {
+      const id = `room-${channelId}`;
+      state.saveRoom(reserved(id, isPrivate));
+      openRoom(turn, id, { id: channelId, name: id });
+      return state.room(id) ?? reserved(id);
+    },
+  };
+}
+
+const joined = (userId: string, channelId: string): IncomingEvent => ({
+  event: "voice.joined",
+  payload: { guildId: GUILD, channelId, userId },
+});
+const left = (userId: string, channelId: string): IncomingEvent => ({
+  event: "voice.left",
+  payload: { guildId: GUILD, channelId, userId },
+});
+const channelCreated = (channelId: string): IncomingEvent => ({
+  event: "room.created",
+  payload: { guildId: GUILD, channelId, name: "in Discord" },
+});
+const channelDeleted = (channelId: string): IncomingEvent => ({
+  event: "room.deleted",
+  payload: { guildId: GUILD, channelId },
+});
+const snapshot = (
+  channels: readonly string[],
+  voice: Readonly<Record<string, string>>,
+  ts?: number,
+): IncomingEvent => ({
+  event: "guild.snapshot",
+  payload: {
+    guildId: GUILD,
+    channels: channels.map((channelId) => ({
+      channelId,
+      name: `room-${channelId}`,
+      userLimit: 4,
+    })),
+    voiceStates: Object.entries(voice).map(([userId, channelId]) => ({ userId, channelId })),
+  },
+  ...(ts === undefined ? {} : { ts }),
+});
+
+/**
+ * The rules of `apply-event.ts`, over any {@link RoomsState}.
+ * @param run runs a test; `fresh` gives it an empty state, and takes the one before away
+ */
+export function applyEventSuite(
+  run: (test: (fresh: () => RoomsState) => void) => Promise<void> | void,
+): void {
+  describe("events of the gateway", () => {
+    it("publishes a room once, whoever tells first", () =>
+      run((fresh) => {
+        const { turn, open, news } = setUp(fresh());
+        open("c1");
+        applyEvent(turn, channelCreated("c1"));
+        expect(news()).toEqual(["room.created c1"]);
+        applyEvent(turn, channelDeleted("c1"));
+        applyEvent(turn, channelDeleted("c1"));
+        expect(news()).toEqual(["room.deleted c1"]);
+      }));
+
+    it("publishes voice of a channel that is not ours, but not the channel", () =>
+      run((fresh) => {
+        const { turn, news } = setUp(fresh());
+        applyEvent(turn, channelCreated("lobby"));
+        applyEvent(turn, joined("u1", "lobby"));
+        applyEvent(turn, channelDeleted("lobby"));
+        expect(news()).toEqual(["voice.joined lobby u1", "voice.left lobby u1"]);
+      }));
+
+    it("says nothing of what changes nothing", () =>
+      run((fresh) => {
+        const { turn, open, news } = setUp(fresh());
+        open("c1");
+        news();
+        applyEvent(turn, left("u1", "c1"));
+        applyEvent(turn, joined("u1", "c1"));
+        applyEvent(turn, joined("u1", "c1"));
+        applyEvent(turn, left("u1", "c2"));
+        expect(news()).toEqual(["voice.joined c1 u1"]);
+      }));
+
+    it("fills in the leave of a move whose leave is missing", () =>
+      run((fresh) => {
+        const { turn, open, news } = setUp(fresh());
+        open("c1");
+        open("c2");
+        news();
+        applyEvent(turn, joined("u1", "c1"));
+        applyEvent(turn, joined("u1", "c2"));
+        expect(news()).toEqual(["voice.joined c1 u1", "voice.left c1 u1", "voice.joined c2 u1"]);
+      }));
+
+    it("empties a room before it ends it", () =>
+      run((fresh) => {
+        const { turn, open, news } = setUp(fresh());
+        const room = open("c1");
+        applyEvent(turn, joined("u1", "c1"));
+        applyEvent(turn, joined("u2", "c1"));
+        news();
+        endRoom(turn, room);
+        expect(news()).toEqual(["voice.left c1 u1", "voice.left c1 u2", "room.deleted c1"]);
+      }));
+
+    it("ignores late events of a room that has ended", () =>
+      run((fresh) => {
+        const { turn, open, news } = setUp(fresh());
+        endRoom(turn, open("c1", true));
+        news();
+        expect(applyEvent(turn, joined("u1", "c1"))).toBe("done");
+        applyEvent(turn, channelCreated("c1"));
+        applyEvent(turn, snapshot(["c1"], { u1: "c1" }));
+        expect(news()).toEqual([]);
+      }));
+
+    it("holds events of unknown channels while a room is being made, and lets others pass", () =>
+      run((fresh) => {
+        const { turn, state, news } = setUp(fresh());
+        applyEvent(turn, channelCreated("lobby"));
+        state.saveRoom(reserved("r1", true));
+        const hold = { holdMs: HOLD_MS };
+        expect(applyEvent(turn, joined("u1", "new"))).toEqual(hold);
+        expect(applyEvent(turn, channelCreated("new"))).toEqual(hold);
+        expect(applyEvent(turn, channelDeleted("new"))).toEqual(hold);
+        expect(applyEvent(turn, snapshot(["lobby", "new"], {}))).toEqual(hold);
+        expect(applyEvent(turn, joined("u2", "lobby"))).toBe("done");
+        expect(news()).toEqual(["voice.joined lobby u2"]);
+        openRoom(turn, "r1", { id: "new", name: "r1" });
+        expect(applyEvent(turn, joined("u1", "new"))).toBe("done");
+        expect(news()).toEqual(["room.created new", "voice.joined new u1"]);
+      }));
+
+    it("lets events go on when a creation came to nothing", () =>
+      run((fresh) => {
+        const { turn, state } = setUp(fresh());
+        state.saveRoom(reserved("r1"));
+        giveUpRoom(turn, "r1");
+        expect(applyEvent(turn, joined("u1", "new"))).toBe("done");
+        expect(openRoom(turn, "r1", { id: "c9", name: "late" })).toBe(false);
+      }));
+
+    it("shows a private room's events to those who may see it only", () =>
+      run((fresh) => {
+        const { turn, open, published } = setUp(fresh());
+        const room = open("c1", true);
+        applyEvent(turn, joined("u1", "c1"));
+        applyEvent(turn, {
+          event: "room.updated",
+          payload: { guildId: GUILD, channelId: "c1", name: "renamed", userLimit: 4 },
+        });
+        applyEvent(turn, channelDeleted("c1"));
+        expect(published.map(({ event }) => event)).toEqual([
+          "room.created",
+          "voice.joined",
+          "room.updated",
+          "voice.left",
+          "room.deleted",
+        ]);
+        expect(audienceOf(room)).toEqual(["sub:alice", "discord:u1", "scope:rooms:manage"]);
+        for (const { audience } of published) expect(audience).toEqual(audienceOf(room));
+      }));
+
+    it("watches an empty room, and one that somebody is in not", () =>
+      run((fresh) => {
+        const { turn, open, tasks, at } = setUp(fresh());
+        const task = roomTask.idle(open("c1").id);
+        expect(tasks.get(task)).toBe(1_000_000 + IDLE_MS);
+        applyEvent(turn, joined("u1", "c1"));
+        expect(tasks.has(task)).toBe(false);
+        at(2_000_000);
+        applyEvent(turn, left("u1", "c1"));
+        expect(tasks.get(task)).toBe(2_000_000 + IDLE_MS);
+      }));
+
+    it("publishes a gateway state only when it changes", () =>
+      run((fresh) => {
+        const { turn, news } = setUp(fresh());
+        const say = (state: string) =>
+          applyEvent(turn, {
+            event: "gateway.state",
+            payload: { guildId: GUILD, state, since: 1 },
+          });
+        for (const state of ["connected", "connected", "down", "connected"]) say(state);
+        expect(news()).toEqual([
+          "gateway.state connected",
+          "gateway.state down",
+          "gateway.state connected",
+        ]);
+      }));
+
+    it("does not end a room that is younger than the snapshot, but has it checked", () =>
+      run((fresh) => {
+        const { turn, open, news, tasks } = setUp(fresh());
+        const room = open("c1");
+        news();
+        applyEvent(turn, snapshot([], {}, 1_000_000 + SNAPSHOT_MARGIN_MS - 1));
+        expect(news()).toEqual([]);
+        expect(tasks.has(roomTask.check(room.id))).toBe(true);
+        applyEvent(turn, snapshot([], {}, 1_000_000 + SNAPSHOT_MARGIN_MS));
+        expect(news()).toEqual(["room.deleted c1"]);
+        expect(tasks.has(roomTask.check(room.id))).toBe(false);
+      }));
+
+    it("publishes the difference to a snapshot: leaves before joins", () =>
+      run((fresh) => {
+        const { turn, open, news, at } = setUp(fresh());
+        open("c1");
+        open("c2");
+        for (const event of [joined("u1", "c1"), joined("u2", "c1"), joined("u3", "c2")]) {
+          applyEvent(turn, event);
+        }
+        news();
+        at(2_000_000);
+        applyEvent(turn, snapshot(["c1", "lobby"], { u1: "lobby", u2: "c1", u4: "c1" }));
+        expect(news()).toEqual([
+          "voice.left c2 u3",
+          "room.deleted c2",
+          "voice.left c1 u1",
+          "voice.joined lobby u1",
+          "voice.joined c1 u4",
+        ]);
+      }));
+  });
+
+  describe("what was published, from the start, is the state", () => {
+    const user = fc.constantFrom("u1", "u2", "u3");
+    const channel = fc.constantFrom("c1", "c2", "lobby", "hall");
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("joined" as const), user, channel }),
+      fc.record({ kind: fc.constant("left" as const), user, channel }),
+      fc.record({ kind: fc.constantFrom("created" as const, "deleted" as const), channel }),
+      fc.record({ kind: fc.constantFrom("open" as const, "end" as const), channel }),
+      fc.record({
+        kind: fc.constant("snapshot" as const),
+        channels: fc.uniqueArray(channel),
+        voice: fc.dictionary(user, channel),
+      }),
+    );
+
+    it("holds for any events in any order, and a second delivery changes nothing", () =>
+      run((fresh) => {
+        fc.assert(
+          fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+            const world = setUp(fresh());
+            const { turn, state, published } = world;
+            let now = 1_000_000;
+            for (const one of steps) {
+              now += SNAPSHOT_MARGIN_MS;
+              world.at(now);
+              if (one.kind === "open") {
+                if (state.roomOfChannel(one.channel) === null && !state.isForeign(one.channel)) {
+                  world.open(one.channel, one.channel === "c1");
+                }
+                continue;
+              }
+              if (one.kind === "end") {
+                const room = state.roomOfChannel(one.channel);
+                if (room !== null) endRoom(turn, room);
+                continue;
+              }
+              const event =
+                one.kind === "snapshot"
+                  ? snapshot(one.channels, one.voice)
+                  : one.kind === "joined"
+                    ? joined(one.user, one.channel)
+                    : one.kind === "left"
+                      ? left(one.user, one.channel)
+                      : one.kind === "created"
+                        ? channelCreated(one.channel)
+                        : channelDeleted(one.channel);
+              expect(applyEvent(turn, event)).toBe("done");
+              const before = published.length;
+              expect(applyEvent(turn, event)).toBe("done");
+              expect(published.length).toBe(before);
+            }
+
+            const rooms = new Set<string>();
+            const voice = new Map<string, string>();
+            for (const { event, payload, audience, topic } of published) {
+              const channelId = String(payload["channelId"]);
+              const userId = String(payload["userId"]);
+              expect(topic).toBe(channelId);
+              const ours = rooms.has(channelId) || event === "room.created";
+              expect(audience !== null).toBe(ours && channelId === "c1");
+              switch (event) {
+                case "room.created":
+                  expect(rooms.has(channelId)).toBe(false);
+                  rooms.add(channelId);
+                  break;
+                case "room.deleted":
+                  expect(rooms.delete(channelId)).toBe(true);
+                  expect([...voice.values()]).not.toContain(channelId);
+                  break;
+                case "voice.joined":
+                  expect(voice.has(userId)).toBe(false);
+                  voice.set(userId, channelId);
+                  break;
+                case "voice.left":
+                  expect(voice.get(userId)).toBe(channelId);
+                  voice.delete(userId);
+              }
+            }
+            expect(rooms).toEqual(new Set(state.roomsIn("open").map((room) => room.channelId)));
+            expect(Object.fromEntries(voice)).toEqual(
+              Object.fromEntries(state.voiceStates().map((one) => [one.userId, one.channelId])),
+            );
+          }),
+        );
+      }));
+  });
+}
