@@ -29,7 +29,7 @@ const RESUME_ADDRESS_FAILURES_MAX = 3;
 /** After so many connections in a row without a sign of life the state is `down`. */
 const DOWN_AFTER_ATTEMPTS = 5;
 
-const RECONNECT_BACKOFF: Backoff = { baseMs: 1_000, capMs: 60_000 };
+const RECONNECT_BACKOFF: Backoff = { baseMs: 1_000, capMs: 15_000 };
 
 /** Discord wants a random pause of 1 to 5 s between a lost session and the next (op 9). */
 const INVALID_SESSION_WAIT = { minMs: 1_000, spreadMs: 4_000 } as const;
@@ -476,7 +476,6 @@ function stop(draft: Draft): void {
   }
   draft.set({
     phase: "stopped",
-    connection: draft.state.connection + 1,
     heartbeat: null,
     obstacle: "The gateway-worker stops",
   });

@@ -360,6 +360,22 @@ describe("an outbox that is full", () => {
     expect(hub.gaps).toBe(0);
   });
 
+  test("what is on its way stays, so that a lost answer does not cost the snapshot", async () => {
+    await stop();
+    db.close();
+    create([SECRET], { events: 5, bytes: 1_000_000 });
+    await begin();
+    const gate = Promise.withResolvers<void>();
+    hub.gate = gate.promise;
+    hub.script.push({ status: 200, afterEffect: true, cut: true });
+    for (let i = 0; i < 12; i += 1) move(`u${i}`, "a");
+    gate.resolve();
+    await empty();
+    const last = hub.of(GUILD).findLast(({ event }) => event === "guild.snapshot");
+    expect(last?.payload["voiceStates"]).toHaveLength(12);
+    expect(hub.duplicates).toBe(1);
+  });
+
   test("bytes count as well", async () => {
     await stop();
     db.close();
