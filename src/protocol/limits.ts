@@ -56,9 +56,6 @@ export const JOURNAL_MAX_BYTES = 32 * 1024 * 1024;
 /** A dedupe key is remembered this long, milliseconds (hub.md, publisher idempotency). */
 export const DEDUPE_TTL_MS = 24 * 60 * 60 * 1000;
 
-/** Bytes of one event's payload as JSON. */
-export const EVENT_PAYLOAD_MAX_BYTES = 64 * 1024;
-
 /** Life of a WebSocket ticket, milliseconds (rooms.md §2). */
 export const TICKET_TTL_MS = 30_000;
 

@@ -40,7 +40,7 @@ export type SessionRecord = OpenSession | WaitingSession;
 /** Reads an attachment; null when it is not one of ours or of a version that is not known. */
 export function parseSessionRecord(attachment: unknown): SessionRecord | null {
   const parsed = SessionRecord.safeParse(attachment);
-  return parsed.success ? (parsed.data as SessionRecord) : null;
+  return parsed.success ? parsed.data : null;
 }
 
 /** Who a session is for: what the Worker found out before it handed the socket over. */
