@@ -1,5 +1,5 @@
 import type { GatewayState } from "../src/protocol/events/rooms.ts";
-import type { Phase } from "./discord/machine.ts";
+import type { Phase } from "./discord/machine-state.ts";
 import type { HubStatus } from "./hub/hub-client.ts";
 
 /** An event that waits longer than this shows that the hub does not keep up, milliseconds. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Input } from "./machine.ts";
+import type { Input } from "./machine-state.ts";
 
 /** Discord wants it on REST and on the upgrade, else its edge may block (discord.md §2). */
 export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";

@@ -1,3 +1,4 @@
+import { GatewayIntentBits } from "discord-api-types/v10";
 import { WebSocket, type RawData } from "ws";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import type { Logger } from "../log.ts";
@@ -6,17 +7,19 @@ import type { Session, SettingsStore } from "../store/settings-store.ts";
 import { connectionUrl, parseFrame } from "./frame.ts";
 import { fetchGatewayBot, USER_AGENT } from "./gateway-bot.ts";
 import { INFLATED_MAX_BYTES, Inflater } from "./inflater.ts";
+import { HELLO_DEADLINE_MS } from "./machine-draft.ts";
 import {
-  HELLO_DEADLINE_MS,
   initialState,
-  INTENTS,
-  step,
   type Effect,
   type Input,
   type MachineState,
   type TimerName,
-} from "./machine.ts";
+} from "./machine-state.ts";
+import { step } from "./machine.ts";
 import { OPCODES } from "./opcodes.ts";
+
+/** GUILDS and GUILD_VOICE_STATES: neither is privileged. */
+const INTENTS = GatewayIntentBits.Guilds | GatewayIntentBits.GuildVoiceStates;
 
 /** A closed connection whose peer does not answer is cut after this time, milliseconds. */
 const CLOSE_GRACE_MS = 1_000;

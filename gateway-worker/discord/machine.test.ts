@@ -1,18 +1,16 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { IdentifyRecord, Session } from "../store/settings-store.ts";
+import { HELLO_DEADLINE_MS, SEND_WINDOW_MS, SENDS_PER_WINDOW } from "./machine-draft.ts";
+import { REQUESTED_BEATS_PER_WINDOW } from "./machine-frames.ts";
 import {
-  HELLO_DEADLINE_MS,
   initialState,
-  REQUESTED_BEATS_PER_WINDOW,
-  SEND_WINDOW_MS,
-  SENDS_PER_WINDOW,
-  step,
   type Effect,
   type Input,
   type MachineState,
   type TimerName,
-} from "./machine.ts";
+} from "./machine-state.ts";
+import { step } from "./machine.ts";
 
 const BASE = "wss://gateway.test/";
 const RESUME = "wss://resume.test/";

@@ -1,0 +1,152 @@
+import type { Frame } from "./frame.ts";
+import { IDENTIFY_SETTLED_MS } from "./identify-budget.ts";
+import { dropSession, giveUp, SENDS_PER_WINDOW, takeSend, type Draft } from "./machine-draft.ts";
+import type { Session } from "../store/settings-store.ts";
+import { OPCODES } from "./opcodes.ts";
+
+/** Of the frames that Discord takes, beats that Discord asks for may use so many: the rest stays for those that we owe. */
+export const REQUESTED_BEATS_PER_WINDOW = 100;
+
+/** Discord wants a random pause of 1 to 5 s between a lost session and the next (op 9). */
+const INVALID_SESSION_WAIT = { minMs: 1_000, spreadMs: 4_000 } as const;
+
+function beat(draft: Draft): void {
+  draft.do({ type: "beat", seq: draft.state.session?.seq ?? null });
+}
+
+function onHello(draft: Draft, data: unknown): void {
+  if (draft.state.phase !== "connecting") return;
+  const intervalMs =
+    typeof data === "object" && data !== null && "heartbeat_interval" in data
+      ? data.heartbeat_interval
+      : null;
+  if (typeof intervalMs !== "number" || !(intervalMs > 0)) {
+    giveUp(draft, "Discord's HELLO has no heartbeat interval");
+    return;
+  }
+  draft.do({ type: "clear-timer", name: "hello" });
+  draft.set({
+    addressFailures: 0,
+    // Per connection: an answer that the last one owed must not count against this one.
+    heartbeat: { intervalMs, acknowledged: true, sentAt: null },
+  });
+  draft.do({
+    type: "set-timer",
+    name: "heartbeat",
+    ms: Math.round(intervalMs * draft.random),
+  });
+  takeSend(draft, SENDS_PER_WINDOW);
+  const { session, identify } = draft.state;
+  if (session === null) {
+    const record = { streak: identify.streak + 1, lastAt: draft.now };
+    draft.set({ phase: "identifying", identify: record });
+    draft.do({ type: "identify", record });
+  } else {
+    draft.set({ phase: "resuming" });
+    draft.do({ type: "resume", session });
+  }
+}
+
+/** It is time for the next beat. */
+export function onHeartbeatTimer(draft: Draft): void {
+  const { heartbeat } = draft.state;
+  if (heartbeat === null) return;
+  if (!heartbeat.acknowledged) {
+    giveUp(draft, "Discord did not answer our heartbeat");
+    return;
+  }
+  if (takeSend(draft, SENDS_PER_WINDOW)) {
+    draft.set({ heartbeat: { ...heartbeat, acknowledged: false, sentAt: draft.now } });
+    beat(draft);
+  }
+  draft.do({ type: "set-timer", name: "heartbeat", ms: heartbeat.intervalMs });
+}
+
+function onAcknowledged(draft: Draft): void {
+  const { heartbeat, phase, identify } = draft.state;
+  if (heartbeat === null) return;
+  if (heartbeat.sentAt !== null) {
+    draft.do({ type: "latency", ms: draft.now - heartbeat.sentAt });
+  }
+  draft.set({ heartbeat: { ...heartbeat, acknowledged: true, sentAt: null } });
+  if (phase !== "ready") return;
+  draft.set({ attempts: 0 });
+  if (identify.streak > 0 && draft.now - identify.lastAt >= IDENTIFY_SETTLED_MS) {
+    const record = { ...identify, streak: 0 };
+    draft.set({ identify: record });
+    draft.do({ type: "identify-settled", record });
+  }
+}
+
+function readySession(data: unknown, seq: number): Session | null {
+  if (typeof data !== "object" || data === null) return null;
+  if (!("session_id" in data) || typeof data.session_id !== "string") return null;
+  if (!("resume_gateway_url" in data) || typeof data.resume_gateway_url !== "string") return null;
+  return { sessionId: data.session_id, resumeUrl: data.resume_gateway_url, seq };
+}
+
+function onDispatch(draft: Draft, frame: Frame): void {
+  const { s: seq, t: name } = frame;
+  if (seq === null || name === null || draft.state.phase === "connecting") return;
+  if (name === "READY") {
+    const session = readySession(frame.d, seq);
+    if (session === null) {
+      giveUp(draft, "Discord's READY has no session");
+      return;
+    }
+    draft.set({ session, phase: "ready", resumeDeaths: 0 });
+    draft.do({ type: "dispatch", session, name, data: frame.d });
+    return;
+  }
+  const known = draft.state.session;
+  if (known === null) return;
+  if (name === "RESUMED") draft.set({ phase: "ready", resumeDeaths: 0 });
+  // RESUMED is ours whatever its number: it ends the replay.
+  if (seq <= known.seq && name !== "RESUMED") {
+    draft.do({ type: "repeated-dispatch", seq });
+    return;
+  }
+  const session = { ...known, seq: Math.max(seq, known.seq) };
+  draft.set({ session });
+  draft.do({ type: "dispatch", session, name, data: frame.d });
+}
+
+function onInvalidSession(draft: Draft, data: unknown): void {
+  if (data === true) {
+    giveUp(draft, "Discord wants the session to be resumed");
+    return;
+  }
+  dropSession(draft, "Discord does not know the session any more");
+  giveUp(
+    draft,
+    "Discord ended the session",
+    INVALID_SESSION_WAIT.minMs + Math.round(INVALID_SESSION_WAIT.spreadMs * draft.random),
+  );
+}
+
+/** What a frame of the present connection brings about. */
+export function onFrame(draft: Draft, frame: Frame): void {
+  switch (frame.op) {
+    case OPCODES.dispatch:
+      onDispatch(draft, frame);
+      return;
+    case OPCODES.heartbeat:
+      // Not part of our rhythm: the next regular beat must not find this one unanswered.
+      if (takeSend(draft, REQUESTED_BEATS_PER_WINDOW)) beat(draft);
+      return;
+    case OPCODES.reconnect:
+      giveUp(draft, "Discord asks for a new connection");
+      return;
+    case OPCODES.invalidSession:
+      onInvalidSession(draft, frame.d);
+      return;
+    case OPCODES.hello:
+      onHello(draft, frame.d);
+      return;
+    case OPCODES.heartbeatAck:
+      onAcknowledged(draft);
+      return;
+    default:
+      return;
+  }
+}
