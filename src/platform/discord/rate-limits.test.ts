@@ -98,6 +98,20 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("1"), 5_000).kind).toBe("go");
   });
 
+  it("believes a 429 about when, also against what an older response said of the window", () => {
+    const limits = new RateLimits();
+    const window = { bucket: "b", limit: 40, remaining: 39, resetAfterMs: 10_000 };
+    for (const signals of [
+      { status: 200, ...window },
+      { status: 429, ...window, remaining: 0, resetAfterMs: 200, retryAfterMs: 200 },
+    ]) {
+      expect(limits.admit(inGuild("1"), 0).kind).toBe("go");
+      limits.settle(inGuild("1"), signals, 0);
+    }
+    expect(limits.admit(inGuild("1"), 0)).toEqual({ kind: "rate_limited", retryAfterMs: 200 });
+    expect(limits.admit(inGuild("1"), 200).kind).toBe("go");
+  });
+
   it("stops everything for a global 429", () => {
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);

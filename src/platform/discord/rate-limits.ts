@@ -107,7 +107,7 @@ export class RateLimits {
     this.abandon(route);
     if (signals.bucket !== undefined) this.#nameBucket(route, signals.bucket);
     const key = this.#keyOf(route);
-    this.#learnWindow(key, signals, now);
+    if (signals.status !== 429) this.#learnWindow(key, signals, now);
     if (isInvalidRequest(signals)) this.#countInvalid(now);
     if (signals.status === 401) this.#unauthorizedUntil = now + UNAUTHORIZED_PAUSE_MS;
     if (signals.status !== 429) return;
@@ -116,12 +116,9 @@ export class RateLimits {
       this.#pausedUntil = Math.max(this.#pausedUntil, now + pause);
       return;
     }
-    const known = this.#windows.get(key);
-    this.#windows.set(key, {
-      limit: Math.max(1, known?.limit ?? signals.limit ?? 1),
-      remaining: 0,
-      resetAt: Math.max(now + pause, known?.remaining === 0 ? known.resetAt : 0),
-    });
+    // It says exactly when, whatever was believed of this window before.
+    const limit = Math.max(1, signals.limit ?? this.#windows.get(key)?.limit ?? 1);
+    this.#windows.set(key, { limit, remaining: 0, resetAt: now + pause });
   }
 
   /** An admitted call ended without a response. */
