@@ -86,7 +86,9 @@ export class LocalDiscord {
       channelIds.map((channelId) => [
         channelId,
         new Set(
-          voiceStates.filter((it) => it.channel_id === channelId).map(({ user_id }) => user_id),
+          voiceStates
+            .filter((state) => state.channel_id === channelId)
+            .map(({ user_id }) => user_id),
         ),
       ]),
     );

@@ -76,7 +76,10 @@ describe("a room and its people", () => {
       one.since(marks[0]).map(({ event, payload }) => [event, { ...Object(payload) }]),
     );
     const members = new Map(
-      (await alice.rooms()).map((room) => [room.channelId, room.members.map((it) => it.userId)]),
+      (await alice.rooms()).map((room) => [
+        room.channelId,
+        room.members.map((member) => member.userId),
+      ]),
     );
     expect(members.get(first)).toEqual([]);
     expect(members.get(second)).toEqual([USER_1]);
@@ -101,7 +104,9 @@ describe("a room and its people", () => {
     await discord.move(USER_1, room);
     const recorder = await record("alice");
     await eventually("the member is known", async () => {
-      expect((await alice.rooms()).find((it) => it.channelId === room)?.members).toHaveLength(1);
+      expect((await alice.rooms()).find((found) => found.channelId === room)?.members).toHaveLength(
+        1,
+      );
     });
     await discord.deleteChannel(room);
     await eventually("the room has ended", async () => {
@@ -228,7 +233,7 @@ describe("several guilds", () => {
     ]);
     expect(await discord.voiceChannels(other)).toContain("Over there");
     expect(here.since(marks[0])).toEqual([]);
-    expect((await member.rooms(`&guildId=${other}`)).map((it) => it.channelId)).toEqual([room]);
+    expect((await member.rooms(`&guildId=${other}`)).map((one) => one.channelId)).toEqual([room]);
 
     const outsider = await api("guilds-none", { guilds: [PRIMARY_GUILD] });
     const refused = await outsider.call("POST", "/create-room", { guildId: other });

@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 
+/** Folders of what a tool has made: never a source. */
+const MADE = /(^|\/)(dist|node_modules)\//;
+
 /** A hash of files and folders, by content, so that a fresh checkout of the same is the same. */
 export async function fingerprint(
   root: string,
@@ -28,6 +31,7 @@ async function filesOf(root: string, entry: string): Promise<string[]> {
   return found
     .filter((file) => file.isFile())
     .map((file) => path.relative(root, path.join(file.parentPath, file.name)))
+    .filter((file) => !MADE.test(file))
     .toSorted();
 }
 

@@ -8,16 +8,7 @@ import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
 export const DEPLOYED_PAGE = "console/dist";
 
 /** What the page is made of. */
-const PAGE_SOURCES = [
-  "console/index.html",
-  "console/docs.html",
-  "console/vite.config.ts",
-  "console/public",
-  "console/src",
-  "src/client",
-  "src/protocol",
-  "package-lock.json",
-];
+const PAGE_SOURCES = ["console", "src/client", "src/protocol", "package-lock.json"];
 
 /**
  * Builds the page, unless nothing it is made of has changed. Its stamp lies in the folder that Vite

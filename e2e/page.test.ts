@@ -1,0 +1,268 @@
+import { mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { findChromium } from "../dev/chromium.ts";
+import { eventually } from "./eventually.ts";
+import { LocalDiscord } from "./local-discord.ts";
+import { startStack, type Stack } from "./stack.ts";
+
+/** Where the pictures of a run are, for whoever wants to look. */
+const SCREENSHOTS = path.join(tmpdir(), "guildhub-screenshots");
+const PHONE = { width: 360, height: 740 };
+
+let stack: Stack;
+let discord: LocalDiscord;
+let browser: Browser;
+const problems: string[] = [];
+
+beforeAll(async () => {
+  const executablePath = findChromium();
+  if (executablePath === undefined) throw new Error("no Chromium: set CHROMIUM_PATH");
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  stack = await startStack();
+  discord = new LocalDiscord(stack);
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+});
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  expect(problems.splice(0)).toEqual([]);
+});
+
+async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => {
+    if (/content.security.policy/i.test(message.text())) problems.push(message.text());
+  });
+  await page.goto(stack.urls.worker);
+  return page;
+}
+
+async function signIn(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await isLive(page);
+}
+
+/** Waits until both connections that the header shows stand. */
+async function isLive(page: Page): Promise<void> {
+  await eventually("the page is live", async () => {
+    expect(await page.getByRole("status", { name: "Stream" }).textContent()).toBe("Live");
+    expect(await page.getByRole("status", { name: "Discord" }).textContent()).toBe("Connected");
+  });
+}
+
+async function openRoom(page: Page, name: string): Promise<void> {
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Open room" }).click();
+  await page.getByRole("heading", { name, exact: true }).waitFor();
+  await page.getByText(`${name} is open.`).first().waitFor();
+}
+
+async function endRoom(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name: `End ${name}` }).click();
+  await page.getByRole("button", { name: "End room" }).click();
+  await isGone(page, name);
+}
+
+const isGone = (page: Page, name: string): Promise<void> =>
+  page.getByRole("heading", { name, exact: true }).waitFor({ state: "detached" });
+
+async function move(page: Page, user: string, room: string): Promise<void> {
+  const channel = page.getByLabel(`Channel for ${user}`);
+  await channel.getByText(room).first().waitFor({ state: "attached" });
+  await channel.selectOption({ label: room });
+  await page.getByRole("button", { name: `Move ${user}` }).click();
+}
+
+const peopleIn = (page: Page, room: string): Promise<string[]> =>
+  page
+    .getByRole("list", { name: `People in ${room}` })
+    .locator("li.member:not([aria-hidden=true])")
+    .allTextContents();
+
+const shows = (page: Page, room: string, people: readonly string[]): Promise<void> =>
+  eventually(`${room} shows ${people.join(", ") || "nobody"}`, async () => {
+    expect((await peopleIn(page, room)).toSorted((a, b) => a.localeCompare(b))).toEqual(people);
+  });
+
+/** Numbers of the events in the log, oldest first: each one after the one before, none twice. */
+async function expectGaplessLog(page: Page): Promise<void> {
+  const numbers = await page
+    .locator("[data-seq]")
+    .evaluateAll((lines) => lines.map((line) => Number(line.getAttribute("data-seq"))));
+  const oldestFirst = numbers.toReversed();
+  expect(oldestFirst).toEqual(oldestFirst.map((_, i) => (oldestFirst[0] ?? 0) + i));
+}
+
+const screenshot = (page: Page, name: string): Promise<Buffer> =>
+  page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), fullPage: true });
+
+describe("a new user", () => {
+  it("signs in, opens rooms, moves people, and loses nothing when everything is killed", async () => {
+    const page = await openPage({ colorScheme: "light" });
+    await screenshot(page, "1-welcome");
+    await signIn(page, "alice");
+    await page.getByText("alice").first().waitFor();
+
+    await openRoom(page, "Late night");
+    await openRoom(page, "Early bird");
+    await move(page, "Player 1", "Late night");
+    await move(page, "Player 2", "Late night");
+    await shows(page, "Late night", ["Player 1", "Player 2"]);
+    await move(page, "Player 1", "Early bird");
+    await shows(page, "Early bird", ["Player 1"]);
+    await shows(page, "Late night", ["Player 2"]);
+    await screenshot(page, "2-rooms");
+    await expectGaplessLog(page);
+
+    await Promise.all([stack.kill("gateway"), stack.kill("worker")]);
+    await move(page, "Player 2", "Early bird");
+    await move(page, "Player 1", "Late night");
+    await stack.untilReady();
+    await isLive(page);
+    await shows(page, "Early bird", ["Player 2"]);
+    await shows(page, "Late night", ["Player 1"]);
+    await expectGaplessLog(page);
+    await screenshot(page, "3-after-the-kill");
+
+    await page.reload();
+    await isLive(page);
+    await shows(page, "Early bird", ["Player 2"]);
+    await shows(page, "Late night", ["Player 1"]);
+    await expectGaplessLog(page);
+
+    await page.getByRole("button", { name: "Take Player 1 out" }).click();
+    await shows(page, "Late night", []);
+    await endRoom(page, "Late night");
+    await endRoom(page, "Early bird");
+    await page.getByText("No room is open.").waitFor();
+
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+    expect(new URL(page.url()).origin).toBe(stack.urls.worker);
+    await page.reload();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+  });
+
+  it("sees what others do, live, and private rooms only when listed", async () => {
+    const [owner, other] = [await openPage(), await openPage()];
+    await signIn(owner, "owner");
+    await signIn(other, "other");
+    await openRoom(owner, "For all");
+    await other.getByRole("heading", { name: "For all", exact: true }).waitFor();
+
+    await owner.getByLabel("Private").check();
+    await openRoom(owner, "Hidden");
+    await openRoom(owner, "After it");
+    await other.getByRole("heading", { name: "After it", exact: true }).waitFor();
+    expect(await other.getByRole("heading", { name: "Hidden", exact: true }).count()).toBe(0);
+    expect(await other.getByRole("button", { name: "End For all" }).count()).toBe(0);
+
+    for (const name of ["For all", "Hidden", "After it"]) await endRoom(owner, name);
+    await isGone(other, "After it");
+  });
+});
+
+describe("the page", () => {
+  it.each(["light", "dark"] as const)("fits a phone, %s", async (colorScheme) => {
+    const page = await openPage({ viewport: PHONE, colorScheme, isMobile: true, hasTouch: true });
+    const fits = async (): Promise<void> => {
+      const width = await page.evaluate("document.documentElement.scrollWidth");
+      expect(width).toBeLessThanOrEqual(PHONE.width);
+    };
+    await fits();
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByLabel("Name").waitFor();
+    await fits();
+    await screenshot(page, `phone-provider-${colorScheme}`);
+    await page.getByLabel("Name").fill(`phone-${colorScheme}`);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await isLive(page);
+    const name = "A room with a name that is so long that it has to be cut or wrapped somewhere";
+    await openRoom(page, name);
+    await move(page, "Player 3", name);
+    await shows(page, name, ["Player 3"]);
+    await fits();
+    await screenshot(page, `phone-${colorScheme}`);
+    const background = await page.evaluate("getComputedStyle(document.body).backgroundColor");
+    const [red = 0] = String(background).match(/\d+/g)?.map(Number) ?? [];
+    expect(red > 128).toBe(colorScheme === "light");
+    await endRoom(page, name);
+  });
+
+  it("needs no mouse", async () => {
+    const page = await openPage();
+    const focused = (): Promise<unknown> =>
+      page.evaluate(
+        "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()",
+      );
+    /** Presses Tab until that control has the focus, which a person has to be able to see. */
+    const tabTo = async (name: string): Promise<void> => {
+      for (let presses = 0; presses < 60; presses++) {
+        if ((await focused()) === name) {
+          const outline = await page.evaluate(
+            "(({ outlineStyle, boxShadow }) => outlineStyle !== 'none' || boxShadow !== 'none')(getComputedStyle(document.activeElement))",
+          );
+          expect(outline).toBe(true);
+          return;
+        }
+        await page.keyboard.press("Tab");
+      }
+      throw new Error(`Tab never reached ${name}`);
+    };
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+    await tabTo("Sign in");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Name").waitFor();
+    await page.keyboard.type("keyboard");
+    await page.keyboard.press("Enter");
+    await isLive(page);
+
+    await page.getByLabel("Name", { exact: true }).focus();
+    await page.keyboard.type("Typed");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Typed", exact: true }).waitFor();
+    await tabTo("End Typed");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await focused()).toBe("End Typed");
+    await page.keyboard.press("Enter");
+    await tabTo("End room");
+    await page.keyboard.press("Enter");
+    await isGone(page, "Typed");
+  });
+
+  it("says when Discord is away, and recovers", async () => {
+    const page = await openPage();
+    await signIn(page, "watcher");
+    await discord.gateway({ action: "outage" });
+    await eventually("the page says so", async () => {
+      const text = await page.getByRole("status", { name: "Discord" }).textContent();
+      expect(text).not.toBe("Connected");
+    });
+    await discord.gateway({ action: "restore" });
+    await isLive(page);
+  });
+});
