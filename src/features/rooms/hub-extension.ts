@@ -4,10 +4,10 @@ import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
 import type { Room } from "../../protocol/room.ts";
 import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
-import { changeRoom, giveUpRoom, openRoom, roomTask } from "./hub/room-changes.ts";
+import { changeRoom, giveUpRoom, openRoom, watchCreation } from "./hub/room-changes.ts";
 import {
-  REPAIR_AFTER_MS,
-  REPAIR_IN_DOUBT_MS,
+  REPAIR_ABANDONED,
+  REPAIR_IN_DOUBT,
   checkRoom,
   copyRoom,
   endHere,
@@ -44,7 +44,7 @@ const COMMANDS = [
     context.turn((turn) => {
       if (turn.state.room(room.id) !== null) return;
       changeRoom(turn, room);
-      turn.hub.schedule(roomTask.repair(room.id), turn.hub.now() + REPAIR_AFTER_MS);
+      watchCreation(turn, room.id, REPAIR_ABANDONED);
     });
     try {
       await copyRoom(context, ports, room.id);
@@ -70,16 +70,15 @@ const COMMANDS = [
   }),
 
   handle(ROOMS_COMMANDS.doubt, ({ context }, { id }) => {
-    context.turn(({ state, hub }) => {
-      if (state.room(id)?.state !== "creating") return;
-      hub.schedule(roomTask.repair(id), hub.now() + REPAIR_IN_DOUBT_MS);
-    });
+    context.turn((turn) => watchCreation(turn, id, REPAIR_IN_DOUBT));
     return {};
   }),
 
   handle(ROOMS_COMMANDS.recover, async ({ context, ports }, { createdBy, idempotencyKey }) => {
     const room = context.turn(({ state }) => state.roomOfRequest(createdBy, idempotencyKey));
-    return room === null ? { kind: "nothing" as const } : settleCreation(context, ports, room.id);
+    if (room === null) return { kind: "nothing" as const };
+    const last = context.now() - room.createdAt >= REPAIR_ABANDONED.decideMs;
+    return settleCreation(context, ports, room.id, last);
   }),
 
   handle(ROOMS_COMMANDS.end, async ({ context, ports }, { channelId }) => {
@@ -100,7 +99,8 @@ const COMMANDS = [
 
 const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<void>>> = {
   copy: ({ context, ports }, id) => copyRoom(context, ports, id),
-  repair: ({ context, ports }, id) => repairCreation(context, ports, id),
+  repair: ({ context, ports }, id) => repairCreation(context, ports, id, false),
+  decide: ({ context, ports }, id) => repairCreation(context, ports, id, true),
   idle: ({ context, ports }, id) => endIdleRoom(context, ports, id),
   check: ({ context, ports }, id) => checkRoom(context, ports, id),
   forget: ({ context, ports }, id) => forgetRoom(context, ports, id),

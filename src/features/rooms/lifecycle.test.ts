@@ -6,10 +6,10 @@ import type { DiscordClient } from "../../platform/discord/discord-client.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { createRoom, type CreateRoomInput } from "./create-room.ts";
 import { memoryRoomsState } from "./hub/memory-rooms-state.ts";
-import { changeRoom, giveUpRoom, openRoom, roomTask } from "./hub/room-changes.ts";
+import { changeRoom, giveUpRoom, openRoom, watchCreation } from "./hub/room-changes.ts";
 import {
-  REPAIR_AFTER_MS,
-  REPAIR_DECIDES_MS,
+  REPAIR_ABANDONED,
+  REPAIR_IN_DOUBT,
   REPAIR_GIVES_UP_MS,
   copyRoom,
   endIdleRoom,
@@ -99,7 +99,7 @@ function setUp() {
         return channel === undefined ? null : { id: channelId, name: channel.name };
       }, "lost"),
     findByAuditReason: (_, nonce) =>
-      // Without the permission to look nothing can be found out: see REPAIR_DECIDES_MS.
+      // Without the permission to look nothing can be found out: it is taken for absent.
       discordCall(
         () => [...channels].find(([, { reason }]) => reason.includes(nonce))?.[0] ?? null,
         "lost",
@@ -143,12 +143,12 @@ function setUp() {
   const hub: RoomsHub = {
     reserve: async (room) => {
       changeRoom(turn, room);
-      turn.hub.schedule(roomTask.repair(room.id), now + REPAIR_AFTER_MS);
+      watchCreation(turn, room.id, REPAIR_ABANDONED);
       await copyRoom(context, ports, room.id);
     },
     open: async ({ id }, channel) => (openRoom(turn, id, channel) ? "opened" : "gone"),
     giveUp: async ({ id }) => void giveUpRoom(turn, id),
-    doubt: async ({ id }) => turn.hub.schedule(roomTask.repair(id), now + 5_000),
+    doubt: async ({ id }) => watchCreation(turn, id, REPAIR_IN_DOUBT),
     recover: async () => ({ kind: "nothing" }),
     end: async () => {},
     read: async () => [],
@@ -201,7 +201,8 @@ function setUp() {
         const [kind, id] = key.split("/", 2);
         if (id === undefined) throw new Error(`a task without a room: ${key}`);
         if (kind === "copy") await copyRoom(context, ports, id);
-        else if (kind === "repair") await repairCreation(context, ports, id);
+        else if (kind === "repair") await repairCreation(context, ports, id, false);
+        else if (kind === "decide") await repairCreation(context, ports, id, true);
         else if (kind === "idle") await endIdleRoom(context, ports, id);
         if (tasks.get(key) === at) tasks.delete(key);
       }
@@ -249,9 +250,9 @@ describe("creating a room", () => {
     const world = setUp();
     world.faults.push("lost");
     expect(await world.create()).toMatchObject({ ok: false, error: { kind: "undecided" } });
-    await world.run(REPAIR_DECIDES_MS - 15_000);
+    await world.run(REPAIR_IN_DOUBT.decideMs - 1);
     expect(world.answers).toEqual([]);
-    await world.run(30_000);
+    await world.run(1);
     expect(world.answers).toEqual(["failed"]);
     expect(world.rows.size).toBe(0);
   });
@@ -296,7 +297,7 @@ describe("creating a room", () => {
           }
           await world.run(60_000);
           // What is left of the faults must not outlast the time after which nobody looks any more.
-          await world.run(REPAIR_GIVES_UP_MS - 60_000 - REPAIR_AFTER_MS);
+          await world.run(REPAIR_GIVES_UP_MS - 120_000);
 
           const open = world.state.roomsIn("open");
           expect(world.state.roomsIn("creating")).toEqual([]);

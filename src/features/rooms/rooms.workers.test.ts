@@ -417,10 +417,10 @@ describe("idempotency of POST /create-room", () => {
     discord.fail({ on: { method: "POST" }, status: "lost" });
     await expectProblem(await createAs(alice, {}, headers), 502, "discord_failed");
     await expectProblem(await createAs(alice, {}, headers), 409, "idempotency_in_flight");
-    await hubAlarmAfter(6_000);
+    await hubAlarmAfter(3_000);
     await expectProblem(await createAs(alice, {}, headers), 409, "idempotency_in_flight");
     await evictHub();
-    await hubAlarmAfter(60_000);
+    await hubAlarmAfter(8_000);
     expect((await createAs(alice, {}, headers)).status).toBe(200);
     expect(discord.channels.size).toBe(1);
   });

@@ -13,8 +13,10 @@ export const TOMBSTONE_MS = JOURNAL_MAX_AGE_MS;
 export const roomTask = {
   /** Copy the record to D1. */
   copy: (id: string) => `copy/${id}`,
-  /** Find out what became of a creation. */
+  /** Look what became of a creation. */
   repair: (id: string) => `repair/${id}`,
+  /** Look for the last time: what is not there now was never made. */
+  decide: (id: string) => `decide/${id}`,
   /** End it if it is still empty. */
   idle: (id: string) => `idle/${id}`,
   /** Ask Discord whether its channel still exists. */
@@ -22,6 +24,16 @@ export const roomTask = {
   /** Forget that it was. */
   forget: (id: string) => `forget/${id}`,
 } as const;
+
+/** How long a creation may stay open, milliseconds. */
+export type RepairTimes = { readonly lookMs: number; readonly decideMs: number };
+
+/** Has a creation looked into and decided from now on, whatever becomes of its request. */
+export function watchCreation({ state, hub }: RoomsTurn, id: string, times: RepairTimes): void {
+  if (state.room(id)?.state !== "creating") return;
+  hub.schedule(roomTask.repair(id), hub.now() + times.lookMs);
+  hub.schedule(roomTask.decide(id), hub.now() + times.decideMs);
+}
 
 /** Stores a changed room, to be copied to D1. @returns what was stored */
 export function changeRoom({ state, hub }: RoomsTurn, room: RoomRecord): RoomRecord {
@@ -45,6 +57,7 @@ export function openRoom(
   if (room === null || room.state === "gone") return false;
   if (room.state !== "creating") return room.channelId === channel.id;
   hub.cancel(roomTask.repair(id));
+  hub.cancel(roomTask.decide(id));
   state.removeForeign(channel.id);
   const open = changeRoom(turn, {
     ...room,
@@ -69,6 +82,7 @@ export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
   const room = turn.state.room(id);
   if (room?.state !== "creating") return false;
   turn.hub.cancel(roomTask.repair(id));
+  turn.hub.cancel(roomTask.decide(id));
   changeRoom(turn, { ...room, state: "gone" });
   return true;
 }

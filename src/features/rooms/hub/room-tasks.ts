@@ -5,23 +5,20 @@ import { log } from "../../../platform/log.ts";
 import { findCreatedChannel, type Finding } from "../find-created-channel.ts";
 import type { LateAnswers, Recovered, RoomsCopy } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
-import { endRoom, giveUpRoom, openRoom, roomTask } from "./room-changes.ts";
+import { endRoom, giveUpRoom, openRoom, roomTask, type RepairTimes } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
-/** A creation that has not been settled by its own request is looked at after this, milliseconds. */
-export const REPAIR_AFTER_MS = 30_000;
+/**
+ * A creation that its own request has not settled: its Worker died. It is decided when the request
+ * cannot be waiting for Discord any more (its budget, its time-out and some).
+ */
+export const REPAIR_ABANDONED: RepairTimes = { lookMs: 30_000, decideMs: 45_000 };
 
-/** One whose answer was lost is looked at sooner. */
-export const REPAIR_IN_DOUBT_MS = 5_000;
+/** One whose answer was lost. The request is over, and Discord is done with it soon. */
+export const REPAIR_IN_DOUBT: RepairTimes = { lookMs: 2_000, decideMs: 10_000 };
 
 /** Pause between two looks. */
 const REPAIR_AGAIN_MS = 10_000;
-
-/**
- * From this age on, "not in the audit log" means that the channel was never made: longer than a
- * request can wait for Discord (its budget, its time-out and some).
- */
-export const REPAIR_DECIDES_MS = 45_000;
 
 /** From this age on it counts as never made even when Discord does not let us look. */
 export const REPAIR_GIVES_UP_MS = 10 * 60_000;
@@ -77,23 +74,27 @@ export async function tryCopyRoom(
 /** What {@link settleCreation} found, and whether it was the one that settled it. */
 export type Settled = Recovered & { readonly now: boolean };
 
-/** Finds out what became of a creation, and settles it if it can be known (rooms.md §5). */
+/**
+ * Finds out what became of a creation, and settles it if it can be known (rooms.md §5).
+ * @param last whether a channel that is not there now was never made
+ */
 export async function settleCreation(
   context: RoomsContext,
   ports: Pick<RoomTaskPorts, "discord" | "copy">,
   id: string,
+  last: boolean,
 ): Promise<Settled> {
   const room = context.turn(({ state }) => state.room(id));
   if (room?.state !== "creating") return { ...outcomeOf(room), now: false };
   const finding = await findCreatedChannel(ports.discord, room);
-  const tooEarly =
-    finding.kind !== "found" && context.now() - room.createdAt < decidesAfter(finding);
+  const open = finding.kind !== "found" && !(last && decides(context, room, finding));
   const settled = context.turn((turn) => {
     const before = turn.state.room(id);
     // Its own request may have settled it while we looked.
     if (before?.state !== "creating") return { ...outcomeOf(before), now: false };
-    if (tooEarly) {
-      turn.hub.schedule(roomTask.repair(id), turn.hub.now() + REPAIR_AGAIN_MS);
+    if (open) {
+      const again = last ? roomTask.decide(id) : roomTask.repair(id);
+      turn.hub.schedule(again, turn.hub.now() + REPAIR_AGAIN_MS);
       return { kind: "undecided" as const, now: false };
     }
     if (finding.kind === "found") openRoom(turn, id, finding.channel);
@@ -109,9 +110,10 @@ export async function repairCreation(
   context: RoomsContext,
   ports: RoomTaskPorts,
   id: string,
+  last: boolean,
 ): Promise<void> {
   const room = context.turn(({ state }) => state.room(id));
-  const settled = await settleCreation(context, ports, id);
+  const settled = await settleCreation(context, ports, id, last);
   if (!settled.now || room === null) return;
   if (settled.kind === "opened") await ports.answers.succeeded(settled.room);
   else await ports.answers.failed(room);
@@ -121,9 +123,14 @@ function outcomeOf(room: RoomRecord | null): Exclude<Recovered, { kind: "undecid
   return room === null || room.state === "gone" ? { kind: "nothing" } : { kind: "opened", room };
 }
 
-function decidesAfter(finding: Exclude<Finding, { readonly kind: "found" }>): number {
-  const certain = finding.kind === "absent" || finding.why.kind === "refused";
-  return certain ? REPAIR_DECIDES_MS : REPAIR_GIVES_UP_MS;
+/** Whether "not found" is an answer: Discord let us look, never will, or has not for a long time. */
+function decides(
+  context: RoomsContext,
+  room: RoomRecord,
+  finding: Exclude<Finding, { readonly kind: "found" }>,
+): boolean {
+  if (finding.kind === "absent" || finding.why.kind === "refused") return true;
+  return context.now() - room.createdAt >= REPAIR_GIVES_UP_MS;
 }
 
 /** Ends a room that stayed empty, in Discord first. */
