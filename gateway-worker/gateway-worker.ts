@@ -84,7 +84,10 @@ export async function startGatewayWorker(
     endpoint: config.hubEndpoint,
     secrets: config.hubSecrets,
     now,
-    onAccepting: () => heartbeat.hubIsBack(),
+    onAccepting: () => {
+      heartbeat.hubIsBack();
+      publisher.hubIsBack();
+    },
   });
   const heartbeat: Heartbeat = new Heartbeat({
     hub,

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,6 +33,8 @@ let publisher: Publisher;
 let log: MemoryLog;
 /** Waits that the publisher asked for; none of them takes real time. */
 let waits: number[];
+/** Waits last until something ends them. */
+let patient: boolean;
 let stale: number;
 let seq: number;
 
@@ -73,9 +76,10 @@ function create(secrets: readonly string[] = [SECRET], bounds?: OutboxBounds): v
     },
     now: Date.now,
     random: () => 0.5,
-    sleep: async (ms) => {
+    sleep: async (ms, signal) => {
       waits.push(ms);
-      await delay(1);
+      if (patient) await once(signal, "abort");
+      else await delay(1);
     },
   });
 }
@@ -128,6 +132,7 @@ beforeEach(async () => {
   await hub.listen();
   stateDir = await mkdtemp(join(tmpdir(), "publisher-"));
   waits = [];
+  patient = false;
   stale = 0;
   seq = 0;
   create();
@@ -222,6 +227,31 @@ describe("what has to wait", () => {
     expect(waits.slice(0, 6)).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000]);
   });
 
+  test("no answer, and then a sign that the hub is back: what waits goes at once", async () => {
+    await begin();
+    patient = true;
+    hub.always = { status: 200, cut: true };
+    move("u1", "a");
+    await until("the wait", () => waits.length === 1);
+    hub.always = null;
+    publisher.hubIsBack();
+    await empty();
+    expect(heard()).toEqual(["voice.joined u1"]);
+  });
+
+  test("a sign that the hub is back does not cut short a time that it named", async () => {
+    await begin();
+    patient = true;
+    hub.script.push({ status: 503, headers: { "Retry-After": "2" } });
+    move("u1", "a");
+    await until("the wait", () => waits.length === 1);
+    const asked = hub.requests.length;
+    publisher.hubIsBack();
+    move("u2", "a", OTHER);
+    await until("another guild's event", () => heard(OTHER).length === 1);
+    expect(hub.requests).toHaveLength(asked + 1);
+  });
+
   test("an answer that got lost leads to no second announcement", async () => {
     await begin();
     hub.script.push({ status: 200, afterEffect: true, cut: true });
@@ -309,7 +339,7 @@ describe("fencing", () => {
 
   test("a gap while Discord is away: the snapshot waits until our state is current", async () => {
     await begin();
-    hub.script.push({ status: 409, body: { code: "gap", expected: 2 } });
+    hub.script.push({ status: 409, guildId: GUILD, body: { code: "gap", expected: 2 } });
     intake.setGatewayState("resuming");
     await empty();
     const before = hub.of(GUILD).length;

@@ -48,6 +48,8 @@ type Lane = {
   /** Dead letters right before the front: the hub may or may not have counted them. */
   buried: number;
   running: boolean;
+  /** Ends a wait that no answer asked for: set while there is one. */
+  wait: AbortController | null;
 };
 
 /**
@@ -80,10 +82,15 @@ export class Publisher {
     if (this.#stopped) return;
     let lane = this.#lanes.get(guildId);
     if (lane === undefined) {
-      lane = { guildId, headSeq: 1, failures: 0, singly: 0, buried: 0, running: false };
+      lane = { guildId, headSeq: 1, failures: 0, singly: 0, buried: 0, running: false, wait: null };
       this.#lanes.set(guildId, lane);
     }
     if (!lane.running) this.#launch(lane);
+  }
+
+  /** Something else got through to the hub: queues that only wait to try again do it now. */
+  hubIsBack(): void {
+    for (const lane of this.#lanes.values()) lane.wait?.abort();
   }
 
   /**
@@ -141,7 +148,12 @@ export class Publisher {
       if (waitMs === null) continue;
       // While the process ends there is one attempt each, not a wait.
       if (this.#hurry.signal.aborted) return;
-      await this.#parts.sleep(waitMs, this.#hurry.signal);
+      // A time that the hub named is kept.
+      const asked = answer.kind === "later" && answer.afterMs !== null;
+      lane.wait = asked ? null : new AbortController();
+      const signals = lane.wait === null ? [] : [lane.wait.signal];
+      await this.#parts.sleep(waitMs, AbortSignal.any([this.#hurry.signal, ...signals]));
+      lane.wait = null;
     }
   }
 
