@@ -56,22 +56,6 @@ const bundle = (environment: string): Check => ({
   },
 });
 
-/** The committed OpenAPI and AsyncAPI documents are what the code generates. */
-const documents: Check = {
-  name: "docs/spec is what the code says",
-  run: async () => {
-    const before = await fingerprint(root, ["docs/spec"]);
-    await runOnce("The documents could not be generated", {
-      args: [path.join(root, "dev/spec.ts")],
-      cwd: root,
-      env: process.env,
-    });
-    if ((await fingerprint(root, ["docs/spec"])) !== before) {
-      throw new Error("docs/spec was out of date. It is written anew now: look at it, commit it.");
-    }
-  },
-};
-
 /** The committed migrations make exactly the tables that drizzle/ defines. */
 const migrations: Check = {
   name: "migrations are what drizzle/ says",
@@ -107,7 +91,6 @@ const CHECKS: readonly Check[] = [
     name: "format",
     run: () => tool("Not formatted (npm run format)", "oxfmt/bin/oxfmt", "--check"),
   },
-  documents,
   migrations,
   bundle(""),
   bundle("staging"),

@@ -1,9 +1,10 @@
 /**
- * Writes the files below docs/ that are made from the code (`npm run spec`). The Workers runtime is
- * stood in for: the documents need the routes, not what they do.
+ * Writes the files below docs/ that are made from the code (`npm run spec`), or into the folder that
+ * is named. The Workers runtime is stood in for: the documents need the routes, not what they do.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { registerHooks } from "node:module";
+import path from "node:path";
 
 const RUNTIME = "data:text/javascript,export class DurableObject {}; export const env = {};";
 
@@ -19,8 +20,9 @@ const { documents } = (await import(new URL("../src/documents.ts", import.meta.u
   documents: () => Readonly<Record<string, string>>;
 };
 
+const folder = process.argv[2] ?? path.resolve(import.meta.dirname, "../docs");
 for (const [name, text] of Object.entries(documents())) {
-  const file = new URL(`../docs/${name}`, import.meta.url);
-  await mkdir(new URL(".", file), { recursive: true });
+  const file = path.join(folder, name);
+  await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, text);
 }

@@ -20,10 +20,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.onError(unexpected);
   app.notFound(notFoundIn(app));
 
-  app.use(requestLog, securityHeaders);
-  // /health says that the Worker runs, configured or not; everything else names what is missing.
-  app.use((c, next) => (c.req.path === "/health" ? next() : allowedOrigins(c, next)));
-  app.use(emptyBody);
+  app.use(requestLog, securityHeaders, allowedOrigins, emptyBody);
   // Signed events bring a limit of their own (rooms.md §4).
   const limit = bodyLimit({
     maxSize: REQUEST_BODY_MAX_BYTES,
@@ -39,8 +36,15 @@ export function createApp(): OpenAPIHono<AppEnv> {
   mountStream(app);
   for (const feature of FEATURES) feature.mount(app);
 
-  const events = FEATURES.flatMap((feature) => feature.events);
-  app.get("/openapi.json", (c) => c.json(openApiDocument(app)));
-  app.get("/asyncapi.json", (c) => c.json(asyncApiDocument(events)));
+  const openApi = once(() => openApiDocument(app));
+  const asyncApi = once(() => asyncApiDocument(FEATURES.flatMap((feature) => feature.events)));
+  app.get("/openapi.json", (c) => c.json(openApi()));
+  app.get("/asyncapi.json", (c) => c.json(asyncApi()));
   return app;
+}
+
+/** Makes something when it is first asked for: a document takes longer than most requests. */
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }

@@ -2,6 +2,7 @@ import { createApp } from "./app.ts";
 import { FEATURES } from "./features.ts";
 import { asyncApiDocument } from "./platform/asyncapi.ts";
 import { errorsPage } from "./platform/http/error-reference.ts";
+import { limitsPage } from "./platform/http/limit-reference.ts";
 import { openApiDocument } from "./platform/openapi.ts";
 
 /** The files below docs/ that are made from the code, by name; `npm run spec` writes them. */
@@ -10,6 +11,7 @@ export function documents(): Readonly<Record<string, string>> {
     "spec/openapi.json": pretty(openApiDocument(createApp())),
     "spec/asyncapi.json": pretty(asyncApiDocument(FEATURES.flatMap(({ events }) => events))),
     "errors.md": errorsPage(),
+    "limits.md": limitsPage(),
   };
 }
 

@@ -1,8 +1,9 @@
 import { guildFor, type Principal } from "../platform/auth/principal.ts";
-import { verifyToken } from "../platform/auth/verify-token.ts";
+import { verifyToken, type TokenFailure } from "../platform/auth/verify-token.ts";
 import { systemClock } from "../platform/clock.ts";
 import { ulidGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
+import type { Result } from "../platform/result.ts";
 import { configOf, type Env } from "../env.ts";
 import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
 import { DEADLINES_TASK, Hub, type TokenRequest } from "./core/hub.ts";
@@ -86,7 +87,7 @@ export class HubObject {
     this.#arm();
     if (request === null) return;
     const verified = await verifyToken(this.#env, request.token);
-    this.#answerToken(socket, request, verified.ok ? verified.value : null);
+    this.#answerToken(socket, request, verified);
     this.#arm();
   }
 
@@ -161,14 +162,21 @@ export class HubObject {
     return fresh ? null : 401;
   }
 
-  #answerToken(socket: WebSocket, request: TokenRequest, principal: Principal | null): void {
+  #answerToken(
+    socket: WebSocket,
+    request: TokenRequest,
+    verified: Result<Principal, TokenFailure>,
+  ): void {
     const waiting = this.#hub.isWaiting(socket);
     // While the token was verified the socket may have closed, or another frame may have opened it.
     if (socket.readyState !== WebSocket.OPEN || waiting !== (request.kind === "auth")) return;
-    if (principal === null) {
-      this.#hub.tokenRefused(socket, "unauthorized");
+    if (!verified.ok) {
+      // Without the provider's keys nothing is known of the token: the client comes back with it.
+      const isUnknown = verified.error.reason === "keys_unavailable";
+      this.#hub.tokenRefused(socket, isUnknown ? "overloaded" : "unauthorized");
       return;
     }
+    const principal = verified.value;
     const primary = configOf(this.#env).primaryGuildId;
     const identity = identityOf(principal);
     if (guildFor(principal, this.#guildId, primary) !== this.#guildId || !identity.ok) {

@@ -22,14 +22,15 @@ export class RateLimiter extends DurableObject<Env> {
     const decision = decideGcra(limit, known, now);
     if (decision.allowed) {
       this.#storage.kv.put("tat", decision.tat);
-      void this.#storage.setAlarm(decision.tat);
+      // The output gate holds the answer until both are stored.
+      void this.#storage.setAlarm(Math.ceil(decision.tat));
     }
     return decision;
   }
 
   override async alarm(): Promise<void> {
     const tat = this.#storage.kv.get<number>("tat");
-    if (tat !== undefined && tat > systemClock()) await this.#storage.setAlarm(tat);
+    if (tat !== undefined && tat > systemClock()) await this.#storage.setAlarm(Math.ceil(tat));
     else await this.#storage.deleteAll();
   }
 }

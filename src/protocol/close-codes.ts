@@ -11,7 +11,8 @@ export const CLOSE_CODES = {
   overloaded: {
     code: 1013,
     reconnect: "yes",
-    meaning: "the client reads too slowly or the hub is full: resume later",
+    meaning:
+      "not now: the client reads too slowly, the hub is full, or tokens cannot be checked. Resume later",
   },
   unauthorized: {
     code: 4401,

@@ -279,7 +279,10 @@ export class Hub<Socket extends object> {
    * Answers a token that was refused. An open socket keeps the token it has when the new one is not
    * valid, and closes when the new one takes the guild away.
    */
-  tokenRefused(socket: Socket, why: Extract<CloseName, "unauthorized" | "forbidden">): void {
+  tokenRefused(
+    socket: Socket,
+    why: Extract<CloseName, "unauthorized" | "forbidden" | "overloaded">,
+  ): void {
     const session = this.#sessions.live(socket);
     if (session === null || why === "forbidden") this.#delivery.end(socket, why);
     else this.#refuse(socket, session, "invalid_token");

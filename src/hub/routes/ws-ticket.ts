@@ -41,9 +41,12 @@ const route = createRoute({
     },
     ...problems(
       "invalid_request",
+      "invalid_json",
       "unauthorized",
+      "forbidden",
       "forbidden_guild",
       "body_too_large",
+      "unsupported_media_type",
       "rate_limited",
     ),
   },

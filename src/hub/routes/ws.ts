@@ -2,7 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { configOf } from "../../env.ts";
 import { guildFor } from "../../platform/auth/principal.ts";
-import { verifyToken } from "../../platform/auth/verify-token.ts";
+import { authenticate } from "../../platform/auth/require-auth.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem } from "../../platform/http/problem.ts";
@@ -53,18 +53,10 @@ async function decideEntry(
       ticket: { id, expiresAt },
     };
   }
-  const header = c.req.header("Authorization");
-  if (header === undefined) return { guildId: config.primaryGuildId };
-  const token = /^Bearer +(\S+)$/i.exec(header)?.[1];
-  const verified = token === undefined ? undefined : await verifyToken(c.env, token);
-  if (verified?.ok !== true) {
-    return problem(
-      c,
-      "unauthorized",
-      "The token in the Authorization header is not valid. Sign in again.",
-    );
-  }
-  const guildId = guildFor(verified.value, undefined, config.primaryGuildId);
+  if (c.req.header("Authorization") === undefined) return { guildId: config.primaryGuildId };
+  const principal = await authenticate(c);
+  if (!principal.ok) return principal.error;
+  const guildId = guildFor(principal.value, undefined, config.primaryGuildId);
   if (guildId === undefined) {
     return problem(
       c,
@@ -72,7 +64,7 @@ async function decideEntry(
       "Your token does not name the primary guild. Get a ticket for yours.",
     );
   }
-  const identity = identityOf(verified.value);
+  const identity = identityOf(principal.value);
   if (!identity.ok) {
     return problem(
       c,

@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { ERROR_CODES, FRAME_ERRORS, type ErrorRow } from "../../protocol/error-codes.ts";
+import { htmlTable, inline, markdownTable, referencePage } from "./reference-page.ts";
 
 const PROBLEMS: readonly (readonly [string, ErrorRow])[] = Object.entries(ERROR_CODES);
 
@@ -30,54 +31,41 @@ ${PROBLEMS.map(([code, { status, help }]) => `## ${code}\n\n**${status}.** ${hel
 
 # Error frames on \`/ws\`
 
-| code | meaning |
-| --- | --- |
-${Object.entries(FRAME_ERRORS)
-  .map(([code, text]) => `| \`${code}\` | ${text} |`)
-  .join("\n")}
+${markdownTable(FRAME_HEAD, frameRows())}
 
 # Close codes of \`/ws\`
 
-| code | meaning | reconnect |
-| --- | --- | --- |
-${Object.values(CLOSE_CODES)
-  .map(({ code, meaning, reconnect }) => `| ${code} | ${meaning} | ${reconnect} |`)
-  .join("\n")}
+${markdownTable(CLOSE_HEAD, closeRows())}
 `;
 }
 
-/** The same for a browser, at the address that a problem's `type` names. Needs no script. */
+/** The same for a browser, at the address that a problem's `type` names. */
 export function errorsHtml(): string {
-  const sections = PROBLEMS.map(
-    ([code, { status, title, help }]) => `
-        <h2 id="${code}">${escape(title)}</h2>
-        <p><code>${code}</code>, HTTP ${status}</p>
-        <p>${escape(help).replaceAll(/`([^`]+)`/g, "<code>$1</code>")}</p>`,
+  const problems = PROBLEMS.map(
+    ([code, { status, title, help }]) =>
+      `<h2 id="${code}">${inline(title)}</h2>
+<p>HTTP ${status} <code>${code}</code></p>
+<p>${inline(help)}</p>`,
   );
-  return `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8" />
-    <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <meta name="color-scheme" content="light dark" />
-    <title>GuildHub: errors</title>
-    <style>
-      body { max-width: 45rem; margin: auto; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif }
-      h2 { margin: 2rem 0 0 }
-      :target { text-decoration: underline }
-      p { margin: 0.25rem 0 }
-    </style>
-  </head>
-  <body>
-    <main>
-      <h1>Errors</h1>
-      <p><a href="/docs">All operations and frames</a></p>${sections.join("")}
-    </main>
-  </body>
-</html>
-`;
+  return referencePage(
+    "Errors",
+    `${problems.join("\n")}
+<h2 id="frames">Error frames on <code>/ws</code></h2>${htmlTable(FRAME_HEAD, frameRows())}
+<h2 id="close-codes">Close codes of <code>/ws</code></h2>${htmlTable(CLOSE_HEAD, closeRows())}`,
+  );
 }
 
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+const FRAME_HEAD = ["code", "meaning"];
+const CLOSE_HEAD = ["code", "reconnect", "meaning"];
+
+function frameRows(): string[][] {
+  return Object.entries(FRAME_ERRORS).map(([code, text]) => [`\`${code}\``, text]);
+}
+
+function closeRows(): string[][] {
+  return Object.values(CLOSE_CODES).map(({ code, reconnect, meaning }) => [
+    String(code),
+    reconnect,
+    meaning,
+  ]);
 }

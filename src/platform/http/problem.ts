@@ -63,6 +63,8 @@ export function problem(
     ...(extras.errors === undefined ? {} : { errors: extras.errors }),
   };
   return c.body(JSON.stringify(body), status, {
+    // RFC 9110 §15.5.2: a 401 always says how to authenticate.
+    ...(status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
     ...extras.headers,
     "Content-Type": PROBLEM_TYPE,
     "Cache-Control": "no-store",
@@ -74,10 +76,13 @@ type ProblemResponse = {
   content: { "application/problem+json": { schema: typeof Problem } };
 };
 
+/** What may happen to any request: a bug, and a deployment that lacks a variable or a part. */
+const ANYWHERE = ["internal", "unavailable"] as const;
+
 /** Declares an operation's failures for its `createRoute`: those of one status share an entry. */
 export function problems(...codes: readonly ErrorCode[]): Record<number, ProblemResponse> {
   const byStatus: Record<number, ProblemResponse> = {};
-  for (const code of codes) {
+  for (const code of new Set([...codes, ...ANYWHERE])) {
     const { status, title } = ERROR_CODES[code];
     const before = byStatus[status];
     byStatus[status] = {

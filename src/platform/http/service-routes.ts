@@ -3,6 +3,7 @@ import { configOf } from "../../env.ts";
 import { VERSION } from "../version.ts";
 import type { AppEnv } from "./app-env.ts";
 import { errorsHtml } from "./error-reference.ts";
+import { limitsHtml } from "./limit-reference.ts";
 import { serveAsset } from "./page.ts";
 
 const health = createRoute({
@@ -75,29 +76,33 @@ export function mountService(app: OpenAPIHono<AppEnv>): void {
     );
   });
 
-  // Where the `type` of a problem points. /docs itself is a file of the page.
-  app.get("/docs/errors", (c) =>
-    c.html(errorsHtml(), 200, {
-      "Content-Security-Policy":
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    }),
-  );
+  // Where the `type` of a problem points, and its neighbour. /docs itself is a file of the page.
+  app.get("/docs/errors", (c) => c.html(errorsHtml(), 200, REFERENCE_HEADERS));
+  app.get("/docs/", (c) => c.redirect("/docs", 308));
+  app.get("/docs/limits", (c) => c.html(limitsHtml(), 200, REFERENCE_HEADERS));
 
   app.get("/", async (c) => {
-    c.header("Vary", "Accept");
-    if (accepts(c.req.header("Accept"), "text/html")) {
-      const page = await serveAsset(c, "/");
-      if (page !== null) return page;
-    }
-    return c.json({
-      name: "GuildHub",
-      version: VERSION,
-      docs: "/docs",
-      openapi: "/openapi.json",
-      asyncapi: "/asyncapi.json",
-    });
+    const page = accepts(c.req.header("Accept"), "text/html") ? await serveAsset(c) : null;
+    const answer =
+      page ??
+      c.json({
+        name: "GuildHub",
+        version: VERSION,
+        docs: "/docs",
+        openapi: "/openapi.json",
+        asyncapi: "/asyncapi.json",
+      });
+    answer.headers.append("Vary", "Accept");
+    return answer;
   });
 }
+
+/** These pages are made of constants and run nothing. */
+const REFERENCE_HEADERS = {
+  "Content-Security-Policy":
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+  "Cache-Control": "no-cache",
+};
 
 function accepts(header: string | undefined, type: string): boolean {
   return header?.toLowerCase().includes(type) === true;

@@ -1,0 +1,56 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ERROR_CODES } from "../../src/protocol/error-codes.ts";
+import * as limits from "../../src/protocol/limits.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const committed = (name: string): Promise<string> =>
+  readFile(path.join(ROOT, "docs", name), "utf8");
+
+describe("the documents that are made from the code", () => {
+  let generated: string;
+
+  beforeAll(async () => {
+    generated = await mkdtemp(path.join(tmpdir(), "guildhub-documents-"));
+    const generator = path.join(ROOT, "dev/spec.ts");
+    await promisify(execFile)(process.execPath, [generator, generated]);
+  });
+  afterAll(() => rm(generated, { recursive: true, force: true }));
+
+  it("are committed as the code says (else: npm run spec, look at it, commit it)", async () => {
+    const entries = await readdir(generated, { recursive: true, withFileTypes: true });
+    const names = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(generated, path.join(entry.parentPath, entry.name)));
+    expect(names.toSorted()).toEqual([
+      "errors.md",
+      "limits.md",
+      "spec/asyncapi.json",
+      "spec/openapi.json",
+    ]);
+    for (const name of names) {
+      const isSame =
+        (await readFile(path.join(generated, name), "utf8")) === (await committed(name));
+      expect(isSame, `docs/${name} is out of date: run \`npm run spec\``).toBe(true);
+    }
+  });
+
+  it("explain every error and every limit", async () => {
+    const errors = await committed("errors.md");
+    for (const code of Object.keys(ERROR_CODES)) expect(errors).toContain(`## ${code}\n`);
+    const page = await committed("limits.md");
+    for (const name of Object.keys(limits)) expect(page).toContain(`| \`${name}\` |`);
+  });
+
+  it("are valid OpenAPI 3.1", async () => {
+    const document: unknown = JSON.parse(await committed("spec/openapi.json"));
+    const { valid, errors } = await new Validator().validate(document as Record<string, unknown>);
+    expect(errors).toBeUndefined();
+    expect(valid).toBe(true);
+  });
+});

@@ -1,0 +1,154 @@
+import * as limits from "../../protocol/limits.ts";
+import { htmlTable, inline, markdownTable, referencePage } from "./reference-page.ts";
+
+type LimitName = keyof typeof limits;
+const VALUES: Readonly<Record<LimitName, number>> = { ...limits };
+
+type Rows = Readonly<Partial<Record<LimitName, string>>>;
+
+/** What happens to whoever goes over each limit, or what the number means. Markdown. */
+const HTTP = {
+  REQUEST_BODY_MAX_BYTES: "413 `body_too_large`; counted while reading, whatever was declared",
+  SIGNED_BODY_MAX_BYTES: "413 for `POST /internal/events`, before the signature is checked",
+  ROOMS_PER_MINUTE_PER_USER: "429 `rate_limited` with `Retry-After` and the `RateLimit` fields",
+  ROOMS_PER_MINUTE_PER_ADDRESS: "429; counts `CF-Connecting-IP`",
+  TICKETS_PER_MINUTE: "429 for `POST /ws/ticket`",
+  IDEMPOTENCY_KEY_MAX_LENGTH: "400 `invalid_idempotency_key`; characters",
+  IDEMPOTENCY_TTL_MS: "the key is free again",
+  ROOMS_PAGE_MAX: "400 `invalid_request`",
+  ROOMS_PAGE_DEFAULT: "what a page holds when `limit` is absent",
+} as const satisfies Rows;
+
+const ROOMS = {
+  ROOM_NAME_MAX_LENGTH: "the name is cut, by code points",
+  ROOM_USER_LIMIT_MAX: "400",
+  ROOM_USER_LIMIT_DEFAULT: "what a room gets that names none",
+  ROOM_ALLOWED_USERS_MAX: "400",
+  INVITE_MAX_AGE_SECONDS: "400",
+  INVITE_MAX_USES: "400",
+} as const satisfies Rows;
+
+const TOKENS = {
+  JWT_CLOCK_SKEW_SECONDS: "401: a token is expired, or not valid yet",
+  JWKS_REFETCH_COOLDOWN_MS: "an unknown key id does not ask the provider again sooner",
+  SECRET_MIN_LENGTH: "a secret with fewer characters stops the start",
+  SESSION_GRANTS_MAX_BYTES: "403: a token with more scopes does not fit a socket's memory",
+} as const satisfies Rows;
+
+const STREAM = {
+  TICKET_TTL_MS: "401: get a new one",
+  AUTHENTICATION_DEADLINE_MS: "close 4408",
+  UNAUTHENTICATED_FRAMES_MAX: "close 4429",
+  CLIENT_FRAME_MAX_BYTES: "close 1009",
+  CLIENT_FRAMES_PER_WINDOW: "close 4429",
+  CLIENT_FRAME_WINDOW_MS: "the window that the frames are counted in",
+  BAD_FRAMES_MAX: "so many unusable frames close with 4499",
+  SUBSCRIBE_CHANNELS_MAX: "`error` frame `invalid_frame`",
+  SOCKETS_PER_USER: "the oldest socket closes with 4409",
+  SOCKETS_PER_HUB: "close 1013",
+  UNAUTHENTICATED_SOCKETS_PER_HUB: "503 at the upgrade",
+  EXPIRY_WARNING_MS: "`auth.expiring` is sent this long before",
+  UNACKNOWLEDGED_BYTES_MAX: "close 1013; resume later",
+  BATCH_WINDOW_MS: "with `?batch=1`: how long a later event of a burst waits",
+  BATCH_EVENTS_MAX: "the rest goes into the next frame",
+} as const satisfies Rows;
+
+const JOURNAL = {
+  JOURNAL_MAX_AGE_MS: "the oldest events go; a resume from before them gets a snapshot",
+  JOURNAL_MAX_EVENTS: "the same",
+  JOURNAL_MAX_BYTES: "the same",
+  DEDUPE_TTL_MS: "a repeated key counts as new",
+} as const satisfies Rows;
+
+const GATEWAY = {
+  SIGNED_BATCH_MAX: "400 `invalid_event`",
+  SIGNATURE_MAX_SKEW_SECONDS: "403 `bad_signature`",
+  SIGNATURES_MAX: "more signatures in one header are not looked at",
+  OUTBOX_MAX_EVENTS: "a snapshot of the guild replaces its events",
+  OUTBOX_MAX_BYTES: "the same",
+  GATEWAY_HEARTBEAT_INTERVAL_MS: "how often the container says that it lives",
+  GATEWAY_HEARTBEAT_TIMEOUT_MS: "the gateway counts as down",
+} as const satisfies Rows;
+
+/** All of them: the compiler misses a limit that no group explains. */
+const ALL: Readonly<Record<LimitName, string>> = {
+  ...HTTP,
+  ...ROOMS,
+  ...TOKENS,
+  ...STREAM,
+  ...JOURNAL,
+  ...GATEWAY,
+};
+
+const GROUPS: readonly (readonly [title: string, rows: Rows])[] = [
+  ["HTTP", HTTP],
+  ["Rooms", ROOMS],
+  ["Tokens and secrets", TOKENS],
+  ["The stream `/ws`", STREAM],
+  ["The journal", JOURNAL],
+  ["Signed events and the gateway-worker", GATEWAY],
+];
+
+const HEAD = ["constant", "value", "over it"];
+const RATES =
+  "Rate limits are exact and smooth (GCRA): the whole quota may be used at once, then it comes back evenly over the minute. Replays of an idempotency key are not counted.";
+
+/** `docs/limits.md`. */
+export function limitsPage(): string {
+  const groups = GROUPS.map(
+    ([title, rows]) => `## ${title}\n\n${markdownTable(HEAD, rowsOf(rows))}`,
+  );
+  return `# Limits
+
+Written by \`npm run spec\` from \`src/protocol/limits.ts\`. Each limit has a test that goes one over it.
+
+${groups.join("\n\n")}
+
+${RATES}
+`;
+}
+
+/** The same for a browser. */
+export function limitsHtml(): string {
+  const groups = GROUPS.map(
+    ([title, rows]) => `<h2>${inline(title)}</h2>${htmlTable(HEAD, rowsOf(rows))}`,
+  );
+  return referencePage("Limits", `${groups.join("\n")}<h2>Rates</h2><p>${inline(RATES)}</p>`);
+}
+
+function rowsOf(rows: Rows): string[][] {
+  return (Object.keys(rows) as LimitName[]).map((name) => [
+    `\`${name}\``,
+    valueOf(name),
+    ALL[name],
+  ]);
+}
+
+/** A limit as people say it, exactly: its unit is the end of its name. */
+function valueOf(name: LimitName): string {
+  const value = VALUES[name];
+  if (name.endsWith("_BYTES")) return inUnits(value, BYTES);
+  if (name.endsWith("_MS")) return inUnits(value, TIMES);
+  return name.endsWith("_SECONDS") ? inUnits(value * 1000, TIMES) : number(value);
+}
+
+type Units = readonly (readonly [size: number, name: string])[];
+const BYTES: Units = [
+  [1024 * 1024, "MiB"],
+  [1024, "KiB"],
+  [1, "bytes"],
+];
+const TIMES: Units = [
+  [3_600_000, "h"],
+  [1_000, "s"],
+  [1, "ms"],
+];
+
+function inUnits(value: number, units: Units): string {
+  const [size, unit] = units.find(([one]) => value % one === 0) ?? [1, ""];
+  return `${number(value / size)} ${unit}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en");
+}
