@@ -1,25 +1,18 @@
-import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { Api } from "../../src/client/api.ts";
 import { GuildSocket } from "../../src/client/guild-socket.ts";
 import {
   applyItems,
   applyRoomDetails,
   EMPTY_VIEW,
+  type GatewayView,
   type GuildView,
   type LogEntry,
 } from "../../src/client/guild-view.ts";
 import type { TokenSource } from "../../src/client/outcome.ts";
 import type { ConnectionState, StreamItem } from "../../src/client/stream-item.ts";
-import {
-  type GatewayNews,
-  type GatewayReading,
-  type GatewayStatus,
-  gatewayStatus,
-} from "./gateway-status.ts";
 import { count, entryInWords, plain } from "./words.ts";
 
-/** The state of the parts is read this often while the page is seen, milliseconds. */
-const READY_INTERVAL_MS = 30_000;
 /** A room that was just opened may not be told by REST yet: times to wait, milliseconds. */
 const DETAILS_RETRIES_MS = [0, 1_000, 4_000];
 /** Screen readers get what happened in this time as one sentence, milliseconds. */
@@ -30,11 +23,10 @@ export class Guild {
   readonly api: Api;
   readonly view = signal<GuildView>(EMPTY_VIEW);
   readonly connection = signal<ConnectionState>({ kind: "connecting" });
-  readonly gateway: ReadonlySignal<GatewayStatus>;
+  /** The connection to Discord; null: not known yet. */
+  readonly gateway: ReadonlySignal<GatewayView | null>;
   /** The newest happenings as a sentence for screen readers. */
   readonly announcement = signal("");
-  readonly #news = signal<GatewayNews | null>(null);
-  readonly #reading = signal<GatewayReading | null>(null);
   readonly #socket: GuildSocket;
   readonly #ended = new AbortController();
   readonly #unannounced: LogEntry[] = [];
@@ -52,10 +44,9 @@ export class Guild {
       },
       onState: (state) => {
         this.connection.value = state;
-        if (state.kind === "live") void this.#readReadiness();
       },
     });
-    this.gateway = computed(() => gatewayStatus(this.#news.value, this.#reading.value));
+    this.gateway = computed(() => this.view.value.gateway);
   }
 
   /** Connects and stays connected. */
@@ -65,11 +56,6 @@ export class Guild {
     window.addEventListener("online", () => this.reconnect(), listen);
     window.addEventListener("offline", () => this.#socket.probe(), listen);
     document.addEventListener("visibilitychange", () => this.#onVisibility(), listen);
-    const reading = setInterval(() => {
-      if (!document.hidden) void this.#readReadiness();
-    }, READY_INTERVAL_MS);
-    untilEnded.addEventListener("abort", () => clearInterval(reading));
-    void this.#readReadiness();
     this.#socket.connect();
   }
 
@@ -89,18 +75,12 @@ export class Guild {
     if (document.hidden) return;
     if (this.connection.value.kind === "waiting") this.#socket.connect();
     else this.#socket.probe();
-    void this.#readReadiness();
   }
 
   #onItems(items: readonly StreamItem[]): void {
     const before = this.view.value;
     const after = applyItems(before, items, Date.now());
-    batch(() => {
-      this.view.value = after;
-      if (after.gateway !== null && after.gateway !== before.gateway) {
-        this.#news.value = { ...after.gateway, receivedAt: Date.now() };
-      }
-    });
+    this.view.value = after;
     for (const room of after.rooms.values()) {
       if (room.details === null && !before.rooms.has(room.channelId)) {
         void this.#loadDetails(room.channelId);
@@ -121,12 +101,6 @@ export class Guild {
         return;
       }
     }
-  }
-
-  async #readReadiness(): Promise<void> {
-    const ready = await this.api.ready();
-    const gateway = ready.ok ? ready.value.checks.gateway : undefined;
-    this.#reading.value = gateway === undefined ? null : { ...gateway, readAt: Date.now() };
   }
 
   #announce(entries: readonly LogEntry[]): void {

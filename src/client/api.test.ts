@@ -103,16 +103,4 @@ describe("the REST calls", () => {
     expect(await seen[0]?.request.json()).toEqual({});
     expect(await seen[1]?.request.json()).toEqual({ guildId: "g2" });
   });
-
-  it("reads readiness also from a 503", async () => {
-    const body = { ready: false, checks: { gateway: { state: "down", heartbeatAgeMs: 90_000 } } };
-    const { api } = apiOver([
-      Response.json(body, { status: 503 }),
-      Response.json({}),
-      new Response(null, { status: 404 }),
-    ]);
-    expect(await api.ready()).toEqual({ ok: true, value: body });
-    expect((await api.ready()).ok).toBe(false);
-    expect((await api.ready()).ok).toBe(false);
-  });
 });

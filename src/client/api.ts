@@ -32,17 +32,6 @@ export type Invite = {
 /** Where to connect, and the token that the ticket was made with. */
 export type StreamTicket = { readonly url: string; readonly token: string };
 
-/** `GET /ready`: what each part says of itself. */
-export type Readiness = {
-  readonly ready: boolean;
-  readonly checks: {
-    readonly gateway?: {
-      readonly state?: string;
-      readonly heartbeatAgeMs?: number | null;
-    };
-  };
-};
-
 /** Where the Worker is and who calls. */
 export type ApiOptions = {
   /** Origin of the Worker, no slash at the end; empty for the page's own. */
@@ -116,17 +105,6 @@ export class Api {
     });
     if (!answer.ok) return answer;
     return { ok: true, value: { url: answer.value.body.url, token: answer.value.token } };
-  }
-
-  /** State of the parts. A 503 is an answer too: it says which part is not ready. */
-  async ready(): Promise<Outcome<Readiness>> {
-    const answer = await this.#fetch("/ready", { headers: { accept: "application/json" } });
-    if (answer === undefined) return failed(UNREACHABLE);
-    const body = await jsonOf(answer);
-    if (answer.status !== 200 && answer.status !== 503) {
-      return failed(failureOf(answer.status, null, body));
-    }
-    return isReadiness(body) ? { ok: true, value: body } : failed(failureOf(502, null, undefined));
   }
 
   async #json<T>(is: Guard<T>, call: Call): Promise<Outcome<T>> {
@@ -212,8 +190,4 @@ function isInvite(body: unknown): body is Invite {
 
 function isTicket(body: unknown): body is { readonly url: string } {
   return hasTexts(body, ["url"]);
-}
-
-function isReadiness(body: unknown): body is Readiness {
-  return isRecord(body) && typeof body["ready"] === "boolean" && isRecord(body["checks"]);
 }

@@ -18,7 +18,7 @@ function event(seq: number, body: GuildEvent): StreamEvent {
   ids += 1;
   return { type: "event", ...body, ts: 1_000 + seq, seq, id: `e${seq}-${ids}` };
 }
-function snapshot(seq: number, ...names: string[]): StreamItem {
+function snapshot(seq: number, ...names: string[]): Extract<StreamItem, { type: "snapshot" }> {
   const rooms = names.map((name) => newRoom(name));
   return { type: "snapshot", epoch: "e1", seq, reason: "first_connection", rooms };
 }
@@ -108,6 +108,11 @@ describe("the view", () => {
     const later = see([event(3, renamed)], full);
     expect(applyRoomDetails(later, room).rooms.get("a")?.details?.userLimit).toBe(7);
     expect(applyRoomDetails(see([snapshot(9)]), room).rooms.size).toBe(0);
+  });
+
+  it("takes the gateway's state from a snapshot", () => {
+    const gateway = { state: "down", since: 5 } as const;
+    expect(see([{ ...snapshot(0), gateway }]).gateway).toEqual(gateway);
   });
 
   it("keeps the gateway's last word", () => {

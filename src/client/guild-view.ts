@@ -105,6 +105,7 @@ function applyItem(view: GuildView, item: StreamItem, at: number): GuildView {
           seq: item.seq,
           known: true,
           rooms: roomsOf(item.rooms),
+          gateway: item.gateway ?? null,
         },
         { type: "snapshot", seq: item.seq, reason: item.reason },
         at,

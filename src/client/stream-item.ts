@@ -11,7 +11,7 @@ export type StreamItem =
   | { readonly type: "accepted"; readonly guildId: string }
   | StreamEvent
   /** The whole state: forget what was known. */
-  | Pick<Frame<"snapshot">, "type" | "epoch" | "seq" | "reason" | "rooms">
+  | Pick<Frame<"snapshot">, "type" | "epoch" | "seq" | "reason" | "rooms" | "gateway">
   /** All that was missed has been sent again; `events` is how many that were. */
   | {
       readonly type: "resumed";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
+import { GatewayStanding } from "./events/rooms.ts";
 import { SUBSCRIBE_CHANNELS_MAX } from "./limits.ts";
 import { Room } from "./room.ts";
 
@@ -118,6 +119,9 @@ export const SnapshotFrame = z.object({
   seq: Seq,
   reason: SnapshotReason,
   rooms: z.array(Room),
+  gateway: GatewayStanding.optional().meta({
+    description: "The connection to Discord; absent before the container was ever heard of",
+  }),
 });
 
 /** The token expires soon: send `reauth`. */

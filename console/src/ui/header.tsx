@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
+import type { GatewayView } from "../../../src/client/guild-view.ts";
 import type { ConnectionState } from "../../../src/client/stream-item.ts";
-import type { GatewayStatus } from "../gateway-status.ts";
 import type { Guild } from "../guild.ts";
 import type { SignedIn } from "../sign-in.ts";
 import { clock, shortClock } from "../words.ts";
@@ -106,14 +106,14 @@ const DISCORD_WORDS = {
   resuming: { tone: "busy", text: "Resuming" },
   down: { tone: "bad", text: "Down" },
   unknown: { tone: "quiet", text: "Unknown" },
-} as const satisfies Record<GatewayStatus["state"], { tone: Tone; text: string }>;
+} as const satisfies Record<GatewayView["state"] | "unknown", { tone: Tone; text: string }>;
 
-function DiscordStatus({ status }: { readonly status: GatewayStatus }): JSX.Element {
-  const { tone, text } = DISCORD_WORDS[status.state];
-  const since = status.since === null ? "" : new Date(status.since).toLocaleString();
+function DiscordStatus({ status }: { readonly status: GatewayView | null }): JSX.Element {
+  const { tone, text } = DISCORD_WORDS[status?.state ?? "unknown"];
+  const since = status === null ? "" : new Date(status.since).toLocaleString();
   return (
     <Status name="Discord" tone={tone} text={text} title={since}>
-      {status.since !== null && <span class="status-aside">since {shortClock(status.since)}</span>}
+      {status !== null && <span class="status-aside">since {shortClock(status.since)}</span>}
     </Status>
   );
 }

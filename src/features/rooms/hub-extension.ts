@@ -135,7 +135,8 @@ export function roomsHubExtension(portsFor: (env: Env) => RoomTaskPorts): HubExt
         const room = toRoom(record, state.membersOf(record.channelId));
         return room === null ? [] : [room];
       });
-      return { rooms };
+      const gateway = state.gateway();
+      return gateway === null ? { rooms } : { rooms, gateway };
     },
     async task(hub, key) {
       const slash = key.indexOf("/");

@@ -921,5 +921,7 @@ describe("gateway heartbeats", () => {
       { state: "down" },
       { state: "connected" },
     ]);
+    const fresh = await streamOf(alice);
+    expect(fresh.of("snapshot")[0]?.gateway).toEqual({ state: "connected", since: 1_000 });
   });
 });

@@ -48,13 +48,16 @@ export const voiceLeft = defineEvent(
 export const GatewayState = z.enum(["connected", "resuming", "down"]);
 export type GatewayState = z.infer<typeof GatewayState>;
 
+/** That, and since when. */
+export const GatewayStanding = z.object({
+  state: GatewayState,
+  since: z.number().int().meta({ description: "Milliseconds since 1970" }),
+});
+export type GatewayStanding = z.infer<typeof GatewayStanding>;
+
 export const gatewayState = defineEvent(
   "gateway.state",
-  z.object({
-    guildId: GuildId,
-    state: GatewayState,
-    since: z.number().int().meta({ description: "Milliseconds since 1970" }),
-  }),
+  GatewayStanding.extend({ guildId: GuildId }),
   "The connection to Discord changed: while it is not `connected`, Discord's events come later.",
 );
 

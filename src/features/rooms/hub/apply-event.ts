@@ -80,7 +80,8 @@ function mayBeOurs({ state }: RoomsTurn, channelId: string): boolean {
 }
 
 function onChannelCreated(turn: RoomsTurn, channelId: string): Applied {
-  if (mayBeOurs(turn, channelId)) return { holdMs: HOLD_MS };
+  // Whose it is shows when the room is opened, or at the channel's first event after that.
+  if (mayBeOurs(turn, channelId)) return "done";
   if (turn.state.roomOfChannel(channelId) === null) turn.state.addForeign(channelId);
   return "done";
 }
@@ -118,8 +119,8 @@ function onJoined(turn: RoomsTurn, userId: string, channelId: string, ts: number
 
 function onGatewayState({ state, hub }: RoomsTurn, event: IncomingEvent, ts: number): Applied {
   const now = gatewayState.payload.parse(event.payload);
-  if (state.gatewayState() === now.state) return "done";
-  state.saveGatewayState(now.state);
+  if (state.gateway()?.state === now.state) return "done";
+  state.saveGateway({ state: now.state, since: now.since });
   hub.publish({ event: gatewayState.name, payload: now, audience: null, topic: null, ts });
   return "done";
 }

@@ -1,4 +1,4 @@
-import type { GatewayState } from "../../../protocol/events/rooms.ts";
+import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
 import type { RoomsState } from "./rooms-state.ts";
 
@@ -7,7 +7,7 @@ export function memoryRoomsState(): RoomsState {
   const rooms = new Map<string, RoomRecord>();
   const foreign = new Set<string>();
   const voices = new Map<string, VoiceState>();
-  let gateway: GatewayState | null = null;
+  let gateway: GatewayStanding | null = null;
 
   const find = (fits: (room: RoomRecord) => boolean): RoomRecord | null =>
     [...rooms.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)).find(fits) ?? null;
@@ -47,9 +47,9 @@ export function memoryRoomsState(): RoomsState {
     removeVoice: (userId) => {
       voices.delete(userId);
     },
-    gatewayState: () => gateway,
-    saveGatewayState: (state) => {
-      gateway = state;
+    gateway: () => gateway,
+    saveGateway: (standing) => {
+      gateway = standing;
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { HubTurn } from "../../../hub/extension.ts";
-import type { GatewayState } from "../../../protocol/events/rooms.ts";
+import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
 
 /** What a guild's hub knows of rooms and voice: the storage contract of the rules in `apply-event.ts`. */
@@ -26,8 +26,8 @@ export interface RoomsState {
   saveVoice(voice: VoiceState): void;
   removeVoice(userId: string): void;
 
-  gatewayState(): GatewayState | null;
-  saveGatewayState(state: GatewayState): void;
+  gateway(): GatewayStanding | null;
+  saveGateway(standing: GatewayStanding): void;
 }
 
 /** The state together with what a turn of the hub can do. */

@@ -1,4 +1,4 @@
-import { GatewayState } from "../../../protocol/events/rooms.ts";
+import { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import { RoomRecord, type VoiceState } from "../room-record.ts";
 import type { RoomsState } from "./rooms-state.ts";
 
@@ -22,7 +22,11 @@ export function createRoomsTables(sql: SqlStorage): void {
     ) STRICT;
     CREATE INDEX IF NOT EXISTS rooms_voice_channel ON rooms_voice (channel_id, since);
     CREATE TABLE IF NOT EXISTS rooms_foreign (channel_id TEXT PRIMARY KEY) STRICT;
-    CREATE TABLE IF NOT EXISTS rooms_gateway (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_gateway (
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      state TEXT NOT NULL,
+      since INTEGER NOT NULL
+    ) STRICT;
   `);
 }
 
@@ -107,15 +111,16 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       sql.exec("DELETE FROM rooms_voice WHERE user_id = ?", userId);
     },
 
-    gatewayState: () => {
-      const [row] = sql.exec<{ state: string }>("SELECT state FROM rooms_gateway").toArray();
-      return row === undefined ? null : GatewayState.parse(row.state);
+    gateway: () => {
+      const [row] = sql.exec("SELECT state, since FROM rooms_gateway").toArray();
+      return row === undefined ? null : GatewayStanding.parse(row);
     },
-    saveGatewayState: (state) => {
+    saveGateway: ({ state, since }) => {
       sql.exec(
-        `INSERT INTO rooms_gateway (one, state) VALUES (1, ?)
-         ON CONFLICT (one) DO UPDATE SET state = excluded.state`,
+        `INSERT INTO rooms_gateway (one, state, since) VALUES (1, ?, ?)
+         ON CONFLICT (one) DO UPDATE SET state = excluded.state, since = excluded.since`,
         state,
+        since,
       );
     },
   };
