@@ -1,3 +1,6 @@
+import { and, eq, isNull, lte, type SQL } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { idempotencyKeys as table } from "../../drizzle/platform.ts";
 import { IDEMPOTENCY_KEY_MAX_LENGTH, IDEMPOTENCY_TTL_MS } from "../protocol/limits.ts";
 import { err, ok, type Result } from "./result.ts";
 
@@ -15,6 +18,9 @@ export type IdempotentRequest = {
   readonly fingerprint: string;
 };
 
+/** Whose key it is: two users may choose the same. */
+type Key = Pick<IdempotentRequest, "sub" | "key">;
+
 /** What the key says about this request (rooms.md §1, Idempotency). */
 export type Claim =
   /** The first of its kind: do it, then {@link complete} or {@link release}. */
@@ -26,10 +32,6 @@ export type Claim =
   | { readonly kind: "mismatch" }
   /** Claimed anew from a Worker that died: find out first what it had done. */
   | { readonly kind: "stale" };
-
-type Row = { fingerprint: string; claimed_at: number; status: number | null; body: string | null };
-
-type Database = Pick<D1Database, "prepare" | "batch">;
 
 /** The key of a request, from either header; null: it has none. */
 export function readIdempotencyKey(headers: Headers): Result<string | null, "invalid"> {
@@ -47,33 +49,40 @@ export async function fingerprintOf(method: string, path: string, body: unknown)
 }
 
 /** Claims the key, or says what is known of it. One statement decides, so two requests cannot both win. */
-export async function begin(db: Database, request: IdempotentRequest, now: number): Promise<Claim> {
+export async function begin(
+  database: D1Database,
+  request: IdempotentRequest,
+  now: number,
+): Promise<Claim> {
   const { sub, key, fingerprint } = request;
-  const claim = db
-    .prepare(
-      `INSERT INTO idempotency_keys (sub, key, fingerprint, claimed_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)
-       ON CONFLICT (sub, key) DO UPDATE SET fingerprint = excluded.fingerprint,
-         claimed_at = excluded.claimed_at, expires_at = excluded.expires_at, status = NULL, body = NULL
-       WHERE idempotency_keys.expires_at <= ?4
-       RETURNING key`,
-    )
-    .bind(sub, key, fingerprint, now, now + IDEMPOTENCY_TTL_MS);
-  const takeOver = db
-    .prepare(
-      `UPDATE idempotency_keys SET claimed_at = ?4
-       WHERE sub = ?1 AND key = ?2 AND fingerprint = ?3 AND status IS NULL AND claimed_at <= ?5
-       RETURNING key`,
-    )
-    .bind(sub, key, fingerprint, now, now - CLAIM_STALE_MS);
-  const read = db
-    .prepare(
-      "SELECT fingerprint, claimed_at, status, body FROM idempotency_keys WHERE sub = ? AND key = ?",
-    )
-    .bind(sub, key);
-  const [claimed, takenOver, found] = await db.batch<Row>([claim, takeOver, read]);
-  if ((claimed?.results.length ?? 0) > 0) return { kind: "new" };
-  if ((takenOver?.results.length ?? 0) > 0) return { kind: "stale" };
-  const row = found?.results[0];
+  const db = drizzle(database);
+  const claimed = { fingerprint, claimedAt: now, expiresAt: now + IDEMPOTENCY_TTL_MS };
+  const [created, takenOver, [row]] = await db.batch([
+    db
+      .insert(table)
+      .values({ sub, key, ...claimed })
+      .onConflictDoUpdate({
+        target: [table.sub, table.key],
+        set: { ...claimed, status: null, body: null },
+        setWhere: lte(table.expiresAt, now),
+      })
+      .returning({ key: table.key }),
+    db
+      .update(table)
+      .set({ claimedAt: now })
+      .where(
+        and(
+          isKey(request),
+          eq(table.fingerprint, fingerprint),
+          isNull(table.status),
+          lte(table.claimedAt, now - CLAIM_STALE_MS),
+        ),
+      )
+      .returning({ key: table.key }),
+    db.select().from(table).where(isKey(request)),
+  ]);
+  if (created.length > 0) return { kind: "new" };
+  if (takenOver.length > 0) return { kind: "stale" };
   if (row === undefined) throw new Error("an idempotency key vanished inside its transaction");
   if (row.fingerprint !== fingerprint) return { kind: "mismatch" };
   if (row.status === null) return { kind: "in_flight" };
@@ -82,14 +91,14 @@ export async function begin(db: Database, request: IdempotentRequest, now: numbe
 
 /** Stores a success: from now on the key answers it. Idempotent. */
 export async function complete(
-  db: Database,
-  { sub, key }: Pick<IdempotentRequest, "sub" | "key">,
+  database: D1Database,
+  key: Key,
   answer: { readonly status: number; readonly body: unknown },
 ): Promise<void> {
-  await db
-    .prepare("UPDATE idempotency_keys SET status = ?, body = ? WHERE sub = ? AND key = ?")
-    .bind(answer.status, JSON.stringify(answer.body), sub, key)
-    .run();
+  await drizzle(database)
+    .update(table)
+    .set({ status: answer.status, body: JSON.stringify(answer.body) })
+    .where(isKey(key));
 }
 
 /**
@@ -97,20 +106,20 @@ export async function complete(
  * @param claimedBy a claim that began later than this, milliseconds, is another request's and stays
  */
 export async function release(
-  db: Database,
-  { sub, key }: Pick<IdempotentRequest, "sub" | "key">,
+  database: D1Database,
+  key: Key,
   now: number,
   claimedBy: number = now,
 ): Promise<void> {
+  const db = drizzle(database);
   await db.batch([
-    db
-      .prepare(
-        `DELETE FROM idempotency_keys
-         WHERE sub = ? AND key = ? AND status IS NULL AND claimed_at <= ?`,
-      )
-      .bind(sub, key, claimedBy),
-    db.prepare("DELETE FROM idempotency_keys WHERE expires_at <= ?").bind(now),
+    db.delete(table).where(and(isKey(key), isNull(table.status), lte(table.claimedAt, claimedBy))),
+    db.delete(table).where(lte(table.expiresAt, now)),
   ]);
+}
+
+function isKey({ sub, key }: Key): SQL | undefined {
+  return and(eq(table.sub, sub), eq(table.key, key));
 }
 
 function sorted(value: unknown): unknown {

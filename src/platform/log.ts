@@ -1,3 +1,5 @@
+import { DrizzleQueryError } from "drizzle-orm";
+
 type Level = "debug" | "info" | "warn" | "error";
 
 /**
@@ -9,7 +11,9 @@ export function log(
   event: string,
   facts: Readonly<Record<string, unknown>> = {},
 ): void {
-  const { error, ...rest } = facts;
+  const { error: thrown, ...rest } = facts;
+  // Drizzle's own message repeats all values of the query.
+  const error = thrown instanceof DrizzleQueryError ? (thrown.cause ?? thrown.name) : thrown;
   const failure =
     error instanceof Error
       ? { error: { name: error.name, message: error.message, stack: error.stack } }

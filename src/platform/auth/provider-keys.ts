@@ -1,5 +1,8 @@
+import { eq } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
 import { createLocalJWKSet, type JWTVerifyGetKey } from "jose";
 import { z } from "zod";
+import { providerKeys as table } from "../../../drizzle/platform.ts";
 import type { Env } from "../../env.ts";
 import { JWKS_REFETCH_COOLDOWN_MS } from "../../protocol/limits.ts";
 import type { Clock } from "../clock.ts";
@@ -33,12 +36,12 @@ const failedAt = new Map<string, number>();
  * note of when the provider was asked, so that tokens with invented key ids cannot make us flood it.
  */
 export class ProviderKeys {
-  readonly #db: D1Database;
+  readonly #database: D1Database;
   readonly #url: string;
   readonly #now: Clock;
 
   constructor(env: Pick<Env, "DB">, url: string, now: Clock) {
-    this.#db = env.DB;
+    this.#database = env.DB;
     this.#url = url;
     this.#now = now;
   }
@@ -93,11 +96,13 @@ export class ProviderKeys {
 
   async #fromDatabase(): Promise<Known | null> {
     try {
-      const row = await this.#db
-        .prepare("SELECT jwks, asked_at FROM provider_keys WHERE url = ?")
-        .bind(this.#url)
-        .first<{ jwks: string; asked_at: number }>();
-      return row === null ? null : this.#remember(KeySet.parse(JSON.parse(row.jwks)), row.asked_at);
+      const [row] = await drizzle(this.#database)
+        .select()
+        .from(table)
+        .where(eq(table.url, this.#url));
+      return row === undefined
+        ? null
+        : this.#remember(KeySet.parse(JSON.parse(row.jwks)), row.askedAt);
     } catch (error) {
       log("warn", "auth.keys_not_read", { error });
       return null;
@@ -107,18 +112,16 @@ export class ProviderKeys {
   /** Keeps the answer, or only that there was none. A database that is down keeps nobody out. */
   async #write(keys: KeySet | null, askedAt: number): Promise<void> {
     try {
-      const statement =
-        keys === null
-          ? this.#db
-              .prepare("UPDATE provider_keys SET asked_at = ?2 WHERE url = ?1")
-              .bind(this.#url, askedAt)
-          : this.#db
-              .prepare(
-                `INSERT INTO provider_keys (url, asked_at, jwks) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (url) DO UPDATE SET jwks = excluded.jwks, asked_at = excluded.asked_at`,
-              )
-              .bind(this.#url, askedAt, JSON.stringify(keys));
-      await statement.run();
+      const db = drizzle(this.#database);
+      if (keys === null) {
+        await db.update(table).set({ askedAt }).where(eq(table.url, this.#url));
+        return;
+      }
+      const copy = { jwks: JSON.stringify(keys), askedAt };
+      await db
+        .insert(table)
+        .values({ url: this.#url, ...copy })
+        .onConflictDoUpdate({ target: table.url, set: copy });
     } catch (error) {
       log("warn", "auth.keys_not_written", { error });
     }
