@@ -1,9 +1,15 @@
-import { applyD1Migrations, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import {
+  applyD1Migrations,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { exportSPKI, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { createApp } from "../app.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { ERROR_CODES } from "../protocol/error-codes.ts";
 import {
   IDEMPOTENCY_TTL_MS,
@@ -12,6 +18,7 @@ import {
   REQUEST_BODY_MAX_BYTES,
   SIGNED_BODY_MAX_BYTES,
 } from "../protocol/limits.ts";
+import * as limits from "../protocol/limits.ts";
 import {
   TEST_AUDIENCE,
   TEST_ISSUER,
@@ -19,7 +26,7 @@ import {
   testProvider,
   type TestProvider,
 } from "../testing/tokens.ts";
-import { callAs, callWorker, PAGE_ORIGIN } from "../testing/worker.ts";
+import { callAs, callWorker, openStream, PAGE_ORIGIN, upgrade } from "../testing/worker.ts";
 import { forgetProviderKeys } from "./auth/provider-keys.ts";
 import { verifyToken } from "./auth/verify-token.ts";
 import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
@@ -122,6 +129,17 @@ describe("app JWT (rooms.md §1)", () => {
       async () => (await testProvider()).mint({ sub: "a" }),
       "bad_signature",
     ],
+    [
+      "HS256 with the public key's numbers as its secret",
+      async () =>
+        new SignJWT({ sub: "a" })
+          .setProtectedHeader({ alg: "HS256", kid: "key-1" })
+          .setIssuer(TEST_ISSUER)
+          .setAudience(TEST_AUDIENCE)
+          .setExpirationTime("1h")
+          .sign(new TextEncoder().encode(JSON.stringify(provider.jwks.keys[0]))),
+      "unsupported",
+    ],
     ["unknown kid", () => provider.mint({ sub: "a" }, { kid: "key-2" }), "unknown_key"],
     ["wrong iss", () => provider.mint({ sub: "a", iss: "https://other.test" }), "bad_claim"],
     ["wrong aud", () => provider.mint({ sub: "a", aud: "other" }), "bad_claim"],
@@ -168,12 +186,15 @@ describe("app JWT (rooms.md §1)", () => {
     },
   );
 
-  it("takes a token within the skew of its exp and nbf", async () => {
-    const skew = JWT_CLOCK_SKEW_SECONDS - 10;
-    const seconds = Math.floor(Date.now() / 1000);
-    for (const claims of [{ exp: seconds - skew }, { nbf: seconds + skew }]) {
-      expect((await verifyToken(env, await provider.mint({ sub: "a", ...claims }))).ok).toBe(true);
-    }
+  it("takes a token up to a second before the skew is over, and not one after it", async () => {
+    vi.setSystemTime(NOW * 1000);
+    const skew = JWT_CLOCK_SKEW_SECONDS;
+    const isTaken = async (claims: object): Promise<boolean> =>
+      (await verifyToken(env, await provider.mint({ sub: "a", ...claims }))).ok;
+    expect(await isTaken({ exp: NOW - skew + 1 })).toBe(true);
+    expect(await isTaken({ exp: NOW - skew })).toBe(false);
+    expect(await isTaken({ nbf: NOW + skew })).toBe(true);
+    expect(await isTaken({ nbf: NOW + skew + 1 })).toBe(false);
   });
 
   it("reads who it is and what they may", async () => {
@@ -238,6 +259,16 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(1);
     later(1_000);
     expect(await verify()).toBe(true);
+  });
+
+  it("that never came are no refusal at the stream either: a client comes back with its token", async () => {
+    answerKeys = () => new Response("starting", { status: 502 });
+    const atUpgrade = await upgrade("", { Authorization: `Bearer ${good}` });
+    expect(atUpgrade.status).toBe(503);
+    const socket = await openStream("");
+    socket.send({ type: "auth", token: good });
+    await socket.until(({ closed }) => closed !== null);
+    expect(socket.closed?.code).toBe(CLOSE_CODES.overloaded.code);
   });
 
   it("are asked for again on an unknown kid, at most once a minute, by all isolates together", async () => {
@@ -393,10 +424,13 @@ describe("rate limits (rooms.md §1)", () => {
     expect(Number(rateLimitHeaders([refused])["Retry-After"])).toBeGreaterThan(15);
     expect((await takeToken(env, { ...limit, key: "bob" })).allowed).toBe(true);
     expect((await takeToken(env, { ...limit, name: "other" })).allowed).toBe(true);
+    const stub = env.LIMITER.get(env.LIMITER.idFromName("test:alice"));
+    await evictDurableObject(stub);
+    expect((await takeToken(env, limit)).allowed).toBe(false);
     later(20_000);
     expect((await takeToken(env, limit)).allowed).toBe(true);
+    expect((await takeToken(env, limit)).allowed).toBe(false);
 
-    const stub = env.LIMITER.get(env.LIMITER.idFromName("test:alice"));
     await runDurableObjectAlarm(stub);
     const kept = await runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].length);
     expect(kept).toBe(1);
@@ -447,6 +481,9 @@ describe("the shell", () => {
     expect(plain.headers.get("Content-Type")).toMatch(/^text\/plain/);
     const json = await callWorker("/health", { headers: { Accept: "application/json" } });
     expect(await json.json()).toMatchObject({ status: "healthy", version: expect.any(String) });
+    const names = ["DB", "ASSETS", "HUB", "DISCORD", "LIMITER", "MONITOR"];
+    const alone = { ...env, ...Object.fromEntries(names.map((name) => [name, undefined])) };
+    expect((await createApp().request("/health", {}, alone)).status).toBe(200);
     const head = await callWorker("/health", { method: "HEAD" });
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
@@ -472,12 +509,65 @@ describe("the shell", () => {
     const welcome = await callWorker("/");
     expect(await welcome.json()).toMatchObject({ name: "GuildHub", docs: "/docs" });
     expect(welcome.headers.get("Vary")).toContain("Accept");
+    const both = await callWorker("/", { headers: { Origin: PAGE_ORIGIN } });
+    expect(both.headers.get("Vary")).toMatch(/Accept/);
+    expect(both.headers.get("Vary")).toMatch(/Origin/);
     const config = await callWorker("/config.json");
     expect(await config.json()).toEqual({
       issuer: TEST_ISSUER,
       clientId: "guildhub-console",
       audience: TEST_AUDIENCE,
       guildId: env.PRIMARY_GUILD_ID,
+    });
+  });
+
+  describe("with the page", () => {
+    const html = (text: string): Response =>
+      new Response(text, { headers: { "Content-Type": "text/html; charset=utf-8", ETag: '"1"' } });
+    const files: Readonly<Record<string, () => Response>> = {
+      "/": () => html("the page"),
+      "/docs": () => html("the API page"),
+      "/icon.svg": () => new Response("<svg/>", { headers: { "Content-Type": "image/svg+xml" } }),
+    };
+    const ASSETS = {
+      fetch: async (url: string) =>
+        files[new URL(url).pathname]?.() ?? new Response(null, { status: 404 }),
+    };
+    const visit = (path: string, headers: Record<string, string> = { Accept: "text/html,*/*" }) =>
+      createApp().request(`https://hub.test${path}`, { headers }, { ...env, ASSETS });
+
+    it("shows it to browsers, and only to them", async () => {
+      const page = await visit("/");
+      expect(await page.text()).toBe("the page");
+      expect(page.headers.get("Vary")).toContain("Accept");
+      const program = await visit("/", { Accept: "*/*" });
+      expect(program.headers.get("Content-Type")).toBe("application/json");
+      expect(await (await visit("/docs")).text()).toBe("the API page");
+      expect((await visit("/docs/")).headers.get("Location")).toBe("/docs");
+      expect((await visit("//evil.test/docs")).status).toBe(404);
+      expect(await problemOf(await visit("/gone.js"))).toMatchObject({ code: "not_found" });
+    });
+
+    it("lets it run its own scripts only, and talk to the stream, the issuer and Discord", async () => {
+      const { headers } = await visit("/");
+      const policy = new Map(
+        (headers.get("Content-Security-Policy") ?? "").split("; ").map((rule) => {
+          const [name = "", ...values] = rule.split(" ");
+          return [name, values] as const;
+        }),
+      );
+      expect(policy.get("default-src")).toEqual(["'none'"]);
+      expect(policy.get("script-src")).toEqual(["'self'"]);
+      expect(policy.get("style-src")).toEqual(["'self'"]);
+      expect(policy.get("connect-src")).toEqual(
+        expect.arrayContaining(["'self'", "wss://hub.test", TEST_ISSUER, "https://discord.test"]),
+      );
+      expect(policy.get("frame-ancestors")).toEqual(["'none'"]);
+      expect(policy.get("base-uri")).toEqual(["'none'"]);
+      expect(headers.get("Cache-Control")).toBe("no-cache");
+      expect(headers.get("X-Frame-Options")).toBe("DENY");
+      const icon = await visit("/icon.svg");
+      expect(icon.headers.get("Content-Security-Policy")).toContain("default-src 'none'");
     });
   });
 
@@ -488,6 +578,9 @@ describe("the shell", () => {
     const text = await page.text();
     expect(page.headers.get("Content-Type")).toMatch(/^text\/html/);
     for (const code of Object.keys(ERROR_CODES)) expect(text).toContain(`id="${code}"`);
+    expect(page.headers.get("Content-Security-Policy")).not.toContain("script-src");
+    const limitsPage = await (await callWorker("/docs/limits")).text();
+    for (const name of Object.keys(limits)) expect(limitsPage).toContain(`<code>${name}</code>`);
   });
 
   it("answers an unknown path with 404, and another method with 405 and Allow", async () => {
@@ -575,6 +668,11 @@ describe("CORS (rooms.md §1)", () => {
       expect(real.headers.get("Access-Control-Allow-Origin")).toBeNull();
     },
   );
+
+  it("lets a page ask whether the Worker runs", async () => {
+    const { headers } = await callWorker("/health", { headers: { Origin: PAGE_ORIGIN } });
+    expect(headers.get("Access-Control-Allow-Origin")).toBe(PAGE_ORIGIN);
+  });
 
   it("lets a page read failures, their id and the limits", async () => {
     const response = await callWorker("/rooms", { headers: { Origin: PAGE_ORIGIN } });
@@ -684,23 +782,30 @@ describe("the OpenAPI document", () => {
     for (const id of ids) expect(id).toMatch(/^[a-z]+\.[a-zA-Z]+$/);
   });
 
-  it("declares what each operation answers without a token, and to a body that is too large", async () => {
+  it("declares what each operation answers to a request that is wrong", async () => {
     const undeclared: string[] = [];
-    for (const {
-      method,
-      path,
-      operationId,
-      responses,
-      requestBody,
-      security,
-    } of await operations()) {
-      const answers = [await callWorker(path, { method })];
-      if (security !== undefined) expect([401, 403]).toContain(answers[0]?.status);
+    const json = { "Content-Type": "application/json" };
+    for (const operation of await operations()) {
+      const { method, path, operationId, responses, requestBody, security } = operation;
+      const call = (init: RequestInit): Promise<Response> => callWorker(path, { method, ...init });
+      const bearer = { Authorization: `Bearer ${good}` };
+      const unsigned = await call({});
+      if (security !== undefined) expect([401, 403]).toContain(unsigned.status);
+      const answers = [
+        unsigned,
+        await createApp().request(path, { method }, { ...env, JWT_ISSUER: "" }),
+      ];
       if (requestBody !== undefined) {
-        const body = "x".repeat(SIGNED_BODY_MAX_BYTES + 1);
-        const tooLarge = await callWorker(path, { method, body });
+        const tooLarge = await call({ body: "x".repeat(SIGNED_BODY_MAX_BYTES + 1) });
         expect(tooLarge.status).toBe(413);
         answers.push(tooLarge);
+        for (const [body, type] of [
+          ["{", json],
+          ["[]", json],
+          ["{}", { "Content-Type": "text/plain" }],
+        ] as const) {
+          answers.push(await call({ body, headers: { ...bearer, ...type } }));
+        }
       }
       for (const { status } of answers) {
         if (responses[status] === undefined) undeclared.push(`${operationId}: ${status}`);

@@ -5,6 +5,7 @@ import type { AppEnv } from "./app-env.ts";
 import { errorsHtml } from "./error-reference.ts";
 import { limitsHtml } from "./limit-reference.ts";
 import { serveAsset } from "./page.ts";
+import { problems } from "./problem.ts";
 
 const health = createRoute({
   method: "get",
@@ -49,6 +50,7 @@ const pageConfig = createRoute({
         },
       },
     },
+    ...problems(),
   },
 });
 
