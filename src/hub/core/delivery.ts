@@ -6,6 +6,7 @@ import { encodeFrame } from "./encode.ts";
 import { FrameTexts } from "./fan-out.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
+import { LookBack, type JournalBefore } from "./look-back.ts";
 import type { OpenSession } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets } from "./sockets.ts";
@@ -44,6 +45,7 @@ export class Delivery<Socket extends object> {
   broadcast(entries: readonly Entry[]): void {
     const windowOpen = this.#batched !== null;
     this.#batched?.push(...entries);
+    if (windowOpen && this.#sessions.unbatchedCount === 0) return;
     const batching = this.#deliver(entries, (record) => !record.batch || !windowOpen);
     if (batching && !windowOpen) this.#openWindow();
   }
@@ -56,7 +58,7 @@ export class Delivery<Socket extends object> {
       const page = this.#store.readAfter(after, RESUME_PAGE);
       const last = page.at(-1);
       if (last === undefined || session.ended) break;
-      this.#sendEntries(socket, session, page, new FrameTexts(page));
+      this.#sendEntries(socket, session, page, new FrameTexts(page), this.#store);
       after = last.seq;
     }
     const { epoch } = this.#store.extent();
@@ -70,9 +72,10 @@ export class Delivery<Socket extends object> {
   /** Sends one frame, unless the client has not shown for too long that it reads (HUB-10). */
   send(socket: Socket, session: LiveSession, text: string): void {
     if (session.ended) return;
-    const fits = session.countSent(text.length, this.#clock(), () =>
-      this.#sockets.lastPingAt(socket),
-    );
+    // Asking the runtime for the last ping is left for when it matters: this runs for each delivery.
+    const fits =
+      session.countSent(text.length) ||
+      session.showedLife(this.#sockets.lastPingAt(socket), text.length, this.#clock());
     if (fits) this.#sockets.send(socket, text);
     else this.end(socket, "overloaded");
   }
@@ -97,6 +100,7 @@ export class Delivery<Socket extends object> {
   /** @returns whether there is a session that takes batches */
   #deliver(entries: readonly Entry[], to: (record: OpenSession) => boolean): boolean {
     const texts = new FrameTexts(entries);
+    const lookBack = new LookBack(this.#store);
     const now = this.#clock();
     let batching = false;
     for (const socket of this.#sockets.all()) {
@@ -107,7 +111,7 @@ export class Delivery<Socket extends object> {
         continue;
       }
       if (session.record.batch) batching = true;
-      if (to(session.record)) this.#sendEntries(socket, session, entries, texts);
+      if (to(session.record)) this.#sendEntries(socket, session, entries, texts, lookBack);
     }
     return batching;
   }
@@ -117,11 +121,12 @@ export class Delivery<Socket extends object> {
     session: LiveSession,
     entries: readonly Entry[],
     texts: FrameTexts,
+    journal: JournalBefore,
   ): void {
     const first = entries[0];
     if (first === undefined) return;
-    let sent = session.sentBefore(first.seq, this.#store);
-    if (session.record.batch) {
+    let sent = session.sentBefore(first.seq, journal);
+    if (session.record.batch && entries.length > 1) {
       const wanted = entries.filter((entry) => entry.seq > sent && session.wants(entry));
       for (const text of texts.batches(wanted, sent)) this.send(socket, session, text);
       sent = wanted.at(-1)?.seq ?? sent;

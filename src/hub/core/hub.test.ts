@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { CLOSE_CODES, type CloseName } from "../../protocol/close-codes.ts";
 import { ServerFrame } from "../../protocol/frames.ts";
 import {
@@ -135,7 +135,7 @@ class Bench {
       after: (ms, run) => this.#timers.push({ at: this.now + ms, run }),
       snapshot: () => ({ rooms: [] }),
       sockets: {
-        all: () => [...this.sockets].filter((socket) => socket.closed === null),
+        all: () => this.sockets,
         send: (socket, text) => socket.sent.push(text),
         close: (socket, why) => {
           socket.closed ??= why;
@@ -276,6 +276,22 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     bench.evict();
     bench.publish();
     expect(bob.events()).toMatchObject([{ seq: 1 }, { seq: 3, prev: 1 }]);
+  });
+
+  test("after an eviction one look back into the journal serves all sockets", () => {
+    const bench = new Bench();
+    const readers = ["a", "b", "c"].map((sub) => bench.connect({ sub }));
+    bench.publish();
+    bench.publish(["sub:a"]);
+    bench.evict();
+    const read = vi.spyOn(bench.store, "readBefore");
+    bench.publish();
+    expect(read).toHaveBeenCalledTimes(1);
+    expect(readers.map((socket) => socket.events().at(-1))).toMatchObject([
+      { seq: 3 },
+      { seq: 3, prev: 1 },
+      { seq: 3, prev: 1 },
+    ]);
   });
 
   test("a narrowed session gets its channels and what concerns the whole guild", () => {
@@ -570,6 +586,20 @@ describe("HUB-13 batching", () => {
     bench.publish();
     bench.pass(10);
     expect(late.events().map((event) => event.seq)).toEqual([1, 2, 3]);
+  });
+
+  test("who takes no batches waits for no window, also when all others do", () => {
+    const bench = new Bench();
+    bench.connect({ batch: true });
+    bench.publish();
+    const plain = bench.connect();
+    bench.publish();
+    expect(plain.events().map((event) => event.seq)).toEqual([2]);
+    bench.drop(plain);
+    bench.publish();
+    const next = bench.connect();
+    bench.publish();
+    expect(next.events().map((event) => event.seq)).toEqual([4]);
   });
 });
 

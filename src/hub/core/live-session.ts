@@ -2,7 +2,8 @@ import { UNACKNOWLEDGED_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Audience } from "../publisher.ts";
 import { mayRead } from "./audience.ts";
 import type { FrameWindow } from "./frame-rate.ts";
-import type { Entry, HubStore } from "./journal.ts";
+import type { Entry } from "./journal.ts";
+import type { JournalBefore } from "./look-back.ts";
 import type { OpenSession } from "./session.ts";
 
 /** How many journal rows one look back reads at a time. */
@@ -60,11 +61,11 @@ export class LiveSession {
    * seq of the event that was sent before `seq`. After a wake it is looked up in the journal, so
    * that no attachment has to be written for each event.
    */
-  sentBefore(seq: number, store: HubStore): number {
+  sentBefore(seq: number, journal: JournalBefore): number {
     if (this.lastSent !== null) return this.lastSent;
     let before = seq;
     for (;;) {
-      const page = store.readBefore(before, LOOK_BACK_PAGE);
+      const page = journal.readBefore(before, LOOK_BACK_PAGE);
       for (const entry of page) {
         if (entry.seq <= this.record.from) return this.record.from;
         if (this.wants(entry)) return entry.seq;
@@ -75,10 +76,17 @@ export class LiveSession {
   }
 
   /** Counts what is sent. @returns false when it is too much since the last sign of life (HUB-10) */
-  countSent(length: number, now: number, lastPingAt: () => number | null): boolean {
+  countSent(length: number): boolean {
     this.#unacknowledged += length;
-    if (this.#unacknowledged <= UNACKNOWLEDGED_BYTES_MAX) return true;
-    const pingAt = lastPingAt();
+    return this.#unacknowledged <= UNACKNOWLEDGED_BYTES_MAX;
+  }
+
+  /**
+   * Whether a ping shows that the client reads, after {@link countSent} found too much; then counting
+   * starts anew with `length`.
+   * @param pingAt when the runtime last answered its ping, milliseconds; null: never
+   */
+  showedLife(pingAt: number | null, length: number, now: number): boolean {
     if (pingAt === null || pingAt <= this.#signOfLifeAt) return false;
     this.#unacknowledged = length;
     this.#signOfLifeAt = now;

@@ -27,6 +27,11 @@ export class SessionRegistry<Socket extends object> {
     return this.#indexed().open;
   }
 
+  /** Those of them that get one frame per event. */
+  get unbatchedCount(): number {
+    return this.#indexed().unbatched;
+  }
+
   /** Sockets that wait for their `auth` frame. */
   get waitingCount(): number {
     return this.#indexed().waiting;
@@ -68,6 +73,7 @@ export class SessionRegistry<Socket extends object> {
     this.#live.set(socket, session);
     this.save(socket, session);
     index.open += 1;
+    if (!session.record.batch) index.unbatched += 1;
     const own = index.byUser.get(session.record.sub) ?? new Set();
     index.byUser.set(session.record.sub, own.add(socket));
     return [...own].toSorted((a, b) => this.#since(a) - this.#since(b));
@@ -89,7 +95,10 @@ export class SessionRegistry<Socket extends object> {
     if (session === null) return;
     session.ended = true;
     const own = index.byUser.get(session.record.sub);
-    if (own?.delete(socket) === true) index.open -= 1;
+    if (own?.delete(socket) === true) {
+      index.open -= 1;
+      if (!session.record.batch) index.unbatched -= 1;
+    }
     if (own?.size === 0) index.byUser.delete(session.record.sub);
     this.#store.writeFilter(session.record.id, null);
   }
@@ -100,7 +109,7 @@ export class SessionRegistry<Socket extends object> {
 
   #indexed(): SessionIndex<Socket> {
     if (this.#index !== null) return this.#index;
-    const index: SessionIndex<Socket> = { byUser: new Map(), open: 0, waiting: 0 };
+    const index: SessionIndex<Socket> = { byUser: new Map(), open: 0, unbatched: 0, waiting: 0 };
     for (const socket of this.#sockets.all()) {
       const session = this.live(socket);
       if (session === null) {
@@ -108,6 +117,7 @@ export class SessionRegistry<Socket extends object> {
         continue;
       }
       index.open += 1;
+      if (!session.record.batch) index.unbatched += 1;
       const { sub } = session.record;
       index.byUser.set(sub, (index.byUser.get(sub) ?? new Set()).add(socket));
     }
@@ -119,5 +129,6 @@ export class SessionRegistry<Socket extends object> {
 type SessionIndex<Socket> = {
   readonly byUser: Map<string, Set<Socket>>;
   open: number;
+  unbatched: number;
   waiting: number;
 };
