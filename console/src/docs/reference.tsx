@@ -27,8 +27,24 @@ export function Reference({
       </h1>
       <p>
         Documents: <a href="/openapi.json">OpenAPI</a> · <a href="/asyncapi.json">AsyncAPI</a> ·{" "}
-        <a href="/docs/errors">errors</a> · <a href="/">the page</a>
+        <a href="/docs/errors">errors</a> · <a href="/docs/limits">limits</a> ·{" "}
+        <a href="/">the page</a>
       </p>
+      <nav aria-label="On this page">
+        <ul class="docs-nav">
+          {areas.map(({ name, about }) => (
+            <li key={name}>
+              <a href={`#area-${name}`}>{about}</a>
+            </li>
+          ))}
+          <li>
+            <a href="#stream">Frames</a>
+          </li>
+          <li>
+            <a href="#close-codes">Close codes</a>
+          </li>
+        </ul>
+      </nav>
       <TokenField token={token} />
       {areas.map((area) => (
         <section key={area.name} aria-labelledby={`area-${area.name}`}>
@@ -45,7 +61,7 @@ export function Reference({
         <Frames frames={fromServer} />
         <h3>From the client</h3>
         <Frames frames={fromClient} />
-        <h3>Close codes</h3>
+        <h3 id="close-codes">Close codes</h3>
         <CloseCodes rows={closeCodes} />
       </section>
     </main>
@@ -129,6 +145,9 @@ function Inputs({ operation }: { readonly operation: Operation }): JSX.Element {
   );
 }
 
+/** Where an error's code is explained. */
+const errorPage = (code: string): string => `/docs/errors#${code}`;
+
 function Answers({ operation }: { readonly operation: Operation }): JSX.Element {
   return (
     <>
@@ -136,7 +155,12 @@ function Answers({ operation }: { readonly operation: Operation }): JSX.Element 
       <ul class="docs-list">
         {operation.answers.map(({ status, text, type }) => (
           <li key={status}>
-            <strong>{status}</strong> <Prose text={text} />
+            <strong>{status}</strong>{" "}
+            {type === null && Number(status) >= 400 ? (
+              <Prose text={text} linkTo={errorPage} />
+            ) : (
+              <Prose text={text} />
+            )}
             {type !== null && <pre tabIndex={0}>{type}</pre>}
           </li>
         ))}
@@ -165,6 +189,12 @@ function Frames({ frames }: { readonly frames: readonly Frame[] }): JSX.Element 
   );
 }
 
+const AFTER_CLOSE: Readonly<Record<string, string>> = {
+  yes: "Reconnects after a random pause, and resumes",
+  "after refresh": "Gets a new token, then reconnects and resumes",
+  no: "Stays away until something has changed",
+};
+
 function CloseCodes({ rows }: { readonly rows: readonly CloseCode[] }): JSX.Element {
   return (
     <div class="docs-scroll">
@@ -172,16 +202,16 @@ function CloseCodes({ rows }: { readonly rows: readonly CloseCode[] }): JSX.Elem
         <thead>
           <tr>
             <th scope="col">Code</th>
-            <th scope="col">Reconnect</th>
             <th scope="col">Meaning</th>
+            <th scope="col">What a client does</th>
           </tr>
         </thead>
         <tbody>
           {rows.map(({ code, reconnect, meaning }) => (
             <tr key={code}>
               <td>{code}</td>
-              <td>{reconnect}</td>
               <td>{meaning}</td>
+              <td>{AFTER_CLOSE[reconnect] ?? reconnect}</td>
             </tr>
           ))}
         </tbody>

@@ -44,7 +44,7 @@ export function errorsHtml(): string {
   const problems = PROBLEMS.map(
     ([code, { status, title, help }]) =>
       `<h2 id="${code}">${inline(title)}</h2>
-<p>HTTP ${status} <code>${code}</code></p>
+<p>HTTP ${status} ${inline(`\`${code}\``)}</p>
 <p>${inline(help)}</p>`,
   );
   return referencePage(

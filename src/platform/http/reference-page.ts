@@ -14,14 +14,14 @@ export function referencePage(title: string, body: string): string {
       body { margin: 0; background: var(--ground); color: var(--text); font: 1rem/1.5 system-ui, sans-serif }
       main { max-width: 48rem; margin: auto; padding: 1.5rem 1rem 4rem }
       a { color: var(--accent) }
-      h2 { margin: 2rem 0 0; padding: 0 0.5rem; font-size: 1.15rem }
+      h2 { margin: 2rem 0 0; padding: 0 0.5rem; font-size: 1.15rem; scroll-margin-top: 1rem }
       h2:target { border-radius: 0.5rem; background: var(--raised); box-shadow: inset 3px 0 var(--accent) }
       p { margin: 0.25rem 0; padding: 0 0.5rem }
       code { padding: 0.1em 0.3em; border-radius: 0.3em; background: var(--raised); font-size: 0.9em; overflow-wrap: anywhere }
       table { width: 100%; margin-top: 0.5rem; border-collapse: collapse }
       th, td { padding: 0.4rem 0.5rem; border-top: 1px solid var(--line); text-align: left; vertical-align: top }
       th { color: var(--muted); font-weight: 500 }
-      td:nth-child(2) { white-space: nowrap }
+      td:nth-child(2):not(:last-child) { white-space: nowrap }
     </style>
   </head>
   <body>
@@ -40,7 +40,11 @@ export function inline(markdown: string): string {
   return markdown
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
-    .replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+    .replaceAll(
+      /`([^`]+)`/g,
+      // A long name may break where people would break it.
+      (_, code: string) => `<code>${code.replaceAll("_", "_<wbr>")}</code>`,
+    );
 }
 
 /** A table whose cells are Markdown, as HTML. */
