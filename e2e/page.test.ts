@@ -265,4 +265,30 @@ describe("the page", () => {
     await discord.gateway({ action: "restore" });
     await isLive(page);
   });
+
+  it("has an API page where every operation and the stream can be tried, without a mouse", async () => {
+    const page = await openPage({ viewport: PHONE });
+    await page.goto(`${stack.urls.worker}/docs`);
+    await page.getByLabel("Access token").fill(await stack.token("reader"));
+    const list = page.locator("#rooms\\.list");
+    await list.locator("summary").press("Enter");
+    await list.getByRole("button", { name: "Send" }).press("Enter");
+    await eventually("the answer is shown", async () => {
+      expect(await list.getByRole("status").textContent()).toMatch(/^200 .*"rooms"/s);
+    });
+    await page.getByRole("button", { name: "Connect", exact: true }).press("Enter");
+    const log = page.getByRole("log", { name: "Frames" });
+    await eventually("the stream is open", async () => {
+      expect(await log.textContent()).toContain('"type":"snapshot"');
+    });
+    await page.getByLabel("Frame", { exact: true }).press("Enter");
+    await eventually("a frame is answered", async () => {
+      expect(await log.textContent()).toContain('← {"type":"pong"}');
+    });
+    const width = await page.evaluate("document.documentElement.scrollWidth");
+    expect(width).toBe(PHONE.width);
+    await list.getByRole("link", { name: "unauthorized" }).press("Enter");
+    await page.waitForURL("**/docs/errors#unauthorized");
+    expect(await page.locator("h2:target").textContent()).toBe("Sign in first");
+  });
 });
