@@ -431,6 +431,7 @@ describe("an outbox that is full", () => {
 
 test("the end gives what waits one more chance, and does not wait for it", async () => {
   await begin();
+  patient = true;
   hub.always = { status: 503, headers: { "Retry-After": "300" } };
   move("u1", "a");
   await until("it waits", () => waits.length > 0);
