@@ -107,12 +107,23 @@ export function handOver(file, onMessage, onEnd) {
 }
 
 /**
- * npm passes most signals on, but it can be killed: then this process belongs to another parent.
- * Started by hand (`node dev/start.mjs &`) it may outlive its shell, so that is left alone.
+ * npm passes most signals on, but it can be killed: then this process, or the shell that npm started
+ * it with, belongs to another parent. Started by hand (`node dev/start.mjs &`) it may outlive its
+ * shell, so that is left alone.
  * @param {() => void} onGone
  */
 function watchNpm(onGone) {
   if (process.env.npm_lifecycle_event === undefined) return;
-  const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && onGone(), 1000).unref();
+  const ancestors = () => `${process.ppid} ${parentOf(process.ppid)}`;
+  const before = ancestors();
+  setInterval(() => ancestors() !== before && onGone(), 1000).unref();
+}
+
+/** Parent of another process; undefined where there is no /proc. @param {number} pid */
+function parentOf(pid) {
+  try {
+    return /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
 }

@@ -21,6 +21,7 @@ export function findChromium(): string | undefined {
 
 /** Installs Debian's chromium where that is possible (root, apt-get), and says whether it is there. */
 export function installChromium(): string | undefined {
+  if (process.env["CHROMIUM_PATH"]) return undefined;
   if (process.getuid?.() !== 0 || !isExecutable("/usr/bin/apt-get")) return undefined;
   console.error("Installing chromium for the browser tests, once …");
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
