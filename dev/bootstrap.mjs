@@ -56,8 +56,11 @@ export function ensureInstalled() {
   if (isInstalled()) return;
   const command = existsSync(path.join(ROOT, "package-lock.json")) ? "ci" : "install";
   process.stderr.write(`Installing packages (npm ${command}), once …\n`);
-  const options = [command, "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
-  const result = spawnSync("npm", options, { cwd: ROOT, stdio: ["ignore", 2, 2] });
+  const options = ["--include=dev", "--include=optional", "--no-audit", "--no-fund"];
+  const result = spawnSync("npm", [command, ...options, "--loglevel=error"], {
+    cwd: ROOT,
+    stdio: ["ignore", 2, 2],
+  });
   if (result.status !== 0) {
     fail(`npm ${command} failed. What it said is above; run it again when that is solved.`);
   }

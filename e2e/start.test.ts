@@ -1,5 +1,9 @@
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
+import path from "node:path";
+import { promisify } from "node:util";
+import { decodeJwt } from "jose";
 import { afterEach, describe, expect, it } from "vitest";
 import { startIdentityProvider } from "../dev/idp/identity-provider.ts";
 import { eventually } from "./eventually.ts";
@@ -20,6 +24,19 @@ async function npmStart(
   const stack = await launchStack({ GUILDHUB_E2E: mark, ...environment }, "dev/start.mjs");
   started.push(stack);
   return { stack, left: () => processesWith("GUILDHUB_E2E", mark) };
+}
+
+/** What `npm run token -- …` prints beside a stack. */
+async function npmRunToken(stack: StackProcess, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ["dev/token.ts", ...args], {
+    cwd: path.dirname(import.meta.dirname),
+    env: {
+      ...process.env,
+      IDP_PORT: String(stack.ports.idp),
+      JWT_ISSUER: `http://127.0.0.1:${stack.ports.idp}`,
+    },
+  });
+  return stdout.trim();
 }
 
 describe("npm start refuses at once, by name,", () => {
@@ -58,6 +75,12 @@ describe("npm start", () => {
     const seconds = Number(/ready after ([\d.]+) s/.exec(stack.output())?.[1]);
     expect(seconds).toBeLessThan(15);
     for (const url of Object.values(stack.file().urls)) expect(stack.output()).toContain(url);
+
+    expect(decodeJwt(await npmRunToken(stack, "alice", "--guilds", "1,2"))).toMatchObject({
+      iss: stack.file().urls["idp"],
+      sub: "alice",
+      guilds: ["1", "2"],
+    });
 
     const before = stack.file().parts;
     for (const { pid } of Object.values(before))

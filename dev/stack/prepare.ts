@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fingerprint, unlessDone } from "./fingerprint.ts";
 import { runOnce } from "./run-once.ts";
@@ -6,6 +6,9 @@ import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
 
 /** Where the page is built for real use: what is deployed, and what plain `wrangler dev` serves. */
 export const DEPLOYED_PAGE = "console/dist";
+
+/** Says what a built page was made of; `.assetsignore` keeps it from being served. */
+const STAMP = ".build";
 
 /** What the page is made of. */
 const PAGE_SOURCES = ["console", "src/client", "src/protocol", "package-lock.json"];
@@ -23,8 +26,8 @@ export async function buildPage(
   signal?: AbortSignal,
 ): Promise<void> {
   const mark = await fingerprint(root, PAGE_SOURCES, controlUrl ?? "");
-  await unlessDone(path.join(pageDir, ".build"), mark, () =>
-    runOnce(
+  await unlessDone(path.join(pageDir, STAMP), mark, async () => {
+    await runOnce(
       "The page could not be built",
       {
         args: [
@@ -43,8 +46,9 @@ export async function buildPage(
         },
       },
       signal,
-    ),
-  );
+    );
+    await writeFile(path.join(pageDir, ".assetsignore"), `${STAMP}\n`);
+  });
 }
 
 /**
