@@ -67,6 +67,13 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     expect(config.discordApiUrl).toBe("http://127.0.0.1:8789/api/v10");
   });
 
+  it("that still hold the placeholder of wrangler.toml are refused", () => {
+    const guild = "replace-with-your-guild-id";
+    expect(refusal({ PRIMARY_GUILD_ID: guild })).toContain(
+      "PRIMARY_GUILD_ID: still the placeholder",
+    );
+  });
+
   it("are all named when several are wrong, without their values", () => {
     const message = refusal({ JWT_ISSUER: undefined, HUB_SECRET: "hunter2", WEB_ORIGIN: "nope" });
     for (const name of ["JWT_ISSUER", "HUB_SECRET", "WEB_ORIGIN"]) expect(message).toContain(name);

@@ -4,6 +4,9 @@ import { SecretValue } from "./protocol/secret.ts";
 
 const HttpUrl = z.url({ protocol: /^https?$/, abort: true });
 
+/** What wrangler.toml says for staging and production until somebody fills it in. */
+const PLACEHOLDER = "replace-with-your";
+
 const Variables = z.object({
   PRIMARY_GUILD_ID: DiscordId,
   HUB_SECRET: SecretValue,
@@ -53,6 +56,11 @@ export class ConfigError extends Error {
 export function parseConfig(variables: Readonly<Record<string, unknown>>): Config {
   // An empty line in a file of variables means that it is not set.
   const set = Object.entries(variables).filter(([, value]) => value !== "");
+  const unfilled = set.filter(([, value]) => String(value).includes(PLACEHOLDER));
+  if (unfilled.length > 0) {
+    const names = unfilled.map(([name]) => name).join(", ");
+    throw new ConfigError(`Configuration: ${names}: still the placeholder of wrangler.toml.`);
+  }
   const parsed = Variables.safeParse(Object.fromEntries(set));
   if (!parsed.success) {
     const rows = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);

@@ -22,7 +22,8 @@ import {
 } from "../../protocol/limits.ts";
 import { MemoryStore } from "../memory-store.ts";
 import type { Audience } from "../publisher.ts";
-import { DEADLINES_TASK, Hub } from "./hub.ts";
+import { DEADLINES_TASK } from "./deadlines.ts";
+import { Hub } from "./hub.ts";
 import { parseSessionRecord, type SessionRecord } from "./session.ts";
 
 /** A socket that keeps what it was sent, and its attachment through an eviction. */

@@ -1,16 +1,13 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
-import { FRAME_ERRORS, type FrameErrorCode } from "../../protocol/error-codes.ts";
 import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
 import {
   AUTHENTICATION_DEADLINE_MS,
-  BAD_FRAMES_MAX,
   CLIENT_FRAMES_PER_WINDOW,
   CLIENT_FRAME_MAX_BYTES,
   CLIENT_FRAME_WINDOW_MS,
   DEDUPE_TTL_MS,
-  EXPIRY_WARNING_MS,
   JOURNAL_MAX_AGE_MS,
   JOURNAL_MAX_BYTES,
   JOURNAL_MAX_EVENTS,
@@ -18,23 +15,19 @@ import {
   SOCKETS_PER_USER,
   SUBSCRIBE_CHANNELS_MAX,
   UNACKNOWLEDGED_BYTES_MAX,
-  UNAUTHENTICATED_FRAMES_MAX,
   UNAUTHENTICATED_SOCKETS_PER_HUB,
 } from "../../protocol/limits.ts";
 import type { Audience, HubStatus, Publication, Published } from "../publisher.ts";
-import { readClientFrame } from "./client-frame.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type After, Delivery } from "./delivery.ts";
 import { encodeFrame } from "./encode.ts";
-import { countFrame } from "./frame-rate.ts";
+import { type ConnectionOptions, FrameIntake, type TokenRequest } from "./frame-intake.ts";
 import type { Entry, HubStore, JournalBounds } from "./journal.ts";
 import { LiveSession } from "./live-session.ts";
-import { decideResume, type ResumePosition } from "./resume.ts";
-import type { SessionIdentity, WaitingSession } from "./session.ts";
+import { decideResume } from "./resume.ts";
+import type { SessionIdentity } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets } from "./sockets.ts";
-
-/** Task that looks for sockets whose time to authenticate or whose token has run out. */
-export const DEADLINES_TASK = "hub/deadlines";
 
 const BOUNDS: JournalBounds = {
   maxAgeMs: JOURNAL_MAX_AGE_MS,
@@ -64,18 +57,6 @@ export type HubPorts<Socket extends object> = {
   readonly snapshot: (mayRead: (audience: Audience) => boolean) => Record<string, unknown>;
 };
 
-/** How a connection asks to be served. */
-export type ConnectionOptions = {
-  readonly id: string;
-  readonly batch: boolean;
-  readonly resume: ResumePosition;
-};
-
-/** What a client's frame asks for that needs a token to be verified first. */
-export type TokenRequest =
-  | { readonly kind: "auth"; readonly token: string; readonly options: ConnectionOptions }
-  | { readonly kind: "reauth"; readonly token: string };
-
 /**
  * One guild's realtime hub: sequencer, journal, sessions and fan-out. It knows no feature and nothing
  * of Workers; `src/hub/SPEC.md` numbers its rules.
@@ -83,9 +64,10 @@ export type TokenRequest =
 export class Hub<Socket extends object> {
   readonly #ports: HubPorts<Socket>;
   readonly #store: HubStore;
-  readonly #sockets: HubSockets<Socket>;
   readonly #sessions: SessionRegistry<Socket>;
   readonly #delivery: Delivery<Socket>;
+  readonly #frames: FrameIntake<Socket>;
+  readonly #deadlines: Deadlines<Socket>;
   /** Appended in the present turn and not sent yet. */
   #unsent: Entry[] = [];
   #turnDepth = 0;
@@ -94,9 +76,12 @@ export class Hub<Socket extends object> {
     const { store, sockets, clock, after } = ports;
     this.#ports = ports;
     this.#store = store;
-    this.#sockets = sockets;
-    this.#sessions = new SessionRegistry(sockets, store, clock);
-    this.#delivery = new Delivery({ sockets, sessions: this.#sessions, store, clock, after });
+    const sessions = new SessionRegistry(sockets, store, clock);
+    const delivery = new Delivery({ sockets, sessions, store, clock, after });
+    this.#sessions = sessions;
+    this.#delivery = delivery;
+    this.#frames = new FrameIntake({ sockets, sessions, delivery, store, clock });
+    this.#deadlines = new Deadlines({ sockets, sessions, delivery, store, clock });
   }
 
   /**
@@ -167,7 +152,7 @@ export class Hub<Socket extends object> {
       batch: options.batch,
       resume: options.resume,
     });
-    this.#dueNoLaterThan(deadline);
+    this.#deadlines.watchWaiting(deadline);
   }
 
   /** Opens a session: acknowledges, then sends what was missed or the whole state (HUB-4). */
@@ -201,7 +186,7 @@ export class Hub<Socket extends object> {
     if (own.length > SOCKETS_PER_USER && own[0] !== undefined) {
       this.#delivery.end(own[0], "tooManySockets");
     }
-    this.#dueNoLaterThan(session.expiresAtMs - EXPIRY_WARNING_MS);
+    this.#deadlines.watchToken(session);
 
     const v = PROTOCOL_VERSION;
     const { guildId } = this.#ports;
@@ -223,7 +208,7 @@ export class Hub<Socket extends object> {
     const decision = decideResume(options.resume, extent);
     if (decision.kind === "resume") {
       this.#delivery.replay(socket, session, decision.from);
-      this.#startFrom(socket, session, session.lastSent ?? head);
+      this.#sessions.startFrom(socket, session, session.lastSent ?? head);
       return;
     }
     const state = this.#ports.snapshot((audience) => session.mayRead(audience));
@@ -237,17 +222,11 @@ export class Hub<Socket extends object> {
   }
 
   /**
-   * Takes one frame of a client: size and rate come before parsing (HUB-9).
+   * Takes one frame of a client (HUB-9).
    * @returns a token to verify before {@link open} or {@link renew}, or null
    */
   message(socket: Socket, data: string | ArrayBuffer): TokenRequest | null {
-    if (frameBytes(data) > CLIENT_FRAME_MAX_BYTES) return this.#end(socket, "frameTooBig");
-    const session = this.#sessions.live(socket);
-    if (session !== null) return this.#messageOfOpen(socket, session, data);
-    const waiting = this.#sessions.waiting(socket);
-    // A record of a version that this code does not know: the client resumes on a new socket.
-    if (waiting === null) return this.#end(socket, "restart");
-    return this.#messageOfWaiting(socket, waiting, data);
+    return this.#frames.take(socket, data);
   }
 
   /** Puts a newer token of the same user in force (HUB-7). */
@@ -255,18 +234,19 @@ export class Hub<Socket extends object> {
     const session = this.#sessions.live(socket);
     if (session === null || session.ended) return;
     if (identity.sub !== session.record.sub) {
-      this.#refuse(socket, session, "other_subject");
+      this.#frames.refuse(socket, session, "other_subject");
       return;
     }
-    const sent = this.#sentSoFar(session);
+    // Asked before the grants change what that would be.
+    const sent = session.sentBefore(this.#store.extent().head + 1, this.#store);
     session.renew({
       ...session.record,
       grants: [...identity.grants],
       exp: identity.exp,
       warned: false,
     });
-    this.#startFrom(socket, session, sent);
-    this.#dueNoLaterThan(session.expiresAtMs - EXPIRY_WARNING_MS);
+    this.#sessions.startFrom(socket, session, sent);
+    this.#deadlines.watchToken(session);
     const { exp } = identity;
     this.#delivery.send(
       socket,
@@ -285,7 +265,7 @@ export class Hub<Socket extends object> {
   ): void {
     const session = this.#sessions.live(socket);
     if (session === null || why === "forbidden") this.#delivery.end(socket, why);
-    else this.#refuse(socket, session, "invalid_token");
+    else this.#frames.refuse(socket, session, "invalid_token");
   }
 
   /** Whether the socket still waits for its token to be verified. */
@@ -298,31 +278,9 @@ export class Hub<Socket extends object> {
     this.#sessions.remove(socket);
   }
 
-  /** Closes what is overdue, warns who expires soon, and says when to look again (HUB-7). */
+  /** Closes what is overdue and warns who expires soon (HUB-7). */
   checkDeadlines(): void {
-    const now = this.#ports.clock();
-    const ids = new Set<string>();
-    let next = Number.POSITIVE_INFINITY;
-    for (const socket of this.#sockets.all()) {
-      const waiting = this.#sessions.waiting(socket);
-      if (waiting !== null) {
-        if (waiting.deadline <= now) this.#delivery.end(socket, "authenticationTimeout");
-        else next = Math.min(next, waiting.deadline);
-        continue;
-      }
-      const session = this.#sessions.live(socket);
-      if (session === null || session.ended) continue;
-      if (session.expiresAtMs <= now) {
-        this.#delivery.end(socket, "unauthorized");
-        continue;
-      }
-      ids.add(session.record.id);
-      const warnAt = session.expiresAtMs - EXPIRY_WARNING_MS;
-      if (!session.record.warned && warnAt <= now) this.#warn(socket, session);
-      next = Math.min(next, session.record.warned ? session.expiresAtMs : warnAt);
-    }
-    this.#store.retainFilters(ids);
-    this.#store.writeTask(DEADLINES_TASK, Number.isFinite(next) ? next : null);
+    this.#deadlines.check();
   }
 
   /** What the hub says of itself. */
@@ -330,116 +288,4 @@ export class Hub<Socket extends object> {
     const { epoch, head } = this.#store.extent();
     return { epoch, seq: head, sockets: this.#sessions.openCount };
   }
-
-  #messageOfWaiting(
-    socket: Socket,
-    before: WaitingSession,
-    data: string | ArrayBuffer,
-  ): TokenRequest | null {
-    const record = { ...before, frames: before.frames + 1 };
-    this.#sessions.saveWaiting(socket, record);
-    if (record.frames > UNAUTHENTICATED_FRAMES_MAX) return this.#end(socket, "tooManyFrames");
-    const frame = readClientFrame(data);
-    const code = frame.ok ? "not_authenticated" : frame.error;
-    if (!frame.ok || frame.value.type !== "auth") {
-      const bad = record.bad + 1;
-      this.#sessions.saveWaiting(socket, { ...record, bad });
-      this.#sockets.send(socket, errorFrame(code));
-      return bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
-    }
-    const { token, epoch, seq } = frame.value;
-    const { id, batch } = record;
-    // The frame's own position wins over the query's.
-    const resume = epoch === undefined && seq === undefined ? record.resume : { epoch, seq };
-    return { kind: "auth", token, options: { id, batch, resume } };
-  }
-
-  #messageOfOpen(
-    socket: Socket,
-    session: LiveSession,
-    data: string | ArrayBuffer,
-  ): TokenRequest | null {
-    if (session.ended) return null;
-    const now = this.#ports.clock();
-    const { window, allowed } = countFrame(session.frameWindow, now);
-    session.frameWindow = window;
-    if (!allowed) return this.#end(socket, "tooManyFrames");
-    session.signOfLife(now);
-    const frame = readClientFrame(data);
-    if (!frame.ok) {
-      session.record = { ...session.record, bad: session.record.bad + 1 };
-      this.#sessions.save(socket, session);
-      this.#refuse(socket, session, frame.error);
-      return session.record.bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
-    }
-    switch (frame.value.type) {
-      case "auth":
-        return this.#refuse(socket, session, "already_authenticated");
-      case "reauth":
-        return { kind: "reauth", token: frame.value.token };
-      case "ack":
-        return frame.value.seq > this.#store.extent().head
-          ? this.#refuse(socket, session, "invalid_ack")
-          : null;
-      case "subscribe":
-        return this.#narrow(socket, session, frame.value.channelIds);
-    }
-  }
-
-  #narrow(socket: Socket, session: LiveSession, topics: readonly string[]): null {
-    const sent = this.#sentSoFar(session);
-    const filter = topics.length === 0 ? null : topics;
-    session.narrow(filter);
-    this.#store.writeFilter(session.record.id, filter);
-    this.#startFrom(socket, session, sent);
-    return null;
-  }
-
-  /** The last seq it was sent: asked before its grants or its filter change what that would be. */
-  #sentSoFar(session: LiveSession): number {
-    return session.sentBefore(this.#store.extent().head + 1, this.#store);
-  }
-
-  #startFrom(socket: Socket, session: LiveSession, seq: number): void {
-    session.lastSent = seq;
-    session.record = { ...session.record, from: seq };
-    this.#sessions.save(socket, session);
-  }
-
-  #warn(socket: Socket, session: LiveSession): void {
-    session.record = { ...session.record, warned: true };
-    this.#sessions.save(socket, session);
-    const { exp } = session.record;
-    this.#delivery.send(
-      socket,
-      session,
-      encodeFrame({ v: PROTOCOL_VERSION, type: "auth.expiring", exp }),
-    );
-  }
-
-  #refuse(socket: Socket, session: LiveSession, code: FrameErrorCode): null {
-    this.#delivery.send(socket, session, errorFrame(code));
-    return null;
-  }
-
-  #end(socket: Socket, why: CloseName): null {
-    this.#delivery.end(socket, why);
-    return null;
-  }
-
-  #dueNoLaterThan(at: number): void {
-    const known = this.#store.readTask(DEADLINES_TASK);
-    if (known === null || at < known) this.#store.writeTask(DEADLINES_TASK, at);
-  }
-}
-
-function errorFrame(code: FrameErrorCode): string {
-  return encodeFrame({ v: PROTOCOL_VERSION, type: "error", code, message: FRAME_ERRORS[code] });
-}
-
-const encoder = new TextEncoder();
-
-function frameBytes(data: string | ArrayBuffer): number {
-  if (typeof data !== "string") return data.byteLength;
-  return data.length * 3 <= CLIENT_FRAME_MAX_BYTES ? data.length : encoder.encode(data).length;
 }

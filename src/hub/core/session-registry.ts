@@ -84,6 +84,13 @@ export class SessionRegistry<Socket extends object> {
     this.#sockets.save(socket, session.record);
   }
 
+  /** A session has seen what it may see up to `seq`: what was sent from here on follows that. */
+  startFrom(socket: Socket, session: LiveSession, seq: number): void {
+    session.lastSent = seq;
+    session.record = { ...session.record, from: seq };
+    this.save(socket, session);
+  }
+
   /** Forgets a socket. Idempotent. */
   remove(socket: Socket): void {
     const index = this.#indexed();

@@ -1,0 +1,155 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { CloseName } from "../../protocol/close-codes.ts";
+import { FRAME_ERRORS, type FrameErrorCode } from "../../protocol/error-codes.ts";
+import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
+import {
+  BAD_FRAMES_MAX,
+  CLIENT_FRAME_MAX_BYTES,
+  UNAUTHENTICATED_FRAMES_MAX,
+} from "../../protocol/limits.ts";
+import { readClientFrame } from "./client-frame.ts";
+import type { Delivery } from "./delivery.ts";
+import { encodeFrame } from "./encode.ts";
+import { countFrame } from "./frame-rate.ts";
+import type { HubStore } from "./journal.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { ResumePosition } from "./resume.ts";
+import type { WaitingSession } from "./session.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+import type { HubSockets } from "./sockets.ts";
+
+/** How a connection asks to be served. */
+export type ConnectionOptions = {
+  readonly id: string;
+  readonly batch: boolean;
+  readonly resume: ResumePosition;
+};
+
+/** What a client's frame asks for that needs a token to be verified first. */
+export type TokenRequest =
+  | { readonly kind: "auth"; readonly token: string; readonly options: ConnectionOptions }
+  | { readonly kind: "reauth"; readonly token: string };
+
+/** What clients say: each frame is measured before it is read, and answered or handed on (HUB-9). */
+export class FrameIntake<Socket extends object> {
+  readonly #sockets: HubSockets<Socket>;
+  readonly #sessions: SessionRegistry<Socket>;
+  readonly #delivery: Delivery<Socket>;
+  readonly #store: HubStore;
+  readonly #clock: Clock;
+
+  constructor(parts: {
+    readonly sockets: HubSockets<Socket>;
+    readonly sessions: SessionRegistry<Socket>;
+    readonly delivery: Delivery<Socket>;
+    readonly store: HubStore;
+    readonly clock: Clock;
+  }) {
+    this.#sockets = parts.sockets;
+    this.#sessions = parts.sessions;
+    this.#delivery = parts.delivery;
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+  }
+
+  /**
+   * Takes one frame: size and rate come before parsing.
+   * @returns a token to verify first, or null
+   */
+  take(socket: Socket, data: string | ArrayBuffer): TokenRequest | null {
+    if (frameBytes(data) > CLIENT_FRAME_MAX_BYTES) return this.#end(socket, "frameTooBig");
+    const session = this.#sessions.live(socket);
+    if (session !== null) return this.#messageOfOpen(socket, session, data);
+    const waiting = this.#sessions.waiting(socket);
+    // A record of a version that this code does not know: the client resumes on a new socket.
+    if (waiting === null) return this.#end(socket, "restart");
+    return this.#messageOfWaiting(socket, waiting, data);
+  }
+
+  /** Tells a client that something it sent was not used. */
+  refuse(socket: Socket, session: LiveSession, code: FrameErrorCode): null {
+    this.#delivery.send(socket, session, errorFrame(code));
+    return null;
+  }
+
+  #messageOfWaiting(
+    socket: Socket,
+    before: WaitingSession,
+    data: string | ArrayBuffer,
+  ): TokenRequest | null {
+    const record = { ...before, frames: before.frames + 1 };
+    this.#sessions.saveWaiting(socket, record);
+    if (record.frames > UNAUTHENTICATED_FRAMES_MAX) return this.#end(socket, "tooManyFrames");
+    const frame = readClientFrame(data);
+    const code = frame.ok ? "not_authenticated" : frame.error;
+    if (!frame.ok || frame.value.type !== "auth") {
+      const bad = record.bad + 1;
+      this.#sessions.saveWaiting(socket, { ...record, bad });
+      this.#sockets.send(socket, errorFrame(code));
+      return bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
+    }
+    const { token, epoch, seq } = frame.value;
+    const { id, batch } = record;
+    // The frame's own position wins over the query's.
+    const resume = epoch === undefined && seq === undefined ? record.resume : { epoch, seq };
+    return { kind: "auth", token, options: { id, batch, resume } };
+  }
+
+  #messageOfOpen(
+    socket: Socket,
+    session: LiveSession,
+    data: string | ArrayBuffer,
+  ): TokenRequest | null {
+    if (session.ended) return null;
+    const now = this.#clock();
+    const { window, allowed } = countFrame(session.frameWindow, now);
+    session.frameWindow = window;
+    if (!allowed) return this.#end(socket, "tooManyFrames");
+    session.signOfLife(now);
+    const frame = readClientFrame(data);
+    if (!frame.ok) {
+      session.record = { ...session.record, bad: session.record.bad + 1 };
+      this.#sessions.save(socket, session);
+      this.refuse(socket, session, frame.error);
+      return session.record.bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
+    }
+    switch (frame.value.type) {
+      case "auth":
+        return this.refuse(socket, session, "already_authenticated");
+      case "reauth":
+        return { kind: "reauth", token: frame.value.token };
+      case "ack":
+        return frame.value.seq > this.#store.extent().head
+          ? this.refuse(socket, session, "invalid_ack")
+          : null;
+      case "subscribe":
+        return this.#narrow(socket, session, frame.value.channelIds);
+    }
+  }
+
+  #narrow(socket: Socket, session: LiveSession, topics: readonly string[]): null {
+    // Asked before the filter changes what that would be.
+    const sent = session.sentBefore(this.#store.extent().head + 1, this.#store);
+    const filter = topics.length === 0 ? null : topics;
+    session.narrow(filter);
+    this.#store.writeFilter(session.record.id, filter);
+    this.#sessions.startFrom(socket, session, sent);
+    return null;
+  }
+
+  #end(socket: Socket, why: CloseName): null {
+    this.#delivery.end(socket, why);
+    return null;
+  }
+}
+
+function errorFrame(code: FrameErrorCode): string {
+  return encodeFrame({ v: PROTOCOL_VERSION, type: "error", code, message: FRAME_ERRORS[code] });
+}
+
+const encoder = new TextEncoder();
+
+function frameBytes(data: string | ArrayBuffer): number {
+  if (typeof data !== "string") return data.byteLength;
+  return data.length * 3 <= CLIENT_FRAME_MAX_BYTES ? data.length : encoder.encode(data).length;
+}
