@@ -404,3 +404,25 @@ describe("frames of clients (HUB-9)", () => {
     client.close();
   });
 });
+
+// Last in this file: afterwards there is no database.
+test("HUB-4 a resume and a first connection ask D1 nothing: its tables are gone", async () => {
+  const first = await streamAs(alice);
+  const { position } = first;
+  first.close();
+  await hub().publish([publication(), publication()]);
+  const tickets = [await ticketFor(alice), await ticketFor(alice)];
+  for (const table of ["rooms", "provider_keys", "idempotency_keys"]) {
+    await env.DB.exec(`DROP TABLE ${table}`);
+  }
+  await evictDurableObject(hub());
+  const resumed = await openStream(
+    `?ticket=${tickets[0]}&epoch=${position.epoch}&seq=${position.seq}`,
+  );
+  await resumed.until((client) => client.of("resumed").length === 1);
+  expect(resumed.events).toHaveLength(2);
+  const fresh = await openStream(`?ticket=${tickets[1]}`);
+  await fresh.until((client) => client.of("snapshot").length === 1);
+  resumed.close();
+  fresh.close();
+});
