@@ -49,11 +49,13 @@ export function CreateRoom({
     const text = JSON.stringify(room);
     if (request.current.text !== text) request.current = { text, key: crypto.randomUUID() };
     sending.value = true;
+    const sent = draft.value;
     const outcome = await guild.api.createRoom(room, request.current.key);
     sending.value = false;
     if (outcome.ok) {
       request.current = { text: "", key: "" };
-      draft.value = EMPTY_DRAFT;
+      // What was typed meanwhile is for the next room.
+      if (draft.value === sent) draft.value = EMPTY_DRAFT;
       notify("good", `${outcome.value.name} is open.`);
       return;
     }
