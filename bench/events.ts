@@ -28,9 +28,6 @@ const SEQ_KEY = Buffer.from('"seq":');
 /** What stands before the name of an event that somebody left: `"voice.l`, with `l` at its end. */
 const EVENT_KEY = Buffer.from('"event":"voice.');
 
-/** An event as it was found in a frame. */
-export type SeenEvent = { readonly index: number; readonly seq: number };
-
 /**
  * Finds the events in a frame's text, alone or in a batch, without parsing it: the generator must
  * be cheaper than what it measures.

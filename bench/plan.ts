@@ -1,6 +1,6 @@
 /** What one run does. Small enough for two cores and four minutes; ratios are what counts. */
 export const PLAN = {
-  /** Times that every subject is started, measured and stopped, taking turns. */
+  /** Times that all subjects are started, measured and stopped. */
   rounds: 3,
   /** Sockets of one subject. */
   sockets: 1_000,
@@ -12,14 +12,14 @@ export const PLAN = {
   warmUpSockets: 25,
   warmUpEvents: 400,
   /** Bursts of one round, and what each is made of. */
-  bursts: 4,
+  bursts: 3,
   burstEvents: 200,
   /** Rest between two bursts, milliseconds. */
   burstPauseMs: 100,
   /** Events in one publish request: what the gateway-worker sends at most. */
   requestEvents: 100,
-  /** Lone events of one round and the time between two, milliseconds (5 a second). */
-  quietEvents: 25,
+  /** Lone events of one round and the time between two of a subject, milliseconds (5 a second). */
+  quietEvents: 30,
   quietIntervalMs: 200,
   /** Rest before a memory reading, milliseconds. */
   settleMs: 1_000,

@@ -19,7 +19,7 @@ export type Server = {
 };
 
 /**
- * Starts a server that writes `"port":<n>` to its fourth descriptor once it listens.
+ * Starts a server that announces its port as workerd does (`--control-fd=3`).
  * @throws with what it wrote to stderr when it ends before
  */
 export async function startServer(
@@ -61,7 +61,7 @@ async function readPort(control: Readable): Promise<number | null> {
   try {
     for await (const chunk of control as AsyncIterable<Buffer>) {
       text += chunk.toString();
-      const port = /"port":(\d+)/.exec(text)?.[1];
+      const port = /"socket":"http","port":(\d+)/.exec(text)?.[1];
       if (port !== undefined) return Number(port);
     }
   } catch {

@@ -13,7 +13,7 @@ import { bareLoop } from "./subjects/bare-loop.ts";
 import { guildHub, guildHubBatching } from "./subjects/guild-hub.ts";
 import { nodeWs } from "./subjects/node-ws.ts";
 import { rawTcp } from "./subjects/raw-tcp.ts";
-import { runTrial, type Trial } from "./trial.ts";
+import { runRound, type Trial } from "./round.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
@@ -33,15 +33,12 @@ try {
   const bundle = await bundleWorker(path.join(folder, "bundle"));
   const parts = { bundle, identity, secret };
   const contenders = [guildHub(parts), guildHubBatching(parts), bareLoop, nodeWs(identity, secret)];
-  const trials: Trial[] = [];
+  console.log("measuring the load generator …");
+  const trials = await runRound([rawTcp], path.join(folder, "ceiling"), secret);
   for (let round = 1; round <= PLAN.rounds; round += 1) {
-    // The generator's ceiling does not change: once is enough.
-    const subjects = round === 1 ? [rawTcp, ...contenders] : contenders;
-    for (const subject of subjects) {
-      const trial = await runTrial(subject, path.join(folder, `${subject.name}-${round}`), secret);
-      trials.push(trial);
-      console.log(progress(round, subject.label, trial));
-    }
+    const own = await runRound(contenders, path.join(folder, `round-${round}`), secret);
+    trials.push(...own);
+    for (const trial of own) console.log(progress(round, trial));
   }
   const summary = summarize(trials);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
@@ -57,10 +54,11 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-function progress(round: number, label: string, trial: Trial): string {
-  const { deliveriesPerCpuSecond, quietP50, connectsPerSecond, kibPerSocket, faults } = trial;
+function progress(round: number, trial: Trial): string {
+  const { subject, deliveriesPerCpuSecond, quietP50, connectsPerSecond, kibPerSocket, faults } =
+    trial;
   return [
-    `round ${round}  ${label.padEnd(44)}`,
+    `round ${round}  ${subject.padEnd(10)}`,
     `${Math.round(deliveriesPerCpuSecond / 1000)}k deliveries/CPU-s`,
     `p50 ${quietP50.toFixed(1)} ms`,
     `${Math.round(connectsPerSecond)} connects/s`,

@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { workerdVersion } from "../workerd.ts";
 
@@ -14,9 +14,6 @@ export type Machine = {
 
 /** Describes the machine and the versions. */
 export function describeMachine(): Machine {
-  const require = createRequire(import.meta.url);
-  const version = (name: string): string =>
-    (require(`${name}/package.json`) as { version: string }).version;
   return {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
@@ -24,8 +21,15 @@ export function describeMachine(): Machine {
     versions: [
       ["Node", process.versions.node],
       ["workerd", workerdVersion()],
-      ["ws", version("ws")],
-      ["hono", version("hono")],
+      ["ws", versionOf("ws")],
+      ["hono", versionOf("hono")],
     ],
   };
+}
+
+/** Reads the installed version; some packages do not let their `package.json` be imported. */
+function versionOf(name: string): string {
+  const file = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
+  return version;
 }

@@ -1,7 +1,7 @@
 import { PLAN } from "../plan.ts";
 import type { Subject } from "../subjects/subject.ts";
 import type { Machine } from "./machine.ts";
-import { aimsOf, figures, type Figures, type Summary } from "./summary.ts";
+import { aimsOf, figures, ratio, type Figures, type Summary } from "./summary.ts";
 
 const START = "<!-- bench:start -->";
 const END = "<!-- bench:end -->";
@@ -53,8 +53,6 @@ function fanOutRows(
   summary: Summary,
   contenders: readonly Pick<Subject, "name" | "label">[],
 ): string[][] {
-  const bare = figures(summary, "bare");
-  const node = figures(summary, "node");
   return [
     [
       "",
@@ -70,11 +68,11 @@ function fanOutRows(
       return [
         label,
         count(own.deliveriesPerCpuSecond),
-        ratio(own.deliveriesPerCpuSecond / bare.deliveriesPerCpuSecond),
-        ratio(own.deliveriesPerCpuSecond / node.deliveriesPerCpuSecond),
+        times(ratio(summary, "deliveriesPerCpuSecond", name, "bare")),
+        times(ratio(summary, "deliveriesPerCpuSecond", name, "node")),
         `${own.quietP50.toFixed(1)} ms`,
         `${own.quietP99.toFixed(1)} ms`,
-        ratio(own.quietP50 / bare.quietP50),
+        times(ratio(summary, "quietP50", name, "bare")),
       ];
     }),
   ];
@@ -112,7 +110,7 @@ function aimRows(summary: Summary): string[][] {
     ["aim", "this run", ""],
     ...aimsOf(summary).map(({ text, value, met }) => [
       text,
-      ratio(value),
+      times(value),
       met ? "aim met" : "aim missed",
     ]),
   ];
@@ -141,7 +139,7 @@ function count(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en-US");
 }
 
-function ratio(value: number): string {
+function times(value: number): string {
   return `${value.toFixed(2)} ×`;
 }
 

@@ -1,13 +1,13 @@
 import { median } from "../measure/statistics.ts";
 import type { Subject } from "../subjects/subject.ts";
-import type { Trial } from "../trial.ts";
+import type { Trial } from "../round.ts";
 
 /** What is measured of each subject; medians of the rounds. */
 export type Figures = Omit<Trial, "subject" | "faults">;
 
 /** All rounds of a run. */
 export type Summary = {
-  readonly of: ReadonlyMap<Subject["name"], Figures>;
+  readonly of: ReadonlyMap<Subject["name"], readonly Trial[]>;
   readonly faults: readonly string[];
 };
 
@@ -16,9 +16,8 @@ export type Aim = { readonly text: string; readonly value: number; readonly met:
 
 /** Puts the rounds together. */
 export function summarize(trials: readonly Trial[]): Summary {
-  const bySubject = Map.groupBy(trials, (trial) => trial.subject);
   return {
-    of: new Map([...bySubject].map(([name, own]) => [name, figuresOf(own)] as const)),
+    of: Map.groupBy(trials, (trial) => trial.subject),
     faults: trials.flatMap(({ subject, faults }) => faults.map((fault) => `${subject}: ${fault}`)),
   };
 }
@@ -39,19 +38,35 @@ function figuresOf(trials: readonly Trial[]): Figures {
   };
 }
 
-/** The figures of a subject that was part of the run. */
-export function figures({ of }: Summary, name: Subject["name"]): Figures {
-  const own = of.get(name);
-  if (own === undefined) throw new Error(`${name} was not measured`);
-  return own;
+/** The figures of a subject: the median of its rounds. */
+export function figures(summary: Summary, name: Subject["name"]): Figures {
+  return figuresOf(trialsOf(summary, name));
+}
+
+/** What may be compared between subjects. */
+export type Comparable = "deliveriesPerCpuSecond" | "quietP50";
+
+/** One subject by another: the median of the ratios that each round has. */
+export function ratio(
+  summary: Summary,
+  what: Comparable,
+  name: Subject["name"],
+  other: Subject["name"],
+): number {
+  const others = trialsOf(summary, other);
+  const ratios = trialsOf(summary, name).flatMap((trial, round) => {
+    const one = others[round];
+    return one === undefined ? [] : [trial[what] / one[what]];
+  });
+  return median(ratios);
+}
+
+function trialsOf({ of }: Summary, name: Subject["name"]): readonly Trial[] {
+  return of.get(name) ?? [];
 }
 
 /** How the run stands to the project's aims. Aims are shown, they fail nothing. */
 export function aimsOf(summary: Summary): Aim[] {
-  const hub = figures(summary, "hub");
-  const batch = figures(summary, "hub-batch");
-  const bare = figures(summary, "bare");
-  const node = figures(summary, "node");
   const atLeast = (text: string, value: number, bound: number): Aim => ({
     text: `${text} ≥ ${bound} ×`,
     value,
@@ -62,13 +77,22 @@ export function aimsOf(summary: Summary): Aim[] {
     value,
     met: value <= bound,
   });
-  const perCpu = (one: Figures, other: Figures): number =>
-    one.deliveriesPerCpuSecond / other.deliveriesPerCpuSecond;
+  const perCpu = (name: Subject["name"], other: Subject["name"]): number =>
+    ratio(summary, "deliveriesPerCpuSecond", name, other);
+  const p50 = (name: Subject["name"]): number => ratio(summary, "quietP50", name, "bare");
   return [
-    atLeast("bursts, batching: deliveries per CPU-second of the bare loop", perCpu(batch, bare), 4),
-    atLeast("bursts, batching: deliveries per CPU-second of Node + ws", perCpu(batch, node), 1.2),
-    atLeast("bursts, one event a frame: of the bare loop", perCpu(hub, bare), 0.85),
-    atMost("lone events: p50 of the bare loop", hub.quietP50 / bare.quietP50, 1.15),
-    atMost("lone events, batching: p50 of the bare loop", batch.quietP50 / bare.quietP50, 1.15),
+    atLeast(
+      "bursts, batching: deliveries per CPU-second of the bare loop",
+      perCpu("hub-batch", "bare"),
+      4,
+    ),
+    atLeast(
+      "bursts, batching: deliveries per CPU-second of Node + ws",
+      perCpu("hub-batch", "node"),
+      1.2,
+    ),
+    atLeast("bursts, one event a frame: of the bare loop", perCpu("hub", "bare"), 0.85),
+    atMost("lone events: p50 of the bare loop", p50("hub"), 1.15),
+    atMost("lone events, batching: p50 of the bare loop", p50("hub-batch"), 1.15),
   ];
 }

@@ -3,8 +3,6 @@
 import { DurableObject } from "cloudflare:workers";
 
 export class BareLoop extends DurableObject {
-  seq = 0;
-
   /** @param {Request} request */
   async fetch(request) {
     if (request.headers.get("Upgrade") === "websocket") {
@@ -13,9 +11,9 @@ export class BareLoop extends DurableObject {
       return new Response(null, { status: 101, webSocket: client });
     }
     const { events } = await request.json();
-    for (const { event, payload, ts, id } of events) {
-      this.seq += 1;
-      const text = JSON.stringify({ v: 1, type: "event", event, payload, ts, seq: this.seq, id });
+    // It hibernates like ours, so it counts nothing: the publisher's number stands in the frame.
+    for (const { event, payload, ts, seq, id } of events) {
+      const text = JSON.stringify({ v: 1, type: "event", event, payload, ts, seq, id });
       for (const socket of this.ctx.getWebSockets()) socket.send(text);
     }
     return Response.json({ ok: true });

@@ -75,7 +75,7 @@ async function authenticate(socket: WebSocket, text: string): Promise<void> {
 }
 
 const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) =>
-  writeSync(3, `"port":${port}`),
+  writeSync(3, `"socket":"http","port":${port}`),
 );
 server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
   upgrades.handleUpgrade(request, stream, head, (socket) => {

@@ -35,7 +35,7 @@ server.on("upgrade", (_request, socket: Duplex) => {
   socket.on("close", () => sockets.delete(socket));
 });
 server.listen(0, "127.0.0.1", () => {
-  writeSync(3, `"port":${(server.address() as AddressInfo).port}`);
+  writeSync(3, `"socket":"http","port":${(server.address() as AddressInfo).port}`);
 });
 
 /** An unmasked text frame of 126 to 65,535 bytes: all that is needed here. */

@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { WebSocketServer } from "ws";
+import { eventAt } from "../events.ts";
+import { Fleet } from "./fleet.ts";
+import { maskedText } from "./frame-reader.ts";
+
+const servers: WebSocketServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+    await once(server, "close");
+  }
+});
+
+/** The members of an event frame as a hub writes them. */
+function members(index: number, seq = index + 1): Record<string, unknown> {
+  const { event, payload, ts, id } = eventAt(index, "epoch");
+  return { event, payload, ts, seq, id };
+}
+
+const single = (index: number, seq?: number): string =>
+  JSON.stringify({ v: 1, type: "event", ...members(index, seq) });
+
+/** A `ws` server that greets after an `auth` frame and then sends these texts. */
+async function serve(texts: readonly string[]): Promise<number> {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  servers.push(server);
+  server.on("connection", (socket) => {
+    socket.once("message", (data: Buffer) => {
+      expect(data.toString()).toBe('{"type":"auth"}');
+      socket.send('{"event":"auth.ok"}');
+      for (const text of texts) socket.send(text);
+    });
+  });
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+async function receive(texts: readonly string[], events: number): Promise<Fleet> {
+  const port = await serve(texts);
+  const fleet = new Fleet(0);
+  const entry = { port, path: "/", hello: '{"type":"auth"}', greeting: '"auth.ok"' };
+  await fleet.open(3, 2, () => Promise.resolve(entry));
+  await fleet.receive(events, 0);
+  await fleet.close(events);
+  return fleet;
+}
+
+test("takes events alone and in batches of any size from a real server", async () => {
+  const batch = {
+    v: 1,
+    type: "batch",
+    events: Array.from({ length: 600 }, (_, at) => members(at + 2)),
+  };
+  const fleet = await receive([single(0), single(1), JSON.stringify(batch)], 602);
+  expect(fleet.received).toBe(3 * 602);
+  expect(fleet.faults).toEqual([]);
+});
+
+test.each([
+  ["a missing event", [single(0), single(2)], 2],
+  ["an event that comes twice", [single(0), single(0)], 2],
+  ["events out of order", [single(1), single(0)], 2],
+  ["a jump of seq", [single(0), single(1, 3)], 2],
+])("finds %s", async (_what, texts, events) => {
+  expect((await receive(texts, events)).faults).not.toEqual([]);
+});
+
+test("an event too few at the end is a fault", async () => {
+  const port = await serve([single(0)]);
+  const fleet = new Fleet(0);
+  const entry = { port, path: "/", hello: '{"type":"auth"}', greeting: '"auth.ok"' };
+  await fleet.open(1, 1, () => Promise.resolve(entry));
+  await fleet.receive(1, 0);
+  await fleet.close(2);
+  expect(fleet.faults).toHaveLength(1);
+});
+
+test("a refused upgrade says so", async () => {
+  const server = new WebSocketServer({
+    port: 0,
+    host: "127.0.0.1",
+    verifyClient: (_info, answer) => answer(false, 401, "no"),
+  });
+  servers.push(server);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const opening = new Fleet(0).open(1, 1, () => Promise.resolve({ port, path: "/" }));
+  await expect(opening).rejects.toThrow("401");
+});
+
+test("long client frames carry their length in two bytes", () => {
+  const frame = maskedText("x".repeat(300));
+  expect(frame.readUInt16BE(2)).toBe(300);
+  expect(frame).toHaveLength(4 + 4 + 300);
+});

@@ -1,0 +1,194 @@
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { Fleet } from "./load/fleet.ts";
+import { Publisher } from "./load/publisher.ts";
+import { usageOf } from "./measure/process-usage.ts";
+import { quantile } from "./measure/statistics.ts";
+import { PLAN } from "./plan.ts";
+import type { RunningSubject, Subject } from "./subjects/subject.ts";
+
+/** What one subject did in one round. */
+export type Trial = {
+  readonly subject: Subject["name"];
+  readonly connectsPerSecond: number;
+  /** null: this subject has no tickets. */
+  readonly ticketConnectsPerSecond: number | null;
+  readonly kibPerSocket: number;
+  /** Time from publish to receipt of lone events, milliseconds. */
+  readonly quietP50: number;
+  readonly quietP99: number;
+  /** In the bursts. */
+  readonly deliveriesPerCpuSecond: number;
+  readonly deliveriesPerSecond: number;
+  /** The same for the generator: how many it took per second of its own CPU, and how busy it was. */
+  readonly generatorPerCpuSecond: number;
+  readonly generatorBusy: number;
+  /** What was lost, doubled or out of order; anything here makes the run void. */
+  readonly faults: readonly string[];
+};
+
+/** A started subject with its sockets, and what was measured of it so far. */
+type Contender = {
+  readonly name: Subject["name"];
+  readonly server: RunningSubject;
+  readonly publisher: Publisher;
+  readonly fleet: Fleet;
+  readonly faults: string[];
+  readonly connectsPerSecond: number;
+  readonly kibPerSocket: number;
+  readonly bursts: { serverSeconds: number; ownSeconds: number; seconds: number };
+};
+
+/**
+ * Starts all subjects and measures each. Lone events and bursts go to one after the other, so that
+ * what else the machine does falls on all of them alike.
+ * @param folder gets a folder for each
+ */
+export async function runRound(
+  subjects: readonly Subject[],
+  folder: string,
+  secret: string,
+): Promise<Trial[]> {
+  const contenders: Contender[] = [];
+  try {
+    for (const subject of subjects) {
+      contenders.push(await startContender(subject, path.join(folder, subject.name), secret));
+    }
+    await runQuiet(contenders);
+    for (let burst = 0; burst < PLAN.bursts; burst += 1) {
+      for (const contender of contenders) await runBurst(contender);
+    }
+    const trials: Trial[] = [];
+    for (const contender of contenders) trials.push(await finish(contender));
+    return trials;
+  } finally {
+    for (const { publisher, server } of contenders) {
+      publisher.close();
+      await server.stop();
+    }
+  }
+}
+
+async function startContender(
+  subject: Subject,
+  folder: string,
+  secret: string,
+): Promise<Contender> {
+  await mkdir(folder, { recursive: true });
+  const server = await subject.start(folder);
+  const publisher = new Publisher(server.port, secret);
+  const warmUp = await warm(server, publisher);
+  const before = await usageOf(server.pid);
+  const fleet = new Fleet(publisher.next);
+  const connectsPerSecond = await connect(fleet, PLAN.sockets, server.entryOf);
+  await rest(PLAN.settleMs);
+  const idle = await usageOf(server.pid);
+  return {
+    name: subject.name,
+    server,
+    publisher,
+    fleet,
+    faults: warmUp.faults,
+    connectsPerSecond,
+    kibPerSocket: (idle.residentKib - before.residentKib) / PLAN.sockets,
+    bursts: { serverSeconds: 0, ownSeconds: 0, seconds: 0 },
+  };
+}
+
+/** Lets the server compile what it runs often. */
+async function warm(server: RunningSubject, publisher: Publisher): Promise<Fleet> {
+  const fleet = new Fleet(publisher.next);
+  await fleet.open(PLAN.warmUpSockets, PLAN.connecting, server.entryOf);
+  await publishAndReceive(fleet, publisher, PLAN.warmUpEvents);
+  await fleet.close(publisher.next);
+  await rest(PLAN.settleMs);
+  return fleet;
+}
+
+/** Opens that many connections. @returns how many per second */
+async function connect(
+  fleet: Fleet,
+  count: number,
+  entryOf: RunningSubject["entryOf"],
+): Promise<number> {
+  const startedAt = performance.now();
+  await fleet.open(count, PLAN.connecting, entryOf);
+  return (count * 1000) / (performance.now() - startedAt);
+}
+
+/**
+ * Each contender gets an event in every interval, at a time of its own. The first is not timed: a
+ * Durable Object may have gone to sleep while the others started, and at 5 events a second it does not.
+ */
+async function runQuiet(contenders: readonly Contender[]): Promise<void> {
+  for (const { fleet, publisher } of contenders) await publishAndReceive(fleet, publisher, 1);
+  for (let event = 0; event < PLAN.quietEvents; event += 1) {
+    for (const { fleet, publisher } of contenders) {
+      const next = rest(PLAN.quietIntervalMs / contenders.length);
+      const since = fleet.received;
+      await publisher.publish(1, () => fleet.markPublished(performance.now()));
+      await fleet.receive(1, since);
+      fleet.markPublished(null);
+      await next;
+    }
+  }
+}
+
+/** One burst. Before it an event that is not counted wakes who sleeps. */
+async function runBurst({ server, publisher, fleet, bursts }: Contender): Promise<void> {
+  await publishAndReceive(fleet, publisher, 1);
+  const serverBefore = await usageOf(server.pid);
+  const ownBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  await publishAndReceive(fleet, publisher, PLAN.burstEvents);
+  bursts.seconds += (performance.now() - startedAt) / 1000;
+  const own = process.cpuUsage(ownBefore);
+  bursts.ownSeconds += (own.user + own.system) / 1e6;
+  // What a server still does for the burst after its last frame counts as well.
+  await rest(PLAN.burstPauseMs);
+  const serverAfter = await usageOf(server.pid);
+  bursts.serverSeconds += serverAfter.cpuSeconds - serverBefore.cpuSeconds;
+}
+
+async function publishAndReceive(
+  fleet: Fleet,
+  publisher: Publisher,
+  events: number,
+): Promise<void> {
+  const received = fleet.receive(events, fleet.received);
+  for (let sent = 0; sent < events; sent += PLAN.requestEvents) {
+    await publisher.publish(Math.min(PLAN.requestEvents, events - sent));
+  }
+  await received;
+}
+
+async function finish(contender: Contender): Promise<Trial> {
+  const { name, server, publisher, fleet, bursts } = contender;
+  await fleet.close(publisher.next);
+  const deliveries = PLAN.bursts * PLAN.burstEvents * PLAN.sockets;
+  return {
+    subject: name,
+    connectsPerSecond: contender.connectsPerSecond,
+    ticketConnectsPerSecond: await connectWithTickets(server, publisher.next),
+    kibPerSocket: contender.kibPerSocket,
+    quietP50: quantile(fleet.latencies, 0.5),
+    quietP99: quantile(fleet.latencies, 0.99),
+    deliveriesPerCpuSecond: deliveries / bursts.serverSeconds,
+    deliveriesPerSecond: deliveries / bursts.seconds,
+    generatorPerCpuSecond: deliveries / bursts.ownSeconds,
+    generatorBusy: bursts.ownSeconds / bursts.seconds,
+    faults: [...contender.faults, ...fleet.faults],
+  };
+}
+
+async function connectWithTickets(
+  { ticketEntryOf }: RunningSubject,
+  next: number,
+): Promise<number | null> {
+  if (ticketEntryOf === undefined) return null;
+  const fleet = new Fleet(next);
+  const perSecond = await connect(fleet, PLAN.ticketSockets, ticketEntryOf);
+  await fleet.close(next);
+  return perSecond;
+}
