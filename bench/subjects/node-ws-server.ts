@@ -74,7 +74,10 @@ async function authenticate(socket: WebSocket, text: string): Promise<void> {
   socket.send(JSON.stringify({ v: 1, type: "ack", event: "auth.ok", guildId }));
 }
 
-const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) =>
+// The publisher's connection stays open while the others have their turn.
+const serverOptions = { keepAliveTimeout: 120_000 };
+const address = { hostname: "127.0.0.1", port: 0 };
+const server = serve({ fetch: app.fetch, ...address, serverOptions }, ({ port }) =>
   writeSync(3, `"socket":"http","port":${port}`),
 );
 server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
