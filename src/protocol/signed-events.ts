@@ -79,14 +79,23 @@ export const PublisherConflict = z.object({
 const encoder = new TextEncoder();
 
 /** The type of a key is named differently by workerd and by Node: it is what `importKey` gives. */
-function hmacKey(secret: string): ReturnType<typeof crypto.subtle.importKey> {
-  return crypto.subtle.importKey(
+type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+/** A process knows two secrets at most; importing one costs as much as verifying with it. */
+const hmacKeys = new Map<string, HmacKey>();
+
+async function hmacKey(secret: string): Promise<HmacKey> {
+  const known = hmacKeys.get(secret);
+  if (known !== undefined) return known;
+  const key = await crypto.subtle.importKey(
     "raw",
     encoder.encode(secret),
     { name: "HMAC", hash: "SHA-256" },
     false,
     ["sign", "verify"],
   );
+  hmacKeys.set(secret, key);
+  return key;
 }
 
 function signedBytes(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
