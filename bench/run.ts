@@ -42,7 +42,7 @@ try {
   }
   const summary = summarize(trials);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  const report = writeReport(summary, contenders, describeMachine(), seconds);
+  const report = writeReport(summary, contenders, describeMachine(folder), seconds);
   console.log(`\n${report}`);
   if (summary.faults.length > 0) process.exitCode = 1;
   else {

@@ -1,6 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statfsSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { workerdVersion } from "../workerd.ts";
+
+/** `f_type` of a tmpfs (statfs(2)). */
+const TMPFS_MAGIC = 0x01021994;
 
 /** What a run was made on and with. Nothing that names the machine. */
 export type Machine = {
@@ -8,15 +11,18 @@ export type Machine = {
   readonly cores: number;
   /** Processes that wanted a core when the run ended, on average over a minute. */
   readonly load: number;
+  /** Where the subjects write: a commit that reaches a disk takes its time. */
+  readonly storage: "disk" | "memory";
   /** Name and version of what takes part. */
   readonly versions: readonly (readonly [string, string])[];
 };
 
-/** Describes the machine and the versions. */
-export function describeMachine(): Machine {
+/** Describes the machine and the versions. @param folder where the subjects write */
+export function describeMachine(folder: string): Machine {
   return {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
+    storage: statfsSync(folder).type === TMPFS_MAGIC ? "memory" : "disk",
     load: loadavg()[0] ?? Number.NaN,
     versions: [
       ["Node", process.versions.node],

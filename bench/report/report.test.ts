@@ -31,7 +31,13 @@ const CONTENDERS = [
   { name: "hub", label: "ours" },
   { name: "bare", label: "the loop" },
 ] as const;
-const MACHINE = { cpu: "a processor", cores: 2, load: 0.5, versions: [["Node", "24"]] } as const;
+const MACHINE = {
+  cpu: "a processor",
+  cores: 2,
+  load: 0.5,
+  storage: "disk",
+  versions: [["Node", "24"]],
+} as const;
 
 test("ratios are those inside a round, so that a slow round spoils none", () => {
   const summary = summarize([...TRIALS, trial("hub", 9, 110), trial("bare", 10, 100)]);

@@ -39,10 +39,10 @@ export function writeReport(
 }
 
 function describeRun(machine: Machine, seconds: number): string {
-  const { cpu, cores, load, versions } = machine;
+  const { cpu, cores, load, storage, versions } = machine;
   const date = new Date().toISOString().slice(0, 10);
   return (
-    `${date} · ${cpu}, ${cores} cores, load ${load.toFixed(1)} at the end · ` +
+    `${date} · ${cpu}, ${cores} cores, storage on ${storage}, load ${load.toFixed(1)} at the end · ` +
     `${versions.map((pair) => pair.join(" ")).join(", ")} · ${PLAN.rounds} rounds in ${seconds} s, ` +
     `${count(PLAN.sockets)} sockets, ${PLAN.bursts} bursts of ${PLAN.burstEvents} events in requests of ` +
     `${PLAN.requestEvents}, ${PLAN.quietEvents} lone events at ${1000 / PLAN.quietIntervalMs} a second (per round)`
