@@ -6,9 +6,9 @@ import { mountTicket } from "./hub/routes/ws-ticket.ts";
 import { mountStream } from "./hub/routes/ws.ts";
 import { asyncApiDocument } from "./platform/asyncapi.ts";
 import type { AppEnv } from "./platform/http/app-env.ts";
-import { emptyBody } from "./platform/http/empty-body.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
 import { allowedOrigins, requestLog, securityHeaders } from "./platform/http/headers.ts";
+import { jsonBody } from "./platform/http/json-body.ts";
 import { problem } from "./platform/http/problem.ts";
 import { mountService } from "./platform/http/service-routes.ts";
 import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
@@ -20,7 +20,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.onError(unexpected);
   app.notFound(notFoundIn(app));
 
-  app.use(requestLog, securityHeaders, allowedOrigins, emptyBody);
+  app.use(requestLog, securityHeaders, allowedOrigins, jsonBody);
   // Signed events bring a limit of their own (rooms.md §4).
   const limit = bodyLimit({
     maxSize: REQUEST_BODY_MAX_BYTES,

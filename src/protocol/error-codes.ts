@@ -84,11 +84,6 @@ export const ERROR_CODES = {
     title: "The body is too large",
     help: "64 KiB, or 1 MiB for `/internal/events`. Send less, or a smaller batch.",
   },
-  unsupported_media_type: {
-    status: 415,
-    title: "The body is not JSON",
-    help: "Send the body with `Content-Type: application/json`.",
-  },
   idempotency_mismatch: {
     status: 422,
     title: "The idempotency key was used for another request",

@@ -46,7 +46,6 @@ const route = createRoute({
       "forbidden",
       "forbidden_guild",
       "body_too_large",
-      "unsupported_media_type",
       "rate_limited",
     ),
   },

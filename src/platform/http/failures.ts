@@ -43,14 +43,7 @@ export function unexpected(error: Error, c: Context<AppEnv>): Response {
     return problem(c, "unavailable", error.message);
   }
   if (error instanceof HTTPException && error.status === 400) {
-    return problem(
-      c,
-      "invalid_json",
-      "The body must be JSON, sent with Content-Type: application/json.",
-    );
-  }
-  if (error instanceof HTTPException && error.status === 415) {
-    return problem(c, "unsupported_media_type", "Send JSON, with Content-Type: application/json.");
+    return problem(c, "invalid_json", "The body must be JSON.");
   }
   log("error", "http.failed", { requestId, method: c.req.method, path: c.req.path, error });
   return problem(

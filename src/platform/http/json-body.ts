@@ -1,14 +1,23 @@
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
-import { problem } from "./problem.ts";
+
+const JSON_TYPE = "application/json";
 
 /**
- * Lets a request pass whose body is declared as JSON, or that has none: what is not declared would
- * be read as an empty object, and a mistake would look like a success.
+ * A body is JSON whatever it is called: seed clients may say nothing about its type (rooms.md §1), and
+ * without cookies there is no form to fear. A body that has no bytes has no type either: many clients
+ * send `Content-Type` with every request, and nothing is not broken JSON.
  */
-export const jsonBody = createMiddleware<AppEnv>(async (c, next) => {
-  const type = c.req.header("Content-Type");
-  const isJson = type !== undefined && /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type);
-  if (isJson || (type === undefined && c.req.raw.body === null)) return next();
-  return problem(c, "unsupported_media_type", "Send JSON, with Content-Type: application/json.");
+export const jsonBody = createMiddleware<AppEnv>((c, next) => {
+  const { raw } = c.req;
+  const isEmpty = raw.body === null || raw.headers.get("Content-Length") === "0";
+  const headers = new Headers(raw.headers);
+  if (isEmpty && headers.has("Content-Type")) {
+    headers.delete("Content-Type");
+    c.req.raw = new Request(raw, { headers, body: null });
+  } else if (!isEmpty && !headers.get("Content-Type")?.toLowerCase().startsWith(JSON_TYPE)) {
+    headers.set("Content-Type", JSON_TYPE);
+    c.req.raw = new Request(raw, { headers });
+  }
+  return next();
 });

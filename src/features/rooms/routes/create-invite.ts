@@ -1,7 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
-import { jsonBody } from "../../../platform/http/json-body.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { INVITE_MAX_AGE_SECONDS, INVITE_MAX_USES } from "../../../protocol/limits.ts";
 import { renderFailure } from "../errors.ts";
@@ -31,7 +30,7 @@ const route = createRoute({
   tags: ["rooms"],
   summary: "Make a Discord invite to a room",
   security: [{ bearer: [] }],
-  middleware: [requireAuth, jsonBody],
+  middleware: [requireAuth],
   request: {
     params: ChannelParam,
     body: { required: true, content: { "application/json": { schema: InviteBody } } },
@@ -44,7 +43,6 @@ const route = createRoute({
       "unauthorized",
       "room_not_found",
       "body_too_large",
-      "unsupported_media_type",
       "discord_refused",
       "discord_failed",
       "discord_rate_limited",
