@@ -81,7 +81,7 @@ const encoder = new TextEncoder();
 /** The type of a key is named differently by workerd and by Node: it is what `importKey` gives. */
 type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
-/** A process knows two secrets at most; importing one costs as much as verifying with it. */
+/** A process knows two secrets at most: each is imported once. */
 const hmacKeys = new Map<string, HmacKey>();
 
 async function hmacKey(secret: string): Promise<HmacKey> {
