@@ -226,6 +226,20 @@ describe("ways in (rooms.md §2)", () => {
     expect(client.closed?.code).toBe(4408);
   });
 
+  test("a hub that fails is a 503 with a time to come back, and tells nothing of itself", async () => {
+    const erin = await provider.mint({ sub: "erin", guilds: ["500"] });
+    const client = await streamAs(erin, undefined, { guildId: "500" });
+    const { epoch } = client.position;
+    client.close();
+    const ticket = await ticketFor(erin, { guildId: "500" });
+    await runInDurableObject(hub("500"), (_, state) => {
+      state.storage.sql.exec("DROP TABLE journal");
+    });
+    const response = await upgrade(`?ticket=${ticket}&epoch=${epoch}&seq=0`);
+    expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "5"]);
+    expect(await response.text()).not.toContain("journal");
+  });
+
   test("a plain GET is told to upgrade", async () => {
     const response = await callWorker("/ws");
     expect(response.status).toBe(426);

@@ -17,6 +17,15 @@ const RESUME_PAGE = 500;
 /** Calls back after some milliseconds: the batching window, and nothing else. */
 export type After = (ms: number, run: () => void) => void;
 
+/** What the parts of a hub that answer sockets work with. */
+export type ServingParts<Socket extends object> = {
+  readonly sockets: HubSockets<Socket>;
+  readonly sessions: SessionRegistry<Socket>;
+  readonly delivery: Delivery<Socket>;
+  readonly store: HubStore;
+  readonly clock: Clock;
+};
+
 /** Sends events to those who may see them, in order, each once (HUB-2, HUB-5, HUB-8). */
 export class Delivery<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;

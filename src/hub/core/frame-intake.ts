@@ -1,4 +1,3 @@
-import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import { FRAME_ERRORS, type FrameErrorCode } from "../../protocol/error-codes.ts";
 import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
@@ -8,15 +7,12 @@ import {
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
 import { readClientFrame } from "./client-frame.ts";
-import type { Delivery } from "./delivery.ts";
+import type { ServingParts } from "./delivery.ts";
 import { encodeFrame } from "./encode.ts";
 import { countFrame } from "./frame-rate.ts";
-import type { HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { ResumePosition } from "./resume.ts";
 import type { WaitingSession } from "./session.ts";
-import type { SessionRegistry } from "./session-registry.ts";
-import type { HubSockets } from "./sockets.ts";
 
 /** How a connection asks to be served. */
 export type ConnectionOptions = {
@@ -32,24 +28,10 @@ export type TokenRequest =
 
 /** What clients say: each frame is measured before it is read, and answered or handed on (HUB-9). */
 export class FrameIntake<Socket extends object> {
-  readonly #sockets: HubSockets<Socket>;
-  readonly #sessions: SessionRegistry<Socket>;
-  readonly #delivery: Delivery<Socket>;
-  readonly #store: HubStore;
-  readonly #clock: Clock;
+  readonly #parts: ServingParts<Socket>;
 
-  constructor(parts: {
-    readonly sockets: HubSockets<Socket>;
-    readonly sessions: SessionRegistry<Socket>;
-    readonly delivery: Delivery<Socket>;
-    readonly store: HubStore;
-    readonly clock: Clock;
-  }) {
-    this.#sockets = parts.sockets;
-    this.#sessions = parts.sessions;
-    this.#delivery = parts.delivery;
-    this.#store = parts.store;
-    this.#clock = parts.clock;
+  constructor(parts: ServingParts<Socket>) {
+    this.#parts = parts;
   }
 
   /**
@@ -58,9 +40,9 @@ export class FrameIntake<Socket extends object> {
    */
   take(socket: Socket, data: string | ArrayBuffer): TokenRequest | null {
     if (frameBytes(data) > CLIENT_FRAME_MAX_BYTES) return this.#end(socket, "frameTooBig");
-    const session = this.#sessions.live(socket);
+    const session = this.#parts.sessions.live(socket);
     if (session !== null) return this.#messageOfOpen(socket, session, data);
-    const waiting = this.#sessions.waiting(socket);
+    const waiting = this.#parts.sessions.waiting(socket);
     // A record of a version that this code does not know: the client resumes on a new socket.
     if (waiting === null) return this.#end(socket, "restart");
     return this.#messageOfWaiting(socket, waiting, data);
@@ -68,7 +50,7 @@ export class FrameIntake<Socket extends object> {
 
   /** Tells a client that something it sent was not used. */
   refuse(socket: Socket, session: LiveSession, code: FrameErrorCode): null {
-    this.#delivery.send(socket, session, errorFrame(code));
+    this.#parts.delivery.send(socket, session, errorFrame(code));
     return null;
   }
 
@@ -78,14 +60,14 @@ export class FrameIntake<Socket extends object> {
     data: string | ArrayBuffer,
   ): TokenRequest | null {
     const record = { ...before, frames: before.frames + 1 };
-    this.#sessions.saveWaiting(socket, record);
+    this.#parts.sessions.saveWaiting(socket, record);
     if (record.frames > UNAUTHENTICATED_FRAMES_MAX) return this.#end(socket, "tooManyFrames");
     const frame = readClientFrame(data);
     const code = frame.ok ? "not_authenticated" : frame.error;
     if (!frame.ok || frame.value.type !== "auth") {
       const bad = record.bad + 1;
-      this.#sessions.saveWaiting(socket, { ...record, bad });
-      this.#sockets.send(socket, errorFrame(code));
+      this.#parts.sessions.saveWaiting(socket, { ...record, bad });
+      this.#parts.sockets.send(socket, errorFrame(code));
       return bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
     }
     const { token, epoch, seq } = frame.value;
@@ -101,7 +83,7 @@ export class FrameIntake<Socket extends object> {
     data: string | ArrayBuffer,
   ): TokenRequest | null {
     if (session.ended) return null;
-    const now = this.#clock();
+    const now = this.#parts.clock();
     const { window, allowed } = countFrame(session.frameWindow, now);
     session.frameWindow = window;
     if (!allowed) return this.#end(socket, "tooManyFrames");
@@ -109,7 +91,7 @@ export class FrameIntake<Socket extends object> {
     const frame = readClientFrame(data);
     if (!frame.ok) {
       session.record = { ...session.record, bad: session.record.bad + 1 };
-      this.#sessions.save(socket, session);
+      this.#parts.sessions.save(socket, session);
       this.refuse(socket, session, frame.error);
       return session.record.bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
     }
@@ -119,7 +101,7 @@ export class FrameIntake<Socket extends object> {
       case "reauth":
         return { kind: "reauth", token: frame.value.token };
       case "ack":
-        return frame.value.seq > this.#store.extent().head
+        return frame.value.seq > this.#parts.store.extent().head
           ? this.refuse(socket, session, "invalid_ack")
           : null;
       case "subscribe":
@@ -129,16 +111,16 @@ export class FrameIntake<Socket extends object> {
 
   #narrow(socket: Socket, session: LiveSession, topics: readonly string[]): null {
     // Asked before the filter changes what that would be.
-    const sent = session.sentBefore(this.#store.extent().head + 1, this.#store);
+    const sent = session.sentBefore(this.#parts.store.extent().head + 1, this.#parts.store);
     const filter = topics.length === 0 ? null : topics;
     session.narrow(filter);
-    this.#store.writeFilter(session.record.id, filter);
-    this.#sessions.startFrom(socket, session, sent);
+    this.#parts.store.writeFilter(session.record.id, filter);
+    this.#parts.sessions.startFrom(socket, session, sent);
     return null;
   }
 
   #end(socket: Socket, why: CloseName): null {
-    this.#delivery.end(socket, why);
+    this.#parts.delivery.end(socket, why);
     return null;
   }
 }

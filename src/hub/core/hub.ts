@@ -80,8 +80,9 @@ export class Hub<Socket extends object> {
     const delivery = new Delivery({ sockets, sessions, store, clock, after });
     this.#sessions = sessions;
     this.#delivery = delivery;
-    this.#frames = new FrameIntake({ sockets, sessions, delivery, store, clock });
-    this.#deadlines = new Deadlines({ sockets, sessions, delivery, store, clock });
+    const parts = { sockets, sessions, delivery, store, clock };
+    this.#frames = new FrameIntake(parts);
+    this.#deadlines = new Deadlines(parts);
   }
 
   /**

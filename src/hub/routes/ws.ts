@@ -6,6 +6,7 @@ import { authenticate } from "../../platform/auth/require-auth.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem } from "../../platform/http/problem.ts";
+import { log } from "../../platform/log.ts";
 import { resumePositionFrom } from "../core/resume.ts";
 import { HANDOVER_HEADER, identityOf, writeHandover, type Handover } from "../handover.ts";
 import { openTicket } from "../ticket.ts";
@@ -86,11 +87,15 @@ async function handOver(c: Context<AppEnv>, entry: Entry): Promise<Response> {
   };
   const hub = c.env.HUB.get(c.env.HUB.idFromName(entry.guildId));
   // A request of our own: nothing that the client sent reaches the hub but what stands in here.
-  const response = await hub.fetch("https://hub/ws", {
-    headers: { Upgrade: "websocket", [HANDOVER_HEADER]: writeHandover(handover) },
-  });
-  if (response.status === 101) return response;
-  if (response.status === 401) return badTicket(c);
+  const headers = { Upgrade: "websocket", [HANDOVER_HEADER]: writeHandover(handover) };
+  try {
+    const response = await hub.fetch("https://hub/ws", { headers });
+    if (response.status === 101) return response;
+    if (response.status === 401) return badTicket(c);
+  } catch (error) {
+    // It restarts or is overloaded: the client comes back, which is what it does anyway.
+    log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });
+  }
   return problem(
     c,
     "unavailable",

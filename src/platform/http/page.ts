@@ -19,7 +19,7 @@ export async function serveAsset(c: Context<AppEnv>): Promise<Response | null> {
 }
 
 /**
- * The page runs its own scripts only, frames nothing but the sign-in, and is framed by nobody.
+ * The page runs its own scripts only, frames nothing, and is framed by nobody.
  * @param page where the page is
  */
 export function pagePolicy(config: Pick<Config, "jwt" | "discordApiUrl">, page: URL): string {
@@ -34,7 +34,6 @@ export function pagePolicy(config: Pick<Config, "jwt" | "discordApiUrl">, page: 
     // A provider may have its token endpoint on another host than its issuer. For some browsers
     // 'self' is not the stream.
     `connect-src 'self' ${stream} https: ${partners.join(" ")}`,
-    `frame-src ${partners[0]}`,
     `form-action 'self' ${partners[0]}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
