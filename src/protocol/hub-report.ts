@@ -1,0 +1,141 @@
+import { z } from "zod";
+import { DiscordId } from "./discord-id.ts";
+import { TraceId } from "./trace.ts";
+
+const Count = z.number().int().min(0);
+const Seq = z.number().int().min(0);
+const Milliseconds = z.number().int().meta({ description: "Milliseconds since 1970" });
+
+/** One relay of a guild as its hub sees it. */
+export const RelayReport = z.object({
+  index: Count,
+  state: z.enum(["open", "draining", "unreachable"]).meta({
+    description:
+      "`open`: takes new sockets; `draining`: keeps those it has; `unreachable`: the last call failed",
+  }),
+  sockets: Count,
+  acked: Seq.meta({ description: "The newest seq that the relay has acknowledged" }),
+  behind: Count.meta({ description: "Events that it has not acknowledged" }),
+});
+export type RelayReport = z.infer<typeof RelayReport>;
+
+/** How a guild's hub does now: the answer of `GET /admin/guilds/:id/hub`. */
+export const HubReport = z
+  .object({
+    guildId: DiscordId,
+    at: Milliseconds,
+    epoch: z.string(),
+    seq: Seq.meta({ description: "The newest event" }),
+    sockets: Count.meta({ description: "WebSockets that have authenticated, with all relays" }),
+    waiting: Count.meta({ description: "Sockets that have not authenticated yet" }),
+    users: Count.meta({ description: "Users with at least one socket or stream" }),
+    streams: Count.meta({ description: "Open streams and long polls of `GET /events`" }),
+    journal: z.object({
+      events: Count,
+      bytes: Count,
+      oldestSeq: Seq.nullable(),
+      oldestAt: Milliseconds.nullable(),
+    }),
+    lag: z.object({
+      sockets: Count.meta({ description: "Sockets that are past their window" }),
+      events: Count.meta({ description: "How far behind the last of them is" }),
+    }),
+    countedSince: Milliseconds.meta({ description: "When `closes` and `wakes` began to count" }),
+    closes: z
+      .record(z.string().regex(/^\d{4}$/), Count)
+      .meta({ description: "Closes by code", examples: [{ "1013": 2, "4401": 17 }] }),
+    wakes: Count.meta({ description: "How often the hub was started or woken" }),
+    relays: z.array(RelayReport),
+    limits: z.object({
+      sockets: Count,
+      socketsPerUser: Count,
+      waiting: Count,
+      journalEvents: Count,
+      journalBytes: Count,
+      journalAgeMs: Count,
+      windowEvents: Count,
+      windowBytes: Count,
+    }),
+  })
+  .meta({ id: "HubReport" });
+export type HubReport = z.infer<typeof HubReport>;
+
+/** One connection as an operator sees it: how a `connectionId` is found. */
+export const HubConnection = z
+  .object({
+    connectionId: z.string(),
+    sub: z.string(),
+    transport: z.enum(["websocket", "sse", "poll"]),
+    relay: Count.nullable().meta({ description: "Index of the relay; null: at the hub itself" }),
+    since: Milliseconds,
+    expiresAt: Milliseconds.meta({ description: "When its token ends" }),
+    grants: z.array(z.string()),
+    topics: z
+      .array(z.string())
+      .nullable()
+      .meta({ description: "What it has narrowed to; null: everything" }),
+    from: Seq.meta({ description: "Up to here it was served by a snapshot or an earlier one" }),
+    sent: Seq.meta({ description: "The last event that was sent to it" }),
+    acked: Seq.nullable().meta({ description: "What it has acknowledged; null: it never did" }),
+    lagging: z.boolean(),
+  })
+  .meta({ id: "HubConnection" });
+export type HubConnection = z.infer<typeof HubConnection>;
+
+/** Why a connection did or did not get an event. Closed: an operator's tool may decide by it. */
+export const ExplanationCode = z.enum([
+  /** It was sent on this connection; whether the client has it shows in `connection.acked`. */
+  "delivered",
+  /** It goes out in a moment: with the next shared frame, or in a catch-up that is under way. */
+  "pending",
+  /** The connection is past its window and gets it when it acknowledges. */
+  "lagging",
+  /** Its grants have none of the event's audience. */
+  "not_in_audience",
+  /** It has narrowed to other topics. */
+  "not_subscribed",
+  /** The connection began after it: its snapshot or the connection before has it. */
+  "before_connection",
+  /** The journal has dropped it, so nothing can be said. */
+  "trimmed",
+  /** No event has that seq yet. */
+  "not_yet",
+  /** The connection's token had ended. */
+  "expired",
+  /** The connection has not authenticated: it gets nothing. */
+  "not_authenticated",
+  /** There is no such connection now. */
+  "unknown_connection",
+]);
+export type ExplanationCode = z.infer<typeof ExplanationCode>;
+
+/** What a hub finds out about one connection and one event. The route adds the sentence. */
+export const Explanation = z.object({
+  code: ExplanationCode,
+  seq: Seq,
+  /** null: unknown, or not authenticated. */
+  connection: HubConnection.nullable(),
+  /** null: the journal does not have it. Its payload stays out: an operator needs no content. */
+  event: z
+    .object({
+      id: z.string(),
+      event: z.string(),
+      ts: Milliseconds,
+      audience: z.array(z.string()).nullable(),
+      topic: z.string().nullable(),
+      trace: TraceId.nullable(),
+    })
+    .nullable(),
+});
+export type Explanation = z.infer<typeof Explanation>;
+
+/** Whose connections to close. */
+export const RevocationTarget = z.union([
+  z.strictObject({ sub: z.string().min(1).max(255) }),
+  z.strictObject({ connectionId: z.string().min(1).max(64) }),
+]);
+export type RevocationTarget = z.infer<typeof RevocationTarget>;
+
+/** What a revocation did. 0: nobody was connected, which is no failure. */
+export const RevocationResult = z.object({ closed: Count });
+export type RevocationResult = z.infer<typeof RevocationResult>;
