@@ -8,6 +8,7 @@ import { nextEpoch } from "./hub/epoch.ts";
 import { Heartbeat } from "./hub/heartbeat.ts";
 import { createHubClient } from "./hub/hub-client.ts";
 import { Publisher } from "./hub/publisher.ts";
+import { newTraceId } from "../src/protocol/trace.ts";
 import { startHttpServer } from "./http-server.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -74,10 +75,14 @@ export async function startGatewayWorker(
     primaryGuildId: config.primaryGuildId,
     now,
     newId: ulid,
+    newTrace: newTraceId,
     onAppended: (guildId) => publisher.wake(guildId),
-    onOverflow: (guildId) => {
+    onOverflow: (guildId, trace) => {
       metrics.overflows.inc();
-      log.log("alert", "too many events wait for the hub: a snapshot replaces them", { guildId });
+      log.log("alert", "too many events wait for the hub: a snapshot replaces them", {
+        guildId,
+        traceId: trace ?? undefined,
+      });
     },
   });
   const hub = createHubClient({
@@ -126,6 +131,9 @@ export async function startGatewayWorker(
     onDispatch: (session, name, data) => {
       const outcome = intake.dispatch(session, name, data);
       metrics.dispatches.inc({ outcome: outcome.kind });
+      if (outcome.kind === "taken" && outcome.trace !== null) {
+        log.log("debug", "a dispatch became events", { name, traceId: outcome.trace });
+      }
       if (outcome.kind === "malformed") {
         log.log("error", "a dispatch is not as documented", { name, detail: outcome.detail });
       }

@@ -7,7 +7,8 @@ import { takeBatch } from "./batch.ts";
 
 function event(position: number, text: string): OutboxEvent {
   const payload = JSON.stringify({ guildId: "g", text });
-  return { position, guildId: "g", id: `id-${position}`, event: "voice.joined", payload, ts: 5 };
+  const id = `id-${position}`;
+  return { position, guildId: "g", id, event: "voice.joined", payload, ts: 5, trace: null };
 }
 
 function read(body: Uint8Array): SignedEvent[] {
@@ -26,6 +27,21 @@ test("one event goes without an envelope, as the seed's hub takes it", () => {
     seq: 7,
     payload: { guildId: "g", text: "ü" },
   });
+});
+
+test("each event carries the trace of what caused it, and the request that of the first", () => {
+  const [a, b] = ["a".repeat(32), "b".repeat(32)];
+  const batch = takeBatch(
+    [{ ...event(1, ""), trace: a }, { ...event(2, ""), trace: b }, event(3, "")],
+    "E",
+    1,
+  );
+  expect(batch?.trace).toBe(a);
+  expect(read(batch?.body ?? new Uint8Array()).map(({ trace }) => trace)).toEqual([
+    a,
+    b,
+    undefined,
+  ]);
 });
 
 test("an event that fits no request is not taken", () => {

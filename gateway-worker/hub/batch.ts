@@ -6,6 +6,8 @@ export type Batch = {
   /** The events in it, from the front of the queue. */
   readonly events: readonly OutboxEvent[];
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Trace of the request: that of the first event. Each event carries its own besides. */
+  readonly trace: string | null;
 };
 
 const PREFIX = '{"events":[';
@@ -15,7 +17,15 @@ const encoder = new TextEncoder();
 
 /** The wire form of an event. `payload` is JSON already. */
 function encodeEvent(event: OutboxEvent, epoch: string, seq: number): string {
-  const head = JSON.stringify({ id: event.id, event: event.event, ts: event.ts, epoch, seq });
+  const { id, ts, trace } = event;
+  const head = JSON.stringify({
+    id,
+    event: event.event,
+    ts,
+    epoch,
+    seq,
+    ...(trace === null ? {} : { trace }),
+  });
   return `${head.slice(0, -1)},"payload":${event.payload}}`;
 }
 
@@ -43,5 +53,9 @@ export function takeBatch(
   const [only] = encoded;
   if (only === undefined) return null;
   const text = encoded.length === 1 ? only : PREFIX + encoded.join(",") + SUFFIX;
-  return { events: events.slice(0, encoded.length), body: encoder.encode(text) };
+  return {
+    events: events.slice(0, encoded.length),
+    body: encoder.encode(text),
+    trace: events[0]?.trace ?? null,
+  };
 }

@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { DEAD_LETTERS_MAX_BYTES, DeadLetters } from "./dead-letters.ts";
 
-const EVENT = { position: 1, guildId: "g", id: "i", event: "e", payload: '{"a":1}', ts: 5 };
+const EVENT = {
+  position: 1,
+  guildId: "g",
+  id: "i",
+  event: "e",
+  payload: '{"a":1}',
+  ts: 5,
+  trace: "a".repeat(32),
+};
 
 let directory: string;
 
@@ -29,6 +37,7 @@ test("one line for each, with all that a person needs to send it again", async (
     guildId: "g",
     event: "e",
     ts: 5,
+    trace: "a".repeat(32),
     payload: { a: 1 },
   });
 });

@@ -19,7 +19,7 @@ export class DeadLetters {
   keep(event: OutboxEvent, why: string, now: number): void {
     const size = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
     if (size > DEAD_LETTERS_MAX_BYTES) renameSync(this.#file, this.#full);
-    const { id, guildId, ts } = event;
+    const { id, guildId, ts, trace } = event;
     const line = JSON.stringify({
       time: new Date(now).toISOString(),
       why,
@@ -27,6 +27,7 @@ export class DeadLetters {
       guildId,
       event: event.event,
       ts,
+      ...(trace === null ? {} : { trace }),
       payload: JSON.parse(event.payload),
     });
     appendFileSync(this.#file, `${line}\n`, { flush: true });

@@ -84,7 +84,7 @@ export class Heartbeat {
       guildIds: this.#parts.guildIds().slice(0, GUILDS_MAX),
     };
     const text = JSON.stringify({ event: "gateway.heartbeat", payload, ts: now() });
-    const answer = await hub.post(new TextEncoder().encode(text));
+    const answer = await hub.post(new TextEncoder().encode(text), null);
     metrics.heartbeats.inc({ outcome: answer.kind });
     this.#failures = answer.kind === "accepted" ? 0 : this.#failures + 1;
   }

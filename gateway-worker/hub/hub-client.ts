@@ -1,4 +1,5 @@
 import { signBody } from "../../src/protocol/signed-events.ts";
+import { TRACEPARENT_HEADER, writeTraceparent } from "../../src/protocol/trace.ts";
 import { classifyAnswer, type Answer } from "./answer.ts";
 
 /** Time for one answer of the hub, milliseconds. */
@@ -14,8 +15,11 @@ export type HubStatus = {
 /** Sends signed bodies to the hub, and remembers how it took them. */
 export interface HubClient {
   readonly status: HubStatus;
-  /** One attempt, signed now. Never throws: no answer is an answer to try again later. */
-  post(body: Uint8Array<ArrayBuffer>): Promise<Answer>;
+  /**
+   * One attempt, signed now. Never throws: no answer is an answer to try again later.
+   * @param trace W3C trace id of what the body tells of; null: the hub makes one
+   */
+  post(body: Uint8Array<ArrayBuffer>, trace: string | null): Promise<Answer>;
   /** Ends the attempts that wait for an answer. */
   abort(): void;
 }
@@ -63,13 +67,14 @@ export function createHubClient(parts: HubClientParts): HubClient {
   const aborter = new AbortController();
   let status: HubStatus = { state: "unknown", reason: "the hub was not reached yet" };
 
-  async function attempt(body: Uint8Array<ArrayBuffer>): Promise<Answer> {
+  async function attempt(body: Uint8Array<ArrayBuffer>, trace: string | null): Promise<Answer> {
     try {
       const response = await fetcher(endpoint, {
         method: "POST",
         headers: {
           "Content-Type": "application/json",
           ...(await signBody(secrets, body, now())),
+          ...(trace === null ? {} : { [TRACEPARENT_HEADER]: writeTraceparent(trace) }),
         },
         body,
         // A redirect would take a signed body somewhere else: it is a wrong address.
@@ -87,8 +92,8 @@ export function createHubClient(parts: HubClientParts): HubClient {
     get status() {
       return status;
     },
-    async post(body) {
-      const answer = await attempt(body);
+    async post(body, trace) {
+      const answer = await attempt(body, trace);
       const before = status;
       // A process that was told to stop publishing stays so, whatever a late answer says.
       if (before.state !== "stale") status = statusAfter(answer, before);

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ulid } from "ulid";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OUTBOX_MAX_EVENTS, SIGNED_BATCH_MAX } from "../../src/protocol/limits.ts";
+import { newTraceId, readTraceparent } from "../../src/protocol/trace.ts";
 import { FakeHub, until } from "../fixtures/fake-hub.ts";
 import { MemoryLog } from "../fixtures/memory-log.ts";
 import { testMetrics } from "../fixtures/memory-metrics.ts";
@@ -53,6 +54,7 @@ function create(secrets: readonly string[] = [SECRET], bounds?: OutboxBounds): v
     primaryGuildId: GUILD,
     now: Date.now,
     newId: ulid,
+    newTrace: newTraceId,
     onAppended: (guildId) => publisher.wake(guildId),
     onOverflow: () => undefined,
   });
@@ -167,6 +169,33 @@ describe("in good times", () => {
     create(["another-hub-secret-0123456789-0123456789", SECRET]);
     await begin();
     expect(hub.events.length).toBeGreaterThan(0);
+  });
+});
+
+describe("traces", () => {
+  test("a dispatch's trace is on its events, on their request and in the log of a failure", async () => {
+    await begin();
+    hub.script.push({ status: 503 });
+    move("u1", "a");
+    await empty();
+    const [event] = hub.of(GUILD).slice(-1);
+    expect(event?.trace).toMatch(/^[0-9a-f]{32}$/);
+    const sent = hub.requests.filter(({ ids }) => ids.includes(event?.id ?? ""));
+    expect(sent.map(({ status }) => status)).toEqual([503, 200]);
+    for (const { traceparent } of sent) expect(readTraceparent(traceparent)).toBe(event?.trace);
+    const failure = log.lines.find(({ message }) => message === "events wait for the hub");
+    expect(failure?.fields["traceId"]).toBe(event?.trace);
+  });
+
+  test("an event that is refused for good keeps its trace as a dead letter", async () => {
+    await begin();
+    hub.script.push({ status: 413 });
+    move("u1", "a");
+    await empty();
+    const [letter] = await deadLetters();
+    expect(letter?.["trace"]).toMatch(/^[0-9a-f]{32}$/);
+    const alert = log.lines.find(({ level }) => level === "alert");
+    expect(alert?.fields["traceId"]).toBe(letter?.["trace"]);
   });
 });
 
@@ -419,7 +448,7 @@ describe("an outbox that is full", () => {
 
   test(`by default ${OUTBOX_MAX_EVENTS} events`, () => {
     const full = new Outbox(db);
-    const event = { guildId: "g", event: "e", payload: "{}", ts: 0 };
+    const event = { guildId: "g", event: "e", payload: "{}", ts: 0, trace: null };
     db.exec("BEGIN");
     for (let i = 0; i < OUTBOX_MAX_EVENTS; i += 1) full.append({ ...event, id: `${i}` });
     expect(full.overflows("g")).toBe(false);

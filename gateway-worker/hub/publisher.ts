@@ -120,7 +120,7 @@ export class Publisher {
       await new Promise<void>((resolve) => this.#queued.push(resolve));
     }
     this.#requests += 1;
-    const answer = await this.#parts.hub.post(batch.body);
+    const answer = await this.#parts.hub.post(batch.body, batch.trace);
     this.#requests -= 1;
     this.#queued.shift()?.();
     return answer;
@@ -161,6 +161,7 @@ export class Publisher {
   #settle(lane: Lane, events: readonly OutboxEvent[], answer: Answer): number | null {
     const { log, random } = this.#parts;
     const { guildId } = lane;
+    const traceId = events[0]?.trace ?? undefined;
     switch (answer.kind) {
       case "accepted":
         for (const { index, code } of answer.refused) {
@@ -172,7 +173,7 @@ export class Publisher {
       case "rejected":
         return this.#reject(lane, events, answer.status);
       case "stale":
-        log.log("alert", "a newer gateway-worker publishes: this one stops", { guildId });
+        log.log("alert", "a newer gateway-worker publishes: this one stops", { guildId, traceId });
         this.#stopped = true;
         this.#hurry.abort();
         this.#parts.onStale();
@@ -183,6 +184,7 @@ export class Publisher {
         lane.failures += 1;
         log.log("alert", "events are kept until this is repaired", {
           guildId,
+          traceId,
           reason: answer.reason,
           waiting: this.#parts.outbox.totals().events,
         });
@@ -191,7 +193,12 @@ export class Publisher {
         const backoff = this.#backOff(lane);
         const waitMs = answer.afterMs === null ? backoff : answer.afterMs * (1 + random() / 10);
         if (lane.failures === 1) {
-          log.log("warn", "events wait for the hub", { guildId, reason: answer.reason, waitMs });
+          log.log("warn", "events wait for the hub", {
+            guildId,
+            traceId,
+            reason: answer.reason,
+            waitMs,
+          });
         }
         return waitMs;
       }
@@ -250,6 +257,7 @@ export class Publisher {
     metrics.deadLetters.inc();
     log.log("alert", "the hub refused an event for good: see dead-letters.jsonl", {
       guildId: lane.guildId,
+      traceId: event.trace ?? undefined,
       id: event.id,
       event: event.event,
       why,

@@ -20,6 +20,7 @@ let settings: SettingsStore;
 let intake: Intake;
 let seq: number;
 let ids: number;
+let traces: number;
 let appended: string[];
 
 /** What a process start makes of the directory. */
@@ -40,6 +41,10 @@ function open(): void {
     newId: () => {
       ids += 1;
       return `id-${ids}`;
+    },
+    newTrace: () => {
+      traces += 1;
+      return `trace-${traces}`;
     },
     onAppended: (guildId) => appended.push(guildId),
     onOverflow: () => undefined,
@@ -81,6 +86,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "intake-"));
   seq = 0;
   ids = 0;
+  traces = 0;
   appended = [];
   open();
 });
@@ -180,6 +186,49 @@ describe("the next process", () => {
     expect(drain()).toEqual(["guild.snapshot", "gateway.state"]);
     dispatch("RESUMED", {});
     expect(drain()).toEqual([]);
+  });
+});
+
+describe("traces", () => {
+  const tracesOf = (guildId = GUILD): (string | null)[] =>
+    outbox.head(guildId, 1_000).map(({ trace }) => trace);
+
+  test("what one dispatch causes shares a trace; the next one has its own", () => {
+    begin();
+    drain();
+    dispatch("CHANNEL_CREATE", { guild_id: GUILD, id: "b", type: 2, name: "b" });
+    dispatch("VOICE_STATE_UPDATE", { guild_id: GUILD, user_id: "u", channel_id: "b" });
+    const [created, left, joined] = tracesOf();
+    expect(tracesOf()).toHaveLength(3);
+    expect(left).toMatch(/^trace-\d+$/);
+    expect(joined).toBe(left);
+    expect(created).not.toBe(left);
+  });
+
+  test("a dispatch tells its trace, unless nothing came of it", () => {
+    begin();
+    drain();
+    const move = { guild_id: GUILD, user_id: "u", channel_id: null };
+    const taken = dispatch("VOICE_STATE_UPDATE", move);
+    expect(taken).toEqual({ kind: "taken", trace: tracesOf()[0] });
+    expect(dispatch("VOICE_STATE_UPDATE", move)).toEqual({ kind: "taken", trace: null });
+  });
+
+  test("it stays with the event over a restart", () => {
+    begin();
+    const before = tracesOf();
+    reopen();
+    expect(tracesOf()).toEqual(before);
+  });
+
+  test("a file from before there were traces is used as it is", () => {
+    begin();
+    db.exec("ALTER TABLE outbox DROP COLUMN trace");
+    db.exec("PRAGMA user_version = 1");
+    reopen();
+    expect(tracesOf()).toEqual([null, null]);
+    intake.setGatewayState("down");
+    expect(tracesOf()[2]).toMatch(/^trace-/);
   });
 });
 

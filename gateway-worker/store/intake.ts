@@ -9,7 +9,11 @@ import type { Session, SettingsStore, ToldGatewayState } from "./settings-store.
 
 /** What became of a dispatch: for the metrics and the log. */
 export type IntakeOutcome =
-  | { readonly kind: "taken" }
+  | {
+      readonly kind: "taken";
+      /** What it caused: the events share this trace; null: none. */
+      readonly trace: string | null;
+    }
   | { readonly kind: "ignored" }
   | { readonly kind: "malformed"; readonly detail: string };
 
@@ -23,9 +27,11 @@ export type IntakeParts = {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly newId: (now: number) => string;
+  /** A W3C trace id. */
+  readonly newTrace: () => string;
   /** Called after the commit, for each guild that got events. */
   readonly onAppended: (guildId: string) => void;
-  readonly onOverflow: (guildId: string) => void;
+  readonly onOverflow: (guildId: string, trace: string | null) => void;
 };
 
 /**
@@ -37,6 +43,8 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** Guilds that got events in the present turn. */
   #touched = new Set<string>();
+  /** Of the present turn: made with its first event, and shared by the others. */
+  #trace: string | null = null;
   #told: ToldGatewayState | null;
 
   constructor(parts: IntakeParts) {
@@ -71,7 +79,8 @@ export class Intake {
       if (parsed.kind === "resumed") this.#paySnapshots();
       if (parsed.kind === "guild") this.#guild(parsed.dispatch);
     });
-    return parsed.kind === "malformed" || parsed.kind === "ignored" ? parsed : { kind: "taken" };
+    if (parsed.kind === "malformed" || parsed.kind === "ignored") return parsed;
+    return { kind: "taken", trace: this.#trace };
   }
 
   /** Tells each hub that the connection to Discord changed. */
@@ -95,11 +104,12 @@ export class Intake {
   #turn(work: () => void): void {
     const touched = new Set<string>();
     this.#touched = touched;
+    this.#trace = null;
     transact(this.#parts.db, () => {
       work();
       for (const guildId of touched) {
         if (!this.#parts.outbox.overflows(guildId)) continue;
-        this.#parts.onOverflow(guildId);
+        this.#parts.onOverflow(guildId, this.#trace);
         this.#replaceBySnapshot(guildId);
       }
     });
@@ -185,12 +195,14 @@ export class Intake {
 
   #append(guildId: string, event: string, payload: object): void {
     const ts = this.#parts.now();
+    const trace = (this.#trace ??= this.#parts.newTrace());
     this.#parts.outbox.append({
       guildId,
       id: this.#parts.newId(ts),
       event,
       payload: JSON.stringify(payload),
       ts,
+      trace,
     });
     this.#touched.add(guildId);
   }

@@ -13,6 +13,8 @@ export type OutboxEvent = {
   readonly payload: string;
   /** When it happened, milliseconds since 1970. */
   readonly ts: number;
+  /** W3C trace id of the dispatch that it tells of; null: accepted by a version without traces. */
+  readonly trace: string | null;
 };
 
 type Depth = { events: number; bytes: number };
@@ -43,7 +45,7 @@ export class Outbox {
   ) {
     this.#bounds = bounds;
     this.#append = db.prepare(
-      "INSERT INTO outbox (guild_id, id, event, payload, ts, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO outbox (guild_id, id, event, payload, ts, bytes, trace) VALUES (?, ?, ?, ?, ?, ?, ?)",
     );
     this.#head = db.prepare("SELECT * FROM outbox WHERE guild_id = ? ORDER BY position LIMIT ?");
     this.#removeTo = db.prepare("DELETE FROM outbox WHERE guild_id = ? AND position <= ?");
@@ -61,7 +63,8 @@ export class Outbox {
   /** Puts an event behind all others of its guild. Call it inside the dispatch's transaction. */
   append(event: Omit<OutboxEvent, "position">): void {
     const bytes = Buffer.byteLength(event.payload) + event.id.length + event.event.length;
-    this.#append.run(event.guildId, event.id, event.event, event.payload, event.ts, bytes);
+    const { guildId, id, payload, ts, trace } = event;
+    this.#append.run(guildId, id, event.event, payload, ts, bytes, trace);
     const depth = this.#depths.get(event.guildId) ?? { events: 0, bytes: 0 };
     this.#depths.set(event.guildId, {
       events: depth.events + 1,
@@ -78,6 +81,7 @@ export class Outbox {
       event: String(row["event"]),
       payload: String(row["payload"]),
       ts: Number(row["ts"]),
+      trace: typeof row["trace"] === "string" ? row["trace"] : null,
     }));
   }
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /** Version of the tables below; a file with a newer one is not touched. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -37,7 +37,8 @@ const TABLES = `
     event TEXT NOT NULL,
     payload TEXT NOT NULL,
     ts INTEGER NOT NULL,
-    bytes INTEGER NOT NULL
+    bytes INTEGER NOT NULL,
+    trace TEXT
   ) STRICT;
   CREATE INDEX IF NOT EXISTS outbox_by_guild ON outbox (guild_id, position);
 `;
@@ -63,6 +64,8 @@ export function prepareSchema(db: DatabaseSync): void {
     throw new Error(`it was written by a newer version (${version}) of the gateway-worker`);
   }
   db.exec(TABLES);
+  // Version 1 knew no traces: what waits from then goes out without one.
+  if (version === 1) db.exec("ALTER TABLE outbox ADD COLUMN trace TEXT");
   db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   db.exec("COMMIT");
 }

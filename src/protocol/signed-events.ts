@@ -2,6 +2,7 @@ import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
 import { GatewayState, ROOM_EVENTS } from "./events/rooms.ts";
 import { SIGNED_BATCH_MAX, SIGNATURE_MAX_SKEW_SECONDS, SIGNATURES_MAX } from "./limits.ts";
+import { TraceId } from "./trace.ts";
 
 /** Header with the time of the attempt, seconds since 1970 (rooms.md §4). */
 export const TIMESTAMP_HEADER = "X-Hub-Timestamp";
@@ -52,6 +53,12 @@ export const SignedEvent = z.object({
   ts: z.number().int().min(0).optional(),
   epoch: z.string().min(1).max(64).optional(),
   seq: z.number().int().min(1).optional(),
+  /** What caused it. One that is malformed is no reason to lose an event: it counts as absent. */
+  trace: z
+    .unknown()
+    .transform((value) => TraceId.safeParse(value).data)
+    .optional()
+    .meta({ type: "string", description: "W3C trace id of what caused it; ignored if malformed" }),
 });
 export type SignedEvent = z.infer<typeof SignedEvent>;
 
