@@ -1,6 +1,7 @@
 import {
   applyD1Migrations,
   evictDurableObject,
+  listDurableObjectIds,
   runDurableObjectAlarm,
   runInDurableObject,
 } from "cloudflare:test";
@@ -31,7 +32,7 @@ import { forgetProviderKeys } from "./auth/provider-keys.ts";
 import { verifyToken } from "./auth/verify-token.ts";
 import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
 import { begin, CLAIM_STALE_MS, complete, release } from "./idempotency.ts";
-import { rateLimitHeaders, takeToken } from "./rate-limit.ts";
+import { limiterOf, RATE_LIMITERS, rateLimitHeaders, takeToken } from "./rate-limit.ts";
 
 const NOW = Math.floor(Date.now() / 1000);
 const HOUR_MS = 3_600_000;
@@ -418,6 +419,21 @@ describe("idempotency keys (rooms.md §1)", () => {
 
 describe("rate limits (rooms.md §1)", () => {
   const limit = { name: "test", key: "alice", quota: 3, windowMs: 60_000 };
+  const rowsAt = (stub: ReturnType<typeof limiterOf>): Promise<string[]> =>
+    runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].map(([key]) => key));
+  const written = async (key: string): Promise<void> => {
+    const stub = limiterOf(env, { ...limit, key });
+    await vi.waitUntil(async () => (await rowsAt(stub)).includes(`test:${key}`), {
+      timeout: 5_000,
+    });
+  };
+  /** Another key that the same object counts. */
+  function neighbourOf(key: string): string {
+    const { id } = limiterOf(env, { ...limit, key });
+    for (let i = 0; ; i += 1) {
+      if (limiterOf(env, { ...limit, key: `n${i}` }).id.equals(id)) return `n${i}`;
+    }
+  }
 
   it("allow the quota, refuse one more, and forget when all of it is back", async () => {
     const decisions = [];
@@ -428,7 +444,8 @@ describe("rate limits (rooms.md §1)", () => {
     expect(Number(rateLimitHeaders([refused])["Retry-After"])).toBeGreaterThan(15);
     expect((await takeToken(env, { ...limit, key: "bob" })).allowed).toBe(true);
     expect((await takeToken(env, { ...limit, name: "other" })).allowed).toBe(true);
-    const stub = env.LIMITER.get(env.LIMITER.idFromName("test:alice"));
+    const stub = limiterOf(env, limit);
+    await written("alice");
     await evictDurableObject(stub);
     expect((await takeToken(env, limit)).allowed).toBe(false);
     later(20_000);
@@ -436,13 +453,60 @@ describe("rate limits (rooms.md §1)", () => {
     expect((await takeToken(env, limit)).allowed).toBe(false);
 
     await runDurableObjectAlarm(stub);
-    const kept = await runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].length);
-    expect(kept).toBe(1);
+    expect(await rowsAt(stub)).toContain("test:alice");
     later(61_000);
     await runDurableObjectAlarm(stub);
-    const left = await runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].length);
-    expect(left).toBe(0);
+    expect(await rowsAt(stub)).toEqual([]);
     expect((await takeToken(env, limit)).remaining).toBe(2);
+  });
+
+  it("let no one use up another's, who is counted by the same object", async () => {
+    const [mine, theirs] = ["carol", neighbourOf("carol")];
+    for (let i = 0; i < 10; i += 1) await takeToken(env, { ...limit, key: mine });
+    expect((await takeToken(env, { ...limit, key: mine })).allowed).toBe(false);
+    expect((await takeToken(env, { ...limit, key: theirs })).remaining).toBe(2);
+  });
+
+  it("are exact when many come at once, and after an object was full of others", async () => {
+    const many = { ...limit, key: "dave", quota: 60 };
+    const crowd = Array.from({ length: 1_200 }, (_, i) =>
+      limiterOf(env, many).take(`crowd:${i}`, { quota: 1, windowMs: 60_000 }),
+    );
+    const asked = Array.from({ length: 100 }, () => takeToken(env, many));
+    const [mine] = await Promise.all([Promise.all(asked), Promise.all(crowd)]);
+    expect(mine.filter(({ allowed }) => allowed)).toHaveLength(60);
+    await evictDurableObject(limiterOf(env, many));
+    const again = await Promise.all(
+      Array.from({ length: 1_000 }, (_, i) =>
+        limiterOf(env, many).take(`crowd:${i}`, { quota: 1, windowMs: 60_000 }),
+      ),
+    );
+    expect(again.filter(({ allowed }) => allowed).length).toBeLessThanOrEqual(200);
+  });
+
+  it("need a fixed number of objects, however many ask", async () => {
+    await Promise.all(
+      Array.from({ length: 500 }, (_, i) => takeToken(env, { ...limit, key: `user-${i}` })),
+    );
+    const objects = await listDurableObjectIds(env.LIMITER);
+    expect(objects.length).toBeLessThanOrEqual(RATE_LIMITERS);
+    expect(objects.length).toBeGreaterThan(RATE_LIMITERS / 2);
+  });
+
+  it("sweep what is whole again, also while others keep coming", async () => {
+    const other = neighbourOf("erin");
+    await takeToken(env, { ...limit, key: "erin" });
+    await written("erin");
+    const stub = limiterOf(env, { ...limit, key: "erin" });
+    const due = await runInDurableObject(stub, (_, state) => state.storage.getAlarm());
+    later(30_000);
+    await evictDurableObject(stub);
+    for (let i = 0; i < 3; i += 1) await takeToken(env, { ...limit, key: other });
+    await written(other);
+    later(Math.max(0, (due ?? 0) - Date.now()));
+    await runDurableObjectAlarm(stub);
+    expect(await rowsAt(stub)).toEqual([`test:${other}`]);
+    expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).not.toBeNull();
   });
 });
 

@@ -1,5 +1,12 @@
 import type { Env } from "../env.ts";
 import type { GcraDecision, Quota } from "./gcra.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
+
+/**
+ * Objects that share the counting. Each takes about a thousand requests a second, and its database is
+ * made once; another number forgets what was counted (docs/design/rate-limits.md).
+ */
+export const RATE_LIMITERS = 32;
 
 /** A limit as its policy names it, and whose requests are counted. */
 export type RateLimit = Quota & {
@@ -16,10 +23,31 @@ export async function takeToken(
   env: Pick<Env, "LIMITER">,
   limit: RateLimit,
 ): Promise<RateLimitDecision> {
-  const { name, key, quota, windowMs } = limit;
-  const limiter = env.LIMITER.get(env.LIMITER.idFromName(`${name}:${key}`));
-  const decision = await limiter.take({ quota, windowMs });
+  const { name, quota, windowMs } = limit;
+  const decision = await limiterOf(env, limit).take(countedAs(limit), { quota, windowMs });
   return { ...decision, name, quota, windowMs };
+}
+
+/** The object that counts this limit. */
+export function limiterOf(
+  env: Pick<Env, "LIMITER">,
+  limit: Pick<RateLimit, "name" | "key">,
+): DurableObjectStub<RateLimiter> {
+  const share = fnv1a(countedAs(limit)) % RATE_LIMITERS;
+  return env.LIMITER.get(env.LIMITER.idFromName(`share-${share}`));
+}
+
+function countedAs({ name, key }: Pick<RateLimit, "name" | "key">): string {
+  return `${name}:${key}`;
+}
+
+/** FNV-1a of 32 bits: spreads keys evenly. Who aims at one share meets their own quota there. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return hash >>> 0;
 }
 
 /**

@@ -3,34 +3,88 @@ import type { Env } from "../env.ts";
 import { systemClock } from "./clock.ts";
 import { decideGcra, type GcraDecision, type Quota } from "./gcra.ts";
 
+/** What was counted is written together after this time, milliseconds: what a crash may forget. */
+const WRITE_BEHIND_MS = 500;
+
+/** So many keys that wait are written at once, whatever the time. */
+const WAITING_MAX = 1_000;
+
+/** Keys whose quota is whole again are swept this often, milliseconds. */
+const SWEEP_MS = 60_000;
+
 /**
- * Counts the requests of one key exactly. One object a key, so that limits scale with users; its row
- * goes when the quota is whole again.
+ * Counts the requests of its share of the keys exactly (docs/design/rate-limits.md). A row a key: the
+ * time from which its quota is whole again, after which the row goes.
  */
 export class RateLimiter extends DurableObject<Env> {
   readonly #storage: DurableObjectStorage;
+  /** Counted, but not written yet. */
+  readonly #waiting = new Map<string, number>();
+  #writesLater = false;
+  /** When the alarm is set for; undefined: not known since the last wake. */
+  #sweepAt: number | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#storage = ctx.storage;
   }
 
-  /** Takes one request of the quota, if one is left. */
-  take(limit: Quota): GcraDecision {
-    const now = systemClock();
-    const known = this.#storage.kv.get<number>("tat");
-    const decision = decideGcra(limit, known, now);
+  /** Takes one request of this key's quota, if one is left. */
+  take(key: string, limit: Quota): GcraDecision {
+    const known = this.#waiting.get(key) ?? this.#storage.kv.get<number>(key);
+    const decision = decideGcra(limit, known, systemClock());
     if (decision.allowed) {
-      this.#storage.kv.put("tat", decision.tat);
-      // The output gate holds the answer until both are stored.
-      void this.#storage.setAlarm(Math.ceil(decision.tat));
+      this.#waiting.set(key, decision.tat);
+      if (this.#waiting.size >= WAITING_MAX) this.#write();
+      else this.#writeLater();
     }
     return decision;
   }
 
   override async alarm(): Promise<void> {
-    const tat = this.#storage.kv.get<number>("tat");
-    if (tat !== undefined && tat > systemClock()) await this.#storage.setAlarm(Math.ceil(tat));
-    else await this.#storage.deleteAll();
+    this.#sweepAt = undefined;
+    this.#write();
+    const now = systemClock();
+    const keys: string[] = [];
+    let kept = 0;
+    for (const [key, tat] of this.#storage.kv.list<number>()) {
+      if (tat <= now) keys.push(key);
+      else kept += 1;
+    }
+    if (kept === 0) {
+      await this.#storage.deleteAll();
+      return;
+    }
+    for (const key of keys) this.#storage.kv.delete(key);
+    this.#arm(now);
+  }
+
+  #writeLater(): void {
+    if (this.#writesLater) return;
+    this.#writesLater = true;
+    const written = new Promise<void>((resolve) => {
+      setTimeout(() => {
+        this.#writesLater = false;
+        this.#write();
+        resolve();
+      }, WRITE_BEHIND_MS);
+    });
+    this.ctx.waitUntil(written);
+  }
+
+  /** One commit for all that wait. */
+  #write(): void {
+    if (this.#waiting.size === 0) return;
+    for (const [key, tat] of this.#waiting) this.#storage.kv.put(key, tat);
+    this.#waiting.clear();
+    this.#arm(systemClock());
+  }
+
+  /** At fixed times: one that were counted from the last request might never come. */
+  #arm(now: number): void {
+    const at = (Math.floor(now / SWEEP_MS) + 1) * SWEEP_MS;
+    if (at === this.#sweepAt) return;
+    this.#sweepAt = at;
+    void this.#storage.setAlarm(at);
   }
 }
