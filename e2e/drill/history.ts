@@ -1,0 +1,170 @@
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { StringDecoder } from "node:string_decoder";
+
+/** What one event of the stream looks like in a history, alone or in a batch. */
+export type SeenEvent = {
+  readonly event: string;
+  readonly payload: { readonly channelId?: string; readonly userId?: string };
+  readonly ts: number;
+  readonly seq: number;
+  readonly id: string;
+  readonly prev?: number;
+};
+
+/** A room as a snapshot shows it, as far as the checker looks. */
+export type SeenRoom = {
+  readonly channelId: string;
+  readonly members: readonly { readonly userId: string }[];
+};
+
+/** A frame of the server as it came. Members that the checker does not look at stay in the file. */
+export type SeenFrame =
+  | { readonly type: "ack"; readonly epoch: string; readonly seq: number }
+  | ({ readonly type: "event" } & SeenEvent)
+  | { readonly type: "batch"; readonly events: readonly SeenEvent[] }
+  | { readonly type: "resumed"; readonly epoch: string; readonly from: number; readonly to: number }
+  | {
+      readonly type: "snapshot";
+      readonly epoch: string;
+      readonly seq: number;
+      readonly reason: string;
+      readonly rooms: readonly SeenRoom[];
+    }
+  | { readonly type: "auth.expiring" | "reauth.ok"; readonly exp: number }
+  | { readonly type: "signal" }
+  | { readonly type: "error"; readonly code: string }
+  /** Not JSON, or of a type that no client knows. */
+  | { readonly type: "unreadable" };
+
+/** Where a client says that it stands. */
+export type Claim = { readonly epoch: string; readonly seq: number };
+
+/** One line of a client's history; `t` is when, milliseconds since 1970. */
+export type ClientLine =
+  | {
+      readonly t: number;
+      readonly k: "client";
+      readonly name: string;
+      readonly guild: string;
+      /** It may see everything: what it was sent, together with the others like it, is the journal. */
+      readonly observer: boolean;
+    }
+  /** It asks to be let in with a token of these grants, which ends at `exp` (seconds). */
+  | {
+      readonly t: number;
+      readonly k: "connect";
+      readonly grants: readonly string[];
+      readonly exp: number;
+      readonly claim: Claim | null;
+    }
+  | { readonly t: number; readonly k: "in"; readonly f: SeenFrame }
+  | { readonly t: number; readonly k: "ack"; readonly seq: number }
+  | { readonly t: number; readonly k: "subscribe"; readonly channelIds: readonly string[] }
+  | {
+      readonly t: number;
+      readonly k: "reauth";
+      readonly grants: readonly string[];
+      readonly exp: number;
+    }
+  | { readonly t: number; readonly k: "close"; readonly code: number }
+  /** It was not let in: the HTTP status, 0 without an answer. */
+  | { readonly t: number; readonly k: "refused"; readonly status: number }
+  /** It stopped reading, read on, or broke its connection on purpose. */
+  | { readonly t: number; readonly k: "note"; readonly what: string }
+  /** It left for good; nothing is due to it afterwards. */
+  | { readonly t: number; readonly k: "left" };
+
+/** What the publishing side knows. */
+export type TruthLine =
+  /** A room is asked for under a name of its own; null: everybody in the guild sees it. */
+  | { readonly k: "room"; readonly name: string; readonly audience: readonly string[] | null }
+  /** These were taken by the hub (HTTP 200); `position` of the first where they were fenced. */
+  | {
+      readonly k: "accepted";
+      readonly guild: string;
+      /** Events that change something whenever they come: each must be in the journal, once. */
+      readonly must: readonly string[];
+      readonly position?: Claim;
+      /** They are in the journal in the order of this stream. */
+      readonly stream?: string;
+    }
+  /** Refused with 409: must never be seen. */
+  | { readonly k: "stale"; readonly guild: string; readonly ids: readonly string[] }
+  /** The last event of a guild: everybody must have got everything up to it. */
+  | { readonly k: "marker"; readonly guild: string; readonly id: string }
+  /** A part of the journal, read over HTTP after the faults. */
+  | {
+      readonly k: "journal";
+      readonly guild: string;
+      readonly epoch: string;
+      readonly events: readonly SeenEvent[];
+    };
+
+/** A fault that was injected. */
+export type FaultLine = { readonly t: number; readonly k: string; readonly what: string };
+
+/** What the program that made the files says of the run. */
+export type DrillFacts = {
+  readonly seed: number;
+  readonly seconds: number;
+  /** What it gave up waiting for. */
+  readonly problems: readonly string[];
+};
+
+const WRITE_BYTES = 16 * 1024;
+const READ_BYTES = 256 * 1024;
+
+/** Appends lines to a file, some kilobytes at a time. */
+export class LineWriter {
+  readonly #file: number;
+  #pending: string[] = [];
+  #length = 0;
+
+  constructor(path: string) {
+    this.#file = openSync(path, "a", 0o600);
+  }
+
+  write(line: ClientLine | TruthLine | FaultLine): void {
+    this.writeText(JSON.stringify(line));
+  }
+
+  /** @param text one line of JSON, without its end */
+  writeText(text: string): void {
+    this.#pending.push(text);
+    this.#length += text.length;
+    if (this.#length >= WRITE_BYTES) this.flush();
+  }
+
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    const bytes = Buffer.from(`${this.#pending.join("\n")}\n`);
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    this.#pending = [];
+    this.#length = 0;
+  }
+
+  close(): void {
+    this.flush();
+    closeSync(this.#file);
+  }
+}
+
+/** Reads a file of JSON lines, one at a time. @throws when a line is not JSON */
+export function* readLines<T>(path: string): Generator<T> {
+  const file = openSync(path, "r");
+  const decoder = new StringDecoder("utf8");
+  const chunk = Buffer.alloc(READ_BYTES);
+  let rest = "";
+  try {
+    for (;;) {
+      const length = readSync(file, chunk, 0, READ_BYTES, null);
+      if (length === 0) break;
+      const lines = (rest + decoder.write(chunk.subarray(0, length))).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) yield JSON.parse(line) as T;
+    }
+    if (rest !== "") yield JSON.parse(rest) as T;
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,203 @@
+import type { SeenEvent, TruthLine } from "./history.ts";
+import type { Problems } from "./problems.ts";
+
+/** One event of the journal, and who may see it. */
+export type JournalEntry = {
+  readonly seq: number;
+  readonly id: string;
+  readonly event: string;
+  readonly channelId: string | null;
+  readonly userId: string | null;
+  /** Grants of which a reader needs one; null: everybody. */
+  readonly audience: readonly string[] | null;
+};
+
+/** What a guild shows of itself at some point: members by open room. */
+export type RoomsView = ReadonlyMap<string, ReadonlySet<string>>;
+
+/**
+ * The journal of one guild, put together from everything that all-seeing readers were sent: the same
+ * `seq` is the same event wherever it was seen, no event has two, and none is missing.
+ */
+export class Journal {
+  readonly guild: string;
+  readonly epochs = new Set<string>();
+  readonly #texts = new Map<number, string>();
+  readonly #events = new Map<number, SeenEvent>();
+  readonly #seqById = new Map<string, number>();
+  readonly #audiences = new Map<string, readonly string[] | null>();
+  #entries: readonly JournalEntry[] = [];
+
+  constructor(guild: string) {
+    this.guild = guild;
+  }
+
+  /** The newest seq. */
+  get head(): number {
+    return this.#entries.length;
+  }
+
+  /** Takes what somebody was sent who may see everything. */
+  add(epoch: string, event: SeenEvent, source: string, problems: Problems): void {
+    this.epochs.add(epoch);
+    const text = contentOf(event);
+    const known = this.#texts.get(event.seq);
+    if (known === undefined) {
+      this.#texts.set(event.seq, text);
+      this.#events.set(event.seq, event);
+    } else if (known !== text) {
+      problems.add("wrong", `${source} was sent ${text} where others were sent ${known}`);
+    }
+    const seq = this.#seqById.get(event.id);
+    if (seq === undefined) this.#seqById.set(event.id, event.seq);
+    else if (seq !== event.seq) {
+      problems.add("duplicated", `the event ${event.id} is journaled as ${seq} and ${event.seq}`);
+    }
+  }
+
+  /**
+   * Finishes the journal.
+   * @param rooms audience by the name that a room was asked for with
+   */
+  close(rooms: ReadonlyMap<string, readonly string[] | null>, problems: Problems): void {
+    const head = Math.max(0, ...this.#events.keys());
+    const entries: JournalEntry[] = [];
+    for (let seq = 1; seq <= head; seq += 1) {
+      const event = this.#events.get(seq);
+      if (event === undefined) {
+        problems.add("lost", `no all-seeing reader of ${this.guild} was sent ${seq} of ${head}`);
+      }
+      const channelId = event?.payload.channelId ?? null;
+      if (event?.event === "room.created" && channelId !== null) {
+        const { name } = event.payload as { readonly name?: string };
+        this.#audiences.set(channelId, rooms.get(name ?? "") ?? null);
+      }
+      entries.push({
+        seq,
+        id: event?.id ?? "",
+        event: event?.event ?? "",
+        channelId,
+        userId: event?.payload.userId ?? null,
+        // Nobody is said to have lost or leaked what nobody knows.
+        audience: event === undefined ? [] : channelId === null ? null : this.audienceOf(channelId),
+      });
+    }
+    if (this.epochs.size > 1) {
+      problems.add("wrong", `${this.guild} had ${this.epochs.size} epochs: its journal was lost`);
+    }
+    this.#entries = entries;
+    this.#events.clear();
+  }
+
+  at(seq: number): JournalEntry | undefined {
+    return this.#entries[seq - 1];
+  }
+
+  /** Who may see what happens in a channel. */
+  audienceOf(channelId: string): readonly string[] | null {
+    return this.#audiences.get(channelId) ?? null;
+  }
+
+  seqOf(id: string): number | undefined {
+    return this.#seqById.get(id);
+  }
+
+  /** Whether this is what the journal has at its seq. */
+  has(event: SeenEvent): boolean {
+    return this.#texts.get(event.seq) === contentOf(event);
+  }
+
+  /** The rooms after each of these seqs, in their order. @param seqs sorted, the lowest first */
+  *views(seqs: Iterable<number>): Generator<RoomsView> {
+    const rooms = new Map<string, Set<string>>();
+    const voice = new Map<string, string>();
+    let at = 0;
+    for (const seq of seqs) {
+      for (; at < seq; at += 1) this.#replay(at + 1, rooms, voice);
+      yield rooms;
+    }
+  }
+
+  #replay(seq: number, rooms: Map<string, Set<string>>, voice: Map<string, string>): void {
+    const entry = this.at(seq);
+    if (entry === undefined || entry.channelId === null) return;
+    const { event, channelId, userId } = entry;
+    if (event === "room.created") rooms.set(channelId, new Set());
+    else if (event === "room.deleted") rooms.delete(channelId);
+    else if (userId !== null && event === "voice.joined") {
+      voice.set(userId, channelId);
+      rooms.get(channelId)?.add(userId);
+    } else if (userId !== null && event === "voice.left") {
+      voice.delete(userId);
+      rooms.get(channelId)?.delete(userId);
+    }
+  }
+
+  /**
+   * Replays the whole journal: a page that has seen all of it must never have been told what cannot
+   * be, and what the hub took from a publisher is in it, once and in order.
+   */
+  check(truth: readonly TruthLine[], problems: Problems): void {
+    this.#checkStory(problems);
+    const lastOf = new Map<string, number>();
+    const counted = new Set<string>();
+    for (const line of truth) {
+      if (line.k === "stale" && line.guild === this.guild) {
+        for (const id of line.ids) {
+          if (this.#seqById.has(id)) problems.add("wrong", `${id} was refused and is journaled`);
+        }
+      }
+      if (line.k !== "accepted" || line.guild !== this.guild) continue;
+      for (const id of line.must) {
+        if (counted.has(id)) continue;
+        counted.add(id);
+        const seq = this.#seqById.get(id);
+        if (seq === undefined) {
+          problems.add("lost", `${id} was accepted and is not in the journal`);
+          continue;
+        }
+        if (line.stream === undefined) continue;
+        const last = lastOf.get(line.stream) ?? 0;
+        if (seq < last) problems.add("reordered", `${id} (${seq}) was published after ${last}`);
+        lastOf.set(line.stream, seq);
+      }
+    }
+  }
+
+  #checkStory(problems: Problems): void {
+    const rooms = new Set<string>();
+    const voice = new Map<string, string>();
+    for (const { seq, event, channelId, userId } of this.#entries) {
+      const say = (what: string): void => problems.add("wrong", `${this.guild} ${seq}: ${what}`);
+      if (channelId === null) continue;
+      switch (event) {
+        case "room.created":
+          if (rooms.has(channelId)) say(`${channelId} was created twice`);
+          rooms.add(channelId);
+          break;
+        case "room.deleted":
+          if (!rooms.delete(channelId)) say(`${channelId} was deleted, but is unknown`);
+          if ([...voice.values()].includes(channelId)) say(`${channelId} was deleted with users`);
+          break;
+        case "voice.joined":
+          if (userId === null) break;
+          if (voice.has(userId)) say(`${userId} joined ${channelId} and was somewhere`);
+          voice.set(userId, channelId);
+          break;
+        case "voice.left":
+          if (userId === null) break;
+          if (voice.get(userId) !== channelId)
+            say(`${userId} left ${channelId} without being there`);
+          voice.delete(userId);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+}
+
+/** What must be the same wherever an event is seen. */
+function contentOf({ event, payload, ts, seq, id }: SeenEvent): string {
+  return JSON.stringify([seq, id, event, ts, payload]);
+}

@@ -1,0 +1,48 @@
+/** Random choices that can be made again: the same seed gives the same ones in the same order. */
+export type Random = {
+  /** In [0, 1). */
+  readonly next: () => number;
+  /** A whole number from `from` up to and including `to`. */
+  readonly between: (from: number, to: number) => number;
+  /** Whether something that happens with this probability happens now. */
+  readonly chance: (probability: number) => boolean;
+  /** One of them. @throws when there is none */
+  readonly pick: <T>(choices: readonly T[]) => T;
+  /** A new order of all of them. */
+  readonly shuffle: <T>(all: readonly T[]) => T[];
+  /** Choices of their own for a part, so that the pace of one part does not change another's. */
+  readonly fork: (name: string) => Random;
+};
+
+/** Mulberry32: short, and good enough to choose faults by. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
+  const random: Random = {
+    next,
+    between,
+    chance: (probability) => next() < probability,
+    pick: (choices) => {
+      const choice = choices[between(0, choices.length - 1)];
+      if (choice === undefined) throw new Error("nothing to choose from");
+      return choice;
+    },
+    shuffle: (all) =>
+      all
+        .map((one) => ({ one, at: next() }))
+        .toSorted((a, b) => a.at - b.at)
+        .map(({ one }) => one),
+    fork: (name) => {
+      let hash = seed >>> 0;
+      for (const letter of name) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x01000193);
+      return seededRandom(hash >>> 0);
+    },
+  };
+  return random;
+}
