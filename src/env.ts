@@ -12,6 +12,8 @@ export type Env = {
   readonly DISCORD: DurableObjectNamespace<DiscordRest>;
   readonly LIMITER: DurableObjectNamespace<RateLimiter>;
   readonly MONITOR: DurableObjectNamespace<GatewayMonitor>;
+  /** Counters (docs/operations.md); absent: nothing is counted. */
+  readonly METRICS?: AnalyticsEngineDataset;
 };
 
 const parsedConfigs = new WeakMap<Env, Config>();

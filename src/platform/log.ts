@@ -1,10 +1,12 @@
 import { DrizzleQueryError } from "drizzle-orm";
+import { requestIds } from "./request-ids.ts";
 
 type Level = "debug" | "info" | "warn" | "error";
 
 /**
- * Writes one JSON line. Facts are plain values: never a token, a secret or a body. An `error` becomes
- * its name, message and stack, which stay in the log.
+ * Writes one JSON line, with `requestId` and `traceId` while a request is worked on. Facts are plain
+ * values: never a token, a secret or a body. An `error` becomes its name, message and stack, which
+ * stay in the log.
  */
 export function log(
   level: Level,
@@ -20,5 +22,20 @@ export function log(
       : error === undefined
         ? {}
         : { error };
-  console[level](JSON.stringify({ level, event, ...rest, ...failure }));
+  console[level](redact(JSON.stringify({ level, event, ...requestIds(), ...rest, ...failure })));
+}
+
+/**
+ * What a message of somebody else's code may repeat: tokens in the form of a JWT or JWE, credentials
+ * after their scheme, tickets in an address, signatures. No line is written to have any; this is the net.
+ */
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/\beyJ[\w-]{6,}(?:\.[\w-]*){2,4}/g, "[token]"],
+  [/\b(Bearer|Bot|Basic) +[\w.~+/=-]{8,}/gi, "$1 [token]"],
+  [/([?&](?:ticket|token|access_token|code)=)[^&\s"\\]+/gi, "$1[token]"],
+  [/\bsha256=[0-9a-f]{64}/gi, "sha256=[signature]"],
+];
+
+function redact(line: string): string {
+  return SECRETS.reduce((text, [secret, instead]) => text.replace(secret, instead), line);
 }

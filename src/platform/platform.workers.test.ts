@@ -725,6 +725,7 @@ describe("CORS (rooms.md §1)", () => {
         "Content-Type",
         "Idempotency-Key",
         "X-Idempotency-Key",
+        "traceparent",
       ]);
       expect(headers.get("Access-Control-Allow-Credentials")).toBeNull();
     }

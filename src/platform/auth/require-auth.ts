@@ -25,7 +25,7 @@ export async function authenticate(c: Context<AppEnv>): Promise<Result<Principal
   }
   const verified = await verifyToken(c.env, token);
   if (verified.ok) return verified;
-  log("info", "auth.refused", { requestId: c.get("requestId"), ...verified.error });
+  log("info", "auth.refused", verified.error);
   if (verified.error.reason === "keys_unavailable") {
     return err(
       problem(c, "unavailable", "The sign-in service does not answer. Try again shortly.", {

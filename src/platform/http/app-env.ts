@@ -7,6 +7,8 @@ export type AppEnv = {
   readonly Variables: {
     /** Ours: stands in the answer's `X-Request-Id`, in problems and in the log. */
     requestId: string;
+    /** Of what caused the request: stands in the log and on the events that it causes. */
+    traceId: string;
     /** Set by `requireAuth`. */
     principal: Principal;
   };

@@ -37,15 +37,14 @@ export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | 
 
 /** What nobody expected: a bug, a missing variable, or a body that cannot be read. */
 export function unexpected(error: Error, c: Context<AppEnv>): Response {
-  const requestId = c.get("requestId");
   if (error instanceof ConfigError) {
-    log("error", "config.invalid", { requestId, error });
+    log("error", "config.invalid", { error });
     return problem(c, "unavailable", error.message);
   }
   if (error instanceof HTTPException && error.status === 400) {
     return problem(c, "invalid_json", "The body must be JSON.");
   }
-  log("error", "http.failed", { requestId, method: c.req.method, path: c.req.path, error });
+  log("error", "http.failed", { method: c.req.method, path: c.req.path, error });
   return problem(
     c,
     "internal",

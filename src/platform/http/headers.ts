@@ -1,27 +1,41 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { cors } from "hono/cors";
+import { routePath } from "hono/route";
 import { configOf } from "../../env.ts";
+import { newTraceId, readTraceparent, TRACEPARENT_HEADER } from "../../protocol/trace.ts";
 import { log } from "../log.ts";
+import { metricsOf } from "../metrics.ts";
+import { asRequest } from "../request-ids.ts";
 import type { AppEnv } from "./app-env.ts";
 
-/** Gives each request an id of ours, and writes one line about it when it is answered. */
-export const requestLog = createMiddleware<AppEnv>(async (c, next) => {
+/**
+ * Gives each request an id of ours and the trace it came with, or a new one, and writes one line
+ * about it when it is answered. A trace may be anybody's: it is only written down and passed on.
+ */
+export const requestLog = createMiddleware<AppEnv>((c, next) => {
   const requestId = crypto.randomUUID();
+  const traceId = readTraceparent(c.req.header(TRACEPARENT_HEADER)) ?? newTraceId();
   c.set("requestId", requestId);
-  const startedAt = Date.now();
-  await next();
-  if (c.res.status !== 101) c.header("X-Request-Id", requestId);
-  // The path without its query: a ticket may stand in there.
-  const { method, path } = c.req;
-  log("info", "http.request", {
-    requestId,
-    method,
-    path,
-    status: c.res.status,
-    ms: Date.now() - startedAt,
+  c.set("traceId", traceId);
+  return asRequest({ requestId, traceId }, async () => {
+    const startedAt = Date.now();
+    await next();
+    const { status } = c.res;
+    if (status !== 101) c.header("X-Request-Id", requestId);
+    const ms = Date.now() - startedAt;
+    // The path without its query: a ticket may stand in there.
+    const { method, path } = c.req;
+    log("info", "http.request", { method, path, status, ms });
+    metricsOf(c.env).count({ area: "http", name: routeOf(c), label: String(status), ms });
   });
 });
+
+/** Method and pattern of what answered: unlike paths and methods there are only so many of them. */
+function routeOf(c: Context<AppEnv>): string {
+  const pattern = routePath(c, -1);
+  return pattern.endsWith("*") || pattern === "" ? "none" : `${c.req.method} ${pattern}`;
+}
 
 const NO_PAGE = "default-src 'none'; frame-ancestors 'none'";
 
@@ -46,7 +60,13 @@ export const allowedOrigins = createMiddleware<AppEnv>((c, next) =>
   cors({
     origin: (origin) => (originsOf(c).includes(origin) ? origin : null),
     allowMethods: ["GET", "POST", "DELETE"],
-    allowHeaders: ["Authorization", "Content-Type", "X-Idempotency-Key", "Idempotency-Key"],
+    allowHeaders: [
+      "Authorization",
+      "Content-Type",
+      "X-Idempotency-Key",
+      "Idempotency-Key",
+      TRACEPARENT_HEADER,
+    ],
     exposeHeaders: ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
     maxAge: 600,
   })(c, next),

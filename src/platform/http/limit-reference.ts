@@ -53,6 +53,14 @@ const STREAM = {
   BATCH_EVENTS_MAX: "the rest goes into the next frame",
 } as const satisfies Rows;
 
+const FALLBACK = {
+  EVENT_REQUESTS_PER_MINUTE: "429 for `GET /events`",
+  LONG_POLL_WAIT_MAX_SECONDS: "400 `invalid_request`; what `wait` is when absent",
+  LONG_POLL_EVENTS_MAX: "`more: true`: the rest is for the next call",
+  LONG_POLL_BYTES_MAX: "the same; an event that is larger comes alone",
+  EVENT_STREAM_KEEP_ALIVE_MS: "a comment is sent, so that the connection is kept",
+} as const satisfies Rows;
+
 const JOURNAL = {
   JOURNAL_MAX_AGE_MS: "the oldest events go; a resume from before them gets a snapshot",
   JOURNAL_MAX_EVENTS: "the same",
@@ -76,6 +84,7 @@ const ALL: Readonly<Record<LimitName, string>> = {
   ...ROOMS,
   ...TOKENS,
   ...STREAM,
+  ...FALLBACK,
   ...JOURNAL,
   ...GATEWAY,
 };
@@ -85,6 +94,7 @@ const GROUPS: readonly (readonly [title: string, rows: Rows])[] = [
   ["Rooms", ROOMS],
   ["Tokens and secrets", TOKENS],
   ["The stream `/ws`", STREAM],
+  ["The stream over HTTP, `/events`", FALLBACK],
   ["The journal", JOURNAL],
   ["Signed events and the gateway-worker", GATEWAY],
 ];
