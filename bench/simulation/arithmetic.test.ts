@@ -1,0 +1,78 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import {
+  acksPerSecond,
+  callsPerSecond,
+  costOf,
+  EVENING,
+  IDLE,
+  place,
+  STEADY,
+  totalCost,
+  usageOf,
+} from "./arithmetic.ts";
+import { RATE_LIMITERS } from "../../src/platform/rate-limit.ts";
+import { fillDocument } from "./document.ts";
+import { SIZES } from "./sizes.ts";
+import { arithmeticTables } from "./tables.ts";
+
+describe("placement", () => {
+  test("the hub comes first, relays take what is left, none is opened for nobody", () => {
+    expect(place(100, 100, 50)).toEqual({ sockets: 100, relays: 0, perObject: 100 });
+    expect(place(101, 100, 50).relays).toBe(1);
+    expect(place(200, 100, 50).relays).toBe(2);
+    expect(place(1_000_000, 10_000, 10_000).relays).toBe(99);
+  });
+});
+
+describe("what a month takes", () => {
+  test("a call at a time to each relay bounds their number, not the events", () => {
+    expect(callsPerSecond(7, 1)).toBe(7);
+    expect(callsPerSecond(7, 1_000)).toBe(7 * 20);
+  });
+
+  test("without events nothing is active, written or acknowledged", () => {
+    const idle = usageOf(place(100_000, 10_000, 10_000), IDLE);
+    expect(idle.gigabyteSeconds).toBe(0);
+    expect(idle.rowsRead).toBe(0);
+    expect(acksPerSecond(0)).toBe(0);
+  });
+
+  test("duration never exceeds what objects cost that are always awake", () => {
+    const flood = [{ hours: 24, eventsPerSecond: 10_000 }];
+    const { relays, ...rest } = place(1_000_000, 10_000, 10_000);
+    const usage = usageOf({ relays, ...rest }, flood);
+    expect(usage.gigabyteSeconds).toBeCloseTo((relays + 1) * 2_592_000 * 0.128);
+  });
+
+  // Cloudflare's own example: 100 objects, active all month, 33,177,600 GB-s beyond nothing included.
+  test("prices are those of Cloudflare's examples", () => {
+    const usage = { ...usageOf(place(0, 1, 1), IDLE), gigabyteSeconds: 33e6, requests: 12e6 };
+    expect(costOf(usage).gigabyteSeconds).toBeCloseTo(412.5);
+    expect(costOf(usage).requests).toBeCloseTo(1.8);
+  });
+
+  test("more sockets never cost less", () => {
+    for (const day of [IDLE, STEADY, EVENING]) {
+      const costs = [10, 10_000, 10_001, 500_000].map((sockets) =>
+        totalCost(usageOf(place(sockets, 10_000, 10_000), day)),
+      );
+      expect(costs).toEqual(costs.toSorted((a, b) => a - b));
+    }
+  });
+});
+
+describe("docs/scale.md", () => {
+  test("calculates with the code's own numbers", () => {
+    expect(SIZES.limiters).toBe(RATE_LIMITERS);
+  });
+
+  test("has the tables of the arithmetic; `npm run simulate` writes them", async () => {
+    const text = await readFile("docs/scale.md", "utf8");
+    expect(fillDocument(text, arithmeticTables())).toBe(text);
+  });
+
+  test("a document without a place for a table is refused", () => {
+    expect(() => fillDocument("no marks", { guild: "x" })).toThrow("guild");
+  });
+});

@@ -1,0 +1,165 @@
+import { JOURNAL_MAX_BYTES, JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
+import { MONTH_SECONDS, PLATFORM, PRICES } from "./platform.ts";
+
+/**
+ * What no document says and the arithmetic needs. docs/scale.md names where each comes from; change
+ * one here, run `npm run simulate`, and all tables follow.
+ */
+export const ASSUMPTIONS = {
+  /** CPU of one event on its way to one socket, milliseconds (docs/benchmarks.md, one event a frame). */
+  deliveryMs: 0.0106,
+  /** CPU of the hub for one call to a relay, milliseconds (local: 1,000 calls in 84 to 96 ms). */
+  callMs: 0.09,
+  /** From the start of a call to a relay until it is acknowledged, milliseconds. */
+  roundTripMs: 50,
+  /** Until a write is durable and what waits for it goes out, milliseconds. */
+  commitMs: 10,
+  /** Time after an unacknowledged event until a client acknowledges, seconds. */
+  ackSeconds: 30,
+  /** CPU of an object for one acknowledgement, milliseconds. */
+  ackMs: 0.1,
+  /** Sockets that one object accepts in a second, with a ticket: a request that writes. */
+  acceptsPerSecond: PLATFORM.requestsPerSecond.writing,
+  /** Times that a socket connects in a month: twice a day. */
+  connectsPerMonth: 60,
+  /** CPU of the Worker for a request, milliseconds. */
+  workerCpuMs: 2,
+  /** Bytes of one event in the journal. */
+  eventBytes: 400,
+} as const;
+
+/** Rows that SQLite writes: an index entry counts as a row, a delete as a write. */
+export const ROWS = {
+  /**
+   * An outside event at the hub: journal 1, its id 2 (with the index by expiry), the publisher's
+   * position 1, what the feature keeps 1; and once journal and ids are full, 3 deletes.
+   */
+  hubEvent: 8,
+  /** The same event at a relay: one into the replica, one out of it. */
+  relayEvent: 2,
+  /** A ticket that is used: 2 in, 2 out. */
+  connect: 4,
+} as const;
+
+/** Days of the month that is calculated with. */
+const DAYS = MONTH_SECONDS / 86_400;
+
+/** How one guild's sockets are placed. */
+export type Placement = {
+  readonly sockets: number;
+  readonly relays: number;
+  /** Sockets of the fullest object. */
+  readonly perObject: number;
+};
+
+/** The fewest relays: the hub holds sockets itself up to `perHub`, relays take the rest. */
+export function place(sockets: number, perHub: number, perRelay: number): Placement {
+  const relays = sockets <= perHub ? 0 : Math.ceil((sockets - perHub) / perRelay);
+  const perObject = relays === 0 ? sockets : Math.max(perHub, perRelay);
+  return { sockets, relays, perObject };
+}
+
+/** A part of the day: so many hours with so many events a second. */
+export type Hours = { readonly hours: number; readonly eventsPerSecond: number };
+
+/** One event a second, day and night. */
+export const STEADY: readonly Hours[] = [{ hours: 24, eventsPerSecond: 1 }];
+/** An evening of five a second, and one in ten seconds for the rest of the day. */
+export const EVENING: readonly Hours[] = [
+  { hours: 4, eventsPerSecond: 5 },
+  { hours: 20, eventsPerSecond: 0.1 },
+];
+/** Nothing happens; sockets stay and come back. */
+export const IDLE: readonly Hours[] = [{ hours: 24, eventsPerSecond: 0 }];
+
+/** What one guild uses in a month. */
+export type Usage = {
+  readonly workerRequests: number;
+  readonly workerCpuMs: number;
+  readonly requests: number;
+  readonly gigabyteSeconds: number;
+  readonly rowsWritten: number;
+  readonly rowsRead: number;
+  readonly storedGigabytes: number;
+};
+
+/** Calls to relays in a second: at most one is on its way to each, so that a burst shares it. */
+export function callsPerSecond(relays: number, eventsPerSecond: number): number {
+  return relays * Math.min(eventsPerSecond, 1000 / ASSUMPTIONS.roundTripMs);
+}
+
+/** Acknowledgements of one socket in a second: the first event starts the clock, then it waits. */
+export function acksPerSecond(
+  eventsPerSecond: number,
+  ackSeconds: number = ASSUMPTIONS.ackSeconds,
+): number {
+  return eventsPerSecond === 0 ? 0 : 1 / (ackSeconds + 1 / eventsPerSecond);
+}
+
+/** CPU of an object for sending one event to so many sockets, milliseconds. */
+export function fanOutMs(sockets: number): number {
+  return sockets * ASSUMPTIONS.deliveryMs;
+}
+
+/** What a guild uses in a month that is made of such days. */
+export function usageOf(placement: Placement, day: readonly Hours[]): Usage {
+  const { sockets, relays, perObject } = placement;
+  let [events, calls, acks, activeSeconds] = [0, 0, 0, 0];
+  for (const { hours, eventsPerSecond } of day) {
+    const seconds = (MONTH_SECONDS * hours) / 24;
+    events += eventsPerSecond * seconds;
+    calls += callsPerSecond(relays, eventsPerSecond) * seconds;
+    acks += sockets * acksPerSecond(eventsPerSecond) * seconds;
+    activeSeconds += activeShare(placement, perObject, eventsPerSecond) * seconds;
+  }
+  const connects = sockets * ASSUMPTIONS.connectsPerMonth;
+  // A return is a ticket and an upgrade at the Worker; the user's rate limiter and the object here.
+  const workerRequests = events + 2 * connects;
+  const kept = Math.min(events / DAYS, JOURNAL_MAX_EVENTS) * ASSUMPTIONS.eventBytes;
+  const journals = (relays + 1) * Math.min(kept, JOURNAL_MAX_BYTES);
+  return {
+    workerRequests,
+    workerCpuMs: workerRequests * ASSUMPTIONS.workerCpuMs,
+    requests: events + calls + acks / PLATFORM.messagesPerRequest + 2 * connects,
+    gigabyteSeconds: activeSeconds * PLATFORM.billedGigabytes,
+    rowsWritten: events * (ROWS.hubEvent + relays * ROWS.relayEvent) + connects * ROWS.connect,
+    rowsRead: events * (ROWS.hubEvent + relays * ROWS.relayEvent),
+    storedGigabytes: ((relays + 1) * PLATFORM.emptyDatabaseBytes + journals) / 1e9,
+  };
+}
+
+/** Objects that are active at a moment, on average: an idle one that may hibernate is not billed. */
+function activeShare(placement: Placement, perObject: number, eventsPerSecond: number): number {
+  const { relays } = placement;
+  const { commitMs, roundTripMs } = ASSUMPTIONS;
+  const relayMs = commitMs + fanOutMs(perObject);
+  const hubMs = relays === 0 ? relayMs : Math.max(relayMs, commitMs + roundTripMs);
+  const ackMs = perObject * acksPerSecond(eventsPerSecond) * ASSUMPTIONS.ackMs;
+  const share = (eventMs: number): number =>
+    Math.min(1, (eventMs * eventsPerSecond + ackMs) / 1000);
+  return share(hubMs) + relays * share(relayMs);
+}
+
+/** What a usage costs in a month, US dollars: beyond the plan, as if nothing were included. */
+export function costOf(usage: Usage): Record<keyof Usage, number> {
+  const cost = (key: keyof Usage): number => (usage[key] * PRICES[key].perMillion) / 1e6;
+  return {
+    workerRequests: cost("workerRequests"),
+    workerCpuMs: cost("workerCpuMs"),
+    requests: cost("requests"),
+    gigabyteSeconds: cost("gigabyteSeconds"),
+    rowsWritten: cost("rowsWritten"),
+    rowsRead: cost("rowsRead"),
+    storedGigabytes: cost("storedGigabytes"),
+  };
+}
+
+/** The sum of {@link costOf}. */
+export function totalCost(usage: Usage): number {
+  return Object.values(costOf(usage)).reduce((sum, part) => sum + part, 0);
+}
+
+/** Time over which the sockets of one object come back, seconds: what `retryWindowMs` says. */
+export function returnSeconds(perObject: number): number {
+  return perObject / ASSUMPTIONS.acceptsPerSecond;
+}
