@@ -1,6 +1,5 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { Api } from "../../src/client/api.ts";
-import { GuildSocket } from "../../src/client/guild-socket.ts";
+import type { Api } from "../../src/client/api.ts";
 import {
   applyItems,
   applyRoomDetails,
@@ -9,8 +8,9 @@ import {
   type GuildView,
   type LogEntry,
 } from "../../src/client/guild-view.ts";
+import { GuildClient } from "../../src/client/index.ts";
 import type { TokenSource } from "../../src/client/outcome.ts";
-import type { ConnectionState, StreamItem } from "../../src/client/stream-item.ts";
+import type { ConnectionState, Presence, StreamItem } from "../../src/client/stream-item.ts";
 import { count, entryInWords, plain } from "./words.ts";
 
 /** A room that was just opened may not be told by REST yet: times to wait, milliseconds. */
@@ -27,7 +27,9 @@ export class Guild {
   readonly gateway: ReadonlySignal<GatewayView | null>;
   /** The newest happenings as a sentence for screen readers. */
   readonly announcement = signal("");
-  readonly #socket: GuildSocket;
+  /** Who has this guild open; null: not told. */
+  readonly presence: ReadonlySignal<Presence | null>;
+  readonly #client: GuildClient;
   readonly #ended = new AbortController();
   readonly #unannounced: LogEntry[] = [];
 
@@ -35,46 +37,32 @@ export class Guild {
    * @param guildId undefined: the one that the token is for
    */
   constructor(guildId: string | undefined, tokens: TokenSource) {
-    this.api = new Api({ baseUrl: "", tokens });
-    this.#socket = new GuildSocket({
-      ticket: (stale) => this.api.ticket(guildId, stale),
-      tokens,
-      onItems: (items) => {
-        this.#onItems(items);
-      },
-      onState: (state) => {
-        this.connection.value = state;
-      },
+    this.#client = new GuildClient({ guildId, token: tokens, signals: true });
+    this.api = this.#client.api;
+    this.#client.on("items", (items) => {
+      this.#onItems(items);
+    });
+    this.#client.on("state", (state) => {
+      this.connection.value = state;
     });
     this.gateway = computed(() => this.view.value.gateway);
+    this.presence = computed(() => this.view.value.presence);
   }
 
   /** Connects and stays connected. */
   start(): void {
-    const { signal: untilEnded } = this.#ended;
-    const listen = { signal: untilEnded };
-    window.addEventListener("online", () => this.reconnect(), listen);
-    window.addEventListener("offline", () => this.#socket.probe(), listen);
-    document.addEventListener("visibilitychange", () => this.#onVisibility(), listen);
-    this.#socket.connect();
+    this.#client.connect();
   }
 
   /** Tries now instead of later. */
   reconnect(): void {
-    if (this.connection.value.kind === "live") this.#socket.probe();
-    else this.#socket.connect();
+    this.#client.connect();
   }
 
   /** Disconnects for good. */
   stop(): void {
     this.#ended.abort();
-    this.#socket.stop();
-  }
-
-  #onVisibility(): void {
-    if (document.hidden) return;
-    if (this.connection.value.kind === "waiting") this.#socket.connect();
-    else this.#socket.probe();
+    this.#client.close();
   }
 
   #onItems(items: readonly StreamItem[]): void {

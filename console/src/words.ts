@@ -1,5 +1,6 @@
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
+import type { ConnectionState } from "../../src/client/stream-item.ts";
 import { nameOf, names } from "./names.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
@@ -77,6 +78,42 @@ const SNAPSHOT_SENTENCES = {
   ahead_of_hub: "Everything loaded anew, because the server is behind this page",
   invalid_position: "Everything loaded anew",
 } as const;
+
+/** How good a state is; the page shows it as a colour and a shape. */
+export type Tone = "good" | "busy" | "bad" | "quiet";
+
+/** Where the stream stands, in a word or two; `more` for who asks. */
+export function connectionWords(state: ConnectionState): {
+  readonly tone: Tone;
+  readonly text: string;
+  readonly more: string;
+} {
+  switch (state.kind) {
+    case "connecting":
+      return { tone: "busy", text: "Connecting", more: "" };
+    case "live": {
+      const since = `Connected since ${clock(state.since)}`;
+      return state.over === "websocket"
+        ? { tone: "good", text: "Live", more: since }
+        : {
+            tone: "good",
+            text: "Live over HTTP",
+            more: `${since}. Your network lets no WebSocket through; nothing is missed.`,
+          };
+    }
+    case "waiting":
+      return { tone: "busy", text: state.offline ? "Offline" : "Reconnecting", more: state.why };
+    case "signed-out":
+      return { tone: "bad", text: "Signed out", more: "" };
+    case "stopped":
+      return { tone: "bad", text: "Stopped", more: state.why };
+  }
+}
+
+/** How many people have this guild open; oneself is one of them. */
+export function peopleHere(people: number): string {
+  return people === 1 ? "1 person here" : `${people} people here`;
+}
 
 /** How many a room takes. */
 export function limitInWords(userLimit: number): string {

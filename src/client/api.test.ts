@@ -103,4 +103,36 @@ describe("the REST calls", () => {
     expect(await seen[0]?.request.json()).toEqual({});
     expect(await seen[1]?.request.json()).toEqual({ guildId: "g2" });
   });
+
+  it("opens the stream over HTTP by its token, for another guild by a ticket", async () => {
+    const { api, seen } = apiOver([
+      new Response("data: x\n\n"),
+      Response.json({ url: "wss://hub.test/ws?ticket=a%2Fb" }),
+      new Response("data: y\n\n"),
+    ]);
+    const query = () => new URLSearchParams({ epoch: "e", after: "3" });
+    const { signal } = new AbortController();
+    const stream = await api.events(query(), signal);
+    expect(stream).toMatchObject({ ok: true, value: { token: "t1" } });
+    expect((await api.events(query(), signal, "g2", "t1")).ok).toBe(true);
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      "GET https://hub.test/events?epoch=e&after=3",
+      "POST https://hub.test/ws/ticket",
+      "GET https://hub.test/events?epoch=e&after=3&ticket=a%2Fb",
+    ]);
+    expect(seen[0]?.request.headers.get("accept")).toBe("text/event-stream");
+    expect(seen[0]?.request.headers.get("authorization")).toBe("Bearer t1");
+    expect(seen[2]?.request.headers.get("authorization")).toBe("Bearer t2");
+  });
+
+  it("says why the stream over HTTP is not given", async () => {
+    const busy = Response.json(
+      { message: "Later." },
+      { status: 429, headers: { "Retry-After": "7" } },
+    );
+    const { api } = apiOver([busy]);
+    expect(await api.events(new URLSearchParams(), new AbortController().signal)).toMatchObject({
+      failure: { kind: "busy", message: "Later.", retryAfterMs: 7_000 },
+    });
+  });
 });

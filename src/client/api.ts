@@ -1,7 +1,8 @@
-import type { Room } from "../protocol/room.ts";
+import type { ByteStream } from "./event-stream.ts";
 import { hasTexts, isRecord } from "./json-shape.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import { failureOf, UNREACHABLE } from "./problem.ts";
+import type { Room } from "./room.ts";
 
 /** Longest wait for one answer, milliseconds: Discord may be slow, a person is not patient. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -32,12 +33,21 @@ export type Invite = {
 /** Where to connect, and the token that the ticket was made with. */
 export type StreamTicket = { readonly url: string; readonly token: string };
 
+/**
+ * The open stream over HTTP, and the token that it was opened with.
+ * @internal
+ */
+export type EventStream = { readonly body: ByteStream; readonly token: string };
+
+/** The `fetch` of wherever this is used. */
+export type Fetch = typeof globalThis extends { readonly fetch: infer Own } ? Own : unknown;
+
 /** Where the Worker is and who calls. */
 export type ApiOptions = {
   /** Origin of the Worker, no slash at the end; empty for the page's own. */
   readonly baseUrl: string;
   readonly tokens: TokenSource;
-  readonly fetch?: typeof fetch;
+  readonly fetch?: Fetch;
 };
 
 type Call = {
@@ -46,8 +56,12 @@ type Call = {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** A token that the caller knows to be of no more use. */
-  readonly staleToken?: string;
+  readonly staleToken?: string | undefined;
+  /** Ends the call; absent: time does. */
+  readonly until?: AbortSignal;
 };
+
+type Answer = { readonly response: Response; readonly token: string };
 
 /**
  * The REST calls of rooms.md §1. Each answers with an {@link Outcome}; none throws. A refused token
@@ -97,69 +111,95 @@ export class Api {
    * @param staleToken a token that the stream has refused
    */
   async ticket(guildId?: string, staleToken?: string): Promise<Outcome<StreamTicket>> {
-    const answer = await this.#send(isTicket, {
-      method: "POST",
-      path: "/ws/ticket",
-      body: guildId === undefined ? {} : { guildId },
-      ...(staleToken === undefined ? {} : { staleToken }),
+    const body = guildId === undefined ? {} : { guildId };
+    const answer = await this.#send({ method: "POST", path: "/ws/ticket", body, staleToken });
+    if (!answer.ok) return answer;
+    const { response, token } = answer.value;
+    const ticket = await bodyOf(isTicket, response);
+    return ticket.ok ? { ok: true, value: { url: ticket.value.url, token } } : ticket;
+  }
+
+  /**
+   * The event stream as Server-Sent Events, for where no WebSocket gets through.
+   * @param until ends it, while it is asked for and afterwards
+   * @param guildId as for a ticket
+   * @param staleToken as for a ticket
+   * @internal
+   */
+  async events(
+    query: URLSearchParams,
+    until: AbortSignal,
+    guildId?: string,
+    staleToken?: string,
+  ): Promise<Outcome<EventStream>> {
+    if (guildId !== undefined) {
+      // A token alone leads to the primary guild; a ticket names its own.
+      const made = await this.ticket(guildId, staleToken);
+      if (!made.ok) return made;
+      query.set("ticket", new URL(made.value.url).searchParams.get("ticket") ?? "");
+    }
+    const answer = await this.#send({
+      method: "GET",
+      path: `/events?${query.toString()}`,
+      headers: { Accept: "text/event-stream" },
+      staleToken,
+      until,
     });
     if (!answer.ok) return answer;
-    return { ok: true, value: { url: answer.value.body.url, token: answer.value.token } };
+    const { response, token } = answer.value;
+    const { body } = response;
+    return body === null ? failed(UNREACHABLE) : { ok: true, value: { body, token } };
   }
 
   async #json<T>(is: Guard<T>, call: Call): Promise<Outcome<T>> {
-    const answer = await this.#send(is, call);
-    return answer.ok ? { ok: true, value: answer.value.body } : answer;
+    const answer = await this.#send(call);
+    return answer.ok ? bodyOf(is, answer.value.response) : answer;
   }
 
-  async #send<T>(
-    is: Guard<T>,
-    call: Call,
-  ): Promise<Outcome<{ readonly body: T; readonly token: string }>> {
+  /** Sends it, with another token if the first is refused. */
+  async #send(call: Call): Promise<Outcome<Answer>> {
     const first = await this.#options.tokens(call.staleToken);
     if (!first.ok) return first;
     let token = first.value;
-    let response = await this.#authorized(call, token);
+    let response = await this.#fetch(call, token);
     if (response?.status === 401) {
       const renewed = await this.#options.tokens(token);
       if (!renewed.ok) return renewed;
       token = renewed.value;
-      response = await this.#authorized(call, token);
+      response = await this.#fetch(call, token);
     }
     if (response === undefined) return failed(UNREACHABLE);
-    const body = await jsonOf(response);
-    if (!response.ok) {
-      return failed(failureOf(response.status, response.headers.get("retry-after"), body));
-    }
-    return is(body)
-      ? { ok: true, value: { body, token } }
-      : failed(failureOf(502, null, undefined));
+    if (response.ok) return { ok: true, value: { response, token } };
+    const retryAfter = response.headers.get("retry-after");
+    return failed(failureOf(response.status, retryAfter, await jsonOf(response)));
   }
 
-  async #authorized(call: Call, token: string): Promise<Response | undefined> {
-    const hasBody = call.body !== undefined;
-    return this.#fetch(call.path, {
-      method: call.method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(hasBody ? { "content-type": "application/json" } : {}),
-        ...call.headers,
-      },
-      ...(hasBody ? { body: JSON.stringify(call.body) } : {}),
-    });
-  }
-
-  async #fetch(path: string, init: RequestInit): Promise<Response | undefined> {
+  async #fetch(
+    { method, path, body, headers, until = AbortSignal.timeout(REQUEST_TIMEOUT_MS) }: Call,
+    token: string,
+  ): Promise<Response | undefined> {
     const send = this.#options.fetch ?? fetch;
     try {
       return await send(`${this.#options.baseUrl}${path}`, {
-        ...init,
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body !== undefined && { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        signal: until,
       });
     } catch {
       return undefined;
     }
   }
+}
+
+/** The answer's JSON, if it is what was asked for. */
+async function bodyOf<T>(is: Guard<T>, response: Response): Promise<Outcome<T>> {
+  const body = await jsonOf(response);
+  return is(body) ? { ok: true, value: body } : failed(failureOf(502, null, undefined));
 }
 
 async function jsonOf(response: Response): Promise<unknown> {

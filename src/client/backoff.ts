@@ -1,7 +1,9 @@
 /** Upper bound of the first wait, milliseconds; it doubles with each attempt. */
 export const BACKOFF_BASE_MS = 1_000;
-/** No wait is longer, milliseconds. */
+/** No wait is longer, milliseconds, unless the server asks for it. */
 export const BACKOFF_CAP_MS = 30_000;
+/** The longest spread that is granted to the server, milliseconds: it may be wrong, too. */
+export const RETRY_WINDOW_CAP_MS = 600_000;
 
 /**
  * Time to wait before an attempt: full jitter, so that all the browsers that lost the same server
@@ -9,9 +11,10 @@ export const BACKOFF_CAP_MS = 30_000;
  * @param attempt 0 for the first try after a loss
  * @param random 0 to 1
  * @param atLeastMs what the server asked for, milliseconds
+ * @param windowMs the server's `retryWindowMs`: spread over this if it is longer
  * @returns milliseconds
  */
-export function backoffMs(attempt: number, random: number, atLeastMs = 0): number {
+export function backoffMs(attempt: number, random: number, atLeastMs = 0, windowMs = 0): number {
   const bound = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 10));
-  return Math.round(atLeastMs + random * bound);
+  return Math.round(atLeastMs + random * Math.max(bound, Math.min(RETRY_WINDOW_CAP_MS, windowMs)));
 }

@@ -1,26 +1,31 @@
-import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
+import type { CLOSE_CODES, CloseCode, CloseName } from "../protocol/close-codes.ts";
 
-/** Why a connection ended, for the person in front of the page. */
-const SENTENCES = {
-  normal: "The server closed the connection.",
-  goingAway: "The server is going away.",
-  frameTooBig: "This page sent too much at once. Reload it.",
-  restart: "The server is restarting.",
-  overloaded: "The server was faster than this page could follow.",
-  unauthorized: "The sign-in had run out.",
-  forbidden: "You are not allowed to see this guild.",
-  authenticationTimeout: "The sign-in took too long.",
-  tooManySockets: "You have this page open too often. Close some tabs, then connect again.",
-  tooManyFrames: "This page talked too much.",
-  protocolError: "This page and the server do not understand each other. Reload it.",
-} as const satisfies Record<CloseName, string>;
+type Row = (typeof CLOSE_CODES)[CloseName];
 
-/** The sentence for a close code; one that we never send is a network that broke. */
-export function closeInWords(code: number): string {
-  const row = Object.entries(CLOSE_CODES).find(([, known]) => known.code === code);
-  return row !== undefined && isName(row[0]) ? SENTENCES[row[0]] : "The connection was lost.";
-}
+/** What to do after each close code, and why it came, for the person in front of the page. */
+const CLOSES = {
+  1000: ["no", "The server closed the connection."],
+  1001: ["yes", "The server is going away."],
+  1009: ["no", "This page sent too much at once. Reload it."],
+  1012: ["yes", "The server is restarting."],
+  1013: ["yes", "The server was faster than this page could follow."],
+  4401: ["after refresh", "The sign-in had run out."],
+  4403: ["no", "You are not allowed to see this guild."],
+  4408: ["after refresh", "The sign-in took too long."],
+  4409: ["no", "You have this page open too often. Close some tabs, then connect again."],
+  4429: ["yes", "This page talked too much."],
+  4499: ["no", "This page and the server do not understand each other. Reload it."],
+} as const satisfies {
+  readonly [Each in Row as Each["code"]]: readonly [Each["reconnect"], string];
+};
 
-function isName(name: string): name is CloseName {
-  return Object.hasOwn(SENTENCES, name);
+/**
+ * What a close code asks for, and its sentence. Undefined for one that the server never sends: a
+ * network that broke.
+ */
+export function closeOf(
+  code: number,
+): readonly [reaction: CloseCode["reconnect"], why: string] | undefined {
+  const rows: Readonly<Record<number, (typeof CLOSES)[keyof typeof CLOSES]>> = CLOSES;
+  return rows[code];
 }

@@ -1,11 +1,12 @@
 import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
-import type { Room } from "../protocol/room.ts";
-import type { StreamTicket } from "./api.ts";
+import type { EventStream, StreamTicket } from "./api.ts";
 import type { GuildEvent } from "./guild-event.ts";
-import type { SocketLike } from "./guild-socket.ts";
+import type { SocketLike } from "./link.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Room } from "./room.ts";
 
-type Entry = {
+/** What is in the journal, or was. */
+export type Entry = {
   readonly seq: number;
   readonly body: GuildEvent;
   /** Whether this client may see it; seq jumps over the others. */
@@ -67,6 +68,49 @@ export class FakeSocket implements SocketLike {
   }
 }
 
+/** The same over HTTP: what is sent stands in the body of an answer. For tests. */
+export class FakeStream extends FakeSocket {
+  readonly body: EventStream["body"];
+  #out: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
+
+  constructor(url: string, until: AbortSignal) {
+    super(url);
+    this.body = new ReadableStream({
+      start: (out) => {
+        this.#out = out;
+      },
+    });
+    until.addEventListener("abort", () => {
+      this.#finish(() => this.#out?.error(until.reason));
+    });
+  }
+
+  override deliver(frame: SentFrame | string): void {
+    this.write(`data: ${typeof frame === "string" ? frame : JSON.stringify(frame)}\n\n`);
+  }
+
+  /** Sends these bytes as they are. */
+  write(text: string): void {
+    if (!this.network || this.closed) return;
+    this.#out?.enqueue(new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>);
+  }
+
+  /** Ends the answer; with a last message, unless it broke. */
+  override end(code: number): void {
+    if (code !== 1006) this.write(`event: close\ndata: ${JSON.stringify({ code })}\n\n`);
+    this.#finish(() => {
+      if (code === 1006) this.#out?.error(new TypeError("network error"));
+      else this.#out?.close();
+    });
+  }
+
+  #finish(how: () => void): void {
+    if (this.closed) return;
+    this.closed = true;
+    how();
+  }
+}
+
 /** A hub with one client, after rooms.md §2: journal, resume, snapshot. For tests. */
 export class FakeHub {
   epoch = "epoch-1";
@@ -80,6 +124,14 @@ export class FakeHub {
   deliverAtMost = Number.POSITIVE_INFINITY;
   /** Accepts connections and says nothing. */
   mute = false;
+  /** Something on the way lets no WebSocket through. */
+  websockets = true;
+  /** What `auth.ok` says besides. */
+  welcome: SentFrame = {};
+  /** What the next requests for the stream over HTTP are answered instead. */
+  readonly httpAnswers: Outcome<EventStream>[] = [];
+  /** Every entry there ever was, by epoch. */
+  readonly history = new Map<string, Entry[]>();
   /** Seqs of events that never arrive, however often they are sent. */
   readonly lossy = new Set<number>();
   readonly #state = new Map<string, Room>();
@@ -114,8 +166,26 @@ export class FakeHub {
   readonly open = (url: string): FakeSocket => {
     const socket = new FakeSocket(url);
     this.sockets.push(socket);
-    queueMicrotask(() => this.#welcome(socket));
+    queueMicrotask(() => {
+      if (this.websockets) this.#welcome(socket);
+      else socket.end(1006);
+    });
     return socket;
+  };
+
+  readonly events = (
+    query: URLSearchParams,
+    until: AbortSignal,
+    staleToken?: string,
+  ): Promise<Outcome<EventStream>> => {
+    this.staleTokens.push(staleToken);
+    const answer = this.httpAnswers.shift();
+    if (answer !== undefined) return Promise.resolve(answer);
+    const stream = new FakeStream(`https://hub.test/events?${query.toString()}`, until);
+    this.sockets.push(stream);
+    this.#welcome(stream);
+    const token = `token-${this.staleTokens.length}`;
+    return Promise.resolve({ ok: true, value: { body: stream.body, token } });
   };
 
   /** Appends an event and sends it. What changes nothing is left out, as the contract says. */
@@ -123,6 +193,7 @@ export class FakeHub {
     if (visible && !this.#apply(body)) return;
     const entry = { seq: this.head + 1, body, visible };
     this.journal.push(entry);
+    this.history.set(this.epoch, [...(this.history.get(this.epoch) ?? []), entry]);
     const socket = this.sockets.at(-1);
     if (visible && socket !== undefined && !socket.closed) {
       const members = this.#members(entry, socket);
@@ -138,10 +209,10 @@ export class FakeHub {
 
   #welcome(socket: FakeSocket): void {
     if (this.mute) return;
-    const frame = { v: 1, guildId: "g", connectionId: "x", limits: {} };
+    const frame = { v: 1, guildId: "g", connectionId: "x", limits: {}, ...this.welcome };
     socket.deliver({ ...frame, type: "ack", event: "auth.ok", epoch: this.epoch, seq: this.head });
     const { searchParams } = socket.url;
-    const from = Number(searchParams.get("seq"));
+    const from = Number(searchParams.get("seq") ?? searchParams.get("after"));
     if (searchParams.get("epoch") !== this.epoch || from > this.head) {
       socket.last = this.head;
       const reason = searchParams.has("epoch") ? "unknown_epoch" : "first_connection";

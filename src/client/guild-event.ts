@@ -1,19 +1,57 @@
-import type { z } from "zod";
 import type { ROOM_EVENTS } from "../protocol/events/rooms.ts";
 
-type Definition = (typeof ROOM_EVENTS)[number];
+/**
+ * Payload of every event of the stream, by its name. Written out, so that the package's types stand
+ * without zod; a test holds them equal to the registry.
+ */
+export type EventPayloads = {
+  /** A room was opened. */
+  readonly "room.created": {
+    readonly channelId: string;
+    readonly name: string;
+    readonly guildId: string;
+  };
+  /** A room's name or limit changed. */
+  readonly "room.updated": {
+    readonly channelId: string;
+    readonly name: string;
+    readonly guildId: string;
+    readonly userLimit: number;
+  };
+  /** A room ended. */
+  readonly "room.deleted": { readonly channelId: string; readonly guildId: string };
+  /** A user entered a voice channel. */
+  readonly "voice.joined": {
+    readonly guildId: string;
+    readonly channelId: string;
+    readonly userId: string;
+  };
+  /** A user left a voice channel. */
+  readonly "voice.left": {
+    readonly guildId: string;
+    readonly channelId: string;
+    readonly userId: string;
+  };
+  /** The connection to Discord changed; `since` in milliseconds since 1970. */
+  readonly "gateway.state": {
+    readonly guildId: string;
+    readonly state: "connected" | "resuming" | "down";
+    readonly since: number;
+  };
+};
+
+/** Name of a registered event. */
+export type EventName = keyof EventPayloads;
 
 /** Payload of a registered event. */
-export type PayloadOf<Name extends Definition["name"]> = z.infer<
-  Extract<Definition, { readonly name: Name }>["payload"]
->;
+export type PayloadOf<Name extends EventName> = EventPayloads[Name];
 
-/** An event whose name is known here, with its payload. */
+/** An event whose name is known here, with its payload: the name narrows it. */
 export type GuildEvent = {
-  [Name in Definition["name"]]: { readonly event: Name; readonly payload: PayloadOf<Name> };
-}[Definition["name"]];
+  [Name in EventName]: { readonly event: Name; readonly payload: PayloadOf<Name> };
+}[EventName];
 
-const KNOWN: Readonly<Record<Definition["name"], true>> = {
+const KNOWN: Readonly<Record<EventName & (typeof ROOM_EVENTS)[number]["name"], true>> = {
   "room.created": true,
   "room.updated": true,
   "room.deleted": true,

@@ -4,9 +4,11 @@ import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from "./backoff.ts";
 import { FakeHub } from "./fake-hub.ts";
 import type { GuildEvent } from "./guild-event.ts";
-import { ACK_INTERVAL_MS, CONNECT_TIMEOUT_MS, GuildSocket } from "./guild-socket.ts";
+import { GuildSocket } from "./guild-socket.ts";
 import { applyItems, EMPTY_VIEW } from "./guild-view.ts";
 import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "./heartbeat.ts";
+import { CONNECT_TIMEOUT_MS } from "./link.ts";
+import { ACK_INTERVAL_MS } from "./outbox.ts";
 import { failed, type TokenSource } from "./outcome.ts";
 import type { ConnectionState, StreamItem } from "./stream-item.ts";
 

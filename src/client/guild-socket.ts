@@ -1,36 +1,40 @@
-import { CLOSE_CODES, reconnectAfter } from "../protocol/close-codes.ts";
-import type { ServerFrame } from "../protocol/frames.ts";
-import type { StreamTicket } from "./api.ts";
+import type { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { SUBSCRIBE_CHANNELS_MAX } from "../protocol/limits.ts";
+import type { EventStream, StreamTicket } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
-import { closeInWords } from "./close-words.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import type { Failure, Outcome, TokenSource } from "./outcome.ts";
-import { readFrame } from "./read-frame.ts";
-import { judgeArrival, type StreamPosition, streamUrl } from "./stream-cursor.ts";
-import type { ConnectionState, StreamEvent, StreamItem } from "./stream-item.ts";
+import { closeOf } from "./close-words.ts";
+import { Link, type SocketLike } from "./link.ts";
+import { isOffline } from "./network.ts";
+import { failed, type Failure, type Outcome, type TokenSource } from "./outcome.ts";
+import { isPresence, readFrame } from "./read-frame.ts";
+import type { EventBody, ServerFrame } from "./server-frame.ts";
+import { StreamCursor } from "./stream-cursor.ts";
+import type { ConnectionState, StreamItem } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
 
-/** From asking for a ticket to the first state, milliseconds. */
-export const CONNECT_TIMEOUT_MS = 20_000;
-/** What was received is acknowledged this long after the first event, milliseconds. */
-export const ACK_INTERVAL_MS = 3_000;
 /** A connection that held this long was a good one: the back-off starts anew, milliseconds. */
 export const STABLE_AFTER_MS = 10_000;
+/** WebSockets that did not open, one after the other, until the stream is asked for over HTTP. */
+export const WEBSOCKET_TRIES = 3;
+/** A WebSocket is tried again at the first reconnect after this time over HTTP, milliseconds. */
+export const WEBSOCKET_PAUSE_MS = 5 * 60_000;
 
-/** The part of a WebSocket that is used: the browser's and that of the `ws` package fit. */
-export type SocketLike = {
-  send(text: string): void;
-  close(code?: number, reason?: string): void;
-  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
-  addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
-};
+const NORMAL: (typeof CLOSE_CODES)["normal"]["code"] = 1000;
 
 /** What the stream needs from around it. */
 export type GuildSocketOptions = {
   /** Gets a single-use ticket, made with another token than `staleToken`. */
   readonly ticket: (staleToken?: string) => Promise<Outcome<StreamTicket>>;
+  /** Opens the stream over HTTP with this query, likewise. Absent: there is no fallback. */
+  readonly events?: (
+    query: URLSearchParams,
+    until: AbortSignal,
+    staleToken?: string,
+  ) => Promise<Outcome<EventStream>>;
   readonly tokens: TokenSource;
-  /** What arrived, in order; several at once when they came in one frame. */
+  /** Whether to get presence and other last values. */
+  readonly signals?: boolean;
+  /** What arrived, in order; several at once when they came in one frame. Must not throw. */
   readonly onItems: (items: readonly StreamItem[]) => void;
   readonly onState: (state: ConnectionState) => void;
   readonly openSocket?: (url: string) => SocketLike;
@@ -38,37 +42,26 @@ export type GuildSocketOptions = {
   readonly random?: () => number;
 };
 
-/** One connection, from the ticket to its end. */
-type Link = {
-  /** Token that the hub knows this connection by. */
-  token: string;
-  socket: SocketLike | undefined;
-  heartbeat: Heartbeat | undefined;
-  readonly deadline: Timer;
-  readonly ackTimer: Timer;
-  epoch: string;
-  /** The hub's seq when it accepted us. */
-  head: number;
-  /** Seq of the last event that came over this connection. */
-  received: number;
-  events: number;
-  liveSince: number | undefined;
-};
-
 /**
  * A guild's event stream that comes back by itself (rooms.md §2): ticket, connection, resume from
- * the last event seen, back-off with full jitter, token renewal on the open socket. What it hands on
- * has no duplicate, and a hole is closed by resuming before anything after it is handed on.
+ * the last event seen, back-off with full jitter, token renewal on the open socket, and HTTP where
+ * no WebSocket gets through. What it hands on has no duplicate, and a hole is closed by resuming
+ * before anything after it is handed on.
  */
 export class GuildSocket {
   readonly #options: GuildSocketOptions;
-  #link: Link | undefined;
-  #position: StreamPosition | null = null;
-  #attempt = 0;
+  readonly #cursor = new StreamCursor();
   readonly #waiting = new Timer();
+  #link: Link | undefined;
+  #channelIds: readonly string[] = [];
+  #attempt = 0;
   #staleToken: string | undefined;
-  /** Seq before the last hole: a second one there means that resuming does not help. */
-  #lastHole: number | undefined;
+  /** The server's wish for the first attempt after a loss, milliseconds. */
+  #retryWindowMs = 0;
+  /** WebSockets that did not open since the last one that did. */
+  #unopened = 0;
+  /** Until then HTTP is used; milliseconds since 1970. */
+  #httpUntil = 0;
 
   constructor(options: GuildSocketOptions) {
     this.#options = options;
@@ -83,196 +76,232 @@ export class GuildSocket {
 
   /** Checks that the connection is still alive: the network changed or the page was hidden. */
   probe(): void {
-    this.#link?.heartbeat?.probe();
+    this.#link?.probe();
+  }
+
+  /** There is reason to look: connects if it waits to, and checks the connection if there is one. */
+  wake(): void {
+    if (this.#waiting.pending) this.connect();
+    else this.probe();
+  }
+
+  /**
+   * Narrows the stream to some channels, on this connection and every later one; an empty list
+   * takes that back. Over HTTP the stream is not narrowed.
+   * @returns a failure, and nothing is changed, when there are more than the hub takes
+   */
+  subscribe(channelIds: readonly string[]): Outcome<null> {
+    if (channelIds.length > SUBSCRIBE_CHANNELS_MAX) {
+      const message = `Choose at most ${SUBSCRIBE_CHANNELS_MAX} channels.`;
+      return failed({ kind: "refused", message });
+    }
+    this.#channelIds = [...channelIds];
+    this.#link?.outbox?.subscribe(this.#channelIds);
+    return { ok: true, value: null };
   }
 
   /** Ends the stream. The position is kept, so that a later `connect` resumes. */
   stop(): void {
     this.#waiting.clear();
-    this.#drop(CLOSE_CODES.normal.code);
-    this.#options.onState({ kind: "stopped", why: "The stream is closed." });
+    this.#drop(NORMAL);
+    this.#stopped("The stream is closed.");
   }
 
   async #connect(): Promise<void> {
-    const link: Link = {
-      token: "",
-      socket: undefined,
-      heartbeat: undefined,
-      deadline: new Timer(),
-      ackTimer: new Timer(),
-      epoch: "",
-      head: 0,
-      received: 0,
-      events: 0,
-      liveSince: undefined,
-    };
-    this.#link = link;
-    link.deadline.set(CONNECT_TIMEOUT_MS, () => {
-      this.#lost(link, "The server did not answer in time.");
+    const http = Date.now() < this.#httpUntil;
+    const link: Link = new Link(http ? "http" : "websocket", {
+      onMessage: (data) => {
+        const read = readFrame(data);
+        if (read.kind === "frame") this.#onFrame(link, read.frame, String(data).length);
+      },
+      onEnd: (code, why) => {
+        this.#onEnd(link, code, why);
+      },
     });
-    this.#options.onState({ kind: "connecting" });
-    const ticket = await this.#options.ticket(this.#staleToken);
-    if (this.#link !== link) return;
-    if (!ticket.ok) {
-      this.#noTicket(ticket.failure);
+    this.#link = link;
+    this.#state({ kind: "connecting" });
+    const query = this.#query(http ? "after" : "seq");
+    const { ticket, events } = this.#options;
+    const entry = await (http && events !== undefined
+      ? events(query, link.closed, this.#staleToken)
+      : ticket(this.#staleToken));
+    if (link.closed.aborted) return;
+    if (!entry.ok) {
+      this.#notAdmitted(link, entry.failure);
       return;
     }
     this.#staleToken = undefined;
-    link.token = ticket.value.token;
-    const socket = (this.#options.openSocket ?? openWebSocket)(
-      streamUrl(ticket.value.url, this.#position),
-    );
-    link.socket = socket;
-    socket.addEventListener("message", (event) => {
-      if (this.#link !== link) return;
-      link.heartbeat?.alive();
-      const read = readFrame(event.data);
-      if (read.kind === "frame") this.#onFrame(link, read.frame);
-    });
-    socket.addEventListener("close", (event) => {
-      if (this.#link === link) this.#onClose(link, event.code);
+    link.token = entry.value.token;
+    if ("body" in entry.value) await link.read(entry.value);
+    else {
+      const { openSocket = openWebSocket } = this.#options;
+      link.openSocket(openSocket, `${entry.value.url}&${query.toString()}`);
+    }
+  }
+
+  /** What a connection takes, and the position to resume from. */
+  #query(seqName: "seq" | "after"): URLSearchParams {
+    const { position } = this.#cursor;
+    return new URLSearchParams({
+      batch: "1",
+      ...(this.#options.signals === true && { signals: "1" }),
+      ...(position !== null && { epoch: position.epoch, [seqName]: String(position.seq) }),
     });
   }
 
-  #noTicket(failure: Failure): void {
+  #notAdmitted(link: Link, { kind, message, retryAfterMs }: Failure): void {
     this.#drop();
-    if (failure.kind === "signed-out") this.#options.onState({ kind: "signed-out" });
-    else if (failure.kind === "refused") this.#stopped(failure.message);
-    else this.#wait(failure.message, failure.retryAfterMs);
+    // Refused over HTTP may only mean that this server has no such stream: the ticket will tell.
+    const overHttp = link.over === "http";
+    if (overHttp) this.#httpUntil = 0;
+    if (kind === "signed-out") this.#state({ kind });
+    else if (kind === "refused" && !overHttp) this.#stopped(message);
+    else this.#wait(message, retryAfterMs);
   }
 
-  #onFrame(link: Link, frame: ServerFrame): void {
+  #onFrame(link: Link, frame: ServerFrame, units: number): void {
     switch (frame.type) {
-      case "ack":
-        link.epoch = frame.epoch;
-        link.head = frame.seq;
-        link.heartbeat = new Heartbeat(
-          (text) => link.socket?.send(text),
-          () => {
-            this.#lost(link, "The server has gone silent.");
-          },
-        );
-        this.#options.onItems([{ type: "accepted", guildId: frame.guildId }]);
+      case "ack": {
+        const { type: _, guildId, connectionId } = frame;
+        link.accept(frame.epoch, frame.seq, frame.limits ?? {});
+        this.#retryWindowMs = frame.retryWindowMs ?? 0;
+        if (link.over === "websocket") this.#unopened = 0;
+        if (this.#channelIds.length > 0) link.outbox?.subscribe(this.#channelIds);
+        this.#handOn([{ type: "accepted", guildId, connectionId }]);
         return;
+      }
       case "event":
-        this.#onEvents(link, [{ ...frame, type: "event" }]);
+        this.#onEvents(link, [frame], units);
         return;
       case "batch":
-        this.#onEvents(
-          link,
-          frame.events.map((event) => ({ ...event, type: "event" })),
-        );
+        this.#onEvents(link, frame.events, units);
         return;
-      case "snapshot":
-        this.#position = { epoch: frame.epoch, seq: frame.seq };
-        this.#options.onItems([frame]);
-        this.#live(link);
-        return;
-      case "resumed": {
-        // Complete up to the hub's head, though the last events may have been for others only.
-        const seq = Math.max(this.#position?.seq ?? 0, frame.to, link.head);
-        this.#position = { epoch: frame.epoch, seq };
-        const { from, to } = frame;
-        this.#options.onItems([{ type: "resumed", from, to, events: link.events }]);
+      case "snapshot": {
+        const { epoch, seq, presence } = frame;
+        this.#cursor.jump({ epoch, seq });
+        this.#handOn(presence ? [frame, { ...presence, type: "presence" }] : [frame]);
         this.#live(link);
         return;
       }
+      case "resumed": {
+        // Complete up to the hub's head, though the last events may have been for others only.
+        const { type, epoch, from, to } = frame;
+        const seq = Math.max(this.#cursor.position?.seq ?? 0, to, link.head);
+        this.#cursor.jump({ epoch, seq });
+        this.#handOn([{ type, from, to, events: link.events }]);
+        this.#live(link);
+        return;
+      }
+      case "signal": {
+        const { event, payload } = frame;
+        const isOurs = event === "presence" && isPresence(payload);
+        this.#handOn([isOurs ? { ...payload, type: "presence" } : frame]);
+        return;
+      }
+      case "error":
+        this.#handOn([frame]);
+        return;
       case "auth.expiring":
         void this.#renew(link);
         return;
       case "reauth.ok":
-      case "error":
         return;
     }
   }
 
-  #onEvents(link: Link, events: readonly StreamEvent[]): void {
-    const items: StreamItem[] = [];
-    for (const event of events) {
-      const seen = this.#position?.seq ?? event.seq - 1;
-      const arrival = judgeArrival(seen, event);
-      if (arrival === "duplicate") continue;
-      if (arrival === "hole") {
-        this.#options.onItems([...items, { type: "hole", after: seen, got: event.seq }]);
-        this.#onHole(link, seen);
-        return;
-      }
-      this.#position = { epoch: this.#position?.epoch ?? link.epoch, seq: event.seq };
-      link.received = event.seq;
-      link.events += 1;
-      items.push(event);
+  #onEvents(link: Link, events: readonly EventBody[], units: number): void {
+    const items = this.#cursor.take(link.epoch, events);
+    const hole = items.at(-1)?.type === "hole";
+    const last = items.at(hole ? -2 : -1);
+    if (last !== undefined && "seq" in last) {
+      const count = items.length - (hole ? 1 : 0);
+      link.events += count;
+      link.outbox?.received(last.seq, count, units);
     }
-    if (items.length === 0) return;
-    this.#options.onItems(items);
-    if (link.ackTimer.pending) return;
-    link.ackTimer.set(ACK_INTERVAL_MS, () => {
-      link.socket?.send(JSON.stringify({ type: "ack", seq: link.received }));
-    });
-  }
-
-  #onHole(link: Link, after: number): void {
-    if (this.#lastHole === after) this.#position = null;
-    this.#lastHole = after;
-    this.#lost(link, "Some events did not arrive: fetching them.");
+    if (items.length > 0) this.#handOn(items);
+    if (hole) this.#lost(link, "Some events did not arrive: fetching them.", 0);
   }
 
   #live(link: Link): void {
-    link.deadline.clear();
-    link.liveSince = Date.now();
-    this.#options.onState({ kind: "live", since: link.liveSince });
+    if (link.closed.aborted) return;
+    const since = Date.now();
+    link.live(since);
+    this.#state({ kind: "live", since, over: link.over });
   }
 
   /** A newer token for the open socket. Without one the hub closes with 4401 and we come back. */
   async #renew(link: Link): Promise<void> {
+    if (link.outbox === undefined) return;
     const token = await this.#options.tokens(link.token);
-    if (this.#link !== link || !token.ok) return;
+    if (link.closed.aborted || !token.ok) return;
     link.token = token.value;
-    link.socket?.send(JSON.stringify({ type: "reauth", token: token.value }));
+    link.send(JSON.stringify({ type: "reauth", token: token.value }));
   }
 
-  #onClose(link: Link, code: number): void {
-    const why = closeInWords(code);
-    const reaction = reconnectAfter(code);
-    if (reaction === "no") {
+  #onEnd(link: Link, code: number, reason?: string): void {
+    const row = closeOf(code);
+    const [reaction, why] = row ?? ["yes", reason ?? "The connection was lost."];
+    if (row === undefined && !link.accepted) this.#didNotOpen(link);
+    if (reaction === "after refresh") this.#staleToken = link.token;
+    if (reaction !== "no") this.#lost(link, why, reaction === "yes" ? this.#retryWindowMs : 0);
+    else {
       this.#drop();
-      this.#options.onItems([{ type: "lost", why }]);
       this.#stopped(why);
+      this.#handOn([{ type: "lost", why }]);
+    }
+  }
+
+  /** Chooses the carrier of the next connection: the other one, if this one has had its chances. */
+  #didNotOpen({ over, token }: Link): void {
+    if (over === "http") {
+      this.#httpUntil = 0;
       return;
     }
-    if (reaction === "after refresh") this.#staleToken = link.token;
-    this.#lost(link, why);
+    // Without a token not even the ticket was there: the carrier is not to blame.
+    if (token === "" || this.#options.events === undefined) return;
+    this.#unopened += 1;
+    if (this.#unopened >= WEBSOCKET_TRIES) {
+      // From now on, one failure is enough to come back to HTTP.
+      this.#unopened = WEBSOCKET_TRIES - 1;
+      this.#httpUntil = Date.now() + WEBSOCKET_PAUSE_MS;
+    }
   }
 
-  #lost(link: Link, why: string): void {
-    if (this.#link !== link) return;
-    const wasLive = link.liveSince !== undefined;
-    if (wasLive && Date.now() - (link.liveSince ?? 0) >= STABLE_AFTER_MS) this.#attempt = 0;
+  #lost({ closed, liveSince }: Link, why: string, windowMs: number): void {
+    if (closed.aborted) return;
+    if (liveSince !== undefined && Date.now() - liveSince >= STABLE_AFTER_MS) this.#attempt = 0;
     this.#drop();
-    if (wasLive) this.#options.onItems([{ type: "lost", why }]);
-    this.#wait(why);
+    this.#wait(why, 0, windowMs);
+    if (liveSince !== undefined) this.#handOn([{ type: "lost", why }]);
   }
 
-  #wait(why: string, atLeastMs = 0): void {
-    const random = this.#options.random ?? Math.random;
-    const ms = backoffMs(this.#attempt, random(), atLeastMs);
+  #wait(why: string, atLeastMs = 0, windowMs = 0): void {
+    const { random = Math.random } = this.#options;
+    const ms = backoffMs(this.#attempt, random(), atLeastMs, windowMs);
     this.#attempt += 1;
-    this.#options.onState({ kind: "waiting", until: Date.now() + ms, why });
-    this.#waiting.set(ms, () => void this.#connect());
+    this.#retryWindowMs = 0;
+    const until = Date.now() + ms;
+    this.#waiting.set(ms, () => {
+      this.connect();
+    });
+    this.#state({ kind: "waiting", until, why, ...(isOffline() && { offline: true }) });
   }
 
   #stopped(why: string): void {
-    this.#options.onState({ kind: "stopped", why });
+    this.#state({ kind: "stopped", why });
   }
 
-  /** Lets go of the present connection; nothing of it is heard any more. */
+  #state(state: ConnectionState): void {
+    this.#options.onState(state);
+  }
+
+  #handOn(items: readonly StreamItem[]): void {
+    this.#options.onItems(items);
+  }
+
   #drop(code?: number): void {
-    const link = this.#link;
+    this.#link?.close(code);
     this.#link = undefined;
-    if (link === undefined) return;
-    link.deadline.clear();
-    link.ackTimer.clear();
-    link.heartbeat?.stop();
-    link.socket?.close(code);
   }
 }
 

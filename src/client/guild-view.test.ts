@@ -47,7 +47,7 @@ const members = (view: GuildView, channelId: string) =>
 describe("the view", () => {
   it("knows nothing before the first snapshot", () => {
     expect(EMPTY_VIEW.known).toBe(false);
-    expect(see([{ type: "accepted", guildId }]).known).toBe(false);
+    expect(see([{ type: "accepted", guildId, connectionId: "x" }]).known).toBe(false);
     expect(see([snapshot(3)]).known).toBe(true);
   });
 
@@ -124,8 +124,8 @@ describe("the view", () => {
   });
 
   it("logs an event of an unknown kind by its name and goes on", () => {
-    const strange: StreamEvent = {
-      type: "event",
+    const strange: StreamItem = {
+      type: "other",
       event: "match.started",
       payload: { x: 1 },
       ts: 1,
@@ -135,6 +135,17 @@ describe("the view", () => {
     const view = see([snapshot(0, "a"), strange, event(2, joined("a", "u1"))]);
     expect(view.log[1]).toMatchObject({ event: null, eventName: "match.started" });
     expect(members(view, "a")).toEqual(["u1"]);
+  });
+
+  it("knows who is here, as last told", () => {
+    const view = see([
+      snapshot(0),
+      { type: "presence", count: 1, users: [{ userId: "u1", since: 5 }] },
+      { type: "presence", count: 5_000, users: null },
+      { type: "signal", event: "typing", key: "typing:u1", payload: {}, ts: 1 },
+    ]);
+    expect(view.presence).toEqual({ count: 5_000, users: null });
+    expect(view.log).toHaveLength(1);
   });
 
   it("marks breaks in the log", () => {

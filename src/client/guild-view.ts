@@ -1,7 +1,12 @@
-import type { Room } from "../protocol/room.ts";
-import type { SnapshotReason } from "../protocol/frames.ts";
-import { isGuildEvent, type GuildEvent, type PayloadOf } from "./guild-event.ts";
-import type { StreamEvent, StreamItem } from "./stream-item.ts";
+import type { GuildEvent, PayloadOf } from "./guild-event.ts";
+import type { Room } from "./room.ts";
+import type {
+  OtherEvent,
+  Presence,
+  SnapshotReason,
+  StreamEvent,
+  StreamItem,
+} from "./stream-item.ts";
 
 /** Entries that the log keeps; the oldest go. */
 export const LOG_MAX_ENTRIES = 300;
@@ -55,6 +60,8 @@ export type GuildView = {
   /** By channel id, oldest first. */
   readonly rooms: ReadonlyMap<string, RoomView>;
   readonly gateway: GatewayView | null;
+  /** Who is connected, as last told; null: not told. */
+  readonly presence: Presence | null;
   /** Newest first, at most {@link LOG_MAX_ENTRIES}. */
   readonly log: readonly LogEntry[];
   /** Marks made so far, for their keys. */
@@ -69,6 +76,7 @@ export const EMPTY_VIEW: GuildView = {
   known: false,
   rooms: new Map(),
   gateway: null,
+  presence: null,
   log: [],
   marks: 0,
 };
@@ -96,6 +104,7 @@ function applyItem(view: GuildView, item: StreamItem, at: number): GuildView {
     case "accepted":
       return { ...view, guildId: item.guildId };
     case "event":
+    case "other":
       return item.seq <= view.seq ? view : applyEvent(view, item);
     case "snapshot":
       return withMark(
@@ -110,6 +119,11 @@ function applyItem(view: GuildView, item: StreamItem, at: number): GuildView {
         { type: "snapshot", seq: item.seq, reason: item.reason },
         at,
       );
+    case "presence":
+      return { ...view, presence: { count: item.count, users: item.users } };
+    case "signal":
+    case "error":
+      return view;
     case "resumed":
       return withMark(view, { type: "resumed", events: item.events }, at);
     case "hole":
@@ -119,8 +133,8 @@ function applyItem(view: GuildView, item: StreamItem, at: number): GuildView {
   }
 }
 
-function applyEvent(view: GuildView, frame: StreamEvent): GuildView {
-  const event = isGuildEvent(frame) ? frame : null;
+function applyEvent(view: GuildView, frame: StreamEvent | OtherEvent): GuildView {
+  const event = frame.type === "event" ? frame : null;
   const applied = event === null ? view : applyKnown(view, event, frame.ts);
   const channelId = event !== null && "channelId" in event.payload ? event.payload.channelId : "";
   const room = applied.rooms.get(channelId) ?? view.rooms.get(channelId);

@@ -1,5 +1,7 @@
-import type { PONG_FRAME, ServerFrame } from "../protocol/frames.ts";
+import type { PONG_FRAME } from "../protocol/frames.ts";
 import { isRecord, isText } from "./json-shape.ts";
+import type { ServerFrame } from "./server-frame.ts";
+import type { Presence } from "./stream-item.ts";
 
 const PONG: typeof PONG_FRAME = '{"type":"pong"}';
 
@@ -35,9 +37,16 @@ function isServerFrame(value: unknown): value is ServerFrame {
     case "batch":
       return Array.isArray(value["events"]) && value["events"].every(isEvent);
     case "snapshot":
-      return isText(value["epoch"]) && isSeq(value["seq"]) && Array.isArray(value["rooms"]);
+      return (
+        isText(value["epoch"]) &&
+        isSeq(value["seq"]) &&
+        Array.isArray(value["rooms"]) &&
+        (value["presence"] === undefined || isPresence(value["presence"]))
+      );
     case "resumed":
       return isText(value["epoch"]) && isSeq(value["from"]) && isSeq(value["to"]);
+    case "signal":
+      return isText(value["event"]) && isText(value["key"]) && value["payload"] !== undefined;
     case "auth.expiring":
     case "reauth.ok":
       return isSeq(value["exp"]);
@@ -46,6 +55,15 @@ function isServerFrame(value: unknown): value is ServerFrame {
     default:
       return false;
   }
+}
+
+/** Whether it says who is here. */
+export function isPresence(value: unknown): value is Presence {
+  return (
+    isRecord(value) &&
+    isSeq(value["count"]) &&
+    (value["users"] === null || Array.isArray(value["users"]))
+  );
 }
 
 function isEvent(value: unknown): boolean {

@@ -1,3 +1,7 @@
+import { isGuildEvent } from "./guild-event.ts";
+import type { EventBody } from "./server-frame.ts";
+import type { StreamItem } from "./stream-item.ts";
+
 /** The last thing a client has seen: what it names to resume (rooms.md §2). */
 export type StreamPosition = { readonly epoch: string; readonly seq: number };
 
@@ -18,13 +22,41 @@ export function judgeArrival(
   return event.prev !== undefined && event.prev <= seen ? "next" : "hole";
 }
 
-/** The address of a connection: the ticket's, with the position to resume from. */
-export function streamUrl(ticketUrl: string, position: StreamPosition | null): string {
-  const url = new URL(ticketUrl);
-  url.searchParams.set("batch", "1");
-  if (position !== null) {
-    url.searchParams.set("epoch", position.epoch);
-    url.searchParams.set("seq", String(position.seq));
+/** Where a client stands in the stream, over all its connections. */
+export class StreamCursor {
+  #position: StreamPosition | null = null;
+  /** Seq before the last hole: a second one there means that resuming does not help. */
+  #lastHole: number | undefined;
+
+  /** Null: nothing was seen yet, or resuming does not help. */
+  get position(): StreamPosition | null {
+    return this.#position;
   }
-  return url.href;
+
+  /** Everything up to here is known, by a snapshot or because the server says so. */
+  jump(position: StreamPosition): void {
+    this.#position = position;
+  }
+
+  /**
+   * Takes events as they came. What it gives back goes on to the user: no duplicate, and a hole
+   * last, after which the connection is to be made again.
+   */
+  take(epoch: string, events: readonly EventBody[]): StreamItem[] {
+    const items: StreamItem[] = [];
+    for (const event of events) {
+      const seen = this.#position?.seq ?? event.seq - 1;
+      const arrival = judgeArrival(seen, event);
+      if (arrival === "duplicate") continue;
+      if (arrival === "hole") {
+        if (this.#lastHole === seen) this.#position = null;
+        this.#lastHole = seen;
+        items.push({ type: "hole", after: seen, got: event.seq });
+        break;
+      }
+      this.#position = { epoch: this.#position?.epoch ?? epoch, seq: event.seq };
+      items.push(isGuildEvent(event) ? { ...event, type: "event" } : { ...event, type: "other" });
+    }
+    return items;
+  }
 }

@@ -1,12 +1,9 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { GatewayView } from "../../../src/client/guild-view.ts";
-import type { ConnectionState } from "../../../src/client/stream-item.ts";
 import type { Guild } from "../guild.ts";
 import type { SignedIn } from "../sign-in.ts";
-import { clock, shortClock } from "../words.ts";
+import { connectionWords, peopleHere, shortClock, type Tone } from "../words.ts";
 import { useNow } from "./hooks.ts";
-
-type Tone = "good" | "busy" | "bad" | "quiet";
 
 /** Name of the page, both connections, and who is signed in: always in sight. */
 export function Header({
@@ -57,9 +54,13 @@ export function Brand(): JSX.Element {
 
 function StreamStatus({ guild }: { readonly guild: Guild }): JSX.Element {
   const state = guild.connection.value;
-  const { tone, text } = streamWords(state);
+  const { tone, text, more } = connectionWords(state);
+  const { presence } = guild;
   return (
-    <Status name="Stream" tone={tone} text={text} title={streamTitle(state)}>
+    <Status name="Stream" tone={tone} text={text} title={more}>
+      {state.kind === "live" && presence.value !== null && (
+        <span class="status-aside">{peopleHere(presence.value.count)}</span>
+      )}
       {state.kind === "waiting" && (
         <>
           <Countdown until={state.until} />
@@ -70,26 +71,6 @@ function StreamStatus({ guild }: { readonly guild: Guild }): JSX.Element {
       )}
     </Status>
   );
-}
-
-function streamWords(state: ConnectionState): { readonly tone: Tone; readonly text: string } {
-  switch (state.kind) {
-    case "connecting":
-      return { tone: "busy", text: "Connecting" };
-    case "live":
-      return { tone: "good", text: "Live" };
-    case "waiting":
-      return { tone: "busy", text: navigator.onLine ? "Reconnecting" : "Offline" };
-    case "signed-out":
-      return { tone: "bad", text: "Signed out" };
-    case "stopped":
-      return { tone: "bad", text: "Stopped" };
-  }
-}
-
-function streamTitle(state: ConnectionState): string {
-  if (state.kind === "live") return `Connected since ${clock(state.since)}`;
-  return state.kind === "waiting" || state.kind === "stopped" ? state.why : "";
 }
 
 function Countdown({ until }: { readonly until: number }): JSX.Element {
