@@ -17,6 +17,7 @@ const DOCUMENT = {
     { name: "rooms", description: "Open, list, invite to and end voice rooms" },
     { name: "stream", description: "The guild's event stream" },
     { name: "gateway", description: "Signed events of the gateway-worker" },
+    { name: "admin", description: "For operators: look into hubs, close connections" },
     { name: "service", description: "Health and documents" },
   ],
 };

@@ -32,7 +32,7 @@ export const ERROR_CODES = {
   forbidden: {
     status: 403,
     title: "Not allowed",
-    help: "The token is good, and does not allow this. Only a room's creator and holders of the scope `rooms:manage` may end it.",
+    help: "The token is good, and does not allow this. Only a room's creator and holders of the scope `rooms:manage` may end it; `/admin/…` needs the scope `hub:admin`.",
   },
   forbidden_guild: {
     status: 403,
@@ -58,6 +58,11 @@ export const ERROR_CODES = {
     status: 404,
     title: "No such room",
     help: "The channel is not one of our rooms, or a private one that you may not see. Channels that were not made here are never touched.",
+  },
+  connection_not_found: {
+    status: 404,
+    title: "No such connection",
+    help: "The hub has no connection with this id now; it may have ended. `/admin/guilds/:id/hub/connections?sub=` lists a user's present ones.",
   },
   method_not_allowed: {
     status: 405,

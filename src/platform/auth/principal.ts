@@ -1,6 +1,9 @@
 /** Scope that lets a person end and see every room (rooms.md §1). */
 export const MANAGE_ROOMS_SCOPE = "rooms:manage";
 
+/** Scope of operators: lets a person look into hubs and close connections (hub.md, inspection). */
+export const HUB_ADMIN_SCOPE = "hub:admin";
+
 /** Who a verified token speaks for. */
 export type Principal = {
   readonly sub: string;

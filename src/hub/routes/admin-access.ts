@@ -1,0 +1,36 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { configOf } from "../../env.ts";
+import { guildFor, HUB_ADMIN_SCOPE } from "../../platform/auth/principal.ts";
+import { requireAuth } from "../../platform/auth/require-auth.ts";
+import { requireScope } from "../../platform/auth/require-scope.ts";
+import type { AppEnv } from "../../platform/http/app-env.ts";
+import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
+import { DiscordId } from "../../protocol/discord-id.ts";
+import type { HubInspection } from "../hub-inspection.ts";
+
+/** How the routes of operators reach hubs; tests give their own. */
+export type InspectionOf = (env: AppEnv["Bindings"]) => HubInspection;
+
+/** What all routes of operators have in common, for `createRoute`. */
+export const ADMIN_ROUTE = {
+  tags: ["admin"],
+  security: [{ bearer: [] }],
+  middleware: [requireAuth, requireScope(HUB_ADMIN_SCOPE)],
+};
+
+/** The guild in a path. */
+export const GuildParam = z.object({
+  guildId: DiscordId.openapi({ param: { name: "guildId", in: "path" } }),
+});
+
+/** null when the token allows this guild: without a `guilds` claim only the primary one. */
+export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer | null {
+  const { primaryGuildId } = configOf(c.env);
+  if (guildFor(c.get("principal"), guildId, primaryGuildId) === guildId) return null;
+  return problem(
+    c,
+    "forbidden_guild",
+    "Your token does not name this guild. Get one whose guilds claim has it.",
+  );
+}

@@ -1,0 +1,19 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { AppEnv } from "../../platform/http/app-env.ts";
+import { hubInspection } from "../hub-inspection.ts";
+import type { InspectionOf } from "./admin-access.ts";
+import { mountAdminConnections } from "./admin-connections.ts";
+import { mountAdminExplain } from "./admin-explain.ts";
+import { mountAdminHub } from "./admin-hub.ts";
+import { mountAdminRevocations } from "./admin-revocations.ts";
+
+/** What operators may ask and do, behind the scope `hub:admin` (hub.md, inspection). */
+export function mountAdmin(
+  app: OpenAPIHono<AppEnv>,
+  inspectionOf: InspectionOf = hubInspection,
+): void {
+  mountAdminHub(app, inspectionOf);
+  mountAdminConnections(app, inspectionOf);
+  mountAdminExplain(app, inspectionOf);
+  mountAdminRevocations(app, inspectionOf);
+}
