@@ -1,36 +1,74 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** A network between two parts that can be cut. */
+/** A network between two parts that can be cut, that can stall, and that can be slow. */
 export type TcpProxy = {
   readonly port: number;
   /** Breaks every connection and refuses new ones. */
   readonly cut: () => void;
+  /** Breaks every connection; new ones work. */
+  readonly drop: () => void;
+  /** Lets nothing through, and says nothing of it. */
+  readonly stall: () => void;
+  /** Lets so many bytes a second through, on each connection and each way. */
+  readonly slow: (bytesPerSecond: number) => void;
+  /** Everything goes through again. */
   readonly heal: () => void;
   readonly close: () => Promise<void>;
 };
 
+/** What the network does to what it carries. `rate`: bytes a second. */
+type Condition =
+  | { readonly kind: "healthy" | "cut" | "stalled" }
+  | { readonly kind: "slow"; readonly rate: number };
+
 /** Forwards a free local port to another local port. */
 export async function startTcpProxy(port: number, targetPort: number): Promise<TcpProxy> {
   const open = new Set<Socket>();
-  let isCut = false;
+  let condition: Condition = { kind: "healthy" };
+
+  const forward = (from: Socket, to: Socket): void => {
+    open.add(from);
+    let isFull = false;
+    let isWaiting = false;
+    const goOn = (): void => {
+      if (!isFull && !isWaiting && condition.kind !== "stalled") from.resume();
+    };
+    from.on("data", (chunk: Buffer) => {
+      isFull = !to.write(chunk);
+      if (condition.kind === "slow") {
+        isWaiting = true;
+        setTimeout(
+          () => {
+            isWaiting = false;
+            goOn();
+          },
+          (chunk.length * 1000) / condition.rate,
+        );
+      }
+      if (isFull || isWaiting || condition.kind === "stalled") from.pause();
+    });
+    to.on("drain", () => {
+      isFull = false;
+      goOn();
+    });
+    from.on("heal", goOn);
+    if (condition.kind === "stalled") from.pause();
+    from.on("end", () => to.end());
+    from.on("error", () => to.destroy());
+    from.on("close", () => {
+      open.delete(from);
+      to.destroy();
+    });
+  };
+
   const server = createServer((inside) => {
-    if (isCut) {
+    if (condition.kind === "cut") {
       inside.destroy();
       return;
     }
     const outside = connect(targetPort, "127.0.0.1");
-    for (const [socket, peer] of [
-      [inside, outside],
-      [outside, inside],
-    ] as const) {
-      open.add(socket);
-      socket.on("error", () => peer.destroy());
-      socket.on("close", () => {
-        open.delete(socket);
-        peer.destroy();
-      });
-      socket.pipe(peer);
-    }
+    forward(inside, outside);
+    forward(outside, inside);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -42,11 +80,20 @@ export async function startTcpProxy(port: number, targetPort: number): Promise<T
   return {
     port,
     cut: () => {
-      isCut = true;
+      condition = { kind: "cut" };
       breakAll();
     },
+    drop: breakAll,
+    stall: () => {
+      condition = { kind: "stalled" };
+      for (const socket of open) socket.pause();
+    },
+    slow: (rate) => {
+      condition = { kind: "slow", rate };
+    },
     heal: () => {
-      isCut = false;
+      condition = { kind: "healthy" };
+      for (const socket of open) socket.emit("heal");
     },
     close: () =>
       new Promise((resolve) => {

@@ -1,0 +1,47 @@
+import path from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { FILES } from "./files.ts";
+import { LineWriter, type DrillFacts, type TruthLine } from "./history.ts";
+
+/** The files of one drill, but for those of its clients. */
+export class DrillLog {
+  readonly folder: string;
+  readonly #truth: LineWriter;
+  readonly #faults: LineWriter;
+  readonly #problems: string[] = [];
+
+  /** @param folder gets the files */
+  constructor(folder: string) {
+    this.folder = folder;
+    mkdirSync(path.join(folder, FILES.clients), { recursive: true });
+    this.#truth = new LineWriter(path.join(folder, FILES.truth));
+    this.#faults = new LineWriter(path.join(folder, FILES.faults));
+  }
+
+  /** The history of a client. */
+  clientWriter(name: string): LineWriter {
+    return new LineWriter(path.join(this.folder, FILES.clients, `${name}.jsonl`));
+  }
+
+  truth(line: TruthLine): void {
+    this.#truth.write(line);
+  }
+
+  /** A fault was injected. */
+  fault(kind: string, what: string): void {
+    this.#faults.write({ t: Date.now(), k: kind, what });
+  }
+
+  /** Something did not happen that had to: the run fails. */
+  problem(what: string): void {
+    if (this.#problems.length < 20) this.#problems.push(what);
+  }
+
+  /** Ends the files. */
+  close(facts: Omit<DrillFacts, "problems">): void {
+    this.#truth.close();
+    this.#faults.close();
+    const all: DrillFacts = { ...facts, problems: this.#problems };
+    writeFileSync(path.join(this.folder, FILES.facts), JSON.stringify(all));
+  }
+}

@@ -1,0 +1,88 @@
+import type { ClientSpec, Identity } from "./client-spec.ts";
+import type { DrillPlan } from "./plan.ts";
+import type { Random } from "./random.ts";
+import { MANAGER_SCOPE } from "./room-life.ts";
+
+const OBSERVERS = 4;
+const OTHER_OBSERVERS = 2;
+/** Sockets of one user at most: less than the hub allows, also while old ones are not noticed yet. */
+const SOCKETS_OF_ONE = 3;
+
+/** Users who open rooms. */
+export const OWNERS: readonly Identity[] = ["anna", "berta", "clara"].map((sub) => ({ sub }));
+/** Discord ids of users who are let into private rooms, and of some who are not. */
+export const GUESTS: readonly string[] = [1, 2, 3, 4].map((one) => `20000000000000010${one}`);
+
+/** Who is there: of every kind of client some, in a mix that the seed decides. */
+export function specsOf(
+  plan: DrillPlan,
+  guild: string,
+  otherGuild: string,
+  random: Random,
+): ClientSpec[] {
+  const observers = Array.from({ length: OBSERVERS }, (_, at) =>
+    observer(`observer-${at}`, guild, at % 2 === 0),
+  );
+  const others = Array.from({ length: OTHER_OBSERVERS }, (_, at) =>
+    observer(`observer-other-${at}`, otherGuild, at % 2 === 0, [otherGuild]),
+  );
+  const known: Identity[] = [
+    ...OWNERS,
+    ...GUESTS.map((id) => ({ sub: `guest-${id}`, discord_id: id })),
+  ];
+  const ordinary = (name: string, at: number, of: string): ClientSpec => {
+    const sub = `${of === guild ? "user" : "other"}-${Math.floor(at / SOCKETS_OF_ONE)}`;
+    const identity =
+      of === otherGuild
+        ? { sub, guilds: [guild, otherGuild] }
+        : (known[Math.floor(at / 2)] ?? { sub });
+    return {
+      name,
+      guild: of,
+      observer: false,
+      identity,
+      batch: random.chance(0.5),
+      signals: random.chance(0.2),
+      entry:
+        of === otherGuild
+          ? "ticket"
+          : random.pick(["ticket", "ticket", "ticket", "header", "auth"]),
+      life: random.pick(["acks", "acks", "acks", "pings", "silent"]),
+      narrows: random.chance(0.15),
+      token: random.pick(["lasts", "lasts", "lasts", "lasts", "renewed", "expires"]),
+    };
+  };
+  return [
+    ...observers,
+    ...others,
+    ...Array.from({ length: plan.clients }, (_, at) => ordinary(`client-${at}`, at, guild)),
+    ...Array.from({ length: plan.otherClients }, (_, at) =>
+      ordinary(`client-other-${at}`, at, otherGuild),
+    ),
+  ];
+}
+
+/** Somebody who may see everything. */
+export function observer(
+  name: string,
+  guild: string,
+  batch: boolean,
+  guilds?: readonly string[],
+): ClientSpec {
+  return {
+    name,
+    guild,
+    observer: true,
+    identity: {
+      sub: name,
+      scope: MANAGER_SCOPE,
+      ...(guilds === undefined ? {} : { guilds }),
+    },
+    batch,
+    signals: false,
+    entry: "ticket",
+    life: "acks",
+    narrows: false,
+    token: "lasts",
+  };
+}

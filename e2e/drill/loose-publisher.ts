@@ -1,0 +1,99 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { SignedEvent } from "../../src/protocol/signed-events.ts";
+import type { DrillLog } from "./drill-log.ts";
+import type { Random } from "./random.ts";
+import type { SignedPost } from "./signed-post.ts";
+import { Visits } from "./visits.ts";
+
+const BATCH_MAX = 24;
+
+/**
+ * A second publisher of a guild, beside the container: its events carry ids and no position, so the
+ * hub takes them in any order, each once. It sends them again, at the same time, and out of order.
+ */
+export class LoosePublisher {
+  readonly #post: SignedPost;
+  readonly #guildId: string;
+  readonly #random: Random;
+  readonly #log: DrillLog;
+  readonly #visits: Visits;
+  /** Channels that are no rooms of ours: nothing that happens there is ignored. */
+  readonly #lobbies: readonly string[];
+  readonly #rooms: () => readonly string[];
+
+  constructor(parts: {
+    readonly post: SignedPost;
+    readonly guildId: string;
+    readonly random: Random;
+    readonly log: DrillLog;
+    readonly lobbies: readonly string[];
+    readonly rooms: () => readonly string[];
+  }) {
+    this.#post = parts.post;
+    this.#guildId = parts.guildId;
+    this.#random = parts.random;
+    this.#log = parts.log;
+    this.#lobbies = parts.lobbies;
+    this.#rooms = parts.rooms;
+    this.#visits = new Visits(parts.guildId, 1);
+  }
+
+  /** Publishes until the signal. @param perSecond events, on the average */
+  async run(perSecond: number, signal: AbortSignal, hurry: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      const size = this.#random.between(1, BATCH_MAX);
+      await this.#batch(size, hurry);
+      const due = (size * 1000 * (0.5 + this.#random.next())) / perSecond;
+      const rest = due - (performance.now() - startedAt);
+      await delay(Math.max(0, rest), undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #batch(size: number, hurry: AbortSignal): Promise<void> {
+    const channels = [...this.#lobbies, ...this.#rooms()];
+    const events = this.#visits.next(size, this.#random, channels);
+    switch (this.#random.pick(["once", "repeated", "parallel", "shuffled"] as const)) {
+      case "once":
+        await this.#send(events, hurry);
+        break;
+      case "repeated":
+        this.#log.fault("publish repeated", `${size} events`);
+        await this.#send(events, hurry);
+        await this.#send(events, hurry);
+        break;
+      case "parallel":
+        this.#log.fault("publish in parallel", `${size} events, 3 times`);
+        await Promise.all([1, 2, 3].map(() => this.#send(events, hurry)));
+        break;
+      case "shuffled": {
+        this.#log.fault("publish out of order", `${size} events`);
+        const mixed = this.#random.shuffle(events);
+        const cut = this.#random.between(0, mixed.length);
+        // Each part also has the end of the other, so that they overlap.
+        const parts = [mixed.slice(Math.max(0, cut - 3)), mixed.slice(0, cut)];
+        await Promise.all(
+          parts.filter((part) => part.length > 0).map((part) => this.#send(part, hurry)),
+        );
+        break;
+      }
+    }
+  }
+
+  async #send(events: readonly SignedEvent[], hurry: AbortSignal): Promise<void> {
+    const answer = await this.#post.untilSettled(events, hurry);
+    if (answer === undefined) return;
+    if (answer.status !== 200) {
+      this.#log.problem(`a publish was answered with ${answer.status} ${answer.code}`);
+      return;
+    }
+    const must = events
+      .filter(({ event, payload }) => event === "voice.joined" && this.#isLobby(payload))
+      .flatMap(({ id }) => id ?? []);
+    this.#log.truth({ k: "accepted", guild: this.#guildId, must });
+  }
+
+  #isLobby(payload: Readonly<Record<string, unknown>>): boolean {
+    return this.#lobbies.some((lobby) => lobby === payload["channelId"]);
+  }
+}

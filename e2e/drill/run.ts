@@ -1,0 +1,24 @@
+/**
+ * `npm run drill`: real processes, more than a million deliveries, faults all the time. `DRILL_SEED`
+ * repeats the choices of an earlier run; `DRILL_FORM=short` is what runs with the tests.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { FULL_DRILL, SHORT_DRILL } from "./plan.ts";
+import { runDrill } from "./run-drill.ts";
+
+const seed = Number(process.env["DRILL_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+const plan = process.env["DRILL_FORM"] === "short" ? SHORT_DRILL : FULL_DRILL;
+const folder = await mkdtemp(path.join(tmpdir(), "guildhub-drill-"));
+console.log(`DRILL_SEED=${seed}`);
+await runDrill(plan, seed, folder, (what) => console.log(what));
+const checker = path.join(import.meta.dirname, "check.ts");
+const { status } = spawnSync(process.execPath, [checker, folder], { stdio: "inherit" });
+if (status === 0) await rm(folder, { recursive: true });
+else {
+  console.log(`The histories are kept: ${folder}`);
+  console.log(`Judge them again: node e2e/drill/check.ts ${folder}`);
+}
+process.exit(status ?? 1);
