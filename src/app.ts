@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { FEATURES } from "./features.ts";
+import { mountEvents } from "./hub/routes/events.ts";
 import { mountReady } from "./hub/routes/ready.ts";
 import { mountTicket } from "./hub/routes/ws-ticket.ts";
 import { mountStream } from "./hub/routes/ws.ts";
@@ -34,6 +35,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   mountReady(app, FEATURES);
   mountTicket(app);
   mountStream(app);
+  mountEvents(app);
   for (const feature of FEATURES) feature.mount(app);
 
   const openApi = once(() => openApiDocument(app));

@@ -14,6 +14,8 @@ const Handover = z.object({
   v: z.literal(1),
   guildId: z.string(),
   batch: z.boolean(),
+  /** Absent from a Worker that knows of none. */
+  signals: z.boolean().optional(),
   epoch: z.string().optional(),
   /** null: the client sent something that is no number. */
   seq: z.number().nullable().optional(),

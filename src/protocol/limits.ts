@@ -48,6 +48,21 @@ export const BATCH_WINDOW_MS = 10;
 /** Events in one `batch` frame. */
 export const BATCH_EVENTS_MAX = 500;
 
+/** Requests of `GET /events` per `sub` and minute: four long polls a second when every one has an event. */
+export const EVENT_REQUESTS_PER_MINUTE = 240;
+
+/** Longest `wait` of a long poll, seconds, and what it is when absent (hub.md, fallback). */
+export const LONG_POLL_WAIT_MAX_SECONDS = 25;
+
+/** Events in one answer of a long poll. */
+export const LONG_POLL_EVENTS_MAX = 500;
+
+/** Length of the events in one answer of a long poll, as JSON text. One event is always taken. */
+export const LONG_POLL_BYTES_MAX = 1024 * 1024;
+
+/** After so long without a byte an event stream gets a comment, milliseconds. */
+export const EVENT_STREAM_KEEP_ALIVE_MS = 15_000;
+
 /** Journal bounds (rooms.md §3): whichever is met first. */
 export const JOURNAL_MAX_AGE_MS = 24 * 60 * 60 * 1000;
 export const JOURNAL_MAX_EVENTS = 10_000;

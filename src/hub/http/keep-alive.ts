@@ -1,0 +1,87 @@
+import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import { SSE_CLOSE_EVENT, SSE_KEEP_ALIVE, sseMessage } from "./sse-text.ts";
+
+const LINE_FEED = 0x0a;
+
+/**
+ * Passes an event stream on, and adds a comment whenever nothing came for `quietMs`: proxies keep the
+ * connection, and a client that has gone is noticed when the comment cannot be written. Reads only
+ * what the client takes, so that its pace reaches the hub; when it leaves, the hub's side is cancelled.
+ *
+ * When the hub breaks off between two messages the stream ends with the close message of a restart.
+ */
+export function keepAlive(
+  upstream: ReadableStream<Uint8Array>,
+  quietMs: number,
+): ReadableStream<Uint8Array> {
+  const reader = upstream.getReader();
+  const encoder = new TextEncoder();
+  let next: ReturnType<typeof reader.read> | null = null;
+  let lineFeeds = 2;
+  let hasLeft = false;
+  // A comment in the middle of a message would be part of it.
+  const betweenMessages = (): boolean => lineFeeds >= 2;
+  return new ReadableStream(
+    {
+      pull: async (controller) => {
+        try {
+          for (;;) {
+            next ??= reader.read();
+            const read = await within(quietMs, next);
+            if (hasLeft) return;
+            if (read !== null) {
+              next = null;
+              if (read.done) controller.close();
+              else {
+                lineFeeds = trailingLineFeeds(read.value, lineFeeds);
+                controller.enqueue(read.value);
+              }
+              return;
+            }
+            if (betweenMessages()) {
+              controller.enqueue(encoder.encode(SSE_KEEP_ALIVE));
+              return;
+            }
+          }
+        } catch {
+          // The hub restarted: what a socket would see as 1006.
+          if (betweenMessages()) controller.enqueue(encoder.encode(RESTART));
+          controller.close();
+        }
+      },
+      cancel: (reason) => {
+        hasLeft = true;
+        return reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+const { code, meaning, reconnect } = CLOSE_CODES.restart;
+const RESTART = sseMessage({
+  event: SSE_CLOSE_EVENT,
+  data: JSON.stringify({ code, reason: meaning, reconnect }),
+});
+
+/** Line feeds at the end of what was passed on so far. */
+function trailingLineFeeds(chunk: Uint8Array, before: number): number {
+  let count = 0;
+  while (count < chunk.length && chunk[chunk.length - 1 - count] === LINE_FEED) count += 1;
+  return count === chunk.length ? before + count : count;
+}
+
+/** @returns null when it takes longer */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(null);
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,91 @@
+import { z } from "@hono/zod-openapi";
+import { LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
+
+/** An epoch is opaque: visible ASCII, so that it can stand in a header. */
+const EPOCH = /^[\x21-\x7e]{1,64}$/;
+const WHOLE_NUMBER = /^\d{1,16}$/;
+
+const Seq = z
+  .string()
+  .refine((text) => isSeq(text), {
+    error:
+      "`after` is the `seq` of the last event you have, a whole number from 0. Leave it out to start anew",
+  })
+  .openapi({ description: "Resume: the `seq` of the last answer, or of the last event" });
+
+/** Query of `GET /events`. Its members are text: what they mean is {@link positionOf}'s to say. */
+export const StreamQuery = z
+  .object({
+    ticket: z.string().optional().openapi({
+      description: "From `POST /ws/ticket`, for who cannot send `Authorization`; works once",
+    }),
+    epoch: z
+      .string()
+      .regex(EPOCH, "`epoch` is the `epoch` of the last answer. Leave it out to start anew")
+      .optional()
+      .openapi({ description: "Resume: the `epoch` of the last answer" }),
+    after: Seq.optional(),
+    wait: z
+      .string()
+      .refine(
+        (text) => WHOLE_NUMBER.test(text) && Number(text) <= LONG_POLL_WAIT_MAX_SECONDS,
+        `\`wait\` is a whole number of seconds from 0 to ${LONG_POLL_WAIT_MAX_SECONDS}`,
+      )
+      .optional()
+      .openapi({
+        description: `Long poll: seconds to wait for an event, 0 to ${LONG_POLL_WAIT_MAX_SECONDS}; that many when absent`,
+      }),
+    batch: z.string().optional().openapi({
+      description: "`1`: events of a burst may share a message",
+    }),
+    signals: z.string().optional().openapi({
+      description: "`1`: last-value messages as well, such as presence",
+    }),
+  })
+  .refine(({ epoch, after }) => epoch === undefined || after !== undefined, {
+    path: ["after"],
+    error: "`epoch` needs `after` beside it: send both to resume, or neither to start anew",
+  });
+
+/** Headers of `GET /events`. */
+export const StreamHeaders = z.object({
+  "last-event-id": z
+    .string()
+    .refine(
+      (text) => text === "" || parseEventId(text) !== null,
+      "`Last-Event-ID` is the `id` of the last message, `<epoch>:<seq>`. Leave it out to start anew",
+    )
+    .optional()
+    .openapi({ description: "Resume: `<epoch>:<seq>`. Wins over the query" }),
+});
+
+/** Where a client says it stands: absent parts were not sent. */
+export type AskedPosition = { readonly epoch?: string; readonly seq?: number };
+
+/**
+ * The position of a request that {@link StreamQuery} and {@link StreamHeaders} let pass. An
+ * `EventSource` that comes back repeats its address and adds the header, so the header is the newer.
+ */
+export function positionOf(
+  query: z.infer<typeof StreamQuery>,
+  headers: z.infer<typeof StreamHeaders>,
+): AskedPosition {
+  const named = parseEventId(headers["last-event-id"] ?? "");
+  if (named !== null) return named;
+  const { epoch, after } = query;
+  return {
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(after === undefined ? {} : { seq: Number(after) }),
+  };
+}
+
+function parseEventId(text: string): Required<AskedPosition> | null {
+  const colon = text.lastIndexOf(":");
+  const epoch = text.slice(0, Math.max(0, colon));
+  const seq = text.slice(colon + 1);
+  return EPOCH.test(epoch) && isSeq(seq) ? { epoch, seq: Number(seq) } : null;
+}
+
+function isSeq(text: string): boolean {
+  return WHOLE_NUMBER.test(text) && Number.isSafeInteger(Number(text));
+}

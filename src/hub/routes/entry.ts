@@ -1,0 +1,118 @@
+import type { Context } from "hono";
+import { configOf } from "../../env.ts";
+import { guildFor } from "../../platform/auth/principal.ts";
+import { authenticate } from "../../platform/auth/require-auth.ts";
+import { systemClock } from "../../platform/clock.ts";
+import type { AppEnv } from "../../platform/http/app-env.ts";
+import { problem } from "../../platform/http/problem.ts";
+import { log } from "../../platform/log.ts";
+import { HANDOVER_HEADER, identityOf, writeHandover, type Handover } from "../handover.ts";
+import { openTicket } from "../ticket.ts";
+
+/** Who comes in where. No identity: who it is will be said by the first frame of a socket. */
+export type Entry = Pick<Handover, "guildId" | "identity" | "ticket">;
+
+/** Refuses a page whose origin is not in `WEB_ORIGIN`; without an Origin it is no page (rooms.md §2). */
+export function refuseOrigin(c: Context<AppEnv>): Response | null {
+  const origin = c.req.header("Origin");
+  if (origin === undefined || configOf(c.env).webOrigins.includes(origin)) return null;
+  return problem(
+    c,
+    "forbidden_origin",
+    "This page may not connect: its origin is not in WEB_ORIGIN.",
+  );
+}
+
+/**
+ * Decides who comes in: by ticket, or by token. There is one way in; one that fails does not fall
+ * through to the next. With neither there is no identity, and the primary guild.
+ */
+export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response> {
+  const config = configOf(c.env);
+  const ticketText = c.req.query("ticket");
+  if (ticketText !== undefined) {
+    const ticket = await openTicket(config, ticketText, systemClock());
+    if (!ticket.ok) return badTicket(c);
+    const { guildId, identity, id, expiresAt } = ticket.value;
+    if (ticket.value.origin !== null && ticket.value.origin !== originOf(c)) return badTicket(c);
+    return {
+      guildId,
+      identity: { ...identity, grants: [...identity.grants] },
+      ticket: { id, expiresAt },
+    };
+  }
+  if (c.req.header("Authorization") === undefined) return { guildId: config.primaryGuildId };
+  const principal = await authenticate(c);
+  if (!principal.ok) return principal.error;
+  const guildId = guildFor(principal.value, undefined, config.primaryGuildId);
+  if (guildId === undefined) {
+    return problem(
+      c,
+      "forbidden_guild",
+      "Your token does not name the primary guild. Get a ticket for yours.",
+    );
+  }
+  const identity = identityOf(principal.value);
+  if (!identity.ok) {
+    return problem(
+      c,
+      "forbidden",
+      "Your token carries too many scopes for one connection. Ask for fewer.",
+    );
+  }
+  return { guildId, identity: { ...identity.value, grants: [...identity.value.grants] } };
+}
+
+/**
+ * Hands a client over to its guild's hub.
+ * @param success status of the hub's answer when it took the client
+ * @returns the hub's answer, or the problem to answer with
+ */
+export async function callHub(
+  c: Context<AppEnv>,
+  path: string,
+  handover: Handover,
+  request: { readonly headers?: Readonly<Record<string, string>>; readonly success: number },
+): Promise<Response> {
+  const hub = c.env.HUB.get(c.env.HUB.idFromName(handover.guildId));
+  // A request of our own: nothing that the client sent reaches the hub but what stands in here.
+  const headers = { ...request.headers, [HANDOVER_HEADER]: writeHandover(handover) };
+  try {
+    const response = await hub.fetch(`https://hub${path}`, { headers });
+    if (response.status === request.success) return response;
+    if (response.status === 401) return badTicket(c);
+  } catch (error) {
+    // It restarts or is overloaded: the client comes back, which is what it does anyway.
+    log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });
+  }
+  return hubUnavailable(c);
+}
+
+/** The hub does not take this client now, or dropped it. */
+export function hubUnavailable(c: Context<AppEnv>): Response {
+  return problem(
+    c,
+    "unavailable",
+    "This guild's hub takes no more connections now. Try again shortly.",
+    { headers: { "Retry-After": "5" } },
+  );
+}
+
+/**
+ * The page that asks. Browsers leave `Origin` out of a GET to the page's own origin, and then say so in
+ * `Sec-Fetch-Site`, which no script can set.
+ */
+function originOf(c: Context<AppEnv>): string | undefined {
+  const origin = c.req.header("Origin");
+  if (origin !== undefined) return origin;
+  const isOwn = c.req.header("Sec-Fetch-Site") === "same-origin";
+  return isOwn ? new URL(c.req.url).origin : undefined;
+}
+
+function badTicket(c: Context<AppEnv>): Response {
+  return problem(
+    c,
+    "unauthorized",
+    "The ticket is used, expired or not for this page. Get a new one from POST /ws/ticket.",
+  );
+}

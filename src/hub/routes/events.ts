@@ -1,0 +1,192 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { AppEnv } from "../../platform/http/app-env.ts";
+import { problem, problems } from "../../platform/http/problem.ts";
+import { rateLimitHeaders, takeToken } from "../../platform/rate-limit.ts";
+import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import { EventFrame, SnapshotFrame, SnapshotReason } from "../../protocol/frames.ts";
+import {
+  EVENT_REQUESTS_PER_MINUTE,
+  EVENT_STREAM_KEEP_ALIVE_MS,
+  LONG_POLL_WAIT_MAX_SECONDS,
+} from "../../protocol/limits.ts";
+import { keepAlive } from "../http/keep-alive.ts";
+import { pollOnce } from "../http/long-poll.ts";
+import { SSE_TYPE } from "../http/sse-text.ts";
+import { positionOf, StreamHeaders, StreamQuery } from "../http/stream-query.ts";
+import { callHub, decideEntry, hubUnavailable, refuseOrigin } from "./entry.ts";
+
+const PolledEvents = z
+  .object({
+    v: z.literal(1),
+    epoch: z.string(),
+    seq: z.number().int().min(0).openapi({ description: "The `after` of the next call" }),
+    reset: z
+      .object({
+        reason: SnapshotReason,
+        snapshot: SnapshotFrame.omit({
+          v: true,
+          type: true,
+          epoch: true,
+          seq: true,
+          reason: true,
+        }).loose(),
+      })
+      .optional()
+      .openapi({
+        description:
+          "The whole state at `seq`: on a first call, or when the position cannot be resumed",
+      }),
+    events: z.array(EventFrame.omit({ v: true, type: true }).loose()),
+    more: z
+      .boolean()
+      .openapi({ description: "There are later events already: call again at once" }),
+    retryWindowMs: z.number().int().openapi({
+      description: "After a failure wait a random time up to this before the first retry",
+    }),
+  })
+  .openapi("PolledEvents");
+
+const route = createRoute({
+  method: "get",
+  path: "/events",
+  operationId: "stream.events",
+  tags: ["stream"],
+  summary: "The guild's event stream without a WebSocket",
+  description: `The same frames, order, audience and resume as on \`/ws\`, for networks that let no WebSocket through.
+
+With \`Accept: text/event-stream\` the answer is a stream of Server-Sent Events: \`data\` is one frame of \`/asyncapi.json\`, \`id\` is the position that \`Last-Event-ID\` resumes from. The first is \`auth.ok\`. Comments keep the connection. When the server ends it, the last message is \`event: close\` with \`{"code","reason","reconnect"}\`: codes as on \`/ws\`. The token cannot be renewed on the stream: come back with a new one after 4401.
+
+Otherwise it is a long poll: the answer comes when there are events, or after \`wait\` seconds without. Call again with its \`epoch\` and its \`seq\` as \`after\`.`,
+  security: [{ bearer: [] }, {}],
+  request: { query: StreamQuery, headers: StreamHeaders },
+  responses: {
+    200: {
+      description: "Events",
+      content: {
+        "application/json": { schema: PolledEvents },
+        [SSE_TYPE]: {
+          schema: z.string().openapi({
+            example: 'id: 01J…:813\ndata: {"v":1,"type":"event","event":"room.created",…}\n\n',
+          }),
+        },
+      },
+    },
+    ...problems(
+      "invalid_request",
+      "unauthorized",
+      "forbidden",
+      "forbidden_guild",
+      "forbidden_origin",
+      "method_not_allowed",
+      "rate_limited",
+    ),
+  },
+});
+
+/**
+ * `GET /events`: the event stream over plain HTTP (hub.md, fallback). One mechanism behind both forms:
+ * the hub serves an event stream as it serves a socket, and the long poll reads one until it has
+ * something to answer with.
+ */
+export function mountEvents(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(route, async (c) => {
+    // Whoever asks for headers only would open a session that nobody reads.
+    if (c.req.method !== "GET") {
+      return problem(c, "method_not_allowed", "This path takes GET.", {
+        headers: { Allow: "GET" },
+      });
+    }
+    const answer = await serve(c, c.req.valid("query"), c.req.valid("header"));
+    answer.headers.append("Vary", "Accept");
+    return answer;
+  });
+}
+
+async function serve(
+  c: Context<AppEnv>,
+  query: z.infer<typeof StreamQuery>,
+  headers: z.infer<typeof StreamHeaders>,
+): Promise<Response> {
+  const refused = refuseOrigin(c);
+  if (refused !== null) return refused;
+  const entry = await decideEntry(c);
+  if (entry instanceof Response) return entry;
+  if (entry.identity === undefined) {
+    return problem(
+      c,
+      "unauthorized",
+      "Send your access token: Authorization: Bearer <token>, or ?ticket= from POST /ws/ticket.",
+    );
+  }
+  const decision = await takeToken(c.env, {
+    name: "events",
+    key: entry.identity.sub,
+    quota: EVENT_REQUESTS_PER_MINUTE,
+    windowMs: 60_000,
+  });
+  const limits = rateLimitHeaders([decision]);
+  if (!decision.allowed) {
+    return problem(c, "rate_limited", "Too many requests for events. Wait before the next.", {
+      headers: limits,
+    });
+  }
+  const isStream = c.req.header("Accept")?.toLowerCase().includes(SSE_TYPE) === true;
+  const { epoch, seq } = positionOf(query, headers);
+  const response = await callHub(
+    c,
+    "/events",
+    {
+      v: 1,
+      ...entry,
+      batch: !isStream || query.batch === "1",
+      signals: query.signals === "1",
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(seq === undefined ? {} : { seq }),
+    },
+    { success: 200 },
+  );
+  if (response.status !== 200 || response.body === null) return response;
+  if (isStream) {
+    return new Response(keepAlive(response.body, EVENT_STREAM_KEEP_ALIVE_MS), {
+      headers: {
+        ...limits,
+        "Content-Type": SSE_TYPE,
+        "Cache-Control": "no-cache, no-transform",
+        // nginx would collect the stream before it passes it on.
+        "X-Accel-Buffering": "no",
+      },
+    });
+  }
+  const waitSeconds = Number(query.wait ?? LONG_POLL_WAIT_MAX_SECONDS);
+  const outcome = await pollOnce(response.body, waitSeconds * 1000);
+  switch (outcome.kind) {
+    case "answer":
+      return new Response(outcome.body, {
+        headers: { ...limits, "Content-Type": "application/json", "Cache-Control": "no-store" },
+      });
+    case "closed":
+      return closedPoll(c, outcome.code);
+    case "lost":
+      return hubUnavailable(c);
+  }
+}
+
+/** What a close code is in HTTP. */
+function closedPoll(c: Context<AppEnv>, code: number): Response {
+  switch (code) {
+    case CLOSE_CODES.unauthorized.code:
+      return problem(c, "unauthorized", "Your access has ended. Get a new token.");
+    case CLOSE_CODES.forbidden.code:
+      return problem(c, "forbidden_guild", "You may not see this guild any more.");
+    case CLOSE_CODES.tooManySockets.code:
+      return problem(
+        c,
+        "rate_limited",
+        "You have too many open connections, and this was the oldest. Close some first.",
+        { headers: { "Retry-After": "5" } },
+      );
+    default:
+      return hubUnavailable(c);
+  }
+}
