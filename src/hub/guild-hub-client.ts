@@ -1,4 +1,5 @@
 import type { Env } from "../env.ts";
+import { requestIds } from "../platform/request-ids.ts";
 import type { GuildHub } from "./guild-hub.ts";
 import type { HubPublisher, IngestResult } from "./publisher.ts";
 
@@ -12,15 +13,21 @@ export function hubPublisher(env: Pick<Env, "HUB">): HubPublisher {
   return {
     publish: async (guildId, publications) => {
       const repeatable = publications.every((one) => one.dedupeKey !== undefined);
-      return callHub(env, guildId, (hub) => hub.publish(publications), repeatable);
+      return callHub(env, guildId, (hub) => hub.publish(publications.map(traced)), repeatable);
     },
     ingest: async (guildId, events) =>
-      callHub<IngestResult>(env, guildId, async (hub) => hub.ingest(events), true),
+      callHub<IngestResult>(env, guildId, async (hub) => hub.ingest(events.map(traced)), true),
     // Commands of extensions are idempotent: a repeated one finds its work done.
     command: async (guildId, name, input) =>
       callHub(env, guildId, (hub) => hub.command(name, input), true),
     status: async (guildId) => callHub(env, guildId, (hub) => hub.status(), true),
   };
+}
+
+/** What brings no trace of its own gets that of the request that is worked on. */
+function traced<T extends object>(one: T): T {
+  const ids = requestIds();
+  return ids === undefined ? one : { trace: ids.traceId, ...one };
 }
 
 async function callHub<T>(

@@ -11,13 +11,14 @@ export const RequestIds = z.object({
 });
 export type RequestIds = z.infer<typeof RequestIds>;
 
-const present = new AsyncLocalStorage<RequestIds>();
+const present = new AsyncLocalStorage<RequestIds | undefined>();
 
 /**
  * Runs `work`, and all that it starts, as part of this request: the log and calls to hubs find its ids
  * by themselves. A call to another object does not take them along: it passes them and does this anew.
+ * @param ids undefined: of nobody's request, as a task that a clock started
  */
-export function asRequest<T>(ids: RequestIds, work: () => T): T {
+export function asRequest<T>(ids: RequestIds | undefined, work: () => T): T {
   return present.run(ids, work);
 }
 

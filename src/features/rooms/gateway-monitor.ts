@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Env } from "../../env.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { log } from "../../platform/log.ts";
+import { asRequest, type RequestIds } from "../../platform/request-ids.ts";
 import { GatewayState } from "../../protocol/events/rooms.ts";
 import { GATEWAY_HEARTBEAT_TIMEOUT_MS } from "../../protocol/limits.ts";
 import type { GatewayHeartbeat } from "../../protocol/signed-events.ts";
@@ -41,8 +42,12 @@ export class GatewayMonitor extends DurableObject<Env> {
     this.#kv = ctx.storage.kv;
   }
 
-  /** Takes one heartbeat. */
-  async heartbeat(beat: GatewayHeartbeat): Promise<void> {
+  /** Takes one heartbeat. @param ids of the request that brought it */
+  async heartbeat(beat: GatewayHeartbeat, ids?: RequestIds): Promise<void> {
+    await asRequest(ids, () => this.#take(beat));
+  }
+
+  async #take(beat: GatewayHeartbeat): Promise<void> {
     const known = this.#read(beat.guildId);
     const guildIds = [...new Set([beat.guildId, ...(beat.guildIds ?? [])])];
     const sameGuilds = guildIds.every((guildId) => known?.guildIds.includes(guildId) === true);

@@ -40,6 +40,15 @@ describe("signed events", () => {
     expect(ingested).toEqual([{ guildId: "1", events: [joined()] }]);
   });
 
+  it("hands each event's trace on, and never loses an event for a bad one", async () => {
+    const { take, ingested } = setUp();
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const bad = ["not-a-trace", trace.toUpperCase(), "0".repeat(32), 7, null];
+    const events = [{ ...joined(), trace }, ...bad.map((one) => ({ ...joined(), trace: one }))];
+    expect(await take({ events })).toMatchObject({ value: { accepted: events.length } });
+    expect(ingested[0]?.events).toEqual([{ ...joined(), trace }, ...bad.map(() => joined())]);
+  });
+
   it("gives each guild its events, in order", async () => {
     const { take, ingested } = setUp();
     await take({ events: [joined("1", "a"), joined("2", "b"), joined("1", "c")] });

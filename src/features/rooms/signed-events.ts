@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { HubPublisher, IncomingEvent } from "../../hub/publisher.ts";
+import { requestIds, type RequestIds } from "../../platform/request-ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import {
   GatewayHeartbeat,
@@ -19,7 +20,9 @@ export type SignedEventsFailure =
 /** Where signed events go. */
 export type SignedEventsPorts = {
   readonly hub: Pick<HubPublisher, "ingest">;
-  readonly monitor: { heartbeat(beat: GatewayHeartbeat): Promise<void> };
+  readonly monitor: {
+    heartbeat(beat: GatewayHeartbeat, ids: RequestIds | undefined): Promise<void>;
+  };
 };
 
 type Refusal = SignedEventsResult["refused"][number];
@@ -53,7 +56,7 @@ export async function takeSignedEvents(
   let duplicates = 0;
   for (const one of checked) {
     if (one.kind !== "heartbeat") continue;
-    await monitor.heartbeat(one.beat);
+    await monitor.heartbeat(one.beat, requestIds());
     accepted += 1;
   }
   for (const [guildId, events] of byGuild(checked)) {
@@ -86,7 +89,7 @@ function checkEvent(value: unknown): Checked {
   if (!parsed.success) {
     return { kind: "refused", code: "invalid_event", detail: describe(parsed.error) };
   }
-  const { id, event, payload, ts, epoch, seq } = parsed.data;
+  const { id, event, payload, ts, epoch, seq, trace } = parsed.data;
   const { guildId } = payload;
   const outside = {
     event,
@@ -94,6 +97,7 @@ function checkEvent(value: unknown): Checked {
     ...(ts === undefined ? {} : { ts }),
     ...(epoch === undefined ? {} : { epoch }),
     ...(seq === undefined ? {} : { seq }),
+    ...(trace === undefined ? {} : { trace }),
   };
   const refuse = (code: string, detail: string): Checked => ({
     kind: "refused",

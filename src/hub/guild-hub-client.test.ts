@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import type { Env } from "../env.ts";
+import { asRequest } from "../platform/request-ids.ts";
+import { hubPublisher } from "./guild-hub-client.ts";
+
+const IDS = { requestId: "r-1", traceId: "4bf92f3577b34da6a3ce929d0e0e4736" };
+const OWN = "a".repeat(32);
+
+const EVENT = { event: "voice.joined", payload: { guildId: "g" } };
+const TRACED = { ...EVENT, trace: OWN };
+const PUBLICATION = { ...EVENT, audience: null, topic: null };
+
+/** A binding whose hubs keep what they are called with. */
+function hubs() {
+  const calls: unknown[][] = [];
+  const stub = new Proxy(
+    {},
+    {
+      get:
+        (_, method) =>
+        async (...args: unknown[]) =>
+          void calls.push([method, ...args]),
+    },
+  );
+  const namespace = { idFromName: (name: string) => name, get: () => stub };
+  return { calls, hub: hubPublisher({ HUB: namespace as unknown as Env["HUB"] }) };
+}
+
+test("what a request causes carries its trace, and keeps one of its own", async () => {
+  const { calls, hub } = hubs();
+  await asRequest(IDS, async () => {
+    await hub.publish("g", [PUBLICATION]);
+    await hub.ingest("g", [EVENT, TRACED]);
+  });
+  expect(calls).toEqual([
+    ["publish", [{ ...PUBLICATION, trace: IDS.traceId }]],
+    ["ingest", [{ ...EVENT, trace: IDS.traceId }, TRACED]],
+  ]);
+});
+
+test("outside of a request there is none", async () => {
+  const { calls, hub } = hubs();
+  await hub.publish("g", [PUBLICATION]);
+  expect(calls).toEqual([["publish", [PUBLICATION]]]);
+});
