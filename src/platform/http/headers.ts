@@ -66,6 +66,7 @@ export const allowedOrigins = createMiddleware<AppEnv>((c, next) =>
       "X-Idempotency-Key",
       "Idempotency-Key",
       TRACEPARENT_HEADER,
+      "Last-Event-ID",
     ],
     exposeHeaders: ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
     maxAge: 600,
