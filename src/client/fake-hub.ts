@@ -13,6 +13,9 @@ export type Entry = {
   readonly visible: boolean;
 };
 
+/** A stream over HTTP carries a comment this often, milliseconds. */
+const KEEP_ALIVE_MS = 15_000;
+
 /** A frame as tests look at it. */
 export type SentFrame = Readonly<Record<string, unknown>>;
 
@@ -72,6 +75,9 @@ export class FakeSocket implements SocketLike {
 export class FakeStream extends FakeSocket {
   readonly body: EventStream["body"];
   #out: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
+  readonly #keepAlive = setInterval(() => {
+    this.write(":\n\n");
+  }, KEEP_ALIVE_MS);
 
   constructor(url: string, until: AbortSignal) {
     super(url);
@@ -107,6 +113,7 @@ export class FakeStream extends FakeSocket {
   #finish(how: () => void): void {
     if (this.closed) return;
     this.closed = true;
+    clearInterval(this.#keepAlive);
     how();
   }
 }
@@ -126,6 +133,8 @@ export class FakeHub {
   mute = false;
   /** Something on the way lets no WebSocket through. */
   websockets = true;
+  /** Whether its client asks for last values. */
+  signals = false;
   /** What `auth.ok` says besides. */
   welcome: SentFrame = {};
   /** What the next requests for the stream over HTTP are answered instead. */

@@ -1,56 +1,12 @@
-import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from "./backoff.ts";
+import { connected, join, open } from "./fake-client.ts";
 import { FakeHub } from "./fake-hub.ts";
-import type { GuildEvent } from "./guild-event.ts";
-import { GuildSocket } from "./guild-socket.ts";
-import { applyItems, EMPTY_VIEW } from "./guild-view.ts";
 import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "./heartbeat.ts";
 import { CONNECT_TIMEOUT_MS } from "./link.ts";
 import { ACK_INTERVAL_MS } from "./outbox.ts";
-import { failed, type TokenSource } from "./outcome.ts";
-import type { ConnectionState, StreamItem } from "./stream-item.ts";
-
-const join = (userId: string, channelId = "c1"): GuildEvent => ({
-  event: "voice.joined",
-  payload: { guildId: "g", channelId, userId },
-});
-const open = (channelId = "c1", name = channelId): GuildEvent => ({
-  event: "room.created",
-  payload: { guildId: "g", channelId, name },
-});
-
-/** A client on a hub; what it hands on is kept. */
-function client(hub = new FakeHub(), tokens?: TokenSource) {
-  const items: StreamItem[] = [];
-  const states: ConnectionState[] = [];
-  const socket = new GuildSocket({
-    ticket: hub.ticket,
-    tokens: tokens ?? (() => Promise.resolve({ ok: true, value: "token-renewed" })),
-    openSocket: hub.open,
-    onItems: (more) => items.push(...more),
-    onState: (state) => states.push(state),
-    random: () => 1,
-  });
-  const view = () => applyItems(EMPTY_VIEW, items, 0);
-  return {
-    hub,
-    socket,
-    items,
-    states,
-    view,
-    state: () => states.at(-1),
-    seqs: () => items.flatMap((item) => (item.type === "event" ? [item.seq] : [])),
-  };
-}
-
-async function connected(hub?: FakeHub, tokens?: TokenSource) {
-  const made = client(hub, tokens);
-  made.socket.connect();
-  await vi.advanceTimersByTimeAsync(0);
-  return made;
-}
+import { failed } from "./outcome.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -324,86 +280,5 @@ describe("an open connection", () => {
     hub.publish(open());
     expect(state()?.kind).toBe("live");
     expect(seqs()).toEqual([1]);
-  });
-});
-
-const channel = fc.constantFrom("c1", "c2", "c3");
-const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("publish" as const), event: anyEvent() }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("hidden" as const) }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant("cut" as const),
-      code: fc.constantFrom(1001, 1006, 1012, 1013, 4401, 4429),
-      /** Of what the next connection sends, this many events arrive before it breaks too. */
-      deliverAtMost: fc.constantFrom(0, 1, 2, Number.POSITIVE_INFINITY),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("swallow" as const), event: anyEvent() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.nat(40_000) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("new epoch" as const) }) },
-);
-
-function anyEvent(): fc.Arbitrary<GuildEvent> {
-  const userId = fc.constantFrom("u1", "u2", "u3");
-  return fc.oneof(
-    fc.tuple(channel, fc.string({ maxLength: 5 })).map(([id, name]) => open(id, name)),
-    fc.tuple(userId, channel).map(([user, id]) => join(user, id)),
-    fc.tuple(userId, channel).map(([user, id]): GuildEvent => ({
-      event: "voice.left",
-      payload: { guildId: "g", channelId: id, userId: user },
-    })),
-    channel.map((id): GuildEvent => ({
-      event: "room.deleted",
-      payload: { guildId: "g", channelId: id },
-    })),
-  );
-}
-
-describe("whatever happens to the connection", () => {
-  it("ends with the hub's own view, nothing twice and nothing out of order", async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const hub = new FakeHub();
-        const { socket, view, state, items } = await connected(hub);
-        for (const one of steps) {
-          if (one.do === "publish") hub.publish(one.event);
-          else if (one.do === "hidden") hub.publish(join("x"), false);
-          else if (one.do === "wait") await vi.advanceTimersByTimeAsync(one.ms);
-          else if (one.do === "swallow") {
-            hub.lossy.add(hub.head + 1);
-            hub.publish(one.event);
-            hub.lossy.clear();
-          } else {
-            if (one.do === "new epoch") hub.renew();
-            else hub.deliverAtMost = one.deliverAtMost;
-            hub.socket.end(one.do === "cut" ? one.code : 1012);
-          }
-        }
-        hub.deliverAtMost = Number.POSITIVE_INFINITY;
-        hub.publish(open("last"));
-        hub.publish({ event: "gateway.state", payload: { guildId: "g", state: "down", since: 1 } });
-        await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
-        expect(state()?.kind).toBe("live");
-        expect(
-          Object.fromEntries(
-            [...view().rooms.values()].map((room) => [
-              room.channelId,
-              { name: room.name, members: room.members.map((one) => one.userId).toSorted() },
-            ]),
-          ),
-        ).toEqual(hub.rooms);
-        let seen = 0;
-        for (const item of items) {
-          if (item.type === "snapshot") seen = item.seq;
-          if (item.type !== "event") continue;
-          expect(item.seq).toBeGreaterThan(seen);
-          seen = item.seq;
-        }
-        socket.stop();
-      }),
-      { numRuns: 300 },
-    );
   });
 });

@@ -6,7 +6,7 @@ import { closeOf } from "./close-words.ts";
 import { Link, type SocketLike } from "./link.ts";
 import { isOffline } from "./network.ts";
 import { failed, type Failure, type Outcome, type TokenSource } from "./outcome.ts";
-import { isPresence, readFrame } from "./read-frame.ts";
+import { isPresence, isSeq, readFrame } from "./read-frame.ts";
 import type { EventBody, ServerFrame } from "./server-frame.ts";
 import { StreamCursor } from "./stream-cursor.ts";
 import type { ConnectionState, StreamItem } from "./stream-item.ts";
@@ -164,7 +164,7 @@ export class GuildSocket {
       case "ack": {
         const { type: _, guildId, connectionId } = frame;
         link.accept(frame.epoch, frame.seq, frame.limits ?? {});
-        this.#retryWindowMs = frame.retryWindowMs ?? 0;
+        this.#retryWindowMs = isSeq(frame.retryWindowMs) ? frame.retryWindowMs : 0;
         if (link.over === "websocket") this.#unopened = 0;
         if (this.#channelIds.length > 0) link.outbox?.subscribe(this.#channelIds);
         this.#handOn([{ type: "accepted", guildId, connectionId }]);

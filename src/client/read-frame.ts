@@ -77,6 +77,7 @@ function isEvent(value: unknown): boolean {
   );
 }
 
-function isSeq(value: unknown): value is number {
+/** Whether it is a whole number from 0: a seq, a count, a length of time. */
+export function isSeq(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }

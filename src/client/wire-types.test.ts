@@ -1,0 +1,56 @@
+import { describe, expect, expectTypeOf, it } from "vitest";
+import type { z } from "zod";
+import { ROOM_EVENTS } from "../protocol/events/rooms.ts";
+import type * as wire from "../protocol/frames.ts";
+import type * as wireRoom from "../protocol/room.ts";
+import { type EventPayloads, isGuildEvent } from "./guild-event.ts";
+import type { Room, RoomMember } from "./room.ts";
+import type { ServerFrame } from "./server-frame.ts";
+import type { Snapshot, SnapshotReason } from "./stream-item.ts";
+
+/** The same with nothing that may be changed: that is how the client hands it out. */
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;
+
+type Definition = (typeof ROOM_EVENTS)[number];
+type Registered = {
+  readonly [Each in Definition as Each["name"]]: Frozen<z.infer<Each["payload"]>>;
+};
+
+type Accepted = Extract<ServerFrame, { readonly type: "ack" }>;
+
+/** Checked by `tsc`, not at run time: the package's types and the schemas of the wire. */
+describe("the types that are shipped", () => {
+  it("are those of the registry", () => {
+    expectTypeOf<EventPayloads>().toEqualTypeOf<Registered>();
+  });
+
+  it("are those of rooms and snapshots", () => {
+    expectTypeOf<Room>().toEqualTypeOf<Frozen<wireRoom.Room>>();
+    expectTypeOf<RoomMember>().toEqualTypeOf<Frozen<wireRoom.RoomMember>>();
+    expectTypeOf<SnapshotReason>().toEqualTypeOf<wire.SnapshotReason>();
+    expectTypeOf<Frozen<z.infer<typeof wire.SnapshotFrame>>>().toExtend<Snapshot>();
+  });
+
+  it("know every frame that the server sends", () => {
+    type Sent = wire.ServerFrame["type"];
+    expectTypeOf<Exclude<Sent, ServerFrame["type"]>>().toEqualTypeOf<never>();
+    expectTypeOf<Frozen<z.infer<typeof wire.AuthOkFrame>>>().toExtend<Omit<Accepted, "limits">>();
+    expectTypeOf<Frozen<z.infer<typeof wire.ResumedFrame>>>().toExtend<ServerFrame>();
+    expectTypeOf<z.infer<typeof wire.ErrorFrame>>().toExtend<ServerFrame>();
+  });
+});
+
+describe("the events that are known", () => {
+  it("are all that are registered", () => {
+    expect(ROOM_EVENTS.filter(({ name }) => !isGuildEvent({ event: name }))).toEqual([]);
+  });
+
+  it("are not those of a later version", () => {
+    expect(isGuildEvent({ event: "match.started" })).toBe(false);
+    expect(isGuildEvent({ event: "toString" })).toBe(false);
+  });
+});
