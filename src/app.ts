@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { FEATURES } from "./features.ts";
+import { mountAdmin } from "./hub/routes/admin.ts";
 import { mountEvents } from "./hub/routes/events.ts";
 import { mountReady } from "./hub/routes/ready.ts";
 import { mountTicket } from "./hub/routes/ws-ticket.ts";
@@ -36,6 +37,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   mountTicket(app);
   mountStream(app);
   mountEvents(app);
+  mountAdmin(app);
   for (const feature of FEATURES) feature.mount(app);
 
   const openApi = once(() => openApiDocument(app));
