@@ -15,9 +15,7 @@ export type HubCounter =
   /** Sockets that were closed; label: the close code. */
   | "closed"
   /** Times that a connection fell behind its window. */
-  | "lagging"
-  /** Tickets that were made. */
-  | "ticket";
+  | "lagging";
 
 /** Counters of one guild's hub or relay. */
 export type HubMeter = Meter<HubCounter>;

@@ -125,6 +125,19 @@ describe("counting requests", () => {
     expect(points.map(({ blobs }) => blobs)).toEqual([["http", "none", "405", ""]]);
   });
 
+  it("and one for a ticket, with its guild", async () => {
+    const token = await provider.mint({ sub: "alice", guilds: ["7"] });
+    await call("/ws/ticket", {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ guildId: "7" }),
+    });
+    expect(points.map(({ blobs }) => blobs)).toEqual([
+      ["hub", "ticket", "", "7"],
+      ["http", "POST /ws/ticket", "201", ""],
+    ]);
+  });
+
   it("works without the binding", async () => {
     const token = await provider.mint({ sub: "alice" });
     expect((await callAs(token, "GET", "/rooms")).status).toBe(200);

@@ -6,6 +6,7 @@ import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
 import { ulidGenerator } from "../../platform/ids.ts";
+import { metricsOf } from "../../platform/metrics.ts";
 import { rateLimitHeaders, takeToken } from "../../platform/rate-limit.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { TICKETS_PER_MINUTE } from "../../protocol/limits.ts";
@@ -95,6 +96,7 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
       },
       now,
     );
+    metricsOf(c.env).count({ area: "hub", name: "ticket", guildId });
     const url = new URL("/ws", c.req.url);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.searchParams.set("ticket", text);
