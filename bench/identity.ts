@@ -10,11 +10,15 @@ export type Identity = {
   readonly jwksUrl: string;
   /** A token of the `index`th user; every user has a name of their own. */
   readonly tokenOf: (index: number) => string;
+  /** A token of somebody who may look into a hub. */
+  readonly adminToken: string;
   readonly close: () => Promise<void>;
 };
 
 const AUDIENCE = "guildhub";
 const KEY_ID = "bench";
+/** Scope of `GET /admin/guilds/:id/hub`. */
+const ADMIN_SCOPE = "hub:admin";
 
 /** Starts the provider and signs `users` tokens that live for an hour. */
 export async function startIdentity(users: number): Promise<Identity> {
@@ -29,22 +33,24 @@ export async function startIdentity(users: number): Promise<Identity> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sign = (subject: string, claims: Record<string, string> = {}): Promise<string> =>
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: "ES256", kid: KEY_ID, typ: "at+jwt" })
+      .setIssuer(issuer)
+      .setAudience(AUDIENCE)
+      .setSubject(subject)
+      .setIssuedAt()
+      .setExpirationTime("1h")
+      .sign(privateKey);
   const tokens = await Promise.all(
-    Array.from({ length: users }, (_, index) =>
-      new SignJWT({})
-        .setProtectedHeader({ alg: "ES256", kid: KEY_ID, typ: "at+jwt" })
-        .setIssuer(issuer)
-        .setAudience(AUDIENCE)
-        .setSubject(`user-${index}`)
-        .setIssuedAt()
-        .setExpirationTime("1h")
-        .sign(privateKey),
-    ),
+    Array.from({ length: users }, (_, index) => sign(`user-${index}`)),
   );
+  const adminToken = await sign("operator", { scope: ADMIN_SCOPE });
   return {
     issuer,
     audience: AUDIENCE,
     jwksUrl: `${issuer}/jwks`,
+    adminToken,
     tokenOf: (index) => {
       const token = tokens[index];
       if (token === undefined) throw new Error(`no token for user ${index}`);

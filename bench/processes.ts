@@ -15,29 +15,44 @@ process.once("exit", () => {
 export type Server = {
   readonly pid: number;
   readonly port: number;
+  /** Ports of all its sockets, by name. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** Ends it as it would like to be ended. */
   readonly stop: () => Promise<void>;
+  /** Ends it without a warning (SIGKILL). */
+  readonly kill: () => Promise<void>;
 };
 
+/** The socket that requests go to. */
+export const HTTP_SOCKET = "http";
+
 /**
- * Starts a server that announces its port as workerd does (`--control-fd=3`).
+ * Starts a server that announces its ports as workerd does (`--control-fd=3`).
  * @throws with what it wrote to stderr when it ends before
  */
 export async function startServer(
   command: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
+  options: {
+    readonly cwd: string;
+    readonly env?: NodeJS.ProcessEnv;
+    /** Names of the sockets that it announces besides {@link HTTP_SOCKET}. */
+    readonly sockets?: readonly string[];
+  },
 ): Promise<Server> {
   const stdio: StdioOptions = ["ignore", "ignore", "pipe", "pipe"];
-  const child = spawn(command, args, { ...options, stdio });
+  const { sockets = [], ...spawned } = options;
+  const child = spawn(command, args, { ...spawned, stdio });
   running.add(child);
   let errors = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-4_000);
   });
   const exited = once(child, "exit").finally(() => running.delete(child));
-  const port = await readPort(child.stdio[3] as Readable);
+  const ports = await readPorts(child.stdio[3] as Readable, 1 + sockets.length);
+  const port = ports.get(HTTP_SOCKET);
   const { pid } = child;
-  if (port === null || pid === undefined) {
+  if (port === undefined || pid === undefined) {
     child.kill("SIGKILL");
     await exited;
     throw new Error(`${command} ${args.join(" ")} did not start: ${errors}`);
@@ -45,6 +60,11 @@ export async function startServer(
   return {
     pid,
     port,
+    ports,
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exited;
+    },
     stop: async () => {
       child.kill("SIGTERM");
       const force = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
@@ -54,22 +74,25 @@ export async function startServer(
   };
 }
 
-/** @returns null when the process ended or said nothing for too long */
-async function readPort(control: Readable): Promise<number | null> {
+/** @returns fewer than `count` when the process ended or said nothing for too long */
+async function readPorts(control: Readable, count: number): Promise<Map<string, number>> {
+  const ports = new Map<string, number>();
   let text = "";
   const timer = setTimeout(() => control.destroy(), DEADLINE_MS);
   try {
     for await (const chunk of control as AsyncIterable<Buffer>) {
       text += chunk.toString();
-      const port = /"socket":"http","port":(\d+)/.exec(text)?.[1];
-      if (port !== undefined) return Number(port);
+      for (const [, name = "", port] of text.matchAll(/"socket":"(\w+)","port":(\d+)/g)) {
+        ports.set(name, Number(port));
+      }
+      if (ports.size >= count) break;
     }
   } catch {
-    return null;
+    // It was destroyed by the timer: what was announced so far is all.
   } finally {
     clearTimeout(timer);
   }
-  return null;
+  return ports;
 }
 
 /** Runs a program to its end. @throws with its output when it fails */

@@ -6,11 +6,12 @@ import { Publisher } from "./load/publisher.ts";
 import { usageOf } from "./measure/process-usage.ts";
 import { quantile } from "./measure/statistics.ts";
 import { PLAN } from "./plan.ts";
-import type { RunningSubject, Subject } from "./subjects/subject.ts";
+import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts";
+import { connect, publish, publishAndReceive, warm } from "./work.ts";
 
 /** What one subject did in one round. */
 export type Trial = {
-  readonly subject: Subject["name"];
+  readonly subject: SubjectName;
   readonly connectsPerSecond: number;
   /** null: this subject has no tickets. */
   readonly ticketConnectsPerSecond: number | null;
@@ -21,7 +22,10 @@ export type Trial = {
   /** In the bursts. */
   readonly deliveriesPerCpuSecond: number;
   readonly deliveriesPerSecond: number;
-  /** The same for the generator: how many it took per second of its own CPU, and how busy it was. */
+  /** Events taken per second, one full request after the other: nobody listens, everybody does. */
+  readonly unheardPerSecond: number;
+  readonly heardPerSecond: number;
+  /** Deliveries of the generator per second of its own CPU, and how busy it was. */
   readonly generatorPerCpuSecond: number;
   readonly generatorBusy: number;
   /** What was lost, doubled or out of order; anything here makes the run void. */
@@ -30,14 +34,20 @@ export type Trial = {
 
 /** A started subject with its sockets, and what was measured of it so far. */
 type Contender = {
-  readonly name: Subject["name"];
+  readonly name: SubjectName;
   readonly server: RunningSubject;
   readonly publisher: Publisher;
   readonly fleet: Fleet;
   readonly faults: string[];
+  readonly unheardPerSecond: number;
   readonly connectsPerSecond: number;
   readonly kibPerSocket: number;
-  readonly bursts: { serverSeconds: number; ownSeconds: number; seconds: number };
+  readonly bursts: {
+    serverSeconds: number;
+    ownSeconds: number;
+    seconds: number;
+    publishSeconds: number;
+  };
 };
 
 /**
@@ -78,10 +88,11 @@ async function startContender(
   await mkdir(folder, { recursive: true });
   const server = await subject.start(folder);
   const publisher = new Publisher(server.port, secret);
-  const warmUp = await warm(server, publisher);
+  const faults = await warm(server, publisher);
+  const unheardMs = await publish(publisher, PLAN.unheardEvents);
   const before = await usageOf(server.pid);
   const fleet = new Fleet(publisher.next);
-  const connectsPerSecond = await connect(fleet, PLAN.sockets, server.entryOf);
+  const connectsPerSecond = await connect(fleet, PLAN.sockets, server.clientOf);
   await rest(PLAN.settleMs);
   const idle = await usageOf(server.pid);
   return {
@@ -89,32 +100,12 @@ async function startContender(
     server,
     publisher,
     fleet,
-    faults: warmUp.faults,
+    faults,
+    unheardPerSecond: (PLAN.unheardEvents * 1000) / unheardMs,
     connectsPerSecond,
     kibPerSocket: (idle.residentKib - before.residentKib) / PLAN.sockets,
-    bursts: { serverSeconds: 0, ownSeconds: 0, seconds: 0 },
+    bursts: { serverSeconds: 0, ownSeconds: 0, seconds: 0, publishSeconds: 0 },
   };
-}
-
-/** Lets the server compile what it runs often. */
-async function warm(server: RunningSubject, publisher: Publisher): Promise<Fleet> {
-  const fleet = new Fleet(publisher.next);
-  await fleet.open(PLAN.warmUpSockets, PLAN.connecting, server.entryOf);
-  await publishAndReceive(fleet, publisher, PLAN.warmUpEvents);
-  await fleet.close(publisher.next);
-  await rest(PLAN.settleMs);
-  return fleet;
-}
-
-/** Opens that many connections. @returns how many per second */
-async function connect(
-  fleet: Fleet,
-  count: number,
-  entryOf: RunningSubject["entryOf"],
-): Promise<number> {
-  const startedAt = performance.now();
-  await fleet.open(count, PLAN.connecting, entryOf);
-  return (count * 1000) / (performance.now() - startedAt);
 }
 
 /**
@@ -141,7 +132,7 @@ async function runBurst({ server, publisher, fleet, bursts }: Contender): Promis
   const serverBefore = await usageOf(server.pid);
   const ownBefore = process.cpuUsage();
   const startedAt = performance.now();
-  await publishAndReceive(fleet, publisher, PLAN.burstEvents);
+  bursts.publishSeconds += (await publishAndReceive(fleet, publisher, PLAN.burstEvents)) / 1000;
   bursts.seconds += (performance.now() - startedAt) / 1000;
   const own = process.cpuUsage(ownBefore);
   bursts.ownSeconds += (own.user + own.system) / 1e6;
@@ -151,22 +142,11 @@ async function runBurst({ server, publisher, fleet, bursts }: Contender): Promis
   bursts.serverSeconds += serverAfter.cpuSeconds - serverBefore.cpuSeconds;
 }
 
-async function publishAndReceive(
-  fleet: Fleet,
-  publisher: Publisher,
-  events: number,
-): Promise<void> {
-  const received = fleet.receive(events, fleet.received);
-  for (let sent = 0; sent < events; sent += PLAN.requestEvents) {
-    await publisher.publish(Math.min(PLAN.requestEvents, events - sent));
-  }
-  await received;
-}
-
 async function finish(contender: Contender): Promise<Trial> {
   const { name, server, publisher, fleet, bursts } = contender;
   await fleet.close(publisher.next);
-  const deliveries = PLAN.bursts * PLAN.burstEvents * PLAN.sockets;
+  const events = PLAN.bursts * PLAN.burstEvents;
+  const deliveries = events * PLAN.sockets;
   return {
     subject: name,
     connectsPerSecond: contender.connectsPerSecond,
@@ -176,6 +156,8 @@ async function finish(contender: Contender): Promise<Trial> {
     quietP99: quantile(fleet.latencies, 0.99),
     deliveriesPerCpuSecond: deliveries / bursts.serverSeconds,
     deliveriesPerSecond: deliveries / bursts.seconds,
+    unheardPerSecond: contender.unheardPerSecond,
+    heardPerSecond: events / bursts.publishSeconds,
     generatorPerCpuSecond: deliveries / bursts.ownSeconds,
     generatorBusy: bursts.ownSeconds / bursts.seconds,
     faults: [...contender.faults, ...fleet.faults],
@@ -183,12 +165,12 @@ async function finish(contender: Contender): Promise<Trial> {
 }
 
 async function connectWithTickets(
-  { ticketEntryOf }: RunningSubject,
+  { ticketClientOf }: RunningSubject,
   next: number,
 ): Promise<number | null> {
-  if (ticketEntryOf === undefined) return null;
+  if (ticketClientOf === undefined) return null;
   const fleet = new Fleet(next);
-  const perSecond = await connect(fleet, PLAN.ticketSockets, ticketEntryOf);
+  const perSecond = await connect(fleet, PLAN.ticketSockets, ticketClientOf);
   await fleet.close(next);
   return perSecond;
 }

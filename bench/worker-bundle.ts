@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { runToEnd } from "./processes.ts";
+import { COMPATIBILITY_DATE } from "./workerd.ts";
 
 /** The Worker as `wrangler deploy` would upload it. */
 export type WorkerBundle = {
@@ -10,6 +11,8 @@ export type WorkerBundle = {
   readonly module: string;
   /** Statements that make its tables. */
   readonly migrations: readonly string[];
+  /** Its Durable Objects: names of the bindings and of the classes. */
+  readonly objects: readonly (readonly [string, string])[];
 };
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -18,27 +21,50 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export async function bundleWorker(folder: string): Promise<WorkerBundle> {
   const assets = path.join(folder, "assets");
   await mkdir(assets, { recursive: true });
+  const out = path.join(folder, "worker");
+  await dryRun(ROOT, ["--env", "", "--outdir", out, "--assets", assets]);
+  return {
+    module: path.join(out, "index.js"),
+    migrations: await readMigrations(),
+    objects: readObjects(await readFile(path.join(ROOT, "wrangler.toml"), "utf8")),
+  };
+}
+
+/** Bundles one module with what it imports. @returns the bundle, an absolute path */
+export async function bundleModule(entry: string, folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const config = path.join(folder, "wrangler.json");
+  const settings = { name: "peer", main: entry, compatibility_date: COMPATIBILITY_DATE };
+  await writeFile(config, JSON.stringify(settings));
+  const out = path.join(folder, "worker");
+  await dryRun(folder, ["--config", config, "--outdir", out]);
+  return path.join(out, `${path.basename(entry, path.extname(entry))}.js`);
+}
+
+/** The Durable Objects that the top level of a `wrangler.toml` binds. */
+export function readObjects(toml: string): [string, string][] {
+  const [section = ""] = /^\[durable_objects\][^[]*bindings = \[[^\]]*\]/m.exec(toml) ?? [];
+  return [...section.matchAll(/name = "(\w+)", class_name = "(\w+)"/g)].map(
+    ([, name = "", className = ""]) => [name, className],
+  );
+}
+
+async function dryRun(cwd: string, options: readonly string[]): Promise<void> {
   const wrangler = path.join(
     path.dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
     "bin/wrangler.js",
   );
-  const out = path.join(folder, "worker");
-  await runToEnd(
-    process.execPath,
-    [wrangler, "deploy", "--dry-run", "--env", "", "--outdir", out, "--assets", assets],
-    {
-      cwd: ROOT,
-      env: {
-        ...process.env,
-        CI: "1",
-        CLOUDFLARE_CF_FETCH_ENABLED: "false",
-        WRANGLER_HIDE_BANNER: "true",
-        WRANGLER_SEND_ERROR_REPORTS: "false",
-        WRANGLER_SEND_METRICS: "false",
-      },
+  await runToEnd(process.execPath, [wrangler, "deploy", "--dry-run", ...options], {
+    cwd,
+    env: {
+      ...process.env,
+      CI: "1",
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      WRANGLER_HIDE_BANNER: "true",
+      WRANGLER_SEND_ERROR_REPORTS: "false",
+      WRANGLER_SEND_METRICS: "false",
     },
-  );
-  return { module: path.join(out, "index.js"), migrations: await readMigrations() };
+  });
 }
 
 async function readMigrations(): Promise<string[]> {

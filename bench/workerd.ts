@@ -1,10 +1,10 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { startServer, type Server } from "./processes.ts";
+import { HTTP_SOCKET, startServer, type Server } from "./processes.ts";
 
 /** The date that the Worker is built for (wrangler.toml). */
-const COMPATIBILITY_DATE = "2026-10-23";
+export const COMPATIBILITY_DATE = "2026-10-23";
 
 /** What a Worker finds in its `env`. */
 export type Binding =
@@ -19,6 +19,9 @@ export type WorkerService = {
   readonly name: string;
   /** Its module, as an absolute path. */
   readonly module: string;
+  /** Modules that it imports, by the names it imports them by. */
+  readonly imports?: Readonly<Record<string, string>>;
+  readonly compatibilityFlags?: readonly string[];
   readonly bindings: readonly Binding[];
   /** Classes of its Durable Objects; each has SQLite on disk. */
   readonly objects: readonly string[];
@@ -32,20 +35,39 @@ export function workerdVersion(): string {
 
 /**
  * Starts plain `workerd serve` with these Workers; the first one gets the requests.
- * @param folder gets the configuration and the objects' files
+ * @param folder gets the configuration and the objects' files, and may have them from a former start
+ * @param options the port to listen on (0: a free one), and services with a socket of their own
  */
 export async function startWorkerd(
   folder: string,
   services: readonly [WorkerService, ...WorkerService[]],
+  options: { readonly port?: number; readonly alsoOpen?: readonly string[] } = {},
 ): Promise<Server> {
+  const { port = 0, alsoOpen = [] } = options;
   const disk = path.join(folder, "objects");
   await mkdir(disk, { recursive: true });
   // Modules are embedded by a path relative to the configuration.
-  for (const { name, module } of services) await copyFile(module, path.join(folder, `${name}.js`));
+  for (const { name, module, imports = {} } of services) {
+    await copyFile(module, path.join(folder, `${name}.js`));
+    for (const [imported, from] of Object.entries(imports)) {
+      await copyFile(from, path.join(folder, imported));
+    }
+  }
   const config = path.join(folder, "workerd.capnp");
-  await writeFile(config, configText(services, disk));
+  const sockets = [
+    socketText(HTTP_SOCKET, port, services[0].name),
+    ...alsoOpen.map((name) => socketText(name, 0, name)),
+  ];
+  await writeFile(config, configText(services, sockets, disk));
   const binary = (fromWrangler("workerd") as { default: string }).default;
-  return startServer(binary, ["serve", "--control-fd=3", config], { cwd: folder });
+  return startServer(binary, ["serve", "--control-fd=3", config], {
+    cwd: folder,
+    sockets: alsoOpen,
+  });
+}
+
+function socketText(name: string, port: number, service: string): string {
+  return `(name = ${quote(name)}, address = "127.0.0.1:${port}", http = (), service = ${quote(service)})`;
 }
 
 /** Loads a module as wrangler would: workerd is its dependency, not ours. */
@@ -54,7 +76,11 @@ function fromWrangler(name: string): unknown {
   return createRequire(ours.resolve("wrangler/package.json"))(name);
 }
 
-function configText(services: readonly [WorkerService, ...WorkerService[]], disk: string): string {
+function configText(
+  services: readonly WorkerService[],
+  sockets: readonly string[],
+  disk: string,
+): string {
   const workers = services.map(serviceText).join(",\n");
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -63,19 +89,22 @@ const config :Workerd.Config = (
     (name = "internet", network = (allow = ["public", "private"])),
     ${workers}
   ],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = ${quote(services[0].name)})],
+  sockets = [${sockets.join(", ")}],
 );
 `;
 }
 
-function serviceText({ name, bindings, objects }: WorkerService): string {
+function serviceText(service: WorkerService): string {
+  const { name, bindings, objects, imports = {}, compatibilityFlags = [] } = service;
+  const modules = [["worker.js", `${name}.js`], ...Object.keys(imports).map((one) => [one, one])];
   const namespaces = objects.map(
     (one) =>
       `(className = ${quote(one)}, uniqueKey = ${quote(`${name}-${one}`)}, enableSql = true)`,
   );
   return `(name = ${quote(name)}, worker = (
-      modules = [(name = "worker.js", esModule = embed ${quote(`${name}.js`)})],
+      modules = [${modules.map(([as = "", file = ""]) => `(name = ${quote(as)}, esModule = embed ${quote(file)})`).join(", ")}],
       compatibilityDate = ${quote(COMPATIBILITY_DATE)},
+      compatibilityFlags = [${compatibilityFlags.map(quote).join(", ")}],
       bindings = [${bindings.map(bindingText).join(", ")}],
       durableObjectNamespaces = [${namespaces.join(", ")}],
       durableObjectStorage = (localDisk = "disk"),

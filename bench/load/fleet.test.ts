@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { eventAt } from "../events.ts";
+import { silentClient, type Client } from "./client.ts";
 import { Fleet } from "./fleet.ts";
 import { maskedText } from "./frame-reader.ts";
 
@@ -39,11 +40,15 @@ async function serve(texts: readonly string[]): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+function clientAt(port: number): Client {
+  const entry = { port, path: "/", hello: '{"type":"auth"}', greeting: '"auth.ok"' };
+  return silentClient(() => Promise.resolve(entry));
+}
+
 async function receive(texts: readonly string[], events: number): Promise<Fleet> {
   const port = await serve(texts);
   const fleet = new Fleet(0);
-  const entry = { port, path: "/", hello: '{"type":"auth"}', greeting: '"auth.ok"' };
-  await fleet.open(3, 2, () => Promise.resolve(entry));
+  await fleet.open(3, 2, () => clientAt(port));
   await fleet.receive(events, 0);
   await fleet.close(events);
   return fleet;
@@ -72,8 +77,7 @@ test.each([
 test("an event too few at the end is a fault", async () => {
   const port = await serve([single(0)]);
   const fleet = new Fleet(0);
-  const entry = { port, path: "/", hello: '{"type":"auth"}', greeting: '"auth.ok"' };
-  await fleet.open(1, 1, () => Promise.resolve(entry));
+  await fleet.open(1, 1, () => clientAt(port));
   await fleet.receive(1, 0);
   await fleet.close(2);
   expect(fleet.faults).toHaveLength(1);
@@ -88,8 +92,72 @@ test("a refused upgrade says so", async () => {
   servers.push(server);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const opening = new Fleet(0).open(1, 1, () => Promise.resolve({ port, path: "/" }));
+  const client = silentClient(() => Promise.resolve({ port, path: "/" }));
+  const opening = new Fleet(0).open(1, 1, () => client);
   await expect(opening).rejects.toThrow("401");
+});
+
+/** Sends one text after the greeting; the first connection ends then without a close frame. */
+async function serveTwice(texts: readonly [string, string]): Promise<number> {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  servers.push(server);
+  let connections = 0;
+  server.on("connection", (socket) => {
+    const text = texts[connections] ?? "";
+    connections += 1;
+    socket.once("message", () => {
+      socket.send('{"event":"auth.ok"}');
+      socket.send(text, () => {
+        if (connections === 1) setTimeout(() => socket.terminate(), 20);
+      });
+    });
+  });
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+test.each([
+  ["the next event after a restart is no loss", 1, false, 0],
+  ["what a server forgot is counted, and is no fault where it may", 5, true, 4],
+])("%s", async (_what, next, forgets, lost) => {
+  const port = await serveTwice([single(0), single(next)]);
+  const fleet = new Fleet(0);
+  await fleet.open(1, 1, () => clientAt(port));
+  fleet.expectLoss();
+  expect(await fleet.comeBack(1, forgets)).toHaveLength(1);
+  await fleet.catchUp(next + 1);
+  await fleet.close(next + 1);
+  expect([fleet.lostEvents, fleet.faults]).toEqual([lost, []]);
+});
+
+test("what a server with a memory did not send again is a fault", async () => {
+  const port = await serveTwice([single(0), single(5)]);
+  const fleet = new Fleet(0);
+  await fleet.open(1, 1, () => clientAt(port));
+  fleet.expectLoss();
+  await fleet.comeBack(1, false);
+  await fleet.catchUp(6);
+  await fleet.close(6);
+  expect(fleet.faults).toEqual(["event 5 came where 1 was due"]);
+});
+
+test("a socket that is closed with a code is a fault, whatever was expected", async () => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  servers.push(server);
+  server.on("connection", (socket) => {
+    socket.once("message", () => {
+      socket.send('{"event":"auth.ok"}');
+      if (server.clients.size === 1) setTimeout(() => socket.close(1013), 20);
+    });
+  });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const fleet = new Fleet(0);
+  await fleet.open(1, 1, () => clientAt(port));
+  fleet.expectLoss();
+  await fleet.comeBack(1, false);
+  await fleet.close(0);
+  expect(fleet.faults).toEqual(["a socket was closed with 1013"]);
 });
 
 test("long client frames carry their length in two bytes", () => {

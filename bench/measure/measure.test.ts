@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseStat } from "./process-usage.ts";
-import { median, quantile } from "./statistics.ts";
+import { median, peakPerSecond, quantile } from "./statistics.ts";
 
 test("quantiles are values that occurred; the median of an even number lies between two", () => {
   const values = [5, 1, 4, 2, 3];
@@ -13,4 +13,9 @@ test("a process whose name has spaces and brackets is read right", () => {
   const line =
     "42 (a (b) c) S 7 42 42 0 -1 4194560 9 0 0 0 150 50 3 4 20 0 9 0 123 1000000 2560 18";
   expect(parseStat(line)).toEqual({ parent: 7, ticks: 200, pages: 2560 });
+});
+
+test("a peak is the busiest window's rate, not an average", () => {
+  expect(peakPerSecond([1_000, 1_010, 1_099, 1_250, 3_000], 100)).toBe(30);
+  expect(peakPerSecond([], 100)).toBe(0);
 });

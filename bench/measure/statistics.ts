@@ -12,3 +12,18 @@ export function median(values: readonly number[]): number {
   const upper = sorted[half] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? Number.NaN) + upper) / 2;
 }
+
+/**
+ * The rate of the busiest window.
+ * @param times moments in milliseconds, in any order
+ * @param windowMs length of the windows that they are sorted into, from the first moment on
+ */
+export function peakPerSecond(times: readonly number[], windowMs: number): number {
+  const first = Math.min(...times);
+  const buckets = new Map<number, number>();
+  for (const time of times) {
+    const bucket = Math.floor((time - first) / windowMs);
+    buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
+  }
+  return (Math.max(0, ...buckets.values()) * 1000) / windowMs;
+}

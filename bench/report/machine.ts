@@ -29,6 +29,8 @@ export function describeMachine(folder: string): Machine {
       ["workerd", workerdVersion()],
       ["ws", versionOf("ws")],
       ["hono", versionOf("hono")],
+      ["partyserver", versionOf("partyserver")],
+      ["Socket.IO", versionOf("socket.io")],
     ],
   };
 }

@@ -1,32 +1,75 @@
 import { expect, test } from "vitest";
+import type { IdleTrial } from "../idle.ts";
+import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
+import type { SubjectName } from "../subjects/subject.ts";
+import { aimsOf } from "./aims.ts";
 import { replaceGenerated, writeReport } from "./report.ts";
-import { aimsOf, ratio, summarize } from "./summary.ts";
+import { ratio, summarize, ticketRatio, type Results, type Summary } from "./summary.ts";
 
-function trial(subject: Trial["subject"], perCpuSecond: number, quietP50: number): Trial {
+function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Trial {
   return {
     subject,
-    connectsPerSecond: 100,
-    ticketConnectsPerSecond: null,
+    connectsPerSecond: perCpuSecond,
+    ticketConnectsPerSecond: subject === "hub" ? perCpuSecond / 2 : null,
     kibPerSocket: 80,
     quietP50,
     quietP99: quietP50 * 2,
     deliveriesPerCpuSecond: perCpuSecond,
     deliveriesPerSecond: perCpuSecond,
+    unheardPerSecond: perCpuSecond * 10,
+    heardPerSecond: perCpuSecond * 5,
     generatorPerCpuSecond: 1_000,
     generatorBusy: 0.5,
     faults: [],
   };
 }
 
+function recovery(subject: SubjectName, remembers: boolean): RecoveryTrial {
+  const resume = {
+    subject,
+    loneP50: 12.5,
+    loneP99: 60,
+    crowdedP50: 80,
+    crowdedP99: 90,
+    cpuMsPerResume: 4.2,
+    d1Queries: 0,
+    faults: [],
+  };
+  const restart = {
+    subject,
+    upMs: 300,
+    backMs: 2_000,
+    caughtUpMs: remembers ? 2_100 : null,
+    peakPerSecond: 700,
+    deliveries: 1_000,
+    lost: remembers ? 0 : 620,
+    faults: [],
+  };
+  return { resume: remembers ? resume : null, restart };
+}
+
+const idle = (subject: SubjectName, wakes: IdleTrial["wakes"]): IdleTrial => ({
+  subject,
+  wakes,
+  cpuMs: 480,
+  faults: [],
+});
+
 /** Two rounds; the machine was half as fast in the second. */
-const TRIALS = [1, 2].flatMap((slow) => [
-  trial("ceiling", 900 / slow, 1 * slow),
-  trial("hub", 90 / slow, 11 * slow),
-  trial("hub-batch", 390 / slow, 12 * slow),
-  trial("bare", 100 / slow, 10 * slow),
-  trial("node", 200 / slow, 5 * slow),
-]);
+const RESULTS: Results = {
+  trials: [1, 2].flatMap((slow) => [
+    trial("ceiling", 900 / slow, 1 * slow),
+    trial("hub", 90 / slow, 11 * slow),
+    trial("hub-memory", 100 / slow, 8 * slow),
+    trial("hub-batch", 390 / slow, 12 * slow),
+    trial("bare", 100 / slow, 10 * slow),
+    trial("node", 200 / slow, 5 * slow),
+  ]),
+  recoveries: [recovery("hub", true), recovery("bare", false)],
+  rowsPerResume: 1_003,
+  idle: [idle("hub", 0), idle("bare", 3)],
+};
 const CONTENDERS = [
   { name: "hub", label: "ours" },
   { name: "bare", label: "the loop" },
@@ -39,20 +82,62 @@ const MACHINE = {
   versions: [["Node", "24"]],
 } as const;
 
+const verdicts = (summary: Summary): (boolean | null)[] => aimsOf(summary).map(({ met }) => met);
+
 test("ratios are those inside a round, so that a slow round spoils none", () => {
-  const summary = summarize([...TRIALS, trial("hub", 9, 110), trial("bare", 10, 100)]);
+  const third = [trial("hub", 9, 110), trial("bare", 10, 100)];
+  const summary = summarize({ ...RESULTS, trials: [...RESULTS.trials, ...third] });
   expect(ratio(summary, "deliveriesPerCpuSecond", "hub", "bare")).toBeCloseTo(0.9);
   expect(ratio(summary, "quietP50", "hub", "bare")).toBeCloseTo(1.1);
+  expect(ticketRatio(summary, "hub", "bare")).toBeCloseTo(0.45);
 });
 
-test("aims are told as they are, met or missed", () => {
-  expect(aimsOf(summarize(TRIALS)).map(({ met }) => met)).toEqual([false, true, true, true, false]);
+test("aims are told as they are: met, missed, or not measured", () => {
+  const fanOut = [false, true, true, true, false];
+  const journal = [false, true];
+  const resume = [false, true, true];
+  const notMeasured = [null, null, null];
+  const rest = [false, true];
+  expect(verdicts(summarize(RESULTS))).toEqual([fanOut, journal, resume, notMeasured, rest].flat());
+  const nothing = { trials: [], recoveries: [], rowsPerResume: null, idle: [] };
+  expect(new Set(verdicts(summarize(nothing)))).toEqual(new Set([null]));
 });
 
-test("a run with a fault is void and says why", () => {
-  const spoiled = { ...trial("hub", 1, 1), faults: ["event 3 came where 2 was due"] };
-  const summary = summarize([...TRIALS, spoiled]);
-  expect(summary.faults).toEqual(["hub: event 3 came where 2 was due"]);
+test.each<[IdleTrial["wakes"], boolean | null]>([
+  [0, true],
+  [2, false],
+  ["did not sleep", false],
+  ["not observable", null],
+])("idle wakes %s: %s", (wakes, met) => {
+  const summary = summarize({ ...RESULTS, idle: [idle("hub", wakes)] });
+  expect(verdicts(summary).at(-1)).toBe(met);
+});
+
+test("where a subject has nothing to measure the cell says cannot; what it lost is told", () => {
+  const report = writeReport(summarize(RESULTS), CONTENDERS, MACHINE, 10);
+  const cells = report.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  const rows = cells.filter(([, label]) => label === "the loop");
+  expect(rows).toContainEqual(["", "the loop", ...Array<string>(7).fill("cannot"), ""]);
+  expect(rows.flat()).toContain("620 of 1,000 (62 %)");
+  const ours = cells.filter(([, label]) => label === "ours").flat();
+  expect(ours).toEqual(expect.arrayContaining(["1,000", "0", "2.10 s", "4.2 ms"]));
+});
+
+test("a run with a fault in any part is void and says why", () => {
+  const slow = { ...trial("hub", 1, 1), faults: ["event 3 came where 2 was due"] };
+  const awake = { ...idle("hub", 2), faults: ["it woke"] };
+  const { restart, resume } = recovery("hub-batch", true);
+  const summary = summarize({
+    ...RESULTS,
+    trials: [...RESULTS.trials, slow],
+    recoveries: [{ resume, restart: { ...restart, faults: ["doubled"] } }],
+    idle: [awake],
+  });
+  expect(summary.faults).toEqual([
+    "hub: event 3 came where 2 was due",
+    "hub-batch: doubled",
+    "hub: it woke",
+  ]);
   const report = writeReport(summary, CONTENDERS, MACHINE, 10);
   expect(report).toContain("void");
   expect(report).not.toContain("once and in order");

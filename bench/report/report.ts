@@ -1,7 +1,10 @@
-import { PLAN } from "../plan.ts";
-import type { Subject } from "../subjects/subject.ts";
+import { PLAN, SCALE } from "../plan.ts";
+import { aimsOf } from "./aims.ts";
 import type { Machine } from "./machine.ts";
-import { aimsOf, figures, ratio, type Figures, type Summary } from "./summary.ts";
+import { idleTable, restartTable, resumeTable } from "./recovery-tables.ts";
+import { journalTable, roundTables, type Named } from "./round-tables.ts";
+import { figures, type Summary } from "./summary.ts";
+import { count, table } from "./table.ts";
 
 const START = "<!-- bench:start -->";
 const END = "<!-- bench:end -->";
@@ -17,132 +20,67 @@ export function replaceGenerated(text: string, generated: string): string {
 /** The generated part: what was run, on what, and what came of it. */
 export function writeReport(
   summary: Summary,
-  contenders: readonly Pick<Subject, "name" | "label">[],
+  contenders: readonly Named[],
   machine: Machine,
-  seconds: number,
+  runSeconds: number,
 ): string {
-  const parts = [describeRun(machine, seconds)];
-  const { faults } = summary;
-  if (faults.length > 0) {
-    parts.push(`**This run is void.** ${faults.map((fault) => `\n- ${fault}`).join("")}`);
-  }
-  const deliveries =
-    PLAN.rounds * PLAN.sockets * (PLAN.bursts * PLAN.burstEvents + PLAN.quietEvents);
-  if (faults.length === 0) {
-    parts.push(
-      `Every socket got every event once and in order: ${count(deliveries)} checked deliveries for each row.`,
-    );
-  }
-  parts.push(table(fanOutRows(summary, contenders)), table(connectionRows(summary, contenders)));
-  parts.push(table(aimRows(summary)), describeGenerator(summary));
-  return parts.join("\n\n");
+  const { trials, recoveries, idle } = summary;
+  return [
+    describeRun(machine, runSeconds),
+    describeFaults(summary),
+    ...(trials.length === 0 ? [] : roundTables(summary, contenders)),
+    ...(summary.of.has("hub-memory") ? [journalTable(summary)] : []),
+    ...(recoveries.length === 0
+      ? []
+      : [resumeTable(summary, contenders), restartTable(summary, contenders)]),
+    ...(idle.length === 0 ? [] : [idleTable(summary, contenders)]),
+    aimTable(summary),
+    ...(summary.of.has("ceiling") ? [describeGenerator(summary)] : []),
+  ].join("\n\n");
 }
 
-function describeRun(machine: Machine, seconds: number): string {
+function describeRun(machine: Machine, runSeconds: number): string {
   const { cpu, cores, load, storage, versions } = machine;
   const date = new Date().toISOString().slice(0, 10);
+  const scale = SCALE === 1 ? "" : ` · **made smaller by ${SCALE}: the figures mean nothing**`;
   return (
     `${date} · ${cpu}, ${cores} cores, storage on ${storage}, load ${load.toFixed(1)} at the end · ` +
-    `${versions.map((pair) => pair.join(" ")).join(", ")} · ${PLAN.rounds} rounds in ${seconds} s, ` +
+    `${versions.map((pair) => pair.join(" ")).join(", ")} · ${PLAN.rounds} rounds of ` +
     `${count(PLAN.sockets)} sockets, ${PLAN.bursts} bursts of ${PLAN.burstEvents} events in requests of ` +
-    `${PLAN.requestEvents}, ${PLAN.quietEvents} lone events at ${1000 / PLAN.quietIntervalMs} a second (per round)`
+    `${PLAN.requestEvents}, ${PLAN.quietEvents} lone events at ${1000 / PLAN.quietIntervalMs} a second; ` +
+    `${PLAN.loneResumes + PLAN.crowdedResumes} resumes, one restart and a time of idling; ` +
+    `${runSeconds} s in all${scale}`
   );
 }
 
-function fanOutRows(
-  summary: Summary,
-  contenders: readonly Pick<Subject, "name" | "label">[],
-): string[][] {
-  return [
-    [
-      "",
-      "deliveries per server CPU-second",
-      "× bare loop",
-      "× Node + ws",
-      "lone event p50",
-      "p99",
-      "p50 × bare loop",
-    ],
-    ...contenders.map(({ name, label }) => {
-      const own = figures(summary, name);
-      return [
-        label,
-        count(own.deliveriesPerCpuSecond),
-        times(ratio(summary, "deliveriesPerCpuSecond", name, "bare")),
-        times(ratio(summary, "deliveriesPerCpuSecond", name, "node")),
-        `${own.quietP50.toFixed(1)} ms`,
-        `${own.quietP99.toFixed(1)} ms`,
-        times(ratio(summary, "quietP50", name, "bare")),
-      ];
-    }),
-  ];
+function describeFaults({ faults, trials }: Summary): string {
+  if (faults.length > 0) {
+    return `**This run is void.** ${faults.map((fault) => `\n- ${fault}`).join("")}`;
+  }
+  const events = PLAN.bursts * PLAN.burstEvents + PLAN.quietEvents;
+  const deliveries = trials.length === 0 ? 0 : PLAN.rounds * PLAN.sockets * events;
+  return (
+    `Every socket got every event once and in order: ${count(deliveries)} checked deliveries for each ` +
+    "row of fan-out, and every resume complete. What a server without memory loses in a restart is in the table."
+  );
 }
 
-function connectionRows(
-  summary: Summary,
-  contenders: readonly Pick<Subject, "name" | "label">[],
-): string[][] {
-  return [
-    [
-      "",
-      "connects per second",
-      "with a ticket",
-      "KiB per idle socket",
-      "deliveries per second",
-      "generator busy",
-    ],
-    ...contenders.map(({ name, label }) => {
-      const own = figures(summary, name);
-      return [
-        label,
-        count(own.connectsPerSecond),
-        own.ticketConnectsPerSecond === null ? "–" : count(own.ticketConnectsPerSecond),
-        own.kibPerSocket.toFixed(0),
-        count(own.deliveriesPerSecond),
-        percent(own.generatorBusy),
-      ];
-    }),
-  ];
-}
-
-function aimRows(summary: Summary): string[][] {
-  return [
+function aimTable(summary: Summary): string {
+  return table([
     ["aim", "this run", ""],
-    ...aimsOf(summary).map(({ text, value, met }) => [
-      text,
-      times(value),
-      met ? "aim met" : "aim missed",
-    ]),
-  ];
+    ...aimsOf(summary).map(({ text, value, met }) => [text, value, verdict(met)]),
+  ]);
+}
+
+function verdict(met: boolean | null): string {
+  if (met === null) return "–";
+  return met ? "aim met" : "aim missed";
 }
 
 function describeGenerator(summary: Summary): string {
-  const ceiling: Figures = figures(summary, "ceiling");
+  const ceiling = figures(summary, "ceiling");
   return (
     `The load generator's own ceiling: fed by raw TCP writes it took ${count(ceiling.deliveriesPerSecond)} ` +
     `deliveries a second, ${count(ceiling.generatorPerCpuSecond)} per second of its own CPU.`
   );
-}
-
-/** A Markdown table, padded so that it reads as text as well. */
-function table(rows: readonly string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  const [head = [], ...body] = rows;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
-}
-
-function count(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString("en-US");
-}
-
-function times(value: number): string {
-  return `${value.toFixed(2)} ×`;
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }

@@ -1,28 +1,47 @@
+import type { IdleTrial } from "../idle.ts";
 import { median } from "../measure/statistics.ts";
-import type { Subject } from "../subjects/subject.ts";
+import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
+import type { SubjectName } from "../subjects/subject.ts";
 
-/** What is measured of each subject; medians of the rounds. */
+/** What is measured of each subject in the rounds; medians of them. */
 export type Figures = Omit<Trial, "subject" | "faults">;
 
-/** All rounds of a run. */
-export type Summary = {
-  readonly of: ReadonlyMap<Subject["name"], readonly Trial[]>;
+/** All that a run measured. Parts that it left out are empty. */
+export type Results = {
+  readonly trials: readonly Trial[];
+  readonly recoveries: readonly RecoveryTrial[];
+  /** SQL rows that one resume of GuildHub reads; null: not counted. */
+  readonly rowsPerResume: number | null;
+  readonly idle: readonly IdleTrial[];
+};
+
+/** All rounds of a run, and what was measured once. */
+export type Summary = Results & {
+  readonly of: ReadonlyMap<SubjectName, readonly Trial[]>;
   readonly faults: readonly string[];
 };
 
-/** One aim of the project, and how this run stands to it. */
-export type Aim = { readonly text: string; readonly value: number; readonly met: boolean };
-
-/** Puts the rounds together. */
-export function summarize(trials: readonly Trial[]): Summary {
+/** Puts the parts together. */
+export function summarize(results: Results): Summary {
+  const { trials, recoveries, idle } = results;
+  const all = [
+    ...trials,
+    ...recoveries.flatMap(({ resume, restart }) =>
+      resume === null ? [restart] : [resume, restart],
+    ),
+    ...idle,
+  ];
   return {
+    ...results,
     of: Map.groupBy(trials, (trial) => trial.subject),
-    faults: trials.flatMap(({ subject, faults }) => faults.map((fault) => `${subject}: ${fault}`)),
+    faults: all.flatMap(({ subject, faults }) => faults.map((fault) => `${subject}: ${fault}`)),
   };
 }
 
-function figuresOf(trials: readonly Trial[]): Figures {
+/** The figures of a subject: the median of its rounds. */
+export function figures(summary: Summary, name: SubjectName): Figures {
+  const trials = trialsOf(summary, name);
   const of = (read: (trial: Trial) => number): number => median(trials.map(read));
   const tickets = trials.flatMap(({ ticketConnectsPerSecond: one }) => (one === null ? [] : [one]));
   return {
@@ -33,66 +52,47 @@ function figuresOf(trials: readonly Trial[]): Figures {
     quietP99: of((trial) => trial.quietP99),
     deliveriesPerCpuSecond: of((trial) => trial.deliveriesPerCpuSecond),
     deliveriesPerSecond: of((trial) => trial.deliveriesPerSecond),
+    unheardPerSecond: of((trial) => trial.unheardPerSecond),
+    heardPerSecond: of((trial) => trial.heardPerSecond),
     generatorPerCpuSecond: of((trial) => trial.generatorPerCpuSecond),
     generatorBusy: of((trial) => trial.generatorBusy),
   };
 }
 
-/** The figures of a subject: the median of its rounds. */
-export function figures(summary: Summary, name: Subject["name"]): Figures {
-  return figuresOf(trialsOf(summary, name));
-}
-
-/** What may be compared between subjects. */
-export type Comparable = "deliveriesPerCpuSecond" | "quietP50";
-
 /** One subject by another: the median of the ratios that each round has. */
 export function ratio(
   summary: Summary,
-  what: Comparable,
-  name: Subject["name"],
-  other: Subject["name"],
+  what: Exclude<keyof Figures, "ticketConnectsPerSecond">,
+  name: SubjectName,
+  other: SubjectName,
+): number {
+  return medianRatio(summary, name, other, (trial, base) => trial[what] / base[what]);
+}
+
+/** Connects with a ticket by another subject's connects without. NaN for a subject without tickets. */
+export function ticketRatio(summary: Summary, name: SubjectName, other: SubjectName): number {
+  return medianRatio(summary, name, other, (trial, base) =>
+    trial.ticketConnectsPerSecond === null
+      ? Number.NaN
+      : trial.ticketConnectsPerSecond / base.connectsPerSecond,
+  );
+}
+
+function medianRatio(
+  summary: Summary,
+  name: SubjectName,
+  other: SubjectName,
+  read: (trial: Trial, base: Trial) => number,
 ): number {
   const others = trialsOf(summary, other);
-  const ratios = trialsOf(summary, name).flatMap((trial, round) => {
-    const one = others[round];
-    return one === undefined ? [] : [trial[what] / one[what]];
-  });
-  return median(ratios);
+  return median(
+    trialsOf(summary, name).flatMap((trial, round) => {
+      const base = others[round];
+      return base === undefined ? [] : [read(trial, base)];
+    }),
+  );
 }
 
-function trialsOf({ of }: Summary, name: Subject["name"]): readonly Trial[] {
+function trialsOf({ of }: Summary, name: SubjectName): readonly Trial[] {
   return of.get(name) ?? [];
-}
-
-/** How the run stands to the project's aims. Aims are shown, they fail nothing. */
-export function aimsOf(summary: Summary): Aim[] {
-  const atLeast = (text: string, value: number, bound: number): Aim => ({
-    text: `${text} ≥ ${bound} ×`,
-    value,
-    met: value >= bound,
-  });
-  const atMost = (text: string, value: number, bound: number): Aim => ({
-    text: `${text} ≤ ${bound} ×`,
-    value,
-    met: value <= bound,
-  });
-  const perCpu = (name: Subject["name"], other: Subject["name"]): number =>
-    ratio(summary, "deliveriesPerCpuSecond", name, other);
-  const p50 = (name: Subject["name"]): number => ratio(summary, "quietP50", name, "bare");
-  return [
-    atLeast(
-      "bursts, batching: deliveries per CPU-second of the bare loop",
-      perCpu("hub-batch", "bare"),
-      4,
-    ),
-    atLeast(
-      "bursts, batching: deliveries per CPU-second of Node + ws",
-      perCpu("hub-batch", "node"),
-      1.2,
-    ),
-    atLeast("bursts, one event a frame: of the bare loop", perCpu("hub", "bare"), 0.85),
-    atMost("lone events: p50 of the bare loop", p50("hub"), 1.15),
-    atMost("lone events, batching: p50 of the bare loop", p50("hub-batch"), 1.15),
-  ];
 }

@@ -1,20 +1,28 @@
 import { fileURLToPath } from "node:url";
+import { PING } from "../load/guild-client.ts";
+import { silentClient } from "../load/client.ts";
 import { startWorkerd } from "../workerd.ts";
+import { countAt } from "./count-at.ts";
 import type { Subject } from "./subject.ts";
 
 /** A Durable Object that only loops over its sockets. */
 export const bareLoop: Subject = {
   name: "bare",
   label: "bare Durable Object loop",
-  start: async (folder) => {
-    const server = await startWorkerd(folder, [
-      {
-        name: "loop",
-        module: fileURLToPath(import.meta.resolve("./bare-loop.worker.mjs")),
-        bindings: [{ name: "LOOP", objects: "BareLoop" }],
-        objects: ["BareLoop"],
-      },
-    ]);
-    return { ...server, entryOf: () => Promise.resolve({ port: server.port, path: "/ws" }) };
+  remembers: "nothing",
+  start: async (folder, { port = 0 } = {}) => {
+    const service = {
+      name: "loop",
+      module: fileURLToPath(import.meta.resolve("./bare-loop.worker.mjs")),
+      bindings: [{ name: "LOOP", objects: "BareLoop" }],
+      objects: ["BareLoop"],
+    };
+    const server = await startWorkerd(folder, [service], { port });
+    const entry = { port: server.port, path: "/ws" };
+    return {
+      ...server,
+      clientOf: () => silentClient(() => Promise.resolve(entry), PING),
+      wakes: () => countAt(server.port, "/wakes"),
+    };
   },
 };

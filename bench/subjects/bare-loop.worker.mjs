@@ -2,7 +2,18 @@
 // authentication, no signature, no journal, no order across restarts.
 import { DurableObject } from "cloudflare:workers";
 
+/** Outside the object, so that asking wakes nobody. */
+let wakes = 0;
+
 export class BareLoop extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    wakes += 1;
+    ctx.setWebSocketAutoResponse(
+      new WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}'),
+    );
+  }
+
   /** @param {Request} request */
   async fetch(request) {
     if (request.headers.get("Upgrade") === "websocket") {
@@ -23,6 +34,7 @@ export class BareLoop extends DurableObject {
 export default {
   /** @param {Request} request @param {{ LOOP: DurableObjectNamespace }} env */
   fetch(request, env) {
+    if (new URL(request.url).pathname === "/wakes") return new Response(String(wakes));
     return env.LOOP.get(env.LOOP.idFromName("guild")).fetch(request);
   },
 };

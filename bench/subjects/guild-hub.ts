@@ -1,27 +1,29 @@
-import type { Identity } from "../identity.ts";
-import type { Entry } from "../load/client-socket.ts";
-import { GUILD_ID } from "../plan.ts";
-import { startWorkerd } from "../workerd.ts";
-import type { WorkerBundle } from "../worker-bundle.ts";
 import { fileURLToPath } from "node:url";
-import type { RunningSubject, Subject } from "./subject.ts";
+import type { Identity } from "../identity.ts";
+import type { Client, Entry } from "../load/client.ts";
+import { AUTHENTICATED, GuildClient, type Position } from "../load/guild-client.ts";
+import { GUILD_ID } from "../plan.ts";
+import { startWorkerd, type WorkerService } from "../workerd.ts";
+import type { WorkerBundle } from "../worker-bundle.ts";
+import { countAt } from "./count-at.ts";
+import type { RunningSubject, StartOptions, Subject } from "./subject.ts";
 
-/** Stands in the first frame of a connection that was let in. */
-const AUTHENTICATED = '"auth.ok"';
-
-/** What both subjects of the Worker need. */
+/** What all subjects of the Worker need. */
 export type GuildHubParts = {
   readonly bundle: WorkerBundle;
   readonly identity: Identity;
   readonly secret: string;
 };
 
+const D1 = "d1";
+
 /** The whole Worker, as a client of the seed sees it: one frame per event. */
 export function guildHub(parts: GuildHubParts): Subject {
   return {
     name: "hub",
     label: "GuildHub",
-    start: (folder) => startHub(parts, folder, "/ws"),
+    remembers: "on disk",
+    start: (folder, options) => startHub(parts, folder, options),
   };
 }
 
@@ -30,15 +32,72 @@ export function guildHubBatching(parts: GuildHubParts): Subject {
   return {
     name: "hub-batch",
     label: "GuildHub, `?batch=1`",
-    start: (folder) => startHub(parts, folder, "/ws?batch=1"),
+    remembers: "on disk",
+    start: (folder, options) => startHub(parts, folder, options, { query: "?batch=1" }),
   };
 }
 
-async function startHub(
-  { bundle, identity, secret }: GuildHubParts,
+/**
+ * The whole Worker, with objects that write to memory: what the disk costs shows beside it.
+ * @param memory makes a folder in memory out of one on disk
+ */
+export function guildHubInMemory(
+  parts: GuildHubParts,
+  memory: (folder: string) => Promise<string>,
+): Subject {
+  return {
+    name: "hub-memory",
+    label: "GuildHub, objects in memory",
+    remembers: "in its process",
+    start: async (folder, options) => startHub(parts, await memory(folder), options),
+  };
+}
+
+/** GuildHub whose Durable Objects count the rows that their SQL reads. Slower: it is not timed. */
+export async function startCountingHub(
+  parts: GuildHubParts,
   folder: string,
-  path: string,
+): Promise<RunningSubject & { readonly rowsRead: () => Promise<number> }> {
+  const server = await startHub(parts, folder, {}, { counting: true });
+  return { ...server, rowsRead: () => countAt(server.port, "/rows-read") };
+}
+
+async function startHub(
+  parts: GuildHubParts,
+  folder: string,
+  { port = 0 }: StartOptions = {},
+  { query = "", counting = false } = {},
 ): Promise<RunningSubject> {
+  const { bundle, identity } = parts;
+  const server = await startWorkerd(folder, [workerService(parts, counting), d1Service(bundle)], {
+    port,
+    alsoOpen: [D1],
+  });
+  const d1Port = server.ports.get(D1) ?? 0;
+  return {
+    ...server,
+    clientOf: (index) => {
+      const token = identity.tokenOf(index);
+      return new GuildClient((position) =>
+        Promise.resolve({
+          port: server.port,
+          path: `/ws${query}`,
+          hello: JSON.stringify({ type: "auth", token, ...position }),
+          greeting: AUTHENTICATED,
+        }),
+      );
+    },
+    ticketClientOf: (index) => ticketClient(server.port, identity.tokenOf(index), query),
+    d1Queries: () => countAt(d1Port, "/queries"),
+    wakes: () => hubWakes(server.port, identity.adminToken),
+    lookingWakes: true,
+  };
+}
+
+function workerService(
+  { bundle, identity, secret }: GuildHubParts,
+  counting: boolean,
+): WorkerService {
   const variables = {
     PRIMARY_GUILD_ID: GUILD_ID,
     HUB_SECRET: secret,
@@ -48,48 +107,45 @@ async function startHub(
     JWT_PUBLIC_JWK_URL: identity.jwksUrl,
     WEB_ORIGIN: "http://127.0.0.1:8787",
   };
-  const objects = {
-    HUB: "GuildHub",
-    DISCORD: "DiscordRest",
-    LIMITER: "RateLimiter",
-    MONITOR: "GatewayMonitor",
-  };
-  const server = await startWorkerd(folder, [
-    {
-      name: "guildhub",
-      module: bundle.module,
-      bindings: [
-        ...Object.entries(variables).map(([name, text]) => ({ name, text })),
-        ...Object.entries(objects).map(([name, className]) => ({ name, objects: className })),
-        { name: "DB", d1: "d1" },
-        // There is no page here; nothing asks for it.
-        { name: "ASSETS", service: "internet" },
-      ],
-      objects: Object.values(objects),
-    },
-    {
-      name: "d1",
-      module: fileURLToPath(import.meta.resolve("./d1.worker.mjs")),
-      bindings: [
-        { name: "DATABASE", objects: "Database" },
-        { name: "MIGRATIONS", text: JSON.stringify(bundle.migrations) },
-      ],
-      objects: ["Database"],
-    },
-  ]);
+  const counted = fileURLToPath(import.meta.resolve("./guild-hub-counting.worker.mjs"));
   return {
-    ...server,
-    entryOf: async (index) => ({
-      port: server.port,
-      path,
-      hello: JSON.stringify({ type: "auth", token: identity.tokenOf(index) }),
-      greeting: AUTHENTICATED,
-    }),
-    ticketEntryOf: (index) => ticketEntry(server.port, identity.tokenOf(index)),
+    name: "guildhub",
+    ...(counting
+      ? { module: counted, imports: { "bundle.js": bundle.module } }
+      : { module: bundle.module }),
+    bindings: [
+      ...Object.entries(variables).map(([name, text]) => ({ name, text })),
+      ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
+      { name: "DB", d1: D1 },
+      // There is no page here; nothing asks for it.
+      { name: "ASSETS", service: "internet" },
+    ],
+    objects: bundle.objects.map(([, className]) => className),
   };
 }
 
-async function ticketEntry(port: number, token: string): Promise<Entry> {
+function d1Service(bundle: WorkerBundle): WorkerService {
+  return {
+    name: D1,
+    module: fileURLToPath(import.meta.resolve("./d1.worker.mjs")),
+    bindings: [
+      { name: "DATABASE", objects: "Database" },
+      { name: "MIGRATIONS", text: JSON.stringify(bundle.migrations) },
+    ],
+    objects: ["Database"],
+  };
+}
+
+function ticketClient(port: number, token: string, query: string): Client {
+  return new GuildClient((position) => ticketEntry(port, token, query, position));
+}
+
+async function ticketEntry(
+  port: number,
+  token: string,
+  query: string,
+  position: Position | null,
+): Promise<Entry> {
   const response = await fetch(`http://127.0.0.1:${port}/ws/ticket`, {
     method: "POST",
     headers: { Authorization: `Bearer ${token}` },
@@ -97,5 +153,20 @@ async function ticketEntry(port: number, token: string): Promise<Entry> {
   if (response.status !== 201)
     throw new Error(`no ticket: ${response.status} ${await response.text()}`);
   const { ticket } = (await response.json()) as { ticket: string };
-  return { port, path: `/ws?ticket=${encodeURIComponent(ticket)}`, greeting: AUTHENTICATED };
+  const parameters = new URLSearchParams(query);
+  parameters.set("ticket", ticket);
+  for (const [name, value] of Object.entries(position ?? {})) parameters.set(name, String(value));
+  return { port, path: `/ws?${parameters.toString()}`, greeting: AUTHENTICATED };
+}
+
+/** @returns null when the hub does not say */
+async function hubWakes(port: number, token: string): Promise<number | null> {
+  const response = await fetch(`http://127.0.0.1:${port}/admin/guilds/${GUILD_ID}/hub`, {
+    // Minutes lie between two looks: no connection is kept for so long.
+    headers: { Authorization: `Bearer ${token}`, Connection: "close" },
+  });
+  const text = await response.text();
+  if (response.ok) return (JSON.parse(text) as { wakes: number }).wakes;
+  console.log(`no report of the hub: ${response.status} ${text}`);
+  return null;
 }

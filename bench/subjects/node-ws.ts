@@ -1,7 +1,10 @@
 import { fileURLToPath } from "node:url";
 import type { Identity } from "../identity.ts";
-import { GUILD_ID } from "../plan.ts";
+import { silentClient } from "../load/client.ts";
+import { AUTHENTICATED, PING } from "../load/guild-client.ts";
+import { PLAN } from "../plan.ts";
 import { startServer } from "../processes.ts";
+import { settingsEnvironment } from "./node-settings.ts";
 import type { Subject } from "./subject.ts";
 
 /** The seed's own design: Node, `ws` and Hono. */
@@ -9,22 +12,19 @@ export function nodeWs(identity: Identity, secret: string): Subject {
   return {
     name: "node",
     label: "Node + ws + Hono (the seed's design)",
-    start: async (folder) => {
-      const { issuer, audience, jwksUrl } = identity;
-      const settings = { issuer, audience, jwksUrl, secret, guildId: GUILD_ID };
+    remembers: "nothing",
+    start: async (folder, { port = 0 } = {}) => {
       const script = fileURLToPath(import.meta.resolve("./node-ws-server.ts"));
-      const server = await startServer(process.execPath, [script], {
-        cwd: folder,
-        env: { PATH: process.env["PATH"], SETTINGS: JSON.stringify(settings) },
-      });
+      const own = { port, secret, recovery: false, pingMs: PLAN.idlePingMs };
+      const env = settingsEnvironment(identity, own);
+      const server = await startServer(process.execPath, [script], { cwd: folder, env });
       return {
         ...server,
-        entryOf: async (index) => ({
-          port: server.port,
-          path: "/ws",
-          hello: JSON.stringify({ type: "auth", token: identity.tokenOf(index) }),
-          greeting: '"auth.ok"',
-        }),
+        clientOf: (index) => {
+          const hello = JSON.stringify({ type: "auth", token: identity.tokenOf(index) });
+          const entry = { port: server.port, path: "/ws", hello, greeting: AUTHENTICATED };
+          return silentClient(() => Promise.resolve(entry), PING);
+        },
       };
     },
   };

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { silentClient } from "../load/client.ts";
 import { startServer } from "../processes.ts";
 import type { Subject } from "./subject.ts";
 
@@ -6,9 +7,11 @@ import type { Subject } from "./subject.ts";
 export const rawTcp: Subject = {
   name: "ceiling",
   label: "load generator's ceiling (raw TCP writes)",
+  remembers: "nothing",
   start: async (folder) => {
     const script = fileURLToPath(import.meta.resolve("./raw-tcp-server.ts"));
     const server = await startServer(process.execPath, [script], { cwd: folder });
-    return { ...server, entryOf: () => Promise.resolve({ port: server.port, path: "/ws" }) };
+    const entry = { port: server.port, path: "/ws" };
+    return { ...server, clientOf: () => silentClient(() => Promise.resolve(entry)) };
   },
 };

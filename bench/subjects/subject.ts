@@ -1,22 +1,50 @@
-import type { Entry } from "../load/client-socket.ts";
+import type { Client } from "../load/client.ts";
+
+/** Key of a subject in the results. */
+export type SubjectName =
+  | "hub"
+  | "hub-batch"
+  | "hub-memory"
+  | "bare"
+  | "party"
+  | "node"
+  | "socket-io"
+  | "ceiling";
 
 /** Something that takes signed events over HTTP and sends them to sockets. */
 export type Subject = {
-  /** Key in the results. */
-  readonly name: "hub" | "hub-batch" | "bare" | "node" | "ceiling";
-  /** What the table calls it. */
+  readonly name: SubjectName;
+  /** What the tables call it. */
   readonly label: string;
-  /** Starts its server, fresh. @param folder empty, for its files */
-  readonly start: (folder: string) => Promise<RunningSubject>;
+  /** Where it keeps what a client misses: nowhere, in its process, or so that a restart spares it. */
+  readonly remembers: "nothing" | "in its process" | "on disk";
+  /** Starts its server. @param folder empty, or with what a former start left there */
+  readonly start: (folder: string, options?: StartOptions) => Promise<RunningSubject>;
+};
+
+/** How a server starts. */
+export type StartOptions = {
+  /** The port of a former start; absent: a free one. */
+  readonly port?: number;
+  /** Turns on what keeps missed events, where a server does not always do so. */
+  readonly recovery?: boolean;
 };
 
 /** A started subject. */
 export type RunningSubject = {
   readonly pid: number;
   readonly port: number;
-  /** How the `index`th user connects. */
-  readonly entryOf: (index: number) => Promise<Entry>;
+  /** The `index`th user. */
+  readonly clientOf: (index: number) => Client;
   /** The same with a ticket; asking the server for it is part of connecting. */
-  readonly ticketEntryOf?: (index: number) => Promise<Entry>;
+  readonly ticketClientOf?: (index: number) => Client;
+  /** D1 queries since it started; absent: it has no D1. */
+  readonly d1Queries?: () => Promise<number>;
+  /** How often its object woke; null: it does not say. Absent: nothing of it sleeps. */
+  readonly wakes?: () => Promise<number | null>;
+  /** Looking at {@link RunningSubject.wakes} is itself a wake of an object that sleeps. */
+  readonly lookingWakes?: boolean;
   readonly stop: () => Promise<void>;
+  /** Without a warning. */
+  readonly kill: () => Promise<void>;
 };

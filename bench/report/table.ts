@@ -1,0 +1,38 @@
+/** Stands where a subject has nothing that could be measured; the text says why. */
+export const CANNOT = "cannot";
+
+/** A Markdown table, padded so that it reads as text as well. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  const [head = [], ...body] = rows;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
+}
+
+/** A figure with three digits that count. */
+export function count(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString("en-US");
+}
+
+/** A ratio. */
+export function times(value: number): string {
+  return Number.isNaN(value) ? "–" : `${value.toFixed(2)} ×`;
+}
+
+/** A time, in milliseconds. */
+export function ms(value: number): string {
+  return `${value.toFixed(1)} ms`;
+}
+
+/** A time, in seconds, of milliseconds. */
+export function seconds(value: number): string {
+  return `${(value / 1000).toFixed(2)} s`;
+}
+
+/** A share of 1. */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}

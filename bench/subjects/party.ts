@@ -1,0 +1,29 @@
+import { PING } from "../load/guild-client.ts";
+import { silentClient } from "../load/client.ts";
+import { startWorkerd } from "../workerd.ts";
+import { countAt } from "./count-at.ts";
+import type { Subject } from "./subject.ts";
+
+/** partyserver with hibernation. @param module its bundle, an absolute path */
+export function party(module: string): Subject {
+  return {
+    name: "party",
+    label: "partyserver",
+    remembers: "nothing",
+    start: async (folder, { port = 0 } = {}) => {
+      const service = {
+        name: "party",
+        module,
+        bindings: [{ name: "PARTY", objects: "Party" }],
+        objects: ["Party"],
+      };
+      const server = await startWorkerd(folder, [service], { port });
+      const entry = { port: server.port, path: "/ws" };
+      return {
+        ...server,
+        clientOf: () => silentClient(() => Promise.resolve(entry), PING),
+        wakes: () => countAt(server.port, "/wakes"),
+      };
+    },
+  };
+}
