@@ -8,6 +8,8 @@ import { publishAndReceive } from "./work.ts";
 /** What happened after a server was killed with all its sockets. Times since the kill, milliseconds. */
 export type RestartTrial = {
   readonly subject: SubjectName;
+  /** Clients spread their first attempt over this time: ours, or what the server asked for. */
+  readonly spreadMs: number;
   /** The new process listens. */
   readonly upMs: number;
   /** The last client is served again. */
@@ -37,11 +39,12 @@ export async function measureRestart(
   const fleet = new Fleet(publisher.next);
   await fleet.open(PLAN.sockets, PLAN.connecting, server.clientOf);
   await publishAndReceive(fleet, publisher, 1);
+  const spreadMs = Math.max(PLAN.spreadMs, fleet.retryWindowMs);
   fleet.expectLoss();
   // Whoever knows of these events knows them for good: the request was answered.
   await publisher.publish(PLAN.restartEvents);
   const killedAt = performance.now();
-  const returning = fleet.comeBack(PLAN.spreadMs, forgets);
+  const returning = fleet.comeBack(spreadMs, forgets);
   const restarted = server
     .kill()
     .then(() => subject.start(folder, { port: server.port, recovery: true }));
@@ -65,6 +68,7 @@ export async function measureRestart(
     server: newServer,
     trial: {
       subject: subject.name,
+      spreadMs,
       upMs: upAt - killedAt,
       backMs: backAt - killedAt,
       caughtUpMs: forgets ? null : caughtUpAt - killedAt,

@@ -25,6 +25,8 @@ export type Client = {
   readonly took?: (events: number, bytes: number, lastSeq: number, send: Send) => void;
   /** What it sends to show that it lives; absent: the server asks. */
   readonly ping?: string;
+  /** Over what time the server wants its clients to come back, milliseconds, once it has said so. */
+  readonly retryWindowMs?: number;
   /** Keeps where it stands. @returns what puts it back there, so that it can miss the same again */
   readonly mark?: () => () => void;
 };

@@ -110,9 +110,14 @@ export class Fleet {
     }
   }
 
+  /** The longest time that a server asked its clients to come back in, milliseconds; 0: none did. */
+  get retryWindowMs(): number {
+    return Math.max(0, ...this.#members.map(({ client }) => client.retryWindowMs ?? 0));
+  }
+
   /**
-   * Every client notices the loss and comes back by itself: at first within `spreadMs`, then with
-   * longer and longer pauses, with jitter.
+   * Every client notices the loss and comes back by itself: at first within `spreadMs` or what its
+   * server asked for, then with longer and longer pauses, with jitter.
    * @param forgets the server has no memory: what was missed counts as lost, and is no fault
    * @returns when each was served again (`performance.now()`)
    */
@@ -125,7 +130,7 @@ export class Fleet {
         member.away = null;
         // Another process counts from its own beginning.
         if (forgets) member.base = null;
-        let pause = Math.max(spreadMs, BACKOFF_MS);
+        let pause = Math.max(spreadMs, BACKOFF_MS, member.client.retryWindowMs ?? 0);
         for (let backoff = BACKOFF_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
           await rest(Math.random() * pause);
           try {

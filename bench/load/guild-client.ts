@@ -36,8 +36,7 @@ export class GuildClient implements Client {
   #events = 0;
   #bytes = 0;
   #timer: NodeJS.Timeout | null = null;
-  /** Over what time the server wants clients to come back, milliseconds; 0: it did not say. */
-  retryWindowMs = 0;
+  #retryWindowMs = 0;
 
   /** @param entryAt how to connect, new or with a position */
   constructor(entryAt: (position: Position | null) => Promise<Entry>) {
@@ -55,7 +54,12 @@ export class GuildClient implements Client {
     this.#position ??= { epoch, seq };
     this.#windowEvents = limits.windowEvents ?? Number.POSITIVE_INFINITY;
     this.#windowBytes = limits.windowBytes ?? Number.POSITIVE_INFINITY;
-    this.retryWindowMs = retryWindowMs ?? 0;
+    this.#retryWindowMs = retryWindowMs ?? 0;
+  }
+
+  /** 0: the server has not said. */
+  get retryWindowMs(): number {
+    return this.#retryWindowMs;
   }
 
   took(events: number, bytes: number, lastSeq: number, send: Send): void {

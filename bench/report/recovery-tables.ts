@@ -42,6 +42,7 @@ function resumeCells(resume: ResumeTrial, rowsPerResume: number | null): string[
 export function restartTable(summary: Summary, contenders: readonly Named[]): string {
   const head = [
     "SIGKILL and restart",
+    "first attempt within",
     "server listens after",
     "last client back after",
     "last one caught up after",
@@ -56,8 +57,9 @@ export function restartTable(summary: Summary, contenders: readonly Named[]): st
 }
 
 function restartCells(restart: RestartTrial): string[] {
-  const { upMs, backMs, caughtUpMs, peakPerSecond, deliveries, lost } = restart;
+  const { spreadMs, upMs, backMs, caughtUpMs, peakPerSecond, deliveries, lost } = restart;
   return [
+    seconds(spreadMs),
     seconds(upMs),
     seconds(backMs),
     caughtUpMs === null ? CANNOT : seconds(caughtUpMs),

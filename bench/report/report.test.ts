@@ -38,6 +38,7 @@ function recovery(subject: SubjectName, remembers: boolean): RecoveryTrial {
   };
   const restart = {
     subject,
+    spreadMs: 2_000,
     upMs: 300,
     backMs: 2_000,
     caughtUpMs: remembers ? 2_100 : null,
