@@ -1,7 +1,7 @@
 import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
 import type { EventStream, StreamTicket } from "./api.ts";
 import type { GuildEvent } from "./guild-event.ts";
-import type { SocketLike } from "./link.ts";
+import type { SocketLike } from "./socket-like.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Room } from "./room.ts";
 
@@ -126,7 +126,7 @@ export class FakeHub {
   /** Tokens that tickets were asked to avoid. */
   readonly staleTokens: (string | undefined)[] = [];
   /** What the next ticket requests are answered instead. */
-  readonly ticketAnswers: Outcome<StreamTicket>[] = [];
+  readonly ticketAnswers: (Outcome<StreamTicket> | Promise<Outcome<StreamTicket>>)[] = [];
   /** Of the events that a new connection is sent, how many get through. */
   deliverAtMost = Number.POSITIVE_INFINITY;
   /** Accepts connections and says nothing. */

@@ -145,6 +145,15 @@ describe("the choice of the carrier", () => {
     expect(state()).toMatchObject({ kind: "live", over: "websocket" });
   });
 
+  it("does not blame it either when the ticket does not come in time", async () => {
+    const hub = new FakeHub();
+    const never = new Promise<never>(() => {});
+    hub.ticketAnswers.push(...Array.from({ length: WEBSOCKET_TRIES }, () => never));
+    await connected(hub);
+    await vi.advanceTimersByTimeAsync(WEBSOCKET_TRIES * (CONNECT_TIMEOUT_MS + 4_000));
+    expect(carriers(hub)).toEqual(["/ws"]);
+  });
+
   it("does not leave the WebSocket for a server that closes it with a code of its own", async () => {
     const hub = new FakeHub();
     hub.mute = true;

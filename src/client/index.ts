@@ -1,7 +1,7 @@
 import { Api, type Fetch } from "./api.ts";
 import type { EventName } from "./guild-event.ts";
 import { GuildSocket } from "./guild-socket.ts";
-import type { SocketLike } from "./link.ts";
+import type { SocketLike } from "./socket-like.ts";
 import { watchNetwork } from "./network.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import type { ConnectionState, StreamEventOf, StreamItem } from "./stream-item.ts";
@@ -11,7 +11,7 @@ import type { ConnectionState, StreamEventOf, StreamItem } from "./stream-item.t
  */
 export type { Api, CreatedRoom, Fetch, Invite, NewRoom, StreamTicket } from "./api.ts";
 export type { EventName, EventPayloads, GuildEvent, PayloadOf } from "./guild-event.ts";
-export type { SocketLike } from "./link.ts";
+export type { SocketLike } from "./socket-like.ts";
 export type { Failure, Outcome } from "./outcome.ts";
 export type { Room, RoomMember } from "./room.ts";
 export type * from "./stream-item.ts";

@@ -3,6 +3,7 @@ import { readEventStream } from "./event-stream.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outbox } from "./outbox.ts";
 import type { Credit } from "./server-frame.ts";
+import type { SocketLike } from "./socket-like.ts";
 import type { Carrier } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
 
@@ -13,14 +14,6 @@ export const HTTP_SILENCE_MS = 40_000;
 
 /** The code of a connection that ended without saying why. */
 const ABNORMAL = 1006;
-
-/** The part of a WebSocket that is used: the browser's and that of the `ws` package fit. */
-export type SocketLike = {
-  send(text: string): void;
-  close(code?: number, reason?: string): void;
-  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
-  addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
-};
 
 /** Who hears of what a connection does. Nothing is told after {@link Link.close}. */
 export type LinkEars = {

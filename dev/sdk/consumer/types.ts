@@ -1,0 +1,59 @@
+// What a program that is strict about its libraries may write with the package's types. The test
+// compiles it against the package itself.
+import {
+  type ConnectionState,
+  type EventName,
+  GuildClient,
+  type Outcome,
+  type Presence,
+  type Room,
+  type StreamItem,
+} from "../../../src/client/index.ts";
+
+const guild = new GuildClient({ baseUrl: "https://hub.example", token: async () => "a token" });
+
+guild.on("voice.joined", ({ payload, seq }): string => `${payload.userId}${seq.toFixed()}`);
+// @ts-expect-error: an event that is not registered
+guild.on("voice.jumped", () => {});
+// @ts-expect-error: a room that ended has no name any more
+guild.on("room.deleted", ({ payload }) => payload.name);
+
+/** The name narrows the payload. */
+export function inWords(item: StreamItem): string {
+  if (item.type !== "event") return item.type;
+  switch (item.event) {
+    case "room.created":
+      return item.payload.name;
+    case "gateway.state":
+      return item.payload.state;
+    case "room.updated":
+      // @ts-expect-error: userLimit is a number
+      return item.payload.userLimit;
+    default:
+      return item.payload.channelId;
+  }
+}
+
+/** Every state is one of these. */
+export function stateInWords(state: ConnectionState): string {
+  switch (state.kind) {
+    case "live":
+      return state.over;
+    case "waiting":
+    case "stopped":
+      return state.why;
+    case "connecting":
+    case "signed-out":
+      return state.kind;
+  }
+}
+
+const name: EventName = "room.created";
+guild.on(name, () => {});
+guild.on("presence", ({ count, users }: Presence) => [count, users?.[0]?.userId]);
+guild.on("items", (items: readonly StreamItem[]) => items.map(inWords));
+const outcome: Outcome<null> = guild.subscribe(["1"]);
+export const why: string = outcome.ok ? stateInWords(guild.state) : outcome.failure.message;
+export const room: Promise<Outcome<Room>> = guild.api.room("1");
+guild.connect();
+guild.close();

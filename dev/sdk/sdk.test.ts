@@ -1,0 +1,195 @@
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { join, open } from "../../src/client/fake-client.ts";
+import { FakeHub } from "../../src/client/fake-hub.ts";
+import { isGuildEvent } from "../../src/client/guild-event.ts";
+import type { EventDefinition } from "../../src/protocol/events/define-event.ts";
+import { buildSdk, SDK_MAX_GZIP_BYTES } from "./build-sdk.ts";
+import { HubServer } from "./hub-server.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const CONSUMER = path.join(import.meta.dirname, "consumer");
+/** How the consumer's types name the package while they are in this repository. */
+const SOURCE_ENTRY = "../../../src/client/index.ts";
+const TSC = path.join(ROOT, "node_modules/typescript/bin/tsc");
+
+let scratch: string;
+/** Where the package is installed, as somebody else would. */
+let project: string;
+let gzipBytes: number;
+let script: string;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), "guildhub-sdk-test-"));
+  const built = path.join(scratch, "built");
+  project = path.join(scratch, "project");
+  gzipBytes = await buildSdk(built);
+  script = await readFile(path.join(built, "index.js"), "utf8");
+  await npm(scratch, "pack", built);
+  const tarball = (await readdir(scratch)).find((file) => file.endsWith(".tgz")) ?? "";
+  await cp(CONSUMER, project, { recursive: true });
+  const types = path.join(project, "types.ts");
+  const source = (await readFile(types, "utf8")).replace(SOURCE_ENTRY, "guildhub-client");
+  await writeFile(types, source);
+  await writeFile(path.join(project, "package.json"), '{ "type": "module", "private": true }');
+  await npm(project, "install", path.join(scratch, tarball));
+}, 60_000);
+afterAll(async () => {
+  await rm(scratch, { recursive: true, force: true });
+});
+
+/** Runs npm there, with no registry to ask. */
+async function npm(cwd: string, ...args: readonly string[]): Promise<void> {
+  const quiet = ["--offline", "--no-audit", "--no-fund", "--no-update-notifier"];
+  // Its own settings, not those of the npm that runs the tests.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")),
+  );
+  const cache = path.join(scratch, "cache");
+  await promisify(execFile)("npm", [...args, ...quiet, "--prefix", cwd, "--cache", cache], {
+    cwd,
+    env,
+  });
+}
+
+describe("the package", () => {
+  it("is one small ESM file that needs nothing", async () => {
+    expect(gzipBytes).toBeLessThan(SDK_MAX_GZIP_BYTES);
+    expect(script).not.toMatch(/\bimport\b|\brequire\b|\bprocess\./);
+    const files = await readdir(path.join(project, "node_modules/guildhub-client"));
+    expect(files.filter((file) => file.endsWith(".js"))).toEqual(["index.js"]);
+    expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "index.d.ts"]));
+    const described = await readFile(
+      path.join(project, "node_modules/guildhub-client/package.json"),
+      "utf8",
+    );
+    expect(described).not.toMatch(/dependencies/i);
+    expect(await readdir(path.join(project, "node_modules"))).toEqual(
+      expect.not.arrayContaining(["zod", "ws"]),
+    );
+  });
+
+  it.each([
+    ["a program without any other types", { lib: ["ES2022"], module: "nodenext" }],
+    ["a page", { lib: ["ES2022", "DOM"], module: "preserve", moduleResolution: "bundler" }],
+  ])("has types that are checked in full by %s", async (_name, options) => {
+    const compilerOptions = {
+      ...options,
+      target: "es2022",
+      types: [],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true,
+    };
+    const config = path.join(project, "tsconfig.json");
+    await writeFile(config, JSON.stringify({ compilerOptions, files: ["types.ts"] }));
+    const said = await promisify(execFile)(process.execPath, [TSC, "--project", config]).catch(
+      (error: { readonly stdout: string }) => error,
+    );
+    expect(said.stdout).toBe("");
+  });
+
+  it("knows every event that an area registers", async () => {
+    const folder = path.join(ROOT, "src/protocol/events");
+    const areas = await Promise.all(
+      (await readdir(folder)).map(
+        async (file) => (await import(path.join(folder, file))) as Record<string, unknown>,
+      ),
+    );
+    const names = areas
+      .flatMap((area) => Object.values(area))
+      .filter((value) => Array.isArray(value))
+      .flatMap((events: readonly EventDefinition[]) => events.map(({ name }) => name));
+    expect(names).toContain("room.created");
+    const missing = names.filter((event) => !isGuildEvent({ event }));
+    expect(missing, "write these into src/client/guild-event.ts").toEqual([]);
+  });
+});
+
+describe("a program that has installed it", () => {
+  const server = new HubServer();
+  let hub: FakeHub;
+  let child: ChildProcessWithoutNullStreams;
+  let told: unknown[];
+
+  beforeAll(() => server.start());
+  afterAll(() => server.stop());
+  afterEach(() => {
+    child.kill("SIGKILL");
+  });
+
+  function start(withHub: FakeHub): void {
+    server.hub = hub = withHub;
+    told = [];
+    child = spawn(process.execPath, ["watch.mjs", server.url], { cwd: project });
+    createInterface({ input: child.stdout }).on("line", (line) => told.push(JSON.parse(line)));
+    createInterface({ input: child.stderr }).on("line", (line) => told.push({ stderr: line }));
+  }
+  const hears = (what: unknown): Promise<void> =>
+    vi.waitFor(() => expect(told).toContainEqual(what), { timeout: 15_000, interval: 10 });
+
+  it("sees everything once, over a loss, and ends when it is closed", async () => {
+    const presence = { count: 1, users: null };
+    start(new FakeHub());
+    await hears({ kind: "live", over: "websocket" });
+    await vi.waitFor(() => {
+      expect(hub.socket.received).toEqual([{ type: "subscribe", channelIds: ["1"] }]);
+    });
+    hub.socket.deliver({
+      type: "signal",
+      event: "presence",
+      key: "presence",
+      ts: 1,
+      payload: presence,
+    });
+    await hears({ here: 1 });
+    hub.publish(open());
+    hub.publish(join("u1"));
+    await hears({ seq: 2, joined: "u1" });
+    hub.socket.end(1012);
+    hub.publish(join("u2"));
+    await hears({ seq: 3, joined: "u2" });
+    child.stdin.end();
+    const [exitCode] = (await once(child, "exit")) as [number | null];
+    expect(exitCode).toBe(0);
+    expect(told).toEqual([
+      { ok: true, value: null },
+      { kind: "connecting", over: null },
+      { rooms: 0 },
+      { kind: "live", over: "websocket" },
+      { here: 1 },
+      { uncaught: "a handler with a fault" },
+      { seq: 2, joined: "u1" },
+      { kind: "waiting", over: null },
+      { kind: "connecting", over: null },
+      { seq: 3, joined: "u2" },
+      { kind: "live", over: "websocket" },
+      { kind: "stopped", over: null },
+    ]);
+  });
+
+  it("gets it over HTTP where no WebSocket gets through", async () => {
+    const blocked = new FakeHub();
+    blocked.websockets = false;
+    start(blocked);
+    await hears({ kind: "live", over: "http" });
+    hub.publish(open());
+    hub.publish(join("u1"));
+    await hears({ seq: 2, joined: "u1" });
+    hub.socket.end(1006);
+    hub.publish(join("u2"));
+    await hears({ seq: 3, joined: "u2" });
+    child.stdin.end();
+    const [exitCode] = (await once(child, "exit")) as [number | null];
+    expect(exitCode).toBe(0);
+    expect(told.filter((one) => JSON.stringify(one).includes("joined"))).toHaveLength(2);
+  });
+});
