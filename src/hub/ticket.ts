@@ -82,13 +82,21 @@ export async function openTicket(
   return err("invalid_ticket");
 }
 
+/** The type of a key is named differently by workerd and by Node: it is what `deriveKey` gives. */
+type TicketKey = Awaited<ReturnType<typeof crypto.subtle.deriveKey>>;
+
+/** A process knows two secrets at most: the key of each is derived once. */
+const ticketKeys = new Map<string, TicketKey>();
+
 /** A key of its own purpose, derived: tickets and event signatures never share one (RFC 5869). */
-async function ticketKey(secret: string): Promise<Uint8Array> {
+async function ticketKey(secret: string): Promise<TicketKey> {
+  const known = ticketKeys.get(secret);
+  if (known !== undefined) return known;
   const encoder = new TextEncoder();
   const material = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, [
-    "deriveBits",
+    "deriveKey",
   ]);
-  const bits = await crypto.subtle.deriveBits(
+  const key = await crypto.subtle.deriveKey(
     {
       name: "HKDF",
       hash: "SHA-256",
@@ -96,7 +104,10 @@ async function ticketKey(secret: string): Promise<Uint8Array> {
       info: encoder.encode("guildhub websocket ticket v1"),
     },
     material,
-    256,
+    { name: "AES-GCM", length: 256 },
+    false,
+    ["encrypt", "decrypt"],
   );
-  return new Uint8Array(bits);
+  ticketKeys.set(secret, key);
+  return key;
 }
