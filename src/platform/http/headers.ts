@@ -1,4 +1,4 @@
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
 import { cors } from "hono/cors";
 import { routePath } from "hono/route";
@@ -22,7 +22,6 @@ export const requestLog = createMiddleware<AppEnv>((c, next) => {
     const startedAt = Date.now();
     await next();
     const { status } = c.res;
-    if (status !== 101) c.header("X-Request-Id", requestId);
     const ms = Date.now() - startedAt;
     // The path without its query: a ticket may stand in there.
     const { method, path } = c.req;
@@ -39,26 +38,40 @@ function routeOf(c: Context<AppEnv>): string {
 
 const NO_PAGE = "default-src 'none'; frame-ancestors 'none'";
 
-/** Headers of every answer but an upgrade: nothing is sniffed, framed or leaked by a referrer. */
+/**
+ * Headers of every answer but an upgrade: its id, and nothing is sniffed, framed or leaked by a
+ * referrer; a cache keeps the answers to two origins apart.
+ */
 export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();
   if (c.res.status === 101) return;
-  c.header("X-Content-Type-Options", "nosniff");
-  c.header("X-Frame-Options", "DENY");
-  c.header("Referrer-Policy", "no-referrer");
-  c.header("Cross-Origin-Opener-Policy", "same-origin");
+  // On an answer that is there `c.header` makes a copy that can be written to: one is enough.
+  c.header("X-Request-Id", c.get("requestId"));
+  const { headers } = c.res;
+  headers.set("X-Content-Type-Options", "nosniff");
+  headers.set("X-Frame-Options", "DENY");
+  headers.set("Referrer-Policy", "no-referrer");
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  if (headers.get("Vary")?.includes("Origin") !== true) headers.append("Vary", "Origin");
   // What sets its own is a page or a file of it.
-  if (!c.res.headers.has("Content-Security-Policy")) c.header("Content-Security-Policy", NO_PAGE);
-  if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
+  if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", NO_PAGE);
+  if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   if (new URL(c.req.url).protocol === "https:") {
-    c.header("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    headers.set("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
   }
 });
 
 /** CORS for the origins in `WEB_ORIGIN`, and no other (rooms.md §1). */
-export const allowedOrigins = createMiddleware<AppEnv>((c, next) =>
-  cors({
-    origin: (origin) => (originsOf(c).includes(origin) ? origin : null),
+export const allowedOrigins = createMiddleware<AppEnv>((c, next) => {
+  const origins = originsOf(c);
+  const isPlain = c.req.header("Origin") === undefined && c.req.method !== "OPTIONS";
+  // No page asks: what CORS would say, nobody reads.
+  return isPlain ? next() : corsFor(origins)(c, next);
+});
+
+function corsFor(origins: readonly string[]): MiddlewareHandler {
+  return cors({
+    origin: (origin) => (origins.includes(origin) ? origin : null),
     allowMethods: ["GET", "POST", "DELETE"],
     allowHeaders: [
       "Authorization",
@@ -70,8 +83,8 @@ export const allowedOrigins = createMiddleware<AppEnv>((c, next) =>
     ],
     exposeHeaders: ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
     maxAge: 600,
-  })(c, next),
-);
+  });
+}
 
 /** /health says that the Worker runs, configured or not; everything else names what is missing. */
 function originsOf(c: Context<AppEnv>): readonly string[] {

@@ -11,11 +11,13 @@ const JSON_TYPE = "application/json";
 export const jsonBody = createMiddleware<AppEnv>((c, next) => {
   const { raw } = c.req;
   const isEmpty = raw.body === null || raw.headers.get("Content-Length") === "0";
-  const headers = new Headers(raw.headers);
-  if (isEmpty && headers.has("Content-Type")) {
+  const type = raw.headers.get("Content-Type");
+  if (isEmpty && type !== null) {
+    const headers = new Headers(raw.headers);
     headers.delete("Content-Type");
     c.req.raw = new Request(raw, { headers, body: null });
-  } else if (!isEmpty && !headers.get("Content-Type")?.toLowerCase().startsWith(JSON_TYPE)) {
+  } else if (!isEmpty && type?.toLowerCase().startsWith(JSON_TYPE) !== true) {
+    const headers = new Headers(raw.headers);
     headers.set("Content-Type", JSON_TYPE);
     c.req.raw = new Request(raw, { headers });
   }
