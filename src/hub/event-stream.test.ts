@@ -88,6 +88,7 @@ describe("flow control", () => {
     stream.send(ack);
     stream.send(event(1));
     stream.send(event(2));
+    stream.send(signal);
     await consumer.take();
     expect(taken).toEqual([]);
     const next = consumer.take();
@@ -146,6 +147,16 @@ describe("flow control", () => {
     expect(consumer.messages).toHaveLength(1);
   });
 
+  it("only what waits is counted: a reader that keeps up is never cut off", async () => {
+    const consumer = new Consumer();
+    const big = event(1, "x".repeat(1024 * 1024));
+    for (let length = 0; length <= UNACKNOWLEDGED_BYTES_MAX; length += big.length) {
+      stream.send(big);
+      await consumer.take();
+    }
+    expect([gone, stream.isOpen]).toEqual([0, true]);
+  });
+
   it("what cannot be stored is never seen, and the client has to resume", async () => {
     isStored = () => Promise.reject(new Error("disk"));
     const consumer = new Consumer();
@@ -197,6 +208,16 @@ describe("the end", () => {
     await taking;
     expect(await consumer.take()).toBe(false);
     expect(consumer.messages.map((one) => one.event)).toEqual(["close"]);
+    expect(taken).toEqual([]);
+  });
+
+  it("acknowledges nothing after it", async () => {
+    const consumer = new Consumer();
+    stream.send(ack);
+    stream.send(event(1));
+    await consumer.take();
+    stream.close(4401, "revoked");
+    await consumer.take();
     expect(taken).toEqual([]);
   });
 

@@ -49,6 +49,7 @@ describe("an event stream on its way to the client", () => {
     const first = take();
     send("data: 1\n\n");
     expect(await first).toBe("data: 1\n\n");
+    expect(vi.getTimerCount()).toBe(0);
     const second = vi.fn<(text: string | null) => void>();
     void take().then(second);
     await vi.advanceTimersByTimeAsync(QUIET_MS - 1);
