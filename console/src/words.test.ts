@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
-import { duration, entryInWords, plain, topicOf } from "./words.ts";
+import type { ConnectionState } from "../../src/client/stream-item.ts";
+import {
+  clock,
+  connectionWords,
+  duration,
+  entryInWords,
+  peopleHere,
+  plain,
+  type Tone,
+  topicOf,
+} from "./words.ts";
 
 const guildId = "g";
 function line(event: GuildEvent | null, roomName: string | null = "Friday"): LogEntry {
@@ -82,5 +92,34 @@ describe("a length of time", () => {
     [50 * 60 * 60_000, "2 days"],
   ])("%i ms is %s", (ms, words) => {
     expect(duration(ms)).toBe(words);
+  });
+});
+
+describe("the connection in words", () => {
+  const live = (over: "websocket" | "http"): ConnectionState => ({ kind: "live", since: 0, over });
+
+  it.each<[ConnectionState, Tone, string]>([
+    [{ kind: "connecting" }, "busy", "Connecting"],
+    [live("websocket"), "good", "Live"],
+    [live("http"), "good", "Live over HTTP"],
+    [{ kind: "waiting", until: 1, why: "Cut." }, "busy", "Reconnecting"],
+    [{ kind: "waiting", until: 1, why: "Cut.", offline: true }, "busy", "Offline"],
+    [{ kind: "signed-out" }, "bad", "Signed out"],
+    [{ kind: "stopped", why: "Closed." }, "bad", "Stopped"],
+  ])("says %j", (state, tone, text) => {
+    expect(connectionWords(state)).toMatchObject({ tone, text });
+  });
+
+  it("has more for who asks", () => {
+    expect(connectionWords({ kind: "waiting", until: 1, why: "Cut." }).more).toBe("Cut.");
+    expect(connectionWords(live("http")).more).toMatch(`${clock(0)}. Your network`);
+  });
+
+  it("counts people, oneself among them", () => {
+    expect([1, 2, 40].map(peopleHere)).toEqual([
+      "1 person here",
+      "2 people here",
+      "40 people here",
+    ]);
   });
 });

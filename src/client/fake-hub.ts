@@ -38,12 +38,13 @@ export class FakeSocket implements SocketLike {
 
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
+  addEventListener(type: "error", listener: () => void): void;
   addEventListener(
-    type: "message" | "close",
+    type: "message" | "close" | "error",
     listener: (event: { readonly data: unknown; readonly code: number }) => void,
   ): void {
     if (type === "message") this.#onMessage.push((event) => listener({ ...event, code: 0 }));
-    else this.#onClose.push((event) => listener({ ...event, data: null }));
+    else if (type === "close") this.#onClose.push((event) => listener({ ...event, data: null }));
   }
 
   send(text: string): void {

@@ -97,6 +97,16 @@ describe("where no WebSocket gets through", () => {
     expect(hub.sockets).toHaveLength(WEBSOCKET_TRIES + 1);
   });
 
+  it("takes the closing message for the end, even if the answer stays open", async () => {
+    const { hub, state } = await overHttp();
+    const stream = hub.socket;
+    if (!(stream instanceof FakeStream)) throw new Error("not over HTTP");
+    stream.write(`event: close\ndata: {"code":4403}\n\n`);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(state()?.kind).toBe("stopped");
+    expect(stream.closed).toBe(true);
+  });
+
   it("lets keep-alives hold the stream for hours, and notices silence", async () => {
     const { hub, state } = await overHttp();
     await vi.advanceTimersByTimeAsync(3 * 60 * 60_000);

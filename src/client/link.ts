@@ -70,6 +70,8 @@ export class Link {
       socket.addEventListener("close", ({ code }) => {
         this.#end(code);
       });
+      // Its close follows; without a listener the `ws` package would end the program.
+      socket.addEventListener("error", () => {});
     } catch {
       this.#end(ABNORMAL);
     }
@@ -77,12 +79,12 @@ export class Link {
 
   /** Carries it by an answer that goes on; resolves at its end. */
   async read(stream: EventStream): Promise<void> {
-    let code = ABNORMAL;
     try {
       await readEventStream(
         stream.body,
         (event, data) => {
-          if (event === "close") ({ code } = JSON.parse(data) as { readonly code: number });
+          // Not at the end of the answer: something on the way may keep it open.
+          if (event === "close") this.#end((JSON.parse(data) as { readonly code: number }).code);
           else this.#hear(data);
         },
         () => {
@@ -92,7 +94,7 @@ export class Link {
     } catch {
       // Broken off: the same as an end without a word.
     }
-    this.#end(code);
+    this.#end(ABNORMAL);
   }
 
   /** The hub has let us in. */

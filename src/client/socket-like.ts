@@ -4,4 +4,5 @@ export type SocketLike = {
   close(code?: number, reason?: string): void;
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
+  addEventListener(type: "error", listener: () => void): void;
 };
