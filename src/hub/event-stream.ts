@@ -13,7 +13,7 @@ const RETRY_MIN_MS = 1_000;
 export type EventStreamPorts = {
   /**
    * Resolves when everything written so far is on disk (`ctx.storage.sync`). Awaited before bytes are
-   * handed out: the runtime holds WebSocket messages back until then, but not the later chunks of a
+   * handed out: the runtime promises as much for WebSocket messages, but not for the later chunks of a
    * body (HUB-2).
    */
   readonly stored: () => Promise<void>;
