@@ -75,6 +75,16 @@ describe("a schema", () => {
     );
   });
 
+  it.each<[Schema, string]>([
+    [{ type: ["array", "null"], items: { type: "string" } }, "string[] | null"],
+    [{ type: ["object", "null"], properties: {} }, "{} | null"],
+    [{ allOf: [{ $ref: "#/x/E" }, { type: ["object", "null"] }] }, "{\n  f?: 1;\n} | null"],
+    [{ type: "object", additionalProperties: { type: "integer" } }, "Record<string, number>"],
+    [{ type: "object", additionalProperties: false }, "object"],
+  ])("says when something may be null, and what a list by name holds: %j", (one, text) => {
+    expect(notation(one, lookup)).toBe(text);
+  });
+
   it("begins with what is required", () => {
     expect(sample(schema, lookup)).toEqual({ b: "", e: {} });
     expect(sample({ type: "integer", minimum: 2 }, nothing)).toBe(2);

@@ -6,7 +6,9 @@ export type Schema = {
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | Schema;
   readonly items?: Schema;
+  readonly allOf?: readonly Schema[];
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
   readonly default?: unknown;
@@ -34,15 +36,37 @@ export function notation(schema: Schema, lookup: Lookup, indent = ""): string {
   if (choices !== undefined) {
     return choices.map((choice) => notation(choice, lookup, indent)).join(" | ");
   }
+  if (schema.allOf !== undefined) return intersection(schema.allOf, lookup, indent);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
+  const shape = structure(schema, lookup, indent);
+  if (shape !== undefined) return mayBeNull(schema) ? `${shape} | null` : shape;
+  if (typeof schema.type === "object") return schema.type.map(word).join(" | ");
+  return schema.type === undefined ? "unknown" : word(schema.type);
+}
+
+/** What an object or a list is made of; undefined: the schema does not say. */
+function structure(schema: Schema, lookup: Lookup, indent: string): string | undefined {
   if (schema.properties !== undefined) return objectNotation(schema, lookup, indent);
   if (schema.items !== undefined) {
     const item = notation(schema.items, lookup, indent);
     return item.includes(" | ") ? `(${item})[]` : `${item}[]`;
   }
-  if (typeof schema.type === "object") return schema.type.map(word).join(" | ");
-  return schema.type === undefined ? "unknown" : word(schema.type);
+  return typeof schema.additionalProperties === "object"
+    ? `Record<string, ${notation(schema.additionalProperties, lookup, indent)}>`
+    : undefined;
+}
+
+/** A part that is only a type says whether null is allowed: the generator's way to write that. */
+function intersection(parts: readonly Schema[], lookup: Lookup, indent: string): string {
+  const isBare = (part: Schema): boolean => Object.keys(part).join("") === "type";
+  const named = parts.filter((part) => !isBare(part));
+  const whole = named.map((part) => notation(part, lookup, indent)).join(" & ");
+  return parts.some((part) => isBare(part) && mayBeNull(part)) ? `${whole} | null` : whole;
+}
+
+function mayBeNull({ type }: Schema): boolean {
+  return typeof type === "object" && type.includes("null");
 }
 
 function objectNotation(schema: Schema, lookup: Lookup, indent: string): string {
