@@ -39,6 +39,8 @@ describe("the variables of the Worker (rooms.md §6)", () => {
       },
       oidcClientId: undefined,
       webOrigins: ["https://a.test", "http://localhost:8787"],
+      socketsPerHub: 10_000,
+      socketsPerRelay: 20_000,
       roomNamePrefix: "spell-coven",
       roomIdleMs: 15 * 60_000,
     });

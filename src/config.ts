@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DiscordId } from "./protocol/discord-id.ts";
+import { SOCKETS_PER_HUB, SOCKETS_PER_OBJECT, SOCKETS_PER_RELAY } from "./protocol/limits.ts";
 import { SecretValue } from "./protocol/secret.ts";
 
 const HttpUrl = z.url({ protocol: /^https?$/, abort: true });
@@ -23,6 +24,13 @@ const Variables = z.object({
     .pipe(
       z.array(HttpUrl.refine((url) => new URL(url).origin === url, "an origin has no path")).min(1),
     ),
+  SOCKETS_PER_HUB: z.coerce.number().int().min(1).max(SOCKETS_PER_OBJECT).default(SOCKETS_PER_HUB),
+  SOCKETS_PER_RELAY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(SOCKETS_PER_OBJECT)
+    .default(SOCKETS_PER_RELAY),
   ROOM_NAME_PREFIX: z.string().min(1).max(80).default("spell-coven"),
   ROOM_IDLE_MINUTES: z.coerce.number().min(0).max(10_080).default(15),
 });
@@ -39,6 +47,9 @@ export type Config = {
   /** Client id of the page at the identity provider; absent: the page says that sign-in is not set up. */
   readonly oidcClientId: string | undefined;
   readonly webOrigins: readonly string[];
+  /** Sockets that a hub holds before new clients go to relays, and that each relay holds. */
+  readonly socketsPerHub: number;
+  readonly socketsPerRelay: number;
   readonly roomNamePrefix: string;
   /** 0: rooms never end by themselves. */
   readonly roomIdleMs: number;
@@ -82,6 +93,8 @@ export function parseConfig(variables: Readonly<Record<string, unknown>>): Confi
     },
     oidcClientId: vars.OIDC_CLIENT_ID,
     webOrigins: vars.WEB_ORIGIN,
+    socketsPerHub: vars.SOCKETS_PER_HUB,
+    socketsPerRelay: vars.SOCKETS_PER_RELAY,
     roomNamePrefix: vars.ROOM_NAME_PREFIX,
     roomIdleMs: vars.ROOM_IDLE_MINUTES * 60_000,
   };

@@ -1,6 +1,7 @@
 import { parseConfig, type Config } from "./config.ts";
 import type { GatewayMonitor } from "./features/rooms/gateway-monitor.ts";
 import type { GuildHub } from "./hub/guild-hub.ts";
+import type { HubRelay } from "./hub/hub-relay.ts";
 import type { DiscordRest } from "./platform/discord/discord-rest.ts";
 import type { RateLimiter } from "./platform/rate-limiter.ts";
 
@@ -9,6 +10,7 @@ export type Env = {
   readonly DB: D1Database;
   readonly ASSETS: Fetcher;
   readonly HUB: DurableObjectNamespace<GuildHub>;
+  readonly RELAY: DurableObjectNamespace<HubRelay>;
   readonly DISCORD: DurableObjectNamespace<DiscordRest>;
   readonly LIMITER: DurableObjectNamespace<RateLimiter>;
   readonly MONITOR: DurableObjectNamespace<GatewayMonitor>;

@@ -2,19 +2,24 @@ import { createApp } from "./app.ts";
 import type { Env } from "./env.ts";
 import { FEATURES } from "./features.ts";
 import { GuildHub as Hub } from "./hub/guild-hub.ts";
+import type { HubParts } from "./hub/hub-object.ts";
 
 export { GatewayMonitor } from "./features/rooms/gateway-monitor.ts";
+export { HubRelay } from "./hub/hub-relay.ts";
 export { DiscordRest } from "./platform/discord/discord-rest.ts";
 export { RateLimiter } from "./platform/rate-limiter.ts";
 
-const EXTENSIONS = FEATURES.flatMap(({ hubExtension }) =>
-  hubExtension === undefined ? [] : [hubExtension],
-);
+const PARTS: HubParts = {
+  extensions: FEATURES.flatMap(({ hubExtension }) =>
+    hubExtension === undefined ? [] : [hubExtension],
+  ),
+  events: new Set(FEATURES.flatMap(({ events }) => events.map(({ name }) => name))),
+};
 
 /** The hub with what the areas keep inside it. */
 export class GuildHub extends Hub {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, EXTENSIONS);
+    super(ctx, env, PARTS);
   }
 }
 

@@ -21,6 +21,7 @@ const entry: fc.Arbitrary<Entry> = fc.record({
   at: fc.nat(),
   audience: fc.constant(null),
   topic: fc.constant(null),
+  trace: fc.constant(null),
 });
 
 describe("the mark of a frame", () => {

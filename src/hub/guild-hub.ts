@@ -1,30 +1,41 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
-import type { HubExtension } from "./extension.ts";
-import { HubObject } from "./hub-object.ts";
+import type { Presence } from "../protocol/frames.ts";
+import type {
+  Explanation,
+  HubConnection,
+  HubReport,
+  RevocationResult,
+  RevocationTarget,
+} from "../protocol/hub-report.ts";
+import type { Revocation } from "./core/journal.ts";
+import type { Placement } from "./core/placement.ts";
+import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
+import { HubObject, type HubParts } from "./hub-object.ts";
 import type {
   HubStatus,
   IncomingEvent,
   IngestResult,
   Publication,
   Published,
+  Signal,
 } from "./publisher.ts";
 
 /**
  * One guild's hub as a Durable Object. Thin on purpose: every method here can be called over RPC, so
- * there are few, and the rest is behind `#impl`. `index.ts` names the extensions.
+ * each only hands on, and the rest is behind `#impl`. `index.ts` names the extensions.
  */
 export class GuildHub extends DurableObject<Env> {
   readonly #impl: HubObject;
 
-  constructor(ctx: DurableObjectState, env: Env, extensions: readonly HubExtension[]) {
+  constructor(ctx: DurableObjectState, env: Env, parts: HubParts) {
     super(ctx, env);
-    this.#impl = new HubObject(ctx, env, extensions);
+    this.#impl = new HubObject(ctx, env, parts);
   }
 
-  /** Takes a WebSocket that the Worker hands over (see `handover.ts`). */
-  override fetch(request: Request): Response {
-    return this.#impl.upgrade(request);
+  /** Takes a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
+  override fetch(request: Request): Promise<Response> {
+    return this.#impl.host.connect(request);
   }
 
   /** {@link HubPublisher.publish} */
@@ -38,8 +49,13 @@ export class GuildHub extends DurableObject<Env> {
   }
 
   /** {@link HubPublisher.command} */
-  command(name: string, input: unknown): Promise<unknown> {
-    return this.#impl.command(name, input);
+  command(name: string, input: unknown, trace?: string): Promise<unknown> {
+    return this.#impl.command(name, input, trace);
+  }
+
+  /** {@link HubPublisher.signal} */
+  signal(signal: Signal): void {
+    this.#impl.signal(signal);
   }
 
   /** {@link HubPublisher.status} */
@@ -47,19 +63,79 @@ export class GuildHub extends DurableObject<Env> {
     return this.#impl.status();
   }
 
-  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    return this.#impl.message(socket, data);
+  /** Where new clients go (`placement-cache.ts`). */
+  place(): Placement {
+    return this.#impl.place();
   }
 
-  override webSocketClose(socket: WebSocket): void {
-    this.#impl.closed(socket);
+  /** For relays: the journal after a seq. */
+  pull(after: number): JournalPull {
+    return this.#impl.pull(after);
+  }
+
+  /** For relays: revocations after one. */
+  revocationsAfter(revision: number): Revocation[] {
+    return this.#impl.revocationsAfter(revision);
+  }
+
+  /** For relays: one that has a first client asks to be called from now on. */
+  attachRelay(index: number): RelayAttachment {
+    return this.#impl.attachRelay(index);
+  }
+
+  /** For relays: one that is to be let go has nobody left. @returns false: it is wanted again */
+  releaseRelay(index: number): boolean {
+    return this.#impl.relays.release(index);
+  }
+
+  /** For relays: how many one holds. */
+  noteLoad(index: number, sockets: number, users: number): { readonly draining: boolean } {
+    return this.#impl.relays.noteLoad(index, sockets, users);
+  }
+
+  /** For relays: the whole state for readers with these grants. */
+  snapshotsFor(readers: readonly (readonly string[])[]): RelaySnapshot[] {
+    return this.#impl.snapshotsFor(readers);
+  }
+
+  /** For relays: who is here. */
+  presence(): Presence {
+    return this.#impl.presence();
+  }
+
+  /** For operators: how it does. */
+  inspect(): Promise<HubReport> {
+    return this.#impl.inspect();
+  }
+
+  /** For operators: the connections of a user. */
+  connections(sub: string): Promise<HubConnection[]> {
+    return this.#impl.connections(sub);
+  }
+
+  /** For operators: why a connection did or did not get an event. */
+  explain(connectionId: string, seq: number): Promise<Explanation> {
+    return this.#impl.explain(connectionId, seq);
+  }
+
+  /** For operators: closes a user's connections, or one. */
+  revoke(target: RevocationTarget): Promise<RevocationResult> {
+    return this.#impl.revoke(target);
+  }
+
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    return this.#impl.host.message(socket, data);
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#impl.host.closed(socket, code);
   }
 
   override webSocketError(socket: WebSocket): void {
-    this.#impl.closed(socket);
+    this.#impl.host.closed(socket, 1006);
   }
 
   override alarm(): Promise<void> {
-    return this.#impl.alarm();
+    return this.#impl.host.alarm();
   }
 }

@@ -16,10 +16,21 @@ const Handover = z.object({
   batch: z.boolean(),
   /** Absent from a Worker that knows of none. */
   signals: z.boolean().optional(),
+  /** Absent: a WebSocket. */
+  transport: z.enum(["sse", "poll"]).optional(),
+  /** Index of the relay that is to serve it; absent: the hub itself. */
+  relay: z.number().int().min(0).optional(),
   epoch: z.string().optional(),
   /** null: the client sent something that is no number. */
   seq: z.number().nullable().optional(),
-  identity: z.object({ sub: z.string(), grants: z.array(z.string()), exp: z.number() }).optional(),
+  identity: z
+    .object({
+      sub: z.string(),
+      grants: z.array(z.string()),
+      exp: z.number(),
+      iat: z.number().optional(),
+    })
+    .optional(),
   /** Id of the ticket, to be used once, and when it would have expired, milliseconds. */
   ticket: z.object({ id: z.string(), expiresAt: z.number() }).optional(),
 });
@@ -52,5 +63,6 @@ export function identityOf(principal: Principal): Result<SessionIdentity, "grant
   if (new TextEncoder().encode(JSON.stringify(grants)).length > SESSION_GRANTS_MAX_BYTES) {
     return err("grants_too_large");
   }
-  return ok({ sub: principal.sub, grants, exp: principal.exp });
+  const { sub, exp, iat } = principal;
+  return ok({ sub, grants, exp, ...(iat === undefined ? {} : { iat }) });
 }

@@ -29,8 +29,7 @@ type InspectedHub = {
 
 /** {@link HubInspection} over the Durable Object binding. */
 export function hubInspection(env: Pick<Env, "HUB">): HubInspection {
-  const hubOf = (guildId: string): InspectedHub =>
-    env.HUB.get(env.HUB.idFromName(guildId)) as unknown as InspectedHub;
+  const hubOf = (guildId: string): InspectedHub => env.HUB.get(env.HUB.idFromName(guildId));
   return {
     report: async (guildId) => hubOf(guildId).inspect(),
     connections: async (guildId, sub) => hubOf(guildId).connections(sub),

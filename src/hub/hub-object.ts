@@ -1,117 +1,90 @@
-import { guildFor, type Principal } from "../platform/auth/principal.ts";
-import { verifyToken, type TokenFailure } from "../platform/auth/verify-token.ts";
 import { systemClock } from "../platform/clock.ts";
-import { ulidGenerator } from "../platform/ids.ts";
-import { log } from "../platform/log.ts";
-import type { Result } from "../platform/result.ts";
 import { configOf, type Env } from "../env.ts";
-import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
-import { DEADLINES_TASK } from "./core/deadlines.ts";
-import type { TokenRequest } from "./core/frame-intake.ts";
-import { Hub } from "./core/hub.ts";
-import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
-import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
-import { ingestEvents } from "./ingest.ts";
+import type { Presence } from "../protocol/frames.ts";
 import type {
+  Explanation,
+  HubConnection,
+  HubReport,
+  RevocationResult,
+  RevocationTarget,
+} from "../protocol/hub-report.ts";
+import { mayRead as mayReadWith } from "./core/audience.ts";
+import type { Entry, Revocation } from "./core/journal.ts";
+import type { Placement } from "./core/placement.ts";
+import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
+import { RELAYS_TASK } from "./core/relay-fanout.ts";
+import { Sequencer } from "./core/sequencer.ts";
+import type { SnapshotAt } from "./core/stream-server.ts";
+import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
+import { HubRelays } from "./hub-relays.ts";
+import { ingestEvents } from "./ingest.ts";
+import { connectionsOf, explainHere, reportOf } from "./inspection.ts";
+import { PRESENCE_TASK, PresenceTeller } from "./presence-teller.ts";
+import type {
+  Audience,
   HubStatus,
   IncomingEvent,
   IngestResult,
   Publication,
   Published,
+  Signal,
 } from "./publisher.ts";
-import { SocketSet } from "./socket-set.ts";
 import { SqliteStore } from "./sqlite-store.ts";
+import { StreamHost, type SnapshotSource } from "./stream-host.ts";
 
-/** A task that failed is tried again after this time, milliseconds. */
-const TASK_RETRY_MS = 5_000;
+/** What the areas put into a hub. */
+export type HubParts = {
+  readonly extensions: readonly HubExtension[];
+  /** Names of all events that may be published. */
+  readonly events: ReadonlySet<string>;
+};
 
-/** Everything behind a `GuildHub`: it wires the pure hub to storage, sockets, alarm and extensions. */
+/** Everything behind a `GuildHub`: the journal, its sockets, its relays, and what the areas keep in it. */
 export class HubObject {
+  readonly host: StreamHost;
+  readonly relays: HubRelays;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   readonly #extensions: readonly HubExtension[];
   readonly #guildId: string;
   readonly #store: SqliteStore;
-  readonly #sockets: SocketSet;
-  readonly #hub: Hub<WebSocket>;
-  readonly #newId = ulidGenerator();
-  /** When the alarm is set for; undefined: not known since the last wake. */
-  #armedAt: number | null | undefined;
+  readonly #sequencer: Sequencer;
+  readonly #presence: PresenceTeller;
 
-  constructor(ctx: DurableObjectState, env: Env, extensions: readonly HubExtension[]) {
+  constructor(ctx: DurableObjectState, env: Env, { extensions, events }: HubParts) {
     this.#ctx = ctx;
     this.#env = env;
     this.#extensions = extensions;
     this.#store = new SqliteStore(ctx.storage);
     for (const extension of extensions) extension.migrate(ctx.storage.sql);
     this.#guildId = this.#knowGuild();
-    this.#sockets = new SocketSet(ctx);
-    const publish = (publication: Publication): Published => this.#hub.publish(publication);
-    this.#hub = new Hub({
+    const snapshot: SnapshotSource = (mayRead) => this.#snapshot(mayRead);
+    this.host = new StreamHost(ctx, env, this.#store, {
       guildId: this.#guildId,
-      store: this.#store,
-      sockets: this.#sockets,
-      clock: systemClock,
-      newId: this.#newId,
-      after: (ms, run) => this.#after(ms, run),
-      snapshot: (mayRead) => {
-        const parts = extensions.map((one) => one.snapshot(this.#turnOf(publish, one), mayRead));
-        return Object.assign({}, ...parts) as Record<string, unknown>;
-      },
+      relay: null,
+      prepare: () => snapshot,
+      presence: () => this.#presence.now(),
+      onPresenceChange: () => this.#presence.changed(),
+      onServed: () => this.#serve(),
+      runTask: (key) => this.#runTask(key),
     });
-    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING_FRAME, PONG_FRAME));
-  }
-
-  /** Takes a socket that the Worker hands over. */
-  upgrade(request: Request): Response {
-    const handover = readHandover(request.headers.get(HANDOVER_HEADER));
-    if (handover === null) return new Response(null, { status: 503 });
-    const refused = this.#admit(handover);
-    if (refused !== null) return new Response(null, { status: refused });
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server);
-    const options = {
-      id: this.#newId(systemClock()),
-      batch: handover.batch,
-      resume: { epoch: handover.epoch, seq: handover.seq === null ? Number.NaN : handover.seq },
-    };
-    if (handover.identity === undefined) this.#hub.wait(server, options);
-    else {
-      this.#serve();
-      this.#hub.open(server, handover.identity, options);
-    }
-    this.#arm();
-    return new Response(null, { status: 101, webSocket: client });
-  }
-
-  async message(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    const request = this.#hub.message(socket, data);
-    this.#arm();
-    if (request === null) return;
-    const verified = await verifyToken(this.#env, request.token);
-    this.#answerToken(socket, request, verified);
-    this.#arm();
-  }
-
-  closed(socket: WebSocket): void {
-    this.#hub.closed(socket);
-    this.#sockets.reciprocateClose(socket);
-  }
-
-  async alarm(): Promise<void> {
-    this.#armedAt = undefined;
-    const due = this.#store.dueTasks(systemClock());
-    if (due.includes(DEADLINES_TASK)) this.#hub.checkDeadlines();
-    await Promise.all(due.filter((key) => key !== DEADLINES_TASK).map((key) => this.#runTask(key)));
-    this.#arm();
+    this.relays = new HubRelays(env, this.host, this.#guildId, () => this.#presence.changed());
+    this.#presence = new PresenceTeller(this.host, this.relays, this.#guildId);
+    this.#sequencer = new Sequencer({
+      store: this.#store,
+      clock: systemClock,
+      newId: this.host.newId,
+      isKnownEvent: (event) => events.has(event),
+      onAppended: (entries) => this.#send(entries),
+    });
   }
 
   publish(publications: readonly Publication[]): Published[] {
     this.#serve();
-    const results = this.#hub.turn(() =>
-      publications.map((publication) => this.#hub.publish(publication)),
+    const results = this.#turn(() =>
+      publications.map((publication) => this.#sequencer.publish(publication)),
     );
-    this.#arm();
+    this.host.arm();
     return results;
   }
 
@@ -122,101 +95,142 @@ export class HubObject {
       {
         extensions: this.#extensions,
         now: systemClock,
-        turn: (work) => this.#hub.turn(work),
+        turn: (work) => this.#turn(work),
         hubTurn: (publish, extension) => this.#turnOf(publish, extension),
-        publish: (publication, id) => this.#hub.publish(publication, id),
+        publish: (publication, id) => this.#publish(publication, id),
         remember: (key, expiresAt, now) => this.#store.remember(key, expiresAt, now),
         readPosition: () => this.#store.readPosition(),
         writePosition: (position) => this.#store.writePosition(position),
       },
       events,
     );
-    this.#arm();
+    this.host.arm();
     return result;
   }
 
-  async command(name: string, input: unknown): Promise<unknown> {
+  async command(name: string, input: unknown, trace?: string): Promise<unknown> {
     const [prefix, command] = name.split(".", 2);
     const extension = this.#extensions.find((one) => one.name === prefix);
     const run = command === undefined ? undefined : extension?.commands[command];
     if (extension === undefined || run === undefined) throw new Error(`no hub command ${name}`);
     this.#serve();
     try {
-      return await run(this.#contextOf(extension), input);
+      return await run(this.#contextOf(extension, trace), input);
     } finally {
-      this.#arm();
+      this.host.arm();
     }
+  }
+
+  /** Sends the newest value of something to who asked for signals, at this hub and its relays. */
+  signal(signal: Signal): void {
+    this.host.server.signal(signal);
+    void this.relays.flush({ signal });
   }
 
   status(): HubStatus {
-    return this.#hub.status();
+    const { epoch, head } = this.#store.extent();
+    return { epoch, seq: head, sockets: this.host.server.sessions.openCount };
   }
 
-  /** @returns an HTTP status to refuse with, or null */
-  #admit(handover: Handover): number | null {
-    if (handover.identity === undefined) return this.#hub.hasRoomToWait() ? null : 503;
-    if (!this.#hub.hasRoom()) return 503;
-    if (handover.ticket === undefined) return null;
-    const { id, expiresAt } = handover.ticket;
-    const now = systemClock();
-    // Single use: between this read and this write nothing can come (HUB-7).
-    const fresh = expiresAt > now && this.#store.remember(`ticket:${id}`, expiresAt, now);
-    return fresh ? null : 401;
+  /** Where new clients go. */
+  place(): Placement {
+    return this.relays.place();
   }
 
-  #answerToken(
-    socket: WebSocket,
-    request: TokenRequest,
-    verified: Result<Principal, TokenFailure>,
-  ): void {
-    const waiting = this.#hub.isWaiting(socket);
-    // While the token was verified the socket may have closed, or another frame may have opened it.
-    if (socket.readyState !== WebSocket.OPEN || waiting !== (request.kind === "auth")) return;
-    if (!verified.ok) {
-      // Without the provider's keys nothing is known of the token: the client comes back with it.
-      const isUnknown = verified.error.reason === "keys_unavailable";
-      this.#hub.tokenRefused(socket, isUnknown ? "overloaded" : "unauthorized");
-      return;
+  /** What a relay reads of the journal. */
+  pull(after: number): JournalPull {
+    return this.relays.pull(after);
+  }
+
+  revocationsAfter(revision: number): Revocation[] {
+    return this.#store.readRevocations(revision, systemClock());
+  }
+
+  attachRelay(index: number): RelayAttachment {
+    this.#serve();
+    return this.relays.attach(index);
+  }
+
+  /** The whole state for several readers, each given by its grants. */
+  snapshotsFor(readers: readonly (readonly string[])[]): RelaySnapshot[] {
+    return readers.map((grants) => {
+      const held = new Set(grants);
+      const { seq, state } = this.#snapshot((audience) => mayReadWith(audience, held));
+      return { seq, state: JSON.stringify(state) };
+    });
+  }
+
+  presence(): Presence {
+    return this.#presence.now();
+  }
+
+  /** Closes what is concerned, here and at the relays, and refuses its tokens (HUB-14). */
+  async revoke(target: RevocationTarget): Promise<RevocationResult> {
+    const closed = await this.relays.revoke(target);
+    this.host.arm();
+    return { closed };
+  }
+
+  async inspect(): Promise<HubReport> {
+    return reportOf(this.host, this.#guildId, this.relays.report());
+  }
+
+  async connections(sub: string): Promise<HubConnection[]> {
+    const elsewhere = await this.relays.ask((relay) => relay.connections(sub));
+    return [...connectionsOf(this.host, null, sub), ...elsewhere.flat()];
+  }
+
+  async explain(connectionId: string, seq: number): Promise<Explanation> {
+    const here = explainHere(this.host, null, connectionId, seq);
+    if (here.code !== "unknown_connection") return here;
+    const elsewhere = await this.relays.ask((relay) => relay.explain(connectionId, seq));
+    return elsewhere.find(({ code }) => code !== "unknown_connection") ?? here;
+  }
+
+  #publish(publication: Publication, id?: string): Published {
+    const published = this.#sequencer.publish(publication, id);
+    // A feature that publishes what it does not name has a bug: nothing of its turn may stay.
+    if (published.kind === "refused") {
+      throw new Error(`${publication.event} cannot be published: ${published.why}`);
     }
-    const principal = verified.value;
-    const primary = configOf(this.#env).primaryGuildId;
-    const identity = identityOf(principal);
-    if (guildFor(principal, this.#guildId, primary) !== this.#guildId || !identity.ok) {
-      this.#hub.tokenRefused(socket, "forbidden");
-      return;
-    }
-    if (request.kind === "reauth") this.#hub.renew(socket, identity.value);
-    else {
-      this.#serve();
-      this.#hub.open(socket, identity.value, request.options);
-    }
+    return published;
+  }
+
+  #turn<T>(work: () => T): T {
+    return this.#sequencer.turn(work);
+  }
+
+  #send(entries: readonly Entry[]): void {
+    this.host.server.broadcast(entries);
+    this.relays.tell(entries);
+  }
+
+  #snapshot(mayRead: (audience: Audience) => boolean): SnapshotAt {
+    const publish = (publication: Publication): Published => this.#publish(publication);
+    const parts = this.#extensions.map((one) => one.snapshot(this.#turnOf(publish, one), mayRead));
+    const state = Object.assign({}, ...parts) as Record<string, unknown>;
+    return { seq: this.#store.extent().head, state };
   }
 
   async #runTask(key: string): Promise<void> {
-    const at = this.#store.readTask(key);
+    if (key === RELAYS_TASK) return this.relays.recall();
+    if (key === PRESENCE_TASK) return this.#presence.tell();
     const slash = key.indexOf("/");
     const extension = this.#extensions.find((one) => one.name === key.slice(0, slash));
-    try {
-      if (extension !== undefined) {
-        await extension.task(this.#contextOf(extension), key.slice(slash + 1));
-      }
-      // Unless it was scheduled anew meanwhile.
-      if (this.#store.readTask(key) === at) this.#store.writeTask(key, null);
-    } catch (error) {
-      log("error", "hub.task_failed", { guildId: this.#guildId, task: key, error });
-      this.#store.writeTask(key, systemClock() + TASK_RETRY_MS);
-    }
+    await extension?.task(this.#contextOf(extension), key.slice(slash + 1));
   }
 
-  #contextOf(extension: HubExtension): HubContext {
+  /** @param trace of the request that this is done for: what it publishes carries it */
+  #contextOf(extension: HubExtension, trace?: string): HubContext {
+    const publish = (publication: Publication): Published =>
+      this.#publish(trace === undefined ? publication : { trace, ...publication });
     return {
       guildId: this.#guildId,
       env: this.#env,
       now: systemClock,
       turn: (work) => {
-        const publish = (publication: Publication): Published => this.#hub.publish(publication);
-        const result = this.#hub.turn(() => work(this.#turnOf(publish, extension)));
-        this.#arm();
+        const result = this.#turn(() => work(this.#turnOf(publish, extension)));
+        this.host.arm();
         return result;
       },
     };
@@ -256,22 +270,5 @@ export class HubObject {
     if (name === undefined) throw new Error("a hub is reached by the name of its guild");
     this.#store.writeFact("guild", name);
     return name;
-  }
-
-  #arm(): void {
-    const next = this.#store.nextTaskAt();
-    if (next === this.#armedAt) return;
-    this.#armedAt = next;
-    void (next === null ? this.#ctx.storage.deleteAlarm() : this.#ctx.storage.setAlarm(next));
-  }
-
-  #after(ms: number, run: () => void): void {
-    const done = new Promise<void>((resolve) => {
-      setTimeout(() => {
-        run();
-        resolve();
-      }, ms);
-    });
-    this.#ctx.waitUntil(done);
   }
 }

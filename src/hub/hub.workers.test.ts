@@ -43,7 +43,7 @@ let published = 0;
 function publication(audience: Audience = null, extra: Partial<Publication> = {}): Publication {
   published += 1;
   return {
-    event: "test.happened",
+    event: "room.updated",
     payload: { guildId: GUILD, n: published },
     audience,
     topic: null,
@@ -231,6 +231,7 @@ describe("ways in (rooms.md §2)", () => {
     const client = await streamAs(erin, undefined, { guildId: "500" });
     const { epoch } = client.position;
     client.close();
+    await hub("500").publish([publication()]);
     const ticket = await ticketFor(erin, { guildId: "500" });
     await runInDurableObject(hub("500"), (_, state) => {
       state.storage.sql.exec("DROP TABLE journal");

@@ -82,7 +82,8 @@ function publisherOf(
   event: IncomingEvent,
 ): (publication: Publication) => Published {
   let id = event.id;
-  return (publication) => {
+  return (caused) => {
+    const publication = event.trace === undefined ? caused : { trace: event.trace, ...caused };
     if (id === undefined || publication.event !== event.event) return ports.publish(publication);
     const own = id;
     id = undefined;

@@ -4,7 +4,10 @@ import {
   type HubStore,
   type JournalBounds,
   type JournalExtent,
+  type JournalUsage,
   type PublisherPosition,
+  type RelayRow,
+  type Revocation,
 } from "./core/journal.ts";
 
 type State = {
@@ -16,11 +19,14 @@ type State = {
   readonly filters: Map<string, readonly string[]>;
   readonly facts: Map<string, string>;
   readonly tasks: Map<string, number>;
+  readonly relays: Map<number, RelayRow>;
+  readonly revocations: Map<string, Revocation>;
+  readonly counters: Map<string, number>;
 };
 
 /** {@link HubStore} in memory: for model tests, which run far more steps than a real object could. */
 export class MemoryStore implements HubStore {
-  readonly #epoch: string;
+  #epoch: string;
   #state: State = {
     entries: [],
     bytes: 0,
@@ -30,6 +36,9 @@ export class MemoryStore implements HubStore {
     filters: new Map(),
     facts: new Map(),
     tasks: new Map(),
+    relays: new Map(),
+    revocations: new Map(),
+    counters: new Map(),
   };
 
   constructor(epoch: string) {
@@ -47,8 +56,17 @@ export class MemoryStore implements HubStore {
     this.#state.head = entry.seq;
   }
 
-  readAfter(after: number, limit: number): Entry[] {
-    return this.#state.entries.filter((entry) => entry.seq > after).slice(0, limit);
+  readAfter(after: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): Entry[] {
+    const { entries } = this.#state;
+    const start = Math.max(0, after + 1 - (entries[0]?.seq ?? 0));
+    const page: Entry[] = [];
+    let bytes = 0;
+    for (const entry of entries.slice(start, start + limit)) {
+      bytes += entry.payload.length;
+      if (page.length > 0 && bytes > maxBytes) break;
+      page.push(entry);
+    }
+    return page;
   }
 
   readBefore(before: number, limit: number): Entry[] {
@@ -56,6 +74,16 @@ export class MemoryStore implements HubStore {
       .filter((entry) => entry.seq < before)
       .toReversed()
       .slice(0, limit);
+  }
+
+  usage(): JournalUsage {
+    const { entries, bytes } = this.#state;
+    return { events: entries.length, bytes, oldestAt: entries[0]?.at ?? null };
+  }
+
+  adopt(epoch: string): void {
+    this.#epoch = epoch;
+    this.#state = { ...this.#state, entries: [], bytes: 0, head: 0 };
   }
 
   trim(bounds: JournalBounds, now: number): void {
@@ -132,8 +160,48 @@ export class MemoryStore implements HubStore {
     return [...this.#state.tasks.values()].toSorted((a, b) => a - b)[0] ?? null;
   }
 
+  readRelays(): RelayRow[] {
+    return [...this.#state.relays.values()].toSorted((a, b) => a.index - b.index);
+  }
+
+  writeRelay(relay: RelayRow): void {
+    this.#state.relays.set(relay.index, relay);
+  }
+
+  deleteRelay(index: number): void {
+    this.#state.relays.delete(index);
+  }
+
+  writeRevocation(revocation: Revocation): void {
+    const { revocations } = this.#state;
+    for (const [key, { expiresAt }] of revocations) {
+      if (expiresAt <= revocation.at) revocations.delete(key);
+    }
+    revocations.set(JSON.stringify(revocation.target), revocation);
+  }
+
+  readRevocations(afterRevision: number, now: number): Revocation[] {
+    return [...this.#state.revocations.values()]
+      .filter(({ revision, expiresAt }) => revision > afterRevision && expiresAt > now)
+      .toSorted((a, b) => a.revision - b.revision);
+  }
+
+  readRevokedAt(sub: string, now: number): number | null {
+    const known = this.#state.revocations.get(JSON.stringify({ sub }));
+    return known !== undefined && known.expiresAt > now ? known.at : null;
+  }
+
+  count(name: string, by: number): void {
+    const { counters } = this.#state;
+    counters.set(name, (counters.get(name) ?? 0) + by);
+  }
+
+  readCounters(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#state.counters);
+  }
+
   transaction<T>(work: () => T): T {
-    const { entries, dedupe, filters, facts, tasks } = this.#state;
+    const { entries, dedupe, filters, facts, tasks, relays, revocations, counters } = this.#state;
     const before: State = {
       ...this.#state,
       entries: [...entries],
@@ -141,6 +209,9 @@ export class MemoryStore implements HubStore {
       filters: new Map(filters),
       facts: new Map(facts),
       tasks: new Map(tasks),
+      relays: new Map(relays),
+      revocations: new Map(revocations),
+      counters: new Map(counters),
     };
     try {
       return work();

@@ -18,12 +18,31 @@ export type Publication = {
   readonly dedupeKey?: string;
   /** When it happened, milliseconds; absent: now. */
   readonly ts?: number;
+  /** W3C trace id of what caused it. */
+  readonly trace?: string;
+};
+
+/**
+ * The newest value of something that is only worth knowing now (who types, where a song is). It is not
+ * journaled and has no seq; a later one with the same key replaces it.
+ */
+export type Signal = {
+  readonly event: string;
+  readonly key: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly audience: Audience;
+  readonly topic: string | null;
+  /** Milliseconds. */
+  readonly ts: number;
 };
 
 /** What became of a publication. */
 export type Published =
   | { readonly kind: "published"; readonly seq: number }
-  | { readonly kind: "duplicate" };
+  | { readonly kind: "duplicate" }
+  /** Nothing was journaled: no feature names this event, or its payload is over the limit. */
+  | { readonly kind: "refused"; readonly why: "unknown_event" | "too_large" };
 
 /** One event of an outside publisher after its signature and schema were checked. */
 export type IncomingEvent = {
@@ -33,6 +52,8 @@ export type IncomingEvent = {
   readonly ts?: number;
   readonly epoch?: string;
   readonly seq?: number;
+  /** W3C trace id of what caused it. */
+  readonly trace?: string;
   /** Set when the schema refused it: it only advances the publisher's position. */
   readonly refused?: true;
 };
@@ -53,6 +74,8 @@ export interface HubPublisher {
   ingest(guildId: string, events: readonly IncomingEvent[]): Promise<IngestResult>;
   /** Runs a command of a feature's hub extension (`name` is `extension.command`). */
   command(guildId: string, name: string, input: unknown): Promise<unknown>;
+  /** Sends the newest value of something that is not journaled. It may be lost. */
+  signal(guildId: string, signal: Signal): Promise<void>;
   /** That the hub answers, for `/ready`. */
   status(guildId: string): Promise<HubStatus>;
 }

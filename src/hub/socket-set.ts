@@ -1,32 +1,53 @@
 import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
 import { parseSessionRecord, type SessionRecord } from "./core/session.ts";
 import type { HubSockets } from "./core/sockets.ts";
+import { EventStream } from "./event-stream.ts";
 
-/** {@link HubSockets} over the hibernating WebSockets of a Durable Object (HUB-6). */
-export class SocketSet implements HubSockets<WebSocket> {
+/** What the hub serves: a WebSocket, or a stream of `GET /events`. */
+export type HubSocket = WebSocket | EventStream;
+
+/** {@link HubSockets} over the hibernating WebSockets of a Durable Object and its streams (HUB-6). */
+export class SocketSet implements HubSockets<HubSocket> {
   readonly #ctx: DurableObjectState;
+  /** They do not hibernate: they live as long as the object. */
+  readonly #streams = new Set<EventStream>();
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx;
   }
 
-  all(): WebSocket[] {
-    // Not asked for its state: that would cost a third of what sending to it does.
-    return this.#ctx.getWebSockets();
+  /** Streams that are open. */
+  get streamCount(): number {
+    return this.#streams.size;
   }
 
-  send(socket: WebSocket, text: string): void {
+  /** Takes a stream, until {@link removeStream}. */
+  addStream(stream: EventStream): void {
+    this.#streams.add(stream);
+  }
+
+  removeStream(stream: EventStream): void {
+    this.#streams.delete(stream);
+  }
+
+  all(): HubSocket[] {
+    // Not asked for its state: that would cost a third of what sending to it does.
+    const sockets = this.#ctx.getWebSockets();
+    return this.#streams.size === 0 ? sockets : [...sockets, ...this.#streams];
+  }
+
+  send(socket: HubSocket, text: string): void {
     try {
       socket.send(text);
     } catch (error) {
       // A socket that is closing is not a failure: the client resumes.
-      if (socket.readyState === WebSocket.OPEN) throw error;
+      if (isOpen(socket)) throw error;
     }
   }
 
-  close(socket: WebSocket, why: CloseName): void {
+  close(socket: HubSocket, why: CloseName): void {
     const { code, meaning } = CLOSE_CODES[why];
-    if (socket.readyState === WebSocket.OPEN) socket.close(code, meaning);
+    if (isOpen(socket)) socket.close(code, meaning);
   }
 
   /** Answers a close of the peer, so that the socket does not stay in CLOSING. */
@@ -34,16 +55,29 @@ export class SocketSet implements HubSockets<WebSocket> {
     if (socket.readyState === WebSocket.CLOSING) socket.close(CLOSE_CODES.normal.code);
   }
 
-  load(socket: WebSocket): SessionRecord | null {
-    if (socket.readyState !== WebSocket.OPEN) return null;
-    return parseSessionRecord(socket.deserializeAttachment());
+  /** Whether it still takes frames. */
+  isOpen(socket: HubSocket): boolean {
+    return isOpen(socket);
   }
 
-  save(socket: WebSocket, record: SessionRecord): void {
-    if (socket.readyState === WebSocket.OPEN) socket.serializeAttachment(record);
+  load(socket: HubSocket): SessionRecord | null {
+    if (!isOpen(socket)) return null;
+    return parseSessionRecord(
+      socket instanceof EventStream ? socket.attachment : socket.deserializeAttachment(),
+    );
   }
 
-  lastPingAt(socket: WebSocket): number | null {
+  save(socket: HubSocket, record: SessionRecord): void {
+    if (socket instanceof EventStream) socket.attachment = record;
+    else if (isOpen(socket)) socket.serializeAttachment(record);
+  }
+
+  lastPingAt(socket: HubSocket): number | null {
+    if (socket instanceof EventStream) return null;
     return this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? null;
   }
+}
+
+function isOpen(socket: HubSocket): boolean {
+  return socket instanceof EventStream ? socket.isOpen : socket.readyState === WebSocket.OPEN;
 }

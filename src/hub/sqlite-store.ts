@@ -1,12 +1,15 @@
 import { ulid } from "ulid";
-import type {
-  Entry,
-  HubStore,
-  JournalBounds,
-  JournalExtent,
-  PublisherPosition,
+import {
+  entryBytes,
+  type Entry,
+  type HubStore,
+  type JournalBounds,
+  type JournalExtent,
+  type JournalUsage,
+  type PublisherPosition,
+  type RelayRow,
+  type Revocation,
 } from "./core/journal.ts";
-import { entryBytes } from "./core/journal.ts";
 
 type EntryRow = {
   seq: number;
@@ -17,7 +20,10 @@ type EntryRow = {
   at: number;
   audience: string | null;
   topic: string | null;
+  trace: string | null;
 };
+
+const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
 
 /** The ends of the journal, so that neither a publish nor a trim has to ask for them. */
 type Ends = {
@@ -34,7 +40,7 @@ type Ends = {
 export class SqliteStore implements HubStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
-  readonly #epoch: string;
+  #epoch: string;
   #ends: Ends | null = null;
 
   constructor(storage: DurableObjectStorage) {
@@ -53,7 +59,7 @@ export class SqliteStore implements HubStore {
     const ends = this.#readEnds();
     const total = ends.total + entryBytes(entry);
     this.#sql.exec(
-      "INSERT INTO journal (seq, id, event, payload, ts, at, audience, topic, total) VALUES (?,?,?,?,?,?,?,?,?)",
+      `INSERT INTO journal (${COLUMNS}, total) VALUES (?,?,?,?,?,?,?,?,?,?)`,
       entry.seq,
       entry.id,
       entry.event,
@@ -62,6 +68,7 @@ export class SqliteStore implements HubStore {
       entry.at,
       entry.audience === null ? null : JSON.stringify(entry.audience),
       entry.topic,
+      entry.trace,
       total,
     );
     const first = ends.oldest > ends.head;
@@ -73,26 +80,46 @@ export class SqliteStore implements HubStore {
     };
   }
 
-  readAfter(after: number, limit: number): Entry[] {
+  readAfter(after: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): Entry[] {
+    const rows = this.#sql.exec<EntryRow>(
+      `SELECT ${COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?`,
+      after,
+      limit,
+    );
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      bytes += row.payload.length;
+      if (entries.length > 0 && bytes > maxBytes) break;
+      entries.push(entryFromRow(row));
+    }
+    return entries;
+  }
+
+  readBefore(before: number, limit: number): Entry[] {
     return this.#sql
       .exec<EntryRow>(
-        "SELECT seq, id, event, payload, ts, at, audience, topic FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
-        after,
+        `SELECT ${COLUMNS} FROM journal WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
+        before,
         limit,
       )
       .toArray()
       .map(entryFromRow);
   }
 
-  readBefore(before: number, limit: number): Entry[] {
-    return this.#sql
-      .exec<EntryRow>(
-        "SELECT seq, id, event, payload, ts, at, audience, topic FROM journal WHERE seq < ? ORDER BY seq DESC LIMIT ?",
-        before,
-        limit,
-      )
-      .toArray()
-      .map(entryFromRow);
+  usage(): JournalUsage {
+    const { head, oldest, total, totalBefore, oldestAt } = this.#readEnds();
+    const events = head - oldest + 1;
+    return { events, bytes: total - totalBefore, oldestAt: events === 0 ? null : oldestAt };
+  }
+
+  adopt(epoch: string): void {
+    this.transaction(() => {
+      this.#sql.exec("DELETE FROM journal");
+      this.writeFact("epoch", epoch);
+    });
+    this.#epoch = epoch;
+    this.#ends = null;
   }
 
   trim(bounds: JournalBounds, now: number): void {
@@ -202,6 +229,86 @@ export class SqliteStore implements HubStore {
     return this.#first<{ at: number }>("SELECT at FROM tasks ORDER BY at LIMIT 1")?.at ?? null;
   }
 
+  readRelays(): RelayRow[] {
+    return this.#sql
+      .exec<{ idx: number; state: string; sockets: number; users: number }>(
+        "SELECT idx, state, sockets, users FROM relays ORDER BY idx",
+      )
+      .toArray()
+      .map(({ idx, state, sockets, users }) => ({
+        index: idx,
+        state: state === "draining" ? "draining" : "open",
+        sockets,
+        users,
+      }));
+  }
+
+  writeRelay({ index, state, sockets, users }: RelayRow): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO relays (idx, state, sockets, users) VALUES (?, ?, ?, ?)",
+      index,
+      state,
+      sockets,
+      users,
+    );
+  }
+
+  deleteRelay(index: number): void {
+    this.#sql.exec("DELETE FROM relays WHERE idx = ?", index);
+  }
+
+  writeRevocation({ revision, target, at, expiresAt }: Revocation): void {
+    const [kind, value] =
+      "sub" in target ? ["sub", target.sub] : ["connection", target.connectionId];
+    this.#sql.exec("DELETE FROM revocations WHERE expires_at <= ?", at);
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO revocations (kind, value, revision, at, expires_at) VALUES (?, ?, ?, ?, ?)",
+      kind,
+      value,
+      revision,
+      at,
+      expiresAt,
+    );
+  }
+
+  readRevocations(afterRevision: number, now: number): Revocation[] {
+    return this.#sql
+      .exec<{ kind: string; value: string; revision: number; at: number; expires_at: number }>(
+        "SELECT kind, value, revision, at, expires_at FROM revocations WHERE revision > ? AND expires_at > ? ORDER BY revision",
+        afterRevision,
+        now,
+      )
+      .toArray()
+      .map(({ kind, value, revision, at, expires_at: expiresAt }) => ({
+        target: kind === "sub" ? { sub: value } : { connectionId: value },
+        revision,
+        at,
+        expiresAt,
+      }));
+  }
+
+  readRevokedAt(sub: string, now: number): number | null {
+    const row = this.#first<{ at: number }>(
+      "SELECT at FROM revocations WHERE kind = 'sub' AND value = ? AND expires_at > ?",
+      sub,
+      now,
+    );
+    return row?.at ?? null;
+  }
+
+  count(name: string, by: number): void {
+    this.#sql.exec(
+      "INSERT INTO counters (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n",
+      name,
+      by,
+    );
+  }
+
+  readCounters(): Readonly<Record<string, number>> {
+    const rows = this.#sql.exec<{ name: string; n: number }>("SELECT name, n FROM counters");
+    return Object.fromEntries(rows.toArray().map(({ name, n }) => [name, n]));
+  }
+
   transaction<T>(work: () => T): T {
     try {
       return this.#storage.transactionSync(work);
@@ -223,7 +330,20 @@ export class SqliteStore implements HubStore {
       CREATE TABLE IF NOT EXISTS filters (connection_id TEXT PRIMARY KEY, topics TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS tasks (key TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (at);
+      CREATE TABLE IF NOT EXISTS relays (
+        idx INTEGER PRIMARY KEY, state TEXT NOT NULL, sockets INTEGER NOT NULL, users INTEGER NOT NULL
+      );
+      CREATE TABLE IF NOT EXISTS revocations (
+        kind TEXT NOT NULL, value TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL, PRIMARY KEY (kind, value)
+      ) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
     `);
+    const hasTrace = this.#first(
+      "SELECT 1 AS known FROM pragma_table_info('journal') WHERE name = 'trace'",
+    );
+    // Journals of the first version have no such column.
+    if (hasTrace === null) this.#sql.exec("ALTER TABLE journal ADD COLUMN trace TEXT");
   }
 
   #newEpoch(): string {
@@ -249,7 +369,7 @@ export class SqliteStore implements HubStore {
   #readOldest(from: number): Pick<Ends, "oldest" | "oldestAt" | "totalBefore"> {
     const row = this.#sql
       .exec<EntryRow & { total: number }>(
-        "SELECT seq, id, event, payload, ts, at, audience, topic, total FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1",
+        `SELECT ${COLUMNS}, total FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1`,
         from,
       )
       .one();
@@ -279,5 +399,6 @@ function entryFromRow(row: EntryRow): Entry {
     at: row.at,
     audience: row.audience === null ? null : (JSON.parse(row.audience) as string[]),
     topic: row.topic,
+    trace: row.trace,
   };
 }

@@ -14,6 +14,7 @@ export function entryFor(seq: number, extra: Partial<Entry> = {}): Entry {
     at: 0,
     audience: null,
     topic: null,
+    trace: null,
     ...extra,
   };
 }

@@ -16,6 +16,8 @@ const TicketClaims = z.object({
   grants: z.array(z.string()),
   tokenExp: z.number(),
   expiresAt: z.number(),
+  tokenIat: z.number().optional(),
+  relay: z.number().int().min(0).optional(),
 });
 
 /** What a ticket stands for (rooms.md §2). */
@@ -31,7 +33,11 @@ export type Ticket = {
     readonly grants: readonly string[];
     /** Seconds: of the token it was made with. */
     readonly exp: number;
+    /** Seconds; absent: the token does not say. */
+    readonly iat?: number | undefined;
   };
+  /** Index of the relay that serves it; absent: the hub itself. */
+  readonly relay?: number | undefined;
 };
 
 /** Makes the opaque text of a ticket: encrypted, so that the URL it stands in tells nothing. */
@@ -46,6 +52,8 @@ export async function sealTicket(
     origin: ticket.origin,
     grants: ticket.identity.grants,
     tokenExp: ticket.identity.exp,
+    tokenIat: ticket.identity.iat,
+    relay: ticket.relay,
     // Finer than `exp`, which counts whole seconds.
     expiresAt,
   })
@@ -73,8 +81,10 @@ export async function openTicket(
       });
       const claims = TicketClaims.safeParse(payload);
       if (!claims.success || claims.data.expiresAt <= now) return err("invalid_ticket");
-      const { jti, sub, guildId, origin, grants, tokenExp, expiresAt } = claims.data;
-      return ok({ id: jti, expiresAt, guildId, origin, identity: { sub, grants, exp: tokenExp } });
+      const { jti, sub, guildId, origin, grants, tokenExp, tokenIat, expiresAt, relay } =
+        claims.data;
+      const identity = { sub, grants, exp: tokenExp, iat: tokenIat };
+      return ok({ id: jti, expiresAt, guildId, origin, identity, relay });
     } catch {
       // Of the previous key, perhaps; what is wrong with a ticket is nobody's business but ours.
     }

@@ -15,6 +15,7 @@ import {
   ReauthFrame,
   ReauthOkFrame,
   ResumedFrame,
+  SignalFrame,
   SnapshotFrame,
   SubscribeFrame,
 } from "../protocol/frames.ts";
@@ -41,6 +42,10 @@ const FROM_SERVER: Readonly<Record<string, Message>> = {
   authExpiring: {
     summary: "The token expires in a minute: send `reauth`",
     schema: AuthExpiringFrame,
+  },
+  signal: {
+    summary: "The newest value of what is not journaled (only with `?signals=1`)",
+    schema: SignalFrame,
   },
   reauthOk: { summary: "The newer token counts", schema: ReauthOkFrame },
   error: { summary: "A frame of the client was not used", schema: ErrorFrame },

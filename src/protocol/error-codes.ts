@@ -147,6 +147,8 @@ export const FRAME_ERRORS = {
   not_authenticated: 'Authenticate first: send {"type":"auth","token":"…"}.',
   already_authenticated: "This socket has authenticated already. Use reauth to renew its token.",
   invalid_token: "The token is not valid. The connection keeps its present one.",
+  token_not_checked:
+    "The token cannot be checked now. The connection keeps its present one: send it again later.",
   other_subject: "The token belongs to another user. Open a new connection for them.",
   invalid_ack: "The acknowledged seq was never sent to this connection.",
 } as const satisfies Record<string, string>;

@@ -57,7 +57,13 @@ export const AnnouncedLimits = z.object({
   windowMs: z.number().int(),
   socketsPerUser: z.number().int(),
   subscribeChannels: z.number().int(),
-  unacknowledgedBytes: z.number().int(),
+  windowBytes: z.number().int().meta({
+    description: "Bytes that are sent beyond what `ack` has confirmed; then the client lags",
+  }),
+  windowEvents: z.number().int().meta({ description: "The same for events" }),
+  unacknowledgedBytes: z.number().int().meta({
+    description: "For clients that neither acknowledge nor ping: then close 1013",
+  }),
 });
 
 /** Always the first frame after authentication. */
@@ -70,6 +76,9 @@ export const AuthOkFrame = z.object({
   epoch: z.string(),
   seq: Seq.meta({ description: "The hub's newest seq, now" }),
   limits: AnnouncedLimits,
+  retryWindowMs: z.number().int().meta({
+    description: "After a loss, come back at a random time within this many milliseconds",
+  }),
 });
 
 /** One event. `prev` stands there only after a jump of `seq`. */
@@ -81,6 +90,7 @@ export const EventFrame = z.object({
   ts: z.number().int().meta({ description: "Milliseconds since 1970" }),
   seq: Seq,
   id: z.string(),
+  trace: z.string().optional().meta({ description: "W3C trace id of what caused it" }),
   prev: Seq.optional(),
 });
 export type EventFrame = z.infer<typeof EventFrame>;
@@ -100,6 +110,29 @@ export const ResumedFrame = z.object({
   from: Seq,
   to: Seq,
 });
+
+/**
+ * The newest value of something that is not journaled (who is here): only for clients that asked with
+ * `?signals=1`. A later one with the same `key` replaces it; those in between may never come.
+ */
+export const SignalFrame = z.object({
+  v: V,
+  type: z.literal("signal"),
+  event: z.string(),
+  key: z.string(),
+  payload: z.unknown(),
+  ts: z.number().int(),
+});
+
+/** Who is connected, by user. `users` is null when there are too many to list. */
+export const Presence = z.object({
+  count: z.number().int().min(0),
+  users: z
+    .array(z.object({ userId: z.string(), since: z.number().int() }))
+    .nullable()
+    .meta({ description: "`since` in milliseconds since 1970" }),
+});
+export type Presence = z.infer<typeof Presence>;
 
 /** Why a snapshot is sent. */
 export const SnapshotReason = z.enum([
@@ -122,6 +155,7 @@ export const SnapshotFrame = z.object({
   gateway: GatewayStanding.optional().meta({
     description: "The connection to Discord; absent before the container was ever heard of",
   }),
+  presence: Presence.optional().meta({ description: "Only with `?signals=1`" }),
 });
 
 /** The token expires soon: send `reauth`. */
@@ -149,6 +183,7 @@ export const ServerFrame = z.union([
   BatchFrame,
   ResumedFrame,
   SnapshotFrame,
+  SignalFrame,
   AuthExpiringFrame,
   ReauthOkFrame,
   ErrorFrame,

@@ -24,10 +24,31 @@ export const AUTHENTICATION_DEADLINE_MS = 5_000;
 /** Open sockets of one user in one hub (rooms.md §2). One more closes the oldest with 4409. */
 export const SOCKETS_PER_USER = 20;
 
-/** Authenticated sockets of one hub; the platform's own bound is 32,768. One more: close 1013. */
-export const SOCKETS_PER_HUB = 30_000;
+/** Authenticated sockets of one object; the platform's own bound is 32,768. One more: close 1013. */
+export const SOCKETS_PER_OBJECT = 30_000;
 
-/** Sockets of one hub that wait for their `auth` frame. One more: HTTP 503. */
+/**
+ * Sockets that a hub holds itself before new clients go to relays (hub.md, scale-out). The variable
+ * of the same name makes it smaller.
+ */
+export const SOCKETS_PER_HUB = 10_000;
+
+/** Sockets of one relay before new clients go to the next one. The variable makes it smaller. */
+export const SOCKETS_PER_RELAY = 20_000;
+
+/** Relays of one guild. With all of them full, new clients get HTTP 503. */
+export const RELAYS_PER_HUB = 1_000;
+
+/** Clients that one hub or relay takes in a second once its burst is used up. One more: HTTP 503. */
+export const ACCEPTS_PER_SECOND = 1_000;
+
+/** Clients that a rested hub or relay takes at once: all of a guild that lost its server. */
+export const ACCEPTS_BURST = 4_000;
+
+/** Shortest time over which clients spread their return after a loss, milliseconds (hub.md, deploy). */
+export const RETRY_WINDOW_MIN_MS = 1_000;
+
+/** Sockets of one object that wait for their `auth` frame. One more: HTTP 503. */
 export const UNAUTHENTICATED_SOCKETS_PER_HUB = 1_000;
 
 /** Bytes of a session's grants as JSON, so that what a socket carries stays under 2 KB. Over it: 403. */
@@ -39,14 +60,50 @@ export const SUBSCRIBE_CHANNELS_MAX = 100;
 /** A client is warned this long before its token expires, milliseconds (rooms.md §2). */
 export const EXPIRY_WARNING_MS = 60_000;
 
-/** Bytes sent to a client since its last sign of life before it is closed with 1013 (hub.md). */
+/**
+ * Bytes that a client is sent beyond what it has acknowledged, or had been sent before its last ping
+ * (hub.md, slow consumer). Past it, it is fed from the journal. A single larger frame goes alone.
+ */
+export const CREDIT_WINDOW_BYTES = 192 * 1024;
+
+/** Events that a client is sent beyond what it has acknowledged. */
+export const CREDIT_WINDOW_EVENTS = 1_000;
+
+/** A client that took nothing of what waits for it for this long is closed with 1013, milliseconds. */
+export const LAGGING_MAX_MS = 60_000;
+
+/**
+ * Bytes sent to the sockets of one user that never acknowledge and never ping, since they last said
+ * anything (hub.md). Over it: close 1013.
+ */
 export const UNACKNOWLEDGED_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Keys of last-value signals that a hub keeps for clients that lag. One more forgets the oldest. */
+export const SIGNAL_KEYS_MAX = 1_000;
+
+/** Bytes of one signal as JSON. Over it: the publish is refused. */
+export const SIGNAL_MAX_BYTES = 16 * 1024;
+
+/** Bytes of one event's payload as JSON. Over it: the publish is refused and nothing is journaled. */
+export const EVENT_PAYLOAD_MAX_BYTES = 64 * 1024;
+
+/** Who came and who went is told together, this long after the first of them, milliseconds. */
+export const PRESENCE_DEBOUNCE_MS = 2_000;
+
+/** Users that presence lists; of more only the number is told. */
+export const PRESENCE_USERS_MAX = 100;
+
+/** A revoked user's older tokens are refused this long, milliseconds. */
+export const REVOCATION_TTL_MS = 24 * 60 * 60 * 1000;
 
 /** How long after the first event of a burst the later ones wait for a shared frame, milliseconds. */
 export const BATCH_WINDOW_MS = 10;
 
 /** Events in one `batch` frame. */
 export const BATCH_EVENTS_MAX = 500;
+
+/** Bytes of payload in one `batch` frame; a single larger event goes alone. */
+export const BATCH_MAX_BYTES = 64 * 1024;
 
 /** Requests of `GET /events` per `sub` and minute: four long polls a second when every one has an event. */
 export const EVENT_REQUESTS_PER_MINUTE = 240;
@@ -146,3 +203,6 @@ export const OUTBOX_MAX_BYTES = 8 * 1024 * 1024;
 
 /** Characters of a shared secret (rooms.md §6). A shorter one is refused at start. */
 export const SECRET_MIN_LENGTH = 32;
+
+/** A Worker asks a hub where new clients go at most this often, milliseconds. */
+export const PLACEMENT_TTL_MS = 5_000;

@@ -4,15 +4,14 @@ import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
 import { BATCH_WINDOW_MS } from "../../protocol/limits.ts";
 import { encodeFrame } from "./encode.ts";
 import { FrameTexts } from "./fan-out.ts";
+import { Flow } from "./flow.ts";
+import { JournalPages } from "./journal-pages.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 import { LookBack, type JournalBefore } from "./look-back.ts";
 import type { OpenSession } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets } from "./sockets.ts";
-
-/** Rows that one read of a resume brings. */
-const RESUME_PAGE = 500;
 
 /** Calls back after some milliseconds: the batching window, and nothing else. */
 export type After = (ms: number, run: () => void) => void;
@@ -33,6 +32,10 @@ export class Delivery<Socket extends object> {
   readonly #store: HubStore;
   readonly #clock: Clock;
   readonly #after: After;
+  readonly #flow: Flow<Socket>;
+  readonly #pages: JournalPages;
+  readonly #onEnd: (why: CloseName) => void;
+  readonly #onCaughtUp: (socket: Socket, session: LiveSession) => void;
   /** Appended since the batching window opened; null: no window is open. */
   #batched: Entry[] | null = null;
 
@@ -42,12 +45,19 @@ export class Delivery<Socket extends object> {
     readonly store: HubStore;
     readonly clock: Clock;
     readonly after: After;
+    readonly onEnd: (why: CloseName) => void;
+    /** A session that lagged gets everything again. */
+    readonly onCaughtUp: (socket: Socket, session: LiveSession) => void;
   }) {
     this.#sockets = parts.sockets;
     this.#sessions = parts.sessions;
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#after = parts.after;
+    this.#flow = new Flow(parts);
+    this.#pages = new JournalPages(parts.store);
+    this.#onEnd = parts.onEnd;
+    this.#onCaughtUp = parts.onCaughtUp;
   }
 
   /** Sends what one turn appended. Batching sessions get it now, or with the open window. */
@@ -59,40 +69,89 @@ export class Delivery<Socket extends object> {
     if (batching && !windowOpen) this.#openWindow();
   }
 
-  /** Sends everything after `from` that the session may see, then `resumed` (HUB-4). */
+  /**
+   * Sends everything after `from` that the session may see, then `resumed` (HUB-4). What its credit
+   * does not cover follows when it acknowledges.
+   */
   replay(socket: Socket, session: LiveSession, from: number): void {
-    session.lastSent = from;
-    let after = from;
-    for (;;) {
-      const page = this.#store.readAfter(after, RESUME_PAGE);
-      const last = page.at(-1);
-      if (last === undefined || session.ended) break;
-      this.#sendEntries(socket, session, page, new FrameTexts(page), this.#store);
-      after = last.seq;
-    }
-    const { epoch } = this.#store.extent();
-    this.send(
-      socket,
-      session,
-      encodeFrame({ v: PROTOCOL_VERSION, type: "resumed", epoch, from, to: session.lastSent }),
-    );
+    session.record = { ...session.record, resuming: from, start: from };
+    this.catchUp(socket, session, from);
   }
 
-  /** Sends one frame, unless the client has not shown for too long that it reads (HUB-10). */
+  /** Sends everything after `from`; it becomes live at the journal's end. */
+  catchUp(socket: Socket, session: LiveSession, from: number): void {
+    session.lastSent = from;
+    session.cursor = from;
+    session.record = { ...session.record, from, lagging: this.#clock() };
+    this.feed(socket, session);
+  }
+
+  /**
+   * Gives a lagging session what its credit covers, from the journal; at the journal's end it is live
+   * again (HUB-10).
+   */
+  feed(socket: Socket, session: LiveSession): void {
+    if (session.ended || !session.isLagging) return;
+    const start = session.cursor;
+    const { oldest } = this.#store.extent();
+    if (start < oldest - 1) {
+      // What it waits for is gone: it comes back and gets a snapshot.
+      this.end(socket, "overloaded");
+      return;
+    }
+    const now = this.#clock();
+    if (session.expiresAtMs <= now) {
+      this.end(socket, "unauthorized");
+      return;
+    }
+    const sentBefore = session.lastSent;
+    for (;;) {
+      const page = this.#pages.after(session.cursor);
+      const last = page.entries.at(-1);
+      if (last === undefined) break;
+      if (!this.#sendEntries(socket, session, page.entries, page, this.#store, now)) {
+        const progressed = session.cursor > start || session.lastSent !== sentBefore;
+        this.#keepLagging(socket, session, progressed ? now : null);
+        return;
+      }
+      if (session.ended) return;
+      session.cursor = last.seq;
+    }
+    this.#caughtUp(socket, session);
+  }
+
+  /** Sends one frame that is not an event. A client that is known to be behind gets it nevertheless. */
   send(socket: Socket, session: LiveSession, text: string): void {
     if (session.ended) return;
-    // Asking the runtime for the last ping is left for when it matters: this runs for each delivery.
-    const fits =
-      session.countSent(text.length) ||
-      session.showedLife(this.#sockets.lastPingAt(socket), text.length, this.#clock());
-    if (fits) this.#sockets.send(socket, text);
-    else this.end(socket, "overloaded");
+    const seq = session.lastSent ?? session.record.from;
+    session.credit.sent(text.length, 0, seq, this.#clock());
+    this.#sockets.send(socket, text);
   }
 
   /** Closes a socket and forgets it. */
   end(socket: Socket, why: CloseName): void {
     this.#sessions.remove(socket);
     this.#sockets.close(socket, why);
+    this.#onEnd(why);
+  }
+
+  /** A client has taken everything up to `seq` (HUB-10). */
+  acknowledged(socket: Socket, session: LiveSession, seq: number, lastSent: number): void {
+    session.acked = seq;
+    session.credit.acknowledge(seq, lastSent);
+    this.feed(socket, session);
+  }
+
+  /** Feeds lagging clients that pinged meanwhile, and ends those that take nothing any more. */
+  checkLagging(): void {
+    const now = this.#clock();
+    for (const socket of this.#sockets.all()) {
+      const session = this.#sessions.live(socket);
+      if (session === null || session.ended || !session.isLagging) continue;
+      if (this.#flow.hasPinged(socket, session, now)) this.feed(socket, session);
+      if (this.#flow.isStuck(session, now)) this.end(socket, "overloaded");
+    }
+    this.#flow.schedule(this.#sessions.laggingCount > 0, now);
   }
 
   /** The first event of a burst went at once; those of the next milliseconds share a frame. */
@@ -120,32 +179,93 @@ export class Delivery<Socket extends object> {
         continue;
       }
       if (session.record.batch) batching = true;
-      if (to(session.record)) this.#sendEntries(socket, session, entries, texts, lookBack);
+      if (!to(session.record)) continue;
+      if (session.isLagging) this.#nudge(socket, session, now);
+      else if (!this.#sendEntries(socket, session, entries, texts, lookBack, now)) {
+        session.cursor = session.lastSent ?? session.record.from;
+        this.#keepLagging(socket, session, now);
+      }
     }
     return batching;
   }
 
+  /** Only a client that pings instead of acknowledging has to be asked whether it goes on. */
+  #nudge(socket: Socket, session: LiveSession, now: number): void {
+    if (this.#flow.hasPinged(socket, session, now)) this.feed(socket, session);
+  }
+
+  /** @returns false when its credit does not cover all of it */
   #sendEntries(
     socket: Socket,
     session: LiveSession,
     entries: readonly Entry[],
     texts: FrameTexts,
     journal: JournalBefore,
-  ): void {
+    now: number,
+  ): boolean {
     const first = entries[0];
-    if (first === undefined) return;
+    if (first === undefined) return true;
     let sent = session.sentBefore(first.seq, journal);
+    session.lastSent = sent;
     if (session.record.batch && entries.length > 1) {
       const wanted = entries.filter((entry) => entry.seq > sent && session.wants(entry));
-      for (const text of texts.batches(wanted, sent)) this.send(socket, session, text);
-      sent = wanted.at(-1)?.seq ?? sent;
-    } else {
-      for (const entry of entries) {
-        if (entry.seq <= sent || !session.wants(entry)) continue;
-        this.send(socket, session, texts.event(entry, sent));
-        sent = entry.seq;
+      for (const { text, events, seq } of texts.batches(wanted, sent)) {
+        if (!this.#sendEvents(socket, session, text, events, seq, now)) return false;
+        session.lastSent = seq;
       }
+      return true;
     }
-    session.lastSent = sent;
+    for (const entry of entries) {
+      if (entry.seq <= sent || !session.wants(entry)) continue;
+      const text = texts.event(entry, sent);
+      if (!this.#sendEvents(socket, session, text, 1, entry.seq, now)) return false;
+      sent = entry.seq;
+      session.lastSent = sent;
+    }
+    return true;
+  }
+
+  #sendEvents(
+    socket: Socket,
+    session: LiveSession,
+    text: string,
+    events: number,
+    seq: number,
+    now: number,
+  ): boolean {
+    const { credit } = session;
+    if (!credit.fits(text.length, events)) {
+      const verdict = this.#flow.judge(socket, session, text.length, events, now);
+      if (verdict === "end") {
+        this.end(socket, "overloaded");
+        // Nothing waits for a socket that is gone.
+        return true;
+      }
+      if (verdict === "wait") return false;
+    }
+    if (session.ended) return true;
+    credit.sent(text.length, events, seq, now);
+    this.#sockets.send(socket, text);
+    return true;
+  }
+
+  /** @param progressAt when it took something, milliseconds; null: it did not */
+  #keepLagging(socket: Socket, session: LiveSession, progressAt: number | null): void {
+    const from = session.lastSent ?? session.record.from;
+    const lagging = progressAt ?? session.record.lagging ?? this.#clock();
+    this.#sessions.change(socket, session, { ...session.record, from, lagging });
+    this.#flow.schedule(true, this.#clock());
+  }
+
+  #caughtUp(socket: Socket, session: LiveSession): void {
+    const to = session.lastSent ?? session.record.from;
+    const { lagging: _, resuming, ...record } = session.record;
+    this.#sessions.change(socket, session, { ...record, from: to });
+    if (resuming !== undefined) {
+      const { epoch } = this.#store.extent();
+      const v = PROTOCOL_VERSION;
+      this.send(socket, session, encodeFrame({ v, type: "resumed", epoch, from: resuming, to }));
+    }
+    this.#onCaughtUp(socket, session);
   }
 }

@@ -8,9 +8,10 @@ export function encodeFrame(frame: ServerFrame): string {
 
 /** The members of an event frame after `type`, without the closing brace. */
 function eventMembers(entry: Entry): string {
+  const trace = entry.trace === null ? "" : `,"trace":"${entry.trace}"`;
   return (
     `"event":${JSON.stringify(entry.event)},"payload":${entry.payload},"ts":${entry.ts},` +
-    `"seq":${entry.seq},"id":${JSON.stringify(entry.id)}`
+    `"seq":${entry.seq},"id":${JSON.stringify(entry.id)}${trace}`
   );
 }
 
@@ -36,4 +37,17 @@ export function encodeBatch(entries: readonly Entry[], prev: number): string {
     return `{${eventMembers(entry)}${jump}}`;
   });
   return `{"v":${PROTOCOL_VERSION},"type":"batch","events":[${events.join(",")}]}`;
+}
+
+/** Text of a signal frame. @param payload JSON */
+export function encodeSignal(signal: {
+  readonly event: string;
+  readonly key: string;
+  readonly payload: string;
+  readonly ts: number;
+}): string {
+  return (
+    `{"v":${PROTOCOL_VERSION},"type":"signal","event":${JSON.stringify(signal.event)},` +
+    `"key":${JSON.stringify(signal.key)},"payload":${signal.payload},"ts":${signal.ts}}`
+  );
 }

@@ -1,18 +1,26 @@
-import { BATCH_EVENTS_MAX } from "../../protocol/limits.ts";
+import { BATCH_EVENTS_MAX, BATCH_MAX_BYTES } from "../../protocol/limits.ts";
 import { encodeBatch, encodeEvent } from "./encode.ts";
 import type { Entry } from "./journal.ts";
+
+/** One frame of events. */
+export type EventsFrame = {
+  readonly text: string;
+  readonly events: number;
+  /** Of the last event in it. */
+  readonly seq: number;
+};
 
 /**
  * Texts of one delivery, made once and shared by all sockets that get the same. Only sockets behind a
  * jump (HUB-5) need texts of their own, and those that jump from the same place share one.
  */
 export class FrameTexts {
-  readonly #entries: readonly Entry[];
+  readonly entries: readonly Entry[];
   readonly #plain = new Map<number, string>();
   readonly #special = new Map<string, string>();
 
   constructor(entries: readonly Entry[]) {
-    this.#entries = entries;
+    this.entries = entries;
   }
 
   /** Frame of one event, for a socket that was sent `prev` before. */
@@ -28,20 +36,23 @@ export class FrameTexts {
   }
 
   /** Frames of several events, for a socket that takes batches: one event goes as itself. */
-  *batches(wanted: readonly Entry[], prev: number): Generator<string> {
+  *batches(wanted: readonly Entry[], prev: number): Generator<EventsFrame> {
     let before = prev;
-    for (let start = 0; start < wanted.length; start += BATCH_EVENTS_MAX) {
-      const chunk = wanted.slice(start, start + BATCH_EVENTS_MAX);
+    for (let start = 0; start < wanted.length;) {
+      const chunk = wanted.slice(start, start + batchLength(wanted, start));
       const first = chunk[0];
       const last = chunk.at(-1);
       if (first === undefined || last === undefined) return;
       const from = before;
-      const whole = wanted.length === this.#entries.length;
+      const whole = wanted.length === this.entries.length;
       const key = whole ? `*${start}<${from}` : `${chunk.map((entry) => entry.seq).join()}<${from}`;
-      yield chunk.length === 1
-        ? this.event(first, from)
-        : this.#once(key, () => encodeBatch(chunk, from));
+      const text =
+        chunk.length === 1
+          ? this.event(first, from)
+          : this.#once(key, () => encodeBatch(chunk, from));
+      yield { text, events: chunk.length, seq: last.seq };
       before = last.seq;
+      start += chunk.length;
     }
   }
 
@@ -52,4 +63,18 @@ export class FrameTexts {
     this.#special.set(key, text);
     return text;
   }
+}
+
+/** How many entries from `start` on share a frame: at least one. */
+function batchLength(entries: readonly Entry[], start: number): number {
+  let bytes = 0;
+  let length = 0;
+  while (length < BATCH_EVENTS_MAX) {
+    const entry = entries[start + length];
+    if (entry === undefined) break;
+    bytes += entry.payload.length;
+    if (length > 0 && bytes > BATCH_MAX_BYTES) break;
+    length += 1;
+  }
+  return length;
 }

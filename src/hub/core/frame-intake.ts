@@ -18,6 +18,10 @@ import type { WaitingSession } from "./session.ts";
 export type ConnectionOptions = {
   readonly id: string;
   readonly batch: boolean;
+  /** Whether it wants signals: the newest value of what is not journaled. */
+  readonly signals?: boolean;
+  /** Absent: a WebSocket. */
+  readonly transport?: "sse" | "poll";
   readonly resume: ResumePosition;
 };
 
@@ -71,10 +75,10 @@ export class FrameIntake<Socket extends object> {
       return bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
     }
     const { token, epoch, seq } = frame.value;
-    const { id, batch } = record;
+    const { id, batch, signals = false } = record;
     // The frame's own position wins over the query's.
     const resume = epoch === undefined && seq === undefined ? record.resume : { epoch, seq };
-    return { kind: "auth", token, options: { id, batch, resume } };
+    return { kind: "auth", token, options: { id, batch, signals, resume } };
   }
 
   #messageOfOpen(
@@ -87,7 +91,7 @@ export class FrameIntake<Socket extends object> {
     const { window, allowed } = countFrame(session.frameWindow, now);
     session.frameWindow = window;
     if (!allowed) return this.#end(socket, "tooManyFrames");
-    session.signOfLife(now);
+    session.credit.signOfLife();
     const frame = readClientFrame(data);
     if (!frame.ok) {
       session.record = { ...session.record, bad: session.record.bad + 1 };
@@ -101,12 +105,17 @@ export class FrameIntake<Socket extends object> {
       case "reauth":
         return { kind: "reauth", token: frame.value.token };
       case "ack":
-        return frame.value.seq > this.#parts.store.extent().head
-          ? this.refuse(socket, session, "invalid_ack")
-          : null;
+        return this.#acknowledge(socket, session, frame.value.seq);
       case "subscribe":
         return this.#narrow(socket, session, frame.value.channelIds);
     }
+  }
+
+  #acknowledge(socket: Socket, session: LiveSession, seq: number): null {
+    const sent = session.sentBefore(this.#parts.store.extent().head + 1, this.#parts.store);
+    if (seq > sent) return this.refuse(socket, session, "invalid_ack");
+    this.#parts.delivery.acknowledged(socket, session, seq, sent);
+    return null;
   }
 
   #narrow(socket: Socket, session: LiveSession, topics: readonly string[]): null {

@@ -1,6 +1,6 @@
-import { UNACKNOWLEDGED_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Audience } from "../publisher.ts";
 import { mayRead } from "./audience.ts";
+import { Credit } from "./credit.ts";
 import type { FrameWindow } from "./frame-rate.ts";
 import type { Entry } from "./journal.ts";
 import type { JournalBefore } from "./look-back.ts";
@@ -19,20 +19,34 @@ export class LiveSession {
   expiresAtMs: number;
   /** seq of the last event sent to it; null: not known since the last wake. */
   lastSent: number | null;
+  /** While it lags: everything up to this seq was looked at for it. */
+  cursor: number;
   frameWindow: FrameWindow | undefined;
   /** Closed by us: nothing more is sent, although the runtime may still list it. */
   ended = false;
+  readonly credit = new Credit();
+  /** The newest seq that it has acknowledged; null: none since the last wake. */
+  acked: number | null = null;
+  /** Bytes under way at which a silent client is looked at again. */
+  nextLookBytes = 0;
+  /** When its last ping was asked for, milliseconds. */
+  pingAskedAt = 0;
+  /** Keys of signals that came while it lagged. */
+  readonly missedSignals = new Set<string>();
   #filter: ReadonlySet<string> | null;
-  #unacknowledged = 0;
-  #signOfLifeAt: number;
 
-  constructor(record: OpenSession, filter: readonly string[] | null, now: number) {
+  constructor(record: OpenSession, filter: readonly string[] | null) {
     this.record = record;
     this.grants = new Set(record.grants);
     this.expiresAtMs = record.exp * 1000;
-    this.lastSent = null;
+    this.lastSent = record.lagging === undefined ? null : record.from;
+    this.cursor = record.from;
     this.#filter = filter === null ? null : new Set(filter);
-    this.#signOfLifeAt = now;
+  }
+
+  /** Whether it gets nothing for now but what the journal feeds it (HUB-10). */
+  get isLagging(): boolean {
+    return this.record.lagging !== undefined;
   }
 
   /** Replaces the record, after `reauth`. */
@@ -47,8 +61,18 @@ export class LiveSession {
     this.#filter = topics === null ? null : new Set(topics);
   }
 
+  /** What it has narrowed to; null: everything. */
+  get topics(): string[] | null {
+    return this.#filter === null ? null : [...this.#filter];
+  }
+
   mayRead(audience: Audience): boolean {
     return mayRead(audience, this.grants);
+  }
+
+  /** Whether its subscription lets something of this topic through; null concerns everyone. */
+  hears(topic: string | null): boolean {
+    return this.#filter === null || topic === null || this.#filter.has(topic);
   }
 
   /** Whether an event goes to this session: it may see it and has not narrowed it away. */
@@ -73,29 +97,5 @@ export class LiveSession {
       }
       if (page.length < LOOK_BACK_PAGE) return this.record.from;
     }
-  }
-
-  /** Counts what is sent. @returns false when it is too much since the last sign of life (HUB-10) */
-  countSent(length: number): boolean {
-    this.#unacknowledged += length;
-    return this.#unacknowledged <= UNACKNOWLEDGED_BYTES_MAX;
-  }
-
-  /**
-   * Whether a ping shows that the client reads, after {@link countSent} found too much; then counting
-   * starts anew with `length`.
-   * @param pingAt when the runtime last answered its ping, milliseconds; null: never
-   */
-  showedLife(pingAt: number | null, length: number, now: number): boolean {
-    if (pingAt === null || pingAt <= this.#signOfLifeAt) return false;
-    this.#unacknowledged = length;
-    this.#signOfLifeAt = now;
-    return true;
-  }
-
-  /** The client said something: it reads what we send. */
-  signOfLife(now: number): void {
-    this.#unacknowledged = 0;
-    this.#signOfLifeAt = now;
   }
 }

@@ -1,7 +1,6 @@
-import type { Clock } from "../../platform/clock.ts";
 import type { HubStore } from "./journal.ts";
 import { LiveSession } from "./live-session.ts";
-import type { WaitingSession } from "./session.ts";
+import type { OpenSession, WaitingSession } from "./session.ts";
 import type { HubSockets } from "./sockets.ts";
 
 /**
@@ -11,15 +10,13 @@ import type { HubSockets } from "./sockets.ts";
 export class SessionRegistry<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
   readonly #store: HubStore;
-  readonly #clock: Clock;
   readonly #live = new WeakMap<Socket, LiveSession>();
   readonly #waiting = new WeakMap<Socket, WaitingSession>();
   #index: SessionIndex<Socket> | null = null;
 
-  constructor(sockets: HubSockets<Socket>, store: HubStore, clock: Clock) {
+  constructor(sockets: HubSockets<Socket>, store: HubStore) {
     this.#sockets = sockets;
     this.#store = store;
-    this.#clock = clock;
   }
 
   /** Sockets that have authenticated. */
@@ -30,6 +27,49 @@ export class SessionRegistry<Socket extends object> {
   /** Those of them that get one frame per event. */
   get unbatchedCount(): number {
     return this.#indexed().unbatched;
+  }
+
+  /** Those that get nothing for now but what the journal feeds them. */
+  get laggingCount(): number {
+    return this.#indexed().lagging.size;
+  }
+
+  /** Those that asked for signals. */
+  get signalsCount(): number {
+    return this.#indexed().signals;
+  }
+
+  /** Users who are here, however many sockets each has. */
+  get usersCount(): number {
+    return this.#indexed().byUser.size;
+  }
+
+  /** Users who are here and since when, milliseconds. */
+  *users(): Generator<{ readonly userId: string; readonly since: number }> {
+    for (const [userId, sockets] of this.#indexed().byUser) {
+      yield { userId, since: Math.min(...[...sockets].map((socket) => this.#since(socket))) };
+    }
+  }
+
+  /** Every socket that has authenticated, with its session. */
+  *open(): Generator<readonly [Socket, LiveSession]> {
+    for (const socket of this.#sockets.all()) {
+      const session = this.live(socket);
+      if (session !== null && !session.ended) yield [socket, session];
+    }
+  }
+
+  /** Whether a connection with this id waits for its `auth` frame. */
+  hasWaiting(connectionId: string): boolean {
+    for (const socket of this.#sockets.all()) {
+      if (this.waiting(socket)?.id === connectionId) return true;
+    }
+    return false;
+  }
+
+  /** All sockets of one user. */
+  ofUser(sub: string): Iterable<Socket> {
+    return this.#indexed().byUser.get(sub) ?? [];
   }
 
   /** Sockets that wait for their `auth` frame. */
@@ -48,7 +88,7 @@ export class SessionRegistry<Socket extends object> {
       this.#waiting.set(socket, record);
       return null;
     }
-    const session = new LiveSession(record, this.#store.readFilter(record.id), this.#clock());
+    const session = new LiveSession(record, this.#store.readFilter(record.id));
     this.#live.set(socket, session);
     return session;
   }
@@ -72,8 +112,7 @@ export class SessionRegistry<Socket extends object> {
     if (this.#waiting.delete(socket)) index.waiting -= 1;
     this.#live.set(socket, session);
     this.save(socket, session);
-    index.open += 1;
-    if (!session.record.batch) index.unbatched += 1;
+    this.#countIn(index, session, 1);
     const own = index.byUser.get(session.record.sub) ?? new Set();
     index.byUser.set(session.record.sub, own.add(socket));
     return [...own].toSorted((a, b) => this.#since(a) - this.#since(b));
@@ -82,6 +121,15 @@ export class SessionRegistry<Socket extends object> {
   /** Writes what an open session carries through hibernation. */
   save(socket: Socket, session: LiveSession): void {
     this.#sockets.save(socket, session.record);
+  }
+
+  /** Gives an open session a changed record. */
+  change(socket: Socket, session: LiveSession, record: OpenSession): void {
+    session.record = record;
+    const { lagging } = this.#indexed();
+    if (record.lagging === undefined) lagging.delete(socket);
+    else lagging.add(socket);
+    this.save(socket, session);
   }
 
   /** A session has seen what it may see up to `seq`: what was sent from here on follows that. */
@@ -102,12 +150,16 @@ export class SessionRegistry<Socket extends object> {
     if (session === null) return;
     session.ended = true;
     const own = index.byUser.get(session.record.sub);
-    if (own?.delete(socket) === true) {
-      index.open -= 1;
-      if (!session.record.batch) index.unbatched -= 1;
-    }
+    if (own?.delete(socket) === true) this.#countIn(index, session, -1);
+    index.lagging.delete(socket);
     if (own?.size === 0) index.byUser.delete(session.record.sub);
     this.#store.writeFilter(session.record.id, null);
+  }
+
+  #countIn(index: SessionIndex<Socket>, { record }: LiveSession, by: 1 | -1): void {
+    index.open += by;
+    if (!record.batch) index.unbatched += by;
+    if (record.signals === true) index.signals += by;
   }
 
   #since(socket: Socket): number {
@@ -116,15 +168,22 @@ export class SessionRegistry<Socket extends object> {
 
   #indexed(): SessionIndex<Socket> {
     if (this.#index !== null) return this.#index;
-    const index: SessionIndex<Socket> = { byUser: new Map(), open: 0, unbatched: 0, waiting: 0 };
+    const index: SessionIndex<Socket> = {
+      byUser: new Map(),
+      lagging: new Set(),
+      open: 0,
+      unbatched: 0,
+      signals: 0,
+      waiting: 0,
+    };
     for (const socket of this.#sockets.all()) {
       const session = this.live(socket);
       if (session === null) {
         if (this.#waiting.has(socket)) index.waiting += 1;
         continue;
       }
-      index.open += 1;
-      if (!session.record.batch) index.unbatched += 1;
+      this.#countIn(index, session, 1);
+      if (session.isLagging) index.lagging.add(socket);
       const { sub } = session.record;
       index.byUser.set(sub, (index.byUser.get(sub) ?? new Set()).add(socket));
     }
@@ -135,7 +194,9 @@ export class SessionRegistry<Socket extends object> {
 
 type SessionIndex<Socket> = {
   readonly byUser: Map<string, Set<Socket>>;
+  readonly lagging: Set<Socket>;
   open: number;
   unbatched: number;
+  signals: number;
   waiting: number;
 };

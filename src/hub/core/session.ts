@@ -11,6 +11,7 @@ const SessionRecord = z.discriminatedUnion("state", [
     frames: z.number(),
     bad: z.number(),
     batch: z.boolean(),
+    signals: z.boolean().optional(),
     resume: z.object({ epoch: z.string().optional(), seq: z.number().optional() }),
   }),
   z.object({
@@ -28,6 +29,17 @@ const SessionRecord = z.discriminatedUnion("state", [
     from: z.number(),
     batch: z.boolean(),
     bad: z.number(),
+    signals: z.boolean().optional(),
+    /** Absent: a WebSocket. */
+    transport: z.enum(["sse", "poll"]).optional(),
+    /** Its connection began after this seq: a snapshot or an earlier connection has what is before. */
+    start: z.number().optional(),
+    /** When its token was issued, seconds. */
+    iat: z.number().optional(),
+    /** It takes no more for now; since when it has made no progress, milliseconds (HUB-10). */
+    lagging: z.number().optional(),
+    /** Its resume from this seq has not come to its end. */
+    resuming: z.number().optional(),
   }),
 ]);
 
@@ -49,4 +61,6 @@ export type SessionIdentity = {
   readonly grants: readonly string[];
   /** Seconds, like the claim. */
   readonly exp: number;
+  /** When its token was issued, seconds; absent: the token does not say. */
+  readonly iat?: number | undefined;
 };

@@ -6,11 +6,14 @@ import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
+import type { SessionIdentity } from "../core/session.ts";
 import { HANDOVER_HEADER, identityOf, writeHandover, type Handover } from "../handover.ts";
+import { forgetPlacement, placeOf } from "../placement-cache.ts";
+import { relayName } from "../relay-name.ts";
 import { openTicket } from "../ticket.ts";
 
 /** Who comes in where. No identity: who it is will be said by the first frame of a socket. */
-export type Entry = Pick<Handover, "guildId" | "identity" | "ticket">;
+export type Entry = Pick<Handover, "guildId" | "identity" | "ticket" | "relay">;
 
 /** Refuses a page whose origin is not in `WEB_ORIGIN`; without an Origin it is no page (rooms.md §2). */
 export function refuseOrigin(c: Context<AppEnv>): Response | null {
@@ -33,15 +36,20 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   if (ticketText !== undefined) {
     const ticket = await openTicket(config, ticketText, systemClock());
     if (!ticket.ok) return badTicket(c);
-    const { guildId, identity, id, expiresAt } = ticket.value;
-    if (ticket.value.origin !== null && ticket.value.origin !== originOf(c)) return badTicket(c);
+    const { guildId, identity, id, expiresAt, relay, origin } = ticket.value;
+    if (origin !== null && origin !== originOf(c)) return badTicket(c);
     return {
       guildId,
-      identity: { ...identity, grants: [...identity.grants] },
+      identity: identityFor(identity),
       ticket: { id, expiresAt },
+      ...(relay === undefined ? {} : { relay }),
     };
   }
-  if (c.req.header("Authorization") === undefined) return { guildId: config.primaryGuildId };
+  if (c.req.header("Authorization") === undefined) {
+    const guildId = config.primaryGuildId;
+    // Who it is will be known later: any of the places will do.
+    return { guildId, ...(await placeOf(c.env, guildId, c.get("requestId"))) };
+  }
   const principal = await authenticate(c);
   if (!principal.ok) return principal.error;
   const guildId = guildFor(principal.value, undefined, config.primaryGuildId);
@@ -60,7 +68,12 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
       "Your token carries too many scopes for one connection. Ask for fewer.",
     );
   }
-  return { guildId, identity: { ...identity.value, grants: [...identity.value.grants] } };
+  const place = await placeOf(c.env, guildId, principal.value.sub);
+  return { guildId, identity: identityFor(identity.value), ...place };
+}
+
+function identityFor({ sub, grants, exp, iat }: SessionIdentity): NonNullable<Entry["identity"]> {
+  return { sub, grants: [...grants], exp, ...(iat === undefined ? {} : { iat }) };
 }
 
 /**
@@ -74,7 +87,11 @@ export async function callHub(
   handover: Handover,
   request: { readonly headers?: Readonly<Record<string, string>>; readonly success: number },
 ): Promise<Response> {
-  const hub = c.env.HUB.get(c.env.HUB.idFromName(handover.guildId));
+  const { guildId, relay } = handover;
+  const hub =
+    relay === undefined
+      ? c.env.HUB.get(c.env.HUB.idFromName(guildId))
+      : c.env.RELAY.get(c.env.RELAY.idFromName(relayName(guildId, relay)));
   // A request of our own: nothing that the client sent reaches the hub but what stands in here.
   const headers = { ...request.headers, [HANDOVER_HEADER]: writeHandover(handover) };
   try {
@@ -85,6 +102,7 @@ export async function callHub(
     // It restarts or is overloaded: the client comes back, which is what it does anyway.
     log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });
   }
+  forgetPlacement(guildId);
   return hubUnavailable(c);
 }
 

@@ -37,7 +37,11 @@ const PolledEvents = z
         description:
           "The whole state at `seq`: on a first call, or when the position cannot be resumed",
       }),
-    events: z.array(EventFrame.omit({ v: true, type: true }).loose()),
+    events: z.array(
+      EventFrame.omit({ v: true, type: true })
+        .extend({ payload: z.looseObject({}) })
+        .loose(),
+    ),
     more: z
       .boolean()
       .openapi({ description: "There are later events already: call again at once" }),
@@ -140,6 +144,7 @@ async function serve(
       v: 1,
       ...entry,
       batch: !isStream || query.batch === "1",
+      transport: isStream ? "sse" : "poll",
       signals: query.signals === "1",
       ...(epoch === undefined ? {} : { epoch }),
       ...(seq === undefined ? {} : { seq }),

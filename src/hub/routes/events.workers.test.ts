@@ -263,7 +263,7 @@ describe("what the hub is told", () => {
   });
 
   test("the position, the header's before the query's", async () => {
-    const polled = { v: 1, guildId: GUILD, batch: true, signals: false };
+    const polled = { v: 1, guildId: GUILD, batch: true, transport: "poll", signals: false };
     expect(await told("")).toEqual(polled);
     expect(await told("?epoch=E&after=12")).toEqual({ ...polled, epoch: "E", seq: 12 });
     expect(await told("?epoch=E&after=12", { "Last-Event-ID": "F:g:13" })).toEqual({
@@ -284,7 +284,7 @@ describe("what the hub is told", () => {
   });
 
   test("a stream is in batches and has signals only when asked", async () => {
-    const plain = { v: 1, guildId: GUILD, batch: false, signals: false };
+    const plain = { v: 1, guildId: GUILD, batch: false, transport: "sse", signals: false };
     expect(await told("", SSE)).toEqual(plain);
     expect(await told("?batch=1&signals=1", SSE)).toEqual({ ...plain, batch: true, signals: true });
   });

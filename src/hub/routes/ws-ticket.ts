@@ -11,6 +11,7 @@ import { rateLimitHeaders, takeToken } from "../../platform/rate-limit.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { TICKETS_PER_MINUTE } from "../../protocol/limits.ts";
 import { identityOf } from "../handover.ts";
+import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";
 
 const newId = ulidGenerator();
@@ -85,6 +86,7 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
         headers: rateLimitHeaders([decision]),
       });
     }
+    const { relay } = await placeOf(c.env, guildId, principal.sub);
     const now = systemClock();
     const { text, expiresAt } = await sealTicket(
       config,
@@ -93,6 +95,7 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
         guildId,
         origin: c.req.header("Origin") ?? null,
         identity: identity.value,
+        relay,
       },
       now,
     );

@@ -24,6 +24,7 @@ export function mountStream(app: OpenAPIHono<AppEnv>): void {
         v: 1,
         ...entry,
         batch: c.req.query("batch") === "1",
+        signals: c.req.query("signals") === "1",
         ...(epoch === undefined ? {} : { epoch }),
         ...(seq === undefined ? {} : { seq: Number.isNaN(seq) ? null : seq }),
       },

@@ -9,6 +9,8 @@ export type Principal = {
   readonly sub: string;
   /** Seconds since 1970, like the claim. */
   readonly exp: number;
+  /** When the token was issued, seconds since 1970; absent: it does not say. */
+  readonly iat?: number;
   /** Absent claim: undefined, which means the primary guild only (rooms.md §1). */
   readonly guilds?: readonly string[];
   readonly scopes: readonly string[];

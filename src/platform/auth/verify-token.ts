@@ -47,6 +47,7 @@ const KEY_MEMBERS = ["jku", "jwk", "x5u", "x5c"] as const;
 const Claims = z.object({
   sub: z.string().min(1).max(255),
   exp: z.number(),
+  iat: z.number().optional(),
   guilds: z.array(z.string().min(1).max(64)).max(1_000).optional(),
   scope: z.string().optional(),
   discord_id: z.string().min(1).max(64).optional(),
@@ -114,11 +115,12 @@ function principalFrom(payload: JWTPayload): Result<Principal, TokenFailure> {
   if (!claims.success) {
     return err({ reason: "bad_claim", claim: String(claims.error.issues[0]?.path[0] ?? "sub") });
   }
-  const { sub, exp, guilds, scope, discord_id: discordId } = claims.data;
+  const { sub, exp, iat, guilds, scope, discord_id: discordId } = claims.data;
   return ok({
     sub,
     exp,
     scopes: scope?.split(" ").filter((one) => one !== "") ?? [],
+    ...(iat === undefined ? {} : { iat }),
     ...(guilds === undefined ? {} : { guilds }),
     ...(discordId === undefined ? {} : { discordId }),
   });

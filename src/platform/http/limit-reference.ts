@@ -45,12 +45,28 @@ const STREAM = {
   BAD_FRAMES_MAX: "so many unusable frames close with 4499",
   SUBSCRIBE_CHANNELS_MAX: "`error` frame `invalid_frame`",
   SOCKETS_PER_USER: "the oldest socket closes with 4409",
-  SOCKETS_PER_HUB: "close 1013",
+  SOCKETS_PER_OBJECT: "503 at the upgrade, or close 1013",
+  SOCKETS_PER_HUB: "from four fifths of it on, new clients go to a relay",
+  SOCKETS_PER_RELAY: "the same: to the next relay",
+  RELAYS_PER_HUB: "503 at the upgrade when all are full",
+  PLACEMENT_TTL_MS: "where new clients go is asked again",
+  ACCEPTS_PER_SECOND: "503 at the upgrade, once the burst is used up",
+  ACCEPTS_BURST: "what a rested hub takes at once",
+  RETRY_WINDOW_MIN_MS: "`retryWindowMs` is never shorter",
   UNAUTHENTICATED_SOCKETS_PER_HUB: "503 at the upgrade",
   EXPIRY_WARNING_MS: "`auth.expiring` is sent this long before",
+  CREDIT_WINDOW_BYTES: "the client lags: it is fed from the journal when it acknowledges",
+  CREDIT_WINDOW_EVENTS: "the same",
+  LAGGING_MAX_MS: "close 1013; resume later",
   UNACKNOWLEDGED_BYTES_MAX: "close 1013; resume later",
+  SIGNAL_KEYS_MAX: "clients that lag miss the oldest",
+  SIGNAL_MAX_BYTES: "nothing is sent",
+  PRESENCE_DEBOUNCE_MS: "how long after the first change who is here is told",
+  PRESENCE_USERS_MAX: "`users` is null, `count` goes on",
+  REVOCATION_TTL_MS: "a revoked user's older tokens work again, if they still do",
   BATCH_WINDOW_MS: "with `?batch=1`: how long a later event of a burst waits",
   BATCH_EVENTS_MAX: "the rest goes into the next frame",
+  BATCH_MAX_BYTES: "the same",
 } as const satisfies Rows;
 
 const FALLBACK = {
@@ -65,6 +81,7 @@ const JOURNAL = {
   JOURNAL_MAX_AGE_MS: "the oldest events go; a resume from before them gets a snapshot",
   JOURNAL_MAX_EVENTS: "the same",
   JOURNAL_MAX_BYTES: "the same",
+  EVENT_PAYLOAD_MAX_BYTES: "the publish is refused; nothing is journaled",
   DEDUPE_TTL_MS: "a repeated key counts as new",
 } as const satisfies Rows;
 

@@ -1,0 +1,28 @@
+import type { ExplanationCode } from "../../protocol/hub-report.ts";
+import type { Entry, JournalExtent } from "./journal.ts";
+import type { LiveSession } from "./live-session.ts";
+
+/** What is known of the event that somebody asks about. */
+export type Asked = {
+  readonly seq: number;
+  readonly entry: Entry | undefined;
+  readonly extent: JournalExtent;
+  /** Milliseconds. */
+  readonly now: number;
+};
+
+/**
+ * Why a session did or did not get an event, by the same rules that sent it or did not (HUB-8).
+ * @param sent seq of the last event that the session was sent
+ */
+export function explain(session: LiveSession, sent: number, asked: Asked): ExplanationCode {
+  const { seq, entry, extent, now } = asked;
+  if (seq > extent.head) return "not_yet";
+  if (entry === undefined) return "trimmed";
+  if (seq <= (session.record.start ?? session.record.from)) return "before_connection";
+  if (!session.mayRead(entry.audience)) return "not_in_audience";
+  if (!session.hears(entry.topic)) return "not_subscribed";
+  if (seq <= sent) return "delivered";
+  if (session.expiresAtMs <= now) return "expired";
+  return session.isLagging ? "lagging" : "pending";
+}

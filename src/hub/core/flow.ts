@@ -1,0 +1,81 @@
+import { LAGGING_MAX_MS, UNACKNOWLEDGED_BYTES_MAX } from "../../protocol/limits.ts";
+import type { HubStore } from "./journal.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+import type { HubSockets } from "./sockets.ts";
+
+/** Task that looks after clients that lag. */
+export const LAGGING_TASK = "hub/lagging";
+
+/** Pings of clients that lag are looked at this often, milliseconds. */
+const LOOK_MS = 5_000;
+/** One client's ping is asked for at most this often while events pass, milliseconds. */
+const PING_LOOK_MS = 1_000;
+/** A silent client is looked at again after so many more bytes. */
+const SILENT_STEP_BYTES = 64 * 1024;
+
+/** What becomes of a client whose credit does not cover a frame. */
+export type Verdict = "send" | "wait" | "end";
+
+/** Decides on clients that have used up their credit (HUB-10). */
+export class Flow<Socket extends object> {
+  readonly #sockets: HubSockets<Socket>;
+  readonly #sessions: SessionRegistry<Socket>;
+  readonly #store: HubStore;
+
+  constructor(parts: {
+    readonly sockets: HubSockets<Socket>;
+    readonly sessions: SessionRegistry<Socket>;
+    readonly store: HubStore;
+  }) {
+    this.#sockets = parts.sockets;
+    this.#sessions = parts.sessions;
+    this.#store = parts.store;
+  }
+
+  /** Decides on a frame that does not fit. Asking the runtime for a ping is left for when it matters. */
+  judge(socket: Socket, session: LiveSession, bytes: number, events: number, now: number): Verdict {
+    const { credit } = session;
+    if (credit.isSilent && credit.outstandingBytes + bytes <= session.nextLookBytes) return "send";
+    if (this.hasPinged(socket, session, now) && credit.fits(bytes, events)) return "send";
+    if (!credit.isSilent) return "wait";
+    if (this.#silentBytesOf(session.record.sub) + bytes > UNACKNOWLEDGED_BYTES_MAX) return "end";
+    session.nextLookBytes = credit.outstandingBytes + bytes + SILENT_STEP_BYTES;
+    return "send";
+  }
+
+  /** Takes a ping into account, of a client that does not acknowledge. @returns whether there was one */
+  hasPinged(socket: Socket, session: LiveSession, now: number): boolean {
+    if (session.credit.acknowledges) return false;
+    if (session.isLagging && now - session.pingAskedAt < PING_LOOK_MS) return false;
+    session.pingAskedAt = now;
+    const at = this.#sockets.lastPingAt(socket);
+    if (at === null) return false;
+    session.credit.pinged(at);
+    return true;
+  }
+
+  /** Whether a client that lags has taken nothing for too long. */
+  isStuck(session: LiveSession, now: number): boolean {
+    const since = session.record.lagging;
+    return since !== undefined && now - since >= LAGGING_MAX_MS;
+  }
+
+  /** Looks again soon, as long as there is somebody to look after. */
+  schedule(isNeeded: boolean, now: number): void {
+    if (!isNeeded) this.#store.writeTask(LAGGING_TASK, null);
+    else {
+      const known = this.#store.readTask(LAGGING_TASK);
+      if (known === null || known <= now) this.#store.writeTask(LAGGING_TASK, now + LOOK_MS);
+    }
+  }
+
+  #silentBytesOf(sub: string): number {
+    let bytes = 0;
+    for (const socket of this.#sessions.ofUser(sub)) {
+      const session = this.#sessions.live(socket);
+      if (session?.credit.isSilent === true) bytes += session.credit.outstandingBytes;
+    }
+    return bytes;
+  }
+}

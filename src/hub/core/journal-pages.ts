@@ -1,0 +1,46 @@
+import { FrameTexts } from "./fan-out.ts";
+import type { HubStore } from "./journal.ts";
+
+/** Rows and bytes of one page. */
+const PAGE_ROWS = 500;
+const PAGE_BYTES = 512 * 1024;
+/** Pages that are kept: clients that come back together read from the same places. */
+const PAGES_KEPT = 8;
+
+type Page = {
+  readonly texts: FrameTexts;
+  /** There was more in the journal than fits: nothing can be added to this page. */
+  readonly isFull: boolean;
+};
+
+/**
+ * Reads the journal forward in pages that clients at the same place share, with the texts of their
+ * frames: after a restart everybody resumes from nearly the same seq. Entries never change, so a kept
+ * page is only read again when the journal has grown beyond it.
+ */
+export class JournalPages {
+  readonly #store: HubStore;
+  readonly #pages = new Map<number, Page>();
+
+  constructor(store: HubStore) {
+    this.#store = store;
+  }
+
+  /** The page of entries with `seq > after`; one without entries: the end is reached. */
+  after(after: number): FrameTexts {
+    const { head } = this.#store.extent();
+    const known = this.#pages.get(after);
+    if (known !== undefined && (known.isFull || known.texts.entries.at(-1)?.seq === head)) {
+      return known.texts;
+    }
+    const entries = after >= head ? [] : this.#store.readAfter(after, PAGE_ROWS, PAGE_BYTES);
+    const texts = new FrameTexts(entries);
+    const last = entries.at(-1);
+    if (last === undefined) return texts;
+    this.#pages.delete(after);
+    this.#pages.set(after, { texts, isFull: last.seq < head });
+    const [oldest] = this.#pages.keys();
+    if (this.#pages.size > PAGES_KEPT && oldest !== undefined) this.#pages.delete(oldest);
+    return texts;
+  }
+}

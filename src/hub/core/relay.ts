@@ -1,0 +1,117 @@
+import type { Clock } from "../../platform/clock.ts";
+import { JOURNAL_BOUNDS, type Entry, type HubStore, type Revocation } from "./journal.ts";
+import type { JournalPull, RelayAck, RelayCall } from "./relay-calls.ts";
+import type { StreamServer } from "./stream-server.ts";
+
+/** What a relay needs of its hub. Both reject when the hub cannot be reached. */
+export type HubLink = {
+  /** Reads the hub's journal after a seq. */
+  readonly pull: (after: number) => Promise<JournalPull>;
+  readonly revocations: (afterRevision: number) => Promise<readonly Revocation[]>;
+};
+
+/** Fact with the newest revocation that this relay has. */
+const REVISION_FACT = "revision";
+
+/**
+ * A relay's copy of its hub's journal: it takes what the hub sends, in order, and pulls what it missed
+ * (hub.md, scale-out). What it has acknowledged it has stored, so a lost call loses nothing.
+ */
+export class Relay<Socket extends object> {
+  readonly #store: HubStore;
+  readonly #clock: Clock;
+  readonly #server: StreamServer<Socket>;
+  readonly #hub: HubLink;
+  #pulling: Promise<void> | null = null;
+
+  constructor(parts: {
+    readonly store: HubStore;
+    readonly clock: Clock;
+    readonly server: StreamServer<Socket>;
+    readonly hub: HubLink;
+  }) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#server = parts.server;
+    this.#hub = parts.hub;
+  }
+
+  /** Takes a call of the hub. Rejects when something is missing that the hub does not give now. */
+  async take(call: RelayCall): Promise<RelayAck> {
+    const { epoch, head } = this.#store.extent();
+    if (call.epoch !== epoch || call.after > head) await this.catchUp(call.head);
+    this.#apply(call.entries);
+    const closed =
+      call.revision > this.revision ? this.revoke(await this.#hub.revocations(this.revision)) : 0;
+    for (const signal of call.signals) this.#server.signal(signal);
+    const { openCount, usersCount } = this.#server.sessions;
+    return {
+      v: 1,
+      have: this.#store.extent().head,
+      revision: this.revision,
+      sockets: openCount,
+      users: usersCount,
+      closed,
+    };
+  }
+
+  /** The newest revocation that it has. */
+  get revision(): number {
+    return Number(this.#store.readFact(REVISION_FACT) ?? 0);
+  }
+
+  /**
+   * Takes revocations: closes whom they concern and refuses their tokens from now on (HUB-14).
+   * @returns how many it closed
+   */
+  revoke(revocations: readonly Revocation[]): number {
+    let closed = 0;
+    for (const revocation of revocations) {
+      this.#store.transaction(() => {
+        this.#store.writeRevocation(revocation);
+        this.#store.writeFact(REVISION_FACT, String(revocation.revision));
+      });
+      closed += this.#server.revoke(revocation.target, revocation.at);
+    }
+    return closed;
+  }
+
+  /** Pulls from the hub until it has what the hub has, at least up to `seq`. */
+  async catchUp(seq = 0): Promise<void> {
+    this.#pulling ??= this.#pull(seq).finally(() => {
+      this.#pulling = null;
+    });
+    return this.#pulling;
+  }
+
+  async #pull(seq: number): Promise<void> {
+    for (;;) {
+      const { epoch, head } = this.#store.extent();
+      const pulled = await this.#hub.pull(head);
+      const isOther = pulled.epoch !== epoch;
+      // Nobody can be told what was trimmed before it came here: they come back and are reset.
+      if (isOther || (head > 0 && pulled.oldest > head + 1)) {
+        this.#server.sendAway(Number.POSITIVE_INFINITY);
+        this.#store.adopt(pulled.epoch);
+        if (isOther && head > 0) continue;
+      }
+      this.#apply(pulled.entries);
+      const now = this.#store.extent().head;
+      if (pulled.entries.length === 0 || now >= Math.max(seq, pulled.head)) return;
+    }
+  }
+
+  /** Appends what follows and sends it; what is there already is passed over. */
+  #apply(entries: readonly Entry[]): void {
+    const { head } = this.#store.extent();
+    const fresh = entries.filter((entry) => entry.seq > head);
+    const [first] = fresh;
+    if (first === undefined) return;
+    if (head > 0 && first.seq !== head + 1) throw new Error(`entries after ${head} are missing`);
+    this.#store.transaction(() => {
+      for (const entry of fresh) this.#store.append(entry);
+      this.#store.trim(JOURNAL_BOUNDS, this.#clock());
+    });
+    this.#server.broadcast(fresh);
+  }
+}

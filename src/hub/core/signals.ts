@@ -1,0 +1,52 @@
+import { SIGNAL_KEYS_MAX } from "../../protocol/limits.ts";
+import type { Signal } from "../publisher.ts";
+import { encodeSignal } from "./encode.ts";
+import type { LiveSession } from "./live-session.ts";
+
+/** Sends one frame to one session. */
+type Send<Socket> = (socket: Socket, session: LiveSession, text: string) => void;
+
+/**
+ * Last-value signals: what is only worth knowing now, such as who is here. Not journaled; a client
+ * that lags gets the newest of each key when it has caught up, and never the ones in between.
+ */
+export class Signals<Socket extends object> {
+  readonly #send: Send<Socket>;
+  readonly #newest = new Map<string, { readonly signal: Signal; readonly text: string }>();
+
+  constructor(send: Send<Socket>) {
+    this.#send = send;
+  }
+
+  /** Sends a signal to those who asked for signals and may see it. */
+  broadcast(signal: Signal, to: Iterable<readonly [Socket, LiveSession]>): void {
+    const newest = { signal, text: encodeSignal(signal) };
+    this.#newest.delete(signal.key);
+    this.#newest.set(signal.key, newest);
+    const [oldest] = this.#newest.keys();
+    if (this.#newest.size > SIGNAL_KEYS_MAX && oldest !== undefined) this.#newest.delete(oldest);
+    for (const [socket, session] of to) {
+      if (session.isLagging) session.missedSignals.add(signal.key);
+      else this.#sendTo(socket, session, newest);
+    }
+  }
+
+  /** Sends what came while a session lagged. */
+  catchUp(socket: Socket, session: LiveSession): void {
+    for (const key of session.missedSignals) {
+      const newest = this.#newest.get(key);
+      if (newest !== undefined) this.#sendTo(socket, session, newest);
+    }
+    session.missedSignals.clear();
+  }
+
+  #sendTo(
+    socket: Socket,
+    session: LiveSession,
+    { signal, text }: { readonly signal: Signal; readonly text: string },
+  ): void {
+    if (session.mayRead(signal.audience) && session.hears(signal.topic)) {
+      this.#send(socket, session, text);
+    }
+  }
+}

@@ -1,0 +1,386 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { CloseName } from "../../protocol/close-codes.ts";
+import { PROTOCOL_VERSION, type Presence } from "../../protocol/frames.ts";
+import {
+  AUTHENTICATION_DEADLINE_MS,
+  CLIENT_FRAMES_PER_WINDOW,
+  CLIENT_FRAME_MAX_BYTES,
+  CLIENT_FRAME_WINDOW_MS,
+  CREDIT_WINDOW_BYTES,
+  CREDIT_WINDOW_EVENTS,
+  SOCKETS_PER_OBJECT,
+  SOCKETS_PER_USER,
+  SUBSCRIBE_CHANNELS_MAX,
+  UNACKNOWLEDGED_BYTES_MAX,
+  UNAUTHENTICATED_SOCKETS_PER_HUB,
+} from "../../protocol/limits.ts";
+import type { RevocationTarget } from "../../protocol/hub-report.ts";
+import type { Audience, Signal } from "../publisher.ts";
+import { AcceptRate, retryWindowMs } from "./accept-rate.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type After, Delivery } from "./delivery.ts";
+import { encodeFrame } from "./encode.ts";
+import { type ConnectionOptions, FrameIntake, type TokenRequest } from "./frame-intake.ts";
+import { JOURNAL_BOUNDS, type Entry, type HubStore } from "./journal.ts";
+import { LiveSession } from "./live-session.ts";
+import { decideResume, type ResumeDecision } from "./resume.ts";
+import type { SessionIdentity } from "./session.ts";
+import { SessionRegistry } from "./session-registry.ts";
+import { Signals } from "./signals.ts";
+import type { HubSockets } from "./sockets.ts";
+
+/** What `auth.ok` announces. */
+const LIMITS = {
+  frameBytes: CLIENT_FRAME_MAX_BYTES,
+  framesPerWindow: CLIENT_FRAMES_PER_WINDOW,
+  windowMs: CLIENT_FRAME_WINDOW_MS,
+  socketsPerUser: SOCKETS_PER_USER,
+  subscribeChannels: SUBSCRIBE_CHANNELS_MAX,
+  windowBytes: CREDIT_WINDOW_BYTES,
+  windowEvents: CREDIT_WINDOW_EVENTS,
+  unacknowledgedBytes: UNACKNOWLEDGED_BYTES_MAX,
+} as const;
+
+/** The whole state at a seq, as one reader may see it. */
+export type SnapshotAt = { readonly seq: number; readonly state: Record<string, unknown> };
+
+/** What a stream server is built from. Everything that is not deterministic comes from outside. */
+export type StreamPorts<Socket extends object> = {
+  readonly guildId: string;
+  readonly store: HubStore;
+  readonly sockets: HubSockets<Socket>;
+  readonly clock: Clock;
+  readonly after: After;
+  /** Who is here, with everybody that the same hub serves elsewhere. */
+  readonly presence: () => Presence;
+  /** Users came or went, or were never counted. */
+  readonly onPresenceChange: () => void;
+  /** A socket is closed by us. */
+  readonly onEnd: (why: CloseName) => void;
+  /** How a client that connected starts. */
+  readonly onOpen: (decision: ResumeDecision) => void;
+};
+
+/**
+ * Serves a guild's journal to sockets: sessions, resume, fan-out, flow control. The hub and its relays
+ * both are one. It knows no feature and nothing of Workers; `src/hub/SPEC.md` numbers its rules.
+ */
+export class StreamServer<Socket extends object> {
+  readonly #ports: StreamPorts<Socket>;
+  readonly #store: HubStore;
+  readonly #sessions: SessionRegistry<Socket>;
+  readonly #delivery: Delivery<Socket>;
+  readonly #frames: FrameIntake<Socket>;
+  readonly #deadlines: Deadlines<Socket>;
+  readonly #signals: Signals<Socket>;
+  readonly #accepts = new AcceptRate();
+
+  constructor(ports: StreamPorts<Socket>) {
+    const { store, sockets, clock, after, onEnd } = ports;
+    this.#ports = ports;
+    this.#store = store;
+    const sessions = new SessionRegistry(sockets, store);
+    const delivery = new Delivery({
+      sockets,
+      sessions,
+      store,
+      clock,
+      after,
+      onEnd: (why) => {
+        onEnd(why);
+        ports.onPresenceChange();
+      },
+      onCaughtUp: (socket, session) => this.#signals.catchUp(socket, session),
+    });
+    this.#sessions = sessions;
+    this.#delivery = delivery;
+    this.#signals = new Signals((socket, session, text) => delivery.send(socket, session, text));
+    const parts = { sockets, sessions, delivery, store, clock };
+    this.#frames = new FrameIntake(parts);
+    this.#deadlines = new Deadlines(parts);
+  }
+
+  /** Sends what was appended to the journal. */
+  broadcast(entries: readonly Entry[]): void {
+    this.#delivery.broadcast(entries);
+  }
+
+  /** Sends the newest value of something that is not journaled. */
+  signal(signal: Signal): void {
+    this.#signals.broadcast(signal, this.#whoAskedForSignals());
+  }
+
+  /** Whether anybody here asked for signals. */
+  get hasSignalReaders(): boolean {
+    return this.#sessions.signalsCount > 0;
+  }
+
+  /** Whether one more client may come now; each call counts as one (hub.md, deploy). */
+  accepts(): boolean {
+    return this.#accepts.take(this.#ports.clock());
+  }
+
+  /** Whether one more socket may wait for its `auth` frame. */
+  hasRoomToWait(): boolean {
+    return this.#sessions.waitingCount < UNAUTHENTICATED_SOCKETS_PER_HUB;
+  }
+
+  /** Whether one more session fits. */
+  hasRoom(): boolean {
+    return this.#sessions.openCount < SOCKETS_PER_OBJECT;
+  }
+
+  /** Takes a socket that must authenticate by its first frame (rooms.md §2). */
+  wait(socket: Socket, options: ConnectionOptions): void {
+    const deadline = this.#ports.clock() + AUTHENTICATION_DEADLINE_MS;
+    const { id, batch, signals, resume } = options;
+    this.#sessions.saveWaiting(socket, {
+      v: 1,
+      state: "waiting",
+      id,
+      deadline,
+      frames: 0,
+      bad: 0,
+      batch,
+      ...(signals === true ? { signals } : {}),
+      resume,
+    });
+    this.#deadlines.watchWaiting(deadline);
+  }
+
+  /** How a connection that asks so would start now. */
+  decide(options: ConnectionOptions): ResumeDecision {
+    this.#store.trim(JOURNAL_BOUNDS, this.#ports.clock());
+    return decideResume(options.resume, this.#store.extent());
+  }
+
+  /**
+   * Opens a session: acknowledges, then sends what was missed or the whole state (HUB-4).
+   * @param snapshot called when it needs the whole state
+   */
+  open(
+    socket: Socket,
+    identity: SessionIdentity,
+    options: ConnectionOptions,
+    snapshot: (mayRead: (audience: Audience) => boolean) => SnapshotAt,
+  ): void {
+    if (!this.hasRoom()) {
+      this.#delivery.end(socket, "overloaded");
+      return;
+    }
+    const decision = this.decide(options);
+    const { epoch, head } = this.#store.extent();
+    const session = new LiveSession(openRecord(identity, options, this.#ports.clock(), head), null);
+    const whole =
+      decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
+    const isNewUser = [...this.#sessions.ofUser(identity.sub)].length === 0;
+    const own = this.#sessions.add(socket, session);
+    if (own.length > SOCKETS_PER_USER && own[0] !== undefined) {
+      this.#delivery.end(own[0], "tooManySockets");
+    }
+    this.#deadlines.watchToken(session);
+    this.#ports.onOpen(decision);
+
+    this.#delivery.send(
+      socket,
+      session,
+      encodeFrame({
+        v: PROTOCOL_VERSION,
+        type: "ack",
+        event: "auth.ok",
+        guildId: this.#ports.guildId,
+        connectionId: options.id,
+        epoch,
+        seq: Math.max(head, whole?.seq ?? 0),
+        limits: LIMITS,
+        retryWindowMs: retryWindowMs(this.#sessions.openCount),
+      }),
+    );
+    if (decision.kind === "resume") this.#delivery.replay(socket, session, decision.from);
+    else if (whole !== null) this.#sendSnapshot(socket, session, whole, decision.reason);
+    if (isNewUser) this.#ports.onPresenceChange();
+  }
+
+  /**
+   * Takes one frame of a client (HUB-9).
+   * @returns a token to verify before {@link open} or {@link renew}, or null
+   */
+  message(socket: Socket, data: string | ArrayBuffer): TokenRequest | null {
+    return this.#frames.take(socket, data);
+  }
+
+  /** A transport that knows what its client took says so, as an `ack` frame would (HUB-10). */
+  taken(socket: Socket, seq: number): void {
+    const session = this.#sessions.live(socket);
+    if (session === null || session.ended) return;
+    const sent = session.sentBefore(this.#store.extent().head + 1, this.#store);
+    this.#delivery.acknowledged(socket, session, seq, sent);
+  }
+
+  /** Puts a newer token of the same user in force (HUB-7). */
+  renew(socket: Socket, identity: SessionIdentity): void {
+    const session = this.#sessions.live(socket);
+    if (session === null || session.ended) return;
+    if (identity.sub !== session.record.sub) {
+      this.#frames.refuse(socket, session, "other_subject");
+      return;
+    }
+    // Asked before the grants change what that would be.
+    const sent = session.sentBefore(this.#store.extent().head + 1, this.#store);
+    session.renew({
+      ...session.record,
+      grants: [...identity.grants],
+      exp: identity.exp,
+      warned: false,
+      ...(identity.iat === undefined ? {} : { iat: identity.iat }),
+    });
+    this.#sessions.startFrom(socket, session, sent);
+    this.#deadlines.watchToken(session);
+    const { exp } = identity;
+    this.#delivery.send(
+      socket,
+      session,
+      encodeFrame({ v: PROTOCOL_VERSION, type: "reauth.ok", exp }),
+    );
+  }
+
+  /**
+   * Answers a token that was refused. An open socket keeps the token it has when the new one is not
+   * valid, and closes when the new one takes the guild away.
+   */
+  tokenRefused(
+    socket: Socket,
+    why: Extract<CloseName, "unauthorized" | "forbidden" | "overloaded">,
+  ): void {
+    const session = this.#sessions.live(socket);
+    if (session === null || why === "forbidden") this.#delivery.end(socket, why);
+    else if (why === "unauthorized") this.#frames.refuse(socket, session, "invalid_token");
+    else this.#frames.refuse(socket, session, "token_not_checked");
+  }
+
+  /** Closes what a revocation concerns. @returns how many (HUB-14) */
+  revoke(target: RevocationTarget, at: number): number {
+    let closed = 0;
+    for (const socket of this.#sockets()) {
+      const session = this.#sessions.live(socket);
+      if (session === null || session.ended) continue;
+      const { sub, id, iat } = session.record;
+      const concerned =
+        "sub" in target
+          ? sub === target.sub && (iat === undefined || iat * 1000 <= at)
+          : id === target.connectionId;
+      if (!concerned) continue;
+      this.#delivery.end(socket, "unauthorized");
+      closed += 1;
+    }
+    return closed;
+  }
+
+  /** Whether a user's tokens of that age were revoked (HUB-14). */
+  isRevoked(identity: Pick<SessionIdentity, "sub" | "iat">): boolean {
+    const at = this.#store.readRevokedAt(identity.sub, this.#ports.clock());
+    return at !== null && (identity.iat === undefined || identity.iat * 1000 <= at);
+  }
+
+  /** Sends that many sockets away, resumable: this object restarts, or is let go. */
+  sendAway(count: number): void {
+    let left = count;
+    for (const socket of this.#sockets()) {
+      if (left === 0) return;
+      const session = this.#sessions.live(socket);
+      if (session?.ended === true) continue;
+      this.#delivery.end(socket, "restart");
+      left -= 1;
+    }
+  }
+
+  /** Whether the socket still waits for its token to be verified. */
+  isWaiting(socket: Socket): boolean {
+    return this.#sessions.waiting(socket) !== null;
+  }
+
+  /** A socket is gone. @returns whether it was one that we still served */
+  closed(socket: Socket): boolean {
+    const session = this.#sessions.live(socket);
+    const served = session !== null && !session.ended;
+    this.#sessions.remove(socket);
+    if (served) this.#ports.onPresenceChange();
+    return served;
+  }
+
+  /** Closes what is overdue and warns who expires soon (HUB-7). */
+  checkDeadlines(): void {
+    this.#deadlines.check();
+  }
+
+  /** Looks after clients that lag (HUB-10). */
+  checkLagging(): void {
+    this.#delivery.checkLagging();
+  }
+
+  /** Who is connected here. */
+  get sessions(): SessionRegistry<Socket> {
+    return this.#sessions;
+  }
+
+  /** Sends nothing any more to a socket and closes it. */
+  end(socket: Socket, why: CloseName): void {
+    this.#delivery.end(socket, why);
+  }
+
+  #sendSnapshot(
+    socket: Socket,
+    session: LiveSession,
+    { seq, state }: SnapshotAt,
+    reason: string,
+  ): void {
+    const { epoch, head } = this.#store.extent();
+    const v = PROTOCOL_VERSION;
+    const presence = session.record.signals === true ? { presence: this.#ports.presence() } : {};
+    session.record = { ...session.record, start: seq };
+    this.#sessions.startFrom(socket, session, seq);
+    this.#delivery.send(
+      socket,
+      session,
+      JSON.stringify({ v, type: "snapshot", epoch, seq, reason, ...state, ...presence }),
+    );
+    // The state came from elsewhere and more has been published since.
+    if (seq < head) this.#delivery.catchUp(socket, session, seq);
+  }
+
+  #sockets(): Socket[] {
+    return [...this.#ports.sockets.all()];
+  }
+
+  *#whoAskedForSignals(): Generator<readonly [Socket, LiveSession]> {
+    if (this.#sessions.signalsCount === 0) return;
+    for (const socket of this.#ports.sockets.all()) {
+      const session = this.#sessions.live(socket);
+      if (session?.record.signals === true && !session.ended) yield [socket, session];
+    }
+  }
+}
+
+function openRecord(
+  identity: SessionIdentity,
+  options: ConnectionOptions,
+  now: number,
+  head: number,
+): LiveSession["record"] {
+  return {
+    v: 1,
+    state: "open",
+    id: options.id,
+    sub: identity.sub,
+    grants: [...identity.grants],
+    exp: identity.exp,
+    ...(identity.iat === undefined ? {} : { iat: identity.iat }),
+    warned: false,
+    since: now,
+    from: head,
+    batch: options.batch,
+    ...(options.signals === true ? { signals: true } : {}),
+    ...(options.transport === undefined ? {} : { transport: options.transport }),
+    bad: 0,
+  };
+}

@@ -1,0 +1,54 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Env } from "../env.ts";
+import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
+import type { RelayAck, RelayCall } from "./core/relay-calls.ts";
+import { RelayObject } from "./relay-object.ts";
+
+/**
+ * Holds sockets of a guild that has too many for its hub (hub.md, scale-out). Thin on purpose: every
+ * method here can be called over RPC.
+ */
+export class HubRelay extends DurableObject<Env> {
+  readonly #impl: RelayObject;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#impl = new RelayObject(ctx, env);
+  }
+
+  /** Takes a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
+  override fetch(request: Request): Promise<Response> {
+    return this.#impl.connect(request);
+  }
+
+  /** For the hub: what is new. Resolves when it is stored here. */
+  take(call: RelayCall): Promise<RelayAck> {
+    return this.#impl.take(call);
+  }
+
+  /** For the hub: the connections of a user. */
+  connections(sub: string): HubConnection[] {
+    return this.#impl.connections(sub);
+  }
+
+  /** For the hub: why a connection did or did not get an event. */
+  explain(connectionId: string, seq: number): Explanation {
+    return this.#impl.explain(connectionId, seq);
+  }
+
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    return this.#impl.host.message(socket, data);
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#impl.host.closed(socket, code);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#impl.host.closed(socket, 1006);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#impl.host.alarm();
+  }
+}

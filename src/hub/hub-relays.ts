@@ -1,0 +1,181 @@
+import { systemClock } from "../platform/clock.ts";
+import { configOf, type Env } from "../env.ts";
+import type { RelayReport, RevocationTarget } from "../protocol/hub-report.ts";
+import { REVOCATION_TTL_MS } from "../protocol/limits.ts";
+import type { Entry, RelayRow } from "./core/journal.ts";
+import { planPlacement, type Placement } from "./core/placement.ts";
+import type { JournalPull, RelayAttachment } from "./core/relay-calls.ts";
+import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
+import type { HubRelay } from "./hub-relay.ts";
+import type { Signal } from "./publisher.ts";
+import { relayName } from "./relay-name.ts";
+import type { StreamHost } from "./stream-host.ts";
+
+/** What one pull carries at most. */
+const PULL_EVENTS = 1_000;
+const PULL_BYTES = 1024 * 1024;
+/** Fact with the newest revocation. */
+const REVISION_FACT = "revision";
+
+/** The hub's side of its relays: who they are, what they are told, and who is sent to them. */
+export class HubRelays {
+  readonly #env: Env;
+  readonly #host: StreamHost;
+  readonly #guildId: string;
+  readonly #onLoad: () => void;
+  readonly #fanout: RelayFanout;
+  #closedAtRelays = 0;
+
+  constructor(env: Env, host: StreamHost, guildId: string, onLoad: () => void) {
+    this.#env = env;
+    this.#host = host;
+    this.#guildId = guildId;
+    this.#onLoad = onLoad;
+    this.#fanout = new RelayFanout({
+      guildId,
+      store: host.store,
+      clock: systemClock,
+      call: async (index, call) => this.#relay(index).take(call),
+      background: (work) => host.background(work),
+      revision: () => this.#revision,
+      onAck: (before, { users, closed }) => {
+        this.#closedAtRelays += closed;
+        if (before.users !== users) this.#onLoad();
+      },
+    });
+  }
+
+  /** Those that this hub calls. */
+  get rows(): readonly RelayRow[] {
+    return this.#fanout.relays;
+  }
+
+  /** Tells the relays what was appended. */
+  tell(entries: readonly Entry[]): void {
+    const [first] = entries;
+    if (first === undefined || this.rows.length === 0) return;
+    this.#fanout.expectCall();
+    void this.#fanout.flush({ from: first.seq - 1 });
+  }
+
+  /** Calls relays with all that they do not have. */
+  async flush(what: { readonly signal?: Signal } = {}): Promise<void> {
+    await this.#fanout.flush(what);
+  }
+
+  /** The task is due. */
+  async recall(): Promise<void> {
+    await this.#fanout.recall();
+  }
+
+  /** Where new clients go; a relay that is not needed any more begins to send its own away. */
+  place(): Placement {
+    const { store, server } = this.#host;
+    const placement = planPlacement(
+      server.sessions.openCount,
+      this.rows,
+      placementLimits(this.#env),
+    );
+    const row = this.rows.find((one) => one.index === placement.drain);
+    if (row !== undefined) {
+      this.#fanout.write({ ...row, state: "draining" });
+      store.writeTask(RELAYS_TASK, systemClock());
+      this.#host.arm();
+    }
+    return placement;
+  }
+
+  /** What a relay reads of the journal. */
+  pull(after: number): JournalPull {
+    const { store } = this.#host;
+    const { epoch, head, oldest } = store.extent();
+    const entries = after >= head ? [] : store.readAfter(after, PULL_EVENTS, PULL_BYTES);
+    return { v: 1, epoch, head, oldest, entries };
+  }
+
+  /** Takes a relay that is new, or was let go and has a client again. */
+  attach(index: number): RelayAttachment {
+    const known = this.rows.find((one) => one.index === index);
+    if (known?.state === "draining") return { v: 1, accepted: false };
+    if (known === undefined) {
+      this.#fanout.write({ index, state: "open", sockets: 0, users: 0 });
+    }
+    return {
+      v: 1,
+      accepted: true,
+      revocations: this.#host.store.readRevocations(0, systemClock()),
+    };
+  }
+
+  /** A relay that sent everybody away is not called any more. */
+  release(index: number): boolean {
+    const known = this.rows.find((one) => one.index === index);
+    if (known?.state === "open") return false;
+    this.#fanout.remove(index);
+    this.#onLoad();
+    return true;
+  }
+
+  /** A relay says how many it holds. @returns whether it is to send them away */
+  noteLoad(index: number, sockets: number, users: number): { readonly draining: boolean } {
+    const known = this.rows.find((one) => one.index === index);
+    if (known === undefined) return { draining: false };
+    this.#fanout.write({ ...known, sockets, users });
+    if (known.users !== users) this.#onLoad();
+    return { draining: known.state === "draining" };
+  }
+
+  /** Closes whom a revocation concerns, everywhere (HUB-14). @returns how many */
+  async revoke(target: RevocationTarget): Promise<number> {
+    const { store, server } = this.#host;
+    const at = systemClock();
+    const revision = this.#revision + 1;
+    store.transaction(() => {
+      store.writeRevocation({ revision, target, at, expiresAt: at + REVOCATION_TTL_MS });
+      store.writeFact(REVISION_FACT, String(revision));
+      this.#fanout.expectCall();
+    });
+    const before = this.#closedAtRelays;
+    const closed = server.revoke(target, at);
+    await this.#fanout.flush();
+    return closed + this.#closedAtRelays - before;
+  }
+
+  /** Asks every relay something; one that cannot be reached says nothing. */
+  async ask<T>(question: (relay: DurableObjectStub<HubRelay>) => Promise<T>): Promise<T[]> {
+    const answers = await Promise.allSettled(
+      this.rows.map(async ({ index }) => question(this.#relay(index))),
+    );
+    return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  }
+
+  /** For operators. */
+  report(): RelayReport[] {
+    const { head } = this.#host.store.extent();
+    return this.rows.map(({ index, state, sockets }) => {
+      const { have, failed } = this.#fanout.acknowledged(index);
+      const acked = have ?? head;
+      return {
+        index,
+        state: failed ? "unreachable" : state,
+        sockets,
+        acked,
+        behind: Math.max(0, head - acked),
+      };
+    });
+  }
+
+  get #revision(): number {
+    return Number(this.#host.store.readFact(REVISION_FACT) ?? 0);
+  }
+
+  /** A stub that threw stays broken: each call takes a new one. */
+  #relay(index: number): DurableObjectStub<HubRelay> {
+    return this.#env.RELAY.get(this.#env.RELAY.idFromName(relayName(this.#guildId, index)));
+  }
+}
+
+function placementLimits(env: Env): { readonly hub: number; readonly relay: number } {
+  const { socketsPerHub, socketsPerRelay } = configOf(env);
+  return { hub: socketsPerHub, relay: socketsPerRelay };
+}

@@ -1,0 +1,125 @@
+import { systemClock } from "../platform/clock.ts";
+import type { Explanation, HubConnection, HubReport, RelayReport } from "../protocol/hub-report.ts";
+import {
+  CREDIT_WINDOW_BYTES,
+  CREDIT_WINDOW_EVENTS,
+  SOCKETS_PER_OBJECT,
+  SOCKETS_PER_USER,
+  UNAUTHENTICATED_SOCKETS_PER_HUB,
+} from "../protocol/limits.ts";
+import { explain } from "./core/explain.ts";
+import { JOURNAL_BOUNDS } from "./core/journal.ts";
+import type { LiveSession } from "./core/live-session.ts";
+import type { StreamHost } from "./stream-host.ts";
+
+/** What a hub tells an operator of itself. */
+export function reportOf(
+  { server, store, sockets }: StreamHost,
+  guildId: string,
+  relays: readonly RelayReport[],
+): HubReport {
+  const { epoch, head, oldest } = store.extent();
+  const { events, bytes, oldestAt } = store.usage();
+  const counters = store.readCounters();
+  const closes: Record<string, number> = {};
+  for (const [name, n] of Object.entries(counters)) {
+    if (name.startsWith("close:")) closes[name.slice("close:".length)] = n;
+  }
+  const { sessions } = server;
+  const behind = [...sessions.open()].flatMap(([, session]) =>
+    session.isLagging ? [head - (session.lastSent ?? head)] : [],
+  );
+  return {
+    guildId,
+    at: systemClock(),
+    epoch,
+    seq: head,
+    sockets: relays.reduce((sum, relay) => sum + relay.sockets, sessions.openCount),
+    waiting: sessions.waitingCount,
+    users: sessions.usersCount,
+    streams: sockets.streamCount,
+    journal: { events, bytes, oldestSeq: events === 0 ? null : oldest, oldestAt },
+    lag: { sockets: sessions.laggingCount, events: Math.max(0, ...behind) },
+    countedSince: Number(store.readFact("counted since") ?? 0),
+    closes,
+    wakes: counters["wakes"] ?? 0,
+    relays: [...relays],
+    limits: {
+      sockets: SOCKETS_PER_OBJECT,
+      socketsPerUser: SOCKETS_PER_USER,
+      waiting: UNAUTHENTICATED_SOCKETS_PER_HUB,
+      journalEvents: JOURNAL_BOUNDS.maxEvents,
+      journalBytes: JOURNAL_BOUNDS.maxBytes,
+      journalAgeMs: JOURNAL_BOUNDS.maxAgeMs,
+      windowEvents: CREDIT_WINDOW_EVENTS,
+      windowBytes: CREDIT_WINDOW_BYTES,
+    },
+  };
+}
+
+/** The connections of one user here. @param relay index; null: the hub itself */
+export function connectionsOf(
+  { server, store }: StreamHost,
+  relay: number | null,
+  sub: string,
+): HubConnection[] {
+  const { head } = store.extent();
+  return [...server.sessions.open()].flatMap(([, session]) =>
+    session.record.sub === sub
+      ? [connectionOf(session, relay, session.sentBefore(head + 1, store))]
+      : [],
+  );
+}
+
+/** Why a connection here did or did not get an event. */
+export function explainHere(
+  { server, store }: StreamHost,
+  relay: number | null,
+  connectionId: string,
+  seq: number,
+): Explanation {
+  const extent = store.extent();
+  const entry = store.readAfter(seq - 1, 1).find((one) => one.seq === seq);
+  const session = [...server.sessions.open()].find(([, { record }]) => record.id === connectionId);
+  const sent = session?.[1].sentBefore(extent.head + 1, store) ?? 0;
+  const code =
+    session === undefined
+      ? server.sessions.hasWaiting(connectionId)
+        ? "not_authenticated"
+        : "unknown_connection"
+      : explain(session[1], sent, { seq, entry, extent, now: systemClock() });
+  return {
+    code,
+    seq,
+    connection: session === undefined ? null : connectionOf(session[1], relay, sent),
+    event:
+      entry === undefined
+        ? null
+        : {
+            id: entry.id,
+            event: entry.event,
+            ts: entry.ts,
+            audience: entry.audience === null ? null : [...entry.audience],
+            topic: entry.topic,
+            trace: entry.trace,
+          },
+  };
+}
+
+function connectionOf(session: LiveSession, relay: number | null, sent: number): HubConnection {
+  const { id, sub, transport, since, grants, start, from } = session.record;
+  return {
+    connectionId: id,
+    sub,
+    transport: transport ?? "websocket",
+    relay,
+    since,
+    expiresAt: session.expiresAtMs,
+    grants: [...grants],
+    topics: session.topics,
+    from: start ?? from,
+    sent,
+    acked: session.acked,
+    lagging: session.isLagging,
+  };
+}

@@ -1,0 +1,81 @@
+import type { Env } from "../env.ts";
+import { systemClock } from "../platform/clock.ts";
+import { log } from "../platform/log.ts";
+import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
+
+/** Guilds that one isolate remembers the placement of. */
+const GUILDS_KEPT = 10_000;
+
+type Known = { readonly relays: readonly number[]; readonly until: number };
+
+/** Of this isolate. A stale one is harmless: an object that is full or gone says so. */
+const known = new Map<string, Known>();
+const asking = new Map<string, Promise<Known>>();
+
+/**
+ * Where a new client of a guild goes (hub.md, scale-out): nothing for the hub itself, or one of its
+ * relays. The same user goes to the same place while the places stay the same, so that all of one
+ * user's sockets are counted together.
+ */
+export async function placeOf(
+  env: Pick<Env, "HUB">,
+  guildId: string,
+  sub: string,
+): Promise<{ readonly relay?: number }> {
+  const { relays } = await placementOf(env, guildId);
+  const relay = highestScore(relays, sub);
+  return relay === undefined ? {} : { relay };
+}
+
+/** Asks again before the next client: an object had no room. */
+export function forgetPlacement(guildId: string): void {
+  known.delete(guildId);
+}
+
+async function placementOf(env: Pick<Env, "HUB">, guildId: string): Promise<Known> {
+  const remembered = known.get(guildId);
+  if (remembered !== undefined && remembered.until > systemClock()) return remembered;
+  const running = asking.get(guildId) ?? ask(env, guildId);
+  asking.set(guildId, running);
+  return running;
+}
+
+async function ask(env: Pick<Env, "HUB">, guildId: string): Promise<Known> {
+  try {
+    const { relays } = await env.HUB.get(env.HUB.idFromName(guildId)).place();
+    const fresh = { relays, until: systemClock() + PLACEMENT_TTL_MS };
+    known.delete(guildId);
+    known.set(guildId, fresh);
+    const [oldest] = known.keys();
+    if (known.size > GUILDS_KEPT && oldest !== undefined) known.delete(oldest);
+    return fresh;
+  } catch (error) {
+    // The hub restarts. Where clients were sent before is still right, or says so itself.
+    log("warn", "hub.not_placed", { guildId, error });
+    return known.get(guildId) ?? { relays: [], until: 0 };
+  } finally {
+    asking.delete(guildId);
+  }
+}
+
+/** Rendezvous hashing: a relay more or less moves only the users whose place it is. */
+function highestScore(relays: readonly number[], sub: string): number | undefined {
+  let best: number | undefined;
+  let bestScore = -1;
+  for (const relay of relays) {
+    const score = hash(`${relay}:${sub}`);
+    if (score > bestScore) [best, bestScore] = [relay, score];
+  }
+  return best;
+}
+
+/** FNV-1a, 32 bit: only spreads, protects nothing. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  // The last characters would only change the low bits.
+  value = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d) >>> 0;
+  return (value ^ (value >>> 12)) >>> 0;
+}

@@ -1,0 +1,194 @@
+import { systemClock } from "../platform/clock.ts";
+import type { Env } from "../env.ts";
+import type { Presence } from "../protocol/frames.ts";
+import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
+import { ACCEPTS_PER_SECOND, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
+import type { ConnectionOptions } from "./core/frame-intake.ts";
+import { Relay } from "./core/relay.ts";
+import type { RelayAck, RelayCall } from "./core/relay-calls.ts";
+import type { SessionIdentity } from "./core/session.ts";
+import type { SnapshotAt } from "./core/stream-server.ts";
+import type { GuildHub } from "./guild-hub.ts";
+import { connectionsOf, explainHere } from "./inspection.ts";
+import { readRelayName } from "./relay-name.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+import { StreamHost, type SnapshotSource } from "./stream-host.ts";
+import type { HubSocket } from "./socket-set.ts";
+
+/** Task that tells the hub how many are here, and sends them away when the hub wants that. */
+const LOAD_TASK = "relay/load";
+/** While it sends clients away, milliseconds between two parts of them, and how many each has. */
+const DRAIN_EVERY_MS = 1_000;
+const DRAIN_SOCKETS = ACCEPTS_PER_SECOND / 2;
+/** Fact: what the hub has made of this relay. Absent: the hub does not call it. */
+const STATE_FACT = "relay";
+
+/** Everything behind a `HubRelay`: a copy of the journal and the sockets that it serves. */
+export class RelayObject {
+  readonly host: StreamHost;
+  readonly #env: Env;
+  readonly #guildId: string;
+  readonly #index: number;
+  readonly #store: SqliteStore;
+  readonly #relay: Relay<HubSocket>;
+  #attaching: Promise<boolean> | null = null;
+  /** Readers who wait for the whole state; the next call to the hub asks for all of them. */
+  #waiting: { grants: readonly string[]; resolve: (at: SnapshotAt) => void; reject: Reject }[] = [];
+  #isAsking = false;
+  #presence: Presence = { count: 0, users: null };
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    const name = readRelayName(ctx.id.name);
+    if (name === null) throw new Error("a relay is reached by the name of its guild and its index");
+    this.#env = env;
+    this.#guildId = name.guildId;
+    this.#index = name.index;
+    this.#store = new SqliteStore(ctx.storage);
+    this.host = new StreamHost(ctx, env, this.#store, {
+      guildId: name.guildId,
+      relay: name.index,
+      prepare: (identity, options) => this.#prepare(identity, options),
+      presence: () => this.#presence,
+      onPresenceChange: () => this.#tellLoadSoon(),
+      onServed: () => this.#tellLoadSoon(),
+      runTask: (key) => (key === LOAD_TASK ? this.#tellLoad() : Promise.resolve()),
+    });
+    this.#relay = new Relay({
+      store: this.#store,
+      clock: systemClock,
+      server: this.host.server,
+      hub: {
+        pull: (after) => this.#hub().pull(after),
+        revocations: (revision) => this.#hub().revocationsAfter(revision),
+      },
+    });
+  }
+
+  async connect(request: Request): Promise<Response> {
+    // One that is to be let go, or that the hub does not want, takes nobody: they get another place.
+    if (!(await this.#attached())) return new Response(null, { status: 503 });
+    return this.host.connect(request);
+  }
+
+  async take(call: RelayCall): Promise<RelayAck> {
+    if (call.guildId !== this.#guildId) throw new Error("this relay serves another guild");
+    const presence = call.signals.find((signal) => signal.key === "presence");
+    if (presence !== undefined) this.#presence = presenceFrom(presence.payload);
+    const ack = await this.#relay.take(call);
+    if (call.draining) {
+      this.#store.writeFact(STATE_FACT, "draining");
+      this.#store.writeTask(LOAD_TASK, systemClock());
+    }
+    this.host.arm();
+    return ack;
+  }
+
+  connections(sub: string): HubConnection[] {
+    return connectionsOf(this.host, this.#index, sub);
+  }
+
+  explain(connectionId: string, seq: number): Explanation {
+    return explainHere(this.host, this.#index, connectionId, seq);
+  }
+
+  /** Makes sure that the hub calls this relay, and that it has the journal. */
+  async #attached(): Promise<boolean> {
+    const state = this.#store.readFact(STATE_FACT);
+    if (state === "attached") return true;
+    if (state === "draining") return false;
+    this.#attaching ??= this.#attach().finally(() => {
+      this.#attaching = null;
+    });
+    return this.#attaching;
+  }
+
+  async #attach(): Promise<boolean> {
+    const attachment = await this.#hub().attachRelay(this.#index);
+    if (!attachment.accepted) return false;
+    this.#relay.revoke(attachment.revocations);
+    await this.#relay.catchUp();
+    this.#presence = await this.#hub().presence();
+    this.#store.writeFact(STATE_FACT, "attached");
+    return true;
+  }
+
+  async #prepare(identity: SessionIdentity, options: ConnectionOptions): Promise<SnapshotSource> {
+    const { epoch, seq } = options.resume;
+    const extent = this.#store.extent();
+    // It was served elsewhere, where more was known.
+    if (epoch === extent.epoch && seq !== undefined && seq > extent.head) {
+      await this.#relay.catchUp();
+    }
+    if (this.host.server.decide(options).kind === "resume") {
+      return () => {
+        throw new Error("the journal was trimmed while a client came in");
+      };
+    }
+    const at = await this.#snapshotFor(identity.grants);
+    return () => at;
+  }
+
+  /** The whole state from the hub. Who asks while a call is under way shares the next one. */
+  #snapshotFor(grants: readonly string[]): Promise<SnapshotAt> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ grants, resolve, reject });
+      if (!this.#isAsking) this.host.background(this.#askForSnapshots());
+    });
+  }
+
+  async #askForSnapshots(): Promise<void> {
+    this.#isAsking = true;
+    while (this.#waiting.length > 0) {
+      const asked = this.#waiting.splice(0);
+      try {
+        const snapshots = await this.#hub().snapshotsFor(asked.map(({ grants }) => grants));
+        for (const [index, { resolve, reject }] of asked.entries()) {
+          const at = snapshots[index];
+          if (at === undefined) reject(new Error("the hub gave no snapshot"));
+          else resolve({ seq: at.seq, state: JSON.parse(at.state) as SnapshotAt["state"] });
+        }
+      } catch (error) {
+        for (const { reject } of asked) reject(error);
+      }
+    }
+    this.#isAsking = false;
+  }
+
+  #tellLoadSoon(): void {
+    if (this.#store.readTask(LOAD_TASK) !== null) return;
+    this.#store.writeTask(LOAD_TASK, systemClock() + PRESENCE_DEBOUNCE_MS);
+    this.host.arm();
+  }
+
+  async #tellLoad(): Promise<void> {
+    const { openCount, usersCount } = this.host.server.sessions;
+    const { draining } = await this.#hub().noteLoad(this.#index, openCount, usersCount);
+    if (!draining && this.#store.readFact(STATE_FACT) !== "draining") return;
+    await this.#drain(openCount);
+  }
+
+  /** Sends some away; with nobody left the hub forgets this relay, and the copy is dropped. */
+  async #drain(openCount: number): Promise<void> {
+    this.#store.writeFact(STATE_FACT, "draining");
+    this.host.server.sendAway(DRAIN_SOCKETS);
+    if (openCount > 0) {
+      this.#store.writeTask(LOAD_TASK, systemClock() + DRAIN_EVERY_MS);
+      return;
+    }
+    const released = await this.#hub().releaseRelay(this.#index);
+    this.#store.writeFact(STATE_FACT, released ? "released" : "attached");
+    if (released) this.#store.adopt("");
+  }
+
+  /** A stub that threw stays broken: each call takes a new one. */
+  #hub(): DurableObjectStub<GuildHub> {
+    return this.#env.HUB.get(this.#env.HUB.idFromName(this.#guildId));
+  }
+}
+
+type Reject = (why: unknown) => void;
+
+function presenceFrom(payload: string): Presence {
+  const { count, users } = JSON.parse(payload) as Presence;
+  return { count, users };
+}

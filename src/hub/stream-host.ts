@@ -1,0 +1,303 @@
+import { guildFor, type Principal } from "../platform/auth/principal.ts";
+import { verifyToken, type TokenFailure } from "../platform/auth/verify-token.ts";
+import { systemClock } from "../platform/clock.ts";
+import { ulidGenerator } from "../platform/ids.ts";
+import { log } from "../platform/log.ts";
+import type { Result } from "../platform/result.ts";
+import { configOf, type Env } from "../env.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
+import { DEADLINES_TASK } from "./core/deadlines.ts";
+import { LAGGING_TASK } from "./core/flow.ts";
+import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
+import type { SessionIdentity } from "./core/session.ts";
+import { type SnapshotAt, StreamServer } from "./core/stream-server.ts";
+import { EventStream } from "./event-stream.ts";
+import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
+import type { Audience } from "./publisher.ts";
+import { type HubSocket, SocketSet } from "./socket-set.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+
+/** A task that failed is tried again after this time, milliseconds. */
+const TASK_RETRY_MS = 5_000;
+
+/** Makes the whole state for a reader, when it needs it. */
+export type SnapshotSource = (mayRead: (audience: Audience) => boolean) => SnapshotAt;
+
+/** What differs between a hub and a relay. */
+export type StreamHostPorts = {
+  readonly guildId: string;
+  /** null: the hub itself. */
+  readonly relay: number | null;
+  /**
+   * Gets ready to serve a connection. Rejects when it cannot now: the client comes back.
+   * @returns what gives it the whole state
+   */
+  readonly prepare: (
+    identity: SessionIdentity,
+    options: ConnectionOptions,
+  ) => SnapshotSource | Promise<SnapshotSource>;
+  readonly presence: () => Presence;
+  readonly onPresenceChange: () => void;
+  /** Somebody was let in. */
+  readonly onServed: () => void;
+  /** A task that is not the stream's own is due. */
+  readonly runTask: (key: string) => Promise<void>;
+};
+
+/** A Durable Object that serves a stream: storage, sockets, upgrades, tokens and the alarm. */
+export class StreamHost {
+  readonly store: SqliteStore;
+  readonly sockets: SocketSet;
+  readonly server: StreamServer<HubSocket>;
+  readonly newId = ulidGenerator();
+  readonly #ctx: DurableObjectState;
+  readonly #env: Env;
+  readonly #ports: StreamHostPorts;
+  /** When the alarm is set for; undefined: not known since the last wake. */
+  #armedAt: number | null | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env, store: SqliteStore, ports: StreamHostPorts) {
+    this.#ctx = ctx;
+    this.#env = env;
+    this.#ports = ports;
+    this.store = store;
+    this.sockets = new SocketSet(ctx);
+    this.server = new StreamServer({
+      guildId: ports.guildId,
+      store,
+      sockets: this.sockets,
+      clock: systemClock,
+      after: (ms, run) => this.#after(ms, run),
+      presence: ports.presence,
+      onPresenceChange: ports.onPresenceChange,
+      onEnd: (why) => store.count(`close:${CLOSE_CODES[why].code}`, 1),
+      onOpen: (decision) => {
+        store.count(decision.kind === "resume" ? "resume" : `snapshot:${decision.reason}`, 1);
+      },
+    });
+    store.count("wakes", 1);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING_FRAME, PONG_FRAME));
+  }
+
+  /** Takes a WebSocket or a stream that the Worker hands over. */
+  async connect(request: Request): Promise<Response> {
+    const handover = readHandover(request.headers.get(HANDOVER_HEADER));
+    if (handover === null || !this.#isForUs(handover)) return refused(503);
+    if (!this.server.accepts()) return refused(503);
+    const options: ConnectionOptions = {
+      id: this.newId(systemClock()),
+      batch: handover.batch,
+      signals: handover.signals === true,
+      ...(handover.transport === undefined ? {} : { transport: handover.transport }),
+      resume: { epoch: handover.epoch, seq: handover.seq === null ? Number.NaN : handover.seq },
+    };
+    const { identity } = handover;
+    if (identity === undefined) return this.#letWait(options);
+    const source = await this.#ports.prepare(identity, options);
+    const status = this.#admit(identity, handover);
+    if (status !== null) return refused(status);
+    this.#ports.onServed();
+    const response =
+      handover.transport === undefined
+        ? this.#openSocket(identity, options, source)
+        : this.#openStream(identity, options, source);
+    this.arm();
+    return response;
+  }
+
+  /** Takes one frame of a client. */
+  async message(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    const request = this.server.message(socket, data);
+    this.arm();
+    if (request === null) return;
+    const verified = await verifyToken(this.#env, request.token);
+    await this.#answerToken(socket, request, verified);
+    this.arm();
+  }
+
+  /** A socket is gone. @param code that the client or the network gave */
+  closed(socket: WebSocket, code: number): void {
+    if (this.server.closed(socket)) this.store.count(`close:${code}`, 1);
+    this.sockets.reciprocateClose(socket);
+    this.arm();
+  }
+
+  /** Does what is due. */
+  async alarm(): Promise<void> {
+    this.#armedAt = undefined;
+    const due = this.store.dueTasks(systemClock());
+    if (due.includes(DEADLINES_TASK)) this.server.checkDeadlines();
+    if (due.includes(LAGGING_TASK)) this.server.checkLagging();
+    const others = due.filter((key) => key !== DEADLINES_TASK && key !== LAGGING_TASK);
+    await Promise.all(others.map((key) => this.#runTask(key)));
+    this.arm();
+  }
+
+  /** Sets the alarm for the next task. */
+  arm(): void {
+    const next = this.store.nextTaskAt();
+    if (next === this.#armedAt) return;
+    this.#armedAt = next;
+    void (next === null ? this.#ctx.storage.deleteAlarm() : this.#ctx.storage.setAlarm(next));
+  }
+
+  /** Lets work go on after the present event was answered. */
+  background(work: Promise<unknown>): void {
+    this.#ctx.waitUntil(
+      work.catch((error: unknown) => {
+        log("error", "hub.background_failed", { guildId: this.#ports.guildId, error });
+      }),
+    );
+  }
+
+  #isForUs({ guildId, relay }: Handover): boolean {
+    return guildId === this.#ports.guildId && (relay ?? null) === this.#ports.relay;
+  }
+
+  #letWait(options: ConnectionOptions): Response {
+    if (!this.server.hasRoomToWait()) return refused(503);
+    const { client, server } = this.#accept();
+    this.server.wait(server, options);
+    this.arm();
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /** @returns an HTTP status to refuse with, or null */
+  #admit(identity: SessionIdentity, { ticket }: Handover): 401 | 503 | null {
+    if (!this.server.hasRoom()) return 503;
+    if (this.server.isRevoked(identity)) return 401;
+    if (ticket === undefined) return null;
+    const now = systemClock();
+    // Single use: between this read and this write nothing can come (HUB-7).
+    const fresh =
+      ticket.expiresAt > now && this.store.remember(`ticket:${ticket.id}`, ticket.expiresAt, now);
+    return fresh ? null : 401;
+  }
+
+  #openSocket(
+    identity: SessionIdentity,
+    options: ConnectionOptions,
+    source: SnapshotSource,
+  ): Response {
+    const { client, server } = this.#accept();
+    this.server.open(server, identity, options, source);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  #accept(): { readonly client: WebSocket; readonly server: WebSocket } {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.#ctx.acceptWebSocket(server);
+    return { client, server };
+  }
+
+  #openStream(
+    identity: SessionIdentity,
+    options: ConnectionOptions,
+    source: SnapshotSource,
+  ): Response {
+    const stream: EventStream = new EventStream({
+      stored: () => this.#ctx.storage.sync(),
+      onTaken: (seq) => {
+        this.server.taken(stream, seq);
+        this.arm();
+      },
+      onGone: () => {
+        this.sockets.removeStream(stream);
+        this.server.closed(stream);
+        this.arm();
+      },
+      random: Math.random,
+    });
+    this.sockets.addStream(stream);
+    this.server.open(stream, identity, options, source);
+    return new Response(stream.readable, { headers: { "Content-Type": "text/event-stream" } });
+  }
+
+  async #answerToken(
+    socket: WebSocket,
+    request: TokenRequest,
+    verified: Result<Principal, TokenFailure>,
+  ): Promise<void> {
+    const { server } = this;
+    if (!this.#isAnswerable(socket, request)) return;
+    if (!verified.ok) {
+      // Without the provider's keys nothing is known of the token: the client comes back with it.
+      const isUnknown = verified.error.reason === "keys_unavailable";
+      server.tokenRefused(socket, isUnknown ? "overloaded" : "unauthorized");
+      return;
+    }
+    const principal = verified.value;
+    const { guildId } = this.#ports;
+    const identity = identityOf(principal);
+    const allowed = guildFor(principal, guildId, configOf(this.#env).primaryGuildId) === guildId;
+    if (!allowed || !identity.ok) {
+      server.tokenRefused(socket, "forbidden");
+      return;
+    }
+    if (server.isRevoked(identity.value)) {
+      if (request.kind === "reauth") server.end(socket, "unauthorized");
+      else server.tokenRefused(socket, "unauthorized");
+      return;
+    }
+    if (request.kind === "reauth") {
+      server.renew(socket, identity.value);
+      return;
+    }
+    const source = await this.#prepared(identity.value, request.options);
+    if (!this.#isAnswerable(socket, request)) return;
+    if (source === null) {
+      server.tokenRefused(socket, "overloaded");
+      return;
+    }
+    this.#ports.onServed();
+    server.open(socket, identity.value, request.options, source);
+  }
+
+  async #prepared(
+    identity: SessionIdentity,
+    options: ConnectionOptions,
+  ): Promise<SnapshotSource | null> {
+    try {
+      return await this.#ports.prepare(identity, options);
+    } catch (error) {
+      log("warn", "hub.not_prepared", { guildId: this.#ports.guildId, error });
+      return null;
+    }
+  }
+
+  /** While something was awaited the socket may have closed, or another frame may have opened it. */
+  #isAnswerable(socket: WebSocket, request: TokenRequest): boolean {
+    return (
+      socket.readyState === WebSocket.OPEN &&
+      this.server.isWaiting(socket) === (request.kind === "auth")
+    );
+  }
+
+  async #runTask(key: string): Promise<void> {
+    const { store } = this;
+    const at = store.readTask(key);
+    try {
+      await this.#ports.runTask(key);
+      // Unless it was scheduled anew meanwhile.
+      if (store.readTask(key) === at) store.writeTask(key, null);
+    } catch (error) {
+      log("error", "hub.task_failed", { guildId: this.#ports.guildId, task: key, error });
+      store.writeTask(key, systemClock() + TASK_RETRY_MS);
+    }
+  }
+
+  #after(ms: number, run: () => void): void {
+    const done = new Promise<void>((resolve) => {
+      setTimeout(() => {
+        run();
+        resolve();
+      }, ms);
+    });
+    this.#ctx.waitUntil(done);
+  }
+}
+
+function refused(status: 401 | 503): Response {
+  return new Response(null, { status });
+}
