@@ -1,3 +1,4 @@
+import { ACK_INTERVAL_MS } from "../../src/client/outbox.ts";
 import { JOURNAL_MAX_BYTES, JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
 import { MONTH_SECONDS, PLATFORM, PRICES } from "./platform.ts";
 
@@ -14,8 +15,8 @@ export const ASSUMPTIONS = {
   roundTripMs: 50,
   /** Until a write is durable and what waits for it goes out, milliseconds. */
   commitMs: 10,
-  /** Time after an unacknowledged event until a client acknowledges, seconds. */
-  ackSeconds: 30,
+  /** Time after an unacknowledged event until our client acknowledges, seconds. */
+  ackSeconds: ACK_INTERVAL_MS / 1000,
   /** CPU of an object for one acknowledgement, milliseconds. */
   ackMs: 0.1,
   /** Sockets that one object accepts in a second, with a ticket: a request that writes. */

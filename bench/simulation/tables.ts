@@ -105,12 +105,12 @@ function ackTable(): string {
   ];
   return table(
     header,
-    [5, 10, 30, 60].map((seconds) => {
+    [...new Set([ASSUMPTIONS.ackSeconds, 10, 30, 60])].map((seconds) => {
       const perSocket = acksPerSecond(1, seconds);
       const messages = 10_000 * perSocket * 30 * 24 * 3600;
       const usage = { ...NOTHING, requests: messages / PLATFORM.messagesPerRequest };
       return [
-        `${seconds} s`,
+        seconds === ASSUMPTIONS.ackSeconds ? `${seconds} s, our client` : `${seconds} s`,
         ...[10_000, 30_000].map((sockets) => count(sockets * perSocket)),
         dollars(totalCost(usage)),
       ];
