@@ -9,6 +9,9 @@ import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts
 /** What a server did while its sockets only pinged. */
 export type IdleTrial = {
   readonly subject: SubjectName;
+  /** How often its object was constructed or called; null: it has none. */
+  readonly calls: number | null;
+  /** How often the hub woke, by its own count. */
   readonly wakes: number | "did not sleep" | "not observable" | "cannot";
   readonly cpuMs: number;
   readonly faults: readonly string[];
@@ -29,31 +32,35 @@ export async function runIdle(subjects: readonly Subject[], folder: string): Pro
     for (const { name, start } of subjects) {
       const own = path.join(folder, name);
       await mkdir(own, { recursive: true });
-      const server = await start(own);
+      const server = await start(own, { observed: true });
       servers.push(server);
       const fleet = new Fleet(0);
       await fleet.open(PLAN.idleSockets, PLAN.connecting, server.clientOf);
       idlers.push({ name, server, fleet, stopPinging: fleet.startPinging(PLAN.idlePingMs) });
     }
     await rest(PLAN.idleSettleMs);
+    // Asking a hub for its wakes is a call: before the first count of calls and after the last.
     const wakesBefore = await Promise.all(idlers.map(async ({ server }) => server.wakes?.()));
-    const before = await Promise.all(idlers.map(({ server }) => usageOf(server.pid)));
+    const before = await Promise.all(idlers.map(look));
     await rest(PLAN.idleMs);
-    const after = await Promise.all(idlers.map(({ server }) => usageOf(server.pid)));
+    const after = await Promise.all(idlers.map(look));
     const wakesAfter = await Promise.all(idlers.map(async ({ server }) => server.wakes?.()));
     const unanswered = await stopAll(idlers);
-    return idlers.map(({ name, server, fleet }, at) => {
-      const wakes = wakesBetween(server, wakesBefore[at], wakesAfter[at]);
-      const used = (after[at]?.cpuSeconds ?? 0) - (before[at]?.cpuSeconds ?? 0);
-      const missing = unanswered[at] ?? 0;
+    return idlers.map(({ name, fleet }, at) => {
+      const [was, is, missing] = [before[at], after[at], unanswered[at] ?? 0];
+      if (was === undefined || is === undefined) throw new Error(`nobody looked at ${name}`);
+      const calls = was.calls === null || is.calls === null ? null : is.calls - was.calls;
+      const wakes = wakesBetween(wakesBefore[at], wakesAfter[at]);
       return {
         subject: name,
+        calls,
         wakes,
-        cpuMs: used * 1000,
+        cpuMs: (is.cpuSeconds - was.cpuSeconds) * 1000,
         faults: [
           ...fleet.faults,
           ...(missing > 0 ? [`${missing} pings were not answered`] : []),
-          ...(isOurs(name) ? wakeFaults(wakes) : []),
+          // Ours promises not to; what others do is theirs.
+          ...(name.startsWith("hub") ? wakeFaults(calls, wakes) : []),
         ],
       };
     });
@@ -70,24 +77,26 @@ async function stopAll(idlers: readonly Idler[]): Promise<number[]> {
   return unanswered;
 }
 
+async function look({ server }: Idler): Promise<{ calls: number | null; cpuSeconds: number }> {
+  const { cpuSeconds } = await usageOf(server.pid);
+  return { calls: (await server.calls?.()) ?? null, cpuSeconds };
+}
+
 function wakesBetween(
-  { lookingWakes }: RunningSubject,
   before: number | null | undefined,
   after: number | null | undefined,
 ): IdleTrial["wakes"] {
   if (before === undefined || after === undefined) return "cannot";
   if (before === null || after === null) return "not observable";
-  const own = lookingWakes === true ? 1 : 0;
-  return after - before < own ? "did not sleep" : after - before - own;
+  // The second look woke it: without that it was awake all the time.
+  return after === before ? "did not sleep" : after - before - 1;
 }
 
-function isOurs(name: SubjectName): boolean {
-  return name.startsWith("hub");
-}
-
-function wakeFaults(wakes: IdleTrial["wakes"]): string[] {
-  if (typeof wakes === "number")
-    return wakes > 0 ? [`it woke ${wakes} times with idle sockets`] : [];
+function wakeFaults(calls: number | null, wakes: IdleTrial["wakes"]): string[] {
+  const faults: string[] = [];
+  if (calls !== 0) faults.push(`its object was called ${calls} times with idle sockets`);
+  if (typeof wakes === "number" && wakes > 0) faults.push(`it woke ${wakes} times`);
   // In a run that is made smaller there is no time to fall asleep.
-  return wakes === "did not sleep" && SCALE === 1 ? ["it never slept with idle sockets"] : [];
+  if (wakes === "did not sleep" && SCALE === 1) faults.push("it never slept");
+  return faults;
 }

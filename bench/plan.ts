@@ -54,7 +54,7 @@ export const PLAN = {
   idlePingMs: 5_000,
   idleMs: scaled(60_000, 5_000),
   /** Rest before that, milliseconds: what connecting left behind is done, and objects go to sleep. */
-  idleSettleMs: scaled(15_000, 1_000),
+  idleSettleMs: scaled(15_000, 5_000),
 } as const;
 
 /** No single wait takes longer, milliseconds. */

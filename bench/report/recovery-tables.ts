@@ -72,7 +72,8 @@ function restartCells(restart: RestartTrial): string[] {
 export function idleTable(summary: Summary, contenders: readonly Named[]): string {
   const head = [
     `${count(PLAN.idleSockets)} sockets that ping every ${PLAN.idlePingMs / 1000} s`,
-    `wakes in ${PLAN.idleMs / 1000} s`,
+    `calls into its object in ${PLAN.idleMs / 1000} s`,
+    "wakes by the hub's own count",
     "server CPU in that time",
     "per ping",
   ];
@@ -80,9 +81,15 @@ export function idleTable(summary: Summary, contenders: readonly Named[]): strin
   const rows = contenders.flatMap(({ name, label }) => {
     const trial = summary.idle.find(({ subject }) => subject === name);
     if (trial === undefined) return [];
-    const { wakes, cpuMs } = trial;
+    const { calls, wakes, cpuMs } = trial;
     return [
-      [label, String(wakes), `${cpuMs.toFixed(0)} ms`, `${((cpuMs * 1000) / pings).toFixed(0)} µs`],
+      [
+        label,
+        calls === null ? CANNOT : String(calls),
+        String(wakes),
+        `${cpuMs.toFixed(0)} ms`,
+        `${((cpuMs * 1000) / pings).toFixed(0)} µs`,
+      ],
     ];
   });
   return table([head, ...rows]);

@@ -52,6 +52,7 @@ function recovery(subject: SubjectName, remembers: boolean): RecoveryTrial {
 
 const idle = (subject: SubjectName, wakes: IdleTrial["wakes"]): IdleTrial => ({
   subject,
+  calls: subject === "bare" ? 3 : 0,
   wakes,
   cpuMs: 480,
   faults: [],
@@ -69,7 +70,7 @@ const RESULTS: Results = {
   ]),
   recoveries: [recovery("hub", true), recovery("bare", false)],
   rowsPerResume: 1_003,
-  idle: [idle("hub", 0), idle("bare", 3)],
+  idle: [idle("hub", 0), idle("bare", "cannot")],
 };
 const CONTENDERS = [
   { name: "hub", label: "ours" },
@@ -104,14 +105,19 @@ test("aims are told as they are: met, missed, or not measured", () => {
   expect(new Set(verdicts(summarize(nothing)))).toEqual(new Set([null]));
 });
 
-test.each<[IdleTrial["wakes"], boolean | null]>([
+test.each<[IdleTrial["wakes"], boolean]>([
   [0, true],
   [2, false],
   ["did not sleep", false],
-  ["not observable", null],
+  ["not observable", true],
 ])("idle wakes %s: %s", (wakes, met) => {
   const summary = summarize({ ...RESULTS, idle: [idle("hub", wakes)] });
   expect(verdicts(summary).at(-1)).toBe(met);
+});
+
+test("a call into an idle object is seen, whatever the hub says of itself", () => {
+  const summary = summarize({ ...RESULTS, idle: [{ ...idle("hub", 0), calls: 1 }] });
+  expect(verdicts(summary).at(-1)).toBe(false);
 });
 
 test("where a subject has nothing to measure the cell says cannot; what it lost is told", () => {

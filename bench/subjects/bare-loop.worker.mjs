@@ -2,13 +2,13 @@
 // authentication, no signature, no journal, no order across restarts.
 import { DurableObject } from "cloudflare:workers";
 
-/** Outside the object, so that asking wakes nobody. */
-let wakes = 0;
+/** Calls into the object; counted outside of it, so that asking is none. */
+let calls = 0;
 
 export class BareLoop extends DurableObject {
   constructor(ctx, env) {
     super(ctx, env);
-    wakes += 1;
+    calls += 1;
     ctx.setWebSocketAutoResponse(
       new WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}'),
     );
@@ -16,6 +16,7 @@ export class BareLoop extends DurableObject {
 
   /** @param {Request} request */
   async fetch(request) {
+    calls += 1;
     if (request.headers.get("Upgrade") === "websocket") {
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
@@ -34,7 +35,7 @@ export class BareLoop extends DurableObject {
 export default {
   /** @param {Request} request @param {{ LOOP: DurableObjectNamespace }} env */
   fetch(request, env) {
-    if (new URL(request.url).pathname === "/wakes") return new Response(String(wakes));
+    if (new URL(request.url).pathname === "/calls") return new Response(String(calls));
     return env.LOOP.get(env.LOOP.idFromName("guild")).fetch(request);
   },
 };

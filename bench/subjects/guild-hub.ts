@@ -17,6 +17,9 @@ export type GuildHubParts = {
 
 const D1 = "d1";
 
+/** What is counted at the hub from outside. */
+type Observed = "calls" | "rows";
+
 /** The whole Worker, as a client of the seed sees it: one frame per event. */
 export function guildHub(parts: GuildHubParts): Subject {
   return {
@@ -58,18 +61,20 @@ export async function startCountingHub(
   parts: GuildHubParts,
   folder: string,
 ): Promise<RunningSubject & { readonly rowsRead: () => Promise<number> }> {
-  const server = await startHub(parts, folder, {}, { counting: true });
+  const server = await startHub(parts, folder, {}, { observed: "rows" });
   return { ...server, rowsRead: () => countAt(server.port, "/rows-read") };
 }
 
 async function startHub(
   parts: GuildHubParts,
   folder: string,
-  { port = 0 }: StartOptions = {},
-  { query = "", counting = false } = {},
+  { port = 0, observed = false }: StartOptions = {},
+  own: { readonly query?: string; readonly observed?: Observed } = {},
 ): Promise<RunningSubject> {
   const { bundle, identity } = parts;
-  const server = await startWorkerd(folder, [workerService(parts, counting), d1Service(bundle)], {
+  const { query = "" } = own;
+  const watched = own.observed ?? (observed ? "calls" : undefined);
+  const server = await startWorkerd(folder, [workerService(parts, watched), d1Service(bundle)], {
     port,
     alsoOpen: [D1],
   });
@@ -89,14 +94,14 @@ async function startHub(
     },
     ticketClientOf: (index) => ticketClient(server.port, identity.tokenOf(index), query),
     d1Queries: () => countAt(d1Port, "/queries"),
+    ...(watched === "calls" ? { calls: () => countAt(server.port, "/calls") } : {}),
     wakes: () => hubWakes(server.port, identity.adminToken),
-    lookingWakes: true,
   };
 }
 
 function workerService(
   { bundle, identity, secret }: GuildHubParts,
-  counting: boolean,
+  observed: Observed | undefined,
 ): WorkerService {
   const variables = {
     PRIMARY_GUILD_ID: GUILD_ID,
@@ -107,13 +112,14 @@ function workerService(
     JWT_PUBLIC_JWK_URL: identity.jwksUrl,
     WEB_ORIGIN: "http://127.0.0.1:8787",
   };
-  const counted = fileURLToPath(import.meta.resolve("./guild-hub-counting.worker.mjs"));
+  const observer = fileURLToPath(import.meta.resolve("./observed-hub.worker.mjs"));
   return {
     name: "guildhub",
-    ...(counting
-      ? { module: counted, imports: { "bundle.js": bundle.module } }
-      : { module: bundle.module }),
+    ...(observed === undefined
+      ? { module: bundle.module }
+      : { module: observer, imports: { "bundle.js": bundle.module } }),
     bindings: [
+      ...(observed === undefined ? [] : [{ name: "OBSERVED", text: observed }]),
       ...Object.entries(variables).map(([name, text]) => ({ name, text })),
       ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
       { name: "DB", d1: D1 },

@@ -1,22 +1,40 @@
-// The Worker's bundle unchanged, with each SQL cursor of its Durable Objects kept, so that the rows
-// that it read can be asked for at /rows-read.
+// The Worker's bundle unchanged, with its hub watched from outside: every call into the object is
+// counted (`/calls`), or every SQL cursor is kept, so that its rows can be counted (`/rows-read`).
+// Both are answered outside the object: asking is no call.
+import { DurableObject } from "cloudflare:workers";
 import app, { GuildHub as Original } from "bundle.js";
 export * from "bundle.js";
 
+let calls = 0;
 /** Since they were last asked for. */
 let cursors = [];
-let patched = false;
+let keepsCursors = false;
 
 export class GuildHub extends Original {
   constructor(ctx, env) {
-    countCursorsOf(ctx.storage.sql);
+    calls += 1;
+    if (env.OBSERVED === "rows") keepCursorsOf(ctx.storage.sql);
     super(ctx, env);
   }
 }
 
-function countCursorsOf(sql) {
-  if (patched) return;
-  patched = true;
+for (
+  let prototype = Original.prototype;
+  prototype !== DurableObject.prototype;
+  prototype = Object.getPrototypeOf(prototype)
+) {
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (Object.hasOwn(GuildHub.prototype, name) || typeof value !== "function") continue;
+    GuildHub.prototype[name] = function countThenRun(...parameters) {
+      calls += 1;
+      return value.apply(this, parameters);
+    };
+  }
+}
+
+function keepCursorsOf(sql) {
+  if (keepsCursors) return;
+  keepsCursors = true;
   const prototype = Object.getPrototypeOf(sql);
   const { exec } = prototype;
   prototype.exec = function execAndKeep(...statement) {
@@ -29,7 +47,9 @@ function countCursorsOf(sql) {
 export default {
   ...app,
   fetch(request, env, ctx) {
-    if (new URL(request.url).pathname !== "/rows-read") return app.fetch(request, env, ctx);
+    const { pathname } = new URL(request.url);
+    if (pathname === "/calls") return new Response(String(calls));
+    if (pathname !== "/rows-read") return app.fetch(request, env, ctx);
     const rows = cursors.reduce((total, cursor) => total + cursor.rowsRead, 0);
     cursors = [];
     return new Response(String(rows));

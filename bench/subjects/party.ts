@@ -22,7 +22,7 @@ export function party(module: string): Subject {
       return {
         ...server,
         clientOf: () => silentClient(() => Promise.resolve(entry), PING),
-        wakes: () => countAt(server.port, "/wakes"),
+        calls: () => countAt(server.port, "/calls"),
       };
     },
   };

@@ -2,15 +2,15 @@
 // there is no authentication, no signature and no journal.
 import { Server } from "partyserver";
 
-/** Outside the object, so that asking wakes nobody. */
-let wakes = 0;
+/** Calls into the object; counted outside of it, so that asking is none. */
+let calls = 0;
 
 export class Party extends Server {
   static options = { hibernate: true };
 
   constructor(ctx, env) {
     super(ctx, env);
-    wakes += 1;
+    calls += 1;
   }
 
   onStart() {
@@ -19,8 +19,17 @@ export class Party extends Server {
     );
   }
 
+  onConnect() {
+    calls += 1;
+  }
+
+  onMessage() {
+    calls += 1;
+  }
+
   /** @param {Request} request */
   async onRequest(request) {
+    calls += 1;
     const { events } = await request.json();
     for (const { event, payload, ts, seq, id } of events) {
       this.broadcast(JSON.stringify({ v: 1, type: "event", event, payload, ts, seq, id }));
@@ -32,7 +41,7 @@ export class Party extends Server {
 export default {
   /** @param {Request} request @param {{ PARTY: DurableObjectNamespace }} env */
   fetch(request, env) {
-    if (new URL(request.url).pathname === "/wakes") return new Response(String(wakes));
+    if (new URL(request.url).pathname === "/calls") return new Response(String(calls));
     return env.PARTY.get(env.PARTY.idFromName("guild")).fetch(request);
   },
 };

@@ -28,6 +28,8 @@ export type StartOptions = {
   readonly port?: number;
   /** Turns on what keeps missed events, where a server does not always do so. */
   readonly recovery?: boolean;
+  /** Counts the calls into its object, where it has one. */
+  readonly observed?: boolean;
 };
 
 /** A started subject. */
@@ -40,10 +42,13 @@ export type RunningSubject = {
   readonly ticketClientOf?: (index: number) => Client;
   /** D1 queries since it started; absent: it has no D1. */
   readonly d1Queries?: () => Promise<number>;
-  /** How often its object woke; null: it does not say. Absent: nothing of it sleeps. */
+  /**
+   * How often its object was constructed or called since the server started; asking is no call.
+   * Absent: it has no object, so that nothing of it sleeps.
+   */
+  readonly calls?: () => Promise<number>;
+  /** How often its object woke, by its own count; null: it does not say. Asking wakes it. */
   readonly wakes?: () => Promise<number | null>;
-  /** Looking at {@link RunningSubject.wakes} is itself a wake of an object that sleeps. */
-  readonly lookingWakes?: boolean;
   readonly stop: () => Promise<void>;
   /** Without a warning. */
   readonly kill: () => Promise<void>;
