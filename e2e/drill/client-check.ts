@@ -21,8 +21,10 @@ export type SeenSnapshot = {
 };
 
 /** Codes with which a client that keeps to the protocol is never closed. */
-const CODES_OF_FAULT: ReadonlySet<number> = new Set([1009, 4403, 4408, 4429, 4499]);
+const CODES_OF_FAULT: ReadonlySet<number> = new Set([1009, 4403, 4429, 4499]);
 const UNAUTHORIZED = 4401;
+/** Due when a slow link brings the `auth` frame too late, and never afterwards. */
+const AUTHENTICATION_TIMEOUT = 4408;
 /** The client's clock and the hub's may differ by so much, milliseconds. */
 const CLOCK_TOLERANCE_MS = 1_500;
 
@@ -142,6 +144,9 @@ export class ClientCheck {
       case "snapshot":
         this.#snapshot(connection, frame);
         break;
+      case "position":
+        this.#moved(connection, frame.seq);
+        break;
       case "reauth.ok":
         connection.views.renewed();
         break;
@@ -184,6 +189,16 @@ export class ClientCheck {
     this.#skip(before, seq, connection.views);
     connection.views.settle();
     this.#received[seq] = 1;
+    this.#position = seq;
+  }
+
+  /** The server says that there is nothing more up to here. */
+  #moved(connection: Connection, seq: number): void {
+    if (!connection.started) this.#resume(connection);
+    const before = this.#position ?? 0;
+    if (seq < before) this.#say("reordered", `was taken back from ${before} to ${seq}`);
+    this.#skip(before, seq + 1, connection.views);
+    connection.views.settle();
     this.#position = seq;
   }
 
@@ -252,7 +267,8 @@ export class ClientCheck {
 
   #closed(code: number, t: number): void {
     this.tally.closes.set(code, (this.tally.closes.get(code) ?? 0) + 1);
-    if (CODES_OF_FAULT.has(code)) this.#say("wrong", `was closed with ${code}`);
+    const isLate = code === AUTHENTICATION_TIMEOUT && this.#connection?.ack !== undefined;
+    if (CODES_OF_FAULT.has(code) || isLate) this.#say("wrong", `was closed with ${code}`);
     const exp = this.#connection?.exp ?? 0;
     if (code === UNAUTHORIZED && t < exp * 1000 - CLOCK_TOLERANCE_MS) {
       this.#say("wrong", `was closed with 4401 ${exp * 1000 - t} ms before its token ends`);

@@ -1,3 +1,5 @@
+import type { Claim } from "./history.ts";
+
 /** Who a client is and how it behaves. */
 export type ClientSpec = {
   readonly name: string;
@@ -7,8 +9,8 @@ export type ClientSpec = {
   readonly identity: Identity;
   readonly batch: boolean;
   readonly signals: boolean;
-  /** How it is let in (rooms.md §2). */
-  readonly entry: "ticket" | "header" | "auth";
+  /** How it is let in (rooms.md §2), or that it has no WebSocket: `GET /events` in its two forms. */
+  readonly entry: "ticket" | "header" | "auth" | "stream" | "poll";
   /** How it shows that it reads; one that is silent never does. */
   readonly life: "acks" | "pings" | "silent";
   /** Whether it narrows its stream to some channels, now and then to others. */
@@ -48,4 +50,27 @@ export type Surroundings = {
   readonly channels: () => readonly string[];
   /** An epoch of another guild, where one is known: no position of it can be resumed. */
   readonly foreignEpoch: (guild: string) => string;
+};
+
+/** How a client says where it stands when it comes back, but for the truth. */
+export type Misplaced = "forgotten" | "older" | "nonsense";
+
+/** Somebody who follows a guild, whatever it is that carries the events. */
+export type Participant = {
+  readonly spec: ClientSpec;
+  /** Where it stands; null: it was never served. */
+  readonly position: Claim | null;
+  /** Whether it has been let in, and reads. */
+  readonly isServed: boolean;
+  readonly deliveries: number;
+  readonly start: () => void;
+  /** Does what a clock starts. Called some times a second. */
+  readonly tick: (now: number) => void;
+  /** Breaks its connection without a word. */
+  readonly drop: (misplaced?: Misplaced | null) => void;
+  /** Stops reading for a time. */
+  readonly stall: (ms: number) => void;
+  readonly readOn: () => void;
+  /** Ends; what was written is in the file. */
+  readonly stop: () => void;
 };

@@ -1,12 +1,19 @@
-import { WebSocket } from "ws";
 import { PING_FRAME } from "../../src/protocol/frames.ts";
 import { Acks } from "./acks.ts";
-import type { ClientSpec, Surroundings, Token } from "./client-spec.ts";
-import { grantsOf } from "./client-spec.ts";
+import {
+  grantsOf,
+  type ClientSpec,
+  type Misplaced,
+  type Participant,
+  type Surroundings,
+  type Token,
+} from "./client-spec.ts";
 import { announcedBy, readFrame } from "./frames.ts";
 import type { Claim, ClientLine, LineWriter, SeenFrame } from "./history.ts";
 import { knock, type Entrance } from "./knock.ts";
+import { misplace } from "./misplace.ts";
 import type { Random } from "./random.ts";
+import { openWire, type Wire } from "./wire.ts";
 
 const LONG_TOKEN_SECONDS = 3_600;
 /** The hub warns a minute before the end: such a token is renewed some seconds after it was used. */
@@ -18,17 +25,14 @@ const GREETING_MS = 12_000;
 const RETRY_BASE_MS = 200;
 const RETRY_CAP_MS = 2_000;
 
-/** How a client says where it stands when it comes back, but for the truth. */
-export type Misplaced = "forgotten" | "older" | "nonsense";
-
 /** A client that keeps coming back, resumes from what it has seen, and writes everything down. */
-export class DrillClient {
+export class DrillClient implements Participant {
   readonly spec: ClientSpec;
   readonly #around: Surroundings;
   readonly #random: Random;
   readonly #history: LineWriter;
   #token: Token | null = null;
-  #socket: WebSocket | null = null;
+  #wire: Wire | null = null;
   #acks: Acks | null = null;
   #position: Claim | null;
   #misplaced: Misplaced | null = null;
@@ -78,15 +82,15 @@ export class DrillClient {
   drop(misplaced: Misplaced | null = null): void {
     this.#misplaced = misplaced;
     this.#note("dropped");
-    this.#socket?.terminate();
+    this.#wire?.terminate();
   }
 
   /** Stops reading from its connection. */
   stall(ms: number): void {
-    if (this.#socket === null || this.#stalledUntil > 0) return;
+    if (this.#wire === null || this.#stalledUntil > 0) return;
     this.#stalledUntil = Date.now() + ms;
     this.#note("stopped reading");
-    this.#socket.pause();
+    this.#wire.pause();
   }
 
   /** Reads on. */
@@ -94,33 +98,27 @@ export class DrillClient {
     if (this.#stalledUntil === 0) return;
     this.#stalledUntil = 0;
     this.#note("reads on");
-    this.#socket?.resume();
+    this.#wire?.resume();
   }
 
   /** Does what a clock starts. Called some times a second. */
   tick(now: number): void {
-    const socket = this.#socket;
-    if (this.#isOver || socket === null) return;
+    const wire = this.#wire;
+    if (this.#isOver || wire === null) return;
     if (this.#stalledUntil > 0) {
       if (now >= this.#stalledUntil) this.readOn();
       return;
     }
     if (this.#acks === null) {
-      if (now - this.#openedAt > GREETING_MS) socket.terminate();
+      if (now - this.#openedAt > GREETING_MS) wire.terminate();
       return;
     }
     this.#acknowledge(now);
     if (this.spec.life === "pings" && now - this.#pingedAt > PING_EVERY_MS) {
       this.#pingedAt = now;
-      socket.send(PING_FRAME);
+      wire.send(PING_FRAME);
     }
     if (this.spec.narrows && now - this.#narrowedAt > NARROW_EVERY_MS) this.#narrow(now);
-  }
-
-  /** Leaves for good, before the end. */
-  leave(): void {
-    this.#write({ t: Date.now(), k: "left" });
-    this.stop();
   }
 
   /** Ends; what was written is in the file. */
@@ -128,7 +126,7 @@ export class DrillClient {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#retry);
-    this.#socket?.terminate();
+    this.#wire?.terminate();
     this.#history.close();
   }
 
@@ -170,26 +168,14 @@ export class DrillClient {
     const misplaced = this.#misplaced;
     this.#misplaced = null;
     if (position === null || misplaced === null) return position;
-    const { epoch, seq } = position;
-    switch (misplaced) {
-      case "forgotten":
-        return null;
-      case "older":
-        return { epoch, seq: Math.max(0, seq - this.#random.between(1, 200)) };
-      case "nonsense":
-        return this.#random.pick([
-          { epoch: this.#around.foreignEpoch(this.spec.guild), seq },
-          { epoch: "no-epoch-of-ours", seq },
-          { epoch, seq: seq + 1_000_000 },
-          { epoch, seq: -1 - seq },
-          { epoch, seq: seq + 0.5 },
-        ]);
-    }
+    const foreign = this.#around.foreignEpoch(this.spec.guild);
+    return misplace(position, misplaced, foreign, this.#random);
   }
 
   #later(atLeastMs: number): void {
-    this.#socket = null;
+    this.#wire = null;
     this.#acks = null;
+    this.#stalledUntil = 0;
     if (this.#isOver) return;
     const backoff = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** this.#attempt);
     const spread = this.#attempt === 0 ? Math.max(backoff, this.#retryWindowMs) : backoff;
@@ -202,28 +188,22 @@ export class DrillClient {
   }
 
   #listen(entrance: Entrance, claim: Claim | null): void {
-    const socket = new WebSocket(entrance.url, {
-      perMessageDeflate: false,
-      handshakeTimeout: GREETING_MS,
-      headers: { ...entrance.headers },
-    });
-    this.#socket = socket;
     this.#openedAt = Date.now();
     this.#stalledUntil = 0;
     this.#renewing = false;
-    socket.on("open", () => {
-      if (entrance.hello !== undefined) socket.send(entrance.hello);
-    });
-    socket.on("message", (data: Buffer) => {
-      if (!this.#isOver) this.#take(data.toString(), claim);
-    });
-    socket.on("error", () => {});
-    socket.on("close", (code) => {
-      if (this.#isOver) return;
-      this.#write({ t: Date.now(), k: "close", code });
-      if (code === 4401) this.#token = null;
-      this.#stalledUntil = 0;
-      this.#later(0);
+    this.#wire = openWire(entrance, {
+      onText: (text) => {
+        if (!this.#isOver) this.#take(text, claim);
+      },
+      onClose: (code) => {
+        this.#write({ t: Date.now(), k: "close", code });
+        if (code === 4401) this.#token = null;
+        this.#later(0);
+      },
+      onRefused: (status, retryAfterMs) => {
+        this.#write({ t: Date.now(), k: "refused", status });
+        this.#later(retryAfterMs);
+      },
     });
   }
 
@@ -281,7 +261,7 @@ export class DrillClient {
     if (this.spec.life !== "acks" || this.#acks?.isDue(now) !== true) return;
     const seq = this.#position?.seq ?? 0;
     this.#write({ t: now, k: "ack", seq });
-    this.#socket?.send(JSON.stringify({ type: "ack", seq }));
+    this.#wire?.send(JSON.stringify({ type: "ack", seq }));
   }
 
   #narrow(now: number): void {
@@ -291,19 +271,19 @@ export class DrillClient {
     const all = this.#around.channels();
     const channelIds = this.#random.shuffle(all).slice(0, this.#random.between(0, all.length));
     this.#write({ t: now, k: "subscribe", channelIds });
-    this.#socket?.send(JSON.stringify({ type: "subscribe", channelIds }));
+    this.#wire?.send(JSON.stringify({ type: "subscribe", channelIds }));
   }
 
   async #renew(): Promise<void> {
-    const socket = this.#socket;
+    const wire = this.#wire;
     this.#renewing = true;
     try {
       const token = await this.#newToken();
-      if (this.#isOver || socket !== this.#socket || socket?.readyState !== WebSocket.OPEN) return;
+      if (this.#isOver || wire === null || wire !== this.#wire) return;
       this.#token = token;
       const { exp } = token;
       this.#write({ t: Date.now(), k: "reauth", grants: grantsOf(this.spec.identity), exp });
-      socket.send(JSON.stringify({ type: "reauth", token: token.text }));
+      wire.send(JSON.stringify({ type: "reauth", token: token.text }));
     } catch {
       // Then it expires, and the client comes back with a new one.
       this.#renewing = false;

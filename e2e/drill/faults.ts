@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Stack } from "../stack.ts";
 import type { TcpProxy } from "../tcp-proxy.ts";
-import type { DrillClient } from "./drill-client.ts";
+import type { Participant } from "./client-spec.ts";
 import type { DrillLog } from "./drill-log.ts";
 import type { DrillPlan, FaultKind } from "./plan.ts";
 import type { Random } from "./random.ts";
@@ -14,7 +14,7 @@ const LINK_FAULT_LEAST_MS = 200;
 export type Targets = {
   readonly stack: Stack;
   readonly clientLinks: readonly TcpProxy[];
-  readonly clients: readonly DrillClient[];
+  readonly clients: readonly Participant[];
 };
 
 /** Injects faults while there is traffic: of every kind so many, at times that the seed decides. */
@@ -32,21 +32,10 @@ export class Faults {
     this.#log = log;
   }
 
-  /** Injects all of them, and waits until the last one is over. */
+  /** Injects them until the signal, and waits until the last one is over. */
   async run(signal: AbortSignal): Promise<void> {
-    const startedAt = performance.now();
-    for (const { at, kind } of this.#timeline()) {
-      const rest = at - (performance.now() - startedAt);
-      if (rest > 0) await delay(rest, undefined, { signal }).catch(() => {});
-      if (signal.aborted) break;
-      const fault = this.#inject(kind, signal)
-        .catch((error: unknown) => {
-          const why = error instanceof Error ? error.message : String(error);
-          this.#log.fault(`not: ${kind}`, why);
-        })
-        .finally(() => this.#underWay.delete(fault));
-      this.#underWay.add(fault);
-    }
+    do await this.#period(signal);
+    while (this.#plan.repeats && !signal.aborted);
     await Promise.all(this.#underWay);
   }
 
@@ -57,13 +46,33 @@ export class Faults {
     for (const client of this.#targets.clients) client.readOn();
   }
 
-  /** Each kind has its times spread over the run, so that kills do not fall together by kind. */
+  async #period(signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    const until = async (at: number): Promise<void> => {
+      const rest = at - (performance.now() - startedAt);
+      if (rest > 0) await delay(rest, undefined, { signal }).catch(() => {});
+    };
+    for (const { at, kind } of this.#timeline()) {
+      await until(at);
+      if (signal.aborted) return;
+      const fault = this.#inject(kind, signal)
+        .catch((error: unknown) => {
+          const why = error instanceof Error ? error.message : String(error);
+          this.#log.fault(`not: ${kind}`, why);
+        })
+        .finally(() => this.#underWay.delete(fault));
+      this.#underWay.add(fault);
+    }
+    await until(this.#plan.periodMs);
+  }
+
+  /** Each kind has its times spread over the period, so that kills do not fall together by kind. */
   #timeline(): { at: number; kind: FaultKind }[] {
-    const { faults, trafficMs } = this.#plan;
+    const { faults, periodMs } = this.#plan;
     return (Object.entries(faults) as [FaultKind, number][])
       .flatMap(([kind, count]) =>
         Array.from({ length: count }, (_, slot) => ({
-          at: (trafficMs * (slot + this.#random.next())) / count,
+          at: (periodMs * (slot + this.#random.next())) / count,
           kind,
         })),
       )
@@ -119,7 +128,7 @@ export class Faults {
     link.heal();
   }
 
-  async #toClient(kind: FaultKind, act: (client: DrillClient) => void, what = ""): Promise<void> {
+  async #toClient(kind: FaultKind, act: (client: Participant) => void, what = ""): Promise<void> {
     const client = this.#random.pick(this.#targets.clients);
     const { name, life } = client.spec;
     // Of stalled readers it matters whether they had ever shown that they read.
@@ -128,7 +137,7 @@ export class Faults {
   }
 
   /** Not to one whose history is the journal's. */
-  async #toOrdinary(kind: FaultKind, act: (client: DrillClient) => void): Promise<void> {
+  async #toOrdinary(kind: FaultKind, act: (client: Participant) => void): Promise<void> {
     const client = this.#random.pick(this.#targets.clients.filter(({ spec }) => !spec.observer));
     this.#log.fault(kind, client.spec.name);
     act(client);

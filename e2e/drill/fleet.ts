@@ -1,5 +1,5 @@
 import type { ClientSpec, Identity } from "./client-spec.ts";
-import type { DrillPlan } from "./plan.ts";
+import type { Drill } from "./drill.ts";
 import type { Random } from "./random.ts";
 import { MANAGER_SCOPE } from "./room-life.ts";
 
@@ -8,6 +8,9 @@ const OTHER_OBSERVERS = 2;
 /** Sockets of one user at most: less than the hub allows, also while old ones are not noticed yet. */
 const SOCKETS_OF_ONE = 3;
 
+const SOCKET_ENTRIES = ["ticket", "ticket", "ticket", "ticket", "header", "auth"] as const;
+const ENTRIES = [...SOCKET_ENTRIES, ...SOCKET_ENTRIES, "stream", "stream", "poll"] as const;
+
 /** Users who open rooms. */
 export const OWNERS: readonly Identity[] = ["anna", "berta", "clara"].map((sub) => ({ sub }));
 /** Discord ids of users who are let into private rooms, and of some who are not. */
@@ -15,7 +18,7 @@ export const GUESTS: readonly string[] = [1, 2, 3, 4].map((one) => `200000000000
 
 /** Who is there: of every kind of client some, in a mix that the seed decides. */
 export function specsOf(
-  plan: DrillPlan,
+  { plan, overHttp }: Pick<Drill, "plan" | "overHttp">,
   guild: string,
   otherGuild: string,
   random: Random,
@@ -43,10 +46,7 @@ export function specsOf(
       identity,
       batch: random.chance(0.5),
       signals: random.chance(0.2),
-      entry:
-        of === otherGuild
-          ? "ticket"
-          : random.pick(["ticket", "ticket", "ticket", "header", "auth"]),
+      entry: of === otherGuild ? "ticket" : random.pick(overHttp ? ENTRIES : SOCKET_ENTRIES),
       life: random.pick(["acks", "acks", "acks", "pings", "silent"]),
       narrows: random.chance(0.15),
       token: random.pick(["lasts", "lasts", "lasts", "lasts", "renewed", "expires"]),

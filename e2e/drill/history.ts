@@ -32,6 +32,8 @@ export type SeenFrame =
     }
   | { readonly type: "auth.expiring" | "reauth.ok"; readonly exp: number }
   | { readonly type: "signal" }
+  /** Not of the wire: an answer of the long poll said that nothing else is due up to here. */
+  | { readonly type: "position"; readonly seq: number }
   | { readonly type: "error"; readonly code: string }
   /** Not JSON, or of a type that no client knows. */
   | { readonly type: "unreadable" };

@@ -169,6 +169,22 @@ it.each<[string, readonly Step[]]>([
       one(6),
     ],
   ],
+  [
+    "a long poll that says where it has come to",
+    [
+      ...BOBS.slice(0, 4),
+      connect(BOB, { epoch: "e", seq: 1 }),
+      ack(6),
+      one(3, { prev: 1 }),
+      one(5, { prev: 3 }),
+      { type: "position", seq: 5 },
+      connect(BOB, { epoch: "e", seq: 5 }),
+      ack(6),
+      one(6),
+      { type: "position", seq: 6 },
+    ],
+  ],
+  ["a client whose auth frame came too late", [connect(BOB), close(4408), ...BOBS]],
   ["a client that left early", [...BOBS.slice(0, 4), { t: 0, k: "left" }]],
 ])("allows %s", (_what, steps) => {
   expect(judged(steps).problems.all).toEqual([]);
@@ -177,6 +193,11 @@ it.each<[string, readonly Step[]]>([
 it.each<[string, ProblemKind, readonly Step[]]>([
   ["an event that never came", "lost", [...BOBS.slice(0, 4), one(5, { prev: 1 }), one(6)]],
   ["an end that never came", "lost", BOBS.slice(0, 5)],
+  [
+    "what a long poll left out",
+    "lost",
+    [...BOBS.slice(0, 4), { type: "position", seq: 4 }, one(5, { prev: 4 }), one(6)],
+  ],
   ["a client that was not served at the end", "lost", [...BOBS, close()]],
   ["a client that was never served", "lost", [connect(BOB)]],
   [
@@ -277,6 +298,7 @@ it.each<[string, ProblemKind, readonly Step[]]>([
   ["an error", "wrong", [...BOBS, { type: "error", code: "invalid_ack" }]],
   ["a frame that nobody can read", "wrong", [...BOBS, { type: "unreadable" }]],
   ["a close for an offence", "wrong", [...BOBS, close(4429)]],
+  ["a close for an auth frame that came", "wrong", [...BOBS, close(4408)]],
   ["a close before the token ends", "wrong", [...BOBS, close(4401, EXP * 1000 - 60_000)]],
   [
     "what was narrowed away for certain",

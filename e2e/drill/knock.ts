@@ -1,9 +1,9 @@
 import type { ClientSpec, Token } from "./client-spec.ts";
 import type { Claim } from "./history.ts";
 
-/** What a WebSocket is opened with. */
+/** What a connection is opened with: a WebSocket, or a stream of Server-Sent Events. */
 export type Entrance = {
-  readonly kind: "open";
+  readonly kind: "socket" | "stream";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** First frame to send. */
@@ -26,37 +26,42 @@ export async function knock(
   token: Token,
   claim: Claim | null,
 ): Promise<Entrance | Refused> {
-  const url = new URL("/ws", origin);
-  url.protocol = "ws:";
+  const isStream = spec.entry === "stream";
+  const url = new URL(isStream ? "/events" : "/ws", origin);
+  if (!isStream) url.protocol = "ws:";
   if (spec.batch) url.searchParams.set("batch", "1");
   if (spec.signals) url.searchParams.set("signals", "1");
+  const bearer = { authorization: `Bearer ${token.text}` };
   if (spec.entry === "auth") {
     const hello = JSON.stringify({ type: "auth", token: token.text, ...claim });
-    return { kind: "open", url, headers: {}, hello };
+    return { kind: "socket", url, headers: {}, hello };
+  }
+  if (isStream) {
+    const last = claim === null ? {} : { "last-event-id": `${claim.epoch}:${claim.seq}` };
+    return { kind: "stream", url, headers: { ...bearer, accept: "text/event-stream", ...last } };
   }
   if (claim !== null) {
     url.searchParams.set("epoch", claim.epoch);
     url.searchParams.set("seq", String(claim.seq));
   }
-  if (spec.entry === "header") {
-    return { kind: "open", url, headers: { authorization: `Bearer ${token.text}` } };
-  }
-  const ticket = await askForTicket(origin, token, spec.guild);
+  if (spec.entry === "header") return { kind: "socket", url, headers: bearer };
+  const ticket = await askForTicket(origin, token.text, spec.guild);
   if (typeof ticket !== "string") return ticket;
   url.searchParams.set("ticket", ticket);
-  return { kind: "open", url, headers: {} };
+  return { kind: "socket", url, headers: {} };
 }
 
-async function askForTicket(
+/** Gets a ticket. @returns its text */
+export async function askForTicket(
   origin: string,
-  token: Token,
+  token: string,
   guildId: string,
 ): Promise<string | Refused> {
   let response: Response;
   try {
     response = await fetch(`${origin}/ws/ticket`, {
       method: "POST",
-      headers: { authorization: `Bearer ${token.text}`, "content-type": "application/json" },
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify({ guildId }),
       signal: AbortSignal.timeout(TICKET_TIMEOUT_MS),
     });

@@ -25,11 +25,18 @@ export type DrillPlan = {
   readonly rooms: number;
   /** A room opens and another ends this often, milliseconds; null: only at the beginning. */
   readonly roomTurnoverMs: number | null;
-  /** How long events and faults go on, milliseconds. */
+  /** Events and faults go on for so long at least, and until so much was delivered, milliseconds. */
   readonly trafficMs: number;
-  /** The primary guild's events that are aimed at, by all sources together. */
-  readonly events: number;
-  readonly otherEvents: number;
+  readonly deliveries: number;
+  /** Then they end, whatever was delivered, milliseconds. */
+  readonly trafficMaxMs: number;
+  /** Events a second that are aimed at, of each guild and from all its sources together. */
+  readonly eventsPerSecond: number;
+  readonly otherEventsPerSecond: number;
+  /** Faults in each period, and how long that is, milliseconds. */
+  readonly periodMs: number;
+  /** Whether one period follows another; else there are events without faults after it. */
+  readonly repeats: boolean;
   readonly faults: FaultCounts;
   /** Longest fault of a link, and longest time that a reader does not read, milliseconds. */
   readonly linkFaultMs: number;
@@ -45,27 +52,31 @@ export const CLIENT_LINKS = 8;
 
 /** `npm run drill`: more than 1,000,000 deliveries within ten minutes on two cores. */
 export const FULL_DRILL: DrillPlan = {
-  clients: 320,
+  clients: 360,
   otherClients: 60,
   rooms: 10,
   roomTurnoverMs: 20_000,
-  trafficMs: 300_000,
-  events: 3_800,
-  otherEvents: 1_500,
+  trafficMs: 180_000,
+  deliveries: 1_040_000,
+  trafficMaxMs: 440_000,
+  eventsPerSecond: 22,
+  otherEventsPerSecond: 10,
+  periodMs: 60_000,
+  repeats: true,
   faults: {
-    "worker killed": 9,
-    "container killed": 8,
-    "client link cut": 60,
-    "client link stalled": 30,
-    "client link slow": 30,
-    "hub link cut": 15,
-    "hub link stalled": 10,
-    "hub link slow": 10,
-    "client dropped": 600,
-    "reader stalled": 150,
-    "position forgotten": 40,
-    "position older": 80,
-    "position nonsense": 40,
+    "worker killed": 2,
+    "container killed": 2,
+    "client link cut": 10,
+    "client link stalled": 6,
+    "client link slow": 6,
+    "hub link cut": 3,
+    "hub link stalled": 2,
+    "hub link slow": 2,
+    "client dropped": 120,
+    "reader stalled": 30,
+    "position forgotten": 8,
+    "position older": 16,
+    "position nonsense": 12,
   },
   linkFaultMs: 5_000,
   readerStallMs: 75_000,
@@ -75,14 +86,18 @@ export const FULL_DRILL: DrillPlan = {
 
 /** The form that runs with the tests: each kind of fault, in the time that a test may take. */
 export const SHORT_DRILL: DrillPlan = {
-  clients: 96,
+  clients: 110,
   otherClients: 20,
   rooms: 4,
   // One that a kill interrupts is looked into after half a minute, and holds events for so long.
   roomTurnoverMs: null,
   trafficMs: 18_000,
-  events: 560,
-  otherEvents: 200,
+  deliveries: 52_000,
+  trafficMaxMs: 28_000,
+  eventsPerSecond: 38,
+  otherEventsPerSecond: 14,
+  periodMs: 18_000,
+  repeats: false,
   faults: {
     "worker killed": 1,
     "container killed": 1,

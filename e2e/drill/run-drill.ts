@@ -1,32 +1,31 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { ulid } from "ulid";
-import type { SignedEvent } from "../../src/protocol/signed-events.ts";
+import { JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
 import { eventually } from "../eventually.ts";
 import { freePorts } from "../free-ports.ts";
 import { LocalDiscord } from "../local-discord.ts";
 import { PRIMARY_GUILD, startStack, type Stack } from "../stack.ts";
 import { startTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
-import type { ClientSpec, Surroundings, Token } from "./client-spec.ts";
-import { DrillClient } from "./drill-client.ts";
+import type { ClientSpec, Participant, Surroundings, Token } from "./client-spec.ts";
+import { OTHER_GUILD, type Drill } from "./drill.ts";
 import { DrillLog } from "./drill-log.ts";
 import { Faults } from "./faults.ts";
 import { FencedPublisher } from "./fenced-publisher.ts";
-import { GUESTS, OWNERS, observer, specsOf } from "./fleet.ts";
-import type { Claim } from "./history.ts";
+import { GUESTS, OWNERS, specsOf } from "./fleet.ts";
 import { LoosePublisher } from "./loose-publisher.ts";
 import { CLIENT_LINKS, type DrillPlan } from "./plan.ts";
-import { readJournal } from "./read-journal.ts";
-import { seededRandom, type Random } from "./random.ts";
+import { seededRandom } from "./random.ts";
 import { RoomLife } from "./room-life.ts";
+import { readBack, settle } from "./settle.ts";
 import { SignedPost } from "./signed-post.ts";
+import { startClient } from "./start-client.ts";
 
-/** A second guild: Discord's bot is not in it, and its one publisher has positions. */
-const OTHER_GUILD = "100000000000000002";
 const OTHER_CHANNELS = ["300000000000000001", "300000000000000002"] as const;
 /** The voice channel that the local Discord starts with: no room of ours. */
 const LOBBY = "100000000000000012";
 const TICK_MS = 100;
+/** Events of one guild after which the traffic ends: the journal must still be there from its start. */
+const JOURNALED_MAX = JOURNAL_MAX_EVENTS - 1_000;
 /** Clients that connect for the first time, a second: all at once would be a fault of its own. */
 const ARRIVALS_PER_SECOND = 100;
 /** Of the primary guild's events, what moves in Discord brings; the rest is published beside it. */
@@ -36,18 +35,6 @@ const EVENTS_PER_MOVE = 1.5;
 
 /** What the Worker's hubs and relays hold at most: small, so that there are relays. */
 const SMALL_HUBS = { SOCKETS_PER_HUB: "40", SOCKETS_PER_RELAY: "40" } as const;
-
-/** A drill that is under way. */
-type Drill = {
-  readonly plan: DrillPlan;
-  readonly random: Random;
-  readonly log: DrillLog;
-  readonly stack: Stack;
-  readonly secret: string;
-  readonly say: (what: string) => void;
-  /** Ends what would wait for ever. */
-  readonly hurry: AbortController;
-};
 
 /**
  * Runs real processes with clients, publishers and faults, and writes down what each of them was
@@ -67,7 +54,10 @@ export async function runDrill(
   say("starting the stack …");
   const stack = await startStack({ HUB_SECRET: secret, ...SMALL_HUBS });
   try {
-    await populate({ plan, random: seededRandom(seed), log, stack, secret, say, hurry });
+    const overHttp = await servesEvents(stack);
+    if (!overHttp) say("this Worker does not serve GET /events: nobody follows over HTTP");
+    const random = seededRandom(seed);
+    await populate({ plan, random, log, stack, secret, overHttp, say, hurry });
   } catch (error) {
     log.problem(error instanceof Error ? error.message : String(error));
   } finally {
@@ -75,6 +65,14 @@ export async function runDrill(
     await stack.stop();
     log.close({ seed, seconds: Math.round((performance.now() - startedAt) / 1000) });
   }
+}
+
+async function servesEvents(stack: Stack): Promise<boolean> {
+  const response = await fetch(`${stack.urls.worker}/events?wait=0`, {
+    headers: { authorization: `Bearer ${await stack.token("probe")}` },
+  });
+  await response.body?.cancel();
+  return response.ok;
 }
 
 async function populate(drill: Drill): Promise<void> {
@@ -91,7 +89,7 @@ async function populate(drill: Drill): Promise<void> {
     owners: OWNERS,
     guests: GUESTS,
   });
-  const clients: DrillClient[] = [];
+  const clients: Participant[] = [];
   const beat = setInterval(() => {
     const now = Date.now();
     for (const client of clients) client.tick(now);
@@ -101,8 +99,8 @@ async function populate(drill: Drill): Promise<void> {
     for (let i = 0; i < plan.rooms; i += 1) await rooms.open(drill.hurry.signal);
     const around = surroundings(drill, () => rooms.channels, clients);
     const arrivals = random.fork("fleet");
-    for (const spec of specsOf(plan, PRIMARY_GUILD, OTHER_GUILD, arrivals)) {
-      clients.push(startClient(drill, spec, around(pickLink(links, clients.length)), arrivals));
+    for (const spec of specsOf(drill, PRIMARY_GUILD, OTHER_GUILD, arrivals)) {
+      clients.push(startClient(drill.log, spec, around(pickLink(links, clients.length)), arrivals));
       await delay(1000 / ARRIVALS_PER_SECOND);
     }
     await eventually("everybody is served", () => {
@@ -126,7 +124,7 @@ function pickLink(links: readonly TcpProxy[], index: number): TcpProxy {
 function surroundings(
   { plan, stack }: Drill,
   channels: () => readonly string[],
-  clients: readonly DrillClient[],
+  clients: readonly Participant[],
 ): (link: TcpProxy) => Surroundings {
   const token = async (identity: ClientSpec["identity"], lifeSeconds: number): Promise<Token> => {
     const text = await stack.token(identity.sub, { ...identity, expiresIn: lifeSeconds });
@@ -143,24 +141,11 @@ function surroundings(
   });
 }
 
-function startClient(
-  { log }: Drill,
-  spec: ClientSpec,
-  around: Surroundings,
-  random: Random,
-  from: Claim | null = null,
-): DrillClient {
-  const own = random.fork(spec.name);
-  const client = new DrillClient(spec, around, own, log.clientWriter(spec.name), from);
-  client.start();
-  return client;
-}
-
 /** Events and faults at the same time; then everything is repaired and everybody catches up. */
 async function traffic(
   parts: Drill,
   rooms: RoomLife,
-  clients: DrillClient[],
+  clients: Participant[],
   links: readonly TcpProxy[],
   around: (link: TcpProxy) => Surroundings,
 ): Promise<void> {
@@ -187,115 +172,60 @@ async function traffic(
     random.fork("faults"),
     log,
   );
-  const seconds = plan.trafficMs / 1000;
-  const ending = AbortSignal.timeout(plan.trafficMs);
-  const byDiscord = plan.events * DISCORD_SHARE;
+  const byDiscord = plan.eventsPerSecond * DISCORD_SHARE;
 
-  say(`traffic and faults for ${seconds} s …`);
-  await rooms.open(ending);
-  await rooms.endOne(ending);
+  say("traffic and faults …");
+  await rooms.open(hurry.signal);
+  await rooms.endOne(hurry.signal);
   const progress = setInterval(() => say(progressOf(clients)), 30_000);
+  const { signal: ending, stop } = endingOf(plan, clients);
   try {
     const sources = [
-      loose.run((plan.events - byDiscord) / seconds, ending, hurry.signal),
-      fenced.run(plan.otherEvents / seconds, ending, hurry.signal),
-      rooms.moveAround(byDiscord / EVENTS_PER_MOVE / seconds, LOBBY, ending),
+      loose.run(plan.eventsPerSecond - byDiscord, ending, hurry.signal),
+      fenced.run(plan.otherEventsPerSecond, ending, hurry.signal),
+      rooms.moveAround(byDiscord / EVENTS_PER_MOVE, LOBBY, ending),
       ...(plan.roomTurnoverMs === null ? [] : [rooms.turnOver(plan.roomTurnoverMs, ending)]),
     ];
     await faults.run(ending);
     faults.heal();
+    await new Promise<void>((resolve) => {
+      if (ending.aborted) resolve();
+      else ending.addEventListener("abort", () => resolve());
+    });
     say("everything is repaired; what is under way comes to its end …");
-    setTimeout(() => hurry.abort(), plan.settleMs).unref();
+    const tooLong = setTimeout(() => hurry.abort(), plan.settleMs);
     await Promise.all(sources);
+    clearTimeout(tooLong);
   } finally {
     clearInterval(progress);
+    stop();
   }
   await settle(parts, post, fenced, clients);
   await readBack(parts, clients, around(pickLink(links, 0)));
 }
 
-function progressOf(clients: readonly DrillClient[]): string {
-  const deliveries = clients.reduce((sum, client) => sum + client.deliveries, 0);
+/** The end of the traffic: when enough was delivered, or there is no more time or journal for it. */
+function endingOf(
+  plan: DrillPlan,
+  clients: readonly Participant[],
+): { readonly signal: AbortSignal; readonly stop: () => void } {
+  const ending = new AbortController();
+  const startedAt = performance.now();
+  const timer = setInterval(() => {
+    const ms = performance.now() - startedAt;
+    const isEnough = ms >= plan.trafficMs && deliveriesTo(clients) >= plan.deliveries;
+    const isFull = clients.some(({ position }) => (position?.seq ?? 0) > JOURNALED_MAX);
+    if (isEnough || isFull || ms >= plan.trafficMaxMs) ending.abort();
+  }, TICK_MS);
+  return { signal: ending.signal, stop: () => clearInterval(timer) };
+}
+
+function deliveriesTo(clients: readonly Participant[]): number {
+  return clients.reduce((sum, client) => sum + client.deliveries, 0);
+}
+
+function progressOf(clients: readonly Participant[]): string {
+  const deliveries = deliveriesTo(clients);
   const served = clients.filter((client) => client.isServed).length;
   return `  ${deliveries} deliveries, ${served} of ${clients.length} clients served`;
-}
-
-/** Publishes the last event of each guild, and waits until everybody has got that far. */
-async function settle(
-  { plan, log, stack, hurry }: Drill,
-  post: SignedPost,
-  fenced: FencedPublisher,
-  clients: readonly DrillClient[],
-): Promise<void> {
-  await stack.untilReady();
-  await eventually(
-    "the container has handed over everything",
-    async () => {
-      const text = await (await fetch(`${stack.urls.gateway}/metrics`)).text();
-      const left = [...text.matchAll(/^guildhub_outbox_events(?:{[^}]*})? (.+)$/gm)];
-      if (left.some(([, value]) => Number(value) > 0)) throw new Error(left.join());
-    },
-    plan.settleMs,
-  );
-  const last = [markers(PRIMARY_GUILD), markers(OTHER_GUILD)] as const;
-  await post.untilSettled(last[0], hurry.signal);
-  await fenced.finish(last[1], hurry.signal);
-  for (const [guild, events] of [
-    [PRIMARY_GUILD, last[0]],
-    [OTHER_GUILD, last[1]],
-  ] as const) {
-    log.truth({ k: "marker", guild, id: events.at(-1)?.id ?? "" });
-  }
-  await eventually(
-    "everybody has caught up",
-    () => {
-      for (const guild of [PRIMARY_GUILD, OTHER_GUILD]) {
-        const own = clients.filter(({ spec }) => spec.guild === guild);
-        const head = Math.max(...own.map(({ position }) => position?.seq ?? 0));
-        const behind = own.filter(({ position }) => (position?.seq ?? 0) < head);
-        if (behind.length > 0) {
-          throw new Error(`behind ${head}: ${behind.map(({ spec }) => spec.name).join()}`);
-        }
-      }
-    },
-    plan.settleMs,
-  ).catch((error: unknown) => {
-    const cause = error instanceof Error ? error.cause : undefined;
-    log.problem(`${String(error)} ${String(cause)}`);
-  });
-}
-
-/** Two changes of a state that everybody may see: the second one changes something for certain. */
-function markers(guildId: string): SignedEvent[] {
-  return ["down", "resuming"].map((state) => ({
-    id: ulid(),
-    event: "gateway.state",
-    payload: { guildId, state, since: Date.now() },
-    ts: Date.now(),
-  }));
-}
-
-/** Reads both journals from their start, as a client that has missed everything, and over HTTP. */
-async function readBack(parts: Drill, clients: DrillClient[], around: Surroundings): Promise<void> {
-  const { plan, log, random, say } = parts;
-  for (const guild of [PRIMARY_GUILD, OTHER_GUILD]) {
-    const head = clients.find(({ spec }) => spec.guild === guild)?.position;
-    if (head === null || head === undefined) continue;
-    const guilds = guild === OTHER_GUILD ? [guild] : undefined;
-    const spec = observer(`auditor-${guild}`, guild, true, guilds);
-    const auditor = startClient(parts, spec, around, random, { epoch: head.epoch, seq: 0 });
-    clients.push(auditor);
-    await eventually(
-      `the journal of ${guild} is read from its start`,
-      () => {
-        const seq = auditor.position?.seq ?? 0;
-        if (seq < head.seq) throw new Error(`at ${seq} of ${head.seq}`);
-      },
-      plan.settleMs,
-    ).catch((error: unknown) => log.problem(String(error)));
-    const { text } = await around.token(spec.identity, 600);
-    const events = await readJournal(around.origin, text, guild, head.epoch);
-    if (events === null) say("  this Worker does not serve GET /events");
-    else log.truth({ k: "journal", guild, epoch: head.epoch, events });
-  }
 }

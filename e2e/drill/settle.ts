@@ -1,0 +1,107 @@
+import { ulid } from "ulid";
+import type { SignedEvent } from "../../src/protocol/signed-events.ts";
+import { eventually } from "../eventually.ts";
+import { PRIMARY_GUILD } from "../stack.ts";
+import type { Participant, Surroundings } from "./client-spec.ts";
+import { OTHER_GUILD, type Drill } from "./drill.ts";
+import type { FencedPublisher } from "./fenced-publisher.ts";
+import { observer } from "./fleet.ts";
+import { askForTicket } from "./knock.ts";
+import { readJournal } from "./poll-events.ts";
+import type { SignedPost } from "./signed-post.ts";
+import { startClient } from "./start-client.ts";
+
+/** Publishes the last event of each guild, and waits until everybody has got that far. */
+export async function settle(
+  { plan, log, stack, hurry }: Drill,
+  post: SignedPost,
+  fenced: FencedPublisher,
+  clients: readonly Participant[],
+): Promise<void> {
+  await stack.untilReady();
+  await eventually(
+    "the container has handed over everything",
+    async () => {
+      const text = await (await fetch(`${stack.urls.gateway}/metrics`)).text();
+      const left = [...text.matchAll(/^guildhub_outbox_events(?:{[^}]*})? (.+)$/gm)];
+      if (left.some(([, value]) => Number(value) > 0)) throw new Error(left.join());
+    },
+    plan.settleMs,
+  );
+  const last = [markers(PRIMARY_GUILD), markers(OTHER_GUILD)] as const;
+  await post.untilSettled(last[0], hurry.signal);
+  await fenced.finish(last[1], hurry.signal);
+  for (const [guild, events] of [
+    [PRIMARY_GUILD, last[0]],
+    [OTHER_GUILD, last[1]],
+  ] as const) {
+    log.truth({ k: "marker", guild, id: events.at(-1)?.id ?? "" });
+  }
+  await eventually(
+    "everybody has caught up",
+    () => {
+      for (const guild of [PRIMARY_GUILD, OTHER_GUILD]) {
+        const own = clients.filter(({ spec }) => spec.guild === guild);
+        const head = Math.max(...own.map(({ position }) => position?.seq ?? 0));
+        const behind = own.filter(({ position }) => (position?.seq ?? 0) < head);
+        if (behind.length > 0) {
+          throw new Error(`behind ${head}: ${behind.map(({ spec }) => spec.name).join()}`);
+        }
+      }
+    },
+    plan.settleMs,
+  ).catch((error: unknown) => {
+    const cause = error instanceof Error ? error.cause : undefined;
+    log.problem(`${String(error)} ${String(cause)}`);
+  });
+}
+
+/** Two changes of a state that everybody may see: the second one changes something for certain. */
+function markers(guildId: string): SignedEvent[] {
+  return ["down", "resuming"].map((state) => ({
+    id: ulid(),
+    event: "gateway.state",
+    payload: { guildId, state, since: Date.now() },
+    ts: Date.now(),
+  }));
+}
+
+/** Reads both journals from their start, as a client that has missed everything, and over HTTP. */
+export async function readBack(
+  parts: Drill,
+  clients: Participant[],
+  around: Surroundings,
+): Promise<void> {
+  const { plan, log, random, overHttp } = parts;
+  for (const guild of [PRIMARY_GUILD, OTHER_GUILD]) {
+    const head = clients.find(({ spec }) => spec.guild === guild)?.position;
+    if (head === null || head === undefined) continue;
+    const guilds = guild === OTHER_GUILD ? [guild] : undefined;
+    const spec = observer(`auditor-${guild}`, guild, true, guilds);
+    const auditor = startClient(log, spec, around, random, { epoch: head.epoch, seq: 0 });
+    clients.push(auditor);
+    await eventually(
+      `the journal of ${guild} is read from its start`,
+      () => {
+        const seq = auditor.position?.seq ?? 0;
+        if (seq < head.seq) throw new Error(`at ${seq} of ${head.seq}`);
+      },
+      plan.settleMs,
+    ).catch((error: unknown) => log.problem(String(error)));
+    if (!overHttp) continue;
+    const { text } = await around.token(spec.identity, 600);
+    const ticket = async (): Promise<string> => {
+      const answer = await askForTicket(around.origin, text, guild);
+      if (typeof answer !== "string") throw new Error(`no ticket: ${answer.status}`);
+      return answer;
+    };
+    const { epoch } = head;
+    const events = await readJournal(
+      around.origin,
+      epoch,
+      ticket,
+      AbortSignal.timeout(plan.settleMs),
+    );
+    log.truth({ k: "journal", guild, epoch, events });
+  }
+}
