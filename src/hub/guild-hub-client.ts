@@ -31,7 +31,12 @@ function traced<T extends object>(one: T): T {
   return ids === undefined ? one : { trace: ids.traceId, ...one };
 }
 
-async function callHub<T>(
+/**
+ * Calls a guild's hub; one that restarts is called again.
+ * @param repeatable whether doing it twice is the same as doing it once
+ * @throws what the call threw last
+ */
+export async function callHub<T>(
   env: Pick<Env, "HUB">,
   guildId: string,
   call: (hub: DurableObjectStub<GuildHub>) => Promise<T>,

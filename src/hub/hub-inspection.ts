@@ -6,6 +6,7 @@ import type {
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
+import { callHub } from "./guild-hub-client.ts";
 
 /** What an operator may ask a guild's hub, and do to its connections. */
 export interface HubInspection {
@@ -19,21 +20,13 @@ export interface HubInspection {
   revoke(guildId: string, target: RevocationTarget): Promise<RevocationResult>;
 }
 
-/** The methods of a hub that this calls. */
-type InspectedHub = {
-  inspect(): Promise<HubReport>;
-  connections(sub: string): Promise<HubConnection[]>;
-  explain(connectionId: string, seq: number): Promise<Explanation>;
-  revoke(target: RevocationTarget): Promise<RevocationResult>;
-};
-
 /** {@link HubInspection} over the Durable Object binding. */
 export function hubInspection(env: Pick<Env, "HUB">): HubInspection {
-  const hubOf = (guildId: string): InspectedHub => env.HUB.get(env.HUB.idFromName(guildId));
   return {
-    report: async (guildId) => hubOf(guildId).inspect(),
-    connections: async (guildId, sub) => hubOf(guildId).connections(sub),
-    explain: async (guildId, connectionId, seq) => hubOf(guildId).explain(connectionId, seq),
-    revoke: async (guildId, target) => hubOf(guildId).revoke(target),
+    report: async (guildId) => callHub(env, guildId, (hub) => hub.inspect(), true),
+    connections: async (guildId, sub) => callHub(env, guildId, (hub) => hub.connections(sub), true),
+    explain: async (guildId, connectionId, seq) =>
+      callHub(env, guildId, (hub) => hub.explain(connectionId, seq), true),
+    revoke: async (guildId, target) => callHub(env, guildId, (hub) => hub.revoke(target), true),
   };
 }

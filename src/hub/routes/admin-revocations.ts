@@ -12,7 +12,7 @@ const route = createRoute({
   operationId: "admin.revoke",
   summary: "Close a user's connections, or one of them",
   description:
-    "They close with 4401 within a second. Whoever still gets tokens comes back: revoke at the identity provider first.",
+    "They close with 4401 within a second. A user's present tokens are refused by this hub for 24 hours; whoever still gets new ones comes back: take the access away at the identity provider first.",
   request: {
     params: GuildParam,
     body: { required: true, content: { "application/json": { schema: RevocationTarget } } },
