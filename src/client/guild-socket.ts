@@ -113,7 +113,7 @@ export class GuildSocket {
     const link: Link = new Link(http ? "http" : "websocket", {
       onMessage: (data) => {
         const read = readFrame(data);
-        if (read.kind === "frame") this.#onFrame(link, read.frame, String(data).length);
+        if (read.kind === "frame") this.#onFrame(link, read.frame, String(data));
       },
       onEnd: (code, why) => {
         this.#onEnd(link, code, why);
@@ -160,7 +160,7 @@ export class GuildSocket {
     else this.#wait(message, retryAfterMs);
   }
 
-  #onFrame(link: Link, frame: ServerFrame, units: number): void {
+  #onFrame(link: Link, frame: ServerFrame, text: string): void {
     switch (frame.type) {
       case "ack": {
         const { type: _, guildId, connectionId } = frame;
@@ -172,10 +172,10 @@ export class GuildSocket {
         return;
       }
       case "event":
-        this.#onEvents(link, [frame], units);
+        this.#onEvents(link, [frame], text);
         return;
       case "batch":
-        this.#onEvents(link, frame.events, units);
+        this.#onEvents(link, frame.events, text);
         return;
       case "snapshot": {
         const { epoch, seq, presence } = frame;
@@ -210,14 +210,14 @@ export class GuildSocket {
     }
   }
 
-  #onEvents(link: Link, events: readonly EventBody[], units: number): void {
+  #onEvents(link: Link, events: readonly EventBody[], text: string): void {
     const items = this.#cursor.take(link.epoch, events);
     const hole = items.at(-1)?.type === "hole";
     const last = items.at(hole ? -2 : -1);
     if (last !== undefined && "seq" in last) {
       const count = items.length - (hole ? 1 : 0);
       link.events += count;
-      link.outbox?.received(last.seq, count, units);
+      link.outbox?.received(last.seq, count, text);
     }
     if (items.length > 0) this.#handOn(items);
     if (hole) this.#lost(link, "Some events did not arrive: fetching them.", 0);

@@ -146,6 +146,7 @@ describe("the view", () => {
     ]);
     expect(view.presence).toEqual({ count: 5_000, users: null });
     expect(view.log).toHaveLength(1);
+    expect(see([{ type: "lost", why: "Cut." }], view).presence).toBeNull();
   });
 
   it("marks breaks in the log", () => {

@@ -129,7 +129,8 @@ function applyItem(view: GuildView, item: StreamItem, at: number): GuildView {
     case "hole":
       return withMark(view, { type: "hole", after: item.after, got: item.got }, at);
     case "lost":
-      return withMark(view, { type: "lost", why: item.why }, at);
+      // Who came and went meanwhile is not told again.
+      return withMark({ ...view, presence: null }, { type: "lost", why: item.why }, at);
   }
 }
 

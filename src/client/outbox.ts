@@ -3,14 +3,12 @@ import { Timer } from "./timer.ts";
 
 /** What was received is acknowledged at the latest this long after the first event, milliseconds. */
 export const ACK_INTERVAL_MS = 3_000;
-/** Time between two frames, milliseconds: 40 in the 10 s in which the hub takes 60. */
+/** Frames that go at once; then one in {@link SEND_SPACING_MS}. */
+export const SEND_BURST = 12;
+/** Milliseconds: with the burst at most 53 frames in the 10 s in which the hub takes 60. */
 export const SEND_SPACING_MS = 250;
-/**
- * Part of the credit after which an acknowledgement is due. Of the bytes a third, because text is
- * counted in UTF-16 units here, of which each may be up to three bytes on the wire.
- */
-const EVENTS_SHARE = 2;
-const BYTES_SHARE = 3;
+
+const encoder = new TextEncoder();
 
 /**
  * What one connection sends. It holds at most one subscription and one acknowledgement: a newer one
@@ -23,8 +21,9 @@ export class Outbox {
   #channelIds: readonly string[] | undefined;
   #seq: number | undefined;
   #events = 0;
-  #units = 0;
-  #sentAt = 0;
+  #bytes = 0;
+  /** When all that was sent would have gone by the spacing alone; milliseconds since 1970. */
+  #paidUntil = 0;
   /** When the timer runs; milliseconds since 1970. */
   #due = Number.POSITIVE_INFINITY;
 
@@ -34,19 +33,18 @@ export class Outbox {
   }
 
   /**
-   * Notes what has come, to be acknowledged.
+   * Notes what has come, to be acknowledged: at once when it is half of the credit, else in a while.
    * @param seq of the last event
-   * @param units its frame's length in UTF-16 units
+   * @param frame the text that brought them
    */
-  received(seq: number, events: number, units: number): void {
+  received(seq: number, events: number, frame: string): void {
     this.#seq = seq;
     this.#events += events;
-    this.#units += units;
+    this.#bytes += encoder.encode(frame).length;
     const { windowEvents = Number.POSITIVE_INFINITY, windowBytes = Number.POSITIVE_INFINITY } =
       this.#credit;
-    const due =
-      this.#events * EVENTS_SHARE >= windowEvents || this.#units * BYTES_SHARE >= windowBytes;
-    this.#flushIn(due ? 0 : ACK_INTERVAL_MS);
+    const half = this.#events * 2 >= windowEvents || this.#bytes * 2 >= windowBytes;
+    this.#flushIn(half ? 0 : ACK_INTERVAL_MS);
   }
 
   /** Asks for these channels; an empty list for all. */
@@ -62,7 +60,7 @@ export class Outbox {
 
   #flushIn(ms: number): void {
     const now = Date.now();
-    const at = Math.max(now + ms, this.#sentAt + SEND_SPACING_MS);
+    const at = Math.max(now + ms, this.#paidUntil - (SEND_BURST - 1) * SEND_SPACING_MS);
     if (at <= now) this.#flush();
     else if (at < this.#due) {
       this.#due = at;
@@ -72,20 +70,22 @@ export class Outbox {
     }
   }
 
-  /** One frame at a time, so that the spacing holds for all of them. */
   #flush(): void {
     this.#timer.clear();
     this.#due = Number.POSITIVE_INFINITY;
-    this.#sentAt = Date.now();
-    const channelIds = this.#channelIds;
-    if (channelIds !== undefined) {
+    if (this.#channelIds !== undefined) {
+      this.#pay({ type: "subscribe", channelIds: this.#channelIds });
       this.#channelIds = undefined;
-      this.#send(JSON.stringify({ type: "subscribe", channelIds }));
-      if (this.#seq !== undefined) this.#flushIn(0);
-    } else if (this.#seq !== undefined) {
-      this.#send(JSON.stringify({ type: "ack", seq: this.#seq }));
-      this.#seq = undefined;
-      this.#events = this.#units = 0;
     }
+    if (this.#seq !== undefined) {
+      this.#pay({ type: "ack", seq: this.#seq });
+      this.#seq = undefined;
+      this.#events = this.#bytes = 0;
+    }
+  }
+
+  #pay(frame: object): void {
+    this.#paidUntil = Math.max(Date.now(), this.#paidUntil) + SEND_SPACING_MS;
+    this.#send(JSON.stringify(frame));
   }
 }

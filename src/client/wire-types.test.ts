@@ -6,7 +6,7 @@ import type * as wireRoom from "../protocol/room.ts";
 import { type EventPayloads, isGuildEvent } from "./guild-event.ts";
 import type { Room, RoomMember } from "./room.ts";
 import type { ServerFrame } from "./server-frame.ts";
-import type { Snapshot, SnapshotReason } from "./stream-item.ts";
+import type { Presence, Snapshot, SnapshotReason } from "./stream-item.ts";
 
 /** The same with nothing that may be changed: that is how the client hands it out. */
 type Frozen<T> = T extends readonly (infer Item)[]
@@ -20,8 +20,6 @@ type Registered = {
   readonly [Each in Definition as Each["name"]]: Frozen<z.infer<Each["payload"]>>;
 };
 
-type Accepted = Extract<ServerFrame, { readonly type: "ack" }>;
-
 /** Checked by `tsc`, not at run time: the package's types and the schemas of the wire. */
 describe("the types that are shipped", () => {
   it("are those of the registry", () => {
@@ -31,6 +29,7 @@ describe("the types that are shipped", () => {
   it("are those of rooms and snapshots", () => {
     expectTypeOf<Room>().toEqualTypeOf<Frozen<wireRoom.Room>>();
     expectTypeOf<RoomMember>().toEqualTypeOf<Frozen<wireRoom.RoomMember>>();
+    expectTypeOf<Presence>().toEqualTypeOf<Frozen<wire.Presence>>();
     expectTypeOf<SnapshotReason>().toEqualTypeOf<wire.SnapshotReason>();
     expectTypeOf<Frozen<z.infer<typeof wire.SnapshotFrame>>>().toExtend<Snapshot>();
   });
@@ -38,8 +37,9 @@ describe("the types that are shipped", () => {
   it("know every frame that the server sends", () => {
     type Sent = wire.ServerFrame["type"];
     expectTypeOf<Exclude<Sent, ServerFrame["type"]>>().toEqualTypeOf<never>();
-    expectTypeOf<Frozen<z.infer<typeof wire.AuthOkFrame>>>().toExtend<Omit<Accepted, "limits">>();
+    expectTypeOf<Frozen<z.infer<typeof wire.AuthOkFrame>>>().toExtend<ServerFrame>();
     expectTypeOf<Frozen<z.infer<typeof wire.ResumedFrame>>>().toExtend<ServerFrame>();
+    expectTypeOf<z.infer<typeof wire.SignalFrame>>().toExtend<ServerFrame>();
     expectTypeOf<z.infer<typeof wire.ErrorFrame>>().toExtend<ServerFrame>();
   });
 });
