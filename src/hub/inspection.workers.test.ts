@@ -12,12 +12,14 @@ import {
   callWorker,
   mockOutside,
   streamAs,
+  StreamClient,
   ticketFor,
   upgrade,
-  type StreamClient,
 } from "../testing/worker.ts";
 import { hubPublisher } from "./guild-hub-client.ts";
+import { HANDOVER_HEADER, writeHandover } from "./handover.ts";
 import type { Publication } from "./publisher.ts";
+import { relayName } from "./relay-name.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const OTHER_TRACE = "a".repeat(32);
@@ -90,6 +92,25 @@ async function send(event: object, headers: Record<string, string> = {}): Promis
   const signed = await signBody([env.HUB_SECRET], body, Date.now());
   const init = { method: "POST", body, headers: { ...signed, ...headers } };
   expect((await callWorker("/internal/events", init)).status).toBe(200);
+}
+
+/** A connection at a relay: the Worker hands it over as the placement says. */
+async function openAtRelay(sub: string): Promise<StreamClient> {
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const handover = writeHandover({
+    v: 1,
+    guildId,
+    relay: 0,
+    batch: false,
+    identity: { sub, grants: [`sub:${sub}`], exp },
+  });
+  const relay = env.RELAY.get(env.RELAY.idFromName(relayName(guildId, 0)));
+  const headers = { Upgrade: "websocket", [HANDOVER_HEADER]: handover };
+  const { status, webSocket } = await relay.fetch("https://hub/ws", { headers });
+  if (webSocket === null) throw new Error(`the relay answered ${status}`);
+  const client = new StreamClient(webSocket);
+  await client.until(({ frames }) => frames.some(({ type }) => type === "snapshot"));
+  return client;
 }
 
 describe("a trace", () => {
@@ -194,6 +215,21 @@ describe("why an event came or not", () => {
     ]);
   });
 
+  it("knows a stream over HTTP as one", async () => {
+    const ticket = await ticketFor(alice, { guildId });
+    const response = await callWorker(`/events?ticket=${encodeURIComponent(ticket)}`, {
+      headers: { Accept: "text/event-stream" },
+    });
+    expect(response.status).toBe(200);
+    expect(await report()).toMatchObject({ streams: 1, users: 1 });
+    const body: unknown = await (await ask(`hub/connections?sub=alice-${tests}`)).json();
+    expect(body).toMatchObject({ connections: [{ transport: "sse" }] });
+    expect(await revoke({ sub: `alice-${tests}` })).toEqual({ closed: 1 });
+    // The last message says why, then the stream ends.
+    expect(await response.text()).toMatch(/event: close\ndata: \{"code":4401/);
+    expect(await report()).toMatchObject({ streams: 0, users: 0 });
+  });
+
   it("delivered, before the connection, not yet", async () => {
     const before = await publish();
     const client = await open(alice);
@@ -239,6 +275,42 @@ describe("why an event came or not", () => {
       const response = await ask(`hub/explain?connectionId=${id}&seq=1`);
       expect(response.status).toBe(404);
     }
+  });
+});
+
+describe("a guild with a relay", () => {
+  it("reports it, and asks it who is there and why", async () => {
+    const sub = `alice-${tests}`;
+    const [here, there] = [await open(alice), await openAtRelay(sub)];
+    const seq = await publish({ trace: TRACE });
+    await there.until(({ events }) => events.length === 1);
+    expect(there.of("event")[0]?.trace).toBe(TRACE);
+    expect((await report()).relays).toEqual([
+      expect.objectContaining({ index: 0, state: "open", acked: seq, behind: 0 }),
+    ]);
+    const body: unknown = await (await ask(`hub/connections?sub=${sub}`)).json();
+    const { connections } = z.object({ connections: z.array(HubConnection) }).parse(body);
+    expect(connections.map(({ relay }) => relay)).toEqual([null, 0]);
+    expect(await explain(there, seq)).toBe("delivered");
+    expect(await explain(there, seq + 1)).toBe("not_yet");
+    expect(await explain(here, seq)).toBe("delivered");
+    const secret = await publish({ audience: ["sub:nobody"] });
+    expect(await explain(there, secret)).toBe("not_in_audience");
+  });
+
+  it("closes a user's connections there as well", async () => {
+    const sub = `alice-${tests}`;
+    const [here, there, other] = [await open(alice), await openAtRelay(sub), await open(bob)];
+    expect(await revoke({ sub })).toEqual({ closed: 2 });
+    for (const client of [here, there]) await client.until(({ closed }) => closed?.code === 4401);
+    expect(other.closed).toBeNull();
+  });
+
+  it("closes one connection there", async () => {
+    const [one, two] = [await openAtRelay("carol"), await openAtRelay("carol")];
+    expect(await revoke({ connectionId: one.of("ack")[0]?.connectionId })).toEqual({ closed: 1 });
+    await one.until(({ closed }) => closed?.code === 4401);
+    expect(two.closed).toBeNull();
   });
 });
 

@@ -26,10 +26,14 @@ export const HubReport = z
     at: Milliseconds,
     epoch: z.string(),
     seq: Seq.meta({ description: "The newest event" }),
-    sockets: Count.meta({ description: "WebSockets that have authenticated, with all relays" }),
+    sockets: Count.meta({
+      description: "Connections that have authenticated, streams among them, with those at relays",
+    }),
     waiting: Count.meta({ description: "Sockets that have not authenticated yet" }),
-    users: Count.meta({ description: "Users with at least one socket or stream" }),
-    streams: Count.meta({ description: "Open streams and long polls of `GET /events`" }),
+    users: Count.meta({ description: "Users with at least one connection at the hub itself" }),
+    streams: Count.meta({
+      description: "Streams and long polls of `GET /events`, at the hub itself",
+    }),
     journal: z.object({
       events: Count,
       bytes: Count,
