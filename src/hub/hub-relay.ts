@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
-import type { RelayAck, RelayCall } from "./core/relay-calls.ts";
+import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import { RelayObject } from "./relay-object.ts";
 
 /**
@@ -22,7 +22,7 @@ export class HubRelay extends DurableObject<Env> {
   }
 
   /** For the hub: what is new. Resolves when it is stored here. */
-  take(call: RelayCall): Promise<RelayAck> {
+  take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
     return this.#impl.take(call);
   }
 

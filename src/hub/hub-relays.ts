@@ -35,7 +35,11 @@ export class HubRelays {
       guildId,
       store: host.store,
       clock: systemClock,
-      call: async (index, call) => this.#relay(index).take(call),
+      call: async (index, call) => {
+        const answer = await this.#relay(index).take(call);
+        if ("refused" in answer) throw new Error(`relay ${index} serves another guild`);
+        return answer;
+      },
       background: (work) => host.background(work),
       revision: () => this.#revision,
       onAck: (before, { users, closed }) => {

@@ -5,7 +5,7 @@ import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import { ACCEPTS_PER_SECOND, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
 import type { ConnectionOptions } from "./core/frame-intake.ts";
 import { Relay } from "./core/relay.ts";
-import type { RelayAck, RelayCall } from "./core/relay-calls.ts";
+import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import type { GuildHub } from "./guild-hub.ts";
@@ -70,8 +70,8 @@ export class RelayObject {
     return this.host.connect(request);
   }
 
-  async take(call: RelayCall): Promise<RelayAck> {
-    if (call.guildId !== this.#guildId) throw new Error("this relay serves another guild");
+  async take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
+    if (call.guildId !== this.#guildId) return { v: 1, refused: "other_guild" };
     const presence = call.signals.find((signal) => signal.key === "presence");
     if (presence !== undefined) this.#presence = presenceFrom(presence.payload);
     const ack = await this.#relay.take(call);

@@ -37,6 +37,9 @@ export type RelayAck = {
 /** The whole state for one reader; `state` is JSON text. */
 export type RelaySnapshot = { readonly seq: number; readonly state: string };
 
+/** A relay's answer to a call that is not for it. */
+export type RelayRefusal = { readonly v: 1; readonly refused: "other_guild" };
+
 /** What a relay pulls from the hub's journal. */
 export type JournalPull = {
   readonly v: 1;
