@@ -112,7 +112,7 @@ export function connectionWords(state: ConnectionState): {
 
 /** How many people have this guild open; oneself is one of them. */
 export function peopleHere(people: number): string {
-  return people === 1 ? "1 person here" : `${people} people here`;
+  return people === 1 ? "1 person here" : `${people.toLocaleString()} people here`;
 }
 
 /** How many a room takes. */

@@ -135,6 +135,14 @@ export async function signBody(
   return { [TIMESTAMP_HEADER]: timestamp, [SIGNATURE_HEADER]: signatures.join(",") };
 }
 
+function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let at = 0; at < bytes.length; at += 1) {
+    bytes[at] = Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16);
+  }
+  return bytes;
+}
+
 /**
  * Whether one of the signatures was made with one of the secrets, over these bytes, within
  * {@link SIGNATURE_MAX_SKEW_SECONDS} of now. Constant time (WebCrypto `verify`); never throws on bad
@@ -153,9 +161,7 @@ export async function verifyBody(
     .split(",", SIGNATURES_MAX)
     .map((part) => /^sha256=([0-9a-f]{64})$/i.exec(part.trim())?.[1])
     .filter((hex) => hex !== undefined)
-    .map((hex) =>
-      Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16)),
-    );
+    .map(bytesOfHex);
   const bytes = signedBytes(timestamp, body);
   let valid = false;
   for (const secret of secrets) {

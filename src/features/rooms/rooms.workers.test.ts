@@ -685,6 +685,26 @@ describe("POST /internal/events", () => {
     await expectProblem(await signed("{"), 400, "invalid_json");
   });
 
+  it("refuses a signed body that is no UTF-8, and the next one does not suffer from it", async () => {
+    await streamOf(alice);
+    const [start, end] = ['{"event":"voice.joined","pad":"', '"}'];
+    const text = new TextEncoder();
+    for (const bytes of [
+      // A byte that cannot start a character, and a character that is cut off.
+      new Uint8Array([...text.encode(start), 0xff, ...text.encode(end)]),
+      new Uint8Array([...text.encode(start), 0xe2, 0x82]),
+    ]) {
+      const headers = await signBody([env.HUB_SECRET], bytes, Date.now());
+      const response = await callWorker("/internal/events", {
+        method: "POST",
+        headers,
+        body: bytes,
+      });
+      await expectProblem(response, 400, "invalid_json");
+      expect((await taken(one())).refused).toEqual([]);
+    }
+  });
+
   it("refuses a body that is one byte too large, before its signature", async () => {
     const head = '{"event":"voice.joined","pad":"';
     const exact = `${head}${"x".repeat(SIGNED_BODY_MAX_BYTES - head.length - 2)}"}`;

@@ -10,6 +10,7 @@ import { err, ok, type Result } from "../../../platform/result.ts";
 import { SIGNED_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
 import {
   SIGNATURE_HEADER,
+  type GatewayHeartbeat,
   SignedEvent,
   SignedEventsResult,
   TIMESTAMP_HEADER,
@@ -17,7 +18,11 @@ import {
 } from "../../../protocol/signed-events.ts";
 import { retryAfter } from "../errors.ts";
 import { gatewayMonitor } from "../gateway-monitor.ts";
-import { takeSignedEvents, type SignedEventsFailure } from "../signed-events.ts";
+import {
+  takeSignedEvents,
+  type SignedEventsFailure,
+  type SignedEventsPorts,
+} from "../signed-events.ts";
 
 const route = createRoute({
   operationId: "gateway.takeEvents",
@@ -67,7 +72,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
         problem(c, "body_too_large", `A signed body may have ${SIGNED_BODY_MAX_BYTES} bytes.`),
     }),
     async (c) => {
-      const bytes = new Uint8Array(await c.req.arrayBuffer());
+      const bytes = new Uint8Array(await c.req.raw.arrayBuffer());
       const headers = {
         timestamp: c.req.header(TIMESTAMP_HEADER) ?? null,
         signature: c.req.header(SIGNATURE_HEADER) ?? null,
@@ -82,11 +87,16 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
       }
       const body = parseJson(bytes);
       if (!body.ok) return problem(c, "invalid_json", "The signed body is not JSON.");
-      const ports = { hub: hubPublisher(c.env), monitor: gatewayMonitor(c.env) };
-      const taken = await takeSignedEvents(ports, body.value);
+      const taken = await takeSignedEvents(portsOf(c.env), body.value);
       return taken.ok ? c.json(taken.value) : renderRefusal(c, taken.error);
     },
   );
+}
+
+function portsOf(env: AppEnv["Bindings"]): SignedEventsPorts {
+  // Most requests bring events: finding the monitor waits for a heartbeat.
+  const heartbeat = (beat: GatewayHeartbeat): Promise<void> => gatewayMonitor(env).heartbeat(beat);
+  return { hub: hubPublisher(env), monitor: { heartbeat } };
 }
 
 function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Response {
@@ -108,11 +118,11 @@ function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Respon
   }
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
 function parseJson(bytes: Uint8Array): Result<unknown, "not_json"> {
   try {
-    return ok(
-      JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
-    );
+    return ok(JSON.parse(utf8.decode(bytes)));
   } catch {
     return err("not_json");
   }
