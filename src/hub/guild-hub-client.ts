@@ -19,7 +19,7 @@ export function hubPublisher(env: Pick<Env, "HUB">): HubPublisher {
       callHub<IngestResult>(env, guildId, async (hub) => hub.ingest(events.map(traced)), true),
     // Commands of extensions are idempotent: a repeated one finds its work done.
     command: async (guildId, name, input) =>
-      callHub(env, guildId, (hub) => hub.command(name, input, requestIds()?.traceId), true),
+      callHub(env, guildId, (hub) => hub.command(name, input, requestIds()), true),
     signal: async (guildId, signal) => callHub(env, guildId, (hub) => hub.signal(signal), true),
     status: async (guildId) => callHub(env, guildId, (hub) => hub.status(), true),
   };

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
+import type { RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
   Explanation,
@@ -49,8 +50,8 @@ export class GuildHub extends DurableObject<Env> {
   }
 
   /** {@link HubPublisher.command} */
-  command(name: string, input: unknown, trace?: string): Promise<unknown> {
-    return this.#impl.command(name, input, trace);
+  command(name: string, input: unknown, ids?: RequestIds): Promise<unknown> {
+    return this.#impl.command(name, input, ids);
   }
 
   /** {@link HubPublisher.signal} */

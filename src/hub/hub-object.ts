@@ -1,5 +1,6 @@
 import { systemClock } from "../platform/clock.ts";
 import { configOf, type Env } from "../env.ts";
+import { asRequest, type RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
   Explanation,
@@ -9,6 +10,7 @@ import type {
   RevocationTarget,
 } from "../protocol/hub-report.ts";
 import { mayRead as mayReadWith } from "./core/audience.ts";
+import { newTraceId } from "../protocol/trace.ts";
 import type { Entry, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
@@ -108,14 +110,15 @@ export class HubObject {
     return result;
   }
 
-  async command(name: string, input: unknown, trace?: string): Promise<unknown> {
+  async command(name: string, input: unknown, ids?: RequestIds): Promise<unknown> {
     const [prefix, command] = name.split(".", 2);
     const extension = this.#extensions.find((one) => one.name === prefix);
     const run = command === undefined ? undefined : extension?.commands[command];
     if (extension === undefined || run === undefined) throw new Error(`no hub command ${name}`);
     this.#serve();
     try {
-      return await run(this.#contextOf(extension, trace), input);
+      const context = this.#contextOf(extension, ids?.traceId);
+      return await asRequest(ids, () => run(context, input));
     } finally {
       this.host.arm();
     }
@@ -201,6 +204,7 @@ export class HubObject {
   }
 
   #send(entries: readonly Entry[]): void {
+    this.host.meter.count("published", entries.length);
     this.host.server.broadcast(entries);
     this.relays.tell(entries);
   }
@@ -217,7 +221,7 @@ export class HubObject {
     if (key === PRESENCE_TASK) return this.#presence.tell();
     const slash = key.indexOf("/");
     const extension = this.#extensions.find((one) => one.name === key.slice(0, slash));
-    await extension?.task(this.#contextOf(extension), key.slice(slash + 1));
+    await extension?.task(this.#contextOf(extension, newTraceId()), key.slice(slash + 1));
   }
 
   /** @param trace of the request that this is done for: what it publishes carries it */

@@ -14,12 +14,17 @@ import type { SessionIdentity } from "./core/session.ts";
 import { type SnapshotAt, StreamServer } from "./core/stream-server.ts";
 import { EventStream } from "./event-stream.ts";
 import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
+import { hubMeter, type HubMeter } from "./hub-meter.ts";
 import type { Audience } from "./publisher.ts";
 import { type HubSocket, SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
 /** A task that failed is tried again after this time, milliseconds. */
 const TASK_RETRY_MS = 5_000;
+
+/** Task that writes what was counted: a timer would keep the object awake. */
+const METER_TASK = "hub/meter";
+const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
 
 /** Makes the whole state for a reader, when it needs it. */
 export type SnapshotSource = (mayRead: (audience: Audience) => boolean) => SnapshotAt;
@@ -50,12 +55,14 @@ export class StreamHost {
   readonly store: SqliteStore;
   readonly sockets: SocketSet;
   readonly server: StreamServer<HubSocket>;
+  readonly meter: HubMeter;
   readonly newId = ulidGenerator();
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   readonly #ports: StreamHostPorts;
   /** When the alarm is set for; undefined: not known since the last wake. */
   #armedAt: number | null | undefined;
+  #flushMeter: () => void = () => {};
 
   constructor(ctx: DurableObjectState, env: Env, store: SqliteStore, ports: StreamHostPorts) {
     this.#ctx = ctx;
@@ -71,10 +78,16 @@ export class StreamHost {
       after: (ms, run) => this.#after(ms, run),
       presence: ports.presence,
       onPresenceChange: ports.onPresenceChange,
-      onEnd: (why) => store.count(`close:${CLOSE_CODES[why].code}`, 1),
+      onEnd: (why) => this.#countClose(CLOSE_CODES[why].code),
+      onLag: () => this.meter.count("lagging"),
       onOpen: (decision) => {
-        store.count(decision.kind === "resume" ? "resume" : `snapshot:${decision.reason}`, 1);
+        if (decision.kind === "resume") this.meter.count("resumed");
+        else this.meter.count("reset", 1, decision.reason);
       },
+    });
+    this.meter = hubMeter(env, ports.guildId, (ms, run) => {
+      this.#flushMeter = run;
+      store.writeTask(METER_TASK, systemClock() + ms);
     });
     store.count("wakes", 1);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING_FRAME, PONG_FRAME));
@@ -118,7 +131,7 @@ export class StreamHost {
 
   /** A socket is gone. @param code that the client or the network gave */
   closed(socket: WebSocket, code: number): void {
-    if (this.server.closed(socket)) this.store.count(`close:${code}`, 1);
+    if (this.server.closed(socket)) this.#countClose(code);
     this.sockets.reciprocateClose(socket);
     this.arm();
   }
@@ -129,13 +142,18 @@ export class StreamHost {
     const due = this.store.dueTasks(systemClock());
     if (due.includes(DEADLINES_TASK)) this.server.checkDeadlines();
     if (due.includes(LAGGING_TASK)) this.server.checkLagging();
-    const others = due.filter((key) => key !== DEADLINES_TASK && key !== LAGGING_TASK);
+    if (due.includes(METER_TASK)) {
+      this.store.writeTask(METER_TASK, null);
+      this.#flushMeter();
+    }
+    const others = due.filter((key) => !OWN_TASKS.has(key));
     await Promise.all(others.map((key) => this.#runTask(key)));
     this.arm();
   }
 
-  /** Sets the alarm for the next task. */
+  /** Sets the alarm for the next task: at the end of everything that happens here. */
   arm(): void {
+    this.meter.count("delivered", this.server.takeDelivered());
     const next = this.store.nextTaskAt();
     if (next === this.#armedAt) return;
     this.#armedAt = next;
@@ -149,6 +167,11 @@ export class StreamHost {
         log("error", "hub.background_failed", { guildId: this.#ports.guildId, error });
       }),
     );
+  }
+
+  #countClose(code: number): void {
+    this.store.count(`close:${code}`, 1);
+    this.meter.count("closed", 1, String(code));
   }
 
   #isForUs({ guildId, relay }: Handover): boolean {

@@ -77,6 +77,7 @@ export class VirtualServer {
   readonly store: MemoryStore;
   presence: Presence = { count: 0, users: null };
   presenceChanges = 0;
+  lags = 0;
   server: StreamServer<VirtualSocket>;
   /** Where a snapshot comes from. */
   snapshotSeq = (): number => this.store.extent().head;
@@ -167,6 +168,9 @@ export class VirtualServer {
         this.presenceChanges += 1;
       },
       onEnd: (why) => this.ended.push(why),
+      onLag: () => {
+        this.lags += 1;
+      },
       onOpen: (decision) => this.opened.push(decision),
       sockets: {
         all: () => this.sockets,

@@ -35,7 +35,9 @@ export class Delivery<Socket extends object> {
   readonly #flow: Flow<Socket>;
   readonly #pages: JournalPages;
   readonly #onEnd: (why: CloseName) => void;
+  readonly #onLag: () => void;
   readonly #onCaughtUp: (socket: Socket, session: LiveSession) => void;
+  #delivered = 0;
   /** Appended since the batching window opened; null: no window is open. */
   #batched: Entry[] | null = null;
 
@@ -46,6 +48,8 @@ export class Delivery<Socket extends object> {
     readonly clock: Clock;
     readonly after: After;
     readonly onEnd: (why: CloseName) => void;
+    /** A live session has used up its credit. */
+    readonly onLag: () => void;
     /** A session that lagged gets everything again. */
     readonly onCaughtUp: (socket: Socket, session: LiveSession) => void;
   }) {
@@ -57,6 +61,7 @@ export class Delivery<Socket extends object> {
     this.#flow = new Flow(parts);
     this.#pages = new JournalPages(parts.store);
     this.#onEnd = parts.onEnd;
+    this.#onLag = parts.onLag;
     this.#onCaughtUp = parts.onCaughtUp;
   }
 
@@ -126,6 +131,13 @@ export class Delivery<Socket extends object> {
     const seq = session.lastSent ?? session.record.from;
     session.credit.sent(text.length, 0, seq, this.#clock());
     this.#sockets.send(socket, text);
+  }
+
+  /** Events that were sent since this was asked last. */
+  takeDelivered(): number {
+    const delivered = this.#delivered;
+    this.#delivered = 0;
+    return delivered;
   }
 
   /** Closes a socket and forgets it. */
@@ -245,6 +257,7 @@ export class Delivery<Socket extends object> {
     }
     if (session.ended) return true;
     credit.sent(text.length, events, seq, now);
+    this.#delivered += events;
     this.#sockets.send(socket, text);
     return true;
   }
@@ -252,6 +265,7 @@ export class Delivery<Socket extends object> {
   /** @param progressAt when it took something, milliseconds; null: it did not */
   #keepLagging(socket: Socket, session: LiveSession, progressAt: number | null): void {
     const from = session.lastSent ?? session.record.from;
+    if (!session.isLagging) this.#onLag();
     const lagging = progressAt ?? session.record.lagging ?? this.#clock();
     this.#sessions.change(socket, session, { ...session.record, from, lagging });
     this.#flow.schedule(true, this.#clock());

@@ -57,6 +57,8 @@ export type StreamPorts<Socket extends object> = {
   readonly onPresenceChange: () => void;
   /** A socket is closed by us. */
   readonly onEnd: (why: CloseName) => void;
+  /** A client that was live has used up its credit. */
+  readonly onLag: () => void;
   /** How a client that connected starts. */
   readonly onOpen: (decision: ResumeDecision) => void;
 };
@@ -90,6 +92,7 @@ export class StreamServer<Socket extends object> {
         onEnd(why);
         ports.onPresenceChange();
       },
+      onLag: ports.onLag,
       onCaughtUp: (socket, session) => this.#signals.catchUp(socket, session),
     });
     this.#sessions = sessions;
@@ -306,6 +309,11 @@ export class StreamServer<Socket extends object> {
     this.#sessions.remove(socket);
     if (served) this.#ports.onPresenceChange();
     return served;
+  }
+
+  /** Events that were sent to anybody since this was asked last. */
+  takeDelivered(): number {
+    return this.#delivery.takeDelivered();
   }
 
   /** Closes what is overdue and warns who expires soon (HUB-7). */
