@@ -18,14 +18,14 @@ export const PLAN = {
   /** Connections that are being opened at the same time. */
   connecting: 16,
   /** Sockets that connect once more, with a ticket, where there are tickets. */
-  ticketSockets: scaled(500, 10),
+  ticketSockets: scaled(400, 10),
   /** Sockets that open and get {@link PLAN.warmUpEvents} before anything is measured. */
   warmUpSockets: scaled(25, 5),
   warmUpEvents: 400,
   /** Events of one round that are published while nobody listens. */
   unheardEvents: scaled(3_000, 200),
   /** Bursts of one round, and what each is made of. */
-  bursts: scaled(3, 1),
+  bursts: scaled(2, 1),
   burstEvents: 200,
   /** Rest between two bursts, milliseconds. */
   burstPauseMs: 100,
@@ -35,7 +35,7 @@ export const PLAN = {
   quietEvents: scaled(30, 3),
   quietIntervalMs: 200,
   /** Rest before a memory reading, milliseconds. */
-  settleMs: scaled(1_000, 200),
+  settleMs: scaled(700, 200),
   /** What a client missed that comes back, and how often one does: alone, and several at a time. */
   missedEvents: 1_000,
   resumeClients: 16,
@@ -54,7 +54,7 @@ export const PLAN = {
   idlePingMs: 5_000,
   idleMs: scaled(60_000, 5_000),
   /** Rest before that, milliseconds: what connecting left behind is done, and objects go to sleep. */
-  idleSettleMs: scaled(15_000, 5_000),
+  idleSettleMs: scaled(10_000, 5_000),
 } as const;
 
 /** No single wait takes longer, milliseconds. */

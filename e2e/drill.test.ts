@@ -10,9 +10,11 @@ import { runDrill } from "./drill/run-drill.ts";
 const SEED = Number(process.env["DRILL_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 const LEAST_DELIVERIES = 40_000;
 
-it("loses, repeats, reorders and leaks nothing while processes, links and readers fail", async () => {
+it("loses, repeats, reorders and leaks nothing while processes, links and readers fail", async ({
+  signal,
+}) => {
   const folder = await mkdtemp(path.join(tmpdir(), "guildhub-drill-"));
-  await runDrill(SHORT_DRILL, SEED, folder, () => {});
+  await runDrill(SHORT_DRILL, SEED, folder, () => {}, signal);
   const checker = path.join(import.meta.dirname, "drill/check.ts");
   const { status, stdout, stderr } = spawnSync(process.execPath, [checker, folder], {
     encoding: "utf8",

@@ -45,7 +45,7 @@ function describeRun(machine: Machine, runSeconds: number): string {
   const scale = SCALE === 1 ? "" : ` · **made smaller by ${SCALE}: the figures mean nothing**`;
   return (
     `${date} · ${cpu}, ${cores} cores, storage on ${storage}, load ${load.toFixed(1)} at the end · ` +
-    `${versions.map((pair) => pair.join(" ")).join(", ")} · ${PLAN.rounds} rounds of ` +
+    `${versions.map((pair) => pair.join(" ")).join(", ")} · ${PLAN.rounds} ${PLAN.rounds === 1 ? "round" : "rounds"} of ` +
     `${count(PLAN.sockets)} sockets, ${PLAN.bursts} bursts of ${PLAN.burstEvents} events in requests of ` +
     `${PLAN.requestEvents}, ${PLAN.quietEvents} lone events at ${1000 / PLAN.quietIntervalMs} a second; ` +
     `${PLAN.loneResumes + PLAN.crowdedResumes} resumes, one restart and a time of idling; ` +

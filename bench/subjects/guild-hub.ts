@@ -52,7 +52,9 @@ export function guildHubInMemory(
     name: "hub-memory",
     label: "GuildHub, objects in memory",
     remembers: "in its process",
-    start: async (folder, options) => startHub(parts, await memory(folder), options),
+    // It stands only in the table of the journal, which has no tickets.
+    start: async (folder, options) =>
+      startHub(parts, await memory(folder), options, { tickets: false }),
   };
 }
 
@@ -69,10 +71,14 @@ async function startHub(
   parts: GuildHubParts,
   folder: string,
   { port = 0, observed = false }: StartOptions = {},
-  own: { readonly query?: string; readonly observed?: Observed } = {},
+  own: {
+    readonly query?: string;
+    readonly observed?: Observed;
+    readonly tickets?: boolean;
+  } = {},
 ): Promise<RunningSubject> {
   const { bundle, identity } = parts;
-  const { query = "" } = own;
+  const { query = "", tickets = true } = own;
   const watched = own.observed ?? (observed ? "calls" : undefined);
   const server = await startWorkerd(folder, [workerService(parts, watched), d1Service(bundle)], {
     port,
@@ -92,7 +98,12 @@ async function startHub(
         }),
       );
     },
-    ticketClientOf: (index) => ticketClient(server.port, identity.tokenOf(index), query),
+    ...(tickets
+      ? {
+          ticketClientOf: (index: number) =>
+            ticketClient(server.port, identity.tokenOf(index), query),
+        }
+      : {}),
     d1Queries: () => countAt(d1Port, "/queries"),
     ...(watched === "calls" ? { calls: () => countAt(server.port, "/calls") } : {}),
     wakes: () => hubWakes(server.port, identity.adminToken),

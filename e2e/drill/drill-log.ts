@@ -9,6 +9,7 @@ export class DrillLog {
   readonly #truth: LineWriter;
   readonly #faults: LineWriter;
   readonly #problems: string[] = [];
+  #relays = 0;
 
   /** @param folder gets the files */
   constructor(folder: string) {
@@ -37,11 +38,16 @@ export class DrillLog {
     if (this.#problems.length < 20) this.#problems.push(what);
   }
 
+  /** How many relays held sockets. */
+  relays(count: number): void {
+    this.#relays = count;
+  }
+
   /** Ends the files. */
-  close(facts: Omit<DrillFacts, "problems">): void {
+  close(facts: Pick<DrillFacts, "seed" | "seconds">): void {
     this.#truth.close();
     this.#faults.close();
-    const all: DrillFacts = { ...facts, problems: this.#problems };
+    const all: DrillFacts = { ...facts, relays: this.#relays, problems: this.#problems };
     writeFileSync(path.join(this.folder, FILES.facts), JSON.stringify(all));
   }
 }

@@ -109,6 +109,8 @@ export type FaultLine = { readonly t: number; readonly k: string; readonly what:
 export type DrillFacts = {
   readonly seed: number;
   readonly seconds: number;
+  /** Relays that held sockets of the primary guild at the end. */
+  readonly relays: number;
   /** What it gave up waiting for. */
   readonly problems: readonly string[];
 };

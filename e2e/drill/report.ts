@@ -12,7 +12,7 @@ export function writeDrillReport(verdict: Verdict, facts: DrillFacts): string {
   const { problems, journals } = verdict;
   const events = [...journals].map(([guild, count]) => `${number(count)} (${guild})`).join(", ");
   return [
-    `deliveries ${number(verdict.deliveries)}  to ${verdict.clients} clients; journaled ${events}`,
+    `deliveries ${number(verdict.deliveries)}  to ${verdict.clients} clients, ${facts.relays} relays; journaled ${events}`,
     PROBLEM_KINDS.map((kind) => `${kind} ${problems.count(kind)}`).join("  "),
     `faults     ${counts(verdict.faults)}`,
     `resumes    ${number(verdict.resumes)}`,

@@ -16,7 +16,7 @@ import { LoosePublisher } from "./loose-publisher.ts";
 import { CLIENT_LINKS, type DrillPlan } from "./plan.ts";
 import { seededRandom } from "./random.ts";
 import { RoomLife } from "./room-life.ts";
-import { readBack, settle } from "./settle.ts";
+import { countRelays, readBack, settle } from "./settle.ts";
 import { SignedPost } from "./signed-post.ts";
 import { startClient } from "./start-client.ts";
 
@@ -40,12 +40,14 @@ const SMALL_HUBS = { SOCKETS_PER_HUB: "40", SOCKETS_PER_RELAY: "40" } as const;
  * Runs real processes with clients, publishers and faults, and writes down what each of them was
  * sent. Whether that is right, the checker says.
  * @param folder gets the files
+ * @param interrupted ends it early: every process is ended first
  */
 export async function runDrill(
   plan: DrillPlan,
   seed: number,
   folder: string,
   say: (what: string) => void,
+  interrupted: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
   const secret = randomBytes(32).toString("base64url");
@@ -57,7 +59,13 @@ export async function runDrill(
     const overHttp = await servesEvents(stack);
     if (!overHttp) say("this Worker does not serve GET /events: nobody follows over HTTP");
     const random = seededRandom(seed);
-    await populate({ plan, random, log, stack, secret, overHttp, say, hurry });
+    const interruption = new Promise<never>((_, reject) => {
+      interrupted.addEventListener("abort", () => reject(new Error("interrupted")));
+    });
+    await Promise.race([
+      interruption,
+      populate({ plan, random, log, stack, secret, overHttp, say, hurry }),
+    ]);
   } catch (error) {
     log.problem(error instanceof Error ? error.message : String(error));
   } finally {
@@ -103,10 +111,11 @@ async function populate(drill: Drill): Promise<void> {
       clients.push(startClient(drill.log, spec, around(pickLink(links, clients.length)), arrivals));
       await delay(1000 / ARRIVALS_PER_SECOND);
     }
-    await eventually("everybody is served", () => {
+    const isServed = (): void => {
       const waiting = clients.filter((client) => !client.isServed);
       if (waiting.length > 0) throw new Error(waiting.map(({ spec }) => spec.name).join());
-    });
+    };
+    await eventually("everybody is served", isServed, plan.settleMs);
     await traffic(drill, rooms, clients, links, around);
   } finally {
     clearInterval(beat);
@@ -201,6 +210,7 @@ async function traffic(
     stop();
   }
   await settle(parts, post, fenced, clients);
+  log.relays(await countRelays(stack));
   await readBack(parts, clients, around(pickLink(links, 0)));
 }
 

@@ -13,7 +13,15 @@ const seed = Number(process.env["DRILL_SEED"] ?? Math.floor(Math.random() * 2 **
 const plan = process.env["DRILL_FORM"] === "short" ? SHORT_DRILL : FULL_DRILL;
 const folder = await mkdtemp(path.join(tmpdir(), "guildhub-drill-"));
 console.log(`DRILL_SEED=${seed}`);
-await runDrill(plan, seed, folder, (what) => console.log(what));
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => interrupted.abort());
+}
+await runDrill(plan, seed, folder, (what) => console.log(what), interrupted.signal);
+if (interrupted.signal.aborted) {
+  await rm(folder, { recursive: true });
+  process.exit(1);
+}
 const checker = path.join(import.meta.dirname, "check.ts");
 const { status } = spawnSync(process.execPath, [checker, folder], { stdio: "inherit" });
 if (status === 0) await rm(folder, { recursive: true });

@@ -1,7 +1,8 @@
 import { ulid } from "ulid";
+import { z } from "zod";
 import type { SignedEvent } from "../../src/protocol/signed-events.ts";
 import { eventually } from "../eventually.ts";
-import { PRIMARY_GUILD } from "../stack.ts";
+import { PRIMARY_GUILD, type Stack } from "../stack.ts";
 import type { Participant, Surroundings } from "./client-spec.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
 import type { FencedPublisher } from "./fenced-publisher.ts";
@@ -54,6 +55,18 @@ export async function settle(
     const cause = error instanceof Error ? error.cause : undefined;
     log.problem(`${String(error)} ${String(cause)}`);
   });
+}
+
+const HubReport = z.object({ relays: z.array(z.object({ sockets: z.number() })) });
+
+/** How many relays hold sockets of the primary guild. */
+export async function countRelays(stack: Stack): Promise<number> {
+  const token = await stack.token("operator", { scope: "hub:admin" });
+  const response = await fetch(`${stack.urls.worker}/admin/guilds/${PRIMARY_GUILD}/hub`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const report = HubReport.safeParse(await response.json());
+  return report.data?.relays.filter(({ sockets }) => sockets > 0).length ?? 0;
 }
 
 /** Two changes of a state that everybody may see: the second one changes something for certain. */

@@ -202,6 +202,7 @@ describe("coming back", () => {
     await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
     expect(hub.sockets).toHaveLength(1);
     expect(state()?.kind).toBe("stopped");
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

@@ -180,7 +180,8 @@ export class GuildSocket {
       case "snapshot": {
         const { epoch, seq, presence } = frame;
         this.#cursor.jump({ epoch, seq });
-        this.#handOn(presence ? [frame, { ...presence, type: "presence" }] : [frame]);
+        const known = isPresence(presence);
+        this.#handOn(known ? [frame, { ...presence, type: "presence" }] : [frame]);
         this.#live(link);
         return;
       }
@@ -212,15 +213,14 @@ export class GuildSocket {
 
   #onEvents(link: Link, events: readonly EventBody[], text: string): void {
     const items = this.#cursor.take(link.epoch, events);
-    const hole = items.at(-1)?.type === "hole";
-    const last = items.at(hole ? -2 : -1);
-    if (last !== undefined && "seq" in last) {
-      const count = items.length - (hole ? 1 : 0);
-      link.events += count;
-      link.outbox?.received(last.seq, count, text);
+    const last = items.at(-1);
+    if (last === undefined) return;
+    if ("seq" in last) {
+      link.events += items.length;
+      link.outbox?.received(last.seq, items.length, text);
     }
-    if (items.length > 0) this.#handOn(items);
-    if (hole) this.#lost(link, "Some events did not arrive: fetching them.", 0);
+    this.#handOn(items);
+    if (last.type === "hole") this.#lost(link, "Some events did not arrive: fetching them.", 0);
   }
 
   #live(link: Link): void {

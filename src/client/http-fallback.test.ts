@@ -125,6 +125,7 @@ describe("where no WebSocket gets through", () => {
     hub.publish(open());
     await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
     expect(items).toHaveLength(count);
+    expect(vi.getTimerCount()).toBe(0);
     expect(hub.sockets).toHaveLength(WEBSOCKET_TRIES + 1);
   });
 
@@ -183,6 +184,30 @@ describe("the choice of the carrier", () => {
     await connected(hub);
     await vi.advanceTimersByTimeAsync(WEBSOCKET_TRIES * (CONNECT_TIMEOUT_MS + 4_000));
     expect(carriers(hub)).toEqual([...sockets(WEBSOCKET_TRIES), "/events"]);
+  });
+
+  it("counts anew after a WebSocket that opened", async () => {
+    const { hub, state } = await connected();
+    for (let round = 0; round < WEBSOCKET_TRIES; round += 1) {
+      hub.websockets = false;
+      hub.socket.end(1006);
+      await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS);
+      hub.websockets = true;
+      await vi.advanceTimersByTimeAsync(BACKOFF_CAP_MS);
+      expect(state()).toMatchObject({ kind: "live", over: "websocket" });
+    }
+    expect(carriers(hub)).not.toContain("/events");
+  });
+
+  it("leaves HTTP again when something else answers there", async () => {
+    const hub = new FakeHub();
+    hub.websockets = false;
+    const page = new Response("<html>Please pay for the network</html>");
+    if (page.body === null) throw new Error("no body");
+    hub.httpAnswers.push({ ok: true, value: { body: page.body, token: "t" } });
+    await connected(hub);
+    await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
+    expect(carriers(hub)).toEqual([...sockets(WEBSOCKET_TRIES + 1), "/events"]);
   });
 
   it("takes turns while neither gets through", async () => {

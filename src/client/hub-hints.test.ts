@@ -143,6 +143,8 @@ describe("last values", () => {
     const snapshot = { v: 1, type: "snapshot", epoch, seq: head, reason: "too_old", rooms: [] };
     hub.socket.deliver({ ...snapshot, presence: { count: 1, users } });
     expect(items.at(-1)).toEqual({ type: "presence", count: 1, users });
+    hub.socket.deliver({ ...snapshot, presence: "of a later version" });
+    expect(items.at(-1)?.type).toBe("snapshot");
     const signal = { v: 1, type: "signal", event: "presence", key: "presence", ts: 1 };
     hub.socket.deliver({ ...signal, payload: { guildId: "g", count: 900, users: null } });
     expect(view().presence).toEqual({ count: 900, users: null });

@@ -37,12 +37,7 @@ function isServerFrame(value: unknown): value is ServerFrame {
     case "batch":
       return Array.isArray(value["events"]) && value["events"].every(isEvent);
     case "snapshot":
-      return (
-        isText(value["epoch"]) &&
-        isSeq(value["seq"]) &&
-        Array.isArray(value["rooms"]) &&
-        (value["presence"] === undefined || isPresence(value["presence"]))
-      );
+      return isText(value["epoch"]) && isSeq(value["seq"]) && Array.isArray(value["rooms"]);
     case "resumed":
       return isText(value["epoch"]) && isSeq(value["from"]) && isSeq(value["to"]);
     case "signal":

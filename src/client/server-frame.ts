@@ -1,4 +1,4 @@
-import type { EventMeta, Presence, Snapshot } from "./stream-item.ts";
+import type { EventMeta, Snapshot } from "./stream-item.ts";
 
 /** An event as it stands in a frame: its name may be of a later version. */
 export type EventBody = {
@@ -21,7 +21,7 @@ export type ServerFrame =
     }
   | ({ readonly type: "event" } & EventBody)
   | { readonly type: "batch"; readonly events: readonly EventBody[] }
-  | (Snapshot & { readonly presence?: Presence | undefined })
+  | (Snapshot & { readonly presence?: unknown })
   | {
       readonly type: "resumed";
       readonly epoch: string;
