@@ -2,7 +2,7 @@ import { systemClock } from "../platform/clock.ts";
 import type { Presence } from "../protocol/frames.ts";
 import { PRESENCE_DEBOUNCE_MS, PRESENCE_USERS_MAX } from "../protocol/limits.ts";
 import type { HubRelays } from "./hub-relays.ts";
-import type { Signal } from "./publisher.ts";
+import { presenceSignal } from "./core/signals.ts";
 import type { StreamHost } from "./stream-host.ts";
 
 /** Task that tells who is here. */
@@ -45,17 +45,9 @@ export class PresenceTeller {
 
   /** The task is due. */
   async tell(): Promise<void> {
-    const payload = JSON.stringify({ guildId: this.#guildId, ...this.now() });
-    if (payload === this.#told) return;
-    this.#told = payload;
-    const signal: Signal = {
-      event: "presence",
-      key: "presence",
-      payload,
-      audience: null,
-      topic: null,
-      ts: systemClock(),
-    };
+    const signal = presenceSignal(this.#guildId, this.now(), systemClock());
+    if (signal.payload === this.#told) return;
+    this.#told = signal.payload;
     this.#host.server.signal(signal);
     await this.#relays.flush({ signal });
   }

@@ -118,7 +118,7 @@ export const Explanation = z.object({
   code: ExplanationCode,
   seq: Seq,
   /** null: unknown, or not authenticated. */
-  connection: HubConnection.nullable(),
+  connection: z.union([HubConnection, z.null()]),
   /** null: the journal does not have it. Its payload stays out: an operator needs no content. */
   event: z
     .object({

@@ -36,7 +36,7 @@ export class Delivery<Socket extends object> {
   readonly #pages: JournalPages;
   readonly #onEnd: (why: CloseName) => void;
   readonly #onLag: () => void;
-  readonly #onCaughtUp: (socket: Socket, session: LiveSession) => void;
+  readonly #onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
   #delivered = 0;
   /** Appended since the batching window opened; null: no window is open. */
   #batched: Entry[] | null = null;
@@ -50,8 +50,8 @@ export class Delivery<Socket extends object> {
     readonly onEnd: (why: CloseName) => void;
     /** A live session has used up its credit. */
     readonly onLag: () => void;
-    /** A session that lagged gets everything again. */
-    readonly onCaughtUp: (socket: Socket, session: LiveSession) => void;
+    /** A session that lagged, or resumed, is live again. */
+    readonly onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
   }) {
     this.#sockets = parts.sockets;
     this.#sessions = parts.sessions;
@@ -280,6 +280,6 @@ export class Delivery<Socket extends object> {
       const v = PROTOCOL_VERSION;
       this.send(socket, session, encodeFrame({ v, type: "resumed", epoch, from: resuming, to }));
     }
-    this.#onCaughtUp(socket, session);
+    this.#onCaughtUp(socket, session, resuming !== undefined);
   }
 }

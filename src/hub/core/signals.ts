@@ -1,7 +1,20 @@
 import { SIGNAL_KEYS_MAX } from "../../protocol/limits.ts";
+import type { Presence } from "../../protocol/frames.ts";
 import type { Signal } from "../publisher.ts";
 import { encodeSignal } from "./encode.ts";
 import type { LiveSession } from "./live-session.ts";
+
+/** Who is here, as a signal. */
+export function presenceSignal(guildId: string, presence: Presence, now: number): Signal {
+  return {
+    event: "presence",
+    key: "presence",
+    payload: JSON.stringify({ guildId, ...presence }),
+    audience: null,
+    topic: null,
+    ts: now,
+  };
+}
 
 /** Sends one frame to one session. */
 type Send<Socket> = (socket: Socket, session: LiveSession, text: string) => void;

@@ -19,14 +19,14 @@ import type { Audience, Signal } from "../publisher.ts";
 import { AcceptRate, retryWindowMs } from "./accept-rate.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type After, Delivery } from "./delivery.ts";
-import { encodeFrame } from "./encode.ts";
+import { encodeFrame, encodeSignal } from "./encode.ts";
 import { type ConnectionOptions, FrameIntake, type TokenRequest } from "./frame-intake.ts";
 import { JOURNAL_BOUNDS, type Entry, type HubStore } from "./journal.ts";
 import { LiveSession } from "./live-session.ts";
 import { decideResume, type ResumeDecision } from "./resume.ts";
 import type { SessionIdentity } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
-import { Signals } from "./signals.ts";
+import { presenceSignal, Signals } from "./signals.ts";
 import type { HubSockets } from "./sockets.ts";
 
 /** What `auth.ok` announces. */
@@ -93,7 +93,10 @@ export class StreamServer<Socket extends object> {
         ports.onPresenceChange();
       },
       onLag: ports.onLag,
-      onCaughtUp: (socket, session) => this.#signals.catchUp(socket, session),
+      onCaughtUp: (socket, session, hasResumed) => {
+        this.#signals.catchUp(socket, session);
+        if (hasResumed && session.record.signals === true) this.#tellPresence(socket, session);
+      },
     });
     this.#sessions = sessions;
     this.#delivery = delivery;
@@ -354,6 +357,16 @@ export class StreamServer<Socket extends object> {
     );
     // The state came from elsewhere and more has been published since.
     if (seq < head) this.#delivery.catchUp(socket, session, seq);
+  }
+
+  /** Who left while a client was away, nobody told it. */
+  #tellPresence(socket: Socket, session: LiveSession): void {
+    const { guildId, presence, clock } = this.#ports;
+    this.#delivery.send(
+      socket,
+      session,
+      encodeSignal(presenceSignal(guildId, presence(), clock())),
+    );
   }
 
   #sockets(): Socket[] {
