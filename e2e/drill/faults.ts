@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Stack } from "../stack.ts";
 import type { TcpProxy } from "../tcp-proxy.ts";
-import type { Participant } from "./client-spec.ts";
+import type { ClientSpec, Participant } from "./client-spec.ts";
 import type { DrillLog } from "./drill-log.ts";
 import type { DrillPlan, FaultKind } from "./plan.ts";
 import type { Random } from "./random.ts";
@@ -13,9 +13,17 @@ const LINK_FAULT_LEAST_MS = 200;
 /** What faults happen to. */
 export type Targets = {
   readonly stack: Stack;
+  /** Those that have faults. */
   readonly clientLinks: readonly TcpProxy[];
   readonly clients: readonly Participant[];
+  /** Those of them whose link has none. */
+  readonly undisturbed: readonly Participant[];
 };
+
+/** Whether the hub hears of it: over HTTP what was taken is seen, not said. */
+function isHeard({ entry, life }: ClientSpec): boolean {
+  return life !== "silent" && entry !== "stream" && entry !== "poll";
+}
 
 /** Injects faults while there is traffic: of every kind so many, at times that the seed decides. */
 export class Faults {
@@ -70,13 +78,21 @@ export class Faults {
   #timeline(): { at: number; kind: FaultKind }[] {
     const { faults, periodMs } = this.#plan;
     return (Object.entries(faults) as [FaultKind, number][])
-      .flatMap(([kind, count]) =>
-        Array.from({ length: count }, (_, slot) => ({
-          at: (periodMs * (slot + this.#random.next())) / count,
+      .flatMap(([kind, count]) => {
+        const [from, to] = this.#span(kind);
+        return Array.from({ length: count }, (_, slot) => ({
+          at: periodMs * (from + ((to - from) * (slot + this.#random.next())) / count),
           kind,
-        })),
-      )
+        }));
+      })
       .toSorted((a, b) => a.at - b.at);
+  }
+
+  /** When in a period a kind happens, as parts of it. */
+  #span(kind: FaultKind): readonly [from: number, to: number] {
+    const { killsUntil } = this.#plan;
+    if (kind.endsWith("killed")) return [0, killsUntil];
+    return kind === "reader lost" ? [killsUntil + 0.01, killsUntil + 0.02] : [0, 1];
   }
 
   async #inject(kind: FaultKind, signal: AbortSignal): Promise<void> {
@@ -104,6 +120,13 @@ export class Faults {
         return this.#toOrdinary(kind, (client) => client.drop("older"));
       case "position nonsense":
         return this.#toOrdinary(kind, (client) => client.drop("nonsense"));
+      case "reader lost": {
+        // One that was heard of: a silent one is given up for what it was sent, not for its silence.
+        const heard = this.#targets.undisturbed.filter(
+          ({ spec }) => isHeard(spec) && spec.token === "lasts",
+        );
+        return this.#toClient(kind, (client) => client.stall(this.#plan.readerLostMs), "", heard);
+      }
       case "reader stalled": {
         const ms = this.#random.between(500, this.#plan.readerStallMs);
         return this.#toClient(kind, (client) => client.stall(ms), `${ms} ms`);
@@ -128,8 +151,14 @@ export class Faults {
     link.heal();
   }
 
-  async #toClient(kind: FaultKind, act: (client: Participant) => void, what = ""): Promise<void> {
-    const client = this.#random.pick(this.#targets.clients);
+  #toClient(
+    kind: FaultKind,
+    act: (client: Participant) => void,
+    what = "",
+    among = this.#targets.clients,
+  ): void {
+    // One that is stalled or away already stays so.
+    const client = this.#random.pick(among.filter(({ isServed }) => isServed));
     const { name, life } = client.spec;
     // Of stalled readers it matters whether they had ever shown that they read.
     this.#log.fault(kind === "reader stalled" ? `${kind} (${life})` : kind, `${name} ${what}`);
@@ -137,9 +166,8 @@ export class Faults {
   }
 
   /** Not to one whose history is the journal's. */
-  async #toOrdinary(kind: FaultKind, act: (client: Participant) => void): Promise<void> {
-    const client = this.#random.pick(this.#targets.clients.filter(({ spec }) => !spec.observer));
-    this.#log.fault(kind, client.spec.name);
-    act(client);
+  #toOrdinary(kind: FaultKind, act: (client: Participant) => void): void {
+    const ordinary = this.#targets.clients.filter(({ spec }) => !spec.observer);
+    this.#toClient(kind, act, "", ordinary);
   }
 }

@@ -39,18 +39,22 @@ export function specsOf(
       of === otherGuild
         ? { sub, guilds: [guild, otherGuild] }
         : (known[Math.floor(at / 2)] ?? { sub });
-    return {
+    const entry = of === otherGuild ? "ticket" : random.pick(overHttp ? ENTRIES : SOCKET_ENTRIES);
+    const spec: ClientSpec = {
       name,
       guild: of,
       observer: false,
       identity,
       batch: random.chance(0.5),
       signals: random.chance(0.2),
-      entry: of === otherGuild ? "ticket" : random.pick(overHttp ? ENTRIES : SOCKET_ENTRIES),
+      entry,
       life: random.pick(["acks", "acks", "acks", "pings", "silent"]),
       narrows: random.chance(0.15),
       token: random.pick(["lasts", "lasts", "lasts", "lasts", "renewed", "expires"]),
     };
+    // Over HTTP nothing can be said: neither what was read, nor a newer token.
+    if (entry !== "stream" && entry !== "poll") return spec;
+    return { ...spec, life: "silent", narrows: false, token: random.pick(["lasts", "expires"]) };
   };
   return [
     ...observers,

@@ -10,6 +10,8 @@ export type FaultCounts = {
   readonly "hub link slow": number;
   readonly "client dropped": number;
   readonly "reader stalled": number;
+  /** On a link that nothing else happens to, for so long that the hub gives it up (HUB-10). */
+  readonly "reader lost": number;
   readonly "position forgotten": number;
   readonly "position older": number;
   readonly "position nonsense": number;
@@ -38,17 +40,20 @@ export type DrillPlan = {
   /** Whether one period follows another; else there are events without faults after it. */
   readonly repeats: boolean;
   readonly faults: FaultCounts;
+  /** Processes are killed in this first part of each period; readers are lost right after it. */
+  readonly killsUntil: number;
   /** Longest fault of a link, and longest time that a reader does not read, milliseconds. */
   readonly linkFaultMs: number;
   readonly readerStallMs: number;
+  readonly readerLostMs: number;
   /** Life of the tokens of clients that let them expire, seconds. */
   readonly shortTokenSeconds: number;
   /** Everything that is waited for after the faults, milliseconds. */
   readonly settleMs: number;
 };
 
-/** TCP links between the clients and the Worker, each with faults of its own. */
-export const CLIENT_LINKS = 8;
+/** TCP links between the clients and the Worker, each with faults of its own; the last has none. */
+export const CLIENT_LINKS = 9;
 
 /** `npm run drill`: more than 1,000,000 deliveries within ten minutes on two cores. */
 export const FULL_DRILL: DrillPlan = {
@@ -56,30 +61,35 @@ export const FULL_DRILL: DrillPlan = {
   otherClients: 60,
   rooms: 10,
   roomTurnoverMs: 20_000,
-  trafficMs: 180_000,
-  deliveries: 1_040_000,
+  // Two periods.
+  trafficMs: 360_000,
+  deliveries: 1_020_000,
   trafficMaxMs: 440_000,
   eventsPerSecond: 22,
   otherEventsPerSecond: 10,
-  periodMs: 60_000,
+  periodMs: 180_000,
   repeats: true,
   faults: {
-    "worker killed": 2,
-    "container killed": 2,
-    "client link cut": 10,
-    "client link stalled": 6,
-    "client link slow": 6,
-    "hub link cut": 3,
-    "hub link stalled": 2,
-    "hub link slow": 2,
-    "client dropped": 120,
-    "reader stalled": 30,
-    "position forgotten": 8,
-    "position older": 16,
-    "position nonsense": 12,
+    "worker killed": 5,
+    "container killed": 5,
+    "client link cut": 30,
+    "client link stalled": 18,
+    "client link slow": 18,
+    "hub link cut": 9,
+    "hub link stalled": 6,
+    "hub link slow": 6,
+    "client dropped": 360,
+    "reader stalled": 90,
+    "reader lost": 8,
+    "position forgotten": 24,
+    "position older": 48,
+    "position nonsense": 36,
   },
+  killsUntil: 0.28,
   linkFaultMs: 5_000,
-  readerStallMs: 75_000,
+  readerStallMs: 40_000,
+  // The window is full after some 40 s, and a minute later the hub's patience ends.
+  readerLostMs: 122_000,
   shortTokenSeconds: 45,
   settleMs: 90_000,
 };
@@ -109,12 +119,15 @@ export const SHORT_DRILL: DrillPlan = {
     "hub link slow": 1,
     "client dropped": 30,
     "reader stalled": 16,
+    "reader lost": 2,
     "position forgotten": 4,
     "position older": 6,
     "position nonsense": 6,
   },
+  killsUntil: 0.7,
   linkFaultMs: 1_500,
   readerStallMs: 6_000,
+  readerLostMs: 8_000,
   shortTokenSeconds: 8,
   settleMs: 30_000,
 };

@@ -176,7 +176,12 @@ async function traffic(
     channels: OTHER_CHANNELS,
   });
   const faults = new Faults(
-    { stack, clientLinks: links, clients },
+    {
+      stack,
+      clientLinks: links.slice(0, -1),
+      clients,
+      undisturbed: clients.filter((_, index) => index % links.length === links.length - 1),
+    },
     plan,
     random.fork("faults"),
     log,

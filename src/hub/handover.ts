@@ -60,9 +60,13 @@ export function readHandover(header: string | null): Handover | null {
  */
 export function identityOf(principal: Principal): Result<SessionIdentity, "grants_too_large"> {
   const grants = grantsOf(principal);
-  if (new TextEncoder().encode(JSON.stringify(grants)).length > SESSION_GRANTS_MAX_BYTES) {
-    return err("grants_too_large");
-  }
+  if (bytesOf(JSON.stringify(grants)) > SESSION_GRANTS_MAX_BYTES) return err("grants_too_large");
   const { sub, exp, iat } = principal;
   return ok({ sub, grants, exp, ...(iat === undefined ? {} : { iat }) });
+}
+
+const encoder = new TextEncoder();
+
+function bytesOf(text: string): number {
+  return encoder.encode(text).length;
 }
