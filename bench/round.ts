@@ -25,6 +25,8 @@ export type Trial = {
   /** Events taken per second, one full request after the other: nobody listens, everybody does. */
   readonly unheardPerSecond: number;
   readonly heardPerSecond: number;
+  /** Server CPU for 1,000 events while nobody listens, milliseconds. */
+  readonly unheardCpuMs: number;
   /** Deliveries of the generator per second of its own CPU, and how busy it was. */
   readonly generatorPerCpuSecond: number;
   readonly generatorBusy: number;
@@ -40,6 +42,7 @@ type Contender = {
   readonly fleet: Fleet;
   readonly faults: string[];
   readonly unheardPerSecond: number;
+  readonly unheardCpuMs: number;
   readonly connectsPerSecond: number;
   readonly kibPerSocket: number;
   readonly bursts: {
@@ -89,6 +92,7 @@ async function startContender(
   const server = await subject.start(folder);
   const publisher = new Publisher(server.port, secret);
   const faults = await warm(server, publisher);
+  const silent = await usageOf(server.pid);
   const unheardMs = await publish(publisher, PLAN.unheardEvents);
   const before = await usageOf(server.pid);
   const fleet = new Fleet(publisher.next);
@@ -102,6 +106,7 @@ async function startContender(
     fleet,
     faults,
     unheardPerSecond: (PLAN.unheardEvents * 1000) / unheardMs,
+    unheardCpuMs: ((before.cpuSeconds - silent.cpuSeconds) * 1e6) / PLAN.unheardEvents,
     connectsPerSecond,
     kibPerSocket: (idle.residentKib - before.residentKib) / PLAN.sockets,
     bursts: { serverSeconds: 0, ownSeconds: 0, seconds: 0, publishSeconds: 0 },
@@ -157,6 +162,7 @@ async function finish(contender: Contender): Promise<Trial> {
     deliveriesPerCpuSecond: deliveries / bursts.serverSeconds,
     deliveriesPerSecond: deliveries / bursts.seconds,
     unheardPerSecond: contender.unheardPerSecond,
+    unheardCpuMs: contender.unheardCpuMs,
     heardPerSecond: events / bursts.publishSeconds,
     generatorPerCpuSecond: deliveries / bursts.ownSeconds,
     generatorBusy: bursts.ownSeconds / bursts.seconds,

@@ -19,6 +19,7 @@ function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Tr
     deliveriesPerSecond: perCpuSecond,
     unheardPerSecond: perCpuSecond * 10,
     heardPerSecond: perCpuSecond * 5,
+    unheardCpuMs: 10_000 / perCpuSecond,
     generatorPerCpuSecond: 1_000,
     generatorBusy: 0.5,
     faults: [],

@@ -73,6 +73,7 @@ function publishing(summary: Summary, contenders: readonly Named[]): string {
     "publishing, events a second",
     "nobody connected",
     "× bare loop",
+    "server CPU for 1,000",
     `${count(PLAN.sockets)} sockets`,
     "× bare loop",
   ];
@@ -82,6 +83,7 @@ function publishing(summary: Summary, contenders: readonly Named[]): string {
       label,
       count(own.unheardPerSecond),
       times(ratio(summary, "unheardPerSecond", name, "bare")),
+      ms(own.unheardCpuMs),
       count(own.heardPerSecond),
       times(ratio(summary, "heardPerSecond", name, "bare")),
     ];
@@ -93,7 +95,7 @@ function publishing(summary: Summary, contenders: readonly Named[]): string {
 export function journalTable(summary: Summary): string {
   const disk = figures(summary, "hub");
   const memory = figures(summary, "hub-memory");
-  const by = (what: "quietP50" | "unheardPerSecond" | "heardPerSecond"): string =>
+  const by = (what: "quietP50" | "unheardPerSecond" | "unheardCpuMs" | "heardPerSecond"): string =>
     times(ratio(summary, what, "hub", "hub-memory"));
   return table([
     ["journal", "on disk", "in memory", "disk by memory"],
@@ -103,6 +105,12 @@ export function journalTable(summary: Summary): string {
       count(disk.unheardPerSecond),
       count(memory.unheardPerSecond),
       by("unheardPerSecond"),
+    ],
+    [
+      "server CPU for 1,000 events",
+      ms(disk.unheardCpuMs),
+      ms(memory.unheardCpuMs),
+      by("unheardCpuMs"),
     ],
     [
       `events a second, ${count(PLAN.sockets)} sockets`,

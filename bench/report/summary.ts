@@ -53,6 +53,7 @@ export function figures(summary: Summary, name: SubjectName): Figures {
     deliveriesPerCpuSecond: of((trial) => trial.deliveriesPerCpuSecond),
     deliveriesPerSecond: of((trial) => trial.deliveriesPerSecond),
     unheardPerSecond: of((trial) => trial.unheardPerSecond),
+    unheardCpuMs: of((trial) => trial.unheardCpuMs),
     heardPerSecond: of((trial) => trial.heardPerSecond),
     generatorPerCpuSecond: of((trial) => trial.generatorPerCpuSecond),
     generatorBusy: of((trial) => trial.generatorBusy),
