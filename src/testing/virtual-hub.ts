@@ -78,6 +78,8 @@ export class VirtualServer {
   presence: Presence = { count: 0, users: null };
   presenceChanges = 0;
   lags = 0;
+  /** Counts up with each crash: what was under way in an earlier life goes nowhere. */
+  life = 0;
   server: StreamServer<VirtualSocket>;
   /** Where a snapshot comes from. */
   snapshotSeq = (): number => this.store.extent().head;
@@ -103,6 +105,7 @@ export class VirtualServer {
   crash(): void {
     for (const socket of this.sockets) socket.closed ??= "restart";
     this.sockets.clear();
+    this.life += 1;
     this.server = this.#make();
   }
 
@@ -162,7 +165,12 @@ export class VirtualServer {
       guildId: "g",
       store: this.store,
       clock: () => this.clock.now,
-      after: (ms, run) => this.clock.after(ms, run),
+      after: (ms, run) => {
+        const { life } = this;
+        this.clock.after(ms, () => {
+          if (life === this.life) run();
+        });
+      },
       presence: () => this.presence,
       onPresenceChange: () => {
         this.presenceChanges += 1;
