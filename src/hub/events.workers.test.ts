@@ -1,0 +1,373 @@
+import {
+  applyD1Migrations,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import fc from "fast-check";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { ServerFrame, type EventFrame } from "../protocol/frames.ts";
+import { SOCKETS_PER_USER } from "../protocol/limits.ts";
+import { testProvider, type TestProvider } from "../testing/tokens.ts";
+import { callWorker, mockOutside, streamAs, ticketFor, upgrade } from "../testing/worker.ts";
+import { SseReader, type ReceivedMessage } from "./http/sse-reader.ts";
+import type { Audience, Publication } from "./publisher.ts";
+
+const GUILD = env.PRIMARY_GUILD_ID;
+let provider: TestProvider;
+let alice: string;
+let bob: string;
+
+const hub = (guildId = GUILD) => env.HUB.get(env.HUB.idFromName(guildId));
+const seconds = (): number => Math.floor(Date.now() / 1000);
+const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
+const sockets = async (): Promise<number> => (await hub().status()).sockets;
+
+function publication(
+  audience: Audience = null,
+  payload: Publication["payload"] = { guildId: GUILD },
+): Publication {
+  return { event: "room.updated", payload, audience, topic: null };
+}
+
+async function publish(...publications: Publication[]): Promise<number> {
+  const done = await hub().publish(publications);
+  const last = done.at(-1);
+  if (last?.kind !== "published") throw new Error("it was not published");
+  return last.seq;
+}
+
+type Answer = {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly events: readonly (Pick<EventFrame, "seq" | "prev" | "payload"> & object)[];
+  readonly more: boolean;
+  readonly reset?: { readonly reason: string; readonly snapshot: { readonly rooms: unknown } };
+};
+
+async function poll(token: string, query = "", headers = {}): Promise<Answer> {
+  const response = await callWorker(`/events${query}`, {
+    headers: { ...bearer(token), ...headers },
+  });
+  expect(response.status).toBe(200);
+  return response.json<Answer>();
+}
+
+const after = ({ epoch, seq }: Pick<Answer, "epoch" | "seq">, wait = 0): string =>
+  `?epoch=${epoch}&after=${seq}&wait=${wait}`;
+
+/** An event stream as a client reads it. */
+class Stream {
+  readonly messages: ReceivedMessage[] = [];
+  ended = false;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #parser = new SseReader();
+
+  constructor(response: Response) {
+    if (response.body === null) throw new Error("no body");
+    this.#reader = response.body.getReader();
+  }
+
+  static async open(headers: Record<string, string>, query = ""): Promise<Stream> {
+    const response = await callWorker(`/events${query}`, {
+      headers: { Accept: "text/event-stream", ...headers },
+    });
+    expect(response.status).toBe(200);
+    return new Stream(response);
+  }
+
+  /** Reads until `condition` holds or the stream ends. */
+  async until(condition: (stream: Stream) => boolean): Promise<this> {
+    while (!this.ended && !condition(this)) {
+      const { done, value } = await this.#reader.read();
+      if (done) this.ended = true;
+      else this.messages.push(...this.#parser.push(value));
+    }
+    return this;
+  }
+
+  /** Reads until everything missed has come. */
+  live(): Promise<this> {
+    return this.until(({ frames }) =>
+      frames.some(({ type }) => type === "snapshot" || type === "resumed"),
+    );
+  }
+
+  /** Reads to the end. */
+  end(): Promise<this> {
+    return this.until(() => false);
+  }
+
+  get frames(): ServerFrame[] {
+    return this.messages
+      .filter(({ event }) => event === "message")
+      .map(({ data }) => JSON.parse(data) as ServerFrame);
+  }
+
+  get seqs(): number[] {
+    return this.frames.flatMap((frame) => {
+      if (frame.type === "event") return [frame.seq];
+      return frame.type === "batch" ? frame.events.map(({ seq }) => seq) : [];
+    });
+  }
+
+  /** What an EventSource sends when it comes back. */
+  get position(): Record<string, string> {
+    return { "Last-Event-ID": this.messages.at(-1)?.id ?? "" };
+  }
+
+  get close(): unknown {
+    const last = this.messages.at(-1);
+    return last?.event === "close" ? JSON.parse(last.data) : null;
+  }
+
+  leave(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
+beforeAll(async () => {
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  provider = await testProvider();
+  alice = await provider.mint({ sub: "alice" });
+  bob = await provider.mint({ sub: "bob" });
+});
+
+beforeEach(() => {
+  mockOutside(provider, () => new Response(null, { status: 404 }));
+});
+
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  // Whoever left is gone: no session stays behind a stream that nobody reads.
+  await vi.waitUntil(async () => (await sockets()) === 0, { timeout: 5_000 });
+});
+
+describe("Server-Sent Events", () => {
+  test("carry the very frames of a WebSocket", async () => {
+    const [socket, stream] = [await streamAs(alice), await Stream.open(bearer(alice))];
+    await stream.live();
+    await publish(publication(), publication(["sub:bob"]), publication());
+    await stream.until(({ seqs }) => seqs.length === 2);
+    await socket.until(({ events }) => events.length === 2);
+    const [ack, ...frames] = stream.frames;
+    for (const frame of stream.frames) ServerFrame.parse(frame);
+    expect(ack).toMatchObject({ type: "ack", event: "auth.ok", guildId: GUILD });
+    expect(frames).toEqual(socket.frames.slice(1));
+    socket.close();
+    await stream.leave();
+  });
+
+  test("HUB-4 resume from Last-Event-ID: everything missed that it may see, once, in order", async () => {
+    const first = await (await Stream.open(bearer(alice))).live();
+    const base = await publish(publication());
+    await first.until(({ seqs }) => seqs.length === 1);
+    await first.leave();
+    await publish(publication(), publication(["sub:bob"]), publication());
+    const second = await Stream.open({ ...bearer(alice), ...first.position });
+    await second.live();
+    expect(second.seqs).toEqual([base + 1, base + 3]);
+    expect(second.frames.map(({ type }) => type)).toEqual(["ack", "event", "event", "resumed"]);
+    await second.leave();
+  });
+
+  test("the position in the middle of a resume is a good one", async () => {
+    const start = await poll(alice);
+    const last = await publish(...Array.from({ length: 50 }, () => publication()));
+    const seen: number[] = [];
+    let position: Record<string, string> = {
+      "Last-Event-ID": `${start.epoch}:${start.seq}`,
+    };
+    while (seen.at(-1) !== last) {
+      const stream = await Stream.open({ ...bearer(alice), ...position });
+      // Gone after a part of it, as a network would have it.
+      await stream.until(({ seqs }) => seqs.length > 0);
+      await stream.leave();
+      const part = stream.messages.slice(0, 1 + Math.ceil(stream.seqs.length / 3));
+      stream.messages.splice(part.length);
+      seen.push(...stream.seqs);
+      position = stream.position;
+    }
+    expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => start.seq + 1 + i));
+  });
+
+  test("a hub that dies ends the stream with 1012, and nothing is lost", async () => {
+    const stream = await (await Stream.open(bearer(alice))).live();
+    const seq = await publish(publication());
+    await stream.until(({ seqs }) => seqs.length === 1);
+    await expect(
+      runInDurableObject(hub(), (_, state) => {
+        state.abort("restarted");
+      }),
+    ).rejects.toThrow("restarted");
+    await stream.end();
+    expect(stream.close).toMatchObject({ code: 1012, reconnect: "yes" });
+    await publish(publication());
+    const again = await Stream.open({ ...bearer(alice), ...stream.position });
+    expect((await again.live()).seqs).toEqual([seq + 1]);
+    await again.leave();
+  });
+
+  test("one that reads late gets everything, in order", async () => {
+    const stream = await (await Stream.open(bearer(alice), "?batch=1")).live();
+    const from = (await hub().status()).seq;
+    const payload = { guildId: GUILD, text: "x".repeat(10_000) };
+    for (let turn = 0; turn < 50; turn += 1) {
+      await publish(...Array.from({ length: 10 }, () => publication(null, payload)));
+    }
+    await stream.until(({ seqs }) => seqs.length === 500);
+    expect(stream.seqs).toEqual(Array.from({ length: 500 }, (_, i) => from + 1 + i));
+    await stream.leave();
+  });
+});
+
+describe("the long poll", () => {
+  test("starts with the whole state, and goes on from there", async () => {
+    const start = await poll(alice);
+    expect(start).toMatchObject({
+      seq: (await hub().status()).seq,
+      events: [],
+      more: false,
+      reset: { reason: "first_connection", snapshot: { rooms: [] } },
+    });
+    const last = await publish(publication(), publication());
+    const missed = await poll(alice, after(start, 25));
+    expect([missed.events.map(({ seq }) => seq), missed.seq]).toEqual([[last - 1, last], last]);
+    expect(await poll(alice, after(missed))).toMatchObject({ seq: last, events: [], more: false });
+  });
+
+  test("an event that happens while it waits ends the wait", async () => {
+    const start = await poll(alice);
+    const waiting = poll(alice, after(start, 25));
+    await vi.waitUntil(async () => (await sockets()) === 1);
+    const hidden = await publish(publication(["sub:bob"]));
+    const seq = await publish(publication());
+    expect(await waiting).toMatchObject({ seq, events: [{ seq, prev: hidden - 1 }] });
+  });
+
+  test("HUB-8 what is not for this client moves it on, and is not told", async () => {
+    const start = await poll(alice);
+    const seq = await publish(publication(["sub:bob"]), publication(["sub:bob"]));
+    expect(await poll(alice, after(start))).toMatchObject({ seq, events: [] });
+    expect((await poll(bob, after(start))).events).toHaveLength(2);
+  });
+
+  test.each([
+    ["unknown_epoch", () => "?epoch=elsewhere&after=0"],
+    ["ahead_of_hub", ({ epoch, seq }: Answer) => `?epoch=${epoch}&after=${seq + 1}`],
+    ["invalid_position", ({ seq }: Answer) => `?after=${seq}`],
+    ["ahead_of_hub", ({ epoch }: Answer) => `?epoch=${epoch}&after=${Number.MAX_SAFE_INTEGER}`],
+  ])("a position that cannot be resumed: %s", async (reason, query) => {
+    const start = await poll(alice);
+    expect(await poll(alice, query(start))).toMatchObject({
+      epoch: start.epoch,
+      seq: start.seq,
+      events: [],
+      reset: { reason, snapshot: { rooms: [] } },
+    });
+  });
+
+  test("an epoch of another guild's hub is foreign here", async () => {
+    const carol = await provider.mint({ sub: "carol", guilds: ["200", GUILD] });
+    const ticket = await ticketFor(carol, { guildId: "200" });
+    const elsewhere = await (await callWorker(`/events?ticket=${ticket}`)).json<Answer>();
+    expect(await poll(alice, `?epoch=${elsewhere.epoch}&after=0`)).toMatchObject({
+      reset: { reason: "unknown_epoch" },
+    });
+  });
+
+  test("whatever happens between the calls, each reader gets what it may see, once, in order", async () => {
+    const step = fc.oneof(
+      fc.constantFrom("poll alice", "poll bob", "evict"),
+      fc.constantFrom("for all", "for alice", "for bob"),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
+        const readers = { alice: await poll(alice), bob: await poll(bob) };
+        const seen: Record<keyof typeof readers, number[]> = { alice: [], bob: [] };
+        const mayExpect: typeof seen = { alice: [], bob: [] };
+        const read = async (who: keyof typeof readers): Promise<void> => {
+          const answer = await poll(who === "alice" ? alice : bob, after(readers[who]));
+          expect(answer.reset).toBeUndefined();
+          seen[who].push(...answer.events.map(({ seq }) => seq));
+          readers[who] = answer;
+        };
+        for (const one of steps) {
+          if (one === "poll alice") await read("alice");
+          else if (one === "poll bob") await read("bob");
+          else if (one === "evict") {
+            await hub().status();
+            await evictDurableObject(hub());
+          } else {
+            const seq = await publish(
+              publication(one === "for all" ? null : [`sub:${one.slice(4)}`]),
+            );
+            if (one !== "for bob") mayExpect.alice.push(seq);
+            if (one !== "for alice") mayExpect.bob.push(seq);
+          }
+        }
+        await read("alice");
+        await read("bob");
+        expect(seen).toEqual(mayExpect);
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
+
+describe("a session like a socket", () => {
+  test("a ticket works once, whichever way it is used", async () => {
+    const ticket = encodeURIComponent(await ticketFor(alice));
+    expect((await callWorker(`/events?ticket=${ticket}`)).status).toBe(200);
+    const again = await callWorker(`/events?ticket=${ticket}`);
+    expect([again.status, (await again.json<{ code: string }>()).code]).toEqual([
+      401,
+      "unauthorized",
+    ]);
+    expect((await upgrade(`?ticket=${ticket}`)).status).toBe(401);
+  });
+
+  test("of two streams with one ticket at the same instant one gets in", async () => {
+    const path = `/events?ticket=${encodeURIComponent(await ticketFor(alice))}`;
+    const headers = { Accept: "text/event-stream" };
+    const answers = await Promise.all([
+      callWorker(path, { headers }),
+      callWorker(path, { headers }),
+    ]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401]);
+    for (const { body } of answers) await body?.cancel();
+  });
+
+  test("HUB-7 the end of its token closes it with 4401, and a waiting poll is told 401", async () => {
+    const exp = seconds() + 100;
+    const dave = await provider.mint({ sub: "dave", exp });
+    const stream = await (await Stream.open(bearer(dave))).live();
+    const start = await poll(dave);
+    const waiting = callWorker(`/events${after(start, 25)}`, { headers: bearer(dave) });
+    await vi.waitUntil(async () => (await sockets()) === 2);
+    vi.setSystemTime((exp - 59) * 1000);
+    await runDurableObjectAlarm(hub());
+    await stream.until(({ frames }) => frames.some(({ type }) => type === "auth.expiring"));
+    vi.setSystemTime(exp * 1000);
+    await runDurableObjectAlarm(hub());
+    await stream.end();
+    expect(stream.close).toMatchObject({ code: 4401, reconnect: "after refresh" });
+    expect((await waiting).status).toBe(401);
+  });
+
+  test("HUB-9 streams and sockets of one user are counted together: the oldest goes with 4409", async () => {
+    const erin = await provider.mint({ sub: "erin" });
+    const oldest = await (await Stream.open(bearer(erin))).live();
+    const others = [];
+    for (let i = 2; i <= SOCKETS_PER_USER; i += 1) others.push(await streamAs(erin));
+    expect(await sockets()).toBe(SOCKETS_PER_USER);
+    const newest = await (await Stream.open(bearer(erin))).live();
+    await oldest.end();
+    expect(oldest.close).toMatchObject({ code: 4409, reconnect: "no" });
+    expect(await sockets()).toBe(SOCKETS_PER_USER);
+    for (const other of others) other.close();
+    await newest.leave();
+  });
+});
