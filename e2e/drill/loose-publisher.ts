@@ -6,6 +6,9 @@ import type { SignedPost } from "./signed-post.ts";
 import { Visits } from "./visits.ts";
 
 const BATCH_MAX = 24;
+/** Batches that are remembered, to be sent once more when their users have long gone. */
+const REMEMBERED = 30;
+const MODES = ["once", "repeated", "parallel", "shuffled", "late"] as const;
 
 /**
  * A second publisher of a guild, beside the container: its events carry ids and no position, so the
@@ -20,6 +23,7 @@ export class LoosePublisher {
   /** Channels that are no rooms of ours: nothing that happens there is ignored. */
   readonly #lobbies: readonly string[];
   readonly #rooms: () => readonly string[];
+  readonly #sent: (readonly SignedEvent[])[] = [];
 
   constructor(parts: {
     readonly post: SignedPost;
@@ -53,7 +57,9 @@ export class LoosePublisher {
   async #batch(size: number, hurry: AbortSignal): Promise<void> {
     const channels = [...this.#lobbies, ...this.#rooms()];
     const events = this.#visits.next(size, this.#random, channels);
-    switch (this.#random.pick(["once", "repeated", "parallel", "shuffled"] as const)) {
+    this.#sent.push(events);
+    if (this.#sent.length > REMEMBERED) this.#sent.shift();
+    switch (this.#random.pick(MODES)) {
       case "once":
         await this.#send(events, hurry);
         break;
@@ -62,6 +68,13 @@ export class LoosePublisher {
         await this.#send(events, hurry);
         await this.#send(events, hurry);
         break;
+      case "late": {
+        await this.#send(events, hurry);
+        const old = this.#random.pick(this.#sent);
+        this.#log.fault("publish repeated late", `${old.length} events`);
+        await this.#send(old, hurry);
+        break;
+      }
       case "parallel":
         this.#log.fault("publish in parallel", `${size} events, 3 times`);
         await Promise.all([1, 2, 3].map(() => this.#send(events, hurry)));

@@ -34,7 +34,7 @@ const DISCORD_SHARE = 0.4;
 const EVENTS_PER_MOVE = 1.5;
 
 /** What the Worker's hubs and relays hold at most: small, so that there are relays. */
-const SMALL_HUBS = { SOCKETS_PER_HUB: "40", SOCKETS_PER_RELAY: "40" } as const;
+const SMALL_HUBS = { SOCKETS_PER_HUB: "20", SOCKETS_PER_RELAY: "20" } as const;
 
 /**
  * Runs real processes with clients, publishers and faults, and writes down what each of them was
@@ -111,8 +111,9 @@ async function populate(drill: Drill): Promise<void> {
       clients.push(startClient(drill.log, spec, around(pickLink(links, clients.length)), arrivals));
       await delay(1000 / ARRIVALS_PER_SECOND);
     }
+    // Once: at any moment one whose token has expired is on its way to a new connection.
     const isServed = (): void => {
-      const waiting = clients.filter((client) => !client.isServed);
+      const waiting = clients.filter(({ position }) => position === null);
       if (waiting.length > 0) throw new Error(waiting.map(({ spec }) => spec.name).join());
     };
     await eventually("everybody is served", isServed, plan.settleMs);
