@@ -124,6 +124,7 @@ export class RelayFanout {
       const signals = [...link.signals.values()];
       link.signals.clear();
       const before = link.have;
+      const told = revision();
       try {
         const ack = await call(index, {
           v: 1,
@@ -133,7 +134,7 @@ export class RelayFanout {
           after: entries[0] === undefined ? head : entries[0].seq - 1,
           entries,
           signals,
-          revision: revision(),
+          revision: told,
           draining: this.#rowOf(index)?.state === "draining",
         });
         link.have = ack.have;
@@ -141,7 +142,7 @@ export class RelayFanout {
         link.failed = false;
         this.#noteAck(index, ack);
         // A relay that gets no further would be called for ever: the task tries again.
-        if (ack.have === before && ack.have < store.extent().head) return;
+        if ((ack.have === before && ack.have !== head) || ack.revision < told) return;
       } catch {
         link.failed = true;
         for (const one of signals) if (!link.signals.has(one.key)) link.signals.set(one.key, one);

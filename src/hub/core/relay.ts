@@ -40,9 +40,9 @@ export class Relay<Socket extends object> {
   async take(call: RelayCall): Promise<RelayAck> {
     const { epoch, head } = this.#store.extent();
     if (call.epoch !== epoch || call.after > head) await this.catchUp(call.head);
-    this.#apply(call.entries);
-    const closed =
-      call.revision > this.revision ? this.revoke(await this.#hub.revocations(this.revision)) : 0;
+    // A call that was long on its way may tell of a journal that the hub has given up.
+    if (call.epoch === this.#store.extent().epoch) this.#apply(call.entries);
+    const closed = call.revision > this.revision ? await this.#catchUpRevocations(call) : 0;
     for (const signal of call.signals) this.#server.signal(signal);
     const { openCount, usersCount } = this.#server.sessions;
     return {
@@ -82,6 +82,13 @@ export class Relay<Socket extends object> {
       this.#pulling = null;
     });
     return this.#pulling;
+  }
+
+  async #catchUpRevocations({ revision }: RelayCall): Promise<number> {
+    const closed = this.revoke(await this.#hub.revocations(this.revision));
+    // Those that have expired are not sent any more: having them or not is the same.
+    if (revision > this.revision) this.#store.writeFact(REVISION_FACT, String(revision));
+    return closed;
   }
 
   async #pull(seq: number): Promise<void> {
