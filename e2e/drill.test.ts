@@ -8,7 +8,8 @@ import { runDrill } from "./drill/run-drill.ts";
 
 /** A drill of which every choice differs is worth more than one that passes each time. */
 const SEED = Number(process.env["DRILL_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-const LEAST_DELIVERIES = 40_000;
+/** It aims at more than twice as many; a busy machine gets less far in the same time. */
+const LEAST_DELIVERIES = 20_000;
 
 it("loses, repeats, reorders and leaks nothing while processes, links and readers fail", async ({
   signal,
@@ -27,6 +28,6 @@ it("loses, repeats, reorders and leaks nothing while processes, links and reader
   const deliveries = Number(/^deliveries ([\d,]+)/.exec(report)?.[1]?.replaceAll(",", ""));
   expect(deliveries).toBeGreaterThan(LEAST_DELIVERIES);
   for (const [kind, count] of Object.entries(SHORT_DRILL.faults)) {
-    expect(report, `${count} times ${kind}`).toMatch(new RegExp(`${kind}[^,]* \\d`));
+    expect(report, `${count} times ${kind}`).toMatch(new RegExp(`(?<!not: )${kind}[^,]* \\d`));
   }
 });

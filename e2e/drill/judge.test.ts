@@ -1,98 +1,21 @@
 import { expect, it } from "vitest";
-import type { ClientLine, SeenEvent, SeenFrame, TruthLine } from "./history.ts";
-import { judge, type Verdict } from "./judge.ts";
+import { judge } from "./judge.ts";
 import type { ProblemKind } from "./problems.ts";
-
-const GUILD = "1";
-const MANAGER = ["sub:m", "scope:rooms:manage"];
-const EXP = 1_000;
-
-const event = (seq: number, name: string, payload: object): SeenEvent => ({
-  event: name,
-  payload,
-  ts: 0,
-  seq,
-  id: `id-${seq}`,
-});
-/** A public room, a private one of alice, a user in each, and the marker. */
-const JOURNAL: readonly SeenEvent[] = [
-  event(1, "room.created", { channelId: "open", name: "Open" }),
-  event(2, "room.created", { channelId: "secret", name: "Secret" }),
-  event(3, "voice.joined", { channelId: "open", userId: "u1" }),
-  event(4, "voice.joined", { channelId: "secret", userId: "u2" }),
-  event(5, "voice.left", { channelId: "open", userId: "u1" }),
-  event(6, "gateway.state", { state: "down" }),
-];
-const at = (seq: number, more: object = {}): SeenEvent => {
-  const found = JOURNAL[seq - 1];
-  if (found === undefined) throw new Error(`no event ${seq}`);
-  return { ...found, ...more };
-};
-
-const TRUTH: readonly TruthLine[] = [
-  { k: "room", name: "Open", audience: null },
-  { k: "room", name: "Secret", audience: ["sub:alice", "scope:rooms:manage"] },
-  { k: "accepted", guild: GUILD, must: ["id-3", "id-4"], stream: "s" },
-  { k: "marker", guild: GUILD, id: "id-6" },
-];
-
-type Step = ClientLine | SeenFrame;
-const line = (step: Step): ClientLine => ("k" in step ? step : { t: 0, k: "in", f: step });
-const connect = (
-  grants: readonly string[],
-  claim: { readonly epoch: string; readonly seq: number } | null = null,
-): ClientLine => ({ t: 0, k: "connect", grants, exp: EXP, claim });
-const ack = (seq: number): SeenFrame => ({ type: "ack", epoch: "e", seq });
-const one = (seq: number, more: object = {}): SeenFrame => ({ type: "event", ...at(seq, more) });
-const snapshot = (seq: number, reason = "first_connection", rooms: object[] = []): SeenFrame =>
-  ({ type: "snapshot", epoch: "e", seq, reason, rooms }) as SeenFrame;
-const resumed = (from: number, to: number): SeenFrame => ({
-  type: "resumed",
-  epoch: "e",
-  from,
-  to,
-});
-const close = (code = 1006, t = 0): ClientLine => ({ t, k: "close", code });
-
-/** Somebody who may see everything and saw it. */
-const OBSERVER: readonly Step[] = [
-  connect(MANAGER),
-  ack(0),
-  snapshot(0),
-  ...JOURNAL.map(({ seq }) => one(seq)),
-];
-
-function judged(
-  steps: readonly Step[],
-  change: { readonly observer?: readonly Step[]; readonly truth?: readonly TruthLine[] } = {},
-): Verdict {
-  const client = (name: string, observer: boolean, history: readonly Step[]) => ({
-    name,
-    lines: () => [
-      { t: 0, k: "client" as const, name, guild: GUILD, observer },
-      ...history.map(line),
-    ],
-  });
-  return judge({
-    truth: change.truth ?? TRUTH,
-    clients: [
-      client("observer", true, change.observer ?? OBSERVER),
-      ...(steps.length === 0 ? [] : [client("bob", false, steps)]),
-    ],
-    faults: [],
-  });
-}
-
-const BOB = ["sub:bob"];
-/** What bob sees of it: all but the private room. */
-const BOBS: readonly Step[] = [
-  connect(BOB),
-  ack(0),
-  snapshot(0),
-  one(1),
-  one(3, { prev: 1 }),
-  { type: "batch", events: [at(5, { prev: 3 }), at(6)] },
-];
+import {
+  ack,
+  BOB,
+  BOBS,
+  close,
+  connect,
+  EXP,
+  GUILD,
+  judged,
+  MANAGER,
+  one,
+  resumed,
+  snapshot,
+  type Step,
+} from "./written-history.ts";
 
 it("finds nothing wrong where nothing is", () => {
   const verdict = judged(BOBS);
@@ -315,48 +238,6 @@ it.each<[string, ProblemKind, readonly Step[]]>([
   ],
 ])("finds %s: %s", (_what, kind, steps) => {
   expect(judged(steps).problems.count(kind)).toBeGreaterThan(0);
-});
-
-it("finds a hole in the journal that nobody can fill", () => {
-  const observer = OBSERVER.filter((step) => !("seq" in step && step.seq === 4));
-  expect(judged([], { observer }).problems.count("lost")).toBeGreaterThan(0);
-});
-
-it("finds an event with two places in the journal, and places with two events", () => {
-  const twice = [...OBSERVER, { ...one(3), seq: 7 } as SeenFrame];
-  expect(judged([], { observer: twice }).problems.count("duplicated")).toBe(1);
-  const other: TruthLine = { k: "journal", guild: GUILD, epoch: "e", events: [at(3, { id: "x" })] };
-  expect(judged([], { truth: [...TRUTH, other] }).problems.count("wrong")).toBeGreaterThan(0);
-});
-
-it("finds a journal that began anew", () => {
-  const other: TruthLine = { k: "journal", guild: GUILD, epoch: "f", events: [] };
-  const events = [at(1)];
-  expect(judged([], { truth: [...TRUTH, { ...other, events }] }).problems.count("wrong")).toBe(1);
-});
-
-it.each<[string, ProblemKind, TruthLine]>([
-  ["accepted and not journaled", "lost", { k: "accepted", guild: GUILD, must: ["nowhere"] }],
-  [
-    "journaled in another order than published",
-    "reordered",
-    { k: "accepted", guild: GUILD, must: ["id-2"], stream: "s" },
-  ],
-  ["refused and journaled", "wrong", { k: "stale", guild: GUILD, ids: ["id-3"] }],
-  ["a last event that is not there", "lost", { k: "marker", guild: GUILD, id: "nowhere" }],
-])("finds what was %s", (_what, kind, more) => {
-  expect(judged([], { truth: [...TRUTH, more] }).problems.count(kind)).toBeGreaterThan(0);
-});
-
-it.each<[string, SeenEvent]>([
-  ["a user who joins twice", event(7, "voice.joined", { channelId: "open", userId: "u2" })],
-  ["a user who leaves elsewhere", event(7, "voice.left", { channelId: "open", userId: "u2" })],
-  ["a room that is created twice", event(7, "room.created", { channelId: "open", name: "Open" })],
-  ["a room that ends with users in it", event(7, "room.deleted", { channelId: "secret" })],
-  ["an unknown room that ends", event(7, "room.deleted", { channelId: "never" })],
-])("finds a story that cannot be: %s", (_what, next) => {
-  const observer: Step[] = [...OBSERVER, { type: "event", ...next }];
-  expect(judged([], { observer }).problems.count("wrong")).toBe(1);
 });
 
 it("names a client without a history", () => {

@@ -70,8 +70,8 @@ export const FULL_DRILL: DrillPlan = {
   periodMs: 180_000,
   repeats: true,
   faults: {
-    "worker killed": 5,
-    "container killed": 5,
+    "worker killed": 4,
+    "container killed": 4,
     "client link cut": 30,
     "client link stalled": 18,
     "client link slow": 18,
@@ -85,7 +85,7 @@ export const FULL_DRILL: DrillPlan = {
     "position older": 48,
     "position nonsense": 36,
   },
-  killsUntil: 0.28,
+  killsUntil: 0.3,
   linkFaultMs: 5_000,
   readerStallMs: 40_000,
   // The window is full after some 40 s, and a minute later the hub's patience ends.

@@ -1,0 +1,88 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { once } from "node:events";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { eventually } from "./eventually.ts";
+import { freePorts } from "./free-ports.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
+
+let server: Server;
+let proxy: TcpProxy;
+let client: Socket;
+let received = "";
+let isClosed = false;
+
+beforeEach(async () => {
+  const [port = 0, targetPort = 0] = await freePorts(2);
+  server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  server.listen(targetPort, "127.0.0.1");
+  await once(server, "listening");
+  proxy = await startTcpProxy(port, targetPort);
+  await dial();
+});
+afterEach(async () => {
+  client.destroy();
+  await proxy.close();
+  server.close();
+  await once(server, "close");
+});
+
+async function dial(): Promise<void> {
+  received = "";
+  isClosed = false;
+  client = connect(proxy.port, "127.0.0.1");
+  client.on("data", (chunk: Buffer) => (received += chunk.toString()));
+  client.on("error", () => {});
+  client.on("close", () => (isClosed = true));
+  await once(client, "connect");
+}
+
+/** Sends a text through the proxy and waits until its echo has come back. */
+async function echo(text: string): Promise<void> {
+  const due = received + text;
+  client.write(text);
+  await eventually("the echo is back", () => expect(received).toBe(due));
+}
+
+it("carries everything while it is healthy", async () => {
+  await echo("one ");
+  await echo("x".repeat(300_000));
+});
+
+it("holds back while it is stalled, and brings all of it afterwards", async () => {
+  await echo("before ");
+  proxy.stall();
+  client.write("held ");
+  // Another connection goes the same way and gets as far: nothing came meanwhile.
+  const other = connect(proxy.port, "127.0.0.1");
+  await once(other, "connect");
+  expect(received).toBe("before ");
+  proxy.heal();
+  await eventually("what was held has come", () => expect(received).toBe("before held "));
+  other.destroy();
+});
+
+it("is slow, and no faster than it was told", async () => {
+  proxy.slow(1_000_000);
+  const startedAt = performance.now();
+  await echo("x".repeat(200_000));
+  expect(performance.now() - startedAt).toBeGreaterThan(100);
+  proxy.heal();
+  await echo("and then not");
+});
+
+it("breaks connections, and lets new ones in or not", async () => {
+  proxy.drop();
+  await eventually("the connection is broken", () => expect(isClosed).toBe(true));
+  await dial();
+  await echo("again");
+  proxy.cut();
+  await eventually("the connection is broken", () => expect(isClosed).toBe(true));
+  await dial().catch(() => {});
+  await eventually("no new one lasts", () => expect(isClosed).toBe(true));
+  proxy.heal();
+  await dial();
+  await echo("healed");
+});
