@@ -52,6 +52,7 @@ export class HubObject {
   readonly #store: SqliteStore;
   readonly #sequencer: Sequencer;
   readonly #presence: PresenceTeller;
+  #isKnownAsServed = false;
 
   constructor(ctx: DurableObjectState, env: Env, { extensions, events }: HubParts) {
     this.#ctx = ctx;
@@ -254,7 +255,7 @@ export class HubObject {
 
   /** A hub that nobody ever used ignores events of its guild: it is a foreign one (rooms.md §4). */
   #isServed(events: readonly IncomingEvent[]): boolean {
-    if (this.#store.readFact("served") !== null) return true;
+    if (this.#hasBeenServed()) return true;
     if (this.#guildId === configOf(this.#env).primaryGuildId) return true;
     return events.some(
       (event) =>
@@ -264,7 +265,15 @@ export class HubObject {
   }
 
   #serve(): void {
-    if (this.#store.readFact("served") === null) this.#store.writeFact("served", "1");
+    if (this.#hasBeenServed()) return;
+    this.#store.writeFact("served", "1");
+    this.#isKnownAsServed = true;
+  }
+
+  /** Looked up once a wake: it never goes back. */
+  #hasBeenServed(): boolean {
+    this.#isKnownAsServed ||= this.#store.readFact("served") !== null;
+    return this.#isKnownAsServed;
   }
 
   #knowGuild(): string {

@@ -14,10 +14,12 @@ import type { StreamHost } from "./stream-host.ts";
 
 /** What a hub tells an operator of itself. */
 export function reportOf(
-  { server, store, sockets }: StreamHost,
+  host: StreamHost,
   guildId: string,
   relays: readonly RelayReport[],
 ): HubReport {
+  host.writeCounts();
+  const { server, store, sockets } = host;
   const { epoch, head, oldest } = store.extent();
   const { events, bytes, oldestAt } = store.usage();
   const counters = store.readCounters();

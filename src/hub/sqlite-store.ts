@@ -25,6 +25,10 @@ type EntryRow = {
 
 const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
 
+/** Expired keys are looked for this often, milliseconds, and so many go at once. */
+const SWEEP_EVERY_MS = 60_000;
+const SWEEP_KEYS = 500;
+
 /** The ends of the journal, so that neither a publish nor a trim has to ask for them. */
 type Ends = {
   head: number;
@@ -42,6 +46,9 @@ export class SqliteStore implements HubStore {
   readonly #sql: SqlStorage;
   #epoch: string;
   #ends: Ends | null = null;
+  #sweptAt = 0;
+  /** Whether there is any revocation; null: not looked up since the last wake. */
+  #hasRevocations: boolean | null = null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -134,13 +141,10 @@ export class SqliteStore implements HubStore {
       ends = { ...ends, ...this.#readOldest(ends.oldest + 1) };
     }
     this.#ends = ends;
-    this.#sql.exec(
-      "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE expires_at <= ? LIMIT 10)",
-      now,
-    );
   }
 
   remember(key: string, expiresAt: number, now: number): boolean {
+    this.#sweep(now);
     const written = this.#sql.exec(
       "INSERT INTO dedupe (key, expires_at) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE dedupe.expires_at <= ? RETURNING key",
       key,
@@ -260,6 +264,7 @@ export class SqliteStore implements HubStore {
   writeRevocation({ revision, target, at, expiresAt }: Revocation): void {
     const [kind, value] =
       "sub" in target ? ["sub", target.sub] : ["connection", target.connectionId];
+    this.#hasRevocations = true;
     this.#sql.exec("DELETE FROM revocations WHERE expires_at <= ?", at);
     this.#sql.exec(
       "INSERT OR REPLACE INTO revocations (kind, value, revision, at, expires_at) VALUES (?, ?, ?, ?, ?)",
@@ -288,6 +293,8 @@ export class SqliteStore implements HubStore {
   }
 
   readRevokedAt(sub: string, now: number): number | null {
+    this.#hasRevocations ??= this.#first("SELECT 1 AS known FROM revocations LIMIT 1") !== null;
+    if (!this.#hasRevocations) return null;
     const row = this.#first<{ at: number }>(
       "SELECT at FROM revocations WHERE kind = 'sub' AND value = ? AND expires_at > ?",
       sub,
@@ -316,6 +323,18 @@ export class SqliteStore implements HubStore {
       this.#ends = null;
       throw error;
     }
+  }
+
+  /** Forgets keys that have expired: some now and then, so that no event pays for all of them. */
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
+    const { rowsWritten } = this.#sql.exec(
+      "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE expires_at <= ? LIMIT ?)",
+      now,
+      SWEEP_KEYS,
+    );
+    // With more to do it goes on with the next key.
+    if (rowsWritten < SWEEP_KEYS) this.#sweptAt = now;
   }
 
   #migrate(): void {

@@ -12,6 +12,7 @@ import { LAGGING_TASK } from "./core/flow.ts";
 import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import { type SnapshotAt, StreamServer } from "./core/stream-server.ts";
+import { Entrance } from "./entrance.ts";
 import { EventStream } from "./event-stream.ts";
 import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
 import { hubMeter, type HubMeter } from "./hub-meter.ts";
@@ -24,6 +25,8 @@ const TASK_RETRY_MS = 5_000;
 
 /** Task that writes what was counted: a timer would keep the object awake. */
 const METER_TASK = "hub/meter";
+/** Closes are written at most this often, milliseconds, or with what is written anyway. */
+const COUNTS_EVERY_MS = 1_000;
 const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
 
 /** Makes the whole state for a reader, when it needs it. */
@@ -60,15 +63,20 @@ export class StreamHost {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   readonly #ports: StreamHostPorts;
+  readonly #entrance: Entrance;
   /** When the alarm is set for; undefined: not known since the last wake. */
   #armedAt: number | null | undefined;
   #flushMeter: () => void = () => {};
+  /** Counted and not written yet: when everybody leaves at once, it is not a commit for each. */
+  readonly #closes = new Map<string, number>();
+  #countedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env, store: SqliteStore, ports: StreamHostPorts) {
     this.#ctx = ctx;
     this.#env = env;
     this.#ports = ports;
     this.store = store;
+    this.#entrance = new Entrance((ms, run) => this.#after(ms, run));
     this.sockets = new SocketSet(ctx);
     this.server = new StreamServer({
       guildId: ports.guildId,
@@ -108,15 +116,17 @@ export class StreamHost {
     const { identity } = handover;
     if (identity === undefined) return this.#letWait(options);
     const source = await this.#ports.prepare(identity, options);
-    const status = this.#admit(identity, handover);
-    if (status !== null) return refused(status);
-    this.#ports.onServed();
-    const response =
-      handover.transport === undefined
-        ? this.#openSocket(identity, options, source)
-        : this.#openStream(identity, options, source);
-    this.arm();
-    return response;
+    return this.#entrance.enter(() => {
+      const status = this.#admit(identity, handover);
+      if (status !== null) return refused(status);
+      this.#ports.onServed();
+      const response =
+        handover.transport === undefined
+          ? this.#openSocket(identity, options, source)
+          : this.#openStream(identity, options, source);
+      this.arm();
+      return response;
+    });
   }
 
   /** Takes one frame of a client. */
@@ -140,6 +150,7 @@ export class StreamHost {
   async alarm(): Promise<void> {
     this.#armedAt = undefined;
     const due = this.store.dueTasks(systemClock());
+    this.writeCounts();
     if (due.includes(DEADLINES_TASK)) this.server.checkDeadlines();
     if (due.includes(LAGGING_TASK)) this.server.checkLagging();
     if (due.includes(METER_TASK)) {
@@ -149,6 +160,12 @@ export class StreamHost {
     const others = due.filter((key) => !OWN_TASKS.has(key));
     await Promise.all(others.map((key) => this.#runTask(key)));
     this.arm();
+  }
+
+  /** Writes what was counted: call it where something is written anyway. */
+  writeCounts(): void {
+    for (const [name, by] of this.#closes) this.store.count(name, by);
+    this.#closes.clear();
   }
 
   /** Sets the alarm for the next task: at the end of everything that happens here. */
@@ -170,8 +187,13 @@ export class StreamHost {
   }
 
   #countClose(code: number): void {
-    this.store.count(`close:${code}`, 1);
     this.meter.count("closed", 1, String(code));
+    const name = `close:${code}`;
+    this.#closes.set(name, (this.#closes.get(name) ?? 0) + 1);
+    const now = systemClock();
+    if (now - this.#countedAt < COUNTS_EVERY_MS) return;
+    this.#countedAt = now;
+    this.writeCounts();
   }
 
   #isForUs({ guildId, relay }: Handover): boolean {
@@ -192,6 +214,7 @@ export class StreamHost {
     if (this.server.isRevoked(identity)) return 401;
     if (ticket === undefined) return null;
     const now = systemClock();
+    this.writeCounts();
     // Single use: between this read and this write nothing can come (HUB-7).
     const fresh =
       ticket.expiresAt > now && this.store.remember(`ticket:${ticket.id}`, ticket.expiresAt, now);

@@ -179,6 +179,8 @@ export class StreamServer<Socket extends object> {
     const session = new LiveSession(openRecord(identity, options, this.#ports.clock(), head), null);
     const whole =
       decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
+    // Such a transport says itself what was taken: it is held to its window from the start.
+    if (options.transport !== undefined) session.credit.acknowledge(head, head);
     const isNewUser = [...this.#sessions.ofUser(identity.sub)].length === 0;
     const own = this.#sessions.add(socket, session);
     if (own.length > SOCKETS_PER_USER && own[0] !== undefined) {
