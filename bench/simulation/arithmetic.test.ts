@@ -11,7 +11,7 @@ import {
   totalCost,
   usageOf,
 } from "./arithmetic.ts";
-import { RATE_LIMITERS } from "../../src/platform/rate-limit.ts";
+import { RATE_LIMITERS } from "../../src/platform/rate-limiters.ts";
 import { fillDocument } from "./document.ts";
 import { SIZES } from "./sizes.ts";
 import { arithmeticTables } from "./tables.ts";

@@ -1,5 +1,6 @@
 import type { Env } from "../env.ts";
 import { systemClock } from "../platform/clock.ts";
+import { fnv1a } from "../platform/fnv1a.ts";
 import { log } from "../platform/log.ts";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
 
@@ -63,19 +64,14 @@ function highestScore(relays: readonly number[], sub: string): number | undefine
   let best: number | undefined;
   let bestScore = -1;
   for (const relay of relays) {
-    const score = hash(`${relay}:${sub}`);
+    const score = mixed(fnv1a(`${relay}:${sub}`));
     if (score > bestScore) [best, bestScore] = [relay, score];
   }
   return best;
 }
 
-/** FNV-1a, 32 bit: only spreads, protects nothing. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193) >>> 0;
-  }
-  // The last characters would only change the low bits.
-  value = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d) >>> 0;
+/** The last characters of a key change only the low bits of its hash: they are spread once more. */
+function mixed(hash: number): number {
+  const value = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return (value ^ (value >>> 12)) >>> 0;
 }

@@ -1,12 +1,8 @@
 import type { Env } from "../env.ts";
 import type { GcraDecision, Quota } from "./gcra.ts";
+import { fnv1a } from "./fnv1a.ts";
+import { RATE_LIMITERS } from "./rate-limiters.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-
-/**
- * Objects that share the counting. Each takes about a thousand requests a second, and its database is
- * made once; another number forgets what was counted (docs/design/rate-limits.md).
- */
-export const RATE_LIMITERS = 32;
 
 /** A limit as its policy names it, and whose requests are counted. */
 export type RateLimit = Quota & {
@@ -33,21 +29,13 @@ export function limiterOf(
   env: Pick<Env, "LIMITER">,
   limit: Pick<RateLimit, "name" | "key">,
 ): DurableObjectStub<RateLimiter> {
+  // Who aims at one share meets their own quota there.
   const share = fnv1a(countedAs(limit)) % RATE_LIMITERS;
   return env.LIMITER.get(env.LIMITER.idFromName(`share-${share}`));
 }
 
 function countedAs({ name, key }: Pick<RateLimit, "name" | "key">): string {
   return `${name}:${key}`;
-}
-
-/** FNV-1a of 32 bits: spreads keys evenly. Who aims at one share meets their own quota there. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  }
-  return hash >>> 0;
 }
 
 /**
