@@ -1,5 +1,6 @@
 import { createApp } from "./app.ts";
 import { FEATURES } from "./features.ts";
+import { goldenFrames } from "./hub/golden-frames.ts";
 import { asyncApiDocument } from "./platform/asyncapi.ts";
 import { errorsPage } from "./platform/http/error-reference.ts";
 import { limitsPage } from "./platform/http/limit-reference.ts";
@@ -10,6 +11,7 @@ export function documents(): Readonly<Record<string, string>> {
   return {
     "spec/openapi.json": pretty(openApiDocument(createApp())),
     "spec/asyncapi.json": pretty(asyncApiDocument(FEATURES.flatMap(({ events }) => events))),
+    "spec/golden-frames.jsonl": goldenFrames(),
     "errors.md": errorsPage(),
     "limits.md": limitsPage(),
   };

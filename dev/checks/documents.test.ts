@@ -31,6 +31,7 @@ describe("the documents that are made from the code", () => {
       "errors.md",
       "limits.md",
       "spec/asyncapi.json",
+      "spec/golden-frames.jsonl",
       "spec/openapi.json",
     ]);
     for (const name of names) {

@@ -10,6 +10,7 @@ import { PING_FRAME, ServerFrame } from "../protocol/frames.ts";
 import {
   AUTHENTICATION_DEADLINE_MS,
   CLIENT_FRAME_MAX_BYTES,
+  EVENT_PAYLOAD_MAX_BYTES,
   SESSION_GRANTS_MAX_BYTES,
   TICKETS_PER_MINUTE,
   TICKET_TTL_MS,
@@ -413,9 +414,81 @@ describe("frames of clients (HUB-9)", () => {
     const before = await hub().status();
     const client = await streamAs(alice);
     client.send({ type: "ack", seq: before.seq + 1_000 });
-    client.send({ type: "subscribe", channelIds: Array.from({ length: 10_000 }, () => "c") });
-    await client.until((one) => one.of("error").length === 1 || one.closed !== null);
+    await client.until((one) => one.of("error").length === 1);
     expect(await hub().status()).toMatchObject({ seq: before.seq });
+    client.close();
+  });
+});
+
+describe("bad input: refused by name, and nothing is journaled", () => {
+  const position = async (): Promise<{ epoch: string; seq: number }> => hub().status();
+
+  test.each([
+    ["negative", ({ epoch }: { epoch: string }) => `&epoch=${epoch}&seq=-1`, "invalid_position"],
+    ["fractional", ({ epoch }) => `&epoch=${epoch}&seq=1.5`, "invalid_position"],
+    ["huge", ({ epoch }) => `&epoch=${epoch}&seq=99999999999999999999`, "invalid_position"],
+    ["no number", ({ epoch }) => `&epoch=${epoch}&seq=soon`, "invalid_position"],
+    ["of the future", ({ epoch }) => `&epoch=${epoch}&seq=9007199254740991`, "ahead_of_hub"],
+    ["of a foreign epoch", () => "&epoch=elsewhere&seq=1", "unknown_epoch"],
+    ["without an epoch", () => "&seq=1", "invalid_position"],
+  ])("HUB-4 a resume from a seq that is %s", async (_, query, reason) => {
+    const before = await position();
+    const ticket = await ticketFor(alice);
+    const client = await openStream(`?ticket=${ticket}${query(before)}`);
+    await client.until((one) => one.of("snapshot").length === 1);
+    expect(client.of("snapshot")[0]).toMatchObject({ reason, seq: before.seq });
+    expect(client.events).toEqual([]);
+    client.close();
+    expect(await position()).toMatchObject(before);
+  });
+
+  test("HUB-4 the epoch of another guild is not this guild's", async () => {
+    const other = await provider.mint({ sub: "alice", guilds: ["501"] });
+    (await streamAs(other, undefined, { guildId: "501" })).close();
+    await hub("501").publish([publication()]);
+    const foreign = await hub("501").status();
+    const client = await openStream(
+      `?ticket=${await ticketFor(alice)}&epoch=${foreign.epoch}&seq=${foreign.seq}`,
+    );
+    await client.until((one) => one.of("snapshot").length === 1);
+    expect(client.of("snapshot")[0]?.reason).toBe("unknown_epoch");
+    client.close();
+  });
+
+  test("HUB-10 an ack of what was never sent to this socket, though the journal has it", async () => {
+    const client = await streamAs(alice);
+    const { seq } = await position();
+    await hub().publish([publication(["sub:somebody else"])]);
+    client.send({ type: "ack", seq: seq + 1 });
+    await client.until((one) => one.of("error").length === 1);
+    expect(client.of("error")[0]?.code).toBe("invalid_ack");
+    client.close();
+  });
+
+  test("HUB-9 a subscription to 10,000 channels", async () => {
+    const before = await position();
+    const client = await streamAs(alice);
+    const channelIds = Array.from({ length: 10_000 }, (_, index) => String(index));
+    client.send({ type: "subscribe", channelIds });
+    await client.until(({ closed }) => closed !== null);
+    expect(client.closed?.code).toBe(1009);
+    expect(await position()).toMatchObject(before);
+  });
+
+  test("HUB-2 an event that no area names, and a payload over the limit", async () => {
+    const before = await position();
+    const client = await streamAs(alice);
+    expect(
+      await hub().publish([
+        publication(null, { event: "nobody.knows" }),
+        publication(null, { payload: { text: "é".repeat(EVENT_PAYLOAD_MAX_BYTES / 2) } }),
+      ]),
+    ).toEqual([
+      { kind: "refused", why: "unknown_event" },
+      { kind: "refused", why: "too_large" },
+    ]);
+    expect(await position()).toMatchObject({ seq: before.seq });
+    expect(client.events).toEqual([]);
     client.close();
   });
 });

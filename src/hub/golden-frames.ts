@@ -1,0 +1,77 @@
+import { type ClientFrame, PING_FRAME, PONG_FRAME, type ServerFrame } from "../protocol/frames.ts";
+import { encodeBatch, encodeEvent, encodeFrame, encodeSignal } from "./core/encode.ts";
+import type { Entry } from "./core/journal.ts";
+
+const EPOCH = "01JD2V8Q5W0Z7R3N4M6K8P9T1X";
+const GUILD = "100000000000000001";
+const CHANNEL = "157356480064913408";
+const USER = "200000000000000001";
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const TS = 1_795_237_483_811;
+
+function entry(seq: number, event: string, payload: object, trace: string | null = null): Entry {
+  const id = `01JD2X000000000000000000${seq}`;
+  const text = JSON.stringify({ guildId: GUILD, ...payload });
+  return {
+    seq,
+    id,
+    event,
+    payload: text,
+    ts: TS + seq,
+    at: TS,
+    audience: null,
+    topic: null,
+    trace,
+  };
+}
+
+const joined = entry(17, "voice.joined", { channelId: CHANNEL, userId: USER }, TRACE);
+const left = entry(18, "voice.left", { channelId: CHANNEL, userId: USER });
+const renamed = entry(21, "room.updated", { channelId: CHANNEL, name: 'é 🦊 "x"', userLimit: 4 });
+
+const server = (frame: ServerFrame): string => encodeFrame(frame);
+const client = (frame: ClientFrame): string => JSON.stringify(frame);
+
+/**
+ * Frames byte for byte as the hub writes them and clients may send them, for clients in any language to
+ * test with (`docs/spec/golden-frames.jsonl`). Made by the hub's own encoders.
+ */
+export function goldenFrames(): string {
+  const frames: readonly (readonly [from: "hub" | "client", about: string, text: string])[] = [
+    ["client", "authenticate", client({ type: "auth", token: "<jwt>" })],
+    [
+      "client",
+      "authenticate and resume",
+      client({ type: "auth", token: "<jwt>", epoch: EPOCH, seq: 16 }),
+    ],
+    ["client", "everything up to 18 has arrived", client({ type: "ack", seq: 18 })],
+    ["client", "a newer token", client({ type: "reauth", token: "<jwt>" })],
+    ["client", "one channel only", client({ type: "subscribe", channelIds: [CHANNEL] })],
+    ["client", "all channels again", client({ type: "subscribe", channelIds: [] })],
+    ["client", "ping: these bytes exactly", PING_FRAME],
+    ["hub", "pong: these bytes exactly", PONG_FRAME],
+    ["hub", "an event that follows the one before", encodeEvent(left)],
+    ["hub", "an event with the trace of what caused it", encodeEvent(joined)],
+    ["hub", "an event after a jump: 18 was sent before", encodeEvent(renamed, 18)],
+    ["hub", "a batch with a jump inside", encodeBatch([joined, left, renamed], 16)],
+    ["hub", "a batch after a jump", encodeBatch([joined, left], 12)],
+    [
+      "hub",
+      "the end of a resume",
+      server({ v: 1, type: "resumed", epoch: EPOCH, from: 12, to: 21 }),
+    ],
+    ["hub", "the token ends soon", server({ v: 1, type: "auth.expiring", exp: 1_795_241_083 })],
+    ["hub", "the newer token counts", server({ v: 1, type: "reauth.ok", exp: 1_795_244_683 })],
+    [
+      "hub",
+      "who is here",
+      encodeSignal({
+        event: "presence",
+        key: "presence",
+        payload: JSON.stringify({ guildId: GUILD, count: 1, users: [{ userId: USER, since: TS }] }),
+        ts: TS,
+      }),
+    ],
+  ];
+  return frames.map(([from, about, text]) => `${JSON.stringify({ from, about, text })}\n`).join("");
+}
