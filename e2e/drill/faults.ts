@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "../eventually.ts";
 import type { Stack } from "../stack.ts";
 import type { TcpProxy } from "../tcp-proxy.ts";
 import type { ClientSpec, Participant } from "./client-spec.ts";
@@ -9,6 +10,8 @@ import type { Random } from "./random.ts";
 /** A slow link carries so many bytes a second. */
 const SLOW_BYTES = { from: 5_000, to: 100_000 } as const;
 const LINK_FAULT_LEAST_MS = 200;
+/** A fault of a client waits so long for one that it can happen to, milliseconds. */
+const SERVED_WITHIN_MS = 15_000;
 
 /** What faults happen to. */
 export type Targets = {
@@ -92,7 +95,7 @@ export class Faults {
   #span(kind: FaultKind): readonly [from: number, to: number] {
     const { killsUntil } = this.#plan;
     if (kind.endsWith("killed")) return [0, killsUntil];
-    return kind === "reader lost" ? [killsUntil + 0.01, killsUntil + 0.02] : [0, 1];
+    return kind === "reader lost" ? [killsUntil + 0.05, killsUntil + 0.06] : [0, 1];
   }
 
   async #inject(kind: FaultKind, signal: AbortSignal): Promise<void> {
@@ -151,14 +154,18 @@ export class Faults {
     link.heal();
   }
 
-  #toClient(
+  async #toClient(
     kind: FaultKind,
     act: (client: Participant) => void,
     what = "",
     among = this.#targets.clients,
-  ): void {
-    // One that is stalled or away already stays so.
-    const client = this.#random.pick(among.filter(({ isServed }) => isServed));
+  ): Promise<void> {
+    // One that is stalled or away already stays so; right after a kill everybody is away.
+    const client = await eventually(
+      "somebody is served",
+      () => this.#random.pick(among.filter(({ isServed }) => isServed)),
+      SERVED_WITHIN_MS,
+    );
     const { name, life } = client.spec;
     // Of stalled readers it matters whether they had ever shown that they read.
     this.#log.fault(kind === "reader stalled" ? `${kind} (${life})` : kind, `${name} ${what}`);
@@ -166,8 +173,8 @@ export class Faults {
   }
 
   /** Not to one whose history is the journal's. */
-  #toOrdinary(kind: FaultKind, act: (client: Participant) => void): void {
+  #toOrdinary(kind: FaultKind, act: (client: Participant) => void): Promise<void> {
     const ordinary = this.#targets.clients.filter(({ spec }) => !spec.observer);
-    this.#toClient(kind, act, "", ordinary);
+    return this.#toClient(kind, act, "", ordinary);
   }
 }

@@ -62,12 +62,12 @@ export const FULL_DRILL: DrillPlan = {
   rooms: 10,
   roomTurnoverMs: 20_000,
   // Two periods.
-  trafficMs: 360_000,
+  trafficMs: 380_000,
   deliveries: 1_020_000,
   trafficMaxMs: 440_000,
   eventsPerSecond: 22,
   otherEventsPerSecond: 10,
-  periodMs: 180_000,
+  periodMs: 190_000,
   repeats: true,
   faults: {
     "worker killed": 4,
@@ -85,11 +85,11 @@ export const FULL_DRILL: DrillPlan = {
     "position older": 48,
     "position nonsense": 36,
   },
-  killsUntil: 0.3,
+  killsUntil: 0.24,
   linkFaultMs: 5_000,
   readerStallMs: 40_000,
   // The window is full after some 40 s, and a minute later the hub's patience ends.
-  readerLostMs: 122_000,
+  readerLostMs: 118_000,
   shortTokenSeconds: 45,
   settleMs: 90_000,
 };

@@ -44,6 +44,8 @@ export type VirtualConnect = {
   readonly signals?: boolean;
   readonly epoch?: string;
   readonly seq?: number;
+  /** It pinged before it authenticated, milliseconds. */
+  readonly pingAt?: number;
 };
 
 /** A timer shared by everything that is virtual. */
@@ -124,6 +126,7 @@ export class VirtualServer {
   connect(options: VirtualConnect = {}): VirtualSocket {
     const { sub = "alice", iat } = options;
     const socket = new VirtualSocket();
+    socket.pingAt = options.pingAt ?? null;
     this.sockets.add(socket);
     this.server.open(
       socket,

@@ -33,7 +33,7 @@ export class Delivery<Socket extends object> {
   readonly #clock: Clock;
   readonly #after: After;
   readonly #flow: Flow<Socket>;
-  readonly #pages: JournalPages;
+  #pages: JournalPages;
   readonly #onEnd: (why: CloseName) => void;
   readonly #onLag: () => void;
   readonly #onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
@@ -140,6 +140,30 @@ export class Delivery<Socket extends object> {
     return delivered;
   }
 
+  /**
+   * Sends one last-value frame, as far as the session's credit covers it: otherwise it lags from now
+   * on, and whoever calls sends the newest value when it has caught up (HUB-10, HUB-15).
+   * @returns false when it waits
+   */
+  sendSignal(socket: Socket, session: LiveSession, text: string): boolean {
+    if (session.ended) return true;
+    if (session.isLagging) return false;
+    const now = this.#clock();
+    const verdict = session.credit.fits(text.length, 0)
+      ? "send"
+      : this.#flow.judge(socket, session, text.length, 0, now);
+    if (verdict === "end") this.end(socket, "overloaded");
+    if (verdict === "wait") this.#lagByNothing(socket, session, now);
+    if (verdict === "send") this.send(socket, session, text);
+    return verdict !== "wait";
+  }
+
+  /** Forgets what was kept of the journal: another one takes its place. */
+  forget(): void {
+    if (this.#batched !== null) this.#batched = [];
+    this.#pages = new JournalPages(this.#store);
+  }
+
   /** Closes a socket and forgets it. */
   end(socket: Socket, why: CloseName): void {
     this.#sessions.remove(socket);
@@ -160,8 +184,8 @@ export class Delivery<Socket extends object> {
     for (const socket of this.#sockets.all()) {
       const session = this.#sessions.live(socket);
       if (session === null || session.ended || !session.isLagging) continue;
-      if (this.#flow.hasPinged(socket, session, now)) this.feed(socket, session);
-      if (this.#flow.isStuck(session, now)) this.end(socket, "overloaded");
+      this.#nudge(socket, session, now);
+      if (!session.ended && this.#flow.isStuck(session, now)) this.end(socket, "overloaded");
     }
     this.#flow.schedule(this.#sessions.laggingCount > 0, now);
   }
@@ -194,8 +218,7 @@ export class Delivery<Socket extends object> {
       if (!to(session.record)) continue;
       if (session.isLagging) this.#nudge(socket, session, now);
       else if (!this.#sendEntries(socket, session, entries, texts, lookBack, now)) {
-        session.cursor = session.lastSent ?? session.record.from;
-        this.#keepLagging(socket, session, now);
+        this.#lagFrom(socket, session, entries[0], now);
       }
     }
     return batching;
@@ -245,21 +268,34 @@ export class Delivery<Socket extends object> {
     seq: number,
     now: number,
   ): boolean {
+    // Nothing waits for a socket that is gone.
+    if (session.ended) return true;
     const { credit } = session;
     if (!credit.fits(text.length, events)) {
       const verdict = this.#flow.judge(socket, session, text.length, events, now);
       if (verdict === "end") {
         this.end(socket, "overloaded");
-        // Nothing waits for a socket that is gone.
         return true;
       }
       if (verdict === "wait") return false;
     }
-    if (session.ended) return true;
     credit.sent(text.length, events, seq, now);
     this.#delivered += events;
     this.#sockets.send(socket, text);
     return true;
+  }
+
+  /** Lags while no event waits for it, but those that the open window holds. */
+  #lagByNothing(socket: Socket, session: LiveSession, now: number): void {
+    session.lastSent = session.sentBefore(this.#store.extent().head + 1, this.#store);
+    this.#lagFrom(socket, session, session.record.batch ? this.#batched?.[0] : undefined, now);
+  }
+
+  /** @param first the first event that may wait for it */
+  #lagFrom(socket: Socket, session: LiveSession, first: Entry | undefined, now: number): void {
+    const seen = first === undefined ? this.#store.extent().head : first.seq - 1;
+    session.cursor = Math.max(session.lastSent ?? session.record.from, seen);
+    this.#keepLagging(socket, session, now);
   }
 
   /** @param progressAt when it took something, milliseconds; null: it did not */

@@ -98,7 +98,7 @@ export class Relay<Socket extends object> {
       const isOther = pulled.epoch !== epoch;
       // Nobody can be told what was trimmed before it came here: they come back and are reset.
       if (isOther || (head > 0 && pulled.oldest > head + 1)) {
-        this.#server.sendAway(Number.POSITIVE_INFINITY);
+        this.#server.startOver();
         this.#store.adopt(pulled.epoch);
         if (isOther && head > 0) continue;
       }

@@ -16,8 +16,8 @@ export function presenceSignal(guildId: string, presence: Presence, now: number)
   };
 }
 
-/** Sends one frame to one session. */
-type Send<Socket> = (socket: Socket, session: LiveSession, text: string) => void;
+/** Sends one frame to one session. @returns false when the session lags and cannot have it now */
+type Send<Socket> = (socket: Socket, session: LiveSession, text: string) => boolean;
 
 /**
  * Last-value signals: what is only worth knowing now, such as who is here. Not journaled; a client
@@ -39,27 +39,35 @@ export class Signals<Socket extends object> {
     const [oldest] = this.#newest.keys();
     if (this.#newest.size > SIGNAL_KEYS_MAX && oldest !== undefined) this.#newest.delete(oldest);
     for (const [socket, session] of to) {
-      if (session.isLagging) session.missedSignals.add(signal.key);
-      else this.#sendTo(socket, session, newest);
+      if (!this.#sendTo(socket, session, newest)) miss(session, signal.key);
     }
   }
 
-  /** Sends what came while a session lagged. */
+  /** Sends what came while a session lagged; what it cannot take now is missed again. */
   catchUp(socket: Socket, session: LiveSession): void {
-    for (const key of session.missedSignals) {
-      const newest = this.#newest.get(key);
-      if (newest !== undefined) this.#sendTo(socket, session, newest);
-    }
+    const missed = [...session.missedSignals];
     session.missedSignals.clear();
+    for (const key of missed) {
+      const newest = this.#newest.get(key);
+      if (newest !== undefined && !this.#sendTo(socket, session, newest)) miss(session, key);
+    }
   }
 
+  /** @returns false when it would get it, but not now */
   #sendTo(
     socket: Socket,
     session: LiveSession,
     { signal, text }: { readonly signal: Signal; readonly text: string },
-  ): void {
-    if (session.mayRead(signal.audience) && session.hears(signal.topic)) {
-      this.#send(socket, session, text);
-    }
+  ): boolean {
+    if (!session.mayRead(signal.audience) || !session.hears(signal.topic)) return true;
+    return this.#send(socket, session, text);
   }
+}
+
+/** Keys that are no longer kept need not be remembered: the latest ones last. */
+function miss({ missedSignals }: LiveSession, key: string): void {
+  missedSignals.delete(key);
+  missedSignals.add(key);
+  const [oldest] = missedSignals;
+  if (missedSignals.size > SIGNAL_KEYS_MAX && oldest !== undefined) missedSignals.delete(oldest);
 }

@@ -100,7 +100,9 @@ export class StreamServer<Socket extends object> {
     });
     this.#sessions = sessions;
     this.#delivery = delivery;
-    this.#signals = new Signals((socket, session, text) => delivery.send(socket, session, text));
+    this.#signals = new Signals((socket, session, text) =>
+      delivery.sendSignal(socket, session, text),
+    );
     const parts = { sockets, sessions, delivery, store, clock };
     this.#frames = new FrameIntake(parts);
     this.#deadlines = new Deadlines(parts);
@@ -300,6 +302,12 @@ export class StreamServer<Socket extends object> {
       this.#delivery.end(socket, "restart");
       left -= 1;
     }
+  }
+
+  /** Sends everybody away: another journal takes the place of this one. */
+  startOver(): void {
+    this.sendAway(Number.POSITIVE_INFINITY);
+    this.#delivery.forget();
   }
 
   /** Whether the socket still waits for its token to be verified. */

@@ -1,0 +1,444 @@
+import { describe, expect, test } from "vitest";
+import {
+  CREDIT_WINDOW_BYTES,
+  CREDIT_WINDOW_EVENTS,
+  JOURNAL_MAX_EVENTS,
+  LAGGING_MAX_MS,
+  UNACKNOWLEDGED_BYTES_MAX,
+} from "../../protocol/limits.ts";
+import { type VirtualConnect, VirtualHub, type VirtualSocket } from "../../testing/virtual-hub.ts";
+import { LAGGING_TASK } from "./flow.ts";
+
+const KB = 1024;
+const big = (bytes: number): Record<string, unknown> => ({ text: "x".repeat(bytes) });
+
+const seqs = (socket: VirtualSocket): number[] => socket.events().map((event) => event.seq);
+const upTo = (last: number, first = 1): number[] =>
+  Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+/** A client that has shown that it acknowledges. */
+function acker(bench: VirtualHub, options: VirtualConnect = {}): VirtualSocket {
+  const socket = bench.connect(options);
+  bench.ack(socket, bench.store.extent().head);
+  return socket;
+}
+
+function publishBig(bench: VirtualHub, count: number, bytes = 32 * KB): void {
+  for (let i = 0; i < count; i += 1) bench.publish(null, null, undefined, big(bytes));
+}
+
+/** What a client got of events since a mark, in bytes. */
+const eventBytes = (socket: VirtualSocket): number =>
+  socket.sent
+    .filter((text) => text.includes('"type":"event"') || text.includes('"type":"batch"'))
+    .reduce((sum, text) => sum + text.length, 0);
+
+/** Every event once, in order, with `prev` exactly at jumps. */
+function expectWhole(socket: VirtualSocket, wanted: readonly number[], from = 0): void {
+  let before = from;
+  for (const event of socket.events()) {
+    expect(event.prev ?? event.seq - 1).toBe(before);
+    if (event.prev !== undefined) expect(event.prev).not.toBe(event.seq - 1);
+    before = event.seq;
+  }
+  expect(seqs(socket)).toEqual(wanted);
+}
+
+describe("HUB-10 the window of a client that acknowledges", () => {
+  test("by bytes: the frame that would be over it waits, and comes with the acknowledgement", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 10);
+    const got = seqs(socket).length;
+    expect(got).toBe(5);
+    expect(eventBytes(socket)).toBeLessThanOrEqual(CREDIT_WINDOW_BYTES);
+    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.lags).toBe(1);
+    bench.ack(socket, 5);
+    expect(seqs(socket)).toEqual(upTo(10));
+    expect(bench.server.sessions.laggingCount).toBe(0);
+    expect(bench.lags).toBe(1);
+  });
+
+  test("by events: exactly the window, not one more", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    for (let i = 0; i < CREDIT_WINDOW_EVENTS; i += 1) bench.publish();
+    expect(seqs(socket)).toHaveLength(CREDIT_WINDOW_EVENTS);
+    expect(bench.server.sessions.laggingCount).toBe(0);
+    bench.publish();
+    expect(seqs(socket)).toHaveLength(CREDIT_WINDOW_EVENTS);
+    expect(bench.server.sessions.laggingCount).toBe(1);
+  });
+
+  test("an event that is larger than what is left goes alone when all before it is acknowledged", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 1, 60 * KB);
+    publishBig(bench, 3, 60 * KB);
+    expect(seqs(socket)).toEqual([1, 2, 3]);
+    bench.ack(socket, 3);
+    expect(seqs(socket)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("live events never overtake those that wait, and each comes once", () => {
+    const bench = new VirtualHub();
+    const [slow, quick] = [acker(bench), acker(bench, { sub: "bob" })];
+    for (let round = 0; round < 12; round += 1) {
+      publishBig(bench, 3);
+      bench.ack(quick, seqs(quick).at(-1) ?? 0);
+      if (round % 4 === 3) bench.ack(slow, seqs(slow).at(-1) ?? 0);
+    }
+    expect(seqs(quick)).toEqual(upTo(36));
+    for (let i = 0; i < 20; i += 1) bench.ack(slow, seqs(slow).at(-1) ?? 0);
+    expectWhole(slow, upTo(36));
+  });
+
+  test.each([false, true])("`prev` is right where it is fed, batch: %s", (batch) => {
+    const bench = new VirtualHub();
+    const socket = acker(bench, { batch });
+    const wanted: number[] = [];
+    for (let i = 1; i <= 60; i += 1) {
+      bench.publish(i % 3 === 0 ? ["sub:bob"] : null, null, undefined, big(16 * KB));
+      if (i % 3 !== 0) wanted.push(i);
+    }
+    bench.pass(10);
+    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(eventBytes(socket)).toBeLessThanOrEqual(CREDIT_WINDOW_BYTES);
+    for (let i = 0; i < 40; i += 1) bench.ack(socket, seqs(socket).at(-1) ?? 0);
+    bench.pass(10);
+    expectWhole(socket, wanted);
+    expect(socket.closed).toBeNull();
+  });
+
+  test("what it has narrowed away is passed over when it is fed", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    bench.server.message(
+      socket,
+      JSON.stringify({ type: "subscribe", channelIds: ["100000000000000001"] }),
+    );
+    publishBig(bench, 7);
+    bench.publish(null, "100000000000000002");
+    bench.publish(null, "100000000000000001");
+    bench.ack(socket, 5);
+    expectWhole(socket, [1, 2, 3, 4, 5, 6, 7, 9]);
+  });
+
+  test("it is fed through evictions: what it lags by is found again", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 12);
+    bench.evict();
+    expect(bench.server.sessions.laggingCount).toBe(1);
+    bench.publish();
+    expect(seqs(socket)).toEqual(upTo(5));
+    for (let i = 0; i < 6; i += 1) {
+      bench.ack(socket, seqs(socket).at(-1) ?? 0);
+      bench.evict();
+    }
+    expectWhole(socket, upTo(13));
+    expect(bench.server.sessions.laggingCount).toBe(0);
+    bench.publish();
+    expectWhole(socket, upTo(14));
+  });
+
+  test("an acknowledgement of what was never sent to it is refused and changes nothing", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 8);
+    bench.ack(socket, 6);
+    expect(socket.last()).toMatchObject({ type: "error", code: "invalid_ack" });
+    expect(seqs(socket)).toEqual(upTo(5));
+    expect(bench.server.sessions.laggingCount).toBe(1);
+    bench.ack(socket, 5);
+    expect(seqs(socket)).toEqual(upTo(8));
+  });
+
+  test("its pings do not count", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 8);
+    bench.pass(6_000);
+    socket.pingAt = bench.now;
+    bench.pass(6_000);
+    bench.publish();
+    expect(seqs(socket)).toEqual(upTo(5));
+  });
+});
+
+describe("HUB-10 a client that lags", () => {
+  test("and takes nothing for a minute is closed with 1013, not a millisecond before", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 8);
+    bench.pass(LAGGING_MAX_MS - 1);
+    expect(socket.closed).toBeNull();
+    bench.pass(10_000);
+    expect(socket.closed).toBe("overloaded");
+    expect(bench.ended).toEqual(["overloaded"]);
+    bench.pass(10_000);
+    expect(bench.store.readTask(LAGGING_TASK)).toBeNull();
+  });
+
+  test("and takes something now and then stays, however far behind", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 60);
+    for (let i = 0; i < 8; i += 1) {
+      bench.pass(LAGGING_MAX_MS - 5_000);
+      bench.ack(socket, seqs(socket).at(-1) ?? 0);
+    }
+    expect(socket.closed).toBeNull();
+    expect(seqs(socket)).toEqual(upTo(45));
+    expect(bench.server.sessions.laggingCount).toBe(1);
+  });
+
+  test("an acknowledgement that shows nothing new is no progress", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 8);
+    for (let i = 0; i < 7; i += 1) {
+      bench.pass(10_000);
+      bench.ack(socket, 0);
+    }
+    expect(socket.closed).toBe("overloaded");
+  });
+
+  test("and whose events are trimmed is closed with 1013: it gets a snapshot when it is back", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    for (let i = 0; i < CREDIT_WINDOW_EVENTS + JOURNAL_MAX_EVENTS + 1; i += 1) bench.publish();
+    expect(bench.store.extent().oldest).toBe(CREDIT_WINDOW_EVENTS + 2);
+    bench.ack(socket, CREDIT_WINDOW_EVENTS);
+    expect(socket.closed).toBe("overloaded");
+    expect(seqs(socket)).toHaveLength(CREDIT_WINDOW_EVENTS);
+  });
+
+  test("and whose next event is the oldest that is left is fed", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    for (let i = 0; i < CREDIT_WINDOW_EVENTS + JOURNAL_MAX_EVENTS; i += 1) bench.publish();
+    expect(bench.store.extent().oldest).toBe(CREDIT_WINDOW_EVENTS + 1);
+    bench.ack(socket, CREDIT_WINDOW_EVENTS);
+    expect(socket.closed).toBeNull();
+    expect(seqs(socket)).toHaveLength(2 * CREDIT_WINDOW_EVENTS);
+  });
+
+  test("and whose token ends meanwhile gets nothing more, but 4401", () => {
+    const bench = new VirtualHub();
+    const exp = Math.floor(bench.now / 1000) + 10;
+    const socket = acker(bench, { exp });
+    publishBig(bench, 8);
+    bench.clock.now = exp * 1000;
+    bench.ack(socket, 5);
+    expect(socket.closed).toBe("unauthorized");
+    expect(seqs(socket)).toEqual(upTo(5));
+  });
+
+  test("and pings, but whose events are trimmed, is closed once", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    bench.clock.now += 1;
+    socket.pingAt = bench.now;
+    for (let i = 0; i < 2 * CREDIT_WINDOW_EVENTS + JOURNAL_MAX_EVENTS; i += 1) bench.publish();
+    expect(bench.server.sessions.laggingCount).toBe(1);
+    bench.pass(LAGGING_MAX_MS);
+    expect(socket.closed).toBe("overloaded");
+    expect(bench.ended).toEqual(["overloaded"]);
+  });
+
+  test("gets answers to what it asks all the same", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 8);
+    const exp = Math.floor(bench.now / 1000) + 7200;
+    bench.server.renew(socket, { sub: "alice", grants: ["sub:alice"], exp });
+    expect(socket.last()).toMatchObject({ type: "reauth.ok" });
+    bench.ack(socket, 5);
+    expectWhole(socket, upTo(8));
+  });
+
+  test("who leaves while it lags is looked after no more", () => {
+    const bench = new VirtualHub();
+    const socket = acker(bench);
+    publishBig(bench, 8);
+    bench.drop(socket);
+    expect(bench.server.sessions.laggingCount).toBe(0);
+    bench.pass(5_000);
+    expect(bench.store.readTask(LAGGING_TASK)).toBeNull();
+    expect(bench.ended).toEqual([]);
+  });
+});
+
+describe("HUB-10 a client that only pings", () => {
+  /** One whose runtime answers a ping now. */
+  function ping(bench: VirtualHub, socket: VirtualSocket): void {
+    bench.pass(1_001);
+    socket.pingAt = bench.now;
+    bench.pass(1);
+  }
+
+  test("has taken what was sent before its last ping", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    ping(bench, socket);
+    publishBig(bench, 8);
+    expect(seqs(socket)).toEqual(upTo(5));
+    ping(bench, socket);
+    bench.publish();
+    expect(seqs(socket)).toEqual(upTo(9));
+  });
+
+  test("is fed by the alarm when no event passes", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    ping(bench, socket);
+    publishBig(bench, 8);
+    ping(bench, socket);
+    bench.pass(5_000);
+    expect(seqs(socket)).toEqual(upTo(8));
+  });
+
+  test("is asked for its ping about once a second, not at each event", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    ping(bench, socket);
+    publishBig(bench, 8);
+    let asked = 0;
+    const { pingAt } = socket;
+    Object.defineProperty(socket, "pingAt", {
+      get: () => {
+        asked += 1;
+        return pingAt;
+      },
+    });
+    for (let i = 0; i < 50; i += 1) {
+      bench.clock.now += 100;
+      bench.publish();
+    }
+    expect(asked).toBeGreaterThan(2);
+    expect(asked).toBeLessThan(8);
+  });
+
+  test("and stops pinging is closed after a minute", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    ping(bench, socket);
+    publishBig(bench, 8);
+    for (let i = 0; i < 12; i += 1) bench.pass(5_000);
+    expect(socket.closed).toBe("overloaded");
+  });
+});
+
+describe("HUB-10 a silent client", () => {
+  /** Frames of 64 KB each that one user's sockets get before one of them is closed. */
+  function until(bench: VirtualHub, sockets: readonly VirtualSocket[]): number {
+    let count = 0;
+    while (sockets.every((socket) => socket.closed === null) && count < 2_000) {
+      publishBig(bench, 1, 63 * KB);
+      count += 1;
+    }
+    return count;
+  }
+
+  test("gets 16 MB, then 1013", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    until(bench, [socket]);
+    expect(socket.closed).toBe("overloaded");
+    const total = socket.sent.reduce((sum, text) => sum + text.length, 0);
+    expect(total).toBeLessThanOrEqual(UNACKNOWLEDGED_BYTES_MAX);
+    expect(total).toBeGreaterThan(UNACKNOWLEDGED_BYTES_MAX - 200 * KB);
+    expect(bench.ended).toEqual(["overloaded"]);
+  });
+
+  test("shares them with the other sockets of the same user, and with nobody else", () => {
+    const bench = new VirtualHub();
+    const own = [bench.connect(), bench.connect()];
+    const other = bench.connect({ sub: "bob" });
+    until(bench, own);
+    const total = own.flatMap((socket) => socket.sent).reduce((sum, text) => sum + text.length, 0);
+    expect(total).toBeLessThanOrEqual(UNACKNOWLEDGED_BYTES_MAX + 64 * KB);
+    expect(total).toBeGreaterThan(UNACKNOWLEDGED_BYTES_MAX - 400 * KB);
+    expect(other.closed).toBeNull();
+    expect(own.filter((socket) => socket.closed === null)).toHaveLength(1);
+  });
+
+  test("one that acknowledges takes no part of the silent ones' share", () => {
+    const bench = new VirtualHub();
+    const silent = bench.connect();
+    const spoken = acker(bench);
+    const count = until(bench, [silent, spoken]);
+    expect(count).toBeGreaterThan(250);
+    expect(silent.closed).toBe("overloaded");
+    expect(spoken.closed).toBeNull();
+  });
+
+  test.each([
+    ["a frame that it may not send", "{"],
+    ["a reauth", JSON.stringify({ type: "reauth", token: "t" })],
+  ])("any sign of life starts it anew: %s", (_, frame) => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    publishBig(bench, 200, 63 * KB);
+    bench.server.message(socket, frame);
+    publishBig(bench, 200, 63 * KB);
+    expect(socket.closed).toBeNull();
+    expect(seqs(socket)).toEqual(upTo(400));
+  });
+
+  test("lets nothing more out once it is closed, also of the same turn", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    publishBig(bench, 255, 63 * KB);
+    expect(socket.closed).toBeNull();
+    bench.sequencer.turn(() => {
+      for (let i = 0; i < 20; i += 1) {
+        bench.sequencer.publish({
+          event: "test.happened",
+          payload: big(63 * KB),
+          audience: null,
+          topic: null,
+        });
+      }
+    });
+    expect(socket.closed).toBe("overloaded");
+    expect(bench.ended).toEqual(["overloaded"]);
+  });
+});
+
+describe("HUB-10 HUB-4 a resume larger than the window", () => {
+  test.each([false, true])("`resumed` comes after the last missed event, batch: %s", (batch) => {
+    const bench = new VirtualHub();
+    publishBig(bench, 30);
+    const socket = bench.connect({ epoch: "epoch-1", seq: 2, batch });
+    // Silent until now, so it got all; another one has spoken before its resume is through.
+    expect(socket.last()).toMatchObject({ type: "resumed", from: 2, to: 30 });
+    const slow = bench.connect({ epoch: "epoch-1", seq: 2, batch, sub: "bob" });
+    expectWhole(slow, upTo(30, 3), 2);
+    expect(slow.last()).toMatchObject({ type: "resumed", from: 2, to: 30 });
+  });
+
+  test("of a client that pings goes on with its pings, and ends with `resumed`", () => {
+    const bench = new VirtualHub();
+    publishBig(bench, 30);
+    bench.pass(2_000);
+    const socket = bench.connect({ epoch: "epoch-1", seq: 2, pingAt: bench.now - 1 });
+    expect(seqs(socket)).toEqual(upTo(7, 3));
+    expect(socket.frames().map((frame) => frame.type)).not.toContain("resumed");
+    bench.publish();
+    for (let i = 0; i < 8; i += 1) {
+      bench.pass(5_000);
+      socket.pingAt = bench.now;
+      bench.evict();
+      bench.pass(1);
+    }
+    bench.pass(5_000);
+    expectWhole(socket, upTo(31, 3), 2);
+    const types = socket.frames().map((frame) => frame.type);
+    expect(types.filter((type) => type === "resumed")).toHaveLength(1);
+    expect(types.at(-1)).toBe("resumed");
+    expect(socket.last()).toMatchObject({ from: 2, to: 31 });
+  });
+});
