@@ -3,7 +3,7 @@ import type { RelayRow } from "./journal.ts";
 
 /** From this share of its sockets on, nobody new is sent to an object: places are given some seconds ahead. */
 const FULL_AT = 0.8;
-/** A relay goes when all sockets fit into the rest and fill at most this share of it. */
+/** A relay goes when the sockets of all of them fit into the rest and fill at most this share of it. */
 const SHRINK_AT = 0.4;
 
 /** How many sockets the objects of a guild should hold. */
@@ -47,9 +47,14 @@ function relayTooMany(
   if (relays.some((relay) => relay.state === "draining")) return null;
   const last = relays.toSorted((a, b) => b.index - a.index)[0];
   if (last === undefined) return null;
-  const total = relays.reduce((sum, relay) => sum + relay.sockets, ownSockets);
-  const capacity = limits.hub + (relays.length - 1) * limits.relay;
-  return total <= SHRINK_AT * capacity ? last.index : null;
+  const there = relays.reduce((sum, relay) => sum + relay.sockets, 0);
+  const rest = relays.length - 1;
+  // Who has to leave goes to the other relays, and to the hub only when there are none.
+  const fits =
+    rest === 0
+      ? ownSockets + there <= SHRINK_AT * limits.hub
+      : there <= SHRINK_AT * rest * limits.relay;
+  return fits ? last.index : null;
 }
 
 function unusedIndex(relays: readonly RelayRow[]): number | null {

@@ -1,0 +1,168 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { RELAYS_PER_HUB } from "../../protocol/limits.ts";
+import type { RelayRow } from "./journal.ts";
+import { type PlacementLimits, planPlacement } from "./placement.ts";
+
+const LIMITS = { hub: 100, relay: 200 };
+
+const open = (index: number, sockets: number): RelayRow => ({
+  index,
+  state: "open",
+  sockets,
+  users: sockets,
+});
+const draining = (index: number, sockets: number): RelayRow => ({
+  ...open(index, sockets),
+  state: "draining",
+});
+
+describe("HUB-17 placement", () => {
+  test("the hub takes everybody until four fifths of its share, then the first relay does", () => {
+    expect(planPlacement(0, [], LIMITS)).toEqual({ relays: [], drain: null });
+    expect(planPlacement(79, [], LIMITS)).toEqual({ relays: [], drain: null });
+    expect(planPlacement(80, [], LIMITS)).toEqual({ relays: [0], drain: null });
+  });
+
+  test("with a relay the hub takes nobody new, though some of its own have gone", () => {
+    expect(planPlacement(50, [open(0, 150)], LIMITS).relays).toEqual([0]);
+  });
+
+  test("all relays with room take new clients; with none of them, the lowest free index does", () => {
+    expect(planPlacement(80, [open(0, 159), open(2, 160)], LIMITS).relays).toEqual([0]);
+    expect(planPlacement(80, [open(0, 160), open(2, 160)], LIMITS).relays).toEqual([1]);
+    expect(planPlacement(80, [open(0, 100), open(1, 100)], LIMITS).relays).toEqual([0, 1]);
+  });
+
+  test("one that drains takes nobody, and its index is not given again", () => {
+    expect(planPlacement(80, [draining(0, 10), open(1, 160)], LIMITS).relays).toEqual([2]);
+    expect(planPlacement(80, [draining(0, 10)], LIMITS).relays).toEqual([1]);
+    expect(planPlacement(20, [draining(0, 10)], LIMITS).relays).toEqual([]);
+  });
+
+  test("the last one goes when two fifths of the rest would hold all", () => {
+    const two = (sockets: number): RelayRow[] => [open(0, sockets), open(1, 40)];
+    expect(planPlacement(10, two(41), LIMITS)).toEqual({ relays: [0, 1], drain: null });
+    expect(planPlacement(99, two(40), LIMITS)).toEqual({ relays: [0], drain: 1 });
+    expect(planPlacement(21, [open(0, 20)], LIMITS).drain).toBeNull();
+    expect(planPlacement(20, [open(0, 20)], LIMITS)).toEqual({ relays: [], drain: 0 });
+  });
+
+  test("the one with the highest index goes, in whatever order they are known", () => {
+    expect(planPlacement(0, [open(3, 1), open(7, 1), open(1, 1)], LIMITS).drain).toBe(7);
+  });
+
+  test("one at a time", () => {
+    expect(planPlacement(0, [draining(2, 5), open(1, 0), open(0, 0)], LIMITS).drain).toBeNull();
+  });
+
+  test("with every relay there may be in use and full, those say for themselves when they are full", () => {
+    const relays = Array.from({ length: RELAYS_PER_HUB }, (_, index) => open(index, 200));
+    const all = relays.map(({ index }) => index);
+    expect(planPlacement(100, relays, LIMITS)).toEqual({ relays: all, drain: null });
+    expect(planPlacement(100, relays.slice(0, -1), LIMITS).relays).toEqual([RELAYS_PER_HUB - 1]);
+  });
+});
+
+describe("HUB-17 whatever a guild does", () => {
+  const limits = fc.record({
+    hub: fc.integer({ min: 5, max: 300 }),
+    relay: fc.integer({ min: 5, max: 300 }),
+  });
+  const relaysOf = ({ relay }: PlacementLimits): fc.Arbitrary<RelayRow[]> =>
+    fc.uniqueArray(
+      fc.record({
+        index: fc.nat(12),
+        state: fc.constantFrom("open" as const, "open" as const, "draining" as const),
+        sockets: fc.nat(relay),
+        users: fc.constant(0),
+      }),
+      { selector: (row) => row.index, maxLength: 8 },
+    );
+  const guild = limits.chain((limit) =>
+    fc.record({
+      limits: fc.constant(limit),
+      own: fc.nat(limit.hub),
+      relays: relaysOf(limit),
+    }),
+  );
+
+  test("nobody is sent to a relay that drains or is full, while another place is left", () => {
+    fc.assert(
+      fc.property(guild, ({ limits: limit, own, relays }) => {
+        const plan = planPlacement(own, relays, limit);
+        for (const index of plan.relays) {
+          const row = relays.find((relay) => relay.index === index);
+          expect(index).not.toBe(plan.drain);
+          expect(row?.state).not.toBe("draining");
+          // 1,000 relays are never reached here, so there is always another place.
+          expect((row?.sockets ?? 0) / limit.relay).toBeLessThan(0.8);
+        }
+        if (plan.relays.length === 0) expect(own / limit.hub).toBeLessThan(0.8);
+        const drained = relays.filter((relay) => relay.state === "draining").length;
+        expect(drained > 0 && plan.drain !== null).toBe(false);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("a relay that is let go is not needed again by those who had to leave it", () => {
+    fc.assert(
+      fc.property(guild, fc.nat(1_000), ({ limits: limit, own, relays }, seed) => {
+        const plan = planPlacement(own, relays, limit);
+        if (plan.drain === null) return;
+        let left = relays.find((relay) => relay.index === plan.drain)?.sockets ?? 0;
+        const rows = relays.map((row) =>
+          row.index === plan.drain ? draining(row.index, left) : { ...row },
+        );
+        let here = own;
+        // One by one they come to where the plan of the moment says.
+        for (let step = seed; left > 0; left -= 1, step += 7) {
+          const now = planPlacement(here, rows, limit);
+          const to = now.relays[step % Math.max(1, now.relays.length)];
+          const at = rows.findIndex((row) => row.index === to);
+          expect(to === undefined || at >= 0).toBe(true);
+          const row = rows[at];
+          if (row === undefined) here += 1;
+          else rows[at] = { ...row, sockets: row.sockets + 1 };
+        }
+        const kept = rows.filter((row) => row.index !== plan.drain);
+        const after = planPlacement(here, kept, limit);
+        expect(after.relays.every((index) => kept.some((row) => row.index === index))).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("a guild that loses a tenth and gets it back, over and over, lets no relay go", () => {
+    fc.assert(
+      fc.property(limits, fc.integer({ min: 10, max: 1_500 }), (limit, size) => {
+        const rows: RelayRow[] = [];
+        let own = 0;
+        const grow = (by: number): void => {
+          for (let i = 0; i < by; i += 1) {
+            const plan = planPlacement(own, rows, limit);
+            const at = rows.findIndex((row) => row.index === plan.relays[0]);
+            const row = rows[at];
+            if (plan.relays[0] === undefined) own += 1;
+            else if (row === undefined) rows.push(open(plan.relays[0], 1));
+            else rows[at] = { ...row, sockets: row.sockets + 1 };
+          }
+        };
+        grow(size);
+        for (let i = 0; i < 10; i += 1) {
+          let gone = Math.floor(own / 10);
+          own -= gone;
+          for (const [at, row] of rows.entries()) {
+            const less = Math.floor(row.sockets / 10);
+            rows[at] = { ...row, sockets: row.sockets - less };
+            gone += less;
+          }
+          expect(planPlacement(own, rows, limit).drain).toBeNull();
+          grow(gone);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
