@@ -44,9 +44,26 @@ afterEach(async () => {
   expect(problems.splice(0)).toEqual([]);
 });
 
-async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+async function openPage(
+  options: BrowserContextOptions & { readonly withoutWebSocket?: boolean } = {},
+): Promise<Page> {
+  const { withoutWebSocket, ...rest } = options;
+  const context = await browser.newContext({ reducedMotion: "reduce", ...rest });
   context.setDefaultTimeout(15_000);
+  if (withoutWebSocket === true) {
+    await context.addInitScript(() => {
+      // What a proxy that knows no WebSocket looks like from inside: it never opens.
+      const Blocked = class extends EventTarget {
+        constructor() {
+          super();
+          setTimeout(() => this.dispatchEvent(new CloseEvent("close", { code: 1006 })), 1);
+        }
+        close(): void {}
+        send(): void {}
+      };
+      Object.assign(globalThis, { WebSocket: Blocked });
+    });
+  }
   const page = await context.newPage();
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {
@@ -64,11 +81,15 @@ async function signIn(page: Page, name: string): Promise<void> {
 }
 
 /** Waits until both connections that the header shows stand. */
-async function isLive(page: Page): Promise<void> {
-  await eventually("the page is live", async () => {
-    expect(await page.getByRole("status", { name: "Stream" }).textContent()).toBe("Live");
-    expect(await page.getByRole("status", { name: "Discord" }).textContent()).toBe("Connected");
-  });
+async function isLive(page: Page, stream: string | RegExp = /^Live/): Promise<void> {
+  await eventually(
+    "the page is live",
+    async () => {
+      expect(await page.getByRole("status", { name: "Stream" }).textContent()).toMatch(stream);
+      expect(await page.getByRole("status", { name: "Discord" }).textContent()).toBe("Connected");
+    },
+    30_000,
+  );
 }
 
 async function openRoom(page: Page, name: string): Promise<void> {
@@ -185,6 +206,25 @@ describe("a new user", () => {
 
     for (const name of ["For all", "Hidden", "After it"]) await endRoom(owner, name);
     await isGone(other, "After it");
+  });
+});
+
+describe("without a WebSocket", () => {
+  it("is live over HTTP, sees what others do, and comes back after a kill", async () => {
+    const [page, other] = [await openPage({ withoutWebSocket: true }), await openPage()];
+    await signIn(page, "dora");
+    await isLive(page, "Live over HTTP");
+    await signIn(other, "emil");
+    await openRoom(other, "Over the fence");
+    await page.getByRole("heading", { name: "Over the fence", exact: true }).waitFor();
+    await screenshot(page, "over-http");
+    await stack.kill("worker");
+    await move(other, "Player 1", "Over the fence");
+    await shows(page, "Over the fence", ["Player 1"]);
+    await isLive(page, "Live over HTTP");
+    await expectGaplessLog(page);
+    await endRoom(other, "Over the fence");
+    await isGone(page, "Over the fence");
   });
 });
 
