@@ -11,14 +11,17 @@ import {
   totalCost,
   usageOf,
 } from "./arithmetic.ts";
+import { planPlacement } from "../../src/hub/core/placement.ts";
 import { RATE_LIMITERS } from "../../src/platform/rate-limiters.ts";
+import { SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import { fillDocument } from "./document.ts";
 import { SIZES } from "./sizes.ts";
 import { arithmeticTables } from "./tables.ts";
 
 describe("placement", () => {
   test("the hub comes first, relays take what is left, none is opened for nobody", () => {
-    expect(place(100, 100, 50)).toEqual({ sockets: 100, relays: 0, perObject: 100 });
+    expect(place(100, 100, 50)).toMatchObject({ relays: 0, hubSockets: 100, perObject: 100 });
+    expect(place(20, 100, 50)).toMatchObject({ relays: 0, hubSockets: 20, perObject: 20 });
     expect(place(101, 100, 50).relays).toBe(1);
     expect(place(200, 100, 50).relays).toBe(2);
     expect(place(1_000_000, 10_000, 10_000).relays).toBe(99);
@@ -40,9 +43,9 @@ describe("what a month takes", () => {
 
   test("duration never exceeds what objects cost that are always awake", () => {
     const flood = [{ hours: 24, eventsPerSecond: 10_000 }];
-    const { relays, ...rest } = place(1_000_000, 10_000, 10_000);
-    const usage = usageOf({ relays, ...rest }, flood);
-    expect(usage.gigabyteSeconds).toBeCloseTo((relays + 1) * 2_592_000 * 0.128);
+    const placement = place(1_000_000, 10_000, 10_000);
+    const usage = usageOf(placement, flood);
+    expect(usage.gigabyteSeconds).toBeCloseTo((placement.relays + 1) * 2_592_000 * 0.128);
   });
 
   // Cloudflare's own example: 100 objects, active all month, 33,177,600 GB-s beyond nothing included.
@@ -65,6 +68,11 @@ describe("what a month takes", () => {
 describe("docs/scale.md", () => {
   test("calculates with the code's own numbers", () => {
     expect(SIZES.limiters).toBe(RATE_LIMITERS);
+    const limits = { hub: SOCKETS_PER_HUB, relay: SOCKETS_PER_RELAY };
+    expect(planPlacement(SIZES.perHub - 1, [], limits).relays).toEqual([]);
+    expect(planPlacement(SIZES.perHub, [], limits).relays).toEqual([0]);
+    const full = { index: 0, state: "open", sockets: SIZES.perRelay, users: 1 } as const;
+    expect(planPlacement(SIZES.perHub, [full], limits).relays).toEqual([1]);
   });
 
   test("has the tables of the arithmetic; `npm run simulate` writes them", async () => {

@@ -1,5 +1,9 @@
 import { ACK_INTERVAL_MS } from "../../src/client/outbox.ts";
-import { JOURNAL_MAX_BYTES, JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
+import {
+  ACCEPTS_PER_SECOND,
+  JOURNAL_MAX_BYTES,
+  JOURNAL_MAX_EVENTS,
+} from "../../src/protocol/limits.ts";
 import { MONTH_SECONDS, PLATFORM, PRICES } from "./platform.ts";
 
 /**
@@ -19,8 +23,6 @@ export const ASSUMPTIONS = {
   ackSeconds: ACK_INTERVAL_MS / 1000,
   /** CPU of an object for one acknowledgement, milliseconds. */
   ackMs: 0.1,
-  /** Sockets that one object accepts in a second, with a ticket: a request that writes. */
-  acceptsPerSecond: PLATFORM.requestsPerSecond.writing,
   /** Times that a socket connects in a month: twice a day. */
   connectsPerMonth: 60,
   /** CPU of the Worker for a request, milliseconds. */
@@ -49,15 +51,25 @@ const DAYS = MONTH_SECONDS / 86_400;
 export type Placement = {
   readonly sockets: number;
   readonly relays: number;
+  readonly hubSockets: number;
+  /** Sockets of each relay, on average. */
+  readonly relaySockets: number;
   /** Sockets of the fullest object. */
   readonly perObject: number;
 };
 
 /** The fewest relays: the hub holds sockets itself up to `perHub`, relays take the rest. */
 export function place(sockets: number, perHub: number, perRelay: number): Placement {
-  const relays = sockets <= perHub ? 0 : Math.ceil((sockets - perHub) / perRelay);
-  const perObject = relays === 0 ? sockets : Math.max(perHub, perRelay);
-  return { sockets, relays, perObject };
+  const hubSockets = Math.min(sockets, perHub);
+  const relays = Math.ceil((sockets - hubSockets) / perRelay);
+  const relaySockets = relays === 0 ? 0 : (sockets - hubSockets) / relays;
+  return {
+    sockets,
+    relays,
+    hubSockets,
+    relaySockets,
+    perObject: Math.max(hubSockets, relays > 1 ? perRelay : relaySockets),
+  };
 }
 
 /** A part of the day: so many hours with so many events a second. */
@@ -104,14 +116,14 @@ export function fanOutMs(sockets: number): number {
 
 /** What a guild uses in a month that is made of such days. */
 export function usageOf(placement: Placement, day: readonly Hours[]): Usage {
-  const { sockets, relays, perObject } = placement;
+  const { sockets, relays } = placement;
   let [events, calls, acks, activeSeconds] = [0, 0, 0, 0];
   for (const { hours, eventsPerSecond } of day) {
     const seconds = (MONTH_SECONDS * hours) / 24;
     events += eventsPerSecond * seconds;
     calls += callsPerSecond(relays, eventsPerSecond) * seconds;
     acks += sockets * acksPerSecond(eventsPerSecond) * seconds;
-    activeSeconds += activeShare(placement, perObject, eventsPerSecond) * seconds;
+    activeSeconds += activeShare(placement, eventsPerSecond) * seconds;
   }
   const connects = sockets * ASSUMPTIONS.connectsPerMonth;
   // A return is a ticket and an upgrade at the Worker; the user's rate limiter and the object here.
@@ -130,15 +142,15 @@ export function usageOf(placement: Placement, day: readonly Hours[]): Usage {
 }
 
 /** Objects that are active at a moment, on average: an idle one that may hibernate is not billed. */
-function activeShare(placement: Placement, perObject: number, eventsPerSecond: number): number {
-  const { relays } = placement;
-  const { commitMs, roundTripMs } = ASSUMPTIONS;
-  const relayMs = commitMs + fanOutMs(perObject);
-  const hubMs = relays === 0 ? relayMs : Math.max(relayMs, commitMs + roundTripMs);
-  const ackMs = perObject * acksPerSecond(eventsPerSecond) * ASSUMPTIONS.ackMs;
-  const share = (eventMs: number): number =>
-    Math.min(1, (eventMs * eventsPerSecond + ackMs) / 1000);
-  return share(hubMs) + relays * share(relayMs);
+function activeShare(placement: Placement, eventsPerSecond: number): number {
+  const { relays, hubSockets, relaySockets } = placement;
+  const { ackMs, commitMs, roundTripMs } = ASSUMPTIONS;
+  const share = (sockets: number, waitMs: number): number => {
+    const eventMs = commitMs + Math.max(fanOutMs(sockets), waitMs);
+    const acksMs = sockets * acksPerSecond(eventsPerSecond) * ackMs;
+    return Math.min(1, (eventMs * eventsPerSecond + acksMs) / 1000);
+  };
+  return share(hubSockets, relays === 0 ? 0 : roundTripMs) + relays * share(relaySockets, 0);
 }
 
 /** What a usage costs in a month, US dollars: beyond the plan, as if nothing were included. */
@@ -162,5 +174,5 @@ export function totalCost(usage: Usage): number {
 
 /** Time over which the sockets of one object come back, seconds: what `retryWindowMs` says. */
 export function returnSeconds(perObject: number): number {
-  return perObject / ASSUMPTIONS.acceptsPerSecond;
+  return perObject / ACCEPTS_PER_SECOND;
 }

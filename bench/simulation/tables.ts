@@ -50,10 +50,10 @@ function guildTable(): string {
   return table(
     header,
     GUILDS.map(placed).map((placement) => {
-      const { sockets, relays, perObject } = placement;
+      const { sockets, relays, hubSockets, relaySockets, perObject } = placement;
       const calls = callsPerSecond(relays, 1);
-      const hub = fanOutMs(Math.min(sockets, SIZES.perHub)) + calls * ASSUMPTIONS.callMs;
-      const relay = relays === 0 ? "–" : ms(fanOutMs(SIZES.perRelay));
+      const hub = fanOutMs(hubSockets) + calls * ASSUMPTIONS.callMs;
+      const relay = relays === 0 ? "–" : ms(fanOutMs(relaySockets));
       const last =
         ASSUMPTIONS.commitMs +
         (relays === 0 ? 0 : ASSUMPTIONS.roundTripMs + ASSUMPTIONS.commitMs) +

@@ -2,15 +2,15 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { VirtualTime } from "./virtual-time.ts";
 
-test("tasks run in the order of their time, then of their asking, each at its moment", () => {
-  fc.assert(
-    fc.property(fc.array(fc.nat(20)), (delays) => {
+test("tasks run in the order of their time, then of their asking, each at its moment", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(20)), async (delays) => {
       const time = new VirtualTime(1_000);
       const ran: (readonly [number, number])[] = [];
       for (const [index, delay] of delays.entries()) {
         time.after(delay, () => ran.push([time.clock() - 1_000, index]));
       }
-      time.pass(20);
+      await time.pass(20);
       const due = delays.map((delay, index) => [delay, index] as const);
       expect(ran).toEqual(due.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]));
       expect(time.clock()).toBe(1_020);
@@ -18,7 +18,7 @@ test("tasks run in the order of their time, then of their asking, each at its mo
   );
 });
 
-test("what is not due waits, and a task may ask for the next", () => {
+test("what is not due waits, and a task may ask for the next", async () => {
   const time = new VirtualTime(0);
   const ran: number[] = [];
   const again = (): void => {
@@ -26,8 +26,8 @@ test("what is not due waits, and a task may ask for the next", () => {
     time.after(10, again);
   };
   time.after(10, again);
-  time.pass(25);
+  await time.pass(25);
   expect(ran).toEqual([10, 20]);
-  time.pass(5);
+  await time.pass(5);
   expect(ran).toEqual([10, 20, 30]);
 });

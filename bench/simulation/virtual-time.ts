@@ -18,7 +18,7 @@ export class VirtualTime {
   /** Runs `run` in so many milliseconds, after everything that was asked for the same moment before. */
   readonly after = (ms: number, run: () => void): void => {
     this.#order += 1;
-    const task = { at: this.#now + Math.max(0, ms), order: this.#order, run };
+    const task = { at: this.#now + Math.max(0, Math.ceil(ms)), order: this.#order, run };
     const tasks = this.#tasks;
     let child = tasks.push(task) - 1;
     while (child > 0) {
@@ -31,17 +31,30 @@ export class VirtualTime {
     tasks[child] = task;
   };
 
-  /** Runs what is due in the next `ms` milliseconds; the clock then stands at their end. */
-  pass(ms: number): void {
+  /**
+   * Runs what is due in the next `ms` milliseconds; the clock then stands at their end. What was
+   * promised meanwhile is kept before the clock goes on.
+   */
+  async pass(ms: number): Promise<void> {
     const until = this.#now + ms;
     for (;;) {
       const [next] = this.#tasks;
       if (next === undefined || next.at > until) break;
-      this.#take();
       this.#now = next.at;
-      next.run();
+      this.#runMoment();
+      // Promises may ask for more at this very moment.
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#now = until;
+  }
+
+  #runMoment(): void {
+    for (;;) {
+      const [next] = this.#tasks;
+      if (next === undefined || next.at > this.#now) return;
+      this.#take();
+      next.run();
+    }
   }
 
   #take(): void {

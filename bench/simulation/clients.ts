@@ -1,0 +1,250 @@
+import { backoffMs } from "../../src/client/backoff.ts";
+import { ACK_INTERVAL_MS } from "../../src/client/outbox.ts";
+import { KINDS, type Kind, type Ledger, type Witness } from "./ledger.ts";
+import type { Random } from "./random.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** A client pings this often, milliseconds. */
+const PING_MS = 25_000;
+
+/** How a client shows that it reads: the page pings, our client acknowledges too, a seed's does nothing. */
+export type Manner = "pings" | "acknowledges" | "silent";
+
+/** Somebody who wants a guild's stream, over all connections. Small: there are a million. */
+export class Client implements Witness {
+  start = 0;
+  last = 0;
+  received = 0;
+  epoch: string | undefined = undefined;
+  connection: Connection | null = null;
+  attempt = 0;
+  /** `retryWindowMs` of the last server, milliseconds. */
+  windowMs = 0;
+  readonly index: number;
+  readonly sub: string;
+  readonly kind: Kind;
+  readonly manner: Manner;
+  readonly batch: boolean;
+
+  constructor(index: number) {
+    this.index = index;
+    this.sub = `user-${index}`;
+    this.kind = index % 10 === 0 ? KINDS.privileged : KINDS.everybody;
+    this.manner = index % 50 === 1 ? "acknowledges" : index % 50 === 2 ? "silent" : "pings";
+    this.batch = index % 4 !== 3;
+  }
+}
+
+/** One connection of a client: what the core knows as a socket. */
+export class Connection {
+  readonly client: Client;
+  readonly place: Place;
+  readonly openedAt: number;
+  /** What it carries through hibernation. */
+  record: unknown = null;
+  open = true;
+  /** Frames under way: null when they arrive at once. */
+  underWay: string[] | null = null;
+  stalledAt: number | null = null;
+  ackDue = false;
+
+  constructor(client: Client, place: Place, now: number) {
+    this.client = client;
+    this.place = place;
+    this.openedAt = now;
+  }
+
+  /** When its last ping was answered, milliseconds; null: never. */
+  pingedAt(now: number): number | null {
+    if (this.client.manner === "silent") return null;
+    const until = this.stalledAt ?? now;
+    const pings = Math.floor((until - this.openedAt) / PING_MS);
+    return pings < 1 ? null : this.openedAt + pings * PING_MS;
+  }
+}
+
+/** The object at the other end of a connection. */
+export type Place = {
+  /** The client sends a frame. */
+  readonly message: (connection: Connection, text: string) => void;
+  /** The network lost the connection. */
+  readonly closed: (connection: Connection) => void;
+};
+
+type Frame = {
+  readonly type: string;
+  readonly epoch?: string;
+  readonly retryWindowMs?: number;
+  readonly reason?: string;
+  readonly seq: number;
+  readonly prev?: number;
+  readonly payload?: { readonly mark: string };
+  readonly events?: readonly Frame[];
+};
+
+/** All clients: they connect, receive, judge, acknowledge, lose connections and come back. */
+export class Crowd {
+  readonly clients: readonly Client[];
+  readonly ledger: Ledger;
+  readonly snapshots = new Map<string, number>();
+  deliveries = 0;
+  refused = 0;
+  accepted = 0;
+  /** Clients that are connected now. */
+  connected = 0;
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  /** Tries to let a client in; it answers with {@link entered} or {@link turnedAway}. */
+  readonly #enter: (client: Client) => void;
+  #text = "";
+  #frame: Frame = { type: "", seq: 0 };
+
+  constructor(parts: {
+    readonly count: number;
+    readonly time: VirtualTime;
+    readonly random: Random;
+    readonly ledger: Ledger;
+    readonly enter: (client: Client) => void;
+  }) {
+    this.clients = Array.from({ length: parts.count }, (_, index) => new Client(index));
+    this.#time = parts.time;
+    this.#random = parts.random;
+    this.ledger = parts.ledger;
+    this.#enter = parts.enter;
+  }
+
+  /** Lets everybody come for the first time. */
+  arrive(overMs: number): void {
+    for (const client of this.clients) {
+      this.#time.after(this.#random() * overMs, () => this.#enter(client));
+    }
+  }
+
+  entered(connection: Connection): void {
+    connection.client.connection = connection;
+    this.accepted += 1;
+    this.connected += 1;
+    if (this.#random() < 0.01) connection.underWay = [];
+  }
+
+  turnedAway(client: Client): void {
+    this.refused += 1;
+    client.attempt += 1;
+    this.#comeBack(client, 0);
+  }
+
+  /** A connection ended, whoever ended it. What was under way is lost. */
+  lost(connection: Connection): void {
+    if (!connection.open) return;
+    connection.open = false;
+    const { client } = connection;
+    if (client.connection !== connection) return;
+    client.connection = null;
+    this.connected -= 1;
+    this.#comeBack(client, client.windowMs);
+  }
+
+  /** The network loses a client's connection, and both ends see it. */
+  drop(client: Client): void {
+    const { connection } = client;
+    if (connection === null) return;
+    this.lost(connection);
+    connection.place.closed(connection);
+  }
+
+  /** A client stops reading for so long. */
+  stall(client: Client, ms: number): void {
+    const { connection } = client;
+    if (connection === null || connection.stalledAt !== null) return;
+    connection.stalledAt = this.#time.clock();
+    connection.underWay ??= [];
+    this.#time.after(ms, () => {
+      connection.stalledAt = null;
+      this.#arriveLate(connection);
+    });
+  }
+
+  /** The object sends a frame. */
+  readonly send = (connection: Connection, text: string): void => {
+    if (!connection.open) return;
+    const { underWay } = connection;
+    if (underWay === null) {
+      this.#receive(connection, text);
+      return;
+    }
+    underWay.push(text);
+    if (underWay.length === 1) this.#time.after(80, () => this.#arriveLate(connection));
+  };
+
+  /** Clients that do not have everything yet. */
+  behind(): Client[] {
+    return this.clients.filter(
+      (client) => client.connection === null || !this.ledger.isComplete(client),
+    );
+  }
+
+  #arriveLate(connection: Connection): void {
+    if (!connection.open || connection.stalledAt !== null) return;
+    const texts = connection.underWay?.splice(0) ?? [];
+    for (const text of texts) this.#receive(connection, text);
+  }
+
+  #receive(connection: Connection, text: string): void {
+    const { client } = connection;
+    const frame = this.#read(text);
+    switch (frame.type) {
+      case "event":
+        this.#take(client, frame);
+        break;
+      case "batch":
+        for (const event of frame.events ?? []) this.#take(client, event);
+        break;
+      case "ack":
+        client.epoch = frame.epoch;
+        client.windowMs = frame.retryWindowMs ?? 0;
+        client.attempt = 0;
+        return;
+      case "snapshot": {
+        const reason = frame.reason ?? "";
+        this.snapshots.set(reason, (this.snapshots.get(reason) ?? 0) + 1);
+        this.ledger.reset(client, frame.seq);
+        return;
+      }
+      case "resumed":
+        return;
+      default:
+        throw new Error(`a client got ${text}`);
+    }
+    if (client.manner === "acknowledges") this.#acknowledgeLater(connection);
+  }
+
+  #take(client: Client, { seq, prev = seq - 1, payload }: Frame): void {
+    this.deliveries += 1;
+    this.ledger.receive(client, seq, prev, payload?.mark ?? "");
+  }
+
+  #acknowledgeLater(connection: Connection): void {
+    if (connection.ackDue) return;
+    connection.ackDue = true;
+    this.#time.after(ACK_INTERVAL_MS, () => {
+      connection.ackDue = false;
+      if (!connection.open || connection.stalledAt !== null) return;
+      const { place, client } = connection;
+      place.message(connection, `{"type":"ack","seq":${client.last}}`);
+    });
+  }
+
+  #comeBack(client: Client, windowMs: number): void {
+    const wait = backoffMs(client.attempt, this.#random(), 0, windowMs);
+    this.#time.after(wait, () => this.#enter(client));
+  }
+
+  /** Thousands get the same text: it is read once. */
+  #read(text: string): Frame {
+    if (text !== this.#text) {
+      this.#frame = JSON.parse(text) as Frame;
+      this.#text = text;
+    }
+    return this.#frame;
+  }
+}

@@ -1,0 +1,259 @@
+import type { Crowd } from "./clients.ts";
+import type { Fault, Ledger } from "./ledger.ts";
+import type { Network } from "./network.ts";
+import type { Random } from "./random.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** What can be done to the objects of a run, and read off them. */
+export type World = {
+  readonly random: Random;
+  readonly time: VirtualTime;
+  readonly network: Network;
+  readonly ledger: Ledger;
+  readonly crowd: Crowd;
+  /** @returns null: the hub died, and nobody knows what became of it */
+  readonly publish: (
+    mark: string,
+    pad: string,
+    privileged: boolean,
+  ) => "published" | "duplicate" | null;
+  readonly killHubAfterCommit: () => void;
+  readonly crashRelay: () => void;
+  readonly crashAll: () => void;
+  /** Lets that share of the objects that have nothing to do lose its memory, not its sockets. */
+  readonly sleep: (share: number) => void;
+  readonly counts: () => Counts;
+  /** Most clients let in within one second since a time, milliseconds. */
+  readonly acceptsSince: (ms: number) => Accepts;
+};
+
+export type Accepts = { readonly perObject: number; readonly total: number };
+
+export type Counts = {
+  /** Relays that the hub calls. */
+  readonly relays: number;
+  readonly relaySockets: readonly number[];
+  readonly hubSockets: number;
+  readonly calls: number;
+  readonly pulls: number;
+  readonly snapshotCalls: number;
+  readonly places: number;
+  /** Times that a client used up its credit. */
+  readonly lags: number;
+  readonly hubRows: number;
+  readonly relayRows: number;
+};
+
+/** Calls and rows of a phase, by event. */
+export type PerEvent = {
+  readonly events: number;
+  readonly relays: number;
+  readonly calls: number;
+  readonly hubRows: number;
+  readonly relayRows: number;
+};
+
+/** What one run showed. Times in milliseconds of the virtual clock. */
+export type Results = {
+  readonly clients: number;
+  readonly arrival: { readonly ms: number; readonly refused: number; readonly relays: number };
+  readonly fullest: { readonly hub: number; readonly relay: number };
+  readonly steady: PerEvent;
+  readonly bursts: PerEvent;
+  readonly faulty: {
+    /** Clients that had not got everything long after the last fault. */
+    readonly incomplete: number;
+    readonly events: number;
+    readonly lostCalls: number;
+    readonly crashes: number;
+    readonly pulls: number;
+  };
+  readonly restart: {
+    readonly ms: number;
+    readonly refused: number;
+    readonly accepts: Accepts;
+    readonly relays: number;
+    readonly snapshotCalls: number;
+  };
+  readonly deliveries: number;
+  readonly lags: number;
+  readonly faults: Readonly<Record<Fault, number>>;
+  readonly snapshots: Readonly<Record<string, number>>;
+  readonly incomplete: number;
+  /** Real CPU of this process for all of it. */
+  readonly cpuSeconds: number;
+  readonly heapMegabytes: number;
+};
+
+/** A wait that is longer than this ends the run: somebody never comes back, milliseconds. */
+const PATIENCE_MS = 3600 * 1000;
+/** Everybody comes within this time at first, milliseconds. */
+const ARRIVAL_MS = 20 * 60 * 1000;
+const STEADY_EVENTS = 30;
+const BURSTS = 10;
+const BURST_EVENTS = 5;
+const FAULTY_EVENTS = 40;
+const RESTART_EVENTS = 30;
+
+/** Does everything that one run does: arrival, calm, bursts, faults, a restart of all, and a count. */
+export async function runPlan(
+  world: World,
+  size: { readonly clients: number; readonly pad: number },
+): Promise<Results> {
+  const cpu = process.cpuUsage();
+  const pad = "x".repeat(size.pad);
+  const { crowd, time, ledger, network } = world;
+  let published = 0;
+  const publish = async (): Promise<void> => {
+    published += 1;
+    const mark = `m${published}`;
+    const privileged = published % 5 === 0;
+    ledger.publish(mark, privileged);
+    for (let tries = 0; world.publish(mark, pad, privileged) === null; tries += 1) {
+      if (tries > 3) throw new Error("the hub takes nothing");
+      await time.pass(200);
+    }
+  };
+
+  const arrival = await arrive(world, size.clients);
+  const { relays, relaySockets, hubSockets } = world.counts();
+  const fullest = { hub: hubSockets, relay: Math.max(0, ...relaySockets) };
+
+  const steady = await perEvent(world, STEADY_EVENTS, async () => {
+    for (let event = 0; event < STEADY_EVENTS; event += 1) {
+      await publish();
+      await time.pass(1_000);
+    }
+  });
+  const bursts = await perEvent(world, BURSTS * BURST_EVENTS, async () => {
+    for (let burst = 0; burst < BURSTS; burst += 1) {
+      for (let event = 0; event < BURST_EVENTS; event += 1) {
+        await publish();
+        await time.pass(5);
+      }
+      await time.pass(2_000);
+    }
+  });
+
+  const before = world.counts();
+  network.lossRate = 0.02;
+  let crashes = 0;
+  for (let event = 0; event < FAULTY_EVENTS; event += 1) {
+    // The last one dies with the hub: nothing that is published later helps to notice that.
+    const dice = event === FAULTY_EVENTS - 1 ? 0 : world.random();
+    if (dice < 0.15) world.killHubAfterCommit();
+    if (dice < 0.15 || dice > 0.85) crashes += 1;
+    await publish();
+    if (dice > 0.85) world.crashRelay();
+    disturb(world);
+    await time.pass(1_000);
+    world.sleep(0.2);
+  }
+  network.lossRate = 0;
+  await untilComplete(world, size.clients);
+  const faulty = {
+    incomplete: crowd.behind().length,
+    events: FAULTY_EVENTS,
+    lostCalls: network.lost,
+    crashes,
+    pulls: world.counts().pulls - before.pulls,
+  };
+
+  const restart = await restartAll(world, size.clients, publish);
+  await untilComplete(world, size.clients);
+  const used = process.cpuUsage(cpu);
+  return {
+    clients: size.clients,
+    arrival: { ...arrival, relays },
+    fullest,
+    steady,
+    bursts,
+    faulty,
+    restart,
+    deliveries: crowd.deliveries,
+    lags: world.counts().lags,
+    faults: { ...ledger.faults },
+    snapshots: Object.fromEntries(crowd.snapshots),
+    incomplete: crowd.behind().length,
+    cpuSeconds: (used.user + used.system) / 1e6,
+    heapMegabytes: process.memoryUsage().rss / 1e6,
+  };
+}
+
+async function arrive(
+  { crowd, time }: World,
+  clients: number,
+): Promise<{ ms: number; refused: number }> {
+  const start = time.clock();
+  crowd.arrive(ARRIVAL_MS);
+  for (let waited = 0; crowd.connected < clients && waited < PATIENCE_MS; waited += 1_000) {
+    await time.pass(1_000);
+  }
+  // Until every object has told how many it holds.
+  const ms = time.clock() - start;
+  await time.pass(10_000);
+  return { ms, refused: crowd.refused };
+}
+
+async function perEvent(
+  world: World,
+  events: number,
+  work: () => Promise<void>,
+): Promise<PerEvent> {
+  const before = world.counts();
+  await work();
+  const after = world.counts();
+  return {
+    events,
+    relays: before.relays,
+    calls: (after.calls - before.calls) / events,
+    hubRows: (after.hubRows - before.hubRows) / events,
+    relayRows: (after.relayRows - before.relayRows) / events,
+  };
+}
+
+/** One in a thousand loses its connection, one in a thousand stops reading for a while. */
+function disturb({ crowd, random }: World): void {
+  const few = Math.max(2, Math.ceil(crowd.clients.length / 1_000));
+  const anybody = (): number => Math.floor(random() * crowd.clients.length);
+  for (let one = 0; one < few; one += 1) {
+    const [dropped, stalled] = [crowd.clients[anybody()], crowd.clients[anybody()]];
+    if (dropped !== undefined) crowd.drop(dropped);
+    if (stalled !== undefined) crowd.stall(stalled, random() * 40_000);
+  }
+}
+
+async function restartAll(
+  world: World,
+  clients: number,
+  publish: () => Promise<void>,
+): Promise<Results["restart"]> {
+  const { crowd, time } = world;
+  const [start, refused, { snapshotCalls }] = [time.clock(), crowd.refused, world.counts()];
+  world.crashAll();
+  let isBack = false;
+  for (let second = 0; second * 1_000 < PATIENCE_MS && !isBack; second += 1) {
+    // An event a second while they come back: the journal moves on under them.
+    if (second < RESTART_EVENTS) await publish();
+    await time.pass(1_000);
+    isBack = isComplete(world, clients);
+  }
+  const after = world.counts();
+  return {
+    ms: time.clock() - start,
+    refused: crowd.refused - refused,
+    accepts: world.acceptsSince(start),
+    relays: after.relays,
+    snapshotCalls: after.snapshotCalls - snapshotCalls,
+  };
+}
+
+function isComplete({ crowd }: World, clients: number): boolean {
+  return crowd.connected === clients && crowd.behind().length === 0;
+}
+
+async function untilComplete(world: World, clients: number): Promise<void> {
+  for (let waited = 0; waited < PATIENCE_MS && !isComplete(world, clients); waited += 1_000) {
+    await world.time.pass(1_000);
+  }
+}
