@@ -106,12 +106,15 @@ export class SessionRegistry<Socket extends object> {
     this.#sockets.save(socket, record);
   }
 
-  /** Takes a session that has authenticated. @returns all sockets of that user, the oldest first */
+  /**
+   * Takes a session that has authenticated. Its record is not written yet: how it starts is decided in
+   * the same turn, and writes it.
+   * @returns all sockets of that user, the oldest first
+   */
   add(socket: Socket, session: LiveSession): Socket[] {
     const index = this.#indexed();
     if (this.#waiting.delete(socket)) index.waiting -= 1;
     this.#live.set(socket, session);
-    this.save(socket, session);
     this.#countIn(index, session, 1);
     const own = index.byUser.get(session.record.sub) ?? new Set();
     index.byUser.set(session.record.sub, own.add(socket));
