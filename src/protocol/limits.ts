@@ -6,7 +6,10 @@
 /** Bytes of one frame that a client may send on `/ws` (rooms.md §2). Over it: close 1009. */
 export const CLIENT_FRAME_MAX_BYTES = 16 * 1024;
 
-/** Frames a client may send in {@link CLIENT_FRAME_WINDOW_MS} (rooms.md §2). Over it: close 4429. */
+/**
+ * Frames a client may send in {@link CLIENT_FRAME_WINDOW_MS} (rooms.md §2), and one more for each quarter
+ * of its credit that it was sent meanwhile, so that it can acknowledge. Over it: close 4429.
+ */
 export const CLIENT_FRAMES_PER_WINDOW = 60;
 
 /** Length of the window that {@link CLIENT_FRAMES_PER_WINDOW} counts in, milliseconds. */

@@ -3,6 +3,8 @@ import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../protocol/limits
 /** Bytes and events between two marks: what an acknowledgement may be short of. */
 const MARK_BYTES = CREDIT_WINDOW_BYTES / 8;
 const MARK_EVENTS = CREDIT_WINDOW_EVENTS / 8;
+/** Marks in a quarter of a window. */
+const QUARTER_MARKS = 2;
 /** With more marks than this, every second one goes. */
 const MARKS_MAX = 64;
 
@@ -29,12 +31,18 @@ export class Credit {
   #markedEvents = 0;
   #lastSentAt = 0;
   #marks: Mark[] = [];
+  #marksMade = 0;
   /** It has acknowledged, or pinged: from then on it is held to the window. */
   #shows: "nothing" | "pings" | "acknowledges" = "nothing";
 
   /** What was sent and not shown to be taken. */
   get outstandingBytes(): number {
     return this.#bytes - this.#shownBytes;
+  }
+
+  /** Quarters of a window that were sent so far, of bytes or events: each may be acknowledged. */
+  get sentQuarters(): number {
+    return Math.floor(this.#marksMade / QUARTER_MARKS);
   }
 
   /** Whether it has never acknowledged and never pinged. */
@@ -70,6 +78,7 @@ export class Credit {
     }
     this.#markedBytes = this.#bytes;
     this.#markedEvents = this.#events;
+    this.#marksMade += 1;
     this.#marks.push({ seq, bytes: this.#bytes, events: this.#events, at: now });
     if (this.#marks.length > MARKS_MAX) this.#marks = this.#marks.filter((_, at) => at % 2 === 1);
   }

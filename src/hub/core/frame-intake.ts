@@ -88,7 +88,7 @@ export class FrameIntake<Socket extends object> {
   ): TokenRequest | null {
     if (session.ended) return null;
     const now = this.#parts.clock();
-    const { window, allowed } = countFrame(session.frameWindow, now);
+    const { window, allowed } = countFrame(session.frameWindow, now, session.credit.sentQuarters);
     session.frameWindow = window;
     if (!allowed) return this.#end(socket, "tooManyFrames");
     session.credit.signOfLife();

@@ -1,19 +1,27 @@
 import { CLIENT_FRAMES_PER_WINDOW, CLIENT_FRAME_WINDOW_MS } from "../../protocol/limits.ts";
 
-/** Frames that a socket sent in its present window. */
-export type FrameWindow = { readonly startedAt: number; readonly frames: number };
+/** Frames that a socket sent in its present window, and what it had been sent when that began. */
+export type FrameWindow = {
+  readonly startedAt: number;
+  readonly frames: number;
+  readonly sentQuarters: number;
+};
 
 /**
- * Counts one frame of a client at `now` (milliseconds).
+ * Counts one frame of a client at `now` (milliseconds). Whoever is sent a lot has to acknowledge often:
+ * for each quarter of its credit that it was sent meanwhile, a client may send one frame more.
+ * @param sentQuarters so many, since it connected
  * @returns the window to remember, and whether the frame is within the limit (HUB-9)
  */
 export function countFrame(
   window: FrameWindow | undefined,
   now: number,
+  sentQuarters: number,
 ): { readonly window: FrameWindow; readonly allowed: boolean } {
   const current =
     window === undefined || now - window.startedAt >= CLIENT_FRAME_WINDOW_MS
-      ? { startedAt: now, frames: 1 }
-      : { startedAt: window.startedAt, frames: window.frames + 1 };
-  return { window: current, allowed: current.frames <= CLIENT_FRAMES_PER_WINDOW };
+      ? { startedAt: now, frames: 1, sentQuarters }
+      : { ...window, frames: window.frames + 1 };
+  const most = CLIENT_FRAMES_PER_WINDOW + sentQuarters - current.sentQuarters;
+  return { window: current, allowed: current.frames <= most };
 }

@@ -8,6 +8,7 @@ import {
   CLIENT_FRAMES_PER_WINDOW,
   CLIENT_FRAME_MAX_BYTES,
   CLIENT_FRAME_WINDOW_MS,
+  CREDIT_WINDOW_BYTES,
   DEDUPE_TTL_MS,
   EXPIRY_WARNING_MS,
   JOURNAL_MAX_AGE_MS,
@@ -324,6 +325,21 @@ describe("HUB-9 limits", () => {
     for (let i = 0; i < CLIENT_FRAMES_PER_WINDOW; i += 1) send();
     expect(socket.closed).toBeNull();
     send();
+    expect(socket.closed).toBe("tooManyFrames");
+  });
+
+  test("who is sent much may acknowledge as often as it is asked to, and no oftener", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    const ack = (): unknown =>
+      bench.server.message(socket, json({ type: "ack", seq: bench.store.extent().head }));
+    const half = "x".repeat(CREDIT_WINDOW_BYTES / 4);
+    for (let i = 0; i < CLIENT_FRAMES_PER_WINDOW * 3; i += 1) {
+      for (let events = 0; events < 2; events += 1) bench.publish(null, null, undefined, { half });
+      ack();
+    }
+    expect(socket.closed).toBeNull();
+    for (let i = 0; i < CLIENT_FRAMES_PER_WINDOW * 6; i += 1) ack();
     expect(socket.closed).toBe("tooManyFrames");
   });
 
