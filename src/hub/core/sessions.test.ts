@@ -1,0 +1,284 @@
+import { describe, expect, test } from "vitest";
+import {
+  AUTHENTICATION_DEADLINE_MS,
+  EXPIRY_WARNING_MS,
+  UNAUTHENTICATED_FRAMES_MAX,
+} from "../../protocol/limits.ts";
+import { VirtualHub } from "../../testing/virtual-hub.ts";
+import { DEADLINES_TASK } from "./deadlines.ts";
+import { parseSessionRecord } from "./session.ts";
+
+const json = (value: unknown): string => JSON.stringify(value);
+const CHANNEL = "100000000000000001";
+
+describe("HUB-15 who is here", () => {
+  test("is counted by user, with the time of the first of its sockets, also after an eviction", () => {
+    const bench = new VirtualHub();
+    const start = bench.now;
+    const first = bench.connect({ sub: "alice" });
+    bench.pass(10);
+    bench.connect({ sub: "alice", batch: true, signals: true });
+    bench.connect({ sub: "bob", batch: true });
+    const look = (): unknown => {
+      const { openCount, usersCount, unbatchedCount, signalsCount, laggingCount } =
+        bench.server.sessions;
+      return {
+        openCount,
+        usersCount,
+        unbatchedCount,
+        signalsCount,
+        laggingCount,
+        users: [...bench.server.sessions.users()],
+      };
+    };
+    const all = {
+      openCount: 3,
+      usersCount: 2,
+      unbatchedCount: 1,
+      signalsCount: 1,
+      laggingCount: 0,
+      users: [
+        { userId: "alice", since: start },
+        { userId: "bob", since: start + 10 },
+      ],
+    };
+    expect(look()).toEqual(all);
+    bench.evict();
+    expect(look()).toEqual(all);
+    bench.drop(first);
+    expect(look()).toMatchObject({
+      openCount: 2,
+      usersCount: 2,
+      unbatchedCount: 0,
+      users: [
+        { userId: "alice", since: start + 10 },
+        { userId: "bob", since: start + 10 },
+      ],
+    });
+  });
+
+  test("a change is told for a user who comes, for one who is closed and for one who goes", () => {
+    const bench = new VirtualHub();
+    const changes = (): number => {
+      const { presenceChanges } = bench;
+      bench.presenceChanges = 0;
+      return presenceChanges;
+    };
+    const socket = bench.connect({ sub: "alice" });
+    expect(changes()).toBe(1);
+    bench.connect({ sub: "alice" });
+    expect(changes()).toBe(0);
+    bench.drop(socket);
+    expect(changes()).toBe(1);
+    const ended = bench.connect({ sub: "bob" });
+    changes();
+    bench.server.end(ended, "restart");
+    expect(changes()).toBe(1);
+    bench.drop(ended);
+    expect(changes()).toBe(0);
+    bench.drop(bench.wait());
+    expect(changes()).toBe(0);
+  });
+
+  test("the snapshot tells it only to who asked for signals", () => {
+    const bench = new VirtualHub();
+    bench.presence = { count: 1, users: [{ userId: "alice", since: 5 }] };
+    const asked = bench.connect({ signals: true });
+    expect(asked.frames()[1]).toMatchObject({ presence: bench.presence });
+    expect(bench.connect().frames()[1]).not.toHaveProperty("presence");
+  });
+});
+
+describe("a socket that is gone", () => {
+  test("was served by us, or was not: only the first counts as our close", () => {
+    const bench = new VirtualHub();
+    const [open, ended, waiting] = [bench.connect(), bench.connect(), bench.wait()];
+    bench.server.end(ended, "restart");
+    expect([open, ended, waiting].map((socket) => bench.server.closed(socket))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(bench.server.closed(open)).toBe(false);
+    expect([bench.server.sessions.openCount, bench.server.sessions.waitingCount]).toEqual([0, 0]);
+  });
+
+  test("is listed no more, and its subscription is forgotten", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    bench.server.message(socket, json({ type: "subscribe", channelIds: [CHANNEL] }));
+    const id = bench.server.sessions.live(socket)?.record.id ?? "";
+    expect(bench.store.readFilter(id)).toEqual([CHANNEL]);
+    expect([...bench.server.sessions.open()].map(([one]) => one)).toEqual([socket]);
+    bench.server.end(socket, "restart");
+    expect([...bench.server.sessions.open()]).toEqual([]);
+    expect(bench.store.readFilter(id)).toBeNull();
+  });
+
+  test("whose close nobody told is forgotten at the next look", () => {
+    const bench = new VirtualHub();
+    const [gone, stays] = [bench.connect({ sub: "a" }), bench.connect({ sub: "b" })];
+    for (const socket of [gone, stays]) {
+      bench.server.message(socket, json({ type: "subscribe", channelIds: [CHANNEL] }));
+    }
+    const ids = [gone, stays].map((one) => bench.server.sessions.live(one)?.record.id ?? "");
+    bench.sockets.delete(gone);
+    bench.server.checkDeadlines();
+    expect(ids.map((id) => bench.store.readFilter(id))).toEqual([null, [CHANNEL]]);
+  });
+
+  test("a frame that comes after we closed is not answered", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    bench.server.end(socket, "restart");
+    const before = socket.sent.length;
+    socket.closed = null;
+    expect(bench.server.message(socket, json({ type: "reauth", token: "t" }))).toBeNull();
+    const exp = Math.floor(bench.now / 1000) + 9_999;
+    bench.server.renew(socket, { sub: "alice", grants: [], exp });
+    bench.server.taken(socket, 1);
+    expect(socket.sent).toHaveLength(before);
+  });
+});
+
+describe("HUB-7 a socket that waits", () => {
+  test("keeps how it wants to be served, through an eviction", () => {
+    const bench = new VirtualHub();
+    const socket = bench.wait();
+    bench.server.wait(socket, {
+      id: "w",
+      batch: true,
+      signals: true,
+      resume: { epoch: "e", seq: 7 },
+    });
+    bench.evict();
+    expect(bench.server.sessions.hasWaiting("w")).toBe(true);
+    expect(bench.server.sessions.hasWaiting("v")).toBe(false);
+    expect(bench.server.isWaiting(socket)).toBe(true);
+    expect(bench.server.sessions.waitingCount).toBe(1);
+    const request = bench.server.message(socket, json({ type: "auth", token: "t" }));
+    expect(request).toEqual({
+      kind: "auth",
+      token: "t",
+      options: { id: "w", batch: true, signals: true, resume: { epoch: "e", seq: 7 } },
+    });
+    const named = bench.server.message(socket, json({ type: "auth", token: "t", epoch: "f" }));
+    expect(named).toMatchObject({ options: { resume: { epoch: "f", seq: undefined } } });
+  });
+
+  test("that has authenticated waits no more", () => {
+    const bench = new VirtualHub();
+    const socket = bench.wait();
+    const options = { id: "w", batch: false, resume: {} };
+    const exp = Math.floor(bench.now / 1000) + 3_600;
+    bench.server.open(socket, { sub: "alice", grants: [], exp }, options, () => ({
+      seq: 0,
+      state: { rooms: [] },
+    }));
+    expect([bench.server.sessions.waitingCount, bench.server.sessions.openCount]).toEqual([0, 1]);
+    expect(bench.server.isWaiting(socket)).toBe(false);
+    bench.pass(AUTHENTICATION_DEADLINE_MS * 2);
+    expect(socket.closed).toBeNull();
+  });
+
+  test("its frames and the bad ones among them are counted through evictions", () => {
+    const bench = new VirtualHub();
+    const [busy, bad] = [bench.wait(), bench.wait()];
+    for (let i = 0; i < UNAUTHENTICATED_FRAMES_MAX; i += 1) {
+      bench.server.message(busy, json({ type: "auth", token: "t" }));
+      bench.server.message(bad, "{");
+      bench.evict();
+    }
+    bench.server.message(busy, json({ type: "auth", token: "t" }));
+    expect([busy.closed, bad.closed]).toEqual(["tooManyFrames", "protocolError"]);
+    expect(bad.sent.map((text) => JSON.parse(text) as unknown)).toMatchObject(
+      Array.from({ length: 3 }, () => ({ v: 1, type: "error", code: "not_json" })),
+    );
+  });
+
+  test("with a record that this code does not know is asked to come again", () => {
+    const bench = new VirtualHub();
+    const socket = bench.wait();
+    socket.attachment = { v: 2, state: "open" };
+    bench.evict();
+    bench.server.message(socket, json({ type: "ack", seq: 0 }));
+    expect(socket.closed).toBe("restart");
+    expect(parseSessionRecord({ v: 2, state: "open" })).toBeNull();
+  });
+
+  test("goes when a token could not be checked; an open one keeps its own", () => {
+    const bench = new VirtualHub();
+    const [waiting, open] = [bench.wait(), bench.connect()];
+    bench.server.tokenRefused(waiting, "overloaded");
+    bench.server.tokenRefused(open, "overloaded");
+    expect([waiting.closed, open.closed]).toEqual(["overloaded", null]);
+    expect(open.last()).toMatchObject({ code: "token_not_checked" });
+  });
+});
+
+describe("HUB-7 deadlines", () => {
+  test("are looked at when the first is due, and no more when there is none", () => {
+    const bench = new VirtualHub();
+    const start = bench.now;
+    const seconds = start / 1000;
+    const later = bench.connect({ sub: "a", exp: seconds + 1_000 });
+    expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + 1_000_000 - EXPIRY_WARNING_MS);
+    bench.wait();
+    expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + AUTHENTICATION_DEADLINE_MS);
+    const sooner = bench.connect({ sub: "b", exp: seconds + 500 });
+    expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + AUTHENTICATION_DEADLINE_MS);
+    bench.pass(AUTHENTICATION_DEADLINE_MS);
+    expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + 500_000 - EXPIRY_WARNING_MS);
+    bench.pass(500_000 - EXPIRY_WARNING_MS - AUTHENTICATION_DEADLINE_MS);
+    expect(sooner.last()).toMatchObject({ type: "auth.expiring" });
+    expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + 500_000);
+    bench.pass(EXPIRY_WARNING_MS);
+    expect([sooner.closed, later.closed]).toEqual(["unauthorized", null]);
+    bench.drop(sooner);
+    bench.drop(later);
+    bench.pass(1_000_000);
+    expect(bench.store.readTask(DEADLINES_TASK)).toBeNull();
+    expect(bench.ended).toEqual(["authenticationTimeout", "unauthorized"]);
+  });
+
+  test("a renewed token is warned of anew", () => {
+    const bench = new VirtualHub();
+    const seconds = bench.now / 1000;
+    const socket = bench.connect({ exp: seconds + 60 });
+    bench.pass(0);
+    expect(socket.last()).toMatchObject({ type: "auth.expiring" });
+    bench.server.renew(socket, { sub: "alice", grants: [], exp: seconds + 200 });
+    bench.pass(140_000);
+    expect(socket.last()).toEqual({ v: 1, type: "auth.expiring", exp: seconds + 200 });
+  });
+});
+
+describe("sending away", () => {
+  test("so many, resumable, the ones that are left later", () => {
+    const bench = new VirtualHub();
+    const sockets = Array.from({ length: 5 }, (_, i) => bench.connect({ sub: `u${i}` }));
+    const waiting = bench.wait();
+    bench.server.sendAway(2);
+    expect(sockets.filter((socket) => socket.closed === "restart")).toHaveLength(2);
+    bench.server.sendAway(2);
+    expect(sockets.filter((socket) => socket.closed === "restart")).toHaveLength(4);
+    bench.server.sendAway(0);
+    expect(sockets[4]?.closed).toBeNull();
+    bench.server.sendAway(Number.POSITIVE_INFINITY);
+    expect([sockets[4]?.closed, waiting.closed]).toEqual(["restart", "restart"]);
+    expect(bench.server.sessions.openCount).toBe(0);
+  });
+});
+
+test("a transport that knows what its client took says so as an acknowledgement does", () => {
+  const bench = new VirtualHub();
+  const socket = bench.connect();
+  bench.server.taken(socket, 0);
+  for (let i = 0; i < 8; i += 1) {
+    bench.publish(null, null, undefined, { text: "x".repeat(32 * 1024) });
+  }
+  expect(socket.events()).toHaveLength(5);
+  bench.server.taken(socket, 5);
+  expect(socket.events()).toHaveLength(8);
+  expect(bench.server.sessions.live(socket)?.acked).toBe(5);
+});
