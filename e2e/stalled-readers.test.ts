@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startIdentity, type Identity } from "../bench/identity.ts";
+import { usageOf } from "../bench/measure/process-usage.ts";
+import { startFilledHub, type FilledHub } from "../bench/stalled/hub.ts";
+import { queuedBytes } from "../bench/stalled/queued-bytes.ts";
+import { Reader, type ReaderOptions } from "../bench/stalled/reader.ts";
+import { bundleWorker } from "../bench/worker-bundle.ts";
+import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
+import { eventually } from "./eventually.ts";
+import { StreamReader } from "./stream-reader.ts";
+
+const STALLED = 200;
+/** What one event brings, and how many are published in one turn: a megabyte. */
+const EVENT_BYTES = 10_000;
+const TURN_EVENTS = 100;
+/** A hundred megabytes, in turns. */
+const FLOOD = 100;
+/** Less than the journal holds: whoever stalled meanwhile can be fed. */
+const SHORT_FLOOD = 20;
+/** Events that a healthy reader may be behind before the publisher waits for it. */
+const BEHIND_MAX = 1_000;
+
+const MIB = 1024 * 1024;
+const GROWTH_MAX_BYTES = 64 * MIB;
+/** Nothing is published any more when memory has grown by so much: the machine is not ours. */
+const RUNAWAY_BYTES = 512 * MIB;
+
+let folder: string;
+let identity: Identity;
+let hub: FilledHub;
+let users = 0;
+/** Connected all the time, and read everything. */
+let keepUp: readonly (Reader | StreamReader)[];
+const opened: { leave: () => void }[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "guildhub-stalled-"));
+  identity = await startIdentity(STALLED + 50);
+  const secret = randomBytes(32).toString("hex");
+  const bundle = await bundleWorker(path.join(folder, "bundle"));
+  hub = await startFilledHub({ bundle, identity, secret }, folder);
+  keepUp = [
+    await join({ shows: "acknowledges" }),
+    await join({ shows: "acknowledges", batch: true }),
+    await follow(),
+  ];
+  // What a hub keeps in memory anyway, pages of the journal and what the engine compiled, is there
+  // from now on: a second flood of that kind adds a megabyte or two.
+  await flood(FLOOD);
+});
+
+afterAll(async () => {
+  for (const reader of opened) reader.leave();
+  await hub.stop();
+  await identity.close();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+async function join(
+  options: Pick<ReaderOptions, "shows" | "batch" | "pingEveryMs">,
+  user = users++,
+): Promise<Reader> {
+  const reader = new Reader({ port: hub.port, token: identity.tokenOf(user), ...options });
+  opened.push(reader);
+  await reader.connect();
+  return reader;
+}
+
+async function follow(): Promise<StreamReader> {
+  const reader = new StreamReader(hub.port, identity.tokenOf(users++));
+  opened.push(reader);
+  await reader.connect();
+  return reader;
+}
+
+/** Joins, shows once that it lives, and never reads again. */
+async function joinAndStall(
+  options: Pick<ReaderOptions, "shows" | "batch">,
+  user?: number,
+): Promise<Reader> {
+  const reader = await join(options, user);
+  reader.stall();
+  return reader;
+}
+
+async function residentBytes(): Promise<number> {
+  return (await usageOf(hub.pid)).residentKib * 1024;
+}
+
+/** Publishes, no faster than the healthy readers take it. @returns seq of the last event */
+async function flood(turns: number): Promise<number> {
+  const before = await residentBytes();
+  let seq = 0;
+  for (let turn = 0; turn < turns; turn += 1) {
+    seq = await hub.fill(TURN_EVENTS, EVENT_BYTES);
+    await untilAllHave(keepUp, seq - BEHIND_MAX);
+    // A hub without flow control would take all there is.
+    if (turn % 10 === 0) expect((await residentBytes()) - before).toBeLessThan(RUNAWAY_BYTES);
+  }
+  await untilAllHave(keepUp, seq);
+  return seq;
+}
+
+async function untilAllHave(readers: readonly { readonly seq: number }[], seq: number) {
+  await eventually(`everybody has event ${seq}`, () => {
+    expect(Math.min(...readers.map((reader) => reader.seq))).toBeGreaterThanOrEqual(seq);
+  });
+}
+
+function faultsOf(readers: readonly (Reader | StreamReader)[]): string[] {
+  return readers.flatMap(({ sequence }) => sequence.faults);
+}
+
+/** Reads on; was fed in order, or is closed with 1013 and comes back; in the end it has everything. */
+async function untilWhole(readers: readonly Reader[], seq: number): Promise<void> {
+  for (const reader of readers) reader.readOn();
+  await Promise.all(
+    readers.map((reader) =>
+      eventually("it is whole again", async () => {
+        if (reader.closedWith !== null) {
+          expect(reader.closedWith).toBe(1013);
+          await reader.connect();
+        }
+        expect(reader.seq).toBeGreaterThanOrEqual(seq);
+      }),
+    ),
+  );
+}
+
+it("HUB-10 two hundred readers that stall cost a window each, and nobody else an event", async () => {
+  const pinging = [
+    await join({ shows: "pings", pingEveryMs: 200 }),
+    await join({ shows: "pings", pingEveryMs: 200, batch: true }),
+  ];
+  const stalled: Reader[] = [];
+  for (let at = 0; at < STALLED; at += 1) {
+    const shows = at % 2 === 0 ? "acknowledges" : "pings";
+    stalled.push(await joinAndStall({ shows, batch: at % 4 < 2 }));
+  }
+  // With all of them connected: what 200 sockets cost is not what stalling costs.
+  const before = await residentBytes();
+
+  const small = await hub.fill(10, EVENT_BYTES);
+  await untilAllHave([...keepUp, ...pinging], small);
+  const short = await flood(SHORT_FLOOD);
+  const acknowledging = stalled.filter((_, at) => at % 20 === 0);
+  for (const reader of acknowledging) reader.readOn();
+  await untilAllHave(acknowledging, short);
+  // They were fed on the connections that they had, and stall again.
+  expect(acknowledging.map(({ snapshots }) => snapshots)).toEqual(acknowledging.map(() => 1));
+  for (const reader of acknowledging) reader.stall();
+
+  await flood(FLOOD - SHORT_FLOOD);
+  const queued = await queuedBytes(hub.port);
+  const grown = (await residentBytes()) - before;
+  console.log(`resident memory has grown by ${Math.round(grown / MIB)} MiB`);
+  expect(grown).toBeLessThan(GROWTH_MAX_BYTES);
+  for (const { localPort } of stalled) {
+    expect(queued.get(localPort)).toBeGreaterThan(0);
+    expect(queued.get(localPort)).toBeLessThan(CREDIT_WINDOW_BYTES + EVENT_BYTES);
+  }
+
+  const last = await hub.fill(1, 0);
+  await untilAllHave(keepUp, last);
+  await untilWhole([...stalled, ...pinging], last);
+  const everybody = [...keepUp, ...pinging, ...stalled];
+  expect(faultsOf(everybody)).toEqual([]);
+  // Those who kept up were never given a state instead of events.
+  expect(keepUp.map(({ snapshots }) => snapshots)).toEqual([1, 1, 1]);
+  for (const reader of [...stalled, ...pinging]) reader.leave();
+});
+
+it("HUB-10 readers that never said anything cost 16 MB for each user and are then closed", async () => {
+  const silent = [
+    await joinAndStall({ shows: "nothing" }),
+    await joinAndStall({ shows: "nothing", batch: true }),
+  ];
+  const before = await residentBytes();
+  const last = await flood(SHORT_FLOOD);
+  const grown = (await residentBytes()) - before;
+  console.log(`resident memory has grown by ${Math.round(grown / MIB)} MiB`);
+  // What the runtime needs to hold a frame comes on top of the frame.
+  expect(grown).toBeLessThan(silent.length * UNACKNOWLEDGED_BYTES_MAX * 1.25 + 16 * MIB);
+
+  for (const reader of silent) reader.readOn();
+  await eventually("all were closed with 1013", () => {
+    expect(silent.map(({ closedWith }) => closedWith)).toEqual(silent.map(() => 1013));
+  });
+  const bytes = silent.map(({ sequence }) => sequence.events * EVENT_BYTES);
+  for (const one of bytes) {
+    expect(one).toBeLessThanOrEqual(UNACKNOWLEDGED_BYTES_MAX);
+    expect(one).toBeGreaterThan(UNACKNOWLEDGED_BYTES_MAX / 2);
+  }
+  await untilWhole(silent, last);
+  expect(faultsOf([...keepUp, ...silent])).toEqual([]);
+  for (const reader of silent) reader.leave();
+});
