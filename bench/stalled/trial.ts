@@ -1,0 +1,162 @@
+import { setTimeout as rest } from "node:timers/promises";
+import type { Identity } from "../identity.ts";
+import { Publisher } from "../load/publisher.ts";
+import { usageOf } from "../measure/process-usage.ts";
+import { DEADLINE_MS } from "../plan.ts";
+import type { FilledHub } from "./hub.ts";
+import { Reader } from "./reader.ts";
+
+/** What one run does. */
+export const STALLED_PLAN = {
+  rounds: 6,
+  stalled: 200,
+  healthy: 100,
+  /** Large events that use the stalled readers' windows up, in turns of so many. */
+  fillTurns: 10,
+  fillTurnEvents: 100,
+  fillBytes: 10_000,
+  /** Lone events of a round, and the time between one and the next of the other hub, milliseconds. */
+  loneEvents: 150,
+  loneEveryMs: 20,
+  bursts: 10,
+  /** Requests of a burst, and the events in each. */
+  burstRequests: 2,
+  requestEvents: 100,
+  settleMs: 500,
+} as const;
+
+/** What one hub did in one round, with or without stalled readers. */
+export type StalledTrial = {
+  /** From right before the request leaves to the receipt by each healthy reader, milliseconds. */
+  readonly lone: readonly number[];
+  /** From the first request to the last receipt, milliseconds, of each burst. */
+  readonly bursts: readonly number[];
+  /** Growth of the resident set from when all had connected to the end, and per connection, bytes. */
+  readonly grownBytes: number;
+  readonly faults: readonly string[];
+};
+
+/** A hub with its readers, while a round lasts. */
+export class Side {
+  readonly lone: number[] = [];
+  readonly bursts: number[] = [];
+  readonly #hub: FilledHub;
+  readonly #publisher: Publisher;
+  readonly #healthy: Reader[] = [];
+  readonly #stalled: Reader[] = [];
+  #publishedAt: number | null = null;
+  #due = 0;
+  #residentBefore = 0;
+  #reached: (() => void) | null = null;
+
+  constructor(hub: FilledHub, publisher: Publisher) {
+    this.#hub = hub;
+    this.#publisher = publisher;
+  }
+
+  /** Connects everybody; `stalled` of them read nothing afterwards. */
+  async open(identity: Identity, stalled: number): Promise<void> {
+    const { port } = this.#hub;
+    for (let at = 0; at < STALLED_PLAN.healthy; at += 1) {
+      const options = { port, token: identity.tokenOf(at), batch: at % 2 === 1 };
+      this.#healthy.push(
+        new Reader({ ...options, shows: "acknowledges" }, () => this.#noteReceipt()),
+      );
+    }
+    for (let at = 0; at < stalled; at += 1) {
+      const token = identity.tokenOf(STALLED_PLAN.healthy + at);
+      const shows = at % 2 === 0 ? "acknowledges" : "pings";
+      this.#stalled.push(new Reader({ port, token, shows, batch: at % 4 < 2 }));
+    }
+    for (const reader of [...this.#healthy, ...this.#stalled]) await reader.connect();
+    for (const reader of this.#stalled) reader.stall();
+    await rest(STALLED_PLAN.settleMs);
+    this.#residentBefore = await this.#resident();
+  }
+
+  /** Publishes more than a window, no faster than the healthy take it. */
+  async fill(): Promise<void> {
+    const { fillTurns, fillTurnEvents, fillBytes } = STALLED_PLAN;
+    for (let turn = 0; turn < fillTurns; turn += 1) {
+      await this.#untilAllHave(fillTurnEvents, () =>
+        this.#hub.fill(fillTurnEvents, fillBytes).then(() => undefined),
+      );
+    }
+  }
+
+  /** Publishes one event and notes when each healthy reader has it. @param isTimed false: to warm up */
+  async publishLone(isTimed: boolean): Promise<void> {
+    await this.#untilAllHave(1, () =>
+      this.#publisher.publish(1, () => {
+        this.#publishedAt = isTimed ? performance.now() : null;
+      }),
+    );
+    this.#publishedAt = null;
+  }
+
+  /** Publishes a burst and notes how long it takes until everybody healthy has it. */
+  async publishBurst(): Promise<void> {
+    const { burstRequests, requestEvents } = STALLED_PLAN;
+    const startedAt = performance.now();
+    await this.#untilAllHave(burstRequests * requestEvents, async () => {
+      for (let at = 0; at < burstRequests; at += 1) await this.#publisher.publish(requestEvents);
+    });
+    this.bursts.push(performance.now() - startedAt);
+  }
+
+  /** Ends the round: everybody leaves. */
+  async close(): Promise<StalledTrial> {
+    await rest(STALLED_PLAN.settleMs);
+    const grownBytes = (await this.#resident()) - this.#residentBefore;
+    const head = this.#healthy[0]?.seq ?? 0;
+    const faults = [...this.#healthy, ...this.#stalled].flatMap(({ sequence }) => sequence.faults);
+    if (this.#healthy.some(({ seq, snapshots }) => seq !== head || snapshots !== 1)) {
+      faults.push("a healthy reader does not have every event");
+    }
+    for (const reader of [...this.#healthy, ...this.#stalled]) reader.leave();
+    return { lone: this.lone, bursts: this.bursts, grownBytes, faults };
+  }
+
+  async #resident(): Promise<number> {
+    return (await usageOf(this.#hub.pid)).residentKib * 1024;
+  }
+
+  #noteReceipt(): void {
+    if (this.#publishedAt !== null) this.lone.push(performance.now() - this.#publishedAt);
+    this.#due -= 1;
+    if (this.#due === 0) this.#reached?.();
+  }
+
+  async #untilAllHave(events: number, publish: () => Promise<void>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      reject(new Error(`${this.#due} deliveries are missing`));
+    }, DEADLINE_MS);
+    this.#due = events * this.#healthy.length;
+    this.#reached = resolve;
+    try {
+      await Promise.all([publish(), promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** One round: the same work for both hubs, one after the other all the time. */
+export async function runStalledRound(sides: readonly [Side, Side]): Promise<void> {
+  for (const side of sides) await side.fill();
+  for (const side of sides) await side.publishLone(false);
+  const order = [...sides];
+  for (let at = 0; at < STALLED_PLAN.loneEvents; at += 1) {
+    for (const side of order) {
+      const next = rest(STALLED_PLAN.loneEveryMs);
+      await side.publishLone(true);
+      await next;
+    }
+    order.reverse();
+  }
+  for (let at = 0; at < STALLED_PLAN.bursts; at += 1) {
+    for (const side of order) await side.publishBurst();
+    order.reverse();
+  }
+}
