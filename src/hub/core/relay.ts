@@ -97,7 +97,7 @@ export class Relay<Socket extends object> {
       const pulled = await this.#hub.pull(head);
       const isOther = pulled.epoch !== epoch;
       // Nobody can be told what was trimmed before it came here: they come back and are reset.
-      if (isOther || (head > 0 && pulled.oldest > head + 1)) {
+      if (isOther || pulled.oldest > head + 1) {
         this.#server.startOver();
         this.#store.adopt(pulled.epoch);
         if (isOther && head > 0) continue;

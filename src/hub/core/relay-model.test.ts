@@ -1,0 +1,269 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { VirtualSocket } from "../../testing/virtual-hub.ts";
+import { type Fate, VirtualGuild } from "../../testing/virtual-guild.ts";
+import type { Entry } from "./journal.ts";
+
+const RELAYS = 3;
+const CLIENTS = 6;
+
+/** A client: where it was, and what it has seen of the present epoch since its snapshot. */
+type Client = {
+  readonly sub: string;
+  readonly batch: boolean;
+  /** Counts up with each attempt to join and each drop: an earlier attempt is given up. */
+  attempt: number;
+  joining: boolean;
+  socket: VirtualSocket | null;
+  home: number;
+  taken: number;
+  epoch: string;
+  position: { epoch: string; seq: number } | null;
+  seen: string[];
+};
+
+type Frame = {
+  readonly type: string;
+  readonly epoch?: string;
+  readonly seq?: number;
+  readonly id?: string;
+  readonly prev?: number;
+  readonly events?: readonly Frame[];
+};
+
+const FATE: fc.Arbitrary<Fate> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant("arrives" as const) },
+  { weight: 2, arbitrary: fc.constant("request lost" as const) },
+  { weight: 2, arbitrary: fc.constant("answer lost" as const) },
+  { weight: 2, arbitrary: fc.record({ lateMs: fc.constantFrom(1, 30, 900, 4_000) }) },
+);
+
+const STEP = fc.record({
+  /** Whether everything that is under way comes to its end before the next step. */
+  quiet: fc.boolean(),
+  what: fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant("publish" as const),
+        to: fc.constantFrom("all", "a", "b", "c"),
+        count: fc.constantFrom(1, 1, 2, 30),
+        thenCrash: fc.constantFrom(false, false, false, true),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant("join" as const),
+        client: fc.nat(CLIENTS - 1),
+        at: fc.nat(RELAYS),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant("drop" as const), client: fc.nat(CLIENTS - 1) }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant("fates" as const),
+        fates: fc.array(FATE, { maxLength: 8 }),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant("pass" as const),
+        ms: fc.constantFrom(1, 10, 600, 1_000, 3_000),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("evict" as const), at: fc.nat(RELAYS) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), at: fc.nat(RELAYS) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constantFrom("trim" as const, "trim" as const, "epoch" as const),
+      }),
+    },
+  ),
+});
+
+type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
+
+/** Index of the hub among the places of clients. */
+const HUB = RELAYS;
+
+class Model {
+  readonly guild = new VirtualGuild(RELAYS);
+  readonly clients: Client[] = ["a", "b", "c", "a", "b", "d"].map((sub, i) => ({
+    sub,
+    batch: i % 2 === 1,
+    attempt: 0,
+    joining: false,
+    socket: null,
+    home: HUB,
+    taken: 0,
+    epoch: "",
+    position: null,
+    seen: [],
+  }));
+  /** Everything that was ever committed, by epoch. */
+  readonly history = new Map<string, Entry[]>([["epoch-1", []]]);
+  #epochs = 1;
+
+  async run(steps: readonly Step[]): Promise<void> {
+    for (const { what, quiet } of steps) {
+      await this.#do(what);
+      if (quiet) await this.guild.quiet();
+      this.clients.forEach((client) => this.#take(client));
+    }
+    await this.#settle();
+  }
+
+  async #do(what: Step["what"]): Promise<void> {
+    const { guild } = this;
+    switch (what.do) {
+      case "publish":
+        for (let i = 0; i < what.count; i += 1) this.#publish(what.to);
+        if (what.thenCrash) guild.crashHub();
+        return;
+      case "join":
+        return this.#join(this.clients[what.client], what.at);
+      case "drop":
+        return this.#drop(this.clients[what.client]);
+      case "fates": {
+        const left = [...what.fates];
+        guild.wire.fate = () => left.shift() ?? "arrives";
+        return;
+      }
+      case "pass":
+        return guild.pass(what.ms);
+      case "evict":
+        return what.at === HUB ? guild.evictHub() : guild.evictRelay(what.at);
+      case "crash":
+        return what.at === HUB ? guild.crashHub() : guild.crashRelay(what.at);
+      case "trim":
+        guild.hub.store.trim({ maxAgeMs: 1e12, maxBytes: 1e12, maxEvents: 4 }, guild.clock.now);
+        return;
+      case "epoch": {
+        this.#epochs += 1;
+        const epoch = `epoch-${this.#epochs}`;
+        this.history.set(epoch, []);
+        guild.renewEpoch(epoch);
+      }
+    }
+  }
+
+  #publish(to: string): void {
+    const { store } = this.guild.hub;
+    this.guild.publish(to === "all" ? null : [`sub:${to}`]);
+    const { epoch, head } = store.extent();
+    const [entry] = store.readBefore(head + 1, 1);
+    if (entry !== undefined) this.history.get(epoch)?.push(entry);
+  }
+
+  #join(client: Client | undefined, at: number): void {
+    if (client === undefined || client.socket !== null || client.joining) return;
+    client.attempt += 1;
+    const { attempt } = client;
+    client.joining = true;
+    const options = { sub: client.sub, batch: client.batch, ...client.position };
+    const come = (socket: VirtualSocket | null): void => {
+      if (client.attempt !== attempt) {
+        if (socket !== null) this.guild.relays[at]?.drop(socket);
+        return;
+      }
+      client.joining = false;
+      client.socket = socket;
+      client.home = at;
+      client.taken = 0;
+    };
+    const relay = this.guild.relays[at];
+    if (relay === undefined) come(this.guild.hub.connect(options));
+    else void relay.join(options).then(come);
+  }
+
+  #drop(client: Client | undefined): void {
+    if (client === undefined) return;
+    client.attempt += 1;
+    client.joining = false;
+    if (client.socket === null) return;
+    this.#take(client);
+    if (client.socket === null) return;
+    (this.guild.relays[client.home] ?? this.guild.hub).drop(client.socket);
+    client.socket = null;
+  }
+
+  /** Takes what arrived, as a client would, and holds it against what was published. */
+  #take(client: Client): void {
+    const { socket } = client;
+    if (socket === null) return;
+    for (const text of socket.sent.slice(client.taken)) {
+      const frame = JSON.parse(text) as Frame;
+      if (frame.type === "ack") client.epoch = frame.epoch ?? "";
+      if (frame.type === "snapshot") {
+        client.position = { epoch: client.epoch, seq: frame.seq ?? -1 };
+        client.seen = this.#mayBeSeenBy(client, frame.seq ?? -1);
+      }
+      if (frame.type === "event") this.#takeEvent(client, frame);
+      for (const event of frame.events ?? []) this.#takeEvent(client, event);
+    }
+    client.taken = socket.sent.length;
+    if (socket.closed !== null) client.socket = null;
+  }
+
+  #takeEvent(client: Client, { seq = -1, id = "", prev = seq - 1 }: Frame): void {
+    expect(prev).toBe(client.position?.seq);
+    client.position = { epoch: client.epoch, seq };
+    client.seen.push(id);
+    const may = this.#mayBeSeenBy(client, seq);
+    expect(client.seen).toEqual(may);
+    expect(may.at(-1)).toBe(id);
+  }
+
+  #mayBeSeenBy(client: Client, upTo: number): string[] {
+    return (this.history.get(client.epoch) ?? [])
+      .filter(
+        ({ seq, audience }) =>
+          seq <= upTo && (audience?.[0] ?? `sub:${client.sub}`) === `sub:${client.sub}`,
+      )
+      .map(({ id }) => id);
+  }
+
+  /** The network is well again: everything becomes equal everywhere. */
+  async #settle(): Promise<void> {
+    const { guild } = this;
+    guild.wire.fate = () => "arrives";
+    // A relay learns of another journal with the next event.
+    this.#publish("all");
+    for (let i = 0; i < 6; i += 1) await guild.pass(1_001);
+    for (const client of this.clients) this.#take(client);
+    for (const [i, client] of this.clients.entries()) this.#join(client, i % (RELAYS + 1));
+    await guild.quiet();
+    for (let i = 0; i < 3; i += 1) await guild.pass(1_001);
+    const { epoch, head } = guild.hub.store.extent();
+    for (const relay of guild.relays) {
+      if (relay.store.readFact("relay") !== "attached") continue;
+      expect(relay.store.extent()).toMatchObject({ epoch, head });
+      const from = Math.max(relay.store.extent().oldest, guild.hub.store.extent().oldest) - 1;
+      expect(relay.store.readAfter(from, 10_000)).toEqual(
+        guild.hub.store.readAfter(from, 10_000).map((entry) => ({ ...entry })),
+      );
+    }
+    for (const client of this.clients) {
+      this.#take(client);
+      expect(client.socket).not.toBeNull();
+      expect(client.epoch).toBe(epoch);
+      expect(client.seen).toEqual(this.#mayBeSeenBy(client, head));
+    }
+  }
+}
+
+test("HUB-16 whatever is lost, late or restarted: relays become equal to the hub, and every client sees what it may see, in order, once", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(STEP, { minLength: 10, maxLength: 80 }), async (steps) => {
+      await new Model().run(steps);
+    }),
+    { numRuns: Number(process.env["MODEL_RUNS"] ?? 150) },
+  );
+});
