@@ -36,7 +36,9 @@ type Connection = {
   /** Whether the position is known from which the events count: by resume or snapshot. */
   started: boolean;
   views: Views;
+  /** Seconds: of the token that holds for certain, and of those that it was asked to take. */
   exp: number;
+  readonly asked: number[];
 };
 
 /**
@@ -75,6 +77,7 @@ export class ClientCheck {
           started: false,
           views: new Views(line.grants),
           exp: line.exp,
+          asked: [],
         };
         break;
       case "in":
@@ -85,7 +88,7 @@ export class ClientCheck {
         break;
       case "reauth":
         this.#connection?.views.renew(line.grants);
-        if (this.#connection !== null) this.#connection.exp = line.exp;
+        this.#connection?.asked.push(line.exp);
         break;
       case "close":
         this.#closed(line.code, line.t);
@@ -148,6 +151,7 @@ export class ClientCheck {
         break;
       case "reauth.ok":
         connection.views.renewed();
+        connection.exp = connection.asked.shift() ?? connection.exp;
         break;
       case "error":
         this.#say("wrong", `was answered with the error ${frame.code}`);

@@ -13,8 +13,6 @@ export type Drill = {
   readonly log: DrillLog;
   readonly stack: Stack;
   readonly secret: string;
-  /** Whether the Worker serves `GET /events`. */
-  readonly overHttp: boolean;
   readonly say: (what: string) => void;
   /** Ends what would wait for ever. */
   readonly hurry: AbortController;

@@ -1,5 +1,5 @@
 import type { ClientSpec, Identity } from "./client-spec.ts";
-import type { Drill } from "./drill.ts";
+import type { DrillPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
 import { MANAGER_SCOPE } from "./room-life.ts";
 
@@ -18,7 +18,7 @@ export const GUESTS: readonly string[] = [1, 2, 3, 4].map((one) => `200000000000
 
 /** Who is there: of every kind of client some, in a mix that the seed decides. */
 export function specsOf(
-  { plan, overHttp }: Pick<Drill, "plan" | "overHttp">,
+  plan: DrillPlan,
   guild: string,
   otherGuild: string,
   random: Random,
@@ -39,7 +39,7 @@ export function specsOf(
       of === otherGuild
         ? { sub, guilds: [guild, otherGuild] }
         : (known[Math.floor(at / 2)] ?? { sub });
-    const entry = of === otherGuild ? "ticket" : random.pick(overHttp ? ENTRIES : SOCKET_ENTRIES);
+    const entry = of === otherGuild ? "ticket" : random.pick(ENTRIES);
     const spec: ClientSpec = {
       name,
       guild: of,

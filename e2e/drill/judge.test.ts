@@ -108,6 +108,16 @@ it.each<[string, readonly Step[]]>([
     ],
   ],
   ["a client that got everything and then was cut off", [...BOBS, close()]],
+  [
+    "a token that ended while its successor was on its way",
+    [
+      connect(BOB),
+      ack(0),
+      { t: 0, k: "reauth", grants: BOB, exp: EXP + 600 },
+      close(4401, EXP * 1000),
+      ...BOBS,
+    ],
+  ],
   ["a client whose auth frame came too late", [connect(BOB), close(4408), ...BOBS]],
   ["a client that left early", [...BOBS.slice(0, 4), { t: 0, k: "left" }]],
 ])("allows %s", (_what, steps) => {
@@ -223,6 +233,16 @@ it.each<[string, ProblemKind, readonly Step[]]>([
   ["a frame that nobody can read", "wrong", [...BOBS, { type: "unreadable" }]],
   ["a close for an offence", "wrong", [...BOBS, close(4429)]],
   ["a close for an auth frame that came", "wrong", [...BOBS, close(4408)]],
+  [
+    "a close at the end of a token that has a successor",
+    "wrong",
+    [
+      ...BOBS,
+      { t: 0, k: "reauth", grants: BOB, exp: EXP + 600 },
+      { type: "reauth.ok", exp: EXP + 600 },
+      close(4401, EXP * 1000),
+    ],
+  ],
   ["a close before the token ends", "wrong", [...BOBS, close(4401, EXP * 1000 - 60_000)]],
   [
     "what was narrowed away for certain",

@@ -4,7 +4,7 @@ import { JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
 import { eventually } from "../eventually.ts";
 import { freePorts } from "../free-ports.ts";
 import { LocalDiscord } from "../local-discord.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "../stack.ts";
+import { PRIMARY_GUILD, startStack } from "../stack.ts";
 import { startTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 import type { ClientSpec, Participant, Surroundings, Token } from "./client-spec.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
@@ -56,16 +56,11 @@ export async function runDrill(
   say("starting the stack …");
   const stack = await startStack({ HUB_SECRET: secret, ...SMALL_HUBS });
   try {
-    const overHttp = await servesEvents(stack);
-    if (!overHttp) say("this Worker does not serve GET /events: nobody follows over HTTP");
     const random = seededRandom(seed);
     const interruption = new Promise<never>((_, reject) => {
       interrupted.addEventListener("abort", () => reject(new Error("interrupted")));
     });
-    await Promise.race([
-      interruption,
-      populate({ plan, random, log, stack, secret, overHttp, say, hurry }),
-    ]);
+    await Promise.race([interruption, populate({ plan, random, log, stack, secret, say, hurry })]);
   } catch (error) {
     log.problem(error instanceof Error ? error.message : String(error));
   } finally {
@@ -73,14 +68,6 @@ export async function runDrill(
     await stack.stop();
     log.close({ seed, seconds: Math.round((performance.now() - startedAt) / 1000) });
   }
-}
-
-async function servesEvents(stack: Stack): Promise<boolean> {
-  const response = await fetch(`${stack.urls.worker}/events?wait=0`, {
-    headers: { authorization: `Bearer ${await stack.token("probe")}` },
-  });
-  await response.body?.cancel();
-  return response.ok;
 }
 
 async function populate(drill: Drill): Promise<void> {
@@ -107,7 +94,7 @@ async function populate(drill: Drill): Promise<void> {
     for (let i = 0; i < plan.rooms; i += 1) await rooms.open(drill.hurry.signal);
     const around = surroundings(drill, () => rooms.channels, clients);
     const arrivals = random.fork("fleet");
-    for (const spec of specsOf(drill, PRIMARY_GUILD, OTHER_GUILD, arrivals)) {
+    for (const spec of specsOf(plan, PRIMARY_GUILD, OTHER_GUILD, arrivals)) {
       clients.push(startClient(drill.log, spec, around(pickLink(links, clients.length)), arrivals));
       await delay(1000 / ARRIVALS_PER_SECOND);
     }
