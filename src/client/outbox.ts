@@ -1,8 +1,11 @@
 import type { Credit } from "./server-frame.ts";
 import { Timer } from "./timer.ts";
 
-/** What was received is acknowledged at the latest this long after the first event, milliseconds. */
-export const ACK_INTERVAL_MS = 3_000;
+/**
+ * What was received is acknowledged at the latest this long after the first event, milliseconds: seldom,
+ * since each acknowledgement wakes the hub, and half of the credit is acknowledged at once anyway.
+ */
+export const ACK_INTERVAL_MS = 30_000;
 /** Frames that go at once; then one in {@link SEND_SPACING_MS}. */
 export const SEND_BURST = 12;
 /** Milliseconds: with the burst at most 53 frames in the 10 s in which the hub takes 60. */

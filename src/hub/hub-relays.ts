@@ -16,6 +16,8 @@ const PULL_EVENTS = 1_000;
 const PULL_BYTES = 1024 * 1024;
 /** Fact with the newest revocation. */
 const REVISION_FACT = "revision";
+/** Fact with the time since when one relay less would do; empty: it would not. */
+const LOW_FACT = "relays low since";
 
 /** The hub's side of its relays: who they are, what they are told, and who is sent to them. */
 export class HubRelays {
@@ -75,11 +77,16 @@ export class HubRelays {
   /** Where new clients go; a relay that is not needed any more begins to send its own away. */
   place(): Placement {
     const { store, server } = this.#host;
-    const placement = planPlacement(
-      server.sessions.openCount,
-      this.rows,
-      placementLimits(this.#env),
-    );
+    const known = store.readFact(LOW_FACT) ?? "";
+    const placement = planPlacement({
+      ownSockets: server.sessions.openCount,
+      relays: this.rows,
+      limits: placementLimits(this.#env),
+      lowSince: known === "" ? null : Number(known),
+      now: systemClock(),
+    });
+    const low = placement.lowSince === null ? "" : String(placement.lowSince);
+    if (low !== known) store.writeFact(LOW_FACT, low);
     const row = this.rows.find((one) => one.index === placement.drain);
     if (row !== undefined) {
       this.#fanout.write({ ...row, state: "draining" });

@@ -6,7 +6,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { PLACEMENT_TTL_MS, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
+import { PLACEMENT_TTL_MS, PRESENCE_DEBOUNCE_MS, RELAY_KEEP_MS } from "../protocol/limits.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
   mockOutside,
@@ -286,6 +286,8 @@ describe("HUB-17 placement", () => {
     });
     await vi.waitFor(
       async () => {
+        await hub().place();
+        vi.setSystemTime(Date.now() + RELAY_KEEP_MS);
         await hub().place();
         await runDurableObjectAlarm(hub());
         await relaysTellTheirLoad();

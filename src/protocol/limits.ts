@@ -42,6 +42,12 @@ export const SOCKETS_PER_RELAY = 20_000;
 /** Relays of one guild. With all of them full, new clients get HTTP 503. */
 export const RELAYS_PER_HUB = 1_000;
 
+/**
+ * A relay that is not needed is let go only after so long, milliseconds: after a crash all are empty until
+ * their clients are back.
+ */
+export const RELAY_KEEP_MS = 10 * 60 * 1000;
+
 /** Clients that one hub or relay takes in a second once its burst is used up. One more: HTTP 503. */
 export const ACCEPTS_PER_SECOND = 1_000;
 

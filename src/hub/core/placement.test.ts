@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { RELAYS_PER_HUB } from "../../protocol/limits.ts";
+import { RELAYS_PER_HUB, RELAY_KEEP_MS } from "../../protocol/limits.ts";
 import type { RelayRow } from "./journal.ts";
 import { type PlacementLimits, planPlacement } from "./placement.ts";
 
@@ -17,50 +17,80 @@ const draining = (index: number, sockets: number): RelayRow => ({
   state: "draining",
 });
 
+/** The plan of a guild that has been as it is for long enough to let a relay go. */
+function planOf(
+  ownSockets: number,
+  relays: readonly RelayRow[],
+  limits: PlacementLimits,
+): { readonly relays: readonly number[]; readonly drain: number | null } {
+  const { relays: places, drain } = planPlacement({
+    ownSockets,
+    relays,
+    limits,
+    lowSince: 0,
+    now: RELAY_KEEP_MS,
+  });
+  return { relays: places, drain };
+}
+
 describe("HUB-17 placement", () => {
+  test("a relay goes only when it was not needed for a while, and a busy moment starts that anew", () => {
+    const at = (now: number, lowSince: number | null, sockets: number) =>
+      planPlacement({ ownSockets: 0, relays: [open(0, sockets)], limits: LIMITS, lowSince, now });
+    expect(at(1_000, null, 1)).toEqual({ relays: [0], drain: null, lowSince: 1_000 });
+    expect(at(999 + RELAY_KEEP_MS, 1_000, 1)).toMatchObject({ drain: null, lowSince: 1_000 });
+    expect(at(1_000 + RELAY_KEEP_MS, 1_000, 1)).toMatchObject({ drain: 0, relays: [] });
+    expect(at(2_000, 1_000, 100)).toMatchObject({ drain: null, lowSince: null });
+  });
+
+  test("a guild that grows fast gets half as many relays again, not one by one", () => {
+    const full = Array.from({ length: 5 }, (_, index) => open(index * 2, 200));
+    expect(planOf(100, full, LIMITS).relays).toEqual([1, 3, 5]);
+  });
+
   test("the hub takes everybody until four fifths of its share, then the first relay does", () => {
-    expect(planPlacement(0, [], LIMITS)).toEqual({ relays: [], drain: null });
-    expect(planPlacement(79, [], LIMITS)).toEqual({ relays: [], drain: null });
-    expect(planPlacement(80, [], LIMITS)).toEqual({ relays: [0], drain: null });
+    expect(planOf(0, [], LIMITS)).toEqual({ relays: [], drain: null });
+    expect(planOf(79, [], LIMITS)).toEqual({ relays: [], drain: null });
+    expect(planOf(80, [], LIMITS)).toEqual({ relays: [0], drain: null });
   });
 
   test("with a relay the hub takes nobody new, though some of its own have gone", () => {
-    expect(planPlacement(50, [open(0, 150)], LIMITS).relays).toEqual([0]);
+    expect(planOf(50, [open(0, 150)], LIMITS).relays).toEqual([0]);
   });
 
   test("all relays with room take new clients; with none of them, the lowest free index does", () => {
-    expect(planPlacement(80, [open(0, 159), open(2, 160)], LIMITS).relays).toEqual([0]);
-    expect(planPlacement(80, [open(0, 160), open(2, 160)], LIMITS).relays).toEqual([1]);
-    expect(planPlacement(80, [open(0, 100), open(1, 100)], LIMITS).relays).toEqual([0, 1]);
+    expect(planOf(80, [open(0, 159), open(2, 160)], LIMITS).relays).toEqual([0]);
+    expect(planOf(80, [open(0, 160), open(2, 160)], LIMITS).relays).toEqual([1]);
+    expect(planOf(80, [open(0, 100), open(1, 100)], LIMITS).relays).toEqual([0, 1]);
   });
 
   test("one that drains takes nobody, and its index is not given again", () => {
-    expect(planPlacement(80, [draining(0, 10), open(1, 160)], LIMITS).relays).toEqual([2]);
-    expect(planPlacement(80, [draining(0, 10)], LIMITS).relays).toEqual([1]);
-    expect(planPlacement(20, [draining(0, 10)], LIMITS).relays).toEqual([]);
+    expect(planOf(80, [draining(0, 10), open(1, 160)], LIMITS).relays).toEqual([2]);
+    expect(planOf(80, [draining(0, 10)], LIMITS).relays).toEqual([1]);
+    expect(planOf(20, [draining(0, 10)], LIMITS).relays).toEqual([]);
   });
 
   test("the last one goes when two fifths of the rest would hold all", () => {
     const two = (sockets: number): RelayRow[] => [open(0, sockets), open(1, 40)];
-    expect(planPlacement(10, two(41), LIMITS)).toEqual({ relays: [0, 1], drain: null });
-    expect(planPlacement(99, two(40), LIMITS)).toEqual({ relays: [0], drain: 1 });
-    expect(planPlacement(21, [open(0, 20)], LIMITS).drain).toBeNull();
-    expect(planPlacement(20, [open(0, 20)], LIMITS)).toEqual({ relays: [], drain: 0 });
+    expect(planOf(10, two(41), LIMITS)).toEqual({ relays: [0, 1], drain: null });
+    expect(planOf(99, two(40), LIMITS)).toEqual({ relays: [0], drain: 1 });
+    expect(planOf(21, [open(0, 20)], LIMITS).drain).toBeNull();
+    expect(planOf(20, [open(0, 20)], LIMITS)).toEqual({ relays: [], drain: 0 });
   });
 
   test("the one with the highest index goes, in whatever order they are known", () => {
-    expect(planPlacement(0, [open(3, 1), open(7, 1), open(1, 1)], LIMITS).drain).toBe(7);
+    expect(planOf(0, [open(3, 1), open(7, 1), open(1, 1)], LIMITS).drain).toBe(7);
   });
 
   test("one at a time", () => {
-    expect(planPlacement(0, [draining(2, 5), open(1, 0), open(0, 0)], LIMITS).drain).toBeNull();
+    expect(planOf(0, [draining(2, 5), open(1, 0), open(0, 0)], LIMITS).drain).toBeNull();
   });
 
   test("with every relay there may be in use and full, those say for themselves when they are full", () => {
     const relays = Array.from({ length: RELAYS_PER_HUB }, (_, index) => open(index, 200));
     const all = relays.map(({ index }) => index);
-    expect(planPlacement(100, relays, LIMITS)).toEqual({ relays: all, drain: null });
-    expect(planPlacement(100, relays.slice(0, -1), LIMITS).relays).toEqual([RELAYS_PER_HUB - 1]);
+    expect(planOf(100, relays, LIMITS)).toEqual({ relays: all, drain: null });
+    expect(planOf(100, relays.slice(0, -1), LIMITS).relays).toEqual([RELAYS_PER_HUB - 1]);
   });
 });
 
@@ -90,7 +120,7 @@ describe("HUB-17 whatever a guild does", () => {
   test("nobody is sent to a relay that drains or is full, while another place is left", () => {
     fc.assert(
       fc.property(guild, ({ limits: limit, own, relays }) => {
-        const plan = planPlacement(own, relays, limit);
+        const plan = planOf(own, relays, limit);
         for (const index of plan.relays) {
           const row = relays.find((relay) => relay.index === index);
           expect(index).not.toBe(plan.drain);
@@ -109,7 +139,7 @@ describe("HUB-17 whatever a guild does", () => {
   test("a relay that is let go is not needed again by those who had to leave it", () => {
     fc.assert(
       fc.property(guild, fc.nat(1_000), ({ limits: limit, own, relays }, seed) => {
-        const plan = planPlacement(own, relays, limit);
+        const plan = planOf(own, relays, limit);
         if (plan.drain === null) return;
         let left = relays.find((relay) => relay.index === plan.drain)?.sockets ?? 0;
         const rows = relays.map((row) =>
@@ -118,7 +148,7 @@ describe("HUB-17 whatever a guild does", () => {
         let here = own;
         // One by one they come to where the plan of the moment says.
         for (let step = seed; left > 0; left -= 1, step += 7) {
-          const now = planPlacement(here, rows, limit);
+          const now = planOf(here, rows, limit);
           const to = now.relays[step % Math.max(1, now.relays.length)];
           const at = rows.findIndex((row) => row.index === to);
           expect(to === undefined || at >= 0).toBe(true);
@@ -127,7 +157,7 @@ describe("HUB-17 whatever a guild does", () => {
           else rows[at] = { ...row, sockets: row.sockets + 1 };
         }
         const kept = rows.filter((row) => row.index !== plan.drain);
-        const after = planPlacement(here, kept, limit);
+        const after = planOf(here, kept, limit);
         expect(after.relays.every((index) => kept.some((row) => row.index === index))).toBe(true);
       }),
       { numRuns: 2_000 },
@@ -141,7 +171,7 @@ describe("HUB-17 whatever a guild does", () => {
         let own = 0;
         const grow = (by: number): void => {
           for (let i = 0; i < by; i += 1) {
-            const plan = planPlacement(own, rows, limit);
+            const plan = planOf(own, rows, limit);
             const at = rows.findIndex((row) => row.index === plan.relays[0]);
             const row = rows[at];
             if (plan.relays[0] === undefined) own += 1;
@@ -158,7 +188,7 @@ describe("HUB-17 whatever a guild does", () => {
             rows[at] = { ...row, sockets: row.sockets - less };
             gone += less;
           }
-          expect(planPlacement(own, rows, limit).drain).toBeNull();
+          expect(planOf(own, rows, limit).drain).toBeNull();
           grow(gone);
         }
       }),

@@ -64,6 +64,9 @@ export class RelayFanout {
 
   /** Takes a relay, or what changed of it. */
   write(relay: RelayRow): void {
+    const link = this.#links.get(relay.index);
+    // Whether it is to send its clients away it learns by a call.
+    if (link !== undefined && this.#rowOf(relay.index)?.state !== relay.state) link.have = null;
     this.#ports.store.writeRelay(relay);
     this.#relays = null;
   }
@@ -116,8 +119,8 @@ export class RelayFanout {
 
   async #run(index: number, link: Link): Promise<void> {
     const { guildId, store, call, revision } = this.#ports;
-    // Once even when it has everything, as far as is known: after a wake nothing is known.
-    for (let first = true; first || !this.#isUpToDate(link); first = false) {
+    // After a wake nothing is known, and everybody is called once.
+    while (!this.#isUpToDate(link)) {
       const { epoch, head } = store.extent();
       const after = link.have ?? head;
       const entries = after < head ? store.readAfter(after, CALL_EVENTS, CALL_BYTES) : [];

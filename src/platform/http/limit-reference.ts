@@ -48,6 +48,7 @@ const STREAM = {
   SOCKETS_PER_OBJECT: "503 at the upgrade, or close 1013",
   SOCKETS_PER_HUB: "from four fifths of it on, new clients go to a relay",
   SOCKETS_PER_RELAY: "the same: to the next relay",
+  RELAY_KEEP_MS: "a relay that is not needed is let go",
   RELAYS_PER_HUB: "503 at the upgrade when all are full",
   PLACEMENT_TTL_MS: "where new clients go is asked again",
   ACCEPTS_PER_SECOND: "503 at the upgrade, once the burst is used up",
