@@ -130,4 +130,147 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       store.append(entryFor(2));
       expect(store.extent().head).toBe(2);
     }));
+
+  test("an entry keeps its trace and its own time, and a page is bounded in bytes, but never empty", () =>
+    withStore((store) => {
+      const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+      store.append(entryFor(1, { trace, ts: 5, at: 9, payload: "x".repeat(10) }));
+      store.append(entryFor(2, { payload: "x".repeat(10) }));
+      store.append(entryFor(3, { payload: "x".repeat(10) }));
+      expect(store.readAfter(0, 1)[0]).toMatchObject({ trace, ts: 5, at: 9 });
+      const pageOf = (after: number, maxBytes: number): number[] =>
+        store.readAfter(after, 10, maxBytes).map(({ seq }) => seq);
+      expect(pageOf(0, 20)).toEqual([1, 2]);
+      expect(pageOf(0, 19)).toEqual([1]);
+      expect(pageOf(0, 1)).toEqual([1]);
+      expect(pageOf(1, 1_000)).toEqual([2, 3]);
+      expect(pageOf(3, 1_000)).toEqual([]);
+      expect(pageOf(9, 1_000)).toEqual([]);
+    }));
+
+  test("pages follow a trimmed journal from its oldest entry, in both directions", () =>
+    withStore((store) => {
+      for (let seq = 1; seq <= 8; seq += 1) store.append(entryFor(seq));
+      store.trim(BOUNDS, 0);
+      expect(store.readAfter(0, 2).map(({ seq }) => seq)).toEqual([4, 5]);
+      expect(store.readAfter(5, 2).map(({ seq }) => seq)).toEqual([6, 7]);
+      expect(store.readBefore(100, 10).map(({ seq }) => seq)).toEqual([8, 7, 6, 5, 4]);
+      expect(store.readBefore(4, 10)).toEqual([]);
+    }));
+
+  test("HUB-19 says how much the journal holds: nothing, what was appended, what trimming left", () =>
+    withStore((store) => {
+      expect(store.usage()).toEqual({ events: 0, bytes: 0, oldestAt: null });
+      for (let seq = 1; seq <= 6; seq += 1) {
+        store.append(entryFor(seq, { at: seq * 10, audience: ["sub:a"] }));
+      }
+      const size = entryBytes(entryFor(1, { audience: ["sub:a"] }));
+      expect(store.usage()).toEqual({ events: 6, bytes: 6 * size, oldestAt: 10 });
+      store.trim(BOUNDS, 10);
+      expect(store.usage()).toEqual({ events: 5, bytes: 5 * size, oldestAt: 20 });
+    }));
+
+  test("HUB-16 a journal of another epoch starts empty, and goes on from wherever its first entry is", () =>
+    withStore((store) => {
+      store.append(entryFor(1));
+      store.writeFact("f", "1");
+      store.adopt("another");
+      expect(store.extent()).toEqual({ epoch: "another", head: 0, oldest: 1 });
+      expect(store.usage()).toMatchObject({ events: 0, bytes: 0 });
+      expect(store.readAfter(0, 10)).toEqual([]);
+      expect(store.readFact("f")).toBe("1");
+      store.append(entryFor(700, { at: 3 }));
+      store.append(entryFor(701, { at: 4 }));
+      expect(store.extent()).toEqual({ epoch: "another", head: 701, oldest: 700 });
+      expect(store.readAfter(0, 10).map(({ seq }) => seq)).toEqual([700, 701]);
+      expect(store.usage()).toMatchObject({ events: 2, oldestAt: 3 });
+    }));
+
+  test("HUB-16 relays are kept by index, in order, until they are let go", () =>
+    withStore((store) => {
+      expect(store.readRelays()).toEqual([]);
+      store.writeRelay({ index: 2, state: "open", sockets: 5, users: 4 });
+      store.writeRelay({ index: 0, state: "open", sockets: 1, users: 1 });
+      store.writeRelay({ index: 2, state: "draining", sockets: 3, users: 2 });
+      expect(store.readRelays()).toEqual([
+        { index: 0, state: "open", sockets: 1, users: 1 },
+        { index: 2, state: "draining", sockets: 3, users: 2 },
+      ]);
+      store.deleteRelay(0);
+      store.deleteRelay(7);
+      expect(store.readRelays().map(({ index }) => index)).toEqual([2]);
+    }));
+
+  test("HUB-14 revocations come in order of their revision, until they expire", () =>
+    withStore((store) => {
+      const [alice, bob, one] = [{ sub: "alice" }, { sub: "bob" }, { connectionId: "alice" }];
+      expect(store.readRevokedAt("alice", 0)).toBeNull();
+      store.writeRevocation({ revision: 1, target: alice, at: 10, expiresAt: 110 });
+      store.writeRevocation({ revision: 2, target: one, at: 20, expiresAt: 120 });
+      store.writeRevocation({ revision: 3, target: bob, at: 30, expiresAt: 130 });
+      expect(store.readRevocations(0, 50)).toEqual([
+        { revision: 1, target: alice, at: 10, expiresAt: 110 },
+        { revision: 2, target: one, at: 20, expiresAt: 120 },
+        { revision: 3, target: bob, at: 30, expiresAt: 130 },
+      ]);
+      expect(store.readRevocations(2, 50).map(({ revision }) => revision)).toEqual([3]);
+      expect(store.readRevocations(0, 120).map(({ revision }) => revision)).toEqual([3]);
+      expect([109, 110].map((now) => store.readRevokedAt("alice", now))).toEqual([10, null]);
+      expect(store.readRevokedAt("carol", 50)).toBeNull();
+      store.writeRevocation({ revision: 4, target: alice, at: 40, expiresAt: 140 });
+      expect(store.readRevokedAt("alice", 50)).toBe(40);
+      expect(store.readRevocations(0, 50).map(({ revision }) => revision)).toEqual([2, 3, 4]);
+      // The next one takes what has expired with it.
+      store.writeRevocation({ revision: 5, target: one, at: 135, expiresAt: 235 });
+      expect(store.readRevocations(0, 0).map(({ revision }) => revision)).toEqual([4, 5]);
+    }));
+
+  test("counters add up, each for itself", () =>
+    withStore((store) => {
+      store.count("suite:a", 1);
+      store.count("suite:a", 4);
+      store.count("suite:b", 2);
+      expect(store.readCounters()).toMatchObject({ "suite:a": 5, "suite:b": 2 });
+    }));
+
+  test("HUB-2 a transaction that throws takes back what is around the journal as well", () =>
+    withStore((store) => {
+      store.writeRelay({ index: 0, state: "open", sockets: 1, users: 1 });
+      store.writeFilter("c", ["a"]);
+      store.writePosition({ epoch: "e", seq: 1 });
+      expect(() =>
+        store.transaction(() => {
+          store.writeRelay({ index: 0, state: "draining", sockets: 0, users: 0 });
+          store.writeRevocation({ revision: 1, target: { sub: "a" }, at: 1, expiresAt: 99 });
+          store.writeFilter("c", null);
+          store.writePosition({ epoch: "e", seq: 2 });
+          store.count("suite:undone", 1);
+          throw new Error("undo");
+        }),
+      ).toThrow("undo");
+      expect(store.readRelays()).toMatchObject([{ state: "open" }]);
+      expect(store.readRevokedAt("a", 5)).toBeNull();
+      expect(store.readFilter("c")).toEqual(["a"]);
+      expect(store.readPosition()).toEqual({ epoch: "e", seq: 1 });
+      expect(store.readCounters()).not.toHaveProperty("suite:undone");
+    }));
+
+  test("HUB-2 a transaction gives back what its work gives, and keeps it", () =>
+    withStore((store) => {
+      const result = store.transaction(() => {
+        store.append(entryFor(1));
+        return "done";
+      });
+      expect(result).toBe("done");
+      expect(store.extent().head).toBe(1);
+    }));
+
+  test("of tasks that are due together the one with the lower key comes first", () =>
+    withStore((store) => {
+      store.writeTask("b", 5);
+      store.writeTask("a", 5);
+      store.writeTask("later", 6);
+      expect(store.dueTasks(5)).toEqual(["a", "b"]);
+      expect(store.dueTasks(4)).toEqual([]);
+    }));
 }

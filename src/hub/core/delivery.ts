@@ -164,6 +164,19 @@ export class Delivery<Socket extends object> {
     this.#pages = new JournalPages(this.#store);
   }
 
+  /**
+   * Call it before a session's grants or subscription change, and save the session afterwards: what
+   * was decided by the old ones is not looked at again with the new ones.
+   */
+  settle(session: LiveSession): void {
+    const { head } = this.#store.extent();
+    const from = session.sentBefore(head + 1, this.#store);
+    const waiting = session.record.batch ? this.#batched?.[0] : undefined;
+    const decided = waiting === undefined ? head : waiting.seq - 1;
+    session.lastSent = from;
+    session.record = { ...session.record, from, decided };
+  }
+
   /** Closes a socket and forgets it. */
   end(socket: Socket, why: CloseName): void {
     this.#sessions.remove(socket);

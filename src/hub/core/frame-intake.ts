@@ -119,12 +119,11 @@ export class FrameIntake<Socket extends object> {
   }
 
   #narrow(socket: Socket, session: LiveSession, topics: readonly string[]): null {
-    // Asked before the filter changes what that would be.
-    const sent = session.sentBefore(this.#parts.store.extent().head + 1, this.#parts.store);
+    this.#parts.delivery.settle(session);
     const filter = topics.length === 0 ? null : topics;
     session.narrow(filter);
     this.#parts.store.writeFilter(session.record.id, filter);
-    this.#parts.sessions.startFrom(socket, session, sent);
+    this.#parts.sessions.save(socket, session);
     return null;
   }
 

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import {
@@ -19,7 +18,7 @@ import {
   UNAUTHENTICATED_FRAMES_MAX,
   UNAUTHENTICATED_SOCKETS_PER_HUB,
 } from "../../protocol/limits.ts";
-import { VirtualHub, type VirtualSocket } from "../../testing/virtual-hub.ts";
+import { VirtualHub } from "../../testing/virtual-hub.ts";
 
 const json = (value: unknown): string => JSON.stringify(value);
 
@@ -187,6 +186,35 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     expect(socket.last()).toMatchObject({ type: "error", code: "invalid_frame" });
     bench.publish(null, "elsewhere");
     expect(socket.events()).toHaveLength(1);
+  });
+
+  test("what earlier grants or subscriptions kept from it is not taken for sent after an eviction", () => {
+    const bench = new VirtualHub();
+    const [renewed, widened] = [bench.connect(), bench.connect({ sub: "bob" })];
+    bench.server.message(widened, json({ type: "subscribe", channelIds: ["100000000000000001"] }));
+    bench.publish(["scope:late"], "100000000000000002");
+    bench.publish(null, "100000000000000002");
+    const exp = Math.floor(bench.now / 1000) + 7200;
+    bench.server.renew(renewed, { sub: "alice", grants: ["scope:late"], exp });
+    bench.server.message(widened, json({ type: "subscribe", channelIds: [] }));
+    bench.evict();
+    bench.publish();
+    expect(renewed.events()).toMatchObject([{ seq: 2, prev: 0 }, { seq: 3 }]);
+    expect(widened.events()).toMatchObject([{ seq: 3, prev: 0 }]);
+  });
+
+  test("grants that come while a shared frame waits leave `prev` right after an eviction", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect({ batch: true });
+    bench.publish();
+    bench.publish(["sub:bob"]);
+    bench.publish();
+    const exp = Math.floor(bench.now / 1000) + 7200;
+    bench.server.renew(socket, { sub: "alice", grants: ["scope:late"], exp });
+    bench.evict();
+    bench.publish();
+    expect(socket.events()).toMatchObject([{ seq: 1 }, { seq: 3, prev: 1 }, { seq: 4 }]);
+    expect(socket.events().at(-1)).not.toHaveProperty("prev");
   });
 
   test("grants that `reauth` brings or takes count from the next event on", () => {
@@ -463,128 +491,5 @@ describe("HUB-13 batching", () => {
     const next = bench.connect();
     bench.publish();
     expect(next.events().map((event) => event.seq)).toEqual([4]);
-  });
-});
-
-/** What a client keeps: its position and everything it was given. */
-type Client = {
-  readonly sub: string;
-  readonly batch: boolean;
-  socket: VirtualSocket | null;
-  /** Frames of sockets it had before. */
-  position: { epoch: string; seq: number } | null;
-  readonly seen: number[];
-  taken: number;
-};
-
-const STEP = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant("publish" as const),
-      to: fc.constantFrom("all", "a", "b", "c"),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("connect" as const), client: fc.nat(5) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("drop" as const), client: fc.nat(5) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("evict" as const) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(1, 9, 10, 11) }),
-  },
-);
-
-describe("model", () => {
-  test("what a client has seen is always a prefix of what it may see, whatever happens", () => {
-    fc.assert(
-      fc.property(fc.array(STEP, { minLength: 20, maxLength: 150 }), (steps) => {
-        const bench = new VirtualHub();
-        const history: { seq: number; audience: string }[] = [];
-        const clients: Client[] = ["a", "b", "c", "a", "b", "d"].map((sub, i) => ({
-          sub,
-          batch: i % 2 === 1,
-          socket: null,
-          position: null,
-          seen: [],
-          taken: 0,
-        }));
-        const mayRead = (client: Client, audience: string): boolean =>
-          audience === "all" || audience === client.sub;
-
-        /** Takes what arrived and checks it against the model, as a client would. */
-        const take = (client: Client): void => {
-          const { socket } = client;
-          if (socket === null) return;
-          for (const frame of socket.frames().slice(client.taken)) {
-            if (frame.type === "snapshot") {
-              client.position = { epoch: frame.epoch, seq: frame.seq };
-              client.seen.length = 0;
-              for (const event of history) {
-                if (event.seq <= frame.seq && mayRead(client, event.audience))
-                  client.seen.push(event.seq);
-              }
-            }
-            const events =
-              frame.type === "event" ? [frame] : frame.type === "batch" ? frame.events : [];
-            for (const event of events) {
-              const before: number = client.position?.seq ?? 0;
-              expect(event.prev ?? event.seq - 1).toBe(before);
-              client.position = { epoch: "epoch-1", seq: event.seq };
-              client.seen.push(event.seq);
-            }
-          }
-          client.taken = socket.sent.length;
-          const may = history
-            .filter((event) => mayRead(client, event.audience))
-            .map((event) => event.seq);
-          expect(client.seen).toEqual(may.slice(0, client.seen.length));
-        };
-
-        for (const step of steps) {
-          if (step.do === "publish") {
-            bench.publish(step.to === "all" ? null : [`sub:${step.to}`]);
-            history.push({ seq: history.length + 1, audience: step.to });
-          } else if (step.do === "evict") bench.evict();
-          else if (step.do === "pass") bench.pass(step.ms);
-          else {
-            const client = clients[step.client];
-            if (client === undefined) continue;
-            if (step.do === "drop" && client.socket !== null) {
-              take(client);
-              bench.drop(client.socket);
-              client.socket = null;
-            }
-            if (step.do === "connect" && client.socket === null) {
-              client.taken = 0;
-              client.socket = bench.connect({
-                sub: client.sub,
-                batch: client.batch,
-                ...client.position,
-              });
-            }
-          }
-          clients.forEach(take);
-        }
-        // In the end everyone is back and has everything it may see.
-        bench.pass(20);
-        bench.pass(20);
-        for (const client of clients) {
-          if (client.socket === null) {
-            client.taken = 0;
-            client.socket = bench.connect({
-              sub: client.sub,
-              batch: client.batch,
-              ...client.position,
-            });
-          }
-          take(client);
-          const may = history
-            .filter((event) => mayRead(client, event.audience))
-            .map((event) => event.seq);
-          expect(client.seen).toEqual(may);
-        }
-      }),
-      { numRuns: Number(process.env["MODEL_RUNS"] ?? 150) },
-    );
   });
 });

@@ -88,14 +88,15 @@ export class LiveSession {
   sentBefore(seq: number, journal: JournalBefore): number {
     if (this.lastSent !== null) return this.lastSent;
     let before = seq;
+    const { from, decided = from } = this.record;
     for (;;) {
       const page = journal.readBefore(before, LOOK_BACK_PAGE);
       for (const entry of page) {
-        if (entry.seq <= this.record.from) return this.record.from;
+        if (entry.seq <= Math.max(from, decided)) return from;
         if (this.wants(entry)) return entry.seq;
         before = entry.seq;
       }
-      if (page.length < LOOK_BACK_PAGE) return this.record.from;
+      if (page.length < LOOK_BACK_PAGE) return from;
     }
   }
 }

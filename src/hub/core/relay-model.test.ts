@@ -264,6 +264,6 @@ test("HUB-16 whatever is lost, late or restarted: relays become equal to the hub
     fc.asyncProperty(fc.array(STEP, { minLength: 10, maxLength: 80 }), async (steps) => {
       await new Model().run(steps);
     }),
-    { numRuns: Number(process.env["MODEL_RUNS"] ?? 150) },
+    { numRuns: Number(process.env["MODEL_RUNS"] ?? 1_000) },
   );
 });

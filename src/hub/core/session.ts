@@ -27,6 +27,11 @@ const SessionRecord = z.discriminatedUnion("state", [
     since: z.number(),
     /** It has seen what it may see up to this seq; later sends are found in the journal. */
     from: z.number(),
+    /**
+     * Up to here it was decided by other grants, or another subscription, what it was sent: nothing
+     * after `from`. Absent: nothing was decided otherwise.
+     */
+    decided: z.number().optional(),
     batch: z.boolean(),
     bad: z.number(),
     signals: z.boolean().optional(),

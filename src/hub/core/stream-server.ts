@@ -235,8 +235,7 @@ export class StreamServer<Socket extends object> {
       this.#frames.refuse(socket, session, "other_subject");
       return;
     }
-    // Asked before the grants change what that would be.
-    const sent = session.sentBefore(this.#store.extent().head + 1, this.#store);
+    this.#delivery.settle(session);
     session.renew({
       ...session.record,
       grants: [...identity.grants],
@@ -244,7 +243,7 @@ export class StreamServer<Socket extends object> {
       warned: false,
       ...(identity.iat === undefined ? {} : { iat: identity.iat }),
     });
-    this.#sessions.startFrom(socket, session, sent);
+    this.#sessions.save(socket, session);
     this.#deadlines.watchToken(session);
     const { exp } = identity;
     this.#delivery.send(

@@ -1,0 +1,326 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { VirtualHub, type VirtualSocket } from "../../testing/virtual-hub.ts";
+
+const CLIENTS = 8;
+const ROLES = ["r0", "r1"] as const;
+
+/** How a client shows that it takes what it is sent. */
+type Manner = "acks" | "pings" | "silent";
+
+/** What a client keeps: its position and everything it was given since its snapshot. */
+type Client = {
+  readonly sub: string;
+  readonly batch: boolean;
+  readonly signals: boolean;
+  readonly manner: Manner;
+  /** What its next token says. */
+  roles: readonly string[];
+  socket: VirtualSocket | null;
+  taken: number;
+  position: { epoch: string; seq: number } | null;
+  seen: number[];
+  /** Since this seq its grants are the present ones. */
+  since: number;
+  signal: number;
+};
+
+type Published = { readonly seq: number; readonly to: string; readonly large: boolean };
+
+const client = fc.nat(CLIENTS - 1);
+const STEP = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant("publish" as const),
+      to: fc.constantFrom("all", "all", "sub:a", "sub:b", "scope:r0", "scope:r1"),
+      kilobytes: fc.constantFrom(0, 0, 30, 60),
+      /** One key of few: some are used twice. */
+      key: fc.option(fc.nat(4), { nil: null, freq: 5 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("connect" as const), client }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("drop" as const), client }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("show" as const),
+      client,
+      share: fc.constantFrom(0.5, 1, 1),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("evict" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("pass" as const),
+      ms: fc.constantFrom(1, 9, 10, 11, 2_000, 30_000),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("roles" as const),
+      client,
+      roles: fc.subarray([...ROLES]),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("revoke" as const), client }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("signal" as const) }) },
+);
+type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
+
+type Frame = {
+  readonly type: string;
+  readonly epoch?: string;
+  readonly seq?: number;
+  readonly prev?: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly key?: string;
+  readonly payload?: { readonly n: number };
+  readonly events?: readonly Frame[];
+};
+
+class Model {
+  readonly bench = new VirtualHub();
+  readonly history: Published[] = [];
+  readonly clients: Client[] = Array.from({ length: CLIENTS }, (_, i) => ({
+    sub: ["a", "b", "c", "d"][i % 4] ?? "a",
+    batch: i % 2 === 1,
+    signals: i % 3 === 0,
+    manner: (["acks", "acks", "pings", "silent"] as const)[Math.floor(i / 2)] ?? "silent",
+    roles: [],
+    socket: null,
+    taken: 0,
+    position: null,
+    seen: [],
+    since: 0,
+    signal: 0,
+  }));
+  readonly #keys = new Set<number>();
+  #signals = 0;
+
+  run(steps: readonly Step[]): void {
+    for (const step of steps) {
+      this.#do(step);
+      for (const one of this.clients) this.#take(one);
+    }
+    this.#settle();
+  }
+
+  #do(step: Step): void {
+    const { bench } = this;
+    switch (step.do) {
+      case "publish":
+        return this.#publish(step.to, step.kilobytes, step.key);
+      case "evict":
+        return bench.evict();
+      case "crash":
+        return bench.crash();
+      case "pass":
+        return bench.pass(step.ms);
+      case "signal": {
+        this.#signals += 1;
+        bench.server.signal({
+          event: "test.moved",
+          key: "k",
+          payload: `{"n":${this.#signals}}`,
+          audience: ["sub:a"],
+          topic: null,
+          ts: bench.now,
+        });
+        return;
+      }
+      case "connect":
+        return this.#connect(this.clients[step.client]);
+      case "drop":
+        return this.#drop(this.clients[step.client]);
+      case "show":
+        return this.#show(this.clients[step.client], step.share);
+      case "roles":
+        return this.#giveRoles(this.clients[step.client], step.roles);
+      case "revoke":
+        return this.#revoke(this.clients[step.client]?.sub ?? "");
+    }
+  }
+
+  #publish(to: string, kilobytes: number, key: number | null): void {
+    const published = this.bench.publish(
+      to === "all" ? null : [to],
+      null,
+      key === null ? undefined : `k${key}`,
+      { text: "x".repeat(kilobytes * 1024) },
+    );
+    const isDuplicate = key !== null && this.#keys.has(key);
+    expect(published.kind).toBe(isDuplicate ? "duplicate" : "published");
+    if (isDuplicate) return;
+    if (key !== null) this.#keys.add(key);
+    this.history.push({ seq: this.history.length + 1, to, large: kilobytes > 0 });
+    expect(published).toEqual({ kind: "published", seq: this.history.length });
+  }
+
+  #connect(one: Client | undefined): void {
+    if (one === undefined || one.socket !== null) return;
+    one.taken = 0;
+    one.socket = this.bench.connect({
+      sub: one.sub,
+      grants: one.roles.map((role) => `scope:${role}`),
+      batch: one.batch,
+      signals: one.signals,
+      iat: Math.floor(this.bench.now / 1000),
+      exp: Math.floor(this.bench.now / 1000) + 1_000_000,
+      ...one.position,
+    });
+  }
+
+  #drop(one: Client | undefined): void {
+    if (one === undefined || one.socket === null) return;
+    this.#take(one);
+    if (one.socket === null) return;
+    this.bench.drop(one.socket);
+    one.socket = null;
+  }
+
+  /** The client shows what it has, or a part of it, in its manner. */
+  #show(one: Client | undefined, share: number): void {
+    if (one === undefined || one.socket === null) return;
+    if (one.manner === "acks") {
+      const seqs = one.socket.events().map(({ seq }) => seq);
+      const seq = seqs[Math.ceil(seqs.length * share) - 1];
+      if (seq !== undefined) this.bench.ack(one.socket, seq);
+    }
+    if (one.manner === "pings") {
+      this.bench.pass(1_001);
+      one.socket.pingAt = this.bench.now;
+      this.bench.pass(5_000);
+    }
+    // A frame that is refused is a sign of life as well; more than two of them close.
+    if (one.manner === "silent" && share === 1) {
+      this.bench.pass(1_000);
+      this.bench.server.message(one.socket, JSON.stringify({ type: "auth", token: "t" }));
+    }
+  }
+
+  #giveRoles(one: Client | undefined, roles: readonly string[]): void {
+    if (one === undefined) return;
+    if (one.socket !== null) {
+      // What waits is sent first, so that it is certain which grants it is judged by.
+      this.#drain(one);
+      if (one.socket === null) return;
+    }
+    one.roles = roles;
+    one.since = this.history.length;
+    if (one.socket === null) {
+      one.position = null;
+      return;
+    }
+    const now = Math.floor(this.bench.now / 1000);
+    const grants = [`sub:${one.sub}`, ...roles.map((role) => `scope:${role}`)];
+    const exp = now + 1_000_000;
+    this.bench.server.renew(one.socket, { sub: one.sub, grants, exp, iat: now });
+  }
+
+  #revoke(sub: string): void {
+    const before = this.clients.filter((one) => one.socket !== null && one.sub === sub);
+    for (const one of before) this.#take(one);
+    const open = before.filter((one) => one.socket !== null);
+    expect(this.bench.server.revoke({ sub }, this.bench.now)).toBe(open.length);
+    for (const one of open) expect(one.socket?.closed).toBe("unauthorized");
+  }
+
+  /** Takes what arrived and holds it against what was published, as a client would. */
+  #take(one: Client): void {
+    const { socket } = one;
+    if (socket === null) return;
+    for (const text of socket.sent.slice(one.taken)) {
+      const frame = JSON.parse(text) as Frame;
+      if (frame.type === "snapshot") {
+        one.position = { epoch: frame.epoch ?? "", seq: frame.seq ?? -1 };
+        one.seen = this.#may(one, frame.seq ?? -1);
+        one.since = 0;
+      }
+      if (frame.type === "resumed") expect(frame.to).toBe(one.position?.seq);
+      if (frame.type === "signal" && frame.key === "k")
+        this.#takeSignal(one, frame.payload?.n ?? 0);
+      if (frame.type === "event") this.#takeEvent(one, frame);
+      for (const event of frame.events ?? []) this.#takeEvent(one, event);
+    }
+    one.taken = socket.sent.length;
+    if (socket.closed !== null) {
+      // Too slow, revoked, or the hub died: nothing else closes anybody here.
+      expect(["overloaded", "unauthorized", "restart", "tooManyFrames"]).toContain(socket.closed);
+      one.socket = null;
+    }
+  }
+
+  #takeEvent(one: Client, { seq = -1, prev = seq - 1 }: Frame): void {
+    expect(prev).toBe(one.position?.seq);
+    one.position = { epoch: "epoch-1", seq };
+    one.seen.push(seq);
+    expect(one.seen).toEqual([
+      ...one.seen.filter((earlier) => earlier <= one.since),
+      ...this.#may(one, seq).filter((earlier) => earlier > one.since),
+    ]);
+  }
+
+  #takeSignal(one: Client, n: number): void {
+    expect(one.signals && one.sub === "a").toBe(true);
+    expect(n).toBeGreaterThan(one.signal);
+    one.signal = n;
+  }
+
+  /** By the grants of now. */
+  #may(one: Client, upTo: number): number[] {
+    const held = new Set(["all", `sub:${one.sub}`, ...one.roles.map((role) => `scope:${role}`)]);
+    return this.history.filter(({ seq, to }) => seq <= upTo && held.has(to)).map(({ seq }) => seq);
+  }
+
+  /** The client takes and shows until nothing more waits for it. */
+  #drain(one: Client): void {
+    this.bench.pass(10);
+    for (let i = 0; i < 60; i += 1) {
+      this.#take(one);
+      if (one.socket === null) return;
+      const session = this.bench.server.sessions.live(one.socket);
+      if (session === null || !session.isLagging) break;
+      this.#show(one, 1);
+    }
+    for (const other of this.clients) this.#take(other);
+  }
+
+  /** In the end everyone is back, takes what it is sent, and has everything it may see. */
+  #settle(): void {
+    this.bench.pass(20);
+    for (const one of this.clients) {
+      this.#take(one);
+      this.#connect(one);
+      this.#drain(one);
+      // Another one's pings take time, in which this one may have been closed as too slow.
+      if (one.socket === null) {
+        this.#connect(one);
+        this.#drain(one);
+      }
+      expect(one.socket?.closed).toBeNull();
+      const may = this.#may(one, this.history.length);
+      expect(one.seen.filter((seq) => seq > one.since)).toEqual(
+        may.filter((seq) => seq > one.since),
+      );
+      if (one.signals && one.sub === "a" && this.#signals > 0) {
+        expect(one.signal).toBeLessThanOrEqual(this.#signals);
+      }
+    }
+    const stored = this.bench.store.readAfter(0, 10_000).map(({ seq }) => seq);
+    expect(stored).toEqual(this.history.map(({ seq }) => seq));
+  }
+}
+
+test("what a client has seen is always a prefix of what it may see, whatever happens", () => {
+  fc.assert(
+    fc.property(fc.array(STEP, { minLength: 20, maxLength: 150 }), (steps) => {
+      new Model().run(steps);
+    }),
+    { numRuns: Number(process.env["MODEL_RUNS"] ?? 1_000) },
+  );
+});
