@@ -31,6 +31,8 @@ type Link = {
   /** What the relay has acknowledged; null: not asked since the last wake. */
   have: number | null;
   revision: number | null;
+  /** What it was told that it is; null: nothing since the last wake. */
+  state: RelayRow["state"] | null;
   failed: boolean;
   running: Promise<void> | null;
   readonly signals: Map<string, Signal>;
@@ -64,9 +66,6 @@ export class RelayFanout {
 
   /** Takes a relay, or what changed of it. */
   write(relay: RelayRow): void {
-    const link = this.#links.get(relay.index);
-    // Whether it is to send its clients away it learns by a call.
-    if (link !== undefined && this.#rowOf(relay.index)?.state !== relay.state) link.have = null;
     this.#ports.store.writeRelay(relay);
     this.#relays = null;
   }
@@ -113,14 +112,14 @@ export class RelayFanout {
   async recall(): Promise<void> {
     await this.flush();
     const { store, clock } = this.#ports;
-    const isDone = this.relays.every((relay) => this.#isUpToDate(this.#linkOf(relay.index)));
+    const isDone = this.relays.every(({ index }) => this.#isUpToDate(index, this.#linkOf(index)));
     store.writeTask(RELAYS_TASK, isDone ? null : clock() + RECALL_MS);
   }
 
   async #run(index: number, link: Link): Promise<void> {
     const { guildId, store, call, revision } = this.#ports;
     // After a wake nothing is known, and everybody is called once.
-    while (!this.#isUpToDate(link)) {
+    while (!this.#isUpToDate(index, link)) {
       const { epoch, head } = store.extent();
       const after = link.have ?? head;
       const entries = after < head ? store.readAfter(after, CALL_EVENTS, CALL_BYTES) : [];
@@ -128,6 +127,7 @@ export class RelayFanout {
       link.signals.clear();
       const before = link.have;
       const told = revision();
+      const { state = null } = this.#rowOf(index) ?? {};
       try {
         const ack = await call(index, {
           v: 1,
@@ -138,10 +138,11 @@ export class RelayFanout {
           entries,
           signals,
           revision: told,
-          draining: this.#rowOf(index)?.state === "draining",
+          draining: state === "draining",
         });
         link.have = ack.have;
         link.revision = ack.revision;
+        link.state = state;
         link.failed = false;
         this.#noteAck(index, ack);
         // A relay that gets no further would be called for ever: the task tries again.
@@ -154,11 +155,15 @@ export class RelayFanout {
     }
   }
 
-  #isUpToDate({ have, revision, signals }: Link): boolean {
+  /** One that was let go lacks nothing. */
+  #isUpToDate(index: number, { have, revision, state, signals }: Link): boolean {
+    const row = this.#rowOf(index);
     return (
-      have === this.#ports.store.extent().head &&
-      revision === this.#ports.revision() &&
-      signals.size === 0
+      row === undefined ||
+      (have === this.#ports.store.extent().head &&
+        revision === this.#ports.revision() &&
+        state === row.state &&
+        signals.size === 0)
     );
   }
 
@@ -180,6 +185,7 @@ export class RelayFanout {
     const link: Link = {
       have: null,
       revision: null,
+      state: null,
       failed: false,
       running: null,
       signals: new Map(),
