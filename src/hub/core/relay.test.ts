@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { REVOCATION_TTL_MS } from "../../protocol/limits.ts";
+import { JOURNAL_MAX_AGE_MS, REVOCATION_TTL_MS } from "../../protocol/limits.ts";
 import type { VirtualSocket } from "../../testing/virtual-hub.ts";
 import { type Fate, VirtualGuild } from "../../testing/virtual-guild.ts";
+import { entryFor } from "../store-suite.ts";
+import { RELAYS_TASK } from "./relay-fanout.ts";
 
 const seqs = (socket: VirtualSocket | null): number[] =>
   socket?.events().map((event) => event.seq) ?? [];
@@ -89,5 +91,221 @@ describe("HUB-16 relays", () => {
     guild.publish();
     await guild.quiet();
     expect(seqs(socket)).toEqual([1, 2, 3]);
+  });
+
+  test("what it missed it pulls, in as many parts as it takes, and sends it once", async () => {
+    const guild = new VirtualGuild(1);
+    const socket = await join(guild, 0);
+    guild.wire.fate = () => "request lost";
+    for (let i = 0; i < 70; i += 1) guild.publish();
+    await guild.quiet();
+    await guild.evictHub();
+    guild.wire.fate = () => "arrives";
+    guild.publish();
+    await guild.quiet();
+    expect(seqs(socket)).toEqual(Array.from({ length: 71 }, (_, i) => i + 1));
+  });
+
+  test("a hub that dies between its commit and its call makes up for it when the task is due", async () => {
+    const guild = new VirtualGuild(1);
+    const socket = await join(guild, 0);
+    guild.publish();
+    guild.crashHub();
+    await guild.quiet();
+    expect(seqs(socket)).toEqual([]);
+    expect(guild.hub.store.readTask(RELAYS_TASK)).toBe(guild.clock.now + 1_000);
+    await guild.pass(1_000);
+    expect(seqs(socket)).toEqual([1]);
+    expect(guild.hub.store.readTask(RELAYS_TASK)).toBeNull();
+  });
+
+  test("a relay that dies keeps what it acknowledged: who comes back resumes at it", async () => {
+    const guild = new VirtualGuild(2);
+    const socket = await join(guild, 0);
+    guild.publish();
+    guild.publish();
+    await guild.quiet();
+    guild.crashRelay(0);
+    expect(socket.closed).toBe("restart");
+    guild.publish();
+    await guild.quiet();
+    const position = { epoch: "epoch-1", seq: 2 };
+    for (const index of [0, 1]) {
+      const back = await join(guild, index, position);
+      expect(back.frames().map((frame) => frame.type)).toEqual(["ack", "event", "resumed"]);
+      expect(seqs(back)).toEqual([3]);
+    }
+  });
+
+  test("who was served elsewhere, where more was known, is not taken for ahead of the hub", async () => {
+    const guild = new VirtualGuild(1);
+    await join(guild, 0);
+    fates(guild, "request lost");
+    guild.publish();
+    guild.publish();
+    await guild.quiet();
+    const moved = await join(guild, 0, { epoch: "epoch-1", seq: 1 });
+    expect(moved.frames().map((frame) => frame.type)).toEqual(["ack", "event", "resumed"]);
+    expect(seqs(moved)).toEqual([2]);
+  });
+
+  test("a snapshot from the hub that is ahead of the relay: nothing of it comes again", async () => {
+    const guild = new VirtualGuild(1);
+    await join(guild, 0);
+    fates(guild, "request lost");
+    guild.publish();
+    guild.publish();
+    await guild.quiet();
+    const socket = await join(guild, 0, { sub: "bob" });
+    expect(socket.frames()[0]).toMatchObject({ event: "auth.ok", seq: 2 });
+    expect(socket.last()).toMatchObject({ type: "snapshot", seq: 2 });
+    await guild.pass(1_000);
+    guild.publish();
+    await guild.quiet();
+    expect(socket.events()).toMatchObject([{ seq: 3 }]);
+    expect(socket.events()[0]).not.toHaveProperty("prev");
+    guild.relays[0]?.ack(socket, 3);
+    expect(socket.last()).toMatchObject({ type: "event" });
+  });
+
+  test("a snapshot that the relay has passed meanwhile: what came since follows it", async () => {
+    const guild = new VirtualGuild(1);
+    const relay = guild.relays[0];
+    await join(guild, 0);
+    guild.publish();
+    guild.publish(["sub:carol"]);
+    guild.publish();
+    await guild.quiet();
+    if (relay === undefined) throw new Error("no relay");
+    relay.snapshotSeq = () => 1;
+    const socket = relay.connect({ sub: "bob" });
+    expect(socket.frames().map((frame) => frame.type)).toEqual(["ack", "snapshot", "event"]);
+    expect(socket.events()).toMatchObject([{ seq: 3, prev: 1 }]);
+    expect(relay.server.sessions.laggingCount).toBe(0);
+  });
+
+  test("a relay that fell behind what the hub still has sends everybody away, to be reset", async () => {
+    const guild = new VirtualGuild(1);
+    const socket = await join(guild, 0);
+    guild.publish();
+    await guild.quiet();
+    guild.wire.fate = () => "request lost";
+    for (let i = 0; i < 20; i += 1) guild.publish();
+    guild.hub.store.trim({ maxEvents: 3, maxBytes: 1e9, maxAgeMs: 1e12 }, guild.clock.now);
+    await guild.quiet();
+    guild.wire.fate = () => "arrives";
+    await guild.pass(1_000);
+    expect(socket.closed).toBe("restart");
+    expect(seqs(socket)).toEqual([1]);
+    expect(guild.relays[0]?.store.extent()).toEqual({ epoch: "epoch-1", head: 21, oldest: 19 });
+    const back = await join(guild, 0, { epoch: "epoch-1", seq: 1 });
+    expect(back.last()).toMatchObject({ type: "snapshot", reason: "too_old", seq: 21 });
+  });
+
+  test("one that lacks nothing but what was trimmed behind it goes on", async () => {
+    const guild = new VirtualGuild(1);
+    const socket = await join(guild, 0);
+    guild.publish();
+    await guild.quiet();
+    guild.wire.fate = () => "request lost";
+    for (let i = 0; i < 5; i += 1) guild.publish();
+    guild.hub.store.trim({ maxEvents: 5, maxBytes: 1e9, maxAgeMs: 1e12 }, guild.clock.now);
+    await guild.quiet();
+    guild.wire.fate = () => "arrives";
+    await guild.pass(1_000);
+    expect(socket.closed).toBeNull();
+    expect(seqs(socket)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test("another journal of the hub takes the place of the copy, pages and open batches as well", async () => {
+    const guild = new VirtualGuild(1);
+    const old = await join(guild, 0);
+    for (let i = 0; i < 3; i += 1) guild.publish(null, null, undefined, { of: "old" });
+    await guild.quiet();
+    const reader = await guild.relays[0]?.join({ epoch: "epoch-1", seq: 0, batch: true });
+    guild.publish(null, null, undefined, { of: "old" });
+    guild.publish(null, null, undefined, { of: "old" });
+    await guild.quiet();
+    guild.renewEpoch("epoch-2");
+    guild.publish(null, null, undefined, { of: "new" });
+    guild.publish(null, null, undefined, { of: "new" });
+    await guild.quiet();
+    expect([old.closed, reader?.closed]).toEqual(["restart", "restart"]);
+    const next = await guild.relays[0]?.join({ epoch: "epoch-2", seq: 0, batch: true });
+    await guild.pass(10);
+    expect(next?.events()).toMatchObject([{ seq: 1 }, { seq: 2 }]);
+    expect(next?.sent.join()).not.toContain("old");
+    const reset = await join(guild, 0, { epoch: "epoch-1", seq: 4 });
+    expect(reset.last()).toMatchObject({ type: "snapshot", reason: "unknown_epoch", seq: 2 });
+  });
+
+  test("a call of a journal that was given up meanwhile changes nothing", async () => {
+    const guild = new VirtualGuild(1);
+    await join(guild, 0);
+    fates(guild, { lateMs: 500 });
+    guild.publish(null, null, undefined, { of: "old" });
+    await guild.quiet();
+    guild.hub.store.adopt("epoch-2");
+    await guild.pass(500);
+    await guild.pass(1_000);
+    expect(guild.relays[0]?.store.extent()).toEqual({ epoch: "epoch-2", head: 0, oldest: 1 });
+  });
+
+  test("keeps its copy within the journal's bounds", async () => {
+    const guild = new VirtualGuild(1);
+    await join(guild, 0);
+    guild.publish();
+    await guild.quiet();
+    guild.clock.pass(JOURNAL_MAX_AGE_MS + 1);
+    guild.publish();
+    await guild.quiet();
+    expect(guild.relays[0]?.store.extent()).toMatchObject({ oldest: 2, head: 2 });
+  });
+
+  test("acknowledges what it has and whom it serves", async () => {
+    const guild = new VirtualGuild(1);
+    await join(guild, 0);
+    await join(guild, 0);
+    await join(guild, 0, { sub: "bob" });
+    guild.publish();
+    await guild.quiet();
+    expect(guild.fanout.relays).toMatchObject([{ index: 0, sockets: 3, users: 2 }]);
+    expect(guild.fanout.acknowledged(0)).toEqual({ have: 1, failed: false });
+  });
+
+  test("entries that do not follow are refused, not stored", async () => {
+    const guild = new VirtualGuild(1);
+    await join(guild, 0);
+    guild.publish();
+    guild.publish();
+    await guild.quiet();
+    const relay = guild.relays[0]?.relay;
+    const call = {
+      v: 1 as const,
+      guildId: "g",
+      epoch: "epoch-1",
+      head: 9,
+      after: 2,
+      entries: [entryFor(9)],
+      signals: [],
+      revision: 0,
+      draining: false,
+    };
+    await expect(relay?.take(call)).rejects.toThrow("after 2 are missing");
+    expect(guild.relays[0]?.store.extent().head).toBe(2);
+  });
+
+  test("pulls one at a time, however many ask", async () => {
+    const guild = new VirtualGuild(1);
+    await join(guild, 0);
+    fates(guild, "request lost");
+    guild.publish();
+    await guild.quiet();
+    const before = guild.wire.calls;
+    const relay = guild.relays[0]?.relay;
+    await Promise.all([relay?.catchUp(), relay?.catchUp(), relay?.catchUp(1)]);
+    expect(guild.wire.calls - before).toBe(1);
+    await relay?.catchUp();
+    expect(guild.wire.calls - before).toBe(2);
   });
 });
