@@ -1,75 +1,10 @@
 import { backoffMs } from "../../src/client/backoff.ts";
 import { ACK_INTERVAL_MS } from "../../src/client/outbox.ts";
-import { KINDS, type Kind, type Ledger, type Witness } from "./ledger.ts";
+import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../src/protocol/limits.ts";
+import { Client, type Connection } from "./client.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
-
-/** A client pings this often, milliseconds. */
-const PING_MS = 25_000;
-
-/** How a client shows that it reads: the page pings, our client acknowledges too, a seed's does nothing. */
-export type Manner = "pings" | "acknowledges" | "silent";
-
-/** Somebody who wants a guild's stream, over all connections. Small: there are a million. */
-export class Client implements Witness {
-  start = 0;
-  last = 0;
-  received = 0;
-  epoch: string | undefined = undefined;
-  connection: Connection | null = null;
-  attempt = 0;
-  /** `retryWindowMs` of the last server, milliseconds. */
-  windowMs = 0;
-  readonly index: number;
-  readonly sub: string;
-  readonly kind: Kind;
-  readonly manner: Manner;
-  readonly batch: boolean;
-
-  constructor(index: number) {
-    this.index = index;
-    this.sub = `user-${index}`;
-    this.kind = index % 10 === 0 ? KINDS.privileged : KINDS.everybody;
-    this.manner = index % 50 === 1 ? "acknowledges" : index % 50 === 2 ? "silent" : "pings";
-    this.batch = index % 4 !== 3;
-  }
-}
-
-/** One connection of a client: what the core knows as a socket. */
-export class Connection {
-  readonly client: Client;
-  readonly place: Place;
-  readonly openedAt: number;
-  /** What it carries through hibernation. */
-  record: unknown = null;
-  open = true;
-  /** Frames under way: null when they arrive at once. */
-  underWay: string[] | null = null;
-  stalledAt: number | null = null;
-  ackDue = false;
-
-  constructor(client: Client, place: Place, now: number) {
-    this.client = client;
-    this.place = place;
-    this.openedAt = now;
-  }
-
-  /** When its last ping was answered, milliseconds; null: never. */
-  pingedAt(now: number): number | null {
-    if (this.client.manner === "silent") return null;
-    const until = this.stalledAt ?? now;
-    const pings = Math.floor((until - this.openedAt) / PING_MS);
-    return pings < 1 ? null : this.openedAt + pings * PING_MS;
-  }
-}
-
-/** The object at the other end of a connection. */
-export type Place = {
-  /** The client sends a frame. */
-  readonly message: (connection: Connection, text: string) => void;
-  /** The network lost the connection. */
-  readonly closed: (connection: Connection) => void;
-};
 
 type Frame = {
   readonly type: string;
@@ -215,7 +150,8 @@ export class Crowd {
       default:
         throw new Error(`a client got ${text}`);
     }
-    if (client.manner === "acknowledges") this.#acknowledgeLater(connection);
+    if (client.manner !== "acknowledges") return;
+    this.#noteUnacked(connection, frame.events?.length ?? 1, text.length);
   }
 
   #take(client: Client, { seq, prev = seq - 1, payload }: Frame): void {
@@ -223,15 +159,29 @@ export class Crowd {
     this.ledger.receive(client, seq, prev, payload?.mark ?? "");
   }
 
-  #acknowledgeLater(connection: Connection): void {
-    if (connection.ackDue) return;
-    connection.ackDue = true;
-    this.#time.after(ACK_INTERVAL_MS, () => {
-      connection.ackDue = false;
-      if (!connection.open || connection.stalledAt !== null) return;
-      const { place, client } = connection;
-      place.message(connection, `{"type":"ack","seq":${client.last}}`);
+  /** As `outbox.ts`: at once with half of the credit used, else in a while. */
+  #noteUnacked(connection: Connection, events: number, bytes: number): void {
+    connection.unackedEvents += events;
+    connection.unackedBytes += bytes;
+    const isHalf =
+      connection.unackedEvents * 2 >= CREDIT_WINDOW_EVENTS ||
+      connection.unackedBytes * 2 >= CREDIT_WINDOW_BYTES;
+    // The way to the object takes a moment, too.
+    const wait = isHalf ? 1 : ACK_INTERVAL_MS;
+    const at = this.#time.clock() + wait;
+    if (connection.ackAt !== null && connection.ackAt <= at) return;
+    connection.ackAt = at;
+    this.#time.after(wait, () => {
+      if (connection.ackAt === at) this.#acknowledge(connection);
     });
+  }
+
+  #acknowledge(connection: Connection): void {
+    connection.ackAt = null;
+    if (!connection.open || connection.stalledAt !== null) return;
+    connection.unackedEvents = connection.unackedBytes = 0;
+    const { place, client } = connection;
+    place.message(connection, `{"type":"ack","seq":${client.last}}`);
   }
 
   #comeBack(client: Client, windowMs: number): void {
