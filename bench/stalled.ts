@@ -1,7 +1,7 @@
 /**
- * `npm run bench:stalled`: what healthy readers notice of two hundred that stopped reading. Two hubs do the
- * same work one after the other all the time, one of them with stalled readers; every round they change
- * places. Writes its part of docs/benchmarks.md. It fails when a healthy reader missed something, never
+ * `npm run bench:stalled`: what healthy readers notice of two hundred that stopped reading. Three hubs
+ * do the same work one after the other all the time, one of them with stalled readers; the two others
+ * show how far apart equal hubs are. Every round they change places. Writes its part of docs/benchmarks.md. It fails when a healthy reader missed something, never
  * because of timing.
  */
 import { randomBytes } from "node:crypto";
@@ -13,8 +13,14 @@ import { startIdentity } from "./identity.ts";
 import { Publisher } from "./load/publisher.ts";
 import { describeMachine } from "./report/machine.ts";
 import { startFilledHub, type FilledHub } from "./stalled/hub.ts";
-import { replaceStalled, writeStalledReport, type StalledPair } from "./stalled/report.ts";
-import { runStalledRound, Side, STALLED_PLAN } from "./stalled/trial.ts";
+import { measureMemory, type MemoryTrial } from "./stalled/memory.ts";
+import {
+  faultsOf,
+  replaceStalled,
+  writeStalledReport,
+  type StalledRound,
+} from "./stalled/report.ts";
+import { fromOn, runStalledRound, Side, STALLED_PLAN } from "./stalled/trial.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
@@ -42,18 +48,23 @@ try {
     started.push(one);
     return one;
   };
-  const hubs = [await start("one"), await start("other")] as const;
-  // A first round that is not counted: both compile what they run often.
-  await runPair(hubs[0], hubs[1]);
-  const pairs: StalledPair[] = [];
+  const hubs = [await start("first"), await start("second"), await start("third")];
+  // A first round that is not counted: all compile what they run often.
+  await runRound(hubs);
+  const rounds: StalledRound[] = [];
   for (let round = 0; round < STALLED_PLAN.rounds; round += 1) {
-    const [one, other] = hubs;
-    pairs.push(await (round % 2 === 0 ? runPair(one, other) : runPair(other, one)));
+    rounds.push(await runRound(fromOn(hubs, round)));
     console.log(`round ${round + 1} of ${STALLED_PLAN.rounds}`);
   }
-  const report = writeStalledReport(pairs, describeMachine(folder));
+  const memory: MemoryTrial[] = [];
+  for (const [at, plan] of STALLED_PLAN.floods.entries()) {
+    console.log(`memory: events with ${plan.bytes} bytes in each …`);
+    const { hub } = await start(`memory-${at}`);
+    memory.push(await measureMemory(hub, identity, plan, STALLED_PLAN.stalled));
+  }
+  const report = writeStalledReport(rounds, memory, describeMachine(folder));
   console.log(`\n${report}`);
-  if (pairs.some(({ without, among }) => without.faults.length + among.faults.length > 0)) {
+  if (faultsOf(rounds).length > 0) {
     process.exitCode = 1;
   } else {
     await writeFile(DOCUMENT, replaceStalled(await readFile(DOCUMENT, "utf8"), report));
@@ -68,11 +79,16 @@ try {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-async function runPair(quiet: Started, crowded: Started): Promise<StalledPair> {
-  const without = new Side(quiet.hub, quiet.publisher);
-  const among = new Side(crowded.hub, crowded.publisher);
-  await without.open(identity, 0);
-  await among.open(identity, STALLED_PLAN.stalled);
-  await runStalledRound([without, among]);
-  return { without: await without.close(), among: await among.close() };
+/** @param hubs the last of them gets the stalled readers */
+async function runRound(hubs: readonly Started[]): Promise<StalledRound> {
+  const sides = hubs.map(({ hub, publisher }) => new Side(hub, publisher));
+  for (const [at, side] of sides.entries()) {
+    await side.open(identity, at === sides.length - 1 ? STALLED_PLAN.stalled : 0);
+  }
+  await runStalledRound(sides);
+  const [without, control, among] = sides.map((side) => side.close());
+  if (without === undefined || control === undefined || among === undefined) {
+    throw new Error("a round needs three hubs");
+  }
+  return { without, control, among };
 }

@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startIdentity, type Identity } from "../bench/identity.ts";
 import { usageOf } from "../bench/measure/process-usage.ts";
+import { flood as floodHub, untilAllHave } from "../bench/stalled/flood.ts";
 import { startFilledHub, type FilledHub } from "../bench/stalled/hub.ts";
 import { queuedBytes } from "../bench/stalled/queued-bytes.ts";
 import { Reader, type ReaderOptions } from "../bench/stalled/reader.ts";
@@ -21,8 +22,6 @@ const TURN_EVENTS = 100;
 const FLOOD = 100;
 /** Less than the journal holds: whoever stalled meanwhile can be fed. */
 const SHORT_FLOOD = 20;
-/** Events that a healthy reader may be behind before the publisher waits for it. */
-const BEHIND_MAX = 1_000;
 
 const MIB = 1024 * 1024;
 const GROWTH_MAX_BYTES = 64 * MIB;
@@ -94,20 +93,10 @@ async function residentBytes(): Promise<number> {
 /** Publishes, no faster than the healthy readers take it. @returns seq of the last event */
 async function flood(turns: number): Promise<number> {
   const before = await residentBytes();
-  let seq = 0;
-  for (let turn = 0; turn < turns; turn += 1) {
-    seq = await hub.fill(TURN_EVENTS, EVENT_BYTES);
-    await untilAllHave(keepUp, seq - BEHIND_MAX);
-    // A hub without flow control would take all there is.
+  const plan = { turns, events: TURN_EVENTS, bytes: EVENT_BYTES };
+  return floodHub(hub, keepUp, plan, async (turn) => {
+    // A hub without flow control would take all memory that there is.
     if (turn % 10 === 0) expect((await residentBytes()) - before).toBeLessThan(RUNAWAY_BYTES);
-  }
-  await untilAllHave(keepUp, seq);
-  return seq;
-}
-
-async function untilAllHave(readers: readonly { readonly seq: number }[], seq: number) {
-  await eventually(`everybody has event ${seq}`, () => {
-    expect(Math.min(...readers.map((reader) => reader.seq))).toBeGreaterThanOrEqual(seq);
   });
 }
 

@@ -1,13 +1,18 @@
-import { median, quantile } from "../measure/statistics.ts";
+import { quantile } from "../measure/statistics.ts";
 import type { Machine } from "../report/machine.ts";
 import { ms, table, times } from "../report/table.ts";
+import type { MemoryTrial } from "./memory.ts";
 import { STALLED_PLAN, type StalledTrial } from "./trial.ts";
 
 const START = "<!-- stalled:start -->";
 const END = "<!-- stalled:end -->";
 
-/** A round: without stalled readers, and with them. */
-export type StalledPair = { readonly without: StalledTrial; readonly among: StalledTrial };
+/** A round: two hubs without stalled readers, and one with them. */
+export type StalledRound = {
+  readonly without: StalledTrial;
+  readonly control: StalledTrial;
+  readonly among: StalledTrial;
+};
 
 /** Healthy readers may be served later by so much of what they are without stalled ones. */
 const AIM = 1.1;
@@ -20,10 +25,21 @@ export function replaceStalled(text: string, generated: string): string {
   return `${text.slice(0, start + START.length)}\n\n${generated}\n\n${text.slice(end)}`;
 }
 
+/** What healthy readers missed, got twice or out of order. */
+export function faultsOf(rounds: readonly StalledRound[]): string[] {
+  return rounds.flatMap((round) => Object.values(round).flatMap(({ faults }) => faults));
+}
+
 /** The generated part of the document. */
-export function writeStalledReport(pairs: readonly StalledPair[], machine: Machine): string {
-  const faults = pairs.flatMap(({ without, among }) => [...without.faults, ...among.faults]);
-  const p99 = ratioOf(pairs, ({ lone }) => quantile(lone, 0.99));
+export function writeStalledReport(
+  rounds: readonly StalledRound[],
+  memory: readonly MemoryTrial[],
+  machine: Machine,
+): string {
+  const faults = faultsOf(rounds);
+  const lone: Values = ({ lone: values }) => values;
+  const bursts: Values = ({ bursts: values }) => values;
+  const p99 = figureOf(rounds, "among", lone, 0.99) / figureOf(rounds, "without", lone, 0.99);
   return [
     describe(machine),
     faults.length === 0
@@ -33,14 +49,14 @@ export function writeStalledReport(pairs: readonly StalledPair[], machine: Machi
           .map((fault) => `\n- ${fault}`)
           .join("")}`,
     table([
-      ["", "nobody stalls", `${STALLED_PLAN.stalled} stalled`, "ratio", "of the rounds"],
-      row(pairs, "lone event p50", ({ lone }) => quantile(lone, 0.5)),
-      row(pairs, "lone event p99", ({ lone }) => quantile(lone, 0.99)),
-      row(pairs, "burst p50", ({ bursts }) => quantile(bursts, 0.5)),
-      row(pairs, "burst, the slowest", ({ bursts }) => quantile(bursts, 1)),
+      ["", "nobody stalls", "nobody, again", `${STALLED_PLAN.stalled} stalled`, "ratio", "again"],
+      row(rounds, "lone event p50", lone, 0.5),
+      row(rounds, "lone event p99", lone, 0.99),
+      row(rounds, "burst p50", bursts, 0.5),
+      row(rounds, "burst p90", bursts, 0.9),
     ]),
-    memory(pairs),
     `Aim: p99 of lone events ≤ ${times(AIM)}: ${p99 <= AIM ? "met" : "missed"}.`,
+    memoryTable(memory),
   ].join("\n\n");
 }
 
@@ -55,34 +71,64 @@ function describe({ cpu, cores, storage, load, versions }: Machine): string {
   );
 }
 
-type Figure = (trial: StalledTrial) => number;
+type Values = (trial: StalledTrial) => readonly number[];
 
-function row(pairs: readonly StalledPair[], name: string, figure: Figure): string[] {
-  const ratios = pairs.map(({ without, among }) => figure(among) / figure(without));
+/** Of what happened in all rounds: a single one has too few events for its slowest hundredth. */
+function figureOf(
+  rounds: readonly StalledRound[],
+  side: keyof StalledRound,
+  values: Values,
+  share: number,
+): number {
+  return quantile(
+    rounds.flatMap((round) => values(round[side])),
+    share,
+  );
+}
+
+function row(
+  rounds: readonly StalledRound[],
+  name: string,
+  values: Values,
+  share: number,
+): string[] {
+  const without = figureOf(rounds, "without", values, share);
+  const control = figureOf(rounds, "control", values, share);
+  const among = figureOf(rounds, "among", values, share);
   return [
     name,
-    ms(median(pairs.map(({ without }) => figure(without)))),
-    ms(median(pairs.map(({ among }) => figure(among)))),
-    times(median(ratios)),
-    `${times(Math.min(...ratios))} to ${times(Math.max(...ratios))}`,
+    ms(without),
+    ms(control),
+    ms(among),
+    times(among / without),
+    times(control / without),
   ];
 }
 
-/** The middle of the ratios inside each round. */
-function ratioOf(pairs: readonly StalledPair[], figure: Figure): number {
-  return median(pairs.map(({ without, among }) => figure(among) / figure(without)));
+function memoryTable(trials: readonly MemoryTrial[]): string {
+  return table([
+    [
+      "published",
+      "resident memory, nobody stalls",
+      `${STALLED_PLAN.stalled} stalled`,
+      "for each",
+      "of its window in the kernel",
+    ],
+    ...trials.map(({ plan, stalled, withoutBytes, amongBytes, queuedBytes }) => {
+      const { turns, events, bytes } = plan;
+      return [
+        `${(turns * events).toLocaleString("en-US")} events, ${bytes.toLocaleString("en-US")} bytes in each`,
+        `+${mib(withoutBytes)}`,
+        `+${mib(amongBytes)}`,
+        kib((amongBytes - withoutBytes) / stalled),
+        kib(queuedBytes),
+      ];
+    }),
+  ]);
 }
 
-function memory(pairs: readonly StalledPair[]): string {
-  const { fillTurns, fillTurnEvents, fillBytes, stalled } = STALLED_PLAN;
-  const among = median(pairs.map((pair) => pair.among.grownBytes));
-  const without = median(pairs.map((pair) => pair.without.grownBytes));
-  return (
-    `Resident memory, from when everybody had connected to the end of a round in which ` +
-    `${(fillTurns * fillTurnEvents * fillBytes) / 1e6} MB of large events came first: ${mib(among)} more with ` +
-    `${stalled} stalled readers, ${mib(without)} more without, so ` +
-    `${Math.round((among - without) / stalled / 1024)} KiB for each.`
-  );
+function kib(bytes: number): string {
+  return `${Math.round(bytes / 1024)} KiB`;
 }
 
 function mib(bytes: number): string {

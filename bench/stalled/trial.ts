@@ -1,7 +1,6 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { Identity } from "../identity.ts";
-import { Publisher } from "../load/publisher.ts";
-import { usageOf } from "../measure/process-usage.ts";
+import type { Publisher } from "../load/publisher.ts";
 import { DEADLINE_MS } from "../plan.ts";
 import type { FilledHub } from "./hub.ts";
 import { Reader } from "./reader.ts";
@@ -16,13 +15,17 @@ export const STALLED_PLAN = {
   fillTurnEvents: 100,
   fillBytes: 10_000,
   /** Lone events of a round, and the time between one and the next of the other hub, milliseconds. */
-  loneEvents: 150,
-  loneEveryMs: 20,
+  loneEvents: 200,
+  loneEveryMs: 15,
   bursts: 10,
   /** Requests of a burst, and the events in each. */
   burstRequests: 2,
   requestEvents: 100,
-  settleMs: 500,
+  /** Floods whose memory is looked at: a hundred megabytes of large events, and small ones. */
+  floods: [
+    { turns: 100, events: 100, bytes: 10_000 },
+    { turns: 100, events: 100, bytes: 50 },
+  ],
 } as const;
 
 /** What one hub did in one round, with or without stalled readers. */
@@ -31,8 +34,6 @@ export type StalledTrial = {
   readonly lone: readonly number[];
   /** From the first request to the last receipt, milliseconds, of each burst. */
   readonly bursts: readonly number[];
-  /** Growth of the resident set from when all had connected to the end, and per connection, bytes. */
-  readonly grownBytes: number;
   readonly faults: readonly string[];
 };
 
@@ -46,7 +47,6 @@ export class Side {
   readonly #stalled: Reader[] = [];
   #publishedAt: number | null = null;
   #due = 0;
-  #residentBefore = 0;
   #reached: (() => void) | null = null;
 
   constructor(hub: FilledHub, publisher: Publisher) {
@@ -70,8 +70,6 @@ export class Side {
     }
     for (const reader of [...this.#healthy, ...this.#stalled]) await reader.connect();
     for (const reader of this.#stalled) reader.stall();
-    await rest(STALLED_PLAN.settleMs);
-    this.#residentBefore = await this.#resident();
   }
 
   /** Publishes more than a window, no faster than the healthy take it. */
@@ -105,20 +103,14 @@ export class Side {
   }
 
   /** Ends the round: everybody leaves. */
-  async close(): Promise<StalledTrial> {
-    await rest(STALLED_PLAN.settleMs);
-    const grownBytes = (await this.#resident()) - this.#residentBefore;
+  close(): StalledTrial {
     const head = this.#healthy[0]?.seq ?? 0;
     const faults = [...this.#healthy, ...this.#stalled].flatMap(({ sequence }) => sequence.faults);
     if (this.#healthy.some(({ seq, snapshots }) => seq !== head || snapshots !== 1)) {
       faults.push("a healthy reader does not have every event");
     }
     for (const reader of [...this.#healthy, ...this.#stalled]) reader.leave();
-    return { lone: this.lone, bursts: this.bursts, grownBytes, faults };
-  }
-
-  async #resident(): Promise<number> {
-    return (await usageOf(this.#hub.pid)).residentKib * 1024;
+    return { lone: this.lone, bursts: this.bursts, faults };
   }
 
   #noteReceipt(): void {
@@ -142,21 +134,24 @@ export class Side {
   }
 }
 
-/** One round: the same work for both hubs, one after the other all the time. */
-export async function runStalledRound(sides: readonly [Side, Side]): Promise<void> {
+/** One round: the same work for all hubs, one after the other all the time. */
+export async function runStalledRound(sides: readonly Side[]): Promise<void> {
   for (const side of sides) await side.fill();
   for (const side of sides) await side.publishLone(false);
-  const order = [...sides];
   for (let at = 0; at < STALLED_PLAN.loneEvents; at += 1) {
-    for (const side of order) {
+    for (const side of fromOn(sides, at)) {
       const next = rest(STALLED_PLAN.loneEveryMs);
       await side.publishLone(true);
       await next;
     }
-    order.reverse();
   }
   for (let at = 0; at < STALLED_PLAN.bursts; at += 1) {
-    for (const side of order) await side.publishBurst();
-    order.reverse();
+    for (const side of fromOn(sides, at)) await side.publishBurst();
   }
+}
+
+/** All of them, each time another one first. */
+export function fromOn<Item>(items: readonly Item[], at: number): Item[] {
+  const first = at % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
 }

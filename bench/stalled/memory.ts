@@ -1,0 +1,60 @@
+import { setTimeout as rest } from "node:timers/promises";
+import type { Identity } from "../identity.ts";
+import { usageOf } from "../measure/process-usage.ts";
+import { flood, type FloodPlan } from "./flood.ts";
+import type { FilledHub } from "./hub.ts";
+import { queuedBytes } from "./queued-bytes.ts";
+import { Reader } from "./reader.ts";
+
+/** What stalled readers cost a hub in memory. */
+export type MemoryTrial = {
+  readonly plan: FloodPlan;
+  readonly stalled: number;
+  /** Growth of the resident set in a flood, bytes: the second one with nobody stalled, the third with. */
+  readonly withoutBytes: number;
+  readonly amongBytes: number;
+  /** What the kernel holds for a stalled reader, bytes, on average. */
+  readonly queuedBytes: number;
+};
+
+const SETTLE_MS = 1_000;
+
+/** Floods a fresh hub three times; before the third one the stalled readers come. */
+export async function measureMemory(
+  hub: FilledHub,
+  identity: Identity,
+  plan: FloodPlan,
+  stalled: number,
+): Promise<MemoryTrial> {
+  const { port } = hub;
+  const join = async (user: number, batch: boolean): Promise<Reader> => {
+    const token = identity.tokenOf(user);
+    const reader = new Reader({ port, token, shows: "acknowledges", batch });
+    await reader.connect();
+    return reader;
+  };
+  const healthy = [await join(0, false), await join(1, true)];
+  const resident = async (): Promise<number> => {
+    await rest(SETTLE_MS);
+    return (await usageOf(hub.pid)).residentKib * 1024;
+  };
+  // The first one fills the journal and the caches, and has the engine compile.
+  await flood(hub, healthy, plan);
+  const before = await resident();
+  await flood(hub, healthy, plan);
+  const withoutBytes = (await resident()) - before;
+
+  const readers: Reader[] = [];
+  for (let at = 0; at < stalled; at += 1) {
+    const reader = await join(2 + at, false);
+    reader.stall();
+    readers.push(reader);
+  }
+  const connected = await resident();
+  await flood(hub, healthy, plan);
+  const amongBytes = (await resident()) - connected;
+  const queued = await queuedBytes(port);
+  const held = readers.reduce((sum, { localPort }) => sum + (queued.get(localPort) ?? 0), 0);
+  for (const reader of [...healthy, ...readers]) reader.leave();
+  return { plan, stalled, withoutBytes, amongBytes, queuedBytes: held / stalled };
+}
