@@ -1,0 +1,228 @@
+import { ulid } from "ulid";
+import {
+  entryBytes,
+  type Entry,
+  type JournalBounds,
+  type JournalExtent,
+  type JournalUsage,
+} from "./core/journal.ts";
+
+type EntryRow = {
+  seq: number;
+  id: string;
+  event: string;
+  payload: string;
+  ts: number;
+  at: number;
+  audience: string | null;
+  topic: string | null;
+  trace: string | null;
+};
+
+const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
+
+/** The ends of the journal, so that neither a publish nor a trim has to ask for them. */
+type Ends = {
+  head: number;
+  oldest: number;
+  /** Bytes of all entries ever appended, up to and including the newest. */
+  total: number;
+  /** The same up to, but without, the oldest one kept. */
+  totalBefore: number;
+  oldestAt: number;
+};
+
+/** The journal in the SQLite of a Durable Object, and the facts that belong to it (HUB-3). */
+export class SqliteJournal {
+  protected readonly sql: SqlStorage;
+  readonly #storage: DurableObjectStorage;
+  #epoch: string;
+  #ends: Ends | null = null;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.sql = storage.sql;
+    this.#migrate();
+    this.#epoch = this.readFact("epoch") ?? this.#newEpoch();
+  }
+
+  extent(): JournalExtent {
+    const { head, oldest } = this.#readEnds();
+    return { epoch: this.#epoch, head, oldest };
+  }
+
+  append(entry: Entry): void {
+    const ends = this.#readEnds();
+    const total = ends.total + entryBytes(entry);
+    this.sql.exec(
+      `INSERT INTO journal (${COLUMNS}, total) VALUES (?,?,?,?,?,?,?,?,?,?)`,
+      entry.seq,
+      entry.id,
+      entry.event,
+      entry.payload,
+      entry.ts,
+      entry.at,
+      entry.audience === null ? null : JSON.stringify(entry.audience),
+      entry.topic,
+      entry.trace,
+      total,
+    );
+    const first = ends.oldest > ends.head;
+    this.#ends = {
+      ...ends,
+      head: entry.seq,
+      total,
+      ...(first ? { oldest: entry.seq, oldestAt: entry.at } : {}),
+    };
+  }
+
+  readAfter(after: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): Entry[] {
+    const rows = this.sql.exec<EntryRow>(
+      `SELECT ${COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?`,
+      after,
+      limit,
+    );
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      bytes += row.payload.length;
+      if (entries.length > 0 && bytes > maxBytes) break;
+      entries.push(entryFromRow(row));
+    }
+    return entries;
+  }
+
+  readBefore(before: number, limit: number): Entry[] {
+    return this.sql
+      .exec<EntryRow>(
+        `SELECT ${COLUMNS} FROM journal WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
+        before,
+        limit,
+      )
+      .toArray()
+      .map(entryFromRow);
+  }
+
+  usage(): JournalUsage {
+    const { head, oldest, total, totalBefore, oldestAt } = this.#readEnds();
+    const events = head - oldest + 1;
+    return { events, bytes: total - totalBefore, oldestAt: events === 0 ? null : oldestAt };
+  }
+
+  adopt(epoch: string): void {
+    this.transaction(() => {
+      this.sql.exec("DELETE FROM journal");
+      this.writeFact("epoch", epoch);
+    });
+    this.#epoch = epoch;
+    this.#ends = null;
+  }
+
+  trim(bounds: JournalBounds, now: number): void {
+    let ends = this.#readEnds();
+    const outside = (e: Ends): boolean =>
+      e.head - e.oldest + 1 > bounds.maxEvents ||
+      e.total - e.totalBefore > bounds.maxBytes ||
+      now - e.oldestAt > bounds.maxAgeMs;
+    // The newest entry stays whatever its age: the sequence goes on from it.
+    while (ends.oldest < ends.head && outside(ends)) {
+      this.sql.exec("DELETE FROM journal WHERE seq = ?", ends.oldest);
+      ends = { ...ends, ...this.#readOldest(ends.oldest + 1) };
+    }
+    this.#ends = ends;
+  }
+
+  readFact(key: string): string | null {
+    return (
+      this.first<{ value: string }>("SELECT value FROM facts WHERE key = ?", key)?.value ?? null
+    );
+  }
+
+  writeFact(key: string, value: string): void {
+    this.sql.exec(
+      "INSERT INTO facts (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+      key,
+      value,
+    );
+  }
+
+  transaction<T>(work: () => T): T {
+    try {
+      return this.#storage.transactionSync(work);
+    } catch (error) {
+      this.#ends = null;
+      throw error;
+    }
+  }
+
+  protected first<Row extends Record<string, SqlStorageValue>>(
+    query: string,
+    ...bindings: SqlStorageValue[]
+  ): Row | null {
+    const next = this.sql.exec<Row>(query, ...bindings).next();
+    return next.done === true ? null : next.value;
+  }
+
+  #migrate(): void {
+    this.sql.exec(`
+      CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS journal (
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL, event TEXT NOT NULL, payload TEXT NOT NULL,
+        ts INTEGER NOT NULL, at INTEGER NOT NULL, audience TEXT, topic TEXT, total INTEGER NOT NULL
+      );
+    `);
+    const hasTrace = this.first(
+      "SELECT 1 AS known FROM pragma_table_info('journal') WHERE name = 'trace'",
+    );
+    // Journals of the first version have no such column.
+    if (hasTrace === null) this.sql.exec("ALTER TABLE journal ADD COLUMN trace TEXT");
+  }
+
+  #newEpoch(): string {
+    const epoch = ulid();
+    this.writeFact("epoch", epoch);
+    return epoch;
+  }
+
+  #readEnds(): Ends {
+    if (this.#ends !== null) return this.#ends;
+    const newest = this.first<{ seq: number; total: number }>(
+      "SELECT seq, total FROM journal ORDER BY seq DESC LIMIT 1",
+    );
+    const ends: Ends =
+      newest === null
+        ? { head: 0, oldest: 1, total: 0, totalBefore: 0, oldestAt: 0 }
+        : { head: newest.seq, total: newest.total, ...this.#readOldest(0) };
+    this.#ends = ends;
+    return ends;
+  }
+
+  /** The oldest entry from `from` on; call it when there is one. */
+  #readOldest(from: number): Pick<Ends, "oldest" | "oldestAt" | "totalBefore"> {
+    const row = this.sql
+      .exec<EntryRow & { total: number }>(
+        `SELECT ${COLUMNS}, total FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1`,
+        from,
+      )
+      .one();
+    return {
+      oldest: row.seq,
+      oldestAt: row.at,
+      totalBefore: row.total - entryBytes(entryFromRow(row)),
+    };
+  }
+}
+
+function entryFromRow(row: EntryRow): Entry {
+  return {
+    seq: row.seq,
+    id: row.id,
+    event: row.event,
+    payload: row.payload,
+    ts: row.ts,
+    at: row.at,
+    audience: row.audience === null ? null : (JSON.parse(row.audience) as string[]),
+    topic: row.topic,
+    trace: row.trace,
+  };
+}
