@@ -23,11 +23,17 @@ export type World = {
   /** Lets that share of the objects that have nothing to do lose its memory, not its sockets. */
   readonly sleep: (share: number) => void;
   readonly counts: () => Counts;
-  /** Most clients let in within one second since a time, milliseconds. */
-  readonly acceptsSince: (ms: number) => Accepts;
+  /** How clients came back since a time, milliseconds. */
+  readonly returnSince: (ms: number) => Return;
 };
 
-export type Accepts = { readonly perObject: number; readonly total: number };
+/** The busiest second of a return. */
+export type Return = {
+  /** Clients let in by one object, and by all. */
+  readonly accepts: { readonly one: number; readonly all: number };
+  /** Clients that tried, each with a ticket. */
+  readonly tries: number;
+};
 
 export type Counts = {
   /** Relays that the hub calls. */
@@ -74,7 +80,7 @@ export type Results = {
     /** Until 99 of 100 were connected again. */
     readonly mostMs: number;
     readonly refused: number;
-    readonly accepts: Accepts;
+    readonly busiest: Return;
     readonly relays: number;
     readonly snapshotCalls: number;
   };
@@ -250,7 +256,7 @@ async function restartAll(
     ms: time.clock() - start,
     mostMs: mostMs ?? Number.NaN,
     refused: crowd.refused - refused,
-    accepts: world.acceptsSince(start),
+    busiest: world.returnSince(start),
     relays: after.relays,
     snapshotCalls: after.snapshotCalls - snapshotCalls,
   };

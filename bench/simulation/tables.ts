@@ -105,7 +105,7 @@ function ackTable(): string {
   ];
   return table(
     header,
-    [...new Set([ASSUMPTIONS.ackSeconds, 10, 30, 60])].map((seconds) => {
+    [...new Set([5, 10, ASSUMPTIONS.ackSeconds, 60])].map((seconds) => {
       const perSocket = acksPerSecond(1, seconds);
       const messages = 10_000 * perSocket * 30 * 24 * 3600;
       const usage = { ...NOTHING, requests: messages / PLATFORM.messagesPerRequest };

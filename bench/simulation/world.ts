@@ -4,7 +4,7 @@ import type { Client } from "./client.ts";
 import { Crowd } from "./crowd.ts";
 import { Ledger } from "./ledger.ts";
 import { Network } from "./network.ts";
-import type { Accepts, World } from "./plan.ts";
+import type { World } from "./plan.ts";
 import { seededRandom } from "./random.ts";
 import type { Shared, VirtualHost } from "./virtual-host.ts";
 import { VirtualHub } from "./virtual-hub.ts";
@@ -46,7 +46,10 @@ export function makeWorld({ clients, limits }: Size, seed: number): World {
   const hub = new VirtualHub(shared);
   const isolates = new Map<number, Remembered>();
   const crowd = new Crowd({ count: clients, time, random, ledger, enter });
+  const triesAt = new Map<number, number>();
   function enter(client: Client): void {
+    const second = Math.floor(time.clock() / 1000);
+    triesAt.set(second, (triesAt.get(second) ?? 0) + 1);
     const isolate = client.index % ISOLATES;
     // An object that had no room makes its isolate ask again.
     let known = client.attempt > 0 ? undefined : isolates.get(isolate);
@@ -92,19 +95,29 @@ export function makeWorld({ clients, limits }: Size, seed: number): World {
       hubRows: hub.store.appended,
       relayRows: relays().reduce((sum, { store }) => sum + store.appended, 0),
     }),
-    acceptsSince: (ms) => acceptsSince(hosts(), ms),
+    returnSince: (ms) => ({
+      accepts: mostAtOnce(
+        hosts().map(({ acceptedAt }) => acceptedAt),
+        ms,
+      ),
+      tries: mostAtOnce([triesAt], ms).all,
+    }),
   };
 }
 
-function acceptsSince(hosts: readonly VirtualHost[], ms: number): Accepts {
-  let perObject = 0;
+/** The highest counts of one second since a time, milliseconds: of one place, and of all together. */
+function mostAtOnce(
+  places: readonly ReadonlyMap<number, number>[],
+  since: number,
+): { one: number; all: number } {
+  let one = 0;
   const bySecond = new Map<number, number>();
-  for (const { acceptedAt } of hosts) {
-    for (const [second, accepts] of acceptedAt) {
-      if (second * 1000 < ms - 999) continue;
-      perObject = Math.max(perObject, accepts);
-      bySecond.set(second, (bySecond.get(second) ?? 0) + accepts);
+  for (const counts of places) {
+    for (const [second, count] of counts) {
+      if (second * 1000 < since - 999) continue;
+      one = Math.max(one, count);
+      bySecond.set(second, (bySecond.get(second) ?? 0) + count);
     }
   }
-  return { perObject, total: Math.max(0, ...bySecond.values()) };
+  return { one, all: Math.max(0, ...bySecond.values()) };
 }
