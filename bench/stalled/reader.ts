@@ -25,6 +25,9 @@ const EVENT = Buffer.from('{"v":1,"type":"event"');
 const BATCH = Buffer.from('{"v":1,"type":"batch"');
 const SEQ_KEY = Buffer.from('"seq":');
 
+/** Answers a close (RFC 6455 §5.5.1); masked with zeros, without a code. */
+const EMPTY_CLOSE = Buffer.from([0x88, 0x80, 0, 0, 0, 0]);
+
 /**
  * A client on a plain TCP socket that can stop reading: then the kernel's buffers fill, and behind them
  * the server's. It takes a stream of which it may see every event.
@@ -79,7 +82,7 @@ export class Reader {
       },
       (code) => {
         this.closedWith = code;
-        socket.destroy();
+        socket.end(EMPTY_CLOSE);
       },
     );
     const position = this.#epoch === null ? {} : { epoch: this.#epoch, seq: this.seq };
@@ -90,7 +93,8 @@ export class Reader {
     );
     socket.on("error", reject);
     socket.on("close", () => {
-      this.closedWith ??= 1006;
+      // The one before may end when this one is open already.
+      if (this.#socket === socket) this.closedWith ??= 1006;
       reject(new Error(`closed with ${this.closedWith}`));
     });
     socket.write(

@@ -179,9 +179,16 @@ export class Delivery<Socket extends object> {
 
   /** Closes a socket and forgets it. */
   end(socket: Socket, why: CloseName): void {
+    const session = this.#sessions.live(socket);
+    if (session !== null) this.#flow.ends(socket, session);
     this.#sessions.remove(socket);
     this.#sockets.close(socket, why);
     this.#onEnd(why);
+  }
+
+  /** A socket is gone, whoever closed it. */
+  gone(socket: Socket): void {
+    this.#flow.gone(socket);
   }
 
   /** A client has taken everything up to `seq` (HUB-10). */

@@ -365,6 +365,19 @@ describe("HUB-10 a silent client", () => {
     expect(own.filter((socket) => socket.closed === null)).toHaveLength(1);
   });
 
+  test("that was closed counts until its socket is gone: coming back gives no more", () => {
+    const bench = new VirtualHub();
+    const stalled = bench.connect();
+    const count = until(bench, [stalled]);
+    const back = bench.connect({ epoch: "epoch-1", seq: 0 });
+    expect(back.closed).toBe("overloaded");
+    expect(eventBytes(back)).toBeLessThanOrEqual(CREDIT_WINDOW_BYTES);
+    bench.drop(stalled);
+    bench.drop(back);
+    const again = bench.connect({ epoch: "epoch-1", seq: 0 });
+    expect(seqs(again).length).toBeGreaterThan(count - 10);
+  });
+
   test("one that acknowledges takes no part of the silent ones' share", () => {
     const bench = new VirtualHub();
     const silent = bench.connect();

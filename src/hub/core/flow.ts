@@ -1,4 +1,8 @@
-import { LAGGING_MAX_MS, UNACKNOWLEDGED_BYTES_MAX } from "../../protocol/limits.ts";
+import {
+  CREDIT_WINDOW_BYTES,
+  LAGGING_MAX_MS,
+  UNACKNOWLEDGED_BYTES_MAX,
+} from "../../protocol/limits.ts";
 import type { HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
@@ -22,6 +26,8 @@ export class Flow<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
   readonly #sessions: SessionRegistry<Socket>;
   readonly #store: HubStore;
+  /** Silent clients that were closed and that the runtime still holds: closing frees nothing. */
+  readonly #leaving = new Map<Socket, LiveSession>();
 
   constructor(parts: {
     readonly sockets: HubSockets<Socket>;
@@ -61,6 +67,17 @@ export class Flow<Socket extends object> {
     return since !== undefined && now - since >= LAGGING_MAX_MS;
   }
 
+  /** A client is closed by us. What the runtime keeps for it counts until {@link gone}. */
+  ends(socket: Socket, session: LiveSession): void {
+    const { isSilent, outstandingBytes } = session.credit;
+    if (isSilent && outstandingBytes > CREDIT_WINDOW_BYTES) this.#leaving.set(socket, session);
+  }
+
+  /** The runtime has given a socket up, with everything that it held for it. */
+  gone(socket: Socket): void {
+    this.#leaving.delete(socket);
+  }
+
   /** Looks again soon, as long as there is somebody to look after. */
   schedule(isNeeded: boolean, now: number): void {
     if (!isNeeded) this.#store.writeTask(LAGGING_TASK, null);
@@ -75,6 +92,9 @@ export class Flow<Socket extends object> {
     for (const socket of this.#sessions.ofUser(sub)) {
       const session = this.#sessions.live(socket);
       if (session?.credit.isSilent === true) bytes += session.credit.outstandingBytes;
+    }
+    for (const { record, credit } of this.#leaving.values()) {
+      if (record.sub === sub) bytes += credit.outstandingBytes;
     }
     return bytes;
   }

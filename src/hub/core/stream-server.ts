@@ -319,6 +319,7 @@ export class StreamServer<Socket extends object> {
     const session = this.#sessions.live(socket);
     const served = session !== null && !session.ended;
     this.#sessions.remove(socket);
+    this.#delivery.gone(socket);
     if (served) this.#ports.onPresenceChange();
     return served;
   }
