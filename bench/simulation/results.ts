@@ -19,7 +19,7 @@ export function describeResults(results: Results): string {
     ],
     [
       "restart of everything, with an event a second",
-      `99 of 100 were connected after ${seconds(restart.mostMs)}, the last had caught up after ${seconds(restart.ms)}; at most ${count(restart.busiest.accepts.one)} accepts a second at one object, ${count(restart.busiest.accepts.all)} at all, and ${count(restart.busiest.tries)} tries a second; ${count(restart.refused)} times somebody was told to come later; ${count(restart.relays)} relays afterwards; relays asked for a snapshot ${count(restart.snapshotCalls)} times`,
+      `99 of 100 were connected after ${seconds(restart.mostMs)}, the last had caught up after ${seconds(restart.ms)}; at most ${count(restart.busiest.accepts.one)} accepts a second at one object, ${count(restart.busiest.accepts.all)} at all objects together, where ${count(restart.busiest.tries)} tried; ${count(restart.refused)} times somebody was told to come later; ${count(restart.relays)} relays afterwards; relays asked for a snapshot ${count(restart.snapshotCalls)} times`,
     ],
     ["deliveries", count(results.deliveries)],
     ["times that a client used up its credit", count(results.lags)],
