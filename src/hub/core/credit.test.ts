@@ -93,12 +93,13 @@ describe("HUB-10 an acknowledgement", () => {
   });
 
   test("of a client that was silent for long finds a mark near it, though the oldest were dropped", () => {
-    const frames = 600;
-    const credit = sent(frames, EIGHTH);
-    credit.acknowledge(frames - 5, frames);
-    const left = credit.outstandingBytes / EIGHTH;
-    expect(left).toBeGreaterThanOrEqual(5);
-    expect(left).toBeLessThan(10);
+    for (let frames = 540; frames <= 600; frames += 1) {
+      const credit = sent(frames, EIGHTH);
+      credit.acknowledge(frames - 5, frames);
+      const left = credit.outstandingBytes / EIGHTH;
+      expect(left).toBeGreaterThanOrEqual(5);
+      expect(left).toBeLessThan(10);
+    }
   });
 });
 
@@ -110,6 +111,9 @@ describe("HUB-10 a ping", () => {
     expect([credit.isSilent, credit.acknowledges]).toEqual([false, false]);
     credit.pinged(9);
     expect(credit.outstandingBytes).toBe(0);
+    const little = sent(3, 100);
+    little.pinged(4);
+    expect(little.outstandingBytes).toBe(0);
   });
 
   test("in the same millisecond as the last frame proves nothing of that frame", () => {

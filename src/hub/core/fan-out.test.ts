@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { BATCH_EVENTS_MAX, BATCH_MAX_BYTES } from "../../protocol/limits.ts";
 import { EventFrame, ServerFrame } from "../../protocol/frames.ts";
 import { entryFor } from "../store-suite.ts";
@@ -47,6 +47,25 @@ describe("texts of frames", () => {
       payload: { a: 1 },
       ts: 5,
     });
+  });
+});
+
+describe("texts that many sockets get", () => {
+  test("are made once, whoever asks for them, alone, after a jump or in a batch", () => {
+    const all = entries(3);
+    const texts = new FrameTexts(all);
+    const stringify = vi.spyOn(JSON, "stringify");
+    const ask = (): void => {
+      texts.event(entryFor(2), 1);
+      texts.event(entryFor(2), 0);
+      for (const wanted of [all, all.slice(1)]) void [...texts.batches(wanted, 0)];
+    };
+    ask();
+    const made = stringify.mock.calls.length;
+    expect(made).toBeGreaterThan(0);
+    for (let i = 0; i < 5; i += 1) ask();
+    expect(stringify.mock.calls).toHaveLength(made);
+    stringify.mockRestore();
   });
 });
 

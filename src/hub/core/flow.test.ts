@@ -58,6 +58,9 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expect(seqs(socket)).toEqual(upTo(10));
     expect(bench.server.sessions.laggingCount).toBe(0);
     expect(bench.lags).toBe(1);
+    publishBig(bench, 20);
+    for (let i = 0; i < 3; i += 1) bench.ack(socket, seqs(socket).at(-1) ?? 0);
+    expect(bench.lags).toBe(2);
   });
 
   test("by events: exactly the window, not one more", () => {
@@ -248,6 +251,41 @@ describe("HUB-10 a client that lags", () => {
     expect(bench.ended).toEqual(["overloaded"]);
   });
 
+  test("is looked after every few seconds, and one more that lags puts that off for nobody", () => {
+    const bench = new VirtualHub();
+    const first = acker(bench);
+    publishBig(bench, 8);
+    const due = bench.store.readTask(LAGGING_TASK);
+    expect(due).toBe(bench.now + 5_000);
+    bench.clock.now += 3_000;
+    acker(bench, { sub: "bob" });
+    publishBig(bench, 8);
+    expect(bench.server.sessions.laggingCount).toBe(2);
+    expect(bench.store.readTask(LAGGING_TASK)).toBe(due);
+    bench.pass(2_000);
+    expect(bench.store.readTask(LAGGING_TASK)).toBe(bench.now + 5_000);
+    expect(first.closed).toBeNull();
+  });
+
+  test("is closed once, among others that lag, that wait, or that are well", () => {
+    const bench = new VirtualHub();
+    const gone = acker(bench);
+    const well = acker(bench, { sub: "well" });
+    bench.wait();
+    publishBig(bench, 5);
+    bench.ack(well, 5);
+    publishBig(bench, 3);
+    bench.server.end(gone, "restart");
+    const stuck = acker(bench, { sub: "bob" });
+    publishBig(bench, 8);
+    for (let i = 0; i < 13; i += 1) {
+      bench.pass(5_000);
+      bench.ack(well, seqs(well).at(-1) ?? 0);
+    }
+    expect([gone.closed, well.closed, stuck.closed]).toEqual(["restart", null, "overloaded"]);
+    expect(bench.ended.toSorted()).toEqual(["authenticationTimeout", "overloaded", "restart"]);
+  });
+
   test("gets answers to what it asks all the same", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
@@ -382,10 +420,28 @@ describe("HUB-10 a silent client", () => {
     const bench = new VirtualHub();
     const silent = bench.connect();
     const spoken = acker(bench);
-    const count = until(bench, [silent, spoken]);
-    expect(count).toBeGreaterThan(250);
+    while (silent.closed === null) publishBig(bench, 1, 4 * KB);
     expect(silent.closed).toBe("overloaded");
     expect(spoken.closed).toBeNull();
+    const total = silent.sent.reduce((sum, text) => sum + text.length, 0);
+    expect(total).toBeGreaterThan(UNACKNOWLEDGED_BYTES_MAX - 80 * KB);
+    expect(total).toBeLessThanOrEqual(UNACKNOWLEDGED_BYTES_MAX + 64 * KB);
+  });
+
+  test("is looked at now and then, not for each frame", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    publishBig(bench, 4, 60 * KB);
+    let asked = 0;
+    Object.defineProperty(socket, "pingAt", {
+      get: () => {
+        asked += 1;
+        return null;
+      },
+    });
+    publishBig(bench, 160, 4 * KB);
+    expect(asked).toBeGreaterThan(7);
+    expect(asked).toBeLessThan(15);
   });
 
   test.each([

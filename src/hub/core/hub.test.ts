@@ -192,14 +192,14 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     const bench = new VirtualHub();
     const [renewed, widened] = [bench.connect(), bench.connect({ sub: "bob" })];
     bench.server.message(widened, json({ type: "subscribe", channelIds: ["100000000000000001"] }));
-    bench.publish(["scope:late"], "100000000000000002");
     bench.publish(null, "100000000000000002");
+    bench.publish(["scope:late"], "100000000000000002");
     const exp = Math.floor(bench.now / 1000) + 7200;
     bench.server.renew(renewed, { sub: "alice", grants: ["scope:late"], exp });
     bench.server.message(widened, json({ type: "subscribe", channelIds: [] }));
     bench.evict();
     bench.publish();
-    expect(renewed.events()).toMatchObject([{ seq: 2, prev: 0 }, { seq: 3 }]);
+    expect(renewed.events()).toMatchObject([{ seq: 1 }, { seq: 3, prev: 1 }]);
     expect(widened.events()).toMatchObject([{ seq: 3, prev: 0 }]);
   });
 
@@ -342,6 +342,9 @@ describe("HUB-9 limits", () => {
     expect(over.closed).toBe("frameTooBig");
     bench.server.message(wide, "é".repeat(CLIENT_FRAME_MAX_BYTES / 2 + 1));
     expect(wide.closed).toBe("frameTooBig");
+    const binary = bench.connect();
+    bench.server.message(binary, new ArrayBuffer(CLIENT_FRAME_MAX_BYTES + 1));
+    expect(binary.closed).toBe("frameTooBig");
   });
 
   test("one frame too many in the window closes; after the window it starts again", () => {
@@ -376,6 +379,9 @@ describe("HUB-9 limits", () => {
     ["binary", new ArrayBuffer(3), "binary"],
     ["an unknown type", json({ type: "dance" }), "unknown_type"],
     ["no object", "7", "unknown_type"],
+    ["null", "null", "unknown_type"],
+    ["text", '"type"', "unknown_type"],
+    ["a type that is no text", json({ type: 5 }), "unknown_type"],
     ["wrong fields", json({ type: "ack", seq: "1" }), "invalid_frame"],
   ])("%s gets an error, and the third closes, also across an eviction", (_, frame, code) => {
     const bench = new VirtualHub();
@@ -398,6 +404,36 @@ describe("HUB-9 limits", () => {
     bench.server.message(socket, json({ type: "ack", seq: 1 }));
     expect(socket.last()).toMatchObject({ code: "invalid_ack" });
     expect(socket.closed).toBeNull();
+  });
+
+  test("the oldest is the one that was opened first, in whatever order they are listed", () => {
+    const bench = new VirtualHub();
+    const sockets = Array.from({ length: SOCKETS_PER_USER }, () => {
+      bench.pass(1);
+      return bench.connect();
+    });
+    bench.sockets.clear();
+    for (const socket of sockets.toReversed()) bench.sockets.add(socket);
+    bench.evict();
+    bench.connect();
+    expect(sockets.map((socket) => socket.closed)).toEqual([
+      "tooManySockets",
+      ...sockets.slice(1).map(() => null),
+    ]);
+  });
+
+  test("after a wake the newest event may be acknowledged, and nothing after it", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    bench.publish();
+    bench.evict();
+    bench.ack(socket, 1);
+    expect(socket.last()).toMatchObject({ type: "event" });
+    bench.evict();
+    bench.server.taken(socket, 1);
+    expect(bench.server.sessions.live(socket)?.credit.outstandingBytes).toBe(0);
+    bench.ack(socket, 2);
+    expect(socket.last()).toMatchObject({ code: "invalid_ack" });
   });
 
   test("one socket too many of a user closes the oldest, also after an eviction", () => {
@@ -477,6 +513,46 @@ describe("HUB-13 batching", () => {
     bench.publish();
     bench.pass(10);
     expect(late.events().map((event) => event.seq)).toEqual([1, 2, 3]);
+  });
+
+  test("the window opens again after each shared frame, and closes when nothing came", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect({ batch: true });
+    const got = (): number => socket.events().length;
+    bench.publish();
+    bench.publish();
+    bench.pass(10);
+    expect(got()).toBe(2);
+    bench.publish();
+    bench.publish();
+    expect(got()).toBe(2);
+    bench.pass(10);
+    expect(got()).toBe(4);
+    bench.pass(10);
+    bench.publish();
+    expect(got()).toBe(5);
+  });
+
+  test("an acknowledgement does not bring what waits for the window", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect({ batch: true });
+    bench.publish();
+    bench.publish();
+    bench.ack(socket, 1);
+    expect(socket.events()).toHaveLength(1);
+    bench.pass(10);
+    expect(socket.events()).toHaveLength(2);
+  });
+
+  test("without anybody who takes batches there is no window at all", () => {
+    const bench = new VirtualHub();
+    const after = vi.spyOn(bench.clock, "after");
+    bench.connect();
+    bench.publish();
+    expect(after).not.toHaveBeenCalled();
+    bench.connect({ batch: true });
+    bench.publish();
+    expect(after).toHaveBeenCalledTimes(1);
   });
 
   test("who takes no batches waits for no window, also when all others do", () => {

@@ -55,6 +55,7 @@ describe("HUB-14 revocation of a user", () => {
     const second = Math.floor(at / 1000);
     const expiresAt = at + REVOCATION_TTL_MS;
     expect(bench.server.isRevoked({ sub: "alice", iat: 1 })).toBe(false);
+    expect(bench.server.isRevoked({ sub: "alice" })).toBe(false);
     bench.store.writeRevocation({ revision: 1, target: { sub: "alice" }, at, expiresAt });
     const revoked = (sub: string, iat?: number): boolean => bench.server.isRevoked({ sub, iat });
     expect(revoked("alice", second)).toBe(true);

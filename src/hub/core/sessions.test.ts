@@ -4,7 +4,7 @@ import {
   EXPIRY_WARNING_MS,
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
-import { VirtualHub } from "../../testing/virtual-hub.ts";
+import { VirtualHub, VirtualSocket } from "../../testing/virtual-hub.ts";
 import { DEADLINES_TASK } from "./deadlines.ts";
 import { parseSessionRecord } from "./session.ts";
 
@@ -46,6 +46,7 @@ describe("HUB-15 who is here", () => {
     bench.evict();
     expect(look()).toEqual(all);
     bench.drop(first);
+    bench.drop(bench.connect({ sub: "carol" }));
     expect(look()).toMatchObject({
       openCount: 2,
       usersCount: 2,
@@ -109,6 +110,7 @@ describe("a socket that is gone", () => {
     bench.server.message(socket, json({ type: "subscribe", channelIds: [CHANNEL] }));
     const id = bench.server.sessions.live(socket)?.record.id ?? "";
     expect(bench.store.readFilter(id)).toEqual([CHANNEL]);
+    bench.wait();
     expect([...bench.server.sessions.open()].map(([one]) => one)).toEqual([socket]);
     bench.server.end(socket, "restart");
     expect([...bench.server.sessions.open()]).toEqual([]);
@@ -137,6 +139,7 @@ describe("a socket that is gone", () => {
     const exp = Math.floor(bench.now / 1000) + 9_999;
     bench.server.renew(socket, { sub: "alice", grants: [], exp });
     bench.server.taken(socket, 1);
+    bench.server.tokenRefused(socket, "overloaded");
     expect(socket.sent).toHaveLength(before);
   });
 });
@@ -151,6 +154,7 @@ describe("HUB-7 a socket that waits", () => {
       signals: true,
       resume: { epoch: "e", seq: 7 },
     });
+    bench.connect();
     bench.evict();
     expect(bench.server.sessions.hasWaiting("w")).toBe(true);
     expect(bench.server.sessions.hasWaiting("v")).toBe(false);
@@ -164,6 +168,32 @@ describe("HUB-7 a socket that waits", () => {
     });
     const named = bench.server.message(socket, json({ type: "auth", token: "t", epoch: "f" }));
     expect(named).toMatchObject({ options: { resume: { epoch: "f", seq: undefined } } });
+    const placed = bench.server.message(socket, json({ type: "auth", token: "t", seq: 3 }));
+    expect(placed).toMatchObject({ options: { resume: { epoch: undefined, seq: 3 } } });
+    const plain = bench.server.message(bench.wait(), json({ type: "auth", token: "t" }));
+    expect(plain).toMatchObject({ options: { batch: false, signals: false, resume: {} } });
+  });
+
+  test("has nothing to renew and nothing to acknowledge", () => {
+    const bench = new VirtualHub();
+    const socket = bench.wait();
+    bench.server.renew(socket, { sub: "alice", grants: [], exp: 9_999_999_999 });
+    bench.server.taken(socket, 0);
+    expect([socket.sent, socket.closed]).toEqual([[], null]);
+    expect(bench.server.isWaiting(socket)).toBe(true);
+  });
+
+  test("each has its own deadline", () => {
+    const bench = new VirtualHub();
+    const first = bench.wait();
+    bench.pass(1_000);
+    const second = bench.wait();
+    bench.pass(AUTHENTICATION_DEADLINE_MS - 1_000);
+    expect([first.closed, second.closed]).toEqual(["authenticationTimeout", null]);
+    bench.pass(999);
+    expect(second.closed).toBeNull();
+    bench.pass(1);
+    expect(second.closed).toBe("authenticationTimeout");
   });
 
   test("that has authenticated waits no more", () => {
@@ -241,6 +271,24 @@ describe("HUB-7 deadlines", () => {
     expect(bench.ended).toEqual(["authenticationTimeout", "unauthorized"]);
   });
 
+  test("who was warned is not warned again after an eviction", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect({ exp: bench.now / 1000 + 60 });
+    bench.pass(0);
+    bench.evict();
+    bench.server.checkDeadlines();
+    expect(socket.frames().filter((frame) => frame.type === "auth.expiring")).toHaveLength(1);
+  });
+
+  test("a renewed token that ends sooner is looked at sooner", () => {
+    const bench = new VirtualHub();
+    const seconds = bench.now / 1000;
+    const socket = bench.connect({ exp: seconds + 10_000 });
+    bench.server.renew(socket, { sub: "alice", grants: [], exp: seconds + 100 });
+    bench.pass(100_000);
+    expect(socket.closed).toBe("unauthorized");
+  });
+
   test("a renewed token is warned of anew", () => {
     const bench = new VirtualHub();
     const seconds = bench.now / 1000;
@@ -250,6 +298,61 @@ describe("HUB-7 deadlines", () => {
     bench.server.renew(socket, { sub: "alice", grants: [], exp: seconds + 200 });
     bench.pass(140_000);
     expect(socket.last()).toEqual({ v: 1, type: "auth.expiring", exp: seconds + 200 });
+  });
+});
+
+describe("how a connection starts", () => {
+  const options = { id: "x", batch: false, resume: {} };
+  const identity = { sub: "alice", grants: ["sub:alice"], exp: 9_999_999_999 };
+
+  test("the whole state is asked for when it is needed, for the reader's own eyes", () => {
+    const bench = new VirtualHub();
+    bench.publish();
+    let asked = 0;
+    const snapshot = (mayRead: (audience: readonly string[] | null) => boolean) => {
+      asked += 1;
+      const rooms = ["sub:alice", "sub:bob"].filter((grant) => mayRead([grant]));
+      return { seq: 1, state: { rooms } };
+    };
+    const [fresh, resumed] = [new VirtualSocket(), new VirtualSocket()];
+    bench.sockets.add(fresh).add(resumed);
+    bench.server.open(fresh, identity, options, snapshot);
+    expect(asked).toBe(1);
+    expect(fresh.sent.at(-1)).toContain('"rooms":["sub:alice"]');
+    const resume = { epoch: "epoch-1", seq: 1 };
+    bench.server.open(resumed, identity, { ...options, resume }, snapshot);
+    expect(asked).toBe(1);
+    expect(resumed.last()).toMatchObject({ type: "resumed" });
+    expect(bench.opened).toEqual([
+      { kind: "snapshot", reason: "first_connection" },
+      { kind: "resume", from: 1 },
+    ]);
+  });
+
+  test("a transport that says itself what was taken is held to its window from the start", () => {
+    const bench = new VirtualHub();
+    const stream = new VirtualSocket();
+    bench.sockets.add(stream);
+    bench.server.open(stream, identity, { ...options, transport: "sse" }, () => ({
+      seq: 0,
+      state: { rooms: [] },
+    }));
+    for (let i = 0; i < 8; i += 1) {
+      bench.publish(null, null, undefined, { text: "x".repeat(32 * 1024) });
+    }
+    expect(stream.events()).toHaveLength(5);
+    bench.evict();
+    expect(bench.server.sessions.live(stream)?.record.transport).toBe("sse");
+  });
+
+  test("what was delivered is counted, and counted anew after each look", () => {
+    const bench = new VirtualHub();
+    bench.connect();
+    bench.connect({ sub: "bob", batch: true });
+    bench.server.takeDelivered();
+    for (let i = 0; i < 3; i += 1) bench.publish();
+    bench.pass(10);
+    expect([bench.server.takeDelivered(), bench.server.takeDelivered()]).toEqual([6, 0]);
   });
 });
 

@@ -140,6 +140,59 @@ describe("HUB-15 signals", () => {
   });
 });
 
+describe("HUB-15 what a hub keeps of signals", () => {
+  test("a key that was made anew is not among the oldest", () => {
+    const bench = new VirtualHub();
+    const socket = lagging(bench);
+    bench.server.signal(signal("old", 1));
+    bench.server.signal(signal("again", 1));
+    for (let i = 0; i < SIGNAL_KEYS_MAX - 2; i += 1) {
+      bench.server.signal(signal(`k${i}`, i, { audience: ["sub:bob"] }));
+    }
+    bench.server.signal(signal("again", 2));
+    bench.server.signal(signal("last", 1, { audience: ["sub:bob"] }));
+    ackAll(bench, socket);
+    expect(signalsOf(socket)).toEqual(["again:2"]);
+  });
+
+  test("nothing is remembered for a session that may not see it, and no more than is kept", () => {
+    const bench = new VirtualHub();
+    const socket = lagging(bench);
+    const missed = (): number => bench.server.sessions.live(socket)?.missedSignals.size ?? -1;
+    bench.server.signal(signal("a", 1, { audience: ["sub:bob"] }));
+    expect(missed()).toBe(0);
+    for (let i = 0; i < SIGNAL_KEYS_MAX + 50; i += 1) bench.server.signal(signal(`k${i}`, i));
+    expect(missed()).toBe(SIGNAL_KEYS_MAX);
+  });
+
+  test("who is here is told to who resumes and asked for signals: there is no snapshot to say it", () => {
+    const bench = new VirtualHub();
+    bench.publish();
+    bench.presence = { count: 2, users: null };
+    const position = { epoch: "epoch-1", seq: 0 };
+    const asked = bench.connect({ ...position, signals: true });
+    expect(asked.frames().map((frame) => frame.type)).toEqual([
+      "ack",
+      "event",
+      "resumed",
+      "signal",
+    ]);
+    expect(asked.last()).toEqual({
+      v: 1,
+      type: "signal",
+      event: "presence",
+      key: "presence",
+      payload: { guildId: "g", count: 2, users: null },
+      ts: bench.now,
+    });
+    const other = bench.connect({ ...position, sub: "bob" });
+    expect(other.last()).toMatchObject({ type: "resumed" });
+    const caughtUp = lagging(bench, "carol");
+    ackAll(bench, caughtUp);
+    expect(caughtUp.last()).toMatchObject({ type: "event" });
+  });
+});
+
 describe("HUB-10 signals and the window", () => {
   const large = (key: string, n: number): Signal =>
     signal(key, n, { payload: JSON.stringify({ n, text: "x".repeat(15 * KB) }) });
