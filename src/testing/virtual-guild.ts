@@ -58,7 +58,9 @@ export class VirtualWire {
       const run = async (): Promise<void> => {
         // As a request does, it leaves after the turn that made it.
         await Promise.resolve();
-        if (caller.life !== callerLife || callee.life !== calleeLife) return call.lose();
+        // What is on its way arrives, though its caller may be dead by then.
+        const isAway = typeof fate === "object" || caller.life === callerLife;
+        if (!isAway || callee.life !== calleeLife) return call.lose();
         if (fate === "request lost") return call.lose();
         try {
           const value = await work();

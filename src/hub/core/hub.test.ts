@@ -203,6 +203,18 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     expect(widened.events()).toMatchObject([{ seq: 3, prev: 0 }]);
   });
 
+  test("grants that `reauth` brings count after an eviction as well", () => {
+    const bench = new VirtualHub();
+    const socket = bench.connect();
+    const exp = Math.floor(bench.now / 1000) + 7200;
+    bench.server.renew(socket, { sub: "alice", grants: ["scope:late"], exp });
+    bench.evict();
+    bench.publish(["sub:alice"]);
+    bench.publish(["scope:late"]);
+    expect(socket.events()).toMatchObject([{ seq: 2, prev: 0 }]);
+    expect(bench.server.sessions.live(socket)?.record.exp).toBe(exp);
+  });
+
   test("grants that come while a shared frame waits leave `prev` right after an eviction", () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ batch: true });

@@ -55,6 +55,9 @@ describe("HUB-16 relays", () => {
     await guild.quiet();
     expect(seqs(socket)).toEqual([1]);
     expect(guild.wire.calls - before).toBeLessThanOrEqual(3);
+    expect(guild.relays[0]?.relay.revision).toBe(1);
+    await guild.pass(1_000);
+    expect(guild.hub.store.readTask(RELAYS_TASK)).toBeNull();
   });
 
   test("what is published while a relay is told of a signal reaches it at once", async () => {
@@ -242,13 +245,42 @@ describe("HUB-16 relays", () => {
   test("a call of a journal that was given up meanwhile changes nothing", async () => {
     const guild = new VirtualGuild(1);
     await join(guild, 0);
-    fates(guild, { lateMs: 500 });
+    guild.publish();
+    await guild.quiet();
+    fates(guild, { lateMs: 5_000 });
     guild.publish(null, null, undefined, { of: "old" });
     await guild.quiet();
-    guild.hub.store.adopt("epoch-2");
-    await guild.pass(500);
-    await guild.pass(1_000);
-    expect(guild.relays[0]?.store.extent()).toEqual({ epoch: "epoch-2", head: 0, oldest: 1 });
+    guild.renewEpoch("epoch-2");
+    guild.publish(null, null, undefined, { of: "new" });
+    await guild.quiet();
+    const store = guild.relays[0]?.store;
+    expect(store?.extent()).toEqual({ epoch: "epoch-2", head: 1, oldest: 1 });
+    // The call of before arrives: its second event would follow the first one of today.
+    await guild.pass(5_000);
+    expect(store?.extent().head).toBe(1);
+    expect(
+      store
+        ?.readAfter(0, 9)
+        .map(({ payload }) => payload)
+        .join(),
+    ).not.toContain("old");
+  });
+
+  test("signals reach who asked for them there", async () => {
+    const guild = new VirtualGuild(1);
+    const asked = await guild.relays[0]?.join({ signals: true });
+    const deaf = await join(guild, 0);
+    guild.signal({
+      event: "typing",
+      key: "k",
+      payload: '{"n":1}',
+      audience: null,
+      topic: null,
+      ts: 5,
+    });
+    await guild.quiet();
+    expect(asked?.last()).toMatchObject({ type: "signal", key: "k", payload: { n: 1 } });
+    expect(deaf.last()).toMatchObject({ type: "snapshot" });
   });
 
   test("keeps its copy within the journal's bounds", async () => {
