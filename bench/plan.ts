@@ -19,6 +19,8 @@ export const PLAN = {
   connecting: 16,
   /** Sockets that connect once more, with a ticket, where there are tickets. */
   ticketSockets: scaled(400, 10),
+  /** Sockets that do so before, untimed. */
+  ticketWarmUpSockets: scaled(150, 5),
   /** Sockets that open and get {@link PLAN.warmUpEvents} before anything is measured. */
   warmUpSockets: scaled(25, 5),
   warmUpEvents: 400,

@@ -175,6 +175,10 @@ async function connectWithTickets(
   next: number,
 ): Promise<number | null> {
   if (ticketClientOf === undefined) return null;
+  // The objects that count tickets are made once in the life of a deployment, with their databases.
+  const first = new Fleet(next);
+  await first.open(PLAN.ticketWarmUpSockets, PLAN.connecting, ticketClientOf);
+  await first.close(next);
   const fleet = new Fleet(next);
   const perSecond = await connect(fleet, PLAN.ticketSockets, ticketClientOf);
   await fleet.close(next);
