@@ -10,7 +10,7 @@ import {
 import { explain } from "./core/explain.ts";
 import { JOURNAL_BOUNDS } from "./core/journal.ts";
 import type { LiveSession } from "./core/live-session.ts";
-import type { StreamHost } from "./stream-host.ts";
+import { COUNTED_SINCE_FACT, type StreamHost } from "./stream-host.ts";
 
 /** What a hub tells an operator of itself. */
 export function reportOf(
@@ -42,7 +42,7 @@ export function reportOf(
     streams: sockets.streamCount,
     journal: { events, bytes, oldestSeq: events === 0 ? null : oldest, oldestAt },
     lag: { sockets: sessions.laggingCount, events: Math.max(0, ...behind) },
-    countedSince: Number(store.readFact("counted since") ?? 0),
+    countedSince: Number(store.readFact(COUNTED_SINCE_FACT) ?? 0),
     closes,
     wakes: counters["wakes"] ?? 0,
     relays: [...relays],

@@ -193,6 +193,7 @@ describe("the report of a hub", () => {
     expect((after.closes["4401"] ?? 0) - (before.closes["4401"] ?? 0)).toBe(1);
     expect(after.wakes).toBeGreaterThan(before.wakes);
     expect(after.countedSince).toBe(before.countedSince);
+    expect(Math.abs(before.at - before.countedSince)).toBeLessThan(60 * 60 * 1000);
   });
 });
 

@@ -23,6 +23,8 @@ import type { SqliteStore } from "./sqlite-store.ts";
 /** A task that failed is tried again after this time, milliseconds. */
 const TASK_RETRY_MS = 5_000;
 
+/** Fact with the time when counting began, milliseconds. */
+export const COUNTED_SINCE_FACT = "counted since";
 /** Task that writes what was counted: a timer would keep the object awake. */
 const METER_TASK = "hub/meter";
 /** Closes are written at most this often, milliseconds, or with what is written anyway. */
@@ -98,6 +100,9 @@ export class StreamHost {
       store.writeTask(METER_TASK, systemClock() + ms);
     });
     store.count("wakes", 1);
+    if (store.readFact(COUNTED_SINCE_FACT) === null) {
+      store.writeFact(COUNTED_SINCE_FACT, String(systemClock()));
+    }
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING_FRAME, PONG_FRAME));
   }
 
