@@ -15,6 +15,22 @@ const TEST_BINDINGS = {
   WEB_ORIGIN: "https://page.test,http://localhost:8787",
   ROOM_NAME_PREFIX: "spell-coven",
   ROOM_IDLE_MINUTES: "15",
+  FACEIT_WEBHOOK_SECRET: "test-webhook-secret-0123456789-0123456",
+  FACEIT_WEBHOOK_SECRET_PREVIOUS: "test-old-webhook-secret-0123456789-01",
+  FACEIT_API_KEY: "test-faceit-key-0123456789",
+  FACEIT_API_URL: "https://faceit.test/data/v4",
+  FACEIT_CLIENT_ID: "test-faceit-client",
+  FACEIT_CLIENT_SECRET: "test-faceit-client-secret-0123456789",
+  FACEIT_REDIRECT_URI: "https://hub.test/faceit/callback",
+  FACEIT_AUTH_URL: "https://faceit.test/authorize",
+  FACEIT_TOKEN_URL: "https://faceit.test/oauth/token",
+  FACEIT_USERINFO_URL: "https://faceit.test/userinfo",
+  DISCORD_APPLICATION_ID: "100000000000000100",
+  DISCORD_CLIENT_SECRET: "test-discord-client-secret-0123456789",
+  VC_CATEGORY_ID: "100000000000000010",
+  LOBBY_VC_ID: "100000000000000012",
+  MATCH_MOVE_FROM: "anywhere",
+  MATCH_GRACE_SECONDS: "60",
 };
 
 /** The generated SQL, statement by statement, for `applyD1Migrations`. */

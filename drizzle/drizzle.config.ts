@@ -2,6 +2,6 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "sqlite",
-  schema: ["./drizzle/platform.ts", "./drizzle/rooms.ts"],
+  schema: ["./drizzle/platform.ts", "./drizzle/rooms.ts", "./drizzle/matches.ts"],
   out: "./migrations",
 });

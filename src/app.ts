@@ -23,13 +23,13 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.notFound(notFoundIn(app));
 
   app.use(requestLog, securityHeaders, allowedOrigins, jsonBody);
-  // Signed events bring a limit of their own (rooms.md §4).
+  // What is signed, or comes from FACEIT, brings a limit of its own (rooms.md §4, matches-and-music.md §A3).
   const limit = bodyLimit({
     maxSize: REQUEST_BODY_MAX_BYTES,
     onError: (c) =>
       problem(c, "body_too_large", `A body may have ${REQUEST_BODY_MAX_BYTES} bytes. Send less.`),
   });
-  app.use((c, next) => (c.req.path.startsWith("/internal/") ? next() : limit(c, next)));
+  app.use((c, next) => (hasOwnLimit(c.req.path) ? next() : limit(c, next)));
 
   declareSecurity(app);
   mountService(app);
@@ -45,6 +45,10 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.get("/openapi.json", (c) => c.json(openApi()));
   app.get("/asyncapi.json", (c) => c.json(asyncApi()));
   return app;
+}
+
+function hasOwnLimit(path: string): boolean {
+  return path.startsWith("/internal/") || path === "/faceit-webhook" || path === "/interactions";
 }
 
 /** Makes something when it is first asked for: a document takes longer than most requests. */

@@ -43,6 +43,30 @@ describe("the variables of the Worker (rooms.md §6)", () => {
       socketsPerRelay: 20_000,
       roomNamePrefix: "spell-coven",
       roomIdleMs: 15 * 60_000,
+      discordApp: {
+        id: undefined,
+        publicKey: undefined,
+        clientSecret: undefined,
+        authorizeUrl: "https://discord.com/oauth2/authorize",
+      },
+      faceit: {
+        webhookSecrets: [],
+        webhookHeader: "X-Webhook-Secret",
+        webhookQuery: undefined,
+        apiKey: undefined,
+        apiUrl: "https://open.faceit.com/data/v4",
+        oauth: undefined,
+        organizers: [],
+      },
+      match: {
+        categoryId: undefined,
+        lobbyId: undefined,
+        moveFrom: "anywhere",
+        noticeChannelId: undefined,
+        staffRoleId: undefined,
+        graceMs: 60_000,
+        skipEmptyFactions: false,
+      },
     });
   });
 
@@ -103,5 +127,35 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     ["ROOM_NAME_PREFIX", "x".repeat(81)],
   ])("%s cannot be %s", (name, value) => {
     expect(refusal({ [name]: value })).toContain(name);
+  });
+
+  it("say whose matches are ours, and where", () => {
+    const { faceit } = parseConfig({ ...VARIABLES, FACEIT_ORGANIZERS: "org-1, hub-2=200, " });
+    expect(faceit.organizers).toEqual([
+      { id: "org-1", guildId: null },
+      { id: "hub-2", guildId: "200" },
+    ]);
+    expect(refusal({ FACEIT_ORGANIZERS: "org 1" })).toContain("FACEIT_ORGANIZERS");
+    expect(refusal({ FACEIT_ORGANIZERS: "org=a/b" })).toContain("FACEIT_ORGANIZERS");
+  });
+
+  it("move players from the lobby as soon as there is one, unless told otherwise", () => {
+    expect(parseConfig({ ...VARIABLES, LOBBY_VC_ID: "12" }).match.moveFrom).toBe("lobby");
+    expect(
+      parseConfig({ ...VARIABLES, LOBBY_VC_ID: "12", MATCH_MOVE_FROM: "anywhere" }).match.moveFrom,
+    ).toBe("anywhere");
+    expect(refusal({ MATCH_MOVE_FROM: "somewhere" })).toContain("MATCH_MOVE_FROM");
+  });
+
+  it("take two webhook secrets while one is rotated", () => {
+    const secrets = {
+      FACEIT_WEBHOOK_SECRET: `new-${SECRET}`,
+      FACEIT_WEBHOOK_SECRET_PREVIOUS: `old-${SECRET}`,
+    };
+    expect(parseConfig({ ...VARIABLES, ...secrets }).faceit.webhookSecrets).toEqual([
+      `new-${SECRET}`,
+      `old-${SECRET}`,
+    ]);
+    expect(refusal({ FACEIT_WEBHOOK_SECRET: "short" })).toContain("FACEIT_WEBHOOK_SECRET");
   });
 });

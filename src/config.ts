@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DiscordId } from "./protocol/discord-id.ts";
+import { FaceitId } from "./protocol/match.ts";
 import { SOCKETS_PER_HUB, SOCKETS_PER_OBJECT, SOCKETS_PER_RELAY } from "./protocol/limits.ts";
 import { SecretValue } from "./protocol/secret.ts";
 
@@ -7,6 +8,28 @@ const HttpUrl = z.url({ protocol: /^https?$/, abort: true });
 
 /** What wrangler.toml says for staging and production until somebody fills it in. */
 const PLACEHOLDER = "replace-with-your";
+
+/** A list separated by commas. */
+const List = z.string().transform((list) =>
+  list
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== ""),
+);
+
+/** `<id>` or `<id>=<guild>` of an organizer, hub or championship, separated by commas. */
+const Organizers = List.transform((items, context) =>
+  items.flatMap((item) => {
+    const [id = "", guildId] = item.split("=", 2);
+    if (FaceitId.safeParse(id).success && DiscordId.optional().safeParse(guildId).success) {
+      return [{ id, guildId: guildId ?? null }];
+    }
+    context.addIssue({ code: "custom", message: `"${item}" is neither <id> nor <id>=<guild id>` });
+    return [];
+  }),
+);
+
+const OnOff = z.enum(["on", "off"]).transform((value) => value === "on");
 
 const Variables = z.object({
   PRIMARY_GUILD_ID: DiscordId,
@@ -33,6 +56,38 @@ const Variables = z.object({
     .default(SOCKETS_PER_RELAY),
   ROOM_NAME_PREFIX: z.string().min(1).max(80).default("spell-coven"),
   ROOM_IDLE_MINUTES: z.coerce.number().min(0).max(10_080).default(15),
+  DISCORD_APPLICATION_ID: DiscordId.optional(),
+  DISCORD_PUBLIC_KEY: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, "the public key of the application has 64 hexadecimal digits")
+    .optional(),
+  DISCORD_CLIENT_SECRET: z.string().min(8).optional(),
+  FACEIT_WEBHOOK_SECRET: SecretValue.optional(),
+  FACEIT_WEBHOOK_SECRET_PREVIOUS: SecretValue.optional(),
+  FACEIT_WEBHOOK_HEADER: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, "the name of a header")
+    .default("X-Webhook-Secret"),
+  FACEIT_WEBHOOK_QUERY: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, "the name of a query parameter")
+    .optional(),
+  FACEIT_API_KEY: z.string().min(8).optional(),
+  FACEIT_API_URL: HttpUrl.default("https://open.faceit.com/data/v4"),
+  FACEIT_CLIENT_ID: z.string().min(1).optional(),
+  FACEIT_CLIENT_SECRET: z.string().min(8).optional(),
+  FACEIT_REDIRECT_URI: HttpUrl.optional(),
+  FACEIT_AUTH_URL: HttpUrl.default("https://accounts.faceit.com"),
+  FACEIT_TOKEN_URL: HttpUrl.default("https://api.faceit.com/auth/v1/oauth/token"),
+  FACEIT_USERINFO_URL: HttpUrl.default("https://api.faceit.com/auth/v1/resources/userinfo"),
+  FACEIT_ORGANIZERS: Organizers.default([]),
+  VC_CATEGORY_ID: DiscordId.optional(),
+  LOBBY_VC_ID: DiscordId.optional(),
+  MATCH_MOVE_FROM: z.enum(["lobby", "anywhere"]).optional(),
+  MATCH_NOTICE_CHANNEL_ID: DiscordId.optional(),
+  MATCH_STAFF_ROLE_ID: DiscordId.optional(),
+  MATCH_GRACE_SECONDS: z.coerce.number().min(0).max(3_600).default(60),
+  MATCH_SKIP_EMPTY_FACTIONS: OnOff.default(false),
 });
 
 /** The variables, parsed. */
@@ -53,6 +108,59 @@ export type Config = {
   readonly roomNamePrefix: string;
   /** 0: rooms never end by themselves. */
   readonly roomIdleMs: number;
+  /** The application that the bot belongs to: slash commands, and who somebody is in Discord. */
+  readonly discordApp: {
+    readonly id: string | undefined;
+    /** 64 hexadecimal digits; absent: `POST /interactions` is not set up. */
+    readonly publicKey: string | undefined;
+    readonly clientSecret: string | undefined;
+    /** Where a person says who they are (OAuth2). */
+    readonly authorizeUrl: string;
+  };
+  readonly faceit: FaceitConfig;
+  readonly match: MatchConfig;
+};
+
+/** What talks to FACEIT. */
+export type FaceitConfig = {
+  /** The present secret first; empty: webhooks are not set up. */
+  readonly webhookSecrets: readonly string[];
+  readonly webhookHeader: string;
+  /** Name of the query parameter that may carry the secret; absent: only the header may. */
+  readonly webhookQuery: string | undefined;
+  /** Key of the Data API; absent: rosters come from the webhooks themselves. */
+  readonly apiKey: string | undefined;
+  /** Without a slash at the end. */
+  readonly apiUrl: string;
+  /** Absent: nobody can link an account. */
+  readonly oauth:
+    | {
+        readonly clientId: string;
+        /** Absent: a public client. */
+        readonly clientSecret: string | undefined;
+        readonly redirectUri: string;
+        readonly authorizeUrl: string;
+        readonly tokenUrl: string;
+        readonly userinfoUrl: string;
+      }
+    | undefined;
+  /** Whose matches are ours, and in which guild (null: the primary one); empty: everybody's. */
+  readonly organizers: readonly { readonly id: string; readonly guildId: string | null }[];
+};
+
+/** How matches are played out in Discord. */
+export type MatchConfig = {
+  readonly categoryId: string | undefined;
+  readonly lobbyId: string | undefined;
+  /** Whether players are moved from every voice channel or only from the lobby. */
+  readonly moveFrom: "lobby" | "anywhere";
+  /** Text channel for notices; absent: there are none. */
+  readonly noticeChannelId: string | undefined;
+  readonly staffRoleId: string | undefined;
+  /** Channels stay this long after the end. */
+  readonly graceMs: number;
+  /** Whether a side without a linked player gets no channel. */
+  readonly skipEmptyFactions: boolean;
 };
 
 /** A variable is missing or malformed; the message names each. */
@@ -97,5 +205,46 @@ export function parseConfig(variables: Readonly<Record<string, unknown>>): Confi
     socketsPerRelay: vars.SOCKETS_PER_RELAY,
     roomNamePrefix: vars.ROOM_NAME_PREFIX,
     roomIdleMs: vars.ROOM_IDLE_MINUTES * 60_000,
+    discordApp: {
+      id: vars.DISCORD_APPLICATION_ID,
+      publicKey: vars.DISCORD_PUBLIC_KEY,
+      clientSecret: vars.DISCORD_CLIENT_SECRET,
+      authorizeUrl: `${new URL(vars.DISCORD_API_URL).origin}/oauth2/authorize`,
+    },
+    faceit: faceitConfig(vars),
+    match: {
+      categoryId: vars.VC_CATEGORY_ID,
+      lobbyId: vars.LOBBY_VC_ID,
+      moveFrom: vars.MATCH_MOVE_FROM ?? (vars.LOBBY_VC_ID === undefined ? "anywhere" : "lobby"),
+      noticeChannelId: vars.MATCH_NOTICE_CHANNEL_ID,
+      staffRoleId: vars.MATCH_STAFF_ROLE_ID,
+      graceMs: vars.MATCH_GRACE_SECONDS * 1_000,
+      skipEmptyFactions: vars.MATCH_SKIP_EMPTY_FACTIONS,
+    },
+  };
+}
+
+function faceitConfig(vars: z.output<typeof Variables>): FaceitConfig {
+  const { FACEIT_CLIENT_ID: clientId, FACEIT_REDIRECT_URI: redirectUri } = vars;
+  return {
+    webhookSecrets: [vars.FACEIT_WEBHOOK_SECRET, vars.FACEIT_WEBHOOK_SECRET_PREVIOUS].flatMap(
+      (secret) => secret ?? [],
+    ),
+    webhookHeader: vars.FACEIT_WEBHOOK_HEADER,
+    webhookQuery: vars.FACEIT_WEBHOOK_QUERY,
+    apiKey: vars.FACEIT_API_KEY,
+    apiUrl: vars.FACEIT_API_URL.replace(/\/+$/, ""),
+    oauth:
+      clientId === undefined || redirectUri === undefined
+        ? undefined
+        : {
+            clientId,
+            clientSecret: vars.FACEIT_CLIENT_SECRET,
+            redirectUri,
+            authorizeUrl: vars.FACEIT_AUTH_URL,
+            tokenUrl: vars.FACEIT_TOKEN_URL,
+            userinfoUrl: vars.FACEIT_USERINFO_URL,
+          },
+    organizers: vars.FACEIT_ORGANIZERS,
   };
 }

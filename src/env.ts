@@ -1,4 +1,5 @@
 import { parseConfig, type Config } from "./config.ts";
+import type { MatchRoom } from "./features/matches/room/match-room.ts";
 import type { GatewayMonitor } from "./features/rooms/gateway-monitor.ts";
 import type { GuildHub } from "./hub/guild-hub.ts";
 import type { HubRelay } from "./hub/hub-relay.ts";
@@ -14,6 +15,7 @@ export type Env = {
   readonly DISCORD: DurableObjectNamespace<DiscordRest>;
   readonly LIMITER: DurableObjectNamespace<RateLimiter>;
   readonly MONITOR: DurableObjectNamespace<GatewayMonitor>;
+  readonly MATCH: DurableObjectNamespace<MatchRoom>;
   /** Counters (docs/operations.md); absent: nothing is counted. */
   readonly METRICS?: AnalyticsEngineDataset;
 };

@@ -4,6 +4,7 @@ import { FEATURES } from "./features.ts";
 import { GuildHub as Hub } from "./hub/guild-hub.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 
+export { MatchRoom } from "./features/matches/room/match-room.ts";
 export { GatewayMonitor } from "./features/rooms/gateway-monitor.ts";
 export { HubRelay } from "./hub/hub-relay.ts";
 export { DiscordRest } from "./platform/discord/discord-rest.ts";

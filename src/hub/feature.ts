@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "../platform/http/app-env.ts";
 import type { Env } from "../env.ts";
+import type { SlashCommand } from "../platform/discord/interactions/slash-command.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
 import type { HubExtension } from "./extension.ts";
 
@@ -12,6 +13,8 @@ export type Feature = {
   /** Its events of the guild stream, for AsyncAPI. */
   readonly events: readonly EventDefinition[];
   readonly hubExtension?: HubExtension;
+  /** Its slash commands: `POST /interactions` finds them by name. */
+  readonly slashCommands?: readonly SlashCommand[];
   /** Its part of `/ready`: what it found, and whether it can do its work. */
   readonly check?: (
     env: Env,

@@ -33,7 +33,7 @@ class Held extends Error {
 
 /**
  * Takes events of an outside publisher in order (HUB-11, rooms.md §4). Each is one transaction: its
- * position, its id, what the extension changes and what that publishes. The first that cannot be
+ * position, its id, what the extensions change and what that publishes. The first that cannot be
  * taken ends the batch; those before it stay taken, and come back as duplicates.
  */
 export function ingestEvents(ports: IngestPorts, events: readonly IncomingEvent[]): IngestResult {
@@ -49,8 +49,8 @@ export function ingestEvents(ports: IngestPorts, events: readonly IncomingEvent[
 }
 
 function ingestOne(ports: IngestPorts, event: IncomingEvent): Outcome {
-  const extension = ports.extensions.find((one) => one.ingests.includes(event.event));
-  const wholeState = extension?.wholeStates.includes(event.event) === true;
+  const takers = ports.extensions.filter((one) => one.ingests.includes(event.event));
+  const wholeState = takers.some((one) => one.wholeStates.includes(event.event));
   try {
     return ports.turn((): Outcome => {
       if (event.epoch !== undefined && event.seq !== undefined) {
@@ -61,13 +61,16 @@ function ingestOne(ports: IngestPorts, event: IncomingEvent): Outcome {
         if (decision.kind === "duplicate") return "duplicate";
         ports.writePosition(position);
       }
-      if (event.refused === true || extension === undefined) return "accepted";
+      if (event.refused === true || takers.length === 0) return "accepted";
       const now = ports.now();
       if (event.id !== undefined && !ports.remember(`id:${event.id}`, now + DEDUPE_TTL_MS, now)) {
         return "duplicate";
       }
-      const result = extension.ingest(ports.hubTurn(publisherOf(ports, event), extension), event);
-      if (result !== "done") throw new Held(result.holdMs);
+      const publish = publisherOf(ports, event);
+      for (const extension of takers) {
+        const result = extension.ingest(ports.hubTurn(publish, extension), event);
+        if (result !== "done") throw new Held(result.holdMs);
+      }
       return "accepted";
     });
   } catch (error) {

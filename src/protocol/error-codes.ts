@@ -44,6 +44,16 @@ export const ERROR_CODES = {
     title: "This origin is not allowed",
     help: "A page from an origin outside `WEB_ORIGIN` wanted to connect. Whoever runs the server can add it.",
   },
+  bad_interaction_signature: {
+    status: 401,
+    title: "The signature of the interaction is not valid",
+    help: "`X-Signature-Ed25519` does not fit `X-Signature-Timestamp` and the body, or the timestamp is more than 5 minutes away from our clock. Only Discord can sign: `DISCORD_PUBLIC_KEY` must be that of your application.",
+  },
+  bad_webhook_secret: {
+    status: 401,
+    title: "The secret of the webhook is not valid",
+    help: "The header that `FACEIT_WEBHOOK_HEADER` names is missing or holds another secret than `FACEIT_WEBHOOK_SECRET`. Set the same in FACEIT's App Studio.",
+  },
   bad_signature: {
     status: 403,
     title: "The signature is not valid",
@@ -58,6 +68,11 @@ export const ERROR_CODES = {
     status: 404,
     title: "No such room",
     help: "The channel is not one of our rooms, or a private one that you may not see. Channels that were not made here are never touched.",
+  },
+  match_not_found: {
+    status: 404,
+    title: "No such match",
+    help: "The guild has no match with this id, or it was forgotten. `GET /matches` lists what there is.",
   },
   connection_not_found: {
     status: 404,
@@ -87,7 +102,7 @@ export const ERROR_CODES = {
   body_too_large: {
     status: 413,
     title: "The body is too large",
-    help: "64 KiB, or 1 MiB for `/internal/events`. Send less, or a smaller batch.",
+    help: "64 KiB; 1 MiB for `/internal/events`; 256 KiB for `/faceit-webhook` and `/interactions`. Send less, or a smaller batch.",
   },
   idempotency_mismatch: {
     status: 422,

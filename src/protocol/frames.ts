@@ -2,6 +2,7 @@ import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
 import { GatewayStanding } from "./events/rooms.ts";
 import { SUBSCRIBE_CHANNELS_MAX } from "./limits.ts";
+import { Match } from "./match.ts";
 import { Room } from "./room.ts";
 
 /** Version of the envelope; every server frame carries it as `v`. */
@@ -152,6 +153,10 @@ export const SnapshotFrame = z.object({
   seq: Seq,
   reason: SnapshotReason,
   rooms: z.array(Room),
+  matches: z
+    .array(Match)
+    .optional()
+    .meta({ description: "The newest live matches; absent: none, or a hub of an older version" }),
   gateway: GatewayStanding.optional().meta({
     description: "The connection to Discord; absent before the container was ever heard of",
   }),

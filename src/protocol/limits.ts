@@ -215,3 +215,52 @@ export const SECRET_MIN_LENGTH = 32;
 
 /** A Worker asks a hub where new clients go at most this often, milliseconds. */
 export const PLACEMENT_TTL_MS = 5_000;
+
+/** Bytes of a body of `POST /faceit-webhook` (matches-and-music.md §A3). Over it: 413. */
+export const WEBHOOK_BODY_MAX_BYTES = 256 * 1024;
+
+/** Bytes of a body of `POST /interactions`. Over it: 413. */
+export const INTERACTION_BODY_MAX_BYTES = 256 * 1024;
+
+/** Difference between an interaction's signed timestamp and our clock, seconds (§B). Over it: 401. */
+export const INTERACTION_MAX_SKEW_SECONDS = 300;
+
+/** Time somebody has to link their FACEIT account once they asked for it, milliseconds (§B). */
+export const LINK_TTL_MS = 10 * 60 * 1000;
+
+/** Linkings that one Discord user may begin in ten minutes. One more: the command says to wait. */
+export const LINKS_PER_TEN_MINUTES = 10;
+
+/** Steps of linkings (`/faceit/link`, `/faceit/callback`) per client address and minute. Over it: 429. */
+export const LINK_STEPS_PER_MINUTE_PER_ADDRESS = 60;
+
+/** Page size of `GET /matches`. */
+export const MATCHES_PAGE_MAX = 100;
+export const MATCHES_PAGE_DEFAULT = 50;
+
+/** Live matches in a snapshot, the newest; `GET /matches` has all of them. */
+export const SNAPSHOT_MATCHES_MAX = 50;
+
+/** Players of one side that are looked at: FACEIT's largest teams have fewer. The rest get no access. */
+export const MATCH_PLAYERS_PER_SIDE_MAX = 20;
+
+/** Bytes of an answer of FACEIT. A longer one counts as a failure. */
+export const FACEIT_ANSWER_MAX_BYTES = 512 * 1024;
+
+/** Time FACEIT has to answer, milliseconds. */
+export const FACEIT_TIMEOUT_MS = 5_000;
+
+/** A match's Data API answer counts as fresh this long, milliseconds (§A2). */
+export const FACEIT_FRESH_MS = 5_000;
+
+/** An ended match is remembered this long, milliseconds, so that late webhooks do not open it again. */
+export const MATCH_TOMBSTONE_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Channels of one guild (Discord, 30013). */
+export const GUILD_CHANNELS_MAX = 500;
+
+/** Channels of one category (Discord). A match that finds it full gets channels outside it. */
+export const CATEGORY_CHANNELS_MAX = 50;
+
+/** A channel of ours that no match owns is deleted when it is empty and older than this, milliseconds. */
+export const ORPHAN_MIN_AGE_MS = 5 * 60 * 1000;

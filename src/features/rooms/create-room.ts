@@ -1,17 +1,17 @@
 import type { Principal } from "../../platform/auth/principal.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
-import type {
-  DiscordChannel,
-  DiscordClient,
-  PrivateAccess,
+import {
+  privateOverwrites,
+  type DiscordChannel,
+  type PrivateAccess,
 } from "../../platform/discord/discord-client.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { CreatedRoom } from "./created-room.ts";
 import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
-import type { RoomsHub } from "./ports.ts";
+import type { RoomsDiscord, RoomsHub } from "./ports.ts";
 import { roomName } from "./room-name.ts";
 import type { RoomRecord } from "./room-record.ts";
 
@@ -20,7 +20,7 @@ const AUDIT_LAG_MS = 1_000;
 
 /** What creating a room needs. */
 export type CreateRoomPorts = {
-  readonly discord: DiscordClient;
+  readonly discord: RoomsDiscord;
   readonly hub: RoomsHub;
   readonly clock: Clock;
   readonly newId: IdGenerator;
@@ -60,7 +60,7 @@ export async function createRoom(
     name: room.name,
     userLimit: room.userLimit,
     parentId: room.parentId,
-    access: access.value,
+    overwrites: access.value === null ? null : privateOverwrites(room.guildId, access.value),
     reason: auditReason(room),
   });
   if (created.ok) return open(ports, room, created.value);
@@ -109,7 +109,7 @@ async function settle(
 }
 
 async function accessOf(
-  discord: DiscordClient,
+  discord: RoomsDiscord,
   { discordId }: Pick<Principal, "discordId">,
   input: CreateRoomInput,
 ): Promise<Result<PrivateAccess | null, DiscordFailure>> {

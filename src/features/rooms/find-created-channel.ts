@@ -1,5 +1,6 @@
 import type { DiscordFailure } from "../../platform/discord/call.ts";
-import type { DiscordChannel, DiscordClient } from "../../platform/discord/discord-client.ts";
+import type { DiscordChannel } from "../../platform/discord/discord-client.ts";
+import type { RoomsDiscord } from "./ports.ts";
 import type { RoomRecord } from "./room-record.ts";
 
 /** Whether Discord made the channel of a creation whose answer was lost. */
@@ -18,7 +19,7 @@ export function auditReason(room: Pick<RoomRecord, "id">): string {
  * VIEW_AUDIT_LOG permission; without it the answer is "unknown".
  */
 export async function findCreatedChannel(
-  discord: Pick<DiscordClient, "findByAuditReason" | "getChannel">,
+  discord: Pick<RoomsDiscord, "findByAuditReason" | "getChannel">,
   room: Pick<RoomRecord, "id" | "guildId">,
 ): Promise<Finding> {
   const channelId = await discord.findByAuditReason(room.guildId, room.id);

@@ -2,7 +2,6 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Publication } from "../../hub/publisher.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
-import type { DiscordClient } from "../../platform/discord/discord-client.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { createRoom, type CreateRoomInput } from "./create-room.ts";
 import { memoryRoomsState } from "./hub/memory-rooms-state.ts";
@@ -17,7 +16,7 @@ import {
   type RoomsContext,
 } from "./hub/room-tasks.ts";
 import type { RoomsTurn } from "./hub/rooms-state.ts";
-import type { RoomsCopy, RoomsHub } from "./ports.ts";
+import type { RoomsCopy, RoomsDiscord, RoomsHub } from "./ports.ts";
 import type { RoomRecord } from "./room-record.ts";
 
 const GUILD = "1";
@@ -85,7 +84,7 @@ function setUp() {
     if (fault.endsWith("after effect")) effect();
     return err(FAILURES[fault]);
   }
-  const discord: DiscordClient = {
+  const discord: RoomsDiscord = {
     createVoiceChannel: ({ name, reason }) =>
       discordCall(() => {
         ids += 1;

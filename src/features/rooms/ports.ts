@@ -1,4 +1,16 @@
+import type { DiscordClient } from "../../platform/discord/discord-client.ts";
 import type { RoomRecord, VoiceState } from "./room-record.ts";
+
+/** What rooms ask of Discord. */
+export type RoomsDiscord = Pick<
+  DiscordClient,
+  | "createVoiceChannel"
+  | "deleteChannel"
+  | "getChannel"
+  | "createInvite"
+  | "findByAuditReason"
+  | "botUserId"
+>;
 
 /** Who reads: what they hold (`grantsOf`), as far as the list needs it in SQL. */
 export type Reader = {

@@ -1,16 +1,16 @@
 import { guildFor, type Principal } from "../../platform/auth/principal.ts";
 import { isUnknownChannel } from "../../platform/discord/call.ts";
-import type { DiscordClient, DiscordInvite } from "../../platform/discord/discord-client.ts";
+import type { DiscordInvite } from "../../platform/discord/discord-client.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { Room } from "../../protocol/room.ts";
 import type { RoomFailure } from "./errors.ts";
 import { managesRooms, mayEnd, mayInvite, maySee } from "./policy.ts";
-import type { RoomsCopy, RoomsHub } from "./ports.ts";
+import type { RoomsCopy, RoomsDiscord, RoomsHub } from "./ports.ts";
 import { toRoom, type RoomRecord } from "./room-record.ts";
 
 /** What the use cases need. */
 export type RoomsPorts = {
-  readonly discord: DiscordClient;
+  readonly discord: RoomsDiscord;
   readonly hub: RoomsHub;
   readonly copy: RoomsCopy;
   readonly primaryGuildId: string;

@@ -1,6 +1,8 @@
 import type {
   AuditLogEvent,
+  ButtonStyle,
   ChannelType,
+  ComponentType,
   OverwriteType,
   RESTJSONErrorCodes,
 } from "discord-api-types/v10";
@@ -23,6 +25,28 @@ const unknownChannel: RESTJSONErrorCodes.UnknownChannel = 10_003;
 /** Discord's error code for a channel that does not exist. */
 export const UNKNOWN_CHANNEL: number = unknownChannel;
 
+const unknownOverwrite: RESTJSONErrorCodes.UnknownPermissionOverwrite = 10_009;
+/** Discord's error code for an overwrite that a channel does not have. */
+export const UNKNOWN_OVERWRITE: number = unknownOverwrite;
+
+const notInVoice: RESTJSONErrorCodes.TargetUserIsNotConnectedToVoice = 40_032;
+/** Discord's error code for moving somebody who is not in voice. */
+export const NOT_IN_VOICE: number = notInVoice;
+
+const unknownMember: RESTJSONErrorCodes.UnknownMember = 10_007;
+const unknownUser: RESTJSONErrorCodes.UnknownUser = 10_013;
+/** Discord's error codes for somebody who is not in the guild. */
+export const NOT_A_MEMBER: readonly number[] = [unknownMember, unknownUser];
+
+const cannotMessage: RESTJSONErrorCodes.CannotSendMessagesToThisUser = 50_007;
+/** Discord's error codes for somebody who takes no direct messages from the bot. */
+export const TAKES_NO_MESSAGES: readonly number[] = [cannotMessage, 50_278];
+
+/** Parts of a message with a button that leads to an address. */
+export const ACTION_ROW: ComponentType.ActionRow = 1;
+export const BUTTON: ComponentType.Button = 2;
+export const LINK_STYLE: ButtonStyle.Link = 5;
+
 /** Permission bits that we set (discord.md §2 REST). */
 export const PERMISSION = {
   manageChannels: 1n << 4n,
@@ -30,4 +54,6 @@ export const PERMISSION = {
   viewChannel: 1n << 10n,
   connect: 1n << 20n,
   speak: 1n << 21n,
+  moveMembers: 1n << 24n,
+  useVad: 1n << 25n,
 } as const;

@@ -1,6 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
 import type { DiscordCall } from "./call.ts";
-import { createDiscordClient, type DiscordClient, type NewVoiceChannel } from "./discord-client.ts";
+import {
+  createDiscordClient,
+  privateOverwrites,
+  type DiscordClient,
+  type NewVoiceChannel,
+} from "./discord-client.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { REQUEST_TIMEOUT_MS, sendToDiscord, USER_AGENT } from "./send.ts";
 
@@ -13,7 +18,7 @@ const ROOM: NewVoiceChannel = {
   name: "Ünder the ⭐",
   userLimit: 4,
   parentId: null,
-  access: null,
+  overwrites: null,
   reason: "Opened (room 01H) – ★",
 };
 
@@ -81,7 +86,8 @@ describe("the Discord client", () => {
   it("closes a private channel to everybody but the named users and the bot", async () => {
     const { client, sent } = setUp([created()]);
     const access = { userIds: ["u1", "u2", "u1"], botUserId: "bot" };
-    await client.createVoiceChannel({ ...ROOM, parentId: "cat", access });
+    const overwrites = privateOverwrites("1", access);
+    await client.createVoiceChannel({ ...ROOM, parentId: "cat", overwrites });
     const talk = String((1 << 10) + (1 << 20) + (1 << 21) + (1 << 9));
     expect(bodyOf(sent[0])).toMatchObject({
       parent_id: "cat",

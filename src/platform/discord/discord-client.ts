@@ -1,5 +1,6 @@
 import type {
   RESTPostAPIChannelInviteJSONBody,
+  RESTPostAPIChannelMessageJSONBody,
   RESTPostAPIGuildChannelJSONBody,
 } from "discord-api-types/v10";
 import { z } from "zod";
@@ -14,7 +15,19 @@ import {
   type DiscordCall,
   type DiscordFailure,
 } from "./call.ts";
-import { CHANNEL_CREATED, GUILD_VOICE, OVERWRITE, PERMISSION } from "./constants.ts";
+import {
+  ACTION_ROW,
+  BUTTON,
+  CHANNEL_CREATED,
+  GUILD_VOICE,
+  LINK_STYLE,
+  NOT_A_MEMBER,
+  NOT_IN_VOICE,
+  OVERWRITE,
+  PERMISSION,
+  TAKES_NO_MESSAGES,
+  UNKNOWN_OVERWRITE,
+} from "./constants.ts";
 import { parseJson } from "./send.ts";
 
 /** How long a caller may be kept waiting for Discord's limits or for a retry, milliseconds. */
@@ -37,6 +50,31 @@ export type PrivateAccess = {
   readonly botUserId: string;
 };
 
+/** What a channel allows and denies one role or member, as bit sets. */
+export type PermissionOverwrite = {
+  readonly id: string;
+  readonly kind: "role" | "member";
+  readonly allow: bigint;
+  readonly deny: bigint;
+};
+
+/** A channel of a guild, as lists show it. */
+export type GuildChannel = {
+  readonly id: string;
+  readonly name: string;
+  /** Discord's number for its type; 2 is a voice channel. */
+  readonly type: number;
+  readonly parentId: string | null;
+  readonly overwrites: readonly PermissionOverwrite[];
+};
+
+/** A message. Mentions in it notify nobody. */
+export type NewMessage = {
+  readonly content: string;
+  /** A button that leads to an address. */
+  readonly button?: { readonly label: string; readonly url: string };
+};
+
 /** A voice channel to create. */
 export type NewVoiceChannel = {
   readonly guildId: string;
@@ -46,7 +84,7 @@ export type NewVoiceChannel = {
   /** Category, or null for none. */
   readonly parentId: string | null;
   /** Null: as the guild's roles have it. */
-  readonly access: PrivateAccess | null;
+  readonly overwrites: readonly PermissionOverwrite[] | null;
   readonly reason: string;
 };
 
@@ -73,6 +111,37 @@ export interface DiscordClient {
   findByAuditReason(guildId: string, nonce: string): Promise<Result<string | null, DiscordFailure>>;
   /** The bot's own user id. */
   botUserId(): Promise<Result<string, DiscordFailure>>;
+  /** The channels of a guild that the bot sees, at most 500. */
+  listChannels(guildId: string): Promise<Result<readonly GuildChannel[], DiscordFailure>>;
+  /** Sets one overwrite of a channel; the others stay. */
+  setOverwrite(
+    channelId: string,
+    overwrite: PermissionOverwrite,
+    reason: string,
+  ): Promise<Result<undefined, DiscordFailure>>;
+  /** Takes an overwrite away; one that is not there counts as taken away. */
+  removeOverwrite(
+    channelId: string,
+    overwriteId: string,
+    reason: string,
+  ): Promise<Result<undefined, DiscordFailure>>;
+  /**
+   * Moves somebody who is in voice; null: out of voice. `not_in_voice` (40032) and `not_member` (10007,
+   * 10013) are no failures: a bot cannot put somebody into voice.
+   */
+  moveMember(
+    guildId: string,
+    userId: string,
+    channelId: string | null,
+    reason: string,
+  ): Promise<Result<"moved" | "not_in_voice" | "not_member", DiscordFailure>>;
+  /** `closed`: this person takes no messages from the bot (50007, 50278). */
+  sendDirectMessage(
+    userId: string,
+    message: NewMessage,
+  ): Promise<Result<"sent" | "closed", DiscordFailure>>;
+  /** Writes into a text channel. Not repeated when nobody knows whether it arrived. */
+  sendMessage(channelId: string, message: NewMessage): Promise<Result<undefined, DiscordFailure>>;
 }
 
 /** What the client needs from outside. */
@@ -93,6 +162,16 @@ const Invite = z.object({
   expires_at: z.iso.datetime({ offset: true }).nullish(),
 });
 const CurrentUser = z.object({ id: DiscordId });
+const BitSet = z.string().regex(/^\d{1,30}$/);
+const ListedChannel = z.object({
+  id: DiscordId,
+  name: z.string().nullish(),
+  type: z.number().int(),
+  parent_id: DiscordId.nullish(),
+  permission_overwrites: z
+    .array(z.object({ id: DiscordId, type: z.number().int(), allow: BitSet, deny: BitSet }))
+    .nullish(),
+});
 const AuditLog = z.object({
   audit_log_entries: z.array(
     z.object({ target_id: z.string().nullish(), reason: z.string().nullish() }),
@@ -111,6 +190,12 @@ export function createDiscordClient(ports: DiscordClientPorts): DiscordClient {
     return body.success ? ok(body.data) : err({ kind: "failed", status: answer.status });
   }
 
+  /** For calls whose answer says nothing. */
+  async function done(call: DiscordCall): Promise<Result<undefined, DiscordFailure>> {
+    const answer = await sendWithRetries(call, ports);
+    return answer.kind === "answered" ? ok(undefined) : err(answer);
+  }
+
   return {
     async createVoiceChannel(channel) {
       const body: RESTPostAPIGuildChannelJSONBody = {
@@ -118,9 +203,9 @@ export function createDiscordClient(ports: DiscordClientPorts): DiscordClient {
         type: GUILD_VOICE,
         user_limit: channel.userLimit,
         ...(channel.parentId === null ? {} : { parent_id: channel.parentId }),
-        ...(channel.access === null
+        ...(channel.overwrites === null
           ? {}
-          : { permission_overwrites: overwritesOf(channel.guildId, channel.access) }),
+          : { permission_overwrites: channel.overwrites.map(toWire) }),
       };
       const created = await ask(
         {
@@ -195,7 +280,78 @@ export function createDiscordClient(ports: DiscordClientPorts): DiscordClient {
       const user = await ask({ method: "GET", route: "/users/@me", params: {} }, CurrentUser);
       return user.ok ? ok(user.value.id) : user;
     },
+
+    async listChannels(guildId) {
+      const listed = await ask(
+        { method: "GET", route: "/guilds/:guildId/channels", params: { guildId } },
+        z.array(ListedChannel),
+      );
+      return listed.ok ? ok(listed.value.map(toChannel)) : listed;
+    },
+
+    async setOverwrite(channelId, overwrite, reason) {
+      const { id: overwriteId, ...body } = toWire(overwrite);
+      return done({
+        method: "PUT",
+        route: "/channels/:channelId/permissions/:overwriteId",
+        params: { channelId, overwriteId },
+        body: JSON.stringify(body),
+        reason,
+      });
+    },
+
+    async removeOverwrite(channelId, overwriteId, reason) {
+      const removed = await done({
+        method: "DELETE",
+        route: "/channels/:channelId/permissions/:overwriteId",
+        params: { channelId, overwriteId },
+        reason,
+      });
+      return isRefused(removed, UNKNOWN_OVERWRITE) ? ok(undefined) : removed;
+    },
+
+    async moveMember(guildId, userId, channelId, reason) {
+      const moved = await done({
+        method: "PATCH",
+        route: "/guilds/:guildId/members/:userId",
+        params: { guildId, userId },
+        body: JSON.stringify({ channel_id: channelId }),
+        reason,
+      });
+      if (moved.ok) return ok("moved");
+      if (isRefused(moved, NOT_IN_VOICE)) return ok("not_in_voice");
+      return isRefused(moved, ...NOT_A_MEMBER) ? ok("not_member") : moved;
+    },
+
+    async sendDirectMessage(userId, message) {
+      const opened = await ask(
+        {
+          method: "POST",
+          route: "/users/@me/channels",
+          params: {},
+          body: JSON.stringify({ recipient_id: userId }),
+        },
+        CurrentUser,
+      );
+      const sent = opened.ok ? await this.sendMessage(opened.value.id, message) : opened;
+      if (sent.ok) return ok("sent");
+      return isRefused(sent, ...TAKES_NO_MESSAGES) ? ok("closed") : sent;
+    },
+
+    async sendMessage(channelId, message) {
+      return done({
+        method: "POST",
+        route: "/channels/:channelId/messages",
+        params: { channelId },
+        body: toMessage(message),
+      });
+    },
   };
+}
+
+/** Whether Discord said no with one of these codes. */
+function isRefused(result: Result<unknown, DiscordFailure>, ...codes: readonly number[]): boolean {
+  return !result.ok && result.error.kind === "refused" && codes.includes(result.error.code);
 }
 
 /**
@@ -260,25 +416,65 @@ function pauseBeforeRetry(
   return random() * FIRST_BACK_OFF_MS * 2 ** attempt;
 }
 
-/** Closes a channel to everybody but some users and the bot (discord.md §2: bits as strings). */
-function overwritesOf(
+/** Closes a channel to everybody but some users and the bot. */
+export function privateOverwrites(
   guildId: string,
   { userIds, botUserId }: PrivateAccess,
-): RESTPostAPIGuildChannelJSONBody["permission_overwrites"] {
+): PermissionOverwrite[] {
   const enter = PERMISSION.viewChannel | PERMISSION.connect;
   const talk = enter | PERMISSION.speak | PERMISSION.stream;
-  const keep = enter | PERMISSION.manageChannels;
-  const member = (id: string, allow: bigint) => ({
+  const member = (id: string, allow: bigint): PermissionOverwrite => ({
     id,
-    type: OVERWRITE.member,
-    allow: allow.toString(),
-    deny: "0",
+    kind: "member",
+    allow,
+    deny: 0n,
   });
   const others = [...new Set(userIds)].filter((id) => id !== botUserId);
   return [
     // The role of everybody has the guild's own id.
-    { id: guildId, type: OVERWRITE.role, allow: "0", deny: enter.toString() },
+    { id: guildId, kind: "role", allow: 0n, deny: enter },
     ...others.map((id) => member(id, talk)),
-    member(botUserId, keep),
+    member(botUserId, enter | PERMISSION.manageChannels),
   ];
+}
+
+/** As Discord writes it (discord.md §2 REST: bits as strings). */
+function toWire({ id, kind, allow, deny }: PermissionOverwrite) {
+  return { id, type: OVERWRITE[kind], allow: allow.toString(), deny: deny.toString() };
+}
+
+function toChannel(channel: z.output<typeof ListedChannel>): GuildChannel {
+  return {
+    id: channel.id,
+    name: channel.name ?? "",
+    type: channel.type,
+    parentId: channel.parent_id ?? null,
+    overwrites: (channel.permission_overwrites ?? []).map(({ id, type, allow, deny }) => ({
+      id,
+      kind: type === Number(OVERWRITE.role) ? "role" : "member",
+      allow: BigInt(allow),
+      deny: BigInt(deny),
+    })),
+  };
+}
+
+/** A message in which nothing notifies anybody. */
+function toMessage({ content, button }: NewMessage): string {
+  const body: RESTPostAPIChannelMessageJSONBody = {
+    content,
+    allowed_mentions: { parse: [] },
+    ...(button === undefined
+      ? {}
+      : {
+          components: [
+            {
+              type: ACTION_ROW,
+              components: [
+                { type: BUTTON, style: LINK_STYLE, label: button.label, url: button.url },
+              ],
+            },
+          ],
+        }),
+  };
+  return JSON.stringify(body);
 }

@@ -96,6 +96,26 @@ const GATEWAY = {
   GATEWAY_HEARTBEAT_TIMEOUT_MS: "the gateway counts as down",
 } as const satisfies Rows;
 
+const MATCHES = {
+  WEBHOOK_BODY_MAX_BYTES: "413 for `POST /faceit-webhook`",
+  INTERACTION_BODY_MAX_BYTES: "413 for `POST /interactions`",
+  INTERACTION_MAX_SKEW_SECONDS: "401: the signature is too old, or from the future",
+  LINK_TTL_MS: "the link has expired: use `/link` again",
+  LINKS_PER_TEN_MINUTES: "`/link` answers that one has to wait",
+  LINK_STEPS_PER_MINUTE_PER_ADDRESS: "429 for `/faceit/link` and `/faceit/callback`",
+  MATCHES_PAGE_MAX: "400 `invalid_request`",
+  MATCHES_PAGE_DEFAULT: "what a page holds when `limit` is absent",
+  SNAPSHOT_MATCHES_MAX: "older ones are in `GET /matches`",
+  MATCH_PLAYERS_PER_SIDE_MAX: "the players after these are left out",
+  FACEIT_ANSWER_MAX_BYTES: "the answer counts as a failure",
+  FACEIT_TIMEOUT_MS: "the same",
+  FACEIT_FRESH_MS: "FACEIT is asked again",
+  MATCH_TOMBSTONE_MS: "the match is forgotten",
+  GUILD_CHANNELS_MAX: "no channel can be made; tried again as others go",
+  CATEGORY_CHANNELS_MAX: "the channel is made outside the category",
+  ORPHAN_MIN_AGE_MS: "a channel of ours that no match owns is deleted",
+} as const satisfies Rows;
+
 /** All of them: the compiler misses a limit that no group explains. */
 const ALL: Readonly<Record<LimitName, string>> = {
   ...HTTP,
@@ -105,6 +125,7 @@ const ALL: Readonly<Record<LimitName, string>> = {
   ...FALLBACK,
   ...JOURNAL,
   ...GATEWAY,
+  ...MATCHES,
 };
 
 const GROUPS: readonly (readonly [title: string, rows: Rows])[] = [
@@ -115,6 +136,7 @@ const GROUPS: readonly (readonly [title: string, rows: Rows])[] = [
   ["The stream over HTTP, `/events`", FALLBACK],
   ["The journal", JOURNAL],
   ["Signed events and the gateway-worker", GATEWAY],
+  ["Matches and links", MATCHES],
 ];
 
 const HEAD = ["constant", "value", "over it"];

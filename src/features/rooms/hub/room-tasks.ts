@@ -1,9 +1,8 @@
 import type { HubContext } from "../../../hub/extension.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
-import type { DiscordClient } from "../../../platform/discord/discord-client.ts";
 import { log } from "../../../platform/log.ts";
 import { findCreatedChannel, type Finding } from "../find-created-channel.ts";
-import type { LateAnswers, Recovered, RoomsCopy } from "../ports.ts";
+import type { LateAnswers, Recovered, RoomsCopy, RoomsDiscord } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
 import { endRoom, giveUpRoom, openRoom, roomTask, type RepairTimes } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
@@ -28,7 +27,7 @@ const DISCORD_RETRY_MS = 60_000;
 
 /** What the work of a hub's rooms needs besides the hub. */
 export type RoomTaskPorts = {
-  readonly discord: DiscordClient;
+  readonly discord: RoomsDiscord;
   readonly copy: RoomsCopy;
   readonly answers: LateAnswers;
 };

@@ -1,0 +1,33 @@
+import type { Faction } from "../../protocol/match.ts";
+
+/** A player on a roster, as FACEIT has it. */
+export type RosterPlayer = {
+  readonly playerId: string;
+  readonly nickname: string;
+  readonly skillLevel: number | null;
+};
+
+/** One side as FACEIT has it. */
+export type Roster = { readonly name: string; readonly players: readonly RosterPlayer[] };
+
+/**
+ * What FACEIT says of a match: by the Data API, or, without a key, by its webhooks. Texts are cut to
+ * what is shown, and without control characters. Times are milliseconds since 1970.
+ */
+export type FaceitMatch = {
+  readonly matchId: string;
+  /** Grows with each change at FACEIT; what is ordered by (§A3). */
+  readonly version: number;
+  /** Upper case. */
+  readonly status: string;
+  readonly game: string;
+  readonly region: string;
+  readonly competition: string;
+  readonly map: string | null;
+  readonly bestOf: number | null;
+  readonly url: string | null;
+  readonly demoUrl: string | null;
+  readonly scheduledAt: number | null;
+  /** Null while FACEIT has no complete rosters (CHECK_IN). */
+  readonly rosters: Readonly<Record<Faction, Roster>> | null;
+};

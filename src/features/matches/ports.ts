@@ -1,0 +1,128 @@
+import type { Result } from "../../platform/result.ts";
+import type { Faction, Match } from "../../protocol/match.ts";
+import type { FaceitMatch } from "./faceit-match.ts";
+
+/** Why FACEIT did not give what was asked for. */
+export type FaceitFailure =
+  | { readonly kind: "not_found" }
+  /** 401 or 403: the key is wrong, or may not do this. Nobody asks again for a while. */
+  | { readonly kind: "refused" }
+  | { readonly kind: "rate_limited"; readonly retryAfterMs: number }
+  /** 5xx, no answer in time, or an answer that is none. */
+  | { readonly kind: "failed" };
+
+/** Somebody at FACEIT. */
+export type FaceitPlayer = { readonly playerId: string; readonly nickname: string };
+
+/** FACEIT's Data API, with the server's own key (matches-and-music.md §A2). */
+export interface FaceitApi {
+  match(matchId: string): Promise<Result<FaceitMatch, FaceitFailure>>;
+  /** Null: nobody has this nickname. */
+  playerByNickname(nickname: string): Promise<Result<FaceitPlayer | null, FaceitFailure>>;
+}
+
+/** How a link was proven: by signing in at FACEIT, or by an administrator's word. */
+export type VerifiedMethod = "oauth" | "manual";
+
+/** Which Discord user is which FACEIT player. */
+export type PlayerLink = {
+  readonly discordId: string;
+  readonly faceitId: string;
+  readonly nickname: string;
+  readonly verifiedMethod: VerifiedMethod;
+  /** Milliseconds. */
+  readonly linkedAt: number;
+};
+
+/** What became of a link that was to be written. */
+export type Linked =
+  | {
+      readonly kind: "linked";
+      /** The FACEIT account that this Discord user had before, if another. */
+      readonly replaced: string | null;
+      /** The Discord user who had this FACEIT account before, if another. */
+      readonly takenFrom: string | null;
+    }
+  /** A link by hand does not take the place of one that was proven. */
+  | { readonly kind: "proven_by_other" };
+
+/** `player_links`. */
+export interface PlayerLinks {
+  ofDiscord(discordId: string): Promise<PlayerLink | null>;
+  /** The links of these FACEIT players, in any order; at most 100 ids. */
+  ofPlayers(faceitIds: readonly string[]): Promise<readonly PlayerLink[]>;
+  /**
+   * Writes a link, and its audit row, in one transaction. Each side is linked once: the newest proof
+   * takes over, a link by hand never takes the place of a proven one.
+   * @param byDiscordId who did it
+   */
+  put(link: PlayerLink, byDiscordId: string): Promise<Linked>;
+  /** @returns the link that is gone now; null: there was none */
+  remove(discordId: string, byDiscordId: string, now: number): Promise<PlayerLink | null>;
+}
+
+/** A match without who is in voice, which only the guild's hub knows. */
+export type MatchRecord = Match;
+
+/** A page of a guild's matches, newest first. */
+export type MatchesQuery = {
+  readonly guildId: string;
+  readonly state: "live" | "ended";
+  /** Where the page before ended. */
+  readonly before: { readonly createdAt: number; readonly matchId: string } | null;
+  readonly limit: number;
+};
+
+/** A channel that is there or being made: a row of `active_matches`. */
+export type ActiveRoom = {
+  readonly matchId: string;
+  readonly faction: Faction;
+  /** Null: Discord was asked, and nobody knows yet. */
+  readonly channelId: string | null;
+  readonly channelName: string;
+};
+
+/** The tables `matches` and `active_matches` (D1). */
+export interface MatchesStore {
+  /** Writes the copy of a match, unless a newer revision stands there. */
+  write(record: MatchRecord): Promise<void>;
+  get(guildId: string, matchId: string): Promise<MatchRecord | null>;
+  list(query: MatchesQuery): Promise<readonly MatchRecord[]>;
+  /** Ids of live matches in which one of these players plays. */
+  liveMatchesOf(faceitIds: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Before Discord is asked for a channel: the name is this side's from now on. The same again is right.
+   * @returns `taken` when another match has this name
+   */
+  reserve(room: ActiveRoom & { readonly guildId: string }, now: number): Promise<"ours" | "taken">;
+  /** The channel is there. */
+  opened(matchId: string, faction: Faction, channelId: string): Promise<void>;
+  /** The channel is gone. */
+  released(matchId: string, faction: Faction): Promise<void>;
+  /** All rows of a guild, for the sweep. */
+  roomsOf(guildId: string): Promise<readonly ActiveRoom[]>;
+}
+
+/** Where somebody is: the voice channel, as the gateway last told. */
+export type Whereabouts = { readonly userId: string; readonly channelId: string };
+
+/** The matches part of a guild's hub: it tells clients, and knows who is in voice. */
+export interface MatchesHub {
+  /**
+   * What a match is now. The hub tells clients what is different; an older revision changes nothing.
+   * Safe to repeat.
+   */
+  put(record: MatchRecord): Promise<void>;
+  /** Those of the users who are in voice. */
+  whereabouts(guildId: string, userIds: readonly string[]): Promise<readonly Whereabouts[]>;
+  /** Who is in the channels of these matches: by match id. */
+  inVoice(
+    guildId: string,
+    matchIds: readonly string[],
+  ): Promise<ReadonlyMap<string, Readonly<Record<Faction, readonly string[]>>>>;
+}
+
+/** Tells the rooms of matches that something changed. Best effort: each also looks by itself. */
+export interface MatchRooms {
+  look(matchIds: readonly string[]): Promise<void>;
+}
