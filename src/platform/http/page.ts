@@ -22,8 +22,15 @@ export async function serveAsset(c: Context<AppEnv>): Promise<Response | null> {
  * The page runs its own scripts only, frames nothing, and is framed by nobody.
  * @param page where the page is
  */
-export function pagePolicy(config: Pick<Config, "jwt" | "discordApiUrl">, page: URL): string {
-  const partners = [config.jwt.issuer, config.discordApiUrl].map((url) => new URL(url).origin);
+export function pagePolicy(
+  config: Pick<Config, "jwt" | "discordApiUrl"> & { readonly faceit: { readonly apiUrl: string } },
+  page: URL,
+): string {
+  const issuer = new URL(config.jwt.issuer).origin;
+  const partners = [issuer, new URL(config.discordApiUrl).origin];
+  const faceit = new URL(config.faceit.apiUrl);
+  // The page steers a local FACEIT, and it never calls the real one.
+  if (faceit.protocol === "http:") partners.push(faceit.origin);
   const stream = `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}`;
   return [
     "default-src 'none'",
@@ -34,7 +41,7 @@ export function pagePolicy(config: Pick<Config, "jwt" | "discordApiUrl">, page: 
     // A provider may have its token endpoint on another host than its issuer. For some browsers
     // 'self' is not the stream.
     `connect-src 'self' ${stream} https: ${partners.join(" ")}`,
-    `form-action 'self' ${partners[0]}`,
+    `form-action 'self' ${issuer}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
