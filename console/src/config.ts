@@ -10,6 +10,8 @@ export type PageConfig = {
   readonly audience: string;
   /** The primary guild. */
   readonly guildId: string;
+  /** Whether FACEIT tells this deployment of matches. */
+  readonly matches: boolean;
 };
 
 /** Asks the Worker. */
@@ -29,6 +31,7 @@ export async function loadConfig(): Promise<Outcome<PageConfig>> {
         issuer,
         audience,
         guildId,
+        matches: body["matches"] === true,
         clientId: typeof clientId === "string" && clientId !== "" ? clientId : null,
       },
     };

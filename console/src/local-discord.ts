@@ -1,10 +1,13 @@
 import { signal } from "@preact/signals";
 import { hasTexts, isRecord, isText } from "../../src/client/json-shape.ts";
+import { callControl } from "./control-call.ts";
 import { names } from "./names.ts";
+import { localLink } from "./safe-link.ts";
 
 /** Where the local Discord takes orders; undefined in a build for real use. */
 export const CONTROL_URL: string | undefined = import.meta.env.VITE_DISCORD_CONTROL_URL;
 
+const SERVICE = "local Discord";
 /** Discord's number for a voice channel. */
 const VOICE = 2;
 
@@ -21,6 +24,15 @@ export type LocalDiscordState = {
 export type GatewayOrder = {
   readonly action: "drop" | "reconnect" | "invalidate" | "zombie" | "outage" | "restore";
   readonly ms?: number;
+};
+
+/** What the bot answers to a slash command. */
+export type CommandReply = {
+  /** False: it did not; `content` says why. */
+  readonly ok: boolean;
+  readonly content: string;
+  /** Their addresses are safe to link to. */
+  readonly buttons: readonly { readonly label: string; readonly url: string }[];
 };
 
 /** The control side of the local Discord, for the panel. */
@@ -57,30 +69,45 @@ export class LocalDiscord {
     await this.#call("/_control/gateway", order);
   }
 
-  async #call(path: string, body?: unknown): Promise<unknown> {
-    try {
-      const response = await fetch(
-        `${this.#url}${path}`,
-        body === undefined
-          ? {}
-          : {
-              method: "POST",
-              headers: { "content-type": "application/json" },
-              body: JSON.stringify(body),
-            },
-      );
-      const answer: unknown = await response.json().catch(() => ({}));
-      this.problem.value = response.ok
-        ? ""
-        : isRecord(answer) && isText(answer["error"])
-          ? answer["error"]
-          : `The local Discord answered ${response.status}.`;
-      return response.ok ? answer : undefined;
-    } catch {
-      this.problem.value = "The local Discord can't be reached.";
-      return undefined;
-    }
+  /**
+   * Uses a slash command as that user.
+   * @param options by name
+   * @returns what the bot answers, or why it did not
+   */
+  async command(
+    userId: string,
+    command: string,
+    options: Readonly<Record<string, string>> = {},
+  ): Promise<CommandReply> {
+    const url = `${this.#url}/_control/interactions`;
+    const outcome = await callControl(SERVICE, url, { userId, command, options });
+    return outcome.ok
+      ? readReply(outcome.value)
+      : { ok: false, content: outcome.problem, buttons: [] };
   }
+
+  async #call(path: string, body?: unknown): Promise<unknown> {
+    const outcome = await callControl(SERVICE, `${this.#url}${path}`, body);
+    this.problem.value = outcome.ok ? "" : outcome.problem;
+    return outcome.ok ? outcome.value : undefined;
+  }
+}
+
+function readReply(body: unknown): CommandReply {
+  const { status, content, buttons } = isRecord(body) ? body : {};
+  if (!isText(content)) {
+    const answered = typeof status === "number" ? ` It got ${status} from the Worker.` : "";
+    return { ok: false, content: `The bot did not answer.${answered}`, buttons: [] };
+  }
+  return {
+    ok: true,
+    content,
+    buttons: listOf(buttons).flatMap((button) => {
+      if (!hasTexts(button, ["label", "url"])) return [];
+      const url = localLink(button.url);
+      return url === null ? [] : [{ label: button.label, url }];
+    }),
+  };
 }
 
 function readState(body: unknown, guildId: string): LocalDiscordState {

@@ -16,6 +16,14 @@ export const LockIcon = (): JSX.Element => (
   </Icon>
 );
 
+/** For who is in a voice channel. */
+export const VoiceIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M3.5 8v4h3l4 3.2V4.8L6.5 8z" />
+    <path d="M13.5 7.5a3.6 3.6 0 0 1 0 5M15.8 5.2a6.8 6.8 0 0 1 0 9.6" />
+  </Icon>
+);
+
 /** For taking a message away. */
 export const CloseIcon = (): JSX.Element => (
   <Icon>

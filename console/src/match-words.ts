@@ -1,0 +1,169 @@
+import {
+  ENDED_STATUSES,
+  type Faction,
+  FACTIONS,
+  type Match,
+  type MatchPlayer,
+  type MatchProblem,
+  type MatchSide,
+} from "../../src/protocol/match.ts";
+import type { Tone } from "./words.ts";
+
+/** A player on a card. */
+export type PlayerLine = {
+  readonly playerId: string;
+  readonly nickname: string;
+  /** FACEIT's, 1 to 10; null: not told. */
+  readonly level: number | null;
+  /** Null: has not linked Discord. */
+  readonly discordId: string | null;
+  /** Whether this player is in their side's channel now. */
+  readonly inVoice: boolean;
+};
+
+/** A side on a card. */
+export type SideLines = {
+  readonly faction: Faction;
+  readonly name: string;
+  /** Name of the side's channel; null: there is none. */
+  readonly channel: string | null;
+  /** What there is to say about the channel, for people; empty: nothing. */
+  readonly note: string;
+  /** Whether the note tells of trouble. */
+  readonly trouble: boolean;
+  readonly players: readonly PlayerLine[];
+  /** Discord users in the channel who do not play on this side. */
+  readonly guests: readonly string[];
+};
+
+/** Both sides, in FACEIT's order. */
+export function sidesOf(match: Match): readonly SideLines[] {
+  return FACTIONS.map((faction, index) => {
+    const side = match.factions[faction];
+    const note = channelNote(side);
+    return {
+      faction,
+      name: sideName(side, index),
+      channel: side.room?.name ?? null,
+      note,
+      trouble: side.problem !== null && side.room === null,
+      players: side.players.map((player) => playerLine(player, side)),
+      guests: side.inVoice.filter(
+        (userId) => !side.players.some((player) => player.discordId === userId),
+      ),
+    };
+  });
+}
+
+function playerLine(player: MatchPlayer, side: MatchSide): PlayerLine {
+  const { playerId, nickname, skillLevel, discordId } = player;
+  const inVoice = discordId !== null && side.inVoice.includes(discordId);
+  return { playerId, nickname, level: skillLevel, discordId, inVoice };
+}
+
+function sideName(side: MatchSide, index: number): string {
+  return side.name.trim() === "" ? `Side ${index + 1}` : side.name;
+}
+
+const PROBLEM_WORDS: Readonly<Record<MatchProblem, string>> = {
+  discord_full:
+    "No channel yet: Discord takes no more channels here. It is made as soon as one of the others goes.",
+  discord_refused:
+    "No channel: Discord does not let the bot make one. An administrator of the server has to check the bot's permissions.",
+  discord_unreachable: "No channel yet: Discord does not answer. It is tried again by itself.",
+};
+
+function channelNote(side: MatchSide): string {
+  if (side.room !== null) return "";
+  if (side.problem !== null) return PROBLEM_WORDS[side.problem];
+  if (side.players.length === 0) return "The channel is made once the players are known.";
+  // A deployment may leave such a side without a channel.
+  if (side.players.every((player) => player.discordId === null)) {
+    return "No channel yet: nobody on this side has linked Discord.";
+  }
+  return "The channel is being made.";
+}
+
+/** A match by its sides, for sentences; by its competition while the sides have no names. */
+export function matchName({ competition, factions }: Match): string {
+  const names = FACTIONS.map((faction) => factions[faction].name.trim());
+  if (names.every((name) => name !== "")) return names.join(" against ");
+  return competition.trim() === "" ? "A match" : competition;
+}
+
+const STATUSES: ReadonlyMap<string, { readonly text: string; readonly tone: Tone }> = new Map([
+  ["SCHEDULED", { text: "Scheduled", tone: "quiet" }],
+  ["CREATED", { text: "Announced", tone: "quiet" }],
+  ["CHECK_IN", { text: "Check-in", tone: "quiet" }],
+  ["VOTING", { text: "Voting", tone: "quiet" }],
+  ["CONFIGURING", { text: "Being set up", tone: "quiet" }],
+  ["READY", { text: "Ready", tone: "good" }],
+  ["ONGOING", { text: "Being played", tone: "good" }],
+  ["FINISHED", { text: "Finished", tone: "quiet" }],
+  ["ABORTED", { text: "Aborted", tone: "bad" }],
+  ["CANCELLED", { text: "Cancelled", tone: "bad" }],
+]);
+
+/** FACEIT's status in words. One that is not known here is shown as FACEIT writes it, but calmer. */
+export function statusWords(status: string): { readonly text: string; readonly tone: Tone } {
+  const known = STATUSES.get(status.toUpperCase());
+  if (known !== undefined) return known;
+  const text = status.replaceAll("_", " ").trim().toLowerCase();
+  return { text: text === "" ? "Unknown" : capitalised(text), tone: "quiet" };
+}
+
+/** Whether FACEIT has ended a match of this status. */
+export function isEnded(status: string): boolean {
+  return ENDED_STATUSES.has(status.toUpperCase());
+}
+
+const GAMES: ReadonlyMap<string, string> = new Map([
+  ["cs2", "Counter-Strike 2"],
+  ["csgo", "Counter-Strike: Global Offensive"],
+  ["dota2", "Dota 2"],
+  ["lol", "League of Legends"],
+  ["rocket_league", "Rocket League"],
+  ["valorant", "VALORANT"],
+]);
+
+/** What is played, where, and how many maps: only what is known. */
+export function matchFacts(match: Match): readonly string[] {
+  const { game, map, bestOf, region } = match;
+  return [
+    GAMES.get(game.toLowerCase()) ?? game,
+    map === null ? "" : mapWords(map),
+    bestOf === null || bestOf < 2 ? "" : `best of ${bestOf}`,
+    region,
+  ].filter((fact) => fact !== "");
+}
+
+/** `de_inferno` is Inferno to people; other names stay. */
+function mapWords(map: string): string {
+  const [, name] = /^(?:de|cs|ar)_(\w+)$/.exec(map) ?? [];
+  return name === undefined ? map : capitalised(name.replaceAll("_", " "));
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** How many of the players have linked Discord, and how many sit in voice. */
+export function matchCounts(sides: readonly SideLines[]): {
+  readonly players: number;
+  readonly linked: number;
+  readonly inVoice: number;
+} {
+  const players = sides.flatMap((side) => side.players);
+  return {
+    players: players.length,
+    linked: players.filter((player) => player.discordId !== null).length,
+    inVoice: players.filter((player) => player.inVoice).length,
+  };
+}
+
+/** The live ones, newest first. */
+export function liveMatches(matches: Iterable<Match>): readonly Match[] {
+  return [...matches]
+    .filter((match) => match.state === "live")
+    .toSorted((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt));
+}

@@ -1,0 +1,175 @@
+import type { JSX } from "preact";
+import type { Match } from "../../../src/protocol/match.ts";
+import {
+  matchCounts,
+  matchFacts,
+  matchName,
+  type PlayerLine,
+  type SideLines,
+  sidesOf,
+  statusWords,
+} from "../match-words.ts";
+import { nameOf } from "../names.ts";
+import { httpsLink } from "../safe-link.ts";
+import { clock, duration } from "../words.ts";
+import { useFollowable, useNow } from "./hooks.ts";
+import { LockIcon, VoiceIcon } from "./icons.tsx";
+
+/** One live match: both sides with who is linked and who is in voice. */
+export function MatchCard({
+  match,
+  leaving,
+  me,
+}: {
+  readonly match: Match;
+  /** It is over and fading. */
+  readonly leaving: boolean;
+  /** The reader's own Discord id. */
+  readonly me: string | undefined;
+}): JSX.Element {
+  const { text, tone } = statusWords(match.status);
+  const sides = sidesOf(match);
+  const facts = matchFacts(match);
+  return (
+    <li
+      class={leaving ? "card match match-leaving" : "card match"}
+      aria-label={`${match.competition}: ${matchName(match)}`}
+      aria-hidden={leaving}
+      inert={leaving}
+    >
+      <div class="match-head">
+        <h3 class="room-name" title={match.competition}>
+          {match.competition}
+        </h3>
+        <span class="match-status">
+          <span class={`dot dot-${tone}`} aria-hidden="true" />
+          {text}
+        </span>
+        {facts.length > 0 && <p class="match-facts muted">{facts.join(" · ")}</p>}
+      </div>
+      <div class="match-sides">
+        {sides.map((side) => (
+          <Side key={side.faction} side={side} me={me} />
+        ))}
+      </div>
+      <div class="room-foot">
+        <Summary match={match} sides={sides} />
+        <FaceitLink match={match} />
+      </div>
+    </li>
+  );
+}
+
+const playerIdOf = (player: PlayerLine): string => player.playerId;
+
+function Side({
+  side,
+  me,
+}: {
+  readonly side: SideLines;
+  readonly me: string | undefined;
+}): JSX.Element {
+  const players = useFollowable(side.players, playerIdOf);
+  return (
+    <section class="side" aria-label={side.name}>
+      <h4 class="side-name" title={side.name}>
+        {side.name}
+      </h4>
+      {side.channel !== null && (
+        <p class="side-channel">
+          <LockIcon />
+          <span class="side-channel-name" title={`Private channel ${side.channel}`}>
+            {side.channel}
+          </span>
+        </p>
+      )}
+      {side.note !== "" && (
+        <p class={side.trouble ? "side-note side-trouble" : "side-note"}>{side.note}</p>
+      )}
+      {players.length > 0 && (
+        <ul class="players" aria-label={`Players of ${side.name}`}>
+          {players.map(({ item, leaving }) => (
+            <Player key={item.playerId} player={item} leaving={leaving} me={me} />
+          ))}
+        </ul>
+      )}
+      {side.guests.length > 0 && (
+        <p class="side-note">Also in the channel: {side.guests.map(nameOf).join(", ")}</p>
+      )}
+    </section>
+  );
+}
+
+function Player({
+  player: { nickname, level, discordId, inVoice },
+  leaving,
+  me,
+}: {
+  readonly player: PlayerLine;
+  readonly leaving: boolean;
+  readonly me: string | undefined;
+}): JSX.Element {
+  return (
+    <li class={leaving ? "player member-leaving" : "player"} aria-hidden={leaving}>
+      <span class="player-level" title={level === null ? "Skill level not known" : undefined}>
+        {level !== null && <span class="hidden">Level </span>}
+        {level ?? "–"}
+      </span>
+      <span class="player-name" title={nickname}>
+        {nickname}
+      </span>
+      <span class="player-link">
+        {discordId === null ? (
+          <span class="muted">not linked</span>
+        ) : (
+          <>
+            <span class="badge badge-text">linked</span>
+            <span class="player-discord" title={`Discord ${discordId}`}>
+              {nameOf(discordId)}
+              {discordId === me && <span class="muted"> (you)</span>}
+            </span>
+          </>
+        )}
+      </span>
+      {inVoice && (
+        <span class="player-voice">
+          <VoiceIcon /> in voice
+        </span>
+      )}
+    </li>
+  );
+}
+
+function Summary({
+  match,
+  sides,
+}: {
+  readonly match: Match;
+  readonly sides: readonly SideLines[];
+}): JSX.Element {
+  const now = useNow(30_000);
+  const { players, linked, inVoice } = matchCounts(sides);
+  const at = Date.parse(match.createdAt);
+  const age = `nnounced ${duration(now - at)} ago`;
+  return (
+    <span class="muted match-age" title={`Announced at ${clock(at)}`}>
+      {players === 0 ? `A${age}` : `${linked} of ${players} linked, ${inVoice} in voice, a${age}`}
+    </span>
+  );
+}
+
+function FaceitLink({ match }: { readonly match: Match }): JSX.Element | null {
+  const url = httpsLink(match.url);
+  if (url === null) return null;
+  return (
+    <a
+      class="link"
+      href={url}
+      target="_blank"
+      rel="noreferrer"
+      aria-label={`${matchName(match)} at FACEIT, in a new tab`}
+    >
+      Open at FACEIT
+    </a>
+  );
+}
