@@ -1,0 +1,144 @@
+import { DrizzleQueryError, and, asc, desc, eq, lt, or, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { activeMatches, matchesTable } from "../../../../drizzle/matches.ts";
+import { FACTIONS, Match, type Faction } from "../../../protocol/match.ts";
+import type { MatchesStore, MatchRecord } from "../ports.ts";
+
+/** {@link MatchesStore} in D1. */
+export function d1Matches(database: D1Database): MatchesStore {
+  const db = drizzle(database);
+  const isSide = (matchId: string, faction: Faction) =>
+    and(eq(activeMatches.matchId, matchId), eq(activeMatches.faction, faction));
+
+  return {
+    async write(record) {
+      const row = rowOf(record);
+      await withoutValues(
+        db
+          .insert(matchesTable)
+          .values(row)
+          .onConflictDoUpdate({
+            target: matchesTable.matchId,
+            set: row,
+            setWhere: lt(matchesTable.revision, record.revision),
+          }),
+      );
+    },
+
+    async get(guildId, matchId) {
+      const [row] = await db
+        .select({ record: matchesTable.record })
+        .from(matchesTable)
+        .where(and(eq(matchesTable.matchId, matchId), eq(matchesTable.guildId, guildId)));
+      return row === undefined ? null : Match.parse(row.record);
+    },
+
+    async list({ guildId, state, before, limit }) {
+      const { createdAt, matchId } = matchesTable;
+      const rows = await db
+        .select({ record: matchesTable.record })
+        .from(matchesTable)
+        .where(
+          and(
+            eq(matchesTable.guildId, guildId),
+            eq(matchesTable.state, state),
+            before === null
+              ? undefined
+              : or(
+                  lt(createdAt, before.createdAt),
+                  and(eq(createdAt, before.createdAt), lt(matchId, before.matchId)),
+                ),
+          ),
+        )
+        .orderBy(desc(createdAt), desc(matchId))
+        .limit(limit);
+      return rows.map(({ record }) => Match.parse(record));
+    },
+
+    async liveMatchesOf(faceitIds) {
+      // One parameter, however many ids: D1 takes 100.
+      const wanted = sql`select value from json_each(${JSON.stringify(faceitIds)})`;
+      const rows = await db
+        .select({ matchId: matchesTable.matchId })
+        .from(matchesTable)
+        .where(
+          and(
+            eq(matchesTable.state, "live"),
+            sql`exists (select 1 from json_each(${matchesTable.playerIds}) where value in (${wanted}))`,
+          ),
+        );
+      return rows.map(({ matchId }) => matchId);
+    },
+
+    async reserve({ matchId, faction, channelId, channelName, guildId }, now) {
+      // One statement decides, so that of two sides that want a name one gets it.
+      const { results } = await database
+        .prepare(
+          `INSERT INTO active_matches
+             (match_id, faction, voice_channel_id, guild_id, channel_name, created_at)
+           SELECT ?1, ?2, ?3, ?4, ?5, ?6
+           WHERE NOT EXISTS (
+             SELECT 1 FROM active_matches
+             WHERE guild_id = ?4 AND channel_name = ?5 AND NOT (match_id = ?1 AND faction = ?2))
+           ON CONFLICT (match_id, faction) DO UPDATE SET
+             channel_name = excluded.channel_name,
+             voice_channel_id = coalesce(voice_channel_id, excluded.voice_channel_id)
+           RETURNING match_id`,
+        )
+        .bind(matchId, faction, channelId, guildId, channelName, now)
+        .run();
+      return results.length > 0 ? "ours" : "taken";
+    },
+
+    async opened(matchId, faction, channelId) {
+      await db
+        .update(activeMatches)
+        .set({ voiceChannelId: channelId })
+        .where(isSide(matchId, faction));
+    },
+
+    async released(matchId, faction) {
+      await db.delete(activeMatches).where(isSide(matchId, faction));
+    },
+
+    async roomsOf(guildId) {
+      return db
+        .select({
+          matchId: activeMatches.matchId,
+          faction: activeMatches.faction,
+          channelId: activeMatches.voiceChannelId,
+          channelName: activeMatches.channelName,
+        })
+        .from(activeMatches)
+        .where(eq(activeMatches.guildId, guildId))
+        .orderBy(asc(activeMatches.matchId), asc(activeMatches.faction));
+    },
+  };
+}
+
+function rowOf(record: MatchRecord): typeof matchesTable.$inferInsert {
+  const { matchId, guildId, state, revision, factions } = record;
+  const { faction1, faction2 } = factions;
+  return {
+    matchId,
+    guildId,
+    state,
+    createdAt: Date.parse(record.createdAt),
+    playerIds: FACTIONS.flatMap((side) => factions[side].players.map(({ playerId }) => playerId)),
+    // Who is in voice is the hub's to know: a copy of it would be old at once.
+    record: {
+      ...record,
+      factions: { faction1: { ...faction1, inVoice: [] }, faction2: { ...faction2, inVoice: [] } },
+    },
+    revision,
+  };
+}
+
+/** Drizzle's own message repeats all values, which have no place in a log. */
+async function withoutValues(query: Promise<unknown>): Promise<void> {
+  try {
+    await query;
+  } catch (error) {
+    throw error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
+  }
+}

@@ -1,0 +1,124 @@
+import { eq, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { playerLinks } from "../../../../drizzle/matches.ts";
+import { ulidGenerator, type IdGenerator } from "../../../platform/ids.ts";
+import type { PlayerLink, PlayerLinks } from "../ports.ts";
+
+/**
+ * Whether the link (?1 Discord user, ?2 FACEIT account, ?4 method) may be written: by a proof always,
+ * by hand only where it takes the place of nothing that was proven. It stays true while the statements
+ * of one transaction write that link.
+ */
+const MAY_LINK = `(?4 = 'oauth' OR NOT EXISTS (
+  SELECT 1 FROM player_links
+  WHERE verified_method = 'oauth'
+    AND ((faceit_id = ?2 AND discord_id <> ?1) OR (discord_id = ?1 AND faceit_id <> ?2))))`;
+
+/** One row of the audit for each link that `WHERE` leaves. ?6 who did it, ?7 id of the row. */
+const AUDIT_OLD = (action: "taken_over" | "replaced", which: string): string =>
+  `INSERT INTO link_audit (id, at, action, discord_id, faceit_id, verified_method, by_discord_id)
+   SELECT ?7, ?5, '${action}', discord_id, faceit_id, verified_method, ?6
+   FROM player_links WHERE ${which} AND ${MAY_LINK}`;
+
+/** Discord users who had this FACEIT account before. */
+const OTHER_OWNER = "faceit_id = ?2 AND discord_id <> ?1";
+/** The FACEIT account that this Discord user had before. */
+const OTHER_ACCOUNT = "discord_id = ?1 AND faceit_id <> ?2";
+
+/** Nothing is new when the same link is proven again, or an administrator says what was proven. */
+const AUDIT_NEW = `
+  INSERT INTO link_audit (id, at, action, discord_id, faceit_id, verified_method, by_discord_id)
+  SELECT ?7, ?5, 'linked', ?1, ?2, ?4, ?6
+  WHERE ${MAY_LINK} AND NOT EXISTS (
+    SELECT 1 FROM player_links
+    WHERE discord_id = ?1 AND faceit_id = ?2 AND verified_method IN ('oauth', ?4))`;
+
+const TAKE_OVER = `DELETE FROM player_links WHERE ${OTHER_OWNER} AND ${MAY_LINK}`;
+
+const WRITE = `
+  INSERT INTO player_links (discord_id, faceit_id, nickname, verified_method, linked_at)
+  SELECT ?1, ?2, ?3, ?4, ?5 WHERE ${MAY_LINK}
+  ON CONFLICT (discord_id) DO UPDATE SET
+    faceit_id = excluded.faceit_id, nickname = excluded.nickname,
+    verified_method = excluded.verified_method, linked_at = excluded.linked_at
+  WHERE excluded.verified_method = 'oauth' OR verified_method <> 'oauth'`;
+
+const SELECT_LINK = `
+  SELECT discord_id AS discordId, faceit_id AS faceitId, nickname,
+    verified_method AS verifiedMethod, linked_at AS linkedAt
+  FROM player_links`;
+
+/**
+ * {@link PlayerLinks} in D1. What is written at the same time by several is decided inside the
+ * database: each call is one transaction of statements that carry their own conditions.
+ */
+export function d1PlayerLinks(
+  database: D1Database,
+  newId: IdGenerator = ulidGenerator(),
+): PlayerLinks {
+  const db = drizzle(database);
+  return {
+    async ofDiscord(discordId) {
+      const [row] = await db.select().from(playerLinks).where(eq(playerLinks.discordId, discordId));
+      return row ?? null;
+    },
+
+    async ofPlayers(faceitIds) {
+      // One parameter, however many ids: D1 takes 100.
+      const wanted = sql`select value from json_each(${JSON.stringify(faceitIds)})`;
+      return db
+        .select()
+        .from(playerLinks)
+        .where(sql`${playerLinks.faceitId} in (${wanted})`);
+    },
+
+    async put({ discordId, faceitId, nickname, verifiedMethod, linkedAt }, byDiscordId) {
+      const link = [discordId, faceitId, nickname, verifiedMethod, linkedAt] as const;
+      const audit = (query: string): D1PreparedStatement =>
+        database.prepare(query).bind(...link, byDiscordId, newId(linkedAt));
+      const [before, , , , , , after] = await database.batch<PlayerLink>([
+        database
+          .prepare(`${SELECT_LINK} WHERE discord_id = ?1 OR faceit_id = ?2`)
+          .bind(discordId, faceitId),
+        audit(AUDIT_OLD("taken_over", OTHER_OWNER)),
+        audit(AUDIT_OLD("replaced", OTHER_ACCOUNT)),
+        audit(AUDIT_NEW),
+        database.prepare(TAKE_OVER).bind(discordId, faceitId, nickname, verifiedMethod),
+        database.prepare(WRITE).bind(...link),
+        database
+          .prepare(`${SELECT_LINK} WHERE discord_id = ?1 AND faceit_id = ?2`)
+          .bind(discordId, faceitId),
+      ]);
+      if (before === undefined || after === undefined) throw new Error("a batch lost an answer");
+      if (after.results.length === 0) return { kind: "proven_by_other" };
+      const own = before.results.find((one) => one.discordId === discordId);
+      const owner = before.results.find((one) => one.faceitId === faceitId);
+      return {
+        kind: "linked",
+        replaced: own === undefined || own.faceitId === faceitId ? null : own.faceitId,
+        takenFrom: owner === undefined || owner.discordId === discordId ? null : owner.discordId,
+      };
+    },
+
+    async remove(discordId, byDiscordId, now) {
+      const [, removed] = await database.batch<PlayerLink>([
+        database
+          .prepare(
+            `INSERT INTO link_audit
+               (id, at, action, discord_id, faceit_id, verified_method, by_discord_id)
+             SELECT ?2, ?3, 'unlinked', discord_id, faceit_id, verified_method, ?4
+             FROM player_links WHERE discord_id = ?1`,
+          )
+          .bind(discordId, newId(now), now, byDiscordId),
+        database
+          .prepare(
+            `DELETE FROM player_links WHERE discord_id = ?1
+             RETURNING discord_id AS discordId, faceit_id AS faceitId, nickname,
+               verified_method AS verifiedMethod, linked_at AS linkedAt`,
+          )
+          .bind(discordId),
+      ]);
+      return removed?.results[0] ?? null;
+    },
+  };
+}

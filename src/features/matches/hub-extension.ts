@@ -1,0 +1,110 @@
+import type { z } from "zod";
+import type { Env } from "../../env.ts";
+import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
+import { log } from "../../platform/log.ts";
+import { SNAPSHOT_MATCHES_MAX } from "../../protocol/limits.ts";
+import { MATCHES_COMMANDS, MATCHES_EXTENSION, type HubCommand } from "./hub-commands.ts";
+import {
+  continueSweeping,
+  forgetMatch,
+  putMatch,
+  withVoice,
+  type MatchesTurn,
+} from "./hub/put-match.ts";
+import { createMatchesTables, sqlMatchesState } from "./hub/sql-matches-state.ts";
+import { TAKEN_EVENTS, takeEvent } from "./hub/take-event.ts";
+
+/** What the hub asks of the rest when something is due. */
+export type MatchesHubPorts = {
+  /** Something happened in Discord that concerns this match: its room looks. Rejects: again soon. */
+  readonly look: (env: Env, matchId: string) => Promise<void>;
+  /** Removes channels of ours that no match owns. */
+  readonly sweep: (env: Env, guildId: string) => Promise<void>;
+};
+
+/** A command with its work; the input is checked here. */
+function handle<Input extends z.ZodType, Output extends z.ZodType>(
+  command: HubCommand<Input, Output>,
+  run: (turn: MatchesTurn, input: z.output<Input>) => z.input<Output>,
+) {
+  return {
+    name: command.name,
+    run: (hub: HubContext, input: unknown): unknown => {
+      const parsed = command.input.parse(input);
+      return hub.turn((turn) => run(matchesTurnOf(turn), parsed));
+    },
+  };
+}
+
+/** What matches ask of a guild's hub. Each may be repeated. */
+const COMMANDS = [
+  handle(MATCHES_COMMANDS.put, (turn, record) => {
+    if (record.guildId !== turn.hub.guildId) throw new Error("a match of another guild");
+    putMatch(turn, record);
+    return {};
+  }),
+
+  handle(MATCHES_COMMANDS.whereabouts, ({ state }, { userIds }) =>
+    userIds.flatMap((userId) => {
+      const channelId = state.channelOf(userId);
+      return channelId === null ? [] : [{ userId, channelId }];
+    }),
+  ),
+
+  handle(MATCHES_COMMANDS.inVoice, ({ state }, { matchIds }) =>
+    matchIds.flatMap((matchId) => {
+      const record = state.match(matchId)?.record ?? null;
+      if (record === null) return [];
+      const { faction1, faction2 } = withVoice(state, record).factions;
+      return [{ matchId, faction1: faction1.inVoice, faction2: faction2.inVoice }];
+    }),
+  ),
+];
+
+/** Matches inside a guild's hub: tells clients what is different, and knows who is in voice. */
+export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
+  return {
+    name: MATCHES_EXTENSION,
+    ingests: TAKEN_EVENTS,
+    wholeStates: [],
+    migrate: createMatchesTables,
+    ingest: (hub, event) => {
+      takeEvent(matchesTurnOf(hub), event);
+      return "done";
+    },
+    commands: Object.fromEntries(COMMANDS.map(({ name, run }) => [name, run])),
+    snapshot(hub, mayRead) {
+      if (!mayRead(null)) return {};
+      const { state } = matchesTurnOf(hub);
+      const live = state.liveMatches(SNAPSHOT_MATCHES_MAX);
+      return live.length === 0 ? {} : { matches: live.map((record) => withVoice(state, record)) };
+    },
+    async task(hub, key) {
+      const turn = <T>(work: (turn: MatchesTurn) => T): T =>
+        hub.turn((inner) => work(matchesTurnOf(inner)));
+      const [kind, matchId = ""] = key.split("/", 2);
+      switch (kind) {
+        case "look": {
+          const isLive = turn(({ state }) => state.match(matchId)?.state === "live");
+          if (isLive) await ports.look(hub.env, matchId);
+          return;
+        }
+        case "forget":
+          turn((inner) => forgetMatch(inner, matchId));
+          return;
+        case "sweep":
+          try {
+            await ports.sweep(hub.env, hub.guildId);
+          } catch (error) {
+            // The next one is soon enough.
+            log("warn", "matches.sweep_failed", { guildId: hub.guildId, error });
+          }
+          turn(continueSweeping);
+      }
+    },
+  };
+}
+
+function matchesTurnOf(hub: HubTurn): MatchesTurn {
+  return { state: sqlMatchesState(hub.sql), hub };
+}

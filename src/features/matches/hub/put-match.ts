@@ -1,0 +1,96 @@
+import type { HubTurn } from "../../../hub/extension.ts";
+import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
+import { FACTIONS, type Match } from "../../../protocol/match.ts";
+import type { MatchRecord } from "../ports.ts";
+import { publicationsOf } from "./match-diff.ts";
+import type { MatchesState, PlayingUser } from "./matches-state.ts";
+
+/** Channels that no match owns are looked for this often while matches are played, milliseconds. */
+export const SWEEP_EVERY_MS = 10 * 60_000;
+
+/** Keys of the extension's tasks. */
+export const matchTask = {
+  /** Tell the match's room to look: something happened in Discord. */
+  look: (matchId: string) => `look/${matchId}`,
+  /** Forget that it was. */
+  forget: (matchId: string) => `forget/${matchId}`,
+  sweep: "sweep",
+} as const;
+
+/** The state together with what a turn of the hub can do. */
+export type MatchesTurn = {
+  readonly state: MatchesState;
+  readonly hub: Pick<HubTurn, "guildId" | "now" | "publish" | "schedule" | "cancel">;
+};
+
+/**
+ * Takes what a match is now, and tells clients what is different. The same revision again, or an older
+ * one, changes nothing.
+ */
+export function putMatch({ state, hub }: MatchesTurn, record: MatchRecord): void {
+  const { matchId, revision } = record;
+  const before = state.match(matchId);
+  if (before !== null && before.revision >= revision) return;
+  const isLive = record.state === "live";
+  for (const publication of publicationsOf(before, withVoice(state, record))) {
+    hub.publish(publication);
+  }
+  const hasRoom = FACTIONS.some((faction) => record.factions[faction].room !== null);
+  state.saveMatch({
+    matchId,
+    revision,
+    state: record.state,
+    announced: isLive || before?.announced === true,
+    endedAt: isLive ? null : (before?.endedAt ?? hub.now()),
+    // Of a match that is over, its rooms are yet to go; then there is nothing to compare with.
+    record: isLive || hasRoom ? record : null,
+  });
+  state.savePlayers(matchId, isLive ? linkedPlayers(record) : []);
+  if (isLive) {
+    hub.cancel(matchTask.forget(matchId));
+    if (!state.isSweeping()) scheduleSweep({ state, hub });
+  } else {
+    hub.cancel(matchTask.look(matchId));
+    hub.schedule(matchTask.forget(matchId), hub.now() + MATCH_TOMBSTONE_MS);
+  }
+}
+
+/** Forgets a match that is over. */
+export function forgetMatch({ state }: MatchesTurn, matchId: string): void {
+  if (state.match(matchId)?.state === "ended") state.removeMatch(matchId);
+}
+
+/** Has channels that no match owns looked for. */
+export function scheduleSweep({ state, hub }: MatchesTurn): void {
+  state.setSweeping(true);
+  hub.schedule(matchTask.sweep, hub.now() + SWEEP_EVERY_MS);
+}
+
+/** After a sweep: the next one, until one has been done a while after the last match. */
+export function continueSweeping(turn: MatchesTurn): void {
+  const { state, hub } = turn;
+  if (state.hasLiveMatch() || state.endedSince(hub.now() - SWEEP_EVERY_MS)) scheduleSweep(turn);
+  else state.setSweeping(false);
+}
+
+/** The match with who is in its channels. */
+export function withVoice(state: MatchesState, record: MatchRecord): Match {
+  const { faction1, faction2 } = record.factions;
+  const inVoice = (channelId: string | undefined): string[] =>
+    channelId === undefined ? [] : [...state.membersOf(channelId)];
+  return {
+    ...record,
+    factions: {
+      faction1: { ...faction1, inVoice: inVoice(faction1.room?.channelId) },
+      faction2: { ...faction2, inVoice: inVoice(faction2.room?.channelId) },
+    },
+  };
+}
+
+function linkedPlayers({ factions }: MatchRecord): readonly PlayingUser[] {
+  return FACTIONS.flatMap((faction) =>
+    factions[faction].players.flatMap(({ discordId }) =>
+      discordId === null ? [] : [{ userId: discordId, faction }],
+    ),
+  );
+}

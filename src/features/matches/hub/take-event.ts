@@ -1,0 +1,73 @@
+import type { IncomingEvent } from "../../../hub/publisher.ts";
+import { roomDeleted, voiceJoined, voiceLeft } from "../../../protocol/events/rooms.ts";
+import { GuildSnapshot } from "../../../protocol/signed-events.ts";
+import { matchTask, type MatchesTurn } from "./put-match.ts";
+
+/** Kinds of signed events that tell who is in voice, and which channels there are. */
+export const TAKEN_EVENTS = [
+  voiceJoined.name,
+  voiceLeft.name,
+  roomDeleted.name,
+  "guild.snapshot",
+] as const;
+
+/**
+ * Takes one event of the gateway: remembers who is in voice, and has the rooms of matches look where it
+ * concerns them. Publishes nothing: voice events are another area's. Payloads were checked at the door.
+ */
+export function takeEvent(turn: MatchesTurn, event: IncomingEvent): void {
+  switch (event.event) {
+    case voiceJoined.name: {
+      const { userId, channelId } = voiceJoined.payload.parse(event.payload);
+      moved(turn, userId, channelId);
+      return;
+    }
+    case voiceLeft.name: {
+      const { userId, channelId } = voiceLeft.payload.parse(event.payload);
+      // Of an older channel it tells nothing: he is somewhere else by now.
+      if (turn.state.channelOf(userId) === channelId) moved(turn, userId, null);
+      return;
+    }
+    case roomDeleted.name: {
+      const { channelId } = roomDeleted.payload.parse(event.payload);
+      for (const userId of turn.state.membersOf(channelId)) moved(turn, userId, null);
+      for (const matchId of turn.state.liveMatchesIn(channelId)) look(turn, matchId);
+      return;
+    }
+    case "guild.snapshot":
+      onSnapshot(turn, GuildSnapshot.parse(event.payload));
+  }
+}
+
+/** The guild as Discord has it. */
+function onSnapshot(turn: MatchesTurn, { channels, voiceStates }: GuildSnapshot): void {
+  const { state } = turn;
+  const channelOf = new Map(voiceStates.map(({ userId, channelId }) => [userId, channelId]));
+  for (const { userId } of state.voice()) {
+    if (!channelOf.has(userId)) moved(turn, userId, null);
+  }
+  for (const [userId, channelId] of channelOf) moved(turn, userId, channelId);
+  // It may be older than a channel that it does not show: whoever looks finds the channel there.
+  const listed = new Set(channels.map(({ channelId }) => channelId));
+  for (const { matchId, channelId } of state.liveChannels()) {
+    if (!listed.has(channelId)) look(turn, matchId);
+  }
+}
+
+/** A user is in this channel now; null: in none. */
+function moved(turn: MatchesTurn, userId: string, to: string | null): void {
+  const { state } = turn;
+  const from = state.channelOf(userId);
+  if (from === to) return;
+  if (to === null) state.removeVoice(userId);
+  else state.saveVoice({ userId, channelId: to });
+  for (const { matchId, ownChannelIds } of state.playing(userId)) {
+    const isElsewhere = (channelId: string | null): boolean =>
+      channelId !== null && !ownChannelIds.includes(channelId);
+    if (isElsewhere(from) || isElsewhere(to)) look(turn, matchId);
+  }
+}
+
+function look({ hub }: MatchesTurn, matchId: string): void {
+  hub.schedule(matchTask.look(matchId), hub.now());
+}

@@ -1,0 +1,64 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import { requireAuth } from "../../../platform/auth/require-auth.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { problems } from "../../../platform/http/problem.ts";
+import { DiscordId } from "../../../protocol/discord-id.ts";
+import { MATCHES_PAGE_DEFAULT, MATCHES_PAGE_MAX } from "../../../protocol/limits.ts";
+import { Match } from "../../../protocol/match.ts";
+import { renderFailure } from "../errors.ts";
+import { listMatches, type MatchesPage as Page } from "../read-matches.ts";
+import { readPortsOf } from "../read-ports-of.ts";
+
+/** When and which the last match of the page before was. Opaque to clients. */
+const Cursor = z.string().regex(/^\d{1,15}\.[\w-]{1,64}$/, "take it from nextCursor");
+
+const Query = z.object({
+  guildId: DiscordId.optional(),
+  state: z.enum(["live", "ended"]).default("live"),
+  cursor: Cursor.optional().openapi({ description: "`nextCursor` of the page before" }),
+  limit: z.coerce.number().int().min(1).max(MATCHES_PAGE_MAX).default(MATCHES_PAGE_DEFAULT),
+});
+
+const MatchesPage = z
+  .object({ matches: z.array(Match), nextCursor: z.string().nullable() })
+  .openapi("MatchesPage");
+
+const route = createRoute({
+  operationId: "matches.list",
+  method: "get",
+  path: "/matches",
+  tags: ["matches"],
+  summary: "The FACEIT matches of a guild, newest first",
+  security: [{ bearer: [] }],
+  middleware: [requireAuth],
+  request: { query: Query },
+  responses: {
+    200: { description: "One page", content: { "application/json": { schema: MatchesPage } } },
+    ...problems("invalid_request", "unauthorized", "forbidden_guild"),
+  },
+});
+
+/** `GET /matches` */
+export function mountListMatches(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(route, async (c) => {
+    const { guildId, state, cursor, limit } = c.req.valid("query");
+    const query = { state, before: positionOf(cursor), limit };
+    const page = await listMatches(readPortsOf(c.env), c.get("principal"), guildId, query);
+    if (!page.ok) return renderFailure(c, page.error);
+    const { matches, next } = page.value;
+    return c.json(
+      { matches: [...matches], nextCursor: next === null ? null : cursorOf(next) },
+      200,
+    );
+  });
+}
+
+function cursorOf({ createdAt, matchId }: NonNullable<Page["next"]>): string {
+  return `${createdAt}.${matchId}`;
+}
+
+function positionOf(cursor: string | undefined): Page["next"] {
+  if (cursor === undefined) return null;
+  const dot = cursor.indexOf(".");
+  return { createdAt: Number(cursor.slice(0, dot)), matchId: cursor.slice(dot + 1) };
+}
