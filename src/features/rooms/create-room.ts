@@ -1,11 +1,11 @@
 import type { Principal } from "../../platform/auth/principal.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
+import type { DiscordChannel } from "../../platform/discord/discord-client.ts";
 import {
   privateOverwrites,
-  type DiscordChannel,
   type PrivateAccess,
-} from "../../platform/discord/discord-client.ts";
+} from "../../platform/discord/private-overwrites.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { CreatedRoom } from "./created-room.ts";

@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { UNKNOWN_CHANNEL } from "./constants.ts";
+import { CATEGORY_FULL, GUILD_FULL, UNKNOWN_CHANNEL } from "./constants.ts";
 
 /** One request to Discord's REST API v10, as data: it crosses from the Worker to the one caller. */
 export type DiscordCall = {
@@ -25,6 +24,8 @@ export type DiscordFailure =
       readonly status: number;
       readonly code: number;
       readonly message: string;
+      /** Of an invalid form (50035): Discord's codes of what is wrong with it. Not for answers. */
+      readonly formErrors?: readonly string[];
     }
   /** An answer that is none: 5xx, or a body that is not what was asked for. */
   | { readonly kind: "failed"; readonly status: number }
@@ -69,16 +70,17 @@ export function isIdempotent(method: DiscordCall["method"]): boolean {
   return method === "GET" || method === "PUT" || method === "DELETE";
 }
 
-/** Body of Discord's own errors. */
-export const DiscordErrorBody = z.object({
-  code: z.number().int().catch(0),
-  message: z.string().catch(""),
-});
-
 /** Whether a refusal says that the channel does not exist (any more). */
 export function isUnknownChannel(refusal: {
   readonly status: number;
   readonly code: number;
 }): boolean {
   return refusal.code === UNKNOWN_CHANNEL || refusal.status === 404;
+}
+
+/** Whether there is no room for another channel: in the category that was named, or in the guild. */
+export function fullPlace(failure: DiscordFailure): "category" | "guild" | null {
+  if (failure.kind !== "refused") return null;
+  if (failure.code === GUILD_FULL) return "guild";
+  return failure.formErrors?.includes(CATEGORY_FULL) === true ? "category" : null;
 }

@@ -25,6 +25,13 @@ const unknownChannel: RESTJSONErrorCodes.UnknownChannel = 10_003;
 /** Discord's error code for a channel that does not exist. */
 export const UNKNOWN_CHANNEL: number = unknownChannel;
 
+const guildFull: RESTJSONErrorCodes.MaximumNumberOfGuildChannelsReached = 30_013;
+/** Discord's error code for a guild that has all the channels it may have. */
+export const GUILD_FULL: number = guildFull;
+
+/** Discord's code, within the errors of a form, for a category that has all the channels it may have. */
+export const CATEGORY_FULL = "CHANNEL_PARENT_MAX_CHANNELS";
+
 const unknownOverwrite: RESTJSONErrorCodes.UnknownPermissionOverwrite = 10_009;
 /** Discord's error code for an overwrite that a channel does not have. */
 export const UNKNOWN_OVERWRITE: number = unknownOverwrite;

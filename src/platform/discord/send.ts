@@ -1,13 +1,13 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import {
-  DiscordErrorBody,
   RESPONSE_MAX_BYTES,
   rateLimitRouteOf,
   urlOf,
   type DiscordAnswer,
   type DiscordCall,
 } from "./call.ts";
+import { readRefusal } from "./refusal.ts";
 import { mustBeRemembered, readLimitSignals, type RateLimits } from "./rate-limits.ts";
 
 /** Time Discord has to answer, milliseconds. */
@@ -64,8 +64,7 @@ function toAnswer(status: number, text: string | null): DiscordAnswer {
     return text === null ? { kind: "failed", status } : { kind: "answered", status, text };
   }
   if (status < 400 || status >= 500) return { kind: "failed", status };
-  const { code, message } = DiscordErrorBody.catch({ code: 0, message: "" }).parse(parseJson(text));
-  return { kind: "refused", status, code, message: message.slice(0, 300) };
+  return readRefusal(status, parseJson(text));
 }
 
 /** One HTTP exchange; null when the connection was lost or took too long. */

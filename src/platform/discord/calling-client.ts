@@ -1,0 +1,195 @@
+import type { RESTPostAPIChannelInviteJSONBody } from "discord-api-types/v10";
+import { z } from "zod";
+import { err, ok, type Result } from "../result.ts";
+import { isUnknownChannel, type DiscordCall, type DiscordFailure } from "./call.ts";
+import {
+  CHANNEL_CREATED,
+  NOT_A_MEMBER,
+  NOT_IN_VOICE,
+  TAKES_NO_MESSAGES,
+  UNKNOWN_OVERWRITE,
+} from "./constants.ts";
+import type { DiscordClient } from "./discord-client.ts";
+import { sendWithRetries, type RetryPorts } from "./retries.ts";
+import { parseJson } from "./send.ts";
+import {
+  AuditLog,
+  Channel,
+  Identified,
+  Invite,
+  ListedChannel,
+  toChannel,
+  toMessage,
+  toNewChannel,
+  toWire,
+} from "./wire.ts";
+
+/** Audit-log entries that are looked through: Discord's page. */
+const AUDIT_ENTRIES = "100";
+
+/** A client over any way to send a call. */
+export function createDiscordClient(ports: RetryPorts): DiscordClient {
+  async function ask<T>(
+    call: DiscordCall,
+    schema: z.ZodType<T>,
+  ): Promise<Result<T, DiscordFailure>> {
+    const answer = await sendWithRetries(call, ports);
+    if (answer.kind !== "answered") return err(answer);
+    const body = schema.safeParse(parseJson(answer.text));
+    return body.success ? ok(body.data) : err({ kind: "failed", status: answer.status });
+  }
+
+  /** For calls whose answer says nothing. */
+  async function done(call: DiscordCall): Promise<Result<undefined, DiscordFailure>> {
+    const answer = await sendWithRetries(call, ports);
+    return answer.kind === "answered" ? ok(undefined) : err(answer);
+  }
+
+  return {
+    async createVoiceChannel(channel) {
+      const created = await ask(
+        {
+          method: "POST",
+          route: "/guilds/:guildId/channels",
+          params: { guildId: channel.guildId },
+          body: toNewChannel(channel),
+          reason: channel.reason,
+        },
+        Channel,
+      );
+      return created.ok
+        ? ok({ id: created.value.id, name: created.value.name ?? channel.name })
+        : created;
+    },
+
+    async deleteChannel(channelId, reason) {
+      const answer = await sendWithRetries(
+        { method: "DELETE", route: "/channels/:channelId", params: { channelId }, reason },
+        ports,
+      );
+      if (answer.kind === "answered") return ok(undefined);
+      if (answer.kind === "refused" && isUnknownChannel(answer)) return ok(undefined);
+      return err(answer);
+    },
+
+    async getChannel(channelId) {
+      const found = await ask(
+        { method: "GET", route: "/channels/:channelId", params: { channelId } },
+        Channel,
+      );
+      if (found.ok) return ok({ id: found.value.id, name: found.value.name ?? "" });
+      const { error } = found;
+      return error.kind === "refused" && isUnknownChannel(error) ? ok(null) : err(error);
+    },
+
+    async createInvite(channelId, { maxAge, maxUses }) {
+      const body: RESTPostAPIChannelInviteJSONBody = {
+        ...(maxAge === undefined ? {} : { max_age: maxAge }),
+        ...(maxUses === undefined ? {} : { max_uses: maxUses }),
+      };
+      const invite = await ask(
+        {
+          method: "POST",
+          route: "/channels/:channelId/invites",
+          params: { channelId },
+          body: JSON.stringify(body),
+        },
+        Invite,
+      );
+      if (!invite.ok) return invite;
+      const { code, expires_at: expiresAt } = invite.value;
+      return ok({ code, expiresAt: expiresAt ? new Date(expiresAt).toISOString() : null });
+    },
+
+    async findByAuditReason(guildId, nonce) {
+      const log = await ask(
+        {
+          method: "GET",
+          route: "/guilds/:guildId/audit-logs",
+          params: { guildId },
+          query: { action_type: String(CHANNEL_CREATED), limit: AUDIT_ENTRIES },
+        },
+        AuditLog,
+      );
+      if (!log.ok) return log;
+      const entry = log.value.audit_log_entries.find(({ reason }) => reason?.includes(nonce));
+      return ok(entry?.target_id ?? null);
+    },
+
+    async botUserId() {
+      const user = await ask({ method: "GET", route: "/users/@me", params: {} }, Identified);
+      return user.ok ? ok(user.value.id) : user;
+    },
+
+    async listChannels(guildId) {
+      const listed = await ask(
+        { method: "GET", route: "/guilds/:guildId/channels", params: { guildId } },
+        z.array(ListedChannel),
+      );
+      return listed.ok ? ok(listed.value.map(toChannel)) : listed;
+    },
+
+    async setOverwrite(channelId, overwrite, reason) {
+      const { id: overwriteId, ...body } = toWire(overwrite);
+      return done({
+        method: "PUT",
+        route: "/channels/:channelId/permissions/:overwriteId",
+        params: { channelId, overwriteId },
+        body: JSON.stringify(body),
+        reason,
+      });
+    },
+
+    async removeOverwrite(channelId, overwriteId, reason) {
+      const removed = await done({
+        method: "DELETE",
+        route: "/channels/:channelId/permissions/:overwriteId",
+        params: { channelId, overwriteId },
+        reason,
+      });
+      return isRefused(removed, UNKNOWN_OVERWRITE) ? ok(undefined) : removed;
+    },
+
+    async moveMember(guildId, userId, channelId, reason) {
+      const moved = await done({
+        method: "PATCH",
+        route: "/guilds/:guildId/members/:userId",
+        params: { guildId, userId },
+        body: JSON.stringify({ channel_id: channelId }),
+        reason,
+      });
+      if (moved.ok) return ok("moved");
+      if (isRefused(moved, NOT_IN_VOICE)) return ok("not_in_voice");
+      return isRefused(moved, ...NOT_A_MEMBER) ? ok("not_member") : moved;
+    },
+
+    async sendDirectMessage(userId, message) {
+      const opened = await ask(
+        {
+          method: "POST",
+          route: "/users/@me/channels",
+          params: {},
+          body: JSON.stringify({ recipient_id: userId }),
+        },
+        Identified,
+      );
+      const sent = opened.ok ? await this.sendMessage(opened.value.id, message) : opened;
+      if (sent.ok) return ok("sent");
+      return isRefused(sent, ...TAKES_NO_MESSAGES) ? ok("closed") : sent;
+    },
+
+    async sendMessage(channelId, message) {
+      return done({
+        method: "POST",
+        route: "/channels/:channelId/messages",
+        params: { channelId },
+        body: toMessage(message),
+      });
+    },
+  };
+}
+
+/** Whether Discord said no with one of these codes. */
+function isRefused(result: Result<unknown, DiscordFailure>, ...codes: readonly number[]): boolean {
+  return !result.ok && result.error.kind === "refused" && codes.includes(result.error.code);
+}
