@@ -7,6 +7,7 @@ import { mountReady } from "./hub/routes/ready.ts";
 import { mountTicket } from "./hub/routes/ws-ticket.ts";
 import { mountStream } from "./hub/routes/ws.ts";
 import { asyncApiDocument } from "./platform/asyncapi.ts";
+import { mountInteractions } from "./platform/discord/interactions/mount-interactions.ts";
 import type { AppEnv } from "./platform/http/app-env.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
 import { allowedOrigins, requestLog, securityHeaders } from "./platform/http/headers.ts";
@@ -22,7 +23,9 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.onError(unexpected);
   app.notFound(notFoundIn(app));
 
-  app.use(requestLog, securityHeaders, allowedOrigins, jsonBody);
+  app.use(requestLog, securityHeaders);
+  app.use((c, next) => (isForPages(c.req.path) ? allowedOrigins(c, next) : next()));
+  app.use(jsonBody);
   // What is signed, or comes from FACEIT, brings a limit of its own (rooms.md §4, matches-and-music.md §A3).
   const limit = bodyLimit({
     maxSize: REQUEST_BODY_MAX_BYTES,
@@ -39,6 +42,10 @@ export function createApp(): OpenAPIHono<AppEnv> {
   mountEvents(app);
   mountAdmin(app);
   for (const feature of FEATURES) feature.mount(app);
+  mountInteractions(
+    app,
+    FEATURES.flatMap(({ slashCommands }) => slashCommands ?? []),
+  );
 
   const openApi = once(() => openApiDocument(app));
   const asyncApi = once(() => asyncApiDocument(FEATURES.flatMap((feature) => feature.events)));
@@ -49,6 +56,11 @@ export function createApp(): OpenAPIHono<AppEnv> {
 
 function hasOwnLimit(path: string): boolean {
   return path.startsWith("/internal/") || path === "/faceit-webhook" || path === "/interactions";
+}
+
+/** What Discord and FACEIT call, and where they send a person's browser, is no API for pages of others. */
+function isForPages(path: string): boolean {
+  return !path.startsWith("/faceit/") && path !== "/faceit-webhook" && path !== "/interactions";
 }
 
 /** Makes something when it is first asked for: a document takes longer than most requests. */

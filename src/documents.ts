@@ -12,6 +12,10 @@ export function documents(): Readonly<Record<string, string>> {
     "spec/openapi.json": pretty(openApiDocument(createApp())),
     "spec/asyncapi.json": pretty(asyncApiDocument(FEATURES.flatMap(({ events }) => events))),
     "spec/golden-frames.jsonl": goldenFrames(),
+    // What `npm run discord:commands` registers.
+    "spec/slash-commands.json": pretty(
+      FEATURES.flatMap(({ slashCommands }) => slashCommands ?? []).map((one) => one.definition),
+    ),
     "errors.md": errorsPage(),
     "limits.md": limitsPage(),
   };

@@ -33,6 +33,7 @@ describe("the documents that are made from the code", () => {
       "spec/asyncapi.json",
       "spec/golden-frames.jsonl",
       "spec/openapi.json",
+      "spec/slash-commands.json",
     ]);
     for (const name of names) {
       const isSame =

@@ -15,8 +15,10 @@ const DOCUMENT = {
   servers: [{ url: "/" }],
   tags: [
     { name: "rooms", description: "Open, list, invite to and end voice rooms" },
+    { name: "matches", description: "FACEIT matches and linked accounts" },
     { name: "stream", description: "The guild's event stream" },
     { name: "gateway", description: "Signed events of the gateway-worker" },
+    { name: "discord", description: "Signed interactions of Discord: slash commands" },
     { name: "admin", description: "For operators: look into hubs, close connections" },
     { name: "service", description: "Health and documents" },
   ],
@@ -35,6 +37,12 @@ export function declareSecurity(app: OpenAPIHono<AppEnv>): void {
     in: "header",
     name: "X-Hub-Signature",
     description: "HMAC-SHA-256 over `<X-Hub-Timestamp>.<body>` as `sha256=<hex>`",
+  });
+  app.openAPIRegistry.registerComponent("securitySchemes", "discord", {
+    type: "apiKey",
+    in: "header",
+    name: "X-Signature-Ed25519",
+    description: "Discord's Ed25519 signature over `<X-Signature-Timestamp><body>`, in hexadecimal",
   });
 }
 

@@ -225,6 +225,12 @@ export const INTERACTION_BODY_MAX_BYTES = 256 * 1024;
 /** Difference between an interaction's signed timestamp and our clock, seconds (§B). Over it: 401. */
 export const INTERACTION_MAX_SKEW_SECONDS = 300;
 
+/** A slash command that is not done by then is answered with that, milliseconds: Discord waits 3 s. */
+export const INTERACTION_DEADLINE_MS = 2_500;
+
+/** Players that one Discord user may look up at FACEIT by slash commands in a minute. One more: wait. */
+export const LOOKUPS_PER_MINUTE = 20;
+
 /** Time somebody has to link their FACEIT account once they asked for it, milliseconds (§B). */
 export const LINK_TTL_MS = 10 * 60 * 1000;
 

@@ -100,6 +100,8 @@ const MATCHES = {
   WEBHOOK_BODY_MAX_BYTES: "413 for `POST /faceit-webhook`",
   INTERACTION_BODY_MAX_BYTES: "413 for `POST /interactions`",
   INTERACTION_MAX_SKEW_SECONDS: "401: the signature is too old, or from the future",
+  INTERACTION_DEADLINE_MS: "the command answers that it takes longer",
+  LOOKUPS_PER_MINUTE: "`/whois` and `/register` answer that one has to wait",
   LINK_TTL_MS: "the link has expired: use `/link` again",
   LINKS_PER_TEN_MINUTES: "`/link` answers that one has to wait",
   LINK_STEPS_PER_MINUTE_PER_ADDRESS: "429 for `/faceit/link` and `/faceit/callback`",

@@ -39,9 +39,12 @@ export type SlashCommandReply = {
   readonly button?: { readonly label: string; readonly url: string };
 };
 
+/** Work that goes on after the answer. */
+export type Later = (work: Promise<unknown>) => void;
+
 /** A slash command that an area contributes. */
 export type SlashCommand = {
   readonly definition: SlashCommandDefinition;
-  /** Answers within Discord's 3 seconds. */
-  run(env: Env, use: SlashCommandUse): Promise<SlashCommandReply>;
+  /** Answers within Discord's 3 seconds; who takes longer is answered for. */
+  run(env: Env, use: SlashCommandUse, later: Later): Promise<SlashCommandReply>;
 };

@@ -1,0 +1,124 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { configOf } from "../../../env.ts";
+import { INTERACTION_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
+import { systemClock } from "../../clock.ts";
+import type { AppEnv } from "../../http/app-env.ts";
+import { problem, problems } from "../../http/problem.ts";
+import { parseJson } from "../send.ts";
+import { answerCommand, UNKNOWN_COMMAND } from "./answer-command.ts";
+import { AnyInteraction, CommandInteraction, INTERACTION_TYPE } from "./interaction.ts";
+import { toInteractionAnswer } from "./reply.ts";
+import type { SlashCommand } from "./slash-command.ts";
+import {
+  INTERACTION_SIGNATURE_HEADER,
+  INTERACTION_TIMESTAMP_HEADER,
+  verifyInteraction,
+} from "./verify.ts";
+
+const PONG = { type: 1 } as const;
+
+const route = createRoute({
+  operationId: "discord.interactions",
+  method: "post",
+  path: "/interactions",
+  tags: ["discord"],
+  summary: "Take what people do in Discord: slash commands",
+  description:
+    "For Discord alone: the application's Interactions Endpoint URL. Answers within 3 seconds.",
+  security: [{ discord: [] }],
+  request: {
+    headers: z.object({
+      [INTERACTION_TIMESTAMP_HEADER]: z.string().openapi({ description: "Seconds since 1970" }),
+    }),
+    body: {
+      required: true,
+      content: {
+        "application/json": { schema: z.union([CommandInteraction, AnyInteraction]) },
+      },
+    },
+  },
+  responses: {
+    200: {
+      description: "Discord's own form of an answer: a pong, or a message for one person",
+      content: { "application/json": { schema: z.looseObject({ type: z.number().int() }) } },
+    },
+    ...problems(
+      "invalid_json",
+      "invalid_request",
+      "bad_interaction_signature",
+      "body_too_large",
+      "unavailable",
+    ),
+  },
+});
+
+/** `POST /interactions` (§B): size before signature before JSON. */
+export function mountInteractions(
+  app: OpenAPIHono<AppEnv>,
+  commands: readonly SlashCommand[],
+): void {
+  app.openAPIRegistry.registerPath(route);
+  // Not through the validator: the signature is over the raw bytes, and comes before any parsing.
+  app.post(
+    "/interactions",
+    bodyLimit({
+      maxSize: INTERACTION_BODY_MAX_BYTES,
+      onError: (c) =>
+        problem(
+          c,
+          "body_too_large",
+          `An interaction may have ${INTERACTION_BODY_MAX_BYTES} bytes.`,
+        ),
+    }),
+    async (c) => {
+      const { publicKey } = configOf(c.env).discordApp;
+      if (publicKey === undefined) {
+        return problem(
+          c,
+          "unavailable",
+          "DISCORD_PUBLIC_KEY is not set: it is on the application's page at Discord.",
+        );
+      }
+      const bytes = new Uint8Array(await c.req.raw.arrayBuffer());
+      const headers = {
+        timestamp: c.req.header(INTERACTION_TIMESTAMP_HEADER) ?? null,
+        signature: c.req.header(INTERACTION_SIGNATURE_HEADER) ?? null,
+      };
+      if (!(await verifyInteraction(publicKey, headers, bytes, systemClock()))) {
+        return problem(
+          c,
+          "bad_interaction_signature",
+          "The signature is missing, wrong or too old. Check DISCORD_PUBLIC_KEY and the clock.",
+          { headers: { "WWW-Authenticate": "Signature" } },
+        );
+      }
+      return answer(c, commands, parseJson(new TextDecoder().decode(bytes)));
+    },
+  );
+}
+
+async function answer(
+  c: Context<AppEnv>,
+  commands: readonly SlashCommand[],
+  body: unknown,
+): Promise<Response> {
+  if (body === undefined) return problem(c, "invalid_json", "The signed body is not JSON.");
+  const interaction = AnyInteraction.safeParse(body);
+  switch (interaction.data?.type) {
+    case INTERACTION_TYPE.ping:
+      return c.json(PONG);
+    case INTERACTION_TYPE.command: {
+      const command = CommandInteraction.safeParse(body);
+      if (!command.success) break;
+      const later = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
+      return c.json(toInteractionAnswer(await answerCommand(commands, c.env, command.data, later)));
+    }
+    // Of messages that we never send: an older version might have.
+    case INTERACTION_TYPE.component:
+    case INTERACTION_TYPE.modal:
+      return c.json(toInteractionAnswer(UNKNOWN_COMMAND));
+  }
+  return problem(c, "invalid_request", "This is no interaction that is known here.");
+}
