@@ -252,7 +252,15 @@ export class FakeHub {
   }
 
   #apply({ event, payload }: GuildEvent): boolean {
-    if (event === "gateway.state") return true;
+    switch (event) {
+      case "gateway.state":
+      case "match.created":
+      case "match.updated":
+      case "match.ended":
+      case "match.room.created":
+      case "match.room.deleted":
+        return true;
+    }
     const room = this.#state.get(payload.channelId);
     if (event === "room.created") {
       if (room !== undefined) return false;

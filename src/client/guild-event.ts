@@ -1,3 +1,5 @@
+import type { Faction, Match } from "./match.ts";
+
 /**
  * Payload of every event of the stream, by its name. Written out, so that the package's types stand
  * without zod; a test holds them equal to the registry.
@@ -36,6 +38,27 @@ export type EventPayloads = {
     readonly state: "connected" | "resuming" | "down";
     readonly since: number;
   };
+  /** A match is known. */
+  readonly "match.created": { readonly guildId: string; readonly match: Match };
+  /** A match's status, rosters, links or map changed. */
+  readonly "match.updated": { readonly guildId: string; readonly match: Match };
+  /** One side's private voice channel is there. */
+  readonly "match.room.created": {
+    readonly guildId: string;
+    readonly matchId: string;
+    readonly faction: Faction;
+    readonly channelId: string;
+    readonly name: string;
+  };
+  /** One side's private voice channel is gone. */
+  readonly "match.room.deleted": {
+    readonly guildId: string;
+    readonly matchId: string;
+    readonly faction: Faction;
+    readonly channelId: string;
+  };
+  /** A match is over. */
+  readonly "match.ended": { readonly guildId: string; readonly match: Match };
 };
 
 /** Name of a registered event. */
@@ -56,6 +79,11 @@ const KNOWN: Readonly<Record<EventName, true>> = {
   "voice.joined": true,
   "voice.left": true,
   "gateway.state": true,
+  "match.created": true,
+  "match.updated": true,
+  "match.room.created": true,
+  "match.room.deleted": true,
+  "match.ended": true,
 };
 
 /**

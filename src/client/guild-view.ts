@@ -1,4 +1,11 @@
 import type { GuildEvent, PayloadOf } from "./guild-event.ts";
+import {
+  applyMatch,
+  applyMatchRoom,
+  applyMatchVoice,
+  type LiveMatches,
+  liveMatchesOf,
+} from "./live-matches.ts";
 import type { Room } from "./room.ts";
 import type {
   OtherEvent,
@@ -59,6 +66,8 @@ export type GuildView = {
   readonly known: boolean;
   /** By channel id, oldest first. */
   readonly rooms: ReadonlyMap<string, RoomView>;
+  /** With who is in voice now. */
+  readonly matches: LiveMatches;
   readonly gateway: GatewayView | null;
   /** Who is connected, as last told; null: not told. */
   readonly presence: Presence | null;
@@ -75,6 +84,7 @@ export const EMPTY_VIEW: GuildView = {
   seq: 0,
   known: false,
   rooms: new Map(),
+  matches: new Map(),
   gateway: null,
   presence: null,
   log: [],
@@ -114,6 +124,7 @@ function applyItem(view: GuildView, item: StreamItem, at: number): GuildView {
           seq: item.seq,
           known: true,
           rooms: roomsOf(item.rooms),
+          matches: liveMatchesOf(item.matches ?? []),
           gateway: item.gateway ?? null,
         },
         { type: "snapshot", seq: item.seq, reason: item.reason },
@@ -172,7 +183,8 @@ function applyKnown(view: GuildView, { event, payload }: GuildEvent, ts: number)
     }
     case "voice.joined": {
       const room = view.rooms.get(payload.channelId);
-      if (room === undefined) return view;
+      if (room === undefined)
+        return withMatches(view, applyMatchVoice(view.matches, payload, true));
       const others = room.members.filter((member) => member.userId !== payload.userId);
       if (others.length < room.members.length) return view;
       const member = { userId: payload.userId, joinedAt: ts };
@@ -180,12 +192,21 @@ function applyKnown(view: GuildView, { event, payload }: GuildEvent, ts: number)
     }
     case "voice.left": {
       const room = view.rooms.get(payload.channelId);
-      if (room === undefined) return view;
+      if (room === undefined)
+        return withMatches(view, applyMatchVoice(view.matches, payload, false));
       const members = room.members.filter((member) => member.userId !== payload.userId);
       return withRoom(view, { ...room, members });
     }
     case "gateway.state":
       return { ...view, gateway: { state: payload.state, since: payload.since } };
+    case "match.created":
+    case "match.updated":
+    case "match.ended":
+      return withMatches(view, applyMatch(view.matches, payload.match));
+    case "match.room.created":
+      return withMatches(view, applyMatchRoom(view.matches, payload, true));
+    case "match.room.deleted":
+      return withMatches(view, applyMatchRoom(view.matches, payload, false));
   }
 }
 
@@ -216,6 +237,10 @@ function detailsOf(room: Room): RoomDetails {
 
 function withRoom(view: GuildView, room: RoomView): GuildView {
   return { ...view, rooms: new Map(view.rooms).set(room.channelId, room) };
+}
+
+function withMatches(view: GuildView, matches: LiveMatches): GuildView {
+  return matches === view.matches ? view : { ...view, matches };
 }
 
 function withMark(view: GuildView, mark: Mark, at: number): GuildView {

@@ -11,6 +11,7 @@ import type { ConnectionState, StreamEventOf, StreamItem } from "./stream-item.t
  */
 export type { Api, CreatedRoom, Fetch, Invite, NewRoom, StreamTicket } from "./api.ts";
 export type { EventName, EventPayloads, GuildEvent, PayloadOf } from "./guild-event.ts";
+export type { Faction, Match, MatchPlayer, MatchSide } from "./match.ts";
 export type { SocketLike } from "./socket-like.ts";
 export type { Failure, Outcome } from "./outcome.ts";
 export type { Room, RoomMember } from "./room.ts";

@@ -1,4 +1,5 @@
 import type { EventName, GuildEvent, PayloadOf } from "./guild-event.ts";
+import type { Match } from "./match.ts";
 import type { Room } from "./room.ts";
 
 /** What every event carries besides its name and payload. */
@@ -51,6 +52,8 @@ export type Snapshot = {
   readonly seq: number;
   readonly reason: SnapshotReason;
   readonly rooms: readonly Room[];
+  /** The newest live matches; absent: none. */
+  readonly matches?: readonly Match[] | undefined;
   /** The connection to Discord; absent before the container was ever heard of. */
   readonly gateway?: Pick<PayloadOf<"gateway.state">, "state" | "since"> | undefined;
 };

@@ -1,9 +1,12 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { z } from "zod";
+import { MATCH_EVENTS } from "../protocol/events/matches.ts";
 import { ROOM_EVENTS } from "../protocol/events/rooms.ts";
 import type * as wire from "../protocol/frames.ts";
+import type * as wireMatch from "../protocol/match.ts";
 import type * as wireRoom from "../protocol/room.ts";
 import { type EventPayloads, isGuildEvent } from "./guild-event.ts";
+import type { Faction, Match, MatchPlayer, MatchSide } from "./match.ts";
 import type { Room, RoomMember } from "./room.ts";
 import type { ServerFrame } from "./server-frame.ts";
 import type { Presence, Snapshot, SnapshotReason } from "./stream-item.ts";
@@ -15,7 +18,7 @@ type Frozen<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T;
 
-type Definition = (typeof ROOM_EVENTS)[number];
+type Definition = (typeof ROOM_EVENTS | typeof MATCH_EVENTS)[number];
 type Registered = {
   readonly [Each in Definition as Each["name"]]: Frozen<z.infer<Each["payload"]>>;
 };
@@ -26,9 +29,13 @@ describe("the types that are shipped", () => {
     expectTypeOf<EventPayloads>().toEqualTypeOf<Registered>();
   });
 
-  it("are those of rooms and snapshots", () => {
+  it("are those of rooms, matches and snapshots", () => {
     expectTypeOf<Room>().toEqualTypeOf<Frozen<wireRoom.Room>>();
     expectTypeOf<RoomMember>().toEqualTypeOf<Frozen<wireRoom.RoomMember>>();
+    expectTypeOf<Faction>().toEqualTypeOf<wireMatch.Faction>();
+    expectTypeOf<Match>().toEqualTypeOf<Frozen<wireMatch.Match>>();
+    expectTypeOf<MatchPlayer>().toEqualTypeOf<Frozen<wireMatch.MatchPlayer>>();
+    expectTypeOf<MatchSide>().toEqualTypeOf<Frozen<wireMatch.MatchSide>>();
     expectTypeOf<Presence>().toEqualTypeOf<Frozen<wire.Presence>>();
     expectTypeOf<SnapshotReason>().toEqualTypeOf<wire.SnapshotReason>();
     expectTypeOf<Frozen<z.infer<typeof wire.SnapshotFrame>>>().toExtend<Snapshot>();
@@ -46,7 +53,9 @@ describe("the types that are shipped", () => {
 
 describe("the events that are known", () => {
   it("are all that are registered", () => {
-    expect(ROOM_EVENTS.filter(({ name }) => !isGuildEvent({ event: name }))).toEqual([]);
+    expect(
+      [...ROOM_EVENTS, ...MATCH_EVENTS].filter(({ name }) => !isGuildEvent({ event: name })),
+    ).toEqual([]);
   });
 
   it("are not those of a later version", () => {
