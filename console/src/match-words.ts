@@ -1,13 +1,10 @@
-import {
-  ENDED_STATUSES,
-  type Faction,
-  FACTIONS,
-  type Match,
-  type MatchPlayer,
-  type MatchProblem,
-  type MatchSide,
-} from "../../src/protocol/match.ts";
+import type { Faction, Match, MatchPlayer, MatchSide } from "../../src/client/match.ts";
 import type { Tone } from "./words.ts";
+
+const FACTIONS = ["faction1", "faction2"] as const satisfies readonly Faction[];
+
+/** FACEIT's statuses of a match that is over. */
+const ENDED: ReadonlySet<string> = new Set(["FINISHED", "ABORTED", "CANCELLED"]);
 
 /** A player on a card. */
 export type PlayerLine = {
@@ -65,7 +62,7 @@ function sideName(side: MatchSide, index: number): string {
   return side.name.trim() === "" ? `Side ${index + 1}` : side.name;
 }
 
-const PROBLEM_WORDS: Readonly<Record<MatchProblem, string>> = {
+const PROBLEM_WORDS: Readonly<Record<NonNullable<MatchSide["problem"]>, string>> = {
   discord_full:
     "No channel yet: Discord takes no more channels here. It is made as soon as one of the others goes.",
   discord_refused:
@@ -114,7 +111,7 @@ export function statusWords(status: string): { readonly text: string; readonly t
 
 /** Whether FACEIT has ended a match of this status. */
 export function isEnded(status: string): boolean {
-  return ENDED_STATUSES.has(status.toUpperCase());
+  return ENDED.has(status.toUpperCase());
 }
 
 const GAMES: ReadonlyMap<string, string> = new Map([

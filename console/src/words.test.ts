@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
+import type { Match, MatchSide } from "../../src/client/match.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
 import {
   clock,
@@ -14,6 +15,31 @@ import {
 } from "./words.ts";
 
 const guildId = "g";
+const matchId = "1-7c1f0a52";
+const side = (name: string): MatchSide => ({
+  name,
+  players: [],
+  room: null,
+  problem: null,
+  inVoice: [],
+});
+const match = (status: string): Match => ({
+  matchId,
+  guildId,
+  state: "live",
+  status,
+  game: "cs2",
+  region: "EU",
+  competition: "Nordic Night Hub",
+  map: null,
+  bestOf: 1,
+  url: null,
+  demoUrl: null,
+  factions: { faction1: side("aurora"), faction2: side("borealis") },
+  createdAt: "2026-11-20T19:00:00Z",
+  endedAt: null,
+  revision: 1,
+});
 function line(event: GuildEvent | null, roomName: string | null = "Friday"): LogEntry {
   const eventName = event?.event ?? "match.started";
   return { kind: "event", key: "k", seq: 1, ts: 1, event, eventName, roomName };
@@ -52,6 +78,43 @@ describe("the log in words", () => {
       "Discord is not connected",
       "connection",
     ],
+    [
+      { event: "match.created", payload: { guildId, match: match("CHECK_IN") } },
+      "New match: aurora against borealis",
+      "matches",
+    ],
+    [
+      { event: "match.updated", payload: { guildId, match: match("ONGOING") } },
+      "aurora against borealis: Being played",
+      "matches",
+    ],
+    [
+      {
+        event: "match.room.created",
+        payload: {
+          guildId,
+          matchId,
+          faction: "faction1",
+          channelId: "c",
+          name: "match-1-faction1",
+        },
+      },
+      "match-1-faction1 was opened for a match",
+      "matches",
+    ],
+    [
+      {
+        event: "match.room.deleted",
+        payload: { guildId, matchId, faction: "faction1", channelId: "c" },
+      },
+      "Friday was removed",
+      "matches",
+    ],
+    [
+      { event: "match.ended", payload: { guildId, match: match("ABORTED") } },
+      "aurora against borealis is over: aborted",
+      "matches",
+    ],
   ])("tells %j", (event, words, topic) => {
     expect(said(line(event))).toBe(words);
     expect(topicOf(line(event))).toBe(topic);
@@ -61,6 +124,10 @@ describe("the log in words", () => {
     const payload = { channelId: "c7", userId: "u1", guildId };
     expect(said(line({ event: "voice.left", payload }, null))).toBe("u1 left channel c7");
     expect(said(line({ event: "room.deleted", payload }, null))).toBe("A room ended");
+    const gone = { guildId, matchId, faction: "faction2", channelId: "c7" } as const;
+    expect(said(line({ event: "match.room.deleted", payload: gone }, null))).toBe(
+      "A match's channel was removed",
+    );
   });
 
   it("names an event of another kind", () => {

@@ -1,13 +1,14 @@
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
+import { matchName, statusWords } from "./match-words.ts";
 import { nameOf, names } from "./names.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
 export type Words = readonly (string | { readonly name: string })[];
 
 /** What kind of thing a line of the log tells. */
-export type Topic = "rooms" | "people" | "connection";
+export type Topic = "rooms" | "matches" | "people" | "connection";
 
 /** The plain text of a sentence. */
 export function plain(words: Words): string {
@@ -25,6 +26,7 @@ export function entryInWords(entry: LogEntry): Words {
 export function topicOf(entry: LogEntry): Topic {
   if (entry.kind === "mark") return "connection";
   if (entry.eventName.startsWith("voice.")) return "people";
+  if (entry.eventName.startsWith("match.")) return "matches";
   return entry.eventName === "gateway.state" ? "connection" : "rooms";
 }
 
@@ -42,6 +44,19 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
       return [{ name: nameOf(payload.userId) }, " left ", place(roomName, payload.channelId)];
     case "gateway.state":
       return [GATEWAY_SENTENCES[payload.state]];
+    case "match.created":
+      return ["New match: ", { name: matchName(payload.match) }];
+    case "match.updated":
+      return [{ name: matchName(payload.match) }, `: ${statusWords(payload.match.status).text}`];
+    case "match.room.created":
+      return [{ name: payload.name }, " was opened for a match"];
+    case "match.room.deleted":
+      return [roomName === null ? "A match's channel" : { name: roomName }, " was removed"];
+    case "match.ended":
+      return [
+        { name: matchName(payload.match) },
+        ` is over: ${statusWords(payload.match.status).text.toLowerCase()}`,
+      ];
   }
 }
 

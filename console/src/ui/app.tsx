@@ -4,11 +4,14 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { PageConfig } from "../config.ts";
 import { Guild } from "../guild.ts";
 import { CONTROL_URL, LocalDiscord } from "../local-discord.ts";
+import { FACEIT_CONTROL_URL, LocalFaceit } from "../local-faceit.ts";
 import type { SignedIn, SignIn } from "../sign-in.ts";
 import { CreateRoom } from "./create-room.tsx";
 import { EventLog } from "./event-log.tsx";
 import { Header } from "./header.tsx";
 import { LocalDiscordPanel } from "./local-discord-panel.tsx";
+import { LocalFaceitPanel } from "./local-faceit-panel.tsx";
+import { Matches } from "./matches.tsx";
 import { NoticeList } from "./notice-list.tsx";
 import { Rooms } from "./rooms.tsx";
 import { Welcome } from "./welcome.tsx";
@@ -53,6 +56,10 @@ function SignedInPage({
         : new LocalDiscord(CONTROL_URL, guildId ?? config.guildId),
     [guildId, config.guildId],
   );
+  const faceit = useMemo(
+    () => (FACEIT_CONTROL_URL === undefined ? undefined : new LocalFaceit(FACEIT_CONTROL_URL)),
+    [],
+  );
   useEffect(() => {
     guild.start();
     return () => guild.stop();
@@ -81,10 +88,14 @@ function SignedInPage({
         <div class="column">
           <CreateRoom guild={guild} guildId={guildId} />
           <Rooms guild={guild} claims={user.claims} />
+          <Matches guild={guild} expected={config.matches} me={user.claims.discordId} />
         </div>
         <div class="column">
           {CONTROL_URL !== undefined && discord !== undefined && (
             <LocalDiscordPanel discord={discord} guild={guild} />
+          )}
+          {faceit !== undefined && (
+            <LocalFaceitPanel faceit={faceit} discord={discord} guild={guild} />
           )}
           <EventLog guild={guild} />
         </div>

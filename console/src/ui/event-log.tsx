@@ -7,6 +7,7 @@ import { clock, entryInWords, plain, type Topic, topicOf } from "../words.ts";
 const FILTERS = [
   ["all", "Everything"],
   ["rooms", "Rooms"],
+  ["matches", "Matches"],
   ["people", "People"],
   ["connection", "Connections"],
 ] as const satisfies readonly (readonly [Topic | "all", string])[];

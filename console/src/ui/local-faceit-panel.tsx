@@ -1,0 +1,167 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Guild } from "../guild.ts";
+import type { CommandReply, LocalDiscord } from "../local-discord.ts";
+import { type LocalFaceit, type LocalMatch, nextStatus } from "../local-faceit.ts";
+import { statusWords } from "../match-words.ts";
+import { nameOf } from "../names.ts";
+
+/** Plays matches and links test players; only with the local FACEIT. */
+export function LocalFaceitPanel({
+  faceit,
+  discord,
+  guild,
+}: {
+  readonly faceit: LocalFaceit;
+  /** Absent: there is nobody to link. */
+  readonly discord: LocalDiscord | undefined;
+  readonly guild: Guild;
+}): JSX.Element {
+  const { seq } = guild.view.value;
+  useEffect(() => void faceit.refresh(), [faceit, seq]);
+  const players = [...(discord?.state.value?.players.keys() ?? [])];
+  return (
+    <section class="card" aria-labelledby="local-faceit">
+      <div class="section-head">
+        <h2 id="local-faceit">Local FACEIT</h2>
+        <span class="muted">for trying out</span>
+      </div>
+      <p class="field-error" role="alert">
+        {faceit.problem.value}
+      </p>
+      <div class="local-start">
+        <button type="button" class="button" onClick={() => void faceit.start()}>
+          Start a match
+        </button>
+        <p class="field-hint">
+          The accounts aurora_one to aurora_five play against borealis_one to borealis_five. Link
+          test players to some of both.
+        </p>
+      </div>
+      <ul class="local-matches">
+        {faceit.matches.value.map((match) => (
+          <PlayedMatch key={match.matchId} match={match} faceit={faceit} />
+        ))}
+      </ul>
+      {discord !== undefined && players.length > 0 && (
+        <>
+          <h3 class="panel-title">Link test players</h3>
+          <ul class="testers">
+            {players.map((userId) => (
+              <LinkedTester key={userId} userId={userId} discord={discord} />
+            ))}
+          </ul>
+        </>
+      )}
+    </section>
+  );
+}
+
+function PlayedMatch({
+  match: { matchId, status, competition },
+  faceit,
+}: {
+  readonly match: LocalMatch;
+  readonly faceit: LocalFaceit;
+}): JSX.Element {
+  const next = nextStatus(status);
+  const name = `${competition} ${shortId(matchId)}`;
+  const orders = [
+    ...(next === null ? [] : [{ words: `Next: ${statusWords(next).text}`, to: next }]),
+    { words: "Finish", to: "FINISHED" },
+    { words: "Abort", to: "ABORTED" },
+    { words: "Cancel", to: "CANCELLED" },
+  ];
+  return (
+    <li class="tester" aria-label={name}>
+      <div class="tester-head">
+        <span title={matchId}>
+          <b>{competition}</b>
+          <span class="tester-id">{shortId(matchId)}</span>
+        </span>
+        <span class="muted">{statusWords(status).text}</span>
+      </div>
+      <div class="orders">
+        {orders.map(({ words, to }) => (
+          <button
+            key={to}
+            type="button"
+            class="button"
+            aria-label={`${words} ${name}`}
+            onClick={() => void faceit.progress(matchId, to)}
+          >
+            {words}
+          </button>
+        ))}
+      </div>
+    </li>
+  );
+}
+
+/** The beginning of the part that differs, as the names of the channels have it. */
+function shortId(matchId: string): string {
+  return matchId.replace(/^1-/, "").slice(0, 8);
+}
+
+/** What a test player may say to the bot. */
+const COMMANDS = [
+  { words: "Link", command: "link" },
+  { words: "Unlink", command: "unlink" },
+  { words: "Who is this", command: "whois" },
+] as const;
+
+function LinkedTester({
+  userId,
+  discord,
+}: {
+  readonly userId: string;
+  readonly discord: LocalDiscord;
+}): JSX.Element {
+  const reply = useSignal<CommandReply | null>(null);
+  const name = nameOf(userId);
+  const use = async (command: (typeof COMMANDS)[number]["command"]): Promise<void> => {
+    const answer = await discord.command(
+      userId,
+      command,
+      command === "whois" ? { user: userId } : {},
+    );
+    reply.value = answer;
+    // A browser may refuse this; the link below is there as well.
+    for (const { url } of answer.buttons) window.open(url, "_blank", "noopener,noreferrer");
+  };
+  return (
+    <li class="tester" aria-label={`Link of ${name}`}>
+      <div class="tester-row tester-line">
+        <b>{name}</b>
+        {COMMANDS.map(({ words, command }) => (
+          <button
+            key={command}
+            type="button"
+            class="button"
+            aria-label={`${words} ${name}`}
+            onClick={() => void use(command)}
+          >
+            {words}
+          </button>
+        ))}
+      </div>
+      <div role="status" aria-label={`Answer to ${name}`}>
+        {reply.value !== null && <Reply reply={reply.value} />}
+      </div>
+    </li>
+  );
+}
+
+function Reply({ reply: { ok, content, buttons } }: { readonly reply: CommandReply }): JSX.Element {
+  return (
+    <div class="local-reply">
+      <p class={ok ? "" : "field-error"}>{content}</p>
+      {buttons.map(({ label, url }) => (
+        <a key={url} class="link" href={url} target="_blank" rel="noreferrer">
+          {label}
+        </a>
+      ))}
+    </div>
+  );
+}
