@@ -1,0 +1,237 @@
+import type { Context, Hono } from "hono";
+import { z } from "zod";
+import type { Clock } from "../../src/platform/clock.ts";
+import { bad, beginControlApi, endControlApi, withBody } from "../control-api.ts";
+import { playersOf } from "./documents.ts";
+import type { Faults } from "./faults.ts";
+import { FACTIONS, type MatchRecord, type SideRecord, STATUSES } from "./model.ts";
+import { EVENT_OF_STATUS, matchPayload, webhookBody } from "./webhook-body.ts";
+import type { Outgoing, WebhookSender } from "./webhook-sender.ts";
+import type { World } from "./world.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const CREATED = "match_object_created";
+const DEMO_READY = "match_demo_ready";
+
+const PlayerName = z.string().min(1).max(200);
+const Text = z.string().max(1_000);
+const Status = z.string().toUpperCase().pipe(z.enum(STATUSES));
+const Version = z.int().min(0).max(1_000_000_000);
+const Milliseconds = z.int().min(0).max(DAY_MS);
+const Sides = <T extends z.ZodType>(side: T) =>
+  z.strictObject({ faction1: side.optional(), faction2: side.optional() });
+
+const NewMatchBody = z.strictObject({
+  rosters: Sides(z.array(PlayerName).max(20)).optional(),
+  names: Sides(Text).optional(),
+  competition: z
+    .strictObject({
+      id: z.string().min(1).max(64).optional(),
+      name: Text.optional(),
+      type: z.enum(["hub", "championship", "matchmaking"]).optional(),
+    })
+    .optional(),
+  map: Text.optional(),
+  status: Status.default("CHECK_IN"),
+  organizerId: z.string().min(1).max(64).optional(),
+  scheduledAt: z.iso
+    .datetime({ offset: true })
+    .transform((text) => Date.parse(text))
+    .optional(),
+  silent: z.boolean().default(false),
+});
+const MoveBody = z.strictObject({
+  status: Status,
+  version: Version.optional(),
+  forfeit: z.boolean().default(false),
+  silent: z.boolean().default(false),
+});
+const RosterBody = z.strictObject({
+  faction: z.enum(FACTIONS),
+  out: PlayerName,
+  in: PlayerName,
+});
+const PlayerBody = z.strictObject({ nickname: PlayerName, playerId: z.uuid().optional() });
+const WebhookBody = z.strictObject({
+  event: z.string().min(1).max(100),
+  matchId: z.string().min(1).max(100).optional(),
+  duplicate: z.int().min(1).max(1_000).default(1),
+  delayMs: Milliseconds.default(0),
+  secret: z.string().max(1_000).nullable().optional(),
+  version: Version.optional(),
+  eventId: z.string().min(1).max(100).optional(),
+  body: z.union([z.string(), z.looseObject({})]).optional(),
+});
+const ApiBody = z.strictObject({
+  status: z.union([z.literal(0), z.int().min(200).max(599)]).default(500),
+  times: z.int().min(0).max(100_000),
+  delayMs: Milliseconds.default(0),
+  retryAfter: z.number().min(0).max(86_400).optional(),
+});
+const HoldBody = z.strictObject({ hold: z.boolean() });
+
+export interface ControlPorts {
+  readonly world: World;
+  readonly sender: WebhookSender;
+  readonly faults: Faults;
+  readonly clock: Clock;
+  /** A random UUID. */
+  readonly newId: () => string;
+  /** Where webhooks go. */
+  readonly webhookUrl: string;
+}
+
+/** What a test or the page does with this FACEIT that nobody can do with the real one: `/_control`. */
+export function createControlApi(ports: ControlPorts): Hono {
+  const { world, sender, faults } = ports;
+  const api = beginControlApi();
+
+  api.get("/state", (c) =>
+    c.json({
+      accounts: [...world.players.values()].map(({ id, nickname, skillLevel }) => ({
+        playerId: id,
+        nickname,
+        skillLevel,
+      })),
+      matches: [...world.matches.values()].map((match) => matchView(match, world)),
+      deliveries: sender.deliveries.map(
+        ({ event, eventId, matchId, version, state, status, attempts }) => {
+          const what = { url: ports.webhookUrl, event, eventId, matchId, version };
+          return { ...what, state, status, attempts };
+        },
+      ),
+      hold: sender.holds,
+    }),
+  );
+
+  api.post("/players", (c) =>
+    withBody(c, PlayerBody, ({ nickname, playerId }) => {
+      const made = world.putPlayer(nickname, playerId);
+      if (!made.ok) return bad(c, made.error);
+      return c.json({ playerId: made.value.id, nickname: made.value.nickname });
+    }),
+  );
+
+  api.post("/matches", (c) =>
+    withBody(c, NewMatchBody, ({ silent, status, ...wanted }) => {
+      const isFirst = status === "SCHEDULED" || status === "CREATED" || status === "CHECK_IN";
+      const made = world.createMatch({ ...wanted, status: isFirst ? status : "CHECK_IN" });
+      if (!made.ok) return bad(c, made.error);
+      let match = made.value;
+      if (!silent) tell(ports, CREATED, match);
+      if (!isFirst) {
+        const moved = world.move(match, { status });
+        if (!moved.ok) return bad(c, moved.error);
+        match = moved.value;
+        if (!silent) tellStatus(ports, match);
+      }
+      return c.json(matchView(match, world));
+    }),
+  );
+
+  api.delete("/matches/:id", (c) =>
+    world.deleteMatch(c.req.param("id")) ? c.json({ ok: true }) : noMatch(c),
+  );
+
+  api.post("/matches/:id/status", (c) =>
+    withBody(c, MoveBody, ({ silent, ...move }) => {
+      const match = world.matches.get(c.req.param("id"));
+      if (match === undefined) return noMatch(c);
+      const moved = world.move(match, move);
+      if (!moved.ok) return bad(c, moved.error);
+      if (!silent) tellStatus(ports, moved.value);
+      return c.json(matchView(moved.value, world));
+    }),
+  );
+
+  api.post("/matches/:id/roster", (c) =>
+    withBody(c, RosterBody, ({ faction, ...players }) => {
+      const match = world.matches.get(c.req.param("id"));
+      if (match === undefined) return noMatch(c);
+      const changed = world.substitute(match, faction, players);
+      return changed.ok ? c.json(matchView(changed.value, world)) : bad(c, changed.error);
+    }),
+  );
+
+  api.post("/webhook", (c) => withBody(c, WebhookBody, (body) => sendByHand(c, ports, body)));
+
+  api.post("/api", (c) =>
+    withBody(c, ApiBody, ({ times, ...fault }) => {
+      faults.set(fault, times);
+      return c.json({ ok: true });
+    }),
+  );
+
+  api.post("/hold", (c) =>
+    withBody(c, HoldBody, ({ hold }) => {
+      sender.hold(hold);
+      return c.json({ ok: true });
+    }),
+  );
+
+  return endControlApi(api);
+}
+
+/** A webhook as nobody would get it: late, twice, of a match that is unknown, with a wrong secret. */
+function sendByHand(c: Context, ports: ControlPorts, asked: z.infer<typeof WebhookBody>): Response {
+  const { world, sender, newId, clock } = ports;
+  const { event, duplicate, delayMs, secret, eventId = newId() } = asked;
+  const newest = [...world.matches.keys()].at(-1);
+  let match = world.matches.get(asked.matchId ?? newest ?? "");
+  if (match !== undefined && event === DEMO_READY) match = world.publishDemo(match);
+  if (match === undefined) {
+    const drafted = world.draftMatch({ status: "CHECK_IN" }, asked.matchId);
+    if (!drafted.ok) return bad(c, drafted.error);
+    match = drafted.value;
+  }
+  const told = { ...match, version: asked.version ?? match.version };
+  const ids = { eventId, transactionId: newId() };
+  const envelope = webhookBody(event, matchPayload(event, told, world), ids, clock());
+  const own = typeof asked.body === "object" ? JSON.stringify(asked.body) : asked.body;
+  const outgoing: Outgoing = {
+    event,
+    eventId,
+    matchId: told.id,
+    version: told.version,
+    body: own ?? envelope,
+    secret,
+    delayMs,
+  };
+  for (let copy = 0; copy < duplicate; copy += 1) sender.send(outgoing);
+  return c.json({ eventId, matchId: told.id, version: told.version, copies: duplicate });
+}
+
+function tellStatus(ports: ControlPorts, match: MatchRecord): void {
+  const event = EVENT_OF_STATUS[match.status];
+  if (event !== undefined) tell(ports, event, match);
+}
+
+function tell({ world, sender, newId, clock }: ControlPorts, event: string, match: MatchRecord) {
+  const eventId = newId();
+  const payload = matchPayload(event, match, world);
+  const body = webhookBody(event, payload, { eventId, transactionId: newId() }, clock());
+  sender.send({ event, eventId, matchId: match.id, version: match.version, body });
+}
+
+function matchView(match: MatchRecord, world: World): Readonly<Record<string, unknown>> {
+  const side = (record: SideRecord) => ({
+    name: record.name,
+    players: playersOf(record, world).map(({ id, nickname }) => ({ playerId: id, nickname })),
+  });
+  return {
+    matchId: match.id,
+    version: match.version,
+    status: match.status,
+    organizerId: match.organizerId,
+    competition: match.competition,
+    map: match.map,
+    factions: { faction1: side(match.sides.faction1), faction2: side(match.sides.faction2) },
+    demoUrl: match.demoUrl,
+    createdAt: new Date(match.createdAt).toISOString(),
+    updatedAt: new Date(match.updatedAt).toISOString(),
+  };
+}
+
+function noMatch(c: Context): Response {
+  return c.json({ error: "there is no such match" }, 404);
+}

@@ -1,0 +1,71 @@
+/** FACEIT's statuses of a match (contract matches-and-music.md §A2). */
+export const STATUSES = [
+  "SCHEDULED",
+  "CREATED",
+  "CHECK_IN",
+  "VOTING",
+  "CONFIGURING",
+  "READY",
+  "ONGOING",
+  "FINISHED",
+  "ABORTED",
+  "CANCELLED",
+] as const;
+export type Status = (typeof STATUSES)[number];
+
+export const FACTIONS = ["faction1", "faction2"] as const;
+export type Faction = (typeof FACTIONS)[number];
+
+/** Somebody with an account. */
+export interface PlayerRecord {
+  readonly id: string;
+  readonly nickname: string;
+  readonly membership: "free" | "premium";
+  readonly skillLevel: number;
+  /** A Steam id, as the game knows the player. */
+  readonly gamePlayerId: string;
+}
+
+/** One side of a match. */
+export interface SideRecord {
+  readonly factionId: string;
+  readonly name: string;
+  /** Player ids; the first one leads. */
+  readonly players: readonly string[];
+  /** Player ids that came in for others. */
+  readonly substitutes: readonly string[];
+}
+
+export interface CompetitionRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly type: "hub" | "championship" | "matchmaking";
+}
+
+/** A match. Times are milliseconds since 1970. */
+export interface MatchRecord {
+  readonly id: string;
+  /** Grows with each change. */
+  readonly version: number;
+  readonly status: Status;
+  readonly organizerId: string;
+  readonly competition: CompetitionRecord;
+  readonly sides: Readonly<Record<Faction, SideRecord>>;
+  readonly map: string;
+  /** How far the vote for the map is. */
+  readonly vote: "none" | "open" | "closed";
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly scheduledAt: number | null;
+  readonly configuredAt: number | null;
+  /** 0, which is 1970: it finished without having been played. */
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly demoUrl: string | null;
+}
+
+/** What the local FACEIT knows, as it stands in the state file. */
+export interface WorldState {
+  readonly players: readonly PlayerRecord[];
+  readonly matches: readonly MatchRecord[];
+}

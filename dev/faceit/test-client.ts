@@ -1,0 +1,129 @@
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import { expect, onTestFinished, vi } from "vitest";
+import type { LocalFaceit, LocalFaceitOptions } from "./local-faceit.ts";
+import { startLocalFaceit } from "./local-faceit.ts";
+
+export const API_KEY = "key-of-the-data-api";
+export const CLIENT_ID = "3c1e7d5a-0000-4000-8000-00000000c11e";
+export const CLIENT_SECRET = "secret-of-the-client";
+export const REDIRECT_URI = "http://127.0.0.1:8787/faceit/callback";
+export const WEBHOOK_SECRET = "secret-of-the-webhooks";
+export const AURORA_ONE = "a0000000-0000-4000-8000-000000000001";
+
+/** A JSON object. */
+export type Json = Record<string, unknown>;
+
+/** A webhook as it was received. */
+export interface Received {
+  readonly secret: string | undefined;
+  readonly text: string;
+  readonly body: Json;
+}
+
+/** Somebody who gets webhooks. */
+export interface Receiver {
+  readonly url: string;
+  readonly received: readonly Received[];
+  /** Answers the next one, or never does. */
+  answer: (response: ServerResponse, count: number) => void;
+}
+
+export async function startReceiver(): Promise<Receiver> {
+  const received: Received[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const text = Buffer.concat(chunks).toString();
+      const header = request.headers["x-webhook-secret"];
+      const secret = Array.isArray(header) ? header.join() : header;
+      received.push({ secret, text, body: text.startsWith("{") ? asJson(JSON.parse(text)) : {} });
+      receiver.answer(response, received.length);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const receiver: Receiver = {
+    url: `http://127.0.0.1:${port}/faceit-webhook`,
+    received,
+    answer: (response) => response.writeHead(204).end(),
+  };
+  return receiver;
+}
+
+/** Starts a FACEIT for one test; without a receiver nobody takes its webhooks. */
+export async function startForTest({
+  isPublic = false,
+  ...options
+}: Partial<LocalFaceitOptions> & { isPublic?: boolean } = {}): Promise<LocalFaceit> {
+  const faceit = await startLocalFaceit({
+    port: 0,
+    apiKey: API_KEY,
+    clientId: CLIENT_ID,
+    ...(isPublic ? {} : { clientSecret: CLIENT_SECRET }),
+    redirectUris: [REDIRECT_URI],
+    webhookUrl: "http://127.0.0.1:1/nobody",
+    webhookHeader: "X-Webhook-Secret",
+    webhookSecret: WEBHOOK_SECRET,
+    retryDelaysMs: [0, 0, 0],
+    ...options,
+  });
+  onTestFinished(() => faceit.close());
+  return faceit;
+}
+
+/** A call of the control API that must work. */
+export async function control(
+  { url }: LocalFaceit,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<Json> {
+  const response = await fetch(`${url}/_control${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer = asJson(await response.json());
+  expect(response.status, JSON.stringify(answer)).toBe(200);
+  return answer;
+}
+
+/** A call of the Data API. */
+export async function dataApi(
+  { url }: LocalFaceit,
+  path: string,
+  key = API_KEY,
+): Promise<{ readonly status: number; readonly headers: Headers; readonly body: Json }> {
+  const response = await fetch(`${url}/data/v4${path}`, {
+    headers: { authorization: `Bearer ${key}` },
+  });
+  const { status, headers } = response;
+  return { status, headers, body: asJson(await response.json()) };
+}
+
+/** PKCE, RFC 7636. */
+export function newPkce(): { readonly verifier: string; readonly challenge: string } {
+  const verifier = randomBytes(32).toString("base64url");
+  return { verifier, challenge: createHash("sha256").update(verifier).digest("base64url") };
+}
+
+export function asJson(value: unknown): Json {
+  expect(value).toBeTypeOf("object");
+  return Object(value) as Json;
+}
+
+/** Waits until it is so; fails by the test's own deadline. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  await vi.waitFor(async () => expect(await condition()).toBe(true), {
+    timeout: 10_000,
+    interval: 5,
+  });
+}

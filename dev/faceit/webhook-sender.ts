@@ -1,0 +1,163 @@
+import type { WebhookBody } from "./webhook-body.ts";
+
+/** Deliveries that are remembered for the control API; the oldest finished ones go first. */
+const REMEMBERED = 2_000;
+
+/** Sleeps so many milliseconds; ends early, without an error, when the signal is given. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
+
+export interface SenderOptions {
+  readonly url: string;
+  /** Name of the header that carries the secret. */
+  readonly header: string;
+  readonly secret: string;
+  /** Before each further attempt, milliseconds; after the last one it is given up. */
+  readonly retryDelaysMs: readonly number[];
+  /** So long an attempt waits for an answer, milliseconds. */
+  readonly answerDeadlineMs: number;
+  readonly sleep: Sleep;
+  /** From 0 to below 1, for the order in which what was held back is let go. */
+  readonly random: () => number;
+  /** What is under way is different now. */
+  readonly changed: () => void;
+}
+
+/** A webhook that is to be delivered. */
+export interface Outgoing {
+  readonly event: string;
+  readonly eventId: string;
+  readonly matchId: string | null;
+  readonly version: number | null;
+  /** The envelope, or whatever else a test wants to be posted. */
+  readonly body: WebhookBody | string;
+  /** Another secret than the right one; null: none. */
+  readonly secret?: string | null | undefined;
+  /** Milliseconds before the first attempt. */
+  readonly delayMs?: number | undefined;
+}
+
+/** One delivery and what has become of it. */
+export interface Delivery extends Outgoing {
+  readonly state: "waiting" | "held" | "sending" | "delivered" | "given_up";
+  /** HTTP status of the newest answer; null: none yet, or no answer came. */
+  readonly status: number | null;
+  readonly attempts: number;
+}
+
+/**
+ * Delivers webhooks at least once (§A3): an answer other than 2xx, or none in time, and it is sent
+ * again with the same ids. Nothing waits for anything else, so deliveries overlap and overtake.
+ */
+export class WebhookSender {
+  readonly #options: SenderOptions;
+  readonly #deliveries = new Map<number, Delivery>();
+  readonly #closing = new AbortController();
+  #next = 1;
+  #held: (() => void)[] | null = null;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  get holds(): boolean {
+    return this.#held !== null;
+  }
+
+  /** Oldest first. */
+  get deliveries(): readonly Delivery[] {
+    return [...this.#deliveries.values()];
+  }
+
+  /** What still has to be delivered, for the state file. */
+  pending(): readonly Delivery[] {
+    return this.deliveries.filter(({ state }) => state !== "delivered" && state !== "given_up");
+  }
+
+  /** Goes on with a delivery that an earlier process left. */
+  resume({ event, eventId, matchId, version, body, secret, attempts }: Delivery): void {
+    void this.#deliver({ event, eventId, matchId, version, body, secret }, attempts);
+  }
+
+  send(outgoing: Outgoing): void {
+    void this.#deliver(outgoing, 0);
+  }
+
+  /** Keeps all attempts back, or lets them go, shuffled. */
+  hold(on: boolean): void {
+    if (on) {
+      this.#held ??= [];
+      return;
+    }
+    const held = this.#held ?? [];
+    this.#held = null;
+    while (held.length > 0) {
+      const [release] = held.splice(Math.floor(this.#options.random() * held.length), 1);
+      release?.();
+    }
+  }
+
+  /** Stops; what is pending stays pending. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #deliver(outgoing: Outgoing, attemptsBefore: number): Promise<void> {
+    const { retryDelaysMs, sleep } = this.#options;
+    const { signal } = this.#closing;
+    const number = this.#next++;
+    this.#note(number, { ...outgoing, state: "waiting", status: null, attempts: attemptsBefore });
+    if ((outgoing.delayMs ?? 0) > 0) await sleep(outgoing.delayMs ?? 0, signal);
+    for (let attempts = attemptsBefore; ; attempts += 1) {
+      await this.#untilReleased(number, outgoing, attempts);
+      if (signal.aborted) return;
+      this.#note(number, { ...outgoing, state: "sending", status: null, attempts: attempts + 1 });
+      const status = await this.#post(outgoing, attempts);
+      if (signal.aborted) return;
+      const isDelivered = status !== null && status >= 200 && status < 300;
+      const wait = retryDelaysMs[attempts];
+      const state = isDelivered ? "delivered" : wait === undefined ? "given_up" : "waiting";
+      this.#note(number, { ...outgoing, state, status, attempts: attempts + 1 });
+      if (isDelivered || wait === undefined) return;
+      await sleep(wait, signal);
+    }
+  }
+
+  async #untilReleased(number: number, outgoing: Outgoing, attempts: number): Promise<void> {
+    const held = this.#held;
+    if (held === null) return;
+    this.#note(number, { ...outgoing, state: "held", status: null, attempts });
+    await new Promise<void>((resolve) => held.push(resolve));
+  }
+
+  /** @returns the answer's status; null: there was none in time */
+  async #post({ body, secret }: Outgoing, retryCount: number): Promise<number | null> {
+    const { url, header, secret: usual, answerDeadlineMs } = this.#options;
+    const value = secret === undefined ? usual : secret;
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          ...(value === null ? {} : { [header]: value }),
+        },
+        body:
+          typeof body === "string" ? body : JSON.stringify({ ...body, retry_count: retryCount }),
+        redirect: "manual",
+        signal: AbortSignal.any([AbortSignal.timeout(answerDeadlineMs), this.#closing.signal]),
+      });
+      await response.body?.cancel();
+      return response.status;
+    } catch {
+      return null;
+    }
+  }
+
+  #note(number: number, delivery: Delivery): void {
+    this.#deliveries.set(number, delivery);
+    for (const [oldest, { state }] of this.#deliveries) {
+      if (this.#deliveries.size <= REMEMBERED) break;
+      if (state === "delivered" || state === "given_up") this.#deliveries.delete(oldest);
+    }
+    this.#options.changed();
+  }
+}

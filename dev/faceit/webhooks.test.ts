@@ -1,0 +1,257 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { describe, expect, it } from "vitest";
+import type { LocalFaceit } from "./local-faceit.ts";
+import {
+  asJson,
+  AURORA_ONE,
+  control,
+  dataApi,
+  type Json,
+  type Received,
+  startForTest,
+  startReceiver,
+  until,
+  WEBHOOK_SECRET,
+} from "./test-client.ts";
+
+const EPOCH = "1970-01-01T00:00:00Z";
+
+async function newMatch(faceit: LocalFaceit, body: Json = {}): Promise<string> {
+  return String((await control(faceit, "POST", "/matches", body))["matchId"]);
+}
+
+const events = (received: readonly Received[]): unknown[] =>
+  received.map(({ body }) => body["event"]);
+const payload = (received: Received | undefined): Json => asJson(received?.body["payload"]);
+
+async function deliveries(faceit: LocalFaceit): Promise<Json[]> {
+  const { deliveries: all } = await control(faceit, "GET", "/state");
+  return all as Json[];
+}
+
+describe("the webhooks of a match's life", () => {
+  it("are FACEIT's, with a rising version, and none for a vote or a match that began", async () => {
+    const receiver = await startReceiver();
+    const faceit = await startForTest({ webhookUrl: receiver.url });
+    const id = await newMatch(faceit);
+    const { received } = receiver;
+    // One after the other, since nothing keeps deliveries in order.
+    let expected = 1;
+    for (const status of ["VOTING", "configuring", "READY", "ONGOING", "FINISHED"]) {
+      await until(() => received.length === expected);
+      await control(faceit, "POST", `/matches/${id}/status`, { status });
+      if (status !== "VOTING" && status !== "ONGOING") expected += 1;
+    }
+    await until(() => received.length === expected);
+    expect(events(received)).toEqual([
+      "match_object_created",
+      "match_status_configuring",
+      "match_status_ready",
+      "match_status_finished",
+    ]);
+    const versions = received.map((one) => Number(payload(one)["version"]));
+    expect(versions).toEqual(versions.toSorted((a, b) => a - b));
+    expect(new Set(versions).size).toBe(versions.length);
+    expect(new Set(received.map(({ body }) => body["event_id"])).size).toBe(received.length);
+    for (const { body, secret } of received) {
+      expect(secret).toBe(WEBHOOK_SECRET);
+      expect(Object.keys(body)).toEqual([
+        "transaction_id",
+        "event",
+        "event_id",
+        "third_party_id",
+        "app_id",
+        "timestamp",
+        "retry_count",
+        "version",
+        "payload",
+      ]);
+      expect(body).toMatchObject({ retry_count: 0, version: 1, payload: { id, game: "cs2" } });
+      expect(body["timestamp"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    }
+    expect(Object.keys(payload(received[0]))).not.toContain("teams");
+    expect(payload(received[2])["teams"]).toMatchObject([
+      {
+        leader_id: AURORA_ONE,
+        roster: [{ id: AURORA_ONE, nickname: "aurora_one" }, {}, {}, {}, {}],
+      },
+      { name: "team_borealis_one" },
+    ]);
+    expect(payload(received[3])["started_at"]).not.toBe(EPOCH);
+    expect(payload(received[3])["finished_at"]).toMatch(/Z$/);
+  });
+
+  it("say 1970 where nothing was played, and why a match was cancelled", async () => {
+    const receiver = await startReceiver();
+    const faceit = await startForTest({ webhookUrl: receiver.url });
+    const of = async (moves: readonly Json[]): Promise<Json> => {
+      const id = await newMatch(faceit, { silent: true });
+      const before = receiver.received.length;
+      for (const [index, move] of moves.entries()) {
+        const silent = index < moves.length - 1;
+        await control(faceit, "POST", `/matches/${id}/status`, { ...move, silent });
+      }
+      await until(() => receiver.received.length === before + 1);
+      return payload(receiver.received.at(-1));
+    };
+    expect(await of([{ status: "FINISHED", forfeit: true }])).toMatchObject({ started_at: EPOCH });
+    expect(await of([{ status: "ABORTED" }, { status: "FINISHED" }])).toMatchObject({
+      started_at: EPOCH,
+    });
+    expect(Object.keys(await of([{ status: "ABORTED" }]))).not.toContain("reason");
+    expect(await of([{ status: "CANCELLED" }])).toMatchObject({
+      reason: "AFK",
+      players: [],
+      afk: ["b0000000-0000-4000-8000-000000000001"],
+    });
+  });
+
+  it("tell of a demo by a text, which the Data API has in a list", async () => {
+    const receiver = await startReceiver();
+    const faceit = await startForTest({ webhookUrl: receiver.url });
+    const id = await newMatch(faceit, { status: "FINISHED", silent: true });
+    await control(faceit, "POST", "/webhook", { event: "match_demo_ready", matchId: id });
+    await until(() => receiver.received.length === 1);
+    const { demo_url: url, teams } = payload(receiver.received[0]);
+    expect(url).toMatch(/^https:.*\.dem\.zst$/);
+    expect(teams).toMatchObject([{ players: [] }, { players: [] }]);
+    expect((await dataApi(faceit, `/matches/${id}`)).body["demo_url"]).toEqual([url]);
+  });
+});
+
+describe("a delivery", () => {
+  it("is repeated with the same ids until it is taken", async () => {
+    const receiver = await startReceiver();
+    receiver.answer = (response, count) => {
+      if (count === 1) response.writeHead(500).end();
+      else if (count === 2) response.destroy();
+      else response.writeHead(202).end();
+    };
+    const faceit = await startForTest({ webhookUrl: receiver.url });
+    await newMatch(faceit);
+    await until(async () => (await deliveries(faceit))[0]?.["state"] === "delivered");
+    expect(receiver.received.map(({ body }) => body["retry_count"])).toEqual([0, 1, 2]);
+    expect(new Set(receiver.received.map(({ body }) => body["event_id"])).size).toBe(1);
+    expect(await deliveries(faceit)).toMatchObject([
+      { url: receiver.url, event: "match_object_created", status: 202, attempts: 3 },
+    ]);
+  });
+
+  it("that gets no answer in time is repeated, at last given up, and keeps nobody waiting", async () => {
+    const receiver = await startReceiver();
+    receiver.answer = (response, count) => {
+      const body = receiver.received[count - 1]?.body["event"];
+      if (body === "other") response.writeHead(200).end();
+    };
+    const waits: number[] = [];
+    const faceit = await startForTest({
+      webhookUrl: receiver.url,
+      answerDeadlineMs: 50,
+      retryDelaysMs: [1_000, 5_000],
+      sleep: async (ms) => void waits.push(ms),
+    });
+    await newMatch(faceit);
+    await control(faceit, "POST", "/webhook", { event: "other" });
+    await until(async () => (await deliveries(faceit))[0]?.["state"] === "given_up");
+    expect(waits).toEqual([1_000, 5_000]);
+    expect(await deliveries(faceit)).toMatchObject([
+      { attempts: 3, status: null },
+      { event: "other", state: "delivered", attempts: 1 },
+    ]);
+  });
+
+  it("waits when asked to, and is overtaken", async () => {
+    const receiver = await startReceiver();
+    let wake = (): void => {};
+    const faceit = await startForTest({
+      webhookUrl: receiver.url,
+      sleep: (ms) =>
+        ms === 60_000 ? new Promise((resolve) => (wake = resolve)) : Promise.resolve(),
+    });
+    await control(faceit, "POST", "/webhook", { event: "late", delayMs: 60_000 });
+    await control(faceit, "POST", "/webhook", { event: "early" });
+    await until(() => receiver.received.length === 1);
+    wake();
+    await until(() => receiver.received.length === 2);
+    expect(events(receiver.received)).toEqual(["early", "late"]);
+  });
+
+  it("is held and let go in another order", async () => {
+    const receiver = await startReceiver();
+    let drawn = 0;
+    const faceit = await startForTest({
+      webhookUrl: receiver.url,
+      random: () => {
+        drawn += 1;
+        return 0.999;
+      },
+    });
+    await control(faceit, "POST", "/hold", { hold: true });
+    for (const event of ["first", "second", "third"]) {
+      await control(faceit, "POST", "/webhook", { event });
+    }
+    const held = await deliveries(faceit);
+    expect(held.map(({ state, attempts }) => [state, attempts])).toEqual(
+      held.map(() => ["held", 0]),
+    );
+    expect(receiver.received).toEqual([]);
+    await control(faceit, "POST", "/hold", { hold: false });
+    await until(() => receiver.received.length === 3);
+    expect(new Set(events(receiver.received))).toEqual(new Set(["first", "second", "third"]));
+    expect(drawn).toBe(3);
+    expect(await control(faceit, "GET", "/state")).toMatchObject({ hold: false });
+  });
+
+  it("outlives the process that owes it, as matches and accounts do", async () => {
+    const stateFile = `${await mkdtemp(`${tmpdir()}/local-faceit-`)}/state.json`;
+    const first = await startForTest({ stateFile, sleep: () => new Promise(() => {}) });
+    const id = await newMatch(first, { status: "READY", silent: true });
+    await control(first, "POST", "/players", { nickname: "guest" });
+    await control(first, "POST", "/webhook", { event: "match_status_ready", eventId: "owed" });
+    await until(async () => (await deliveries(first))[0]?.["attempts"] === 1);
+    await first.close();
+
+    const receiver = await startReceiver();
+    const second = await startForTest({ stateFile, webhookUrl: receiver.url });
+    await until(() => receiver.received.length === 1);
+    expect(receiver.received[0]?.body).toMatchObject({ event_id: "owed", retry_count: 1 });
+    expect((await dataApi(second, `/matches/${id}`)).body).toMatchObject({ status: "READY" });
+    expect((await dataApi(second, "/players?nickname=guest")).status).toBe(200);
+  });
+});
+
+describe("a webhook by hand", () => {
+  it("is sent in copies, with any secret, version, id and body", async () => {
+    const receiver = await startReceiver();
+    const faceit = await startForTest({ webhookUrl: receiver.url });
+    const matchId = await newMatch(faceit, { silent: true });
+    const send = (body: Json): Promise<Json> => control(faceit, "POST", "/webhook", body);
+
+    const ready = { event: "match_status_ready", matchId, version: 3, eventId: "mine" };
+    expect(await send({ ...ready, duplicate: 20 })).toMatchObject({ eventId: "mine", version: 3 });
+    await until(() => receiver.received.length === 20);
+    expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1);
+    expect(receiver.received[0]?.body).toMatchObject({
+      event_id: "mine",
+      payload: { id: matchId, version: 3, teams: [{}, {}] },
+    });
+    expect((await dataApi(faceit, `/matches/${matchId}`)).body["version"]).toBe(1);
+
+    await send({ event: "match_status_aborted", secret: "wrong" });
+    await until(() => receiver.received.length === 21);
+    expect(receiver.received[20]?.secret).toBe("wrong");
+    await send({ event: "match_status_aborted", secret: null });
+    await until(() => receiver.received.length === 22);
+    expect(receiver.received[21]?.secret).toBeUndefined();
+    await send({ event: "broken", body: "not { JSON" });
+    await until(() => receiver.received.length === 23);
+    expect(receiver.received[22]?.text).toBe("not { JSON");
+
+    const unknown = "1-00000000-0000-4000-8000-000000000000";
+    await send({ event: "match_status_cancelled", matchId: unknown });
+    await until(() => receiver.received.length === 24);
+    expect(payload(receiver.received[23])).toMatchObject({ id: unknown, reason: "AFK" });
+    expect((await dataApi(faceit, `/matches/${unknown}`)).status).toBe(404);
+  });
+});

@@ -1,0 +1,222 @@
+import type { Clock } from "../../src/platform/clock.ts";
+import { err, ok, type Result } from "../../src/platform/result.ts";
+import { newAccount, USUAL_ROSTERS } from "./accounts.ts";
+import type {
+  CompetitionRecord,
+  Faction,
+  MatchRecord,
+  PlayerRecord,
+  SideRecord,
+  Status,
+  WorldState,
+} from "./model.ts";
+
+/** A match's version rises by so much with each change: nobody should count on the next number. */
+const VERSION_STEP = 7;
+
+const ORGANIZER_ID = "a1b2c3d4-0000-4000-8000-00000000abcd";
+const COMPETITION: CompetitionRecord = {
+  id: "5b0d7c1e-2c55-4a3b-8f0e-9a1b2c3d4e5f",
+  name: "Nordic Night Hub",
+  type: "hub",
+};
+
+export interface WorldPorts {
+  readonly clock: Clock;
+  /** A random UUID. */
+  readonly newId: () => string;
+  /** Something is different now. */
+  readonly changed: () => void;
+}
+
+/** A match that is to be made. What is absent is as usual. */
+export interface NewMatch {
+  /** Ids or nicknames. */
+  readonly rosters?: Partial<Readonly<Record<Faction, readonly string[] | undefined>>> | undefined;
+  readonly names?: Partial<Readonly<Record<Faction, string | undefined>>> | undefined;
+  readonly competition?:
+    | { readonly [K in keyof CompetitionRecord]?: CompetitionRecord[K] | undefined }
+    | undefined;
+  readonly organizerId?: string | undefined;
+  readonly map?: string | undefined;
+  readonly status: "SCHEDULED" | "CREATED" | "CHECK_IN";
+  /** Milliseconds. */
+  readonly scheduledAt?: number | undefined;
+}
+
+/** A move of a match. */
+export interface Move {
+  readonly status: Status;
+  /** Absent: the next one. */
+  readonly version?: number | undefined;
+  /** It ends without having been played. */
+  readonly forfeit?: boolean | undefined;
+}
+
+/** Accounts and matches. Failures are sentences for whoever called. */
+export class World {
+  readonly #ports: WorldPorts;
+  readonly #players: Map<string, PlayerRecord>;
+  readonly #matches: Map<string, MatchRecord>;
+
+  constructor(state: WorldState, ports: WorldPorts) {
+    this.#ports = ports;
+    this.#players = new Map(state.players.map((player) => [player.id, player]));
+    this.#matches = new Map(state.matches.map((match) => [match.id, match]));
+  }
+
+  get players(): ReadonlyMap<string, PlayerRecord> {
+    return this.#players;
+  }
+
+  /** Oldest first. */
+  get matches(): ReadonlyMap<string, MatchRecord> {
+    return this.#matches;
+  }
+
+  state(): WorldState {
+    return { players: [...this.#players.values()], matches: [...this.#matches.values()] };
+  }
+
+  /** Whoever has this id or exactly this nickname. */
+  player(idOrNickname: string): PlayerRecord | undefined {
+    const byId = this.#players.get(idOrNickname);
+    return byId ?? [...this.#players.values()].find(({ nickname }) => nickname === idOrNickname);
+  }
+
+  /** Makes an account, or gives the one that has this id another nickname. */
+  putPlayer(nickname: string, id = this.#ports.newId()): Result<PlayerRecord, string> {
+    const other = this.player(nickname);
+    if (other !== undefined && other.id !== id) {
+      return err(`nickname: ${other.id} has it already`);
+    }
+    const player = { ...(this.#players.get(id) ?? newAccount(id, nickname)), nickname };
+    this.#players.set(id, player);
+    this.#ports.changed();
+    return ok(player);
+  }
+
+  /** Makes a match at version 1. */
+  createMatch(wanted: NewMatch): Result<MatchRecord, string> {
+    const match = this.draftMatch(wanted);
+    return match.ok ? ok(this.#keep(match.value)) : match;
+  }
+
+  /** A match that nobody can ask for: what a webhook of an unknown one tells. */
+  draftMatch(wanted: NewMatch, id = `1-${this.#ports.newId()}`): Result<MatchRecord, string> {
+    const { clock } = this.#ports;
+    const one = this.#newSide("faction1", wanted);
+    if (!one.ok) return one;
+    const two = this.#newSide("faction2", wanted);
+    if (!two.ok) return two;
+    const now = clock();
+    const { competition } = wanted;
+    return ok({
+      id,
+      version: 1,
+      status: wanted.status,
+      organizerId: wanted.organizerId ?? ORGANIZER_ID,
+      competition: {
+        id: competition?.id ?? COMPETITION.id,
+        name: competition?.name ?? COMPETITION.name,
+        type: competition?.type ?? COMPETITION.type,
+      },
+      sides: { faction1: one.value, faction2: two.value },
+      map: wanted.map ?? "de_inferno",
+      vote: "none",
+      createdAt: now,
+      updatedAt: now,
+      scheduledAt: wanted.scheduledAt ?? null,
+      configuredAt: null,
+      startedAt: null,
+      finishedAt: null,
+      demoUrl: null,
+    });
+  }
+
+  /** Moves a match to a status: to any, since FACEIT also finishes what it has aborted. */
+  move(
+    match: MatchRecord,
+    { status, version, forfeit = false }: Move,
+  ): Result<MatchRecord, string> {
+    if (version !== undefined && version <= match.version) {
+      const hint = "an event that comes late is sent by POST /_control/webhook";
+      return err(`version: the match is at ${match.version} already; ${hint}`);
+    }
+    const now = this.#ports.clock();
+    const notPlayed = forfeit || match.status === "ABORTED" || match.status === "CANCELLED";
+    const configured = { vote: "closed", configuredAt: match.configuredAt ?? now } as const;
+    const changes: Readonly<Partial<Record<Status, Partial<MatchRecord>>>> = {
+      VOTING: { vote: "open" },
+      CONFIGURING: configured,
+      READY: configured,
+      ONGOING: { ...configured, startedAt: match.startedAt ?? now },
+      FINISHED: {
+        ...configured,
+        startedAt: notPlayed ? 0 : (match.startedAt ?? now),
+        finishedAt: now,
+      },
+    };
+    return ok(this.#change(match, { ...changes[status], status }, version));
+  }
+
+  /** One player for another. */
+  substitute(
+    match: MatchRecord,
+    faction: Faction,
+    players: { readonly out: string; readonly in: string },
+  ): Result<MatchRecord, string> {
+    const side = match.sides[faction];
+    const [leaves, enters] = [this.player(players.out), this.player(players.in)];
+    if (leaves === undefined || !side.players.includes(leaves.id)) {
+      return err(`out: ${players.out} is not on the roster of ${faction}`);
+    }
+    if (enters === undefined) return err(`in: there is no account ${players.in}`);
+    if (side.players.includes(enters.id)) return err(`in: ${players.in} plays there already`);
+    const changed: SideRecord = {
+      ...side,
+      players: side.players.map((id) => (id === leaves.id ? enters.id : id)),
+      substitutes: [...side.substitutes, enters.id],
+    };
+    return ok(this.#change(match, { sides: { ...match.sides, [faction]: changed } }));
+  }
+
+  /** The recording of a match can be had. */
+  publishDemo(match: MatchRecord): MatchRecord {
+    const demoUrl = `https://demos.example.invalid/cs2/${match.id}-1-1.dem.zst`;
+    return this.#change(match, { demoUrl });
+  }
+
+  /** @returns whether there was one */
+  deleteMatch(id: string): boolean {
+    const was = this.#matches.delete(id);
+    if (was) this.#ports.changed();
+    return was;
+  }
+
+  #newSide(faction: Faction, { rosters, names }: NewMatch): Result<SideRecord, string> {
+    const players: PlayerRecord[] = [];
+    for (const wanted of rosters?.[faction] ?? USUAL_ROSTERS[faction]) {
+      const player = this.player(wanted);
+      if (player === undefined) return err(`rosters.${faction}: there is no account ${wanted}`);
+      players.push(player);
+    }
+    return ok({
+      factionId: this.#ports.newId(),
+      name: names?.[faction] ?? `team_${players[0]?.nickname ?? faction}`,
+      players: players.map(({ id }) => id),
+      substitutes: [],
+    });
+  }
+
+  #change(match: MatchRecord, changes: Partial<MatchRecord>, version?: number): MatchRecord {
+    const next = version ?? match.version + VERSION_STEP;
+    return this.#keep({ ...match, ...changes, version: next, updatedAt: this.#ports.clock() });
+  }
+
+  #keep(match: MatchRecord): MatchRecord {
+    this.#matches.set(match.id, match);
+    this.#ports.changed();
+    return match;
+  }
+}
