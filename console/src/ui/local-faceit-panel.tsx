@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
+import { discordText } from "../discord-text.ts";
 import type { Guild } from "../guild.ts";
 import type { CommandReply, LocalDiscord } from "../local-discord.ts";
 import { type LocalFaceit, type LocalMatch, nextStatus } from "../local-faceit.ts";
@@ -156,7 +157,7 @@ function LinkedTester({
 function Reply({ reply: { ok, content, buttons } }: { readonly reply: CommandReply }): JSX.Element {
   return (
     <div class="local-reply">
-      <p class={ok ? "" : "field-error"}>{content}</p>
+      <p class={ok ? "" : "field-error"}>{discordText(content, nameOf)}</p>
       {buttons.map(({ label, url }) => (
         <a key={url} class="link" href={url} target="_blank" rel="noreferrer">
           {label}
