@@ -16,8 +16,12 @@ import { TAKEN_EVENTS, takeEvent } from "./hub/take-event.ts";
 
 /** What the hub asks of the rest when something is due. */
 export type MatchesHubPorts = {
-  /** Something happened in Discord that concerns this match: its room looks. Rejects: again soon. */
-  readonly look: (env: Env, matchId: string) => Promise<void>;
+  /**
+   * Something happened in Discord that concerns this match: its room looks. When it rejects, it is
+   * called again soon.
+   * @param channels whether a channel of the match may be gone
+   */
+  readonly look: (env: Env, matchId: string, channels: boolean) => Promise<void>;
   /** Removes channels of ours that no match owns. */
   readonly sweep: (env: Env, guildId: string) => Promise<void>;
 };
@@ -84,9 +88,10 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
         hub.turn((inner) => work(matchesTurnOf(inner)));
       const [kind, matchId = ""] = key.split("/", 2);
       switch (kind) {
-        case "look": {
+        case "look":
+        case "check": {
           const isLive = turn(({ state }) => state.match(matchId)?.state === "live");
-          if (isLive) await ports.look(hub.env, matchId);
+          if (isLive) await ports.look(hub.env, matchId, kind === "check");
           return;
         }
         case "forget":

@@ -10,8 +10,10 @@ export const SWEEP_EVERY_MS = 10 * 60_000;
 
 /** Keys of the extension's tasks. */
 export const matchTask = {
-  /** Tell the match's room to look: something happened in Discord. */
+  /** Tell the match's room to look: somebody came into voice, or left it. */
   look: (matchId: string) => `look/${matchId}`,
+  /** The same: a channel of it may be gone. */
+  check: (matchId: string) => `check/${matchId}`,
   /** Forget that it was. */
   forget: (matchId: string) => `forget/${matchId}`,
   sweep: "sweep",
@@ -51,6 +53,7 @@ export function putMatch({ state, hub }: MatchesTurn, record: MatchRecord): void
     if (!state.isSweeping()) scheduleSweep({ state, hub });
   } else {
     hub.cancel(matchTask.look(matchId));
+    hub.cancel(matchTask.check(matchId));
     hub.schedule(matchTask.forget(matchId), hub.now() + MATCH_TOMBSTONE_MS);
   }
 }

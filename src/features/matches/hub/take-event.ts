@@ -31,7 +31,7 @@ export function takeEvent(turn: MatchesTurn, event: IncomingEvent): void {
     case roomDeleted.name: {
       const { channelId } = roomDeleted.payload.parse(event.payload);
       for (const userId of turn.state.membersOf(channelId)) moved(turn, userId, null);
-      for (const matchId of turn.state.liveMatchesIn(channelId)) look(turn, matchId);
+      for (const matchId of turn.state.liveMatchesIn(channelId)) check(turn, matchId);
       return;
     }
     case "guild.snapshot":
@@ -50,7 +50,7 @@ function onSnapshot(turn: MatchesTurn, { channels, voiceStates }: GuildSnapshot)
   // It may be older than a channel that it does not show: whoever looks finds the channel there.
   const listed = new Set(channels.map(({ channelId }) => channelId));
   for (const { matchId, channelId } of state.liveChannels()) {
-    if (!listed.has(channelId)) look(turn, matchId);
+    if (!listed.has(channelId)) check(turn, matchId);
   }
 }
 
@@ -64,10 +64,12 @@ function moved(turn: MatchesTurn, userId: string, to: string | null): void {
   for (const { matchId, ownChannelIds } of state.playing(userId)) {
     const isElsewhere = (channelId: string | null): boolean =>
       channelId !== null && !ownChannelIds.includes(channelId);
-    if (isElsewhere(from) || isElsewhere(to)) look(turn, matchId);
+    if (isElsewhere(from) || isElsewhere(to)) {
+      turn.hub.schedule(matchTask.look(matchId), turn.hub.now());
+    }
   }
 }
 
-function look({ hub }: MatchesTurn, matchId: string): void {
-  hub.schedule(matchTask.look(matchId), hub.now());
+function check({ hub }: MatchesTurn, matchId: string): void {
+  hub.schedule(matchTask.check(matchId), hub.now());
 }

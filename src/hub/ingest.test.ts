@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import type { HubExtension, HubTurn } from "./extension.ts";
+import { ingestEvents, type IngestPorts } from "./ingest.ts";
+import { MemoryStore } from "./memory-store.ts";
+import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
+
+/** Tables of extensions have no place here: what they keep stands in facts, which are undone as well. */
+function area(
+  name: string,
+  ingests: readonly string[],
+  ingest: (hub: HubTurn) => ReturnType<HubExtension["ingest"]>,
+): HubExtension {
+  return {
+    name,
+    ingests,
+    wholeStates: [],
+    migrate: () => {},
+    ingest,
+    commands: {},
+    snapshot: () => ({}),
+    task: () => Promise.resolve(),
+  };
+}
+
+const publication = (event: string): Publication => ({
+  event,
+  payload: {},
+  audience: null,
+  topic: null,
+});
+
+class Hub {
+  readonly store = new MemoryStore("e");
+  readonly #extensions: readonly HubExtension[];
+
+  constructor(...extensions: readonly HubExtension[]) {
+    this.#extensions = extensions;
+  }
+
+  /** What was published, with its id. */
+  get published(): string[] {
+    return this.store.readAfter(0, 100).map(({ event, id }) => `${event} ${id}`);
+  }
+
+  ingest(...events: readonly IncomingEvent[]): IngestResult {
+    const { store } = this;
+    const ports: IngestPorts = {
+      extensions: this.#extensions,
+      now: () => 1,
+      turn: (work) => store.transaction(work),
+      hubTurn: (publish, extension) => ({
+        guildId: "g",
+        get sql(): SqlStorage {
+          throw new Error("there is no SQLite here");
+        },
+        now: () => 1,
+        publish,
+        schedule: (key, at) => store.writeTask(`${extension.name}/${key}`, at),
+        cancel: (key) => store.writeTask(`${extension.name}/${key}`, null),
+      }),
+      publish: ({ event, payload, audience, topic }, id = "new") => {
+        const seq = store.extent().head + 1;
+        const text = JSON.stringify(payload);
+        store.append({ seq, id, event, payload: text, ts: 1, at: 1, audience, topic, trace: null });
+        return { kind: "published", seq };
+      },
+      remember: (key, expiresAt, now) => store.remember(key, expiresAt, now),
+      readPosition: () => store.readPosition(),
+      writePosition: (position) => store.writePosition(position),
+    };
+    return ingestEvents(ports, events);
+  }
+}
+
+const joined = (seq: number): IncomingEvent => ({
+  id: `id-${seq}`,
+  event: "voice.joined",
+  payload: { guildId: "g" },
+  epoch: "p",
+  seq,
+});
+
+describe("an outside event that two areas take", () => {
+  it("reaches both in one turn; its own entry keeps its id, what it causes besides does not", () => {
+    const hub = new Hub(
+      area("rooms", ["voice.joined"], (turn) => {
+        turn.publish(publication("room.updated"));
+        turn.publish(publication("voice.joined"));
+        return "done";
+      }),
+      area("matches", ["voice.joined", "voice.left"], (turn) => {
+        turn.publish(publication("voice.joined"));
+        turn.schedule("look", 5);
+        return "done";
+      }),
+      area("music", ["voice.left"], () => {
+        throw new Error("it does not take this event");
+      }),
+    );
+    expect(hub.ingest(joined(1))).toEqual({ kind: "done", accepted: 1, duplicates: 0 });
+    expect(hub.published).toEqual(["room.updated new", "voice.joined id-1", "voice.joined new"]);
+    expect(hub.store.readTask("matches/look")).toBe(5);
+  });
+
+  it.each([
+    ["the first", 0],
+    ["the second", 1],
+  ])("leaves nothing of either while %s holds it, and comes again", (_, holding) => {
+    let holds = true;
+    const taker = (name: string, place: number): HubExtension =>
+      area(name, ["voice.joined"], (turn) => {
+        turn.publish(publication(`${name}.told`));
+        turn.schedule("task", 5);
+        return holds && place === holding ? { holdMs: 250 } : "done";
+      });
+    const hub = new Hub(taker("rooms", 0), taker("matches", 1));
+    hub.store.writePosition({ epoch: "p", seq: 0 });
+
+    expect(hub.ingest(joined(1), joined(2))).toEqual({ kind: "hold", retryAfterMs: 250 });
+    expect(hub.published).toEqual([]);
+    expect([hub.store.readTask("rooms/task"), hub.store.readTask("matches/task")]).toEqual([
+      null,
+      null,
+    ]);
+    expect(hub.store.readPosition()).toEqual({ epoch: "p", seq: 0 });
+
+    holds = false;
+    expect(hub.ingest(joined(1), joined(2))).toEqual({ kind: "done", accepted: 2, duplicates: 0 });
+    expect(hub.published.map((one) => one.split(" ")[0])).toEqual([
+      "rooms.told",
+      "matches.told",
+      "rooms.told",
+      "matches.told",
+    ]);
+    expect(hub.ingest(joined(1), joined(2))).toEqual({ kind: "done", accepted: 0, duplicates: 2 });
+  });
+});
