@@ -40,7 +40,12 @@ function settingsOfThisRun(): Settings {
     known: namesInExample(read(".dev.vars.example")),
     root,
   });
-  return settings.ok ? settings.value : refuse(settings.error);
+  if (!settings.ok) return refuse(settings.error);
+  const { madeSecrets } = settings.value;
+  if (madeSecrets.length > 0) {
+    output.say(`Not in .dev.vars, so fresh ones for this run: ${madeSecrets.join(", ")}.`);
+  }
+  return settings.value;
 }
 
 const settings = settingsOfThisRun();
@@ -126,7 +131,7 @@ function printAddresses(): void {
   const { urls, parts } = settings;
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const row = (name: PartName, note: string): string => {
-    const isDouble = name === "idp" || name === "discord";
+    const isDouble = name === "idp" || name === "discord" || name === "faceit";
     const where = isDouble && !parts.includes(name) ? "not ours: used as it is" : note;
     return `  ${PART_LABELS[name].padEnd(18)} ${urls[name].padEnd(30)} ${output.dim(where)}`;
   };
@@ -139,6 +144,7 @@ function printAddresses(): void {
       row("gateway", "/healthz, /readyz, /metrics"),
       row("idp", "any name signs in"),
       row("discord", "POST /_control/voice moves users"),
+      row("faceit", "POST /_control/matches starts a match"),
       "",
       `  Open ${urls.worker} and sign in with any name, or in a second terminal:`,
       `  curl ${urls.worker}/rooms -H "Authorization: Bearer $(npm run -s token -- alice)"`,
@@ -157,9 +163,11 @@ for (const name of settings.parts) {
   if (name !== "worker") start(name);
 }
 try {
-  const controlUrl = settings.parts.includes("discord") ? settings.urls.discord : undefined;
+  const controlled = (part: PartName): string | undefined =>
+    settings.parts.includes(part) ? settings.urls[part] : undefined;
+  const controls = { discord: controlled("discord"), faceit: controlled("faceit") };
   await Promise.all([
-    buildPage(root, settings.pageDir, controlUrl, ending.signal),
+    buildPage(root, settings.pageDir, controls, ending.signal),
     existsSync(path.join(root, DEPLOYED_PAGE)) ||
       buildPage(root, path.join(root, DEPLOYED_PAGE), undefined, ending.signal),
     applyMigrations(root, settings.workerStateDir, ending.signal),

@@ -40,8 +40,9 @@ export async function launchStack(
   program = "dev/stack.ts",
 ): Promise<StackProcess> {
   const stateDir = await mkdtemp(path.join(tmpdir(), "guildhub-e2e-"));
-  const [worker = 0, idp = 0, discord = 0, gateway = 0, hubProxy = 0] = await freePorts(5);
-  const ports = { worker, idp, discord, gateway, hubProxy };
+  const [worker = 0, idp = 0, discord = 0, gateway = 0, faceit = 0, hubProxy = 0] =
+    await freePorts(6);
+  const ports = { worker, idp, discord, gateway, faceit, hubProxy };
   const child = spawn(process.execPath, [path.join(root, program)], {
     cwd: root,
     env: {
@@ -53,6 +54,7 @@ export async function launchStack(
       IDP_PORT: String(idp),
       DISCORD_PORT: String(discord),
       GATEWAY_PORT: String(gateway),
+      FACEIT_PORT: String(faceit),
       HUB_SECRET: randomBytes(32).toString("base64url"),
       DISCORD_BOT_TOKEN: randomBytes(32).toString("base64url"),
       DISCORD_API_URL: `http://127.0.0.1:${discord}/api/v10`,
@@ -65,6 +67,7 @@ export async function launchStack(
       HUB_ENDPOINT: `http://127.0.0.1:${worker}/internal/events`,
       ROOM_NAME_PREFIX: "spell-coven",
       ROOM_IDLE_MINUTES: "15",
+      ...localFaceit(`http://127.0.0.1:${worker}`, `http://127.0.0.1:${faceit}`),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
@@ -110,6 +113,27 @@ export async function launchStack(
   };
 }
 
+/** So that nobody's real FACEIT matters either. */
+function localFaceit(worker: string, faceit: string): Readonly<Record<string, string>> {
+  return {
+    FACEIT_API_URL: `${faceit}/data/v4`,
+    FACEIT_AUTH_URL: `${faceit}/oauth/authorize`,
+    FACEIT_TOKEN_URL: `${faceit}/oauth/token`,
+    FACEIT_USERINFO_URL: `${faceit}/oauth/userinfo`,
+    FACEIT_CLIENT_ID: "guildhub-e2e",
+    FACEIT_REDIRECT_URI: `${worker}/faceit/callback`,
+    FACEIT_API_KEY: randomBytes(32).toString("base64url"),
+    FACEIT_CLIENT_SECRET: randomBytes(32).toString("base64url"),
+    FACEIT_WEBHOOK_SECRET: randomBytes(32).toString("base64url"),
+    FACEIT_WEBHOOK_HEADER: "X-Webhook-Secret",
+    VC_CATEGORY_ID: "100000000000000010",
+    LOBBY_VC_ID: "100000000000000012",
+    MATCH_MOVE_FROM: "anywhere",
+    MATCH_GRACE_SECONDS: "1",
+    MATCH_SKIP_EMPTY_FACTIONS: "off",
+  };
+}
+
 /** What a token may say beside its `sub`. */
 export type TokenOptions = {
   readonly scope?: string;
@@ -127,6 +151,8 @@ export type Stack = {
   readonly token: (sub: string, options?: TokenOptions) => Promise<string>;
   /** Calls the local Discord's control and returns its answer. */
   readonly control: (method: string, path: string, body?: unknown) => Promise<unknown>;
+  /** Calls the local FACEIT's control and returns its answer. */
+  readonly faceitControl: (method: string, path: string, body?: unknown) => Promise<unknown>;
   /** Kills a part with everything below it; settles when the stack has started it again. */
   readonly kill: (part: PartName, signal?: NodeJS.Signals) => Promise<void>;
   /** Settles when `/ready` answers 200. */
@@ -162,6 +188,7 @@ export async function startStack(
     idp: local("idp"),
     discord: local("discord"),
     gateway: local("gateway"),
+    faceit: local("faceit"),
   };
 
   const callJson = async (url: string, method: string, body?: unknown): Promise<unknown> => {
@@ -187,6 +214,8 @@ export async function startStack(
       return String(answer.access_token);
     },
     control: (method, where, body) => callJson(`${urls.discord}/_control${where}`, method, body),
+    faceitControl: (method, where, body) =>
+      callJson(`${urls.faceit}/_control${where}`, method, body),
     kill: async (part, signal = "SIGKILL") => {
       const { pid, restarts } = stack.file().parts[part] ?? { pid: undefined, restarts: 0 };
       if (pid === undefined) throw new Error(`${part} does not run`);

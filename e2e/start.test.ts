@@ -133,6 +133,7 @@ describe("npm start", () => {
       await stack.isReady();
       expect(Object.keys(stack.file().parts).toSorted((a, b) => a.localeCompare(b))).toEqual([
         "discord",
+        "faceit",
         "gateway",
         "worker",
       ]);

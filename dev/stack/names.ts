@@ -1,11 +1,12 @@
 /** The processes of the local stack. */
-export type PartName = "worker" | "idp" | "discord" | "gateway";
+export type PartName = "worker" | "idp" | "discord" | "faceit" | "gateway";
 
 /** How each part is called in what the stack prints. */
 export const PART_LABELS: Readonly<Record<PartName, string>> = {
   worker: "worker",
   idp: "identity provider",
   discord: "local discord",
+  faceit: "local faceit",
   gateway: "gateway-worker",
 };
 
@@ -17,6 +18,7 @@ export const PORT_VARIABLES: Readonly<
   idp: { variable: "IDP_PORT", usual: 8788 },
   discord: { variable: "DISCORD_PORT", usual: 8789 },
   gateway: { variable: "GATEWAY_PORT", usual: 8790 },
+  faceit: { variable: "FACEIT_PORT", usual: 8791 },
 };
 
 /** Folder of the parts' state when STATE_DIR names none. */

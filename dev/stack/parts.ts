@@ -16,6 +16,7 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
   });
   const own = (folder: string): string => path.join(stateDir, folder);
   const label = PART_LABELS[name];
+  const redirectUri = worker["FACEIT_REDIRECT_URI"] ?? `${settings.urls.worker}/faceit/callback`;
 
   switch (name) {
     case "worker":
@@ -60,7 +61,25 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
           DISCORD_PORT: String(ports.discord),
           DISCORD_BOT_TOKEN: worker["DISCORD_BOT_TOKEN"],
           PRIMARY_GUILD_ID: worker["PRIMARY_GUILD_ID"],
+          INTERACTIONS_URL: `${settings.urls.worker}/interactions`,
+          OAUTH_REDIRECT_URIS: new URL("/faceit/link", redirectUri).href,
           STATE_FILE: path.join(own("discord"), "discord.json"),
+        }),
+      };
+    case "faceit":
+      return {
+        label,
+        command: node("dev/faceit/main.ts", {
+          HOST: "127.0.0.1",
+          FACEIT_PORT: String(ports.faceit),
+          FACEIT_API_KEY: worker["FACEIT_API_KEY"],
+          FACEIT_CLIENT_ID: worker["FACEIT_CLIENT_ID"],
+          FACEIT_CLIENT_SECRET: worker["FACEIT_CLIENT_SECRET"],
+          FACEIT_REDIRECT_URI: redirectUri,
+          FACEIT_WEBHOOK_HEADER: worker["FACEIT_WEBHOOK_HEADER"],
+          FACEIT_WEBHOOK_SECRET: worker["FACEIT_WEBHOOK_SECRET"],
+          WEBHOOK_URL: `${settings.urls.worker}/faceit-webhook`,
+          STATE_FILE: path.join(own("faceit"), "faceit.json"),
         }),
       };
     case "gateway":

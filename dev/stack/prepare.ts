@@ -13,19 +13,26 @@ const STAMP = ".build";
 /** What the page is made of. */
 const PAGE_SOURCES = ["console", "src/client", "src/protocol", "package-lock.json"];
 
+/** Control addresses of the local services that the page has buttons for; absent: no buttons. */
+export type PageControls = {
+  readonly discord: string | undefined;
+  readonly faceit: string | undefined;
+};
+
 /**
  * Builds the page, unless nothing it is made of has changed. Its stamp lies in the folder that Vite
  * empties, so a build by anybody else makes this one happen again.
- * @param controlUrl the local Discord's address; absent in a page without test users
+ * @param controls absent in a page for real use
  * @throws with Vite's message when the build fails
  */
 export async function buildPage(
   root: string,
   pageDir: string,
-  controlUrl: string | undefined,
+  controls: PageControls | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
-  const mark = await fingerprint(root, PAGE_SOURCES, controlUrl ?? "");
+  const { discord = "", faceit = "" } = controls ?? {};
+  const mark = await fingerprint(root, PAGE_SOURCES, discord, faceit);
   await unlessDone(path.join(pageDir, STAMP), mark, async () => {
     await runOnce(
       "The page could not be built",
@@ -42,7 +49,8 @@ export async function buildPage(
         env: {
           ...process.env,
           NODE_ENV: "production",
-          VITE_DISCORD_CONTROL_URL: controlUrl,
+          VITE_DISCORD_CONTROL_URL: controls?.discord,
+          VITE_FACEIT_CONTROL_URL: controls?.faceit,
         },
       },
       signal,

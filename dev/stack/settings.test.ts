@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { localApplication } from "../discord/application.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { fillSecrets, namesInExample, parseTomlVars, parseVariables } from "./variables.ts";
 
@@ -8,6 +9,7 @@ const repository = path.resolve(import.meta.dirname, "../..");
 const read = (file: string): string => readFileSync(path.join(repository, file), "utf8");
 const example = read(".dev.vars.example");
 const fresh = parseVariables(fillSecrets(example));
+const MADE_SECRET = "made-for-this-run-".padEnd(43, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 const REAL_TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.abcdefghijklmnopqrstuvwxyz0123456789ab";
 
 const attempt = (environment: Record<string, string>, devVars: Record<string, string> = {}) =>
@@ -17,6 +19,7 @@ const attempt = (environment: Record<string, string>, devVars: Record<string, st
     toml: parseTomlVars(read("wrangler.toml")),
     known: namesInExample(example),
     root: "/somewhere",
+    newSecret: () => MADE_SECRET,
   });
 
 function settings(environment: Record<string, string>, devVars?: Record<string, string>): Settings {
@@ -33,9 +36,10 @@ function problems(environment: Record<string, string>, devVars?: Record<string, 
 describe("a fresh checkout", () => {
   it("starts everything at the usual ports, as wrangler.toml has them", () => {
     const fromToml = parseTomlVars(read("wrangler.toml"));
-    const { parts, worker, hubEndpoint } = settings({});
-    expect(parts).toEqual(["idp", "discord", "worker", "gateway"]);
+    const { parts, worker, hubEndpoint, madeSecrets } = settings({});
+    expect(parts).toEqual(["idp", "discord", "faceit", "worker", "gateway"]);
     expect(worker).toMatchObject(fromToml);
+    expect(madeSecrets).toEqual([]);
     expect(hubEndpoint).toBe("http://127.0.0.1:8787/internal/events");
   });
 
@@ -67,15 +71,21 @@ describe("ports", () => {
       IDP_PORT: "9002",
       DISCORD_PORT: "9003",
       GATEWAY_PORT: "9004",
+      FACEIT_PORT: "9005",
     });
     expect(worker).toMatchObject({
       JWT_ISSUER: "http://127.0.0.1:9002",
       JWT_PUBLIC_JWK_URL: "http://127.0.0.1:9002/jwks",
       DISCORD_API_URL: "http://127.0.0.1:9003/api/v10",
       WEB_ORIGIN: "http://127.0.0.1:9001,http://localhost:9001",
+      FACEIT_API_URL: "http://127.0.0.1:9005/data/v4",
+      FACEIT_AUTH_URL: "http://127.0.0.1:9005/oauth/authorize",
+      FACEIT_TOKEN_URL: "http://127.0.0.1:9005/oauth/token",
+      FACEIT_USERINFO_URL: "http://127.0.0.1:9005/oauth/userinfo",
+      FACEIT_REDIRECT_URI: "http://127.0.0.1:9001/faceit/callback",
     });
     expect(hubEndpoint).toBe("http://127.0.0.1:9001/internal/events");
-    expect(parts).toHaveLength(4);
+    expect(parts).toHaveLength(5);
   });
 
   it.each(["0", "65536", "80.5", "-1", "http"])("refuse %s by the variable's name", (port) => {
@@ -106,9 +116,11 @@ describe("real services", () => {
       JWT_ISSUER: "https://issuer.test",
       JWT_PUBLIC_JWK_URL: "https://issuer.test/keys",
     };
-    expect(settings(provider).parts).toEqual(["discord", "worker", "gateway"]);
+    expect(settings(provider).parts).toEqual(["discord", "faceit", "worker", "gateway"]);
     const elsewhere = { DISCORD_API_URL: "http://127.0.0.1:9999/api/v10" };
-    expect(settings(elsewhere).parts).toEqual(["idp", "worker", "gateway"]);
+    expect(settings(elsewhere).parts).toEqual(["idp", "faceit", "worker", "gateway"]);
+    const real = { FACEIT_API_URL: "https://open.faceit.com/data/v4" };
+    expect(settings(real).parts).toEqual(["idp", "discord", "worker", "gateway"]);
   });
 
   it("are Discord's own with a real bot token, which then needs a guild", () => {
@@ -121,6 +133,55 @@ describe("real services", () => {
 
   it("need their keys named", () => {
     expect(problems({ JWT_ISSUER: "https://issuer.test" })).toContain("JWT_PUBLIC_JWK_URL");
+  });
+});
+
+describe("the local Discord's application", () => {
+  it("is told to the Worker, whatever else is set", () => {
+    const mine = { DISCORD_APPLICATION_ID: "42", DISCORD_PUBLIC_KEY: "0".repeat(64) };
+    const { worker } = settings(mine);
+    const { publicKeyHex, clientSecret } = localApplication(fresh["DISCORD_BOT_TOKEN"] ?? "");
+    expect(worker).toMatchObject({
+      DISCORD_APPLICATION_ID: "100000000000000100",
+      DISCORD_PUBLIC_KEY: publicKeyHex,
+      DISCORD_CLIENT_SECRET: clientSecret,
+    });
+  });
+
+  it("is not, nor any id of its channels, while the real one is used", () => {
+    const real = { DISCORD_BOT_TOKEN: REAL_TOKEN, PRIMARY_GUILD_ID: "42" };
+    const { worker } = settings({ ...real, DISCORD_PUBLIC_KEY: "0".repeat(64), LOBBY_VC_ID: "43" });
+    expect(worker).toMatchObject({ DISCORD_PUBLIC_KEY: "0".repeat(64), LOBBY_VC_ID: "43" });
+    for (const name of ["DISCORD_APPLICATION_ID", "DISCORD_CLIENT_SECRET", "VC_CATEGORY_ID"]) {
+      expect(Object.keys(worker)).not.toContain(name);
+    }
+  });
+});
+
+describe("FACEIT", () => {
+  const SECRETS = ["FACEIT_WEBHOOK_SECRET", "FACEIT_API_KEY", "FACEIT_CLIENT_SECRET"];
+
+  it("works with a .dev.vars that was made before there were its secrets", () => {
+    const before = Object.fromEntries(SECRETS.map((name) => [name, ""]));
+    const { worker, madeSecrets } = settings({}, before);
+    expect(madeSecrets).toEqual(SECRETS);
+    for (const name of SECRETS) expect(worker[name]).toBe(MADE_SECRET);
+    expect(worker["HUB_SECRET"]).toBe(fresh["HUB_SECRET"]);
+  });
+
+  it("is asked at its own addresses, with nothing made up, while it is the real one", () => {
+    const { worker, madeSecrets } = settings(
+      { FACEIT_API_URL: "https://open.faceit.com/data/v4" },
+      { FACEIT_CLIENT_SECRET: "" },
+    );
+    expect(madeSecrets).toEqual([]);
+    const names = [
+      "FACEIT_CLIENT_ID",
+      "FACEIT_CLIENT_SECRET",
+      "FACEIT_AUTH_URL",
+      "FACEIT_TOKEN_URL",
+    ];
+    for (const name of names) expect(Object.keys(worker)).not.toContain(name);
   });
 });
 
@@ -147,7 +208,13 @@ describe("the example", () => {
     expect(names).toEqual(
       expect.arrayContaining(Object.keys(parseTomlVars(read("wrangler.toml")))),
     );
-    expect(parseVariables(example)).toEqual({ HUB_SECRET: "", DISCORD_BOT_TOKEN: "" });
+    expect(parseVariables(example)).toEqual({
+      HUB_SECRET: "",
+      DISCORD_BOT_TOKEN: "",
+      FACEIT_WEBHOOK_SECRET: "",
+      FACEIT_API_KEY: "",
+      FACEIT_CLIENT_SECRET: "",
+    });
     expect(fillSecrets(example)).not.toBe(fillSecrets(example));
   });
 });

@@ -1,8 +1,9 @@
 import path from "node:path";
 import { ConfigError, parseConfig } from "../../src/config.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
+import { discordVariables, FACEIT_SECRETS, faceitVariables } from "./local-variables.ts";
 import { DEFAULT_STATE, type PartName, PORT_VARIABLES, STACK_VARIABLES } from "./names.ts";
-import type { Variables } from "./variables.ts";
+import { freshSecret, type Variables } from "./variables.ts";
 
 /** What the stack starts, where, and with which variables. */
 export type Settings = {
@@ -12,6 +13,8 @@ export type Settings = {
   readonly parts: readonly PartName[];
   /** Variables of the Worker. */
   readonly worker: Variables;
+  /** Secrets of the local FACEIT that nobody has set: the Worker has fresh ones for this run. */
+  readonly madeSecrets: readonly string[];
   /** Where the gateway-worker sends its events. */
   readonly hubEndpoint: string;
   readonly stateDir: string;
@@ -30,16 +33,29 @@ export type Sources = {
   /** Names that the example explains. */
   readonly known: readonly string[];
   readonly root: string;
+  readonly newSecret?: () => string;
 };
 
 const REAL_DISCORD = "https://discord.com/api/v10";
 
-/** Addresses that follow the ports: wrangler.toml has them for the usual ports only. */
+/**
+ * What wrangler.toml says for the usual ports and the local services only: addresses follow the ports,
+ * and an id of the local Discord means nothing in the real one.
+ */
 const DERIVED: ReadonlySet<string> = new Set([
   "JWT_ISSUER",
   "JWT_PUBLIC_JWK_URL",
   "DISCORD_API_URL",
+  "DISCORD_APPLICATION_ID",
+  "VC_CATEGORY_ID",
+  "LOBBY_VC_ID",
   "WEB_ORIGIN",
+  "FACEIT_API_URL",
+  "FACEIT_AUTH_URL",
+  "FACEIT_TOKEN_URL",
+  "FACEIT_USERINFO_URL",
+  "FACEIT_CLIENT_ID",
+  "FACEIT_REDIRECT_URI",
 ]);
 
 /**
@@ -47,7 +63,7 @@ const DERIVED: ReadonlySet<string> = new Set([
  * @returns the settings, or one sentence for each variable that is wrong
  */
 export function readSettings(sources: Sources): Result<Settings, readonly string[]> {
-  const { environment, devVars, toml, known, root } = sources;
+  const { environment, devVars, toml, known, root, newSecret = freshSecret } = sources;
   const problems: string[] = [];
   const given = (name: string): string | undefined =>
     [environment[name], devVars[name]].find((value) => value !== undefined && value !== "");
@@ -65,12 +81,14 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     idp: port("idp"),
     discord: port("discord"),
     gateway: port("gateway"),
+    faceit: port("faceit"),
   };
   const urls = {
     worker: `http://127.0.0.1:${ports.worker}`,
     idp: `http://127.0.0.1:${ports.idp}`,
     discord: `http://127.0.0.1:${ports.discord}`,
     gateway: `http://127.0.0.1:${ports.gateway}`,
+    faceit: `http://127.0.0.1:${ports.faceit}`,
   };
 
   const issuer = given("JWT_ISSUER") ?? urls.idp;
@@ -89,6 +107,10 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     problems.push("PRIMARY_GUILD_ID is missing: the real Discord needs the id of your guild.");
   }
 
+  const faceitApi = given("FACEIT_API_URL") ?? `${urls.faceit}/data/v4`;
+  const hasLocalFaceit = isLocal(faceitApi, ports.faceit);
+  const madeSecrets = hasLocalFaceit ? FACEIT_SECRETS.filter((name) => !given(name)) : [];
+
   const names = new Set([...known, ...Object.keys(toml), ...Object.keys(devVars)]);
   const merged: Record<string, string> = {};
   for (const name of names) {
@@ -96,8 +118,15 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     const value = given(name) ?? (DERIVED.has(name) ? undefined : toml[name]);
     if (value !== undefined && value !== "") merged[name] = value;
   }
+  const botToken = given("DISCORD_BOT_TOKEN");
   const worker: Variables = {
     ...merged,
+    // Of the local Discord's application nothing else would work, whatever is given.
+    ...(hasLocalDiscord && botToken !== undefined && discordVariables(botToken, toml, given)),
+    ...(hasLocalFaceit && faceitVariables(urls.faceit, toml, given)),
+    ...Object.fromEntries(madeSecrets.map((name) => [name, newSecret()])),
+    FACEIT_API_URL: faceitApi,
+    FACEIT_REDIRECT_URI: given("FACEIT_REDIRECT_URI") ?? `${urls.worker}/faceit/callback`,
     JWT_ISSUER: issuer,
     JWT_PUBLIC_JWK_URL: jwks ?? `${urls.idp}/jwks`,
     DISCORD_API_URL: discordApi,
@@ -119,14 +148,17 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
       ...urls,
       idp: hasLocalIdp ? urls.idp : issuer,
       discord: hasLocalDiscord ? urls.discord : discordApi,
+      faceit: hasLocalFaceit ? urls.faceit : faceitApi,
     },
     parts: [
       ...(hasLocalIdp ? (["idp"] as const) : []),
       ...(hasLocalDiscord ? (["discord"] as const) : []),
+      ...(hasLocalFaceit ? (["faceit"] as const) : []),
       "worker",
       "gateway",
     ],
     worker,
+    madeSecrets,
     hubEndpoint: given("HUB_ENDPOINT") ?? `${urls.worker}/internal/events`,
     stateDir,
     workerStateDir:

@@ -5,7 +5,18 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 export type Variables = Readonly<Record<string, string>>;
 
 /** Secrets that a fresh `.dev.vars` gets as random values. */
-const GENERATED = ["HUB_SECRET", "DISCORD_BOT_TOKEN"];
+const GENERATED = [
+  "HUB_SECRET",
+  "DISCORD_BOT_TOKEN",
+  "FACEIT_WEBHOOK_SECRET",
+  "FACEIT_API_KEY",
+  "FACEIT_CLIENT_SECRET",
+];
+
+/** A random value that works as any of the secrets. */
+export function freshSecret(): string {
+  return randomBytes(32).toString("base64url");
+}
 
 /** Reads `NAME=value` lines, as `.dev.vars` has them; quotes around a value go. */
 export function parseVariables(text: string): Variables {
@@ -33,7 +44,7 @@ export function namesInExample(example: string): readonly string[] {
 /** The example with a fresh random value in each secret that the stack needs. */
 export function fillSecrets(example: string): string {
   return example.replace(/^([A-Z][A-Z0-9_]*)=$/gm, (line, name: string) =>
-    GENERATED.includes(name) ? `${name}=${randomBytes(32).toString("base64url")}` : line,
+    GENERATED.includes(name) ? `${name}=${freshSecret()}` : line,
   );
 }
 
