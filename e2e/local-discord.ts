@@ -25,6 +25,60 @@ export type GatewayFault = {
   readonly ms?: number;
 };
 
+const Messages = z.array(
+  z.object({
+    channelId: z.string(),
+    recipientId: z.string().optional(),
+    content: z.string(),
+    buttons: z.array(z.object({ label: z.string(), url: z.string() })),
+    at: z.string(),
+  }),
+);
+
+const Calls = z.array(
+  z.object({
+    n: z.number(),
+    at: z.string(),
+    method: z.string(),
+    path: z.string(),
+    status: z.number(),
+  }),
+);
+
+const CommandReply = z.object({
+  status: z.number(),
+  content: z.string(),
+  ephemeral: z.boolean(),
+  buttons: z.array(z.object({ label: z.string(), url: z.string() })),
+});
+
+/** A slash command as somebody uses it. */
+export type CommandUse = {
+  readonly userId: string;
+  readonly command: string;
+  readonly options?: Readonly<Record<string, string>>;
+  /** What the member may do, a bit set as a decimal string. */
+  readonly permissions?: string;
+  readonly guildId?: string;
+};
+
+/** What the next REST calls get; of which calls, when `method` or `path` says so. */
+export type RestFault = {
+  readonly status?: number;
+  readonly times: number;
+  /** So many of them pass first. */
+  readonly skip?: number;
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Below `/api/v10`; `:name` is any one part, a last `*` any rest. */
+  readonly path?: string;
+  readonly code?: number;
+  readonly message?: string;
+  readonly retryAfter?: number;
+  /** Of a 429: user, global or shared. */
+  readonly scope?: string;
+  readonly afterEffect?: boolean;
+};
+
 /** The local Discord as the person at its controls sees it. */
 export class LocalDiscord {
   readonly #stack: Stack;
@@ -67,8 +121,45 @@ export class LocalDiscord {
   }
 
   /** Breaks the next REST calls. */
-  async rest(fault: Readonly<Record<string, unknown>>): Promise<void> {
+  async rest(fault: RestFault): Promise<void> {
     await this.#stack.control("POST", "/rest", fault);
+  }
+
+  /** The last REST calls with what they were answered, oldest first. */
+  async calls(): Promise<z.infer<typeof Calls>> {
+    return Calls.parse(await this.#stack.control("GET", "/calls"));
+  }
+
+  /** The last messages of the bot, oldest first. */
+  async messages(): Promise<z.infer<typeof Messages>> {
+    return Messages.parse(await this.#stack.control("GET", "/messages"));
+  }
+
+  /** Uses a slash command and gives what the person sees of the answer. */
+  async use(command: CommandUse): Promise<z.infer<typeof CommandReply>> {
+    return CommandReply.parse(await this.#stack.control("POST", "/interactions", command));
+  }
+
+  /** Checks the interactions endpoint as Discord does before it takes the address. */
+  async checkInteractions(): Promise<void> {
+    await this.#stack.control("POST", "/interactions/ping");
+  }
+
+  /** Makes somebody a member of the primary guild, or takes them out of it. */
+  async setMember(userId: string, member: boolean): Promise<void> {
+    await this.#stack.control("POST", "/members", { userId, member });
+  }
+
+  /** Changes what somebody is called, or whether the bot may write to them. */
+  async changeUser(
+    userId: string,
+    changes: {
+      readonly username?: string;
+      readonly globalName?: string | null;
+      readonly acceptsDirectMessages?: boolean;
+    },
+  ): Promise<void> {
+    await this.#stack.control("POST", `/users/${userId}`, changes);
   }
 
   /** Names of the voice channels of a guild. */

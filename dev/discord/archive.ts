@@ -1,7 +1,14 @@
 import type { APIAuditLogChange } from "discord-api-types/v10";
 import type { Clock } from "../../src/platform/clock.ts";
-import type { AuditLogRecord, DirectChannelRecord, InviteRecord, WorldState } from "./model.ts";
-import { AUDIT_LOG_ENTRIES_MAX } from "./model.ts";
+import type {
+  AuditLogRecord,
+  CommandRecord,
+  DirectChannelRecord,
+  InviteRecord,
+  MessageRecord,
+  WorldState,
+} from "./model.ts";
+import { AUDIT_LOG_ENTRIES_MAX, MESSAGES_MAX } from "./model.ts";
 
 /** What a line of the audit log says; without a user it was the bot. */
 export type AuditLogEntry = Pick<AuditLogRecord, "guildId" | "action" | "targetId"> & {
@@ -24,6 +31,8 @@ export class Archive {
   readonly #directChannels: Map<string, DirectChannelRecord>;
   #invites: readonly InviteRecord[];
   #auditLog: readonly AuditLogRecord[];
+  #messages: readonly MessageRecord[];
+  #commands: readonly CommandRecord[];
   readonly #ports: ArchivePorts;
 
   constructor(state: WorldState, ports: ArchivePorts) {
@@ -31,20 +40,25 @@ export class Archive {
     this.#directChannels = new Map(state.directChannels.map((it) => [it.id, it]));
     this.#invites = state.invites;
     this.#auditLog = state.auditLog;
+    this.#messages = state.messages ?? [];
+    this.#commands = state.commands ?? [];
     this.#ports = ports;
   }
 
-  state(): Pick<WorldState, "invites" | "auditLog" | "directChannels"> {
+  state(): Pick<WorldState, "invites" | "auditLog" | "directChannels" | "messages" | "commands"> {
     return {
       invites: this.#invites,
       auditLog: this.#auditLog,
       directChannels: [...this.#directChannels.values()],
+      messages: this.#messages,
+      commands: this.#commands,
     };
   }
 
   forgetGuild(guildId: string): void {
     this.#invites = this.#invites.filter((invite) => invite.guildId !== guildId);
     this.#auditLog = this.#auditLog.filter((entry) => entry.guildId !== guildId);
+    this.#commands = this.#commands.filter((command) => command.guildId !== guildId);
   }
 
   forgetInvitesTo(channelId: string): void {
@@ -77,6 +91,29 @@ export class Archive {
   /** A channel between the bot and a user, by its id. */
   directChannel(id: string): DirectChannelRecord | undefined {
     return this.#directChannels.get(id);
+  }
+
+  /** Keeps a message; the oldest goes when there are too many. */
+  addMessage(message: MessageRecord): void {
+    this.#messages = [...this.#messages, message].slice(-MESSAGES_MAX);
+    this.#ports.changed();
+  }
+
+  /** The last messages of all channels, oldest first. */
+  messages(): readonly MessageRecord[] {
+    return this.#messages;
+  }
+
+  /** The application's commands in a guild, or with null those of all guilds. */
+  commandsOf(guildId: string | null): readonly CommandRecord[] {
+    return this.#commands.filter((command) => command.guildId === guildId);
+  }
+
+  /** Replaces all commands of a guild, or with null those of all guilds. */
+  setCommands(guildId: string | null, commands: readonly CommandRecord[]): void {
+    const others = this.#commands.filter((command) => command.guildId !== guildId);
+    this.#commands = [...others, ...commands];
+    this.#ports.changed();
   }
 
   /** Writes a line into the guild's audit log. */

@@ -8,8 +8,10 @@ import type { LocalDiscord } from "./local-discord.ts";
 import { startLocalDiscord } from "./local-discord.ts";
 import {
   asObject,
+  BOT,
   call,
   control,
+  controlList,
   GUILD,
   LOBBY,
   PLAYER,
@@ -132,7 +134,92 @@ describe("the control API", () => {
     ).toEqual([true, true, false, true]);
   });
 
+  it("breaks the calls that are named and no others, after some that work", async () => {
+    const discord = await startForTest();
+    const create = async (name: string): Promise<number> =>
+      (await call(discord, "POST", `/guilds/${GUILD}/channels`, { body: { name } })).status;
+    const move = (): ReturnType<typeof call> =>
+      call(discord, "PATCH", `/guilds/${GUILD}/members/${PLAYER}`, { body: { channel_id: LOBBY } });
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    const channels = { method: "POST", path: "/guilds/:guildId/channels" };
+    const members = { method: "PATCH", path: "/guilds/:guildId/members/:userId" };
+    const second = { ...channels, status: 500, times: 1, skip: 1, afterEffect: true };
+    await control(discord, "POST", "/rest", second);
+    await control(discord, "POST", "/rest", { ...members, status: 403, times: 1, code: 50_013 });
+    expect((await call(discord, "GET", `/guilds/${GUILD}/channels`)).status).toBe(200);
+    expect([await create("one"), await create("two"), await create("three")]).toEqual([
+      201, 500, 201,
+    ]);
+    const refused = { status: 403, body: { code: 50_013, message: "Missing Permissions" } };
+    expect(await move()).toMatchObject(refused);
+    expect((await move()).status).toBe(200);
+    expect(JSON.stringify(await control(discord, "GET", "/state"))).toContain('"two"');
+
+    const overloaded = {
+      path: "/channels/*",
+      status: 503,
+      times: 9,
+      code: 130_000,
+      message: "Busy",
+    };
+    await control(discord, "POST", "/rest", overloaded);
+    const read = async (path: string): Promise<unknown> => {
+      const { status, body } = await call(discord, "GET", path);
+      return body["code"] ?? status;
+    };
+    expect(await read(`/channels/${LOBBY}`)).toBe(130_000);
+    expect(await read(`/channels/${LOBBY}/nothing`)).toBe(130_000);
+    expect(await read(`/guilds/${GUILD}`)).toBe(200);
+    await control(discord, "POST", "/rest", { path: "/channels/*", times: 0 });
+    expect(await read(`/channels/${LOBBY}`)).toBe(200);
+  });
+
+  it("tells every REST call with its answer", async () => {
+    const discord = await startForTest();
+    await call(discord, "GET", `/channels/${LOBBY}?with=query`);
+    await control(discord, "POST", "/rest", { status: 0, times: 1 });
+    await expect(call(discord, "DELETE", `/channels/${LOBBY}`)).rejects.toThrow("fetch failed");
+    await control(discord, "POST", "/rest", { status: 429, times: 1 });
+    await call(discord, "GET", "/users/@me");
+    await call(discord, "GET", "/users/@me", { headers: { authorization: "" } });
+    const at = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(await controlList(discord, "/calls")).toEqual([
+      { n: 1, at, method: "GET", path: `/channels/${LOBBY}`, status: 200 },
+      { n: 2, at, method: "DELETE", path: `/channels/${LOBBY}`, status: 0 },
+      { n: 3, at, method: "GET", path: "/users/@me", status: 429 },
+      { n: 4, at, method: "GET", path: "/users/@me", status: 401 },
+    ]);
+  });
+
+  it("lets people leave and come back, and calls them something else", async () => {
+    const discord = await startForTest();
+    const client = await identified(discord);
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    await control(discord, "POST", "/members", { userId: PLAYER, member: false });
+    await control(discord, "POST", "/members", { userId: PLAYER, member: true });
+    const name = { globalName: "<b>One</b>" };
+    expect(await control(discord, "POST", `/users/${PLAYER}`, name)).toMatchObject(name);
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    await until(() => heard(client).length >= 3);
+    // Without the intent for members nobody is told more than this.
+    expect(heard(client)).toMatchObject([
+      ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: LOBBY }],
+      ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: null }],
+      [
+        "VOICE_STATE_UPDATE",
+        { channel_id: LOBBY, member: { user: { global_name: "<b>One</b>" } } },
+      ],
+    ]);
+  });
+
   it.each<[string, string, unknown]>([
+    ["/members", "guildId: there is no guild 1", { userId: "u", member: false, guildId: "1" }],
+    ["/members", "the owner and the bot stay", { userId: BOT, member: false }],
+    [`/users/${BOT}`, "there is no such person", { acceptsDirectMessages: false }],
+    ["/users/u", "acceptsDirectMessages:", { acceptsDirectMessages: "no" }],
+    ["/interactions", "userId:", { command: "link" }],
+    ["/rest", "method:", { times: 1, method: "HEAD" }],
+    ["/rest", "path:", { times: 1, path: "channels" }],
     ["/voice", "channelId: there is no voice channel 1", { userId: "u", channelId: "1" }],
     ["/voice", "there is no voice channel", { userId: "u", channelId: TEXT_CHANNEL }],
     ["/voice", "userId: 1 to 64 letters", { userId: "a b", channelId: null }],
@@ -192,10 +279,15 @@ describe("a local Discord as a process", () => {
     const { body: made } = await call(first, "POST", `/guilds/${GUILD}/channels`, reason);
     await control(first, "POST", "/voice", { userId: PLAYER, channelId: made["id"] });
     await call(first, "POST", `/channels/${LOBBY}/invites`, { body: {} });
+    const commands = `/applications/${BOT}/commands`;
+    await call(first, "PUT", commands, { body: [{ name: "link", description: "Links" }] });
+    await call(first, "POST", `/channels/${LOBBY}/messages`, { body: { content: "hello" } });
     const before = await control(first, "GET", "/state");
     await first.close();
     const second = await startForTest({ stateFile: file });
     expect(await control(second, "GET", "/state")).toEqual(before);
+    expect((await call(second, "GET", commands)).body).toMatchObject({ 0: { name: "link" } });
+    expect(await controlList(second, "/messages")).toMatchObject([{ content: "hello" }]);
     const log = await call(second, "GET", `/guilds/${GUILD}/audit-logs?action_type=10`);
     expect(log.body["audit_log_entries"]).toMatchObject([
       { target_id: made["id"], reason: "why not" },
@@ -246,6 +338,9 @@ describe("a local Discord as a process", () => {
       run({ DISCORD_BOT_TOKEN: "x", PRIMARY_GUILD_ID: "abc" }),
       /PRIMARY_GUILD_ID is not/,
     );
+    for (const variable of ["INTERACTIONS_URL", "OAUTH_REDIRECT_URIS"]) {
+      await output(run({ DISCORD_BOT_TOKEN: "x", [variable]: "ftp://x" }), /"ftp:\/\/x" is none/);
+    }
     const child = run({ DISCORD_BOT_TOKEN: TOKEN, STATE_FILE: file });
     const url = /Ready on (\S+)/.exec(await output(child, /Ready on \S+\n/))?.[1] ?? "";
     const discord = { url, close: () => Promise.resolve() };

@@ -1,41 +1,30 @@
 import { AuditLogEvent, ChannelType } from "discord-api-types/v10";
-import type { Context, MiddlewareHandler } from "hono";
-import { Hono } from "hono";
-import { cors } from "hono/cors";
+import type { Hono } from "hono";
 import { z } from "zod";
+import { bad, beginControlApi, endControlApi, withBody } from "../control-api.ts";
+import { BitSet, Name } from "./control/fields.ts";
+import { interactionControls } from "./control/interactions.ts";
+import { peopleControls } from "./control/people.ts";
+import { restControls } from "./control/rest.ts";
 import type { Gateway } from "./gateway/gateway.ts";
-import { isVoice } from "./model.ts";
+import type { InteractionsEndpoint } from "./interactions/endpoint.ts";
 import { channelObject, guildObject, voiceStateObject } from "./objects.ts";
 import { parsePermissions } from "./permissions.ts";
+import type { CallLog } from "./rest/call-log.ts";
 import type { Faults } from "./rest/faults.ts";
 import { SERVER_OWNER } from "./seed.ts";
 import type { World } from "./world.ts";
 
-const LOCAL_ORIGIN = /^http:\/\/(?:127\.0\.0\.1|localhost)(?::\d+)?$/;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-const UserId = z.string().regex(/^[\w-]{1,64}$/, "1 to 64 letters, digits, - or _");
-const Name = z.string().trim().min(1).max(100);
 const Milliseconds = z.int().min(0).max(DAY_MS);
 
-const VoiceBody = z.object({
-  userId: UserId,
-  channelId: z.string().nullable(),
-  selfMute: z.boolean().optional(),
-});
 const ChannelBody = z.object({ name: Name, guildId: z.string().optional() });
 const GuildBody = z.object({ name: Name });
 const AvailabilityBody = z.object({ available: z.boolean() });
 const PermissionsBody = z.object({
   guildId: z.string().optional(),
-  permissions: z.string().regex(/^\d{1,20}$/, "a bit set as a decimal string"),
-});
-const RestBody = z.object({
-  status: z.union([z.literal(0), z.int().min(200).max(599)]).default(500),
-  times: z.int().min(0).max(10_000),
-  retryAfter: z.number().min(0).max(3_600).default(1),
-  scope: z.enum(["user", "global", "shared"]).default("user"),
-  afterEffect: z.boolean().default(false),
+  permissions: BitSet,
 });
 const GatewayBody = z.object({
   action: z.enum(["drop", "reconnect", "invalidate", "zombie", "outage", "restore", "heartbeat"]),
@@ -49,15 +38,16 @@ export interface ControlPorts {
   readonly world: World;
   readonly gateway: Gateway;
   readonly faults: Faults;
+  readonly calls: CallLog;
+  readonly endpoint: InteractionsEndpoint;
+  readonly newId: () => string;
   readonly primaryGuildId: string;
 }
 
 /** What a test or the page does to this Discord that a bot can't do: `/_control`. */
 export function createControlApi(ports: ControlPorts): Hono {
-  const { world, gateway, faults, primaryGuildId } = ports;
-  const api = new Hono();
-  api.use(refuseForeignPages, cors({ origin: (origin) => (isLocal(origin) ? origin : null) }));
-
+  const { world, gateway, faults, calls, endpoint, newId, primaryGuildId } = ports;
+  const api = beginControlApi();
   api.get("/state", (c) =>
     c.json({
       guilds: [...world.guilds.values()].map((guild) => guildObject(guild)),
@@ -74,20 +64,9 @@ export function createControlApi(ports: ControlPorts): Hono {
     }),
   );
 
-  api.post("/voice", (c) =>
-    withBody(c, VoiceBody, ({ userId, channelId, selfMute }) => {
-      if (channelId === null) {
-        world.setVoice(userId, null);
-        return c.json({ ok: true });
-      }
-      const channel = world.channels.get(channelId);
-      if (channel === undefined || !isVoice(channel)) {
-        return bad(c, `channelId: there is no voice channel ${channelId}`);
-      }
-      world.setVoice(userId, channel, selfMute);
-      return c.json({ ok: true });
-    }),
-  );
+  api.route("/", peopleControls(world, primaryGuildId));
+  api.route("/", restControls(world, faults, calls));
+  api.route("/interactions", interactionControls(world, endpoint, { primaryGuildId, newId }));
 
   api.post("/channels", (c) =>
     withBody(c, ChannelBody, ({ name, guildId = primaryGuildId }) => {
@@ -139,13 +118,6 @@ export function createControlApi(ports: ControlPorts): Hono {
     }),
   );
 
-  api.post("/rest", (c) =>
-    withBody(c, RestBody, ({ times, ...fault }) => {
-      faults.set(fault, times);
-      return c.json({ ok: true });
-    }),
-  );
-
   api.post("/gateway", (c) =>
     withBody(c, GatewayBody, (body) => {
       act(body, ports);
@@ -153,8 +125,7 @@ export function createControlApi(ports: ControlPorts): Hono {
     }),
   );
 
-  api.all("/*", (c) => c.json({ error: "there is no such control call; see README.md" }, 404));
-  return api;
+  return endControlApi(api);
 }
 
 function act(body: z.infer<typeof GatewayBody>, { gateway, faults }: ControlPorts): void {
@@ -175,38 +146,4 @@ function act(body: z.infer<typeof GatewayBody>, { gateway, faults }: ControlPort
     case "restore":
       return faults.endOutage();
   }
-}
-
-/** Another site's page must not steer this, even though it runs in the developer's browser. */
-const refuseForeignPages: MiddlewareHandler = async (c, next) => {
-  const origin = c.req.header("origin");
-  if (origin === undefined || isLocal(origin)) return next();
-  return c.json({ error: "only pages of this machine may call the control API" }, 403);
-};
-
-function isLocal(origin: string): boolean {
-  return LOCAL_ORIGIN.test(origin);
-}
-
-function bad(c: Context, error: string): Response {
-  return c.json({ error }, 400);
-}
-
-async function withBody<T>(
-  c: Context,
-  schema: z.ZodType<T>,
-  work: (body: T) => Response,
-): Promise<Response> {
-  let json: unknown;
-  try {
-    json = await c.req.json();
-  } catch {
-    return bad(c, "the body is not JSON");
-  }
-  const body = schema.safeParse(json);
-  if (body.success) return work(body.data);
-  const problems = body.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join(".")}: ${message}`,
-  );
-  return bad(c, problems.join("; "));
 }

@@ -5,12 +5,17 @@ import { createServer } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { systemClock } from "../../src/platform/clock.ts";
+import { localApplication } from "./application.ts";
 import { createControlApi } from "./control.ts";
 import { IDENTIFY_INTERVAL_MS } from "./gateway/identify-budget.ts";
 import type { GatewayState } from "./gateway/gateway.ts";
 import { Gateway } from "./gateway/gateway.ts";
+import { ANSWER_DEADLINE_MS, InteractionsEndpoint } from "./interactions/endpoint.ts";
 import type { WorldState } from "./model.ts";
+import { createAuthorizePages } from "./oauth2/authorize.ts";
+import { Grants } from "./oauth2/grants.ts";
 import { createRestApi } from "./rest/api.ts";
+import { CallLog } from "./rest/call-log.ts";
 import { Faults } from "./rest/faults.ts";
 import { addGuild, initialWorld } from "./seed.ts";
 import { snowflakeGenerator } from "./snowflake.ts";
@@ -38,6 +43,12 @@ export interface LocalDiscordOptions {
   readonly identifyIntervalMs?: number;
   /** Whether members of a deleted channel get a VOICE_STATE_UPDATE first; default no. */
   readonly voiceUpdatesOnDelete?: boolean;
+  /** Where slash commands are sent; absent: nowhere. */
+  readonly interactionsUrl?: string;
+  /** Milliseconds that the endpoint may take; default 3 s, as Discord has it. */
+  readonly interactionDeadlineMs?: number;
+  /** Where OAuth2 may send a browser back to, exactly; default: nowhere. */
+  readonly oauthRedirectUris?: readonly string[];
 }
 
 export interface LocalDiscord {
@@ -60,7 +71,16 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const primaryGuildId = options.primaryGuildId ?? "100000000000000001";
   const clock = systemClock;
   const newId = snowflakeGenerator(clock);
+  const application = localApplication(botToken);
   const faults = new Faults();
+  const calls = new CallLog(clock);
+  const grants = new Grants(clock);
+  const endpoint = new InteractionsEndpoint({
+    url: options.interactionsUrl ?? null,
+    privateKey: application.privateKey,
+    clock,
+    deadlineMs: options.interactionDeadlineMs ?? ANSWER_DEADLINE_MS,
+  });
 
   const file = openStateFile(options.stateFile ?? null, () => ({
     world: world.state(),
@@ -87,11 +107,15 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const gateway: Gateway = new Gateway(gatewayPorts, saved?.gateway);
 
   const sessionStartLimit = gateway.sessionStartLimit.bind(gateway);
-  const rest = createRestApi({ world, botToken, faults, clock, newId, sessionStartLimit });
+  const bot = { botToken, application, grants };
+  const rest = createRestApi({ world, ...bot, faults, calls, clock, newId, sessionStartLimit });
+  const redirectUris = options.oauthRedirectUris ?? [];
+  const controls = { world, gateway, faults, calls, endpoint, newId, primaryGuildId };
   const app = new Hono()
     .get("/", (c) => c.text("A local Discord for development: dev/discord/README.md\n"))
     .route("/api", rest)
-    .route("/_control", createControlApi({ world, gateway, faults, primaryGuildId }));
+    .route("/oauth2", createAuthorizePages({ world, application, grants, faults, redirectUris }))
+    .route("/_control", createControlApi(controls));
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {

@@ -18,6 +18,13 @@ const port = Number(variable("DISCORD_PORT") ?? "8789");
 if (!Number.isInteger(port) || port < 0 || port > 65_535) stop("DISCORD_PORT is not a port");
 const primaryGuildId = variable("PRIMARY_GUILD_ID") ?? "100000000000000001";
 if (!isSnowflake(primaryGuildId)) stop("PRIMARY_GUILD_ID is not a Discord id (15 to 20 digits)");
+const interactionsUrl = variable("INTERACTIONS_URL");
+const redirectUris = (variable("OAUTH_REDIRECT_URIS")?.split(",") ?? []).map((it) => it.trim());
+for (const url of [interactionsUrl ?? [], redirectUris].flat()) {
+  if (!/^https?:/.test(url) || !URL.canParse(url)) {
+    stop(`INTERACTIONS_URL and OAUTH_REDIRECT_URIS hold addresses, and "${url}" is none`);
+  }
+}
 const stateFile = variable("STATE_FILE");
 
 const discord = await startLocalDiscord({
@@ -25,6 +32,8 @@ const discord = await startLocalDiscord({
   botToken,
   primaryGuildId,
   host: variable("HOST") ?? "127.0.0.1",
+  oauthRedirectUris: redirectUris,
+  ...(interactionsUrl === undefined ? {} : { interactionsUrl }),
   ...(stateFile === undefined ? {} : { stateFile }),
 }).catch((error: unknown) => stop(error instanceof Error ? error.message : String(error)));
 console.log(`Ready on ${discord.url}`);

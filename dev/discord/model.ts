@@ -13,6 +13,9 @@ export const GUILD_INVITES_MAX = 1_000;
 /** Audit log entries that are kept for one guild (the real one keeps 45 days). */
 export const AUDIT_LOG_ENTRIES_MAX = 1_000;
 
+/** Messages that are kept, of all channels together. */
+export const MESSAGES_MAX = 200;
+
 /** The channel types that are modelled. */
 export type GuildChannelType =
   | ChannelType.GuildText
@@ -24,6 +27,8 @@ export interface UserRecord {
   readonly username: string;
   readonly globalName: string | null;
   readonly bot: boolean;
+  /** False: the user refuses direct messages. Absent: takes them. */
+  readonly acceptsDirectMessages?: boolean;
 }
 
 export interface RoleRecord {
@@ -100,6 +105,50 @@ export interface DirectChannelRecord {
   readonly recipientId: string;
 }
 
+/** A button that leads to an address. */
+export interface LinkButton {
+  readonly label: string;
+  readonly url: string;
+}
+
+/** A message of the bot. */
+export interface MessageRecord {
+  readonly id: string;
+  readonly channelId: string;
+  /** Of a direct message: to whom. */
+  readonly recipientId?: string;
+  readonly content: string;
+  readonly buttons: readonly LinkButton[];
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+/** An option of a slash command, as Discord writes it. */
+export interface CommandOption {
+  readonly type: number;
+  readonly name: string;
+  readonly description: string;
+  readonly required?: boolean;
+  readonly min_length?: number;
+  readonly max_length?: number;
+}
+
+/** A slash command that the application has registered. */
+export interface CommandRecord {
+  readonly id: string;
+  /** Another one after every change. */
+  readonly version: string;
+  /** Null: a command of all guilds. */
+  readonly guildId: string | null;
+  readonly name: string;
+  readonly description: string;
+  readonly options: readonly CommandOption[];
+  /** A bit set as a decimal string; null: everybody may use it. */
+  readonly defaultMemberPermissions: string | null;
+  /** Where it can be used: 0 guilds, 1 the bot's direct messages, 2 others; null: everywhere. */
+  readonly contexts: readonly number[] | null;
+}
+
 /** All that the local Discord knows, as it stands in the state file. */
 export interface WorldState {
   readonly botId: string;
@@ -110,6 +159,9 @@ export interface WorldState {
   readonly invites: readonly InviteRecord[];
   readonly auditLog: readonly AuditLogRecord[];
   readonly directChannels: readonly DirectChannelRecord[];
+  /** Absent in files of earlier versions, as are commands. */
+  readonly messages?: readonly MessageRecord[];
+  readonly commands?: readonly CommandRecord[];
 }
 
 /** What an event carries. */

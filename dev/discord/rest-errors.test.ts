@@ -6,6 +6,7 @@ import {
   call,
   CATEGORY,
   control,
+  controlList,
   GUILD,
   LOBBY,
   PLAYER,
@@ -22,6 +23,11 @@ const MANAGE_CHANNELS = 1n << 4n;
 const MANAGE_ROLES = 1n << 28n;
 const VIEW_AUDIT_LOG = 1n << 7n;
 const ALL = BOT_PERMISSIONS.toString();
+const APPLICATION = `/applications/${BOT}`;
+const BUTTON = { type: 2, style: 5, label: "Go", url: "https://example.com" };
+
+const row = (button: object): object[] => [{ type: 1, components: [button] }];
+const command = (name: string, more: object = {}): object => ({ name, description: "x", ...more });
 
 describe("refusals of the local REST API", () => {
   it.each<[string, string, string, unknown, number, number]>([
@@ -93,6 +99,34 @@ describe("refusals of the local REST API", () => {
       400,
       50_035,
     ],
+    [
+      "a button that runs a script",
+      "POST",
+      `/channels/${TEXT_CHANNEL}/messages`,
+      { content: "x", components: row({ ...BUTTON, url: "javascript:alert(1)" }) },
+      400,
+      50_035,
+    ],
+    [
+      "a button without an address",
+      "POST",
+      `/channels/${TEXT_CHANNEL}/messages`,
+      { content: "x", components: row({ ...BUTTON, url: undefined }) },
+      400,
+      50_035,
+    ],
+    ["another's commands", "GET", `/applications/${ABSENT}/commands`, undefined, 403, 20_012],
+    [
+      "commands where it is not",
+      "PUT",
+      `${APPLICATION}/guilds/${ABSENT}/commands`,
+      [],
+      403,
+      50_001,
+    ],
+    ["commands that are no list", "PUT", `${APPLICATION}/commands`, {}, 400, 50_035],
+    ["a command in capitals", "PUT", `${APPLICATION}/commands`, [command("Link")], 400, 50_035],
+    ["one without a text", "PUT", `${APPLICATION}/commands`, [{ name: "link" }], 400, 50_035],
     ["a message to a bot", "POST", "/users/@me/channels", { recipient_id: BOT }, 403, 50_007],
     ["a message to nobody", "POST", "/users/@me/channels", { recipient_id: ABSENT }, 404, 10_013],
   ])("%s", async (_, method, path, body, status, code) => {
@@ -159,6 +193,58 @@ describe("refusals of the local REST API", () => {
     expect(other.status).toBe(200);
   });
 
+  it("names the place of every command that is wrong", async () => {
+    const discord = await startForTest();
+    const option = (name: string, required: boolean): object => ({
+      ...command(name),
+      type: 3,
+      required,
+    });
+    const { body } = await call(discord, "PUT", `${APPLICATION}/guilds/${GUILD}/commands`, {
+      body: [
+        command("fine"),
+        command("fine"),
+        command("late", { options: [option("a", false), option("b", true)] }),
+        command("twice", { options: [option("a", true), option("a", true)] }),
+        command("odd", { type: 4, default_member_permissions: "all", contexts: [7] }),
+      ],
+    });
+    expect(body["errors"]).toMatchObject({
+      1: { _errors: [{ code: "APPLICATION_COMMANDS_DUPLICATE_NAME" }] },
+      2: { options: { _errors: [{ code: "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID" }] } },
+      3: { options: { _errors: [{ code: "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS" }] } },
+      4: { type: {}, default_member_permissions: {}, contexts: {} },
+    });
+    const many = Array.from({ length: 101 }, (_, n) => command(`c${n}`));
+    const tooMany = await call(discord, "PUT", `${APPLICATION}/commands`, { body: many });
+    expect(tooMany.body).toMatchObject({ code: 30_032 });
+    expect((await call(discord, "GET", `${APPLICATION}/commands`)).body).toEqual({});
+  });
+
+  it("knows who has left, and what they still may be sent", async () => {
+    const discord = await startForTest();
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    await control(discord, "POST", "/members", { userId: PLAYER, member: false });
+    const member = `/guilds/${GUILD}/members/${PLAYER}`;
+    expect((await call(discord, "GET", member)).body).toMatchObject({ code: 10_007 });
+    const move = { body: { channel_id: LOBBY } };
+    expect((await call(discord, "PATCH", member, move)).body).toMatchObject({ code: 10_007 });
+    const opened = await call(discord, "POST", "/users/@me/channels", {
+      body: { recipient_id: PLAYER },
+    });
+    const write = async (): Promise<unknown> => {
+      const path = `/channels/${String(opened.body["id"])}/messages`;
+      const { status, body } = await call(discord, "POST", path, { body: { content: "hello" } });
+      return body["code"] ?? status;
+    };
+    expect(await write()).toBe(50_278);
+    await control(discord, "POST", "/members", { userId: PLAYER, member: true });
+    expect(await write()).toBe(200);
+    await control(discord, "POST", `/users/${PLAYER}`, { acceptsDirectMessages: false });
+    expect(await write()).toBe(50_007);
+    expect(await controlList(discord, "/messages")).toHaveLength(1);
+  });
+
   it("knows when a guild is full", async () => {
     const discord = await startForTest();
     const create = (): ReturnType<typeof call> =>
@@ -213,6 +299,22 @@ describe("permissions of the bot", () => {
     await control(discord, "POST", "/permissions", { permissions: ALL });
     const allowed = await call(discord, method, path, { body });
     expect(allowed.status).toBeLessThan(300);
+  });
+
+  it("moves nobody to where it may not enter", async () => {
+    const discord = await startForTest();
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
+    const { body: room } = await call(discord, "POST", `/guilds/${GUILD}/channels`, {
+      body: {
+        name: "x",
+        type: 2,
+        permission_overwrites: [{ id: BOT, type: 1, deny: String(CONNECT) }],
+      },
+    });
+    const moved = await call(discord, "PATCH", `/guilds/${GUILD}/members/${PLAYER}`, {
+      body: { channel_id: room["id"] },
+    });
+    expect([moved.status, moved.body["code"]]).toEqual([403, 50_013]);
   });
 
   it("gives away only what it has, and never MANAGE_ROLES", async () => {

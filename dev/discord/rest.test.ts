@@ -7,10 +7,12 @@ import {
   BOT,
   CATEGORY,
   control,
+  controlList,
   GUILD,
   LOBBY,
   PLAYER,
   startForTest,
+  TEXT_CHANNEL,
   TOKEN,
 } from "./test-client.ts";
 
@@ -19,6 +21,7 @@ function restOf({ url }: LocalDiscord, options: ConstructorParameters<typeof RES
   return new REST({ version: "10", api: `${url}/api`, ...options }).setToken(TOKEN);
 }
 
+const SECOND = "100000000000000302";
 const PRIVATE = { view: 1 << 10, connect: 1 << 20, speak: 1 << 21 };
 
 describe("@discordjs/rest on the local Discord", () => {
@@ -191,5 +194,86 @@ describe("@discordjs/rest on the local Discord", () => {
     await expect(move("100000000000000011")).rejects.toMatchObject({ code: 50_024 });
     await move(null);
     await expect(state()).rejects.toMatchObject({ code: 10_065 });
+  });
+
+  it("gives a match a private channel, follows its players, and takes it away with them in it", async () => {
+    const discord = await startForTest();
+    const rest = restOf(discord);
+    const everyone = { id: GUILD, type: OverwriteType.Role, allow: "0", deny: "1049600" };
+    const bot = { id: BOT, type: OverwriteType.Member, allow: "17826832", deny: "0" };
+    const player = { id: PLAYER, type: OverwriteType.Member, allow: "36701696", deny: "0" };
+    const match = {
+      name: "match-7c1f0a52-faction1",
+      type: ChannelType.GuildVoice,
+      parent_id: CATEGORY,
+      permission_overwrites: [everyone, bot, player],
+    };
+    const { id } = asObject(await rest.post(Routes.guildChannels(GUILD), { body: match }));
+    const room = String(id);
+    expect(await rest.get(Routes.guildChannels(GUILD))).toContainEqual(
+      expect.objectContaining({ id: room, ...match }),
+    );
+    for (const userId of [PLAYER, SECOND]) {
+      await control(discord, "POST", "/voice", { userId, channelId: LOBBY });
+    }
+    const body = { type: OverwriteType.Member, allow: player.allow, deny: "0" };
+    await rest.put(Routes.channelPermission(room, SECOND), { body });
+    for (const userId of [PLAYER, SECOND]) {
+      await rest.patch(Routes.guildMember(GUILD, userId), { body: { channel_id: room } });
+    }
+    await rest.delete(Routes.channelPermission(room, SECOND));
+    await expect(rest.delete(Routes.channelPermission(room, SECOND))).rejects.toMatchObject({
+      code: 10_009,
+    });
+    expect((await control(discord, "GET", "/state"))["voiceStates"]).toHaveLength(2);
+    await rest.delete(Routes.channel(room));
+    expect((await control(discord, "GET", "/state"))["voiceStates"]).toEqual([]);
+  });
+
+  it("writes to people and channels, and shows what was written", async () => {
+    const discord = await startForTest();
+    const rest = restOf(discord);
+    const button = { type: 2, style: 5, label: "Join", url: "https://discord.com/channels/1/2" };
+    const direct = asObject(
+      await rest.post(Routes.userChannels(), { body: { recipient_id: PLAYER } }),
+    );
+    const sent = await rest.post(Routes.channelMessages(String(direct["id"])), {
+      body: { content: "Your match is up.", components: [{ type: 1, components: [button] }] },
+    });
+    expect(sent).toMatchObject({ content: "Your match is up.", components: [{ type: 1 }] });
+    await rest.post(Routes.channelMessages(TEXT_CHANNEL), { body: { content: "To all" } });
+    const at = expect.stringMatching(/Z$/);
+    expect(await controlList(discord, "/messages")).toMatchObject([
+      {
+        channelId: direct["id"],
+        recipientId: PLAYER,
+        content: "Your match is up.",
+        buttons: [{ label: button.label, url: button.url }],
+        at,
+      },
+      { channelId: TEXT_CHANNEL, content: "To all", buttons: [], at },
+    ]);
+  });
+
+  it("replaces an application's commands, of a guild and of all", async () => {
+    const rest = restOf(await startForTest());
+    const ofGuild = Routes.applicationGuildCommands(BOT, GUILD);
+    const put = async (route: `/${string}`, ...names: string[]): Promise<unknown[]> => {
+      const body = names.map((name) => ({ name, description: `About ${name}`, contexts: [0] }));
+      return Object.values(asObject(await rest.put(route, { body })));
+    };
+    const [link, whois] = (await put(ofGuild, "link", "whois")).map(asObject);
+    expect(link).toMatchObject({ name: "link", type: 1, application_id: BOT, guild_id: GUILD });
+    const again = await put(ofGuild, "unlink", "link");
+    expect(again).toMatchObject([
+      { name: "unlink" },
+      { id: link?.["id"], version: link?.["version"] },
+    ]);
+    expect(again).not.toContainEqual(expect.objectContaining({ id: whois?.["id"] }));
+    expect(await rest.get(ofGuild)).toEqual(again);
+    await put(Routes.applicationCommands(BOT), "help");
+    expect(await rest.get(ofGuild)).toEqual(again);
+    expect(await put(ofGuild)).toEqual([]);
+    expect(await rest.get(Routes.applicationCommands(BOT))).toMatchObject([{ name: "help" }]);
   });
 });

@@ -46,6 +46,12 @@ export async function control(
   return asObject(answer);
 }
 
+/** A list that the control API gives. */
+export async function controlList({ url }: LocalDiscord, path: string): Promise<unknown[]> {
+  const answer: unknown = await (await fetch(`${url}/_control${path}`)).json();
+  return Array.isArray(answer) ? answer : expect.fail(`${path} is no list`);
+}
+
 /** A REST call by plain `fetch`. */
 export async function call(
   { url }: LocalDiscord,

@@ -2,6 +2,7 @@ import type { APIOverwrite } from "discord-api-types/v10";
 import { ChannelType, GatewayIntentBits, PermissionFlagsBits } from "discord-api-types/v10";
 import type { Clock } from "../../src/platform/clock.ts";
 import { Archive } from "./archive.ts";
+import { guildCreate } from "./guild-create.ts";
 import type {
   ChannelRecord,
   Dispatch,
@@ -13,9 +14,9 @@ import type {
 } from "./model.ts";
 import {
   channelObject,
-  guildObject,
   memberObject,
   roleObject,
+  userObject,
   voiceStateObject,
 } from "./objects.ts";
 import { channelPermissions, EVERYONE_PERMISSIONS } from "./permissions.ts";
@@ -87,9 +88,22 @@ export class World {
     return user;
   }
 
+  /** Changes what a user is called, or whether they take direct messages. */
+  updateUser(user: UserRecord, changes: Partial<Omit<UserRecord, "id" | "bot">>): UserRecord {
+    const updated = { ...user, ...changes };
+    this.#users.set(user.id, updated);
+    this.#ports.changed();
+    return updated;
+  }
+
   /** Channels of a guild in the order they were made. */
   channelsOf(guildId: string): readonly ChannelRecord[] {
     return [...this.#channels.values()].filter((channel) => channel.guildId === guildId);
+  }
+
+  /** Who is in voice in a guild. */
+  voiceOf(guildId: string): readonly VoiceRecord[] {
+    return [...this.#voice.values()].filter((voice) => voice.guildId === guildId);
   }
 
   /** Whether the bot sees the channel; a hidden one is silent for it. */
@@ -115,7 +129,7 @@ export class World {
     this.#guilds.set(id, guild);
     const lobby = { id: this.#ports.newId(), guildId: id, name: "Lobby" };
     this.#channels.set(lobby.id, newChannel({ ...lobby, type: ChannelType.GuildVoice }));
-    this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, id, this.guildCreate(guild, true));
+    this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, id, guildCreate(this, guild, true));
     return guild;
   }
 
@@ -123,7 +137,7 @@ export class World {
   removeGuild(guildId: string): void {
     this.#guilds.delete(guildId);
     for (const channel of this.channelsOf(guildId)) this.#channels.delete(channel.id);
-    for (const voice of this.#voiceOf(guildId)) this.#voice.delete(voice.userId);
+    for (const voice of this.voiceOf(guildId)) this.#voice.delete(voice.userId);
     this.archive.forgetGuild(guildId);
     this.#tell("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
   }
@@ -134,7 +148,7 @@ export class World {
     const changed = { ...guild, unavailable: !available };
     this.#guilds.set(guild.id, changed);
     if (available) {
-      this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, guild.id, this.guildCreate(changed));
+      this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, guild.id, guildCreate(this, changed));
     } else {
       const data = { id: guild.id, unavailable: true };
       this.#tell("GUILD_DELETE", GatewayIntentBits.Guilds, guild.id, data);
@@ -185,7 +199,7 @@ export class World {
     for (const child of this.channelsOf(channel.guildId)) {
       if (child.parentId === channel.id) this.updateChannel(child, { parentId: null });
     }
-    for (const voice of this.#voiceOf(channel.guildId)) {
+    for (const voice of this.voiceOf(channel.guildId)) {
       if (voice.channelId !== channel.id) continue;
       this.#voice.delete(voice.userId);
       if (this.#ports.voiceUpdatesOnDelete && visible) this.#tellOfVoice(voice, null);
@@ -220,7 +234,7 @@ export class World {
     const stays = before?.channelId === channel.id;
     const muted = selfMute ?? before?.selfMute ?? false;
     if (stays && before.selfMute === muted) return;
-    this.#join(channel.guildId, user);
+    this.join(channel.guildId, user);
     const after: VoiceRecord = {
       userId,
       guildId: channel.guildId,
@@ -239,40 +253,8 @@ export class World {
     this.#ports.changed();
   }
 
-  /** The data of GUILD_CREATE: the guild with all that the bot may see of it. */
-  guildCreate(guild: GuildRecord, justJoined = false): Record<string, unknown> {
-    const channels = this.channelsOf(guild.id).filter((channel) => this.isVisible(channel));
-    const voice = this.#voiceOf(guild.id).filter(({ channelId }) => this.#sees(channelId));
-    const inside = new Set([this.botId, ...voice.map(({ userId }) => userId)]);
-    return {
-      ...guildObject(guild),
-      joined_at: guild.members[this.botId] ?? null,
-      large: false,
-      unavailable: false,
-      member_count: Object.keys(guild.members).length,
-      // Without the members intent: the bot itself and those in voice channels.
-      members: [...inside].map((userId) => memberObject(guild, this.user(userId))),
-      channels: channels.map((channel) => withoutGuildId(channelObject(channel))),
-      voice_states: voice.map((state) => withoutGuildId({ ...voiceStateObject(state) })),
-      threads: [],
-      presences: [],
-      stage_instances: [],
-      guild_scheduled_events: [],
-      soundboard_sounds: [],
-      ...(justJoined ? { geo_restricted: false } : {}),
-    };
-  }
-
-  #voiceOf(guildId: string): readonly VoiceRecord[] {
-    return [...this.#voice.values()].filter((voice) => voice.guildId === guildId);
-  }
-
-  #sees(channelId: string): boolean {
-    const channel = this.#channels.get(channelId);
-    return channel !== undefined && this.isVisible(channel);
-  }
-
-  #join(guildId: string, user: UserRecord): void {
+  /** Makes a user a member; one who is already stays as they are. */
+  join(guildId: string, user: UserRecord): void {
     const guild = this.#guilds.get(guildId);
     if (guild === undefined || Object.hasOwn(guild.members, user.id)) return;
     const joinedAt = new Date(this.#ports.clock()).toISOString();
@@ -282,6 +264,22 @@ export class World {
       ...memberObject(joined, user),
       guild_id: guildId,
     });
+  }
+
+  /** A member leaves the guild, and its voice channels with it. The overwrites for them stay. */
+  leave(guildId: string, user: UserRecord): void {
+    const guild = this.#guilds.get(guildId);
+    if (guild === undefined || !Object.hasOwn(guild.members, user.id)) return;
+    if (this.#voice.get(user.id)?.guildId === guildId) this.setVoice(user.id, null);
+    const { [user.id]: _, ...members } = guild.members;
+    this.#guilds.set(guildId, { ...guild, members });
+    const data = { guild_id: guildId, user: userObject(user) };
+    this.#tell("GUILD_MEMBER_REMOVE", GatewayIntentBits.GuildMembers, guildId, data);
+  }
+
+  #sees(channelId: string): boolean {
+    const channel = this.#channels.get(channelId);
+    return channel !== undefined && this.isVisible(channel);
   }
 
   #tellOfChannel(event: string, channel: ChannelRecord, visible: boolean): void {
@@ -305,9 +303,4 @@ export class World {
     if (!silent) this.#ports.publish({ event, intents, guildId, data });
     this.#ports.changed();
   }
-}
-
-function withoutGuildId(object: Record<string, unknown>): Record<string, unknown> {
-  const { guild_id: _, ...rest } = object;
-  return rest;
 }

@@ -6,6 +6,7 @@ import {
 } from "discord-api-types/v10";
 import type { WebSocket } from "ws";
 import type { Clock } from "../../../src/platform/clock.ts";
+import { guildCreate } from "../guild-create.ts";
 import type { Dispatch, DispatchData } from "../model.ts";
 import { userObject } from "../objects.ts";
 import type { SessionStartLimit } from "../rest/api.ts";
@@ -258,7 +259,7 @@ export class Gateway implements ConnectionOwner {
     });
     if (!session.wants(GatewayIntentBits.Guilds)) return;
     for (const guild of mine.filter(({ unavailable }) => !unavailable)) {
-      this.#dispatch(session, GUILD_CREATE, world.guildCreate(guild));
+      this.#dispatch(session, GUILD_CREATE, guildCreate(world, guild));
     }
   }
 

@@ -1,9 +1,11 @@
-import type { HttpBindings } from "@hono/node-server";
-import type { MiddlewareHandler } from "hono";
 import { Hono } from "hono";
 import type { Clock } from "../../../src/platform/clock.ts";
 import type { Result } from "../../../src/platform/result.ts";
+import type { LocalApplication } from "../application.ts";
+import type { Grants } from "../oauth2/grants.ts";
+import { exchangeCode, revokeToken } from "../oauth2/token.ts";
 import type { World } from "../world.ts";
+import type { CallLog } from "./call-log.ts";
 import {
   createChannel,
   deleteChannel,
@@ -13,9 +15,9 @@ import {
   putOverwrite,
   updateChannel,
 } from "./channels.ts";
+import { listCommands, replaceCommands } from "./commands.ts";
 import type { Failure } from "./failure.ts";
 import { FAILURES } from "./failure.ts";
-import { faultAnswer } from "./fault-answer.ts";
 import type { Faults } from "./faults.ts";
 import type { Fields } from "./form.ts";
 import { getAuditLog, getGuild, listRoles } from "./guilds.ts";
@@ -23,10 +25,10 @@ import { createInvite } from "./invites.ts";
 import { getMember, getVoiceState, updateMember } from "./members.ts";
 import { createMessage } from "./messages.ts";
 import { RateLimits } from "./rate-limits.ts";
-import type { RestContext } from "./request.ts";
-import { readFields, readReason, refuse, reply } from "./request.ts";
-import { majorId, RouteTable } from "./route-table.ts";
-import { tooManyRequests } from "./too-many-requests.ts";
+import type { RestBindings, RestContext } from "./request.ts";
+import { readFields, readJson, readReason, refuse, reply } from "./request.ts";
+import { RouteTable } from "./route-table.ts";
+import { authenticate, checkClient, injectFaults, limit, recordCalls } from "./rules.ts";
 import { getUser, openDirectChannel } from "./users.ts";
 
 /** `session_start_limit` of `GET /gateway/bot`. */
@@ -41,26 +43,35 @@ export interface SessionStartLimit {
 export interface RestPorts {
   readonly world: World;
   readonly botToken: string;
+  readonly application: LocalApplication;
+  readonly grants: Grants;
   readonly faults: Faults;
+  readonly calls: CallLog;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly sessionStartLimit: () => SessionStartLimit;
 }
 
-type Route = { Bindings: HttpBindings };
+/** Where an application's commands are: those of all guilds, and those of one. */
+const COMMAND_PATHS = [
+  "/applications/:applicationId/commands",
+  "/applications/:applicationId/guilds/:guildId/commands",
+] as const;
+
 type Work = (fields: Fields, reason: string | null) => Result<unknown, Failure>;
 
 /** The REST API v10, mounted at `/api`: what a room service and its gateway client call. */
-export function createRestApi(ports: RestPorts): Hono<Route> {
-  const { world, clock, newId } = ports;
-  const api = new Hono<Route>();
+export function createRestApi(ports: RestPorts): Hono<RestBindings> {
+  const { world, botToken, grants, faults, clock, newId } = ports;
+  const api = new Hono<RestBindings>();
   const limits = new RateLimits(clock);
   const routes = new RouteTable();
   const rules = [
+    recordCalls(ports.calls),
     checkClient,
-    injectFaults(ports, limits, routes),
-    authenticate(ports),
-    limit(limits, routes),
+    injectFaults(faults, limits, routes),
+    authenticate(botToken, grants, routes),
+    limit(botToken, limits, routes),
   ];
   for (const rule of rules) api.use("/v10/*", rule);
 
@@ -71,7 +82,10 @@ export function createRestApi(ports: RestPorts): Hono<Route> {
     return c.json({ url: gatewayUrl(c), shards: 1, session_start_limit: limitNow });
   });
   // Some clients write %40me: a parameter is decoded, a fixed path is not.
-  v10.get("/users/:userId", (c) => reply(c, getUser(world, c.req.param("userId"))));
+  v10.get("/users/:userId", (c) => {
+    const bearer = grants.userOf(c.req.header("authorization"));
+    return reply(c, getUser(world, c.req.param("userId"), bearer));
+  });
   v10.post("/users/:userId/channels", (c) =>
     write(c, (fields) => openDirectChannel(world, c.req.param("userId"), fields)),
   );
@@ -119,6 +133,16 @@ export function createRestApi(ports: RestPorts): Hono<Route> {
     write(c, (fields) => createMessage(world, c.req.param("channelId"), fields, { clock, newId })),
   );
 
+  for (const path of COMMAND_PATHS) {
+    v10.get(path, (c) => reply(c, listCommands(world, c.req.param())));
+    v10.put(path, async (c) => {
+      const body = await readJson(c);
+      return reply(c, body.ok ? replaceCommands(world, c.req.param(), body.value, newId) : body);
+    });
+  }
+  v10.post("/oauth2/token", (c) => exchangeCode(c, ports));
+  v10.post("/oauth2/token/revoke", (c) => revokeToken(c, ports));
+
   routes.register(api.routes);
   v10.all("/*", (c) => {
     const known = routes.isPath(c.req.path);
@@ -126,55 +150,6 @@ export function createRestApi(ports: RestPorts): Hono<Route> {
   });
   api.all("/*", (c) => refuse(c, FAILURES.invalidVersion));
   return api;
-}
-
-/** Discord's front door turns away callers that do not say who they are. */
-const checkClient: MiddlewareHandler<Route> = async (c, next) => {
-  if ((c.req.header("user-agent") ?? "") !== "") return next();
-  return c.text("error code: 1010", 403);
-};
-
-/** The outage of everything, and the faults that a test asked for. */
-function injectFaults(
-  { faults }: RestPorts,
-  limits: RateLimits,
-  routes: RouteTable,
-): MiddlewareHandler<Route> {
-  return async (c, next) => {
-    if (faults.outage) return c.text("upstream connect error", 503);
-    const fault = faults.take();
-    if (fault === null) return next();
-    if (fault.afterEffect) await next();
-    const bucket = limits.exhausted(routes.nameOf(c.req) ?? "", fault.retryAfter * 1_000);
-    // Without this the headers of the lost answer would stay.
-    c.res = undefined;
-    c.res = faultAnswer(c, fault, bucket);
-    return undefined;
-  };
-}
-
-function authenticate({ botToken }: RestPorts): MiddlewareHandler<Route> {
-  return async (c, next) => {
-    // The one call that needs no token.
-    if (c.req.path === "/api/v10/gateway") return next();
-    if (c.req.header("authorization") === `Bot ${botToken}`) return next();
-    return refuse(c, FAILURES.unauthorized);
-  };
-}
-
-function limit(limits: RateLimits, routes: RouteTable): MiddlewareHandler<Route> {
-  return async (c, next) => {
-    const route = routes.nameOf(c.req);
-    if (route === null) return next();
-    const verdict = limits.take(route, majorId(c.req.path));
-    if (verdict.limited === false) {
-      await next();
-      for (const [name, value] of Object.entries(verdict.headers)) c.header(name, value);
-      return undefined;
-    }
-    const { limited: scope, retryAfterMs, headers } = verdict;
-    return tooManyRequests(c, { scope, retryAfterSeconds: retryAfterMs / 1_000, headers });
-  };
 }
 
 async function write(c: RestContext, work: Work, status: 200 | 201 = 200): Promise<Response> {

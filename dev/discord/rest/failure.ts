@@ -79,6 +79,21 @@ export const FAILURES = {
     RESTJSONErrorCodes.CannotSendMessagesToThisUser,
     "Cannot send messages to this user",
   ),
+  noMutualGuild: failure(
+    403,
+    RESTJSONErrorCodes.CannotSendMessagesToThisUserDueToHavingNoMutualGuilds,
+    "Cannot send messages to this user due to having no mutual guilds",
+  ),
+  otherApplication: failure(
+    403,
+    RESTJSONErrorCodes.NotAuthorizedToPerformThisActionOnThisApplication,
+    "You are not authorized to perform this action on this application",
+  ),
+  tooManyCommands: failure(
+    400,
+    RESTJSONErrorCodes.MaximumNumberOfApplicationCommandsReached,
+    "Maximum number of application commands reached (100)",
+  ),
 } as const satisfies Record<string, Failure>;
 
 /** A form with fields that Discord refuses. */

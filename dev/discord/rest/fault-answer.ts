@@ -23,13 +23,20 @@ export function faultAnswer(
   }
   if (status < 400) return new Response(null, { status });
   // What is in front of Discord does not speak JSON.
-  if (status >= 502) return new Response(`error code: ${status}`, { status });
-  return Response.json(faultBody(c, status), { status });
+  if (status >= 502 && fault.code === null)
+    return new Response(`error code: ${status}`, { status });
+  return Response.json(faultBody(c, fault), { status });
 }
 
-function faultBody(c: RestContext, status: number): { code: number; message: string } {
-  const { code, message } = known(c, status) ?? { code: 0, message: `${status}: Error` };
-  return { code, message };
+function faultBody(c: RestContext, fault: Fault): { code: number; message: string } {
+  const unknown = { code: fault.code ?? 0, message: `${fault.status}: Error` };
+  const found = fault.code === null ? known(c, fault.status) : byCode(fault.code);
+  const { code, message } = found ?? unknown;
+  return { code, message: fault.message ?? message };
+}
+
+function byCode(code: number): { code: number; message: string } | undefined {
+  return Object.values(FAILURES).find((failure) => failure.code === code);
 }
 
 function known(c: RestContext, status: number): { code: number; message: string } | null {

@@ -1,3 +1,5 @@
+import { fits } from "./route-table.ts";
+
 /** The 429 that a fault answers: of the route, of the bot, or of the resource that others use too. */
 export type RateLimitScope = "user" | "global" | "shared";
 
@@ -10,12 +12,30 @@ export interface Fault {
   readonly scope: RateLimitScope;
   /** The call takes effect before its answer is lost. */
   readonly afterEffect: boolean;
+  /** Discord's error code; null: the usual one of the status. */
+  readonly code: number | null;
+  /** Null: what Discord says with the code. */
+  readonly message: string | null;
+}
+
+/** Which calls a fault is for. */
+export interface FaultTarget {
+  /** Null: all. */
+  readonly method: string | null;
+  /** A path below `/api/v10`: `:name` is any one part, a last `*` any rest. Null: all. */
+  readonly path: string | null;
+}
+
+interface Rule {
+  readonly fault: Fault;
+  readonly target: FaultTarget;
+  skip: number;
+  times: number;
 }
 
 /** Faults that a test asked for: for the next so many REST calls, and the outage of everything. */
 export class Faults {
-  #fault: Fault | null = null;
-  #times = 0;
+  #rules: readonly Rule[] = [];
   #outage = false;
   #outageEnd: NodeJS.Timeout | undefined;
 
@@ -36,16 +56,48 @@ export class Faults {
     this.#outage = false;
   }
 
-  /** The next `times` calls get the fault; 0 clears what was asked for before. */
-  set(fault: Fault, times: number): void {
-    this.#fault = fault;
-    this.#times = times;
+  /**
+   * After `skip` calls of the target the next `times` get the fault. It replaces what was asked for
+   * the same target; 0 times clears it, and all of it when the target is every call.
+   */
+  set(
+    fault: Fault,
+    { times, skip, target }: { times: number; skip: number; target: FaultTarget },
+  ): void {
+    const everything = target.method === null && target.path === null;
+    const others = this.#rules.filter((rule) => !isSame(rule.target, target));
+    if (times > 0) this.#rules = [...others, { fault, target, skip, times }];
+    else this.#rules = everything ? [] : others;
   }
 
-  /** The fault of the call that just came, or null. */
-  take(): Fault | null {
-    if (this.#times === 0) return null;
-    this.#times -= 1;
-    return this.#fault;
+  /**
+   * The fault of the call that just came, or null.
+   * @param path below `/api/v10`
+   */
+  take(method: string, path: string): Fault | null {
+    for (const rule of this.#rules) {
+      if (!isFor(rule.target, method, path)) continue;
+      if (rule.skip > 0) {
+        rule.skip -= 1;
+        continue;
+      }
+      rule.times -= 1;
+      if (rule.times === 0) this.#rules = this.#rules.filter((other) => other !== rule);
+      return rule.fault;
+    }
+    return null;
   }
+}
+
+function isSame(one: FaultTarget, other: FaultTarget): boolean {
+  return one.method === other.method && one.path === other.path;
+}
+
+function isFor(target: FaultTarget, method: string, path: string): boolean {
+  if (target.method !== null && target.method !== method) return false;
+  if (target.path === null) return true;
+  if (!target.path.endsWith("/*")) return fits(target.path, path);
+  const parts = target.path.split("/").length - 1;
+  const start = path.split("/").slice(0, parts).join("/");
+  return fits(target.path.slice(0, -"/*".length), start);
 }

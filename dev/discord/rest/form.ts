@@ -83,8 +83,12 @@ export class Form {
   }
 
   /** One of a list of numbers. */
-  choice<T extends number>(name: string, choices: readonly T[]): T | undefined {
-    const value = this.#value(name, false);
+  choice<T extends number>(
+    name: string,
+    choices: readonly T[],
+    { required = false }: { required?: boolean } = {},
+  ): T | undefined {
+    const value = this.#value(name, required);
     if (value === undefined) return undefined;
     const found = choices.find((choice) => choice === value);
     if (found !== undefined) return found;

@@ -2,6 +2,7 @@ import { PermissionFlagsBits } from "discord-api-types/v10";
 import type { Clock } from "../../../src/platform/clock.ts";
 import type { Result } from "../../../src/platform/result.ts";
 import { err, ok } from "../../../src/platform/result.ts";
+import type { DirectChannelRecord } from "../model.ts";
 import { userObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { findChannel } from "./access.ts";
@@ -10,33 +11,34 @@ import type { Failure } from "./failure.ts";
 import { FAILURES } from "./failure.ts";
 import type { Fields } from "./form.ts";
 import { Form } from "./form.ts";
+import { readMessage } from "./message-form.ts";
 
-const CONTENT_MAX_LENGTH = 2_000;
-
-/** `POST /channels/:channelId/messages`: answers like Discord; the message is kept nowhere. */
+/** `POST /channels/:channelId/messages`: the control API shows what was written. */
 export function createMessage(
   world: World,
   channelId: string,
   fields: Fields,
   { clock, newId }: { clock: Clock; newId: () => string },
 ): Result<unknown, Failure> {
-  if (world.archive.directChannel(channelId) === undefined) {
-    const found = findChannel(world, channelId, PermissionFlagsBits.SendMessages);
-    if (!found.ok) return found;
-    if (!takesMessages(found.value.channel.type)) return err(FAILURES.wrongChannelType);
-  }
+  const direct = world.archive.directChannel(channelId);
+  const refused = direct === undefined ? refusedIn(world, channelId) : refusedBy(world, direct);
+  if (refused !== null) return err(refused);
   const form = new Form(fields);
-  const content = form.text("content", { max: CONTENT_MAX_LENGTH }) ?? "";
+  const { content, buttons } = readMessage(form);
   const invalid = form.failure();
   if (invalid !== null) return err(invalid);
   if (content === "") return err(FAILURES.emptyMessage);
+  const id = newId();
+  const at = new Date(clock()).toISOString();
+  const recipient = direct === undefined ? {} : { recipientId: direct.recipientId };
+  world.archive.addMessage({ id, channelId, ...recipient, content, buttons, at });
   return ok({
-    id: newId(),
+    id,
     channel_id: channelId,
     type: 0,
     author: userObject(world.bot()),
     content,
-    timestamp: new Date(clock()).toISOString(),
+    timestamp: at,
     edited_timestamp: null,
     tts: false,
     mention_everyone: false,
@@ -44,8 +46,24 @@ export function createMessage(
     mention_roles: [],
     attachments: [],
     embeds: [],
-    components: [],
+    components: fields["components"] ?? [],
     pinned: false,
     flags: 0,
   });
+}
+
+function refusedIn(world: World, channelId: string): Failure | null {
+  const found = findChannel(world, channelId, PermissionFlagsBits.SendMessages);
+  if (!found.ok) return found.error;
+  return takesMessages(found.value.channel.type) ? null : FAILURES.wrongChannelType;
+}
+
+/** The channel of a direct message can be opened in any case; the message is what is refused. */
+function refusedBy(world: World, { recipientId }: DirectChannelRecord): Failure | null {
+  const guilds = [...world.guilds.values()];
+  if (!guilds.some(({ members }) => Object.hasOwn(members, recipientId))) {
+    return FAILURES.noMutualGuild;
+  }
+  const accepts = world.user(recipientId).acceptsDirectMessages ?? true;
+  return accepts ? null : FAILURES.cannotMessageUser;
 }

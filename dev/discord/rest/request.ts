@@ -8,8 +8,11 @@ import { FAILURES, invalidForm } from "./failure.ts";
 import type { Fields } from "./form.ts";
 import { isFields } from "./form.ts";
 
+/** What the server gives to the local REST API. */
+export type RestBindings = { Bindings: HttpBindings };
+
 /** What a handler of the local REST API gets. */
-export type RestContext = Context<{ Bindings: HttpBindings }>;
+export type RestContext = Context<RestBindings>;
 
 /** Characters of an audit log reason, decoded (contract discord.md §2). */
 const REASON_MAX_LENGTH = 512;
@@ -32,6 +35,18 @@ export function reply(
 
 /** The JSON object of the request; an empty body is an empty one. */
 export async function readFields(c: RestContext): Promise<Result<Fields, Failure>> {
+  const json = await readJson(c);
+  if (!json.ok) return json;
+  if (isFields(json.value)) return ok(json.value);
+  const error = {
+    code: "MODEL_TYPE_CONVERT",
+    message: "Only dictionaries may be used in a ModelType",
+  };
+  return err(invalidForm({ _errors: [error] }));
+}
+
+/** The JSON of the request; an empty body is an empty object. */
+export async function readJson(c: RestContext): Promise<Result<unknown, Failure>> {
   const text = await c.req.text();
   if (text === "") return ok({});
   const type = c.req.header("content-type")?.split(";")[0]?.trim();
@@ -43,13 +58,7 @@ export async function readFields(c: RestContext): Promise<Result<Fields, Failure
     });
   }
   try {
-    const value: unknown = JSON.parse(text);
-    if (isFields(value)) return ok(value);
-    const error = {
-      code: "MODEL_TYPE_CONVERT",
-      message: "Only dictionaries may be used in a ModelType",
-    };
-    return err(invalidForm({ _errors: [error] }));
+    return ok(JSON.parse(text));
   } catch {
     return err(FAILURES.invalidJson);
   }

@@ -31,12 +31,18 @@ export class RouteTable {
   }
 }
 
+/** A request's path as the documentation writes it: without `/api/v10`. */
+export function pathInVersion(path: string): string {
+  return path.startsWith(PREFIX + VERSION) ? path.slice((PREFIX + VERSION).length) : path;
+}
+
 /** The guild's or channel's id in a path: it has a bucket of its own. */
 export function majorId(path: string): string {
   return /\/(?:guilds|channels)\/([^/]+)/.exec(path)?.[1] ?? "";
 }
 
-function fits(pattern: string, path: string): boolean {
+/** Whether a path is one of a pattern, in which `:name` stands for any one part. */
+export function fits(pattern: string, path: string): boolean {
   const expected = pattern.split("/");
   const actual = path.split("/");
   return (

@@ -1,5 +1,7 @@
+import { Locale } from "discord-api-types/v10";
 import type { Result } from "../../../src/platform/result.ts";
 import { err, ok } from "../../../src/platform/result.ts";
+import type { UserRecord } from "../model.ts";
 import { directChannelObject, userObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import type { Failure } from "./failure.ts";
@@ -9,13 +11,25 @@ import { Form } from "./form.ts";
 
 const SELF = "@me";
 
-/** `GET /users/:userId`: the bot itself has some members more. */
-export function getUser(world: World, userId: string): Result<unknown, Failure> {
-  if (userId === SELF) {
-    return ok({ ...userObject(world.bot()), verified: true, mfa_enabled: false, email: null });
-  }
+/**
+ * `GET /users/:userId`: who asks gets some members more of itself.
+ * @param bearer the user whose OAuth2 token asks, who is told about nobody else; null: the bot
+ */
+export function getUser(
+  world: World,
+  userId: string,
+  bearer: string | null = null,
+): Result<unknown, Failure> {
+  if (userId === SELF) return ok(ownUserObject(world.user(bearer ?? world.botId)));
+  if (bearer !== null) return err(FAILURES.unauthorized);
   const user = world.users.get(userId);
   return user === undefined ? err(FAILURES.unknownUser) : ok(userObject(user));
+}
+
+/** Without the scope `email` a user's token reads none. */
+function ownUserObject(user: UserRecord): Record<string, unknown> {
+  const own = { ...userObject(user), mfa_enabled: false };
+  return user.bot ? { ...own, verified: true, email: null } : { ...own, locale: Locale.EnglishUS };
 }
 
 /** `POST /users/@me/channels`: the channel between the bot and one user. */

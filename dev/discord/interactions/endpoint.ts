@@ -1,0 +1,107 @@
+import type { KeyObject } from "node:crypto";
+import { sign } from "node:crypto";
+import { InteractionResponseType } from "discord-api-types/v10";
+import { z } from "zod";
+import type { Clock } from "../../../src/platform/clock.ts";
+import type { Result } from "../../../src/platform/result.ts";
+import { err, ok } from "../../../src/platform/result.ts";
+import type { CommandReply } from "./reply.ts";
+import { readReply } from "./reply.ts";
+
+/** How long an endpoint may take, milliseconds. */
+export const ANSWER_DEADLINE_MS = 3_000;
+
+/** What a person sees of an endpoint that failed. */
+const NO_RESPONSE = "The application did not respond";
+
+export interface EndpointPorts {
+  /** Null: none was saved. */
+  readonly url: string | null;
+  /** The application's Ed25519 key. */
+  readonly privateKey: KeyObject;
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** The application's interactions endpoint, as Discord calls it (contract matches-and-music.md §B). */
+export class InteractionsEndpoint {
+  readonly #ports: EndpointPorts;
+
+  constructor(ports: EndpointPorts) {
+    this.#ports = ports;
+  }
+
+  /** Sends a command and gives what the person sees of the answer. Fails with what went wrong. */
+  async send(interaction: unknown): Promise<Result<CommandReply, string>> {
+    const answer = await this.#post(interaction, "good");
+    if (!answer.ok) return answer;
+    const { status, text } = answer.value;
+    if (status !== 200) return err(`${NO_RESPONSE}: its endpoint answered ${status}`);
+    const reply = readReply(parse(text));
+    return reply.ok
+      ? ok({ status, ...reply.value })
+      : err(`${NO_RESPONSE} in a form that Discord takes: ${reply.error}`);
+  }
+
+  /**
+   * What Discord does before it saves the address: a PING with a good signature must be answered
+   * with PONG, one with a bad signature with 401.
+   */
+  async check(ping: unknown): Promise<Result<undefined, string>> {
+    const good = await this.#post(ping, "good");
+    if (!good.ok) return good;
+    if (good.value.status !== 200 || !isPong(parse(good.value.text))) {
+      return err(`a PING was not answered with PONG but with ${good.value.status}`);
+    }
+    const bad = await this.#post(ping, "bad");
+    if (!bad.ok) return bad;
+    if (bad.value.status === 401) return ok(undefined);
+    return err(`a PING with a bad signature was answered with ${bad.value.status}, not 401`);
+  }
+
+  async #post(interaction: unknown, signature: "good" | "bad"): Promise<Result<Answer, string>> {
+    const { url, privateKey, clock, deadlineMs } = this.#ports;
+    if (url === null) return err("there is no interactions endpoint: set INTERACTIONS_URL");
+    const body = JSON.stringify(interaction);
+    const timestamp = String(Math.floor(clock() / 1_000));
+    const signed = sign(null, Buffer.from(timestamp + body), privateKey);
+    if (signature === "bad") signed.writeUInt8(signed.readUInt8(0) ^ 1, 0);
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          "user-agent": "Discord-Interactions/1.0 (+https://discord.com)",
+          "x-signature-ed25519": signed.toString("hex"),
+          "x-signature-timestamp": timestamp,
+        },
+        body,
+        redirect: "manual",
+        signal: AbortSignal.timeout(deadlineMs),
+      });
+      return ok({ status: response.status, text: await response.text() });
+    } catch (error) {
+      const late = error instanceof Error && error.name === "TimeoutError";
+      return err(`${NO_RESPONSE}${late ? " in time" : ": its endpoint cannot be reached"}`);
+    }
+  }
+}
+
+const Pong = z.object({ type: z.literal(InteractionResponseType.Pong) });
+
+function isPong(body: unknown): boolean {
+  return Pong.safeParse(body).success;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

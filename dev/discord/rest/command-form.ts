@@ -1,0 +1,119 @@
+import { ApplicationCommandOptionType, ApplicationCommandType } from "discord-api-types/v10";
+import type { Result } from "../../../src/platform/result.ts";
+import { err, ok } from "../../../src/platform/result.ts";
+import type { CommandOption, CommandRecord } from "../model.ts";
+import { parsePermissions } from "../permissions.ts";
+import type { ErrorTree, Failure } from "./failure.ts";
+import { invalidForm } from "./failure.ts";
+import { Form, isFields } from "./form.ts";
+
+/** What an application says of a command. */
+export type CommandFields = Omit<CommandRecord, "id" | "version" | "guildId">;
+
+/** Letters and digits of any language, lower case where there is one. */
+const NAME = /^[-_'\p{L}\p{N}\p{sc=Deva}\p{sc=Thai}]{1,32}$/u;
+const DESCRIPTION_MAX_LENGTH = 100;
+const OPTIONS_MAX = 25;
+const TEXT_MAX_LENGTH = 6_000;
+const CONTEXTS: readonly number[] = [0, 1, 2];
+
+const { String: TEXT, User: USER } = ApplicationCommandOptionType;
+
+/** A list of slash commands; what is wrong is named by its place in the list. */
+export function readCommands(body: unknown): Result<readonly CommandFields[], Failure> {
+  if (!Array.isArray(body)) {
+    const message = "Only iterables may be used in a ListType.";
+    return err(invalidForm({ _errors: [{ code: "LIST_TYPE_CONVERT", message }] }));
+  }
+  const errors: ErrorTree = {};
+  const commands = body.map((item: unknown, index) => {
+    const ofItem: ErrorTree = {};
+    const command = readCommand(new Form(isFields(item) ? item : {}, ofItem));
+    if (Object.keys(ofItem).length > 0) errors[index] = ofItem;
+    return command;
+  });
+  for (const [index, { name }] of commands.entries()) {
+    if (commands.findIndex((other) => other.name === name) === index) continue;
+    const message = "Application command names must be unique";
+    errors[index] ??= { _errors: [{ code: "APPLICATION_COMMANDS_DUPLICATE_NAME", message }] };
+  }
+  return Object.keys(errors).length === 0 ? ok(commands) : err(invalidForm(errors));
+}
+
+function readCommand(form: Form): CommandFields {
+  form.choice("type", [ApplicationCommandType.ChatInput]);
+  return {
+    name: readName(form),
+    description: readDescription(form),
+    options: readOptions(form),
+    defaultMemberPermissions: readPermissions(form),
+    contexts: readContexts(form),
+  };
+}
+
+function readName(form: Form): string {
+  const name = form.text("name", { min: 1, max: 32, required: true });
+  if (name !== undefined && !(NAME.test(name) && name === name.toLowerCase())) {
+    form.refuse("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
+  }
+  return name ?? "";
+}
+
+function readDescription(form: Form): string {
+  return form.text("description", { min: 1, max: DESCRIPTION_MAX_LENGTH, required: true }) ?? "";
+}
+
+function readOptions(form: Form): readonly CommandOption[] {
+  const options = form.list("options", readOption) ?? [];
+  if (options.length > OPTIONS_MAX) {
+    const message = `Must be ${OPTIONS_MAX} or fewer in length.`;
+    form.refuse("options", "BASE_TYPE_MAX_LENGTH", message);
+  }
+  if (new Set(options.map(({ name }) => name)).size < options.length) {
+    const message = "Option name already exists";
+    form.refuse("options", "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS", message);
+  }
+  const firstOptional = options.findIndex(({ required }) => required !== true);
+  const lastRequired = options.findLastIndex(({ required }) => required === true);
+  if (firstOptional !== -1 && lastRequired > firstOptional) {
+    const message = "Required options must be placed before non-required options";
+    form.refuse("options", "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", message);
+  }
+  return options;
+}
+
+function readOption(form: Form): CommandOption {
+  const range = { min: 0, max: TEXT_MAX_LENGTH };
+  const required = form.flag("required");
+  const shortest = form.integer("min_length", range);
+  const longest = form.integer("max_length", range);
+  return {
+    type: form.choice("type", [TEXT, USER], { required: true }) ?? TEXT,
+    name: readName(form),
+    description: readDescription(form),
+    ...(required === undefined ? {} : { required }),
+    ...(shortest === undefined ? {} : { min_length: shortest }),
+    ...(longest === undefined ? {} : { max_length: longest }),
+  };
+}
+
+function readPermissions(form: Form): string | null {
+  const raw = form.raw("default_member_permissions") ?? null;
+  if (raw === null) return null;
+  const permissions = parsePermissions(raw);
+  if (permissions !== null) return permissions.toString();
+  const message = `Value ${JSON.stringify(raw)} is not int.`;
+  form.refuse("default_member_permissions", "NUMBER_TYPE_COERCE", message);
+  return null;
+}
+
+function readContexts(form: Form): readonly number[] | null {
+  const raw = form.raw("contexts") ?? null;
+  if (raw === null) return null;
+  const contexts = Array.isArray(raw) ? raw : [raw];
+  const known = CONTEXTS.filter((context) => contexts.includes(context));
+  if (known.length > 0 && known.length === contexts.length) return known;
+  const message = `Value must be one of {${CONTEXTS.join(", ")}}.`;
+  form.refuse("contexts", "BASE_TYPE_CHOICES", message);
+  return null;
+}

@@ -1,0 +1,80 @@
+import type { MiddlewareHandler } from "hono";
+import type { Grants } from "../oauth2/grants.ts";
+import type { CallLog } from "./call-log.ts";
+import { FAILURES } from "./failure.ts";
+import { faultAnswer } from "./fault-answer.ts";
+import type { Faults } from "./faults.ts";
+import type { RateLimits } from "./rate-limits.ts";
+import type { RestBindings } from "./request.ts";
+import { refuse } from "./request.ts";
+import type { RouteTable } from "./route-table.ts";
+import { majorId, pathInVersion } from "./route-table.ts";
+import { tooManyRequests } from "./too-many-requests.ts";
+
+type Rule = MiddlewareHandler<RestBindings>;
+
+/** Calls that carry no token: the gateway's address, and what an OAuth2 client asks by its secret. */
+const WITHOUT_TOKEN: ReadonlySet<string | null> = new Set([
+  "GET /gateway",
+  "POST /oauth2/token",
+  "POST /oauth2/token/revoke",
+]);
+
+/** Writes down every call with what it was answered. */
+export function recordCalls(calls: CallLog): Rule {
+  return async (c, next) => {
+    await next();
+    const status = c.env.incoming.socket.destroyed ? 0 : c.res.status;
+    calls.add({ method: c.req.method, path: pathInVersion(c.req.path), status });
+  };
+}
+
+/** Discord's front door turns away callers that do not say who they are. */
+export const checkClient: Rule = async (c, next) => {
+  if ((c.req.header("user-agent") ?? "") !== "") return next();
+  return c.text("error code: 1010", 403);
+};
+
+/** The outage of everything, and the faults that a test asked for. */
+export function injectFaults(faults: Faults, limits: RateLimits, routes: RouteTable): Rule {
+  return async (c, next) => {
+    if (faults.outage) return c.text("upstream connect error", 503);
+    const fault = faults.take(c.req.method, pathInVersion(c.req.path));
+    if (fault === null) return next();
+    if (fault.afterEffect) await next();
+    const bucket = limits.exhausted(routes.nameOf(c.req) ?? "", fault.retryAfter * 1_000);
+    // Without this the headers of the lost answer would stay.
+    c.res = undefined;
+    c.res = faultAnswer(c, fault, bucket);
+    return undefined;
+  };
+}
+
+/** The bot by its token; a user by an OAuth2 token, for the one call that `identify` allows. */
+export function authenticate(botToken: string, grants: Grants, routes: RouteTable): Rule {
+  return async (c, next) => {
+    const route = routes.nameOf(c.req);
+    const authorization = c.req.header("authorization");
+    const allowed =
+      WITHOUT_TOKEN.has(route) ||
+      authorization === `Bot ${botToken}` ||
+      (route === "GET /users/:userId" && grants.userOf(authorization) !== null);
+    return allowed ? next() : refuse(c, FAILURES.unauthorized);
+  };
+}
+
+/** The limits of the bot; what others call is not counted. */
+export function limit(botToken: string, limits: RateLimits, routes: RouteTable): Rule {
+  return async (c, next) => {
+    const route = routes.nameOf(c.req);
+    if (route === null || c.req.header("authorization") !== `Bot ${botToken}`) return next();
+    const verdict = limits.take(route, majorId(c.req.path));
+    if (verdict.limited === false) {
+      await next();
+      for (const [name, value] of Object.entries(verdict.headers)) c.header(name, value);
+      return undefined;
+    }
+    const { limited: scope, retryAfterMs, headers } = verdict;
+    return tooManyRequests(c, { scope, retryAfterSeconds: retryAfterMs / 1_000, headers });
+  };
+}
