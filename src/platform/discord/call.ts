@@ -11,6 +11,13 @@ export type DiscordCall = {
   readonly body?: string;
   /** Shown in the guild's audit log, 1 to 512 characters. */
   readonly reason?: string;
+  /**
+   * Who asks, of callers that come back when they are told to: it keeps their turn. Absent: somebody
+   * waits for the answer.
+   */
+  readonly caller?: string;
+  /** What a named caller's call is about, where its parameters do not say it. */
+  readonly about?: string;
 };
 
 /**
@@ -54,6 +61,12 @@ export type RateLimitRoute = { readonly name: string; readonly major: string };
 export function rateLimitRouteOf(call: DiscordCall): RateLimitRoute {
   const major = MAJOR_PARAMETERS.map((name) => call.params[name]).find((id) => id !== undefined);
   return { name: `${call.method} ${call.route}`, major: major ?? "" };
+}
+
+/** What the turn of a named caller's call is kept by: the same when it is asked for again. */
+export function placeOf({ caller, method, route, params, about }: DiscordCall): string | undefined {
+  if (caller === undefined) return undefined;
+  return [caller, method, route, ...Object.values(params), about ?? ""].join(" ");
 }
 
 /** The URL of a call. Ids are escaped, so that none of them can reach another path. */

@@ -53,6 +53,7 @@ export function createDiscordClient(ports: RetryPorts): DiscordClient {
           route: "/guilds/:guildId/channels",
           params: { guildId: channel.guildId },
           body: toNewChannel(channel),
+          about: channel.name,
           reason: channel.reason,
         },
         Channel,
@@ -170,6 +171,7 @@ export function createDiscordClient(ports: RetryPorts): DiscordClient {
           route: "/users/@me/channels",
           params: {},
           body: JSON.stringify({ recipient_id: userId }),
+          about: userId,
         },
         Identified,
       );

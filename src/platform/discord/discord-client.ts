@@ -104,13 +104,19 @@ export interface DiscordClient {
 /**
  * The client that talks through the bot's one caller (`DISCORD` binding).
  * @param budgetMs milliseconds an operation may wait; 0 inside a Durable Object, which reschedules
+ * @param caller names one that repeats a refused operation by itself after `retryAfterMs`, for example
+ * a match: its turn is kept then (docs/design/discord-fair-share.md); absent: somebody waits
  */
-export function discordClient(env: Env, budgetMs: number = WAIT_BUDGET_MS): DiscordClient {
+export function discordClient(
+  env: Env,
+  budgetMs: number = WAIT_BUDGET_MS,
+  caller?: string,
+): DiscordClient {
   const rest = env.DISCORD.get(env.DISCORD.idFromName("bot"));
   const client = createDiscordClient({
     send: async (call) => {
       try {
-        return await rest.call(call);
+        return await rest.call(caller === undefined ? call : { ...call, caller });
       } catch {
         // The object was moved or restarted: nobody knows whether the call had left already.
         return { kind: "unknown_outcome" };

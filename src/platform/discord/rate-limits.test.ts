@@ -1,14 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RateLimitRoute } from "./call.ts";
+import { GLOBAL_REQUESTS_PER_SECOND } from "./global-rate.ts";
+import { mustBeRemembered, readLimitSignals } from "./limit-signals.ts";
 import {
-  GLOBAL_REQUESTS_PER_SECOND,
   INVALID_REQUESTS_MAX,
   INVALID_WINDOW_MS,
   RateLimits,
   UNAUTHORIZED_PAUSE_MS,
-  mustBeRemembered,
-  readLimitSignals,
 } from "./rate-limits.ts";
 
 const inGuild = (major: string): RateLimitRoute => ({ name: "POST /guilds/:guildId/x", major });

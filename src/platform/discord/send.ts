@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import {
+  placeOf,
   RESPONSE_MAX_BYTES,
   rateLimitRouteOf,
   urlOf,
@@ -8,7 +9,8 @@ import {
   type DiscordCall,
 } from "./call.ts";
 import { readRefusal } from "./refusal.ts";
-import { mustBeRemembered, readLimitSignals, type RateLimits } from "./rate-limits.ts";
+import { mustBeRemembered, readLimitSignals } from "./limit-signals.ts";
+import type { RateLimits } from "./rate-limits.ts";
 
 /** Time Discord has to answer, milliseconds. */
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -34,7 +36,8 @@ export type SendPorts = {
 export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promise<DiscordAnswer> {
   const { limits, clock } = ports;
   const route = rateLimitRouteOf(call);
-  const admission = limits.admit(route, clock());
+  const place = placeOf(call);
+  const admission = limits.admit(route, clock(), place);
   if (admission.kind !== "go") return admission;
   const exchanged = await exchange(call, ports);
   if (exchanged === null) {
@@ -43,11 +46,11 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
   }
   const { response, text } = exchanged;
   const signals = readLimitSignals(response.status, response.headers, retryAfterIn(text));
-  limits.settle(route, signals, clock());
+  limits.settle(route, signals, clock(), place);
   if (mustBeRemembered(signals)) ports.remember();
   if (response.status === 429) {
     // A call that was refused for its rate asks again: the limits now know for how long.
-    const next = limits.admit(route, clock());
+    const next = limits.admit(route, clock(), place);
     if (next.kind !== "go") return next;
     limits.abandon(route);
     return { kind: "rate_limited", retryAfterMs: signals.retryAfterMs ?? 0 };

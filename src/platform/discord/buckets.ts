@@ -1,0 +1,224 @@
+import type { RateLimitRoute } from "./call.ts";
+import { namedShare, PACE_MS, pacedTurn } from "./fair-share.ts";
+import type { LimitSignals } from "./limit-signals.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+/** Longest pause that is believed; a longer one is asked about again after this. */
+export const LONGEST_PAUSE_MS = 24 * 60 * 60 * 1000;
+
+/** Pause after a 429 that does not say how long, and length of a window of which nothing is known. */
+export const DEFAULT_PAUSE_MS = 1_000;
+
+/** A window opens with its first call, so each begins a little after the one before ended. */
+const WINDOW_GAP_MS = 50;
+
+/** Windows and lines that are kept; beyond it the finished ones are dropped. */
+const KEYS_MAX = 2_000;
+
+type Window = {
+  readonly limit: number;
+  /** Calls that may still go before {@link resetAt}, those in flight taken off. */
+  readonly remaining: number;
+  /** Milliseconds. */
+  readonly resetAt: number;
+  /** Nothing was heard of this window yet: its end is a guess. */
+  readonly guessed?: true;
+  /** Calls of named callers in it. */
+  readonly named?: number;
+};
+
+/** What a bucket's windows are like. */
+type Shape = { readonly limit: number; readonly lengthMs: number };
+
+/** What must outlive an eviction. */
+export type RememberedBuckets = {
+  readonly buckets: readonly (readonly [route: string, bucket: string])[];
+  readonly windows: readonly (readonly [key: string, window: Window])[];
+  /** Absent in what older versions stored. */
+  readonly shapes?: readonly (readonly [bucket: string, shape: Shape])[];
+};
+
+/**
+ * The limits of single routes: buckets by the hash that Discord names, and the major id (discord.md §2
+ * REST), each with the line of those who wait for it. Times are milliseconds.
+ */
+export class Buckets {
+  readonly #buckets: Map<string, string>;
+  readonly #windows: Map<string, Window>;
+  readonly #shapes: Map<string, Shape>;
+  readonly #inFlight = new Map<string, number>();
+  readonly #lines = new Map<string, WaitingLine>();
+  /** Routes that have answered: what is not known of their limits now, they do not say. */
+  readonly #heard = new Set<string>();
+
+  constructor(remembered?: RememberedBuckets) {
+    this.#buckets = new Map(remembered?.buckets);
+    this.#windows = new Map(remembered?.windows);
+    this.#shapes = new Map(remembered?.shapes);
+  }
+
+  /** From when on a call may go; not after `now`: at once. @param place of a named caller */
+  until(route: RateLimitRoute, now: number, place?: string): number {
+    const key = this.#keyOf(route);
+    const window = this.#windowOf(route, now);
+    const line = this.#lines.get(key);
+    if (window === undefined) {
+      // One call finds out; named callers wait for it, instead of running into a limit together.
+      const isAsking = !this.#heard.has(route.name) && this.#inFlight.has(key);
+      if (place === undefined || !isAsking) return 0;
+      return pacedTurn(now + PACE_MS, line?.before(place, now) ?? 0);
+    }
+    const { limit, remaining, resetAt, named = 0 } = window;
+    const share = namedShare(limit);
+    const free = Math.max(0, Math.min(share - named, remaining));
+    if (place === undefined) {
+      const held = Math.min(line?.held(now) ?? 0, free);
+      return remaining > held ? 0 : resetAt;
+    }
+    const before = line?.before(place, now) ?? 0;
+    if (before < free) return 0;
+    const windows = Math.floor((before - free) / share);
+    return resetAt + windows * (this.#lengthOf(route) + WINDOW_GAP_MS);
+  }
+
+  /** A call goes. */
+  take(route: RateLimitRoute, now: number, place?: string): void {
+    const key = this.#keyOf(route);
+    this.#inFlight.set(key, (this.#inFlight.get(key) ?? 0) + 1);
+    const window = this.#windows.get(key);
+    if (window !== undefined) {
+      const named = (window.named ?? 0) + (place === undefined ? 0 : 1);
+      this.#windows.set(key, { ...window, remaining: window.remaining - 1, named });
+    }
+    if (place === undefined) return;
+    const line = this.#lines.get(key);
+    line?.leave(place);
+    if (line?.isEmpty(now) === true) this.#lines.delete(key);
+  }
+
+  /** Keeps the place of one who comes back at `dueAt`. */
+  keep(route: RateLimitRoute, place: string, dueAt: number, now: number): void {
+    this.#lineOf(route, now).keep(place, dueAt);
+  }
+
+  /** Discord refused a call that was let go: it goes before all others. */
+  keepFirst(route: RateLimitRoute, place: string, dueAt: number, now: number): void {
+    this.#lineOf(route, now).keepFirst(place, dueAt);
+  }
+
+  /** A call that went has ended. */
+  end(route: RateLimitRoute): void {
+    const key = this.#keyOf(route);
+    const count = this.#inFlight.get(key) ?? 0;
+    if (count <= 1) this.#inFlight.delete(key);
+    else this.#inFlight.set(key, count - 1);
+  }
+
+  /** Takes in what an answer says, other than a 429. */
+  learn(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): void {
+    this.#heard.add(route.name);
+    if (signals.bucket !== undefined) this.#nameBucket(route, signals.bucket);
+    const { limit, remaining, resetAfterMs } = signals;
+    if (limit === undefined || remaining === undefined || resetAfterMs === undefined) return;
+    const key = this.#keyOf(route);
+    const known = this.#windows.get(key);
+    const lasts = Math.min(resetAfterMs, LONGEST_PAUSE_MS);
+    // Responses overtake each other, and calls in flight may not be in Discord's count yet.
+    const left = remaining - (this.#inFlight.get(key) ?? 0);
+    const same = known !== undefined && known.resetAt > now;
+    this.#windows.set(key, {
+      limit: Math.max(1, limit),
+      remaining: same ? Math.min(known.remaining, left) : left,
+      resetAt: Math.max(now + lasts, same && known.guessed !== true ? known.resetAt : 0),
+      named: same ? (known.named ?? 0) : place === undefined ? 0 : 1,
+    });
+    // Only the window's first call is told its whole length.
+    const lengthMs = remaining === limit - 1 ? lasts : Math.max(lasts, this.#lengthOf(route));
+    this.#shapes.set(this.#bucketOf(route), { limit: Math.max(1, limit), lengthMs });
+    this.#forgetFinished(now);
+  }
+
+  /** Takes in a 429. It says exactly when, whatever was believed of this window before. */
+  learnRefusal(route: RateLimitRoute, signals: LimitSignals, pauseMs: number, now: number): void {
+    if (signals.bucket !== undefined) this.#nameBucket(route, signals.bucket);
+    const key = this.#keyOf(route);
+    const limit = Math.max(1, signals.limit ?? this.#windows.get(key)?.limit ?? 1);
+    this.#windows.set(key, { limit, remaining: 0, resetAt: now + pauseMs });
+  }
+
+  /** What has to be stored for the next life. Windows that are over are left out. */
+  remember(now: number): RememberedBuckets {
+    return {
+      buckets: [...this.#buckets],
+      windows: [...this.#windows].filter(([, window]) => window.resetAt > now),
+      shapes: [...this.#shapes],
+    };
+  }
+
+  #bucketOf(route: RateLimitRoute): string {
+    return this.#buckets.get(route.name) ?? route.name;
+  }
+
+  #keyOf(route: RateLimitRoute): string {
+    return `${this.#bucketOf(route)} ${route.major}`;
+  }
+
+  #lengthOf(route: RateLimitRoute): number {
+    return this.#shapes.get(this.#bucketOf(route))?.lengthMs ?? DEFAULT_PAUSE_MS;
+  }
+
+  /** The window that a call now would be in; undefined while nothing is known. */
+  #windowOf(route: RateLimitRoute, now: number): Window | undefined {
+    const key = this.#keyOf(route);
+    const known = this.#windows.get(key);
+    if (known !== undefined && known.resetAt > now) return known;
+    const limit = known?.limit ?? this.#shapes.get(this.#bucketOf(route))?.limit;
+    if (limit === undefined) return undefined;
+    // A fresh window. Only its size is known; the first response tells when it ends.
+    const remaining = limit - (this.#inFlight.get(key) ?? 0);
+    const fresh: Window = { limit, remaining, resetAt: now + this.#lengthOf(route), guessed: true };
+    this.#windows.set(key, fresh);
+    return fresh;
+  }
+
+  #lineOf(route: RateLimitRoute, now: number): WaitingLine {
+    const key = this.#keyOf(route);
+    const known = this.#lines.get(key);
+    if (known !== undefined) return known;
+    if (this.#lines.size >= KEYS_MAX) this.#forgetFinished(now);
+    const line = new WaitingLine();
+    if (this.#lines.size < KEYS_MAX) this.#lines.set(key, line);
+    return line;
+  }
+
+  /** Calls in flight under the route's old key go on counting under the bucket's, those who wait too. */
+  #nameBucket(route: RateLimitRoute, bucket: string): void {
+    const before = this.#keyOf(route);
+    const old = this.#bucketOf(route);
+    this.#buckets.set(route.name, bucket);
+    const after = this.#keyOf(route);
+    if (before === after) return;
+    this.#shapes.delete(old);
+    const count = this.#inFlight.get(before);
+    if (count !== undefined) {
+      this.#inFlight.delete(before);
+      this.#inFlight.set(after, (this.#inFlight.get(after) ?? 0) + count);
+    }
+    const line = this.#lines.get(before);
+    if (line === undefined) return;
+    this.#lines.delete(before);
+    if (!this.#lines.has(after)) this.#lines.set(after, line);
+  }
+
+  #forgetFinished(now: number): void {
+    if (this.#windows.size > KEYS_MAX) {
+      for (const [key, { resetAt }] of this.#windows) {
+        if (resetAt <= now) this.#windows.delete(key);
+      }
+    }
+    if (this.#lines.size < KEYS_MAX) return;
+    for (const [key, line] of this.#lines) {
+      if (line.isEmpty(now)) this.#lines.delete(key);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Callers that come back by themselves (those with a name) leave this part of every limit to people
+ * who wait for an answer: a fifth, rounded up. A limit of one cannot be shared.
+ */
+const LEFT_TO_PEOPLE = 1 / 5;
+
+/** Calls of a limit that named callers may use. */
+export function namedShare(limit: number): number {
+  return limit <= 1 ? limit : limit - Math.ceil(limit * LEFT_TO_PEOPLE);
+}
+
+/** Named callers start no more than this many calls in {@link PACE_MS}, whatever they call. */
+export const PACE_CALLS = 8;
+export const PACE_MS = 200;
+
+/** When the turn comes of one with so many before it, if turns are handed out from `start` on. */
+export function pacedTurn(start: number, before: number): number {
+  return start + Math.floor(before / PACE_CALLS) * PACE_MS;
+}
