@@ -11,7 +11,8 @@ describe("the Data API", () => {
       control(faceit, "POST", `/matches/${String(id)}/status`, { status, silent: true });
 
     const checkIn = await document();
-    expect(checkIn).toMatchObject({ match_id: id, status: "CHECK_IN", teams: {}, version: 1 });
+    expect(checkIn).toMatchObject({ match_id: id, status: "CHECK_IN", version: 1 });
+    expect(checkIn["teams"]).toEqual({});
     expect(id).toMatch(/^1-[0-9a-f]{8}-[0-9a-f-]{27}$/);
     for (const absent of ["voting", "results", "demo_url", "started_at", "entity"]) {
       expect(Object.keys(checkIn)).not.toContain(absent);
