@@ -1,0 +1,102 @@
+import { evictDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { FakeDiscord } from "../../testing/discord.ts";
+import { testProvider, type TestProvider } from "../../testing/tokens.ts";
+import { mockOutside } from "../../testing/worker.ts";
+import { discordClient } from "./discord-client.ts";
+import { UNAUTHORIZED_PAUSE_MS } from "./rate-limits.ts";
+
+const GUILD = "500";
+const START = Date.UTC(2026, 0, 1);
+
+let provider: TestProvider;
+let discord: FakeDiscord;
+let tests = 0;
+
+beforeAll(async () => {
+  provider = await testProvider();
+});
+
+beforeEach(() => {
+  discord = new FakeDiscord();
+  mockOutside(provider, (request) => discord.answer(request));
+  tests += 1;
+  vi.useFakeTimers({ toFake: ["Date"], now: START + tests * 3_600_000 });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const later = (ms: number): void => {
+  vi.setSystemTime(Date.now() + ms);
+};
+const restart = (): Promise<void> =>
+  evictDurableObject(env.DISCORD.get(env.DISCORD.idFromName("bot")));
+const bucket = (limit: number, remaining: number, resetAfterSeconds: number) => ({
+  "X-RateLimit-Bucket": "bucket-of-channels",
+  "X-RateLimit-Limit": String(limit),
+  "X-RateLimit-Remaining": String(remaining),
+  "X-RateLimit-Reset-After": String(resetAfterSeconds),
+});
+/** What a match is told that wants a channel: "made", or for how long to wait. */
+const create = async (caller?: string): Promise<string | number> => {
+  const made = await discordClient(env, 0, caller).createVoiceChannel({
+    guildId: GUILD,
+    name: `channel of ${caller ?? "somebody"}`,
+    userLimit: 0,
+    parentId: null,
+    overwrites: null,
+    reason: "test",
+  });
+  if (made.ok) return "made";
+  return made.error.kind === "rate_limited" ? made.error.retryAfterMs : made.error.kind;
+};
+
+describe("the one caller of Discord", () => {
+  it("still knows what says not before when it starts anew", async () => {
+    discord.fail({ status: 429, retryAfter: 30, headers: { "X-RateLimit-Scope": "shared" } });
+    expect(await create()).toBe(30_000);
+    await restart();
+    later(10_000);
+    expect(await create()).toBe(20_000);
+    expect(discord.calls).toHaveLength(1);
+    later(20_000);
+    expect(await create()).toBe("made");
+
+    later(1_000);
+    discord.fail({ status: 401 });
+    expect(await create()).toBe("unauthorized");
+    await restart();
+    later(UNAUTHORIZED_PAUSE_MS - 1);
+    expect(await create()).toBe("unauthorized");
+    expect(discord.calls).toHaveLength(3);
+    later(1);
+    expect(await create()).toBe("made");
+  });
+
+  it("keeps the turns of those who come back, and serves who comes first after a restart", async () => {
+    discord.fail({ status: 400, code: 50_035, headers: bucket(5, 0, 30) });
+    await create("match 0");
+    const told: (string | number)[] = [];
+    for (const match of [1, 2, 3, 4, 5, 6]) told.push(await create(`match ${match}`));
+    const [first, , , fourth, fifth, sixth] = told;
+    expect([first, fourth]).toEqual([30_000, 30_000]);
+    // A fifth of the window is left to people who wait for an answer.
+    expect(fifth).toBeGreaterThan(59_000);
+    expect(sixth).toBe(fifth);
+
+    later(30_000);
+    expect(await create("newcomer")).toBeGreaterThan(25_000);
+    for (const match of [1, 2, 3, 4]) expect(await create(`match ${match}`)).toBe("made");
+    expect(await create("match 5")).toBeGreaterThan(25_000);
+    expect(await create()).toBe("made");
+
+    await restart();
+    later(40_000);
+    expect(await create("newcomer")).toBe("made");
+    expect(discord.channels.size).toBe(6);
+  });
+});
