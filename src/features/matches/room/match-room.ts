@@ -1,5 +1,182 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../../../env.ts";
+import { configOf, type Env } from "../../../env.ts";
+import { hubPublisher } from "../../../hub/guild-hub-client.ts";
+import { systemClock } from "../../../platform/clock.ts";
+import { discordClient } from "../../../platform/discord/discord-client.ts";
+import { log } from "../../../platform/log.ts";
+import { asRequest, type RequestIds } from "../../../platform/request-ids.ts";
+import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
+import { d1Matches } from "../adapters/d1-matches.ts";
+import { d1PlayerLinks } from "../adapters/d1-player-links.ts";
+import { hubMatches } from "../adapters/hub-matches.ts";
+import { faceitApi } from "../adapters/http-faceit.ts";
+import { takeHint, type Hint } from "./hint.ts";
+import { perform } from "./perform.ts";
+import { reconcile } from "./reconcile.ts";
+import { newRoom, tidied, type RoomState } from "./room-state.ts";
 
-/** One FACEIT match: makes Discord what it should be, and keeps on until it is. */
-export class MatchRoom extends DurableObject<Env> {}
+/** A webhook for this match, as it crosses from the Worker. */
+export type DeliveredHint = {
+  readonly eventId: string;
+  readonly guildId: string;
+  readonly hint: Hint;
+};
+
+const STATE_KEY = "state";
+/** When a round that failed as a whole is tried again, milliseconds. */
+const BROKEN_RETRY_MS = 5_000;
+
+/**
+ * One FACEIT match: makes Discord what it should be, and keeps on until it is. Webhooks are written
+ * down and answered; all work is done by the alarm, which comes again after a crash.
+ */
+export class MatchRoom extends DurableObject<Env> {
+  readonly #impl: Room;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#impl = new Room(ctx, env);
+  }
+
+  /** Takes a webhook in. The same one again changes nothing. */
+  async hint(delivered: DeliveredHint, ids?: RequestIds): Promise<"taken" | "duplicate"> {
+    return asRequest(ids, () => this.#impl.hint(delivered));
+  }
+
+  /**
+   * Something changed that this match may care about: a link, somebody's voice channel.
+   * @param channels whether channels may be gone
+   * @returns `unknown`: nothing is remembered of this match
+   */
+  async look(channels: boolean): Promise<"looks" | "unknown"> {
+    return this.#impl.look(channels);
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#impl.work();
+  }
+}
+
+class Room {
+  readonly #ctx: DurableObjectState;
+  readonly #env: Env;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    this.#ctx = ctx;
+    this.#env = env;
+    ctx.storage.sql.exec(
+      "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    );
+  }
+
+  async hint({ eventId, guildId, hint }: DeliveredHint): Promise<"taken" | "duplicate"> {
+    const now = systemClock();
+    const { matchId, version } = hint.match;
+    // It is not known whether a repeated delivery keeps its id (§A3).
+    const keys = [`id/${eventId}`, `version/${hint.event}/${version}`];
+    if (!this.#isNew(keys, now)) return "duplicate";
+    const { faceit } = configOf(this.#env);
+    const before = this.#read() ?? newRoom(matchId, guildId, now);
+    this.#write(tidied(takeHint(before, hint, now, faceit.apiKey !== undefined)));
+    await this.#ctx.storage.setAlarm(now);
+    return "taken";
+  }
+
+  async look(channels: boolean): Promise<"looks" | "unknown"> {
+    const state = this.#read();
+    if (state === undefined) return "unknown";
+    if (channels && state.phase === "live") this.#write({ ...state, mustCheck: true });
+    await this.#ctx.storage.setAlarm(systemClock());
+    return "looks";
+  }
+
+  async work(): Promise<void> {
+    const state = this.#read();
+    if (state === undefined) return;
+    if (state.phase === "closed" && systemClock() >= tombstoneEnd(state)) {
+      await this.#ctx.storage.deleteAlarm();
+      await this.#ctx.storage.deleteAll();
+      return;
+    }
+    let next: number | null;
+    try {
+      next = await this.#reconcile(state.matchId);
+    } catch (error) {
+      log("error", "match.work_failed", { matchId: state.matchId, error });
+      next = systemClock() + BROKEN_RETRY_MS;
+    }
+    const after = this.#read() ?? state;
+    const forget = after.phase === "closed" ? tombstoneEnd(after) : null;
+    const at = [next, forget].filter((time) => time !== null);
+    if (at.length > 0) await this.#ctx.storage.setAlarm(Math.min(...at));
+  }
+
+  #reconcile(matchId: string): Promise<number | null> {
+    const env = this.#env;
+    const { faceit, match } = configOf(env);
+    const hub = hubMatches(hubPublisher(env));
+    const ports = {
+      faceit: faceitApi(faceit),
+      // It never waits for Discord's limits: it comes back when its turn is.
+      discord: discordClient(env, 0),
+      store: d1Matches(env.DB),
+      hub,
+      config: match,
+      clock: systemClock,
+    };
+    return reconcile(
+      {
+        read: () => this.#known(matchId),
+        update: (change) => {
+          const before = this.#known(matchId);
+          const after = change(before);
+          if (after !== before) this.#write(after);
+        },
+      },
+      {
+        links: d1PlayerLinks(env.DB),
+        hub,
+        settings: {
+          hasApi: faceit.apiKey !== undefined,
+          lobbyId: match.lobbyId,
+          moveFrom: match.moveFrom,
+          hasNotices: match.noticeChannelId !== undefined,
+          graceMs: match.graceMs,
+          skipEmptyFactions: match.skipEmptyFactions,
+        },
+        clock: systemClock,
+        perform: (action, state) => perform(ports, action, state),
+        broke: (what, id, error) => log("warn", "match.broke", { what, matchId: id, error }),
+      },
+    );
+  }
+
+  /** Remembers what was seen; false when one of it was before. */
+  #isNew(keys: readonly string[], now: number): boolean {
+    const { sql } = this.#ctx.storage;
+    const known = keys.filter(
+      (key) => sql.exec("SELECT 1 FROM seen WHERE key = ?", key).toArray().length > 0,
+    );
+    for (const key of keys) sql.exec("INSERT OR IGNORE INTO seen VALUES (?, ?)", key, now);
+    return known.length === 0;
+  }
+
+  #known(matchId: string): RoomState {
+    const state = this.#read();
+    if (state === undefined) throw new Error(`the state of match ${matchId} vanished`);
+    return state;
+  }
+
+  #read(): RoomState | undefined {
+    return this.#ctx.storage.kv.get<RoomState>(STATE_KEY);
+  }
+
+  #write(state: RoomState): void {
+    this.#ctx.storage.kv.put(STATE_KEY, state);
+  }
+}
+
+/** When an ended match is forgotten: no webhook of it comes any more. */
+function tombstoneEnd({ end, heardAt }: RoomState): number {
+  return Math.max(end?.at ?? 0, heardAt) + MATCH_TOMBSTONE_MS;
+}

@@ -1,0 +1,142 @@
+import { z } from "zod";
+import type { FaceitConfig } from "../../../config.ts";
+import { systemClock, type Clock } from "../../../platform/clock.ts";
+import { readAtMost } from "../../../platform/http/read-at-most.ts";
+import { err, ok, type Result } from "../../../platform/result.ts";
+import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
+import { FaceitId } from "../../../protocol/match.ts";
+import type { FaceitMatch } from "../faceit-match.ts";
+import { readRosters, Team } from "../faceit-roster.ts";
+import { httpsUrl, shownText } from "../faceit-text.ts";
+import type { FaceitApi, FaceitFailure } from "../ports.ts";
+
+/** Refusals of the key in a row until nobody asks for a while (§A2: circuit-break). */
+const REFUSALS_MAX = 3;
+const REFUSED_PAUSE_MS = 60_000;
+/** Longest pause that is believed, milliseconds. */
+const LONGEST_PAUSE_MS = 10 * 60_000;
+/** Pause after a 429 that does not say how long, milliseconds. */
+const DEFAULT_PAUSE_MS = 2_000;
+
+const Seconds = z.number().min(0).nullish().catch(null);
+
+/** What we read of a match (§A2). Of what is not needed to act, anything is taken. */
+const MatchAnswer = z.object({
+  match_id: FaceitId,
+  version: z.number().int().min(0).catch(0),
+  status: z.string().min(1).max(40),
+  game: z.unknown().optional(),
+  region: z.unknown().optional(),
+  competition_name: z.unknown().optional(),
+  best_of: z.number().int().nullish().catch(null),
+  faceit_url: z.unknown().optional(),
+  demo_url: z.array(z.unknown()).nullish().catch(null),
+  scheduled_at: Seconds,
+  teams: z.object({ faction1: Team, faction2: Team }).nullish().catch(null),
+  voting: z
+    .object({ map: z.object({ pick: z.array(z.unknown()) }) })
+    .nullish()
+    .catch(null),
+});
+const PlayerAnswer = z.object({ player_id: FaceitId, nickname: z.unknown().optional() });
+
+/** Refusals in a row, by configuration: only in memory, since asking again is all that forgetting costs. */
+const breakers = new WeakMap<object, { refusals: number; until: number }>();
+
+/** {@link FaceitApi} over FACEIT's Data API v4, each call once. */
+export function faceitApi(config: FaceitConfig, clock: Clock = systemClock): FaceitApi {
+  const breaker = breakers.get(config) ?? { refusals: 0, until: 0 };
+  breakers.set(config, breaker);
+
+  async function ask<T>(path: string, schema: z.ZodType<T>): Promise<Result<T, FaceitFailure>> {
+    if (clock() < breaker.until) return err({ kind: "refused" });
+    const answer = await get(`${config.apiUrl}${path}`, config.apiKey ?? "");
+    if (answer === null) return err({ kind: "failed" });
+    const { status, text, retryAfterMs } = answer;
+    if (status === 401 || status === 403) {
+      breaker.refusals += 1;
+      if (breaker.refusals >= REFUSALS_MAX) breaker.until = clock() + REFUSED_PAUSE_MS;
+      return err({ kind: "refused" });
+    }
+    breaker.refusals = 0;
+    if (status === 404) return err({ kind: "not_found" });
+    if (status === 429) return err({ kind: "rate_limited", retryAfterMs });
+    const body = status === 200 ? schema.safeParse(parsed(text)) : undefined;
+    return body?.success === true ? ok(body.data) : err({ kind: "failed" });
+  }
+
+  return {
+    async match(matchId) {
+      const answer = await ask(`/matches/${encodeURIComponent(matchId)}`, MatchAnswer);
+      if (!answer.ok) return answer;
+      return answer.value.match_id === matchId
+        ? ok(toMatch(answer.value))
+        : err({ kind: "failed" });
+    },
+    async playerByNickname(nickname) {
+      const answer = await ask(`/players?nickname=${encodeURIComponent(nickname)}`, PlayerAnswer);
+      if (answer.ok) {
+        const { player_id: playerId, nickname: name } = answer.value;
+        return ok({ playerId, nickname: shownText(name, 100) });
+      }
+      return answer.error.kind === "not_found" ? ok(null) : answer;
+    },
+  };
+}
+
+function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
+  const { teams, voting, scheduled_at: scheduledAt, faceit_url: url } = answer;
+  return {
+    matchId: answer.match_id,
+    version: answer.version,
+    status: answer.status.toUpperCase(),
+    game: shownText(answer.game, 40),
+    region: shownText(answer.region, 40),
+    competition: shownText(answer.competition_name, 100),
+    map: shownText(voting?.map.pick[0], 100) || null,
+    bestOf: answer.best_of ?? null,
+    // FACEIT leaves a place for the reader's language.
+    url: typeof url === "string" ? httpsUrl(url.replace("{lang}", "en")) : null,
+    demoUrl: httpsUrl(answer.demo_url?.[0]),
+    scheduledAt: scheduledAt == null ? null : scheduledAt * 1_000,
+    rosters: readRosters(teams?.faction1, teams?.faction2),
+  };
+}
+
+type Answer = { readonly status: number; readonly text: string; readonly retryAfterMs: number };
+
+/** One request; null: no answer in time, or one that is too long. */
+async function get(url: string, apiKey: string): Promise<Answer | null> {
+  const abort = new AbortController();
+  // Not AbortSignal.timeout: a timer that outlives its request keeps a Durable Object awake.
+  const timer = setTimeout(() => abort.abort(), FACEIT_TIMEOUT_MS);
+  try {
+    const response = await fetch(url, {
+      headers: { Authorization: `Bearer ${apiKey}`, Accept: "application/json" },
+      redirect: "manual",
+      signal: abort.signal,
+    });
+    const bytes = await readAtMost(response.body, FACEIT_ANSWER_MAX_BYTES);
+    if (bytes === null) return null;
+    const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
+    return {
+      status: response.status,
+      text: new TextDecoder().decode(bytes),
+      retryAfterMs: Number.isFinite(seconds)
+        ? Math.min(LONGEST_PAUSE_MS, Math.max(0, seconds * 1_000))
+        : DEFAULT_PAUSE_MS,
+    };
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

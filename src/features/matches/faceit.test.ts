@@ -1,0 +1,289 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { parseConfig } from "../../config.ts";
+import { FACEIT_ANSWER_MAX_BYTES, MATCH_PLAYERS_PER_SIDE_MAX } from "../../protocol/limits.ts";
+import { faceitApi } from "./adapters/http-faceit.ts";
+import { httpsUrl, shownText } from "./faceit-text.ts";
+import { readWebhook } from "./webhook.ts";
+
+const MATCH_ID = "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90";
+const KEY = "a-key-that-must-not-leak";
+
+function config(variables: Record<string, string> = {}) {
+  return parseConfig({
+    PRIMARY_GUILD_ID: "100",
+    HUB_SECRET: "0123456789abcdef0123456789abcdef",
+    DISCORD_BOT_TOKEN: "bot-0123456789abcdef0123456789abcdef",
+    JWT_ISSUER: "https://idp.test",
+    JWT_AUDIENCE: "guildhub",
+    JWT_PUBLIC_JWK_URL: "https://idp.test/jwks",
+    WEB_ORIGIN: "https://a.test",
+    FACEIT_API_KEY: KEY,
+    FACEIT_API_URL: "https://faceit.test/data/v4",
+    ...variables,
+  });
+}
+
+const team = (name: string, ids: readonly string[], idName = "player_id") => ({
+  name,
+  roster: ids.map((id) => ({ [idName]: id, nickname: `nick ${id}`, game_skill_level: 7 })),
+});
+
+const READY = {
+  match_id: MATCH_ID,
+  version: 71,
+  game: "cs2",
+  region: "EU",
+  competition_name: "Nordic Night Hub",
+  status: "ready",
+  best_of: 1,
+  faceit_url: "https://www.faceit.com/{lang}/cs2/room/1",
+  teams: { faction1: team("aurora", ["p1"]), faction2: team("borealis", ["p2"]) },
+  voting: { map: { pick: ["de_inferno"] } },
+};
+
+/** FACEIT answers these, one after the other. */
+function answering(...answers: readonly (Response | Error)[]) {
+  const left = [...answers];
+  const asked: Request[] = [];
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    asked.push(new Request(input, init));
+    const next = left.shift();
+    if (next === undefined || next instanceof Error) throw next ?? new TypeError("no more answers");
+    return next;
+  });
+  return asked;
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+describe("the Data API (matches-and-music.md §A2)", () => {
+  it("tells a match with both rosters", async () => {
+    const asked = answering(Response.json(READY));
+    expect(await faceitApi(config().faceit).match(MATCH_ID)).toEqual({
+      ok: true,
+      value: {
+        matchId: MATCH_ID,
+        version: 71,
+        status: "READY",
+        game: "cs2",
+        region: "EU",
+        competition: "Nordic Night Hub",
+        map: "de_inferno",
+        bestOf: 1,
+        url: "https://www.faceit.com/en/cs2/room/1",
+        demoUrl: null,
+        scheduledAt: null,
+        rosters: {
+          faction1: {
+            name: "aurora",
+            players: [{ playerId: "p1", nickname: "nick p1", skillLevel: 7 }],
+          },
+          faction2: {
+            name: "borealis",
+            players: [{ playerId: "p2", nickname: "nick p2", skillLevel: 7 }],
+          },
+        },
+      },
+    });
+    expect(asked[0]?.url).toBe(`https://faceit.test/data/v4/matches/${MATCH_ID}`);
+    expect(asked[0]?.headers.get("Authorization")).toBe(`Bearer ${KEY}`);
+  });
+
+  it.each([
+    ["no teams", { teams: {} }],
+    [
+      "one team without players",
+      { teams: { faction1: team("a", ["p1"]), faction2: team("b", []) } },
+    ],
+    ["no teams at all", { teams: undefined }],
+  ])("has no rosters while there are %s", async (_, change) => {
+    answering(Response.json({ ...READY, ...change, status: "CHECK_IN", voting: undefined }));
+    const match = await faceitApi(config().faceit).match(MATCH_ID);
+    expect(match).toMatchObject({
+      ok: true,
+      value: { status: "CHECK_IN", rosters: null, map: null },
+    });
+  });
+
+  it("reads unix seconds, a demo, and no more players than a side may have", async () => {
+    const many = Array.from({ length: MATCH_PLAYERS_PER_SIDE_MAX + 1 }, (_, i) => `p${i}`);
+    answering(
+      Response.json({
+        ...READY,
+        status: "FINISHED",
+        scheduled_at: 1_795_226_000,
+        demo_url: ["https://demos.test/1.dem"],
+        teams: { ...READY.teams, faction1: team("a", [...many, "not an id!", "p0"]) },
+      }),
+    );
+    const match = await faceitApi(config().faceit).match(MATCH_ID);
+    if (!match.ok) throw new Error("no match");
+    expect(match.value.scheduledAt).toBe(1_795_226_000_000);
+    expect(match.value.demoUrl).toBe("https://demos.test/1.dem");
+    expect(match.value.rosters?.faction1.players).toHaveLength(MATCH_PLAYERS_PER_SIDE_MAX);
+  });
+
+  it.each([
+    [404, {}, { kind: "not_found" }],
+    [401, {}, { kind: "refused" }],
+    [403, {}, { kind: "refused" }],
+    [429, { "Retry-After": "7" }, { kind: "rate_limited", retryAfterMs: 7_000 }],
+    [429, {}, { kind: "rate_limited", retryAfterMs: 2_000 }],
+    [500, {}, { kind: "failed" }],
+    [302, { Location: "http://10.0.0.1/" }, { kind: "failed" }],
+  ])("answers %s", async (status, headers, error) => {
+    answering(Response.json({}, { status, headers }));
+    expect(await faceitApi(config().faceit).match(MATCH_ID)).toEqual({ ok: false, error });
+  });
+
+  it.each([
+    ["is lost", new TypeError("lost")],
+    ["is not JSON", new Response("<html>")],
+    ["is of another match", Response.json({ ...READY, match_id: "1-other" })],
+    ["has no status", Response.json({ ...READY, status: undefined })],
+    ["is too long", new Response(`"${"x".repeat(FACEIT_ANSWER_MAX_BYTES)}"`)],
+  ])("counts as failed when the answer %s", async (_, answer) => {
+    answering(answer);
+    expect(await faceitApi(config().faceit).match(MATCH_ID)).toEqual({
+      ok: false,
+      error: { kind: "failed" },
+    });
+  });
+
+  it("is left alone for a minute after its key was refused three times", async () => {
+    const refusals = Array.from({ length: 5 }, () => Response.json({}, { status: 401 }));
+    const asked = answering(...refusals);
+    let now = 0;
+    const api = faceitApi(config().faceit, () => now);
+    for (let i = 0; i < 5; i += 1) expect((await api.match(MATCH_ID)).ok).toBe(false);
+    expect(asked).toHaveLength(3);
+    now = 61_000;
+    await api.match(MATCH_ID);
+    expect(asked).toHaveLength(4);
+  });
+
+  it("knows players by their nickname, whatever is in it", async () => {
+    const asked = answering(
+      Response.json({ player_id: "p1", nickname: "a&b" }),
+      Response.json({}, { status: 404 }),
+      Response.json({}, { status: 500 }),
+    );
+    const api = faceitApi(config().faceit);
+    expect(await api.playerByNickname("a&b/../x")).toEqual({
+      ok: true,
+      value: { playerId: "p1", nickname: "a&b" },
+    });
+    expect(asked[0]?.url).toBe("https://faceit.test/data/v4/players?nickname=a%26b%2F..%2Fx");
+    expect(await api.playerByNickname("nobody")).toEqual({ ok: true, value: null });
+    expect((await api.playerByNickname("x")).ok).toBe(false);
+  });
+});
+
+describe("a webhook (matches-and-music.md §A3)", () => {
+  const body = (event: string, payload: Record<string, unknown> = {}) => ({
+    event,
+    event_id: "6f3c9a10-1111-4c2e-8a4b-0c1d2e3f4a02",
+    payload: {
+      id: MATCH_ID,
+      organizer_id: "org",
+      region: "EU",
+      game: "cs2",
+      version: 71,
+      entity: { id: "hub", name: "Nordic Night Hub", type: "hub" },
+      ...payload,
+    },
+  });
+
+  it.each([
+    ["match_object_created", "CREATED"],
+    ["match_status_configuring", "CONFIGURING"],
+    ["match_status_ready", "READY"],
+    ["match_status_finished", "FINISHED"],
+    ["match_status_aborted", "ABORTED"],
+    ["match_status_cancelled", "CANCELLED"],
+  ])("%s means %s", (event, status) => {
+    const teams = [team("aurora", ["p1"], "id"), team("borealis", ["p2"], "id")];
+    expect(readWebhook(body(event, { teams }), { organizers: [] }, "100")).toMatchObject({
+      kind: "match",
+      guildId: "100",
+      hint: {
+        event,
+        match: {
+          matchId: MATCH_ID,
+          version: 71,
+          status,
+          competition: "Nordic Night Hub",
+          rosters: { faction1: { players: [{ playerId: "p1" }] } },
+        },
+      },
+    });
+  });
+
+  it("without teams, or with reduced ones, has no rosters", () => {
+    const reduced = [
+      { id: "a", name: "aurora", players: [] },
+      { id: "b", name: "b", players: [] },
+    ];
+    for (const teams of [undefined, [], reduced, [team("a", ["p1"], "id")]]) {
+      const webhook = readWebhook(body("match_status_ready", { teams }), { organizers: [] }, "100");
+      expect(webhook).toMatchObject({ kind: "match", hint: { match: { rosters: null } } });
+    }
+  });
+
+  it("may say where the recording is, over https only", () => {
+    const demo = (url: unknown) =>
+      readWebhook(body("match_demo_ready", { demo_url: url }), { organizers: [] }, "100");
+    expect(demo("https://demos.test/1.dem")).toMatchObject({
+      hint: { match: { demoUrl: "https://demos.test/1.dem" } },
+    });
+    expect(demo("javascript:alert(1)")).toMatchObject({ hint: { match: { demoUrl: null } } });
+  });
+
+  it("of another kind is ignored, whatever is in it", () => {
+    for (const event of ["hub_user_added", "championship_created", "toString", "__proto__"]) {
+      expect(readWebhook({ event }, { organizers: [] }, "100")).toEqual({ kind: "ignored" });
+    }
+  });
+
+  it("of somebody else's matches is ignored; a hub counts before its organizer", () => {
+    const { organizers } = config({ FACEIT_ORGANIZERS: "org=200,hub=300" }).faceit;
+    const guildOf = (payload: Record<string, unknown>) => {
+      const webhook = readWebhook(body("match_status_ready", payload), { organizers }, "100");
+      return webhook.kind === "match" ? webhook.guildId : webhook.kind;
+    };
+    expect(guildOf({})).toBe("300");
+    expect(guildOf({ entity: { id: "other", name: "" } })).toBe("200");
+    expect(guildOf({ organizer_id: "x", entity: null })).toBe("ignored");
+  });
+
+  it.each([
+    [null],
+    [[]],
+    [{}],
+    [{ event: 7 }],
+    [{ event: "match_status_ready" }],
+    [body("match_status_ready", { id: "../players" })],
+    [body("match_status_ready", { id: undefined })],
+    [{ ...body("match_status_ready"), event_id: undefined }],
+  ])("that cannot be read says where: %j", (bad) => {
+    const webhook = readWebhook(bad, { organizers: [] }, "100");
+    expect(webhook.kind).toBe("invalid");
+  });
+});
+
+describe("texts from FACEIT", () => {
+  it("become one line that fits", () => {
+    expect(shownText("a\n\u0000b\u202Ec\u200b", 100)).toBe("a b c");
+    expect(shownText("x".repeat(101), 100)).toHaveLength(100);
+    // Half a character is none.
+    expect(shownText(`${"x".repeat(99)}😀`, 100)).toBe("x".repeat(99));
+    expect(shownText(7, 100)).toBe("");
+  });
+
+  it("are addresses only over https", () => {
+    expect(httpsUrl("https://a.test/x")).toBe("https://a.test/x");
+    for (const bad of ["http://a.test", "javascript:alert(1)", "https://u:p@a.test", "", null]) {
+      expect(httpsUrl(bad)).toBeNull();
+    }
+  });
+});

@@ -1,0 +1,24 @@
+import type { Env } from "../../env.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { discordClient } from "../../platform/discord/discord-client.ts";
+import { d1Matches } from "./adapters/d1-matches.ts";
+import type { MatchesHubPorts } from "./hub-extension.ts";
+import { matchRoom } from "./match-rooms.ts";
+import { sweepOrphans } from "./sweep.ts";
+
+/** What the matches part of a hub asks of the rest. */
+export const MATCHES_HUB_PORTS: MatchesHubPorts = {
+  look: async (env: Env, matchId, channels) => {
+    await matchRoom(env, matchId).look(channels);
+  },
+  sweep: (env: Env, guildId) =>
+    sweepOrphans(
+      {
+        discord: discordClient(env, 0),
+        store: d1Matches(env.DB),
+        look: async (matchId) => matchRoom(env, matchId).look(false),
+        clock: systemClock,
+      },
+      guildId,
+    ),
+};

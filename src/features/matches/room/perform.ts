@@ -1,0 +1,215 @@
+import type { MatchConfig } from "../../../config.ts";
+import type { Clock } from "../../../platform/clock.ts";
+import type { DiscordFailure } from "../../../platform/discord/call.ts";
+import { GUILD_VOICE, PERMISSION } from "../../../platform/discord/constants.ts";
+import type {
+  DiscordClient,
+  GuildChannel,
+  PermissionOverwrite,
+} from "../../../platform/discord/discord-client.ts";
+import { err, ok, type Result } from "../../../platform/result.ts";
+import type { FaceitApi, MatchesHub, MatchesStore } from "../ports.ts";
+import type { Action } from "./action.ts";
+import { recordOf, type RoomState } from "./room-state.ts";
+import type { Outcome } from "./settle.ts";
+
+/** What a match asks of Discord. */
+export type MatchDiscord = Pick<
+  DiscordClient,
+  | "botUserId"
+  | "createVoiceChannel"
+  | "deleteChannel"
+  | "listChannels"
+  | "setOverwrite"
+  | "removeOverwrite"
+  | "moveMember"
+  | "sendDirectMessage"
+  | "sendMessage"
+>;
+
+/** What doing things needs. */
+export type PerformPorts = {
+  readonly faceit: FaceitApi;
+  readonly discord: MatchDiscord;
+  readonly store: MatchesStore;
+  readonly hub: Pick<MatchesHub, "put">;
+  readonly config: MatchConfig;
+  readonly clock: Clock;
+};
+
+/** Pause after something before the call itself failed, milliseconds. */
+const NOT_ASKED_PAUSE_MS = 1_000;
+
+const ENTER = PERMISSION.viewChannel | PERMISSION.connect;
+
+/** What a player may do in their side's channel, and what the bot needs there (§A4, overwrites). */
+const PLAYER = ENTER | PERMISSION.speak | PERMISSION.stream | PERMISSION.useVad;
+const BOT = ENTER | PERMISSION.moveMembers | PERMISSION.manageChannels;
+
+/** Does one thing for a match, once. Nothing here decides. */
+export async function perform(
+  ports: PerformPorts,
+  action: Action,
+  state: RoomState,
+): Promise<Outcome> {
+  const { faceit, discord, store, hub, config, clock } = ports;
+  const { matchId, guildId } = state;
+  const reason = auditReason(matchId);
+  switch (action.kind) {
+    case "read":
+      return { kind: "read", result: await faceit.match(matchId) };
+    case "reserve": {
+      const { faction, name } = action;
+      const room = { matchId, guildId, faction, channelId: null, channelName: name };
+      return { kind: "reserve", taken: (await store.reserve(room, clock())) === "taken" };
+    }
+    case "create":
+      return create(ports, action, state);
+    case "find":
+      return find(ports, action, state);
+    case "check": {
+      const listed = await discord.listChannels(guildId);
+      const result = listed.ok ? ok(new Set(listed.value.map(({ id }) => id))) : listed;
+      return { kind: "check", result };
+    }
+    case "grant": {
+      const overwrite = member(action.userId, PLAYER);
+      return discordOutcome(await discord.setOverwrite(action.channelId, overwrite, reason));
+    }
+    case "revoke":
+      return discordOutcome(await discord.removeOverwrite(action.channelId, action.userId, reason));
+    case "move":
+    case "evict":
+      return discordOutcome(
+        await discord.moveMember(guildId, action.userId, action.channelId, reason),
+      );
+    case "message":
+      return discordOutcome(
+        await discord.sendDirectMessage(action.userId, {
+          content: "Your match is on. Your team's voice channel is open for you.",
+          button: {
+            label: "Join your team",
+            url: `https://discord.com/channels/${guildId}/${action.channelId}`,
+          },
+        }),
+      );
+    case "notice": {
+      if (config.noticeChannelId === undefined) return { kind: "done" };
+      const who =
+        action.unlinked === 1
+          ? "1 player of this match is"
+          : `${action.unlinked} players of this match are`;
+      return discordOutcome(
+        await discord.sendMessage(config.noticeChannelId, {
+          content: `${who} not linked to Discord and cannot be let into the team's channel. Use /link; you are let in at once.`,
+        }),
+      );
+    }
+    case "delete": {
+      const deleted = await discord.deleteChannel(action.channelId, reason);
+      return discordOutcome(deleted);
+    }
+    case "release":
+      await store.released(matchId, action.faction);
+      return { kind: "done" };
+    case "tell": {
+      const record = recordOf(state);
+      if (record !== null) await hub.put(record);
+      return { kind: "done" };
+    }
+    case "store": {
+      const record = recordOf(state);
+      if (record !== null) await store.write(record);
+      return { kind: "done" };
+    }
+  }
+}
+
+async function create(
+  { discord, store, config }: PerformPorts,
+  { faction, name, people, withCategory }: Extract<Action, { kind: "create" }>,
+  { matchId, guildId }: RoomState,
+): Promise<Outcome> {
+  const bot = await discord.botUserId();
+  if (!bot.ok) return { kind: "create", result: notAsked(bot) };
+  const result = await discord.createVoiceChannel({
+    guildId,
+    name,
+    userLimit: 0,
+    parentId: withCategory ? (config.categoryId ?? null) : null,
+    overwrites: overwritesOf(guildId, bot.value, people, config),
+    reason: auditReason(matchId),
+  });
+  if (result.ok) await store.opened(matchId, faction, result.value.id);
+  return { kind: "create", result };
+}
+
+/** What is sure after a call before the one that matters failed: Discord was not asked for anything. */
+function notAsked(failure: { readonly ok: false; readonly error: DiscordFailure }): {
+  readonly ok: false;
+  readonly error: DiscordFailure;
+} {
+  const { error } = failure;
+  const isOpen = error.kind === "failed" || error.kind === "unknown_outcome";
+  return isOpen ? err({ kind: "rate_limited", retryAfterMs: NOT_ASKED_PAUSE_MS }) : failure;
+}
+
+/** A channel that Discord made although its answer was lost. */
+async function find(
+  { discord, store }: PerformPorts,
+  { faction, name }: Extract<Action, { kind: "find" }>,
+  { matchId, guildId }: RoomState,
+): Promise<Outcome> {
+  const bot = await discord.botUserId();
+  if (!bot.ok) return { kind: "find", result: bot };
+  const listed = await discord.listChannels(guildId);
+  if (!listed.ok) return { kind: "find", result: listed };
+  const channel = listed.value.find((one) => one.name === name && isOurs(one, bot.value));
+  if (channel === undefined) return { kind: "find", result: ok(null) };
+  await store.opened(matchId, faction, channel.id);
+  const access = channel.overwrites.flatMap(({ id, kind }) =>
+    kind === "member" && id !== bot.value ? [id] : [],
+  );
+  return { kind: "find", result: ok({ id: channel.id, access }) };
+}
+
+/** Whether we made a channel: nobody else gives the bot these permissions in it. */
+export function isOurs(channel: GuildChannel, botUserId: string): boolean {
+  return (
+    channel.type === Number(GUILD_VOICE) &&
+    channel.overwrites.some(
+      ({ id, kind, allow }) => kind === "member" && id === botUserId && allow === BOT,
+    )
+  );
+}
+
+/** A channel for one side (§A4): closed to everybody but its players, staff and the bot. */
+function overwritesOf(
+  guildId: string,
+  botUserId: string,
+  people: readonly string[],
+  { staffRoleId }: MatchConfig,
+): PermissionOverwrite[] {
+  return [
+    // The role of everybody has the guild's own id.
+    { id: guildId, kind: "role", allow: 0n, deny: ENTER },
+    member(botUserId, BOT),
+    ...people.filter((id) => id !== botUserId).map((id) => member(id, PLAYER)),
+    ...(staffRoleId === undefined
+      ? []
+      : [{ id: staffRoleId, kind: "role", allow: ENTER, deny: 0n } as const]),
+  ];
+}
+
+function member(id: string, allow: bigint): PermissionOverwrite {
+  return { id, kind: "member", allow, deny: 0n };
+}
+
+/** What the guild's audit log says about everything that is done for a match. */
+function auditReason(matchId: string): string {
+  return `FACEIT match ${matchId}`;
+}
+
+function discordOutcome(result: Result<unknown, DiscordFailure>): Outcome {
+  return { kind: "discord", result };
+}

@@ -1,0 +1,115 @@
+import type { Clock } from "../../../platform/clock.ts";
+import { FACTIONS } from "../../../protocol/match.ts";
+import type { MatchesHub, PlayerLinks } from "../ports.ts";
+import type { Action } from "./action.ts";
+import { decide, type RoomSettings, type Voice } from "./decide.ts";
+import { isGone, peopleOf, tidied, type RoomState } from "./room-state.ts";
+import { begin, expire, settle, type Outcome } from "./settle.ts";
+
+/** Rounds in a row after which others get their turn, and this match goes on a moment later. */
+const ROUNDS_MAX = 50;
+/** Pause after that, or when the hub could not say who is in voice, milliseconds. */
+const SOON_MS = 1_000;
+
+/** Where a match's state lives. Between two calls others may have changed it. */
+export interface RoomMemory {
+  read(): RoomState;
+  /** Changes it and stores it before anything else happens. */
+  update(change: (state: RoomState) => RoomState): void;
+}
+
+/** What working on a match needs. */
+export type ReconcilePorts = {
+  readonly links: Pick<PlayerLinks, "ofPlayers">;
+  readonly hub: Pick<MatchesHub, "whereabouts" | "inVoice">;
+  readonly settings: RoomSettings;
+  readonly clock: Clock;
+  /** Does one thing. What it throws counts as broken. */
+  readonly perform: (action: Action, state: RoomState) => Promise<Outcome>;
+  /** Something broke that is tried again: for the log. */
+  readonly broke: (what: string, matchId: string, error: unknown) => void;
+};
+
+/**
+ * Works until nothing is left that can be done now.
+ * @returns when to go on, milliseconds since 1970; null: when something happens
+ */
+export async function reconcile(memory: RoomMemory, ports: ReconcilePorts): Promise<number | null> {
+  const { settings, clock } = ports;
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const voice = await lookAround(memory, ports);
+    memory.update((state) => tidied(expire(state, isEmptyIn(state, voice), clock())));
+    const state = memory.read();
+    const { actions, wakeAt } = decide(state, voice, settings, clock());
+    if (actions.length === 0) {
+      const soon = voice === null && needsVoice(state) ? clock() + SOON_MS : null;
+      return earliest(wakeAt, soon);
+    }
+    await Promise.all(actions.map((action) => doOne(memory, ports, action)));
+  }
+  return clock() + SOON_MS;
+}
+
+async function doOne(memory: RoomMemory, ports: ReconcilePorts, action: Action): Promise<void> {
+  memory.update((state) => begin(state, action));
+  let outcome: Outcome;
+  try {
+    outcome = await ports.perform(action, memory.read());
+  } catch (error) {
+    ports.broke(action.kind, memory.read().matchId, error);
+    outcome = { kind: "broke" };
+  }
+  memory.update((state) => tidied(settle(state, action, outcome, ports.clock())));
+}
+
+/** Reads who is linked, and who is in voice; null: the hub could not say. */
+async function lookAround(
+  memory: RoomMemory,
+  { links, hub, broke }: ReconcilePorts,
+): Promise<Voice> {
+  const before = memory.read();
+  if (before.phase === "live" && before.match?.rosters != null) {
+    const playerIds = FACTIONS.flatMap((faction) =>
+      (before.match?.rosters?.[faction].players ?? []).map(({ playerId }) => playerId),
+    );
+    const found = await links.ofPlayers(playerIds);
+    const now = Object.fromEntries(found.map(({ faceitId, discordId }) => [faceitId, discordId]));
+    memory.update((state) => tidied({ ...state, links: now }));
+  }
+  const state = memory.read();
+  if (!needsVoice(state)) return null;
+  const { guildId, matchId } = state;
+  try {
+    const people = FACTIONS.flatMap((faction) => peopleOf(state, faction));
+    const [places, inside] = await Promise.all([
+      hub.whereabouts(guildId, people),
+      hub.inVoice(guildId, [matchId]),
+    ]);
+    const voice = new Map(places.map(({ userId, channelId }) => [userId, channelId]));
+    for (const faction of FACTIONS) {
+      const channelId = state.sides[faction].channel?.id;
+      if (channelId === undefined) continue;
+      for (const userId of inside.get(matchId)?.[faction] ?? []) voice.set(userId, channelId);
+    }
+    return voice;
+  } catch (error) {
+    broke("whereabouts", matchId, error);
+    return null;
+  }
+}
+
+/** Where people are matters only while there are channels for them. */
+function needsVoice({ phase, sides }: RoomState): boolean {
+  return phase !== "closed" && FACTIONS.some((faction) => !isGone(sides[faction]));
+}
+
+function isEmptyIn({ sides }: RoomState, voice: Voice): boolean {
+  const channels = FACTIONS.flatMap((faction) => sides[faction].channel?.id ?? []);
+  if (channels.length === 0) return true;
+  return voice !== null && ![...voice.values()].some((where) => channels.includes(where));
+}
+
+function earliest(...times: readonly (number | null)[]): number | null {
+  const known = times.filter((at) => at !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}

@@ -1,0 +1,104 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { configOf } from "../../../env.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { problem, problems } from "../../../platform/http/problem.ts";
+import { isOneOf } from "../../../platform/secret-equal.ts";
+import { log } from "../../../platform/log.ts";
+import { requestIds } from "../../../platform/request-ids.ts";
+import { WEBHOOK_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
+import { matchRoom } from "../match-rooms.ts";
+import { readWebhook } from "../webhook.ts";
+
+const Taken = z.object({ ok: z.literal(true), result: z.enum(["taken", "duplicate", "ignored"]) });
+
+const route = createRoute({
+  operationId: "matches.webhook",
+  method: "post",
+  path: "/faceit-webhook",
+  tags: ["matches"],
+  summary: "Take a webhook of FACEIT",
+  description:
+    "FACEIT does not sign: the configured header carries a secret. The body is only a hint; the match is read again from FACEIT afterwards.",
+  security: [{ webhookSecret: [] }],
+  request: {
+    body: {
+      required: true,
+      content: { "application/json": { schema: z.looseObject({ event: z.string() }) } },
+    },
+  },
+  responses: {
+    200: {
+      description: "It is written down, or was before; the work is done afterwards",
+      content: { "application/json": { schema: Taken } },
+    },
+    202: {
+      description: "We have no use for it",
+      content: { "application/json": { schema: Taken } },
+    },
+    ...problems("invalid_json", "invalid_request", "bad_webhook_secret", "body_too_large"),
+  },
+});
+
+/** `POST /faceit-webhook` (matches-and-music.md §A3) */
+export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
+  app.openAPIRegistry.registerComponent("securitySchemes", "webhookSecret", {
+    type: "apiKey",
+    in: "header",
+    name: "X-Webhook-Secret",
+    description: "The secret of `FACEIT_WEBHOOK_SECRET`, in the header of `FACEIT_WEBHOOK_HEADER`",
+  });
+  app.openAPIRegistry.registerPath(route);
+  // Not through the validator: who does not know the secret gets nothing parsed.
+  app.post("/faceit-webhook", async (c, next) => {
+    const refusal = await checkSecret(c);
+    return refusal ?? next();
+  });
+  app.post(
+    "/faceit-webhook",
+    bodyLimit({
+      maxSize: WEBHOOK_BODY_MAX_BYTES,
+      onError: (c) =>
+        problem(c, "body_too_large", `A webhook may have ${WEBHOOK_BODY_MAX_BYTES} bytes.`),
+    }),
+    async (c) => {
+      let body: unknown;
+      try {
+        body = JSON.parse(await c.req.text());
+      } catch {
+        return problem(c, "invalid_json", "The body of the webhook is not JSON.");
+      }
+      const { faceit, primaryGuildId } = configOf(c.env);
+      const webhook = readWebhook(body, faceit, primaryGuildId);
+      if (webhook.kind === "invalid") return problem(c, "invalid_request", webhook.detail);
+      if (webhook.kind === "ignored") return c.json({ ok: true, result: "ignored" }, 202);
+      const { eventId, guildId, hint } = webhook;
+      const room = matchRoom(c.env, hint.match.matchId);
+      const result = await room.hint({ eventId, guildId, hint }, requestIds());
+      log("info", "match.webhook", {
+        matchId: hint.match.matchId,
+        event: hint.event,
+        version: hint.match.version,
+        result,
+      });
+      return c.json({ ok: true, result }, 200);
+    },
+  );
+}
+
+async function checkSecret(c: Context<AppEnv>): Promise<Response | null> {
+  const { webhookSecrets, webhookHeader, webhookQuery } = configOf(c.env).faceit;
+  if (webhookSecrets.length === 0) {
+    return problem(c, "unavailable", "Webhooks are not set up: FACEIT_WEBHOOK_SECRET is missing.");
+  }
+  const given =
+    c.req.header(webhookHeader) ??
+    (webhookQuery === undefined ? undefined : c.req.query(webhookQuery));
+  if (given !== undefined && (await isOneOf(given, webhookSecrets))) return null;
+  return problem(
+    c,
+    "bad_webhook_secret",
+    `Send the secret that is agreed on in the header ${webhookHeader}.`,
+  );
+}

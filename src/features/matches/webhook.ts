@@ -1,0 +1,101 @@
+import { z } from "zod";
+import type { FaceitConfig } from "../../config.ts";
+import { FaceitId } from "../../protocol/match.ts";
+import { readRosters, Team } from "./faceit-roster.ts";
+import { httpsUrl, shownText } from "./faceit-text.ts";
+import { DEMO_EVENT, STATUS_OF_EVENT, type Hint } from "./room/hint.ts";
+
+const Envelope = z.object({ event: z.string().min(1).max(100) });
+
+/** What we read of a webhook about a match (§A3). */
+const MatchWebhook = z.object({
+  event: z.string(),
+  event_id: z.string().min(1).max(128),
+  payload: z.object({
+    id: FaceitId,
+    organizer_id: z.string().nullish().catch(null),
+    region: z.unknown().optional(),
+    game: z.unknown().optional(),
+    version: z.number().int().min(0).catch(0),
+    entity: z
+      .object({ id: z.string().nullish().catch(null), name: z.unknown().optional() })
+      .nullish()
+      .catch(null),
+    teams: z.array(Team).nullish().catch(null),
+    demo_url: z.unknown().optional(),
+  }),
+});
+
+/** A webhook after it was read. */
+export type Webhook =
+  /** An event that we have no use for, or of somebody else's matches. */
+  | { readonly kind: "ignored" }
+  | { readonly kind: "invalid"; readonly detail: string }
+  | {
+      readonly kind: "match";
+      readonly eventId: string;
+      readonly guildId: string;
+      readonly hint: Hint;
+    };
+
+/** Reads a webhook whose sender has shown the secret. Nothing in it is more than a hint. */
+export function readWebhook(
+  body: unknown,
+  config: Pick<FaceitConfig, "organizers">,
+  primaryGuildId: string,
+): Webhook {
+  const envelope = Envelope.safeParse(body);
+  if (!envelope.success)
+    return { kind: "invalid", detail: "event: the name of the event is missing." };
+  const { event } = envelope.data;
+  const status = event === DEMO_EVENT ? "FINISHED" : STATUS_OF_EVENT.get(event);
+  if (status === undefined) return { kind: "ignored" };
+  const webhook = MatchWebhook.safeParse(body);
+  if (!webhook.success) {
+    const [issue] = webhook.error.issues;
+    return { kind: "invalid", detail: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}.` };
+  }
+  const { event_id: eventId, payload } = webhook.data;
+  const guildId = guildOf(payload, config, primaryGuildId);
+  if (guildId === null) return { kind: "ignored" };
+  const [faction1, faction2] = payload.teams ?? [];
+  return {
+    kind: "match",
+    eventId,
+    guildId,
+    hint: {
+      event,
+      match: {
+        matchId: payload.id,
+        version: payload.version,
+        status,
+        game: shownText(payload.game, 40),
+        region: shownText(payload.region, 40),
+        competition: shownText(payload.entity?.name, 100),
+        map: null,
+        bestOf: null,
+        url: null,
+        demoUrl: httpsUrl(payload.demo_url),
+        scheduledAt: null,
+        // By convention the first is faction1; only believed where FACEIT cannot be asked (§A3).
+        rosters: readRosters(faction1, faction2),
+      },
+    },
+  };
+}
+
+/** The guild that plays this match; null: nobody of ours. */
+function guildOf(
+  payload: z.output<typeof MatchWebhook>["payload"],
+  { organizers }: Pick<FaceitConfig, "organizers">,
+  primaryGuildId: string,
+): string | null {
+  if (organizers.length === 0) return primaryGuildId;
+  const ids = [payload.entity?.id, payload.organizer_id];
+  // A hub of its own counts before the organizer that it belongs to.
+  for (const id of ids) {
+    const found = organizers.find((one) => one.id === id);
+    if (found !== undefined) return found.guildId ?? primaryGuildId;
+  }
+  return null;
+}
