@@ -54,6 +54,25 @@ describe("the REST calls", () => {
     ]);
   });
 
+  it("reads matches, of the guild and from where it is told", async () => {
+    const match = { matchId: "1-m", state: "live", createdAt: "x", factions: {} };
+    const page = { matches: [match], nextCursor: "5.1-m" };
+    const answers = [page, page, match, match, { matches: [{}] }, { ...match, factions: null }];
+    const { api, seen } = apiOver(answers.map((answer) => Response.json(answer)));
+    expect(await api.matches()).toEqual({ ok: true, value: page });
+    await api.matches({ guildId: "g2", state: "ended", cursor: "5.1-m", limit: 9 });
+    expect(await api.match("1-m")).toEqual({ ok: true, value: match });
+    await api.match("a/b", "g2");
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      "GET https://hub.test/matches?",
+      "GET https://hub.test/matches?guildId=g2&state=ended&cursor=5.1-m&limit=9",
+      "GET https://hub.test/matches/1-m?",
+      "GET https://hub.test/matches/a%2Fb?guildId=g2",
+    ]);
+    expect((await api.matches()).ok).toBe(false);
+    expect((await api.match("1-m")).ok).toBe(false);
+  });
+
   it("renews a refused token once and sends the same again", async () => {
     const { api, seen } = apiOver([new Response(null, { status: 401 }), Response.json(created)]);
     expect((await api.createRoom({}, "k")).ok).toBe(true);

@@ -2,6 +2,7 @@ import type { ByteStream } from "./event-stream.ts";
 import { hasTexts, isRecord } from "./json-shape.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import { failureOf, UNREACHABLE } from "./problem.ts";
+import type { Match } from "./match.ts";
 import type { Room } from "./room.ts";
 
 /** Longest wait for one answer, milliseconds: Discord may be slow, a person is not patient. */
@@ -28,6 +29,21 @@ export type Invite = {
   readonly url: string;
   readonly code: string;
   readonly expiresAt: string | null;
+};
+
+/** Which matches of a guild; absent: the live ones of the guild that the token is for. */
+export type MatchesQuery = {
+  readonly guildId?: string;
+  readonly state?: "live" | "ended";
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
+  readonly limit?: number;
+};
+
+/** A page of matches, newest first; `nextCursor` null: it is the last. */
+export type MatchesPage = {
+  readonly matches: readonly Match[];
+  readonly nextCursor: string | null;
 };
 
 /** Where to connect, and the token that the ticket was made with. */
@@ -64,7 +80,7 @@ type Call = {
 type Answer = { readonly response: Response; readonly token: string };
 
 /**
- * The REST calls of rooms.md §1. Each answers with an {@link Outcome}; none throws. A refused token
+ * The REST calls of rooms and matches. Each answers with an {@link Outcome}; none throws. A refused token
  * is renewed once and the call repeated: a 401 has changed nothing.
  */
 export class Api {
@@ -103,6 +119,17 @@ export class Api {
   async invite(channelId: string): Promise<Outcome<Invite>> {
     const path = `/rooms/${encodeURIComponent(channelId)}/invite`;
     return this.#json(isInvite, { method: "POST", path, body: {} });
+  }
+
+  /** Matches of a guild, live or ended. */
+  async matches(query: MatchesQuery = {}): Promise<Outcome<MatchesPage>> {
+    return this.#json(isMatchesPage, { method: "GET", path: `/matches?${queryOf(query)}` });
+  }
+
+  /** One match. @param guildId absent: the guild that the token is for */
+  async match(matchId: string, guildId?: string): Promise<Outcome<Match>> {
+    const path = `/matches/${encodeURIComponent(matchId)}?${queryOf({ guildId })}`;
+    return this.#json(isMatch, { method: "GET", path });
   }
 
   /**
@@ -196,6 +223,14 @@ export class Api {
   }
 }
 
+function queryOf(members: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(members)) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  return query.toString();
+}
+
 /** The answer's JSON, if it is what was asked for. */
 async function bodyOf<T>(is: Guard<T>, response: Response): Promise<Outcome<T>> {
   const body = await jsonOf(response);
@@ -222,6 +257,14 @@ function isRoom(body: unknown): body is Room {
     typeof body["userLimit"] === "number" &&
     typeof body["private"] === "boolean"
   );
+}
+
+function isMatch(body: unknown): body is Match {
+  return hasTexts(body, ["matchId", "state", "createdAt"]) && isRecord(body["factions"]);
+}
+
+function isMatchesPage(body: unknown): body is MatchesPage {
+  return isRecord(body) && Array.isArray(body["matches"]) && body["matches"].every(isMatch);
 }
 
 function isInvite(body: unknown): body is Invite {

@@ -9,7 +9,16 @@ import type { ConnectionState, StreamEventOf, StreamItem } from "./stream-item.t
 /**
  * The entry of the package `guildhub-client`: what is not exported here may change.
  */
-export type { Api, CreatedRoom, Fetch, Invite, NewRoom, StreamTicket } from "./api.ts";
+export type {
+  Api,
+  CreatedRoom,
+  Fetch,
+  Invite,
+  MatchesPage,
+  MatchesQuery,
+  NewRoom,
+  StreamTicket,
+} from "./api.ts";
 export type { EventName, EventPayloads, GuildEvent, PayloadOf } from "./guild-event.ts";
 export type { Faction, Match, MatchPlayer, MatchSide } from "./match.ts";
 export type { SocketLike } from "./socket-like.ts";

@@ -4,6 +4,7 @@ import {
   type ConnectionState,
   type EventName,
   GuildClient,
+  type Match,
   type Outcome,
   type Presence,
   type Room,
@@ -29,6 +30,10 @@ export function inWords(item: StreamItem): string {
     case "room.updated":
       // @ts-expect-error: userLimit is a number
       return item.payload.userLimit;
+    case "match.created":
+    case "match.updated":
+    case "match.ended":
+      return item.payload.match.factions.faction1.room?.name ?? item.payload.match.status;
     default:
       return item.payload.channelId;
   }
@@ -55,5 +60,6 @@ guild.on("items", (items: readonly StreamItem[]) => items.map(inWords));
 const outcome: Outcome<null> = guild.subscribe(["1"]);
 export const why: string = outcome.ok ? stateInWords(guild.state) : outcome.failure.message;
 export const room: Promise<Outcome<Room>> = guild.api.room("1");
+export const match: Promise<Outcome<Match>> = guild.api.match("1-m");
 guild.connect();
 guild.close();
