@@ -11,6 +11,7 @@ import {
 import { GuildClient } from "../../src/client/index.ts";
 import type { TokenSource } from "../../src/client/outcome.ts";
 import type { ConnectionState, Presence, StreamItem } from "../../src/client/stream-item.ts";
+import { rememberChannels } from "./names.ts";
 import { count, entryInWords, plain } from "./words.ts";
 
 /** A room that was just opened may not be told by REST yet: times to wait, milliseconds. */
@@ -68,6 +69,7 @@ export class Guild {
   #onItems(items: readonly StreamItem[]): void {
     const before = this.view.value;
     const after = applyItems(before, items, Date.now());
+    if (after.matches !== before.matches) rememberChannels(after.matches.values());
     this.view.value = after;
     for (const room of after.rooms.values()) {
       if (room.details === null && !before.rooms.has(room.channelId)) {

@@ -3,6 +3,7 @@ import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
 import type { Match, MatchSide } from "../../src/client/match.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
+import { rememberChannels } from "./names.ts";
 import {
   clock,
   connectionWords,
@@ -128,6 +129,13 @@ describe("the log in words", () => {
     expect(said(line({ event: "match.room.deleted", payload: gone }, null))).toBe(
       "A match's channel was removed",
     );
+    const side2 = { ...side("borealis"), room: { channelId: "c7", name: "match-1-faction2" } };
+    const factions = { faction1: side("aurora"), faction2: side2 };
+    rememberChannels([{ ...match("READY"), factions }]);
+    expect(said(line({ event: "match.room.deleted", payload: gone }, null))).toBe(
+      "match-1-faction2 was removed",
+    );
+    expect(said(line({ event: "voice.left", payload }, null))).toBe("u1 left match-1-faction2");
   });
 
   it("names an event of another kind", () => {

@@ -2,7 +2,7 @@ import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
 import { matchName, statusWords } from "./match-words.ts";
-import { nameOf, names } from "./names.ts";
+import { channelName, nameOf } from "./names.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
 export type Words = readonly (string | { readonly name: string })[];
@@ -51,7 +51,7 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
     case "match.room.created":
       return [{ name: payload.name }, " was opened for a match"];
     case "match.room.deleted":
-      return [roomName === null ? "A match's channel" : { name: roomName }, " was removed"];
+      return [gone(roomName, payload.channelId), " was removed"];
     case "match.ended":
       return [
         { name: matchName(payload.match) },
@@ -67,8 +67,13 @@ const GATEWAY_SENTENCES = {
 } as const;
 
 function place(roomName: string | null, channelId: string): Words[number] {
-  const name = roomName ?? names.value.get(channelId);
+  const name = roomName ?? channelName(channelId);
   return name === undefined ? `channel ${channelId}` : { name };
+}
+
+function gone(roomName: string | null, channelId: string): Words[number] {
+  const name = roomName ?? channelName(channelId);
+  return name === undefined ? "A match's channel" : { name };
 }
 
 function markInWords(mark: Mark): string {

@@ -88,7 +88,11 @@ function SignedInPage({
         <div class="column">
           <CreateRoom guild={guild} guildId={guildId} />
           <Rooms guild={guild} claims={user.claims} />
-          <Matches guild={guild} expected={config.matches} me={user.claims.discordId} />
+          <Matches
+            guild={guild}
+            expected={config.matches || faceit !== undefined}
+            me={user.claims.discordId}
+          />
         </div>
         <div class="column">
           {CONTROL_URL !== undefined && discord !== undefined && (
