@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { err, ok, type Result } from "../../../platform/result.ts";
+import type { IdentityFailure } from "../linking/ports.ts";
+import {
+  askProvider,
+  basicAuthorization,
+  type Fetch,
+  type ProviderAnswer,
+} from "./ask-provider.ts";
+
+const Tokens = z.object({ access_token: z.string().min(1) });
+const OAuthError = z.object({ error: z.string() });
+
+/** Who we are to a provider. */
+export type OAuthClient = {
+  readonly id: string;
+  /** Absent: a public client, which names itself in the body (RFC 6749 §2.1, §4.1.3). */
+  readonly secret: string | undefined;
+};
+
+/**
+ * Exchanges a code for an access token (RFC 6749 §4.1.3).
+ * @param form what the exchange needs besides the kind of grant
+ * @returns the token: whoever gets it asks one question with it and forgets it
+ */
+export async function exchangeCode(
+  fetch: Fetch,
+  call: string,
+  url: string,
+  { id, secret }: OAuthClient,
+  form: Readonly<Record<string, string>>,
+): Promise<Result<string, IdentityFailure>> {
+  const body = new URLSearchParams({
+    grant_type: "authorization_code",
+    ...form,
+    ...(secret === undefined ? { client_id: id } : {}),
+  });
+  const answer = await askProvider(fetch, call, url, {
+    method: "POST",
+    headers: {
+      Accept: "application/json",
+      "Content-Type": "application/x-www-form-urlencoded",
+      ...(secret === undefined ? {} : { Authorization: basicAuthorization(id, secret) }),
+    },
+    body: body.toString(),
+  });
+  const tokens = answer?.status === 200 ? Tokens.safeParse(answer.body) : undefined;
+  return tokens?.success === true ? ok(tokens.data.access_token) : err(whyNot(answer));
+}
+
+/** Asks who a token speaks for; nothing but the answer stays. */
+export async function askWithToken(
+  fetch: Fetch,
+  call: string,
+  url: string,
+  token: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Result<unknown, IdentityFailure>> {
+  const answer = await askProvider(fetch, call, url, {
+    headers: { Accept: "application/json", Authorization: `Bearer ${token}`, ...headers },
+  });
+  if (answer?.status === 200) return ok(answer.body);
+  const isRefused = answer?.status === 401 || answer?.status === 403;
+  return err({ kind: isRefused ? "refused" : "failed" });
+}
+
+/** RFC 6749 §5.2: what is wrong with the code is the browser's, what is wrong with the client is ours. */
+function whyNot(answer: ProviderAnswer | null): IdentityFailure {
+  if (answer?.status === 401 || answer?.status === 403) return { kind: "refused" };
+  if (answer?.status !== 400) return { kind: "failed" };
+  const { data } = OAuthError.safeParse(answer.body);
+  return { kind: data?.error === "invalid_grant" ? "bad_code" : "refused" };
+}

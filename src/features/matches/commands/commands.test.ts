@@ -1,0 +1,261 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { SlashCommandUse } from "../../../platform/discord/interactions/slash-command.ts";
+import { err, ok } from "../../../platform/result.ts";
+import { MemoryLinkPorts } from "../linking/memory-link-ports.ts";
+import { sha256 } from "../linking/secrets.ts";
+import type { FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
+import { answerLink } from "./link.ts";
+import { answerInServedGuild } from "./match-command.ts";
+import type { CommandPorts } from "./ports.ts";
+import { answerRegister } from "./register.ts";
+import { MATCH_COMMANDS } from "./slash-commands.ts";
+import { answerUnlink } from "./unlink.ts";
+import { answerWhois } from "./whois.ts";
+
+const GUILD = "100000000000000001";
+const ALICE = "100000000000000021";
+const BOB = "100000000000000022";
+const MANAGE_GUILD = 32n;
+const ADMINISTRATOR = 8n;
+
+let memory: MemoryLinkPorts;
+let ports: CommandPorts;
+/** FACEIT's players by nickname, or what it answers for one. */
+let players: Map<string, FaceitPlayer | FaceitFailure>;
+let allowed: { begin: boolean; lookUp: boolean };
+
+const use = (more: Partial<SlashCommandUse> = {}): SlashCommandUse => ({
+  guildId: GUILD,
+  userId: ALICE,
+  permissions: 0n,
+  options: {},
+  ...more,
+});
+
+const linked = (more: Partial<PlayerLink> = {}): PlayerLink => ({
+  discordId: ALICE,
+  faceitId: "player",
+  nickname: "aurora_*one*",
+  verifiedMethod: "oauth",
+  linkedAt: 1_795_226_000_999,
+  ...more,
+});
+
+beforeEach(() => {
+  memory = new MemoryLinkPorts();
+  players = new Map();
+  allowed = { begin: true, lookUp: true };
+  const { attempts, links, matches, rooms, clock, newSecret, later } = memory;
+  ports = {
+    attempts,
+    links,
+    matches,
+    rooms,
+    clock,
+    newSecret,
+    later,
+    faceit: {
+      playerByNickname: (nickname) => {
+        const found = players.get(nickname) ?? null;
+        return Promise.resolve(found !== null && "kind" in found ? err(found) : ok(found));
+      },
+    },
+    linkPage: ok("https://hub.test/faceit/link"),
+    isServed: (guildId) => guildId === GUILD,
+    mayBegin: () => Promise.resolve(allowed.begin),
+    mayLookUp: () => Promise.resolve(allowed.lookUp),
+  };
+});
+
+describe("/link", () => {
+  it("gives a button whose state is kept as a hash, for this user in this guild", async () => {
+    const { content, button } = await answerLink(ports, use());
+    expect(content).toContain("ten minutes");
+    const url = new URL(button?.url ?? "");
+    expect(url.origin + url.pathname).toBe("https://hub.test/faceit/link");
+    const state = url.searchParams.get("state") ?? "";
+    expect([...memory.attempts.rows.values()]).toEqual([
+      {
+        stateHash: await sha256(state),
+        step: "open",
+        discordId: ALICE,
+        guildId: GUILD,
+        browserHash: null,
+        expiresAt: memory.now + 600_000,
+      },
+    ]);
+  });
+
+  it("says so when one is linked already, and offers to change it", async () => {
+    memory.links.rows = [linked()];
+    const { content, button } = await answerLink(ports, use());
+    expect(content).toContain(String.raw`**aurora\_\*one\***`);
+    expect(button?.label).toBe("Change the link");
+  });
+
+  it("asks who begins too often to wait", async () => {
+    allowed.begin = false;
+    const { content, button } = await answerLink(ports, use());
+    expect(content).toContain("wait some minutes");
+    expect(button).toBeUndefined();
+    expect(memory.attempts.rows.size).toBe(0);
+  });
+
+  it("names what is missing where linking is not set up", async () => {
+    const missing = err(["FACEIT_CLIENT_ID", "DISCORD_CLIENT_SECRET"] as const);
+    const { content } = await answerLink({ ...ports, linkPage: missing }, use());
+    expect(content).toContain("`FACEIT_CLIENT_ID`, `DISCORD_CLIENT_SECRET`");
+  });
+});
+
+describe("/unlink", () => {
+  it("takes away the link and what was begun, and the live match hears of it", async () => {
+    memory.links.rows = [linked(), linked({ discordId: BOB, faceitId: "other" })];
+    memory.live.set("player", "1-match");
+    await answerLink(ports, use());
+    const { content } = await answerUnlink(ports, use());
+    expect(content).toContain("no longer linked");
+    expect(memory.links.rows.map(({ discordId }) => discordId)).toEqual([BOB]);
+    expect(memory.attempts.rows.size).toBe(0);
+    await Promise.all(memory.pending);
+    expect(memory.looked).toEqual(["1-match"]);
+  });
+
+  it("says that there is none", async () => {
+    expect((await answerUnlink(ports, use())).content).toContain("not linked");
+    expect(memory.pending).toEqual([]);
+  });
+});
+
+describe("/whois", () => {
+  it("knows oneself, somebody in Discord, and a nickname", async () => {
+    memory.links.rows = [
+      linked(),
+      linked({ discordId: BOB, faceitId: "b", verifiedMethod: "manual" }),
+    ];
+    players.set("Bob", { playerId: "b", nickname: "Bob" });
+    const self = await answerWhois(ports, use());
+    expect(self.content).toContain(`<@${ALICE}> is **aurora\\_\\*one\\*** at FACEIT`);
+    expect(self.content).toContain("proven by signing in at FACEIT, <t:1795226000:D>");
+    for (const options of [{ user: BOB }, { nickname: " Bob " }]) {
+      const { content } = await answerWhois(ports, use({ options }));
+      expect(content).toContain(`<@${BOB}> is`);
+      expect(content).toContain("registered by an administrator");
+    }
+  });
+
+  it.each<[Record<string, string>, string]>([
+    [{}, `<@${ALICE}> is not linked to FACEIT.`],
+    [{ user: BOB }, `<@${BOB}> is not linked`],
+    [{ nickname: "free" }, String.raw`**fr\_ee** is not linked to anybody`],
+    [{ nickname: "nobody" }, "no player with this nickname"],
+    [{ nickname: "down" }, "does not answer"],
+    [{ nickname: "refused" }, "FACEIT_API_KEY"],
+    [{ nickname: "busy" }, "in 3 seconds"],
+  ])("%j: says %j", async (options, words) => {
+    players
+      .set("free", { playerId: "f", nickname: "fr_ee" })
+      .set("down", { kind: "failed" })
+      .set("refused", { kind: "refused" })
+      .set("busy", { kind: "rate_limited", retryAfterMs: 2_100 });
+    expect((await answerWhois(ports, use({ options }))).content).toContain(words);
+  });
+
+  it("asks who looks up too often to wait", async () => {
+    allowed.lookUp = false;
+    const { content } = await answerWhois(ports, use({ options: { nickname: "x" } }));
+    expect(content).toContain("Wait a minute");
+  });
+});
+
+describe("/register", () => {
+  const options = { user: BOB, nickname: "Bob_" };
+  const byAdmin = (more: Partial<SlashCommandUse> = {}) =>
+    answerRegister(ports, use({ permissions: MANAGE_GUILD, options, ...more }));
+
+  beforeEach(() => void players.set("Bob_", { playerId: "b", nickname: "Bob_" }));
+
+  it.each([MANAGE_GUILD, ADMINISTRATOR, MANAGE_GUILD | 1024n])(
+    "is an administrator's word: permissions %s",
+    async (permissions) => {
+      memory.live.set("b", "1-match");
+      expect((await byAdmin({ permissions })).content).toContain(
+        String.raw`<@${"100000000000000022"}> is registered as **Bob\_**`,
+      );
+      expect(memory.links.rows).toEqual([
+        {
+          discordId: BOB,
+          faceitId: "b",
+          nickname: "Bob_",
+          verifiedMethod: "manual",
+          linkedAt: memory.now,
+        },
+      ]);
+      await Promise.all(memory.pending);
+      expect(memory.looked).toEqual(["1-match"]);
+    },
+  );
+
+  it("is not for others, whatever Discord let through", async () => {
+    const { content } = await byAdmin({
+      permissions: ~(MANAGE_GUILD | ADMINISTRATOR) & 0xffffffffn,
+    });
+    expect(content).toContain("Only who may manage");
+    expect(memory.links.rows).toEqual([]);
+  });
+
+  it("does not take the place of what was proven, on either side", async () => {
+    for (const proven of [linked({ faceitId: "b" }), linked({ discordId: BOB })]) {
+      memory.links.rows = [proven];
+      expect((await byAdmin()).content).toContain("linked already, by signing in");
+      expect(memory.links.rows).toEqual([proven]);
+    }
+    expect(memory.pending).toEqual([]);
+  });
+
+  it("takes the place of an earlier word", async () => {
+    memory.links.rows = [linked({ faceitId: "b", verifiedMethod: "manual" })];
+    expect((await byAdmin()).content).toContain(`<@${ALICE}>, who was registered before, is not.`);
+    expect(memory.links.rows.map(({ discordId }) => discordId)).toEqual([BOB]);
+  });
+
+  it.each<[Record<string, string>, string]>([
+    [{ user: BOB }, "Say who"],
+    [{ user: BOB, nickname: "  " }, "Say who"],
+    [{ nickname: "Bob_" }, "Say who"],
+    [{ user: BOB, nickname: "nobody" }, "no player with this nickname"],
+    [{ user: BOB, nickname: "down" }, "does not answer"],
+  ])("%j: says %j", async (wanted, words) => {
+    players.set("down", { kind: "failed" });
+    expect((await byAdmin({ options: wanted })).content).toContain(words);
+    expect(memory.links.rows).toEqual([]);
+  });
+});
+
+describe("the commands", () => {
+  it("answer nothing about links in a guild that this deployment is not for", async () => {
+    memory.links.rows = [linked()];
+    const elsewhere = use({ guildId: "666", permissions: ADMINISTRATOR });
+    for (const answer of [answerLink, answerUnlink, answerWhois, answerRegister]) {
+      const { content } = await answerInServedGuild(answer, ports, elsewhere);
+      expect(content).toContain("has no matches here");
+    }
+    expect(memory.links.rows).toHaveLength(1);
+    expect((await answerInServedGuild(answerWhois, ports, use())).content).toContain("at FACEIT");
+  });
+
+  it("are ones that Discord takes", () => {
+    for (const { definition } of MATCH_COMMANDS) {
+      expect(definition.name).toMatch(/^[a-z0-9_-]{1,32}$/);
+      expect(definition.description.length).toBeLessThanOrEqual(100);
+      expect(definition.contexts).toEqual([0]);
+      const required = (definition.options ?? []).map((option) => option.required);
+      // Discord wants the required ones first.
+      expect(required.lastIndexOf(true)).toBe(required.filter(Boolean).length - 1);
+    }
+    const restricted = MATCH_COMMANDS.filter(
+      ({ definition }) => definition.default_member_permissions !== undefined,
+    );
+    expect(restricted.map(({ definition }) => definition.name)).toEqual(["register"]);
+  });
+});

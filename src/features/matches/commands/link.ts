@@ -1,0 +1,42 @@
+import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
+import { beginLink } from "../linking/begin-link.ts";
+import { matchCommand, type AnswerUse } from "./match-command.ts";
+
+const HOW =
+  "The button works for ten minutes, and only for you: you sign in at Discord, then at FACEIT, in one browser.";
+
+/** `/link`: a button that begins a linking. */
+export const answerLink: AnswerUse = async (ports, { userId, guildId }) => {
+  if (!ports.linkPage.ok) {
+    const missing = ports.linkPage.error.map((name) => `\`${name}\``).join(", ");
+    return {
+      content: `Linking is not set up here: whoever runs this server must set ${missing}. Until then an administrator can use \`/register\`.`,
+    };
+  }
+  if (!(await ports.mayBegin(userId))) {
+    return { content: "You asked for many links. Use the last one, or wait some minutes." };
+  }
+  const [known, url] = await Promise.all([
+    ports.links.ofDiscord(userId),
+    beginLink(ports, { discordId: userId, guildId }, ports.linkPage.value),
+  ]);
+  if (known === null) {
+    return {
+      content: `Link your FACEIT account, and you get into your side's voice channel when you play. ${HOW}`,
+      button: { label: "Link FACEIT", url },
+    };
+  }
+  return {
+    content: `You are linked to the FACEIT account **${escapeMarkdown(known.nickname)}** already. To link another one, or to prove this one again, use the button. ${HOW}`,
+    button: { label: "Change the link", url },
+  };
+};
+
+export const link = matchCommand(
+  {
+    name: "link",
+    description: "Link your FACEIT account, to get into your side's voice channel",
+    contexts: [0],
+  },
+  answerLink,
+);

@@ -1,0 +1,65 @@
+import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
+import { tellMatches } from "../linking/tell-matches.ts";
+import { faceitWords, LOOKED_UP_OFTEN } from "./faceit-words.ts";
+import { matchCommand, type AnswerUse } from "./match-command.ts";
+
+const ADMINISTRATOR = 1n << 3n;
+const MANAGE_GUILD = 1n << 5n;
+
+/** `/register`: an administrator's word for who somebody is. It never takes the place of a proof. */
+export const answerRegister: AnswerUse = async (ports, { userId, permissions, options }) => {
+  // Discord shows it to these only; what a server's owner may change there is no proof of it.
+  if ((permissions & (ADMINISTRATOR | MANAGE_GUILD)) === 0n) {
+    return { content: "Only who may manage this server can register others. Use `/link`." };
+  }
+  const discordId = options["user"];
+  const nickname = options["nickname"]?.trim() ?? "";
+  if (discordId === undefined || nickname === "") {
+    return { content: "Say who, and their nickname at FACEIT." };
+  }
+  if (!(await ports.mayLookUp(userId))) return { content: LOOKED_UP_OFTEN };
+  const player = await ports.faceit.playerByNickname(nickname);
+  if (!player.ok) return { content: faceitWords(player.error) };
+  if (player.value === null) return { content: faceitWords({ kind: "not_found" }) };
+  const { playerId } = player.value;
+  const linked = await ports.links.put(
+    {
+      discordId,
+      faceitId: playerId,
+      nickname: player.value.nickname,
+      verifiedMethod: "manual",
+      linkedAt: ports.clock(),
+    },
+    userId,
+  );
+  const shown = `**${escapeMarkdown(player.value.nickname)}**`;
+  if (linked.kind === "proven_by_other") {
+    return {
+      content: `<@${discordId}> or ${shown} is linked already, by signing in at FACEIT: a word does not take the place of that. \`/whois\` shows it, and whose link it is can use \`/unlink\`.`,
+    };
+  }
+  const { replaced, takenFrom } = linked;
+  ports.later(tellMatches(ports, replaced === null ? [playerId] : [playerId, replaced]));
+  const before = takenFrom === null ? "" : ` <@${takenFrom}>, who was registered before, is not.`;
+  return { content: `<@${discordId}> is registered as ${shown}.${before}` };
+};
+
+export const register = matchCommand(
+  {
+    name: "register",
+    description: "Register who somebody is at FACEIT, without their signing in",
+    default_member_permissions: MANAGE_GUILD.toString(),
+    contexts: [0],
+    options: [
+      { name: "user", description: "Somebody in Discord", type: 6, required: true },
+      {
+        name: "nickname",
+        description: "Their nickname at FACEIT",
+        type: 3,
+        required: true,
+        max_length: 64,
+      },
+    ],
+  },
+  answerRegister,
+);
