@@ -60,6 +60,7 @@ export class MatchRoom extends DurableObject<Env> {
 class Room {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
+  #working: Promise<void> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     this.#ctx = ctx;
@@ -90,7 +91,15 @@ class Room {
     return "looks";
   }
 
-  async work(): Promise<void> {
+  /** One at a time: two that decide side by side would both do the same. */
+  work(): Promise<void> {
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+    return this.#working;
+  }
+
+  async #work(): Promise<void> {
     const state = this.#read();
     if (state === undefined) return;
     if (state.phase === "closed" && systemClock() >= tombstoneEnd(state)) {
@@ -118,7 +127,7 @@ class Room {
     const ports = {
       faceit: faceitApi(faceit),
       // It never waits for Discord's limits: it comes back when its turn is.
-      discord: discordClient(env, 0),
+      discord: discordClient(env, 0, matchId),
       store: d1Matches(env.DB),
       hub,
       config: match,
