@@ -54,10 +54,9 @@ export async function askWithToken(
   call: string,
   url: string,
   token: string,
-  headers: Readonly<Record<string, string>> = {},
 ): Promise<Result<unknown, IdentityFailure>> {
   const answer = await askProvider(fetch, call, url, {
-    headers: { Accept: "application/json", Authorization: `Bearer ${token}`, ...headers },
+    headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
   });
   if (answer?.status === 200) return ok(answer.body);
   const isRefused = answer?.status === 401 || answer?.status === 403;

@@ -27,6 +27,12 @@ const Me = z.object({
 /** {@link DiscordIdentity} over HTTP. */
 export function httpDiscordIdentity(config: DiscordIdentityConfig, fetch: Fetch): DiscordIdentity {
   const { apiUrl, authorizeUrl, clientId, clientSecret, redirectUri } = config;
+  // Discord refuses who does not say what calls (discord.md §2 REST).
+  const named: Fetch = (url, { headers, ...init }) => {
+    const all = new Headers(headers);
+    all.set("User-Agent", USER_AGENT);
+    return fetch(url, { ...init, headers: all });
+  };
   return {
     authorizeUrl(state) {
       const url = new URL(authorizeUrl);
@@ -40,19 +46,16 @@ export function httpDiscordIdentity(config: DiscordIdentityConfig, fetch: Fetch)
 
     async whoIs(code) {
       const client = { id: clientId, secret: clientSecret };
-      const token = await exchangeCode(fetch, "discord token", `${apiUrl}/oauth2/token`, client, {
+      const token = await exchangeCode(named, "discord token", `${apiUrl}/oauth2/token`, client, {
         code,
         redirect_uri: redirectUri,
       });
       if (!token.ok) return token;
       const answered = await askWithToken(
-        fetch,
+        named,
         "discord user",
         `${apiUrl}/users/@me`,
         token.value,
-        {
-          "User-Agent": USER_AGENT,
-        },
       );
       if (!answered.ok) return answered;
       const me = Me.safeParse(answered.value);

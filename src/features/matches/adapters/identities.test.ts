@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { USER_AGENT } from "../../../platform/discord/send.ts";
 import { FACEIT_ANSWER_MAX_BYTES } from "../../../protocol/limits.ts";
 import { httpDiscordIdentity } from "./http-discord-identity.ts";
 import { httpFaceitIdentity } from "./http-faceit-identity.ts";
@@ -205,6 +206,8 @@ describe("Discord's OAuth2", () => {
       "https://discord.test/api/v10/oauth2/token",
       "https://discord.test/api/v10/users/@me",
     ]);
+    const agents = calls.map((call) => headersOf(call).get("User-Agent"));
+    expect(agents).toEqual([USER_AGENT, USER_AGENT]);
     const [token] = calls;
     if (token === undefined) throw new Error("a call was expected");
     expect(headersOf(token).get("Authorization")).toBe(`Basic ${btoa("100:discord-secret")}`);
