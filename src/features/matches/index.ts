@@ -1,9 +1,38 @@
+import { configOf } from "../../env.ts";
 import type { Feature } from "../../hub/feature.ts";
 import { MATCH_EVENTS } from "../../protocol/events/matches.ts";
+import { MATCH_COMMANDS } from "./commands/slash-commands.ts";
+import { matchesHubExtension } from "./hub-extension.ts";
+import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+import { mountFaceitCallback } from "./routes/faceit-callback.ts";
+import { mountFaceitLink } from "./routes/faceit-link.ts";
+import { mountFaceitWebhook } from "./routes/faceit-webhook.ts";
+import { mountGetMatch } from "./routes/get-match.ts";
+import { mountListMatches } from "./routes/list-matches.ts";
 
-/** FACEIT matches: a private voice channel for each side, and linked players in it. */
+/** FACEIT matches: a private voice channel for each side, and linked players in it (matches-and-music.md). */
 export const matches: Feature = {
   name: "matches",
   events: MATCH_EVENTS,
-  mount: () => undefined,
+  hubExtension: matchesHubExtension(MATCHES_HUB_PORTS),
+  slashCommands: MATCH_COMMANDS,
+  mount(app) {
+    mountFaceitWebhook(app);
+    mountListMatches(app);
+    mountGetMatch(app);
+    mountFaceitLink(app);
+    mountFaceitCallback(app);
+  },
+  // A deployment without FACEIT is a whole one: this only says what is set up.
+  check(env) {
+    const { faceit } = configOf(env);
+    const facts = {
+      matches: {
+        webhook: faceit.webhookSecrets.length > 0,
+        dataApi: faceit.apiKey !== undefined,
+        linking: faceit.oauth !== undefined,
+      },
+    };
+    return Promise.resolve({ ready: true, facts });
+  },
 };

@@ -1,0 +1,399 @@
+import {
+  applyD1Migrations,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { Match } from "../../protocol/match.ts";
+import { ORPHAN_MIN_AGE_MS, WEBHOOK_BODY_MAX_BYTES } from "../../protocol/limits.ts";
+import { FakeDiscord } from "../../testing/discord.ts";
+import { testProvider, type TestProvider } from "../../testing/tokens.ts";
+import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
+import { d1Matches } from "./adapters/d1-matches.ts";
+import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
+import { sweepOrphans } from "./sweep.ts";
+
+const SECRET = { "X-Webhook-Secret": "test-webhook-secret-0123456789-0123456" };
+const GUILD = env.PRIMARY_GUILD_ID;
+const MINUTE = 60_000;
+/** Discord's ids count milliseconds from here. */
+const DISCORD_EPOCH_MS = 1_420_070_400_000n;
+
+let provider: TestProvider;
+let discord: FakeDiscord;
+let faceit: FakeFaceit;
+let tests = 0;
+let matchId = "";
+
+/** FACEIT's Data API with one match. */
+class FakeFaceit {
+  reads = 0;
+  version = 1;
+  status = "CHECK_IN";
+  hasTeams = false;
+  /** Made when they are sent: an answer belongs to the object that asked. */
+  failures: (() => Response)[] = [];
+
+  answer(): Response {
+    this.reads += 1;
+    const failure = this.failures.shift();
+    if (failure !== undefined) return failure();
+    const side = (name: string, letter: string) => ({
+      name,
+      roster: [1, 2].map((n) => ({ player_id: player(letter, n), nickname: `<b>${letter}${n}` })),
+    });
+    return Response.json({
+      match_id: matchId,
+      version: this.version,
+      status: this.status,
+      teams: this.hasTeams
+        ? { faction1: side("aurora", "a"), faction2: side("borealis", "b") }
+        : {},
+    });
+  }
+
+  advance(status: string): void {
+    this.version += 10;
+    this.status = status;
+    this.hasTeams ||= status !== "CHECK_IN";
+  }
+}
+
+const player = (letter: string, n: number): string => `${letter}${n}-${tests}`;
+const user = (letter: string, n: number): string => `90${letter === "a" ? 1 : 2}${n}${tests}`;
+const room = () => env.MATCH.get(env.MATCH.idFromName(matchId));
+
+beforeAll(async () => {
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  provider = await testProvider();
+});
+
+beforeEach(async () => {
+  tests += 1;
+  matchId = `1-7c1f0a52-4b1e-4d0e-9a34-${tests.toString(16).padStart(12, "0")}`;
+  discord = new FakeDiscord();
+  faceit = new FakeFaceit();
+  mockOutside(provider, (request) =>
+    request.url.startsWith("https://faceit.test/data/v4/matches/")
+      ? faceit.answer()
+      : discord.answer(request),
+  );
+  const rest = env.DISCORD.get(env.DISCORD.idFromName("bot"));
+  await runInDurableObject(rest, async (_, state) => state.storage.deleteAll());
+  await evictDurableObject(rest);
+  for (const letter of ["a", "b"]) {
+    const link = { nickname: "x", verifiedMethod: "oauth", linkedAt: 1 } as const;
+    const [faceitId, discordId] = [player(letter, 1), user(letter, 1)];
+    await d1PlayerLinks(env.DB).put({ ...link, faceitId, discordId }, discordId);
+  }
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+let events = 0;
+function webhook(event: string, change: Record<string, unknown> = {}): string {
+  events += 1;
+  return JSON.stringify({
+    event,
+    event_id: `event-${events}`,
+    payload: { id: matchId, version: faceit.version, game: "cs2", region: "EU" },
+    ...change,
+  });
+}
+
+const send = (body: string, headers: Record<string, string> = SECRET, query = "") =>
+  callWorker(`/faceit-webhook${query}`, { method: "POST", headers, body });
+
+async function sendOk(event: string, change: Record<string, unknown> = {}): Promise<string> {
+  const response = await send(webhook(event, change));
+  expect(response.status).toBe(200);
+  return (await response.json<{ result: string }>()).result;
+}
+
+/** Lets the match's room do what is due now. */
+async function work(): Promise<void> {
+  await runDurableObjectAlarm(room());
+}
+
+/** The same until something holds: Discord's limits give each call its turn. */
+async function workUntil(condition: () => boolean | Promise<boolean>): Promise<void> {
+  await vi.waitUntil(
+    async () => {
+      await work();
+      return condition();
+    },
+    { timeout: 5_000, interval: 20 },
+  );
+}
+
+function later(ms: number): void {
+  const to = Date.now() + ms;
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(to);
+}
+
+const ours = () => [...discord.channels.values()].filter(({ name }) => name.startsWith("match-"));
+const rows = () =>
+  env.DB.prepare(
+    "SELECT faction, voice_channel_id FROM active_matches WHERE match_id = ? ORDER BY faction",
+  )
+    .bind(matchId)
+    .all<{ faction: string; voice_channel_id: string }>()
+    .then(({ results }) => results);
+
+async function ready(): Promise<void> {
+  faceit.advance("READY");
+  await sendOk("match_status_ready");
+  await workUntil(() => ours().length === 2);
+}
+
+describe("POST /faceit-webhook", () => {
+  it.each([
+    ["no secret", {}],
+    ["a wrong one", { "X-Webhook-Secret": "wrong-webhook-secret-0123456789-012345" }],
+    ["an empty one", { "X-Webhook-Secret": "" }],
+  ])("with %s is 401, and nothing is looked at", async (_, headers) => {
+    const response = await send("not json", headers);
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ code: "bad_webhook_secret" });
+    expect(faceit.reads).toBe(0);
+  });
+
+  it("takes the present secret and the one before it", async () => {
+    expect(await sendOk("match_object_created")).toBe("taken");
+    const old = { "X-Webhook-Secret": "test-old-webhook-secret-0123456789-01" };
+    expect((await send(webhook("match_status_ready"), old)).status).toBe(200);
+  });
+
+  it("takes no secret from the address unless that is set up", async () => {
+    const query = `?secret=${SECRET["X-Webhook-Secret"]}`;
+    expect((await send(webhook("match_object_created"), {}, query)).status).toBe(401);
+  });
+
+  it("has a limit of its own, counted after the secret", async () => {
+    const fits = `${webhook("hub_created")}${" ".repeat(WEBHOOK_BODY_MAX_BYTES)}`;
+    const body = fits.slice(0, WEBHOOK_BODY_MAX_BYTES);
+    expect((await send(body)).status).toBe(202);
+    expect((await send(`${body} `)).status).toBe(413);
+    expect((await send(`${body} `, {})).status).toBe(401);
+  });
+
+  it("is 400 for what cannot be read, and 202 for what nobody needs", async () => {
+    expect((await send("{")).status).toBe(400);
+    expect((await send("[]")).status).toBe(400);
+    const unreadable = await send(webhook("match_status_ready", { payload: { id: "../x" } }));
+    expect(unreadable.status).toBe(400);
+    expect((await send(webhook("hub_user_added"))).status).toBe(202);
+    expect((await send(webhook("match_status_started"))).status).toBe(202);
+    expect(faceit.reads).toBe(0);
+  });
+
+  it("is answered before the work is done, and the same twice is one", async () => {
+    const body = webhook("match_object_created");
+    expect(await (await send(body)).json()).toEqual({ ok: true, result: "taken" });
+    expect(await (await send(body)).json()).toEqual({ ok: true, result: "duplicate" });
+    // Another delivery of the same: it is not known whether FACEIT keeps the id.
+    expect(await sendOk("match_object_created")).toBe("duplicate");
+    expect(await sendOk("match_status_configuring")).toBe("taken");
+  });
+});
+
+describe("one match", () => {
+  it("gets its channels from twenty webhooks at once, and has two", async () => {
+    faceit.advance("READY");
+    const responses = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        send(webhook("match_status_ready", { payload: { id: matchId, version: 11 + (i % 3) } })),
+      ),
+    );
+    expect(responses.every(({ status }) => status === 200)).toBe(true);
+    await workUntil(async () => {
+      const all = await rows();
+      return all.length === 2 && all.every(({ voice_channel_id: id }) => id !== null);
+    });
+    await work();
+    expect(ours()).toHaveLength(2);
+    expect(discord.callsOf("POST").filter(({ path }) => path.startsWith("/guilds/"))).toHaveLength(
+      2,
+    );
+    expect((await rows()).map(({ voice_channel_id: id }) => discord.channels.has(id))).toEqual([
+      true,
+      true,
+    ]);
+  });
+
+  it("is told to clients from its first webhook to its end, and leaves nothing behind", async () => {
+    const alice = await provider.mint({ sub: `alice-${tests}`, guilds: [GUILD] });
+    const client = await streamAs(alice);
+    await sendOk("match_object_created");
+    await work();
+    await ready();
+    const answer = await callAs(alice, "GET", `/matches/${matchId}`);
+    const match = Match.parse(await answer.json());
+    expect(match).toMatchObject({ state: "live", status: "READY" });
+    expect(match.factions.faction1.players).toEqual([
+      { playerId: player("a", 1), nickname: "<b>a1", skillLevel: null, discordId: user("a", 1) },
+      { playerId: player("a", 2), nickname: "<b>a2", skillLevel: null, discordId: null },
+    ]);
+    faceit.advance("FINISHED");
+    await sendOk("match_status_finished");
+    await work();
+    expect(ours()).toEqual([]);
+    expect(await rows()).toEqual([]);
+    await client.until(
+      ({ events: told }) => told.filter(({ event }) => event === "match.room.deleted").length === 2,
+    );
+    const told = client.events
+      .map(({ event }) => event)
+      .filter((event) => event.startsWith("match."));
+    expect(told.filter((event) => event !== "match.updated")).toEqual([
+      "match.created",
+      "match.room.created",
+      "match.room.created",
+      "match.ended",
+      "match.room.deleted",
+      "match.room.deleted",
+    ]);
+    const ended = await callAs(alice, "GET", "/matches?state=ended");
+    expect(await ended.json()).toMatchObject({ matches: [{ matchId, status: "FINISHED" }] });
+    client.close();
+  });
+
+  it("goes on where it was after an eviction between any two of its rounds", async () => {
+    await sendOk("match_object_created");
+    await evictDurableObject(room());
+    await work();
+    discord.fail({ status: "lost", afterEffect: true, on: { method: "POST", path: /channels$/ } });
+    faceit.advance("READY");
+    await sendOk("match_status_ready");
+    await work();
+    await evictDurableObject(room());
+    for (let i = 0; i < 6; i += 1) {
+      later(2 * MINUTE);
+      await work();
+    }
+    expect(ours()).toHaveLength(2);
+    expect(new Set(ours().map(({ name }) => name)).size).toBe(2);
+    faceit.advance("ABORTED");
+    await sendOk("match_status_aborted");
+    await evictDurableObject(room());
+    for (let i = 0; i < 4; i += 1) {
+      await work();
+      later(2 * MINUTE);
+    }
+    expect(ours()).toEqual([]);
+    expect(await rows()).toEqual([]);
+  });
+
+  it("waits as long as FACEIT asks, and for a slow one no longer than it must", async () => {
+    faceit.failures = [
+      () => Response.json({}, { status: 429, headers: { "Retry-After": "30" } }),
+      () => Response.json({}, { status: 500 }),
+    ];
+    faceit.advance("READY");
+    await sendOk("match_status_ready");
+    await work();
+    expect(ours()).toEqual([]);
+    later(29_000);
+    await work();
+    expect(faceit.reads).toBe(1);
+    later(2_000);
+    await work();
+    expect(faceit.reads).toBe(2);
+    later(10_000);
+    await workUntil(() => ours().length === 2);
+  });
+
+  it("is forgotten a week after its end, and not before", async () => {
+    await ready();
+    faceit.advance("CANCELLED");
+    await sendOk("match_status_cancelled");
+    await work();
+    later(6 * 24 * 60 * MINUTE);
+    await work();
+    expect(await room().look(false)).toBe("looks");
+    later(2 * 24 * 60 * MINUTE);
+    await work();
+    expect(await room().look(false)).toBe("unknown");
+  });
+});
+
+describe("the sweep", () => {
+  const BOT_ALLOW = "17826832";
+  const sweep = (): Promise<void> =>
+    sweepOrphans(
+      {
+        discord: {
+          botUserId: async () => ({ ok: true, value: "42" }),
+          listChannels: async () => ({
+            ok: true,
+            value: [...discord.channels].map(([id, { name, type, parentId, overwrites }]) => ({
+              id,
+              name,
+              type,
+              parentId,
+              overwrites: overwrites.map(({ id: who, type: kind, allow, deny }) => ({
+                id: who,
+                kind: kind === 0 ? ("role" as const) : ("member" as const),
+                allow: BigInt(allow),
+                deny: BigInt(deny),
+              })),
+            })),
+          }),
+          deleteChannel: async (id) => {
+            discord.channels.delete(id);
+            return { ok: true, value: undefined };
+          },
+        },
+        store: d1Matches(env.DB),
+        look: async (id) => env.MATCH.get(env.MATCH.idFromName(id)).look(false),
+        clock: () => Date.now(),
+      },
+      GUILD,
+    );
+  const addOurs = (name: string, id = discord.addChannel(name)): string => {
+    const channel = discord.channels.get(id) ?? discord.channels.get(discord.addChannel(name));
+    if (channel === undefined) throw new Error("no channel");
+    const bot = { id: "42", type: 1, allow: BOT_ALLOW, deny: "0" };
+    discord.channels.set(id, { ...channel, type: 2, overwrites: [bot] });
+    return id;
+  };
+
+  it("deletes what no match owns, and keeps everything else", async () => {
+    await ready();
+    const [mine] = ours();
+    const foreign = discord.addChannel("match-7c1f0a52-faction1");
+    const general = addOurs("general");
+    const twice = addOurs(mine?.name ?? "");
+    const nobodys = addOurs("match-00000000-faction2");
+    await sweep();
+    expect([twice, nobodys].map((id) => discord.channels.has(id))).toEqual([false, false]);
+    expect([foreign, general].map((id) => discord.channels.has(id))).toEqual([true, true]);
+    for (const { voice_channel_id: id } of await rows())
+      expect(discord.channels.has(id)).toBe(true);
+  });
+
+  it("waits for a channel that is still young", async () => {
+    const now = String((BigInt(Date.now()) - DISCORD_EPOCH_MS) << 22n);
+    const young = addOurs("match-00000000-faction2", now);
+    await sweep();
+    expect(discord.channels.has(young)).toBe(true);
+    later(ORPHAN_MIN_AGE_MS + 1_000);
+    await sweep();
+    expect(discord.channels.has(young)).toBe(false);
+  });
+
+  it("takes the rows and channels of a match that nobody remembers", async () => {
+    await ready();
+    await runInDurableObject(room(), async (_, state) => state.storage.deleteAll());
+    await evictDurableObject(room());
+    await sweep();
+    expect(ours()).toEqual([]);
+    expect(await rows()).toEqual([]);
+  });
+});
