@@ -1,0 +1,717 @@
+import {
+  applyD1Migrations,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { z } from "zod";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import type { IncomingEvent } from "../../hub/publisher.ts";
+import { GuildSnapshot } from "../../protocol/signed-events.ts";
+import { SnapshotFrame } from "../../protocol/frames.ts";
+import {
+  MATCHES_PAGE_MAX,
+  MATCH_TOMBSTONE_MS,
+  SNAPSHOT_MATCHES_MAX,
+} from "../../protocol/limits.ts";
+import { Match } from "../../protocol/match.ts";
+import { FakeDiscord } from "../../testing/discord.ts";
+import { testMatch, testPlayer, testSide } from "../../testing/match.ts";
+import { testProvider, type TestProvider } from "../../testing/tokens.ts";
+import {
+  callAs,
+  callWorker,
+  mockOutside,
+  streamAs,
+  type StreamClient,
+} from "../../testing/worker.ts";
+import { d1Matches } from "./adapters/d1-matches.ts";
+import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
+import { hubMatches } from "./adapters/hub-matches.ts";
+import { SWEEP_EVERY_MS } from "./hub/put-match.ts";
+import type { ActiveRoom, PlayerLink } from "./ports.ts";
+import { MatchRoom } from "./room/match-room.ts";
+
+const store = d1Matches(env.DB);
+const links = d1PlayerLinks(env.DB);
+const publisher = hubPublisher(env);
+const matchesHub = hubMatches(publisher);
+
+let provider: TestProvider;
+let tests = 0;
+/** A guild and a match of this test's own. */
+let guildId = "";
+let matchId = "";
+
+beforeAll(async () => {
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  provider = await testProvider();
+});
+
+beforeEach(() => {
+  tests += 1;
+  guildId = `3000${tests}`;
+  matchId = `1-match-${tests}`;
+  const discord = new FakeDiscord();
+  mockOutside(provider, (request) => discord.answer(request));
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const tokenFor = (claims: Record<string, unknown> = { guilds: [guildId] }): Promise<string> =>
+  provider.mint({ sub: `reader-${tests}`, ...claims });
+
+describe("links in D1", () => {
+  const link = (
+    discordId: string,
+    faceitId: string,
+    more: Partial<PlayerLink> = {},
+  ): PlayerLink => ({
+    discordId: `${tests}${discordId}`,
+    faceitId: `f${tests}-${faceitId}`,
+    nickname: `nick ${faceitId}`,
+    verifiedMethod: "oauth",
+    linkedAt: 1_000,
+    ...more,
+  });
+  const manual = { verifiedMethod: "manual" } as const;
+  const put = (one: PlayerLink, by = one.discordId) => links.put(one, by);
+  const linked = { kind: "linked", replaced: null, takenFrom: null };
+
+  async function audit(): Promise<string[]> {
+    const { results } = await env.DB.prepare(
+      `SELECT action, discord_id, faceit_id, verified_method, by_discord_id FROM link_audit
+       WHERE discord_id LIKE ? ORDER BY rowid`,
+    )
+      .bind(`${tests}%`)
+      .all<Record<string, string>>();
+    return results.map((row) => Object.values(row).join(" "));
+  }
+
+  it("are written, found from both sides, and written down", async () => {
+    const one = link("01", "a");
+    expect(await put(one)).toEqual(linked);
+    expect(await links.ofDiscord(one.discordId)).toEqual(one);
+    expect(await links.ofPlayers([one.faceitId, "nobody"])).toEqual([one]);
+    expect(await links.ofDiscord("nobody")).toBeNull();
+    expect(await links.ofPlayers([])).toEqual([]);
+    expect(await put({ ...one, nickname: "new name", linkedAt: 2_000 })).toEqual(linked);
+    expect(await links.ofDiscord(one.discordId)).toMatchObject({ nickname: "new name" });
+    expect(await audit()).toEqual([
+      `linked ${one.discordId} ${one.faceitId} oauth ${one.discordId}`,
+    ]);
+  });
+
+  it("are found among more players than a statement takes parameters", async () => {
+    const both = [link("01", "a"), link("02", "b")];
+    await Promise.all(both.map((one) => put(one)));
+    const nobody = Array.from({ length: 120 }, (_, n) => `nobody-${n}`);
+    const found = await links.ofPlayers([...nobody, ...both.map(({ faceitId }) => faceitId)]);
+    expect(found).toEqual(expect.arrayContaining(both));
+    expect(found).toHaveLength(2);
+  });
+
+  it("move to another account of the same person", async () => {
+    const before = link("01", "a");
+    await put(before);
+    const now = link("01", "b", { linkedAt: 2_000 });
+    expect(await put(now)).toEqual({ ...linked, replaced: before.faceitId });
+    expect(await links.ofDiscord(now.discordId)).toEqual(now);
+    expect(await links.ofPlayers([before.faceitId])).toEqual([]);
+    expect((await audit()).slice(1)).toEqual([
+      `replaced ${before.discordId} ${before.faceitId} oauth ${before.discordId}`,
+      `linked ${now.discordId} ${now.faceitId} oauth ${now.discordId}`,
+    ]);
+  });
+
+  it("move to who proves it last, from whoever had it and whatever he had", async () => {
+    const [old, own] = [link("01", "a"), link("02", "b")];
+    await put(old);
+    await put(own);
+    const now = link("02", "a", { linkedAt: 3_000 });
+    expect(await put(now)).toEqual({
+      kind: "linked",
+      replaced: own.faceitId,
+      takenFrom: old.discordId,
+    });
+    expect(await links.ofDiscord(old.discordId)).toBeNull();
+    expect(await links.ofPlayers([old.faceitId, own.faceitId])).toEqual([now]);
+    expect((await audit()).slice(2)).toEqual([
+      `taken_over ${old.discordId} ${old.faceitId} oauth ${now.discordId}`,
+      `replaced ${own.discordId} ${own.faceitId} oauth ${now.discordId}`,
+      `linked ${now.discordId} ${now.faceitId} oauth ${now.discordId}`,
+    ]);
+  });
+
+  it("by hand never take the place of a proven one, and leave no trace then", async () => {
+    const [proven, other] = [link("01", "a"), link("02", "b", manual)];
+    await put(proven);
+    await put(other, "9");
+    const before = await audit();
+    // Another person's account, and another account of a person who has proven his own.
+    for (const refused of [
+      link("02", "a", manual),
+      link("01", "c", manual),
+      link("01", "b", manual),
+    ]) {
+      expect(await put(refused, "9")).toEqual({ kind: "proven_by_other" });
+    }
+    expect(await links.ofDiscord(proven.discordId)).toEqual(proven);
+    expect(await links.ofDiscord(other.discordId)).toEqual(other);
+    // What is proven stays so when somebody says the same by hand.
+    expect(await put({ ...proven, ...manual, linkedAt: 9_000 }, "9")).toEqual(linked);
+    expect(await links.ofDiscord(proven.discordId)).toEqual(proven);
+    expect(await audit()).toEqual(before);
+  });
+
+  it("by hand give way to each other and to a proof", async () => {
+    const first = link("01", "a", manual);
+    await put(first, "9");
+    const second = link("02", "a", manual);
+    expect(await put(second, "9")).toMatchObject({ takenFrom: first.discordId });
+    const proof = link("02", "a");
+    expect(await put(proof)).toEqual(linked);
+    expect(await links.ofDiscord(proof.discordId)).toEqual(proof);
+    expect((await audit()).at(-1)).toBe(
+      `linked ${proof.discordId} ${proof.faceitId} oauth ${proof.discordId}`,
+    );
+  });
+
+  it("are removed once, with a trace", async () => {
+    const one = link("01", "a");
+    await put(one);
+    const removed = await Promise.all(
+      Array.from({ length: 5 }, () => links.remove(one.discordId, "9", 5_000)),
+    );
+    expect(removed.filter((gone) => gone !== null)).toEqual([one]);
+    expect(await links.ofDiscord(one.discordId)).toBeNull();
+    expect((await audit()).slice(1)).toEqual([`unlinked ${one.discordId} ${one.faceitId} oauth 9`]);
+  });
+
+  it("stay one for each person and each account when twenty are written at once", async () => {
+    const all = [
+      // Ten people prove one account, one person proves ten, and each is written twice.
+      ...Array.from({ length: 10 }, (_, n) => link(`1${n}`, "wanted")),
+      ...Array.from({ length: 10 }, (_, n) => link("10", `account-${n}`)),
+    ];
+    const outcomes = await Promise.all(all.map((one) => put(one)));
+    expect(outcomes.every(({ kind }) => kind === "linked")).toBe(true);
+    const { results } = await env.DB.prepare("SELECT * FROM player_links WHERE faceit_id LIKE ?")
+      .bind(`f${tests}-%`)
+      .all<{ discord_id: string; faceit_id: string }>();
+    const people = results.map((row) => row.discord_id);
+    const accounts = results.map((row) => row.faceit_id);
+    expect(new Set(people).size).toBe(people.length);
+    expect(new Set(accounts).size).toBe(accounts.length);
+    // Every link that was written and is not there any more was replaced, taken over, or both at once.
+    const written = await audit();
+    const count = (action: string): number =>
+      written.filter((row) => row.startsWith(action)).length;
+    expect(count("linked") - count("taken_over") - count("replaced")).toBe(results.length);
+  });
+});
+
+describe("matches in D1", () => {
+  it("are the newest revision, whatever comes late", async () => {
+    const second = testMatch(matchId, guildId, { revision: 2, status: "ONGOING" });
+    await store.write(second);
+    await store.write(testMatch(matchId, guildId, { revision: 1 }));
+    await store.write(testMatch(matchId, guildId, { revision: 2, status: "VOTING" }));
+    expect(await store.get(guildId, matchId)).toEqual(second);
+    await store.write(testMatch(matchId, guildId, { revision: 3, state: "ended" }));
+    expect(await store.get(guildId, matchId)).toMatchObject({ state: "ended", revision: 3 });
+    expect(await store.get("999", matchId)).toBeNull();
+  });
+
+  it("keep nobody's voice channel", async () => {
+    const side = testSide("aurora", { inVoice: ["200"] });
+    await store.write(testMatch(matchId, guildId, { factions: { faction1: side } }));
+    expect((await store.get(guildId, matchId))?.factions.faction1.inVoice).toEqual([]);
+  });
+
+  it("are found by their players while they are live", async () => {
+    const players = [testPlayer(`p-${tests}`), testPlayer("y")];
+    const side = testSide("aurora", { players: [testPlayer("x")] });
+    const factions = { faction1: side, faction2: testSide("borealis", { players }) };
+    await store.write(testMatch(matchId, guildId, { factions }));
+    await store.write(testMatch(`${matchId}-b`, guildId, { factions, state: "ended" }));
+    const many = Array.from({ length: 200 }, (_, n) => `nobody-${n}`);
+    expect(await store.liveMatchesOf([...many, `p-${tests}`])).toEqual([matchId]);
+    expect(await store.liveMatchesOf(['"]) or (1=1 --', "'"])).toEqual([]);
+    expect(await store.liveMatchesOf(many)).toEqual([]);
+    expect(await store.liveMatchesOf([])).toEqual([]);
+  });
+
+  const side = (more: Partial<ActiveRoom> = {}) => ({
+    matchId,
+    faction: "faction1" as const,
+    channelId: null,
+    channelName: `match-${tests}-faction1`,
+    guildId,
+    ...more,
+  });
+
+  it("reserve the name of a channel, which no other side of the guild has then", async () => {
+    expect(await store.reserve(side(), 5)).toBe("ours");
+    expect(await store.reserve(side(), 6)).toBe("ours");
+    const other = `${matchId}-b`;
+    expect(await store.reserve(side({ matchId: other }), 7)).toBe("taken");
+    expect(await store.reserve(side({ faction: "faction2" }), 7)).toBe("taken");
+    expect(await store.reserve({ ...side({ matchId: other }), guildId: `${guildId}9` }, 7)).toBe(
+      "ours",
+    );
+    await store.opened(matchId, "faction1", "77");
+    expect(await store.reserve(side(), 8)).toBe("ours");
+    expect(await store.roomsOf(guildId)).toEqual([
+      { matchId, faction: "faction1", channelId: "77", channelName: `match-${tests}-faction1` },
+    ]);
+    // A side that asks for another name has that one from then on, and its channel still.
+    expect(await store.reserve(side({ channelName: `longer-${tests}` }), 9)).toBe("ours");
+    expect(await store.roomsOf(guildId)).toMatchObject([
+      { channelId: "77", channelName: `longer-${tests}` },
+    ]);
+    await store.released(matchId, "faction1");
+    await store.released(matchId, "faction1");
+    expect(await store.roomsOf(guildId)).toEqual([]);
+    await store.opened(matchId, "faction1", "77");
+    expect(await store.roomsOf(guildId)).toEqual([]);
+    expect(await store.reserve(side({ matchId: other }), 10)).toBe("ours");
+  });
+
+  it("give a name to one side when twenty ask at once", async () => {
+    const asked = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        store.reserve(side({ matchId: `${matchId}-${n % 10}` }), n),
+      ),
+    );
+    // Each of the ten asked twice, so whoever has it heard so twice.
+    expect(asked.filter((answer) => answer === "ours")).toHaveLength(2);
+    expect(await store.roomsOf(guildId)).toHaveLength(1);
+  });
+});
+
+describe("GET /matches", () => {
+  const Page = z.object({ matches: z.array(Match), nextCursor: z.string().nullable() });
+  const get = async (query = "", token?: string) =>
+    callAs(token ?? (await tokenFor()), "GET", `/matches?guildId=${guildId}${query}`);
+  const page = async (query = "") => Page.parse(await (await get(query)).json());
+  const ids = ({ matches }: z.infer<typeof Page>) => matches.map((one) => one.matchId);
+  const at = (minute: number): string => `2026-11-20T19:0${minute}:00.000Z`;
+
+  it("has the guild's matches, newest first, page by page, each once", async () => {
+    // Several began in the same millisecond: a page may end between them.
+    const times = [1, 2, 2, 2, 3];
+    await Promise.all(
+      times.map((minute, n) =>
+        store.write(testMatch(`${matchId}-${n}`, guildId, { createdAt: at(minute) })),
+      ),
+    );
+    await store.write(testMatch(`${matchId}-over`, guildId, { state: "ended" }));
+    await store.write(testMatch(`${matchId}-other`, `${guildId}9`));
+    const all = [4, 3, 2, 1, 0].map((n) => `${matchId}-${n}`);
+    expect(ids(await page())).toEqual(all);
+    expect((await page("&limit=5")).nextCursor).toBeNull();
+    const seen: string[] = [];
+    let cursor = "";
+    for (let pages = 0; pages < 3; pages += 1) {
+      const part = await page(`&limit=2${cursor}`);
+      seen.push(...ids(part));
+      cursor = part.nextCursor === null ? "" : `&cursor=${encodeURIComponent(part.nextCursor)}`;
+    }
+    expect(seen).toEqual(all);
+    expect(cursor).toBe("");
+    expect(ids(await page("&state=ended"))).toEqual([`${matchId}-over`]);
+  });
+
+  it("says who is in voice, of those that are live", async () => {
+    const factions = { faction1: testSide("aurora", { room: { channelId: "71", name: "x" } }) };
+    const record = testMatch(matchId, guildId, { factions });
+    await store.write(record);
+    await matchesHub.put(record);
+    await publisher.ingest(guildId, [joined("71", "200"), joined("72", "201")]);
+    const [match] = (await page()).matches;
+    expect(match?.factions.faction1.inVoice).toEqual(["200"]);
+    const one = await callAs(await tokenFor(), "GET", `/matches/${matchId}?guildId=${guildId}`);
+    expect(Match.parse(await one.json())).toEqual(match);
+  });
+
+  it("refuses a guild that the token is not for, and whatever is not a query", async () => {
+    const foreign = await tokenFor({ guilds: ["1"] });
+    for (const path of [`/matches?guildId=${guildId}`, `/matches/${matchId}?guildId=${guildId}`]) {
+      const refused = await callAs(foreign, "GET", path);
+      expect([refused.status, (await refused.json<{ code: string }>()).code]).toEqual([
+        403,
+        "forbidden_guild",
+      ]);
+      expect((await callWorker(path)).status).toBe(401);
+    }
+    const bad = [
+      "&limit=0",
+      `&limit=${MATCHES_PAGE_MAX + 1}`,
+      "&state=open",
+      "&cursor=x",
+      "&cursor=1.%27",
+    ];
+    for (const query of bad) expect((await get(query)).status).toBe(400);
+    expect((await get(`&limit=${MATCHES_PAGE_MAX}`)).status).toBe(200);
+    // Without the claim a token is for the primary guild, whatever is asked for.
+    await store.write(testMatch(matchId, guildId));
+    const primary = await get("", await tokenFor({}));
+    expect(ids(Page.parse(await primary.json()))).not.toContain(matchId);
+  });
+
+  it("does not know a match of another guild", async () => {
+    await store.write(testMatch(matchId, guildId));
+    const token = await tokenFor({ guilds: [guildId, `${guildId}9`] });
+    const found = await callAs(token, "GET", `/matches/${matchId}?guildId=${guildId}`);
+    expect(Match.parse(await found.json())).toMatchObject({ matchId, guildId });
+    for (const path of [
+      `/matches/${matchId}?guildId=${guildId}9`,
+      `/matches/nope?guildId=${guildId}`,
+    ]) {
+      const missing = await callAs(token, "GET", path);
+      expect([missing.status, (await missing.json<{ code: string }>()).code]).toEqual([
+        404,
+        "match_not_found",
+      ]);
+    }
+    const odd = await callAs(token, "GET", `/matches/${"x".repeat(65)}?guildId=${guildId}`);
+    expect(odd.status).toBe(400);
+  });
+});
+
+const joined = (channelId: string, userId: string): IncomingEvent => ({
+  event: "voice.joined",
+  payload: { guildId, channelId, userId },
+});
+const left = (channelId: string, userId: string): IncomingEvent => ({
+  event: "voice.left",
+  payload: { guildId, channelId, userId },
+});
+
+describe("matches in the guild's hub", () => {
+  const hub = () => env.HUB.get(env.HUB.idFromName(guildId));
+  const LOBBY = "60";
+  const [ROOM1, ROOM2] = ["71", "72"];
+  const roomOf = (channelId: string) => ({ channelId, name: `match-${channelId}` });
+  type Side = Partial<Match["factions"]["faction1"]>;
+  /** Both sides with a linked player, 201 and 202, and with their channels. */
+  const both = (first: Side = {}, second: Side = {}) => ({
+    faction1: testSide("aurora", {
+      players: [testPlayer("a", "201")],
+      room: roomOf(ROOM1),
+      ...first,
+    }),
+    faction2: testSide("borealis", {
+      players: [testPlayer("b", "202")],
+      room: roomOf(ROOM2),
+      ...second,
+    }),
+  });
+  const roomless = both({ room: null }, { room: null });
+  const put = (revision: number, more: Parameters<typeof testMatch>[2] = {}) =>
+    matchesHub.put(testMatch(matchId, guildId, { ...more, revision }));
+  const ended = {
+    state: "ended",
+    status: "FINISHED",
+    endedAt: "2026-11-20T20:00:00.000Z",
+  } as const;
+  const stream = async (): Promise<StreamClient> =>
+    streamAs(await tokenFor(), undefined, { guildId });
+  const names = (client: StreamClient): string[] => client.events.map(({ event }) => event);
+
+  /** Lets the hub do what is due after this time. */
+  async function later(ms: number): Promise<void> {
+    const to = Date.now() + ms;
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.setSystemTime(to);
+    await runDurableObjectAlarm(hub());
+  }
+
+  async function sleep(): Promise<void> {
+    await hub().status();
+    await evictDurableObject(hub());
+  }
+
+  it("tells a match's life once and in order, also when the hub slept in between", async () => {
+    const client = await stream();
+    const first = testMatch(matchId, guildId);
+    await matchesHub.put(first);
+    await matchesHub.put(first);
+    await sleep();
+    await put(2, { factions: both() });
+    await put(1, { status: "VOTING" });
+    await put(3, { factions: both(), status: "ONGOING" });
+    await put(3, { factions: both(), status: "VOTING" });
+    await sleep();
+    await put(4, { factions: both(), ...ended });
+    await put(5, { factions: roomless, ...ended });
+    await put(6, { factions: roomless, ...ended, demoUrl: "https://demos.example.invalid/1" });
+    await put(7, { factions: roomless, status: "ONGOING" });
+    await client.until(({ events }) => events.length >= 10);
+    expect(names(client)).toEqual([
+      "match.created",
+      // Players are linked besides, which is more than the rooms.
+      "match.updated",
+      "match.room.created",
+      "match.room.created",
+      "match.updated",
+      "match.ended",
+      "match.room.deleted",
+      "match.room.deleted",
+      "match.updated",
+      "match.updated",
+    ]);
+    expect(client.events[0]?.payload).toEqual({ guildId, match: first });
+    expect(client.events[2]?.payload).toEqual({
+      guildId,
+      matchId,
+      faction: "faction1",
+      channelId: ROOM1,
+      name: `match-${ROOM1}`,
+    });
+    client.close();
+  });
+
+  it("tells nothing of a match that was over when it was heard of, until it is opened again", async () => {
+    const client = await stream();
+    await put(1, ended);
+    await put(2, { ...ended, demoUrl: "https://demos.example.invalid/1" });
+    await put(3);
+    await client.until(({ events }) => events.length >= 1);
+    expect(names(client)).toEqual(["match.created"]);
+    client.close();
+  });
+
+  it("tells it once when it comes twenty times at once", async () => {
+    const client = await stream();
+    await Promise.all(Array.from({ length: 20 }, () => put(1)));
+    await put(2, ended);
+    await client.until(({ events }) => events.length >= 2);
+    expect(names(client)).toEqual(["match.created", "match.ended"]);
+    client.close();
+  });
+
+  it("remembers a match that is over so long, and then no more", async () => {
+    const isShown = async (): Promise<boolean> => {
+      const client = await stream();
+      client.close();
+      return client.of("snapshot").some(({ matches = [] }) => matches.length > 0);
+    };
+    await put(5, ended);
+    await put(4);
+    await later(MATCH_TOMBSTONE_MS - 60_000);
+    await put(4);
+    expect(await isShown()).toBe(false);
+    await later(60_000);
+    await put(4);
+    expect(await isShown()).toBe(true);
+  });
+
+  it("refuses a match of another guild", async () => {
+    const foreign = testMatch(matchId, `${guildId}9`);
+    await runInDurableObject(hub(), async (object) => {
+      await expect(object.command("matches.put", foreign)).rejects.toThrow("another guild");
+    });
+  });
+
+  it("has live matches in the snapshot, the newest of many; without one no such member", async () => {
+    const snapshotOf = async () => {
+      const client = await stream();
+      const [frame] = client.of("snapshot");
+      client.close();
+      return SnapshotFrame.parse(frame);
+    };
+    expect(await snapshotOf()).not.toHaveProperty("matches");
+    await put(1, { factions: both(), createdAt: "2026-11-20T19:59:00.000Z" });
+    await publisher.ingest(guildId, [joined(ROOM1, "201")]);
+    const many = Array.from({ length: SNAPSHOT_MATCHES_MAX }, (_, n) => `${matchId}-${n}`);
+    const older = "2026-11-20T19:30:00.000Z";
+    await Promise.all(
+      many.map((id) => matchesHub.put(testMatch(id, guildId, { createdAt: older }))),
+    );
+    await sleep();
+    const { matches = [] } = await snapshotOf();
+    expect(matches).toHaveLength(SNAPSHOT_MATCHES_MAX);
+    expect(matches[0]).toMatchObject({ matchId, factions: { faction1: { inVoice: ["201"] } } });
+    for (const id of [matchId, ...many])
+      await matchesHub.put(testMatch(id, guildId, { ...ended, revision: 9 }));
+    expect(await snapshotOf()).not.toHaveProperty("matches");
+  });
+
+  it("knows who is where, through moves, deletions, snapshots and sleep", async () => {
+    const where = async () => {
+      const users = await matchesHub.whereabouts(guildId, ["201", "202", "203"]);
+      return Object.fromEntries(users.map(({ userId, channelId }) => [userId, channelId]));
+    };
+    await put(1, { factions: both() });
+    await publisher.ingest(guildId, [joined(LOBBY, "201"), joined(LOBBY, "202")]);
+    await publisher.ingest(guildId, [left(LOBBY, "201"), joined(ROOM1, "201")]);
+    // Late: he has been somewhere else since.
+    await publisher.ingest(guildId, [left(LOBBY, "201")]);
+    await sleep();
+    expect(await where()).toEqual({ "201": ROOM1, "202": LOBBY });
+    const voice = await matchesHub.inVoice(guildId, [matchId, "unknown"]);
+    expect([...voice]).toEqual([[matchId, { faction1: ["201"], faction2: [] }]]);
+    const room: IncomingEvent = { event: "room.deleted", payload: { guildId, channelId: LOBBY } };
+    await publisher.ingest(guildId, [room]);
+    expect(await where()).toEqual({ "201": ROOM1 });
+    await publisher.ingest(guildId, [snapshotEvent([ROOM1, ROOM2], { "203": ROOM2 })]);
+    expect(await where()).toEqual({ "203": ROOM2 });
+    expect(await matchesHub.whereabouts(guildId, [])).toEqual([]);
+  });
+
+  function snapshotEvent(
+    channels: readonly string[],
+    voice: Record<string, string>,
+  ): IncomingEvent {
+    const payload = GuildSnapshot.parse({
+      guildId,
+      channels: channels.map((channelId) => ({ channelId, name: channelId, userLimit: 0 })),
+      voiceStates: Object.entries(voice).map(([userId, channelId]) => ({ userId, channelId })),
+    });
+    return { event: "guild.snapshot", payload };
+  }
+
+  it("tells the whole match when somebody was in its channel before anybody knew whose it is", async () => {
+    const client = await stream();
+    await put(1, { factions: roomless });
+    await publisher.ingest(guildId, [joined(ROOM1, "201")]);
+    await put(2, { factions: both({}, { room: null }) });
+    await client.until(({ events }) => events.length >= 4);
+    expect(names(client)).toEqual([
+      "match.created",
+      "voice.joined",
+      "match.updated",
+      "match.room.created",
+    ]);
+    expect(client.events[2]?.payload).toMatchObject({
+      match: { factions: { faction1: { inVoice: ["201"] } } },
+    });
+    client.close();
+  });
+
+  describe("has a match's room look", () => {
+    /** Matches whose rooms were told, and whether channels may be gone. */
+    async function looksAfter(...events: readonly IncomingEvent[]): Promise<string[]> {
+      const looked: string[] = [];
+      const spy = vi.spyOn(MatchRoom.prototype, "look").mockImplementation(async function (
+        this: MatchRoom,
+        channels,
+      ) {
+        const { ctx } = this as unknown as { ctx: DurableObjectState };
+        looked.push(`${ctx.id.name ?? ""}${channels ? " channels" : ""}`);
+        return "looks";
+      });
+      await publisher.ingest(guildId, events);
+      await runDurableObjectAlarm(hub());
+      await vi.waitUntil(async () => !(await tasks()).some((key) => /look|check/.test(key)));
+      spy.mockRestore();
+      return looked;
+    }
+    const tasks = () =>
+      runInDurableObject(hub(), (_, state) =>
+        state.storage.sql
+          .exec<{ key: string }>("SELECT key FROM tasks")
+          .toArray()
+          .map(({ key }) => key),
+      );
+
+    it("when a linked player comes into voice or leaves it, but for his own side's channel", async () => {
+      await put(1, { factions: both() });
+      expect(await looksAfter(joined(LOBBY, "201"))).toEqual([matchId]);
+      expect(await looksAfter(joined(LOBBY, "999"))).toEqual([]);
+      expect(await looksAfter(left(LOBBY, "201"))).toEqual([matchId]);
+      expect(await looksAfter(joined(ROOM1, "201"))).toEqual([]);
+      expect(await looksAfter(left(ROOM1, "201"))).toEqual([]);
+      // The other side's channel is not his.
+      expect(await looksAfter(joined(ROOM2, "201"))).toEqual([matchId]);
+      await put(2, { factions: both(), ...ended });
+      expect(await looksAfter(left(ROOM2, "201"))).toEqual([]);
+    });
+
+    it("when its channel was deleted, or a snapshot of the guild has it no more", async () => {
+      await put(1, { factions: both() });
+      const deleted = (channelId: string): IncomingEvent => ({
+        event: "room.deleted",
+        payload: { guildId, channelId },
+      });
+      expect(await looksAfter(deleted(LOBBY))).toEqual([]);
+      expect(await looksAfter(deleted(ROOM2))).toEqual([`${matchId} channels`]);
+      expect(await looksAfter(snapshotEvent([ROOM1, ROOM2], {}))).toEqual([]);
+      expect(await looksAfter(snapshotEvent([ROOM2, LOBBY], {}))).toEqual([`${matchId} channels`]);
+      expect(await looksAfter(snapshotEvent([ROOM1, ROOM2], { "202": LOBBY }))).toEqual([matchId]);
+      await put(2, { factions: both(), ...ended });
+      expect(await looksAfter(deleted(ROOM1))).toEqual([]);
+    });
+
+    it("in all of them, when he plays in several, and on both sides of one", async () => {
+      await put(1, { factions: both() });
+      const other = `${matchId}-b`;
+      const players = [testPlayer("a", "201")];
+      const factions = {
+        faction1: testSide("aurora", { players, room: roomOf("81") }),
+        faction2: testSide("borealis", { players, room: roomOf("82") }),
+      };
+      await matchesHub.put(testMatch(other, guildId, { factions }));
+      expect((await looksAfter(joined(LOBBY, "201"))).toSorted()).toEqual([matchId, other]);
+      expect(await looksAfter(joined("82", "201"))).toContain(matchId);
+      expect(await looksAfter(left("82", "201"))).toEqual([matchId]);
+    });
+
+    it("follows a substitution and a late link", async () => {
+      await put(1, { factions: both() });
+      await put(2, { factions: both({ players: [testPlayer("c", "301")] }) });
+      expect(await looksAfter(joined(LOBBY, "201"))).toEqual([]);
+      expect(await looksAfter(joined(LOBBY, "301"))).toEqual([matchId]);
+    });
+  });
+
+  describe("sweeps", () => {
+    const sweepIn = async (): Promise<number | null> => {
+      const at = await runInDurableObject(
+        hub(),
+        (_, state) =>
+          state.storage.sql
+            .exec<{ at: number }>("SELECT at FROM tasks WHERE key = 'matches/sweep'")
+            .toArray()[0]?.at,
+      );
+      return at === undefined ? null : at - Date.now();
+    };
+    /** Due within this time, give or take what the test itself takes. */
+    const expectSweepIn = async (ms: number): Promise<void> => {
+      const due = await sweepIn();
+      expect(due).toBeGreaterThan(ms - 30_000);
+      expect(due).toBeLessThanOrEqual(ms);
+    };
+
+    it("while matches are live, and once more after the last one", async () => {
+      await hub().status();
+      expect(await sweepIn()).toBeNull();
+      await put(1);
+      await expectSweepIn(SWEEP_EVERY_MS);
+      // A match that comes later does not put it off.
+      await later(SWEEP_EVERY_MS / 2);
+      await matchesHub.put(testMatch(`${matchId}-b`, guildId));
+      await expectSweepIn(SWEEP_EVERY_MS / 2);
+      await later(SWEEP_EVERY_MS / 2);
+      await expectSweepIn(SWEEP_EVERY_MS);
+      await sleep();
+      await later(SWEEP_EVERY_MS / 2);
+      await put(2, ended);
+      await matchesHub.put(testMatch(`${matchId}-b`, guildId, { ...ended, revision: 2 }));
+      // That one comes too soon after the end: what was being made then may not be old enough.
+      await later(SWEEP_EVERY_MS / 2);
+      await expectSweepIn(SWEEP_EVERY_MS);
+      await later(SWEEP_EVERY_MS);
+      expect(await sweepIn()).toBeNull();
+      await put(3);
+      await expectSweepIn(SWEEP_EVERY_MS);
+    });
+  });
+});
