@@ -1,0 +1,88 @@
+import { z } from "zod";
+import type { Stack } from "../../e2e/stack.ts";
+
+const EVERY_MS = 400;
+/** 2015-01-01: an id of Discord counts its milliseconds from here. */
+const DISCORD_EPOCH_MS = 1_420_070_400_000;
+
+const Calls = z.array(
+  z.object({
+    n: z.number(),
+    at: z.iso.datetime(),
+    method: z.string(),
+    path: z.string(),
+    status: z.number(),
+  }),
+);
+const State = z.object({ channels: z.array(z.object({ id: z.string(), name: z.string() })) });
+
+/** A call that the local Discord answered. Times are milliseconds since 1970. */
+export type SeenCall = {
+  readonly at: number;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+};
+
+/** A channel of a match. */
+export type MatchChannel = { readonly id: string; readonly name: string; readonly madeAt: number };
+
+/** Follows what the local Discord answers, so that no call is missed. */
+export class DiscordWatch {
+  readonly #stack: Stack;
+  readonly #calls: SeenCall[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #last = 0;
+  #reading: Promise<void> = Promise.resolve();
+  #missed = 0;
+
+  constructor(stack: Stack) {
+    this.#stack = stack;
+    this.#timer = setInterval(() => void this.read(), EVERY_MS);
+  }
+
+  /** The calls since a moment. */
+  async since(time: number): Promise<readonly SeenCall[]> {
+    await this.read();
+    return this.#calls.filter(({ at }) => at >= time);
+  }
+
+  /** Calls that came and went between two looks: a run with any of them says nothing. */
+  get missed(): number {
+    return this.#missed;
+  }
+
+  /** The channels of matches that are there. */
+  async matchChannels(): Promise<readonly MatchChannel[]> {
+    const { channels } = State.parse(await this.#stack.control("GET", "/state"));
+    return channels
+      .filter(({ name }) => name.startsWith("match-"))
+      .map(({ id, name }) => ({ id, name, madeAt: timeOf(id) }));
+  }
+
+  /** Reads what is new; one look after the other. */
+  read(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#take());
+    return this.#reading;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#reading;
+  }
+
+  async #take(): Promise<void> {
+    const calls = Calls.parse(await this.#stack.control("GET", "/calls"));
+    for (const { n, at, ...call } of calls) {
+      if (n <= this.#last) continue;
+      this.#missed += n - this.#last - 1;
+      this.#last = n;
+      this.#calls.push({ at: Date.parse(at), ...call });
+    }
+  }
+}
+
+/** When something of Discord was made: its id says it. */
+function timeOf(id: string): number {
+  return Number(BigInt(id) >> 22n) + DISCORD_EPOCH_MS;
+}

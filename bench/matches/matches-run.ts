@@ -1,0 +1,157 @@
+import { setTimeout as rest } from "node:timers/promises";
+import { Api } from "../../e2e/api.ts";
+import { eventually } from "../../e2e/eventually.ts";
+import type { Stack } from "../../e2e/stack.ts";
+import type { DiscordWatch, MatchChannel } from "./discord-watch.ts";
+import type { FaceitMatch, FaceitStatus, LocalFaceit } from "./local-faceit.ts";
+import type { MatchRows } from "./match-rows.ts";
+import { DISCORD_LIMITS, MATCH_PLAN } from "./plan.ts";
+
+/** What a run works with. */
+export type Setting = {
+  readonly stack: Stack;
+  readonly faceit: LocalFaceit;
+  readonly watch: DiscordWatch;
+  readonly rows: MatchRows;
+};
+
+/** Many matches at once. Times are milliseconds. */
+export type Storm = {
+  /** From the start until each channel was there, ascending. */
+  readonly channels: readonly number[];
+  /** From the start until a match had both of its channels, ascending. */
+  readonly matches: readonly number[];
+  /** Matches that never had both. */
+  readonly starved: number;
+  /** How long people waited for rooms that they opened meanwhile. */
+  readonly rooms: readonly number[];
+  /** Calls that Discord refused for their rate, of all calls. */
+  readonly refused: number;
+  readonly calls: number;
+  /** From the end of all matches until the last channel, and the last row, was gone. */
+  readonly channelsGone: number;
+  readonly rowsGone: number;
+  readonly leftChannels: number;
+  readonly leftRows: number;
+};
+
+const CHANNELS_EACH = 2;
+
+/** A limit's own time for so many creations: whole windows pass before the last of them. */
+export function creationsTake(channels: number): number {
+  const { creations, creationsWindowMs } = DISCORD_LIMITS;
+  return (Math.ceil(channels / creations) - 1) * creationsWindowMs;
+}
+
+/** Plays one match alone. @returns milliseconds from its `ready` webhook to both channels */
+export async function playAlone(setting: Setting, match: FaceitMatch): Promise<number> {
+  const { faceit, watch } = setting;
+  const start = Date.now();
+  await faceit.move(match.matchId, "READY");
+  const channels = await eventually("the match has both channels", async () => {
+    const mine = channelsOf(match, await watch.matchChannels());
+    if (mine.length < CHANNELS_EACH) throw new Error(`${mine.length} channels`);
+    return mine;
+  });
+  await faceit.move(match.matchId, "FINISHED");
+  await eventually("its channels are gone", async () => {
+    const left = channelsOf(match, await watch.matchChannels());
+    if (left.length > 0) throw new Error(`${left.length} channels`);
+  });
+  return Math.max(...channels.map(({ madeAt }) => madeAt)) - start;
+}
+
+/** Lets all matches begin at once, and when all have their channels, end at once. */
+export async function playAtOnce(
+  setting: Setting,
+  matches: readonly FaceitMatch[],
+): Promise<Storm> {
+  const { faceit, watch, rows } = setting;
+  const wanted = matches.length * CHANNELS_EACH;
+  const deadline = 3 * creationsTake(wanted) + 60_000;
+  const start = Date.now();
+  const rooms = openRooms(setting, () => isWaiting);
+  let isWaiting = true;
+  await moveAll(faceit, matches, "READY");
+  const channels = await settled(deadline, async () => {
+    const made = (await watch.since(start)).filter(
+      ({ method, path, status }) =>
+        method === "POST" &&
+        path.endsWith("/channels") &&
+        path.startsWith("/guilds/") &&
+        status === 201,
+    );
+    return made.length >= wanted;
+  }).then(() => watch.matchChannels());
+  isWaiting = false;
+  const waited = await rooms;
+  const perMatch = matches.map((match) => channelsOf(match, channels));
+  const complete = perMatch.filter((mine) => mine.length === CHANNELS_EACH);
+
+  const end = Date.now();
+  await moveAll(faceit, matches, "FINISHED");
+  let rowsGoneAt = Number.NaN;
+  await settled((wanted / DISCORD_LIMITS.callsPerSecond) * 5_000 + 60_000, async () => {
+    const isEmpty = rows.active() === 0 && rows.live() === 0;
+    if (isEmpty && Number.isNaN(rowsGoneAt)) rowsGoneAt = Date.now();
+    return isEmpty && (await watch.matchChannels()).length === 0;
+  });
+  const calls = await watch.since(start);
+  const gone = calls.filter(
+    ({ method, path, status, at }) =>
+      at >= end && method === "DELETE" && /^\/channels\/\d+$/.test(path) && status === 200,
+  );
+  return {
+    channels: channels.map(({ madeAt }) => madeAt - start).toSorted((a, b) => a - b),
+    matches: complete
+      .map((mine) => Math.max(...mine.map(({ madeAt }) => madeAt)) - start)
+      .toSorted((a, b) => a - b),
+    starved: matches.length - complete.length,
+    rooms: waited,
+    refused: calls.filter(({ status }) => status === 429).length,
+    calls: calls.length,
+    channelsGone: Math.max(...gone.map(({ at }) => at)) - end,
+    rowsGone: rowsGoneAt - end,
+    leftChannels: (await watch.matchChannels()).length,
+    leftRows: rows.active() + rows.live(),
+  };
+}
+
+/** Everything at once: nobody waits for the answer before. */
+async function moveAll(
+  faceit: LocalFaceit,
+  matches: readonly FaceitMatch[],
+  status: FaceitStatus,
+): Promise<void> {
+  await Promise.all(matches.map(({ matchId }) => faceit.move(matchId, status)));
+}
+
+/** A person opens a room now and then, as long as matches wait. @returns milliseconds that each waited */
+async function openRooms({ stack }: Setting, isWaiting: () => boolean): Promise<readonly number[]> {
+  const api = new Api(stack, await stack.token("bench-person"));
+  const start = Date.now();
+  const waited: number[] = [];
+  for (const after of MATCH_PLAN.roomsAfterMs) {
+    while (isWaiting() && Date.now() < start + after) await rest(100);
+    if (!isWaiting()) break;
+    const began = performance.now();
+    await api.createRoom({ name: `room ${after}` });
+    waited.push(performance.now() - began);
+  }
+  return waited;
+}
+
+/** Waits until a check holds, or the deadline: what is not there then is counted as missing. */
+async function settled(deadlineMs: number, check: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + deadlineMs;
+  while (Date.now() < deadline && !(await check())) await rest(200);
+}
+
+/** A match's channels carry the first digits of its id, without FACEIT's prefix. */
+function channelsOf({ matchId }: FaceitMatch, channels: readonly MatchChannel[]): MatchChannel[] {
+  const digits = matchId.replace(/^\d+-/, "").replaceAll("-", "");
+  return channels.filter(({ name }) => {
+    const [, of = ""] = name.split("-");
+    return of !== "" && digits.startsWith(of);
+  });
+}

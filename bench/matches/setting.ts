@@ -1,0 +1,48 @@
+import type { Stack } from "../../e2e/stack.ts";
+import { inTurns } from "./in-turns.ts";
+import type { FaceitMatch, LocalFaceit } from "./local-faceit.ts";
+import { MATCH_PLAN } from "./plan.ts";
+
+/** The lobby that the local Discord has from the start (dev/discord/seed.ts). */
+const LOBBY = "100000000000000012";
+const FIRST_DISCORD_ID = 500_000_000_000_000_000n;
+const ADMINISTRATOR = "8";
+
+/** Makes so many matches with players of their own; in some, one of each side is linked and in voice. */
+export async function addMatches(
+  stack: Stack,
+  faceit: LocalFaceit,
+  name: string,
+  count: number,
+): Promise<readonly FaceitMatch[]> {
+  const { sidePlayers, linkedEvery } = MATCH_PLAN;
+  return inTurns(Array.from({ length: count }).keys(), async (index) => {
+    const side = async (faction: string): Promise<string[]> => {
+      const nicknames = Array.from(
+        { length: sidePlayers },
+        (_, player) => `${name}_${index}_${faction}_${player}`,
+      );
+      for (const nickname of nicknames) await faceit.addPlayer(nickname);
+      const [first = ""] = nicknames;
+      if (index % linkedEvery === 0) await link(stack, first);
+      return nicknames;
+    };
+    return faceit.addMatch(await side("a"), await side("b"));
+  });
+}
+
+let lastPlayer = 0n;
+
+/** Links somebody by an administrator's word, and lets them wait in the lobby. */
+async function link(stack: Stack, nickname: string): Promise<void> {
+  lastPlayer += 1n;
+  const user = String(FIRST_DISCORD_ID + lastPlayer);
+  await stack.control("POST", "/voice", { userId: user, channelId: LOBBY });
+  // Each administrator may look up a few players a minute, so that each has one of their own.
+  await stack.control("POST", "/interactions", {
+    userId: String(FIRST_DISCORD_ID - lastPlayer),
+    permissions: ADMINISTRATOR,
+    command: "register",
+    options: { user, nickname },
+  });
+}
