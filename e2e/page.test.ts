@@ -6,10 +6,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { findChromium } from "../dev/chromium.ts";
 import { eventually } from "./eventually.ts";
 import { LocalDiscord } from "./local-discord.ts";
-import { startStack, type Stack } from "./stack.ts";
+import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
 
 /** Where the pictures of a run are, for whoever wants to look. */
 const SCREENSHOTS = path.join(tmpdir(), "guildhub-screenshots");
+/** A test player of the local Discord who is not in its panel from the start. */
+const PLAYER_5 = "100000000000000305";
 const PHONE = { width: 360, height: 740 };
 
 let stack: Stack;
@@ -206,6 +208,68 @@ describe("a new user", () => {
 
     for (const name of ["For all", "Hidden", "After it"]) await endRoom(owner, name);
     await isGone(other, "After it");
+  });
+});
+
+describe("a match", () => {
+  /** Links a test player as a person does: the bot's button, then both sign-ins. */
+  const link = async (page: Page, player: string, nickname: string): Promise<void> => {
+    const opened = page.context().waitForEvent("page");
+    await page.getByRole("button", { name: `Link ${player}`, exact: true }).click();
+    const steps = await opened;
+    await steps.getByRole("button", { name: `Continue as ${player}` }).click();
+    await steps.getByRole("button", { name: `Continue as ${nickname}`, exact: true }).click();
+    await steps.getByRole("heading", { name: "Your accounts are linked" }).waitFor();
+    await steps.close();
+    await page.getByRole("button", { name: `Who is this ${player}` }).click();
+    await page.getByText(`${player} is ${nickname} at FACEIT`).waitFor();
+  };
+
+  it("takes linked players into their sides' channels, shows it, and leaves nothing", async () => {
+    const page = await openPage();
+    await signIn(page, "gamer");
+    await page.getByText("No match is being played.").waitFor();
+    await link(page, "Player 5", "aurora_one");
+    await link(page, "Player 6", "borealis_one");
+    const before = await discord.voiceChannels(PRIMARY_GUILD);
+    await page.getByLabel("Id of another test user").fill(PLAYER_5);
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await move(page, "Player 5", "Lobby");
+
+    await page.getByRole("button", { name: "Start a match" }).click();
+    const card = page.getByRole("listitem", { name: /^Nordic Night Hub: / });
+    await card.waitFor();
+    await page.getByRole("button", { name: /^Next: Voting/ }).click();
+    await page.getByRole("button", { name: /^Next: Being set up/ }).click();
+    await page.getByRole("button", { name: /^Next: Ready/ }).click();
+    await card.getByText("Ready", { exact: true }).waitFor();
+    const side = (one: "aurora" | "borealis") =>
+      card.getByRole("list", { name: `Players of team_${one}_one` });
+    await side("aurora")
+      .getByRole("listitem")
+      .filter({ hasText: /aurora_one.*linked.*Player 5.*in voice/ })
+      .waitFor();
+    await side("borealis")
+      .getByRole("listitem")
+      .filter({ hasText: /borealis_one.*linked.*Player 6/ })
+      .waitFor();
+    for (const faction of ["faction1", "faction2"]) {
+      await card.getByText(new RegExp(`^match-[0-9a-f]{8,12}-${faction}$`)).waitFor();
+    }
+    expect(await discord.voiceChannels(PRIMARY_GUILD)).toHaveLength(before.length + 2);
+    await screenshot(page, "match");
+
+    await page.getByRole("button", { name: /^Abort / }).click();
+    await card.waitFor({ state: "detached" });
+    await page.getByText(/is over: aborted$/).waitFor();
+    await eventually("the channels are gone", async () => {
+      expect(await discord.voiceChannels(PRIMARY_GUILD)).toEqual(before);
+    });
+    const player = page.getByRole("listitem", { name: "Player 5", exact: true });
+    await player.getByText("in Lobby").waitFor();
+    await expectGaplessLog(page);
+    await page.getByRole("button", { name: "Take Player 5 out" }).click();
+    await player.getByText("not in voice").waitFor();
   });
 });
 
