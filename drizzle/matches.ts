@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
 
 /** Which Discord user is which FACEIT player. Both are there once. Times are milliseconds since 1970. */
@@ -79,5 +80,8 @@ export const matchesTable = sqliteTable(
   },
   (table) => [
     index("matches_of_guild").on(table.guildId, table.state, table.createdAt, table.matchId),
+    index("matches_live")
+      .on(table.matchId)
+      .where(sql`state = 'live'`),
   ],
 );

@@ -41,6 +41,7 @@ CREATE TABLE `matches` (
 );
 --> statement-breakpoint
 CREATE INDEX `matches_of_guild` ON `matches` (`guild_id`,`state`,`created_at`,`match_id`);--> statement-breakpoint
+CREATE INDEX `matches_live` ON `matches` (`match_id`) WHERE state = 'live';--> statement-breakpoint
 CREATE TABLE `player_links` (
 	`discord_id` text PRIMARY KEY NOT NULL,
 	`faceit_id` text NOT NULL,

@@ -125,8 +125,8 @@ export class VirtualMatch {
   }
 
   /** FACEIT moves on: a new version. */
-  advance(status: string, rosters: FaceitMatch["rosters"] = this.faceit.rosters): void {
-    this.faceit = { ...this.faceit, status, rosters, version: this.faceit.version + 7 };
+  advance(status: string, sides: FaceitMatch["rosters"] = this.faceit.rosters): void {
+    this.faceit = { ...this.faceit, status, rosters: sides, version: this.faceit.version + 7 };
   }
 
   /** A webhook arrives, as FACEIT would send it now unless said otherwise. */
@@ -387,7 +387,7 @@ export class VirtualMatch {
 export function faceitMatch(
   status: string,
   version: number,
-  rosters: FaceitMatch["rosters"],
+  sides: FaceitMatch["rosters"],
 ): FaceitMatch {
   return {
     matchId: MATCH_ID,
@@ -401,7 +401,7 @@ export function faceitMatch(
     url: null,
     demoUrl: null,
     scheduledAt: null,
-    rosters,
+    rosters: sides,
   };
 }
 

@@ -98,7 +98,7 @@ function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
     // FACEIT leaves a place for the reader's language.
     url: typeof url === "string" ? httpsUrl(url.replace("{lang}", "en")) : null,
     demoUrl: httpsUrl(answer.demo_url?.[0]),
-    scheduledAt: scheduledAt == null ? null : scheduledAt * 1_000,
+    scheduledAt: typeof scheduledAt === "number" ? scheduledAt * 1_000 : null,
     rosters: readRosters(teams?.faction1, teams?.faction2),
   };
 }

@@ -176,7 +176,7 @@ async function find(
 /** Whether we made a channel: nobody else gives the bot these permissions in it. */
 export function isOurs(channel: GuildChannel, botUserId: string): boolean {
   return (
-    channel.type === Number(GUILD_VOICE) &&
+    channel.type === GUILD_VOICE &&
     channel.overwrites.some(
       ({ id, kind, allow }) => kind === "member" && id === botUserId && allow === BOT,
     )

@@ -68,7 +68,7 @@ async function lookAround(
   { links, hub, broke }: ReconcilePorts,
 ): Promise<Voice> {
   const before = memory.read();
-  if (before.phase === "live" && before.match?.rosters != null) {
+  if (before.phase === "live" && (before.match?.rosters ?? null) !== null) {
     const playerIds = FACTIONS.flatMap((faction) =>
       (before.match?.rosters?.[faction].players ?? []).map(({ playerId }) => playerId),
     );

@@ -41,7 +41,7 @@ export function silentAt({ heardAt, readAt }: RoomState): number {
 
 /** Whether a match's side may have a channel now: it has rosters, and does not begin much later. */
 export function isDue({ match }: RoomState, now: number): boolean {
-  if (match?.rosters == null || ENDED_STATUSES.has(match.status)) return false;
+  if (match === null || match.rosters === null || ENDED_STATUSES.has(match.status)) return false;
   return match.status !== "SCHEDULED" || now >= (match.scheduledAt ?? 0) - EARLY_MS;
 }
 
@@ -53,7 +53,7 @@ export function nextLookAt(state: RoomState): number {
     const early = match.scheduledAt - EARLY_MS;
     if (early > readAt) return Math.min(early, readAt + 6 * HOUR);
   }
-  if (match?.rosters != null) return readAt + LIVE_LOOK_MS;
+  if ((match?.rosters ?? null) !== null) return readAt + LIVE_LOOK_MS;
   if (readAt - firstSeenAt > ROSTERS_EXPECTED_MS) return readAt + RARE_LOOK_MS;
   return readAt + (ROSTER_WAITS_MS[Math.max(0, emptyReads - 1)] ?? ROSTER_WAIT_MS);
 }
