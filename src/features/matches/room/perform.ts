@@ -37,6 +37,9 @@ export type PerformPorts = {
   readonly clock: Clock;
 };
 
+/** As a number: a listed channel may have any type. */
+const VOICE: number = GUILD_VOICE;
+
 /** Pause after something before the call itself failed, milliseconds. */
 const NOT_ASKED_PAUSE_MS = 1_000;
 
@@ -176,7 +179,7 @@ async function find(
 /** Whether we made a channel: nobody else gives the bot these permissions in it. */
 export function isOurs(channel: GuildChannel, botUserId: string): boolean {
   return (
-    channel.type === GUILD_VOICE &&
+    channel.type === VOICE &&
     channel.overwrites.some(
       ({ id, kind, allow }) => kind === "member" && id === botUserId && allow === BOT,
     )
