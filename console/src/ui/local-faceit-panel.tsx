@@ -133,19 +133,21 @@ function LinkedTester({
   };
   return (
     <li class="tester" aria-label={`Link of ${name}`}>
-      <div class="tester-row tester-line">
+      <div class="tester-line">
         <b>{name}</b>
-        {COMMANDS.map(({ words, command }) => (
-          <button
-            key={command}
-            type="button"
-            class="button"
-            aria-label={`${words} ${name}`}
-            onClick={() => void use(command)}
-          >
-            {words}
-          </button>
-        ))}
+        <div class="orders">
+          {COMMANDS.map(({ words, command }) => (
+            <button
+              key={command}
+              type="button"
+              class="button"
+              aria-label={`${words} ${name}`}
+              onClick={() => void use(command)}
+            >
+              {words}
+            </button>
+          ))}
+        </div>
       </div>
       <div role="status" aria-label={`Answer to ${name}`}>
         {reply.value !== null && <Reply reply={reply.value} />}
