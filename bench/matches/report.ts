@@ -20,8 +20,8 @@ export type MatchFigures = {
 
 const AIM_WEBHOOK_MS = 50;
 const AIM_ALONE_MS = 1_000;
-/** The limit's own schedule, with a fifth left to people, and a window for what begins it. */
-const AIM_SCHEDULE = 1.4;
+/** The limit's own schedule, and a window for people and for what asks in vain. */
+const AIM_SCHEDULE = 1.2;
 /** Calls that Discord may refuse for their rate: next to none. */
 const AIM_REFUSED_SHARE = 0.005;
 

@@ -1,5 +1,5 @@
 import type { RateLimitRoute } from "./call.ts";
-import { namedShare, PACE_MS, pacedTurn } from "./fair-share.ts";
+import { namedShare, PACE_MS, pacedTurn, releasedAt } from "./fair-share.ts";
 import type { LimitSignals } from "./limit-signals.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -69,16 +69,23 @@ export class Buckets {
       return pacedTurn(now + PACE_MS, line?.before(place, now) ?? 0);
     }
     const { limit, remaining, resetAt, named = 0 } = window;
-    const share = namedShare(limit);
-    const free = Math.max(0, Math.min(share - named, remaining));
+    const own = Math.max(0, Math.min(namedShare(limit) - named, remaining));
     if (place === undefined) {
-      const held = Math.min(line?.held(now) ?? 0, free);
+      const held = Math.min(line?.held(now) ?? 0, own);
       return remaining > held ? 0 : resetAt;
     }
     const before = line?.before(place, now) ?? 0;
-    if (before < free) return 0;
-    const windows = Math.floor((before - free) / share);
-    return resetAt + windows * (this.#lengthOf(route) + WINDOW_GAP_MS);
+    const release = releasedAt(resetAt, this.#lengthOf(route));
+    if (before < (now < release ? own : remaining)) return 0;
+    if (before < remaining) return release;
+    return this.#turnAfter(route, window, before - remaining);
+  }
+
+  /** When a named caller's turn comes in a later window, with so many before it from the next one on. */
+  #turnAfter(route: RateLimitRoute, { limit, resetAt }: Window, before: number): number {
+    const lengthMs = this.#lengthOf(route);
+    const opensAt = resetAt + Math.floor(before / limit) * (lengthMs + WINDOW_GAP_MS);
+    return before % limit < namedShare(limit) ? opensAt : releasedAt(opensAt + lengthMs, lengthMs);
   }
 
   /** A call goes. */

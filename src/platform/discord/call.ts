@@ -18,6 +18,8 @@ export type DiscordCall = {
   readonly caller?: string;
   /** What a named caller's call is about, where its parameters do not say it. */
   readonly about?: string;
+  /** The category that a new channel is to be in. */
+  readonly within?: string;
 };
 
 /**

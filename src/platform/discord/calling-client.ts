@@ -54,6 +54,7 @@ export function createDiscordClient(ports: RetryPorts): DiscordClient {
           params: { guildId: channel.guildId },
           body: toNewChannel(channel),
           about: channel.name,
+          ...(channel.parentId === null ? {} : { within: channel.parentId }),
           reason: channel.reason,
         },
         Channel,

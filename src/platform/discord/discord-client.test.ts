@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { fullPlace, type DiscordCall } from "./call.ts";
 import { createDiscordClient } from "./calling-client.ts";
 import type { DiscordClient, NewVoiceChannel } from "./discord-client.ts";
+import { FullCategories } from "./full-categories.ts";
 import { privateOverwrites } from "./private-overwrites.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { REQUEST_TIMEOUT_MS, sendToDiscord, USER_AGENT } from "./send.ts";
@@ -39,6 +40,7 @@ function setUp(replies: readonly Reply[], budgetMs = 3_000) {
       baseUrl: "https://discord.test/api/v10",
       token: TOKEN,
       limits,
+      full: new FullCategories(),
       clock,
       remember: () => {},
     });
@@ -191,6 +193,7 @@ describe("the Discord client", () => {
           baseUrl: "https://discord.test",
           token: TOKEN,
           limits: new RateLimits(),
+          full: new FullCategories(),
           clock: () => 0,
           remember: () => {},
         },

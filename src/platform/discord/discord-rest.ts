@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { configOf, type Env } from "../../env.ts";
 import { systemClock } from "../clock.ts";
 import type { DiscordAnswer, DiscordCall } from "./call.ts";
+import { FullCategories } from "./full-categories.ts";
 import { RateLimits, type RememberedLimits } from "./rate-limits.ts";
 import { sendToDiscord } from "./send.ts";
 
@@ -14,6 +15,7 @@ const LIMITS_KEY = "limits";
  */
 export class DiscordRest extends DurableObject<Env> {
   readonly #limits: RateLimits;
+  readonly #full = new FullCategories();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -28,6 +30,7 @@ export class DiscordRest extends DurableObject<Env> {
       baseUrl: config.discordApiUrl,
       token: config.discordBotToken,
       limits: this.#limits,
+      full: this.#full,
       clock: systemClock,
       remember: () => {
         this.ctx.storage.kv.put(LIMITS_KEY, this.#limits.remember(systemClock()));

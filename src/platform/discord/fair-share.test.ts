@@ -147,11 +147,17 @@ describe("fair shares of Discord's limits", () => {
       const admission = limits.admit(route, 1_000, `match ${index}`);
       return admission.kind === "go" ? 0 : 1_000 + admission.retryAfterMs;
     });
+    const at = (time: number): number => told.filter((one) => one === time).length;
     const share = namedShare(10);
-    expect(told.filter((at) => at === 0)).toHaveLength(share);
-    const later = told.slice(share);
-    expect(later.filter((at) => at === 10_000)).toHaveLength(share);
-    expect(later.filter((at) => at > 20_000 && at < 21_000)).toHaveLength(share);
+    // Now, what people leave of this window, the next one, what they leave of that, the one after.
+    expect([0, 8_000, 10_000, 18_000, 20_050].map(at)).toEqual([
+      share,
+      1,
+      share,
+      10 - share,
+      share,
+    ]);
+    expect(told.filter((time) => time > 20_050)).toHaveLength(30 - 3 * share - 1 - (10 - share));
   });
 
   it("gives everybody a turn over all routes in time, and never exceeds the global limit", () => {
@@ -180,19 +186,37 @@ describe("fair shares of Discord's limits", () => {
     );
   });
 
-  it("lets people in while hundreds wait: into a bucket, and over all", () => {
+  it("lets people into a bucket while hundreds wait", () => {
     const limit = 40;
     const play = new Play(() => new DiscordWindow(limit, 10_000));
     for (const index of range(400)) play.add(named(`match ${index}`));
     const reserve = limit - namedShare(limit);
     const people = range(10).flatMap((window) =>
-      range(reserve).map((index) => person(window * 10_500 + 5_000 + index)),
+      range(reserve).map((index) => person(window * 10_050 + 5_000 + index)),
     );
     for (const one of people) play.add(one);
     play.run(110_000);
     const waited = people.map((one) => (play.servedAt.get(one) ?? Infinity) - one.from);
     expect(waited).toEqual(people.map(() => 0));
+  });
 
+  it("uses up a limit when nobody else does, and lets nobody wait for more than its last part", () => {
+    const lengthMs = 10_000;
+    const play = new Play(() => new DiscordWindow(40, lengthMs));
+    const matches = range(400).map((index) => named(`match ${index}`));
+    for (const match of matches) play.add(match);
+    const people = range(30).map((index) => person(index * 3_333 + 700));
+    for (const one of people) play.add(one);
+    play.run(200_000);
+    const waited = people.map((one) => (play.servedAt.get(one) ?? Infinity) - one.from);
+    expect(Math.max(...waited)).toBeLessThanOrEqual(lengthMs / 5);
+    const last = Math.max(...matches.map((match) => play.servedAt.get(match) ?? Infinity));
+    // 430 calls of 40 a window: the last of them is in the eleventh.
+    expect(last).toBeLessThan(11 * (lengthMs + 50));
+    expect(play.refusedByDiscord).toBe(0);
+  });
+
+  it("lets people in over all routes while hundreds wait", () => {
     const busy = new Play(() => new DiscordWindow(100, 1_000));
     for (const index of range(400)) busy.add(named(`${index}`, 0, `${index}`));
     const rooms = range(40).map((index) => person(index * 150 + 70, `p${index}`));
@@ -246,6 +270,23 @@ describe("fair shares of Discord's limits", () => {
     limits.settle(route, { status: 429, retryAfterMs: 700, limit: 5 }, 0, "unlucky");
     expect(limits.admit(route, 1, "unlucky")).toEqual({ kind: "rate_limited", retryAfterMs: 699 });
     expect(limits.admit(route, 700, "unlucky").kind).toBe("go");
+  });
+
+  it("gives one whose call was in vain the next turn as well, for what it asks for instead", () => {
+    const limits = new RateLimits();
+    const route = { name: "POST /guilds/:guildId/channels", major: "1" };
+    limits.admit(route, 0);
+    const window = { bucket: "b", limit: 5, remaining: 1, resetAfterMs: 1_000 };
+    limits.settle(route, { status: 200, ...window }, 0);
+    expect(limits.admit(route, 0, "in vain").kind).toBe("go");
+    for (const index of range(8)) limits.admit(route, 0, `match ${index}`);
+    limits.settle(route, { status: 400, ...window, remaining: 0 }, 0, "in vain");
+    limits.giveBack(route, "in vain", 0);
+    expect(limits.admit(route, 0, "in vain")).toEqual({
+      kind: "rate_limited",
+      retryAfterMs: 1_000,
+    });
+    expect(limits.admit(route, 1_000, "in vain").kind).toBe("go");
   });
 
   it("finds out an unknown limit with one call", () => {

@@ -86,6 +86,11 @@ export class RateLimits {
     if (signals.scope === "global") this.#global.keepFirst(place, now + pause);
   }
 
+  /** A call was in vain, and another one is asked for at once in its place: it is the next. */
+  giveBack(route: RateLimitRoute, place: string, now: number): void {
+    this.#buckets.keepFirst(route, place, now, now);
+  }
+
   /** An admitted call ended without a response. */
   abandon(route: RateLimitRoute): void {
     this.#buckets.end(route);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import {
+  fullPlace,
   placeOf,
   RESPONSE_MAX_BYTES,
   rateLimitRouteOf,
@@ -9,6 +10,7 @@ import {
   type DiscordCall,
 } from "./call.ts";
 import { readRefusal } from "./refusal.ts";
+import type { FullCategories } from "./full-categories.ts";
 import { mustBeRemembered, readLimitSignals } from "./limit-signals.ts";
 import type { RateLimits } from "./rate-limits.ts";
 
@@ -24,6 +26,7 @@ export type SendPorts = {
   readonly baseUrl: string;
   readonly token: string;
   readonly limits: RateLimits;
+  readonly full: FullCategories;
   readonly clock: Clock;
   /** Something changed that must outlive this process. */
   readonly remember: () => void;
@@ -34,7 +37,10 @@ export type SendPorts = {
  * who calls decides that. Never throws for what the network or Discord does.
  */
 export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promise<DiscordAnswer> {
-  const { limits, clock } = ports;
+  const { limits, full, clock } = ports;
+  // Before it is counted: its turn is kept for what is asked for instead.
+  const refusal = full.refusalOf(call, clock());
+  if (refusal !== null) return refusal;
   const route = rateLimitRouteOf(call);
   const place = placeOf(call);
   const admission = limits.admit(route, clock(), place);
@@ -59,7 +65,12 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
     const next = limits.admit(route, clock());
     return { kind: "unauthorized", retryAfterMs: next.kind === "go" ? 0 : next.retryAfterMs };
   }
-  return toAnswer(response.status, text);
+  const answer = toAnswer(response.status, text);
+  full.learn(call, answer, clock());
+  if (place !== undefined && answer.kind === "refused" && fullPlace(answer) === "category") {
+    limits.giveBack(route, place, clock());
+  }
+  return answer;
 }
 
 function toAnswer(status: number, text: string | null): DiscordAnswer {
