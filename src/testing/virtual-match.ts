@@ -55,6 +55,8 @@ export class VirtualMatch {
   now = 1_800_000_000_000;
   readonly config: MatchConfig;
   hasApi = true;
+  /** Which guild plays a match of these owners. */
+  guildOf: (owners: readonly string[]) => string | null = () => GUILD;
 
   /** The truth at FACEIT. */
   faceit: FaceitMatch = faceitMatch("CHECK_IN", 1, null);
@@ -158,6 +160,7 @@ export class VirtualMatch {
       store: this.#store(),
       hub: { put: (record: MatchRecord) => this.#put(record) },
       config: this.config,
+      guildOf: (owners: readonly string[]) => this.guildOf(owners),
       clock: () => this.now,
     };
     const next = await reconcile(
@@ -391,6 +394,7 @@ export function faceitMatch(
 ): FaceitMatch {
   return {
     matchId: MATCH_ID,
+    owners: ["hub", "organizer"],
     version,
     status,
     game: "cs2",

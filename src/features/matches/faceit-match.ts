@@ -16,6 +16,8 @@ export type Roster = { readonly name: string; readonly players: readonly RosterP
  */
 export type FaceitMatch = {
   readonly matchId: string;
+  /** Ids of whom it belongs to: its hub, championship or queue, then the organizer of that. */
+  readonly owners: readonly string[];
   /** Grows with each change at FACEIT; what is ordered by (§A3). */
   readonly version: number;
   /** Upper case. */

@@ -33,6 +33,8 @@ const READY = {
   version: 71,
   game: "cs2",
   region: "EU",
+  competition_id: "hub",
+  organizer_id: "org",
   competition_name: "Nordic Night Hub",
   status: "ready",
   best_of: 1,
@@ -63,6 +65,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
       ok: true,
       value: {
         matchId: MATCH_ID,
+        owners: ["hub", "org"],
         version: 71,
         status: "READY",
         game: "cs2",

@@ -3,6 +3,7 @@ import type { FaceitConfig } from "../../config.ts";
 import { FaceitId } from "../../protocol/match.ts";
 import { readRosters, Team } from "./faceit-roster.ts";
 import { httpsUrl, shownText } from "./faceit-text.ts";
+import { guildOfOwners } from "./match-guild.ts";
 import { DEMO_EVENT, STATUS_OF_EVENT, type Hint } from "./room/hint.ts";
 
 const Envelope = z.object({ event: z.string().min(1).max(100) });
@@ -56,7 +57,8 @@ export function readWebhook(
     return { kind: "invalid", detail: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}.` };
   }
   const { event_id: eventId, payload } = webhook.data;
-  const guildId = guildOf(payload, config, primaryGuildId);
+  const owners = [payload.entity?.id, payload.organizer_id].flatMap((id) => id ?? []);
+  const guildId = guildOfOwners(owners, config, primaryGuildId);
   if (guildId === null) return { kind: "ignored" };
   const [faction1, faction2] = payload.teams ?? [];
   return {
@@ -67,6 +69,7 @@ export function readWebhook(
       event,
       match: {
         matchId: payload.id,
+        owners,
         version: payload.version,
         status,
         game: shownText(payload.game, 40),
@@ -82,20 +85,4 @@ export function readWebhook(
       },
     },
   };
-}
-
-/** The guild that plays this match; null: nobody of ours. */
-function guildOf(
-  payload: z.output<typeof MatchWebhook>["payload"],
-  { organizers }: Pick<FaceitConfig, "organizers">,
-  primaryGuildId: string,
-): string | null {
-  if (organizers.length === 0) return primaryGuildId;
-  const ids = [payload.entity?.id, payload.organizer_id];
-  // A hub of its own counts before the organizer that it belongs to.
-  for (const id of ids) {
-    const found = organizers.find((one) => one.id === id);
-    if (found !== undefined) return found.guildId ?? primaryGuildId;
-  }
-  return null;
 }

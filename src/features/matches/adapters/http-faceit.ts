@@ -27,6 +27,8 @@ const MatchAnswer = z.object({
   status: z.string().min(1).max(40),
   game: z.unknown().optional(),
   region: z.unknown().optional(),
+  competition_id: z.string().nullish().catch(null),
+  organizer_id: z.string().nullish().catch(null),
   competition_name: z.unknown().optional(),
   best_of: z.number().int().nullish().catch(null),
   faceit_url: z.unknown().optional(),
@@ -88,6 +90,7 @@ function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
   const { teams, voting, scheduled_at: scheduledAt, faceit_url: url } = answer;
   return {
     matchId: answer.match_id,
+    owners: [answer.competition_id, answer.organizer_id].flatMap((id) => id ?? []),
     version: answer.version,
     status: answer.status.toUpperCase(),
     game: shownText(answer.game, 40),

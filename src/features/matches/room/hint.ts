@@ -31,7 +31,7 @@ export const DEMO_EVENT = "match_demo_ready";
 export function takeHint(before: RoomState, hint: Hint, now: number, hasApi: boolean): RoomState {
   const { match } = hint;
   const state = { ...before, heardAt: now };
-  if (hint.event === DEMO_EVENT) return takeDemo(state, hint);
+  if (hint.event === DEMO_EVENT) return takeDemo(state, hint, hasApi);
   const isNews = match.version > state.version;
   const heard = { ...state, version: Math.max(state.version, match.version) };
   return ENDED_STATUSES.has(match.status)
@@ -39,7 +39,9 @@ export function takeHint(before: RoomState, hint: Hint, now: number, hasApi: boo
     : takeLife(heard, hint, isNews, hasApi);
 }
 
-function takeDemo(state: RoomState, { match: { demoUrl } }: Hint): RoomState {
+/** An address that people may open is FACEIT's to say, where it can be asked. */
+function takeDemo(state: RoomState, { match: { demoUrl } }: Hint, hasApi: boolean): RoomState {
+  if (hasApi) return { ...state, mustRead: true };
   return state.match === null || demoUrl === null
     ? state
     : { ...state, match: { ...state.match, demoUrl } };

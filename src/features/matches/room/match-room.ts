@@ -10,6 +10,7 @@ import { d1Matches } from "../adapters/d1-matches.ts";
 import { d1PlayerLinks } from "../adapters/d1-player-links.ts";
 import { hubMatches } from "../adapters/hub-matches.ts";
 import { faceitApi } from "../adapters/http-faceit.ts";
+import { guildOfOwners } from "../match-guild.ts";
 import { takeHint, type Hint } from "./hint.ts";
 import { perform } from "./perform.ts";
 import { reconcile } from "./reconcile.ts";
@@ -122,7 +123,7 @@ class Room {
 
   #reconcile(matchId: string): Promise<number | null> {
     const env = this.#env;
-    const { faceit, match } = configOf(env);
+    const { faceit, match, primaryGuildId } = configOf(env);
     const hub = hubMatches(hubPublisher(env));
     const ports = {
       faceit: faceitApi(faceit),
@@ -131,6 +132,7 @@ class Room {
       store: d1Matches(env.DB),
       hub,
       config: match,
+      guildOf: (owners: readonly string[]) => guildOfOwners(owners, faceit, primaryGuildId),
       clock: systemClock,
     };
     return reconcile(

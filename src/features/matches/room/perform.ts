@@ -34,6 +34,8 @@ export type PerformPorts = {
   readonly store: MatchesStore;
   readonly hub: Pick<MatchesHub, "put">;
   readonly config: MatchConfig;
+  /** The guild that plays a match of these owners; null: nobody of ours. */
+  readonly guildOf: (owners: readonly string[]) => string | null;
   readonly clock: Clock;
 };
 
@@ -55,12 +57,16 @@ export async function perform(
   action: Action,
   state: RoomState,
 ): Promise<Outcome> {
-  const { faceit, discord, store, hub, config, clock } = ports;
+  const { faceit, discord, store, hub, config, guildOf, clock } = ports;
   const { matchId, guildId } = state;
   const reason = auditReason(matchId);
   switch (action.kind) {
-    case "read":
-      return { kind: "read", result: await faceit.match(matchId) };
+    case "read": {
+      const result = await faceit.match(matchId);
+      const owners = result.ok ? result.value.owners : [];
+      // Who tells no owner contradicts nobody.
+      return { kind: "read", result, guildId: owners.length === 0 ? guildId : guildOf(owners) };
+    }
     case "reserve": {
       const { faction, name } = action;
       const room = { matchId, guildId, faction, channelId: null, channelName: name };

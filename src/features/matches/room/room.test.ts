@@ -448,10 +448,47 @@ describe("the end of a match", () => {
     match.hint("match_status_finished");
     await match.pass(MINUTE);
     const calls = match.calls.length;
-    match.hint("match_demo_ready", { demoUrl: "https://demos.example/1.dem" });
-    await match.pass(0);
+    match.faceit = { ...match.faceit, demoUrl: "https://demos.example/1.dem" };
+    match.hint("match_demo_ready", { demoUrl: "https://somewhere.example/else" });
+    await match.pass(5 * SECOND);
     expect(match.record).toMatchObject({ state: "ended", demoUrl: "https://demos.example/1.dem" });
     expect(match.calls.length).toBe(calls);
+  });
+});
+
+describe("whose match it is", () => {
+  it("is FACEIT's to say: a webhook that calls another's match ours makes nothing", async () => {
+    const match = linkedMatch();
+    match.guildOf = () => null;
+    match.advance("READY", rosters());
+    match.hint("match_status_ready");
+    await match.pass(HOUR);
+    expect([match.calls, match.record, match.stored]).toEqual([[], null, null]);
+    expect([match.state?.phase, match.faceitReads]).toEqual(["closed", 1]);
+    match.advance("ONGOING");
+    match.hint("match_status_ready");
+    match.hint("match_demo_ready");
+    await match.pass(HOUR);
+    expect([match.calls, match.record]).toEqual([[], null]);
+  });
+
+  it("is the guild's whose hub FACEIT names, whatever the webhook said", async () => {
+    const match = linkedMatch();
+    match.guildOf = (owners) => (owners[0] === "hub" ? "200" : null);
+    match.advance("READY", rosters());
+    match.hint("match_status_ready");
+    await match.pass(0);
+    expect(match.record?.guildId).toBe("200");
+  });
+
+  it("does not change while it is played: its channels stay where they are", async () => {
+    const match = await readyMatch();
+    match.guildOf = () => "200";
+    match.advance("ONGOING");
+    match.hint("match_status_ready");
+    await match.pass(HOUR);
+    expect(match.record).toMatchObject({ guildId: "100", status: "ONGOING" });
+    expect(unsettled(match)).toEqual([]);
   });
 });
 

@@ -16,7 +16,12 @@ export type FoundChannel = { readonly id: string; readonly access: readonly stri
 
 /** What came of an action. `broke`: a part of ours failed, and nobody knows how far it got. */
 export type Outcome =
-  | { readonly kind: "read"; readonly result: Result<FaceitMatch, FaceitFailure> }
+  | {
+      readonly kind: "read";
+      readonly result: Result<FaceitMatch, FaceitFailure>;
+      /** The guild that plays it, as FACEIT itself says; null: nobody of ours. */
+      readonly guildId: string | null;
+    }
   | { readonly kind: "reserve"; readonly taken: boolean }
   | { readonly kind: "create"; readonly result: Result<{ readonly id: string }, DiscordFailure> }
   | { readonly kind: "find"; readonly result: Result<FoundChannel | null, DiscordFailure> }
@@ -66,7 +71,7 @@ export function settle(
   if (outcome.kind === "broke") return later(before, key, now, FIRST_RETRY_MS, MOST_RETRY_MS);
   switch (action.kind) {
     case "read":
-      return outcome.kind === "read" ? settleRead(before, outcome.result, now) : before;
+      return outcome.kind === "read" ? settleRead(before, outcome, now) : before;
     case "reserve":
       return outcome.kind === "reserve" ? settleReserve(before, action, outcome.taken) : before;
     case "create":
@@ -89,10 +94,14 @@ export function settle(
 }
 
 function settleRead(
-  before: RoomState,
-  result: Result<FaceitMatch, FaceitFailure>,
+  hinted: RoomState,
+  { result, guildId }: Extract<Outcome, { kind: "read" }>,
   now: number,
 ): RoomState {
+  // Which guild it is was only a webhook's word, until FACEIT itself was asked for the first time.
+  const isFirst = result.ok && hinted.match === null;
+  if (isFirst && guildId === null) return notOurs(done(hinted, "read"), result.value, now);
+  const before = isFirst ? { ...hinted, guildId: guildId ?? hinted.guildId } : hinted;
   if (!result.ok) {
     const { error } = result;
     if (error.kind === "rate_limited") return notBefore(before, "read", now + error.retryAfterMs);
@@ -117,6 +126,12 @@ function settleRead(
   return match.version < before.version
     ? { ...later(read, "read", now, FIRST_RETRY_MS, 15_000), mustRead: lags(before) }
     : done(read, "read");
+}
+
+/** A webhook called it ours, and FACEIT says that it is somebody else's: nothing is done for it. */
+function notOurs(state: RoomState, { version, status }: FaceitMatch, now: number): RoomState {
+  const end = { version, status, at: now, confirmed: true, contradicted: 0 };
+  return { ...state, phase: "closed", end, readAt: now, heardAt: now, mustRead: false };
 }
 
 /** Whether FACEIT is given more time to know what its own webhook said. */
