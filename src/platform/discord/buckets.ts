@@ -17,8 +17,13 @@ const KEYS_MAX = 2_000;
 
 type Window = {
   readonly limit: number;
-  /** Calls that may still go before {@link resetAt}, those in flight taken off. */
+  /** Calls that may still go before {@link resetAt} as far as is certain, those in flight taken off. */
   readonly remaining: number;
+  /**
+   * The same if the newest response has counted none of those in flight, as when others use the bucket
+   * too. Responses overtake each other, so that this may be far too low until all of them are here.
+   */
+  readonly cautious?: number;
   /** Milliseconds. */
   readonly resetAt: number;
   /** Nothing was heard of this window yet: its end is a guess. */
@@ -68,7 +73,8 @@ export class Buckets {
       if (place === undefined || !isAsking) return 0;
       return pacedTurn(now + PACE_MS, line?.before(place, now) ?? 0);
     }
-    const { limit, remaining, resetAt, named = 0 } = window;
+    const { limit, resetAt, named = 0 } = window;
+    const remaining = remainingOf(window);
     const own = Math.max(0, Math.min(namedShare(limit) - named, remaining));
     if (place === undefined) {
       const held = Math.min(line?.held(now) ?? 0, own);
@@ -95,7 +101,8 @@ export class Buckets {
     const window = this.#windows.get(key);
     if (window !== undefined) {
       const named = (window.named ?? 0) + (place === undefined ? 0 : 1);
-      this.#windows.set(key, { ...window, remaining: window.remaining - 1, named });
+      const cautious = remainingOf(window) - 1;
+      this.#windows.set(key, { ...window, remaining: window.remaining - 1, cautious, named });
     }
     if (place === undefined) return;
     const line = this.#lines.get(key);
@@ -130,12 +137,12 @@ export class Buckets {
     const key = this.#keyOf(route);
     const known = this.#windows.get(key);
     const lasts = Math.min(resetAfterMs, LONGEST_PAUSE_MS);
-    // Responses overtake each other, and calls in flight may not be in Discord's count yet.
-    const left = remaining - (this.#inFlight.get(key) ?? 0);
+    const cautious = remaining - (this.#inFlight.get(key) ?? 0);
     const same = known !== undefined && known.resetAt > now;
     this.#windows.set(key, {
       limit: Math.max(1, limit),
-      remaining: same ? Math.min(known.remaining, left) : left,
+      remaining: same ? Math.min(known.remaining, remaining) : cautious,
+      cautious,
       resetAt: Math.max(now + lasts, same && known.guessed !== true ? known.resetAt : 0),
       named: same ? (known.named ?? 0) : place === undefined ? 0 : 1,
     });
@@ -228,4 +235,8 @@ export class Buckets {
       if (line.isEmpty(now)) this.#lines.delete(key);
     }
   }
+}
+
+function remainingOf({ remaining, cautious = remaining }: Window): number {
+  return Math.min(remaining, cautious);
 }

@@ -84,6 +84,35 @@ describe("rate limits of Discord", () => {
     expect(burst.filter(({ kind }) => kind === "go")).toHaveLength(4);
   });
 
+  it("is not confused for long by responses that overtake each other", () => {
+    const bucket = new DiscordBucket(40, 10_000);
+    const limits = new RateLimits();
+    const settle = (response: Response, now: number) =>
+      limits.settle(inGuild("1"), readLimitSignals(200, response.headers, undefined), now);
+    limits.admit(inGuild("1"), 0);
+    settle(bucket.take(0), 10);
+    const answers = Array.from({ length: 30 }, () => {
+      limits.admit(inGuild("1"), 20);
+      return bucket.take(20);
+    });
+    for (const answer of answers.toReversed()) settle(answer, 30);
+    const rest = Array.from({ length: 20 }, () => limits.admit(inGuild("1"), 40));
+    expect(rest.filter(({ kind }) => kind === "go")).toHaveLength(9);
+  });
+
+  it("takes into account what others use of the same bucket", () => {
+    const bucket = new DiscordBucket(10, 1_000);
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    const first = bucket.take(0);
+    for (let i = 0; i < 5; i += 1) bucket.take(1);
+    limits.settle(inGuild("1"), readLimitSignals(200, first.headers, undefined), 2);
+    limits.admit(inGuild("1"), 3);
+    limits.settle(inGuild("1"), readLimitSignals(200, bucket.take(3).headers, undefined), 4);
+    const rest = Array.from({ length: 10 }, () => limits.admit(inGuild("1"), 5));
+    expect(rest.filter(({ kind }) => kind === "go")).toHaveLength(3);
+  });
+
   it("keeps another guild's bucket apart", () => {
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);
