@@ -175,12 +175,11 @@ describe("POST /faceit-webhook", () => {
     expect((await send(webhook("match_object_created"), {}, query)).status).toBe(401);
   });
 
-  it("has a limit of its own, counted after the secret", async () => {
+  it("has a limit of its own", async () => {
     const fits = `${webhook("hub_created")}${" ".repeat(WEBHOOK_BODY_MAX_BYTES)}`;
     const body = fits.slice(0, WEBHOOK_BODY_MAX_BYTES);
     expect((await send(body)).status).toBe(202);
     expect((await send(`${body} `)).status).toBe(413);
-    expect((await send(`${body} `, {})).status).toBe(401);
   });
 
   it("is 400 for what cannot be read, and 202 for what nobody needs", async () => {

@@ -2,13 +2,14 @@ import { base64url } from "jose";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { LINK_TTL_MS } from "../../../protocol/limits.ts";
+import type { DiscordUser } from "./ports.ts";
 
 /** What the browser of somebody who is linking keeps. */
 export type LinkCookie = {
   /** A random secret: who brings it is the browser that began. */
   readonly browser: string;
-  /** What Discord called this person, for the page at the end. */
-  readonly discordName: string | null;
+  /** Who signed in at Discord last, for the page at the end: only a name to show. */
+  readonly discord: DiscordUser | null;
 };
 
 /**
@@ -22,15 +23,21 @@ function nameOn(isHttps: boolean): string {
 /** @param isHttps whether the browser's address of this server is */
 export function readLinkCookie(c: Context, isHttps: boolean): LinkCookie | null {
   const value = getCookie(c, nameOn(isHttps));
-  const [, browser, name] = /^([\w-]{43})(?:\.([\w-]{0,2000}))?$/.exec(value ?? "") ?? [];
+  const [, browser, id, encoded] =
+    /^([\w-]{43})(?:\.(\d{1,20})\.([\w-]{0,2000}))?$/.exec(value ?? "") ?? [];
   if (browser === undefined) return null;
-  return { browser, discordName: name === undefined ? null : decodeName(name) };
+  const name = encoded === undefined ? null : decodeName(encoded);
+  return { browser, discord: id === undefined || name === null ? null : { id, name } };
 }
 
 /** Lives as long as a linking does; no script sees it, and only navigation brings it from other sites. */
-export function setLinkCookie(c: Context, isHttps: boolean, cookie: LinkCookie): void {
-  const name = cookie.discordName === null ? "" : `.${base64url.encode(cookie.discordName)}`;
-  setCookie(c, nameOn(isHttps), `${cookie.browser}${name}`, {
+export function setLinkCookie(
+  c: Context,
+  isHttps: boolean,
+  { browser, discord }: LinkCookie,
+): void {
+  const who = discord === null ? "" : `.${discord.id}.${base64url.encode(discord.name)}`;
+  setCookie(c, nameOn(isHttps), `${browser}${who}`, {
     path: "/",
     httpOnly: true,
     secure: isHttps,

@@ -6,6 +6,7 @@ import type { LinkOutcome } from "./link-outcome.ts";
 import { linkPage, statusOf } from "./link-page.ts";
 import { MemoryLinkPorts } from "./memory-link-ports.ts";
 import { openLink } from "./open-link.ts";
+import type { DiscordUser } from "./ports.ts";
 import type { ProviderReturn } from "./provider-return.ts";
 import { returnFromDiscord } from "./return-from-discord.ts";
 import { returnFromFaceit } from "./return-from-faceit.ts";
@@ -21,14 +22,14 @@ let ports: MemoryLinkPorts;
 /** Somebody's browser: its cookie, and what it has in its hands. */
 class Browser {
   cookie: string | undefined;
-  name: string | null = null;
+  discord: DiscordUser | null = null;
 
   /** Opens an address of ours; gives where it leads, or how it ends. */
   async open(address: string): Promise<string | LinkOutcome> {
     const url = new URL(address);
     const query = queryOf(url);
     if (url.pathname === "/faceit/callback") {
-      return returnFromFaceit(ports, query, this.cookie, this.name);
+      return returnFromFaceit(ports, query, this.cookie, this.discord);
     }
     if (query.code === undefined && query.error === undefined) {
       const opened = await openLink(ports, query.state, this.cookie);
@@ -39,7 +40,7 @@ class Browser {
     const returned = await returnFromDiscord(ports, query, this.cookie);
     if (returned.kind !== "go") return returned;
     this.cookie = returned.browser;
-    this.name = returned.discordName;
+    this.discord = returned.discord;
     return returned.url;
   }
 }
@@ -144,6 +145,20 @@ describe("linking", () => {
     const kinds = ends.map((end) => (typeof end === "string" ? "go" : end.kind));
     expect(kinds.toSorted()).toEqual([...Array<string>(9).fill("expired"), "linked"]);
     expect(ports.verifiers).toHaveLength(1);
+  });
+
+  it("of two people in two tabs of one browser goes to each, and neither reads the other's name", async () => {
+    const browser = new Browser();
+    ports.knowPlayer("other", "22222222-2222-4222-8222-222222222222");
+    const first = await upToFaceit(browser, await begin(ALICE));
+    const second = await upToFaceit(browser, await begin(MALLORY), "mallory");
+    expect(await browser.open(first)).toMatchObject({ kind: "linked", discordName: null });
+    const name = `name of ${MALLORY}`;
+    expect(await browser.open(second.replace("code=player", "code=other"))).toMatchObject({
+      kind: "linked",
+      discordName: name,
+    });
+    expect(ports.links.rows.map(({ discordId }) => discordId)).toEqual([ALICE, MALLORY]);
   });
 
   it("ends ten minutes after it was asked for, whatever the step", async () => {

@@ -1,6 +1,6 @@
 import type { LinkStepResult } from "./link-outcome.ts";
 import { addStep } from "./open-link.ts";
-import type { LinkPorts } from "./ports.ts";
+import type { DiscordUser, LinkPorts } from "./ports.ts";
 import { takeReturn, toOutcome, type ProviderReturn } from "./provider-return.ts";
 import { sha256 } from "./secrets.ts";
 
@@ -12,7 +12,7 @@ export async function returnFromDiscord(
   ports: Pick<LinkPorts, "attempts" | "discord" | "faceit" | "clock" | "newSecret" | "verifierOf">,
   back: ProviderReturn,
   browser: string | undefined,
-): Promise<LinkStepResult<{ readonly browser: string; readonly discordName: string }>> {
+): Promise<LinkStepResult<{ readonly browser: string; readonly discord: DiscordUser }>> {
   const taken = await takeReturn(ports, "Discord", back, browser);
   if (taken.kind !== "counted") return taken;
   const user = await ports.discord.whoIs(taken.code);
@@ -24,6 +24,6 @@ export async function returnFromDiscord(
     kind: "go",
     url: ports.faceit.authorizeUrl(state, challenge),
     browser: taken.browser,
-    discordName: user.value.name,
+    discord: user.value,
   };
 }

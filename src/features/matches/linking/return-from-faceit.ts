@@ -2,20 +2,20 @@ import { escapeMarkdown } from "../../../platform/discord/interactions/escape-ma
 import type { NewMessage } from "../../../platform/discord/discord-client.ts";
 import { tellMatches } from "./tell-matches.ts";
 import type { LinkOutcome } from "./link-outcome.ts";
-import type { LinkPorts } from "./ports.ts";
+import type { DiscordUser, LinkPorts } from "./ports.ts";
 import { takeReturn, toOutcome, type ProviderReturn } from "./provider-return.ts";
 
 /**
  * The last step: FACEIT has said whose account it is. Writes the link; who is to hear of it hears of it
  * after the answer.
  * @param browser the cookie of the browser
- * @param discordName what Discord called this person a moment ago
+ * @param discord who signed in at Discord in this browser last: in two tabs two people may link
  */
 export async function returnFromFaceit(
   ports: Omit<LinkPorts, "discord" | "newSecret">,
   back: ProviderReturn,
   browser: string | undefined,
-  discordName: string | null,
+  discord: DiscordUser | null,
 ): Promise<LinkOutcome> {
   const taken = await takeReturn(ports, "FACEIT", back, browser);
   if (taken.kind !== "counted") return taken;
@@ -43,6 +43,7 @@ export async function returnFromFaceit(
   ports.later(tellMatches(ports, replaced === null ? [playerId] : [playerId, replaced]));
   ports.later(ports.tell(discordId, nowLinked(nickname)));
   if (takenFrom !== null) ports.later(ports.tell(takenFrom, takenOver(nickname)));
+  const discordName = discord?.id === discordId ? discord.name : null;
   return { kind: "linked", nickname, discordName };
 }
 

@@ -6,6 +6,8 @@ import type { MatchRecord } from "../ports.ts";
 export type SideState = {
   /** The reserved name; null: nothing was asked for, nothing is left. */
   readonly name: string | null;
+  /** D1 was asked for a name, and has not answered: there may be a row. */
+  readonly reserving: boolean;
   /** Names that were taken by other matches: the next one is longer. */
   readonly namesTaken: number;
   readonly channel: {
@@ -88,8 +90,15 @@ export type RoomState = {
   readonly stored: number;
 };
 
+/** A state as it may be stored: fields that came later are missing. */
+export type StoredRoom = Pick<RoomState, "matchId" | "guildId" | "firstSeenAt"> &
+  Partial<Omit<RoomState, "sides">> & {
+    readonly sides: Readonly<Record<Faction, Partial<SideState>>>;
+  };
+
 const EMPTY_SIDE: SideState = {
   name: null,
+  reserving: false,
   namesTaken: 0,
   channel: null,
   asked: false,
@@ -126,10 +135,21 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
     retries: {},
     firstSeenAt: now,
     heardAt: now,
-    revision: 0,
+    // Not 0: the hub and D1 may remember an earlier life of this match, and take only what is newer.
+    revision: now,
     shown: "",
     told: 0,
     stored: 0,
+  };
+}
+
+/** What an older version of the code stored, with what it did not know yet. */
+export function restored(stored: StoredRoom): RoomState {
+  const { faction1, faction2 } = stored.sides;
+  return {
+    ...newRoom(stored.matchId, stored.guildId, stored.firstSeenAt),
+    ...stored,
+    sides: { faction1: { ...EMPTY_SIDE, ...faction1 }, faction2: { ...EMPTY_SIDE, ...faction2 } },
   };
 }
 
@@ -143,8 +163,8 @@ export function withSide(
 }
 
 /** Nothing of a side is left. A channel whose answer was lost counts as something. */
-export function isGone({ name, channel, asked }: SideState): boolean {
-  return name === null && channel === null && !asked;
+export function isGone({ name, reserving, channel, asked }: SideState): boolean {
+  return name === null && !reserving && channel === null && !asked;
 }
 
 /** The match as it is shown; null: FACEIT has told nothing of it yet. */
@@ -184,10 +204,16 @@ export function recordOf(state: RoomState): MatchRecord | null {
   };
 }
 
+/** An ended match is closed when nothing is left; what was under way when it ended may bring something. */
+function phaseOf({ phase, sides }: RoomState): RoomState["phase"] {
+  if (phase === "live") return phase;
+  return FACTIONS.every((one) => isGone(sides[one])) ? "closed" : "closing";
+}
+
 /** What follows from a change: nothing is left to close, and what is shown has a new revision. */
 export function tidied(before: RoomState): RoomState {
-  const isOver = before.phase === "closing" && FACTIONS.every((one) => isGone(before.sides[one]));
-  const state: RoomState = isOver ? { ...before, phase: "closed" } : before;
+  const phase = phaseOf(before);
+  const state: RoomState = phase === before.phase ? before : { ...before, phase };
   const record = recordOf(state);
   if (record === null) return state;
   const { revision: _, ...rest } = record;

@@ -36,7 +36,7 @@ export function mountFaceitCallback(app: OpenAPIHono<AppEnv>): void {
         ports,
         { state, code, error },
         cookie?.browser,
-        cookie?.discordName ?? null,
+        cookie?.discord ?? null,
       );
     }),
   );

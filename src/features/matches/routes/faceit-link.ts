@@ -36,14 +36,14 @@ export function mountFaceitLink(app: OpenAPIHono<AppEnv>): void {
       if (code === undefined && error === undefined) {
         const opened = await openLink(ports, state, cookie?.browser);
         if (opened.kind !== "go") return opened;
-        setLinkCookie(c, isHttps, { browser: opened.browser, discordName: null });
+        setLinkCookie(c, isHttps, { browser: opened.browser, discord: null });
         return c.redirect(opened.url);
       }
       const returned = await returnFromDiscord(ports, { state, code, error }, cookie?.browser);
       if (returned.kind !== "go") return returned;
       setLinkCookie(c, isHttps, {
         browser: returned.browser,
-        discordName: returned.discordName,
+        discord: returned.discord,
       });
       return c.redirect(returned.url);
     }),

@@ -51,10 +51,6 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
   });
   app.openAPIRegistry.registerPath(route);
   // Not through the validator: who does not know the secret gets nothing parsed.
-  app.post("/faceit-webhook", async (c, next) => {
-    const refusal = await checkSecret(c);
-    return refusal ?? next();
-  });
   app.post(
     "/faceit-webhook",
     bodyLimit({
@@ -63,6 +59,8 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
         problem(c, "body_too_large", `A webhook may have ${WEBHOOK_BODY_MAX_BYTES} bytes.`),
     }),
     async (c) => {
+      const refusal = await checkSecret(c);
+      if (refusal !== null) return refusal;
       let body: unknown;
       try {
         body = JSON.parse(await c.req.text());
