@@ -26,6 +26,8 @@ const TEST_BINDINGS = {
   FACEIT_TOKEN_URL: "https://faceit.test/oauth/token",
   FACEIT_USERINFO_URL: "https://faceit.test/userinfo",
   DISCORD_APPLICATION_ID: "100000000000000100",
+  // Of a key that nobody has: tests that sign bring their own.
+  DISCORD_PUBLIC_KEY: "6328ac528ea729e015f5f34e9db31a5fae5b10619cd2d4e23b278f4fb79ef494",
   DISCORD_CLIENT_SECRET: "test-discord-client-secret-0123456789",
   VC_CATEGORY_ID: "100000000000000010",
   LOBBY_VC_ID: "100000000000000012",

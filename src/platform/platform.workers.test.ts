@@ -565,7 +565,12 @@ describe("the shell", () => {
     expect(before.status).toBe(503);
     expect(await before.json()).toEqual({
       ready: false,
-      checks: { d1: true, hub: true, gateway: { state: "down", heartbeatAgeMs: null } },
+      checks: {
+        d1: true,
+        hub: true,
+        gateway: { state: "down", heartbeatAgeMs: null },
+        matches: { webhook: true, dataApi: true, linking: true },
+      },
     });
     await monitor.heartbeat({ guildId: env.PRIMARY_GUILD_ID, state: "connected", since: 1 });
     const after = await callWorker("/ready");
@@ -589,6 +594,7 @@ describe("the shell", () => {
       clientId: "guildhub-console",
       audience: TEST_AUDIENCE,
       guildId: env.PRIMARY_GUILD_ID,
+      matches: true,
     });
   });
 

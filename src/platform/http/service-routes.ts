@@ -46,6 +46,7 @@ const pageConfig = createRoute({
             clientId: z.string().nullable(),
             audience: z.string(),
             guildId: z.string(),
+            matches: z.boolean().openapi({ description: "Whether FACEIT matches are set up" }),
           }),
         },
       },
@@ -65,13 +66,14 @@ export function mountService(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(pageConfig, (c) => {
-    const { jwt, oidcClientId, primaryGuildId } = configOf(c.env);
+    const { jwt, oidcClientId, primaryGuildId, faceit } = configOf(c.env);
     return c.json(
       {
         issuer: jwt.issuer,
         clientId: oidcClientId ?? null,
         audience: jwt.audience,
         guildId: primaryGuildId,
+        matches: faceit.webhookSecrets.length > 0,
       },
       200,
       { "Cache-Control": "no-store" },

@@ -21,7 +21,14 @@ export const CommandInteraction = z.object({
     .optional(),
   data: z.object({
     name: z.string().max(32),
-    options: z.array(z.object({ name: z.string().max(32), value: z.unknown() })).optional(),
+    options: z
+      .array(
+        z.object({
+          name: z.string().max(32),
+          value: z.union([z.string(), z.number(), z.boolean()]).optional(),
+        }),
+      )
+      .optional(),
   }),
 });
 export type CommandInteraction = z.infer<typeof CommandInteraction>;
