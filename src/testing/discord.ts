@@ -171,6 +171,10 @@ export class FakeDiscord {
             reason: one.reason,
           })),
         });
+      case "GET members":
+        return this.members?.has(userId) === false
+          ? refusal(404, 10_007, "Unknown Member")
+          : Response.json({ user: { id: userId } });
       case "PATCH members":
         return this.#move(userId, Moved.parse(body).channel_id);
       default:

@@ -165,6 +165,16 @@ export function createDiscordClient(ports: RetryPorts): DiscordClient {
       return isRefused(moved, ...NOT_A_MEMBER) ? ok("not_member") : moved;
     },
 
+    async isMember(guildId, userId) {
+      const found = await done({
+        method: "GET",
+        route: "/guilds/:guildId/members/:userId",
+        params: { guildId, userId },
+      });
+      if (found.ok) return ok(true);
+      return isRefused(found, ...NOT_A_MEMBER) ? ok(false) : found;
+    },
+
     async sendDirectMessage(userId, message) {
       const opened = await ask(
         {

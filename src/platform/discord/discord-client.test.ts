@@ -322,6 +322,17 @@ describe("the Discord client", () => {
     }
   });
 
+  it("knows who is in a guild", async () => {
+    const { client, sent } = setUp([json(200, { user: { id: "7" } })]);
+    expect(await client.isMember("1", "7")).toEqual({ ok: true, value: true });
+    expect(sent[0]?.init.method).toBe("GET");
+    expect(sent[0]?.url).toBe("https://discord.test/api/v10/guilds/1/members/7");
+    const left = setUp([json(404, { code: 10_007 })]);
+    expect(await left.client.isMember("1", "7")).toEqual({ ok: true, value: false });
+    const refused = setUp([json(403, { code: 50_001, message: "No" })]);
+    expect((await refused.client.isMember("1", "7")).ok).toBe(false);
+  });
+
   it("writes to somebody, and takes a closed door for an answer", async () => {
     const open = () => json(200, { id: "900", type: 1 });
     const { client, sent } = setUp([open(), json(200, { id: "1" })]);

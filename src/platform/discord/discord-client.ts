@@ -92,6 +92,8 @@ export interface DiscordClient {
     channelId: string | null,
     reason: string,
   ): Promise<Result<"moved" | "not_in_voice" | "not_member", DiscordFailure>>;
+  /** Whether somebody is in the guild. */
+  isMember(guildId: string, userId: string): Promise<Result<boolean, DiscordFailure>>;
   /** `closed`: this person takes no messages from the bot (50007, 50278). */
   sendDirectMessage(
     userId: string,

@@ -15,13 +15,13 @@ import { answerWhois } from "./whois.ts";
 const GUILD = "100000000000000001";
 const ALICE = "100000000000000021";
 const BOB = "100000000000000022";
-const MANAGE_GUILD = 32n;
 const ADMINISTRATOR = 8n;
 
 let memory: MemoryLinkPorts;
 let ports: CommandPorts;
 /** FACEIT's players by nickname, or what it answers for one. */
 let players: Map<string, FaceitPlayer | FaceitFailure>;
+let elsewhere: Set<string>;
 let allowed: { begin: boolean; lookUp: boolean };
 
 const use = (more: Partial<SlashCommandUse> = {}): SlashCommandUse => ({
@@ -44,6 +44,7 @@ const linked = (more: Partial<PlayerLink> = {}): PlayerLink => ({
 beforeEach(() => {
   memory = new MemoryLinkPorts();
   players = new Map();
+  elsewhere = new Set();
   allowed = { begin: true, lookUp: true };
   const { attempts, links, matches, rooms, clock, newSecret, later } = memory;
   ports = {
@@ -62,6 +63,8 @@ beforeEach(() => {
     },
     linkPage: ok("https://hub.test/faceit/link"),
     isServed: (guildId) => guildId === GUILD,
+    mayRegister: (guildId) => guildId === GUILD,
+    isMember: (_, discordId) => Promise.resolve(!elsewhere.has(discordId)),
     mayBegin: () => Promise.resolve(allowed.begin),
     mayLookUp: () => Promise.resolve(allowed.lookUp),
   };
@@ -147,7 +150,7 @@ describe("/whois", () => {
   it.each<[Record<string, string>, string]>([
     [{}, `<@${ALICE}> is not linked to FACEIT.`],
     [{ user: BOB }, `<@${BOB}> is not linked`],
-    [{ nickname: "free" }, String.raw`**fr\_ee** is not linked to anybody`],
+    [{ nickname: "free" }, String.raw`**fr\_ee** is not linked to anybody in this server`],
     [{ nickname: "nobody" }, "no player with this nickname"],
     [{ nickname: "down" }, "does not answer"],
     [{ nickname: "refused" }, "FACEIT_API_KEY"],
@@ -161,21 +164,41 @@ describe("/whois", () => {
     expect((await answerWhois(ports, use({ options }))).content).toContain(words);
   });
 
-  it("asks who looks up too often to wait", async () => {
-    allowed.lookUp = false;
-    const { content } = await answerWhois(ports, use({ options: { nickname: "x" } }));
-    expect(content).toContain("Wait a minute");
+  it("tells of nobody who is not in this server", async () => {
+    memory.links.rows = [linked({ discordId: BOB, faceitId: "b" })];
+    players.set("Bob", { playerId: "b", nickname: "Bob" });
+    elsewhere.add(BOB);
+    const byUser = await answerWhois(ports, use({ options: { user: BOB } }));
+    memory.links.rows = [];
+    expect(byUser).toEqual(await answerWhois(ports, use({ options: { user: BOB } })));
+    memory.links.rows = [linked({ discordId: BOB, faceitId: "b" })];
+    const { content } = await answerWhois(ports, use({ options: { nickname: "Bob" } }));
+    expect(content).toContain("not linked to anybody in this server");
+    expect(content).not.toContain(BOB);
+    const silent = { ...ports, isMember: () => Promise.resolve(null) };
+    const unknown = await answerWhois(silent, use({ options: { nickname: "Bob" } }));
+    expect(unknown.content).toContain("Discord does not answer");
   });
+
+  it.each([{ nickname: "x" }, { user: BOB }])(
+    "asks who looks up too often to wait: %j",
+    async (options) => {
+      allowed.lookUp = false;
+      const { content } = await answerWhois(ports, use({ options }));
+      expect(content).toContain("Wait a minute");
+      expect((await answerWhois(ports, use())).content).toContain("not linked to FACEIT");
+    },
+  );
 });
 
 describe("/register", () => {
   const options = { user: BOB, nickname: "Bob_" };
   const byAdmin = (more: Partial<SlashCommandUse> = {}) =>
-    answerRegister(ports, use({ permissions: MANAGE_GUILD, options, ...more }));
+    answerRegister(ports, use({ permissions: ADMINISTRATOR, options, ...more }));
 
   beforeEach(() => void players.set("Bob_", { playerId: "b", nickname: "Bob_" }));
 
-  it.each([MANAGE_GUILD, ADMINISTRATOR, MANAGE_GUILD | 1024n])(
+  it.each([ADMINISTRATOR, ADMINISTRATOR | 1024n])(
     "is an administrator's word: permissions %s",
     async (permissions) => {
       memory.live.set("b", "1-match");
@@ -197,10 +220,14 @@ describe("/register", () => {
   );
 
   it("is not for others, whatever Discord let through", async () => {
-    const { content } = await byAdmin({
-      permissions: ~(MANAGE_GUILD | ADMINISTRATOR) & 0xffffffffn,
-    });
-    expect(content).toContain("Only who may manage");
+    const { content } = await byAdmin({ permissions: ~ADMINISTRATOR & 0xffffffffn });
+    expect(content).toContain("Only an administrator");
+    expect(memory.links.rows).toEqual([]);
+  });
+
+  it("is not for administrators of another guild: the word counts in all of them", async () => {
+    const { content } = await byAdmin({ guildId: "200" });
+    expect(content).toContain("main server");
     expect(memory.links.rows).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { configOf, type Env } from "../../../env.ts";
 import { systemClock } from "../../../platform/clock.ts";
+import { discordClient } from "../../../platform/discord/discord-client.ts";
 import type { Later } from "../../../platform/discord/interactions/slash-command.ts";
 import { takeToken } from "../../../platform/rate-limit.ts";
 import { err } from "../../../platform/result.ts";
@@ -36,6 +37,11 @@ export function commandPortsOf(env: Env, later: Later): CommandPorts {
     linkPage: setup.ok ? { ok: true, value: setup.value.pageUrl } : setup,
     isServed: (guildId) =>
       guildId === config.primaryGuildId || organizers.some((one) => one.guildId === guildId),
+    mayRegister: (guildId) => guildId === config.primaryGuildId,
+    isMember: async (guildId, discordId) => {
+      const member = await discordClient(env).isMember(guildId, discordId);
+      return member.ok ? member.value : null;
+    },
     mayBegin: (id) => mayDo("link", id, LINKS_PER_TEN_MINUTES, 600_000),
     mayLookUp: (id) => mayDo("look-up", id, LOOKUPS_PER_MINUTE, 60_000),
     clock: systemClock,

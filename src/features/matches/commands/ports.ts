@@ -12,6 +12,10 @@ export type CommandPorts = Pick<
   readonly linkPage: Result<string, readonly string[]>;
   /** Whether this deployment is for that guild: a bot may be invited anywhere. */
   readonly isServed: (guildId: string) => boolean;
+  /** Whether an administrator's word counts here: it counts in every guild, so not from each. */
+  readonly mayRegister: (guildId: string) => boolean;
+  /** Whether somebody is in a guild; null: Discord does not say. */
+  readonly isMember: (guildId: string, discordId: string) => Promise<boolean | null>;
   /** Takes one of somebody's linkings, and of their look-ups at FACEIT. */
   readonly mayBegin: (discordId: string) => Promise<boolean>;
   readonly mayLookUp: (discordId: string) => Promise<boolean>;

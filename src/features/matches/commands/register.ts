@@ -4,13 +4,22 @@ import { faceitWords, LOOKED_UP_OFTEN } from "./faceit-words.ts";
 import { matchCommand, type AnswerUse } from "./match-command.ts";
 
 const ADMINISTRATOR = 1n << 3n;
-const MANAGE_GUILD = 1n << 5n;
 
 /** `/register`: an administrator's word for who somebody is. It never takes the place of a proof. */
-export const answerRegister: AnswerUse = async (ports, { userId, permissions, options }) => {
+export const answerRegister: AnswerUse = async (
+  ports,
+  { userId, guildId, permissions, options },
+) => {
   // Discord shows it to these only; what a server's owner may change there is no proof of it.
-  if ((permissions & (ADMINISTRATOR | MANAGE_GUILD)) === 0n) {
-    return { content: "Only who may manage this server can register others. Use `/link`." };
+  if ((permissions & ADMINISTRATOR) === 0n) {
+    return { content: "Only an administrator can register others. Use `/link`." };
+  }
+  // Else an administrator of one guild would say who gets into the channels of another.
+  if (!ports.mayRegister(guildId)) {
+    return {
+      content:
+        "Players are registered in the main server of this GuildHub only, because it counts in all of its servers. Here they use `/link`.",
+    };
   }
   const discordId = options["user"];
   const nickname = options["nickname"]?.trim() ?? "";
@@ -48,7 +57,7 @@ export const register = matchCommand(
   {
     name: "register",
     description: "Register who somebody is at FACEIT, without their signing in",
-    default_member_permissions: MANAGE_GUILD.toString(),
+    default_member_permissions: ADMINISTRATOR.toString(),
     contexts: [0],
     options: [
       { name: "user", description: "Somebody in Discord", type: 6, required: true },

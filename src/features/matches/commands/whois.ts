@@ -1,7 +1,9 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
+import type { SlashCommandReply } from "../../../platform/discord/interactions/slash-command.ts";
 import type { PlayerLink } from "../ports.ts";
 import { faceitWords, LOOKED_UP_OFTEN } from "./faceit-words.ts";
 import { matchCommand, type AnswerUse } from "./match-command.ts";
+import type { CommandPorts } from "./ports.ts";
 
 const PROOF = {
   oauth: "proven by signing in at FACEIT",
@@ -9,26 +11,44 @@ const PROOF = {
 } as const satisfies Readonly<Record<PlayerLink["verifiedMethod"], string>>;
 
 /** `/whois`: who somebody in Discord is at FACEIT, or the other way round; without either, oneself. */
-export const answerWhois: AnswerUse = async (ports, { userId, options }) => {
+export const answerWhois: AnswerUse = async (ports, { userId, guildId, options }) => {
   const nickname = options["nickname"]?.trim() ?? "";
-  if (options["user"] !== undefined || nickname === "") {
-    const who = options["user"] ?? userId;
-    const known = await ports.links.ofDiscord(who);
-    return { content: known === null ? `<@${who}> is not linked to FACEIT.` : describe(known) };
+  const who = options["user"] ?? userId;
+  const isByNickname = options["user"] === undefined && nickname !== "";
+  if (!isByNickname && who === userId) {
+    const known = await ports.links.ofDiscord(userId);
+    return { content: known === null ? notLinked(userId) : describe(known) };
   }
   if (!(await ports.mayLookUp(userId))) return { content: LOOKED_UP_OFTEN };
+  if (!isByNickname) {
+    const known = await ports.links.ofDiscord(who);
+    return describeHere(ports, guildId, known, notLinked(who));
+  }
   const player = await ports.faceit.playerByNickname(nickname);
   if (!player.ok) return { content: faceitWords(player.error) };
   if (player.value === null) return { content: faceitWords({ kind: "not_found" }) };
   const [known] = await ports.links.ofPlayers([player.value.playerId]);
   const shown = escapeMarkdown(player.value.nickname);
-  return {
-    content:
-      known === undefined
-        ? `The FACEIT account **${shown}** is not linked to anybody in Discord.`
-        : describe(known),
-  };
+  const nobody = `The FACEIT account **${shown}** is not linked to anybody in this server.`;
+  return describeHere(ports, guildId, known ?? null, nobody);
 };
+
+/** A link is told where its owner is: who plays in one server is not known to the others by it. */
+async function describeHere(
+  { isMember }: Pick<CommandPorts, "isMember">,
+  guildId: string,
+  link: PlayerLink | null,
+  nobody: string,
+): Promise<SlashCommandReply> {
+  if (link === null) return { content: nobody };
+  const isHere = await isMember(guildId, link.discordId);
+  if (isHere === null) return { content: "Discord does not answer. Try again in a moment." };
+  return { content: isHere ? describe(link) : nobody };
+}
+
+function notLinked(discordId: string): string {
+  return `<@${discordId}> is not linked to FACEIT.`;
+}
 
 function describe({ discordId, nickname, verifiedMethod, linkedAt }: PlayerLink): string {
   const since = `<t:${Math.floor(linkedAt / 1000)}:D>`;
