@@ -262,9 +262,9 @@ describe("/register", () => {
 describe("the commands", () => {
   it("answer nothing about links in a guild that this deployment is not for", async () => {
     memory.links.rows = [linked()];
-    const elsewhere = use({ guildId: "666", permissions: ADMINISTRATOR });
+    const inAnother = use({ guildId: "666", permissions: ADMINISTRATOR });
     for (const answer of [answerLink, answerUnlink, answerWhois, answerRegister]) {
-      const { content } = await answerInServedGuild(answer, ports, elsewhere);
+      const { content } = await answerInServedGuild(answer, ports, inAnother);
       expect(content).toContain("has no matches here");
     }
     expect(memory.links.rows).toHaveLength(1);
