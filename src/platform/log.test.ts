@@ -49,6 +49,9 @@ test.each([
   ["a header", "Bearer opaque-token-0123456789"],
   ["the bot's header", "Bot MTAx.abc.def-0123456789"],
   ["an address", "https://hub.test/ws?ticket=opaque-ticket-0123456789&batch=1"],
+  ["a way back", "https://hub.test/faceit/callback?code=abab&state=opaque-0123456789"],
+  ["a form", "grant_type=authorization_code&code_verifier=opaque-0123456789"],
+  ["an answer", `{"access_token":"opaque-0123456789","id_token": "opaque-0123456789"}`],
   ["a signature", `sha256=${"ab".repeat(32)}`],
 ])("%s that somebody's message repeats is not written", (_, text) => {
   log("warn", "refused", { error: new Error(`cannot use ${text} here`), detail: text });

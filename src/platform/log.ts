@@ -32,7 +32,11 @@ export function log(
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\beyJ[\w-]{6,}(?:\.[\w-]*){2,4}/g, "[token]"],
   [/\b(Bearer|Bot|Basic) +[\w.~+/=-]{8,}/gi, "$1 [token]"],
-  [/([?&](?:ticket|token|access_token|code)=)[^&\s"\\]+/gi, "$1[token]"],
+  [/([?&](?:ticket|token|code|state)=)[^&\s"\\]+/gi, "$1[token]"],
+  [
+    /\b((?:access_token|refresh_token|id_token|client_secret|code_verifier)(?:=|\\*"\s*:\s*\\*"))[^&\s"\\]+/gi,
+    "$1[token]",
+  ],
   [/\bsha256=[0-9a-f]{64}/gi, "sha256=[signature]"],
 ];
 
