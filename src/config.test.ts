@@ -125,6 +125,8 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     ["ROOM_IDLE_MINUTES", "-1"],
     ["ROOM_IDLE_MINUTES", "soon"],
     ["ROOM_NAME_PREFIX", "x".repeat(81)],
+    ["FACEIT_REDIRECT_URI", "http://hub.test/faceit/callback"],
+    ["FACEIT_REDIRECT_URI", "http://127.0.0.1.hub.test/faceit/callback"],
   ])("%s cannot be %s", (name, value) => {
     expect(refusal({ [name]: value })).toContain(name);
   });

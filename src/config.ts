@@ -6,6 +6,14 @@ import { SecretValue } from "./protocol/secret.ts";
 
 const HttpUrl = z.url({ protocol: /^https?$/, abort: true });
 
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+/** Where browsers are sent back to with a code: anybody on the way could read it over plain http. */
+const ReturnUrl = HttpUrl.refine((text) => {
+  const { protocol, hostname } = new URL(text);
+  return protocol === "https:" || LOOPBACK.has(hostname);
+}, "must be https, unless it is this machine");
+
 /** What wrangler.toml says for staging and production until somebody fills it in. */
 const PLACEHOLDER = "replace-with-your";
 
@@ -76,7 +84,7 @@ const Variables = z.object({
   FACEIT_API_URL: HttpUrl.default("https://open.faceit.com/data/v4"),
   FACEIT_CLIENT_ID: z.string().min(1).optional(),
   FACEIT_CLIENT_SECRET: z.string().min(8).optional(),
-  FACEIT_REDIRECT_URI: HttpUrl.optional(),
+  FACEIT_REDIRECT_URI: ReturnUrl.optional(),
   FACEIT_AUTH_URL: HttpUrl.default("https://accounts.faceit.com"),
   FACEIT_TOKEN_URL: HttpUrl.default("https://api.faceit.com/auth/v1/oauth/token"),
   FACEIT_USERINFO_URL: HttpUrl.default("https://api.faceit.com/auth/v1/resources/userinfo"),
