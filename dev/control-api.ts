@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
+import { isIP } from "node:net";
 import type { z } from "zod";
 
 const LOCAL_ORIGIN = /^http:\/\/(?:127\.0\.0\.1|localhost)(?::\d+)?$/;
@@ -11,7 +12,11 @@ const LOCAL_ORIGIN = /^http:\/\/(?:127\.0\.0\.1|localhost)(?::\d+)?$/;
  */
 export function beginControlApi(): Hono {
   const api = new Hono();
-  api.use(refuseForeignPages, cors({ origin: (origin) => (isLocal(origin) ? origin : null) }));
+  api.use(
+    refuseForeignNames,
+    refuseForeignPages,
+    cors({ origin: (origin) => (isLocal(origin) ? origin : null) }),
+  );
   return api;
 }
 
@@ -21,6 +26,17 @@ export function endControlApi(api: Hono): Hono {
     c.json({ error: "there is no such control call; see README.md" }, 404),
   );
 }
+
+/**
+ * A name on the internet that suddenly means this machine (DNS rebinding): its page reads what it likes,
+ * since to the browser that is its own site. Addresses and names without a dot cannot be that.
+ */
+const refuseForeignNames: MiddlewareHandler = async (c, next) => {
+  const { hostname } = new URL(c.req.url);
+  const isAddress = isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
+  if (isAddress || !hostname.includes(".")) return next();
+  return c.json({ error: "the control API has no such name" }, 403);
+};
 
 /** Another site's page must not steer this, even though it runs in the developer's browser. */
 const refuseForeignPages: MiddlewareHandler = async (c, next) => {
