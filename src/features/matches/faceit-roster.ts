@@ -10,10 +10,13 @@ export const Team = z.object({
   roster: z.array(z.unknown()).catch([]),
 });
 
+/** Links are looked up by it in a plain object: what every object has is nobody's link. */
+const PlayerId = FaceitId.refine((id) => !(id in Object.prototype));
+
 const Player = z
   .object({
-    player_id: FaceitId.optional(),
-    id: FaceitId.optional(),
+    player_id: PlayerId.optional(),
+    id: PlayerId.optional(),
     nickname: z.unknown().optional(),
     game_skill_level: z.number().int().nullish().catch(null),
   })

@@ -126,6 +126,14 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     expect(match.value.rosters?.faction1.players).toHaveLength(MATCH_PLAYERS_PER_SIDE_MAX);
   });
 
+  it("takes a player whose id is none, or what every object has, for nobody", async () => {
+    const ids = ["not an id!", "constructor", "__proto__", "toString", "p1"];
+    answering(Response.json({ ...READY, teams: { ...READY.teams, faction1: team("a", ids) } }));
+    const match = await faceitApi(config().faceit).match(MATCH_ID);
+    if (!match.ok) throw new Error("no match");
+    expect(match.value.rosters?.faction1.players.map(({ playerId }) => playerId)).toEqual(["p1"]);
+  });
+
   it.each([
     [404, {}, { kind: "not_found" }],
     [401, {}, { kind: "refused" }],
