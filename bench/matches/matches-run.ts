@@ -23,8 +23,8 @@ export type Storm = {
   readonly matches: readonly number[];
   /** Matches that never had both. */
   readonly starved: number;
-  /** How long people waited for rooms that they opened meanwhile. */
-  readonly rooms: readonly number[];
+  /** How long people waited for rooms that they opened meanwhile; null: they were told to try later. */
+  readonly rooms: readonly (number | null)[];
   /** Calls that Discord refused for their rate, of all calls. */
   readonly refused: number;
   readonly calls: number;
@@ -127,16 +127,19 @@ async function moveAll(
 }
 
 /** A person opens a room now and then, as long as matches wait. @returns milliseconds that each waited */
-async function openRooms({ stack }: Setting, isWaiting: () => boolean): Promise<readonly number[]> {
+async function openRooms(
+  { stack }: Setting,
+  isWaiting: () => boolean,
+): Promise<readonly (number | null)[]> {
   const api = new Api(stack, await stack.token("bench-person"));
   const start = Date.now();
-  const waited: number[] = [];
+  const waited: (number | null)[] = [];
   for (const after of MATCH_PLAN.roomsAfterMs) {
     while (isWaiting() && Date.now() < start + after) await rest(100);
     if (!isWaiting()) break;
     const began = performance.now();
-    await api.createRoom({ name: `room ${after}` });
-    waited.push(performance.now() - began);
+    const { status } = await api.call("POST", "/create-room", { name: `room ${after}` });
+    waited.push(status === 200 ? performance.now() - began : null);
   }
   return waited;
 }

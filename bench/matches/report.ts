@@ -89,11 +89,7 @@ export function writeMatchReport(figures: MatchFigures, machine: Machine): strin
         `≤ ${AIM_REFUSED_SHARE * 100} %`,
         verdict(refused <= AIM_REFUSED_SHARE),
       ],
-      ...(storm.rooms.length === 0
-        ? []
-        : [
-            ["a room that a person opens meanwhile, longest", ms(Math.max(...storm.rooms)), "", ""],
-          ]),
+      ...roomRows(storm.rooms),
       ["all finished: last channel gone", seconds(storm.channelsGone), "", ""],
       ["last row gone", seconds(storm.rowsGone), "", ""],
     ]),
@@ -110,6 +106,21 @@ function describe({ cpu, cores, storage, load, versions }: Machine): string {
     `${MATCH_PLAN.loneMatches} alone before · the local Discord allows ${creations} new channels in ` +
     `${creationsWindowMs / 1_000} s, and ${callsPerSecond} calls a second`
   );
+}
+
+/** What people who open rooms notice of the matches. */
+function roomRows(rooms: Storm["rooms"]): string[][] {
+  if (rooms.length === 0) return [];
+  const opened = rooms.filter((waited) => waited !== null);
+  return [
+    [
+      "rooms that people opened meanwhile",
+      `${opened.length} of ${rooms.length}`,
+      "all",
+      verdict(opened.length === rooms.length),
+    ],
+    ["the longest of them", ms(Math.max(...opened)), "", ""],
+  ];
 }
 
 function verdict(met: boolean): string {

@@ -1,6 +1,7 @@
 import type { RateLimitRoute } from "./call.ts";
 import { namedShare, PACE_MS, pacedTurn, releasedAt } from "./fair-share.ts";
 import type { LimitSignals } from "./limit-signals.ts";
+import { hear, openWindow, remainingOf, spend, type LimitWindow } from "./limit-window.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** Longest pause that is believed; a longer one is asked about again after this. */
@@ -15,30 +16,13 @@ const WINDOW_GAP_MS = 50;
 /** Windows and lines that are kept; beyond it the finished ones are dropped. */
 const KEYS_MAX = 2_000;
 
-type Window = {
-  readonly limit: number;
-  /** Calls that may still go before {@link resetAt} as far as is certain, those in flight taken off. */
-  readonly remaining: number;
-  /**
-   * The same if the newest response has counted none of those in flight, as when others use the bucket
-   * too. Responses overtake each other, so that this may be far too low until all of them are here.
-   */
-  readonly cautious?: number;
-  /** Milliseconds. */
-  readonly resetAt: number;
-  /** Nothing was heard of this window yet: its end is a guess. */
-  readonly guessed?: true;
-  /** Calls of named callers in it. */
-  readonly named?: number;
-};
-
 /** What a bucket's windows are like. */
 type Shape = { readonly limit: number; readonly lengthMs: number };
 
 /** What must outlive an eviction. */
 export type RememberedBuckets = {
   readonly buckets: readonly (readonly [route: string, bucket: string])[];
-  readonly windows: readonly (readonly [key: string, window: Window])[];
+  readonly windows: readonly (readonly [key: string, window: LimitWindow])[];
   /** Absent in what older versions stored. */
   readonly shapes?: readonly (readonly [bucket: string, shape: Shape])[];
 };
@@ -49,7 +33,7 @@ export type RememberedBuckets = {
  */
 export class Buckets {
   readonly #buckets: Map<string, string>;
-  readonly #windows: Map<string, Window>;
+  readonly #windows: Map<string, LimitWindow>;
   readonly #shapes: Map<string, Shape>;
   readonly #inFlight = new Map<string, number>();
   readonly #lines = new Map<string, WaitingLine>();
@@ -88,7 +72,7 @@ export class Buckets {
   }
 
   /** When a named caller's turn comes in a later window, with so many before it from the next one on. */
-  #turnAfter(route: RateLimitRoute, { limit, resetAt }: Window, before: number): number {
+  #turnAfter(route: RateLimitRoute, { limit, resetAt }: LimitWindow, before: number): number {
     const lengthMs = this.#lengthOf(route);
     const opensAt = resetAt + Math.floor(before / limit) * (lengthMs + WINDOW_GAP_MS);
     return before % limit < namedShare(limit) ? opensAt : releasedAt(opensAt + lengthMs, lengthMs);
@@ -99,11 +83,7 @@ export class Buckets {
     const key = this.#keyOf(route);
     this.#inFlight.set(key, (this.#inFlight.get(key) ?? 0) + 1);
     const window = this.#windows.get(key);
-    if (window !== undefined) {
-      const named = (window.named ?? 0) + (place === undefined ? 0 : 1);
-      const cautious = remainingOf(window) - 1;
-      this.#windows.set(key, { ...window, remaining: window.remaining - 1, cautious, named });
-    }
+    if (window !== undefined) this.#windows.set(key, spend(window, place !== undefined));
     if (place === undefined) return;
     const line = this.#lines.get(key);
     line?.leave(place);
@@ -132,23 +112,21 @@ export class Buckets {
   learn(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): void {
     this.#heard.add(route.name);
     if (signals.bucket !== undefined) this.#nameBucket(route, signals.bucket);
-    const { limit, remaining, resetAfterMs } = signals;
+    const { limit, remaining, resetAfterMs, tookMs = 0 } = signals;
     if (limit === undefined || remaining === undefined || resetAfterMs === undefined) return;
     const key = this.#keyOf(route);
-    const known = this.#windows.get(key);
-    const lasts = Math.min(resetAfterMs, LONGEST_PAUSE_MS);
-    const cautious = remaining - (this.#inFlight.get(key) ?? 0);
-    const same = known !== undefined && known.resetAt > now;
-    this.#windows.set(key, {
+    const told = {
       limit: Math.max(1, limit),
-      remaining: same ? Math.min(known.remaining, remaining) : cautious,
-      cautious,
-      resetAt: Math.max(now + lasts, same && known.guessed !== true ? known.resetAt : 0),
-      named: same ? (known.named ?? 0) : place === undefined ? 0 : 1,
-    });
+      remaining,
+      resetAfterMs: Math.min(resetAfterMs, LONGEST_PAUSE_MS),
+    };
+    const inFlight = this.#inFlight.get(key) ?? 0;
+    const call = { sentAt: now - tookMs, now, inFlight, isNamed: place !== undefined };
+    this.#windows.set(key, hear(this.#windows.get(key), told, call));
     // Only the window's first call is told its whole length.
-    const lengthMs = remaining === limit - 1 ? lasts : Math.max(lasts, this.#lengthOf(route));
-    this.#shapes.set(this.#bucketOf(route), { limit: Math.max(1, limit), lengthMs });
+    const knownMs = remaining === told.limit - 1 ? 0 : this.#lengthOf(route);
+    const lengthMs = Math.max(told.resetAfterMs, knownMs);
+    this.#shapes.set(this.#bucketOf(route), { limit: told.limit, lengthMs });
     this.#forgetFinished(now);
   }
 
@@ -157,7 +135,7 @@ export class Buckets {
     if (signals.bucket !== undefined) this.#nameBucket(route, signals.bucket);
     const key = this.#keyOf(route);
     const limit = Math.max(1, signals.limit ?? this.#windows.get(key)?.limit ?? 1);
-    this.#windows.set(key, { limit, remaining: 0, resetAt: now + pauseMs });
+    this.#windows.set(key, { limit, remaining: 0, resetAt: now + pauseMs, refused: true });
   }
 
   /** What has to be stored for the next life. Windows that are over are left out. */
@@ -182,15 +160,14 @@ export class Buckets {
   }
 
   /** The window that a call now would be in; undefined while nothing is known. */
-  #windowOf(route: RateLimitRoute, now: number): Window | undefined {
+  #windowOf(route: RateLimitRoute, now: number): LimitWindow | undefined {
     const key = this.#keyOf(route);
     const known = this.#windows.get(key);
     if (known !== undefined && known.resetAt > now) return known;
     const limit = known?.limit ?? this.#shapes.get(this.#bucketOf(route))?.limit;
     if (limit === undefined) return undefined;
-    // A fresh window. Only its size is known; the first response tells when it ends.
-    const remaining = limit - (this.#inFlight.get(key) ?? 0);
-    const fresh: Window = { limit, remaining, resetAt: now + this.#lengthOf(route), guessed: true };
+    const inFlight = this.#inFlight.get(key) ?? 0;
+    const fresh = openWindow(limit, this.#lengthOf(route), inFlight, now);
     this.#windows.set(key, fresh);
     return fresh;
   }
@@ -205,7 +182,7 @@ export class Buckets {
     return line;
   }
 
-  /** Calls in flight under the route's old key go on counting under the bucket's, those who wait too. */
+  /** What is known under the route's old key holds under the bucket's. */
   #nameBucket(route: RateLimitRoute, bucket: string): void {
     const before = this.#keyOf(route);
     const old = this.#bucketOf(route);
@@ -218,6 +195,9 @@ export class Buckets {
       this.#inFlight.delete(before);
       this.#inFlight.set(after, (this.#inFlight.get(after) ?? 0) + count);
     }
+    const window = this.#windows.get(before);
+    if (window !== undefined && !this.#windows.has(after)) this.#windows.set(after, window);
+    this.#windows.delete(before);
     const line = this.#lines.get(before);
     if (line === undefined) return;
     this.#lines.delete(before);
@@ -235,8 +215,4 @@ export class Buckets {
       if (line.isEmpty(now)) this.#lines.delete(key);
     }
   }
-}
-
-function remainingOf({ remaining, cautious = remaining }: Window): number {
-  return Math.min(remaining, cautious);
 }

@@ -33,6 +33,9 @@ class DiscordWindow {
   }
 }
 
+/** Milliseconds that a call or its answer is under way at most. */
+const SLOWEST_MS = 150;
+
 /** One who calls until a call went: `place` as `RateLimits` has it. */
 type Caller = { readonly place?: string; readonly major: string; readonly from: number };
 
@@ -44,6 +47,7 @@ class Play {
   refusedByDiscord = 0;
   readonly #windows = new Map<string, DiscordWindow>();
   readonly #newWindow: () => DiscordWindow;
+  #taken = 0;
   readonly #events: { at: number; run: () => void }[] = [];
 
   constructor(newWindow: () => DiscordWindow) {
@@ -54,8 +58,8 @@ class Play {
     this.#events.push({ at: time, run });
   }
 
-  /** @param latencyMs until Discord has the call, and again until its answer is here */
-  add(caller: Caller, latencyMs = 0, isPatient = true): void {
+  /** @param latencies until Discord has the call, until its answer is here, and so on in a circle */
+  add(caller: Caller, latencies: readonly number[] = [0], isPatient = true): void {
     const ask = (now: number): void => {
       const route = { name: "POST /guilds/:guildId/channels", major: caller.major };
       const admission = this.limits.admit(route, now, caller.place);
@@ -66,16 +70,23 @@ class Play {
       }
       this.servedAt.set(caller, now);
       this.sentAt.push(now);
-      this.at(now + latencyMs, () => {
+      const arrives = now + this.#nextOf(latencies);
+      this.at(arrives, () => {
         const window = this.#windows.get(caller.major) ?? this.#newWindow();
         this.#windows.set(caller.major, window);
-        const signals = window.take(now + latencyMs);
+        const signals = window.take(arrives);
         if (signals.status === 429) this.refusedByDiscord += 1;
-        const heard = now + 2 * latencyMs;
-        this.at(heard, () => this.limits.settle(route, signals, heard, caller.place));
+        const heard = arrives + this.#nextOf(latencies);
+        const told = { ...signals, tookMs: heard - now };
+        this.at(heard, () => this.limits.settle(route, told, heard, caller.place));
       });
     };
     this.at(caller.from, () => ask(caller.from));
+  }
+
+  #nextOf(latencies: readonly number[]): number {
+    this.#taken += 1;
+    return latencies[this.#taken % latencies.length] ?? 0;
   }
 
   /** Runs what happens until `end`. */
@@ -106,19 +117,19 @@ describe("fair shares of Discord's limits", () => {
         fc.integer({ min: 1, max: 60 }),
         fc.array(fc.integer({ min: 0, max: 8_000 }), { maxLength: 80 }),
         fc.array(fc.integer({ min: 0, max: 8_000 }), { maxLength: 80 }),
-        fc.integer({ min: 0, max: 100 }),
-        (limit, lengthMs, waiting, newcomers, people, latencyMs) => {
+        fc.array(fc.integer({ min: 0, max: SLOWEST_MS }), { minLength: 1, maxLength: 50 }),
+        (limit, lengthMs, waiting, newcomers, people, latencies) => {
           const play = new Play(() => new DiscordWindow(limit, lengthMs));
           const callers = range(waiting).map((index) => named(`match ${index}`));
-          for (const caller of callers) play.add(caller, latencyMs);
+          for (const caller of callers) play.add(caller, latencies);
           // They come once the limit is known: before, a person runs into it like anybody.
           for (const [index, after] of newcomers.entries()) {
-            play.add(named(`newcomer ${index}`, 1_000 + after), latencyMs);
+            play.add(named(`newcomer ${index}`, 1_000 + after), latencies);
           }
-          for (const after of people) play.add(person(1_000 + after), latencyMs);
+          for (const after of people) play.add(person(1_000 + after), latencies);
           const windows = Math.ceil(waiting / namedShare(limit)) + 1;
           const paces = Math.ceil(waiting / PACE_CALLS) + 1;
-          const deadline = windows * (lengthMs + 50 + 3 * latencyMs) + paces * PACE_MS;
+          const deadline = windows * (lengthMs + 50 + 3 * SLOWEST_MS) + paces * PACE_MS;
           play.run(deadline);
           expect(callers.filter((caller) => !play.servedAt.has(caller))).toEqual([]);
           expect(play.refusedByDiscord).toBe(0);
@@ -229,7 +240,7 @@ describe("fair shares of Discord's limits", () => {
 
   it("frees the turns of those who never come back", () => {
     const play = new Play(() => new DiscordWindow(5, 5_000));
-    for (const index of range(20)) play.add(named(`gone ${index}`), 0, false);
+    for (const index of range(20)) play.add(named(`gone ${index}`), [0], false);
     const during = named("during", 100);
     const after = named("after", 60_000 + TURN_HELD_MS);
     play.add(during);
@@ -291,7 +302,7 @@ describe("fair shares of Discord's limits", () => {
 
   it("finds out an unknown limit with one call", () => {
     const play = new Play(() => new DiscordWindow(3, 2_000));
-    for (const index of range(12)) play.add(named(`match ${index}`), 40);
+    for (const index of range(12)) play.add(named(`match ${index}`), [40]);
     play.run(60);
     expect(play.sentAt).toEqual([0]);
     play.run(30_000);

@@ -8,6 +8,8 @@ export type LimitSignals = {
   /** Of a 429. */
   readonly retryAfterMs?: number;
   readonly scope?: "user" | "global" | "shared";
+  /** How long the call was under way: so old is what it says at most. Absent: no time at all. */
+  readonly tookMs?: number;
 };
 
 /** Whether a response counts towards Discord's ban: a shared limit is nobody's fault. */

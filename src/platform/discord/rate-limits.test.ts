@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RateLimitRoute } from "./call.ts";
 import { GLOBAL_REQUESTS_PER_SECOND } from "./global-rate.ts";
-import { mustBeRemembered, readLimitSignals } from "./limit-signals.ts";
+import { mustBeRemembered, readLimitSignals, type LimitSignals } from "./limit-signals.ts";
 import {
   INVALID_REQUESTS_MAX,
   INVALID_WINDOW_MS,
@@ -42,6 +42,12 @@ class DiscordBucket {
     });
   }
 }
+
+/** What a response says that took so long. */
+const heard = (response: Response, tookMs: number): LimitSignals => ({
+  ...readLimitSignals(response.status, response.headers, undefined),
+  tookMs,
+});
 
 describe("rate limits of Discord", () => {
   it("never runs into a 429 once the bucket is known, whatever the pace", () => {
@@ -87,15 +93,13 @@ describe("rate limits of Discord", () => {
   it("is not confused for long by responses that overtake each other", () => {
     const bucket = new DiscordBucket(40, 10_000);
     const limits = new RateLimits();
-    const settle = (response: Response, now: number) =>
-      limits.settle(inGuild("1"), readLimitSignals(200, response.headers, undefined), now);
     limits.admit(inGuild("1"), 0);
-    settle(bucket.take(0), 10);
+    limits.settle(inGuild("1"), heard(bucket.take(0), 10), 10);
     const answers = Array.from({ length: 30 }, () => {
       limits.admit(inGuild("1"), 20);
       return bucket.take(20);
     });
-    for (const answer of answers.toReversed()) settle(answer, 30);
+    for (const answer of answers.toReversed()) limits.settle(inGuild("1"), heard(answer, 10), 30);
     const rest = Array.from({ length: 20 }, () => limits.admit(inGuild("1"), 40));
     expect(rest.filter(({ kind }) => kind === "go")).toHaveLength(9);
   });
@@ -106,11 +110,41 @@ describe("rate limits of Discord", () => {
     limits.admit(inGuild("1"), 0);
     const first = bucket.take(0);
     for (let i = 0; i < 5; i += 1) bucket.take(1);
-    limits.settle(inGuild("1"), readLimitSignals(200, first.headers, undefined), 2);
+    limits.settle(inGuild("1"), heard(first, 2), 2);
     limits.admit(inGuild("1"), 3);
-    limits.settle(inGuild("1"), readLimitSignals(200, bucket.take(3).headers, undefined), 4);
+    limits.settle(inGuild("1"), heard(bucket.take(3), 1), 4);
     const rest = Array.from({ length: 10 }, () => limits.admit(inGuild("1"), 5));
     expect(rest.filter(({ kind }) => kind === "go")).toHaveLength(3);
+  });
+
+  it("notices a new window although slow answers made the old one look longer", () => {
+    const bucket = new DiscordBucket(10, 1_000);
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    // It took nearly a second: by then the window seems to last until 1,900.
+    limits.settle(inGuild("1"), heard(bucket.take(0), 900), 900);
+    limits.admit(inGuild("1"), 1_100);
+    limits.settle(inGuild("1"), heard(bucket.take(1_105), 10), 1_110);
+    const rest = Array.from({ length: 20 }, () => limits.admit(inGuild("1"), 1_950));
+    expect(rest.filter(({ kind }) => kind === "go")).toHaveLength(9);
+    expect(limits.admit(inGuild("1"), 1_960)).toEqual({ kind: "rate_limited", retryAfterMs: 150 });
+  });
+
+  it("is not misled by an answer that comes when its window is long over", () => {
+    const bucket = new DiscordBucket(10, 1_000);
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    limits.settle(inGuild("1"), heard(bucket.take(0), 10), 10);
+    limits.admit(inGuild("1"), 990);
+    const late = bucket.take(995);
+    limits.admit(inGuild("1"), 1_020);
+    limits.settle(inGuild("1"), heard(bucket.take(1_030), 20), 1_040);
+    limits.settle(inGuild("1"), heard(late, 510), 1_500);
+    const rest = Array.from({ length: 20 }, () => limits.admit(inGuild("1"), 1_510));
+    const gone = rest.filter(({ kind }) => kind === "go").length;
+    expect(gone).toBeGreaterThan(7);
+    for (let i = 0; i < gone; i += 1) expect(bucket.take(1_515).status).toBe(200);
+    expect(limits.admit(inGuild("1"), 1_520)).toEqual({ kind: "rate_limited", retryAfterMs: 520 });
   });
 
   it("keeps another guild's bucket apart", () => {
@@ -138,6 +172,38 @@ describe("rate limits of Discord", () => {
     }
     expect(limits.admit(inGuild("1"), 0)).toEqual({ kind: "rate_limited", retryAfterMs: 200 });
     expect(limits.admit(inGuild("1"), 200).kind).toBe("go");
+  });
+
+  it("believes a 429 also against answers that were on their way", () => {
+    const limits = new RateLimits();
+    for (let i = 0; i < 2; i += 1) limits.admit(inGuild("1"), 0);
+    const window = { bucket: "b", limit: 40, remaining: 38, resetAfterMs: 10_000, tookMs: 20 };
+    limits.settle(inGuild("1"), { status: 429, retryAfterMs: 500, scope: "shared" }, 10);
+    limits.settle(inGuild("1"), { status: 200, ...window }, 20);
+    expect(limits.admit(inGuild("1"), 30)).toEqual({ kind: "rate_limited", retryAfterMs: 480 });
+    expect(limits.admit(inGuild("1"), 510).kind).toBe("go");
+  });
+
+  it("learns from a quick answer when a window that a slow one made look longer is over", () => {
+    const bucket = new DiscordBucket(2, 1_000);
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    limits.settle(inGuild("1"), heard(bucket.take(0), 700), 700);
+    limits.admit(inGuild("1"), 800);
+    limits.settle(inGuild("1"), heard(bucket.take(805), 10), 810);
+    expect(limits.admit(inGuild("1"), 900)).toEqual({ kind: "rate_limited", retryAfterMs: 105 });
+  });
+
+  it("reads an unknown window rightly when its answers overtake each other", () => {
+    const bucket = new DiscordBucket(10, 1_000);
+    const limits = new RateLimits();
+    const answers = Array.from({ length: 5 }, () => {
+      limits.admit(inGuild("1"), 0);
+      return bucket.take(0);
+    });
+    for (const answer of answers.toReversed()) limits.settle(inGuild("1"), heard(answer, 10), 10);
+    const rest = Array.from({ length: 10 }, () => limits.admit(inGuild("1"), 20));
+    expect(rest.filter(({ kind }) => kind === "go")).toHaveLength(5);
   });
 
   it("stops everything for a global 429", () => {

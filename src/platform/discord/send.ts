@@ -43,7 +43,8 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
   if (refusal !== null) return refusal;
   const route = rateLimitRouteOf(call);
   const place = placeOf(call);
-  const admission = limits.admit(route, clock(), place);
+  const sentAt = clock();
+  const admission = limits.admit(route, sentAt, place);
   if (admission.kind !== "go") return admission;
   const exchanged = await exchange(call, ports);
   if (exchanged === null) {
@@ -51,7 +52,10 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
     return { kind: "unknown_outcome" };
   }
   const { response, text } = exchanged;
-  const signals = readLimitSignals(response.status, response.headers, retryAfterIn(text));
+  const signals = {
+    ...readLimitSignals(response.status, response.headers, retryAfterIn(text)),
+    tookMs: clock() - sentAt,
+  };
   limits.settle(route, signals, clock(), place);
   if (mustBeRemembered(signals)) ports.remember();
   if (response.status === 429) {
