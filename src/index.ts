@@ -1,6 +1,7 @@
 import { createApp } from "./app.ts";
 import type { Env } from "./env.ts";
 import { FEATURES } from "./features.ts";
+import { runHourly } from "./hub/hourly.ts";
 import { GuildHub as Hub } from "./hub/guild-hub.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 
@@ -26,4 +27,7 @@ export class GuildHub extends Hub {
 
 const app = createApp();
 
-export default { fetch: app.fetch } satisfies ExportedHandler<Env>;
+export default {
+  fetch: app.fetch,
+  scheduled: (_, env) => runHourly(FEATURES, env),
+} satisfies ExportedHandler<Env>;

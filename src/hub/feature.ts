@@ -15,6 +15,8 @@ export type Feature = {
   readonly hubExtension?: HubExtension;
   /** Its slash commands: `POST /interactions` finds them by name. */
   readonly slashCommands?: readonly SlashCommand[];
+  /** What it does once an hour, whatever happens meanwhile. Idempotent. */
+  readonly hourly?: (env: Env) => Promise<void>;
   /** Its part of `/ready`: what it found, and whether it can do its work. */
   readonly check?: (
     env: Env,

@@ -268,5 +268,11 @@ export const GUILD_CHANNELS_MAX = 500;
 /** Channels of one category (Discord). A match that finds it full gets channels outside it. */
 export const CATEGORY_CHANNELS_MAX = 50;
 
-/** A channel of ours that no match owns is deleted when it is empty and older than this, milliseconds. */
+/** An ended match is listed this long, milliseconds. */
+export const MATCH_KEEP_MS = 90 * 24 * 60 * 60 * 1000;
+
+/** What was done to links is kept this long, milliseconds. */
+export const LINK_AUDIT_KEEP_MS = 365 * 24 * 60 * 60 * 1000;
+
+/** A channel of ours that no match owns is deleted when it is older than this, milliseconds. */
 export const ORPHAN_MIN_AGE_MS = 5 * 60 * 1000;

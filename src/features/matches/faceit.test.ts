@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { parseConfig } from "../../config.ts";
-import { FACEIT_ANSWER_MAX_BYTES, MATCH_PLAYERS_PER_SIDE_MAX } from "../../protocol/limits.ts";
+import {
+  FACEIT_ANSWER_MAX_BYTES,
+  FACEIT_TIMEOUT_MS,
+  MATCH_PLAYERS_PER_SIDE_MAX,
+} from "../../protocol/limits.ts";
 import { faceitApi } from "./adapters/http-faceit.ts";
 import { httpsUrl, shownText } from "./faceit-text.ts";
 import { readWebhook } from "./webhook.ts";
@@ -159,6 +163,26 @@ describe("the Data API (matches-and-music.md §A2)", () => {
       ok: false,
       error: { kind: "failed" },
     });
+  });
+
+  it("has five seconds, and then nobody waits for it", async () => {
+    vi.useFakeTimers();
+    let aborted = false;
+    vi.spyOn(globalThis, "fetch").mockImplementation(
+      (_, init) =>
+        new Promise((_resolve, reject) => {
+          init?.signal?.addEventListener("abort", () => {
+            aborted = true;
+            reject(new DOMException("aborted", "AbortError"));
+          });
+        }),
+    );
+    const asked = faceitApi(config().faceit).match(MATCH_ID);
+    await vi.advanceTimersByTimeAsync(FACEIT_TIMEOUT_MS - 1);
+    expect(aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await asked).toEqual({ ok: false, error: { kind: "failed" } });
+    vi.useRealTimers();
   });
 
   it("is left alone for a minute after its key was refused three times", async () => {

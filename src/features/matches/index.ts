@@ -2,8 +2,10 @@ import { configOf } from "../../env.ts";
 import type { Feature } from "../../hub/feature.ts";
 import { MATCH_EVENTS } from "../../protocol/events/matches.ts";
 import { MATCH_COMMANDS } from "./commands/slash-commands.ts";
+import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
 import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+import { linkSetup } from "./linking/link-setup.ts";
 import { mountFaceitCallback } from "./routes/faceit-callback.ts";
 import { mountFaceitLink } from "./routes/faceit-link.ts";
 import { mountFaceitWebhook } from "./routes/faceit-webhook.ts";
@@ -23,14 +25,16 @@ export const matches: Feature = {
     mountFaceitLink(app);
     mountFaceitCallback(app);
   },
+  hourly: tidyMatches,
   // A deployment without FACEIT is a whole one: this only says what is set up.
   check(env) {
-    const { faceit } = configOf(env);
+    const config = configOf(env);
+    const { faceit } = config;
     const facts = {
       matches: {
         webhook: faceit.webhookSecrets.length > 0,
         dataApi: faceit.apiKey !== undefined,
-        linking: faceit.oauth !== undefined,
+        linking: linkSetup(config).ok,
       },
     };
     return Promise.resolve({ ready: true, facts });

@@ -1,13 +1,20 @@
 import {
   applyD1Migrations,
+  createScheduledController,
   evictDurableObject,
   runDurableObjectAlarm,
   runInDurableObject,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import worker from "../../index.ts";
 import { Match } from "../../protocol/match.ts";
-import { ORPHAN_MIN_AGE_MS, WEBHOOK_BODY_MAX_BYTES } from "../../protocol/limits.ts";
+import {
+  LINK_AUDIT_KEEP_MS,
+  MATCH_KEEP_MS,
+  ORPHAN_MIN_AGE_MS,
+  WEBHOOK_BODY_MAX_BYTES,
+} from "../../protocol/limits.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
@@ -84,7 +91,7 @@ beforeEach(async () => {
   await runInDurableObject(rest, async (_, state) => state.storage.deleteAll());
   await evictDurableObject(rest);
   for (const letter of ["a", "b"]) {
-    const link = { nickname: "x", verifiedMethod: "oauth", linkedAt: 1 } as const;
+    const link = { nickname: "x", verifiedMethod: "oauth", linkedAt: Date.now() } as const;
     const [faceitId, discordId] = [player(letter, 1), user(letter, 1)];
     await d1PlayerLinks(env.DB).put({ ...link, faceitId, discordId }, discordId);
   }
@@ -394,5 +401,43 @@ describe("the sweep", () => {
     await sweep();
     expect(ours()).toEqual([]);
     expect(await rows()).toEqual([]);
+  });
+});
+
+describe("once an hour", () => {
+  const hourly = async (): Promise<void> => {
+    await worker.scheduled(createScheduledController(), env);
+  };
+
+  it("channels that no match owns are looked for, also when nothing is played", async () => {
+    const id = discord.addChannel("match-00000000-faction1");
+    const channel = discord.channels.get(id);
+    if (channel === undefined) throw new Error("no channel");
+    const bot = { id: "42", type: 1, allow: "17826832", deny: "0" };
+    discord.channels.set(id, { ...channel, type: 2, overwrites: [bot] });
+    await hourly();
+    expect(discord.channels.has(id)).toBe(false);
+  });
+
+  it("ended matches and the trace of links go when their time is over, and not before", async () => {
+    await ready();
+    faceit.advance("FINISHED");
+    await sendOk("match_status_finished");
+    await workUntil(() => ours().length === 0);
+    await vi.waitUntil(
+      async () => (await d1Matches(env.DB).get(GUILD, matchId))?.state === "ended",
+    );
+    const traces = async (): Promise<number> =>
+      (await env.DB.prepare("SELECT count(*) AS n FROM link_audit").first<number>("n")) ?? -1;
+    later(MATCH_KEEP_MS - MINUTE);
+    await hourly();
+    expect(await d1Matches(env.DB).get(GUILD, matchId)).not.toBeNull();
+    later(2 * MINUTE);
+    await hourly();
+    expect(await d1Matches(env.DB).get(GUILD, matchId)).toBeNull();
+    expect(await traces()).toBeGreaterThan(0);
+    later(LINK_AUDIT_KEEP_MS);
+    await hourly();
+    expect(await traces()).toBe(0);
   });
 });

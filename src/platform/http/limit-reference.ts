@@ -113,6 +113,8 @@ const MATCHES = {
   FACEIT_TIMEOUT_MS: "the same",
   FACEIT_FRESH_MS: "FACEIT is asked again",
   MATCH_TOMBSTONE_MS: "the match is forgotten",
+  MATCH_KEEP_MS: "an ended match is deleted from the list",
+  LINK_AUDIT_KEEP_MS: "the entry is deleted",
   GUILD_CHANNELS_MAX: "no channel can be made; tried again as others go",
   CATEGORY_CHANNELS_MAX: "the channel is made outside the category",
   ORPHAN_MIN_AGE_MS: "a channel of ours that no match owns is deleted",

@@ -76,7 +76,7 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
       const result = await room.hint({ eventId, guildId, hint }, requestIds());
       log("info", "match.webhook", {
         matchId: hint.match.matchId,
-        event: hint.event,
+        webhook: hint.event,
         version: hint.match.version,
         result,
       });

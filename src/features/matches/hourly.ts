@@ -1,0 +1,31 @@
+import { lt, and, eq } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { linkAudit, matchesTable } from "../../../drizzle/matches.ts";
+import { configOf, type Env } from "../../env.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
+import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+
+/**
+ * What matches do once an hour: channels that no match owns are looked for in every guild that is
+ * served, also when nothing is played there, and what has been kept long enough is deleted.
+ */
+export async function tidyMatches(env: Env): Promise<void> {
+  const { faceit, primaryGuildId } = configOf(env);
+  if (faceit.webhookSecrets.length === 0) return;
+  await forgetOld(env.DB, systemClock());
+  const served = faceit.organizers.map(({ guildId }) => guildId ?? primaryGuildId);
+  for (const guildId of new Set([primaryGuildId, ...served])) {
+    await MATCHES_HUB_PORTS.sweep(env, guildId);
+  }
+}
+
+async function forgetOld(database: D1Database, now: number): Promise<void> {
+  const db = drizzle(database);
+  await db.batch([
+    db
+      .delete(matchesTable)
+      .where(and(eq(matchesTable.state, "ended"), lt(matchesTable.createdAt, now - MATCH_KEEP_MS))),
+    db.delete(linkAudit).where(lt(linkAudit.at, now - LINK_AUDIT_KEEP_MS)),
+  ]);
+}
