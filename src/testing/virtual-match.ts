@@ -4,7 +4,7 @@ import type { FaceitFailure, MatchRecord } from "../features/matches/ports.ts";
 import { STATUS_OF_EVENT, takeHint, type Hint } from "../features/matches/room/hint.ts";
 import { perform, type MatchDiscord } from "../features/matches/room/perform.ts";
 import { reconcile } from "../features/matches/room/reconcile.ts";
-import { newRoom, tidied, type RoomState } from "../features/matches/room/room-state.ts";
+import { newRoom, restored, tidied, type RoomState } from "../features/matches/room/room-state.ts";
 import type { DiscordFailure } from "../platform/discord/call.ts";
 import type { GuildChannel } from "../platform/discord/discord-client.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -22,6 +22,9 @@ export type CallFault =
   | "crash"
   | "crash after effect";
 
+/** What happens to a write to D1 or the hub. */
+export type WriteFault = "failed" | "failed after effect" | "crash" | "crash after effect";
+
 export const GUILD = "100";
 export const LOBBY = "lobby";
 export const CATEGORY = "category";
@@ -32,7 +35,24 @@ const CATEGORY_MAX = 50;
 /** The process ended: nothing after this point happened. */
 class Crash extends Error {}
 
-type VirtualChannel = GuildChannel & { readonly foreign: boolean };
+/** `owner`: the match that it was made for; null: somebody else's. */
+type VirtualChannel = GuildChannel & { readonly owner: string | null };
+
+/** A Discord guild, which several matches may share. */
+export class MatchGuild {
+  readonly channels = new Map<string, VirtualChannel>();
+  readonly voice = new Map<string, string>();
+  readonly members = new Set<string>();
+  #ids = 0;
+
+  nextId(letter: string): string {
+    this.#ids += 1;
+    return `${letter}${this.#ids}`;
+  }
+}
+
+/** Turns of the alarm at one moment of which something comes of: more is a room that spins. */
+const TURNS_AT_ONCE_MAX = 60;
 
 /** The first match's id. */
 export const MATCH_ID = "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90";
@@ -59,13 +79,12 @@ export class VirtualMatch {
   guildOf: (owners: readonly string[]) => string | null = () => GUILD;
 
   /** The truth at FACEIT. */
-  faceit: FaceitMatch = faceitMatch("CHECK_IN", 1, null);
+  faceit: FaceitMatch;
   faceitFaults: FaceitFailure[] = [];
   faceitReads = 0;
 
-  readonly channels = new Map<string, VirtualChannel>();
-  readonly voice = new Map<string, string>();
-  readonly members = new Set<string>();
+  readonly matchId: string;
+  readonly guild: MatchGuild;
   readonly closedToMessages = new Set<string>();
   readonly messages: { readonly to: string; readonly text: string }[] = [];
   readonly moves: { readonly userId: string; readonly channelId: string | null }[] = [];
@@ -84,18 +103,47 @@ export class VirtualMatch {
   record: MatchRecord | null = null;
   stored: MatchRecord | null = null;
   hubIsDown = false;
+  /** What happens to the next writes to D1 and the hub; null: nothing. */
+  writeFaults: (WriteFault | null)[] = [];
+  linksAreDown = false;
+  /** Each time the room gave up going on at once. */
+  spun = 0;
+  /** Something that happens while D1 is asked for a name. */
+  duringReserve: (() => void) | null = null;
+  /** The pause that `rate limited` asks for. */
+  pauseMs = 3_000;
 
   #state: string | null = null;
   #alarmAt: number | null = null;
   #late: (() => void)[] = [];
-  #ids = 0;
 
-  constructor(config: Partial<MatchConfig> = {}) {
+  constructor(config: Partial<MatchConfig> = {}, guild = new MatchGuild(), matchId = MATCH_ID) {
     this.config = { ...DEFAULT_MATCH_CONFIG, ...config };
+    this.guild = guild;
+    this.matchId = matchId;
+    this.faceit = { ...faceitMatch("CHECK_IN", 1, null), matchId };
+  }
+
+  get channels(): Map<string, VirtualChannel> {
+    return this.guild.channels;
+  }
+
+  get voice(): Map<string, string> {
+    return this.guild.voice;
+  }
+
+  get members(): Set<string> {
+    return this.guild.members;
   }
 
   get state(): RoomState | null {
-    return this.#state === null ? null : (JSON.parse(this.#state) as RoomState);
+    return this.#state === null ? null : restored(JSON.parse(this.#state) as RoomState);
+  }
+
+  /** What is stored becomes this; null: nothing is. */
+  store(state: object | null): void {
+    this.#state = state === null ? null : JSON.stringify(state);
+    if (state === null) this.#alarmAt = null;
   }
 
   get alarmAt(): number | null {
@@ -105,7 +153,7 @@ export class VirtualMatch {
   /** Channels that belong to this match, by name. */
   get ours(): VirtualChannel[] {
     return [...this.channels.values()].filter(
-      ({ name, foreign }) => !foreign && name.startsWith("match-"),
+      ({ name, owner }) => owner === this.matchId && name.startsWith("match-"),
     );
   }
 
@@ -120,9 +168,8 @@ export class VirtualMatch {
   }
 
   addForeign(name: string, parentId: string | null = CATEGORY): string {
-    this.#ids += 1;
-    const id = `f${this.#ids}`;
-    this.channels.set(id, { id, name, type: 2, parentId, overwrites: [], foreign: true });
+    const id = this.guild.nextId("f");
+    this.channels.set(id, { id, name, type: 2, parentId, overwrites: [], owner: null });
     return id;
   }
 
@@ -135,7 +182,7 @@ export class VirtualMatch {
   hint(event: string, change: Partial<FaceitMatch> = {}): void {
     const status: string = STATUS_OF_EVENT.get(event) ?? this.faceit.status;
     const match = { ...this.faceit, status, ...(this.hasApi ? { rosters: null } : {}), ...change };
-    const before = this.state ?? newRoom(MATCH_ID, GUILD, this.now);
+    const before = this.state ?? newRoom(this.matchId, GUILD, this.now);
     const hint: Hint = { event, match };
     this.#state = JSON.stringify(tidied(takeHint(before, hint, this.now, this.hasApi)));
     this.#alarmAt = this.now;
@@ -153,7 +200,7 @@ export class VirtualMatch {
   async work(): Promise<boolean> {
     if (this.#state === null) return true;
     let isAlive = true;
-    const read = (): RoomState => JSON.parse(this.#state ?? "null") as RoomState;
+    const read = (): RoomState => restored(JSON.parse(this.#state ?? "null") as RoomState);
     const ports = {
       faceit: { match: () => this.#readFaceit(), playerByNickname: async () => ok(null) },
       discord: this.#discord(),
@@ -172,12 +219,14 @@ export class VirtualMatch {
       },
       {
         links: {
-          ofPlayers: async (ids) =>
-            ids.flatMap((faceitId) => {
+          ofPlayers: async (ids) => {
+            if (this.linksAreDown) throw new Error("D1 is down");
+            return ids.flatMap((faceitId) => {
               const discordId = this.links.get(faceitId);
               if (discordId === undefined) return [];
               return [{ discordId, faceitId, nickname: "", verifiedMethod: "oauth", linkedAt: 0 }];
-            }),
+            });
+          },
         },
         hub: {
           whereabouts: async (_, users) => {
@@ -207,7 +256,9 @@ export class VirtualMatch {
           skipEmptyFactions: this.config.skipEmptyFactions,
         },
         clock: () => this.now,
-        broke: () => undefined,
+        broke: (what) => {
+          if (what === "rounds" && isAlive) this.spun += 1;
+        },
         perform: async (action, state) => {
           // A dead process does nothing more.
           if (!isAlive) throw new Crash();
@@ -227,9 +278,12 @@ export class VirtualMatch {
   /** Lets time pass, and everything happen that becomes due, for so many milliseconds. */
   async pass(ms: number): Promise<void> {
     const until = this.now + ms;
-    for (let turns = 0; turns < 500; turns += 1) {
+    let turns = 0;
+    for (;;) {
       for (const effect of this.#late.splice(0)) effect();
       if (this.#alarmAt === null || this.#alarmAt > until) break;
+      turns = this.#alarmAt > this.now ? 0 : turns + 1;
+      if (turns > TURNS_AT_ONCE_MAX || this.spun > 0) throw new Error("the room spins");
       this.now = Math.max(this.now, this.#alarmAt);
       this.#alarmAt = null;
       await this.work();
@@ -245,28 +299,48 @@ export class VirtualMatch {
 
   async #put(record: MatchRecord): Promise<void> {
     if (this.hubIsDown) throw new Error("the hub is down");
-    if (record.revision > (this.record?.revision ?? 0)) this.record = record;
+    return this.#written(() => {
+      if (record.revision > (this.record?.revision ?? 0)) this.record = record;
+    });
+  }
+
+  /** One write to D1 or the hub. */
+  async #written<T>(effect: () => T): Promise<T> {
+    const fault = this.writeFaults.shift() ?? null;
+    if (fault === "failed") throw new Error("nothing was written");
+    if (fault === "crash") throw new Crash();
+    const result = effect();
+    if (fault === "failed after effect") throw new Error("the answer was lost");
+    if (fault === "crash after effect") throw new Crash();
+    return result;
   }
 
   #store() {
     return {
-      write: async (record: MatchRecord) => {
-        if (record.revision > (this.stored?.revision ?? 0)) this.stored = record;
-      },
+      write: (record: MatchRecord) =>
+        this.#written(() => {
+          if (record.revision > (this.stored?.revision ?? 0)) this.stored = record;
+        }),
       get: async () => null,
       list: async () => [],
       liveMatchesOf: async () => [],
-      reserve: async ({ faction, channelName }: { faction: Faction; channelName: string }) => {
-        if (this.takenNames.has(channelName)) return "taken" as const;
-        this.rows.set(faction, this.rows.get(faction) ?? null);
-        return "ours" as const;
-      },
-      opened: async (_: string, faction: Faction, channelId: string) => {
-        this.rows.set(faction, channelId);
-      },
-      released: async (_: string, faction: Faction) => {
-        this.rows.delete(faction);
-      },
+      reserve: ({ faction, channelName }: { faction: Faction; channelName: string }) =>
+        this.#written(() => {
+          this.duringReserve?.();
+          this.duringReserve = null;
+          if (this.takenNames.has(channelName)) return "taken" as const;
+          this.rows.set(faction, this.rows.get(faction) ?? null);
+          return "ours" as const;
+        }),
+      opened: (_: string, faction: Faction, channelId: string) =>
+        this.#written(() => {
+          // No row, no update.
+          if (this.rows.has(faction)) this.rows.set(faction, channelId);
+        }),
+      released: (_: string, faction: Faction) =>
+        this.#written(() => {
+          this.rows.delete(faction);
+        }),
       roomsOf: async () => [],
     };
   }
@@ -296,7 +370,7 @@ export class VirtualMatch {
         this.#late.push(() => void effect());
         return err({ kind: "unknown_outcome" });
       case "rate limited":
-        return err({ kind: "rate_limited", retryAfterMs: 3_000 });
+        return err({ kind: "rate_limited", retryAfterMs: this.pauseMs });
       case "crash":
         throw new Crash();
       case "crash after effect":
@@ -329,10 +403,9 @@ export class VirtualMatch {
             ({ kind, id }) => kind === "member" && id !== BOT,
           );
           if (people.some(({ id }) => !this.members.has(id))) return refuse(50_035);
-          this.#ids += 1;
-          const id = `c${this.#ids}`;
+          const id = this.guild.nextId("c");
           const channel = { id, name, type: 2, parentId, overwrites: overwrites ?? [] };
-          this.channels.set(id, { ...channel, foreign: false });
+          this.channels.set(id, { ...channel, owner: this.matchId });
           return ok({ id, name });
         }),
       deleteChannel: (id) =>

@@ -5,9 +5,11 @@ import { isGone, peopleOf, type RoomState } from "./room-state.ts";
 import {
   CHANNELS_MADE_MAX,
   EVACUATION_MAX_MS,
+  FORSAKEN_MS,
   freshUntil,
   isDue,
   nextLookAt,
+  SILENT_LOOK_MS,
   silentAt,
 } from "./timetable.ts";
 
@@ -73,7 +75,10 @@ export function decide(
 }
 
 function planReading(plan: Plan, state: RoomState, { hasApi }: RoomSettings, now: number): void {
-  if (state.phase === "live") plan.wake(silentAt(state));
+  if (state.phase === "live") {
+    const silent = silentAt(state);
+    plan.wake(silent > now ? silent : now + SILENT_LOOK_MS);
+  }
   if (!hasApi) return;
   const wants = state.mustRead
     ? freshUntil(state)
@@ -119,7 +124,7 @@ function planChannel(
   { skipEmptyFactions }: RoomSettings,
 ): void {
   const side = state.sides[faction];
-  if (side.name === null) {
+  if (side.name === null || side.reserving) {
     if (skipEmptyFactions && people.length === 0) return;
     if (side.made >= CHANNELS_MADE_MAX) return;
     const name = channelName(state.matchId, faction, side.namesTaken);
@@ -155,17 +160,19 @@ function planPeople(
   }
   const access = new Set(channel.access);
   for (const userId of people) {
-    if (state.absent.includes(userId)) continue;
+    // Who is in voice here has come into the guild since.
+    if (state.absent.includes(userId) && voice?.has(userId) !== true) continue;
     if (!access.has(userId)) plan.add({ kind: "grant", faction, userId, channelId });
     else if (voice !== null) planPlace(plan, state, faction, userId, voice, settings);
   }
   if (voice === null) return;
-  const evictTo = settings.lobbyId ?? null;
   for (const [userId, where] of voice) {
     // Who was substituted may not listen on; others who are in were let in by somebody in Discord.
     const hasLeftSide = where === channelId && !wanted.has(userId) && !access.has(userId);
     if (hasLeftSide && state.admitted.includes(`${faction}:${userId}`)) {
-      plan.add({ kind: "evict", userId, channelId: evictTo });
+      const isLobbyShut = state.evacuated.includes(userId);
+      const to = isLobbyShut ? null : (settings.lobbyId ?? null);
+      plan.add({ kind: "evict", userId, channelId: to });
     }
   }
 }
@@ -222,7 +229,8 @@ function planEnd(
   for (const faction of FACTIONS) {
     const side = state.sides[faction];
     if (isGone(side)) continue;
-    if (side.channel !== null) {
+    if (now >= end.at + FORSAKEN_MS) plan.add({ kind: "release", faction });
+    else if (side.channel !== null) {
       plan.add({ kind: "delete", faction, channelId: side.channel.id });
     } else if (side.name !== null && (side.asked || side.doubtful)) {
       plan.add({ kind: "find", faction, name: side.name });

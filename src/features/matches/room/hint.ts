@@ -1,5 +1,7 @@
 import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
+import { reopened } from "./reopen.ts";
+import { fresh } from "./retry.ts";
 import type { RoomState } from "./room-state.ts";
 
 /** What a webhook tells of a match. It is not signed, so it is only a reason to look (§0.4). */
@@ -65,7 +67,7 @@ function takeEnd(state: RoomState, { match }: Hint, now: number, hasApi: boolean
     phase: "closing",
     end: { version, status, at: now, confirmed: !hasApi, contradicted: 0 },
     mustRead: hasApi,
-    retries: {},
+    retries: fresh(state),
   };
 }
 
@@ -79,7 +81,7 @@ function takeLife(state: RoomState, { match }: Hint, isNews: boolean, hasApi: bo
   if (match.version <= end.version) return state;
   return hasApi
     ? { ...state, mustRead: true }
-    : { ...state, end: null, phase: "live", match: merged(state.match, match) };
+    : { ...reopened(state), match: merged(state.match, match) };
 }
 
 /** A webhook without rosters does not take away those that are known. */

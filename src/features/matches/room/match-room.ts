@@ -11,10 +11,12 @@ import { d1PlayerLinks } from "../adapters/d1-player-links.ts";
 import { hubMatches } from "../adapters/hub-matches.ts";
 import { faceitApi } from "../adapters/http-faceit.ts";
 import { guildOfOwners } from "../match-guild.ts";
+import type { MatchRecord } from "../ports.ts";
 import { takeHint, type Hint } from "./hint.ts";
 import { perform } from "./perform.ts";
 import { reconcile } from "./reconcile.ts";
-import { newRoom, tidied, type RoomState } from "./room-state.ts";
+import { revived } from "./revive.ts";
+import { newRoom, restored, tidied, type RoomState, type StoredRoom } from "./room-state.ts";
 
 /** A webhook for this match, as it crosses from the Worker. */
 export type DeliveredHint = {
@@ -53,6 +55,11 @@ export class MatchRoom extends DurableObject<Env> {
     return this.#impl.look(channels);
   }
 
+  /** The guild's hub knows this match as live, and here nothing is remembered of it. */
+  async revive(record: MatchRecord): Promise<void> {
+    await this.#impl.revive(record);
+  }
+
   override async alarm(): Promise<void> {
     await this.#impl.work();
   }
@@ -62,11 +69,17 @@ class Room {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   #working: Promise<void> | undefined;
+  /** Something happened that a round under way may not have seen. */
+  #isAwaited = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     this.#ctx = ctx;
     this.#env = env;
-    ctx.storage.sql.exec(
+    this.#createTables();
+  }
+
+  #createTables(): void {
+    this.#ctx.storage.sql.exec(
       "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     );
   }
@@ -76,11 +89,16 @@ class Room {
     const { matchId, version } = hint.match;
     // It is not known whether a repeated delivery keeps its id (§A3).
     const keys = [`id/${eventId}`, `version/${hint.event}/${version}`];
-    if (!this.#isNew(keys, now)) return "duplicate";
     const { faceit } = configOf(this.#env);
-    const before = this.#read() ?? newRoom(matchId, guildId, now);
-    this.#write(tidied(takeHint(before, hint, now, faceit.apiKey !== undefined)));
-    await this.#ctx.storage.setAlarm(now);
+    // One transaction: what counts as seen was taken in.
+    const isNew = this.#ctx.storage.transactionSync(() => {
+      if (!this.#isNew(keys, now)) return false;
+      const before = this.#read() ?? newRoom(matchId, guildId, now);
+      this.#write(tidied(takeHint(before, hint, now, faceit.apiKey !== undefined)));
+      return true;
+    });
+    if (!isNew) return "duplicate";
+    await this.#goOn(now);
     return "taken";
   }
 
@@ -88,8 +106,21 @@ class Room {
     const state = this.#read();
     if (state === undefined) return "unknown";
     if (channels && state.phase === "live") this.#write({ ...state, mustCheck: true });
-    await this.#ctx.storage.setAlarm(systemClock());
+    await this.#goOn(systemClock());
     return "looks";
+  }
+
+  async revive(record: MatchRecord): Promise<void> {
+    if (this.#read() !== undefined) return;
+    const now = systemClock();
+    log("warn", "match.revived", { matchId: record.matchId, guildId: record.guildId });
+    this.#write(tidied(revived(record, now)));
+    await this.#goOn(now);
+  }
+
+  async #goOn(now: number): Promise<void> {
+    this.#isAwaited = true;
+    await this.#ctx.storage.setAlarm(now);
   }
 
   /** One at a time: two that decide side by side would both do the same. */
@@ -106,8 +137,11 @@ class Room {
     if (state.phase === "closed" && systemClock() >= tombstoneEnd(state)) {
       await this.#ctx.storage.deleteAlarm();
       await this.#ctx.storage.deleteAll();
+      // The object may live on, and hear of the match again.
+      this.#createTables();
       return;
     }
+    this.#isAwaited = false;
     let next: number | null;
     try {
       next = await this.#reconcile(state.matchId);
@@ -117,7 +151,9 @@ class Room {
     }
     const after = this.#read() ?? state;
     const forget = after.phase === "closed" ? tombstoneEnd(after) : null;
-    const at = [next, forget].filter((time) => time !== null);
+    // An alarm that was set meanwhile would be put off by this one.
+    const again = this.#isAwaited ? systemClock() : null;
+    const at = [next, forget, again].filter((time) => time !== null);
     if (at.length > 0) await this.#ctx.storage.setAlarm(Math.min(...at));
   }
 
@@ -179,7 +215,8 @@ class Room {
   }
 
   #read(): RoomState | undefined {
-    return this.#ctx.storage.kv.get<RoomState>(STATE_KEY);
+    const stored = this.#ctx.storage.kv.get<StoredRoom>(STATE_KEY);
+    return stored === undefined ? undefined : restored(stored);
   }
 
   #write(state: RoomState): void {

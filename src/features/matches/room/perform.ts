@@ -182,12 +182,15 @@ async function find(
   return { kind: "find", result: ok({ id: channel.id, access }) };
 }
 
-/** Whether we made a channel: nobody else gives the bot these permissions in it. */
+/**
+ * Whether we made a channel: nobody else gives the bot these permissions in it. An administrator may
+ * have added some.
+ */
 export function isOurs(channel: GuildChannel, botUserId: string): boolean {
   return (
     channel.type === VOICE &&
     channel.overwrites.some(
-      ({ id, kind, allow }) => kind === "member" && id === botUserId && allow === BOT,
+      ({ id, kind, allow }) => kind === "member" && id === botUserId && (allow & BOT) === BOT,
     )
   );
 }

@@ -8,8 +8,10 @@ import { begin, expire, settle, type Outcome } from "./settle.ts";
 
 /** Rounds in a row after which others get their turn, and this match goes on a moment later. */
 const ROUNDS_MAX = 50;
-/** Pause after that, or when the hub could not say who is in voice, milliseconds. */
+/** Pause after that, milliseconds. */
 const SOON_MS = 1_000;
+/** Pause when D1 could not say who is linked, or the hub who is in voice, milliseconds. */
+const UNSEEN_PAUSE_MS = 5_000;
 
 /** Where a match's state lives. Between two calls others may have changed it. */
 export interface RoomMemory {
@@ -37,16 +39,16 @@ export type ReconcilePorts = {
 export async function reconcile(memory: RoomMemory, ports: ReconcilePorts): Promise<number | null> {
   const { settings, clock } = ports;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const voice = await lookAround(memory, ports);
+    const { voice, isWhole } = await lookAround(memory, ports);
     memory.update((state) => tidied(expire(state, isEmptyIn(state, voice), clock())));
     const state = memory.read();
     const { actions, wakeAt } = decide(state, voice, settings, clock());
     if (actions.length === 0) {
-      const soon = voice === null && needsVoice(state) ? clock() + SOON_MS : null;
-      return earliest(wakeAt, soon);
+      return earliest(wakeAt, isWhole ? null : clock() + UNSEEN_PAUSE_MS);
     }
     await Promise.all(actions.map((action) => doOne(memory, ports, action)));
   }
+  ports.broke("rounds", memory.read().matchId, new Error(`more than ${ROUNDS_MAX} rounds at once`));
   return clock() + SOON_MS;
 }
 
@@ -62,22 +64,45 @@ async function doOne(memory: RoomMemory, ports: ReconcilePorts, action: Action):
   memory.update((state) => tidied(settle(state, action, outcome, ports.clock())));
 }
 
-/** Reads who is linked, and who is in voice; null: the hub could not say. */
-async function lookAround(
+/** What a round goes by. Not whole: somebody could not be asked. */
+type View = { readonly voice: Voice; readonly isWhole: boolean };
+
+/** Reads who is linked, and who is in voice. */
+async function lookAround(memory: RoomMemory, ports: ReconcilePorts): Promise<View> {
+  const knowsLinks = await readLinks(memory, ports);
+  const state = memory.read();
+  if (!needsVoice(state)) return { voice: null, isWhole: knowsLinks };
+  const voice = await readVoice(state, ports);
+  return { voice, isWhole: knowsLinks && voice !== null };
+}
+
+/** @returns false when D1 could not say: those who were known stay linked */
+async function readLinks(
   memory: RoomMemory,
-  { links, hub, broke }: ReconcilePorts,
-): Promise<Voice> {
-  const before = memory.read();
-  if (before.phase === "live" && (before.match?.rosters ?? null) !== null) {
-    const playerIds = FACTIONS.flatMap((faction) =>
-      (before.match?.rosters?.[faction].players ?? []).map(({ playerId }) => playerId),
-    );
+  { links, broke }: Pick<ReconcilePorts, "links" | "broke">,
+): Promise<boolean> {
+  const { phase, match, matchId } = memory.read();
+  const rosters = match?.rosters ?? null;
+  if (phase !== "live" || rosters === null) return true;
+  const playerIds = FACTIONS.flatMap((faction) =>
+    rosters[faction].players.map(({ playerId }) => playerId),
+  );
+  try {
     const found = await links.ofPlayers(playerIds);
     const now = Object.fromEntries(found.map(({ faceitId, discordId }) => [faceitId, discordId]));
     memory.update((state) => tidied({ ...state, links: now }));
+    return true;
+  } catch (error) {
+    broke("links", matchId, error);
+    return false;
   }
-  const state = memory.read();
-  if (!needsVoice(state)) return null;
+}
+
+/** Null: the hub could not say. */
+async function readVoice(
+  state: RoomState,
+  { hub, broke }: Pick<ReconcilePorts, "hub" | "broke">,
+): Promise<Voice> {
   const { guildId, matchId } = state;
   try {
     const people = FACTIONS.flatMap((faction) => peopleOf(state, faction));

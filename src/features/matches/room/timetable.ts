@@ -22,6 +22,12 @@ export const EARLY_MS = 15 * MINUTE;
 /** A match of which nothing was heard for so long is taken for over (§A4, orphans). */
 const SILENT_MAX_MS = 6 * HOUR;
 
+/** People are still in its channels: looked again so often whether they are. */
+export const SILENT_LOOK_MS = 5 * MINUTE;
+
+/** What Discord does not let us take away for so long after the end is left to the sweep. */
+export const FORSAKEN_MS = 24 * HOUR;
+
 /** People are taken back to the lobby for at most this long before their channel goes. */
 export const EVACUATION_MAX_MS = 15 * SECOND;
 
@@ -35,8 +41,10 @@ export const CHANNELS_MADE_MAX = 4;
 export const ABSENCES_MAX = 2;
 
 /** When a match of which nothing is heard counts as over. */
-export function silentAt({ heardAt, readAt }: RoomState): number {
-  return Math.max(heardAt, readAt ?? 0) + SILENT_MAX_MS;
+export function silentAt({ heardAt, readAt, match }: RoomState): number {
+  // Of a match that is far ahead nothing has to be heard.
+  const begins = match?.status === "SCHEDULED" ? (match.scheduledAt ?? 0) : 0;
+  return Math.max(heardAt, readAt ?? 0, begins) + SILENT_MAX_MS;
 }
 
 /** Whether a match's side may have a channel now: it has rosters, and does not begin much later. */

@@ -1,0 +1,66 @@
+import { FACTIONS, type Faction } from "../../../protocol/match.ts";
+import type { FaceitMatch, Roster } from "../faceit-match.ts";
+import type { MatchRecord } from "../ports.ts";
+import { channelName } from "./channel-name.ts";
+import { newRoom, withSide, type RoomState, type SideState } from "./room-state.ts";
+
+/**
+ * The room of a match that is known to be live although its own storage was lost: what clients were
+ * shown is believed until FACEIT is asked. Channels that may be there are looked for, so that none is
+ * made twice.
+ */
+export function revived(record: MatchRecord, now: number): RoomState {
+  const players = FACTIONS.flatMap((faction) => record.factions[faction].players);
+  const room: RoomState = {
+    ...newRoom(record.matchId, record.guildId, now),
+    firstSeenAt: Date.parse(record.createdAt),
+    revision: Math.max(now, record.revision),
+    match: matchOf(record),
+    mustRead: true,
+    mustCheck: FACTIONS.some((faction) => record.factions[faction].room !== null),
+    links: Object.fromEntries(
+      players.flatMap(({ playerId, discordId }) =>
+        discordId === null ? [] : [[playerId, discordId] as const],
+      ),
+    ),
+    admitted: FACTIONS.flatMap((faction) =>
+      usersOf(record, faction).map((userId) => `${faction}:${userId}`),
+    ),
+  };
+  return FACTIONS.reduce(
+    (state, faction) => withSide(state, faction, sideOf(record, faction)),
+    room,
+  );
+}
+
+function sideOf(record: MatchRecord, faction: Faction): Partial<SideState> {
+  const { room } = record.factions[faction];
+  if (room === null) {
+    const name = channelName(record.matchId, faction, 0);
+    return { name, reserving: true, asked: true, doubtful: true };
+  }
+  const channel = { id: room.channelId, access: usersOf(record, faction) };
+  return { name: room.name, channel, doubtful: true, made: 1 };
+}
+
+function usersOf(record: MatchRecord, faction: Faction): readonly string[] {
+  return record.factions[faction].players.flatMap(({ discordId }) => discordId ?? []);
+}
+
+function matchOf(record: MatchRecord): FaceitMatch {
+  const { matchId, status, game, region, competition, map, bestOf, url, demoUrl } = record;
+  const rosterOf = (faction: Faction): Roster => {
+    const { name, players } = record.factions[faction];
+    return {
+      name,
+      players: players.map(({ playerId, nickname, skillLevel }) => {
+        return { playerId, nickname, skillLevel };
+      }),
+    };
+  };
+  const rosters = { faction1: rosterOf("faction1"), faction2: rosterOf("faction2") };
+  const isWhole = FACTIONS.every((faction) => rosters[faction].players.length > 0);
+  const told = { matchId, status, game, region, competition, map, bestOf, url, demoUrl };
+  // Whatever FACEIT says is newer.
+  return { ...told, owners: [], version: 0, scheduledAt: null, rosters: isWhole ? rosters : null };
+}

@@ -1,0 +1,139 @@
+import { fullPlace, type DiscordFailure } from "../../../platform/discord/call.ts";
+import { NOT_A_MEMBER } from "../../../platform/discord/constants.ts";
+import type { Result } from "../../../platform/result.ts";
+import { FACTIONS, type Faction } from "../../../protocol/match.ts";
+import { keyOf, type Action } from "./action.ts";
+import {
+  done,
+  failed,
+  later,
+  paused,
+  REFUSED_FIRST_MS,
+  REFUSED_MOST_MS,
+  MOST_RETRY_MS,
+} from "./retry.ts";
+import { withSide, type RoomState, type SideState } from "./room-state.ts";
+import { ABSENCES_MAX } from "./timetable.ts";
+
+/** A channel as a look at Discord found it. */
+export type FoundChannel = { readonly id: string; readonly access: readonly string[] };
+
+/** Discord's code for a form that it does not take. */
+const INVALID_FORM = 50_035;
+
+/** A name is ours, or somebody else's: then the next one is longer. */
+export function settleReserve(
+  state: RoomState,
+  { faction, name }: Extract<Action, { kind: "reserve" }>,
+  taken: boolean,
+): RoomState {
+  const { namesTaken } = state.sides[faction];
+  return done(
+    withSide(state, faction, {
+      reserving: false,
+      ...(taken ? { namesTaken: namesTaken + 1 } : { name }),
+    }),
+    `reserve/${faction}`,
+  );
+}
+
+/** Discord was asked for a channel. */
+export function settleCreate(
+  before: RoomState,
+  action: Extract<Action, { kind: "create" }>,
+  result: Result<{ readonly id: string }, DiscordFailure>,
+  now: number,
+): RoomState {
+  const { faction, people } = action;
+  const key = keyOf(action);
+  const side = before.sides[faction];
+  if (result.ok) return done(opened(before, faction, { id: result.value.id, access: people }), key);
+  const { error } = result;
+  const not = (change: Partial<SideState>): RoomState =>
+    withSide(before, faction, { asked: false, ...change });
+  switch (error.kind) {
+    case "rate_limited":
+      return paused(not({}), key, now, error.retryAfterMs);
+    case "unauthorized":
+      return paused(not({ problem: "discord_refused" }), key, now, error.retryAfterMs);
+    case "failed":
+    case "unknown_outcome": {
+      const find = `find/${faction}`;
+      const doubt = withSide(before, faction, { doubtful: true, problem: "discord_unreachable" });
+      return later(doubt, find, now);
+    }
+    case "refused": {
+      const full = fullPlace(error);
+      if (full === "guild") {
+        return later(not({ problem: "discord_full" }), key, now, 10_000, MOST_RETRY_MS);
+      }
+      if (full === "category" && action.withCategory) return not({ withoutCategory: true });
+      // Discord does not say which of it: somebody who is not in the guild, or a category that is gone.
+      if (error.code === INVALID_FORM || NOT_A_MEMBER.includes(error.code)) {
+        if (!side.withoutPeople) return not({ withoutPeople: true });
+        if (action.withCategory) return not({ withoutCategory: true });
+      }
+      const refused = not({ problem: "discord_refused" });
+      return later(refused, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
+    }
+  }
+}
+
+function opened(state: RoomState, faction: Faction, channel: FoundChannel): RoomState {
+  const side = state.sides[faction];
+  const admitted = channel.access.map((userId) => `${faction}:${userId}`);
+  return withSide({ ...state, admitted: [...new Set([...state.admitted, ...admitted])] }, faction, {
+    channel,
+    asked: false,
+    absences: 0,
+    made: side.made + 1,
+    problem: null,
+  });
+}
+
+/** A channel that was asked for was looked for. */
+export function settleFind(
+  before: RoomState,
+  action: Extract<Action, { kind: "find" }>,
+  result: Result<FoundChannel | null, DiscordFailure>,
+  now: number,
+): RoomState {
+  const { faction } = action;
+  const key = keyOf(action);
+  if (!result.ok) return failed(before, key, result.error, now);
+  const state = withSide(before, faction, { doubtful: true });
+  if (result.value !== null) return done(opened(state, faction, result.value), key);
+  const absences = state.sides[faction].absences + 1;
+  // Discord may still be busy with what it was asked.
+  if (absences < ABSENCES_MAX) {
+    return later(withSide(state, faction, { absences }), key, now);
+  }
+  const isOver = state.phase !== "live";
+  return done(withSide(state, faction, { asked: false, absences: 0, doubtful: !isOver }), key);
+}
+
+/** Channels that somebody deleted by hand are made again. */
+export function settleCheck(
+  before: RoomState,
+  result: Result<ReadonlySet<string>, DiscordFailure>,
+  now: number,
+): RoomState {
+  if (!result.ok) return failed(before, "check", result.error, now);
+  let state = done({ ...before, mustCheck: false }, "check");
+  for (const faction of FACTIONS) {
+    const { channel } = state.sides[faction];
+    if (channel !== null && !result.value.has(channel.id)) {
+      state = withSide(state, faction, { channel: null });
+    }
+  }
+  return state;
+}
+
+/** Nothing is left of a side. */
+export function settleRelease(
+  state: RoomState,
+  { faction }: Extract<Action, { kind: "release" }>,
+): RoomState {
+  const nothing = { name: null, reserving: false, channel: null, asked: false, doubtful: false };
+  return withSide(state, faction, { ...nothing, problem: null });
+}

@@ -1,0 +1,109 @@
+import type { Result } from "../../../platform/result.ts";
+import { ENDED_STATUSES } from "../../../protocol/match.ts";
+import type { FaceitMatch } from "../faceit-match.ts";
+import type { FaceitFailure } from "../ports.ts";
+import { reopened } from "./reopen.ts";
+import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
+import type { RoomState } from "./room-state.ts";
+import { backOff, CONTRADICTIONS_MAX } from "./timetable.ts";
+
+/** FACEIT's key is refused. */
+const KEY_REFUSED_MS = 60_000;
+const MOST_READ_RETRY_MS = 5 * 60_000;
+/** FACEIT is behind its own webhook. */
+const MOST_LAG_RETRY_MS = 15_000;
+
+/** What came of asking FACEIT. */
+export type ReadOutcome = {
+  readonly kind: "read";
+  readonly result: Result<FaceitMatch, FaceitFailure>;
+  /** The guild that plays it, as FACEIT itself says; null: nobody of ours. */
+  readonly guildId: string | null;
+};
+
+/** The state after FACEIT was asked. */
+export function settleRead(
+  hinted: RoomState,
+  { result, guildId }: ReadOutcome,
+  now: number,
+): RoomState {
+  // Which guild it is was only a webhook's word, until FACEIT itself was asked for the first time.
+  const isFirst = result.ok && hinted.match === null;
+  if (isFirst && guildId === null) return notOurs(done(hinted, "read"), result.value, now);
+  const before = isFirst ? { ...hinted, guildId: guildId ?? hinted.guildId } : hinted;
+  if (!result.ok) {
+    const { error } = result;
+    if (error.kind === "rate_limited") return paused(before, "read", now, error.retryAfterMs);
+    const first = error.kind === "refused" ? KEY_REFUSED_MS : FIRST_RETRY_MS;
+    return later(before, "read", now, first, MOST_READ_RETRY_MS);
+  }
+  const match = result.value;
+  const known = before.match;
+  const isBehind = match.version < Math.max(before.version, known?.version ?? 0);
+  const waits = isBehind && lagsOf(before) < CONTRADICTIONS_MAX;
+  // An answer older than the one before tells nothing; but one that stays is the truth.
+  const isOld = waits && known !== null && match.version < known.version;
+  const facts = isOld ? known : { ...match, demoUrl: match.demoUrl ?? known?.demoUrl ?? null };
+  const read: RoomState = {
+    ...before,
+    match: facts,
+    readAt: now,
+    heardAt: now,
+    emptyReads: facts.rosters === null ? before.emptyReads + 1 : 0,
+    mustRead: false,
+  };
+  const judged = isOld ? read : judge(read, match, now);
+  return isBehind ? askAgain(before, judged, waits, now) : done(judged, "lag");
+}
+
+/** A webhook called it ours, and FACEIT says that it is somebody else's: nothing is done for it. */
+function notOurs(state: RoomState, { version, status }: FaceitMatch, now: number): RoomState {
+  const end = { version, status, at: now, confirmed: true, contradicted: 0 };
+  return { ...state, phase: "closed", end, readAt: now, heardAt: now, mustRead: false };
+}
+
+/** Answers in a row that were older than what was told before. */
+function lagsOf({ retries }: RoomState): number {
+  return retries["lag"]?.count ?? 0;
+}
+
+/** What FACEIT says of the match's end. */
+function judge(read: RoomState, match: FaceitMatch, now: number): RoomState {
+  if (ENDED_STATUSES.has(match.status)) return confirmEnd(done(read, "read"), match, now);
+  return read.end === null ? done(read, "read") : contradict(read, match, now);
+}
+
+/** FACEIT itself is behind: soon again, until that is hardly the reason any more. */
+function askAgain(before: RoomState, judged: RoomState, waits: boolean, now: number): RoomState {
+  const count = lagsOf(before) + 1;
+  const notBefore = now + backOff(count, FIRST_RETRY_MS, MOST_LAG_RETRY_MS);
+  const retries = { ...judged.retries, lag: { count, notBefore }, read: { count: 0, notBefore } };
+  return { ...judged, mustRead: waits || judged.mustRead, retries };
+}
+
+function confirmEnd(state: RoomState, match: FaceitMatch, now: number): RoomState {
+  const { version, status } = match;
+  const end = {
+    version,
+    status,
+    at: state.end?.at ?? now,
+    confirmed: true,
+    contradicted: 0,
+  };
+  if (state.end !== null) return { ...state, end };
+  return { ...state, end, phase: "closing", retries: {} };
+}
+
+/** A webhook said that it is over, and FACEIT says that it is not. */
+function contradict(state: RoomState, match: FaceitMatch, now: number): RoomState {
+  const { end } = state;
+  if (end === null) return state;
+  const contradicted = end.contradicted + 1;
+  // Newer than the end: reopened. Always the same answer: the webhook was wrong.
+  if (match.version > end.version || (!end.confirmed && contradicted >= CONTRADICTIONS_MAX)) {
+    return reopened(done(state, "read"));
+  }
+  if (end.confirmed) return done(state, "read");
+  const waiting = { ...state, mustRead: true, end: { ...end, contradicted } };
+  return later(waiting, "read", now, FIRST_RETRY_MS, MOST_RETRY_MS);
+}
