@@ -13,18 +13,23 @@ import {
 } from "./hub/put-match.ts";
 import { createMatchesTables, sqlMatchesState } from "./hub/sql-matches-state.ts";
 import { TAKEN_EVENTS, takeEvent } from "./hub/take-event.ts";
+import type { MatchRecord } from "./ports.ts";
 
 /** What the hub asks of the rest when something is due. */
 export type MatchesHubPorts = {
   /**
    * Something happened in Discord that concerns this match: its room looks. When it rejects, it is
    * called again soon.
+   * @param record a live match, as the hub was told
    * @param channels whether a channel of the match may be gone
    */
-  readonly look: (env: Env, matchId: string, channels: boolean) => Promise<void>;
+  readonly look: (env: Env, record: MatchRecord, channels: boolean) => Promise<void>;
   /** Removes channels of ours that no match owns. */
   readonly sweep: (env: Env, guildId: string) => Promise<void>;
 };
+
+/** Live matches whose rooms are visited at each sweep. */
+const LOOKS_MAX = 500;
 
 /** A command with its work; the input is checked here. */
 function handle<Input extends z.ZodType, Output extends z.ZodType>(
@@ -90,8 +95,9 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
       switch (kind) {
         case "look":
         case "check": {
-          const isLive = turn(({ state }) => state.match(matchId)?.state === "live");
-          if (isLive) await ports.look(hub.env, matchId, kind === "check");
+          const kept = turn(({ state }) => state.match(matchId));
+          if (kept?.state !== "live" || kept.record === null) return;
+          await ports.look(hub.env, kept.record, kind === "check");
           return;
         }
         case "forget":
@@ -99,6 +105,9 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
           return;
         case "sweep":
           try {
+            // First, so that a room that lost its alarm or its storage is there when channels are judged.
+            const live = turn(({ state }) => state.liveMatches(LOOKS_MAX));
+            await Promise.allSettled(live.map((record) => ports.look(hub.env, record, false)));
             await ports.sweep(hub.env, hub.guildId);
           } catch (error) {
             // The next one is soon enough.

@@ -8,8 +8,9 @@ import { sweepOrphans } from "./sweep.ts";
 
 /** What the matches part of a hub asks of the rest. */
 export const MATCHES_HUB_PORTS: MatchesHubPorts = {
-  look: async (env: Env, matchId, channels) => {
-    await matchRoom(env, matchId).look(channels);
+  look: async (env: Env, record, channels) => {
+    const room = matchRoom(env, record.matchId);
+    if ((await room.look(channels)) === "unknown") await room.revive(record);
   },
   sweep: (env: Env, guildId) =>
     sweepOrphans(

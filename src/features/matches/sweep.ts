@@ -14,6 +14,9 @@ export type SweepPorts = {
   readonly clock: Clock;
 };
 
+/** Channels that may not be deleted, until a sweep gives up: each refusal counts (discord.md §2 REST). */
+const REFUSALS_MAX = 5;
+
 /** Discord's ids count milliseconds from here (discord.md; Snowflakes). */
 const DISCORD_EPOCH_MS = 1_420_070_400_000;
 
@@ -26,25 +29,40 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
   const { discord, store, look, clock } = ports;
   const rows = await store.roomsOf(guildId);
   const matchIds = [...new Set(rows.map(({ matchId }) => matchId))];
-  const looks = await Promise.all(matchIds.map(async (id) => [id, await look(id)] as const));
-  const forgotten = new Set(looks.flatMap(([id, answer]) => (answer === "unknown" ? [id] : [])));
+  const isForgotten = async (matchId: string): Promise<boolean> => {
+    // Who cannot be asked is not forgotten.
+    const answer = await look(matchId).catch(() => "looks");
+    return answer === "unknown";
+  };
+  const asked = await Promise.all(matchIds.map(async (id) => [id, await isForgotten(id)] as const));
+  const forgotten = new Set(asked.flatMap(([id, isOne]) => (isOne ? [id] : [])));
 
   const bot = await discord.botUserId();
   const listed = bot.ok ? await discord.listChannels(guildId) : bot;
   if (!bot.ok || !listed.ok) return;
-  const owned = new Set(
-    rows.flatMap(({ matchId, channelId }) => (forgotten.has(matchId) ? [] : (channelId ?? []))),
+  const kept = rows.filter(({ matchId }) => !forgotten.has(matchId));
+  const owned = new Set(kept.flatMap(({ channelId }) => channelId ?? []));
+  // Whose channel was asked for and never answered: its match looks for it.
+  const awaited = new Set(
+    kept.flatMap(({ channelId, channelName }) => (channelId === null ? channelName : [])),
   );
+  let refusals = 0;
   for (const channel of listed.value) {
     if (!MATCH_CHANNEL_NAME.test(channel.name) || !isOurs(channel, bot.value)) continue;
-    if (owned.has(channel.id) || clock() - madeAt(channel.id) < ORPHAN_MIN_AGE_MS) continue;
+    if (owned.has(channel.id) || awaited.has(channel.name)) continue;
+    if (clock() - madeAt(channel.id) < ORPHAN_MIN_AGE_MS) continue;
     const deleted = await discord.deleteChannel(channel.id, "No FACEIT match owns this channel");
     log("warn", "match.orphan_deleted", { guildId, channelId: channel.id, ok: deleted.ok });
-    // Limits, or no permission: the next sweep goes on.
-    if (!deleted.ok) return;
+    if (deleted.ok) continue;
+    // Limits, or Discord is away: the next sweep goes on. What may not be deleted stops no other.
+    refusals += 1;
+    if (deleted.error.kind !== "refused" || refusals >= REFUSALS_MAX) return;
   }
   for (const { matchId, faction } of rows) {
-    if (forgotten.has(matchId)) await store.released(matchId, faction);
+    // It may have been heard of again meanwhile.
+    if (forgotten.has(matchId) && (await isForgotten(matchId))) {
+      await store.released(matchId, faction);
+    }
   }
 }
 

@@ -81,7 +81,7 @@ export function d1Matches(database: D1Database): MatchesStore {
              SELECT 1 FROM active_matches
              WHERE guild_id = ?4 AND channel_name = ?5 AND NOT (match_id = ?1 AND faction = ?2))
            ON CONFLICT (match_id, faction) DO UPDATE SET
-             channel_name = excluded.channel_name,
+             channel_name = excluded.channel_name, guild_id = excluded.guild_id,
              voice_channel_id = coalesce(voice_channel_id, excluded.voice_channel_id)
            RETURNING match_id`,
         )
