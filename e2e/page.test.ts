@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { findChromium } from "../dev/chromium.ts";
 import { eventually } from "./eventually.ts";
 import { LocalDiscord } from "./local-discord.ts";
+import { LocalFaceit } from "./local-faceit.ts";
 import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
 
 /** Where the pictures of a run are, for whoever wants to look. */
@@ -270,6 +271,28 @@ describe("a match", () => {
     await expectGaplessLog(page);
     await page.getByRole("button", { name: "Take Player 5 out" }).click();
     await player.getByText("not in voice").waitFor();
+  });
+
+  it("shows what people at FACEIT wrote as they wrote it, whatever it is", async () => {
+    const hostile = "<img src=x onerror=document.title='owned'>";
+    const faceit = new LocalFaceit(stack);
+    const playerId = await faceit.createPlayer(hostile);
+    const page = await openPage();
+    await signIn(page, "reader");
+    const { matchId } = await faceit.createMatch({
+      rosters: { faction1: [playerId] },
+      names: { faction1: `one ${hostile}`, faction2: `two ${hostile}` },
+      competition: { name: `Cup ${hostile}` },
+      status: "READY",
+    });
+    const card = page.getByRole("listitem", { name: /^Cup .* against / });
+    await card.getByText(hostile, { exact: true }).waitFor();
+    await card.getByText(`two ${hostile}`).waitFor();
+    expect(await page.locator("img[src=x]").count()).toBe(0);
+    expect(await page.title()).not.toBe("owned");
+    await faceit.move(matchId, "CANCELLED");
+    await card.waitFor({ state: "detached" });
+    expect(await page.locator("img[src=x]").count()).toBe(0);
   });
 });
 

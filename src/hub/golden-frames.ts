@@ -27,6 +27,12 @@ function entry(seq: number, event: string, payload: object, trace: string | null
 
 const joined = entry(17, "voice.joined", { channelId: CHANNEL, userId: USER }, TRACE);
 const left = entry(18, "voice.left", { channelId: CHANNEL, userId: USER });
+const roomOfMatch = entry(22, "match.room.created", {
+  matchId: "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90",
+  faction: "faction1",
+  channelId: CHANNEL,
+  name: "match-7c1f0a52-faction1",
+});
 const renamed = entry(21, "room.updated", { channelId: CHANNEL, name: 'é 🦊 "x"', userLimit: 4 });
 
 const server = (frame: ServerFrame): string => encodeFrame(frame);
@@ -53,6 +59,7 @@ export function goldenFrames(): string {
     ["hub", "an event that follows the one before", encodeEvent(left)],
     ["hub", "an event with the trace of what caused it", encodeEvent(joined)],
     ["hub", "an event after a jump: 18 was sent before", encodeEvent(renamed, 18)],
+    ["hub", "an event of another area", encodeEvent(roomOfMatch)],
     ["hub", "a batch with a jump inside", encodeBatch([joined, left, renamed], 16)],
     ["hub", "a batch after a jump", encodeBatch([joined, left], 12)],
     [
