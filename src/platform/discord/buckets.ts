@@ -1,7 +1,7 @@
 import type { RateLimitRoute } from "./call.ts";
 import { namedShare, PACE_MS, pacedTurn, releasedAt } from "./fair-share.ts";
 import type { LimitSignals } from "./limit-signals.ts";
-import { hear, openWindow, remainingOf, spend, type LimitWindow } from "./limit-window.ts";
+import { hear, openWindow, spend, type LimitWindow } from "./limit-window.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** Longest pause that is believed; a longer one is asked about again after this. */
@@ -57,8 +57,7 @@ export class Buckets {
       if (place === undefined || !isAsking) return 0;
       return pacedTurn(now + PACE_MS, line?.before(place, now) ?? 0);
     }
-    const { limit, resetAt, named = 0 } = window;
-    const remaining = remainingOf(window);
+    const { limit, remaining, resetAt, named = 0 } = window;
     const own = Math.max(0, Math.min(namedShare(limit) - named, remaining));
     if (place === undefined) {
       const held = Math.min(line?.held(now) ?? 0, own);

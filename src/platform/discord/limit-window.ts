@@ -1,13 +1,11 @@
 /** A window of one of Discord's limits. Times are milliseconds; it is stored as it is. */
 export type LimitWindow = {
   readonly limit: number;
-  /** Calls that may still go before {@link resetAt} as far as is certain, those in flight taken off. */
-  readonly remaining: number;
   /**
-   * The same if the newest response has counted none of those in flight, as when others use the bucket
-   * too. Responses overtake each other, so that this may be far too low until all of them are here.
+   * Calls that may still go before {@link resetAt}: those that went are taken off, and what others use
+   * of the same bucket as far as a response shows more than all of ours.
    */
-  readonly cautious?: number;
+  readonly remaining: number;
   /** It is over by then. */
   readonly resetAt: number;
   /** It is not over before, as far as responses tell. */
@@ -33,11 +31,6 @@ type Answered = {
   readonly isNamed: boolean;
 };
 
-/** Calls that may go now. */
-export function remainingOf({ remaining, cautious = remaining }: LimitWindow): number {
-  return Math.min(remaining, cautious);
-}
-
 /** A window that opens with the next call. Only its size is known. */
 export function openWindow(
   limit: number,
@@ -53,7 +46,6 @@ export function spend(window: LimitWindow, isNamed: boolean): LimitWindow {
   return {
     ...window,
     remaining: window.remaining - 1,
-    cautious: remainingOf(window) - 1,
     named: (window.named ?? 0) + (isNamed ? 1 : 0),
   };
 }
@@ -64,20 +56,19 @@ export function hear(known: LimitWindow | undefined, told: Told, call: Answered)
   const { sentAt, now, inFlight, isNamed } = call;
   const endsFrom = sentAt + resetAfterMs;
   const resetAt = now + resetAfterMs;
-  const cautious = remaining - inFlight;
   const isSame = known !== undefined && known.resetAt > now;
   if (isSame && known.refused === true) return known;
   if (!isSame || (known.guessed !== true && endsFrom > known.resetAt)) {
     // A window that nothing was known of: this call and those in flight may be all of it.
     const own = limit - 1 - inFlight;
     const named = isNamed ? 1 : 0;
-    return { limit, remaining: Math.min(remaining, own), cautious, resetAt, endsFrom, named };
+    return { limit, remaining: Math.min(remaining, own), resetAt, endsFrom, named };
   }
   const isOlder =
     known.guessed === true ? sentAt < (known.since ?? 0) : resetAt < (known.endsFrom ?? 0);
   if (isOlder) return known;
   const { named = 0 } = known;
-  const sure = { limit, remaining: Math.min(known.remaining, remaining), cautious, named };
+  const sure = { limit, remaining: Math.min(known.remaining, remaining), named };
   return known.guessed === true
     ? { ...sure, resetAt, endsFrom }
     : {
