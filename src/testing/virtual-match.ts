@@ -81,6 +81,8 @@ export class VirtualMatch {
   /** The truth at FACEIT. */
   faceit: FaceitMatch;
   faceitFaults: FaceitFailure[] = [];
+  /** So many changes ago is what FACEIT's Data API tells. */
+  replicaBehind = 0;
   faceitReads = 0;
 
   readonly matchId: string;
@@ -116,6 +118,8 @@ export class VirtualMatch {
   #state: string | null = null;
   #alarmAt: number | null = null;
   #late: (() => void)[] = [];
+  /** What FACEIT told before, newest first. */
+  readonly #before: FaceitMatch[] = [];
 
   constructor(config: Partial<MatchConfig> = {}, guild = new MatchGuild(), matchId = MATCH_ID) {
     this.config = { ...DEFAULT_MATCH_CONFIG, ...config };
@@ -294,7 +298,8 @@ export class VirtualMatch {
   async #readFaceit(): Promise<Result<FaceitMatch, FaceitFailure>> {
     this.faceitReads += 1;
     const fault = this.faceitFaults.shift();
-    return fault === undefined ? ok(this.faceit) : err(fault);
+    const behind = this.replicaBehind === 0 ? undefined : this.#before[this.replicaBehind - 1];
+    return fault === undefined ? ok(behind ?? this.faceit) : err(fault);
   }
 
   async #put(record: MatchRecord): Promise<void> {

@@ -17,7 +17,6 @@ export function revived(record: MatchRecord, now: number): RoomState {
     revision: Math.max(now, record.revision),
     match: matchOf(record),
     mustRead: true,
-    mustCheck: FACTIONS.some((faction) => record.factions[faction].room !== null),
     links: Object.fromEntries(
       players.flatMap(({ playerId, discordId }) =>
         discordId === null ? [] : [[playerId, discordId] as const],
@@ -33,14 +32,10 @@ export function revived(record: MatchRecord, now: number): RoomState {
   );
 }
 
+/** Who has access is Discord's to say, so the channel itself is looked for as one that was asked for. */
 function sideOf(record: MatchRecord, faction: Faction): Partial<SideState> {
-  const { room } = record.factions[faction];
-  if (room === null) {
-    const name = channelName(record.matchId, faction, 0);
-    return { name, reserving: true, asked: true, doubtful: true };
-  }
-  const channel = { id: room.channelId, access: usersOf(record, faction) };
-  return { name: room.name, channel, doubtful: true, made: 1 };
+  const name = record.factions[faction].room?.name ?? channelName(record.matchId, faction, 0);
+  return { name, reserving: true, asked: true, doubtful: true };
 }
 
 function usersOf(record: MatchRecord, faction: Faction): readonly string[] {

@@ -7,7 +7,10 @@ import {
   unsettled,
   VirtualMatch,
   type CallFault,
+  type WriteFault,
 } from "../../../testing/virtual-match.ts";
+
+import { revived } from "./revive.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -33,6 +36,14 @@ const FAULTS: CallFault[] = [
   "crash after effect",
 ];
 
+const WRITE_FAULTS: (WriteFault | null)[] = [
+  null,
+  "failed",
+  "failed after effect",
+  "crash",
+  "crash after effect",
+];
+
 type Step =
   | { readonly kind: "advance"; readonly status: string }
   | { readonly kind: "webhook"; readonly event: string; readonly behind: number }
@@ -41,7 +52,11 @@ type Step =
   | { readonly kind: "voice"; readonly who: string; readonly where: string | null }
   | { readonly kind: "faults"; readonly faults: readonly CallFault[] }
   | { readonly kind: "faceit"; readonly down: number }
-  | { readonly kind: "hub"; readonly down: boolean }
+  | { readonly kind: "hub" | "links"; readonly down: boolean }
+  | { readonly kind: "writes"; readonly faults: readonly (WriteFault | null)[] }
+  /** FACEIT answers as it did some versions before. */
+  | { readonly kind: "replica"; readonly behind: number }
+  | { readonly kind: "lose storage" }
   | { readonly kind: "delete by hand" }
   | { readonly kind: "pass"; readonly ms: number };
 
@@ -77,7 +92,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     faults: fc.array(fc.constantFrom(...FAULTS), { minLength: 1, maxLength: 4 }),
   }),
   fc.record({ kind: fc.constant("faceit" as const), down: fc.integer({ min: 1, max: 4 }) }),
-  fc.record({ kind: fc.constant("hub" as const), down: fc.boolean() }),
+  fc.record({
+    kind: fc.constantFrom("hub" as const, "links" as const),
+    down: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("writes" as const),
+    faults: fc.array(fc.constantFrom(...WRITE_FAULTS), { minLength: 1, maxLength: 4 }),
+  }),
+  fc.record({ kind: fc.constant("replica" as const), behind: fc.integer({ min: 0, max: 2 }) }),
+  fc.constant({ kind: "lose storage" as const }),
   fc.constant({ kind: "delete by hand" as const }),
   fc.record({
     kind: fc.constant("pass" as const),
@@ -130,6 +154,21 @@ async function take(match: VirtualMatch, one: Step): Promise<void> {
     case "hub":
       match.hubIsDown = one.down;
       return;
+    case "links":
+      match.linksAreDown = one.down;
+      return;
+    case "writes":
+      match.writeFaults.push(...one.faults);
+      return;
+    case "replica":
+      match.replicaBehind = one.behind;
+      return;
+    case "lose storage":
+      if (match.record?.state !== "live") return;
+      match.now += 1_000;
+      match.store(revived(match.record, match.now));
+      match.look();
+      return;
     case "delete by hand": {
       const [channel] = match.ours;
       if (channel !== undefined) match.channels.delete(channel.id);
@@ -165,7 +204,10 @@ it("whatever happens in whatever order, Discord, D1 and clients end up as FACEIT
         // Now everything works again, and FACEIT is asked by the clock alone.
         match.faults = [];
         match.faceitFaults = [];
+        match.writeFaults = [];
         match.hubIsDown = false;
+        match.linksAreDown = false;
+        match.replicaBehind = 0;
         // FACEIT delivers at least once; a reopened match is heard of by that alone.
         if (!ENDED_STATUSES.has(match.faceit.status)) match.hint("match_status_configuring");
         await match.pass(HOUR);

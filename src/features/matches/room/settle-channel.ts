@@ -121,9 +121,10 @@ export function settleCheck(
   if (!result.ok) return failed(before, "check", result.error, now);
   let state = done({ ...before, mustCheck: false }, "check");
   for (const faction of FACTIONS) {
-    const { channel } = state.sides[faction];
+    const { channel, doubtful } = state.sides[faction];
     if (channel !== null && !result.value.has(channel.id)) {
-      state = withSide(state, faction, { channel: null });
+      // Where an answer was lost there may be a second one.
+      state = withSide(state, faction, { channel: null, asked: doubtful, absences: 0 });
     }
   }
   return state;
