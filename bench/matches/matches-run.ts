@@ -81,7 +81,8 @@ export async function playAtOnce(
         path.startsWith("/guilds/") &&
         status === 201,
     );
-    return made.length >= wanted;
+    // Rooms of people are among them.
+    return made.length >= wanted && (await watch.matchChannels()).length >= wanted;
   }).then(() => watch.matchChannels());
   isWaiting = false;
   const waited = await rooms;

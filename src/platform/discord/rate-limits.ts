@@ -71,7 +71,7 @@ export class RateLimits {
 
   /** Takes in what the response to an admitted call says. */
   settle(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): void {
-    this.abandon(route);
+    this.abandon(route, now, place);
     if (isInvalidRequest(signals)) this.#countInvalid(now);
     if (signals.status === 401) this.#unauthorizedUntil = now + UNAUTHORIZED_PAUSE_MS;
     if (signals.status !== 429) {
@@ -92,8 +92,9 @@ export class RateLimits {
   }
 
   /** An admitted call ended without a response. */
-  abandon(route: RateLimitRoute): void {
+  abandon(route: RateLimitRoute, now: number, place?: string): void {
     this.#buckets.end(route);
+    this.#global.end(now, place);
   }
 
   /** What has to be stored for the next life. */

@@ -48,7 +48,7 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
   if (admission.kind !== "go") return admission;
   const exchanged = await exchange(call, ports);
   if (exchanged === null) {
-    limits.abandon(route);
+    limits.abandon(route, clock(), place);
     return { kind: "unknown_outcome" };
   }
   const { response, text } = exchanged;
@@ -62,7 +62,7 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
     // A call that was refused for its rate asks again: the limits now know for how long.
     const next = limits.admit(route, clock(), place);
     if (next.kind !== "go") return next;
-    limits.abandon(route);
+    limits.abandon(route, clock(), place);
     return { kind: "rate_limited", retryAfterMs: signals.retryAfterMs ?? 0 };
   }
   if (response.status === 401) {
