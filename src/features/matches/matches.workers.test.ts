@@ -17,6 +17,7 @@ import {
 } from "../../protocol/limits.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
+import { GuildHub } from "../../hub/guild-hub.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
@@ -157,6 +158,13 @@ async function ready(): Promise<void> {
   faceit.advance("READY");
   await sendOk("match_status_ready");
   await workUntil(() => ours().length === 2);
+}
+
+/** A match that went on would make its channels in the next test's Discord. */
+async function over(): Promise<void> {
+  faceit.advance("CANCELLED");
+  await sendOk("match_status_cancelled");
+  await workUntil(async () => (await rows()).length === 0);
 }
 
 describe("POST /faceit-webhook", () => {
@@ -326,6 +334,39 @@ describe("one match", () => {
     later(2 * 24 * 60 * MINUTE);
     await work();
     expect(await room().look(false)).toBe("unknown");
+    // The same object hears of it again, as of a match of its own.
+    faceit.advance("READY");
+    expect(await sendOk("match_status_ready")).toBe("taken");
+    await workUntil(() => ours().length === 2);
+    await vi.waitUntil(async () => (await d1Matches(env.DB).get(GUILD, matchId))?.state === "live");
+    await over();
+  });
+
+  it("sees what happens in the middle of a round, after the links were read", async () => {
+    await ready();
+    await workUntil(async () => (await d1Matches(env.DB).get(GUILD, matchId))?.status === "READY");
+    const link = { nickname: "x", verifiedMethod: "oauth", linkedAt: 1 } as const;
+    const [faceitId, discordId] = [player("a", 2), user("a", 2)];
+    // The hub is asked after D1; what is linked then is told by a look that comes during the round.
+    let looked = false;
+    const command = GuildHub.prototype.command;
+    vi.spyOn(GuildHub.prototype, "command").mockImplementation(async function (
+      this: GuildHub,
+      ...asked
+    ) {
+      if (!looked && asked[0].startsWith("matches.whereabouts")) {
+        looked = true;
+        await d1PlayerLinks(env.DB).put({ ...link, faceitId, discordId }, discordId);
+        await room().look(false);
+      }
+      return command.apply(this, asked);
+    });
+    await room().look(false);
+    await work();
+    expect(looked).toBe(true);
+    const alarm = await runInDurableObject(room(), (_, state) => state.storage.getAlarm());
+    expect(alarm ?? Number.POSITIVE_INFINITY).toBeLessThan(Date.now() + 1_000);
+    await over();
   });
 });
 

@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import type { DiscordFailure } from "../../platform/discord/call.ts";
+import type { GuildChannel } from "../../platform/discord/discord-client.ts";
+import { err, ok } from "../../platform/result.ts";
+import type { ActiveRoom } from "./ports.ts";
+import { sweepOrphans } from "./sweep.ts";
+
+const BOT = "42";
+/** What the bot gives itself (matches-and-music.md §A4). */
+const ALLOW = 17_826_832n;
+const ADMINISTRATOR_ADDED = 1n << 11n;
+
+/** A guild whose channels are all old, and what is known of its matches. */
+class Guild {
+  readonly channels = new Map<string, GuildChannel>();
+  readonly failures = new Map<string, DiscordFailure>();
+  rows: ActiveRoom[] = [];
+  asked = 0;
+  look: (matchId: string) => Promise<"looks" | "unknown"> = async () => "looks";
+
+  add(id: string, name: string, allow = ALLOW): void {
+    const overwrites = [{ id: BOT, kind: "member", allow, deny: 0n } as const];
+    this.channels.set(id, { id, name, type: 2, parentId: null, overwrites });
+  }
+
+  row(matchId: string, channelId: string | null, channelName: string): void {
+    this.rows.push({ matchId, faction: "faction1", channelId, channelName });
+  }
+
+  sweep(): Promise<void> {
+    return sweepOrphans(
+      {
+        discord: {
+          botUserId: async () => ok(BOT),
+          listChannels: async () => ok([...this.channels.values()]),
+          deleteChannel: async (id) => {
+            this.asked += 1;
+            const failure = this.failures.get(id);
+            if (failure !== undefined) return err(failure);
+            this.channels.delete(id);
+            return ok(undefined);
+          },
+        },
+        store: {
+          roomsOf: async () => this.rows,
+          released: async (matchId) => {
+            this.rows = this.rows.filter((row) => row.matchId !== matchId);
+          },
+        },
+        look: (matchId) => this.look(matchId),
+        clock: () => Date.UTC(2026, 10, 20),
+      },
+      "100",
+    );
+  }
+}
+
+const FORBIDDEN: DiscordFailure = { kind: "refused", status: 403, code: 50_013, message: "" };
+const orphan = (n: number): string => `match-0000000${n}-faction1`;
+
+describe("the sweep", () => {
+  it("also finds a channel whose permissions an administrator added to", async () => {
+    const guild = new Guild();
+    guild.add("1", orphan(1), ALLOW | ADMINISTRATOR_ADDED);
+    guild.add("2", orphan(2), ADMINISTRATOR_ADDED);
+    await guild.sweep();
+    expect([...guild.channels.keys()]).toEqual(["2"]);
+  });
+
+  it("deletes the others although one may not be deleted, and gives up after a few refusals", async () => {
+    const guild = new Guild();
+    guild.add("1", orphan(1));
+    guild.failures.set("1", FORBIDDEN);
+    guild.add("2", orphan(2));
+    await guild.sweep();
+    expect([...guild.channels.keys()]).toEqual(["1"]);
+    for (let n = 3; n < 50; n += 1) {
+      guild.add(`${n}`, orphan(n % 10));
+      guild.failures.set(`${n}`, FORBIDDEN);
+    }
+    guild.asked = 0;
+    await guild.sweep();
+    expect(guild.asked).toBeLessThan(10);
+  });
+
+  it("stops at Discord's limits", async () => {
+    const guild = new Guild();
+    for (let n = 1; n < 9; n += 1) {
+      guild.add(`${n}`, orphan(n));
+      guild.failures.set(`${n}`, { kind: "rate_limited", retryAfterMs: 1_000 });
+    }
+    await guild.sweep();
+    expect(guild.asked).toBe(1);
+  });
+
+  it("leaves a channel alone that its match is still looking for, and takes the double of one that is there", async () => {
+    const guild = new Guild();
+    guild.add("1", orphan(1));
+    guild.row("m1", null, orphan(1));
+    guild.add("2", orphan(2));
+    guild.add("3", orphan(2));
+    guild.row("m2", "3", orphan(2));
+    await guild.sweep();
+    expect([...guild.channels.keys()]).toEqual(["1", "3"]);
+  });
+
+  it("does not take a match for forgotten because its room cannot be asked", async () => {
+    const guild = new Guild();
+    guild.add("1", orphan(1));
+    guild.row("m1", "1", orphan(1));
+    guild.add("2", orphan(2));
+    guild.look = async () => {
+      throw new Error("the room broke");
+    };
+    await guild.sweep();
+    expect([[...guild.channels.keys()], guild.rows.length]).toEqual([["1"], 1]);
+  });
+
+  it("keeps the row of a match that is heard of again meanwhile", async () => {
+    const guild = new Guild();
+    guild.row("m1", null, orphan(1));
+    let looks = 0;
+    guild.look = async () => {
+      looks += 1;
+      return looks === 1 ? "unknown" : "looks";
+    };
+    await guild.sweep();
+    expect(guild.rows).toHaveLength(1);
+    guild.look = async () => "unknown";
+    await guild.sweep();
+    expect(guild.rows).toEqual([]);
+  });
+});
