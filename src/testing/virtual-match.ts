@@ -29,6 +29,7 @@ export const GUILD = "100";
 export const LOBBY = "lobby";
 export const CATEGORY = "category";
 const BOT = "bot";
+const MOVE_MEMBERS = 1n << 24n;
 /** Discord's limits of the virtual guild. */
 const CATEGORY_MAX = 50;
 
@@ -96,6 +97,8 @@ export class VirtualMatch {
   faults: CallFault[] = [];
   /** The same for the next calls of one kind. */
   readonly faultsOf = new Map<string, CallFault[]>();
+  /** A bot gives nobody, not even itself, what it does not have. */
+  botMayMove = true;
   /** What `refused` says. */
   refusal: DiscordFailure = { kind: "refused", status: 403, code: 50_013, message: "Missing" };
 
@@ -404,6 +407,8 @@ export class VirtualMatch {
             return err({ kind: "refused", status: 400, code: 50_035, message: "", formErrors });
           }
           if (this.channels.size >= this.guildMax) return refuse(30_013);
+          const own = (overwrites ?? []).find(({ id }) => id === BOT)?.allow ?? 0n;
+          if (!this.botMayMove && (own & MOVE_MEMBERS) !== 0n) return refuse(50_013, 403);
           const people = (overwrites ?? []).filter(
             ({ kind, id }) => kind === "member" && id !== BOT,
           );
@@ -439,6 +444,7 @@ export class VirtualMatch {
         ),
       moveMember: (_, userId, channelId) =>
         this.#call("move", () => {
+          if (!this.botMayMove) return refuse(50_013, 403);
           if (!this.members.has(userId)) return ok("not_member" as const);
           if (!this.voice.has(userId)) return ok("not_in_voice" as const);
           if (channelId !== null && channelId !== LOBBY && !this.channels.has(channelId)) {

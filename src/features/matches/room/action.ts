@@ -13,6 +13,8 @@ export type Action =
       /** Who may come in besides the bot and staff. */
       readonly people: readonly string[];
       readonly withCategory: boolean;
+      /** Whether the bot gives itself the right to move members there. */
+      readonly withMoving: boolean;
     }
   /** Look for a channel that was asked for and never answered. */
   | { readonly kind: "find"; readonly faction: Faction; readonly name: string }
@@ -34,6 +36,8 @@ export type Action =
   | { readonly kind: "message"; readonly userId: string; readonly channelId: string }
   /** Tell the guild that some players are not linked. */
   | { readonly kind: "notice"; readonly unlinked: number }
+  /** Tell the guild that it has no room for the match's channels. */
+  | { readonly kind: "warn" }
   /** Look whether the channels are still there. */
   | { readonly kind: "check" }
   | { readonly kind: "delete"; readonly faction: Faction; readonly channelId: string }

@@ -114,6 +114,8 @@ function planLife(
   if (settings.hasNotices && !state.noticed && isOpen && unlinked > 0) {
     plan.add({ kind: "notice", unlinked });
   }
+  const isFull = FACTIONS.some((faction) => state.sides[faction].problem === "discord_full");
+  if (settings.hasNotices && !state.warned && isFull) plan.add({ kind: "warn" });
 }
 
 function planChannel(
@@ -139,6 +141,7 @@ function planChannel(
       name: side.name,
       people: side.withoutPeople ? [] : people.filter((userId) => !state.absent.includes(userId)),
       withCategory: !side.withoutCategory,
+      withMoving: !side.withoutMoving,
     });
   }
 }

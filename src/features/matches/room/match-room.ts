@@ -15,6 +15,7 @@ import type { MatchRecord } from "../ports.ts";
 import { takeHint, type Hint } from "./hint.ts";
 import { perform } from "./perform.ts";
 import { reconcile } from "./reconcile.ts";
+import { troubleOf } from "./report.ts";
 import { revived } from "./revive.ts";
 import { newRoom, restored, tidied, type RoomState, type StoredRoom } from "./room-state.ts";
 
@@ -192,7 +193,15 @@ class Room {
           skipEmptyFactions: match.skipEmptyFactions,
         },
         clock: systemClock,
-        perform: (action, state) => perform(ports, action, state),
+        perform: async (action, state) => {
+          const outcome = await perform(ports, action, state);
+          const trouble = troubleOf(action, outcome);
+          if (trouble !== null) log("warn", trouble.event, { matchId, ...trouble.facts });
+          if (outcome.kind === "read" && outcome.result.ok && outcome.guildId === null) {
+            log("info", "match.not_ours", { matchId });
+          }
+          return outcome;
+        },
         broke: (what, id, error) => log("warn", "match.broke", { what, matchId: id, error }),
       },
     );

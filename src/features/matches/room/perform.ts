@@ -50,6 +50,8 @@ const ENTER = PERMISSION.viewChannel | PERMISSION.connect;
 /** What a player may do in their side's channel, and what the bot needs there (§A4, overwrites). */
 const PLAYER = ENTER | PERMISSION.speak | PERMISSION.stream | PERMISSION.useVad;
 const BOT = ENTER | PERMISSION.moveMembers | PERMISSION.manageChannels;
+/** The same for a bot that may not move members. A private room's bot has less. */
+const STILL_BOT = ENTER | PERMISSION.useVad | PERMISSION.manageChannels;
 
 /** Does one thing for a match, once. Nothing here decides. */
 export async function perform(
@@ -114,6 +116,15 @@ export async function perform(
         }),
       );
     }
+    case "warn": {
+      if (config.noticeChannelId === undefined) return { kind: "done" };
+      return discordOutcome(
+        await discord.sendMessage(config.noticeChannelId, {
+          content:
+            "There is no room for a match's voice channels: the server has as many channels as Discord allows. Delete some; the match gets its channels within a minute.",
+        }),
+      );
+    }
     case "delete": {
       const deleted = await discord.deleteChannel(action.channelId, reason);
       return discordOutcome(deleted);
@@ -136,7 +147,7 @@ export async function perform(
 
 async function create(
   { discord, store, config }: PerformPorts,
-  { faction, name, people, withCategory }: Extract<Action, { kind: "create" }>,
+  { faction, name, people, withCategory, withMoving }: Extract<Action, { kind: "create" }>,
   { matchId, guildId }: RoomState,
 ): Promise<Outcome> {
   const bot = await discord.botUserId();
@@ -146,7 +157,15 @@ async function create(
     name,
     userLimit: 0,
     parentId: withCategory ? (config.categoryId ?? null) : null,
-    overwrites: overwritesOf(guildId, bot.value, people, config),
+    overwrites: [
+      // The role of everybody has the guild's own id.
+      { id: guildId, kind: "role", allow: 0n, deny: ENTER },
+      member(bot.value, withMoving ? BOT : STILL_BOT),
+      ...people.filter((id) => id !== bot.value).map((id) => member(id, PLAYER)),
+      ...(config.staffRoleId === undefined
+        ? []
+        : [{ id: config.staffRoleId, kind: "role", allow: ENTER, deny: 0n } as const]),
+    ],
     reason: auditReason(matchId),
   });
   if (result.ok) await store.opened(matchId, faction, result.value.id);
@@ -190,27 +209,12 @@ export function isOurs(channel: GuildChannel, botUserId: string): boolean {
   return (
     channel.type === VOICE &&
     channel.overwrites.some(
-      ({ id, kind, allow }) => kind === "member" && id === botUserId && (allow & BOT) === BOT,
+      ({ id, kind, allow }) =>
+        kind === "member" &&
+        id === botUserId &&
+        [BOT, STILL_BOT].some((ours) => (allow & ours) === ours),
     )
   );
-}
-
-/** A channel for one side (§A4): closed to everybody but its players, staff and the bot. */
-function overwritesOf(
-  guildId: string,
-  botUserId: string,
-  people: readonly string[],
-  { staffRoleId }: MatchConfig,
-): PermissionOverwrite[] {
-  return [
-    // The role of everybody has the guild's own id.
-    { id: guildId, kind: "role", allow: 0n, deny: ENTER },
-    member(botUserId, BOT),
-    ...people.filter((id) => id !== botUserId).map((id) => member(id, PLAYER)),
-    ...(staffRoleId === undefined
-      ? []
-      : [{ id: staffRoleId, kind: "role", allow: ENTER, deny: 0n } as const]),
-  ];
 }
 
 function member(id: string, allow: bigint): PermissionOverwrite {

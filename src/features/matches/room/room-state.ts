@@ -26,6 +26,8 @@ export type SideState = {
   /** Discord refused the category, or the list of people: made without it. */
   readonly withoutCategory: boolean;
   readonly withoutPeople: boolean;
+  /** Discord refused the bot's right to move members, which it may only give itself if it has it. */
+  readonly withoutMoving: boolean;
   readonly problem: MatchProblem | null;
 };
 
@@ -75,6 +77,8 @@ export type RoomState = {
   readonly evacuated: readonly string[];
   /** The notice of players who are not linked has been posted. */
   readonly noticed: boolean;
+  /** So has that of a guild without room for channels. */
+  readonly warned: boolean;
   /** Channels may have been deleted by hand: look. */
   readonly mustCheck: boolean;
   readonly retries: Readonly<Record<string, Retry>>;
@@ -107,6 +111,7 @@ const EMPTY_SIDE: SideState = {
   made: 0,
   withoutCategory: false,
   withoutPeople: false,
+  withoutMoving: false,
   problem: null,
 };
 
@@ -131,6 +136,7 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
     absent: [],
     evacuated: [],
     noticed: false,
+    warned: false,
     mustCheck: false,
     retries: {},
     firstSeenAt: now,

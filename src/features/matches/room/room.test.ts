@@ -315,13 +315,19 @@ describe("the people of a match", () => {
 
   it("are not moved by a bot that may not, and have access all the same", async () => {
     const match = linkedMatch();
-    match.faultsOf.set("move", ["refused"]);
+    match.botMayMove = false;
     match.advance("READY", rosters());
     match.hint("match_status_ready");
     await match.pass(10 * MINUTE);
     expect(unsettled(match)).toEqual([]);
     expect(match.voice.get("d-a1")).toBe(LOBBY);
-    expect(count(match, "move")).toBe(1);
+    expect(match.record?.factions.faction1.problem).toBeNull();
+    // Two refusals for the channels, one for the only move.
+    expect([count(match, "create"), count(match, "move")]).toEqual([4, 1]);
+    match.advance("FINISHED");
+    match.hint("match_status_finished");
+    await match.pass(10 * MINUTE);
+    expect(unsettled(match)).toEqual([]);
   });
 });
 
@@ -568,6 +574,9 @@ describe("Discord fails", () => {
     match.hint("match_status_ready");
     await match.pass(0);
     expect(match.record?.factions.faction1.problem).toBe("discord_full");
+    await match.pass(30 * SECOND);
+    expect(match.messages.map(({ to }) => to)).toEqual(["notices"]);
+    expect(match.messages[0]?.text).toContain("no room");
     match.guildMax = 500;
     await match.pass(MINUTE);
     expect(unsettled(match)).toEqual([]);

@@ -18,8 +18,9 @@ import { ABSENCES_MAX } from "./timetable.ts";
 /** A channel as a look at Discord found it. */
 export type FoundChannel = { readonly id: string; readonly access: readonly string[] };
 
-/** Discord's code for a form that it does not take. */
+/** Discord's codes for a form that it does not take, and for what the bot may not do. */
 const INVALID_FORM = 50_035;
+const MISSING_PERMISSIONS = 50_013;
 
 /** A name is ours, or somebody else's: then the next one is longer. */
 export function settleReserve(
@@ -72,6 +73,9 @@ export function settleCreate(
       if (error.code === INVALID_FORM || NOT_A_MEMBER.includes(error.code)) {
         if (!side.withoutPeople) return not({ withoutPeople: true });
         if (action.withCategory) return not({ withoutCategory: true });
+      }
+      if (error.code === MISSING_PERMISSIONS && action.withMoving) {
+        return not({ withoutMoving: true });
       }
       const refused = not({ problem: "discord_refused" });
       return later(refused, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);

@@ -40,6 +40,8 @@ export function begin(state: RoomState, action: Action): RoomState {
       return { ...state, messaged: [...state.messaged, action.userId] };
     case "notice":
       return { ...state, noticed: true };
+    case "warn":
+      return { ...state, warned: true };
     default:
       return state;
   }
@@ -154,13 +156,17 @@ function undone(state: RoomState, action: Action, error: DiscordFailure): RoomSt
     return { ...state, messaged: state.messaged.filter((userId) => userId !== action.userId) };
   }
   if (action.kind === "notice") return { ...state, noticed: false };
+  if (action.kind === "warn") return { ...state, warned: false };
   const isMissing = error.kind === "refused" && isUnknownChannel(error);
   return isMissing && state.phase === "live" ? { ...state, mustCheck: true } : state;
 }
 
+/** What people read: it comes once at most. */
+const SENT: ReadonlySet<Action["kind"]> = new Set(["message", "notice", "warn"]);
+
 /** Whether trying again would change nothing: what was asked for is a convenience, or cannot be. */
 function isFinal(action: Action, error: DiscordFailure): boolean {
-  if (action.kind === "message" || action.kind === "notice") return error.kind !== "rate_limited";
+  if (SENT.has(action.kind)) return error.kind !== "rate_limited";
   if (error.kind !== "refused") return false;
   if (action.kind === "grant") return NOT_A_MEMBER.includes(error.code);
   // A channel of ours that is not there is looked for; a lobby that is not there is not.
