@@ -209,6 +209,31 @@ describe("what is under way when something else happens", () => {
     expect(match.state?.phase).toBe("closed");
   });
 
+  it("a second channel is taken instead of one that was deleted, where an answer was lost", async () => {
+    const match = begin(linkedMatch());
+    match.faultsOf.set("create", ["late", "late"]);
+    await match.work();
+    await match.pass(MINUTE);
+    expect(match.ours.length).toBeGreaterThan(1);
+    const own = match.channels.get(match.state?.sides.faction1.channel?.id ?? "");
+    if (own === undefined) throw new Error("no channel");
+    match.channels.set("twin", { ...own, id: "twin" });
+    match.channels.delete(own.id);
+    const creates = count(match, "create");
+    match.look(true);
+    await match.pass(MINUTE);
+    expect(unsettled(match)).toEqual([]);
+    expect(count(match, "create")).toBe(creates);
+  });
+
+  it("a channel that was deleted is made again at once, where no answer was lost", async () => {
+    const match = await readyMatch();
+    for (const { id } of match.ours) match.channels.delete(id);
+    match.look(true);
+    await match.pass(0);
+    expect(match.ours).toHaveLength(2);
+  });
+
   it("a deletion whose answer was lost is noticed when the match is taken back", async () => {
     const match = await readyMatch();
     match.voice.clear();
@@ -263,6 +288,21 @@ describe("FACEIT's answers are of different ages", () => {
     await match.pass(2 * SECOND);
     expect(unsettled(match)).toEqual([]);
     expect(match.ours).toHaveLength(2);
+  });
+
+  it("an old one is known by what FACEIT itself told before, also without a webhook", async () => {
+    const match = await readyMatch();
+    const before = match.faceit;
+    match.advance("ONGOING", rosters(["c1", "a2"]));
+    match.links.set("c1", "d-c1");
+    await match.pass(5 * MINUTE);
+    const now = match.faceit;
+    match.faceit = before;
+    await match.pass(5 * MINUTE);
+    expect(match.accessOf("faction1").toSorted()).toEqual(["d-a2", "d-c1"]);
+    match.faceit = now;
+    await match.pass(MINUTE);
+    expect(unsettled(match)).toEqual([]);
   });
 
   it("one that stays old is the truth", async () => {
@@ -377,6 +417,44 @@ describe("people", () => {
     expect(match.state?.phase).toBe("closed");
   });
 
+  it("who link while D1 is away are let in when it is back", async () => {
+    const match = linkedMatch();
+    match.links.delete("b2");
+    begin(match);
+    await match.pass(0);
+    match.linksAreDown = true;
+    match.links.set("b2", "d-b2");
+    match.look();
+    await match.pass(10 * SECOND);
+    expect(match.accessOf("faction2")).toEqual(["d-b1"]);
+    match.linksAreDown = false;
+    await match.pass(6 * SECOND);
+    expect(unsettled(match)).toEqual([]);
+  });
+
+  it("begin anew in a match that is taken back: who came, what was posted and deleted counts no more", async () => {
+    const match = linkedMatch();
+    match.members.delete("d-a2");
+    match.links.delete("b2");
+    begin(match);
+    await match.pass(0);
+    for (let times = 0; times < 8; times += 1) {
+      for (const { id } of match.ours) match.channels.delete(id);
+      match.look(true);
+      await match.pass(MINUTE);
+    }
+    expect(match.ours).toEqual([]);
+    match.members.add("d-a2");
+    match.advance("CANCELLED");
+    match.hint("match_status_cancelled");
+    await match.pass(MINUTE);
+    begin(match);
+    await match.pass(MINUTE);
+    expect(unsettled(match)).toEqual([]);
+    expect(match.ours).toHaveLength(2);
+    expect(match.messages.filter(({ to }) => to === "notices")).toHaveLength(2);
+  });
+
   it("are moved and told again by a match that is taken back, without a key for FACEIT too", async () => {
     const match = linkedMatch();
     match.hasApi = false;
@@ -411,6 +489,13 @@ describe("what was remembered before", () => {
     match.look(true);
     await match.pass(MINUTE);
     expect(unsettled(match)).toEqual([]);
+    for (let times = 0; times < 8; times += 1) {
+      for (const { id } of match.ours) match.channels.delete(id);
+      match.look(true);
+      await match.pass(MINUTE);
+    }
+    expect(match.ours).toEqual([]);
+    expect(count(match, "create")).toBe(2 + 2 * 4);
     await finish(match);
     expect(unsettled(match)).toEqual([]);
   });
