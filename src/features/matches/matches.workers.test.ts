@@ -21,6 +21,7 @@ import { GuildHub } from "../../hub/guild-hub.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
+import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
 import { sweepOrphans } from "./sweep.ts";
 
 const SECRET = { "X-Webhook-Secret": "test-webhook-secret-0123456789-0123456" };
@@ -340,6 +341,33 @@ describe("one match", () => {
     await workUntil(() => ours().length === 2);
     await vi.waitUntil(async () => (await d1Matches(env.DB).get(GUILD, matchId))?.state === "live");
     await over();
+  });
+
+  it("goes on with its own channels when its storage was lost", async () => {
+    await ready();
+    const known = async () => d1Matches(env.DB).get(GUILD, matchId);
+    const channelsOf = (match: Match | null) =>
+      match === null
+        ? []
+        : [match.factions.faction1.room?.channelId, match.factions.faction2.room?.channelId];
+    const own = [...ours()].length;
+    await workUntil(async () => channelsOf(await known()).every((id) => id !== undefined));
+    const before = await known();
+    if (before === null) throw new Error("no record");
+    await runInDurableObject(room(), async (_, state) => {
+      await state.storage.deleteAlarm();
+      await state.storage.deleteAll();
+    });
+    await evictDurableObject(room());
+    await MATCHES_HUB_PORTS.look(env, before, false);
+    await workUntil(async () => {
+      const now = await known();
+      return now !== null && now.revision > before.revision && channelsOf(now).every(Boolean);
+    });
+    expect(channelsOf(await known())).toEqual(channelsOf(before));
+    expect(ours()).toHaveLength(own);
+    await over();
+    expect(ours()).toEqual([]);
   });
 
   it("sees what happens in the middle of a round, after the links were read", async () => {
