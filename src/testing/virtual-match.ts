@@ -89,6 +89,8 @@ export class VirtualMatch {
   readonly matchId: string;
   readonly guild: MatchGuild;
   readonly closedToMessages = new Set<string>();
+  /** Who has left voice, and the hub has not heard of it. */
+  readonly gone = new Set<string>();
   readonly messages: { readonly to: string; readonly text: string }[] = [];
   readonly moves: { readonly userId: string; readonly channelId: string | null }[] = [];
   /** Calls to Discord, by name, newest last. */
@@ -446,7 +448,7 @@ export class VirtualMatch {
         this.#call("move", () => {
           if (!this.botMayMove) return refuse(50_013, 403);
           if (!this.members.has(userId)) return ok("not_member" as const);
-          if (!this.voice.has(userId)) return ok("not_in_voice" as const);
+          if (!this.voice.has(userId) || this.gone.has(userId)) return ok("not_in_voice" as const);
           if (channelId !== null && channelId !== LOBBY && !this.channels.has(channelId)) {
             return refuse(10_003, 404);
           }

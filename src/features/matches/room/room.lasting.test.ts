@@ -353,6 +353,18 @@ describe("people", () => {
     expect(match.accessOf("faction2")).toEqual(["d-b1"]);
   });
 
+  it("who left voice before they could be moved are moved when they are back", async () => {
+    const match = linkedMatch();
+    match.gone.add("d-a1");
+    begin(match);
+    await match.pass(5 * MINUTE);
+    expect(count(match, "move")).toBeLessThan(15);
+    expect(match.moves).toEqual([]);
+    match.gone.clear();
+    await match.pass(MINUTE);
+    expect(match.voice.get("d-a1")).toBe(match.channelOf("faction1")?.id);
+  });
+
   it("who were substituted do not listen on because there is no way to the lobby", async () => {
     const match = await readyMatch();
     match.faultsOf.set("move", ["refused"]);
