@@ -16,7 +16,7 @@ export const MATCH_PLAN = {
   /** Matches that are played alone, one after the other. */
   loneMatches: Math.min(10, MATCHES),
   /** Webhooks of the calm load: one for each match, this long after the one before. */
-  calmEveryMs: 50,
+  calmEveryMs: 100,
   /** Rest before the matches begin: longer than any window of the local Discord. */
   restMs: 11_000,
   /** People who open a room while the channels of matches wait for their turn: when, after the start. */

@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import type { Machine } from "../report/machine.ts";
+import type { Storm } from "./matches-run.ts";
+import { creationsTake } from "./matches-run.ts";
+import { faultsOf, replaceMatches, writeMatchReport, type MatchFigures } from "./report.ts";
+
+const MACHINE: Machine = { cpu: "a core", cores: 2, load: 0.5, storage: "disk", versions: [] };
+const STORM: Storm = {
+  channels: Array.from({ length: 400 }, (_, index) => 500 + Math.floor(index / 40) * 10_000),
+  matches: Array.from({ length: 200 }, (_, index) => 500 + Math.floor(index / 20) * 10_000),
+  starved: 0,
+  rooms: [40, 60],
+  refused: 0,
+  calls: 1_000,
+  channelsGone: 12_000,
+  rowsGone: 12_100,
+  leftChannels: 0,
+  leftRows: 0,
+};
+const FIGURES: MatchFigures = {
+  webhooks: [10, 20, 30],
+  alone: [200, 300],
+  storm: STORM,
+  missedCalls: 0,
+};
+const withStorm = (change: Partial<Storm>): MatchFigures => ({
+  ...FIGURES,
+  storm: { ...STORM, ...change },
+});
+
+describe("the report of the matches' benchmark", () => {
+  it("puts the last channel beside the time that Discord's limit alone takes", () => {
+    expect([2, 40, 41, 400].map(creationsTake)).toEqual([0, 0, 10_000, 90_000]);
+    const report = writeMatchReport(FIGURES, MACHINE);
+    expect(report).toMatch(/last channel × that\s+\| 1\.01 ×\s+\| ≤ 1\.20 ×\s+\| aim met/);
+    expect(report).toContain("Every match had both of its channels");
+    expect(report).not.toContain("aim missed");
+  });
+
+  it("says which aim was missed", () => {
+    const slow = {
+      ...withStorm({ refused: 6, rooms: [40, null] }),
+      webhooks: [60],
+      alone: [1_500],
+    };
+    const missed = writeMatchReport(slow, MACHINE).match(/.*aim missed.*/g) ?? [];
+    expect(missed.map((row) => row.split("|")[1]?.trim())).toEqual([
+      "webhook answered, p99",
+      "the same, worst",
+      "calls that Discord refused for their rate",
+      "rooms that people opened meanwhile",
+    ]);
+  });
+
+  it("is void when a match was starved or something was left behind", () => {
+    for (const bad of [
+      withStorm({ starved: 1 }),
+      withStorm({ leftChannels: 1 }),
+      withStorm({ leftRows: 1 }),
+      { ...FIGURES, missedCalls: 1 },
+    ]) {
+      expect(faultsOf(bad)).toHaveLength(1);
+      expect(writeMatchReport(bad, MACHINE)).toContain("**This run is void.**");
+    }
+  });
+
+  it("replaces what stands between its markers, and nothing else", () => {
+    const text = "a\n<!-- matches:start -->\nold\n<!-- matches:end -->\nb";
+    expect(replaceMatches(text, "new")).toBe(
+      "a\n<!-- matches:start -->\n\nnew\n\n<!-- matches:end -->\nb",
+    );
+    expect(() => replaceMatches("a", "new")).toThrow("lacks");
+  });
+});
