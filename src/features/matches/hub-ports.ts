@@ -15,7 +15,7 @@ export const MATCHES_HUB_PORTS: MatchesHubPorts = {
   sweep: (env: Env, guildId) =>
     sweepOrphans(
       {
-        discord: discordClient(env, 0),
+        discord: discordClient(env, 0, `sweep of ${guildId}`),
         store: d1Matches(env.DB),
         look: async (matchId) => matchRoom(env, matchId).look(false),
         clock: systemClock,
