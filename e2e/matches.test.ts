@@ -256,6 +256,9 @@ describe("a match", () => {
       if (index % 3 === 0) await faceit.move(matchId, endings[index % 2] ?? "");
     }
     await faceit.hold(false);
+    await eventually("some of them have their channels", async () => {
+      expect((await channels()).size).toBeGreaterThanOrEqual(CROWD / 2);
+    });
     await Promise.all(
       made.map(async ({ matchId }, index) => {
         const copies = { duplicate: 1 + (index % 4), delayMs: (index % 5) * 100 };

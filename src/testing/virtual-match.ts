@@ -4,7 +4,13 @@ import type { FaceitFailure, MatchRecord } from "../features/matches/ports.ts";
 import { STATUS_OF_EVENT, takeHint, type Hint } from "../features/matches/room/hint.ts";
 import { perform, type MatchDiscord } from "../features/matches/room/perform.ts";
 import { reconcile } from "../features/matches/room/reconcile.ts";
-import { newRoom, restored, tidied, type RoomState } from "../features/matches/room/room-state.ts";
+import {
+  newRoom,
+  restored,
+  tidied,
+  withCheck,
+  type RoomState,
+} from "../features/matches/room/room-state.ts";
 import type { DiscordFailure } from "../platform/discord/call.ts";
 import type { GuildChannel } from "../platform/discord/discord-client.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -201,7 +207,7 @@ export class VirtualMatch {
   look(channels = false): void {
     const { state } = this;
     if (state === null || state.phase === "closed") return;
-    if (channels) this.#state = JSON.stringify({ ...state, mustCheck: true });
+    if (channels) this.#state = JSON.stringify(withCheck(state));
     this.#alarmAt = this.now;
   }
 

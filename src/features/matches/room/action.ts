@@ -39,7 +39,7 @@ export type Action =
   /** Tell the guild that it has no room for the match's channels. */
   | { readonly kind: "warn" }
   /** Look whether the channels are still there. */
-  | { readonly kind: "check" }
+  | { readonly kind: "check"; readonly wanted: number }
   | { readonly kind: "delete"; readonly faction: Faction; readonly channelId: string }
   /** Give the name back: nothing is left of this side. */
   | { readonly kind: "release"; readonly faction: Faction }

@@ -98,12 +98,13 @@ function planLife(
   now: number,
 ): void {
   if (!isDue(state, now)) return;
-  if (state.mustCheck) plan.add({ kind: "check" });
+  const isChecked = state.checksDone >= state.checksWanted;
+  if (!isChecked) plan.add({ kind: "check", wanted: state.checksWanted });
   for (const faction of FACTIONS) {
     const people = peopleOf(state, faction);
     const { channel } = state.sides[faction];
     if (channel !== null) planPeople(plan, state, faction, people, voice, settings);
-    else if (!state.mustCheck) planChannel(plan, state, faction, people, settings);
+    else if (isChecked) planChannel(plan, state, faction, people, settings);
   }
   const unlinked = FACTIONS.flatMap((faction) =>
     (state.match?.rosters?.[faction].players ?? []).filter(

@@ -17,7 +17,14 @@ import { perform } from "./perform.ts";
 import { reconcile } from "./reconcile.ts";
 import { troubleOf } from "./report.ts";
 import { revived } from "./revive.ts";
-import { newRoom, restored, tidied, type RoomState, type StoredRoom } from "./room-state.ts";
+import {
+  newRoom,
+  restored,
+  tidied,
+  withCheck,
+  type RoomState,
+  type StoredRoom,
+} from "./room-state.ts";
 
 /** A webhook for this match, as it crosses from the Worker. */
 export type DeliveredHint = {
@@ -106,7 +113,7 @@ class Room {
   async look(channels: boolean): Promise<"looks" | "unknown"> {
     const state = this.#read();
     if (state === undefined) return "unknown";
-    if (channels && state.phase === "live") this.#write({ ...state, mustCheck: true });
+    if (channels && state.phase === "live") this.#write(withCheck(state));
     await this.#goOn(systemClock());
     return "looks";
   }

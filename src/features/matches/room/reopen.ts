@@ -1,13 +1,15 @@
 import { FACTIONS } from "../../../protocol/match.ts";
 import { fresh } from "./retry.ts";
-import type { RoomState, SideState } from "./room-state.ts";
+import { withCheck, type RoomState, type SideState } from "./room-state.ts";
 
 /** A match that was over is played after all: everybody is let in, moved and told as at its beginning. */
 export function reopened(state: RoomState): RoomState {
   const again = (side: SideState): SideState => ({ ...side, made: 0, problem: null });
   const { faction1, faction2 } = state.sides;
+  // A channel may have gone without an answer that said so.
+  const hasChannel = FACTIONS.some((faction) => state.sides[faction].channel !== null);
   return {
-    ...state,
+    ...(hasChannel ? withCheck(state) : state),
     phase: "live",
     end: null,
     absent: [],
@@ -15,9 +17,8 @@ export function reopened(state: RoomState): RoomState {
     messaged: [],
     evacuated: [],
     noticed: false,
+    warned: false,
     retries: fresh(state),
-    // A channel may have gone without an answer that said so.
-    mustCheck: FACTIONS.some((faction) => state.sides[faction].channel !== null),
     sides: { faction1: again(faction1), faction2: again(faction2) },
   };
 }

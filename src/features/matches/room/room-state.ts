@@ -79,8 +79,9 @@ export type RoomState = {
   readonly noticed: boolean;
   /** So has that of a guild without room for channels. */
   readonly warned: boolean;
-  /** Channels may have been deleted by hand: look. */
-  readonly mustCheck: boolean;
+  /** How often somebody said that channels may have been deleted by hand, and up to which it was looked. */
+  readonly checksWanted: number;
+  readonly checksDone: number;
   readonly retries: Readonly<Record<string, Retry>>;
   readonly firstSeenAt: number;
   /** When anything was last heard from FACEIT. */
@@ -137,7 +138,8 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
     evacuated: [],
     noticed: false,
     warned: false,
-    mustCheck: false,
+    checksWanted: 0,
+    checksDone: 0,
     retries: {},
     firstSeenAt: now,
     heardAt: now,
@@ -157,6 +159,11 @@ export function restored(stored: StoredRoom): RoomState {
     ...stored,
     sides: { faction1: { ...EMPTY_SIDE, ...faction1 }, faction2: { ...EMPTY_SIDE, ...faction2 } },
   };
+}
+
+/** Somebody said that channels may be gone. */
+export function withCheck(state: RoomState): RoomState {
+  return { ...state, checksWanted: state.checksWanted + 1 };
 }
 
 /** The same with another side. */

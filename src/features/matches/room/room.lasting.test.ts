@@ -487,7 +487,7 @@ describe("what was remembered before", () => {
     const match = await readyMatch();
     const { state } = match;
     if (state === null) throw new Error("no state");
-    const later = ["admitted", "evacuated", "absent", "mustCheck"];
+    const later = ["admitted", "evacuated", "absent", "checksWanted"];
     const older = Object.fromEntries(Object.entries(state).filter(([key]) => !later.includes(key)));
     const sideBefore = ({ name, channel, asked }: typeof state.sides.faction1) => {
       return { name, channel, asked };

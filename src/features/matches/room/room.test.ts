@@ -621,6 +621,26 @@ describe("Discord fails", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
+  it("a channel that is deleted while they are looked for is looked for again", async () => {
+    const match = await readyMatch();
+    const push = match.calls.push.bind(match.calls);
+    match.calls.push = (...names) => {
+      const [own] = match.ours;
+      // The list is made already when somebody deletes the channel.
+      if (names.includes("list") && own !== undefined && match.ours.length === 2) {
+        queueMicrotask(() => {
+          match.channels.delete(own.id);
+          match.look(true);
+        });
+      }
+      return push(...names);
+    };
+    match.look(true);
+    await match.pass(MINUTE);
+    expect(match.ours).toHaveLength(2);
+    expect(count(match, "create")).toBeGreaterThan(2);
+  });
+
   it("a channel that is missing is noticed by what is refused there", async () => {
     const match = await readyMatch();
     for (const { id } of match.ours) match.channels.delete(id);

@@ -119,11 +119,13 @@ export function settleFind(
 /** Channels that somebody deleted by hand are made again. */
 export function settleCheck(
   before: RoomState,
+  { wanted }: Extract<Action, { kind: "check" }>,
   result: Result<ReadonlySet<string>, DiscordFailure>,
   now: number,
 ): RoomState {
   if (!result.ok) return failed(before, "check", result.error, now);
-  let state = done({ ...before, mustCheck: false }, "check");
+  // What was asked for meanwhile is another look.
+  let state = done({ ...before, checksDone: wanted }, "check");
   for (const faction of FACTIONS) {
     const { channel, doubtful } = state.sides[faction];
     if (channel !== null && !result.value.has(channel.id)) {

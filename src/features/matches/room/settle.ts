@@ -3,7 +3,7 @@ import { NOT_A_MEMBER, UNKNOWN_CHANNEL } from "../../../platform/discord/constan
 import type { Result } from "../../../platform/result.ts";
 import { keyOf, type Action } from "./action.ts";
 import { done, failed, fresh, later, REFUSED_FIRST_MS, REFUSED_MOST_MS } from "./retry.ts";
-import { withSide, type RoomState } from "./room-state.ts";
+import { withCheck, withSide, type RoomState } from "./room-state.ts";
 import {
   settleCheck,
   settleCreate,
@@ -66,7 +66,7 @@ export function settle(
     case "find":
       return outcome.kind === "find" ? settleFind(before, action, outcome.result, now) : before;
     case "check":
-      return outcome.kind === "check" ? settleCheck(before, outcome.result, now) : before;
+      return outcome.kind === "check" ? settleCheck(before, action, outcome.result, now) : before;
     case "release":
       return settleRelease(done(before, key), action);
     case "tell":
@@ -158,7 +158,7 @@ function undone(state: RoomState, action: Action, error: DiscordFailure): RoomSt
   if (action.kind === "notice") return { ...state, noticed: false };
   if (action.kind === "warn") return { ...state, warned: false };
   const isMissing = error.kind === "refused" && isUnknownChannel(error);
-  return isMissing && state.phase === "live" ? { ...state, mustCheck: true } : state;
+  return isMissing && state.phase === "live" ? withCheck(state) : state;
 }
 
 /** What people read: it comes once at most. */
