@@ -1,11 +1,16 @@
 import { defineConfig } from "vitest/config";
 
-/** The tests that the mutated core has to get past: those beside it, with fewer runs of the models. */
+/** The tests that the mutated cores have to get past: those beside them, with fewer runs of the models. */
 export default defineConfig({
   test: {
-    name: "core",
+    name: "cores",
     environment: "node",
-    include: ["src/hub/core/**/*.test.ts", "src/hub/memory-store.test.ts"],
+    include: [
+      "src/hub/core/**/*.test.ts",
+      "src/hub/memory-store.test.ts",
+      "src/features/matches/room/*.test.ts",
+      "src/features/matches/faceit.test.ts",
+    ],
     // A million pairs a mutant would take hours, and notice nothing that the others do not.
     exclude: ["**/audience-pairs.test.ts", "**/node_modules/**"],
     env: { MODEL_RUNS: "15" },

@@ -1,14 +1,8 @@
 import { describe, expect, it } from "vitest";
-import {
-  faceitMatch,
-  LOBBY,
-  MATCH_ID,
-  MatchGuild,
-  rosters,
-  unsettled,
-  VirtualMatch,
-  type WriteFault,
-} from "../../../testing/virtual-match.ts";
+import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
+import { unsettled } from "../../../testing/unsettled.ts";
+import { LOBBY, MatchGuild } from "../../../testing/virtual-discord.ts";
+import { VirtualMatch, type WriteFault } from "../../../testing/virtual-match.ts";
 import { revived } from "./revive.ts";
 
 const SECOND = 1_000;

@@ -1,17 +1,15 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { ENDED_STATUSES } from "../../../protocol/match.ts";
-import {
-  LOBBY,
-  rosters,
-  unsettled,
-  VirtualMatch,
-  type CallFault,
-  type WriteFault,
-} from "../../../testing/virtual-match.ts";
+import { rosters } from "../../../testing/faceit-matches.ts";
+import { unsettled } from "../../../testing/unsettled.ts";
+import { LOBBY, type CallFault } from "../../../testing/virtual-discord.ts";
+import { VirtualMatch, type WriteFault } from "../../../testing/virtual-match.ts";
 
 import { revived } from "./revive.ts";
 
+/** The mutation run repeats them thousands of times. */
+const RUNS = Number(process.env["MODEL_RUNS"] ?? 300);
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
@@ -226,6 +224,6 @@ it("whatever happens in whatever order, Discord, D1 and clients end up as FACEIT
         expect(match.channels.has(foreign)).toBe(true);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: RUNS },
   );
 });

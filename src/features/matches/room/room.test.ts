@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
-import {
-  faceitMatch,
-  LOBBY,
-  MATCH_ID,
-  rosters,
-  unsettled,
-  VirtualMatch,
-  type CallFault,
-} from "../../../testing/virtual-match.ts";
+import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
+import { unsettled } from "../../../testing/unsettled.ts";
+import { LOBBY, type CallFault } from "../../../testing/virtual-discord.ts";
+import { VirtualMatch } from "../../../testing/virtual-match.ts";
 import { channelName, MATCH_CHANNEL_NAME } from "./channel-name.ts";
 
 const SECOND = 1_000;
