@@ -1,7 +1,7 @@
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
 import { keyOf, type Action } from "./action.ts";
 import { channelName } from "./channel-name.ts";
-import { isGone, peopleOf, type RoomState } from "./room-state.ts";
+import { isGone, peopleOf, type RoomState, type SideState } from "./room-state.ts";
 import {
   CHANNELS_MADE_MAX,
   EVACUATION_MAX_MS,
@@ -90,6 +90,13 @@ function planReading(plan: Plan, state: RoomState, { hasApi }: RoomSettings, now
   else plan.add({ kind: "read" });
 }
 
+/** A side whose channel is there, with the Discord users who belong into it. */
+type OpenSide = {
+  readonly faction: Faction;
+  readonly channel: NonNullable<SideState["channel"]>;
+  readonly people: readonly string[];
+};
+
 function planLife(
   plan: Plan,
   state: RoomState,
@@ -97,26 +104,34 @@ function planLife(
   settings: RoomSettings,
   now: number,
 ): void {
-  if (!isDue(state, now)) return;
+  const rosters = state.match?.rosters ?? null;
+  if (state.match === null || rosters === null || !isDue(state.match, now)) return;
   const isChecked = state.checksDone >= state.checksWanted;
   if (!isChecked) plan.add({ kind: "check", wanted: state.checksWanted });
+  const open: OpenSide[] = [];
+  let isWaiting = false;
   for (const faction of FACTIONS) {
     const people = peopleOf(state, faction);
     const { channel } = state.sides[faction];
-    if (channel !== null) planPeople(plan, state, faction, people, voice, settings);
-    else if (isChecked) planChannel(plan, state, faction, people, settings);
+    if (channel !== null) open.push({ faction, channel, people });
+    else {
+      if (!settings.skipEmptyFactions || people.length > 0) isWaiting = true;
+      if (isChecked) planChannel(plan, state, faction, people, settings);
+    }
   }
-  const unlinked = FACTIONS.flatMap((faction) =>
-    (state.match?.rosters?.[faction].players ?? []).filter(
-      ({ playerId }) => state.links[playerId] === undefined,
-    ),
+  for (const side of open) planPeople(plan, state, side, voice, settings);
+  if (voice !== null) for (const side of open) planLeaving(plan, state, side, voice, settings);
+
+  if (!settings.hasNotices) return;
+  const unlinked = FACTIONS.flatMap((faction) => rosters[faction].players).filter(
+    ({ playerId }) => state.links[playerId] === undefined,
   ).length;
-  const isOpen = FACTIONS.every((faction) => state.sides[faction].channel !== null);
-  if (settings.hasNotices && !state.noticed && isOpen && unlinked > 0) {
+  // Not before a channel is there: while D1 is away nobody seems to be linked.
+  if (!state.noticed && open.length > 0 && !isWaiting && unlinked > 0) {
     plan.add({ kind: "notice", unlinked });
   }
   const isFull = FACTIONS.some((faction) => state.sides[faction].problem === "discord_full");
-  if (settings.hasNotices && !state.warned && isFull) plan.add({ kind: "warn" });
+  if (!state.warned && isFull) plan.add({ kind: "warn" });
 }
 
 function planChannel(
@@ -129,7 +144,6 @@ function planChannel(
   const side = state.sides[faction];
   if (side.name === null || side.reserving) {
     if (skipEmptyFactions && people.length === 0) return;
-    if (side.made >= CHANNELS_MADE_MAX) return;
     const name = channelName(state.matchId, faction, side.namesTaken);
     plan.add({ kind: "reserve", faction, name });
     return;
@@ -150,13 +164,10 @@ function planChannel(
 function planPeople(
   plan: Plan,
   state: RoomState,
-  faction: Faction,
-  people: readonly string[],
+  { faction, channel, people }: OpenSide,
   voice: Voice,
   settings: RoomSettings,
 ): void {
-  const { channel } = state.sides[faction];
-  if (channel === null) return;
   const channelId = channel.id;
   const wanted = new Set(people);
   for (const userId of channel.access) {
@@ -166,18 +177,9 @@ function planPeople(
   for (const userId of people) {
     // Who is in voice here has come into the guild since.
     if (state.absent.includes(userId) && voice?.has(userId) !== true) continue;
-    if (!access.has(userId)) plan.add({ kind: "grant", faction, userId, channelId });
-    else if (voice !== null) planPlace(plan, state, faction, userId, voice, settings);
-  }
-  if (voice === null) return;
-  for (const [userId, where] of voice) {
-    // Who was substituted may not listen on; others who are in were let in by somebody in Discord.
-    const hasLeftSide = where === channelId && !wanted.has(userId) && !access.has(userId);
-    if (hasLeftSide && state.admitted.includes(`${faction}:${userId}`)) {
-      const isLobbyShut = state.evacuated.includes(userId);
-      const to = isLobbyShut ? null : (settings.lobbyId ?? null);
-      plan.add({ kind: "evict", userId, channelId: to });
-    }
+    const one = { faction, userId, channelId };
+    if (!access.has(userId)) plan.add({ kind: "grant", ...one });
+    else if (voice !== null) planPlace(plan, state, one, voice, settings);
   }
 }
 
@@ -185,24 +187,39 @@ function planPeople(
 function planPlace(
   plan: Plan,
   state: RoomState,
-  faction: Faction,
-  userId: string,
+  one: { readonly faction: Faction; readonly userId: string; readonly channelId: string },
   voice: ReadonlyMap<string, string>,
   { lobbyId, moveFrom }: RoomSettings,
 ): void {
-  const channelId = state.sides[faction].channel?.id;
-  if (channelId === undefined) return;
+  const { faction, userId, channelId } = one;
   const where = voice.get(userId);
-  if (where === undefined) {
-    if (!state.messaged.includes(userId)) plan.add({ kind: "message", userId, channelId });
-    return;
+  if (where === channelId) return;
+  if (where !== undefined) {
+    if (state.moved.includes(`${faction}:${userId}`)) return;
+    const isOurs = FACTIONS.some((side) => state.sides[side].channel?.id === where);
+    if (moveFrom === "anywhere" || where === lobbyId || isOurs) {
+      plan.add({ kind: "move", ...one });
+      return;
+    }
   }
-  if (where === channelId || state.moved.includes(`${faction}:${userId}`)) return;
-  const isOurs = FACTIONS.some((one) => state.sides[one].channel?.id === where);
-  if (moveFrom === "anywhere" || where === lobbyId || isOurs) {
-    plan.add({ kind: "move", faction, userId, channelId });
-  } else if (!state.messaged.includes(userId)) {
-    plan.add({ kind: "message", userId, channelId });
+  if (!state.messaged.includes(userId)) plan.add({ kind: "message", userId, channelId });
+}
+
+/** Who was substituted may not listen on; others who are in were let in by somebody in Discord. */
+function planLeaving(
+  plan: Plan,
+  state: RoomState,
+  { faction, channel, people }: OpenSide,
+  voice: ReadonlyMap<string, string>,
+  { lobbyId }: RoomSettings,
+): void {
+  for (const [userId, where] of voice) {
+    if (where !== channel.id || !state.admitted.includes(`${faction}:${userId}`)) continue;
+    if (people.includes(userId) || channel.access.includes(userId)) continue;
+    // Who changed sides is moved: taking them away at the same time could come after it.
+    if (plan.actions.some((action) => action.kind === "move" && action.userId === userId)) continue;
+    const isLobbyShut = state.evacuated.includes(userId);
+    plan.add({ kind: "evict", userId, channelId: isLobbyShut ? null : (lobbyId ?? null) });
   }
 }
 

@@ -124,8 +124,8 @@ async function readVoice(
 }
 
 /** Where people are matters only while there are channels for them. */
-function needsVoice({ phase, sides }: RoomState): boolean {
-  return phase !== "closed" && FACTIONS.some((faction) => !isGone(sides[faction]));
+function needsVoice({ sides }: RoomState): boolean {
+  return FACTIONS.some((faction) => !isGone(sides[faction]));
 }
 
 function isEmptyIn({ sides }: RoomState, voice: Voice): boolean {

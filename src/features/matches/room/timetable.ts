@@ -1,5 +1,6 @@
 import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import { FACEIT_FRESH_MS } from "../../../protocol/limits.ts";
+import type { FaceitMatch } from "../faceit-match.ts";
 import type { RoomState } from "./room-state.ts";
 
 const SECOND = 1_000;
@@ -41,27 +42,25 @@ export const CHANNELS_MADE_MAX = 4;
 export const ABSENCES_MAX = 2;
 
 /** When a match of which nothing is heard counts as over. */
-export function silentAt({ heardAt, readAt, match }: RoomState): number {
+export function silentAt({ heardAt, match }: RoomState): number {
   // Of a match that is far ahead nothing has to be heard.
   const begins = match?.status === "SCHEDULED" ? (match.scheduledAt ?? 0) : 0;
-  return Math.max(heardAt, readAt ?? 0, begins) + SILENT_MAX_MS;
+  return Math.max(heardAt, begins) + SILENT_MAX_MS;
 }
 
-/** Whether a match's side may have a channel now: it has rosters, and does not begin much later. */
-export function isDue({ match }: RoomState, now: number): boolean {
-  if (match === null || match.rosters === null || ENDED_STATUSES.has(match.status)) return false;
-  return match.status !== "SCHEDULED" || now >= (match.scheduledAt ?? 0) - EARLY_MS;
+/** Whether a match may have channels now: it is not over, and does not begin much later. */
+export function isDue({ status, scheduledAt }: FaceitMatch, now: number): boolean {
+  if (ENDED_STATUSES.has(status)) return false;
+  return status !== "SCHEDULED" || now >= (scheduledAt ?? 0) - EARLY_MS;
 }
 
 /** When FACEIT is asked again without a reason, milliseconds since 1970. */
 export function nextLookAt(state: RoomState): number {
   const { match, readAt, firstSeenAt, emptyReads } = state;
-  if (readAt === null) return firstSeenAt;
-  if (match?.status === "SCHEDULED" && match.scheduledAt !== null) {
-    const early = match.scheduledAt - EARLY_MS;
-    if (early > readAt) return Math.min(early, readAt + 6 * HOUR);
-  }
-  if ((match?.rosters ?? null) !== null) return readAt + LIVE_LOOK_MS;
+  if (readAt === null || match === null) return firstSeenAt;
+  const early = (match.scheduledAt ?? 0) - EARLY_MS;
+  if (match.status === "SCHEDULED" && early > readAt) return Math.min(early, readAt + 6 * HOUR);
+  if (match.rosters !== null) return readAt + LIVE_LOOK_MS;
   if (readAt - firstSeenAt > ROSTERS_EXPECTED_MS) return readAt + RARE_LOOK_MS;
   return readAt + (ROSTER_WAITS_MS[Math.max(0, emptyReads - 1)] ?? ROSTER_WAIT_MS);
 }

@@ -1,0 +1,178 @@
+import { describe, expect, it } from "vitest";
+import { rosters } from "../../../testing/faceit-matches.ts";
+import { unsettled } from "../../../testing/unsettled.ts";
+import { LOBBY } from "../../../testing/virtual-discord.ts";
+import { VirtualMatch } from "../../../testing/virtual-match.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const PLAYERS = ["a1", "a2", "b1", "b2"];
+
+type Config = ConstructorParameters<typeof VirtualMatch>[0];
+
+/** A match whose four players are linked and in the guild; `a1` waits in the lobby. */
+function linkedMatch(config: Config = {}): VirtualMatch {
+  const match = new VirtualMatch(config);
+  for (const player of [...PLAYERS, "c1"]) match.members.add(`d-${player}`);
+  for (const player of PLAYERS) match.links.set(player, `d-${player}`);
+  match.voice.set("d-a1", LOBBY);
+  return match;
+}
+
+/** Its rosters are there. */
+async function begin(match: VirtualMatch, ms = 0): Promise<VirtualMatch> {
+  match.advance("READY", rosters());
+  match.hint("match_status_ready");
+  await match.pass(ms);
+  return match;
+}
+
+async function play(match: VirtualMatch, sides: ReturnType<typeof rosters>): Promise<void> {
+  match.advance("ONGOING", sides);
+  match.hint("match_status_ready");
+  await match.pass(0);
+}
+
+const count = (match: VirtualMatch, call: string): number =>
+  match.calls.filter((name) => name === call).length;
+const notices = (match: VirtualMatch): string[] =>
+  match.messages.flatMap(({ to, text }) => (to === "notices" ? [text] : []));
+
+describe("who is moved", () => {
+  it("is who changes sides: straight to the new side, also where only the lobby is emptied", async () => {
+    for (const moveFrom of ["lobby", "anywhere"] as const) {
+      const match = await begin(linkedMatch({ moveFrom }));
+      const first = match.channelOf("faction1")?.id;
+      const second = match.channelOf("faction2")?.id;
+      await play(match, rosters(["b1", "a2"], ["a1", "b2"]));
+      expect(match.moves).toEqual([
+        { userId: "d-a1", channelId: first },
+        { userId: "d-a1", channelId: second },
+      ]);
+      expect(unsettled(match)).toEqual([]);
+    }
+  });
+
+  it("is not who came to their channel by themselves", async () => {
+    const match = linkedMatch();
+    match.voice.clear();
+    await begin(match);
+    match.voice.set("d-b1", match.channelOf("faction2")?.id ?? "");
+    match.look();
+    await match.pass(0);
+    expect(match.moves).toEqual([]);
+  });
+
+  it("is not who was substituted, and sits somewhere else", async () => {
+    const match = await begin(linkedMatch());
+    match.voice.set("d-a1", "elsewhere");
+    match.voice.set("d-b1", "elsewhere");
+    await play(match, rosters(["c1", "a2"]));
+    expect(match.moves.map(({ userId }) => userId)).toEqual(["d-a1", "d-b1"]);
+    expect(match.voice.get("d-a1")).toBe("elsewhere");
+  });
+
+  it("is who plays on the only side that has a channel", async () => {
+    const match = linkedMatch({ skipEmptyFactions: true });
+    match.links.delete("b1");
+    match.links.delete("b2");
+    await begin(match);
+    expect(match.voice.get("d-a1")).toBe(match.channelOf("faction1")?.id);
+  });
+});
+
+describe("a message with a way in", () => {
+  it("comes once to somebody who stays in another channel", async () => {
+    const match = linkedMatch({ moveFrom: "lobby" });
+    match.voice.set("d-b1", "elsewhere");
+    await begin(match);
+    for (let times = 0; times < 3; times += 1) {
+      match.look();
+      await match.pass(MINUTE);
+    }
+    expect(match.messages.filter(({ to }) => to === "d-b1")).toHaveLength(1);
+  });
+});
+
+describe("who is not in the guild", () => {
+  it("is asked for once, as long as nobody sees them, also while the hub is away", async () => {
+    const match = linkedMatch();
+    match.members.delete("d-a2");
+    match.hubIsDown = true;
+    await begin(match, MINUTE);
+    match.hubIsDown = false;
+    await match.pass(5 * HOUR);
+    expect(unsettled(match)).toEqual([]);
+    // One for each of the side: Discord does not take a list of people in which one is missing.
+    expect(count(match, "grant")).toBe(2);
+  });
+
+  it("keeps nobody else out of a channel that is made anew", async () => {
+    const match = await begin(linkedMatch());
+    await play(match, rosters(["a1", "c1"]));
+    match.members.delete("d-c1");
+    match.links.set("c1", "d-c1");
+    match.look();
+    await match.pass(0);
+    const grants = count(match, "grant");
+    for (const { id } of match.ours) match.channels.delete(id);
+    match.look(true);
+    await match.pass(MINUTE);
+    expect([count(match, "create"), count(match, "grant")]).toEqual([4, grants]);
+    expect(match.accessOf("faction1")).toEqual(["d-a1"]);
+    expect(match.accessOf("faction2")).toEqual(["d-b1", "d-b2"]);
+  });
+});
+
+describe("the notice of players who are not linked", () => {
+  it("waits until both channels are there", async () => {
+    const match = linkedMatch();
+    match.links.delete("b2");
+    match.faultsOf.set("create", ["rate limited"]);
+    await begin(match);
+    expect([match.ours.length, notices(match)]).toEqual([1, []]);
+    await match.pass(5 * SECOND);
+    expect(notices(match)).toHaveLength(1);
+  });
+
+  it("comes also where a side without a linked player gets no channel", async () => {
+    const match = linkedMatch({ skipEmptyFactions: true });
+    match.links.delete("b1");
+    match.links.delete("b2");
+    await begin(match);
+    expect(match.ours).toHaveLength(1);
+    expect(notices(match)).toEqual([expect.stringContaining("2 players of this match are not")]);
+  });
+
+  it("does not come while D1 says of nobody whether they are linked", async () => {
+    const match = linkedMatch({ skipEmptyFactions: true });
+    match.linksAreDown = true;
+    await begin(match, MINUTE);
+    expect([notices(match), match.ours]).toEqual([[], []]);
+    match.linksAreDown = false;
+    await match.pass(MINUTE);
+    expect([notices(match), match.ours.length]).toEqual([[], 2]);
+  });
+});
+
+describe("channels", () => {
+  it("are not made while nobody can say which are there", async () => {
+    const match = linkedMatch();
+    match.faultsOf.set("list", ["failed"]);
+    match.advance("READY", rosters());
+    match.hint("match_status_ready");
+    match.look(true);
+    await match.pass(0);
+    expect([count(match, "list"), count(match, "create")]).toEqual([1, 0]);
+    await match.pass(MINUTE);
+    expect(unsettled(match)).toEqual([]);
+  });
+
+  it("that find no room are said, also when it is only one of the two", async () => {
+    const match = linkedMatch();
+    match.guildMax = 1;
+    await begin(match, MINUTE);
+    expect([match.ours.length, notices(match)]).toEqual([1, [expect.stringContaining("no room")]]);
+  });
+});
