@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest";
+import type { FaceitMatch } from "../faceit-match.ts";
+import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
+import { GUILD } from "../../../testing/virtual-discord.ts";
+import { takeHint } from "./hint.ts";
+import { newRoom, type RoomState } from "./room-state.ts";
+
+const SEEN = 1_800_000_000_000;
+const NOW = SEEN + 60_000;
+
+/** A room that knows this match. */
+const knowing = (match: FaceitMatch | null, version = match?.version ?? 0): RoomState => ({
+  ...newRoom(MATCH_ID, GUILD, SEEN),
+  match,
+  version,
+});
+
+const READY = {
+  ...faceitMatch("READY", 10, rosters()),
+  map: "de_nuke",
+  url: "https://f.example/1",
+};
+const DEMO = "https://demos.example/1.dem";
+
+const hear = (state: RoomState, event: string, match: FaceitMatch, hasApi: boolean): RoomState =>
+  takeHint(state, { event, match }, NOW, hasApi);
+
+/** The same after its end. */
+const ended = (hasApi: boolean): RoomState =>
+  hear(
+    knowing(READY),
+    "match_status_finished",
+    { ...READY, version: 20, status: "FINISHED" },
+    hasApi,
+  );
+
+describe("a webhook, where FACEIT cannot be asked", () => {
+  it("is believed when it is newer, and takes nothing away that it does not tell", () => {
+    const bare = faceitMatch("ONGOING", 11, null);
+    const state = hear(knowing(READY), "match_status_ready", bare, false);
+    const { rosters: known, map, url } = READY;
+    expect(state.match).toEqual({ ...bare, rosters: known, map, url });
+    expect([state.version, state.heardAt, state.mustRead]).toEqual([11, NOW, false]);
+  });
+
+  it("replaces what it does tell", () => {
+    const change = { rosters: rosters(["c1"]), map: "de_dust2", url: "https://f.example/2" };
+    const newer = { ...READY, ...change, version: 11 };
+    expect(hear(knowing(READY), "match_status_ready", newer, false).match).toEqual(newer);
+  });
+
+  it.each([9, 10])("changes nothing when it has version %i and that of 10 is known", (version) => {
+    const late = { ...READY, version, status: "CONFIGURING" };
+    const before = knowing(READY);
+    const state = hear(before, "match_status_configuring", late, false);
+    expect(state).toEqual({ ...before, heardAt: NOW });
+  });
+
+  it("that is the first one is believed, whatever its version", () => {
+    const first = { ...READY, version: 0 };
+    expect(hear(knowing(null), "match_status_ready", first, false).match).toEqual(first);
+  });
+
+  it("says where the recording is", () => {
+    const told = hear(knowing(READY), "match_demo_ready", { ...READY, demoUrl: DEMO }, false);
+    expect(told).toEqual({ ...knowing(READY), heardAt: NOW, match: { ...READY, demoUrl: DEMO } });
+    const untold = { ...READY, demoUrl: null };
+    expect(hear(told, "match_demo_ready", untold, false).match?.demoUrl).toBe(DEMO);
+    const unknown = hear(knowing(null), "match_demo_ready", { ...READY, demoUrl: DEMO }, false);
+    expect(unknown.match).toBeNull();
+  });
+
+  it("ends the match, unless what is known is newer", () => {
+    const state = ended(false);
+    const end = { version: 20, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
+    expect([state.phase, state.end, state.mustRead]).toEqual(["closing", end, false]);
+    const late = { ...READY, version: 9, status: "CANCELLED" };
+    const before = knowing(READY);
+    expect(hear(before, "match_status_cancelled", late, false)).toEqual({
+      ...before,
+      heardAt: NOW,
+    });
+  });
+
+  it("takes an end back when it is newer than that", () => {
+    for (const version of [19, 20]) {
+      const late = { ...READY, version };
+      const before = ended(false);
+      expect(hear(before, "match_status_ready", late, false)).toEqual(before);
+    }
+    const state = hear(ended(false), "match_status_ready", { ...READY, version: 21 }, false);
+    expect([state.phase, state.end, state.match?.version]).toEqual(["live", null, 21]);
+  });
+
+  it("that tells of the end again is as good as the first", () => {
+    const again = { ...READY, version: 30, status: "CANCELLED" };
+    expect(hear(ended(false), "match_status_cancelled", again, false)).toMatchObject({
+      end: { version: 30, status: "FINISHED", confirmed: true },
+      mustRead: false,
+    });
+  });
+});
+
+describe("a webhook, where FACEIT can be asked", () => {
+  it.each([
+    [10, false],
+    [11, true],
+  ])("of version %i, where 10 is known, is a reason to ask: %s", (version, isReason) => {
+    const state = hear(knowing(READY), "match_status_ready", { ...READY, version, map: "x" }, true);
+    expect([state.mustRead, state.match]).toEqual([isReason, READY]);
+  });
+
+  it("about the recording is a reason to ask, and no address to believe", () => {
+    const state = hear(knowing(READY), "match_demo_ready", { ...READY, demoUrl: DEMO }, true);
+    expect([state.mustRead, state.match]).toEqual([true, READY]);
+  });
+
+  it("ends the match, and FACEIT is asked whether that is true", () => {
+    const state = ended(true);
+    const end = { version: 20, status: "FINISHED", at: NOW, confirmed: false, contradicted: 0 };
+    expect([state.phase, state.end, state.mustRead]).toEqual(["closing", end, true]);
+  });
+
+  it("ends the match also at the version that FACEIT told last", () => {
+    const same = { ...READY, status: "FINISHED" };
+    expect(hear(knowing(READY), "match_status_finished", same, true).phase).toBe("closing");
+  });
+
+  it("about an end before what FACEIT told is only a reason to ask", () => {
+    const late = { ...READY, version: 9, status: "CANCELLED" };
+    const before = knowing(READY);
+    const state = hear(before, "match_status_cancelled", late, true);
+    expect(state).toEqual({ ...before, heardAt: NOW, mustRead: true });
+  });
+
+  it("about the end again counts when it is newer: the answers so far were about another one", () => {
+    const first = ended(true);
+    const before: RoomState = {
+      ...first,
+      mustRead: false,
+      end: first.end === null ? null : { ...first.end, at: SEEN, contradicted: 3 },
+    };
+    for (const version of [19, 20]) {
+      const same = { ...READY, version, status: "CANCELLED" };
+      expect(hear(before, "match_status_cancelled", same, true)).toEqual(before);
+    }
+    const newer = { ...READY, version: 21, status: "CANCELLED" };
+    expect(hear(before, "match_status_cancelled", newer, true)).toEqual({
+      ...before,
+      version: 21,
+      mustRead: true,
+      end: { version: 21, status: "FINISHED", at: SEEN, confirmed: false, contradicted: 0 },
+    });
+  });
+
+  it("after the end is a reason to ask when it is newer, and opens nothing", () => {
+    const before: RoomState = { ...ended(true), mustRead: false };
+    const same = hear(before, "match_status_ready", { ...READY, version: 20 }, true);
+    expect([same.mustRead, same.phase]).toEqual([false, "closing"]);
+    const newer = hear(before, "match_status_ready", { ...READY, version: 21 }, true);
+    expect([newer.mustRead, newer.phase]).toEqual([true, "closing"]);
+  });
+});

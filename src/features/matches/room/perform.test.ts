@@ -1,0 +1,282 @@
+import { describe, expect, it } from "vitest";
+import type { MatchConfig } from "../../../config.ts";
+import type { DiscordFailure } from "../../../platform/discord/call.ts";
+import type {
+  GuildChannel,
+  PermissionOverwrite,
+} from "../../../platform/discord/discord-client.ts";
+import { err, ok, type Result } from "../../../platform/result.ts";
+import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
+import { DEFAULT_MATCH_CONFIG } from "../../../testing/virtual-match.ts";
+import type { FaceitMatch } from "../faceit-match.ts";
+import type { FaceitFailure, MatchRecord } from "../ports.ts";
+import type { Action } from "./action.ts";
+import { isOurs, perform, type PerformPorts } from "./perform.ts";
+import { newRoom, type RoomState } from "./room-state.ts";
+import type { Outcome } from "./settle.ts";
+
+const REASON = `FACEIT match ${MATCH_ID}`;
+const NOW = 1_800_000_000_000;
+const GUILD = "100";
+const BOT = "bot";
+/** The figures of matches-and-music.md §A4. */
+const ENTER = 1_049_600n;
+const PLAYER = 36_701_696n;
+const MOVING_BOT = 17_826_832n;
+const STILL_BOT = 34_604_048n;
+
+const STATE: RoomState = {
+  ...newRoom(MATCH_ID, GUILD, NOW),
+  match: faceitMatch("READY", 1, rosters()),
+};
+const faction = "faction1";
+const CREATE = {
+  kind: "create",
+  faction,
+  name: "n",
+  withCategory: true,
+  withMoving: true,
+} as const;
+
+type World = {
+  readonly config: Partial<MatchConfig>;
+  readonly bot: Result<string, DiscordFailure>;
+  readonly channels: Result<readonly GuildChannel[], DiscordFailure>;
+  readonly faceit: Result<FaceitMatch, FaceitFailure>;
+};
+
+/** Everything that was asked for, in order, and what came of it. */
+async function doing(action: Action, world: Partial<World> = {}, state = STATE) {
+  const calls: unknown[] = [];
+  const call =
+    <T>(name: string, answer: T) =>
+    async (...values: unknown[]): Promise<T> => {
+      calls.push([name, ...values]);
+      return answer;
+    };
+  const done = ok(undefined);
+  const ports: PerformPorts = {
+    faceit: {
+      match: async () => world.faceit ?? err({ kind: "failed" }),
+      playerByNickname: async () => ok(null),
+    },
+    discord: {
+      botUserId: async () => world.bot ?? ok(BOT),
+      createVoiceChannel: call("create", ok({ id: "c1", name: "n" })),
+      deleteChannel: call("delete", done),
+      listChannels: async () => world.channels ?? ok([]),
+      setOverwrite: call("set", done),
+      removeOverwrite: call("remove", done),
+      moveMember: call("move", ok("moved" as const)),
+      sendDirectMessage: call("direct", ok("sent" as const)),
+      sendMessage: call("send", done),
+    },
+    store: {
+      write: call("write", undefined),
+      get: async () => null,
+      list: async () => [],
+      liveMatchesOf: async () => [],
+      reserve: call("reserve", "taken" as const),
+      opened: call("opened", undefined),
+      released: call("released", undefined),
+      roomsOf: async () => [],
+    },
+    hub: { put: call("put", undefined) },
+    config: { ...DEFAULT_MATCH_CONFIG, ...world.config },
+    guildOf: (owners) => (owners.includes("hub") ? "200" : null),
+    clock: () => NOW,
+  };
+  const outcome: Outcome = await perform(ports, action, state);
+  return { calls, outcome };
+}
+
+const member = (id: string, allow: bigint): PermissionOverwrite => {
+  return { id, kind: "member", allow, deny: 0n };
+};
+
+describe("what the guild's audit log says", () => {
+  it.each<[Action, unknown[]]>([
+    [
+      { kind: "grant", faction, userId: "u", channelId: "c" },
+      ["set", "c", member("u", PLAYER), REASON],
+    ],
+    [{ kind: "revoke", faction, userId: "u", channelId: "c" }, ["remove", "c", "u", REASON]],
+    [{ kind: "move", faction, userId: "u", channelId: "c" }, ["move", GUILD, "u", "c", REASON]],
+    [{ kind: "evict", userId: "u", channelId: null }, ["move", GUILD, "u", null, REASON]],
+    [{ kind: "delete", faction, channelId: "c" }, ["delete", "c", REASON]],
+  ])("names the match: %j", async (action, call) => {
+    const { calls, outcome } = await doing(action);
+    expect(calls).toEqual([call]);
+    expect(outcome).toMatchObject({ kind: "discord", result: { ok: true } });
+  });
+});
+
+describe("a channel", () => {
+  it("is made with what everybody may do in it, and remembered", async () => {
+    const { calls, outcome } = await doing(
+      { ...CREATE, people: ["u", BOT] },
+      { config: { staffRoleId: "staff" } },
+    );
+    const overwrites = [
+      { id: GUILD, kind: "role", allow: 0n, deny: ENTER },
+      // The bot may play too, and keeps what it needs.
+      member(BOT, MOVING_BOT),
+      member("u", PLAYER),
+      { id: "staff", kind: "role", allow: ENTER, deny: 0n },
+    ];
+    const wanted = { guildId: GUILD, name: "n", userLimit: 0, parentId: "category", overwrites };
+    expect(calls).toEqual([
+      ["create", { ...wanted, reason: REASON }],
+      ["opened", MATCH_ID, faction, "c1"],
+    ]);
+    expect(outcome).toEqual({ kind: "create", result: ok({ id: "c1", name: "n" }) });
+  });
+
+  it("is made outside the category and without the right to move, where Discord refused these", async () => {
+    const without = { withCategory: false, withMoving: false, people: [] };
+    const { calls } = await doing({ ...CREATE, ...without });
+    const everybody = { id: GUILD, kind: "role", allow: 0n, deny: ENTER };
+    const overwrites = [everybody, member(BOT, STILL_BOT)];
+    expect(calls[0]).toMatchObject(["create", { parentId: null, overwrites }]);
+  });
+
+  it.each<[DiscordFailure, DiscordFailure]>([
+    [
+      { kind: "failed", status: 500 },
+      { kind: "rate_limited", retryAfterMs: 1_000 },
+    ],
+    [{ kind: "unknown_outcome" }, { kind: "rate_limited", retryAfterMs: 1_000 }],
+    [
+      { kind: "refused", status: 403, code: 1, message: "" },
+      { kind: "refused", status: 403, code: 1, message: "" },
+    ],
+    [
+      { kind: "rate_limited", retryAfterMs: 7 },
+      { kind: "rate_limited", retryAfterMs: 7 },
+    ],
+  ])(
+    "was certainly not made where Discord does not say who the bot is: %j",
+    async (said, known) => {
+      const { calls, outcome } = await doing({ ...CREATE, people: [] }, { bot: err(said) });
+      expect([calls, outcome]).toEqual([[], { kind: "create", result: err(known) }]);
+    },
+  );
+
+  const own: GuildChannel = {
+    id: "c7",
+    name: "n",
+    type: 2,
+    parentId: null,
+    overwrites: [
+      { id: GUILD, kind: "role", allow: 0n, deny: ENTER },
+      member(BOT, MOVING_BOT),
+      member("u", PLAYER),
+    ],
+  };
+
+  it("that is found is remembered with the members who may come in", async () => {
+    const channels = ok([{ ...own, id: "c6", overwrites: [] }, { ...own, name: "x" }, own]);
+    const { calls, outcome } = await doing({ kind: "find", faction, name: "n" }, { channels });
+    expect(calls).toEqual([["opened", MATCH_ID, faction, "c7"]]);
+    expect(outcome).toEqual({ kind: "find", result: ok({ id: "c7", access: ["u"] }) });
+  });
+
+  it("is not known to be missing where Discord does not list channels, or say who the bot is", async () => {
+    const failure = err({ kind: "failed", status: 500 } as const);
+    for (const world of [{ bot: failure }, { channels: failure }]) {
+      const { calls, outcome } = await doing({ kind: "find", faction, name: "n" }, world);
+      expect([calls, outcome]).toEqual([[], { kind: "find", result: failure }]);
+    }
+  });
+
+  it("is ours by what the bot itself may do in a voice channel", () => {
+    const having = (...overwrites: PermissionOverwrite[]): GuildChannel => ({ ...own, overwrites });
+    expect(isOurs(own, BOT)).toBe(true);
+    expect(isOurs(having(member(BOT, STILL_BOT)), BOT)).toBe(true);
+    expect(isOurs(having(member(BOT, MOVING_BOT | 8n)), BOT)).toBe(true);
+    expect(isOurs({ ...own, type: 0 }, BOT)).toBe(false);
+    expect(isOurs(having(member(BOT, ENTER)), BOT)).toBe(false);
+    expect(isOurs(having(member("another-bot", MOVING_BOT)), BOT)).toBe(false);
+    expect(isOurs(having({ ...member(BOT, MOVING_BOT), kind: "role" }), BOT)).toBe(false);
+    expect(isOurs(having(), BOT)).toBe(false);
+  });
+});
+
+describe("what people read", () => {
+  const unlinkedText = (who: string): string =>
+    `${who} not linked to Discord and cannot be let into the team's channel. Use /link; you are let in at once.`;
+
+  it.each<[Action, unknown[]]>([
+    [
+      { kind: "message", userId: "u", channelId: "c" },
+      [
+        "direct",
+        "u",
+        {
+          content: "Your match is on. Your team's voice channel is open for you.",
+          button: { label: "Join your team", url: "https://discord.com/channels/100/c" },
+        },
+      ],
+    ],
+    [
+      { kind: "notice", unlinked: 1 },
+      ["send", "notices", { content: unlinkedText("1 player of this match is") }],
+    ],
+    [
+      { kind: "notice", unlinked: 3 },
+      ["send", "notices", { content: unlinkedText("3 players of this match are") }],
+    ],
+  ])("%j", async (action, call) => {
+    expect((await doing(action)).calls).toEqual([call]);
+  });
+
+  it.each<Action>([{ kind: "notice", unlinked: 1 }, { kind: "warn" }])(
+    "is nothing where there is no channel for notices: $kind",
+    async (action) => {
+      const { calls, outcome } = await doing(action, { config: { noticeChannelId: undefined } });
+      expect([calls, outcome]).toEqual([[], { kind: "done" }]);
+    },
+  );
+});
+
+describe("whose match it is", () => {
+  it.each<[string, World["faceit"], string | null]>([
+    ["its owners say", ok(faceitMatch("READY", 1, null)), "200"],
+    ["owners without a guild say", ok({ ...faceitMatch("READY", 1, null), owners: ["x"] }), null],
+    ["nobody contradicts", ok({ ...faceitMatch("READY", 1, null), owners: [] }), GUILD],
+    ["stays open while FACEIT fails", err({ kind: "failed" }), GUILD],
+  ])("%s", async (_, faceit, guildId) => {
+    const { outcome } = await doing({ kind: "read" }, { faceit });
+    expect(outcome).toEqual({ kind: "read", result: faceit, guildId });
+  });
+});
+
+describe("the hub and D1", () => {
+  it("get the match as it is shown, and the names that are not needed any more", async () => {
+    const tell = await doing({ kind: "tell", revision: 1 });
+    const store = await doing({ kind: "store", revision: 1 });
+    const record: unknown = expect.objectContaining<Partial<MatchRecord>>({
+      matchId: MATCH_ID,
+      revision: STATE.revision,
+    });
+    expect([...tell.calls, ...store.calls]).toEqual([
+      ["put", record],
+      ["write", record],
+    ]);
+    const release = await doing({ kind: "release", faction });
+    expect(release.calls).toEqual([["released", MATCH_ID, faction]]);
+    for (const { outcome } of [tell, store, release]) expect(outcome).toEqual({ kind: "done" });
+  });
+
+  it("get nothing of a match of which FACEIT has told nothing", async () => {
+    const unknown = newRoom(MATCH_ID, GUILD, NOW);
+    expect((await doing({ kind: "tell", revision: 1 }, {}, unknown)).calls).toEqual([]);
+    expect((await doing({ kind: "store", revision: 1 }, {}, unknown)).calls).toEqual([]);
+  });
+
+  it("keep a name for a side, and say when it is another match's", async () => {
+    const { calls, outcome } = await doing({ kind: "reserve", faction, name: "n" });
+    const row = { matchId: MATCH_ID, guildId: GUILD, faction, channelId: null, channelName: "n" };
+    expect([calls, outcome]).toEqual([[["reserve", row, NOW]], { kind: "reserve", taken: true }]);
+  });
+});
