@@ -14,7 +14,6 @@ const LEAST_PAUSE_MS = 200;
 
 /** It was done: its failures are forgotten. */
 export function done(state: RoomState, key: string): RoomState {
-  if (state.retries[key] === undefined) return state;
   const { [key]: _, ...retries } = state.retries;
   return { ...state, retries };
 }

@@ -225,8 +225,7 @@ function phaseOf({ phase, sides }: RoomState): RoomState["phase"] {
 
 /** What follows from a change: nothing is left to close, and what is shown has a new revision. */
 export function tidied(before: RoomState): RoomState {
-  const phase = phaseOf(before);
-  const state: RoomState = phase === before.phase ? before : { ...before, phase };
+  const state: RoomState = { ...before, phase: phaseOf(before) };
   const record = recordOf(state);
   if (record === null) return state;
   const { revision: _, ...rest } = record;
@@ -236,15 +235,11 @@ export function tidied(before: RoomState): RoomState {
 
 /** Discord users who belong into a side's channel. Who stands on both sides belongs to the first. */
 export function peopleOf(state: RoomState, faction: Faction): readonly string[] {
-  const earlier = new Set<string>();
-  for (const side of FACTIONS) {
-    const people = new Set<string>();
-    for (const { playerId } of state.match?.rosters?.[side].players ?? []) {
-      const discordId = state.links[playerId];
-      if (discordId !== undefined && !earlier.has(discordId)) people.add(discordId);
-    }
-    if (side === faction) return [...people];
-    for (const discordId of people) earlier.add(discordId);
-  }
-  return [];
+  const linked = (side: Faction): readonly string[] =>
+    (state.match?.rosters?.[side].players ?? []).flatMap(
+      ({ playerId }) => state.links[playerId] ?? [],
+    );
+  const people = new Set(linked(faction));
+  if (faction === "faction2") for (const userId of linked("faction1")) people.delete(userId);
+  return [...people];
 }

@@ -60,7 +60,7 @@ export function settleCreate(
     case "failed":
     case "unknown_outcome": {
       const find = `find/${faction}`;
-      const doubt = withSide(before, faction, { doubtful: true, problem: "discord_unreachable" });
+      const doubt = withSide(before, faction, { problem: "discord_unreachable" });
       return later(doubt, find, now);
     }
     case "refused": {

@@ -4,7 +4,7 @@ import type { FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure } from "../ports.ts";
 import { reopened } from "./reopen.ts";
 import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
-import type { RoomState } from "./room-state.ts";
+import type { MatchEnd, RoomState } from "./room-state.ts";
 import { backOff, CONTRADICTIONS_MAX } from "./timetable.ts";
 
 /** FACEIT's key is refused. */
@@ -70,7 +70,8 @@ function lagsOf({ retries }: RoomState): number {
 /** What FACEIT says of the match's end. */
 function judge(read: RoomState, match: FaceitMatch, now: number): RoomState {
   if (ENDED_STATUSES.has(match.status)) return confirmEnd(done(read, "read"), match, now);
-  return read.end === null ? done(read, "read") : contradict(read, match, now);
+  const { end } = read;
+  return end === null ? done(read, "read") : contradict(read, end, match, now);
 }
 
 /** FACEIT itself is behind: soon again, until that is hardly the reason any more. */
@@ -95,9 +96,7 @@ function confirmEnd(state: RoomState, match: FaceitMatch, now: number): RoomStat
 }
 
 /** A webhook said that it is over, and FACEIT says that it is not. */
-function contradict(state: RoomState, match: FaceitMatch, now: number): RoomState {
-  const { end } = state;
-  if (end === null) return state;
+function contradict(state: RoomState, end: MatchEnd, match: FaceitMatch, now: number): RoomState {
   const contradicted = end.contradicted + 1;
   // Newer than the end: reopened. Always the same answer: the webhook was wrong.
   if (match.version > end.version || (!end.confirmed && contradicted >= CONTRADICTIONS_MAX)) {

@@ -157,8 +157,7 @@ function undone(state: RoomState, action: Action, error: DiscordFailure): RoomSt
   }
   if (action.kind === "notice") return { ...state, noticed: false };
   if (action.kind === "warn") return { ...state, warned: false };
-  const isMissing = error.kind === "refused" && isUnknownChannel(error);
-  return isMissing && state.phase === "live" ? withCheck(state) : state;
+  return error.kind === "refused" && isUnknownChannel(error) ? withCheck(state) : state;
 }
 
 /** What people read: it comes once at most. */
