@@ -1,0 +1,39 @@
+import type { MatchConfig } from "../config.ts";
+import { rosters } from "./faceit-matches.ts";
+import { LOBBY } from "./virtual-discord.ts";
+import { VirtualMatch } from "./virtual-match.ts";
+
+/** A match whose four players are linked and in the guild; `a1` waits in the lobby. */
+export function linkedMatch(config: Partial<MatchConfig> = {}): VirtualMatch {
+  const match = new VirtualMatch(config);
+  for (const player of ["a1", "a2", "b1", "b2", "c1"]) match.members.add(`d-${player}`);
+  for (const player of ["a1", "a2", "b1", "b2"]) match.links.set(player, `d-${player}`);
+  match.voice.set("d-a1", LOBBY);
+  return match;
+}
+
+/** FACEIT says that it may begin: rosters are there. */
+export function begin(match: VirtualMatch): VirtualMatch {
+  match.advance("READY", rosters());
+  match.hint("match_status_ready");
+  return match;
+}
+
+/** A linked match with both channels there. */
+export async function readyMatch(config: Partial<MatchConfig> = {}): Promise<VirtualMatch> {
+  const match = begin(linkedMatch(config));
+  await match.pass(0);
+  return match;
+}
+
+/** Everybody leaves voice, and FACEIT says that it is over. */
+export function finish(match: VirtualMatch): void {
+  match.voice.clear();
+  match.advance("FINISHED");
+  match.hint("match_status_finished");
+}
+
+/** How often Discord got a call of this name. */
+export function calls(match: VirtualMatch, name: string): number {
+  return match.calls.filter((call) => call === name).length;
+}
