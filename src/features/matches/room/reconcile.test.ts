@@ -125,7 +125,7 @@ describe("a match that ends", () => {
 
 describe("what goes wrong", () => {
   it("is said with what was to be done, and tried again", async () => {
-    const before = { ...played(), match: null, mustRead: true };
+    const before = { ...newRoom(MATCH_ID, GUILD, NOW), mustRead: true };
     const perform = async (): Promise<never> => Promise.reject(down);
     const { next, broken } = await working(before, { perform });
     expect([next, broken]).toEqual([NOW + 1_000, [["read", MATCH_ID, down]]]);

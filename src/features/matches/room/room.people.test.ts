@@ -126,15 +126,18 @@ describe("who is not in the guild", () => {
 });
 
 describe("the notice of players who are not linked", () => {
-  it("waits until both channels are there", async () => {
-    const match = linkedMatch();
-    match.links.delete("b2");
-    match.faultsOf.set("create", ["rate limited"]);
-    await begin(match);
-    expect([match.ours.length, notices(match)]).toEqual([1, []]);
-    await match.pass(5 * SECOND);
-    expect(notices(match)).toHaveLength(1);
-  });
+  it.each([true, false])(
+    "waits until both channels are there (where empty sides have none: %s)",
+    async (skipEmptyFactions) => {
+      const match = linkedMatch({ skipEmptyFactions });
+      match.links.delete("b2");
+      match.faultsOf.set("create", ["rate limited"]);
+      await begin(match);
+      expect([match.ours.length, notices(match)]).toEqual([1, []]);
+      await match.pass(5 * SECOND);
+      expect(notices(match)).toHaveLength(1);
+    },
+  );
 
   it("comes also where a side without a linked player gets no channel", async () => {
     const match = linkedMatch({ skipEmptyFactions: true });

@@ -1,4 +1,3 @@
-import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import { FACEIT_FRESH_MS } from "../../../protocol/limits.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import type { RoomState } from "./room-state.ts";
@@ -48,9 +47,8 @@ export function silentAt({ heardAt, match }: RoomState): number {
   return Math.max(heardAt, begins) + SILENT_MAX_MS;
 }
 
-/** Whether a match may have channels now: it is not over, and does not begin much later. */
+/** Whether a match that is not over may have channels now: it does not begin much later. */
 export function isDue({ status, scheduledAt }: FaceitMatch, now: number): boolean {
-  if (ENDED_STATUSES.has(status)) return false;
   return status !== "SCHEDULED" || now >= (scheduledAt ?? 0) - EARLY_MS;
 }
 
