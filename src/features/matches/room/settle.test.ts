@@ -152,10 +152,13 @@ describe("a pause that Discord asked for", () => {
 
   it("is not what a message that failed has", async () => {
     const match = linkedMatch();
-    match.faultsOf.set("message", ["failed", "lost", "refused"]);
+    match.links.delete("b2");
+    match.faultsOf.set("message", ["failed", "lost"]);
+    match.faultsOf.set("notice", ["failed"]);
     begin(match);
     await match.pass(HOUR);
-    expect([calls(match, "message"), match.messages]).toEqual([3, []]);
+    expect([calls(match, "message"), calls(match, "notice")]).toEqual([2, 1]);
+    expect(match.messages).toEqual([]);
   });
 });
 
