@@ -4,7 +4,8 @@ import { linkAudit, matchesTable } from "../../../drizzle/matches.ts";
 import { configOf, type Env } from "../../env.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
-import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import { hubMatches } from "./adapters/hub-matches.ts";
 
 /**
  * What matches do once an hour: channels that no match owns are looked for in every guild that is
@@ -14,9 +15,10 @@ export async function tidyMatches(env: Env): Promise<void> {
   const { faceit, primaryGuildId } = configOf(env);
   if (faceit.webhookSecrets.length === 0) return;
   await forgetOld(env.DB, systemClock());
+  const hub = hubMatches(hubPublisher(env));
   const served = faceit.organizers.map(({ guildId }) => guildId ?? primaryGuildId);
   for (const guildId of new Set([primaryGuildId, ...served])) {
-    await MATCHES_HUB_PORTS.sweep(env, guildId);
+    await hub.sweep(guildId);
   }
 }
 

@@ -33,5 +33,6 @@ const SidesInVoice = z.object({
 export const MATCHES_COMMANDS = {
   put: define("put", Match, z.object({})),
   whereabouts: define("whereabouts", Users, z.array(Somewhere)),
+  sweep: define("sweep", z.object({}), z.object({})),
   inVoice: define("inVoice", Matches, z.array(SidesInVoice)),
 } as const;

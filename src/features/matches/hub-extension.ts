@@ -81,7 +81,10 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
       takeEvent(matchesTurnOf(hub), event);
       return "done";
     },
-    commands: Object.fromEntries(COMMANDS.map(({ name, run }) => [name, run])),
+    commands: {
+      ...Object.fromEntries(COMMANDS.map(({ name, run }) => [name, run])),
+      [MATCHES_COMMANDS.sweep.name]: (hub: HubContext) => sweepGuild(ports, hub),
+    },
     snapshot(hub, mayRead) {
       if (!mayRead(null)) return {};
       const { state } = matchesTurnOf(hub);
@@ -105,10 +108,7 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
           return;
         case "sweep":
           try {
-            // First, so that a room that lost its alarm or its storage is there when channels are judged.
-            const live = turn(({ state }) => state.liveMatches(LOOKS_MAX));
-            await Promise.allSettled(live.map((record) => ports.look(hub.env, record, false)));
-            await ports.sweep(hub.env, hub.guildId);
+            await sweepGuild(ports, hub);
           } catch (error) {
             // The next one is soon enough.
             log("warn", "matches.sweep_failed", { guildId: hub.guildId, error });
@@ -117,6 +117,14 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
       }
     },
   };
+}
+
+/** Visits the live matches first: one that lost its alarm or its storage is there when channels are judged. */
+async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<object> {
+  const live = hub.turn((turn) => matchesTurnOf(turn).state.liveMatches(LOOKS_MAX));
+  await Promise.allSettled(live.map((record) => ports.look(hub.env, record, false)));
+  await ports.sweep(hub.env, hub.guildId);
+  return {};
 }
 
 function matchesTurnOf(hub: HubTurn): MatchesTurn {

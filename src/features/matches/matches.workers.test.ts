@@ -482,6 +482,17 @@ describe("once an hour", () => {
     expect(discord.channels.has(id)).toBe(false);
   });
 
+  it("a room that lost what it knew gets it back before its channels are judged", async () => {
+    await ready();
+    const before = new Set(discord.channels.keys());
+    await runInDurableObject(room(), async (_, state) => state.storage.deleteAll());
+    await evictDurableObject(room());
+    await hourly();
+    expect(new Set(discord.channels.keys())).toEqual(before);
+    expect(await rows()).toHaveLength(2);
+    expect(await room().look(false)).toBe("looks");
+  });
+
   it("ended matches and the trace of links go when their time is over, and not before", async () => {
     await ready();
     faceit.advance("FINISHED");

@@ -115,6 +115,8 @@ export interface MatchesHub {
   put(record: MatchRecord): Promise<void>;
   /** Those of the users who are in voice. */
   whereabouts(guildId: string, userIds: readonly string[]): Promise<readonly Whereabouts[]>;
+  /** Deletes channels of ours that no match owns. Safe to repeat. */
+  sweep(guildId: string): Promise<void>;
   /** Who is in the channels of these matches: by match id. */
   inVoice(
     guildId: string,

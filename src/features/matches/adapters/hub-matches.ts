@@ -15,11 +15,12 @@ export function hubMatches(hub: Pick<HubPublisher, "command">): MatchesHub {
     );
   }
 
-  const { put, whereabouts, inVoice } = MATCHES_COMMANDS;
+  const { put, whereabouts, sweep, inVoice } = MATCHES_COMMANDS;
   return {
     put: async (record) => void (await run(record.guildId, put, record)),
     whereabouts: async (guildId, userIds) =>
       userIds.length === 0 ? [] : run(guildId, whereabouts, { userIds: [...userIds] }),
+    sweep: async (guildId) => void (await run(guildId, sweep, {})),
     inVoice: async (guildId, matchIds) => {
       if (matchIds.length === 0) return new Map();
       const sides = await run(guildId, inVoice, { matchIds: [...matchIds] });
