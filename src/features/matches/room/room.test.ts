@@ -1,35 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
+import { calls as count, linkedMatch, readyMatch } from "../../../testing/linked-match.ts";
 import { unsettled } from "../../../testing/unsettled.ts";
 import { LOBBY, type CallFault } from "../../../testing/virtual-discord.ts";
-import { VirtualMatch } from "../../../testing/virtual-match.ts";
 import { channelName, MATCH_CHANNEL_NAME } from "./channel-name.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-
-/** A match whose four players are linked and in the guild; `a1` waits in the lobby. */
-function linkedMatch(config: ConstructorParameters<typeof VirtualMatch>[0] = {}): VirtualMatch {
-  const match = new VirtualMatch(config);
-  for (const player of ["a1", "a2", "b1", "b2", "c1"]) match.members.add(`d-${player}`);
-  for (const player of ["a1", "a2", "b1", "b2"]) match.links.set(player, `d-${player}`);
-  match.voice.set("d-a1", LOBBY);
-  return match;
-}
-
-/** The same, with both channels there. */
-async function readyMatch(config: ConstructorParameters<typeof VirtualMatch>[0] = {}) {
-  const match = linkedMatch(config);
-  match.advance("READY", rosters());
-  match.hint("match_status_ready");
-  await match.pass(0);
-  expect(unsettled(match)).toEqual([]);
-  return match;
-}
-
-const count = (match: VirtualMatch, call: string): number =>
-  match.calls.filter((name) => name === call).length;
 
 describe("a match that is played", () => {
   it("gets a private channel for each side, and its linked players in it", async () => {
