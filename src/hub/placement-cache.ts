@@ -6,12 +6,17 @@ import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
 
 /** Guilds that one isolate remembers the placement of. */
 const GUILDS_KEPT = 10_000;
+/** While one client asks for a newer placement, others use the old one for this long, milliseconds. */
+const CLAIM_MS = 1_000;
 
 type Known = { readonly relays: readonly number[]; readonly until: number };
 
-/** Of this isolate. A stale one is harmless: an object that is full or gone says so. */
+/**
+ * Of this isolate, and finished answers only: a client that hangs up takes its own call to the hub along
+ * (hub.md, cancellation), so nobody else may wait for it. A stale one is harmless: an object that is full
+ * or gone says so.
+ */
 const known = new Map<string, Known>();
-const asking = new Map<string, Promise<Known>>();
 
 /**
  * Where a new client of a guild goes (hub.md, scale-out): nothing for the hub itself, or one of its
@@ -35,13 +40,10 @@ export function forgetPlacement(guildId: string): void {
 
 async function placementOf(env: Pick<Env, "HUB">, guildId: string): Promise<Known> {
   const remembered = known.get(guildId);
-  if (remembered !== undefined && remembered.until > systemClock()) return remembered;
-  const running = asking.get(guildId) ?? ask(env, guildId);
-  asking.set(guildId, running);
-  return running;
-}
-
-async function ask(env: Pick<Env, "HUB">, guildId: string): Promise<Known> {
+  const now = systemClock();
+  if (remembered !== undefined && remembered.until > now) return remembered;
+  // Claimed before the call: those who come meanwhile go where clients went before.
+  if (remembered !== undefined) known.set(guildId, { ...remembered, until: now + CLAIM_MS });
   try {
     const { relays } = await env.HUB.get(env.HUB.idFromName(guildId)).place();
     const fresh = { relays, until: systemClock() + PLACEMENT_TTL_MS };
@@ -54,8 +56,6 @@ async function ask(env: Pick<Env, "HUB">, guildId: string): Promise<Known> {
     // The hub restarts. Where clients were sent before is still right, or says so itself.
     log("warn", "hub.not_placed", { guildId, error });
     return known.get(guildId) ?? { relays: [], until: 0 };
-  } finally {
-    asking.delete(guildId);
   }
 }
 

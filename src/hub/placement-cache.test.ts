@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
+import { forgetPlacement, placeOf } from "./placement-cache.ts";
+
+const GUILD = "guild";
+
+type Answer = (placement: { readonly relays: readonly number[] }) => void;
+
+/** A hub that answers when it is told to; `asked` has a function for each call that waits. */
+function slowHub() {
+  const asked: Answer[] = [];
+  const stub = { place: () => new Promise((resolve: Answer) => asked.push(resolve)) };
+  const HUB = { idFromName: (name: string) => name, get: () => stub };
+  return { asked, env: { HUB } as unknown as Parameters<typeof placeOf>[0] };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  forgetPlacement(GUILD);
+});
+
+afterEach(() => vi.useRealTimers());
+
+describe("placement of clients", () => {
+  it("lets nobody wait for the call of a client that hung up", async () => {
+    const { asked, env } = slowHub();
+    // Its request is cancelled while the hub is asked: this call never comes to an end.
+    void placeOf(env, GUILD, "gone");
+    const other = placeOf(env, GUILD, "alice");
+    asked[1]?.({ relays: [3] });
+    expect(await other).toEqual({ relay: 3 });
+    expect(await placeOf(env, GUILD, "bob")).toEqual({ relay: 3 });
+    expect(asked).toHaveLength(2);
+  });
+
+  it("asks once for a newer placement, and again when that client hung up", async () => {
+    const { asked, env } = slowHub();
+    const first = placeOf(env, GUILD, "alice");
+    asked[0]?.({ relays: [3] });
+    await first;
+    vi.advanceTimersByTime(PLACEMENT_TTL_MS);
+    void placeOf(env, GUILD, "gone");
+    expect(await placeOf(env, GUILD, "alice")).toEqual({ relay: 3 });
+    expect(asked).toHaveLength(2);
+    vi.advanceTimersByTime(1_000);
+    const next = placeOf(env, GUILD, "alice");
+    asked[2]?.({ relays: [] });
+    expect(await next).toEqual({});
+  });
+
+  it("asks anew when an object had no room", async () => {
+    const { asked, env } = slowHub();
+    const first = placeOf(env, GUILD, "alice");
+    asked[0]?.({ relays: [3] });
+    await first;
+    forgetPlacement(GUILD);
+    const next = placeOf(env, GUILD, "alice");
+    asked[1]?.({ relays: [5] });
+    expect(await next).toEqual({ relay: 5 });
+  });
+});
