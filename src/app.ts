@@ -14,6 +14,7 @@ import { allowedOrigins, requestLog, securityHeaders } from "./platform/http/hea
 import { jsonBody } from "./platform/http/json-body.ts";
 import { problem } from "./platform/http/problem.ts";
 import { mountService } from "./platform/http/service-routes.ts";
+import { toItsEnd } from "./platform/http/to-its-end.ts";
 import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
 import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
 
@@ -23,6 +24,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.onError(unexpected);
   app.notFound(notFoundIn(app));
 
+  app.use(toItsEnd(isStepOfLinking));
   app.use(requestLog, securityHeaders);
   app.use((c, next) => (isForPages(c.req.path) ? allowedOrigins(c, next) : next()));
   app.use(jsonBody);
@@ -58,9 +60,14 @@ function hasOwnLimit(path: string): boolean {
   return path.startsWith("/internal/") || path === "/faceit-webhook" || path === "/interactions";
 }
 
+/** Where Discord and FACEIT send a person's browser. */
+function isStepOfLinking(path: string): boolean {
+  return path.startsWith("/faceit/");
+}
+
 /** What Discord and FACEIT call, and where they send a person's browser, is no API for pages of others. */
 function isForPages(path: string): boolean {
-  return !path.startsWith("/faceit/") && path !== "/faceit-webhook" && path !== "/interactions";
+  return !isStepOfLinking(path) && path !== "/faceit-webhook" && path !== "/interactions";
 }
 
 /** Makes something when it is first asked for: a document takes longer than most requests. */

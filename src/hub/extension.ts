@@ -16,7 +16,10 @@ export interface HubExtension {
   readonly wholeStates: readonly string[];
   /** Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). */
   migrate(sql: SqlStorage): void;
-  /** Applies one outside event. Synchronous. */
+  /**
+   * Applies one outside event. Synchronous. What cannot be applied yet it keeps itself; `holdMs` is for when
+   * it may not keep more: the publisher then waits with everything of this guild.
+   */
   ingest(hub: HubTurn, event: IncomingEvent): "done" | { readonly holdMs: number };
   /** Called by features through `HubPublisher.command`. */
   readonly commands: Readonly<Record<string, (hub: HubContext, input: unknown) => unknown>>;

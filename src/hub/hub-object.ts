@@ -100,7 +100,7 @@ export class HubObject {
         now: systemClock,
         turn: (work) => this.#turn(work),
         hubTurn: (publish, extension) => this.#turnOf(publish, extension),
-        publish: (publication, id) => this.#publish(publication, id),
+        publish: (publication) => this.#publish(publication),
         remember: (key, expiresAt, now) => this.#store.remember(key, expiresAt, now),
         readPosition: () => this.#store.readPosition(),
         writePosition: (position) => this.#store.writePosition(position),
@@ -191,8 +191,8 @@ export class HubObject {
     return elsewhere.find(({ code }) => code !== "unknown_connection") ?? here;
   }
 
-  #publish(publication: Publication, id?: string): Published {
-    const published = this.#sequencer.publish(publication, id);
+  #publish(publication: Publication): Published {
+    const published = this.#sequencer.publish(publication);
     // A feature that publishes what it does not name has a bug: nothing of its turn may stay.
     if (published.kind === "refused") {
       throw new Error(`${publication.event} cannot be published: ${published.why}`);

@@ -58,7 +58,7 @@ class Hub {
         schedule: (key, at) => store.writeTask(`${extension.name}/${key}`, at),
         cancel: (key) => store.writeTask(`${extension.name}/${key}`, null),
       }),
-      publish: ({ event, payload, audience, topic }, id = "new") => {
+      publish: ({ event, payload, audience, topic, id = "new" }) => {
         const seq = store.extent().head + 1;
         const text = JSON.stringify(payload);
         store.append({ seq, id, event, payload: text, ts: 1, at: 1, audience, topic, trace: null });

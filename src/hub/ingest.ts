@@ -2,19 +2,25 @@ import { DEDUPE_TTL_MS } from "../protocol/limits.ts";
 import type { PublisherPosition } from "./core/journal.ts";
 import { decidePosition } from "./core/position.ts";
 import type { HubExtension, HubTurn } from "./extension.ts";
-import type { IncomingEvent, IngestResult, Publication, Published } from "./publisher.ts";
+import {
+  causedBy,
+  type IncomingEvent,
+  type IngestResult,
+  type Publication,
+  type Published,
+} from "./publisher.ts";
 
 /** What taking outside events needs of the hub. */
 export type IngestPorts = {
   readonly extensions: readonly HubExtension[];
   readonly now: () => number;
-  /** One transaction; `publish` of its turn gives the first event of that kind the outside id. */
+  /** One transaction. */
   readonly turn: <T>(work: () => T) => T;
   readonly hubTurn: (
     publish: (publication: Publication) => Published,
     extension: HubExtension,
   ) => HubTurn;
-  readonly publish: (publication: Publication, id?: string) => Published;
+  readonly publish: (publication: Publication) => Published;
   readonly remember: (key: string, expiresAt: number, now: number) => boolean;
   readonly readPosition: () => PublisherPosition | null;
   readonly writePosition: (position: PublisherPosition) => void;
@@ -66,7 +72,7 @@ function ingestOne(ports: IngestPorts, event: IncomingEvent): Outcome {
       if (event.id !== undefined && !ports.remember(`id:${event.id}`, now + DEDUPE_TTL_MS, now)) {
         return "duplicate";
       }
-      const publish = publisherOf(ports, event);
+      const publish = causedBy(event, ports.publish);
       for (const extension of takers) {
         const result = extension.ingest(ports.hubTurn(publish, extension), event);
         if (result !== "done") throw new Held(result.holdMs);
@@ -77,19 +83,4 @@ function ingestOne(ports: IngestPorts, event: IncomingEvent): Outcome {
     if (error instanceof Held) return { kind: "hold", retryAfterMs: error.holdMs };
     throw error;
   }
-}
-
-/** The journal entry of an outside event keeps that event's id; what else it causes gets new ones. */
-function publisherOf(
-  ports: IngestPorts,
-  event: IncomingEvent,
-): (publication: Publication) => Published {
-  let id = event.id;
-  return (caused) => {
-    const publication = event.trace === undefined ? caused : { trace: event.trace, ...caused };
-    if (id === undefined || publication.event !== event.event) return ports.publish(publication);
-    const own = id;
-    id = undefined;
-    return ports.publish(publication, own);
-  };
 }

@@ -20,6 +20,8 @@ export type Publication = {
   readonly ts?: number;
   /** W3C trace id of what caused it. */
   readonly trace?: string;
+  /** Of the journal entry; absent: a new one. */
+  readonly id?: string;
 };
 
 /**
@@ -58,12 +60,30 @@ export type IncomingEvent = {
   readonly refused?: true;
 };
 
+/**
+ * Publishes what an outside event causes: all of it carries the event's trace, and the first entry of the
+ * event's own kind keeps its id; what else it causes gets new ones.
+ */
+export function causedBy(
+  event: Pick<IncomingEvent, "event" | "id" | "trace">,
+  publish: (publication: Publication) => Published,
+): (publication: Publication) => Published {
+  let { id } = event;
+  return (caused) => {
+    const publication = event.trace === undefined ? caused : { trace: event.trace, ...caused };
+    if (id === undefined || publication.event !== event.event) return publish(publication);
+    const own = id;
+    id = undefined;
+    return publish({ ...publication, id: own });
+  };
+}
+
 /** What a hub made of a batch of one guild. */
 export type IngestResult =
   | { readonly kind: "done"; readonly accepted: number; readonly duplicates: number }
   | { readonly kind: "stale_publisher" }
   | { readonly kind: "gap"; readonly expected: number }
-  /** Something must be settled first; send the same again after this time. */
+  /** The hub keeps too much that is not settled yet; send the same again after this time. */
   | { readonly kind: "hold"; readonly retryAfterMs: number };
 
 /** A hub as features see it. */

@@ -1,5 +1,6 @@
 import {
   applyD1Migrations,
+  createExecutionContext,
   evictDurableObject,
   listDurableObjectIds,
   runDurableObjectAlarm,
@@ -875,7 +876,12 @@ describe("the OpenAPI document", () => {
       if (security !== undefined) expect([401, 403]).toContain(unsigned.status);
       const answers = [
         unsigned,
-        await createApp().request(path, { method }, { ...env, JWT_ISSUER: "" }),
+        await createApp().request(
+          path,
+          { method },
+          { ...env, JWT_ISSUER: "" },
+          createExecutionContext(),
+        ),
       ];
       if (requestBody !== undefined) {
         const tooLarge = await call({ body: "x".repeat(SIGNED_BODY_MAX_BYTES + 1) });

@@ -158,6 +158,12 @@ export const SIGNED_BODY_MAX_BYTES = 1024 * 1024;
 /** Events in one signed batch (rooms.md §4). */
 export const SIGNED_BATCH_MAX = 100;
 
+/**
+ * Events that a hub keeps while it is not known yet whose channel they are about. One more: the publisher
+ * gets 503 with `Retry-After` and sends it again.
+ */
+export const HELD_EVENTS_MAX = 1_000;
+
 /** Difference between the signed timestamp and our clock, seconds (rooms.md §4). Over it: 403. */
 export const SIGNATURE_MAX_SKEW_SECONDS = 60;
 

@@ -12,16 +12,21 @@ export function callWorker(path: string, init: RequestInit = {}): Promise<Respon
   return exports.default.fetch(new Request(new URL(path, BASE), init));
 }
 
-/** Calls the Worker with a token and, if there is one, a JSON body. */
+/**
+ * Calls the Worker with a token and, if there is one, a JSON body.
+ * @param signal hangs up
+ */
 export function callAs(
   token: string,
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  signal: AbortSignal | null = null,
 ): Promise<Response> {
   return callWorker(path, {
     method,
+    signal,
     headers: {
       Authorization: `Bearer ${token}`,
       ...(body === undefined ? {} : { "Content-Type": "application/json" }),

@@ -169,8 +169,9 @@ async function link(): Promise<string> {
 }
 
 /** Opens an address as a browser with this cookie does. */
-function visit(url: string, cookie = ""): Promise<Response> {
+function visit(url: string, cookie = "", signal: AbortSignal | null = null): Promise<Response> {
   return callWorker(url, {
+    signal,
     headers: { "CF-Connecting-IP": address, ...(cookie === "" ? {} : { Cookie: cookie }) },
     redirect: "manual",
   });
@@ -266,7 +267,13 @@ describe("POST /interactions", () => {
 
   it("names the variable that is missing", async () => {
     const bare: Env = Object.assign({}, env, { DISCORD_PUBLIC_KEY: undefined });
-    const answer = await createApp().request("/interactions", { method: "POST" }, bare);
+    const request = { method: "POST" };
+    const answer = await createApp().request(
+      "/interactions",
+      request,
+      bare,
+      createExecutionContext(),
+    );
     expect(answer.status).toBe(503);
     expect(Problem.parse(await answer.json()).detail).toContain("DISCORD_PUBLIC_KEY");
   });
@@ -348,6 +355,28 @@ describe("linking, over HTTP", () => {
       expect(lines.join("\n")).not.toContain(secret);
       expect(kept).not.toContain(secret);
     }
+  });
+
+  it("is done when the browser leaves on the way: FACEIT's code is good only once", async () => {
+    const { cookie, state } = await upToFaceit();
+    let released = false;
+    mockOutside(provider, async (request) => {
+      const response = await outside(request);
+      if (new URL(request.url).pathname === "/oauth/token") {
+        await vi.waitUntil(() => released, { interval: 5 });
+      }
+      return response;
+    });
+    const browser = new AbortController();
+    const path = `/faceit/callback?code=${FACEIT_CODE}&state=${state}`;
+    const answer = visit(path, cookie, browser.signal);
+    answer.catch(() => {});
+    await vi.waitUntil(() => exchanges.length === 1, { interval: 5 });
+    browser.abort();
+    await expect(answer).rejects.toThrow();
+    released = true;
+    await vi.waitUntil(async () => (await linkOf()) !== null, { timeout: 5_000, interval: 5 });
+    await vi.waitUntil(() => discord.messages.length > 0, { timeout: 5_000, interval: 5 });
   });
 
   it("proves with the verifier of the challenge (RFC 7636 §4.6)", async () => {

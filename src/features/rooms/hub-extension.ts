@@ -4,7 +4,8 @@ import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
 import type { Room } from "../../protocol/room.ts";
 import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
-import { changeRoom, giveUpRoom, openRoom, watchCreation } from "./hub/room-changes.ts";
+import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
+import { changeRoom } from "./hub/room-changes.ts";
 import {
   REPAIR_ABANDONED,
   REPAIR_IN_DOUBT,

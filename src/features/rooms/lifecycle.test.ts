@@ -5,7 +5,8 @@ import type { DiscordFailure } from "../../platform/discord/call.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { createRoom, type CreateRoomInput } from "./create-room.ts";
 import { memoryRoomsState } from "./hub/memory-rooms-state.ts";
-import { changeRoom, giveUpRoom, openRoom, watchCreation } from "./hub/room-changes.ts";
+import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
+import { changeRoom } from "./hub/room-changes.ts";
 import {
   REPAIR_ABANDONED,
   REPAIR_IN_DOUBT,

@@ -106,7 +106,12 @@ async function hubAlarmAfter(ms: number): Promise<void> {
   await runDurableObjectAlarm(hub());
 }
 
-const createAs = (who: Person, body: object = {}, headers: Record<string, string> = {}) =>
+const createAs = (
+  who: Person,
+  body: object = {},
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+) =>
   // An address of each test's own: a limit that was used up in the future stays so in the past.
   callAs(
     who.token,
@@ -114,9 +119,10 @@ const createAs = (who: Person, body: object = {}, headers: Record<string, string
     "/create-room",
     { guildId, ...body },
     { "CF-Connecting-IP": `test-${tests}`, ...headers },
+    signal,
   );
-const endAs = (who: Person, channelId: string) =>
-  callAs(who.token, "DELETE", `/end-room/${channelId}`);
+const endAs = (who: Person, channelId: string, signal?: AbortSignal) =>
+  callAs(who.token, "DELETE", `/end-room/${channelId}`, undefined, {}, signal);
 
 async function created(response: Response): Promise<CreatedRoom> {
   expect(response.status).toBe(200);
@@ -196,6 +202,56 @@ const snapshotOf = (
     voiceStates,
   },
 });
+
+/** A reservation whose Worker died. */
+const ABANDONED = {
+  id: "01JD0000000000000000000000",
+  channelId: null,
+  name: "Raid",
+  userLimit: 4,
+  private: false,
+  allowedUserIds: [],
+  parentId: null,
+  createdBy: "somebody",
+  createdByDiscordId: null,
+  createdAt: Date.now(),
+  openedAt: null,
+  state: "creating",
+  endedAt: null,
+  idempotencyKey: null,
+  idleMs: IDLE_MS,
+  revision: 0,
+};
+
+/** Discord does what it is asked to by this method, but does not answer. @returns has it answer */
+function slowDiscord(method: string): () => void {
+  // A variable, since a promise of one object cannot be waited for in another.
+  let released = false;
+  mockOutside(provider, async (request) => {
+    const response = await discord.answer(request);
+    if (request.method === method) await vi.waitUntil(() => released, { interval: 5 });
+    return response;
+  });
+  return () => {
+    released = true;
+  };
+}
+
+/** Makes a request and hangs up as soon as Discord has done what this method asks for. */
+async function leaveDuring(
+  method: string,
+  request: (signal: AbortSignal) => Promise<Response>,
+): Promise<void> {
+  const release = slowDiscord(method);
+  const before = discord.callsOf(method).length;
+  const client = new AbortController();
+  const answer = request(client.signal);
+  answer.catch(() => {});
+  await vi.waitUntil(() => discord.callsOf(method).length > before, { interval: 5 });
+  client.abort();
+  await expect(answer).rejects.toThrow();
+  release();
+}
 
 describe("POST /create-room", () => {
   it("opens a voice channel and shows it everywhere, with the hub evicted after every step", async () => {
@@ -451,25 +507,7 @@ describe("idempotency of POST /create-room", () => {
     const body = { guildId, name: "Raid", userLimit: 4, private: false, allowedUserIds: [] };
     const fingerprint = await fingerprintOf("POST", "/create-room", body);
     await begin(env.DB, { sub: alice.sub, key, fingerprint }, Date.now());
-    const room = {
-      id: "01JD0000000000000000000000",
-      guildId,
-      channelId: null,
-      name: "Raid",
-      userLimit: 4,
-      private: false,
-      allowedUserIds: [],
-      parentId: null,
-      createdBy: alice.sub,
-      createdByDiscordId: null,
-      createdAt: Date.now(),
-      openedAt: null,
-      state: "creating",
-      endedAt: null,
-      idempotencyKey: key,
-      idleMs: IDLE_MS,
-      revision: 0,
-    };
+    const room = { ...ABANDONED, guildId, createdBy: alice.sub, idempotencyKey: key };
     await hubPublisher(env).command(guildId, "rooms.reserve", room);
     const channelId = discord.addChannel("Raid", auditReason(room));
     const again = () => createAs(alice, { name: "Raid" }, { "Idempotency-Key": key });
@@ -479,6 +517,48 @@ describe("idempotency of POST /create-room", () => {
     expect(await created(await again())).toEqual({ channelId, name: "Raid", guildId });
     expect(discord.channels.size).toBe(1);
     expect(await getRoom(bob, channelId)).toMatchObject({ state: "open", createdBy: alice.sub });
+  });
+});
+
+describe("a client that hangs up", () => {
+  it("gets its room all the same, and its key answers it", async () => {
+    const stream = await streamOf(bob);
+    const headers = { "Idempotency-Key": "left" };
+    await leaveDuring("POST", (signal) => createAs(alice, { name: "Raid" }, headers, signal));
+    await stream.until(() => stream.events.length > 0);
+    expect(short(stream)).toEqual(["room.created"]);
+    await vi.waitUntil(
+      async () => (await createAs(alice, { name: "Raid" }, headers)).status === 200,
+    );
+    expect(discord.channels.size).toBe(1);
+    const { channelId } = await created(await createAs(alice, { name: "Raid" }, headers));
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+  });
+
+  it("frees its key when Discord says no after that", async () => {
+    const headers = { "Idempotency-Key": "left" };
+    discord.fail({ on: { method: "POST" }, status: 403, code: 50_013 });
+    await leaveDuring("POST", (signal) => createAs(alice, {}, headers, signal));
+    await vi.waitUntil(async () => (await createAs(alice, {}, headers)).status === 200);
+    expect((await roomsFor(alice)).rooms).toHaveLength(1);
+  });
+
+  it("has ended its room, for everybody", async () => {
+    const stream = await streamOf(bob);
+    const { channelId } = await created(await createAs(alice));
+    await leaveDuring("DELETE", (signal) => endAs(alice, channelId, signal));
+    await stream.until(() => stream.events.length === 2);
+    expect(short(stream)).toEqual(["room.created", "room.deleted"]);
+  });
+
+  it("has the hub learn that a channel is gone, which its invite found out", async () => {
+    const stream = await streamOf(bob);
+    const { channelId } = await created(await createAs(alice));
+    discord.channels.clear();
+    const path = `/rooms/${channelId}/invite`;
+    await leaveDuring("POST", (signal) => callAs(bob.token, "POST", path, {}, {}, signal));
+    await stream.until(() => stream.events.length === 2);
+    expect(short(stream)).toEqual(["room.created", "room.deleted"]);
   });
 });
 
@@ -789,28 +869,53 @@ describe("POST /internal/events", () => {
     expect(stream.of("ack")[0]?.seq).toBe(0);
   });
 
-  it("asks for events of unknown channels again while a room is being made", async () => {
+  it("keeps events of a channel that may be a room's while others go on, through evictions", async () => {
     const stream = await streamOf(bob);
-    // A variable, since a promise of one object cannot be waited for in another.
-    let released = false;
-    mockOutside(provider, async (request) => {
-      const response = await discord.answer(request);
-      if (request.method === "POST") await vi.waitUntil(() => released, { interval: 5 });
-      return response;
-    });
+    const owner = await streamOf(alice);
+    await taken(snapshotOf(["lobby"]));
+    const release = slowDiscord("POST");
     const creating = createAs(alice, { private: true });
     await vi.waitUntil(() => discord.channels.size > 0, { interval: 5 });
     const [channelId = ""] = discord.channels.keys();
-    const held = await signed(voice("joined", "d-alice", channelId));
-    expect(held.headers.get("Retry-After")).toBe("1");
-    await expectProblem(held, 503, "unavailable");
-    expect(await taken(voice("left", "u1", "lobby"))).toMatchObject({ accepted: 1 });
-    released = true;
-    await created(await creating);
+    // Nor can the audit log be read.
+    discord.fail(...Array.from({ length: 9 }, () => ({ on: { method: "GET" }, status: 500 })));
     expect(await taken(voice("joined", "d-alice", channelId))).toMatchObject({ accepted: 1 });
-    await taken(voice("joined", "u2", "lobby"));
-    await stream.until(() => stream.events.length > 0);
-    expect(short(stream)).toEqual(["voice.joined u2"]);
+    expect(await taken(voice("joined", "u1", "lobby"))).toMatchObject({ accepted: 1 });
+    expect(
+      await taken(
+        snapshotOf(
+          ["lobby", channelId],
+          [
+            { userId: "d-alice", channelId },
+            { userId: "u2", channelId: "lobby" },
+          ],
+        ),
+      ),
+    ).toMatchObject({ accepted: 1 });
+    await stream.until(() => stream.events.length === 3);
+    expect(short(stream)).toEqual(["voice.joined u1", "voice.left u1", "voice.joined u2"]);
+    await evictHub();
+    release();
+    await created(await creating);
+    await taken(voice("left", "u2", "lobby"));
+    await stream.until(() => stream.events.length === 4);
+    await owner.until(() => owner.events.length === 6);
+    expect(short(owner).slice(3)).toEqual([
+      "room.created",
+      "voice.joined d-alice",
+      "voice.left u2",
+    ]);
+  });
+
+  it("looks at Discord when an event waits for a creation whose Worker died", async () => {
+    const stream = await streamOf(bob);
+    const id = "01JD0000000000000000000001";
+    await hubPublisher(env).command(guildId, "rooms.reserve", { ...ABANDONED, id, guildId });
+    const channelId = discord.addChannel("Raid", auditReason({ id }));
+    await taken(voice("joined", "u1", channelId));
+    await stream.until(() => stream.events.length === 2);
+    expect(short(stream)).toEqual(["room.created", "voice.joined u1"]);
+    expect(await getRoom(bob, channelId)).toMatchObject({ state: "open" });
   });
 
   it("brings a container that was away up to date by its snapshot", async () => {
@@ -902,7 +1007,7 @@ describe("the rules of events, over SQLite", () => {
   applyEventSuite(async (test) => {
     await runInDurableObject(hub(), (_, { storage }) => {
       test(() => {
-        for (const table of ["room", "voice", "foreign", "gateway"]) {
+        for (const table of ["room", "voice", "foreign", "unsettled", "held", "gateway"]) {
           storage.sql.exec(`DROP TABLE rooms_${table}`);
         }
         createRoomsTables(storage.sql);

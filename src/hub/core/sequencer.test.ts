@@ -80,7 +80,7 @@ describe("HUB-1 what is published", () => {
     const { sequencer: one, store, clock } = sequencer();
     const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     one.turn(() => {
-      one.publish(publication({ ts: 5, trace, audience: ["a"], topic: "c" }), "own-id");
+      one.publish(publication({ id: "own-id", ts: 5, trace, audience: ["a"], topic: "c" }));
       clock.now = 2_000;
       one.publish(publication());
     });

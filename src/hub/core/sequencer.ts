@@ -48,8 +48,8 @@ export class Sequencer {
     }
   }
 
-  /** Appends one event; call it inside {@link turn}. @param id of the event; absent: a new one */
-  publish(publication: Publication, id?: string): Published {
+  /** Appends one event; call it inside {@link turn}. */
+  publish(publication: Publication): Published {
     const { store, clock, newId, isKnownEvent } = this.#ports;
     if (!isKnownEvent(publication.event)) return { kind: "refused", why: "unknown_event" };
     const payload = JSON.stringify(publication.payload);
@@ -63,7 +63,7 @@ export class Sequencer {
     }
     const entry: Entry = {
       seq: store.extent().head + 1,
-      id: id ?? newId(now),
+      id: publication.id ?? newId(now),
       event: publication.event,
       payload,
       ts: publication.ts ?? now,

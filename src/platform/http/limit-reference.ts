@@ -88,6 +88,7 @@ const JOURNAL = {
 
 const GATEWAY = {
   SIGNED_BATCH_MAX: "400 `invalid_event`",
+  HELD_EVENTS_MAX: "503: events of channels that nobody can place yet; they are sent again",
   SIGNATURE_MAX_SKEW_SECONDS: "403 `bad_signature`",
   SIGNATURES_MAX: "more signatures in one header are not looked at",
   OUTBOX_MAX_EVENTS: "a snapshot of the guild replaces its events",

@@ -1,9 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { IncomingEvent, Publication } from "../../../hub/publisher.ts";
+import { HELD_EVENTS_MAX } from "../../../protocol/limits.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
-import { applyEvent, HOLD_MS, SNAPSHOT_MARGIN_MS } from "./apply-event.ts";
-import { endRoom, giveUpRoom, openRoom, roomTask } from "./room-changes.ts";
+import { applyEvent, SNAPSHOT_MARGIN_MS } from "./apply-event.ts";
+import { giveUpRoom, openRoom, watchCreation } from "./creation.ts";
+import { HOLD_MS } from "./held-events.ts";
+import { endRoom, roomTask } from "./room-changes.ts";
 import type { RoomsState, RoomsTurn } from "./rooms-state.ts";
 
 const GUILD = "1";
@@ -83,6 +86,10 @@ const left = (userId: string, channelId: string): IncomingEvent => ({
 const channelCreated = (channelId: string): IncomingEvent => ({
   event: "room.created",
   payload: { guildId: GUILD, channelId, name: "in Discord" },
+});
+const renamed = (channelId: string, name: string): IncomingEvent => ({
+  event: "room.updated",
+  payload: { guildId: GUILD, channelId, name, userLimit: 4 },
 });
 const channelDeleted = (channelId: string): IncomingEvent => ({
   event: "room.deleted",
@@ -179,23 +186,128 @@ export function applyEventSuite(
         expect(news()).toEqual([]);
       }));
 
-    it("holds events of unknown channels while a room is being made, and lets others pass", () =>
+    it("keeps events of a channel that may be a room's until it is opened, and lets others pass", () =>
       run((fresh) => {
-        const { turn, state, news } = setUp(fresh());
+        const { turn, state, news, published } = setUp(fresh());
         applyEvent(turn, channelCreated("lobby"));
         state.saveRoom(reserved("r1", true));
-        const hold = { holdMs: HOLD_MS };
-        expect(applyEvent(turn, joined("u1", "new"))).toEqual(hold);
-        // That it was made says nothing that could leak: whose it is shows later.
+        expect(applyEvent(turn, { ...joined("u1", "new"), id: "e1", trace: "t1" })).toBe("done");
         expect(applyEvent(turn, channelCreated("new"))).toBe("done");
         expect(state.isForeign("new")).toBe(false);
-        expect(applyEvent(turn, channelDeleted("new"))).toEqual(hold);
-        expect(applyEvent(turn, snapshot(["lobby", "new"], {}))).toEqual(hold);
+        expect(applyEvent(turn, renamed("new", "now"))).toBe("done");
         expect(applyEvent(turn, joined("u2", "lobby"))).toBe("done");
         expect(news()).toEqual(["voice.joined lobby u2"]);
         openRoom(turn, "r1", { id: "new", name: "r1" });
-        expect(applyEvent(turn, joined("u1", "new"))).toBe("done");
-        expect(news()).toEqual(["room.created new", "voice.joined new u1"]);
+        expect(published).toMatchObject([
+          { event: "room.created", audience: ["sub:alice", "discord:u1", "scope:rooms:manage"] },
+          { event: "voice.joined", id: "e1", trace: "t1", ts: 1_000_000 },
+          { event: "room.updated", payload: { name: "now" } },
+        ]);
+        for (const { audience } of published) expect(audience).toHaveLength(3);
+        news();
+        applyEvent(turn, left("u1", "new"));
+        expect(news()).toEqual(["voice.left new u1"]);
+      }));
+
+    it("keeps what somebody does after that, in its order, and what becomes of the channel", () =>
+      run((fresh) => {
+        const { turn, state, news } = setUp(fresh());
+        for (const channelId of ["lobby", "hall"]) applyEvent(turn, channelCreated(channelId));
+        state.saveRoom(reserved("r1"));
+        for (const event of [
+          joined("u1", "new"),
+          left("u1", "new"),
+          joined("u1", "lobby"),
+          joined("u2", "lobby"),
+          // Whoever waits to come in would be in a channel that is gone.
+          channelDeleted("lobby"),
+          joined("u2", "hall"),
+          channelDeleted("new"),
+        ]) {
+          expect(applyEvent(turn, event)).toBe("done");
+        }
+        expect(news()).toEqual([
+          "voice.joined lobby u2",
+          "voice.left lobby u2",
+          "voice.joined hall u2",
+        ]);
+        openRoom(turn, "r1", { id: "new", name: "r1" });
+        expect(news()).toEqual([
+          "room.created new",
+          "voice.joined new u1",
+          "voice.left new u1",
+          "voice.joined lobby u1",
+          "voice.left lobby u1",
+          "room.deleted new",
+        ]);
+        expect(state.heldCount()).toBe(0);
+      }));
+
+    it("asks Discord at once what became of a creation, when the first event waits for it", () =>
+      run((fresh) => {
+        const { turn, state, tasks, at } = setUp(fresh());
+        state.saveRoom(reserved("r1"));
+        const task = roomTask.repair("r1");
+        watchCreation(turn, "r1", { lookMs: 30_000, decideMs: 45_000 });
+        applyEvent(turn, joined("u1", "new"));
+        expect(tasks.get(task)).toBe(1_000_000);
+        tasks.set(task, 1_010_000);
+        at(1_005_000);
+        // The next one waits for the same answer.
+        applyEvent(turn, joined("u2", "new"));
+        expect(tasks.get(task)).toBe(1_010_000);
+      }));
+
+    it("does not keep a channel waiting for rooms that were asked for after it was there", () =>
+      run((fresh) => {
+        const { turn, state, news } = setUp(fresh());
+        state.saveRoom(reserved("r1"));
+        applyEvent(turn, channelCreated("hall"));
+        applyEvent(turn, joined("u1", "hall"));
+        state.saveRoom(reserved("r2"));
+        giveUpRoom(turn, "r1");
+        expect(news()).toEqual(["voice.joined hall u1"]);
+        expect([state.isForeign("hall"), state.unsettledChannels()]).toEqual([true, []]);
+        applyEvent(turn, joined("u2", "hall"));
+        expect(news()).toEqual(["voice.joined hall u2"]);
+      }));
+
+    it("takes a snapshot while a room is being made, but for the channel that may be its", () =>
+      run((fresh) => {
+        const { turn, state, open, news } = setUp(fresh());
+        open("c1");
+        applyEvent(turn, channelCreated("lobby"));
+        for (const user of ["u1", "u2"]) applyEvent(turn, joined(user, "c1"));
+        state.saveRoom(reserved("r1", true));
+        applyEvent(turn, joined("u3", "new"));
+        news();
+        // u2 has gone on to the unknown channel, u3 has left it for the lobby.
+        const voice = { u1: "lobby", u2: "new", u3: "lobby" };
+        expect(applyEvent(turn, snapshot(["c1", "lobby", "new"], voice))).toBe("done");
+        expect(news()).toEqual(["voice.left c1 u1", "voice.left c1 u2", "voice.joined lobby u1"]);
+        expect(state.isForeign("new")).toBe(false);
+        openRoom(turn, "r1", { id: "new", name: "r1" });
+        expect(news()).toEqual([
+          "room.created new",
+          "voice.joined new u3",
+          "voice.left new u3",
+          "voice.joined new u2",
+          "voice.joined lobby u3",
+        ]);
+      }));
+
+    it("has the publisher wait when it keeps as much as it may, and loses nothing", () =>
+      run((fresh) => {
+        const { turn, state, news } = setUp(fresh());
+        state.saveRoom(reserved("r1"));
+        for (let i = 0; i < HELD_EVENTS_MAX; i += 1) {
+          expect(applyEvent(turn, joined(`u${i}`, "new"))).toBe("done");
+        }
+        expect(applyEvent(turn, joined("one-more", "new"))).toEqual({ holdMs: HOLD_MS });
+        expect(applyEvent(turn, joined("u1", "new"))).toEqual({ holdMs: HOLD_MS });
+        openRoom(turn, "r1", { id: "new", name: "r1" });
+        expect(news()).toHaveLength(HELD_EVENTS_MAX + 1);
+        expect(applyEvent(turn, joined("one-more", "new"))).toBe("done");
       }));
 
     it("lets events go on when a creation came to nothing", () =>
@@ -373,6 +485,57 @@ export function applyEventSuite(
               Object.fromEntries(state.voiceStates().map((one) => [one.userId, one.channelId])),
             );
           }),
+        );
+      }));
+
+    it("is the same for each user and channel when it had to wait for the room to be opened", () =>
+      run((fresh) => {
+        const event = fc.oneof(
+          fc.tuple(user, channel).map(([userId, channelId]) => joined(userId, channelId)),
+          fc.tuple(user, channel).map(([userId, channelId]) => left(userId, channelId)),
+          channel.map(channelCreated),
+          channel.map(channelDeleted),
+          fc.dictionary(user, channel).map((voice) => snapshot(["c1", "lobby", "hall"], voice)),
+        );
+        fc.assert(
+          fc.property(
+            fc.array(event, { maxLength: 40 }),
+            fc.subarray(["c2", "lobby", "hall"]),
+            fc.nat(40),
+            fc.boolean(),
+            (events, known, openAt, isOpened) => {
+              const take = (opensAfter: number, state: RoomsState): Publication[] => {
+                const { turn, published } = setUp(state);
+                for (const channelId of known) state.addForeign(channelId);
+                state.saveRoom(reserved("r1", true));
+                const settle = (): void => {
+                  if (isOpened) openRoom(turn, "r1", { id: "c1", name: "room-c1" });
+                  else giveUpRoom(turn, "r1");
+                };
+                for (const [i, one] of events.entries()) {
+                  if (i === opensAfter) settle();
+                  // Far enough from the opening for the snapshot to be trusted in both.
+                  expect(applyEvent(turn, { ...one, ts: 1 })).toBe("done");
+                }
+                settle();
+                expect(state.heldCount()).toBe(0);
+                expect(state.unsettledChannels()).toEqual([]);
+                return published;
+              };
+              const of = (published: readonly Publication[], key: string) =>
+                Object.groupBy(
+                  // Its id is the hub's to give.
+                  published.map((one) => ({ ...one, id: undefined })),
+                  ({ payload }) => String(payload[key]),
+                );
+              const atOnce = take(0, fresh());
+              const late = take(openAt, fresh());
+              const { undefined: channelsAtOnce, ...usersAtOnce } = of(atOnce, "userId");
+              const { undefined: channelsLate, ...usersLate } = of(late, "userId");
+              expect(usersLate).toEqual(usersAtOnce);
+              expect(channelsLate?.length).toBe(channelsAtOnce?.length);
+            },
+          ),
         );
       }));
   });

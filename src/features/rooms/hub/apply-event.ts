@@ -8,11 +8,16 @@ import {
   voiceLeft,
 } from "../../../protocol/events/rooms.ts";
 import { GuildSnapshot } from "../../../protocol/signed-events.ts";
+import {
+  hold,
+  mayBeOurs,
+  mustWait,
+  placesAfterHeld,
+  subjectOf,
+  type Applied,
+} from "./held-events.ts";
 import { endRoom, join, leave, roomTask, updateRoom } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
-
-/** While a room is being made, events of a channel we do not know wait this long, milliseconds. */
-export const HOLD_MS = 250;
 
 /**
  * A snapshot may have been taken before a room was opened whose creation it does not show: clocks
@@ -32,15 +37,14 @@ export const APPLIED_EVENTS = [
   "guild.snapshot",
 ] as const;
 
-/** What became of an event: it is in the state, or must come again after some milliseconds. */
-export type Applied = "done" | { readonly holdMs: number };
-
 /**
  * Applies one event of the gateway to what the hub knows, and publishes what it changed: nothing for
  * what is known already (rooms.md §2). Payloads were checked at the door.
  */
 export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
   const ts = event.ts ?? turn.hub.now();
+  const subject = subjectOf(event);
+  if (subject !== null && mustWait(turn, subject)) return hold(turn, subject, event);
   switch (event.event) {
     case roomCreated.name:
       return onChannelCreated(turn, roomCreated.payload.parse(event.payload).channelId);
@@ -67,18 +71,6 @@ export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
   }
 }
 
-/**
- * Whether this may be the channel of a room that is being made: nobody can tell yet who may see it,
- * and `room.created` has to come first.
- */
-function mayBeOurs({ state }: RoomsTurn, channelId: string): boolean {
-  return (
-    state.roomOfChannel(channelId) === null &&
-    !state.isForeign(channelId) &&
-    state.roomsIn("creating").length > 0
-  );
-}
-
 function onChannelCreated(turn: RoomsTurn, channelId: string): Applied {
   // Whose it is shows when the room is opened, or at the channel's first event after that.
   if (mayBeOurs(turn, channelId)) return "done";
@@ -91,7 +83,6 @@ function onChannelUpdated(
   now: { readonly channelId: string; readonly name: string; readonly userLimit: number },
   ts: number,
 ): Applied {
-  if (mayBeOurs(turn, now.channelId)) return { holdMs: HOLD_MS };
   const room = turn.state.roomOfChannel(now.channelId);
   if (room !== null) updateRoom(turn, room, now, ts);
   return "done";
@@ -99,7 +90,6 @@ function onChannelUpdated(
 
 function onChannelDeleted(turn: RoomsTurn, channelId: string, ts: number): Applied {
   const { state } = turn;
-  if (mayBeOurs(turn, channelId)) return { holdMs: HOLD_MS };
   const room = state.roomOfChannel(channelId);
   if (room !== null) {
     endRoom(turn, room, ts);
@@ -111,7 +101,6 @@ function onChannelDeleted(turn: RoomsTurn, channelId: string, ts: number): Appli
 }
 
 function onJoined(turn: RoomsTurn, userId: string, channelId: string, ts: number): Applied {
-  if (mayBeOurs(turn, channelId)) return { holdMs: HOLD_MS };
   if (turn.state.roomOfChannel(channelId) === null) turn.state.addForeign(channelId);
   join(turn, { userId, channelId, since: ts }, ts);
   return "done";
@@ -132,15 +121,16 @@ function onSnapshot(turn: RoomsTurn, snapshot: GuildSnapshot, ts: number): Appli
     ...snapshot.channels.map(({ channelId }) => channelId),
     ...snapshot.voiceStates.map(({ channelId }) => channelId),
   ];
-  if (channelIds.some((channelId) => mayBeOurs(turn, channelId))) return { holdMs: HOLD_MS };
   applyChannels(turn, snapshot, ts);
-  applyVoiceStates(turn, snapshot, ts);
+  const applied = applyVoiceStates(turn, snapshot, ts);
+  if (applied !== "done") return applied;
   const listed = new Set(channelIds);
   for (const channelId of state.foreignChannels()) {
     if (!listed.has(channelId)) state.removeForeign(channelId);
   }
   for (const channelId of listed) {
-    if (state.roomOfChannel(channelId) === null) state.addForeign(channelId);
+    if (state.roomOfChannel(channelId) !== null || mayBeOurs(turn, channelId)) continue;
+    state.addForeign(channelId);
   }
   return "done";
 }
@@ -156,14 +146,26 @@ function applyChannels(turn: RoomsTurn, { channels }: GuildSnapshot, ts: number)
   }
 }
 
-function applyVoiceStates(turn: RoomsTurn, { voiceStates }: GuildSnapshot, ts: number): void {
-  const { state } = turn;
+function applyVoiceStates(turn: RoomsTurn, { voiceStates }: GuildSnapshot, ts: number): Applied {
+  const { state, hub } = turn;
   const channelOf = new Map(voiceStates.map(({ userId, channelId }) => [userId, channelId]));
+  const placeOf = placesAfterHeld(state);
   // Everybody who left somewhere leaves before anybody joins.
   for (const voice of state.voiceStates()) {
+    if (placeOf.has(voice.userId)) continue;
     if (channelOf.get(voice.userId) !== voice.channelId) leave(turn, voice, ts);
   }
-  for (const [userId, channelId] of channelOf) {
-    join(turn, { userId, channelId, since: ts }, ts);
+  const left = [...placeOf].filter(([userId, at]) => at !== (channelOf.get(userId) ?? null));
+  const joined = [...channelOf].filter(([userId, channelId]) => placeOf.get(userId) !== channelId);
+  const news = [
+    ...left.map(([userId, channelId]) => ({ event: voiceLeft.name, userId, channelId })),
+    ...joined.map(([userId, channelId]) => ({ event: voiceJoined.name, userId, channelId })),
+  ];
+  for (const { event, userId, channelId } of news) {
+    if (channelId === null) continue;
+    const payload = { guildId: hub.guildId, channelId, userId };
+    const applied = applyEvent(turn, { event, payload, ts });
+    if (applied !== "done") return applied;
   }
+  return "done";
 }

@@ -1,11 +1,13 @@
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
-import type { RoomsState } from "./rooms-state.ts";
+import type { HeldEvent, RoomsState } from "./rooms-state.ts";
 
 /** {@link RoomsState} in memory, for tests of the rules and as the model of the SQL one. */
 export function memoryRoomsState(): RoomsState {
   const rooms = new Map<string, RoomRecord>();
   const foreign = new Set<string>();
+  const candidates = new Map<string, readonly string[]>();
+  let held: HeldEvent[] = [];
   const voices = new Map<string, VoiceState>();
   let gateway: GatewayStanding | null = null;
 
@@ -37,6 +39,30 @@ export function memoryRoomsState(): RoomsState {
     removeForeign: (channelId) => {
       foreign.delete(channelId);
     },
+    unsettledChannels: () => [...candidates.keys()],
+    candidatesOf: (channelId) => candidates.get(channelId) ?? null,
+    saveCandidates: (channelId, roomIds) => {
+      candidates.set(channelId, roomIds);
+    },
+    removeCandidates: (channelId) => {
+      candidates.delete(channelId);
+    },
+    hold: (event) => {
+      held.push(event);
+    },
+    heldCount: () => held.length,
+    heldEvents: () => held,
+    takeHeld: () => {
+      const taken = held;
+      held = [];
+      return taken;
+    },
+    isAfterHeld: ({ channelId, userId }) =>
+      held.some((one) =>
+        userId === null
+          ? one.channelId === channelId
+          : one.userId === userId || (one.userId === null && one.channelId === channelId),
+      ),
     voiceOf: (userId) => voices.get(userId) ?? null,
     membersOf: (channelId) =>
       [...voices.values()].filter((voice) => voice.channelId === channelId).toSorted(byTime),

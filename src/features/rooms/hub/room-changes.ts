@@ -25,66 +25,12 @@ export const roomTask = {
   forget: (id: string) => `forget/${id}`,
 } as const;
 
-/** How long a creation may stay open, milliseconds. */
-export type RepairTimes = { readonly lookMs: number; readonly decideMs: number };
-
-/** Has a creation looked into and decided from now on, whatever becomes of its request. */
-export function watchCreation({ state, hub }: RoomsTurn, id: string, times: RepairTimes): void {
-  if (state.room(id)?.state !== "creating") return;
-  hub.schedule(roomTask.repair(id), hub.now() + times.lookMs);
-  hub.schedule(roomTask.decide(id), hub.now() + times.decideMs);
-}
-
 /** Stores a changed room, to be copied to D1. @returns what was stored */
 export function changeRoom({ state, hub }: RoomsTurn, room: RoomRecord): RoomRecord {
   const changed = { ...room, revision: room.revision + 1 };
   state.saveRoom(changed);
   hub.schedule(roomTask.copy(room.id), hub.now() + COPY_DELAY_MS);
   return changed;
-}
-
-/**
- * A room's channel exists: from now on it is a room for everyone who may see it.
- * @returns false when the creation had been given up, so the channel is nobody's
- */
-export function openRoom(
-  turn: RoomsTurn,
-  id: string,
-  channel: { readonly id: string; readonly name: string },
-): boolean {
-  const { state, hub } = turn;
-  const room = state.room(id);
-  if (room === null || room.state === "gone") return false;
-  if (room.state !== "creating") return room.channelId === channel.id;
-  hub.cancel(roomTask.repair(id));
-  hub.cancel(roomTask.decide(id));
-  state.removeForeign(channel.id);
-  const open = changeRoom(turn, {
-    ...room,
-    channelId: channel.id,
-    name: channel.name,
-    state: "open",
-    openedAt: hub.now(),
-  });
-  const { guildId } = hub;
-  hub.publish({
-    event: "room.created",
-    payload: { channelId: channel.id, name: channel.name, guildId },
-    audience: audienceOf(open),
-    topic: channel.id,
-  });
-  watchIdle(turn, open);
-  return true;
-}
-
-/** A creation came to nothing. @returns false when it had been settled already */
-export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
-  const room = turn.state.room(id);
-  if (room?.state !== "creating") return false;
-  turn.hub.cancel(roomTask.repair(id));
-  turn.hub.cancel(roomTask.decide(id));
-  changeRoom(turn, { ...room, state: "gone" });
-  return true;
 }
 
 /** A room is over: everybody in it has left, then it is deleted (rooms.md §2). */
@@ -163,7 +109,7 @@ export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
 }
 
 /** A room that nobody is in ends after its time (rooms.md §5). */
-function watchIdle({ hub }: RoomsTurn, room: RoomRecord): void {
+export function watchIdle({ hub }: RoomsTurn, room: RoomRecord): void {
   if (room.idleMs > 0) hub.schedule(roomTask.idle(room.id), hub.now() + room.idleMs);
 }
 

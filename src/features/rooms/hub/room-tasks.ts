@@ -4,7 +4,8 @@ import { log } from "../../../platform/log.ts";
 import { findCreatedChannel, type Finding } from "../find-created-channel.ts";
 import type { LateAnswers, Recovered, RoomsCopy, RoomsDiscord } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
-import { endRoom, giveUpRoom, openRoom, roomTask, type RepairTimes } from "./room-changes.ts";
+import { giveUpRoom, openRoom, type RepairTimes } from "./creation.ts";
+import { endRoom, roomTask, watchIdle } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /**
@@ -18,6 +19,9 @@ export const REPAIR_IN_DOUBT: RepairTimes = { lookMs: 2_000, decideMs: 10_000 };
 
 /** Pause between two looks. */
 const REPAIR_AGAIN_MS = 10_000;
+
+/** The same while events of a channel wait that may be the room's. */
+const REPAIR_AWAITED_MS = 2_000;
 
 /** From this age on it counts as never made even when Discord does not let us look. */
 export const REPAIR_GIVES_UP_MS = 10 * 60_000;
@@ -93,7 +97,8 @@ export async function settleCreation(
     if (before?.state !== "creating") return { ...outcomeOf(before), now: false };
     if (open) {
       const again = last ? roomTask.decide(id) : roomTask.repair(id);
-      turn.hub.schedule(again, turn.hub.now() + REPAIR_AGAIN_MS);
+      const pause = turn.state.heldCount() > 0 ? REPAIR_AWAITED_MS : REPAIR_AGAIN_MS;
+      turn.hub.schedule(again, turn.hub.now() + pause);
       return { kind: "undecided" as const, now: false };
     }
     if (finding.kind === "found") openRoom(turn, id, finding.channel);
@@ -138,10 +143,15 @@ export async function endIdleRoom(
   ports: RoomTaskPorts,
   id: string,
 ): Promise<void> {
-  const room = context.turn(({ state }) => {
+  const room = context.turn((turn) => {
+    const { state } = turn;
     const found = state.room(id);
     if (found?.state !== "open" || found.channelId === null) return null;
-    return state.membersOf(found.channelId).length === 0 ? found : null;
+    if (state.membersOf(found.channelId).length > 0) return null;
+    if (!state.isAfterHeld({ channelId: found.channelId, userId: null })) return found;
+    // Somebody may have come in by an event that waits.
+    watchIdle(turn, found);
+    return null;
   });
   if (room === null || room.channelId === null) return;
   const deleted = await ports.discord.deleteChannel(room.channelId, "Nobody was in this room");

@@ -1,6 +1,28 @@
 import type { HubTurn } from "../../../hub/extension.ts";
+import { z } from "zod";
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
+
+/** What an event is about: a channel, or somebody in one. */
+export type EventSubject = {
+  readonly channelId: string;
+  /** Null: it is about the channel itself. */
+  readonly userId: string | null;
+};
+
+/** An event that waits until it is known whose channel it is about, as it is stored. */
+export const HeldEvent = z.object({
+  channelId: z.string(),
+  userId: z.string().nullable(),
+  event: z.object({
+    id: z.string().exactOptional(),
+    event: z.string(),
+    payload: z.record(z.string(), z.unknown()),
+    ts: z.number(),
+    trace: z.string().exactOptional(),
+  }),
+});
+export type HeldEvent = z.infer<typeof HeldEvent>;
 
 /** What a guild's hub knows of rooms and voice: the storage contract of the rules in `apply-event.ts`. */
 export interface RoomsState {
@@ -18,6 +40,26 @@ export interface RoomsState {
   isForeign(channelId: string): boolean;
   addForeign(channelId: string): void;
   removeForeign(channelId: string): void;
+
+  /** Channels that first showed themselves while rooms were being made, and may be one of theirs. */
+  unsettledChannels(): readonly string[];
+  /** Ids of the rooms whose channel this may be; null: it has not shown itself yet, or is settled. */
+  candidatesOf(channelId: string): readonly string[] | null;
+  saveCandidates(channelId: string, roomIds: readonly string[]): void;
+  removeCandidates(channelId: string): void;
+
+  /** Keeps an event behind those that wait already. */
+  hold(event: HeldEvent): void;
+  heldCount(): number;
+  /** Events that wait, oldest first. */
+  heldEvents(): readonly HeldEvent[];
+  /** The same; from now on none waits. */
+  takeHeld(): readonly HeldEvent[];
+  /**
+   * Whether an event of this subject comes after one that waits: of the same user, or of the channel itself;
+   * one about a channel comes after all that are of it.
+   */
+  isAfterHeld(subject: EventSubject): boolean;
 
   voiceOf(userId: string): VoiceState | null;
   /** In the order they joined. */

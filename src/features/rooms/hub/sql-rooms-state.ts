@@ -1,6 +1,6 @@
 import { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import { RoomRecord, type VoiceState } from "../room-record.ts";
-import type { RoomsState } from "./rooms-state.ts";
+import { HeldEvent, type RoomsState } from "./rooms-state.ts";
 
 /** Creates the tables of the rooms extension; may run again at each wake. */
 export function createRoomsTables(sql: SqlStorage): void {
@@ -22,6 +22,16 @@ export function createRoomsTables(sql: SqlStorage): void {
     ) STRICT;
     CREATE INDEX IF NOT EXISTS rooms_voice_channel ON rooms_voice (channel_id, since);
     CREATE TABLE IF NOT EXISTS rooms_foreign (channel_id TEXT PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_unsettled (
+      channel_id TEXT PRIMARY KEY,
+      room_ids TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_held (
+      position INTEGER PRIMARY KEY AUTOINCREMENT,
+      channel_id TEXT NOT NULL,
+      user_id TEXT,
+      held TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS rooms_gateway (
       one INTEGER PRIMARY KEY CHECK (one = 1),
       state TEXT NOT NULL,
@@ -42,6 +52,12 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       .exec<{ user_id: string; channel_id: string; since: number }>(query, ...bindings)
       .toArray()
       .map((row) => ({ userId: row.user_id, channelId: row.channel_id, since: row.since }));
+
+  const held = (query: string): HeldEvent[] =>
+    sql
+      .exec<{ held: string }>(query)
+      .toArray()
+      .map((row) => HeldEvent.parse(JSON.parse(row.held)));
 
   return {
     room: (id) => records("SELECT record FROM rooms_room WHERE id = ?", id)[0] ?? null,
@@ -85,6 +101,59 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
     },
     removeForeign: (channelId) => {
       sql.exec("DELETE FROM rooms_foreign WHERE channel_id = ?", channelId);
+    },
+
+    unsettledChannels: () =>
+      sql
+        .exec<{ channel_id: string }>("SELECT channel_id FROM rooms_unsettled")
+        .toArray()
+        .map((row) => row.channel_id),
+    candidatesOf: (channelId) => {
+      const [row] = sql
+        .exec<{ room_ids: string }>(
+          "SELECT room_ids FROM rooms_unsettled WHERE channel_id = ?",
+          channelId,
+        )
+        .toArray();
+      return row === undefined ? null : row.room_ids.split(" ");
+    },
+    saveCandidates: (channelId, roomIds) => {
+      sql.exec(
+        "INSERT OR REPLACE INTO rooms_unsettled (channel_id, room_ids) VALUES (?, ?)",
+        channelId,
+        roomIds.join(" "),
+      );
+    },
+    removeCandidates: (channelId) => {
+      sql.exec("DELETE FROM rooms_unsettled WHERE channel_id = ?", channelId);
+    },
+
+    hold: (event) => {
+      sql.exec(
+        "INSERT INTO rooms_held (channel_id, user_id, held) VALUES (?, ?, ?)",
+        event.channelId,
+        event.userId,
+        JSON.stringify(event),
+      );
+    },
+    heldCount: () => sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_held").one().n,
+    heldEvents: () => held("SELECT held FROM rooms_held ORDER BY position"),
+    takeHeld: () => {
+      const taken = held("SELECT held FROM rooms_held ORDER BY position");
+      sql.exec("DELETE FROM rooms_held");
+      return taken;
+    },
+    isAfterHeld: ({ channelId, userId }) => {
+      const found =
+        userId === null
+          ? sql.exec("SELECT 1 FROM rooms_held WHERE channel_id = ? LIMIT 1", channelId)
+          : sql.exec(
+              `SELECT 1 FROM rooms_held
+               WHERE user_id = ? OR (channel_id = ? AND user_id IS NULL) LIMIT 1`,
+              userId,
+              channelId,
+            );
+      return found.toArray().length > 0;
     },
 
     voiceOf: (userId) =>
