@@ -31,7 +31,6 @@ export class RelayObject {
   readonly #index: number;
   readonly #store: SqliteStore;
   readonly #relay: Relay<HubSocket>;
-  #attaching: Promise<boolean> | null = null;
   /** Readers who wait for the whole state; the next call to the hub asks for all of them. */
   #waiting: { grants: readonly string[]; resolve: (at: SnapshotAt) => void; reject: Reject }[] = [];
   #isAsking = false;
@@ -96,18 +95,13 @@ export class RelayObject {
     const state = this.#store.readFact(STATE_FACT);
     if (state === "attached") return true;
     if (state === "draining") return false;
-    this.#attaching ??= this.#attach().finally(() => {
-      this.#attaching = null;
-    });
-    return this.#attaching;
-  }
-
-  async #attach(): Promise<boolean> {
     const attachment = await this.#hub().attachRelay(this.#index);
     if (!attachment.accepted) return false;
     this.#relay.revoke(attachment.revocations);
     await this.#relay.catchUp();
     this.#presence = await this.#hub().presence();
+    // Somebody who came in meanwhile may have got further: the hub already lets this relay go.
+    if (this.#store.readFact(STATE_FACT) === "draining") return false;
     this.#store.writeFact(STATE_FACT, "attached");
     return true;
   }

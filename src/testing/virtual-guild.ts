@@ -95,7 +95,6 @@ export class VirtualRelay extends VirtualServer {
   readonly index: number;
   relay: Relay<VirtualSocket>;
   readonly #guild: VirtualGuild;
-  #attaching: Promise<boolean> | null = null;
   readonly #joining = new Set<(socket: null) => void>();
 
   constructor(guild: VirtualGuild, index: number) {
@@ -107,13 +106,11 @@ export class VirtualRelay extends VirtualServer {
 
   override evict(): void {
     super.evict();
-    this.#attaching = null;
     this.relay = this.#makeRelay();
   }
 
   override crash(): void {
     super.crash();
-    this.#attaching = null;
     this.relay = this.#makeRelay();
     this.#guild.wire.cut(this);
     for (const resolve of this.#joining) resolve(null);
@@ -157,13 +154,6 @@ export class VirtualRelay extends VirtualServer {
 
   async #attached(): Promise<boolean> {
     if (this.store.readFact(STATE_FACT) === "attached") return true;
-    this.#attaching ??= this.#attach().finally(() => {
-      this.#attaching = null;
-    });
-    return this.#attaching;
-  }
-
-  async #attach(): Promise<boolean> {
     const { hub, wire } = this.#guild;
     const attachment = await wire.carry(this, hub, () => this.#guild.attach(this.index));
     if (!attachment.accepted) return false;

@@ -22,7 +22,6 @@ export class Relay<Socket extends object> {
   readonly #clock: Clock;
   readonly #server: StreamServer<Socket>;
   readonly #hub: HubLink;
-  #pulling: Promise<void> | null = null;
 
   constructor(parts: {
     readonly store: HubStore;
@@ -76,12 +75,28 @@ export class Relay<Socket extends object> {
     return closed;
   }
 
-  /** Pulls from the hub until it has what the hub has, at least up to `seq`. */
+  /**
+   * Pulls from the hub until it has what the hub has, at least up to `seq`. Several may do so side by
+   * side: each takes from its answers what is still missing then.
+   */
   async catchUp(seq = 0): Promise<void> {
-    this.#pulling ??= this.#pull(seq).finally(() => {
-      this.#pulling = null;
-    });
-    return this.#pulling;
+    for (;;) {
+      const before = this.#store.extent();
+      const pulled = await this.#hub.pull(before.head);
+      const { epoch, head } = this.#store.extent();
+      // Another pull began a new journal meanwhile: this answer is about the old one.
+      if (epoch !== before.epoch) continue;
+      const isOther = pulled.epoch !== epoch;
+      // Nobody can be told what was trimmed before it came here: they come back and are reset.
+      if (isOther || pulled.oldest > head + 1) {
+        this.#server.startOver();
+        this.#store.adopt(pulled.epoch);
+        if (isOther && before.head > 0) continue;
+      }
+      this.#apply(pulled.entries);
+      const now = this.#store.extent().head;
+      if (pulled.entries.length === 0 || now >= Math.max(seq, pulled.head)) return;
+    }
   }
 
   async #catchUpRevocations({ revision }: RelayCall): Promise<number> {
@@ -89,23 +104,6 @@ export class Relay<Socket extends object> {
     // Those that have expired are not sent any more: having them or not is the same.
     if (revision > this.revision) this.#store.writeFact(REVISION_FACT, String(revision));
     return closed;
-  }
-
-  async #pull(seq: number): Promise<void> {
-    for (;;) {
-      const { epoch, head } = this.#store.extent();
-      const pulled = await this.#hub.pull(head);
-      const isOther = pulled.epoch !== epoch;
-      // Nobody can be told what was trimmed before it came here: they come back and are reset.
-      if (isOther || pulled.oldest > head + 1) {
-        this.#server.startOver();
-        this.#store.adopt(pulled.epoch);
-        if (isOther && head > 0) continue;
-      }
-      this.#apply(pulled.entries);
-      const now = this.#store.extent().head;
-      if (pulled.entries.length === 0 || now >= Math.max(seq, pulled.head)) return;
-    }
   }
 
   /** Appends what follows and sends it; what is there already is passed over. */

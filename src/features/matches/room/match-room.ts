@@ -76,7 +76,7 @@ export class MatchRoom extends DurableObject<Env> {
 class Room {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
-  #working: Promise<void> | undefined;
+  #isWorking = false;
   /** Something happened that a round under way may not have seen. */
   #isAwaited = false;
 
@@ -132,11 +132,17 @@ class Room {
   }
 
   /** One at a time: two that decide side by side would both do the same. */
-  work(): Promise<void> {
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
-    return this.#working;
+  async work(): Promise<void> {
+    if (this.#isWorking) {
+      this.#isAwaited = true;
+      return;
+    }
+    this.#isWorking = true;
+    try {
+      await this.#work();
+    } finally {
+      this.#isWorking = false;
+    }
   }
 
   async #work(): Promise<void> {
