@@ -307,6 +307,8 @@ describe("without a WebSocket", () => {
     await screenshot(page, "over-http");
     await stack.kill("worker");
     await move(other, "Player 1", "Over the fence");
+    // How long a machine takes to start a Worker is not what this is about.
+    await stack.untilReady();
     await shows(page, "Over the fence", ["Player 1"]);
     await isLive(page, "Live over HTTP");
     await expectGaplessLog(page);

@@ -1,3 +1,4 @@
+import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
 import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
 import type { EventStream, StreamTicket } from "./api.ts";
 import type { GuildEvent } from "./guild-event.ts";
@@ -14,7 +15,6 @@ export type Entry = {
 };
 
 /** A stream over HTTP carries a comment this often, milliseconds. */
-const KEEP_ALIVE_MS = 15_000;
 
 /** A frame as tests look at it. */
 export type SentFrame = Readonly<Record<string, unknown>>;
@@ -78,7 +78,7 @@ export class FakeStream extends FakeSocket {
   #out: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   readonly #keepAlive = setInterval(() => {
     this.write(":\n\n");
-  }, KEEP_ALIVE_MS);
+  }, EVENT_STREAM_KEEP_ALIVE_MS);
 
   constructor(url: string, until: AbortSignal) {
     super(url);

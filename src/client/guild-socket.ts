@@ -1,7 +1,7 @@
 import type { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { SUBSCRIBE_CHANNELS_MAX } from "../protocol/limits.ts";
 import type { EventStream, StreamTicket } from "./api.ts";
-import { backoffMs } from "./backoff.ts";
+import { BACKOFF_CAP_MS, backoffMs, UNREACHABLE_CAP_MS } from "./backoff.ts";
 import { closeOf } from "./close-words.ts";
 import { Link } from "./link.ts";
 import { isOffline } from "./network.ts";
@@ -152,12 +152,14 @@ export class GuildSocket {
 
   #notAdmitted(link: Link, { kind, message, retryAfterMs }: Failure): void {
     this.#drop();
-    // Refused over HTTP may only mean that this server has no such stream: the ticket will tell.
     const overHttp = link.over === "http";
-    if (overHttp) this.#httpUntil = 0;
+    const isUnreachable = kind === "unreachable";
+    // Refused over HTTP may only mean that this server has no such stream: the ticket will tell. No answer
+    // at all says nothing about the carrier.
+    if (overHttp && !isUnreachable) this.#httpUntil = 0;
     if (kind === "signed-out") this.#state({ kind });
     else if (kind === "refused" && !overHttp) this.#stopped(message);
-    else this.#wait(message, retryAfterMs);
+    else this.#wait(message, retryAfterMs, 0, isUnreachable ? UNREACHABLE_CAP_MS : BACKOFF_CAP_MS);
   }
 
   #onFrame(link: Link, frame: ServerFrame, text: string): void {
@@ -261,6 +263,8 @@ export class GuildSocket {
     // Without a token not even the ticket was there: the carrier is not to blame.
     if (token === "" || this.#options.events === undefined) return;
     this.#unopened += 1;
+    // The server gave a ticket, so waiting longer for it would not help.
+    this.#attempt = Math.max(0, this.#attempt - 1);
     if (this.#unopened >= WEBSOCKET_TRIES) {
       // From now on, one failure is enough to come back to HTTP.
       this.#unopened = WEBSOCKET_TRIES - 1;
@@ -276,9 +280,9 @@ export class GuildSocket {
     if (liveSince !== undefined) this.#handOn([{ type: "lost", why }]);
   }
 
-  #wait(why: string, atLeastMs = 0, windowMs = 0): void {
+  #wait(why: string, atLeastMs = 0, windowMs = 0, capMs = BACKOFF_CAP_MS): void {
     const { random = Math.random } = this.#options;
-    const ms = backoffMs(this.#attempt, random(), atLeastMs, windowMs);
+    const ms = backoffMs(this.#attempt, random(), atLeastMs, windowMs, capMs);
     this.#attempt += 1;
     this.#retryWindowMs = 0;
     const until = Date.now() + ms;

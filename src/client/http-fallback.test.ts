@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from "./backoff.ts";
+import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
+import { BACKOFF_BASE_MS, BACKOFF_CAP_MS, UNREACHABLE_CAP_MS } from "./backoff.ts";
 import { connected, join, open } from "./fake-client.ts";
 import { FakeHub, FakeStream } from "./fake-hub.ts";
 import { WEBSOCKET_PAUSE_MS, WEBSOCKET_TRIES } from "./guild-socket.ts";
@@ -108,12 +109,46 @@ describe("where no WebSocket gets through", () => {
   });
 
   it("lets keep-alives hold the stream for hours, and notices silence", async () => {
-    const { hub, state } = await overHttp();
+    const { hub, state, states } = await overHttp();
     await vi.advanceTimersByTimeAsync(3 * 60 * 60_000);
     expect(hub.sockets).toHaveLength(WEBSOCKET_TRIES + 1);
     hub.socket.network = false;
+    states.length = 0;
     await vi.advanceTimersByTimeAsync(HTTP_SILENCE_MS);
+    expect(states[0]).toMatchObject({ kind: "waiting", why: "The server has gone silent." });
+    await vi.advanceTimersByTimeAsync(BACKOFF_BASE_MS);
+    expect(state()).toMatchObject({ kind: "live", over: "http" });
+  });
+
+  it("notices silence at once when the page comes to the front again", async () => {
+    const { hub, socket, state } = await overHttp();
+    hub.publish(open());
+    await vi.advanceTimersByTimeAsync(0);
+    hub.socket.network = false;
+    await vi.advanceTimersByTimeAsync(EVENT_STREAM_KEEP_ALIVE_MS);
+    socket.probe();
+    expect(state()?.kind).toBe("live");
+    await vi.advanceTimersByTimeAsync(3_000);
+    socket.probe();
     expect(state()).toMatchObject({ kind: "waiting", why: "The server has gone silent." });
+  });
+
+  it("is back within ten seconds of a server that nobody could reach, over HTTP at once", async () => {
+    const { hub, state } = await overHttp();
+    const unreachable = failed({ kind: "unreachable", message: "No answer." });
+    hub.httpAnswers.push(...Array.from({ length: 12 }, () => unreachable));
+    hub.socket.end(1006);
+    while (hub.httpAnswers.length > 0) await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(UNREACHABLE_CAP_MS);
+    expect(state()).toMatchObject({ kind: "live", over: "http" });
+    expect(carriers(hub)).toEqual([...sockets(WEBSOCKET_TRIES), "/events", "/events"]);
+  });
+
+  it("does not count WebSockets that do not open as failures of the server", async () => {
+    const { hub, state } = await overHttp();
+    hub.socket.end(1006);
+    await vi.advanceTimersByTimeAsync(2 * BACKOFF_BASE_MS);
+    expect(state()).toMatchObject({ kind: "live", over: "http" });
   });
 
   it("ends the request when it is stopped, and hears nothing more of it", async () => {

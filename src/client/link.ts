@@ -1,3 +1,4 @@
+import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
 import type { EventStream } from "./api.ts";
 import { readEventStream } from "./event-stream.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -8,12 +9,16 @@ import type { Carrier } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
 
 /** Without any progress for this long, a connection that is being made is given up, milliseconds. */
-export const CONNECT_TIMEOUT_MS = 20_000;
-/** A stream over HTTP that says nothing for this long is gone, milliseconds: two keep-alives. */
-export const HTTP_SILENCE_MS = 40_000;
+export const CONNECT_TIMEOUT_MS = 10_000;
+/** A stream over HTTP that says nothing for this long is gone, milliseconds: two keep-alives and some. */
+export const HTTP_SILENCE_MS = 2 * EVENT_STREAM_KEEP_ALIVE_MS + 2_000;
+/** The same when there is reason to doubt, milliseconds: one keep-alive is overdue. */
+const HTTP_PROBE_SILENCE_MS = EVENT_STREAM_KEEP_ALIVE_MS + 2_000;
 
 /** The code of a connection that ended without saying why. */
 const ABNORMAL = 1006;
+
+const SILENT = "The server has gone silent.";
 
 /** Who hears of what a connection does. Nothing is told after {@link Link.close}. */
 export type LinkEars = {
@@ -42,6 +47,8 @@ export class Link {
   #socket: SocketLike | undefined;
   #heartbeat: Heartbeat | undefined;
   #accepted = false;
+  /** When the last byte came; milliseconds since 1970. */
+  #heardAt = 0;
 
   constructor(over: Carrier, ears: LinkEars) {
     this.over = over;
@@ -111,7 +118,7 @@ export class Link {
         this.send(text);
       },
       () => {
-        this.#end(ABNORMAL, "The server has gone silent.");
+        this.#end(ABNORMAL, SILENT);
       },
     );
   }
@@ -128,9 +135,14 @@ export class Link {
     this.#socket?.send(text);
   }
 
-  /** Asks whether the other end is still there. */
+  /**
+   * Asks whether the other end is still there. Over HTTP nothing can be asked, but a page that was in
+   * the background sees only now that a keep-alive is missing.
+   */
   probe(): void {
     this.#heartbeat?.probe();
+    const isLate = Date.now() - this.#heardAt > HTTP_PROBE_SILENCE_MS;
+    if (this.over === "http" && this.liveSince !== undefined && isLate) this.#end(ABNORMAL, SILENT);
   }
 
   /** Lets go of it; nothing of it is heard any more. */
@@ -155,13 +167,11 @@ export class Link {
 
   /** A socket that is live has its pings; everything else must show progress. */
   #expectMore(): void {
+    this.#heardAt = Date.now();
     const live = this.liveSince !== undefined;
     if (this.closed.aborted || (live && this.over === "websocket")) return;
     this.#deadline.set(live ? HTTP_SILENCE_MS : CONNECT_TIMEOUT_MS, () => {
-      this.#end(
-        ABNORMAL,
-        live ? "The server has gone silent." : "The server did not answer in time.",
-      );
+      this.#end(ABNORMAL, live ? SILENT : "The server did not answer in time.");
     });
   }
 }

@@ -127,7 +127,7 @@ export const LONG_POLL_EVENTS_MAX = 500;
 export const LONG_POLL_BYTES_MAX = 1024 * 1024;
 
 /** After so long without a byte an event stream gets a comment, milliseconds. */
-export const EVENT_STREAM_KEEP_ALIVE_MS = 15_000;
+export const EVENT_STREAM_KEEP_ALIVE_MS = 10_000;
 
 /** Journal bounds (rooms.md §3): whichever is met first. */
 export const JOURNAL_MAX_AGE_MS = 24 * 60 * 60 * 1000;
