@@ -31,7 +31,7 @@ import { party } from "./subjects/party.ts";
 import { rawTcp } from "./subjects/raw-tcp.ts";
 import { socketIo } from "./subjects/socket-io.ts";
 import type { Subject } from "./subjects/subject.ts";
-import { bundleModule, bundleWorker } from "./worker-bundle.ts";
+import { bundleModule, bundleWorker } from "../dev/workerd/worker-bundle.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 const PARTS = ["rounds", "recovery", "idle"];

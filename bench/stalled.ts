@@ -21,7 +21,7 @@ import {
   type StalledRound,
 } from "./stalled/report.ts";
 import { fromOn, runStalledRound, Side, STALLED_PLAN } from "./stalled/trial.ts";
-import { bundleWorker } from "./worker-bundle.ts";
+import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 

@@ -9,7 +9,7 @@ import { flood as floodHub, untilAllHave } from "../bench/stalled/flood.ts";
 import { startFilledHub, type FilledHub } from "../bench/stalled/hub.ts";
 import { queuedBytes } from "../bench/stalled/queued-bytes.ts";
 import { Reader, type ReaderOptions } from "../bench/stalled/reader.ts";
-import { bundleWorker } from "../bench/worker-bundle.ts";
+import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
 import { eventually } from "./eventually.ts";
 import { StreamReader } from "./stream-reader.ts";

@@ -1,6 +1,6 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
-import { workerdVersion } from "../workerd.ts";
+import { workerdVersion } from "../../dev/workerd/workerd.ts";
 
 /** `f_type` of a tmpfs (statfs(2)). */
 const TMPFS_MAGIC = 0x01021994;

@@ -2,9 +2,9 @@ import { Agent, request } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { Identity } from "../identity.ts";
 import { GUILD_ID } from "../plan.ts";
-import type { Server } from "../processes.ts";
-import { startWorkerd, type WorkerService } from "../workerd.ts";
-import type { WorkerBundle } from "../worker-bundle.ts";
+import type { Server } from "../../dev/workerd/processes.ts";
+import { d1Service, startWorkerd, type WorkerService } from "../../dev/workerd/workerd.ts";
+import type { WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
 
 /** The Worker under plain workerd, with a hub that can be filled. */
 export type FilledHub = Server & {
@@ -27,7 +27,10 @@ export async function startFilledHub(
   },
   folder: string,
 ): Promise<FilledHub> {
-  const server = await startWorkerd(folder, [worker(parts), database(parts.bundle)]);
+  const server = await startWorkerd(folder, [
+    worker(parts),
+    d1Service(D1, parts.bundle.migrations),
+  ]);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   return {
     ...server,
@@ -53,6 +56,7 @@ function worker({ bundle, identity, secret }: Parameters<typeof startFilledHub>[
     name: "guildhub",
     module: fileURLToPath(import.meta.resolve("./filled-hub.worker.mjs")),
     imports: { "bundle.js": bundle.module },
+    compatibilityFlags: bundle.compatibilityFlags,
     bindings: [
       ...Object.entries(variables).map(([name, text]) => ({ name, text })),
       ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
@@ -61,18 +65,6 @@ function worker({ bundle, identity, secret }: Parameters<typeof startFilledHub>[
       { name: "ASSETS", service: "internet" },
     ],
     objects: bundle.objects.map(([, className]) => className),
-  };
-}
-
-function database({ migrations }: WorkerBundle): WorkerService {
-  return {
-    name: D1,
-    module: fileURLToPath(import.meta.resolve("../subjects/d1.worker.mjs")),
-    bindings: [
-      { name: "DATABASE", objects: "Database" },
-      { name: "MIGRATIONS", text: JSON.stringify(migrations) },
-    ],
-    objects: ["Database"],
   };
 }
 

@@ -3,8 +3,8 @@ import type { Identity } from "../identity.ts";
 import type { Client, Entry } from "../load/client.ts";
 import { AUTHENTICATED, GuildClient, type Position } from "../load/guild-client.ts";
 import { GUILD_ID } from "../plan.ts";
-import { startWorkerd, type WorkerService } from "../workerd.ts";
-import type { WorkerBundle } from "../worker-bundle.ts";
+import { d1Service, startWorkerd, type WorkerService } from "../../dev/workerd/workerd.ts";
+import type { WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
 import { countAt } from "./count-at.ts";
 import type { RunningSubject, StartOptions, Subject } from "./subject.ts";
 
@@ -80,10 +80,14 @@ async function startHub(
   const { bundle, identity } = parts;
   const { query = "", tickets = true } = own;
   const watched = own.observed ?? (observed ? "calls" : undefined);
-  const server = await startWorkerd(folder, [workerService(parts, watched), d1Service(bundle)], {
-    port,
-    alsoOpen: [D1],
-  });
+  const server = await startWorkerd(
+    folder,
+    [workerService(parts, watched), d1Service(D1, bundle.migrations)],
+    {
+      port,
+      alsoOpen: [D1],
+    },
+  );
   const d1Port = server.ports.get(D1) ?? 0;
   return {
     ...server,
@@ -129,6 +133,7 @@ function workerService(
     ...(observed === undefined
       ? { module: bundle.module }
       : { module: observer, imports: { "bundle.js": bundle.module } }),
+    compatibilityFlags: bundle.compatibilityFlags,
     bindings: [
       ...(observed === undefined ? [] : [{ name: "OBSERVED", text: observed }]),
       ...Object.entries(variables).map(([name, text]) => ({ name, text })),
@@ -138,18 +143,6 @@ function workerService(
       { name: "ASSETS", service: "internet" },
     ],
     objects: bundle.objects.map(([, className]) => className),
-  };
-}
-
-function d1Service(bundle: WorkerBundle): WorkerService {
-  return {
-    name: D1,
-    module: fileURLToPath(import.meta.resolve("./d1.worker.mjs")),
-    bindings: [
-      { name: "DATABASE", objects: "Database" },
-      { name: "MIGRATIONS", text: JSON.stringify(bundle.migrations) },
-    ],
-    objects: ["Database"],
   };
 }
 

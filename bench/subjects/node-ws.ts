@@ -3,7 +3,7 @@ import type { Identity } from "../identity.ts";
 import { silentClient } from "../load/client.ts";
 import { AUTHENTICATED, PING } from "../load/guild-client.ts";
 import { PLAN } from "../plan.ts";
-import { startServer } from "../processes.ts";
+import { startServer } from "../../dev/workerd/processes.ts";
 import { settingsEnvironment } from "./node-settings.ts";
 import type { Subject } from "./subject.ts";
 

@@ -1,6 +1,6 @@
 import { PING } from "../load/guild-client.ts";
 import { silentClient } from "../load/client.ts";
-import { startWorkerd } from "../workerd.ts";
+import { startWorkerd } from "../../dev/workerd/workerd.ts";
 import { countAt } from "./count-at.ts";
 import type { Subject } from "./subject.ts";
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { silentClient } from "../load/client.ts";
-import { startServer } from "../processes.ts";
+import { startServer } from "../../dev/workerd/processes.ts";
 import type { Subject } from "./subject.ts";
 
 /** What shows the ceiling of the load generator. */

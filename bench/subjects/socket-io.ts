@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Identity } from "../identity.ts";
 import { SocketIoClient } from "../load/socket-io-client.ts";
 import { PLAN } from "../plan.ts";
-import { startServer } from "../processes.ts";
+import { startServer } from "../../dev/workerd/processes.ts";
 import { settingsEnvironment } from "./node-settings.ts";
 import type { Subject } from "./subject.ts";
 

@@ -29,6 +29,8 @@ export const COUNTED_SINCE_FACT = "counted since";
 const METER_TASK = "hub/meter";
 /** Closes are written at most this often, milliseconds, or with what is written anyway. */
 const COUNTS_EVERY_MS = 1_000;
+/** Answer for a client that has left: nobody reads it (nginx's code for its log). */
+const CLIENT_CLOSED_REQUEST = 499;
 const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
 
 /** Makes the whole state for a reader, when it needs it. */
@@ -119,16 +121,17 @@ export class StreamHost {
       resume: { epoch: handover.epoch, seq: handover.seq === null ? Number.NaN : handover.seq },
     };
     const { identity } = handover;
-    if (identity === undefined) return this.#letWait(options);
+    if (identity === undefined) return this.#letWait(options, request.signal);
     const source = await this.#ports.prepare(identity, options);
     return this.#entrance.enter(() => {
+      if (request.signal.aborted) return refused(CLIENT_CLOSED_REQUEST);
       const status = this.#admit(identity, handover);
       if (status !== null) return refused(status);
       this.#ports.onServed();
       const response =
         handover.transport === undefined
           ? this.#openSocket(identity, options, source)
-          : this.#openStream(identity, options, source);
+          : this.#openStream(identity, options, source, request.signal);
       this.arm();
       return response;
     });
@@ -205,12 +208,13 @@ export class StreamHost {
     return guildId === this.#ports.guildId && (relay ?? null) === this.#ports.relay;
   }
 
-  #letWait(options: ConnectionOptions): Response {
+  #letWait(options: ConnectionOptions, client: AbortSignal): Response {
+    if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
     if (!this.server.hasRoomToWait()) return refused(503);
-    const { client, server } = this.#accept();
+    const { client: end, server } = this.#accept();
     this.server.wait(server, options);
     this.arm();
-    return new Response(null, { status: 101, webSocket: client });
+    return new Response(null, { status: 101, webSocket: end });
   }
 
   /** @returns an HTTP status to refuse with, or null */
@@ -246,6 +250,7 @@ export class StreamHost {
     identity: SessionIdentity,
     options: ConnectionOptions,
     source: SnapshotSource,
+    client: AbortSignal,
   ): Response {
     const stream: EventStream = new EventStream({
       stored: () => this.#ctx.storage.sync(),
@@ -262,6 +267,9 @@ export class StreamHost {
     });
     this.sockets.addStream(stream);
     this.server.open(stream, identity, options, source);
+    // A body that nobody pulls is not cancelled until something is written to it.
+    const { code, meaning } = CLOSE_CODES.goingAway;
+    client.addEventListener("abort", () => stream.close(code, meaning), { once: true });
     return new Response(stream.readable, { headers: { "Content-Type": "text/event-stream" } });
   }
 
@@ -349,6 +357,6 @@ export class StreamHost {
   }
 }
 
-function refused(status: 401 | 503): Response {
+function refused(status: 401 | 499 | 503): Response {
   return new Response(null, { status });
 }

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
-import { DEADLINE_MS } from "./plan.ts";
 
+/** How long a server may take to announce its ports, milliseconds. */
+const DEADLINE_MS = 30_000;
 /** How long a process may take to end by itself, milliseconds: workerd drains for ever. */
 const STOP_MS = 300;
 
@@ -38,11 +39,15 @@ export async function startServer(
     readonly env?: NodeJS.ProcessEnv;
     /** Names of the sockets that it announces besides {@link HTTP_SOCKET}. */
     readonly sockets?: readonly string[];
+    /** Gets what it writes to its standard output, piece by piece. */
+    readonly onOutput?: (text: string) => void;
   },
 ): Promise<Server> {
-  const stdio: StdioOptions = ["ignore", "ignore", "pipe", "pipe"];
-  const { sockets = [], ...spawned } = options;
+  const { sockets = [], onOutput, ...spawned } = options;
+  const output = onOutput === undefined ? "ignore" : "pipe";
+  const stdio: StdioOptions = ["ignore", output, "pipe", "pipe"];
   const child = spawn(command, args, { ...spawned, stdio });
+  child.stdout?.on("data", (chunk: Buffer) => onOutput?.(chunk.toString()));
   running.add(child);
   let errors = "";
   child.stderr?.on("data", (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { HTTP_SOCKET, startServer, type Server } from "./processes.ts";
 
 /** The date that the Worker is built for (wrangler.toml). */
@@ -36,14 +37,19 @@ export function workerdVersion(): string {
 /**
  * Starts plain `workerd serve` with these Workers; the first one gets the requests.
  * @param folder gets the configuration and the objects' files, and may have them from a former start
- * @param options the port to listen on (0: a free one), and services with a socket of their own
+ * @param options the port to listen on (0: a free one), services with a socket of their own, and who
+ * hears what they log
  */
 export async function startWorkerd(
   folder: string,
   services: readonly [WorkerService, ...WorkerService[]],
-  options: { readonly port?: number; readonly alsoOpen?: readonly string[] } = {},
+  options: {
+    readonly port?: number;
+    readonly alsoOpen?: readonly string[];
+    readonly onOutput?: (text: string) => void;
+  } = {},
 ): Promise<Server> {
-  const { port = 0, alsoOpen = [] } = options;
+  const { port = 0, alsoOpen = [], onOutput } = options;
   const disk = path.join(folder, "objects");
   await mkdir(disk, { recursive: true });
   // Modules are embedded by a path relative to the configuration.
@@ -63,7 +69,21 @@ export async function startWorkerd(
   return startServer(binary, ["serve", "--control-fd=3", config], {
     cwd: folder,
     sockets: alsoOpen,
+    ...(onOutput === undefined ? {} : { onOutput }),
   });
+}
+
+/** The D1 that {@link WorkerService} bindings of kind `d1` talk to, with its tables. */
+export function d1Service(name: string, migrations: readonly string[]): WorkerService {
+  return {
+    name,
+    module: fileURLToPath(import.meta.resolve("./d1.worker.mjs")),
+    bindings: [
+      { name: "DATABASE", objects: "Database" },
+      { name: "MIGRATIONS", text: JSON.stringify(migrations) },
+    ],
+    objects: ["Database"],
+  };
 }
 
 function socketText(name: string, port: number, service: string): string {

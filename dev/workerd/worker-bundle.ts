@@ -13,9 +13,10 @@ export type WorkerBundle = {
   readonly migrations: readonly string[];
   /** Its Durable Objects: names of the bindings and of the classes. */
   readonly objects: readonly (readonly [string, string])[];
+  readonly compatibilityFlags: readonly string[];
 };
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Bundles the Worker without an account and without network. @param folder gets the files */
 export async function bundleWorker(folder: string): Promise<WorkerBundle> {
@@ -23,10 +24,12 @@ export async function bundleWorker(folder: string): Promise<WorkerBundle> {
   await mkdir(assets, { recursive: true });
   const out = path.join(folder, "worker");
   await dryRun(ROOT, ["--env", "", "--outdir", out, "--assets", assets]);
+  const toml = await readFile(path.join(ROOT, "wrangler.toml"), "utf8");
   return {
     module: path.join(out, "index.js"),
     migrations: await readMigrations(),
-    objects: readObjects(await readFile(path.join(ROOT, "wrangler.toml"), "utf8")),
+    objects: readObjects(toml),
+    compatibilityFlags: readFlags(toml),
   };
 }
 
@@ -47,6 +50,12 @@ export function readObjects(toml: string): [string, string][] {
   return [...section.matchAll(/name = "(\w+)", class_name = "(\w+)"/g)].map(
     ([, name = "", className = ""]) => [name, className],
   );
+}
+
+/** The compatibility flags of a `wrangler.toml`. */
+export function readFlags(toml: string): string[] {
+  const [, list = ""] = /^compatibility_flags = \[([^\]]*)\]/m.exec(toml) ?? [];
+  return [...list.matchAll(/"(\w+)"/g)].map(([, flag = ""]) => flag);
 }
 
 async function dryRun(cwd: string, options: readonly string[]): Promise<void> {

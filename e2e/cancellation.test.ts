@@ -1,0 +1,414 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { ulid } from "ulid";
+import { WebSocket } from "ws";
+import { z } from "zod";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Room } from "../src/protocol/room.ts";
+import { signBody, type SignedEvent } from "../src/protocol/signed-events.ts";
+import { eventually } from "./eventually.ts";
+import { startSlowWorld, type RawRequest, type SlowWorld } from "./slow-world.ts";
+import { PRIMARY_GUILD } from "./stack.ts";
+
+/** A client leaves after each of these steps of a request, milliseconds. */
+const STEP_MS = 10;
+/** Requests of one kind that are under way at once: Discord's own limits are not what this is about. */
+const AT_ONCE = 16;
+/** Longest part of a request that is gone through, milliseconds. */
+const LONGEST_MS = 600;
+/** The same of a creation: Discord makes 40 channels in ten seconds, and then they wait. */
+const LONGEST_CREATION_MS = 360;
+/** Somebody else is served within this time, milliseconds, whoever has left. */
+const SERVED_WITHIN_MS = 10_000;
+
+const LOBBY = "100000000000000012";
+const USER = "200000000000000001";
+const MATCH = "1-0a0b0c0d-1111-4222-8333-444455556666";
+
+let world: SlowWorld;
+let made = 0;
+let seq = 0;
+const epoch = ulid();
+
+beforeAll(async () => {
+  world = await startSlowWorld({ objects: 20, outside: 50 });
+});
+afterAll(async () => {
+  await world?.stop();
+});
+
+/** A request of a person of its own, from an address of its own: no limit is met by accident. */
+async function request(
+  method: string,
+  where: string,
+  body?: unknown,
+  options: {
+    readonly sub?: string;
+    readonly scope?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly anonymous?: boolean;
+  } = {},
+): Promise<RawRequest> {
+  made += 1;
+  const scope = options.scope === undefined ? {} : { scope: options.scope };
+  const token = await world.token(options.sub ?? `person-${made}`, scope);
+  return {
+    method,
+    path: where,
+    headers: {
+      ...(options.anonymous === true ? {} : { authorization: `Bearer ${token}` }),
+      "cf-connecting-ip": `10.0.${Math.floor(made / 250)}.${made % 250}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...options.headers,
+    },
+    body: body === undefined ? "" : JSON.stringify(body),
+  };
+}
+
+/** Sends a request and waits for its answer, as everybody does who does not leave. */
+async function send({ method, path: where, headers, body }: RawRequest) {
+  const response = await fetch(`${world.url}${where}`, {
+    method,
+    headers,
+    redirect: "manual",
+    signal: AbortSignal.timeout(SERVED_WITHIN_MS),
+    ...(body === "" ? {} : { body }),
+  });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get("content-type") ?? "");
+  return { status: response.status, body: isJson ? (JSON.parse(text) as unknown) : text };
+}
+
+/** How long a request takes now, up to {@link LONGEST_MS}. */
+async function durationOf(one: RawRequest): Promise<number> {
+  const start = performance.now();
+  // An upgrade or a stream has no end: what matters is behind it by then.
+  await Promise.race([send(one).catch(() => {}), delay(LONGEST_MS)]);
+  return Math.min(performance.now() - start, LONGEST_MS);
+}
+
+/** Somebody leaves after each step of a request like this. @returns how many did */
+async function leaveAfterEachStep(
+  make: (n: number) => Promise<RawRequest>,
+  longestMs = LONGEST_MS,
+): Promise<number> {
+  const duration = Math.min(await durationOf(await make(0)), longestMs);
+  const steps = Math.ceil(duration / STEP_MS) + 1;
+  for (let from = 0; from < steps; from += AT_ONCE) {
+    await Promise.all(
+      Array.from({ length: Math.min(AT_ONCE, steps - from) }, async (_, i) =>
+        world.hangUp(await make(from + i + 1), (from + i) * STEP_MS),
+      ),
+    );
+  }
+  return steps;
+}
+
+/** Others get an answer, a socket and its snapshot. */
+async function othersAreServed(): Promise<void> {
+  const rooms = await send(await request("GET", "/rooms"));
+  expect(rooms.status).toBe(200);
+  const ticket = await send(await request("POST", "/ws/ticket", {}));
+  const socket = await open(z.object({ url: z.string() }).parse(ticket.body).url);
+  socket.close();
+}
+
+/** A live socket: its snapshot is here. */
+function open(url: string, onEvent: (frame: unknown) => void = () => {}): Promise<WebSocket> {
+  const socket = new WebSocket(url);
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      socket.terminate();
+      reject(new Error("no snapshot came"));
+    }, SERVED_WITHIN_MS);
+    socket.on("error", reject);
+    socket.on("message", (data: Buffer) => {
+      const frame = z.looseObject({ type: z.string() }).parse(JSON.parse(data.toString()));
+      onEvent(frame);
+      if (frame.type !== "snapshot") return;
+      clearTimeout(late);
+      resolve(socket);
+    });
+  });
+}
+
+async function signed(
+  events: readonly (Omit<SignedEvent, "payload"> & { readonly payload: unknown })[],
+): Promise<RawRequest> {
+  const body = JSON.stringify({ events });
+  const headers = await signBody([world.secrets.hub], Buffer.from(body), Date.now());
+  return {
+    method: "POST",
+    path: "/internal/events",
+    headers: { "content-type": "application/json", ...headers },
+    body,
+  };
+}
+
+/** The next event of the one publisher that this test is. */
+function nextEvent(event: string, payload: Readonly<Record<string, unknown>>) {
+  seq += 1;
+  return { id: `e-${seq}`, event, payload: { guildId: PRIMARY_GUILD, ...payload }, epoch, seq };
+}
+
+const control = async (where: string, body?: unknown): Promise<unknown> => {
+  const response = await fetch(where, {
+    method: body === undefined ? "GET" : "POST",
+    headers: { "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return response.json();
+};
+
+/** Voice channels that Discord has, beside those of the beginning. */
+async function channelsInDiscord(): Promise<string[]> {
+  const state = z
+    .object({ channels: z.array(z.object({ id: z.string(), name: z.string() })) })
+    .parse(await control(`${world.discordUrl}/_control/state`));
+  return state.channels.flatMap(({ id, name }) => (name.startsWith("left-") ? [id] : []));
+}
+
+async function openRooms(): Promise<string[]> {
+  const answer = await send(
+    await request("GET", "/rooms?limit=100", undefined, { scope: "rooms:manage" }),
+  );
+  const { rooms } = z.object({ rooms: z.array(Room) }).parse(answer.body);
+  return rooms.flatMap(({ channelId, name }) => (name.startsWith("left-") ? [channelId] : []));
+}
+
+/** Rooms in lists are Discord's channels, neither more nor less. */
+const roomsAreChannels = (): Promise<void> =>
+  eventually("every channel is a room, and every room a channel", async () => {
+    expect((await openRooms()).toSorted()).toEqual((await channelsInDiscord()).toSorted());
+  });
+
+describe("a client that hangs up", () => {
+  // First of all: afterwards the keys are known.
+  it("while the provider is asked for its keys keeps nobody out", async () => {
+    const asks = await request("GET", "/rooms");
+    await Promise.all(Array.from({ length: 20 }, (_, i) => world.hangUp(asks, (i + 1) * STEP_MS)));
+    await othersAreServed();
+  });
+
+  it("while its place is asked for keeps nobody out", async () => {
+    for (const where of ["/ws", "/events"]) {
+      await Promise.all(
+        Array.from({ length: 12 }, async (_, i) =>
+          world.hangUp(
+            await request("GET", where, undefined, { headers: upgradeFor(where) }),
+            (i + 1) * STEP_MS,
+          ),
+        ),
+      );
+      await othersAreServed();
+    }
+  });
+
+  it("during POST /create-room leaves a room or none, and no key that stays in flight", async () => {
+    const key = (n: number): string => `left-${n}`;
+    const create = (n: number): Promise<RawRequest> =>
+      request(
+        "POST",
+        "/create-room",
+        { name: `left-${n}` },
+        {
+          sub: `creator-${n}`,
+          headers: { "idempotency-key": key(n) },
+        },
+      );
+    const steps = await leaveAfterEachStep(create, LONGEST_CREATION_MS);
+    // Somebody enters another channel at once: that event waits for none of the rooms.
+    const enters = await send(
+      await signed([nextEvent("voice.joined", { channelId: LOBBY, userId: USER })]),
+    );
+    expect(enters.body).toMatchObject({ accepted: 1 });
+    const channels = new Set<string>();
+    for (let n = 1; n <= steps; n += 1) {
+      const again = await eventually(`the key of creator ${n} has an answer`, async () => {
+        const answer = await send(await create(n));
+        expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+        return answer;
+      });
+      channels.add(z.object({ channelId: z.string() }).parse(again.body).channelId);
+    }
+    expect(channels.size).toBe(steps);
+    await roomsAreChannels();
+    // The first one did not leave.
+    expect(await openRooms()).toHaveLength(steps + 1);
+    await othersAreServed();
+  });
+
+  it("during DELETE /end-room leaves a room that stands or one that is over", async () => {
+    const rooms = await openRooms();
+    const end = (n: number): Promise<RawRequest> =>
+      request("DELETE", `/end-room/${rooms[n % rooms.length] ?? ""}`, undefined, {
+        scope: "rooms:manage",
+      });
+    await leaveAfterEachStep(end);
+    await roomsAreChannels();
+    for (let n = 0; n < rooms.length; n += 1) expect((await send(await end(n))).status).toBe(200);
+    await roomsAreChannels();
+    expect(await openRooms()).toEqual([]);
+  });
+
+  it("during POST /internal/events loses none, doubles none, and lets none wait", async () => {
+    const seen: string[] = [];
+    const ticket = await send(await request("POST", "/ws/ticket", {}));
+    const socket = await open(z.object({ url: z.string() }).parse(ticket.body).url, (frame) => {
+      const event = z.object({ event: z.string(), payload: z.object({ userId: z.string() }) });
+      const { data } = event.safeParse(frame);
+      if (data !== undefined) seen.push(`${data.event} ${data.payload.userId}`);
+    });
+    const expected: string[] = [];
+    const moves: Awaited<ReturnType<typeof nextEvent>>[] = [];
+    await leaveAfterEachStep(() => {
+      const userId = `2000000000000001${String(moves.length).padStart(2, "0")}`;
+      moves.push(nextEvent("voice.joined", { channelId: LOBBY, userId }));
+      expected.push(`voice.joined ${userId}`);
+      // As the container does: what is not known to have arrived is sent again, in order.
+      return signed(moves.slice(-50));
+    });
+    const last = await send(await signed(moves.slice(-50)));
+    expect(last).toMatchObject({ status: 200, body: { refused: [] } });
+    await eventually("all events arrived once, in order", () => {
+      expect(seen).toEqual(expected);
+    });
+    socket.close();
+  });
+
+  it("of the stream leaves no session behind", async () => {
+    for (const where of ["/ws", "/events", "/events?wait=5"]) {
+      await leaveAfterEachStep(() =>
+        request("GET", where, undefined, { headers: upgradeFor(where) }),
+      );
+    }
+    await othersAreServed();
+    await eventually("no session is left", async () => {
+      const report = await send(
+        await request("GET", `/admin/guilds/${PRIMARY_GUILD}/hub`, undefined, {
+          scope: "hub:admin",
+        }),
+      );
+      expect(report.body).toMatchObject({ sockets: 0 });
+    });
+  });
+
+  it("during any other route changes nothing for others", async () => {
+    const routes = await otherRoutes();
+    const document = z
+      .object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
+      .parse(
+        JSON.parse(
+          await readFile(path.join(import.meta.dirname, "../docs/spec/openapi.json"), "utf8"),
+        ),
+      );
+    const known = [...routes.keys(), ...GONE_THROUGH_ABOVE];
+    const documented = Object.entries(document.paths).flatMap(([where, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${where}`),
+    );
+    // A new route needs a line in `otherRoutes`.
+    expect(documented.filter((route) => !known.includes(route))).toEqual([]);
+    for (const make of routes.values()) await leaveAfterEachStep(make);
+    await othersAreServed();
+  });
+
+  it("makes nothing throw", () => {
+    const unexpected = world
+      .output()
+      .split("\n")
+      .filter((line) => line.includes('"level":"error"') || /uncaught|exception/i.test(line));
+    expect(unexpected).toEqual([]);
+  });
+});
+
+function upgradeFor(where: string): Readonly<Record<string, string>> {
+  if (where === "/events") return { accept: "text/event-stream" };
+  if (where !== "/ws") return {};
+  return {
+    upgrade: "websocket",
+    connection: "Upgrade",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "sec-websocket-version": "13",
+  };
+}
+
+const GONE_THROUGH_ABOVE = [
+  "POST /create-room",
+  "DELETE /end-room/{channelId}",
+  "POST /internal/events",
+  "GET /events",
+];
+
+/** Everything else that the Worker answers, as somebody asks it who gets an answer. */
+async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequest>>> {
+  const room = await send(await request("POST", "/create-room", { name: "asked about" }));
+  const { channelId } = z.object({ channelId: z.string() }).parse(room.body);
+  const match = z
+    .object({ matchId: z.string() })
+    .parse(await control(`${world.faceitUrl}/_control/matches`, { status: "READY" }));
+  const asOperator = { scope: "hub:admin" };
+  const hub = `/admin/guilds/${PRIMARY_GUILD}`;
+  const get = (where: string, options: Parameters<typeof request>[3] = {}) => [
+    () => request("GET", where, undefined, options),
+  ];
+  const interaction = (n: number): Promise<RawRequest> => {
+    const body = JSON.stringify({
+      id: String(300_000_000_000_000_000n + BigInt(n)),
+      application_id: "100000000000000100",
+      type: 2,
+      token: `token-${n}`,
+      version: 1,
+      guild_id: PRIMARY_GUILD,
+      member: { user: { id: "100000000000000301" }, permissions: "0" },
+      data: { id: "1", name: "link", type: 1 },
+    });
+    return Promise.resolve({
+      method: "POST",
+      path: "/interactions",
+      headers: { "content-type": "application/json", ...world.signInteraction(body) },
+      body,
+    });
+  };
+  const webhook = (n: number): Promise<RawRequest> =>
+    Promise.resolve({
+      method: "POST",
+      path: "/faceit-webhook",
+      headers: { "content-type": "application/json", "x-webhook-secret": world.secrets.webhook },
+      body: JSON.stringify({
+        event: "match_status_ready",
+        event_id: `left-${n}`,
+        payload: { id: MATCH, version: n, teams: [] },
+      }),
+    });
+  return new Map<string, (n: number) => Promise<RawRequest>>([
+    ["GET /health", ...get("/health")],
+    ["GET /config.json", ...get("/config.json")],
+    ["GET /ready", ...get("/ready", { anonymous: true })],
+    ["POST /ws/ticket", () => request("POST", "/ws/ticket", {})],
+    ["GET /rooms", ...get("/rooms")],
+    ["GET /rooms/{channelId}", ...get(`/rooms/${channelId}`)],
+    ["POST /rooms/{channelId}/invite", () => request("POST", `/rooms/${channelId}/invite`, {})],
+    ["GET /matches", ...get("/matches")],
+    ["GET /matches/{matchId}", ...get(`/matches/${match.matchId}`)],
+    ["POST /faceit-webhook", webhook],
+    ["POST /interactions", interaction],
+    ["GET /faceit/link", ...get("/faceit/link?state=x&code=y", { anonymous: true })],
+    ["GET /faceit/callback", ...get("/faceit/callback?state=x&code=y", { anonymous: true })],
+    ["GET /admin/guilds/{guildId}/hub", ...get(`${hub}/hub`, asOperator)],
+    [
+      "GET /admin/guilds/{guildId}/hub/connections",
+      ...get(`${hub}/hub/connections?sub=x`, asOperator),
+    ],
+    [
+      "GET /admin/guilds/{guildId}/hub/explain",
+      ...get(`${hub}/hub/explain?connectionId=x&seq=1`, asOperator),
+    ],
+    [
+      "POST /admin/guilds/{guildId}/revocations",
+      () => request("POST", `${hub}/revocations`, { sub: "nobody" }, asOperator),
+    ],
+    ["GET /openapi.json", ...get("/openapi.json")],
+    ["GET /asyncapi.json", ...get("/asyncapi.json")],
+  ] as [string, (n: number) => Promise<RawRequest>][]);
+}

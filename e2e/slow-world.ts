@@ -1,0 +1,246 @@
+import { randomBytes, sign } from "node:crypto";
+import { createServer } from "node:http";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { localApplication } from "../dev/discord/application.ts";
+import { startLocalDiscord } from "../dev/discord/local-discord.ts";
+import { startLocalFaceit } from "../dev/faceit/local-faceit.ts";
+import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
+import { d1Service, startWorkerd, type WorkerService } from "../dev/workerd/workerd.ts";
+import { freePorts } from "./free-ports.ts";
+import { PRIMARY_GUILD } from "./stack.ts";
+
+const ISSUER = "https://idp.test";
+const AUDIENCE = "guildhub";
+
+/** How long each of them takes for a call, milliseconds. */
+export type Slowness = { readonly objects: number; readonly outside: number };
+
+/** A request as its bytes go out. */
+export type RawRequest = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+};
+
+/** The Worker behind workerd's own port, with everything that it waits for slowed down. */
+export type SlowWorld = {
+  readonly url: string;
+  /** Address of the local Discord itself, for its control API. */
+  readonly discordUrl: string;
+  readonly faceitUrl: string;
+  /** A token of this person. */
+  readonly token: (sub: string, claims?: Readonly<Record<string, unknown>>) => Promise<string>;
+  readonly secrets: { readonly hub: string; readonly webhook: string };
+  /** Signs a body as Discord signs an interaction. */
+  readonly signInteraction: (body: string) => Readonly<Record<string, string>>;
+  /** Sends a request and hangs up after so long; settles when the connection is gone. */
+  readonly hangUp: (request: RawRequest, afterMs: number) => Promise<void>;
+  /** What workerd wrote to its output so far. */
+  readonly output: () => string;
+  readonly stop: () => Promise<void>;
+};
+
+/**
+ * Starts it, with nothing cached anywhere. `wrangler dev` is left out on purpose: its front does not
+ * always pass a disconnect on.
+ */
+export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
+  const folder = await mkdtemp(path.join(tmpdir(), "guildhub-slow-"));
+  const closing: (() => Promise<unknown>)[] = [
+    () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  ];
+  const stop = async (): Promise<void> => {
+    for (const close of closing.toReversed()) await close();
+    closing.length = 0;
+  };
+  try {
+    const [port = 0] = await freePorts(1);
+    const url = `http://127.0.0.1:${port}`;
+    const secrets = { hub: secret(), webhook: secret(), bot: secret(), faceit: secret() };
+    const application = localApplication(secrets.bot);
+    const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+    const keys = [{ ...(await exportJWK(publicKey)), kid: "slow", alg: "ES256", use: "sig" }];
+
+    const discord = await startLocalDiscord({
+      port: 0,
+      botToken: secrets.bot,
+      primaryGuildId: PRIMARY_GUILD,
+      interactionsUrl: `${url}/interactions`,
+      oauthRedirectUris: [`${url}/faceit/link`],
+    });
+    closing.push(() => discord.close());
+    const faceit = await startLocalFaceit({
+      port: 0,
+      apiKey: secrets.faceit,
+      clientId: "guildhub-e2e",
+      redirectUris: [`${url}/faceit/callback`],
+      webhookUrl: `${url}/faceit-webhook`,
+      webhookHeader: "X-Webhook-Secret",
+      webhookSecret: secrets.webhook,
+    });
+    closing.push(() => faceit.close());
+    const slowly = async (answer: Answerer): Promise<string> => {
+      const server = await listen(async (request) => {
+        await delay(slowness.outside);
+        return answer(request);
+      });
+      closing.push(server.close);
+      return server.url;
+    };
+    const slowDiscord = await slowly(forwardTo(discord.url));
+    const slowFaceit = await slowly(forwardTo(faceit.url));
+    const idp = await slowly(() => Promise.resolve(Response.json({ keys })));
+
+    const bundle = await bundleWorker(folder);
+    let output = "";
+    const variables = {
+      SLOW_MS: String(slowness.objects),
+      PRIMARY_GUILD_ID: PRIMARY_GUILD,
+      HUB_SECRET: secrets.hub,
+      DISCORD_BOT_TOKEN: secrets.bot,
+      DISCORD_API_URL: `${slowDiscord}/api/v10`,
+      JWT_ISSUER: ISSUER,
+      JWT_AUDIENCE: AUDIENCE,
+      JWT_PUBLIC_JWK_URL: `${idp}/jwks`,
+      WEB_ORIGIN: url,
+      ROOM_IDLE_MINUTES: "0",
+      DISCORD_APPLICATION_ID: application.id,
+      DISCORD_PUBLIC_KEY: application.publicKeyHex,
+      DISCORD_CLIENT_SECRET: application.clientSecret,
+      FACEIT_WEBHOOK_SECRET: secrets.webhook,
+      FACEIT_API_KEY: secrets.faceit,
+      FACEIT_API_URL: `${slowFaceit}/data/v4`,
+      FACEIT_AUTH_URL: `${slowFaceit}/oauth/authorize`,
+      FACEIT_TOKEN_URL: `${slowFaceit}/oauth/token`,
+      FACEIT_USERINFO_URL: `${slowFaceit}/oauth/userinfo`,
+      FACEIT_CLIENT_ID: "guildhub-e2e",
+      FACEIT_REDIRECT_URI: `${url}/faceit/callback`,
+      VC_CATEGORY_ID: "100000000000000010",
+      LOBBY_VC_ID: "100000000000000012",
+      MATCH_GRACE_SECONDS: "1",
+    };
+    const service: WorkerService = {
+      name: "guildhub",
+      module: fileURLToPath(import.meta.resolve("./slow-objects.worker.mjs")),
+      imports: { "bundle.js": bundle.module },
+      compatibilityFlags: bundle.compatibilityFlags,
+      bindings: [
+        ...Object.entries(variables).map(([name, text]) => ({ name, text })),
+        ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
+        { name: "DB", d1: "d1" },
+        // There is no page here; nothing asks for it.
+        { name: "ASSETS", service: "internet" },
+      ],
+      objects: bundle.objects.map(([, className]) => className),
+    };
+    const server = await startWorkerd(folder, [service, d1Service("d1", bundle.migrations)], {
+      port,
+      onOutput: (text) => (output += text),
+    });
+    closing.push(server.kill);
+
+    return {
+      url,
+      discordUrl: discord.url,
+      faceitUrl: faceit.url,
+      token: (sub, claims = {}) =>
+        new SignJWT({ ...claims })
+          .setProtectedHeader({ alg: "ES256", kid: "slow", typ: "at+jwt" })
+          .setIssuer(ISSUER)
+          .setAudience(AUDIENCE)
+          .setSubject(sub)
+          .setIssuedAt()
+          .setExpirationTime("1h")
+          .sign(privateKey),
+      secrets,
+      signInteraction: (body) => {
+        const timestamp = String(Math.floor(Date.now() / 1000));
+        const signed = Buffer.from(timestamp + body);
+        const signature = sign(null, signed, application.privateKey).toString("hex");
+        return { "x-signature-ed25519": signature, "x-signature-timestamp": timestamp };
+      },
+      hangUp: (request, afterMs) => hangUp(port, request, afterMs),
+      output: () => output,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const secret = (): string => randomBytes(32).toString("base64url");
+
+type Answerer = (request: {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer<ArrayBuffer>;
+}) => Promise<Response>;
+
+async function listen(answer: Answerer) {
+  const server = createServer((incoming, outgoing) => {
+    void (async () => {
+      const { method = "GET", url = "/" } = incoming;
+      const headers = Object.fromEntries(
+        Object.entries(incoming.headers).flatMap(([name, value]) =>
+          typeof value === "string" && !["host", "connection", "content-length"].includes(name)
+            ? [[name, value]]
+            : [],
+        ),
+      );
+      const body = Buffer.from(await buffer(incoming));
+      const response = await answer({ method, path: url, headers, body });
+      const bytes = Buffer.from(await response.arrayBuffer());
+      const kept = [...response.headers].filter(([name]) => !name.startsWith("content-"));
+      const type = response.headers.get("content-type") ?? "text/plain";
+      outgoing.writeHead(response.status, { ...Object.fromEntries(kept), "content-type": type });
+      outgoing.end(bytes);
+    })().catch(() => outgoing.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function forwardTo(target: string): Answerer {
+  return async ({ method, path: where, headers, body }) =>
+    fetch(`${target}${where}`, {
+      method,
+      headers,
+      redirect: "manual",
+      ...(body.length === 0 ? {} : { body }),
+    });
+}
+
+/** workerd takes a reset for a client that is gone; after a mere FIN it still answers. */
+function hangUp(port: number, request: RawRequest, afterMs: number): Promise<void> {
+  const { method, path: where, headers, body } = request;
+  const lines = Object.entries({
+    host: `127.0.0.1:${port}`,
+    ...(body === "" ? {} : { "content-length": String(Buffer.byteLength(body)) }),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(`${method} ${where} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+      setTimeout(() => socket.resetAndDestroy(), afterMs);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve());
+    socket.resume();
+  });
+}
