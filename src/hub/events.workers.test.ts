@@ -142,7 +142,7 @@ afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
   // Whoever left is gone: no session stays behind a stream that nobody reads.
-  await vi.waitUntil(async () => (await sockets()) === 0, { timeout: 5_000 });
+  await vi.waitUntil(async () => (await sockets()) === 0, { timeout: 15_000 });
 });
 
 describe("Server-Sent Events", () => {

@@ -426,7 +426,7 @@ describe("rate limits (rooms.md §1)", () => {
   const written = async (key: string): Promise<void> => {
     const stub = limiterOf(env, { ...limit, key });
     await vi.waitUntil(async () => (await rowsAt(stub)).includes(`test:${key}`), {
-      timeout: 5_000,
+      timeout: 15_000,
     });
   };
   /** Another key that the same object counts. */

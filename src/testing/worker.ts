@@ -107,7 +107,7 @@ export class StreamClient {
 
   /** Waits until `condition` holds. */
   async until(condition: (client: StreamClient) => boolean): Promise<void> {
-    await vi.waitUntil(() => condition(this), { timeout: 5_000, interval: 5 });
+    await vi.waitUntil(() => condition(this), { timeout: 15_000, interval: 5 });
   }
 }
 

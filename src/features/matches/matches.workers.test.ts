@@ -136,7 +136,7 @@ async function workUntil(condition: () => boolean | Promise<boolean>): Promise<v
       await work();
       return condition();
     },
-    { timeout: 5_000, interval: 20 },
+    { timeout: 15_000, interval: 20 },
   );
 }
 

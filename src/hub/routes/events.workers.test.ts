@@ -386,6 +386,8 @@ describe("what is refused", () => {
   });
 
   test("one request too many in a minute, with when to come back", async () => {
+    // The quota refills as time goes by.
+    vi.useFakeTimers({ toFake: ["Date"] });
     const hub = new FakeHub();
     const busy = await provider.mint({ sub: "busy" });
     const quota = { name: "events", key: "busy", windowMs: 60_000 };
