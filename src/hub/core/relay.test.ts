@@ -353,9 +353,9 @@ describe("HUB-16 relays", () => {
     await guild.quiet();
     fates(guild, { lateMs: 1 }, "arrives", { lateMs: 1 });
     const relay = guild.relays[0]?.relay;
-    const pulls = [relay?.catchUp(), relay?.catchUp()];
+    const pulls = Promise.all([relay?.catchUp(), relay?.catchUp()]);
     for (let i = 0; i < 5; i += 1) await guild.pass(1);
-    await Promise.all(pulls);
+    await pulls;
     expect(guild.relays[0]?.store.extent()).toEqual({ epoch: "epoch-2", head: 3, oldest: 1 });
     expect(seqs(socket)).toEqual([1]);
   });
