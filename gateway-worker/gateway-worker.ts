@@ -142,6 +142,7 @@ export async function startGatewayWorker(
       intake.setGatewayState(state);
       heartbeat.beat();
     },
+    guildDue: () => guilds.get(config.primaryGuildId)?.available === false,
     now,
     random,
   });

@@ -44,6 +44,13 @@ describe("each reason", () => {
     expect(codes({ outbox: { events: 3, bytes: 9, oldestAgeMs: BEHIND_AFTER_MS } })).toEqual([]);
   });
 
+  test("what is waited for, and what was in the way last", () => {
+    const discord = { phase: "resuming", obstacle: "Discord did not say HELLO" } as const;
+    expect(reasonsNotReady({ ...FINE, discord })[0]?.message).toBe(
+      "Not connected to Discord, waiting for RESUMED. Last: Discord did not say HELLO.",
+    );
+  });
+
   test("both sides at once", () => {
     expect(
       codes({

@@ -38,12 +38,22 @@ export type Reason = {
   readonly message: string;
 };
 
+/** What each phase on the way in waits for. */
+const AWAITED: Readonly<Partial<Record<Phase, string>>> = {
+  discovering: "the answer to GET /gateway/bot",
+  connecting: "HELLO",
+  identifying: "READY",
+  resuming: "RESUMED",
+};
+
 function discordReasons(situation: Situation): Reason[] {
   const { phase, obstacle } = situation.discord;
   if (phase === "fatal") return [{ code: "discord_refused", message: obstacle ?? "" }];
   if (phase !== "ready") {
-    const why = obstacle === null ? "" : `: ${obstacle}`;
-    return [{ code: "discord_connecting", message: `Not connected to Discord${why}.` }];
+    const awaited = AWAITED[phase];
+    const now = awaited === undefined ? "" : `, waiting for ${awaited}`;
+    const why = obstacle === null ? "" : ` Last: ${obstacle}.`;
+    return [{ code: "discord_connecting", message: `Not connected to Discord${now}.${why}` }];
   }
   const { primaryGuildId } = situation;
   switch (situation.primaryGuild) {
@@ -60,7 +70,7 @@ function discordReasons(situation: Situation): Reason[] {
       return [
         {
           code: "primary_guild_unavailable",
-          message: `Discord does not serve the guild ${primaryGuildId} right now. It comes back by itself.`,
+          message: `Discord does not serve the guild ${primaryGuildId} right now. It comes back by itself; after 15 minutes a new session is tried.`,
         },
       ];
   }

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import { FakeGateway } from "../fixtures/fake-gateway.ts";
 import { until } from "../fixtures/fake-hub.ts";
@@ -8,6 +8,7 @@ import { testMetrics } from "../fixtures/memory-metrics.ts";
 import { prepareSchema } from "../store/schema.ts";
 import { SettingsStore } from "../store/settings-store.ts";
 import { GatewayClient } from "./gateway-client.ts";
+import { GUILD_DEADLINE_MS } from "./machine-draft.ts";
 
 const GUILD = "100000000000000001";
 const TOKEN = "client-test-bot-token-0123456789-abcdef";
@@ -18,6 +19,7 @@ let log: MemoryLog;
 let client: GatewayClient;
 let heard: { name: string; seq: number; data: unknown }[];
 let states: GatewayState[];
+let guildDue: boolean;
 
 function create(compress = false): GatewayClient {
   client = new GatewayClient({
@@ -32,6 +34,7 @@ function create(compress = false): GatewayClient {
       heard.push({ name, seq: session.seq, data });
     },
     onState: (state) => states.push(state),
+    guildDue: () => guildDue,
     now: Date.now,
     // No jitter: a reconnect is immediate, and the first beat comes with the connection.
     random: () => 0,
@@ -53,6 +56,7 @@ beforeEach(async () => {
   log = new MemoryLog();
   heard = [];
   states = [];
+  guildDue = false;
 });
 
 afterEach(async () => {
@@ -61,6 +65,16 @@ afterEach(async () => {
 });
 
 describe("connecting", () => {
+  test("a guild that Discord lists and does not serve is waited for, with an end", async () => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    guildDue = true;
+    create().start();
+    await connected();
+    await until("the guild", () => heard.length === 2);
+    expect(timers.mock.calls.filter(([, ms]) => ms === GUILD_DEADLINE_MS)).toHaveLength(1);
+    timers.mockRestore();
+  });
+
   test("reads GET /gateway/bot, identifies, beats, and says who it is everywhere", async () => {
     create().start();
     await connected();

@@ -35,6 +35,8 @@ export type GatewayClientParts = {
   /** Stores a dispatch. Must be done when it returns. */
   readonly onDispatch: (session: Session, name: string, data: unknown) => void;
   readonly onState: (state: GatewayState) => void;
+  /** Whether Discord lists the guild that this deployment is for and does not serve it. */
+  readonly guildDue: () => boolean;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -141,6 +143,7 @@ export class GatewayClient {
         return;
       case "dispatch":
         this.#parts.onDispatch(effect.session, effect.name, effect.data);
+        this.#input({ type: "guild", due: this.#parts.guildDue() });
         return;
       case "repeated-dispatch":
         metrics.dispatches.inc({ outcome: "repeated" });

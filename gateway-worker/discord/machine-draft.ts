@@ -1,9 +1,31 @@
 import { fullJitter, type Backoff } from "../backoff.ts";
 import { RESUMABLE_CLOSE_CODE } from "./close-policy.ts";
-import type { Circumstances, Effect, MachineState } from "./machine-state.ts";
+import type { Circumstances, Effect, MachineState, Phase } from "./machine-state.ts";
 
 /** Time until a new connection must have said HELLO, milliseconds. */
 export const HELLO_DEADLINE_MS = 20_000;
+
+/**
+ * The phases that wait for an answer of Discord's: how long, in milliseconds, and what is said when
+ * it does not come. Acknowledged beats are no answer: a gateway that is up can lack its sessions.
+ */
+export const DEADLINES = {
+  discovering: { ms: 15_000, missing: "Discord's API did not answer GET /gateway/bot" },
+  connecting: { ms: HELLO_DEADLINE_MS, missing: "Discord did not say HELLO" },
+  identifying: { ms: 30_000, missing: "Discord did not answer IDENTIFY with READY" },
+  // The replay of what was missed is part of it.
+  resuming: { ms: 60_000, missing: "Discord did not answer RESUME with RESUMED" },
+} as const satisfies Partial<Record<Phase, { readonly ms: number; readonly missing: string }>>;
+
+/** A phase that waits for an answer of Discord's. */
+export type AwaitingPhase = keyof typeof DEADLINES;
+
+/**
+ * How long a ready session may leave out the guild that this deployment is for, milliseconds. A
+ * GUILD_CREATE that was lost comes only to a new session; an outage can last hours, and this keeps
+ * it below 100 IDENTIFYs a day, of 1,000.
+ */
+export const GUILD_DEADLINE_MS = 15 * 60_000;
 
 /** Frames that Discord takes from one connection in {@link SEND_WINDOW_MS}. */
 export const SENDS_PER_WINDOW = 120;
@@ -50,12 +72,18 @@ export function takeSend(draft: Draft, limit: number): boolean {
   return true;
 }
 
+/** Begins to wait for an answer of Discord's, at most until the phase's deadline. */
+export function awaitAnswer(draft: Draft, phase: AwaitingPhase): void {
+  draft.set({ phase });
+  draft.do({ type: "set-timer", name: "deadline", ms: DEADLINES[phase].ms });
+}
+
 /** Opens the next connection; its HELLO decides between IDENTIFY and RESUME. */
 export function connect(draft: Draft, url: string): void {
   const connection = draft.state.connection + 1;
-  draft.set({ phase: "connecting", connection, heartbeat: null, sends: [], obstacle: null });
+  draft.set({ connection, heartbeat: null, sends: [] });
   draft.do({ type: "connect", connection, url });
-  draft.do({ type: "set-timer", name: "hello", ms: HELLO_DEADLINE_MS });
+  awaitAnswer(draft, "connecting");
 }
 
 /** Goes for the next connection: to the resume address, or by way of `GET /gateway/bot`. */
@@ -65,8 +93,8 @@ export function proceed(draft: Draft): void {
     connect(draft, session.resumeUrl);
     return;
   }
-  draft.set({ phase: "discovering" });
   draft.do({ type: "discover" });
+  awaitAnswer(draft, "discovering");
 }
 
 /** Forgets the session: the next connection makes a new one. */
@@ -78,8 +106,10 @@ export function dropSession(draft: Draft, reason: string): void {
 
 /** Stops what belongs to one connection. */
 export function clearConnectionTimers(draft: Draft): void {
+  draft.set({ guildDue: false });
   draft.do({ type: "clear-timer", name: "heartbeat" });
-  draft.do({ type: "clear-timer", name: "hello" });
+  draft.do({ type: "clear-timer", name: "deadline" });
+  draft.do({ type: "clear-timer", name: "guild" });
 }
 
 /** Gives up for good: a person has to repair something. */

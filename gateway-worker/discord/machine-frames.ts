@@ -1,6 +1,13 @@
 import type { Frame } from "./frame.ts";
 import { IDENTIFY_SETTLED_MS } from "./identify-budget.ts";
-import { dropSession, giveUp, SENDS_PER_WINDOW, takeSend, type Draft } from "./machine-draft.ts";
+import {
+  awaitAnswer,
+  dropSession,
+  giveUp,
+  SENDS_PER_WINDOW,
+  takeSend,
+  type Draft,
+} from "./machine-draft.ts";
 import type { Session } from "../store/settings-store.ts";
 import { OPCODES } from "./opcodes.ts";
 
@@ -10,21 +17,24 @@ export const REQUESTED_BEATS_PER_WINDOW = 100;
 /** Discord wants a random pause of 1 to 5 s between a lost session and the next (op 9). */
 const INVALID_SESSION_WAIT = { minMs: 1_000, spreadMs: 4_000 } as const;
 
+/** Longest pause between two beats, whatever HELLO says: a dead connection shows itself by them. */
+export const HEARTBEAT_INTERVAL_MAX_MS = 120_000;
+
 function beat(draft: Draft): void {
   draft.do({ type: "beat", seq: draft.state.session?.seq ?? null });
 }
 
 function onHello(draft: Draft, data: unknown): void {
   if (draft.state.phase !== "connecting") return;
-  const intervalMs =
+  const told =
     typeof data === "object" && data !== null && "heartbeat_interval" in data
       ? data.heartbeat_interval
       : null;
-  if (typeof intervalMs !== "number" || !(intervalMs > 0)) {
+  if (typeof told !== "number" || !(told > 0)) {
     giveUp(draft, "Discord's HELLO has no heartbeat interval");
     return;
   }
-  draft.do({ type: "clear-timer", name: "hello" });
+  const intervalMs = Math.min(told, HEARTBEAT_INTERVAL_MAX_MS);
   draft.set({
     addressFailures: 0,
     // Per connection: an answer that the last one owed must not count against this one.
@@ -39,10 +49,11 @@ function onHello(draft: Draft, data: unknown): void {
   const { session, identify } = draft.state;
   if (session === null) {
     const record = { streak: identify.streak + 1, lastAt: draft.now };
-    draft.set({ phase: "identifying", identify: record });
+    draft.set({ identify: record });
+    awaitAnswer(draft, "identifying");
     draft.do({ type: "identify", record });
   } else {
-    draft.set({ phase: "resuming" });
+    awaitAnswer(draft, "resuming");
     draft.do({ type: "resume", session });
   }
 }
@@ -85,6 +96,11 @@ function readySession(data: unknown, seq: number): Session | null {
   return { sessionId: data.session_id, resumeUrl: data.resume_gateway_url, seq };
 }
 
+function becomeReady(draft: Draft): void {
+  draft.set({ phase: "ready", resumeDeaths: 0, obstacle: null });
+  draft.do({ type: "clear-timer", name: "deadline" });
+}
+
 function onDispatch(draft: Draft, frame: Frame): void {
   const { s: seq, t: name } = frame;
   if (seq === null || name === null || draft.state.phase === "connecting") return;
@@ -94,13 +110,14 @@ function onDispatch(draft: Draft, frame: Frame): void {
       giveUp(draft, "Discord's READY has no session");
       return;
     }
-    draft.set({ session, phase: "ready", resumeDeaths: 0 });
+    draft.set({ session });
+    becomeReady(draft);
     draft.do({ type: "dispatch", session, name, data: frame.d });
     return;
   }
   const known = draft.state.session;
   if (known === null) return;
-  if (name === "RESUMED") draft.set({ phase: "ready", resumeDeaths: 0 });
+  if (name === "RESUMED") becomeReady(draft);
   // RESUMED is ours whatever its number: it ends the replay.
   if (seq <= known.seq && name !== "RESUMED") {
     draft.do({ type: "repeated-dispatch", seq });

@@ -3,7 +3,7 @@ import type { IdentifyRecord, Session } from "../store/settings-store.ts";
 import type { Frame } from "./frame.ts";
 
 /** Timers that the machine asks for. */
-export type TimerName = "heartbeat" | "hello" | "reconnect";
+export type TimerName = "heartbeat" | "deadline" | "reconnect" | "guild";
 
 /** Where the connection stands. */
 export type Phase =
@@ -38,8 +38,10 @@ export type MachineState = {
   readonly sends: readonly number[];
   /** Told outside last. */
   readonly told: GatewayState | null;
-  /** In words for a person, while something keeps us out. */
+  /** In words for a person, from the first failure until we are in. */
   readonly obstacle: string | null;
+  /** Discord has yet to give us the guild that this deployment is for. */
+  readonly guildDue: boolean;
 };
 
 /** What happens to the machine. */
@@ -67,6 +69,8 @@ export type Input =
       readonly code: number;
       readonly reason?: string;
     }
+  /** Whether the guild that this deployment is for is one that Discord lists and does not serve. */
+  | { readonly type: "guild"; readonly due: boolean }
   | { readonly type: "timer"; readonly name: TimerName };
 
 /** What the machine wants done, in this order. */
@@ -118,5 +122,6 @@ export function initialState(session: Session | null, identify: IdentifyRecord):
     sends: [],
     told: null,
     obstacle: null,
+    guildDue: false,
   };
 }

@@ -1,8 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { IdentifyRecord, Session } from "../store/settings-store.ts";
-import { HELLO_DEADLINE_MS, SEND_WINDOW_MS, SENDS_PER_WINDOW } from "./machine-draft.ts";
-import { REQUESTED_BEATS_PER_WINDOW } from "./machine-frames.ts";
+import {
+  DEADLINES,
+  GUILD_DEADLINE_MS,
+  SEND_WINDOW_MS,
+  SENDS_PER_WINDOW,
+  type AwaitingPhase,
+} from "./machine-draft.ts";
+import { HEARTBEAT_INTERVAL_MAX_MS, REQUESTED_BEATS_PER_WINDOW } from "./machine-frames.ts";
 import {
   initialState,
   type Effect,
@@ -22,7 +28,8 @@ class World {
   state: MachineState;
   now = 1_000_000_000;
   random = 0.5;
-  readonly timers = new Map<TimerName, number>();
+  /** Timer to when it runs out. */
+  readonly due = new Map<TimerName, number>();
   /** Everything that was to be done so far. */
   readonly effects: Effect[] = [];
   /** The connection that is open, or being opened. */
@@ -42,20 +49,32 @@ class World {
   }
 
   #perform(effect: Effect): void {
-    if (effect.type === "set-timer") this.timers.set(effect.name, effect.ms);
-    if (effect.type === "clear-timer") this.timers.delete(effect.name);
+    if (effect.type === "set-timer") this.due.set(effect.name, this.now + effect.ms);
+    if (effect.type === "clear-timer") this.due.delete(effect.name);
     if (effect.type === "connect") this.open = effect.connection;
     if (effect.type === "close") this.open = null;
     if (effect.type === "discover") this.discovering = true;
   }
 
+  /** Timer to how long it still runs, milliseconds. */
+  get timers(): ReadonlyMap<TimerName, number> {
+    return new Map([...this.due].map(([name, at]) => [name, at - this.now]));
+  }
+
   /** Lets a timer that is set run out. */
   fire(name: TimerName): readonly Effect[] {
-    const ms = this.timers.get(name);
-    if (ms === undefined) throw new Error(`${name} is not set`);
-    this.timers.delete(name);
-    this.now += ms;
+    const at = this.due.get(name);
+    if (at === undefined) throw new Error(`${name} is not set`);
+    this.due.delete(name);
+    this.now = Math.max(this.now, at);
     return this.give({ type: "timer", name });
+  }
+
+  /** Lets the timer run out that is due next. */
+  fireNext(): readonly Effect[] {
+    const [next] = [...this.due].toSorted(([, a], [, b]) => a - b);
+    if (next === undefined) throw new Error("no timer is set");
+    return this.fire(next[0]);
   }
 
   gateway(remaining = 900, resetAfterMs = 0): readonly Effect[] {
@@ -117,9 +136,9 @@ function find<T extends Effect["type"]>(
 describe("a first connection", () => {
   test("reads the budget before IDENTIFY, and identifies after HELLO", () => {
     const world = new World();
-    expect(types(world.give({ type: "start" }))).toEqual(["discover", "state"]);
+    expect(types(world.give({ type: "start" }))).toEqual(["discover", "set-timer", "state"]);
     expect(find(world.gateway(), "connect")?.url).toBe(BASE);
-    expect(types(world.hello())).toEqual(["clear-timer", "set-timer", "identify"]);
+    expect(types(world.hello())).toEqual(["set-timer", "set-timer", "identify"]);
     expect(find(world.ready(), "dispatch")?.session).toEqual({
       sessionId: "s2",
       resumeUrl: RESUME,
@@ -133,7 +152,7 @@ describe("a first connection", () => {
     world.give({ type: "start" });
     expect(find(world.gateway(0, 3_600_000), "set-timer")?.ms).toBe(3_600_000);
     expect(world.state.obstacle).toContain("no more new sessions");
-    expect(types(world.fire("reconnect"))).toEqual(["discover"]);
+    expect(types(world.fire("reconnect"))).toEqual(["discover", "set-timer"]);
     expect(types(world.gateway(1))).toContain("connect");
   });
 
@@ -157,13 +176,131 @@ describe("a first connection", () => {
     expect(world.timers.get("reconnect")).toBe(4_000);
     expect(types(world.fire("reconnect"))).toContain("discover");
   });
+});
 
-  test("a connection that says no HELLO is given up", () => {
-    const world = new World();
+describe("an answer that does not come", () => {
+  /** Machines that wait, each in another phase. */
+  const waiting: Readonly<Record<AwaitingPhase, () => World>> = {
+    discovering: () => {
+      const world = new World();
+      world.give({ type: "start" });
+      return world;
+    },
+    connecting: () => {
+      const world = new World(SESSION);
+      world.give({ type: "start" });
+      return world;
+    },
+    identifying: () => {
+      const world = new World();
+      world.give({ type: "start" });
+      world.gateway();
+      world.hello();
+      return world;
+    },
+    resuming: () => resuming(),
+  };
+
+  test.each(Object.entries(waiting))("while %s: given up, and named", (phase, make) => {
+    const world = make();
+    expect(world.state.phase).toBe(phase);
+    const { ms, missing } = DEADLINES[phase as AwaitingPhase];
+    expect(ms).toBeGreaterThanOrEqual(15_000);
+    expect(ms).toBeLessThanOrEqual(60_000);
+    expect(world.timers.get("deadline")).toBe(ms);
+    const had = world.open !== null;
+    const effects = world.fire("deadline");
+    expect(find(effects, "close")?.code).toBe(had ? 4000 : undefined);
+    expect(find(effects, "lost")?.reason).toBe(missing);
+    expect(world.state.phase).toBe("waiting");
+    world.fire("reconnect");
+    // Also while the next attempt runs.
+    expect(world.state.obstacle).toBe(missing);
+  });
+
+  test.each(["READY", "RESUMED"])("%s ends the wait and the obstacle", (name) => {
+    const world = name === "READY" ? waiting.identifying() : waiting.resuming();
+    world.fire("deadline");
+    for (; world.state.phase !== (name === "READY" ? "identifying" : "resuming");) {
+      world.fire("reconnect");
+      if (world.discovering) world.gateway();
+      if (world.open !== null) world.hello();
+    }
+    if (name === "READY") world.ready();
+    else world.frame(0, {}, 8, "RESUMED");
+    expect(world.timers.has("deadline")).toBe(false);
+    expect(world.state).toMatchObject({ phase: "ready", obstacle: null });
+  });
+
+  test.each([
+    ["a new session", null],
+    ["a stored one", SESSION],
+  ])("HELLO and answered beats for a day, but no session: %s", (_, session) => {
+    const world = new World(session);
+    world.random = 0.999;
     world.give({ type: "start" });
+    const end = world.now + 24 * 3_600_000;
+    let phase = world.state.phase;
+    let since = world.now;
+    while (world.now < end) {
+      if (world.discovering) world.gateway();
+      else if (world.state.phase === "connecting") world.hello();
+      else if (types(world.fireNext()).includes("beat")) world.frame(11);
+      expect(world.state.phase).not.toBe("ready");
+      if (world.state.phase !== phase) since = world.now;
+      phase = world.state.phase;
+      if (phase !== "waiting") expect(world.now - since).toBeLessThanOrEqual(60_000);
+    }
+    const count = (type: Effect["type"]): number =>
+      world.effects.filter((effect) => effect.type === type).length;
+    expect(count("resume")).toBe(session === null ? 0 : 3);
+    expect(count("drop-session")).toBe(session === null ? 0 : 1);
+    expect(count("identify")).toBeGreaterThan(100);
+    expect(count("identify")).toBeLessThan(320);
+    expect(world.state.obstacle).not.toBeNull();
+  });
+
+  test("a HELLO with an interval of a year is beaten more often, so that a dead one shows", () => {
+    const world = connected();
+    world.closed(1006);
+    world.fire("reconnect");
+    world.hello(365 * 24 * 3_600_000);
+    world.fire("heartbeat");
+    expect(world.timers.get("heartbeat")).toBe(HEARTBEAT_INTERVAL_MAX_MS);
+  });
+});
+
+describe("the guild that this deployment is for", () => {
+  test("is asked for by a new session when Discord does not serve it", () => {
+    const world = connected();
+    world.give({ type: "guild", due: true });
+    expect(world.timers.get("guild")).toBe(GUILD_DEADLINE_MS);
+    // Further dispatches do not put it off.
+    world.now += 60_000;
+    world.give({ type: "guild", due: true });
+    expect(world.timers.get("guild")).toBe(GUILD_DEADLINE_MS - 60_000);
+    const effects = world.fire("guild");
+    expect(types(effects)).toEqual(expect.arrayContaining(["drop-session", "close"]));
+    expect(world.state.obstacle).toContain("did not serve the guild for 15 minutes");
+    world.fire("reconnect");
     world.gateway();
-    expect(world.timers.get("hello")).toBe(HELLO_DEADLINE_MS);
-    expect(find(world.fire("hello"), "close")?.code).toBe(4000);
+    expect(types(world.hello())).toContain("identify");
+  });
+
+  test("that comes in time changes nothing", () => {
+    const world = connected();
+    world.give({ type: "guild", due: true });
+    expect(types(world.give({ type: "guild", due: false }))).toEqual(["clear-timer"]);
+    expect(world.timers.has("guild")).toBe(false);
+    expect(world.state.phase).toBe("ready");
+  });
+
+  test("is nobody's concern while there is no session", () => {
+    const world = connected();
+    world.give({ type: "guild", due: true });
+    world.closed(1006);
+    expect(world.timers.has("guild")).toBe(false);
+    expect(world.give({ type: "guild", due: true })).toEqual([]);
   });
 });
 
@@ -310,7 +447,7 @@ describe("a resume", () => {
     expect(find(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"), "dispatch")?.session.seq).toBe(8);
     expect(types(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"))).toEqual(["repeated-dispatch"]);
     expect(world.state.told).toBe("resuming");
-    expect(types(world.frame(0, {}, 9, "RESUMED"))).toEqual(["dispatch", "state"]);
+    expect(types(world.frame(0, {}, 9, "RESUMED"))).toEqual(["clear-timer", "dispatch", "state"]);
     expect(world.state.told).toBe("connected");
   });
 
@@ -395,7 +532,17 @@ test("the end closes resumably and leaves nothing behind", () => {
 
 /** One thing that can happen; `pick` chooses among what is possible then. */
 const happening = fc.record({
-  kind: fc.constantFrom("timer", "hello", "ready", "resumed", "event", "frame", "close", "rest"),
+  kind: fc.constantFrom(
+    "timer",
+    "hello",
+    "ready",
+    "resumed",
+    "event",
+    "frame",
+    "close",
+    "rest",
+    "guild",
+  ),
   pick: fc.nat(),
   random: fc.double({ min: 0, max: 0.999, noNaN: true }),
   passed: fc.nat(5_000),
@@ -429,6 +576,7 @@ test("whatever happens: it goes on, in order, within Discord's bounds", () => {
             });
           } else world.gateway(allowed ? 5 : 0, 1_000);
         } else if (kind === "timer" && timer !== undefined) world.fire(timer);
+        else if (kind === "guild") world.give({ type: "guild", due: pick % 2 === 0 });
         else if (world.open !== null) {
           if (kind === "hello") world.hello(1 + (pick % 60_000));
           if (kind === "ready" && world.state.phase === "identifying") {
@@ -467,12 +615,17 @@ test("whatever happens: it goes on, in order, within Discord's bounds", () => {
             told = effect.state;
           }
         }
-        // Something is always under way: a timer, a question, or an open connection.
-        expect(world.timers.size > 0 || world.discovering || world.open !== null).toBe(true);
-        // A connection that is open can be found dead.
-        if (world.open !== null) {
-          expect(world.timers.has("hello") || world.timers.has("heartbeat")).toBe(true);
+        // Whatever it waits for, it does not wait for ever.
+        const { phase, guildDue } = world.state;
+        const bound =
+          phase === "waiting" ? "reconnect" : phase === "ready" ? "heartbeat" : "deadline";
+        expect(world.timers.has(bound), `${phase} has an end`).toBe(true);
+        if (bound === "deadline") {
+          expect(world.timers.get("deadline")).toBeLessThanOrEqual(
+            DEADLINES[phase as AwaitingPhase].ms,
+          );
         }
+        expect(world.timers.has("guild")).toBe(guildDue);
       }
     }),
     { numRuns: 300 },

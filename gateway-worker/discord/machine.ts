@@ -6,9 +6,11 @@ import {
   clearConnectionTimers,
   comeBack,
   connect,
+  DEADLINES,
   Draft,
   dropSession,
   giveUp,
+  GUILD_DEADLINE_MS,
   proceed,
 } from "./machine-draft.ts";
 import { onFrame, onHeartbeatTimer } from "./machine-frames.ts";
@@ -46,6 +48,7 @@ function onClosed(draft: Draft, code: number, detail: string | undefined): void 
 
 function onGateway(draft: Draft, input: Extract<Input, { type: "gateway" }>): void {
   if (draft.state.phase !== "discovering") return;
+  draft.do({ type: "clear-timer", name: "deadline" });
   if (draft.state.session !== null) {
     connect(draft, input.url);
     return;
@@ -70,15 +73,52 @@ function onGateway(draft: Draft, input: Extract<Input, { type: "gateway" }>): vo
   draft.do({ type: "set-timer", name: "reconnect", ms: waitMs });
 }
 
-function onGatewayFailed(draft: Draft, input: Extract<Input, { type: "gateway-failed" }>): void {
-  if (draft.state.phase !== "discovering") return;
-  if (input.fatal) {
-    becomeFatal(draft, input.reason);
-    return;
-  }
+function discoveryFailed(draft: Draft, reason: string, retryAfterMs: number): void {
   // At least the first ceiling: a REST API that fails at once must not be asked at once again.
   draft.set({ attempts: Math.max(1, draft.state.attempts) });
-  comeBack(draft, input.reason, input.retryAfterMs);
+  comeBack(draft, reason, retryAfterMs);
+}
+
+function onGatewayFailed(draft: Draft, input: Extract<Input, { type: "gateway-failed" }>): void {
+  if (draft.state.phase !== "discovering") return;
+  if (input.fatal) becomeFatal(draft, input.reason);
+  else discoveryFailed(draft, input.reason, input.retryAfterMs);
+}
+
+/** The answer that the present phase waits for did not come. */
+function onDeadline(draft: Draft): void {
+  const { phase } = draft.state;
+  switch (phase) {
+    case "discovering":
+      discoveryFailed(draft, DEADLINES[phase].missing, 0);
+      return;
+    case "connecting":
+    case "identifying":
+    case "resuming":
+      giveUp(draft, DEADLINES[phase].missing);
+      return;
+    default:
+      return;
+  }
+}
+
+function onGuild(draft: Draft, due: boolean): void {
+  const { phase, guildDue } = draft.state;
+  if (phase !== "ready" || due === guildDue) return;
+  draft.set({ guildDue: due });
+  draft.do(
+    due
+      ? { type: "set-timer", name: "guild", ms: GUILD_DEADLINE_MS }
+      : { type: "clear-timer", name: "guild" },
+  );
+}
+
+/** A resume would replay nothing of it: only a new session is told its guilds again. */
+function onGuildDeadline(draft: Draft): void {
+  if (draft.state.phase !== "ready" || !draft.state.guildDue) return;
+  const reason = `Discord did not serve the guild for ${GUILD_DEADLINE_MS / 60_000} minutes`;
+  dropSession(draft, reason);
+  giveUp(draft, reason);
 }
 
 function onTimer(draft: Draft, name: TimerName): void {
@@ -86,8 +126,11 @@ function onTimer(draft: Draft, name: TimerName): void {
     case "heartbeat":
       onHeartbeatTimer(draft);
       return;
-    case "hello":
-      if (draft.state.phase === "connecting") giveUp(draft, "Discord did not say HELLO");
+    case "deadline":
+      onDeadline(draft);
+      return;
+    case "guild":
+      onGuildDeadline(draft);
       return;
     case "reconnect":
       if (draft.state.phase === "waiting") proceed(draft);
@@ -133,6 +176,9 @@ function apply(draft: Draft, input: Input): void {
       return;
     case "closed":
       if (input.connection === connection) onClosed(draft, input.code, input.reason);
+      return;
+    case "guild":
+      onGuild(draft, input.due);
       return;
     case "timer":
       onTimer(draft, input.name);
