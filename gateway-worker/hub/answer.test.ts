@@ -39,6 +39,7 @@ describe("answers of the hub", () => {
     expect(kind(409, { code: "stale_publisher" })).toBe("stale");
     expect(kind(409, { code: "gap", expected: 3 })).toBe("gap");
     expect(kind(409, { code: "gap" })).toBe("later");
+    expect(kind(409, { code: "future_epoch" })).toBe("misconfigured");
     expect(kind(409, {})).toBe("later");
   });
 

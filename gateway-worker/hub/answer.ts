@@ -49,6 +49,12 @@ export function parseRetryAfter(value: string | null, now: number): number | nul
 function conflict(body: unknown): Answer {
   const parsed = PublisherConflict.safeParse(body);
   if (parsed.success && parsed.data.code === "stale_publisher") return { kind: "stale" };
+  if (parsed.success && parsed.data.code === "future_epoch") {
+    return {
+      kind: "misconfigured",
+      reason: "our clock was ahead when this process started (409): set it, and start again",
+    };
+  }
   if (parsed.success && parsed.data.expected !== undefined) {
     return { kind: "gap", expected: parsed.data.expected };
   }

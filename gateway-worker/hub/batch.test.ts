@@ -5,6 +5,8 @@ import { SignedBatch, SignedEvent } from "../../src/protocol/signed-events.ts";
 import type { OutboxEvent } from "../store/outbox.ts";
 import { takeBatch } from "./batch.ts";
 
+const EPOCH = "01KB7TTP5DAYXWYZCD2A2MX0A8";
+
 function event(position: number, text: string): OutboxEvent {
   const payload = JSON.stringify({ guildId: "g", text });
   const id = `id-${position}`;
@@ -23,7 +25,7 @@ test("one event goes without an envelope, as the seed's hub takes it", () => {
     id: "id-1",
     event: "voice.joined",
     ts: 5,
-    epoch: "EPOCH",
+    epoch: EPOCH,
     seq: 7,
     payload: { guildId: "g", text: "ü" },
   });
@@ -33,7 +35,7 @@ test("each event carries the trace of what caused it, and the request that of th
   const [a, b] = ["a".repeat(32), "b".repeat(32)];
   const batch = takeBatch(
     [{ ...event(1, ""), trace: a }, { ...event(2, ""), trace: b }, event(3, "")],
-    "E",
+    EPOCH,
     1,
   );
   expect(batch?.trace).toBe(a);
@@ -45,12 +47,12 @@ test("each event carries the trace of what caused it, and the request that of th
 });
 
 test("an event that fits no request is not taken", () => {
-  expect(takeBatch([event(1, "x".repeat(SIGNED_BODY_MAX_BYTES))], "E", 1)).toBeNull();
+  expect(takeBatch([event(1, "x".repeat(SIGNED_BODY_MAX_BYTES))], EPOCH, 1)).toBeNull();
 });
 
 test("one event more than a batch holds stays behind", () => {
   const events = Array.from({ length: SIGNED_BATCH_MAX + 1 }, (_, i) => event(i, ""));
-  expect(takeBatch(events, "E", 1)?.events).toHaveLength(SIGNED_BATCH_MAX);
+  expect(takeBatch(events, EPOCH, 1)?.events).toHaveLength(SIGNED_BATCH_MAX);
 });
 
 test("a batch is the front of the queue, numbered without a gap, within the body size", () => {
@@ -60,7 +62,7 @@ test("a batch is the front of the queue, numbered without a gap, within the body
       fc.integer({ min: 1, max: 1_000 }),
       (sizes, firstSeq) => {
         const events = sizes.map((size, i) => event(i, "é".repeat(size)));
-        const batch = takeBatch(events, "E", firstSeq);
+        const batch = takeBatch(events, EPOCH, firstSeq);
         expect(batch).not.toBeNull();
         if (batch === null) return;
         expect(batch.body.byteLength).toBeLessThanOrEqual(SIGNED_BODY_MAX_BYTES);

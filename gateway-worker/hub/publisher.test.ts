@@ -214,6 +214,22 @@ describe("what the hub refuses for good", () => {
     expect(log.has("alert", "dead-letters.jsonl")).toBe(true);
   });
 
+  test("at the end of a batch: the next one goes on from what the hub counted", async () => {
+    await begin();
+    hub.script.push({ status: 503 });
+    for (const user of ["u1", "u2", "u3"]) move(user, "a");
+    const [, second, third] = outbox.head(GUILD, 3);
+    hub.refusedIds.add(second?.id ?? "").add(third?.id ?? "");
+    await empty();
+    move("u4", "a");
+    await empty();
+    expect(heard()).toEqual(["voice.joined u1", "voice.joined u4"]);
+    expect(await deadLetters()).toHaveLength(2);
+    // Nothing is missing, so there is no reason for a snapshot.
+    expect(hub.of(GUILD).filter(({ event }) => event === "guild.snapshot")).toHaveLength(1);
+    expect(hub.gaps).toBe(1);
+  });
+
   test.each([400, 413, 422])("%i to a batch: it is split, and only the culprit goes", async (s) => {
     await begin();
     hub.script.push({ status: 503 }, { status: s });

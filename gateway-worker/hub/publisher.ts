@@ -52,6 +52,14 @@ type Lane = {
   wait: AbortController | null;
 };
 
+/** How many events at the end of a request were refused: the hub did not count those. */
+function refusedAtTheEnd(sent: number, refused: readonly { readonly index: number }[]): number {
+  const indexes = new Set(refused.map(({ index }) => index));
+  let last = sent;
+  while (last > 0 && indexes.has(last - 1)) last -= 1;
+  return sent - last;
+}
+
 /**
  * Hands the outbox to the hub (rooms.md §4, sending side): strictly in order for each guild, one
  * request of a guild on its way at a time, until the hub has it. Each process numbers from 1 in an
@@ -168,7 +176,7 @@ export class Publisher {
           const refused = events[index];
           if (refused !== undefined) this.#bury(lane, refused, code);
         }
-        this.#advance(lane, events);
+        this.#advance(lane, events, refusedAtTheEnd(events.length, answer.refused));
         return null;
       case "rejected":
         return this.#reject(lane, events, answer.status);
@@ -238,12 +246,12 @@ export class Publisher {
     return fullJitter(RETRY_BACKOFF, lane.failures - 1, this.#parts.random());
   }
 
-  /** @param buried how many of the events left as dead letters, unseen by the hub */
+  /** @param buried how many of them, at the end, left as dead letters */
   #advance(lane: Lane, events: readonly OutboxEvent[], buried = 0): void {
     const last = events.at(-1);
     if (last !== undefined) this.#parts.outbox.removeTo(lane.guildId, last.position);
     lane.headSeq += events.length;
-    lane.buried = buried === 0 ? 0 : lane.buried + buried;
+    lane.buried = buried === events.length ? lane.buried + buried : buried;
     lane.singly = Math.max(0, lane.singly - events.length);
     if (lane.failures > 0) {
       this.#parts.log.log("info", "the hub takes events again", { guildId: lane.guildId });

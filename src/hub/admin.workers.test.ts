@@ -74,7 +74,10 @@ const hub = {
   connections: vi.fn<HubInspection["connections"]>(),
   explain: vi.fn<HubInspection["explain"]>(),
   revoke: vi.fn<HubInspection["revoke"]>(),
+  publisher: vi.fn<HubInspection["publisher"]>(),
+  resetPublisher: vi.fn<HubInspection["resetPublisher"]>(),
 };
+const POSITION = { epoch: "01KB7TTP5DAYXWYZCD2A2MX0A8", seq: 42 };
 
 let provider: TestProvider;
 let admin: string;
@@ -95,6 +98,8 @@ beforeEach(() => {
   hub.connections.mockReset().mockResolvedValue([CONNECTION]);
   hub.explain.mockReset().mockResolvedValue(EXPLANATION);
   hub.revoke.mockReset().mockResolvedValue({ closed: 2 });
+  hub.publisher.mockReset().mockResolvedValue(POSITION);
+  hub.resetPublisher.mockReset().mockResolvedValue(POSITION);
 });
 
 afterEach(() => {
@@ -106,7 +111,17 @@ app.onError(unexpected);
 app.use(requestLog);
 mountAdmin(app, () => hub);
 
+/** `RESET` for a body: a DELETE. */
+const RESET = Symbol("DELETE");
+
 async function call(token: string | null, path: string, body?: unknown): Promise<Response> {
+  if (body === RESET) {
+    const init = {
+      method: "DELETE",
+      headers: token === null ? {} : { Authorization: `Bearer ${token}` },
+    };
+    return app.fetch(new Request(`https://hub.test${path}`, init), env, createExecutionContext());
+  }
   const headers = {
     ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
     ...(body === undefined ? {} : { "Content-Type": "application/json" }),
@@ -131,6 +146,8 @@ const OPERATIONS: readonly (readonly [string, string, unknown])[] = [
   ["the connections", "hub/connections?sub=alice", undefined],
   ["an explanation", EXPLAIN, undefined],
   ["a revocation", "revocations", { sub: "alice" }],
+  ["the publisher", "publisher", undefined],
+  ["a reset of the publisher", "publisher", RESET],
 ];
 
 const untouched = (): boolean => Object.values(hub).every((one) => one.mock.calls.length === 0);
@@ -233,6 +250,28 @@ describe("what comes back", () => {
       );
     },
   );
+
+  it("is where the publisher stands, and since when", async () => {
+    const response = await call(admin, at("publisher"));
+    const since = "2025-11-29T12:53:55.501Z";
+    expect(await response.json()).toEqual({ publisher: { ...POSITION, since } });
+    expect(hub.publisher).toHaveBeenCalledWith(GUILD);
+    hub.publisher.mockResolvedValue({ epoch: "~", seq: 1 });
+    expect(await (await call(admin, at("publisher"))).json()).toEqual({
+      publisher: { epoch: "~", seq: 1, since: null },
+    });
+    hub.publisher.mockResolvedValue(null);
+    expect(await (await call(admin, at("publisher"))).json()).toEqual({ publisher: null });
+  });
+
+  it("is where it stood before the reset, and the log says who did it", async () => {
+    const response = await call(admin, at("publisher"), RESET);
+    expect(await response.json()).toMatchObject({ publisher: POSITION });
+    expect(hub.resetPublisher).toHaveBeenCalledWith(GUILD);
+    expect(lines.map((one): unknown => JSON.parse(one))).toContainEqual(
+      expect.objectContaining({ event: "admin.publisher_reset", by: "olga", before: POSITION }),
+    );
+  });
 
   it("is 0, and no failure, when nobody was connected", async () => {
     hub.revoke.mockResolvedValue({ closed: 0 });

@@ -9,7 +9,7 @@ import type {
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
-import type { Revocation } from "./core/journal.ts";
+import type { PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
@@ -122,6 +122,16 @@ export class GuildHub extends DurableObject<Env> {
   /** For operators: closes a user's connections, or one. */
   revoke(target: RevocationTarget): Promise<RevocationResult> {
     return this.#impl.revoke(target);
+  }
+
+  /** For operators: where the outside publisher stands. */
+  publisher(): PublisherPosition | null {
+    return this.#impl.publisher();
+  }
+
+  /** For operators: forgets that. */
+  resetPublisher(): PublisherPosition | null {
+    return this.#impl.resetPublisher();
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Env } from "../env.ts";
+import type { PublisherPosition } from "./core/journal.ts";
 import type {
   Explanation,
   HubConnection,
@@ -16,6 +17,10 @@ export interface HubInspection {
   connections(guildId: string, sub: string): Promise<readonly HubConnection[]>;
   /** Why a connection did or did not get the event with this seq. */
   explain(guildId: string, connectionId: string, seq: number): Promise<Explanation>;
+  /** Where the gateway-worker stands as the guild's publisher; null: nobody ever published. */
+  publisher(guildId: string): Promise<PublisherPosition | null>;
+  /** Forgets that: the next publisher may be any. @returns where it stood */
+  resetPublisher(guildId: string): Promise<PublisherPosition | null>;
   /** Closes connections with 4401. */
   revoke(guildId: string, target: RevocationTarget): Promise<RevocationResult>;
 }
@@ -27,6 +32,8 @@ export function hubInspection(env: Pick<Env, "HUB">): HubInspection {
     connections: async (guildId, sub) => callHub(env, guildId, (hub) => hub.connections(sub), true),
     explain: async (guildId, connectionId, seq) =>
       callHub(env, guildId, (hub) => hub.explain(connectionId, seq), true),
+    publisher: async (guildId) => callHub(env, guildId, (hub) => hub.publisher(), true),
+    resetPublisher: async (guildId) => callHub(env, guildId, (hub) => hub.resetPublisher(), true),
     revoke: async (guildId, target) => callHub(env, guildId, (hub) => hub.revoke(target), true),
   };
 }

@@ -11,7 +11,7 @@ import type {
 } from "../protocol/hub-report.ts";
 import { mayRead as mayReadWith } from "./core/audience.ts";
 import { newTraceId } from "../protocol/trace.ts";
-import type { Entry, Revocation } from "./core/journal.ts";
+import type { Entry, PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
 import { RELAYS_TASK } from "./core/relay-fanout.ts";
@@ -123,6 +123,18 @@ export class HubObject {
     } finally {
       this.host.arm();
     }
+  }
+
+  /** Where the outside publisher stands. */
+  publisher(): PublisherPosition | null {
+    return this.#store.readPosition();
+  }
+
+  /** Forgets where the outside publisher stands: the next one may be any. @returns where it stood */
+  resetPublisher(): PublisherPosition | null {
+    const before = this.#store.readPosition();
+    this.#store.writePosition(null);
+    return before;
   }
 
   /** Sends the newest value of something to who asked for signals, at this hub and its relays. */

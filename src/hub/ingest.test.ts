@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ulid } from "ulid";
 import type { HubExtension, HubTurn } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -72,12 +73,77 @@ class Hub {
   }
 }
 
+const EPOCH = ulid(1);
+
 const joined = (seq: number): IncomingEvent => ({
   id: `id-${seq}`,
   event: "voice.joined",
   payload: { guildId: "g" },
-  epoch: "p",
+  epoch: EPOCH,
   seq,
+});
+/** What the door makes of an event that its schema refuses. */
+const refused = (seq: number): IncomingEvent => ({ ...joined(seq), payload: {}, refused: true });
+
+const done = (accepted: number, duplicates = 0): IngestResult => ({
+  kind: "done",
+  accepted,
+  duplicates,
+});
+
+describe("HUB-11 a refused event", () => {
+  const hubOfRooms = (): Hub =>
+    new Hub(
+      area("rooms", ["voice.joined"], (turn) => {
+        turn.publish(publication("voice.joined"));
+        return "done";
+      }),
+    );
+
+  it("moves no position, whatever it says", () => {
+    const hub = hubOfRooms();
+    expect(hub.ingest(refused(1))).toEqual(done(0));
+    expect(hub.ingest({ ...refused(1), epoch: ulid(1_000) })).toEqual(done(0));
+    expect(hub.store.readPosition()).toBeNull();
+    expect(hub.ingest(joined(1))).toEqual(done(1));
+    expect(hub.ingest(refused(7))).toEqual({ kind: "gap", expected: 2 });
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 1 });
+  });
+
+  it("is no gap for those behind it in the same request", () => {
+    const hub = hubOfRooms();
+    const sent = [refused(1), joined(2), refused(3), refused(4), joined(5), refused(6)];
+    expect(hub.ingest(...sent)).toEqual(done(2));
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 5 });
+    // The sender numbers on from what was counted.
+    expect(hub.ingest(joined(7))).toEqual({ kind: "gap", expected: 6 });
+    expect(hub.ingest({ ...joined(7), seq: 6 })).toEqual(done(1));
+    expect(hub.published).toEqual(["id-2", "id-5", "id-7"].map((id) => `voice.joined ${id}`));
+  });
+
+  it("is nothing when the request comes again, also when an id between is known", () => {
+    const hub = hubOfRooms();
+    hub.ingest({ ...joined(3), seq: 1 });
+    const sent = [joined(2), refused(3), { ...joined(4), id: "id-3" }, joined(5)];
+    expect(hub.ingest(...sent)).toEqual(done(2, 1));
+    expect(hub.ingest(...sent)).toEqual(done(0, 4));
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 5 });
+  });
+});
+
+describe("when something happened", () => {
+  it("is never later than now: a clock that is ahead, or lies, moves nothing", () => {
+    const seen: (number | undefined)[] = [];
+    const hub = new Hub({
+      ...area("rooms", ["voice.joined"], () => "done"),
+      ingest: (_, { ts }) => {
+        seen.push(ts);
+        return "done";
+      },
+    });
+    hub.ingest({ ...joined(1), ts: Number.MAX_SAFE_INTEGER }, { ...joined(2), ts: 0 }, joined(3));
+    expect(seen).toEqual([1, 0, undefined]);
+  });
 });
 
 describe("an outside event that two areas take", () => {
@@ -114,7 +180,7 @@ describe("an outside event that two areas take", () => {
         return holds && place === holding ? { holdMs: 250 } : "done";
       });
     const hub = new Hub(taker("rooms", 0), taker("matches", 1));
-    hub.store.writePosition({ epoch: "p", seq: 0 });
+    hub.store.writePosition({ epoch: EPOCH, seq: 0 });
 
     expect(hub.ingest(joined(1), joined(2))).toEqual({ kind: "hold", retryAfterMs: 250 });
     expect(hub.published).toEqual([]);
@@ -122,7 +188,7 @@ describe("an outside event that two areas take", () => {
       null,
       null,
     ]);
-    expect(hub.store.readPosition()).toEqual({ epoch: "p", seq: 0 });
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 0 });
 
     holds = false;
     expect(hub.ingest(joined(1), joined(2))).toEqual({ kind: "done", accepted: 2, duplicates: 0 });

@@ -45,30 +45,55 @@ class Held extends Error {
 export function ingestEvents(ports: IngestPorts, events: readonly IncomingEvent[]): IngestResult {
   let accepted = 0;
   let duplicates = 0;
-  for (const event of events) {
-    const outcome = ingestOne(ports, event);
-    if (outcome === "accepted") accepted += event.refused === true ? 0 : 1;
-    else if (outcome === "duplicate") duplicates += 1;
-    else return outcome;
+  // Of the refused events right before the next one: they were seen, so they are no gap.
+  let passed: PublisherPosition | null = null;
+  for (const given of events) {
+    const now = ports.now();
+    // Nothing happened later than now, whatever the sender's clock says.
+    const event = given.ts === undefined ? given : { ...given, ts: Math.min(given.ts, now) };
+    const outcome = ingestOne(ports, event, passed, now);
+    if (typeof outcome !== "string") return outcome;
+    if (outcome === "duplicate") duplicates += 1;
+    else if (event.refused === true) passed = positionOf(event);
+    else accepted += 1;
   }
   return { kind: "done", accepted, duplicates };
 }
 
-function ingestOne(ports: IngestPorts, event: IncomingEvent): Outcome {
+function positionOf({ epoch, seq }: IncomingEvent): PublisherPosition | null {
+  return epoch === undefined || seq === undefined ? null : { epoch, seq };
+}
+
+function later(
+  one: PublisherPosition | null,
+  other: PublisherPosition | null,
+): PublisherPosition | null {
+  if (one === null || other === null) return one ?? other;
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch ? one : other;
+  return one.seq > other.seq ? one : other;
+}
+
+function ingestOne(
+  ports: IngestPorts,
+  event: IncomingEvent,
+  passed: PublisherPosition | null,
+  now: number,
+): Outcome {
   const takers = ports.extensions.filter((one) => one.ingests.includes(event.event));
   const wholeState = takers.some((one) => one.wholeStates.includes(event.event));
   try {
     return ports.turn((): Outcome => {
-      if (event.epoch !== undefined && event.seq !== undefined) {
-        const position = { epoch: event.epoch, seq: event.seq };
-        const decision = decidePosition(ports.readPosition(), position, wholeState);
+      const position = positionOf(event);
+      if (position !== null) {
+        const known = later(passed, ports.readPosition());
+        const decision = decidePosition(known, position, wholeState, now);
         if (decision.kind === "stale") return { kind: "stale_publisher" };
         if (decision.kind === "gap") return { kind: "gap", expected: decision.expected };
         if (decision.kind === "duplicate") return "duplicate";
-        ports.writePosition(position);
       }
-      if (event.refused === true || takers.length === 0) return "accepted";
-      const now = ports.now();
+      if (event.refused === true) return "accepted";
+      if (position !== null) ports.writePosition(position);
+      if (takers.length === 0) return "accepted";
       if (event.id !== undefined && !ports.remember(`id:${event.id}`, now + DEDUPE_TTL_MS, now)) {
         return "duplicate";
       }

@@ -113,7 +113,7 @@ export class MemoryStore implements HubStore {
     return this.#state.position;
   }
 
-  writePosition(position: PublisherPosition): void {
+  writePosition(position: PublisherPosition | null): void {
     this.#state.position = position;
   }
 

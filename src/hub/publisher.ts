@@ -56,7 +56,7 @@ export type IncomingEvent = {
   readonly seq?: number;
   /** W3C trace id of what caused it. */
   readonly trace?: string;
-  /** Set when the schema refused it: it only advances the publisher's position. */
+  /** Set when the schema refused it: it moves no position, and is no gap before those after it. */
   readonly refused?: true;
 };
 

@@ -29,13 +29,13 @@ export class SqliteStore extends SqliteJournal implements HubStore {
 
   readPosition(): PublisherPosition | null {
     const fact = this.readFact("publisher");
-    if (fact === null) return null;
+    if (fact === null || fact === "") return null;
     const at = fact.lastIndexOf(":");
     return { epoch: fact.slice(0, at), seq: Number(fact.slice(at + 1)) };
   }
 
-  writePosition(position: PublisherPosition): void {
-    this.writeFact("publisher", `${position.epoch}:${position.seq}`);
+  writePosition(position: PublisherPosition | null): void {
+    this.writeFact("publisher", position === null ? "" : `${position.epoch}:${position.seq}`);
   }
 
   readFilter(connectionId: string): readonly string[] | null {

@@ -90,6 +90,8 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.readPosition()).toEqual({ epoch: "01:A", seq: 7 });
       expect([store.readFilter("c"), store.readFilter("gone")]).toEqual([["a", "b"], null]);
       expect(store.readFact("f")).toBe("2");
+      store.writePosition(null);
+      expect(store.readPosition()).toBeNull();
       store.writeFilter("c", null);
       expect(store.readFilter("c")).toBeNull();
     }));

@@ -99,6 +99,11 @@ export const ERROR_CODES = {
     title: "Events are missing",
     help: "The hub has not got the events before this one. Send again from `expected`, or send a `guild.snapshot`.",
   },
+  future_epoch: {
+    status: 409,
+    title: "The publisher's epoch lies in the future",
+    help: "The publisher began with a clock that was more than 5 minutes ahead. Set its clock and start it again; nothing that it keeps is lost.",
+  },
   body_too_large: {
     status: 413,
     title: "The body is too large",

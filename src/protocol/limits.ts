@@ -170,6 +170,12 @@ export const SIGNATURE_MAX_SKEW_SECONDS = 60;
 /** Signatures that one `X-Hub-Signature` header may carry, for key rotation. */
 export const SIGNATURES_MAX = 4;
 
+/** How far ahead of our clock a publisher's epoch may begin, milliseconds (hub.md). Over it: 409. */
+export const PUBLISHER_EPOCH_AHEAD_MAX_MS = 5 * 60_000;
+
+/** How far a snapshot may jump ahead in a publisher's seq (hub.md). Over it: 409 `gap`. */
+export const PUBLISHER_SEQ_JUMP_MAX = 1_000_000;
+
 /** Characters of an `Idempotency-Key` (rooms.md §1). */
 export const IDEMPOTENCY_KEY_MAX_LENGTH = 255;
 

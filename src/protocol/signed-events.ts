@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
 import { GatewayState, ROOM_EVENTS } from "./events/rooms.ts";
-import { SIGNED_BATCH_MAX, SIGNATURE_MAX_SKEW_SECONDS, SIGNATURES_MAX } from "./limits.ts";
+import {
+  PUBLISHER_EPOCH_AHEAD_MAX_MS,
+  SIGNED_BATCH_MAX,
+  SIGNATURE_MAX_SKEW_SECONDS,
+  SIGNATURES_MAX,
+} from "./limits.ts";
 import { TraceId } from "./trace.ts";
 
 /** Header with the time of the attempt, seconds since 1970 (rooms.md §4). */
@@ -41,6 +46,27 @@ export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<str
   ["gateway.heartbeat", GatewayHeartbeat],
 ]);
 
+/** A ULID in its canonical letters: it sorts by the time it was made, in milliseconds of 48 bits. */
+const EPOCH_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const EPOCH_TIME_LENGTH = 10;
+
+/** When a publisher's epoch began, milliseconds since 1970; null: it is no ULID. */
+export function epochBegan(epoch: string): number | null {
+  if (!EPOCH_PATTERN.test(epoch)) return null;
+  let time = 0;
+  for (const letter of epoch.slice(0, EPOCH_TIME_LENGTH)) {
+    time = time * CROCKFORD.length + CROCKFORD.indexOf(letter);
+  }
+  return time;
+}
+
+/** Whether a publisher may have this epoch at `now`: a ULID, and not of the future (hub.md). */
+export function isPossibleEpoch(epoch: string, now: number): boolean {
+  const began = epochBegan(epoch);
+  return began !== null && began <= now + PUBLISHER_EPOCH_AHEAD_MAX_MS;
+}
+
 /**
  * The outside of one signed event. All but `event` and `payload` is optional (a seed publisher sends
  * neither); `epoch` and `seq` come together. The payload is checked by its kind afterwards, so that
@@ -51,7 +77,11 @@ export const SignedEvent = z.object({
   event: z.string().min(1).max(64),
   payload: z.looseObject({ guildId: DiscordId }),
   ts: z.number().int().min(0).optional(),
-  epoch: z.string().min(1).max(64).optional(),
+  epoch: z
+    .string()
+    .regex(EPOCH_PATTERN, "an epoch is a ULID of 26 capital letters and digits")
+    .optional()
+    .meta({ description: "Of one process: a ULID, not later than our clock plus 5 minutes" }),
   seq: z.number().int().min(1).optional(),
   /** What caused it. One that is malformed is no reason to lose an event: it counts as absent. */
   trace: z
@@ -76,7 +106,7 @@ export type SignedEventsResult = z.infer<typeof SignedEventsResult>;
 
 /** Members of the problem document that a 409 of `POST /internal/events` carries. */
 export const PublisherConflict = z.object({
-  code: z.enum(["stale_publisher", "gap"]),
+  code: z.enum(["stale_publisher", "gap", "future_epoch"]),
   /** With `gap`: the seq that the hub waits for. */
   expected: z.number().int().optional(),
   /** The guild whose hub answered so. */

@@ -54,7 +54,7 @@ export class GatewayMonitor extends DurableObject<Env> {
     this.#write(beat.guildId, {
       seenAt: Date.now(),
       state: beat.state,
-      since: beat.since,
+      since: Math.min(beat.since, Date.now()),
       guildIds,
       told: sameGuilds ? (known?.told ?? null) : null,
     });

@@ -6,6 +6,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { ulid } from "ulid";
 import { z } from "zod";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { begin, fingerprintOf } from "../../platform/idempotency.ts";
@@ -828,33 +829,33 @@ describe("POST /internal/events", () => {
       seq,
       ...event,
     });
-    const first = at("01B", 1, voice("joined", "u1", "lobby"));
-    const second = at("01B", 2, voice("left", "u1", "lobby"));
+    const [epoch, older] = [ulid(), ulid(Date.now() - 1_000)];
+    const first = at(epoch, 1, voice("joined", "u1", "lobby"));
+    const second = at(epoch, 2, voice("left", "u1", "lobby"));
     expect(await taken({ events: [first, second] })).toMatchObject({ accepted: 2 });
     await evictHub();
     expect(await taken({ events: [first, second] })).toMatchObject({ accepted: 0, duplicates: 2 });
     const gap = await expectProblem(
-      await signed(at("01B", 4, voice("joined", "u1", "lobby"))),
+      await signed(at(epoch, 4, voice("joined", "u1", "lobby"))),
       409,
       "gap",
     );
     expect(gap).toMatchObject({ expected: 3, guildId });
     const stale = await expectProblem(
-      await signed(at("01A", 9, voice("joined", "u1", "lobby"))),
+      await signed(at(older, 9, voice("joined", "u1", "lobby"))),
       409,
       "stale_publisher",
     );
     expect(stale).toMatchObject({ guildId });
-    // A bad event's place is taken, or the next one would be a gap for ever.
+    // A bad event's place is not taken, and alone it closes nothing.
     await expectProblem(
-      await signed(at("01B", 3, { event: "no", payload: { guildId } })),
+      await signed(at(epoch, 3, { event: "no", payload: { guildId } })),
       400,
       "invalid_event",
     );
-    expect(await taken(at("01B", 4, voice("joined", "u2", "lobby")))).toMatchObject({
-      accepted: 1,
-    });
-    expect(await taken(at("01B", 9, snapshotOf([], [])))).toMatchObject({ accepted: 1 });
+    const third = { ...at(epoch, 4, voice("joined", "u2", "lobby")), seq: 3 };
+    expect(await taken(third)).toMatchObject({ accepted: 1 });
+    expect(await taken(at(epoch, 9, snapshotOf([], [])))).toMatchObject({ accepted: 1 });
     await stream.until(() => stream.events.length >= 4);
     expect(short(stream)).toEqual([
       "voice.joined u1",
@@ -862,6 +863,42 @@ describe("POST /internal/events", () => {
       "voice.joined u2",
       "voice.left u2",
     ]);
+  });
+
+  it("cannot be closed to the real publisher by one signed body, and can be reset", async () => {
+    const stream = await streamOf(alice);
+    const epoch = ulid();
+    const of = (seq: number, event: object, by = epoch) => ({
+      id: ulid(),
+      epoch: by,
+      seq,
+      ...event,
+    });
+    const nonsense = { event: "nonsense", payload: { guildId } };
+    await taken(of(1, snapshotOf([], [])));
+    await taken({ events: [of(1, nonsense, "~")] });
+    await taken({ events: [of(1, nonsense, ulid(Date.now() + 60_000))] });
+    await expectProblem(
+      await signed(of(2, voice("joined", "u9", "lobby"), ulid(Date.now() + 360_000))),
+      409,
+      "future_epoch",
+    );
+    const jump = await signed(of(Number.MAX_SAFE_INTEGER, snapshotOf([], [])));
+    expect(await expectProblem(jump, 409, "gap")).toMatchObject({ expected: 2 });
+    const future = { ts: Number.MAX_SAFE_INTEGER };
+    await taken(of(2, { ...voice("joined", "u1", "lobby"), ...future }));
+    await stream.until(() => stream.events.length >= 1);
+    expect(short(stream)).toEqual(["voice.joined u1"]);
+    expect(stream.of("event")[0]?.ts).toBeLessThanOrEqual(Date.now());
+
+    const olga = await provider.mint({ sub: "olga", scope: "hub:admin", guilds: [guildId] });
+    const path = `/admin/guilds/${guildId}/publisher`;
+    const position = { publisher: { epoch, seq: 2 } };
+    expect(await (await callAs(olga, "GET", path)).json()).toMatchObject(position);
+    expect(await (await callAs(olga, "DELETE", path)).json()).toMatchObject(position);
+    expect(await (await callAs(olga, "GET", path)).json()).toEqual({ publisher: null });
+    const older = ulid(Date.now() - 3_600_000);
+    expect(await taken(of(1, voice("left", "u1", "lobby"), older))).toMatchObject({ accepted: 1 });
   });
 
   it("ignores a guild that is not ours", async () => {

@@ -1,9 +1,16 @@
 import * as fc from "fast-check";
+import { ulid } from "ulid";
 import { describe, expect, it } from "vitest";
 import type { IncomingEvent, IngestResult } from "../../hub/publisher.ts";
-import { SIGNED_BATCH_MAX, SIGNED_BODY_MAX_BYTES } from "../../protocol/limits.ts";
+import {
+  PUBLISHER_EPOCH_AHEAD_MAX_MS,
+  SIGNED_BATCH_MAX,
+  SIGNED_BODY_MAX_BYTES,
+} from "../../protocol/limits.ts";
 import type { GatewayHeartbeat } from "../../protocol/signed-events.ts";
 import { takeSignedEvents } from "./signed-events.ts";
+
+const NOW = Date.parse("2026-11-29T12:00:00Z");
 
 function setUp(answer?: IngestResult) {
   const ingested: { guildId: string; events: readonly IncomingEvent[] }[] = [];
@@ -19,6 +26,7 @@ function setUp(answer?: IngestResult) {
           },
         },
         monitor: { heartbeat: async (beat) => void beats.push(beat) },
+        now: () => NOW,
       },
       body,
     );
@@ -60,9 +68,9 @@ describe("signed events", () => {
     ]);
   });
 
-  it("refuses a bad event alone, and lets the hub take its position", async () => {
+  it("refuses a bad event alone, and tells the hub where it stood", async () => {
     const { take, ingested } = setUp();
-    const position = { id: "x", epoch: "E", seq: 7 };
+    const position = { id: "x", epoch: ulid(NOW), seq: 7 };
     const result = await take({
       events: [
         { ...position, event: "voice.exploded", payload: { guildId: "1" } },
@@ -88,11 +96,38 @@ describe("signed events", () => {
     ]);
   });
 
-  it("refuses a single bad event, and lets the hub take its position", async () => {
+  it("refuses a single bad event, and tells the hub where it stood", async () => {
     const { take, ingested } = setUp();
-    const result = await take({ event: "nope", payload: { guildId: "1" }, epoch: "E", seq: 1 });
+    const epoch = ulid(NOW);
+    const result = await take({ event: "nope", payload: { guildId: "1" }, epoch, seq: 1 });
     expect(result).toMatchObject({ ok: false, error: { kind: "invalid" } });
     expect(ingested[0]?.events[0]).toMatchObject({ refused: true, seq: 1 });
+  });
+
+  it.each(["~", "E", ulid(NOW).toLowerCase(), `${ulid(NOW)}0`, "8".repeat(26)])(
+    "refuses the epoch %s, which is no ULID",
+    async (epoch) => {
+      const { take, ingested } = setUp();
+      const events = [{ ...joined(), epoch, seq: 1 }];
+      expect(await take(events[0])).toMatchObject({ ok: false, error: { kind: "invalid" } });
+      expect(await take({ events })).toMatchObject({
+        value: { accepted: 0, refused: [{ index: 0, code: "invalid_event" }] },
+      });
+      expect(ingested).toEqual([]);
+    },
+  );
+
+  it("takes nothing with an epoch of the future, and keeps nothing of the rest", async () => {
+    const { take, ingested, beats } = setUp();
+    const latest = NOW + PUBLISHER_EPOCH_AHEAD_MAX_MS;
+    const of = (time: number) => ({ ...joined(), epoch: ulid(time), seq: 1 });
+    const beat = { event: "gateway.heartbeat", payload: { guildId: "1", state: "down", since: 1 } };
+    expect(await take({ events: [beat, of(NOW), of(latest + 1)] })).toMatchObject({
+      ok: false,
+      error: { kind: "future_epoch", guildId: "1" },
+    });
+    expect([ingested, beats]).toEqual([[], []]);
+    expect((await take(of(latest))).ok).toBe(true);
   });
 
   it("takes nothing of a batch that is one too long, or empty", async () => {

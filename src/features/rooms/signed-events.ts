@@ -4,6 +4,7 @@ import { requestIds, type RequestIds } from "../../platform/request-ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import {
   GatewayHeartbeat,
+  isPossibleEpoch,
   SIGNED_EVENT_PAYLOADS,
   SignedBatch,
   SignedEvent,
@@ -14,6 +15,7 @@ import {
 export type SignedEventsFailure =
   | { readonly kind: "invalid"; readonly detail: string }
   | { readonly kind: "stale_publisher"; readonly guildId: string }
+  | { readonly kind: "future_epoch"; readonly guildId: string }
   | { readonly kind: "gap"; readonly guildId: string; readonly expected: number }
   | { readonly kind: "hold"; readonly retryAfterMs: number };
 
@@ -23,6 +25,8 @@ export type SignedEventsPorts = {
   readonly monitor: {
     heartbeat(beat: GatewayHeartbeat, ids: RequestIds | undefined): Promise<void>;
   };
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 };
 
 /** Made once: making a schema costs more than using it. */
@@ -35,7 +39,7 @@ type Refusal = SignedEventsResult["refused"][number];
 type Checked =
   | { readonly kind: "heartbeat"; readonly beat: GatewayHeartbeat }
   | { readonly kind: "event"; readonly guildId: string; readonly event: IncomingEvent }
-  /** With an event: the hub only takes its position. */
+  /** With an event: the hub is told where it stood, so that those after it are no gap. */
   | {
       readonly kind: "refused";
       readonly code: string;
@@ -48,13 +52,19 @@ type Checked =
  * batch (rooms.md §4). In a batch a bad event is refused alone; a bad single one is a failure.
  */
 export async function takeSignedEvents(
-  { hub, monitor }: SignedEventsPorts,
+  { hub, monitor, now }: SignedEventsPorts,
   body: unknown,
 ): Promise<Result<SignedEventsResult, SignedEventsFailure>> {
   const isBatch = AnyBatch.safeParse(body).success;
   const batch = isBatch ? SignedBatch.safeParse(body) : null;
   if (batch?.success === false) return err({ kind: "invalid", detail: describe(batch.error) });
   const checked = (batch === null ? [body] : batch.data.events).map(checkEvent);
+
+  const guilds = byGuild(checked);
+  for (const [guildId, events] of guilds) {
+    const ahead = events.some(({ epoch }) => epoch !== undefined && !isPossibleEpoch(epoch, now()));
+    if (ahead) return err({ kind: "future_epoch", guildId });
+  }
 
   let accepted = 0;
   let duplicates = 0;
@@ -63,7 +73,7 @@ export async function takeSignedEvents(
     await monitor.heartbeat(one.beat, requestIds());
     accepted += 1;
   }
-  for (const [guildId, events] of byGuild(checked)) {
+  for (const [guildId, events] of guilds) {
     const result = await hub.ingest(guildId, events);
     switch (result.kind) {
       case "done":

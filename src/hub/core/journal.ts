@@ -67,7 +67,8 @@ export interface HubStore {
   /** Remembers a key. @returns false when it was remembered already and has not expired */
   remember(key: string, expiresAt: number, now: number): boolean;
   readPosition(): PublisherPosition | null;
-  writePosition(position: PublisherPosition): void;
+  /** null: forgets it. */
+  writePosition(position: PublisherPosition | null): void;
   readFilter(connectionId: string): readonly string[] | null;
   /** null: the socket sees every topic again. */
   writeFilter(connectionId: string, topics: readonly string[] | null): void;

@@ -1,3 +1,5 @@
+import { PUBLISHER_SEQ_JUMP_MAX } from "../../protocol/limits.ts";
+import { isPossibleEpoch } from "../../protocol/signed-events.ts";
 import type { PublisherPosition } from "./journal.ts";
 
 /** What the hub makes of an outside event's `(epoch, seq)` (rooms.md §4, fencing). */
@@ -10,16 +12,23 @@ export type PositionDecision =
 /**
  * Decides on the position of an outside event. Epochs sort by start time: an older one belongs to a
  * process that has been replaced. A new epoch starts at 1.
- * @param carriesWholeState such an event needs nothing before it, so a gap does not matter
+ * @param known what was taken last; an epoch that no publisher may have does not count, so that a
+ * hub that took one before it was refused is not closed to every publisher for ever
+ * @param carriesWholeState such an event needs nothing before it, so a gap does not matter, unless it
+ * is so wide that it would leave no room behind it ({@link PUBLISHER_SEQ_JUMP_MAX})
+ * @param now milliseconds since 1970
  */
 export function decidePosition(
   known: PublisherPosition | null,
   incoming: PublisherPosition,
   carriesWholeState: boolean,
+  now: number,
 ): PositionDecision {
-  if (known !== null && incoming.epoch < known.epoch) return { kind: "stale" };
-  const last = known !== null && incoming.epoch === known.epoch ? known.seq : 0;
+  const before = known !== null && isPossibleEpoch(known.epoch, now) ? known : null;
+  if (before !== null && incoming.epoch < before.epoch) return { kind: "stale" };
+  const last = before !== null && incoming.epoch === before.epoch ? before.seq : 0;
   if (incoming.seq <= last) return { kind: "duplicate" };
-  if (incoming.seq > last + 1 && !carriesWholeState) return { kind: "gap", expected: last + 1 };
+  const jumpMax = carriesWholeState ? PUBLISHER_SEQ_JUMP_MAX : 1;
+  if (incoming.seq > last + jumpMax) return { kind: "gap", expected: last + 1 };
   return { kind: "next" };
 }

@@ -5,6 +5,7 @@ import type { InspectionOf } from "./admin-access.ts";
 import { mountAdminConnections } from "./admin-connections.ts";
 import { mountAdminExplain } from "./admin-explain.ts";
 import { mountAdminHub } from "./admin-hub.ts";
+import { mountAdminPublisher } from "./admin-publisher.ts";
 import { mountAdminRevocations } from "./admin-revocations.ts";
 
 /** What operators may ask and do, behind the scope `hub:admin` (hub.md, inspection). */
@@ -16,4 +17,5 @@ export function mountAdmin(
   mountAdminConnections(app, inspectionOf);
   mountAdminExplain(app, inspectionOf);
   mountAdminRevocations(app, inspectionOf);
+  mountAdminPublisher(app, inspectionOf);
 }

@@ -91,6 +91,8 @@ const GATEWAY = {
   HELD_EVENTS_MAX: "503: events of channels that nobody can place yet; they are sent again",
   SIGNATURE_MAX_SKEW_SECONDS: "403 `bad_signature`",
   SIGNATURES_MAX: "more signatures in one header are not looked at",
+  PUBLISHER_EPOCH_AHEAD_MAX_MS: "409 `future_epoch`",
+  PUBLISHER_SEQ_JUMP_MAX: "409 `gap`, also for a snapshot",
   OUTBOX_MAX_EVENTS: "a snapshot of the guild replaces its events",
   OUTBOX_MAX_BYTES: "the same",
   GATEWAY_HEARTBEAT_INTERVAL_MS: "how often the container says that it lives",

@@ -109,8 +109,11 @@ function onJoined(turn: RoomsTurn, userId: string, channelId: string, ts: number
 function onGatewayState({ state, hub }: RoomsTurn, event: IncomingEvent, ts: number): Applied {
   const now = gatewayState.payload.parse(event.payload);
   if (state.gateway()?.state === now.state) return "done";
-  state.saveGateway({ state: now.state, since: now.since });
-  hub.publish({ event: gatewayState.name, payload: now, audience: null, topic: null, ts });
+  // The sender's clock may be ahead of ours.
+  const since = Math.min(now.since, hub.now());
+  const payload = { ...now, since };
+  state.saveGateway({ state: now.state, since });
+  hub.publish({ event: gatewayState.name, payload, audience: null, topic: null, ts });
   return "done";
 }
 

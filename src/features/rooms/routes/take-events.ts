@@ -54,6 +54,7 @@ const route = createRoute({
       "bad_signature",
       "stale_publisher",
       "gap",
+      "future_epoch",
       "body_too_large",
       "unavailable",
     ),
@@ -96,7 +97,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
 function portsOf(env: AppEnv["Bindings"]): SignedEventsPorts {
   // Most requests bring events: finding the monitor waits for a heartbeat.
   const heartbeat = (beat: GatewayHeartbeat): Promise<void> => gatewayMonitor(env).heartbeat(beat);
-  return { hub: hubPublisher(env), monitor: { heartbeat } };
+  return { hub: hubPublisher(env), monitor: { heartbeat }, now: systemClock };
 }
 
 function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Response {
@@ -105,6 +106,10 @@ function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Respon
       return problem(c, "invalid_event", failure.detail);
     case "stale_publisher":
       return problem(c, "stale_publisher", "A newer publisher has taken over. Stop this one.", {
+        members: { guildId: failure.guildId },
+      });
+    case "future_epoch":
+      return problem(c, "future_epoch", "Set the publisher's clock, and start it again.", {
         members: { guildId: failure.guildId },
       });
     case "gap":
