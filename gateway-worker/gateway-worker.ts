@@ -150,7 +150,7 @@ export async function startGatewayWorker(
   const situation = (): Situation => {
     const primary = guilds.get(config.primaryGuildId);
     return {
-      discord: { phase: client.status.phase, obstacle: client.status.obstacle },
+      discord: client.status,
       gateway: gateway(),
       hub: hub.status,
       primaryGuildId: config.primaryGuildId,

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import type { Phase } from "./discord/machine-state.ts";
 import { BEHIND_AFTER_MS, reasonsNotReady, type Situation } from "./readiness.ts";
 
 const FINE: Situation = {
-  discord: { phase: "ready", obstacle: null },
+  discord: { phase: "ready", obstacle: null, retryAt: null },
   gateway: { state: "connected", since: 1 },
   hub: { state: "accepting", reason: "" },
   primaryGuildId: "g1",
@@ -19,8 +20,11 @@ test("nothing is wrong", () => expect(codes({})).toEqual([]));
 
 describe("each reason", () => {
   const cases: readonly [string, Partial<Situation>][] = [
-    ["discord_connecting", { discord: { phase: "resuming", obstacle: "closed (1006)" } }],
-    ["discord_refused", { discord: { phase: "fatal", obstacle: "token" } }],
+    [
+      "discord_connecting",
+      { discord: { phase: "resuming", obstacle: "closed (1006)", retryAt: null } },
+    ],
+    ["discord_refused", { discord: { phase: "fatal", obstacle: "token", retryAt: null } }],
     ["not_in_primary_guild", { primaryGuild: "absent" }],
     ["primary_guild_unavailable", { primaryGuild: "unavailable" }],
     ["hub_unknown", { hub: { state: "unknown", reason: "not reached" } }],
@@ -29,7 +33,10 @@ describe("each reason", () => {
     ["hub_behind", { outbox: { events: 3, bytes: 9, oldestAgeMs: BEHIND_AFTER_MS + 1 } }],
     [
       "superseded",
-      { hub: { state: "stale", reason: "" }, discord: { phase: "stopped", obstacle: "" } },
+      {
+        hub: { state: "stale", reason: "" },
+        discord: { phase: "stopped", obstacle: "", retryAt: null },
+      },
     ],
     ["stopping", { stopping: true }],
   ];
@@ -45,16 +52,21 @@ describe("each reason", () => {
   });
 
   test("what is waited for, and what was in the way last", () => {
-    const discord = { phase: "resuming", obstacle: "Discord did not say HELLO" } as const;
-    expect(reasonsNotReady({ ...FINE, discord })[0]?.message).toBe(
+    const obstacle = "Discord did not say HELLO";
+    const messageOf = (phase: Phase, retryAt: number | null): string | undefined =>
+      reasonsNotReady({ ...FINE, discord: { phase, obstacle, retryAt } })[0]?.message;
+    expect(messageOf("resuming", null)).toBe(
       "Not connected to Discord, waiting for RESUMED. Last: Discord did not say HELLO.",
+    );
+    expect(messageOf("waiting", Date.parse("2026-11-29T12:00:05Z"))).toBe(
+      "Not connected to Discord, trying again at 2026-11-29T12:00:05.000Z. Last: Discord did not say HELLO.",
     );
   });
 
   test("both sides at once", () => {
     expect(
       codes({
-        discord: { phase: "waiting", obstacle: null },
+        discord: { phase: "waiting", obstacle: null, retryAt: null },
         hub: { state: "unreachable", reason: "no answer" },
       }),
     ).toEqual(["discord_connecting", "hub_unreachable"]);

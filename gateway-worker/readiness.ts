@@ -7,7 +7,12 @@ export const BEHIND_AFTER_MS = 60_000;
 
 /** What readiness is judged by. */
 export type Situation = {
-  readonly discord: { readonly phase: Phase; readonly obstacle: string | null };
+  readonly discord: {
+    readonly phase: Phase;
+    readonly obstacle: string | null;
+    /** When the next attempt is due, milliseconds since 1970; null: none waits. */
+    readonly retryAt: number | null;
+  };
   /** How the connection was told to the hubs. */
   readonly gateway: { readonly state: GatewayState; readonly since: number };
   readonly hub: HubStatus;
@@ -47,13 +52,15 @@ const AWAITED: Readonly<Partial<Record<Phase, string>>> = {
 };
 
 function discordReasons(situation: Situation): Reason[] {
-  const { phase, obstacle } = situation.discord;
+  const { phase, obstacle, retryAt } = situation.discord;
   if (phase === "fatal") return [{ code: "discord_refused", message: obstacle ?? "" }];
   if (phase !== "ready") {
     const awaited = AWAITED[phase];
     const now = awaited === undefined ? "" : `, waiting for ${awaited}`;
+    const next = retryAt === null ? "" : `, trying again at ${new Date(retryAt).toISOString()}`;
     const why = obstacle === null ? "" : ` Last: ${obstacle}.`;
-    return [{ code: "discord_connecting", message: `Not connected to Discord${now}.${why}` }];
+    const message = `Not connected to Discord${now}${next}.${why}`;
+    return [{ code: "discord_connecting", message }];
   }
   const { primaryGuildId } = situation;
   switch (situation.primaryGuild) {

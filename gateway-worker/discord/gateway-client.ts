@@ -65,7 +65,7 @@ export class GatewayClient {
   }
 
   /** Where the connection stands, and in words what keeps it from more. */
-  get status(): Pick<MachineState, "phase" | "obstacle"> {
+  get status(): Pick<MachineState, "phase" | "obstacle" | "retryAt"> {
     return this.#state;
   }
 
@@ -166,10 +166,14 @@ export class GatewayClient {
         metrics.heartbeatLatency.observe(effect.ms / 1000);
         return;
       case "lost":
-        log.log("warn", "the Discord connection is lost", {
-          reason: effect.reason,
-          waitMs: effect.waitMs,
-        });
+      case "held":
+        log.log(
+          "warn",
+          effect.type === "lost"
+            ? "the Discord connection is lost"
+            : "a new Discord session has to wait",
+          { reason: effect.reason, until: new Date(effect.until).toISOString() },
+        );
         return;
     }
   }

@@ -78,6 +78,14 @@ export function awaitAnswer(draft: Draft, phase: AwaitingPhase): void {
   draft.do({ type: "set-timer", name: "deadline", ms: DEADLINES[phase].ms });
 }
 
+/** Does nothing until it is time to {@link proceed}; the obstacle says why. */
+export function pause(draft: Draft, obstacle: string, ms: number): number {
+  const until = draft.now + ms;
+  draft.set({ phase: "waiting", obstacle, retryAt: until });
+  draft.do({ type: "set-timer", name: "reconnect", ms });
+  return until;
+}
+
 /** Opens the next connection; its HELLO decides between IDENTIFY and RESUME. */
 export function connect(draft: Draft, url: string): void {
   const connection = draft.state.connection + 1;
@@ -88,6 +96,7 @@ export function connect(draft: Draft, url: string): void {
 
 /** Goes for the next connection: to the resume address, or by way of `GET /gateway/bot`. */
 export function proceed(draft: Draft): void {
+  draft.set({ retryAt: null });
   const { session, addressFailures } = draft.state;
   if (session !== null && addressFailures < RESUME_ADDRESS_FAILURES_MAX) {
     connect(draft, session.resumeUrl);
@@ -115,7 +124,7 @@ export function clearConnectionTimers(draft: Draft): void {
 /** Gives up for good: a person has to repair something. */
 export function becomeFatal(draft: Draft, reason: string): void {
   clearConnectionTimers(draft);
-  draft.set({ phase: "fatal", heartbeat: null, obstacle: reason });
+  draft.set({ phase: "fatal", heartbeat: null, obstacle: reason, retryAt: null });
   draft.do({ type: "fatal", reason });
 }
 
@@ -131,15 +140,12 @@ export function comeBack(draft: Draft, reason: string, minWaitMs: number): void 
   const backoff = attempts === 0 ? 0 : fullJitter(RECONNECT_BACKOFF, attempts - 1, draft.random);
   const waitMs = Math.max(minWaitMs, backoff);
   draft.set({
-    phase: "waiting",
     // What the given-up connection still says is not heard.
     connection: draft.state.connection + 1,
     heartbeat: null,
     attempts: attempts + 1,
-    obstacle: reason,
   });
-  draft.do({ type: "lost", reason, waitMs });
-  draft.do({ type: "set-timer", name: "reconnect", ms: waitMs });
+  draft.do({ type: "lost", reason, until: pause(draft, reason, waitMs) });
 }
 
 /** Closes the connection so that the session stays, and comes back. */

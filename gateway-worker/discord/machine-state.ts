@@ -40,6 +40,8 @@ export type MachineState = {
   readonly told: GatewayState | null;
   /** In words for a person, from the first failure until we are in. */
   readonly obstacle: string | null;
+  /** When the next attempt is due, milliseconds since 1970; null: none waits. */
+  readonly retryAt: number | null;
   /** Discord has yet to give us the guild that this deployment is for. */
   readonly guildDue: boolean;
 };
@@ -95,7 +97,8 @@ export type Effect =
   | { readonly type: "state"; readonly state: GatewayState }
   | { readonly type: "fatal"; readonly reason: string }
   | { readonly type: "latency"; readonly ms: number }
-  | { readonly type: "lost"; readonly reason: string; readonly waitMs: number };
+  | { readonly type: "lost"; readonly reason: string; readonly until: number }
+  | { readonly type: "held"; readonly reason: string; readonly until: number };
 
 /** What is not the machine's own: the time and the dice. */
 export type Circumstances = {
@@ -122,6 +125,7 @@ export function initialState(session: Session | null, identify: IdentifyRecord):
     sends: [],
     told: null,
     obstacle: null,
+    retryAt: null,
     guildDue: false,
   };
 }

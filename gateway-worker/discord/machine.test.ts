@@ -150,8 +150,13 @@ describe("a first connection", () => {
   test("waits for a used-up budget and reads it again", () => {
     const world = new World();
     world.give({ type: "start" });
-    expect(find(world.gateway(0, 3_600_000), "set-timer")?.ms).toBe(3_600_000);
-    expect(world.state.obstacle).toContain("no more new sessions");
+    const until = world.now + 3_600_000;
+    expect(find(world.gateway(0, 3_600_000), "held")?.until).toBe(until);
+    expect(world.timers.get("reconnect")).toBe(3_600_000);
+    expect(world.state).toMatchObject({
+      obstacle: "Discord allows no more new sessions of this bot today",
+      retryAt: until,
+    });
     expect(types(world.fire("reconnect"))).toEqual(["discover", "set-timer"]);
     expect(types(world.gateway(1))).toContain("connect");
   });
@@ -511,6 +516,55 @@ describe("the budget of IDENTIFY", () => {
       now = world.now + 1_000;
     }
     expect(identifies).toBeLessThan(320);
+  });
+
+  test("the pause between new sessions is named with its end", () => {
+    const world = new World(null, { streak: 8, lastAt: 1_000_000_000 - 1_000 });
+    world.give({ type: "start" });
+    const until = world.now + 79_000;
+    expect(find(world.gateway(), "held")).toEqual({
+      type: "held",
+      reason: "8 new sessions in a row: the next one has to wait",
+      until,
+    });
+    expect(world.state).toMatchObject({ phase: "waiting", retryAt: until });
+    world.fire("reconnect");
+    expect(world.state.retryAt).toBeNull();
+  });
+
+  test("forgets sessions that ended by our own stop: six restarts, none waits longer", () => {
+    let record = NEVER;
+    let now = 1_000_000_000;
+    for (let restarts = 0; restarts < 6; restarts += 1) {
+      // The last session cannot be resumed any more.
+      const world = new World(SESSION, record);
+      world.now = now;
+      const began = now;
+      world.give({ type: "start" });
+      world.hello();
+      world.random = 0.999;
+      world.frame(9, false);
+      for (; world.state.phase !== "identifying";) {
+        if (world.discovering) world.gateway();
+        else if (world.state.phase === "connecting") world.hello();
+        else world.fire("reconnect");
+      }
+      world.ready();
+      expect(world.now - began).toBeLessThanOrEqual(6_000);
+      const settled = find(world.give({ type: "stop" }), "identify-settled");
+      record = settled?.record ?? world.state.identify;
+      expect(record.streak).toBe(0);
+      now = world.now + 1_000;
+    }
+  });
+
+  test("a stop before READY forgets nothing: that session may never have been", () => {
+    const world = new World();
+    world.give({ type: "start" });
+    world.gateway();
+    world.hello();
+    expect(types(world.give({ type: "stop" }))).not.toContain("identify-settled");
+    expect(world.state.identify.streak).toBe(1);
   });
 
   test("is whole again after a session that lasted", () => {

@@ -11,6 +11,7 @@ import {
   dropSession,
   giveUp,
   GUILD_DEADLINE_MS,
+  pause,
   proceed,
 } from "./machine-draft.ts";
 import { onFrame, onHeartbeatTimer } from "./machine-frames.ts";
@@ -54,23 +55,18 @@ function onGateway(draft: Draft, input: Extract<Input, { type: "gateway" }>): vo
     return;
   }
   if (input.remaining <= 0) {
-    const until = new Date(draft.now + input.resetAfterMs).toISOString();
-    draft.set({
-      phase: "waiting",
-      obstacle: `Discord allows no more new sessions of this bot before ${until}`,
-    });
-    // Read again then: the number may have changed meanwhile.
-    draft.do({ type: "set-timer", name: "reconnect", ms: input.resetAfterMs });
+    hold(draft, "Discord allows no more new sessions of this bot today", input.resetAfterMs);
     return;
   }
-  const waitMs = identifyWait(draft.state.identify, draft.now);
-  if (waitMs === 0) {
-    connect(draft, input.url);
-    return;
-  }
-  draft.set({ phase: "waiting", obstacle: "New sessions are made only so often" });
-  // Asked again afterwards: what is left of the budget may be another then.
-  draft.do({ type: "set-timer", name: "reconnect", ms: waitMs });
+  const { identify } = draft.state;
+  const waitMs = identifyWait(identify, draft.now);
+  if (waitMs === 0) connect(draft, input.url);
+  else hold(draft, `${identify.streak} new sessions in a row: the next one has to wait`, waitMs);
+}
+
+/** Keeps a new session back. Asked again afterwards: what is left of the budget may be another then. */
+function hold(draft: Draft, reason: string, ms: number): void {
+  draft.do({ type: "held", reason, until: pause(draft, reason, ms) });
 }
 
 function discoveryFailed(draft: Draft, reason: string, retryAfterMs: number): void {
@@ -139,9 +135,15 @@ function onTimer(draft: Draft, name: TimerName): void {
 }
 
 function stop(draft: Draft): void {
-  const { phase } = draft.state;
+  const { phase, identify } = draft.state;
   clearConnectionTimers(draft);
   draft.do({ type: "clear-timer", name: "reconnect" });
+  // That this session was short is our own doing, and says nothing of the next one.
+  if (phase === "ready" && identify.streak > 0) {
+    const record = { ...identify, streak: identify.streak - 1 };
+    draft.set({ identify: record });
+    draft.do({ type: "identify-settled", record });
+  }
   if (["connecting", "identifying", "resuming", "ready"].includes(phase)) {
     draft.do({ type: "close", code: RESUMABLE_CLOSE_CODE, reason: "the gateway-worker stops" });
   }
@@ -149,6 +151,7 @@ function stop(draft: Draft): void {
     phase: "stopped",
     heartbeat: null,
     obstacle: "The gateway-worker stops",
+    retryAt: null,
   });
 }
 

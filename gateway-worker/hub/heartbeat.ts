@@ -32,6 +32,8 @@ export class Heartbeat {
   readonly #parts: HeartbeatParts;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
+  /** What the hub named after the last one, milliseconds. */
+  #askedMs = 0;
   #stopped = false;
   #sending: Promise<void> | null = null;
   #again = false;
@@ -59,7 +61,10 @@ export class Heartbeat {
       const waitMs =
         this.#failures === 0
           ? GATEWAY_HEARTBEAT_INTERVAL_MS
-          : fullJitter(RETRY_BACKOFF, this.#failures, this.#parts.random());
+          : Math.max(
+              this.#askedMs,
+              fullJitter(RETRY_BACKOFF, this.#failures, this.#parts.random()),
+            );
       this.#timer = setTimeout(() => this.beat(), waitMs);
     });
   }
@@ -86,6 +91,7 @@ export class Heartbeat {
     const text = JSON.stringify({ event: "gateway.heartbeat", payload, ts: now() });
     const answer = await hub.post(new TextEncoder().encode(text), null);
     metrics.heartbeats.inc({ outcome: answer.kind });
+    this.#askedMs = answer.kind === "later" ? (answer.afterMs ?? 0) : 0;
     this.#failures = answer.kind === "accepted" ? 0 : this.#failures + 1;
   }
 }
