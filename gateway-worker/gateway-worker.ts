@@ -134,6 +134,12 @@ export async function startGatewayWorker(
       if (outcome.kind === "taken" && outcome.trace !== null) {
         log.log("debug", "a dispatch became events", { name, traceId: outcome.trace });
       }
+      if (outcome.kind === "taken" && outcome.skipped.length > 0) {
+        log.log("error", "parts of a dispatch are not as documented, the rest is used", {
+          name,
+          skipped: outcome.skipped.join("; "),
+        });
+      }
       if (outcome.kind === "malformed") {
         log.log("error", "a dispatch is not as documented", { name, detail: outcome.detail });
       }

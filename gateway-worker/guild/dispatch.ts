@@ -4,6 +4,12 @@ import { DiscordId } from "../../src/protocol/discord-id.ts";
 /** Discord's type of a voice channel. Stages are none: our rooms are never stages. */
 const VOICE_CHANNEL = 2;
 
+/** Characters of a channel's name that are kept: Discord's own limit. */
+const CHANNEL_NAME_MAX_LENGTH = 100;
+
+/** What could not be read of one dispatch is noted so often: enough to see what Discord changed. */
+const NOTES_MAX = 10;
+
 /** A voice channel as the hub needs it. */
 export type VoiceChannel = {
   readonly channelId: string;
@@ -11,17 +17,31 @@ export type VoiceChannel = {
   readonly userLimit: number;
 };
 
+/** What a dispatch tells of a channel. What is absent was not told, or could not be read. */
+export type ToldChannel = {
+  readonly channelId: string;
+  readonly name?: string;
+  readonly userLimit?: number;
+  /** Of which type it is could not be read: it counts only if it is known as a voice channel. */
+  readonly unclear?: true;
+};
+
+/** Somebody in a voice channel. */
+export type ToldVoiceState = { readonly userId: string; readonly channelId: string };
+
 /** A dispatch that can change what we know of a guild, reduced to what we use. */
 export type GuildDispatch =
   | {
       readonly type: "guild";
       readonly guildId: string;
-      readonly channels: readonly VoiceChannel[];
-      readonly voiceStates: readonly { readonly userId: string; readonly channelId: string }[];
+      /** null: they could not be read, so those that are known stay. */
+      readonly channels: readonly ToldChannel[] | null;
+      /** null: the same. */
+      readonly voiceStates: readonly ToldVoiceState[] | null;
     }
   | { readonly type: "guild-unavailable"; readonly guildId: string }
   | { readonly type: "guild-gone"; readonly guildId: string }
-  | { readonly type: "channel"; readonly guildId: string; readonly channel: VoiceChannel }
+  | { readonly type: "channel"; readonly guildId: string; readonly channel: ToldChannel }
   | { readonly type: "channel-gone"; readonly guildId: string; readonly channelId: string }
   | {
       readonly type: "voice";
@@ -31,125 +51,218 @@ export type GuildDispatch =
       readonly channelId: string | null;
     };
 
-/** What was made of a dispatch. `ignored`: nothing for us; `malformed`: not as documented. */
+/**
+ * What was made of a dispatch. `ignored`: nothing for us; `malformed`: nothing of it can be used.
+ * `skipped` notes what of it could not be read.
+ */
 export type ParsedDispatch =
-  | { readonly kind: "guild"; readonly dispatch: GuildDispatch }
-  | { readonly kind: "ready"; readonly guildIds: readonly string[] }
+  | {
+      readonly kind: "guild";
+      readonly dispatch: GuildDispatch;
+      readonly skipped: readonly string[];
+    }
+  | {
+      readonly kind: "ready";
+      readonly guildIds: readonly string[];
+      readonly skipped: readonly string[];
+    }
   | { readonly kind: "resumed" }
   | { readonly kind: "ignored" }
   | { readonly kind: "malformed"; readonly detail: string };
 
-const Channel = z.object({
-  id: DiscordId,
-  type: z.number(),
-  name: z.string().nullish(),
-  user_limit: z.number().int().min(0).nullish(),
-});
-const GuildChannel = Channel.extend({ guild_id: DiscordId });
-const VoiceState = z.object({ user_id: DiscordId, channel_id: DiscordId.nullish() });
-const GuildVoiceState = VoiceState.extend({ guild_id: DiscordId.nullish() });
-const Ready = z.object({ guilds: z.array(z.object({ id: DiscordId })) });
-const Guild = z.object({
-  id: DiscordId,
-  unavailable: z.boolean().nullish(),
-  channels: z.array(Channel).default([]),
-  voice_states: z.array(VoiceState).default([]),
-});
-const GuildReference = z.object({ id: DiscordId, unavailable: z.boolean().nullish() });
-const Member = z.object({ guild_id: DiscordId, user: z.object({ id: DiscordId }) });
-
 const IGNORED: ParsedDispatch = { kind: "ignored" };
 
-function guild(dispatch: GuildDispatch): ParsedDispatch {
-  return { kind: "guild", dispatch };
+const Fields = z.record(z.string(), z.unknown());
+const Name = z
+  .string()
+  .transform((name) => Array.from(name).slice(0, CHANNEL_NAME_MAX_LENGTH).join(""));
+const UserLimit = z.number().int().min(0);
+
+/** Nothing of a dispatch can be used. */
+class Unusable extends Error {}
+
+/** Reads a dispatch piece by piece: an odd one does not spoil the others. */
+class Reader {
+  readonly skipped: string[] = [];
+
+  /** @returns undefined for what is not there, and for what is not as documented, which is noted */
+  optional<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> | undefined {
+    if (value === undefined || value === null) return undefined;
+    const result = schema.safeParse(value);
+    if (!result.success) this.#note(path, result.error);
+    return result.data;
+  }
+
+  /** @returns undefined for what is not there or not as documented; either is noted */
+  entry<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> | undefined {
+    const result = schema.safeParse(value);
+    if (!result.success) this.#note(path, result.error);
+    return result.data;
+  }
+
+  /** @throws {Unusable} without it */
+  required<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    throw new Unusable(`${path}: ${result.error.issues[0]?.message ?? "not as documented"}`);
+  }
+
+  /** The entries that can be read; null when there is no list. One that is absent is empty. */
+  list<T>(
+    value: unknown,
+    path: string,
+    read: (fields: Record<string, unknown>, path: string) => readonly T[],
+  ): readonly T[] | null {
+    if (value === undefined) return [];
+    const entries = this.entry(z.array(z.unknown()), value, path);
+    if (entries === undefined) return null;
+    return entries.flatMap((entry, index) => {
+      const at = `${path}.${index}`;
+      const fields = this.entry(Fields, entry, at);
+      return fields === undefined ? [] : read(fields, at);
+    });
+  }
+
+  #note(path: string, error: z.ZodError): void {
+    if (this.skipped.length >= NOTES_MAX) return;
+    this.skipped.push(`${path}: ${error.issues[0]?.message ?? "not as documented"}`);
+  }
 }
 
-function voiceChannel(channel: z.infer<typeof Channel>): VoiceChannel {
+/** @returns nothing for a channel of another type, and for one without an id */
+function readChannel(
+  reader: Reader,
+  fields: Record<string, unknown>,
+  path: string,
+): readonly ToldChannel[] {
+  const channelId = reader.entry(DiscordId, fields["id"], `${path}.id`);
+  if (channelId === undefined) return [];
+  const type = reader.entry(z.number(), fields["type"], `${path}.type`);
+  if (type === undefined) return [{ channelId, unclear: true }];
+  if (type !== VOICE_CHANNEL) return [];
+  const name = reader.optional(Name, fields["name"], `${path}.name`);
+  const userLimit = reader.optional(UserLimit, fields["user_limit"], `${path}.user_limit`);
+  return [
+    {
+      channelId,
+      ...(name === undefined ? {} : { name }),
+      ...(userLimit === undefined ? {} : { userLimit }),
+    },
+  ];
+}
+
+/** Whose voice state it is: it says so itself, or by its member. */
+function readUserId(
+  reader: Reader,
+  fields: Record<string, unknown>,
+  path: string,
+): string | undefined {
+  const own = DiscordId.safeParse(fields["user_id"]);
+  if (own.success) return own.data;
+  const member = Fields.safeParse(Fields.safeParse(fields["member"]).data?.["user"]).data;
+  return reader.entry(DiscordId, member?.["id"], `${path}user_id`);
+}
+
+function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
+  const guildId = reader.required(DiscordId, d["id"], "id");
+  if (d["unavailable"] === true) return { type: "guild-unavailable", guildId };
   return {
-    channelId: channel.id,
-    name: channel.name ?? "",
-    userLimit: channel.user_limit ?? 0,
+    type: "guild",
+    guildId,
+    channels: reader.list(d["channels"], "channels", (fields, path) =>
+      readChannel(reader, fields, path),
+    ),
+    voiceStates: reader.list(d["voice_states"], "voice_states", (fields, path) => {
+      const userId = readUserId(reader, fields, `${path}.`);
+      const channelId = reader.optional(DiscordId, fields["channel_id"], `${path}.channel_id`);
+      return userId === undefined || channelId === undefined ? [] : [{ userId, channelId }];
+    }),
   };
 }
 
-function parsed<S extends z.ZodType>(
-  schema: S,
-  data: unknown,
-  make: (value: z.infer<S>) => ParsedDispatch,
-): ParsedDispatch {
-  const result = schema.safeParse(data);
-  if (result.success) return make(result.data);
-  const issue = result.error.issues[0];
-  return { kind: "malformed", detail: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}` };
+/** null: a channel that is not for us. */
+function readChannelEvent(reader: Reader, d: Record<string, unknown>): ToldChannel | null {
+  reader.required(DiscordId, d["id"], "id");
+  return readChannel(reader, d, "channel")[0] ?? null;
 }
+
+function readDispatch(reader: Reader, name: string, d: Record<string, unknown>): ParsedDispatch {
+  const { skipped } = reader;
+  const guild = (dispatch: GuildDispatch): ParsedDispatch => ({ kind: "guild", dispatch, skipped });
+  switch (name) {
+    case "READY": {
+      const guildIds = reader.list(d["guilds"], "guilds", (fields, path) => {
+        const id = reader.entry(DiscordId, fields["id"], `${path}.id`);
+        return id === undefined ? [] : [id];
+      });
+      // Guilds that are not listed are over: no list must not be taken for an empty one.
+      if (guildIds === null || d["guilds"] === undefined) throw new Unusable("guilds: not a list");
+      return { kind: "ready", guildIds, skipped };
+    }
+    case "GUILD_CREATE":
+      return guild(readGuild(reader, d));
+    case "GUILD_DELETE": {
+      const guildId = reader.required(DiscordId, d["id"], "id");
+      // What is in doubt is an outage: that ends nothing.
+      const unavailable = d["unavailable"] ?? false;
+      return guild({ type: unavailable === false ? "guild-gone" : "guild-unavailable", guildId });
+    }
+    case "CHANNEL_CREATE":
+    case "CHANNEL_UPDATE":
+    case "CHANNEL_DELETE": {
+      const guildId = reader.required(DiscordId, d["guild_id"], "guild_id");
+      const channel = readChannelEvent(reader, d);
+      if (channel === null) return IGNORED;
+      return guild(
+        name === "CHANNEL_DELETE"
+          ? { type: "channel-gone", guildId, channelId: channel.channelId }
+          : { type: "channel", guildId, channel },
+      );
+    }
+    case "VOICE_STATE_UPDATE": {
+      const userId = readUserId(reader, d, "");
+      if (userId === undefined) throw new Unusable(skipped.join(", "));
+      if (d["guild_id"] === undefined || d["guild_id"] === null) return IGNORED;
+      const guildId = reader.required(DiscordId, d["guild_id"], "guild_id");
+      const channelId = reader.required(DiscordId.nullish(), d["channel_id"], "channel_id") ?? null;
+      return guild({ type: "voice", guildId, userId, channelId });
+    }
+    case "GUILD_MEMBER_REMOVE": {
+      const guildId = reader.required(DiscordId, d["guild_id"], "guild_id");
+      const user = reader.required(z.object({ id: DiscordId }), d["user"], "user");
+      return guild({ type: "voice", guildId, userId: user.id, channelId: null });
+    }
+    default:
+      return IGNORED;
+  }
+}
+
+/** Dispatches that are used. */
+const USED: ReadonlySet<string> = new Set([
+  "READY",
+  "GUILD_CREATE",
+  "GUILD_DELETE",
+  "CHANNEL_CREATE",
+  "CHANNEL_UPDATE",
+  "CHANNEL_DELETE",
+  "VOICE_STATE_UPDATE",
+  "GUILD_MEMBER_REMOVE",
+]);
 
 /**
  * Reads one dispatch (discord.md §2, Events). Events that we do not use, and channels that are not
- * voice channels, are ignored.
+ * voice channels, are ignored. What can be read is used: one odd entry must not blind us to a guild.
  * @param name Discord's `t`
  * @param data Discord's `d`
  */
 export function parseDispatch(name: string, data: unknown): ParsedDispatch {
-  switch (name) {
-    case "READY":
-      return parsed(Ready, data, (ready) => ({
-        kind: "ready",
-        guildIds: ready.guilds.map(({ id }) => id),
-      }));
-    case "RESUMED":
-      return { kind: "resumed" };
-    case "GUILD_CREATE":
-      return parsed(Guild, data, (d) => {
-        if (d.unavailable === true) return guild({ type: "guild-unavailable", guildId: d.id });
-        return guild({
-          type: "guild",
-          guildId: d.id,
-          channels: d.channels
-            .filter((channel) => channel.type === VOICE_CHANNEL)
-            .map(voiceChannel),
-          voiceStates: d.voice_states.flatMap((state) =>
-            typeof state.channel_id === "string"
-              ? [{ userId: state.user_id, channelId: state.channel_id }]
-              : [],
-          ),
-        });
-      });
-    case "GUILD_DELETE":
-      return parsed(GuildReference, data, (d) =>
-        guild({
-          type: d.unavailable === true ? "guild-unavailable" : "guild-gone",
-          guildId: d.id,
-        }),
-      );
-    case "CHANNEL_CREATE":
-    case "CHANNEL_UPDATE":
-      return parsed(GuildChannel, data, (d) =>
-        d.type === VOICE_CHANNEL
-          ? guild({ type: "channel", guildId: d.guild_id, channel: voiceChannel(d) })
-          : IGNORED,
-      );
-    case "CHANNEL_DELETE":
-      return parsed(GuildChannel, data, (d) =>
-        d.type === VOICE_CHANNEL
-          ? guild({ type: "channel-gone", guildId: d.guild_id, channelId: d.id })
-          : IGNORED,
-      );
-    case "VOICE_STATE_UPDATE":
-      return parsed(GuildVoiceState, data, (d) =>
-        typeof d.guild_id === "string"
-          ? guild({
-              type: "voice",
-              guildId: d.guild_id,
-              userId: d.user_id,
-              channelId: d.channel_id ?? null,
-            })
-          : IGNORED,
-      );
-    case "GUILD_MEMBER_REMOVE":
-      return parsed(Member, data, (d) =>
-        guild({ type: "voice", guildId: d.guild_id, userId: d.user.id, channelId: null }),
-      );
-    default:
-      return IGNORED;
+  if (name === "RESUMED") return { kind: "resumed" };
+  if (!USED.has(name)) return IGNORED;
+  const reader = new Reader();
+  try {
+    return readDispatch(reader, name, reader.required(Fields, data, "d"));
+  } catch (error) {
+    if (error instanceof Unusable) return { kind: "malformed", detail: error.message };
+    throw error;
   }
 }

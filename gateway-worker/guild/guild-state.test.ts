@@ -263,7 +263,120 @@ describe("reading dispatches", () => {
         channels: [{ channelId: "a", name: "voice", userLimit: 4 }],
         voiceStates: [{ userId: "u", channelId: "a" }],
       },
+      skipped: [],
     });
+  });
+
+  /** What our guild is after a GUILD_CREATE with these odd parts. */
+  function after(guild: GuildState, odd: Record<string, unknown>): readonly string[] {
+    const parsed = parseDispatch("GUILD_CREATE", {
+      id: GUILD,
+      channels: ["a", "b"].map((id) => ({ id, type: 2, name: id, user_limit: 4 })),
+      voice_states: [{ user_id: "u", channel_id: "a" }],
+      ...odd,
+    });
+    if (parsed.kind !== "guild") throw new Error(parsed.kind);
+    apply(guild, parsed.dispatch);
+    return parsed.skipped;
+  }
+  const stateOf = (guild: GuildState) => ({
+    channels: [...guild.channels.keys()],
+    voice: Object.fromEntries(guild.voice),
+  });
+
+  test.each<[string, Record<string, unknown>, object]>([
+    [
+      "a text channel with an impossible limit",
+      {
+        channels: [
+          { id: "t", type: 0, user_limit: -1 },
+          { id: "a", type: 2, name: "a" },
+        ],
+      },
+      { channels: ["a"], voice: { u: "a" } },
+    ],
+    [
+      "a channel without a type",
+      { channels: [{ id: "x" }, { id: "a", type: 2, name: "a" }] },
+      { channels: ["a"], voice: { u: "a" } },
+    ],
+    [
+      "channels without an id, or that are none",
+      { channels: [{ type: 2 }, null, 7, "c", { id: 5, type: 2 }, { id: "a", type: 2 }] },
+      { channels: ["a"], voice: { u: "a" } },
+    ],
+    [
+      "a voice channel whose name and limit are odd",
+      { channels: [{ id: "a", type: 2, name: 7, user_limit: -1 }] },
+      { channels: ["a"], voice: { u: "a" } },
+    ],
+    [
+      "voice states without a user, or that are none",
+      { voice_states: [{ channel_id: "a" }, null, { user_id: "u", channel_id: "a" }] },
+      { channels: ["a", "b"], voice: { u: "a" } },
+    ],
+    [
+      "a voice state whose user only its member names",
+      { voice_states: [{ channel_id: "b", member: { user: { id: "w" } } }] },
+      { channels: ["a", "b"], voice: { w: "b" } },
+    ],
+    ["no list of voice states", { voice_states: null }, { channels: ["a", "b"], voice: {} }],
+  ])("a new guild with %s: the rest is used, and it is noted", (what, odd, state) => {
+    const guild = unknownGuild(GUILD);
+    const skipped = after(guild, odd);
+    expect(guild.known).toBe(true);
+    expect(stateOf(guild)).toEqual(state);
+    // Of a text channel nothing is read, and a member's id is as good.
+    expect(skipped.length > 0).toBe(!/text channel|its member/.test(what));
+  });
+
+  test.each([null, "all", {}])(
+    "no list of channels (%o) is not taken for an empty one",
+    (channels) => {
+      const fresh = unknownGuild(GUILD);
+      expect(after(fresh, { channels })).toHaveLength(1);
+      expect([fresh.known, fresh.available]).toEqual([false, false]);
+      const known = knownGuild(["a"], { v: "a" });
+      after(known, { channels });
+      expect(stateOf(known)).toEqual({ channels: ["a"], voice: { u: "a" } });
+    },
+  );
+
+  test("what could not be read of a known channel is as it was", () => {
+    const guild = knownGuild(["a", "b"]);
+    after(guild, { channels: [{ id: "a" }, { id: "b", type: 2, user_limit: "many" }] });
+    expect([...guild.channels.values()]).toEqual([channel("a"), channel("b")]);
+    const update = parseDispatch("CHANNEL_UPDATE", { guild_id: GUILD, id: "a", name: "new" });
+    if (update.kind !== "guild") throw new Error(update.kind);
+    expect(apply(guild, update.dispatch)).toEqual([]);
+    const gone = parseDispatch("CHANNEL_DELETE", { guild_id: GUILD, id: "a", type: null });
+    if (gone.kind !== "guild") throw new Error(gone.kind);
+    expect(apply(guild, gone.dispatch)).toEqual(["voice.left a u", "room.deleted a"]);
+  });
+
+  test("a name is cut to what Discord allows, or the hub would refuse it", () => {
+    const guild = unknownGuild(GUILD);
+    after(guild, { channels: [{ id: "a", type: 2, name: "😀".repeat(150) }] });
+    expect(guild.channels.get("a")?.name).toBe("😀".repeat(100));
+  });
+
+  test("an end that is in doubt is an outage", () => {
+    const told = (unavailable: unknown) =>
+      parseDispatch("GUILD_DELETE", { id: GUILD, unavailable });
+    expect(told(undefined)).toMatchObject({ dispatch: { type: "guild-gone" } });
+    expect(told(false)).toMatchObject({ dispatch: { type: "guild-gone" } });
+    expect(told("yes")).toMatchObject({ dispatch: { type: "guild-unavailable" } });
+  });
+
+  test("READY with an odd guild: the others, and the note", () => {
+    expect(parseDispatch("READY", { guilds: [{ id: "g1" }, null, { id: 5 }] })).toMatchObject({
+      kind: "ready",
+      guildIds: ["g1"],
+      skipped: [expect.stringMatching(/^guilds\.1:/), expect.stringMatching(/^guilds\.2\.id:/)],
+    });
+    for (const guilds of [null, undefined, "g1"]) {
+      expect(parseDispatch("READY", { guilds }).kind).toBe("malformed");
+    }
   });
 
   test.each([
@@ -287,7 +400,17 @@ describe("reading dispatches", () => {
           "VOICE_STATE_UPDATE",
           "GUILD_MEMBER_REMOVE",
         ),
-        fc.anything(),
+        fc.oneof(
+          fc.anything(),
+          fc.record({
+            id: fc.constantFrom("g1", 5),
+            guild_id: fc.constantFrom("g1", null),
+            guilds: fc.anything(),
+            channels: fc.oneof(fc.anything(), fc.array(fc.anything())),
+            voice_states: fc.oneof(fc.anything(), fc.array(fc.anything())),
+            user: fc.anything(),
+          }),
+        ),
         (name, data) => {
           expect(["guild", "ready", "ignored", "malformed"]).toContain(
             parseDispatch(name, data).kind,

@@ -1,5 +1,5 @@
 import type { GuildSnapshot } from "../../src/protocol/signed-events.ts";
-import type { GuildDispatch, VoiceChannel } from "./dispatch.ts";
+import type { GuildDispatch, ToldChannel, VoiceChannel } from "./dispatch.ts";
 
 /** Deleted channels of a guild that are remembered. */
 export const GONE_CHANNELS_MAX = 100;
@@ -66,6 +66,15 @@ function membersLeave(guild: GuildState, channelId: string): Change[] {
     .map(([userId]) => ({ type: "voice", userId, from: channelId, to: null }));
 }
 
+/** What a channel is now: what was not told of it is as it was. null: it is none of ours. */
+function completed(guild: GuildState, told: ToldChannel): VoiceChannel | null {
+  const { channelId, unclear } = told;
+  const known = guild.channels.get(channelId);
+  if (unclear === true && known === undefined) return null;
+  const { name = known?.name ?? "", userLimit = known?.userLimit ?? 0 } = told;
+  return { channelId, name, userLimit };
+}
+
 function channelChange(guild: GuildState, after: VoiceChannel): Change[] {
   const before = guild.channels.get(after.channelId) ?? null;
   if (before !== null && sameChannel(before, after)) return [];
@@ -74,18 +83,26 @@ function channelChange(guild: GuildState, after: VoiceChannel): Change[] {
 
 /**
  * The guild as a GUILD_CREATE tells it, as the difference to what we hold: people leave, channels
- * go, channels come or change, people enter.
+ * go, channels come or change, people enter. A guild whose channels could not be read is known only
+ * if it was before: nobody may take it for an empty one.
  */
 function replaceGuild(
   guild: GuildState,
   told: Extract<GuildDispatch, { type: "guild" }>,
 ): readonly Change[] {
-  const channels = new Map(told.channels.map((channel) => [channel.channelId, channel]));
+  if (told.channels === null && !guild.known) return [];
+  const shown = (told.channels ?? [...guild.channels.values()]).flatMap((channel) => {
+    const now = completed(guild, channel);
+    return now === null ? [] : [now];
+  });
+  const channels = new Map(shown.map((channel) => [channel.channelId, channel]));
+  const voiceStates =
+    told.voiceStates ?? [...guild.voice].map(([userId, channelId]) => ({ userId, channelId }));
   const ended = (channelId: string): boolean =>
     !channels.has(channelId) && (guild.channels.has(channelId) || guild.gone.has(channelId));
   // Nobody stays in a channel that ends by this.
   const voice = new Map(
-    told.voiceStates
+    voiceStates
       .filter((state) => !ended(state.channelId))
       .map((state) => [state.userId, state.channelId]),
   );
@@ -100,12 +117,7 @@ function replaceGuild(
   const gone = [...guild.channels.keys()]
     .filter((channelId) => !channels.has(channelId))
     .map((channelId): Change => ({ type: "channel-gone", channelId }));
-  const changed = [...channels.values()].flatMap((after): Change[] => {
-    const before = guild.channels.get(after.channelId) ?? null;
-    return before !== null && sameChannel(before, after)
-      ? []
-      : [{ type: "channel", before, after }];
-  });
+  const changed = [...channels.values()].flatMap((after) => channelChange(guild, after));
   return [
     ...(guild.known ? [] : [{ type: "known" } as const]),
     ...(guild.available ? [] : [{ type: "available", available: true } as const]),
@@ -139,8 +151,10 @@ export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly 
           channelId,
         })),
       ];
-    case "channel":
-      return channelChange(guild, dispatch.channel);
+    case "channel": {
+      const after = completed(guild, dispatch.channel);
+      return after === null ? [] : channelChange(guild, after);
+    }
     case "channel-gone":
       // A channel whose creation we missed still ends: only one that we saw end is a repetition.
       if (guild.gone.has(dispatch.channelId)) return [];

@@ -128,6 +128,25 @@ describe("a new session", () => {
     expect(guilds.get(OTHER)).toBeUndefined();
   });
 
+  test("READY with a guild that cannot be read ends none", () => {
+    begin();
+    drain(OTHER);
+    expect(dispatch("READY", { guilds: [{ id: GUILD }, { id: 5 }] })).toMatchObject({
+      kind: "taken",
+      skipped: [expect.stringContaining("guilds.1.id")],
+    });
+    expect(drain(OTHER)).toEqual([]);
+    expect(guilds.get(OTHER)?.available).toBe(false);
+  });
+
+  test("a new guild without a list of channels is no empty one: nothing is told of it", () => {
+    dispatch("READY", { guilds: [{ id: GUILD }] });
+    intake.setGatewayState("connected");
+    expect(dispatch("GUILD_CREATE", { id: GUILD, channels: null }).kind).toBe("taken");
+    expect(drain()).toEqual(["gateway.state"]);
+    expect(guilds.get(GUILD)?.available).toBe(false);
+  });
+
   test("a guild that the bot joins later is told of the connection too", () => {
     begin();
     dispatch("GUILD_CREATE", { id: "g3", channels: [] });
@@ -210,8 +229,8 @@ describe("traces", () => {
     drain();
     const move = { guild_id: GUILD, user_id: "u", channel_id: null };
     const taken = dispatch("VOICE_STATE_UPDATE", move);
-    expect(taken).toEqual({ kind: "taken", trace: tracesOf()[0] });
-    expect(dispatch("VOICE_STATE_UPDATE", move)).toEqual({ kind: "taken", trace: null });
+    expect(taken).toEqual({ kind: "taken", trace: tracesOf()[0], skipped: [] });
+    expect(dispatch("VOICE_STATE_UPDATE", move)).toMatchObject({ kind: "taken", trace: null });
   });
 
   test("it stays with the event over a restart", () => {

@@ -13,6 +13,8 @@ export type IntakeOutcome =
       readonly kind: "taken";
       /** What it caused: the events share this trace; null: none. */
       readonly trace: string | null;
+      /** What of it could not be read. */
+      readonly skipped: readonly string[];
     }
   | { readonly kind: "ignored" }
   | { readonly kind: "malformed"; readonly detail: string };
@@ -75,12 +77,13 @@ export class Intake {
     const parsed = parseDispatch(name, data);
     this.#turn(() => {
       this.#parts.settings.saveSession(session);
-      if (parsed.kind === "ready") this.#ready(parsed.guildIds);
+      if (parsed.kind === "ready") this.#ready(parsed.guildIds, parsed.skipped.length === 0);
       if (parsed.kind === "resumed") this.#paySnapshots();
       if (parsed.kind === "guild") this.#guild(parsed.dispatch);
     });
     if (parsed.kind === "malformed" || parsed.kind === "ignored") return parsed;
-    return { kind: "taken", trace: this.#trace };
+    const skipped = parsed.kind === "resumed" ? [] : parsed.skipped;
+    return { kind: "taken", trace: this.#trace, skipped };
   }
 
   /** Tells each hub that the connection to Discord changed. */
@@ -116,11 +119,14 @@ export class Intake {
     for (const guildId of touched) this.#parts.onAppended(guildId);
   }
 
-  #ready(guildIds: readonly string[]): void {
+  /** @param isComplete every guild of the list could be read: those that are not in it are over */
+  #ready(guildIds: readonly string[], isComplete: boolean): void {
     const { guilds } = this.#parts;
     const listed = new Set(guildIds);
     for (const guild of guilds.all()) {
-      if (!listed.has(guild.guildId)) this.#guild({ type: "guild-gone", guildId: guild.guildId });
+      if (listed.has(guild.guildId)) continue;
+      if (isComplete) this.#guild({ type: "guild-gone", guildId: guild.guildId });
+      else listed.add(guild.guildId);
     }
     for (const guildId of listed) {
       const guild = guilds.get(guildId) ?? guilds.add(guildId);
@@ -140,7 +146,9 @@ export class Intake {
     const changes = changesOf(guild, dispatch);
     for (const change of changes) guilds.apply(guild, change);
     const bySnapshot =
-      dispatch.type === "guild" && (!wasKnown || (guild.snapshotDue && this.#isCurrent()));
+      dispatch.type === "guild" &&
+      guild.known &&
+      (!wasKnown || (guild.snapshotDue && this.#isCurrent()));
     if (bySnapshot) {
       if (this.#isCurrent()) this.#paySnapshot(guild);
       else this.#owe(guild);
