@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DiscordId } from "../../src/protocol/discord-id.ts";
+import { DiscordUser } from "../../src/protocol/person.ts";
 
 /** Discord's type of a voice channel. Stages are none: our rooms are never stages. */
 const VOICE_CHANNEL = 2;
@@ -26,8 +27,12 @@ export type ToldChannel = {
   readonly unclear?: true;
 };
 
-/** Somebody in a voice channel. */
-export type ToldVoiceState = { readonly userId: string; readonly channelId: string };
+/** Somebody in a voice channel, with the name where Discord told it. */
+export type ToldVoiceState = {
+  readonly userId: string;
+  readonly channelId: string;
+  readonly user?: DiscordUser;
+};
 
 /** A dispatch that can change what we know of a guild, reduced to what we use. */
 export type GuildDispatch =
@@ -49,6 +54,7 @@ export type GuildDispatch =
       readonly userId: string;
       /** null: in no channel. */
       readonly channelId: string | null;
+      readonly user?: DiscordUser;
     };
 
 /**
@@ -151,6 +157,8 @@ function readChannel(
   ];
 }
 
+const fieldsOf = (value: unknown): Record<string, unknown> => Fields.safeParse(value).data ?? {};
+
 /** Whose voice state it is: it says so itself, or by its member. */
 function readUserId(
   reader: Reader,
@@ -159,13 +167,33 @@ function readUserId(
 ): string | undefined {
   const own = DiscordId.safeParse(fields["user_id"]);
   if (own.success) return own.data;
-  const member = Fields.safeParse(Fields.safeParse(fields["member"]).data?.["user"]).data;
-  return reader.entry(DiscordId, member?.["id"], `${path}user_id`);
+  const member = fieldsOf(fieldsOf(fields["member"])["user"]);
+  return reader.entry(DiscordId, member["id"], `${path}user_id`);
+}
+
+/** Who a member is, as the guild shows them. Nothing of it is needed, so nothing is noted. */
+function readMember(member: unknown): { readonly user?: DiscordUser } {
+  const fields = fieldsOf(member);
+  const user = fieldsOf(fields["user"]);
+  const { data: avatar = null } = DiscordUser.shape.avatar.safeParse(user["avatar"]);
+  const bot = user["bot"] === true ? { bot: true } : {};
+  for (const name of [fields["nick"], user["global_name"], user["username"]]) {
+    const shown = DiscordUser.safeParse({ name, avatar, ...bot });
+    if (shown.success) return { user: shown.data };
+  }
+  return {};
 }
 
 function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
   const guildId = reader.required(DiscordId, d["id"], "id");
   if (d["unavailable"] === true) return { type: "guild-unavailable", guildId };
+  // Without the intent for members these are the bot itself and who is in voice.
+  const members = new Map(
+    (z.array(z.unknown()).safeParse(d["members"]).data ?? []).map((member) => [
+      fieldsOf(fieldsOf(member)["user"])["id"],
+      member,
+    ]),
+  );
   return {
     type: "guild",
     guildId,
@@ -175,7 +203,8 @@ function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
     voiceStates: reader.list(d["voice_states"], "voice_states", (fields, path) => {
       const userId = readUserId(reader, fields, `${path}.`);
       const channelId = reader.optional(DiscordId, fields["channel_id"], `${path}.channel_id`);
-      return userId === undefined || channelId === undefined ? [] : [{ userId, channelId }];
+      if (userId === undefined || channelId === undefined) return [];
+      return [{ userId, channelId, ...readMember(fields["member"] ?? members.get(userId)) }];
     }),
   };
 }
@@ -225,7 +254,7 @@ function readDispatch(reader: Reader, name: string, d: Record<string, unknown>):
       if (d["guild_id"] === undefined || d["guild_id"] === null) return IGNORED;
       const guildId = reader.required(DiscordId, d["guild_id"], "guild_id");
       const channelId = reader.required(DiscordId.nullish(), d["channel_id"], "channel_id") ?? null;
-      return guild({ type: "voice", guildId, userId, channelId });
+      return guild({ type: "voice", guildId, userId, channelId, ...readMember(d["member"]) });
     }
     case "GUILD_MEMBER_REMOVE": {
       const guildId = reader.required(DiscordId, d["guild_id"], "guild_id");

@@ -240,6 +240,76 @@ test("who believes the events knows what we know, whatever is missing or comes t
   );
 });
 
+describe("who somebody is", () => {
+  const avatar = "0f".repeat(16);
+  const read = (name: string, data: object): GuildDispatch => {
+    const parsed = parseDispatch(name, { guild_id: GUILD, ...data });
+    if (parsed.kind !== "guild") throw new Error(parsed.kind);
+    expect(parsed.skipped).toEqual([]);
+    return parsed.dispatch;
+  };
+  const enters = (channel_id: string, member: unknown): GuildDispatch =>
+    read("VOICE_STATE_UPDATE", { user_id: "u", channel_id, member });
+
+  test.each<[string, unknown, object | undefined]>([
+    [
+      "the guild's own name",
+      { nick: "Nick", user: { id: "u", username: "user", global_name: "Global", avatar } },
+      { name: "Nick", avatar },
+    ],
+    [
+      "the display name",
+      { nick: null, user: { id: "u", username: "user", global_name: "Global", avatar: null } },
+      { name: "Global", avatar: null },
+    ],
+    ["the user name", { user: { id: "u", username: "user" } }, { name: "user", avatar: null }],
+    [
+      "a name without what cannot be seen",
+      { nick: "\u202e\u0000", user: { username: "a\u202eb\u0000c", avatar: "../x" } },
+      { name: "a b c", avatar: null },
+    ],
+    ["a bot", { user: { username: "b", bot: true } }, { name: "b", avatar: null, bot: true }],
+    ["nothing that can be read", { nick: 5, user: "u" }, undefined],
+    ["nothing", undefined, undefined],
+  ])("by %s", (_, member, user) => {
+    const told = enters("a", member);
+    expect("user" in told ? told.user : undefined).toEqual(user);
+  });
+
+  test("is told when they enter, and in the snapshot; a new name alone is no event", () => {
+    const guild = unknownGuild(GUILD);
+    const create = read("GUILD_CREATE", {
+      id: GUILD,
+      channels: [
+        { id: "a", type: 2, name: "a" },
+        { id: "b", type: 2, name: "b" },
+      ],
+      voice_states: [
+        { user_id: "u", channel_id: "a" },
+        { user_id: "v", channel_id: "a" },
+      ],
+      members: [{ user: { id: "u", username: "Ada", avatar } }, null, {}],
+    });
+    for (const change of changesOf(guild, create)) applyChange(guild, change);
+    const ada = { name: "Ada", avatar };
+    expect(snapshotOf(guild).voiceStates).toEqual([
+      { userId: "u", channelId: "a", user: ada },
+      { userId: "v", channelId: "a" },
+    ]);
+    expect(snapshotOf(guild, false).voiceStates[0]).toEqual({ userId: "u", channelId: "a" });
+    expect(apply(guild, enters("a", { nick: "Countess", user: { id: "u", avatar } }))).toEqual([]);
+    const countess = { name: "Countess", avatar };
+    expect(snapshotOf(guild).voiceStates[0]).toMatchObject({ user: countess });
+    const moves = changesOf(guild, voice("u", "b")).flatMap((change) => {
+      applyChange(guild, change);
+      return eventsOf(GUILD, change);
+    });
+    expect(moves.map(({ payload }) => payload["user"])).toEqual([undefined, countess]);
+    apply(guild, voice("u", null));
+    expect(guild.users.size).toBe(0);
+  });
+});
+
 describe("reading dispatches", () => {
   test("a guild: voice channels only, and who is in one", () => {
     expect(

@@ -1,5 +1,6 @@
 import type { GuildSnapshot } from "../../src/protocol/signed-events.ts";
-import type { GuildDispatch, ToldChannel, VoiceChannel } from "./dispatch.ts";
+import type { DiscordUser } from "../../src/protocol/person.ts";
+import type { GuildDispatch, ToldChannel, ToldVoiceState, VoiceChannel } from "./dispatch.ts";
 
 /** Deleted channels of a guild that are remembered. */
 export const GONE_CHANNELS_MAX = 100;
@@ -16,6 +17,8 @@ export type GuildState = {
   readonly channels: Map<string, VoiceChannel>;
   /** User to the voice channel that they are in. */
   readonly voice: Map<string, string>;
+  /** Who those in voice are, where Discord told it. */
+  readonly users: Map<string, DiscordUser>;
   /**
    * Channels that ended last, oldest first: told once, and nobody is in one. A channel that shows
    * itself again was only hidden from us for a while.
@@ -30,7 +33,11 @@ export type Change =
       readonly userId: string;
       readonly from: string | null;
       readonly to: string | null;
+      /** Who enters, where that is known. */
+      readonly user?: DiscordUser;
     }
+  /** Somebody who stays in voice is shown otherwise. */
+  | { readonly type: "user"; readonly userId: string; readonly user: DiscordUser }
   | {
       readonly type: "channel";
       readonly before: VoiceChannel | null;
@@ -52,12 +59,31 @@ export function unknownGuild(guildId: string): GuildState {
     snapshotDue: true,
     channels: new Map(),
     voice: new Map(),
+    users: new Map(),
     gone: new Set(),
   };
 }
 
 function sameChannel(a: VoiceChannel, b: VoiceChannel): boolean {
   return a.name === b.name && a.userLimit === b.userLimit;
+}
+
+function sameUser(a: DiscordUser | undefined, b: DiscordUser): boolean {
+  return a?.name === b.name && a.avatar === b.avatar && a.bot === b.bot;
+}
+
+/** Somebody is in a channel: enters it, or is only shown otherwise, or neither. */
+function voiceChange(
+  guild: GuildState,
+  from: string | null,
+  { userId, channelId: to, user: told }: ToldVoiceState,
+): Change[] {
+  const known = guild.users.get(userId);
+  const user = told ?? known;
+  if (guild.voice.get(userId) !== to) {
+    return [{ type: "voice", userId, from, to, ...(user === undefined ? {} : { user }) }];
+  }
+  return told === undefined || sameUser(known, told) ? [] : [{ type: "user", userId, user: told }];
 }
 
 function membersLeave(guild: GuildState, channelId: string): Change[] {
@@ -96,24 +122,20 @@ function replaceGuild(
     return now === null ? [] : [now];
   });
   const channels = new Map(shown.map((channel) => [channel.channelId, channel]));
-  const voiceStates =
+  const voiceStates: readonly ToldVoiceState[] =
     told.voiceStates ?? [...guild.voice].map(([userId, channelId]) => ({ userId, channelId }));
   const ended = (channelId: string): boolean =>
     !channels.has(channelId) && (guild.channels.has(channelId) || guild.gone.has(channelId));
   // Nobody stays in a channel that ends by this.
   const voice = new Map(
-    voiceStates
-      .filter((state) => !ended(state.channelId))
-      .map((state) => [state.userId, state.channelId]),
+    voiceStates.filter((state) => !ended(state.channelId)).map((state) => [state.userId, state]),
   );
   const left: Change[] = [];
   const entered: Change[] = [];
   for (const [userId, from] of guild.voice) {
-    if (voice.get(userId) !== from) left.push({ type: "voice", userId, from, to: null });
+    if (voice.get(userId)?.channelId !== from) left.push({ type: "voice", userId, from, to: null });
   }
-  for (const [userId, to] of voice) {
-    if (guild.voice.get(userId) !== to) entered.push({ type: "voice", userId, from: null, to });
-  }
+  for (const state of voice.values()) entered.push(...voiceChange(guild, null, state));
   const gone = [...guild.channels.keys()]
     .filter((channelId) => !channels.has(channelId))
     .map((channelId): Change => ({ type: "channel-gone", channelId }));
@@ -166,7 +188,9 @@ export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly 
       const from = guild.voice.get(dispatch.userId) ?? null;
       const named = dispatch.channelId;
       const to = named !== null && guild.gone.has(named) ? null : named;
-      return from === to ? [] : [{ type: "voice", userId: dispatch.userId, from, to }];
+      const { userId, user } = dispatch;
+      if (to === null) return from === null ? [] : [{ type: "voice", userId, from, to }];
+      return voiceChange(guild, from, { userId, channelId: to, ...(user && { user }) });
     }
   }
 }
@@ -175,8 +199,16 @@ export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly 
 export function applyChange(guild: GuildState, change: Change): void {
   switch (change.type) {
     case "voice":
-      if (change.to === null) guild.voice.delete(change.userId);
-      else guild.voice.set(change.userId, change.to);
+      if (change.to === null) {
+        guild.voice.delete(change.userId);
+        guild.users.delete(change.userId);
+        return;
+      }
+      guild.voice.set(change.userId, change.to);
+      if (change.user !== undefined) guild.users.set(change.userId, change.user);
+      return;
+    case "user":
+      guild.users.set(change.userId, change.user);
       return;
     case "channel":
       guild.channels.set(change.after.channelId, change.after);
@@ -203,11 +235,10 @@ export function applyChange(guild: GuildState, change: Change): void {
 export function eventsOf(guildId: string, change: Change): readonly GuildEvent[] {
   switch (change.type) {
     case "voice": {
-      const at = (event: string, channelId: string | null): GuildEvent[] =>
-        channelId === null
-          ? []
-          : [{ event, payload: { guildId, channelId, userId: change.userId } }];
-      return [...at("voice.left", change.from), ...at("voice.joined", change.to)];
+      const { userId, from, to, user } = change;
+      const at = (event: string, channelId: string | null, more = {}): GuildEvent[] =>
+        channelId === null ? [] : [{ event, payload: { guildId, channelId, userId, ...more } }];
+      return [...at("voice.left", from), ...at("voice.joined", to, user && { user })];
     }
     case "channel": {
       const { channelId, name, userLimit } = change.after;
@@ -217,17 +248,24 @@ export function eventsOf(guildId: string, change: Change): readonly GuildEvent[]
     }
     case "channel-gone":
       return [{ event: "room.deleted", payload: { channelId: change.channelId, guildId } }];
+    case "user":
     case "available":
     case "known":
       return [];
   }
 }
 
-/** All that the hub needs to know of the guild at once (rooms.md §4). */
-export function snapshotOf(guild: GuildState): GuildSnapshot {
+/**
+ * All that the hub needs to know of the guild at once (rooms.md §4).
+ * @param named whether those in voice have their names
+ */
+export function snapshotOf(guild: GuildState, named = true): GuildSnapshot {
   return {
     guildId: guild.guildId,
     channels: [...guild.channels.values()],
-    voiceStates: [...guild.voice].map(([userId, channelId]) => ({ userId, channelId })),
+    voiceStates: [...guild.voice].map(([userId, channelId]) => {
+      const user = named ? guild.users.get(userId) : undefined;
+      return { userId, channelId, ...(user && { user }) };
+    }),
   };
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DiscordUser } from "../../src/protocol/person.ts";
 import {
   applyChange,
   GONE_CHANNELS_MAX,
@@ -28,8 +29,9 @@ export class GuildStore {
          available = excluded.available, snapshot_due = excluded.snapshot_due`,
     );
     this.#saveVoice = db.prepare(
-      `INSERT INTO voice_states (guild_id, user_id, channel_id) VALUES (?, ?, ?)
-       ON CONFLICT (guild_id, user_id) DO UPDATE SET channel_id = excluded.channel_id`,
+      `INSERT INTO voice_states (guild_id, user_id, channel_id, user) VALUES (?, ?, ?, ?)
+       ON CONFLICT (guild_id, user_id) DO UPDATE SET channel_id = excluded.channel_id,
+         user = coalesce(excluded.user, user)`,
     );
     this.#removeVoice = db.prepare("DELETE FROM voice_states WHERE guild_id = ? AND user_id = ?");
     this.#saveChannel = db.prepare(
@@ -74,7 +76,10 @@ export class GuildStore {
     switch (change.type) {
       case "voice":
         if (change.to === null) this.#removeVoice.run(guildId, change.userId);
-        else this.#saveVoice.run(guildId, change.userId, change.to);
+        else this.#writeVoice(guildId, change.userId, change.to, change.user);
+        return;
+      case "user":
+        this.#writeVoice(guildId, change.userId, guild.voice.get(change.userId), change.user);
         return;
       case "channel": {
         const { channelId, name, userLimit } = change.after;
@@ -92,6 +97,17 @@ export class GuildStore {
         this.save(guild);
         return;
     }
+  }
+
+  #writeVoice(
+    guildId: string,
+    userId: string,
+    channelId: string | undefined,
+    user: DiscordUser | undefined,
+  ): void {
+    if (channelId === undefined) return;
+    const text = user === undefined ? null : JSON.stringify(user);
+    this.#saveVoice.run(guildId, userId, channelId, text);
   }
 
   /** Writes the flags of a guild. */
@@ -131,10 +147,11 @@ export class GuildStore {
       });
     }
     for (const row of this.#db.prepare("SELECT * FROM voice_states").all()) {
-      this.get(String(row["guild_id"]))?.voice.set(
-        String(row["user_id"]),
-        String(row["channel_id"]),
-      );
+      const guild = this.get(String(row["guild_id"]));
+      const userId = String(row["user_id"]);
+      guild?.voice.set(userId, String(row["channel_id"]));
+      const { user } = row;
+      if (typeof user === "string") guild?.users.set(userId, DiscordUser.parse(JSON.parse(user)));
     }
     for (const row of this.#db.prepare("SELECT * FROM gone_channels ORDER BY position").all()) {
       this.get(String(row["guild_id"]))?.gone.add(String(row["channel_id"]));

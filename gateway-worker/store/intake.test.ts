@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { SIGNED_BODY_MAX_BYTES } from "../../src/protocol/limits.ts";
 import { openDatabase } from "./database.ts";
 import { GuildStore } from "./guild-store.ts";
 import { Intake } from "./intake.ts";
@@ -192,6 +193,39 @@ describe("the next process", () => {
     expect(intake.gatewayState?.state).toBe("connected");
   });
 
+  test("knows who those in voice are, and a file from before there were names is used as it is", () => {
+    begin();
+    const member = { user: { id: "u", username: "Ada", avatar: null } };
+    const mute = { guild_id: GUILD, user_id: "u", channel_id: "a", member };
+    dispatch("VOICE_STATE_UPDATE", mute);
+    reopen();
+    expect(guilds.get(GUILD)?.users.get("u")).toEqual({ name: "Ada", avatar: null });
+    dispatch("VOICE_STATE_UPDATE", { guild_id: GUILD, user_id: "u", channel_id: "b" });
+    reopen();
+    expect(guilds.get(GUILD)?.users.get("u")).toEqual({ name: "Ada", avatar: null });
+    db.exec("ALTER TABLE voice_states DROP COLUMN user");
+    db.exec("PRAGMA user_version = 2");
+    reopen();
+    expect(guilds.get(GUILD)?.voice.get("u")).toBe("b");
+    expect(guilds.get(GUILD)?.users.size).toBe(0);
+  });
+
+  test("a snapshot that names would make too large goes without them", () => {
+    const people = Array.from({ length: 9_000 }, (_, i) => `1000000000000${i}`);
+    dispatch("READY", { guilds: [{ id: GUILD }] });
+    intake.setGatewayState("connected");
+    dispatch("GUILD_CREATE", {
+      id: GUILD,
+      channels: [{ id: "a", type: 2, name: "a" }],
+      voice_states: people.map((id) => ({ user_id: id, channel_id: "a" })),
+      members: people.map((id) => ({ nick: "n".repeat(60), user: { id } })),
+    });
+    const [event] = outbox.head(GUILD, 10).filter(({ event: name }) => name === "guild.snapshot");
+    expect(event?.payload.length).toBeLessThan(SIGNED_BODY_MAX_BYTES);
+    expect(event?.payload).not.toContain("nnnn");
+    expect(guilds.get(GUILD)?.users.size).toBe(people.length);
+  });
+
   test("sends a snapshot once it has resumed, not of the past before", () => {
     begin();
     drain();
@@ -243,6 +277,7 @@ describe("traces", () => {
   test("a file from before there were traces is used as it is", () => {
     begin();
     db.exec("ALTER TABLE outbox DROP COLUMN trace");
+    db.exec("ALTER TABLE voice_states DROP COLUMN user");
     db.exec("PRAGMA user_version = 1");
     reopen();
     expect(tracesOf()).toEqual([null, null]);

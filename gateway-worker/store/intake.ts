@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { SIGNED_BODY_MAX_BYTES } from "../../src/protocol/limits.ts";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import { parseDispatch, type GuildDispatch } from "../guild/dispatch.ts";
 import { changesOf, eventsOf, snapshotOf, type GuildState } from "../guild/guild-state.ts";
@@ -6,6 +7,9 @@ import { transact } from "./database.ts";
 import type { GuildStore } from "./guild-store.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Session, SettingsStore, ToldGatewayState } from "./settings-store.ts";
+
+/** What a snapshot is wrapped in on its way, at most, bytes. */
+const ENVELOPE_BYTES = 1024;
 
 /** What became of a dispatch: for the metrics and the log. */
 export type IntakeOutcome =
@@ -187,7 +191,10 @@ export class Intake {
   }
 
   #paySnapshot(guild: GuildState): void {
-    this.#append(guild.guildId, "guild.snapshot", snapshotOf(guild));
+    const whole = snapshotOf(guild);
+    // Names are an addition: they must not make a snapshot too large to be sent.
+    const fits = Buffer.byteLength(JSON.stringify(whole)) < SIGNED_BODY_MAX_BYTES - ENVELOPE_BYTES;
+    this.#append(guild.guildId, "guild.snapshot", fits ? whole : snapshotOf(guild, false));
     guild.snapshotDue = false;
     this.#parts.guilds.save(guild);
   }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /** Version of the tables below; a file with a newer one is not touched. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -28,6 +28,7 @@ const TABLES = `
     guild_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     channel_id TEXT NOT NULL,
+    user TEXT,
     PRIMARY KEY (guild_id, user_id)
   ) STRICT;
   CREATE TABLE IF NOT EXISTS outbox (
@@ -66,6 +67,8 @@ export function prepareSchema(db: DatabaseSync): void {
   db.exec(TABLES);
   // Version 1 knew no traces: what waits from then goes out without one.
   if (version === 1) db.exec("ALTER TABLE outbox ADD COLUMN trace TEXT");
+  // Version 2 knew no names: they come with the next GUILD_CREATE.
+  if (version === 1 || version === 2) db.exec("ALTER TABLE voice_states ADD COLUMN user TEXT");
   db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   db.exec("COMMIT");
 }

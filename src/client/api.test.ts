@@ -73,6 +73,14 @@ describe("the REST calls", () => {
     expect((await api.match("1-m")).ok).toBe(false);
   });
 
+  it("finds people by name", async () => {
+    const found = { people: [{ userId: "u1", name: "Ada", avatarUrl: null }] };
+    const { api, seen } = apiOver([Response.json(found), Response.json({ people: [{}] })]);
+    expect(await api.people({ q: "a&b", limit: 5 })).toEqual({ ok: true, value: found });
+    expect(seen[0]?.url).toBe("https://hub.test/people?q=a%26b&limit=5");
+    expect((await api.people()).ok).toBe(false);
+  });
+
   it("renews a refused token once and sends the same again", async () => {
     const { api, seen } = apiOver([new Response(null, { status: 401 }), Response.json(created)]);
     expect((await api.createRoom({}, "k")).ok).toBe(true);

@@ -3,7 +3,7 @@ import { hasTexts, isRecord } from "./json-shape.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import { failureOf, UNREACHABLE } from "./problem.ts";
 import type { Match } from "./match.ts";
-import type { Room } from "./room.ts";
+import type { Person, Room } from "./room.ts";
 
 /** Longest wait for one answer, milliseconds: Discord may be slow, a person is not patient. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -45,6 +45,17 @@ export type MatchesPage = {
   readonly matches: readonly Match[];
   readonly nextCursor: string | null;
 };
+
+/** Whom to look for; absent: anybody of the guild that the token is for. */
+export type PeopleQuery = {
+  readonly guildId?: string;
+  /** A part of the name. */
+  readonly q?: string;
+  readonly limit?: number;
+};
+
+/** People by name; those not in it can still be named by their Discord id. */
+export type People = { readonly people: readonly (Person & { readonly userId: string })[] };
 
 /** Where to connect, and the token that the ticket was made with. */
 export type StreamTicket = { readonly url: string; readonly token: string };
@@ -119,6 +130,11 @@ export class Api {
   async invite(channelId: string): Promise<Outcome<Invite>> {
     const path = `/rooms/${encodeURIComponent(channelId)}/invite`;
     return this.#json(isInvite, { method: "POST", path, body: {} });
+  }
+
+  /** People of a guild by name, for a picker. */
+  async people(query: PeopleQuery = {}): Promise<Outcome<People>> {
+    return this.#json(isPeople, { method: "GET", path: `/people?${queryOf(query)}` });
   }
 
   /** Matches of a guild, live or ended. */
@@ -265,6 +281,14 @@ function isMatch(body: unknown): body is Match {
 
 function isMatchesPage(body: unknown): body is MatchesPage {
   return isRecord(body) && Array.isArray(body["matches"]) && body["matches"].every(isMatch);
+}
+
+function isPeople(body: unknown): body is People {
+  return (
+    isRecord(body) &&
+    Array.isArray(body["people"]) &&
+    body["people"].every((one) => hasTexts(one, ["userId", "name"]))
+  );
 }
 
 function isInvite(body: unknown): body is Invite {

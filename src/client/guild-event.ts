@@ -1,4 +1,5 @@
 import type { Faction, Match } from "./match.ts";
+import type { Person } from "./room.ts";
 
 /**
  * Payload of every event of the stream, by its name. Written out, so that the package's types stand
@@ -25,6 +26,8 @@ export type EventPayloads = {
     readonly guildId: string;
     readonly channelId: string;
     readonly userId: string;
+    /** Who it is, where Discord told it. */
+    readonly user?: Person | undefined;
   };
   /** A user left a voice channel. */
   readonly "voice.left": {

@@ -6,7 +6,7 @@ import {
   type LiveMatches,
   liveMatchesOf,
 } from "./live-matches.ts";
-import type { Room } from "./room.ts";
+import type { Person, Room } from "./room.ts";
 import type {
   OtherEvent,
   Presence,
@@ -18,8 +18,12 @@ import type {
 /** Entries that the log keeps; the oldest go. */
 export const LOG_MAX_ENTRIES = 300;
 
-/** Someone in a room; `joinedAt` in milliseconds since 1970. */
-export type MemberView = { readonly userId: string; readonly joinedAt: number };
+/** Someone in a room; `joinedAt` in milliseconds since 1970. `person` null: not told. */
+export type MemberView = {
+  readonly userId: string;
+  readonly joinedAt: number;
+  readonly person: Person | null;
+};
 
 /** What an event does not say about a room: it is asked for once. */
 export type RoomDetails = Pick<Room, "userLimit" | "private" | "createdBy" | "createdAt">;
@@ -187,7 +191,8 @@ function applyKnown(view: GuildView, { event, payload }: GuildEvent, ts: number)
         return withMatches(view, applyMatchVoice(view.matches, payload, true));
       const others = room.members.filter((member) => member.userId !== payload.userId);
       if (others.length < room.members.length) return view;
-      const member = { userId: payload.userId, joinedAt: ts };
+      const { userId, user: person = null } = payload;
+      const member = { userId, joinedAt: ts, person };
       return withRoom(view, { ...room, members: [...others, member] });
     }
     case "voice.left": {
@@ -220,9 +225,10 @@ function roomsOf(rooms: readonly Room[]): Map<string, RoomView> {
       {
         channelId: room.channelId,
         name: room.name,
-        members: room.members.map((member) => ({
-          userId: member.userId,
-          joinedAt: Date.parse(member.joinedAt),
+        members: room.members.map(({ userId, joinedAt, name, avatarUrl = null }) => ({
+          userId,
+          joinedAt: Date.parse(joinedAt),
+          person: name === undefined ? null : { name, avatarUrl },
         })),
         details: detailsOf(room),
       },

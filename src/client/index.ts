@@ -15,6 +15,8 @@ export type {
   Fetch,
   Invite,
   MatchesPage,
+  People,
+  PeopleQuery,
   MatchesQuery,
   NewRoom,
   StreamTicket,
@@ -23,7 +25,7 @@ export type { EventName, EventPayloads, GuildEvent, PayloadOf } from "./guild-ev
 export type { Faction, Match, MatchPlayer, MatchSide } from "./match.ts";
 export type { SocketLike } from "./socket-like.ts";
 export type { Failure, Outcome } from "./outcome.ts";
-export type { Room, RoomMember } from "./room.ts";
+export type { Room, Person, RoomMember } from "./room.ts";
 export type * from "./stream-item.ts";
 
 /** Who connects, and where to. */

@@ -26,6 +26,11 @@ function entry(seq: number, event: string, payload: object, trace: string | null
 }
 
 const joined = entry(17, "voice.joined", { channelId: CHANNEL, userId: USER }, TRACE);
+const named = entry(23, "voice.joined", {
+  channelId: CHANNEL,
+  userId: USER,
+  user: { name: "Ada 🦊", avatarUrl: null },
+});
 const left = entry(18, "voice.left", { channelId: CHANNEL, userId: USER });
 const roomOfMatch = entry(22, "match.room.created", {
   matchId: "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90",
@@ -60,6 +65,7 @@ export function goldenFrames(): string {
     ["hub", "an event with the trace of what caused it", encodeEvent(joined)],
     ["hub", "an event after a jump: 18 was sent before", encodeEvent(renamed, 18)],
     ["hub", "an event of another area", encodeEvent(roomOfMatch)],
+    ["hub", "an event with a member that was added later", encodeEvent(named)],
     ["hub", "a batch with a jump inside", encodeBatch([joined, left, renamed], 16)],
     ["hub", "a batch after a jump", encodeBatch([joined, left], 12)],
     [

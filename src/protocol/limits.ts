@@ -143,6 +143,21 @@ export const TICKET_TTL_MS = 30_000;
 /** Tickets per `sub` and minute (rooms.md §1). */
 export const TICKETS_PER_MINUTE = 60;
 
+/** UTF-16 units of a person's name that are kept: Discord's longest have 32. */
+export const PERSON_NAME_MAX_LENGTH = 64;
+
+/** People of a guild whose names its hub keeps; those who were seen longest ago go. */
+export const PEOPLE_MAX = 5_000;
+
+/** A person who was not seen for so long is forgotten, milliseconds. */
+export const PEOPLE_KEEP_MS = 90 * 24 * 60 * 60 * 1000;
+
+/** Entries of one answer of `GET /people`. Over it: 400. */
+export const PEOPLE_PAGE_MAX = 50;
+
+/** Entries of an answer of `GET /people` that names no `limit`. */
+export const PEOPLE_PAGE_DEFAULT = 20;
+
 /** Rooms per `sub` and minute (rooms.md §1). */
 export const ROOMS_PER_MINUTE_PER_USER = 10;
 

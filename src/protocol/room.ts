@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
+import { Person } from "./person.ts";
 
 /** A user who is in a room's voice channel now. */
 export const RoomMember = z.object({
   userId: DiscordId,
   joinedAt: z.iso.datetime(),
+  ...Person.partial().shape,
 });
 
 /** A room as REST answers and snapshots carry it (rooms.md §1). Times are RFC 3339. */

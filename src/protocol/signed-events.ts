@@ -1,18 +1,27 @@
 import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
-import { GatewayState, ROOM_EVENTS } from "./events/rooms.ts";
+import { GatewayState, ROOM_EVENTS, voiceJoined } from "./events/rooms.ts";
 import {
   PUBLISHER_EPOCH_AHEAD_MAX_MS,
   SIGNED_BATCH_MAX,
   SIGNATURE_MAX_SKEW_SECONDS,
   SIGNATURES_MAX,
 } from "./limits.ts";
+import { DiscordUser } from "./person.ts";
 import { TraceId } from "./trace.ts";
 
 /** Header with the time of the attempt, seconds since 1970 (rooms.md §4). */
 export const TIMESTAMP_HEADER = "X-Hub-Timestamp";
 /** Header with `sha256=<hex>`, several separated by commas while a key is rotated (rooms.md §4). */
 export const SIGNATURE_HEADER = "X-Hub-Signature";
+
+/** Who it is, where Discord told it. One that is malformed is no reason to lose an event. */
+const User = DiscordUser.optional()
+  .catch(undefined)
+  .meta({ description: "The user's name and picture; ignored if malformed" });
+
+/** `voice.joined` as it is signed: with the user as Discord told it. */
+export const SignedVoiceJoined = voiceJoined.payload.omit({ user: true }).extend({ user: User });
 
 /** The voice channels and voice states that a guild has now: the Worker publishes the difference. */
 export const GuildSnapshot = z.object({
@@ -24,7 +33,7 @@ export const GuildSnapshot = z.object({
       userLimit: z.number().int().min(0),
     }),
   ),
-  voiceStates: z.array(z.object({ userId: DiscordId, channelId: DiscordId })),
+  voiceStates: z.array(z.object({ userId: DiscordId, channelId: DiscordId, user: User })),
 });
 export type GuildSnapshot = z.infer<typeof GuildSnapshot>;
 
@@ -42,6 +51,7 @@ export type GatewayHeartbeat = z.infer<typeof GatewayHeartbeat>;
 /** Kinds of signed events and the schema of each one's payload (rooms.md §4). */
 export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   ...ROOM_EVENTS.map((event) => [event.name, event.payload] as const),
+  [voiceJoined.name, SignedVoiceJoined],
   ["guild.snapshot", GuildSnapshot],
   ["gateway.heartbeat", GatewayHeartbeat],
 ]);

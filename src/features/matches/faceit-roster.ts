@@ -2,7 +2,7 @@ import { z } from "zod";
 import { MATCH_PLAYERS_PER_SIDE_MAX } from "../../protocol/limits.ts";
 import { FaceitId } from "../../protocol/match.ts";
 import type { Roster, RosterPlayer } from "./faceit-match.ts";
-import { shownText } from "./faceit-text.ts";
+import { shownText } from "../../protocol/shown-text.ts";
 
 /** A side as the Data API and webhooks write it; they name a player's id differently (§A2, §A3). */
 export const Team = z.object({

@@ -1,15 +1,3 @@
-/** Characters that no name needs: controls, and marks that turn the direction of what follows. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
-
-/** A text from FACEIT as it is shown: one line, without what cannot be seen, at most `max` UTF-16 units. */
-export function shownText(value: unknown, max: number): string {
-  if (typeof value !== "string") return "";
-  const text = value.replaceAll(UNSEEN, " ").trim();
-  if (text.length <= max) return text;
-  // Not in the middle of a character.
-  return text.slice(0, max).replace(/[\uD800-\uDBFF]$/, "");
-}
-
 /** An address that a page may lead to; null: it is none, or not over https. */
 export function httpsUrl(value: unknown): string | null {
   if (typeof value !== "string" || value.length > 2_000 || !URL.canParse(value)) return null;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DiscordId } from "../../protocol/discord-id.ts";
-import { RoomRecord, VoiceState } from "./room-record.ts";
+import { DiscordUser } from "../../protocol/person.ts";
+import { Member, RoomRecord } from "./room-record.ts";
 
 /** Name of the rooms extension in a hub; its commands are `rooms.…`. */
 export const ROOMS_EXTENSION = "rooms";
@@ -30,7 +31,9 @@ const Recovery = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("undecided") }),
   z.object({ kind: z.literal("nothing") }),
 ]);
-const LiveRooms = z.array(z.object({ room: RoomRecord, members: z.array(VoiceState) }));
+const LiveRooms = z.array(z.object({ room: RoomRecord, members: z.array(Member) }));
+const PeopleQuery = z.object({ q: z.string(), limit: z.number().int() });
+const People = z.array(DiscordUser.extend({ userId: DiscordId }));
 
 /** The commands; `RoomsHub` in ports.ts says what each does. */
 export const ROOMS_COMMANDS = {
@@ -41,4 +44,5 @@ export const ROOMS_COMMANDS = {
   recover: define("recover", Request, Recovery),
   end: define("end", z.object({ channelId: DiscordId }), Done),
   read: define("read", z.object({ channelIds: z.array(DiscordId) }), LiveRooms),
+  people: define("people", PeopleQuery, People),
 } as const;

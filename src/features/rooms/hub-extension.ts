@@ -6,6 +6,7 @@ import type { Room } from "../../protocol/room.ts";
 import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
 import { changeRoom } from "./hub/room-changes.ts";
+import { sweepPeople } from "./hub/people.ts";
 import {
   REPAIR_ABANDONED,
   REPAIR_IN_DOUBT,
@@ -20,10 +21,10 @@ import {
   type RoomTaskPorts,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
-import type { RoomsTurn } from "./hub/rooms-state.ts";
+import type { RoomsState, RoomsTurn } from "./hub/rooms-state.ts";
 import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 import { ROOMS_COMMANDS, ROOMS_EXTENSION, type HubCommand } from "./hub-commands.ts";
-import { audienceOf, toRoom } from "./room-record.ts";
+import { audienceOf, toRoom, type Member } from "./room-record.ts";
 
 type Work = { readonly context: RoomsContext; readonly ports: RoomTaskPorts };
 
@@ -92,9 +93,13 @@ const COMMANDS = [
     context.turn(({ state }) =>
       channelIds.flatMap((channelId) => {
         const room = state.roomOfChannel(channelId);
-        return room === null ? [] : [{ room, members: [...state.membersOf(channelId)] }];
+        return room === null ? [] : [{ room, members: membersOf(state, channelId) }];
       }),
     ),
+  ),
+
+  handle(ROOMS_COMMANDS.people, ({ context }, query) =>
+    context.turn(({ state }) => [...state.findPeople(query)]),
   ),
 ];
 
@@ -105,6 +110,7 @@ const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<void>>>
   idle: ({ context, ports }, id) => endIdleRoom(context, ports, id),
   check: ({ context, ports }, id) => checkRoom(context, ports, id),
   forget: ({ context, ports }, id) => forgetRoom(context, ports, id),
+  people: async ({ context }) => context.turn(sweepPeople),
 };
 
 /** Rooms inside a guild's hub: who is where, which rooms live, and what a clock starts. */
@@ -133,7 +139,7 @@ export function roomsHubExtension(portsFor: (env: Env) => RoomTaskPorts): HubExt
       const { state } = roomsTurnOf(hub);
       const rooms: Room[] = state.roomsIn("open").flatMap((record) => {
         if (record.channelId === null || !mayRead(audienceOf(record))) return [];
-        const room = toRoom(record, state.membersOf(record.channelId));
+        const room = toRoom(record, membersOf(state, record.channelId));
         return room === null ? [] : [room];
       });
       const gateway = state.gateway();
@@ -144,6 +150,16 @@ export function roomsHubExtension(portsFor: (env: Env) => RoomTaskPorts): HubExt
       await TASKS[key.slice(0, slash)]?.(workOf(hub), key.slice(slash + 1));
     },
   };
+}
+
+/** Who is in a channel, with the names that are known. */
+function membersOf(state: RoomsState, channelId: string): Member[] {
+  return state.membersOf(channelId).map((voice) => {
+    const person = state.person(voice.userId);
+    if (person === null) return voice;
+    const { name, avatar } = person;
+    return { ...voice, user: { name, avatar } };
+  });
 }
 
 function roomsTurnOf(hub: HubTurn): RoomsTurn {

@@ -8,6 +8,7 @@ import { mountCreateInvite } from "./routes/create-invite.ts";
 import { mountCreateRoom } from "./routes/create-room.ts";
 import { mountEndRoom } from "./routes/end-room.ts";
 import { mountGetRoom } from "./routes/get-room.ts";
+import { mountListPeople } from "./routes/list-people.ts";
 import { mountListRooms } from "./routes/list-rooms.ts";
 import { mountTakeEvents } from "./routes/take-events.ts";
 
@@ -21,6 +22,7 @@ export const rooms: Feature = {
     mountEndRoom(app);
     mountListRooms(app);
     mountGetRoom(app);
+    mountListPeople(app);
     mountCreateInvite(app);
     mountTakeEvents(app);
   },

@@ -151,6 +151,7 @@ function setUp() {
     doubt: async ({ id }) => watchCreation(turn, id, REPAIR_IN_DOUBT),
     recover: async () => ({ kind: "nothing" }),
     end: async () => {},
+    people: async () => [],
     read: async () => [],
   };
 

@@ -1,5 +1,6 @@
 import type { DiscordClient } from "../../platform/discord/discord-client.ts";
-import type { RoomRecord, VoiceState } from "./room-record.ts";
+import type { DiscordUser } from "../../protocol/person.ts";
+import type { Member, RoomRecord } from "./room-record.ts";
 
 /** What rooms ask of Discord. */
 export type RoomsDiscord = Pick<
@@ -39,7 +40,13 @@ export interface RoomsCopy {
 }
 
 /** A room with who is in it. */
-export type LiveRoom = { readonly room: RoomRecord; readonly members: readonly VoiceState[] };
+export type LiveRoom = { readonly room: RoomRecord; readonly members: readonly Member[] };
+
+/** Somebody by name. */
+export type NamedUser = DiscordUser & { readonly userId: string };
+
+/** A part of somebody's name, and how many to find. */
+export type PeopleQuery = { readonly q: string; readonly limit: number };
 
 /** What became of a request whose answer was never given. */
 export type Recovered =
@@ -68,6 +75,8 @@ export interface RoomsHub {
   end(guildId: string, channelId: string): Promise<void>;
   /** Those of the channels that the hub knows as rooms. */
   read(guildId: string, channelIds: readonly string[]): Promise<readonly LiveRoom[]>;
+  /** People of the guild whose name has `q` in it. */
+  people(guildId: string, query: PeopleQuery): Promise<readonly NamedUser[]>;
 }
 
 /** Late answers to requests whose outcome was unknown (rooms.md §1, Idempotency). */

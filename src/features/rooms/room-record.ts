@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Audience } from "../../hub/publisher.ts";
 import { MANAGE_ROOMS_SCOPE, grant } from "../../platform/auth/principal.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
+import { DiscordUser, shownPerson } from "../../protocol/person.ts";
 import type { Room } from "../../protocol/room.ts";
 
 /**
@@ -43,6 +44,10 @@ export const VoiceState = z.object({
 });
 export type VoiceState = z.infer<typeof VoiceState>;
 
+/** Somebody in a room's channel, with the name where it is known. */
+export const Member = VoiceState.extend({ user: DiscordUser.optional() });
+export type Member = z.infer<typeof Member>;
+
 /** Who may see a room and its events: null is everyone in the guild (rooms.md §3). */
 export function audienceOf(
   room: Pick<RoomRecord, "private" | "createdBy" | "allowedUserIds">,
@@ -56,7 +61,7 @@ export function audienceOf(
 }
 
 /** A room as REST and snapshots show it. @returns null while it has no channel */
-export function toRoom(record: RoomRecord, members: readonly VoiceState[]): Room | null {
+export function toRoom(record: RoomRecord, members: readonly Member[]): Room | null {
   if (record.channelId === null || record.state === "gone") return null;
   return {
     channelId: record.channelId,
@@ -68,9 +73,10 @@ export function toRoom(record: RoomRecord, members: readonly VoiceState[]): Room
     createdAt: new Date(record.createdAt).toISOString(),
     state: record.state,
     endedAt: record.endedAt === null ? null : new Date(record.endedAt).toISOString(),
-    members: members.map(({ userId, since }) => ({
+    members: members.map(({ userId, since, user }) => ({
       userId,
       joinedAt: new Date(since).toISOString(),
+      ...(user === undefined ? {} : shownPerson(userId, user)),
     })),
   };
 }

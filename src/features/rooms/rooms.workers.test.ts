@@ -13,6 +13,7 @@ import { begin, fingerprintOf } from "../../platform/idempotency.ts";
 import { Problem } from "../../platform/http/problem.ts";
 import { takeToken } from "../../platform/rate-limit.ts";
 import {
+  PEOPLE_PAGE_MAX,
   GATEWAY_HEARTBEAT_TIMEOUT_MS,
   IDEMPOTENCY_KEY_MAX_LENGTH,
   REQUEST_BODY_MAX_BYTES,
@@ -901,6 +902,68 @@ describe("POST /internal/events", () => {
     expect(await taken(of(1, voice("left", "u1", "lobby"), older))).toMatchObject({ accepted: 1 });
   });
 
+  it("tells who somebody is, and finds them again; never for being in a private room", async () => {
+    const stream = await streamOf(bob);
+    const ada = { name: "Ada\u202e🦊", avatar: "0".repeat(32) };
+    const known = {
+      name: "Ada 🦊",
+      avatarUrl: `https://cdn.discordapp.com/avatars/200/${ada.avatar}.webp?size=64`,
+    };
+    const enters = (userId: string, channelId: string, user: unknown) => ({
+      event: "voice.joined",
+      payload: { guildId, channelId, userId, user },
+    });
+    const open = await created(await createAs(alice));
+    const hidden = await created(await createAs(alice, { private: true }));
+    await taken(enters("200", open.channelId, ada));
+    await taken(enters("201", hidden.channelId, { name: "Secret", avatar: null }));
+    // What cannot be read of a user is no reason to lose the event.
+    for (const odd of [
+      { name: "\u0000", avatar: null },
+      { name: 5 },
+      "Bea",
+      { ...ada, avatar: "../" },
+    ]) {
+      expect(await taken(enters("202", "lobby", odd))).toMatchObject({ accepted: 1 });
+      await taken(voice("left", "202", "lobby"));
+    }
+    await evictHub();
+    expect(await getRoom(bob, open.channelId)).toMatchObject({
+      members: [{ userId: "200", ...known }],
+    });
+    expect((await roomsFor(bob)).rooms).toMatchObject([{ members: [known] }]);
+    expect(await getRoom(alice, hidden.channelId)).toMatchObject({ members: [{ name: "Secret" }] });
+    const fresh = await streamOf(bob);
+    expect(fresh.of("snapshot")[0]?.rooms).toMatchObject([{ members: [known] }]);
+    expect(stream.events.find(({ event }) => event === "voice.joined")?.payload).toMatchObject({
+      userId: "200",
+      user: known,
+    });
+    expect(JSON.stringify(stream.events)).not.toContain("Secret");
+
+    const people = async (who: Person, query: string) => {
+      const response = await callAs(who.token, "GET", `/people?guildId=${guildId}${query}`);
+      expect(response.status).toBe(200);
+      return response.json();
+    };
+    const found = { people: [{ userId: "200", ...known }] };
+    expect(await people(bob, "")).toEqual(found);
+    expect(await people(bob, "&q=aDA&limit=1")).toEqual(found);
+    expect(await people(alice, "&q=secret")).toEqual({ people: [] });
+  });
+
+  it("lists people only of a guild of the token, and so many", async () => {
+    const ask = (token: string, query: string) => callAs(token, "GET", `/people${query}`);
+    await expectProblem(await ask("nonsense", ""), 401, "unauthorized");
+    const mine = `?guildId=${guildId}`;
+    const stranger = await provider.mint({ sub: "mallory", guilds: ["elsewhere"] });
+    await expectProblem(await ask(stranger, mine), 403, "forbidden_guild");
+    for (const odd of ["limit=0", `limit=${PEOPLE_PAGE_MAX + 1}`, `q=${"x".repeat(65)}`]) {
+      await expectProblem(await ask(alice.token, `${mine}&${odd}`), 400, "invalid_request");
+    }
+    expect((await ask(alice.token, `${mine}&limit=${PEOPLE_PAGE_MAX}`)).status).toBe(200);
+  });
+
   it("ignores a guild that is not ours", async () => {
     expect(await taken(voice("joined", "u1", "c1"))).toMatchObject({ ok: true, accepted: 0 });
     const stream = await streamOf(alice);
@@ -1045,7 +1108,15 @@ describe("the rules of events, over SQLite", () => {
   applyEventSuite(async (test) => {
     await runInDurableObject(hub(), (_, { storage }) => {
       test(() => {
-        for (const table of ["room", "voice", "foreign", "unsettled", "held", "gateway"]) {
+        for (const table of [
+          "person",
+          "room",
+          "voice",
+          "foreign",
+          "unsettled",
+          "held",
+          "gateway",
+        ]) {
           storage.sql.exec(`DROP TABLE rooms_${table}`);
         }
         createRoomsTables(storage.sql);

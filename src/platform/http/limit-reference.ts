@@ -16,6 +16,8 @@ const HTTP = {
   IDEMPOTENCY_KEY_MAX_LENGTH: "400 `invalid_idempotency_key`; characters",
   IDEMPOTENCY_TTL_MS: "the key is free again",
   ROOMS_PAGE_MAX: "400 `invalid_request`",
+  PEOPLE_PAGE_MAX: "400 `invalid_request`; also for a `q` with more characters than a name",
+  PEOPLE_PAGE_DEFAULT: "what an answer of `GET /people` holds when `limit` is absent",
   ROOMS_PAGE_DEFAULT: "what a page holds when `limit` is absent",
 } as const satisfies Rows;
 
@@ -25,6 +27,9 @@ const ROOMS = {
   ROOM_USER_LIMIT_DEFAULT: "what a room gets that names none",
   ROOM_ALLOWED_USERS_MAX: "400",
   INVITE_MAX_AGE_SECONDS: "400",
+  PERSON_NAME_MAX_LENGTH: "the name is cut",
+  PEOPLE_MAX: "who was seen longest ago is forgotten",
+  PEOPLE_KEEP_MS: "forgotten",
   INVITE_MAX_USES: "400",
 } as const satisfies Rows;
 

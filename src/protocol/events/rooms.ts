@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DiscordId } from "../discord-id.ts";
+import { Person } from "../person.ts";
 import { defineEvent } from "./define-event.ts";
 
 const GuildId = DiscordId.meta({ description: "The guild that this happened in" });
@@ -34,7 +35,12 @@ export const roomDeleted = defineEvent(
 
 export const voiceJoined = defineEvent(
   "voice.joined",
-  z.object({ guildId: GuildId, channelId: ChannelId, userId: UserId }),
+  z.object({
+    guildId: GuildId,
+    channelId: ChannelId,
+    userId: UserId,
+    user: Person.optional().meta({ description: "Who it is, where Discord told it" }),
+  }),
   "A user entered a voice channel.",
 );
 

@@ -7,7 +7,8 @@ import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/li
 import { FaceitId } from "../../../protocol/match.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import { readRosters, Team } from "../faceit-roster.ts";
-import { httpsUrl, shownText } from "../faceit-text.ts";
+import { httpsUrl } from "../faceit-text.ts";
+import { shownText } from "../../../protocol/shown-text.ts";
 import type { FaceitApi, FaceitFailure } from "../ports.ts";
 
 /** Refusals of the key in a row until nobody asks for a while (§A2: circuit-break). */

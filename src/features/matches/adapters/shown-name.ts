@@ -1,4 +1,4 @@
-import { shownText } from "../faceit-text.ts";
+import { shownText } from "../../../protocol/shown-text.ts";
 
 /** UTF-16 units of a name that are kept, as of those on rosters. */
 const NAME_MAX = 100;

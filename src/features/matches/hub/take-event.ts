@@ -1,6 +1,6 @@
 import type { IncomingEvent } from "../../../hub/publisher.ts";
 import { roomDeleted, voiceJoined, voiceLeft } from "../../../protocol/events/rooms.ts";
-import { GuildSnapshot } from "../../../protocol/signed-events.ts";
+import { GuildSnapshot, SignedVoiceJoined } from "../../../protocol/signed-events.ts";
 import { matchTask, type MatchesTurn } from "./put-match.ts";
 
 /** Kinds of signed events that tell who is in voice, and which channels there are. */
@@ -18,7 +18,7 @@ export const TAKEN_EVENTS = [
 export function takeEvent(turn: MatchesTurn, event: IncomingEvent): void {
   switch (event.event) {
     case voiceJoined.name: {
-      const { userId, channelId } = voiceJoined.payload.parse(event.payload);
+      const { userId, channelId } = SignedVoiceJoined.parse(event.payload);
       moved(turn, userId, channelId);
       return;
     }

@@ -15,7 +15,7 @@ export function hubRooms(hub: Pick<HubPublisher, "command">): RoomsHub {
     );
   }
 
-  const { reserve, open, giveUp, doubt, recover, end, read } = ROOMS_COMMANDS;
+  const { reserve, open, giveUp, doubt, recover, end, read, people } = ROOMS_COMMANDS;
   return {
     reserve: async (room) => void (await run(room.guildId, reserve, room)),
     open: async ({ guildId, id }, { id: channelId, name }) =>
@@ -27,5 +27,6 @@ export function hubRooms(hub: Pick<HubPublisher, "command">): RoomsHub {
     end: async (guildId, channelId) => void (await run(guildId, end, { channelId })),
     read: async (guildId, channelIds) =>
       channelIds.length === 0 ? [] : run(guildId, read, { channelIds: [...channelIds] }),
+    people: async (guildId, query) => run(guildId, people, query),
   };
 }

@@ -1,11 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
 import type { IncomingEvent, Publication } from "../../../hub/publisher.ts";
 import { HELD_EVENTS_MAX } from "../../../protocol/limits.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
 import { applyEvent, SNAPSHOT_MARGIN_MS } from "./apply-event.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./creation.ts";
 import { HOLD_MS } from "./held-events.ts";
+import { PEOPLE_TASK, sweepPeople } from "./people.ts";
 import { endRoom, roomTask } from "./room-changes.ts";
 import type { RoomsState, RoomsTurn } from "./rooms-state.ts";
 
@@ -78,6 +80,15 @@ function setUp(state: RoomsState) {
 const joined = (userId: string, channelId: string): IncomingEvent => ({
   event: "voice.joined",
   payload: { guildId: GUILD, channelId, userId },
+});
+const named = (userId: string, channelId: string, name: string, bot = false): IncomingEvent => ({
+  event: "voice.joined",
+  payload: {
+    guildId: GUILD,
+    channelId,
+    userId,
+    user: { name, avatar: `a_${"0f".repeat(16)}`, ...(bot ? { bot: true } : {}) },
+  },
 });
 const left = (userId: string, channelId: string): IncomingEvent => ({
   event: "voice.left",
@@ -486,6 +497,113 @@ export function applyEventSuite(
             );
           }),
         );
+      }));
+
+    it("tells who it is, where Discord told it, now and later", () =>
+      run((fresh) => {
+        const { turn, published } = setUp(fresh());
+        applyEvent(turn, joined("u1", "lobby"));
+        applyEvent(turn, named("u2", "lobby", "Ada"));
+        applyEvent(turn, joined("u2", "hall"));
+        const shown = {
+          name: "Ada",
+          avatarUrl: `https://cdn.discordapp.com/avatars/u2/a_${"0f".repeat(16)}.webp?size=64`,
+        };
+        const at = (userId: string, channelId: string) => ({ guildId: GUILD, channelId, userId });
+        expect(published.map(({ payload }) => payload)).toEqual([
+          at("u1", "lobby"),
+          { ...at("u2", "lobby"), user: shown },
+          at("u2", "lobby"),
+          { ...at("u2", "hall"), user: shown },
+        ]);
+      }));
+
+    it("takes names from a snapshot, also of those who stay where they are", () =>
+      run((fresh) => {
+        const { turn, state, news } = setUp(fresh());
+        applyEvent(turn, joined("u1", "lobby"));
+        news();
+        const told = ["u1", "u2"].map((userId) => ({
+          userId,
+          channelId: "lobby",
+          user: { name: `Name of ${userId}`, avatar: null },
+        }));
+        applyEvent(turn, {
+          event: "guild.snapshot",
+          payload: { guildId: GUILD, channels: [], voiceStates: told },
+        });
+        expect(news()).toEqual(["voice.joined lobby u2"]);
+        expect(state.person("u1")).toMatchObject({ name: "Name of u1" });
+        expect(state.person("u2")).toMatchObject({ name: "Name of u2" });
+        expect(state.person("u3")).toBeNull();
+      }));
+
+    it("finds people by a part of the name, those that begin with it first, and no bot", () =>
+      run((fresh) => {
+        const { turn, state } = setUp(fresh());
+        const names = { u1: "Zoë", u2: "zoe", u3: "Bezoe", u4: "ﬁona", u5: "100%", u6: "Zoebot" };
+        for (const [id, name] of Object.entries(names)) {
+          applyEvent(turn, named(id, "lobby", name, id === "u6"));
+        }
+        const find = (q: string, limit = 10): string[] =>
+          state.findPeople({ q, limit }).map(({ userId }) => userId);
+        expect(find("ZOE")).toEqual(["u1", "u2", "u3"]);
+        expect(find("ZOE", 2)).toEqual(["u1", "u2"]);
+        expect(find("fi")).toEqual(["u4"]);
+        expect(find("%")).toEqual(["u5"]);
+        expect(find("' OR 1=1 --")).toEqual([]);
+        expect(find("")).toEqual(["u5", "u3", "u4", "u1", "u2"]);
+      }));
+
+    it("lists nobody for being in a private room, though those in it see the name", () =>
+      run((fresh) => {
+        const { turn, state, open, published } = setUp(fresh());
+        open("c1", true);
+        applyEvent(turn, named("u1", "c1", "Ada"));
+        expect(published.at(-1)).toMatchObject({
+          payload: { user: { name: "Ada" } },
+          audience: expect.arrayContaining(["sub:alice"]),
+        });
+        expect(state.findPeople({ q: "", limit: 10 })).toEqual([]);
+        applyEvent(turn, named("u1", "lobby", "Ada"));
+        applyEvent(turn, named("u1", "c1", "Ada L."));
+        expect(state.findPeople({ q: "", limit: 10 })).toMatchObject([{ name: "Ada L." }]);
+      }));
+
+    it("forgets whom it has not seen for long, and looks once a day", () =>
+      run((fresh) => {
+        const { turn, state, tasks, at } = setUp(fresh());
+        const day = 24 * 3_600_000;
+        at(10 * day + 5);
+        applyEvent(turn, named("u1", "lobby", "Ada"));
+        expect(tasks.get(PEOPLE_TASK)).toBe(11 * day);
+        at(10 * day + 5 + PEOPLE_KEEP_MS);
+        applyEvent(turn, named("u2", "lobby", "Bea"));
+        sweepPeople(turn);
+        expect(state.person("u1")).not.toBeNull();
+        at(10 * day + 6 + PEOPLE_KEEP_MS);
+        tasks.clear();
+        sweepPeople(turn);
+        expect([state.person("u1"), state.person("u2")?.name]).toEqual([null, "Bea"]);
+        expect(tasks.has(PEOPLE_TASK)).toBe(true);
+        at(20 * day + 2 * PEOPLE_KEEP_MS);
+        tasks.clear();
+        sweepPeople(turn);
+        expect([state.person("u2"), tasks.has(PEOPLE_TASK)]).toEqual([null, false]);
+      }));
+
+    it(`keeps the names of ${PEOPLE_MAX} people: with one more, who was seen longest ago goes`, () =>
+      run((fresh) => {
+        const state = fresh();
+        const save = (n: number, seenAt: number): boolean =>
+          state.savePerson({ userId: `p${n}`, name: `P ${n}`, avatar: null, listed: true, seenAt });
+        for (let n = 0; n < PEOPLE_MAX; n += 1) expect(save(n, 1_000 + n)).toBe(true);
+        expect(save(0, 9_999_999)).toBe(false);
+        expect(state.person("p1")).not.toBeNull();
+        save(PEOPLE_MAX, 9_999_999);
+        expect(state.person("p0")).not.toBeNull();
+        expect(state.person("p1")).toBeNull();
+        expect(state.person(`p${PEOPLE_MAX}`)).not.toBeNull();
       }));
 
     it("is the same for each user and channel when it had to wait for the room to be opened", () =>

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { IncomingEvent } from "../../../hub/publisher.ts";
 import {
   gatewayState,
@@ -7,7 +8,7 @@ import {
   voiceJoined,
   voiceLeft,
 } from "../../../protocol/events/rooms.ts";
-import { GuildSnapshot } from "../../../protocol/signed-events.ts";
+import { GuildSnapshot, SignedVoiceJoined } from "../../../protocol/signed-events.ts";
 import {
   hold,
   mayBeOurs,
@@ -16,6 +17,7 @@ import {
   subjectOf,
   type Applied,
 } from "./held-events.ts";
+import { meet } from "./people.ts";
 import { endRoom, join, leave, roomTask, updateRoom } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
@@ -53,8 +55,7 @@ export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
     case roomDeleted.name:
       return onChannelDeleted(turn, roomDeleted.payload.parse(event.payload).channelId, ts);
     case voiceJoined.name: {
-      const { userId, channelId } = voiceJoined.payload.parse(event.payload);
-      return onJoined(turn, userId, channelId, ts);
+      return onJoined(turn, SignedVoiceJoined.parse(event.payload), ts);
     }
     case voiceLeft.name: {
       const { userId, channelId } = voiceLeft.payload.parse(event.payload);
@@ -100,7 +101,9 @@ function onChannelDeleted(turn: RoomsTurn, channelId: string, ts: number): Appli
   return "done";
 }
 
-function onJoined(turn: RoomsTurn, userId: string, channelId: string, ts: number): Applied {
+function onJoined(turn: RoomsTurn, joined: z.infer<typeof SignedVoiceJoined>, ts: number): Applied {
+  const { userId, channelId } = joined;
+  meet(turn, joined);
   if (turn.state.roomOfChannel(channelId) === null) turn.state.addForeign(channelId);
   join(turn, { userId, channelId, since: ts }, ts);
   return "done";
@@ -153,6 +156,10 @@ function applyVoiceStates(turn: RoomsTurn, { voiceStates }: GuildSnapshot, ts: n
   const { state, hub } = turn;
   const channelOf = new Map(voiceStates.map(({ userId, channelId }) => [userId, channelId]));
   const placeOf = placesAfterHeld(state);
+  const userOf = new Map(voiceStates.map(({ userId, user }) => [userId, user]));
+  for (const voice of voiceStates) {
+    if (state.voiceOf(voice.userId)?.channelId === voice.channelId) meet(turn, voice);
+  }
   // Everybody who left somewhere leaves before anybody joins.
   for (const voice of state.voiceStates()) {
     if (placeOf.has(voice.userId)) continue;
@@ -166,7 +173,8 @@ function applyVoiceStates(turn: RoomsTurn, { voiceStates }: GuildSnapshot, ts: n
   ];
   for (const { event, userId, channelId } of news) {
     if (channelId === null) continue;
-    const payload = { guildId: hub.guildId, channelId, userId };
+    const user = event === voiceJoined.name ? userOf.get(userId) : undefined;
+    const payload = { guildId: hub.guildId, channelId, userId, ...(user && { user }) };
     const applied = applyEvent(turn, { event, payload, ts });
     if (applied !== "done") return applied;
   }

@@ -20,7 +20,7 @@ export function subjectOf(event: IncomingEvent): EventSubject | null {
   switch (event.event) {
     case voiceJoined.name:
     case voiceLeft.name: {
-      const { channelId, userId } = voiceJoined.payload.parse(event.payload);
+      const { channelId, userId } = voiceLeft.payload.parse(event.payload);
       return { channelId, userId };
     }
     case roomUpdated.name:

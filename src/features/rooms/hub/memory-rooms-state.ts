@@ -1,5 +1,6 @@
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
+import { memoryPeople } from "./people.ts";
 import type { HeldEvent, RoomsState } from "./rooms-state.ts";
 
 /** {@link RoomsState} in memory, for tests of the rules and as the model of the SQL one. */
@@ -17,6 +18,7 @@ export function memoryRoomsState(): RoomsState {
     a.since - b.since || (a.userId < b.userId ? -1 : 1);
 
   return {
+    ...memoryPeople(),
     room: (id) => rooms.get(id) ?? null,
     roomOfChannel: (channelId) => find((room) => room.channelId === channelId),
     roomOfRequest: (createdBy, key) =>

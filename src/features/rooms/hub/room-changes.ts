@@ -1,5 +1,6 @@
 import type { Audience } from "../../../hub/publisher.ts";
 import { JOURNAL_MAX_AGE_MS } from "../../../protocol/limits.ts";
+import { shownPerson } from "../../../protocol/person.ts";
 import { audienceOf, type RoomRecord, type VoiceState } from "../room-record.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
@@ -98,10 +99,16 @@ export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   // The channel of an ended room is gone, whatever a late event says.
   if (room?.state === "ended") return;
   state.saveVoice(voice);
+  const person = state.person(userId);
   if (room !== null) hub.cancel(roomTask.idle(room.id));
   hub.publish({
     event: "voice.joined",
-    payload: { guildId: hub.guildId, channelId, userId },
+    payload: {
+      guildId: hub.guildId,
+      channelId,
+      userId,
+      ...(person === null ? {} : { user: shownPerson(userId, person) }),
+    },
     audience: channelAudience(turn, channelId),
     topic: channelId,
     ts,

@@ -2,6 +2,7 @@ import type { HubTurn } from "../../../hub/extension.ts";
 import { z } from "zod";
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
+import type { PeopleState } from "./people.ts";
 
 /** What an event is about: a channel, or somebody in one. */
 export type EventSubject = {
@@ -25,7 +26,7 @@ export const HeldEvent = z.object({
 export type HeldEvent = z.infer<typeof HeldEvent>;
 
 /** What a guild's hub knows of rooms and voice: the storage contract of the rules in `apply-event.ts`. */
-export interface RoomsState {
+export interface RoomsState extends PeopleState {
   room(id: string): RoomRecord | null;
   /** Our room with this channel, open or ended. */
   roomOfChannel(channelId: string): RoomRecord | null;

@@ -1,9 +1,11 @@
 import { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import { RoomRecord, type VoiceState } from "../room-record.ts";
+import { createPeopleTable, sqlPeople } from "./people.ts";
 import { HeldEvent, type RoomsState } from "./rooms-state.ts";
 
 /** Creates the tables of the rooms extension; may run again at each wake. */
 export function createRoomsTables(sql: SqlStorage): void {
+  createPeopleTable(sql);
   sql.exec(`
     CREATE TABLE IF NOT EXISTS rooms_room (
       id TEXT PRIMARY KEY,
@@ -60,6 +62,7 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       .map((row) => HeldEvent.parse(JSON.parse(row.held)));
 
   return {
+    ...sqlPeople(sql),
     room: (id) => records("SELECT record FROM rooms_room WHERE id = ?", id)[0] ?? null,
     roomOfChannel: (channelId) =>
       records("SELECT record FROM rooms_room WHERE channel_id = ?", channelId)[0] ?? null,

@@ -1,0 +1,188 @@
+import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
+import type { DiscordUser } from "../../../protocol/person.ts";
+import type { PeopleQuery } from "../ports.ts";
+import type { VoiceState } from "../room-record.ts";
+import type { RoomsTurn } from "./rooms-state.ts";
+
+/** Somebody whom the hub has seen in voice. */
+export type KnownPerson = DiscordUser & {
+  readonly userId: string;
+  /**
+   * Seen where everybody of the guild may look. Whoever was only in private rooms has a name there, and
+   * is in no list: it would tell that somebody is in such a room.
+   */
+  readonly listed: boolean;
+  /** Milliseconds since 1970. */
+  readonly seenAt: number;
+};
+
+/** The names that a guild's hub knows: at most {@link PEOPLE_MAX}. */
+export interface PeopleState {
+  person(userId: string): DiscordUser | null;
+  /** Keeps who was seen; once listed, always listed. @returns whether nobody knew them before */
+  savePerson(person: KnownPerson): boolean;
+  /** Those listed whose name has `q` in it, whatever its case; names that begin with it first. No bots. */
+  findPeople(query: PeopleQuery): readonly KnownPerson[];
+  /** Forgets who was not seen since, milliseconds. @returns whether somebody is left */
+  forgetPeople(seenBefore: number): boolean;
+}
+
+/** Task that forgets who was not seen for long. */
+export const PEOPLE_TASK = "people/sweep";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The same for all of a day, so that setting it again does not put it off. */
+function nextSweep(now: number): number {
+  return (Math.floor(now / DAY_MS) + 1) * DAY_MS;
+}
+
+/** Keeps the name of somebody who is in a voice channel, where Discord told it. */
+export function meet(
+  { state, hub }: RoomsTurn,
+  {
+    userId,
+    channelId,
+    user,
+  }: Pick<VoiceState, "userId" | "channelId"> & { user?: DiscordUser | undefined },
+): void {
+  if (user === undefined) return;
+  const listed = state.roomOfChannel(channelId)?.private !== true;
+  const isNew = state.savePerson({ ...user, userId, listed, seenAt: hub.now() });
+  if (isNew) hub.schedule(PEOPLE_TASK, nextSweep(hub.now()));
+}
+
+/** Forgets who was not seen for {@link PEOPLE_KEEP_MS}. */
+export function sweepPeople({ state, hub }: RoomsTurn): void {
+  const now = hub.now();
+  if (state.forgetPeople(now - PEOPLE_KEEP_MS)) hub.schedule(PEOPLE_TASK, nextSweep(now));
+}
+
+/** How names are compared: one that is typed finds one that is written otherwise. */
+function folded(text: string): string {
+  return text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
+}
+
+/** {@link PeopleState} in memory, as the model of the SQL one. */
+export function memoryPeople(): PeopleState {
+  const people = new Map<string, KnownPerson>();
+  return {
+    person: (userId) => people.get(userId) ?? null,
+    savePerson: (person) => {
+      const before = people.get(person.userId);
+      people.set(person.userId, { ...person, listed: person.listed || before?.listed === true });
+      if (people.size > PEOPLE_MAX) {
+        const [oldest] = [...people.values()].toSorted(
+          (a, b) => a.seenAt - b.seenAt || (a.userId < b.userId ? -1 : 1),
+        );
+        people.delete(oldest?.userId ?? "");
+      }
+      return before === undefined;
+    },
+    findPeople: ({ q, limit }) => {
+      const part = folded(q);
+      const rank = ({ name }: KnownPerson): string =>
+        `${folded(name).startsWith(part) ? 0 : 1}${folded(name)}`;
+      return [...people.values()]
+        .filter(({ listed, bot, name }) => listed && bot !== true && folded(name).includes(part))
+        .toSorted((a, b) => (rank(a) + a.userId < rank(b) + b.userId ? -1 : 1))
+        .slice(0, limit);
+    },
+    forgetPeople: (seenBefore) => {
+      for (const one of people.values()) if (one.seenAt < seenBefore) people.delete(one.userId);
+      return people.size > 0;
+    },
+  };
+}
+
+/** Creates the table of {@link sqlPeople}; may run again at each wake. */
+export function createPeopleTable(sql: SqlStorage): void {
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS rooms_person (
+      user_id TEXT PRIMARY KEY,
+      name TEXT NOT NULL,
+      folded TEXT NOT NULL,
+      avatar TEXT,
+      bot INTEGER NOT NULL,
+      listed INTEGER NOT NULL,
+      seen_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS rooms_person_seen ON rooms_person (seen_at);
+  `);
+}
+
+type PersonRow = {
+  readonly user_id: string;
+  readonly name: string;
+  readonly avatar: string | null;
+  readonly bot: number;
+  readonly listed: number;
+  readonly seen_at: number;
+};
+
+function personOf(row: PersonRow): KnownPerson {
+  return {
+    userId: row.user_id,
+    name: row.name,
+    avatar: row.avatar,
+    listed: row.listed === 1,
+    seenAt: row.seen_at,
+    ...(row.bot === 1 ? { bot: true } : {}),
+  };
+}
+
+/** {@link PeopleState} in the SQLite of a guild's hub. */
+export function sqlPeople(sql: SqlStorage): PeopleState {
+  const count = (): number =>
+    sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_person").one().n;
+  return {
+    person: (userId) => {
+      const [row] = sql
+        .exec<PersonRow>("SELECT * FROM rooms_person WHERE user_id = ?", userId)
+        .toArray();
+      return row === undefined ? null : personOf(row);
+    },
+    savePerson: ({ userId, name, avatar, bot, listed, seenAt }) => {
+      const before = count();
+      sql.exec(
+        `INSERT INTO rooms_person (user_id, name, folded, avatar, bot, listed, seen_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, folded = excluded.folded,
+           avatar = excluded.avatar, bot = excluded.bot, listed = max(listed, excluded.listed),
+           seen_at = excluded.seen_at`,
+        userId,
+        name,
+        folded(name),
+        avatar,
+        Number(bot === true),
+        Number(listed),
+        seenAt,
+      );
+      const isNew = count() > before;
+      if (isNew && before >= PEOPLE_MAX) {
+        sql.exec(
+          `DELETE FROM rooms_person WHERE user_id IN
+             (SELECT user_id FROM rooms_person ORDER BY seen_at, user_id LIMIT ?)`,
+          before + 1 - PEOPLE_MAX,
+        );
+      }
+      return isNew;
+    },
+    findPeople: ({ q, limit }) => {
+      const part = folded(q);
+      return sql
+        .exec<PersonRow>(
+          `SELECT * FROM rooms_person WHERE listed = 1 AND bot = 0 AND instr(folded, ?1) > 0
+           ORDER BY instr(folded, ?1) <> 1, folded, user_id LIMIT ?2`,
+          part,
+          limit,
+        )
+        .toArray()
+        .map(personOf);
+    },
+    forgetPeople: (seenBefore) => {
+      sql.exec("DELETE FROM rooms_person WHERE seen_at < ?", seenBefore);
+      return count() > 0;
+    },
+  };
+}

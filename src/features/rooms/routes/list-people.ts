@@ -1,0 +1,63 @@
+import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import { configOf } from "../../../env.ts";
+import { guildFor } from "../../../platform/auth/principal.ts";
+import { requireAuth } from "../../../platform/auth/require-auth.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { problems } from "../../../platform/http/problem.ts";
+import { DiscordId } from "../../../protocol/discord-id.ts";
+import {
+  PEOPLE_PAGE_DEFAULT,
+  PEOPLE_PAGE_MAX,
+  PERSON_NAME_MAX_LENGTH,
+} from "../../../protocol/limits.ts";
+import { Person, shownPerson } from "../../../protocol/person.ts";
+import { shownText } from "../../../protocol/shown-text.ts";
+import { renderFailure } from "../errors.ts";
+import { portsOf } from "../ports-of.ts";
+
+const Query = z.object({
+  guildId: DiscordId.optional(),
+  q: z
+    .string()
+    .max(PERSON_NAME_MAX_LENGTH)
+    .default("")
+    .openapi({ description: "A part of the name, in any case", examples: ["ad"] }),
+  limit: z.coerce.number().int().min(1).max(PEOPLE_PAGE_MAX).default(PEOPLE_PAGE_DEFAULT),
+});
+
+const People = z
+  .object({ people: z.array(Person.extend({ userId: DiscordId })) })
+  .openapi("People");
+
+const route = createRoute({
+  operationId: "people.list",
+  method: "get",
+  path: "/people",
+  tags: ["rooms"],
+  summary: "People of a guild by name, for a picker",
+  description:
+    "Whom the hub has seen in a voice channel that everybody of the guild may see, in the last 90 days; no bots. Names that begin with `q` come first. Whoever is not in it can still be named by their Discord id.",
+  security: [{ bearer: [] }],
+  middleware: [requireAuth],
+  request: { query: Query },
+  responses: {
+    200: { description: "At most `limit`", content: { "application/json": { schema: People } } },
+    ...problems("invalid_request", "unauthorized", "forbidden_guild"),
+  },
+});
+
+/** `GET /people` */
+export function mountListPeople(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(route, async (c) => {
+    const { guildId: asked, q, limit } = c.req.valid("query");
+    const guildId = guildFor(c.get("principal"), asked, configOf(c.env).primaryGuildId);
+    if (guildId === undefined) return renderFailure(c, { kind: "forbidden_guild" });
+    const query = { q: shownText(q, PERSON_NAME_MAX_LENGTH), limit };
+    const found = await portsOf(c.env).hub.people(guildId, query);
+    const people = found.map((user) => ({
+      userId: user.userId,
+      ...shownPerson(user.userId, user),
+    }));
+    return c.json({ people }, 200);
+  });
+}
