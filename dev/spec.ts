@@ -6,7 +6,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { registerHooks } from "node:module";
 import path from "node:path";
 
-const RUNTIME = "data:text/javascript,export class DurableObject {}; export const env = {};";
+const RUNTIME =
+  "data:text/javascript,export class DurableObject {}; export const env = {}; export const waitUntil = () => {};";
 
 registerHooks({
   resolve: (specifier, context, next) =>

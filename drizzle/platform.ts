@@ -4,7 +4,10 @@ import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlit
 export const providerKeys = sqliteTable("provider_keys", {
   url: text("url").primaryKey(),
   jwks: text("jwks").notNull(),
+  /** When somebody set out to ask for them: the claim of the next minute, milliseconds. */
   askedAt: integer("asked_at").notNull(),
+  /** When that came to an end; before `askedAt`: it has not, or a version without this wrote it. */
+  answeredAt: integer("answered_at").notNull().default(0),
 });
 
 /** Requests that were made with an idempotency key, and what they were answered (rooms.md §1). */

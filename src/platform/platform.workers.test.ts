@@ -7,8 +7,9 @@ import {
   runInDurableObject,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { exportSPKI, SignJWT, UnsecuredJWT } from "jose";
+import { base64url, exportSPKI, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import fc from "fast-check";
 import { z } from "zod";
 import { createApp } from "../app.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
@@ -17,6 +18,7 @@ import {
   IDEMPOTENCY_TTL_MS,
   JWKS_REFETCH_COOLDOWN_MS,
   JWT_CLOCK_SKEW_SECONDS,
+  JWT_KEY_CANDIDATES_MAX,
   REQUEST_BODY_MAX_BYTES,
   SIGNED_BODY_MAX_BYTES,
 } from "../protocol/limits.ts";
@@ -38,6 +40,20 @@ import { RATE_LIMITERS } from "./rate-limiters.ts";
 
 const NOW = Math.floor(Date.now() / 1000);
 const HOUR_MS = 3_600_000;
+
+/** Entries of a key set that nothing can be done with (RFC 7517 §5). */
+const UNUSABLE_KEYS: readonly unknown[] = [
+  { kid: "key-1" },
+  { kty: 5, kid: "key-1" },
+  { kty: "unheard-of", kid: "key-1" },
+  { kty: "oct", k: "AAAA", kid: "key-1" },
+  { kty: "EC", crv: "P-256", kid: "key-1" },
+  { kty: "EC", crv: "P-256", x: 1, y: 2, kid: "key-1" },
+  { kty: "EC", crv: "P-256", x: "AAAA", y: "AAAA", kid: "key-1", alg: "ES256" },
+  null,
+  "key",
+  [],
+];
 
 let provider: TestProvider;
 let good: string;
@@ -74,8 +90,33 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** The same token with another protected header; its signature does not fit any more. */
+function withHeader(token: string, header: unknown): string {
+  const [, payload, signature] = token.split(".");
+  return [base64url.encode(JSON.stringify(header)), payload, signature].join(".");
+}
+
 function later(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
+}
+
+/** An answer that is given when it is let go, and not before. */
+function held(answer: () => Response): {
+  readonly answer: () => Promise<Response>;
+  readonly begun: Promise<void>;
+  readonly release: () => void;
+} {
+  const begun = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  return {
+    answer: async () => {
+      begun.resolve();
+      await released.promise;
+      return answer();
+    },
+    begun: begun.promise,
+    release: () => released.resolve(),
+  };
 }
 
 /** What stands in the problem document of this answer. */
@@ -162,9 +203,42 @@ describe("app JWT (rooms.md §1)", () => {
     ],
     ["guilds that are no list", () => provider.mint({ sub: "a", guilds: "1" }), "bad_claim"],
     ["guilds that are no ids", () => provider.mint({ sub: "a", guilds: [1] }), "bad_claim"],
-    ["a scope that is no text", () => provider.mint({ sub: "a", scope: ["x"] }), "bad_claim"],
+    ["a scope that is a number", () => provider.mint({ sub: "a", scope: 1 }), "bad_claim"],
+    ["scopes that are no text", () => provider.mint({ sub: "a", scp: [1] }), "bad_claim"],
     ["a discord_id that is no text", () => provider.mint({ sub: "a", discord_id: 1 }), "bad_claim"],
+    ...(
+      [
+        { typ: 5 },
+        { typ: null },
+        { typ: ["JWT"] },
+        { kid: 7 },
+        { kid: null },
+        { kid: { a: 1 } },
+        { alg: 256 },
+        { alg: null },
+        { alg: ["RS256"] },
+        { crit: "exp" },
+        { crit: ["unheard-of"] },
+      ] satisfies object[]
+    ).map(
+      (header) =>
+        [
+          `the header's ${JSON.stringify(header)}`,
+          () => withHeader(good, { alg: "ES256", kid: "key-1", ...header }),
+          "malformed",
+        ] as const,
+    ),
+    ["a header that is a list", () => withHeader(good, ["ES256"]), "malformed"],
+    ["a header that is null", () => withHeader(good, null), "malformed"],
+    [
+      "a jwk of null in the header",
+      () => provider.mint({ sub: "a" }, { jwk: null }),
+      "unsupported",
+    ],
     ["no JWT at all", () => "abc", "malformed"],
+    ["five parts", () => `${good}.a.b`, "malformed"],
+    ["a header that is no base64", () => good.replace(/^[^.]+/, "%%%"), "malformed"],
+    ["a payload that is no base64", () => good.replace(/\.[^.]+\./, ".%%%."), ""],
     ["a changed payload", () => good.replace(/\.(.)/, (_, c) => `.${c === "e" ? "f" : "e"}`), ""],
   ];
 
@@ -216,6 +290,29 @@ describe("app JWT (rooms.md §1)", () => {
         discordId: "42",
       },
     });
+  });
+
+  it.each([
+    [{ scope: ["rooms:manage", "openid"] }, ["rooms:manage", "openid"]],
+    [{ scp: "rooms:manage openid" }, ["rooms:manage", "openid"]],
+    [{ scp: ["rooms:manage"] }, ["rooms:manage"]],
+    [{ scope: "openid", scp: ["rooms:manage", "openid"] }, ["openid", "rooms:manage"]],
+    [{ scope: [] }, []],
+    [{}, []],
+  ])("reads the scopes of %j", async (claims, scopes) => {
+    const token = await provider.mint({ sub: "alice", ...claims });
+    expect(await verifyToken(env, token)).toMatchObject({ ok: true, value: { scopes } });
+  });
+
+  it("takes nothing, and never throws, whatever stands in the header", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.json(), fc.dictionary(fc.string(), fc.jsonValue()), async (any, more) => {
+        for (const header of [JSON.parse(any), { alg: "ES256", kid: "key-1", ...more }]) {
+          expect((await verifyToken(env, withHeader(good, header))).ok).toBe(false);
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it("asks for a token when there is none, or another scheme", async () => {
@@ -294,12 +391,147 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(2);
   });
 
+  it("are asked for once by a hundred tokens with unknown kids", async () => {
+    expect(await verify()).toBe(true);
+    later(JWKS_REFETCH_COOLDOWN_MS);
+    keyRequests = 0;
+    const unknown = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => provider.mint({ sub: "a" }, { kid: `x-${i}` })),
+    );
+    const answers = await Promise.all(unknown.map((token) => callAs(token, "GET", "/rooms")));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+    expect(keyRequests).toBe(1);
+  });
+
+  it("that are new come to everybody who waits for them, with one question", async () => {
+    expect(await verify()).toBe(true);
+    const next = await testProvider("key-2");
+    const asked = held(() => Response.json(next.jwks));
+    answerKeys = asked.answer;
+    later(JWKS_REFETCH_COOLDOWN_MS);
+    const token = await next.mint({ sub: "alice" });
+    const here = Array.from({ length: 20 }, () => verify(token));
+    await asked.begun;
+    // Of another isolate: it knows nothing but what stands in D1.
+    forgetProviderKeys();
+    const elsewhere = Array.from({ length: 3 }, () => verify(token));
+    asked.release();
+    expect(await Promise.all([...here, ...elsewhere])).toEqual(Array(23).fill(true));
+    expect(keyRequests).toBe(2);
+  });
+
+  it("are asked for by another when whoever claimed it has died", async () => {
+    await env.DB.prepare("INSERT INTO provider_keys (url, jwks, asked_at) VALUES (?, ?, ?)")
+      .bind(TEST_JWKS_URL, '{"keys":[]}', Date.now())
+      .run();
+    later(10_000);
+    expect(await verify()).toBe(true);
+    expect(keyRequests).toBe(1);
+  });
+
+  it("are read from what an older version of ours has written", async () => {
+    await env.DB.prepare("INSERT INTO provider_keys (url, jwks, asked_at) VALUES (?, ?, ?)")
+      .bind(TEST_JWKS_URL, JSON.stringify(provider.jwks), Date.now() - 1_000)
+      .run();
+    expect(await verify()).toBe(true);
+    expect(keyRequests).toBe(0);
+  });
+
+  it.each(UNUSABLE_KEYS.map((key) => ({ key })))("are used beside $key", async ({ key }) => {
+    const jwks = { keys: [key, ...provider.jwks.keys] };
+    answerKeys = () => Response.json(jwks);
+    expect(await verify()).toBe(true);
+    // Also out of our own copy, which an older version may have written whole.
+    await env.DB.prepare("UPDATE provider_keys SET jwks = ?").bind(JSON.stringify(jwks)).run();
+    forgetProviderKeys();
+    answerKeys = () => new Response(null, { status: 502 });
+    expect(await verify()).toBe(true);
+  });
+
+  it.each([
+    { kty: "EC", crv: "P-256", x: "AAAA", y: "AAAA", kid: "key-2" },
+    { kty: "EC", crv: "P-256", x: "%", y: "", kid: "key-2" },
+    { kty: "EC", kid: "key-2" },
+    { kty: "RSA", n: "AQAB", e: "AQAB", kid: "key-2" },
+  ])("of which the named one is broken (%j) refuse the token", async (key) => {
+    answerKeys = () => Response.json({ keys: [...provider.jwks.keys, key] });
+    for (const alg of ["ES256", "RS256", "PS512", "EdDSA"]) {
+      const token = withHeader(good, { alg, kid: "key-2" });
+      expect((await callAs(token, "GET", "/rooms")).status).toBe(401);
+    }
+    expect(await verify()).toBe(true);
+  });
+
+  it("of RSA that are too short verify nothing", async () => {
+    const short = await crypto.subtle.generateKey(
+      {
+        name: "RSASSA-PKCS1-v1_5",
+        modulusLength: 1024,
+        publicExponent: new Uint8Array([1, 0, 1]),
+        hash: "SHA-256",
+      },
+      true,
+      ["sign", "verify"],
+    );
+    if (!("publicKey" in short)) throw new Error("a pair of keys was asked for");
+    const jwk = await crypto.subtle.exportKey("jwk", short.publicKey);
+    answerKeys = () => Response.json({ keys: [Object.assign(jwk, { kid: "key-2" })] });
+    const unsigned = withHeader(good, { alg: "RS256", kid: "key-2" }).replace(/\.[^.]*$/, "");
+    const signature = await crypto.subtle.sign(
+      "RSASSA-PKCS1-v1_5",
+      short.privateKey,
+      new TextEncoder().encode(unsigned),
+    );
+    const token = `${unsigned}.${base64url.encode(new Uint8Array(signature))}`;
+    expect((await callAs(token, "GET", "/rooms")).status).toBe(401);
+  });
+
+  it("decide by themselves which one a token without a kid is of", async () => {
+    const [one, two] = [await testProvider("a", "RS256"), await testProvider("b", "RS256")];
+    answerKeys = () => Response.json({ keys: [...one.jwks.keys, ...two.jwks.keys] });
+    for (const either of [one, two]) {
+      expect(await verify(await either.mint({ sub: "alice" }, { kid: undefined }))).toBe(true);
+    }
+    const third = await testProvider("c", "RS256");
+    expect(await verify(await third.mint({ sub: "alice" }, { kid: undefined }))).toBe(false);
+    expect(await verify(await one.mint({ sub: "alice" }, { kid: "b" }))).toBe(false);
+    // Its claims are still looked at.
+    const expired = await two.mint({ sub: "alice", exp: NOW - 100 }, { kid: undefined });
+    expect(await verifyToken(env, expired)).toMatchObject({ error: { reason: "expired" } });
+  });
+
+  it("that a provider without key ids has changed are found by its tokens", async () => {
+    expect(await verify()).toBe(true);
+    const next = await testProvider("key-2");
+    answerKeys = () => Response.json(next.jwks);
+    const token = await next.mint({ sub: "alice" }, { kid: undefined });
+    expect(await verify(token)).toBe(false);
+    later(JWKS_REFETCH_COOLDOWN_MS);
+    expect(await verify(token)).toBe(true);
+  });
+
+  it("are tried up to the limit for a token without a kid, and not one more", async () => {
+    const mine = await testProvider("mine");
+    const others = await Promise.all(
+      Array.from({ length: JWT_KEY_CANDIDATES_MAX }, (_, i) => testProvider(`other-${i}`)),
+    );
+    const token = await mine.mint({ sub: "alice" }, { kid: undefined });
+    const rest = others.flatMap(({ jwks }) => jwks.keys);
+    answerKeys = () => Response.json({ keys: [...rest.slice(1), ...mine.jwks.keys] });
+    expect(await verify(token)).toBe(true);
+    answerKeys = () => Response.json({ keys: [...rest, ...mine.jwks.keys] });
+    later(JWKS_REFETCH_COOLDOWN_MS);
+    expect(await verify(await mine.mint({ sub: "alice" }, { kid: "new" }))).toBe(false);
+    expect(await verify(token)).toBe(false);
+    expect(await verify(await mine.mint({ sub: "alice" }))).toBe(true);
+  });
+
   it("that another isolate has fetched are found without asking the provider", async () => {
     expect(await verify()).toBe(true);
     const next = await testProvider("key-2");
     later(JWKS_REFETCH_COOLDOWN_MS);
-    await env.DB.prepare("UPDATE provider_keys SET jwks = ?, asked_at = ?")
-      .bind(JSON.stringify(next.jwks), Date.now())
+    await env.DB.prepare("UPDATE provider_keys SET jwks = ?, asked_at = ?, answered_at = ?")
+      .bind(JSON.stringify(next.jwks), Date.now(), Date.now())
       .run();
     expect(await verify(await next.mint({ sub: "alice" }))).toBe(true);
     expect(keyRequests).toBe(1);

@@ -200,8 +200,14 @@ export const IDEMPOTENCY_TTL_MS = 24 * 60 * 60 * 1000;
 /** Clock skew allowed for `exp` and `nbf`, seconds (rooms.md §1). */
 export const JWT_CLOCK_SKEW_SECONDS = 30;
 
-/** An unknown `kid` refetches the provider's keys at most this often, milliseconds (rooms.md §1). */
+/**
+ * The provider is asked for its keys at most this often once it has given some, by all together and
+ * whatever the tokens are, milliseconds (rooms.md §1).
+ */
 export const JWKS_REFETCH_COOLDOWN_MS = 60_000;
+
+/** Keys of the provider that a token without a `kid` is tried with. A set may have more. */
+export const JWT_KEY_CANDIDATES_MAX = 10;
 
 /** Code points of a room's name (Discord). A longer one is cut (rooms.md §1). */
 export const ROOM_NAME_MAX_LENGTH = 100;

@@ -19,10 +19,10 @@ export type TestProvider = {
   ): Promise<string>;
 };
 
-/** Makes a provider with an ES256 key of its own. */
-export async function testProvider(kid = "key-1"): Promise<TestProvider> {
-  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
-  const jwk = { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" };
+/** Makes a provider with a key of its own. */
+export async function testProvider(kid = "key-1", alg = "ES256"): Promise<TestProvider> {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid, alg, use: "sig" };
   return {
     jwks: { keys: [jwk] },
     privateKey,
@@ -38,7 +38,7 @@ export async function testProvider(kid = "key-1"): Promise<TestProvider> {
         Object.entries(all).filter(([, value]) => value !== undefined),
       );
       return new SignJWT(present)
-        .setProtectedHeader({ alg: "ES256", kid, typ: "at+jwt", ...header })
+        .setProtectedHeader({ alg, kid, typ: "at+jwt", ...header })
         .sign(privateKey);
     },
   };

@@ -1,13 +1,13 @@
-import { eq } from "drizzle-orm";
+import { waitUntil } from "cloudflare:workers";
+import { eq, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { createLocalJWKSet, type JWTVerifyGetKey } from "jose";
-import { z } from "zod";
 import { providerKeys as table } from "../../../drizzle/platform.ts";
 import type { Env } from "../../env.ts";
 import { JWKS_REFETCH_COOLDOWN_MS } from "../../protocol/limits.ts";
 import type { Clock } from "../clock.ts";
 import { readAtMost } from "../http/read-at-most.ts";
 import { log } from "../log.ts";
+import { KeySet } from "./key-set.ts";
 
 const FETCH_TIMEOUT_MS = 5_000;
 const JWKS_MAX_BYTES = 256 * 1024;
@@ -15,25 +15,34 @@ const JWKS_MAX_BYTES = 256 * 1024;
 const JWKS_MAX_AGE_MS = 60 * 60 * 1000;
 /** While there are no keys at all, the provider is asked at most this often, milliseconds. */
 const FIRST_KEYS_RETRY_MS = 1_000;
+/** Whoever asked and has told nothing after this time, milliseconds, is gone. */
+const ANSWER_WITHIN_MS = FETCH_TIMEOUT_MS + 1_000;
+/** Whoever waits for somebody else's answer looks first after this time, then after twice as long … */
+const FIRST_LOOK_MS = 50;
+/** What stands in D1 before there are any. */
+const NO_KEYS = '{"keys":[]}';
 
-const KeySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) });
-type KeySet = z.infer<typeof KeySet>;
-
+/** What is known of a provider. */
 type Known = {
-  /** Finds the key that a token names; keeps imported keys. */
-  readonly find: JWTVerifyGetKey;
-  /** When the provider was last asked, whether it answered or not, milliseconds. */
+  /** The last that it gave; null: it has never given any. */
+  readonly keys: KeySet | null;
+  /** When somebody set out to ask it, milliseconds. */
   readonly askedAt: number;
+  /** When that came to an end, with keys or without, milliseconds; before `askedAt`: it has not. */
+  readonly answeredAt: number;
 };
 
-/** Of this isolate, by the address of the keys. A new isolate starts from the copy in D1. */
+/**
+ * Of this isolate, by the address of the keys; a new isolate starts from the copy in D1. Values only: a
+ * promise would never settle once the request that made it is cancelled.
+ */
 const known = new Map<string, Known>();
-const failedAt = new Map<string, number>();
 
 /**
  * The provider's public keys (rooms.md §1): in memory, behind it the last good copy in D1, so that a
- * provider that is down logs nobody out, also not after a restart of ours. All isolates share D1's
- * note of when the provider was asked, so that tokens with invented key ids cannot make us flood it.
+ * provider that is down logs nobody out, also not after a restart of ours. Whoever wants to ask the
+ * provider claims that first, in D1 for all isolates, and then asks to the end even when its own client
+ * leaves; the others wait for what comes of it (docs/design/provider-keys.md).
  */
 export class ProviderKeys {
   readonly #database: D1Database;
@@ -46,92 +55,151 @@ export class ProviderKeys {
     this.#now = now;
   }
 
-  /** Keys to verify with; null: the provider has never answered. */
-  async current(): Promise<JWTVerifyGetKey | null> {
-    const remembered = known.get(this.#url) ?? (await this.#fromDatabase());
-    if (remembered !== null && this.#now() - remembered.askedAt < JWKS_MAX_AGE_MS) {
-      return remembered.find;
-    }
-    const lastFailure = failedAt.get(this.#url) ?? Number.NEGATIVE_INFINITY;
-    if (remembered === null && this.#now() - lastFailure < FIRST_KEYS_RETRY_MS) return null;
-    return (await this.#ask(remembered))?.find ?? null;
+  /** Keys to verify with; null: the provider has never given any. */
+  async current(): Promise<KeySet | null> {
+    const stored = known.has(this.#url) ? null : await this.#read();
+    const before = known.get(this.#url) ?? (stored === null ? null : this.#keep(stored));
+    const keys = before?.keys ?? null;
+    if (before === null || keys === null) return (await this.#ask(FIRST_KEYS_RETRY_MS)).keys;
+    if (this.#now() - before.askedAt < JWKS_MAX_AGE_MS) return keys;
+    return (await this.#ask(JWKS_REFETCH_COOLDOWN_MS)).keys ?? keys;
   }
 
-  /** Keys that may hold one which {@link current} did not; null: too soon, or nothing new. */
-  async afterUnknownKey(): Promise<JWTVerifyGetKey | null> {
+  /** Keys that may hold one which `tried` does not; null: too soon to ask, or nothing new. */
+  async otherThan(tried: KeySet): Promise<KeySet | null> {
+    const { keys } = await this.#ask(JWKS_REFETCH_COOLDOWN_MS);
+    return keys === tried ? null : keys;
+  }
+
+  /** Asks the provider, or takes what came of it when somebody asked less than `interval` ms ago. */
+  async #ask(interval: number): Promise<Known> {
     const before = known.get(this.#url) ?? null;
-    if (before !== null && this.#isFresh(before)) return null;
-    // Another isolate may have asked meanwhile.
-    const shared = await this.#fromDatabase();
-    if (shared !== null && this.#isFresh(shared)) return shared.find;
-    const asked = await this.#ask(shared ?? before);
-    return asked === null || asked.find === before?.find ? null : asked.find;
+    const now = this.#now();
+    if (before !== null && !this.#isAnswered(before)) {
+      return (await waitFor(async () => this.#answered(known.get(this.#url)))) ?? before;
+    }
+    if (before !== null && now - before.askedAt < interval) return before;
+    // Claimed within this isolate: between the look above and this line nothing can come.
+    this.#keep({ keys: before?.keys ?? null, askedAt: now, answeredAt: now - 1 });
+    const work = this.#askForAll(interval, now);
+    waitUntil(work);
+    return work;
   }
 
-  #isFresh({ askedAt }: Known): boolean {
-    return this.#now() - askedAt < JWKS_REFETCH_COOLDOWN_MS;
+  /** Never rejects. */
+  async #askForAll(interval: number, now: number): Promise<Known> {
+    const other = await this.#claim(interval, now);
+    if (other !== null) {
+      const answer = this.#answered(other) ?? (await waitFor(() => this.#read(true)));
+      return this.#keep(answer ?? { ...other, answeredAt: other.askedAt });
+    }
+    const given = await fetchKeys(this.#url);
+    const keys = given === null ? (known.get(this.#url)?.keys ?? null) : this.#unlessSame(given);
+    const answer = { keys, askedAt: now, answeredAt: Math.max(now, this.#now()) };
+    await this.#write(answer, given);
+    return this.#keep(answer);
   }
 
-  /** Asks the provider; when it does not answer, what was known goes on working. */
-  async #ask(remembered: Known | null): Promise<Known | null> {
-    const askedAt = this.#now();
-    const keys = await fetchKeys(this.#url);
-    if (keys === null && remembered === null) {
-      failedAt.set(this.#url, askedAt);
+  /**
+   * Claims the asking for this isolate, in one statement.
+   * @returns null when it is ours; what is known of whoever has it
+   */
+  async #claim(interval: number, now: number): Promise<Known | null> {
+    try {
+      const db = drizzle(this.#database);
+      const isOver = sql`(${table.answeredAt} >= ${table.askedAt} OR ${table.askedAt} <= ${now - ANSWER_WITHIN_MS})`;
+      const [claimed, rows] = await db.batch([
+        db
+          .insert(table)
+          .values({ url: this.#url, jwks: NO_KEYS, askedAt: now })
+          .onConflictDoUpdate({
+            target: table.url,
+            set: { askedAt: now },
+            setWhere: sql`${table.askedAt} <= ${now - interval} AND ${isOver}`,
+          })
+          .returning({ url: table.url }),
+        db.select().from(table).where(eq(table.url, this.#url)),
+      ]);
+      const [row] = rows;
+      return claimed.length > 0 || row === undefined ? null : this.#knownFrom(row);
+    } catch (error) {
+      // A database that is down keeps nobody out: then each isolate counts for itself.
+      log("warn", "auth.keys_not_claimed", { error });
       return null;
     }
-    await this.#write(keys, askedAt);
-    if (keys !== null) return this.#remember(keys, askedAt);
-    if (remembered === null) return null;
-    const kept = { ...remembered, askedAt };
-    known.set(this.#url, kept);
-    return kept;
   }
 
-  #remember(keys: KeySet, askedAt: number): Known {
-    const fresh = { find: createLocalJWKSet(keys), askedAt };
-    known.set(this.#url, fresh);
-    return fresh;
-  }
-
-  async #fromDatabase(): Promise<Known | null> {
+  /** @param isAnswered null as well while whoever claimed it has not told what came of it */
+  async #read(isAnswered = false): Promise<Known | null> {
     try {
       const [row] = await drizzle(this.#database)
         .select()
         .from(table)
         .where(eq(table.url, this.#url));
-      return row === undefined
-        ? null
-        : this.#remember(KeySet.parse(JSON.parse(row.jwks)), row.askedAt);
+      if (row === undefined) return null;
+      const stored = this.#knownFrom(row);
+      return isAnswered ? this.#answered(stored) : stored;
     } catch (error) {
       log("warn", "auth.keys_not_read", { error });
       return null;
     }
   }
 
-  /** Keeps the answer, or only that there was none. A database that is down keeps nobody out. */
-  async #write(keys: KeySet | null, askedAt: number): Promise<void> {
+  async #write({ askedAt, answeredAt }: Known, given: KeySet | null): Promise<void> {
     try {
-      const db = drizzle(this.#database);
-      if (keys === null) {
-        await db.update(table).set({ askedAt }).where(eq(table.url, this.#url));
-        return;
-      }
-      const copy = { jwks: JSON.stringify(keys), askedAt };
-      await db
+      const copy = given === null ? {} : { jwks: given.text };
+      await drizzle(this.#database)
         .insert(table)
-        .values({ url: this.#url, ...copy })
-        .onConflictDoUpdate({ target: table.url, set: copy });
+        .values({ url: this.#url, jwks: NO_KEYS, ...copy, askedAt, answeredAt })
+        .onConflictDoUpdate({
+          target: table.url,
+          set: { ...copy, askedAt, answeredAt },
+          // Whoever claimed it since has a newer answer.
+          setWhere: lte(table.askedAt, askedAt),
+        });
     } catch (error) {
       log("warn", "auth.keys_not_written", { error });
     }
+  }
+
+  #knownFrom({ jwks, askedAt, answeredAt }: typeof table.$inferSelect): Known {
+    const keys = KeySet.parse(jwks);
+    return { keys: keys === null ? null : this.#unlessSame(keys), askedAt, answeredAt };
+  }
+
+  /** The set that is there already when it is the same one: its keys are imported. */
+  #unlessSame(keys: KeySet): KeySet {
+    const before = known.get(this.#url)?.keys;
+    return before?.text === keys.text ? before : keys;
+  }
+
+  #answered(what: Known | undefined): Known | null {
+    return what !== undefined && this.#isAnswered(what) ? what : null;
+  }
+
+  #isAnswered({ askedAt, answeredAt }: Known): boolean {
+    return answeredAt >= askedAt || this.#now() - askedAt >= ANSWER_WITHIN_MS;
+  }
+
+  #keep(what: Known): Known {
+    known.set(this.#url, what);
+    return what;
   }
 }
 
 /** Forgets what this isolate knows: what a restart does. For tests. */
 export function forgetProviderKeys(): void {
   known.clear();
-  failedAt.clear();
+}
+
+/** Looks again and again, ever less often; null: it took too long. */
+async function waitFor(look: () => Promise<Known | null>): Promise<Known | null> {
+  for (let wait = FIRST_LOOK_MS; wait < ANSWER_WITHIN_MS; wait *= 2) {
+    await scheduler.wait(wait);
+    const seen = await look();
+    if (seen !== null) return seen;
+  }
+  return null;
 }
 
 async function fetchKeys(url: string): Promise<KeySet | null> {
@@ -144,7 +212,9 @@ async function fetchKeys(url: string): Promise<KeySet | null> {
     if (!response.ok) throw new Error(`the provider answered ${response.status}`);
     const bytes = await readAtMost(response.body, JWKS_MAX_BYTES);
     if (bytes === null) throw new Error(`the key set has more than ${JWKS_MAX_BYTES} bytes`);
-    return KeySet.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    const keys = KeySet.parse(new TextDecoder().decode(bytes));
+    if (keys === null) throw new Error("the provider's answer holds no key that can be used");
+    return keys;
   } catch (error) {
     log("warn", "auth.keys_unavailable", { url, error });
     return null;

@@ -1,15 +1,11 @@
-import {
-  decodeProtectedHeader,
-  errors,
-  jwtVerify,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-} from "jose";
+import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
 import { configOf, type Env } from "../../env.ts";
 import { JWT_CLOCK_SKEW_SECONDS } from "../../protocol/limits.ts";
 import { systemClock } from "../clock.ts";
+import { log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
+import { ALGORITHMS, type KeyChoice, type KeySet } from "./key-set.ts";
 import type { Principal } from "./principal.ts";
 import { ProviderKeys } from "./provider-keys.ts";
 
@@ -23,83 +19,104 @@ export type TokenFailure =
   | { readonly reason: "bad_claim"; readonly claim: string }
   | { readonly reason: "keys_unavailable" };
 
-/** Asymmetric only (RFC 8725 §3.1): with a shared-key algorithm the public key would be the secret. */
-const ALGORITHMS = [
-  "RS256",
-  "RS384",
-  "RS512",
-  "PS256",
-  "PS384",
-  "PS512",
-  "ES256",
-  "ES384",
-  "ES512",
-  "EdDSA",
-  "Ed25519",
-];
-
 /** RFC 9068 §2.1 and RFC 7519 §5.1; compared without `application/` and case (RFC 7515 §4.1.9). */
 const TYPES: ReadonlySet<string> = new Set(["jwt", "at+jwt"]);
 
 /** Members that would let a token bring its own key (RFC 8725 §3.10). */
 const KEY_MEMBERS = ["jku", "jwk", "x5u", "x5c"] as const;
 
+/** The protected header (RFC 7515 §4.1). */
+const Header = z.looseObject({
+  alg: z.string(),
+  typ: z.string().optional(),
+  kid: z.string().optional(),
+});
+
+/** Scopes as providers write them: names separated by spaces (RFC 8693 §4.2), or a list of names. */
+const Scopes = z
+  .union([z.string(), z.array(z.string())])
+  .optional()
+  .transform((scopes = []) => [scopes].flat().flatMap((names) => names.split(" ")))
+  .transform((names) => names.filter((name) => name !== ""));
+
 const Claims = z.object({
   sub: z.string().min(1).max(255),
   exp: z.number(),
   iat: z.number().optional(),
   guilds: z.array(z.string().min(1).max(64)).max(1_000).optional(),
-  scope: z.string().optional(),
+  scope: Scopes,
+  /** What Okta and Entra call it. */
+  scp: Scopes,
   discord_id: z.string().min(1).max(64).optional(),
 });
 
-/** Verifies an app JWT (rooms.md §1). */
+/** Verifies an app JWT (rooms.md §1). Never throws, whatever the token or the provider's keys are. */
 export async function verifyToken(
   env: Env,
   token: string,
 ): Promise<Result<Principal, TokenFailure>> {
-  const header = checkHeader(token);
+  const header = readHeader(token);
   if (!header.ok) return header;
   const { jwt } = configOf(env);
   const provider = new ProviderKeys(env, jwt.jwksUrl, systemClock);
   const keys = await provider.current();
   if (keys === null) return err({ reason: "keys_unavailable" });
-  const first = await verifyWith(env, token, keys);
+  const first = await verifyWith(env, token, header.value, keys);
   if (first.ok || first.error.reason !== "unknown_key") return first;
-  const newer = await provider.afterUnknownKey();
-  return newer === null ? first : verifyWith(env, token, newer);
+  const newer = await provider.otherThan(keys);
+  return newer === null ? first : verifyWith(env, token, header.value, newer);
 }
 
-function checkHeader(token: string): Result<null, TokenFailure> {
-  let header: ReturnType<typeof decodeProtectedHeader>;
+function readHeader(token: string): Result<KeyChoice, TokenFailure> {
+  let json: unknown;
   try {
-    header = decodeProtectedHeader(token);
+    json = decodeProtectedHeader(token);
   } catch {
     return err({ reason: "malformed" });
   }
-  if (!ALGORITHMS.includes(header.alg ?? ""))
-    return err({ reason: "unsupported", what: "algorithm" });
-  const type = header.typ?.toLowerCase().replace(/^application\//, "");
-  if (header.typ !== undefined && !TYPES.has(type ?? "")) {
+  const header = Header.safeParse(json);
+  if (!header.success) return err({ reason: "malformed" });
+  const { alg, typ, kid } = header.data;
+  if (!ALGORITHMS.includes(alg)) return err({ reason: "unsupported", what: "algorithm" });
+  if (typ !== undefined && !TYPES.has(typ.toLowerCase().replace(/^application\//, ""))) {
     return err({ reason: "unsupported", what: "type" });
   }
-  if (KEY_MEMBERS.some((member) => header[member] !== undefined)) {
+  if (KEY_MEMBERS.some((member) => header.data[member] !== undefined)) {
     return err({ reason: "unsupported", what: "embedded_key" });
   }
-  return ok(null);
+  return ok({ alg, kid });
 }
 
+/** The key that verifies decides. */
 async function verifyWith(
   env: Env,
   token: string,
-  keys: JWTVerifyGetKey,
+  choice: KeyChoice,
+  keys: KeySet,
+): Promise<Result<Principal, TokenFailure>> {
+  let failure: TokenFailure = { reason: "unknown_key" };
+  for await (const key of keys.candidates(choice)) {
+    const verified = await verifyBy(env, token, key);
+    if (verified.ok) return verified;
+    if (verified.error.reason === "unknown_key") continue;
+    if (verified.error.reason !== "bad_signature") return verified;
+    // Without a key id it may be of a key that is too new to be known.
+    if (choice.kid !== undefined) failure = verified.error;
+  }
+  return err(failure);
+}
+
+async function verifyBy(
+  env: Env,
+  token: string,
+  key: CryptoKey,
 ): Promise<Result<Principal, TokenFailure>> {
   const { jwt } = configOf(env);
   try {
-    const { payload } = await jwtVerify(token, keys, {
+    const { payload } = await jwtVerify(token, key, {
       issuer: jwt.issuer,
       audience: jwt.audience,
-      algorithms: ALGORITHMS,
+      algorithms: [...ALGORITHMS],
       clockTolerance: JWT_CLOCK_SKEW_SECONDS,
       requiredClaims: ["exp", "sub"],
       currentDate: new Date(systemClock()),
@@ -115,11 +132,11 @@ function principalFrom(payload: JWTPayload): Result<Principal, TokenFailure> {
   if (!claims.success) {
     return err({ reason: "bad_claim", claim: String(claims.error.issues[0]?.path[0] ?? "sub") });
   }
-  const { sub, exp, iat, guilds, scope, discord_id: discordId } = claims.data;
+  const { sub, exp, iat, guilds, scope, scp, discord_id: discordId } = claims.data;
   return ok({
     sub,
     exp,
-    scopes: scope?.split(" ").filter((one) => one !== "") ?? [],
+    scopes: [...new Set([...scope, ...scp])],
     ...(iat === undefined ? {} : { iat }),
     ...(guilds === undefined ? {} : { guilds }),
     ...(discordId === undefined ? {} : { discordId }),
@@ -131,9 +148,9 @@ function failureFrom(error: unknown): TokenFailure {
   if (error instanceof errors.JWTClaimValidationFailed) {
     return { reason: "bad_claim", claim: error.claim };
   }
-  if (error instanceof errors.JWKSNoMatchingKey) return { reason: "unknown_key" };
   if (error instanceof errors.JWSSignatureVerificationFailed) return { reason: "bad_signature" };
-  if (error instanceof errors.JWKSMultipleMatchingKeys) return { reason: "unknown_key" };
   if (error instanceof errors.JOSEError) return { reason: "malformed" };
-  throw error;
+  // The key was imported, and is of no use: one of RSA with fewer than 2048 bits (RFC 7518 §3.3).
+  log("warn", "auth.key_unusable", { error });
+  return { reason: "unknown_key" };
 }

@@ -36,6 +36,7 @@ const ROOMS = {
 const TOKENS = {
   JWT_CLOCK_SKEW_SECONDS: "401: a token is expired, or not valid yet",
   JWKS_REFETCH_COOLDOWN_MS: "an unknown key id does not ask the provider again sooner",
+  JWT_KEY_CANDIDATES_MAX: "401: a token without `kid` is not tried with more keys",
   SECRET_MIN_LENGTH: "a secret with fewer characters stops the start",
   SESSION_GRANTS_MAX_BYTES: "403: a token with more scopes does not fit a socket's memory",
 } as const satisfies Rows;

@@ -1,0 +1,1 @@
+ALTER TABLE `provider_keys` ADD `answered_at` integer DEFAULT 0 NOT NULL;
