@@ -1,21 +1,19 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import { isIP } from "node:net";
 import type { z } from "zod";
-
-const LOCAL_ORIGIN = /^http:\/\/(?:127\.0\.0\.1|localhost)(?::\d+)?$/;
+import { isLocalOrigin } from "./this-machine.ts";
 
 /**
  * The start of a double's control API: only callers without an `Origin` and pages of this machine get
- * in. Routes are added to it; {@link endControlApi} comes last.
+ * in (names on the internet are kept out by the double as a whole, `this-machine.ts`). Routes are added
+ * to it; {@link endControlApi} comes last.
  */
 export function beginControlApi(): Hono {
   const api = new Hono();
   api.use(
-    refuseForeignNames,
     refuseForeignPages,
-    cors({ origin: (origin) => (isLocal(origin) ? origin : null) }),
+    cors({ origin: (origin) => (isLocalOrigin(origin) ? origin : null) }),
   );
   return api;
 }
@@ -27,27 +25,12 @@ export function endControlApi(api: Hono): Hono {
   );
 }
 
-/**
- * A name on the internet that suddenly means this machine (DNS rebinding): its page reads what it likes,
- * since to the browser that is its own site. Addresses and names without a dot cannot be that.
- */
-const refuseForeignNames: MiddlewareHandler = async (c, next) => {
-  const { hostname } = new URL(c.req.url);
-  const isAddress = isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
-  if (isAddress || !hostname.includes(".")) return next();
-  return c.json({ error: "the control API has no such name" }, 403);
-};
-
 /** Another site's page must not steer this, even though it runs in the developer's browser. */
 const refuseForeignPages: MiddlewareHandler = async (c, next) => {
   const origin = c.req.header("origin");
-  if (origin === undefined || isLocal(origin)) return next();
+  if (origin === undefined || isLocalOrigin(origin)) return next();
   return c.json({ error: "only pages of this machine may call the control API" }, 403);
 };
-
-function isLocal(origin: string): boolean {
-  return LOCAL_ORIGIN.test(origin);
-}
 
 /** 400 with what is wrong. */
 export function bad(c: Context, error: string): Response {

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { systemClock } from "../../src/platform/clock.ts";
+import { isForThisMachine, isLocalOrigin, onlyForThisMachine } from "../this-machine.ts";
 import { localApplication } from "./application.ts";
 import { createControlApi } from "./control.ts";
 import { IDENTIFY_INTERVAL_MS } from "./gateway/identify-budget.ts";
@@ -119,6 +120,11 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const { origin } = request.headers;
+    const isOwnPage = origin === undefined || isLocalOrigin(origin);
+    if (!isOwnPage || !isForThisMachine(request.headers)) {
+      return refuseUpgrade(socket, "403 Forbidden");
+    }
     if (faults.outage) return refuseUpgrade(socket, "503 Service Unavailable");
     const address = `http://${request.headers.host ?? host}`;
     const url = new URL(request.url ?? "/", address);
@@ -126,7 +132,9 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
     return sockets.handleUpgrade(request, socket, head, (ws) => gateway.accept(ws, url));
   };
   const answer = getRequestListener(app.fetch);
-  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
+  const server = createServer(
+    onlyForThisMachine((incoming, outgoing) => void answer(incoming, outgoing)),
+  );
   server.on("upgrade", upgrade);
   const boundPort = await listen(server, port, host);
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { beginControlApi, endControlApi } from "../control-api.ts";
 import { AURORA_ONE, control, dataApi, type Json, startForTest } from "./test-client.ts";
 
 describe("the Data API", () => {
@@ -157,16 +156,6 @@ describe("the control API", () => {
     });
     expect(response.status).toBe(400);
     expect(await response.json()).toEqual({ error: expect.stringContaining(named) });
-  });
-
-  it("is not for a name on the internet that means this machine for a moment", async () => {
-    const api = endControlApi(beginControlApi());
-    const asked = await Promise.all(
-      ["127.0.0.1:8791", "[::1]:8791", "localhost", "faceit:8791", "page.test:8791"].map(
-        async (host) => (await api.request(`http://${host}/state`)).status,
-      ),
-    );
-    expect(asked).toEqual([404, 404, 404, 404, 403]);
   });
 
   it("is for callers without an origin and for pages of this machine", async () => {

@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { setTimeout as timer } from "node:timers/promises";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { openStateFile } from "../discord/state-file.ts";
+import { onlyForThisMachine } from "../this-machine.ts";
 import { FIRST_ACCOUNTS } from "./accounts.ts";
 import { createControlApi } from "./control.ts";
 import { createDataApi } from "./data-api.ts";
@@ -100,7 +101,9 @@ export async function startLocalFaceit(options: LocalFaceitOptions): Promise<Loc
     .route("/_control", createControlApi({ world, sender, faults, clock, newId, webhookUrl }));
 
   const answer = getRequestListener(app.fetch);
-  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
+  const server = createServer(
+    onlyForThisMachine((incoming, outgoing) => void answer(incoming, outgoing)),
+  );
   baseUrl = `http://${host}:${await listen(server, port, host)}`;
   for (const delivery of saved?.pending ?? []) sender.resume(delivery);
 

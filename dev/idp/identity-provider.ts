@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { errors, Provider, type Configuration } from "oidc-provider";
+import { isLocalOrigin, onlyForThisMachine } from "../this-machine.ts";
 import { mintDevToken } from "./dev-token.ts";
 import { EMPTY_LOGIN, loginPage, logoutPage, messagePage, type LoginForm } from "./pages.ts";
 import { openStore, type Account, type ProviderStore } from "./store.ts";
@@ -37,7 +38,7 @@ const DAY_SECONDS = 24 * 60 * 60;
 /**
  * Starts an OpenID provider on the loopback address: authorization code with PKCE, refresh tokens,
  * JWT access tokens for our audience. Anybody may sign in under any name, so it is never for more
- * than one machine.
+ * than one machine, and answers to no name on the internet.
  * @throws when the port is taken
  */
 export async function startIdentityProvider(
@@ -67,6 +68,11 @@ export async function startIdentityProvider(
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? "/", issuer);
     if (pathname === "/dev/token" && request.method === "POST") {
+      const { origin } = request.headers;
+      if (origin !== undefined && !isLocalOrigin(origin)) {
+        sendJson(response, 403, { error: "access_denied" });
+        return;
+      }
       const minted = await mintDevToken(signer, parseJson(await readBody(request)));
       if (minted.ok) sendJson(response, 200, { access_token: minted.value });
       else sendJson(response, 400, { error: "invalid_request", error_description: minted.error });
@@ -76,13 +82,14 @@ export async function startIdentityProvider(
       await standard(request, response);
     }
   };
-  server.on("request", (request, response) => {
+  const answer = onlyForThisMachine((request, response) => {
     handle(request, response).catch((error: unknown) => {
       console.error(`${request.method} ${request.url}: ${String(error)}`);
       if (response.headersSent) response.destroy();
       else sendJson(response, 500, { error: "server_error" });
     });
   });
+  server.on("request", answer);
 
   return {
     issuer,
