@@ -48,7 +48,10 @@ export const RELAYS_PER_HUB = 1_000;
  */
 export const RELAY_KEEP_MS = 10 * 60 * 1000;
 
-/** Clients that one hub or relay takes in a second once its burst is used up. One more: HTTP 503. */
+/**
+ * Clients with a ticket or a token that one hub or relay takes in a second once its burst is used up. One
+ * more: HTTP 503.
+ */
 export const ACCEPTS_PER_SECOND = 1_000;
 
 /** Clients that a rested hub or relay takes at once: all of a guild that lost its server. */
@@ -59,6 +62,18 @@ export const RETRY_WINDOW_MIN_MS = 1_000;
 
 /** Sockets of one object that wait for their `auth` frame. One more: HTTP 503. */
 export const UNAUTHENTICATED_SOCKETS_PER_HUB = 1_000;
+
+/** Those of them that come from one client address, or one IPv6 /64. One more: HTTP 503. */
+export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
+
+/**
+ * Sockets that have not said who they are, which one hub or relay takes in a second once their burst is
+ * used up. One more: HTTP 503. They take none of {@link ACCEPTS_PER_SECOND}.
+ */
+export const UNAUTHENTICATED_ACCEPTS_PER_SECOND = 250;
+
+/** Sockets of that kind which a rested hub or relay takes at once. */
+export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
 
 /** Bytes of a session's grants as JSON, so that what a socket carries stays under 2 KB. Over it: 403. */
 export const SESSION_GRANTS_MAX_BYTES = 1_500;
@@ -161,7 +176,7 @@ export const PEOPLE_PAGE_DEFAULT = 20;
 /** Rooms per `sub` and minute (rooms.md §1). */
 export const ROOMS_PER_MINUTE_PER_USER = 10;
 
-/** Rooms per client address and minute (rooms.md §1). */
+/** Rooms per client address, or IPv6 /64, and minute (rooms.md §1). */
 export const ROOMS_PER_MINUTE_PER_ADDRESS = 240;
 
 /** Bytes of an HTTP request body (rooms.md §1). Over it: 413. */
@@ -270,7 +285,7 @@ export const LINK_TTL_MS = 10 * 60 * 1000;
 /** Linkings that one Discord user may begin in ten minutes. One more: the command says to wait. */
 export const LINKS_PER_TEN_MINUTES = 10;
 
-/** Steps of linkings (`/faceit/link`, `/faceit/callback`) per client address and minute. Over it: 429. */
+/** Steps of linkings (`/faceit/link`, `/faceit/callback`) per client address, or IPv6 /64, and minute. Over it: 429. */
 export const LINK_STEPS_PER_MINUTE_PER_ADDRESS = 60;
 
 /** Page size of `GET /matches`. */

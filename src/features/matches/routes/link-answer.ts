@@ -3,6 +3,7 @@ import { configOf } from "../../../env.ts";
 import type { Later } from "../../../platform/discord/interactions/slash-command.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { log } from "../../../platform/log.ts";
+import { clientNetwork } from "../../../platform/client-network.ts";
 import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { LINK_STEPS_PER_MINUTE_PER_ADDRESS } from "../../../protocol/limits.ts";
 import { linkPage, statusOf } from "../linking/link-page.ts";
@@ -29,7 +30,7 @@ export async function answerLinkStep(
   try {
     const limit = await takeToken(c.env, {
       name: "link-steps",
-      key: c.req.header("CF-Connecting-IP") ?? "",
+      key: clientNetwork(c.req.header("CF-Connecting-IP")),
       quota: LINK_STEPS_PER_MINUTE_PER_ADDRESS,
       windowMs: 60_000,
     });

@@ -14,6 +14,7 @@ import {
   release,
 } from "../../../platform/idempotency.ts";
 import { ulidGenerator } from "../../../platform/ids.ts";
+import { clientNetwork } from "../../../platform/client-network.ts";
 import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
@@ -180,7 +181,7 @@ async function create(c: Context<AppEnv>, who: Principal, input: CreateRoomInput
     }),
     takeToken(c.env, {
       name: "create-room-address",
-      key: c.req.header("CF-Connecting-IP") ?? "",
+      key: clientNetwork(c.req.header("CF-Connecting-IP")),
       quota: ROOMS_PER_MINUTE_PER_ADDRESS,
       windowMs: MINUTE_MS,
     }),
