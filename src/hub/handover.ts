@@ -31,6 +31,8 @@ const Handover = z.object({
       iat: z.number().optional(),
     })
     .optional(),
+  /** Who comes when there is no identity yet, as limits by address count (`client-network.ts`). */
+  address: z.string().optional(),
   /** Id of the ticket, to be used once, and when it would have expired, milliseconds. */
   ticket: z.object({ id: z.string(), expiresAt: z.number() }).optional(),
 });

@@ -6,6 +6,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { PING_FRAME, ServerFrame } from "../protocol/frames.ts";
 import {
   AUTHENTICATION_DEADLINE_MS,
@@ -14,6 +15,7 @@ import {
   SESSION_GRANTS_MAX_BYTES,
   TICKETS_PER_MINUTE,
   TICKET_TTL_MS,
+  UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../protocol/limits.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
@@ -171,6 +173,8 @@ describe("ways in (rooms.md §2)", () => {
     // The quota refills as time goes by.
     vi.useFakeTimers({ toFake: ["Date"] });
     const busy = await provider.mint({ sub: "busy" });
+    // The quota comes back by the second, and sixty tickets may take longer than one.
+    vi.setSystemTime(Date.now());
     for (let i = 0; i < TICKETS_PER_MINUTE; i += 1) await ticketFor(busy);
     const refused = await callAs(busy, "POST", "/ws/ticket");
     expect(refused.status).toBe(429);
@@ -218,6 +222,80 @@ describe("ways in (rooms.md §2)", () => {
     client.send({ type: "auth", token: await token() });
     await client.until(({ closed }) => closed !== null);
     expect([client.closed?.code, client.frames]).toEqual([code, []]);
+  });
+
+  test.each([
+    ["no token", {}],
+    ["an empty token", { token: "" }],
+    ["a token that is a number", { token: 5 }],
+    ["a token that is null", { token: null }],
+    ["a token that is an object", { token: { jwt: "x" } }],
+    ["a token with an odd header", { token: `${btoa('{"alg":"RS256","typ":5}')}.e30.AA` }],
+  ])("an auth frame with %s closes at once", async (_, members) => {
+    const client = await openStream("");
+    client.send({ type: "auth", ...members });
+    await client.until(({ closed }) => closed !== null);
+    expect([client.closed?.code, client.frames]).toEqual([4401, []]);
+  });
+
+  test("HUB-7 a reauth is answered, whatever stands in it", async () => {
+    const client = await streamAs(alice);
+    const odd = [undefined, "", 5, null, {}, "x", `${btoa('{"alg":"RS256","typ":5}')}.e30.AA`];
+    for (const [index, token] of odd.entries()) {
+      client.send({ type: "reauth", token });
+      await client.until((one) => one.of("error").length === index + 1);
+    }
+    expect(new Set(client.of("error").map(({ code }) => code))).toEqual(new Set(["invalid_token"]));
+    client.send({ type: "reauth", token: alice });
+    await client.until((one) => one.of("reauth.ok").length === 1);
+    client.close();
+  });
+
+  test("two auth frames at once: one lets in, the other is told so", async () => {
+    const client = await openStream("");
+    client.send({ type: "auth", token: alice });
+    client.send({ type: "auth", token: alice });
+    await client.until((one) => one.of("error").length === 1);
+    expect(client.of("error")[0]?.code).toBe("already_authenticated");
+    expect(client.of("ack")).toHaveLength(1);
+    client.close();
+  });
+
+  test("a frame at which our own code fails closes with 1012, and stands in the log", async () => {
+    const erin = await provider.mint({ sub: "erin", guilds: ["501"] });
+    const client = await streamAs(erin, undefined, { guildId: "501" });
+    await runInDurableObject(hub("501"), (_, state) => {
+      state.storage.sql.exec("DROP TABLE filters");
+    });
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    client.send({ type: "subscribe", channelIds: ["42"] });
+    await client.until(({ closed }) => closed !== null);
+    expect(client.closed?.code).toBe(CLOSE_CODES.restart.code);
+    expect(logged.mock.calls.flat().join()).toContain("hub.message_failed");
+  });
+
+  test("HUB-18 waiting sockets of one IPv6 /64 are bounded, and take nobody's place", async () => {
+    const from = (address: string) => upgrade("", { "CF-Connecting-IP": address });
+    const waiting: Response[] = [];
+    for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) {
+      waiting.push(await from(`2001:db8:0:1::${(i + 1).toString(16)}`));
+    }
+    expect(new Set(waiting.map(({ status }) => status))).toEqual(new Set([101]));
+    const refused = await from("2001:db8:0:1:ffff::1");
+    expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);
+    const others = [await from("2001:db8:0:2::1"), await from("192.0.2.1")];
+    expect(others.map(({ status }) => status)).toEqual([101, 101]);
+    (await streamAs(alice)).close();
+    const leave = ({ webSocket }: Response): void => {
+      webSocket?.accept();
+      webSocket?.close(1000);
+    };
+    [...waiting, ...others].forEach(leave);
+    await vi.waitUntil(async () => {
+      const next = await from("2001:db8:0:1::1");
+      leave(next);
+      return next.status === 101;
+    });
   });
 
   test("no auth frame within 5 s closes, by the alarm of a hub that sleeps", async () => {

@@ -6,7 +6,12 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { PLACEMENT_TTL_MS, PRESENCE_DEBOUNCE_MS, RELAY_KEEP_MS } from "../protocol/limits.ts";
+import {
+  PLACEMENT_TTL_MS,
+  PRESENCE_DEBOUNCE_MS,
+  RELAY_KEEP_MS,
+  UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
+} from "../protocol/limits.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
   mockOutside,
@@ -200,7 +205,7 @@ describe("HUB-16 relays", () => {
     expect(await heads()).toEqual([{ index: 0, state: "open", sockets: 1, behind: 0 }]);
   });
 
-  test("a relay serves its own guild only, under its own index, and takes no ticket twice", async () => {
+  test("a relay serves its own guild only, under its own index, takes no ticket twice and few that wait", async () => {
     await fillHub();
     await connect("third");
     const handover: Handover = {
@@ -224,6 +229,15 @@ describe("HUB-16 relays", () => {
     const ticket = { id: "once", expiresAt: Date.now() + 10_000 };
     expect(await ask({ ticket })).toBe(101);
     expect(await ask({ ticket })).toBe(401);
+
+    // Those that have not said who they are have places of their own, also here (HUB-18).
+    const wait = (address: string): Promise<number> => ask({ identity: undefined, address });
+    for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) {
+      expect(await wait("2001:db8::/64")).toBe(101);
+    }
+    expect(await wait("2001:db8::/64")).toBe(503);
+    expect(await wait("192.0.2.1")).toBe(101);
+    expect(await ask({ ticket: { ...ticket, id: "another" } })).toBe(101);
 
     const { epoch, seq } = await hub().status();
     const call: RelayCall = {

@@ -112,7 +112,6 @@ export class StreamHost {
   async connect(request: Request): Promise<Response> {
     const handover = readHandover(request.headers.get(HANDOVER_HEADER));
     if (handover === null || !this.#isForUs(handover)) return refused(503);
-    if (!this.server.accepts()) return refused(503);
     const options: ConnectionOptions = {
       id: this.newId(systemClock()),
       batch: handover.batch,
@@ -121,7 +120,8 @@ export class StreamHost {
       resume: { epoch: handover.epoch, seq: handover.seq === null ? Number.NaN : handover.seq },
     };
     const { identity } = handover;
-    if (identity === undefined) return this.#letWait(options, request.signal);
+    if (identity === undefined) return this.#letWait(options, handover.address, request.signal);
+    if (!this.server.accepts()) return refused(503);
     const source = await this.#ports.prepare(identity, options);
     return this.#entrance.enter(() => {
       if (request.signal.aborted) return refused(CLIENT_CLOSED_REQUEST);
@@ -137,21 +137,34 @@ export class StreamHost {
     });
   }
 
-  /** Takes one frame of a client. */
+  /**
+   * Takes one frame of a client. Never rejects: where our own code or the storage fails, the socket is
+   * closed, and its client resumes on another.
+   */
   async message(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    const request = this.server.message(socket, data);
-    this.arm();
-    if (request === null) return;
-    const verified = await verifyToken(this.#env, request.token);
-    await this.#answerToken(socket, request, verified);
-    this.arm();
+    try {
+      const request = this.server.message(socket, data);
+      this.arm();
+      if (request === null) return;
+      const verified = await verifyToken(this.#env, request.token);
+      await this.#answerToken(socket, request, verified);
+      this.arm();
+    } catch (error) {
+      this.#logFailure("hub.message_failed", error);
+      // Without what the core would write: that may be what failed.
+      this.sockets.close(socket, "restart");
+    }
   }
 
-  /** A socket is gone. @param code that the client or the network gave */
+  /** A socket is gone. Never throws. @param code that the client or the network gave */
   closed(socket: WebSocket, code: number): void {
-    if (this.server.closed(socket)) this.#countClose(code);
-    this.sockets.reciprocateClose(socket);
-    this.arm();
+    try {
+      this.sockets.reciprocateClose(socket);
+      if (this.server.closed(socket)) this.#countClose(code);
+      this.arm();
+    } catch (error) {
+      this.#logFailure("hub.close_failed", error);
+    }
   }
 
   /** Does what is due. */
@@ -159,8 +172,9 @@ export class StreamHost {
     this.#armedAt = undefined;
     const due = this.store.dueTasks(systemClock());
     this.writeCounts();
-    if (due.includes(DEADLINES_TASK)) this.server.checkDeadlines();
-    if (due.includes(LAGGING_TASK)) this.server.checkLagging();
+    if (due.includes(DEADLINES_TASK))
+      this.#look(DEADLINES_TASK, () => this.server.checkDeadlines());
+    if (due.includes(LAGGING_TASK)) this.#look(LAGGING_TASK, () => this.server.checkLagging());
     if (due.includes(METER_TASK)) {
       this.store.writeTask(METER_TASK, null);
       this.#flushMeter();
@@ -208,11 +222,11 @@ export class StreamHost {
     return guildId === this.#ports.guildId && (relay ?? null) === this.#ports.relay;
   }
 
-  #letWait(options: ConnectionOptions, client: AbortSignal): Response {
+  #letWait(options: ConnectionOptions, address: string | undefined, client: AbortSignal): Response {
     if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
-    if (!this.server.hasRoomToWait()) return refused(503);
+    if (!this.server.acceptsToWait(address)) return refused(503);
     const { client: end, server } = this.#accept();
-    this.server.wait(server, options);
+    this.server.wait(server, options, address);
     this.arm();
     return new Response(null, { status: 101, webSocket: end });
   }
@@ -279,7 +293,7 @@ export class StreamHost {
     verified: Result<Principal, TokenFailure>,
   ): Promise<void> {
     const { server } = this;
-    if (!this.#isAnswerable(socket, request)) return;
+    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
     if (!verified.ok) {
       // Without the provider's keys nothing is known of the token: the client comes back with it.
       const isUnknown = verified.error.reason === "keys_unavailable";
@@ -304,7 +318,7 @@ export class StreamHost {
       return;
     }
     const source = await this.#prepared(identity.value, request.options);
-    if (!this.#isAnswerable(socket, request)) return;
+    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
     if (source === null) {
       server.tokenRefused(socket, "overloaded");
       return;
@@ -333,6 +347,20 @@ export class StreamHost {
     );
   }
 
+  /** Looks after the sockets; later once more when that failed. */
+  #look(task: string, look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#logFailure("hub.task_failed", error, { task });
+      this.store.writeTask(task, systemClock() + TASK_RETRY_MS);
+    }
+  }
+
+  #logFailure(event: string, error: unknown, facts: { readonly task?: string } = {}): void {
+    log("error", event, { guildId: this.#ports.guildId, ...facts, error });
+  }
+
   async #runTask(key: string): Promise<void> {
     const { store } = this;
     const at = store.readTask(key);
@@ -341,7 +369,7 @@ export class StreamHost {
       // Unless it was scheduled anew meanwhile.
       if (store.readTask(key) === at) store.writeTask(key, null);
     } catch (error) {
-      log("error", "hub.task_failed", { guildId: this.#ports.guildId, task: key, error });
+      this.#logFailure("hub.task_failed", error, { task: key });
       store.writeTask(key, systemClock() + TASK_RETRY_MS);
     }
   }

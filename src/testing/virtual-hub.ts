@@ -147,10 +147,10 @@ export class VirtualServer {
     return socket;
   }
 
-  wait(): VirtualSocket {
+  wait(address?: string): VirtualSocket {
     const socket = new VirtualSocket();
     this.sockets.add(socket);
-    this.server.wait(socket, { id: `c${++this.#ids}`, batch: false, resume: {} });
+    this.server.wait(socket, { id: `c${++this.#ids}`, batch: false, resume: {} }, address);
     return socket;
   }
 

@@ -4,9 +4,14 @@ import {
   ACCEPTS_PER_SECOND,
   RETRY_WINDOW_MIN_MS,
   SOCKETS_PER_OBJECT,
+  UNAUTHENTICATED_ACCEPTS_BURST,
+  UNAUTHENTICATED_ACCEPTS_PER_SECOND,
+  UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../../protocol/limits.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
 import { AcceptRate, retryWindowMs } from "./accept-rate.ts";
+
+const resting = (): AcceptRate => new AcceptRate(ACCEPTS_BURST, ACCEPTS_PER_SECOND);
 
 /** How many of `tries` are let in at `now`. */
 function accepted(rate: AcceptRate, tries: number, now: number): number {
@@ -15,11 +20,11 @@ function accepted(rate: AcceptRate, tries: number, now: number): number {
 
 describe("HUB-18 accept rate", () => {
   test("a burst is let in at once, one more is not", () => {
-    expect(accepted(new AcceptRate(), ACCEPTS_BURST + 1, 0)).toBe(ACCEPTS_BURST);
+    expect(accepted(resting(), ACCEPTS_BURST + 1, 0)).toBe(ACCEPTS_BURST);
   });
 
   test("afterwards as many as the rate gives, and who was refused does not delay them", () => {
-    const rate = new AcceptRate();
+    const rate = resting();
     accepted(rate, ACCEPTS_BURST * 2, 1_000);
     expect(accepted(rate, 1, 1_000)).toBe(0);
     expect(accepted(rate, ACCEPTS_PER_SECOND, 1_500)).toBe(ACCEPTS_PER_SECOND / 2);
@@ -27,7 +32,7 @@ describe("HUB-18 accept rate", () => {
   });
 
   test("rest earns no more than a burst, and a clock that goes back earns nothing", () => {
-    const rate = new AcceptRate();
+    const rate = resting();
     accepted(rate, ACCEPTS_BURST, 0);
     expect(accepted(rate, ACCEPTS_BURST * 2, 3_600_000)).toBe(ACCEPTS_BURST);
     expect(accepted(rate, 1, 3_000_000)).toBe(0);
@@ -48,6 +53,42 @@ describe("HUB-18 accept rate", () => {
   });
 });
 
+describe("HUB-18 sockets that have not said who they are", () => {
+  const count = (tries: number, one: (index: number) => boolean): number =>
+    Array.from({ length: tries }, (_, index) => one(index)).filter(Boolean).length;
+
+  test("have a burst and a rate of their own, one more is refused", () => {
+    const bench = new VirtualHub();
+    const letIn = (): number =>
+      count(UNAUTHENTICATED_ACCEPTS_BURST + 1, (i) => bench.server.acceptsToWait(`a${i}`));
+    expect(letIn()).toBe(UNAUTHENTICATED_ACCEPTS_BURST);
+    expect(letIn()).toBe(0);
+    bench.clock.now += 1_000;
+    expect(letIn()).toBe(UNAUTHENTICATED_ACCEPTS_PER_SECOND);
+  });
+
+  test("take nothing from those that have a ticket, however many come", () => {
+    const bench = new VirtualHub();
+    let taken = 0;
+    for (let second = 0; second < 5; second += 1) {
+      count(1_500, (i) => bench.server.acceptsToWait(`a${i}`));
+      taken += count(ACCEPTS_PER_SECOND, () => bench.server.accepts());
+      count(1_500, (i) => bench.server.acceptsToWait(`b${i}`));
+      bench.clock.now += 1_000;
+    }
+    expect(taken).toBe(5 * ACCEPTS_PER_SECOND);
+  });
+
+  test("of one address that has its share waiting take no accepts of others", () => {
+    const bench = new VirtualHub();
+    for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) bench.wait("flooding");
+    expect(count(10_000, () => bench.server.acceptsToWait("flooding"))).toBe(0);
+    expect(count(UNAUTHENTICATED_ACCEPTS_BURST, (i) => bench.server.acceptsToWait(`a${i}`))).toBe(
+      UNAUTHENTICATED_ACCEPTS_BURST,
+    );
+  });
+});
+
 describe("HUB-18 retry window", () => {
   test.each([
     [0, RETRY_WINDOW_MIN_MS],
@@ -57,6 +98,17 @@ describe("HUB-18 retry window", () => {
     [SOCKETS_PER_OBJECT, (SOCKETS_PER_OBJECT / ACCEPTS_PER_SECOND) * 1000],
   ])("of %i sockets is %i ms: no more come than are let in", (sockets, ms) => {
     expect(retryWindowMs(sockets)).toBe(ms);
+  });
+
+  test("is as long as their own rate needs for those that bring neither ticket nor header", () => {
+    const bench = new VirtualHub();
+    for (let i = 0; i < UNAUTHENTICATED_ACCEPTS_PER_SECOND; i += 1) bench.connect({ sub: `u${i}` });
+    const socket = bench.wait();
+    const request = bench.server.message(socket, JSON.stringify({ type: "auth", token: "t" }));
+    if (request?.kind !== "auth") throw new Error("it is an auth frame");
+    const identity = { sub: "late", grants: [], exp: bench.now / 1000 + 60 };
+    bench.server.open(socket, identity, request.options, () => ({ seq: 0, state: { rooms: [] } }));
+    expect(socket.frames()[0]).toMatchObject({ event: "auth.ok", retryWindowMs: 2_000 });
   });
 
   test("is announced to who comes in, counting itself", () => {

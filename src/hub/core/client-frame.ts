@@ -2,7 +2,10 @@ import { err, ok, type Result } from "../../platform/result.ts";
 import type { FrameErrorCode } from "../../protocol/error-codes.ts";
 import { CLIENT_FRAME_TYPES, ClientFrame } from "../../protocol/frames.ts";
 
-/** Reads a frame of a client whose size and rate were checked (HUB-9). */
+/**
+ * Reads a frame of a client whose size and rate were checked (HUB-9). A token that is missing, or no text
+ * that could be one, is refused as a wrong one is.
+ */
 export function readClientFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCode> {
   if (typeof data !== "string") return err("binary");
   let json: unknown;
@@ -14,5 +17,7 @@ export function readClientFrame(data: string | ArrayBuffer): Result<ClientFrame,
   const type = typeof json === "object" && json !== null && "type" in json ? json.type : undefined;
   if (typeof type !== "string" || !CLIENT_FRAME_TYPES.has(type)) return err("unknown_type");
   const frame = ClientFrame.safeParse(json);
-  return frame.success ? ok(frame.data) : err("invalid_frame");
+  if (frame.success) return ok(frame.data);
+  const isOfToken = frame.error.issues.some(({ path }) => path[0] === "token");
+  return err(isOfToken ? "invalid_token" : "invalid_frame");
 }

@@ -67,6 +67,7 @@ export class FrameIntake<Socket extends object> {
     this.#parts.sessions.saveWaiting(socket, record);
     if (record.frames > UNAUTHENTICATED_FRAMES_MAX) return this.#end(socket, "tooManyFrames");
     const frame = readClientFrame(data);
+    if (!frame.ok && frame.error === "invalid_token") return this.#end(socket, "unauthorized");
     const code = frame.ok ? "not_authenticated" : frame.error;
     if (!frame.ok || frame.value.type !== "auth") {
       const bad = record.bad + 1;
@@ -93,6 +94,9 @@ export class FrameIntake<Socket extends object> {
     if (!allowed) return this.#end(socket, "tooManyFrames");
     session.credit.signOfLife();
     const frame = readClientFrame(data);
+    if (!frame.ok && frame.error === "invalid_token") {
+      return this.refuse(socket, session, frame.error);
+    }
     if (!frame.ok) {
       session.record = { ...session.record, bad: session.record.bad + 1 };
       this.#parts.sessions.save(socket, session);

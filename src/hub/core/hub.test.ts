@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import {
@@ -16,6 +17,7 @@ import {
   SOCKETS_PER_USER,
   SUBSCRIBE_CHANNELS_MAX,
   UNAUTHENTICATED_FRAMES_MAX,
+  UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_HUB,
 } from "../../protocol/limits.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
@@ -279,6 +281,58 @@ describe("HUB-7 authentication", () => {
     expect(CLOSE_CODES[socket.closed ?? "normal"].code).toBe(4401);
   });
 
+  test.each([undefined, "", 5, null, {}, ["t"], true])(
+    "an auth frame whose token is %j is unauthorized at once",
+    (token) => {
+      const bench = new VirtualHub();
+      const socket = bench.wait();
+      expect(bench.server.message(socket, json({ type: "auth", token }))).toBeNull();
+      expect([socket.closed, socket.sent]).toEqual(["unauthorized", []]);
+    },
+  );
+
+  test.each([undefined, "", 5, null, {}])(
+    "a reauth frame whose token is %j is answered as one with a wrong token",
+    (token) => {
+      const bench = new VirtualHub();
+      const socket = bench.connect();
+      for (let i = 0; i <= BAD_FRAMES_MAX; i += 1) {
+        bench.server.message(socket, json({ type: "reauth", token }));
+        expect(socket.last()).toMatchObject({ type: "error", code: "invalid_token" });
+      }
+      expect(socket.closed).toBeNull();
+    },
+  );
+
+  test("whatever a client sends is answered, taken or closes, and nothing is thrown", () => {
+    const value = fc.oneof(fc.jsonValue(), fc.string(), fc.integer({ min: -1, max: 9 }));
+    const type = fc.constantFrom("auth", "reauth", "ack", "subscribe", "resume", "__proto__", "");
+    const member = fc.constantFrom("token", "seq", "epoch", "channelIds", "type", "v");
+    const frame = fc.oneof(
+      fc
+        .tuple(type, fc.dictionary(member, value))
+        .map(([name, members]) => json({ type: name, ...members })),
+      fc.json(),
+      fc.string(),
+      fc.uint8Array().map((bytes) => bytes.slice().buffer),
+    );
+    fc.assert(
+      fc.property(fc.array(frame, { maxLength: 5 }), (frames) => {
+        const bench = new VirtualHub();
+        for (const socket of [bench.wait(), bench.connect()]) {
+          for (const data of frames) {
+            if (socket.closed !== null) break;
+            const before = socket.sent.length;
+            const request = bench.server.message(socket, data);
+            const isSilent = typeof data === "string" && /"type":"(?:ack|subscribe)"/.test(data);
+            const isAnswered = socket.sent.length > before || socket.closed !== null;
+            expect(isAnswered || request !== null || isSilent).toBe(true);
+          }
+        }
+      }),
+    );
+  });
+
   test("a frame before `auth` is refused, and the limit of them closes", () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
@@ -474,13 +528,39 @@ describe("HUB-9 limits", () => {
 
   test("only so many sockets may wait for their auth frame", () => {
     const bench = new VirtualHub();
+    const accepts = (): boolean => bench.server.acceptsToWait("a");
     const sockets = Array.from({ length: UNAUTHENTICATED_SOCKETS_PER_HUB - 1 }, () => bench.wait());
-    expect(bench.server.hasRoomToWait()).toBe(true);
+    expect(accepts()).toBe(true);
     bench.wait();
-    expect(bench.server.hasRoomToWait()).toBe(false);
+    expect(accepts()).toBe(false);
     const [first] = sockets;
     if (first !== undefined) bench.drop(first);
-    expect(bench.server.hasRoomToWait()).toBe(true);
+    expect(accepts()).toBe(true);
+  });
+
+  test("one address may have only so many of them, also after an eviction", () => {
+    const bench = new VirtualHub();
+    const accepts = (address: string): boolean => bench.server.acceptsToWait(address);
+    for (let i = 1; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) bench.wait("a");
+    expect(accepts("a")).toBe(true);
+    const last = bench.wait("a");
+    expect([accepts("a"), accepts("b")]).toEqual([false, true]);
+    bench.evict();
+    expect([accepts("a"), accepts("b")]).toEqual([false, true]);
+    // Who has said who it is waits no more, as who has gone, and who took too long.
+    bench.server.message(last, json({ type: "auth", token: "t" }));
+    const identity = { sub: "s", grants: [], exp: bench.now / 1000 + 60 };
+    const options = { id: "c", batch: false, resume: {} };
+    bench.server.open(last, identity, options, () => ({ seq: 0, state: { rooms: [] } }));
+    expect(accepts("a")).toBe(true);
+    const next = bench.wait("a");
+    expect(accepts("a")).toBe(false);
+    bench.drop(next);
+    expect(accepts("a")).toBe(true);
+    bench.wait("a");
+    bench.pass(AUTHENTICATION_DEADLINE_MS);
+    for (let i = 1; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) bench.wait("a");
+    expect(accepts("a")).toBe(true);
   });
 });
 

@@ -77,6 +77,11 @@ export class SessionRegistry<Socket extends object> {
     return this.#indexed().waiting;
   }
 
+  /** Those of them that come from this address. */
+  waitingFrom(address: string): number {
+    return this.#indexed().waitingBy.get(address) ?? 0;
+  }
+
   /** The session of a socket that has authenticated, or null. */
   live(socket: Socket): LiveSession | null {
     const known = this.#live.get(socket);
@@ -101,7 +106,7 @@ export class SessionRegistry<Socket extends object> {
   /** Takes a socket that waits, or the changed record of one. */
   saveWaiting(socket: Socket, record: WaitingSession): void {
     const index = this.#indexed();
-    if (!this.#waiting.has(socket)) index.waiting += 1;
+    if (!this.#waiting.has(socket)) countWaiting(index, record, 1);
     this.#waiting.set(socket, record);
     this.#sockets.save(socket, record);
   }
@@ -113,7 +118,7 @@ export class SessionRegistry<Socket extends object> {
    */
   add(socket: Socket, session: LiveSession): Socket[] {
     const index = this.#indexed();
-    if (this.#waiting.delete(socket)) index.waiting -= 1;
+    this.#forgetWaiting(index, socket);
     this.#live.set(socket, session);
     this.#countIn(index, session, 1);
     const own = index.byUser.get(session.record.sub) ?? new Set();
@@ -146,7 +151,7 @@ export class SessionRegistry<Socket extends object> {
   remove(socket: Socket): void {
     const index = this.#indexed();
     if (this.waiting(socket) !== null) {
-      if (this.#waiting.delete(socket)) index.waiting -= 1;
+      this.#forgetWaiting(index, socket);
       return;
     }
     const session = this.live(socket);
@@ -157,6 +162,12 @@ export class SessionRegistry<Socket extends object> {
     index.lagging.delete(socket);
     if (own?.size === 0) index.byUser.delete(session.record.sub);
     this.#store.writeFilter(session.record.id, null);
+  }
+
+  #forgetWaiting(index: SessionIndex<Socket>, socket: Socket): void {
+    const record = this.#waiting.get(socket);
+    if (record !== undefined) countWaiting(index, record, -1);
+    this.#waiting.delete(socket);
   }
 
   #countIn(index: SessionIndex<Socket>, { record }: LiveSession, by: 1 | -1): void {
@@ -178,11 +189,13 @@ export class SessionRegistry<Socket extends object> {
       unbatched: 0,
       signals: 0,
       waiting: 0,
+      waitingBy: new Map(),
     };
     for (const socket of this.#sockets.all()) {
       const session = this.live(socket);
       if (session === null) {
-        if (this.#waiting.has(socket)) index.waiting += 1;
+        const waiting = this.#waiting.get(socket);
+        if (waiting !== undefined) countWaiting(index, waiting, 1);
         continue;
       }
       this.#countIn(index, session, 1);
@@ -195,8 +208,22 @@ export class SessionRegistry<Socket extends object> {
   }
 }
 
+function countWaiting(
+  index: Pick<SessionIndex<unknown>, "waiting" | "waitingBy">,
+  { address }: WaitingSession,
+  by: 1 | -1,
+): void {
+  index.waiting += by;
+  if (address === undefined) return;
+  const count = (index.waitingBy.get(address) ?? 0) + by;
+  if (count === 0) index.waitingBy.delete(address);
+  else index.waitingBy.set(address, count);
+}
+
 type SessionIndex<Socket> = {
   readonly byUser: Map<string, Set<Socket>>;
+  /** How many wait, by address. */
+  readonly waitingBy: Map<string, number>;
   readonly lagging: Set<Socket>;
   open: number;
   unbatched: number;

@@ -12,6 +12,8 @@ const SessionRecord = z.discriminatedUnion("state", [
     bad: z.number(),
     batch: z.boolean(),
     signals: z.boolean().optional(),
+    /** Whose waiting sockets it is counted with. */
+    address: z.string().optional(),
     resume: z.object({ epoch: z.string().optional(), seq: z.number().optional() }),
   }),
   z.object({

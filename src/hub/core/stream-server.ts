@@ -2,6 +2,8 @@ import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import { PROTOCOL_VERSION, type Presence } from "../../protocol/frames.ts";
 import {
+  ACCEPTS_BURST,
+  ACCEPTS_PER_SECOND,
   AUTHENTICATION_DEADLINE_MS,
   CLIENT_FRAMES_PER_WINDOW,
   CLIENT_FRAME_MAX_BYTES,
@@ -12,6 +14,9 @@ import {
   SOCKETS_PER_USER,
   SUBSCRIBE_CHANNELS_MAX,
   UNACKNOWLEDGED_BYTES_MAX,
+  UNAUTHENTICATED_ACCEPTS_BURST,
+  UNAUTHENTICATED_ACCEPTS_PER_SECOND,
+  UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_HUB,
 } from "../../protocol/limits.ts";
 import type { RevocationTarget } from "../../protocol/hub-report.ts";
@@ -75,7 +80,11 @@ export class StreamServer<Socket extends object> {
   readonly #frames: FrameIntake<Socket>;
   readonly #deadlines: Deadlines<Socket>;
   readonly #signals: Signals<Socket>;
-  readonly #accepts = new AcceptRate();
+  readonly #accepts = new AcceptRate(ACCEPTS_BURST, ACCEPTS_PER_SECOND);
+  readonly #unauthenticatedAccepts = new AcceptRate(
+    UNAUTHENTICATED_ACCEPTS_BURST,
+    UNAUTHENTICATED_ACCEPTS_PER_SECOND,
+  );
 
   constructor(ports: StreamPorts<Socket>) {
     const { store, sockets, clock, after, onEnd } = ports;
@@ -123,14 +132,27 @@ export class StreamServer<Socket extends object> {
     return this.#sessions.signalsCount > 0;
   }
 
-  /** Whether one more client may come now; each call counts as one (hub.md, deploy). */
+  /** Whether one more client that is known may come now; each call counts as one (hub.md, deploy). */
   accepts(): boolean {
     return this.#accepts.take(this.#ports.clock());
   }
 
-  /** Whether one more socket may wait for its `auth` frame. */
-  hasRoomToWait(): boolean {
-    return this.#sessions.waitingCount < UNAUTHENTICATED_SOCKETS_PER_HUB;
+  /**
+   * Whether one more socket may come and wait for its `auth` frame; each yes counts as one. Such sockets
+   * have places and accepts of their own, so that nobody anonymous takes those of a client with a ticket,
+   * and one address takes neither all places nor all accepts (hub.md, pre-auth).
+   * @param address whose it is; undefined: a Worker of an older version does not say
+   */
+  acceptsToWait(address: string | undefined): boolean {
+    const waiting = this.#sessions;
+    if (waiting.waitingCount >= UNAUTHENTICATED_SOCKETS_PER_HUB) return false;
+    if (
+      address !== undefined &&
+      waiting.waitingFrom(address) >= UNAUTHENTICATED_SOCKETS_PER_ADDRESS
+    ) {
+      return false;
+    }
+    return this.#unauthenticatedAccepts.take(this.#ports.clock());
   }
 
   /** Whether one more session fits. */
@@ -139,7 +161,7 @@ export class StreamServer<Socket extends object> {
   }
 
   /** Takes a socket that must authenticate by its first frame (rooms.md §2). */
-  wait(socket: Socket, options: ConnectionOptions): void {
+  wait(socket: Socket, options: ConnectionOptions, address?: string): void {
     const deadline = this.#ports.clock() + AUTHENTICATION_DEADLINE_MS;
     const { id, batch, signals, resume } = options;
     this.#sessions.saveWaiting(socket, {
@@ -151,6 +173,7 @@ export class StreamServer<Socket extends object> {
       bad: 0,
       batch,
       ...(signals === true ? { signals } : {}),
+      ...(address === undefined ? {} : { address }),
       resume,
     });
     this.#deadlines.watchWaiting(deadline);
@@ -183,6 +206,9 @@ export class StreamServer<Socket extends object> {
       decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
     // Such a transport says itself what was taken: it is held to its window from the start.
     if (options.transport !== undefined) session.credit.acknowledge(head, head);
+    const acceptsPerSecond = this.isWaiting(socket)
+      ? UNAUTHENTICATED_ACCEPTS_PER_SECOND
+      : ACCEPTS_PER_SECOND;
     const isNewUser = [...this.#sessions.ofUser(identity.sub)].length === 0;
     const own = this.#sessions.add(socket, session);
     if (own.length > SOCKETS_PER_USER && own[0] !== undefined) {
@@ -203,7 +229,7 @@ export class StreamServer<Socket extends object> {
         epoch,
         seq: Math.max(head, whole?.seq ?? 0),
         limits: LIMITS,
-        retryWindowMs: retryWindowMs(this.#sessions.openCount),
+        retryWindowMs: retryWindowMs(this.#sessions.openCount, acceptsPerSecond),
       }),
     );
     if (decision.kind === "resume") this.#delivery.replay(socket, session, decision.from);
@@ -265,6 +291,13 @@ export class StreamServer<Socket extends object> {
     if (session === null || why === "forbidden") this.#delivery.end(socket, why);
     else if (why === "unauthorized") this.#frames.refuse(socket, session, "invalid_token");
     else this.#frames.refuse(socket, session, "token_not_checked");
+  }
+
+  /** Answers an `auth` frame of a socket that another one has authenticated meanwhile. */
+  authenticatedAlready(socket: Socket): void {
+    const session = this.#sessions.live(socket);
+    if (session === null || session.ended) return;
+    this.#frames.refuse(socket, session, "already_authenticated");
   }
 
   /** Closes what a revocation concerns. @returns how many (HUB-14) */

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { configOf } from "../../env.ts";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { authenticate } from "../../platform/auth/require-auth.ts";
+import { clientNetwork } from "../../platform/client-network.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem } from "../../platform/http/problem.ts";
@@ -13,7 +14,7 @@ import { relayName } from "../relay-name.ts";
 import { openTicket } from "../ticket.ts";
 
 /** Who comes in where. No identity: who it is will be said by the first frame of a socket. */
-export type Entry = Pick<Handover, "guildId" | "identity" | "ticket" | "relay">;
+export type Entry = Pick<Handover, "guildId" | "identity" | "address" | "ticket" | "relay">;
 
 /** Refuses a page whose origin is not in `WEB_ORIGIN`; without an Origin it is no page (rooms.md §2). */
 export function refuseOrigin(c: Context<AppEnv>): Response | null {
@@ -48,7 +49,8 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   if (c.req.header("Authorization") === undefined) {
     const guildId = config.primaryGuildId;
     // Who it is will be known later: any of the places will do.
-    return { guildId, ...(await placeOf(c.env, guildId, c.get("requestId"))) };
+    const place = await placeOf(c.env, guildId, c.get("requestId"));
+    return { guildId, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
   }
   const principal = await authenticate(c);
   if (!principal.ok) return principal.error;
