@@ -21,7 +21,7 @@ const Handover = z.object({
   /** Index of the relay that is to serve it; absent: the hub itself. */
   relay: z.number().int().min(0).optional(),
   epoch: z.string().optional(),
-  /** null: the client sent something that is no number. */
+  /** null: a Worker of an older version was sent something that is no number. */
   seq: z.number().nullable().optional(),
   identity: z
     .object({

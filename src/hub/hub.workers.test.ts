@@ -208,6 +208,15 @@ describe("ways in (rooms.md §2)", () => {
     client.close();
   });
 
+  test("a position that cannot be one is kept while a socket waits, and is answered", async () => {
+    const client = await openStream(`?epoch=${"e".repeat(15_000)}&seq=twelve`);
+    await evictDurableObject(hub());
+    client.send({ type: "auth", token: alice });
+    await client.until(({ frames }) => frames.length === 2);
+    expect(client.of("snapshot")[0]?.reason).toBe("invalid_position");
+    client.close();
+  });
+
   test.each([
     ["a bad token", () => Promise.resolve("nonsense"), 4401],
     ["a token without this guild", () => provider.mint({ sub: "carol", guilds: ["200"] }), 4403],

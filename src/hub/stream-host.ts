@@ -10,6 +10,7 @@ import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
 import { LAGGING_TASK } from "./core/flow.ts";
 import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
+import { NO_SEQ } from "./core/resume.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import { type SnapshotAt, StreamServer } from "./core/stream-server.ts";
 import { Entrance } from "./entrance.ts";
@@ -117,7 +118,7 @@ export class StreamHost {
       batch: handover.batch,
       signals: handover.signals === true,
       ...(handover.transport === undefined ? {} : { transport: handover.transport }),
-      resume: { epoch: handover.epoch, seq: handover.seq === null ? Number.NaN : handover.seq },
+      resume: { epoch: handover.epoch, seq: handover.seq === null ? NO_SEQ : handover.seq },
     };
     const { identity } = handover;
     if (identity === undefined) return this.#letWait(options, handover.address, request.signal);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
 import { GatewayStanding } from "./events/rooms.ts";
-import { SUBSCRIBE_CHANNELS_MAX } from "./limits.ts";
+import { EPOCH_MAX_LENGTH, SUBSCRIBE_CHANNELS_MAX } from "./limits.ts";
 import { Match } from "./match.ts";
 import { Room } from "./room.ts";
 
@@ -21,7 +21,7 @@ const UnixSeconds = z.number().int().meta({ description: "Seconds since 1970, li
 export const AuthFrame = z.object({
   type: z.literal("auth"),
   token: z.string().min(1),
-  epoch: z.string().max(64).optional(),
+  epoch: z.string().max(EPOCH_MAX_LENGTH).optional(),
   seq: z.number().optional(),
 });
 

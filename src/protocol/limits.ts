@@ -78,6 +78,9 @@ export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
 /** Bytes of a session's grants as JSON, so that what a socket carries stays under 2 KB. Over it: 403. */
 export const SESSION_GRANTS_MAX_BYTES = 1_500;
 
+/** Characters of an `epoch` that a client names; ours have fewer. */
+export const EPOCH_MAX_LENGTH = 64;
+
 /** Channels that one `subscribe` frame may name (rooms.md §2). */
 export const SUBSCRIBE_CHANNELS_MAX = 100;
 

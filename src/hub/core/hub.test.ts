@@ -10,6 +10,7 @@ import {
   CLIENT_FRAME_WINDOW_MS,
   CREDIT_WINDOW_BYTES,
   DEDUPE_TTL_MS,
+  EPOCH_MAX_LENGTH,
   EXPIRY_WARNING_MS,
   JOURNAL_MAX_AGE_MS,
   JOURNAL_MAX_EVENTS,
@@ -331,6 +332,16 @@ describe("HUB-7 authentication", () => {
         }
       }),
     );
+  });
+
+  test("an auth frame may name an epoch of the longest length, and not one longer", () => {
+    const bench = new VirtualHub();
+    const socket = bench.wait();
+    const auth = (epoch: string) =>
+      bench.server.message(socket, json({ type: "auth", token: "t", epoch, seq: 1 }));
+    expect(auth("e".repeat(EPOCH_MAX_LENGTH))).not.toBeNull();
+    expect(auth("e".repeat(EPOCH_MAX_LENGTH + 1))).toBeNull();
+    expect(socket.last()).toMatchObject({ type: "error", code: "invalid_frame" });
   });
 
   test("a frame before `auth` is refused, and the limit of them closes", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decideResume, resumePositionFrom } from "./resume.ts";
+import { EPOCH_MAX_LENGTH } from "../../protocol/limits.ts";
+import { decideResume, NO_SEQ, resumePositionFrom } from "./resume.ts";
 
 const JOURNAL = { epoch: "e", head: 9, oldest: 4 };
 const decide = (epoch: string | undefined, seq: number | undefined): string => {
@@ -38,11 +39,12 @@ describe("HUB-4 where a client says it stands", () => {
     ["seq=12", { seq: 12 }],
     ["epoch=e&seq=0", { epoch: "e", seq: 0 }],
     ["seq=1234567890123456", { seq: 1_234_567_890_123_456 }],
-    ["seq=12345678901234567", { seq: Number.NaN }],
-    ["seq=", { seq: Number.NaN }],
-    ["seq=x1", { seq: Number.NaN }],
-    ["seq=1x", { seq: Number.NaN }],
-    ["seq=-1", { seq: Number.NaN }],
+    ["seq=12345678901234567", { seq: NO_SEQ }],
+    ["seq=", { seq: NO_SEQ }],
+    ["seq=x1", { seq: NO_SEQ }],
+    ["seq=1x", { seq: NO_SEQ }],
+    ["seq=-1", { seq: NO_SEQ }],
+    [`epoch=${"e".repeat(15_000)}`, { epoch: "e".repeat(EPOCH_MAX_LENGTH + 1) }],
   ])("the query %s", (query, position) => {
     expect(resumePositionFrom(new URLSearchParams(query))).toEqual(position);
   });

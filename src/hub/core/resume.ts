@@ -1,4 +1,5 @@
 import type { SnapshotReason } from "../../protocol/frames.ts";
+import { EPOCH_MAX_LENGTH } from "../../protocol/limits.ts";
 import type { JournalExtent } from "./journal.ts";
 
 /** Where a client says it stands; absent parts were not sent. */
@@ -6,6 +7,9 @@ export type ResumePosition = {
   readonly epoch?: string | undefined;
   readonly seq?: number | undefined;
 };
+
+/** What no journal has: the answer is `invalid_position`. */
+export const NO_SEQ = -1;
 
 /** Everything that was missed, or the whole state: never a part (HUB-4). */
 export type ResumeDecision =
@@ -29,14 +33,14 @@ function snapshot(reason: SnapshotReason): ResumeDecision {
 }
 
 /**
- * Reads a position from query parameters. A seq that is no number becomes NaN, which
- * {@link decideResume} answers with a snapshot.
+ * Reads a position from query parameters. What cannot be one stays one that {@link decideResume} answers
+ * with a snapshot: it is carried by a socket that waits, which holds neither NaN nor a text of any length.
  */
 export function resumePositionFrom(query: URLSearchParams): ResumePosition {
   const epoch = query.get("epoch");
   const seq = query.get("seq");
   return {
-    ...(epoch === null ? {} : { epoch }),
-    ...(seq === null ? {} : { seq: /^\d{1,16}$/.test(seq) ? Number(seq) : Number.NaN }),
+    ...(epoch === null ? {} : { epoch: epoch.slice(0, EPOCH_MAX_LENGTH + 1) }),
+    ...(seq === null ? {} : { seq: /^\d{1,16}$/.test(seq) ? Number(seq) : NO_SEQ }),
   };
 }

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
+import { EPOCH_MAX_LENGTH, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
 
 /** An epoch is opaque: visible ASCII, so that it can stand in a header. */
-const EPOCH = /^[\x21-\x7e]{1,64}$/;
+const EPOCH = new RegExp(`^[\\x21-\\x7e]{1,${EPOCH_MAX_LENGTH}}$`);
 const WHOLE_NUMBER = /^\d{1,16}$/;
 
 const Seq = z

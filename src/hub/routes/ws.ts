@@ -26,7 +26,7 @@ export function mountStream(app: OpenAPIHono<AppEnv>): void {
         batch: c.req.query("batch") === "1",
         signals: c.req.query("signals") === "1",
         ...(epoch === undefined ? {} : { epoch }),
-        ...(seq === undefined ? {} : { seq: Number.isNaN(seq) ? null : seq }),
+        ...(seq === undefined ? {} : { seq }),
       },
       { headers: { Upgrade: "websocket" }, success: 101 },
     );

@@ -49,6 +49,8 @@ const STREAM = {
   CLIENT_FRAMES_PER_WINDOW: "close 4429",
   CLIENT_FRAME_WINDOW_MS: "the window that the frames are counted in",
   BAD_FRAMES_MAX: "so many unusable frames close with 4499",
+  EPOCH_MAX_LENGTH:
+    "`error` frame `invalid_frame`; in a query the position counts as unknown, or 400",
   SUBSCRIBE_CHANNELS_MAX: "`error` frame `invalid_frame`",
   SOCKETS_PER_USER: "the oldest socket closes with 4409",
   SOCKETS_PER_OBJECT: "503 at the upgrade, or close 1013",
