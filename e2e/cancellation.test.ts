@@ -185,10 +185,11 @@ const roomsAreChannels = (): Promise<void> =>
 
 describe("a client that hangs up", () => {
   // First of all: afterwards the keys are known.
-  it("while the provider is asked for its keys keeps nobody out", async () => {
+  it("while the provider is asked for its keys keeps nobody out, and it is asked once", async () => {
     const asks = await request("GET", "/rooms");
     await Promise.all(Array.from({ length: 20 }, (_, i) => world.hangUp(asks, (i + 1) * STEP_MS)));
     await othersAreServed();
+    expect(world.keyRequests()).toBe(1);
   });
 
   it("while its place is asked for keeps nobody out", async () => {

@@ -38,6 +38,8 @@ export type SlowWorld = {
   readonly faceitUrl: string;
   /** A token of this person. */
   readonly token: (sub: string, claims?: Readonly<Record<string, unknown>>) => Promise<string>;
+  /** How often the identity provider was asked for its keys. */
+  readonly keyRequests: () => number;
   readonly secrets: { readonly hub: string; readonly webhook: string };
   /** Signs a body as Discord signs an interaction. */
   readonly signInteraction: (body: string) => Readonly<Record<string, string>>;
@@ -97,7 +99,11 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
     };
     const slowDiscord = await slowly(forwardTo(discord.url));
     const slowFaceit = await slowly(forwardTo(faceit.url));
-    const idp = await slowly(() => Promise.resolve(Response.json({ keys })));
+    let keyRequests = 0;
+    const idp = await slowly(() => {
+      keyRequests += 1;
+      return Promise.resolve(Response.json({ keys }));
+    });
 
     const bundle = await bundleWorker(folder);
     let output = "";
@@ -160,6 +166,7 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
           .setIssuedAt()
           .setExpirationTime("1h")
           .sign(privateKey),
+      keyRequests: () => keyRequests,
       secrets,
       signInteraction: (body) => {
         const timestamp = String(Math.floor(Date.now() / 1000));
