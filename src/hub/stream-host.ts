@@ -378,7 +378,12 @@ export class StreamHost {
   #after(ms: number, run: () => void): void {
     const done = new Promise<void>((resolve) => {
       setTimeout(() => {
-        run();
+        try {
+          run();
+        } catch (error) {
+          // A client that missed something by it sees the hole in `seq` and resumes.
+          this.#logFailure("hub.timer_failed", error);
+        }
         resolve();
       }, ms);
     });
