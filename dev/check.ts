@@ -31,7 +31,7 @@ const types = (project: string): Check => ({
 
 /** The Worker's bundle, as it would be deployed. */
 const bundle = (environment: string): Check => ({
-  name: `bundle for ${environment || "development"} ≤ ${BUNDLE_MAX_KIB} KiB gzip`,
+  name: `bundle for ${environment} ≤ ${BUNDLE_MAX_KIB} KiB gzip`,
   run: async () => {
     const outdir = path.join(scratch, `bundle-${environment}`);
     await runOnce("The Worker does not build", {
@@ -92,7 +92,6 @@ const CHECKS: readonly Check[] = [
     run: () => tool("Not formatted (npm run format)", "oxfmt/bin/oxfmt", "--check"),
   },
   migrations,
-  bundle(""),
   bundle("staging"),
   bundle("production"),
 ];

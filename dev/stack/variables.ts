@@ -30,10 +30,13 @@ export function parseVariables(text: string): Variables {
   return found;
 }
 
-/** Reads the strings of `[vars]` at the top level of a wrangler.toml. */
-export function parseTomlVars(toml: string): Variables {
-  const section = /^\[vars\]\s*$([\s\S]*?)(?=^\[|(?![\s\S]))/m.exec(toml)?.[1] ?? "";
-  return parseVariables(section);
+/** Reads the strings of a table of a wrangler.toml, by default `[vars]` at the top level. */
+export function parseTomlVars(toml: string, table = "vars"): Variables {
+  const lines = toml.split("\n");
+  const start = lines.indexOf(`[${table}]`);
+  if (start === -1) return {};
+  const end = lines.findIndex((line, index) => index > start && line.startsWith("["));
+  return parseVariables(lines.slice(start + 1, end === -1 ? undefined : end).join("\n"));
 }
 
 /** Every variable that the example explains, also those that stand there as a comment. */

@@ -23,7 +23,7 @@ export async function bundleWorker(folder: string): Promise<WorkerBundle> {
   const assets = path.join(folder, "assets");
   await mkdir(assets, { recursive: true });
   const out = path.join(folder, "worker");
-  await dryRun(ROOT, ["--env", "", "--outdir", out, "--assets", assets]);
+  await dryRun(ROOT, ["--env", "production", "--outdir", out, "--assets", assets]);
   const toml = await readFile(path.join(ROOT, "wrangler.toml"), "utf8");
   return {
     module: path.join(out, "index.js"),

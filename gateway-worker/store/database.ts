@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { prepareSchema } from "./schema.ts";
@@ -15,6 +15,20 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Says who may not write where, the usual trouble with a container's volume; undefined: it can. */
+function notWritable(directory: string): string | undefined {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return (
+      `STATE_DIR: ${directory} belongs to user ${statSync(directory).uid}, and user ` +
+      `${process.getuid?.() ?? "?"}, whom this process runs as, cannot write there (${reason(error)}). ` +
+      `Give that user the directory, or name another one.`
+    );
+  }
+}
+
 /**
  * Opens `state.sqlite` in a directory, which is made when it is missing.
  * @param lockWaitMs how long another process may still hold it, milliseconds
@@ -28,6 +42,8 @@ export function openDatabase(directory: string, lockWaitMs: number = LOCK_WAIT_M
       message: `STATE_DIR: ${directory} cannot be made (${reason(error)}). Name a directory this user may write to.`,
     };
   }
+  const message = notWritable(directory);
+  if (message !== undefined) return { ok: false, message };
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(join(directory, "state.sqlite"), { timeout: lockWaitMs });

@@ -1,0 +1,16 @@
+// `npm run build`, and the [build] command of wrangler.toml: the page, as it is deployed. Wrangler names
+// its own command; the environment is the first argument.
+import { fail, handOver } from "./bootstrap.mjs";
+
+const command = process.env.WRANGLER_COMMAND;
+const [environment] = process.argv.slice(2);
+
+// `wrangler dev` serves what is there; `npm start` builds a page of its own.
+if (command === "dev" || command === "types") process.exit(0);
+if (command !== undefined && environment === undefined) {
+  fail(
+    "The top level of wrangler.toml is for this machine only, so nothing was deployed. " +
+      "Deploy with: npm run deploy -- production",
+  );
+}
+handOver("dev/build.ts");

@@ -1,0 +1,381 @@
+/** Every command of docs/deploy.md that can be replayed without an account is; of the others, what can be known. */
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import vm from "node:vm";
+import { PermissionFlagsBits } from "discord-api-types/v10";
+import { experimental_getWranglerCommands as wranglerCommands } from "wrangler";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseConfig as parseContainerConfig } from "../../gateway-worker/config.ts";
+import { parseConfig } from "../../src/config.ts";
+import { SecretValue } from "../../src/protocol/secret.ts";
+import {
+  freshSecret,
+  namesInExample,
+  parseTomlVars,
+  parseVariables,
+  type Variables,
+} from "../stack/variables.ts";
+import { QUIET_WRANGLER } from "../stack/wrangler.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const GUILD = "100000000000000001";
+const ORIGIN = "https://guildhub-production.example.workers.dev";
+const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
+
+let page: string;
+let toml: string;
+/** Commands of the shell blocks, one a line, without leading `NAME=value`. */
+let commands: readonly string[];
+
+/** The fenced blocks of a language, without their indentation. */
+function blocksOf(language: string): readonly string[] {
+  const fence = new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, "gm");
+  return [...page.matchAll(fence)].map(([, indent = "", text = ""]) =>
+    text.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+  );
+}
+
+beforeAll(async () => {
+  [page, toml] = await Promise.all([read("docs/deploy.md"), read("wrangler.toml")]);
+  commands = blocksOf("sh")
+    .flatMap((block) => block.trim().split("\n"))
+    .flatMap((line) => line.split(/ \| | && /))
+    .map((command) => command.replace(/^(?:[A-Z_]+=(?:<[^>]+>|\S+) )+/, ""));
+});
+
+const starting = (prefix: string): readonly string[] =>
+  commands.filter((command) => command.startsWith(prefix));
+
+function run(file: string, args: readonly string[], cwd = ROOT): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [path.join(cwd, file), ...args], {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, ...QUIET_WRANGLER, NO_COLOR: "1" },
+  });
+}
+
+describe("the commands", () => {
+  it("are all of a kind that is looked at here", () => {
+    const known =
+      /^(?:npm (?:ci$|run )|npx wrangler |git pull$|export |read -rs |printf |curl |fly |docker )/;
+    expect(commands.length).toBeGreaterThan(30);
+    expect(commands.filter((command) => !known.test(command))).toEqual([]);
+  });
+
+  it("of npm name scripts that exist", async () => {
+    const { scripts } = JSON.parse(await read("package.json")) as {
+      scripts: Record<string, string>;
+    };
+    const names = starting("npm run ").map((command) => command.split(" ")[2] ?? "");
+    expect(new Set(names)).toEqual(new Set(["deploy", "discord:commands"]));
+    for (const name of names) expect(scripts, name).toHaveProperty([name]);
+  });
+
+  it("of wrangler exist, with these arguments and flags", () => {
+    const { registry, globalFlags } = wranglerCommands();
+    const inline = [...page.matchAll(/`npx (wrangler [^`]+)`/g)].map(([, command = ""]) => command);
+    const used = [...starting("npx wrangler ").map((command) => command.slice(4)), ...inline];
+    expect(used.length).toBeGreaterThan(15);
+    for (const command of used) {
+      const words = command.split(" ").slice(1);
+      let node: { definition?: unknown; subtree: ReadonlyMap<string, unknown> } | undefined =
+        registry;
+      let depth = 0;
+      for (const word of words) {
+        const next: unknown = node.subtree.get(word);
+        if (next === undefined) break;
+        node = next as typeof registry;
+        depth++;
+      }
+      const { args = {}, positionalArgs = [] } = (node.definition ?? {}) as {
+        args?: Record<string, unknown>;
+        positionalArgs?: readonly string[];
+      };
+      expect(depth, `${command}: no such command`).toBeGreaterThan(0);
+      const rest = words.slice(depth);
+      const flags = rest.filter((word) => word.startsWith("--"));
+      for (const flag of flags) {
+        const name = flag.slice(2).replace(/=.*$/, "");
+        expect(Object.keys({ ...args, ...globalFlags }), command).toContain(name);
+      }
+      const valued = flags.filter((flag) => !flag.includes("=") && flag !== "--remote").length;
+      const values = rest.length - flags.length - valued;
+      expect(values, `${command}: arguments`).toBeLessThanOrEqual(positionalArgs.length);
+      // Without an environment it would be about the Worker of one machine.
+      if (["deploy", "secret", "rollback", "deployments", "tail"].includes(words[0] ?? "")) {
+        expect(command).toMatch(/--env production(?: |$)/);
+      }
+    }
+  });
+
+  it("that make a secret make one that is taken", () => {
+    const making = starting("export HUB_SECRET=");
+    expect(making.length).toBeGreaterThan(0);
+    for (const command of making) {
+      const code = /\$\(node -e "(.+)"\)$/.exec(command)?.[1] ?? "";
+      const { stdout } = spawnSync(process.execPath, ["-e", code], { encoding: "utf8" });
+      expect(SecretValue.safeParse(stdout.trim()).error).toBeUndefined();
+    }
+  });
+
+  it("of curl ask for what the Worker has", async () => {
+    const { paths } = JSON.parse(await read("docs/spec/openapi.json")) as { paths: object };
+    for (const command of starting("curl ")) {
+      const where = /^curl \$ORIGIN(\/\S+)$/.exec(command)?.[1];
+      expect(Object.keys(paths), command).toContain(where);
+    }
+  });
+
+  it("give the container the variables that it needs, on every host, and its volume", async () => {
+    const fly = await read("fly.toml");
+    const flyValue = (name: string): string =>
+      new RegExp(`^${name} = "(.*)"$`, "m").exec(fly)?.[1] ?? "";
+    const needed = (names: readonly string[]): void => {
+      const values: Variables = {
+        DISCORD_BOT_TOKEN: freshSecret(),
+        HUB_SECRET: freshSecret(),
+        PRIMARY_GUILD_ID: GUILD,
+        HUB_ENDPOINT: `${ORIGIN}/internal/events`,
+      };
+      const given = Object.fromEntries(names.map((name) => [name, values[name]]));
+      expect(parseContainerConfig(given)).toMatchObject({ ok: true });
+    };
+    const secrets = starting("fly secrets set ")[0] ?? "";
+    needed([...secrets.matchAll(/ ([A-Z_]+)="/g)].map(([, name = ""]) => name));
+    for (const command of starting("docker run ")) {
+      needed([...command.matchAll(/ -e ([A-Z_]+)/g)].map(([, name = ""]) => name));
+      expect(command).toContain(` -v guildhub_state:${flyValue("destination")} `);
+      expect(command).toMatch(/ guildhub-gateway$/);
+    }
+    const railway = /printf '([^']+)'/.exec(commands.find((c) => c.includes("\\nHUB_")) ?? "")?.[1];
+    needed([...(railway ?? "").matchAll(/([A-Z_]+)=%s/g)].map(([, name = ""]) => name));
+
+    expect(starting("fly ").length).toBeGreaterThan(4);
+    for (const command of starting("fly ")) {
+      const app = /--app (\S+)/.exec(command)?.[1];
+      if (app !== undefined) expect(app).toBe(flyValue("app"));
+    }
+    expect(starting("fly apps create ")).toEqual([`fly apps create ${flyValue("app")}`]);
+    const volume = starting("fly volumes create ")[0] ?? "";
+    expect(volume).toContain(`create ${flyValue("source")} `);
+    expect(volume).toContain(`--region ${flyValue("primary_region")} `);
+  });
+
+  it("name no variable that nothing reads", async () => {
+    const known = new Set([
+      ...namesInExample(await read(".dev.vars.example")),
+      ...["ORIGIN", "GUILD_ID", "MANAGER_ROLE_ID", "ADMIN_ROLE_ID", "RAILWAY_RUN_UID"],
+    ]);
+    const named = [...page.matchAll(/`\$?([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)];
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.flatMap(([, name = ""]) => (known.has(name) ? [] : [name]))).toEqual([]);
+  });
+});
+
+describe("Discord", () => {
+  it("is asked for the sum of the permissions in the table", () => {
+    const flags: Readonly<Record<string, keyof typeof PermissionFlagsBits>> = {
+      "View Channels": "ViewChannel",
+      Connect: "Connect",
+      "Manage Channels": "ManageChannels",
+      "Manage Roles": "ManageRoles",
+      "Create Invite": "CreateInstantInvite",
+      Speak: "Speak",
+      Video: "Stream",
+      "Use Voice Activity": "UseVAD",
+      "Move Members": "MoveMembers",
+      "Send Messages": "SendMessages",
+      "View Audit Log": "ViewAuditLog",
+    };
+    const [table = ""] = /\| permission [\s\S]+?\n\n/.exec(page) ?? [];
+    const named = table
+      .split("\n")
+      .slice(2)
+      .flatMap((row) => row.split("|")[1]?.trim().split(", ") ?? []);
+    expect(new Set(named)).toEqual(new Set(Object.keys(flags)));
+    const sum = named.reduce((all, name) => {
+      const flag = flags[name];
+      return flag === undefined ? all : all | PermissionFlagsBits[flag];
+    }, 0n);
+    expect(page).toContain(`&permissions=${sum}\``);
+  });
+});
+
+describe("sign in with Discord", () => {
+  type Asked = { readonly url: string; readonly authorization: string };
+  type Login = {
+    denied?: string;
+    readonly claims: Record<string, unknown>;
+    readonly scopes: Set<string>;
+    readonly asked: Asked[];
+  };
+  const MANAGER = "200000000000000001";
+
+  /** Runs the Action of the page as Auth0 does, at a sign-in whose browser asks for everything. */
+  async function signIn(
+    discord: { readonly status: number; readonly roles?: readonly string[] },
+    user = "oauth2|discord|42",
+    api = "guildhub",
+  ): Promise<Login> {
+    const code = /<!-- recipe: auth0-action -->\s+```js\n([\s\S]+?)```/.exec(page)?.[1] ?? "";
+    const requested = ["openid", "profile", "offline_access", "rooms:manage", "hub:admin"];
+    const login: Login = { claims: {}, scopes: new Set(requested), asked: [] };
+    const exports: { onExecutePostLogin?: (event: unknown, api: unknown) => Promise<void> } = {};
+    vm.runInNewContext(code, {
+      exports,
+      fetch: async (url: string, { headers }: { headers: { Authorization: string } }) => {
+        login.asked.push({ url, authorization: headers.Authorization });
+        return Response.json({ roles: discord.roles ?? [] }, { status: discord.status });
+      },
+    });
+    await exports.onExecutePostLogin?.(
+      {
+        resource_server: { identifier: api },
+        user: { user_id: user },
+        secrets: { DISCORD_BOT_TOKEN: "bot", GUILD_ID: GUILD, MANAGER_ROLE_ID: MANAGER },
+      },
+      {
+        access: { deny: (reason: string) => (login.denied = reason) },
+        accessToken: {
+          setCustomClaim: (name: string, value: unknown) => (login.claims[name] = value),
+          addScope: (scope: string) => login.scopes.add(scope),
+          removeScope: (scope: string) => login.scopes.delete(scope),
+        },
+      },
+    );
+    return login;
+  }
+
+  it("tells a member's Discord id, and gives no scope for the asking", async () => {
+    const { denied, claims, scopes, asked } = await signIn({ status: 200, roles: ["1", "2"] });
+    expect(denied).toBeUndefined();
+    expect(claims).toEqual({ discord_id: "42" });
+    expect([...scopes]).toEqual(["openid", "profile", "offline_access"]);
+    expect(asked).toEqual([
+      {
+        url: `https://discord.com/api/v10/guilds/${GUILD}/members/42`,
+        authorization: "Bot bot",
+      },
+    ]);
+  });
+
+  it("takes a role of the guild for rooms:manage, and a role that is not set for nothing", async () => {
+    const { scopes } = await signIn({ status: 200, roles: [MANAGER] });
+    expect(scopes.has("rooms:manage")).toBe(true);
+    expect(scopes.has("hub:admin")).toBe(false);
+  });
+
+  it.each([
+    ["who is not in the guild", { status: 404 }, undefined, /Join/],
+    ["while Discord fails", { status: 500 }, undefined, /Try again/],
+    ["who came in some other way", { status: 200 }, "auth0|42", /Discord/],
+    ["whose id is not Discord's alone", { status: 200 }, "oauth2|discord|42/../7", /Discord/],
+  ])("denies somebody %s", async (_who, discord, user, reason) => {
+    const { denied, claims } = await signIn(discord, user);
+    expect(denied).toMatch(reason);
+    expect(claims).toEqual({});
+  });
+
+  it("leaves tokens for other APIs alone", async () => {
+    const { asked, claims, denied } = await signIn({ status: 200 }, undefined, "another");
+    expect([asked, claims, denied]).toEqual([[], {}, undefined]);
+  });
+
+  it("says what the page asks for", async () => {
+    const asked = /scope: "([^"]+)"/.exec(await read("console/src/sign-in.ts"))?.[1];
+    expect(page).toContain(`scopes \`${asked}\``);
+  });
+});
+
+describe("wrangler.toml, filled in as the page says", () => {
+  const RECIPES = ["A. Sign in with Discord", "B. Accounts of your own"];
+
+  /** The variables of a recipe, with values for what stands in angle brackets. */
+  function variablesOf(recipe: string): Variables {
+    const [, rest = ""] = page.split(`### ${recipe}`);
+    const [, block = ""] = /```toml\n([\s\S]+?)```/.exec(rest) ?? [];
+    const filled = block
+      .replaceAll("<domain>", "guildhub.eu.auth0.com")
+      .replaceAll("<client id>", "aBcD1234");
+    return parseVariables(filled.replaceAll(/^ +/gm, ""));
+  }
+
+  /** All edits of the page's steps 1, 3 and 4. */
+  function fillIn(variables: Variables): string {
+    const route = blocksOf("toml").find((block) => block.startsWith("routes"));
+    const values: Variables = { ...variables, PRIMARY_GUILD_ID: GUILD, WEB_ORIGIN: ORIGIN };
+    const [before = "", production = ""] = toml.split("# ---- production ---");
+    let filled = production.replace(/^name = .*$/m, (name) => `${name}\n${route?.trim()}`);
+    for (const [name, value] of Object.entries(values)) {
+      expect(filled, `${name} has a line`).toMatch(new RegExp(`^${name} = `, "m"));
+      filled = filled.replace(new RegExp(`^${name} = .*$`, "m"), `${name} = "${value}"`);
+    }
+    return `${before}# ---- production ---${filled.replace(
+      /^database_id = .*$/m,
+      'database_id = "5f9c1a52-4b1e-4d0e-9a34-2f6d5b8e1c90"',
+    )}`;
+  }
+
+  it.each(RECIPES)("is what the Worker takes: %s", (recipe) => {
+    const variables = variablesOf(recipe);
+    expect(Object.keys(variables)).toHaveLength(4);
+    const vars = parseTomlVars(fillIn(variables), "env.production.vars");
+    const config = parseConfig({
+      ...vars,
+      HUB_SECRET: freshSecret(),
+      DISCORD_BOT_TOKEN: freshSecret(),
+    });
+    expect(config.jwt.audience).toBe("guildhub");
+    expect(config.jwt.jwksUrl.startsWith(config.jwt.issuer)).toBe(true);
+    expect(config.webOrigins).toEqual([ORIGIN]);
+  });
+
+  describe("in a copy of this repository", () => {
+    let copy: string;
+    beforeAll(async () => {
+      copy = await mkdtemp(path.join(tmpdir(), "guildhub-deploy-"));
+      for (const linked of ["node_modules", "migrations"]) {
+        await symlink(path.join(ROOT, linked), path.join(copy, linked));
+      }
+      const files = ["package.json", "package-lock.json", "tsconfig.json"];
+      for (const copied of ["dev", "console", "src", "drizzle", ...files]) {
+        await cp(path.join(ROOT, copied), path.join(copy, copied), {
+          recursive: true,
+          filter: (file) => !file.endsWith("console/dist"),
+        });
+      }
+    });
+    afterAll(() => rm(copy, { recursive: true, force: true }));
+
+    it("deploys with the page, as far as that goes without an account", async () => {
+      const filled = fillIn(variablesOf(RECIPES[0] ?? ""));
+      await writeFile(path.join(copy, "wrangler.toml"), filled);
+      const { status, stdout, stderr } = run("dev/deploy.ts", ["production", "--dry-run"], copy);
+      expect(status, `${stdout}${stderr}`).toBe(0);
+      expect(stdout).toContain("--dry-run: exiting now.");
+      expect(stdout).toContain('env.JWT_ISSUER ("https://guildhub.eu.auth0.com/")');
+      await expect(readFile(path.join(copy, "console/dist/index.html"), "utf8")).resolves.toContain(
+        "<script",
+      );
+    }, 180_000);
+
+    it("deploys nothing without an environment, and says how", async () => {
+      await writeFile(path.join(copy, "wrangler.toml"), toml);
+      const wrangler = "node_modules/wrangler/bin/wrangler.js";
+      const { status, stdout, stderr } = run(wrangler, ["deploy", "--dry-run"], copy);
+      expect(status).not.toBe(0);
+      expect(`${stdout}${stderr}`).toContain("npm run deploy -- production");
+    }, 90_000);
+
+    it("names what is not filled in, before anything is built", async () => {
+      await writeFile(path.join(copy, "wrangler.toml"), toml);
+      const { status, stdout, stderr } = run("dev/deploy.ts", ["production", "--dry-run"], copy);
+      expect([status, stdout]).toEqual([1, ""]);
+      for (const name of ["PRIMARY_GUILD_ID", "JWT_ISSUER", "WEB_ORIGIN", "database_id"]) {
+        expect(stderr).toContain(name);
+      }
+    }, 90_000);
+  });
+});
