@@ -12,6 +12,10 @@ import { IS_PUBLISHED, MATCH_PLAN } from "./matches/plan.ts";
 import { faultsOf, replaceMatches, writeMatchReport } from "./matches/report.ts";
 import { addMatches } from "./matches/setting.ts";
 import { describeMachine } from "./report/machine.ts";
+import { offerHelp } from "../dev/usage.mjs";
+
+offerHelp(`Usage: npm run bench:matches
+  Two hundred matches at once at Discord's limits. Writes its part of docs/benchmarks.md.`);
 
 const DOCUMENT = path.join(import.meta.dirname, "../docs/benchmarks.md");
 

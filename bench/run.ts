@@ -28,10 +28,16 @@ import {
 } from "./subjects/guild-hub.ts";
 import { nodeWs } from "./subjects/node-ws.ts";
 import { party } from "./subjects/party.ts";
+import { offerHelp } from "../dev/usage.mjs";
 import { rawTcp } from "./subjects/raw-tcp.ts";
 import { socketIo } from "./subjects/socket-io.ts";
 import type { Subject } from "./subjects/subject.ts";
 import { bundleModule, bundleWorker } from "../dev/workerd/worker-bundle.ts";
+
+offerHelp(`Usage: npm run bench
+  The hub beside its peers, the same work for each. Writes its part of docs/benchmarks.md.
+    BENCH_SCALE=0.1           a smaller run, which is shown and not written down
+    BENCH_PARTS=rounds,idle   only some of rounds, recovery, idle`);
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 const PARTS = ["rounds", "recovery", "idle"];

@@ -22,6 +22,10 @@ import {
 } from "./stalled/report.ts";
 import { fromOn, runStalledRound, Side, STALLED_PLAN } from "./stalled/trial.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
+import { offerHelp } from "../dev/usage.mjs";
+
+offerHelp(`Usage: npm run bench:stalled
+  What healthy readers notice of two hundred that stopped reading. Writes its part of docs/benchmarks.md.`);
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 

@@ -1,6 +1,10 @@
 // `npm run build`, and the [build] command of wrangler.toml: the page, as it is deployed. Wrangler names
 // its own command; the environment is the first argument.
 import { fail, handOver } from "./bootstrap.mjs";
+import { offerHelp } from "./usage.mjs";
+
+offerHelp(`Usage: npm run build
+  Builds the page into console/dist. A deploy does it by itself.`);
 
 const command = process.env.WRANGLER_COMMAND;
 const [environment] = process.argv.slice(2);

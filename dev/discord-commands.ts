@@ -5,8 +5,9 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { parseConfig } from "../src/config.ts";
 import { registerCommands, servedGuilds } from "./commands/register-commands.ts";
-import { readSettings } from "./stack/settings.ts";
-import { freshSecret, namesInExample, parseTomlVars, parseVariables } from "./stack/variables.ts";
+import { commandSettings } from "./stack/command-settings.ts";
+import { freshSecret } from "./stack/variables.ts";
+import { offerHelp } from "./usage.mjs";
 
 const USAGE = `Usage: npm run discord:commands -- [--dry-run]
   --dry-run   says what differs, and changes nothing`;
@@ -22,14 +23,9 @@ function stop(message: string): never {
   process.exit(1);
 }
 
+offerHelp(USAGE);
+
 const root = path.dirname(import.meta.dirname);
-const read = (file: string, otherwise?: string): string => {
-  try {
-    return readFileSync(path.join(root, file), "utf8");
-  } catch {
-    return otherwise ?? stop(`${file} is missing.`);
-  }
-};
 
 function readArguments(): { readonly dryRun: boolean } {
   try {
@@ -41,14 +37,8 @@ function readArguments(): { readonly dryRun: boolean } {
 }
 
 const { dryRun } = readArguments();
-const settings = readSettings({
-  environment: process.env,
-  // For the deployed bot the environment is enough: no file, and no secret that this does not use.
-  devVars: { HUB_SECRET: freshSecret(), ...parseVariables(read(".dev.vars", "")) },
-  toml: parseTomlVars(read("wrangler.toml")),
-  known: namesInExample(read(".dev.vars.example")),
-  root,
-});
+// For the deployed bot the environment is enough: no file, and no secret that this does not use.
+const settings = commandSettings(root, { HUB_SECRET: freshSecret() });
 if (!settings.ok) stop(settings.error.join("\n"));
 const config = parseConfig(settings.value.worker);
 const { id: applicationId } = config.discordApp;
@@ -58,7 +48,7 @@ if (applicationId === undefined) {
 
 const commands = z
   .array(z.looseObject({ name: z.string() }))
-  .parse(JSON.parse(read("docs/spec/slash-commands.json")));
+  .parse(JSON.parse(readFileSync(path.join(root, "docs/spec/slash-commands.json"), "utf8")));
 console.log(commands.map(({ name }) => `/${name}`).join(" "));
 for (const guildId of servedGuilds(config)) {
   const { discordApiUrl: apiUrl, discordBotToken: botToken } = config;

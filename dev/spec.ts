@@ -5,6 +5,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { registerHooks } from "node:module";
 import path from "node:path";
+import { offerHelp } from "./usage.mjs";
+
+offerHelp(`Usage: npm run spec [-- FOLDER]
+  Writes what is made from the code below docs/, or into a folder.`);
 
 const RUNTIME =
   "data:text/javascript,export class DurableObject {}; export const env = {}; export const waitUntil = () => {};";

@@ -6,14 +6,25 @@ import { setTimeout as delay } from "node:timers/promises";
 import { PART_LABELS, type PartName } from "./stack/names.ts";
 import { terminalOutput } from "./stack/output.ts";
 import { partSpec } from "./stack/parts.ts";
-import { answers, supervise, USUAL_SUPERVISION, type Part } from "./stack/part.ts";
+import { answers, logFile, supervise, USUAL_SUPERVISION, type Part } from "./stack/part.ts";
 import { portProblems } from "./stack/ports.ts";
 import { applyMigrations, buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
+import { showProgress } from "./stack/progress.ts";
 import { readSettings, type Settings } from "./stack/settings.ts";
 import { removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
 import { ensureDevVars, namesInExample, parseTomlVars, parseVariables } from "./stack/variables.ts";
 
-const READY_DEADLINE_MS = 60_000;
+/** Where each part answers 200 when it works; the gateway-worker also waits for Discord and the hub. */
+const READY_PATHS: Readonly<Record<PartName, string>> = {
+  worker: "/health",
+  gateway: "/readyz",
+  idp: "/jwks",
+  discord: "/",
+  faceit: "/",
+};
+/** The Worker's answer for all of them together, which is the hub's. */
+const HUB = "hub";
+const READY_PATH = "/ready";
 
 const root = path.dirname(import.meta.dirname);
 const startedAt = performance.now();
@@ -49,6 +60,7 @@ function settingsOfThisRun(): Settings {
 }
 
 const settings = settingsOfThisRun();
+const logDir = path.join(settings.stateDir, "logs");
 const other = runningStack(settings.stateDir);
 if (other !== undefined) {
   refuse([`The stack runs already (process ${other}). Stop it first, or set STATE_DIR and ports.`]);
@@ -73,7 +85,7 @@ function start(name: PartName): void {
   const part = supervise(partSpec(name, settings, root), {
     ...USUAL_SUPERVISION,
     output,
-    logDir: path.join(settings.stateDir, "logs"),
+    logDir,
     // While the parts wait for each other they complain; that is no news.
     isShown: (severity) =>
       settings.verbose || severity === "error" || (severity === "warning" && isReady),
@@ -86,6 +98,7 @@ function start(name: PartName): void {
 async function end(exitCode: number): Promise<void> {
   if (ending.signal.aborted) return;
   ending.abort();
+  progress.stop();
   await running.get("gateway")?.stop();
   await Promise.all([...running.values()].map((part) => part.stop()));
   removeStackFile(settings.stateDir);
@@ -104,31 +117,39 @@ process.on("uncaughtException", (error) => {
   void end(1);
 });
 
-async function whatIsMissing(): Promise<string> {
+/** What a part says about itself when it is asked whether it works. */
+async function whatItSays(url: string): Promise<string> {
   try {
-    const response = await fetch(`${settings.urls.worker}/ready`, {
-      signal: AbortSignal.timeout(3_000),
-    });
-    return await response.text();
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
+    return `${new URL(url).pathname} says: ${await response.text()}`;
+  } catch {
+    return `nothing answers at ${url}`;
   }
 }
 
-async function waitUntilReady(): Promise<void> {
-  const deadline = performance.now() + READY_DEADLINE_MS;
-  let hasComplained = false;
-  while (!ending.signal.aborted && !(await answers(`${settings.urls.worker}/ready`))) {
-    if (!hasComplained && performance.now() > deadline) {
-      hasComplained = true;
-      output.say(`Not ready after a minute, still trying. /ready says: ${await whatIsMissing()}`);
-    }
+async function sayWhyItHangs(name: string): Promise<void> {
+  const part = name === HUB ? "worker" : settings.parts.find((one) => PART_LABELS[one] === name);
+  if (part === undefined) return output.say(`The ${name} is not ready after a minute.`);
+  const says = await whatItSays(
+    `${settings.urls[part]}${name === HUB ? READY_PATH : READY_PATHS[part]}`,
+  );
+  const log = path.relative(process.cwd(), logFile(logDir, PART_LABELS[part]));
+  output.say(`The ${name} is not ready after a minute: ${says}. Its log: ${log}`);
+}
+
+const progress = showProgress(output, (name) => void sayWhyItHangs(name));
+
+/** Settles when a part works, or when the stack ends. */
+async function untilReady(part: PartName, where = READY_PATHS[part]): Promise<void> {
+  while (!ending.signal.aborted && !(await answers(`${settings.urls[part]}${where}`))) {
     await delay(100);
   }
 }
 
 function printAddresses(): void {
   const { urls, parts } = settings;
+  // Other terminals look for the stack in .state unless they are told where it is.
+  const withState = process.env["STATE_DIR"] ? `STATE_DIR=${settings.stateDir} ` : "";
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const row = (name: PartName, note: string): string => {
     const isDouble = name === "idp" || name === "discord" || name === "faceit";
@@ -147,7 +168,7 @@ function printAddresses(): void {
       row("faceit", "POST /_control/matches starts a match"),
       "",
       `  Open ${urls.worker} and sign in with any name, or in a second terminal:`,
-      `  curl ${urls.worker}/rooms -H "Authorization: Bearer $(npm run -s token -- alice)"`,
+      `  curl ${urls.worker}/rooms -H "Authorization: Bearer $(${withState}npm run -s token -- alice)"`,
       "",
       output.dim(
         `  Logs: ${path.relative(process.cwd(), settings.stateDir)}/logs · Ctrl-C stops everything`,
@@ -157,33 +178,41 @@ function printAddresses(): void {
   );
 }
 
+/** Starts everything, each as soon as what it needs is there. */
+async function startAll(): Promise<void> {
+  const local = (part: PartName): string | undefined =>
+    settings.parts.includes(part) ? settings.urls[part] : undefined;
+  const controls = { discord: local("discord"), faceit: local("faceit") };
+  const followed: Promise<void>[] = [];
+  for (const name of settings.parts) {
+    if (name === "worker") continue;
+    start(name);
+    followed.push(progress.follow(PART_LABELS[name], untilReady(name)));
+  }
+  const deployed = path.join(root, DEPLOYED_PAGE);
+  await Promise.all([
+    progress.follow("page", buildPage(root, settings.pageDir, controls, ending.signal)),
+    existsSync(deployed) || buildPage(root, deployed, undefined, ending.signal),
+    progress.follow("database", applyMigrations(root, settings.workerStateDir, ending.signal)),
+  ]);
+  start("worker");
+  await progress.follow(PART_LABELS.worker, untilReady("worker"));
+  await Promise.all([...followed, progress.follow(HUB, untilReady("worker", READY_PATH))]);
+}
+
 report();
 output.say("Starting …");
-for (const name of settings.parts) {
-  if (name !== "worker") start(name);
-}
 try {
-  const controlled = (part: PartName): string | undefined =>
-    settings.parts.includes(part) ? settings.urls[part] : undefined;
-  const controls = { discord: controlled("discord"), faceit: controlled("faceit") };
-  await Promise.all([
-    buildPage(root, settings.pageDir, controls, ending.signal),
-    existsSync(path.join(root, DEPLOYED_PAGE)) ||
-      buildPage(root, path.join(root, DEPLOYED_PAGE), undefined, ending.signal),
-    applyMigrations(root, settings.workerStateDir, ending.signal),
-  ]);
+  await startAll();
 } catch (error) {
   if (!ending.signal.aborted) {
     console.error(error instanceof Error ? error.message : error);
     await end(1);
   }
 }
+progress.stop();
 if (!ending.signal.aborted) {
-  start("worker");
-  await waitUntilReady();
-  if (!ending.signal.aborted) {
-    isReady = true;
-    report();
-    printAddresses();
-  }
+  isReady = true;
+  report();
+  printAddresses();
 }

@@ -1,5 +1,13 @@
 // `npm start`: installs what is missing and hands over to the stack (dev/stack.ts).
 import { ensureInstalled, handOver } from "./bootstrap.mjs";
+import { offerHelp } from "./usage.mjs";
+
+offerHelp(`Usage: npm start
+  Starts everything on this machine and says where it is; Ctrl-C stops it. Needs no account.
+  Variables, from the environment or .dev.vars (.dev.vars.example explains all of them):
+    WORKER_PORT, IDP_PORT, DISCORD_PORT, GATEWAY_PORT, FACEIT_PORT   other ports
+    STATE_DIR   another folder for the state; a second stack needs one and ports of its own
+    VERBOSE=1   shows everything that the parts say`);
 
 ensureInstalled();
 

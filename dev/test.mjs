@@ -1,5 +1,9 @@
 // `npm test`: installs what is missing and hands over to dev/test.ts.
 import { ensureInstalled, handOver } from "./bootstrap.mjs";
+import { offerHelp } from "./usage.mjs";
+
+offerHelp(`Usage: npm test [-- FILTER …]
+  Runs every test, or those whose file's path contains a filter. More at once: npx vitest run --help`);
 
 ensureInstalled();
 handOver("dev/test.ts");

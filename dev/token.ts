@@ -1,10 +1,10 @@
 // `npm run token -- alice`: prints an access token of the local identity provider.
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { readSettings } from "./stack/settings.ts";
-import { namesInExample, parseTomlVars, parseVariables } from "./stack/variables.ts";
+import { commandSettings } from "./stack/command-settings.ts";
+import { freshSecret } from "./stack/variables.ts";
+import { offerHelp } from "./usage.mjs";
 
 const USAGE = `Usage: npm run token -- NAME [options]
   --scope "rooms:manage"   scopes, separated by spaces
@@ -12,41 +12,40 @@ const USAGE = `Usage: npm run token -- NAME [options]
   --discord-id 42          the user's Discord id
   --expires-in 3600        seconds until it expires`;
 
+offerHelp(USAGE);
+
 function stop(message: string): never {
   console.error(message);
   process.exit(1);
 }
 
-const root = path.dirname(import.meta.dirname);
-const read = (file: string): string => {
-  try {
-    return readFileSync(path.join(root, file), "utf8");
-  } catch {
-    return stop(`${file} is missing: run npm start first.`);
-  }
-};
-
-const settings = readSettings({
-  environment: process.env,
-  devVars: parseVariables(read(".dev.vars")),
-  toml: parseTomlVars(read("wrangler.toml")),
-  known: namesInExample(read(".dev.vars.example")),
-  root,
+// A token needs no secret: without a stack, what is missing is the stack and not a variable.
+const settings = commandSettings(path.dirname(import.meta.dirname), {
+  HUB_SECRET: freshSecret(),
+  DISCORD_BOT_TOKEN: freshSecret(),
 });
 if (!settings.ok) stop(settings.error.join("\n"));
 if (!settings.value.parts.includes("idp")) {
   stop(`JWT_ISSUER is ${settings.value.urls.idp}, not the local provider: get a token there.`);
 }
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    scope: { type: "string" },
-    guilds: { type: "string" },
-    "discord-id": { type: "string" },
-    "expires-in": { type: "string" },
-  },
-});
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        scope: { type: "string" },
+        guilds: { type: "string" },
+        "discord-id": { type: "string" },
+        "expires-in": { type: "string" },
+      },
+    });
+  } catch {
+    return stop(USAGE);
+  }
+}
+
+const { positionals, values } = readArguments();
 const [sub] = positionals;
 if (sub === undefined || positionals.length > 1) stop(USAGE);
 

@@ -5,6 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { decodeJwt } from "jose";
 import { afterEach, describe, expect, it } from "vitest";
+import { PART_LABELS } from "../dev/stack/names.ts";
 import { startIdentityProvider } from "../dev/idp/identity-provider.ts";
 import { eventually } from "./eventually.ts";
 import { freePorts } from "./free-ports.ts";
@@ -26,15 +27,15 @@ async function npmStart(
   return { stack, left: () => processesWith("GUILDHUB_E2E", mark) };
 }
 
-/** What `npm run token -- …` prints beside a stack. */
-async function npmRunToken(stack: StackProcess, ...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, ["dev/token.ts", ...args], {
+/** What a command prints beside a stack whose ports and variables it is not told. */
+async function command(
+  stack: StackProcess,
+  program: string,
+  ...args: readonly string[]
+): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], {
     cwd: path.dirname(import.meta.dirname),
-    env: {
-      ...process.env,
-      IDP_PORT: String(stack.ports.idp),
-      JWT_ISSUER: `http://127.0.0.1:${stack.ports.idp}`,
-    },
+    env: { ...process.env, STATE_DIR: stack.stateDir },
   });
   return stdout.trim();
 }
@@ -79,12 +80,19 @@ describe("npm start", () => {
     });
     expect(seconds).toBeLessThan(15);
     for (const url of Object.values(stack.file().urls)) expect(stack.output()).toContain(url);
+    for (const step of [...Object.values(PART_LABELS), "page", "database", "hub"]) {
+      expect(stack.output()).toMatch(new RegExp(`^  ${step} +ready after [\\d.]+ s$`, "m"));
+    }
 
-    expect(decodeJwt(await npmRunToken(stack, "alice", "--guilds", "1,2"))).toMatchObject({
+    const token = await command(stack, "dev/token.ts", "alice", "--guilds", "1,2");
+    expect(decodeJwt(token)).toMatchObject({
       iss: stack.file().urls["idp"],
       sub: "alice",
       guilds: ["1", "2"],
     });
+    expect(await command(stack, "dev/discord-commands.ts")).toContain("has these commands now");
+    const printed = /curl (\S+) -H "Authorization: Bearer \$\((.+)\)"/.exec(stack.output());
+    expect(printed?.[2]).toBe(`STATE_DIR=${stack.stateDir} npm run -s token -- alice`);
 
     const before = stack.file().parts;
     for (const { pid } of Object.values(before))

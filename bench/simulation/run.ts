@@ -8,6 +8,10 @@ import { fillDocument } from "./document.ts";
 import type { Results } from "./plan.ts";
 import { describeResults, findProblems } from "./results.ts";
 import { arithmeticTables } from "./tables.ts";
+import { offerHelp } from "../../dev/usage.mjs";
+
+offerHelp(`Usage: npm run simulate [-- CLIENTS [SEED]]
+  Writes the tables of docs/scale.md, and runs a million clients, or so many, at the real core; 0: none.`);
 
 const DOCUMENT = fileURLToPath(new URL("../../docs/scale.md", import.meta.url));
 const THREAD = path.join(import.meta.dirname, "run-thread.ts");

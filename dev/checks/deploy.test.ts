@@ -166,7 +166,11 @@ describe("the commands", () => {
   it("name no variable that nothing reads", async () => {
     const known = new Set([
       ...namesInExample(await read(".dev.vars.example")),
-      ...["ORIGIN", "GUILD_ID", "MANAGER_ROLE_ID", "ADMIN_ROLE_ID", "RAILWAY_RUN_UID"],
+      "ORIGIN",
+      "GUILD_ID",
+      "MANAGER_ROLE_ID",
+      "ADMIN_ROLE_ID",
+      "RAILWAY_RUN_UID",
     ]);
     const named = [...page.matchAll(/`\$?([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)];
     expect(named.length).toBeGreaterThan(20);

@@ -32,6 +32,7 @@ function start(script: string, more: Partial<PartSpec> = {}): Part {
       output: {
         say: (line) => said.push(line),
         quote: (label, line) => said.push(`${label}> ${line}`),
+        status: () => {},
         dim: (text) => text,
         strong: (text) => text,
       },

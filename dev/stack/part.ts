@@ -53,6 +53,11 @@ export const USUAL_SUPERVISION = {
 const HEALTH_FAILURES = 3;
 const LAST_LINES = 6;
 
+/** Where everything that a part says is kept. */
+export function logFile(logDir: string, label: string): string {
+  return path.join(logDir, `${label.replaceAll(" ", "-")}.log`);
+}
+
 /** Starts a part and starts it again whenever it ends, later each time while it ends at once. */
 export function supervise(spec: PartSpec, supervision: Supervision): Part {
   const { output, onChange, firstDelayMs, maxDelayMs, settledMs, graceMs } = supervision;
@@ -61,8 +66,7 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
   let restarts = 0;
 
   mkdirSync(supervision.logDir, { recursive: true });
-  const logFile = path.join(supervision.logDir, `${spec.label.replaceAll(" ", "-")}.log`);
-  const log = createWriteStream(logFile, { mode: 0o600 });
+  const log = createWriteStream(logFile(supervision.logDir, spec.label), { mode: 0o600 });
   log.on("error", () => {});
 
   const run = async (): Promise<void> => {

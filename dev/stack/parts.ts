@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { PART_LABELS, type PartName } from "./names.ts";
 import type { PartSpec } from "./part.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, WORKER_VARIABLES_FILE } from "./settings.ts";
 import { formatVariables } from "./variables.ts";
 import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
 
@@ -103,7 +103,7 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
 /** Wrangler reads this file instead of `.dev.vars`, so that the environment wins over that. */
 function writeWorkerVariables(settings: Settings): string {
   mkdirSync(settings.stateDir, { recursive: true });
-  const file = path.join(settings.stateDir, "worker.vars");
+  const file = path.join(settings.stateDir, WORKER_VARIABLES_FILE);
   writeFileSync(file, formatVariables(settings.worker), { mode: 0o600 });
   return file;
 }

@@ -36,6 +36,9 @@ export type Sources = {
   readonly newSecret?: () => string;
 };
 
+/** In the state folder: the Worker's variables of the run, for wrangler and for commands beside it. */
+export const WORKER_VARIABLES_FILE = "worker.vars";
+
 const REAL_DISCORD = "https://discord.com/api/v10";
 
 /**

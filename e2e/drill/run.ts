@@ -8,6 +8,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { FULL_DRILL, SHORT_DRILL } from "./plan.ts";
 import { runDrill } from "./run-drill.ts";
+import { offerHelp } from "../../dev/usage.mjs";
+
+offerHelp(`Usage: npm run drill
+  A stack of its own, a million deliveries, faults all the time; docs/testing.md says what it shows.
+    DRILL_FORM=short   the form that runs with the tests
+    DRILL_SEED=n       the random choices of an earlier run`);
 
 const seed = Number(process.env["DRILL_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 const plan = process.env["DRILL_FORM"] === "short" ? SHORT_DRILL : FULL_DRILL;

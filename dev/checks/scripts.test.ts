@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const { scripts } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
+  scripts: Record<string, string>;
+};
+/** Scripts of ours; the others are commands of tools, which have a help of their own. */
+const OURS = Object.entries(scripts).flatMap(([name, command]) => {
+  const file = /^node (\S+)$/.exec(command)?.[1];
+  return file === undefined ? [] : [{ name, file }];
+});
+
+/** Runs a script with `--help`, in a process group of its own, so that nothing it starts can be overlooked. */
+function askForHelp(file: string): Promise<{ code: number | null; stdout: string; left: boolean }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(ROOT, file), "--help"], {
+      cwd: ROOT,
+      env: { PATH: process.env["PATH"] },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    let stdout = "";
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    child.once("error", reject);
+    child.once("close", (code) => {
+      let left = true;
+      try {
+        process.kill(-(child.pid ?? 0), "SIGKILL");
+      } catch {
+        left = false;
+      }
+      resolve({ code, stdout, left });
+    });
+  });
+}
+
+describe("--help", () => {
+  it("is asked of each script", () => {
+    expect(OURS.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["start", "test", "token", "deploy", "drill", "bench"]),
+    );
+  });
+
+  it.each(OURS)(
+    "of npm run $name says how it is used, and does nothing",
+    async ({ name, file }) => {
+      const { code, stdout, left } = await askForHelp(file);
+      expect(stdout).toMatch(new RegExp(`^Usage: npm (?:run )?${name}\\b`));
+      expect(stdout.split("\n").length).toBeGreaterThan(1);
+      expect({ code, left }).toEqual({ code: 0, left: false });
+    },
+    90_000,
+  );
+});

@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import type { Result } from "../../src/platform/result.ts";
+import { DEFAULT_STATE, type PartName, PORT_VARIABLES } from "./names.ts";
+import { readSettings, type Settings, WORKER_VARIABLES_FILE } from "./settings.ts";
+import { readStackFile, runningStack } from "./stack-file.ts";
+import { namesInExample, parseTomlVars, parseVariables, type Variables } from "./variables.ts";
+
+/**
+ * Settings for a command beside the stack: those of the stack that runs, whatever ports and variables it
+ * was started with; else what `npm start` would have. The command's own environment wins.
+ * @param otherwise variables that hold when nobody has set them
+ * @returns the settings, or one sentence for each variable that is wrong
+ */
+export function commandSettings(
+  root: string,
+  otherwise: Variables = {},
+): Result<Settings, readonly string[]> {
+  const devVars = { ...otherwise, ...parseVariables(read(path.join(root, ".dev.vars"))) };
+  const stateDir = path.resolve(
+    root,
+    process.env["STATE_DIR"] || devVars["STATE_DIR"] || DEFAULT_STATE,
+  );
+  return readSettings({
+    environment: {
+      ...variablesOfRunning(stateDir),
+      ...Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== "")),
+    },
+    devVars,
+    toml: parseTomlVars(read(path.join(root, "wrangler.toml"))),
+    known: namesInExample(read(path.join(root, ".dev.vars.example"))),
+    root,
+  });
+}
+
+/** What the stack on this state folder was started with; empty: none runs. */
+function variablesOfRunning(stateDir: string): Variables {
+  const stack = runningStack(stateDir) === undefined ? undefined : readStackFile(stateDir);
+  // Whoever names a bot means its Discord, not the local one.
+  if (stack === undefined || process.env["DISCORD_BOT_TOKEN"]) return {};
+  const ports = Object.entries(PORT_VARIABLES).flatMap(([part, { variable }]) => {
+    const url = part in stack.parts ? stack.urls[part as PartName] : undefined;
+    return url === undefined ? [] : [[variable, new URL(url).port]];
+  });
+  return {
+    ...parseVariables(read(path.join(stateDir, WORKER_VARIABLES_FILE))),
+    ...Object.fromEntries(ports),
+  };
+}
+
+/** A file's text; empty when there is none. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
