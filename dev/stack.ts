@@ -121,7 +121,9 @@ process.on("uncaughtException", (error) => {
 async function whatItSays(url: string): Promise<string> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
-    return `${new URL(url).pathname} says: ${await response.text()}`;
+    const text = (await response.text()).trim();
+    const messages = [...text.matchAll(/"message":"([^"]+)"/g)].map(([, message]) => message);
+    return messages.length > 0 ? messages.join(" ") : `${new URL(url).pathname} says ${text}`;
   } catch {
     return `nothing answers at ${url}`;
   }
@@ -133,8 +135,8 @@ async function sayWhyItHangs(name: string): Promise<void> {
   const says = await whatItSays(
     `${settings.urls[part]}${name === HUB ? READY_PATH : READY_PATHS[part]}`,
   );
-  const log = path.relative(process.cwd(), logFile(logDir, PART_LABELS[part]));
-  output.say(`The ${name} is not ready after a minute: ${says}. Its log: ${log}`);
+  output.say(`The ${name} is not ready after a minute: ${says}`);
+  output.say(`Its log: ${logFile(logDir, PART_LABELS[part])}`);
 }
 
 const progress = showProgress(output, (name) => void sayWhyItHangs(name));
@@ -170,9 +172,7 @@ function printAddresses(): void {
       `  Open ${urls.worker} and sign in with any name, or in a second terminal:`,
       `  curl ${urls.worker}/rooms -H "Authorization: Bearer $(${withState}npm run -s token -- alice)"`,
       "",
-      output.dim(
-        `  Logs: ${path.relative(process.cwd(), settings.stateDir)}/logs · Ctrl-C stops everything`,
-      ),
+      output.dim(`  Logs: ${logDir} · Ctrl-C stops everything`),
       "",
     ].join("\n"),
   );
@@ -187,6 +187,8 @@ async function startAll(): Promise<void> {
   for (const name of settings.parts) {
     if (name === "worker") continue;
     start(name);
+    // It has nothing to do before the Worker is there.
+    if (name === "gateway") continue;
     followed.push(progress.follow(PART_LABELS[name], untilReady(name)));
   }
   const deployed = path.join(root, DEPLOYED_PAGE);
@@ -197,7 +199,11 @@ async function startAll(): Promise<void> {
   ]);
   start("worker");
   await progress.follow(PART_LABELS.worker, untilReady("worker"));
-  await Promise.all([...followed, progress.follow(HUB, untilReady("worker", READY_PATH))]);
+  await Promise.all([
+    ...followed,
+    progress.follow(PART_LABELS.gateway, untilReady("gateway")),
+    progress.follow(HUB, untilReady("worker", READY_PATH)),
+  ]);
 }
 
 report();

@@ -59,7 +59,11 @@ const response = await fetch(url, {
     discord_id: values["discord-id"],
     expiresIn: values["expires-in"] === undefined ? undefined : Number(values["expires-in"]),
   }),
-}).catch(() => stop(`Nothing answers at ${url}: is npm start running?`));
+}).catch(() =>
+  stop(
+    `Nothing answers at ${url}. Is npm start running? If it has a STATE_DIR of its own, set that here too.`,
+  ),
+);
 const answer = z
   .object({ access_token: z.string().optional(), error_description: z.string().optional() })
   .parse(await response.json());

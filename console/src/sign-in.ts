@@ -148,12 +148,15 @@ export class SignIn {
   }
 }
 
-function callbackProblem(error: unknown): string {
-  if (error instanceof ErrorResponse && error.error === "access_denied") {
-    return "You cancelled the sign-in.";
-  }
+/** Why somebody came back from the provider without being signed in, in words. */
+export function callbackProblem(error: unknown): string {
   if (error instanceof ErrorResponse) {
-    return `The sign-in service refused: ${error.error_description ?? error.error ?? "no reason given"}.`;
+    const reason = error.error_description?.replace(/\.$/, "");
+    // Providers also say so when a rule of theirs lets somebody not in: the reason tells them apart.
+    if (error.error === "access_denied" && reason === undefined) {
+      return "You cancelled the sign-in.";
+    }
+    return `The sign-in service refused: ${reason ?? error.error ?? "no reason given"}.`;
   }
   return "That sign-in did not come to an end. Please try again.";
 }
