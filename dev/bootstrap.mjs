@@ -55,7 +55,9 @@ export function ensureInstalled() {
   }
   if (isInstalled()) return;
   const command = existsSync(path.join(ROOT, "package-lock.json")) ? "ci" : "install";
-  process.stderr.write(`Installing packages (npm ${command}), once …\n`);
+  process.stderr.write(
+    `Installing packages (npm ${command}), once; this takes a minute or two …\n`,
+  );
   const options = ["--include=dev", "--include=optional", "--no-audit", "--no-fund"];
   const result = spawnSync("npm", [command, ...options, "--loglevel=error"], {
     cwd: ROOT,

@@ -6,6 +6,8 @@ import { readSettings, type Settings, WORKER_VARIABLES_FILE } from "./settings.t
 import { readStackFile, runningStack } from "./stack-file.ts";
 import { namesInExample, parseTomlVars, parseVariables, type Variables } from "./variables.ts";
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Settings for a command beside the stack: those of the stack that runs, whatever ports and variables it
  * was started with; else what `npm start` would have. The command's own environment wins.
@@ -15,16 +17,18 @@ import { namesInExample, parseTomlVars, parseVariables, type Variables } from ".
 export function commandSettings(
   root: string,
   otherwise: Variables = {},
+  environment: Environment = process.env,
 ): Result<Settings, readonly string[]> {
   const devVars = { ...otherwise, ...parseVariables(read(path.join(root, ".dev.vars"))) };
   const stateDir = path.resolve(
     root,
-    process.env["STATE_DIR"] || devVars["STATE_DIR"] || DEFAULT_STATE,
+    environment["STATE_DIR"] || devVars["STATE_DIR"] || DEFAULT_STATE,
   );
   return readSettings({
     environment: {
-      ...variablesOfRunning(stateDir),
-      ...Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== "")),
+      // Whoever names a bot means its Discord, not the local one.
+      ...(environment["DISCORD_BOT_TOKEN"] ? {} : variablesOfRunning(stateDir)),
+      ...Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== "")),
     },
     devVars,
     toml: parseTomlVars(read(path.join(root, "wrangler.toml"))),
@@ -36,8 +40,7 @@ export function commandSettings(
 /** What the stack on this state folder was started with; empty: none runs. */
 function variablesOfRunning(stateDir: string): Variables {
   const stack = runningStack(stateDir) === undefined ? undefined : readStackFile(stateDir);
-  // Whoever names a bot means its Discord, not the local one.
-  if (stack === undefined || process.env["DISCORD_BOT_TOKEN"]) return {};
+  if (stack === undefined) return {};
   const ports = Object.entries(PORT_VARIABLES).flatMap(([part, { variable }]) => {
     const url = part in stack.parts ? stack.urls[part as PartName] : undefined;
     return url === undefined ? [] : [[variable, new URL(url).port]];
