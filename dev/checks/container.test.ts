@@ -139,7 +139,6 @@ async function startContainer(
       ...environment,
       PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
       STATE_DIR: stateDir,
-      HOST: "127.0.0.1",
       PORT: "0",
       DISCORD_BOT_TOKEN: SECRETS[0],
       HUB_SECRET: SECRETS[1],
@@ -158,7 +157,10 @@ async function startContainer(
   return {
     child,
     output: () => output,
-    address: () => /"address":"(http:[^"]+)"/.exec(output)?.[1],
+    address: () => {
+      const port = /"address":"http:[^"]+:(\d+)"/.exec(output)?.[1];
+      return port === undefined ? undefined : `http://127.0.0.1:${port}`;
+    },
   };
 }
 
@@ -201,7 +203,11 @@ describe("the image", () => {
 
   it("keeps its state where each host mounts the volume", async () => {
     const mount = /STATE_DIR=(\S+)/.exec(valuesOf(image, "ENV")[0] ?? "")?.[1] ?? "";
-    expect(await read("fly.toml")).toContain(`destination = "${mount}"`);
+    const fly = await read("fly.toml");
+    expect(fly).toContain(`destination = "${mount}"`);
+    // A service would make /readyz and /metrics public.
+    expect(fly).not.toMatch(/^\[+(?:http_service|services)/m);
+    expect(fly).toContain('path = "/healthz"');
     const railway = JSON.parse(await read("railway.json")) as {
       deploy: { requiredMountPath: string; healthcheckPath: string; numReplicas: number };
     };
