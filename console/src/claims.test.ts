@@ -24,6 +24,15 @@ describe("the claims of an access token", () => {
     expect(claimsOf(jwt({ sub: "a" }))).toEqual({ sub: "a", scopes: [] });
   });
 
+  it.each([
+    ["a list", { scope: ["rooms:manage", "hub:admin"] }, ["rooms:manage", "hub:admin"]],
+    ["scp, as Okta and Entra have it", { scp: "rooms:manage" }, ["rooms:manage"]],
+    ["both", { scope: "profile", scp: ["rooms:manage", "profile"] }, ["profile", "rooms:manage"]],
+    ["neither text nor a list", { scope: 5, scp: [7, "a"] }, ["a"]],
+  ])("have scopes as %s", (_as, claims, scopes) => {
+    expect(claimsOf(jwt({ sub: "a", ...claims }))?.scopes).toEqual(scopes);
+  });
+
   it.each(["", "opaque", "a.b", "a.%%%.c", jwt(7), jwt({}), jwt({ sub: 5 })])(
     "are none in %j",
     (token) => {

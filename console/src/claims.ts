@@ -17,13 +17,22 @@ export type Claims = {
 export function claimsOf(accessToken: string): Claims | undefined {
   const payload = payloadOf(accessToken);
   if (!isRecord(payload) || !isText(payload["sub"])) return undefined;
-  const { guilds, scope, discord_id: discordId } = payload;
+  const { guilds, scope, scp, discord_id: discordId } = payload;
   return {
     sub: payload["sub"],
-    scopes: isText(scope) ? scope.split(" ").filter((one) => one !== "") : [],
+    scopes: [...new Set([scopesIn(scope), scopesIn(scp)].flat())],
     ...(Array.isArray(guilds) ? { guilds: guilds.filter(isText) } : {}),
     ...(isText(discordId) ? { discordId } : {}),
   };
+}
+
+/** As providers write them, and as the Worker reads them: names separated by spaces, or a list of names. */
+function scopesIn(claim: unknown): string[] {
+  return [claim]
+    .flat()
+    .filter(isText)
+    .flatMap((names) => names.split(" "))
+    .filter((name) => name !== "");
 }
 
 function payloadOf(jwt: string): unknown {
