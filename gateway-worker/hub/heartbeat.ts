@@ -81,12 +81,20 @@ export class Heartbeat {
     await this.#sending;
   }
 
+  /** Those that are served, the primary one first if it is among them: the Worker asks about that. */
+  #guildIds(primaryGuildId: string): string[] {
+    const all = this.#parts.guildIds();
+    const primary = all.filter((guildId) => guildId === primaryGuildId);
+    const others = all.filter((guildId) => guildId !== primaryGuildId);
+    return [...primary, ...others].slice(0, GUILDS_MAX);
+  }
+
   async #send(): Promise<void> {
     const { hub, metrics, now, primaryGuildId } = this.#parts;
     const payload: GatewayHeartbeat = {
       guildId: primaryGuildId,
       ...this.#parts.gateway(),
-      guildIds: this.#parts.guildIds().slice(0, GUILDS_MAX),
+      guildIds: this.#guildIds(primaryGuildId),
     };
     const text = JSON.stringify({ event: "gateway.heartbeat", payload, ts: now() });
     const answer = await hub.post(new TextEncoder().encode(text), null);

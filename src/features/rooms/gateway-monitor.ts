@@ -19,6 +19,8 @@ const Container = z.object({
   /** When the container entered that state, milliseconds. */
   since: z.number(),
   guildIds: z.array(z.string()),
+  /** Those that the bot is in, by the container; null: an older container, which does not say. */
+  serves: z.array(z.string()).nullable().default(null),
   /** What its guilds' hubs were told last; null: nothing that is sure to have arrived. */
   told: GatewayState.nullable(),
 });
@@ -28,6 +30,8 @@ type Container = z.infer<typeof Container>;
 export type GatewayStatus = {
   readonly state: GatewayState;
   readonly heartbeatAgeMs: number | null;
+  /** Whether the bot is in the guild, as the container last knew; null: it did not say. */
+  readonly inGuild: boolean | null;
 };
 
 /**
@@ -56,6 +60,7 @@ export class GatewayMonitor extends DurableObject<Env> {
       state: beat.state,
       since: Math.min(beat.since, Date.now()),
       guildIds,
+      serves: beat.guildIds ?? null,
       told: sameGuilds ? (known?.told ?? null) : null,
     });
     await this.#tell(beat.guildId);
@@ -65,10 +70,11 @@ export class GatewayMonitor extends DurableObject<Env> {
   /** Where the gateway of this guild's container stands. */
   status(guildId: string): GatewayStatus {
     const container = this.#read(guildId);
-    if (container === null) return { state: "down", heartbeatAgeMs: null };
+    if (container === null) return { state: "down", heartbeatAgeMs: null, inGuild: null };
     return {
       state: stateOf(container, Date.now()),
       heartbeatAgeMs: Date.now() - container.seenAt,
+      inGuild: container.serves?.includes(guildId) ?? null,
     };
   }
 

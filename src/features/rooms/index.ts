@@ -28,6 +28,9 @@ export const rooms: Feature = {
   },
   async check(env) {
     const gateway = await gatewayMonitor(env).status(configOf(env).primaryGuildId);
-    return { ready: gateway.state === "connected", facts: { gateway } };
+    return {
+      ready: gateway.state === "connected" && gateway.inGuild !== false,
+      facts: { gateway },
+    };
   },
 };

@@ -1140,6 +1140,19 @@ describe("gateway heartbeats", () => {
     return { status: response.status, gateway: checks.gateway };
   };
 
+  it("say in which guilds the bot is: without the primary one nothing works", async () => {
+    const told = async (guildIds?: readonly string[]) => {
+      const payload = { guildId: PRIMARY, state: "connected", since: 1_000, guildIds };
+      await taken({ event: "gateway.heartbeat", payload });
+      later(3_000);
+      return gatewayIn();
+    };
+    expect(await told([guildId])).toMatchObject({ status: 503, gateway: { inGuild: false } });
+    expect(await told([PRIMARY])).toMatchObject({ status: 200, gateway: { inGuild: true } });
+    // A container of an older version does not say.
+    expect(await told()).toMatchObject({ status: 200, gateway: { inGuild: null } });
+  });
+
   it("make the Worker ready, and their absence is an event", async () => {
     const stream = await streamOf(alice);
     await beat();

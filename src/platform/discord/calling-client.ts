@@ -1,5 +1,5 @@
 import type { RESTPostAPIChannelInviteJSONBody } from "discord-api-types/v10";
-import { z } from "zod";
+import type { z } from "zod";
 import { err, ok, type Result } from "../result.ts";
 import { isUnknownChannel, type DiscordCall, type DiscordFailure } from "./call.ts";
 import {
@@ -17,7 +17,7 @@ import {
   Channel,
   Identified,
   Invite,
-  ListedChannel,
+  ChannelList,
   toChannel,
   toMessage,
   toNewChannel,
@@ -126,7 +126,7 @@ export function createDiscordClient(ports: RetryPorts): DiscordClient {
     async listChannels(guildId) {
       const listed = await ask(
         { method: "GET", route: "/guilds/:guildId/channels", params: { guildId } },
-        z.array(ListedChannel),
+        ChannelList,
       );
       return listed.ok ? ok(listed.value.map(toChannel)) : listed;
     },

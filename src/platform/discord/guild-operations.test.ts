@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { bodyOf, discordWithReplies, json, ROOM } from "../../testing/discord-replies.ts";
 import { fullPlace } from "./call.ts";
 
@@ -6,7 +6,7 @@ const done = () => new Response(null, { status: 204 });
 const reasonOf = ({ headers }: RequestInit) => new Headers(headers).get("X-Audit-Log-Reason");
 
 describe("the Discord client, for matches", () => {
-  it("lists a guild's channels, and believes no list that is malformed", async () => {
+  it("lists a guild's channels: what can be read of them, and no list that is none", async () => {
     const overwrites = [
       { id: "1", type: 0, allow: "0", deny: "1049600" },
       { id: "42", type: 1, allow: "9007199254740993", deny: "0" },
@@ -37,8 +37,26 @@ describe("the Discord client, for matches", () => {
       "https://discord.test/api/v10/guilds/1/channels",
     ]);
     const [category, lobby] = listed;
-    const bad = { ...lobby, permission_overwrites: [{ ...overwrites[0], allow: "-1" }] };
-    for (const body of [{}, [category, {}], [bad], [{ ...category, id: "../1" }]]) {
+    const odd = [
+      { ...lobby, permission_overwrites: [{ ...overwrites[0], allow: "-1" }, overwrites[1]] },
+      { ...lobby, id: "12", type: "voice", name: 7, parent_id: {}, permission_overwrites: "none" },
+      { ...category, id: "../1" },
+      {},
+      null,
+      category,
+    ];
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
+    const read = await discordWithReplies([json(200, odd)]).client.listChannels("1");
+    expect(read.ok && read.value.map(({ id, type }) => [id, type])).toEqual([
+      ["11", 2],
+      ["12", -1],
+      ["10", 4],
+    ]);
+    expect(read.ok && read.value[0]?.overwrites.map(({ id }) => id)).toEqual(["42"]);
+    expect(read.ok && read.value[1]).toMatchObject({ name: "", parentId: null, overwrites: [] });
+    expect(String(warn.mock.calls.at(-1))).toContain('"what":"channels","skipped":3');
+    warn.mockRestore();
+    for (const body of [{}, null, "[]"]) {
       expect(await discordWithReplies([json(200, body)]).client.listChannels("1")).toEqual({
         ok: false,
         error: { kind: "failed", status: 200 },

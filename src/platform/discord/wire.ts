@@ -4,6 +4,7 @@ import type {
 } from "discord-api-types/v10";
 import { z } from "zod";
 import { DiscordId } from "../../protocol/discord-id.ts";
+import { log } from "../log.ts";
 import { ACTION_ROW, BUTTON, GUILD_VOICE, LINK_STYLE, OVERWRITE } from "./constants.ts";
 import type {
   GuildChannel,
@@ -12,33 +13,52 @@ import type {
   PermissionOverwrite,
 } from "./discord-client.ts";
 
+/** What nothing depends on may be anything: it must not make an answer unreadable. */
+const Incidental = z.string().nullish().catch(null);
+
+/** A list of which each entry stands for itself: one that cannot be read is left out, and logged. */
+export function readableOf<Entry extends z.ZodType>(entry: Entry, what: string) {
+  return z.array(z.unknown()).transform((list): z.output<Entry>[] => {
+    const read = list.flatMap((one) => {
+      const result = entry.safeParse(one);
+      return result.success ? [result.data] : [];
+    });
+    const skipped = list.length - read.length;
+    if (skipped > 0) log("warn", "discord.entries_not_as_documented", { what, skipped });
+    return read;
+  });
+}
+
 /** A channel, as far as rooms need it. */
-export const Channel = z.object({ id: DiscordId, name: z.string().nullish() });
+export const Channel = z.object({ id: DiscordId, name: Incidental });
 /** An invite. */
 export const Invite = z.object({
   code: z.string().min(1),
-  expires_at: z.iso.datetime({ offset: true }).nullish(),
+  expires_at: z.iso.datetime({ offset: true }).nullish().catch(null),
 });
 /** Anything of which only the id matters: the bot itself, a direct channel. */
 export const Identified = z.object({ id: DiscordId });
 
 const ROLE: number = OVERWRITE.role;
 const BitSet = z.string().regex(/^\d{1,30}$/);
-/** One of `GET /guilds/:guildId/channels`. */
-export const ListedChannel = z.object({
+/** Type of a channel whose type cannot be read: it exists, and is none that we make. */
+const UNKNOWN_TYPE = -1;
+const Overwrite = z.object({ id: DiscordId, type: z.number().int(), allow: BitSet, deny: BitSet });
+const ListedChannel = z.object({
   id: DiscordId,
-  name: z.string().nullish(),
-  type: z.number().int(),
-  parent_id: DiscordId.nullish(),
-  permission_overwrites: z
-    .array(z.object({ id: DiscordId, type: z.number().int(), allow: BitSet, deny: BitSet }))
-    .nullish(),
+  name: Incidental,
+  type: z.number().int().catch(UNKNOWN_TYPE),
+  parent_id: DiscordId.nullish().catch(null),
+  permission_overwrites: readableOf(Overwrite, "overwrites").nullish().catch(null),
 });
+/** `GET /guilds/:guildId/channels`. */
+export const ChannelList = readableOf(ListedChannel, "channels");
 
 /** `GET /guilds/:guildId/audit-logs`, as far as it says who was made and why. */
 export const AuditLog = z.object({
-  audit_log_entries: z.array(
-    z.object({ target_id: z.string().nullish(), reason: z.string().nullish() }),
+  audit_log_entries: readableOf(
+    z.object({ target_id: Incidental, reason: Incidental }),
+    "audit log",
   ),
 });
 

@@ -20,8 +20,8 @@ export type DiscordIdentityConfig = {
 
 const Me = z.object({
   id: DiscordId,
-  username: z.string().nullish(),
-  global_name: z.string().nullish(),
+  username: z.string().nullish().catch(null),
+  global_name: z.string().nullish().catch(null),
 });
 
 /** {@link DiscordIdentity} over HTTP. */

@@ -11,8 +11,8 @@ const SCOPES = "openid profile";
 
 /** `guid` is the player's id in the Data API; `sub` stands in for it in some answers (§A1). */
 const Userinfo = z.object({
-  guid: z.string().nullish(),
-  sub: z.string().nullish(),
+  guid: z.string().nullish().catch(null),
+  sub: z.string().nullish().catch(null),
   nickname: z.string().nullish().catch(null),
   name: z.string().nullish().catch(null),
   preferred_username: z.string().nullish().catch(null),

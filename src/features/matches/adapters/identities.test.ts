@@ -124,6 +124,10 @@ describe("FACEIT's OAuth2", () => {
       { playerId: SUB, nickname: "p" },
     ],
     [
+      { guid: 5, sub: SUB, name: "n" },
+      { playerId: SUB, nickname: "n" },
+    ],
+    [
       { guid: GUID, nickname: 7 },
       { playerId: GUID, nickname: GUID },
     ],
@@ -206,6 +210,9 @@ describe("Discord's OAuth2", () => {
       "https://discord.test/api/v10/oauth2/token",
       "https://discord.test/api/v10/users/@me",
     ]);
+    answers = [TOKENS, json({ id: "7", username: "alice", global_name: 7 })];
+    expect(await discord().whoIs("the-code")).toMatchObject({ value: { name: "alice" } });
+    calls.splice(2);
     const agents = calls.map((call) => headersOf(call).get("User-Agent"));
     expect(agents).toEqual([USER_AGENT, USER_AGENT]);
     const [token] = calls;
