@@ -127,7 +127,10 @@ export class StreamHost {
     return this.#entrance.enter(() => {
       if (request.signal.aborted) return refused(CLIENT_CLOSED_REQUEST);
       const status = this.#admit(identity, handover);
-      if (status !== null) return refused(status);
+      if (status !== null) {
+        this.server.notAccepted();
+        return refused(status);
+      }
       this.#ports.onServed();
       const response =
         handover.transport === undefined

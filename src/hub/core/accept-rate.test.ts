@@ -39,6 +39,16 @@ describe("HUB-18 accept rate", () => {
     expect(accepted(rate, 1, 3_000_001)).toBe(1);
   });
 
+  test("whoever does not come in after all leaves its place, and no more than a burst is there", () => {
+    const rate = resting();
+    accepted(rate, ACCEPTS_BURST, 0);
+    rate.giveBack();
+    expect(accepted(rate, 2, 0)).toBe(1);
+    const rested = resting();
+    rested.giveBack();
+    expect(accepted(rested, ACCEPTS_BURST + 1, 0)).toBe(ACCEPTS_BURST);
+  });
+
   test("a hub counts who comes in, and is rested after a wake", () => {
     const bench = new VirtualHub();
     const letIn = (): number =>

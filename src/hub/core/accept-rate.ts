@@ -25,6 +25,11 @@ export class AcceptRate {
     this.#tokens -= 1;
     return true;
   }
+
+  /** One that was taken has not come in after all. */
+  giveBack(): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + 1);
+  }
 }
 
 /**

@@ -137,6 +137,11 @@ export class StreamServer<Socket extends object> {
     return this.#accepts.take(this.#ports.clock());
   }
 
+  /** Whoever {@link accepts} let come has no right to: a used ticket takes no place, however often it comes. */
+  notAccepted(): void {
+    this.#accepts.giveBack();
+  }
+
   /**
    * Whether one more socket may come and wait for its `auth` frame; each yes counts as one. Such sockets
    * have places and accepts of their own, so that nobody anonymous takes those of a client with a ticket,
