@@ -4,6 +4,7 @@ import path from "node:path";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { findChromium } from "../dev/chromium.ts";
+import { Api } from "./api.ts";
 import { eventually } from "./eventually.ts";
 import { LocalDiscord } from "./local-discord.ts";
 import { LocalFaceit } from "./local-faceit.ts";
@@ -400,29 +401,30 @@ describe("the page", () => {
     await isLive(page);
   });
 
-  it("has an API page where every operation and the stream can be tried, without a mouse", async () => {
-    const page = await openPage({ viewport: PHONE });
+  it("has an API page where an operation is sent with its example, as who is signed in", async () => {
+    const page = await openPage();
     await page.goto(`${stack.urls.worker}/docs`);
-    await page.getByLabel("Access token").fill(await stack.token("reader"));
-    const list = page.locator("#rooms\\.list");
-    await list.locator("summary").press("Enter");
-    await list.getByRole("button", { name: "Send" }).press("Enter");
-    await eventually("the answer is shown", async () => {
-      expect(await list.getByRole("status").textContent()).toMatch(/^200 .*"rooms"/s);
-    });
-    await page.getByRole("button", { name: "Connect", exact: true }).press("Enter");
-    const log = page.getByRole("log", { name: "Frames" });
-    await eventually("the stream is open", async () => {
-      expect(await log.textContent()).toContain('"type":"snapshot"');
-    });
-    await page.getByLabel("Frame", { exact: true }).press("Enter");
-    await eventually("a frame is answered", async () => {
-      expect(await log.textContent()).toContain('← {"type":"pong"}');
-    });
-    const width = await page.evaluate("document.documentElement.scrollWidth");
-    expect(width).toBe(PHONE.width);
-    await list.getByRole("link", { name: "unauthorized" }).press("Enter");
-    await page.waitForURL("**/docs/errors#unauthorized");
+    await page.getByRole("button", { name: "Sign in to send requests" }).press("Enter");
+    await page.getByLabel("Name").fill("reader");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("Requests are sent as reader").waitFor();
+    await page.waitForURL("**/docs");
+    await page.getByRole("button", { name: /Test Request.*post \/create-room/i }).click();
+    const client = page.getByRole("dialog");
+    await client.getByRole("button", { name: /^Send/ }).click();
+    await client.getByText("channelId").first().waitFor();
+    const rooms = await new Api(stack, await stack.token("reader")).rooms();
+    const [room] = rooms.filter(({ name }) => name === "Friday raid");
+    expect(room?.createdBy).toBe("reader");
+    await new Api(stack, await stack.token("reader")).endRoom(room?.channelId ?? "");
+    await page.goto(`${stack.urls.worker}/docs?api=stream`);
+    await page.getByRole("heading", { name: "GuildHub stream" }).waitFor();
+    await screenshot(page, "api-stream");
+  });
+
+  it("explains an error where its problem document points", async () => {
+    const page = await openPage();
+    await page.goto(`${stack.urls.worker}/docs/errors#unauthorized`);
     expect(await page.locator("h2:target").textContent()).toBe("Sign in first");
   });
 });

@@ -7,6 +7,9 @@ import type { PageConfig } from "./config.ts";
 /** A token is renewed this long before it expires, seconds: before the hub's own warning. */
 const RENEW_BEFORE_SECONDS = 90;
 
+/** A path of this origin; `//host` would be another one. */
+const OWN_PATH = /^\/(?!\/)/;
+
 /** Who is signed in. */
 export type SignedIn = { readonly name: string; readonly claims: Claims };
 
@@ -64,7 +67,9 @@ export class SignIn {
       return undefined;
     }
     try {
-      this.#show(await this.#manager.signinRedirectCallback());
+      const user = await this.#manager.signinRedirectCallback();
+      this.#show(user);
+      if (typeof user.state === "string" && OWN_PATH.test(user.state)) location.replace(user.state);
       return undefined;
     } catch (error) {
       this.#show(await this.#manager.getUser());
@@ -84,11 +89,12 @@ export class SignIn {
 
   /**
    * Leaves for the provider's sign-in page.
+   * @param backTo path of this origin to go on at; absent: the page itself
    * @returns only when that did not work: why, in words
    */
-  async start(): Promise<string> {
+  async start(backTo?: string): Promise<string> {
     try {
-      await this.#manager.signinRedirect();
+      await this.#manager.signinRedirect(backTo === undefined ? {} : { state: backTo });
       return "";
     } catch {
       return "The sign-in service can't be reached right now. Try again in a moment.";

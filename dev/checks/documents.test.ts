@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { Validator } from "@seriousme/openapi-schema-validator";
+import { z } from "zod";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ERROR_CODES } from "../../src/protocol/error-codes.ts";
 import * as limits from "../../src/protocol/limits.ts";
@@ -47,6 +48,33 @@ describe("the documents that are made from the code", () => {
     for (const code of Object.keys(ERROR_CODES)) expect(errors).toContain(`## ${code}\n`);
     const page = await committed("limits.md");
     for (const name of Object.keys(limits)) expect(page).toContain(`| \`${name}\` |`);
+  });
+
+  it("have an example for every body, to send as it is", async () => {
+    const Document = z.object({
+      paths: z.record(
+        z.string(),
+        z.record(
+          z.string(),
+          z.object({
+            requestBody: z
+              .object({ content: z.record(z.string(), z.object({ example: z.unknown() })) })
+              .optional(),
+          }),
+        ),
+      ),
+    });
+    const { paths } = Document.parse(JSON.parse(await committed("spec/openapi.json")));
+    const bodies = Object.entries(paths).flatMap(([where, operations]) =>
+      Object.entries(operations).flatMap(([method, { requestBody }]) =>
+        Object.values(requestBody?.content ?? {}).map(({ example }) => ({
+          operation: `${method} ${where}`,
+          example,
+        })),
+      ),
+    );
+    expect(bodies.length).toBeGreaterThan(5);
+    expect(bodies.filter(({ example }) => example === undefined)).toEqual([]);
   });
 
   it("are valid OpenAPI 3.1", async () => {

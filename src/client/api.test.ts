@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Api } from "./api.ts";
 import { failed, type TokenSource } from "./outcome.ts";
 
@@ -79,6 +79,32 @@ describe("the REST calls", () => {
     expect(await api.people({ q: "a&b", limit: 5 })).toEqual({ ok: true, value: found });
     expect(seen[0]?.url).toBe("https://hub.test/people?q=a%26b&limit=5");
     expect((await api.people()).ok).toBe(false);
+  });
+
+  it("reads rooms, of the guild and from where it is told", async () => {
+    const room = {
+      ...{ channelId: "c1", name: "Friday", guildId: "g1", userLimit: 4, private: false },
+      ...{ createdBy: "alice", createdAt: "2026-01-01T00:00:00Z", state: "open", endedAt: null },
+      members: [],
+    };
+    const page = { rooms: [room], nextCursor: "next" };
+    const { api, seen } = apiOver([Response.json(page), Response.json({ rooms: [{}] })]);
+    expect(await api.rooms({ guildId: "g1", state: "ended", cursor: "a b", limit: 2 })).toEqual({
+      ok: true,
+      value: page,
+    });
+    expect(seen[0]?.url).toBe("https://hub.test/rooms?guildId=g1&state=ended&cursor=a+b&limit=2");
+    expect(await api.rooms()).toMatchObject({ ok: false, failure: { status: 502 } });
+  });
+
+  it("names the other reason that a page of another origin gets no answer", async () => {
+    vi.stubGlobal("location", { origin: "https://page.test" });
+    const { api } = apiOver(["no answer"]);
+    const outcome = await api.room("c1");
+    vi.unstubAllGlobals();
+    if (outcome.ok) throw new Error("somebody answered");
+    expect(outcome.failure.kind).toBe("unreachable");
+    expect(outcome.failure.message).toContain("WEB_ORIGIN does not list https://page.test");
   });
 
   it("renews a refused token once and sends the same again", async () => {

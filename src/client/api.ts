@@ -1,7 +1,7 @@
 import type { ByteStream } from "./event-stream.ts";
 import { hasTexts, isRecord } from "./json-shape.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
-import { failureOf, UNREACHABLE } from "./problem.ts";
+import { failureOf, UNREACHABLE, unreachableFrom } from "./problem.ts";
 import type { Match } from "./match.ts";
 import type { Person, Room } from "./room.ts";
 
@@ -29,6 +29,21 @@ export type Invite = {
   readonly url: string;
   readonly code: string;
   readonly expiresAt: string | null;
+};
+
+/** Which rooms of a guild; absent: the open ones of the guild that the token is for. */
+export type RoomsQuery = {
+  readonly guildId?: string;
+  readonly state?: "open" | "ended";
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
+  readonly limit?: number;
+};
+
+/** A page of rooms, newest first; `nextCursor` null: it is the last. */
+export type RoomsPage = {
+  readonly rooms: readonly Room[];
+  readonly nextCursor: string | null;
 };
 
 /** Which matches of a guild; absent: the live ones of the guild that the token is for. */
@@ -118,6 +133,11 @@ export class Api {
   async endRoom(channelId: string): Promise<Outcome<Record<string, unknown>>> {
     const path = `/end-room/${encodeURIComponent(channelId)}`;
     return this.#json(isRecord, { method: "DELETE", path });
+  }
+
+  /** Rooms of a guild that this person may see, open or ended. */
+  async rooms(query: RoomsQuery = {}): Promise<Outcome<RoomsPage>> {
+    return this.#json(isRoomsPage, { method: "GET", path: `/rooms?${queryOf(query)}` });
   }
 
   /** One room, open or ended. */
@@ -211,7 +231,7 @@ export class Api {
       token = renewed.value;
       response = await this.#fetch(call, token);
     }
-    if (response === undefined) return failed(UNREACHABLE);
+    if (response === undefined) return failed(unreachableFrom(this.#options.baseUrl));
     if (response.ok) return { ok: true, value: { response, token } };
     const retryAfter = response.headers.get("retry-after");
     return failed(failureOf(response.status, retryAfter, await jsonOf(response)));
@@ -273,6 +293,10 @@ function isRoom(body: unknown): body is Room {
     typeof body["userLimit"] === "number" &&
     typeof body["private"] === "boolean"
   );
+}
+
+function isRoomsPage(body: unknown): body is RoomsPage {
+  return isRecord(body) && Array.isArray(body["rooms"]) && body["rooms"].every(isRoom);
 }
 
 function isMatch(body: unknown): body is Match {

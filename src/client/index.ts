@@ -19,6 +19,8 @@ export type {
   PeopleQuery,
   MatchesQuery,
   NewRoom,
+  RoomsPage,
+  RoomsQuery,
   StreamTicket,
 } from "./api.ts";
 export type { EventName, EventPayloads, GuildEvent, PayloadOf } from "./guild-event.ts";

@@ -18,6 +18,19 @@ export const UNREACHABLE: Failure = {
 };
 
 /**
+ * The same for a Worker at this address. A browser does not tell a page whether a server of another origin
+ * is away or does not list it (CORS), so both are named.
+ * @param baseUrl origin of the Worker; empty: the page's own
+ */
+export function unreachableFrom(baseUrl: string): Failure {
+  const { location } = globalThis as { readonly location?: { readonly origin?: string } };
+  const origin = location?.origin;
+  if (origin === undefined || baseUrl === "" || baseUrl === origin) return UNREACHABLE;
+  const message = `${UNREACHABLE.message} Or its WEB_ORIGIN does not list ${origin}.`;
+  return { ...UNREACHABLE, message };
+}
+
+/**
  * Turns an error answer into a failure. Reads RFC 9457 problem documents (rooms.md §1) and copes
  * with anything else, because a proxy on the way may have answered.
  * @param body the parsed JSON, or undefined when there was none

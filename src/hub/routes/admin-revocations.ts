@@ -15,7 +15,10 @@ const route = createRoute({
     "They close with 4401 within a second. A user's present tokens are refused by this hub for 24 hours; whoever still gets new ones comes back: take the access away at the identity provider first.",
   request: {
     params: GuildParam,
-    body: { required: true, content: { "application/json": { schema: RevocationTarget } } },
+    body: {
+      required: true,
+      content: { "application/json": { schema: RevocationTarget, example: { sub: "mallory" } } },
+    },
   },
   responses: {
     200: {

@@ -29,7 +29,12 @@ const route = createRoute({
   request: {
     body: {
       required: false,
-      content: { "application/json": { schema: z.object({ guildId: DiscordId.optional() }) } },
+      content: {
+        "application/json": {
+          schema: z.object({ guildId: DiscordId.optional() }),
+          example: {},
+        },
+      },
     },
   },
   responses: {

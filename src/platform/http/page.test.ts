@@ -20,6 +20,13 @@ describe("the page's policy", () => {
     expect(directive("frame-ancestors", PRODUCTION)).toBe("frame-ancestors 'none'");
   });
 
+  it("lets the API page alone have styles that Scalar puts in", () => {
+    expect(directive("style-src", PRODUCTION)).toBe("style-src 'self'");
+    const docs = directive("style-src", PRODUCTION, "https://page.test/docs");
+    expect(docs).toBe("style-src 'self' 'unsafe-inline'");
+    expect(directive("script-src", PRODUCTION, "https://page.test/docs")).toBe("script-src 'self'");
+  });
+
   it("lets it steer a FACEIT of this machine, and names the real one nowhere", () => {
     const local = { ...PRODUCTION, faceit: { apiUrl: "http://127.0.0.1:8791/data/v4" } };
     const sources = directive("connect-src", local, "http://127.0.0.1:8787/").split(" ");

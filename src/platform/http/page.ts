@@ -31,11 +31,13 @@ export function pagePolicy(
   const faceit = new URL(config.faceit.apiUrl);
   // The page steers a local FACEIT, and it never calls the real one.
   if (faceit.protocol === "http:") partners.push(faceit.origin);
+  // Scalar puts its styles into the API page; nothing of anybody else is shown there.
+  const styles = page.pathname.startsWith("/docs") ? "'self' 'unsafe-inline'" : "'self'";
   const stream = `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}`;
   return [
     "default-src 'none'",
     "script-src 'self'",
-    "style-src 'self'",
+    `style-src ${styles}`,
     "img-src 'self' data:",
     "font-src 'self'",
     // A provider may have its token endpoint on another host than its issuer. For some browsers

@@ -25,7 +25,20 @@ const route = createRoute({
   request: {
     body: {
       required: true,
-      content: { "application/json": { schema: z.looseObject({ event: z.string() }) } },
+      content: {
+        "application/json": {
+          schema: z.looseObject({ event: z.string() }),
+          example: {
+            event: "match_status_ready",
+            event_id: "3f1a7c8e-0000-4000-8000-000000000001",
+            payload: {
+              id: "1-3f1a7c8e-0000-4000-8000-000000000002",
+              organizer_id: "your-organizer",
+              version: 1,
+            },
+          },
+        },
+      },
     },
   },
   responses: {

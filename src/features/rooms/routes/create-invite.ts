@@ -33,7 +33,12 @@ const route = createRoute({
   middleware: [requireAuth],
   request: {
     params: ChannelParam,
-    body: { required: true, content: { "application/json": { schema: InviteBody } } },
+    body: {
+      required: true,
+      content: {
+        "application/json": { schema: InviteBody, example: { maxAge: 3_600, maxUses: 1 } },
+      },
+    },
   },
   responses: {
     201: { description: "The invite", content: { "application/json": { schema: Invite } } },

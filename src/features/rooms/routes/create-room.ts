@@ -75,7 +75,15 @@ const route = createRoute({
         description: "1 to 255 characters; X-Idempotency-Key is the same. Kept for 24 hours",
       }),
     }),
-    body: { required: true, content: { "application/json": { schema: CreateRoomBody } } },
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: CreateRoomBody,
+          example: { name: "Friday raid", userLimit: 5 },
+        },
+      },
+    },
   },
   responses: {
     200: {

@@ -39,6 +39,14 @@ const route = createRoute({
       content: {
         "application/json": {
           schema: z.union([SignedEvent, z.object({ events: z.array(SignedEvent) })]),
+          example: {
+            event: "voice.joined",
+            payload: {
+              guildId: "100000000000000001",
+              channelId: "100000000000000012",
+              userId: "200000000000000001",
+            },
+          },
         },
       },
     },

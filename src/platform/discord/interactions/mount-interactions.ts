@@ -35,7 +35,10 @@ const route = createRoute({
     body: {
       required: true,
       content: {
-        "application/json": { schema: z.union([CommandInteraction, AnyInteraction]) },
+        "application/json": {
+          schema: z.union([CommandInteraction, AnyInteraction]),
+          example: { type: 1 },
+        },
       },
     },
   },
