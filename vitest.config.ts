@@ -35,6 +35,9 @@ const TEST_BINDINGS = {
   MATCH_GRACE_SECONDS: "60",
 };
 
+/** When a test or a hook is given up, milliseconds: no test is about how fast a busy machine is. */
+const TIMEOUT_MS = 60_000;
+
 /** The generated SQL, statement by statement, for `applyD1Migrations`. */
 async function readMigrations(): Promise<{ name: string; queries: string[] }[]> {
   const names = (await readdir("migrations")).filter((name) => name.endsWith(".sql")).toSorted();
@@ -62,7 +65,8 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["src/**/*.workers.test.ts"],
-          testTimeout: 20_000,
+          testTimeout: TIMEOUT_MS,
+          hookTimeout: TIMEOUT_MS,
           // CommonJS inside: bundled once, or its enums would be missing in workerd.
           deps: { optimizer: { ssr: { enabled: true, include: ["discord-api-types/v10"] } } },
         },
@@ -79,7 +83,8 @@ export default defineConfig({
             "bench/**/*.test.ts",
           ],
           exclude: ["**/*.workers.test.ts", "**/node_modules/**"],
-          testTimeout: 20_000,
+          testTimeout: TIMEOUT_MS,
+          hookTimeout: TIMEOUT_MS,
         },
       },
       {

@@ -83,8 +83,12 @@ describe("the REST calls", () => {
 
   it("reads rooms, of the guild and from where it is told", async () => {
     const room = {
-      ...{ channelId: "c1", name: "Friday", guildId: "g1", userLimit: 4, private: false },
-      ...{ createdBy: "alice", createdAt: "2026-01-01T00:00:00Z", state: "open", endedAt: null },
+      channelId: "c1",
+      name: "Friday",
+      userLimit: 4,
+      private: false,
+      createdBy: "alice",
+      createdAt: "2026-01-01T00:00:00Z",
       members: [],
     };
     const page = { rooms: [room], nextCursor: "next" };
