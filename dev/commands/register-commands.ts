@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { err, ok, type Result } from "../../src/platform/result.ts";
+import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 
 /** What Discord keeps of a command, as far as ours have it. What is absent is Discord's default. */
 const Command = z.object({
@@ -106,7 +107,9 @@ function whatToDo(
     return `The application may not have commands in guild ${guildId}${said}: invite it with https://discord.com/oauth2/authorize?client_id=${applicationId}&scope=bot+applications.commands`;
   }
   if (status === 429) {
-    return `Discord asks for a pause of ${headers.get("Retry-After") ?? "some"} seconds: run this again after it.`;
+    const pauseMs = retryAfterMs(headers.get("Retry-After"), Date.now());
+    const pause = pauseMs === null ? "" : ` of ${Math.ceil(pauseMs / 1000)} seconds`;
+    return `Discord asks for a pause${pause}: run this again after it.`;
   }
   return `Discord answered ${status}${said}: try again; docs/spec/slash-commands.json is what was sent.`;
 }

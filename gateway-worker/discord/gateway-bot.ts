@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { RETRY_AFTER_MAX_MS } from "../../src/protocol/limits.ts";
+import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 import type { Input } from "./machine-state.ts";
 
 /** Discord wants it on REST and on the upgrade, else its edge may block (discord.md §2). */
@@ -6,9 +8,6 @@ export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
 
 /** Time for one answer of `GET /gateway/bot`, milliseconds. */
 const TIMEOUT_MS = 10_000;
-
-/** Longest wait that an answer may impose, milliseconds: `reset_after` is at most a day. */
-const WAIT_MAX_MS = 24 * 60 * 60 * 1000;
 
 const GatewayBot = z.object({
   url: z.url({ protocol: /^wss?$/ }),
@@ -20,14 +19,8 @@ const GatewayBot = z.object({
 
 type GatewayAnswer = Extract<Input, { type: "gateway" | "gateway-failed" }>;
 
-function failed(reason: string, retryAfterMs = 0, fatal = false): GatewayAnswer {
-  return { type: "gateway-failed", fatal, retryAfterMs, reason };
-}
-
-/** Reads a `Retry-After` in seconds. @returns milliseconds, 0 without one */
-function waitWanted(response: Response): number {
-  const seconds = Number(response.headers.get("Retry-After"));
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(WAIT_MAX_MS, seconds * 1000) : 0;
+function failed(reason: string, pauseMs = 0, fatal = false): GatewayAnswer {
+  return { type: "gateway-failed", fatal, retryAfterMs: pauseMs, reason };
 }
 
 /**
@@ -62,7 +55,7 @@ export async function fetchGatewayBot(
   if (!response.ok) {
     return failed(
       `Discord's API answers ${response.status} to GET /gateway/bot`,
-      waitWanted(response),
+      retryAfterMs(response.headers.get("Retry-After"), Date.now()) ?? 0,
     );
   }
   const parsed = GatewayBot.safeParse(body);
@@ -72,6 +65,6 @@ export async function fetchGatewayBot(
     type: "gateway",
     url,
     remaining: limit.remaining,
-    resetAfterMs: Math.min(WAIT_MAX_MS, limit.reset_after),
+    resetAfterMs: Math.min(RETRY_AFTER_MAX_MS, limit.reset_after),
   };
 }

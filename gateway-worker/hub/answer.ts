@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 import { PublisherConflict } from "../../src/protocol/signed-events.ts";
 
 /** What the hub made of a request, in terms of what the sender does next (rooms.md §4). */
@@ -19,7 +20,7 @@ export type Answer =
   | { readonly kind: "later"; readonly afterMs: number | null; readonly reason: string };
 
 /** Longest wait that a `Retry-After` may impose, milliseconds. */
-export const RETRY_AFTER_MAX_MS = 5 * 60 * 1000;
+export const HUB_PAUSE_MAX_MS = 5 * 60 * 1000;
 
 const Accepted = z.object({
   ok: z.literal(true),
@@ -35,15 +36,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/**
- * Reads a `Retry-After`: seconds, or a date.
- * @returns milliseconds, at most {@link RETRY_AFTER_MAX_MS}; null without a usable one
- */
-export function parseRetryAfter(value: string | null, now: number): number | null {
-  if (value === null || value.trim() === "") return null;
-  const seconds = Number(value);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - now;
-  return Number.isNaN(ms) ? null : Math.min(RETRY_AFTER_MAX_MS, Math.max(0, ms));
+/** What the hub asks for, at most {@link HUB_PAUSE_MAX_MS}; null: it asks for nothing. */
+function pauseOf(retryAfter: string | null, now: number): number | null {
+  const ms = retryAfterMs(retryAfter, now);
+  return ms === null ? null : Math.min(HUB_PAUSE_MAX_MS, ms);
 }
 
 function conflict(body: unknown): Answer {
@@ -96,14 +92,14 @@ export function classifyAnswer(
     case 503:
       return {
         kind: "later",
-        afterMs: parseRetryAfter(retryAfter, now),
+        afterMs: pauseOf(retryAfter, now),
         reason: `the hub answers ${status}`,
       };
     default:
       return status >= 500
         ? {
             kind: "later",
-            afterMs: parseRetryAfter(retryAfter, now),
+            afterMs: pauseOf(retryAfter, now),
             reason: `the hub answers ${status}`,
           }
         : {

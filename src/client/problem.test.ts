@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { failureOf } from "./problem.ts";
 
 describe("an error answer", () => {
@@ -45,7 +45,10 @@ describe("an error answer", () => {
 
   it("keeps the wait that the server asks for, and ignores one that it can't read", () => {
     expect(failureOf(429, "7", {}).retryAfterMs).toBe(7_000);
-    expect(failureOf(429, "Wed, 21 Oct 2026 07:28:00 GMT", {}).retryAfterMs).toBeUndefined();
+    vi.useFakeTimers({ now: Date.parse("2026-10-21T07:27:30Z") });
+    expect(failureOf(429, "Wed, 21 Oct 2026 07:28:00 GMT", {}).retryAfterMs).toBe(30_000);
+    vi.useRealTimers();
+    expect(failureOf(429, "soon", {}).retryAfterMs).toBeUndefined();
   });
 
   it.each([undefined, null, "<html>", 7, [], { message: 5 }])(

@@ -1,3 +1,4 @@
+import { retryAfterMs } from "../protocol/retry-after.ts";
 import { isRecord } from "./json-shape.ts";
 import type { Failure } from "./outcome.ts";
 
@@ -37,7 +38,7 @@ export function unreachableFrom(baseUrl: string): Failure {
  */
 export function failureOf(status: number, retryAfter: string | null, body: unknown): Failure {
   const problem = isRecord(body) ? body : {};
-  const retryAfterMs = retryAfterToMs(retryAfter);
+  const pauseMs = retryAfterMs(retryAfter, Date.now());
   const code = text(problem["code"]);
   const fields = fieldMessages(problem["errors"]);
   return {
@@ -52,7 +53,7 @@ export function failureOf(status: number, retryAfter: string | null, body: unkno
         ? "Something went wrong on the server. Try again in a moment."
         : "The server did not accept this."),
     ...(code === undefined ? {} : { code }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(pauseMs === null ? {} : { retryAfterMs: pauseMs }),
     ...(fields === undefined ? {} : { fields }),
   };
 }
@@ -60,11 +61,6 @@ export function failureOf(status: number, retryAfter: string | null, body: unkno
 function kindOf(status: number): Failure["kind"] {
   if (status === 401) return "signed-out";
   return status === 409 || status === 429 || status >= 500 ? "busy" : "refused";
-}
-
-/** Seconds, as this server sends it; a date is not understood and ignored. */
-function retryAfterToMs(header: string | null): number | undefined {
-  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : undefined;
 }
 
 /** `[{ path | field | pointer, message }]`, as validators name them. */

@@ -327,3 +327,12 @@ export const LINK_AUDIT_KEEP_MS = 365 * 24 * 60 * 60 * 1000;
 
 /** A channel of ours that no match owns is deleted when it is older than this, milliseconds. */
 export const ORPHAN_MIN_AGE_MS = 5 * 60 * 1000;
+
+/** The longest `Retry-After` that is believed, milliseconds. After it the other side is asked again. */
+export const RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Longest pause after Discord's edge refused our address, or FACEIT our key for its rate, milliseconds.
+ * After it one call finds out whether that is over.
+ */
+export const OUTSIDE_PAUSE_MAX_MS = 60 * 60 * 1000;

@@ -145,11 +145,60 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     [403, {}, { kind: "refused" }],
     [429, { "Retry-After": "7" }, { kind: "rate_limited", retryAfterMs: 7_000 }],
     [429, {}, { kind: "rate_limited", retryAfterMs: 2_000 }],
+    [429, { "Retry-After": "3600" }, { kind: "rate_limited", retryAfterMs: 3_600_000 }],
+    [503, { "Retry-After": "7" }, { kind: "rate_limited", retryAfterMs: 7_000 }],
+    [503, {}, { kind: "failed" }],
     [500, {}, { kind: "failed" }],
     [302, { Location: "http://10.0.0.1/" }, { kind: "failed" }],
   ])("answers %s", async (status, headers, error) => {
     answering(Response.json({}, { status, headers }));
-    expect(await faceitApi(config().faceit).match(MATCH_ID)).toEqual({ ok: false, error });
+    const api = faceitApi(config().faceit, () => Date.UTC(2026, 10, 21));
+    expect(await api.match(MATCH_ID)).toEqual({ ok: false, error });
+  });
+
+  it("is left alone by all matches while it asks for a pause, as a date too, and longer each time", async () => {
+    let now = Date.UTC(2026, 10, 21);
+    const date = new Date(now + 30_000).toUTCString();
+    const asked = answering(
+      new Response("<html>", { status: 429, headers: { "Retry-After": date } }),
+      new Response("<html>", { status: 429 }),
+      Response.json(READY),
+      Response.json(READY),
+    );
+    const { faceit } = config();
+    const waits: number[] = [];
+    for (const match of ["1-a", "1-b", MATCH_ID]) {
+      const answer = await faceitApi(faceit, () => now).match(match);
+      if (answer.ok || answer.error.kind !== "rate_limited") throw new Error("no pause");
+      waits.push(answer.error.retryAfterMs);
+      now += 1_000;
+    }
+    expect([asked.length, waits]).toEqual([1, [30_000, 29_000, 28_000]]);
+    now += 28_000;
+    const again = await faceitApi(faceit, () => now).match(MATCH_ID);
+    expect([asked.length, again]).toEqual([
+      2,
+      { ok: false, error: { kind: "rate_limited", retryAfterMs: 4_000 } },
+    ]);
+    now += 4_000;
+    for (let i = 0; i < 2; i += 1) {
+      expect((await faceitApi(faceit, () => now).match(MATCH_ID)).ok).toBe(true);
+    }
+  });
+
+  it("is asked by one match after a pause, and by the others once it has answered", async () => {
+    let now = 0;
+    const asked = answering(
+      new Response(null, { status: 429, headers: { "Retry-After": "10" } }),
+      ...Array.from({ length: 3 }, () => Response.json(READY)),
+    );
+    const api = faceitApi(config().faceit, () => now);
+    await api.match(MATCH_ID);
+    now = 10_000;
+    const answers = await Promise.all([MATCH_ID, "1-b", "1-c"].map((id) => api.match(id)));
+    expect([asked.length, answers.map(({ ok }) => ok)]).toEqual([2, [true, false, false]]);
+    await api.match(MATCH_ID);
+    expect(asked).toHaveLength(3);
   });
 
   it.each([

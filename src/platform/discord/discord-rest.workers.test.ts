@@ -120,4 +120,31 @@ describe("the one caller of Discord", () => {
     expect(await create("newcomer")).toBe("made");
     expect(discord.channels.size).toBe(6);
   });
+
+  it("stays away from Discord in every route once its edge refuses our address, also after a restart", async () => {
+    const page = () =>
+      new Response("<html>error 1015</html>", {
+        status: 429,
+        headers: { "Content-Type": "text/html", "Retry-After": "3600" },
+      });
+    let calls = 0;
+    mockOutside(provider, async () => {
+      calls += 1;
+      return page();
+    });
+    expect(await create()).toBe(3_600_000);
+    await restart();
+    later(1_000);
+    const other = await discordClient(env, 0, "match 1").getChannel("1");
+    expect(other).toEqual({ ok: false, error: { kind: "rate_limited", retryAfterMs: 3_599_000 } });
+    // Ten minutes in which matches and people ask all the time.
+    for (let i = 0; i < 600; i += 1) {
+      later(1_000);
+      await create(i % 2 === 0 ? undefined : `match ${i}`);
+    }
+    expect(calls).toBe(1);
+    later(3_000_000);
+    mockOutside(provider, (request) => discord.answer(request));
+    expect(await create()).toBe("made");
+  });
 });

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { RateLimitRoute } from "./call.ts";
 import { GLOBAL_REQUESTS_PER_SECOND } from "./global-rate.ts";
 import { mustBeRemembered, readLimitSignals, type LimitSignals } from "./limit-signals.ts";
+import { OUTSIDE_PAUSE_MAX_MS } from "../../protocol/limits.ts";
 import {
+  ADDRESS_PAUSE_FIRST_MS,
   INVALID_REQUESTS_MAX,
   INVALID_WINDOW_MS,
   RateLimits,
@@ -45,7 +47,7 @@ class DiscordBucket {
 
 /** What a response says that took so long. */
 const heard = (response: Response, tookMs: number): LimitSignals => ({
-  ...readLimitSignals(response.status, response.headers, undefined),
+  ...readLimitSignals(response.status, response.headers, undefined, 0),
   tookMs,
 });
 
@@ -66,7 +68,7 @@ describe("rate limits of Discord", () => {
             if (admission.kind === "go") {
               const response = bucket.take(now);
               expect(response.status).toBe(200);
-              const signals = readLimitSignals(response.status, response.headers, undefined);
+              const signals = readLimitSignals(response.status, response.headers, undefined, 0);
               limits.settle(inGuild("1"), signals, now);
             } else {
               expect(admission.retryAfterMs).toBeGreaterThan(0);
@@ -85,7 +87,7 @@ describe("rate limits of Discord", () => {
     const limits = new RateLimits();
     const first = bucket.take(0);
     expect(limits.admit(inGuild("1"), 0).kind).toBe("go");
-    limits.settle(inGuild("1"), readLimitSignals(200, first.headers, undefined), 0);
+    limits.settle(inGuild("1"), readLimitSignals(200, first.headers, undefined, 0), 0);
     const burst = Array.from({ length: 20 }, () => limits.admit(inGuild("1"), 10));
     expect(burst.filter(({ kind }) => kind === "go")).toHaveLength(4);
   });
@@ -246,6 +248,128 @@ describe("rate limits of Discord", () => {
     );
   });
 
+  /** What a response of the edge before Discord says. */
+  const edge = (headers: Record<string, string> = {}, now = 0): LimitSignals =>
+    readLimitSignals(429, new Headers({ "Content-Type": "text/html", ...headers }), undefined, now);
+
+  it("stops everything when the edge before Discord refuses our address", () => {
+    const limits = new RateLimits();
+    limits.admit(inGuild("1"), 0);
+    expect(limits.settle(inGuild("1"), edge({ "Retry-After": "3600" }), 0)).toBe(true);
+    const paused = { kind: "rate_limited", retryAfterMs: 3_599_999 };
+    expect(limits.admit({ name: "GET /users/@me", major: "" }, 1)).toEqual(paused);
+    const later = new RateLimits(limits.remember(1));
+    expect(later.admit(inGuild("2"), 1)).toEqual(paused);
+    expect(later.admit(inGuild("2"), 3_600_000).kind).toBe("go");
+    // Nobody is believed for longer.
+    later.settle(inGuild("2"), edge({ "Retry-After": "3601" }), 3_600_000);
+    expect(later.admit(inGuild("2"), 3_600_000)).toEqual({
+      kind: "rate_limited",
+      retryAfterMs: OUTSIDE_PAUSE_MAX_MS,
+    });
+  });
+
+  it.each([
+    [
+      "a 403 of the edge",
+      403,
+      { "Content-Type": "text/html; charset=UTF-8" },
+      undefined,
+      "address",
+    ],
+    ["a 403 of Discord", 403, { "Content-Type": "application/json" }, { code: 50_013 }, undefined],
+    ["a 429 that names no limit", 429, {}, undefined, "address"],
+    ["one whose body is not Discord's", 429, {}, { message: "slow down" }, "address"],
+    ["one that names its bucket", 429, { "X-RateLimit-Bucket": "b" }, undefined, undefined],
+    ["one in Discord's own words", 429, {}, { retry_after: 1 }, undefined],
+    [
+      "a global one that only the body calls so",
+      429,
+      {},
+      { retry_after: 1, global: true },
+      "global",
+    ],
+  ])("knows whose limit it is: %s", (_, status, headers, body, scope) => {
+    expect(readLimitSignals(status, new Headers(headers), body, 0).scope).toBe(scope);
+  });
+
+  it("reads a date, and what a window says, as the pause that is asked for", () => {
+    const limits = new RateLimits();
+    const now = Date.UTC(2026, 10, 21);
+    limits.admit(inGuild("1"), now);
+    limits.settle(
+      inGuild("1"),
+      edge({ "Retry-After": new Date(now + 9_000).toUTCString() }, now),
+      now,
+    );
+    expect(limits.admit(inGuild("1"), now)).toEqual({ kind: "rate_limited", retryAfterMs: 9_000 });
+    const window = new Headers({ "X-RateLimit-Bucket": "b", "X-RateLimit-Reset-After": "4" });
+    limits.admit(inGuild("1"), now + 9_000);
+    limits.settle(inGuild("1"), readLimitSignals(429, window, undefined, 0), now + 9_000);
+    expect(limits.admit(inGuild("1"), now + 9_000)).toEqual({
+      kind: "rate_limited",
+      retryAfterMs: 4_000,
+    });
+  });
+
+  it("makes a handful of calls in ten minutes while its address is refused, whoever asks how often", () => {
+    fc.assert(
+      fc.property(
+        // Whether the page says how long to wait, or lies about it.
+        fc.constantFrom({}, { "Retry-After": "0" }, { "Retry-After": "1" }),
+        fc.integer({ min: 5, max: 500 }),
+        fc.integer({ min: 0, max: 2_000 }),
+        (headers, everyMs, latencyMs) => {
+          let limits = new RateLimits();
+          let calls = 0;
+          const answers: { readonly at: number; readonly major: string }[] = [];
+          for (let now = 0; now < INVALID_WINDOW_MS; now += everyMs) {
+            while (answers[0] !== undefined && answers[0].at <= now) {
+              const { at, major } = answers.shift() ?? { at: now, major: "" };
+              limits.settle(inGuild(major), { ...edge(headers, at), tookMs: latencyMs }, at);
+              // An eviction forgets none of it.
+              if (calls % 3 === 0) limits = new RateLimits(limits.remember(at));
+            }
+            const major = String(now % 7);
+            if (limits.admit(inGuild(major), now).kind !== "go") continue;
+            calls += 1;
+            answers.push({ at: now + latencyMs, major });
+          }
+          // Those that left before the first answer came, and one after each pause.
+          const before = GLOBAL_REQUESTS_PER_SECOND * Math.ceil((latencyMs + 1) / 1_000);
+          expect(calls).toBeLessThan(before + 16);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it("lets one call find out whether the address is taken again, and then everybody", () => {
+    const limits = new RateLimits();
+    let now = 0;
+    const pauses: number[] = [];
+    for (let i = 0; i < 14; i += 1) {
+      expect(limits.admit(inGuild("1"), now).kind).toBe("go");
+      limits.settle(inGuild("1"), edge(), now);
+      const next = limits.admit(inGuild("1"), now);
+      if (next.kind !== "rate_limited") throw new Error("nothing was paused");
+      pauses.push(next.retryAfterMs);
+      now += next.retryAfterMs;
+    }
+    expect(pauses.slice(0, 3)).toEqual([1, 2, 4].map((times) => times * ADDRESS_PAUSE_FIRST_MS));
+    expect(pauses.at(-1)).toBe(OUTSIDE_PAUSE_MAX_MS);
+    expect(limits.admit(inGuild("1"), now).kind).toBe("go");
+    expect(limits.admit(inGuild("2"), now + 1).kind).toBe("rate_limited");
+    expect(limits.settle(inGuild("1"), { status: 200, remaining: 3 }, now + 2)).toBe(true);
+    expect(limits.admit(inGuild("2"), now + 2).kind).toBe("go");
+    // It begins anew.
+    limits.settle(inGuild("2"), edge(), now + 3);
+    expect(limits.admit(inGuild("2"), now + 3)).toEqual({
+      kind: "rate_limited",
+      retryAfterMs: ADDRESS_PAUSE_FIRST_MS,
+    });
+  });
+
   it("makes no call for a while after a 401", () => {
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);
@@ -291,12 +415,12 @@ describe("rate limits of Discord", () => {
         });
         const limits = new RateLimits();
         limits.admit(inGuild("1"), 0);
-        limits.settle(inGuild("1"), readLimitSignals(429, headers, undefined), 0);
+        limits.settle(inGuild("1"), readLimitSignals(429, headers, undefined, 0), 0);
         expect(limits.admit(inGuild("2"), 0).kind).toBe("go");
       }),
     );
     const nonsense = new Headers({ "X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "-1" });
-    expect(readLimitSignals(200, nonsense, undefined)).toEqual({ status: 200 });
+    expect(readLimitSignals(200, nonsense, undefined, 0)).toEqual({ status: 200 });
   });
 
   it("remembers what says not before, and nothing else", () => {

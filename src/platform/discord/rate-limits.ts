@@ -1,7 +1,9 @@
 import { Buckets, DEFAULT_PAUSE_MS, LONGEST_PAUSE_MS, type RememberedBuckets } from "./buckets.ts";
 import type { RateLimitRoute } from "./call.ts";
 import { GlobalRate } from "./global-rate.ts";
-import { isInvalidRequest, type LimitSignals } from "./limit-signals.ts";
+import { OUTSIDE_PAUSE_MAX_MS } from "../../protocol/limits.ts";
+import { GrowingPause, type RememberedPause } from "../growing-pause.ts";
+import { isInvalidRequest, mustBeRemembered, type LimitSignals } from "./limit-signals.ts";
 
 /** Discord bans an address for a while at 10,000 of 401, 403 and 429 in this time. */
 export const INVALID_WINDOW_MS = 10 * 60 * 1000;
@@ -10,6 +12,9 @@ export const INVALID_REQUESTS_MAX = 5_000;
 
 /** After a 401 nobody calls for this long: each further call would count towards the ban. */
 export const UNAUTHORIZED_PAUSE_MS = 60_000;
+
+/** First pause after Discord's edge refused our address and did not say for how long. */
+export const ADDRESS_PAUSE_FIRST_MS = 5_000;
 
 /** Whether a call may go now. */
 export type Admission =
@@ -22,11 +27,14 @@ export type RememberedLimits = RememberedBuckets & {
   readonly pausedUntil: number;
   readonly unauthorizedUntil: number;
   readonly invalid: { readonly since: number; readonly count: number };
+  /** Absent in what older versions stored. */
+  readonly address?: RememberedPause;
 };
 
 /**
  * Discord's rate limits as far as responses have told us (discord.md §2 REST): buckets, the global
- * limit, and the guard against the ban for invalid requests. A caller that names itself by a place and
+ * limit, the guard against the ban for invalid requests, and the pause over everything once our address
+ * is refused. A caller that names itself by a place and
  * comes back when it was told to finds its turn (docs/design/discord-fair-share.md). Pure: time comes
  * in as milliseconds, nothing waits.
  */
@@ -36,12 +44,17 @@ export class RateLimits {
   #pausedUntil: number;
   #unauthorizedUntil: number;
   #invalid: { since: number; count: number };
+  readonly #address: GrowingPause;
 
   constructor(remembered?: RememberedLimits) {
     this.#buckets = new Buckets(remembered);
     this.#pausedUntil = remembered?.pausedUntil ?? 0;
     this.#unauthorizedUntil = remembered?.unauthorizedUntil ?? 0;
     this.#invalid = { ...(remembered?.invalid ?? { since: 0, count: 0 }) };
+    this.#address = new GrowingPause(
+      { firstMs: ADDRESS_PAUSE_FIRST_MS, mostMs: OUTSIDE_PAUSE_MAX_MS },
+      remembered?.address,
+    );
   }
 
   /**
@@ -53,11 +66,16 @@ export class RateLimits {
       return { kind: "unauthorized", retryAfterMs: this.#unauthorizedUntil - now };
     }
     const bucketUntil = this.#buckets.until(route, now, place);
-    const notBefore = Math.max(this.#pausedUntil, this.#invalidUntil(now));
+    const notBefore = Math.max(
+      this.#pausedUntil,
+      this.#invalidUntil(now),
+      this.#address.until(now),
+    );
     const until = Math.max(bucketUntil, this.#global.until(now, notBefore, place));
     if (until <= now) {
       this.#buckets.take(route, now, place);
       this.#global.take(now, place);
+      this.#address.take(now);
       return { kind: "go" };
     }
     if (place !== undefined) {
@@ -69,16 +87,33 @@ export class RateLimits {
     return { kind: "rate_limited", retryAfterMs: until - now };
   }
 
-  /** Takes in what the response to an admitted call says. */
-  settle(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): void {
+  /**
+   * Takes in what the response to an admitted call says.
+   * @returns whether something changed that {@link remember} must keep
+   */
+  settle(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): boolean {
     this.abandon(route, now, place);
+    if (signals.scope === "address") {
+      this.#countInvalid(now);
+      this.#address.refuse(now, signals.retryAfterMs ?? null);
+      return true;
+    }
+    const isBack = this.#address.end(now);
+    this.#learn(route, signals, now, place);
+    return isBack || mustBeRemembered(signals);
+  }
+
+  #learn(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): void {
     if (isInvalidRequest(signals)) this.#countInvalid(now);
     if (signals.status === 401) this.#unauthorizedUntil = now + UNAUTHORIZED_PAUSE_MS;
     if (signals.status !== 429) {
       this.#buckets.learn(route, signals, now, place);
       return;
     }
-    const pause = Math.min(signals.retryAfterMs ?? DEFAULT_PAUSE_MS, LONGEST_PAUSE_MS);
+    const pause = Math.min(
+      signals.retryAfterMs ?? signals.resetAfterMs ?? DEFAULT_PAUSE_MS,
+      LONGEST_PAUSE_MS,
+    );
     if (signals.scope === "global") this.#pausedUntil = Math.max(this.#pausedUntil, now + pause);
     else this.#buckets.learnRefusal(route, signals, pause, now);
     if (place === undefined) return;
@@ -104,6 +139,7 @@ export class RateLimits {
       pausedUntil: this.#pausedUntil,
       unauthorizedUntil: this.#unauthorizedUntil,
       invalid: this.#invalid,
+      address: this.#address.remember(),
     };
   }
 

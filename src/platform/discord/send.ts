@@ -1,5 +1,5 @@
-import { z } from "zod";
 import type { Clock } from "../clock.ts";
+import { log } from "../log.ts";
 import {
   fullPlace,
   placeOf,
@@ -11,7 +11,7 @@ import {
 } from "./call.ts";
 import { readRefusal } from "./refusal.ts";
 import type { FullCategories } from "./full-categories.ts";
-import { mustBeRemembered, readLimitSignals } from "./limit-signals.ts";
+import { readLimitSignals } from "./limit-signals.ts";
 import type { RateLimits } from "./rate-limits.ts";
 
 /** Time Discord has to answer, milliseconds. */
@@ -52,18 +52,22 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
     return { kind: "unknown_outcome" };
   }
   const { response, text } = exchanged;
+  const { status } = response;
+  // Of other answers the body, which may be large, is no signal.
+  const body = status === 429 ? parseJson(text) : undefined;
   const signals = {
-    ...readLimitSignals(response.status, response.headers, retryAfterIn(text)),
+    ...readLimitSignals(status, response.headers, body, clock()),
     tookMs: clock() - sentAt,
   };
-  limits.settle(route, signals, clock(), place);
-  if (mustBeRemembered(signals)) ports.remember();
-  if (response.status === 429) {
+  if (limits.settle(route, signals, clock(), place)) ports.remember();
+  const isEdge = signals.scope === "address";
+  if (isEdge || status === 429) {
     // A call that was refused for its rate asks again: the limits now know for how long.
     const next = limits.admit(route, clock(), place);
-    if (next.kind !== "go") return next;
-    limits.abandon(route, clock(), place);
-    return { kind: "rate_limited", retryAfterMs: signals.retryAfterMs ?? 0 };
+    if (next.kind === "go") limits.abandon(route, clock(), place);
+    const pauseMs = next.kind === "go" ? (signals.retryAfterMs ?? 0) : next.retryAfterMs;
+    if (isEdge) log("warn", "discord.address_refused", { status, pauseMs });
+    return next.kind === "go" ? { kind: "rate_limited", retryAfterMs: pauseMs } : next;
   }
   if (response.status === 401) {
     const next = limits.admit(route, clock());
@@ -133,13 +137,6 @@ async function readText(response: Response): Promise<string | null> {
     }
     text += decoder.decode(value, { stream: true });
   }
-}
-
-const RateLimitBody = z.object({ retry_after: z.number().min(0) });
-
-function retryAfterIn(text: string | null): number | undefined {
-  const body = RateLimitBody.safeParse(parseJson(text));
-  return body.success ? body.data.retry_after : undefined;
 }
 
 /** JSON, or undefined when it is none. */

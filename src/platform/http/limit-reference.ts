@@ -111,6 +111,11 @@ const GATEWAY = {
   GATEWAY_HEARTBEAT_TIMEOUT_MS: "the gateway counts as down",
 } as const satisfies Rows;
 
+const OUTSIDE = {
+  RETRY_AFTER_MAX_MS: "a longer `Retry-After` counts as this",
+  OUTSIDE_PAUSE_MAX_MS: "one call finds out whether Discord's edge, or FACEIT, takes calls again",
+} as const satisfies Rows;
+
 const MATCHES = {
   WEBHOOK_BODY_MAX_BYTES: "413 for `POST /faceit-webhook`",
   INTERACTION_BODY_MAX_BYTES: "413 for `POST /interactions`",
@@ -144,6 +149,7 @@ const ALL: Readonly<Record<LimitName, string>> = {
   ...FALLBACK,
   ...JOURNAL,
   ...GATEWAY,
+  ...OUTSIDE,
   ...MATCHES,
 };
 
@@ -155,6 +161,7 @@ const GROUPS: readonly (readonly [title: string, rows: Rows])[] = [
   ["The stream over HTTP, `/events`", FALLBACK],
   ["The journal", JOURNAL],
   ["Signed events and the gateway-worker", GATEWAY],
+  ["Limits of others", OUTSIDE],
   ["Matches and links", MATCHES],
 ];
 

@@ -1,12 +1,18 @@
 import { readAtMost } from "../../../platform/http/read-at-most.ts";
 import { log } from "../../../platform/log.ts";
 import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
+import { retryAfterMs } from "../../../protocol/retry-after.ts";
 
 /** How requests leave; tests bring their own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What an identity provider answered; `body` is undefined when it is no JSON. */
-export type ProviderAnswer = { readonly status: number; readonly body: unknown };
+export type ProviderAnswer = {
+  readonly status: number;
+  readonly body: unknown;
+  /** How long it asks to wait; null: it does not. */
+  readonly retryAfterMs: number | null;
+};
 
 /**
  * Asks an identity provider once. Redirects are not followed: a code or a token goes nowhere else.
@@ -29,7 +35,9 @@ export async function askProvider(
     const bytes = await readAtMost(response.body, FACEIT_ANSWER_MAX_BYTES);
     const { status } = response;
     if (status !== 200) log("warn", "link.provider_refused", { call, status });
-    return bytes === null ? null : { status, body: parse(new TextDecoder().decode(bytes)) };
+    if (bytes === null) return null;
+    const pauseMs = retryAfterMs(response.headers.get("Retry-After"), Date.now());
+    return { status, body: parse(new TextDecoder().decode(bytes)), retryAfterMs: pauseMs };
   } catch (error) {
     log("warn", "link.provider_unreachable", {
       call,

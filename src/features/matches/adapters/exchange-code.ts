@@ -59,14 +59,24 @@ export async function askWithToken(
     headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
   });
   if (answer?.status === 200) return ok(answer.body);
+  const pause = pauseIn(answer);
+  if (pause !== null) return err(pause);
   const isRefused = answer?.status === 401 || answer?.status === 403;
   return err({ kind: isRefused ? "refused" : "failed" });
+}
+
+/** The provider asks everybody to wait; null: it does not. */
+function pauseIn(answer: ProviderAnswer | null): IdentityFailure | null {
+  if (answer === null) return null;
+  const { status, retryAfterMs } = answer;
+  const isPause = status === 429 || (status === 503 && retryAfterMs !== null);
+  return isPause ? { kind: "rate_limited", retryAfterMs } : null;
 }
 
 /** RFC 6749 §5.2: what is wrong with the code is the browser's, what is wrong with the client is ours. */
 function whyNot(answer: ProviderAnswer | null): IdentityFailure {
   if (answer?.status === 401 || answer?.status === 403) return { kind: "refused" };
-  if (answer?.status !== 400) return { kind: "failed" };
+  if (answer?.status !== 400) return pauseIn(answer) ?? { kind: "failed" };
   const { data } = OAuthError.safeParse(answer.body);
   return { kind: data?.error === "invalid_grant" ? "bad_code" : "refused" };
 }

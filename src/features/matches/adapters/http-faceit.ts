@@ -3,8 +3,14 @@ import type { FaceitConfig } from "../../../config.ts";
 import { systemClock, type Clock } from "../../../platform/clock.ts";
 import { readAtMost } from "../../../platform/http/read-at-most.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
-import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
+import { GrowingPause } from "../../../platform/growing-pause.ts";
+import {
+  FACEIT_ANSWER_MAX_BYTES,
+  FACEIT_TIMEOUT_MS,
+  OUTSIDE_PAUSE_MAX_MS,
+} from "../../../protocol/limits.ts";
 import { FaceitId } from "../../../protocol/match.ts";
+import { retryAfterMs } from "../../../protocol/retry-after.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import { readRosters, Team } from "../faceit-roster.ts";
 import { httpsUrl } from "../faceit-text.ts";
@@ -14,10 +20,8 @@ import type { FaceitApi, FaceitFailure } from "../ports.ts";
 /** Refusals of the key in a row until nobody asks for a while (§A2: circuit-break). */
 const REFUSALS_MAX = 3;
 const REFUSED_PAUSE_MS = 60_000;
-/** Longest pause that is believed, milliseconds. */
-const LONGEST_PAUSE_MS = 10 * 60_000;
-/** Pause after a 429 that does not say how long, milliseconds. */
-const DEFAULT_PAUSE_MS = 2_000;
+/** First pause after a 429 that does not say how long, milliseconds. */
+const FIRST_PAUSE_MS = 2_000;
 
 const Seconds = z.number().min(0).nullish().catch(null);
 
@@ -43,19 +47,35 @@ const MatchAnswer = z.object({
 });
 const PlayerAnswer = z.object({ player_id: FaceitId, nickname: z.unknown().optional() });
 
-/** Refusals in a row, by configuration: only in memory, since asking again is all that forgetting costs. */
-const breakers = new WeakMap<object, { refusals: number; until: number }>();
+/** What FACEIT thinks of our key, by configuration: only in memory, since asking again is all that forgetting costs. */
+type Breaker = { refusals: number; until: number; readonly pause: GrowingPause };
+const breakers = new WeakMap<object, Breaker>();
+
+function newBreaker(): Breaker {
+  const pause = new GrowingPause({ firstMs: FIRST_PAUSE_MS, mostMs: OUTSIDE_PAUSE_MAX_MS });
+  return { refusals: 0, until: 0, pause };
+}
 
 /** {@link FaceitApi} over FACEIT's Data API v4, each call once. */
 export function faceitApi(config: FaceitConfig, clock: Clock = systemClock): FaceitApi {
-  const breaker = breakers.get(config) ?? { refusals: 0, until: 0 };
+  const breaker = breakers.get(config) ?? newBreaker();
   breakers.set(config, breaker);
 
   async function ask<T>(path: string, schema: z.ZodType<T>): Promise<Result<T, FaceitFailure>> {
     if (clock() < breaker.until) return err({ kind: "refused" });
+    // FACEIT counts by key: what one match was told holds for all of them.
+    const wait = (): number => Math.max(0, breaker.pause.until(clock()) - clock());
+    if (wait() > 0) return err({ kind: "rate_limited", retryAfterMs: wait() });
+    breaker.pause.take(clock());
     const answer = await get(`${config.apiUrl}${path}`, config.apiKey ?? "");
     if (answer === null) return err({ kind: "failed" });
-    const { status, text, retryAfterMs } = answer;
+    const { status, text } = answer;
+    const told = retryAfterMs(answer.retryAfter, clock());
+    if (status === 429 || (status === 503 && told !== null)) {
+      breaker.pause.refuse(clock(), told);
+      return err({ kind: "rate_limited", retryAfterMs: wait() });
+    }
+    breaker.pause.end(clock());
     if (status === 401 || status === 403) {
       breaker.refusals += 1;
       if (breaker.refusals >= REFUSALS_MAX) breaker.until = clock() + REFUSED_PAUSE_MS;
@@ -63,7 +83,6 @@ export function faceitApi(config: FaceitConfig, clock: Clock = systemClock): Fac
     }
     breaker.refusals = 0;
     if (status === 404) return err({ kind: "not_found" });
-    if (status === 429) return err({ kind: "rate_limited", retryAfterMs });
     const body = status === 200 ? schema.safeParse(parsed(text)) : undefined;
     return body?.success === true ? ok(body.data) : err({ kind: "failed" });
   }
@@ -107,7 +126,11 @@ function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
   };
 }
 
-type Answer = { readonly status: number; readonly text: string; readonly retryAfterMs: number };
+type Answer = {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfter: string | null;
+};
 
 /** One request; null: no answer in time, or one that is too long. */
 async function get(url: string, apiKey: string): Promise<Answer | null> {
@@ -122,13 +145,10 @@ async function get(url: string, apiKey: string): Promise<Answer | null> {
     });
     const bytes = await readAtMost(response.body, FACEIT_ANSWER_MAX_BYTES);
     if (bytes === null) return null;
-    const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
     return {
       status: response.status,
       text: new TextDecoder().decode(bytes),
-      retryAfterMs: Number.isFinite(seconds)
-        ? Math.min(LONGEST_PAUSE_MS, Math.max(0, seconds * 1_000))
-        : DEFAULT_PAUSE_MS,
+      retryAfter: response.headers.get("Retry-After"),
     };
   } catch {
     return null;

@@ -154,12 +154,36 @@ describe("FACEIT's OAuth2", () => {
   );
 
   it.each([
+    ["in seconds", 429, "90", 90_000],
+    ["as a date", 429, new Date(Date.now() + 3_600_000).toUTCString(), 3_600_000],
+    ["without a word", 429, undefined, null],
+    ["because it is down", 503, "120", 120_000],
+  ])(
+    "a pause that is asked for %s is told, wherever it is asked for",
+    async (_, status, told, ms) => {
+      const headers: HeadersInit = told === undefined ? {} : { "Retry-After": told };
+      const pause = (): Response => new Response("<html>", { status, headers });
+      answers = [pause, TOKENS, pause, pause];
+      const asked = [
+        await faceit().whoIs("the-code", "the-verifier"),
+        await faceit().whoIs("the-code", "the-verifier"),
+        await discord().whoIs("the-code"),
+      ];
+      for (const answer of asked) {
+        if (answer.ok || answer.error.kind !== "rate_limited") throw new Error("no pause was told");
+        if (ms === null) expect(answer.error.retryAfterMs).toBeNull();
+        // A date has whole seconds.
+        else expect(Math.abs((answer.error.retryAfterMs ?? 0) - ms)).toBeLessThan(10_000);
+      }
+    },
+  );
+
+  it.each([
     ["a code that is no good", json({ error: "invalid_grant" }, 400), "bad_code"],
     ["a client that it does not know", json({ error: "invalid_client" }, 401), "refused"],
     ["another 400", json({ error: "invalid_request" }, 400), "refused"],
     ["a 400 without a reason", json("no", 400), "refused"],
     ["its own failure", json({}, 500), "failed"],
-    ["a limit", json({}, 429), "failed"],
     [
       "a redirect",
       () => new Response(null, { status: 302, headers: { Location: "https://evil.test/" } }),

@@ -18,6 +18,8 @@ export type LinkOutcome =
   /** Another browser began. */
   | { readonly kind: "other_browser" }
   | { readonly kind: "unreachable"; readonly at: Provider }
+  /** The provider asks everybody to wait; null: it does not say for how long. */
+  | { readonly kind: "busy"; readonly at: Provider; readonly retryAfterMs: number | null }
   /** The provider does not accept this server. */
   | { readonly kind: "refused"; readonly at: Provider }
   /** FACEIT did not say which account it is. */

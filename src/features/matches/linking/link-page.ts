@@ -167,6 +167,13 @@ function wordsOf(outcome: LinkOutcome): Words {
         text: `${outcome.at} did not tell us who you are. Nothing was linked, and it is not your fault.`,
         next: `Wait a few minutes. ${AGAIN}`,
       };
+    case "busy":
+      return {
+        status: 503,
+        title: `${outcome.at} asks for a pause`,
+        text: `So many people sign in at ${outcome.at} that it answers nobody for a moment. Nothing was linked, and it is not your fault.`,
+        next: `Wait ${inWords(outcome.retryAfterMs)}. ${AGAIN}`,
+      };
     case "refused":
       return {
         status: 502,
@@ -203,4 +210,10 @@ function wordsOf(outcome: LinkOutcome): Words {
         next: `Try again in a moment. ${AGAIN}`,
       };
   }
+}
+
+function inWords(ms: number | null): string {
+  if (ms === null) return "a few minutes";
+  const minutes = Math.max(1, Math.ceil(ms / 60_000));
+  return minutes === 1 ? "a minute" : `${minutes} minutes`;
 }

@@ -317,6 +317,7 @@ describe("the page", () => {
     { kind: "other_discord_user" },
     { kind: "other_browser" },
     { kind: "unreachable", at: "FACEIT" },
+    { kind: "busy", at: "FACEIT", retryAfterMs: 90_000 },
     { kind: "refused", at: "FACEIT" },
     { kind: "no_account_id" },
     { kind: "not_set_up", missing: ["FACEIT_CLIENT_ID", "FACEIT_REDIRECT_URI"] },
@@ -332,6 +333,14 @@ describe("the page", () => {
     expect(page).not.toContain("<img");
     expect(page).toContain("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;");
     expect(page).toContain("&lt;img src=x onerror=alert(1)&gt;");
+  });
+
+  it("says how long a provider asks to wait, where it does", async () => {
+    const pageAfter = async (retryAfterMs: number | null): Promise<string> =>
+      String(await linkPage({ kind: "busy", at: "Discord", retryAfterMs }, "n0nce"));
+    expect(await pageAfter(90_000)).toContain("Wait 2 minutes.");
+    expect(await pageAfter(100)).toContain("Wait a minute.");
+    expect(await pageAfter(null)).toContain("Wait a few minutes.");
   });
 
   it("says for every end what happened and what to do, and runs nothing", async () => {

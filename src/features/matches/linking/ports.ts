@@ -39,6 +39,8 @@ export type IdentityFailure =
   | { readonly kind: "bad_code" }
   /** It does not accept us: a wrong id, secret or scope. */
   | { readonly kind: "refused" }
+  /** It asks for a pause; null: it does not say for how long. */
+  | { readonly kind: "rate_limited"; readonly retryAfterMs: number | null }
   /** 5xx, no answer in time, or an answer that is none. */
   | { readonly kind: "failed" };
 

@@ -56,6 +56,8 @@ export function toOutcome(at: Provider, failure: IdentityFailure): LinkOutcome {
       return { kind: "expired" };
     case "refused":
       return { kind: "refused", at };
+    case "rate_limited":
+      return { kind: "busy", at, retryAfterMs: failure.retryAfterMs };
     case "failed":
       return { kind: "unreachable", at };
   }

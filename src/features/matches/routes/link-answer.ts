@@ -55,9 +55,11 @@ export async function answerLinkStep(
 async function page(c: Context<AppEnv>, outcome: LinkOutcome): Promise<Response> {
   const nonce = crypto.randomUUID();
   const body = await linkPage(outcome, nonce);
+  const pauseMs = outcome.kind === "busy" ? outcome.retryAfterMs : null;
   return c.html(body, statusOf(outcome), {
     "Content-Security-Policy": `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
+    ...(pauseMs === null ? {} : { "Retry-After": String(Math.max(1, Math.ceil(pauseMs / 1000))) }),
   });
 }

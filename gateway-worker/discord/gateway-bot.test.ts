@@ -1,0 +1,23 @@
+import { expect, test, vi } from "vitest";
+import { RETRY_AFTER_MAX_MS } from "../../src/protocol/limits.ts";
+import { fetchGatewayBot } from "./gateway-bot.ts";
+
+const NOW = Date.parse("2026-11-21T12:00:00Z");
+
+test.each([
+  ["seconds", "7", 7_000],
+  ["a date", "Sat, 21 Nov 2026 12:01:00 GMT", 60_000],
+  ["an hour", "3600", 3_600_000],
+  ["more than is believed", "9999999999", RETRY_AFTER_MAX_MS],
+  ["nothing", undefined, 0],
+])("a page of Discord's edge that asks for %s is waited for", async (_, value, retryAfterMs) => {
+  vi.spyOn(Date, "now").mockReturnValue(NOW);
+  const headers: HeadersInit = value === undefined ? {} : { "Retry-After": value };
+  const page = async () => new Response("<html>error 1015</html>", { status: 429, headers });
+  expect(await fetchGatewayBot("https://discord.test/api/v10", "token", page)).toMatchObject({
+    type: "gateway-failed",
+    fatal: false,
+    retryAfterMs,
+  });
+  vi.restoreAllMocks();
+});

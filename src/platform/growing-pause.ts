@@ -1,0 +1,71 @@
+/** A pause as it is stored. Times are milliseconds since 1970. */
+export type RememberedPause = {
+  readonly until: number;
+  /** Refusals in a row: the more, the longer the next pause. */
+  readonly refusals: number;
+};
+
+/** Milliseconds: the first pause where nobody says how long, and the longest. */
+export type PauseBounds = { readonly firstMs: number; readonly mostMs: number };
+
+/** After a pause one call finds out whether it is over; others wait so long for it. Milliseconds. */
+export const PROBE_MS = 2_000;
+
+/**
+ * A pause that somebody else's limit asks of all of our calls together. It grows while calls after it
+ * are refused as well. Times are milliseconds since 1970; nothing waits in here.
+ */
+export class GrowingPause {
+  readonly #bounds: PauseBounds;
+  #until: number;
+  #refusals: number;
+  #probedUntil = 0;
+
+  constructor(bounds: PauseBounds, remembered?: RememberedPause) {
+    this.#bounds = bounds;
+    // A shorter bound of a newer version holds for what an older one stored, too.
+    this.#until = remembered?.until ?? 0;
+    this.#refusals = remembered?.refusals ?? 0;
+  }
+
+  /** When a call may go; not after `now`: at once. */
+  until(now: number): number {
+    if (now < this.#until) return this.#until;
+    return this.#refusals > 0 && now < this.#probedUntil ? this.#probedUntil : 0;
+  }
+
+  /** A call goes. */
+  take(now: number): void {
+    if (this.#refusals > 0) this.#probedUntil = now + PROBE_MS;
+  }
+
+  /**
+   * A call was refused.
+   * @param toldMs how long the answer says to wait; null: it does not say
+   */
+  refuse(now: number, toldMs: number | null): void {
+    // Those that left before the first refusal came say nothing new.
+    if (now >= this.#until) this.#refusals += 1;
+    const { firstMs, mostMs } = this.#bounds;
+    const grown = firstMs * 2 ** Math.min(this.#refusals - 1, 20);
+    // The first time whoever refuses knows best.
+    const wanted = this.#refusals === 1 ? (toldMs ?? grown) : Math.max(toldMs ?? 0, grown);
+    this.#until = Math.max(this.#until, now + Math.min(mostMs, wanted));
+  }
+
+  /**
+   * A call was not refused for this reason.
+   * @returns whether that is news
+   */
+  end(now: number): boolean {
+    // An answer to a call from before the pause says nothing about it.
+    if (this.#refusals === 0 || now < this.#until) return false;
+    this.#refusals = 0;
+    return true;
+  }
+
+  /** What has to be stored for the next life. */
+  remember(): RememberedPause {
+    return { until: this.#until, refusals: this.#refusals };
+  }
+}
