@@ -1,15 +1,18 @@
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
 
+/** What a row that is written by hand, with the seed's columns only, gets as its time. */
+const nowMs = sql`(unixepoch() * 1000)`;
+
 /** Which Discord user is which FACEIT player. Both are there once. Times are milliseconds since 1970. */
 export const playerLinks = sqliteTable("player_links", {
   discordId: text("discord_id").primaryKey(),
   faceitId: text("faceit_id").notNull().unique(),
-  nickname: text("nickname").notNull(),
+  nickname: text("nickname").notNull().default(""),
   verifiedMethod: text("verified_method", { enum: ["oauth", "manual"] })
     .notNull()
     .default("oauth"),
-  linkedAt: integer("linked_at").notNull(),
+  linkedAt: integer("linked_at").notNull().default(nowMs),
 });
 
 /** What was done to links, by whom: a link that moves to another person leaves a trace. */
@@ -53,9 +56,10 @@ export const activeMatches = sqliteTable(
     faction: text("faction", { enum: ["faction1", "faction2"] }).notNull(),
     /** Null while Discord is asked. */
     voiceChannelId: text("voice_channel_id"),
-    guildId: text("guild_id").notNull(),
-    channelName: text("channel_name").notNull(),
-    createdAt: integer("created_at").notNull(),
+    /** Null in rows with the seed's columns only: such a channel is left alone in every guild. */
+    guildId: text("guild_id"),
+    channelName: text("channel_name"),
+    createdAt: integer("created_at").notNull().default(nowMs),
   },
   (table) => [
     primaryKey({ columns: [table.matchId, table.faction] }),

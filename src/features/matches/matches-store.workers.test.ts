@@ -1,11 +1,12 @@
 import {
   applyD1Migrations,
   evictDurableObject,
+  listDurableObjectIds,
   runDurableObjectAlarm,
   runInDurableObject,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
@@ -61,6 +62,16 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
+});
+
+// Rooms that a sweep revived would go on asking FACEIT while the run ends, which then may never do.
+afterAll(async () => {
+  for (const id of await listDurableObjectIds(env.MATCH)) {
+    await runInDurableObject(env.MATCH.get(id), async (_, state) => {
+      await state.storage.deleteAlarm();
+      await state.storage.deleteAll();
+    });
+  }
 });
 
 const tokenFor = (claims: Record<string, unknown> = { guilds: [guildId] }): Promise<string> =>
@@ -292,6 +303,100 @@ describe("matches in D1", () => {
     // Each of the ten asked twice, so whoever has it heard so twice.
     expect(asked.filter((answer) => answer === "ours")).toHaveLength(2);
     expect(await store.roomsOf(guildId)).toHaveLength(1);
+  });
+});
+
+describe("the tables by the seed's own columns", () => {
+  // They name no guild, so that every guild's sweep would see them.
+  afterEach(() => env.DB.prepare("DELETE FROM active_matches WHERE guild_id IS NULL").run());
+
+  const run = (sql: string, ...values: readonly string[]) =>
+    env.DB.prepare(sql)
+      .bind(...values)
+      .all<Record<string, unknown>>();
+
+  it("take a match's channels, each side once, find them and let them go", async () => {
+    const upsert = `INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, ?, ?)
+      ON CONFLICT (match_id, faction) DO UPDATE SET voice_channel_id = excluded.voice_channel_id`;
+    await run(upsert, matchId, "faction1", "7001");
+    await run(upsert, matchId, "faction2", "7002");
+    await run(upsert, `${matchId}-other`, "faction1", "7003");
+    await run(upsert, matchId, "faction2", "7004");
+    const select =
+      "SELECT faction, voice_channel_id, created_at FROM active_matches WHERE match_id = ?";
+    const { results } = await run(`${select} ORDER BY faction`, matchId);
+    expect(results.map((row) => [row["faction"], row["voice_channel_id"]])).toEqual([
+      ["faction1", "7001"],
+      ["faction2", "7004"],
+    ]);
+    const age = Date.now() - z.number().parse(results[0]?.["created_at"]);
+    expect(Math.abs(age)).toBeLessThan(60_000);
+    const again =
+      "INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, ?, ?)";
+    await expect(run(again, matchId, "faction1", "7005")).rejects.toThrow(/UNIQUE/);
+
+    await run("DELETE FROM active_matches WHERE match_id = ? AND faction = ?", matchId, "faction1");
+    expect((await run(select, matchId)).results).toHaveLength(1);
+    await run("DELETE FROM active_matches WHERE match_id = ?", matchId);
+    expect((await run(select, matchId)).results).toEqual([]);
+  });
+
+  it("have channels that no guild's sweep takes for nobody's", async () => {
+    const insert =
+      "INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, ?, ?)";
+    await run(insert, matchId, "faction1", "7006");
+    for (const guild of [guildId, "1"]) {
+      expect((await store.roomsOf(guild)).filter((row) => row.matchId === matchId)).toEqual([
+        { matchId, faction: "faction1", channelId: "7006", channelName: "" },
+      ]);
+    }
+    // Its match takes it over with a name.
+    const room: ActiveRoom = {
+      matchId,
+      faction: "faction1",
+      channelId: null,
+      channelName: "match-x",
+    };
+    expect(await store.reserve({ ...room, guildId }, 5)).toBe("ours");
+    expect((await store.roomsOf("1")).filter((row) => row.matchId === matchId)).toEqual([]);
+    expect(await store.roomsOf(guildId)).toEqual([{ ...room, channelId: "7006" }]);
+  });
+
+  it("take a link of two ids, which counts as proven by signing in", async () => {
+    const [discordId, faceitId] = [`${tests}8001`, `f-${tests}`];
+    const upsert = `INSERT INTO player_links (discord_id, faceit_id) VALUES (?, ?)
+      ON CONFLICT (discord_id) DO UPDATE SET faceit_id = excluded.faceit_id`;
+    await run(upsert, discordId, "somebody else");
+    await run(upsert, discordId, faceitId);
+    const link = await links.ofDiscord(discordId);
+    expect(link).toMatchObject({ discordId, faceitId, nickname: "", verifiedMethod: "oauth" });
+    expect(Math.abs(Date.now() - (link?.linkedAt ?? 0))).toBeLessThan(60_000);
+    await expect(run(upsert, `${tests}8002`, faceitId)).rejects.toThrow(/UNIQUE/);
+  });
+
+  it("keep what they had when they were made anew", async () => {
+    const room: ActiveRoom = {
+      matchId,
+      faction: "faction2",
+      channelId: "7007",
+      channelName: "match-y",
+    };
+    await store.reserve({ ...room, guildId }, 5);
+    const link: PlayerLink = {
+      discordId: `${tests}8003`,
+      faceitId: `f-${tests}`,
+      nickname: "n",
+      verifiedMethod: "manual",
+      linkedAt: 7,
+    };
+    await links.put(link, link.discordId);
+    const migration = env.TEST_MIGRATIONS.find(({ name }) => name.includes("seed_columns"));
+    if (migration === undefined) throw new Error("the migration is not there");
+    for (const query of migration.queries) await env.DB.prepare(query).run();
+    expect(await store.roomsOf(guildId)).toEqual([room]);
+    expect(await links.ofDiscord(link.discordId)).toEqual(link);
+    const taken = await store.reserve({ ...room, matchId: `${matchId}-other`, guildId }, 5);
+    expect(taken).toBe("taken");
   });
 });
 

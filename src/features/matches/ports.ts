@@ -79,6 +79,7 @@ export type ActiveRoom = {
   readonly faction: Faction;
   /** Null: Discord was asked, and nobody knows yet. */
   readonly channelId: string | null;
+  /** Empty in a row that somebody wrote by hand. */
   readonly channelName: string;
 };
 
@@ -99,7 +100,7 @@ export interface MatchesStore {
   opened(matchId: string, faction: Faction, channelId: string): Promise<void>;
   /** The channel is gone. */
   released(matchId: string, faction: Faction): Promise<void>;
-  /** All rows of a guild, for the sweep. */
+  /** All rows of a guild, and those that name none, for the sweep. */
   roomsOf(guildId: string): Promise<readonly ActiveRoom[]>;
 }
 

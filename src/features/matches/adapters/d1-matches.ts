@@ -1,4 +1,4 @@
-import { DrizzleQueryError, and, asc, desc, eq, lt, or, sql } from "drizzle-orm";
+import { DrizzleQueryError, and, asc, desc, eq, isNull, lt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { activeMatches, matchesTable } from "../../../../drizzle/matches.ts";
 import { FACTIONS, Match, type Faction } from "../../../protocol/match.ts";
@@ -102,16 +102,19 @@ export function d1Matches(database: D1Database): MatchesStore {
     },
 
     async roomsOf(guildId) {
-      return db
-        .select({
-          matchId: activeMatches.matchId,
-          faction: activeMatches.faction,
-          channelId: activeMatches.voiceChannelId,
-          channelName: activeMatches.channelName,
-        })
-        .from(activeMatches)
-        .where(eq(activeMatches.guildId, guildId))
-        .orderBy(asc(activeMatches.matchId), asc(activeMatches.faction));
+      return (
+        db
+          .select({
+            matchId: activeMatches.matchId,
+            faction: activeMatches.faction,
+            channelId: activeMatches.voiceChannelId,
+            channelName: sql<string>`coalesce(${activeMatches.channelName}, '')`,
+          })
+          .from(activeMatches)
+          // Whoever wrote a row by hand named no guild: its channel is somebody's everywhere.
+          .where(or(eq(activeMatches.guildId, guildId), isNull(activeMatches.guildId)))
+          .orderBy(asc(activeMatches.matchId), asc(activeMatches.faction))
+      );
     },
   };
 }

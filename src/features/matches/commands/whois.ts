@@ -50,9 +50,10 @@ function notLinked(discordId: string): string {
   return `<@${discordId}> is not linked to FACEIT.`;
 }
 
-function describe({ discordId, nickname, verifiedMethod, linkedAt }: PlayerLink): string {
+function describe({ discordId, faceitId, nickname, ...proof }: PlayerLink): string {
+  const { verifiedMethod, linkedAt } = proof;
   const since = `<t:${Math.floor(linkedAt / 1000)}:D>`;
-  return `<@${discordId}> is **${escapeMarkdown(nickname)}** at FACEIT: ${PROOF[verifiedMethod]}, ${since}.`;
+  return `<@${discordId}> is **${escapeMarkdown(nickname || faceitId)}** at FACEIT: ${PROOF[verifiedMethod]}, ${since}.`;
 }
 
 export const whois = matchCommand(
