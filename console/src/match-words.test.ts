@@ -36,6 +36,7 @@ const match = (change: Partial<Match> = {}): Match => ({
   bestOf: 3,
   url: null,
   demoUrl: null,
+  demoUrls: [],
   factions: { faction1: side(), faction2: side({ name: "team_borealis" }) },
   createdAt: "2026-11-20T19:00:00.000Z",
   endedAt: null,

@@ -36,6 +36,7 @@ const match = (status: string): Match => ({
   bestOf: 1,
   url: null,
   demoUrl: null,
+  demoUrls: [],
   factions: { faction1: side("aurora"), faction2: side("borealis") },
   createdAt: "2026-11-20T19:00:00Z",
   endedAt: null,

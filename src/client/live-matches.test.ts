@@ -21,6 +21,7 @@ function match(matchId: string, revision: number, more: Partial<Match> = {}): Ma
     bestOf: 1,
     url: null,
     demoUrl: null,
+    demoUrls: [],
     factions: { faction1: SIDE, faction2: SIDE },
     createdAt: "2026-11-20T19:00:00.000Z",
     endedAt: null,

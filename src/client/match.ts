@@ -36,6 +36,8 @@ export type Match = {
   readonly bestOf: number | null;
   readonly url: string | null;
   readonly demoUrl: string | null;
+  /** The recordings, one for each map; `demoUrl` is the first. */
+  readonly demoUrls: readonly string[];
   readonly factions: { readonly [Side in Faction]: MatchSide };
   readonly createdAt: string;
   readonly endedAt: string | null;

@@ -301,6 +301,9 @@ export const SNAPSHOT_MATCHES_MAX = 50;
 /** Players of one side that are looked at: FACEIT's largest teams have fewer. The rest get no access. */
 export const MATCH_PLAYERS_PER_SIDE_MAX = 20;
 
+/** Recordings of one match: more than the longest series has maps. The rest is left out. */
+export const MATCH_DEMOS_MAX = 10;
+
 /** Bytes of an answer of FACEIT. A longer one counts as a failure. */
 export const FACEIT_ANSWER_MAX_BYTES = 512 * 1024;
 

@@ -59,7 +59,15 @@ export const Match = z
     map: z.string().max(100).nullable(),
     bestOf: z.number().int().nullable(),
     url: z.url({ protocol: /^https$/ }).nullable(),
-    demoUrl: z.url({ protocol: /^https$/ }).nullable(),
+    demoUrl: z
+      .url({ protocol: /^https$/ })
+      .nullable()
+      .meta({ description: "The first of `demoUrls`" }),
+    // What was stored before there were several has none.
+    demoUrls: z
+      .array(z.url({ protocol: /^https$/ }))
+      .default([])
+      .meta({ description: "The recordings, one for each map" }),
     factions: z.object({ faction1: MatchSide, faction2: MatchSide }),
     createdAt: z.iso.datetime(),
     endedAt: z.iso.datetime().nullable(),

@@ -32,6 +32,7 @@ export function testMatch(
     bestOf: 1,
     url: `https://www.faceit.com/en/cs2/room/${matchId}`,
     demoUrl: null,
+    demoUrls: [],
     factions: { faction1: testSide("aurora"), faction2: testSide("borealis"), ...factions },
     createdAt: "2026-11-20T19:00:01.000Z",
     endedAt: null,

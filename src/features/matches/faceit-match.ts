@@ -29,7 +29,17 @@ export type FaceitMatch = {
   readonly bestOf: number | null;
   readonly url: string | null;
   readonly demoUrl: string | null;
+  /** One for each map. Absent in what an older version stored or sent: {@link demosOf} reads both. */
+  readonly demoUrls?: readonly string[];
   readonly scheduledAt: number | null;
   /** Null while FACEIT has no complete rosters (CHECK_IN). */
   readonly rosters: Readonly<Record<Faction, Roster>> | null;
 };
+
+/** The recordings of a match. */
+export function demosOf({
+  demoUrl,
+  demoUrls,
+}: Pick<FaceitMatch, "demoUrl" | "demoUrls">): readonly string[] {
+  return demoUrls ?? (demoUrl === null ? [] : [demoUrl]);
+}

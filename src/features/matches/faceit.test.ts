@@ -4,6 +4,7 @@ import {
   FACEIT_ANSWER_MAX_BYTES,
   FACEIT_TIMEOUT_MS,
   MATCH_PLAYERS_PER_SIDE_MAX,
+  MATCH_DEMOS_MAX,
 } from "../../protocol/limits.ts";
 import { faceitApi } from "./adapters/http-faceit.ts";
 import { httpsUrl } from "./faceit-text.ts";
@@ -80,6 +81,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
         bestOf: 1,
         url: "https://www.faceit.com/en/cs2/room/1",
         demoUrl: null,
+        demoUrls: [],
         scheduledAt: null,
         rosters: {
           faction1: {
@@ -120,14 +122,26 @@ describe("the Data API (matches-and-music.md §A2)", () => {
         ...READY,
         status: "FINISHED",
         scheduled_at: 1_795_226_000,
-        demo_url: ["https://demos.test/1.dem"],
+        demo_url: [
+          "https://demos.test/1.dem",
+          "javascript:alert(1)",
+          ...Array.from(
+            { length: 2 * MATCH_DEMOS_MAX },
+            (_, i) => `https://demos.test/${1 + (i >> 1)}.dem`,
+          ),
+          "https://demos.test/last.dem",
+        ],
         teams: { ...READY.teams, faction1: team("a", [...many, "not an id!", "p0"]) },
       }),
     );
     const match = await faceitApi(config().faceit).match(MATCH_ID);
     if (!match.ok) throw new Error("no match");
     expect(match.value.scheduledAt).toBe(1_795_226_000_000);
+    // Each map once, and no more than a match may have.
     expect(match.value.demoUrl).toBe("https://demos.test/1.dem");
+    expect(match.value.demoUrls).toEqual(
+      Array.from({ length: MATCH_DEMOS_MAX }, (_, i) => `https://demos.test/${i + 1}.dem`),
+    );
     expect(match.value.rosters?.faction1.players).toHaveLength(MATCH_PLAYERS_PER_SIDE_MAX);
   });
 

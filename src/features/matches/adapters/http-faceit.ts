@@ -7,6 +7,7 @@ import { GrowingPause } from "../../../platform/growing-pause.ts";
 import {
   FACEIT_ANSWER_MAX_BYTES,
   FACEIT_TIMEOUT_MS,
+  MATCH_DEMOS_MAX,
   OUTSIDE_PAUSE_MAX_MS,
 } from "../../../protocol/limits.ts";
 import { FaceitId } from "../../../protocol/match.ts";
@@ -107,6 +108,8 @@ export function faceitApi(config: FaceitConfig, clock: Clock = systemClock): Fac
 }
 
 function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
+  const urls = (answer.demo_url ?? []).map(httpsUrl).filter((url) => url !== null);
+  const demoUrls = [...new Set(urls)].slice(0, MATCH_DEMOS_MAX);
   const { teams, voting, scheduled_at: scheduledAt, faceit_url: url } = answer;
   return {
     matchId: answer.match_id,
@@ -120,7 +123,8 @@ function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
     bestOf: answer.best_of ?? null,
     // FACEIT leaves a place for the reader's language.
     url: typeof url === "string" ? httpsUrl(url.replace("{lang}", "en")) : null,
-    demoUrl: httpsUrl(answer.demo_url?.[0]),
+    demoUrl: demoUrls[0] ?? null,
+    demoUrls,
     scheduledAt: typeof scheduledAt === "number" ? scheduledAt * 1_000 : null,
     rosters: readRosters(teams?.faction1, teams?.faction2),
   };

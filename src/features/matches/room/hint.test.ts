@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { MATCH_DEMOS_MAX } from "../../../protocol/limits.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
 import { GUILD } from "../../../testing/virtual-discord.ts";
@@ -63,11 +64,23 @@ describe("a webhook, where FACEIT cannot be asked", () => {
 
   it("says where the recording is", () => {
     const told = hear(knowing(READY), "match_demo_ready", { ...READY, demoUrl: DEMO }, false);
-    expect(told).toEqual({ ...knowing(READY), heardAt: NOW, match: { ...READY, demoUrl: DEMO } });
+    const recorded = { ...READY, demoUrl: DEMO, demoUrls: [DEMO] };
+    expect(told).toEqual({ ...knowing(READY), heardAt: NOW, match: recorded });
     const untold = { ...READY, demoUrl: null };
     expect(hear(told, "match_demo_ready", untold, false).match?.demoUrl).toBe(DEMO);
     const unknown = hear(knowing(null), "match_demo_ready", { ...READY, demoUrl: DEMO }, false);
     expect(unknown.match).toBeNull();
+  });
+
+  it("says where each map's recording is, once, and no more of them than are kept", () => {
+    const addresses = Array.from({ length: MATCH_DEMOS_MAX + 1 }, (_, i) => `${DEMO}?map=${i}`);
+    let state = knowing(READY);
+    for (const demoUrl of [...addresses, ...addresses]) {
+      state = hear(state, "match_demo_ready", { ...READY, demoUrl }, false);
+      state = hear(state, "match_status_ready", { ...READY, version: state.version + 1 }, false);
+    }
+    expect(state.match?.demoUrl).toBe(addresses[0]);
+    expect(state.match?.demoUrls).toEqual(addresses.slice(0, MATCH_DEMOS_MAX));
   });
 
   it("ends the match, unless what is known is newer", () => {

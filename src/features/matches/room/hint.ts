@@ -1,5 +1,6 @@
 import { ENDED_STATUSES } from "../../../protocol/match.ts";
-import type { FaceitMatch } from "../faceit-match.ts";
+import { MATCH_DEMOS_MAX } from "../../../protocol/limits.ts";
+import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import { reopened } from "./reopen.ts";
 import { fresh } from "./retry.ts";
 import type { RoomState } from "./room-state.ts";
@@ -44,9 +45,10 @@ export function takeHint(before: RoomState, hint: Hint, now: number, hasApi: boo
 /** An address that people may open is FACEIT's to say, where it can be asked. */
 function takeDemo(state: RoomState, { match: { demoUrl } }: Hint, hasApi: boolean): RoomState {
   if (hasApi) return { ...state, mustRead: true };
-  return state.match === null || demoUrl === null
-    ? state
-    : { ...state, match: { ...state.match, demoUrl } };
+  if (state.match === null || demoUrl === null) return state;
+  // A webhook tells of one map.
+  const demoUrls = [...new Set([...demosOf(state.match), demoUrl])].slice(0, MATCH_DEMOS_MAX);
+  return { ...state, match: { ...state.match, demoUrl: demoUrls[0] ?? null, demoUrls } };
 }
 
 /** Closing is safe, so it does not wait for FACEIT; but FACEIT is asked whether it is true. */
@@ -92,5 +94,7 @@ function merged(before: FaceitMatch | null, now: FaceitMatch): FaceitMatch {
     rosters: now.rosters ?? before.rosters,
     map: now.map ?? before.map,
     url: now.url ?? before.url,
+    demoUrl: before.demoUrl,
+    ...(before.demoUrls === undefined ? {} : { demoUrls: before.demoUrls }),
   };
 }

@@ -43,7 +43,8 @@ function usersOf(record: MatchRecord, faction: Faction): readonly string[] {
 }
 
 function matchOf(record: MatchRecord): FaceitMatch {
-  const { matchId, status, game, region, competition, map, bestOf, url, demoUrl } = record;
+  const { matchId, status, game, region, competition, map, bestOf, url, demoUrl, demoUrls } =
+    record;
   const rosterOf = (faction: Faction): Roster => {
     const { name, players } = record.factions[faction];
     return {
@@ -55,7 +56,7 @@ function matchOf(record: MatchRecord): FaceitMatch {
   };
   const rosters = { faction1: rosterOf("faction1"), faction2: rosterOf("faction2") };
   const isWhole = FACTIONS.every((faction) => rosters[faction].players.length > 0);
-  const told = { matchId, status, game, region, competition, map, bestOf, url, demoUrl };
+  const told = { matchId, status, game, region, competition, map, bestOf, url, demoUrl, demoUrls };
   // Whatever FACEIT says is newer.
   return { ...told, owners: [], version: 0, scheduledAt: null, rosters: isWhole ? rosters : null };
 }

@@ -17,6 +17,7 @@ const FACTS = {
   bestOf: 1,
   url: null,
   demoUrl: null,
+  demoUrls: [],
   createdAt: "2027-01-15T08:00:00.000Z",
 };
 const NOBODY = { name: "", players: [], room: null, problem: null, inVoice: [] };

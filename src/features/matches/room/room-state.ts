@@ -1,5 +1,5 @@
 import { FACTIONS, type Faction, type Match, type MatchProblem } from "../../../protocol/match.ts";
-import type { FaceitMatch } from "../faceit-match.ts";
+import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import type { MatchRecord } from "../ports.ts";
 
 /** One side's voice channel, as far as we know. */
@@ -210,6 +210,7 @@ export function recordOf(state: RoomState): MatchRecord | null {
     bestOf: match.bestOf,
     url: match.url,
     demoUrl: match.demoUrl,
+    demoUrls: [...demosOf(match)],
     factions: { faction1: sideOf("faction1"), faction2: sideOf("faction2") },
     createdAt: new Date(state.firstSeenAt).toISOString(),
     endedAt: end === null ? null : new Date(end.at).toISOString(),

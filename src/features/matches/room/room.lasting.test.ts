@@ -138,6 +138,53 @@ describe("a room never spins, and always comes to an end", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
+  it("when FACEIT does not know a match that is over: a few looks, and nothing but that it ended", async () => {
+    const match = linkedMatch();
+    const unknown = Array.from({ length: 3_000 }, () => ({ kind: "not_found" }) as const);
+    match.faceitFaults = [...unknown];
+    match.hint("match_status_cancelled");
+    await match.pass(6 * DAY);
+    expect([match.faceitReads, match.state?.phase, match.state?.mustRead]).toEqual([
+      3,
+      "closed",
+      false,
+    ]);
+    expect([match.calls, match.record, match.stored]).toEqual([[], null, null]);
+    // A late webhook of its life is asked about, and opens nothing.
+    match.hint("match_status_ready", { version: match.faceit.version + 9 });
+    await match.pass(HOUR);
+    expect([match.faceitReads, match.calls, match.record]).toEqual([6, [], null]);
+    expect(match.state?.retries).toEqual({});
+  });
+
+  it("when FACEIT does not know a match of which a beginning was told", async () => {
+    const match = linkedMatch();
+    match.faceitFaults = Array.from({ length: 3_000 }, () => ({ kind: "not_found" }) as const);
+    match.hint("match_status_ready");
+    await match.pass(6 * HOUR);
+    const reads = match.faceitReads;
+    expect(match.state?.phase).toBe("closed");
+    await match.pass(6 * DAY);
+    expect(match.faceitReads - reads).toBeLessThanOrEqual(3);
+    expect(match.calls).toEqual([]);
+  });
+
+  it("when FACEIT fails for days after the end: it is asked once an hour", async () => {
+    const match = begin(linkedMatch());
+    await match.pass(0);
+    match.voice.clear();
+    match.faceitFaults = Array.from({ length: 3_000 }, () => ({ kind: "failed" }) as const);
+    match.hint("match_status_finished", { version: match.faceit.version + 7 });
+    await match.pass(HOUR);
+    const reads = match.faceitReads;
+    await match.pass(DAY);
+    expect(match.faceitReads - reads).toBeLessThanOrEqual(24);
+    match.faceitFaults = [];
+    match.advance("FINISHED");
+    await match.pass(HOUR);
+    expect([match.state?.end?.confirmed, match.state?.retries]).toEqual([true, {}]);
+  });
+
   it("when the clock is set back by an hour", async () => {
     const match = begin(linkedMatch());
     match.faults = ["failed", "failed"];

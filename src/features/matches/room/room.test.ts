@@ -427,10 +427,11 @@ describe("the end of a match", () => {
     match.hint("match_status_finished");
     await match.pass(MINUTE);
     const calls = match.calls.length;
-    match.faceit = { ...match.faceit, demoUrl: "https://demos.example/1.dem" };
+    const demoUrls = ["https://demos.example/1.dem", "https://demos.example/2.dem"];
+    match.faceit = { ...match.faceit, demoUrl: demoUrls[0] ?? null, demoUrls };
     match.hint("match_demo_ready", { demoUrl: "https://somewhere.example/else" });
     await match.pass(5 * SECOND);
-    expect(match.record).toMatchObject({ state: "ended", demoUrl: "https://demos.example/1.dem" });
+    expect(match.record).toMatchObject({ state: "ended", demoUrl: demoUrls[0], demoUrls });
     expect(match.calls.length).toBe(calls);
   });
 });

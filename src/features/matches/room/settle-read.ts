@@ -1,6 +1,6 @@
 import type { Result } from "../../../platform/result.ts";
 import { ENDED_STATUSES } from "../../../protocol/match.ts";
-import type { FaceitMatch } from "../faceit-match.ts";
+import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure } from "../ports.ts";
 import { reopened } from "./reopen.ts";
 import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
@@ -12,6 +12,11 @@ const KEY_REFUSED_MS = 60_000;
 const MOST_READ_RETRY_MS = 5 * 60_000;
 /** FACEIT is behind its own webhook. */
 const MOST_LAG_RETRY_MS = 15_000;
+
+/** FACEIT does not know a match that is over: so often it is asked again. */
+const NOT_FOUND_MAX = 3;
+/** A match that is over is asked about so often at last, while FACEIT gives no answer. */
+const MOST_CLOSED_RETRY_MS = 60 * 60_000;
 
 /** What came of asking FACEIT. */
 export type ReadOutcome = {
@@ -34,8 +39,9 @@ export function settleRead(
   if (!result.ok) {
     const { error } = result;
     if (error.kind === "rate_limited") return paused(before, "read", now, error.retryAfterMs);
+    if (error.kind === "not_found") return notFound(before, now);
     const first = error.kind === "refused" ? KEY_REFUSED_MS : FIRST_RETRY_MS;
-    return later(before, "read", now, first, MOST_READ_RETRY_MS);
+    return later(before, "read", now, first, mostPause(before));
   }
   const match = result.value;
   const known = before.match;
@@ -43,7 +49,7 @@ export function settleRead(
   const waits = isBehind && lagsOf(before) < CONTRADICTIONS_MAX;
   // An answer older than the one before tells nothing; but one that stays is the truth.
   const isOld = waits && known !== null && match.version < known.version;
-  const facts = isOld ? known : { ...match, demoUrl: match.demoUrl ?? known?.demoUrl ?? null };
+  const facts = isOld ? known : withDemosOf(match, known);
   const read: RoomState = {
     ...before,
     match: facts,
@@ -52,8 +58,28 @@ export function settleRead(
     emptyReads: facts.rosters === null ? before.emptyReads + 1 : 0,
     mustRead: false,
   };
-  const judged = isOld ? read : judge(read, match, now);
+  const judged = done(isOld ? read : judge(read, match, now), "missing");
   return isBehind ? askAgain(before, judged, waits, now) : done(judged, "lag");
+}
+
+function mostPause({ phase }: RoomState): number {
+  return phase === "closed" ? MOST_CLOSED_RETRY_MS : MOST_READ_RETRY_MS;
+}
+
+/** FACEIT has no such match. Of one that is over nothing is missed by believing that soon. */
+function notFound(state: RoomState, now: number): RoomState {
+  const count = (state.retries["missing"]?.count ?? 0) + 1;
+  if (state.phase === "closed" && count >= NOT_FOUND_MAX) {
+    return { ...done(done(state, "read"), "missing"), mustRead: false };
+  }
+  const again = later(state, "read", now, FIRST_RETRY_MS, mostPause(state));
+  return { ...again, retries: { ...again.retries, missing: { count, notBefore: now } } };
+}
+
+/** Recordings that FACEIT has told once stay, where it tells none any more. */
+function withDemosOf(match: FaceitMatch, known: FaceitMatch | null): FaceitMatch {
+  if (known === null || demosOf(match).length > 0) return match;
+  return { ...match, demoUrl: known.demoUrl, demoUrls: demosOf(known) };
 }
 
 /** A webhook called it ours, and FACEIT says that it is somebody else's: nothing is done for it. */
