@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, parseConfig } from "./config.ts";
+import { ConfigError, matchSettingsOf, parseConfig } from "./config.ts";
 import { SECRET_MIN_LENGTH } from "./protocol/limits.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 
+const PRIMARY = "100000000000000001";
+
 const VARIABLES = {
-  PRIMARY_GUILD_ID: "100000000000000001",
+  PRIMARY_GUILD_ID: PRIMARY,
   HUB_SECRET: SECRET,
   DISCORD_BOT_TOKEN: `bot-${SECRET}`,
   JWT_ISSUER: "https://idp.test",
@@ -59,13 +61,16 @@ describe("the variables of the Worker (rooms.md §6)", () => {
         organizers: [],
       },
       match: {
-        categoryId: undefined,
-        lobbyId: undefined,
-        moveFrom: "anywhere",
-        noticeChannelId: undefined,
-        staffRoleId: undefined,
-        graceMs: 60_000,
-        skipEmptyFactions: false,
+        guilds: new Map(),
+        elsewhere: {
+          categoryId: undefined,
+          lobbyId: undefined,
+          moveFrom: "anywhere",
+          noticeChannelId: undefined,
+          staffRoleId: undefined,
+          graceMs: 60_000,
+          skipEmptyFactions: false,
+        },
       },
     });
   });
@@ -142,12 +147,66 @@ describe("the variables of the Worker (rooms.md §6)", () => {
   });
 
   it("move players from the lobby as soon as there is one, unless told otherwise", () => {
-    expect(parseConfig({ ...VARIABLES, LOBBY_VC_ID: "12" }).match.moveFrom).toBe("lobby");
-    expect(
-      parseConfig({ ...VARIABLES, LOBBY_VC_ID: "12", MATCH_MOVE_FROM: "anywhere" }).match.moveFrom,
-    ).toBe("anywhere");
+    const moveFrom = (variables: Readonly<Record<string, string>>): string =>
+      matchSettingsOf(parseConfig({ ...VARIABLES, ...variables }), PRIMARY).moveFrom;
+    expect(moveFrom({ LOBBY_VC_ID: "12" })).toBe("lobby");
+    expect(moveFrom({ LOBBY_VC_ID: "12", MATCH_MOVE_FROM: "anywhere" })).toBe("anywhere");
+    expect(moveFrom({ LOBBY_VC_ID: "12=200" })).toBe("anywhere");
     expect(refusal({ MATCH_MOVE_FROM: "somewhere" })).toContain("MATCH_MOVE_FROM");
   });
+
+  it("say where matches are played out in each guild, and nothing of one guild in another", () => {
+    const config = parseConfig({
+      ...VARIABLES,
+      VC_CATEGORY_ID: "10, 20=200",
+      LOBBY_VC_ID: "12",
+      MATCH_NOTICE_CHANNEL_ID: "23=200",
+      MATCH_STAFF_ROLE_ID: `14=${PRIMARY}`,
+    });
+    const shared = { graceMs: 60_000, skipEmptyFactions: false };
+    expect(matchSettingsOf(config, PRIMARY)).toEqual({
+      ...shared,
+      categoryId: "10",
+      lobbyId: "12",
+      moveFrom: "lobby",
+      noticeChannelId: undefined,
+      staffRoleId: "14",
+    });
+    expect(matchSettingsOf(config, "200")).toEqual({
+      ...shared,
+      categoryId: "20",
+      lobbyId: undefined,
+      moveFrom: "anywhere",
+      noticeChannelId: "23",
+      staffRoleId: undefined,
+    });
+    expect(matchSettingsOf(config, "300")).toEqual({
+      ...shared,
+      categoryId: undefined,
+      lobbyId: undefined,
+      moveFrom: "anywhere",
+      noticeChannelId: undefined,
+      staffRoleId: undefined,
+    });
+  });
+
+  it.each(["VC_CATEGORY_ID", "LOBBY_VC_ID", "MATCH_NOTICE_CHANNEL_ID", "MATCH_STAFF_ROLE_ID"])(
+    "%s names one thing for each guild",
+    (name) => {
+      const wrong = [
+        "a b",
+        "=200",
+        "1=",
+        "1=2=3",
+        "1=t/o",
+        "1=200,2=200",
+        `1,2=${PRIMARY}`,
+        "1,1=200",
+      ];
+      for (const value of wrong) expect(refusal({ [name]: value })).toContain(name);
+      expect(refusal({ [name]: "1, 2=200," })).toBe("");
+    },
+  );
 
   it("take two webhook secrets while one is rotated", () => {
     const secrets = {

@@ -37,6 +37,25 @@ const Organizers = List.transform((items, context) =>
   }),
 );
 
+/** `<id>` of something in the primary guild, or `<id>=<guild>`, separated by commas: one for each guild. */
+const ByGuild = List.transform((items, context) => {
+  const found = items.flatMap((item) => {
+    const [id, guildId, ...more] = item.split("=");
+    const isRead =
+      DiscordId.safeParse(id).success &&
+      DiscordId.optional().safeParse(guildId).success &&
+      more.length === 0;
+    if (isRead) return [{ id: id ?? "", guildId: guildId ?? null }];
+    context.addIssue({ code: "custom", message: `"${item}" is neither <id> nor <id>=<guild id>` });
+    return [];
+  });
+  // Nothing in Discord is in two guilds.
+  if (new Set(found.map(({ id }) => id)).size < found.length) {
+    context.addIssue({ code: "custom", message: "the same id stands there twice" });
+  }
+  return found;
+});
+
 const OnOff = z.enum(["on", "off"]).transform((value) => value === "on");
 
 const Variables = z.object({
@@ -89,11 +108,11 @@ const Variables = z.object({
   FACEIT_TOKEN_URL: HttpUrl.default("https://api.faceit.com/auth/v1/oauth/token"),
   FACEIT_USERINFO_URL: HttpUrl.default("https://api.faceit.com/auth/v1/resources/userinfo"),
   FACEIT_ORGANIZERS: Organizers.default([]),
-  VC_CATEGORY_ID: DiscordId.optional(),
-  LOBBY_VC_ID: DiscordId.optional(),
+  VC_CATEGORY_ID: ByGuild.default([]),
+  LOBBY_VC_ID: ByGuild.default([]),
   MATCH_MOVE_FROM: z.enum(["lobby", "anywhere"]).optional(),
-  MATCH_NOTICE_CHANNEL_ID: DiscordId.optional(),
-  MATCH_STAFF_ROLE_ID: DiscordId.optional(),
+  MATCH_NOTICE_CHANNEL_ID: ByGuild.default([]),
+  MATCH_STAFF_ROLE_ID: ByGuild.default([]),
   MATCH_GRACE_SECONDS: z.coerce.number().min(0).max(3_600).default(60),
   MATCH_SKIP_EMPTY_FACTIONS: OnOff.default(false),
 });
@@ -156,8 +175,15 @@ export type FaceitConfig = {
   readonly organizers: readonly { readonly id: string; readonly guildId: string | null }[];
 };
 
-/** How matches are played out in Discord. */
+/** How matches are played out in Discord. {@link matchSettingsOf} reads it. */
 export type MatchConfig = {
+  /** Guilds that have something of their own. */
+  readonly guilds: ReadonlyMap<string, MatchSettings>;
+  readonly elsewhere: MatchSettings;
+};
+
+/** How matches are played out in one guild. */
+export type MatchSettings = {
   readonly categoryId: string | undefined;
   readonly lobbyId: string | undefined;
   /** Whether players are moved from every voice channel or only from the lobby. */
@@ -170,6 +196,11 @@ export type MatchConfig = {
   /** Whether a side without a linked player gets no channel. */
   readonly skipEmptyFactions: boolean;
 };
+
+/** The settings of a guild: what is another guild's never holds here. */
+export function matchSettingsOf({ match }: Pick<Config, "match">, guildId: string): MatchSettings {
+  return match.guilds.get(guildId) ?? match.elsewhere;
+}
 
 /** A variable is missing or malformed; the message names each. */
 export class ConfigError extends Error {
@@ -220,15 +251,7 @@ export function parseConfig(variables: Readonly<Record<string, unknown>>): Confi
       authorizeUrl: `${new URL(vars.DISCORD_API_URL).origin}/oauth2/authorize`,
     },
     faceit: faceitConfig(vars),
-    match: {
-      categoryId: vars.VC_CATEGORY_ID,
-      lobbyId: vars.LOBBY_VC_ID,
-      moveFrom: vars.MATCH_MOVE_FROM ?? (vars.LOBBY_VC_ID === undefined ? "anywhere" : "lobby"),
-      noticeChannelId: vars.MATCH_NOTICE_CHANNEL_ID,
-      staffRoleId: vars.MATCH_STAFF_ROLE_ID,
-      graceMs: vars.MATCH_GRACE_SECONDS * 1_000,
-      skipEmptyFactions: vars.MATCH_SKIP_EMPTY_FACTIONS,
-    },
+    match: matchConfig(vars),
   };
 }
 
@@ -254,5 +277,40 @@ function faceitConfig(vars: z.output<typeof Variables>): FaceitConfig {
             userinfoUrl: vars.FACEIT_USERINFO_URL,
           },
     organizers: vars.FACEIT_ORGANIZERS,
+  };
+}
+
+type GuildVariable =
+  | "VC_CATEGORY_ID"
+  | "LOBBY_VC_ID"
+  | "MATCH_NOTICE_CHANNEL_ID"
+  | "MATCH_STAFF_ROLE_ID";
+
+function matchConfig(vars: z.output<typeof Variables>): MatchConfig {
+  const byGuild = (name: GuildVariable): ReadonlyMap<string, string> => {
+    const ids = vars[name].map(
+      ({ id, guildId }) => [guildId ?? vars.PRIMARY_GUILD_ID, id] as const,
+    );
+    const found = new Map(ids);
+    if (found.size === ids.length) return found;
+    throw new ConfigError(`Configuration: ${name}: a guild has two. See .dev.vars.example.`);
+  };
+  const categories = byGuild("VC_CATEGORY_ID");
+  const lobbies = byGuild("LOBBY_VC_ID");
+  const notices = byGuild("MATCH_NOTICE_CHANNEL_ID");
+  const roles = byGuild("MATCH_STAFF_ROLE_ID");
+  const settingsOf = (guildId: string): MatchSettings => ({
+    categoryId: categories.get(guildId),
+    lobbyId: lobbies.get(guildId),
+    moveFrom: vars.MATCH_MOVE_FROM ?? (lobbies.has(guildId) ? "lobby" : "anywhere"),
+    noticeChannelId: notices.get(guildId),
+    staffRoleId: roles.get(guildId),
+    graceMs: vars.MATCH_GRACE_SECONDS * 1_000,
+    skipEmptyFactions: vars.MATCH_SKIP_EMPTY_FACTIONS,
+  });
+  const guildIds = new Set([categories, lobbies, notices, roles].flatMap((ids) => [...ids.keys()]));
+  return {
+    guilds: new Map([...guildIds].map((guildId) => [guildId, settingsOf(guildId)])),
+    elsewhere: settingsOf(""),
   };
 }

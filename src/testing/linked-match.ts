@@ -1,10 +1,10 @@
-import type { MatchConfig } from "../config.ts";
+import type { MatchSettings } from "../config.ts";
 import { rosters } from "./faceit-matches.ts";
 import { LOBBY } from "./virtual-discord.ts";
 import { VirtualMatch } from "./virtual-match.ts";
 
 /** A match whose four players are linked and in the guild; `a1` waits in the lobby. */
-export function linkedMatch(config: Partial<MatchConfig> = {}): VirtualMatch {
+export function linkedMatch(config: Partial<MatchSettings> = {}): VirtualMatch {
   const match = new VirtualMatch(config);
   for (const player of ["a1", "a2", "b1", "b2", "c1"]) match.members.add(`d-${player}`);
   for (const player of ["a1", "a2", "b1", "b2"]) match.links.set(player, `d-${player}`);
@@ -20,7 +20,7 @@ export function begin(match: VirtualMatch): VirtualMatch {
 }
 
 /** A linked match with both channels there. */
-export async function readyMatch(config: Partial<MatchConfig> = {}): Promise<VirtualMatch> {
+export async function readyMatch(config: Partial<MatchSettings> = {}): Promise<VirtualMatch> {
   const match = begin(linkedMatch(config));
   await match.pass(0);
   return match;

@@ -1,4 +1,4 @@
-import type { MatchConfig } from "../config.ts";
+import type { MatchSettings } from "../config.ts";
 import type { FaceitMatch } from "../features/matches/faceit-match.ts";
 import type { FaceitFailure, MatchRecord } from "../features/matches/ports.ts";
 import { STATUS_OF_EVENT, takeHint, type Hint } from "../features/matches/room/hint.ts";
@@ -31,7 +31,18 @@ export type WriteFault = "failed" | "failed after effect" | "crash" | "crash aft
 /** Turns of the alarm at one moment of which something comes of: more is a room that spins. */
 const TURNS_AT_ONCE_MAX = 60;
 
-export const DEFAULT_MATCH_CONFIG: MatchConfig = {
+/** A guild for which no variable names anything. */
+const NOTHING_OF_ITS_OWN: MatchSettings = {
+  categoryId: undefined,
+  lobbyId: undefined,
+  moveFrom: "anywhere",
+  noticeChannelId: undefined,
+  staffRoleId: undefined,
+  graceMs: 60_000,
+  skipEmptyFactions: false,
+};
+
+export const DEFAULT_MATCH_SETTINGS: MatchSettings = {
   categoryId: CATEGORY,
   lobbyId: LOBBY,
   moveFrom: "anywhere",
@@ -47,7 +58,7 @@ export const DEFAULT_MATCH_CONFIG: MatchConfig = {
  */
 export class VirtualMatch extends VirtualDiscord {
   now = 1_800_000_000_000;
-  readonly config: MatchConfig;
+  readonly config: MatchSettings;
   hasApi = true;
   /** Which guild plays a match of these owners. */
   guildOf: (owners: readonly string[]) => string | null = () => GUILD;
@@ -79,9 +90,9 @@ export class VirtualMatch extends VirtualDiscord {
   /** What FACEIT told before, newest first. */
   readonly #before: FaceitMatch[] = [];
 
-  constructor(config: Partial<MatchConfig> = {}, guild = new MatchGuild(), matchId = MATCH_ID) {
+  constructor(config: Partial<MatchSettings> = {}, guild = new MatchGuild(), matchId = MATCH_ID) {
     super(guild);
-    this.config = { ...DEFAULT_MATCH_CONFIG, ...config };
+    this.config = { ...DEFAULT_MATCH_SETTINGS, ...config };
     this.matchId = matchId;
     this.faceit = { ...faceitMatch("CHECK_IN", 1, null), matchId };
   }
@@ -151,7 +162,7 @@ export class VirtualMatch extends VirtualDiscord {
       discord: this.client(this.matchId),
       store: this.#store(),
       hub: { put: (record: MatchRecord) => this.#put(record) },
-      config: this.config,
+      settingsOf: (guildId: string) => this.#settingsOf(guildId),
       guildOf: (owners: readonly string[]) => this.guildOf(owners),
       clock: () => this.now,
     };
@@ -192,14 +203,7 @@ export class VirtualMatch extends VirtualDiscord {
             return new Map([[matchId, sides]]);
           },
         },
-        settings: {
-          hasApi: this.hasApi,
-          lobbyId: this.config.lobbyId,
-          moveFrom: this.config.moveFrom,
-          hasNotices: this.config.noticeChannelId !== undefined,
-          graceMs: this.config.graceMs,
-          skipEmptyFactions: this.config.skipEmptyFactions,
-        },
+        settingsOf: (guildId) => ({ ...this.#settingsOf(guildId), hasApi: this.hasApi }),
         clock: () => this.now,
         broke: (what) => {
           if (what === "rounds" && isAlive) this.spun += 1;
@@ -234,6 +238,10 @@ export class VirtualMatch extends VirtualDiscord {
       await this.work();
     }
     this.now = until;
+  }
+
+  #settingsOf(guildId: string): MatchSettings {
+    return guildId === GUILD ? this.config : NOTHING_OF_ITS_OWN;
   }
 
   async #readFaceit(): Promise<Result<FaceitMatch, FaceitFailure>> {

@@ -1,3 +1,4 @@
+import type { MatchSettings } from "../../../config.ts";
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
 import { keyOf, type Action } from "./action.ts";
 import { channelName } from "./channel-name.ts";
@@ -13,14 +14,10 @@ import {
   silentAt,
 } from "./timetable.ts";
 
-/** How this deployment plays matches out. */
-export type RoomSettings = {
+/** How a guild plays its matches out. */
+export type RoomSettings = MatchSettings & {
+  /** Whether FACEIT can be asked. */
   readonly hasApi: boolean;
-  readonly lobbyId: string | undefined;
-  readonly moveFrom: "lobby" | "anywhere";
-  readonly hasNotices: boolean;
-  readonly graceMs: number;
-  readonly skipEmptyFactions: boolean;
 };
 
 /** Who is in voice, by user id; null: nobody could say. */
@@ -122,7 +119,7 @@ function planLife(
   for (const side of open) planPeople(plan, state, side, voice, settings);
   if (voice !== null) for (const side of open) planLeaving(plan, state, side, voice, settings);
 
-  if (!settings.hasNotices) return;
+  if (settings.noticeChannelId === undefined) return;
   const unlinked = FACTIONS.flatMap((faction) => rosters[faction].players).filter(
     ({ playerId }) => state.links[playerId] === undefined,
   ).length;

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { matchSettingsOf, type MatchSettings } from "../../../config.ts";
 import { configOf, type Env } from "../../../env.ts";
 import { hubPublisher } from "../../../hub/guild-hub-client.ts";
 import { systemClock } from "../../../platform/clock.ts";
@@ -173,7 +174,9 @@ class Room {
 
   #reconcile(matchId: string): Promise<number | null> {
     const env = this.#env;
-    const { faceit, match, primaryGuildId } = configOf(env);
+    const config = configOf(env);
+    const { faceit, primaryGuildId } = config;
+    const settingsOf = (guildId: string): MatchSettings => matchSettingsOf(config, guildId);
     const hub = hubMatches(hubPublisher(env));
     const ports = {
       faceit: faceitApi(faceit),
@@ -181,7 +184,7 @@ class Room {
       discord: discordClient(env, 0, matchId),
       store: d1Matches(env.DB),
       hub,
-      config: match,
+      settingsOf,
       guildOf: (owners: readonly string[]) => guildOfOwners(owners, faceit, primaryGuildId),
       clock: systemClock,
     };
@@ -197,14 +200,10 @@ class Room {
       {
         links: d1PlayerLinks(env.DB),
         hub,
-        settings: {
+        settingsOf: (guildId) => ({
+          ...settingsOf(guildId),
           hasApi: faceit.apiKey !== undefined,
-          lobbyId: match.lobbyId,
-          moveFrom: match.moveFrom,
-          hasNotices: match.noticeChannelId !== undefined,
-          graceMs: match.graceMs,
-          skipEmptyFactions: match.skipEmptyFactions,
-        },
+        }),
         clock: systemClock,
         perform: async (action, state) => {
           const outcome = await perform(ports, action, state);

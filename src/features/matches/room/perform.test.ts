@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MatchConfig } from "../../../config.ts";
+import type { MatchSettings } from "../../../config.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import type {
   GuildChannel,
@@ -7,7 +7,7 @@ import type {
 } from "../../../platform/discord/discord-client.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
-import { DEFAULT_MATCH_CONFIG } from "../../../testing/virtual-match.ts";
+import { DEFAULT_MATCH_SETTINGS } from "../../../testing/virtual-match.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure, MatchRecord } from "../ports.ts";
 import type { Action } from "./action.ts";
@@ -39,7 +39,7 @@ const CREATE = {
 } as const;
 
 type World = {
-  readonly config: Partial<MatchConfig>;
+  readonly config: Partial<MatchSettings>;
   readonly bot: Result<string, DiscordFailure>;
   readonly channels: Result<readonly GuildChannel[], DiscordFailure>;
   readonly faceit: Result<FaceitMatch, FaceitFailure>;
@@ -82,7 +82,11 @@ async function doing(action: Action, world: Partial<World> = {}, state = STATE) 
       roomsOf: async () => [],
     },
     hub: { put: call("put", undefined) },
-    config: { ...DEFAULT_MATCH_CONFIG, ...world.config },
+    settingsOf: (guildId) => ({
+      ...DEFAULT_MATCH_SETTINGS,
+      // What is another guild's is not this one's.
+      ...(guildId === GUILD ? world.config : { categoryId: "not here", staffRoleId: "not here" }),
+    }),
     guildOf: (owners) => (owners.includes("hub") ? "200" : null),
     clock: () => NOW,
   };

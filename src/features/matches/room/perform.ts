@@ -1,4 +1,4 @@
-import type { MatchConfig } from "../../../config.ts";
+import type { MatchSettings } from "../../../config.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { GUILD_VOICE, PERMISSION } from "../../../platform/discord/constants.ts";
@@ -33,7 +33,8 @@ export type PerformPorts = {
   readonly discord: MatchDiscord;
   readonly store: MatchesStore;
   readonly hub: Pick<MatchesHub, "put">;
-  readonly config: MatchConfig;
+  /** How the guild plays its matches out. */
+  readonly settingsOf: (guildId: string) => MatchSettings;
   /** The guild that plays a match of these owners; null: nobody of ours. */
   readonly guildOf: (owners: readonly string[]) => string | null;
   readonly clock: Clock;
@@ -59,14 +60,15 @@ export async function perform(
   action: Action,
   state: RoomState,
 ): Promise<Outcome> {
-  const { faceit, discord, store, hub, config, guildOf, clock } = ports;
+  const { faceit, discord, store, hub, settingsOf, guildOf, clock } = ports;
   const { matchId, guildId } = state;
+  const { noticeChannelId } = settingsOf(guildId);
   const reason = auditReason(matchId);
   switch (action.kind) {
     case "read": {
       const result = await faceit.match(matchId);
       const owners = result.ok ? result.value.owners : [];
-      // Who tells no owner contradicts nobody.
+      // Without owners FACEIT cannot contradict the stored guild.
       return { kind: "read", result, guildId: owners.length === 0 ? guildId : guildOf(owners) };
     }
     case "reserve": {
@@ -105,21 +107,21 @@ export async function perform(
         }),
       );
     case "notice": {
-      if (config.noticeChannelId === undefined) return { kind: "done" };
+      if (noticeChannelId === undefined) return { kind: "done" };
       const who =
         action.unlinked === 1
           ? "1 player of this match is"
           : `${action.unlinked} players of this match are`;
       return discordOutcome(
-        await discord.sendMessage(config.noticeChannelId, {
+        await discord.sendMessage(noticeChannelId, {
           content: `${who} not linked to Discord and cannot be let into the team's channel. Use /link; you are let in at once.`,
         }),
       );
     }
     case "warn": {
-      if (config.noticeChannelId === undefined) return { kind: "done" };
+      if (noticeChannelId === undefined) return { kind: "done" };
       return discordOutcome(
-        await discord.sendMessage(config.noticeChannelId, {
+        await discord.sendMessage(noticeChannelId, {
           content:
             "There is no room for a match's voice channels: the server has as many channels as Discord allows. Delete some; the match gets its channels within a minute.",
         }),
@@ -146,25 +148,26 @@ export async function perform(
 }
 
 async function create(
-  { discord, store, config }: PerformPorts,
+  { discord, store, settingsOf }: PerformPorts,
   { faction, name, people, withCategory, withMoving }: Extract<Action, { kind: "create" }>,
   { matchId, guildId }: RoomState,
 ): Promise<Outcome> {
+  const { categoryId, staffRoleId } = settingsOf(guildId);
   const bot = await discord.botUserId();
   if (!bot.ok) return { kind: "create", result: notAsked(bot) };
   const result = await discord.createVoiceChannel({
     guildId,
     name,
     userLimit: 0,
-    parentId: withCategory ? (config.categoryId ?? null) : null,
+    parentId: withCategory ? (categoryId ?? null) : null,
     overwrites: [
       // The role of everybody has the guild's own id.
       { id: guildId, kind: "role", allow: 0n, deny: ENTER },
       member(bot.value, withMoving ? BOT : STILL_BOT),
       ...people.filter((id) => id !== bot.value).map((id) => member(id, PLAYER)),
-      ...(config.staffRoleId === undefined
+      ...(staffRoleId === undefined
         ? []
-        : [{ id: config.staffRoleId, kind: "role", allow: ENTER, deny: 0n } as const]),
+        : [{ id: staffRoleId, kind: "role", allow: ENTER, deny: 0n } as const]),
     ],
     reason: auditReason(matchId),
   });

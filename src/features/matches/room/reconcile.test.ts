@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { err, ok } from "../../../platform/result.ts";
 import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
 import { GUILD } from "../../../testing/virtual-discord.ts";
+import { DEFAULT_MATCH_SETTINGS } from "../../../testing/virtual-match.ts";
 import type { Action } from "./action.ts";
 import { reconcile, type ReconcilePorts } from "./reconcile.ts";
 import { newRoom, tidied, withSide, type RoomState } from "./room-state.ts";
@@ -56,15 +57,13 @@ async function working(before: RoomState, change: Partial<ReconcilePorts> = {}) 
         // It may not know of the match yet.
         inVoice: async () => new Map(),
       },
-      settings: {
+      settingsOf: () => ({
+        ...DEFAULT_MATCH_SETTINGS,
         hasApi: true,
-        lobbyId: "lobby",
-        moveFrom: "anywhere",
-        hasNotices: false,
-        graceMs: 60_000,
+        noticeChannelId: undefined,
         // The second side has nobody, and gets no channel.
         skipEmptyFactions: true,
-      },
+      }),
       clock: () => NOW,
       perform: async (action) => {
         did.push(action);

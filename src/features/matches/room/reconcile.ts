@@ -24,7 +24,8 @@ export interface RoomMemory {
 export type ReconcilePorts = {
   readonly links: Pick<PlayerLinks, "ofPlayers">;
   readonly hub: Pick<MatchesHub, "whereabouts" | "inVoice">;
-  readonly settings: RoomSettings;
+  /** Of the guild that plays the match. */
+  readonly settingsOf: (guildId: string) => RoomSettings;
   readonly clock: Clock;
   /** Does one thing. What it throws counts as broken. */
   readonly perform: (action: Action, state: RoomState) => Promise<Outcome>;
@@ -37,12 +38,12 @@ export type ReconcilePorts = {
  * @returns when to go on, milliseconds since 1970; null: when something happens
  */
 export async function reconcile(memory: RoomMemory, ports: ReconcilePorts): Promise<number | null> {
-  const { settings, clock } = ports;
+  const { settingsOf, clock } = ports;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const { voice, isWhole } = await lookAround(memory, ports);
     memory.update((state) => tidied(expire(state, isEmptyIn(state, voice), clock())));
     const state = memory.read();
-    const { actions, wakeAt } = decide(state, voice, settings, clock());
+    const { actions, wakeAt } = decide(state, voice, settingsOf(state.guildId), clock());
     if (actions.length === 0) {
       return earliest(wakeAt, isWhole ? null : clock() + UNSEEN_PAUSE_MS);
     }

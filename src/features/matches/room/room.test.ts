@@ -437,6 +437,31 @@ describe("the end of a match", () => {
 });
 
 describe("whose match it is", () => {
+  it("decides what it is played out with: nothing of one guild is used in another", async () => {
+    const match = linkedMatch({ staffRoleId: "staff", moveFrom: "lobby" });
+    match.guildOf = () => "200";
+    match.links.delete("b2");
+    match.voice.set("d-b1", "somewhere");
+    match.advance("READY", rosters());
+    match.hint("match_status_ready");
+    await match.pass(0);
+    expect(match.state?.guildId).toBe("200");
+    expect(match.ours.map(({ parentId }) => parentId)).toEqual([null, null]);
+    const overwrites = match.ours.flatMap((channel) => channel.overwrites);
+    expect(overwrites.filter(({ kind }) => kind === "role").map(({ id }) => id)).toEqual([
+      "200",
+      "200",
+    ]);
+    // Moved from anywhere, as there is no lobby; and nobody is told in somebody else's channel.
+    expect(match.moves.map(({ userId }) => userId).toSorted()).toEqual(["d-a1", "d-b1"]);
+    expect(match.messages.filter(({ to }) => to === "notices")).toEqual([]);
+    match.advance("FINISHED");
+    match.hint("match_status_finished");
+    await match.pass(2 * MINUTE);
+    expect(match.moves.filter(({ channelId }) => channelId === LOBBY)).toEqual([]);
+    expect(match.ours).toEqual([]);
+  });
+
   it("is FACEIT's to say: a webhook that calls another's match ours makes nothing", async () => {
     const match = linkedMatch();
     match.guildOf = () => null;
