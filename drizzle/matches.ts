@@ -89,3 +89,17 @@ export const matchesTable = sqliteTable(
       .where(sql`state = 'live'`),
   ],
 );
+
+/** What keeps a guild's matches from being played out as they are set up, until somebody mends it. */
+export const matchTroubles = sqliteTable(
+  "match_troubles",
+  {
+    guildId: text("guild_id").notNull(),
+    kind: text("kind").notNull(),
+    /** The id that a variable names; empty for what is of no variable. */
+    subject: text("subject").notNull(),
+    /** When the guild was told last. */
+    toldAt: integer("told_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.guildId, table.kind] })],
+);

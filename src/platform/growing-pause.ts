@@ -23,13 +23,14 @@ export class GrowingPause {
 
   constructor(bounds: PauseBounds, remembered?: RememberedPause) {
     this.#bounds = bounds;
-    // A shorter bound of a newer version holds for what an older one stored, too.
     this.#until = remembered?.until ?? 0;
     this.#refusals = remembered?.refusals ?? 0;
   }
 
   /** When a call may go; not after `now`: at once. */
   until(now: number): number {
+    // A clock that was set back makes no pause longer than the longest.
+    this.#until = Math.min(this.#until, now + this.#bounds.mostMs);
     if (now < this.#until) return this.#until;
     return this.#refusals > 0 && now < this.#probedUntil ? this.#probedUntil : 0;
   }
@@ -61,6 +62,7 @@ export class GrowingPause {
     // An answer to a call from before the pause says nothing about it.
     if (this.#refusals === 0 || now < this.#until) return false;
     this.#refusals = 0;
+    this.#until = 0;
     return true;
   }
 

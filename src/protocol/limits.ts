@@ -301,6 +301,9 @@ export const SNAPSHOT_MATCHES_MAX = 50;
 /** Players of one side that are looked at: FACEIT's largest teams have fewer. The rest get no access. */
 export const MATCH_PLAYERS_PER_SIDE_MAX = 20;
 
+/** A trouble of a guild's matches is told again after so long, milliseconds, if it is still there. */
+export const TROUBLE_TOLD_AGAIN_MS = 24 * 60 * 60 * 1000;
+
 /** Recordings of one match: more than the longest series has maps. The rest is left out. */
 export const MATCH_DEMOS_MAX = 10;
 

@@ -53,6 +53,8 @@ export class VirtualDiscord {
   /** Calls to Discord, by name, newest last. */
   readonly calls: string[] = [];
   guildMax = 500;
+  /** Ids of a category, lobby, text channel or role that somebody has deleted. */
+  readonly deleted = new Set<string>();
   faults: CallFault[] = [];
   /** The same for the next calls of one kind. */
   readonly faultsOf = new Map<string, CallFault[]>();
@@ -138,6 +140,11 @@ export class VirtualDiscord {
       createVoiceChannel: ({ name, parentId, overwrites }) =>
         this.#call("create", () => {
           const inCategory = [...this.channels.values()].filter((one) => one.parentId === parentId);
+          if (parentId !== null && this.deleted.has(parentId)) {
+            const formErrors = ["CHANNEL_PARENT_INVALID"];
+            return err({ kind: "refused", status: 400, code: 50_035, message: "", formErrors });
+          }
+          if ((overwrites ?? []).some(({ id }) => this.deleted.has(id))) return refuse(50_028);
           if (parentId !== null && inCategory.length >= CATEGORY_MAX) {
             const formErrors = ["CHANNEL_PARENT_MAX_CHANNELS"];
             return err({ kind: "refused", status: 400, code: 50_035, message: "", formErrors });
@@ -183,6 +190,7 @@ export class VirtualDiscord {
           if (!this.botMayMove) return refuse(50_013, 403);
           if (!this.members.has(userId)) return ok("not_member" as const);
           if (!this.voice.has(userId) || this.gone.has(userId)) return ok("not_in_voice" as const);
+          if (channelId !== null && this.deleted.has(channelId)) return refuse(10_003, 404);
           if (channelId !== null && channelId !== LOBBY && !this.channels.has(channelId)) {
             return refuse(10_003, 404);
           }
@@ -199,6 +207,7 @@ export class VirtualDiscord {
         }),
       sendMessage: (channelId, { content }) =>
         this.#call("notice", () => {
+          if (this.deleted.has(channelId)) return refuse(10_003, 404);
           this.messages.push({ to: channelId, text: content });
           return ok(undefined);
         }),

@@ -1,6 +1,6 @@
 import type { MatchSettings } from "../config.ts";
 import type { FaceitMatch } from "../features/matches/faceit-match.ts";
-import type { FaceitFailure, MatchRecord } from "../features/matches/ports.ts";
+import type { FaceitFailure, GuildTrouble, MatchRecord } from "../features/matches/ports.ts";
 import { STATUS_OF_EVENT, takeHint, type Hint } from "../features/matches/room/hint.ts";
 import { perform } from "../features/matches/room/perform.ts";
 import { reconcile } from "../features/matches/room/reconcile.ts";
@@ -72,6 +72,8 @@ export class VirtualMatch extends VirtualDiscord {
 
   readonly matchId: string;
   readonly links = new Map<string, string>();
+  /** What was written down for the guild's operator: kind to subject. */
+  readonly troubles = new Map<string, string>();
   readonly rows = new Map<string, string | null>();
   readonly takenNames = new Set<string>();
   record: MatchRecord | null = null;
@@ -161,6 +163,14 @@ export class VirtualMatch extends VirtualDiscord {
       faceit: { match: () => this.#readFaceit(), playerByNickname: async () => ok(null) },
       discord: this.client(this.matchId),
       store: this.#store(),
+      troubles: {
+        add: async (trouble: GuildTrouble) => {
+          const known = this.troubles.get(trouble.kind);
+          this.troubles.set(trouble.kind, trouble.subject);
+          return known !== trouble.subject;
+        },
+        remove: async (_: string, kind: string) => void this.troubles.delete(kind),
+      },
       hub: { put: (record: MatchRecord) => this.#put(record) },
       settingsOf: (guildId: string) => this.#settingsOf(guildId),
       guildOf: (owners: readonly string[]) => this.guildOf(owners),

@@ -1,11 +1,14 @@
 import { lt, and, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { linkAudit, matchesTable } from "../../../drizzle/matches.ts";
+import { linkAudit, matchesTable, matchTroubles } from "../../../drizzle/matches.ts";
 import { configOf, type Env } from "../../env.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { hubMatches } from "./adapters/hub-matches.ts";
+
+/** A trouble that nobody has met for so long is over, milliseconds. */
+const TROUBLE_KEEP_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
  * What matches do once an hour: channels that no match owns are looked for in every guild that is
@@ -28,6 +31,7 @@ async function forgetOld(database: D1Database, now: number): Promise<void> {
     db
       .delete(matchesTable)
       .where(and(eq(matchesTable.state, "ended"), lt(matchesTable.createdAt, now - MATCH_KEEP_MS))),
+    db.delete(matchTroubles).where(lt(matchTroubles.toldAt, now - TROUBLE_KEEP_MS)),
     db.delete(linkAudit).where(lt(linkAudit.at, now - LINK_AUDIT_KEEP_MS)),
   ]);
 }

@@ -1,6 +1,8 @@
-import type { Env } from "../../env.ts";
+import { matchSettingsOf } from "../../config.ts";
+import { configOf, type Env } from "../../env.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
+import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
 import type { MatchesHubPorts } from "./hub-extension.ts";
 import { matchRoom } from "./match-rooms.ts";
@@ -16,6 +18,8 @@ export const MATCHES_HUB_PORTS: MatchesHubPorts = {
     sweepOrphans(
       {
         discord: discordClient(env, 0, `sweep of ${guildId}`),
+        settings: matchSettingsOf(configOf(env), guildId),
+        troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
         look: async (matchId) => matchRoom(env, matchId).look(false),
         clock: systemClock,

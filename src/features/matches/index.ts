@@ -5,6 +5,7 @@ import { MATCH_COMMANDS } from "./commands/slash-commands.ts";
 import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
 import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+import { presentTroubles } from "./present-troubles.ts";
 import { linkSetup } from "./linking/link-setup.ts";
 import { mountFaceitCallback } from "./routes/faceit-callback.ts";
 import { mountFaceitLink } from "./routes/faceit-link.ts";
@@ -27,16 +28,19 @@ export const matches: Feature = {
   },
   hourly: tidyMatches,
   // A deployment without FACEIT is a whole one: this only says what is set up.
-  check(env) {
+  async check(env) {
     const config = configOf(env);
     const { faceit } = config;
+    const webhook = faceit.webhookSecrets.length > 0;
+    const troubles = webhook ? await presentTroubles(env) : [];
     const facts = {
       matches: {
-        webhook: faceit.webhookSecrets.length > 0,
+        webhook,
         dataApi: faceit.apiKey !== undefined,
         linking: linkSetup(config).ok,
+        ...(troubles.length === 0 ? {} : { troubles }),
       },
     };
-    return Promise.resolve({ ready: true, facts });
+    return { ready: true, facts };
   },
 };

@@ -7,18 +7,22 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { matchSettingsOf } from "../../config.ts";
+import { configOf } from "../../env.ts";
 import worker from "../../index.ts";
 import { Match } from "../../protocol/match.ts";
 import {
   LINK_AUDIT_KEEP_MS,
   MATCH_KEEP_MS,
   ORPHAN_MIN_AGE_MS,
+  TROUBLE_TOLD_AGAIN_MS,
   WEBHOOK_BODY_MAX_BYTES,
 } from "../../protocol/limits.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { GuildHub } from "../../hub/guild-hub.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
+import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
 import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
@@ -418,7 +422,10 @@ describe("the sweep", () => {
             discord.channels.delete(id);
             return { ok: true, value: undefined };
           },
+          sendMessage: async () => ({ ok: true, value: undefined }),
         },
+        settings: matchSettingsOf(configOf(env), GUILD),
+        troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
         look: async (id) => env.MATCH.get(env.MATCH.idFromName(id)).look(false),
         clock: () => Date.now(),
@@ -432,6 +439,36 @@ describe("the sweep", () => {
     discord.channels.set(id, { ...channel, type: 2, overwrites: [bot] });
     return id;
   };
+
+  it("shows operators which settings name nothing, until they do", async () => {
+    const troubles = async (): Promise<unknown> => {
+      const { checks } = await (
+        await callWorker("/ready")
+      ).json<{
+        checks: { matches: { troubles?: unknown } };
+      }>();
+      return checks.matches.troubles;
+    };
+    await sweep();
+    expect(await troubles()).toEqual(["LOBBY_VC_ID", "VC_CATEGORY_ID"]);
+    const { categoryId = "", lobbyId = "" } = matchSettingsOf(configOf(env), GUILD);
+    discord.addChannel("Matches", "", { id: categoryId, type: 4 });
+    discord.addChannel("Lobby", "", { id: lobbyId, type: 2 });
+    await sweep();
+    expect(await troubles()).toBeUndefined();
+  });
+
+  it("has a trouble told once, again after a day, and at once when another id is named", async () => {
+    const store = d1MatchTroubles(env.DB);
+    const trouble = { guildId: `300${tests}`, kind: "staffRole", subject: "1" };
+    const told = await Promise.all(Array.from({ length: 5 }, () => store.add(trouble, 10)));
+    expect(told.filter(Boolean)).toHaveLength(1);
+    expect(await store.add(trouble, 9 + TROUBLE_TOLD_AGAIN_MS)).toBe(false);
+    expect(await store.add(trouble, 10 + TROUBLE_TOLD_AGAIN_MS)).toBe(true);
+    expect(await store.add({ ...trouble, subject: "2" }, 11 + TROUBLE_TOLD_AGAIN_MS)).toBe(true);
+    await store.remove(trouble.guildId, trouble.kind);
+    expect((await store.all()).filter(({ guildId }) => guildId === trouble.guildId)).toEqual([]);
+  });
 
   it("deletes what no match owns, and keeps everything else", async () => {
     await ready();

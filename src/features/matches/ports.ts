@@ -104,6 +104,23 @@ export interface MatchesStore {
   roomsOf(guildId: string): Promise<readonly ActiveRoom[]>;
 }
 
+/** Something that keeps a guild's matches from being played out as they are set up. */
+export type GuildTrouble = {
+  readonly guildId: string;
+  readonly kind: string;
+  /** The id that a variable names; empty for what is of no variable. */
+  readonly subject: string;
+};
+
+/** `match_troubles`: what operators have to mend. */
+export interface MatchTroubles {
+  /** @returns whether it is to be told: it is new, about another id, or was told long ago */
+  add(trouble: GuildTrouble, now: number): Promise<boolean>;
+  /** It is mended, or was not told after all. */
+  remove(guildId: string, kind: string): Promise<void>;
+  all(): Promise<readonly (GuildTrouble & { readonly toldAt: number })[]>;
+}
+
 /** Where somebody is: the voice channel, as the gateway last told. */
 export type Whereabouts = { readonly userId: string; readonly channelId: string };
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
 import type { GuildChannel } from "../../platform/discord/discord-client.ts";
+import type { MatchSettings } from "../../config.ts";
 import { err, ok } from "../../platform/result.ts";
+import { DEFAULT_MATCH_SETTINGS } from "../../testing/virtual-match.ts";
 import type { ActiveRoom } from "./ports.ts";
 import { sweepOrphans } from "./sweep.ts";
 
@@ -16,6 +18,14 @@ class Guild {
   readonly failures = new Map<string, DiscordFailure>();
   rows: ActiveRoom[] = [];
   asked = 0;
+  settings: MatchSettings = {
+    ...DEFAULT_MATCH_SETTINGS,
+    categoryId: undefined,
+    lobbyId: undefined,
+    noticeChannelId: undefined,
+  };
+  readonly troubles = new Map<string, string>();
+  readonly messages: string[] = [];
   look: (matchId: string) => Promise<"looks" | "unknown"> = async () => "looks";
 
   add(id: string, name: string, allow = ALLOW): void {
@@ -40,6 +50,21 @@ class Guild {
             this.channels.delete(id);
             return ok(undefined);
           },
+          sendMessage: async (_, { content }) => {
+            const failure = this.failures.get("message");
+            if (failure !== undefined) return err(failure);
+            this.messages.push(content);
+            return ok(undefined);
+          },
+        },
+        settings: this.settings,
+        troubles: {
+          add: async ({ kind, subject }) => {
+            const isNews = this.troubles.get(kind) !== subject;
+            this.troubles.set(kind, subject);
+            return isNews;
+          },
+          remove: async (_, kind) => void this.troubles.delete(kind),
         },
         store: {
           roomsOf: async () => this.rows,
@@ -59,6 +84,50 @@ const FORBIDDEN: DiscordFailure = { kind: "refused", status: 403, code: 50_013, 
 const orphan = (n: number): string => `match-0000000${n}-faction1`;
 
 describe("the sweep", () => {
+  it("tells once of a category, a lobby or a notice channel that is not there, or is something else", async () => {
+    const guild = new Guild();
+    const place = (id: string, type: number): void => {
+      guild.channels.set(id, { id, name: id, type, parentId: null, overwrites: [] });
+    };
+    place("a voice channel", 2);
+    place("text", 0);
+    guild.settings = {
+      ...guild.settings,
+      categoryId: "a voice channel",
+      lobbyId: "gone",
+      noticeChannelId: "text",
+    };
+    await guild.sweep();
+    await guild.sweep();
+    expect([...guild.troubles]).toEqual([
+      ["category", "a voice channel"],
+      ["lobby", "gone"],
+    ]);
+    expect(guild.messages).toEqual([
+      expect.stringMatching(/`VC_CATEGORY_ID`.*`a voice channel`/),
+      expect.stringMatching(/`LOBBY_VC_ID`.*`gone`/),
+    ]);
+    place("category", 4);
+    guild.settings = { ...guild.settings, categoryId: "category", lobbyId: "a voice channel" };
+    await guild.sweep();
+    expect([guild.troubles.size, guild.messages.length]).toEqual([0, 2]);
+    // Nobody can be told there.
+    guild.settings = { ...guild.settings, noticeChannelId: "gone" };
+    await guild.sweep();
+    expect([[...guild.troubles.keys()], guild.messages.length]).toEqual([["noticeChannel"], 2]);
+  });
+
+  it("tells it the next time where Discord asks for a pause", async () => {
+    const guild = new Guild();
+    guild.channels.set("text", { id: "text", name: "", type: 0, parentId: null, overwrites: [] });
+    guild.settings = { ...guild.settings, lobbyId: "gone", noticeChannelId: "text" };
+    guild.failures.set("message", { kind: "rate_limited", retryAfterMs: 5 });
+    await guild.sweep();
+    guild.failures.clear();
+    await guild.sweep();
+    expect(guild.messages).toHaveLength(1);
+  });
+
   it("also finds a channel whose permissions an administrator added to", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1), ALLOW | ADMINISTRATOR_ADDED);

@@ -1,13 +1,22 @@
 import type { Clock } from "../../platform/clock.ts";
 import { log } from "../../platform/log.ts";
 import { ORPHAN_MIN_AGE_MS } from "../../protocol/limits.ts";
-import type { MatchesStore } from "./ports.ts";
+import type { MatchSettings } from "../../config.ts";
+import type { GuildChannel } from "../../platform/discord/discord-client.ts";
+import type { MatchesStore, MatchTroubles } from "./ports.ts";
 import { MATCH_CHANNEL_NAME } from "./room/channel-name.ts";
+import { guildTroubleNotice } from "./room/notice.ts";
 import { isOurs, type MatchDiscord } from "./room/perform.ts";
+import { subjectOf } from "./room/trouble.ts";
 
 /** What the sweep needs. */
 export type SweepPorts = {
-  readonly discord: Pick<MatchDiscord, "botUserId" | "listChannels" | "deleteChannel">;
+  readonly discord: Pick<
+    MatchDiscord,
+    "botUserId" | "listChannels" | "deleteChannel" | "sendMessage"
+  >;
+  readonly settings: MatchSettings;
+  readonly troubles: Pick<MatchTroubles, "add" | "remove">;
   readonly store: Pick<MatchesStore, "roomsOf" | "released">;
   /** Makes a match's room look at what it has. `unknown`: it remembers nothing. */
   readonly look: (matchId: string) => Promise<"looks" | "unknown">;
@@ -40,6 +49,7 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
   const bot = await discord.botUserId();
   const listed = bot.ok ? await discord.listChannels(guildId) : bot;
   if (!bot.ok || !listed.ok) return;
+  await checkPlaces(ports, guildId, listed.value);
   const kept = rows.filter(({ matchId }) => !forgotten.has(matchId));
   const owned = new Set(kept.flatMap(({ channelId }) => channelId ?? []));
   // Whose channel was asked for and never answered: its match looks for it.
@@ -63,6 +73,34 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
     if (forgotten.has(matchId) && (await isForgotten(matchId))) {
       await store.released(matchId, faction);
     }
+  }
+}
+
+/** Types that a channel may have for what it is named for: also stages and announcements. */
+const TYPES = { category: [4], lobby: [2, 13], noticeChannel: [0, 5] } as const;
+
+/** Tells of settings that name a channel which the guild does not have, before a match needs it. */
+async function checkPlaces(
+  { discord, settings, troubles, clock }: SweepPorts,
+  guildId: string,
+  channels: readonly GuildChannel[],
+): Promise<void> {
+  const isThere = (id: string, types: readonly number[]): boolean =>
+    channels.some((channel) => channel.id === id && types.includes(channel.type));
+  for (const kind of ["noticeChannel", "category", "lobby"] as const) {
+    const subject = subjectOf(kind, settings);
+    if (subject === "") continue;
+    if (isThere(subject, TYPES[kind])) {
+      await troubles.remove(guildId, kind);
+      continue;
+    }
+    if (!(await troubles.add({ guildId, kind, subject }, clock()))) continue;
+    log("warn", "match.trouble", { guildId, kind });
+    const { noticeChannelId } = settings;
+    if (noticeChannelId === undefined || kind === "noticeChannel") continue;
+    const content = guildTroubleNotice(kind, settings);
+    const sent = await discord.sendMessage(noticeChannelId, { content });
+    if (!sent.ok && sent.error.kind === "rate_limited") await troubles.remove(guildId, kind);
   }
 }
 

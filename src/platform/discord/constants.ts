@@ -45,6 +45,12 @@ const unknownUser: RESTJSONErrorCodes.UnknownUser = 10_013;
 /** Discord's error codes for somebody who is not in the guild. */
 export const NOT_A_MEMBER: readonly number[] = [unknownMember, unknownUser];
 
+const missingAccess: RESTJSONErrorCodes.MissingAccess = 50_001;
+const missingPermissions: RESTJSONErrorCodes.MissingPermissions = 50_013;
+/** Discord's error codes for what the bot may not see, and may not do. */
+export const MISSING_ACCESS: number = missingAccess;
+export const MISSING_PERMISSIONS: number = missingPermissions;
+
 const cannotMessage: RESTJSONErrorCodes.CannotSendMessagesToThisUser = 50_007;
 /** Discord's error codes for somebody who takes no direct messages from the bot. */
 export const TAKES_NO_MESSAGES: readonly number[] = [cannotMessage, 50_278];

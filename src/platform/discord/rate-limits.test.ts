@@ -362,6 +362,8 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("2"), now + 1).kind).toBe("rate_limited");
     expect(limits.settle(inGuild("1"), { status: 200, remaining: 3 }, now + 2)).toBe(true);
     expect(limits.admit(inGuild("2"), now + 2).kind).toBe("go");
+    // Also when the clock is set back.
+    expect(limits.admit(inGuild("3"), 0).kind).toBe("go");
     // It begins anew.
     limits.settle(inGuild("2"), edge(), now + 3);
     expect(limits.admit(inGuild("2"), now + 3)).toEqual({

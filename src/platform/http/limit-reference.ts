@@ -129,6 +129,8 @@ const MATCHES = {
   MATCHES_PAGE_DEFAULT: "what a page holds when `limit` is absent",
   SNAPSHOT_MATCHES_MAX: "older ones are in `GET /matches`",
   MATCH_PLAYERS_PER_SIDE_MAX: "the players after these are left out",
+  TROUBLE_TOLD_AGAIN_MS:
+    "what keeps a guild's matches from working is told in its notice channel again",
   MATCH_DEMOS_MAX: "the recordings after these are left out",
   FACEIT_ANSWER_MAX_BYTES: "the answer counts as a failure",
   FACEIT_TIMEOUT_MS: "the same",

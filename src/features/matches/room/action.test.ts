@@ -13,7 +13,15 @@ describe("what is tried again", () => {
     ["reserve/faction2", { kind: "reserve", faction, name: "n" }],
     [
       "create/faction2",
-      { kind: "create", faction, name: "n", people: [], withCategory: true, withMoving: true },
+      {
+        kind: "create",
+        faction,
+        name: "n",
+        people: [],
+        withCategory: true,
+        withStaff: true,
+        withMoving: true,
+      },
     ],
     ["find/faction2", { kind: "find", faction, name: "n" }],
     ["delete/faction2", { kind: "delete", faction, channelId }],

@@ -1,4 +1,5 @@
 import type { Faction } from "../../../protocol/match.ts";
+import type { TroubleKind } from "./trouble.ts";
 
 /** One thing to do for a match. Those that are decided together may be done side by side. */
 export type Action =
@@ -13,6 +14,7 @@ export type Action =
       /** Who may come in besides the bot and staff. */
       readonly people: readonly string[];
       readonly withCategory: boolean;
+      readonly withStaff: boolean;
       /** Whether the bot gives itself the right to move members there. */
       readonly withMoving: boolean;
     }
@@ -35,9 +37,9 @@ export type Action =
   | { readonly kind: "evict"; readonly userId: string; readonly channelId: string | null }
   | { readonly kind: "message"; readonly userId: string; readonly channelId: string }
   /** Tell the guild that some players are not linked. */
-  | { readonly kind: "notice"; readonly unlinked: number }
-  /** Tell the guild that it has no room for the match's channels. */
-  | { readonly kind: "warn" }
+  | { readonly kind: "notice" }
+  /** Tell the guild, and write down, what somebody has to mend. */
+  | { readonly kind: "complain"; readonly trouble: TroubleKind }
   /** Look whether the channels are still there. */
   | { readonly kind: "check"; readonly wanted: number }
   | { readonly kind: "delete"; readonly faction: Faction; readonly channelId: string }
@@ -61,6 +63,8 @@ export function keyOf(action: Action): string {
     case "revoke":
     case "move":
       return `${action.kind}/${action.faction}/${action.userId}`;
+    case "complain":
+      return `${action.kind}/${action.trouble}`;
     case "evict":
     case "message":
       return `${action.kind}/${action.userId}`;

@@ -64,6 +64,9 @@ export function decide(
   planReading(plan, state, settings, now);
   if (state.phase === "live") planLife(plan, state, voice, settings, now);
   if (state.phase === "closing") planEnd(plan, state, voice, settings, now);
+  for (const trouble of state.phase === "closed" ? [] : state.troubles) {
+    if (!state.complained.includes(trouble)) plan.add({ kind: "complain", trouble });
+  }
   if (state.match !== null) {
     if (state.told < state.revision) plan.add({ kind: "tell", revision: state.revision });
     if (state.stored < state.revision) plan.add({ kind: "store", revision: state.revision });
@@ -120,15 +123,13 @@ function planLife(
   if (voice !== null) for (const side of open) planLeaving(plan, state, side, voice, settings);
 
   if (settings.noticeChannelId === undefined) return;
-  const unlinked = FACTIONS.flatMap((faction) => rosters[faction].players).filter(
+  const isSomebodyUnlinked = FACTIONS.flatMap((faction) => rosters[faction].players).some(
     ({ playerId }) => state.links[playerId] === undefined,
-  ).length;
+  );
   // Not before a channel is there: while D1 is away nobody seems to be linked.
-  if (!state.noticed && open.length > 0 && !isWaiting && unlinked > 0) {
-    plan.add({ kind: "notice", unlinked });
+  if (!state.noticed && open.length > 0 && !isWaiting && isSomebodyUnlinked) {
+    plan.add({ kind: "notice" });
   }
-  const isFull = FACTIONS.some((faction) => state.sides[faction].problem === "discord_full");
-  if (!state.warned && isFull) plan.add({ kind: "warn" });
 }
 
 function planChannel(
@@ -136,7 +137,7 @@ function planChannel(
   state: RoomState,
   faction: Faction,
   people: readonly string[],
-  { skipEmptyFactions }: RoomSettings,
+  { skipEmptyFactions, staffRoleId }: RoomSettings,
 ): void {
   const side = state.sides[faction];
   if (side.name === null || side.reserving) {
@@ -153,6 +154,7 @@ function planChannel(
       name: side.name,
       people: side.withoutPeople ? [] : people.filter((userId) => !state.absent.includes(userId)),
       withCategory: !side.withoutCategory,
+      withStaff: staffRoleId !== undefined && !side.withoutStaff,
       withMoving: !side.withoutMoving,
     });
   }

@@ -7,6 +7,7 @@ import { discordClient } from "../../../platform/discord/discord-client.ts";
 import { log } from "../../../platform/log.ts";
 import { asRequest, type RequestIds } from "../../../platform/request-ids.ts";
 import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
+import { d1MatchTroubles } from "../adapters/d1-match-troubles.ts";
 import { d1Matches } from "../adapters/d1-matches.ts";
 import { d1PlayerLinks } from "../adapters/d1-player-links.ts";
 import { hubMatches } from "../adapters/hub-matches.ts";
@@ -183,6 +184,7 @@ class Room {
       // It never waits for Discord's limits: it comes back when its turn is.
       discord: discordClient(env, 0, matchId),
       store: d1Matches(env.DB),
+      troubles: d1MatchTroubles(env.DB),
       hub,
       settingsOf,
       guildOf: (owners: readonly string[]) => guildOfOwners(owners, faceit, primaryGuildId),
@@ -206,6 +208,10 @@ class Room {
         }),
         clock: systemClock,
         perform: async (action, state) => {
+          if (action.kind === "complain") {
+            const { guildId } = state;
+            log("warn", "match.trouble", { matchId, guildId, kind: action.trouble });
+          }
           const outcome = await perform(ports, action, state);
           const trouble = troubleOf(action, outcome);
           if (trouble !== null) log("warn", trouble.event, { matchId, ...trouble.facts });

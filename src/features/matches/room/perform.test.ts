@@ -35,6 +35,7 @@ const CREATE = {
   faction,
   name: "n",
   withCategory: true,
+  withStaff: true,
   withMoving: true,
 } as const;
 
@@ -43,6 +44,10 @@ type World = {
   readonly bot: Result<string, DiscordFailure>;
   readonly channels: Result<readonly GuildChannel[], DiscordFailure>;
   readonly faceit: Result<FaceitMatch, FaceitFailure>;
+  /** What becomes of a message to a channel. */
+  readonly sent: Result<undefined, DiscordFailure>;
+  /** Whether nobody has told this trouble yet. */
+  readonly isNews: boolean;
 };
 
 /** Everything that was asked for, in order, and what came of it. */
@@ -69,7 +74,7 @@ async function doing(action: Action, world: Partial<World> = {}, state = STATE) 
       removeOverwrite: call("remove", done),
       moveMember: call("move", ok("moved" as const)),
       sendDirectMessage: call("direct", ok("sent" as const)),
-      sendMessage: call("send", done),
+      sendMessage: call("send", world.sent ?? done),
     },
     store: {
       write: call("write", undefined),
@@ -80,6 +85,10 @@ async function doing(action: Action, world: Partial<World> = {}, state = STATE) 
       opened: call("opened", undefined),
       released: call("released", undefined),
       roomsOf: async () => [],
+    },
+    troubles: {
+      add: call("trouble", world.isNews ?? true),
+      remove: call("no trouble", undefined),
     },
     hub: { put: call("put", undefined) },
     settingsOf: (guildId) => ({
@@ -207,40 +216,105 @@ describe("a channel", () => {
 });
 
 describe("what people read", () => {
-  const unlinkedText = (who: string): string =>
-    `${who} not linked to Discord and cannot be let into the team's channel. Use /link; you are let in at once.`;
+  /** Nobody is linked but `a1`. */
+  const LINE = String.raw`**Nordic Night Hub**: **team\_aurora** against **team\_borealis**, `;
+  const said = async (state: RoomState): Promise<string> => {
+    const { calls } = await doing({ kind: "notice" }, {}, state);
+    const [, channelId, message] = calls[0] as [string, string, { content: string }];
+    expect([calls.length, channelId]).toEqual([1, "notices"]);
+    expect(message.content.length).toBeLessThanOrEqual(2_000);
+    return message.content;
+  };
 
-  it.each<[Action, unknown[]]>([
-    [
-      { kind: "message", userId: "u", channelId: "c" },
-      [
-        "direct",
-        "u",
-        {
-          content: "Your match is on. Your team's voice channel is open for you.",
-          button: { label: "Join your team", url: "https://discord.com/channels/100/c" },
-        },
-      ],
-    ],
-    [
-      { kind: "notice", unlinked: 1 },
-      ["send", "notices", { content: unlinkedText("1 player of this match is") }],
-    ],
-    [
-      { kind: "notice", unlinked: 3 },
-      ["send", "notices", { content: unlinkedText("3 players of this match are") }],
-    ],
-  ])("%j", async (action, call) => {
-    expect((await doing(action)).calls).toEqual([call]);
+  it("is one direct message with the way to the channel", async () => {
+    const { calls } = await doing({ kind: "message", userId: "u", channelId: "c" });
+    const content = "Your match is on. Your team's voice channel is open for you.";
+    const button = { label: "Join your team", url: "https://discord.com/channels/100/c" };
+    expect(calls).toEqual([["direct", "u", { content, button }]]);
   });
 
-  it.each<Action>([{ kind: "notice", unlinked: 1 }, { kind: "warn" }])(
-    "is nothing where there is no channel for notices: $kind",
-    async (action) => {
-      const { calls, outcome } = await doing(action, { config: { noticeChannelId: undefined } });
-      expect([calls, outcome]).toEqual([[], { kind: "done" }]);
+  it("names the match, the teams and the players who are not linked", async () => {
+    const links = { a1: "d-a1", a2: "d-a2", b1: "d-b1" };
+    const how = "cannot be let into the team's channel";
+    const last = "Use /link; you are let in at once.";
+    expect(await said({ ...STATE, links })).toBe(
+      `${LINE}\`${MATCH_ID}\`\n1 player of this match is not linked to Discord and ${how}: b2 (**team\\_borealis**). ${last}`,
+    );
+    const url = "https://www.faceit.com/en/cs2/room/1";
+    const known = { ...STATE, match: { ...faceitMatch("READY", 1, rosters()), url } };
+    expect(await said({ ...known, links: { a1: "d-a1", b1: "d-b1" } })).toBe(
+      `${LINE}<${url}>\n2 players of this match are not linked to Discord and ${how}: a2 (**team\\_aurora**), b2 (**team\\_borealis**). ${last}`,
+    );
+  });
+
+  it("shows names letter for letter, and as many as a message holds", async () => {
+    const side = (letter: string) => ({
+      name: `[x](https://evil.test)${"_".repeat(70)}`,
+      players: Array.from({ length: 20 }, (_, n) => ({
+        playerId: `${letter}${n}`,
+        nickname: n === 0 ? "<@1> **b**" : `${letter}${n}_`.padEnd(100, "*"),
+        skillLevel: 1,
+      })),
+    });
+    const match = {
+      ...faceitMatch("READY", 1, { faction1: side("a"), faction2: side("b") }),
+      competition: "#".repeat(100),
+      url: `https://www.faceit.com/${"x".repeat(1_500)}`,
+    };
+    const text = await said({ ...STATE, match });
+    expect(text).toContain("40 players of this match are not linked");
+    expect(text).toMatch(/and \d+ more\. Use \/link/);
+    expect(text).not.toMatch(/(?<!\\)(?:<@|\]\(|\[x)/);
+  });
+
+  it.each(["category", "lobby", "staffRole"] as const)(
+    "is said once for all matches of a guild: the %s is not there",
+    async (trouble) => {
+      const config = { categoryId: "the-id", lobbyId: "the-id", staffRoleId: "the-id" };
+      const subject = "the-id";
+      const news = await doing({ kind: "complain", trouble }, { config });
+      const added = ["trouble", { guildId: GUILD, kind: trouble, subject }, NOW];
+      expect(news.calls).toEqual([added, ["send", "notices", expect.anything()]]);
+      expect(JSON.stringify(news.calls)).toMatch(
+        /(VC_CATEGORY_ID|LOBBY_VC_ID|MATCH_STAFF_ROLE_ID).*the-id/,
+      );
+      const known = await doing({ kind: "complain", trouble }, { config, isNews: false });
+      expect([known.calls, known.outcome]).toEqual([[added], { kind: "done" }]);
+      // Nothing is named: it cannot be that.
+      const unset = { categoryId: undefined, lobbyId: undefined, staffRoleId: undefined };
+      expect((await doing({ kind: "complain", trouble }, { config: unset })).calls).toEqual([]);
     },
   );
+
+  it("is news again when Discord asked for a pause before it was said", async () => {
+    const sent = err({ kind: "rate_limited", retryAfterMs: 5 } as const);
+    const { calls, outcome } = await doing({ kind: "complain", trouble: "moving" }, { sent });
+    expect(calls.at(-1)).toEqual(["no trouble", GUILD, "moving"]);
+    expect(outcome).toEqual({ kind: "discord", result: sent });
+  });
+
+  it.each(["full", "refused", "undeletable"] as const)(
+    "says of which match it is: %s",
+    async (trouble) => {
+      const { calls } = await doing({ kind: "complain", trouble });
+      expect(calls).toEqual([
+        ["send", "notices", { content: expect.stringContaining(LINE) as string }],
+      ]);
+    },
+  );
+
+  it.each<Action>([
+    { kind: "notice" },
+    { kind: "complain", trouble: "full" },
+    { kind: "complain", trouble: "noticeChannel" },
+    { kind: "complain", trouble: "moving" },
+    { kind: "complain", trouble: "faceitKey" },
+    { kind: "complain", trouble: "faceitDown" },
+  ])("is nothing where there is no channel for notices: %j", async (action) => {
+    const { calls, outcome } = await doing(action, { config: { noticeChannelId: undefined } });
+    expect(calls.filter((call) => !JSON.stringify(call).startsWith('["trouble"'))).toEqual([]);
+    expect(outcome).toEqual({ kind: "done" });
+  });
 });
 
 describe("whose match it is", () => {

@@ -8,10 +8,12 @@ import type {
   PermissionOverwrite,
 } from "../../../platform/discord/discord-client.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
-import type { FaceitApi, MatchesHub, MatchesStore } from "../ports.ts";
+import type { FaceitApi, MatchesHub, MatchesStore, MatchTroubles } from "../ports.ts";
 import type { Action } from "./action.ts";
+import { troubleNotice, unlinkedNotice } from "./notice.ts";
 import { recordOf, type RoomState } from "./room-state.ts";
 import type { Outcome } from "./settle.ts";
+import { isOfGuild, isPlace, subjectOf, type TroubleKind } from "./trouble.ts";
 
 /** What a match asks of Discord. */
 export type MatchDiscord = Pick<
@@ -32,6 +34,7 @@ export type PerformPorts = {
   readonly faceit: FaceitApi;
   readonly discord: MatchDiscord;
   readonly store: MatchesStore;
+  readonly troubles: Pick<MatchTroubles, "add" | "remove">;
   readonly hub: Pick<MatchesHub, "put">;
   /** How the guild plays its matches out. */
   readonly settingsOf: (guildId: string) => MatchSettings;
@@ -106,27 +109,14 @@ export async function perform(
           },
         }),
       );
-    case "notice": {
-      if (noticeChannelId === undefined) return { kind: "done" };
-      const who =
-        action.unlinked === 1
-          ? "1 player of this match is"
-          : `${action.unlinked} players of this match are`;
-      return discordOutcome(
-        await discord.sendMessage(noticeChannelId, {
-          content: `${who} not linked to Discord and cannot be let into the team's channel. Use /link; you are let in at once.`,
-        }),
-      );
-    }
-    case "warn": {
-      if (noticeChannelId === undefined) return { kind: "done" };
-      return discordOutcome(
-        await discord.sendMessage(noticeChannelId, {
-          content:
-            "There is no room for a match's voice channels: the server has as many channels as Discord allows. Delete some; the match gets its channels within a minute.",
-        }),
-      );
-    }
+    case "notice":
+      return noticeChannelId === undefined
+        ? { kind: "done" }
+        : discordOutcome(
+            await discord.sendMessage(noticeChannelId, { content: unlinkedNotice(state) }),
+          );
+    case "complain":
+      return complain(ports, action.trouble, state);
     case "delete": {
       const deleted = await discord.deleteChannel(action.channelId, reason);
       return discordOutcome(deleted);
@@ -147,9 +137,44 @@ export async function perform(
   }
 }
 
+/** Tells what somebody has to mend: a trouble of the whole guild once for all of its matches. */
+async function complain(
+  { discord, troubles, settingsOf, clock }: PerformPorts,
+  kind: TroubleKind,
+  state: RoomState,
+): Promise<Outcome> {
+  const { guildId } = state;
+  const settings = settingsOf(guildId);
+  if (isOfGuild(kind)) {
+    // It was dropped on suspicion, and nothing is named there.
+    if (isPlace(kind) && subjectOf(kind, settings) === "") return { kind: "done" };
+    const isNews = await troubles.add(
+      { guildId, kind, subject: subjectOf(kind, settings) },
+      clock(),
+    );
+    if (!isNews) return { kind: "done" };
+  }
+  const { noticeChannelId } = settings;
+  if (noticeChannelId === undefined || kind === "noticeChannel") return { kind: "done" };
+  const sent = await discord.sendMessage(noticeChannelId, {
+    content: troubleNotice(kind, state, settings),
+  });
+  // It comes again after the pause, and has to be news then.
+  const isDelayed = !sent.ok && sent.error.kind === "rate_limited";
+  if (isDelayed && isOfGuild(kind)) await troubles.remove(guildId, kind);
+  return discordOutcome(sent);
+}
+
 async function create(
   { discord, store, settingsOf }: PerformPorts,
-  { faction, name, people, withCategory, withMoving }: Extract<Action, { kind: "create" }>,
+  {
+    faction,
+    name,
+    people,
+    withCategory,
+    withStaff,
+    withMoving,
+  }: Extract<Action, { kind: "create" }>,
   { matchId, guildId }: RoomState,
 ): Promise<Outcome> {
   const { categoryId, staffRoleId } = settingsOf(guildId);
@@ -165,7 +190,7 @@ async function create(
       { id: guildId, kind: "role", allow: 0n, deny: ENTER },
       member(bot.value, withMoving ? BOT : STILL_BOT),
       ...people.filter((id) => id !== bot.value).map((id) => member(id, PLAYER)),
-      ...(staffRoleId === undefined
+      ...(staffRoleId === undefined || !withStaff
         ? []
         : [{ id: staffRoleId, kind: "role", allow: ENTER, deny: 0n } as const]),
     ],

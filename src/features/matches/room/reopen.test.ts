@@ -17,7 +17,8 @@ const over: RoomState = {
   absent: ["d-b1"],
   evacuated: ["d-a1"],
   noticed: true,
-  warned: true,
+  troubles: ["full"],
+  complained: ["full"],
 };
 
 it("begins anew with everybody, and keeps what is in Discord", () => {

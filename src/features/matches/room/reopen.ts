@@ -17,7 +17,8 @@ export function reopened(state: RoomState): RoomState {
     messaged: [],
     evacuated: [],
     noticed: false,
-    warned: false,
+    troubles: [],
+    complained: [],
     retries: fresh(state),
     sides: { faction1: again(faction1), faction2: again(faction2) },
   };

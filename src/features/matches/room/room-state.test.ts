@@ -93,6 +93,7 @@ describe("what is stored", () => {
       made: 0,
       withoutCategory: false,
       withoutPeople: false,
+      withoutStaff: false,
       withoutMoving: false,
       problem: null,
     };
@@ -118,7 +119,8 @@ describe("what is stored", () => {
       absent: [],
       evacuated: [],
       noticed: false,
-      warned: false,
+      troubles: [],
+      complained: [],
       checksWanted: 0,
       checksDone: 0,
       retries: {},
@@ -165,7 +167,7 @@ describe("a side", () => {
       end: { version: 1, status: "CANCELLED", at: 7, confirmed: true, contradicted: 0 },
     } as const;
     const create = { kind: "create", faction: "faction1", name: "n", people: [] } as const;
-    const action = { ...create, withCategory: true, withMoving: true } as const;
+    const action = { ...create, withCategory: true, withStaff: true, withMoving: true } as const;
     const result = { kind: "create", result: ok({ id: "c" }) } as const;
     const before = { ...closed, match: { ...closed.match, rosters: rosters() } };
     const state = tidied(settle(before, action, result, 7));

@@ -1,6 +1,7 @@
 import { FACTIONS, type Faction, type Match, type MatchProblem } from "../../../protocol/match.ts";
 import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import type { MatchRecord } from "../ports.ts";
+import type { TroubleKind } from "./trouble.ts";
 
 /** One side's voice channel, as far as we know. */
 export type SideState = {
@@ -26,6 +27,8 @@ export type SideState = {
   /** Discord refused the category, or the list of people: made without it. */
   readonly withoutCategory: boolean;
   readonly withoutPeople: boolean;
+  /** Discord does not know the role of staff. */
+  readonly withoutStaff: boolean;
   /** Discord refused the bot's right to move members, which it may only give itself if it has it. */
   readonly withoutMoving: boolean;
   readonly problem: MatchProblem | null;
@@ -77,8 +80,9 @@ export type RoomState = {
   readonly evacuated: readonly string[];
   /** The notice of players who are not linked has been posted. */
   readonly noticed: boolean;
-  /** So has that of a guild without room for channels. */
-  readonly warned: boolean;
+  /** What was found to keep the match from being played out, and which of it was told. */
+  readonly troubles: readonly TroubleKind[];
+  readonly complained: readonly TroubleKind[];
   /** How often somebody said that channels may have been deleted by hand, and up to which it was looked. */
   readonly checksWanted: number;
   readonly checksDone: number;
@@ -112,6 +116,7 @@ const EMPTY_SIDE: SideState = {
   made: 0,
   withoutCategory: false,
   withoutPeople: false,
+  withoutStaff: false,
   withoutMoving: false,
   problem: null,
 };
@@ -137,7 +142,8 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
     absent: [],
     evacuated: [],
     noticed: false,
-    warned: false,
+    troubles: [],
+    complained: [],
     checksWanted: 0,
     checksDone: 0,
     retries: {},

@@ -159,6 +159,104 @@ describe("the notice of players who are not linked", () => {
   });
 });
 
+describe("what somebody in Discord has deleted", () => {
+  const SETTINGS = { staffRoleId: "staff" };
+
+  it.each([
+    ["staff", "staffRole", "MATCH_STAFF_ROLE_ID"],
+    ["category", "category", "VC_CATEGORY_ID"],
+  ])("the %s: matches are played without it, and it is said once", async (id, kind, variable) => {
+    const match = linkedMatch(SETTINGS);
+    match.deleted.add(id);
+    await begin(match);
+    expect(unsettled(match)).toEqual([]);
+    // Once for each side; the people come in at once, who are not the reason.
+    expect([match.ours.length, count(match, "create")]).toEqual([2, 4]);
+    expect(match.accessOf("faction1")).toEqual(["d-a1", "d-a2"]);
+    const roles =
+      match.channelOf("faction1")?.overwrites.filter((one) => one.kind === "role") ?? [];
+    expect(roles.map((role) => role.id)).toEqual(id === "staff" ? ["100"] : ["100", "staff"]);
+    expect(match.channelOf("faction1")?.parentId).toBe(id === "category" ? null : "category");
+    expect([...match.troubles]).toEqual([[kind, id]]);
+    expect(notices(match)).toEqual([expect.stringContaining(`\`${variable}\``)]);
+    match.look(true);
+    await match.pass(HOUR);
+    expect(notices(match)).toHaveLength(1);
+  });
+
+  it("both of them", async () => {
+    const match = linkedMatch(SETTINGS);
+    match.deleted.add("staff").add("category");
+    await begin(match);
+    expect(unsettled(match)).toEqual([]);
+    expect([...match.troubles.keys()].toSorted()).toEqual(["category", "staffRole"]);
+  });
+
+  it("the lobby: people are taken out of voice at the end, and it is said", async () => {
+    const match = linkedMatch();
+    await begin(match);
+    match.deleted.add(LOBBY);
+    match.advance("FINISHED");
+    match.hint("match_status_finished");
+    await match.pass(5 * MINUTE);
+    expect([match.ours, match.voice.has("d-a1")]).toEqual([[], false]);
+    expect([...match.troubles]).toEqual([["lobby", LOBBY]]);
+    expect(notices(match)).toEqual([expect.stringContaining("`LOBBY_VC_ID`")]);
+  });
+
+  it("the notice channel: matches go on, and it is written down", async () => {
+    const match = linkedMatch();
+    match.links.delete("b2");
+    match.deleted.add("notices");
+    await begin(match, HOUR);
+    expect(unsettled(match)).toEqual([]);
+    expect([...match.troubles]).toEqual([["noticeChannel", "notices"]]);
+    expect(count(match, "notice")).toBe(1);
+  });
+});
+
+describe("what lasts until somebody mends it is said", () => {
+  it("when the bot may not move people, once for the guild", async () => {
+    const match = linkedMatch();
+    match.botMayMove = false;
+    await begin(match, HOUR);
+    expect([...match.troubles]).toEqual([["moving", ""]]);
+    expect(notices(match)).toEqual([expect.stringContaining("may not move members")]);
+  });
+
+  it("when Discord refuses channels, but not for the first time only", async () => {
+    const match = linkedMatch();
+    const refused = (): "refused"[] => Array.from({ length: 12 }, () => "refused");
+    match.faultsOf.set("create", refused());
+    await begin(match);
+    expect(notices(match)).toEqual([]);
+    await match.pass(MINUTE);
+    expect(notices(match)).toEqual([expect.stringMatching(/team.*does not let the bot make/s)]);
+    await match.pass(6 * HOUR);
+    expect(unsettled(match)).toEqual([]);
+    match.faultsOf.set("delete", refused());
+    match.voice.clear();
+    match.advance("FINISHED");
+    match.hint("match_status_finished");
+    await match.pass(2 * HOUR);
+    expect(notices(match).filter((text) => text.includes("delete this match's"))).toHaveLength(1);
+  });
+
+  it.each([
+    ["refuses its key", { kind: "refused" }, "faceitKey", "`FACEIT_API_KEY`"],
+    ["fails for minutes", { kind: "failed" }, "faceitDown", "does not answer"],
+  ] as const)("when FACEIT %s", async (_, failure, kind, text) => {
+    const match = linkedMatch();
+    match.faceitFaults = Array.from({ length: 200 }, () => failure);
+    match.hint("match_status_ready");
+    await match.pass(MINUTE);
+    expect(notices(match)).toEqual([]);
+    await match.pass(HOUR);
+    expect([...match.troubles]).toEqual([[kind, ""]]);
+    expect(notices(match)).toEqual([expect.stringContaining(text)]);
+  });
+});
+
 describe("channels", () => {
   it("are not made while nobody can say which are there", async () => {
     const match = linkedMatch();

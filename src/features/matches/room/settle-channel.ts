@@ -1,5 +1,9 @@
 import { fullPlace, type DiscordFailure } from "../../../platform/discord/call.ts";
-import { NOT_A_MEMBER } from "../../../platform/discord/constants.ts";
+import {
+  MISSING_PERMISSIONS,
+  NOT_A_MEMBER,
+  UNKNOWN_CHANNEL,
+} from "../../../platform/discord/constants.ts";
 import type { Result } from "../../../platform/result.ts";
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
 import { keyOf, type Action } from "./action.ts";
@@ -14,13 +18,16 @@ import {
 } from "./retry.ts";
 import { withSide, type RoomState, type SideState } from "./room-state.ts";
 import { ABSENCES_MAX } from "./timetable.ts";
+import { withTrouble, type TroubleKind } from "./trouble.ts";
 
 /** A channel as a look at Discord found it. */
 export type FoundChannel = { readonly id: string; readonly access: readonly string[] };
 
-/** Discord's codes for a form that it does not take, and for what the bot may not do. */
+/** Discord's code for a form that it does not take; within it, for a category that is none. */
 const INVALID_FORM = 50_035;
-const MISSING_PERMISSIONS = 50_013;
+const NO_SUCH_CATEGORY = "CHANNEL_PARENT_INVALID";
+/** Discord's codes for a role that does not exist. */
+const NO_SUCH_ROLE: readonly number[] = [50_028, 10_011];
 
 /** A name is ours, or somebody else's: then the next one is longer. */
 export function settleReserve(
@@ -48,10 +55,16 @@ export function settleCreate(
   const { faction, people } = action;
   const key = keyOf(action);
   const side = before.sides[faction];
-  if (result.ok) return done(opened(before, faction, { id: result.value.id, access: people }), key);
+  if (result.ok) {
+    const known = action.withMoving ? before : withTrouble(before, "moving");
+    return done(opened(known, faction, { id: result.value.id, access: people }), key);
+  }
   const { error } = result;
-  const not = (change: Partial<SideState>): RoomState =>
-    withSide(before, faction, { asked: false, ...change });
+  const not = (change: Partial<SideState>, trouble?: TroubleKind): RoomState =>
+    withSide(trouble === undefined ? before : withTrouble(before, trouble), faction, {
+      asked: false,
+      ...change,
+    });
   switch (error.kind) {
     case "rate_limited":
       return paused(not({}), key, now, error.retryAfterMs);
@@ -66,18 +79,27 @@ export function settleCreate(
     case "refused": {
       const full = fullPlace(error);
       if (full === "guild") {
-        return later(not({ problem: "discord_full" }), key, now, 10_000, MOST_RETRY_MS);
+        return later(not({ problem: "discord_full" }, "full"), key, now, 10_000, MOST_RETRY_MS);
       }
       if (full === "category" && action.withCategory) return not({ withoutCategory: true });
-      // Discord does not say which of it: somebody who is not in the guild, or a category that is gone.
+      if (NO_SUCH_ROLE.includes(error.code) && action.withStaff) {
+        return not({ withoutStaff: true }, "staffRole");
+      }
+      const isNoCategory =
+        error.code === UNKNOWN_CHANNEL || error.formErrors?.includes(NO_SUCH_CATEGORY) === true;
+      if (isNoCategory && action.withCategory) return not({ withoutCategory: true }, "category");
+      // Discord does not always say which of it: who is not in the guild, what is gone.
       if (error.code === INVALID_FORM || NOT_A_MEMBER.includes(error.code)) {
         if (!side.withoutPeople) return not({ withoutPeople: true });
-        if (action.withCategory) return not({ withoutCategory: true });
+        if (action.withCategory) return not({ withoutCategory: true }, "category");
+        if (action.withStaff) return not({ withoutStaff: true }, "staffRole");
       }
       if (error.code === MISSING_PERMISSIONS && action.withMoving) {
         return not({ withoutMoving: true });
       }
-      const refused = not({ problem: "discord_refused" });
+      // Once may be chance: somebody is just changing permissions.
+      const isAgain = (before.retries[key]?.count ?? 0) > 0;
+      const refused = not({ problem: "discord_refused" }, isAgain ? "refused" : undefined);
       return later(refused, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
     }
   }

@@ -6,6 +6,7 @@ import { reopened } from "./reopen.ts";
 import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
 import type { MatchEnd, RoomState } from "./room-state.ts";
 import { backOff, CONTRADICTIONS_MAX } from "./timetable.ts";
+import { withTrouble } from "./trouble.ts";
 
 /** FACEIT's key is refused. */
 const KEY_REFUSED_MS = 60_000;
@@ -17,6 +18,9 @@ const MOST_LAG_RETRY_MS = 15_000;
 const NOT_FOUND_MAX = 3;
 /** A match that is over is asked about so often at last, while FACEIT gives no answer. */
 const MOST_CLOSED_RETRY_MS = 60 * 60_000;
+
+/** Failures in a row that are no passing trouble. */
+const LASTING_FAILURES = 8;
 
 /** What came of asking FACEIT. */
 export type ReadOutcome = {
@@ -41,7 +45,10 @@ export function settleRead(
     if (error.kind === "rate_limited") return paused(before, "read", now, error.retryAfterMs);
     if (error.kind === "not_found") return notFound(before, now);
     const first = error.kind === "refused" ? KEY_REFUSED_MS : FIRST_RETRY_MS;
-    return later(before, "read", now, first, mostPause(before));
+    const failedNow = later(before, "read", now, first, mostPause(before));
+    const count = failedNow.retries["read"]?.count ?? 0;
+    if (before.phase === "closed" || count < LASTING_FAILURES) return failedNow;
+    return withTrouble(failedNow, error.kind === "refused" ? "faceitKey" : "faceitDown");
   }
   const match = result.value;
   const known = before.match;

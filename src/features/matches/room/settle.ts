@@ -1,5 +1,10 @@
 import { isUnknownChannel, type DiscordFailure } from "../../../platform/discord/call.ts";
-import { NOT_A_MEMBER, UNKNOWN_CHANNEL } from "../../../platform/discord/constants.ts";
+import {
+  MISSING_ACCESS,
+  MISSING_PERMISSIONS,
+  NOT_A_MEMBER,
+  UNKNOWN_CHANNEL,
+} from "../../../platform/discord/constants.ts";
 import type { Result } from "../../../platform/result.ts";
 import { keyOf, type Action } from "./action.ts";
 import { done, failed, fresh, later, REFUSED_FIRST_MS, REFUSED_MOST_MS } from "./retry.ts";
@@ -14,6 +19,7 @@ import {
 } from "./settle-channel.ts";
 import { settleRead, type ReadOutcome } from "./settle-read.ts";
 import { silentAt } from "./timetable.ts";
+import { withTrouble } from "./trouble.ts";
 
 /** What came of an action. `broke`: a part of ours failed, and nobody knows how far it got. */
 export type Outcome =
@@ -40,8 +46,8 @@ export function begin(state: RoomState, action: Action): RoomState {
       return { ...state, messaged: [...state.messaged, action.userId] };
     case "notice":
       return { ...state, noticed: true };
-    case "warn":
-      return { ...state, warned: true };
+    case "complain":
+      return { ...state, complained: [...state.complained, action.trouble] };
     default:
       return state;
   }
@@ -90,7 +96,8 @@ function settleDiscord(
   if (!result.ok && !isFinal(action, result.error)) {
     return failed(undone(before, action, result.error), key, result.error, now);
   }
-  const state = done(before, key);
+  const known = result.ok ? before : withTroubleOf(before, action, result.error);
+  const state = done(known, key);
   switch (action.kind) {
     case "grant": {
       const { faction, userId } = action;
@@ -131,6 +138,34 @@ function settleDiscord(
   }
 }
 
+/** What a refusal that trying again does not change says about the guild or its settings. */
+function withTroubleOf(state: RoomState, action: Action, error: DiscordFailure): RoomState {
+  if (error.kind !== "refused") return state;
+  const isForbidden = error.code === MISSING_PERMISSIONS || error.code === MISSING_ACCESS;
+  switch (action.kind) {
+    case "notice":
+    case "complain": {
+      const isGone = isForbidden || isUnknownChannel(error);
+      return isGone ? withTrouble(state, "noticeChannel") : state;
+    }
+    case "move":
+      return isForbidden ? withTrouble(state, "moving") : state;
+    case "evict":
+      if (isForbidden) return withTrouble(state, "moving");
+      return action.channelId !== null && isUnknownChannel(error)
+        ? withTrouble(state, "lobby")
+        : state;
+    default:
+      return state;
+  }
+}
+
+/** Refused again: it is not over by itself. */
+function undeletable(state: RoomState, action: Action): RoomState {
+  const isAgain = (state.retries[keyOf(action)]?.count ?? 0) > 0;
+  return isAgain ? withTrouble(state, "undeletable") : state;
+}
+
 /** Somebody who is not in the guild is not asked for again soon, also when the hub sees them in voice. */
 function withAbsent(state: RoomState, userId: string, key: string, now: number): RoomState {
   const absent = [...new Set([...state.absent, userId])];
@@ -156,12 +191,15 @@ function undone(state: RoomState, action: Action, error: DiscordFailure): RoomSt
     return { ...state, messaged: state.messaged.filter((userId) => userId !== action.userId) };
   }
   if (action.kind === "notice") return { ...state, noticed: false };
-  if (action.kind === "warn") return { ...state, warned: false };
+  if (action.kind === "complain") {
+    return { ...state, complained: state.complained.filter((kind) => kind !== action.trouble) };
+  }
+  if (action.kind === "delete" && error.kind === "refused") return undeletable(state, action);
   return error.kind === "refused" && isUnknownChannel(error) ? withCheck(state) : state;
 }
 
 /** What people read: it comes once at most. */
-const SENT: ReadonlySet<Action["kind"]> = new Set(["message", "notice", "warn"]);
+const SENT: ReadonlySet<Action["kind"]> = new Set(["message", "notice", "complain"]);
 
 /** Whether trying again would change nothing: what was asked for is a convenience, or cannot be. */
 function isFinal(action: Action, error: DiscordFailure): boolean {

@@ -1,0 +1,99 @@
+import type { MatchSettings } from "../../../config.ts";
+import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
+import { FACTIONS, type Faction } from "../../../protocol/match.ts";
+import type { RoomState } from "./room-state.ts";
+import { isOfGuild, isPlace, PLACES, subjectOf, type TroubleKind } from "./trouble.ts";
+
+/** Discord takes 2,000 characters; so many are for names, and for the address of a match. */
+const NAMES_MAX = 1_000;
+const URL_MAX = 200;
+
+/** What the notice channel is told of players who cannot be let in. */
+export function unlinkedNotice(state: RoomState): string {
+  const sides = FACTIONS.map((faction) => unlinkedOf(state, faction));
+  const count = sides.flat().length;
+  const who = count === 1 ? "1 player of this match is" : `${count} players of this match are`;
+  const names = listed(
+    FACTIONS.flatMap((faction, index) =>
+      (sides[index] ?? []).map(
+        (nickname) => `${escapeMarkdown(nickname)} (${teamOf(state, faction)})`,
+      ),
+    ),
+  );
+  return `${matchLine(state)}\n${who} not linked to Discord and cannot be let into the team's channel: ${names}. Use /link; you are let in at once.`;
+}
+
+/** What the notice channel is told of a trouble. */
+export function troubleNotice(
+  kind: TroubleKind,
+  state: RoomState,
+  settings: MatchSettings,
+): string {
+  return isOfGuild(kind)
+    ? guildTroubleNotice(kind, settings)
+    : `${matchLine(state)}\n${matchTroubleText(kind)}`;
+}
+
+/** What the notice channel is told of a trouble of the whole guild. */
+export function guildTroubleNotice(
+  kind: Parameters<typeof subjectOf>[0],
+  settings: MatchSettings,
+): string {
+  if (isPlace(kind)) {
+    const { variable, what } = PLACES[kind];
+    return `\`${variable}\` names the ${what} \`${subjectOf(kind, settings)}\`, which this server does not have. Matches go on without it. Whoever runs GuildHub: correct it, or leave it empty.`;
+  }
+  switch (kind) {
+    case "moving":
+      return "The bot may not move members here. Players have access to their team's channel and go there themselves. To have them moved, give the bot Move Members and Connect.";
+    case "faceitKey":
+      return "FACEIT refuses the API key, so that no match can begin. Whoever runs GuildHub: set `FACEIT_API_KEY` anew.";
+    case "faceitDown":
+      return "FACEIT does not answer. Matches begin as soon as it does.";
+  }
+}
+
+function matchTroubleText(kind: Exclude<TroubleKind, Parameters<typeof subjectOf>[0]>): string {
+  switch (kind) {
+    case "full":
+      return "There is no room for this match's voice channels: the server has as many channels as Discord allows. Delete some; the match gets its channels within a minute.";
+    case "refused":
+      return "Discord does not let the bot make this match's voice channels. Give it Manage Channels and Manage Roles, in the category too; the match gets its channels within ten minutes.";
+    case "undeletable":
+      return "Discord does not let the bot delete this match's voice channels. Give it Manage Channels in them, or delete them.";
+  }
+}
+
+/** Which match it is, and who plays. */
+function matchLine(state: RoomState): string {
+  const { match, matchId } = state;
+  const competition = escapeMarkdown(match?.competition ?? "") || "Match";
+  const url = match?.url ?? "";
+  const where = url !== "" && url.length <= URL_MAX ? `<${url}>` : `\`${matchId}\``;
+  return `**${competition}**: ${teamOf(state, "faction1")} against ${teamOf(state, "faction2")}, ${where}`;
+}
+
+function teamOf({ match }: RoomState, faction: Faction): string {
+  const name = escapeMarkdown(match?.rosters?.[faction].name ?? "");
+  return name === "" ? faction : `**${name}**`;
+}
+
+function unlinkedOf({ match, links }: RoomState, faction: Faction): readonly string[] {
+  const players = match?.rosters?.[faction].players ?? [];
+  return players.flatMap(({ playerId, nickname }) =>
+    links[playerId] === undefined ? [nickname || playerId] : [],
+  );
+}
+
+/** As many names as fit. */
+function listed(names: readonly string[]): string {
+  const shown: string[] = [];
+  let length = 0;
+  for (const name of names) {
+    length += name.length + 2;
+    if (length > NAMES_MAX) break;
+    shown.push(name);
+  }
+  const left = names.length - shown.length;
+  return left === 0 ? shown.join(", ") : [...shown, `and ${left} more`].join(", ");
+}
