@@ -12,7 +12,7 @@ test.each([
   ["nothing", undefined, 0],
 ])("a page of Discord's edge that asks for %s is waited for", async (_, value, retryAfterMs) => {
   vi.spyOn(Date, "now").mockReturnValue(NOW);
-  const headers: HeadersInit = value === undefined ? {} : { "Retry-After": value };
+  const headers: Record<string, string> = value === undefined ? {} : { "Retry-After": value };
   const page = async () => new Response("<html>error 1015</html>", { status: 429, headers });
   expect(await fetchGatewayBot("https://discord.test/api/v10", "token", page)).toMatchObject({
     type: "gateway-failed",
