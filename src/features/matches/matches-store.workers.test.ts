@@ -313,7 +313,7 @@ describe("the tables by the seed's own columns", () => {
   const run = (sql: string, ...values: readonly string[]) =>
     env.DB.prepare(sql)
       .bind(...values)
-      .all<Record<string, unknown>>();
+      .all();
 
   it("take a match's channels, each side once, find them and let them go", async () => {
     const upsert = `INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, ?, ?)
