@@ -19,10 +19,18 @@ const State = z.object({
 
 /** What is done to the bot's gateway connection. */
 export type GatewayFault = {
-  readonly action: "drop" | "reconnect" | "invalidate" | "zombie" | "outage" | "restore";
+  readonly action:
+    | "drop"
+    | "reconnect"
+    | "invalidate"
+    | "zombie"
+    | "outage"
+    | "restore"
+    | "unanswered";
   readonly code?: number;
   readonly resumable?: boolean;
   readonly ms?: number;
+  readonly times?: number;
 };
 
 const Messages = z.array(
@@ -73,7 +81,12 @@ export type RestFault = {
   readonly path?: string;
   readonly code?: number;
   readonly message?: string;
-  readonly retryAfter?: number;
+  /** Seconds, or the header as it stands; null: none. */
+  readonly retryAfter?: number | string | null;
+  /** A page of what stands in front of Discord. */
+  readonly html?: boolean;
+  /** Instead of the answer's JSON. */
+  readonly body?: unknown;
   /** Of a 429: user, global or shared. */
   readonly scope?: string;
   readonly afterEffect?: boolean;
@@ -118,6 +131,14 @@ export class LocalDiscord {
   /** Breaks or repairs the bot's gateway connection. */
   async gateway(fault: GatewayFault): Promise<void> {
     await this.#stack.control("POST", "/gateway", fault);
+  }
+
+  /** Loses, doubles or distorts every event of a name; with nothing said it is as usual again. */
+  async events(
+    event: string,
+    fault: { readonly copies?: number; readonly merge?: Readonly<Record<string, unknown>> } = {},
+  ): Promise<void> {
+    await this.#stack.control("POST", "/events", { event, ...fault });
   }
 
   /** Breaks the next REST calls. */

@@ -197,7 +197,7 @@ describe("the control API", () => {
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
     await control(discord, "POST", "/members", { userId: PLAYER, member: false });
     await control(discord, "POST", "/members", { userId: PLAYER, member: true });
-    const name = { globalName: "<b>One</b>" };
+    const name = { globalName: "<b>One</b>", bot: true };
     expect(await control(discord, "POST", `/users/${PLAYER}`, name)).toMatchObject(name);
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
     await until(() => heard(client).length >= 3);
@@ -207,14 +207,97 @@ describe("the control API", () => {
       ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: null }],
       [
         "VOICE_STATE_UPDATE",
-        { channel_id: LOBBY, member: { user: { global_name: "<b>One</b>" } } },
+        { channel_id: LOBBY, member: { user: { global_name: "<b>One</b>", bot: true } } },
       ],
+    ]);
+  });
+
+  it("kicks the bot and lets it come back to a guild that went on", async () => {
+    const discord = await startForTest();
+    const client = await identified(discord);
+    const kick = (member: boolean) => control(discord, "POST", "/members", { userId: BOT, member });
+    const read = async (path: string): Promise<unknown> => {
+      const { status, body } = await call(discord, "GET", path);
+      return [status, body["code"]];
+    };
+    await kick(false);
+    await kick(false);
+    const { id } = await control(discord, "POST", "/channels", { name: "Meanwhile" });
+    await control(discord, "POST", "/voice", { userId: PLAYER, channelId: id });
+    expect(await read(`/guilds/${GUILD}`)).toEqual([404, 10_004]);
+    expect(await read(`/guilds/${GUILD}/channels`)).toEqual([403, 50_001]);
+    expect(await read(`/channels/${LOBBY}`)).toEqual([403, 50_001]);
+    expect(await read(`/applications/${BOT}/guilds/${GUILD}/commands`)).toEqual([403, 50_001]);
+    const stranger = await new RawClient(discord).opened();
+    stranger.identify();
+    expect((await stranger.dispatch("READY"))["guilds"]).toEqual([]);
+    await kick(true);
+    await until(() => heard(client).length >= 2);
+    expect(heard(client)).toMatchObject([
+      ["GUILD_DELETE", { id: GUILD }],
+      ["GUILD_CREATE", { id: GUILD, voice_states: [{ user_id: PLAYER, channel_id: id }] }],
+    ]);
+    expect(heard(client)[0]?.[1]).not.toHaveProperty("unavailable");
+    expect(JSON.stringify(heard(client)[1])).toContain("Meanwhile");
+    expect(await read(`/channels/${LOBBY}`)).toEqual([200, undefined]);
+  });
+
+  it("loses, doubles and distorts events until it is told to stop", async () => {
+    const discord = await startForTest();
+    const merge = { channels: [{ id: "1" }], voice_states: null, name: "Odd" };
+    await control(discord, "POST", "/events", { event: "GUILD_CREATE", merge });
+    const client = await identified(discord);
+    const guild = await client.dispatch("GUILD_CREATE");
+    expect(guild).toMatchObject({ name: "Odd", voice_states: null });
+    expect(guild["channels"]).toMatchObject([{}, {}, { id: LOBBY }, { id: "1" }]);
+    const make = async (): Promise<void> => {
+      await control(discord, "POST", "/channels", { name: "x" });
+    };
+    for (const copies of [0, 2, 1]) {
+      await control(discord, "POST", "/events", { event: "CHANNEL_CREATE", copies });
+      await make();
+    }
+    await control(discord, "DELETE", `/channels/${LOBBY}`);
+    await client.dispatch("CHANNEL_DELETE");
+    const made = heard(client).flatMap(([event, { id }]) =>
+      event === "CHANNEL_CREATE" ? [id] : [],
+    );
+    expect(made).toHaveLength(3);
+    expect(made[0]).toBe(made[1]);
+    expect(made[1]).not.toBe(made[2]);
+    const numbers = client.received.flatMap(({ s }) => (s === null ? [] : [s]));
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+  });
+
+  it("answers as a proxy does, with a waiting time in any form, or with whatever it is told", async () => {
+    const discord = await startForTest();
+    const date = "Wed, 21 Oct 2026 07:28:00 GMT";
+    const limited = { status: 429, times: 1 };
+    const faults: Record<string, unknown>[] = [
+      { ...limited, html: true, retryAfter: date },
+      { ...limited, html: true, retryAfter: null },
+      { ...limited, retryAfter: 3_600 },
+      { status: 200, times: 1, body: [{ id: "odd" }] },
+    ];
+    const seen = [];
+    for (const fault of faults) {
+      await control(discord, "POST", "/rest", fault);
+      const { status, headers, body } = await call(discord, "GET", `/guilds/${GUILD}/channels`);
+      const limit = headers.get("x-ratelimit-limit");
+      seen.push({ status, body, wait: headers.get("retry-after"), limited: limit !== null });
+    }
+    const page = { text: expect.stringContaining("<h1>Error 429</h1>") };
+    expect(seen).toMatchObject([
+      { status: 429, body: page, wait: date, limited: false },
+      { status: 429, body: page, wait: null, limited: false },
+      { status: 429, body: { retry_after: 3_600, global: false }, wait: "3600", limited: true },
+      { status: 200, body: { 0: { id: "odd" } }, limited: false },
     ]);
   });
 
   it.each<[string, string, unknown]>([
     ["/members", "guildId: there is no guild 1", { userId: "u", member: false, guildId: "1" }],
-    ["/members", "the owner and the bot stay", { userId: BOT, member: false }],
+    ["/members", "the owner stays", { userId: "100000000000000200", member: false }],
     [`/users/${BOT}`, "there is no such person", { acceptsDirectMessages: false }],
     ["/users/u", "acceptsDirectMessages:", { acceptsDirectMessages: "no" }],
     ["/interactions", "userId:", { command: "link" }],
@@ -234,6 +317,9 @@ describe("the control API", () => {
     ["/gateway", "ms:", { action: "zombie", ms: -1 }],
     ["/rest", "times:", { status: 500 }],
     ["/rest", "status:", { status: 99, times: 1 }],
+    ["/rest", "retryAfter:", { status: 429, times: 1, retryAfter: "1\r\nx: y" }],
+    ["/events", "event:", { event: "guild create" }],
+    ["/events", "copies:", { event: "GUILD_CREATE", copies: -1 }],
     ["/rest", "the body is not JSON", undefined],
   ])("answers 400 on %s with %s", async (path, message, body) => {
     const { url } = await startForTest();

@@ -27,11 +27,26 @@ const PermissionsBody = z.object({
   permissions: BitSet,
 });
 const GatewayBody = z.object({
-  action: z.enum(["drop", "reconnect", "invalidate", "zombie", "outage", "restore", "heartbeat"]),
+  action: z.enum([
+    "drop",
+    "reconnect",
+    "invalidate",
+    "zombie",
+    "outage",
+    "restore",
+    "heartbeat",
+    "unanswered",
+  ]),
   // 1004 to 1006 are never on the wire.
   code: z.union([z.literal(1000), z.literal(1001), z.int().min(3000).max(4999)]).optional(),
   resumable: z.boolean().default(false),
   ms: Milliseconds.optional(),
+  times: z.int().min(0).max(10_000).default(1),
+});
+const EventBody = z.object({
+  event: z.string().regex(/^[A-Z_]{1,64}$/, "an event's name, for example GUILD_CREATE"),
+  copies: z.int().min(0).max(10).default(1),
+  merge: z.record(z.string(), z.unknown()).default({}),
 });
 
 export interface ControlPorts {
@@ -125,6 +140,14 @@ export function createControlApi(ports: ControlPorts): Hono {
     }),
   );
 
+  api.post("/events", (c) =>
+    withBody(c, EventBody, ({ event, ...fault }) => {
+      const isUsual = fault.copies === 1 && Object.keys(fault.merge).length === 0;
+      gateway.eventFaults.set(event, isUsual ? null : fault);
+      return c.json({ ok: true });
+    }),
+  );
+
   return endControlApi(api);
 }
 
@@ -140,6 +163,8 @@ function act(body: z.infer<typeof GatewayBody>, { gateway, faults }: ControlPort
       return gateway.freeze(body.ms ?? null);
     case "heartbeat":
       return gateway.requestHeartbeats();
+    case "unanswered":
+      return gateway.leaveUnanswered(body.times);
     case "outage":
       faults.beginOutage(body.ms ?? null);
       return gateway.drop(null);

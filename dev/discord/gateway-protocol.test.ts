@@ -55,6 +55,46 @@ describe("the local gateway", () => {
     await client.next(1);
   });
 
+  it("can be told to answer neither IDENTIFY nor RESUME, while it answers heartbeats", async () => {
+    const discord = await startForTest();
+    const { id, seq } = await lostSession(discord);
+    await control(discord, "POST", "/gateway", { action: "unanswered", times: 2 });
+    const clients = [];
+    for (const login of ["identify", "resume", "resume"]) {
+      const client = await new RawClient(discord).opened();
+      clients.push(client);
+      if (login === "identify") client.identify();
+      else client.resume(id, seq);
+      client.send({ op: 1, d: null });
+      await client.next(11);
+    }
+    await clients.at(-1)?.dispatch("RESUMED");
+    expect(clients.map((client) => client.events())).toEqual([[], [], ["RESUMED"]]);
+  });
+
+  it("gives the members that are asked for by id or by the start of a name", async () => {
+    const discord = await startForTest();
+    const client = await ready(discord);
+    const ask = async (d: Record<string, unknown>): Promise<Record<string, unknown>> => {
+      client.send({ op: 8, d: { guild_id: GUILD, limit: 2, ...d } });
+      const answers = () => client.received.filter(({ t }) => t === "GUILD_MEMBERS_CHUNK");
+      await until(() => answers().some(({ d: data }) => Object(data).nonce === d["nonce"]));
+      return Object(answers().at(-1)?.d);
+    };
+    expect(await ask({ query: "PLAYER-", nonce: "a" })).toMatchObject({
+      guild_id: GUILD,
+      chunk_index: 0,
+      chunk_count: 1,
+      members: [{ user: { username: "player-1" } }, { user: { username: "player-2" } }],
+    });
+    expect(await ask({ user_ids: [PLAYER, "7"], limit: 0, nonce: "b" })).toMatchObject({
+      members: [{ user: { id: PLAYER } }],
+      not_found: ["7"],
+    });
+    // All of them: that would need a privileged intent.
+    expect(await ask({ query: "", limit: 0, nonce: "c" })).toMatchObject({ members: [] });
+  });
+
   it.each([
     ["another version", "?v=9&encoding=json", 4012],
     ["no version", "?encoding=json", 4012],

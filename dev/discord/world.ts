@@ -88,8 +88,8 @@ export class World {
     return user;
   }
 
-  /** Changes what a user is called, or whether they take direct messages. */
-  updateUser(user: UserRecord, changes: Partial<Omit<UserRecord, "id" | "bot">>): UserRecord {
+  /** Changes what a user is called, whether they take direct messages, or whether it is a bot. */
+  updateUser(user: UserRecord, changes: Partial<Omit<UserRecord, "id">>): UserRecord {
     const updated = { ...user, ...changes };
     this.#users.set(user.id, updated);
     this.#ports.changed();
@@ -106,10 +106,15 @@ export class World {
     return [...this.#voice.values()].filter((voice) => voice.guildId === guildId);
   }
 
+  /** Whether the bot is in the guild; it can be kicked, and the guild goes on without it. */
+  isIn(guild: GuildRecord): boolean {
+    return Object.hasOwn(guild.members, this.botId);
+  }
+
   /** Whether the bot sees the channel; a hidden one is silent for it. */
   isVisible(channel: ChannelRecord): boolean {
     const guild = this.#guilds.get(channel.guildId);
-    if (guild === undefined) return false;
+    if (guild === undefined || !this.isIn(guild)) return false;
     return (
       (channelPermissions(guild, channel, this.botId) & PermissionFlagsBits.ViewChannel) !== 0n
     );
@@ -147,6 +152,7 @@ export class World {
     if (guild.unavailable === !available) return;
     const changed = { ...guild, unavailable: !available };
     this.#guilds.set(guild.id, changed);
+    if (!this.isIn(guild)) return this.#ports.changed();
     if (available) {
       this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, guild.id, guildCreate(this, changed));
     } else {
@@ -253,26 +259,36 @@ export class World {
     this.#ports.changed();
   }
 
-  /** Makes a user a member; one who is already stays as they are. */
+  /** Makes a user a member; one who is already stays as they are. The bot is told of all there is. */
   join(guildId: string, user: UserRecord): void {
     const guild = this.#guilds.get(guildId);
     if (guild === undefined || Object.hasOwn(guild.members, user.id)) return;
     const joinedAt = new Date(this.#ports.clock()).toISOString();
     const joined = { ...guild, members: { ...guild.members, [user.id]: joinedAt } };
     this.#guilds.set(guildId, joined);
+    if (user.id === this.botId) {
+      const data = guildCreate(this, joined, true);
+      return this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, guildId, data);
+    }
     this.#tell("GUILD_MEMBER_ADD", GatewayIntentBits.GuildMembers, guildId, {
       ...memberObject(joined, user),
       guild_id: guildId,
     });
   }
 
-  /** A member leaves the guild, and its voice channels with it. The overwrites for them stay. */
+  /**
+   * A member leaves the guild, and its voice channels with it. The overwrites for them stay. When it
+   * is the bot, the guild goes on and the bot hears nothing of it until it is back.
+   */
   leave(guildId: string, user: UserRecord): void {
     const guild = this.#guilds.get(guildId);
     if (guild === undefined || !Object.hasOwn(guild.members, user.id)) return;
     if (this.#voice.get(user.id)?.guildId === guildId) this.setVoice(user.id, null);
     const { [user.id]: _, ...members } = guild.members;
     this.#guilds.set(guildId, { ...guild, members });
+    if (user.id === this.botId) {
+      return this.#tell("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
+    }
     const data = { guild_id: guildId, user: userObject(user) };
     this.#tell("GUILD_MEMBER_REMOVE", GatewayIntentBits.GuildMembers, guildId, data);
   }
@@ -299,7 +315,8 @@ export class World {
 
   #tell(event: string, intents: number, guildId: string, data: DispatchData): void {
     const guild = this.#guilds.get(guildId);
-    const silent = guild?.unavailable === true && event !== "GUILD_DELETE";
+    const hears = guild === undefined || (this.isIn(guild) && !guild.unavailable);
+    const silent = !hears && event !== "GUILD_DELETE";
     if (!silent) this.#ports.publish({ event, intents, guildId, data });
     this.#ports.changed();
   }

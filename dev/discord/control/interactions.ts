@@ -24,7 +24,10 @@ export function interactionControls(
 
   api.post("/", (c) =>
     withBody(c, CommandBody, async ({ userId, guildId = primaryGuildId, ...use }) => {
-      if (!world.guilds.has(guildId)) return bad(c, `guildId: there is no guild ${guildId}`);
+      const present = world.guilds.get(guildId);
+      if (present === undefined || !world.isIn(present)) {
+        return bad(c, `guildId: there is no guild ${guildId} with the bot in it`);
+      }
       if (!world.users.has(userId)) world.join(guildId, world.user(userId));
       const guild = world.guilds.get(guildId);
       if (guild === undefined || !Object.hasOwn(guild.members, userId)) {

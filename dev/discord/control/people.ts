@@ -19,6 +19,7 @@ const UserBody = z.object({
   username: Name.optional(),
   globalName: Name.nullable().optional(),
   acceptsDirectMessages: z.boolean().optional(),
+  bot: z.boolean().optional(),
 });
 
 /** What people do: `/voice`, `/members`, `/users`. An unknown user is made. */
@@ -44,9 +45,7 @@ export function peopleControls(world: World, primaryGuildId: string): Hono {
     withBody(c, MemberBody, ({ userId, member, guildId = primaryGuildId }) => {
       const guild = world.guilds.get(guildId);
       if (guild === undefined) return bad(c, `guildId: there is no guild ${guildId}`);
-      if (userId === guild.ownerId || userId === world.botId) {
-        return bad(c, "userId: the owner and the bot stay");
-      }
+      if (userId === guild.ownerId) return bad(c, "userId: the owner stays");
       if (member) world.join(guildId, world.user(userId));
       else world.leave(guildId, world.user(userId));
       return c.json({ ok: true });
@@ -54,13 +53,14 @@ export function peopleControls(world: World, primaryGuildId: string): Hono {
   );
 
   api.post("/users/:id", (c) =>
-    withBody(c, UserBody, ({ username, globalName, acceptsDirectMessages }) => {
+    withBody(c, UserBody, ({ username, globalName, acceptsDirectMessages, bot }) => {
       const id = UserId.safeParse(c.req.param("id"));
       if (!id.success || id.data === world.botId) return bad(c, "there is no such person");
       const changed = world.updateUser(world.user(id.data), {
         ...(username === undefined ? {} : { username }),
         ...(globalName === undefined ? {} : { globalName }),
         ...(acceptsDirectMessages === undefined ? {} : { acceptsDirectMessages }),
+        ...(bot === undefined ? {} : { bot }),
       });
       return c.json(changed);
     }),

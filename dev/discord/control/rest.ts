@@ -15,9 +15,14 @@ const FaultBody = z.object({
   path: z.string().startsWith("/").max(200).nullable().default(null),
   code: z.int().min(0).max(1_000_000).nullable().default(null),
   message: z.string().max(200).nullable().default(null),
-  retryAfter: z.number().min(0).max(3_600).default(1),
+  retryAfter: z
+    .union([z.number().min(0).max(86_400), z.string().regex(/^[ -~]{1,64}$/)])
+    .nullable()
+    .default(1),
   scope: z.enum(["user", "global", "shared"]).default("user"),
   afterEffect: z.boolean().default(false),
+  html: z.boolean().default(false),
+  body: z.unknown().optional(),
 });
 
 /** What becomes of REST calls, and what became of them: `/rest`, `/calls`, `/messages`. */

@@ -19,6 +19,7 @@ const MISSED_INTERVALS = 2;
 const HEARTBEAT: number = GatewayOpcodes.Heartbeat;
 const IDENTIFY: number = GatewayOpcodes.Identify;
 const RESUME: number = GatewayOpcodes.Resume;
+const REQUEST_MEMBERS: number = GatewayOpcodes.RequestGuildMembers;
 
 /** What both sides see of a connection that ended without a close frame. */
 const CUT_CODE = 1006;
@@ -27,7 +28,6 @@ const CUT_CODE = 1006;
 const ACCEPTED_OPCODES: ReadonlySet<number> = new Set([
   GatewayOpcodes.PresenceUpdate,
   GatewayOpcodes.VoiceStateUpdate,
-  GatewayOpcodes.RequestGuildMembers,
   GatewayOpcodes.RequestSoundboardSounds,
   GatewayOpcodes.RequestChannelInfo,
 ]);
@@ -38,6 +38,7 @@ export interface ConnectionOwner {
   readonly heartbeatIntervalMs: number;
   identify(connection: Connection, data: Readonly<Record<string, unknown>>): void;
   resume(connection: Connection, data: Readonly<Record<string, unknown>>): void;
+  requestMembers(connection: Connection, data: Readonly<Record<string, unknown>>): void;
   /** `code` is 1006 when the line was cut. */
   closed(connection: Connection, by: "client" | "gateway", code: number): void;
 }
@@ -129,11 +130,14 @@ export class Connection {
       return this.transport.send({ op: GatewayOpcodes.HeartbeatAck, t: null, s: null, d: null });
     }
     const opens = op === IDENTIFY || op === RESUME;
-    if (!opens && !ACCEPTED_OPCODES.has(op)) {
+    if (!opens && op !== REQUEST_MEMBERS && !ACCEPTED_OPCODES.has(op)) {
       return this.close(GatewayCloseCodes.UnknownOpcode, "Unknown opcode.");
     }
     if (!opens) {
-      if (this.authenticated) return undefined;
+      if (this.authenticated) {
+        if (op === REQUEST_MEMBERS && isFields(data)) this.#owner.requestMembers(this, data);
+        return undefined;
+      }
       return this.close(GatewayCloseCodes.NotAuthenticated, "Not authenticated.");
     }
     if (this.authenticated) {

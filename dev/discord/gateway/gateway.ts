@@ -13,9 +13,11 @@ import type { SessionStartLimit } from "../rest/api.ts";
 import type { World } from "../world.ts";
 import type { ConnectionOwner } from "./connection.ts";
 import { Connection } from "./connection.ts";
+import { EventFaults } from "./event-faults.ts";
 import type { IdentifyBudgetState } from "./identify-budget.ts";
 import { IdentifyBudget } from "./identify-budget.ts";
 import { checkIntents } from "./intents.ts";
+import { membersChunk } from "./members-chunk.ts";
 import type { SessionState } from "./session.ts";
 import { Session, SESSION_LIFETIME_MS } from "./session.ts";
 
@@ -69,6 +71,9 @@ export class Gateway implements ConnectionOwner {
   readonly #connections = new Set<Connection>();
   readonly #attached = new Map<Session, Connection>();
   readonly #budget: IdentifyBudget;
+  /** What becomes of events, for tests. */
+  readonly eventFaults = new EventFaults();
+  #unanswered = 0;
   #identifies: number;
   #resumes: number;
 
@@ -120,6 +125,7 @@ export class Gateway implements ConnectionOwner {
       // Discord resets a token that opened too many sessions: the old one is no longer valid.
       return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
     }
+    if (this.#isUnanswered()) return undefined;
     if (data["compress"] === true) connection.transport.compressPayloads();
     const session = new Session({ intents: Number(data["intents"]), shard });
     this.#sessions.set(session.id, session);
@@ -133,6 +139,7 @@ export class Gateway implements ConnectionOwner {
     if (data["token"] !== this.#ports.botToken) {
       return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
     }
+    if (this.#isUnanswered()) return undefined;
     const { session_id: id, seq } = data;
     this.#forgetExpired();
     const session = typeof id === "string" ? this.#sessions.get(id) : undefined;
@@ -158,6 +165,16 @@ export class Gateway implements ConnectionOwner {
       if (sent.t !== RESUMED) connection.transport.send(sent);
     }
     this.#dispatch(session, RESUMED, { _trace: ["local-discord"] });
+    return this.#ports.changed();
+  }
+
+  /** Answers opcode 8 with the members that are named, or whose names begin so. */
+  requestMembers(connection: Connection, data: Readonly<Record<string, unknown>>): void {
+    const session = [...this.#attached].find(([, holder]) => holder === connection)?.[0];
+    const guild = this.#ports.world.guilds.get(String(data["guild_id"]));
+    if (session === undefined || guild === undefined || !this.#ports.world.isIn(guild)) return;
+    const chunk = membersChunk(this.#ports.world, guild, data);
+    this.#dispatch(session, GatewayDispatchEvents.GuildMembersChunk, chunk);
     return this.#ports.changed();
   }
 
@@ -205,6 +222,11 @@ export class Gateway implements ConnectionOwner {
     setTimeout(thaw, ms).unref();
   }
 
+  /** The next so many IDENTIFY and RESUME get no answer, while heartbeats do. */
+  leaveUnanswered(times: number): void {
+    this.#unanswered = times;
+  }
+
   /** Asks every client for a heartbeat (op 1). */
   requestHeartbeats(): void {
     for (const connection of this.#connections) connection.requestHeartbeat();
@@ -238,7 +260,9 @@ export class Gateway implements ConnectionOwner {
   /** READY with the guilds as unavailable, then each of them in full. */
   #greet(session: Session, host: string): void {
     const { world } = this.#ports;
-    const mine = [...world.guilds.values()].filter(({ id }) => session.serves(id));
+    const mine = [...world.guilds.values()].filter(
+      (guild) => session.serves(guild.id) && world.isIn(guild),
+    );
     const [shard, count] = session.shard;
     this.#dispatch(session, GatewayDispatchEvents.Ready, {
       v: 10,
@@ -265,8 +289,17 @@ export class Gateway implements ConnectionOwner {
 
   #dispatch(session: Session, event: string, data: DispatchData): void {
     const hidesVoice = event === GUILD_CREATE && !session.wants(GatewayIntentBits.GuildVoiceStates);
-    const sent = session.record(event, hidesVoice ? { ...data, voice_states: [] } : data);
-    this.#attached.get(session)?.transport.send(sent);
+    const whole = hidesVoice ? { ...data, voice_states: [] } : data;
+    for (const copy of this.eventFaults.copiesOf(event, whole)) {
+      const sent = session.record(event, copy);
+      this.#attached.get(session)?.transport.send(sent);
+    }
+  }
+
+  #isUnanswered(): boolean {
+    if (this.#unanswered === 0) return false;
+    this.#unanswered -= 1;
+    return true;
   }
 
   #attach(session: Session, connection: Connection): void {

@@ -14,11 +14,12 @@ function notSnowflake(field: string, value: string): Failure {
   return invalidForm({ [field]: { _errors: [{ code: "NUMBER_TYPE_COERCE", message }] } });
 }
 
-/** A guild of the path, in which the bot holds `needed`. */
+/** A guild of the path, in which the bot is and holds `needed`. */
 export function findGuild(world: World, id: string, needed = 0n): Result<GuildRecord, Failure> {
   if (!isSnowflake(id)) return err(notSnowflake("guild_id", id));
   const guild = world.guilds.get(id);
   if (guild === undefined) return err(FAILURES.unknownGuild);
+  if (!world.isIn(guild)) return err(FAILURES.missingAccess);
   return holds(guildPermissions(guild, world.botId), needed)
     ? ok(guild)
     : err(FAILURES.missingPermissions);
@@ -35,6 +36,7 @@ export function findChannel(
   if (channel === undefined) return err(FAILURES.unknownChannel);
   const guild = world.guilds.get(channel.guildId);
   if (guild === undefined) return err(FAILURES.unknownChannel);
+  if (!world.isIn(guild)) return err(FAILURES.missingAccess);
   const held = channelPermissions(guild, channel, world.botId);
   if (!holds(held, PermissionFlagsBits.ViewChannel)) return err(FAILURES.missingAccess);
   return holds(held, needed) ? ok({ guild, channel }) : err(FAILURES.missingPermissions);

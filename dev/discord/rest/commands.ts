@@ -52,7 +52,9 @@ function findScope(
   { applicationId, guildId = null }: { applicationId: string; guildId?: string | null },
 ): Result<string | null, Failure> {
   if (applicationId !== world.botId) return err(FAILURES.otherApplication);
-  if (guildId !== null && !world.guilds.has(guildId)) return err(FAILURES.missingAccess);
+  if (guildId === null) return ok(null);
+  const guild = world.guilds.get(guildId);
+  if (guild === undefined || !world.isIn(guild)) return err(FAILURES.missingAccess);
   return ok(guildId);
 }
 

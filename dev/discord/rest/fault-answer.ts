@@ -18,14 +18,24 @@ export function faultAnswer(
     // Written to a socket that is gone; nobody reads it.
     return c.body(null, 204);
   }
+  if (fault.html) return page(fault);
+  if (fault.body !== undefined) return Response.json(fault.body, { status });
   if (status === 429) {
-    return tooManyRequests(c, { scope: fault.scope, retryAfterSeconds: fault.retryAfter, headers });
+    const { scope, retryAfter } = fault;
+    return tooManyRequests(c, { scope, retryAfter, headers });
   }
   if (status < 400) return new Response(null, { status });
   // What is in front of Discord does not speak JSON.
   if (status >= 502 && fault.code === null)
     return new Response(`error code: ${status}`, { status });
   return Response.json(faultBody(c, fault), { status });
+}
+
+/** As a proxy answers: about the address that asks, not about the bot. */
+function page({ status, retryAfter }: Fault): Response {
+  const wait = status === 429 && retryAfter !== null ? { "Retry-After": String(retryAfter) } : {};
+  const text = `<!DOCTYPE html><title>Error ${status}</title><h1>Error ${status}</h1>`;
+  return new Response(text, { status, headers: { "Content-Type": "text/html", ...wait } });
 }
 
 function faultBody(c: RestContext, fault: Fault): { code: number; message: string } {

@@ -7,8 +7,8 @@ export type RateLimitScope = "user" | "global" | "shared";
 export interface Fault {
   /** An HTTP status; 0 closes the connection without an answer. */
   readonly status: number;
-  /** Seconds, for a 429. */
-  readonly retryAfter: number;
+  /** Of a 429: seconds, or `Retry-After` as it stands, for example a date; null: none is said. */
+  readonly retryAfter: number | string | null;
   readonly scope: RateLimitScope;
   /** The call takes effect before its answer is lost. */
   readonly afterEffect: boolean;
@@ -16,6 +16,10 @@ export interface Fault {
   readonly code: number | null;
   /** Null: what Discord says with the code. */
   readonly message: string | null;
+  /** A page of whatever stands in front of Discord, without limit headers. */
+  readonly html: boolean;
+  /** Stands instead of the answer's JSON; absent: as usual. */
+  readonly body?: unknown;
 }
 
 /** Which calls a fault is for. */

@@ -5,13 +5,16 @@ import { auditLogEntryObject, guildObject, roleObject, userObject } from "../obj
 import type { World } from "../world.ts";
 import { findGuild } from "./access.ts";
 import type { Failure } from "./failure.ts";
+import { FAILURES } from "./failure.ts";
 import { Form } from "./form.ts";
 
 const AUDIT_LOG_PAGE_DEFAULT = 50;
 const AUDIT_LOG_PAGE_MAX = 100;
 
-/** `GET /guilds/:guildId` */
+/** `GET /guilds/:guildId`: to the bot a guild that it is not in is not there. */
 export function getGuild(world: World, guildId: string): Result<unknown, Failure> {
+  const known = world.guilds.get(guildId);
+  if (known !== undefined && !world.isIn(known)) return err(FAILURES.unknownGuild);
   const guild = findGuild(world, guildId);
   return guild.ok ? ok(guildObject(guild.value)) : guild;
 }

@@ -61,7 +61,8 @@ function refusedIn(world: World, channelId: string): Failure | null {
 /** The channel of a direct message can be opened in any case; the message is what is refused. */
 function refusedBy(world: World, { recipientId }: DirectChannelRecord): Failure | null {
   const guilds = [...world.guilds.values()];
-  if (!guilds.some(({ members }) => Object.hasOwn(members, recipientId))) {
+  const shared = guilds.some((it) => world.isIn(it) && Object.hasOwn(it.members, recipientId));
+  if (!shared) {
     return FAILURES.noMutualGuild;
   }
   const accepts = world.user(recipientId).acceptsDirectMessages ?? true;

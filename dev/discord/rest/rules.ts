@@ -42,7 +42,8 @@ export function injectFaults(faults: Faults, limits: RateLimits, routes: RouteTa
     const fault = faults.take(c.req.method, pathInVersion(c.req.path));
     if (fault === null) return next();
     if (fault.afterEffect) await next();
-    const bucket = limits.exhausted(routes.nameOf(c.req) ?? "", fault.retryAfter * 1_000);
+    const seconds = typeof fault.retryAfter === "number" ? fault.retryAfter : 1;
+    const bucket = limits.exhausted(routes.nameOf(c.req) ?? "", seconds * 1_000);
     // Without this the headers of the lost answer would stay.
     c.res = undefined;
     c.res = faultAnswer(c, fault, bucket);
@@ -75,6 +76,6 @@ export function limit(botToken: string, limits: RateLimits, routes: RouteTable):
       return undefined;
     }
     const { limited: scope, retryAfterMs, headers } = verdict;
-    return tooManyRequests(c, { scope, retryAfterSeconds: retryAfterMs / 1_000, headers });
+    return tooManyRequests(c, { scope, retryAfter: retryAfterMs / 1_000, headers });
   };
 }

@@ -6,12 +6,14 @@ export function tooManyRequests(
   c: RestContext,
   limit: {
     readonly scope: RateLimitScope;
-    readonly retryAfterSeconds: number;
+    /** Seconds, or the header as it stands; null: none. */
+    readonly retryAfter: number | string | null;
     /** The bucket's headers; a global limit has none. */
     readonly headers: Readonly<Record<string, string>>;
   },
 ): Response {
-  const { scope, retryAfterSeconds } = limit;
+  const { scope, retryAfter } = limit;
+  const seconds = typeof retryAfter === "number" ? retryAfter : 1;
   const global = scope === "global";
   const message =
     scope === "shared" ? "The resource is being rate limited." : "You are being rate limited.";
@@ -19,7 +21,11 @@ export function tooManyRequests(
     ...(global ? { "X-RateLimit-Global": "true" } : limit.headers),
     "X-RateLimit-Scope": scope,
     // Whole seconds in the header, the exact time in the body.
-    "Retry-After": String(Math.ceil(retryAfterSeconds)),
+    ...(retryAfter === null
+      ? {}
+      : {
+          "Retry-After": typeof retryAfter === "string" ? retryAfter : String(Math.ceil(seconds)),
+        }),
   };
-  return c.json({ message, retry_after: retryAfterSeconds, global }, 429, headers);
+  return c.json({ message, retry_after: seconds, global }, 429, headers);
 }
