@@ -97,6 +97,17 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        // Only what `npm run proof:discord` has installed runs here.
+        test: {
+          name: "proof",
+          environment: "node",
+          include: ["e2e/proof-discord/*.proof.ts"],
+          fileParallelism: false,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

@@ -1,5 +1,6 @@
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
+import { appendFileSync } from "node:fs";
 import type { IncomingMessage, Server } from "node:http";
 import { createServer } from "node:http";
 import type { Duplex } from "node:stream";
@@ -18,6 +19,7 @@ import { Grants } from "./oauth2/grants.ts";
 import { createRestApi } from "./rest/api.ts";
 import { CallLog } from "./rest/call-log.ts";
 import { Faults } from "./rest/faults.ts";
+import type { RestExchange } from "./rest/request.ts";
 import { addGuild, initialWorld } from "./seed.ts";
 import { snowflakeGenerator } from "./snowflake.ts";
 import type { StateFile } from "./state-file.ts";
@@ -50,6 +52,8 @@ export interface LocalDiscordOptions {
   readonly interactionDeadlineMs?: number;
   /** Where OAuth2 may send a browser back to, exactly; default: nowhere. */
   readonly oauthRedirectUris?: readonly string[];
+  /** A file that gets a line of JSON, a `RestExchange`, for every call; absent: nobody is told. */
+  readonly recordFile?: string;
 }
 
 export interface LocalDiscord {
@@ -76,7 +80,17 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const faults = new Faults();
   const calls = new CallLog(clock);
   const grants = new Grants(clock);
+  const { recordFile } = options;
+  // At once: the line is to be there whatever becomes of this process.
+  const recorder =
+    recordFile === undefined
+      ? {}
+      : {
+          onExchange: (exchange: RestExchange): void =>
+            appendFileSync(recordFile, `${JSON.stringify(exchange)}\n`),
+        };
   const endpoint = new InteractionsEndpoint({
+    ...recorder,
     url: options.interactionsUrl ?? null,
     privateKey: application.privateKey,
     clock,
@@ -109,8 +123,19 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
 
   const sessionStartLimit = gateway.sessionStartLimit.bind(gateway);
   const bot = { botToken, application, grants };
-  const rest = createRestApi({ world, ...bot, faults, calls, clock, newId, sessionStartLimit });
   const redirectUris = options.oauthRedirectUris ?? [];
+  const rest = createRestApi({
+    world,
+    ...bot,
+    faults,
+    calls,
+    clock,
+    newId,
+    sessionStartLimit,
+    redirectUris,
+    interactionsUrl: options.interactionsUrl ?? null,
+    ...recorder,
+  });
   const controls = { world, gateway, faults, calls, endpoint, newId, primaryGuildId };
   const app = new Hono()
     .get("/", (c) => c.text("A local Discord for development: dev/discord/README.md\n"))

@@ -26,6 +26,7 @@ for (const url of [interactionsUrl ?? [], redirectUris].flat()) {
   }
 }
 const stateFile = variable("STATE_FILE");
+const recordFile = variable("DISCORD_RECORD_FILE");
 
 const discord = await startLocalDiscord({
   port,
@@ -35,6 +36,7 @@ const discord = await startLocalDiscord({
   oauthRedirectUris: redirectUris,
   ...(interactionsUrl === undefined ? {} : { interactionsUrl }),
   ...(stateFile === undefined ? {} : { stateFile }),
+  ...(recordFile === undefined ? {} : { recordFile }),
 }).catch((error: unknown) => stop(error instanceof Error ? error.message : String(error)));
 console.log(`Ready on ${discord.url}`);
 

@@ -30,7 +30,7 @@ import type {
 const NO_FLAGS: number = 0;
 
 /** A user as Discord writes it. */
-export function userObject(user: UserRecord): APIUser {
+export function userObject(user: UserRecord): APIUser & { readonly primary_guild: null } {
   return {
     id: user.id,
     username: user.username,
@@ -40,8 +40,10 @@ export function userObject(user: UserRecord): APIUser {
     ...(user.bot ? { bot: true } : {}),
     banner: null,
     accent_color: null,
+    flags: NO_FLAGS,
     public_flags: NO_FLAGS,
     avatar_decoration_data: null,
+    primary_guild: null,
   };
 }
 
@@ -82,14 +84,17 @@ export function memberObject(guild: GuildRecord, user: UserRecord): APIGuildMemb
   };
 }
 
-/** A guild as `GET /guilds/:id` writes it. */
-export function guildObject(guild: GuildRecord): APIGuild {
+/** A guild as `GET /guilds/:id` writes it: as Discord's specification has it, where the types differ. */
+export function guildObject(
+  guild: GuildRecord,
+): Omit<APIGuild, "hub_type"> & { readonly home_header: null; readonly nsfw: boolean } {
   return {
     id: guild.id,
     name: guild.name,
     icon: null,
     splash: null,
     discovery_splash: null,
+    home_header: null,
     description: null,
     banner: null,
     owner_id: guild.ownerId,
@@ -118,9 +123,10 @@ export function guildObject(guild: GuildRecord): APIGuild {
     public_updates_channel_id: null,
     max_video_channel_users: 25,
     max_stage_video_channel_users: 50,
+    nsfw: false,
     nsfw_level: GuildNSFWLevel.Default,
+    region: "deprecated",
     premium_progress_bar_enabled: false,
-    hub_type: null,
     safety_alerts_channel_id: null,
     incidents_data: null,
   };
@@ -184,6 +190,7 @@ export function voiceStateObject(
     mute: false,
     self_deaf: false,
     self_mute: voice.selfMute,
+    self_stream: false,
     self_video: false,
     suppress: false,
     request_to_speak_timestamp: null,
@@ -214,9 +221,9 @@ export function inviteObject(
       features: [],
       verification_level: GuildVerificationLevel.None,
       vanity_url_code: null,
+      nsfw: false,
       nsfw_level: GuildNSFWLevel.Default,
       premium_subscription_count: 0,
-      premium_tier: GuildPremiumTier.None,
     },
     guild_id: guild.id,
     channel: { id: channel.id, type: channel.type, name: channel.name },

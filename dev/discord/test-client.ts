@@ -20,10 +20,13 @@ export const INTENTS = (1 << 0) | (1 << 7);
 export async function startForTest(
   options: Partial<LocalDiscordOptions> = {},
 ): Promise<LocalDiscord> {
+  const recordFile = process.env["DISCORD_RECORD_FILE"];
   const discord = await startLocalDiscord({
     port: 0,
     botToken: TOKEN,
     identifyIntervalMs: 0,
+    // So that Discord's own specification can be asked about all that these tests do.
+    ...(recordFile === undefined ? {} : { recordFile }),
     ...options,
   });
   onTestFinished(() => discord.close());

@@ -107,7 +107,7 @@ export class Gateway implements ConnectionOwner {
   }
 
   identify(connection: Connection, data: Readonly<Record<string, unknown>>): void {
-    if (data["token"] !== this.#ports.botToken) {
+    if (!this.#isBot(data["token"])) {
       return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
     }
     const intents = checkIntents(data["intents"]);
@@ -136,7 +136,7 @@ export class Gateway implements ConnectionOwner {
   }
 
   resume(connection: Connection, data: Readonly<Record<string, unknown>>): void {
-    if (data["token"] !== this.#ports.botToken) {
+    if (!this.#isBot(data["token"])) {
       return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
     }
     if (this.#isUnanswered()) return undefined;
@@ -294,6 +294,12 @@ export class Gateway implements ConnectionOwner {
       const sent = session.record(event, copy);
       this.#attached.get(session)?.transport.send(sent);
     }
+  }
+
+  /** Some libraries write the token as REST wants it, and Discord takes that as well. */
+  #isBot(token: unknown): boolean {
+    const { botToken } = this.#ports;
+    return token === botToken || token === `Bot ${botToken}`;
   }
 
   #isUnanswered(): boolean {

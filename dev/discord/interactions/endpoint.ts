@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Clock } from "../../../src/platform/clock.ts";
 import type { Result } from "../../../src/platform/result.ts";
 import { err, ok } from "../../../src/platform/result.ts";
+import type { RestExchange } from "../rest/request.ts";
 import type { CommandReply } from "./reply.ts";
 import { readReply } from "./reply.ts";
 
@@ -21,6 +22,8 @@ export interface EndpointPorts {
   readonly privateKey: KeyObject;
   readonly clock: Clock;
   readonly deadlineMs: number;
+  /** Hears every answer that was taken, as the call that it stands for; absent: nobody does. */
+  readonly onExchange?: (exchange: RestExchange) => void;
 }
 
 interface Answer {
@@ -43,6 +46,7 @@ export class InteractionsEndpoint {
     const { status, text } = answer.value;
     if (status !== 200) return err(`${NO_RESPONSE}: its endpoint answered ${status}`);
     const reply = readReply(parse(text));
+    if (reply.ok) this.#tell(interaction, text);
     return reply.ok
       ? ok({ status, ...reply.value })
       : err(`${NO_RESPONSE} in a form that Discord takes: ${reply.error}`);
@@ -62,6 +66,22 @@ export class InteractionsEndpoint {
     if (!bad.ok) return bad;
     if (bad.value.status === 401) return ok(undefined);
     return err(`a PING with a bad signature was answered with ${bad.value.status}, not 401`);
+  }
+
+  /** The answer to an interaction is the body of `POST /interactions/:id/:token/callback`. */
+  #tell(interaction: unknown, text: string): void {
+    const { id, token } = Callback.parse(interaction);
+    this.#ports.onExchange?.({
+      method: "POST",
+      path: `/interactions/${id}/${token}/callback`,
+      query: {},
+      headers: {},
+      request: text,
+      status: 204,
+      answerHeaders: {},
+      answer: "",
+      invented: false,
+    });
   }
 
   async #post(interaction: unknown, signature: "good" | "bad"): Promise<Result<Answer, string>> {
@@ -91,6 +111,8 @@ export class InteractionsEndpoint {
     }
   }
 }
+
+const Callback = z.object({ id: z.string(), token: z.string() });
 
 const Pong = z.object({ type: z.literal(InteractionResponseType.Pong) });
 

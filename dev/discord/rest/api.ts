@@ -25,11 +25,18 @@ import { createInvite } from "./invites.ts";
 import { getMember, getVoiceState, updateMember } from "./members.ts";
 import { createMessage } from "./messages.ts";
 import { RateLimits } from "./rate-limits.ts";
-import type { RestBindings, RestContext } from "./request.ts";
+import type { RestBindings, RestContext, RestExchange } from "./request.ts";
 import { readFields, readJson, readReason, refuse, reply } from "./request.ts";
 import { RouteTable } from "./route-table.ts";
-import { authenticate, checkClient, injectFaults, limit, recordCalls } from "./rules.ts";
-import { getUser, openDirectChannel } from "./users.ts";
+import {
+  authenticate,
+  checkClient,
+  injectFaults,
+  limit,
+  recordCalls,
+  recordExchanges,
+} from "./rules.ts";
+import { applicationObject, getUser, openDirectChannel } from "./users.ts";
 
 /** `session_start_limit` of `GET /gateway/bot`. */
 export interface SessionStartLimit {
@@ -50,7 +57,16 @@ export interface RestPorts {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly sessionStartLimit: () => SessionStartLimit;
+  /** Where OAuth2 may send a browser back to. */
+  readonly redirectUris: readonly string[];
+  /** Where slash commands are sent; null: nowhere. */
+  readonly interactionsUrl: string | null;
+  /** Hears every exchange; absent: nobody does. */
+  readonly onExchange?: (exchange: RestExchange) => void;
 }
+
+/** Two addresses of the same: what the developer portal shows of the application. */
+const OWN_APPLICATION_PATHS = ["/applications/@me", "/oauth2/applications/@me"] as const;
 
 /** Where an application's commands are: those of all guilds, and those of one. */
 const COMMAND_PATHS = [
@@ -67,6 +83,7 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
   const limits = new RateLimits(clock);
   const routes = new RouteTable();
   const rules = [
+    ...(ports.onExchange === undefined ? [] : [recordExchanges(ports.onExchange)]),
     recordCalls(ports.calls),
     checkClient,
     injectFaults(faults, limits, routes),
@@ -133,6 +150,9 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
     write(c, (fields) => createMessage(world, c.req.param("channelId"), fields, { clock, newId })),
   );
 
+  for (const path of OWN_APPLICATION_PATHS) {
+    v10.get(path, (c) => c.json(applicationObject(ports)));
+  }
   for (const path of COMMAND_PATHS) {
     v10.get(path, (c) => reply(c, listCommands(world, c.req.param())));
     v10.put(path, async (c) => {

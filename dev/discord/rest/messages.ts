@@ -10,7 +10,7 @@ import { takesMessages } from "./channels.ts";
 import type { Failure } from "./failure.ts";
 import { FAILURES } from "./failure.ts";
 import type { Fields } from "./form.ts";
-import { Form } from "./form.ts";
+import { Form, isFields } from "./form.ts";
 import { readMessage } from "./message-form.ts";
 
 /** `POST /channels/:channelId/messages`: the control API shows what was written. */
@@ -46,10 +46,25 @@ export function createMessage(
     mention_roles: [],
     attachments: [],
     embeds: [],
-    components: fields["components"] ?? [],
+    components: withIds(fields["components"] ?? []),
     pinned: false,
     flags: 0,
   });
+}
+
+/** Discord numbers the parts of a message that the bot left without a number. */
+function withIds(components: unknown): unknown {
+  let last = 0;
+  const number = (list: unknown): unknown =>
+    Array.isArray(list)
+      ? list.filter(isFields).map((part) => {
+          last += 1;
+          const id = last;
+          const inside = part["components"];
+          return { id, ...part, ...(inside === undefined ? {} : { components: number(inside) }) };
+        })
+      : list;
+  return number(components);
 }
 
 function refusedIn(world: World, channelId: string): Failure | null {

@@ -9,7 +9,27 @@ import type { Fields } from "./form.ts";
 import { isFields } from "./form.ts";
 
 /** What the server gives to the local REST API. */
-export type RestBindings = { Bindings: HttpBindings };
+export type RestBindings = {
+  Bindings: HttpBindings;
+  /** Whether the answer is one that a test made up, odd as it may be. */
+  Variables: { invented?: boolean };
+};
+
+/** A call and its answer, as they went over the wire. */
+export interface RestExchange {
+  readonly method: string;
+  /** Below `/api/v10`, without the query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body as it came. */
+  readonly request: string;
+  readonly status: number;
+  readonly answerHeaders: Readonly<Record<string, string>>;
+  readonly answer: string;
+  /** Whether a test made the answer up, odd as it may be. */
+  readonly invented: boolean;
+}
 
 /** What a handler of the local REST API gets. */
 export type RestContext = Context<RestBindings>;

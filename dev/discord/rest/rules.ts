@@ -5,7 +5,7 @@ import { FAILURES } from "./failure.ts";
 import { faultAnswer } from "./fault-answer.ts";
 import type { Faults } from "./faults.ts";
 import type { RateLimits } from "./rate-limits.ts";
-import type { RestBindings } from "./request.ts";
+import type { RestBindings, RestExchange } from "./request.ts";
 import { refuse } from "./request.ts";
 import type { RouteTable } from "./route-table.ts";
 import { majorId, pathInVersion } from "./route-table.ts";
@@ -29,6 +29,27 @@ export function recordCalls(calls: CallLog): Rule {
   };
 }
 
+/** Hands on every exchange as it went over the wire. Outermost: it sees what the other rules answer. */
+export function recordExchanges(tell: (exchange: RestExchange) => void): Rule {
+  return async (c, next) => {
+    // Read here, or it would be gone by the time that the answer is known.
+    const request = await c.req.text();
+    await next();
+    if (c.env.incoming.socket.destroyed) return;
+    tell({
+      method: c.req.method,
+      path: pathInVersion(c.req.path),
+      query: c.req.query(),
+      headers: c.req.header(),
+      request,
+      status: c.res.status,
+      answerHeaders: Object.fromEntries(c.res.headers),
+      answer: await c.res.clone().text(),
+      invented: c.get("invented") ?? false,
+    });
+  };
+}
+
 /** Discord's front door turns away callers that do not say who they are. */
 export const checkClient: Rule = async (c, next) => {
   if ((c.req.header("user-agent") ?? "") !== "") return next();
@@ -47,6 +68,7 @@ export function injectFaults(faults: Faults, limits: RateLimits, routes: RouteTa
     // Without this the headers of the lost answer would stay.
     c.res = undefined;
     c.res = faultAnswer(c, fault, bucket);
+    c.set("invented", fault.html || fault.body !== undefined || fault.status < 400);
     return undefined;
   };
 }

@@ -3,7 +3,9 @@ import type { Result } from "../../../src/platform/result.ts";
 import { err, ok } from "../../../src/platform/result.ts";
 import type { UserRecord } from "../model.ts";
 import { directChannelObject, userObject } from "../objects.ts";
+import { SERVER_OWNER } from "../seed.ts";
 import type { World } from "../world.ts";
+import type { RestPorts } from "./api.ts";
 import type { Failure } from "./failure.ts";
 import { FAILURES } from "./failure.ts";
 import type { Fields } from "./form.ts";
@@ -28,8 +30,43 @@ export function getUser(
 
 /** Without the scope `email` a user's token reads none. */
 function ownUserObject(user: UserRecord): Record<string, unknown> {
-  const own = { ...userObject(user), mfa_enabled: false };
-  return user.bot ? { ...own, verified: true, email: null } : { ...own, locale: Locale.EnglishUS };
+  const own = { ...userObject(user), mfa_enabled: false, locale: Locale.EnglishUS };
+  return user.bot ? { ...own, verified: true, email: null } : own;
+}
+
+/** `GET /applications/@me`: what the developer portal shows of the bot's application. */
+export function applicationObject({
+  world,
+  application,
+  redirectUris,
+  interactionsUrl,
+}: RestPorts): Record<string, unknown> {
+  const bot = world.bot();
+  return {
+    id: application.id,
+    name: bot.globalName ?? bot.username,
+    icon: null,
+    description: "",
+    type: null,
+    flags: 0,
+    flags_new: "0",
+    bot: userObject(bot),
+    summary: "",
+    is_monetized: false,
+    rpc_origins: [],
+    bot_public: false,
+    bot_require_code_grant: false,
+    verify_key: application.publicKeyHex,
+    redirect_uris: redirectUris,
+    interactions_endpoint_url: interactionsUrl,
+    role_connections_verification_url: null,
+    owner: userObject(world.user(SERVER_OWNER.id)),
+    approximate_guild_count: [...world.guilds.values()].filter((it) => world.isIn(it)).length,
+    approximate_user_install_count: 0,
+    approximate_user_authorization_count: 0,
+    explicit_content_filter: 0,
+    team: null,
+  };
 }
 
 /** `POST /users/@me/channels`: the channel between the bot and one user. */

@@ -1,0 +1,87 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+
+const Report = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  testResults: z.array(
+    z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) }),
+  ),
+});
+
+/** Runs of vitest, one after the other, with the numbers of all of them. */
+export class VitestRuns {
+  passed = 0;
+  failed = 0;
+  isInterrupted = false;
+  readonly #root: string;
+
+  /** @param root the repository's top folder */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Runs what the arguments of `vitest run` name, shows what it says, and counts it. */
+  async run(args: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<void> {
+    const results = mkdtempSync(path.join(tmpdir(), "guildhub-test-"));
+    const file = path.join(results, "report.json");
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    try {
+      const exitCode = await this.#vitest([...args, ...reporters], environment);
+      this.#count(file, exitCode);
+    } finally {
+      rmSync(results, { recursive: true, force: true });
+    }
+  }
+
+  /** Prints the line that others read, and ends the process as it says. */
+  finish(): never {
+    if (this.isInterrupted) this.failed++;
+    console.log(`${this.passed} passed, ${this.failed} failed`);
+    process.exit(this.failed === 0 ? 0 : 1);
+  }
+
+  /** Counts one run; a file that could not even be loaded counts as a failed test. */
+  #count(file: string, exitCode: number): void {
+    let report: z.infer<typeof Report>;
+    try {
+      report = Report.parse(JSON.parse(readFileSync(file, "utf8")));
+    } catch {
+      this.failed += exitCode === 0 ? 0 : 1;
+      return;
+    }
+    const broken = report.testResults.filter(
+      ({ status, assertionResults }) =>
+        status === "failed" && !assertionResults.some((test) => test.status === "failed"),
+    ).length;
+    const failures = report.numFailedTests + broken;
+    this.passed += report.numPassedTests;
+    // Vitest also fails for what no test owns, such as an unhandled rejection.
+    this.failed += failures === 0 && exitCode !== 0 ? 1 : failures;
+  }
+
+  #vitest(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+    return new Promise((resolve) => {
+      const child = spawn(
+        process.execPath,
+        [path.join(this.#root, "node_modules/vitest/vitest.mjs"), "run", ...args],
+        { cwd: this.#root, env, stdio: ["ignore", "inherit", "inherit"] },
+      );
+      const pass = (signal: NodeJS.Signals): void => {
+        this.isInterrupted = true;
+        child.kill(signal);
+      };
+      const vanish = (): void => pass("SIGTERM");
+      process.on("SIGINT", pass).on("SIGTERM", pass).on("SIGHUP", pass).on("disconnect", vanish);
+      child.once("error", () => resolve(1));
+      child.once("exit", (code) => {
+        process.off("SIGINT", pass).off("SIGTERM", pass).off("SIGHUP", pass);
+        process.off("disconnect", vanish);
+        resolve(code ?? 1);
+      });
+    });
+  }
+}

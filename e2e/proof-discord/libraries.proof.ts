@@ -1,0 +1,136 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import {
+  BOT,
+  call,
+  control,
+  GUILD,
+  LOBBY,
+  PLAYER,
+  startForTest,
+} from "../../dev/discord/test-client.ts";
+import type { LocalDiscord } from "../../dev/discord/local-discord.ts";
+import { eventually } from "../eventually.ts";
+import { startLibrary, type Told } from "./library.ts";
+
+/** As Discord's tokens are: some libraries read the bot's id out of it. */
+const TOKEN = `${Buffer.from(BOT).toString("base64url")}.GuildH.of-the-local-bot`;
+
+/** One of them waits 5 s before each new connection, and this machine may be slow. */
+const DEADLINE_MS = 45_000;
+
+type Case = {
+  readonly file: string;
+  /** Whether it reads in opcode 9 that its session is still good; else it opens another. */
+  readonly readsOpcode9: boolean;
+};
+const LIBRARIES: readonly (readonly [string, Case])[] = [
+  ["discord.js", { file: "discord-js.mjs", readsOpcode9: true }],
+  ["eris", { file: "eris.mjs", readsOpcode9: false }],
+  ["oceanic.js", { file: "oceanic.mjs", readsOpcode9: true }],
+  ["seyfert", { file: "seyfert.mjs", readsOpcode9: true }],
+];
+
+const withoutPython = process.env["WITHOUT_PYTHON_DISCORD"];
+
+/** A room comes, somebody goes in and out, and the room goes. */
+async function playRoom(discord: LocalDiscord, name: string): Promise<Told[]> {
+  const made = await call(discord, "POST", `/guilds/${GUILD}/channels`, {
+    body: { name, type: 2 },
+    headers: { authorization: `Bot ${TOKEN}` },
+  });
+  const id = String(made.body["id"]);
+  const move = (channelId: string | null) =>
+    control(discord, "POST", "/voice", { userId: PLAYER, channelId });
+  for (const channel of [id, LOBBY, null]) await move(channel);
+  await control(discord, "DELETE", `/channels/${id}`);
+  const voice = (channel: string | null): Told => ({ kind: "voice", user: PLAYER, channel });
+  const created: Told = { kind: "created", id };
+  return [created, voice(id), voice(LOBBY), voice(null), { kind: "deleted", id }];
+}
+
+/** Sessions opened and resumed so far. */
+async function sessions(discord: LocalDiscord): Promise<{ identifies: number; resumes: number }> {
+  const { identifies, resumes } = Object((await control(discord, "GET", "/state"))["gateway"]);
+  return { identifies: Number(identifies), resumes: Number(resumes) };
+}
+
+/** Rooms and voice, each in their order: seyfert lets go of one event before the one before is through. */
+function sorted(told: readonly Told[]): { rooms: readonly Told[]; voice: readonly Told[] } {
+  return {
+    rooms: told.filter(({ kind }) => kind === "created" || kind === "deleted"),
+    voice: told.filter(({ kind }) => kind === "voice"),
+  };
+}
+
+async function watchRooms({ file, readsOpcode9 }: Case): Promise<void> {
+  // Some open a session at once where Discord asks for a wait; what comes of that is shown elsewhere.
+  const discord = await startForTest({ botToken: TOKEN, identifyIntervalMs: 0 });
+  const bot = startLibrary(file, discord.url, TOKEN);
+  onTestFinished(bot.stop);
+  const gateway = (action: string, more: Record<string, unknown> = {}) =>
+    control(discord, "POST", "/gateway", { action, ...more });
+  const kinds = (kind: Told["kind"]) => bot.told.filter((one) => one.kind === kind);
+  const expected: Told[] = [];
+  const hasSeenAll = async (what: string, resumes: number, identifies = 1): Promise<void> => {
+    await eventually(
+      `${file} has seen all ${what}`,
+      async () => {
+        expect(sorted(bot.told), bot.log()).toEqual(sorted(expected));
+        expect(await sessions(discord)).toEqual({ identifies, resumes });
+        expect(kinds("resumed")).toHaveLength(resumes);
+      },
+      DEADLINE_MS,
+    );
+  };
+
+  await eventually(
+    `${file} is ready and knows the guild`,
+    () => {
+      expect(kinds("ready"), bot.log()).not.toEqual([]);
+      expect(kinds("guild").at(-1)).toEqual({ kind: "guild", rooms: [LOBBY] });
+    },
+    DEADLINE_MS,
+  );
+  expected.push(...(await playRoom(discord, "On a good line")));
+  await hasSeenAll("on a good line", 0);
+
+  // Nothing of it reaches the old line: it can only come by a resume.
+  await gateway("zombie");
+  expected.push(...(await playRoom(discord, "On a silent line")));
+  await gateway("drop");
+  await hasSeenAll("of a line that went silent and was cut", 1);
+
+  await gateway("reconnect");
+  expected.push(...(await playRoom(discord, "While it is told to reconnect")));
+  await hasSeenAll("around opcode 7", 2);
+
+  if (readsOpcode9) {
+    await gateway("invalidate", { resumable: true });
+    expected.push(...(await playRoom(discord, "While its session is suspended")));
+    await hasSeenAll("around opcode 9 with true", 3);
+  }
+  const { resumes } = await sessions(discord);
+
+  const { id } = await control(discord, "POST", "/channels", { name: "For the next session" });
+  expected.push({ kind: "created", id: String(id) });
+  await hasSeenAll("before its session ends", resumes);
+  await gateway("invalidate", { resumable: false });
+  await eventually(
+    `${file} has opened another session and knows the rooms`,
+    async () => {
+      expect(await sessions(discord), bot.log()).toEqual({ identifies: 2, resumes });
+      expect(kinds("guild").at(-1)).toEqual({ kind: "guild", rooms: [LOBBY, String(id)] });
+    },
+    DEADLINE_MS,
+  );
+  expected.push(...(await playRoom(discord, "In the next session")));
+  await hasSeenAll("in the next session", resumes, 2);
+}
+
+describe("a gateway library that nobody here wrote sees rooms come and go, and resumes without a gap", () => {
+  it.each(LIBRARIES)("%s", async (_, library) => watchRooms(library));
+
+  it.skipIf(withoutPython !== undefined)("python3-discord of Debian", async () =>
+    watchRooms({ file: "discord-py.py", readsOpcode9: true }),
+  );
+});

@@ -1,0 +1,51 @@
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { z } from "zod";
+
+/** Debian's own Python: the one that has python3-discord. */
+export const PYTHON = "/usr/bin/python3";
+
+const Told = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("ready") }),
+  z.object({ kind: z.literal("resumed") }),
+  z.object({ kind: z.literal("guild"), rooms: z.array(z.string()) }),
+  z.object({ kind: z.literal("created"), id: z.string() }),
+  z.object({ kind: z.literal("deleted"), id: z.string() }),
+  z.object({ kind: z.literal("voice"), user: z.string(), channel: z.string().nullable() }),
+]);
+
+/** What a library told its user; `guild` is a guild in full, `voice` with null says that somebody left. */
+export type Told = z.infer<typeof Told>;
+
+/** A bot of a gateway library, as a process. */
+export type Library = {
+  readonly told: readonly Told[];
+  /** What it logged. */
+  readonly log: () => string;
+  readonly stop: () => void;
+};
+
+/** Starts the bot in one of the files in `libraries/`. */
+export function startLibrary(file: string, discordUrl: string, token: string): Library {
+  const program = file.endsWith(".py") ? PYTHON : process.execPath;
+  const child = spawn(program, [path.join(import.meta.dirname, "libraries", file)], {
+    env: { ...process.env, DISCORD_URL: discordUrl, DISCORD_TOKEN: token },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const told: Told[] = [];
+  let log = "";
+  let rest = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      // Some libraries log where programs speak.
+      if (line.startsWith("{")) told.push(Told.parse(JSON.parse(line)));
+      else log += `${line}\n`;
+    }
+  });
+  child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+  child.once("error", (error) => (log += error.message));
+  child.once("exit", (code, signal) => (log += `ended with ${code ?? signal}\n`));
+  return { told, log: () => log, stop: () => child.kill("SIGKILL") };
+}

@@ -1,0 +1,28 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { RestExchange } from "../../dev/discord/rest/request.ts";
+
+/** A file for `DISCORD_RECORD_FILE`, in a folder of its own. */
+export type RecordFile = {
+  readonly path: string;
+  /** Everything that was recorded so far. */
+  readonly exchanges: () => readonly RestExchange[];
+  readonly remove: () => void;
+};
+
+/** Makes the place of a recording; the local Discord makes the file. */
+export function recordFile(): RecordFile {
+  const folder = mkdtempSync(path.join(tmpdir(), "guildhub-proof-"));
+  const file = path.join(folder, "exchanges.ndjson");
+  return {
+    path: file,
+    exchanges: () => {
+      if (!existsSync(file)) return [];
+      const lines = readFileSync(file, "utf8").split("\n");
+      // Written by the local Discord of this repository; the last line is the empty one after it.
+      return lines.filter(Boolean).map((line): RestExchange => JSON.parse(line));
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
