@@ -17,7 +17,7 @@ import type {
 const Incidental = z.string().nullish().catch(null);
 
 /** A list of which each entry stands for itself: one that cannot be read is left out, and logged. */
-export function readableOf<Entry extends z.ZodType>(entry: Entry, what: string) {
+function readableOf<Entry extends z.ZodType>(entry: Entry, what: string) {
   return z.array(z.unknown()).transform((list): z.output<Entry>[] => {
     const read = list.flatMap((one) => {
       const result = entry.safeParse(one);

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { DiscordId } from "../../../protocol/discord-id.ts";
-import { readableOf } from "../wire.ts";
 
 /** Kinds of interactions (Discord: interaction type). */
 export const INTERACTION_TYPE = { ping: 1, command: 2, component: 3, modal: 5 } as const;
@@ -17,21 +16,19 @@ export const CommandInteraction = z.object({
     .object({
       user: z.object({ id: DiscordId }),
       /** Bit set of what the member may do in this channel. */
-      permissions: z
-        .string()
-        .regex(/^\d{1,30}$/)
-        .catch("0"),
+      permissions: z.string().regex(/^\d{1,30}$/),
     })
     .optional(),
   data: z.object({
     name: z.string().max(32),
-    options: readableOf(
-      z.object({
-        name: z.string().max(32),
-        value: z.union([z.string(), z.number(), z.boolean()]).optional(),
-      }),
-      "command options",
-    ).optional(),
+    options: z
+      .array(
+        z.object({
+          name: z.string().max(32),
+          value: z.union([z.string(), z.number(), z.boolean()]).optional(),
+        }),
+      )
+      .optional(),
   }),
 });
 export type CommandInteraction = z.infer<typeof CommandInteraction>;
