@@ -93,8 +93,8 @@ export default defineConfig({
           environment: "node",
           include: ["e2e/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 90_000,
-          hookTimeout: 60_000,
+          testTimeout: 250_000,
+          hookTimeout: 300_000,
         },
       },
       {

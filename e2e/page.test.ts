@@ -1,13 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { findChromium } from "../dev/chromium.ts";
 import { Api } from "./api.ts";
 import { eventually } from "./eventually.ts";
 import { LocalDiscord } from "./local-discord.ts";
 import { LocalFaceit } from "./local-faceit.ts";
+import { goTo, launchBrowser, signInAs, tools, unfold } from "./page-driver.ts";
 import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
 
 /** Where the pictures of a run are, for whoever wants to look. */
@@ -22,22 +22,10 @@ let browser: Browser;
 const problems: string[] = [];
 
 beforeAll(async () => {
-  const executablePath = findChromium();
-  if (executablePath === undefined) throw new Error("no Chromium: set CHROMIUM_PATH");
   mkdirSync(SCREENSHOTS, { recursive: true });
   stack = await startStack();
   discord = new LocalDiscord(stack);
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser?.close();
@@ -77,10 +65,8 @@ async function openPage(
   return page;
 }
 
-async function signIn(page: Page, name: string): Promise<void> {
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByLabel("Name").fill(name);
-  await page.getByRole("button", { name: "Sign in" }).click();
+async function signIn(page: Page, name: string, discordId?: string): Promise<void> {
+  await signInAs(page, name, discordId);
   await isLive(page);
 }
 
@@ -96,14 +82,17 @@ async function isLive(page: Page, stream: string | RegExp = /^Live/): Promise<vo
   );
 }
 
-async function openRoom(page: Page, name: string): Promise<void> {
+async function openRoom(page: Page, name: string, isPrivate = false): Promise<void> {
+  await page.getByRole("button", { name: "New room" }).click();
   await page.getByLabel("Name", { exact: true }).fill(name);
+  if (isPrivate) await page.getByLabel("Private").check();
   await page.getByRole("button", { name: "Open room" }).click();
   await page.getByRole("heading", { name, exact: true }).waitFor();
   await page.getByText(`${name} is open.`).first().waitFor();
 }
 
 async function endRoom(page: Page, name: string): Promise<void> {
+  await unfold(page, name);
   await page.getByRole("button", { name: `End ${name}` }).click();
   await page.getByRole("button", { name: "End room" }).click();
   await isGone(page, name);
@@ -113,6 +102,7 @@ const isGone = (page: Page, name: string): Promise<void> =>
   page.getByRole("heading", { name, exact: true }).waitFor({ state: "detached" });
 
 async function move(page: Page, user: string, room: string): Promise<void> {
+  await tools(page);
   const channel = page.getByLabel(`Channel for ${user}`);
   await channel.getByText(room).first().waitFor({ state: "attached" });
   await channel.selectOption({ label: room });
@@ -125,18 +115,30 @@ const peopleIn = (page: Page, room: string): Promise<string[]> =>
     .locator("li.member:not([aria-hidden=true])")
     .allTextContents();
 
-const shows = (page: Page, room: string, people: readonly string[]): Promise<void> =>
-  eventually(`${room} shows ${people.join(", ") || "nobody"}`, async () => {
+async function shows(page: Page, room: string, people: readonly string[]): Promise<void> {
+  await eventually(`${room} shows ${people.join(", ") || "nobody"}`, async () => {
     expect((await peopleIn(page, room)).toSorted((a, b) => a.localeCompare(b))).toEqual(people);
   });
+}
 
-/** Numbers of the events in the log, oldest first: each one after the one before, none twice. */
+/**
+ * Events of the activity, oldest first: each one after the one before, none twice. What this user may
+ * not see is left out, and the event after it says which was before.
+ */
 async function expectGaplessLog(page: Page): Promise<void> {
-  const numbers = await page
-    .locator("[data-seq]")
-    .evaluateAll((lines) => lines.map((line) => Number(line.getAttribute("data-seq"))));
-  const oldestFirst = numbers.toReversed();
-  expect(oldestFirst).toEqual(oldestFirst.map((_, i) => (oldestFirst[0] ?? 0) + i));
+  await goTo(page, "Activity");
+  await page.getByText("Loading what happened before").waitFor({ state: "detached" });
+  const newestFirst = await page.locator("[data-seq]").evaluateAll((lines) =>
+    lines.map((line) => {
+      const seq = Number(line.getAttribute("data-seq"));
+      return { seq, before: Number(line.getAttribute("data-prev") ?? seq - 1) };
+    }),
+  );
+  expect(newestFirst).not.toEqual([]);
+  expect(newestFirst.slice(0, -1).map(({ before }) => before)).toEqual(
+    newestFirst.slice(1).map(({ seq }) => seq),
+  );
+  await goTo(page, "Rooms");
 }
 
 const screenshot = (page: Page, name: string): Promise<Buffer> =>
@@ -180,7 +182,7 @@ describe("a new user", () => {
     await shows(page, "Late night", []);
     await endRoom(page, "Late night");
     await endRoom(page, "Early bird");
-    await page.getByText("No room is open.").waitFor();
+    await page.getByText("No room is open", { exact: true }).waitFor();
 
     // "Sign in" shows before the browser leaves for the provider: the way back is what counts.
     const back = page.waitForRequest(
@@ -196,16 +198,17 @@ describe("a new user", () => {
 
   it("sees what others do, live, and private rooms only when listed", async () => {
     const [owner, other] = [await openPage(), await openPage()];
-    await signIn(owner, "owner");
+    await signIn(owner, "owner", PLAYER_5);
     await signIn(other, "other");
     await openRoom(owner, "For all");
     await other.getByRole("heading", { name: "For all", exact: true }).waitFor();
 
-    await owner.getByLabel("Private").check();
-    await openRoom(owner, "Hidden");
+    await openRoom(owner, "Hidden", true);
     await openRoom(owner, "After it");
     await other.getByRole("heading", { name: "After it", exact: true }).waitFor();
     expect(await other.getByRole("heading", { name: "Hidden", exact: true }).count()).toBe(0);
+    await unfold(other, "For all");
+    await other.getByRole("button", { name: "Invite to For all" }).waitFor();
     expect(await other.getByRole("button", { name: "End For all" }).count()).toBe(0);
 
     for (const name of ["For all", "Hidden", "After it"]) await endRoom(owner, name);
@@ -230,7 +233,9 @@ describe("a match", () => {
   it("takes linked players into their sides' channels, shows it, and leaves nothing", async () => {
     const page = await openPage();
     await signIn(page, "gamer");
-    await page.getByText("No match is being played.").waitFor();
+    await goTo(page, "Matches");
+    await page.getByText("No match is being played").waitFor();
+    await tools(page);
     await link(page, "Player 5", "aurora_one");
     await link(page, "Player 6", "borealis_one");
     const before = await discord.voiceChannels(PRIMARY_GUILD);
@@ -263,6 +268,7 @@ describe("a match", () => {
 
     await page.getByRole("button", { name: /^Abort / }).click();
     await card.waitFor({ state: "detached" });
+    await goTo(page, "Activity");
     await page.getByText(/is over: aborted$/).waitFor();
     await eventually("the channels are gone", async () => {
       expect(await discord.voiceChannels(PRIMARY_GUILD)).toEqual(before);
@@ -286,6 +292,7 @@ describe("a match", () => {
       competition: { name: `Cup ${hostile}` },
       status: "READY",
     });
+    await goTo(page, "Matches");
     const card = page.getByRole("listitem", { name: /^Cup .* against / });
     await card.getByText(hostile, { exact: true }).waitFor();
     await card.getByText(`two ${hostile}`).waitFor();
@@ -338,6 +345,7 @@ describe("the page", () => {
     await move(page, "Player 3", name);
     await shows(page, name, ["Player 3"]);
     await fits();
+    await tools(page, false);
     await screenshot(page, `phone-${colorScheme}`);
     const background = await page.evaluate("getComputedStyle(document.body).backgroundColor");
     const [red = 0] = String(background).match(/\d+/g)?.map(Number) ?? [];
@@ -373,10 +381,16 @@ describe("the page", () => {
     await page.keyboard.press("Enter");
     await isLive(page);
 
-    await page.getByLabel("Name", { exact: true }).focus();
+    await tabTo("New room");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await page.locator("dialog input:focus").waitFor();
     await page.keyboard.type("Typed");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Typed", exact: true }).waitFor();
+    await eventually("the new room has the focus", async () => {
+      expect(await focused()).toBe("Typed");
+    });
     await tabTo("End Typed");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();

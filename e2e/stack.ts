@@ -12,7 +12,7 @@ import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 /** The guild that every local stack has. */
 export const PRIMARY_GUILD = "100000000000000001";
 
-const READY_DEADLINE_MS = 50_000;
+const READY_DEADLINE_MS = 280_000;
 const root = path.dirname(import.meta.dirname);
 
 /** The program of `npm start`, running, whatever becomes of it. */

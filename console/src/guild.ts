@@ -1,35 +1,54 @@
-import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Api } from "../../src/client/api.ts";
 import {
   applyItems,
+  applyPast,
   applyRoomDetails,
   EMPTY_VIEW,
-  type GatewayView,
   type GuildView,
   type LogEntry,
 } from "../../src/client/guild-view.ts";
 import { GuildClient } from "../../src/client/index.ts";
 import type { TokenSource } from "../../src/client/outcome.ts";
-import type { ConnectionState, Presence, StreamItem } from "../../src/client/stream-item.ts";
-import { rememberChannels } from "./names.ts";
+import type {
+  ConnectionState,
+  OtherEvent,
+  Presence,
+  StreamEvent,
+  StreamItem,
+} from "../../src/client/stream-item.ts";
+import { PEOPLE_PAGE_MAX } from "../../src/protocol/limits.ts";
+import { forgetPassingNotices } from "./notices.ts";
+import { readPerson, rememberChannels, rememberMatchChannels, rememberPeople } from "./people.ts";
+import { type Standing, standingOf } from "./standing.ts";
 import { count, entryInWords, plain } from "./words.ts";
 
 /** A room that was just opened may not be told by REST yet: times to wait, milliseconds. */
 const DETAILS_RETRIES_MS = [0, 1_000, 4_000];
 /** Screen readers get what happened in this time as one sentence, milliseconds. */
 const ANNOUNCE_AFTER_MS = 1_200;
+/** So many events back the activity goes; fewer where the journal is shorter, tried in this order. */
+const LOOK_BACK_EVENTS = [250, 100, 40, 10];
+
+/** Whether the activity has what happened before the page was opened. */
+export type PastState = "unread" | "reading" | "read" | "failed";
 
 /** One guild on the page: its stream, what the stream told, and the calls that change it. */
 export class Guild {
   readonly api: Api;
   readonly view = signal<GuildView>(EMPTY_VIEW);
   readonly connection = signal<ConnectionState>({ kind: "connecting" });
-  /** The connection to Discord; null: not known yet. */
-  readonly gateway: ReadonlySignal<GatewayView | null>;
+  /** Both connections together. */
+  readonly standing: ReadonlySignal<Standing>;
+  /** Grows whenever one of both connections is back: what failed before may work now. */
+  readonly recoveries = signal(0);
+  readonly past = signal<PastState>("unread");
   /** The newest happenings as a sentence for screen readers. */
   readonly announcement = signal("");
   /** Who has this guild open; null: not told. */
   readonly presence: ReadonlySignal<Presence | null>;
+  readonly #lostAt = signal<number | null>(null);
+  readonly #guildId: string | undefined;
   readonly #client: GuildClient;
   readonly #ended = new AbortController();
   readonly #unannounced: LogEntry[] = [];
@@ -38,21 +57,32 @@ export class Guild {
    * @param guildId undefined: the one that the token is for
    */
   constructor(guildId: string | undefined, tokens: TokenSource) {
+    this.#guildId = guildId;
     this.#client = new GuildClient({ guildId, token: tokens, signals: true });
     this.api = this.#client.api;
     this.#client.on("items", (items) => {
       this.#onItems(items);
     });
     this.#client.on("state", (state) => {
-      this.connection.value = state;
+      this.#onState(state);
     });
-    this.gateway = computed(() => this.view.value.gateway);
+    const gateway = computed(() => this.view.value.gateway);
+    this.standing = computed(() =>
+      standingOf(this.connection.value, gateway.value, this.#lostAt.value),
+    );
     this.presence = computed(() => this.view.value.presence);
   }
 
   /** Connects and stays connected. */
   start(): void {
     this.#client.connect();
+    const isWell = computed(() => this.standing.value.discord.tone === "good");
+    const stop = effect(() => {
+      if (!isWell.value) return;
+      forgetPassingNotices();
+      this.recoveries.value = this.recoveries.peek() + 1;
+    });
+    this.#ended.signal.addEventListener("abort", stop);
   }
 
   /** Tries now instead of later. */
@@ -66,17 +96,98 @@ export class Guild {
     this.#client.close();
   }
 
+  /** Reads what happened before the page was opened, once there is a position to read back from. */
+  async readPast(): Promise<void> {
+    const { epoch, seq, known } = this.view.value;
+    if (!known || epoch === null || this.past.value === "reading") return;
+    this.past.value = "reading";
+    for (const back of LOOK_BACK_EVENTS) {
+      const after = Math.max(0, seq - back);
+      const page = await this.api.pastEvents({ epoch, after }, this.#guildId);
+      if (this.#ended.signal.aborted) return;
+      if (!page.ok) {
+        this.past.value = "failed";
+        return;
+      }
+      if (page.value.reset) continue;
+      this.#learn(page.value.events);
+      if (this.view.value.epoch === epoch) {
+        this.view.value = applyPast(this.view.value, page.value.events);
+      }
+      break;
+    }
+    this.past.value = "read";
+  }
+
+  /**
+   * Lets the server say who is known by a name like this, and remembers them.
+   * @param text a part of a name; empty: anybody
+   */
+  async findPeople(text: string): Promise<void> {
+    const found = await this.api.people({
+      ...(this.#guildId === undefined ? {} : { guildId: this.#guildId }),
+      ...(text === "" ? { limit: PEOPLE_PAGE_MAX } : { q: text }),
+    });
+    if (found.ok) rememberPeople(found.value.people);
+  }
+
+  #onState(state: ConnectionState): void {
+    const before = this.connection.value;
+    this.connection.value = state;
+    if (state.kind === "live") this.#lostAt.value = null;
+    else if (before.kind === "live" || state.kind !== "connecting") {
+      this.#lostAt.value ??= Date.now();
+    }
+  }
+
   #onItems(items: readonly StreamItem[]): void {
     const before = this.view.value;
+    this.#learn(items);
     const after = applyItems(before, items, Date.now());
-    if (after.matches !== before.matches) rememberChannels(after.matches.values());
+    if (after.matches !== before.matches) rememberMatchChannels(after.matches.values());
     this.view.value = after;
     for (const room of after.rooms.values()) {
       if (room.details === null && !before.rooms.has(room.channelId)) {
         void this.#loadDetails(room.channelId);
       }
     }
+    if (!before.known && after.known) void this.findPeople("");
+    const { value: past } = this.past;
+    const isBack = items.some(({ type }) => type === "snapshot" || type === "resumed");
+    if (past === "unread" || (past === "failed" && isBack)) void this.readPast();
     this.#announce(after.log.filter((entry) => entry.kind === "event" && entry.seq > before.seq));
+  }
+
+  /** Takes in who people are and what channels are called. */
+  #learn(items: readonly (StreamItem | StreamEvent | OtherEvent)[]): void {
+    for (const item of items) {
+      if (item.type === "snapshot") {
+        rememberPeople(
+          item.rooms.flatMap(({ members }) => members.flatMap((one) => readPerson(one) ?? [])),
+        );
+        rememberChannels(item.rooms.map(({ channelId, name }) => [channelId, name]));
+      }
+      if (item.type !== "event") continue;
+      switch (item.event) {
+        case "voice.joined": {
+          const payload: { readonly userId: string; readonly user?: unknown } = item.payload;
+          const person = readPerson(payload.user, payload.userId);
+          if (person !== undefined) rememberPeople([person]);
+          break;
+        }
+        case "room.created":
+        case "room.updated":
+        case "match.room.created":
+          rememberChannels([[item.payload.channelId, item.payload.name]]);
+          break;
+        case "match.created":
+        case "match.updated":
+        case "match.ended":
+          rememberMatchChannels([item.payload.match]);
+          break;
+        default:
+      }
+    }
   }
 
   async #loadDetails(channelId: string): Promise<void> {

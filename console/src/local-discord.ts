@@ -1,7 +1,6 @@
 import { signal } from "@preact/signals";
 import { hasTexts, isRecord, isText } from "../../src/client/json-shape.ts";
 import { callControl } from "./control-call.ts";
-import { names } from "./names.ts";
 import { localLink } from "./safe-link.ts";
 
 /** Where the local Discord takes orders; undefined in a build for real use. */
@@ -54,8 +53,11 @@ export class LocalDiscord {
     const body = await this.#call("/_control/state");
     if (body === undefined) return;
     this.state.value = readState(body, this.#guildId);
-    const { players, channels } = this.state.value;
-    names.value = new Map([...players, ...channels.map(({ id, name }) => [id, name] as const)]);
+  }
+
+  /** What a test user is called. */
+  nameOf(userId: string): string {
+    return this.state.value?.players.get(userId) ?? userId;
   }
 
   /** Moves a user; null: out of voice. */

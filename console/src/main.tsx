@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { loadConfig } from "./config.ts";
+import { followAddress } from "./routes.ts";
 import { SignIn } from "./sign-in.ts";
 import { App } from "./ui/app.tsx";
 import { NoServer, SignInNotSetUp } from "./ui/welcome.tsx";
@@ -18,6 +19,7 @@ async function start(page: Element): Promise<void> {
   }
   const signIn = new SignIn(config.value, clientId);
   const problem = await signIn.resume();
+  followAddress();
   render(<App config={config.value} signIn={signIn} problem={problem} />, page);
 }
 

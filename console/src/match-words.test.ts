@@ -66,7 +66,10 @@ describe("a side of a match", () => {
   });
 
   it("says nothing about a channel that is there", () => {
-    expect(firstSide({})).toMatchObject({ channel: "match-7c1f0a52-faction1", note: "" });
+    expect(firstSide({})).toMatchObject({
+      channel: { name: "match-7c1f0a52-faction1" },
+      note: "",
+    });
     expect(firstSide({ problem: "discord_unreachable" })).toMatchObject({
       note: "",
       trouble: false,

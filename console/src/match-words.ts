@@ -1,5 +1,5 @@
 import type { Faction, Match, MatchPlayer, MatchSide } from "../../src/client/match.ts";
-import type { Tone } from "./words.ts";
+import type { Tone } from "./standing.ts";
 
 const FACTIONS = ["faction1", "faction2"] as const satisfies readonly Faction[];
 
@@ -22,8 +22,8 @@ export type PlayerLine = {
 export type SideLines = {
   readonly faction: Faction;
   readonly name: string;
-  /** Name of the side's channel; null: there is none. */
-  readonly channel: string | null;
+  /** The side's channel; null: there is none. */
+  readonly channel: MatchSide["room"];
   /** What there is to say about the channel, for people; empty: nothing. */
   readonly note: string;
   /** Whether the note tells of trouble. */
@@ -41,7 +41,7 @@ export function sidesOf(match: Match): readonly SideLines[] {
     return {
       faction,
       name: sideName(side, index),
-      channel: side.room?.name ?? null,
+      channel: side.room,
       note,
       trouble: side.problem !== null && side.room === null,
       players: side.players.map((player) => playerLine(player, side)),

@@ -5,7 +5,7 @@ import {
   ROOM_NAME_MAX_LENGTH,
   ROOM_USER_LIMIT_MAX,
 } from "../../src/protocol/limits.ts";
-import { EMPTY_DRAFT, readDraft, type RoomDraft } from "./room-draft.ts";
+import { EMPTY_DRAFT, idsIn, readDraft, type RoomDraft } from "./room-draft.ts";
 
 const read = (change: Partial<RoomDraft>) => readDraft({ ...EMPTY_DRAFT, ...change });
 const errors = (change: Partial<RoomDraft>) => {
@@ -25,13 +25,13 @@ describe("the form of a new room", () => {
     });
   });
 
-  it("takes ids however they are separated, each once, and only for a private room", () => {
-    const allowedUserIds = "123, 456\n789;  123";
-    expect(read({ private: true, allowedUserIds })).toEqual({
+  it("takes who is picked and ids that are typed, each once, and only for a private room", () => {
+    const people = { allowedUserIds: ["123"], typed: " 456\n789;  123" };
+    expect(read({ private: true, ...people })).toEqual({
       ok: true,
       room: { userLimit: 4, private: true, allowedUserIds: ["123", "456", "789"] },
     });
-    expect(read({ private: false, allowedUserIds: "not an id!" })).toEqual({
+    expect(read({ private: false, ...people, typed: "half a name" })).toEqual({
       ok: true,
       room: { userLimit: 4 },
     });
@@ -53,26 +53,29 @@ describe("the form of a new room", () => {
     expect(errors({ userLimit: String(ROOM_USER_LIMIT_MAX) })).toEqual([]);
   });
 
-  it("refuses too many people and names what is no id", () => {
+  it("refuses too many people, and half a name that is nobody yet", () => {
     const ids = Array.from({ length: ROOM_ALLOWED_USERS_MAX + 1 }, (_, n) => `1${n}`);
-    const full = ids.slice(1).join(" ");
-    expect(errors({ private: true, allowedUserIds: full })).toEqual([]);
-    expect(errors({ private: true, allowedUserIds: ids.join(" ") })).toEqual(["allowedUserIds"]);
-    const bad = read({ private: true, allowedUserIds: "123 al@ce" });
+    expect(errors({ private: true, allowedUserIds: ids.slice(1) })).toEqual([]);
+    expect(errors({ private: true, allowedUserIds: ids })).toEqual(["allowedUserIds"]);
+    const bad = read({ private: true, typed: "123 al@ce" });
     expect(!bad.ok && bad.errors.allowedUserIds).toContain("al@ce");
   });
 
-  it("agrees with the server on what an id is", () => {
-    for (const id of [
-      "1",
-      "a-b_c",
-      "x".repeat(64),
-      "x".repeat(65),
-      "é",
-      "a.b",
-      "123456789012345678",
-    ]) {
-      expect(read({ private: true, allowedUserIds: id }).ok).toBe(DiscordId.safeParse(id).success);
+  it("asks for nothing that the server refuses", () => {
+    for (const typed of ["1", "a-b_c", "9".repeat(22), "9".repeat(23), "é", "123456789012345678"]) {
+      const asked = read({ private: true, typed });
+      if (asked.ok) expect(DiscordId.safeParse(typed).success).toBe(true);
     }
+    expect(read({ private: true, typed: "123456789012345678" }).ok).toBe(true);
+  });
+});
+
+describe("a text that is pasted", () => {
+  it("is people when it holds ids only", () => {
+    expect(idsIn(" 123456789012345678,\n223456789012345678; ")).toEqual([
+      "123456789012345678",
+      "223456789012345678",
+    ]);
+    for (const text of ["", "alice", "123 alice", "<@123>"]) expect(idsIn(text)).toEqual([]);
   });
 });

@@ -11,14 +11,16 @@ export type RoomDraft = {
   readonly name: string;
   readonly userLimit: string;
   readonly private: boolean;
-  /** Discord ids, separated by spaces, commas or lines. */
-  readonly allowedUserIds: string;
+  /** Discord ids of who may come in. */
+  readonly allowedUserIds: readonly string[];
+  /** What is typed beside them and is nobody yet: a part of a name, or ids. */
+  readonly typed: string;
 };
 
 /** A field of the form. */
 export type DraftField = keyof RoomDraft;
 
-/** Messages by field. */
+/** Messages by field; `typed` has none of its own. */
 export type DraftErrors = Readonly<Partial<Record<DraftField, string>>>;
 
 /** An untouched form. */
@@ -26,7 +28,8 @@ export const EMPTY_DRAFT: RoomDraft = {
   name: "",
   userLimit: String(ROOM_USER_LIMIT_DEFAULT),
   private: false,
-  allowedUserIds: "",
+  allowedUserIds: [],
+  typed: "",
 };
 
 /** Reads the form: the request that it stands for, or what is wrong in which field. */
@@ -36,7 +39,7 @@ export function readDraft(
   | { readonly ok: true; readonly room: NewRoom }
   | { readonly ok: false; readonly errors: DraftErrors } {
   const name = draft.name.trim();
-  const ids = [...new Set(draft.allowedUserIds.split(/[\s,;]+/).filter((id) => id !== ""))];
+  const ids = [...new Set([...draft.allowedUserIds, ...partsOf(draft.typed)])];
   const errors: DraftErrors = {
     ...nameError(name),
     ...limitError(draft.userLimit.trim()),
@@ -53,6 +56,16 @@ export function readDraft(
   };
 }
 
+/** Discord ids of a text that holds nothing else, however they are separated; else none. */
+export function idsIn(text: string): readonly string[] {
+  const parts = partsOf(text);
+  return parts.every((part) => NUMBER.test(part)) ? parts : [];
+}
+
+function partsOf(text: string): readonly string[] {
+  return text.split(/[\s,;]+/).filter((part) => part !== "");
+}
+
 function nameError(name: string): DraftErrors {
   const length = Array.from(name).length;
   if (length <= ROOM_NAME_MAX_LENGTH) return {};
@@ -64,8 +77,8 @@ function limitError(limit: string): DraftErrors {
   return { userLimit: `0 to ${ROOM_USER_LIMIT_MAX} only` };
 }
 
-/** The same characters as `DiscordId` of the protocol, which would bring its validator along. */
-const ID = /^[\w-]{1,64}$/;
+/** How Discord writes its ids: long numbers. Shorter ones are of the local Discord. */
+const NUMBER = /^\d{1,22}$/;
 
 function idsError(ids: readonly string[]): DraftErrors {
   if (ids.length > ROOM_ALLOWED_USERS_MAX) {
@@ -73,8 +86,10 @@ function idsError(ids: readonly string[]): DraftErrors {
       allowedUserIds: `${ids.length} people: at most ${ROOM_ALLOWED_USERS_MAX} can be listed.`,
     };
   }
-  const bad = ids.find((id) => !ID.test(id));
+  const bad = ids.find((id) => !NUMBER.test(id));
   return bad === undefined
     ? {}
-    : { allowedUserIds: `“${bad.slice(0, 40)}” is not a Discord id. Ids look like a long number.` };
+    : {
+        allowedUserIds: `“${bad.slice(0, 40)}” is nobody yet: pick somebody from the list, or paste a Discord id, which is a long number.`,
+      };
 }

@@ -66,16 +66,19 @@ export class SignIn {
       this.#show(await this.#manager.getUser());
       return undefined;
     }
+    let place = "";
     try {
       const user = await this.#manager.signinRedirectCallback();
+      const { state } = user;
+      if (typeof state === "string" && state.startsWith("#")) place = state;
       this.#show(user);
-      if (typeof user.state === "string" && OWN_PATH.test(user.state)) location.replace(user.state);
+      if (typeof state === "string" && OWN_PATH.test(state)) location.replace(state);
       return undefined;
     } catch (error) {
       this.#show(await this.#manager.getUser());
       return this.user.value === null ? callbackProblem(error) : undefined;
     } finally {
-      history.replaceState(null, "", location.pathname);
+      history.replaceState(null, "", `${location.pathname}${place}`);
     }
   }
 
@@ -94,7 +97,8 @@ export class SignIn {
    */
   async start(backTo?: string): Promise<string> {
     try {
-      await this.#manager.signinRedirect(backTo === undefined ? {} : { state: backTo });
+      // Whoever came by a link into the page is led back there.
+      await this.#manager.signinRedirect({ state: backTo ?? location.hash });
       return "";
     } catch {
       return "The sign-in service can't be reached right now. Try again in a moment.";

@@ -1,8 +1,7 @@
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
-import type { ConnectionState } from "../../src/client/stream-item.ts";
 import { matchName, statusWords } from "./match-words.ts";
-import { channelName, nameOf } from "./names.ts";
+import { channelName, nameOf } from "./people.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
 export type Words = readonly (string | { readonly name: string })[];
@@ -18,7 +17,7 @@ export function plain(words: Words): string {
 /** A line of the log as a sentence. */
 export function entryInWords(entry: LogEntry): Words {
   if (entry.kind === "mark") return [markInWords(entry.mark)];
-  if (entry.event === null) return [`Something else happened: ${entry.eventName}`];
+  if (entry.event === null) return ["Something happened that this page is too old to tell"];
   return eventInWords(entry.event, entry.roomName);
 }
 
@@ -35,7 +34,7 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
     case "room.created":
       return [{ name: payload.name }, " was opened"];
     case "room.updated":
-      return [{ name: payload.name }, ` was changed, ${limitInWords(payload.userLimit)}`];
+      return [{ name: payload.name }, ` was changed: ${limitInWords(payload.userLimit)}`];
     case "room.deleted":
       return [roomName === null ? "A room" : { name: roomName }, " ended"];
     case "voice.joined":
@@ -61,14 +60,14 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
 }
 
 const GATEWAY_SENTENCES = {
-  connected: "Discord is connected",
-  resuming: "Discord's connection broke and is being resumed",
-  down: "Discord is not connected",
+  connected: "Discord is connected again",
+  resuming: "The connection to Discord broke, and comes back",
+  down: "The connection to Discord is gone",
 } as const;
 
 function place(roomName: string | null, channelId: string): Words[number] {
   const name = roomName ?? channelName(channelId);
-  return name === undefined ? `channel ${channelId}` : { name };
+  return name === undefined ? "a voice channel" : { name };
 }
 
 function gone(roomName: string | null, channelId: string): Words[number] {
@@ -79,56 +78,25 @@ function gone(roomName: string | null, channelId: string): Words[number] {
 function markInWords(mark: Mark): string {
   switch (mark.type) {
     case "snapshot":
-      return `${SNAPSHOT_SENTENCES[mark.reason]}, as of event ${mark.seq}`;
+      return SNAPSHOT_SENTENCES[mark.reason];
     case "resumed":
       return mark.events === 0
         ? "Back again: nothing was missed"
-        : `Back again: ${count(mark.events, "missed event")} caught up`;
+        : `Back again, with ${count(mark.events, "event")} from meanwhile`;
     case "hole":
-      return `An event after ${mark.after} did not arrive: asking for it again`;
+      return "Something did not arrive, and is asked for again";
     case "lost":
-      return `Disconnected. ${mark.why}`;
+      return `The connection was lost. ${mark.why}`.trim();
   }
 }
 
 const SNAPSHOT_SENTENCES = {
-  first_connection: "Everything loaded",
-  unknown_epoch: "Everything loaded anew, because the server starts a new count",
-  too_old: "Everything loaded anew, because this page was away too long",
-  ahead_of_hub: "Everything loaded anew, because the server is behind this page",
-  invalid_position: "Everything loaded anew",
+  first_connection: "You came here",
+  unknown_epoch: "The server started anew, and everything was loaded again",
+  too_old: "You were away for long, and everything was loaded again",
+  ahead_of_hub: "The server went back to an earlier state, and everything was loaded again",
+  invalid_position: "Everything was loaded again",
 } as const;
-
-/** How good a state is; the page shows it as a colour and a shape. */
-export type Tone = "good" | "busy" | "bad" | "quiet";
-
-/** Where the stream stands, in a word or two; `more` for who asks. */
-export function connectionWords(state: ConnectionState): {
-  readonly tone: Tone;
-  readonly text: string;
-  readonly more: string;
-} {
-  switch (state.kind) {
-    case "connecting":
-      return { tone: "busy", text: "Connecting", more: "" };
-    case "live": {
-      const since = `Connected since ${clock(state.since)}`;
-      return state.over === "websocket"
-        ? { tone: "good", text: "Live", more: since }
-        : {
-            tone: "good",
-            text: "Live over HTTP",
-            more: `${since}. Your network lets no WebSocket through; nothing is missed.`,
-          };
-    }
-    case "waiting":
-      return { tone: "busy", text: state.offline ? "Offline" : "Reconnecting", more: state.why };
-    case "signed-out":
-      return { tone: "bad", text: "Signed out", more: "" };
-    case "stopped":
-      return { tone: "bad", text: "Stopped", more: state.why };
-  }
-}
 
 /** How many people have this guild open; oneself is one of them. */
 export function peopleHere(people: number): string {
@@ -137,7 +105,7 @@ export function peopleHere(people: number): string {
 
 /** How many a room takes. */
 export function limitInWords(userLimit: number): string {
-  return userLimit === 0 ? "no limit" : `for up to ${userLimit}`;
+  return userLimit === 0 ? "for any number of people" : `for up to ${userLimit} people`;
 }
 
 /** A number with its noun. */
@@ -158,15 +126,33 @@ export function duration(ms: number): string {
   return count(Math.floor(hours / 24), "day");
 }
 
+/**
+ * A time as people say it: the time of day, with its day when that is not today.
+ * @param at milliseconds since 1970
+ */
+export function moment(at: number, now: number = Date.now()): string {
+  const time = SHORT_CLOCK.format(at);
+  return dayOf(at) === dayOf(now) ? time : `${SHORT_DAY.format(at)}, ${time}`;
+}
+
+/** The day as a heading: Today, Yesterday, or its date. */
+export function dayInWords(at: number, now: number = Date.now()): string {
+  if (dayOf(at) === dayOf(now)) return "Today";
+  const yesterday = new Date(now);
+  yesterday.setDate(yesterday.getDate() - 1);
+  return dayOf(at) === dayOf(yesterday.getTime()) ? "Yesterday" : DAY.format(at);
+}
+
+function dayOf(at: number): string {
+  return new Date(at).toDateString();
+}
+
+const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const SHORT_CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 /** The time of day, in the reader's own way. Milliseconds since 1970. */
 export function clock(at: number): string {
   return CLOCK.format(at);
-}
-
-/** The time of day without seconds. Milliseconds since 1970. */
-export function shortClock(at: number): string {
-  return SHORT_CLOCK.format(at);
 }

@@ -73,6 +73,40 @@ describe("the REST calls", () => {
     expect((await api.match("1-m")).ok).toBe(false);
   });
 
+  it("reads what is past, of the guild that it is told, and says when there is nothing", async () => {
+    const payload = { channelId: "c1", guildId: "g1" };
+    const deleted = { event: "room.deleted", payload, ts: 5, seq: 8, id: "e8", prev: 6 };
+    const later = { event: "song.started", payload: {}, ts: 6, seq: 9, id: "e9" };
+    const answer = { v: 1, epoch: "e", seq: 9, events: [deleted, later], more: true };
+    const { api, seen } = apiOver([
+      Response.json(answer),
+      Response.json({ url: "wss://hub.test/ws?ticket=t%2F1" }, { status: 201 }),
+      Response.json({ ...answer, events: [], more: false, reset: { reason: "too_old" } }),
+      Response.json({ ...answer, events: [{}] }),
+    ]);
+    expect(await api.pastEvents({ epoch: "e", after: 7 })).toEqual({
+      ok: true,
+      value: {
+        seq: 9,
+        more: true,
+        reset: false,
+        events: [
+          { ...deleted, type: "event" },
+          { ...later, type: "other" },
+        ],
+      },
+    });
+    const past = await api.pastEvents({ epoch: "e", after: 0 }, "g2");
+    expect(past).toMatchObject({ ok: true, value: { reset: true, events: [], more: false } });
+    expect(seen.map(({ url }) => url)).toEqual([
+      "https://hub.test/events?epoch=e&after=7&wait=0",
+      "https://hub.test/ws/ticket",
+      "https://hub.test/events?epoch=e&after=0&wait=0&ticket=t%2F1",
+    ]);
+    expect(seen[0]?.request.headers.get("accept")).toBe("application/json");
+    expect((await api.pastEvents({ epoch: "e", after: 7 })).ok).toBe(false);
+  });
+
   it("finds people by name", async () => {
     const found = { people: [{ userId: "u1", name: "Ada", avatarUrl: null }] };
     const { api, seen } = apiOver([Response.json(found), Response.json({ people: [{}] })]);

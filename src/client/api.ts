@@ -4,6 +4,10 @@ import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import { failureOf, UNREACHABLE, unreachableFrom } from "./problem.ts";
 import type { Match } from "./match.ts";
 import type { Person, Room } from "./room.ts";
+import { isEvent, isSeq } from "./read-frame.ts";
+import type { EventBody } from "./server-frame.ts";
+import { streamEventOf } from "./stream-cursor.ts";
+import type { OtherEvent, StreamEvent } from "./stream-item.ts";
 
 /** Longest wait for one answer, milliseconds: Discord may be slow, a person is not patient. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -71,6 +75,20 @@ export type PeopleQuery = {
 
 /** People by name; those not in it can still be named by their Discord id. */
 export type People = { readonly people: readonly (Person & { readonly userId: string })[] };
+
+/** A position in a guild's journal: what comes after event `after` of `epoch`. */
+export type JournalPosition = { readonly epoch: string; readonly after: number };
+
+/** Events of a guild that are past, oldest first: those that the reader may see. */
+export type PastEvents = {
+  readonly events: readonly (StreamEvent | OtherEvent)[];
+  /** The `after` of the next call. */
+  readonly seq: number;
+  /** There are later ones already. */
+  readonly more: boolean;
+  /** The journal does not reach back so far, or is another one: there are no events here. */
+  readonly reset: boolean;
+};
 
 /** Where to connect, and the token that the ticket was made with. */
 export type StreamTicket = { readonly url: string; readonly token: string };
@@ -169,6 +187,29 @@ export class Api {
   }
 
   /**
+   * Reads what happened, without waiting for more: the journal of the last 24 hours.
+   * @param guildId absent: the guild that the token is for
+   */
+  async pastEvents(
+    { epoch, after }: JournalPosition,
+    guildId?: string,
+  ): Promise<Outcome<PastEvents>> {
+    const query = new URLSearchParams({ epoch, after: String(after), wait: "0" });
+    const call = await this.#eventsCall(query, guildId);
+    if (!call.ok) return call;
+    const answer = await this.#json(isPolledEvents, {
+      ...call.value,
+      headers: { Accept: "application/json" },
+    });
+    if (!answer.ok) return answer;
+    const { seq, more, events, reset } = answer.value;
+    return {
+      ok: true,
+      value: { seq, more, events: events.map(streamEventOf), reset: reset !== undefined },
+    };
+  }
+
+  /**
    * A single-use ticket for the event stream.
    * @param guildId absent: the guild that the token is for
    * @param staleToken a token that the stream has refused
@@ -195,15 +236,10 @@ export class Api {
     guildId?: string,
     staleToken?: string,
   ): Promise<Outcome<EventStream>> {
-    if (guildId !== undefined) {
-      // A token alone leads to the primary guild; a ticket names its own.
-      const made = await this.ticket(guildId, staleToken);
-      if (!made.ok) return made;
-      query.set("ticket", new URL(made.value.url).searchParams.get("ticket") ?? "");
-    }
+    const call = await this.#eventsCall(query, guildId, staleToken);
+    if (!call.ok) return call;
     const answer = await this.#send({
-      method: "GET",
-      path: `/events?${query.toString()}`,
+      ...call.value,
       headers: { Accept: "text/event-stream" },
       staleToken,
       until,
@@ -212,6 +248,20 @@ export class Api {
     const { response, token } = answer.value;
     const { body } = response;
     return body === null ? failed(UNREACHABLE) : { ok: true, value: { body, token } };
+  }
+
+  /** `GET /events` of that guild: a token alone leads to the primary one, a ticket names its own. */
+  async #eventsCall(
+    query: URLSearchParams,
+    guildId: string | undefined,
+    staleToken?: string,
+  ): Promise<Outcome<Call>> {
+    if (guildId !== undefined) {
+      const made = await this.ticket(guildId, staleToken);
+      if (!made.ok) return made;
+      query.set("ticket", new URL(made.value.url).searchParams.get("ticket") ?? "");
+    }
+    return { ok: true, value: { method: "GET", path: `/events?${query.toString()}` } };
   }
 
   async #json<T>(is: Guard<T>, call: Call): Promise<Outcome<T>> {
@@ -321,4 +371,21 @@ function isInvite(body: unknown): body is Invite {
 
 function isTicket(body: unknown): body is { readonly url: string } {
   return hasTexts(body, ["url"]);
+}
+
+type PolledEvents = {
+  readonly seq: number;
+  readonly events: readonly EventBody[];
+  readonly more: boolean;
+  readonly reset?: unknown;
+};
+
+function isPolledEvents(body: unknown): body is PolledEvents {
+  return (
+    isRecord(body) &&
+    isSeq(body["seq"]) &&
+    typeof body["more"] === "boolean" &&
+    Array.isArray(body["events"]) &&
+    body["events"].every(isEvent)
+  );
 }

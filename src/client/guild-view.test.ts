@@ -4,6 +4,7 @@ import { newRoom } from "./fake-hub.ts";
 import type { GuildEvent } from "./guild-event.ts";
 import {
   applyItems,
+  applyPast,
   applyRoomDetails,
   EMPTY_VIEW,
   type GuildView,
@@ -186,6 +187,33 @@ describe("the view", () => {
       "snapshot",
     ]);
     expect(new Set(view.log.map((entry) => entry.key)).size).toBe(4);
+  });
+
+  it("has what happened before the stream began below what it told, and changes nothing by it", () => {
+    const now = see([snapshot(5, "a"), event(6, joined("a", "u1"))]);
+    const past = [
+      event(1, created("old")),
+      { ...event(3, joined("old", "u1")), prev: 1 },
+      event(4, deleted("old")),
+      event(5, joined("a", "u2")),
+      event(6, joined("a", "u1")),
+      event(7, left("a", "u1")),
+    ];
+    const view = applyPast(now, past);
+    expect(
+      view.log.map((entry) =>
+        entry.kind === "mark" ? entry.mark.type : [entry.seq, entry.prev, entry.roomName],
+      ),
+    ).toEqual([
+      [6, undefined, "a"],
+      "snapshot",
+      [5, undefined, "a"],
+      [4, undefined, "room old"],
+      [3, 1, "room old"],
+      [1, undefined, "room old"],
+    ]);
+    expect({ ...view, log: now.log }).toEqual(now);
+    expect(applyPast(view, past)).toEqual(view);
   });
 
   it("keeps so many entries and no more", () => {

@@ -1,4 +1,5 @@
 import type { GuildEvent, PayloadOf } from "./guild-event.ts";
+import { isText } from "./json-shape.ts";
 import {
   applyMatch,
   applyMatchRoom,
@@ -45,6 +46,8 @@ export type LogEntry =
       readonly kind: "event";
       readonly key: string;
       readonly seq: number;
+      /** The seq before this one, after a jump over what this reader may not see. */
+      readonly prev?: number | undefined;
       readonly ts: number;
       /** Null: an event of a kind that is not known here. */
       readonly event: GuildEvent | null;
@@ -154,16 +157,44 @@ function applyEvent(view: GuildView, frame: StreamEvent | OtherEvent): GuildView
   const applied = event === null ? view : applyKnown(view, event, frame.ts);
   const channelId = event !== null && "channelId" in event.payload ? event.payload.channelId : "";
   const room = applied.rooms.get(channelId) ?? view.rooms.get(channelId);
-  const entry: LogEntry = {
-    kind: "event",
-    key: `${view.epoch ?? ""}:${frame.seq}`,
-    seq: frame.seq,
-    ts: frame.ts,
-    event,
-    eventName: frame.event,
-    roomName: room?.name ?? null,
-  };
+  const entry = entryOf(view, frame, room?.name ?? null);
   return { ...applied, seq: frame.seq, log: [entry, ...view.log].slice(0, LOG_MAX_ENTRIES) };
+}
+
+function entryOf(
+  { epoch }: GuildView,
+  frame: StreamEvent | OtherEvent,
+  roomName: string | null,
+): LogEntry {
+  const { seq, prev, ts, event: eventName } = frame;
+  const event = frame.type === "event" ? frame : null;
+  return { kind: "event", key: `${epoch ?? ""}:${seq}`, seq, prev, ts, event, eventName, roomName };
+}
+
+/**
+ * Puts events from before the stream began below the log. The state is untouched: it came with the
+ * snapshot.
+ * @param events of the view's epoch, oldest first; those that the log has already are left out
+ */
+export function applyPast(
+  view: GuildView,
+  events: readonly (StreamEvent | OtherEvent)[],
+): GuildView {
+  const logged = new Set(view.log.flatMap((entry) => (entry.kind === "event" ? [entry.seq] : [])));
+  const names = new Map([...view.rooms.values()].map((room) => [room.channelId, room.name]));
+  const past: LogEntry[] = [];
+  for (const frame of events) {
+    const payload: Readonly<Record<string, unknown>> = frame.payload;
+    const { channelId, name } = payload;
+    if (frame.event === "room.created" || frame.event === "room.updated") {
+      if (isText(channelId) && isText(name)) names.set(channelId, name);
+    }
+    const roomName = isText(channelId) ? (names.get(channelId) ?? null) : null;
+    if (frame.seq <= view.seq && !logged.has(frame.seq)) {
+      past.push(entryOf(view, frame, roomName));
+    }
+  }
+  return { ...view, log: [...view.log, ...past.toReversed()].slice(0, LOG_MAX_ENTRIES) };
 }
 
 function applyKnown(view: GuildView, { event, payload }: GuildEvent, ts: number): GuildView {

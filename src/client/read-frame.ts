@@ -1,6 +1,6 @@
 import type { PONG_FRAME } from "../protocol/frames.ts";
 import { isRecord, isText } from "./json-shape.ts";
-import type { ServerFrame } from "./server-frame.ts";
+import type { EventBody, ServerFrame } from "./server-frame.ts";
 import type { Presence } from "./stream-item.ts";
 
 const PONG: typeof PONG_FRAME = '{"type":"pong"}';
@@ -61,7 +61,8 @@ export function isPresence(value: unknown): value is Presence {
   );
 }
 
-function isEvent(value: unknown): boolean {
+/** Whether it is an event as frames carry it. */
+export function isEvent(value: unknown): value is EventBody {
   return (
     isRecord(value) &&
     isText(value["event"]) &&

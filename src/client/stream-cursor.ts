@@ -1,6 +1,6 @@
 import { isGuildEvent } from "./guild-event.ts";
 import type { EventBody } from "./server-frame.ts";
-import type { StreamItem } from "./stream-item.ts";
+import type { OtherEvent, StreamEvent, StreamItem } from "./stream-item.ts";
 
 /** The last thing a client has seen: what it names to resume (rooms.md §2). */
 export type StreamPosition = { readonly epoch: string; readonly seq: number };
@@ -55,8 +55,13 @@ export class StreamCursor {
         break;
       }
       this.#position = { epoch: this.#position?.epoch ?? epoch, seq: event.seq };
-      items.push(isGuildEvent(event) ? { ...event, type: "event" } : { ...event, type: "other" });
+      items.push(streamEventOf(event));
     }
     return items;
   }
+}
+
+/** An event as it is handed on: one of the registry, or another. */
+export function streamEventOf(event: EventBody): StreamEvent | OtherEvent {
+  return isGuildEvent(event) ? { ...event, type: "event" } : { ...event, type: "other" };
 }

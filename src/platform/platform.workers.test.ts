@@ -869,6 +869,7 @@ describe("the shell", () => {
       expect(policy.get("default-src")).toEqual(["'none'"]);
       expect(policy.get("script-src")).toEqual(["'self'"]);
       expect(policy.get("style-src")).toEqual(["'self'"]);
+      expect(policy.get("img-src")).toEqual(["'self'", "data:", "https://cdn.discordapp.com"]);
       expect(policy.get("connect-src")).toEqual(
         expect.arrayContaining(["'self'", "wss://hub.test", TEST_ISSUER, "https://discord.test"]),
       );

@@ -3,17 +3,9 @@ import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import type { PageConfig } from "../config.ts";
 import { Guild } from "../guild.ts";
-import { CONTROL_URL, LocalDiscord } from "../local-discord.ts";
-import { FACEIT_CONTROL_URL, LocalFaceit } from "../local-faceit.ts";
 import type { SignedIn, SignIn } from "../sign-in.ts";
-import { CreateRoom } from "./create-room.tsx";
-import { EventLog } from "./event-log.tsx";
-import { Header } from "./header.tsx";
-import { LocalDiscordPanel } from "./local-discord-panel.tsx";
-import { LocalFaceitPanel } from "./local-faceit-panel.tsx";
-import { Matches } from "./matches.tsx";
 import { NoticeList } from "./notice-list.tsx";
-import { Rooms } from "./rooms.tsx";
+import { Shell } from "./shell.tsx";
 import { Welcome } from "./welcome.tsx";
 
 /** The page: who is signed in decides. */
@@ -49,27 +41,24 @@ function SignedInPage({
   // Without the claim the server decides, and refuses nothing.
   const guildId = guilds === undefined ? undefined : picked.value;
   const guild = useMemo(() => new Guild(guildId, signIn.tokens), [guildId, signIn]);
-  const discord = useMemo(
-    () =>
-      CONTROL_URL === undefined
-        ? undefined
-        : new LocalDiscord(CONTROL_URL, guildId ?? config.guildId),
-    [guildId, config.guildId],
-  );
-  const faceit = useMemo(
-    () => (FACEIT_CONTROL_URL === undefined ? undefined : new LocalFaceit(FACEIT_CONTROL_URL)),
-    [],
-  );
   useEffect(() => {
     guild.start();
     return () => guild.stop();
   }, [guild]);
   return (
     <>
-      <Header guild={guild} user={user} onSignOut={() => void signIn.end()}>
+      <Shell
+        key={guildId}
+        guild={guild}
+        guildId={guildId}
+        user={user}
+        config={config}
+        signIn={signIn}
+      >
         {guilds !== undefined && guilds.length > 1 && (
           <select
-            aria-label="Guild"
+            class="guild-select"
+            aria-label="Discord server"
             value={guildId}
             onChange={(event) => {
               picked.value = event.currentTarget.value;
@@ -77,69 +66,16 @@ function SignedInPage({
           >
             {guilds.map((id) => (
               <option key={id} value={id}>
-                {id}
+                Server {id}
               </option>
             ))}
           </select>
         )}
-      </Header>
-      <Trouble guild={guild} signIn={signIn} />
-      <main class="main">
-        <div class="column">
-          <CreateRoom guild={guild} guildId={guildId} />
-          <Rooms guild={guild} claims={user.claims} />
-          <Matches
-            guild={guild}
-            expected={config.matches || faceit !== undefined}
-            me={user.claims.discordId}
-          />
-        </div>
-        <div class="column">
-          {CONTROL_URL !== undefined && discord !== undefined && (
-            <LocalDiscordPanel discord={discord} guild={guild} />
-          )}
-          {faceit !== undefined && (
-            <LocalFaceitPanel faceit={faceit} discord={discord} guild={guild} />
-          )}
-          <EventLog guild={guild} />
-        </div>
-      </main>
+      </Shell>
       <p class="hidden" role="status" aria-label="Newest event">
         {guild.announcement.value}
       </p>
       <NoticeList />
     </>
-  );
-}
-
-/** What keeps the stream from coming back by itself, and the way out. */
-function Trouble({
-  guild,
-  signIn,
-}: {
-  readonly guild: Guild;
-  readonly signIn: SignIn;
-}): JSX.Element | null {
-  const state = guild.connection.value;
-  if (state.kind !== "stopped" && state.kind !== "signed-out") return null;
-  const signedOut = state.kind === "signed-out";
-  return (
-    <div class="trouble" role="alert">
-      <p>
-        {signedOut
-          ? "Your sign-in is no longer valid, so nothing new arrives."
-          : `Nothing new arrives: ${state.why}`}
-      </p>
-      <button
-        type="button"
-        class="button"
-        onClick={() => {
-          if (signedOut) void signIn.start();
-          else guild.reconnect();
-        }}
-      >
-        {signedOut ? "Sign in again" : "Connect again"}
-      </button>
-    </div>
   );
 }

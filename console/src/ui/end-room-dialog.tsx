@@ -24,7 +24,7 @@ export function EndRoomDialog({
     const outcome = await api.endRoom(room.channelId);
     sending.value = false;
     if (outcome.ok) {
-      notify("good", `${room.name} has ended.`);
+      notify(`${room.name} has ended.`);
       onClose(true);
     } else problem.value = outcome.failure.message;
   };
@@ -44,7 +44,7 @@ export function EndRoomDialog({
           aria-disabled={sending.value}
           onClick={() => void end()}
         >
-          {sending.value ? "Ending…" : "End room"}
+          {sending.value ? "Ending …" : "End room"}
         </button>
       </div>
     </Dialog>

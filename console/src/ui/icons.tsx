@@ -8,6 +8,14 @@ function Icon({ children }: { readonly children: ComponentChildren }): JSX.Eleme
   );
 }
 
+/** The mark of the page. */
+export const Mark = (): JSX.Element => (
+  <svg class="brand-mark" viewBox="0 0 32 32" aria-hidden="true">
+    <rect width="32" height="32" rx="9" />
+    <path d="M9 13v6M16 9v14M23 13v6" />
+  </svg>
+);
+
 /** For rooms that not everybody sees. */
 export const LockIcon = (): JSX.Element => (
   <Icon>
@@ -16,7 +24,7 @@ export const LockIcon = (): JSX.Element => (
   </Icon>
 );
 
-/** For who is in a voice channel. */
+/** For voice, and the rooms. */
 export const VoiceIcon = (): JSX.Element => (
   <Icon>
     <path d="M3.5 8v4h3l4 3.2V4.8L6.5 8z" />
@@ -24,9 +32,66 @@ export const VoiceIcon = (): JSX.Element => (
   </Icon>
 );
 
-/** For taking a message away. */
+/** For matches. */
+export const MatchIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M6 3.5h8v4.2a4 4 0 0 1-8 0zM6 5H3.5c0 2.6 1 3.8 2.8 4M14 5h2.5c0 2.6-1 3.8-2.8 4M10 11.7v3M6.8 16.5h6.4" />
+  </Icon>
+);
+
+/** For what happened. */
+export const ActivityIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M2.5 10.5H6l2.3-6 3.4 11 2.3-5h3.5" />
+  </Icon>
+);
+
+/** For taking away. */
 export const CloseIcon = (): JSX.Element => (
   <Icon>
     <path d="M5.5 5.5l9 9M14.5 5.5l-9 9" />
+  </Icon>
+);
+
+/** For a link that leads out of the page. */
+export const OutIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M11.5 4h4.5v4.5M15.6 4.4 9.5 10.5M8 5H5.5A1.5 1.5 0 0 0 4 6.5v8A1.5 1.5 0 0 0 5.5 16h8a1.5 1.5 0 0 0 1.5-1.5V12" />
+  </Icon>
+);
+
+/** For what opens and closes below. */
+export const ChevronIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M7.5 5l5 5-5 5" />
+  </Icon>
+);
+
+/** For searching. */
+export const SearchIcon = (): JSX.Element => (
+  <Icon>
+    <circle cx="8.8" cy="8.8" r="5" />
+    <path d="M12.6 12.6l4 4" />
+  </Icon>
+);
+
+/** For making something new. */
+export const PlusIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M10 4.5v11M4.5 10h11" />
+  </Icon>
+);
+
+/** For the tools of the local stack. */
+export const ToolsIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M8 3.5h4M8.8 3.5v4.3L4.4 15a1 1 0 0 0 .9 1.5h9.4a1 1 0 0 0 .9-1.5l-4.4-7.2V3.5M6.4 12h7.2" />
+  </Icon>
+);
+
+/** For leaving the page. */
+export const SignOutIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M8 4H5.5A1.5 1.5 0 0 0 4 5.5v9A1.5 1.5 0 0 0 5.5 16H8M8.5 10H16M13 6.8 16.2 10 13 13.2" />
   </Icon>
 );

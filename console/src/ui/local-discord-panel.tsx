@@ -2,7 +2,6 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Guild } from "../guild.ts";
-import { nameOf } from "../names.ts";
 import type { GatewayOrder, LocalDiscord, LocalDiscordState } from "../local-discord.ts";
 
 /** So many of the players stand in the panel from the start. */
@@ -33,7 +32,7 @@ export function LocalDiscordPanel({
     ...(state?.voice.keys() ?? []),
   ]);
   return (
-    <section class="card" aria-labelledby="local-discord">
+    <section class="panel" aria-labelledby="local-discord">
       <div class="section-head">
         <h2 id="local-discord">Local Discord</h2>
         <span class="muted">for trying out</span>
@@ -82,7 +81,7 @@ function Tester({
   const chosen = useSignal("");
   const known = channels.some((channel) => channel.id === chosen.value);
   const target = known ? chosen.value : (channels.at(-1)?.id ?? "");
-  const name = nameOf(userId);
+  const name = discord.nameOf(userId);
   const here = channels.find((channel) => channel.id === voice?.channelId);
   return (
     <li class="tester" aria-label={name}>
@@ -135,7 +134,7 @@ function Tester({
         <button
           type="button"
           class="button"
-          aria-label={`Take ${name} out`}
+          aria-label={`Leave: take ${name} out`}
           disabled={voice === undefined}
           onClick={() => void discord.move(userId, null)}
         >

@@ -6,7 +6,6 @@ import type { Guild } from "../guild.ts";
 import type { CommandReply, LocalDiscord } from "../local-discord.ts";
 import { type LocalFaceit, type LocalMatch, nextStatus } from "../local-faceit.ts";
 import { statusWords } from "../match-words.ts";
-import { nameOf } from "../names.ts";
 
 /** Plays matches and links test players; only with the local FACEIT. */
 export function LocalFaceitPanel({
@@ -23,7 +22,7 @@ export function LocalFaceitPanel({
   useEffect(() => void faceit.refresh(), [faceit, seq]);
   const players = [...(discord?.state.value?.players.keys() ?? [])];
   return (
-    <section class="card" aria-labelledby="local-faceit">
+    <section class="panel" aria-labelledby="local-faceit">
       <div class="section-head">
         <h2 id="local-faceit">Local FACEIT</h2>
         <span class="muted">for trying out</span>
@@ -120,7 +119,7 @@ function LinkedTester({
   readonly discord: LocalDiscord;
 }): JSX.Element {
   const reply = useSignal<CommandReply | null>(null);
-  const name = nameOf(userId);
+  const name = discord.nameOf(userId);
   const use = async (command: (typeof COMMANDS)[number]["command"]): Promise<void> => {
     const answer = await discord.command(
       userId,
@@ -150,13 +149,19 @@ function LinkedTester({
         </div>
       </div>
       <div role="status" aria-label={`Answer to ${name}`}>
-        {reply.value !== null && <Reply reply={reply.value} />}
+        {reply.value !== null && <Reply reply={reply.value} nameOf={(id) => discord.nameOf(id)} />}
       </div>
     </li>
   );
 }
 
-function Reply({ reply: { ok, content, buttons } }: { readonly reply: CommandReply }): JSX.Element {
+function Reply({
+  reply: { ok, content, buttons },
+  nameOf,
+}: {
+  readonly reply: CommandReply;
+  readonly nameOf: (userId: string) => string;
+}): JSX.Element {
   return (
     <div class="local-reply">
       <p class={ok ? "" : "field-error"}>{discordText(content, nameOf)}</p>

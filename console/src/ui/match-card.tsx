@@ -9,7 +9,8 @@ import {
   sidesOf,
   statusWords,
 } from "../match-words.ts";
-import { nameOf } from "../names.ts";
+import { nameOf } from "../people.ts";
+import { discordLink } from "../room-list.ts";
 import { httpsLink } from "../safe-link.ts";
 import { clock, duration } from "../words.ts";
 import { useFollowable, useNow } from "./hooks.ts";
@@ -18,10 +19,12 @@ import { LockIcon, VoiceIcon } from "./icons.tsx";
 /** One live match: both sides with who is linked and who is in voice. */
 export function MatchCard({
   match,
+  guildId,
   leaving,
   me,
 }: {
   readonly match: Match;
+  readonly guildId: string;
   /** It is over and fading. */
   readonly leaving: boolean;
   /** The reader's own Discord id. */
@@ -38,7 +41,7 @@ export function MatchCard({
       inert={leaving}
     >
       <div class="match-head">
-        <h3 class="room-name" title={match.competition}>
+        <h3 class="match-name" title={match.competition}>
           {match.competition}
         </h3>
         <span class="match-status">
@@ -49,10 +52,10 @@ export function MatchCard({
       </div>
       <div class="match-sides">
         {sides.map((side) => (
-          <Side key={side.faction} side={side} me={me} />
+          <Side key={side.faction} side={side} guildId={guildId} me={me} />
         ))}
       </div>
-      <div class="room-foot">
+      <div class="match-foot">
         <Summary match={match} sides={sides} />
         <FaceitLink match={match} />
       </div>
@@ -64,9 +67,11 @@ const playerIdOf = (player: PlayerLine): string => player.playerId;
 
 function Side({
   side,
+  guildId,
   me,
 }: {
   readonly side: SideLines;
+  readonly guildId: string;
   readonly me: string | undefined;
 }): JSX.Element {
   const players = useFollowable(side.players, playerIdOf);
@@ -78,9 +83,18 @@ function Side({
       {side.channel !== null && (
         <p class="side-channel">
           <LockIcon />
-          <span class="side-channel-name" title={`Private channel ${side.channel}`}>
-            {side.channel}
+          <span class="side-channel-name" title={`Private channel ${side.channel.name}`}>
+            {side.channel.name}
           </span>
+          <a
+            class="link"
+            href={discordLink(guildId, side.channel.channelId)}
+            target="_blank"
+            rel="noreferrer"
+            aria-label={`Open in Discord: ${side.channel.name}, in a new tab`}
+          >
+            Open in Discord
+          </a>
         </p>
       )}
       {side.note !== "" && (
@@ -123,7 +137,7 @@ function Player({
           <span class="muted">not linked</span>
         ) : (
           <>
-            <span class="badge badge-text">linked</span>
+            <span class="badge-text">linked</span>
             <span class="player-discord" title={`Discord ${discordId}`}>
               {nameOf(discordId)}
               {discordId === me && <span class="muted"> (you)</span>}
@@ -167,7 +181,7 @@ function FaceitLink({ match }: { readonly match: Match }): JSX.Element | null {
       href={url}
       target="_blank"
       rel="noreferrer"
-      aria-label={`${matchName(match)} at FACEIT, in a new tab`}
+      aria-label={`Open at FACEIT: ${matchName(match)}, in a new tab`}
     >
       Open at FACEIT
     </a>

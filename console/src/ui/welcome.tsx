@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import type { PageConfig } from "../config.ts";
 import type { SignIn } from "../sign-in.ts";
-import { Brand } from "./header.tsx";
+import { Mark } from "./icons.tsx";
 
 /** The page before anybody is signed in. */
 export function Welcome({
@@ -34,7 +34,7 @@ export function Welcome({
         aria-disabled={leaving.value}
         onClick={() => void start()}
       >
-        {leaving.value ? "Taking you there…" : "Sign in"}
+        {leaving.value ? "Taking you there …" : "Sign in"}
       </button>
     </Plain>
   );
@@ -89,7 +89,10 @@ export function NoServer({
 function Plain({ children }: { readonly children: ComponentChildren }): JSX.Element {
   return (
     <main class="plain">
-      <Brand />
+      <h1 class="brand">
+        <Mark />
+        <span>GuildHub</span>
+      </h1>
       {children}
     </main>
   );

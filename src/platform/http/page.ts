@@ -38,7 +38,8 @@ export function pagePolicy(
     "default-src 'none'",
     "script-src 'self'",
     `style-src ${styles}`,
-    "img-src 'self' data:",
+    // Pictures of people are at Discord.
+    "img-src 'self' data: https://cdn.discordapp.com",
     "font-src 'self'",
     // A provider may have its token endpoint on another host than its issuer. For some browsers
     // 'self' is not the stream.

@@ -1,0 +1,47 @@
+import type { RoomView } from "../../src/client/guild-view.ts";
+
+/** From so many rooms on the list has groups and a search: fewer are seen at a glance. */
+export const LONG_LIST_FROM = 7;
+
+/** Rooms under a heading; the heading is empty where one list is enough. */
+export type RoomGroup = { readonly title: string; readonly rooms: readonly RoomView[] };
+
+/**
+ * The rooms as the page lists them, newest first: those with somebody in them apart from the empty
+ * ones, once they are many.
+ * @param search part of a room's name or of the name of somebody in it
+ */
+export function roomGroups(
+  rooms: Iterable<RoomView>,
+  search: string,
+  nameOf: (userId: string) => string,
+): readonly RoomGroup[] {
+  const all = [...rooms].toReversed();
+  const wanted = search.trim().toLocaleLowerCase();
+  const found = all.filter(
+    (room) =>
+      wanted === "" ||
+      [room.name, ...room.members.map(({ userId }) => nameOf(userId))].some((name) =>
+        name.toLocaleLowerCase().includes(wanted),
+      ),
+  );
+  if (all.length < LONG_LIST_FROM) return [{ title: "", rooms: found }];
+  return [
+    { title: "With people", rooms: found.filter((room) => room.members.length > 0) },
+    { title: "Empty", rooms: found.filter((room) => room.members.length === 0) },
+  ].filter((group) => group.rooms.length > 0);
+}
+
+/** How full a room is. */
+export function seats(room: RoomView): { readonly text: string; readonly full: boolean } {
+  const inside = room.members.length;
+  const limit = room.details?.userLimit ?? 0;
+  return limit === 0
+    ? { text: inside === 0 ? "No limit" : `${inside} in`, full: false }
+    : { text: `${inside} of ${limit}`, full: inside >= limit };
+}
+
+/** A channel in Discord itself: its own app opens such a link where it is installed. */
+export function discordLink(guildId: string, channelId: string): string {
+  return `https://discord.com/channels/${encodeURIComponent(guildId)}/${encodeURIComponent(channelId)}`;
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import type { GatewayView } from "../../src/client/guild-view.ts";
+import type { ConnectionState } from "../../src/client/stream-item.ts";
+import { standingOf, type Tone } from "./standing.ts";
+import { moment } from "./words.ts";
+
+const live = (over: "websocket" | "http"): ConnectionState => ({ kind: "live", since: 0, over });
+const gateway = (state: GatewayView["state"]): GatewayView => ({ state, since: 0 });
+const LOST_AT = Date.now();
+const since = moment(LOST_AT);
+
+const DEAD: readonly ConnectionState[] = [
+  { kind: "connecting" },
+  { kind: "waiting", until: 1, why: "Cut." },
+  { kind: "waiting", until: 1, why: "Cut.", offline: true },
+  { kind: "signed-out" },
+  { kind: "stopped", why: "Come back later." },
+];
+
+describe("both connections together", () => {
+  it.each(DEAD)("say nothing of Discord while nothing arrives: %j", (state) => {
+    const { discord, trouble } = standingOf(state, gateway("connected"), LOST_AT);
+    expect(discord).toMatchObject({ tone: "quiet", text: "Not known" });
+    expect(trouble?.text).toContain(`nothing new has arrived since ${since}`.slice(1));
+  });
+
+  it("have no trouble before anything was lost", () => {
+    expect(standingOf({ kind: "connecting" }, null, null).trouble).toBeNull();
+  });
+
+  it.each<[ConnectionState, Tone, string]>([
+    [{ kind: "connecting" }, "busy", "Connecting"],
+    [live("websocket"), "good", "Live"],
+    [live("http"), "good", "Live over HTTP"],
+    [{ kind: "waiting", until: 1, why: "Cut." }, "busy", "Reconnecting"],
+    [{ kind: "waiting", until: 1, why: "Cut.", offline: true }, "busy", "Offline"],
+    [{ kind: "signed-out" }, "bad", "Signed out"],
+    [{ kind: "stopped", why: "Closed." }, "bad", "Stopped"],
+  ])("say of the stream %j", (state, tone, text) => {
+    expect(standingOf(state, null, null).stream).toMatchObject({ tone, text });
+  });
+
+  it("offer the way out that there is", () => {
+    const actions = DEAD.map((state) => standingOf(state, null, LOST_AT).trouble?.action);
+    expect(actions).toEqual([null, "reconnect", null, "sign-in", "reconnect"]);
+    expect(standingOf(DEAD[4] ?? { kind: "connecting" }, null, LOST_AT).trouble?.text).toMatch(
+      /Come back later\.$/,
+    );
+  });
+
+  it.each<[GatewayView["state"], Tone, string]>([
+    ["connected", "good", "Connected"],
+    ["resuming", "busy", "Reconnecting"],
+    ["down", "bad", "Not connected"],
+  ])("say of Discord %s, while the stream lives", (state, tone, text) => {
+    const standing = standingOf(live("websocket"), gateway(state), null);
+    expect(standing.discord).toMatchObject({ tone, text, more: `Since ${moment(0)}` });
+    expect(standing.trouble === null).toBe(state !== "down");
+  });
+
+  it("say since when Discord is away, and when nothing was heard of it", () => {
+    const { trouble } = standingOf(live("http"), gateway("down"), null);
+    expect(trouble?.text).toContain(`since ${moment(0)}`);
+    expect(standingOf(live("http"), null, null).discord.text).toBe("Not known");
+  });
+});

@@ -1,0 +1,53 @@
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import type { Match } from "../../../src/client/match.ts";
+import { liveMatches } from "../match-words.ts";
+import type { AreaProps } from "./areas.tsx";
+import { useFollowable } from "./hooks.ts";
+import { MatchCard } from "./match-card.tsx";
+import { ViewHead } from "./view-head.tsx";
+
+const matchIdOf = (match: Match): string => match.matchId;
+
+/** The live matches, newest first. */
+export function MatchesView({ guild, user, config }: AreaProps): JSX.Element {
+  const { known, matches, guildId } = guild.view.value;
+  const live = useMemo(() => liveMatches(matches.values()), [matches]);
+  const shown = useFollowable(live, matchIdOf);
+  const broken = guild.standing.value.trouble !== null;
+  return (
+    <>
+      <ViewHead title="Matches" aside={live.length === 0 ? "" : `${live.length} live`} />
+      {!known && (
+        <div class="empty">
+          <p>
+            {broken ? "The matches are shown once you are connected." : "Loading the matches …"}
+          </p>
+        </div>
+      )}
+      {known && shown.length === 0 && (
+        <div class="empty">
+          <p class="empty-title">No match is being played</p>
+          <p class="muted">
+            Matches of this server's FACEIT hubs appear here by themselves. Type /link in Discord,
+            so that your next match lets you into your side's channel.
+          </p>
+        </div>
+      )}
+      <section aria-label="Live matches">
+        <h2 class="hidden">Live matches</h2>
+        <ul class="matches">
+          {shown.map(({ item, leaving }) => (
+            <MatchCard
+              key={item.matchId}
+              match={item}
+              guildId={guildId ?? config.guildId}
+              leaving={leaving}
+              me={user.claims.discordId}
+            />
+          ))}
+        </ul>
+      </section>
+    </>
+  );
+}

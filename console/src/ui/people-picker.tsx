@@ -1,0 +1,184 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { knownPeople, nameOf, type Person } from "../people.ts";
+import { idsIn } from "../room-draft.ts";
+import { count } from "../words.ts";
+import { CloseIcon } from "./icons.tsx";
+import { Avatar } from "./person.tsx";
+
+/** The server is asked when nothing was typed for this long, milliseconds. */
+const ASK_AFTER_MS = 200;
+/** More than these are no help: whoever looks for one of them types on. */
+const OFFERED_MAX = 8;
+
+/**
+ * Picks Discord users: a combobox with a list (WAI-ARIA practices). Ids can be pasted as well, for
+ * people whom nobody here knows.
+ */
+export function PeoplePicker({
+  inputId,
+  describedBy,
+  invalid,
+  chosen,
+  typed,
+  ask,
+  onChange,
+}: {
+  readonly inputId: string;
+  readonly describedBy: string;
+  readonly invalid: boolean;
+  /** Ids of who is picked. */
+  readonly chosen: readonly string[];
+  readonly typed: string;
+  /** Lets the server look for people; it remembers them. Settles in any case. */
+  readonly ask: (text: string) => Promise<void>;
+  readonly onChange: (chosen: readonly string[], typed: string) => void;
+}): JSX.Element {
+  const listId = useId();
+  const open = useSignal(false);
+  const at = useSignal(-1);
+  const input = useRef<HTMLInputElement>(null);
+
+  useEffect(() => {
+    if (!open.value) return undefined;
+    const timer = setTimeout(() => void ask(typed.trim()), ASK_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [typed, open.value, ask]);
+
+  const offered = open.value
+    ? knownPeople(typed)
+        .filter(({ userId }) => !chosen.includes(userId))
+        .slice(0, OFFERED_MAX)
+    : [];
+  const active = offered[at.value];
+  const optionId = (person: Person): string => `${listId}-${person.userId}`;
+
+  const pick = (userIds: readonly string[]): void => {
+    at.value = -1;
+    onChange([...new Set([...chosen, ...userIds])], "");
+    input.current?.focus();
+  };
+  const drop = (userId: string): void => {
+    onChange(
+      chosen.filter((one) => one !== userId),
+      typed,
+    );
+    input.current?.focus();
+  };
+  const keys: Readonly<Record<string, () => boolean>> = {
+    ArrowDown: () => {
+      open.value = true;
+      at.value = Math.min(at.value + 1, offered.length - 1);
+      return true;
+    },
+    ArrowUp: () => {
+      at.value = Math.max(at.value - 1, -1);
+      return true;
+    },
+    Enter: () => {
+      const ids = active === undefined ? idsIn(typed) : [active.userId];
+      if (ids.length > 0) pick(ids);
+      // A form that is sent with half a name in it would only say so.
+      return ids.length > 0 || typed.trim() !== "";
+    },
+    Escape: () => {
+      const wasOpen = offered.length > 0;
+      open.value = false;
+      at.value = -1;
+      return wasOpen;
+    },
+    Backspace: () => {
+      const last = chosen.at(-1);
+      if (typed !== "" || last === undefined) return false;
+      drop(last);
+      return true;
+    },
+  };
+
+  return (
+    <div class="picker">
+      {chosen.length > 0 && (
+        <ul class="picked" aria-label="May come in">
+          {chosen.map((userId) => (
+            <li key={userId} class="member">
+              <Avatar userId={userId} />
+              <bdi class="member-name" title={userId}>
+                {nameOf(userId)}
+              </bdi>
+              <button
+                type="button"
+                class="button-plain picked-drop"
+                aria-label={`Take ${nameOf(userId)} off the list`}
+                onClick={() => drop(userId)}
+              >
+                <CloseIcon />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <input
+        ref={input}
+        id={inputId}
+        type="text"
+        role="combobox"
+        autoComplete="off"
+        spellcheck={false}
+        placeholder="Name, or Discord id"
+        aria-invalid={invalid}
+        aria-describedby={describedBy}
+        aria-autocomplete="list"
+        aria-expanded={offered.length > 0}
+        aria-controls={offered.length > 0 ? listId : undefined}
+        aria-activedescendant={active === undefined ? undefined : optionId(active)}
+        value={typed}
+        onFocus={() => {
+          open.value = true;
+        }}
+        onBlur={() => {
+          open.value = false;
+          at.value = -1;
+        }}
+        onInput={(event) => {
+          open.value = true;
+          at.value = -1;
+          onChange(chosen, event.currentTarget.value);
+        }}
+        onPaste={(event) => {
+          const ids = idsIn(event.clipboardData?.getData("text") ?? "");
+          if (ids.length === 0) return;
+          event.preventDefault();
+          pick(ids);
+        }}
+        onKeyDown={(event) => {
+          if (keys[event.key]?.() === true) event.preventDefault();
+        }}
+      />
+      {offered.length > 0 && (
+        <ul id={listId} class="offered" role="listbox" aria-label="People known here">
+          {offered.map((person) => (
+            <li
+              key={person.userId}
+              id={optionId(person)}
+              role="option"
+              class="offer"
+              aria-selected={person === active}
+              // The field keeps the focus.
+              onMouseDown={(event) => {
+                event.preventDefault();
+                pick([person.userId]);
+              }}
+            >
+              <Avatar userId={person.userId} />
+              <bdi class="member-name">{person.name}</bdi>
+            </li>
+          ))}
+        </ul>
+      )}
+      <p class="hidden" role="status">
+        {open.value && typed.trim() !== "" && `${count(offered.length, "name")} to pick from`}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,202 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import type { MemberView, RoomDetails, RoomView } from "../../../src/client/guild-view.ts";
+import type { Claims } from "../claims.ts";
+import { nameOf } from "../people.ts";
+import { discordLink, seats } from "../room-list.ts";
+import { goTo, placeLink } from "../routes.ts";
+import { clock, duration, moment } from "../words.ts";
+import { useFollowable, useNow } from "./hooks.ts";
+import { ChevronIcon, LockIcon, OutIcon } from "./icons.tsx";
+import { Avatar } from "./person.tsx";
+
+/** Who came in during this time is marked as new, milliseconds. */
+const NEW_FOR_MS = 4_000;
+/** So many people have a place in a row; opened, it shows all. */
+const ROW_PEOPLE_MAX = 6;
+
+/** One open room: a row of the list, which opens to everybody in it and what can be done. */
+export function RoomRow({
+  room,
+  guildId,
+  claims,
+  isOpen,
+  isActive,
+  mayEnd,
+  onInvite,
+  onEnd,
+}: {
+  readonly room: RoomView;
+  readonly guildId: string;
+  readonly claims: Claims;
+  readonly isOpen: boolean;
+  /** Whether Tab leads to this row. */
+  readonly isActive: boolean;
+  readonly mayEnd: boolean;
+  readonly onInvite: () => Promise<void>;
+  readonly onEnd: () => void;
+}): JSX.Element {
+  const { channelId, name, members, details } = room;
+  const tabIndex = isActive ? 0 : -1;
+  const { text, full } = seats(room);
+  return (
+    <li class={isOpen ? "room room-open" : "room"} data-row={channelId}>
+      <div class="room-row">
+        <span class={members.length > 0 ? "room-dot room-dot-on" : "room-dot"} aria-hidden="true" />
+        <div class="room-title">
+          <h3 class="room-name">
+            <button
+              type="button"
+              id={`room-${channelId}`}
+              data-column="name"
+              title={name}
+              tabIndex={tabIndex}
+              aria-expanded={isOpen}
+              aria-controls={isOpen ? `room-${channelId}-panel` : undefined}
+              onClick={() =>
+                isOpen
+                  ? goTo(placeLink("rooms"), "replace")
+                  : goTo(
+                      placeLink("rooms", channelId),
+                      location.hash.includes("rooms/") ? "replace" : "push",
+                    )
+              }
+            >
+              <bdi>{name}</bdi>
+            </button>
+          </h3>
+          {details?.private === true && (
+            <span class="room-lock" title="Private">
+              <LockIcon />
+              <span class="hidden">Private</span>
+            </span>
+          )}
+        </div>
+        <span class="room-people">
+          {!isOpen && <People room={room} me={claims.discordId} most={ROW_PEOPLE_MAX} />}
+        </span>
+        <span class={full ? "room-seats room-full" : "room-seats"}>{text}</span>
+        <Age details={details} />
+        <a
+          class="button button-small room-join"
+          data-column="join"
+          tabIndex={tabIndex}
+          href={discordLink(guildId, channelId)}
+          target="_blank"
+          rel="noreferrer"
+          aria-label={`Open in Discord: ${name}, in a new tab`}
+        >
+          <OutIcon /> <span>Open in Discord</span>
+        </a>
+        <span class="room-chevron">
+          <ChevronIcon />
+        </span>
+      </div>
+      {isOpen && (
+        <div class="room-panel" id={`room-${channelId}-panel`}>
+          <People room={room} me={claims.discordId} most={Infinity} />
+          <p class="muted">{factsOf(details, claims.sub)}</p>
+          <div class="room-actions">
+            <InviteButton name={name} onInvite={onInvite} />
+            {mayEnd && (
+              <button
+                type="button"
+                class="button button-danger"
+                aria-label={`End ${name}`}
+                onClick={onEnd}
+              >
+                End
+              </button>
+            )}
+          </div>
+        </div>
+      )}
+    </li>
+  );
+}
+
+function InviteButton({
+  name,
+  onInvite,
+}: {
+  readonly name: string;
+  readonly onInvite: () => Promise<void>;
+}): JSX.Element {
+  const inviting = useSignal(false);
+  return (
+    <button
+      type="button"
+      class="button"
+      aria-label={`Invite to ${name}`}
+      aria-disabled={inviting.value}
+      onClick={() => {
+        if (inviting.value) return;
+        inviting.value = true;
+        void onInvite().finally(() => {
+          inviting.value = false;
+        });
+      }}
+    >
+      Invite
+    </button>
+  );
+}
+
+function factsOf(details: RoomDetails | null, me: string): string {
+  if (details === null) return "Just opened.";
+  const { userLimit, createdBy, createdAt } = details;
+  return [
+    `Opened at ${moment(Date.parse(createdAt))}${createdBy === me ? " by you" : ""}.`,
+    userLimit === 0 ? "Takes any number of people." : `Takes up to ${userLimit}.`,
+    details.private ? "Private: only who is listed sees it and gets in." : "",
+  ]
+    .join(" ")
+    .trim();
+}
+
+const userIdOf = (member: MemberView): string => member.userId;
+
+function People({
+  room,
+  me,
+  most,
+}: {
+  readonly room: RoomView;
+  readonly me: string | undefined;
+  readonly most: number;
+}): JSX.Element {
+  const members = useFollowable(room.members, userIdOf);
+  const now = Date.now();
+  return (
+    <ul class="members" aria-label={`People in ${room.name}`}>
+      {members.slice(0, most).map(({ item: { userId, joinedAt }, leaving }) => (
+        <li
+          key={userId}
+          class={[
+            "member",
+            leaving ? "member-leaving" : "",
+            now - joinedAt < NEW_FOR_MS ? "member-new" : "",
+          ].join(" ")}
+          aria-hidden={leaving}
+          title={`${nameOf(userId)}, since ${clock(joinedAt)}`}
+        >
+          <Avatar userId={userId} />
+          <bdi class="member-name">{nameOf(userId)}</bdi>
+          {userId === me && <span class="muted"> (you)</span>}
+        </li>
+      ))}
+      {members.length > most && <li class="members-more">+{members.length - most}</li>}
+      {members.length === 0 && <li class="members-none">Nobody is in yet</li>}
+    </ul>
+  );
+}
+
+function Age({ details }: { readonly details: RoomDetails | null }): JSX.Element {
+  const now = useNow(30_000);
+  const at = details === null ? now : Date.parse(details.createdAt);
+  return (
+    <span class="room-age" title={`Opened at ${clock(at)}`}>
+      {now - at < 60_000 ? "new" : duration(now - at)}
+    </span>
+  );
+}

@@ -1,0 +1,216 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { Invite } from "../../../src/client/api.ts";
+import type { RoomView } from "../../../src/client/guild-view.ts";
+import { notifyFailure } from "../notices.ts";
+import { nameOf } from "../people.ts";
+import { LONG_LIST_FROM, roomGroups } from "../room-list.ts";
+import { goTo, placeLink } from "../routes.ts";
+import { count } from "../words.ts";
+import type { AreaProps } from "./areas.tsx";
+import { EndRoomDialog } from "./end-room-dialog.tsx";
+import { useRoving } from "./hooks.ts";
+import { PlusIcon, SearchIcon } from "./icons.tsx";
+import { InviteDialog } from "./invite-dialog.tsx";
+import { NewRoomDialog } from "./new-room-dialog.tsx";
+import { RoomRow } from "./room-row.tsx";
+import { focusTitle, ViewHead } from "./view-head.tsx";
+
+/** Scope whose holder may end every room (rooms.md §1). */
+const MANAGE_ROOMS_SCOPE = "rooms:manage";
+
+/** The open rooms, with what can be done to them. */
+export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JSX.Element {
+  const { claims } = user;
+  const { known, rooms, guildId: told } = guild.view.value;
+  const search = useSignal("");
+  const making = useSignal(false);
+  const ending = useSignal<RoomView | null>(null);
+  const invited = useSignal<{ readonly room: RoomView; readonly invite: Invite } | null>(null);
+  const isLong = rooms.size >= LONG_LIST_FROM;
+  const text = isLong ? search.value : "";
+  const groups = roomGroups(rooms.values(), text, nameOf);
+  const keys = groups.flatMap((group) => group.rooms.map((room) => room.channelId));
+  const roving = useRoving(keys);
+  const focusRoom = useFocusOnceThere(rooms);
+  const inside = useMemo(
+    () => [...rooms.values()].reduce((sum, room) => sum + room.members.length, 0),
+    [rooms],
+  );
+
+  const invite = async (room: RoomView): Promise<void> => {
+    const made = await guild.api.invite(room.channelId);
+    if (made.ok) invited.value = { room, invite: made.value };
+    else notifyFailure(made.failure);
+  };
+
+  return (
+    <>
+      <ViewHead
+        title="Rooms"
+        aside={known && rooms.size > 0 ? `${rooms.size} open, ${inside} in voice` : ""}
+      >
+        <button
+          type="button"
+          class="button-main"
+          onClick={() => {
+            making.value = true;
+          }}
+        >
+          <PlusIcon /> New room
+        </button>
+      </ViewHead>
+      {isLong && (
+        <label class="search">
+          <SearchIcon />
+          <input
+            type="search"
+            aria-label="Search rooms and people"
+            placeholder="Search rooms and people"
+            value={search.value}
+            onInput={(event) => {
+              search.value = event.currentTarget.value;
+            }}
+          />
+        </label>
+      )}
+      <p class="hidden" role="status">
+        {text.trim() === "" ? "" : `${count(keys.length, "room")} found`}
+      </p>
+      <div ref={roving.ref} onKeyDown={roving.onKeyDown} onFocusIn={roving.onFocusIn}>
+        {groups.map(({ title, rooms: listed }) => (
+          <section key={title} class="group" aria-label={title === "" ? "Open rooms" : title}>
+            <h2 class={title === "" ? "hidden" : "group-title"}>
+              {title === "" ? "Open rooms" : title}
+              {title !== "" && <span class="muted">{listed.length}</span>}
+            </h2>
+            {listed.length > 0 && (
+              <ul class="rooms">
+                {listed.map((room) => (
+                  <RoomRow
+                    key={room.channelId}
+                    room={room}
+                    guildId={told ?? config.guildId}
+                    claims={claims}
+                    isOpen={room.channelId === item}
+                    isActive={roving.isActive(room.channelId)}
+                    mayEnd={
+                      room.details?.createdBy === claims.sub ||
+                      claims.scopes.includes(MANAGE_ROOMS_SCOPE)
+                    }
+                    onInvite={() => invite(room)}
+                    onEnd={() => {
+                      ending.value = room;
+                    }}
+                  />
+                ))}
+              </ul>
+            )}
+          </section>
+        ))}
+      </div>
+      <Nothing
+        state={
+          !known ? "unknown" : rooms.size === 0 ? "none" : keys.length === 0 ? "unfound" : null
+        }
+        broken={guild.standing.value.trouble !== null}
+        search={text}
+      />
+      {known && item !== null && !rooms.has(item) && (
+        <p class="gone muted">The room of this link is not open any more.</p>
+      )}
+      {making.value && (
+        <NewRoomDialog
+          guild={guild}
+          guildId={guildId}
+          claims={claims}
+          onClose={(channelId) => {
+            making.value = false;
+            if (channelId === null) return;
+            search.value = "";
+            goTo(placeLink("rooms", channelId));
+            focusRoom(channelId);
+          }}
+        />
+      )}
+      {ending.value !== null && (
+        <EndRoomDialog
+          api={guild.api}
+          room={rooms.get(ending.value.channelId) ?? ending.value}
+          onClose={(ended) => {
+            ending.value = null;
+            if (!ended) return;
+            goTo(placeLink("rooms"), "replace");
+            // The button that was pressed is about to go.
+            requestAnimationFrame(focusTitle);
+          }}
+        />
+      )}
+      {invited.value !== null && (
+        <InviteDialog
+          room={invited.value.room}
+          invite={invited.value.invite}
+          onClose={() => {
+            invited.value = null;
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** What stands where no room does. */
+function Nothing({
+  state,
+  broken,
+  search,
+}: {
+  readonly state: "unknown" | "none" | "unfound" | null;
+  /** Whether the page says already what is wrong. */
+  readonly broken: boolean;
+  readonly search: string;
+}): JSX.Element | null {
+  switch (state) {
+    case null:
+      return null;
+    case "unknown":
+      return (
+        <div class="empty">
+          <p>{broken ? "The rooms are shown once you are connected." : "Loading the rooms …"}</p>
+        </div>
+      );
+    case "none":
+      return (
+        <div class="empty">
+          <p class="empty-title">No room is open</p>
+          <p class="muted">
+            Open one, and everybody here sees it at once. It becomes a voice channel in Discord, and
+            goes by itself when it stays empty.
+          </p>
+        </div>
+      );
+    case "unfound":
+      return (
+        <div class="empty">
+          <p class="empty-title">Nothing is called that</p>
+          <p class="muted">No room, and nobody in one, has “{search.trim()}” in the name.</p>
+        </div>
+      );
+  }
+}
+
+/** Puts the focus on a room's row as soon as the stream has told of it. */
+function useFocusOnceThere(rooms: ReadonlyMap<string, RoomView>): (channelId: string) => void {
+  const wanted = useRef<string | null>(null);
+  const tryNow = (): void => {
+    if (wanted.current === null || !rooms.has(wanted.current)) return;
+    document.getElementById(`room-${wanted.current}`)?.focus();
+    wanted.current = null;
+  };
+  useEffect(tryNow);
+  return (channelId) => {
+    wanted.current = channelId;
+    requestAnimationFrame(tryNow);
+  };
+}

@@ -1,0 +1,77 @@
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { findChromium } from "../dev/chromium.ts";
+
+/** Starts the browser that the tests of the page look through. @throws when there is none */
+export async function launchBrowser(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) throw new Error("no Chromium: set CHROMIUM_PATH");
+  return chromium.launch({
+    executablePath,
+    args: [
+      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/**
+ * Opens an address in a browser of its own.
+ * @param onProblem gets what a page must never have: an uncaught error, a refusal by its own policy
+ */
+export async function openAt(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions,
+  onProblem: (problem: string) => void,
+): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => onProblem(error.message));
+  page.on("console", (message) => {
+    if (/content.security.policy/i.test(message.text())) onProblem(message.text());
+  });
+  await page.goto(url);
+  return page;
+}
+
+/** Signs in at the local provider. @param discordId which Discord account is theirs; absent: none */
+export async function signInAs(page: Page, name: string, discordId?: string): Promise<void> {
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Name").fill(name);
+  if (discordId !== undefined) {
+    await page.getByText("Who this user is").click();
+    await page.getByLabel("Discord id").fill(discordId);
+  }
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Opens or closes the tools of the local stack, which lie over the page where it is small. */
+export async function tools(page: Page, open = true): Promise<void> {
+  const toggle = page.getByRole("button", { name: "Test tools", exact: true });
+  if ((await toggle.getAttribute("aria-expanded")) !== String(open)) await toggle.click();
+}
+
+/** An area of the page, by its name in the navigation. */
+export type AreaName = "Rooms" | "Matches" | "Activity";
+
+/** Goes to an area by its link. */
+export async function goTo(page: Page, area: AreaName): Promise<void> {
+  await page.getByRole("navigation").getByRole("link", { name: area }).click();
+  await page.getByRole("heading", { level: 1, name: area }).waitFor();
+}
+
+/** Opens a room's row, unless it is open. */
+export async function unfold(page: Page, name: string): Promise<void> {
+  const row = page.getByRole("button", { name, exact: true });
+  if ((await row.getAttribute("aria-expanded")) !== "true") await row.click();
+}
+
+/** How wide the page is, pixels: more than its window when something sticks out. */
+export async function pageWidth(page: Page): Promise<number> {
+  return Number(await page.evaluate("document.documentElement.scrollWidth"));
+}

@@ -1,0 +1,361 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Api } from "./api.ts";
+import { eventually } from "./eventually.ts";
+import { LocalDiscord } from "./local-discord.ts";
+import { LocalFaceit } from "./local-faceit.ts";
+import { goTo, launchBrowser, openAt, pageWidth, signInAs, tools, unfold } from "./page-driver.ts";
+import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
+
+const WIDTHS = [360, 768, 1280];
+const HEIGHT = 800;
+const PLAYER_1 = "100000000000000301";
+/** Player 2 and Player 3. */
+const PLAYERS = ["100000000000000302", "100000000000000303"];
+/** More rooms than one token may open in a minute. */
+const MANY = 60;
+const ROOMS_PER_TOKEN = 10;
+
+/** Names that break what is not ready for them. */
+const UNBROKEN = "W".repeat(100);
+const RIGHT_TO_LEFT = "غرفة الأصدقاء ".repeat(7).trim();
+const SIGNS = "👩‍🚀".repeat(30);
+const PLAIN = "Friday raid";
+
+let stack: Stack;
+let discord: LocalDiscord;
+let browser: Browser;
+const problems: string[] = [];
+
+beforeAll(async () => {
+  stack = await startStack();
+  discord = new LocalDiscord(stack);
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  expect(problems.splice(0)).toEqual([]);
+});
+
+async function apiOf(sub: string): Promise<Api> {
+  return new Api(stack, await stack.token(sub));
+}
+
+async function open(options: BrowserContextOptions = {}, place = ""): Promise<Page> {
+  const viewport = { width: 1280, height: HEIGHT };
+  return openAt(browser, `${stack.urls.worker}/${place}`, { viewport, ...options }, (problem) => {
+    problems.push(problem);
+  });
+}
+
+async function openSignedIn(
+  name: string,
+  options: BrowserContextOptions = {},
+  discordId?: string,
+): Promise<Page> {
+  const page = await open(options);
+  await signInAs(page, name, discordId);
+  await isLive(page);
+  return page;
+}
+
+const statusOf = (page: Page, name: "Stream" | "Discord"): Promise<string | null> =>
+  page.getByRole("status", { name }).textContent();
+
+const isLive = (page: Page): Promise<void> =>
+  eventually("the page is live", async () => {
+    expect([await statusOf(page, "Stream"), await statusOf(page, "Discord")]).toEqual([
+      "Live",
+      "Connected",
+    ]);
+  });
+
+/** Fits every width, and axe finds nothing at the last of them. */
+async function expectSound(page: Page, widths: readonly number[], view: string): Promise<void> {
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    expect(await pageWidth(page), `${view} at ${width} px`).toBeLessThanOrEqual(width);
+  }
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n")}`),
+    view,
+  ).toEqual([]);
+}
+
+const focused = (page: Page): Promise<unknown> =>
+  page.evaluate(
+    "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()",
+  );
+
+/** What Tab leads to, from the top of the page to its end. */
+async function tabStops(page: Page): Promise<readonly unknown[]> {
+  await page.evaluate("document.activeElement.blur()");
+  const stops: unknown[] = [];
+  for (;;) {
+    await page.keyboard.press("Tab");
+    if ((await page.evaluate("document.activeElement === document.body")) === true) return stops;
+    stops.push(await focused(page));
+    if (stops.length > 100) throw new Error(`no end of tab stops: ${stops.join(", ")}`);
+  }
+}
+
+/** No request comes through any more; `kill` ends the connections that stand. */
+async function cutOff(page: Page): Promise<void> {
+  await page.route(`${stack.urls.worker}/**`, (route) => route.abort());
+  await stack.kill("worker");
+}
+
+describe.each(["light", "dark"] as const)("every view, %s", (colorScheme) => {
+  it("fits 360 to 1280 pixels with any name, and axe finds nothing", async () => {
+    // As a computer has it, and as a phone.
+    const widths = colorScheme === "light" ? WIDTHS : WIDTHS.toReversed();
+    const page = await open({ colorScheme });
+    await expectSound(page, widths, "the welcome");
+    await signInAs(page, `viewer-${colorScheme}`, PLAYER_1);
+    await isLive(page);
+    await expectSound(page, widths, "no room");
+
+    const host = await apiOf(`host-${colorScheme}`);
+    const names = [UNBROKEN, RIGHT_TO_LEFT, SIGNS, PLAIN];
+    const rooms: string[] = [];
+    for (const name of names) rooms.push(await host.createRoom({ name, userLimit: 1 }));
+    for (const [index, name] of [UNBROKEN.slice(0, 32), "مرحبا بالعالم", "👩‍🚀"].entries()) {
+      const userId = `30000000000000000${index}`;
+      await discord.setMember(userId, true);
+      await discord.changeUser(userId, { globalName: name });
+      await discord.move(userId, rooms[0] ?? null);
+    }
+    const longest = page.getByRole("button", { name: UNBROKEN, exact: true });
+    await longest.waitFor();
+    await page.getByText("3 of 1").waitFor();
+    await expectSound(page, widths, "rooms");
+    await unfold(page, UNBROKEN);
+    await page.getByText("Opened at").waitFor();
+    await expectSound(page, widths, "an open room");
+
+    await page.getByRole("button", { name: "New room" }).click();
+    await page.getByLabel("Private").check();
+    await page.getByLabel("Who may come in").fill("x".repeat(200));
+    await page.getByRole("button", { name: "Open room" }).click();
+    await page.getByText("is nobody yet").waitFor();
+    await expectSound(page, widths, "a new room that is filled in badly");
+    await page.keyboard.press("Escape");
+
+    const faceit = new LocalFaceit(stack);
+    const playerId = await faceit.createPlayer("N".repeat(60));
+    const { matchId } = await faceit.createMatch({
+      rosters: { faction1: [playerId] },
+      names: { faction1: UNBROKEN, faction2: RIGHT_TO_LEFT },
+      competition: { name: `Cup ${UNBROKEN}` },
+      status: "READY",
+    });
+    await goTo(page, "Matches");
+    await page.getByRole("listitem", { name: /^Cup W+/ }).waitFor();
+    await expectSound(page, widths, "a match");
+    await faceit.move(matchId, "CANCELLED");
+    await page.getByText("No match is being played").waitFor();
+    await expectSound(page, widths, "no match");
+
+    await goTo(page, "Activity");
+    await page.getByText("was opened").first().waitFor();
+    await expectSound(page, widths, "the activity");
+    await tools(page);
+    await page.getByRole("heading", { name: "Local Discord" }).waitFor();
+    await expectSound(page, widths, "the tools");
+
+    await discord.gateway({ action: "outage" });
+    await page.getByText("Discord has not been connected since").waitFor();
+    await tools(page, false);
+    await expectSound(page, widths, "Discord is away");
+    await discord.gateway({ action: "restore" });
+    await isLive(page);
+    for (const channelId of rooms) await host.endRoom(channelId);
+  });
+});
+
+describe("a room and its people", () => {
+  it("is private by names that are picked and ids that are pasted, without a mouse", async () => {
+    // Known are those whom the server has seen.
+    const host = await apiOf("host");
+    const channelId = await host.createRoom({ name: "Open to all" });
+    for (const userId of PLAYERS) await discord.move(userId, channelId);
+    const page = await openSignedIn("owner", {}, PLAYER_1);
+    await page.getByText("2 of 4").waitFor();
+    await page.getByRole("button", { name: "New room" }).press("Enter");
+    await page.getByLabel("Name", { exact: true }).fill("Council");
+    await page.getByLabel("Private").press("Space");
+    const who = page.getByRole("combobox", { name: "Who may come in" });
+    await who.fill("player");
+    await page.getByRole("option", { name: "Player 2" }).waitFor();
+    await who.press("ArrowDown");
+    await who.press("ArrowDown");
+    const active = await page.evaluate(
+      "document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).textContent",
+    );
+    await who.press("Enter");
+    const picked = page.getByRole("list", { name: "May come in" }).getByRole("listitem");
+    await picked.filter({ hasText: String(active) }).waitFor();
+    await who.fill("400000000000000001, 400000000000000002");
+    await who.press("Enter");
+    await expect.poll(() => picked.count()).toBe(3);
+    await who.press("Backspace");
+    await expect.poll(() => picked.count()).toBe(2);
+    await who.fill("pl");
+    await page.getByRole("option").first().waitFor();
+    await who.press("Escape");
+    await page.getByRole("listbox").waitFor({ state: "detached" });
+    await page.getByRole("dialog").waitFor();
+    await who.fill("");
+    const sent = page.waitForRequest((request) => request.url().endsWith("/create-room"));
+    await page.getByRole("button", { name: "Open room" }).press("Enter");
+    const body: unknown = (await sent).postDataJSON();
+    expect(body).toMatchObject({ private: true, name: "Council" });
+    expect(body).toHaveProperty("allowedUserIds", [expect.any(String), "400000000000000001"]);
+    await page.getByRole("heading", { name: "Council", exact: true }).waitFor();
+    const link = page.getByRole("link", { name: "Open in Discord: Council, in a new tab" });
+    expect(await link.getAttribute("href")).toMatch(
+      new RegExp(`^https://discord\\.com/channels/${PRIMARY_GUILD}/\\d+$`),
+    );
+    await page.getByRole("button", { name: "End Council" }).click();
+    await page.getByRole("button", { name: "End room" }).last().click();
+    await page
+      .getByRole("heading", { name: "Council", exact: true })
+      .waitFor({ state: "detached" });
+  });
+
+  it("cannot be private without a Discord account, and the page says so before", async () => {
+    const page = await openSignedIn("stranger");
+    await page.getByRole("button", { name: "New room" }).click();
+    const box = page.getByRole("checkbox", { name: "Private" });
+    await page.getByText("does not say which Discord account is yours").waitFor();
+    await box.press("Space");
+    expect(await box.isChecked()).toBe(false);
+    expect(await page.getByRole("combobox").count()).toBe(0);
+  });
+});
+
+describe("getting about", () => {
+  it("works by links, the way back, and the keyboard; the focus goes along", async () => {
+    const page = await open({}, "#/activity");
+    await signInAs(page, "walker");
+    await page.getByRole("heading", { level: 1, name: "Activity" }).waitFor();
+    expect(await page.title()).toBe("Activity · GuildHub");
+
+    await page.evaluate("document.activeElement.blur()");
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toBe("Skip to content");
+    await page.keyboard.press("Enter");
+    expect(await focused(page)).toBe("Activity");
+    expect(new URL(page.url()).hash).toBe("#/activity");
+
+    await page.getByRole("link", { name: "Matches" }).press("Enter");
+    await eventually("the heading has the focus", async () => {
+      expect(await focused(page)).toBe("Matches");
+    });
+    await page.goBack();
+    await page.getByRole("heading", { level: 1, name: "Activity" }).waitFor();
+    await eventually("the heading has the focus again", async () => {
+      expect(await focused(page)).toBe("Activity");
+    });
+    await page.goForward();
+    await page.getByRole("heading", { level: 1, name: "Matches" }).waitFor();
+
+    const channelId = await (await apiOf("linker")).createRoom({ name: "Linked" });
+    await page.goto(`${stack.urls.worker}/#/rooms/${channelId}`);
+    await page.getByRole("button", { name: "Invite to Linked" }).waitFor();
+    await page.goto(`${stack.urls.worker}/#/rooms/1`);
+    await page.getByText("The room of this link is not open any more.").waitFor();
+    await (await apiOf("linker")).endRoom(channelId);
+  });
+
+  it("is short with 60 rooms: one stop of the Tab key, groups and a search", async () => {
+    const owners = await Promise.all(
+      Array.from({ length: MANY / ROOMS_PER_TOKEN }, (_, n) => apiOf(`many-${n}`)),
+    );
+    const rooms = new Map<string, Api>();
+    for (let n = 0; n < MANY; n++) {
+      const owner = owners[n % owners.length];
+      if (owner === undefined) throw new Error("no owner");
+      rooms.set(await owner.createRoom({ name: `Squad ${n}` }), owner);
+    }
+    const [first = ""] = rooms.keys();
+    await discord.move("500000000000000001", first);
+    const page = await openSignedIn("manager");
+    await page.getByRole("heading", { name: "Squad 59" }).waitFor();
+    await page.getByRole("heading", { name: "With people" }).waitFor();
+    await page.getByRole("heading", { name: "Empty" }).waitFor();
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: HEIGHT });
+      const height = Number(await page.evaluate("document.documentElement.scrollHeight"));
+      expect(height, `at ${width} px`).toBeLessThan(4_500);
+    }
+    const stops = await tabStops(page);
+    expect(stops.length, stops.join(", ")).toBeLessThan(15);
+
+    await page.getByRole("button", { name: "Squad 0", exact: true }).focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await focused(page)).toBe("Squad 59");
+    await page.keyboard.press("End");
+    expect(await focused(page)).toBe("Squad 1");
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toBe("Open in Discord: Squad 1, in a new tab");
+    await page.keyboard.press("Home");
+    expect(await focused(page)).toBe("Open in Discord: Squad 0, in a new tab");
+
+    // The row that has the focus moves to the other group, and keeps it.
+    await page.getByRole("button", { name: "Squad 0", exact: true }).focus();
+    await discord.move("500000000000000001", null);
+    await page.getByRole("heading", { name: "With people" }).waitFor({ state: "detached" });
+    expect(await focused(page)).toBe("Squad 0");
+
+    await page.getByLabel("Search rooms and people").fill("squad 4");
+    await expect.poll(() => page.getByRole("heading", { level: 3 }).count()).toBe(11);
+    await page.getByLabel("Search rooms and people").fill("nothing of it");
+    await page.getByText("Nothing is called that").waitFor();
+    for (const [channelId, owner] of rooms) await owner.endRoom(channelId);
+  });
+});
+
+describe("what happened", () => {
+  it("is there after a reload, in sentences, from before the page was opened", async () => {
+    const api = await apiOf("historian");
+    const channelId = await api.createRoom({ name: "Archive" });
+    const page = await openSignedIn("reader");
+    await page.getByRole("heading", { name: "Archive" }).waitFor();
+    await api.endRoom(channelId);
+    await page.getByRole("heading", { name: "Archive" }).waitFor({ state: "detached" });
+    await page.reload();
+    await isLive(page);
+    await goTo(page, "Activity");
+    await page.getByText("Archive was opened").waitFor();
+    await page.getByText("Archive ended").waitFor();
+    await page.getByRole("radio", { name: "Matches" }).check();
+    await page.getByText("Archive ended").waitFor({ state: "detached" });
+    await page.getByRole("radio", { name: "All" }).check();
+    await page.getByLabel("Search the activity").fill("archive ended");
+    await expect.poll(() => page.locator("[data-seq]").count()).toBe(1);
+  });
+
+  it("is not said of Discord while nothing arrives, and errors go when it does again", async () => {
+    const page = await openSignedIn("watcher");
+    await cutOff(page);
+    await page.getByText("nothing new has arrived since").waitFor();
+    expect(await statusOf(page, "Stream")).not.toMatch(/^Live/);
+    expect(await statusOf(page, "Discord")).toBe("Not known");
+
+    await page.getByRole("button", { name: "New room" }).click();
+    await page.getByRole("button", { name: "Open room" }).click();
+    await page.getByText("The server can't be reached.").waitFor();
+    await page.unroute(`${stack.urls.worker}/**`);
+    await stack.untilReady();
+    await isLive(page);
+    await page.getByText("nothing new has arrived since").waitFor({ state: "detached" });
+    await page.getByText("The server can't be reached.").waitFor({ state: "detached" });
+  });
+});
