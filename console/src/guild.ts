@@ -128,7 +128,7 @@ export class Guild {
       ...(this.#guildId === undefined ? {} : { guildId: this.#guildId }),
       ...(text === "" ? { limit: PEOPLE_PAGE_MAX } : { q: text }),
     });
-    if (found.ok) rememberPeople(found.value.people);
+    if (found.ok) rememberPeople(found.value.people.flatMap((one) => readPerson(one) ?? []));
   }
 
   #onState(state: ConnectionState): void {
