@@ -1,10 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { offerHelp } from "../dev/usage.mjs";
 import { Api } from "./api.ts";
 import { eventually } from "./eventually.ts";
 import { LocalDiscord } from "./local-discord.ts";
 import { launchBrowser, openAt, signInAs, unfold } from "./page-driver.ts";
 import { startStack } from "./stack.ts";
+
+offerHelp(`Usage: npm run screenshot
+  Makes docs/images/page.png, the picture of the README, from a stack of its own.`);
 
 /**
  * `npm run screenshot`: makes the picture of the README, from a stack of its own with rooms and people
