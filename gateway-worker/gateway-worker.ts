@@ -100,6 +100,7 @@ export async function startGatewayWorker(
     primaryGuildId: config.primaryGuildId,
     gateway,
     guildIds: () => guilds.all().map((guild) => guild.guildId),
+    onSilenceOver: () => intake.repeatSnapshots(),
     now,
     random,
   });

@@ -11,6 +11,9 @@ const GUILDS_MAX = 1000;
 /** A hub that is not there is asked again sooner than at the next regular beat. */
 const RETRY_BACKOFF: Backoff = { baseMs: 1_000, capMs: 10_000 };
 
+/** Two beats are missing: the hub counts a little longer, from the arrival of the last one. */
+const SILENCE_MS = 2 * GATEWAY_HEARTBEAT_INTERVAL_MS;
+
 /** What a {@link Heartbeat} works with. */
 export type HeartbeatParts = {
   readonly hub: HubClient;
@@ -18,6 +21,8 @@ export type HeartbeatParts = {
   readonly primaryGuildId: string;
   readonly gateway: () => { readonly state: GatewayState; readonly since: number };
   readonly guildIds: () => readonly string[];
+  /** A beat arrived after so long a silence that the hubs may have been told that the gateway is down. */
+  readonly onSilenceOver: () => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -34,6 +39,7 @@ export class Heartbeat {
   #failures = 0;
   /** What the hub named after the last one, milliseconds. */
   #askedMs = 0;
+  #acceptedAt: number | null = null;
   #stopped = false;
   #sending: Promise<void> | null = null;
   #again = false;
@@ -101,5 +107,9 @@ export class Heartbeat {
     metrics.heartbeats.inc({ outcome: answer.kind });
     this.#askedMs = answer.kind === "later" ? (answer.afterMs ?? 0) : 0;
     this.#failures = answer.kind === "accepted" ? 0 : this.#failures + 1;
+    if (answer.kind !== "accepted") return;
+    const before = this.#acceptedAt ?? now();
+    this.#acceptedAt = now();
+    if (this.#acceptedAt - before >= SILENCE_MS) this.#parts.onSilenceOver();
   }
 }

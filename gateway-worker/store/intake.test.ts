@@ -118,7 +118,7 @@ describe("a new session", () => {
     dispatch("READY", { guilds: [{ id: GUILD }, { id: OTHER }] });
     intake.setGatewayState("connected");
     dispatch("GUILD_CREATE", { id: GUILD, channels: [] });
-    expect(drain()).toEqual(["gateway.state", "gateway.state", "guild.snapshot"]);
+    expect(drain()).toEqual(["gateway.state", "gateway.state", "gateway.state", "guild.snapshot"]);
   });
 
   test("a guild that is no longer in READY is over", () => {
@@ -156,17 +156,25 @@ describe("a new session", () => {
 });
 
 describe("guilds that go", () => {
-  test("an outage keeps everything; what is the same afterwards is no news", () => {
+  test("an outage keeps everything; its hub knows that it is one, and when it is over", () => {
     begin();
     drain();
+    drain(OTHER);
+    dispatch("GUILD_DELETE", { id: GUILD, unavailable: true });
     dispatch("GUILD_DELETE", { id: GUILD, unavailable: true });
     expect(guilds.get(GUILD)?.available).toBe(false);
+    expect(outbox.head(GUILD, 9).map(({ event, payload }) => [event, JSON.parse(payload)])).toEqual(
+      [["gateway.state", { guildId: GUILD, state: "down", since: 1_000 }]],
+    );
+    drain();
+    reopen();
     dispatch("GUILD_CREATE", {
       id: GUILD,
       channels: [{ id: "a", type: 2, name: "a" }],
       voice_states: [{ user_id: "u", channel_id: "a" }],
     });
-    expect(drain()).toEqual([]);
+    expect(drain()).toEqual(["gateway.state", "guild.snapshot"]);
+    expect(drain(OTHER)).toEqual([]);
   });
 
   test("one that the bot was removed from", () => {
@@ -237,7 +245,18 @@ describe("the next process", () => {
     dispatch("RESUMED", {});
     intake.setGatewayState("connected");
     expect(drain()).toEqual(["guild.snapshot", "gateway.state"]);
+  });
+
+  test("sends one after every resume, and after the hubs heard nothing for long: they know all again", () => {
+    begin();
+    drain();
     dispatch("RESUMED", {});
+    expect(drain()).toEqual(["guild.snapshot"]);
+    intake.repeatSnapshots();
+    expect(drain()).toEqual(["guild.snapshot"]);
+    dispatch("GUILD_DELETE", { id: GUILD, unavailable: true });
+    drain();
+    intake.repeatSnapshots();
     expect(drain()).toEqual([]);
   });
 });

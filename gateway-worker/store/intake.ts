@@ -82,7 +82,7 @@ export class Intake {
     this.#turn(() => {
       this.#parts.settings.saveSession(session);
       if (parsed.kind === "ready") this.#ready(parsed.guildIds, parsed.skipped.length === 0);
-      if (parsed.kind === "resumed") this.#paySnapshots();
+      if (parsed.kind === "resumed") this.#repeatSnapshots();
       if (parsed.kind === "guild") this.#guild(parsed.dispatch);
     });
     if (parsed.kind === "malformed" || parsed.kind === "ignored") return parsed;
@@ -106,6 +106,11 @@ export class Intake {
   /** Replaces all unsent events of a guild by its state: the hub asked for it. */
   resync(guildId: string): void {
     this.#turn(() => this.#replaceBySnapshot(guildId));
+  }
+
+  /** The hubs may have taken us for dead: each gets a snapshot, which says that it knows all again. */
+  repeatSnapshots(): void {
+    this.#turn(() => this.#repeatSnapshots());
   }
 
   #turn(work: () => void): void {
@@ -146,9 +151,10 @@ export class Intake {
     if (existing === undefined && dispatch.type === "guild-gone") return;
     const guild = existing ?? guilds.add(guildId);
     if (existing === undefined) this.#appendGatewayState(guildId);
-    const wasKnown = guild.known;
+    const { known: wasKnown, available: wasAvailable } = guild;
     const changes = changesOf(guild, dispatch);
     for (const change of changes) guilds.apply(guild, change);
+    if (wasKnown && wasAvailable !== guild.available) this.#outage(guild);
     const bySnapshot =
       dispatch.type === "guild" &&
       guild.known &&
@@ -164,6 +170,17 @@ export class Intake {
       }
     }
     if (dispatch.type === "guild-gone") guilds.remove(guildId);
+  }
+
+  /** Discord does not serve a guild, or does again: for its hub that is the connection, gone or back. */
+  #outage(guild: GuildState): void {
+    if (guild.available) {
+      this.#appendGatewayState(guild.guildId);
+      this.#owe(guild);
+      return;
+    }
+    const { guildId } = guild;
+    this.#append(guildId, "gateway.state", { guildId, state: "down", since: this.#parts.now() });
   }
 
   /**
@@ -184,9 +201,9 @@ export class Intake {
     this.#appendGatewayState(guildId);
   }
 
-  #paySnapshots(): void {
+  #repeatSnapshots(): void {
     for (const guild of this.#parts.guilds.all()) {
-      if (guild.snapshotDue && guild.known && guild.available) this.#paySnapshot(guild);
+      if (guild.known && guild.available) this.#paySnapshot(guild);
     }
   }
 

@@ -14,6 +14,8 @@ export interface HubExtension {
   readonly ingests: readonly string[];
   /** Those of them that carry the whole state: they are taken even when events before them are missing. */
   readonly wholeStates: readonly string[];
+  /** Those of them that only a publisher of this guild sends: by them a hub that nobody used comes into use. */
+  readonly claims: readonly string[];
   /** Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). */
   migrate(sql: SqlStorage): void;
   /**

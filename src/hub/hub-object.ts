@@ -271,8 +271,7 @@ export class HubObject {
     if (this.#guildId === configOf(this.#env).primaryGuildId) return true;
     return events.some(
       (event) =>
-        event.refused !== true &&
-        this.#extensions.some((one) => one.wholeStates.includes(event.event)),
+        event.refused !== true && this.#extensions.some((one) => one.claims.includes(event.event)),
     );
   }
 

@@ -15,6 +15,7 @@ function area(
     name,
     ingests,
     wholeStates: [],
+    claims: [],
     migrate: () => {},
     ingest,
     commands: {},

@@ -79,6 +79,8 @@ export class VirtualMatch extends VirtualDiscord {
   record: MatchRecord | null = null;
   stored: MatchRecord | null = null;
   hubIsDown = false;
+  /** People come and go, and nobody tells the hub. */
+  gatewayIsDown = false;
   /** What happens to the next writes to D1 and the hub; null: nothing. */
   writeFaults: (WriteFault | null)[] = [];
   linksAreDown = false;
@@ -210,7 +212,7 @@ export class VirtualMatch extends VirtualDiscord {
               );
             };
             const sides = { faction1: inSide("faction1"), faction2: inSide("faction2") };
-            return new Map([[matchId, sides]]);
+            return new Map([[matchId, { ...sides, isKnown: !this.gatewayIsDown }]]);
           },
         },
         settingsOf: (guildId) => ({ ...this.#settingsOf(guildId), hasApi: this.hasApi }),

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Env } from "../../env.ts";
 import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
+import { isVoiceKnown } from "../../hub/voice-knowledge.ts";
 import { log } from "../../platform/log.ts";
 import { SNAPSHOT_MATCHES_MAX } from "../../protocol/limits.ts";
 import { MATCHES_COMMANDS, MATCHES_EXTENSION, type HubCommand } from "./hub-commands.ts";
@@ -61,11 +62,12 @@ const COMMANDS = [
   ),
 
   handle(MATCHES_COMMANDS.inVoice, ({ state }, { matchIds }) =>
-    matchIds.flatMap((matchId) => {
+    matchIds.map((matchId) => {
+      const isKnown = isVoiceKnown(state.voiceKnowledge());
       const record = state.match(matchId)?.record ?? null;
-      if (record === null) return [];
+      if (record === null) return { matchId, faction1: [], faction2: [], isKnown };
       const { faction1, faction2 } = withVoice(state, record).factions;
-      return [{ matchId, faction1: faction1.inVoice, faction2: faction2.inVoice }];
+      return { matchId, faction1: faction1.inVoice, faction2: faction2.inVoice, isKnown };
     }),
   ),
 ];
@@ -76,6 +78,7 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
     name: MATCHES_EXTENSION,
     ingests: TAKEN_EVENTS,
     wholeStates: [],
+    claims: [],
     migrate: createMatchesTables,
     ingest: (hub, event) => {
       takeEvent(matchesTurnOf(hub), event);

@@ -662,12 +662,28 @@ describe("matches in the guild's hub", () => {
     await sleep();
     expect(await where()).toEqual({ "201": ROOM1, "202": LOBBY });
     const voice = await matchesHub.inVoice(guildId, [matchId, "unknown"]);
-    expect([...voice]).toEqual([[matchId, { faction1: ["201"], faction2: [] }]]);
+    const sides = { faction1: ["201"], faction2: [] };
+    expect([...voice]).toEqual([
+      [matchId, { ...sides, isKnown: false }],
+      ["unknown", { faction1: [], faction2: [], isKnown: false }],
+    ]);
     const room: IncomingEvent = { event: "room.deleted", payload: { guildId, channelId: LOBBY } };
     await publisher.ingest(guildId, [room]);
     expect(await where()).toEqual({ "201": ROOM1 });
     await publisher.ingest(guildId, [snapshotEvent([ROOM1, ROOM2], { "203": ROOM2 })]);
     expect(await where()).toEqual({ "203": ROOM2 });
+    // Known for certain only by a gateway that is connected, and its snapshot after that.
+    const gateway = async (state: string, since: number): Promise<boolean | undefined> => {
+      const payload = { guildId, state, since };
+      await publisher.ingest(guildId, [{ event: "gateway.state", payload }]);
+      await sleep();
+      return (await matchesHub.inVoice(guildId, [matchId])).get(matchId)?.isKnown;
+    };
+    expect(await gateway("connected", 1)).toBe(true);
+    expect(await gateway("down", 2)).toBe(false);
+    expect(await gateway("connected", 3)).toBe(false);
+    await publisher.ingest(guildId, [snapshotEvent([ROOM1, ROOM2], { "203": ROOM2 })]);
+    expect(await gateway("connected", 3)).toBe(true);
     expect(await matchesHub.whereabouts(guildId, [])).toEqual([]);
   });
 

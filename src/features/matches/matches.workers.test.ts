@@ -21,6 +21,7 @@ import {
 import { FakeDiscord } from "../../testing/discord.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { GuildHub } from "../../hub/guild-hub.ts";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
@@ -81,6 +82,13 @@ const room = () => env.MATCH.get(env.MATCH.idFromName(matchId));
 beforeAll(async () => {
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
   provider = await testProvider();
+  // It is known who is in voice.
+  const state = { guildId: GUILD, state: "connected", since: 1 };
+  const guild = { guildId: GUILD, channels: [], voiceStates: [] };
+  await hubPublisher(env).ingest(GUILD, [
+    { event: "gateway.state", payload: state },
+    { event: "guild.snapshot", payload: guild },
+  ]);
 });
 
 beforeEach(async () => {

@@ -124,6 +124,12 @@ export interface MatchTroubles {
 /** Where somebody is: the voice channel, as the gateway last told. */
 export type Whereabouts = { readonly userId: string; readonly channelId: string };
 
+/** Who is in the channels of a match. */
+export type SidesInVoice = Readonly<Record<Faction, readonly string[]>> & {
+  /** Nobody else can be there: the gateway is connected, and a snapshot was applied since. */
+  readonly isKnown: boolean;
+};
+
 /** The matches part of a guild's hub: it tells clients, and knows who is in voice. */
 export interface MatchesHub {
   /**
@@ -136,10 +142,7 @@ export interface MatchesHub {
   /** Deletes channels of ours that no match owns. Safe to repeat. */
   sweep(guildId: string): Promise<void>;
   /** Who is in the channels of these matches: by match id. */
-  inVoice(
-    guildId: string,
-    matchIds: readonly string[],
-  ): Promise<ReadonlyMap<string, Readonly<Record<Faction, readonly string[]>>>>;
+  inVoice(guildId: string, matchIds: readonly string[]): Promise<ReadonlyMap<string, SidesInVoice>>;
 }
 
 /** Tells the rooms of matches that something changed. Best effort: each also looks by itself. */

@@ -63,13 +63,15 @@ export class GatewayMonitor extends DurableObject<Env> {
       serves: beat.guildIds ?? null,
       told: sameGuilds ? (known?.told ?? null) : null,
     });
+    // First: whatever comes of telling, silence is noticed.
+    await this.#armAlarm();
     await this.#tell(beat.guildId);
     await this.#armAlarm();
   }
 
-  /** Where the gateway of this guild's container stands. */
+  /** Where the gateway of the container stands that serves this guild. */
   status(guildId: string): GatewayStatus {
-    const container = this.#read(guildId);
+    const container = this.#serving(guildId);
     if (container === null) return { state: "down", heartbeatAgeMs: null, inGuild: null };
     return {
       state: stateOf(container, Date.now()),
@@ -101,9 +103,10 @@ export class GatewayMonitor extends DurableObject<Env> {
     );
     const failed = told.filter(({ status }) => status === "rejected").length;
     if (failed > 0) log("warn", "gateway_monitor.hubs_not_told", { state, failed });
-    // A heartbeat may have come meanwhile.
+    // A heartbeat may have come meanwhile, and told another state: which one arrived last, nobody knows.
     const latest = this.#read(name) ?? container;
-    this.#write(name, { ...latest, told: failed === 0 ? state : null });
+    const isSure = failed === 0 && stateOf(latest, Date.now()) === state;
+    this.#write(name, { ...latest, told: isSure ? state : null });
   }
 
   async #armAlarm(): Promise<void> {
@@ -115,6 +118,14 @@ export class GatewayMonitor extends DurableObject<Env> {
       return silentAt > now ? [silentAt] : [];
     });
     if (due.length > 0) await this.ctx.storage.setAlarm(Math.min(...due));
+  }
+
+  #serving(guildId: string): Container | null {
+    const own = this.#read(guildId);
+    if (own !== null) return own;
+    const all = [...this.#kv.list({ prefix: PREFIX })].map(([, value]) => Container.parse(value));
+    const serving = all.filter(({ guildIds }) => guildIds.includes(guildId));
+    return serving.toSorted((a, b) => b.seenAt - a.seenAt)[0] ?? null;
   }
 
   #read(name: string): Container | null {

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Env } from "../../env.ts";
 import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
+import { gatewayState } from "../../protocol/events/rooms.ts";
 import type { Room } from "../../protocol/room.ts";
 import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
@@ -127,6 +128,7 @@ export function roomsHubExtension(portsFor: (env: Env) => RoomTaskPorts): HubExt
     name: ROOMS_EXTENSION,
     ingests: APPLIED_EVENTS,
     wholeStates: ["guild.snapshot"],
+    claims: ["guild.snapshot", gatewayState.name],
     migrate: createRoomsTables,
     ingest: (hub: HubTurn, event: IncomingEvent) => applyEvent(roomsTurnOf(hub), event),
     commands: Object.fromEntries(

@@ -4,6 +4,7 @@ import type { Publication } from "../../hub/publisher.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { createRoom, type CreateRoomInput } from "./create-room.ts";
+import { applyEvent } from "./hub/apply-event.ts";
 import { memoryRoomsState } from "./hub/memory-rooms-state.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
 import { changeRoom } from "./hub/room-changes.ts";
@@ -59,6 +60,8 @@ function setUp() {
   const faults: (Fault | null)[] = [];
   let callsUntilKilled = Number.POSITIVE_INFINITY;
   let alive = true;
+  let heardAt: (now: number) => number | null = () => null;
+  state.saveVoiceKnowledge({ connectedSince: 0, hasSnapshot: true });
 
   const turn: RoomsTurn = {
     state,
@@ -122,6 +125,7 @@ function setUp() {
       succeeded: async (room: RoomRecord) => void answers.push(`succeeded ${room.channelId}`),
       failed: async () => void answers.push("failed"),
     },
+    gatewayHeardAt: async () => heardAt(now),
   };
 
   /** The Worker's side can be killed between any two calls. */
@@ -163,6 +167,11 @@ function setUp() {
     published,
     tasks,
     faults,
+    turn,
+    /** When the container was heard last. */
+    hears: (at: (now: number) => number) => {
+      heardAt = at;
+    },
     killAfter: (calls: number) => {
       callsUntilKilled = calls;
     },
@@ -277,6 +286,27 @@ describe("creating a room", () => {
     expect(world.state.roomsIn("open")).toHaveLength(0);
     expect(world.channels.size).toBe(0);
     expect(world.news()).toEqual(["room.created", "room.deleted"]);
+  });
+
+  it("ends no room before a sign of life of the container shows that nobody came in", async () => {
+    const world = setUp();
+    await world.create();
+    const [room] = world.state.roomsIn("open");
+    const due = (world.state.emptySince(room?.id ?? "") ?? 0) + IDLE_MS;
+    let heardAt = due - 1;
+    world.hears(() => heardAt);
+    await world.run(IDLE_MS + 60_000);
+    expect(world.state.roomsIn("open")).toHaveLength(1);
+    // Somebody came in just before the container died; it tells when it is back.
+    const payload = { guildId: GUILD, channelId: "c2", userId: "u1" };
+    applyEvent(world.turn, { event: "voice.joined", payload });
+    heardAt = due + 1;
+    await world.run(IDLE_MS);
+    expect(world.state.roomsIn("open")).toHaveLength(1);
+    applyEvent(world.turn, { event: "voice.left", payload });
+    world.hears((now) => now);
+    await world.run(IDLE_MS);
+    expect(world.channels.size).toBe(0);
   });
 
   it("loses no channel and invents no room, whatever fails and wherever the Worker dies", async () => {

@@ -1,9 +1,11 @@
 import { configOf, type Env } from "../../env.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
+import { systemClock } from "../../platform/clock.ts";
 import { d1LateAnswers } from "./adapters/d1-late-answers.ts";
 import { d1Rooms } from "./adapters/d1-rooms.ts";
 import { hubRooms } from "./adapters/hub-rooms.ts";
+import { gatewayMonitor } from "./gateway-monitor.ts";
 import type { RoomTaskPorts } from "./hub/room-tasks.ts";
 import type { RoomsPorts } from "./service.ts";
 
@@ -23,5 +25,9 @@ export function taskPortsOf(env: Env): RoomTaskPorts {
     discord: discordClient(env, 0),
     copy: d1Rooms(env.DB),
     answers: d1LateAnswers(env.DB),
+    gatewayHeardAt: async (guildId) => {
+      const { heartbeatAgeMs } = await gatewayMonitor(env).status(guildId);
+      return heartbeatAgeMs === null ? null : systemClock() - heartbeatAgeMs;
+    },
   };
 }

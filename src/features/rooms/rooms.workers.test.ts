@@ -1056,7 +1056,13 @@ describe("POST /internal/events", () => {
 });
 
 describe("a room that nobody is in", () => {
+  const gateway = (state: string, since = Date.now()) => ({
+    event: "gateway.state",
+    payload: { guildId, state, since },
+  });
+
   it("ends after its time, when Discord lets it, and not before", async () => {
+    await taken({ events: [gateway("connected"), snapshotOf([])] });
     const { channelId } = await created(await createAs(alice));
     await hubAlarmAfter(IDLE_MS - 10_000);
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
@@ -1070,12 +1076,57 @@ describe("a room that nobody is in", () => {
   });
 
   it("stays while somebody is in it", async () => {
+    await taken({ events: [gateway("connected"), snapshotOf([])] });
     const { channelId } = await created(await createAs(alice));
     await taken(voice("joined", "u1", channelId));
     await hubAlarmAfter(IDLE_MS * 2);
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
     await taken(voice("left", "u1", channelId));
     await hubAlarmAfter(IDLE_MS + 1);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+  });
+
+  it("stays while the gateway is away, and its time begins anew with the snapshot after it", async () => {
+    alice = await person("alice", { exp: Math.floor(Date.now() / 1000) + 86_400 });
+    // After a deploy there is no gateway yet.
+    const { channelId } = await created(await createAs(alice));
+    await hubAlarmAfter(IDLE_MS * 2);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    await taken({ events: [gateway("connected"), snapshotOf([channelId])] });
+    await hubAlarmAfter(IDLE_MS - 1_000);
+    await evictHub();
+    await taken(gateway("down"));
+    await evictHub();
+    await hubAlarmAfter(IDLE_MS * 2);
+    await taken(gateway("connected"));
+    await hubAlarmAfter(IDLE_MS * 2);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    await taken(snapshotOf([channelId]));
+    await evictHub();
+    await hubAlarmAfter(IDLE_MS - 1_000);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    await hubAlarmAfter(2_000);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+  });
+
+  it("stays when its container died in silence, also before anybody noticed", async () => {
+    const beat = () =>
+      taken({
+        event: "gateway.heartbeat",
+        payload: { guildId, state: "connected", since: Date.now() },
+      });
+    later(0);
+    await beat();
+    await taken(snapshotOf([]));
+    const { channelId } = await created(await createAs(alice));
+    later(IDLE_MS - 1_000);
+    await beat();
+    await hubAlarmAfter(2_000);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    // The next beat shows that nobody had come in.
+    later(29_000);
+    await beat();
+    await hubAlarmAfter(10_000);
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
   });
 });
@@ -1108,15 +1159,10 @@ describe("the rules of events, over SQLite", () => {
   applyEventSuite(async (test) => {
     await runInDurableObject(hub(), (_, { storage }) => {
       test(() => {
-        for (const table of [
-          "person",
-          "room",
-          "voice",
-          "foreign",
-          "unsettled",
-          "held",
-          "gateway",
-        ]) {
+        const tables = "person room voice foreign unsettled held gateway knowledge empty".split(
+          " ",
+        );
+        for (const table of tables) {
           storage.sql.exec(`DROP TABLE rooms_${table}`);
         }
         createRoomsTables(storage.sql);

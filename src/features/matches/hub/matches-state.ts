@@ -1,3 +1,4 @@
+import type { VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
 import type { Faction } from "../../../protocol/match.ts";
 import type { MatchRecord, Whereabouts } from "../ports.ts";
 import type { Remembered } from "./match-diff.ts";
@@ -42,6 +43,9 @@ export interface MatchesState {
   voice(): readonly Whereabouts[];
   saveVoice(voice: Whereabouts): void;
   removeVoice(userId: string): void;
+
+  voiceKnowledge(): VoiceKnowledge;
+  saveVoiceKnowledge(knowledge: VoiceKnowledge): void;
 
   /** Whether the sweep is scheduled. */
   isSweeping(): boolean;

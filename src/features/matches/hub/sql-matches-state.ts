@@ -1,3 +1,4 @@
+import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
 import { FACTIONS, Match } from "../../../protocol/match.ts";
 import type { KeptMatch, MatchesState } from "./matches-state.ts";
 
@@ -31,6 +32,10 @@ export function createMatchesTables(sql: SqlStorage): void {
       channel_id TEXT NOT NULL
     ) STRICT;
     CREATE INDEX IF NOT EXISTS matches_voice_channel ON matches_voice (channel_id);
+    CREATE TABLE IF NOT EXISTS matches_knowledge (
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      knowledge TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS matches_sweep (one INTEGER PRIMARY KEY CHECK (one = 1)) STRICT;
   `);
 }
@@ -165,6 +170,17 @@ export function sqlMatchesState(sql: SqlStorage): MatchesState {
     },
     removeVoice: (userId) => {
       sql.exec("DELETE FROM matches_voice WHERE user_id = ?", userId);
+    },
+
+    voiceKnowledge: () => {
+      const [known] = texts("SELECT knowledge AS text FROM matches_knowledge");
+      return known === undefined ? NO_VOICE_KNOWLEDGE : VoiceKnowledge.parse(JSON.parse(known));
+    },
+    saveVoiceKnowledge: (knowledge) => {
+      sql.exec(
+        "INSERT OR REPLACE INTO matches_knowledge (one, knowledge) VALUES (1, ?)",
+        JSON.stringify(knowledge),
+      );
     },
 
     isSweeping: () => isAny("SELECT 1 FROM matches_sweep"),

@@ -1,5 +1,11 @@
 import type { IncomingEvent } from "../../../hub/publisher.ts";
-import { roomDeleted, voiceJoined, voiceLeft } from "../../../protocol/events/rooms.ts";
+import { knowledgeAfter } from "../../../hub/voice-knowledge.ts";
+import {
+  gatewayState,
+  roomDeleted,
+  voiceJoined,
+  voiceLeft,
+} from "../../../protocol/events/rooms.ts";
 import { GuildSnapshot, SignedVoiceJoined } from "../../../protocol/signed-events.ts";
 import { matchTask, type MatchesTurn } from "./put-match.ts";
 
@@ -8,6 +14,7 @@ export const TAKEN_EVENTS = [
   voiceJoined.name,
   voiceLeft.name,
   roomDeleted.name,
+  gatewayState.name,
   "guild.snapshot",
 ] as const;
 
@@ -16,6 +23,9 @@ export const TAKEN_EVENTS = [
  * concerns them. Publishes nothing: voice events are another area's. Payloads were checked at the door.
  */
 export function takeEvent(turn: MatchesTurn, event: IncomingEvent): void {
+  const before = turn.state.voiceKnowledge();
+  const after = knowledgeAfter(before, event, turn.hub.now());
+  if (after !== before) turn.state.saveVoiceKnowledge(after);
   switch (event.event) {
     case voiceJoined.name: {
       const { userId, channelId } = SignedVoiceJoined.parse(event.payload);

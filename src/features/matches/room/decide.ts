@@ -20,8 +20,11 @@ export type RoomSettings = MatchSettings & {
   readonly hasApi: boolean;
 };
 
-/** Who is in voice, by user id; null: nobody could say. */
+/** Who is in voice: the channel by user id. Null: nobody could say. */
 export type Voice = ReadonlyMap<string, string> | null;
+
+/** Who is in voice, and whether nobody else can be: while the gateway is away others may come. */
+export type Sight = { readonly voice: Voice; readonly isKnown: boolean };
 
 /** What is to be done now, and when to look again if nothing happens before, milliseconds since 1970. */
 export type Decision = { readonly actions: readonly Action[]; readonly wakeAt: number | null };
@@ -56,14 +59,14 @@ class Plan {
  */
 export function decide(
   state: RoomState,
-  voice: Voice,
+  { voice, isKnown }: Sight,
   settings: RoomSettings,
   now: number,
 ): Decision {
   const plan = new Plan(state, now);
   planReading(plan, state, settings, now);
   if (state.phase === "live") planLife(plan, state, voice, settings, now);
-  if (state.phase === "closing") planEnd(plan, state, voice, settings, now);
+  if (state.phase === "closing") planEnd(plan, state, { voice, isKnown }, settings, now);
   for (const trouble of state.phase === "closed" ? [] : state.troubles) {
     if (!state.complained.includes(trouble)) plan.add({ kind: "complain", trouble });
   }
@@ -225,7 +228,7 @@ function planLeaving(
 function planEnd(
   plan: Plan,
   state: RoomState,
-  voice: Voice,
+  { voice, isKnown }: Sight,
   { graceMs, lobbyId }: RoomSettings,
   now: number,
 ): void {
@@ -234,7 +237,7 @@ function planEnd(
   const channels = FACTIONS.flatMap((faction) => state.sides[faction].channel?.id ?? []);
   const inside = [...(voice ?? [])].filter(([, where]) => channels.includes(where));
   // Nobody has to be waited for in an empty channel.
-  const isEmpty = voice !== null && inside.length === 0;
+  const isEmpty = isKnown && inside.length === 0;
   const until = end.at + graceMs;
   if (!isEmpty && now < until) return plan.wake(until);
 

@@ -111,10 +111,23 @@ describe("a match on which nothing is left to do", () => {
 });
 
 describe("a match that ends", () => {
-  it("keeps who was linked, and loses its empty channel although the hub does not know it", async () => {
+  const NOBODY = new Map([[MATCH_ID, { faction1: [], faction2: [], isKnown: true }]]);
+
+  it("waits where the hub cannot say who is in its channel", async () => {
     const end = { version: 2, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
     const before: RoomState = { ...withChannel(played()), phase: "closing", end };
-    const hub = { whereabouts: async () => [], inVoice: async () => new Map() };
+    const unknown = new Map([[MATCH_ID, { faction1: [], faction2: [], isKnown: false }]]);
+    for (const sides of [unknown, new Map()]) {
+      const hub = { whereabouts: async () => [], inVoice: async () => sides };
+      const { state, next } = await working(before, { hub });
+      expect([state.phase, next]).toEqual(["closing", NOW + 60_000]);
+    }
+  });
+
+  it("keeps who was linked, and loses its channel at once when it is known to be empty", async () => {
+    const end = { version: 2, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
+    const before: RoomState = { ...withChannel(played()), phase: "closing", end };
+    const hub = { whereabouts: async () => [], inVoice: async () => NOBODY };
     const { state, did, asked, broken } = await working(before, { hub });
     expect(did[0]).toEqual({ kind: "delete", faction: "faction1", channelId: "c1" });
     expect([asked, broken]).toEqual([[], []]);

@@ -2,7 +2,7 @@ import type { Clock } from "../../../platform/clock.ts";
 import { FACTIONS } from "../../../protocol/match.ts";
 import type { MatchesHub, PlayerLinks } from "../ports.ts";
 import type { Action } from "./action.ts";
-import { decide, type RoomSettings, type Voice } from "./decide.ts";
+import { decide, type RoomSettings, type Sight } from "./decide.ts";
 import { isGone, peopleOf, tidied, type RoomState } from "./room-state.ts";
 import { begin, expire, settle, type Outcome } from "./settle.ts";
 
@@ -40,10 +40,10 @@ export type ReconcilePorts = {
 export async function reconcile(memory: RoomMemory, ports: ReconcilePorts): Promise<number | null> {
   const { settingsOf, clock } = ports;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const { voice, isWhole } = await lookAround(memory, ports);
-    memory.update((state) => tidied(expire(state, isEmptyIn(state, voice), clock())));
+    const { isWhole, ...sight } = await lookAround(memory, ports);
+    memory.update((state) => tidied(expire(state, isEmptyIn(state, sight), clock())));
     const state = memory.read();
-    const { actions, wakeAt } = decide(state, voice, settingsOf(state.guildId), clock());
+    const { actions, wakeAt } = decide(state, sight, settingsOf(state.guildId), clock());
     if (actions.length === 0) {
       return earliest(wakeAt, isWhole ? null : clock() + UNSEEN_PAUSE_MS);
     }
@@ -66,15 +66,15 @@ async function doOne(memory: RoomMemory, ports: ReconcilePorts, action: Action):
 }
 
 /** What a round goes by. Not whole: somebody could not be asked. */
-type View = { readonly voice: Voice; readonly isWhole: boolean };
+type View = Sight & { readonly isWhole: boolean };
 
 /** Reads who is linked, and who is in voice. */
 async function lookAround(memory: RoomMemory, ports: ReconcilePorts): Promise<View> {
   const knowsLinks = await readLinks(memory, ports);
   const state = memory.read();
-  if (!needsVoice(state)) return { voice: null, isWhole: knowsLinks };
-  const voice = await readVoice(state, ports);
-  return { voice, isWhole: knowsLinks && voice !== null };
+  if (!needsVoice(state)) return { ...UNSEEN, isWhole: knowsLinks };
+  const sight = await readVoice(state, ports);
+  return { ...sight, isWhole: knowsLinks && sight.voice !== null };
 }
 
 /** @returns false when D1 could not say: those who were known stay linked */
@@ -99,11 +99,12 @@ async function readLinks(
   }
 }
 
-/** Null: the hub could not say. */
+const UNSEEN: Sight = { voice: null, isKnown: false };
+
 async function readVoice(
   state: RoomState,
   { hub, broke }: Pick<ReconcilePorts, "hub" | "broke">,
-): Promise<Voice> {
+): Promise<Sight> {
   const { guildId, matchId } = state;
   try {
     const people = FACTIONS.flatMap((faction) => peopleOf(state, faction));
@@ -117,10 +118,10 @@ async function readVoice(
       if (channelId === undefined) continue;
       for (const userId of inside.get(matchId)?.[faction] ?? []) voice.set(userId, channelId);
     }
-    return voice;
+    return { voice, isKnown: inside.get(matchId)?.isKnown === true };
   } catch (error) {
     broke("whereabouts", matchId, error);
-    return null;
+    return UNSEEN;
   }
 }
 
@@ -129,10 +130,12 @@ function needsVoice({ sides }: RoomState): boolean {
   return FACTIONS.some((faction) => !isGone(sides[faction]));
 }
 
-function isEmptyIn({ sides }: RoomState, voice: Voice): boolean {
+function isEmptyIn({ sides }: RoomState, { voice, isKnown }: Sight): boolean {
   const channels = FACTIONS.flatMap((faction) => sides[faction].channel?.id ?? []);
   if (channels.length === 0) return true;
-  return voice !== null && ![...voice.values()].some((where) => channels.includes(where));
+  return (
+    isKnown && voice !== null && ![...voice.values()].some((where) => channels.includes(where))
+  );
 }
 
 function earliest(...times: readonly (number | null)[]): number | null {

@@ -68,6 +68,30 @@ describe("people who are still in a channel of a match that is over", () => {
 });
 
 describe("a match that is over", () => {
+  it("keeps its channels for their time while nobody knows who is in them", async () => {
+    const match = await playedMatch();
+    match.voice.clear();
+    match.gatewayIsDown = true;
+    await finish(match, 59 * SECOND);
+    expect(match.ours).toHaveLength(2);
+    match.gatewayIsDown = false;
+    match.look();
+    await match.pass(0);
+    expect(match.ours).toEqual([]);
+  });
+
+  it("because nothing was heard of it has to be empty for certain", async () => {
+    const match = await playedMatch();
+    match.voice.clear();
+    match.gatewayIsDown = true;
+    match.faceitFaults.push(...Array.from({ length: 200 }, () => ({ kind: "failed" }) as const));
+    await match.pass(7 * HOUR);
+    expect(match.ours).toHaveLength(2);
+    match.gatewayIsDown = false;
+    await match.pass(5 * MINUTE);
+    expect(match.ours).toEqual([]);
+  });
+
   it("is left alone before its time of grace has passed, when nobody has to be waited for", async () => {
     const match = await playedMatch();
     match.voice.clear();

@@ -98,6 +98,10 @@ const channelCreated = (channelId: string): IncomingEvent => ({
   event: "room.created",
   payload: { guildId: GUILD, channelId, name: "in Discord" },
 });
+const gateway = (state: string, since = 1): IncomingEvent => ({
+  event: "gateway.state",
+  payload: { guildId: GUILD, state, since },
+});
 const renamed = (channelId: string, name: string): IncomingEvent => ({
   event: "room.updated",
   payload: { guildId: GUILD, channelId, name, userLimit: 4 },
@@ -354,6 +358,8 @@ export function applyEventSuite(
     it("watches an empty room, and one that somebody is in not", () =>
       run((fresh) => {
         const { turn, open, tasks, at } = setUp(fresh());
+        applyEvent(turn, gateway("connected"));
+        applyEvent(turn, snapshot([], {}));
         const task = roomTask.idle(open("c1").id);
         expect(tasks.get(task)).toBe(1_000_000 + IDLE_MS);
         applyEvent(turn, joined("u1", "c1"));
@@ -363,15 +369,54 @@ export function applyEventSuite(
         expect(tasks.get(task)).toBe(2_000_000 + IDLE_MS);
       }));
 
+    it("watches no room while nobody knows who is in voice, and begins anew when it is known", () =>
+      run((fresh) => {
+        const { turn, open, tasks, at } = setUp(fresh());
+        const [empty, used] = [roomTask.idle(open("c1").id), roomTask.idle(open("c2").id)];
+        const idle = (): string[] => [...tasks.keys()].filter((key) => key.startsWith("idle/"));
+        const voice = { u1: "c2" };
+        // No gateway was ever heard of; it connects; its snapshot comes.
+        expect(idle()).toEqual([]);
+        applyEvent(turn, gateway("connected"));
+        expect(idle()).toEqual([]);
+        applyEvent(turn, snapshot(["c1", "c2"], voice));
+        expect(idle()).toEqual([empty]);
+        for (const [i, away] of (["resuming", "down"] as const).entries()) {
+          const now = 2_000_000 * (i + 1);
+          at(now);
+          applyEvent(turn, gateway(away, now));
+          expect(idle()).toEqual([]);
+          // Whoever leaves now may be followed by somebody unseen.
+          applyEvent(turn, left("u1", "c2"));
+          applyEvent(turn, joined("u1", "c2"));
+          applyEvent(turn, gateway("connected", now));
+          expect(idle()).toEqual([]);
+          at(now + 5_000);
+          applyEvent(turn, snapshot(["c1", "c2"], voice));
+          expect([idle(), tasks.get(empty)]).toEqual([[empty], now + 5_000 + IDLE_MS]);
+          // What a container says late of the time before changes nothing.
+          applyEvent(turn, gateway("down", now - 1));
+          expect(tasks.get(empty)).toBe(now + 5_000 + IDLE_MS);
+        }
+        // Nor does a clock that is far ahead keep it connected for ever.
+        applyEvent(turn, gateway("connected", 99_000_000));
+        at(8_000_000);
+        applyEvent(turn, gateway("down", 8_000_000));
+        expect(idle()).toEqual([]);
+        // One that resumed sends its snapshot before it says that it is connected.
+        applyEvent(turn, gateway("resuming", 9_000_000));
+        applyEvent(turn, snapshot(["c1", "c2"], {}));
+        expect(idle()).toEqual([]);
+        applyEvent(turn, gateway("connected", 9_000_001));
+        expect(idle().toSorted()).toEqual([empty, used]);
+      }));
+
     it("publishes a gateway state only when it changes", () =>
       run((fresh) => {
         const { turn, news } = setUp(fresh());
-        const say = (state: string) =>
-          applyEvent(turn, {
-            event: "gateway.state",
-            payload: { guildId: GUILD, state, since: 1 },
-          });
-        for (const state of ["connected", "connected", "down", "connected"]) say(state);
+        for (const state of ["connected", "connected", "down", "connected"]) {
+          applyEvent(turn, gateway(state));
+        }
         expect(news()).toEqual([
           "gateway.state connected",
           "gateway.state down",

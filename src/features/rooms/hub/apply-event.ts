@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { IncomingEvent } from "../../../hub/publisher.ts";
+import { isOldNews, isVoiceKnown, knowledgeAfter } from "../../../hub/voice-knowledge.ts";
 import {
   gatewayState,
   roomCreated,
@@ -18,7 +19,15 @@ import {
   type Applied,
 } from "./held-events.ts";
 import { meet } from "./people.ts";
-import { endRoom, join, leave, roomTask, updateRoom } from "./room-changes.ts";
+import {
+  endRoom,
+  forgetIdle,
+  join,
+  leave,
+  roomTask,
+  updateRoom,
+  watchIdle,
+} from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /**
@@ -64,9 +73,13 @@ export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
       return "done";
     }
     case gatewayState.name:
-      return onGatewayState(turn, event, ts);
-    case "guild.snapshot":
-      return onSnapshot(turn, GuildSnapshot.parse(event.payload), ts);
+      onGatewayState(turn, event, ts);
+      return "done";
+    case "guild.snapshot": {
+      const applied = onSnapshot(turn, GuildSnapshot.parse(event.payload), ts);
+      if (applied === "done") learn(turn, event);
+      return applied;
+    }
     default:
       return "done";
   }
@@ -109,15 +122,33 @@ function onJoined(turn: RoomsTurn, joined: z.infer<typeof SignedVoiceJoined>, ts
   return "done";
 }
 
-function onGatewayState({ state, hub }: RoomsTurn, event: IncomingEvent, ts: number): Applied {
+function onGatewayState(turn: RoomsTurn, event: IncomingEvent, ts: number): void {
+  const { state, hub } = turn;
   const now = gatewayState.payload.parse(event.payload);
-  if (state.gateway()?.state === now.state) return "done";
+  if (isOldNews(state.voiceKnowledge(), now)) return;
+  learn(turn, event);
+  if (state.gateway()?.state === now.state) return;
   // The sender's clock may be ahead of ours.
   const since = Math.min(now.since, hub.now());
   const payload = { ...now, since };
   state.saveGateway({ state: now.state, since });
   hub.publish({ event: gatewayState.name, payload, audience: null, topic: null, ts });
-  return "done";
+}
+
+/** Whether it is known who is in voice may have changed: empty rooms end only while it is. */
+function learn(turn: RoomsTurn, event: IncomingEvent): void {
+  const { state, hub } = turn;
+  const before = state.voiceKnowledge();
+  const after = knowledgeAfter(before, event, hub.now());
+  const wasKnown = isVoiceKnown(before);
+  state.saveVoiceKnowledge(after);
+  if (isVoiceKnown(after) === wasKnown) return;
+  for (const room of state.roomsIn("open")) {
+    if (wasKnown) forgetIdle(turn, room.id);
+    else if (room.channelId !== null && state.membersOf(room.channelId).length === 0) {
+      watchIdle(turn, room);
+    }
+  }
 }
 
 /** The guild as Discord has it: what differs from what we know is published, and nothing else. */

@@ -1,3 +1,4 @@
+import { NO_VOICE_KNOWLEDGE } from "../../../hub/voice-knowledge.ts";
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
 import { memoryPeople } from "./people.ts";
@@ -10,7 +11,9 @@ export function memoryRoomsState(): RoomsState {
   const candidates = new Map<string, readonly string[]>();
   let held: HeldEvent[] = [];
   const voices = new Map<string, VoiceState>();
+  const emptySince = new Map<string, number>();
   let gateway: GatewayStanding | null = null;
+  let knowledge = NO_VOICE_KNOWLEDGE;
 
   const find = (fits: (room: RoomRecord) => boolean): RoomRecord | null =>
     [...rooms.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)).find(fits) ?? null;
@@ -65,6 +68,11 @@ export function memoryRoomsState(): RoomsState {
           ? one.channelId === channelId
           : one.userId === userId || (one.userId === null && one.channelId === channelId),
       ),
+    emptySince: (roomId) => emptySince.get(roomId) ?? null,
+    saveEmptySince: (roomId, since) => {
+      if (since === null) emptySince.delete(roomId);
+      else emptySince.set(roomId, since);
+    },
     voiceOf: (userId) => voices.get(userId) ?? null,
     membersOf: (channelId) =>
       [...voices.values()].filter((voice) => voice.channelId === channelId).toSorted(byTime),
@@ -78,6 +86,10 @@ export function memoryRoomsState(): RoomsState {
     gateway: () => gateway,
     saveGateway: (standing) => {
       gateway = standing;
+    },
+    voiceKnowledge: () => knowledge,
+    saveVoiceKnowledge: (now) => {
+      knowledge = now;
     },
   };
 }

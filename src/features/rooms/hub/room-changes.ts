@@ -1,4 +1,5 @@
 import type { Audience } from "../../../hub/publisher.ts";
+import { isVoiceKnown } from "../../../hub/voice-knowledge.ts";
 import { JOURNAL_MAX_AGE_MS } from "../../../protocol/limits.ts";
 import { shownPerson } from "../../../protocol/person.ts";
 import { audienceOf, type RoomRecord, type VoiceState } from "../room-record.ts";
@@ -41,7 +42,7 @@ export function endRoom(turn: RoomsTurn, room: RoomRecord, ts: number = turn.hub
   if (room.state !== "open" || channelId === null) return;
   for (const voice of state.membersOf(channelId)) leave(turn, voice, ts);
   changeRoom(turn, { ...room, state: "ended", endedAt: ts });
-  hub.cancel(roomTask.idle(room.id));
+  forgetIdle(turn, room.id);
   hub.cancel(roomTask.check(room.id));
   hub.schedule(roomTask.forget(room.id), hub.now() + TOMBSTONE_MS);
   hub.publish({
@@ -100,7 +101,7 @@ export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   if (room?.state === "ended") return;
   state.saveVoice(voice);
   const person = state.person(userId);
-  if (room !== null) hub.cancel(roomTask.idle(room.id));
+  if (room !== null) forgetIdle(turn, room.id);
   hub.publish({
     event: "voice.joined",
     payload: {
@@ -115,9 +116,17 @@ export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   });
 }
 
-/** A room that nobody is in ends after its time (rooms.md §5). */
-export function watchIdle({ hub }: RoomsTurn, room: RoomRecord): void {
-  if (room.idleMs > 0) hub.schedule(roomTask.idle(room.id), hub.now() + room.idleMs);
+/** A room that nobody is in ends after its time, which counts while that is known (rooms.md §5). */
+export function watchIdle({ state, hub }: RoomsTurn, room: RoomRecord): void {
+  if (room.idleMs === 0 || !isVoiceKnown(state.voiceKnowledge())) return;
+  state.saveEmptySince(room.id, hub.now());
+  hub.schedule(roomTask.idle(room.id), hub.now() + room.idleMs);
+}
+
+/** Somebody is in a room, or may be. */
+export function forgetIdle({ state, hub }: RoomsTurn, id: string): void {
+  state.saveEmptySince(id, null);
+  hub.cancel(roomTask.idle(id));
 }
 
 /** A channel that we did not make is everyone's to see. */

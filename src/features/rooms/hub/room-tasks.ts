@@ -1,6 +1,7 @@
 import type { HubContext } from "../../../hub/extension.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { log } from "../../../platform/log.ts";
+import { GATEWAY_HEARTBEAT_INTERVAL_MS } from "../../../protocol/limits.ts";
 import { findCreatedChannel, type Finding } from "../find-created-channel.ts";
 import type { LateAnswers, Recovered, RoomsCopy, RoomsDiscord } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
@@ -29,11 +30,16 @@ export const REPAIR_GIVES_UP_MS = 10 * 60_000;
 /** A Discord call of a task that failed is tried again after this. */
 const DISCORD_RETRY_MS = 60_000;
 
+/** A heartbeat of the container may take this long to arrive, milliseconds. */
+const HEARTBEAT_MARGIN_MS = 5_000;
+
 /** What the work of a hub's rooms needs besides the hub. */
 export type RoomTaskPorts = {
   readonly discord: RoomsDiscord;
   readonly copy: RoomsCopy;
   readonly answers: LateAnswers;
+  /** When the last heartbeat of this guild's container arrived, milliseconds; null: none ever did. */
+  readonly gatewayHeardAt: (guildId: string) => Promise<number | null>;
 };
 
 /** Turns of the hub, with the rooms' state. */
@@ -143,14 +149,16 @@ export async function endIdleRoom(
   ports: RoomTaskPorts,
   id: string,
 ): Promise<void> {
+  const due = context.turn((turn) => idleDue(turn, id));
+  if (due === null) return;
+  const heardAt = await ports.gatewayHeardAt(context.guildId);
   const room = context.turn((turn) => {
-    const { state } = turn;
-    const found = state.room(id);
-    if (found?.state !== "open" || found.channelId === null) return null;
-    if (state.membersOf(found.channelId).length > 0) return null;
-    if (!state.isAfterHeld({ channelId: found.channelId, userId: null })) return found;
-    // Somebody may have come in by an event that waits.
-    watchIdle(turn, found);
+    const found = turn.state.room(id);
+    if (found === null || idleDue(turn, id) !== due) return null;
+    if (heardAt === null || heardAt >= due) return found;
+    // A container that died tells of nobody: the next sign of life shows that nobody came in before.
+    const next = heardAt + GATEWAY_HEARTBEAT_INTERVAL_MS + HEARTBEAT_MARGIN_MS;
+    turn.hub.schedule(roomTask.idle(id), Math.max(next, turn.hub.now() + HEARTBEAT_MARGIN_MS));
     return null;
   });
   if (room === null || room.channelId === null) return;
@@ -165,6 +173,23 @@ export async function endIdleRoom(
     why: deleted.error,
   });
   retryLater(context, roomTask.idle(id), deleted.error);
+}
+
+/** Since when a room has been idle for its whole time; null: it is not, and its task is set if it will be. */
+function idleDue(turn: RoomsTurn, id: string): number | null {
+  const { state, hub } = turn;
+  const room = state.room(id);
+  const since = state.emptySince(id);
+  if (room?.state !== "open" || room.channelId === null || since === null) return null;
+  // Somebody may have come in by an event that waits.
+  if (state.isAfterHeld({ channelId: room.channelId, userId: null })) {
+    watchIdle(turn, room);
+    return null;
+  }
+  const due = since + room.idleMs;
+  if (due <= hub.now()) return due;
+  hub.schedule(roomTask.idle(id), due);
+  return null;
 }
 
 /** A snapshot did not show a young room's channel: ends the room if Discord does not know it. */

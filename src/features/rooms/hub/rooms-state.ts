@@ -1,5 +1,6 @@
 import type { HubTurn } from "../../../hub/extension.ts";
 import { z } from "zod";
+import type { VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { RoomRecord, VoiceState } from "../room-record.ts";
 import type { PeopleState } from "./people.ts";
@@ -62,6 +63,10 @@ export interface RoomsState extends PeopleState {
    */
   isAfterHeld(subject: EventSubject): boolean;
 
+  /** Since when nobody has been in an open room, as far as that is known, milliseconds; null: it is not. */
+  emptySince(roomId: string): number | null;
+  saveEmptySince(roomId: string, since: number | null): void;
+
   voiceOf(userId: string): VoiceState | null;
   /** In the order they joined. */
   membersOf(channelId: string): readonly VoiceState[];
@@ -71,6 +76,8 @@ export interface RoomsState extends PeopleState {
 
   gateway(): GatewayStanding | null;
   saveGateway(standing: GatewayStanding): void;
+  voiceKnowledge(): VoiceKnowledge;
+  saveVoiceKnowledge(knowledge: VoiceKnowledge): void;
 }
 
 /** The state together with what a turn of the hub can do. */

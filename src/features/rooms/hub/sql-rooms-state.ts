@@ -1,3 +1,4 @@
+import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
 import { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import { RoomRecord, type VoiceState } from "../room-record.ts";
 import { createPeopleTable, sqlPeople } from "./people.ts";
@@ -37,6 +38,14 @@ export function createRoomsTables(sql: SqlStorage): void {
     CREATE TABLE IF NOT EXISTS rooms_gateway (
       one INTEGER PRIMARY KEY CHECK (one = 1),
       state TEXT NOT NULL,
+      since INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_knowledge (
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      knowledge TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_empty (
+      room_id TEXT PRIMARY KEY,
       since INTEGER NOT NULL
     ) STRICT;
   `);
@@ -159,6 +168,23 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       return found.toArray().length > 0;
     },
 
+    emptySince: (roomId) => {
+      const [row] = sql
+        .exec<{ since: number }>("SELECT since FROM rooms_empty WHERE room_id = ?", roomId)
+        .toArray();
+      return row?.since ?? null;
+    },
+    saveEmptySince: (roomId, since) => {
+      if (since === null) sql.exec("DELETE FROM rooms_empty WHERE room_id = ?", roomId);
+      else {
+        sql.exec(
+          "INSERT OR REPLACE INTO rooms_empty (room_id, since) VALUES (?, ?)",
+          roomId,
+          since,
+        );
+      }
+    },
+
     voiceOf: (userId) =>
       voices("SELECT user_id, channel_id, since FROM rooms_voice WHERE user_id = ?", userId)[0] ??
       null,
@@ -193,6 +219,20 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
          ON CONFLICT (one) DO UPDATE SET state = excluded.state, since = excluded.since`,
         state,
         since,
+      );
+    },
+    voiceKnowledge: () => {
+      const [row] = sql
+        .exec<{ knowledge: string }>("SELECT knowledge FROM rooms_knowledge")
+        .toArray();
+      return row === undefined
+        ? NO_VOICE_KNOWLEDGE
+        : VoiceKnowledge.parse(JSON.parse(row.knowledge));
+    },
+    saveVoiceKnowledge: (knowledge) => {
+      sql.exec(
+        "INSERT OR REPLACE INTO rooms_knowledge (one, knowledge) VALUES (1, ?)",
+        JSON.stringify(knowledge),
       );
     },
   };

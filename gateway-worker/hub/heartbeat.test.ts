@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { GATEWAY_HEARTBEAT_INTERVAL_MS } from "../../src/protocol/limits.ts";
+import { testMetrics } from "../fixtures/memory-metrics.ts";
+import type { Answer } from "./answer.ts";
+import { Heartbeat } from "./heartbeat.ts";
+
+const ACCEPTED: Answer = { kind: "accepted", refused: [] };
+const LATER: Answer = { kind: "later", afterMs: null, reason: "no answer" };
+
+let answer: Answer;
+let silences: number;
+let heartbeat: Heartbeat;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  answer = ACCEPTED;
+  silences = 0;
+  heartbeat = new Heartbeat({
+    hub: {
+      status: { state: "accepting", reason: "" },
+      post: async () => answer,
+      abort: () => {},
+    },
+    metrics: testMetrics(),
+    primaryGuildId: "1",
+    gateway: () => ({ state: "connected", since: 0 }),
+    guildIds: () => ["1"],
+    onSilenceOver: () => {
+      silences += 1;
+    },
+    now: Date.now,
+    random: () => 0.5,
+  });
+});
+
+afterEach(async () => {
+  await heartbeat.stop();
+  vi.useRealTimers();
+});
+
+describe("a silence", () => {
+  test("is none while beats arrive", async () => {
+    heartbeat.beat();
+    await vi.advanceTimersByTimeAsync(10 * GATEWAY_HEARTBEAT_INTERVAL_MS);
+    expect(silences).toBe(0);
+  });
+
+  test("is over with the first beat that arrives after two that did not", async () => {
+    heartbeat.beat();
+    await vi.advanceTimersByTimeAsync(1_000);
+    answer = LATER;
+    await vi.advanceTimersByTimeAsync(2 * GATEWAY_HEARTBEAT_INTERVAL_MS + 1_000);
+    expect(silences).toBe(0);
+    answer = ACCEPTED;
+    await vi.advanceTimersByTimeAsync(5 * GATEWAY_HEARTBEAT_INTERVAL_MS);
+    expect(silences).toBe(1);
+  });
+
+  test("that is short changes nothing", async () => {
+    heartbeat.beat();
+    await vi.advanceTimersByTimeAsync(1_000);
+    answer = LATER;
+    await vi.advanceTimersByTimeAsync(GATEWAY_HEARTBEAT_INTERVAL_MS);
+    answer = ACCEPTED;
+    await vi.advanceTimersByTimeAsync(5 * GATEWAY_HEARTBEAT_INTERVAL_MS);
+    expect(silences).toBe(0);
+  });
+});
