@@ -101,21 +101,33 @@ export async function complete(
     .where(isKey(key));
 }
 
+/** Old keys that one statement deletes. */
+const SWEEP_ROWS = 1_000;
+/** Statements of one sweep: what is left then goes an hour later. */
+const SWEEP_STATEMENTS = 100;
+
+/** Forgets keys whose time is over. Once an hour; a sweep is bounded, and the next goes on. */
+export async function sweepIdempotencyKeys(database: D1Database, now: number): Promise<void> {
+  for (let i = 0; i < SWEEP_STATEMENTS; i += 1) {
+    const { meta } = await database
+      .prepare(
+        `DELETE FROM idempotency_keys WHERE rowid IN
+           (SELECT rowid FROM idempotency_keys WHERE expires_at <= ? LIMIT ?)`,
+      )
+      .bind(now, SWEEP_ROWS)
+      .run();
+    if (meta.changes < SWEEP_ROWS) return;
+  }
+}
+
 /**
- * Frees the key of a request that failed; old keys go with it. Idempotent.
+ * Frees the key of a request that failed. Idempotent.
  * @param claimedBy a claim that began later than this, milliseconds, is another request's and stays
  */
-export async function release(
-  database: D1Database,
-  key: Key,
-  now: number,
-  claimedBy: number = now,
-): Promise<void> {
-  const db = drizzle(database);
-  await db.batch([
-    db.delete(table).where(and(isKey(key), isNull(table.status), lte(table.claimedAt, claimedBy))),
-    db.delete(table).where(lte(table.expiresAt, now)),
-  ]);
+export async function release(database: D1Database, key: Key, claimedBy: number): Promise<void> {
+  await drizzle(database)
+    .delete(table)
+    .where(and(isKey(key), isNull(table.status), lte(table.claimedAt, claimedBy)));
 }
 
 function isKey({ sub, key }: Key): SQL | undefined {

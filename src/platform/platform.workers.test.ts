@@ -34,7 +34,7 @@ import { callAs, callWorker, openStream, PAGE_ORIGIN, upgrade } from "../testing
 import { forgetProviderKeys } from "./auth/provider-keys.ts";
 import { verifyToken } from "./auth/verify-token.ts";
 import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
-import { begin, CLAIM_STALE_MS, complete, release } from "./idempotency.ts";
+import { begin, CLAIM_STALE_MS, complete, release, sweepIdempotencyKeys } from "./idempotency.ts";
 import { limiterOf, rateLimitHeaders, takeToken } from "./rate-limit.ts";
 import { RATE_LIMITERS } from "./rate-limiters.ts";
 
@@ -639,6 +639,26 @@ describe("idempotency keys (rooms.md §1)", () => {
     expect(await begin(env.DB, one, at - 1)).toEqual({ kind: "in_flight" });
     const claims = await Promise.all([begin(env.DB, one, at), begin(env.DB, one, at)]);
     expect(claims.map(({ kind }) => kind).toSorted()).toEqual(["in_flight", "stale"]);
+  });
+
+  it("is swept when its time is over, many at once, and not before", async () => {
+    const one = request();
+    await begin(env.DB, one, T);
+    const rows = async () => {
+      const query = "SELECT count(*) AS n FROM idempotency_keys WHERE sub IN (?, 'many')";
+      return (await env.DB.prepare(query).bind(one.sub).first<{ n: number }>())?.n;
+    };
+    await env.DB.prepare(
+      `WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2500)
+       INSERT INTO idempotency_keys (sub, key, fingerprint, claimed_at, expires_at)
+       SELECT 'many', n, 'f', 0, ? FROM up`,
+    )
+      .bind(T + IDEMPOTENCY_TTL_MS)
+      .run();
+    await sweepIdempotencyKeys(env.DB, T + IDEMPOTENCY_TTL_MS - 1);
+    expect(await rows()).toBe(2_501);
+    await sweepIdempotencyKeys(env.DB, T + IDEMPOTENCY_TTL_MS);
+    expect(await rows()).toBe(0);
   });
 
   it("is forgotten after a day, and not before", async () => {

@@ -39,6 +39,11 @@ export const ERROR_CODES = {
     title: "This guild is not yours",
     help: "The token has a `guilds` claim, and the guild is not in it. Sign in again after joining the guild.",
   },
+  discord_account_needed: {
+    status: 403,
+    title: "Your Discord account is not known",
+    help: "A private room lets in its creator by the token's claim `discord_id`, and the token has none. Sign in through Discord, or link Discord at the identity provider, and send the new token. Whoever runs the server sets the claim up there. A room that is not private needs none.",
+  },
   forbidden_origin: {
     status: 403,
     title: "This origin is not allowed",

@@ -11,6 +11,8 @@ export type RoomFailure =
   /** Only its creator, or who manages rooms, may do this. */
   | { readonly kind: "not_yours" }
   | { readonly kind: "forbidden_guild" }
+  /** A private room would lock out its creator, whose Discord account the token does not name. */
+  | { readonly kind: "discord_account_needed" }
   | { readonly kind: "discord"; readonly failure: DiscordFailure }
   /** Nobody knows yet whether Discord made the channel; the hub finds out. */
   | {
@@ -41,6 +43,12 @@ export function toProblem(failure: RoomFailure): RoomProblem {
       return {
         code: "forbidden_guild",
         detail: "Your token's guilds claim does not list this guild.",
+      };
+    case "discord_account_needed":
+      return {
+        code: "discord_account_needed",
+        detail:
+          "Your token does not say which Discord account is yours, so a private room would keep you out. Sign in with Discord, or link Discord at your identity provider, and get a new token with the claim discord_id.",
       };
     case "discord":
       return discordProblem(failure.failure);

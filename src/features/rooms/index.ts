@@ -1,5 +1,7 @@
 import { configOf } from "../../env.ts";
 import type { Feature } from "../../hub/feature.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { sweepIdempotencyKeys } from "../../platform/idempotency.ts";
 import { ROOM_EVENTS } from "../../protocol/events/rooms.ts";
 import { gatewayMonitor } from "./gateway-monitor.ts";
 import { roomsHubExtension } from "./hub-extension.ts";
@@ -26,6 +28,7 @@ export const rooms: Feature = {
     mountCreateInvite(app);
     mountTakeEvents(app);
   },
+  hourly: (env) => sweepIdempotencyKeys(env.DB, systemClock()),
   async check(env) {
     const gateway = await gatewayMonitor(env).status(configOf(env).primaryGuildId);
     return {

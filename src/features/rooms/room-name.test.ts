@@ -7,6 +7,11 @@ it("keeps a good name, trimmed", () => {
   expect(roomName("  Friday night ", "spell-coven", 7)).toBe("Friday night");
 });
 
+it("leaves out what cannot be seen, or turns the direction of what follows", () => {
+  expect(roomName("a\0b\u202ec\u0007", "p", 1)).toBe("a b c");
+  expect(roomName("\0\u200b\u202e", "p", 1)).toBe("p-1");
+});
+
 it("makes a name when there is none", () => {
   for (const none of [undefined, "", "   ", "\n\t"]) {
     expect(roomName(none, "spell-coven", 1730)).toBe("spell-coven-1730");

@@ -321,6 +321,8 @@ describe("POST /create-room", () => {
       [{ private: "yes" }, "/private"],
       [{ private: true, allowedUserIds: many }, "/allowedUserIds"],
       [{ private: true, allowedUserIds: [7] }, "/allowedUserIds/0"],
+      // The role of everybody has this id.
+      [{ private: true, allowedUserIds: ["d-bob", guildId] }, "/allowedUserIds/1"],
     ] as const) {
       const problem = await expectProblem(await createAs(alice, body), 400, "invalid_request");
       expect(problem.errors?.[0]?.pointer).toBe(pointer);
@@ -343,6 +345,16 @@ describe("POST /create-room", () => {
     const big = JSON.stringify({ name: "x".repeat(REQUEST_BODY_MAX_BYTES) });
     await expectProblem(await raw(big), 413, "body_too_large");
     expect(discord.calls).toEqual([]);
+  });
+
+  it("wants to know the creator's Discord account for a private room", async () => {
+    const nobody = await person("nobody", { discord_id: undefined });
+    const headers = { "Idempotency-Key": "private" };
+    const answer = await createAs(nobody, { private: true }, headers);
+    const problem = await expectProblem(answer, 403, "discord_account_needed");
+    expect(problem.detail).toContain("discord_id");
+    expect(discord.calls).toEqual([]);
+    expect((await createAs(nobody, {}, headers)).status).toBe(200);
   });
 
   it("wants a token, and a guild that is in it", async () => {
@@ -628,6 +640,44 @@ describe("DELETE /end-room/:channelId", () => {
     await stream.until(() => stream.events.length >= 3);
     expect(short(stream)).toEqual(["room.created", "room.deleted", "room.created"]);
     expect(stream.events[2]?.payload).toMatchObject({ channelId: next.channelId });
+  });
+
+  it("deletes a channel that stands although its room is over, and never says over while it stands", async () => {
+    const { channelId } = await created(await createAs(alice));
+    await taken({ event: "room.deleted", payload: { guildId, channelId } });
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+    expect(discord.channels.has(channelId)).toBe(true);
+    discord.fail({ on: { method: "DELETE" }, status: 403, code: 50_013 });
+    await expectProblem(await endAs(alice, channelId), 502, "discord_refused");
+    expect((await endAs(alice, channelId)).status).toBe(200);
+    expect(discord.channels.size).toBe(0);
+  });
+
+  it("tells a room again when its channel shows itself after the bot was away", async () => {
+    const stream = await streamOf(alice);
+    const stranger = await streamOf(await person("mallory"));
+    const { channelId } = await created(await createAs(alice, { private: true }));
+    await taken({ event: "room.deleted", payload: { guildId, channelId } });
+    later(1_000);
+    await taken(snapshotOf([channelId], [{ userId: "u1", channelId }]));
+    await hubAlarmAfter(1_000);
+    await stream.until(() => stream.events.length === 4);
+    expect(short(stream)).toEqual([
+      "room.created",
+      "room.deleted",
+      "room.created",
+      "voice.joined u1",
+    ]);
+    await evictHub();
+    expect(await getRoom(alice, channelId)).toMatchObject({
+      state: "open",
+      private: true,
+      endedAt: null,
+      members: [{ userId: "u1" }],
+    });
+    expect((await roomsFor(alice)).rooms).toHaveLength(1);
+    expect((await endAs(alice, channelId)).status).toBe(200);
+    expect([discord.channels.size, stranger.events]).toEqual([0, []]);
   });
 
   it("never touches a channel that is not one of our rooms", async () => {

@@ -25,7 +25,7 @@ export async function endRoom(
   const room = await findRoom(ports, who, channelId);
   if (room === null) return err({ kind: "not_found" });
   if (!mayEnd(who, room)) return err({ kind: "not_yours" });
-  if (room.state === "ended") return ok(undefined);
+  // One that has ended is no exception: its channel may be there all the same.
   const deleted = await ports.discord.deleteChannel(channelId, `Ended (room ${room.id})`);
   if (!deleted.ok) return err({ kind: "discord", failure: deleted.error });
   await ports.hub.end(room.guildId, channelId);

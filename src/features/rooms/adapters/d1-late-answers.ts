@@ -1,4 +1,3 @@
-import { systemClock } from "../../../platform/clock.ts";
 import { complete, release } from "../../../platform/idempotency.ts";
 import { createdRoomAnswer } from "../created-room.ts";
 import type { LateAnswers } from "../ports.ts";
@@ -15,7 +14,7 @@ export function d1LateAnswers(database: D1Database): LateAnswers {
       if (room.idempotencyKey === null) return;
       const key = { sub: room.createdBy, key: room.idempotencyKey };
       // Who repeated the request meanwhile holds the key by now.
-      await release(database, key, systemClock(), room.createdAt);
+      await release(database, key, room.createdAt);
     },
   };
 }

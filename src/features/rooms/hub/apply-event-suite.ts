@@ -5,7 +5,7 @@ import type { IncomingEvent, Publication } from "../../../hub/publisher.ts";
 import { HELD_EVENTS_MAX } from "../../../protocol/limits.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
 import { applyEvent, SNAPSHOT_MARGIN_MS } from "./apply-event.ts";
-import { giveUpRoom, openRoom, watchCreation } from "./creation.ts";
+import { confirmEnd, giveUpRoom, openRoom, reopenRoom, watchCreation } from "./creation.ts";
 import { HOLD_MS } from "./held-events.ts";
 import { PEOPLE_TASK, sweepPeople } from "./people.ts";
 import { endRoom, roomTask } from "./room-changes.ts";
@@ -199,6 +199,82 @@ export function applyEventSuite(
         applyEvent(turn, channelCreated("c1"));
         applyEvent(turn, snapshot(["c1"], { u1: "c1" }));
         expect(news()).toEqual([]);
+      }));
+
+    it("asks Discord about the channel of an ended room that shows itself, and tells it again if it stands", () =>
+      run((fresh) => {
+        const { turn, state, open, news, tasks, at } = setUp(fresh());
+        const shown = [
+          joined("u1", "c1"),
+          channelCreated("c1"),
+          renamed("c1", "now"),
+          snapshot(["c1"], { u1: "c1" }),
+        ];
+        for (const event of shown) {
+          open("c1", true);
+          const ended = state.roomOfChannel("c1");
+          if (ended === null) throw new Error("no room");
+          if (ended.state === "open") endRoom(turn, ended);
+          news();
+          const check = roomTask.check(ended.id);
+          at(turn.hub.now() + 10_000);
+          // Of the time before: it is only late.
+          applyEvent(turn, { ...event, ts: turn.hub.now() - 10_000 });
+          expect([tasks.has(check), state.heldCount()]).toEqual([false, 0]);
+          applyEvent(turn, event);
+          expect(tasks.get(check)).toBe(turn.hub.now());
+          applyEvent(turn, joined("u2", "c1"));
+          expect(news()).toEqual([]);
+          const room = state.roomOfChannel("c1");
+          if (room === null) throw new Error("no room");
+          reopenRoom(turn, room, { id: "c1", name: "again" });
+          const told = news();
+          expect(told[0]).toBe("room.created c1");
+          expect(told.at(-1)).toBe("voice.joined c1 u2");
+          expect([state.heldCount(), state.unsettledChannels()]).toEqual([0, []]);
+          const back = state.roomOfChannel("c1");
+          expect(back).toMatchObject({ state: "open", private: true, endedAt: null });
+          if (back !== null) endRoom(turn, back);
+          expect(news().at(-1)).toBe("room.deleted c1");
+          // And if it does not stand, nothing of it was true.
+          at(turn.hub.now() + 10_000);
+          applyEvent(turn, joined("u3", "c1"));
+          const gone = state.roomOfChannel("c1");
+          if (gone !== null) confirmEnd(turn, gone);
+          expect([news(), state.heldCount(), state.voiceOf("u3")]).toEqual([[], 0, null]);
+          tasks.clear();
+          state.removeRoom(ended.id);
+        }
+      }));
+
+    it("counts bots as nobody", () =>
+      run((fresh) => {
+        const { turn, open, tasks, at } = setUp(fresh());
+        applyEvent(turn, gateway("connected"));
+        applyEvent(turn, snapshot([], {}));
+        const task = roomTask.idle(open("c1").id);
+        const user = { name: "Music", avatar: null, bot: true };
+        const bot: IncomingEvent = {
+          event: "voice.joined",
+          payload: { guildId: GUILD, channelId: "c1", userId: "bot", user },
+        };
+        at(1_010_000);
+        applyEvent(turn, bot);
+        expect(tasks.get(task)).toBe(1_000_000 + IDLE_MS);
+        applyEvent(turn, joined("u1", "c1"));
+        expect(tasks.has(task)).toBe(false);
+        applyEvent(turn, left("u1", "c1"));
+        expect(tasks.get(task)).toBe(1_010_000 + IDLE_MS);
+        at(1_020_000);
+        applyEvent(turn, left("bot", "c1"));
+        expect(tasks.get(task)).toBe(1_010_000 + IDLE_MS);
+        // Who was taken for a person until a snapshot told better.
+        applyEvent(turn, joined("bot2", "c1"));
+        expect(tasks.has(task)).toBe(false);
+        const told = snapshot(["c1"], {});
+        const voiceStates = [{ userId: "bot2", channelId: "c1", user }];
+        applyEvent(turn, { ...told, payload: { ...told.payload, voiceStates } });
+        expect(tasks.get(task)).toBe(1_020_000 + IDLE_MS);
       }));
 
     it("keeps events of a channel that may be a room's until it is opened, and lets others pass", () =>

@@ -15,6 +15,7 @@ import {
   mayBeOurs,
   mustWait,
   placesAfterHeld,
+  seeAgain,
   subjectOf,
   type Applied,
 } from "./held-events.ts";
@@ -26,7 +27,7 @@ import {
   leave,
   roomTask,
   updateRoom,
-  watchIdle,
+  watchIfEmpty,
 } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
@@ -54,6 +55,8 @@ export const APPLIED_EVENTS = [
  */
 export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
   const ts = event.ts ?? turn.hub.now();
+  const shown = shownChannel(event);
+  if (shown !== null) seeAgain(turn, shown, ts);
   const subject = subjectOf(event);
   if (subject !== null && mustWait(turn, subject)) return hold(turn, subject, event);
   switch (event.event) {
@@ -82,6 +85,18 @@ export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
     }
     default:
       return "done";
+  }
+}
+
+/** The channel that an event shows to be there; null: none. */
+function shownChannel(event: IncomingEvent): string | null {
+  switch (event.event) {
+    case roomCreated.name:
+    case roomUpdated.name:
+    case voiceJoined.name:
+      return roomDeleted.payload.parse(event.payload).channelId;
+    default:
+      return null;
   }
 }
 
@@ -142,12 +157,11 @@ function learn(turn: RoomsTurn, event: IncomingEvent): void {
   const after = knowledgeAfter(before, event, hub.now());
   const wasKnown = isVoiceKnown(before);
   state.saveVoiceKnowledge(after);
-  if (isVoiceKnown(after) === wasKnown) return;
+  if (!wasKnown && !isVoiceKnown(after)) return;
   for (const room of state.roomsIn("open")) {
-    if (wasKnown) forgetIdle(turn, room.id);
-    else if (room.channelId !== null && state.membersOf(room.channelId).length === 0) {
-      watchIdle(turn, room);
-    }
+    if (!isVoiceKnown(after)) forgetIdle(turn, room.id);
+    // A snapshot may also tell that whoever is in there is a bot.
+    else if (state.emptySince(room.id) === null) watchIfEmpty(turn, room);
   }
 }
 
@@ -158,6 +172,7 @@ function onSnapshot(turn: RoomsTurn, snapshot: GuildSnapshot, ts: number): Appli
     ...snapshot.channels.map(({ channelId }) => channelId),
     ...snapshot.voiceStates.map(({ channelId }) => channelId),
   ];
+  for (const { channelId } of snapshot.channels) seeAgain(turn, channelId, ts);
   applyChannels(turn, snapshot, ts);
   const applied = applyVoiceStates(turn, snapshot, ts);
   if (applied !== "done") return applied;

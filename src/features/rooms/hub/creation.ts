@@ -1,9 +1,9 @@
 import { causedBy } from "../../../hub/publisher.ts";
-import { audienceOf } from "../room-record.ts";
+import { audienceOf, type RoomRecord } from "../room-record.ts";
 import { applyEvent } from "./apply-event.ts";
 import { settleChannels } from "./held-events.ts";
 import { changeRoom, roomTask, watchIdle } from "./room-changes.ts";
-import type { RoomsTurn } from "./rooms-state.ts";
+import type { HeldEvent, RoomsTurn } from "./rooms-state.ts";
 
 /** How long a creation may stay open, milliseconds. */
 export type RepairTimes = { readonly lookMs: number; readonly decideMs: number };
@@ -38,16 +38,48 @@ export function openRoom(
     state: "open",
     openedAt: hub.now(),
   });
-  const { guildId } = hub;
-  hub.publish({
-    event: "room.created",
-    payload: { channelId: channel.id, name: channel.name, guildId },
-    audience: audienceOf(open),
-    topic: channel.id,
-  });
-  watchIdle(turn, open);
-  release(turn);
+  announce(turn, open);
   return true;
+}
+
+/** From now on it is a room for everyone who may see it; then comes what waited for that. */
+function announce(turn: RoomsTurn, room: RoomRecord): void {
+  const { guildId } = turn.hub;
+  turn.hub.publish({
+    event: "room.created",
+    payload: { channelId: room.channelId, name: room.name, guildId },
+    audience: audienceOf(room),
+    topic: room.channelId,
+  });
+  watchIdle(turn, room);
+  release(turn);
+}
+
+/** The channel of a room that had ended still stands: it is told again, as the room that it is. */
+export function reopenRoom(
+  turn: RoomsTurn,
+  room: RoomRecord,
+  channel: { readonly id: string; readonly name: string },
+): void {
+  const { state, hub } = turn;
+  hub.cancel(roomTask.forget(room.id));
+  state.removeCandidates(channel.id);
+  announce(
+    turn,
+    changeRoom(turn, {
+      ...room,
+      name: channel.name,
+      state: "open",
+      openedAt: hub.now(),
+      endedAt: null,
+    }),
+  );
+}
+
+/** The channel of a room that has ended is gone: what seemed to show it was late. */
+export function confirmEnd(turn: RoomsTurn, { channelId }: RoomRecord): void {
+  if (channelId !== null) turn.state.removeCandidates(channelId);
+  release(turn, (held) => held.channelId !== channelId);
 }
 
 /** A creation came to nothing. @returns false when it had been settled already */
@@ -61,10 +93,14 @@ export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
   return true;
 }
 
-/** A creation is settled: what waited for it happens now, in its order; the rest goes on waiting. */
-function release(turn: RoomsTurn): void {
+/**
+ * Something is settled: what waited for it happens now, in its order; the rest goes on waiting.
+ * @param isTrue whether an event that waits is to happen at all
+ */
+function release(turn: RoomsTurn, isTrue: (held: HeldEvent) => boolean = () => true): void {
   settleChannels(turn);
-  for (const { event } of turn.state.takeHeld()) {
+  for (const held of turn.state.takeHeld().filter(isTrue)) {
+    const { event } = held;
     const hub = { ...turn.hub, publish: causedBy(event, turn.hub.publish) };
     applyEvent({ state: turn.state, hub }, event);
   }

@@ -37,12 +37,27 @@ export function subjectOf(event: IncomingEvent): EventSubject | null {
  * can have it, so that rooms which people go on making do not keep a channel of others waiting.
  */
 export function mayBeOurs({ state }: RoomsTurn, channelId: string): boolean {
-  if (state.roomOfChannel(channelId) !== null || state.isForeign(channelId)) return false;
+  const room = state.roomOfChannel(channelId);
   const known = state.candidatesOf(channelId);
+  if (room?.state === "ended") return known !== null;
+  if (room !== null || state.isForeign(channelId)) return false;
   if (known !== null) return known.some((id) => state.room(id)?.state === "creating");
   const making = state.roomsIn("creating").map(({ id }) => id);
   if (making.length > 0) state.saveCandidates(channelId, making);
   return making.length > 0;
+}
+
+/**
+ * A channel shows itself. If it is that of a room that ended before, Discord is asked whether it still stands,
+ * and until the answer its events wait. An event of the time before the end is only late.
+ * @param ts when that was seen, milliseconds
+ */
+export function seeAgain({ state, hub }: RoomsTurn, channelId: string, ts: number): void {
+  const room = state.roomOfChannel(channelId);
+  if (room?.state !== "ended" || ts <= (room.endedAt ?? 0)) return;
+  if (state.candidatesOf(channelId) !== null) return;
+  state.saveCandidates(channelId, [room.id]);
+  hub.schedule(roomTask.check(room.id), hub.now());
 }
 
 /** Whether an event must wait: its channel may be ours, or it comes after one that waits. */

@@ -86,7 +86,7 @@ export function leave(turn: RoomsTurn, voice: VoiceState, ts: number): void {
     ts,
   });
   const room = state.roomOfChannel(channelId);
-  if (room?.state === "open" && state.membersOf(channelId).length === 0) watchIdle(turn, room);
+  if (room?.state === "open" && state.emptySince(room.id) === null) watchIfEmpty(turn, room);
 }
 
 /** A user is in a channel, and in no other one (a move is a leave and a join). */
@@ -101,7 +101,7 @@ export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   if (room?.state === "ended") return;
   state.saveVoice(voice);
   const person = state.person(userId);
-  if (room !== null) forgetIdle(turn, room.id);
+  if (room !== null && person?.bot !== true) forgetIdle(turn, room.id);
   hub.publish({
     event: "voice.joined",
     payload: {
@@ -121,6 +121,13 @@ export function watchIdle({ state, hub }: RoomsTurn, room: RoomRecord): void {
   if (room.idleMs === 0 || !isVoiceKnown(state.voiceKnowledge())) return;
   state.saveEmptySince(room.id, hub.now());
   hub.schedule(roomTask.idle(room.id), hub.now() + room.idleMs);
+}
+
+/** Has a room end after its time if nobody is in it; a bot is nobody (rooms.md §5). */
+export function watchIfEmpty(turn: RoomsTurn, room: RoomRecord): void {
+  const { state } = turn;
+  const members = room.channelId === null ? [] : state.membersOf(room.channelId);
+  if (members.every(({ userId }) => state.person(userId)?.bot === true)) watchIdle(turn, room);
 }
 
 /** Somebody is in a room, or may be. */

@@ -5,7 +5,7 @@ import { GATEWAY_HEARTBEAT_INTERVAL_MS } from "../../../protocol/limits.ts";
 import { findCreatedChannel, type Finding } from "../find-created-channel.ts";
 import type { LateAnswers, Recovered, RoomsCopy, RoomsDiscord } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
-import { giveUpRoom, openRoom, type RepairTimes } from "./creation.ts";
+import { confirmEnd, giveUpRoom, openRoom, reopenRoom, type RepairTimes } from "./creation.ts";
 import { endRoom, roomTask, watchIdle } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
@@ -192,17 +192,33 @@ function idleDue(turn: RoomsTurn, id: string): number | null {
   return null;
 }
 
-/** A snapshot did not show a young room's channel: ends the room if Discord does not know it. */
+/**
+ * A snapshot did not show a young room's channel, or something showed that of one that has ended: Discord is
+ * asked which is right.
+ */
 export async function checkRoom(
   context: RoomsContext,
   ports: RoomTaskPorts,
   id: string,
 ): Promise<void> {
   const room = context.turn(({ state }) => state.room(id));
-  if (room?.state !== "open" || room.channelId === null) return;
+  if (room === null || room.state === "gone" || room.channelId === null) return;
   const channel = await ports.discord.getChannel(room.channelId);
-  if (!channel.ok) retryLater(context, roomTask.check(id), channel.error);
-  else if (channel.value === null) await endHere(context, ports, room);
+  if (!channel.ok) {
+    retryLater(context, roomTask.check(id), channel.error);
+    return;
+  }
+  const found = channel.value;
+  context.turn((turn) => {
+    const now = turn.state.room(id);
+    if (now?.state === "open" && found === null) endRoom(turn, now);
+    if (now?.state !== "ended") return;
+    if (found === null) confirmEnd(turn, now);
+    // It may have ended only while Discord was asked.
+    else if (now.endedAt === room.endedAt) reopenRoom(turn, now, found);
+    else turn.hub.schedule(roomTask.check(id), turn.hub.now());
+  });
+  await tryCopyRoom(context, ports, id);
 }
 
 /** Forgets an ended room. D1 has it for good. */

@@ -52,12 +52,13 @@ export const CreateRoomBody = z
       .openapi({ description: "0 is no limit" }),
     parentId: DiscordId.nullish().openapi({ description: "The category to put the channel in" }),
     guildId: DiscordId.optional(),
-    private: z.boolean().default(false),
-    allowedUserIds: z
-      .array(DiscordId)
-      .max(ROOM_ALLOWED_USERS_MAX)
-      .default([])
-      .openapi({ description: "Discord users who may see and enter a private room" }),
+    private: z.boolean().default(false).openapi({
+      description:
+        "Only for its creator and `allowedUserIds`; the token needs the claim discord_id",
+    }),
+    allowedUserIds: z.array(DiscordId).max(ROOM_ALLOWED_USERS_MAX).default([]).openapi({
+      description: "Discord users who may see and enter a private room; never the guild's own id",
+    }),
   })
   .openapi("CreateRoom");
 
@@ -96,6 +97,7 @@ const route = createRoute({
       "invalid_idempotency_key",
       "unauthorized",
       "forbidden_guild",
+      "discord_account_needed",
       "idempotency_in_flight",
       "body_too_large",
       "idempotency_mismatch",
@@ -122,6 +124,18 @@ export function mountCreateRoom(app: OpenAPIHono<AppEnv>): void {
     const body = c.req.valid("json");
     const guildId = guildFor(who, body.guildId, configOf(c.env).primaryGuildId);
     if (guildId === undefined) return renderFailure(c, { kind: "forbidden_guild" });
+    // The role of everybody has the guild's own id.
+    const everybody = body.allowedUserIds.indexOf(guildId);
+    if (everybody >= 0) {
+      const detail = "This is the guild's own id, not a user's: name people";
+      const pointer = `/allowedUserIds/${everybody}`;
+      return problem(c, "invalid_request", `${detail} (${pointer}).`, {
+        errors: [{ pointer, detail }],
+      });
+    }
+    if (body.private && who.discordId === undefined) {
+      return renderFailure(c, { kind: "discord_account_needed" });
+    }
     const key = readIdempotencyKey(c.req.raw.headers);
     if (!key.ok) {
       return problem(c, "invalid_idempotency_key", "An idempotency key has 1 to 255 characters.");
