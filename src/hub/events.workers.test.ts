@@ -247,6 +247,15 @@ describe("the long poll", () => {
     expect(await waiting).toMatchObject({ seq, events: [{ seq, prev: hidden - 1 }] });
   });
 
+  test("a quiet one ends with no events and the position, and leaves nothing behind", async () => {
+    const start = await poll(alice);
+    const { epoch, seq } = start;
+    const quiet = await poll(alice, after(start, 1));
+    expect(quiet).toMatchObject({ epoch, seq, events: [], more: false });
+    expect(quiet).not.toHaveProperty("reset");
+    await vi.waitUntil(async () => (await sockets()) === 0);
+  });
+
   test("HUB-8 what is not for this client moves it on, and is not told", async () => {
     const start = await poll(alice);
     const seq = await publish(publication(["sub:bob"]), publication(["sub:bob"]));
