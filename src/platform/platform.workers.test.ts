@@ -7,6 +7,7 @@ import {
   runInDurableObject,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { HTTPException } from "hono/http-exception";
 import { base64url, exportSPKI, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import fc from "fast-check";
@@ -952,6 +953,32 @@ describe("the shell", () => {
     expect(line).toContain(problem.requestId);
   });
 
+  it("tells what a library refuses by its status, and a part that restarts as unavailable", async () => {
+    const app = createApp();
+    app.get("/refused/:status", (c) => {
+      throw new HTTPException(Number(c.req.param("status")) as 400, { message: "secret detail" });
+    });
+    app.get("/restarts/:flag", (c) => {
+      throw Object.assign(new Error("secret detail"), { [c.req.param("flag")]: true });
+    });
+    for (const [path, status, code] of [
+      ["/refused/400", 400, "invalid_json"],
+      ["/refused/401", 401, "unauthorized"],
+      ["/refused/413", 413, "body_too_large"],
+      ["/refused/415", 400, "invalid_request"],
+      ["/refused/500", 500, "internal"],
+      ["/restarts/retryable", 503, "unavailable"],
+      ["/restarts/overloaded", 503, "unavailable"],
+      ["/restarts/other", 500, "internal"],
+    ] as const) {
+      const response = await app.request(path, {}, env);
+      const problem = await problemOf(response);
+      expect([response.status, problem.status, problem.code]).toEqual([status, status, code]);
+      expect(JSON.stringify(problem)).not.toContain("secret detail");
+      expect(response.headers.has("Retry-After")).toBe(status === 503);
+    }
+  });
+
   it("names the variable that is missing, in the answer and in the log", async () => {
     const error = vi.spyOn(console, "error");
     const broken = { ...env, JWT_ISSUER: undefined, HUB_SECRET: "short" };
@@ -1061,10 +1088,32 @@ describe("bodies", () => {
       const broken = await post("/ws/ticket", "a=b", { "Content-Type": type });
       expect(await problemOf(broken)).toMatchObject({ code: "invalid_json" });
     }
-    const typed = await post("/ws/ticket", "{}", {
-      "Content-Type": "Application/JSON; charset=utf-8",
-    });
-    expect(typed.status).toBe(201);
+  });
+
+  it.each([
+    "Application/JSON; charset=utf-8",
+    "application/json ; charset=UTF-8",
+    "application/json;",
+    "application/json;charset=",
+    "application/json, application/json",
+    "application/jsonp",
+    "application/json5",
+    "application/problem+json",
+    "application/x+json;;;",
+    ";",
+    ",",
+    "",
+  ])("are read as JSON also as %j (RFC 9110 §5.6.6)", async (type) => {
+    const typed = { "Content-Type": type };
+    expect((await post("/ws/ticket", "{}", typed)).status).toBe(201);
+    const wrong = await post("/ws/ticket", '{"guildId":1}', typed);
+    expect(await problemOf(wrong)).toMatchObject({ code: "invalid_request" });
+    const broken = await post("/ws/ticket", "callback({})", typed);
+    expect(await problemOf(broken)).toMatchObject({ code: "invalid_json" });
+    for (const path of ["/create-room", "/rooms/123/invite"]) {
+      const answer = await post(path, '{"guildId":1,"maxAge":-1}', typed);
+      expect(await problemOf(answer)).toMatchObject({ code: "invalid_request" });
+    }
   });
 
   it("may be absent where nothing is required, whatever the type says", async () => {

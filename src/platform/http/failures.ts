@@ -1,6 +1,7 @@
 import type { Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { ConfigError } from "../../config.ts";
+import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
 import { log } from "../log.ts";
 import type { AppEnv } from "./app-env.ts";
 import { problem, type FieldError } from "./problem.ts";
@@ -35,21 +36,48 @@ export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | 
   });
 }
 
-/** What nobody expected: a bug, a missing variable, or a body that cannot be read. */
+/** How a status that a library refuses a request with is told. Others of 4xx: the request is not valid. */
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  400: "invalid_json",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  405: "method_not_allowed",
+  413: "body_too_large",
+  426: "upgrade_required",
+  429: "rate_limited",
+};
+
+/** What nobody expected: a bug, a missing variable, a part that restarts, or a body that cannot be read. */
 export function unexpected(error: Error, c: Context<AppEnv>): Response {
   if (error instanceof ConfigError) {
     log("error", "config.invalid", { error });
     return problem(c, "unavailable", error.message);
   }
-  if (error instanceof HTTPException && error.status === 400) {
-    return problem(c, "invalid_json", "The body must be JSON.");
+  const { method, path } = c.req;
+  if (error instanceof HTTPException && error.status < 500) {
+    const code = CODE_OF_STATUS[error.status] ?? "invalid_request";
+    const { title } = ERROR_CODES[code];
+    return problem(c, code, code === "invalid_json" ? "The body must be JSON." : `${title}.`);
   }
-  log("error", "http.failed", { method: c.req.method, path: c.req.path, error });
+  if (isRestarting(error)) {
+    log("warn", "http.unavailable", { method, path, error });
+    return problem(c, "unavailable", "A part that this needs restarts. Try again shortly.", {
+      headers: { "Retry-After": "2" },
+    });
+  }
+  log("error", "http.failed", { method, path, error });
   return problem(
     c,
     "internal",
     "It is written down under this requestId. Try again, or report it.",
   );
+}
+
+/** A call to a Durable Object that is restarted or has too much to do fails with an error that says so. */
+function isRestarting(error: Error): boolean {
+  const { retryable, overloaded } = error as Error & { retryable?: unknown; overloaded?: unknown };
+  return retryable === true || overloaded === true;
 }
 
 /** What no route answers: a file of the page, another method's path, or nothing. */

@@ -5,21 +5,19 @@ const JSON_TYPE = "application/json";
 
 /**
  * A body is JSON whatever it is called: seed clients may say nothing about its type (rooms.md §1), and
- * without cookies there is no form to fear. A body that has no bytes has no type either: many clients
- * send `Content-Type` with every request, and nothing is not broken JSON.
+ * without cookies there is no form to fear. The validator reads only what has exactly this type, so it is
+ * set anew: `application/json ;charset=UTF-8` (RFC 9110 §5.6.6), a doubled field and a misspelt one all
+ * become it. A body that has no bytes has no type: many clients send `Content-Type` with every request,
+ * and nothing is not broken JSON.
  */
 export const jsonBody = createMiddleware<AppEnv>((c, next) => {
   const { raw } = c.req;
   const isEmpty = raw.body === null || raw.headers.get("Content-Length") === "0";
   const type = raw.headers.get("Content-Type");
-  if (isEmpty && type !== null) {
-    const headers = new Headers(raw.headers);
-    headers.delete("Content-Type");
-    c.req.raw = new Request(raw, { headers, body: null });
-  } else if (!isEmpty && type?.toLowerCase().startsWith(JSON_TYPE) !== true) {
-    const headers = new Headers(raw.headers);
-    headers.set("Content-Type", JSON_TYPE);
-    c.req.raw = new Request(raw, { headers });
-  }
+  if (isEmpty ? type === null : type === JSON_TYPE) return next();
+  const headers = new Headers(raw.headers);
+  if (isEmpty) headers.delete("Content-Type");
+  else headers.set("Content-Type", JSON_TYPE);
+  c.req.raw = new Request(raw, isEmpty ? { headers, body: null } : { headers });
   return next();
 });
