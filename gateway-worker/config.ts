@@ -75,7 +75,7 @@ export function parseConfig(
         vars.HUB_SECRET,
         ...(vars.HUB_SECRET_PREVIOUS === undefined ? [] : [vars.HUB_SECRET_PREVIOUS]),
       ],
-      discordApiUrl: vars.DISCORD_API_URL.replace(/\/+$/, ""),
+      discordApiUrl: vars.DISCORD_API_URL.replace(/\/{1,9}$/, ""),
       compress: vars.DISCORD_COMPRESS !== undefined,
       host: vars.HOST,
       port: vars.PORT,

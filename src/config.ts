@@ -232,7 +232,7 @@ export function parseConfig(variables: Readonly<Record<string, unknown>>): Confi
       ...(vars.HUB_SECRET_PREVIOUS === undefined ? [] : [vars.HUB_SECRET_PREVIOUS]),
     ],
     discordBotToken: vars.DISCORD_BOT_TOKEN,
-    discordApiUrl: vars.DISCORD_API_URL.replace(/\/+$/, ""),
+    discordApiUrl: vars.DISCORD_API_URL.replace(/\/{1,9}$/, ""),
     jwt: {
       issuer: vars.JWT_ISSUER,
       audience: vars.JWT_AUDIENCE,
@@ -264,7 +264,7 @@ function faceitConfig(vars: z.output<typeof Variables>): FaceitConfig {
     webhookHeader: vars.FACEIT_WEBHOOK_HEADER,
     webhookQuery: vars.FACEIT_WEBHOOK_QUERY,
     apiKey: vars.FACEIT_API_KEY,
-    apiUrl: vars.FACEIT_API_URL.replace(/\/+$/, ""),
+    apiUrl: vars.FACEIT_API_URL.replace(/\/{1,9}$/, ""),
     oauth:
       clientId === undefined || redirectUri === undefined
         ? undefined

@@ -1,5 +1,5 @@
 /** An escaped sign, a mention of a user, a time, or markup that only makes text stronger. */
-const MARKUP = /\\([^\sA-Za-z0-9])|<@!?(\d+)>|<t:(\d{1,11})(?::\w)?>|\*\*|`/g;
+const MARKUP = /\\([^\sA-Za-z0-9])|<@!?(\d{1,30})>|<t:(\d{1,11})(?::\w)?>|\*\*|`/g;
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 

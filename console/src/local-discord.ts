@@ -44,7 +44,7 @@ export class LocalDiscord {
   readonly #guildId: string;
 
   constructor(url: string, guildId: string) {
-    this.#url = url.replace(/\/+$/, "");
+    this.#url = url.replace(/\/{1,9}$/, "");
     this.#guildId = guildId;
   }
 

@@ -33,7 +33,7 @@ export class LocalFaceit {
   readonly #url: string;
 
   constructor(url: string) {
-    this.#url = url.replace(/\/+$/, "");
+    this.#url = url.replace(/\/{1,9}$/, "");
   }
 
   /** Reads what is played now. */

@@ -6,7 +6,7 @@ export type FrameMark = {
   readonly retryWindowMs?: number;
 };
 
-const TYPE = /^\{"v":\d+,"type":"([a-z.]+)"/;
+const TYPE = /^\{"v":\d{1,9},"type":"([a-z.]+)"/;
 
 /**
  * Reads the mark of a server frame from its text, as `core/encode.ts` writes it.

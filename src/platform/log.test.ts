@@ -45,6 +45,9 @@ test("an error is written with its stack, and one line stays one line", () => {
 
 test.each([
   ["a token", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"],
+  ["a token after other letters", "for-eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"],
+  ["a token after a line end", "\neyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"],
+  ["a token after other dots", "a.b.c.d.eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"],
   ["a ticket", "eyJhbGciOiJkaXIifQ..aXZpdml2.Y2lwaGVydGV4dA.dGFn"],
   ["a header", "Bearer opaque-token-0123456789"],
   ["the bot's header", "Bot MTAx.abc.def-0123456789"],

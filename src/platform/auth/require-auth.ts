@@ -17,7 +17,7 @@ export const requireAuth = createMiddleware<AppEnv>(async (c, next) => {
 
 /** Who the `Authorization` header speaks for, or the answer to a request without a good one. */
 export async function authenticate(c: Context<AppEnv>): Promise<Result<Principal, ProblemAnswer>> {
-  const token = /^Bearer +(\S+)$/i.exec(c.req.header("Authorization") ?? "")?.[1];
+  const token = /^Bearer {1,9}(\S+)$/i.exec(c.req.header("Authorization") ?? "")?.[1];
   if (token === undefined) {
     return err(
       problem(c, "unauthorized", "Send your access token: Authorization: Bearer <token>."),

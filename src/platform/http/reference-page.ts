@@ -40,11 +40,12 @@ export function inline(markdown: string): string {
   return markdown
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
-    .replaceAll(
-      /`([^`]+)`/g,
+    .split("`")
+    .map((text, i) =>
       // A long name may break where people would break it.
-      (_, code: string) => `<code>${code.replaceAll("_", "_<wbr>")}</code>`,
-    );
+      i % 2 === 0 ? text : `<code>${text.replaceAll("_", "_<wbr>")}</code>`,
+    )
+    .join("");
 }
 
 /** A table whose cells are Markdown, as HTML. */
