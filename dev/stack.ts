@@ -1,6 +1,6 @@
 // The local stack behind `npm start` (dev/start.mjs): starts every part, starts it again when it
 // dies, and takes all of them along when it ends.
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PART_LABELS, type PartName } from "./stack/names.ts";
@@ -13,6 +13,9 @@ import { showProgress } from "./stack/progress.ts";
 import { readSettings, type Settings } from "./stack/settings.ts";
 import { removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
 import { ensureDevVars, namesInExample, parseTomlVars, parseVariables } from "./stack/variables.ts";
+
+// State has keys and tokens in it: what this process and its parts write is for its user alone.
+process.umask(0o077);
 
 /** Where each part answers 200 when it works; the gateway-worker also waits for Discord and the hub. */
 const READY_PATHS: Readonly<Record<PartName, string>> = {
@@ -65,6 +68,9 @@ const other = runningStack(settings.stateDir);
 if (other !== undefined) {
   refuse([`The stack runs already (process ${other}). Stop it first, or set STATE_DIR and ports.`]);
 }
+mkdirSync(settings.stateDir, { recursive: true });
+// Files that an earlier version wrote for everybody are closed off as well.
+chmodSync(settings.stateDir, 0o700);
 const portsTaken = await portProblems(settings);
 if (portsTaken.length > 0) refuse(portsTaken);
 

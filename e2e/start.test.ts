@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -149,6 +150,25 @@ describe("npm start", () => {
       /^100000000000000301 is in \d+$/m,
       /^100000000000000302 is in \d+$/m,
     ]);
+
+    const { worker = "" } = stack.file().urls;
+    const caching = async (file: string): Promise<unknown> => {
+      const { status, headers } = await fetch(`${worker}${file}`);
+      return [status, headers.get("cache-control")];
+    };
+    const page = await (await fetch(worker, { headers: { accept: "text/html" } })).text();
+    const [script = ""] = /\/assets\/[\w.-]+\.js/.exec(page) ?? [];
+    expect(await caching(script)).toEqual([200, "public, max-age=31536000, immutable"]);
+    expect(await caching("/assets/gone.js")).toEqual([404, "no-store"]);
+
+    // The provider's key, tokens of the bot, sessions: for nobody else of this machine.
+    const written = await readdir(stack.stateDir, { recursive: true });
+    expect(written).toContain("identity-provider/identity-provider.sqlite");
+    const open = written.filter((name) => {
+      const { mode } = statSync(path.join(stack.stateDir, name), { throwIfNoEntry: false }) ?? {};
+      return mode !== undefined && (mode & 0o077) !== 0;
+    });
+    expect(open).toEqual([]);
 
     const before = stack.file().parts;
     for (const { pid } of Object.values(before))

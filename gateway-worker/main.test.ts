@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -121,6 +121,8 @@ test("lives: ready when Discord and the hub are there, and says so in three ways
   ]);
   expect(child.output).not.toContain(TOKEN);
   expect(child.output).not.toContain(SECRET);
+  const { mode } = await stat(join(stateDir, "state.sqlite"));
+  expect(mode & 0o077).toBe(0);
 });
 
 test("SIGTERM: leaves Discord resumably, hands over what waits, and the next one resumes", async () => {

@@ -12,6 +12,8 @@ const STOP_DEADLINE_MS = 10_000;
 const stderr = (line: string): void => void process.stderr.write(line);
 
 async function main(): Promise<void> {
+  // The state has Discord's session in it: files are for this process's user alone.
+  process.umask(0o077);
   const parsed = parseConfig(process.env);
   if (!parsed.ok) {
     jsonLogger(stderr, []).log("error", parsed.message);

@@ -858,6 +858,13 @@ describe("the shell", () => {
     const files: Readonly<Record<string, () => Response>> = {
       "/": () => html("the page"),
       "/docs": () => html("the API page"),
+      "/assets/page-1a2b.js": () =>
+        new Response("1", {
+          headers: {
+            "Content-Type": "text/javascript",
+            "Cache-Control": "public, max-age=0, must-revalidate",
+          },
+        }),
       "/icon.svg": () => new Response("<svg/>", { headers: { "Content-Type": "image/svg+xml" } }),
     };
     const ASSETS = {
@@ -877,6 +884,19 @@ describe("the shell", () => {
       expect((await visit("/docs/")).headers.get("Location")).toBe("/docs");
       expect((await visit("//evil.test/docs")).status).toBe(404);
       expect(await problemOf(await visit("/gone.js"))).toMatchObject({ code: "not_found" });
+    });
+
+    it("lets caches keep what is named by its content, and nothing that is missing", async () => {
+      const kept = async (path: string): Promise<unknown> => {
+        const { status, headers } = await visit(path);
+        return [status, headers.get("Cache-Control")];
+      };
+      const forever = "public, max-age=31536000, immutable";
+      expect(await kept("/assets/page-1a2b.js")).toEqual([200, forever]);
+      expect(await kept("/icon.svg")).toEqual([200, "no-cache"]);
+      for (const gone of ["/assets/page-9f9f.js", "/assets/", "/assets", "/gone.svg"]) {
+        expect(await kept(gone)).toEqual([404, "no-store"]);
+      }
     });
 
     it("lets it run its own scripts only, and talk to the stream, the issuer and Discord", async () => {

@@ -3,17 +3,25 @@ import type { Config } from "../../config.ts";
 import { configOf } from "../../env.ts";
 import type { AppEnv } from "./app-env.ts";
 
-/** The file of the page at this request's path, or null when there is none. */
+/** Files whose names change with their content: Vite writes them. */
+const NAMED_BY_CONTENT = "/assets/";
+
+/**
+ * The file of the page at this request's path, or null when there is none. Only one that is there may be
+ * kept: a name that is missing during a deploy is there a moment later.
+ */
 export async function serveAsset(c: Context<AppEnv>): Promise<Response | null> {
-  const asset = await c.env.ASSETS.fetch(c.req.url, { method: c.req.method });
+  const { method, path, url } = c.req;
+  const asset = await c.env.ASSETS.fetch(url, { method });
   if (!asset.ok) return null;
   const response = new Response(asset.body, asset);
+  const isKept = path.startsWith(NAMED_BY_CONTENT);
+  response.headers.set(
+    "Cache-Control",
+    isKept ? "public, max-age=31536000, immutable" : "no-cache",
+  );
   if (response.headers.get("Content-Type")?.startsWith("text/html") === true) {
-    response.headers.set(
-      "Content-Security-Policy",
-      pagePolicy(configOf(c.env), new URL(c.req.url)),
-    );
-    response.headers.set("Cache-Control", "no-cache");
+    response.headers.set("Content-Security-Policy", pagePolicy(configOf(c.env), new URL(url)));
   }
   return response;
 }
