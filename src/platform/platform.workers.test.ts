@@ -20,6 +20,7 @@ import {
   JWKS_REFETCH_COOLDOWN_MS,
   JWT_CLOCK_SKEW_SECONDS,
   JWT_KEY_CANDIDATES_MAX,
+  READY_FRESH_MS,
   REQUEST_BODY_MAX_BYTES,
   SIGNED_BODY_MAX_BYTES,
 } from "../protocol/limits.ts";
@@ -32,6 +33,7 @@ import {
   type TestProvider,
 } from "../testing/tokens.ts";
 import { callAs, callWorker, openStream, PAGE_ORIGIN, upgrade } from "../testing/worker.ts";
+import { HUB_ADMIN_SCOPE } from "./auth/principal.ts";
 import { forgetProviderKeys } from "./auth/provider-keys.ts";
 import { verifyToken } from "./auth/verify-token.ts";
 import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
@@ -96,6 +98,8 @@ function withHeader(token: string, header: unknown): string {
   const [, payload, signature] = token.split(".");
   return [base64url.encode(JSON.stringify(header)), payload, signature].join(".");
 }
+
+const never = (): Promise<never> => new Promise(() => undefined);
 
 function later(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
@@ -739,6 +743,53 @@ describe("rate limits (rooms.md §1)", () => {
     expect(again.filter(({ allowed }) => allowed).length).toBeLessThanOrEqual(200);
   });
 
+  it("hold for a user on every route that looks into D1 or a hub", async () => {
+    const dave = await provider.mint({ sub: "dave", scope: HUB_ADMIN_SCOPE });
+    const guild = env.PRIMARY_GUILD_ID;
+    const useUp = async (name: string, quota: number): Promise<void> => {
+      for (let i = 0; i < quota; i += 1) {
+        await takeToken(env, { name, key: "dave", quota, windowMs: 60_000 });
+      }
+    };
+    const routes = [
+      ["GET", "/rooms", "requests"],
+      ["GET", "/rooms/123", "requests"],
+      ["DELETE", "/end-room/123", "requests"],
+      ["GET", "/matches", "requests"],
+      ["GET", "/matches/m-1", "requests"],
+      ["GET", `/admin/guilds/${guild}/hub`, "requests"],
+      ["GET", `/admin/guilds/${guild}/hub/connections?sub=dave`, "requests"],
+      ["GET", `/admin/guilds/${guild}/hub/explain?connectionId=c&seq=1`, "requests"],
+      ["POST", "/rooms/123/invite", "invites"],
+      ["POST", "/ws/ticket", "ws-ticket"],
+      ["GET", "/ws", "ws-ticket"],
+    ] as const;
+    const call = (method: string, path: string): Promise<Response> =>
+      callAs(
+        dave,
+        method,
+        path,
+        method === "POST" ? {} : undefined,
+        path === "/ws" ? { Upgrade: "websocket" } : {},
+      );
+    for (const [method, path, name] of routes) {
+      const { status, headers } = await call(method, path);
+      expect([path, status]).not.toEqual([path, 429]);
+      if (status !== 101) expect(headers.get("RateLimit")).toContain(`"${name}"`);
+    }
+    // The time stands still: nothing comes back meanwhile.
+    later(0);
+    await useUp("requests", limits.USER_REQUESTS_PER_MINUTE);
+    await useUp("invites", limits.INVITES_PER_MINUTE);
+    await useUp("ws-ticket", limits.TICKETS_PER_MINUTE);
+    for (const [method, path] of routes) {
+      const response = await call(method, path);
+      expect(Number(response.headers.get("Retry-After"))).toBeGreaterThan(0);
+      expect([path, (await problemOf(response)).code]).toEqual([path, "rate_limited"]);
+      expect((await callAs(good, method, path)).status).not.toBe(429);
+    }
+  });
+
   it("need a fixed number of objects, however many ask", async () => {
     await Promise.all(
       Array.from({ length: 500 }, (_, i) => takeToken(env, { ...limit, key: `user-${i}` })),
@@ -827,12 +878,42 @@ describe("the shell", () => {
       },
     });
     await monitor.heartbeat({ guildId: env.PRIMARY_GUILD_ID, state: "connected", since: 1 });
+    later(READY_FRESH_MS);
     const after = await callWorker("/ready");
     expect(after.status).toBe(200);
     expect(await after.json()).toMatchObject({
       ready: true,
       checks: { gateway: { state: "connected", heartbeatAgeMs: expect.any(Number) } },
     });
+  });
+
+  it("asks the hub and D1 once in a while, however many want to know whether it is ready", async () => {
+    const app = createApp();
+    let looks = 0;
+    const counted = {
+      ...env,
+      DB: {
+        prepare: (query: string) => {
+          looks += 1;
+          return env.DB.prepare(query);
+        },
+      } as typeof env.DB,
+    };
+    const ask = (): Promise<Response> => Promise.resolve(app.request("/ready", {}, counted));
+    await ask();
+    const answers = await Promise.all(Array.from({ length: 20 }, ask));
+    expect(looks).toBe(1);
+    for (const answer of answers) expect(await answer.json()).toHaveProperty("checks.hub", true);
+    later(READY_FRESH_MS);
+    await Promise.all(Array.from({ length: 20 }, ask));
+    expect(looks).toBe(2);
+    // The one that asks anew is cancelled: the others get the last answer, and soon one asks again.
+    later(READY_FRESH_MS);
+    void app.request("/ready", {}, { ...counted, DB: { prepare: () => ({ all: never }) } });
+    expect(await (await ask()).json()).toHaveProperty("checks.d1", true);
+    later(10_000);
+    await ask();
+    expect(looks).toBe(3);
   });
 
   it("welcomes a program with JSON, and tells the page what it needs", async () => {

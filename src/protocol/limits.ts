@@ -158,7 +158,7 @@ export const DEDUPE_TTL_MS = 24 * 60 * 60 * 1000;
 /** Life of a WebSocket ticket, milliseconds (rooms.md §2). */
 export const TICKET_TTL_MS = 30_000;
 
-/** Tickets per `sub` and minute (rooms.md §1). */
+/** Tickets, and upgrades with a token instead of one, per `sub` and minute (rooms.md §1). */
 export const TICKETS_PER_MINUTE = 60;
 
 /** UTF-16 units of a person's name that are kept: Discord's longest have 32. */
@@ -175,6 +175,15 @@ export const PEOPLE_PAGE_MAX = 50;
 
 /** Entries of an answer of `GET /people` that names no `limit`. */
 export const PEOPLE_PAGE_DEFAULT = 20;
+
+/** An answer of `GET /ready` is given again this long, milliseconds: anybody may ask. */
+export const READY_FRESH_MS = 2_000;
+
+/** Requests per `sub` and minute to routes without a limit of their own. */
+export const USER_REQUESTS_PER_MINUTE = 600;
+
+/** Invites per `sub` and minute: each is a call to Discord. */
+export const INVITES_PER_MINUTE = 10;
 
 /** Rooms per `sub` and minute (rooms.md §1). */
 export const ROOMS_PER_MINUTE_PER_USER = 10;

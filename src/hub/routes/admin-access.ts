@@ -5,6 +5,7 @@ import { guildFor, HUB_ADMIN_SCOPE } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { requireScope } from "../../platform/auth/require-scope.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../platform/http/limit-user.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import type { HubInspection } from "../hub-inspection.ts";
@@ -16,7 +17,7 @@ export type InspectionOf = (env: AppEnv["Bindings"]) => HubInspection;
 export const ADMIN_ROUTE = {
   tags: ["admin"],
   security: [{ bearer: [] }],
-  middleware: [requireAuth, requireScope(HUB_ADMIN_SCOPE)],
+  middleware: [requireAuth, requireScope(HUB_ADMIN_SCOPE), limitUser(REQUESTS)],
 };
 
 /** The guild in a path. */

@@ -18,7 +18,7 @@ const route = createRoute({
         "application/json": { schema: z.object({ connections: z.array(HubConnection) }) },
       },
     },
-    ...problems("invalid_request", "unauthorized", "forbidden", "forbidden_guild"),
+    ...problems("invalid_request", "unauthorized", "forbidden", "forbidden_guild", "rate_limited"),
   },
 });
 

@@ -35,6 +35,7 @@ const route = createRoute({
       "forbidden",
       "forbidden_guild",
       "connection_not_found",
+      "rate_limited",
     ),
   },
 });

@@ -13,7 +13,7 @@ const route = createRoute({
   request: { params: GuildParam },
   responses: {
     200: { description: "Its report", content: { "application/json": { schema: HubReport } } },
-    ...problems("invalid_request", "unauthorized", "forbidden", "forbidden_guild"),
+    ...problems("invalid_request", "unauthorized", "forbidden", "forbidden_guild", "rate_limited"),
   },
 });
 

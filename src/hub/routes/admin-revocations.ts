@@ -32,6 +32,7 @@ const route = createRoute({
       "forbidden",
       "forbidden_guild",
       "body_too_large",
+      "rate_limited",
     ),
   },
 });

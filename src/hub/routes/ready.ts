@@ -1,7 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { configOf } from "../../env.ts";
+import { configOf, type Env } from "../../env.ts";
+import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { log } from "../../platform/log.ts";
+import { READY_FRESH_MS } from "../../protocol/limits.ts";
 import type { Feature } from "../feature.ts";
 import { hubPublisher } from "../guild-hub-client.ts";
 
@@ -29,24 +31,43 @@ const route = createRoute({
   },
 });
 
-/** `GET /ready` (rooms.md §1). */
+type Answer = z.infer<typeof Ready>;
+
+/**
+ * `GET /ready` (rooms.md §1). Anybody may ask, so that an answer is given again for a moment. While one
+ * request asks anew, the others get the last one; of a request that was cancelled nobody waits for anything.
+ */
 export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[]): void {
+  let last: { readonly answer: Answer; readonly until: number } | null = null;
+  let askedAgainAt = 0;
   app.openapi(route, async (c) => {
-    const { env } = c;
-    const { primaryGuildId } = configOf(env);
-    const [d1, hub, ...parts] = await Promise.all([
-      works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
-      works("hub", () => hubPublisher(env).status(primaryGuildId)),
-      ...features.flatMap(({ check, name }) =>
-        check === undefined ? [] : [checkFeature(name, () => check(env))],
-      ),
-    ]);
-    const ready = d1 && hub && parts.every((part) => part.ready);
-    const checks = Object.assign({ d1, hub }, ...parts.map((part) => part.facts)) as z.infer<
-      typeof Ready
-    >["checks"];
-    return c.json({ ready, checks }, ready ? 200 : 503, { "Cache-Control": "no-store" });
+    const now = systemClock();
+    // Says by name which variable is missing, also while an answer is remembered.
+    configOf(c.env);
+    const isAsked = now < askedAgainAt;
+    if (last === null || (now >= last.until && !isAsked)) {
+      askedAgainAt = now + CHECK_TIMEOUT_MS;
+      const answer = await ask(c.env, features);
+      last = { answer, until: systemClock() + READY_FRESH_MS };
+      askedAgainAt = 0;
+    }
+    const { answer } = last;
+    return c.json(answer, answer.ready ? 200 : 503, { "Cache-Control": "no-store" });
   });
+}
+
+async function ask(env: Env, features: readonly Feature[]): Promise<Answer> {
+  const { primaryGuildId } = configOf(env);
+  const [d1, hub, ...parts] = await Promise.all([
+    works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
+    works("hub", () => hubPublisher(env).status(primaryGuildId)),
+    ...features.flatMap(({ check, name }) =>
+      check === undefined ? [] : [checkFeature(name, () => check(env))],
+    ),
+  ]);
+  const ready = d1 && hub && parts.every((part) => part.ready);
+  const checks = Object.assign({ d1, hub }, ...parts.map((part) => part.facts)) as Answer["checks"];
+  return { ready, checks };
 }
 
 async function works(check: string, ask: () => Promise<unknown>): Promise<boolean> {

@@ -4,12 +4,11 @@ import { guildFor } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
+import { CONNECTIONS, refuseTooMany } from "../../platform/http/limit-user.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
 import { ulidGenerator } from "../../platform/ids.ts";
 import { metricsOf } from "../../platform/metrics.ts";
-import { rateLimitHeaders, takeToken } from "../../platform/rate-limit.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
-import { TICKETS_PER_MINUTE } from "../../protocol/limits.ts";
 import { identityOf } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";
@@ -80,17 +79,8 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
         "Your token carries too many scopes for one connection. Ask for fewer.",
       );
     }
-    const decision = await takeToken(c.env, {
-      name: "ws-ticket",
-      key: principal.sub,
-      quota: TICKETS_PER_MINUTE,
-      windowMs: 60_000,
-    });
-    if (!decision.allowed) {
-      return problem(c, "rate_limited", "Too many tickets. Wait before you connect again.", {
-        headers: rateLimitHeaders([decision]),
-      });
-    }
+    const tooMany = await refuseTooMany(c, CONNECTIONS, principal.sub);
+    if (tooMany !== null) return tooMany;
     const { relay } = await placeOf(c.env, guildId, principal.sub);
     const now = systemClock();
     const { text, expiresAt } = await sealTicket(
@@ -111,7 +101,6 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
     return c.json(
       { ticket: text, expiresAt: new Date(expiresAt).toISOString(), url: url.href },
       201,
-      rateLimitHeaders([decision]),
     );
   });
 }

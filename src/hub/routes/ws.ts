@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "../../platform/http/app-env.ts";
+import { CONNECTIONS, refuseTooMany } from "../../platform/http/limit-user.ts";
 import { problem } from "../../platform/http/problem.ts";
 import { resumePositionFrom } from "../core/resume.ts";
 import { callHub, decideEntry, refuseOrigin } from "./entry.ts";
@@ -16,6 +17,11 @@ export function mountStream(app: OpenAPIHono<AppEnv>): void {
     if (refused !== null) return refused;
     const entry = await decideEntry(c);
     if (entry instanceof Response) return entry;
+    // A ticket was counted when it was made.
+    if (entry.identity !== undefined && entry.ticket === undefined) {
+      const tooMany = await refuseTooMany(c, CONNECTIONS, entry.identity.sub);
+      if (tooMany !== null) return tooMany;
+    }
     const { epoch, seq } = resumePositionFrom(new URL(c.req.url).searchParams);
     return callHub(
       c,

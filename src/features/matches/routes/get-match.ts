@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { FaceitId, Match } from "../../../protocol/match.ts";
@@ -15,14 +16,20 @@ const route = createRoute({
   tags: ["matches"],
   summary: "One FACEIT match with both rosters and who is in voice",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  middleware: [requireAuth, limitUser(REQUESTS)],
   request: {
     params: z.object({ matchId: FaceitId }),
     query: z.object({ guildId: DiscordId.optional() }),
   },
   responses: {
     200: { description: "The match", content: { "application/json": { schema: Match } } },
-    ...problems("invalid_request", "unauthorized", "forbidden_guild", "match_not_found"),
+    ...problems(
+      "invalid_request",
+      "unauthorized",
+      "forbidden_guild",
+      "match_not_found",
+      "rate_limited",
+    ),
   },
 });
 

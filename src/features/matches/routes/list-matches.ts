@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { MATCHES_PAGE_DEFAULT, MATCHES_PAGE_MAX } from "../../../protocol/limits.ts";
@@ -30,11 +31,11 @@ const route = createRoute({
   tags: ["matches"],
   summary: "The FACEIT matches of a guild, newest first",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  middleware: [requireAuth, limitUser(REQUESTS)],
   request: { query: Query },
   responses: {
     200: { description: "One page", content: { "application/json": { schema: MatchesPage } } },
-    ...problems("invalid_request", "unauthorized", "forbidden_guild"),
+    ...problems("invalid_request", "unauthorized", "forbidden_guild", "rate_limited"),
   },
 });
 

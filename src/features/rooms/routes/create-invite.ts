@@ -1,8 +1,13 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
-import { INVITE_MAX_AGE_SECONDS, INVITE_MAX_USES } from "../../../protocol/limits.ts";
+import {
+  INVITES_PER_MINUTE,
+  INVITE_MAX_AGE_SECONDS,
+  INVITE_MAX_USES,
+} from "../../../protocol/limits.ts";
 import { renderFailure } from "../errors.ts";
 import { portsOf } from "../ports-of.ts";
 import { inviteToRoom } from "../service.ts";
@@ -30,7 +35,7 @@ const route = createRoute({
   tags: ["rooms"],
   summary: "Make a Discord invite to a room",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  middleware: [requireAuth, limitUser({ name: "invites", perMinute: INVITES_PER_MINUTE })],
   request: {
     params: ChannelParam,
     body: {
@@ -48,6 +53,7 @@ const route = createRoute({
       "unauthorized",
       "room_not_found",
       "body_too_large",
+      "rate_limited",
       "discord_refused",
       "discord_failed",
       "discord_rate_limited",

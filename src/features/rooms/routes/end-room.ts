@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { renderFailure } from "../errors.ts";
 import { portsOf } from "../ports-of.ts";
@@ -15,7 +16,7 @@ const route = createRoute({
   summary: "End a voice room",
   description: "Ends it in Discord too. A room that is over already is answered the same.",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  middleware: [requireAuth, limitUser(REQUESTS)],
   request: { params: ChannelParam },
   responses: {
     200: {
@@ -23,9 +24,11 @@ const route = createRoute({
       content: { "application/json": { schema: z.object({ ok: z.literal(true) }) } },
     },
     ...problems(
+      "invalid_request",
       "unauthorized",
       "forbidden",
       "room_not_found",
+      "rate_limited",
       "discord_refused",
       "discord_failed",
       "discord_rate_limited",

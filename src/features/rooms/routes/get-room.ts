@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { Room } from "../../../protocol/room.ts";
 import { renderFailure } from "../errors.ts";
@@ -15,11 +16,11 @@ const route = createRoute({
   tags: ["rooms"],
   summary: "One room with who is in it",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  middleware: [requireAuth, limitUser(REQUESTS)],
   request: { params: ChannelParam },
   responses: {
     200: { description: "The room", content: { "application/json": { schema: Room } } },
-    ...problems("unauthorized", "room_not_found"),
+    ...problems("invalid_request", "unauthorized", "room_not_found", "rate_limited"),
   },
 });
 

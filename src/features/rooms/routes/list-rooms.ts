@@ -3,6 +3,7 @@ import { configOf } from "../../../env.ts";
 import { guildFor } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { ROOMS_PAGE_DEFAULT, ROOMS_PAGE_MAX } from "../../../protocol/limits.ts";
@@ -32,11 +33,11 @@ const route = createRoute({
   tags: ["rooms"],
   summary: "The rooms of a guild, newest first",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  middleware: [requireAuth, limitUser(REQUESTS)],
   request: { query: Query },
   responses: {
     200: { description: "One page", content: { "application/json": { schema: RoomsPage } } },
-    ...problems("invalid_request", "unauthorized", "forbidden_guild"),
+    ...problems("invalid_request", "unauthorized", "forbidden_guild", "rate_limited"),
   },
 });
 

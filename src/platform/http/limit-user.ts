@@ -1,0 +1,39 @@
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import { TICKETS_PER_MINUTE, USER_REQUESTS_PER_MINUTE } from "../../protocol/limits.ts";
+import { rateLimitHeaders, takeToken } from "../rate-limit.ts";
+import type { AppEnv } from "./app-env.ts";
+import { problem, type ProblemAnswer } from "./problem.ts";
+
+/** How often a user may do something in a minute. Routes with one `name` share what it counts. */
+export type UserLimit = { readonly name: string; readonly perMinute: number };
+
+/** Of everything that has no narrower limit: each request costs a look into D1 or a hub. */
+export const REQUESTS: UserLimit = { name: "requests", perMinute: USER_REQUESTS_PER_MINUTE };
+
+/** Of ways to the event stream: a ticket, or a token at the upgrade itself. */
+export const CONNECTIONS: UserLimit = { name: "ws-ticket", perMinute: TICKETS_PER_MINUTE };
+
+/** Counts one request of a user. @returns the answer to one too many, or null; `c` gets the fields */
+export async function refuseTooMany(
+  c: Context<AppEnv>,
+  { name, perMinute }: UserLimit,
+  sub: string,
+): Promise<ProblemAnswer | null> {
+  const limit = { name, key: sub, quota: perMinute, windowMs: 60_000 };
+  const decision = await takeToken(c.env, limit);
+  const headers = rateLimitHeaders([decision]);
+  if (!decision.allowed) {
+    return problem(c, "rate_limited", "You ask too often. Wait for the time in Retry-After.", {
+      headers,
+    });
+  }
+  for (const [field, value] of Object.entries(headers)) c.header(field, value);
+  return null;
+}
+
+/** Lets a user pass so often; stands behind `requireAuth`. */
+export const limitUser = (limit: UserLimit) =>
+  createMiddleware<AppEnv>(
+    async (c, next) => (await refuseTooMany(c, limit, c.get("principal").sub)) ?? next(),
+  );
