@@ -754,6 +754,7 @@ describe("rate limits (rooms.md §1)", () => {
     const routes = [
       ["GET", "/rooms", "requests"],
       ["GET", "/rooms/123", "requests"],
+      ["GET", "/people?q=a", "requests"],
       ["DELETE", "/end-room/123", "requests"],
       ["GET", "/matches", "requests"],
       ["GET", "/matches/m-1", "requests"],
@@ -1205,7 +1206,8 @@ describe("bodies", () => {
     ",",
     "",
   ])("are read as JSON also as %j (RFC 9110 §5.6.6)", async (type) => {
-    const typed = { "Content-Type": type };
+    const token = await provider.mint({ sub: `types ${type}` });
+    const typed = { "Content-Type": type, Authorization: `Bearer ${token}` };
     expect((await post("/ws/ticket", "{}", typed)).status).toBe(201);
     const wrong = await post("/ws/ticket", '{"guildId":1}', typed);
     expect(await problemOf(wrong)).toMatchObject({ code: "invalid_request" });
@@ -1266,6 +1268,14 @@ describe("the OpenAPI document", () => {
     expect(ids.length).toBeGreaterThan(8);
     expect(new Set(ids).size).toBe(ids.length);
     for (const id of ids) expect(id).toMatch(/^[a-z]+\.[a-zA-Z]+$/);
+  });
+
+  it("has a limit for each user on whatever a token opens", async () => {
+    const unlimited = (await operations())
+      .filter(({ security = [] }) => security.some((one) => "bearer" in one))
+      .filter(({ responses }) => responses["429"] === undefined)
+      .map(({ operationId }) => operationId);
+    expect(unlimited).toEqual([]);
   });
 
   it("declares what each operation answers to a request that is wrong", async () => {

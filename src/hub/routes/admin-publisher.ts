@@ -23,7 +23,13 @@ const PublisherReport = z
 
 const content = { "application/json": { schema: PublisherReport } };
 const common = { ...ADMIN_ROUTE, path: "/admin/guilds/{guildId}/publisher" } as const;
-const refusals = problems("invalid_request", "unauthorized", "forbidden", "forbidden_guild");
+const refusals = problems(
+  "invalid_request",
+  "unauthorized",
+  "forbidden",
+  "forbidden_guild",
+  "rate_limited",
+);
 
 const readRoute = createRoute({
   ...common,

@@ -15,7 +15,7 @@ const HTTP = {
   TICKETS_PER_MINUTE: "429 for `POST /ws/ticket`, and for `/ws` with a token in its header",
   READY_FRESH_MS: "`GET /ready` looks again",
   USER_REQUESTS_PER_MINUTE:
-    "429; counts lists, rooms, matches, ends of rooms and `/admin/…` together",
+    "429; counts lists, rooms, matches, people, ends of rooms and `/admin/…` together",
   IDEMPOTENCY_KEY_MAX_LENGTH: "400 `invalid_idempotency_key`; characters",
   IDEMPOTENCY_TTL_MS: "the key is free again",
   ROOMS_PAGE_MAX: "400 `invalid_request`",

@@ -3,6 +3,7 @@ import { configOf } from "../../../env.ts";
 import { guildFor } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
@@ -38,11 +39,11 @@ const route = createRoute({
   description:
     "Whom the hub has seen in a voice channel that everybody of the guild may see, in the last 90 days; no bots. Names that begin with `q` come first. Whoever is not in it can still be named by their Discord id.",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  middleware: [requireAuth, limitUser(REQUESTS)],
   request: { query: Query },
   responses: {
     200: { description: "At most `limit`", content: { "application/json": { schema: People } } },
-    ...problems("invalid_request", "unauthorized", "forbidden_guild"),
+    ...problems("invalid_request", "unauthorized", "forbidden_guild", "rate_limited"),
   },
 });
 
