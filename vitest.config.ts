@@ -38,6 +38,13 @@ const TEST_BINDINGS = {
 /** When a test or a hook is given up, milliseconds: no test is about how fast a busy machine is. */
 const TIMEOUT_MS = 60_000;
 
+/** How long the fuzz tries, and what it plays again (docs/testing.md). */
+const FUZZ = {
+  TEST_FUZZ_RUNS: process.env["FUZZ_RUNS"] ?? "600",
+  TEST_FUZZ_SEED: process.env["FUZZ_SEED"] ?? "",
+  TEST_FUZZ_PATH: process.env["FUZZ_PATH"] ?? "",
+};
+
 /** The generated SQL, statement by statement, for `applyD1Migrations`. */
 async function readMigrations(): Promise<{ name: string; queries: string[] }[]> {
   const names = (await readdir("migrations")).filter((name) => name.endsWith(".sql")).toSorted();
@@ -58,7 +65,7 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { ...TEST_BINDINGS, TEST_MIGRATIONS: await readMigrations() },
+              bindings: { ...TEST_BINDINGS, ...FUZZ, TEST_MIGRATIONS: await readMigrations() },
             },
           }),
         ],

@@ -5,6 +5,10 @@ declare namespace Cloudflare {
     readonly HUB_SECRET_PREVIOUS: string;
     readonly PRIMARY_GUILD_ID: string;
     readonly DISCORD_BOT_TOKEN: string;
+    /** Of the fuzz: runs of each property, and what a failed one printed. */
+    readonly TEST_FUZZ_RUNS: string;
+    readonly TEST_FUZZ_SEED: string;
+    readonly TEST_FUZZ_PATH: string;
     readonly TEST_MIGRATIONS: import("cloudflare:test").D1Migration[];
   }
   interface GlobalProps {
