@@ -47,7 +47,7 @@ export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[
     const isAsked = now < askedAgainAt;
     if (last === null || (now >= last.until && !isAsked)) {
       askedAgainAt = now + CHECK_TIMEOUT_MS;
-      const answer = await ask(c.env, features);
+      const answer = await checkAll(c.env, features);
       last = { answer, until: systemClock() + READY_FRESH_MS };
       askedAgainAt = 0;
     }
@@ -56,7 +56,7 @@ export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[
   });
 }
 
-async function ask(env: Env, features: readonly Feature[]): Promise<Answer> {
+async function checkAll(env: Env, features: readonly Feature[]): Promise<Answer> {
   const { primaryGuildId } = configOf(env);
   const [d1, hub, ...parts] = await Promise.all([
     works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
