@@ -1,8 +1,8 @@
 import { RETRY_AFTER_MAX_MS } from "./limits.ts";
 
-const SECONDS = /^\d+(?:\.\d+)?$/;
+const SECONDS = /^\d{1,15}(?:\.\d{1,15})?$/;
 /** The three ways in which HTTP writes a date (RFC 9110 §5.6.7); each begins with the day of the week. */
-const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? [\w :-]+$/;
+const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,9},? [\w :-]+$/;
 
 /**
  * How long a `Retry-After` asks to wait: seconds, or a date (RFC 9110 §10.2.3).
