@@ -1,6 +1,6 @@
 import { RETRY_AFTER_MAX_MS } from "./limits.ts";
 
-const SECONDS = /^\d{1,15}(?:\.\d{1,15})?$/;
+const SECONDS = /^\d+(?:\.\d{1,15})?$/;
 /** The three ways in which HTTP writes a date (RFC 9110 §5.6.7); each begins with the day of the week. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,9},? [\w :-]+$/;
 
