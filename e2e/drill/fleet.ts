@@ -11,8 +11,11 @@ const SOCKETS_OF_ONE = 3;
 const SOCKET_ENTRIES = ["ticket", "ticket", "ticket", "ticket", "header", "auth"] as const;
 const ENTRIES = [...SOCKET_ENTRIES, ...SOCKET_ENTRIES, "stream", "stream", "poll"] as const;
 
-/** Users who open rooms. */
-export const OWNERS: readonly Identity[] = ["anna", "berta", "clara"].map((sub) => ({ sub }));
+/** Users who open rooms: for private ones they need a Discord account. */
+export const OWNERS: readonly Identity[] = ["anna", "berta", "clara"].map((sub, at) => ({
+  sub,
+  discord_id: `20000000000000020${at}`,
+}));
 /** Discord ids of users who are let into private rooms, and of some who are not. */
 export const GUESTS: readonly string[] = [1, 2, 3, 4].map((one) => `20000000000000010${one}`);
 
