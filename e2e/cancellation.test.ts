@@ -390,6 +390,7 @@ async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequ
     ["GET /rooms", ...get("/rooms")],
     ["GET /rooms/{channelId}", ...get(`/rooms/${channelId}`)],
     ["POST /rooms/{channelId}/invite", () => request("POST", `/rooms/${channelId}/invite`, {})],
+    ["GET /people", ...get("/people?q=a")],
     ["GET /matches", ...get("/matches")],
     ["GET /matches/{matchId}", ...get(`/matches/${match.matchId}`)],
     ["POST /faceit-webhook", webhook],
@@ -404,6 +405,11 @@ async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequ
     [
       "GET /admin/guilds/{guildId}/hub/explain",
       ...get(`${hub}/hub/explain?connectionId=x&seq=1`, asOperator),
+    ],
+    ["GET /admin/guilds/{guildId}/publisher", ...get(`${hub}/publisher`, asOperator)],
+    [
+      "DELETE /admin/guilds/{guildId}/publisher",
+      () => request("DELETE", `${hub}/publisher`, undefined, asOperator),
     ],
     [
       "POST /admin/guilds/{guildId}/revocations",

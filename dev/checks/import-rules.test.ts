@@ -24,6 +24,8 @@ const HUB_PORTS = [
   "src/hub/guild-hub-client.ts",
   "src/hub/extension.ts",
   "src/hub/feature.ts",
+  // What the hub can know of voice at all is the same for every area.
+  "src/hub/voice-knowledge.ts",
 ];
 /** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
 const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];

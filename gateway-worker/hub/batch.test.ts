@@ -20,7 +20,7 @@ function read(body: Uint8Array): SignedEvent[] {
 }
 
 test("one event goes without an envelope, as the seed's hub takes it", () => {
-  const batch = takeBatch([event(1, "ü")], "EPOCH", 7);
+  const batch = takeBatch([event(1, "ü")], EPOCH, 7);
   expect(JSON.parse(new TextDecoder().decode(batch?.body))).toEqual({
     id: "id-1",
     event: "voice.joined",

@@ -202,11 +202,9 @@ export class Api {
       headers: { Accept: "application/json" },
     });
     if (!answer.ok) return answer;
-    const { seq, more, events, reset } = answer.value;
-    return {
-      ok: true,
-      value: { seq, more, events: events.map(streamEventOf), reset: reset !== undefined },
-    };
+    const { events, more, reset, seq } = answer.value;
+    const isReset = reset !== undefined;
+    return { ok: true, value: { seq, more, events: events.map(streamEventOf), reset: isReset } };
   }
 
   /**
@@ -346,7 +344,7 @@ function isRoom(body: unknown): body is Room {
 }
 
 function isRoomsPage(body: unknown): body is RoomsPage {
-  return isRecord(body) && Array.isArray(body["rooms"]) && body["rooms"].every(isRoom);
+  return isPage(body, "rooms", isRoom);
 }
 
 function isMatch(body: unknown): body is Match {
@@ -354,15 +352,21 @@ function isMatch(body: unknown): body is Match {
 }
 
 function isMatchesPage(body: unknown): body is MatchesPage {
-  return isRecord(body) && Array.isArray(body["matches"]) && body["matches"].every(isMatch);
+  return isPage(body, "matches", isMatch);
 }
 
 function isPeople(body: unknown): body is People {
-  return (
-    isRecord(body) &&
-    Array.isArray(body["people"]) &&
-    body["people"].every((one) => hasTexts(one, ["userId", "name"]))
-  );
+  return isPage(body, "people", (one) => hasTexts(one, ["userId", "name"]));
+}
+
+/** An object with a list under this name, each of which is one of those. */
+function isPage(
+  body: unknown,
+  list: string,
+  isOne: (one: unknown) => boolean,
+): body is Record<string, unknown> {
+  const ones = isRecord(body) ? body[list] : null;
+  return Array.isArray(ones) && ones.every(isOne);
 }
 
 function isInvite(body: unknown): body is Invite {
@@ -381,11 +385,5 @@ type PolledEvents = {
 };
 
 function isPolledEvents(body: unknown): body is PolledEvents {
-  return (
-    isRecord(body) &&
-    isSeq(body["seq"]) &&
-    typeof body["more"] === "boolean" &&
-    Array.isArray(body["events"]) &&
-    body["events"].every(isEvent)
-  );
+  return isPage(body, "events", isEvent) && isSeq(body["seq"]);
 }

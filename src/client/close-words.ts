@@ -6,15 +6,15 @@ type Row = (typeof CLOSE_CODES)[CloseName];
 const CLOSES = {
   1000: ["no", "The server closed the connection."],
   1001: ["yes", "The server is going away."],
-  1009: ["no", "This page sent too much at once. Reload it."],
+  1009: ["no", "Something is wrong with this page. Reload it."],
   1012: ["yes", "The server is restarting."],
-  1013: ["yes", "The server was faster than this page could follow."],
+  1013: ["yes", "This page could not follow."],
   4401: ["after refresh", "The sign-in had run out."],
   4403: ["no", "You are not allowed to see this guild."],
   4408: ["after refresh", "The sign-in took too long."],
-  4409: ["no", "You have this page open too often. Close some tabs, then connect again."],
+  4409: ["no", "Too many tabs are open. Close some, then connect again."],
   4429: ["yes", "This page talked too much."],
-  4499: ["no", "This page and the server do not understand each other. Reload it."],
+  4499: ["no", "Something is wrong with this page. Reload it."],
 } as const satisfies {
   readonly [Each in Row as Each["code"]]: readonly [Each["reconnect"], string];
 };

@@ -16,10 +16,11 @@ describe("an error answer", () => {
     const body = {
       message: "The request is not valid",
       errors: [
-        { path: ["userLimit"], message: "must be 99 or less" },
-        { path: "allowedUserIds.3", message: "is not an id" },
-        { pointer: "#/name", detail: "is too long" },
-        { path: "userLimit", message: "a second one for the same field" },
+        { pointer: "/userLimit", detail: "must be 99 or less" },
+        { pointer: "/allowedUserIds/3", detail: "is not an id" },
+        { pointer: "/name", detail: "is too long" },
+        { pointer: "/userLimit", detail: "a second one for the same field" },
+        { pointer: 5, detail: {} },
         "nonsense",
       ],
     };

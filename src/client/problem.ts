@@ -5,10 +5,6 @@ import type { Failure } from "./outcome.ts";
 /** What is said when the server's answer has no words of its own. */
 const FALLBACKS: ReadonlyMap<number, string> = new Map([
   [401, "Your sign-in is no longer valid. Please sign in again."],
-  [403, "You are not allowed to do this."],
-  [404, "This is not here any more."],
-  [409, "The same request is still being worked on. Try again in a moment."],
-  [413, "This is too much text."],
   [429, "That was a lot at once. Try again in a moment."],
 ]);
 
@@ -25,8 +21,8 @@ export const UNREACHABLE: Failure = {
  */
 export function unreachableFrom(baseUrl: string): Failure {
   const { location } = globalThis as { readonly location?: { readonly origin?: string } };
-  const origin = location?.origin;
-  if (origin === undefined || baseUrl === "" || baseUrl === origin) return UNREACHABLE;
+  const origin = location?.origin ?? baseUrl;
+  if (baseUrl === "" || baseUrl === origin) return UNREACHABLE;
   const message = `${UNREACHABLE.message} Or its WEB_ORIGIN does not list ${origin}.`;
   return { ...UNREACHABLE, message };
 }
@@ -63,16 +59,12 @@ function kindOf(status: number): Failure["kind"] {
   return status === 409 || status === 429 || status >= 500 ? "busy" : "refused";
 }
 
-/** `[{ path | field | pointer, message }]`, as validators name them. */
+/** By the first part of each JSON Pointer, the first message of each. */
 function fieldMessages(errors: unknown): Record<string, string> | undefined {
-  if (!Array.isArray(errors)) return undefined;
   const fields: Record<string, string> = {};
-  for (const entry of errors) {
-    if (!isRecord(entry)) continue;
-    const where = entry["path"] ?? entry["field"] ?? entry["pointer"];
-    const path = Array.isArray(where) ? where.join(".") : text(where);
-    const message = text(entry["message"]) ?? text(entry["detail"]);
-    const name = path?.replace(/^[#/]+/, "").split(/[./]/)[0];
+  for (const { pointer, detail } of Array.isArray(errors) ? errors.filter(isRecord) : []) {
+    const name = text(pointer)?.split("/")[1];
+    const message = text(detail);
     if (name && message !== undefined) fields[name] ??= message;
   }
   return Object.keys(fields).length === 0 ? undefined : fields;

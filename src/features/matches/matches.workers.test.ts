@@ -15,6 +15,7 @@ import {
   LINK_AUDIT_KEEP_MS,
   MATCH_KEEP_MS,
   ORPHAN_MIN_AGE_MS,
+  READY_FRESH_MS,
   TROUBLE_TOLD_AGAIN_MS,
   WEBHOOK_BODY_MAX_BYTES,
 } from "../../protocol/limits.ts";
@@ -463,6 +464,7 @@ describe("the sweep", () => {
     discord.addChannel("Matches", "", { id: categoryId, type: 4 });
     discord.addChannel("Lobby", "", { id: lobbyId, type: 2 });
     await sweep();
+    later(READY_FRESH_MS);
     expect(await troubles()).toBeUndefined();
   });
 

@@ -120,7 +120,7 @@ const createAs = (
     "POST",
     "/create-room",
     { guildId, ...body },
-    { "CF-Connecting-IP": `test-${tests}`, ...headers },
+    { "CF-Connecting-IP": `198.51.100.${tests}`, ...headers },
     signal,
   );
 const endAs = (who: Person, channelId: string, signal?: AbortSignal) =>
