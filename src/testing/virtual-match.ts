@@ -173,7 +173,10 @@ export class VirtualMatch extends VirtualDiscord {
         },
         remove: async (_: string, kind: string) => void this.troubles.delete(kind),
       },
-      hub: { put: (record: MatchRecord) => this.#put(record) },
+      hub: {
+        put: (record: MatchRecord) => this.#put(record),
+        channelGone: async () => {},
+      },
       settingsOf: (guildId: string) => this.#settingsOf(guildId),
       guildOf: (owners: readonly string[]) => this.guildOf(owners),
       clock: () => this.now,

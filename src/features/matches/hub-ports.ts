@@ -2,8 +2,10 @@ import { matchSettingsOf } from "../../config.ts";
 import { configOf, type Env } from "../../env.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
+import { hubMatches } from "./adapters/hub-matches.ts";
 import type { MatchesHubPorts } from "./hub-extension.ts";
 import { matchRoom } from "./match-rooms.ts";
 import { sweepOrphans } from "./sweep.ts";
@@ -21,6 +23,7 @@ export const MATCHES_HUB_PORTS: MatchesHubPorts = {
         settings: matchSettingsOf(configOf(env), guildId),
         troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
+        hub: hubMatches(hubPublisher(env)),
         look: async (matchId) => matchRoom(env, matchId).look(false),
         clock: systemClock,
       },

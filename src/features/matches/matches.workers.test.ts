@@ -22,6 +22,7 @@ import {
 import { FakeDiscord } from "../../testing/discord.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { GuildHub } from "../../hub/guild-hub.ts";
+import { hubMatches } from "./adapters/hub-matches.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
@@ -268,11 +269,24 @@ describe("one match", () => {
       { playerId: player("a", 1), nickname: "<b>a1", skillLevel: null, discordId: user("a", 1) },
       { playerId: player("a", 2), nickname: "<b>a2", skillLevel: null, discordId: null },
     ]);
+    const [side] = await rows();
+    const guest = `2000${tests}`;
+    const where = { guildId: GUILD, channelId: side?.voice_channel_id ?? "", userId: guest };
+    await hubPublisher(env).ingest(GUILD, [{ event: "voice.joined", payload: where }]);
     faceit.advance("FINISHED");
     await sendOk("match_status_finished");
     await work();
-    expect(ours()).toEqual([]);
+    later(MINUTE + 1_000);
+    await workUntil(() => ours().length === 0);
     expect(await rows()).toEqual([]);
+    // Discord has said nothing of the deletion: nobody is in a channel that is gone, all the same.
+    expect(await hubMatches(hubPublisher(env)).whereabouts(GUILD, [guest])).toEqual([]);
+    await client.until(({ events: told }) =>
+      told.some(
+        ({ event, payload }) =>
+          event === "voice.left" && (payload as { userId?: string }).userId === guest,
+      ),
+    );
     await client.until(
       ({ events: told }) => told.filter(({ event }) => event === "match.room.deleted").length === 2,
     );
@@ -437,6 +451,7 @@ describe("the sweep", () => {
         troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
         look: async (id) => env.MATCH.get(env.MATCH.idFromName(id)).look(false),
+        hub: hubMatches(hubPublisher(env)),
         clock: () => Date.now(),
       },
       GUILD,

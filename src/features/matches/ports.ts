@@ -139,6 +139,11 @@ export interface MatchesHub {
   put(record: MatchRecord): Promise<void>;
   /** Those of the users who are in voice. */
   whereabouts(guildId: string, userIds: readonly string[]): Promise<readonly Whereabouts[]>;
+  /**
+   * We deleted this channel: nobody is in it any more, also when Discord does not say so. Best effort, never
+   * rejects: the next snapshot says the same.
+   */
+  channelGone(guildId: string, channelId: string): Promise<void>;
   /** Deletes channels of ours that no match owns. Safe to repeat. */
   sweep(guildId: string): Promise<void>;
   /** Who is in the channels of these matches: by match id. */

@@ -26,6 +26,8 @@ class Guild {
   };
   readonly troubles = new Map<string, string>();
   readonly messages: string[] = [];
+  /** Channels that the hub was told are gone. */
+  readonly gone: string[] = [];
   look: (matchId: string) => Promise<"looks" | "unknown"> = async () => "looks";
 
   add(id: string, name: string, allow = ALLOW): void {
@@ -73,6 +75,7 @@ class Guild {
           },
         },
         look: (matchId) => this.look(matchId),
+        hub: { channelGone: async (_, channelId) => void this.gone.push(channelId) },
         clock: () => Date.UTC(2026, 10, 20),
       },
       "100",
@@ -143,6 +146,7 @@ describe("the sweep", () => {
     guild.add("2", orphan(2));
     await guild.sweep();
     expect([...guild.channels.keys()]).toEqual(["1"]);
+    expect(guild.gone).toEqual(["2"]);
     for (let n = 3; n < 50; n += 1) {
       guild.add(`${n}`, orphan(n % 10));
       guild.failures.set(`${n}`, FORBIDDEN);

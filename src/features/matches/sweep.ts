@@ -3,7 +3,7 @@ import { log } from "../../platform/log.ts";
 import { ORPHAN_MIN_AGE_MS } from "../../protocol/limits.ts";
 import type { MatchSettings } from "../../config.ts";
 import type { GuildChannel } from "../../platform/discord/discord-client.ts";
-import type { MatchesStore, MatchTroubles } from "./ports.ts";
+import type { MatchesHub, MatchesStore, MatchTroubles } from "./ports.ts";
 import { MATCH_CHANNEL_NAME } from "./room/channel-name.ts";
 import { guildTroubleNotice } from "./room/notice.ts";
 import { isOurs, type MatchDiscord } from "./room/perform.ts";
@@ -20,6 +20,7 @@ export type SweepPorts = {
   readonly store: Pick<MatchesStore, "roomsOf" | "released">;
   /** Makes a match's room look at what it has. `unknown`: it remembers nothing. */
   readonly look: (matchId: string) => Promise<"looks" | "unknown">;
+  readonly hub: Pick<MatchesHub, "channelGone">;
   readonly clock: Clock;
 };
 
@@ -63,7 +64,10 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
     if (clock() - madeAt(channel.id) < ORPHAN_MIN_AGE_MS) continue;
     const deleted = await discord.deleteChannel(channel.id, "No FACEIT match owns this channel");
     log("warn", "match.orphan_deleted", { guildId, channelId: channel.id, ok: deleted.ok });
-    if (deleted.ok) continue;
+    if (deleted.ok) {
+      await ports.hub.channelGone(guildId, channel.id);
+      continue;
+    }
     // Limits, or Discord is away: the next sweep goes on. What may not be deleted stops no other.
     refusals += 1;
     if (deleted.error.kind !== "refused" || refusals >= REFUSALS_MAX) return;

@@ -90,7 +90,7 @@ async function doing(action: Action, world: Partial<World> = {}, state = STATE) 
       add: call("trouble", world.isNews ?? true),
       remove: call("no trouble", undefined),
     },
-    hub: { put: call("put", undefined) },
+    hub: { put: call("put", undefined), channelGone: call("channelGone", undefined) },
     settingsOf: (guildId) => ({
       ...DEFAULT_MATCH_SETTINGS,
       // What is another guild's is not this one's.
@@ -119,12 +119,20 @@ describe("what the guild's audit log says", () => {
     [{ kind: "delete", faction, channelId: "c" }, ["delete", "c", REASON]],
   ])("names the match: %j", async (action, call) => {
     const { calls, outcome } = await doing(action);
-    expect(calls).toEqual([call]);
+    expect(calls[0]).toEqual(call);
     expect(outcome).toMatchObject({ kind: "discord", result: { ok: true } });
   });
 });
 
 describe("a channel", () => {
+  it("that is deleted is told to the hub: Discord may say nothing of it", async () => {
+    const { calls } = await doing({ kind: "delete", faction, channelId: "c" });
+    expect(calls).toEqual([
+      ["delete", "c", REASON],
+      ["channelGone", GUILD, "c"],
+    ]);
+  });
+
   it("is made with what everybody may do in it, and remembered", async () => {
     const { calls, outcome } = await doing(
       { ...CREATE, people: ["u", BOT] },

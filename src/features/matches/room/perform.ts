@@ -35,7 +35,7 @@ export type PerformPorts = {
   readonly discord: MatchDiscord;
   readonly store: MatchesStore;
   readonly troubles: Pick<MatchTroubles, "add" | "remove">;
-  readonly hub: Pick<MatchesHub, "put">;
+  readonly hub: Pick<MatchesHub, "put" | "channelGone">;
   /** How the guild plays its matches out. */
   readonly settingsOf: (guildId: string) => MatchSettings;
   /** The guild that plays a match of these owners; null: nobody of ours. */
@@ -119,6 +119,7 @@ export async function perform(
       return complain(ports, action.trouble, state);
     case "delete": {
       const deleted = await discord.deleteChannel(action.channelId, reason);
+      if (deleted.ok) await hub.channelGone(state.guildId, action.channelId);
       return discordOutcome(deleted);
     }
     case "release":
