@@ -6,12 +6,14 @@ const EVERY_MS = 50;
  * Waits until a check no longer throws, and returns what it returned.
  * @param what the condition in words, for the failure
  * @param deadlineMs milliseconds until it counts as never
+ * @param everyMs milliseconds between two checks
  * @throws with the last failure, when the deadline has passed
  */
 export async function eventually<T>(
   what: string,
   check: () => T | Promise<T>,
   deadlineMs = 20_000,
+  everyMs = EVERY_MS,
 ): Promise<T> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
@@ -21,7 +23,7 @@ export async function eventually<T>(
       if (performance.now() > deadline) {
         throw new Error(`Never happened within ${deadlineMs} ms: ${what}`, { cause: error });
       }
-      await delay(EVERY_MS);
+      await delay(everyMs);
     }
   }
 }
