@@ -6,9 +6,12 @@ import { z } from "zod";
 
 const Report = z.object({
   numPassedTests: z.number(),
-  numFailedTests: z.number(),
   testResults: z.array(
-    z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) }),
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string() })),
+    }),
   ),
 });
 
@@ -17,6 +20,8 @@ export class VitestRuns {
   passed = 0;
   failed = 0;
   isInterrupted = false;
+  /** The files and names of what failed: said once more at the end, where a long log is read first. */
+  readonly #failures: string[] = [];
   readonly #root: string;
 
   /** @param root the repository's top folder */
@@ -40,6 +45,7 @@ export class VitestRuns {
   /** Prints the line that others read, and ends the process as it says. */
   finish(): never {
     if (this.isInterrupted) this.failed++;
+    for (const failure of this.#failures) console.log(`Failed: ${failure}`);
     console.log(`${this.passed} passed, ${this.failed} failed`);
     process.exit(this.failed === 0 ? 0 : 1);
   }
@@ -53,14 +59,17 @@ export class VitestRuns {
       this.failed += exitCode === 0 ? 0 : 1;
       return;
     }
-    const broken = report.testResults.filter(
-      ({ status, assertionResults }) =>
-        status === "failed" && !assertionResults.some((test) => test.status === "failed"),
-    ).length;
-    const failures = report.numFailedTests + broken;
-    this.passed += report.numPassedTests;
+    const failures = report.testResults.flatMap(({ name, status, assertionResults }) => {
+      const file = path.relative(this.#root, name);
+      const tests = assertionResults.filter((test) => test.status === "failed");
+      if (tests.length === 0) return status === "failed" ? [file] : [];
+      return tests.map(({ fullName }) => `${file} ${fullName}`);
+    });
     // Vitest also fails for what no test owns, such as an unhandled rejection.
-    this.failed += failures === 0 && exitCode !== 0 ? 1 : failures;
+    if (failures.length === 0 && exitCode !== 0) failures.push("something outside of the tests");
+    this.passed += report.numPassedTests;
+    this.failed += failures.length;
+    this.#failures.push(...failures);
   }
 
   #vitest(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {

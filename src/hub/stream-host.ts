@@ -30,8 +30,6 @@ export const COUNTED_SINCE_FACT = "counted since";
 const METER_TASK = "hub/meter";
 /** Closes are written at most this often, milliseconds, or with what is written anyway. */
 const COUNTS_EVERY_MS = 1_000;
-/** An answer has arrived after this time, milliseconds. */
-const HANDED_OUT_MS = 10_000;
 /** Answer for a client that has left: nobody reads it (nginx's code for its log). */
 const CLIENT_CLOSED_REQUEST = 499;
 const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
@@ -77,12 +75,6 @@ export class StreamHost {
   /** Counted and not written yet: when everybody leaves at once, it is not a commit for each. */
   readonly #closes = new Map<string, number>();
   #countedAt = 0;
-  /** Sockets that were answered with a moment ago, and the requests that asked for them. */
-  #handedOut: {
-    readonly socket: WebSocket;
-    readonly asker: AbortSignal;
-    readonly until: number;
-  }[] = [];
 
   constructor(ctx: DurableObjectState, env: Env, store: SqliteStore, ports: StreamHostPorts) {
     this.#ctx = ctx;
@@ -142,7 +134,7 @@ export class StreamHost {
       this.#ports.onServed();
       const response =
         handover.transport === undefined
-          ? this.#openSocket(identity, options, source, request.signal)
+          ? this.#openSocket(identity, options, source)
           : this.#openStream(identity, options, source, request.signal);
       this.arm();
       return response;
@@ -204,7 +196,6 @@ export class StreamHost {
 
   /** Sets the alarm for the next task: at the end of everything that happens here. */
   arm(): void {
-    this.#dropUntaken();
     this.meter.count("delivered", this.server.takeDelivered());
     const next = this.store.nextTaskAt();
     if (next === this.#armedAt) return;
@@ -238,7 +229,7 @@ export class StreamHost {
   #letWait(options: ConnectionOptions, address: string | undefined, client: AbortSignal): Response {
     if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
     if (!this.server.acceptsToWait(address)) return refused(503);
-    const { client: end, server } = this.#accept(client);
+    const { client: end, server } = this.#accept();
     this.server.wait(server, options, address);
     this.arm();
     return new Response(null, { status: 101, webSocket: end });
@@ -261,30 +252,16 @@ export class StreamHost {
     identity: SessionIdentity,
     options: ConnectionOptions,
     source: SnapshotSource,
-    asker: AbortSignal,
   ): Response {
-    const { client, server } = this.#accept(asker);
+    const { client, server } = this.#accept();
     this.server.open(server, identity, options, source);
     return new Response(null, { status: 101, webSocket: client });
   }
 
-  #accept(asker: AbortSignal): { readonly client: WebSocket; readonly server: WebSocket } {
+  #accept(): { readonly client: WebSocket; readonly server: WebSocket } {
     const { 0: client, 1: server } = new WebSocketPair();
     this.#ctx.acceptWebSocket(server);
-    this.#handedOut.push({ socket: server, asker, until: systemClock() + HANDED_OUT_MS });
     return { client, server };
-  }
-
-  /** A client may leave after our answer and before its arrival: then nobody has the other end. */
-  #dropUntaken(): void {
-    if (this.#handedOut.length === 0) return;
-    const now = systemClock();
-    const untaken = this.#handedOut.filter(({ asker }) => asker.aborted);
-    this.#handedOut = this.#handedOut.filter(({ asker, until }) => !asker.aborted && until > now);
-    for (const { socket } of untaken) {
-      this.sockets.close(socket, "goingAway");
-      this.closed(socket, CLOSE_CODES.goingAway.code);
-    }
   }
 
   #openStream(
