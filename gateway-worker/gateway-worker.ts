@@ -149,6 +149,7 @@ export async function startGatewayWorker(
       intake.setGatewayState(state);
       heartbeat.beat();
     },
+    onAnswered: (sentAt) => intake.beatAnswered(sentAt),
     guildDue: () => guilds.get(config.primaryGuildId)?.available === false,
     now,
     random,

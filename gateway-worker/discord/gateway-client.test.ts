@@ -20,6 +20,7 @@ let client: GatewayClient;
 let heard: { name: string; seq: number; data: unknown }[];
 let states: GatewayState[];
 let guildDue: boolean;
+let answered: number[];
 
 function create(compress = false): GatewayClient {
   client = new GatewayClient({
@@ -34,6 +35,7 @@ function create(compress = false): GatewayClient {
       heard.push({ name, seq: session.seq, data });
     },
     onState: (state) => states.push(state),
+    onAnswered: (sentAt) => answered.push(sentAt),
     guildDue: () => guildDue,
     now: Date.now,
     // No jitter: a reconnect is immediate, and the first beat comes with the connection.
@@ -57,6 +59,7 @@ beforeEach(async () => {
   heard = [];
   states = [];
   guildDue = false;
+  answered = [];
 });
 
 afterEach(async () => {
@@ -166,8 +169,12 @@ describe("coming back", () => {
     gateway.answerHeartbeats = false;
     create().start();
     await until("closed", () => gateway.connections[0]?.closeCode === 4000);
+    expect(answered).toEqual([]);
     gateway.answerHeartbeats = true;
+    const before = Date.now();
     await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    await until("answered", () => answered.length > 0);
+    expect(answered[0]).toBeGreaterThanOrEqual(before);
   });
 
   test("op 9 false after a RESUME: a new session on the base address", async () => {

@@ -35,6 +35,8 @@ export type GatewayClientParts = {
   /** Stores a dispatch. Must be done when it returns. */
   readonly onDispatch: (session: Session, name: string, data: unknown) => void;
   readonly onState: (state: GatewayState) => void;
+  /** Discord answered a beat that was sent then, milliseconds since 1970. */
+  readonly onAnswered: (sentAt: number) => void;
   /** Whether Discord lists the guild that this deployment is for and does not serve it. */
   readonly guildDue: () => boolean;
   /** Milliseconds since 1970. */
@@ -162,8 +164,9 @@ export class GatewayClient {
       case "fatal":
         log.log("alert", "Discord is not tried again", { reason: effect.reason });
         return;
-      case "latency":
+      case "answered":
         metrics.heartbeatLatency.observe(effect.ms / 1000);
+        this.#parts.onAnswered(effect.sentAt);
         return;
       case "lost":
       case "held":

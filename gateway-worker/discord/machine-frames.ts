@@ -76,9 +76,8 @@ export function onHeartbeatTimer(draft: Draft): void {
 function onAcknowledged(draft: Draft): void {
   const { heartbeat, phase, identify } = draft.state;
   if (heartbeat === null) return;
-  if (heartbeat.sentAt !== null) {
-    draft.do({ type: "latency", ms: draft.now - heartbeat.sentAt });
-  }
+  const { sentAt } = heartbeat;
+  if (sentAt !== null) draft.do({ type: "answered", sentAt, ms: draft.now - sentAt });
   draft.set({ heartbeat: { ...heartbeat, acknowledged: true, sentAt: null } });
   if (phase !== "ready") return;
   draft.set({ attempts: 0 });

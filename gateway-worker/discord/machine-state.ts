@@ -96,7 +96,8 @@ export type Effect =
   | { readonly type: "identify-settled"; readonly record: IdentifyRecord }
   | { readonly type: "state"; readonly state: GatewayState }
   | { readonly type: "fatal"; readonly reason: string }
-  | { readonly type: "latency"; readonly ms: number }
+  /** Discord answered a beat of ours. */
+  | { readonly type: "answered"; readonly sentAt: number; readonly ms: number }
   | { readonly type: "lost"; readonly reason: string; readonly until: number }
   | { readonly type: "held"; readonly reason: string; readonly until: number };
 

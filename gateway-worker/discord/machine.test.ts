@@ -351,7 +351,7 @@ describe("heartbeats", () => {
     const world = connected();
     world.fire("heartbeat");
     world.now += 123;
-    expect(find(world.frame(11), "latency")?.ms).toBe(123);
+    expect(find(world.frame(11), "answered")).toMatchObject({ sentAt: world.now - 123, ms: 123 });
     expect(types(world.fire("heartbeat"))).toContain("beat");
   });
 

@@ -23,6 +23,7 @@ let seq: number;
 let ids: number;
 let traces: number;
 let appended: string[];
+let now: number;
 
 /** What a process start makes of the directory. */
 function open(): void {
@@ -38,7 +39,7 @@ function open(): void {
     guilds,
     outbox,
     primaryGuildId: GUILD,
-    now: () => 1_000,
+    now: () => now,
     newId: () => {
       ids += 1;
       return `id-${ids}`;
@@ -89,6 +90,7 @@ beforeEach(async () => {
   ids = 0;
   traces = 0;
   appended = [];
+  now = 1_000;
   open();
 });
 
@@ -247,17 +249,79 @@ describe("the next process", () => {
     expect(drain()).toEqual(["guild.snapshot", "gateway.state"]);
   });
 
-  test("sends one after every resume, and after the hubs heard nothing for long: they know all again", () => {
+  test("sends one after every resume", () => {
     begin();
     drain();
     dispatch("RESUMED", {});
     expect(drain()).toEqual(["guild.snapshot"]);
+  });
+});
+
+describe("after the hubs heard nothing for long they get a snapshot", () => {
+  /** Discord answers a beat that is sent at this time. */
+  const answerTo = (sentAt: number): string[] => {
+    intake.beatAnswered(sentAt);
+    return drain();
+  };
+
+  beforeEach(() => {
+    begin();
+    drain();
+  });
+
+  test("once, when a beat to Discord that was sent since then is answered", () => {
+    expect(answerTo(1_000)).toEqual([]);
+    now = 5_000;
     intake.repeatSnapshots();
-    expect(drain()).toEqual(["guild.snapshot"]);
+    expect(drain()).toEqual([]);
+    // It went out before the network was gone: what Discord said meanwhile may be under way.
+    expect(answerTo(4_999)).toEqual([]);
+    expect(answerTo(5_000)).toEqual(["guild.snapshot"]);
+    expect(answerTo(6_000)).toEqual([]);
+  });
+
+  test("with what came in before that answer", () => {
+    intake.repeatSnapshots();
+    dispatch("CHANNEL_CREATE", { guild_id: GUILD, id: "b", type: 2, name: "b" });
+    intake.beatAnswered(now);
+    const snapshot = outbox.head(GUILD, 9).at(-1);
+    expect(snapshot?.event).toBe("guild.snapshot");
+    expect(snapshot?.payload).toContain('"channelId":"b"');
+  });
+
+  test("not while a resume is under way: with its RESUMED, and not once more", () => {
+    intake.setGatewayState("resuming");
+    drain();
+    intake.repeatSnapshots();
+    expect(answerTo(now)).toEqual([]);
+    intake.repeatSnapshots();
+    dispatch("RESUMED", {});
+    intake.setGatewayState("connected");
+    expect(drain()).toEqual(["guild.snapshot", "gateway.state"]);
+    expect(answerTo(now)).toEqual([]);
+  });
+
+  test("not while the connection is down: when the new session has told the guild", () => {
+    intake.setGatewayState("down");
+    drain();
+    intake.repeatSnapshots();
+    expect(answerTo(now)).toEqual([]);
+    dispatch("READY", { guilds: [{ id: GUILD }, { id: OTHER }] });
+    intake.setGatewayState("connected");
+    expect(drain()).toEqual(["gateway.state"]);
+    intake.repeatSnapshots();
+    expect(answerTo(now)).toEqual([]);
+    dispatch("GUILD_CREATE", { id: GUILD, channels: [] });
+    expect(drain()).toEqual(["gateway.state", "guild.snapshot"]);
+  });
+
+  test("not of a guild that Discord does not serve: when that is over", () => {
     dispatch("GUILD_DELETE", { id: GUILD, unavailable: true });
     drain();
     intake.repeatSnapshots();
-    expect(drain()).toEqual([]);
+    expect(answerTo(now)).toEqual([]);
+    dispatch("GUILD_CREATE", { id: GUILD, channels: [] });
+    expect(drain()).toEqual(["gateway.state", "guild.snapshot"]);
   });
 });
 

@@ -52,6 +52,8 @@ export class Intake {
   /** Of the present turn: made with its first event, and shared by the others. */
   #trace: string | null = null;
   #told: ToldGatewayState | null;
+  /** Since when every hub is to get a snapshot, milliseconds since 1970; null: none is. */
+  #repeatSince: number | null = null;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -108,9 +110,24 @@ export class Intake {
     this.#turn(() => this.#replaceBySnapshot(guildId));
   }
 
-  /** The hubs may have taken us for dead: each gets a snapshot, which says that it knows all again. */
+  /**
+   * The hubs may have taken us for dead: each gets a snapshot, which says that it knows all again. It waits
+   * until Discord has answered a beat that is sent from now on: whatever kept us from the hubs may have kept
+   * Discord from us as well, and then our state is of the past.
+   */
   repeatSnapshots(): void {
-    this.#turn(() => this.#repeatSnapshots());
+    this.#repeatSince = this.#parts.now();
+  }
+
+  /**
+   * Discord answered a beat of ours: all that it had told before has arrived.
+   * @param sentAt when that beat was sent, milliseconds since 1970
+   */
+  beatAnswered(sentAt: number): void {
+    if (this.#repeatSince === null || sentAt < this.#repeatSince) return;
+    this.#repeatSince = null;
+    // Otherwise RESUMED or READY is still to come, and brings each guild its snapshot.
+    if (this.#isCurrent()) this.#turn(() => this.#repeatSnapshots());
   }
 
   #turn(work: () => void): void {
@@ -202,6 +219,7 @@ export class Intake {
   }
 
   #repeatSnapshots(): void {
+    this.#repeatSince = null;
     for (const guild of this.#parts.guilds.all()) {
       if (guild.known && guild.available) this.#paySnapshot(guild);
     }
