@@ -15,7 +15,7 @@ const JWKS_MAX_BYTES = 256 * 1024;
 const JWKS_MAX_AGE_MS = 60 * 60 * 1000;
 /** While there are no keys at all, the provider is asked at most this often, milliseconds. */
 const FIRST_KEYS_RETRY_MS = 1_000;
-/** Whoever asked and has told nothing after this time, milliseconds, is gone. */
+/** A claim without an answer after this time, in milliseconds, is abandoned. */
 const ANSWER_WITHIN_MS = FETCH_TIMEOUT_MS + 1_000;
 /** Whoever waits for somebody else's answer looks first after this time, then after twice as long … */
 const FIRST_LOOK_MS = 50;
@@ -57,30 +57,42 @@ export class ProviderKeys {
 
   /** Keys to verify with; null: the provider has never given any. */
   async current(): Promise<KeySet | null> {
-    const stored = known.has(this.#url) ? null : await this.#read();
-    const before = known.get(this.#url) ?? (stored === null ? null : this.#keep(stored));
+    const before = known.get(this.#url) ?? (await this.#fromDatabase());
     const keys = before?.keys ?? null;
-    if (before === null || keys === null) return (await this.#ask(FIRST_KEYS_RETRY_MS)).keys;
+    if (before === null || keys === null) return (await this.#ask(FIRST_KEYS_RETRY_MS, keys)).keys;
     if (this.#now() - before.askedAt < JWKS_MAX_AGE_MS) return keys;
-    return (await this.#ask(JWKS_REFETCH_COOLDOWN_MS)).keys ?? keys;
+    return (await this.#ask(JWKS_REFETCH_COOLDOWN_MS, keys)).keys ?? keys;
   }
 
   /** Keys that may hold one which `tried` does not; null: too soon to ask, or nothing new. */
   async otherThan(tried: KeySet): Promise<KeySet | null> {
-    const { keys } = await this.#ask(JWKS_REFETCH_COOLDOWN_MS);
+    const { keys } = await this.#ask(JWKS_REFETCH_COOLDOWN_MS, tried);
     return keys === tried ? null : keys;
   }
 
-  /** Asks the provider, or takes what came of it when somebody asked less than `interval` ms ago. */
-  async #ask(interval: number): Promise<Known> {
+  /** What stands in D1, remembered if the question that it tells of was answered. */
+  async #fromDatabase(): Promise<Known | null> {
+    const stored = await this.#read();
+    const since = known.get(this.#url);
+    if (since !== undefined) return since;
+    // The answer to a question of another isolate comes to D1 and not to this memory: `#ask` waits for it there.
+    const answered = this.#answered(stored);
+    return answered === null ? stored : this.#keep(answered);
+  }
+
+  /**
+   * Asks the provider, or takes what came of it when somebody asked less than `interval` ms ago.
+   * @param keys to go on with meanwhile
+   */
+  async #ask(interval: number, keys: KeySet | null): Promise<Known> {
     const before = known.get(this.#url) ?? null;
     const now = this.#now();
     if (before !== null && !this.#isAnswered(before)) {
-      return (await waitFor(async () => this.#answered(known.get(this.#url)))) ?? before;
+      return (await waitFor(async () => this.#answered(known.get(this.#url) ?? null))) ?? before;
     }
     if (before !== null && now - before.askedAt < interval) return before;
     // Claimed within this isolate: between the look above and this line nothing can come.
-    this.#keep({ keys: before?.keys ?? null, askedAt: now, answeredAt: now - 1 });
+    this.#keep({ keys: before?.keys ?? keys, askedAt: now, answeredAt: now - 1 });
     const work = this.#askForAll(interval, now);
     waitUntil(work);
     return work;
@@ -173,8 +185,8 @@ export class ProviderKeys {
     return before?.text === keys.text ? before : keys;
   }
 
-  #answered(what: Known | undefined): Known | null {
-    return what !== undefined && this.#isAnswered(what) ? what : null;
+  #answered(what: Known | null): Known | null {
+    return what !== null && this.#isAnswered(what) ? what : null;
   }
 
   #isAnswered({ askedAt, answeredAt }: Known): boolean {
