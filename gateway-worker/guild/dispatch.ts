@@ -34,15 +34,21 @@ export type ToldVoiceState = {
   readonly user?: DiscordUser;
 };
 
+/** A list as far as it could be read. */
+export type ToldList<T> = {
+  readonly entries: readonly T[];
+  /** Nothing of it was left out: what is not in it is not there. */
+  readonly isComplete: boolean;
+};
+
 /** A dispatch that can change what we know of a guild, reduced to what we use. */
 export type GuildDispatch =
   | {
       readonly type: "guild";
       readonly guildId: string;
-      /** null: they could not be read, so those that are known stay. */
-      readonly channels: readonly ToldChannel[] | null;
-      /** null: the same. */
-      readonly voiceStates: readonly ToldVoiceState[] | null;
+      /** null: no list was told. */
+      readonly channels: ToldList<ToldChannel> | null;
+      readonly voiceStates: ToldList<ToldVoiceState> | null;
     }
   | { readonly type: "guild-unavailable"; readonly guildId: string }
   | { readonly type: "guild-gone"; readonly guildId: string }
@@ -69,7 +75,7 @@ export type ParsedDispatch =
     }
   | {
       readonly kind: "ready";
-      readonly guildIds: readonly string[];
+      readonly guilds: ToldList<string>;
       readonly skipped: readonly string[];
     }
   | { readonly kind: "resumed" }
@@ -113,20 +119,23 @@ class Reader {
     throw new Unusable(`${path}: ${result.error.issues[0]?.message ?? "not as documented"}`);
   }
 
-  /** The entries that can be read; null when there is no list. One that is absent is empty. */
+  /**
+   * The entries that can be read; null when there is no list: none may be taken for an empty one.
+   * @param read gives null for an entry that cannot be read
+   */
   list<T>(
     value: unknown,
     path: string,
-    read: (fields: Record<string, unknown>, path: string) => readonly T[],
-  ): readonly T[] | null {
-    if (value === undefined) return [];
-    const entries = this.entry(z.array(z.unknown()), value, path);
-    if (entries === undefined) return null;
-    return entries.flatMap((entry, index) => {
+    read: (fields: Record<string, unknown>, path: string) => readonly T[] | null,
+  ): ToldList<T> | null {
+    const list = this.entry(z.array(z.unknown()), value, path);
+    if (list === undefined) return null;
+    const told = list.map((entry, index) => {
       const at = `${path}.${index}`;
       const fields = this.entry(Fields, entry, at);
-      return fields === undefined ? [] : read(fields, at);
+      return fields === undefined ? null : read(fields, at);
     });
+    return { entries: told.flatMap((one) => one ?? []), isComplete: !told.includes(null) };
   }
 
   #note(path: string, error: z.ZodError): void {
@@ -135,14 +144,14 @@ class Reader {
   }
 }
 
-/** @returns nothing for a channel of another type, and for one without an id */
+/** @returns nothing for a channel of another type; null for one without an id */
 function readChannel(
   reader: Reader,
   fields: Record<string, unknown>,
   path: string,
-): readonly ToldChannel[] {
+): readonly ToldChannel[] | null {
   const channelId = reader.entry(DiscordId, fields["id"], `${path}.id`);
-  if (channelId === undefined) return [];
+  if (channelId === undefined) return null;
   const type = reader.entry(z.number(), fields["type"], `${path}.type`);
   if (type === undefined) return [{ channelId, unclear: true }];
   if (type !== VOICE_CHANNEL) return [];
@@ -202,8 +211,10 @@ function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
     ),
     voiceStates: reader.list(d["voice_states"], "voice_states", (fields, path) => {
       const userId = readUserId(reader, fields, `${path}.`);
-      const channelId = reader.optional(DiscordId, fields["channel_id"], `${path}.channel_id`);
-      if (userId === undefined || channelId === undefined) return [];
+      const told = fields["channel_id"] ?? null;
+      const channelId = reader.entry(DiscordId.nullable(), told, `${path}.channel_id`);
+      if (userId === undefined || channelId === undefined) return null;
+      if (channelId === null) return [];
       return [{ userId, channelId, ...readMember(fields["member"] ?? members.get(userId)) }];
     }),
   };
@@ -212,7 +223,7 @@ function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
 /** null: a channel that is not for us. */
 function readChannelEvent(reader: Reader, d: Record<string, unknown>): ToldChannel | null {
   reader.required(DiscordId, d["id"], "id");
-  return readChannel(reader, d, "channel")[0] ?? null;
+  return readChannel(reader, d, "channel")?.[0] ?? null;
 }
 
 function readDispatch(reader: Reader, name: string, d: Record<string, unknown>): ParsedDispatch {
@@ -220,13 +231,12 @@ function readDispatch(reader: Reader, name: string, d: Record<string, unknown>):
   const guild = (dispatch: GuildDispatch): ParsedDispatch => ({ kind: "guild", dispatch, skipped });
   switch (name) {
     case "READY": {
-      const guildIds = reader.list(d["guilds"], "guilds", (fields, path) => {
+      const guilds = reader.list(d["guilds"], "guilds", (fields, path) => {
         const id = reader.entry(DiscordId, fields["id"], `${path}.id`);
-        return id === undefined ? [] : [id];
+        return id === undefined ? null : [id];
       });
-      // Guilds that are not listed are over: no list must not be taken for an empty one.
-      if (guildIds === null || d["guilds"] === undefined) throw new Unusable("guilds: not a list");
-      return { kind: "ready", guildIds, skipped };
+      if (guilds === null) throw new Unusable("guilds: not a list");
+      return { kind: "ready", guilds, skipped };
     }
     case "GUILD_CREATE":
       return guild(readGuild(reader, d));

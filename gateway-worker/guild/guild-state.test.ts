@@ -65,13 +65,16 @@ function voice(userId: string, channelId: string | null): GuildDispatch {
   return { type: "voice", guildId: GUILD, userId, channelId };
 }
 
-function guildOf(channels: string[], people: Record<string, string> = {}): GuildDispatch {
+function guildOf(channels: string[], people: Record<string, string> = {}) {
   return {
     type: "guild",
     guildId: GUILD,
-    channels: channels.map((id) => channel(id)),
-    voiceStates: Object.entries(people).map(([userId, channelId]) => ({ userId, channelId })),
-  };
+    channels: { entries: channels.map((id) => channel(id)), isComplete: true },
+    voiceStates: {
+      entries: Object.entries(people).map(([userId, channelId]) => ({ userId, channelId })),
+      isComplete: true,
+    },
+  } satisfies GuildDispatch;
 }
 
 function knownGuild(channels: string[], people: Record<string, string> = {}): GuildState {
@@ -168,6 +171,28 @@ describe("the whole guild", () => {
     ]);
   });
 
+  test("as far as it could be read: what is missing stays", () => {
+    const guild = knownGuild(["a", "b"], { u: "a", v: "b" });
+    const told = guildOf(["b", "c"], { v: "c", w: "c" });
+    const odd = { channels: { ...told.channels, isComplete: false } };
+    const oddPeople = { voiceStates: { ...told.voiceStates, isComplete: false } };
+    expect(apply(guild, { ...told, ...odd, ...oddPeople })).toEqual([
+      "voice.left b v",
+      "room.created c",
+      "voice.joined c v",
+      "voice.joined c w",
+    ]);
+    expect(apply(guild, { ...told, ...odd })).toEqual(["voice.left a u"]);
+    expect(apply(guild, { ...told, channels: null, voiceStates: null })).toEqual([]);
+    expect(apply(guild, told)).toEqual(["room.deleted a"]);
+    expect(apply(guild, { ...guildOf([]), ...oddPeople })).toEqual([
+      "voice.left c v",
+      "voice.left c w",
+      "room.deleted b",
+      "room.deleted c",
+    ]);
+  });
+
   test("an outage changes nothing but the flag", () => {
     const guild = knownGuild(["a"], { u: "a" });
     expect(apply(guild, { type: "guild-unavailable", guildId: GUILD })).toEqual([]);
@@ -211,8 +236,21 @@ const dispatches: fc.Arbitrary<GuildDispatch> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .tuple(fc.uniqueArray(channelIds), fc.dictionary(userIds, channelIds))
-      .map(([channels, people]) => guildOf(channels, people)),
+      .tuple(
+        fc.uniqueArray(channelIds),
+        fc.dictionary(userIds, channelIds),
+        fc.option(fc.boolean()),
+        fc.option(fc.boolean()),
+      )
+      .map(([channels, people, allChannels, allPeople]): GuildDispatch => {
+        const told = guildOf(channels, people);
+        const { channels: c, voiceStates: v } = told;
+        return {
+          ...told,
+          channels: allChannels === null ? null : { ...c, isComplete: allChannels },
+          voiceStates: allPeople === null ? null : { ...v, isComplete: allPeople },
+        };
+      }),
   },
   {
     weight: 1,
@@ -330,8 +368,11 @@ describe("reading dispatches", () => {
       dispatch: {
         type: "guild",
         guildId: GUILD,
-        channels: [{ channelId: "a", name: "voice", userLimit: 4 }],
-        voiceStates: [{ userId: "u", channelId: "a" }],
+        channels: {
+          entries: [{ channelId: "a", name: "voice", userLimit: 4 }],
+          isComplete: true,
+        },
+        voiceStates: { entries: [{ userId: "u", channelId: "a" }], isComplete: true },
       },
       skipped: [],
     });
@@ -400,7 +441,7 @@ describe("reading dispatches", () => {
     expect(skipped.length > 0).toBe(!/text channel|its member/.test(what));
   });
 
-  test.each([null, "all", {}])(
+  test.each([null, undefined, "all", {}])(
     "no list of channels (%o) is not taken for an empty one",
     (channels) => {
       const fresh = unknownGuild(GUILD);
@@ -411,6 +452,49 @@ describe("reading dispatches", () => {
       expect(stateOf(known)).toEqual({ channels: ["a"], voice: { u: "a" } });
     },
   );
+
+  test.each<[string, Record<string, unknown>, Record<string, unknown>, object]>([
+    [
+      "a channel without an id that can be read",
+      {
+        channels: [
+          { id: "a", type: 2 },
+          { id: 5, type: 2 },
+        ],
+      },
+      { channels: [{ id: "a", type: 2 }] },
+      { channels: ["a"], voice: { u: "a" } },
+    ],
+    ["a channel that is none", { channels: [null] }, { channels: [] }, { channels: [], voice: {} }],
+    [
+      "somebody in voice without an id",
+      { voice_states: [{ channel_id: "a" }] },
+      { voice_states: [] },
+      { channels: ["a", "b"], voice: {} },
+    ],
+    [
+      "somebody in a channel that cannot be read",
+      { voice_states: [{ user_id: "u", channel_id: 5 }] },
+      { voice_states: [{ user_id: "u", channel_id: null }] },
+      { channels: ["a", "b"], voice: {} },
+    ],
+    [
+      "no list of who is in voice",
+      { voice_states: undefined },
+      { voice_states: [] },
+      { channels: ["a", "b"], voice: {} },
+    ],
+  ])("a known guild with %s: nothing ends by that", (_, odd, whole, left) => {
+    const everybody = [
+      { user_id: "u", channel_id: "a" },
+      { user_id: "w", channel_id: "b" },
+    ];
+    const guild = knownGuild(["a", "b"], { u: "a", w: "b" });
+    expect(after(guild, { voice_states: everybody, ...odd })).toHaveLength(1);
+    expect(stateOf(guild)).toEqual({ channels: ["a", "b"], voice: { u: "a", w: "b" } });
+    expect(after(guild, { voice_states: everybody, ...whole })).toEqual([]);
+    expect(stateOf(guild)).toEqual(left);
+  });
 
   test("what could not be read of a known channel is as it was", () => {
     const guild = knownGuild(["a", "b"]);
@@ -441,7 +525,7 @@ describe("reading dispatches", () => {
   test("READY with an odd guild: the others, and the note", () => {
     expect(parseDispatch("READY", { guilds: [{ id: "g1" }, null, { id: 5 }] })).toMatchObject({
       kind: "ready",
-      guildIds: ["g1"],
+      guilds: { entries: ["g1"], isComplete: false },
       skipped: [expect.stringMatching(/^guilds\.1:/), expect.stringMatching(/^guilds\.2\.id:/)],
     });
     for (const guilds of [null, undefined, "g1"]) {

@@ -1,6 +1,12 @@
 import type { GuildSnapshot } from "../../src/protocol/signed-events.ts";
 import type { DiscordUser } from "../../src/protocol/person.ts";
-import type { GuildDispatch, ToldChannel, ToldVoiceState, VoiceChannel } from "./dispatch.ts";
+import type {
+  GuildDispatch,
+  ToldChannel,
+  ToldList,
+  ToldVoiceState,
+  VoiceChannel,
+} from "./dispatch.ts";
 
 /** Deleted channels of a guild that are remembered. */
 export const GONE_CHANNELS_MAX = 100;
@@ -107,29 +113,45 @@ function channelChange(guild: GuildState, after: VoiceChannel): Change[] {
   return [{ type: "channel", before, after }];
 }
 
+/** With what we hold for all that a list may have left out. */
+function madeComplete<T>(
+  told: ToldList<T> | null,
+  keyOf: (entry: T) => string,
+  held: readonly T[],
+): ReadonlyMap<string, T> {
+  const kept = told?.isComplete === true ? [] : held;
+  return new Map([...kept, ...(told?.entries ?? [])].map((entry) => [keyOf(entry), entry]));
+}
+
 /**
  * The guild as a GUILD_CREATE tells it, as the difference to what we hold: people leave, channels
- * go, channels come or change, people enter. A guild whose channels could not be read is known only
- * if it was before: nobody may take it for an empty one.
+ * go, channels come or change, people enter. What is not in a list that could not be read as a whole
+ * stays as it was. A guild whose channels could not be read is known only if it was before: nobody may
+ * take it for an empty one.
  */
 function replaceGuild(
   guild: GuildState,
   told: Extract<GuildDispatch, { type: "guild" }>,
 ): readonly Change[] {
   if (told.channels === null && !guild.known) return [];
-  const shown = (told.channels ?? [...guild.channels.values()]).flatMap((channel) => {
-    const now = completed(guild, channel);
-    return now === null ? [] : [now];
-  });
-  const channels = new Map(shown.map((channel) => [channel.channelId, channel]));
-  const voiceStates: readonly ToldVoiceState[] =
-    told.voiceStates ?? [...guild.voice].map(([userId, channelId]) => ({ userId, channelId }));
+  const shown = madeComplete<ToldChannel>(told.channels, ({ channelId }) => channelId, [
+    ...guild.channels.values(),
+  ]);
+  const channels = new Map(
+    [...shown].flatMap(([channelId, channel]) => {
+      const now = completed(guild, channel);
+      return now === null ? [] : [[channelId, now] as const];
+    }),
+  );
+  const voiceStates = madeComplete<ToldVoiceState>(
+    told.voiceStates,
+    ({ userId }) => userId,
+    [...guild.voice].map(([userId, channelId]) => ({ userId, channelId })),
+  );
   const ended = (channelId: string): boolean =>
     !channels.has(channelId) && (guild.channels.has(channelId) || guild.gone.has(channelId));
   // Nobody stays in a channel that ends by this.
-  const voice = new Map(
-    voiceStates.filter((state) => !ended(state.channelId)).map((state) => [state.userId, state]),
-  );
+  const voice = new Map([...voiceStates].filter(([, { channelId }]) => !ended(channelId)));
   const left: Change[] = [];
   const entered: Change[] = [];
   for (const [userId, from] of guild.voice) {

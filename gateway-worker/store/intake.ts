@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { SIGNED_BODY_MAX_BYTES } from "../../src/protocol/limits.ts";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
-import { parseDispatch, type GuildDispatch } from "../guild/dispatch.ts";
+import { parseDispatch, type GuildDispatch, type ToldList } from "../guild/dispatch.ts";
 import { changesOf, eventsOf, snapshotOf, type GuildState } from "../guild/guild-state.ts";
 import { transact } from "./database.ts";
 import type { GuildStore } from "./guild-store.ts";
@@ -83,7 +83,7 @@ export class Intake {
     const parsed = parseDispatch(name, data);
     this.#turn(() => {
       this.#parts.settings.saveSession(session);
-      if (parsed.kind === "ready") this.#ready(parsed.guildIds, parsed.skipped.length === 0);
+      if (parsed.kind === "ready") this.#ready(parsed.guilds);
       if (parsed.kind === "resumed") this.#repeatSnapshots();
       if (parsed.kind === "guild") this.#guild(parsed.dispatch);
     });
@@ -145,10 +145,9 @@ export class Intake {
     for (const guildId of touched) this.#parts.onAppended(guildId);
   }
 
-  /** @param isComplete every guild of the list could be read: those that are not in it are over */
-  #ready(guildIds: readonly string[], isComplete: boolean): void {
+  #ready({ entries, isComplete }: ToldList<string>): void {
     const { guilds } = this.#parts;
-    const listed = new Set(guildIds);
+    const listed = new Set(entries);
     for (const guild of guilds.all()) {
       if (listed.has(guild.guildId)) continue;
       if (isComplete) this.#guild({ type: "guild-gone", guildId: guild.guildId });
