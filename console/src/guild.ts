@@ -27,8 +27,8 @@ import { count, entryInWords, plain } from "./words.ts";
 const DETAILS_RETRIES_MS = [0, 1_000, 4_000];
 /** Screen readers get what happened in this time as one sentence, milliseconds. */
 const ANNOUNCE_AFTER_MS = 1_200;
-/** So many events back the activity goes; fewer where the journal is shorter, tried in this order. */
-const LOOK_BACK_EVENTS = [250, 100, 40, 10];
+/** So many events back the activity goes, or as far as the journal reaches. */
+const LOOK_BACK_EVENTS = 250;
 
 /** Whether the activity has what happened before the page was opened. */
 export type PastState = "unread" | "reading" | "read" | "failed";
@@ -101,22 +101,41 @@ export class Guild {
     const { epoch, seq, known } = this.view.value;
     if (!known || epoch === null || this.past.value === "reading") return;
     this.past.value = "reading";
-    for (const back of LOOK_BACK_EVENTS) {
-      const after = Math.max(0, seq - back);
-      const page = await this.api.pastEvents({ epoch, after }, this.#guildId);
-      if (this.#ended.signal.aborted) return;
-      if (!page.ok) {
-        this.past.value = "failed";
-        return;
-      }
-      if (page.value.reset) continue;
-      this.#learn(page.value.events);
-      if (this.view.value.epoch === epoch) {
-        this.view.value = applyPast(this.view.value, page.value.events);
-      }
-      break;
+    const events = await this.#eventsBefore(epoch, seq);
+    if (this.#ended.signal.aborted) return;
+    if (events === null) {
+      this.past.value = "failed";
+      return;
     }
+    if (this.view.value.epoch !== epoch) {
+      // The journal was made anew meanwhile, and those were of the old one.
+      this.past.value = "unread";
+      await this.readPast();
+      return;
+    }
+    this.#learn(events);
+    this.view.value = applyPast(this.view.value, events);
     this.past.value = "read";
+  }
+
+  /** The newest events up to that position, oldest first; null: they could not be had. */
+  async #eventsBefore(
+    epoch: string,
+    seq: number,
+  ): Promise<readonly (StreamEvent | OtherEvent)[] | null> {
+    const events: (StreamEvent | OtherEvent)[] = [];
+    let after = Math.max(0, seq - LOOK_BACK_EVENTS);
+    for (;;) {
+      const page = await this.api.pastEvents({ epoch, after }, this.#guildId);
+      if (!page.ok || this.#ended.signal.aborted) return null;
+      const { reset, oldest, more } = page.value;
+      events.push(...page.value.events);
+      if (!reset && !more) return events;
+      const next = reset ? (oldest ?? 0) - 1 : page.value.seq;
+      // Of another journal, or a server that does not say from where on it has events.
+      if (next <= after) return null;
+      after = next;
+    }
   }
 
   /**

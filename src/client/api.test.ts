@@ -81,8 +81,14 @@ describe("the REST calls", () => {
     const { api, seen } = apiOver([
       Response.json(answer),
       Response.json({ url: "wss://hub.test/ws?ticket=t%2F1" }, { status: 201 }),
-      Response.json({ ...answer, events: [], more: false, reset: { reason: "too_old" } }),
+      Response.json({
+        ...answer,
+        events: [],
+        more: false,
+        reset: { reason: "too_old", oldest: 7 },
+      }),
       Response.json({ ...answer, events: [{}] }),
+      Response.json({ ...answer, events: [], reset: { reason: "too_old" } }),
     ]);
     expect(await api.pastEvents({ epoch: "e", after: 7 })).toEqual({
       ok: true,
@@ -90,6 +96,7 @@ describe("the REST calls", () => {
         seq: 9,
         more: true,
         reset: false,
+        oldest: null,
         events: [
           { ...deleted, type: "event" },
           { ...later, type: "other" },
@@ -97,7 +104,7 @@ describe("the REST calls", () => {
       },
     });
     const past = await api.pastEvents({ epoch: "e", after: 0 }, "g2");
-    expect(past).toMatchObject({ ok: true, value: { reset: true, events: [], more: false } });
+    expect(past).toMatchObject({ ok: true, value: { reset: true, oldest: 7, events: [] } });
     expect(seen.map(({ url }) => url)).toEqual([
       "https://hub.test/events?epoch=e&after=7&wait=0",
       "https://hub.test/ws/ticket",
@@ -105,6 +112,8 @@ describe("the REST calls", () => {
     ]);
     expect(seen[0]?.request.headers.get("accept")).toBe("application/json");
     expect((await api.pastEvents({ epoch: "e", after: 7 })).ok).toBe(false);
+    const older = await api.pastEvents({ epoch: "e", after: 0 });
+    expect(older).toMatchObject({ ok: true, value: { reset: true, oldest: null } });
   });
 
   it("finds people by name", async () => {

@@ -88,6 +88,11 @@ export type PastEvents = {
   readonly more: boolean;
   /** The journal does not reach back so far, or is another one: there are no events here. */
   readonly reset: boolean;
+  /**
+   * With `reset`, the oldest event that there is: `after` may be one less. Null: not told, by a server of an
+   * older version.
+   */
+  readonly oldest: number | null;
 };
 
 /** Where to connect, and the token that the ticket was made with. */
@@ -203,8 +208,9 @@ export class Api {
     });
     if (!answer.ok) return answer;
     const { events, more, reset, seq } = answer.value;
-    const isReset = reset !== undefined;
-    return { ok: true, value: { seq, more, events: events.map(streamEventOf), reset: isReset } };
+    const oldest = isRecord(reset) && isSeq(reset["oldest"]) ? reset["oldest"] : null;
+    const past = { seq, more, events: events.map(streamEventOf), oldest };
+    return { ok: true, value: { ...past, reset: reset !== undefined } };
   }
 
   /**

@@ -14,8 +14,6 @@ export type Entry = {
   readonly visible: boolean;
 };
 
-/** A stream over HTTP carries a comment this often, milliseconds. */
-
 /** A frame as tests look at it. */
 export type SentFrame = Readonly<Record<string, unknown>>;
 

@@ -51,6 +51,8 @@ export type Snapshot = {
   readonly epoch: string;
   readonly seq: number;
   readonly reason: SnapshotReason;
+  /** The oldest event that the journal still has; absent: a hub of an older version. */
+  readonly oldest?: number | undefined;
   readonly rooms: readonly Room[];
   /** The newest live matches; absent: none. */
   readonly matches?: readonly Match[] | undefined;

@@ -152,6 +152,10 @@ export const SnapshotFrame = z.object({
   epoch: z.string(),
   seq: Seq,
   reason: SnapshotReason,
+  oldest: Seq.optional().meta({
+    description:
+      "The oldest event that the journal still has: `oldest - 1` can be resumed from. Absent: a hub of an older version",
+  }),
   rooms: z.array(Room),
   matches: z
     .array(Match)

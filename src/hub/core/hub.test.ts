@@ -109,7 +109,8 @@ describe("HUB-4 resume", () => {
     const bench = new VirtualHub();
     for (let i = 0; i < JOURNAL_MAX_EVENTS + 1; i += 1) bench.publish();
     expect(bench.store.extent()).toMatchObject({ oldest: 2, head: JOURNAL_MAX_EVENTS + 1 });
-    expect(bench.connect({ epoch: "epoch-1", seq: 0 }).last()).toMatchObject({ reason: "too_old" });
+    const told = bench.connect({ epoch: "epoch-1", seq: 0 }).last();
+    expect(told).toMatchObject({ reason: "too_old", oldest: 2 });
     const socket = bench.connect({ epoch: "epoch-1", seq: 1, batch: true });
     expect(socket.events()).toHaveLength(JOURNAL_MAX_EVENTS);
     expect(socket.last()).toMatchObject({ type: "resumed", from: 1, to: JOURNAL_MAX_EVENTS + 1 });
@@ -120,7 +121,8 @@ describe("HUB-4 resume", () => {
     bench.publish();
     bench.publish();
     bench.pass(JOURNAL_MAX_AGE_MS + 1);
-    expect(bench.connect({ epoch: "epoch-1", seq: 0 }).last()).toMatchObject({ reason: "too_old" });
+    const told = bench.connect({ epoch: "epoch-1", seq: 0 }).last();
+    expect(told).toMatchObject({ reason: "too_old", oldest: 2 });
     bench.publish();
     expect(bench.store.extent().head).toBe(3);
   });

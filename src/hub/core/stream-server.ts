@@ -393,7 +393,7 @@ export class StreamServer<Socket extends object> {
     { seq, state }: SnapshotAt,
     reason: string,
   ): void {
-    const { epoch, head } = this.#store.extent();
+    const { epoch, head, oldest } = this.#store.extent();
     const v = PROTOCOL_VERSION;
     const presence = session.record.signals === true ? { presence: this.#ports.presence() } : {};
     session.record = { ...session.record, start: seq };
@@ -401,7 +401,7 @@ export class StreamServer<Socket extends object> {
     this.#delivery.send(
       socket,
       session,
-      JSON.stringify({ v, type: "snapshot", epoch, seq, reason, ...state, ...presence }),
+      JSON.stringify({ v, type: "snapshot", epoch, seq, reason, oldest, ...state, ...presence }),
     );
     // The state came from elsewhere and more has been published since.
     if (seq < head) this.#delivery.catchUp(socket, session, seq);

@@ -161,17 +161,24 @@ describe("a long poll", () => {
 
   it("answers a position that cannot be resumed with the whole state, at once", async () => {
     const state = { rooms: [{ channelId: "1" }], gateway: { state: "down" }, presence: {} };
-    hub.send(ack(9), { type: "snapshot", epoch: "E", seq: 9, reason: "too_old", ...state });
+    const snapshot = { type: "snapshot", epoch: "E", seq: 9, reason: "too_old", ...state };
+    hub.send(ack(9), { ...snapshot, oldest: 8 });
     expect(answerOf(await pollOnce(hub.body, WAIT_MS))).toEqual({
       v: 1,
       epoch: "E",
       seq: 9,
-      reset: { reason: "too_old", snapshot: state },
+      reset: { reason: "too_old", oldest: 8, snapshot: state },
       events: [],
       more: false,
       retryWindowMs: 700,
     });
     expect(hub.cancelled).toBe(1);
+    // A hub of an older version does not say it.
+    hub = new FakeHub().send(ack(9), snapshot);
+    expect(answerOf(await pollOnce(hub.body, WAIT_MS)).reset).toEqual({
+      reason: "too_old",
+      snapshot: state,
+    });
   });
 });
 

@@ -19,6 +19,7 @@ type Frame = {
   readonly seq: number;
   readonly to: number;
   readonly reason: SnapshotReason;
+  readonly oldest?: number;
   readonly retryWindowMs?: number;
   readonly events: readonly Event[];
 };
@@ -132,10 +133,10 @@ class Poll {
   }
 
   #reset(frame: Frame): PollOutcome {
-    const { type: _, epoch, seq, reason, ...state } = frame;
+    const { type: _, epoch, seq, reason, oldest, ...state } = frame;
     this.#epoch = epoch;
     this.#seq = seq;
-    const reset = JSON.stringify({ reason, snapshot: { ...state, v: undefined } });
+    const reset = JSON.stringify({ reason, oldest, snapshot: { ...state, v: undefined } });
     return this.#write(`"reset":${reset},"events":[],"more":false`);
   }
 

@@ -24,12 +24,14 @@ const PolledEvents = z
     reset: z
       .object({
         reason: SnapshotReason,
+        oldest: SnapshotFrame.shape.oldest,
         snapshot: SnapshotFrame.omit({
           v: true,
           type: true,
           epoch: true,
           seq: true,
           reason: true,
+          oldest: true,
         }).loose(),
       })
       .optional()

@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FakeSocket } from "../../src/client/fake-hub.ts";
+import { Guild } from "./guild.ts";
+
+const HEAD = 5_000;
+const EPOCH = "e1";
+
+/** The server's side: what was asked for as "after", and what each `GET /events` is answered. */
+class FakeServer {
+  readonly asked: number[] = [];
+  readonly sockets: FakeSocket[] = [];
+  /** Events of the journal, by seq. */
+  seqs: number[] = [];
+  /** Seq of the oldest event that the journal has; null: a server that does not say so. */
+  oldest: number | null = 1;
+  perAnswer = 500;
+
+  constructor() {
+    vi.stubGlobal("fetch", (url: string) => Promise.resolve(this.#answer(url)));
+    const { sockets } = this;
+    vi.stubGlobal(
+      "WebSocket",
+      class extends FakeSocket {
+        constructor(url: string) {
+          super(url);
+          sockets.push(this);
+        }
+      },
+    );
+  }
+
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error("nobody has connected");
+    return socket;
+  }
+
+  /** Lets the page be live. */
+  greet(): void {
+    const ack = { v: 1, type: "ack", event: "auth.ok", guildId: "g", connectionId: "c" };
+    this.socket.deliver({ ...ack, epoch: EPOCH, seq: HEAD, limits: {} });
+    const snapshot = { v: 1, type: "snapshot", epoch: EPOCH, seq: HEAD };
+    this.socket.deliver({ ...snapshot, reason: "first_connection", rooms: [] });
+  }
+
+  #answer(url: string): Response {
+    const { pathname, searchParams } = new URL(url, "https://hub.test");
+    if (pathname === "/ws/ticket") return Response.json({ url: "wss://hub.test/ws?ticket=t" });
+    if (pathname === "/people") return Response.json({ people: [] });
+    if (pathname !== "/events") return Response.json({}, { status: 404 });
+    const after = Number(searchParams.get("after"));
+    this.asked.push(after);
+    const body = { v: 1, epoch: EPOCH, seq: HEAD, events: [], more: false, retryWindowMs: 0 };
+    if (this.seqs.length > 0 && after < (this.seqs[0] ?? 0) - 1) {
+      const told = this.oldest === null ? {} : { oldest: this.oldest };
+      return Response.json({ ...body, reset: { reason: "too_old", snapshot: {}, ...told } });
+    }
+    const missed = this.seqs.filter((seq) => seq > after);
+    const events = missed.slice(0, this.perAnswer).map((seq) => ({
+      event: "room.deleted",
+      payload: { channelId: String(seq), guildId: "g" },
+      ts: seq,
+      seq,
+      id: `i${seq}`,
+    }));
+    const more = events.length < missed.length;
+    return Response.json({ ...body, events, more, seq: more ? events.at(-1)?.seq : HEAD });
+  }
+}
+
+let server: FakeServer;
+let guild: Guild;
+
+/** Lets everything happen that waits for nothing but answers. */
+const settle = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
+
+async function connect(): Promise<void> {
+  guild.start();
+  await settle();
+  server.greet();
+  await settle();
+}
+
+const logged = (): number[] =>
+  guild.view.value.log.flatMap((entry) => (entry.kind === "event" ? [entry.seq] : []));
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  guild = new Guild(undefined, () => Promise.resolve({ ok: true, value: "token" }));
+});
+
+afterEach(() => {
+  guild.stop();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("what happened before the page was opened", () => {
+  it("is read from where the journal begins, however few events it has left", async () => {
+    server.seqs = [HEAD - 2, HEAD - 1, HEAD];
+    server.oldest = HEAD - 2;
+    await connect();
+    expect(server.asked).toEqual([HEAD - 250, HEAD - 3]);
+    expect(guild.past.value).toBe("read");
+    expect(logged()).toEqual([HEAD, HEAD - 1, HEAD - 2]);
+  });
+
+  it("is read to its end where one answer cannot hold it", async () => {
+    server.seqs = Array.from({ length: HEAD }, (_, n) => n + 1);
+    server.perAnswer = 100;
+    await connect();
+    expect(server.asked).toEqual([HEAD - 250, HEAD - 150, HEAD - 50]);
+    expect(logged()).toHaveLength(250);
+    expect([logged()[0], logged().at(-1)]).toEqual([HEAD, HEAD - 249]);
+  });
+
+  it("is not said to be nothing by a server that does not tell where its journal begins", async () => {
+    server.seqs = [HEAD];
+    server.oldest = null;
+    await connect();
+    expect(server.asked).toEqual([HEAD - 250]);
+    expect(guild.past.value).toBe("failed");
+  });
+});
