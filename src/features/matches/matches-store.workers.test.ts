@@ -258,7 +258,7 @@ describe("matches in D1", () => {
     expect(await store.liveMatchesOf([])).toEqual([]);
   });
 
-  const side = (more: Partial<ActiveRoom> = {}) => ({
+  const side = (more: Partial<ActiveRoom & { readonly guildId: string }> = {}) => ({
     matchId,
     faction: "faction1" as const,
     channelId: null,
@@ -278,9 +278,7 @@ describe("matches in D1", () => {
     );
     await store.opened(matchId, "faction1", "77");
     expect(await store.reserve(side(), 8)).toBe("ours");
-    expect(await store.roomsOf(guildId)).toEqual([
-      { matchId, faction: "faction1", channelId: "77", channelName: `match-${tests}-faction1` },
-    ]);
+    expect(await store.roomsOf(guildId)).toEqual([side({ channelId: "77" })]);
     // A side that asks for another name has that one from then on, and its channel still.
     expect(await store.reserve(side({ channelName: `longer-${tests}` }), 9)).toBe("ours");
     expect(await store.roomsOf(guildId)).toMatchObject([
@@ -347,17 +345,18 @@ describe("the tables by the seed's own columns", () => {
     await run(insert, matchId, "faction1", "7006");
     for (const guild of [guildId, "1"]) {
       expect((await store.roomsOf(guild)).filter((row) => row.matchId === matchId)).toEqual([
-        { matchId, faction: "faction1", channelId: "7006", channelName: "" },
+        { matchId, faction: "faction1", guildId: null, channelId: "7006", channelName: "" },
       ]);
     }
     // Its match takes it over with a name.
-    const room: ActiveRoom = {
+    const room = {
       matchId,
       faction: "faction1",
+      guildId,
       channelId: null,
       channelName: "match-x",
-    };
-    expect(await store.reserve({ ...room, guildId }, 5)).toBe("ours");
+    } as const;
+    expect(await store.reserve(room, 5)).toBe("ours");
     expect((await store.roomsOf("1")).filter((row) => row.matchId === matchId)).toEqual([]);
     expect(await store.roomsOf(guildId)).toEqual([{ ...room, channelId: "7006" }]);
   });
@@ -375,13 +374,14 @@ describe("the tables by the seed's own columns", () => {
   });
 
   it("keep what they had when they were made anew", async () => {
-    const room: ActiveRoom = {
+    const room = {
       matchId,
       faction: "faction2",
+      guildId,
       channelId: "7007",
       channelName: "match-y",
-    };
-    await store.reserve({ ...room, guildId }, 5);
+    } as const;
+    await store.reserve(room, 5);
     const link: PlayerLink = {
       discordId: `${tests}8003`,
       faceitId: `f-${tests}`,
@@ -395,7 +395,7 @@ describe("the tables by the seed's own columns", () => {
     for (const query of migration.queries) await env.DB.prepare(query).run();
     expect(await store.roomsOf(guildId)).toEqual([room]);
     expect(await links.ofDiscord(link.discordId)).toEqual(link);
-    const taken = await store.reserve({ ...room, matchId: `${matchId}-other`, guildId }, 5);
+    const taken = await store.reserve({ ...room, matchId: `${matchId}-other` }, 5);
     expect(taken).toBe("taken");
   });
 });

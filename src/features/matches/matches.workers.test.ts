@@ -519,6 +519,20 @@ describe("the sweep", () => {
     expect(discord.channels.has(young)).toBe(false);
   });
 
+  it("keeps the row and the channel of a match that somebody else opened by hand", async () => {
+    const channelId = addOurs("match-00000000-faction1");
+    await env.DB.prepare(
+      "INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, 'faction1', ?)",
+    )
+      .bind(matchId, channelId)
+      .run();
+    await sweep();
+    expect(discord.channels.has(channelId)).toBe(true);
+    expect(await rows()).toEqual([{ faction: "faction1", voice_channel_id: channelId }]);
+    // Every guild's sweep sees it.
+    await env.DB.prepare("DELETE FROM active_matches WHERE match_id = ?").bind(matchId).run();
+  });
+
   it("takes the rows and channels of a match that nobody remembers", async () => {
     await ready();
     await runInDurableObject(room(), async (_, state) => state.storage.deleteAll());

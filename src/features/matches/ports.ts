@@ -77,6 +77,8 @@ export type MatchesQuery = {
 export type ActiveRoom = {
   readonly matchId: string;
   readonly faction: Faction;
+  /** Null: somebody wrote the row by hand, so it and its channel are left alone in every guild. */
+  readonly guildId: string | null;
   /** Null: Discord was asked, and nobody knows yet. */
   readonly channelId: string | null;
   /** Empty in a row that somebody wrote by hand. */

@@ -35,8 +35,9 @@ class Guild {
     this.channels.set(id, { id, name, type: 2, parentId: null, overwrites });
   }
 
-  row(matchId: string, channelId: string | null, channelName: string): void {
-    this.rows.push({ matchId, faction: "faction1", channelId, channelName });
+  row(matchId: string, channelId: string | null, more: Partial<ActiveRoom> = {}): void {
+    const row = { matchId, faction: "faction1", guildId: "100", channelName: "" } as const;
+    this.rows.push({ ...row, channelId, ...more });
   }
 
   sweep(): Promise<void> {
@@ -70,8 +71,10 @@ class Guild {
         },
         store: {
           roomsOf: async () => this.rows,
-          released: async (matchId) => {
-            this.rows = this.rows.filter((row) => row.matchId !== matchId);
+          released: async (matchId, faction) => {
+            this.rows = this.rows.filter(
+              (row) => row.matchId !== matchId || row.faction !== faction,
+            );
           },
         },
         look: (matchId) => this.look(matchId),
@@ -169,10 +172,10 @@ describe("the sweep", () => {
   it("leaves a channel alone that its match is still looking for, and takes the double of one that is there", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1));
-    guild.row("m1", null, orphan(1));
+    guild.row("m1", null, { channelName: orphan(1) });
     guild.add("2", orphan(2));
     guild.add("3", orphan(2));
-    guild.row("m2", "3", orphan(2));
+    guild.row("m2", "3", { channelName: orphan(2) });
     await guild.sweep();
     expect([...guild.channels.keys()]).toEqual(["1", "3"]);
   });
@@ -180,7 +183,7 @@ describe("the sweep", () => {
   it("does not take a match for forgotten because its room cannot be asked", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1));
-    guild.row("m1", "1", orphan(1));
+    guild.row("m1", "1", { channelName: orphan(1) });
     guild.add("2", orphan(2));
     guild.look = async () => {
       throw new Error("the room broke");
@@ -189,9 +192,21 @@ describe("the sweep", () => {
     expect([[...guild.channels.keys()], guild.rows.length]).toEqual([["1"], 1]);
   });
 
+  it("keeps what was written by hand, also of a match that nobody remembers", async () => {
+    const guild = new Guild();
+    guild.look = async () => "unknown";
+    guild.add("1", orphan(1));
+    guild.row("m1", "1", { guildId: null });
+    guild.add("2", orphan(2));
+    guild.row("m1", "2", { faction: "faction2" });
+    await guild.sweep();
+    expect([...guild.channels.keys()]).toEqual(["1"]);
+    expect(guild.rows).toMatchObject([{ matchId: "m1", channelId: "1" }]);
+  });
+
   it("keeps the row of a match that is heard of again meanwhile", async () => {
     const guild = new Guild();
-    guild.row("m1", null, orphan(1));
+    guild.row("m1", null, { channelName: orphan(1) });
     let looks = 0;
     guild.look = async () => {
       looks += 1;

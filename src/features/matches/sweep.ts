@@ -32,15 +32,18 @@ const DISCORD_EPOCH_MS = 1_420_070_400_000;
 
 /**
  * Deletes channels of ours that no match owns (§A4, orphans): made twice because an answer was lost, or
- * of a match that nobody remembers. Who owns a channel is said by `active_matches`; a channel counts
- * as ours by its name and by what the bot may do in it, so that nobody else's is ever touched.
+ * of a match that nobody remembers. Who owns a channel is said by `active_matches`; rows that were written by
+ * hand stay, and so do their channels. A channel counts as ours by its name and by what the bot may do in
+ * it, so that nobody else's is ever touched.
  */
 export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<void> {
   const { discord, store, look, clock } = ports;
   const rows = await store.roomsOf(guildId);
-  const matchIds = [...new Set(rows.map(({ matchId }) => matchId))];
+  // Our rooms need not know the match of a row that was written by hand.
+  const made = rows.filter((row) => row.guildId !== null);
+  const matchIds = [...new Set(made.map(({ matchId }) => matchId))];
   const isForgotten = async (matchId: string): Promise<boolean> => {
-    // Who cannot be asked is not forgotten.
+    // If the room cannot be asked, keep its rows.
     const answer = await look(matchId).catch(() => "looks");
     return answer === "unknown";
   };
@@ -51,9 +54,9 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
   const listed = bot.ok ? await discord.listChannels(guildId) : bot;
   if (!bot.ok || !listed.ok) return;
   await checkPlaces(ports, guildId, listed.value);
-  const kept = rows.filter(({ matchId }) => !forgotten.has(matchId));
+  const kept = rows.filter((row) => row.guildId === null || !forgotten.has(row.matchId));
   const owned = new Set(kept.flatMap(({ channelId }) => channelId ?? []));
-  // Whose channel was asked for and never answered: its match looks for it.
+  // Names of channels still being created: the match itself looks for the channel.
   const awaited = new Set(
     kept.flatMap(({ channelId, channelName }) => (channelId === null ? channelName : [])),
   );
@@ -72,7 +75,7 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
     refusals += 1;
     if (deleted.error.kind !== "refused" || refusals >= REFUSALS_MAX) return;
   }
-  for (const { matchId, faction } of rows) {
+  for (const { matchId, faction } of made) {
     // It may have been heard of again meanwhile.
     if (forgotten.has(matchId) && (await isForgotten(matchId))) {
       await store.released(matchId, faction);

@@ -107,6 +107,7 @@ export function d1Matches(database: D1Database): MatchesStore {
           .select({
             matchId: activeMatches.matchId,
             faction: activeMatches.faction,
+            guildId: activeMatches.guildId,
             channelId: activeMatches.voiceChannelId,
             channelName: sql<string>`coalesce(${activeMatches.channelName}, '')`,
           })
