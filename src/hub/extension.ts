@@ -16,8 +16,12 @@ export interface HubExtension {
   readonly wholeStates: readonly string[];
   /** Those of them that only a publisher of this guild sends: by them a hub that nobody used comes into use. */
   readonly claims: readonly string[];
-  /** Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). */
-  migrate(sql: SqlStorage): void;
+  /**
+   * Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`).
+   * @returns whether the storage lacks what only a whole state brings, such as in a hub of a version that did
+   * not keep it; once true, at the next wake false
+   */
+  migrate(sql: SqlStorage): boolean;
   /**
    * Applies one outside event. Synchronous. What cannot be applied yet it keeps itself; `holdMs` is for when
    * it may not keep more: the publisher then waits with everything of this guild.

@@ -59,7 +59,8 @@ export class HubObject {
     this.#env = env;
     this.#extensions = extensions;
     this.#store = new SqliteStore(ctx.storage);
-    for (const extension of extensions) extension.migrate(ctx.storage.sql);
+    const lacking = extensions.map((extension) => extension.migrate(ctx.storage.sql));
+    if (lacking.includes(true)) this.#missWholeState();
     this.#guildId = this.#knowGuild();
     const snapshot: SnapshotSource = (mayRead) => this.#snapshot(mayRead);
     this.host = new StreamHost(ctx, env, this.#store, {
@@ -279,6 +280,12 @@ export class HubObject {
     if (this.#hasBeenServed()) return;
     this.#store.writeFact("served", "1");
     this.#isKnownAsServed = true;
+  }
+
+  /** The publisher's next event leaves a gap, so it sends a whole state. Its epoch still keeps older ones out. */
+  #missWholeState(): void {
+    const position = this.#store.readPosition();
+    if (position !== null) this.#store.writePosition({ ...position, seq: 0 });
   }
 
   /** Looked up once a wake: it never goes back. */

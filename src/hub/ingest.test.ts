@@ -16,7 +16,7 @@ function area(
     ingests,
     wholeStates: [],
     claims: [],
-    migrate: () => {},
+    migrate: () => false,
     ingest,
     commands: {},
     snapshot: () => ({}),

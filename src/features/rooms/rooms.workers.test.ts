@@ -1159,6 +1159,48 @@ describe("a room that nobody is in", () => {
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
   });
 
+  it.each(["rooms", "matches"])(
+    "ends also in a hub whose storage is older than what %s keep of the gateway: it is told anew",
+    async (area) => {
+      const { channelId } = await created(await createAs(alice));
+      const epoch = ulid(Date.now() - 60_000);
+      const from = (first: number, ...events: object[]) =>
+        signed({ events: events.map((event, i) => ({ ...event, epoch, seq: first + i })) });
+      const conflict = async (response: Response) => ({
+        status: response.status,
+        body: await response.json(),
+      });
+      await from(
+        1,
+        gateway("connected"),
+        snapshotOf([channelId]),
+        voice("joined", "u1", channelId),
+      );
+      await runInDurableObject(hub(), (_, { storage }) => {
+        storage.sql.exec(`DROP TABLE ${area}_knowledge`);
+        storage.sql.exec("DELETE FROM rooms_empty");
+      });
+      await evictHub();
+      // The hub that the new version finds: the container goes on as if nothing were missing.
+      expect(await conflict(await from(4, voice("left", "u1", channelId)))).toMatchObject({
+        status: 409,
+        body: { code: "gap", expected: 1 },
+      });
+      // One of before this container is still not heard.
+      const older = { ...gateway("down"), epoch: ulid(Date.now() - 120_000), seq: 1 };
+      expect(await conflict(await signed(older))).toMatchObject({
+        status: 409,
+        body: { code: "stale_publisher" },
+      });
+      expect((await from(1, snapshotOf([channelId]), gateway("connected"))).status).toBe(200);
+      await evictHub();
+      expect((await from(3, voice("joined", "u2", channelId))).status).toBe(200);
+      expect((await from(4, voice("left", "u2", channelId))).status).toBe(200);
+      await hubAlarmAfter(IDLE_MS + 1);
+      expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+    },
+  );
+
   it("stays when its container died in silence, also before anybody noticed", async () => {
     const beat = () =>
       taken({

@@ -2,8 +2,11 @@ import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../hub/voice-knowledge
 import { FACTIONS, Match } from "../../../protocol/match.ts";
 import type { KeptMatch, MatchesState } from "./matches-state.ts";
 
-/** Creates the tables of the matches extension; may run again at each wake. */
-export function createMatchesTables(sql: SqlStorage): void {
+/**
+ * Creates the tables of the matches extension; may run again at each wake.
+ * @returns whether nothing was kept of the gateway before: only a snapshot says who is in voice
+ */
+export function createMatchesTables(sql: SqlStorage): boolean {
   sql.exec(`
     CREATE TABLE IF NOT EXISTS matches_match (
       match_id TEXT PRIMARY KEY,
@@ -38,6 +41,11 @@ export function createMatchesTables(sql: SqlStorage): void {
     ) STRICT;
     CREATE TABLE IF NOT EXISTS matches_sweep (one INTEGER PRIMARY KEY CHECK (one = 1)) STRICT;
   `);
+  const begun = sql.exec(
+    "INSERT OR IGNORE INTO matches_knowledge (one, knowledge) VALUES (1, ?) RETURNING one",
+    JSON.stringify(NO_VOICE_KNOWLEDGE),
+  );
+  return begun.toArray().length > 0;
 }
 
 type MatchRow = {
@@ -173,8 +181,8 @@ export function sqlMatchesState(sql: SqlStorage): MatchesState {
     },
 
     voiceKnowledge: () => {
-      const [known] = texts("SELECT knowledge AS text FROM matches_knowledge");
-      return known === undefined ? NO_VOICE_KNOWLEDGE : VoiceKnowledge.parse(JSON.parse(known));
+      const known = sql.exec<{ text: string }>("SELECT knowledge AS text FROM matches_knowledge");
+      return VoiceKnowledge.parse(JSON.parse(known.one().text));
     },
     saveVoiceKnowledge: (knowledge) => {
       sql.exec(

@@ -4,8 +4,11 @@ import { RoomRecord, type VoiceState } from "../room-record.ts";
 import { createPeopleTable, sqlPeople } from "./people.ts";
 import { HeldEvent, type RoomsState } from "./rooms-state.ts";
 
-/** Creates the tables of the rooms extension; may run again at each wake. */
-export function createRoomsTables(sql: SqlStorage): void {
+/**
+ * Creates the tables of the rooms extension; may run again at each wake.
+ * @returns whether nothing was kept of the gateway before: only a snapshot says who is in voice
+ */
+export function createRoomsTables(sql: SqlStorage): boolean {
   createPeopleTable(sql);
   sql.exec(`
     CREATE TABLE IF NOT EXISTS rooms_room (
@@ -49,6 +52,11 @@ export function createRoomsTables(sql: SqlStorage): void {
       since INTEGER NOT NULL
     ) STRICT;
   `);
+  const begun = sql.exec(
+    "INSERT OR IGNORE INTO rooms_knowledge (one, knowledge) VALUES (1, ?) RETURNING one",
+    JSON.stringify(NO_VOICE_KNOWLEDGE),
+  );
+  return begun.toArray().length > 0;
 }
 
 /** {@link RoomsState} in the SQLite of a guild's hub. */
@@ -222,12 +230,8 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       );
     },
     voiceKnowledge: () => {
-      const [row] = sql
-        .exec<{ knowledge: string }>("SELECT knowledge FROM rooms_knowledge")
-        .toArray();
-      return row === undefined
-        ? NO_VOICE_KNOWLEDGE
-        : VoiceKnowledge.parse(JSON.parse(row.knowledge));
+      const row = sql.exec<{ knowledge: string }>("SELECT knowledge FROM rooms_knowledge").one();
+      return VoiceKnowledge.parse(JSON.parse(row.knowledge));
     },
     saveVoiceKnowledge: (knowledge) => {
       sql.exec(
