@@ -7,13 +7,15 @@ import { createRoom, type CreateRoomInput } from "./create-room.ts";
 import { applyEvent } from "./hub/apply-event.ts";
 import { memoryRoomsState } from "./hub/memory-rooms-state.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
-import { changeRoom } from "./hub/room-changes.ts";
+import { changeRoom, endRoom } from "./hub/room-changes.ts";
 import {
   REPAIR_ABANDONED,
   REPAIR_IN_DOUBT,
   REPAIR_GIVES_UP_MS,
+  checkRoom,
   copyRoom,
   endIdleRoom,
+  forgetRoom,
   repairCreation,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
@@ -23,6 +25,7 @@ import type { RoomRecord } from "./room-record.ts";
 
 const GUILD = "1";
 const IDLE_MS = 15 * 60_000;
+const HOUR_MS = 60 * 60_000;
 
 /** What may go wrong with one call to Discord: before or after it takes effect. */
 const FAULTS = [
@@ -100,7 +103,7 @@ function setUp() {
       discordCall(() => {
         const channel = channels.get(channelId);
         return channel === undefined ? null : { id: channelId, name: channel.name };
-      }, "lost"),
+      }),
     findByAuditReason: (_, nonce) =>
       // Without the permission to look nothing can be found out: it is taken for absent.
       discordCall(
@@ -214,6 +217,8 @@ function setUp() {
         else if (kind === "repair") await repairCreation(context, ports, id, false);
         else if (kind === "decide") await repairCreation(context, ports, id, true);
         else if (kind === "idle") await endIdleRoom(context, ports, id);
+        else if (kind === "check") await checkRoom(context, ports, id);
+        else if (kind === "forget") await forgetRoom(context, ports, id);
         if (tasks.get(key) === at) tasks.delete(key);
       }
       now = end;
@@ -309,6 +314,19 @@ describe("creating a room", () => {
     expect(world.channels.size).toBe(0);
   });
 
+  it("tries more and more rarely to end a room that Discord does not let it end", async () => {
+    const world = setUp();
+    await world.create();
+    const tries = 2_000;
+    world.faults.push(...Array.from({ length: tries }, () => "refused" as const));
+    await world.run(IDLE_MS + 24 * HOUR_MS);
+    expect(tries - world.faults.length).toBeLessThan(40);
+    expect(world.state.roomsIn("open")).toHaveLength(1);
+    world.faults.length = 0;
+    await world.run(HOUR_MS);
+    expect([world.channels.size, world.state.roomsIn("open").length]).toEqual([0, 0]);
+  });
+
   it("loses no channel and invents no room, whatever fails and wherever the Worker dies", async () => {
     const fault = fc.constantFrom(null, ...FAULTS);
     await fc.assert(
@@ -341,5 +359,94 @@ describe("creating a room", () => {
       ),
       { numRuns: 500 },
     );
+  });
+});
+
+describe("the channel of a room that has ended", () => {
+  const joined = (userId: string, channelId = "c2") => ({
+    event: "voice.joined",
+    payload: { guildId: GUILD, channelId, userId, user: { name: userId, avatar: null } },
+  });
+  const refusals = (fault: Fault, count = 1_000): Fault[] =>
+    Array.from({ length: count }, () => fault);
+
+  /** A private room that is over, although its channel stands: the bot was away. */
+  async function ended() {
+    const world = setUp();
+    await world.create({ private: true });
+    const [room] = world.state.roomsIn("open");
+    if (room === undefined) throw new Error("no room");
+    endRoom(world.turn, room);
+    await world.run(5_000);
+    world.published.length = 0;
+    return { ...world, id: room.id };
+  }
+
+  it("is told again although Discord does not show it to the bot, and nobody else waits", async () => {
+    const world = await ended();
+    world.faults.push(...refusals("refused"));
+    applyEvent(world.turn, joined("u1"));
+    applyEvent(world.turn, joined("u2", "lobby"));
+    expect(world.news()).toEqual(["voice.joined"]);
+    await world.run(1_000);
+    expect(world.news().slice(1)).toEqual(["room.created", "voice.joined"]);
+    expect(world.published.map(({ audience }) => audience === null)).toEqual([true, false, false]);
+    expect([world.state.heldCount(), world.state.unsettledChannels()]).toEqual([0, []]);
+    expect(world.state.room(world.id)).toMatchObject({ state: "open", channelId: "c2" });
+  });
+
+  it("is taken for standing when Discord has given no word for long", async () => {
+    const world = await ended();
+    world.faults.push(...refusals("500"));
+    applyEvent(world.turn, joined("u1"));
+    await world.run(REPAIR_GIVES_UP_MS - 1);
+    expect(world.news()).toEqual([]);
+    await world.run(60_000);
+    expect(world.news()).toEqual(["room.created", "voice.joined"]);
+    expect(world.state.heldCount()).toBe(0);
+  });
+
+  it("is never everybody's while it stands, however long the bot was away", async () => {
+    for (const fault of [null, "refused"] as const) {
+      const world = await ended();
+      world.faults.push(...(fault === null ? [] : refusals(fault, 3)));
+      await world.run(5 * 24 * HOUR_MS);
+      applyEvent(world.turn, joined("u1"));
+      await world.run(1_000);
+      expect(world.news()).toEqual(["room.created", "voice.joined"]);
+      expect(world.published.every(({ audience }) => audience !== null)).toBe(true);
+      expect(world.state.findPeople({ q: "", limit: 10 })).toEqual([]);
+    }
+  });
+
+  it("is forgotten when it is gone, with all that waits for it, and asked about ever more rarely", async () => {
+    const world = await ended();
+    const asked = refusals("refused");
+    world.faults.push(...asked);
+    await world.run(100 * 24 * HOUR_MS);
+    expect(asked.length - world.faults.length).toBeLessThan(10);
+    world.faults.length = 0;
+    world.channels.clear();
+    const due = world.tasks.get(`forget/${world.id}`) ?? 0;
+    await world.run(due - world.turn.hub.now() - 1_000);
+    // It shows itself once more, and Discord gives no word before the room is forgotten.
+    world.faults.push("500");
+    applyEvent(world.turn, joined("u1"));
+    applyEvent(world.turn, joined("u2"));
+    await world.run(1_000);
+    expect(world.state.room(world.id)).toBeNull();
+    expect([world.state.heldCount(), world.state.unsettledChannels()]).toEqual([0, []]);
+    await world.run(HOUR_MS);
+    expect([world.news(), [...world.tasks.keys()]]).toEqual([[], []]);
+  });
+
+  it("waits for Discord when it is to be forgotten, and is asked about again", async () => {
+    const world = await ended();
+    world.channels.clear();
+    world.faults.push(...refusals("lost", 3));
+    await world.run(24 * HOUR_MS);
+    expect(world.state.room(world.id)).not.toBeNull();
+    await world.run(HOUR_MS);
+    expect([world.state.room(world.id), world.faults]).toEqual([null, []]);
   });
 });

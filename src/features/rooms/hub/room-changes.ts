@@ -8,7 +8,7 @@ import type { RoomsTurn } from "./rooms-state.ts";
 /** A change is copied to D1 by its request; this much later, milliseconds, a task makes sure. */
 const COPY_DELAY_MS = 2_000;
 
-/** An ended room is remembered as long as its events: late ones of its channel are ours to ignore. */
+/** An ended room is remembered at least as long as its events: late ones of its channel are ours to ignore. */
 export const TOMBSTONE_MS = JOURNAL_MAX_AGE_MS;
 
 /** Keys of the tasks of one room. */

@@ -2,11 +2,11 @@ import type { HubContext } from "../../../hub/extension.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { log } from "../../../platform/log.ts";
 import { GATEWAY_HEARTBEAT_INTERVAL_MS } from "../../../protocol/limits.ts";
-import { findCreatedChannel, type Finding } from "../find-created-channel.ts";
+import { findChannel, findCreatedChannel, type Finding } from "../find-created-channel.ts";
 import type { LateAnswers, Recovered, RoomsCopy, RoomsDiscord } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
 import { confirmEnd, giveUpRoom, openRoom, reopenRoom, type RepairTimes } from "./creation.ts";
-import { endRoom, roomTask, watchIdle } from "./room-changes.ts";
+import { endRoom, roomTask, TOMBSTONE_MS, watchIdle } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /**
@@ -24,11 +24,15 @@ const REPAIR_AGAIN_MS = 10_000;
 /** The same while events of a channel wait that may be the room's. */
 const REPAIR_AWAITED_MS = 2_000;
 
-/** From this age on it counts as never made even when Discord does not let us look. */
+/**
+ * Events do not wait longer than this for Discord's word on a channel: one that was asked for counts as never
+ * made, one that has shown itself as there.
+ */
 export const REPAIR_GIVES_UP_MS = 10 * 60_000;
 
-/** A Discord call of a task that failed is tried again after this. */
+/** A Discord call of a task that failed is tried again after this, and more rarely the longer it fails. */
 const DISCORD_RETRY_MS = 60_000;
+const DISCORD_RETRY_MOST_MS = 60 * 60_000;
 
 /** A heartbeat of the container may take this long to arrive, milliseconds. */
 const HEARTBEAT_MARGIN_MS = 5_000;
@@ -172,7 +176,7 @@ export async function endIdleRoom(
     roomId: id,
     why: deleted.error,
   });
-  retryLater(context, roomTask.idle(id), deleted.error);
+  retryLater(context, roomTask.idle(id), deleted.error, due);
 }
 
 /** Since when a room has been idle for its whole time; null: it is not, and its task is set if it will be. */
@@ -203,12 +207,13 @@ export async function checkRoom(
 ): Promise<void> {
   const room = context.turn(({ state }) => state.room(id));
   if (room === null || room.state === "gone" || room.channelId === null) return;
-  const channel = await ports.discord.getChannel(room.channelId);
-  if (!channel.ok) {
-    retryLater(context, roomTask.check(id), channel.error);
+  const known = { id: room.channelId, name: room.name };
+  const channel = await findChannel(ports.discord, known);
+  if (!channel.ok && !context.turn((turn) => isAwaitedTooLong(turn, known.id))) {
+    retryLater(context, roomTask.check(id), channel.error, context.now());
     return;
   }
-  const found = channel.value;
+  const found = channel.ok ? channel.value : known;
   context.turn((turn) => {
     const now = turn.state.room(id);
     if (now?.state === "open" && found === null) endRoom(turn, now);
@@ -221,15 +226,41 @@ export async function checkRoom(
   await tryCopyRoom(context, ports, id);
 }
 
-/** Forgets an ended room. D1 has it for good. */
+/** Whether events of a channel have waited so long for Discord's word that it is not waited for any more. */
+function isAwaitedTooLong({ state, hub }: RoomsTurn, channelId: string): boolean {
+  const first = state.heldEvents().find((held) => held.channelId === channelId);
+  return first !== undefined && hub.now() - first.event.ts >= REPAIR_GIVES_UP_MS;
+}
+
+/**
+ * Forgets an ended room whose channel is gone; D1 has it for good. While the channel stands the hub has to
+ * know whose it is, or the events of a private room would be everybody's.
+ */
 export async function forgetRoom(
   context: RoomsContext,
-  ports: Pick<RoomTaskPorts, "copy">,
+  ports: Pick<RoomTaskPorts, "discord" | "copy">,
   id: string,
 ): Promise<void> {
   await copyRoom(context, ports, id);
-  context.turn(({ state }) => {
-    if (state.room(id)?.state === "ended") state.removeRoom(id);
+  const room = context.turn(({ state }) => state.room(id));
+  if (room?.state !== "ended" || room.channelId === null || room.endedAt === null) return;
+  const { endedAt, channelId } = room;
+  const channel = await findChannel(ports.discord, { id: channelId, name: room.name });
+  if (!channel.ok) {
+    retryLater(context, roomTask.forget(id), channel.error, endedAt + TOMBSTONE_MS);
+    return;
+  }
+  context.turn((turn) => {
+    const now = turn.state.room(id);
+    // It may have opened again while Discord was asked.
+    if (now?.state !== "ended" || now.endedAt !== endedAt) return;
+    if (channel.value === null) {
+      confirmEnd(turn, now);
+      turn.state.removeRoom(id);
+      return;
+    }
+    const age = turn.hub.now() - endedAt;
+    turn.hub.schedule(roomTask.forget(id), turn.hub.now() + Math.max(age, TOMBSTONE_MS));
   });
 }
 
@@ -246,7 +277,12 @@ export async function endHere(
   await tryCopyRoom(context, ports, room.id);
 }
 
-function retryLater(context: RoomsContext, key: string, why: DiscordFailure): void {
-  const wait = "retryAfterMs" in why ? Math.max(why.retryAfterMs, 1_000) : DISCORD_RETRY_MS;
-  context.turn(({ hub }) => hub.schedule(key, hub.now() + wait));
+/** @param dueAt when it was to be done, milliseconds: the pause doubles with the time since then */
+function retryLater(context: RoomsContext, key: string, why: DiscordFailure, dueAt: number): void {
+  context.turn(({ hub }) => {
+    const now = hub.now();
+    const pause = Math.min(Math.max(now - dueAt, DISCORD_RETRY_MS), DISCORD_RETRY_MOST_MS);
+    const wait = "retryAfterMs" in why ? Math.max(why.retryAfterMs, 1_000) : pause;
+    hub.schedule(key, now + wait);
+  });
 }
