@@ -72,6 +72,8 @@ export class VirtualMatch extends VirtualDiscord {
 
   readonly matchId: string;
   readonly links = new Map<string, string>();
+  /** Of those in voice. */
+  readonly bots = new Set<string>();
   /** What was written down for the guild's operator: kind to subject. */
   readonly troubles = new Map<string, string>();
   readonly rows = new Map<string, string | null>();
@@ -215,7 +217,8 @@ export class VirtualMatch extends VirtualDiscord {
               );
             };
             const sides = { faction1: inSide("faction1"), faction2: inSide("faction2") };
-            return new Map([[matchId, { ...sides, isKnown: !this.gatewayIsDown }]]);
+            const bots = [...sides.faction1, ...sides.faction2].filter((one) => this.bots.has(one));
+            return new Map([[matchId, { ...sides, bots, isKnown: !this.gatewayIsDown }]]);
           },
         },
         settingsOf: (guildId) => ({ ...this.#settingsOf(guildId), hasApi: this.hasApi }),

@@ -27,8 +27,9 @@ const SidesInVoice = z.object({
   matchId: FaceitId,
   faction1: z.array(DiscordId),
   faction2: z.array(DiscordId),
-  // A hub that says nothing of it is of the version before.
+  // A hub that says nothing of these is of the version before.
   isKnown: z.boolean().default(false),
+  bots: z.array(DiscordId).default([]),
 });
 
 /** The commands; `MatchesHub` in ports.ts says what each does. */

@@ -65,9 +65,13 @@ const COMMANDS = [
     matchIds.map((matchId) => {
       const isKnown = isVoiceKnown(state.voiceKnowledge());
       const record = state.match(matchId)?.record ?? null;
-      if (record === null) return { matchId, faction1: [], faction2: [], isKnown };
+      if (record === null) return { matchId, faction1: [], faction2: [], bots: [], isKnown };
       const { faction1, faction2 } = withVoice(state, record).factions;
-      return { matchId, faction1: faction1.inVoice, faction2: faction2.inVoice, isKnown };
+      const sides = { faction1: faction1.inVoice, faction2: faction2.inVoice };
+      const bots = Object.values(sides)
+        .flat()
+        .filter((userId) => state.isBot(userId));
+      return { matchId, ...sides, bots, isKnown };
     }),
   ),
 ];

@@ -490,9 +490,9 @@ describe("GET /matches", () => {
   });
 });
 
-const joined = (channelId: string, userId: string): IncomingEvent => ({
+const joined = (channelId: string, userId: string, user?: object): IncomingEvent => ({
   event: "voice.joined",
-  payload: { guildId, channelId, userId },
+  payload: { guildId, channelId, userId, ...(user && { user }) },
 });
 const left = (channelId: string, userId: string): IncomingEvent => ({
   event: "voice.left",
@@ -662,10 +662,10 @@ describe("matches in the guild's hub", () => {
     await sleep();
     expect(await where()).toEqual({ "201": ROOM1, "202": LOBBY });
     const voice = await matchesHub.inVoice(guildId, [matchId, "unknown"]);
-    const sides = { faction1: ["201"], faction2: [] };
+    const sides = { faction1: ["201"], faction2: [], bots: [] };
     expect([...voice]).toEqual([
       [matchId, { ...sides, isKnown: false }],
-      ["unknown", { faction1: [], faction2: [], isKnown: false }],
+      ["unknown", { faction1: [], faction2: [], bots: [], isKnown: false }],
     ]);
     const room: IncomingEvent = { event: "room.deleted", payload: { guildId, channelId: LOBBY } };
     await publisher.ingest(guildId, [room]);
@@ -685,6 +685,22 @@ describe("matches in the guild's hub", () => {
     await publisher.ingest(guildId, [snapshotEvent([ROOM1, ROOM2], { "203": ROOM2 })]);
     expect(await gateway("connected", 3)).toBe(true);
     expect(await matchesHub.whereabouts(guildId, [])).toEqual([]);
+  });
+
+  it("knows which of those in voice are bots, as soon as Discord told", async () => {
+    const inside = async () => (await matchesHub.inVoice(guildId, [matchId])).get(matchId);
+    const bot = { name: "DJ", avatar: null, bot: true as const };
+    await put(1, { factions: both() });
+    await publisher.ingest(guildId, [joined(ROOM1, "800", bot), joined(ROOM2, "801")]);
+    await sleep();
+    expect(await inside()).toMatchObject({ faction1: ["800"], faction2: ["801"], bots: ["800"] });
+    // A container of before did not tell.
+    const { event, payload } = snapshotEvent([ROOM1, ROOM2], {});
+    const voiceStates = [{ userId: "801", channelId: ROOM2, user: bot }];
+    await publisher.ingest(guildId, [{ event, payload: { ...payload, voiceStates } }]);
+    expect(await inside()).toMatchObject({ faction1: [], faction2: ["801"], bots: ["801"] });
+    await publisher.ingest(guildId, [left(ROOM2, "801"), joined(ROOM2, "801")]);
+    expect(await inside()).toMatchObject({ faction2: ["801"], bots: [] });
   });
 
   function snapshotEvent(

@@ -128,6 +128,8 @@ export type Whereabouts = { readonly userId: string; readonly channelId: string 
 
 /** Who is in the channels of a match. */
 export type SidesInVoice = Readonly<Record<Faction, readonly string[]>> & {
+  /** Those of them who are bots: no channel stays open for them. */
+  readonly bots: readonly string[];
   /** Nobody else can be there: the gateway is connected, and a snapshot was applied since. */
   readonly isKnown: boolean;
 };

@@ -41,7 +41,9 @@ export interface MatchesState {
   channelOf(userId: string): string | null;
   membersOf(channelId: string): readonly string[];
   voice(): readonly Whereabouts[];
-  saveVoice(voice: Whereabouts): void;
+  saveVoice(voice: Whereabouts & { readonly isBot: boolean }): void;
+  /** Whether somebody in voice is a bot, as far as Discord told. */
+  isBot(userId: string): boolean;
   removeVoice(userId: string): void;
 
   voiceKnowledge(): VoiceKnowledge;

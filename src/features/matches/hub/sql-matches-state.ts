@@ -35,6 +35,7 @@ export function createMatchesTables(sql: SqlStorage): boolean {
       channel_id TEXT NOT NULL
     ) STRICT;
     CREATE INDEX IF NOT EXISTS matches_voice_channel ON matches_voice (channel_id);
+    CREATE TABLE IF NOT EXISTS matches_bot (user_id TEXT PRIMARY KEY) STRICT;
     CREATE TABLE IF NOT EXISTS matches_knowledge (
       one INTEGER PRIMARY KEY CHECK (one = 1),
       knowledge TEXT NOT NULL
@@ -169,15 +170,19 @@ export function sqlMatchesState(sql: SqlStorage): MatchesState {
         )
         .toArray()
         .map(({ user_id, channel_id }) => ({ userId: user_id, channelId: channel_id })),
-    saveVoice: ({ userId, channelId }) => {
+    isBot: (userId) => isAny("SELECT 1 FROM matches_bot WHERE user_id = ?", userId),
+    saveVoice: ({ userId, channelId, isBot }) => {
       sql.exec(
         "INSERT OR REPLACE INTO matches_voice (user_id, channel_id) VALUES (?, ?)",
         userId,
         channelId,
       );
+      if (isBot) sql.exec("INSERT OR IGNORE INTO matches_bot (user_id) VALUES (?)", userId);
+      else sql.exec("DELETE FROM matches_bot WHERE user_id = ?", userId);
     },
     removeVoice: (userId) => {
       sql.exec("DELETE FROM matches_voice WHERE user_id = ?", userId);
+      sql.exec("DELETE FROM matches_bot WHERE user_id = ?", userId);
     },
 
     voiceKnowledge: () => {

@@ -28,8 +28,8 @@ export function takeEvent(turn: MatchesTurn, event: IncomingEvent): void {
   if (after !== before) turn.state.saveVoiceKnowledge(after);
   switch (event.event) {
     case voiceJoined.name: {
-      const { userId, channelId } = SignedVoiceJoined.parse(event.payload);
-      moved(turn, userId, channelId);
+      const { userId, channelId, user } = SignedVoiceJoined.parse(event.payload);
+      moved(turn, userId, channelId, user?.bot);
       return;
     }
     case voiceLeft.name: {
@@ -52,11 +52,11 @@ export function takeEvent(turn: MatchesTurn, event: IncomingEvent): void {
 /** The guild as Discord has it. */
 function onSnapshot(turn: MatchesTurn, { channels, voiceStates }: GuildSnapshot): void {
   const { state } = turn;
-  const channelOf = new Map(voiceStates.map(({ userId, channelId }) => [userId, channelId]));
+  const inVoice = new Set(voiceStates.map(({ userId }) => userId));
   for (const { userId } of state.voice()) {
-    if (!channelOf.has(userId)) moved(turn, userId, null);
+    if (!inVoice.has(userId)) moved(turn, userId, null);
   }
-  for (const [userId, channelId] of channelOf) moved(turn, userId, channelId);
+  for (const { userId, channelId, user } of voiceStates) moved(turn, userId, channelId, user?.bot);
   // It may be older than a channel that it does not show: whoever looks finds the channel there.
   const listed = new Set(channels.map(({ channelId }) => channelId));
   for (const { matchId, channelId } of state.liveChannels()) {
@@ -64,13 +64,14 @@ function onSnapshot(turn: MatchesTurn, { channels, voiceStates }: GuildSnapshot)
   }
 }
 
-/** A user is in this channel now; null: in none. */
-function moved(turn: MatchesTurn, userId: string, to: string | null): void {
+/** A user is in this channel now; null: in none. @param isBot as far as Discord told: it also learns late */
+function moved(turn: MatchesTurn, userId: string, to: string | null, isBot = false): void {
   const { state } = turn;
   const from = state.channelOf(userId);
-  if (from === to) return;
+  if (from === to && isBot === state.isBot(userId)) return;
   if (to === null) state.removeVoice(userId);
-  else state.saveVoice({ userId, channelId: to });
+  else state.saveVoice({ userId, channelId: to, isBot });
+  if (from === to) return;
   for (const { matchId, ownChannelIds } of state.playing(userId)) {
     const isElsewhere = (channelId: string | null): boolean =>
       channelId !== null && !ownChannelIds.includes(channelId);

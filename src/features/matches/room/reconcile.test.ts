@@ -111,12 +111,12 @@ describe("a match on which nothing is left to do", () => {
 });
 
 describe("a match that ends", () => {
-  const NOBODY = new Map([[MATCH_ID, { faction1: [], faction2: [], isKnown: true }]]);
+  const NOBODY = new Map([[MATCH_ID, { faction1: [], faction2: [], bots: [], isKnown: true }]]);
 
   it("waits where the hub cannot say who is in its channel", async () => {
     const end = { version: 2, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
     const before: RoomState = { ...withChannel(played()), phase: "closing", end };
-    const unknown = new Map([[MATCH_ID, { faction1: [], faction2: [], isKnown: false }]]);
+    const unknown = new Map([[MATCH_ID, { faction1: [], faction2: [], bots: [], isKnown: false }]]);
     for (const sides of [unknown, new Map()]) {
       const hub = { whereabouts: async () => [], inVoice: async () => sides };
       const { state, next } = await working(before, { hub });

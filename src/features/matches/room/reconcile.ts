@@ -112,13 +112,15 @@ async function readVoice(
       hub.whereabouts(guildId, people),
       hub.inVoice(guildId, [matchId]),
     ]);
+    const sides = inside.get(matchId);
     const voice = new Map(places.map(({ userId, channelId }) => [userId, channelId]));
     for (const faction of FACTIONS) {
       const channelId = state.sides[faction].channel?.id;
       if (channelId === undefined) continue;
-      for (const userId of inside.get(matchId)?.[faction] ?? []) voice.set(userId, channelId);
+      for (const userId of sides?.[faction] ?? []) voice.set(userId, channelId);
     }
-    return { voice, isKnown: inside.get(matchId)?.isKnown === true };
+    for (const userId of sides?.bots ?? []) voice.delete(userId);
+    return { voice, isKnown: sides?.isKnown === true };
   } catch (error) {
     broke("whereabouts", matchId, error);
     return UNSEEN;

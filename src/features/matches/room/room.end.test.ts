@@ -80,6 +80,19 @@ describe("a match that is over", () => {
     expect(match.ours).toEqual([]);
   });
 
+  it.each(["finished", "silent"])("does not wait for a bot in its channel (%s)", async (how) => {
+    const match = await playedMatch();
+    match.voice.clear();
+    match.voice.set("music", match.channelOf("faction1")?.id ?? "");
+    match.bots.add("music");
+    if (how === "finished") await finish(match, 0);
+    else {
+      match.faceitFaults.push(...Array.from({ length: 200 }, () => ({ kind: "failed" }) as const));
+      await match.pass(7 * HOUR);
+    }
+    expect([match.ours.length, match.state?.phase]).toEqual([0, "closed"]);
+  });
+
   it("because nothing was heard of it has to be empty for certain", async () => {
     const match = await playedMatch();
     match.voice.clear();
