@@ -1,12 +1,12 @@
 /** Every command of docs/deploy.md that can be replayed without an account is; of the others, what can be known. */
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import vm from "node:vm";
 import { PermissionFlagsBits } from "discord-api-types/v10";
 import { experimental_getWranglerCommands as wranglerCommands } from "wrangler";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseConfig as parseContainerConfig } from "../../gateway-worker/config.ts";
 import { parseConfig } from "../../src/config.ts";
 import { SecretValue } from "../../src/protocol/secret.ts";
@@ -24,15 +24,19 @@ const GUILD = "100000000000000001";
 const ORIGIN = "https://guildhub-production.example.workers.dev";
 const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
 
+/** Keeps the values in a file, and takes them from there in another terminal. */
+const KEEPING = /^\(umask 077; env \| grep /;
+const LOADING = "set -a; . ~/guildhub-production.env; set +a";
+
 let page: string;
 let toml: string;
 /** Commands of the shell blocks, one a line, without leading `NAME=value`. */
 let commands: readonly string[];
 
 /** The fenced blocks of a language, without their indentation. */
-function blocksOf(language: string): readonly string[] {
+function blocksOf(language: string, text = page): readonly string[] {
   const fence = new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, "gm");
-  return [...page.matchAll(fence)].map(([, indent = "", text = ""]) =>
+  return [...text.matchAll(fence)].map(([, indent = "", text = ""]) =>
     text.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
   );
 }
@@ -41,6 +45,7 @@ beforeAll(async () => {
   [page, toml] = await Promise.all([read("docs/deploy.md"), read("wrangler.toml")]);
   commands = blocksOf("sh")
     .flatMap((block) => block.trim().split("\n"))
+    .filter((line) => !KEEPING.test(line))
     .flatMap((line) => line.split(/ \| | && /))
     .map((command) => command.replace(/^(?:[A-Z_]+=(?:<[^>]+>|\S+) )+/, ""));
 });
@@ -59,7 +64,7 @@ function run(file: string, args: readonly string[], cwd = ROOT): SpawnSyncReturn
 describe("the commands", () => {
   it("are all of a kind that is looked at here", () => {
     const known =
-      /^(?:npm (?:ci$|run )|npx wrangler |git pull$|export |read -rs |printf |curl |fly |docker )/;
+      /^(?:npm (?:ci$|run )|npx wrangler |git |cd guildhub$|export |read -rs |printf |curl |fly |docker |scp |ssh |set -a; )/;
     expect(commands.length).toBeGreaterThan(30);
     expect(commands.filter((command) => !known.test(command))).toEqual([]);
   });
@@ -79,7 +84,10 @@ describe("the commands", () => {
     const used = [...starting("npx wrangler ").map((command) => command.slice(4)), ...inline];
     expect(used.length).toBeGreaterThan(15);
     for (const command of used) {
-      const words = command.split(" ").slice(1);
+      const words = command
+        .replaceAll(/<[^>]+>/g, "value")
+        .split(" ")
+        .slice(1);
       let node: { definition?: unknown; subtree: ReadonlyMap<string, unknown> } | undefined =
         registry;
       let depth = 0;
@@ -103,6 +111,8 @@ describe("the commands", () => {
       const valued = flags.filter((flag) => !flag.includes("=") && flag !== "--remote").length;
       const values = rest.length - flags.length - valued;
       expect(values, `${command}: arguments`).toBeLessThanOrEqual(positionalArgs.length);
+      // Without an id it would be the deployment before, which may be no more than a changed secret.
+      if (words[0] === "rollback") expect(values, command).toBe(1);
       // Without an environment it would be about the Worker of one machine.
       if (["deploy", "secret", "rollback", "deployments", "tail"].includes(words[0] ?? "")) {
         expect(command).toMatch(/--env production(?: |$)/);
@@ -147,20 +157,25 @@ describe("the commands", () => {
     for (const command of starting("docker run ")) {
       needed([...command.matchAll(/ -e ([A-Z_]+)/g)].map(([, name = ""]) => name));
       expect(command).toContain(` -v guildhub_state:${flyValue("destination")} `);
-      expect(command).toMatch(/ guildhub-gateway$/);
+      expect(command).toMatch(/ guildhub-gateway(?::previous)?$/);
     }
+    expect(starting("docker tag ")).toEqual([
+      "docker tag guildhub-gateway guildhub-gateway:previous",
+    ]);
     const railway = /printf '([^']+)'/.exec(commands.find((c) => c.includes("\\nHUB_")) ?? "")?.[1];
     needed([...(railway ?? "").matchAll(/([A-Z_]+)=%s/g)].map(([, name = ""]) => name));
 
-    expect(starting("fly ").length).toBeGreaterThan(4);
-    for (const command of starting("fly ")) {
-      const app = /--app (\S+)/.exec(command)?.[1];
-      if (app !== undefined) expect(app).toBe(flyValue("app"));
+    const ofFly = starting("fly ").filter((command) => command !== "fly auth login");
+    expect(ofFly.length).toBeGreaterThan(6);
+    for (const command of ofFly) {
+      expect(command).toMatch(/ (?:--app|create) "\$FLY_APP"(?: |$)/);
     }
-    expect(starting("fly apps create ")).toEqual([`fly apps create ${flyValue("app")}`]);
+    expect(starting("export FLY_APP=")).toEqual([
+      `export FLY_APP=${flyValue("app")}-<something of yours> REGION=${flyValue("primary_region")}`,
+    ]);
     const volume = starting("fly volumes create ")[0] ?? "";
     expect(volume).toContain(`create ${flyValue("source")} `);
-    expect(volume).toContain(`--region ${flyValue("primary_region")} `);
+    expect(volume).toContain(' --region "$REGION" ');
   });
 
   it("name no variable that nothing reads", async () => {
@@ -168,6 +183,8 @@ describe("the commands", () => {
       ...namesInExample(await read(".dev.vars.example")),
       "ORIGIN",
       "GUILD_ID",
+      "CLOUDFLARE_ACCOUNT_ID",
+      "FLY_APP",
       "MANAGER_ROLE_ID",
       "ADMIN_ROLE_ID",
       "RAILWAY_RUN_UID",
@@ -175,6 +192,188 @@ describe("the commands", () => {
     const named = [...page.matchAll(/`\$?([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)];
     expect(named.length).toBeGreaterThan(20);
     expect(named.flatMap(([, name = ""]) => (known.has(name) ? [] : [name]))).toEqual([]);
+  });
+});
+
+describe("a terminal of a later day", () => {
+  const VALUES: Variables = {
+    ORIGIN,
+    GUILD_ID: GUILD,
+    CLOUDFLARE_ACCOUNT_ID: "0123456789abcdef0123456789abcdef",
+    DISCORD_BOT_TOKEN: `bot.token_${freshSecret()}`,
+    HUB_SECRET: freshSecret(),
+    FLY_APP: "guildhub-gateway-ours",
+    REGION: "ams",
+  };
+  /** Stand-ins for what needs an account. Each writes down how it was called, and with which secrets. */
+  const PROGRAMS = ["docker", "fly", "npx", "npm", "git", "curl"];
+  type Call = {
+    readonly program: string;
+    readonly args: readonly string[];
+    readonly stdin: string;
+    readonly env: Variables;
+  };
+
+  let home: string;
+  beforeEach(async () => {
+    home = await mkdtemp(path.join(tmpdir(), "guildhub-terminal-"));
+    const script = `#!/bin/bash
+input=
+case " $* " in *" put "*) input=$(cat) ;; esac
+{ printf '%s\\037' "\${0##*/}" "$input" "$DISCORD_BOT_TOKEN" "$HUB_SECRET" "$@"; echo; } >> ~/calls
+`;
+    for (const program of PROGRAMS) {
+      await writeFile(path.join(home, program), script, { mode: 0o755 });
+    }
+    await writeFile(path.join(home, "calls"), "");
+  });
+  afterEach(() => rm(home, { recursive: true, force: true }));
+
+  /** Runs lines in a new shell, in which a variable that nothing has set is an error. */
+  function terminal(script: string, variables: Variables = {}): SpawnSyncReturns<string> {
+    const PATH = `${home}:${path.dirname(process.execPath)}:/usr/bin:/bin`;
+    const filled = script.replaceAll(/<[^>]+>/g, "filled-in");
+    return spawnSync("bash", ["--norc", "-euo", "pipefail", "-c", filled], {
+      cwd: home,
+      encoding: "utf8",
+      env: { PATH, HOME: home, ...variables },
+    });
+  }
+  const calls = async (): Promise<readonly Call[]> =>
+    (await readFile(path.join(home, "calls"), "utf8"))
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => {
+        const [program = "", stdin = "", botToken = "", hubSecret = "", ...args] = line
+          .split("\u001F")
+          .slice(0, -1);
+        const env = { DISCORD_BOT_TOKEN: botToken, HUB_SECRET: hubSecret };
+        return { program, args, stdin, env };
+      });
+  /** The shell blocks below a heading. */
+  const blocksBelow = (heading: string): readonly string[] => {
+    const [, rest = ""] = page.split(`\n## ${heading}\n`);
+    return blocksOf("sh", rest.split("\n## ")[0]);
+  };
+  const keeping = (): readonly string[] =>
+    blocksOf("sh")
+      .flatMap((block) => block.split("\n"))
+      .filter((line) => KEEPING.test(line));
+
+  it("has every value again, from a file that nobody else may read", async () => {
+    expect(new Set(keeping()).size).toBe(1);
+    expect(keeping().length).toBe(3);
+    const [keep = ""] = keeping();
+    expect(terminal(keep, { ...VALUES, OTHER: "x" }).status).toBe(0);
+    const file = path.join(home, "guildhub-production.env");
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const names = Object.keys(VALUES).toSorted();
+    expect(Object.keys(parseVariables(await readFile(file, "utf8"))).toSorted()).toEqual(names);
+    const { stdout } = terminal(`${LOADING}; printenv ${names.join(" ")}`);
+    expect(stdout.trim().split("\n")).toEqual(names.map((name) => VALUES[name]));
+
+    // A terminal without any of them does not empty it.
+    expect(terminal(keep).status).not.toBe(0);
+    expect(terminal(`${LOADING}; printenv HUB_SECRET`).stdout.trim()).toBe(VALUES["HUB_SECRET"]);
+  });
+
+  it.each(["8. FACEIT (optional)", "Upgrade", "Roll back", "Change a secret"])(
+    "has what the commands use: %s",
+    async (heading) => {
+      const blocks = blocksBelow(heading);
+      expect(blocks[0]?.split("\n")[0]).toBe(LOADING);
+      const [keep = ""] = keeping();
+      expect(terminal(keep, VALUES).status).toBe(0);
+      const { status, stderr } = terminal(blocks.join("\n"));
+      expect([status, stderr]).toEqual([0, ""]);
+
+      const made = await calls();
+      expect(made.length).toBeGreaterThan(4);
+      const ofDocker = made.filter(
+        ({ program, args }) => program === "docker" && args[0] === "run",
+      );
+      expect(ofDocker.length).toBe(heading.startsWith("8") ? 0 : 1);
+      for (const { args, env } of ofDocker) {
+        const passed = args.filter((_value, index) => args[index - 1] === "-e");
+        const given = passed.map((each) => {
+          const [name = "", ...value] = each.split("=");
+          return [name, value.length > 0 ? value.join("=") : env[name]] as const;
+        });
+        expect(parseContainerConfig(Object.fromEntries(given))).toMatchObject({
+          ok: true,
+          config: {
+            discordBotToken: VALUES["DISCORD_BOT_TOKEN"],
+            primaryGuildId: GUILD,
+            hubEndpoint: `${ORIGIN}/internal/events`,
+          },
+        });
+      }
+      for (const { program, args } of made.filter(({ program }) => program === "fly")) {
+        expect([program, ...args]).toContain(VALUES["FLY_APP"]);
+      }
+    },
+  );
+
+  it("changes the hub's secret everywhere, and the former one is taken meanwhile", async () => {
+    const [keep = ""] = keeping();
+    terminal(keep, VALUES);
+    terminal(blocksBelow("Change a secret").join("\n"));
+    const made = await calls();
+    const put = made.flatMap(({ args, stdin }) => (args[2] === "put" ? [[args[3], stdin]] : []));
+    const [, [, fresh = ""] = []] = put;
+    expect(put).toEqual([
+      ["HUB_SECRET_PREVIOUS", VALUES["HUB_SECRET"]],
+      ["HUB_SECRET", fresh],
+    ]);
+    expect(fresh).not.toBe(VALUES["HUB_SECRET"]);
+    expect(made.find(({ program }) => program === "fly")?.args).toContain(`HUB_SECRET=${fresh}`);
+    const container = made.find(({ program, args }) => program === "docker" && args[0] === "run");
+    expect(container?.env["HUB_SECRET"]).toBe(fresh);
+    expect(made.at(-1)?.args.slice(0, 4)).toEqual([
+      "wrangler",
+      "secret",
+      "delete",
+      "HUB_SECRET_PREVIOUS",
+    ]);
+  });
+
+  it("rolls the container back to the image that the upgrade has kept", async () => {
+    const [keep = ""] = keeping();
+    terminal(keep, VALUES);
+    terminal([...blocksBelow("Upgrade"), ...blocksBelow("Roll back")].join("\n"));
+    const ofDocker = (await calls()).flatMap(({ program, args }) =>
+      program === "docker" ? [[args[0], args.at(-1)]] : [],
+    );
+    expect(ofDocker).toEqual([
+      ["tag", "guildhub-gateway:previous"],
+      ["build", "."],
+      ["rm", "guildhub-gateway"],
+      ["run", "guildhub-gateway"],
+      ["rm", "guildhub-gateway"],
+      ["run", "guildhub-gateway:previous"],
+    ]);
+  });
+
+  it("gets the new lines into a deployment whose values are committed", async () => {
+    await Promise.all(PROGRAMS.map((program) => rm(path.join(home, program))));
+    const who = "-c user.name=x -c user.email=x@example.com";
+    const commit = starting("git commit ")[0]?.replace("git ", `git ${who} `);
+    const pull = starting("git pull ")[0]?.replace("git ", `git ${who} `);
+    const { status, stderr } = terminal(
+      [
+        "git init -q -b main theirs",
+        "printf '%s\n' name a b c d e f g > theirs/wrangler.toml",
+        `git -C theirs add . && git -C theirs ${who} commit -qm first`,
+        "git clone -q theirs ours && cd ours",
+        "sed -i.bak s/name/ours/ wrangler.toml && rm wrangler.toml.bak",
+        `${commit} -q`,
+        `cd ../theirs && echo new >> wrangler.toml && git ${who} commit -qam second`,
+        `cd ../ours && ${pull} -q`,
+      ].join("\n"),
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    const merged = await readFile(path.join(home, "ours/wrangler.toml"), "utf8");
+    expect(merged).toMatch(/^ours\n[^]*\nnew\n$/);
   });
 });
 
@@ -302,7 +501,7 @@ describe("wrangler.toml, filled in as the page says", () => {
     const [, block = ""] = /```toml\n([\s\S]+?)```/.exec(rest) ?? [];
     const filled = block
       .replaceAll("<domain>", "guildhub.eu.auth0.com")
-      .replaceAll("<client id>", "aBcD1234");
+      .replaceAll("<client id of GuildHub page>", "aBcD1234");
     return parseVariables(filled.replaceAll(/^ +/gm, ""));
   }
 
