@@ -43,8 +43,12 @@ async function command(
   return stdout.trim();
 }
 
-/** Runs the README's example as it stands, but for the ports, until it has said all that it is to say. */
-async function runExample(stack: StackProcess, expected: readonly RegExp[]): Promise<void> {
+/** Runs the README's example as it stands, but for the ports, until it has said `expected`, and then that `leaver` has left. */
+async function runExample(
+  stack: StackProcess,
+  expected: readonly RegExp[],
+  leaver: string,
+): Promise<void> {
   const root = path.dirname(import.meta.dirname);
   const readme = await readFile(path.join(root, "README.md"), "utf8");
   const [, example = ""] = /## Open a room and watch it[^]+?```sh\n([^]+?)```/.exec(readme) ?? [];
@@ -77,14 +81,19 @@ async function runExample(stack: StackProcess, expected: readonly RegExp[]): Pro
     stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   }
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  try {
-    await eventually(
+  const says = (lines: readonly RegExp[]): Promise<void> =>
+    eventually(
       "the example has said everything",
       () => {
-        for (const line of expected) expect(output).toMatch(line);
+        for (const line of lines) expect(output).toMatch(line);
       },
       30_000,
     );
+  try {
+    await says(expected);
+    const body = JSON.stringify({ userId: leaver, channelId: null });
+    await fetch(`http://127.0.0.1:${stack.ports.discord}/_control/voice`, { method: "POST", body });
+    await says([new RegExp(String.raw`^${leaver} has left \d+$`, "m")]);
   } finally {
     process.kill(-(child.pid ?? 0), "SIGKILL");
     await ended;
@@ -144,12 +153,16 @@ describe("npm start", () => {
     const printed = /curl (\S+) -H "Authorization: Bearer \$\((.+)\)"/.exec(stack.output());
     expect(printed?.[2]).toBe(`STATE_DIR=${stack.stateDir} npm run -s token -- alice`);
 
-    await runExample(stack, [
-      /^open now: 0$/m,
-      /^opened: Friday raid$/m,
-      /^100000000000000301 is in \d+$/m,
-      /^100000000000000302 is in \d+$/m,
-    ]);
+    await runExample(
+      stack,
+      [
+        /^open now: 0$/m,
+        /^opened: Friday raid$/m,
+        /^100000000000000301 is in \d+$/m,
+        /^100000000000000302 is in \d+$/m,
+      ],
+      "100000000000000302",
+    );
 
     const { worker = "" } = stack.file().urls;
     const caching = async (file: string): Promise<unknown> => {

@@ -159,6 +159,9 @@ describe("the commands", () => {
       expect(command).toContain(` -v guildhub_state:${flyValue("destination")} `);
       expect(command).toMatch(/ guildhub-gateway(?::previous)?$/);
     }
+    const runs = starting("docker run ").map((command) => command.replace(/:previous$/, ""));
+    expect(runs.length).toBeGreaterThan(3);
+    expect(new Set(runs).size).toBe(1);
     expect(starting("docker tag ")).toEqual([
       "docker tag guildhub-gateway guildhub-gateway:previous",
     ]);
