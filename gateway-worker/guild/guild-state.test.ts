@@ -304,7 +304,7 @@ describe("who somebody is", () => {
     [
       "a name without what cannot be seen",
       { nick: "\u202e\u0000", user: { username: "a\u202eb\u0000c", avatar: "../x" } },
-      { name: "a b c", avatar: null },
+      { name: "ab c", avatar: null },
     ],
     ["a bot", { user: { username: "b", bot: true } }, { name: "b", avatar: null, bot: true }],
     ["nothing that can be read", { nick: 5, user: "u" }, undefined],

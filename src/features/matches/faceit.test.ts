@@ -8,7 +8,6 @@ import {
 } from "../../protocol/limits.ts";
 import { faceitApi } from "./adapters/http-faceit.ts";
 import { httpsUrl } from "./faceit-text.ts";
-import { shownText } from "../../protocol/shown-text.ts";
 import { readWebhook } from "./webhook.ts";
 
 const MATCH_ID = "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90";
@@ -377,14 +376,6 @@ describe("a webhook (matches-and-music.md §A3)", () => {
 });
 
 describe("texts from FACEIT", () => {
-  it("become one line that fits", () => {
-    expect(shownText("a\n\u0000b\u202Ec\u200b", 100)).toBe("a b c");
-    expect(shownText("x".repeat(101), 100)).toHaveLength(100);
-    // Half a character is none.
-    expect(shownText(`${"x".repeat(99)}😀`, 100)).toBe("x".repeat(99));
-    expect(shownText(7, 100)).toBe("");
-  });
-
   it("are addresses only over https", () => {
     expect(httpsUrl("https://a.test/x")).toBe("https://a.test/x");
     for (const bad of ["http://a.test", "javascript:alert(1)", "https://u:p@a.test", "", null]) {

@@ -8,8 +8,9 @@ it("keeps a good name, trimmed", () => {
 });
 
 it("leaves out what cannot be seen, or turns the direction of what follows", () => {
-  expect(roomName("a\0b\u202ec\u0007", "p", 1)).toBe("a b c");
-  expect(roomName("\0\u200b\u202e", "p", 1)).toBe("p-1");
+  expect(roomName("a\0b\u202ec\u0007", "p", 1)).toBe("a bc");
+  expect(roomName("\0\u200b\u202e\u200d", "p", 1)).toBe("p-1");
+  expect(roomName("👩‍💻 dev", "p", 1)).toBe("👩‍💻 dev");
 });
 
 it("makes a name when there is none", () => {

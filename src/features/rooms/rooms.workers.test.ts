@@ -956,7 +956,7 @@ describe("POST /internal/events", () => {
     const stream = await streamOf(bob);
     const ada = { name: "Ada\u202e🦊", avatar: "0".repeat(32) };
     const known = {
-      name: "Ada 🦊",
+      name: "Ada🦊",
       avatarUrl: `https://cdn.discordapp.com/avatars/200/${ada.avatar}.webp?size=64`,
     };
     const enters = (userId: string, channelId: string, user: unknown) => ({

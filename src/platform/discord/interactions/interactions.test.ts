@@ -77,7 +77,8 @@ describe("a text from outside in Discord's Markdown", () => {
     ["**bold** _x_ ~~y~~ ||z||", String.raw`\*\*bold\*\* \_x\_ \~\~y\~\~ \|\|z\|\|`],
     ["<@100000000000000001> @everyone", String.raw`\<\@100000000000000001\> \@everyone`],
     ["[win](https://evil.test)", String.raw`\[win\]\(https\://evil\.test\)`],
-    ["a\n# title\u202Egnp", String.raw`a\# titlegnp`],
+    ["a\n# title\u202Egnp", String.raw`a \# titlegnp`],
+    ["👩‍💻 می\u200Cخواهم", "👩‍💻 می\u200Cخواهم"],
     ["`code` \\", "\\`code\\` \\\\"],
     ["plain name 7", "plain name 7"],
   ])("%j is shown letter for letter", (text, escaped) => {

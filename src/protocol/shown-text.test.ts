@@ -1,0 +1,37 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { shownText } from "./shown-text.ts";
+
+const SCOTLAND = "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
+
+describe("a text from outside", () => {
+  it.each<[string, unknown, string]>([
+    ["is one line", "a\n\u0000b\u2028c\t", "a b c"],
+    ["keeps no mark that turns it, and is not split by one", "a\u202Eb\u200Fc\u2066d", "abcd"],
+    ["keeps no mark that cannot be seen", "\uFEFFa\u200Bb\u00ADc\u2060", "abc"],
+    ["keeps an emoji of several", "👩‍💻 dev", "👩‍💻 dev"],
+    ["keeps words that a joiner shapes", "می\u200Cخواهم क्\u200Dष", "می\u200Cخواهم क्\u200Dष"],
+    ["keeps the flag of a part of a country", `${SCOTLAND} Ada`, `${SCOTLAND} Ada`],
+    ["keeps no tags that hide", "a\u{E0067}\u{E0062}\u{E007F}", "a"],
+    ["is empty when only joiners are left", "\u200D \u200C\u200D\u202E", ""],
+    ["is empty when it has no shape", "\u3164\u2800\uFE0F", ""],
+    ["is empty when it is none", 7, ""],
+  ])("%s", (_, text, shown) => {
+    expect(shownText(text, 100)).toBe(shown);
+  });
+
+  it("is cut to what fits, and half a character is none", () => {
+    expect(shownText("x".repeat(101), 100)).toHaveLength(100);
+    expect(shownText("x".repeat(100), 100)).toHaveLength(100);
+    expect(shownText(`${"x".repeat(99)}😀`, 100)).toBe("x".repeat(99));
+  });
+
+  it("is shown the same when it comes again", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const shown = shownText(text, 1_000);
+        expect(shownText(shown, 1_000)).toBe(shown);
+      }),
+    );
+  });
+});
