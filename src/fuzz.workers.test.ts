@@ -634,6 +634,7 @@ describe("any frame on a socket is answered, taken or closes it", () => {
           const { status, webSocket } = await exports.default.fetch(`${BASE}/ws?${search}`, {
             headers: {
               Upgrade: "websocket",
+              "CF-Connecting-IP": `2001:db8:${(people += 1)}::1`,
               ...(token === undefined ? {} : { Authorization: token }),
             },
           });

@@ -65,6 +65,18 @@ test("takes events alone and in batches of any size from a real server", async (
   expect(fleet.faults).toEqual([]);
 });
 
+test("comes from as many addresses as it has clients", async () => {
+  const port = await serve([]);
+  const addresses = new Set<unknown>();
+  servers[0]?.on("connection", (_socket, { headers }) => {
+    addresses.add(headers["cf-connecting-ip"]);
+  });
+  const fleet = new Fleet(0);
+  await fleet.open(3, 2, () => clientAt(port));
+  await fleet.close(0);
+  expect(addresses.size).toBe(3);
+});
+
 test.each([
   ["a missing event", [single(0), single(2)], 2],
   ["an event that comes twice", [single(0), single(0)], 2],

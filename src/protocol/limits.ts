@@ -75,6 +75,15 @@ export const UNAUTHENTICATED_ACCEPTS_PER_SECOND = 250;
 /** Sockets of that kind which a rested hub or relay takes at once. */
 export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
 
+/**
+ * Those of them that one client address, or one IPv6 /64, may open in a second once its burst is used up. One
+ * more: HTTP 503.
+ */
+export const UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS = 25;
+
+/** Sockets of that kind which a rested hub or relay takes at once from one address. */
+export const UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS = 100;
+
 /** Bytes of a session's grants as JSON, so that what a socket carries stays under 2 KB. Over it: 403. */
 export const SESSION_GRANTS_MAX_BYTES = 1_500;
 

@@ -5,7 +5,9 @@ import {
   RETRY_WINDOW_MIN_MS,
   SOCKETS_PER_OBJECT,
   UNAUTHENTICATED_ACCEPTS_BURST,
+  UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS,
   UNAUTHENTICATED_ACCEPTS_PER_SECOND,
+  UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../../protocol/limits.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
@@ -94,6 +96,58 @@ describe("HUB-18 sockets that have not said who they are", () => {
     for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) bench.wait("flooding");
     expect(count(10_000, () => bench.server.acceptsToWait("flooding"))).toBe(0);
     expect(count(UNAUTHENTICATED_ACCEPTS_BURST, (i) => bench.server.acceptsToWait(`a${i}`))).toBe(
+      UNAUTHENTICATED_ACCEPTS_BURST,
+    );
+  });
+});
+
+describe("HUB-18 sockets of one address that come and go", () => {
+  /** Opens that many, each of which leaves before the next comes. @returns how many were taken */
+  const churn = (bench: VirtualHub, address: string | undefined, tries: number): number => {
+    let taken = 0;
+    for (let i = 0; i < tries; i += 1) {
+      if (!bench.server.acceptsToWait(address)) continue;
+      taken += 1;
+      bench.drop(bench.wait(address));
+    }
+    return taken;
+  };
+
+  test("have the burst and the rate of one address, one more is refused", () => {
+    const bench = new VirtualHub();
+    const tries = UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS + 1;
+    expect(churn(bench, "flooding", tries)).toBe(UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS);
+    bench.clock.now += 1_000;
+    expect(churn(bench, "flooding", tries)).toBe(UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS);
+    bench.clock.now += 60_000;
+    expect(churn(bench, "flooding", tries)).toBe(UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS);
+  });
+
+  test("leave the rest to others", () => {
+    const bench = new VirtualHub();
+    let [flooding, others] = [0, 0];
+    for (let second = 0; second < 5; second += 1) {
+      flooding += churn(bench, "flooding", 1_500);
+      for (let i = 0; i < 1_500; i += 1) others += churn(bench, `a${second}-${i}`, 1);
+      bench.clock.now += 1_000;
+    }
+    const all = UNAUTHENTICATED_ACCEPTS_BURST + 4 * UNAUTHENTICATED_ACCEPTS_PER_SECOND;
+    const share =
+      UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS +
+      4 * UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS;
+    expect([flooding, others]).toEqual([share, all - share]);
+  });
+
+  test("lose nothing of their share when others have taken all", () => {
+    const bench = new VirtualHub();
+    for (let i = 0; i < UNAUTHENTICATED_ACCEPTS_BURST; i += 1) churn(bench, `a${i}`, 1);
+    expect(churn(bench, "late", 200)).toBe(0);
+    bench.clock.now += 1_000;
+    expect(churn(bench, "late", 200)).toBe(UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS);
+  });
+
+  test("whose address a Worker of an older version does not say are counted with all others", () => {
+    expect(churn(new VirtualHub(), undefined, UNAUTHENTICATED_ACCEPTS_BURST + 1)).toBe(
       UNAUTHENTICATED_ACCEPTS_BURST,
     );
   });

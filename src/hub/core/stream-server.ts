@@ -14,14 +14,13 @@ import {
   SOCKETS_PER_USER,
   SUBSCRIBE_CHANNELS_MAX,
   UNACKNOWLEDGED_BYTES_MAX,
-  UNAUTHENTICATED_ACCEPTS_BURST,
   UNAUTHENTICATED_ACCEPTS_PER_SECOND,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_HUB,
 } from "../../protocol/limits.ts";
 import type { RevocationTarget } from "../../protocol/hub-report.ts";
 import type { Audience, Signal } from "../publisher.ts";
-import { AcceptRate, retryWindowMs } from "./accept-rate.ts";
+import { AcceptRate, AnonymousAcceptRate, retryWindowMs } from "./accept-rate.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type After, Delivery } from "./delivery.ts";
 import { encodeFrame, encodeSignal } from "./encode.ts";
@@ -81,10 +80,7 @@ export class StreamServer<Socket extends object> {
   readonly #deadlines: Deadlines<Socket>;
   readonly #signals: Signals<Socket>;
   readonly #accepts = new AcceptRate(ACCEPTS_BURST, ACCEPTS_PER_SECOND);
-  readonly #unauthenticatedAccepts = new AcceptRate(
-    UNAUTHENTICATED_ACCEPTS_BURST,
-    UNAUTHENTICATED_ACCEPTS_PER_SECOND,
-  );
+  readonly #anonymousAccepts = new AnonymousAcceptRate();
 
   constructor(ports: StreamPorts<Socket>) {
     const { store, sockets, clock, after, onEnd } = ports;
@@ -137,7 +133,7 @@ export class StreamServer<Socket extends object> {
     return this.#accepts.take(this.#ports.clock());
   }
 
-  /** Whoever {@link accepts} let come has no right to: a used ticket takes no place, however often it comes. */
+  /** Gives back the accept of a client that was refused afterwards, such as one with a used ticket, or has left. */
   notAccepted(): void {
     this.#accepts.giveBack();
   }
@@ -149,15 +145,17 @@ export class StreamServer<Socket extends object> {
    * @param address whose it is; undefined: a Worker of an older version does not say
    */
   acceptsToWait(address: string | undefined): boolean {
+    if (!this.hasPlaceToWait(address)) return false;
+    return this.#anonymousAccepts.take(address, this.#ports.clock());
+  }
+
+  /** Whether one more socket of this address may wait for its `auth` frame. */
+  hasPlaceToWait(address: string | undefined): boolean {
     const waiting = this.#sessions;
-    if (waiting.waitingCount >= UNAUTHENTICATED_SOCKETS_PER_HUB) return false;
-    if (
-      address !== undefined &&
-      waiting.waitingFrom(address) >= UNAUTHENTICATED_SOCKETS_PER_ADDRESS
-    ) {
-      return false;
-    }
-    return this.#unauthenticatedAccepts.take(this.#ports.clock());
+    return (
+      waiting.waitingCount < UNAUTHENTICATED_SOCKETS_PER_HUB &&
+      (address === undefined || waiting.waitingFrom(address) < UNAUTHENTICATED_SOCKETS_PER_ADDRESS)
+    );
   }
 
   /** Whether one more session fits. */

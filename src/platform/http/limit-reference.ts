@@ -71,6 +71,9 @@ const STREAM = {
   UNAUTHENTICATED_ACCEPTS_PER_SECOND:
     "the same, once the burst is used up; clients with a ticket or header are not counted",
   UNAUTHENTICATED_ACCEPTS_BURST: "what a rested hub takes of them at once",
+  UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS:
+    "503 at the upgrade, once the burst is used up; one IPv6 /64 is one address",
+  UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS: "what a rested hub takes of one address at once",
   EXPIRY_WARNING_MS: "`auth.expiring` is sent this long before",
   CREDIT_WINDOW_BYTES: "the client lags: it is fed from the journal when it acknowledges",
   CREDIT_WINDOW_EVENTS: "the same",
