@@ -66,6 +66,7 @@ export class HubObject {
     this.host = new StreamHost(ctx, env, this.#store, {
       guildId: this.#guildId,
       relay: null,
+      attach: () => true,
       prepare: () => snapshot,
       presence: () => this.#presence.now(),
       onPresenceChange: () => this.#presence.changed(),

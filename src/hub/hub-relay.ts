@@ -18,7 +18,7 @@ export class HubRelay extends DurableObject<Env> {
 
   /** Takes a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
   override fetch(request: Request): Promise<Response> {
-    return this.#impl.connect(request);
+    return this.#impl.host.connect(request);
   }
 
   /** For the hub: what is new. Resolves when it is stored here. */

@@ -1,10 +1,15 @@
 import { systemClock } from "../platform/clock.ts";
+import { within } from "../platform/deadline.ts";
 import { configOf, type Env } from "../env.ts";
 import type { RelayReport, RevocationTarget } from "../protocol/hub-report.ts";
 import { REVOCATION_TTL_MS } from "../protocol/limits.ts";
 import type { Entry, RelayRow } from "./core/journal.ts";
 import { planPlacement, type Placement } from "./core/placement.ts";
-import type { JournalPull, RelayAttachment } from "./core/relay-calls.ts";
+import {
+  RELAY_CALL_DEADLINE_MS,
+  type JournalPull,
+  type RelayAttachment,
+} from "./core/relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
 import type { HubRelay } from "./hub-relay.ts";
 import type { Signal } from "./publisher.ts";
@@ -38,7 +43,7 @@ export class HubRelays {
       store: host.store,
       clock: systemClock,
       call: async (index, call) => {
-        const answer = await this.#relay(index).take(call);
+        const answer = await this.#ask(index, async (relay) => relay.take(call));
         if ("refused" in answer) throw new Error(`relay ${index} serves another guild`);
         return answer;
       },
@@ -155,7 +160,7 @@ export class HubRelays {
   /** Asks every relay something; one that cannot be reached says nothing. */
   async ask<T>(question: (relay: DurableObjectStub<HubRelay>) => Promise<T>): Promise<T[]> {
     const answers = await Promise.allSettled(
-      this.rows.map(async ({ index }) => question(this.#relay(index))),
+      this.rows.map(async ({ index }) => this.#ask(index, question)),
     );
     return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   }
@@ -180,9 +185,14 @@ export class HubRelays {
     return Number(this.#host.store.readFact(REVISION_FACT) ?? 0);
   }
 
-  /** A stub that threw stays broken: each call takes a new one. */
-  #relay(index: number): DurableObjectStub<HubRelay> {
-    return this.#env.RELAY.get(this.#env.RELAY.idFromName(relayName(this.#guildId, index)));
+  /** Asks one relay. Rejects when it cannot be reached, or says nothing in time. */
+  #ask<T>(index: number, question: (relay: DurableObjectStub<HubRelay>) => Promise<T>): Promise<T> {
+    const { RELAY } = this.#env;
+    // A stub that threw stays broken: each call takes a new one.
+    const relay = RELAY.get(RELAY.idFromName(relayName(this.#guildId, index)));
+    return within(RELAY_CALL_DEADLINE_MS, question(relay), () => {
+      throw new Error(`relay ${index} has not answered in ${RELAY_CALL_DEADLINE_MS} ms`);
+    });
   }
 }
 

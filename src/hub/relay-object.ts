@@ -1,11 +1,18 @@
 import { systemClock } from "../platform/clock.ts";
+import { within } from "../platform/deadline.ts";
+import { log } from "../platform/log.ts";
 import type { Env } from "../env.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import { ACCEPTS_PER_SECOND, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
 import type { ConnectionOptions } from "./core/frame-intake.ts";
 import { Relay } from "./core/relay.ts";
-import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
+import {
+  RELAY_CALL_DEADLINE_MS,
+  type RelayAck,
+  type RelayCall,
+  type RelayRefusal,
+} from "./core/relay-calls.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import type { GuildHub } from "./guild-hub.ts";
@@ -31,6 +38,8 @@ export class RelayObject {
   readonly #index: number;
   readonly #store: SqliteStore;
   readonly #relay: Relay<HubSocket>;
+  /** Clients who came before this relay had the journal: they wait for one attachment together. */
+  #arriving: ((isAttached: boolean) => void)[] = [];
   /** Readers who wait for the whole state; the next call to the hub asks for all of them. */
   #waiting: { grants: readonly string[]; resolve: (at: SnapshotAt) => void; reject: Reject }[] = [];
   #isAsking = false;
@@ -46,6 +55,7 @@ export class RelayObject {
     this.host = new StreamHost(ctx, env, this.#store, {
       guildId: name.guildId,
       relay: name.index,
+      attach: () => this.#attached(),
       prepare: (identity, options) => this.#prepare(identity, options),
       presence: () => this.#presence,
       onPresenceChange: () => this.#tellLoadSoon(),
@@ -57,16 +67,10 @@ export class RelayObject {
       clock: systemClock,
       server: this.host.server,
       hub: {
-        pull: (after) => this.#hub().pull(after),
-        revocations: (revision) => this.#hub().revocationsAfter(revision),
+        pull: (after) => this.#ask((hub) => hub.pull(after)),
+        revocations: (revision) => this.#ask((hub) => hub.revocationsAfter(revision)),
       },
     });
-  }
-
-  async connect(request: Request): Promise<Response> {
-    // One that is to be let go, or that the hub does not want, takes nobody: they get another place.
-    if (!(await this.#attached())) return new Response(null, { status: 503 });
-    return this.host.connect(request);
   }
 
   async take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
@@ -90,17 +94,38 @@ export class RelayObject {
     return explainHere(this.host, this.#index, connectionId, seq);
   }
 
-  /** Makes sure that the hub calls this relay, and that it has the journal. */
-  async #attached(): Promise<boolean> {
+  /**
+   * Whether the hub calls this relay, and it has the journal. One that is to be let go, or that the hub does
+   * not want, takes nobody: they get another place.
+   */
+  #attached(): boolean | Promise<boolean> {
     const state = this.#store.readFact(STATE_FACT);
     if (state === "attached") return true;
     if (state === "draining") return false;
-    const attachment = await this.#hub().attachRelay(this.#index);
+    return new Promise((resolve) => {
+      this.#arriving.push(resolve);
+      if (this.#arriving.length === 1) this.host.background(this.#attachForAll());
+    });
+  }
+
+  /** Never rejects. */
+  async #attachForAll(): Promise<void> {
+    let isAttached = false;
+    try {
+      isAttached = await this.#attach();
+    } catch (error) {
+      log("warn", "hub.not_attached", { guildId: this.#guildId, relay: this.#index, error });
+    }
+    for (const resolve of this.#arriving.splice(0)) resolve(isAttached);
+  }
+
+  async #attach(): Promise<boolean> {
+    const attachment = await this.#ask(async (hub) => hub.attachRelay(this.#index));
     if (!attachment.accepted) return false;
     this.#relay.revoke(attachment.revocations);
     await this.#relay.catchUp();
-    this.#presence = await this.#hub().presence();
-    // Somebody who came in meanwhile may have got further: the hub already lets this relay go.
+    this.#presence = await this.#ask((hub) => hub.presence());
+    // Meanwhile the hub may have told this relay to drain.
     if (this.#store.readFact(STATE_FACT) === "draining") return false;
     this.#store.writeFact(STATE_FACT, "attached");
     return true;
@@ -135,7 +160,8 @@ export class RelayObject {
     while (this.#waiting.length > 0) {
       const asked = this.#waiting.splice(0);
       try {
-        const snapshots = await this.#hub().snapshotsFor(asked.map(({ grants }) => grants));
+        const readers = asked.map(({ grants }) => grants);
+        const snapshots = await this.#ask((hub) => hub.snapshotsFor(readers));
         for (const [index, { resolve, reject }] of asked.entries()) {
           const at = snapshots[index];
           if (at === undefined) reject(new Error("the hub gave no snapshot"));
@@ -156,7 +182,7 @@ export class RelayObject {
 
   async #tellLoad(): Promise<void> {
     const { openCount, usersCount } = this.host.server.sessions;
-    const { draining } = await this.#hub().noteLoad(this.#index, openCount, usersCount);
+    const { draining } = await this.#ask((hub) => hub.noteLoad(this.#index, openCount, usersCount));
     if (!draining && this.#store.readFact(STATE_FACT) !== "draining") return;
     await this.#drain(openCount);
   }
@@ -169,14 +195,19 @@ export class RelayObject {
       this.#store.writeTask(LOAD_TASK, systemClock() + DRAIN_EVERY_MS);
       return;
     }
-    const released = await this.#hub().releaseRelay(this.#index);
+    const released = await this.#ask((hub) => hub.releaseRelay(this.#index));
     this.#store.writeFact(STATE_FACT, released ? "released" : "attached");
     if (released) this.#store.adopt("");
   }
 
-  /** A stub that threw stays broken: each call takes a new one. */
-  #hub(): DurableObjectStub<GuildHub> {
-    return this.#env.HUB.get(this.#env.HUB.idFromName(this.#guildId));
+  /** Asks the hub. Rejects when it cannot be reached, or says nothing in time: others wait for its answers. */
+  #ask<T>(question: (hub: DurableObjectStub<GuildHub>) => Promise<T>): Promise<T> {
+    const { HUB } = this.#env;
+    // A stub that threw stays broken: each call takes a new one.
+    const hub = HUB.get(HUB.idFromName(this.#guildId));
+    return within(RELAY_CALL_DEADLINE_MS, question(hub), () => {
+      throw new Error(`the hub has not answered in ${RELAY_CALL_DEADLINE_MS} ms`);
+    });
   }
 }
 

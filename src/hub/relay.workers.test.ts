@@ -11,6 +11,7 @@ import {
   PLACEMENT_TTL_MS,
   PRESENCE_DEBOUNCE_MS,
   RELAY_KEEP_MS,
+  UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../protocol/limits.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
@@ -22,9 +23,11 @@ import {
   ticketFor,
   upgrade,
 } from "../testing/worker.ts";
-import type { RelayCall } from "./core/relay-calls.ts";
+import { RELAY_CALL_DEADLINE_MS, type RelayCall } from "./core/relay-calls.ts";
+import { GuildHub } from "./guild-hub.ts";
 import { HANDOVER_HEADER, writeHandover, type Handover } from "./handover.ts";
 import { forgetPlacement } from "./placement-cache.ts";
+import { HubRelay } from "./hub-relay.ts";
 import type { Audience } from "./publisher.ts";
 import { relayName } from "./relay-name.ts";
 
@@ -80,6 +83,49 @@ async function relaysTellTheirLoad(): Promise<void> {
   vi.setSystemTime(Date.now() + PRESENCE_DEBOUNCE_MS);
   for (const index of [0, 1]) await runDurableObjectAlarm(relay(index));
 }
+
+/** The fields with which the Worker hands a user over to the first relay, but for `change`. */
+const handedOver = (change: Partial<Handover>): Record<string, string> => ({
+  Upgrade: "websocket",
+  [HANDOVER_HEADER]: writeHandover({
+    v: 1,
+    guildId: guild,
+    relay: 0,
+    batch: false,
+    identity: { sub: "x", grants: ["sub:x"], exp: Math.floor(Date.now() / 1000) + 60 },
+    ...change,
+  }),
+});
+
+/** Hands somebody over to the first relay. @returns the status of its answer */
+async function handOver(change: Partial<Handover>): Promise<number> {
+  const response = await relay().fetch("https://hub/ws", { headers: handedOver(change) });
+  response.webSocket?.accept();
+  return response.status;
+}
+
+/** How often each status came. */
+const tally = (statuses: readonly number[]): Record<number, number> =>
+  Object.fromEntries(
+    [...new Set(statuses)].map((status) => [
+      status,
+      statuses.filter((one) => one === status).length,
+    ]),
+  );
+
+/** From now on the time in which hub and relay must answer each other is over at once. */
+function callsAreLate(): void {
+  const real = setTimeout;
+  vi.spyOn(globalThis, "setTimeout").mockImplementation((run: () => void, ms?: number) =>
+    real(run, ms === RELAY_CALL_DEADLINE_MS ? 0 : ms),
+  );
+}
+
+/** What does not answer for longer than a test may take. */
+const silent = async (): Promise<never> => {
+  await scheduler.wait(120_000);
+  throw new Error("it was waited for");
+};
 
 const seqs = (client: StreamClient): number[] => client.events.map(({ seq }) => seq);
 
@@ -209,51 +255,39 @@ describe("HUB-16 relays", () => {
   test("a relay serves its own guild only, under its own index, takes no ticket twice and few that wait", async () => {
     await fillHub();
     await connect("third");
-    const handover: Handover = {
-      v: 1,
-      guildId: guild,
-      relay: 0,
-      batch: false,
-      identity: { sub: "x", grants: ["sub:x"], exp: Math.floor(Date.now() / 1000) + 60 },
-    };
-    const headersOf = (change: Partial<Handover>): Record<string, string> => ({
-      Upgrade: "websocket",
-      [HANDOVER_HEADER]: writeHandover({ ...handover, ...change }),
-    });
-    const ask = async (change: Partial<Handover>): Promise<number> => {
-      const response = await relay().fetch("https://hub/ws", { headers: headersOf(change) });
-      response.webSocket?.accept();
-      return response.status;
-    };
-    expect(await ask({ guildId: "1" })).toBe(503);
-    expect(await ask({ relay: 1 })).toBe(503);
+    expect(await handOver({ guildId: "1" })).toBe(503);
+    expect(await handOver({ relay: 1 })).toBe(503);
     // Whoever is let in here rests: with a clock that stands, no place comes back by itself.
     vi.setSystemTime(Date.now());
     const ticket = { id: "once", expiresAt: Date.now() + 10_000 };
-    expect(await ask({ ticket })).toBe(101);
-    expect(await ask({ ticket })).toBe(401);
+    expect(await handOver({ ticket })).toBe(101);
+    expect(await handOver({ ticket })).toBe(401);
 
     // Those that have not said who they are have places of their own, also here (HUB-18).
-    const wait = (address: string): Promise<number> => ask({ identity: undefined, address });
+    const wait = (address: string): Promise<number> => handOver({ identity: undefined, address });
     for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) {
       expect(await wait("2001:db8::/64")).toBe(101);
     }
     expect(await wait("2001:db8::/64")).toBe(503);
     expect(await wait("192.0.2.1")).toBe(101);
-    expect(await ask({ ticket: { ...ticket, id: "another" } })).toBe(101);
+    expect(await handOver({ ticket: { ...ticket, id: "another" } })).toBe(101);
 
-    // Nor does a used ticket take anybody's, as often as it may come.
-    const answers = await runInDurableObject(relay(), async (object) => {
-      const again = new Request("https://hub/ws", { headers: headersOf({ ticket }) });
-      const statuses = new Set<number>();
-      for (let asked = 0; asked < ACCEPTS_BURST; asked += 500) {
-        const some = Array.from({ length: 500 }, () => object.fetch(again));
-        for (const { status } of await Promise.all(some)) statuses.add(status);
-      }
-      return [...statuses];
-    });
-    expect(answers).toEqual([401]);
-    expect(await ask({ ticket: { ...ticket, id: "third" } })).toBe(101);
+    // Nor does a used ticket take anybody's, or a client that leaves, as often as they may come.
+    const comesOften = async (request: Request): Promise<number[]> =>
+      runInDurableObject(relay(), async (object) => {
+        const statuses = new Set<number>();
+        for (let asked = 0; asked < ACCEPTS_BURST; asked += 500) {
+          const some = Array.from({ length: 500 }, () => object.fetch(request));
+          for (const { status } of await Promise.all(some)) statuses.add(status);
+        }
+        return [...statuses];
+      });
+    const headers = handedOver({ ticket });
+    expect(await comesOften(new Request("https://hub/ws", { headers }))).toEqual([401]);
+    expect(await handOver({ ticket: { ...ticket, id: "third" } })).toBe(101);
+    const signal = AbortSignal.abort();
+    expect(await comesOften(new Request("https://hub/ws", { headers, signal }))).toEqual([499]);
+    expect(await handOver({ ticket: { ...ticket, id: "fourth" } })).toBe(101);
 
     const { epoch, seq } = await hub().status();
     const call: RelayCall = {
@@ -268,6 +302,67 @@ describe("HUB-16 relays", () => {
       draining: false,
     };
     expect(await relay().take(call)).toEqual({ v: 1, refused: "other_guild" });
+  });
+
+  test("many who come to a relay without the journal wait for one copy of it", async () => {
+    await fillHub();
+    await publish();
+    const attaches = vi.spyOn(GuildHub.prototype, "attachRelay");
+    const pulls = vi.spyOn(GuildHub.prototype, "pull");
+    const users = Array.from({ length: 20 }, (_, i) => `user-${i}`);
+    const statuses = await Promise.all(
+      users.map((sub) => handOver({ identity: { sub, grants: [], exp: Date.now() / 1000 + 60 } })),
+    );
+    expect(tally(statuses)).toEqual({ 101: users.length });
+    expect([attaches.mock.calls.length, pulls.mock.calls.length]).toEqual([1, 1]);
+  });
+
+  test("HUB-18 many who have not said who they are find the same places there", async () => {
+    const statuses = await Promise.all(
+      Array.from({ length: UNAUTHENTICATED_SOCKETS_PER_ADDRESS + 10 }, () =>
+        handOver({ identity: undefined, address: "192.0.2.1" }),
+      ),
+    );
+    expect(tally(statuses)).toEqual({ 101: UNAUTHENTICATED_SOCKETS_PER_ADDRESS, 503: 10 });
+  });
+
+  test("HUB-18 whoever comes too often makes a relay that is not wanted ask its hub no more", async () => {
+    const attaches = vi
+      .spyOn(GuildHub.prototype, "attachRelay")
+      .mockReturnValue({ v: 1, accepted: false });
+    vi.setSystemTime(Date.now());
+    for (let i = 0; i < UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS + 1; i += 1) {
+      expect(await handOver({ identity: undefined, address: "192.0.2.1" })).toBe(503);
+    }
+    expect(attaches).toHaveBeenCalledTimes(UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS);
+  });
+
+  test("nobody waits for ever for a hub that does not answer, and those who come later are served", async () => {
+    await fillHub();
+    await connect("third");
+    const asked = vi
+      .spyOn(GuildHub.prototype, "snapshotsFor")
+      .mockImplementation(() => silent() as never);
+    callsAreLate();
+    expect(await Promise.all([handOver({}), handOver({})])).toEqual([503, 503]);
+    expect(asked).toHaveBeenCalled();
+    vi.restoreAllMocks();
+    expect(await handOver({})).toBe(101);
+  });
+
+  test("a relay that does not answer is called again, and then has everything", async () => {
+    await fillHub();
+    const third = await connect("third");
+    vi.spyOn(HubRelay.prototype, "take").mockImplementation(silent);
+    callsAreLate();
+    await publish();
+    await vi.waitFor(async () => {
+      expect(await heads()).toMatchObject([{ state: "unreachable", behind: 1 }]);
+    });
+    vi.restoreAllMocks();
+    await runDurableObjectAlarm(hub());
+    await third.until(({ events }) => events.length === 1);
+    expect(await heads()).toMatchObject([{ state: "open", behind: 0 }]);
   });
 
   test("HUB-14 a revocation closes at the hub and its relays, and keeps old tokens out", async () => {

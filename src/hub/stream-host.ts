@@ -42,6 +42,8 @@ export type StreamHostPorts = {
   readonly guildId: string;
   /** null: the hub itself. */
   readonly relay: number | null;
+  /** Sees to it that this object has what it serves. @returns whether it takes clients */
+  readonly attach: () => boolean | Promise<boolean>;
   /**
    * Gets ready to serve a connection. Rejects when it cannot now: the client comes back.
    * @returns what gives it the whole state
@@ -109,7 +111,7 @@ export class StreamHost {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING_FRAME, PONG_FRAME));
   }
 
-  /** Takes a WebSocket or a stream that the Worker hands over. */
+  /** Takes a WebSocket or a stream that the Worker hands over, or says by a status why not. */
   async connect(request: Request): Promise<Response> {
     const handover = readHandover(request.headers.get(HANDOVER_HEADER));
     if (handover === null || !this.#isForUs(handover)) return refused(503);
@@ -122,11 +124,14 @@ export class StreamHost {
     };
     const { identity } = handover;
     if (identity === undefined) return this.#letWait(options, handover.address, request.signal);
-    if (!this.server.accepts()) return refused(503);
-    const source = await this.#ports.prepare(identity, options);
+    // First what costs nothing: how many come decides how much work there is.
+    if (!this.server.accepts() || !(await this.#ports.attach())) return refused(503);
+    const source = await this.#prepared(identity, options);
+    if (source === null) return refused(503);
     return this.#entrance.enter(() => {
-      if (request.signal.aborted) return refused(CLIENT_CLOSED_REQUEST);
-      const status = this.#admit(identity, handover);
+      const status = request.signal.aborted
+        ? CLIENT_CLOSED_REQUEST
+        : this.#admit(identity, handover);
       if (status !== null) {
         this.server.notAccepted();
         return refused(status);
@@ -226,9 +231,15 @@ export class StreamHost {
     return guildId === this.#ports.guildId && (relay ?? null) === this.#ports.relay;
   }
 
-  #letWait(options: ConnectionOptions, address: string | undefined, client: AbortSignal): Response {
+  async #letWait(
+    options: ConnectionOptions,
+    address: string | undefined,
+    client: AbortSignal,
+  ): Promise<Response> {
+    if (!this.server.acceptsToWait(address) || !(await this.#ports.attach())) return refused(503);
     if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
-    if (!this.server.acceptsToWait(address)) return refused(503);
+    // Others may have taken the places meanwhile.
+    if (!this.server.hasPlaceToWait(address)) return refused(503);
     const { client: end, server } = this.#accept();
     this.server.wait(server, options, address);
     this.arm();

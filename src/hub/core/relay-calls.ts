@@ -6,6 +6,12 @@ import type { Entry, Revocation } from "./journal.ts";
  * (ARCHITECTURE.md §5), so members are only ever added.
  */
 
+/**
+ * A call that has no answer after this time, milliseconds, counts as lost: what waits for it goes on without,
+ * or tries again.
+ */
+export const RELAY_CALL_DEADLINE_MS = 10_000;
+
 /** What a hub calls a relay with: what is new since the relay's last acknowledgement. */
 export type RelayCall = {
   readonly v: 1;

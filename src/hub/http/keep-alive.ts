@@ -1,3 +1,4 @@
+import { within } from "../../platform/deadline.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { SSE_CLOSE_EVENT, SSE_KEEP_ALIVE, sseMessage } from "./sse-text.ts";
 
@@ -27,7 +28,7 @@ export function keepAlive(
         try {
           for (;;) {
             next ??= reader.read();
-            const read = await within(quietMs, next);
+            const read = await within(quietMs, next, () => null);
             if (hasLeft) return;
             if (read !== null) {
               next = null;
@@ -69,19 +70,4 @@ function trailingLineFeeds(chunk: Uint8Array, before: number): number {
   let count = 0;
   while (count < chunk.length && chunk[chunk.length - 1 - count] === LINE_FEED) count += 1;
   return count === chunk.length ? before + count : count;
-}
-
-/** @returns null when it takes longer */
-async function within<T>(ms: number, work: Promise<T>): Promise<T | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => {
-      resolve(null);
-    }, ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

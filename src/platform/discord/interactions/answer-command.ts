@@ -1,5 +1,6 @@
 import type { Env } from "../../../env.ts";
 import { INTERACTION_DEADLINE_MS } from "../../../protocol/limits.ts";
+import { within } from "../../deadline.ts";
 import { log } from "../../log.ts";
 import type { CommandInteraction } from "./interaction.ts";
 import type { Later, SlashCommand, SlashCommandReply } from "./slash-command.ts";
@@ -47,7 +48,7 @@ export async function answerCommand(
   };
   const answered = run(command, env, use, later);
   later(answered);
-  return withinDeadline(answered, deadlineMs);
+  return within(deadlineMs, answered, () => TOOK_TOO_LONG);
 }
 
 async function run(
@@ -59,20 +60,5 @@ async function run(
   } catch (error) {
     log("error", "interaction.failed", { command: command.definition.name, error });
     return TRY_AGAIN;
-  }
-}
-
-async function withinDeadline(
-  answered: Promise<SlashCommandReply>,
-  deadlineMs: number,
-): Promise<SlashCommandReply> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<SlashCommandReply>((resolve) => {
-    timer = setTimeout(() => resolve(TOOK_TOO_LONG), deadlineMs);
-  });
-  try {
-    return await Promise.race([answered, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
