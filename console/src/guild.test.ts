@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeSocket } from "../../src/client/fake-hub.ts";
+import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
 import { Guild } from "./guild.ts";
+import { notices, notifyFailure } from "./notices.ts";
+import { knownPeople, rememberPeople } from "./people.ts";
 
 const HEAD = 5_000;
 const EPOCH = "e1";
@@ -36,11 +39,16 @@ class FakeServer {
   }
 
   /** Lets the page be live. */
-  greet(): void {
+  greet(gateway = "connected"): void {
     const ack = { v: 1, type: "ack", event: "auth.ok", guildId: "g", connectionId: "c" };
     this.socket.deliver({ ...ack, epoch: EPOCH, seq: HEAD, limits: {} });
     const snapshot = { v: 1, type: "snapshot", epoch: EPOCH, seq: HEAD };
-    this.socket.deliver({ ...snapshot, reason: "first_connection", rooms: [] });
+    this.socket.deliver({
+      ...snapshot,
+      reason: "first_connection",
+      rooms: [],
+      gateway: { state: gateway, since: 0 },
+    });
   }
 
   #answer(url: string): Response {
@@ -122,4 +130,50 @@ describe("what happened before the page was opened", () => {
     expect(server.asked).toEqual([HEAD - 250]);
     expect(guild.past.value).toBe("failed");
   });
+});
+
+describe("what did not work", () => {
+  const ofDiscord = failureOf(503, "5", { code: "discord_rate_limited", message: "Later." });
+  const ofThePerson = failureOf(403, null, { code: "forbidden", message: "No." });
+
+  it("is taken back when the connection that it hung on is back, and not before", async () => {
+    await connect();
+    server.socket.end(1006);
+    notifyFailure(UNREACHABLE, "invite");
+    notifyFailure(ofDiscord, "invite");
+    notifyFailure(ofThePerson, "invite");
+    const { stream, discord } = guild.recoveries;
+    const before = [stream.value, discord.value];
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(notices.value).toHaveLength(3);
+    server.greet("down");
+    await settle();
+    expect(guild.connection.value.kind).toBe("live");
+    expect(notices.value.map(({ passesWith }) => passesWith)).toEqual(["discord", null]);
+    expect([stream.value, discord.value]).toEqual([(before[0] ?? 0) + 1, before[1]]);
+    const payload = { guildId: "g", state: "connected", since: 1 };
+    const event = { v: 1, type: "event", event: "gateway.state", payload, ts: 1, id: "i" };
+    server.socket.deliver({ ...event, seq: HEAD + 1 });
+    expect(notices.value.map(({ passesWith }) => passesWith)).toEqual([null]);
+    expect(discord.value).toBe((before[1] ?? 0) + 1);
+  });
+
+  it("at the first attempt is not called a loss", async () => {
+    guild.start();
+    await settle();
+    server.socket.end(1006);
+    expect(guild.standing.value.trouble?.text).toContain("There is no connection yet.");
+    await vi.advanceTimersByTimeAsync(2_000);
+    server.greet();
+    expect(guild.standing.value.trouble).toBeNull();
+    server.socket.end(1006);
+    expect(guild.standing.value.trouble?.text).toContain("Nothing new has arrived since");
+  });
+});
+
+it("people of one server are not offered in another", async () => {
+  await connect();
+  rememberPeople([{ userId: "u1", name: "Ada", avatarUrl: null }]);
+  guild.stop();
+  expect(knownPeople("")).toEqual([]);
 });

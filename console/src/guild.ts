@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Api } from "../../src/client/api.ts";
 import {
   applyItems,
@@ -18,9 +18,15 @@ import type {
   StreamItem,
 } from "../../src/client/stream-item.ts";
 import { PEOPLE_PAGE_MAX } from "../../src/protocol/limits.ts";
-import { forgetPassingNotices } from "./notices.ts";
-import { readPerson, rememberChannels, rememberMatchChannels, rememberPeople } from "./people.ts";
-import { type Standing, standingOf } from "./standing.ts";
+import { type Connection, forgetPassed } from "./notices.ts";
+import {
+  forgetPeople,
+  readPerson,
+  rememberChannels,
+  rememberMatchChannels,
+  rememberPeople,
+} from "./people.ts";
+import { type LostAt, type Standing, standingOf } from "./standing.ts";
 import { count, entryInWords, plain } from "./words.ts";
 
 /** A room that was just opened may not be told by REST yet: times to wait, milliseconds. */
@@ -40,14 +46,17 @@ export class Guild {
   readonly connection = signal<ConnectionState>({ kind: "connecting" });
   /** Both connections together. */
   readonly standing: ReadonlySignal<Standing>;
-  /** Grows whenever one of both connections is back: what failed before may work now. */
-  readonly recoveries = signal(0);
+  /** How often each connection has come back: what failed before may work now. */
+  readonly recoveries: Readonly<Record<Connection, Signal<number>>> = {
+    stream: signal(0),
+    discord: signal(0),
+  };
   readonly past = signal<PastState>("unread");
   /** The newest happenings as a sentence for screen readers. */
   readonly announcement = signal("");
   /** Who has this guild open; null: not told. */
   readonly presence: ReadonlySignal<Presence | null>;
-  readonly #lostAt = signal<number | null>(null);
+  readonly #lostAt = signal<LostAt>(null);
   readonly #guildId: string | undefined;
   readonly #client: GuildClient;
   readonly #ended = new AbortController();
@@ -76,13 +85,8 @@ export class Guild {
   /** Connects and stays connected. */
   start(): void {
     this.#client.connect();
-    const isWell = computed(() => this.standing.value.discord.tone === "good");
-    const stop = effect(() => {
-      if (!isWell.value) return;
-      forgetPassingNotices();
-      this.recoveries.value = this.recoveries.peek() + 1;
-    });
-    this.#ended.signal.addEventListener("abort", stop);
+    this.#onRecovery("stream", () => this.connection.value.kind === "live");
+    this.#onRecovery("discord", () => this.standing.value.discord.tone === "good");
   }
 
   /** Tries now instead of later. */
@@ -94,6 +98,7 @@ export class Guild {
   stop(): void {
     this.#ended.abort();
     this.#client.close();
+    forgetPeople();
   }
 
   /** Reads what happened before the page was opened, once there is a position to read back from. */
@@ -150,13 +155,22 @@ export class Guild {
     if (found.ok) rememberPeople(found.value.people.flatMap((one) => readPerson(one) ?? []));
   }
 
+  #onRecovery(which: Connection, isWell: () => boolean): void {
+    const well = computed(isWell);
+    const stop = effect(() => {
+      if (!well.value) return;
+      forgetPassed(which);
+      this.recoveries[which].value = this.recoveries[which].peek() + 1;
+    });
+    this.#ended.signal.addEventListener("abort", stop);
+  }
+
   #onState(state: ConnectionState): void {
     const before = this.connection.value;
     this.connection.value = state;
     if (state.kind === "live") this.#lostAt.value = null;
-    else if (before.kind === "live" || state.kind !== "connecting") {
-      this.#lostAt.value ??= Date.now();
-    }
+    else if (before.kind === "live") this.#lostAt.value = Date.now();
+    else if (state.kind !== "connecting") this.#lostAt.value ??= "never live";
   }
 
   #onItems(items: readonly StreamItem[]): void {

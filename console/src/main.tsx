@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { loadConfig } from "./config.ts";
+import { failureInWords } from "./failure-words.ts";
 import { followAddress } from "./routes.ts";
 import { SignIn } from "./sign-in.ts";
 import { App } from "./ui/app.tsx";
@@ -8,8 +9,10 @@ import { NoServer, SignInNotSetUp } from "./ui/welcome.tsx";
 async function start(page: Element): Promise<void> {
   const config = await loadConfig();
   if (!config.ok) {
-    const { message } = config.failure;
-    render(<NoServer message={message} onRetry={() => void start(page)} />, page);
+    render(
+      <NoServer message={failureInWords(config.failure)} onRetry={() => void start(page)} />,
+      page,
+    );
     return;
   }
   const { clientId } = config.value;

@@ -140,7 +140,8 @@ function mapWords(map: string): string {
   return name === undefined ? map : capitalised(name.replaceAll("_", " "));
 }
 
-function capitalised(text: string): string {
+/** The same with a large first letter. */
+export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import type { Failure } from "../../src/client/outcome.ts";
+import { type Attempt, failureInWords } from "./failure-words.ts";
 
 /** Good news goes away by itself after this time, milliseconds; bad news stays until it is read. */
 const GOOD_NEWS_MS = 6_000;
@@ -11,9 +12,12 @@ export type Notice = {
   readonly id: number;
   readonly kind: "good" | "bad";
   readonly text: string;
-  /** It is about a failure that may have passed: when the connection is back, it goes. */
-  readonly passing: boolean;
+  /** The connection that it hangs on: when that is back, it goes. Null: none. */
+  readonly passesWith: Connection | null;
 };
+
+/** One of the two connections: that to the server, and the server's to Discord. */
+export type Connection = "stream" | "discord";
 
 /** Oldest first. */
 export const notices = signal<readonly Notice[]>([]);
@@ -22,24 +26,29 @@ let made = 0;
 
 /** Shows good news. */
 export function notify(text: string): void {
-  const id = show({ kind: "good", text, passing: false });
+  const id = show({ kind: "good", text, passesWith: null });
   setTimeout(() => dismiss(id), GOOD_NEWS_MS);
 }
 
 /** Shows why something did not work. */
-export function notifyFailure(failure: Failure): void {
-  show({ kind: "bad", text: failure.message, passing: mayPass(failure) });
+export function notifyFailure(failure: Failure, attempt: Attempt): void {
+  show({
+    kind: "bad",
+    text: failureInWords(failure, attempt),
+    passesWith: passesWith(failure),
+  });
 }
 
-/** Takes away what was told of failures that have passed. */
-export function forgetPassingNotices(): void {
-  const left = notices.peek().filter((notice) => !notice.passing);
+/** Takes away what was told of failures that have passed, as this connection is back. */
+export function forgetPassed(back: Connection): void {
+  const left = notices.peek().filter((notice) => notice.passesWith !== back);
   if (left.length < notices.peek().length) notices.value = left;
 }
 
-/** Whether the same may work as soon as the other side is well again. */
-export function mayPass({ kind }: Failure): boolean {
-  return kind === "busy" || kind === "unreachable";
+/** The connection with whose return the same may work; null: it has to do with neither. */
+export function passesWith({ kind, code = "", status = 0 }: Failure): Connection | null {
+  if (code.startsWith("discord_")) return kind === "busy" ? "discord" : null;
+  return kind === "unreachable" || status >= 500 ? "stream" : null;
 }
 
 function show(notice: Omit<Notice, "id">): number {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
   channelName,
+  forgetPeople,
   initialsOf,
   knownPeople,
+  knownPerson,
   nameOf,
   personOf,
   readPerson,
@@ -38,6 +40,17 @@ describe("who people are", () => {
     expect(personOf("100000000000000301").name).toBe("Ada L.");
     rememberChannels([["c1", "Friday"]]);
     expect([channelName("c1"), channelName("c2")]).toEqual(["Friday", undefined]);
+  });
+
+  it("is forgotten with the server that told it", () => {
+    rememberPeople([{ userId: "601", name: "Ada", avatarUrl: null }]);
+    rememberChannels([["c9", "Friday"]]);
+    forgetPeople();
+    expect([knownPeople(""), knownPerson("601"), channelName("c9")]).toEqual([
+      [],
+      undefined,
+      undefined,
+    ]);
   });
 
   it("is found by a part of the name, or by the whole id", () => {

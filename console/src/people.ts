@@ -44,6 +44,12 @@ export function rememberMatchChannels(matches: Iterable<Match>): void {
   );
 }
 
+/** Forgets everybody and every channel: those of another server are not offered here. */
+export function forgetPeople(): void {
+  people.value = new Map();
+  channels.value = new Map();
+}
+
 function newest<T>(entries: readonly (readonly [string, T])[]): ReadonlyMap<string, T> {
   return new Map([...new Map(entries)].slice(-REMEMBERED_MAX));
 }
@@ -61,9 +67,14 @@ export function readPerson(value: unknown, userId?: string): Person | undefined 
   return { userId: id, name: value.name, avatarUrl: httpsLink(isText(picture) ? picture : null) };
 }
 
+/** Who a user is, if anybody has told. */
+export function knownPerson(userId: string): Person | undefined {
+  return people.value.get(userId);
+}
+
 /** Who a user is; one whom nobody has named yet gets a name that can be told apart from others. */
 export function personOf(userId: string): Person {
-  return people.value.get(userId) ?? { userId, name: `User …${userId.slice(-4)}`, avatarUrl: null };
+  return knownPerson(userId) ?? { userId, name: `User …${userId.slice(-4)}`, avatarUrl: null };
 }
 
 /** What a user is called on the page. */

@@ -5,7 +5,7 @@ import {
   ROOM_NAME_MAX_LENGTH,
   ROOM_USER_LIMIT_MAX,
 } from "../../src/protocol/limits.ts";
-import { EMPTY_DRAFT, idsIn, readDraft, type RoomDraft } from "./room-draft.ts";
+import { EMPTY_DRAFT, idsIn, readDraft, refusedFields, type RoomDraft } from "./room-draft.ts";
 
 const read = (change: Partial<RoomDraft>) => readDraft({ ...EMPTY_DRAFT, ...change });
 const errors = (change: Partial<RoomDraft>) => {
@@ -68,6 +68,12 @@ describe("the form of a new room", () => {
     }
     expect(read({ private: true, typed: "123456789012345678" }).ok).toBe(true);
   });
+});
+
+it("what the server refuses is said at its field, in words of people", () => {
+  const refused = refusedFields(["allowedUserIds", "parentId", "toString"]);
+  expect(Object.keys(refused)).toEqual(["allowedUserIds"]);
+  expect(refused.allowedUserIds).toMatch(/not the Discord id of a person/);
 });
 
 describe("a text that is pasted", () => {

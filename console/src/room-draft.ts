@@ -56,6 +56,17 @@ export function readDraft(
   };
 }
 
+/** What the server did not take though {@link readDraft} did. @param fields as it names them */
+export function refusedFields(fields: readonly string[]): DraftErrors {
+  return Object.fromEntries(Object.entries(REFUSED).filter(([field]) => fields.includes(field)));
+}
+
+const REFUSED: DraftErrors = {
+  name: "This name is not accepted",
+  userLimit: "This number is not accepted",
+  allowedUserIds: "One of these is not the Discord id of a person.",
+};
+
 /** Discord ids of a text that holds nothing else, however they are separated; else none. */
 export function idsIn(text: string): readonly string[] {
   const parts = partsOf(text);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GatewayView } from "../../src/client/guild-view.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
+import { failureOf } from "../../src/client/problem.ts";
 import { standingOf, type Tone } from "./standing.ts";
 import { moment } from "./words.ts";
 
@@ -21,7 +22,23 @@ describe("both connections together", () => {
   it.each(DEAD)("say nothing of Discord while nothing arrives: %j", (state) => {
     const { discord, trouble } = standingOf(state, gateway("connected"), LOST_AT);
     expect(discord).toMatchObject({ tone: "quiet", text: "Not known" });
-    expect(trouble?.text).toContain(`nothing new has arrived since ${since}`.slice(1));
+    expect(trouble?.text).toContain(`Nothing new has arrived since ${since}.`);
+  });
+
+  it.each(DEAD)("do not say that something is lost that never was: %j", (state) => {
+    const { stream, trouble } = standingOf(state, null, "never live");
+    expect(trouble?.text).toContain("There is no connection yet.");
+    expect(`${stream.text} ${trouble?.text}`).not.toMatch(/lost|since|missed|reconnecting/i);
+  });
+
+  it("say in words of people why nobody is let in", () => {
+    const why = "Your token's guilds claim does not list this guild.";
+    const failure = failureOf(403, null, { code: "forbidden_guild", message: why });
+    const { stream, trouble } = standingOf({ kind: "stopped", why, failure }, null, "never live");
+    for (const text of [stream.more, trouble?.text]) {
+      expect(text).toContain("You are not a member of this server.");
+      expect(text).not.toContain("claim");
+    }
   });
 
   it("have no trouble before anything was lost", () => {
@@ -37,7 +54,7 @@ describe("both connections together", () => {
     [{ kind: "signed-out" }, "bad", "Signed out"],
     [{ kind: "stopped", why: "Closed." }, "bad", "Stopped"],
   ])("say of the stream %j", (state, tone, text) => {
-    expect(standingOf(state, null, null).stream).toMatchObject({ tone, text });
+    expect(standingOf(state, null, LOST_AT).stream).toMatchObject({ tone, text });
   });
 
   it("offer the way out that there is", () => {

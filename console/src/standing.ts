@@ -1,5 +1,6 @@
 import type { GatewayView } from "../../src/client/guild-view.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
+import { failureInWords } from "./failure-words.ts";
 import { moment } from "./words.ts";
 
 /** How good a state is; the page shows it as a colour and a shape. */
@@ -23,17 +24,20 @@ export type Standing = {
   readonly trouble: Trouble | null;
 };
 
+/** Since when nothing arrives, milliseconds since 1970. Null: it does, or the first attempt is on its way. */
+export type LostAt = number | "never live" | null;
+
 /**
  * What is true of both connections.
  * @param gateway as the stream told it last; null: not yet
- * @param lostAt since when nothing arrives, milliseconds since 1970; null: it does
+ * @param lostAt since when nothing arrives
  */
 export function standingOf(
   connection: ConnectionState,
   gateway: GatewayView | null,
-  lostAt: number | null,
+  lostAt: LostAt,
 ): Standing {
-  const stream = streamStatus(connection);
+  const stream = streamStatus(connection, lostAt);
   if (connection.kind === "live") {
     return { stream, discord: discordStatus(gateway), trouble: discordTrouble(gateway) };
   }
@@ -41,7 +45,7 @@ export function standingOf(
   return { stream, discord, trouble: streamTrouble(connection, lostAt) };
 }
 
-function streamStatus(state: ConnectionState): Status {
+function streamStatus(state: ConnectionState, lostAt: LostAt): Status {
   switch (state.kind) {
     case "connecting":
       return { tone: "busy", text: "Connecting", more: "" };
@@ -56,49 +60,64 @@ function streamStatus(state: ConnectionState): Status {
           };
     }
     case "waiting":
-      return { tone: "busy", text: state.offline ? "Offline" : "Reconnecting", more: state.why };
+      return {
+        tone: "busy",
+        text: waitingText(state.offline === true, lostAt),
+        more: whyOf(state),
+      };
     case "signed-out":
       return { tone: "bad", text: "Signed out", more: "" };
     case "stopped":
-      return { tone: "bad", text: "Stopped", more: state.why };
+      return { tone: "bad", text: "Stopped", more: whyOf(state) };
   }
 }
 
 function streamTrouble(
   state: Exclude<ConnectionState, { readonly kind: "live" }>,
-  lostAt: number | null,
+  lostAt: LostAt,
 ): Trouble | null {
-  const since = lostAt === null ? "" : ` since ${moment(lostAt)}`;
+  const nothingNew =
+    typeof lostAt === "number"
+      ? `Nothing new has arrived since ${moment(lostAt)}.`
+      : "There is no connection yet.";
   switch (state.kind) {
     case "connecting":
       return lostAt === null
         ? null
-        : { tone: "busy", text: `Nothing new has arrived${since}. Connecting …`, action: null };
+        : { tone: "busy", text: `${nothingNew} Connecting …`, action: null };
     case "waiting":
       return state.offline === true
         ? {
             tone: "busy",
-            text: `This device is offline, and nothing new has arrived${since}. What was missed comes as soon as it is back.`,
+            text: `This device is offline. ${nothingNew} What is missing comes as soon as the device is back.`,
             action: null,
           }
         : {
             tone: "busy",
-            text: `The connection is lost, and nothing new has arrived${since}. It comes back by itself, with what was missed.`,
+            text: `${nothingNew} The page tries again by itself${typeof lostAt === "number" ? ", and then shows what was missed" : ""}.`,
             action: "reconnect",
           };
     case "signed-out":
       return {
         tone: "bad",
-        text: `Your sign-in is no longer valid, so nothing new has arrived${since}.`,
+        text: `Your sign-in is no longer valid. ${nothingNew}`,
         action: "sign-in",
       };
     case "stopped":
-      return {
-        tone: "bad",
-        text: `Nothing new has arrived${since}. ${state.why}`,
-        action: "reconnect",
-      };
+      return { tone: "bad", text: `${nothingNew} ${whyOf(state)}`, action: "reconnect" };
   }
+}
+
+function waitingText(isOffline: boolean, lostAt: LostAt): string {
+  if (isOffline) return "Offline";
+  return typeof lostAt === "number" ? "Reconnecting" : "Connecting";
+}
+
+function whyOf({
+  why,
+  failure,
+}: Extract<ConnectionState, { readonly kind: "waiting" | "stopped" }>): string {
+  return failure === undefined ? why : failureInWords(failure);
 }
 
 function discordStatus(gateway: GatewayView | null): Status {

@@ -134,7 +134,7 @@ describe("the log in words", () => {
   });
 
   it("does without the name of an event of another kind", () => {
-    expect(said(line(null))).toMatch(/^Something happened/);
+    expect(said(line(null))).toMatch(/^This page is out of date/);
   });
 
   it.each<[Mark, string]>([
@@ -144,6 +144,7 @@ describe("the log in words", () => {
     [{ type: "resumed", events: 4 }, "Back again, with 4 events from meanwhile"],
     [{ type: "hole", after: 4, got: 6 }, "Something did not arrive, and is asked for again"],
     [{ type: "lost", why: "Cut." }, "The connection was lost. Cut."],
+    [{ type: "lost", why: "The connection was lost." }, "The connection was lost."],
   ])("tells the break %j", (one, words) => {
     expect(said(mark(one))).toBe(words);
     expect(topicOf(mark(one))).toBe("connection");

@@ -17,7 +17,7 @@ export function plain(words: Words): string {
 /** A line of the log as a sentence. */
 export function entryInWords(entry: LogEntry): Words {
   if (entry.kind === "mark") return [markInWords(entry.mark)];
-  if (entry.event === null) return ["Something happened that this page is too old to tell"];
+  if (entry.event === null) return ["This page is out of date. Reload it to see what happened"];
   return eventInWords(entry.event, entry.roomName);
 }
 
@@ -60,7 +60,7 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
 }
 
 const GATEWAY_SENTENCES = {
-  connected: "Discord is connected again",
+  connected: "Discord is connected",
   resuming: "The connection to Discord broke, and comes back",
   down: "The connection to Discord is gone",
 } as const;
@@ -86,9 +86,11 @@ function markInWords(mark: Mark): string {
     case "hole":
       return "Something did not arrive, and is asked for again";
     case "lost":
-      return `The connection was lost. ${mark.why}`.trim();
+      return mark.why === LOST ? LOST : `${LOST} ${mark.why}`.trim();
   }
 }
+
+const LOST = "The connection was lost.";
 
 const SNAPSHOT_SENTENCES = {
   first_connection: "You came here",
@@ -104,7 +106,7 @@ export function peopleHere(people: number): string {
 }
 
 /** How many a room takes. */
-export function limitInWords(userLimit: number): string {
+function limitInWords(userLimit: number): string {
   return userLimit === 0 ? "for any number of people" : `for up to ${userLimit} people`;
 }
 

@@ -10,7 +10,7 @@ const CLOSES = {
   1012: ["yes", "The server is restarting."],
   1013: ["yes", "This page could not follow."],
   4401: ["after refresh", "The sign-in had run out."],
-  4403: ["no", "You are not allowed to see this guild."],
+  4403: ["no", "You may not see this Discord server."],
   4408: ["after refresh", "The sign-in took too long."],
   4409: ["no", "Too many tabs are open. Close some, then connect again."],
   4429: ["yes", "This page talked too much."],

@@ -46,12 +46,14 @@ describe("connecting", () => {
 
   it("waits as long as the server asks when tickets are limited", async () => {
     const hub = new FakeHub();
-    hub.ticketAnswers.push(failed({ kind: "busy", message: "Slow down.", retryAfterMs: 7_000 }));
+    const failure = { kind: "busy", message: "Slow down.", retryAfterMs: 7_000 } as const;
+    hub.ticketAnswers.push(failed(failure));
     const { state } = await connected(hub);
     expect(state()).toEqual({
       kind: "waiting",
       until: Date.now() + 7_000 + BACKOFF_BASE_MS,
       why: "Slow down.",
+      failure,
     });
     await vi.advanceTimersByTimeAsync(7_000 + BACKOFF_BASE_MS);
     expect(state()?.kind).toBe("live");
@@ -70,7 +72,11 @@ describe("connecting", () => {
     const hub = new FakeHub();
     hub.ticketAnswers.push(failed({ kind: "refused", message: "This guild is not yours." }));
     const { state, socket } = await connected(hub);
-    expect(state()).toEqual({ kind: "stopped", why: "This guild is not yours." });
+    expect(state()).toEqual({
+      kind: "stopped",
+      why: "This guild is not yours.",
+      failure: { kind: "refused", message: "This guild is not yours." },
+    });
     socket.connect();
     await vi.advanceTimersByTimeAsync(0);
     expect(state()?.kind).toBe("live");

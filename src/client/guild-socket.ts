@@ -150,16 +150,16 @@ export class GuildSocket {
     });
   }
 
-  #notAdmitted(link: Link, { kind, message, retryAfterMs }: Failure): void {
+  #notAdmitted(link: Link, failure: Failure): void {
+    const { kind, message } = failure;
     this.#drop();
     const overHttp = link.over === "http";
-    const isUnreachable = kind === "unreachable";
     // Refused over HTTP may only mean that this server has no such stream: the ticket will tell. No answer
     // at all says nothing about the carrier.
-    if (overHttp && !isUnreachable) this.#httpUntil = 0;
+    if (overHttp && kind !== "unreachable") this.#httpUntil = 0;
     if (kind === "signed-out") this.#state({ kind });
-    else if (kind === "refused" && !overHttp) this.#stopped(message);
-    else this.#wait(message, retryAfterMs, 0, isUnreachable ? UNREACHABLE_CAP_MS : BACKOFF_CAP_MS);
+    else if (kind === "refused" && !overHttp) this.#stopped(message, failure);
+    else this.#wait(message, 0, failure);
   }
 
   #onFrame(link: Link, frame: ServerFrame, text: string): void {
@@ -276,24 +276,25 @@ export class GuildSocket {
     if (closed.aborted) return;
     if (liveSince !== undefined && Date.now() - liveSince >= STABLE_AFTER_MS) this.#attempt = 0;
     this.#drop();
-    this.#wait(why, 0, windowMs);
+    this.#wait(why, windowMs);
     if (liveSince !== undefined) this.#handOn([{ type: "lost", why }]);
   }
 
-  #wait(why: string, atLeastMs = 0, windowMs = 0, capMs = BACKOFF_CAP_MS): void {
+  #wait(why: string, windowMs: number, failure?: Failure): void {
     const { random = Math.random } = this.#options;
-    const ms = backoffMs(this.#attempt, random(), atLeastMs, windowMs, capMs);
+    const capMs = failure?.kind === "unreachable" ? UNREACHABLE_CAP_MS : BACKOFF_CAP_MS;
+    const ms = backoffMs(this.#attempt, random(), failure?.retryAfterMs, windowMs, capMs);
     this.#attempt += 1;
     this.#retryWindowMs = 0;
     const until = Date.now() + ms;
     this.#waiting.set(ms, () => {
       this.connect();
     });
-    this.#state({ kind: "waiting", until, why, ...(isOffline() && { offline: true }) });
+    this.#state({ kind: "waiting", until, why, failure, ...(isOffline() && { offline: true }) });
   }
 
-  #stopped(why: string): void {
-    this.#state({ kind: "stopped", why });
+  #stopped(why: string, failure?: Failure): void {
+    this.#state({ kind: "stopped", why, failure });
   }
 
   #state(state: ConnectionState): void {

@@ -1,9 +1,9 @@
-/** What a call came to: a value, or a failure whose `message` can be shown as it is. */
+/** What a call came to: a value, or a failure whose `message` says why. */
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
 
-/** Why a call did not work, in words for the person who made it. */
+/** Why a call did not work. `message` is in the words of the API; a page may rather choose its own by `code`. */
 export type Failure = {
   /**
    * `signed-out`: a new sign-in is needed. `refused`: the same request will not work either.
@@ -12,13 +12,15 @@ export type Failure = {
   readonly kind: "signed-out" | "refused" | "busy" | "unreachable";
   readonly message: string;
   /** HTTP status; absent when no answer came. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** Code of the problem document, one of `src/protocol/error-codes.ts`. */
-  readonly code?: string;
+  readonly code?: string | undefined;
+  /** The request in the server's log: for whoever runs it. */
+  readonly requestId?: string | undefined;
   /** Milliseconds that the server asks to wait. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
   /** Messages by request field, where the server named the fields. */
-  readonly fields?: Readonly<Record<string, string>>;
+  readonly fields?: Readonly<Record<string, string>> | undefined;
 };
 
 /** A failure as an outcome. */

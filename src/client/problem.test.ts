@@ -4,10 +4,11 @@ import { failureOf } from "./problem.ts";
 describe("an error answer", () => {
   it("speaks with the words of the problem document", () => {
     const body = { type: "x", title: "Not allowed", status: 403, message: "Only its creator may." };
-    expect(failureOf(403, null, { ...body, code: "forbidden" })).toEqual({
+    expect(failureOf(403, null, { ...body, code: "forbidden", requestId: "r1" })).toEqual({
       kind: "refused",
       status: 403,
       code: "forbidden",
+      requestId: "r1",
       message: "Only its creator may.",
     });
   });

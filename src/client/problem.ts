@@ -34,9 +34,6 @@ export function unreachableFrom(baseUrl: string): Failure {
  */
 export function failureOf(status: number, retryAfter: string | null, body: unknown): Failure {
   const problem = isRecord(body) ? body : {};
-  const pauseMs = retryAfterMs(retryAfter, Date.now());
-  const code = text(problem["code"]);
-  const fields = fieldMessages(problem["errors"]);
   return {
     kind: kindOf(status),
     status,
@@ -48,9 +45,10 @@ export function failureOf(status: number, retryAfter: string | null, body: unkno
       (status >= 500
         ? "Something went wrong on the server. Try again in a moment."
         : "The server did not accept this."),
-    ...(code === undefined ? {} : { code }),
-    ...(pauseMs === null ? {} : { retryAfterMs: pauseMs }),
-    ...(fields === undefined ? {} : { fields }),
+    code: text(problem["code"]),
+    requestId: text(problem["requestId"]),
+    retryAfterMs: retryAfterMs(retryAfter, Date.now()) ?? undefined,
+    fields: fieldMessages(problem["errors"]),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { EventName, GuildEvent, PayloadOf } from "./guild-event.ts";
 import type { Match } from "./match.ts";
+import type { Failure } from "./outcome.ts";
 import type { Room } from "./room.ts";
 
 /** What every event carries besides its name and payload. */
@@ -104,7 +105,9 @@ export type ConnectionState =
       readonly until: number;
       readonly why: string;
       readonly offline?: true;
+      /** The call that let nobody in, when that is why. */
+      readonly failure?: Failure | undefined;
     }
   | { readonly kind: "signed-out" }
-  /** It will not come back by itself; `why` says what to do. */
-  | { readonly kind: "stopped"; readonly why: string };
+  /** It will not come back by itself; `why` says what to do. `failure` as while it waits. */
+  | { readonly kind: "stopped"; readonly why: string; readonly failure?: Failure | undefined };

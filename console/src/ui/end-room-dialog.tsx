@@ -1,38 +1,39 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { Api } from "../../../src/client/api.ts";
 import type { RoomView } from "../../../src/client/guild-view.ts";
+import type { Guild } from "../guild.ts";
 import { notify } from "../notices.ts";
 import { Dialog } from "./dialog.tsx";
+import { useProblem } from "./hooks.ts";
 
 /** Asks before a room is ended, and ends it. */
 export function EndRoomDialog({
-  api,
+  guild,
   room,
   onClose,
 }: {
-  readonly api: Api;
+  readonly guild: Guild;
   readonly room: RoomView;
   readonly onClose: (ended: boolean) => void;
 }): JSX.Element {
   const sending = useSignal(false);
-  const problem = useSignal("");
+  const problem = useProblem(guild, "end");
   const end = async (): Promise<void> => {
     if (sending.value) return;
     sending.value = true;
-    problem.value = "";
-    const outcome = await api.endRoom(room.channelId);
+    problem.clear();
+    const outcome = await guild.api.endRoom(room.channelId);
     sending.value = false;
     if (outcome.ok) {
       notify(`${room.name} has ended.`);
       onClose(true);
-    } else problem.value = outcome.failure.message;
+    } else problem.show(outcome.failure);
   };
   return (
     <Dialog title={`End ${room.name}?`} onClose={() => onClose(false)}>
       <p>{whatHappens(room.members.length)}</p>
       <p class="field-error" role="alert">
-        {problem.value}
+        {problem.text}
       </p>
       <div class="dialog-actions">
         <button type="button" class="button" autofocus onClick={() => onClose(false)}>

@@ -1,5 +1,11 @@
+import { useSignal } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Failure } from "../../../src/client/outcome.ts";
+import { type Attempt, failureInWords } from "../failure-words.ts";
+import type { Guild } from "../guild.ts";
+import { type Connection, passesWith } from "../notices.ts";
+import { HeldFocus, type RowPlace } from "./held-focus.ts";
 
 /** Now, in milliseconds, again every `intervalMs`. */
 export function useNow(intervalMs: number): number {
@@ -9,6 +15,35 @@ export function useNow(intervalMs: number): number {
     return () => clearInterval(timer);
   }, [intervalMs]);
   return now;
+}
+
+/** Why something did not work, shown beside it. */
+export type Problem = {
+  /** Empty: nothing to say. */
+  readonly text: string;
+  readonly show: (failure: Failure) => void;
+  readonly clear: () => void;
+};
+
+/** A problem that goes by itself when the connection that it hung on is back. */
+export function useProblem(guild: Guild, attempt: Attempt): Problem {
+  const failure = useSignal<Failure | null>(null);
+  const clear = (): void => {
+    failure.value = null;
+  };
+  const recovered = (which: Connection): void => {
+    if (failure.value !== null && passesWith(failure.value) === which) clear();
+  };
+  const { stream, discord } = guild.recoveries;
+  useEffect(() => recovered("stream"), [stream.value]);
+  useEffect(() => recovered("discord"), [discord.value]);
+  return {
+    text: failure.value === null ? "" : failureInWords(failure.value, attempt),
+    show: (why) => {
+      failure.value = why;
+    },
+    clear,
+  };
 }
 
 /** How long something that went stays visible, milliseconds. Longer than the style's fading. */
@@ -67,20 +102,22 @@ const STEPS: Readonly<Record<string, (at: number, rows: number) => number>> = {
 export function useRoving(keys: readonly string[]): Roving {
   const ref = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState<string | null>(null);
-  const held = useRef<{ readonly key: string; readonly column: string } | null>(null);
+  const held = useRef(new HeldFocus()).current;
   const current = active !== null && keys.includes(active) ? active : (keys[0] ?? null);
 
   const controls = (): HTMLElement[] => [
     ...(ref.current?.querySelectorAll<HTMLElement>("[data-column]") ?? []),
   ];
-  const placeOf = (element: EventTarget | null) => {
+  const placeOf = (element: EventTarget | null): RowPlace | null => {
     const control =
-      element instanceof Element ? element.closest<HTMLElement>("[data-column]") : null;
+      element instanceof Element && ref.current?.contains(element) === true
+        ? element.closest<HTMLElement>("[data-column]")
+        : null;
     const key = control?.closest<HTMLElement>("[data-row]")?.dataset["row"];
     const column = control?.dataset["column"];
     return key === undefined || column === undefined ? null : { key, column };
   };
-  const focus = (key: string, column: string): void => {
+  const focus = ({ key, column }: RowPlace): void => {
     controls()
       .find((control) => {
         const place = placeOf(control);
@@ -89,20 +126,30 @@ export function useRoving(keys: readonly string[]): Roving {
       ?.focus();
   };
 
+  useEffect(() => {
+    const turn = ({ target }: Event): void => {
+      if (target instanceof Element) held.turnedTo(placeOf(target), target);
+    };
+    document.addEventListener("focusin", turn);
+    document.addEventListener("pointerdown", turn);
+    return () => {
+      document.removeEventListener("focusin", turn);
+      document.removeEventListener("pointerdown", turn);
+    };
+  }, []);
+
   useLayoutEffect(() => {
     // A row that moves to another group is made anew: the focus goes with it.
-    const { current: place } = held;
-    if (place === null || document.activeElement !== document.body) return;
-    if (keys.includes(place.key)) focus(place.key, place.column);
-    else held.current = null;
+    const place = held.toRestore(document.activeElement === document.body, keys);
+    if (place !== null) focus(place);
   });
 
   return {
     ref,
     isActive: (key) => key === current,
     onFocusIn: ({ target }) => {
-      held.current = placeOf(target);
-      if (held.current !== null) setActive(held.current.key);
+      const place = placeOf(target);
+      if (place !== null) setActive(place.key);
     },
     onKeyDown: (event) => {
       const step = STEPS[event.key];
@@ -111,7 +158,7 @@ export function useRoving(keys: readonly string[]): Roving {
       const to = keys[step(keys.indexOf(place.key), keys.length)];
       if (to === undefined) return;
       event.preventDefault();
-      focus(to, place.column);
+      focus({ key: to, column: place.column });
     },
   };
 }

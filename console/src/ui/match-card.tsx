@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { Match } from "../../../src/client/match.ts";
 import {
+  capitalised,
   matchCounts,
   matchFacts,
   matchName,
@@ -164,10 +165,12 @@ function Summary({
   const now = useNow(30_000);
   const { players, linked, inVoice } = matchCounts(sides);
   const at = Date.parse(match.createdAt);
-  const age = `nnounced ${duration(now - at)} ago`;
+  const age = `announced ${duration(now - at)} ago`;
   return (
     <span class="muted match-age" title={`Announced at ${clock(at)}`}>
-      {players === 0 ? `A${age}` : `${linked} of ${players} linked, ${inVoice} in voice, a${age}`}
+      {players === 0
+        ? capitalised(age)
+        : `${linked} of ${players} linked, ${inVoice} in voice, ${age}`}
     </span>
   );
 }

@@ -1,13 +1,20 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useCallback, useEffect, useId, useRef } from "preact/hooks";
+import { useCallback, useId, useRef } from "preact/hooks";
 import { ROOM_USER_LIMIT_MAX } from "../../../src/protocol/limits.ts";
 import type { Claims } from "../claims.ts";
 import type { Guild } from "../guild.ts";
 import { CONTROL_URL } from "../local-discord.ts";
-import { mayPass, notify } from "../notices.ts";
-import { type DraftErrors, EMPTY_DRAFT, readDraft, type RoomDraft } from "../room-draft.ts";
+import { notify } from "../notices.ts";
+import {
+  type DraftErrors,
+  EMPTY_DRAFT,
+  readDraft,
+  refusedFields,
+  type RoomDraft,
+} from "../room-draft.ts";
 import { Dialog } from "./dialog.tsx";
+import { useProblem } from "./hooks.ts";
 import { PeoplePicker } from "./people-picker.tsx";
 
 /** Opens a room. */
@@ -25,15 +32,11 @@ export function NewRoomDialog({
 }): JSX.Element {
   const draft = useSignal(EMPTY_DRAFT);
   const errors = useSignal<DraftErrors>({});
-  const problem = useSignal({ text: "", passing: false });
+  const problem = useProblem(guild, "open");
   const sending = useSignal(false);
   const form = useRef<HTMLFormElement>(null);
   // The same request keeps its key, so that trying again after a lost answer opens no second room.
   const request = useRef({ text: "", key: "" });
-  const { value: recoveries } = guild.recoveries;
-  useEffect(() => {
-    if (problem.value.passing) problem.value = { text: "", passing: false };
-  }, [recoveries]);
 
   const change = (changed: Partial<RoomDraft>): void => {
     draft.value = { ...draft.value, ...changed };
@@ -55,7 +58,7 @@ export function NewRoomDialog({
 
   const submit = async (): Promise<void> => {
     if (sending.value) return;
-    problem.value = { text: "", passing: false };
+    problem.clear();
     const read = readDraft(draft.value);
     errors.value = read.ok ? {} : read.errors;
     if (!read.ok) {
@@ -73,10 +76,9 @@ export function NewRoomDialog({
       onClose(outcome.value.channelId);
       return;
     }
-    const fields = outcome.failure.fields ?? {};
-    const known = Object.keys(fields).filter((field) => field in EMPTY_DRAFT);
-    if (known.length > 0) errors.value = fields;
-    else problem.value = { text: outcome.failure.message, passing: mayPass(outcome.failure) };
+    const refused = refusedFields(Object.keys(outcome.failure.fields ?? {}));
+    if (Object.keys(refused).length > 0) errors.value = refused;
+    else problem.show(outcome.failure);
     focusFirstError();
   };
 
@@ -93,7 +95,7 @@ export function NewRoomDialog({
         }}
       >
         <div class="create-row">
-          <Field label="Name" hint="Left empty, it gets one" error={errors.value.name}>
+          <Field label="Name" hint="Leave it empty and we make one up" error={errors.value.name}>
             {(aria) => (
               <input
                 {...aria}
@@ -145,7 +147,7 @@ export function NewRoomDialog({
           </Field>
         )}
         <p class="field-error" role="alert">
-          {problem.value.text}
+          {problem.text}
         </p>
         <div class="dialog-actions">
           <button type="button" class="button" onClick={() => onClose(null)}>

@@ -186,7 +186,7 @@ function People({
         </li>
       ))}
       {members.length > most && <li class="members-more">+{members.length - most}</li>}
-      {members.length === 0 && <li class="members-none">Nobody is in yet</li>}
+      {members.length === 0 && <li class="members-none">Nobody is in it</li>}
     </ul>
   );
 }

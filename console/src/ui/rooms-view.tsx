@@ -42,7 +42,7 @@ export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JS
   const invite = async (room: RoomView): Promise<void> => {
     const made = await guild.api.invite(room.channelId);
     if (made.ok) invited.value = { room, invite: made.value };
-    else notifyFailure(made.failure);
+    else notifyFailure(made.failure, "invite");
   };
 
   return (
@@ -136,7 +136,7 @@ export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JS
       )}
       {ending.value !== null && (
         <EndRoomDialog
-          api={guild.api}
+          guild={guild}
           room={rooms.get(ending.value.channelId) ?? ending.value}
           onClose={(ended) => {
             ending.value = null;

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 
 /** Where the focus goes when somebody comes to another area. */
-export const TITLE_ID = "title";
+const TITLE_ID = "title";
 
 /** The heading of an area, with what can be done there. */
 export function ViewHead({
