@@ -90,6 +90,9 @@ export default defineConfig({
             "bench/**/*.test.ts",
           ],
           exclude: ["**/*.workers.test.ts", "**/node_modules/**"],
+          // Loading zod and Hono anew for each of 160 files takes longer than many of the tests.
+          isolate: false,
+          unstubGlobals: true,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,
         },
@@ -99,9 +102,10 @@ export default defineConfig({
           name: "e2e",
           environment: "node",
           include: ["e2e/**/*.test.ts"],
-          fileParallelism: false,
-          testTimeout: 250_000,
-          hookTimeout: 300_000,
+          globalSetup: "e2e/database.ts",
+          maxWorkers: 2,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
       {

@@ -4,7 +4,7 @@ import { findChromium, installChromium } from "./chromium.ts";
 import { buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
 import { VitestRuns } from "./vitest-runs.ts";
 
-const BROWSER_TESTS = "e2e/page.test.ts";
+const BROWSER_TESTS = "e2e/page*.test.ts";
 
 /**
  * The tests with real processes come last and alone: beside hundreds of others on two cores their

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Room } from "../src/protocol/room.ts";
 import { signBody, type SignedEvent } from "../src/protocol/signed-events.ts";
 import { eventually } from "./eventually.ts";
+import { link, LinkBrowser, provenAtDiscord, provenAtFaceit } from "./link-browser.ts";
 import { startSlowWorld, type RawRequest, type SlowWorld } from "./slow-world.ts";
 import { PRIMARY_GUILD } from "./stack.ts";
 
@@ -22,11 +23,12 @@ const LONGEST_CREATION_MS = 360;
 /** A hub that nobody asks anything sleeps by then, milliseconds. */
 const HUB_SLEEPS_AFTER_MS = 12_000;
 /** Somebody else is served within this time, milliseconds, whoever has left. */
-const SERVED_WITHIN_MS = 10_000;
+const SERVED_WITHIN_MS = 30_000;
 
 const LOBBY = "100000000000000012";
 const USER = "200000000000000001";
-const MATCH = "1-0a0b0c0d-1111-4222-8333-444455556666";
+/** Longest part of a way back from a provider that is gone through, milliseconds. */
+const LONGEST_WAY_BACK_MS = 400;
 
 let world: SlowWorld;
 let made = 0;
@@ -319,7 +321,45 @@ describe("a client that hangs up", () => {
     await othersAreServed();
   });
 
+  it.each(["Discord", "FACEIT"] as const)(
+    "on the way back from %s leaves a link or none, and can link after that",
+    async (provider) => {
+      for (let ms = 0; ms < LONGEST_WAY_BACK_MS; ms += AT_ONCE * STEP_MS) {
+        await Promise.all(
+          Array.from({ length: AT_ONCE }, async (_, i) => {
+            const person = await newPerson();
+            const browser = new LinkBrowser(person.from);
+            const wayBack = await wayBackOf(person, provider, browser);
+            const { pathname, search } = new URL(wayBack);
+            const headers = browser.headersFor(wayBack);
+            const leaves = { method: "GET", path: pathname + search, headers, body: "" };
+            await world.hangUp(leaves, ms + i * STEP_MS);
+            const page = await link(await person.button(), person, new LinkBrowser(person.from));
+            // The step that was left may have ended meanwhile, and a link ends all others of its person.
+            expect(page).toMatch(/Your accounts are linked|This link is over/);
+            const said = await use({
+              userId: person.discordId,
+              command: "whois",
+              options: { user: person.discordId },
+            });
+            expect(said.content).toContain(person.nickname);
+          }),
+        );
+      }
+    },
+  );
+
+  it("with a webhook has told the match, and the match is played", async () => {
+    await eventually("the match of the webhooks has its two channels", async () => {
+      const state = z
+        .object({ channels: z.array(z.object({ name: z.string() })) })
+        .parse(await control(`${world.discordUrl}/_control/state`));
+      expect(state.channels.filter(({ name }) => name.startsWith("match-"))).toHaveLength(2);
+    });
+  });
+
   it("makes nothing throw", () => {
+    expect(world.output()).toContain('"event":"http.request"');
     const unexpected = world
       .output()
       .split("\n")
@@ -344,7 +384,43 @@ const GONE_THROUGH_ABOVE = [
   "DELETE /end-room/{channelId}",
   "POST /internal/events",
   "GET /events",
+  "GET /faceit/link",
+  "GET /faceit/callback",
 ];
+
+/** Uses a slash command at the local Discord. */
+async function use(command: Readonly<Record<string, unknown>>) {
+  return z
+    .object({ content: z.string().nullish(), buttons: z.array(z.object({ url: z.string() })) })
+    .parse(await control(`${world.discordUrl}/_control/interactions`, command));
+}
+
+/** Somebody who is in the guild and has an account at FACEIT, at an address of their own. */
+async function newPerson() {
+  made += 1;
+  const from = { "cf-connecting-ip": `10.1.${Math.floor(made / 250)}.${made % 250}` };
+  const discordId = `2000000000000${String(made).padStart(5, "0")}`;
+  const nickname = `player${made}`;
+  await control(`${world.discordUrl}/_control/members`, { userId: discordId, member: true });
+  const account = await control(`${world.faceitUrl}/_control/players`, { nickname });
+  const { playerId } = z.object({ playerId: z.string() }).parse(account);
+  const button = async (): Promise<string> =>
+    (await use({ userId: discordId, command: "link" })).buttons[0]?.url ?? "";
+  return { discordId, playerId, nickname, button, from };
+}
+
+/** The address that a provider sends somebody back to. */
+async function wayBackOf(
+  person: Awaited<ReturnType<typeof newPerson>>,
+  provider: "Discord" | "FACEIT",
+  browser: LinkBrowser,
+): Promise<string> {
+  const { to } = await provenAtDiscord(await person.button(), person.discordId, browser);
+  const back =
+    provider === "Discord" ? to : (await provenAtFaceit(to ?? "", person.playerId, browser)).to;
+  if (back === null) throw new Error(`${provider} sends nobody back`);
+  return back;
+}
 
 /** Everything else that the Worker answers, as somebody asks it who gets an answer. */
 async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequest>>> {
@@ -384,7 +460,7 @@ async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequ
       body: JSON.stringify({
         event: "match_status_ready",
         event_id: `left-${n}`,
-        payload: { id: MATCH, version: n, teams: [] },
+        payload: { id: match.matchId, version: n + 10, teams: [] },
       }),
     });
   return new Map<string, (n: number) => Promise<RawRequest>>([
@@ -400,8 +476,6 @@ async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequ
     ["GET /matches/{matchId}", ...get(`/matches/${match.matchId}`)],
     ["POST /faceit-webhook", webhook],
     ["POST /interactions", interaction],
-    ["GET /faceit/link", ...get("/faceit/link?state=x&code=y", { anonymous: true })],
-    ["GET /faceit/callback", ...get("/faceit/callback?state=x&code=y", { anonymous: true })],
     ["GET /admin/guilds/{guildId}/hub", ...get(`${hub}/hub`, asOperator)],
     [
       "GET /admin/guilds/{guildId}/hub/connections",

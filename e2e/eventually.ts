@@ -12,7 +12,7 @@ const EVERY_MS = 50;
 export async function eventually<T>(
   what: string,
   check: () => T | Promise<T>,
-  deadlineMs = 20_000,
+  deadlineMs = 60_000,
   everyMs = EVERY_MS,
 ): Promise<T> {
   const deadline = performance.now() + deadlineMs;

@@ -1,10 +1,16 @@
 /** A person's browser for the pages of a linking: keeps cookies, and goes where it is sent, step by step. */
 export class LinkBrowser {
   readonly #cookies = new Map<string, string>();
+  readonly #always: Readonly<Record<string, string>>;
+
+  /** @param always headers of each of its requests */
+  constructor(always: Readonly<Record<string, string>> = {}) {
+    this.#always = always;
+  }
 
   /** Opens an address and says where it leads; null: it is a page. */
   async open(url: string): Promise<{ readonly page: string; readonly to: string | null }> {
-    const response = await fetch(url, { redirect: "manual", headers: this.#headers(url) });
+    const response = await fetch(url, { redirect: "manual", headers: this.headersFor(url) });
     return this.#take(url, response);
   }
 
@@ -17,7 +23,7 @@ export class LinkBrowser {
       method: "POST",
       redirect: "manual",
       headers: {
-        ...this.#headers(url),
+        ...this.headersFor(url),
         "content-type": "application/x-www-form-urlencoded",
         // As a browser does for a form of the same page.
         origin: new URL(url).origin,
@@ -43,13 +49,14 @@ export class LinkBrowser {
     };
   }
 
-  #headers(url: string): Record<string, string> {
+  /** What it sends to this address. */
+  headersFor(url: string): Record<string, string> {
     const { host } = new URL(url);
     const cookies = [...this.#cookies].flatMap(([key, value]) => {
       const [of = "", name = ""] = key.split(" ", 2);
       return of === host ? [`${name}=${value}`] : [];
     });
-    return cookies.length === 0 ? {} : { cookie: cookies.join("; ") };
+    return { ...this.#always, ...(cookies.length === 0 ? {} : { cookie: cookies.join("; ") }) };
   }
 }
 
@@ -63,13 +70,32 @@ export async function link(
   as: { readonly discordId: string; readonly playerId: string },
   browser: LinkBrowser = new LinkBrowser(),
 ): Promise<string> {
-  const opened = await browser.open(button);
-  if (opened.to === null) return opened.page;
-  const atDiscord = await browser.submit(opened.to, { user_id: as.discordId });
+  const atDiscord = await provenAtDiscord(button, as.discordId, browser);
   if (atDiscord.to === null) return atDiscord.page;
-  const back = await browser.open(atDiscord.to);
-  if (back.to === null) return back.page;
-  const atFaceit = await browser.submit(back.to, { player: as.playerId });
+  const atFaceit = await provenAtFaceit(atDiscord.to, as.playerId, browser);
   if (atFaceit.to === null) return atFaceit.page;
   return (await browser.open(atFaceit.to)).page;
+}
+
+/** What a step shows, or where it leads. */
+type Step = Awaited<ReturnType<LinkBrowser["open"]>>;
+
+/** From the button of `/link` to the address that Discord sends the browser back to. */
+export async function provenAtDiscord(
+  button: string,
+  discordId: string,
+  browser: LinkBrowser,
+): Promise<Step> {
+  const opened = await browser.open(button);
+  return opened.to === null ? opened : browser.submit(opened.to, { user_id: discordId });
+}
+
+/** From there to the address that FACEIT sends the browser back to. */
+export async function provenAtFaceit(
+  wayBack: string,
+  playerId: string,
+  browser: LinkBrowser,
+): Promise<Step> {
+  const back = await browser.open(wayBack);
+  return back.to === null ? back : browser.submit(back.to, { player: playerId });
 }

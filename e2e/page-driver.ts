@@ -1,5 +1,10 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { expect } from "vitest";
 import { findChromium } from "../dev/chromium.ts";
+import { eventually } from "./eventually.ts";
+
+/** What a busy machine may take for a step, milliseconds. */
+const STEP_MS = 60_000;
 
 /** Starts the browser that the tests of the page look through. @throws when there is none */
 export async function launchBrowser(): Promise<Browser> {
@@ -20,16 +25,32 @@ export async function launchBrowser(): Promise<Browser> {
 
 /**
  * Opens an address in a browser of its own.
+ * @param options `withoutWebSocket`: as behind a proxy that knows none
  * @param onProblem gets what a page must never have: an uncaught error, a refusal by its own policy
  */
 export async function openAt(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions,
+  options: BrowserContextOptions & { readonly withoutWebSocket?: boolean },
   onProblem: (problem: string) => void,
 ): Promise<Page> {
-  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
-  context.setDefaultTimeout(15_000);
+  const { withoutWebSocket = false, ...rest } = options;
+  const context = await browser.newContext({ reducedMotion: "reduce", ...rest });
+  context.setDefaultTimeout(STEP_MS);
+  if (withoutWebSocket) {
+    await context.addInitScript(() => {
+      // What such a proxy looks like from inside: a socket never opens.
+      const Blocked = class extends EventTarget {
+        constructor() {
+          super();
+          setTimeout(() => this.dispatchEvent(new CloseEvent("close", { code: 1006 })), 1);
+        }
+        close(): void {}
+        send(): void {}
+      };
+      Object.assign(globalThis, { WebSocket: Blocked });
+    });
+  }
   const page = await context.newPage();
   page.on("pageerror", (error) => onProblem(error.message));
   page.on("console", (message) => {
@@ -48,6 +69,15 @@ export async function signInAs(page: Page, name: string, discordId?: string): Pr
     await page.getByLabel("Discord id").fill(discordId);
   }
   await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Waits until both connections that the header shows stand. */
+export async function isLive(page: Page, stream = "Live"): Promise<void> {
+  const status = (name: string): Promise<string | null> =>
+    page.getByRole("status", { name }).textContent();
+  await eventually("the page is live", async () => {
+    expect([await status("Stream"), await status("Discord")]).toEqual([stream, "Connected"]);
+  });
 }
 
 /** Opens or closes the tools of the local stack, which lie over the page where it is small. */

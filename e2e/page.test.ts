@@ -6,15 +6,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Api } from "./api.ts";
 import { eventually } from "./eventually.ts";
 import { LocalDiscord } from "./local-discord.ts";
-import { LocalFaceit } from "./local-faceit.ts";
-import { goTo, launchBrowser, signInAs, tools, unfold } from "./page-driver.ts";
+import { goTo, isLive, launchBrowser, openAt, signInAs, tools, unfold } from "./page-driver.ts";
 import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
 
 /** Where the pictures of a run are, for whoever wants to look. */
 const SCREENSHOTS = path.join(tmpdir(), "guildhub-screenshots");
 /** A test player of the local Discord who is not in its panel from the start. */
 const PLAYER_5 = "100000000000000305";
-const PHONE = { width: 360, height: 740 };
 
 let stack: Stack;
 let discord: LocalDiscord;
@@ -39,47 +37,16 @@ afterEach(async () => {
 async function openPage(
   options: BrowserContextOptions & { readonly withoutWebSocket?: boolean } = {},
 ): Promise<Page> {
-  const { withoutWebSocket, ...rest } = options;
-  const context = await browser.newContext({ reducedMotion: "reduce", ...rest });
-  context.setDefaultTimeout(15_000);
-  if (withoutWebSocket === true) {
-    await context.addInitScript(() => {
-      // What a proxy that knows no WebSocket looks like from inside: it never opens.
-      const Blocked = class extends EventTarget {
-        constructor() {
-          super();
-          setTimeout(() => this.dispatchEvent(new CloseEvent("close", { code: 1006 })), 1);
-        }
-        close(): void {}
-        send(): void {}
-      };
-      Object.assign(globalThis, { WebSocket: Blocked });
-    });
-  }
-  const page = await context.newPage();
-  page.on("pageerror", (error) => problems.push(error.message));
-  page.on("console", (message) => {
-    if (/content.security.policy/i.test(message.text())) problems.push(message.text());
-  });
-  await page.goto(stack.urls.worker);
-  return page;
+  return openAt(browser, stack.urls.worker, options, (problem) => problems.push(problem));
 }
 
-async function signIn(page: Page, name: string, discordId?: string): Promise<void> {
+async function signIn(
+  page: Page,
+  name: string,
+  { discordId, stream }: { readonly discordId?: string; readonly stream?: string } = {},
+): Promise<void> {
   await signInAs(page, name, discordId);
-  await isLive(page);
-}
-
-/** Waits until both connections that the header shows stand. */
-async function isLive(page: Page, stream: string | RegExp = /^Live/): Promise<void> {
-  await eventually(
-    "the page is live",
-    async () => {
-      expect(await page.getByRole("status", { name: "Stream" }).textContent()).toMatch(stream);
-      expect(await page.getByRole("status", { name: "Discord" }).textContent()).toBe("Connected");
-    },
-    30_000,
-  );
+  await isLive(page, stream);
 }
 
 async function openRoom(page: Page, name: string, isPrivate = false): Promise<void> {
@@ -195,25 +162,6 @@ describe("a new user", () => {
     await page.reload();
     await page.getByRole("button", { name: "Sign in" }).waitFor();
   });
-
-  it("sees what others do, live, and private rooms only when listed", async () => {
-    const [owner, other] = [await openPage(), await openPage()];
-    await signIn(owner, "owner", PLAYER_5);
-    await signIn(other, "other");
-    await openRoom(owner, "For all");
-    await other.getByRole("heading", { name: "For all", exact: true }).waitFor();
-
-    await openRoom(owner, "Hidden", true);
-    await openRoom(owner, "After it");
-    await other.getByRole("heading", { name: "After it", exact: true }).waitFor();
-    expect(await other.getByRole("heading", { name: "Hidden", exact: true }).count()).toBe(0);
-    await unfold(other, "For all");
-    await other.getByRole("button", { name: "Invite to For all" }).waitFor();
-    expect(await other.getByRole("button", { name: "End For all" }).count()).toBe(0);
-
-    for (const name of ["For all", "Hidden", "After it"]) await endRoom(owner, name);
-    await isGone(other, "After it");
-  });
 });
 
 describe("a match", () => {
@@ -280,80 +228,35 @@ describe("a match", () => {
     await page.getByRole("button", { name: "Take Player 5 out" }).click();
     await player.getByText("not in voice").waitFor();
   });
-
-  it("shows what people at FACEIT wrote as they wrote it, whatever it is", async () => {
-    const hostile = "<img src=x onerror=document.title='owned'>";
-    const faceit = new LocalFaceit(stack);
-    const playerId = await faceit.createPlayer(hostile);
-    const page = await openPage();
-    await signIn(page, "reader");
-    const { matchId } = await faceit.createMatch({
-      rosters: { faction1: [playerId] },
-      names: { faction1: `one ${hostile}`, faction2: `two ${hostile}` },
-      competition: { name: `Cup ${hostile}` },
-      status: "READY",
-    });
-    await goTo(page, "Matches");
-    const card = page.getByRole("listitem", { name: /^Cup .* against / });
-    await card.getByText(hostile, { exact: true }).waitFor();
-    await card.getByText(`two ${hostile}`).waitFor();
-    expect(await page.locator("img[src=x]").count()).toBe(0);
-    expect(await page.title()).not.toBe("owned");
-    await faceit.move(matchId, "CANCELLED");
-    await card.waitFor({ state: "detached" });
-    expect(await page.locator("img[src=x]").count()).toBe(0);
-  });
 });
 
 describe("without a WebSocket", () => {
-  it("is live over HTTP, sees what others do, and comes back after a kill", async () => {
-    const [page, other] = [await openPage({ withoutWebSocket: true }), await openPage()];
-    await signIn(page, "dora");
-    await isLive(page, "Live over HTTP");
-    await signIn(other, "emil");
-    await openRoom(other, "Over the fence");
-    await page.getByRole("heading", { name: "Over the fence", exact: true }).waitFor();
+  it("is live over HTTP, sees what others do but no private room, and comes back", async () => {
+    const [page, owner] = [await openPage({ withoutWebSocket: true }), await openPage()];
+    await signIn(page, "dora", { stream: "Live over HTTP" });
+    await signIn(owner, "owner", { discordId: PLAYER_5 });
+    await openRoom(owner, "For all");
+    await page.getByRole("heading", { name: "For all", exact: true }).waitFor();
+    await openRoom(owner, "Hidden", true);
+    await openRoom(owner, "After it");
+    await page.getByRole("heading", { name: "After it", exact: true }).waitFor();
+    expect(await page.getByRole("heading", { name: "Hidden", exact: true }).count()).toBe(0);
+    await unfold(page, "For all");
+    await page.getByRole("button", { name: "Invite to For all" }).waitFor();
+    expect(await page.getByRole("button", { name: "End For all" }).count()).toBe(0);
     await screenshot(page, "over-http");
+
     await stack.kill("worker");
-    await move(other, "Player 1", "Over the fence");
-    // How long a machine takes to start a Worker is not what this is about.
-    await stack.untilReady();
-    await shows(page, "Over the fence", ["Player 1"]);
+    await move(owner, "Player 1", "For all");
+    await shows(page, "For all", ["Player 1"]);
     await isLive(page, "Live over HTTP");
     await expectGaplessLog(page);
-    await endRoom(other, "Over the fence");
-    await isGone(page, "Over the fence");
+    for (const name of ["For all", "Hidden", "After it"]) await endRoom(owner, name);
+    await isGone(page, "After it");
   });
 });
 
 describe("the page", () => {
-  it.each(["light", "dark"] as const)("fits a phone, %s", async (colorScheme) => {
-    const page = await openPage({ viewport: PHONE, colorScheme, isMobile: true, hasTouch: true });
-    const fits = async (): Promise<void> => {
-      const width = await page.evaluate("document.documentElement.scrollWidth");
-      expect(width).toBeLessThanOrEqual(PHONE.width);
-    };
-    await fits();
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByLabel("Name").waitFor();
-    await fits();
-    await screenshot(page, `phone-provider-${colorScheme}`);
-    await page.getByLabel("Name").fill(`phone-${colorScheme}`);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await isLive(page);
-    const name = "A room with a name that is so long that it has to be cut or wrapped somewhere";
-    await openRoom(page, name);
-    await move(page, "Player 3", name);
-    await shows(page, name, ["Player 3"]);
-    await fits();
-    await tools(page, false);
-    await screenshot(page, `phone-${colorScheme}`);
-    const background = await page.evaluate("getComputedStyle(document.body).backgroundColor");
-    const [red = 0] = String(background).match(/\d+/g)?.map(Number) ?? [];
-    expect(red > 128).toBe(colorScheme === "light");
-    await endRoom(page, name);
-  });
-
   it("needs no mouse", async () => {
     const page = await openPage();
     const focused = (): Promise<unknown> =>
@@ -404,18 +307,6 @@ describe("the page", () => {
     await isGone(page, "Typed");
   });
 
-  it("says when Discord is away, and recovers", async () => {
-    const page = await openPage();
-    await signIn(page, "watcher");
-    await discord.gateway({ action: "outage" });
-    await eventually("the page says so", async () => {
-      const text = await page.getByRole("status", { name: "Discord" }).textContent();
-      expect(text).not.toBe("Connected");
-    });
-    await discord.gateway({ action: "restore" });
-    await isLive(page);
-  });
-
   it("has an API page where an operation is sent with its example, as who is signed in", async () => {
     const page = await openPage();
     await page.goto(`${stack.urls.worker}/docs`);
@@ -435,10 +326,8 @@ describe("the page", () => {
     await page.goto(`${stack.urls.worker}/docs?api=stream`);
     await page.getByRole("heading", { name: "GuildHub stream" }).waitFor();
     await screenshot(page, "api-stream");
-  });
 
-  it("explains an error where its problem document points", async () => {
-    const page = await openPage();
+    // Where problem documents point.
     await page.goto(`${stack.urls.worker}/docs/errors#unauthorized`);
     expect(await page.locator("h2:target").textContent()).toBe("Sign in first");
   });

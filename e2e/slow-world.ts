@@ -227,7 +227,8 @@ function forwardTo(target: string): Answerer {
   return async ({ method, path: where, headers, body }) =>
     fetch(`${target}${where}`, {
       method,
-      headers,
+      // A form is sent from the page that it belongs to.
+      headers: "origin" in headers ? { ...headers, origin: target } : headers,
       redirect: "manual",
       ...(body.length === 0 ? {} : { body }),
     });

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readStackFile, type StackFile } from "../dev/stack/stack-file.ts";
 import type { PartName } from "../dev/stack/names.ts";
+import { DATABASE_VARIABLE } from "./database.ts";
 import { eventually } from "./eventually.ts";
 import { freePorts } from "./free-ports.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
@@ -12,6 +13,7 @@ import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 /** The guild that every local stack has. */
 export const PRIMARY_GUILD = "100000000000000001";
 
+const STACK = "dev/stack.ts";
 const READY_DEADLINE_MS = 280_000;
 const root = path.dirname(import.meta.dirname);
 
@@ -33,13 +35,17 @@ export type StackProcess = {
 /**
  * Starts the stack on free ports with a state folder and secrets of its own, so that neither a
  * running `npm start` nor anybody's `.dev.vars` matters.
- * @param program `dev/stack.ts`, or `dev/start.mjs` to have what `npm start` has around it
+ * @param program `dev/stack.ts`, or `dev/start.mjs` for all that `npm start` does from the beginning
  */
 export async function launchStack(
   environment: Readonly<Record<string, string>> = {},
-  program = "dev/stack.ts",
+  program = STACK,
 ): Promise<StackProcess> {
   const stateDir = await mkdtemp(path.join(tmpdir(), "guildhub-e2e-"));
+  const database = process.env[DATABASE_VARIABLE];
+  if (database !== undefined && program === STACK) {
+    await cp(database, path.join(stateDir, "worker"), { recursive: true });
+  }
   const [worker = 0, idp = 0, discord = 0, gateway = 0, faceit = 0, hubProxy = 0] =
     await freePorts(6);
   const ports = { worker, idp, discord, gateway, faceit, hubProxy };
@@ -233,7 +239,7 @@ export async function startStack(
           const text = await response.text();
           if (response.status !== 200) throw new Error(text);
         },
-        40_000,
+        120_000,
       ),
     log: (part) => readFile(path.join(stack.stateDir, "logs", `${part}.log`), "utf8"),
     stop,

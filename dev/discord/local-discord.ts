@@ -156,7 +156,7 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
     if (url.pathname !== "/") return refuseUpgrade(socket, "404 Not Found");
     return sockets.handleUpgrade(request, socket, head, (ws) => gateway.accept(ws, url));
   };
-  const answer = getRequestListener(app.fetch);
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(
     onlyForThisMachine((incoming, outgoing) => void answer(incoming, outgoing)),
   );

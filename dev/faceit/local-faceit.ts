@@ -100,7 +100,7 @@ export async function startLocalFaceit(options: LocalFaceitOptions): Promise<Loc
     .route("/data/v4", createDataApi({ world, apiKey: options.apiKey, faults, sleep }))
     .route("/_control", createControlApi({ world, sender, faults, clock, newId, webhookUrl }));
 
-  const answer = getRequestListener(app.fetch);
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(
     onlyForThisMachine((incoming, outgoing) => void answer(incoming, outgoing)),
   );

@@ -11,7 +11,7 @@ import type { Random } from "./random.ts";
 const SLOW_BYTES = { from: 5_000, to: 100_000 } as const;
 const LINK_FAULT_LEAST_MS = 200;
 /** A fault of a client waits so long for one that it can happen to, milliseconds. */
-const SERVED_WITHIN_MS = 15_000;
+const SERVED_WITHIN_MS = 60_000;
 
 /** What faults happen to. */
 export type Targets = {

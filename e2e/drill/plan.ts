@@ -128,5 +128,5 @@ export const SHORT_DRILL: DrillPlan = {
   readerStallMs: 6_000,
   readerLostMs: 8_000,
   shortTokenSeconds: 8,
-  settleMs: 30_000,
+  settleMs: 90_000,
 };

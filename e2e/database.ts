@@ -1,0 +1,19 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { applyMigrations } from "../dev/stack/prepare.ts";
+
+/** Names a folder with the local database of a stack that has not run yet. */
+export const DATABASE_VARIABLE = "E2E_DATABASE";
+
+/**
+ * Makes the tables once for all stacks of a run, which copy them: wrangler takes seconds each time.
+ * Vitest calls this before the first test of the project (`globalSetup`).
+ * @returns removes it
+ */
+export async function setup(): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(path.join(tmpdir(), "guildhub-database-"));
+  await applyMigrations(path.dirname(import.meta.dirname), folder);
+  process.env[DATABASE_VARIABLE] = folder;
+  return () => rm(folder, { recursive: true, force: true });
+}
