@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { prepareSchema } from "./schema.ts";
@@ -29,6 +29,24 @@ function notWritable(directory: string): string | undefined {
   }
 }
 
+/** The files of a gateway-worker in its directory. */
+const OWN_FILE = /^(?:state\.sqlite|dead-letters\.)/;
+
+/**
+ * Closes the files that are there to other users: those of a version that did not make them so stay open.
+ * In them are Discord's session and what happened in the guilds.
+ */
+function closeToOthers(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!OWN_FILE.test(name)) continue;
+    try {
+      chmodSync(join(directory, name), 0o600);
+    } catch {
+      // A volume without modes, or somebody else's file: it can be used all the same.
+    }
+  }
+}
+
 /**
  * Opens `state.sqlite` in a directory, which is made when it is missing.
  * @param lockWaitMs how long another process may still hold it, milliseconds
@@ -46,6 +64,7 @@ export function openDatabase(directory: string, lockWaitMs: number = LOCK_WAIT_M
   if (message !== undefined) return { ok: false, message };
   let db: DatabaseSync | null = null;
   try {
+    closeToOthers(directory);
     db = new DatabaseSync(join(directory, "state.sqlite"), { timeout: lockWaitMs });
     prepareSchema(db);
     return { ok: true, db };

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -420,6 +420,40 @@ describe("opening", () => {
       message: expect.stringContaining("newer version"),
     });
     db = new DatabaseSync(":memory:");
+  });
+
+  test("files that a version before left open to other users are closed, and nobody else's", async () => {
+    const modes = async (): Promise<string[]> =>
+      Promise.all(
+        (await readdir(directory)).toSorted().map(async (name) => {
+          const { mode } = await stat(join(directory, name));
+          return `${name} ${(mode & 0o777).toString(8)}`;
+        }),
+      );
+    await writeFile(join(directory, "dead-letters.jsonl"), "");
+    await writeFile(join(directory, "notes"), "");
+    begin();
+    for (const name of await readdir(directory)) await chmod(join(directory, name), 0o644);
+    expect(await modes()).toEqual([
+      "dead-letters.jsonl 644",
+      "notes 644",
+      "state.sqlite 644",
+      "state.sqlite-wal 644",
+    ]);
+    // As after a SIGKILL: what the process had not yet put into the database is still there.
+    const crashed = await mkdtemp(join(tmpdir(), "intake-"));
+    await cp(directory, crashed, { recursive: true });
+    db.close();
+    await rm(directory, { recursive: true });
+    directory = crashed;
+    open();
+    expect(await modes()).toEqual([
+      "dead-letters.jsonl 600",
+      "notes 644",
+      "state.sqlite 600",
+      "state.sqlite-wal 600",
+    ]);
+    expect(guilds.get(GUILD)?.known).toBe(true);
   });
 
   test("a file that is not a database", async () => {
