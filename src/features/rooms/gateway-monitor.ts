@@ -23,6 +23,8 @@ const Container = z.object({
   serves: z.array(z.string()).nullable().default(null),
   /** What its guilds' hubs were told last; null: nothing that is sure to have arrived. */
   told: GatewayState.nullable(),
+  /** Guilds whose hubs were not told that: those that could not be, and those that came later. */
+  untold: z.array(z.string()).default([]),
 });
 type Container = z.infer<typeof Container>;
 
@@ -54,14 +56,18 @@ export class GatewayMonitor extends DurableObject<Env> {
   async #take(beat: GatewayHeartbeat): Promise<void> {
     const known = this.#read(beat.guildId);
     const guildIds = [...new Set([beat.guildId, ...(beat.guildIds ?? [])])];
-    const sameGuilds = guildIds.every((guildId) => known?.guildIds.includes(guildId) === true);
+    // The others keep what their hubs were told: one may have heard since that Discord does not serve its guild.
+    const untold = guildIds.filter(
+      (guildId) => known?.guildIds.includes(guildId) !== true || known.untold.includes(guildId),
+    );
     this.#write(beat.guildId, {
       seenAt: Date.now(),
       state: beat.state,
       since: Math.min(beat.since, Date.now()),
       guildIds,
       serves: beat.guildIds ?? null,
-      told: sameGuilds ? (known?.told ?? null) : null,
+      told: known?.told ?? null,
+      untold,
     });
     // First: whatever comes of telling, silence is noticed.
     await this.#armAlarm();
@@ -93,27 +99,34 @@ export class GatewayMonitor extends DurableObject<Env> {
     if (container === null) return;
     const now = Date.now();
     const state = stateOf(container, now);
-    if (container.told === state) return;
+    const guildIds = container.told === state ? container.untold : container.guildIds;
+    if (guildIds.length === 0) return;
+    // Until it is done nothing is sure, also if this call is cut off.
+    if (container.told !== state) this.#write(name, { ...container, told: null });
     const since = state === container.state ? container.since : now;
     const hub = hubPublisher(this.env);
     const told = await Promise.allSettled(
-      container.guildIds.map((guildId) =>
+      guildIds.map((guildId) =>
         hub.ingest(guildId, [{ event: "gateway.state", payload: { guildId, state, since } }]),
       ),
     );
-    const failed = told.filter(({ status }) => status === "rejected").length;
-    if (failed > 0) log("warn", "gateway_monitor.hubs_not_told", { state, failed });
+    const untold = guildIds.filter((_, index) => told[index]?.status === "rejected");
+    if (untold.length > 0) {
+      log("warn", "gateway_monitor.hubs_not_told", { state, failed: untold.length });
+    }
     // A heartbeat may have come meanwhile, and told another state: which one arrived last, nobody knows.
     const latest = this.#read(name) ?? container;
-    const isSure = failed === 0 && stateOf(latest, Date.now()) === state;
-    this.#write(name, { ...latest, told: isSure ? state : null });
+    const isSure = stateOf(latest, Date.now()) === state;
+    const came = latest.guildIds.filter((guildId) => !container.guildIds.includes(guildId));
+    this.#write(name, { ...latest, told: isSure ? state : null, untold: [...untold, ...came] });
   }
 
   async #armAlarm(): Promise<void> {
     const now = Date.now();
     const due = [...this.#kv.list({ prefix: PREFIX })].flatMap(([, value]) => {
       const container = Container.parse(value);
-      if (container.told !== stateOf(container, now)) return [now + TELL_AGAIN_MS];
+      const isTold = container.told === stateOf(container, now) && container.untold.length === 0;
+      if (!isTold) return [now + TELL_AGAIN_MS];
       const silentAt = container.seenAt + GATEWAY_HEARTBEAT_TIMEOUT_MS;
       return silentAt > now ? [silentAt] : [];
     });

@@ -1311,4 +1311,33 @@ describe("gateway heartbeats", () => {
     const fresh = await streamOf(alice);
     expect(fresh.of("snapshot")[0]?.gateway).toEqual({ state: "connected", since: 1_000 });
   });
+
+  it("are told to who has not heard them, and to nobody else", async () => {
+    const second = `${guildId}1`;
+    alice = await person("alice", { guilds: [guildId, second] });
+    const beatWith = (...guildIds: string[]) => {
+      const payload = { guildId: PRIMARY, state: "connected", since: 1_000, guildIds };
+      return taken({ event: "gateway.heartbeat", payload });
+    };
+    const stateIn = async (guild: string) => {
+      const stream = await streamAs(alice.token, undefined, { guildId: guild });
+      return z.object({ state: z.string() }).optional().parse(stream.of("snapshot")[0]?.gateway);
+    };
+    await beatWith(PRIMARY, guildId);
+    // Discord does not serve this guild: its hub knows more than the heartbeats say.
+    const payload = { guildId, state: "down", since: Date.now() };
+    await taken({ event: "gateway.state", payload });
+    const newcomer = env.HUB.get(env.HUB.idFromName(second));
+    await runInDurableObject(newcomer, (_, { storage }) => {
+      storage.sql.exec("DROP TABLE rooms_gateway");
+    });
+    await beatWith(PRIMARY, guildId, second);
+    expect(await stateIn(guildId)).toEqual({ state: "down" });
+    // The next wake makes the table again.
+    await evictDurableObject(newcomer);
+    expect(await stateIn(second)).toBeUndefined();
+    await runDurableObjectAlarm(monitor());
+    expect(await stateIn(second)).toEqual({ state: "connected" });
+    expect(await stateIn(guildId)).toEqual({ state: "down" });
+  });
 });
