@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Match, MatchPlayer, MatchSide } from "../../src/client/match.ts";
+import { ENDED_STATUSES } from "../../src/protocol/match.ts";
 import {
   isEnded,
   liveMatches,
@@ -146,6 +147,7 @@ describe("FACEIT's status", () => {
   });
 
   it("ends a match or not, in any case of letters", () => {
+    expect([...ENDED_STATUSES].filter((status) => !isEnded(status))).toEqual([]);
     expect(["FINISHED", "aborted", "CANCELLED", "READY", "NEW"].map(isEnded)).toEqual([
       true,
       true,

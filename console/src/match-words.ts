@@ -1,7 +1,6 @@
 import type { Faction, Match, MatchPlayer, MatchSide } from "../../src/client/match.ts";
+import { FACTIONS } from "../../src/client/live-matches.ts";
 import type { Tone } from "./standing.ts";
-
-const FACTIONS = ["faction1", "faction2"] as const satisfies readonly Faction[];
 
 /** FACEIT's statuses of a match that is over. */
 const ENDED: ReadonlySet<string> = new Set(["FINISHED", "ABORTED", "CANCELLED"]);

@@ -5,7 +5,14 @@ import {
   ROOM_NAME_MAX_LENGTH,
   ROOM_USER_LIMIT_MAX,
 } from "../../src/protocol/limits.ts";
-import { EMPTY_DRAFT, idsIn, readDraft, refusedFields, type RoomDraft } from "./room-draft.ts";
+import {
+  changedFields,
+  EMPTY_DRAFT,
+  idsIn,
+  readDraft,
+  refusedFields,
+  type RoomDraft,
+} from "./room-draft.ts";
 
 const read = (change: Partial<RoomDraft>) => readDraft({ ...EMPTY_DRAFT, ...change });
 const errors = (change: Partial<RoomDraft>) => {
@@ -58,7 +65,7 @@ describe("the form of a new room", () => {
     expect(errors({ private: true, allowedUserIds: ids.slice(1) })).toEqual([]);
     expect(errors({ private: true, allowedUserIds: ids })).toEqual(["allowedUserIds"]);
     const bad = read({ private: true, typed: "123 al@ce" });
-    expect(!bad.ok && bad.errors.allowedUserIds).toContain("al@ce");
+    expect(!bad.ok && bad.errors.allowedUserIds).toContain("“123 al@ce” is nobody yet");
   });
 
   it("asks for nothing that the server refuses", () => {
@@ -68,6 +75,16 @@ describe("the form of a new room", () => {
     }
     expect(read({ private: true, typed: "123456789012345678" }).ok).toBe(true);
   });
+});
+
+it("a name that is being typed for the picker touches no field, a person who is picked does", () => {
+  const draft = { ...EMPTY_DRAFT, private: true, allowedUserIds: ["1"] };
+  const { allowedUserIds } = draft;
+  expect(changedFields(draft, { allowedUserIds, typed: "gr" })).toEqual([]);
+  expect(changedFields(draft, { allowedUserIds: ["1", "2"], typed: "" })).toEqual([
+    "allowedUserIds",
+  ]);
+  expect(changedFields(draft, { userLimit: "400" })).toEqual(["userLimit"]);
 });
 
 it("what the server refuses is said at its field, in words of people", () => {

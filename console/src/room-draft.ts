@@ -43,7 +43,7 @@ export function readDraft(
   const errors: DraftErrors = {
     ...nameError(name),
     ...limitError(draft.userLimit.trim()),
-    ...(draft.private ? idsError(ids) : {}),
+    ...(draft.private ? idsError(ids, draft.typed) : {}),
   };
   if (Object.keys(errors).length > 0) return { ok: false, errors };
   return {
@@ -54,6 +54,13 @@ export function readDraft(
       ...(draft.private ? { private: true, allowedUserIds: ids } : {}),
     },
   };
+}
+
+/** The fields that a change touches. Half a name is no mistake yet: what is typed for the picker is none. */
+export function changedFields(draft: RoomDraft, changed: Partial<RoomDraft>): readonly string[] {
+  return Object.entries(changed)
+    .filter(([field, value]) => field !== "typed" && draft[field as DraftField] !== value)
+    .map(([field]) => field);
 }
 
 /** What the server did not take though {@link readDraft} did. @param fields as it names them */
@@ -91,16 +98,14 @@ function limitError(limit: string): DraftErrors {
 /** How Discord writes its ids: long numbers. Shorter ones are of the local Discord. */
 const NUMBER = /^\d{1,22}$/;
 
-function idsError(ids: readonly string[]): DraftErrors {
+function idsError(ids: readonly string[], typed: string): DraftErrors {
   if (ids.length > ROOM_ALLOWED_USERS_MAX) {
     return {
       allowedUserIds: `${ids.length} people: at most ${ROOM_ALLOWED_USERS_MAX} can be listed.`,
     };
   }
-  const bad = ids.find((id) => !NUMBER.test(id));
-  return bad === undefined
-    ? {}
-    : {
-        allowedUserIds: `“${bad.slice(0, 40)}” is nobody yet: pick somebody from the list, or paste a Discord id, which is a long number.`,
-      };
+  if (ids.every((id) => NUMBER.test(id))) return {};
+  return {
+    allowedUserIds: `“${typed.trim().slice(0, 40)}” is nobody yet: pick somebody from the list, or paste a Discord id, which is a long number.`,
+  };
 }

@@ -67,7 +67,7 @@ describe("the log in words", () => {
     ],
     [
       { event: "gateway.state", payload: { guildId, state: "down", since: 1 } },
-      "The connection to Discord is gone",
+      "Discord is not connected",
       "connection",
     ],
     [

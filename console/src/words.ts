@@ -62,7 +62,7 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
 const GATEWAY_SENTENCES = {
   connected: "Discord is connected",
   resuming: "The connection to Discord broke, and comes back",
-  down: "The connection to Discord is gone",
+  down: "Discord is not connected",
 } as const;
 
 function place(roomName: string | null, channelId: string): Words[number] {

@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 
 /** The application's id: it is the bot's user id, as in every newer application of the real one. */
-export const LOCAL_APPLICATION_ID = "100000000000000100";
+const LOCAL_APPLICATION_ID = "100000000000000100";
 
 /** RFC 8410 §7: a PKCS #8 Ed25519 private key, up to its 32 bytes. */
 const PKCS8_BEFORE_SEED = Buffer.from("302e020100300506032b657004220420", "hex");

@@ -5,7 +5,7 @@ import { expect, onTestFinished, vi } from "vitest";
 import type { LocalFaceit, LocalFaceitOptions } from "./local-faceit.ts";
 import { startLocalFaceit } from "./local-faceit.ts";
 
-export const API_KEY = "key-of-the-data-api";
+const API_KEY = "key-of-the-data-api";
 export const CLIENT_ID = "3c1e7d5a-0000-4000-8000-00000000c11e";
 export const CLIENT_SECRET = "secret-of-the-client";
 export const REDIRECT_URI = "http://127.0.0.1:8787/faceit/callback";

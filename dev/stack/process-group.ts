@@ -58,7 +58,7 @@ export function startGroup(command: Command, onLine: (line: string) => void): Pr
 }
 
 /** Sends a signal to all processes of a group; one that is gone is no error. */
-export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {

@@ -52,29 +52,6 @@ describe("the view", () => {
     expect(see([snapshot(3)]).known).toBe(true);
   });
 
-  it("knows who somebody is, where it was told", () => {
-    const person = { name: "Ada", avatarUrl: null };
-    const first = snapshot(0, "a");
-    const rooms = first.rooms.map((room) => ({
-      ...room,
-      members: [
-        { userId: "u1", joinedAt: "2026-11-29T12:00:00.000Z", ...person },
-        { userId: "u2", joinedAt: "2026-11-29T12:00:00.000Z" },
-      ],
-    }));
-    const enters: GuildEvent = {
-      event: "voice.joined",
-      payload: { guildId, channelId: "a", userId: "u3", user: person },
-    };
-    const view = see([{ ...first, rooms }, event(1, enters), event(2, joined("a", "u4"))]);
-    expect(view.rooms.get("a")?.members.map((one) => [one.userId, one.person])).toEqual([
-      ["u1", person],
-      ["u2", null],
-      ["u3", person],
-      ["u4", null],
-    ]);
-  });
-
   it("shows people come, move and go", () => {
     const view = see([
       snapshot(0, "a"),

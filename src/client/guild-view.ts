@@ -7,7 +7,7 @@ import {
   type LiveMatches,
   liveMatchesOf,
 } from "./live-matches.ts";
-import type { Person, Room } from "./room.ts";
+import type { Room } from "./room.ts";
 import type {
   OtherEvent,
   Presence,
@@ -19,11 +19,10 @@ import type {
 /** Entries that the log keeps; the oldest go. */
 export const LOG_MAX_ENTRIES = 300;
 
-/** Someone in a room; `joinedAt` in milliseconds since 1970. `person` null: not told. */
+/** Someone in a room; `joinedAt` in milliseconds since 1970. */
 export type MemberView = {
   readonly userId: string;
   readonly joinedAt: number;
-  readonly person: Person | null;
 };
 
 /** What an event does not say about a room: it is asked for once. */
@@ -222,8 +221,7 @@ function applyKnown(view: GuildView, { event, payload }: GuildEvent, ts: number)
         return withMatches(view, applyMatchVoice(view.matches, payload, true));
       const others = room.members.filter((member) => member.userId !== payload.userId);
       if (others.length < room.members.length) return view;
-      const { userId, user: person = null } = payload;
-      const member = { userId, joinedAt: ts, person };
+      const member = { userId: payload.userId, joinedAt: ts };
       return withRoom(view, { ...room, members: [...others, member] });
     }
     case "voice.left": {
@@ -256,10 +254,9 @@ function roomsOf(rooms: readonly Room[]): Map<string, RoomView> {
       {
         channelId: room.channelId,
         name: room.name,
-        members: room.members.map(({ userId, joinedAt, name, avatarUrl = null }) => ({
+        members: room.members.map(({ userId, joinedAt }) => ({
           userId,
           joinedAt: Date.parse(joinedAt),
-          person: name === undefined ? null : { name, avatarUrl },
         })),
         details: detailsOf(room),
       },

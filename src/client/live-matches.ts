@@ -4,7 +4,8 @@ import type { Faction, Match, MatchSide } from "./match.ts";
 /** Live matches by id, in the order in which they became known. Never changed in place. */
 export type LiveMatches = ReadonlyMap<string, Match>;
 
-const FACTIONS: readonly Faction[] = ["faction1", "faction2"];
+/** Both, in FACEIT's order. */
+export const FACTIONS: readonly Faction[] = ["faction1", "faction2"];
 
 /** The matches of a snapshot, oldest first. */
 export function liveMatchesOf(matches: readonly Match[]): LiveMatches {

@@ -7,6 +7,7 @@ import type { Guild } from "../guild.ts";
 import { CONTROL_URL } from "../local-discord.ts";
 import { notify } from "../notices.ts";
 import {
+  changedFields,
   type DraftErrors,
   EMPTY_DRAFT,
   readDraft,
@@ -39,12 +40,12 @@ export function NewRoomDialog({
   const request = useRef({ text: "", key: "" });
 
   const change = (changed: Partial<RoomDraft>): void => {
+    const touched = changedFields(draft.value, changed);
     draft.value = { ...draft.value, ...changed };
     // An error goes as soon as it is mended. A new one comes while typing, not on leaving the field,
     // where it would move what is clicked.
     const read = readDraft(draft.value);
     const found = read.ok ? {} : read.errors;
-    const touched = Object.keys(changed).filter((field) => field !== "typed");
     errors.value = Object.fromEntries(
       Object.entries(found).filter(([field]) => field in errors.value || touched.includes(field)),
     );

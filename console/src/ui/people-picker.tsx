@@ -38,6 +38,7 @@ export function PeoplePicker({
   const listId = useId();
   const open = useSignal(false);
   const at = useSignal(-1);
+  const root = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
 
   useEffect(() => {
@@ -45,6 +46,20 @@ export function PeoplePicker({
     const timer = setTimeout(() => void ask(typed.trim()), ASK_AFTER_MS);
     return () => clearTimeout(timer);
   }, [typed, open.value, ask]);
+
+  const close = (): void => {
+    open.value = false;
+    at.value = -1;
+  };
+  useEffect(() => {
+    if (!open.value) return undefined;
+    // Not when the field loses the focus: what is pressed then would move away under the pointer.
+    const pressed = ({ target }: MouseEvent): void => {
+      if (target instanceof Node && root.current?.contains(target) !== true) close();
+    };
+    document.addEventListener("click", pressed);
+    return () => document.removeEventListener("click", pressed);
+  }, [open.value]);
 
   const offered = open.value
     ? knownPeople(typed)
@@ -84,9 +99,12 @@ export function PeoplePicker({
     },
     Escape: () => {
       const wasOpen = offered.length > 0;
-      open.value = false;
-      at.value = -1;
+      close();
       return wasOpen;
+    },
+    Tab: () => {
+      close();
+      return false;
     },
     Backspace: () => {
       const last = chosen.at(-1);
@@ -97,7 +115,7 @@ export function PeoplePicker({
   };
 
   return (
-    <div class="picker">
+    <div ref={root} class="picker">
       {chosen.length > 0 && (
         <ul class="picked" aria-label="May come in">
           {chosen.map((userId) => (
@@ -135,10 +153,6 @@ export function PeoplePicker({
         value={typed}
         onFocus={() => {
           open.value = true;
-        }}
-        onBlur={() => {
-          open.value = false;
-          at.value = -1;
         }}
         onInput={(event) => {
           open.value = true;
