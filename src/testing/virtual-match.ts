@@ -173,7 +173,9 @@ export class VirtualMatch extends VirtualDiscord {
           this.troubles.set(trouble.kind, trouble.subject);
           return known !== trouble.subject;
         },
-        remove: async (_: string, kind: string) => void this.troubles.delete(kind),
+        remove: async (_: string | null, ...kinds: readonly string[]) => {
+          for (const kind of kinds) this.troubles.delete(kind);
+        },
       },
       hub: {
         put: (record: MatchRecord) => this.#put(record),

@@ -29,6 +29,7 @@ import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
 import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+import { tidyMatches } from "./hourly.ts";
 import { sweepOrphans } from "./sweep.ts";
 
 const SECRET = { "X-Webhook-Secret": "test-webhook-secret-0123456789-0123456" };
@@ -419,6 +420,37 @@ describe("one match", () => {
   });
 });
 
+describe("a match whose work breaks as a whole", () => {
+  it("is tried again, later each time, and from the beginning when it went well", async () => {
+    await ready();
+    const stored = async (change: (state: object) => object): Promise<void> =>
+      runInDurableObject(room(), (_, { storage }) =>
+        storage.kv.put("state", change(storage.kv.get<object>("state") ?? {})),
+      );
+    const pauses = async (times: number): Promise<number[]> => {
+      const all: number[] = [];
+      for (let time = 0; time < times; time += 1) {
+        await runInDurableObject(room(), (_, { storage }) => storage.setAlarm(Date.now()));
+        await runDurableObjectAlarm(room());
+        // Nothing of it is in memory only.
+        await evictDurableObject(room());
+        const at = await runInDurableObject(room(), (_, { storage }) => storage.getAlarm());
+        all.push((at ?? Number.NaN) - Date.now());
+      }
+      return all;
+    };
+    vi.useFakeTimers({ toFake: ["Date"] });
+    await stored((state) => ({ ...state, troubles: null }));
+    expect(await pauses(3)).toEqual([5_000, 10_000, 20_000]);
+    expect(Math.max(...(await pauses(6)))).toBe(10 * MINUTE);
+    await stored((state) => ({ ...state, troubles: [] }));
+    await pauses(1);
+    await stored((state) => ({ ...state, troubles: null }));
+    expect(await pauses(1)).toEqual([5_000]);
+    await stored((state) => ({ ...state, troubles: [] }));
+  });
+});
+
 describe("the sweep", () => {
   const BOT_ALLOW = "17826832";
   const sweep = (): Promise<void> =>
@@ -445,6 +477,7 @@ describe("the sweep", () => {
             discord.channels.delete(id);
             return { ok: true, value: undefined };
           },
+          getChannel: async () => ({ ok: true, value: null }),
           sendMessage: async () => ({ ok: true, value: undefined }),
         },
         settings: matchSettingsOf(configOf(env), GUILD),
@@ -492,7 +525,19 @@ describe("the sweep", () => {
     expect(await store.add(trouble, 10 + TROUBLE_TOLD_AGAIN_MS)).toBe(true);
     expect(await store.add({ ...trouble, subject: "2" }, 11 + TROUBLE_TOLD_AGAIN_MS)).toBe(true);
     await store.remove(trouble.guildId, trouble.kind);
-    expect((await store.all()).filter(({ guildId }) => guildId === trouble.guildId)).toEqual([]);
+    const kinds = async (): Promise<string[]> =>
+      (await store.all()).flatMap(({ guildId, kind }) =>
+        guildId.startsWith(trouble.guildId) ? [kind] : [],
+      );
+    expect(await kinds()).toEqual([]);
+    // The key for FACEIT is the same for all guilds.
+    for (const kind of ["faceitKey", "faceitDown", "moving"]) {
+      for (const n of ["", "9"]) {
+        await store.add({ guildId: trouble.guildId + n, kind, subject: "" }, 10);
+      }
+    }
+    await store.remove(null, "faceitKey", "faceitDown");
+    expect(await kinds()).toEqual(["moving", "moving"]);
   });
 
   it("deletes what no match owns, and keeps everything else", async () => {
@@ -556,6 +601,20 @@ describe("once an hour", () => {
     discord.channels.set(id, { ...channel, type: 2, overwrites: [bot] });
     await hourly();
     expect(discord.channels.has(id)).toBe(false);
+  });
+
+  it("every guild has its turn, also after one whose hub is broken", async () => {
+    const asked: string[] = [];
+    const hubs = {
+      get: (id: DurableObjectId) => env.HUB.get(id),
+      idFromName: (guildId: string) => {
+        asked.push(guildId);
+        if (guildId === GUILD) throw new Error("broken");
+        return env.HUB.idFromName(guildId);
+      },
+    } as typeof env.HUB;
+    await tidyMatches({ ...env, HUB: hubs, ...{ FACEIT_ORGANIZERS: "a=3001,b=3002" } });
+    expect(asked).toEqual([GUILD, "3001", "3002"]);
   });
 
   it("a room that lost what it knew gets it back before its channels are judged", async () => {

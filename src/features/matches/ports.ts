@@ -118,8 +118,8 @@ export type GuildTrouble = {
 export interface MatchTroubles {
   /** @returns whether it is to be told: it is new, about another id, or was told long ago */
   add(trouble: GuildTrouble, now: number): Promise<boolean>;
-  /** It is mended, or was not told after all. */
-  remove(guildId: string, kind: string): Promise<void>;
+  /** These are mended, or were not told after all. @param guildId null: in all guilds */
+  remove(guildId: string | null, ...kinds: readonly string[]): Promise<void>;
   all(): Promise<readonly (GuildTrouble & { readonly toldAt: number })[]>;
 }
 

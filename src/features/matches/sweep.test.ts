@@ -16,6 +16,8 @@ const ADMINISTRATOR_ADDED = 1n << 11n;
 class Guild {
   readonly channels = new Map<string, GuildChannel>();
   readonly failures = new Map<string, DiscordFailure>();
+  /** They are in no list of channels. */
+  readonly threads = new Set<string>();
   rows: ActiveRoom[] = [];
   asked = 0;
   settings: MatchSettings = {
@@ -53,6 +55,11 @@ class Guild {
             this.channels.delete(id);
             return ok(undefined);
           },
+          getChannel: async (id) => {
+            const failure = this.failures.get(id);
+            if (failure !== undefined) return err(failure);
+            return ok(this.threads.has(id) ? { id, name: id } : null);
+          },
           sendMessage: async (_, { content }) => {
             const failure = this.failures.get("message");
             if (failure !== undefined) return err(failure);
@@ -67,7 +74,9 @@ class Guild {
             this.troubles.set(kind, subject);
             return isNews;
           },
-          remove: async (_, kind) => void this.troubles.delete(kind),
+          remove: async (_, ...kinds) => {
+            for (const kind of kinds) this.troubles.delete(kind);
+          },
         },
         store: {
           roomsOf: async () => this.rows,
@@ -123,15 +132,42 @@ describe("the sweep", () => {
     expect([[...guild.troubles.keys()], guild.messages.length]).toEqual([["noticeChannel"], 2]);
   });
 
-  it("tells it the next time where Discord asks for a pause", async () => {
+  it.each(["rate_limited", "unauthorized"] as const)(
+    "tells it the next time where nothing was asked of Discord: %s",
+    async (kind) => {
+      const guild = new Guild();
+      guild.channels.set("text", { id: "text", name: "", type: 0, parentId: null, overwrites: [] });
+      guild.settings = { ...guild.settings, lobbyId: "gone", noticeChannelId: "text" };
+      guild.failures.set("message", { kind, retryAfterMs: 5 });
+      await guild.sweep();
+      guild.failures.clear();
+      await guild.sweep();
+      expect(guild.messages).toHaveLength(1);
+    },
+  );
+
+  it("takes whatever has messages for a notice channel: a voice channel's chat, a thread", async () => {
     const guild = new Guild();
-    guild.channels.set("text", { id: "text", name: "", type: 0, parentId: null, overwrites: [] });
-    guild.settings = { ...guild.settings, lobbyId: "gone", noticeChannelId: "text" };
-    guild.failures.set("message", { kind: "rate_limited", retryAfterMs: 5 });
+    guild.threads.add("thread");
+    for (const [id, type] of Object.entries({ voice: 2, stage: 13, news: 5, text: 0 })) {
+      guild.channels.set(id, { id, name: id, type, parentId: null, overwrites: [] });
+    }
+    for (const noticeChannelId of ["voice", "stage", "news", "text", "thread"]) {
+      guild.settings = { ...guild.settings, noticeChannelId };
+      await guild.sweep();
+      expect([...guild.troubles.keys()]).toEqual([]);
+    }
+    guild.threads.clear();
     await guild.sweep();
-    guild.failures.clear();
+    expect([...guild.troubles]).toEqual([["noticeChannel", "thread"]]);
+    // What Discord does not say is neither mended nor wrong.
+    guild.failures.set("thread", { kind: "failed", status: 500 });
+    guild.failures.set("hidden", FORBIDDEN);
     await guild.sweep();
-    expect(guild.messages).toHaveLength(1);
+    expect([...guild.troubles]).toEqual([["noticeChannel", "thread"]]);
+    guild.settings = { ...guild.settings, noticeChannelId: "hidden" };
+    await guild.sweep();
+    expect([...guild.troubles]).toEqual([["noticeChannel", "thread"]]);
   });
 
   it("also finds a channel whose permissions an administrator added to", async () => {

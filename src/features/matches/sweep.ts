@@ -2,18 +2,19 @@ import type { Clock } from "../../platform/clock.ts";
 import { log } from "../../platform/log.ts";
 import { ORPHAN_MIN_AGE_MS } from "../../protocol/limits.ts";
 import type { MatchSettings } from "../../config.ts";
-import type { GuildChannel } from "../../platform/discord/discord-client.ts";
+import type { DiscordClient, GuildChannel } from "../../platform/discord/discord-client.ts";
 import type { MatchesHub, MatchesStore, MatchTroubles } from "./ports.ts";
 import { MATCH_CHANNEL_NAME } from "./room/channel-name.ts";
 import { guildTroubleNotice } from "./room/notice.ts";
-import { isOurs, type MatchDiscord } from "./room/perform.ts";
+import { isOurs } from "./room/perform.ts";
+import { isPutOff } from "./room/retry.ts";
 import { subjectOf } from "./room/trouble.ts";
 
 /** What the sweep needs. */
 export type SweepPorts = {
   readonly discord: Pick<
-    MatchDiscord,
-    "botUserId" | "listChannels" | "deleteChannel" | "sendMessage"
+    DiscordClient,
+    "botUserId" | "listChannels" | "deleteChannel" | "getChannel" | "sendMessage"
   >;
   readonly settings: MatchSettings;
   readonly troubles: Pick<MatchTroubles, "add" | "remove">;
@@ -83,8 +84,8 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
   }
 }
 
-/** Types that a channel may have for what it is named for: also stages and announcements. */
-const TYPES = { category: [4], lobby: [2, 13], noticeChannel: [0, 5] } as const;
+/** Types that a channel may have for what it is named for: also stages, announcements, and a voice channel's chat. */
+const TYPES = { category: [4], lobby: [2, 13], noticeChannel: [0, 2, 5, 13] } as const;
 
 /** Tells of settings that name a channel which the guild does not have, before a match needs it. */
 async function checkPlaces(
@@ -92,12 +93,18 @@ async function checkPlaces(
   guildId: string,
   channels: readonly GuildChannel[],
 ): Promise<void> {
-  const isThere = (id: string, types: readonly number[]): boolean =>
-    channels.some((channel) => channel.id === id && types.includes(channel.type));
   for (const kind of ["noticeChannel", "category", "lobby"] as const) {
     const subject = subjectOf(kind, settings);
     if (subject === "") continue;
-    if (isThere(subject, TYPES[kind])) {
+    const listed = channels.find(({ id }) => id === subject);
+    let isThere = listed !== undefined && TYPES[kind].some((type) => type === listed.type);
+    if (listed === undefined && kind === "noticeChannel") {
+      // The guild's list has no threads.
+      const found = await discord.getChannel(subject);
+      if (!found.ok) continue;
+      isThere = found.value !== null;
+    }
+    if (isThere) {
       await troubles.remove(guildId, kind);
       continue;
     }
@@ -107,7 +114,7 @@ async function checkPlaces(
     if (noticeChannelId === undefined || kind === "noticeChannel") continue;
     const content = guildTroubleNotice(kind, settings);
     const sent = await discord.sendMessage(noticeChannelId, { content });
-    if (!sent.ok && sent.error.kind === "rate_limited") await troubles.remove(guildId, kind);
+    if (!sent.ok && isPutOff(sent.error)) await troubles.remove(guildId, kind);
   }
 }
 

@@ -1,4 +1,4 @@
-import { and, eq } from "drizzle-orm";
+import { and, eq, inArray } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { matchTroubles } from "../../../../drizzle/matches.ts";
 import { TROUBLE_TOLD_AGAIN_MS } from "../../../protocol/limits.ts";
@@ -23,10 +23,9 @@ export function d1MatchTroubles(database: D1Database): MatchTroubles {
       return results.length > 0;
     },
 
-    async remove(guildId, kind) {
-      await db
-        .delete(matchTroubles)
-        .where(and(eq(matchTroubles.guildId, guildId), eq(matchTroubles.kind, kind)));
+    async remove(guildId, ...kinds) {
+      const isThere = guildId === null ? undefined : eq(matchTroubles.guildId, guildId);
+      await db.delete(matchTroubles).where(and(isThere, inArray(matchTroubles.kind, kinds)));
     },
 
     async all() {

@@ -27,6 +27,7 @@ import {
   type RoomState,
   type StoredRoom,
 } from "./room-state.ts";
+import { backOff } from "./timetable.ts";
 
 /** A webhook for this match, as it crosses from the Worker. */
 export type DeliveredHint = {
@@ -36,8 +37,11 @@ export type DeliveredHint = {
 };
 
 const STATE_KEY = "state";
-/** When a round that failed as a whole is tried again, milliseconds. */
+/** Rounds in a row that failed as a whole. */
+const FAILURES_KEY = "failures";
+/** When such a round is tried again, milliseconds: twice as late each time. */
 const BROKEN_RETRY_MS = 5_000;
+const BROKEN_RETRY_MOST_MS = 10 * 60_000;
 
 /**
  * One FACEIT match: makes Discord what it should be, and keeps on until it is. Webhooks are written
@@ -148,6 +152,7 @@ class Room {
   }
 
   async #work(): Promise<void> {
+    this.#isAwaited = false;
     const state = this.#read();
     if (state === undefined) return;
     if (state.phase === "closed" && systemClock() >= tombstoneEnd(state)) {
@@ -157,13 +162,16 @@ class Room {
       this.#createTables();
       return;
     }
-    this.#isAwaited = false;
+    const { kv } = this.#ctx.storage;
     let next: number | null;
     try {
       next = await this.#reconcile(state.matchId);
+      kv.delete(FAILURES_KEY);
     } catch (error) {
-      log("error", "match.work_failed", { matchId: state.matchId, error });
-      next = systemClock() + BROKEN_RETRY_MS;
+      const count = (kv.get<number>(FAILURES_KEY) ?? 0) + 1;
+      kv.put(FAILURES_KEY, count);
+      log("error", "match.work_failed", { matchId: state.matchId, count, error });
+      next = systemClock() + backOff(count, BROKEN_RETRY_MS, BROKEN_RETRY_MOST_MS);
     }
     const after = this.#read() ?? state;
     const forget = after.phase === "closed" ? tombstoneEnd(after) : null;

@@ -59,6 +59,8 @@ function matchTroubleText(kind: Exclude<TroubleKind, Parameters<typeof subjectOf
       return "There is no room for this match's voice channels: the server has as many channels as Discord allows. Delete some; the match gets its channels within a minute.";
     case "refused":
       return "Discord does not let the bot make this match's voice channels. Give it Manage Channels and Manage Roles, in the category too; the match gets its channels within ten minutes.";
+    case "access":
+      return "Discord does not let the bot see this match's voice channels, or say who may enter them. Give it View Channels, Manage Channels and Manage Roles, in the category too; it tries again within ten minutes.";
     case "undeletable":
       return "Discord does not let the bot delete this match's voice channels. Give it Manage Channels in them, or delete them.";
   }

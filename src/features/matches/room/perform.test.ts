@@ -294,14 +294,17 @@ describe("what people read", () => {
     },
   );
 
-  it("is news again when Discord asked for a pause before it was said", async () => {
-    const sent = err({ kind: "rate_limited", retryAfterMs: 5 } as const);
-    const { calls, outcome } = await doing({ kind: "complain", trouble: "moving" }, { sent });
-    expect(calls.at(-1)).toEqual(["no trouble", GUILD, "moving"]);
-    expect(outcome).toEqual({ kind: "discord", result: sent });
-  });
+  it.each(["rate_limited", "unauthorized"] as const)(
+    "is news again when nothing was asked of Discord: %s",
+    async (kind) => {
+      const sent = err({ kind, retryAfterMs: 5 });
+      const { calls, outcome } = await doing({ kind: "complain", trouble: "moving" }, { sent });
+      expect(calls.at(-1)).toEqual(["no trouble", GUILD, "moving"]);
+      expect(outcome).toEqual({ kind: "discord", result: sent });
+    },
+  );
 
-  it.each(["full", "refused", "undeletable"] as const)(
+  it.each(["full", "refused", "access", "undeletable"] as const)(
     "says of which match it is: %s",
     async (trouble) => {
       const { calls } = await doing({ kind: "complain", trouble });

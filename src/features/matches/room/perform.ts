@@ -7,13 +7,22 @@ import type {
   GuildChannel,
   PermissionOverwrite,
 } from "../../../platform/discord/discord-client.ts";
+import { log } from "../../../platform/log.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import type { FaceitApi, MatchesHub, MatchesStore, MatchTroubles } from "../ports.ts";
 import type { Action } from "./action.ts";
 import { troubleNotice, unlinkedNotice } from "./notice.ts";
+import { isPutOff } from "./retry.ts";
 import { recordOf, type RoomState } from "./room-state.ts";
 import type { Outcome } from "./settle.ts";
-import { isOfGuild, isPlace, subjectOf, type TroubleKind } from "./trouble.ts";
+import {
+  FACEIT_TROUBLES,
+  isOfGuild,
+  isPlace,
+  subjectOf,
+  type GuildTroubleKind,
+  type TroubleKind,
+} from "./trouble.ts";
 
 /** What a match asks of Discord. */
 export type MatchDiscord = Pick<
@@ -70,6 +79,9 @@ export async function perform(
   switch (action.kind) {
     case "read": {
       const result = await faceit.match(matchId);
+      // A match that has read without a failure has nothing to take back.
+      const isNews = state.match === null || state.retries["read"] !== undefined;
+      if (result.ok && isNews) await mended(ports, null, FACEIT_TROUBLES);
       const owners = result.ok ? result.value.owners : [];
       // Without owners FACEIT cannot contradict the stored guild.
       return { kind: "read", result, guildId: owners.length === 0 ? guildId : guildOf(owners) };
@@ -124,6 +136,10 @@ export async function perform(
     }
     case "release":
       await store.released(matchId, action.faction);
+      // Only a whole match without a refusal shows it: people may be where the bot has other permissions.
+      if (state.moved.length > 0 && !state.troubles.includes("moving")) {
+        await mended(ports, guildId, ["moving"]);
+      }
       return { kind: "done" };
     case "tell": {
       const record = recordOf(state);
@@ -135,6 +151,19 @@ export async function perform(
       if (record !== null) await store.write(record);
       return { kind: "done" };
     }
+  }
+}
+
+/** Takes back what was said before. Best effort: what stays written down is taken back by the next match. */
+async function mended(
+  { troubles }: Pick<PerformPorts, "troubles">,
+  guildId: string | null,
+  kinds: readonly GuildTroubleKind[],
+): Promise<void> {
+  try {
+    await troubles.remove(guildId, ...kinds);
+  } catch (error) {
+    log("warn", "match.trouble_not_removed", { guildId, kinds, error });
   }
 }
 
@@ -161,8 +190,7 @@ async function complain(
     content: troubleNotice(kind, state, settings),
   });
   // It comes again after the pause, and has to be news then.
-  const isDelayed = !sent.ok && sent.error.kind === "rate_limited";
-  if (isDelayed && isOfGuild(kind)) await troubles.remove(guildId, kind);
+  if (!sent.ok && isPutOff(sent.error) && isOfGuild(kind)) await troubles.remove(guildId, kind);
   return discordOutcome(sent);
 }
 

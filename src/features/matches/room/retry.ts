@@ -44,6 +44,11 @@ export function fresh({ retries }: RoomState): RoomState["retries"] {
   return read === undefined ? {} : { read };
 }
 
+/** Whether nothing was asked of Discord, for its limits or for our token: the same is asked after a pause. */
+export function isPutOff(error: DiscordFailure): boolean {
+  return error.kind === "rate_limited" || error.kind === "unauthorized";
+}
+
 /** Discord did not do it. */
 export function failed(
   state: RoomState,

@@ -243,17 +243,70 @@ describe("what lasts until somebody mends it is said", () => {
   });
 
   it.each([
-    ["refuses its key", { kind: "refused" }, "faceitKey", "`FACEIT_API_KEY`"],
-    ["fails for minutes", { kind: "failed" }, "faceitDown", "does not answer"],
-  ] as const)("when FACEIT %s", async (_, failure, kind, text) => {
+    ["let somebody in", "grant"],
+    ["take somebody's access", "revoke"],
+    ["show the channels", "list"],
+  ])("when Discord does not %s, but not for the first time only", async (_, call) => {
     const match = linkedMatch();
-    match.faceitFaults = Array.from({ length: 200 }, () => failure);
+    if (call === "grant") match.links.delete("a2");
+    await begin(match);
+    match.faultsOf.set(
+      call,
+      Array.from({ length: 12 }, () => "refused"),
+    );
+    if (call === "grant") match.links.set("a2", "d-a2");
+    if (call === "revoke") match.links.delete("a2");
+    match.look(call === "list");
+    await match.pass(0);
+    const told = (): string[] => notices(match).filter((text) => text.includes("who may enter"));
+    expect([count(match, call), told()]).toEqual([1, []]);
+    await match.pass(6 * HOUR);
+    expect(told()).toEqual([expect.stringContaining("team")]);
+  });
+
+  it.each([
+    ["refuses its key", { kind: "refused" }, "faceitKey", "`FACEIT_API_KEY`", 3 * MINUTE],
+    ["fails for minutes", { kind: "failed" }, "faceitDown", "does not answer", 5 * MINUTE],
+  ] as const)("when FACEIT %s, each time anew", async (_, failure, kind, text, soon) => {
+    const match = linkedMatch();
+    const fails = (): void => {
+      match.faceitFaults = Array.from({ length: 200 }, () => failure);
+    };
+    fails();
     match.hint("match_status_ready");
     await match.pass(MINUTE);
     expect(notices(match)).toEqual([]);
-    await match.pass(HOUR);
+    await match.pass(soon - MINUTE);
     expect([...match.troubles]).toEqual([[kind, ""]]);
     expect(notices(match)).toEqual([expect.stringContaining(text)]);
+    match.faceitFaults = [];
+    await match.pass(10 * MINUTE);
+    expect([...match.troubles]).toEqual([]);
+    fails();
+    await match.pass(HOUR);
+    expect([...match.troubles]).toEqual([[kind, ""]]);
+    expect(notices(match)).toHaveLength(2);
+  });
+
+  it("and what another match has said is taken back by one that goes well", async () => {
+    const match = linkedMatch();
+    for (const kind of ["faceitKey", "faceitDown", "moving"]) match.troubles.set(kind, "");
+    await begin(match);
+    expect([...match.troubles.keys()]).toEqual(["moving"]);
+    match.voice.clear();
+    match.advance("FINISHED");
+    match.hint("match_status_finished");
+    await match.pass(MINUTE);
+    expect([...match.troubles.keys()]).toEqual([]);
+
+    const worse = linkedMatch();
+    worse.faultsOf.set("move", ["refused"]);
+    await begin(worse);
+    worse.voice.clear();
+    worse.advance("FINISHED");
+    worse.hint("match_status_finished");
+    await worse.pass(MINUTE);
+    expect([worse.ours.length, ...worse.troubles.keys()]).toEqual([0, "moving"]);
   });
 });
 

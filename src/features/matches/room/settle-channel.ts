@@ -18,7 +18,7 @@ import {
 } from "./retry.ts";
 import { withSide, type RoomState, type SideState } from "./room-state.ts";
 import { ABSENCES_MAX } from "./timetable.ts";
-import { withTrouble, type TroubleKind } from "./trouble.ts";
+import { withTrouble, withTroubleIfAgain, type TroubleKind } from "./trouble.ts";
 
 /** A channel as a look at Discord found it. */
 export type FoundChannel = { readonly id: string; readonly access: readonly string[] };
@@ -97,9 +97,7 @@ export function settleCreate(
       if (error.code === MISSING_PERMISSIONS && action.withMoving) {
         return not({ withoutMoving: true });
       }
-      // Once may be chance: somebody is just changing permissions.
-      const isAgain = (before.retries[key]?.count ?? 0) > 0;
-      const refused = not({ problem: "discord_refused" }, isAgain ? "refused" : undefined);
+      const refused = withTroubleIfAgain(not({ problem: "discord_refused" }), key, "refused");
       return later(refused, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
     }
   }
@@ -126,7 +124,7 @@ export function settleFind(
 ): RoomState {
   const { faction } = action;
   const key = keyOf(action);
-  if (!result.ok) return failed(before, key, result.error, now);
+  if (!result.ok) return notSeen(before, key, result.error, now);
   const state = withSide(before, faction, { doubtful: true });
   if (result.value !== null) return done(opened(state, faction, result.value), key);
   const absences = state.sides[faction].absences + 1;
@@ -145,7 +143,7 @@ export function settleCheck(
   result: Result<ReadonlySet<string>, DiscordFailure>,
   now: number,
 ): RoomState {
-  if (!result.ok) return failed(before, "check", result.error, now);
+  if (!result.ok) return notSeen(before, "check", result.error, now);
   // What was asked for meanwhile is another look.
   let state = done({ ...before, checksDone: wanted }, "check");
   for (const faction of FACTIONS) {
@@ -156,6 +154,13 @@ export function settleCheck(
     }
   }
   return state;
+}
+
+/** Discord did not show the guild's channels. */
+function notSeen(state: RoomState, key: string, error: DiscordFailure, now: number): RoomState {
+  const isRefused = error.kind === "refused";
+  const known = isRefused ? withTroubleIfAgain(state, key, "access") : state;
+  return failed(known, key, error, now);
 }
 
 /** Nothing is left of a side. */

@@ -6,7 +6,7 @@ import { reopened } from "./reopen.ts";
 import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
 import type { MatchEnd, RoomState } from "./room-state.ts";
 import { backOff, CONTRADICTIONS_MAX } from "./timetable.ts";
-import { withTrouble } from "./trouble.ts";
+import { FACEIT_TROUBLES, withoutTroubles, withTrouble } from "./trouble.ts";
 
 /** FACEIT's key is refused. */
 const KEY_REFUSED_MS = 60_000;
@@ -19,8 +19,9 @@ const NOT_FOUND_MAX = 3;
 /** A match that is over is asked about so often at last, while FACEIT gives no answer. */
 const MOST_CLOSED_RETRY_MS = 60 * 60_000;
 
-/** Failures in a row that are no passing trouble. */
+/** Failures in a row that are no passing trouble; a key that is refused is none much sooner. */
 const LASTING_FAILURES = 8;
+const LASTING_REFUSALS = 3;
 
 /** What came of asking FACEIT. */
 export type ReadOutcome = {
@@ -47,18 +48,20 @@ export function settleRead(
     const first = error.kind === "refused" ? KEY_REFUSED_MS : FIRST_RETRY_MS;
     const failedNow = later(before, "read", now, first, mostPause(before));
     const count = failedNow.retries["read"]?.count ?? 0;
-    if (before.phase === "closed" || count < LASTING_FAILURES) return failedNow;
-    return withTrouble(failedNow, error.kind === "refused" ? "faceitKey" : "faceitDown");
+    const isRefused = error.kind === "refused";
+    const isLasting = count >= (isRefused ? LASTING_REFUSALS : LASTING_FAILURES);
+    if (before.phase === "closed" || !isLasting) return failedNow;
+    return withTrouble(failedNow, isRefused ? "faceitKey" : "faceitDown");
   }
   const match = result.value;
   const known = before.match;
   const isBehind = match.version < Math.max(before.version, known?.version ?? 0);
   const waits = isBehind && lagsOf(before) < CONTRADICTIONS_MAX;
-  // An answer older than the one before tells nothing; but one that stays is the truth.
+  // Ignore an older answer, unless FACEIT keeps repeating it.
   const isOld = waits && known !== null && match.version < known.version;
   const facts = isOld ? known : withDemosOf(match, known);
   const read: RoomState = {
-    ...before,
+    ...withoutTroubles(before, FACEIT_TROUBLES),
     match: facts,
     readAt: now,
     heardAt: now,

@@ -139,6 +139,20 @@ describe("a pause that Discord asked for", () => {
     expect(isDone()).toBe(true);
   });
 
+  it.each(["message", "notice"])("for our token delays a %s as well", async (call) => {
+    const match = linkedMatch();
+    match.links.delete("b2");
+    match.refusal = { kind: "unauthorized", retryAfterMs: MINUTE };
+    match.faultsOf.set(call, ["refused"]);
+    begin(match);
+    await match.pass(MINUTE - 1);
+    const sent = calls(match, call);
+    await match.pass(1);
+    expect(calls(match, call) - sent).toBe(1);
+    await match.pass(HOUR);
+    expect(calls(match, call)).toBe(sent + 1);
+  });
+
   it("delays the word that there is no room for channels", async () => {
     const match = linkedMatch();
     match.guildMax = 0;

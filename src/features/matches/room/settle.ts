@@ -7,7 +7,15 @@ import {
 } from "../../../platform/discord/constants.ts";
 import type { Result } from "../../../platform/result.ts";
 import { keyOf, type Action } from "./action.ts";
-import { done, failed, fresh, later, REFUSED_FIRST_MS, REFUSED_MOST_MS } from "./retry.ts";
+import {
+  done,
+  failed,
+  fresh,
+  isPutOff,
+  later,
+  REFUSED_FIRST_MS,
+  REFUSED_MOST_MS,
+} from "./retry.ts";
 import { withCheck, withSide, type RoomState } from "./room-state.ts";
 import {
   settleCheck,
@@ -19,7 +27,7 @@ import {
 } from "./settle-channel.ts";
 import { settleRead, type ReadOutcome } from "./settle-read.ts";
 import { silentAt } from "./timetable.ts";
-import { withTrouble } from "./trouble.ts";
+import { withTrouble, withTroubleIfAgain } from "./trouble.ts";
 
 /** What came of an action. `broke`: a part of ours failed, and nobody knows how far it got. */
 export type Outcome =
@@ -160,12 +168,6 @@ function withTroubleOf(state: RoomState, action: Action, error: DiscordFailure):
   }
 }
 
-/** Refused again: it is not over by itself. */
-function undeletable(state: RoomState, action: Action): RoomState {
-  const isAgain = (state.retries[keyOf(action)]?.count ?? 0) > 0;
-  return isAgain ? withTrouble(state, "undeletable") : state;
-}
-
 /** Somebody who is not in the guild is not asked for again soon, also when the hub sees them in voice. */
 function withAbsent(state: RoomState, userId: string, key: string, now: number): RoomState {
   const absent = [...new Set([...state.absent, userId])];
@@ -194,8 +196,12 @@ function undone(state: RoomState, action: Action, error: DiscordFailure): RoomSt
   if (action.kind === "complain") {
     return { ...state, complained: state.complained.filter((kind) => kind !== action.trouble) };
   }
-  if (action.kind === "delete" && error.kind === "refused") return undeletable(state, action);
-  return error.kind === "refused" && isUnknownChannel(error) ? withCheck(state) : state;
+  if (error.kind !== "refused") return state;
+  if (action.kind === "delete") return withTroubleIfAgain(state, keyOf(action), "undeletable");
+  if (isUnknownChannel(error)) return withCheck(state);
+  return action.kind === "grant" || action.kind === "revoke"
+    ? withTroubleIfAgain(state, keyOf(action), "access")
+    : state;
 }
 
 /** What people read: it comes once at most. */
@@ -203,7 +209,7 @@ const SENT: ReadonlySet<Action["kind"]> = new Set(["message", "notice", "complai
 
 /** Whether trying again would change nothing: what was asked for is a convenience, or cannot be. */
 function isFinal(action: Action, error: DiscordFailure): boolean {
-  if (SENT.has(action.kind)) return error.kind !== "rate_limited";
+  if (SENT.has(action.kind)) return !isPutOff(error);
   if (error.kind !== "refused") return false;
   if (action.kind === "grant") return NOT_A_MEMBER.includes(error.code);
   // A channel of ours that is not there is looked for; a lobby that is not there is not.

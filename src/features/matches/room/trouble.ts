@@ -27,8 +27,10 @@ export const GUILD_TROUBLES = [
   "faceitDown",
 ] as const satisfies readonly (Place | "moving" | "faceitKey" | "faceitDown")[];
 export type GuildTroubleKind = (typeof GUILD_TROUBLES)[number];
+/** Those that are over as soon as FACEIT answers: the key is the same for all guilds. */
+export const FACEIT_TROUBLES = ["faceitKey", "faceitDown"] as const;
 /** What keeps one match from it. */
-export type MatchTroubleKind = "full" | "refused" | "undeletable";
+export type MatchTroubleKind = "full" | "refused" | "access" | "undeletable";
 export type TroubleKind = GuildTroubleKind | MatchTroubleKind;
 
 /** Whether a trouble is told once for the guild, and not for each of its matches. */
@@ -56,4 +58,16 @@ export function nameOf(kind: GuildTroubleKind): string {
 /** Something lasting was found out. */
 export function withTrouble(state: RoomState, kind: TroubleKind): RoomState {
   return state.troubles.includes(kind) ? state : { ...state, troubles: [...state.troubles, kind] };
+}
+
+/** The same when something is refused again: once may be chance, somebody is just changing permissions. */
+export function withTroubleIfAgain(state: RoomState, key: string, kind: TroubleKind): RoomState {
+  return (state.retries[key]?.count ?? 0) > 0 ? withTrouble(state, kind) : state;
+}
+
+/** These are mended: should they come again, they are told again. */
+export function withoutTroubles(state: RoomState, kinds: readonly TroubleKind[]): RoomState {
+  const left = (all: readonly TroubleKind[]): TroubleKind[] =>
+    all.filter((one) => !kinds.includes(one));
+  return { ...state, troubles: left(state.troubles), complained: left(state.complained) };
 }
