@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { linkAudit, matchesTable, matchTroubles } from "../../../drizzle/matches.ts";
 import { configOf, type Env } from "../../env.ts";
 import { systemClock } from "../../platform/clock.ts";
+import { log } from "../../platform/log.ts";
 import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { hubMatches } from "./adapters/hub-matches.ts";
@@ -21,7 +22,12 @@ export async function tidyMatches(env: Env): Promise<void> {
   const hub = hubMatches(hubPublisher(env));
   const served = faceit.organizers.map(({ guildId }) => guildId ?? primaryGuildId);
   for (const guildId of new Set([primaryGuildId, ...served])) {
-    await hub.sweep(guildId);
+    try {
+      await hub.sweep(guildId);
+    } catch (error) {
+      // The other guilds get their turn all the same.
+      log("error", "matches.sweep_failed", { guildId, error });
+    }
   }
 }
 

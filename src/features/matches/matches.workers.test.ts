@@ -613,7 +613,8 @@ describe("once an hour", () => {
         return env.HUB.idFromName(guildId);
       },
     } as typeof env.HUB;
-    await tidyMatches({ ...env, HUB: hubs, ...{ FACEIT_ORGANIZERS: "a=3001,b=3002" } });
+    const served = { ...env, HUB: hubs, FACEIT_ORGANIZERS: "a=3001,b=3002" };
+    await tidyMatches(served);
     expect(asked).toEqual([GUILD, "3001", "3002"]);
   });
 
