@@ -1,7 +1,7 @@
 import type { IdentifyRecord } from "../store/settings-store.ts";
 
 /** Discord allows one IDENTIFY in this time for each unit of `max_concurrency`; we use one. */
-export const IDENTIFY_SPACING_MS = 5_000;
+const IDENTIFY_SPACING_MS = 5_000;
 
 /** A session that lived so long was worth its IDENTIFY. */
 export const IDENTIFY_SETTLED_MS = 60_000;

@@ -31,7 +31,7 @@ describe("answers of the hub", () => {
     expect(kind(status)).toBe("misconfigured");
   });
 
-  test.each([429, 500, 502, 503, 504])("%i is for later", (status) => {
+  test.each([408, 425, 429, 500, 502, 503, 504])("%i is for later", (status) => {
     expect(kind(status)).toBe("later");
   });
 

@@ -22,6 +22,9 @@ export type Answer =
 /** Longest wait that a `Retry-After` may impose, milliseconds. */
 export const HUB_PAUSE_MAX_MS = 5 * 60 * 1000;
 
+/** Client errors that say "later": request timeout, too early, too many requests. */
+const NOT_NOW: ReadonlySet<number> = new Set([408, 425, 429]);
+
 const Accepted = z.object({
   ok: z.literal(true),
   // A hub of the seed answers only `ok`.
@@ -86,17 +89,8 @@ export function classifyAnswer(
       };
     case 409:
       return conflict(parseJson(text));
-    case 408:
-    case 425:
-    case 429:
-    case 503:
-      return {
-        kind: "later",
-        afterMs: pauseOf(retryAfter, now),
-        reason: `the hub answers ${status}`,
-      };
     default:
-      return status >= 500
+      return status >= 500 || NOT_NOW.has(status)
         ? {
             kind: "later",
             afterMs: pauseOf(retryAfter, now),

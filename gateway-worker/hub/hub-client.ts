@@ -3,7 +3,7 @@ import { TRACEPARENT_HEADER, writeTraceparent } from "../../src/protocol/trace.t
 import { classifyAnswer, type Answer } from "./answer.ts";
 
 /** Time for one answer of the hub, milliseconds. */
-export const HUB_TIMEOUT_MS = 10_000;
+const HUB_TIMEOUT_MS = 10_000;
 
 /** How the hub took our last request. */
 export type HubStatus = {
