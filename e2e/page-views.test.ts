@@ -325,7 +325,7 @@ describe("getting about", () => {
     await page.getByLabel("Search rooms and people").fill("squad 4");
     await expect.poll(() => page.getByRole("heading", { level: 3 }).count()).toBe(11);
     await page.getByLabel("Search rooms and people").fill("nothing of it");
-    await page.getByText("Nothing is called that").waitFor();
+    await page.getByText("No room or person matches").waitFor();
     for (const [channelId, owner] of rooms) await owner.endRoom(channelId);
   });
 });

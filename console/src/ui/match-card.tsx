@@ -10,7 +10,7 @@ import {
   sidesOf,
   statusWords,
 } from "../match-words.ts";
-import { nameOf } from "../people.ts";
+import { knownPerson, nameOf } from "../people.ts";
 import { discordLink } from "../room-list.ts";
 import { httpsLink } from "../safe-link.ts";
 import { clock, duration } from "../words.ts";
@@ -140,7 +140,7 @@ function Player({
           <>
             <span class="badge-text">linked</span>
             <span class="player-discord" title={`Discord ${discordId}`}>
-              {nameOf(discordId)}
+              {knownPerson(discordId)?.name}
               {discordId === me && <span class="muted"> (you)</span>}
             </span>
           </>

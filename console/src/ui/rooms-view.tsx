@@ -193,7 +193,7 @@ function Nothing({
     case "unfound":
       return (
         <div class="empty">
-          <p class="empty-title">Nothing is called that</p>
+          <p class="empty-title">No room or person matches</p>
           <p class="muted">No room, and nobody in one, has “{search.trim()}” in the name.</p>
         </div>
       );
