@@ -29,6 +29,7 @@ import {
   upgrade,
 } from "../testing/worker.ts";
 import type { HubStore } from "./core/journal.ts";
+import { GuildHub } from "./guild-hub.ts";
 import type { Audience, Publication } from "./publisher.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import { storeSuite } from "./store-suite.ts";
@@ -285,13 +286,20 @@ describe("ways in (rooms.md §2)", () => {
 
   test("HUB-18 waiting sockets of one IPv6 /64 are bounded, and take nobody's place", async () => {
     const from = (address: string) => upgrade("", { "CF-Connecting-IP": address });
+    vi.setSystemTime(Date.now());
     const waiting: Response[] = [];
     for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) {
       waiting.push(await from(`2001:db8:0:1::${(i + 1).toString(16)}`));
     }
     expect(new Set(waiting.map(({ status }) => status))).toEqual(new Set([101]));
-    const refused = await from("2001:db8:0:1:ffff::1");
-    expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);
+    const placed = vi.spyOn(GuildHub.prototype, "place");
+    for (let i = 0; i < 10; i += 1) {
+      const refused = await from("2001:db8:0:1:ffff::1");
+      expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);
+    }
+    // Nor does the hub have work with them, for which others would wait.
+    expect(placed).not.toHaveBeenCalled();
+    vi.useRealTimers();
     const others = [await from("2001:db8:0:2::1"), await from("192.0.2.1")];
     expect(others.map(({ status }) => status)).toEqual([101, 101]);
     (await streamAs(alice)).close();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
-import { forgetPlacement, placeOf } from "./placement-cache.ts";
+import { askPlacementAgain, forgetPlacement, placeOf } from "./placement-cache.ts";
 
 const GUILD = "guild";
 
@@ -48,14 +48,30 @@ describe("placement of clients", () => {
     expect(await next).toEqual({});
   });
 
-  it("asks anew when an object had no room", async () => {
+  it("asks anew when an object had no room, once in a second, however many are refused", async () => {
     const { asked, env } = slowHub();
+    askPlacementAgain(GUILD);
     const first = placeOf(env, GUILD, "alice");
     asked[0]?.({ relays: [3] });
     await first;
-    forgetPlacement(GUILD);
+    const refuse = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i += 1) {
+        expect(await placeOf(env, GUILD, "alice")).toEqual({ relay: 3 });
+        askPlacementAgain(GUILD);
+      }
+    };
+    await refuse(20);
+    expect(asked).toHaveLength(1);
+    vi.advanceTimersByTime(1_000);
     const next = placeOf(env, GUILD, "alice");
+    await refuse(20);
+    expect(asked).toHaveLength(2);
     asked[1]?.({ relays: [5] });
     expect(await next).toEqual({ relay: 5 });
+    expect(await placeOf(env, GUILD, "bob")).toEqual({ relay: 5 });
+    askPlacementAgain(GUILD);
+    vi.advanceTimersByTime(1_000);
+    void placeOf(env, GUILD, "alice");
+    expect(asked).toHaveLength(3);
   });
 });

@@ -6,10 +6,15 @@ import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
 
 /** Guilds that one isolate remembers the placement of. */
 const GUILDS_KEPT = 10_000;
-/** While one client asks for a newer placement, others use the old one for this long, milliseconds. */
-const CLAIM_MS = 1_000;
+/** Between two questions for a placement that is known are at least so many milliseconds. */
+const ASK_AGAIN_MS = 1_000;
 
-type Known = { readonly relays: readonly number[]; readonly until: number };
+type Known = {
+  readonly relays: readonly number[];
+  /** When the hub was asked, or somebody set out to, milliseconds. */
+  readonly askedAt: number;
+  readonly until: number;
+};
 
 /**
  * Of this isolate, and finished answers only: a client that hangs up takes its own call to the hub along
@@ -33,7 +38,18 @@ export async function placeOf(
   return relay === undefined ? {} : { relay };
 }
 
-/** Asks again before the next client: an object had no room. */
+/**
+ * An object had no room: a client that comes soon asks again where to go, and the others go where they went
+ * until it knows. However many are refused, that is one question in a second.
+ */
+export function askPlacementAgain(guildId: string): void {
+  const remembered = known.get(guildId);
+  if (remembered === undefined) return;
+  const until = Math.min(remembered.until, remembered.askedAt + ASK_AGAIN_MS);
+  known.set(guildId, { ...remembered, until });
+}
+
+/** Forgets what this isolate knows of a guild: what a restart does. For tests. */
 export function forgetPlacement(guildId: string): void {
   known.delete(guildId);
 }
@@ -43,10 +59,13 @@ async function placementOf(env: Pick<Env, "HUB">, guildId: string): Promise<Know
   const now = systemClock();
   if (remembered !== undefined && remembered.until > now) return remembered;
   // Claimed before the call: those who come meanwhile go where clients went before.
-  if (remembered !== undefined) known.set(guildId, { ...remembered, until: now + CLAIM_MS });
+  if (remembered !== undefined) {
+    known.set(guildId, { ...remembered, askedAt: now, until: now + ASK_AGAIN_MS });
+  }
   try {
     const { relays } = await env.HUB.get(env.HUB.idFromName(guildId)).place();
-    const fresh = { relays, until: systemClock() + PLACEMENT_TTL_MS };
+    const askedAt = systemClock();
+    const fresh = { relays, askedAt, until: askedAt + PLACEMENT_TTL_MS };
     known.delete(guildId);
     known.set(guildId, fresh);
     const [oldest] = known.keys();
@@ -55,7 +74,7 @@ async function placementOf(env: Pick<Env, "HUB">, guildId: string): Promise<Know
   } catch (error) {
     // The hub restarts. Where clients were sent before is still right, or says so itself.
     log("warn", "hub.not_placed", { guildId, error });
-    return known.get(guildId) ?? { relays: [], until: 0 };
+    return known.get(guildId) ?? { relays: [], askedAt: now, until: 0 };
   }
 }
 

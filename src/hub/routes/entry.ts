@@ -9,7 +9,7 @@ import { problem } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
 import type { SessionIdentity } from "../core/session.ts";
 import { HANDOVER_HEADER, identityOf, writeHandover, type Handover } from "../handover.ts";
-import { forgetPlacement, placeOf } from "../placement-cache.ts";
+import { askPlacementAgain, placeOf } from "../placement-cache.ts";
 import { relayName } from "../relay-name.ts";
 import { openTicket } from "../ticket.ts";
 
@@ -100,11 +100,11 @@ export async function callHub(
     const response = await hub.fetch(`https://hub${path}`, { headers });
     if (response.status === request.success) return response;
     if (response.status === 401) return badTicket(c);
+    if (response.status === 503) askPlacementAgain(guildId);
   } catch (error) {
     // It restarts or is overloaded: the client comes back, which is what it does anyway.
     log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });
   }
-  forgetPlacement(guildId);
   return hubUnavailable(c);
 }
 
