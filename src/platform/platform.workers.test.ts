@@ -939,7 +939,8 @@ describe("the shell", () => {
       } as typeof env.DB,
     };
     const ask = (): Promise<Response> => Promise.resolve(app.request("/ready", {}, counted));
-    await ask();
+    const first = await Promise.all(Array.from({ length: 20 }, ask));
+    for (const answer of first) expect(await answer.json()).toHaveProperty("checks.d1", true);
     const answers = await Promise.all(Array.from({ length: 20 }, ask));
     expect(looks).toBe(1);
     for (const answer of answers) expect(await answer.json()).toHaveProperty("checks.hub", true);
@@ -948,11 +949,21 @@ describe("the shell", () => {
     expect(looks).toBe(2);
     // The one that asks anew is cancelled: the others get the last answer, and soon one asks again.
     later(READY_FRESH_MS);
-    void app.request("/ready", {}, { ...counted, DB: { prepare: () => ({ all: never }) } });
+    const silent = { ...counted, DB: { prepare: () => ({ all: never }) } };
+    void app.request("/ready", {}, silent);
     expect(await (await ask()).json()).toHaveProperty("checks.d1", true);
     later(10_000);
     await ask();
     expect(looks).toBe(3);
+    // Before the first answer they wait for it, and for nobody longer than an answer may take.
+    const begun = createApp();
+    void begun.request("/ready", {}, silent);
+    const waiting = Array.from({ length: 5 }, async () => begun.request("/ready", {}, counted));
+    later(20_000);
+    for (const answer of await Promise.all(waiting)) {
+      expect(await answer.json()).toHaveProperty("checks.d1", true);
+    }
+    expect(looks).toBe(4);
   });
 
   it("welcomes a program with JSON, and tells the page what it needs", async () => {

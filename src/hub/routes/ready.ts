@@ -1,6 +1,8 @@
+import { waitUntil } from "cloudflare:workers";
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { configOf, type Env } from "../../env.ts";
 import { systemClock } from "../../platform/clock.ts";
+import { within } from "../../platform/deadline.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { log } from "../../platform/log.ts";
 import { READY_FRESH_MS } from "../../protocol/limits.ts";
@@ -9,6 +11,8 @@ import { hubPublisher } from "../guild-hub-client.ts";
 
 /** A check that has not answered after this time has failed, milliseconds. */
 const CHECK_TIMEOUT_MS = 5_000;
+/** Whoever waits for the first answer looks for it this often, milliseconds. */
+const LOOK_EVERY_MS = 50;
 
 const Ready = z
   .object({
@@ -34,22 +38,31 @@ const route = createRoute({
 type Answer = z.infer<typeof Ready>;
 
 /**
- * `GET /ready` (rooms.md §1). Anybody may ask, so that an answer is given again for a moment. While one
- * request asks anew, the others get the last one; of a request that was cancelled nobody waits for anything.
+ * `GET /ready` (rooms.md §1). Anybody may ask, so an answer is given again for a moment. While one request
+ * asks anew, the others get the last one, or wait for the first; a cancelled request delays nobody.
  */
 export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[]): void {
   let last: { readonly answer: Answer; readonly until: number } | null = null;
-  let askedAgainAt = 0;
+  let askingUntil = 0;
+  const ask = async (env: Env): Promise<void> => {
+    askingUntil = systemClock() + CHECK_TIMEOUT_MS;
+    const answer = await checkAll(env, features);
+    last = { answer, until: systemClock() + READY_FRESH_MS };
+    askingUntil = 0;
+  };
   app.openapi(route, async (c) => {
-    const now = systemClock();
     // Says by name which variable is missing, also while an answer is remembered.
     configOf(c.env);
-    const isAsked = now < askedAgainAt;
-    if (last === null || (now >= last.until && !isAsked)) {
-      askedAgainAt = now + CHECK_TIMEOUT_MS;
-      const answer = await checkAll(c.env, features);
-      last = { answer, until: systemClock() + READY_FRESH_MS };
-      askedAgainAt = 0;
+    for (;;) {
+      const now = systemClock();
+      const isAsked = now < askingUntil;
+      if (last !== null && (now < last.until || isAsked)) break;
+      if (isAsked) await scheduler.wait(LOOK_EVERY_MS);
+      else {
+        const asked = ask(c.env);
+        waitUntil(asked);
+        await asked;
+      }
     }
     const { answer } = last;
     return c.json(answer, answer.ready ? 200 : 503, { "Cache-Control": "no-store" });
@@ -72,7 +85,7 @@ async function checkAll(env: Env, features: readonly Feature[]): Promise<Answer>
 
 async function works(check: string, ask: () => Promise<unknown>): Promise<boolean> {
   try {
-    await withinTime(ask());
+    await inTime(ask());
     return true;
   } catch (error) {
     log("warn", "ready.failed", { check, error });
@@ -85,16 +98,15 @@ async function checkFeature(
   ask: () => ReturnType<NonNullable<Feature["check"]>>,
 ): ReturnType<NonNullable<Feature["check"]>> {
   try {
-    return await withinTime(ask());
+    return await inTime(ask());
   } catch (error) {
     log("warn", "ready.failed", { check: name, error });
     return { ready: false, facts: { [name]: "does not answer" } };
   }
 }
 
-async function withinTime<T>(answer: Promise<T>): Promise<T> {
-  const tooLate = scheduler.wait(CHECK_TIMEOUT_MS).then(() => {
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return within(CHECK_TIMEOUT_MS, answer, () => {
     throw new Error(`no answer in ${CHECK_TIMEOUT_MS} ms`);
   });
-  return Promise.race([answer, tooLate]);
 }
