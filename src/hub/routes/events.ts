@@ -1,15 +1,11 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { AppEnv } from "../../platform/http/app-env.ts";
+import { EVENTS, refuseTooMany } from "../../platform/http/limit-user.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
-import { rateLimitHeaders, takeToken } from "../../platform/rate-limit.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { EventFrame, SnapshotFrame, SnapshotReason } from "../../protocol/frames.ts";
-import {
-  EVENT_REQUESTS_PER_MINUTE,
-  EVENT_STREAM_KEEP_ALIVE_MS,
-  LONG_POLL_WAIT_MAX_SECONDS,
-} from "../../protocol/limits.ts";
+import { EVENT_STREAM_KEEP_ALIVE_MS, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
 import { keepAlive } from "../http/keep-alive.ts";
 import { pollOnce } from "../http/long-poll.ts";
 import { SSE_TYPE } from "../http/sse-text.ts";
@@ -125,18 +121,8 @@ async function serve(
       "Send your access token: Authorization: Bearer <token>, or ?ticket= from POST /ws/ticket.",
     );
   }
-  const decision = await takeToken(c.env, {
-    name: "events",
-    key: entry.identity.sub,
-    quota: EVENT_REQUESTS_PER_MINUTE,
-    windowMs: 60_000,
-  });
-  const limits = rateLimitHeaders([decision]);
-  if (!decision.allowed) {
-    return problem(c, "rate_limited", "Too many requests for events. Wait before the next.", {
-      headers: limits,
-    });
-  }
+  const tooMany = await refuseTooMany(c, EVENTS, entry.identity.sub);
+  if (tooMany !== null) return tooMany;
   const isStream = c.req.header("Accept")?.toLowerCase().includes(SSE_TYPE) === true;
   const { epoch, seq } = positionOf(query, headers);
   const response = await callHub(
@@ -155,22 +141,20 @@ async function serve(
   );
   if (response.status !== 200 || response.body === null) return response;
   if (isStream) {
-    return new Response(keepAlive(response.body, EVENT_STREAM_KEEP_ALIVE_MS), {
-      headers: {
-        ...limits,
-        "Content-Type": SSE_TYPE,
-        "Cache-Control": "no-cache, no-transform",
-        // nginx would collect the stream before it passes it on.
-        "X-Accel-Buffering": "no",
-      },
+    return c.body(keepAlive(response.body, EVENT_STREAM_KEEP_ALIVE_MS), 200, {
+      "Content-Type": SSE_TYPE,
+      "Cache-Control": "no-cache, no-transform",
+      // nginx would collect the stream before it passes it on.
+      "X-Accel-Buffering": "no",
     });
   }
   const waitSeconds = Number(query.wait ?? LONG_POLL_WAIT_MAX_SECONDS);
   const outcome = await pollOnce(response.body, waitSeconds * 1000);
   switch (outcome.kind) {
     case "answer":
-      return new Response(outcome.body, {
-        headers: { ...limits, "Content-Type": "application/json", "Cache-Control": "no-store" },
+      return c.body(outcome.body, 200, {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
       });
     case "closed":
       return closedPoll(c, outcome.code);

@@ -1,6 +1,10 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { TICKETS_PER_MINUTE, USER_REQUESTS_PER_MINUTE } from "../../protocol/limits.ts";
+import {
+  EVENT_REQUESTS_PER_MINUTE,
+  TICKETS_PER_MINUTE,
+  USER_REQUESTS_PER_MINUTE,
+} from "../../protocol/limits.ts";
 import { rateLimitHeaders, takeToken } from "../rate-limit.ts";
 import type { AppEnv } from "./app-env.ts";
 import { problem, type ProblemAnswer } from "./problem.ts";
@@ -13,6 +17,9 @@ export const REQUESTS: UserLimit = { name: "requests", perMinute: USER_REQUESTS_
 
 /** Of ways to the event stream: a ticket, or a token at the upgrade itself. */
 export const CONNECTIONS: UserLimit = { name: "ws-ticket", perMinute: TICKETS_PER_MINUTE };
+
+/** Of the event stream over HTTP: a long poll comes back after each event. */
+export const EVENTS: UserLimit = { name: "events", perMinute: EVENT_REQUESTS_PER_MINUTE };
 
 /** Counts one request of a user. @returns the answer to one too many, or null; `c` gets the fields */
 export async function refuseTooMany(
@@ -32,7 +39,7 @@ export async function refuseTooMany(
   return null;
 }
 
-/** Lets a user pass so often; stands behind `requireAuth`. */
+/** Limits how often a user may call a route. Use after `requireAuth`. */
 export const limitUser = (limit: UserLimit) =>
   createMiddleware<AppEnv>(
     async (c, next) => (await refuseTooMany(c, limit, c.get("principal").sub)) ?? next(),
