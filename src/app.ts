@@ -1,4 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { createMiddleware } from "hono/factory";
 import { bodyLimit } from "hono/body-limit";
 import { FEATURES } from "./features.ts";
 import { mountAdmin } from "./hub/routes/admin.ts";
@@ -14,7 +15,6 @@ import { allowedOrigins, requestLog, securityHeaders } from "./platform/http/hea
 import { jsonBody } from "./platform/http/json-body.ts";
 import { problem } from "./platform/http/problem.ts";
 import { mountService } from "./platform/http/service-routes.ts";
-import { toItsEnd } from "./platform/http/to-its-end.ts";
 import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
 import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
 
@@ -24,7 +24,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.onError(unexpected);
   app.notFound(notFoundIn(app));
 
-  app.use(toItsEnd(isStepOfLinking));
+  app.use(toItsEnd);
   app.use(requestLog, securityHeaders);
   app.use((c, next) => (isForPages(c.req.path) ? allowedOrigins(c, next) : next()));
   app.use(jsonBody);
@@ -55,6 +55,22 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.get("/asyncapi.json", (c) => c.json(asyncApi()));
   return app;
 }
+
+/** Methods that change nothing (RFC 9110 §9.2.1). */
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * A client that hangs up cancels its request: in workerd nothing after the next await runs, `finally`
+ * included. So whatever may change something is worked on under `waitUntil`, which lets it come to its
+ * end: no half of it stays undone, no idempotency key stays in flight, and no room stays `creating`.
+ */
+const toItsEnd = createMiddleware<AppEnv>(async (c, next) => {
+  // Linking goes on by what a browser is sent to: a GET that changes something.
+  if (SAFE_METHODS.has(c.req.method) && !isStepOfLinking(c.req.path)) return next();
+  const work = next();
+  c.executionCtx.waitUntil(work);
+  return work;
+});
 
 function hasOwnLimit(path: string): boolean {
   return path.startsWith("/internal/") || path === "/faceit-webhook" || path === "/interactions";
