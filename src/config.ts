@@ -51,7 +51,7 @@ const ByGuild = List.transform((items, context) => {
   });
   // Nothing in Discord is in two guilds.
   if (new Set(found.map(({ id }) => id)).size < found.length) {
-    context.addIssue({ code: "custom", message: "the same id stands there twice" });
+    context.addIssue({ code: "custom", message: "names the same id twice" });
   }
   return found;
 });
@@ -293,24 +293,32 @@ function matchConfig(vars: z.output<typeof Variables>): MatchConfig {
     );
     const found = new Map(ids);
     if (found.size === ids.length) return found;
-    throw new ConfigError(`Configuration: ${name}: a guild has two. See .dev.vars.example.`);
+    throw new ConfigError(
+      `Configuration: ${name}: names two ids for one guild. See .dev.vars.example.`,
+    );
   };
   const categories = byGuild("VC_CATEGORY_ID");
   const lobbies = byGuild("LOBBY_VC_ID");
   const notices = byGuild("MATCH_NOTICE_CHANNEL_ID");
   const roles = byGuild("MATCH_STAFF_ROLE_ID");
-  const settingsOf = (guildId: string): MatchSettings => ({
-    categoryId: categories.get(guildId),
-    lobbyId: lobbies.get(guildId),
-    moveFrom: vars.MATCH_MOVE_FROM ?? (lobbies.has(guildId) ? "lobby" : "anywhere"),
-    noticeChannelId: notices.get(guildId),
-    staffRoleId: roles.get(guildId),
-    graceMs: vars.MATCH_GRACE_SECONDS * 1_000,
-    skipEmptyFactions: vars.MATCH_SKIP_EMPTY_FACTIONS,
-  });
+  /** @param guildId undefined: a guild that has nothing of its own */
+  const settingsOf = (guildId: string | undefined): MatchSettings => {
+    const idIn = (ids: ReadonlyMap<string, string>): string | undefined =>
+      guildId === undefined ? undefined : ids.get(guildId);
+    const lobbyId = idIn(lobbies);
+    return {
+      categoryId: idIn(categories),
+      lobbyId,
+      moveFrom: vars.MATCH_MOVE_FROM ?? (lobbyId === undefined ? "anywhere" : "lobby"),
+      noticeChannelId: idIn(notices),
+      staffRoleId: idIn(roles),
+      graceMs: vars.MATCH_GRACE_SECONDS * 1_000,
+      skipEmptyFactions: vars.MATCH_SKIP_EMPTY_FACTIONS,
+    };
+  };
   const guildIds = new Set([categories, lobbies, notices, roles].flatMap((ids) => [...ids.keys()]));
   return {
     guilds: new Map([...guildIds].map((guildId) => [guildId, settingsOf(guildId)])),
-    elsewhere: settingsOf(""),
+    elsewhere: settingsOf(undefined),
   };
 }
