@@ -96,7 +96,7 @@ export const matchTroubles = sqliteTable(
   {
     guildId: text("guild_id").notNull(),
     kind: text("kind").notNull(),
-    /** The id that a variable names; empty for what is of no variable. */
+    /** The id that a variable names; empty if no variable is involved. */
     subject: text("subject").notNull(),
     /** When the guild was told last. */
     toldAt: integer("told_at").notNull(),

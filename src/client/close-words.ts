@@ -8,7 +8,7 @@ const CLOSES = {
   1001: ["yes", "The server is going away."],
   1009: ["no", "Something is wrong with this page. Reload it."],
   1012: ["yes", "The server is restarting."],
-  1013: ["yes", "This page could not follow."],
+  1013: ["yes", "This page fell behind and reconnects."],
   4401: ["after refresh", "The sign-in had run out."],
   4403: ["no", "You may not see this Discord server."],
   4408: ["after refresh", "The sign-in took too long."],

@@ -17,7 +17,10 @@ export interface HubInspection {
   connections(guildId: string, sub: string): Promise<readonly HubConnection[]>;
   /** Why a connection did or did not get the event with this seq. */
   explain(guildId: string, connectionId: string, seq: number): Promise<Explanation>;
-  /** Where the gateway-worker stands as the guild's publisher; null: nobody ever published. */
+  /**
+   * Where the gateway-worker stands as the guild's publisher; null: nobody has published, or
+   * not since it was reset.
+   */
   publisher(guildId: string): Promise<PublisherPosition | null>;
   /** Forgets that: the next publisher may be any. @returns where it stood */
   resetPublisher(guildId: string): Promise<PublisherPosition | null>;

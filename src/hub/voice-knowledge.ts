@@ -15,7 +15,7 @@ export type VoiceKnowledge = z.infer<typeof VoiceKnowledge>;
 export const NO_VOICE_KNOWLEDGE: VoiceKnowledge = { connectedSince: null, hasSnapshot: false };
 
 /**
- * Whether nobody can be in a channel whom the hub does not know of (rooms.md §5): the gateway is connected,
+ * Whether the hub knows everybody who is in voice (rooms.md §5): the gateway is connected,
  * and what happened while it was not is made up for.
  */
 export function isVoiceKnown({ connectedSince, hasSnapshot }: VoiceKnowledge): boolean {

@@ -6,10 +6,10 @@ export type RememberedPause = {
 };
 
 /** Milliseconds: the first pause where nobody says how long, and the longest. */
-export type PauseBounds = { readonly firstMs: number; readonly mostMs: number };
+type PauseBounds = { readonly firstMs: number; readonly mostMs: number };
 
 /** After a pause one call finds out whether it is over; others wait so long for it. Milliseconds. */
-export const PROBE_MS = 2_000;
+const PROBE_MS = 2_000;
 
 /**
  * A pause that somebody else's limit asks of all of our calls together. It grows while calls after it
@@ -49,7 +49,7 @@ export class GrowingPause {
     if (now >= this.#until) this.#refusals += 1;
     const { firstMs, mostMs } = this.#bounds;
     const grown = firstMs * 2 ** Math.min(this.#refusals - 1, 20);
-    // The first time whoever refuses knows best.
+    // The first refusal's Retry-After is taken as it is.
     const wanted = this.#refusals === 1 ? (toldMs ?? grown) : Math.max(toldMs ?? 0, grown);
     this.#until = Math.max(this.#until, now + Math.min(mostMs, wanted));
   }
