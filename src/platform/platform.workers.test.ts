@@ -789,20 +789,29 @@ describe("rate limits (rooms.md §1)", () => {
         await takeToken(env, { name, key: "dave", quota, windowMs: 60_000 });
       }
     };
-    const routes = [
-      ["GET", "/rooms", "requests"],
-      ["GET", "/rooms/123", "requests"],
-      ["GET", "/people?q=a", "requests"],
-      ["DELETE", "/end-room/123", "requests"],
-      ["GET", "/matches", "requests"],
-      ["GET", "/matches/m-1", "requests"],
-      ["GET", `/admin/guilds/${guild}/hub`, "requests"],
-      ["GET", `/admin/guilds/${guild}/hub/connections?sub=dave`, "requests"],
-      ["GET", `/admin/guilds/${guild}/hub/explain?connectionId=c&seq=1`, "requests"],
-      ["POST", "/rooms/123/invite", "invites"],
-      ["POST", "/ws/ticket", "ws-ticket"],
-      ["GET", "/ws", "ws-ticket"],
-    ] as const;
+    const Operation = z.object({ security: z.array(z.looseObject({})).default([]) });
+    const { paths } = z
+      .object({ paths: z.record(z.string(), z.record(z.string(), Operation)) })
+      .parse(await (await callWorker("/openapi.json")).json());
+    // Those that count by something narrower.
+    const narrow = new Map([
+      ["/end-room/123", "end-room"],
+      ["/rooms/123/invite", "invites"],
+      ["/events", "events"],
+      ["/ws/ticket", "ws-ticket"],
+      ["/ws", "ws-ticket"],
+    ]);
+    const documented = Object.entries(paths).flatMap(([path, operations]) =>
+      Object.entries(operations).flatMap(([method, { security }]) => {
+        const filled = path.replace("{guildId}", guild).replace(/\{\w+\}/, "123");
+        return security.some((one) => "bearer" in one) ? [[method.toUpperCase(), filled]] : [];
+      }),
+    );
+    const routes = [...documented, ["GET", "/ws"]].map(
+      ([method = "", path = ""]) => [method, path, narrow.get(path) ?? "requests"] as const,
+    );
+    expect([...narrow.keys()].filter((path) => !routes.some((one) => one[1] === path))).toEqual([]);
+    expect(routes.length).toBeGreaterThan(15);
     const call = (method: string, path: string): Promise<Response> =>
       callAs(
         dave,
@@ -819,7 +828,9 @@ describe("rate limits (rooms.md §1)", () => {
     // The time stands still: nothing comes back meanwhile.
     later(0);
     await useUp("requests", limits.USER_REQUESTS_PER_MINUTE);
+    await useUp("end-room", limits.ROOM_ENDS_PER_MINUTE);
     await useUp("invites", limits.INVITES_PER_MINUTE);
+    await useUp("events", limits.EVENT_REQUESTS_PER_MINUTE);
     await useUp("ws-ticket", limits.TICKETS_PER_MINUTE);
     for (const [method, path] of routes) {
       const response = await call(method, path);

@@ -194,6 +194,9 @@ export const USER_REQUESTS_PER_MINUTE = 600;
 /** Invites per `sub` and minute: each is a call to Discord. */
 export const INVITES_PER_MINUTE = 10;
 
+/** Ends of rooms per `sub` and minute: each is a call to Discord, also for a room that is over. */
+export const ROOM_ENDS_PER_MINUTE = 30;
+
 /** Rooms per `sub` and minute (rooms.md §1). */
 export const ROOMS_PER_MINUTE_PER_USER = 10;
 

@@ -29,6 +29,7 @@ const ROOMS = {
   ROOM_USER_LIMIT_MAX: "400",
   ROOM_USER_LIMIT_DEFAULT: "what a room gets that names none",
   ROOM_ALLOWED_USERS_MAX: "400",
+  ROOM_ENDS_PER_MINUTE: "429 for `DELETE /end-room/:channelId`",
   INVITES_PER_MINUTE: "429 for `POST /rooms/:channelId/invite`",
   INVITE_MAX_AGE_SECONDS: "400",
   PERSON_NAME_MAX_LENGTH: "the name is cut",

@@ -5,6 +5,7 @@ import { guildFor, type Principal } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problem, problems, type ProblemAnswer } from "../../../platform/http/problem.ts";
 import {
   begin,
@@ -69,7 +70,8 @@ const route = createRoute({
   tags: ["rooms"],
   summary: "Open a voice room",
   security: [{ bearer: [] }],
-  middleware: [requireAuth],
+  // Besides the limits of opening rooms, which replays do not count towards (rooms.md §1): they cost D1 too.
+  middleware: [requireAuth, limitUser(REQUESTS)],
   request: {
     headers: z.object({
       "idempotency-key": z.string().optional().openapi({

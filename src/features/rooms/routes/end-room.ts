@@ -1,8 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
-import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
+import { limitUser } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
+import { ROOM_ENDS_PER_MINUTE } from "../../../protocol/limits.ts";
 import { renderFailure } from "../errors.ts";
 import { portsOf } from "../ports-of.ts";
 import { endRoom } from "../service.ts";
@@ -16,7 +17,7 @@ const route = createRoute({
   summary: "End a voice room",
   description: "Ends it in Discord too. A room that is over already is answered the same.",
   security: [{ bearer: [] }],
-  middleware: [requireAuth, limitUser(REQUESTS)],
+  middleware: [requireAuth, limitUser({ name: "end-room", perMinute: ROOM_ENDS_PER_MINUTE })],
   request: { params: ChannelParam },
   responses: {
     200: {
