@@ -40,6 +40,7 @@ import {
 import { CreatedRoom } from "./created-room.ts";
 import { auditReason } from "./find-created-channel.ts";
 import { applyEventSuite } from "./hub/apply-event-suite.ts";
+import { sqlPeople } from "./hub/people.ts";
 import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 
 const PRIMARY = env.PRIMARY_GUILD_ID;
@@ -1261,6 +1262,25 @@ describe("the rules of events, over SQLite", () => {
         return sqlRoomsState(storage.sql);
       });
     });
+  });
+
+  it("look at a few rows to keep somebody whom the hub knows, however many it knows", async () => {
+    const rows = await runInDurableObject(hub(), (_, { storage }) => {
+      const cursors: { readonly rowsRead: number }[] = [];
+      const exec: typeof storage.sql.exec = (query, ...bindings) => {
+        const cursor = storage.sql.exec(query, ...bindings);
+        cursors.push(cursor);
+        return cursor as never;
+      };
+      const people = sqlPeople({ exec } as SqlStorage);
+      const save = (n: number): boolean =>
+        people.savePerson({ userId: `p${n}`, name: "P", avatar: null, listed: true, seenAt: n });
+      for (let n = 0; n < 100; n += 1) save(n);
+      cursors.length = 0;
+      expect(save(7)).toBe(false);
+      return cursors.reduce((sum, { rowsRead }) => sum + rowsRead, 0);
+    });
+    expect(rows).toBeLessThan(10);
   });
 });
 

@@ -143,7 +143,8 @@ export function sqlPeople(sql: SqlStorage): PeopleState {
       return row === undefined ? null : personOf(row);
     },
     savePerson: ({ userId, name, avatar, bot, listed, seenAt }) => {
-      const before = count();
+      const isNew =
+        sql.exec("SELECT 1 FROM rooms_person WHERE user_id = ?", userId).toArray().length === 0;
       sql.exec(
         `INSERT INTO rooms_person (user_id, name, folded, avatar, bot, listed, seen_at)
          VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -158,12 +159,13 @@ export function sqlPeople(sql: SqlStorage): PeopleState {
         Number(listed),
         seenAt,
       );
-      const isNew = count() > before;
-      if (isNew && before >= PEOPLE_MAX) {
+      // Counting looks at every row.
+      const surplus = isNew ? count() - PEOPLE_MAX : 0;
+      if (surplus > 0) {
         sql.exec(
           `DELETE FROM rooms_person WHERE user_id IN
              (SELECT user_id FROM rooms_person ORDER BY seen_at, user_id LIMIT ?)`,
-          before + 1 - PEOPLE_MAX,
+          surplus,
         );
       }
       return isNew;
