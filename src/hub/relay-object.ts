@@ -20,6 +20,7 @@ import { connectionsOf, explainHere } from "./inspection.ts";
 import { readRelayName } from "./relay-name.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import { StreamHost, type SnapshotSource } from "./stream-host.ts";
+import { SharedCall } from "./shared-call.ts";
 import type { HubSocket } from "./socket-set.ts";
 
 /** Task that tells the hub how many are here, and sends them away when the hub wants that. */
@@ -38,11 +39,12 @@ export class RelayObject {
   readonly #index: number;
   readonly #store: SqliteStore;
   readonly #relay: Relay<HubSocket>;
-  /** Clients who came before this relay had the journal: they wait for one attachment together. */
-  #arriving: ((isAttached: boolean) => void)[] = [];
-  /** Readers who wait for the whole state; the next call to the hub asks for all of them. */
-  #waiting: { grants: readonly string[]; resolve: (at: SnapshotAt) => void; reject: Reject }[] = [];
-  #isAsking = false;
+  /** Of clients who came before this relay had the journal: whether it has it now, and they may stay. */
+  readonly #attachment: SharedCall<null, boolean>;
+  /** Of clients who have seen a later seq than this relay has: catches up with the hub. */
+  readonly #catchUp: SharedCall<number, true>;
+  /** Of readers, by their grants: the whole state from the hub. */
+  readonly #snapshots: SharedCall<readonly string[], SnapshotAt>;
   #presence: Presence = { count: 0, users: null };
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -71,6 +73,22 @@ export class RelayObject {
         revocations: (revision) => this.#ask((hub) => hub.revocationsAfter(revision)),
       },
     });
+    const background = (work: Promise<unknown>): void => this.host.background(work);
+    this.#attachment = new SharedCall(async (clients) => {
+      const isAttached = this.#isAttached() ?? (await this.#attach());
+      return clients.map(() => isAttached);
+    }, background);
+    this.#catchUp = new SharedCall(async (seqs) => {
+      if (this.#store.extent().head < Math.max(...seqs)) await this.#relay.catchUp();
+      return seqs.map(() => true);
+    }, background);
+    this.#snapshots = new SharedCall(async (readers) => {
+      const snapshots = await this.#ask((hub) => hub.snapshotsFor(readers));
+      return snapshots.map(({ seq, state }) => ({
+        seq,
+        state: JSON.parse(state) as SnapshotAt["state"],
+      }));
+    }, background);
   }
 
   async take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
@@ -99,36 +117,31 @@ export class RelayObject {
    * not want, takes nobody: they get another place.
    */
   #attached(): boolean | Promise<boolean> {
-    const state = this.#store.readFact(STATE_FACT);
-    if (state === "attached") return true;
-    if (state === "draining") return false;
-    return new Promise((resolve) => {
-      this.#arriving.push(resolve);
-      if (this.#arriving.length === 1) this.host.background(this.#attachForAll());
-    });
-  }
-
-  /** Never rejects. */
-  async #attachForAll(): Promise<void> {
-    let isAttached = false;
-    try {
-      isAttached = await this.#attach();
-    } catch (error) {
-      log("warn", "hub.not_attached", { guildId: this.#guildId, relay: this.#index, error });
-    }
-    for (const resolve of this.#arriving.splice(0)) resolve(isAttached);
+    return this.#isAttached() ?? this.#attachment.ask(null);
   }
 
   async #attach(): Promise<boolean> {
-    const attachment = await this.#ask(async (hub) => hub.attachRelay(this.#index));
-    if (!attachment.accepted) return false;
-    this.#relay.revoke(attachment.revocations);
-    await this.#relay.catchUp();
-    this.#presence = await this.#ask((hub) => hub.presence());
+    try {
+      const attachment = await this.#ask(async (hub) => hub.attachRelay(this.#index));
+      if (!attachment.accepted) return false;
+      this.#relay.revoke(attachment.revocations);
+      await this.#relay.catchUp();
+      this.#presence = await this.#ask((hub) => hub.presence());
+    } catch (error) {
+      log("warn", "hub.not_attached", { guildId: this.#guildId, relay: this.#index, error });
+      return false;
+    }
     // Meanwhile the hub may have told this relay to drain.
-    if (this.#store.readFact(STATE_FACT) === "draining") return false;
+    if (this.#isAttached() === false) return false;
     this.#store.writeFact(STATE_FACT, "attached");
     return true;
+  }
+
+  /** null: the hub does not call this relay yet. */
+  #isAttached(): boolean | null {
+    const state = this.#store.readFact(STATE_FACT);
+    if (state === "attached") return true;
+    return state === "draining" ? false : null;
   }
 
   async #prepare(identity: SessionIdentity, options: ConnectionOptions): Promise<SnapshotSource> {
@@ -136,42 +149,15 @@ export class RelayObject {
     const extent = this.#store.extent();
     // It was served elsewhere, where more was known.
     if (epoch === extent.epoch && seq !== undefined && seq > extent.head) {
-      await this.#relay.catchUp();
+      await this.#catchUp.ask(seq);
     }
     if (this.host.server.decide(options).kind === "resume") {
       return () => {
         throw new Error("the journal was trimmed while a client came in");
       };
     }
-    const at = await this.#snapshotFor(identity.grants);
+    const at = await this.#snapshots.ask(identity.grants);
     return () => at;
-  }
-
-  /** The whole state from the hub. Who asks while a call is under way shares the next one. */
-  #snapshotFor(grants: readonly string[]): Promise<SnapshotAt> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ grants, resolve, reject });
-      if (!this.#isAsking) this.host.background(this.#askForSnapshots());
-    });
-  }
-
-  async #askForSnapshots(): Promise<void> {
-    this.#isAsking = true;
-    while (this.#waiting.length > 0) {
-      const asked = this.#waiting.splice(0);
-      try {
-        const readers = asked.map(({ grants }) => grants);
-        const snapshots = await this.#ask((hub) => hub.snapshotsFor(readers));
-        for (const [index, { resolve, reject }] of asked.entries()) {
-          const at = snapshots[index];
-          if (at === undefined) reject(new Error("the hub gave no snapshot"));
-          else resolve({ seq: at.seq, state: JSON.parse(at.state) as SnapshotAt["state"] });
-        }
-      } catch (error) {
-        for (const { reject } of asked) reject(error);
-      }
-    }
-    this.#isAsking = false;
   }
 
   #tellLoadSoon(): void {
@@ -210,8 +196,6 @@ export class RelayObject {
     });
   }
 }
-
-type Reject = (why: unknown) => void;
 
 function presenceFrom(payload: string): Presence {
   const { count, users } = JSON.parse(payload) as Presence;

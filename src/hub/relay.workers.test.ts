@@ -317,6 +317,27 @@ describe("HUB-16 relays", () => {
     expect([attaches.mock.calls.length, pulls.mock.calls.length]).toEqual([1, 1]);
   });
 
+  test("many who have seen more than a relay has wait for one look at the hub", async () => {
+    await fillHub();
+    const client = await connect("third");
+    await publish();
+    await client.until(({ events }) => events.length === 1);
+    await runInDurableObject(hub(), (_, { storage }) => {
+      storage.sql.exec(
+        "INSERT INTO journal (seq, id, event, payload, ts, at, audience, topic, trace, total) SELECT 2, 'lost', event, payload, ts, at, audience, topic, trace, total FROM journal WHERE seq = 1",
+      );
+    });
+    await evictDurableObject(hub(), { webSockets: "hibernate" });
+    const pulls = vi.spyOn(GuildHub.prototype, "pull");
+    const { epoch } = client.position;
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, () => handOver({ epoch, seq: 2 })),
+    );
+    expect(tally(statuses)).toEqual({ 101: 20 });
+    expect(pulls).toHaveBeenCalledTimes(1);
+    await client.until(({ events }) => events.length === 2);
+  });
+
   test("HUB-18 many who have not said who they are find the same places there", async () => {
     const statuses = await Promise.all(
       Array.from({ length: UNAUTHENTICATED_SOCKETS_PER_ADDRESS + 10 }, () =>
