@@ -47,7 +47,7 @@ function Bar({ signIn }: { readonly signIn: SignIn | null }) {
   return (
     <nav class="docs-bar" aria-label="GuildHub">
       <strong>GuildHub API</strong>
-      <a href="/">The page</a>
+      <a href="/">Back to GuildHub</a>
       <a href="/docs/errors">Errors</a>
       <a href="/docs/limits">Limits</a>
       {signIn !== null && user === null ? (
@@ -63,10 +63,12 @@ function Bar({ signIn }: { readonly signIn: SignIn | null }) {
 async function start(bar: Element, reference: Element): Promise<void> {
   const signIn = await signInOf();
   render(<Bar signIn={signIn} />, bar);
+  render(<p class="docs-problem">Loading the reference …</p>, reference);
   const token = signIn === null || signIn.user.value === null ? null : await signIn.tokens();
   const given = token?.ok === true ? token.value : "";
   try {
     const { createApiReference } = await loadScalar();
+    render(null, reference);
     createApiReference("#reference", {
       sources: [
         { title: "REST", slug: "rest", url: "/openapi.json", default: true },

@@ -44,7 +44,8 @@ describe("the list of rooms", () => {
 
 describe("a room's seats", () => {
   it.each([
-    [room(1), "No limit", false],
+    [room(1), "", false],
+    [limited(room(1), 0), "No limit", false],
     [room(1, "u1"), "1 in", false],
     [limited(room(1, "u1"), 0), "1 in", false],
     [limited(room(1, "u1"), 4), "1 of 4", false],

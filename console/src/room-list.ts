@@ -32,13 +32,15 @@ export function roomGroups(
   ].filter((group) => group.rooms.length > 0);
 }
 
-/** How full a room is. */
+/** How full a room is; the text is empty as long as nothing is known of it. */
 export function seats(room: RoomView): { readonly text: string; readonly full: boolean } {
   const inside = room.members.length;
-  const limit = room.details?.userLimit ?? 0;
-  return limit === 0
-    ? { text: inside === 0 ? "No limit" : `${inside} in`, full: false }
-    : { text: `${inside} of ${limit}`, full: inside >= limit };
+  const limit = room.details?.userLimit;
+  if (limit !== undefined && limit > 0) {
+    return { text: `${inside} of ${limit}`, full: inside >= limit };
+  }
+  if (inside > 0) return { text: `${inside} in`, full: false };
+  return { text: limit === 0 ? "No limit" : "", full: false };
 }
 
 /** A channel in Discord itself: its own app opens such a link where it is installed. */

@@ -90,7 +90,7 @@ function Tester({
           <b>{name}</b>
           {name !== userId && <span class="tester-id">{userId}</span>}
         </span>
-        <span class="muted">
+        <span class="muted" title={here?.name}>
           {voice === undefined ? "not in voice" : `in ${here?.name ?? voice.channelId}`}
           {voice?.muted === true && ", muted"}
         </span>

@@ -34,7 +34,7 @@ export function LocalDrawer({
     >
       <div class="drawer-head">
         <p class="muted">
-          They stand for Discord and FACEIT on this machine. A deployed page does not have them.
+          Stand-ins for Discord and FACEIT on this machine. A deployed page does not have them.
         </p>
         <button
           type="button"

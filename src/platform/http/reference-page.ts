@@ -14,6 +14,7 @@ export function referencePage(title: string, body: string): string {
       body { margin: 0; background: var(--ground); color: var(--text); font: 1rem/1.5 system-ui, sans-serif }
       main { max-width: 48rem; margin: auto; padding: 1.5rem 1rem 4rem }
       a { color: var(--accent) }
+      h1 { padding: 0 0.5rem }
       h2 { margin: 2rem 0 0; padding: 0 0.5rem; font-size: 1.15rem; scroll-margin-top: 1rem }
       h2:target { border-radius: 0.5rem; background: var(--raised); box-shadow: inset 3px 0 var(--accent) }
       p { margin: 0.25rem 0; padding: 0 0.5rem }
