@@ -6,21 +6,21 @@ import { eventually } from "./eventually.ts";
 /** What a busy machine may take for a step, milliseconds. */
 const STEP_MS = 60_000;
 
+/** What Chromium is told: nothing of its own goes out, and root may start it. */
+export const BROWSER_ARGUMENTS: readonly string[] = [
+  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 /** Starts the browser that the tests of the page look through. @throws when there is none */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error("no Chromium: set CHROMIUM_PATH");
-  return chromium.launch({
-    executablePath,
-    args: [
-      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  return chromium.launch({ executablePath, args: [...BROWSER_ARGUMENTS] });
 }
 
 /**

@@ -1,0 +1,53 @@
+// Lighthouse looks at views of the page as somebody who has signed in sees them. Run with a JSON of
+// `chromium`, `args`, `origin`, `name` and `views` (addresses below the origin); prints one line of JSON.
+import { navigation } from "lighthouse";
+import puppeteer from "puppeteer-core";
+
+const CATEGORIES = ["accessibility", "best-practices"];
+const STEP_MS = 60_000;
+
+const { chromium, args, origin, name, views } = JSON.parse(process.argv[2] ?? "");
+const browser = await puppeteer.launch({ executablePath: chromium, args, headless: true });
+try {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(STEP_MS);
+  const reports = [await look(page, "")];
+  await page.locator("::-p-aria([name='Sign in'][role='button'])").click();
+  await page.locator("::-p-aria([name='Name'][role='textbox'])").fill(name);
+  await page.locator("::-p-aria([name='Sign in'][role='button'])").click();
+  await page.locator("::-p-aria([name='New room'][role='button'])").wait();
+  for (const view of views) reports.push(await look(page, view));
+  console.log(JSON.stringify(reports));
+} finally {
+  await browser.close();
+}
+
+/** What Lighthouse says of a view: how good it is, 0 to 1 in each category, and what is not right. */
+async function look(page, view) {
+  const result = await navigation(page, `${origin}/${view}`, {
+    flags: {
+      onlyCategories: CATEGORIES,
+      // Who has signed in stays so.
+      disableStorageReset: true,
+      throttlingMethod: "provided",
+      maxWaitForLoad: STEP_MS,
+    },
+  });
+  if (result === undefined) throw new Error(`Lighthouse says nothing of ${view}`);
+  const { audits, categories, runtimeError } = result.lhr;
+  if (runtimeError !== undefined) throw new Error(`${view}: ${runtimeError.message}`);
+  const scores = Object.fromEntries(
+    Object.entries(categories).map(([id, { score }]) => [id, score]),
+  );
+  const wrong = Object.values(audits)
+    .filter(
+      ({ score, scoreDisplayMode }) =>
+        scoreDisplayMode !== "informative" && score !== null && score < 1,
+    )
+    .map(({ id, title, details }) => ({
+      id,
+      title,
+      items: JSON.stringify(details?.items ?? []).slice(0, 500),
+    }));
+  return { view, scores, wrong };
+}
