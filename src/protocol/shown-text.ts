@@ -4,10 +4,10 @@ const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 /**
  * Marks that have no shape, such as those that turn the direction of what follows. The two joiners are none
  * of them: they shape what is beside them, in emoji and in Persian and Indic words. Tags after a black flag
- * say whose it is (UTS #51, emoji tag sequences).
+ * say whose it is, in at most six letters (UTS #51, emoji tag sequences).
  */
 const MARKS =
-  /(\u{1F3F4}[\u{E0030}-\u{E0039}\u{E0061}-\u{E007A}]+\u{E007F})|(?![\u200C\u200D])\p{Cf}/gu;
+  /(\u{1F3F4}[\u{E0030}-\u{E0039}\u{E0061}-\u{E007A}]{1,6}\u{E007F})|(?![\u200C\u200D])\p{Cf}/gu;
 
 /** Something with a shape: U+2800 is an empty one. */
 const SEEN = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
