@@ -17,7 +17,7 @@ const STYLE = `
   p { margin: .25rem 0 1.25rem; color: var(--soft); font-size: .9rem }
   label { display: block; margin-top: 1rem; font-weight: 600 }
   small { display: block; color: var(--soft); font-weight: 400 }
-  input:not([type=checkbox]) { width: 100%; margin-top: .25rem; padding: .55rem .7rem; font: inherit;
+  input:not([type=checkbox]) { width: 100%; margin-top: .25rem; padding: .55rem .7rem; font: inherit; font-weight: 400;
     color: inherit; background: transparent; border: 1px solid var(--line); border-radius: .4rem }
   .check { display: flex; gap: .6rem; align-items: baseline }
   details { margin-top: 1.25rem } summary { cursor: pointer; color: var(--soft) }

@@ -60,14 +60,11 @@ export async function openAt(
   return page;
 }
 
-/** Signs in at the local provider. @param discordId which Discord account is theirs; absent: none */
-export async function signInAs(page: Page, name: string, discordId?: string): Promise<void> {
+/** Signs in at the local provider. @param discordId which Discord account is theirs; empty: none */
+export async function signInAs(page: Page, name: string, discordId = ""): Promise<void> {
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByLabel("Name").fill(name);
-  if (discordId !== undefined) {
-    await page.getByText("Who this user is").click();
-    await page.getByLabel("Discord id").fill(discordId);
-  }
+  await page.getByLabel("Discord id").fill(discordId);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 

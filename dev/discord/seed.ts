@@ -6,6 +6,11 @@ const BOT_ID = "100000000000000100";
 const OWNER_ID = "100000000000000200";
 const PLAYERS = 6;
 
+/** The Discord id of a test player of the local guild. @param number from 1 on */
+export function playerId(number: number): string {
+  return `10000000000000030${number}`;
+}
+
 /** The user who owns every guild and does what is done "by hand". */
 export const SERVER_OWNER: UserRecord = {
   id: OWNER_ID,
@@ -63,7 +68,7 @@ export function initialWorld(guildId: string, now: number): WorldState {
   const players = Array.from({ length: PLAYERS }, (_, index): UserRecord => {
     const number = index + 1;
     const name = { username: `player-${number}`, globalName: `Player ${number}` };
-    return { id: `10000000000000030${number}`, ...name, bot: false };
+    return { id: playerId(number), ...name, bot: false };
   });
   const users = [BOT, SERVER_OWNER, ...players];
   const guild: GuildRecord = {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { initialWorld } from "../discord/seed.ts";
 import { startIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
 
 const ORIGIN = "http://127.0.0.1:18787";
@@ -211,6 +212,14 @@ describe("sign-in with PKCE", () => {
     }
     const answer = await browser.open(action, { name: " ", discord_id: '"><script>' });
     expect(await answer.text()).not.toContain('"><script>');
+  });
+
+  it("offers a Discord account that the local Discord has, so that a private room can be opened", async () => {
+    const page = await new Browser().follow(authorizeUrl(idp.issuer));
+    const html = page instanceof URL ? "" : await page.text();
+    const [, offered = ""] = /name="discord_id" value="(\d+)"/.exec(html) ?? [];
+    const { users } = initialWorld("100000000000000001", 0);
+    expect(users.find(({ id }) => id === offered)?.globalName).toBe("Player 1");
   });
 
   it("says what to do when a sign-in page is too old", async () => {

@@ -1,4 +1,5 @@
 import { cardPage, escapeHtml } from "../card-page.ts";
+import { playerId } from "../discord/seed.ts";
 
 /** What the sign-in form sends. */
 export type LoginForm = {
@@ -8,14 +9,19 @@ export type LoginForm = {
   readonly managesRooms: boolean;
 };
 
-/** The empty form. */
-export const EMPTY_LOGIN: LoginForm = { name: "", discordId: "", guilds: "", managesRooms: false };
+/** The form as it is first shown. With a Discord id, a first private room can be opened at once. */
+export const EMPTY_LOGIN: LoginForm = {
+  name: "",
+  discordId: playerId(1),
+  guilds: "",
+  managesRooms: false,
+};
 
 /** The sign-in form. Nothing here needs a password: the provider exists on this machine only. */
 export function loginPage(action: string, form: LoginForm, problem: string | undefined): string {
   const alert =
     problem === undefined ? "" : `<p role="alert" id="problem">${escapeHtml(problem)}</p>`;
-  const open = form.discordId !== "" || form.guilds !== "" || form.managesRooms ? " open" : "";
+  const open = form.guilds !== "" || form.managesRooms ? " open" : "";
   return cardPage(
     "Sign in · GuildHub local",
     `<h1>Sign in to GuildHub</h1>
@@ -26,11 +32,12 @@ ${alert}
     <input name="name" value="${escapeHtml(form.name)}" required maxlength="64" autofocus
       autocomplete="username" spellcheck="false">
   </label>
+  <label>Discord id
+    <small>Player 1 of the local Discord. For a second user take ${playerId(2)}, or none</small>
+    <input name="discord_id" value="${escapeHtml(form.discordId)}" maxlength="64" spellcheck="false">
+  </label>
   <details${open}>
-    <summary>Who this user is</summary>
-    <label>Discord id <small>to see private rooms this user is invited to</small>
-      <input name="discord_id" value="${escapeHtml(form.discordId)}" maxlength="64" spellcheck="false">
-    </label>
+    <summary>What this user may do</summary>
     <label>Guilds <small>ids, separated by commas; empty: the primary guild</small>
       <input name="guilds" value="${escapeHtml(form.guilds)}" spellcheck="false">
     </label>
