@@ -7,7 +7,7 @@ import {
   MATCH_DEMOS_MAX,
 } from "../../protocol/limits.ts";
 import { faceitApi } from "./adapters/http-faceit.ts";
-import { httpsUrl } from "./faceit-text.ts";
+import { httpsUrl } from "./faceit-match.ts";
 import { readWebhook } from "./webhook.ts";
 
 const MATCH_ID = "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90";

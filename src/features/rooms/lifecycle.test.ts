@@ -5,7 +5,7 @@ import type { DiscordFailure } from "../../platform/discord/call.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { createRoom, type CreateRoomInput } from "./create-room.ts";
 import { applyEvent } from "./hub/apply-event.ts";
-import { memoryRoomsState } from "./hub/memory-rooms-state.ts";
+import { memoryRoomsState } from "../../testing/memory-rooms-state.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
 import { changeRoom, endRoom } from "./hub/room-changes.ts";
 import {

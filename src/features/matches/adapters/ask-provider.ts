@@ -2,6 +2,7 @@ import { readAtMost } from "../../../platform/http/read-at-most.ts";
 import { log } from "../../../platform/log.ts";
 import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
 import { retryAfterMs } from "../../../protocol/retry-after.ts";
+import { shownText } from "../../../protocol/shown-text.ts";
 
 /** How requests leave; tests bring their own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -58,4 +59,12 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** UTF-16 units of a name that are kept, as of those on rosters. */
+const NAME_MAX = 100;
+
+/** The first of these that is a name, as it may be shown; none: `otherwise`. */
+export function shownName(names: readonly unknown[], otherwise: string): string {
+  return names.map((name) => shownText(name, NAME_MAX)).find((name) => name !== "") ?? otherwise;
 }

@@ -3,9 +3,8 @@ import { USER_AGENT } from "../../../platform/discord/send.ts";
 import { err, ok } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import type { DiscordIdentity } from "../linking/ports.ts";
-import type { Fetch } from "./ask-provider.ts";
+import { shownName, type Fetch } from "./ask-provider.ts";
 import { askWithToken, exchangeCode } from "./exchange-code.ts";
-import { shownName } from "./shown-name.ts";
 
 /** Where Discord is, and who we are there. */
 export type DiscordIdentityConfig = {

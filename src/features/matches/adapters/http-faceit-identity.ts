@@ -2,9 +2,8 @@ import { z } from "zod";
 import type { FaceitConfig } from "../../../config.ts";
 import { err, ok } from "../../../platform/result.ts";
 import type { FaceitIdentity } from "../linking/ports.ts";
-import type { Fetch } from "./ask-provider.ts";
+import { shownName, type Fetch } from "./ask-provider.ts";
 import { askWithToken, exchangeCode } from "./exchange-code.ts";
-import { shownName } from "./shown-name.ts";
 
 /** With fewer, userinfo answers `insufficient_scope` (§A1). */
 const SCOPES = "openid profile";

@@ -12,9 +12,8 @@ import {
 } from "../../../protocol/limits.ts";
 import { FaceitId } from "../../../protocol/match.ts";
 import { retryAfterMs } from "../../../protocol/retry-after.ts";
-import type { FaceitMatch } from "../faceit-match.ts";
+import { httpsUrl, type FaceitMatch } from "../faceit-match.ts";
 import { readRosters, Team } from "../faceit-roster.ts";
-import { httpsUrl } from "../faceit-text.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
 import type { FaceitApi, FaceitFailure } from "../ports.ts";
 

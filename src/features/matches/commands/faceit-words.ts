@@ -14,4 +14,5 @@ export function faceitWords(failure: FaceitFailure): string {
   }
 }
 
+/** What somebody reads who looks up more players than a minute allows. */
 export const LOOKED_UP_OFTEN = "You looked up many players. Wait a minute.";

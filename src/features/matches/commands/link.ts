@@ -32,6 +32,7 @@ export const answerLink: AnswerUse = async (ports, { userId, guildId }) => {
   };
 };
 
+/** The slash command `/link`. */
 export const link = matchCommand(
   {
     name: "link",

@@ -53,6 +53,7 @@ export const answerRegister: AnswerUse = async (
   return { content: `<@${discordId}> is registered as ${shown}.${before}` };
 };
 
+/** The slash command `/register`, for administrators. */
 export const register = matchCommand(
   {
     name: "register",

@@ -13,6 +13,7 @@ export const answerUnlink: AnswerUse = async (ports, { userId }) => {
   };
 };
 
+/** The slash command `/unlink`. */
 export const unlink = matchCommand(
   { name: "unlink", description: "Undo the link to your FACEIT account", contexts: [0] },
   answerUnlink,

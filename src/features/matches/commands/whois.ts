@@ -56,6 +56,7 @@ function describe({ discordId, faceitId, nickname, ...proof }: PlayerLink): stri
   return `<@${discordId}> is **${escapeMarkdown(nickname || faceitId)}** at FACEIT: ${PROOF[verifiedMethod]}, ${since}.`;
 }
 
+/** The slash command `/whois`. */
 export const whois = matchCommand(
   {
     name: "whois",

@@ -64,7 +64,7 @@ export function forgetMatch({ state }: MatchesTurn, matchId: string): void {
 }
 
 /** Has channels that no match owns looked for. */
-export function scheduleSweep({ state, hub }: MatchesTurn): void {
+function scheduleSweep({ state, hub }: MatchesTurn): void {
   state.setSweeping(true);
   hub.schedule(matchTask.sweep, hub.now() + SWEEP_EVERY_MS);
 }

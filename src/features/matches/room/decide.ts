@@ -149,7 +149,7 @@ function planChannel(
     plan.add({ kind: "reserve", faction, name });
     return;
   }
-  if (side.asked) plan.add({ kind: "find", faction, name: side.name });
+  if (side.creationUnanswered) plan.add({ kind: "find", faction, name: side.name });
   else if (side.made < CHANNELS_MADE_MAX) {
     plan.add({
       kind: "create",
@@ -255,7 +255,7 @@ function planEnd(
     if (now >= end.at + FORSAKEN_MS) plan.add({ kind: "release", faction });
     else if (side.channel !== null) {
       plan.add({ kind: "delete", faction, channelId: side.channel.id });
-    } else if (side.name !== null && (side.asked || side.doubtful)) {
+    } else if (side.name !== null && (side.creationUnanswered || side.doubtful)) {
       plan.add({ kind: "find", faction, name: side.name });
     } else {
       plan.add({ kind: "release", faction });

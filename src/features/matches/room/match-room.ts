@@ -17,7 +17,7 @@ import type { MatchRecord } from "../ports.ts";
 import { takeHint, type Hint } from "./hint.ts";
 import { perform } from "./perform.ts";
 import { reconcile } from "./reconcile.ts";
-import { troubleOf } from "./report.ts";
+import { failureLineOf } from "./report.ts";
 import { revived } from "./revive.ts";
 import {
   newRoom,
@@ -221,8 +221,8 @@ class Room {
             log("warn", "match.trouble", { matchId, guildId, kind: action.trouble });
           }
           const outcome = await perform(ports, action, state);
-          const trouble = troubleOf(action, outcome);
-          if (trouble !== null) log("warn", trouble.event, { matchId, ...trouble.facts });
+          const line = failureLineOf(action, outcome);
+          if (line !== null) log("warn", line.event, { matchId, ...line.facts });
           if (outcome.kind === "read" && outcome.result.ok && outcome.guildId === null) {
             log("info", "match.not_ours", { matchId });
           }

@@ -77,7 +77,7 @@ function matchLine(state: RoomState): string {
 
 function teamOf({ match }: RoomState, faction: Faction): string {
   const name = escapeMarkdown(match?.rosters?.[faction].name ?? "");
-  return name === "" ? faction : `**${name}**`;
+  return name === "" ? `Side ${FACTIONS.indexOf(faction) + 1}` : `**${name}**`;
 }
 
 function unlinkedOf({ match, links }: RoomState, faction: Faction): readonly string[] {

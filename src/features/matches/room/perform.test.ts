@@ -255,6 +255,14 @@ describe("what people read", () => {
     );
   });
 
+  it("numbers the sides that have no name", async () => {
+    const { faction1, faction2 } = rosters();
+    const sides = { faction1: { ...faction1, name: "" }, faction2: { ...faction2, name: "" } };
+    const text = await said({ ...STATE, match: faceitMatch("READY", 1, sides), links: {} });
+    expect(text).toContain("Side 1 against Side 2, ");
+    expect(text).toContain("b2 (Side 2)");
+  });
+
   it("shows names letter for letter, and as many as a message holds", async () => {
     const side = (letter: string) => ({
       name: `[x](https://evil.test)${"_".repeat(70)}`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { err, ok } from "../../../platform/result.ts";
-import { troubleOf } from "./report.ts";
+import { failureLineOf } from "./report.ts";
 
 const READ = { kind: "read" } as const;
 const DELETE = { kind: "delete", faction: "faction1", channelId: "c" } as const;
@@ -12,7 +12,7 @@ describe("what an operator has to know", () => {
       result: err({ kind: "refused" } as const),
       guildId: "1",
     } as const;
-    expect(troubleOf(READ, refused)).toEqual({
+    expect(failureLineOf(READ, refused)).toEqual({
       event: "match.faceit_failed",
       facts: { kind: "refused" },
     });
@@ -20,7 +20,7 @@ describe("what an operator has to know", () => {
 
   it("is what Discord refused, with its code and without its words", () => {
     const error = { kind: "refused", status: 403, code: 50_013, message: "Missing" } as const;
-    expect(troubleOf(DELETE, { kind: "discord", result: err(error) })).toEqual({
+    expect(failureLineOf(DELETE, { kind: "discord", result: err(error) })).toEqual({
       event: "match.discord_failed",
       facts: { what: "delete", kind: "refused", code: 50_013 },
     });
@@ -28,8 +28,8 @@ describe("what an operator has to know", () => {
 
   it("is not that something went well, or that a pause was asked for", () => {
     const paused = err({ kind: "rate_limited", retryAfterMs: 5 } as const);
-    expect(troubleOf(DELETE, { kind: "discord", result: ok(undefined) })).toBeNull();
-    expect(troubleOf(DELETE, { kind: "discord", result: paused })).toBeNull();
-    expect(troubleOf(READ, { kind: "broke" })).toBeNull();
+    expect(failureLineOf(DELETE, { kind: "discord", result: ok(undefined) })).toBeNull();
+    expect(failureLineOf(DELETE, { kind: "discord", result: paused })).toBeNull();
+    expect(failureLineOf(READ, { kind: "broke" })).toBeNull();
   });
 });

@@ -37,8 +37,11 @@ describe("a room that was lost", () => {
     expect([state.links, state.admitted]).toEqual([{ a1: USER }, [`faction1:${USER}`]]);
     expect([state.mustRead, state.match?.owners, state.match?.version]).toEqual([true, [], 0]);
     // A channel keeps the name that it was made with.
-    expect(state.sides.faction1).toMatchObject({ name: room.name, asked: true });
-    expect(state.sides.faction2).toMatchObject({ name: "match-7c1f0a52-faction2", asked: true });
+    expect(state.sides.faction1).toMatchObject({ name: room.name, creationUnanswered: true });
+    expect(state.sides.faction2).toMatchObject({
+      name: "match-7c1f0a52-faction2",
+      creationUnanswered: true,
+    });
   });
 
   it("has no rosters until both sides are known", () => {

@@ -35,7 +35,7 @@ export function revived(record: MatchRecord, now: number): RoomState {
 /** Who has access is Discord's to say, so the channel itself is looked for as one that was asked for. */
 function sideOf(record: MatchRecord, faction: Faction): Partial<SideState> {
   const name = record.factions[faction].room?.name ?? channelName(record.matchId, faction, 0);
-  return { name, reserving: true, asked: true };
+  return { name, reserving: true, creationUnanswered: true };
 }
 
 function usersOf(record: MatchRecord, faction: Faction): readonly string[] {

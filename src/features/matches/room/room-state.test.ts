@@ -81,13 +81,20 @@ describe("what clients are shown", () => {
 });
 
 describe("what is stored", () => {
+  it("by the version that called it `asked` still looks for a channel without an answer", () => {
+    const sides = { faction1: { name: "n", asked: true }, faction2: {} };
+    const { faction1, faction2 } = restored({ ...newRoom("1-m", "100", 7), sides }).sides;
+    expect([faction1, faction2].map((one) => one.creationUnanswered)).toEqual([true, false]);
+    expect(faction1).not.toHaveProperty("asked");
+  });
+
   it("of a match that nobody has heard of before says that nothing was done yet", () => {
     const side = {
       name: null,
       reserving: false,
       namesTaken: 0,
       channel: null,
-      asked: false,
+      creationUnanswered: false,
       absences: 0,
       doubtful: false,
       made: 0,
@@ -135,7 +142,13 @@ describe("what is stored", () => {
     finish(match);
     await match.pass(HOUR);
     const { sides, retries, phase } = match.state ?? newRoom("", "", 0);
-    const nothing = { name: null, reserving: false, channel: null, asked: false, doubtful: false };
+    const nothing = {
+      name: null,
+      reserving: false,
+      channel: null,
+      creationUnanswered: false,
+      doubtful: false,
+    };
     expect([phase, retries]).toEqual(["closed", {}]);
     expect([sides.faction1, sides.faction2]).toMatchObject([nothing, nothing]);
   });

@@ -17,7 +17,7 @@ export type SideState = {
     readonly access: readonly string[];
   } | null;
   /** Discord was asked for the channel, and no answer said what came of it. */
-  readonly asked: boolean;
+  readonly creationUnanswered: boolean;
   /** Looks in a row that did not find a channel that was asked for. */
   readonly absences: number;
   /** Answers were lost: at the end somebody has to look for channels of this name. */
@@ -102,7 +102,7 @@ export type RoomState = {
 /** A state as it may be stored: fields that came later are missing. */
 export type StoredRoom = Pick<RoomState, "matchId" | "guildId" | "firstSeenAt"> &
   Partial<Omit<RoomState, "sides">> & {
-    readonly sides: Readonly<Record<Faction, Partial<SideState>>>;
+    readonly sides: Readonly<Record<Faction, Partial<SideState> & { readonly asked?: boolean }>>;
   };
 
 const EMPTY_SIDE: SideState = {
@@ -110,7 +110,7 @@ const EMPTY_SIDE: SideState = {
   reserving: false,
   namesTaken: 0,
   channel: null,
-  asked: false,
+  creationUnanswered: false,
   absences: 0,
   doubtful: false,
   made: 0,
@@ -159,11 +159,14 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
 
 /** What an older version of the code stored, with what it did not know yet. */
 export function restored(stored: StoredRoom): RoomState {
-  const { faction1, faction2 } = stored.sides;
+  // `asked` was the name of `creationUnanswered`.
+  const sideOf = ({ asked = false, ...side }: StoredRoom["sides"][Faction]): SideState => {
+    return { ...EMPTY_SIDE, creationUnanswered: asked, ...side };
+  };
   return {
     ...newRoom(stored.matchId, stored.guildId, stored.firstSeenAt),
     ...stored,
-    sides: { faction1: { ...EMPTY_SIDE, ...faction1 }, faction2: { ...EMPTY_SIDE, ...faction2 } },
+    sides: { faction1: sideOf(stored.sides.faction1), faction2: sideOf(stored.sides.faction2) },
   };
 }
 
@@ -182,8 +185,8 @@ export function withSide(
 }
 
 /** Nothing of a side is left. A channel whose answer was lost counts as something. */
-export function isGone({ name, reserving, channel, asked }: SideState): boolean {
-  return name === null && !reserving && channel === null && !asked;
+export function isGone({ name, reserving, channel, creationUnanswered }: SideState): boolean {
+  return name === null && !reserving && channel === null && !creationUnanswered;
 }
 
 /** The match as it is shown; null: FACEIT has told nothing of it yet. */

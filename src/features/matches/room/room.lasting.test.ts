@@ -530,7 +530,11 @@ describe("what was remembered before", () => {
     if (state === null) throw new Error("no state");
     const later = ["admitted", "evacuated", "absent", "checksWanted"];
     const older = Object.fromEntries(Object.entries(state).filter(([key]) => !later.includes(key)));
-    const sideBefore = ({ name, channel, asked }: typeof state.sides.faction1) => {
+    const sideBefore = ({
+      name,
+      channel,
+      creationUnanswered: asked,
+    }: typeof state.sides.faction1) => {
       return { name, channel, asked };
     };
     const { faction1, faction2 } = state.sides;

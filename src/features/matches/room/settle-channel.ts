@@ -62,7 +62,7 @@ export function settleCreate(
   const { error } = result;
   const not = (change: Partial<SideState>, trouble?: TroubleKind): RoomState =>
     withSide(trouble === undefined ? before : withTrouble(before, trouble), faction, {
-      asked: false,
+      creationUnanswered: false,
       ...change,
     });
   switch (error.kind) {
@@ -108,7 +108,7 @@ function opened(state: RoomState, faction: Faction, channel: FoundChannel): Room
   const admitted = channel.access.map((userId) => `${faction}:${userId}`);
   return withSide({ ...state, admitted: [...new Set([...state.admitted, ...admitted])] }, faction, {
     channel,
-    asked: false,
+    creationUnanswered: false,
     absences: 0,
     made: side.made + 1,
     problem: null,
@@ -133,7 +133,10 @@ export function settleFind(
     return later(withSide(state, faction, { absences }), key, now);
   }
   const isOver = state.phase !== "live";
-  return done(withSide(state, faction, { asked: false, absences: 0, doubtful: !isOver }), key);
+  return done(
+    withSide(state, faction, { creationUnanswered: false, absences: 0, doubtful: !isOver }),
+    key,
+  );
 }
 
 /** Channels that somebody deleted by hand are made again. */
@@ -150,7 +153,11 @@ export function settleCheck(
     const { channel, doubtful } = state.sides[faction];
     if (channel !== null && !result.value.has(channel.id)) {
       // Where an answer was lost there may be a second one.
-      state = withSide(state, faction, { channel: null, asked: doubtful, absences: 0 });
+      state = withSide(state, faction, {
+        channel: null,
+        creationUnanswered: doubtful,
+        absences: 0,
+      });
     }
   }
   return state;
@@ -168,6 +175,12 @@ export function settleRelease(
   state: RoomState,
   { faction }: Extract<Action, { kind: "release" }>,
 ): RoomState {
-  const nothing = { name: null, reserving: false, channel: null, asked: false, doubtful: false };
+  const nothing = {
+    name: null,
+    reserving: false,
+    channel: null,
+    creationUnanswered: false,
+    doubtful: false,
+  };
   return withSide(state, faction, { ...nothing, problem: null });
 }

@@ -49,7 +49,7 @@ export function begin(state: RoomState, action: Action): RoomState {
     case "reserve":
       return withSide(state, action.faction, { reserving: true });
     case "create":
-      return withSide(state, action.faction, { asked: true, absences: 0 });
+      return withSide(state, action.faction, { creationUnanswered: true, absences: 0 });
     case "message":
       return { ...state, messaged: [...state.messaged, action.userId] };
     case "notice":

@@ -17,7 +17,7 @@ const RARE_LOOK_MS = 30 * MINUTE;
 const LIVE_LOOK_MS = 5 * MINUTE;
 
 /** A scheduled match gets its channels this long before it begins (§A4). */
-export const EARLY_MS = 15 * MINUTE;
+const EARLY_MS = 15 * MINUTE;
 
 /** A match of which nothing was heard for so long is taken for over (§A4, orphans). */
 const SILENT_MAX_MS = 6 * HOUR;

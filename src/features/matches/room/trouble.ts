@@ -14,6 +14,7 @@ export const PLACES = {
 } as const satisfies Readonly<
   Record<string, { readonly variable: string; readonly id: keyof MatchSettings; what: string }>
 >;
+/** A setting that names something in Discord. */
 export type Place = keyof typeof PLACES;
 
 /** What keeps all matches of a guild from being played out as they should be, until somebody mends it. */
@@ -26,11 +27,13 @@ export const GUILD_TROUBLES = [
   "faceitKey",
   "faceitDown",
 ] as const satisfies readonly (Place | "moving" | "faceitKey" | "faceitDown")[];
+/** A trouble of the whole guild. */
 export type GuildTroubleKind = (typeof GUILD_TROUBLES)[number];
 /** Those that are over as soon as FACEIT answers: the key is the same for all guilds. */
 export const FACEIT_TROUBLES = ["faceitKey", "faceitDown"] as const;
 /** What keeps one match from it. */
 export type MatchTroubleKind = "full" | "refused" | "access" | "undeletable";
+/** A trouble of a guild or of one match. */
 export type TroubleKind = GuildTroubleKind | MatchTroubleKind;
 
 /** Whether a trouble is told once for the guild, and not for each of its matches. */

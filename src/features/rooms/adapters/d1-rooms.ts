@@ -1,7 +1,9 @@
 import { DrizzleQueryError, and, desc, eq, lt, or, sql, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { roomsTable } from "../../../../drizzle/rooms.ts";
-import type { Reader, RoomsCopy } from "../ports.ts";
+import { complete, release } from "../../../platform/idempotency.ts";
+import { createdRoomAnswer } from "../created-room.ts";
+import type { LateAnswers, Reader, RoomsCopy } from "../ports.ts";
 
 /** {@link RoomsCopy} in D1. */
 export function d1Rooms(database: D1Database): RoomsCopy {
@@ -66,4 +68,21 @@ function visibleTo({ sub, discordId, manages }: Reader): SQL | undefined {
       ? undefined
       : sql`exists (select 1 from json_each(${roomsTable.allowedUserIds}) where value = ${discordId})`,
   );
+}
+
+/** {@link LateAnswers} to the idempotency keys in D1. */
+export function d1LateAnswers(database: D1Database): LateAnswers {
+  return {
+    async succeeded(room) {
+      const answer = createdRoomAnswer(room);
+      if (room.idempotencyKey === null || answer === null) return;
+      await complete(database, { sub: room.createdBy, key: room.idempotencyKey }, answer);
+    },
+    async failed(room) {
+      if (room.idempotencyKey === null) return;
+      const key = { sub: room.createdBy, key: room.idempotencyKey };
+      // A later repeat may hold the key now; leave that one alone.
+      await release(database, key, room.createdAt);
+    },
+  };
 }

@@ -1,4 +1,4 @@
 import { applyEventSuite } from "./apply-event-suite.ts";
-import { memoryRoomsState } from "./memory-rooms-state.ts";
+import { memoryRoomsState } from "../../../testing/memory-rooms-state.ts";
 
 applyEventSuite((test) => test(memoryRoomsState));

@@ -12,11 +12,11 @@ import {
 import { GuildSnapshot, SignedVoiceJoined } from "../../../protocol/signed-events.ts";
 import {
   hold,
-  mayBeOurs,
+  noteIfMaybeOurs,
   mustWait,
   placesAfterHeld,
   seeAgain,
-  subjectOf,
+  eventSubjectOf,
   type Applied,
 } from "./held-events.ts";
 import { meet } from "./people.ts";
@@ -57,7 +57,7 @@ export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
   const ts = event.ts ?? turn.hub.now();
   const shown = shownChannel(event);
   if (shown !== null) seeAgain(turn, shown, ts);
-  const subject = subjectOf(event);
+  const subject = eventSubjectOf(event);
   if (subject !== null && mustWait(turn, subject)) return hold(turn, subject, event);
   switch (event.event) {
     case roomCreated.name:
@@ -102,7 +102,7 @@ function shownChannel(event: IncomingEvent): string | null {
 
 function onChannelCreated(turn: RoomsTurn, channelId: string): Applied {
   // Whose it is shows when the room is opened, or at the channel's first event after that.
-  if (mayBeOurs(turn, channelId)) return "done";
+  if (noteIfMaybeOurs(turn, channelId)) return "done";
   if (turn.state.roomOfChannel(channelId) === null) turn.state.addForeign(channelId);
   return "done";
 }
@@ -181,7 +181,7 @@ function onSnapshot(turn: RoomsTurn, snapshot: GuildSnapshot, ts: number): Appli
     if (!listed.has(channelId)) state.removeForeign(channelId);
   }
   for (const channelId of listed) {
-    if (state.roomOfChannel(channelId) !== null || mayBeOurs(turn, channelId)) continue;
+    if (state.roomOfChannel(channelId) !== null || noteIfMaybeOurs(turn, channelId)) continue;
     state.addForeign(channelId);
   }
   return "done";

@@ -16,7 +16,7 @@ export const HOLD_MS = 250;
 export type Applied = "done" | { readonly holdMs: number };
 
 /** What an event is about, if it can be one of a channel that nobody can place yet; null: it cannot. */
-export function subjectOf(event: IncomingEvent): EventSubject | null {
+export function eventSubjectOf(event: IncomingEvent): EventSubject | null {
   switch (event.event) {
     case voiceJoined.name:
     case voiceLeft.name: {
@@ -34,9 +34,10 @@ export function subjectOf(event: IncomingEvent): EventSubject | null {
 /**
  * Whether this may be the channel of a room that is being made: nobody can tell yet who may see it, and
  * `room.created` has to come first. Only rooms that were being made when the channel first showed itself
- * can have it, so that rooms which people go on making do not keep a channel of others waiting.
+ * can have it, so that rooms which people go on making do not keep a channel of others waiting: they are
+ * noted at that moment.
  */
-export function mayBeOurs({ state }: RoomsTurn, channelId: string): boolean {
+export function noteIfMaybeOurs({ state }: RoomsTurn, channelId: string): boolean {
   const room = state.roomOfChannel(channelId);
   const known = state.candidatesOf(channelId);
   if (room?.state === "ended") return known !== null;
@@ -62,7 +63,7 @@ export function seeAgain({ state, hub }: RoomsTurn, channelId: string, ts: numbe
 
 /** Whether an event must wait: its channel may be ours, or it comes after one that waits. */
 export function mustWait(turn: RoomsTurn, subject: EventSubject): boolean {
-  return mayBeOurs(turn, subject.channelId) || turn.state.isAfterHeld(subject);
+  return noteIfMaybeOurs(turn, subject.channelId) || turn.state.isAfterHeld(subject);
 }
 
 /**
@@ -115,7 +116,7 @@ export function placesAfterHeld(state: RoomsState): ReadonlyMap<string, string |
 export function settleChannels(turn: RoomsTurn): void {
   const { state } = turn;
   for (const channelId of state.unsettledChannels()) {
-    if (mayBeOurs(turn, channelId)) continue;
+    if (noteIfMaybeOurs(turn, channelId)) continue;
     if (state.roomOfChannel(channelId) === null) state.addForeign(channelId);
     state.removeCandidates(channelId);
   }

@@ -59,40 +59,8 @@ export function sweepPeople({ state, hub }: RoomsTurn): void {
 }
 
 /** How names are compared: one that is typed finds one that is written otherwise. */
-function folded(text: string): string {
+export function folded(text: string): string {
   return text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
-}
-
-/** {@link PeopleState} in memory, as the model of the SQL one. */
-export function memoryPeople(): PeopleState {
-  const people = new Map<string, KnownPerson>();
-  return {
-    person: (userId) => people.get(userId) ?? null,
-    savePerson: (person) => {
-      const before = people.get(person.userId);
-      people.set(person.userId, { ...person, listed: person.listed || before?.listed === true });
-      if (people.size > PEOPLE_MAX) {
-        const [oldest] = [...people.values()].toSorted(
-          (a, b) => a.seenAt - b.seenAt || (a.userId < b.userId ? -1 : 1),
-        );
-        people.delete(oldest?.userId ?? "");
-      }
-      return before === undefined;
-    },
-    findPeople: ({ q, limit }) => {
-      const part = folded(q);
-      const rank = ({ name }: KnownPerson): string =>
-        `${folded(name).startsWith(part) ? 0 : 1}${folded(name)}`;
-      return [...people.values()]
-        .filter(({ listed, bot, name }) => listed && bot !== true && folded(name).includes(part))
-        .toSorted((a, b) => (rank(a) + a.userId < rank(b) + b.userId ? -1 : 1))
-        .slice(0, limit);
-    },
-    forgetPeople: (seenBefore) => {
-      for (const one of people.values()) if (one.seenAt < seenBefore) people.delete(one.userId);
-      return people.size > 0;
-    },
-  };
 }
 
 /** Creates the table of {@link sqlPeople}; may run again at each wake. */

@@ -85,7 +85,7 @@ export async function tryCopyRoom(
 }
 
 /** What {@link settleCreation} found, and whether it was the one that settled it. */
-export type Settled = Recovered & { readonly now: boolean };
+type Settled = Recovered & { readonly now: boolean };
 
 /**
  * Finds out what became of a creation, and settles it if it can be known (rooms.md §5).

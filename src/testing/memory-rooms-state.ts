@@ -1,8 +1,9 @@
-import { NO_VOICE_KNOWLEDGE } from "../../../hub/voice-knowledge.ts";
-import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
-import type { RoomRecord, VoiceState } from "../room-record.ts";
-import { memoryPeople } from "./people.ts";
-import type { HeldEvent, RoomsState } from "./rooms-state.ts";
+import { NO_VOICE_KNOWLEDGE } from "../hub/voice-knowledge.ts";
+import type { GatewayStanding } from "../protocol/events/rooms.ts";
+import { PEOPLE_MAX } from "../protocol/limits.ts";
+import type { RoomRecord, VoiceState } from "../features/rooms/room-record.ts";
+import { folded, type KnownPerson, type PeopleState } from "../features/rooms/hub/people.ts";
+import type { HeldEvent, RoomsState } from "../features/rooms/hub/rooms-state.ts";
 
 /** {@link RoomsState} in memory, for tests of the rules and as the model of the SQL one. */
 export function memoryRoomsState(): RoomsState {
@@ -90,6 +91,38 @@ export function memoryRoomsState(): RoomsState {
     voiceKnowledge: () => knowledge,
     saveVoiceKnowledge: (now) => {
       knowledge = now;
+    },
+  };
+}
+
+/** {@link PeopleState} in memory, as the model of the SQL one. */
+function memoryPeople(): PeopleState {
+  const people = new Map<string, KnownPerson>();
+  return {
+    person: (userId) => people.get(userId) ?? null,
+    savePerson: (person) => {
+      const before = people.get(person.userId);
+      people.set(person.userId, { ...person, listed: person.listed || before?.listed === true });
+      if (people.size > PEOPLE_MAX) {
+        const [oldest] = [...people.values()].toSorted(
+          (a, b) => a.seenAt - b.seenAt || (a.userId < b.userId ? -1 : 1),
+        );
+        people.delete(oldest?.userId ?? "");
+      }
+      return before === undefined;
+    },
+    findPeople: ({ q, limit }) => {
+      const part = folded(q);
+      const rank = ({ name }: KnownPerson): string =>
+        `${folded(name).startsWith(part) ? 0 : 1}${folded(name)}`;
+      return [...people.values()]
+        .filter(({ listed, bot, name }) => listed && bot !== true && folded(name).includes(part))
+        .toSorted((a, b) => (rank(a) + a.userId < rank(b) + b.userId ? -1 : 1))
+        .slice(0, limit);
+    },
+    forgetPeople: (seenBefore) => {
+      for (const one of people.values()) if (one.seenAt < seenBefore) people.delete(one.userId);
+      return people.size > 0;
     },
   };
 }
