@@ -90,7 +90,7 @@ describe("FACEIT's OAuth2", () => {
     answers = [TOKENS, json({ guid: GUID, sub: SUB, nickname: " aurora\u202E_one\n", name: "x" })];
     expect(await faceit().whoIs("the-code", "the-verifier")).toEqual({
       ok: true,
-      value: { playerId: GUID, nickname: "aurora _one" },
+      value: { playerId: GUID, nickname: "aurora_one" },
     });
     const [token, userinfo] = calls;
     if (token === undefined || userinfo === undefined) throw new Error("two calls were expected");
