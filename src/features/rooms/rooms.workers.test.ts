@@ -39,7 +39,7 @@ import {
 } from "../../testing/worker.ts";
 import { CreatedRoom } from "./created-room.ts";
 import { auditReason } from "./find-created-channel.ts";
-import { applyEventSuite } from "./hub/apply-event-suite.ts";
+import { applyEventSuite } from "../../testing/apply-event-suite.ts";
 import { sqlPeople } from "./hub/people.ts";
 import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SlashCommandUse } from "../../../platform/discord/interactions/slash-command.ts";
 import { err, ok } from "../../../platform/result.ts";
-import { MemoryLinkPorts } from "../linking/memory-link-ports.ts";
+import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import { sha256 } from "../linking/secrets.ts";
 import type { FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
 import { answerLink } from "./link.ts";

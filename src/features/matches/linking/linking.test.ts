@@ -4,7 +4,7 @@ import { LINK_TTL_MS } from "../../../protocol/limits.ts";
 import { beginLink } from "./begin-link.ts";
 import type { LinkOutcome } from "./link-outcome.ts";
 import { linkPage, statusOf } from "./link-page.ts";
-import { MemoryLinkPorts } from "./memory-link-ports.ts";
+import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import { openLink } from "./open-link.ts";
 import type { DiscordUser } from "./ports.ts";
 import type { ProviderReturn } from "./provider-return.ts";

@@ -1,4 +1,4 @@
-import { applyEventSuite } from "./apply-event-suite.ts";
+import { applyEventSuite } from "../../../testing/apply-event-suite.ts";
 import { memoryRoomsState } from "../../../testing/memory-rooms-state.ts";
 
 applyEventSuite((test) => test(memoryRoomsState));

@@ -1,15 +1,21 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
-import type { IncomingEvent, Publication } from "../../../hub/publisher.ts";
-import { HELD_EVENTS_MAX } from "../../../protocol/limits.ts";
-import { audienceOf, type RoomRecord } from "../room-record.ts";
-import { applyEvent, SNAPSHOT_MARGIN_MS } from "./apply-event.ts";
-import { confirmEnd, giveUpRoom, openRoom, reopenRoom, watchCreation } from "./creation.ts";
-import { HOLD_MS } from "./held-events.ts";
-import { PEOPLE_TASK, sweepPeople } from "./people.ts";
-import { endRoom, roomTask } from "./room-changes.ts";
-import type { RoomsState, RoomsTurn } from "./rooms-state.ts";
+import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../protocol/limits.ts";
+import type { IncomingEvent, Publication } from "../hub/publisher.ts";
+import { HELD_EVENTS_MAX } from "../protocol/limits.ts";
+import { audienceOf, type RoomRecord } from "../features/rooms/room-record.ts";
+import { applyEvent, SNAPSHOT_MARGIN_MS } from "../features/rooms/hub/apply-event.ts";
+import {
+  confirmEnd,
+  giveUpRoom,
+  openRoom,
+  reopenRoom,
+  watchCreation,
+} from "../features/rooms/hub/creation.ts";
+import { HOLD_MS } from "../features/rooms/hub/held-events.ts";
+import { PEOPLE_TASK, sweepPeople } from "../features/rooms/hub/people.ts";
+import { endRoom, roomTask } from "../features/rooms/hub/room-changes.ts";
+import type { RoomsState, RoomsTurn } from "../features/rooms/hub/rooms-state.ts";
 
 const GUILD = "1";
 const IDLE_MS = 60_000;

@@ -1,13 +1,13 @@
-import type { NewMessage } from "../../../platform/discord/discord-client.ts";
-import { err, ok, type Result } from "../../../platform/result.ts";
-import type { FaceitPlayer, PlayerLink, PlayerLinks } from "../ports.ts";
+import type { NewMessage } from "../platform/discord/discord-client.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import type { FaceitPlayer, PlayerLink, PlayerLinks } from "../features/matches/ports.ts";
 import type {
   DiscordUser,
   IdentityFailure,
   LinkAttempt,
   LinkAttempts,
   LinkPorts,
-} from "./ports.ts";
+} from "../features/matches/linking/ports.ts";
 
 /** {@link LinkAttempts} in memory, for tests. */
 export class MemoryLinkAttempts implements LinkAttempts {
