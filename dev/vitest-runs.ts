@@ -51,10 +51,10 @@ export class VitestRuns {
   }
 
   /** Counts one run; a file that could not even be loaded counts as a failed test. */
-  #count(file: string, exitCode: number): void {
+  #count(reportFile: string, exitCode: number): void {
     let report: z.infer<typeof Report>;
     try {
-      report = Report.parse(JSON.parse(readFileSync(file, "utf8")));
+      report = Report.parse(JSON.parse(readFileSync(reportFile, "utf8")));
     } catch {
       this.failed += exitCode === 0 ? 0 : 1;
       return;
