@@ -114,7 +114,7 @@ async function untilWhole(readers: readonly Reader[], seq: number): Promise<void
         if (reader.closedWith !== null) {
           if (!sentAway.has(reader)) expect(reader.closedWith).toBe(1013);
           sentAway.add(reader);
-          // Few of an address may wait to say who they are: the others are refused, and come again.
+          // While too many come at once some are refused, and come again.
           await reader.connect();
         }
         expect(reader.seq).toBeGreaterThanOrEqual(seq);

@@ -70,12 +70,10 @@ export async function openSocket(entry: Entry, listener: SocketListener): Promis
   });
   socket.on("error", (error) => lose(error.message));
   socket.on("close", () => lose("connection lost"));
-  // Clients come from addresses of their own: what is bounded by address is not what is measured here.
-  const network = randomBytes(4).toString("hex").replace(/.{4}/g, ":$&");
   socket.write(
     `GET ${entry.path} HTTP/1.1\r\nHost: 127.0.0.1:${entry.port}\r\nUpgrade: websocket\r\n` +
       `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
-      `CF-Connecting-IP: 2001:db8${network}::1\r\n` +
+      ownAddress() +
       `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
   );
   const leave = (): void => {
@@ -99,4 +97,13 @@ export async function openSocket(entry: Entry, listener: SocketListener): Promis
         leave();
       }),
   };
+}
+
+/**
+ * A header that gives a client an address of its own: what is bounded by address is not what is measured.
+ * @returns one line, with its end
+ */
+export function ownAddress(): string {
+  const network = randomBytes(4).toString("hex").replace(/.{4}/g, ":$&");
+  return `CF-Connecting-IP: 2001:db8${network}::1\r\n`;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import { ownAddress } from "../load/client-socket.ts";
 import { FrameReader, maskedText } from "../load/frame-reader.ts";
 import { PING } from "../load/guild-client.ts";
 import { DEADLINE_MS } from "../plan.ts";
@@ -99,7 +100,7 @@ export class Reader {
     });
     socket.write(
       `GET /ws${batch ? "?batch=1" : ""} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\n` +
-        `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
+        `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n${ownAddress()}` +
         `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
     );
     try {
