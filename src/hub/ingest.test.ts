@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ulid } from "ulid";
+import { PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
 import type { HubExtension, HubTurn } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -120,6 +121,37 @@ describe("HUB-11 a refused event", () => {
     expect(hub.ingest(joined(7))).toEqual({ kind: "gap", expected: 6 });
     expect(hub.ingest({ ...joined(7), seq: 6 })).toEqual(done(1));
     expect(hub.published).toEqual(["id-2", "id-5", "id-7"].map((id) => `voice.joined ${id}`));
+  });
+
+  it("of a newer epoch replaces no publisher", () => {
+    const hub = hubOfRooms();
+    hub.ingest(joined(1));
+    expect(hub.ingest({ ...refused(1), epoch: ulid(1_000) }, joined(2))).toEqual(done(1));
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 2 });
+    // The first of a new publisher is refused; it goes on all the same.
+    const newer = { epoch: ulid(2_000) };
+    expect(hub.ingest({ ...refused(1), ...newer }, { ...joined(2), ...newer, id: "n" })).toEqual(
+      done(1),
+    );
+    expect(hub.store.readPosition()).toEqual({ ...newer, seq: 2 });
+    expect(hub.ingest(refused(3), joined(4))).toEqual({ kind: "stale_publisher" });
+  });
+
+  it("carries nobody further than a snapshot may jump, however many there are", () => {
+    const hub = new Hub({
+      ...area("rooms", ["voice.joined", "guild.snapshot"], () => "done"),
+      wholeStates: ["guild.snapshot"],
+    });
+    hub.ingest(joined(1));
+    const far = (n: number): IncomingEvent => ({
+      ...refused(1 + n * PUBLISHER_SEQ_JUMP_MAX),
+      event: "guild.snapshot",
+    });
+    const next = joined(2 + 2 * PUBLISHER_SEQ_JUMP_MAX);
+    expect(hub.ingest(far(1), far(2), next)).toEqual({ kind: "gap", expected: 2 });
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 1 });
+    // One that far is taken, as a snapshot is.
+    expect(hub.ingest({ ...far(1), refused: false })).toEqual(done(1));
   });
 
   it("is nothing when the request comes again, also when an id between is known", () => {

@@ -1,4 +1,4 @@
-import { DEDUPE_TTL_MS } from "../protocol/limits.ts";
+import { DEDUPE_TTL_MS, PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
 import type { PublisherPosition } from "./core/journal.ts";
 import { decidePosition } from "./core/position.ts";
 import type { HubExtension, HubTurn } from "./extension.ts";
@@ -64,13 +64,22 @@ function positionOf({ epoch, seq }: IncomingEvent): PublisherPosition | null {
   return epoch === undefined || seq === undefined ? null : { epoch, seq };
 }
 
-function later(
-  one: PublisherPosition | null,
-  other: PublisherPosition | null,
+/** Where an event of this epoch has to follow on: refused ones of another epoch say nothing of it. */
+function positionBefore(
+  epoch: string,
+  passed: PublisherPosition | null,
+  stored: PublisherPosition | null,
 ): PublisherPosition | null {
-  if (one === null || other === null) return one ?? other;
-  if (one.epoch !== other.epoch) return one.epoch > other.epoch ? one : other;
-  return one.seq > other.seq ? one : other;
+  if (passed?.epoch !== epoch) return stored;
+  if (stored === null) return passed;
+  if (stored.epoch !== epoch) return stored.epoch > epoch ? stored : passed;
+  return stored.seq > passed.seq ? stored : passed;
+}
+
+/** However many refused events lie between: no request moves the position further than one snapshot may. */
+function isTooFar(position: PublisherPosition, stored: PublisherPosition | null): boolean {
+  const last = stored?.epoch === position.epoch ? stored.seq : 0;
+  return position.seq > last + PUBLISHER_SEQ_JUMP_MAX;
 }
 
 function ingestOne(
@@ -85,11 +94,15 @@ function ingestOne(
     return ports.turn((): Outcome => {
       const position = positionOf(event);
       if (position !== null) {
-        const known = later(passed, ports.readPosition());
+        const stored = ports.readPosition();
+        const known = positionBefore(position.epoch, passed, stored);
         const decision = decidePosition(known, position, wholeState, now);
         if (decision.kind === "stale") return { kind: "stale_publisher" };
         if (decision.kind === "gap") return { kind: "gap", expected: decision.expected };
         if (decision.kind === "duplicate") return "duplicate";
+        if (isTooFar(position, stored)) {
+          return { kind: "gap", expected: stored?.epoch === position.epoch ? stored.seq + 1 : 1 };
+        }
       }
       if (event.refused === true) return "accepted";
       if (position !== null) ports.writePosition(position);
