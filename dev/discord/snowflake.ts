@@ -20,7 +20,7 @@ export function snowflakeGenerator(clock: Clock): () => string {
 
 /** Whether a text has the form of a Discord id. */
 export function isSnowflake(text: string): boolean {
-  return /^\d{15,20}$/.test(text);
+  return /^[1-9]\d{14,19}$/.test(text);
 }
 
 /** Which of `count` shards a guild belongs to: its id's timestamp part, modulo. */

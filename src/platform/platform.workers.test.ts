@@ -211,6 +211,11 @@ describe("app JWT (rooms.md §1)", () => {
     ["a scope that is a number", () => provider.mint({ sub: "a", scope: 1 }), "bad_claim"],
     ["scopes that are no text", () => provider.mint({ sub: "a", scp: [1] }), "bad_claim"],
     ["a discord_id that is no text", () => provider.mint({ sub: "a", discord_id: 1 }), "bad_claim"],
+    [
+      "a discord_id with a zero first",
+      () => provider.mint({ sub: "a", discord_id: "042" }),
+      "bad_claim",
+    ],
     ...(
       [
         { typ: 5 },

@@ -14,7 +14,7 @@ const CHANNEL_TYPES: readonly GuildChannelType[] = [
 
 /** The highest bitrate of a guild that nobody boosted, bits per second. */
 const BITRATE_MAX = 96_000;
-const OVERWRITE_ID = /^[\w-]{1,64}$/;
+const OVERWRITE_ID = /^(?!0\d{0,63}$)[\w-]{1,64}$/;
 
 type Changes = Partial<Omit<ChannelRecord, "id" | "guildId" | "type">>;
 

@@ -324,6 +324,8 @@ describe("POST /create-room", () => {
       [{ private: true, allowedUserIds: [7] }, "/allowedUserIds/0"],
       // The role of everybody has this id.
       [{ private: true, allowedUserIds: ["d-bob", guildId] }, "/allowedUserIds/1"],
+      // As a number it would be the guild's.
+      [{ private: true, allowedUserIds: [`0${guildId}`] }, "/allowedUserIds/0"],
     ] as const) {
       const problem = await expectProblem(await createAs(alice, body), 400, "invalid_request");
       expect(problem.errors?.[0]?.pointer).toBe(pointer);

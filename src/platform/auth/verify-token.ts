@@ -1,6 +1,7 @@
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
 import { configOf, type Env } from "../../env.ts";
+import { DiscordId } from "../../protocol/discord-id.ts";
 import { JWT_CLOCK_SKEW_SECONDS } from "../../protocol/limits.ts";
 import { systemClock } from "../clock.ts";
 import { log } from "../log.ts";
@@ -47,7 +48,7 @@ const Claims = z.object({
   scope: Scopes,
   /** What Okta and Entra call it. */
   scp: Scopes,
-  discord_id: z.string().min(1).max(64).optional(),
+  discord_id: DiscordId.optional(),
 });
 
 /** Verifies an app JWT (rooms.md §1). Never throws, whatever the token or the provider's keys are. */
