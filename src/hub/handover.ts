@@ -56,14 +56,20 @@ export function readHandover(header: string | null): Handover | null {
   }
 }
 
+/** Why somebody with a good token gets no session. */
+export type NoIdentity = "expired" | "grants_too_large";
+
 /**
- * What a session keeps of a principal. Refused when its grants do not fit what a socket carries
- * through hibernation.
+ * What a session keeps of a principal. Refused when its grants do not fit what a socket carries through
+ * hibernation, and when the token has ended: it is good for a request for a little longer (clock skew), but a
+ * session would end at once.
+ * @param now milliseconds since 1970
  */
-export function identityOf(principal: Principal): Result<SessionIdentity, "grants_too_large"> {
+export function identityOf(principal: Principal, now: number): Result<SessionIdentity, NoIdentity> {
+  const { sub, exp, iat } = principal;
+  if (exp * 1000 <= now) return err("expired");
   const grants = grantsOf(principal);
   if (bytesOf(JSON.stringify(grants)) > SESSION_GRANTS_MAX_BYTES) return err("grants_too_large");
-  const { sub, exp, iat } = principal;
   return ok({ sub, grants, exp, ...(iat === undefined ? {} : { iat }) });
 }
 

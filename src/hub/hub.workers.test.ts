@@ -222,6 +222,7 @@ describe("ways in (rooms.md §2)", () => {
     ["a bad token", () => Promise.resolve("nonsense"), 4401],
     ["a token without this guild", () => provider.mint({ sub: "carol", guilds: ["200"] }), 4403],
     ["an expired token", () => provider.mint({ sub: "alice", exp: seconds() - 60 }), 4401],
+    ["a token within the skew", () => provider.mint({ sub: "alice", exp: seconds() - 15 }), 4401],
     [
       "a token with more grants than a session can carry",
       () => provider.mint({ sub: "alice", scope: "s".repeat(SESSION_GRANTS_MAX_BYTES) }),
@@ -472,6 +473,20 @@ describe("tokens on a live socket (HUB-7)", () => {
     await runDurableObjectAlarm(hub());
     await client.until(({ closed }) => closed !== null);
     expect(client.closed?.code).toBe(4401);
+  });
+
+  test("a token that has ended begins no session and ends none, however little ago", async () => {
+    const ended = await provider.mint({ sub: "alice", exp: seconds() - 15 });
+    const response = await upgrade("", { Authorization: `Bearer ${ended}` });
+    expect(response.status).toBe(401);
+    expect((await callAs(ended, "POST", "/ws/ticket", {})).status).toBe(401);
+    const client = await streamAs(alice);
+    client.send({ type: "reauth", token: ended });
+    await client.until((one) => one.of("error").length === 1);
+    expect(client.of("error")[0]?.code).toBe("invalid_token");
+    await hub().publish([publication()]);
+    await client.until(({ events }) => events.length === 1);
+    client.close();
   });
 
   test("a reauth of somebody else, a bad one, and one that takes the guild away", async () => {

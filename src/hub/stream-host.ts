@@ -317,10 +317,11 @@ export class StreamHost {
     }
     const principal = verified.value;
     const { guildId } = this.#ports;
-    const identity = identityOf(principal);
+    const identity = identityOf(principal, systemClock());
     const allowed = guildFor(principal, guildId, configOf(this.#env).primaryGuildId) === guildId;
     if (!allowed || !identity.ok) {
-      server.tokenRefused(socket, "forbidden");
+      const hasEnded = !identity.ok && identity.error === "expired";
+      server.tokenRefused(socket, hasEnded ? "unauthorized" : "forbidden");
       return;
     }
     if (server.isRevoked(identity.value)) {

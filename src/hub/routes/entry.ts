@@ -5,10 +5,16 @@ import { authenticate } from "../../platform/auth/require-auth.ts";
 import { clientNetwork } from "../../platform/client-network.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
-import { problem } from "../../platform/http/problem.ts";
+import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
 import type { SessionIdentity } from "../core/session.ts";
-import { HANDOVER_HEADER, identityOf, writeHandover, type Handover } from "../handover.ts";
+import {
+  HANDOVER_HEADER,
+  identityOf,
+  writeHandover,
+  type Handover,
+  type NoIdentity,
+} from "../handover.ts";
 import { askPlacementAgain, placeOf } from "../placement-cache.ts";
 import { relayName } from "../relay-name.ts";
 import { openTicket } from "../ticket.ts";
@@ -62,16 +68,21 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
       "Your token does not name the primary guild. Get a ticket for yours.",
     );
   }
-  const identity = identityOf(principal.value);
-  if (!identity.ok) {
-    return problem(
-      c,
-      "forbidden",
-      "Your token carries too many scopes for one connection. Ask for fewer.",
-    );
-  }
+  const identity = identityOf(principal.value, systemClock());
+  if (!identity.ok) return noSession(c, identity.error);
   const place = await placeOf(c.env, guildId, principal.value.sub);
   return { guildId, identity: identityFor(identity.value), ...place };
+}
+
+/** The answer to somebody whose token is good for a request and for no session. */
+export function noSession(c: Context<AppEnv>, why: NoIdentity): ProblemAnswer {
+  return why === "expired"
+    ? problem(c, "unauthorized", "Your token has expired. Get a new one.")
+    : problem(
+        c,
+        "forbidden",
+        "Your token carries too many scopes for one connection. Ask for fewer.",
+      );
 }
 
 function identityFor({ sub, grants, exp, iat }: SessionIdentity): NonNullable<Entry["identity"]> {

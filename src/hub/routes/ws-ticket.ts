@@ -12,6 +12,7 @@ import { DiscordId } from "../../protocol/discord-id.ts";
 import { identityOf } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";
+import { noSession } from "./entry.ts";
 
 const newId = ulidGenerator();
 
@@ -71,14 +72,8 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
         "Your token does not name this guild. Sign in again after joining it.",
       );
     }
-    const identity = identityOf(principal);
-    if (!identity.ok) {
-      return problem(
-        c,
-        "forbidden",
-        "Your token carries too many scopes for one connection. Ask for fewer.",
-      );
-    }
+    const identity = identityOf(principal, systemClock());
+    if (!identity.ok) return noSession(c, identity.error);
     const tooMany = await refuseTooMany(c, CONNECTIONS, principal.sub);
     if (tooMany !== null) return tooMany;
     const { relay } = await placeOf(c.env, guildId, principal.sub);
