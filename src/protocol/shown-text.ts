@@ -13,14 +13,18 @@ const MARKS =
 const SEEN = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
 
 /**
- * A text from outside as it is shown: one line, without marks that cannot be seen, at most `max` UTF-16
- * units; empty when nothing of it can be seen.
+ * A text from outside as it is shown: well-formed, one line, without marks that cannot be seen, at most
+ * `max` UTF-16 units; empty when nothing of it can be seen.
  */
 export function shownText(value: unknown, max: number): string {
   if (typeof value !== "string") return "";
-  const text = value.replaceAll(BREAKS, " ").replaceAll(MARKS, "$1").trim();
-  if (!SEEN.test(text)) return "";
+  const text = cleaned(value.toWellFormed());
   if (text.length <= max) return text;
-  // Not in the middle of a character.
-  return text.slice(0, max).replace(/[\uD800-\uDBFF]$/, "");
+  // The cut may be in the middle of a character, or of a flag.
+  return cleaned(text.slice(0, max).replace(/[\uD800-\uDBFF]$/, ""));
+}
+
+function cleaned(text: string): string {
+  const line = text.replaceAll(BREAKS, " ").replaceAll(MARKS, "$1").trim();
+  return SEEN.test(line) ? line : "";
 }

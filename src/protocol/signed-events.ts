@@ -1,13 +1,21 @@
 import { z } from "zod";
 import { DiscordId } from "./discord-id.ts";
-import { GatewayState, ROOM_EVENTS, voiceJoined } from "./events/rooms.ts";
+import {
+  GatewayState,
+  ROOM_EVENTS,
+  roomCreated,
+  roomUpdated,
+  voiceJoined,
+} from "./events/rooms.ts";
 import {
   PUBLISHER_EPOCH_AHEAD_MAX_MS,
+  ROOM_USER_LIMIT_MAX,
   SIGNED_BATCH_MAX,
   SIGNATURE_MAX_SKEW_SECONDS,
   SIGNATURES_MAX,
 } from "./limits.ts";
 import { DiscordUser } from "./person.ts";
+import { shownText } from "./shown-text.ts";
 import { TraceId } from "./trace.ts";
 
 /** Header with the time of the attempt, seconds since 1970 (rooms.md §4). */
@@ -20,19 +28,35 @@ const User = DiscordUser.optional()
   .catch(undefined)
   .meta({ description: "The user's name and picture; ignored if malformed" });
 
+/** A channel's name as it is shown; empty when nothing of it can be seen. 100 code points are at most 200 UTF-16 units. */
+const ToldName = z
+  .string()
+  .max(200)
+  .transform((name) => shownText(name, 200));
+
+/** One above Discord's largest counts as that: an odd channel is no reason to lose a snapshot. */
+const ToldUserLimit = z
+  .number()
+  .int()
+  .min(0)
+  .transform((limit) => Math.min(limit, ROOM_USER_LIMIT_MAX));
+
+/** `room.created` as it is signed. */
+const SignedRoomCreated = roomCreated.payload.extend({ name: ToldName });
+
+/** `room.updated` as it is signed: with what Discord says of the channel. */
+export const SignedRoomUpdated = roomUpdated.payload.extend({
+  name: ToldName,
+  userLimit: ToldUserLimit,
+});
+
 /** `voice.joined` as it is signed: with the user as Discord told it. */
 export const SignedVoiceJoined = voiceJoined.payload.omit({ user: true }).extend({ user: User });
 
 /** The voice channels and voice states that a guild has now: the Worker publishes the difference. */
 export const GuildSnapshot = z.object({
   guildId: DiscordId,
-  channels: z.array(
-    z.object({
-      channelId: DiscordId,
-      name: z.string().max(200),
-      userLimit: z.number().int().min(0),
-    }),
-  ),
+  channels: z.array(z.object({ channelId: DiscordId, name: ToldName, userLimit: ToldUserLimit })),
   voiceStates: z.array(z.object({ userId: DiscordId, channelId: DiscordId, user: User })),
 });
 export type GuildSnapshot = z.infer<typeof GuildSnapshot>;
@@ -51,6 +75,8 @@ export type GatewayHeartbeat = z.infer<typeof GatewayHeartbeat>;
 /** Kinds of signed events and the schema of each one's payload (rooms.md §4). */
 export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   ...ROOM_EVENTS.map((event) => [event.name, event.payload] as const),
+  [roomCreated.name, SignedRoomCreated],
+  [roomUpdated.name, SignedRoomUpdated],
   [voiceJoined.name, SignedVoiceJoined],
   ["guild.snapshot", GuildSnapshot],
   ["gateway.heartbeat", GatewayHeartbeat],

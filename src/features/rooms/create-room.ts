@@ -12,7 +12,7 @@ import type { CreatedRoom } from "./created-room.ts";
 import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
 import type { RoomsDiscord, RoomsHub } from "./ports.ts";
-import { roomName } from "./room-name.ts";
+import { roomName, toldRoomName } from "./room-name.ts";
 import type { RoomRecord } from "./room-record.ts";
 
 /** Discord's audit log may be a moment behind its answers, milliseconds. */
@@ -78,7 +78,8 @@ async function open(
   channel: DiscordChannel,
 ): Promise<Result<CreatedRoom, RoomFailure>> {
   if ((await hub.open(room, channel)) === "opened") {
-    return ok({ channelId: channel.id, name: channel.name, guildId: room.guildId });
+    const name = toldRoomName(channel.name, room);
+    return ok({ channelId: channel.id, name, guildId: room.guildId });
   }
   // This request took so long that it was given up for dead, and its key is free again.
   await discord.deleteChannel(channel.id, auditReason(room));

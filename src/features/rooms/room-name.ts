@@ -1,5 +1,6 @@
 import { ROOM_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
 import { shownText } from "../../protocol/shown-text.ts";
+import type { RoomRecord } from "./room-record.ts";
 
 /**
  * The name of a new room (rooms.md §1): without what cannot be seen, trimmed, and cut to {@link ROOM_NAME_MAX_LENGTH} code points
@@ -7,9 +8,22 @@ import { shownText } from "../../protocol/shown-text.ts";
  * @param now milliseconds
  */
 export function roomName(asked: string | undefined, prefix: string, now: number): string {
-  const cut = Array.from(shownText((asked ?? "").toWellFormed(), Number.POSITIVE_INFINITY))
-    .slice(0, ROOM_NAME_MAX_LENGTH)
-    .join("")
-    .trim();
-  return cut === "" ? `${prefix}-${now}` : cut;
+  return shown(asked ?? "") || `${prefix}-${now}`;
+}
+
+/**
+ * The name that Discord tells for a room's channel, by the same rules. If nothing of it can be seen the room keeps the name
+ * that it has; that one may have been stored before names were cleaned, and then be nothing but its id.
+ */
+export function toldRoomName(
+  told: string,
+  { name, channelId, id }: Pick<RoomRecord, "name" | "channelId" | "id">,
+): string {
+  return shown(told) || shown(name) || (channelId ?? id);
+}
+
+function shown(name: string): string {
+  const points = Array.from(shownText(name, Number.POSITIVE_INFINITY));
+  // The cut may be in the middle of a flag.
+  return shownText(points.slice(0, ROOM_NAME_MAX_LENGTH).join(""), Number.POSITIVE_INFINITY);
 }

@@ -4,6 +4,7 @@ import { MANAGE_ROOMS_SCOPE, grant } from "../../platform/auth/principal.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { DiscordUser, shownPerson } from "../../protocol/person.ts";
 import type { Room } from "../../protocol/room.ts";
+import { toldRoomName } from "./room-name.ts";
 
 /**
  * A room as we keep it. The guild's hub holds the truth while the room lives; D1 has a copy for lists.
@@ -65,7 +66,8 @@ export function toRoom(record: RoomRecord, members: readonly Member[]): Room | n
   if (record.channelId === null || record.state === "gone") return null;
   return {
     channelId: record.channelId,
-    name: record.name,
+    // It may have been stored before names were cleaned.
+    name: toldRoomName(record.name, record),
     guildId: record.guildId,
     userLimit: record.userLimit,
     private: record.private,

@@ -1106,6 +1106,35 @@ describe("POST /internal/events", () => {
       .first();
     expect(row).toEqual({ name: "Renamed" });
   });
+
+  it("shows no name that turns or hides what is beside it, told now or stored before", async () => {
+    const { channelId } = await created(await createAs(alice));
+    const stream = await streamOf(bob);
+    const update = (name: string, userLimit: number) =>
+      taken({ event: "room.updated", payload: { guildId, channelId, name, userLimit } });
+    await update("\u202Egnp.exe\u2066 (0/4)\0\u202E\u200Bmore \uD83D", 100);
+    await update("\u200B\u2800", 5);
+    await stream.until(() => stream.events.length > 1);
+    const name = "gnp.exe (0/4) more \uFFFD";
+    expect(stream.events.map(({ payload }) => payload)).toMatchObject([
+      { name, userLimit: 99 },
+      { name, userLimit: 5 },
+    ]);
+    expect(await getRoom(bob, channelId)).toMatchObject({ name, userLimit: 5 });
+
+    await runInDurableObject(hub(), (_, { storage }) => {
+      storage.sql.exec(
+        "UPDATE rooms_room SET record = json_set(record, '$.name', ?) WHERE channel_id = ?",
+        "\u202Edlo",
+        channelId,
+      );
+    });
+    expect(await getRoom(bob, channelId)).toMatchObject({ name: "dlo" });
+    // What clients hold of it is mended by the next that Discord tells.
+    await update("dlo", 5);
+    await stream.until(() => stream.events.length > 2);
+    expect(stream.events[2]?.payload).toMatchObject({ name: "dlo", userLimit: 5 });
+  });
 });
 
 describe("a room that nobody is in", () => {

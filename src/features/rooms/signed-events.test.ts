@@ -6,8 +6,9 @@ import {
   PUBLISHER_EPOCH_AHEAD_MAX_MS,
   SIGNED_BATCH_MAX,
   SIGNED_BODY_MAX_BYTES,
+  ROOM_USER_LIMIT_MAX,
 } from "../../protocol/limits.ts";
-import type { GatewayHeartbeat } from "../../protocol/signed-events.ts";
+import { SIGNED_EVENT_PAYLOADS, type GatewayHeartbeat } from "../../protocol/signed-events.ts";
 import { takeSignedEvents } from "./signed-events.ts";
 
 const NOW = Date.parse("2026-11-29T12:00:00Z");
@@ -166,6 +167,56 @@ describe("signed events", () => {
     const { event, payload } = joined();
     await take({ event, payload: { ...payload, token: "secret" } });
     expect(ingested[0]?.events[0]?.payload).toEqual(payload);
+  });
+
+  it("passes on no text that turns or hides what is beside it, of any event", async () => {
+    const unseen =
+      "\0\u0007\u0085\u00AD\u061C\u200B\u200E\u202E\u2028\u2066\u2069\uFEFF\u{E0061}\uD83D";
+    const unit = fc.constantFrom(...Array.from(unseen), "\uDE00", "\u200D", "🏴", "a", " ", "é");
+    const kinds = [...SIGNED_EVENT_PAYLOADS.keys()].filter((kind) => kind !== "gateway.heartbeat");
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...kinds), fc.string({ unit }), async (event, text) => {
+        const place = { channelId: "c1", userId: "u1", user: { name: text, avatar: null } };
+        const channel = { channelId: "c1", name: text, userLimit: 4 };
+        const lists = { channels: [channel], voiceStates: [place] };
+        const standing = { state: "connected", since: 1, note: text };
+        const { take, ingested } = setUp();
+        const payload = { guildId: "1", ...place, ...channel, ...lists, ...standing };
+        expect((await take({ event, payload })).ok).toBe(true);
+        const texts: string[] = [];
+        JSON.stringify(ingested[0]?.events[0]?.payload, (_, value: unknown) => {
+          if (typeof value === "string") texts.push(value);
+          return value;
+        });
+        expect(texts.length).toBeGreaterThan(0);
+        for (const one of texts) {
+          expect(one).not.toMatch(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200C\u200D])\p{Cf}/u);
+        }
+      }),
+    );
+  });
+
+  it("counts a channel's limit above Discord's largest as that, and refuses one that is no limit", async () => {
+    for (const [userLimit, known] of [
+      [0, 0],
+      [ROOM_USER_LIMIT_MAX, ROOM_USER_LIMIT_MAX],
+      [ROOM_USER_LIMIT_MAX + 1, ROOM_USER_LIMIT_MAX],
+    ]) {
+      const { take, ingested } = setUp();
+      const channel = { channelId: "c1", name: "Raid", userLimit };
+      const lists = { guildId: "1", channels: [channel], voiceStates: [] };
+      await take({ event: "room.updated", payload: { guildId: "1", ...channel } });
+      await take({ event: "guild.snapshot", payload: lists });
+      expect(ingested.map(({ events }) => events[0]?.payload)).toMatchObject([
+        { userLimit: known },
+        { channels: [{ userLimit: known }] },
+      ]);
+    }
+    for (const userLimit of [-1, 1.5, "4"]) {
+      const payload = { guildId: "1", channelId: "c1", name: "Raid", userLimit };
+      const { take } = setUp();
+      expect(await take({ event: "room.updated", payload })).toMatchObject({ ok: false });
+    }
   });
 
   it("never throws, whatever JSON comes", async () => {

@@ -9,7 +9,11 @@ import {
   voiceJoined,
   voiceLeft,
 } from "../../../protocol/events/rooms.ts";
-import { GuildSnapshot, SignedVoiceJoined } from "../../../protocol/signed-events.ts";
+import {
+  GuildSnapshot,
+  SignedRoomUpdated,
+  SignedVoiceJoined,
+} from "../../../protocol/signed-events.ts";
 import {
   hold,
   noteIfMaybeOurs,
@@ -63,7 +67,7 @@ export function applyEvent(turn: RoomsTurn, event: IncomingEvent): Applied {
     case roomCreated.name:
       return onChannelCreated(turn, roomCreated.payload.parse(event.payload).channelId);
     case roomUpdated.name:
-      return onChannelUpdated(turn, roomUpdated.payload.parse(event.payload), ts);
+      return onChannelUpdated(turn, SignedRoomUpdated.parse(event.payload), ts);
     case roomDeleted.name:
       return onChannelDeleted(turn, roomDeleted.payload.parse(event.payload).channelId, ts);
     case voiceJoined.name: {

@@ -1,4 +1,5 @@
 import { causedBy } from "../../../hub/publisher.ts";
+import { toldRoomName } from "../room-name.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
 import { applyEvent } from "./apply-event.ts";
 import { settleChannels } from "./held-events.ts";
@@ -34,7 +35,7 @@ export function openRoom(
   const open = changeRoom(turn, {
     ...room,
     channelId: channel.id,
-    name: channel.name,
+    name: toldRoomName(channel.name, room),
     state: "open",
     openedAt: hub.now(),
   });
@@ -68,7 +69,7 @@ export function reopenRoom(
     turn,
     changeRoom(turn, {
       ...room,
-      name: channel.name,
+      name: toldRoomName(channel.name, room),
       state: "open",
       openedAt: hub.now(),
       endedAt: null,

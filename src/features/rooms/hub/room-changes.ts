@@ -3,6 +3,7 @@ import { isVoiceKnown } from "../../../hub/voice-knowledge.ts";
 import { JOURNAL_MAX_AGE_MS } from "../../../protocol/limits.ts";
 import { shownPerson } from "../../../protocol/person.ts";
 import { audienceOf, type RoomRecord, type VoiceState } from "../room-record.ts";
+import { toldRoomName } from "../room-name.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /** A change is copied to D1 by its request; this much later, milliseconds, a task makes sure. */
@@ -54,14 +55,15 @@ export function endRoom(turn: RoomsTurn, room: RoomRecord, ts: number = turn.hub
   });
 }
 
-/** Takes a name or limit that Discord reports. */
+/** Takes a name or limit that Discord reports; a name of which nothing can be seen changes nothing. */
 export function updateRoom(
   turn: RoomsTurn,
   room: RoomRecord,
   now: { readonly name: string; readonly userLimit: number },
   ts: number,
 ): void {
-  const { name, userLimit } = now;
+  const { userLimit } = now;
+  const name = toldRoomName(now.name, room);
   if (room.state !== "open" || (room.name === name && room.userLimit === userLimit)) return;
   changeRoom(turn, { ...room, name, userLimit });
   turn.hub.publish({
