@@ -23,6 +23,7 @@ const STYLE = `
   details { margin-top: 1.25rem } summary { cursor: pointer; color: var(--soft) }
   button { width: 100%; margin-top: 1.5rem; padding: .65rem; font: inherit; font-weight: 600; border: 0;
     border-radius: .4rem; background: var(--accent); color: var(--on-accent); cursor: pointer }
+  .second { background: transparent; color: inherit; border: 1px solid var(--line) }
   :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
   [role=alert] { color: var(--bad); margin: 1rem 0 0 }
 `;
@@ -34,6 +35,7 @@ export function cardPage(title: string, body: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
+<link rel="icon" href="data:,">
 <style>${STYLE}</style>
 <main>${body}</main>
 </html>`;

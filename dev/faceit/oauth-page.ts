@@ -13,7 +13,7 @@ export function consentPage(action: string, players: readonly PlayerRecord[]): s
 <p>The local FACEIT: choose whoever you want to be, there is no password.</p>
 <form method="post" action="${escapeHtml(action)}">
 ${buttons.join("\n")}
-<button name="cancel" value="yes">Cancel</button>
+<button name="cancel" value="yes" class="second">Cancel</button>
 </form>`,
   );
 }

@@ -204,6 +204,8 @@ describe("sign-in with PKCE", () => {
     const browser = new Browser();
     const page = await browser.follow(authorizeUrl(idp.issuer));
     const html = page instanceof URL ? "" : await page.text();
+    // The browser asks for no /favicon.ico, which nobody has here.
+    expect(html).toContain('<link rel="icon" href="data:,">');
     const action = new URL(/action="([^"]+)"/.exec(html)?.[1] ?? "", idp.issuer).href;
     for (const name of ["", "   ", "x".repeat(65)]) {
       const answer = await browser.open(action, { name });

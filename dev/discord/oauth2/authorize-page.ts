@@ -13,7 +13,7 @@ export function consentPage(users: readonly UserRecord[], application: UserRecor
 <p>The local Discord: choose whoever you want to be, there is no password.</p>
 <form method="post">
 ${buttons.join("\n")}
-<button name="cancel" value="yes">Cancel</button>
+<button name="cancel" value="yes" class="second">Cancel</button>
 </form>`,
   );
 }
