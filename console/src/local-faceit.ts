@@ -11,6 +11,14 @@ const SERVICE = "local FACEIT";
 /** The way of a match before it ends, at FACEIT. */
 const STEPS = ["CHECK_IN", "VOTING", "CONFIGURING", "READY", "ONGOING"] as const;
 
+/** What FACEIT sends no webhook of. */
+const UNTOLD: ReadonlySet<string> = new Set(["VOTING", "ONGOING"]);
+
+/** Whether the page learns of a match's status only with the one after it. */
+export function isUntold(status: string): boolean {
+  return UNTOLD.has(status.toUpperCase());
+}
+
 /** A match that the local FACEIT plays. */
 export type LocalMatch = {
   readonly matchId: string;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { discordText } from "./discord-text.ts";
 import { LocalDiscord } from "./local-discord.ts";
-import { LocalFaceit, nextStatus } from "./local-faceit.ts";
+import { isUntold, LocalFaceit, nextStatus } from "./local-faceit.ts";
 
 /** What was asked, as method, path and body; every call is answered by `answer`. */
 function services(answer: (path: string) => Response): string[] {
@@ -51,6 +51,13 @@ describe("the local FACEIT", () => {
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
     await faceit.start();
     expect(faceit.problem.value).toBe("The local FACEIT can't be reached.");
+  });
+
+  it("knows which steps FACEIT sends no webhook of", () => {
+    expect(["CHECK_IN", "voting", "CONFIGURING", "READY", "ONGOING"].filter(isUntold)).toEqual([
+      "voting",
+      "ONGOING",
+    ]);
   });
 
   it("knows what comes after what", () => {

@@ -45,6 +45,9 @@ export function LocalDiscordPanel({
           <Tester key={userId} userId={userId} discord={discord} state={state} />
         ))}
       </ul>
+      <p class="field-hint">
+        Move does what an administrator does: nobody asks whether a private room lets them in.
+      </p>
       <AddTester
         onAdd={(userId) => {
           added.value = [...added.value, userId];

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { discordText } from "../discord-text.ts";
 import type { Guild } from "../guild.ts";
 import type { CommandReply, LocalDiscord } from "../local-discord.ts";
-import { type LocalFaceit, type LocalMatch, nextStatus } from "../local-faceit.ts";
+import { type LocalFaceit, isUntold, type LocalMatch, nextStatus } from "../local-faceit.ts";
 import { statusWords } from "../match-words.ts";
 
 /** Plays matches and links test players; only with the local FACEIT. */
@@ -95,6 +95,11 @@ function PlayedMatch({
           </button>
         ))}
       </div>
+      {isUntold(status) && (
+        <p class="field-hint">
+          FACEIT tells nobody of this step: the page follows at the next one.
+        </p>
+      )}
     </li>
   );
 }
