@@ -99,6 +99,18 @@ async function expectSound(
   ).toEqual([]);
 }
 
+/** At the end of the page nothing lies on the last line's time. */
+async function expectLastTimeFree(page: Page, width: number): Promise<void> {
+  await page.setViewportSize({ width, height: HEIGHT });
+  const onTop = await page.evaluate(`(() => {
+    scrollTo(0, document.documentElement.scrollHeight);
+    const last = [...document.querySelectorAll("time")].at(-1);
+    const { left, top, width, height } = last.getBoundingClientRect();
+    return document.elementFromPoint(left + width / 2, top + height / 2)?.tagName;
+  })()`);
+  expect(onTop, `the last time at ${width} px`).toBe("TIME");
+}
+
 const focused = (page: Page): Promise<unknown> =>
   page.evaluate(
     "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()",
@@ -182,6 +194,7 @@ describe.each(["light", "dark"] as const)("every view, %s", (colorScheme) => {
     await goTo(page, "Activity");
     await page.getByText("was opened").first().waitFor();
     await expectSound(page, widths, "the activity", look);
+    for (const width of widths) await expectLastTimeFree(page, width);
     await tools(page);
     await page.getByRole("heading", { name: "Local Discord" }).waitFor();
     await expectSound(page, widths, "the tools", look);
@@ -201,15 +214,17 @@ describe("a room and its people", () => {
     // Known are those whom the server has seen.
     const host = await apiOf("host");
     const channelId = await host.createRoom({ name: "Open to all" });
-    for (const userId of PLAYERS) await discord.move(userId, channelId);
+    for (const userId of [PLAYER_1, ...PLAYERS]) await discord.move(userId, channelId);
     const page = await openSignedIn("owner", {}, PLAYER_1);
-    await page.getByText("2 of 4").waitFor();
+    await page.getByText("3 of 4").waitFor();
     await page.getByRole("button", { name: "New room" }).press("Enter");
     await page.getByLabel("Name", { exact: true }).fill("Council");
     await page.getByLabel("Private").press("Space");
     const who = page.getByRole("combobox", { name: "Who may come in" });
     await who.fill("player");
     await page.getByRole("option", { name: "Player 2" }).waitFor();
+    // Who opens a room may come in anyway.
+    expect(await page.getByRole("option", { name: "Player 1" }).count()).toBe(0);
     await who.press("ArrowDown");
     await who.press("ArrowDown");
     const active = await page.evaluate(
@@ -327,6 +342,9 @@ describe("what happened", () => {
     await isLive(page);
     await page.getByText("nothing new has arrived since").waitFor({ state: "detached" });
     await page.getByText("The server can't be reached.").waitFor({ state: "detached" });
+    // Without a name it is called after whose it is.
+    await page.getByRole("button", { name: "Open room" }).click();
+    await page.getByRole("heading", { name: "watcher's room", exact: true }).waitFor();
   });
 });
 

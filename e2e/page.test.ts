@@ -202,15 +202,15 @@ describe("a match", () => {
       card.getByRole("list", { name: `Players of team_${one}_one` });
     await side("aurora")
       .getByRole("listitem")
-      .filter({ hasText: /aurora_one.*linked.*Player 5.*in voice/ })
+      .filter({ hasText: /aurora_one.*Discord known.*Player 5.*in voice/ })
       .waitFor();
     await side("borealis")
       .getByRole("listitem")
       // Whom the server has not seen in voice it has no name of.
-      .filter({ hasText: /borealis_one.*linked$/ })
+      .filter({ hasText: /borealis_one.*Discord known$/ })
       .waitFor();
     for (const faction of ["faction1", "faction2"]) {
-      await card.getByText(new RegExp(`^match-[0-9a-f]{8,12}-${faction}$`)).waitFor();
+      await card.getByTitle(new RegExp(`^In Discord: match-[0-9a-f]{8,12}-${faction}$`)).waitFor();
     }
     expect(await discord.voiceChannels(PRIMARY_GUILD)).toHaveLength(before.length + 2);
     await screenshot(page, "match");
@@ -219,6 +219,9 @@ describe("a match", () => {
     await card.waitFor({ state: "detached" });
     await goTo(page, "Activity");
     await page.getByText(/is over: aborted$/).waitFor();
+    await page.getByText("team_aurora_one's voice channel was opened").waitFor();
+    await page.getByText("Player 5 joined team_aurora_one's voice channel").waitFor();
+    await page.getByText("team_borealis_one's voice channel was removed").waitFor();
     await eventually("the channels are gone", async () => {
       expect(await discord.voiceChannels(PRIMARY_GUILD)).toEqual(before);
     });

@@ -210,7 +210,6 @@ export class Guild {
         }
         case "room.created":
         case "room.updated":
-        case "match.room.created":
           rememberChannels([[item.payload.channelId, item.payload.name]]);
           break;
         case "match.created":

@@ -4,9 +4,9 @@ import { ENDED_STATUSES } from "../../src/protocol/match.ts";
 import {
   isEnded,
   liveMatches,
-  matchCounts,
   matchFacts,
   matchName,
+  playersInWords,
   sidesOf,
   statusWords,
 } from "./match-words.ts";
@@ -80,7 +80,7 @@ describe("a side of a match", () => {
   it.each<[Partial<MatchSide>, RegExp]>([
     [{}, /^The channel is being made\.$/],
     [{ players: [] }, /once the players are known/],
-    [{ players: [player("two")] }, /nobody on this side has linked/],
+    [{ players: [player("two")] }, /nobody on this side has typed \/link/],
   ])("without a channel, and no trouble: %j", (change, words) => {
     const { note, channel, trouble } = firstSide({ room: null, ...change });
     expect(note).toMatch(words);
@@ -121,7 +121,8 @@ describe("a match", () => {
   it("counts its players, those who are linked, and those in voice", () => {
     const faction1 = side({ inVoice: ["301", "999"] });
     const sides = sidesOf(match({ factions: { faction1, faction2: side() } }));
-    expect(matchCounts(sides)).toEqual({ players: 4, linked: 2, inVoice: 1 });
+    expect(playersInWords(sides)).toBe("Discord known of 2 of 4, 1 in voice");
+    expect(playersInWords([])).toBe("");
   });
 
   it("is listed while it is live, the newest first", () => {

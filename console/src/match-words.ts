@@ -11,7 +11,7 @@ export type PlayerLine = {
   readonly nickname: string;
   /** FACEIT's, 1 to 10; null: not told. */
   readonly level: number | null;
-  /** Null: has not linked Discord. */
+  /** Null: has not linked their accounts by /link. */
   readonly discordId: string | null;
   /** Whether this player is in their side's channel now. */
   readonly inVoice: boolean;
@@ -57,7 +57,8 @@ function playerLine(player: MatchPlayer, side: MatchSide): PlayerLine {
   return { playerId, nickname, level: skillLevel, discordId, inVoice };
 }
 
-function sideName(side: MatchSide, index: number): string {
+/** What a side is called, though FACEIT may give it no name. */
+export function sideName(side: MatchSide, index: number): string {
   return side.name.trim() === "" ? `Side ${index + 1}` : side.name;
 }
 
@@ -75,7 +76,7 @@ function channelNote(side: MatchSide): string {
   if (side.players.length === 0) return "The channel is made once the players are known.";
   // A deployment may leave such a side without a channel.
   if (side.players.every((player) => player.discordId === null)) {
-    return "No channel yet: nobody on this side has linked Discord.";
+    return "No channel yet: nobody on this side has typed /link in Discord.";
   }
   return "The channel is being made.";
 }
@@ -144,18 +145,13 @@ export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** How many of the players have linked Discord, and how many sit in voice. */
-export function matchCounts(sides: readonly SideLines[]): {
-  readonly players: number;
-  readonly linked: number;
-  readonly inVoice: number;
-} {
+/** Of how many players Discord is known, and how many sit in voice; empty without players. */
+export function playersInWords(sides: readonly SideLines[]): string {
   const players = sides.flatMap((side) => side.players);
-  return {
-    players: players.length,
-    linked: players.filter((player) => player.discordId !== null).length,
-    inVoice: players.filter((player) => player.inVoice).length,
-  };
+  if (players.length === 0) return "";
+  const linked = players.filter((player) => player.discordId !== null).length;
+  const inVoice = players.filter((player) => player.inVoice).length;
+  return `Discord known of ${linked} of ${players.length}, ${inVoice} in voice`;
 }
 
 /** The live ones, newest first. */

@@ -64,6 +64,13 @@ describe("who people are", () => {
     expect(found("50")).toEqual([]);
     expect(found("")).toContain("501");
   });
+
+  it("is not offered where somebody is left out, by the id either", () => {
+    rememberPeople([{ userId: "503", name: "Grace Slick", avatarUrl: null }]);
+    const found = (text: string) => knownPeople(text, ["501"]).map(({ userId }) => userId);
+    expect(found("grace")).toEqual(["503"]);
+    expect(found("501")).toEqual([]);
+  });
 });
 
 describe("what stands for a picture", () => {

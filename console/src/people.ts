@@ -1,6 +1,8 @@
 import { signal } from "@preact/signals";
 import { hasTexts, isRecord, isText } from "../../src/client/json-shape.ts";
+import { FACTIONS } from "../../src/client/live-matches.ts";
 import type { Match } from "../../src/client/match.ts";
+import { sideName } from "./match-words.ts";
 import { httpsLink } from "./safe-link.ts";
 
 /** A Discord user as far as the page knows them. */
@@ -33,13 +35,15 @@ export function rememberChannels(told: Iterable<readonly [channelId: string, nam
   if (news.length > 0) channels.value = newest([...channels.value, ...news]);
 }
 
-/** Takes in what the channels of matches are called. */
+/** Takes in whose the channels of matches are: their own names are those of a match's id. */
 export function rememberMatchChannels(matches: Iterable<Match>): void {
   rememberChannels(
-    [...matches].flatMap(({ factions: { faction1, faction2 } }) =>
-      [faction1.room, faction2.room].flatMap((room) =>
-        room === null ? [] : [[room.channelId, room.name] as const],
-      ),
+    [...matches].flatMap(({ factions }) =>
+      FACTIONS.flatMap((faction, index) => {
+        const side = factions[faction];
+        if (side.room === null) return [];
+        return [[side.room.channelId, `${sideName(side, index)}'s voice channel`] as const];
+      }),
     ),
   );
 }
@@ -87,12 +91,16 @@ export function channelName(channelId: string): string | undefined {
   return channels.value.get(channelId);
 }
 
-/** The people whom the page knows, as far as name or id has this text in it. */
-export function knownPeople(text: string): readonly Person[] {
+/**
+ * The people whom the page knows, as far as name or id has this text in it.
+ * @param leftOut ids of those who are not wanted
+ */
+export function knownPeople(text: string, leftOut: readonly string[] = []): readonly Person[] {
   const wanted = text.trim().toLocaleLowerCase();
   return [...people.value.values()].filter(
     ({ userId, name }) =>
-      wanted === "" || userId === wanted || name.toLocaleLowerCase().includes(wanted),
+      !leftOut.includes(userId) &&
+      (wanted === "" || userId === wanted || name.toLocaleLowerCase().includes(wanted)),
   );
 }
 

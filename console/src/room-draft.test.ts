@@ -9,20 +9,33 @@ import {
   changedFields,
   EMPTY_DRAFT,
   idsIn,
+  ownRoomName,
   readDraft,
   refusedFields,
   type RoomDraft,
 } from "./room-draft.ts";
 
-const read = (change: Partial<RoomDraft>) => readDraft({ ...EMPTY_DRAFT, ...change });
+const read = (change: Partial<RoomDraft>) => readDraft({ ...EMPTY_DRAFT, ...change }, "dora");
 const errors = (change: Partial<RoomDraft>) => {
   const result = read(change);
   return result.ok ? [] : Object.keys(result.errors);
 };
 
 describe("the form of a new room", () => {
-  it("asks for a named room with the usual limit when nothing is filled in", () => {
-    expect(read({})).toEqual({ ok: true, room: { userLimit: 4 } });
+  it("asks for a room of one's own with the usual limit when nothing is filled in", () => {
+    const room = { name: "dora's room", userLimit: 4 };
+    expect([read({}), read({ name: "  " })]).toEqual([
+      { ok: true, room },
+      { ok: true, room },
+    ]);
+  });
+
+  it("cuts a long name of a person so that the room's is none too long", () => {
+    const longest = "👩🏽‍🚀".repeat(ROOM_NAME_MAX_LENGTH);
+    const name = ownRoomName(longest);
+    expect(Array.from(name)).toHaveLength(ROOM_NAME_MAX_LENGTH);
+    expect(name).toMatch(/'s room$/);
+    expect(readDraft(EMPTY_DRAFT, longest)).toMatchObject({ ok: true, room: { name } });
   });
 
   it("trims the name and reads the limit", () => {
@@ -36,11 +49,16 @@ describe("the form of a new room", () => {
     const people = { allowedUserIds: ["123"], typed: " 456\n789;  123" };
     expect(read({ private: true, ...people })).toEqual({
       ok: true,
-      room: { userLimit: 4, private: true, allowedUserIds: ["123", "456", "789"] },
+      room: {
+        name: "dora's room",
+        userLimit: 4,
+        private: true,
+        allowedUserIds: ["123", "456", "789"],
+      },
     });
     expect(read({ private: false, ...people, typed: "half a name" })).toEqual({
       ok: true,
-      room: { userLimit: 4 },
+      room: { name: "dora's room", userLimit: 4 },
     });
   });
 

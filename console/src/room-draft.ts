@@ -32,9 +32,20 @@ export const EMPTY_DRAFT: RoomDraft = {
   typed: "",
 };
 
-/** Reads the form: the request that it stands for, or what is wrong in which field. */
+/** What somebody's room is called when they give it no name, as long as a name may be. */
+export function ownRoomName(userName: string): string {
+  const end = "'s room";
+  const letters = Array.from(userName.trim()).slice(0, ROOM_NAME_MAX_LENGTH - end.length);
+  return `${letters.join("").trimEnd()}${end}`;
+}
+
+/**
+ * Reads the form: the request that it stands for, or what is wrong in which field.
+ * @param userName whose room it is, for a room that gets no name
+ */
 export function readDraft(
   draft: RoomDraft,
+  userName: string,
 ):
   | { readonly ok: true; readonly room: NewRoom }
   | { readonly ok: false; readonly errors: DraftErrors } {
@@ -49,7 +60,7 @@ export function readDraft(
   return {
     ok: true,
     room: {
-      ...(name === "" ? {} : { name }),
+      name: name === "" ? ownRoomName(userName) : name,
       userLimit: Number(draft.userLimit),
       ...(draft.private ? { private: true, allowedUserIds: ids } : {}),
     },

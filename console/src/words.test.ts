@@ -3,7 +3,15 @@ import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
 import type { Match, MatchSide } from "../../src/client/match.ts";
 import { rememberMatchChannels } from "./people.ts";
-import { dayInWords, duration, entryInWords, moment, peopleHere, plain, topicOf } from "./words.ts";
+import {
+  dayInWords,
+  duration,
+  entryInWords,
+  moment,
+  pageReaders,
+  plain,
+  topicOf,
+} from "./words.ts";
 
 const guildId = "g";
 const matchId = "1-7c1f0a52";
@@ -91,7 +99,7 @@ describe("the log in words", () => {
           name: "match-1-faction1",
         },
       },
-      "match-1-faction1 was opened for a match",
+      "match-1-faction1 was opened",
       "matches",
     ],
     [
@@ -126,10 +134,14 @@ describe("the log in words", () => {
     const factions = { faction1: side("aurora"), faction2: side2 };
     rememberMatchChannels([{ ...match("READY"), factions }]);
     expect(said(line({ event: "match.room.deleted", payload: gone }, null))).toBe(
-      "match-1-faction2 was removed",
+      "borealis's voice channel was removed",
     );
     expect(said(line({ event: "voice.left", payload }, null))).toBe(
-      "User …u1 left match-1-faction2",
+      "User …u1 left borealis's voice channel",
+    );
+    const opened = { ...gone, name: "match-1-faction2" };
+    expect(said(line({ event: "match.room.created", payload: opened }, null))).toBe(
+      "borealis's voice channel was opened",
     );
   });
 
@@ -138,7 +150,7 @@ describe("the log in words", () => {
   });
 
   it.each<[Mark, string]>([
-    [{ type: "snapshot", seq: 8, reason: "first_connection" }, "You came here"],
+    [{ type: "snapshot", seq: 8, reason: "first_connection" }, "You opened this page"],
     [{ type: "resumed", events: 0 }, "Back again: nothing was missed"],
     [{ type: "resumed", events: 1 }, "Back again, with 1 event from meanwhile"],
     [{ type: "resumed", events: 4 }, "Back again, with 4 events from meanwhile"],
@@ -183,5 +195,9 @@ describe("a time", () => {
 });
 
 it("counts people, oneself among them", () => {
-  expect([1, 2, 40].map(peopleHere)).toEqual(["1 person here", "2 people here", "40 people here"]);
+  expect([1, 2, 40].map(pageReaders)).toEqual([
+    "1 person has this page open",
+    "2 people have this page open",
+    "40 people have this page open",
+  ]);
 });

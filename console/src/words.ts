@@ -48,7 +48,7 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
     case "match.updated":
       return [{ name: matchName(payload.match) }, `: ${statusWords(payload.match.status).text}`];
     case "match.room.created":
-      return [{ name: payload.name }, " was opened for a match"];
+      return [{ name: channelName(payload.channelId) ?? payload.name }, " was opened"];
     case "match.room.deleted":
       return [gone(roomName, payload.channelId), " was removed"];
     case "match.ended":
@@ -93,7 +93,7 @@ function markInWords(mark: Mark): string {
 const LOST = "The connection was lost.";
 
 const SNAPSHOT_SENTENCES = {
-  first_connection: "You came here",
+  first_connection: "You opened this page",
   unknown_epoch: "The server started anew, and everything was loaded again",
   too_old: "You were away for long, and everything was loaded again",
   ahead_of_hub: "The server went back to an earlier state, and everything was loaded again",
@@ -101,8 +101,10 @@ const SNAPSHOT_SENTENCES = {
 } as const;
 
 /** How many people have this guild open; oneself is one of them. */
-export function peopleHere(people: number): string {
-  return people === 1 ? "1 person here" : `${people.toLocaleString()} people here`;
+export function pageReaders(people: number): string {
+  return people === 1
+    ? "1 person has this page open"
+    : `${people.toLocaleString()} people have this page open`;
 }
 
 /** How many a room takes. */

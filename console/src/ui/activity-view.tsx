@@ -29,7 +29,7 @@ export function ActivityView({ guild }: AreaProps): JSX.Element {
   const hasEvents = log.some((entry) => entry.kind === "event");
   return (
     <>
-      <ViewHead title="Activity" aside="The newest events, newest first" />
+      <ViewHead title="Activity" aside="What happened lately" />
       <div class="toolbar">
         <fieldset class="choice">
           <legend class="hidden">Show</legend>

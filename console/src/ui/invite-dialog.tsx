@@ -50,7 +50,7 @@ export function InviteDialog({
         {copied.value === "yes" && "Copied. "}
         {copied.value === "refused" && "Press Ctrl+C or ⌘C to copy it. "}
         {lifeOf(invite)}
-        {room.details?.private === true && " Only people who are listed get in."}
+        {room.details?.private === true && " Only the people on the room's list get in."}
       </p>
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>

@@ -2,10 +2,10 @@ import type { JSX } from "preact";
 import type { Match } from "../../../src/client/match.ts";
 import {
   capitalised,
-  matchCounts,
   matchFacts,
   matchName,
   type PlayerLine,
+  playersInWords,
   type SideLines,
   sidesOf,
   statusWords,
@@ -84,15 +84,15 @@ function Side({
       {side.channel !== null && (
         <p class="side-channel">
           <LockIcon />
-          <span class="side-channel-name" title={`Private channel ${side.channel.name}`}>
-            {side.channel.name}
+          <span class="side-channel-name" title={`In Discord: ${side.channel.name}`}>
+            Private channel
           </span>
           <a
             class="link"
             href={discordLink(guildId, side.channel.channelId)}
             target="_blank"
             rel="noreferrer"
-            aria-label={`Open in Discord: ${side.channel.name}, in a new tab`}
+            aria-label={`Open in Discord: ${side.name}'s voice channel, in a new tab`}
           >
             Open in Discord
           </a>
@@ -127,18 +127,17 @@ function Player({
   return (
     <li class={leaving ? "player member-leaving" : "player"} aria-hidden={leaving}>
       <span class="player-level" title={level === null ? "Skill level not known" : undefined}>
-        {level !== null && <span class="hidden">Level </span>}
-        {level ?? "–"}
+        Level {level ?? "–"}
       </span>
       <span class="player-name" title={nickname}>
         {nickname}
       </span>
       <span class="player-link">
         {discordId === null ? (
-          <span class="muted">not linked</span>
+          <span class="muted">no Discord yet: /link</span>
         ) : (
           <>
-            <span class="badge-text">linked</span>
+            <span class="badge-text">Discord known</span>
             <span class="player-discord" title={`Discord ${discordId}`}>
               {knownPerson(discordId)?.name}
               {discordId === me && <span class="muted"> (you)</span>}
@@ -163,14 +162,12 @@ function Summary({
   readonly sides: readonly SideLines[];
 }): JSX.Element {
   const now = useNow(30_000);
-  const { players, linked, inVoice } = matchCounts(sides);
+  const players = playersInWords(sides);
   const at = Date.parse(match.createdAt);
   const age = `announced ${duration(now - at)} ago`;
   return (
     <span class="muted match-age" title={`Announced at ${clock(at)}`}>
-      {players === 0
-        ? capitalised(age)
-        : `${linked} of ${players} linked, ${inVoice} in voice, ${age}`}
+      {players === "" ? capitalised(age) : `${players}, ${age}`}
     </span>
   );
 }

@@ -17,7 +17,10 @@ export function MatchesView({ guild, user, config }: AreaProps): JSX.Element {
   const broken = guild.standing.value.trouble !== null;
   return (
     <>
-      <ViewHead title="Matches" aside={live.length === 0 ? "" : `${live.length} live`} />
+      <ViewHead
+        title="Matches"
+        aside={live.length === 0 ? "" : live.length === 1 ? "1 match" : `${live.length} matches`}
+      />
       {!known && (
         <div class="empty">
           <p>

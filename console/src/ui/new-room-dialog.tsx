@@ -2,7 +2,6 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useCallback, useId, useRef } from "preact/hooks";
 import { ROOM_USER_LIMIT_MAX } from "../../../src/protocol/limits.ts";
-import type { Claims } from "../claims.ts";
 import type { Guild } from "../guild.ts";
 import { CONTROL_URL } from "../local-discord.ts";
 import { notify } from "../notices.ts";
@@ -10,10 +9,12 @@ import {
   changedFields,
   type DraftErrors,
   EMPTY_DRAFT,
+  ownRoomName,
   readDraft,
   refusedFields,
   type RoomDraft,
 } from "../room-draft.ts";
+import type { SignedIn } from "../sign-in.ts";
 import { Dialog } from "./dialog.tsx";
 import { useProblem } from "./hooks.ts";
 import { PeoplePicker } from "./people-picker.tsx";
@@ -22,12 +23,12 @@ import { PeoplePicker } from "./people-picker.tsx";
 export function NewRoomDialog({
   guild,
   guildId,
-  claims,
+  user: { name: userName, claims },
   onClose,
 }: {
   readonly guild: Guild;
   readonly guildId: string | undefined;
-  readonly claims: Claims;
+  readonly user: SignedIn;
   /** Gets the room that was opened; null: none was. */
   readonly onClose: (channelId: string | null) => void;
 }): JSX.Element {
@@ -44,7 +45,7 @@ export function NewRoomDialog({
     draft.value = { ...draft.value, ...changed };
     // An error goes as soon as it is mended. A new one comes while typing, not on leaving the field,
     // where it would move what is clicked.
-    const read = readDraft(draft.value);
+    const read = readDraft(draft.value, userName);
     const found = read.ok ? {} : read.errors;
     errors.value = Object.fromEntries(
       Object.entries(found).filter(([field]) => field in errors.value || touched.includes(field)),
@@ -60,7 +61,7 @@ export function NewRoomDialog({
   const submit = async (): Promise<void> => {
     if (sending.value) return;
     problem.clear();
-    const read = readDraft(draft.value);
+    const read = readDraft(draft.value, userName);
     errors.value = read.ok ? {} : read.errors;
     if (!read.ok) {
       focusFirstError();
@@ -96,14 +97,14 @@ export function NewRoomDialog({
         }}
       >
         <div class="create-row">
-          <Field label="Name" hint="Leave it empty and we make one up" error={errors.value.name}>
+          <Field label="Name" hint="Optional" error={errors.value.name}>
             {(aria) => (
               <input
                 {...aria}
                 type="text"
                 autofocus
                 autoComplete="off"
-                placeholder="Optional"
+                placeholder={ownRoomName(userName)}
                 value={name}
                 onInput={(event) => change({ name: event.currentTarget.value })}
               />
@@ -131,7 +132,7 @@ export function NewRoomDialog({
         {isPrivate && (
           <Field
             label="Who may come in"
-            hint="You can always come in yourself"
+            hint="Besides you. Only people who were in voice are offered; paste a Discord id for others."
             error={errors.value.allowedUserIds}
           >
             {(aria) => (
@@ -140,6 +141,7 @@ export function NewRoomDialog({
                 describedBy={aria["aria-describedby"]}
                 invalid={aria["aria-invalid"]}
                 chosen={allowedUserIds}
+                leftOut={claims.discordId === undefined ? [] : [claims.discordId]}
                 typed={typed}
                 ask={ask}
                 onChange={(chosen, text) => change({ allowedUserIds: chosen, typed: text })}

@@ -21,6 +21,7 @@ export function PeoplePicker({
   describedBy,
   invalid,
   chosen,
+  leftOut,
   typed,
   ask,
   onChange,
@@ -30,6 +31,8 @@ export function PeoplePicker({
   readonly invalid: boolean;
   /** Ids of who is picked. */
   readonly chosen: readonly string[];
+  /** Ids of those who are not offered. */
+  readonly leftOut: readonly string[];
   readonly typed: string;
   /** Lets the server look for people; it remembers them. Settles in any case. */
   readonly ask: (text: string) => Promise<void>;
@@ -62,9 +65,7 @@ export function PeoplePicker({
   }, [open.value]);
 
   const offered = open.value
-    ? knownPeople(typed)
-        .filter(({ userId }) => !chosen.includes(userId))
-        .slice(0, OFFERED_MAX)
+    ? knownPeople(typed, [...chosen, ...leftOut]).slice(0, OFFERED_MAX)
     : [];
   const active = offered[at.value];
   const optionId = (person: Person): string => `${listId}-${person.userId}`;

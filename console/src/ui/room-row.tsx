@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { MemberView, RoomDetails, RoomView } from "../../../src/client/guild-view.ts";
 import type { Claims } from "../claims.ts";
-import { nameOf } from "../people.ts";
+import { knownPerson, nameOf } from "../people.ts";
 import { discordLink, seats } from "../room-list.ts";
 import { goTo, placeLink } from "../routes.ts";
 import { clock, duration, moment } from "../words.ts";
@@ -146,12 +146,19 @@ function factsOf(details: RoomDetails | null, me: string): string {
   if (details === null) return "Just opened.";
   const { userLimit, createdBy, createdAt } = details;
   return [
-    `Opened at ${moment(Date.parse(createdAt))}${createdBy === me ? " by you" : ""}.`,
+    `Opened at ${moment(Date.parse(createdAt))}${openerInWords(createdBy, me)}.`,
     userLimit === 0 ? "Takes any number of people." : `Takes up to ${userLimit}.`,
-    details.private ? "Private: only who is listed sees it and gets in." : "",
+    details.private ? "Private: only the people on its list see it and get in." : "",
   ]
     .join(" ")
     .trim();
+}
+
+/** Their name is known where sign-ins have Discord's ids. */
+function openerInWords(createdBy: string, me: string): string {
+  if (createdBy === me) return " by you";
+  const name = knownPerson(createdBy)?.name;
+  return name === undefined ? "" : ` by ${name}`;
 }
 
 const userIdOf = (member: MemberView): string => member.userId;
@@ -196,7 +203,7 @@ function Age({ details }: { readonly details: RoomDetails | null }): JSX.Element
   const at = details === null ? now : Date.parse(details.createdAt);
   return (
     <span class="room-age" title={`Opened at ${clock(at)}`}>
-      {now - at < 60_000 ? "new" : duration(now - at)}
+      {now - at < 60_000 ? "new" : `open ${duration(now - at)}`}
     </span>
   );
 }

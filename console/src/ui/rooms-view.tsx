@@ -124,7 +124,7 @@ export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JS
         <NewRoomDialog
           guild={guild}
           guildId={guildId}
-          claims={claims}
+          user={user}
           onClose={(channelId) => {
             making.value = false;
             if (channelId === null) return;

@@ -7,7 +7,7 @@ import { CONTROL_URL } from "../local-discord.ts";
 import { hash, placeLink, readPlace } from "../routes.ts";
 import type { SignedIn, SignIn } from "../sign-in.ts";
 import type { Status } from "../standing.ts";
-import { peopleHere } from "../words.ts";
+import { pageReaders } from "../words.ts";
 import { type Area, AREAS } from "./areas.tsx";
 import { Mark, SignOutIcon, ToolsIcon } from "./icons.tsx";
 import { focusTitle } from "./view-head.tsx";
@@ -125,7 +125,7 @@ function Statuses({ guild }: { readonly guild: Guild }): JSX.Element {
   return (
     <div class="statuses">
       <StatusLine name="Stream" status={stream}>
-        {here !== null && <span class="status-aside">{peopleHere(here.count)}</span>}
+        {here !== null && <span class="status-aside">{pageReaders(here.count)}</span>}
       </StatusLine>
       <StatusLine name="Discord" status={discord}>
         {discord.more !== "" && <span class="status-aside">{discord.more}</span>}
