@@ -174,6 +174,10 @@ describe("a match", () => {
     await steps.getByRole("button", { name: `Continue as ${nickname}`, exact: true }).click();
     await steps.getByRole("heading", { name: "Your accounts are linked" }).waitFor();
     await steps.close();
+    await page.evaluate("dispatchEvent(new Event('focus'))");
+    const answer = page.getByRole("status", { name: `Answer to ${player}` });
+    await answer.getByText(`${player} is ${nickname} at FACEIT`).waitFor();
+    expect(await answer.getByRole("link").count()).toBe(0);
     await page.getByRole("button", { name: `Who is this ${player}` }).click();
     await page.getByText(`${player} is ${nickname} at FACEIT`).waitFor();
   };

@@ -88,6 +88,12 @@ export class LocalDiscord {
       : { ok: false, content: outcome.problem, buttons: [] };
   }
 
+  /** What the bot says about who that user is at FACEIT; null: it does not know yet, or not say. */
+  async linkOf(userId: string): Promise<CommandReply | null> {
+    const reply = await this.command(userId, "whois", { user: userId });
+    return reply.ok && reply.content.includes(" at FACEIT") ? reply : null;
+  }
+
   async #call(path: string, body?: unknown): Promise<unknown> {
     const outcome = await callControl(SERVICE, `${this.#url}${path}`, body);
     this.problem.value = outcome.ok ? "" : outcome.problem;

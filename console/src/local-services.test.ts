@@ -88,6 +88,18 @@ describe("a slash command in the local Discord", () => {
     ]);
   });
 
+  it.each([
+    [{ status: 200, content: "<@301> is **aurora_one** at FACEIT.", buttons: [] }, true],
+    [{ status: 200, content: "<@301> is not linked to FACEIT.", buttons: [] }, false],
+    [{ status: 401, content: null, buttons: [] }, false],
+  ])("tells whether somebody is linked: %j", async (answer, linked) => {
+    const asked = services(() => json(answer));
+    expect((await discord.linkOf("301"))?.content).toBe(linked ? answer.content : undefined);
+    expect(asked).toEqual([
+      'POST /_control/interactions {"userId":"301","command":"whois","options":{"user":"301"}}',
+    ]);
+  });
+
   it("leads nowhere but to the web", async () => {
     const buttons = [
       { label: "Script", url: "javascript:alert(1)" },

@@ -124,6 +124,20 @@ function LinkedTester({
   readonly discord: LocalDiscord;
 }): JSX.Element {
   const reply = useSignal<CommandReply | null>(null);
+  const linking = useSignal(false);
+  useEffect(() => {
+    if (!linking.value) return undefined;
+    // The link is made in another tab, and the answer here asks for it until somebody comes back.
+    const look = async (): Promise<void> => {
+      const linked = await discord.linkOf(userId);
+      if (linked === null || !linking.value) return;
+      linking.value = false;
+      reply.value = linked;
+    };
+    const lookAgain = (): void => void look();
+    addEventListener("focus", lookAgain);
+    return () => removeEventListener("focus", lookAgain);
+  }, [linking.value, discord, userId]);
   const name = discord.nameOf(userId);
   const use = async (command: (typeof COMMANDS)[number]["command"]): Promise<void> => {
     const answer = await discord.command(
@@ -132,6 +146,7 @@ function LinkedTester({
       command === "whois" ? { user: userId } : {},
     );
     reply.value = answer;
+    linking.value = command === "link" && answer.ok;
     // A browser may refuse this; the link below is there as well.
     for (const { url } of answer.buttons) window.open(url, "_blank", "noopener,noreferrer");
   };
