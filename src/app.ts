@@ -7,7 +7,7 @@ import { mountEvents } from "./hub/routes/events.ts";
 import { mountReady } from "./hub/routes/ready.ts";
 import { mountTicket } from "./hub/routes/ws-ticket.ts";
 import { mountStream } from "./hub/routes/ws.ts";
-import { asyncApiDocument } from "./platform/asyncapi.ts";
+import { asyncApiDocument, streamServers } from "./platform/asyncapi.ts";
 import { mountInteractions } from "./platform/discord/interactions/mount-interactions.ts";
 import type { AppEnv } from "./platform/http/app-env.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
@@ -52,7 +52,9 @@ export function createApp(): OpenAPIHono<AppEnv> {
   const openApi = once(() => openApiDocument(app));
   const asyncApi = once(() => asyncApiDocument(FEATURES.flatMap((feature) => feature.events)));
   app.get("/openapi.json", (c) => c.json(openApi()));
-  app.get("/asyncapi.json", (c) => c.json(asyncApi()));
+  app.get("/asyncapi.json", (c) =>
+    c.json({ ...asyncApi(), servers: streamServers(new URL(c.req.url)) }),
+  );
   return app;
 }
 

@@ -282,6 +282,13 @@ describe("what comes back", () => {
 
 describe("bad input", () => {
   it.each([
+    ["hub/connections", "sub is missing."],
+    ["hub/connections?sub=", "sub must have at least 1 character."],
+  ])("GET %s: says in words what to mend", async (path, detail) => {
+    expect(await (await call(admin, at(path))).json()).toMatchObject({ detail });
+  });
+
+  it.each([
     "hub/connections",
     "hub/connections?sub=",
     `hub/connections?sub=${"x".repeat(256)}`,

@@ -116,6 +116,17 @@ export function asyncApiDocument(events: readonly EventDefinition[]): object {
   };
 }
 
+/** `servers` of the document when the Worker is asked for it at `at`: the stream is there too. */
+export function streamServers(at: URL): object {
+  return {
+    worker: {
+      host: at.host,
+      protocol: at.protocol === "https:" ? "wss" : "ws",
+      description: "The Worker that serves this document",
+    },
+  };
+}
+
 const QUERY = {
   type: "object",
   properties: {

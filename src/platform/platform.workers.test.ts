@@ -1384,4 +1384,12 @@ describe("the OpenAPI document", () => {
     const events = await (await callWorker("/asyncapi.json")).json();
     expect(events).toMatchObject({ asyncapi: "3.0.0", channels: { stream: { address: "/ws" } } });
   });
+
+  it.each([
+    ["http://127.0.0.1:9001", { host: "127.0.0.1:9001", protocol: "ws" }],
+    ["https://hub.example", { host: "hub.example", protocol: "wss" }],
+  ])("names %s, where it was asked for, as the stream's server", async (origin, server) => {
+    const answer = await callWorker(`${origin}/asyncapi.json`);
+    expect(await answer.json()).toMatchObject({ servers: { worker: server } });
+  });
 });

@@ -312,22 +312,44 @@ describe("POST /create-room", () => {
 
   it("refuses wrong bodies and says where", async () => {
     const many = Array.from({ length: ROOM_ALLOWED_USERS_MAX + 1 }, (_, i) => String(i));
-    for (const [body, pointer] of [
-      [{ userLimit: 100 }, "/userLimit"],
-      [{ userLimit: -1 }, "/userLimit"],
-      [{ userLimit: 1.5 }, "/userLimit"],
-      [{ userLimit: "4" }, "/userLimit"],
-      [{ name: 5 }, "/name"],
-      [{ parentId: "../1" }, "/parentId"],
-      [{ private: "yes" }, "/private"],
-      [{ private: true, allowedUserIds: many }, "/allowedUserIds"],
-      [{ private: true, allowedUserIds: [7] }, "/allowedUserIds/0"],
+    for (const [body, pointer, detail] of [
+      [{ userLimit: 100 }, "/userLimit", "userLimit may be at most 99."],
+      [{ userLimit: -1 }, "/userLimit", "userLimit must be at least 0."],
+      [{ userLimit: 1.5 }, "/userLimit", "userLimit must be a whole number."],
+      [{ userLimit: "4" }, "/userLimit", "userLimit must be a number."],
+      [{ name: 5 }, "/name", "name must be a text."],
+      [{ name: "x".repeat(10_001) }, "/name", "name may have at most 10000 characters."],
+      [
+        { parentId: "../1" },
+        "/parentId",
+        "parentId: an id has 1 to 64 letters, digits, - or _, and no 0 first.",
+      ],
+      [{ private: "yes" }, "/private", "private must be true or false."],
+      [
+        { private: true, allowedUserIds: many },
+        "/allowedUserIds",
+        `allowedUserIds may have at most ${ROOM_ALLOWED_USERS_MAX} entries.`,
+      ],
+      [
+        { private: true, allowedUserIds: [7] },
+        "/allowedUserIds/0",
+        "allowedUserIds.0 must be a text.",
+      ],
       // The role of everybody has this id.
-      [{ private: true, allowedUserIds: ["d-bob", guildId] }, "/allowedUserIds/1"],
+      [
+        { private: true, allowedUserIds: ["d-bob", guildId] },
+        "/allowedUserIds/1",
+        "allowedUserIds.1 must be a user's id, and this is the guild's own: name people.",
+      ],
       // As a number it would be the guild's.
-      [{ private: true, allowedUserIds: [`0${guildId}`] }, "/allowedUserIds/0"],
+      [
+        { private: true, allowedUserIds: [`0${guildId}`] },
+        "/allowedUserIds/0",
+        "allowedUserIds.0: an id has 1 to 64 letters, digits, - or _, and no 0 first.",
+      ],
     ] as const) {
       const problem = await expectProblem(await createAs(alice, body), 400, "invalid_request");
+      expect(problem.detail).toBe(detail);
       expect(problem.errors?.[0]?.pointer).toBe(pointer);
       expect(problem.message).toBe(problem.detail);
     }

@@ -1,10 +1,11 @@
 import type { Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { z } from "zod";
 import { ConfigError } from "../../config.ts";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
 import { log } from "../log.ts";
 import type { AppEnv } from "./app-env.ts";
-import { problem, type FieldError } from "./problem.ts";
+import { problem, type FieldError, type ProblemAnswer } from "./problem.ts";
 import { serveAsset } from "./page.ts";
 
 /** The part of a zod result that `invalidRequest` reads. */
@@ -22,18 +23,83 @@ type Checked =
 
 /** Hook of every validated route: what is wrong with a request, and where. */
 export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | undefined {
-  if (result.success) return undefined;
-  const errors: FieldError[] = result.error.issues.map(({ path, message }) => ({
+  return result.success ? undefined : invalidFields(c, result.error.issues);
+}
+
+/** Refuses a request for what is wrong with its fields; the first of them is the sentence that people read. */
+export function invalidFields(
+  c: Context<AppEnv>,
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): ProblemAnswer {
+  const errors: FieldError[] = issues.map(({ path, message }) => ({
     pointer: path
       .map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`)
       .join(""),
     detail: message,
   }));
-  const [first] = errors;
-  const where = first === undefined || first.pointer === "" ? "" : ` (${first.pointer})`;
-  return problem(c, "invalid_request", `${first?.detail ?? "It cannot be read"}${where}.`, {
-    errors,
-  });
+  const [first] = issues;
+  const detail = first === undefined ? "It cannot be read" : sentenceOf(first.path, first.message);
+  return problem(c, "invalid_request", `${detail}.`, { errors });
+}
+
+function sentenceOf(path: readonly PropertyKey[], message: string): string {
+  const name = path.length === 0 ? "The request" : path.map(String).join(".");
+  return /^(?:is|may|must) /.test(message) ? `${name} ${message}` : `${name}: ${message}`;
+}
+
+// Zod's own messages are for the developers of a schema ("Too big: expected number to be <=99").
+z.config({ customError: issueInWords });
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+};
+
+const UNITS: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  string: ["character", "characters"],
+  array: ["entry", "entries"],
+};
+
+/** What a schema without a message of its own says of a field, to go on after the field's name. */
+function issueInWords(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type": {
+      if (issue.input === undefined) return "is missing";
+      return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+    }
+    case "too_big": {
+      return bound(
+        issue.inclusive === false ? "less than" : "at most",
+        issue.maximum,
+        issue.origin,
+      );
+    }
+    case "too_small": {
+      return bound(
+        issue.inclusive === false ? "more than" : "at least",
+        issue.minimum,
+        issue.origin,
+      );
+    }
+    case "invalid_value": {
+      return `must be ${issue.values.length === 1 ? "" : "one of "}${issue.values.map(String).join(", ")}`;
+    }
+    default: {
+      return undefined;
+    }
+  }
+}
+
+function bound(side: string, value: number | bigint, origin: string): string {
+  const verb = side === "at most" ? "may" : "must";
+  const units = UNITS[origin];
+  if (units === undefined) return `${verb} be ${side} ${value}`;
+  return `${verb} have ${side} ${value} ${units[Number(value) === 1 ? 0 : 1]}`;
 }
 
 /** How a status that a library refuses a request with is told. Others of 4xx: the request is not valid. */

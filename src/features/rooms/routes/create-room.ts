@@ -5,6 +5,7 @@ import { guildFor, type Principal } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { invalidFields } from "../../../platform/http/failures.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problem, problems, type ProblemAnswer } from "../../../platform/http/problem.ts";
 import {
@@ -129,11 +130,8 @@ export function mountCreateRoom(app: OpenAPIHono<AppEnv>): void {
     // The role of everybody has the guild's own id.
     const everybody = body.allowedUserIds.indexOf(guildId);
     if (everybody >= 0) {
-      const detail = "This is the guild's own id, not a user's: name people";
-      const pointer = `/allowedUserIds/${everybody}`;
-      return problem(c, "invalid_request", `${detail} (${pointer}).`, {
-        errors: [{ pointer, detail }],
-      });
+      const message = "must be a user's id, and this is the guild's own: name people";
+      return invalidFields(c, [{ path: ["allowedUserIds", everybody], message }]);
     }
     if (body.private && who.discordId === undefined) {
       return renderFailure(c, { kind: "discord_account_needed" });
