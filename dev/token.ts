@@ -10,7 +10,8 @@ const USAGE = `Usage: npm run token -- NAME [options]
   --scope "rooms:manage"   scopes, separated by spaces
   --guilds 1,2             ids of the guilds this user may choose from
   --discord-id 42          the user's Discord id
-  --expires-in 3600        seconds until it expires`;
+  --expires-in 3600        seconds until it expires
+  STATE_DIR=…              before the command: of which stack, if it has a folder of its own`;
 
 offerHelp(USAGE);
 

@@ -156,6 +156,7 @@ describe("npm start", () => {
     await runExample(
       stack,
       [
+        /^live/m,
         /^open now: 0$/m,
         /^opened: Friday raid$/m,
         /^100000000000000301 is in \d+$/m,

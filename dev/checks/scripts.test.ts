@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { PORT_VARIABLES } from "../stack/names.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const { scripts } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
@@ -42,6 +43,13 @@ describe("--help", () => {
     expect(OURS.map(({ name }) => name)).toEqual(
       expect.arrayContaining(["start", "test", "token", "deploy", "drill", "bench"]),
     );
+  });
+
+  it("of npm start names each port and its variable", async () => {
+    const { stdout } = await askForHelp("dev/start.mjs");
+    for (const { variable, usual } of Object.values(PORT_VARIABLES)) {
+      expect(stdout).toContain(`${variable} (${usual})`);
+    }
   });
 
   it.each(OURS)(

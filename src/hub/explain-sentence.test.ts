@@ -43,7 +43,7 @@ test.each(ExplanationCode.options)("%s is a whole sentence, with and without fac
 test("delivered says how far the client is", () => {
   expect(sentenceFor(explained("delivered", 9))).toContain("has acknowledged it");
   expect(sentenceFor(explained("delivered", 7))).toContain("no more than 7");
-  expect(sentenceFor(explained("delivered", null))).toContain("acknowledges nothing");
+  expect(sentenceFor(explained("delivered", null))).toContain("acknowledged nothing yet");
 });
 
 test("what was missing is named", () => {

@@ -32,7 +32,7 @@ export function sentenceFor(explanation: Explanation): string {
 
 function acknowledged({ seq, connection }: Explanation): string {
   if (connection === null || connection.acked === null) {
-    return "The client acknowledges nothing, so whether it arrived cannot be said.";
+    return "The client has acknowledged nothing yet: ours does within half a minute of an event. One that never does leaves open whether it arrived.";
   }
   return connection.acked >= seq
     ? "The client has acknowledged it: if it does not show, the client is at fault."

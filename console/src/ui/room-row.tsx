@@ -148,6 +148,7 @@ function factsOf(details: RoomDetails | null, me: string): string {
   return [
     `Opened at ${moment(Date.parse(createdAt))}${openerInWords(createdBy, me)}.`,
     userLimit === 0 ? "Takes any number of people." : `Takes up to ${userLimit}.`,
+    "Ends by itself when it stays empty for a while.",
     details.private ? "Private: only the people on its list see it and get in." : "",
   ]
     .join(" ")

@@ -186,7 +186,7 @@ function Nothing({
           <p class="empty-title">No room is open</p>
           <p class="muted">
             Open one, and everybody here sees it at once. It becomes a voice channel in Discord, and
-            goes by itself when it stays empty.
+            ends by itself when it stays empty for a while.
           </p>
         </div>
       );
