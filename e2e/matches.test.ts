@@ -10,7 +10,7 @@ import { LocalDiscord } from "./local-discord.ts";
 import { LocalFaceit } from "./local-faceit.ts";
 import { Recorder } from "./recorder.ts";
 import { checkHistory } from "./checker.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
+import { startStack, type Stack } from "./stack.ts";
 
 const LOBBY = "100000000000000012";
 const PLAYER = (n: number): string => `10000000000000030${n}`;
