@@ -2,12 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
 import type { Match, MatchSide } from "../../src/client/match.ts";
-import { rememberMatchChannels } from "./people.ts";
+import { rememberMatchChannels, rememberPeople } from "./people.ts";
 import {
   dayInWords,
   duration,
   entryInWords,
   moment,
+  openerInWords,
   pageReaders,
   plain,
   topicOf,
@@ -192,6 +193,15 @@ describe("a time", () => {
     expect(dayInWords(noon - 13 * hour, noon)).toBe("Yesterday");
     expect(dayInWords(noon - 40 * hour, noon)).toMatch(/27/);
   });
+});
+
+it("says whose a room is, as far as that is known", () => {
+  rememberPeople([{ userId: "301", name: "Ada", avatarUrl: null }]);
+  expect(["301", "302", "me"].map((one) => openerInWords(one, "me"))).toEqual([
+    " by Ada",
+    "",
+    " by you",
+  ]);
 });
 
 it("counts people, oneself among them", () => {

@@ -1,7 +1,7 @@
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
 import { matchName, statusWords } from "./match-words.ts";
-import { channelName, nameOf } from "./people.ts";
+import { channelName, knownPerson, nameOf } from "./people.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
 export type Words = readonly (string | { readonly name: string })[];
@@ -105,6 +105,17 @@ export function pageReaders(people: number): string {
   return people === 1
     ? "1 person has this page open"
     : `${people.toLocaleString()} people have this page open`;
+}
+
+/**
+ * Whose a room is, as the end of a sentence; empty: not known. The name is there where sign-ins have
+ * Discord's ids.
+ * @param me the reader's own `sub`
+ */
+export function openerInWords(createdBy: string, me: string): string {
+  if (createdBy === me) return " by you";
+  const name = knownPerson(createdBy)?.name;
+  return name === undefined ? "" : ` by ${name}`;
 }
 
 /** How many a room takes. */

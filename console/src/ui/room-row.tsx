@@ -2,10 +2,10 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { MemberView, RoomDetails, RoomView } from "../../../src/client/guild-view.ts";
 import type { Claims } from "../claims.ts";
-import { knownPerson, nameOf } from "../people.ts";
+import { nameOf } from "../people.ts";
 import { discordLink, seats } from "../room-list.ts";
 import { goTo, placeLink } from "../routes.ts";
-import { clock, duration, moment } from "../words.ts";
+import { clock, duration, moment, openerInWords } from "../words.ts";
 import { useFollowable, useNow } from "./hooks.ts";
 import { ChevronIcon, LockIcon, OutIcon } from "./icons.tsx";
 import { Avatar } from "./person.tsx";
@@ -153,13 +153,6 @@ function factsOf(details: RoomDetails | null, me: string): string {
   ]
     .join(" ")
     .trim();
-}
-
-/** Their name is known where sign-ins have Discord's ids. */
-function openerInWords(createdBy: string, me: string): string {
-  if (createdBy === me) return " by you";
-  const name = knownPerson(createdBy)?.name;
-  return name === undefined ? "" : ` by ${name}`;
 }
 
 const userIdOf = (member: MemberView): string => member.userId;
