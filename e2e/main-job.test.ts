@@ -179,6 +179,10 @@ describe("a private room", () => {
       allowedUserIds: [guest.discord_id],
     });
     await discord.move(guest.discord_id, room);
+    // It comes through the container, which may take longer than a room does.
+    await eventually("the move has arrived", () => {
+      expect(who.creator.since(marks["creator"] ?? 0)).toHaveLength(2);
+    });
     const open = await owner.createRoom({ name: "Public after it" });
 
     const publicEvent = ["room.created", { channelId: open }] as const;
