@@ -1,4 +1,5 @@
 import { readFile, readdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -59,6 +60,8 @@ async function readMigrations(): Promise<{ name: string; queries: string[] }[]> 
 export default defineConfig({
   test: {
     silent: "passed-only",
+    // Vitest leaves one core free, which is half of a machine with two.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         plugins: [

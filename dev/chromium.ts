@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 
 const USUAL_PLACES = [
+  // Without the parts that nobody sees here: it needs a third less time.
+  "/usr/bin/chromium-headless-shell",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome-stable",
@@ -19,15 +21,15 @@ export function findChromium(): string | undefined {
   return places.find(isExecutable);
 }
 
-/** Installs Debian's chromium where that is possible (root, apt-get), and says whether it is there. */
+/** Installs Debian's chromium-headless-shell where that is possible (root, apt-get), and says whether it is there. */
 export function installChromium(): string | undefined {
   if (process.env["CHROMIUM_PATH"]) return undefined;
   if (process.getuid?.() !== 0 || !isExecutable("/usr/bin/apt-get")) return undefined;
-  console.error("Installing chromium for the browser tests, once …");
+  console.error("Installing Chromium for the browser tests, once …");
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   for (const args of [
     ["update", "-qq"],
-    ["install", "-y", "-qq", "--no-install-recommends", "chromium"],
+    ["install", "-y", "-qq", "--no-install-recommends", "chromium-headless-shell"],
   ]) {
     const { status } = spawnSync("apt-get", args, { stdio: ["ignore", "ignore", "inherit"], env });
     if (status !== 0) return undefined;

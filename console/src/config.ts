@@ -12,6 +12,8 @@ export type PageConfig = {
   readonly guildId: string;
   /** Whether FACEIT tells this deployment of matches. */
   readonly matches: boolean;
+  /** A room that stays empty for so long ends by itself; 0: it never does. */
+  readonly roomIdleMinutes: number;
 };
 
 /** Asks the Worker. */
@@ -24,7 +26,7 @@ export async function loadConfig(): Promise<Outcome<PageConfig>> {
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && hasTexts(body, ["issuer", "audience", "guildId"])) {
-    const { issuer, audience, guildId, clientId } = body;
+    const { issuer, audience, guildId, clientId, roomIdleMinutes: idle } = body;
     return {
       ok: true,
       value: {
@@ -32,6 +34,7 @@ export async function loadConfig(): Promise<Outcome<PageConfig>> {
         audience,
         guildId,
         matches: body["matches"] === true,
+        roomIdleMinutes: typeof idle === "number" ? idle : 0,
         clientId: typeof clientId === "string" && clientId !== "" ? clientId : null,
       },
     };

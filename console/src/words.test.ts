@@ -7,6 +7,7 @@ import {
   dayInWords,
   duration,
   entryInWords,
+  idleEndInWords,
   moment,
   openerInWords,
   pageReaders,
@@ -176,6 +177,16 @@ describe("a length of time", () => {
     [50 * 60 * 60_000, "2 days"],
   ])("%i ms is %s", (ms, words) => {
     expect(duration(ms)).toBe(words);
+  });
+});
+
+describe("when a room ends by itself", () => {
+  it.each([
+    [0, null],
+    [15, "when it stays empty for 15 min"],
+    [0.5, "when it stays empty for 1 min"],
+  ])("after %d minutes", (minutes, words) => {
+    expect(idleEndInWords(minutes)).toBe(words);
   });
 });
 

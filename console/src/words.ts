@@ -142,6 +142,16 @@ export function duration(ms: number): string {
 }
 
 /**
+ * When a room ends by itself, to go on after "Ends by itself".
+ * @param idleMinutes of an empty room; 0: it never does, and this is null
+ */
+export function idleEndInWords(idleMinutes: number): string | null {
+  return idleMinutes === 0
+    ? null
+    : `when it stays empty for ${duration(Math.ceil(idleMinutes) * 60_000)}`;
+}
+
+/**
  * A time as people say it: the time of day, with its day when that is not today.
  * @param at milliseconds since 1970
  */

@@ -5,7 +5,16 @@ import {
   runInDurableObject,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from "vitest";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { PING_FRAME, ServerFrame } from "../protocol/frames.ts";
 import {
@@ -289,6 +298,11 @@ describe("ways in (rooms.md §2)", () => {
     const from = (address: string) => upgrade("", { "CF-Connecting-IP": address });
     vi.setSystemTime(Date.now());
     const waiting: Response[] = [];
+    const leave = ({ webSocket }: Response): void => {
+      webSocket?.accept();
+      webSocket?.close(1000);
+    };
+    onTestFinished(() => waiting.forEach(leave));
     for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) {
       waiting.push(await from(`2001:db8:0:1::${(i + 1).toString(16)}`));
     }
@@ -298,17 +312,13 @@ describe("ways in (rooms.md §2)", () => {
       const refused = await from("2001:db8:0:1:ffff::1");
       expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);
     }
-    // Nor does the hub have work with them, for which others would wait.
-    expect(placed).not.toHaveBeenCalled();
+    // Nor does the hub have work with them, for which others would wait: it is asked once a second at most.
+    expect(placed.mock.calls.length).toBeLessThanOrEqual(1);
     vi.useRealTimers();
     const others = [await from("2001:db8:0:2::1"), await from("192.0.2.1")];
     expect(others.map(({ status }) => status)).toEqual([101, 101]);
     (await streamAs(alice)).close();
-    const leave = ({ webSocket }: Response): void => {
-      webSocket?.accept();
-      webSocket?.close(1000);
-    };
-    [...waiting, ...others].forEach(leave);
+    [...waiting.splice(0), ...others].forEach(leave);
     await vi.waitUntil(async () => {
       const next = await from("2001:db8:0:1::1");
       leave(next);

@@ -7,6 +7,8 @@ import {
   runInDurableObject,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
 import { HTTPException } from "hono/http-exception";
 import { base64url, exportSPKI, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -996,6 +998,7 @@ describe("the shell", () => {
       audience: TEST_AUDIENCE,
       guildId: env.PRIMARY_GUILD_ID,
       matches: true,
+      roomIdleMinutes: 15,
     });
   });
 
@@ -1128,6 +1131,15 @@ describe("the shell", () => {
     app.get("/restarts/:flag", (c) => {
       throw Object.assign(new Error("secret detail"), { [c.req.param("flag")]: true });
     });
+    app.get("/database/:says", async (c) => {
+      const broken = {
+        prepare: () => {
+          throw new Error(`D1_ERROR: ${c.req.param("says")}: secret detail`);
+        },
+      };
+      await drizzle(broken as unknown as D1Database).get(sql`SELECT 1`);
+      return c.text("unreachable");
+    });
     for (const [path, status, code] of [
       ["/refused/400", 400, "invalid_json"],
       ["/refused/401", 401, "unauthorized"],
@@ -1137,6 +1149,9 @@ describe("the shell", () => {
       ["/restarts/retryable", 503, "unavailable"],
       ["/restarts/overloaded", 503, "unavailable"],
       ["/restarts/other", 500, "internal"],
+      ["/database/Network%20connection%20lost.", 503, "unavailable"],
+      ["/database/D1%20DB%20is%20overloaded.", 503, "unavailable"],
+      ["/database/no%20such%20table", 500, "internal"],
     ] as const) {
       const response = await app.request(path, {}, env);
       const problem = await problemOf(response);

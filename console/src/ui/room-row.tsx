@@ -5,7 +5,7 @@ import type { Claims } from "../claims.ts";
 import { nameOf } from "../people.ts";
 import { discordLink, seats } from "../room-list.ts";
 import { goTo, placeLink } from "../routes.ts";
-import { clock, duration, moment, openerInWords } from "../words.ts";
+import { clock, duration, idleEndInWords, moment, openerInWords } from "../words.ts";
 import { useFollowable, useNow } from "./hooks.ts";
 import { ChevronIcon, LockIcon, OutIcon } from "./icons.tsx";
 import { Avatar } from "./person.tsx";
@@ -20,6 +20,7 @@ export function RoomRow({
   room,
   guildId,
   claims,
+  idleMinutes,
   isOpen,
   isActive,
   mayEnd,
@@ -29,6 +30,8 @@ export function RoomRow({
   readonly room: RoomView;
   readonly guildId: string;
   readonly claims: Claims;
+  /** An empty room ends after so many minutes; 0: it does not. */
+  readonly idleMinutes: number;
   readonly isOpen: boolean;
   /** Whether Tab leads to this row. */
   readonly isActive: boolean;
@@ -95,7 +98,7 @@ export function RoomRow({
       {isOpen && (
         <div class="room-panel" id={`room-${channelId}-panel`}>
           <People room={room} me={claims.discordId} most={Infinity} />
-          <p class="muted">{factsOf(details, claims.sub)}</p>
+          <p class="muted">{factsOf(details, claims.sub, idleMinutes)}</p>
           <div class="room-actions">
             <InviteButton name={name} onInvite={onInvite} />
             {mayEnd && (
@@ -142,17 +145,18 @@ function InviteButton({
   );
 }
 
-function factsOf(details: RoomDetails | null, me: string): string {
+function factsOf(details: RoomDetails | null, me: string, idleMinutes: number): string {
   if (details === null) return "Just opened.";
+  const end = idleEndInWords(idleMinutes);
   const { userLimit, createdBy, createdAt } = details;
   return [
     `Opened at ${moment(Date.parse(createdAt))}${openerInWords(createdBy, me)}.`,
     userLimit === 0 ? "Takes any number of people." : `Takes up to ${userLimit}.`,
-    "Ends by itself when it stays empty for a while.",
+    end === null ? "" : `Ends by itself ${end}.`,
     details.private ? "Private: only the people on its list see it and get in." : "",
   ]
-    .join(" ")
-    .trim();
+    .filter((sentence) => sentence !== "")
+    .join(" ");
 }
 
 const userIdOf = (member: MemberView): string => member.userId;

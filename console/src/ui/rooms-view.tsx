@@ -7,7 +7,7 @@ import { notifyFailure } from "../notices.ts";
 import { nameOf } from "../people.ts";
 import { LONG_LIST_FROM, roomGroups } from "../room-list.ts";
 import { goTo, placeLink } from "../routes.ts";
-import { count } from "../words.ts";
+import { count, idleEndInWords } from "../words.ts";
 import type { AreaProps } from "./areas.tsx";
 import { EndRoomDialog } from "./end-room-dialog.tsx";
 import { useRoving } from "./hooks.ts";
@@ -93,6 +93,7 @@ export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JS
                     room={room}
                     guildId={told ?? config.guildId}
                     claims={claims}
+                    idleMinutes={config.roomIdleMinutes}
                     isOpen={room.channelId === item}
                     isActive={roving.isActive(room.channelId)}
                     mayEnd={
@@ -116,6 +117,7 @@ export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JS
         }
         broken={guild.standing.value.trouble !== null}
         search={text}
+        idleMinutes={config.roomIdleMinutes}
       />
       {known && item !== null && !rooms.has(item) && (
         <p class="gone muted">The room of this link is not open any more.</p>
@@ -165,11 +167,13 @@ function Nothing({
   state,
   broken,
   search,
+  idleMinutes,
 }: {
   readonly state: "unknown" | "none" | "unfound" | null;
   /** Whether the page says already what is wrong. */
   readonly broken: boolean;
   readonly search: string;
+  readonly idleMinutes: number;
 }): JSX.Element | null {
   switch (state) {
     case null:
@@ -180,16 +184,18 @@ function Nothing({
           <p>{broken ? "The rooms are shown once you are connected." : "Loading the rooms …"}</p>
         </div>
       );
-    case "none":
+    case "none": {
+      const end = idleEndInWords(idleMinutes);
       return (
         <div class="empty">
           <p class="empty-title">No room is open</p>
           <p class="muted">
-            Open one, and everybody here sees it at once. It becomes a voice channel in Discord, and
-            ends by itself when it stays empty for a while.
+            Open one, and everybody here sees it at once. It becomes a voice channel in Discord
+            {end === null ? "." : `, and ends by itself ${end}.`}
           </p>
         </div>
       );
+    }
     case "unfound":
       return (
         <div class="empty">

@@ -457,6 +457,7 @@ describe("GET /matches", () => {
     }
     const bad = [
       "&limit=0",
+      "&limit=0x10",
       `&limit=${MATCHES_PAGE_MAX + 1}`,
       "&state=open",
       "&cursor=x",

@@ -764,6 +764,9 @@ describe("GET /rooms", () => {
       `limit=${ROOMS_PAGE_MAX + 1}`,
       "limit=0",
       "limit=x",
+      "limit=0x10",
+      "limit=1e1",
+      "limit=",
       "cursor=%27%20OR%201",
       "state=creating",
     ]) {

@@ -140,10 +140,16 @@ export function unexpected(error: Error, c: Context<AppEnv>): Response {
   );
 }
 
-/** A call to a Durable Object that is restarted or has too much to do fails with an error that says so. */
+/** What D1 says of a failure that passes (developers.cloudflare.com/d1/observability/debug-d1). */
+const D1_RESTARTS =
+  /^D1_ERROR: .*(?:Network connection lost|caused object to be reset|code was updated|is overloaded|exceeded timeout)/s;
+
+/** A Durable Object, or D1, that is restarted or has too much to do fails with an error that says so. */
 function isRestarting(error: Error): boolean {
   const { retryable, overloaded } = error as Error & { retryable?: unknown; overloaded?: unknown };
-  return retryable === true || overloaded === true;
+  if (retryable === true || overloaded === true || D1_RESTARTS.test(error.message)) return true;
+  // Drizzle wraps what D1 throws.
+  return error.cause instanceof Error && isRestarting(error.cause);
 }
 
 /** What no route answers: a file of the page, another method's path, or nothing. */

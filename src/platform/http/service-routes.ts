@@ -47,6 +47,9 @@ const pageConfig = createRoute({
             audience: z.string(),
             guildId: z.string(),
             matches: z.boolean().openapi({ description: "Whether FACEIT matches are set up" }),
+            roomIdleMinutes: z.number().openapi({
+              description: "A room that stays empty for so long ends by itself; 0: it never does",
+            }),
           }),
         },
       },
@@ -66,7 +69,7 @@ export function mountService(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(pageConfig, (c) => {
-    const { jwt, oidcClientId, primaryGuildId, faceit } = configOf(c.env);
+    const { jwt, oidcClientId, primaryGuildId, faceit, roomIdleMs } = configOf(c.env);
     return c.json(
       {
         issuer: jwt.issuer,
@@ -74,6 +77,7 @@ export function mountService(app: OpenAPIHono<AppEnv>): void {
         audience: jwt.audience,
         guildId: primaryGuildId,
         matches: faceit.webhookSecrets.length > 0,
+        roomIdleMinutes: roomIdleMs / 60_000,
       },
       200,
       { "Cache-Control": "no-store" },

@@ -6,6 +6,7 @@ import { problems } from "../../../platform/http/problem.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { MATCHES_PAGE_DEFAULT, MATCHES_PAGE_MAX } from "../../../protocol/limits.ts";
 import { Match } from "../../../protocol/match.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
 import { renderFailure } from "../errors.ts";
 import { listMatches, type MatchesPage as Page } from "../read-matches.ts";
 import { readPortsOf } from "../read-ports-of.ts";
@@ -17,7 +18,7 @@ const Query = z.object({
   guildId: DiscordId.optional(),
   state: z.enum(["live", "ended"]).default("live"),
   cursor: Cursor.optional().openapi({ description: "`nextCursor` of the page before" }),
-  limit: z.coerce.number().int().min(1).max(MATCHES_PAGE_MAX).default(MATCHES_PAGE_DEFAULT),
+  limit: pageLimit(MATCHES_PAGE_MAX, MATCHES_PAGE_DEFAULT),
 });
 
 const MatchesPage = z

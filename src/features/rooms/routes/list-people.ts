@@ -13,6 +13,7 @@ import {
 } from "../../../protocol/limits.ts";
 import { Person, shownPerson } from "../../../protocol/person.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
 import { renderFailure } from "../errors.ts";
 import { portsOf } from "../ports-of.ts";
 
@@ -23,7 +24,7 @@ const Query = z.object({
     .max(PERSON_NAME_MAX_LENGTH)
     .default("")
     .openapi({ description: "A part of the name, in any case", examples: ["ad"] }),
-  limit: z.coerce.number().int().min(1).max(PEOPLE_PAGE_MAX).default(PEOPLE_PAGE_DEFAULT),
+  limit: pageLimit(PEOPLE_PAGE_MAX, PEOPLE_PAGE_DEFAULT),
 });
 
 const People = z

@@ -8,6 +8,7 @@ import { problems } from "../../../platform/http/problem.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { ROOMS_PAGE_DEFAULT, ROOMS_PAGE_MAX } from "../../../protocol/limits.ts";
 import { Room } from "../../../protocol/room.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
 import { renderFailure } from "../errors.ts";
 import { portsOf } from "../ports-of.ts";
 import { listRooms } from "../service.ts";
@@ -19,7 +20,7 @@ const Query = z.object({
   guildId: DiscordId.optional(),
   state: z.enum(["open", "ended"]).default("open"),
   cursor: Cursor.optional().openapi({ description: "`nextCursor` of the page before" }),
-  limit: z.coerce.number().int().min(1).max(ROOMS_PAGE_MAX).default(ROOMS_PAGE_DEFAULT),
+  limit: pageLimit(ROOMS_PAGE_MAX, ROOMS_PAGE_DEFAULT),
 });
 
 const RoomsPage = z
