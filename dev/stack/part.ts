@@ -50,7 +50,8 @@ export const USUAL_SUPERVISION = {
   graceMs: 5_000,
 } as const;
 
-const HEALTH_FAILURES = 3;
+/** About a minute without an answer in time: on a busy machine a part that works may be slow for a while. */
+const HEALTH_FAILURES = 12;
 const LAST_LINES = 6;
 
 /** Where everything that a part says is kept. */
