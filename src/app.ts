@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { createMiddleware } from "hono/factory";
 import { bodyLimit } from "hono/body-limit";
+import { parseConfig } from "./config.ts";
 import { FEATURES } from "./features.ts";
 import { mountAdmin } from "./hub/routes/admin.ts";
 import { mountEvents } from "./hub/routes/events.ts";
@@ -16,17 +17,23 @@ import { jsonBody } from "./platform/http/json-body.ts";
 import { problem } from "./platform/http/problem.ts";
 import { mountService } from "./platform/http/service-routes.ts";
 import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
+import { mountPageConfig, pageOrigins } from "./page-config.ts";
 import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
 
 /** The Worker's HTTP side: middleware in the order in which it acts, then routes. */
 export function createApp(): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: invalidRequest });
   app.onError(unexpected);
-  app.notFound(notFoundIn(app));
+  app.notFound(notFoundIn(app, pageOrigins));
 
   app.use(toItsEnd);
   app.use(requestLog, securityHeaders);
   app.use((c, next) => (isForPages(c.req.path) ? allowedOrigins(c, next) : next()));
+  // Whatever is asked: the operator reads which variables are missing, of all areas at once.
+  app.use((c, next) => {
+    if (c.req.path !== "/health") parseConfig(c.env);
+    return next();
+  });
   app.use(jsonBody);
   // What is signed, or comes from FACEIT, brings a limit of its own (rooms.md §4, matches-and-music.md §A3).
   const limit = bodyLimit({
@@ -37,7 +44,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.use((c, next) => (hasOwnLimit(c.req.path) ? next() : limit(c, next)));
 
   declareSecurity(app);
-  mountService(app);
+  mountService(app, pageOrigins);
+  mountPageConfig(app);
   mountReady(app, FEATURES);
   mountTicket(app);
   mountStream(app);

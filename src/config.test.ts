@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, matchSettingsOf, parseConfig } from "./config.ts";
+import { parseConfig } from "./config.ts";
+import { matchSettingsOf } from "./features/matches/config.ts";
+import { pageOrigins } from "./page-config.ts";
+import { ConfigError } from "./platform/variables.ts";
 import { SECRET_MIN_LENGTH } from "./protocol/limits.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
@@ -218,5 +221,14 @@ describe("the variables of the Worker (rooms.md §6)", () => {
       `old-${SECRET}`,
     ]);
     expect(refusal({ FACEIT_WEBHOOK_SECRET: "short" })).toContain("FACEIT_WEBHOOK_SECRET");
+  });
+});
+
+describe("where the page's scripts may call", () => {
+  it("is the provider, Discord and a FACEIT of this machine; the real one is named nowhere", () => {
+    const variables = { ...VARIABLES, DISCORD_API_URL: "https://discord.test/api/v10" };
+    expect(pageOrigins(variables)).toEqual(["https://idp.test", "https://discord.test"]);
+    const local = { ...variables, FACEIT_API_URL: "http://127.0.0.1:8791/data/v4" };
+    expect(pageOrigins(local)).toContain("http://127.0.0.1:8791");
   });
 });

@@ -20,6 +20,8 @@ const under =
 
 /** What a feature may know of the hub: its ports, not its machinery. */
 const HUB_PORTS = [
+  "src/hub/env.ts",
+  "src/hub/config.ts",
   "src/hub/publisher.ts",
   "src/hub/guild-hub-client.ts",
   "src/hub/extension.ts",
@@ -30,15 +32,13 @@ const HUB_PORTS = [
 /** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
 const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];
 
-/** Bindings and variables: everything may know their types. */
-const ENVIRONMENT = ["src/env.ts", "src/config.ts"];
-
 /** What tools may know. */
 const KNOWN_TO_TOOLS = [
   "src/protocol/",
   "src/client/",
   ...CORE_PLATFORM,
   "src/config.ts",
+  "src/platform/variables.ts",
   "dev/",
   "e2e/",
   "bench/",
@@ -68,13 +68,7 @@ const RULES: readonly Rule[] = [
     area: "platform",
     files: under("src/platform/"),
     may: (_, { target }) =>
-      under(
-        "src/protocol/",
-        "src/platform/",
-        "drizzle/platform.ts",
-        ...ENVIRONMENT,
-        "package.json",
-      )(target),
+      under("src/protocol/", "src/platform/", "drizzle/platform.ts", "package.json")(target),
   },
   {
     area: "hub/core",
@@ -86,8 +80,7 @@ const RULES: readonly Rule[] = [
   {
     area: "hub",
     files: (file) => under("src/hub/")(file) && !under("src/hub/core/")(file),
-    may: (_, { target }) =>
-      under("src/protocol/", "src/platform/", "src/hub/", ...ENVIRONMENT)(target),
+    may: (_, { target }) => under("src/protocol/", "src/platform/", "src/hub/")(target),
   },
   {
     area: "features",
@@ -96,7 +89,6 @@ const RULES: readonly Rule[] = [
       under(
         "src/protocol/",
         "src/platform/",
-        ...ENVIRONMENT,
         `${featureOf(file)}/`,
         `drizzle/${path.basename(featureOf(file))}.ts`,
         ...HUB_PORTS,
@@ -189,6 +181,31 @@ function violations(files: ReadonlyMap<string, string>): string[] {
   });
 }
 
+/** Files that import each other, directly or by way of others, also if only for types (Tarjan 1972). */
+function circles(files: ReadonlyMap<string, string>): string[][] {
+  const order = new Map<string, number>();
+  const path: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): number => {
+    let low = order.size;
+    const mine = low;
+    order.set(file, mine);
+    path.push(file);
+    for (const { target } of importsOf(file, files.get(file) ?? "")) {
+      if (!files.has(target)) continue;
+      if (!order.has(target)) low = Math.min(low, visit(target));
+      else if (path.includes(target)) low = Math.min(low, order.get(target) ?? mine);
+    }
+    if (low === mine) {
+      const circle = path.splice(path.indexOf(file));
+      if (circle.length > 1) found.push(circle.toSorted());
+    }
+    return low;
+  };
+  for (const file of files.keys()) if (!order.has(file)) visit(file);
+  return found;
+}
+
 function defaultExports(files: ReadonlyMap<string, string>): string[] {
   return [...files]
     .filter(([file, source]) => !HAS_DEFAULT_EXPORT.has(file) && /^export default\b/m.test(source))
@@ -212,6 +229,17 @@ describe("who may import what (ARCHITECTURE.md §3)", () => {
   it("holds for every file", () => {
     expect(files.size).toBeGreaterThan(150);
     expect(violations(files)).toEqual([]);
+  });
+
+  it("goes round in no circle", () => {
+    expect(circles(files)).toEqual([]);
+    const ring = new Map([
+      ["src/a.ts", 'import type { B } from "./b.ts";'],
+      ["src/b.ts", 'import { c } from "./c.ts";\nimport "./d.ts";'],
+      ["src/c.ts", 'export { a } from "./a.ts";'],
+      ["src/d.ts", ""],
+    ]);
+    expect(circles(ring)).toEqual([["src/a.ts", "src/b.ts", "src/c.ts"]]);
   });
 
   it("nothing is exported without a name", () => {

@@ -1,5 +1,6 @@
 import path from "node:path";
-import { ConfigError, parseConfig } from "../../src/config.ts";
+import { parseConfig } from "../../src/config.ts";
+import { ConfigError } from "../../src/platform/variables.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
 import { discordVariables, FACEIT_SECRETS, faceitVariables } from "./local-variables.ts";
 import { DEFAULT_STATE, type PartName, PORT_VARIABLES, STACK_VARIABLES } from "./names.ts";

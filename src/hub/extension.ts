@@ -1,4 +1,4 @@
-import type { Env } from "../env.ts";
+import type { HubEnv } from "./env.ts";
 import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
 
 /**
@@ -52,7 +52,7 @@ export interface HubTurn {
 /** What is at hand outside a turn: async work, and turns of its own. */
 export interface HubContext {
   readonly guildId: string;
-  readonly env: Env;
+  readonly env: HubEnv;
   now(): number;
   /** Runs `work` in one transaction; what it published is sent afterwards. */
   turn<T>(work: (hub: HubTurn) => T): T;

@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "../platform/http/app-env.ts";
-import type { Env } from "../env.ts";
+import type { HubEnv } from "./env.ts";
 import type { SlashCommand } from "../platform/discord/interactions/slash-command.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
 import type { HubExtension } from "./extension.ts";
@@ -16,9 +16,9 @@ export type Feature = {
   /** Its slash commands: `POST /interactions` finds them by name. */
   readonly slashCommands?: readonly SlashCommand[];
   /** What it does once an hour, whatever happens meanwhile. Idempotent. */
-  readonly hourly?: (env: Env) => Promise<void>;
+  readonly hourly?: (env: HubEnv) => Promise<void>;
   /** Its part of `/ready`: what it found, and whether it can do its work. */
   readonly check?: (
-    env: Env,
+    env: HubEnv,
   ) => Promise<{ readonly ready: boolean; readonly facts: Record<string, unknown> }>;
 };

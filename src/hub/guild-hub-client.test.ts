@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Env } from "../env.ts";
+import type { HubEnv } from "./env.ts";
 import { asRequest } from "../platform/request-ids.ts";
 import { hubPublisher } from "./guild-hub-client.ts";
 
@@ -23,7 +23,7 @@ function hubs() {
     },
   );
   const namespace = { idFromName: (name: string) => name, get: () => stub };
-  return { calls, hub: hubPublisher({ HUB: namespace as unknown as Env["HUB"] }) };
+  return { calls, hub: hubPublisher({ HUB: namespace as unknown as HubEnv["HUB"] }) };
 }
 
 test("what a request causes carries its trace, and keeps one of its own", async () => {

@@ -1,6 +1,5 @@
-import type { Env } from "../env.ts";
+import type { GuildHubRpc, HubEnv } from "./env.ts";
 import { requestIds } from "../platform/request-ids.ts";
-import type { GuildHub } from "./guild-hub.ts";
 import type { HubPublisher, IngestResult } from "./publisher.ts";
 
 /** Tries of a call to a hub that restarts. */
@@ -9,7 +8,7 @@ const ATTEMPTS = 3;
 const RETRY_BASE_MS = 50;
 
 /** {@link HubPublisher} over the Durable Object binding. */
-export function hubPublisher(env: Pick<Env, "HUB">): HubPublisher {
+export function hubPublisher(env: Pick<HubEnv, "HUB">): HubPublisher {
   return {
     publish: async (guildId, publications) => {
       const repeatable = publications.every((one) => one.dedupeKey !== undefined);
@@ -37,9 +36,9 @@ function traced<T extends object>(one: T): T {
  * @throws what the call threw last
  */
 export async function callHub<T>(
-  env: Pick<Env, "HUB">,
+  env: Pick<HubEnv, "HUB">,
   guildId: string,
-  call: (hub: DurableObjectStub<GuildHub>) => Promise<T>,
+  call: (hub: DurableObjectStub<GuildHubRpc>) => Promise<T>,
   repeatable: boolean,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {

@@ -1,9 +1,9 @@
-import type { Env } from "../env.ts";
+import type { HubEnv } from "./env.ts";
 import { log } from "../platform/log.ts";
 import type { Feature } from "./feature.ts";
 
 /** The hourly work of all areas (`[triggers]` in wrangler.toml). One that fails keeps none of the others. */
-export async function runHourly(features: readonly Feature[], env: Env): Promise<void> {
+export async function runHourly(features: readonly Feature[], env: HubEnv): Promise<void> {
   await Promise.all(
     features.map(async ({ name, hourly }) => {
       try {

@@ -1,4 +1,4 @@
-import type { Env } from "../env.ts";
+import type { HubEnv } from "./env.ts";
 import type { PublisherPosition } from "./core/journal.ts";
 import type {
   Explanation,
@@ -29,7 +29,7 @@ export interface HubInspection {
 }
 
 /** {@link HubInspection} over the Durable Object binding. */
-export function hubInspection(env: Pick<Env, "HUB">): HubInspection {
+export function hubInspection(env: Pick<HubEnv, "HUB">): HubInspection {
   return {
     report: async (guildId) => callHub(env, guildId, (hub) => hub.inspect(), true),
     connections: async (guildId, sub) => callHub(env, guildId, (hub) => hub.connections(sub), true),

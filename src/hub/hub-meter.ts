@@ -1,4 +1,4 @@
-import type { Env } from "../env.ts";
+import type { HubEnv } from "./env.ts";
 import { createMeter, type Meter } from "../platform/meter.ts";
 import { metricsOf } from "../platform/metrics.ts";
 
@@ -25,7 +25,7 @@ export type HubMeter = Meter<HubCounter>;
  * @param after as the core's: runs something after some milliseconds
  */
 export function hubMeter(
-  env: Pick<Env, "METRICS">,
+  env: Pick<HubEnv, "METRICS">,
   guildId: string,
   after: (ms: number, run: () => void) => void,
 ): HubMeter {

@@ -1,5 +1,6 @@
 import { systemClock } from "../platform/clock.ts";
-import { configOf, type Env } from "../env.ts";
+import { hubConfigOf } from "./config.ts";
+import type { HubEnv } from "./env.ts";
 import { asRequest, type RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
@@ -46,7 +47,7 @@ export class HubObject {
   readonly host: StreamHost;
   readonly relays: HubRelays;
   readonly #ctx: DurableObjectState;
-  readonly #env: Env;
+  readonly #env: HubEnv;
   readonly #extensions: readonly HubExtension[];
   readonly #guildId: string;
   readonly #store: SqliteStore;
@@ -54,7 +55,7 @@ export class HubObject {
   readonly #presence: PresenceTeller;
   #isKnownAsServed = false;
 
-  constructor(ctx: DurableObjectState, env: Env, { extensions, events }: HubParts) {
+  constructor(ctx: DurableObjectState, env: HubEnv, { extensions, events }: HubParts) {
     this.#ctx = ctx;
     this.#env = env;
     this.#extensions = extensions;
@@ -270,7 +271,7 @@ export class HubObject {
   /** A hub that nobody ever used ignores events of its guild: it is a foreign one (rooms.md §4). */
   #isServed(events: readonly IncomingEvent[]): boolean {
     if (this.#hasBeenServed()) return true;
-    if (this.#guildId === configOf(this.#env).primaryGuildId) return true;
+    if (this.#guildId === hubConfigOf(this.#env).primaryGuildId) return true;
     return events.some(
       (event) =>
         event.refused !== true && this.#extensions.some((one) => one.claims.includes(event.event)),

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../env.ts";
+import type { HubEnv, HubRelayRpc } from "./env.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import { RelayObject } from "./relay-object.ts";
@@ -8,10 +8,10 @@ import { RelayObject } from "./relay-object.ts";
  * Holds sockets of a guild that has too many for its hub (hub.md, scale-out). Thin on purpose: every
  * method here can be called over RPC.
  */
-export class HubRelay extends DurableObject<Env> {
+export class HubRelay extends DurableObject<HubEnv> implements HubRelayRpc {
   readonly #impl: RelayObject;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: HubEnv) {
     super(ctx, env);
     this.#impl = new RelayObject(ctx, env);
   }
@@ -21,17 +21,14 @@ export class HubRelay extends DurableObject<Env> {
     return this.#impl.host.connect(request);
   }
 
-  /** For the hub: what is new. Resolves when it is stored here. */
   take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
     return this.#impl.take(call);
   }
 
-  /** For the hub: the connections of a user. */
   connections(sub: string): HubConnection[] {
     return this.#impl.connections(sub);
   }
 
-  /** For the hub: why a connection did or did not get an event. */
   explain(connectionId: string, seq: number): Explanation {
     return this.#impl.explain(connectionId, seq);
   }

@@ -1,6 +1,7 @@
 import { systemClock } from "../platform/clock.ts";
 import { within } from "../platform/deadline.ts";
-import { configOf, type Env } from "../env.ts";
+import { hubConfigOf } from "./config.ts";
+import type { HubEnv, HubRelayRpc } from "./env.ts";
 import type { RelayReport, RevocationTarget } from "../protocol/hub-report.ts";
 import { REVOCATION_TTL_MS } from "../protocol/limits.ts";
 import type { Entry, RelayRow } from "./core/journal.ts";
@@ -11,7 +12,6 @@ import {
   type RelayAttachment,
 } from "./core/relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
-import type { HubRelay } from "./hub-relay.ts";
 import type { Signal } from "./publisher.ts";
 import { relayName } from "./relay-name.ts";
 import type { StreamHost } from "./stream-host.ts";
@@ -26,14 +26,14 @@ const LOW_FACT = "relays low since";
 
 /** The hub's side of its relays: who they are, what they are told, and who is sent to them. */
 export class HubRelays {
-  readonly #env: Env;
+  readonly #env: HubEnv;
   readonly #host: StreamHost;
   readonly #guildId: string;
   readonly #onLoad: () => void;
   readonly #fanout: RelayFanout;
   #closedAtRelays = 0;
 
-  constructor(env: Env, host: StreamHost, guildId: string, onLoad: () => void) {
+  constructor(env: HubEnv, host: StreamHost, guildId: string, onLoad: () => void) {
     this.#env = env;
     this.#host = host;
     this.#guildId = guildId;
@@ -158,7 +158,7 @@ export class HubRelays {
   }
 
   /** Asks every relay something; one that cannot be reached says nothing. */
-  async ask<T>(question: (relay: DurableObjectStub<HubRelay>) => Promise<T>): Promise<T[]> {
+  async ask<T>(question: (relay: DurableObjectStub<HubRelayRpc>) => Promise<T>): Promise<T[]> {
     const answers = await Promise.allSettled(
       this.rows.map(async ({ index }) => this.#ask(index, question)),
     );
@@ -186,7 +186,10 @@ export class HubRelays {
   }
 
   /** Asks one relay. Rejects when it cannot be reached, or says nothing in time. */
-  #ask<T>(index: number, question: (relay: DurableObjectStub<HubRelay>) => Promise<T>): Promise<T> {
+  #ask<T>(
+    index: number,
+    question: (relay: DurableObjectStub<HubRelayRpc>) => Promise<T>,
+  ): Promise<T> {
     const { RELAY } = this.#env;
     // A stub that threw stays broken: each call takes a new one.
     const relay = RELAY.get(RELAY.idFromName(relayName(this.#guildId, index)));
@@ -196,7 +199,7 @@ export class HubRelays {
   }
 }
 
-function placementLimits(env: Env): { readonly hub: number; readonly relay: number } {
-  const { socketsPerHub, socketsPerRelay } = configOf(env);
+function placementLimits(env: HubEnv): { readonly hub: number; readonly relay: number } {
+  const { socketsPerHub, socketsPerRelay } = hubConfigOf(env);
   return { hub: socketsPerHub, relay: socketsPerRelay };
 }

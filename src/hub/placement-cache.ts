@@ -1,4 +1,4 @@
-import type { Env } from "../env.ts";
+import type { HubEnv } from "./env.ts";
 import { systemClock } from "../platform/clock.ts";
 import { fnv1a } from "../platform/fnv1a.ts";
 import { log } from "../platform/log.ts";
@@ -29,7 +29,7 @@ const known = new Map<string, Known>();
  * user's sockets are counted together.
  */
 export async function placeOf(
-  env: Pick<Env, "HUB">,
+  env: Pick<HubEnv, "HUB">,
   guildId: string,
   sub: string,
 ): Promise<{ readonly relay?: number }> {
@@ -54,7 +54,7 @@ export function forgetPlacement(guildId: string): void {
   known.delete(guildId);
 }
 
-async function placementOf(env: Pick<Env, "HUB">, guildId: string): Promise<Known> {
+async function placementOf(env: Pick<HubEnv, "HUB">, guildId: string): Promise<Known> {
   const remembered = known.get(guildId);
   const now = systemClock();
   if (remembered !== undefined && remembered.until > now) return remembered;

@@ -1,7 +1,7 @@
 import { systemClock } from "../platform/clock.ts";
 import { within } from "../platform/deadline.ts";
 import { log } from "../platform/log.ts";
-import type { Env } from "../env.ts";
+import type { GuildHubRpc, HubEnv } from "./env.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import { ACCEPTS_PER_SECOND, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
@@ -15,7 +15,6 @@ import {
 } from "./core/relay-calls.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
-import type { GuildHub } from "./guild-hub.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
 import { readRelayName } from "./relay-name.ts";
 import { SqliteStore } from "./sqlite-store.ts";
@@ -34,7 +33,7 @@ const STATE_FACT = "relay";
 /** Everything behind a `HubRelay`: a copy of the journal and the sockets that it serves. */
 export class RelayObject {
   readonly host: StreamHost;
-  readonly #env: Env;
+  readonly #env: HubEnv;
   readonly #guildId: string;
   readonly #index: number;
   readonly #store: SqliteStore;
@@ -47,7 +46,7 @@ export class RelayObject {
   readonly #snapshots: SharedCall<readonly string[], SnapshotAt>;
   #presence: Presence = { count: 0, users: null };
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: HubEnv) {
     const name = readRelayName(ctx.id.name);
     if (name === null) throw new Error("a relay is reached by the name of its guild and its index");
     this.#env = env;
@@ -187,7 +186,7 @@ export class RelayObject {
   }
 
   /** Asks the hub. Rejects when it cannot be reached, or says nothing in time: others wait for its answers. */
-  #ask<T>(question: (hub: DurableObjectStub<GuildHub>) => Promise<T>): Promise<T> {
+  #ask<T>(question: (hub: DurableObjectStub<GuildHubRpc>) => Promise<T>): Promise<T> {
     const { HUB } = this.#env;
     // A stub that threw stays broken: each call takes a new one.
     const hub = HUB.get(HUB.idFromName(this.#guildId));

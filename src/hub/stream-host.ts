@@ -4,7 +4,8 @@ import { systemClock } from "../platform/clock.ts";
 import { ulidGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";
-import { configOf, type Env } from "../env.ts";
+import { hubConfigOf } from "./config.ts";
+import type { HubEnv } from "./env.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
@@ -68,7 +69,7 @@ export class StreamHost {
   readonly meter: HubMeter;
   readonly newId = ulidGenerator();
   readonly #ctx: DurableObjectState;
-  readonly #env: Env;
+  readonly #env: HubEnv;
   readonly #ports: StreamHostPorts;
   readonly #entrance: Entrance;
   /** When the alarm is set for; undefined: not known since the last wake. */
@@ -78,7 +79,7 @@ export class StreamHost {
   readonly #closes = new Map<string, number>();
   #countedAt = 0;
 
-  constructor(ctx: DurableObjectState, env: Env, store: SqliteStore, ports: StreamHostPorts) {
+  constructor(ctx: DurableObjectState, env: HubEnv, store: SqliteStore, ports: StreamHostPorts) {
     this.#ctx = ctx;
     this.#env = env;
     this.#ports = ports;
@@ -318,7 +319,7 @@ export class StreamHost {
     const principal = verified.value;
     const { guildId } = this.#ports;
     const identity = identityOf(principal, systemClock());
-    const allowed = guildFor(principal, guildId, configOf(this.#env).primaryGuildId) === guildId;
+    const allowed = guildFor(principal, guildId, hubConfigOf(this.#env).primaryGuildId) === guildId;
     if (!allowed || !identity.ok) {
       const hasEnded = !identity.ok && identity.error === "expired";
       server.tokenRefused(socket, hasEnded ? "unauthorized" : "forbidden");

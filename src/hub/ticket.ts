@@ -1,6 +1,6 @@
 import { EncryptJWT, jwtDecrypt } from "jose";
 import { z } from "zod";
-import type { Config } from "../config.ts";
+import type { HubConfig } from "./config.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { TICKET_TTL_MS } from "../protocol/limits.ts";
 
@@ -42,7 +42,7 @@ export type Ticket = {
 
 /** Makes the opaque text of a ticket: encrypted, so that the URL it stands in tells nothing. */
 export async function sealTicket(
-  config: Pick<Config, "hubSecrets">,
+  config: Pick<HubConfig, "hubSecrets">,
   ticket: Omit<Ticket, "expiresAt">,
   now: number,
 ): Promise<{ readonly text: string; readonly expiresAt: number }> {
@@ -67,7 +67,7 @@ export async function sealTicket(
 
 /** Reads a ticket. Whether it was used already only its hub knows. */
 export async function openTicket(
-  config: Pick<Config, "hubSecrets">,
+  config: Pick<HubConfig, "hubSecrets">,
   text: string,
   now: number,
 ): Promise<Result<Ticket, "invalid_ticket">> {

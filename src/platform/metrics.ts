@@ -1,4 +1,4 @@
-import type { Env } from "../env.ts";
+import type { PlatformEnv } from "./env.ts";
 import { log } from "./log.ts";
 
 /** One count, which becomes one data point. The table in docs/operations.md says what there is. */
@@ -54,7 +54,7 @@ export function analyticsEngine(dataset: Pick<AnalyticsEngineDataset, "writeData
 const known = new WeakMap<object, Metrics>();
 
 /** Where this environment counts: the binding `METRICS`, or nowhere. */
-export function metricsOf({ METRICS: dataset }: Pick<Env, "METRICS">): Metrics {
+export function metricsOf({ METRICS: dataset }: Pick<PlatformEnv, "METRICS">): Metrics {
   if (dataset === undefined) return NO_METRICS;
   const before = known.get(dataset);
   if (before !== undefined) return before;

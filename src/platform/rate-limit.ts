@@ -1,8 +1,7 @@
-import type { Env } from "../env.ts";
+import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
 import type { GcraDecision, Quota } from "./gcra.ts";
 import { fnv1a } from "./fnv1a.ts";
 import { RATE_LIMITERS } from "./rate-limiters.ts";
-import type { RateLimiter } from "./rate-limiter.ts";
 
 /** A limit as its policy names it, and whose requests are counted. */
 export type RateLimit = Quota & {
@@ -16,7 +15,7 @@ export type RateLimitDecision = GcraDecision & Pick<RateLimit, "name" | "quota" 
 
 /** Takes one request of a limit. */
 export async function takeToken(
-  env: Pick<Env, "LIMITER">,
+  env: Pick<PlatformEnv, "LIMITER">,
   limit: RateLimit,
 ): Promise<RateLimitDecision> {
   const { name, quota, windowMs } = limit;
@@ -26,9 +25,9 @@ export async function takeToken(
 
 /** The object that counts this limit. */
 export function limiterOf(
-  env: Pick<Env, "LIMITER">,
+  env: Pick<PlatformEnv, "LIMITER">,
   limit: Pick<RateLimit, "name" | "key">,
-): DurableObjectStub<RateLimiter> {
+): DurableObjectStub<RateLimiterRpc> {
   // Who aims at one share meets their own quota there.
   const share = fnv1a(countedAs(limit)) % RATE_LIMITERS;
   return env.LIMITER.get(env.LIMITER.idFromName(`share-${share}`));

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../env.ts";
+import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
 import { systemClock } from "./clock.ts";
 import { decideGcra, type GcraDecision, type Quota } from "./gcra.ts";
 
@@ -16,7 +16,7 @@ const SWEEP_MS = 60_000;
  * Counts the requests of its share of the keys exactly (docs/design/rate-limits.md). A row a key: the
  * time from which its quota is whole again, after which the row goes.
  */
-export class RateLimiter extends DurableObject<Env> {
+export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimiterRpc {
   readonly #storage: DurableObjectStorage;
   /** Counted, but not written yet. */
   readonly #waiting = new Map<string, number>();
@@ -24,12 +24,11 @@ export class RateLimiter extends DurableObject<Env> {
   /** When the alarm is set for; undefined: not known since the last wake. */
   #sweepAt: number | undefined;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: PlatformEnv) {
     super(ctx, env);
     this.#storage = ctx.storage;
   }
 
-  /** Takes one request of this key's quota, if one is left. */
   take(key: string, limit: Quota): GcraDecision {
     const known = this.#waiting.get(key) ?? this.#storage.kv.get<number>(key);
     const decision = decideGcra(limit, known, systemClock());

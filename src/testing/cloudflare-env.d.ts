@@ -1,6 +1,8 @@
 declare namespace Cloudflare {
   /** What `cloudflare:workers` gives the tests of the Workers pool. */
   interface Env extends Readonly<import("../env.ts").Env> {
+    // Tests look into the objects themselves.
+    readonly RELAY: DurableObjectNamespace<import("../hub/hub-relay.ts").HubRelay>;
     readonly HUB_SECRET: string;
     readonly HUB_SECRET_PREVIOUS: string;
     readonly PRIMARY_GUILD_ID: string;

@@ -1,4 +1,4 @@
-import type { MatchSettings } from "../config.ts";
+import type { MatchSettings } from "../features/matches/config.ts";
 import { rosters } from "./faceit-matches.ts";
 import { LOBBY } from "./virtual-discord.ts";
 import { VirtualMatch } from "./virtual-match.ts";

@@ -1,4 +1,4 @@
-import type { MatchSettings } from "../config.ts";
+import type { MatchSettings } from "../features/matches/config.ts";
 import type { FaceitMatch } from "../features/matches/faceit-match.ts";
 import type { FaceitFailure, GuildTrouble, MatchRecord } from "../features/matches/ports.ts";
 import { STATUS_OF_EVENT, takeHint, type Hint } from "../features/matches/room/hint.ts";

@@ -1,7 +1,8 @@
 import { lt, and, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { linkAudit, matchesTable, matchTroubles } from "../../../drizzle/matches.ts";
-import { configOf, type Env } from "../../env.ts";
+import { matchesConfigOf } from "./config.ts";
+import type { HubEnv } from "../../hub/env.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { log } from "../../platform/log.ts";
 import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
@@ -15,8 +16,8 @@ const TROUBLE_KEEP_MS = 30 * 24 * 60 * 60 * 1000;
  * What matches do once an hour: channels that no match owns are looked for in every guild that is
  * served, also when nothing is played there, and what has been kept long enough is deleted.
  */
-export async function tidyMatches(env: Env): Promise<void> {
-  const { faceit, primaryGuildId } = configOf(env);
+export async function tidyMatches(env: HubEnv): Promise<void> {
+  const { faceit, primaryGuildId } = matchesConfigOf(env);
   if (faceit.webhookSecrets.length === 0) return;
   await forgetOld(env.DB, systemClock());
   const hub = hubMatches(hubPublisher(env));

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Env } from "../../env.ts";
+import type { HubEnv } from "../../hub/env.ts";
 import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import { isVoiceKnown } from "../../hub/voice-knowledge.ts";
 import { log } from "../../platform/log.ts";
@@ -24,9 +24,9 @@ export type MatchesHubPorts = {
    * @param record a live match, as the hub was told
    * @param channels whether a channel of the match may be gone
    */
-  readonly look: (env: Env, record: MatchRecord, channels: boolean) => Promise<void>;
+  readonly look: (env: HubEnv, record: MatchRecord, channels: boolean) => Promise<void>;
   /** Removes channels of ours that no match owns. */
-  readonly sweep: (env: Env, guildId: string) => Promise<void>;
+  readonly sweep: (env: HubEnv, guildId: string) => Promise<void>;
 };
 
 /** Live matches whose rooms are visited at each sweep. */

@@ -1,11 +1,11 @@
-import { configOf } from "../../env.ts";
+import { matchesConfigOf } from "./config.ts";
 import type { Feature } from "../../hub/feature.ts";
 import { MATCH_EVENTS } from "../../protocol/events/matches.ts";
 import { presentTroubles } from "./adapters/d1-match-troubles.ts";
 import { MATCH_COMMANDS } from "./commands/slash-commands.ts";
 import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
-import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+import { MATCHES_HUB_PORTS } from "./wire.ts";
 import { linkSetup } from "./linking/link-setup.ts";
 import { mountFaceitCallback } from "./routes/faceit-callback.ts";
 import { mountFaceitLink } from "./routes/faceit-link.ts";
@@ -29,7 +29,7 @@ export const matches: Feature = {
   hourly: tidyMatches,
   // A deployment without FACEIT is a whole one: this only says what is set up.
   async check(env) {
-    const config = configOf(env);
+    const config = matchesConfigOf(env);
     const { faceit } = config;
     const webhook = faceit.webhookSecrets.length > 0;
     const troubles = webhook ? await presentTroubles(env) : [];

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { base64url } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "../../app.ts";
-import type { Env } from "../../env.ts";
+import type { MatchesEnv } from "./env.ts";
 import { Problem } from "../../platform/http/problem.ts";
 import {
   INTERACTION_BODY_MAX_BYTES,
@@ -266,7 +266,7 @@ describe("POST /interactions", () => {
   });
 
   it("names the variable that is missing", async () => {
-    const bare: Env = Object.assign({}, env, { DISCORD_PUBLIC_KEY: undefined });
+    const bare: MatchesEnv = Object.assign({}, env, { DISCORD_PUBLIC_KEY: undefined });
     const request = { method: "POST" };
     const answer = await createApp().request(
       "/interactions",
@@ -494,7 +494,7 @@ describe("linking, over HTTP", () => {
   it("says which variables are missing; over http the cookie has no more than http can", async () => {
     const app = createApp();
     const open = (changed: object): Promise<Response> => {
-      const other: Env = Object.assign({}, env, changed);
+      const other: MatchesEnv = Object.assign({}, env, changed);
       const request = new Request(`http://127.0.0.1:8787/faceit/link${new URL(url).search}`);
       return Promise.resolve(app.fetch(request, other, createExecutionContext()));
     };

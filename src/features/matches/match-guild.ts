@@ -1,4 +1,4 @@
-import type { FaceitConfig } from "../../config.ts";
+import type { FaceitConfig } from "./config.ts";
 
 /**
  * The guild that plays a match; null: nobody of ours.

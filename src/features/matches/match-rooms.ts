@@ -1,15 +1,16 @@
-import type { Env } from "../../env.ts";
+import type { PlatformEnv } from "../../platform/env.ts";
+import { matchesEnv, type MatchRoomRpc } from "./env.ts";
 import { log } from "../../platform/log.ts";
 import type { MatchRooms } from "./ports.ts";
-import type { MatchRoom } from "./room/match-room.ts";
 
 /** The room of one match. */
-export function matchRoom(env: Pick<Env, "MATCH">, matchId: string): DurableObjectStub<MatchRoom> {
-  return env.MATCH.get(env.MATCH.idFromName(matchId));
+export function matchRoom(env: PlatformEnv, matchId: string): DurableObjectStub<MatchRoomRpc> {
+  const { MATCH } = matchesEnv(env);
+  return MATCH.get(MATCH.idFromName(matchId));
 }
 
 /** {@link MatchRooms} over the Durable Objects. */
-export function matchRooms(env: Pick<Env, "MATCH">): MatchRooms {
+export function matchRooms(env: PlatformEnv): MatchRooms {
   return {
     async look(matchIds) {
       const told = await Promise.allSettled(matchIds.map((id) => matchRoom(env, id).look(false)));

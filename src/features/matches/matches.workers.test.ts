@@ -7,8 +7,8 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { matchSettingsOf } from "../../config.ts";
-import { configOf } from "../../env.ts";
+import { matchSettingsOf } from "./config.ts";
+import { matchesConfigOf } from "./config.ts";
 import worker from "../../index.ts";
 import { Match } from "../../protocol/match.ts";
 import {
@@ -28,7 +28,7 @@ import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
-import { MATCHES_HUB_PORTS } from "./hub-ports.ts";
+import { MATCHES_HUB_PORTS } from "./wire.ts";
 import { tidyMatches } from "./hourly.ts";
 import { sweepOrphans } from "./sweep.ts";
 
@@ -480,7 +480,7 @@ describe("the sweep", () => {
           getChannel: async () => ({ ok: true, value: null }),
           sendMessage: async () => ({ ok: true, value: undefined }),
         },
-        settings: matchSettingsOf(configOf(env), GUILD),
+        settings: matchSettingsOf(matchesConfigOf(env), GUILD),
         troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
         look: async (id) => env.MATCH.get(env.MATCH.idFromName(id)).look(false),
@@ -508,7 +508,7 @@ describe("the sweep", () => {
     };
     await sweep();
     expect(await troubles()).toEqual(["LOBBY_VC_ID", "VC_CATEGORY_ID"]);
-    const { categoryId = "", lobbyId = "" } = matchSettingsOf(configOf(env), GUILD);
+    const { categoryId = "", lobbyId = "" } = matchSettingsOf(matchesConfigOf(env), GUILD);
     discord.addChannel("Matches", "", { id: categoryId, type: 4 });
     discord.addChannel("Lobby", "", { id: lobbyId, type: 2 });
     await sweep();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { FaceitConfig } from "../../config.ts";
+import type { FaceitConfig } from "./config.ts";
 import { FaceitId } from "../../protocol/match.ts";
 import { readRosters, Team } from "./faceit-roster.ts";
 import { httpsUrl } from "./faceit-match.ts";

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
-import type { Env } from "../../env.ts";
+import { roomsEnv, type GatewayMonitorRpc, type RoomsEnv } from "./env.ts";
+import type { PlatformEnv } from "../../platform/env.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { log } from "../../platform/log.ts";
 import { asRequest, type RequestIds } from "../../platform/request-ids.ts";
@@ -40,15 +41,14 @@ export type GatewayStatus = {
  * Watches whether the containers are alive (rooms.md §4, `gateway.heartbeat`): one that falls silent
  * counts as down, and its guilds are told; so are they when it comes back.
  */
-export class GatewayMonitor extends DurableObject<Env> {
+export class GatewayMonitor extends DurableObject<RoomsEnv> implements GatewayMonitorRpc {
   readonly #kv: SyncKvStorage;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: RoomsEnv) {
     super(ctx, env);
     this.#kv = ctx.storage.kv;
   }
 
-  /** Takes one heartbeat. @param ids of the request that brought it */
   async heartbeat(beat: GatewayHeartbeat, ids?: RequestIds): Promise<void> {
     await asRequest(ids, () => this.#take(beat));
   }
@@ -75,7 +75,6 @@ export class GatewayMonitor extends DurableObject<Env> {
     await this.#armAlarm();
   }
 
-  /** Where the gateway of the container stands that serves this guild. */
   status(guildId: string): GatewayStatus {
     const container = this.#serving(guildId);
     if (container === null) return { state: "down", heartbeatAgeMs: null, inGuild: null };
@@ -159,6 +158,7 @@ function stateOf(container: Container, now: number): GatewayState {
 }
 
 /** The monitor of all containers. */
-export function gatewayMonitor(env: Pick<Env, "MONITOR">): DurableObjectStub<GatewayMonitor> {
-  return env.MONITOR.get(env.MONITOR.idFromName("gateway"));
+export function gatewayMonitor(env: PlatformEnv): DurableObjectStub<GatewayMonitorRpc> {
+  const { MONITOR } = roomsEnv(env);
+  return MONITOR.get(MONITOR.idFromName("gateway"));
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Env } from "../../env.ts";
+import type { HubEnv } from "../../hub/env.ts";
 import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
 import { gatewayState } from "../../protocol/events/rooms.ts";
@@ -115,7 +115,7 @@ const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<void>>>
 };
 
 /** Rooms inside a guild's hub: who is where, which rooms live, and what a clock starts. */
-export function roomsHubExtension(portsFor: (env: Env) => RoomTaskPorts): HubExtension {
+export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): HubExtension {
   const workOf = (hub: HubContext): Work => ({
     ports: portsFor(hub.env),
     context: {

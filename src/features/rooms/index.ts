@@ -1,11 +1,11 @@
-import { configOf } from "../../env.ts";
+import { roomsConfigOf } from "./config.ts";
 import type { Feature } from "../../hub/feature.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { sweepIdempotencyKeys } from "../../platform/idempotency.ts";
 import { ROOM_EVENTS } from "../../protocol/events/rooms.ts";
 import { gatewayMonitor } from "./gateway-monitor.ts";
 import { roomsHubExtension } from "./hub-extension.ts";
-import { taskPortsOf } from "./ports-of.ts";
+import { taskPortsOf } from "./wire.ts";
 import { mountCreateInvite } from "./routes/create-invite.ts";
 import { mountCreateRoom } from "./routes/create-room.ts";
 import { mountEndRoom } from "./routes/end-room.ts";
@@ -30,7 +30,7 @@ export const rooms: Feature = {
   },
   hourly: (env) => sweepIdempotencyKeys(env.DB, systemClock()),
   async check(env) {
-    const gateway = await gatewayMonitor(env).status(configOf(env).primaryGuildId);
+    const gateway = await gatewayMonitor(env).status(roomsConfigOf(env).primaryGuildId);
     return {
       ready: gateway.state === "connected" && gateway.inGuild !== false,
       facts: { gateway },

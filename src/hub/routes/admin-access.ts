@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { configOf } from "../../env.ts";
+import { hubConfigOf } from "../config.ts";
+import type { HubEnv } from "../env.ts";
 import { guildFor, HUB_ADMIN_SCOPE } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { requireScope } from "../../platform/auth/require-scope.ts";
@@ -11,7 +12,7 @@ import { DiscordId } from "../../protocol/discord-id.ts";
 import type { HubInspection } from "../hub-inspection.ts";
 
 /** How the routes of operators reach hubs; tests give their own. */
-export type InspectionOf = (env: AppEnv["Bindings"]) => HubInspection;
+export type InspectionOf = (env: HubEnv) => HubInspection;
 
 /** What all routes of operators have in common, for `createRoute`. */
 export const ADMIN_ROUTE = {
@@ -27,7 +28,7 @@ export const GuildParam = z.object({
 
 /** null when the token allows this guild: without a `guilds` claim only the primary one. */
 export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer | null {
-  const { primaryGuildId } = configOf(c.env);
+  const { primaryGuildId } = hubConfigOf(c.env);
   if (guildFor(c.get("principal"), guildId, primaryGuildId) === guildId) return null;
   return problem(
     c,

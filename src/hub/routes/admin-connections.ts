@@ -1,4 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import { hubEnv } from "../env.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problems } from "../../platform/http/problem.ts";
 import { HubConnection } from "../../protocol/hub-report.ts";
@@ -29,7 +30,7 @@ export function mountAdminConnections(app: OpenAPIHono<AppEnv>, inspectionOf: In
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
     const { sub } = c.req.valid("query");
-    const connections = await inspectionOf(c.env).connections(guildId, sub);
+    const connections = await inspectionOf(hubEnv(c.env)).connections(guildId, sub);
     return c.json({ connections: [...connections] }, 200);
   });
 }

@@ -1,4 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import { hubEnv } from "../env.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
 import { Explanation } from "../../protocol/hub-report.ts";
@@ -47,7 +48,7 @@ export function mountAdminExplain(app: OpenAPIHono<AppEnv>, inspectionOf: Inspec
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
     const { connectionId, seq } = c.req.valid("query");
-    const explanation = await inspectionOf(c.env).explain(guildId, connectionId, seq);
+    const explanation = await inspectionOf(hubEnv(c.env)).explain(guildId, connectionId, seq);
     const sentence = sentenceFor(explanation);
     if (explanation.code === "unknown_connection") {
       return problem(c, "connection_not_found", sentence);

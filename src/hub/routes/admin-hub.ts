@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { hubEnv } from "../env.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problems } from "../../platform/http/problem.ts";
 import { HubReport } from "../../protocol/hub-report.ts";
@@ -23,6 +24,6 @@ export function mountAdminHub(app: OpenAPIHono<AppEnv>, inspectionOf: Inspection
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    return c.json(await inspectionOf(c.env).report(guildId), 200);
+    return c.json(await inspectionOf(hubEnv(c.env)).report(guildId), 200);
   });
 }

@@ -1,4 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import { hubEnv } from "../env.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problems } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
@@ -65,13 +66,13 @@ export function mountAdminPublisher(app: OpenAPIHono<AppEnv>, inspectionOf: Insp
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    return c.json(reportOf(await inspectionOf(c.env).publisher(guildId)), 200);
+    return c.json(reportOf(await inspectionOf(hubEnv(c.env)).publisher(guildId)), 200);
   });
   app.openapi(resetRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    const before = await inspectionOf(c.env).resetPublisher(guildId);
+    const before = await inspectionOf(hubEnv(c.env)).resetPublisher(guildId);
     log("info", "admin.publisher_reset", { guildId, by: c.get("principal").sub, before });
     return c.json(reportOf(before), 200);
   });

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { hubEnv } from "../env.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
@@ -48,7 +49,7 @@ export function mountAdminRevocations(app: OpenAPIHono<AppEnv>, inspectionOf: In
       return problem(c, "invalid_json", 'Send {"sub":"…"} or {"connectionId":"…"}.');
     }
     const target = c.req.valid("json");
-    const { closed } = await inspectionOf(c.env).revoke(guildId, target);
+    const { closed } = await inspectionOf(hubEnv(c.env)).revoke(guildId, target);
     log("info", "admin.revoked", { guildId, by: c.get("principal").sub, target, closed });
     return c.json({ closed }, 200);
   });

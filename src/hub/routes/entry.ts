@@ -1,5 +1,6 @@
 import type { Context } from "hono";
-import { configOf } from "../../env.ts";
+import { hubConfigOf } from "../config.ts";
+import { hubEnv } from "../env.ts";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { authenticate } from "../../platform/auth/require-auth.ts";
 import { clientNetwork } from "../../platform/client-network.ts";
@@ -25,7 +26,7 @@ export type Entry = Pick<Handover, "guildId" | "identity" | "address" | "ticket"
 /** Refuses a page whose origin is not in `WEB_ORIGIN`; without an Origin it is no page (rooms.md §2). */
 export function refuseOrigin(c: Context<AppEnv>): Response | null {
   const origin = c.req.header("Origin");
-  if (origin === undefined || configOf(c.env).webOrigins.includes(origin)) return null;
+  if (origin === undefined || hubConfigOf(c.env).webOrigins.includes(origin)) return null;
   return problem(
     c,
     "forbidden_origin",
@@ -38,7 +39,7 @@ export function refuseOrigin(c: Context<AppEnv>): Response | null {
  * through to the next. With neither there is no identity, and the primary guild.
  */
 export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response> {
-  const config = configOf(c.env);
+  const config = hubConfigOf(c.env);
   const ticketText = c.req.query("ticket");
   if (ticketText !== undefined) {
     const ticket = await openTicket(config, ticketText, systemClock());
@@ -55,7 +56,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   if (c.req.header("Authorization") === undefined) {
     const guildId = config.primaryGuildId;
     // Who it is will be known later: any of the places will do.
-    const place = await placeOf(c.env, guildId, c.get("requestId"));
+    const place = await placeOf(hubEnv(c.env), guildId, c.get("requestId"));
     return { guildId, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
   }
   const principal = await authenticate(c);
@@ -70,7 +71,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   }
   const identity = identityOf(principal.value, systemClock());
   if (!identity.ok) return noSession(c, identity.error);
-  const place = await placeOf(c.env, guildId, principal.value.sub);
+  const place = await placeOf(hubEnv(c.env), guildId, principal.value.sub);
   return { guildId, identity: identityFor(identity.value), ...place };
 }
 
@@ -101,10 +102,11 @@ export async function callHub(
   request: { readonly headers?: Readonly<Record<string, string>>; readonly success: number },
 ): Promise<Response> {
   const { guildId, relay } = handover;
+  const { HUB, RELAY } = hubEnv(c.env);
   const hub =
     relay === undefined
-      ? c.env.HUB.get(c.env.HUB.idFromName(guildId))
-      : c.env.RELAY.get(c.env.RELAY.idFromName(relayName(guildId, relay)));
+      ? HUB.get(HUB.idFromName(guildId))
+      : RELAY.get(RELAY.idFromName(relayName(guildId, relay)));
   // A request of our own: nothing that the client sent reaches the hub but what stands in here.
   const headers = { ...request.headers, [HANDOVER_HEADER]: writeHandover(handover) };
   try {

@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { configOf, type Env } from "../../env.ts";
+import { hubConfigOf } from "../config.ts";
+import { hubEnv, type HubEnv } from "../env.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { within } from "../../platform/deadline.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
@@ -44,7 +45,7 @@ type Answer = z.infer<typeof Ready>;
 export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[]): void {
   let last: { readonly answer: Answer; readonly until: number } | null = null;
   let askingUntil = 0;
-  const ask = async (env: Env): Promise<void> => {
+  const ask = async (env: HubEnv): Promise<void> => {
     askingUntil = systemClock() + CHECK_TIMEOUT_MS;
     const answer = await checkAll(env, features);
     last = { answer, until: systemClock() + READY_FRESH_MS };
@@ -52,14 +53,14 @@ export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[
   };
   app.openapi(route, async (c) => {
     // Says by name which variable is missing, also while an answer is remembered.
-    configOf(c.env);
+    hubConfigOf(c.env);
     for (;;) {
       const now = systemClock();
       const isAsked = now < askingUntil;
       if (last !== null && (now < last.until || isAsked)) break;
       if (isAsked) await scheduler.wait(LOOK_EVERY_MS);
       else {
-        const asked = ask(c.env);
+        const asked = ask(hubEnv(c.env));
         waitUntil(asked);
         await asked;
       }
@@ -69,8 +70,8 @@ export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[
   });
 }
 
-async function checkAll(env: Env, features: readonly Feature[]): Promise<Answer> {
-  const { primaryGuildId } = configOf(env);
+async function checkAll(env: HubEnv, features: readonly Feature[]): Promise<Answer> {
+  const { primaryGuildId } = hubConfigOf(env);
   const [d1, hub, ...parts] = await Promise.all([
     works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
     works("hub", () => hubPublisher(env).status(primaryGuildId)),

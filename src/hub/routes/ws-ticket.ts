@@ -1,5 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { configOf } from "../../env.ts";
+import { hubConfigOf } from "../config.ts";
+import { hubEnv } from "../env.ts";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -61,7 +62,7 @@ const route = createRoute({
 /** `POST /ws/ticket` (rooms.md §1, §2). */
 export function mountTicket(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
-    const config = configOf(c.env);
+    const config = hubConfigOf(c.env);
     const principal = c.get("principal");
     const { guildId: asked } = c.req.valid("json") ?? {};
     const guildId = guildFor(principal, asked, config.primaryGuildId);
@@ -76,7 +77,7 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
     if (!identity.ok) return noSession(c, identity.error);
     const tooMany = await refuseTooMany(c, CONNECTIONS, principal.sub);
     if (tooMany !== null) return tooMany;
-    const { relay } = await placeOf(c.env, guildId, principal.sub);
+    const { relay } = await placeOf(hubEnv(c.env), guildId, principal.sub);
     const now = systemClock();
     const { text, expiresAt } = await sealTicket(
       config,

@@ -2,7 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import { eq, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { providerKeys as table } from "../../../drizzle/platform.ts";
-import type { Env } from "../../env.ts";
+import type { PlatformEnv } from "../env.ts";
 import { JWKS_REFETCH_COOLDOWN_MS } from "../../protocol/limits.ts";
 import type { Clock } from "../clock.ts";
 import { readAtMost } from "../http/read-at-most.ts";
@@ -49,7 +49,7 @@ export class ProviderKeys {
   readonly #url: string;
   readonly #now: Clock;
 
-  constructor(env: Pick<Env, "DB">, url: string, now: Clock) {
+  constructor(env: Pick<PlatformEnv, "DB">, url: string, now: Clock) {
     this.#database = env.DB;
     this.#url = url;
     this.#now = now;

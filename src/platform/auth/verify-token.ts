@@ -1,6 +1,7 @@
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
-import { configOf, type Env } from "../../env.ts";
+import { platformConfigOf } from "../config.ts";
+import type { PlatformEnv } from "../env.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { JWT_CLOCK_SKEW_SECONDS } from "../../protocol/limits.ts";
 import { systemClock } from "../clock.ts";
@@ -53,12 +54,12 @@ const Claims = z.object({
 
 /** Verifies an app JWT (rooms.md §1). Never throws, whatever the token or the provider's keys are. */
 export async function verifyToken(
-  env: Env,
+  env: PlatformEnv,
   token: string,
 ): Promise<Result<Principal, TokenFailure>> {
   const header = readHeader(token);
   if (!header.ok) return header;
-  const { jwt } = configOf(env);
+  const { jwt } = platformConfigOf(env);
   const provider = new ProviderKeys(env, jwt.jwksUrl, systemClock);
   const keys = await provider.current();
   if (keys === null) return err({ reason: "keys_unavailable" });
@@ -90,7 +91,7 @@ function readHeader(token: string): Result<KeyChoice, TokenFailure> {
 
 /** The key that verifies decides. */
 async function verifyWith(
-  env: Env,
+  env: PlatformEnv,
   token: string,
   choice: KeyChoice,
   keys: KeySet,
@@ -108,11 +109,11 @@ async function verifyWith(
 }
 
 async function verifyBy(
-  env: Env,
+  env: PlatformEnv,
   token: string,
   key: CryptoKey,
 ): Promise<Result<Principal, TokenFailure>> {
-  const { jwt } = configOf(env);
+  const { jwt } = platformConfigOf(env);
   try {
     const { payload } = await jwtVerify(token, key, {
       issuer: jwt.issuer,

@@ -1,4 +1,4 @@
-import type { Env } from "../../env.ts";
+import type { PlatformEnv } from "../env.ts";
 import { systemClock } from "../clock.ts";
 import { ok, type Result } from "../result.ts";
 import type { DiscordFailure } from "./call.ts";
@@ -110,7 +110,7 @@ export interface DiscordClient {
  * a match: its turn is kept then (docs/design/discord-fair-share.md); absent: somebody waits
  */
 export function discordClient(
-  env: Env,
+  env: PlatformEnv,
   budgetMs: number = WAIT_BUDGET_MS,
   caller?: string,
 ): DiscordClient {
@@ -142,4 +142,4 @@ export function discordClient(
 }
 
 /** The bot's id never changes while a token lives. */
-const botUserIds = new WeakMap<Env["DISCORD"], string>();
+const botUserIds = new WeakMap<PlatformEnv["DISCORD"], string>();

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { configOf, type Env } from "../../env.ts";
+import { platformConfigOf } from "../config.ts";
+import type { DiscordRestRpc, PlatformEnv } from "../env.ts";
 import { systemClock } from "../clock.ts";
 import type { DiscordAnswer, DiscordCall } from "./call.ts";
 import { FullCategories } from "./full-categories.ts";
@@ -13,18 +14,17 @@ const LIMITS_KEY = "limits";
  * The one place that calls Discord's REST API with the bot's token, because its rate limits are the
  * bot's and not the caller's. It never waits: who is told to wait does so elsewhere.
  */
-export class DiscordRest extends DurableObject<Env> {
+export class DiscordRest extends DurableObject<PlatformEnv> implements DiscordRestRpc {
   readonly #limits: RateLimits;
   readonly #full = new FullCategories();
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: PlatformEnv) {
     super(ctx, env);
     this.#limits = new RateLimits(ctx.storage.kv.get<RememberedLimits>(LIMITS_KEY));
   }
 
-  /** Sends one call once. Failures are values. */
   async call(call: DiscordCall): Promise<DiscordAnswer> {
-    const config = configOf(this.env);
+    const config = platformConfigOf(this.env);
     return sendToDiscord(call, {
       fetch: (url, init) => fetch(url, init),
       baseUrl: config.discordApiUrl,

@@ -1,9 +1,9 @@
-import type { Env } from "../../env.ts";
+import type { PlatformEnv } from "../env.ts";
 import type { Principal } from "../auth/principal.ts";
 
 /** What a request carries through Hono. */
 export type AppEnv = {
-  readonly Bindings: Env;
+  readonly Bindings: PlatformEnv;
   readonly Variables: {
     /** Ours: stands in the answer's `X-Request-Id`, in problems and in the log. */
     requestId: string;

@@ -1,12 +1,12 @@
 import type { Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import { ConfigError } from "../../config.ts";
+import { ConfigError } from "../variables.ts";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
 import { log } from "../log.ts";
 import type { AppEnv } from "./app-env.ts";
 import { problem, type FieldError, type ProblemAnswer } from "./problem.ts";
-import { serveAsset } from "./page.ts";
+import { serveAsset, type PageOrigins } from "./page.ts";
 
 /** The part of a zod result that `invalidRequest` reads. */
 type Checked =
@@ -153,11 +153,14 @@ function isRestarting(error: Error): boolean {
 }
 
 /** What no route answers: a file of the page, another method's path, or nothing. */
-export function notFoundIn(app: Hono<AppEnv>): (c: Context<AppEnv>) => Promise<Response> {
+export function notFoundIn(
+  app: Hono<AppEnv>,
+  origins: PageOrigins,
+): (c: Context<AppEnv>) => Promise<Response> {
   return async (c) => {
     const { method, path } = c.req;
     if (method === "GET" || method === "HEAD") {
-      const asset = await serveAsset(c);
+      const asset = await serveAsset(c, origins);
       if (asset !== null) return asset;
     }
     const allowed = methodsAt(app, path);

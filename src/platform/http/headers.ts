@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
 import { cors } from "hono/cors";
 import { routePath } from "hono/route";
-import { configOf } from "../../env.ts";
+import { platformConfigOf } from "../config.ts";
 import { newTraceId, readTraceparent, TRACEPARENT_HEADER } from "../../protocol/trace.ts";
 import { log } from "../log.ts";
 import { metricsOf } from "../metrics.ts";
@@ -89,7 +89,7 @@ function corsFor(origins: readonly string[]): MiddlewareHandler {
 /** /health says that the Worker runs, configured or not; everything else names what is missing. */
 function originsOf(c: Context<AppEnv>): readonly string[] {
   try {
-    return configOf(c.env).webOrigins;
+    return platformConfigOf(c.env).webOrigins;
   } catch (error) {
     if (c.req.path === "/health") return [];
     throw error;

@@ -1,7 +1,12 @@
 import type { Context } from "hono";
-import type { Config } from "../../config.ts";
-import { configOf } from "../../env.ts";
+import { platformConfigOf } from "../config.ts";
+import type { PlatformEnv } from "../env.ts";
 import type { AppEnv } from "./app-env.ts";
+
+/**
+ * Where the page's scripts may call beside the Worker and its own issuer: the areas know.
+ */
+export type PageOrigins = (env: PlatformEnv) => readonly string[];
 
 /** Files whose names change with their content: Vite writes them. */
 const NAMED_BY_CONTENT = "/assets/";
@@ -10,7 +15,10 @@ const NAMED_BY_CONTENT = "/assets/";
  * The file of the page at this request's path, or null when there is none. Only one that is there may be
  * kept: a name that is missing during a deploy is there a moment later.
  */
-export async function serveAsset(c: Context<AppEnv>): Promise<Response | null> {
+export async function serveAsset(
+  c: Context<AppEnv>,
+  origins: PageOrigins,
+): Promise<Response | null> {
   const { method, path, url } = c.req;
   const asset = await c.env.ASSETS.fetch(url, { method });
   if (!asset.ok) return null;
@@ -21,24 +29,21 @@ export async function serveAsset(c: Context<AppEnv>): Promise<Response | null> {
     isKept ? "public, max-age=31536000, immutable" : "no-cache",
   );
   if (response.headers.get("Content-Type")?.startsWith("text/html") === true) {
-    response.headers.set("Content-Security-Policy", pagePolicy(configOf(c.env), new URL(url)));
+    response.headers.set(
+      "Content-Security-Policy",
+      pagePolicy(platformConfigOf(c.env).jwt.issuer, origins(c.env), new URL(url)),
+    );
   }
   return response;
 }
 
 /**
  * The page runs its own scripts only, frames nothing, and is framed by nobody.
+ * @param issuer where people sign in
+ * @param partners origins that its scripts may call beside the Worker
  * @param page where the page is
  */
-export function pagePolicy(
-  config: Pick<Config, "jwt" | "discordApiUrl"> & { readonly faceit: { readonly apiUrl: string } },
-  page: URL,
-): string {
-  const issuer = new URL(config.jwt.issuer).origin;
-  const partners = [issuer, new URL(config.discordApiUrl).origin];
-  const faceit = new URL(config.faceit.apiUrl);
-  // The page steers a local FACEIT, and it never calls the real one.
-  if (faceit.protocol === "http:") partners.push(faceit.origin);
+export function pagePolicy(issuer: string, partners: readonly string[], page: URL): string {
   // Scalar puts its styles into the API page; nothing of anybody else is shown there.
   const styles = page.pathname.startsWith("/docs") ? "'self' 'unsafe-inline'" : "'self'";
   const stream = `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}`;
@@ -52,7 +57,7 @@ export function pagePolicy(
     // A provider may have its token endpoint on another host than its issuer. For some browsers
     // 'self' is not the stream.
     `connect-src 'self' ${stream} https: ${partners.join(" ")}`,
-    `form-action 'self' ${issuer}`,
+    `form-action 'self' ${new URL(issuer).origin}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join("; ");

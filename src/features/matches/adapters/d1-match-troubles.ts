@@ -1,8 +1,8 @@
 import { and, eq, inArray } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { matchTroubles } from "../../../../drizzle/matches.ts";
-import { matchSettingsOf } from "../../../config.ts";
-import { configOf, type Env } from "../../../env.ts";
+import { matchesConfigOf, matchSettingsOf } from "../config.ts";
+import type { PlatformEnv } from "../../../platform/env.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { log } from "../../../platform/log.ts";
 import { TROUBLE_TOLD_AGAIN_MS } from "../../../protocol/limits.ts";
@@ -43,8 +43,8 @@ export function d1MatchTroubles(database: D1Database): MatchTroubles {
  * What operators have to mend, for `/ready`: names of variables and permissions, each once, and nothing
  * of a guild. A setting counts until it names something else; what else was found, for a day.
  */
-export async function presentTroubles(env: Env): Promise<readonly string[]> {
-  const config = configOf(env);
+export async function presentTroubles(env: PlatformEnv): Promise<readonly string[]> {
+  const config = matchesConfigOf(env);
   const now = systemClock();
   try {
     const rows = await d1MatchTroubles(env.DB).all();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { FaceitConfig } from "../../../config.ts";
+import type { FaceitConfig } from "../config.ts";
 import { systemClock, type Clock } from "../../../platform/clock.ts";
 import { readAtMost } from "../../../platform/http/read-at-most.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";

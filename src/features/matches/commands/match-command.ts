@@ -4,7 +4,7 @@ import type {
   SlashCommandReply,
   SlashCommandUse,
 } from "../../../platform/discord/interactions/slash-command.ts";
-import { commandPortsOf } from "./ports-of.ts";
+import { commandPortsOf } from "../wire.ts";
 import type { CommandPorts } from "./ports.ts";
 
 /** A command as its use case: who used it how, and what they read. */

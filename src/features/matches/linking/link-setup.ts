@@ -1,4 +1,4 @@
-import type { Config, FaceitConfig } from "../../../config.ts";
+import type { FaceitConfig, MatchesConfig } from "../config.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import type { DiscordIdentityConfig } from "../adapters/http-discord-identity.ts";
 
@@ -18,7 +18,7 @@ export type LinkSetup = {
  * @returns the names of those that are missing, if there are
  */
 export function linkSetup(
-  config: Pick<Config, "faceit" | "discordApp" | "discordApiUrl">,
+  config: Pick<MatchesConfig, "faceit" | "discordApp" | "discordApiUrl">,
 ): Result<LinkSetup, readonly string[]> {
   const { faceit, discordApp, discordApiUrl } = config;
   const { oauth } = faceit;

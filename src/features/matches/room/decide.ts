@@ -1,4 +1,4 @@
-import type { MatchSettings } from "../../../config.ts";
+import type { MatchSettings } from "../config.ts";
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
 import { keyOf, type Action } from "./action.ts";
 import { channelName } from "./channel-name.ts";

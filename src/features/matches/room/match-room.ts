@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { matchSettingsOf, type MatchSettings } from "../../../config.ts";
-import { configOf, type Env } from "../../../env.ts";
+import { matchesConfigOf, matchSettingsOf, type MatchSettings } from "../config.ts";
+import type { DeliveredHint, MatchesEnv, MatchRoomRpc } from "../env.ts";
 import { hubPublisher } from "../../../hub/guild-hub-client.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { discordClient } from "../../../platform/discord/discord-client.ts";
@@ -14,7 +14,7 @@ import { hubMatches } from "../adapters/hub-matches.ts";
 import { faceitApi } from "../adapters/http-faceit.ts";
 import { guildOfOwners } from "../match-guild.ts";
 import type { MatchRecord } from "../ports.ts";
-import { takeHint, type Hint } from "./hint.ts";
+import { takeHint } from "./hint.ts";
 import { perform } from "./perform.ts";
 import { reconcile } from "./reconcile.ts";
 import { failureLineOf } from "./report.ts";
@@ -29,13 +29,6 @@ import {
 } from "./room-state.ts";
 import { backOff } from "./timetable.ts";
 
-/** A webhook for this match, as it crosses from the Worker. */
-export type DeliveredHint = {
-  readonly eventId: string;
-  readonly guildId: string;
-  readonly hint: Hint;
-};
-
 const STATE_KEY = "state";
 /** Rounds in a row that failed as a whole. */
 const FAILURES_KEY = "failures";
@@ -47,29 +40,22 @@ const BROKEN_RETRY_MOST_MS = 10 * 60_000;
  * One FACEIT match: makes Discord what it should be, and keeps on until it is. Webhooks are written
  * down and answered; all work is done by the alarm, which comes again after a crash.
  */
-export class MatchRoom extends DurableObject<Env> {
+export class MatchRoom extends DurableObject<MatchesEnv> implements MatchRoomRpc {
   readonly #impl: Room;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: MatchesEnv) {
     super(ctx, env);
     this.#impl = new Room(ctx, env);
   }
 
-  /** Takes a webhook in. The same one again changes nothing. */
   async hint(delivered: DeliveredHint, ids?: RequestIds): Promise<"taken" | "duplicate"> {
     return asRequest(ids, () => this.#impl.hint(delivered));
   }
 
-  /**
-   * Something changed that this match may care about: a link, somebody's voice channel.
-   * @param channels whether channels may be gone
-   * @returns `unknown`: nothing is remembered of this match
-   */
   async look(channels: boolean): Promise<"looks" | "unknown"> {
     return this.#impl.look(channels);
   }
 
-  /** The guild's hub knows this match as live, and here nothing is remembered of it. */
   async revive(record: MatchRecord): Promise<void> {
     await this.#impl.revive(record);
   }
@@ -81,12 +67,12 @@ export class MatchRoom extends DurableObject<Env> {
 
 class Room {
   readonly #ctx: DurableObjectState;
-  readonly #env: Env;
+  readonly #env: MatchesEnv;
   #isWorking = false;
   /** Something happened that a round under way may not have seen. */
   #isAwaited = false;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: MatchesEnv) {
     this.#ctx = ctx;
     this.#env = env;
     this.#createTables();
@@ -103,7 +89,7 @@ class Room {
     const { matchId, version } = hint.match;
     // It is not known whether a repeated delivery keeps its id (§A3).
     const keys = [`id/${eventId}`, `version/${hint.event}/${version}`];
-    const { faceit } = configOf(this.#env);
+    const { faceit } = matchesConfigOf(this.#env);
     // One transaction: what counts as seen was taken in.
     const isNew = this.#ctx.storage.transactionSync(() => {
       if (!this.#isNew(keys, now)) return false;
@@ -183,7 +169,7 @@ class Room {
 
   #reconcile(matchId: string): Promise<number | null> {
     const env = this.#env;
-    const config = configOf(env);
+    const config = matchesConfigOf(env);
     const { faceit, primaryGuildId } = config;
     const settingsOf = (guildId: string): MatchSettings => matchSettingsOf(config, guildId);
     const hub = hubMatches(hubPublisher(env));

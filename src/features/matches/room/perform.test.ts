@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MatchSettings } from "../../../config.ts";
+import type { MatchSettings } from "../config.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import type {
   GuildChannel,

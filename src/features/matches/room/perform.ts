@@ -1,4 +1,4 @@
-import type { MatchSettings } from "../../../config.ts";
+import type { MatchSettings } from "../config.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { GUILD_VOICE, PERMISSION } from "../../../platform/discord/constants.ts";

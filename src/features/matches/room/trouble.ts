@@ -1,4 +1,4 @@
-import type { MatchSettings } from "../../../config.ts";
+import type { MatchSettings } from "../config.ts";
 import type { RoomState } from "./room-state.ts";
 
 /** Settings that name something in Discord, which may not be there (any more). */

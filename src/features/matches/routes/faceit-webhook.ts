@@ -1,7 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { configOf } from "../../../env.ts";
+import { matchesConfigOf } from "../config.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { problem, problems } from "../../../platform/http/problem.ts";
 import { isOneOf } from "../../../platform/secret-equal.ts";
@@ -80,7 +80,7 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
       } catch {
         return problem(c, "invalid_json", "The body of the webhook is not JSON.");
       }
-      const { faceit, primaryGuildId } = configOf(c.env);
+      const { faceit, primaryGuildId } = matchesConfigOf(c.env);
       const webhook = readWebhook(body, faceit, primaryGuildId);
       if (webhook.kind === "invalid") return problem(c, "invalid_request", webhook.detail);
       if (webhook.kind === "ignored") return c.json({ ok: true, result: "ignored" }, 202);
@@ -99,7 +99,7 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
 }
 
 async function checkSecret(c: Context<AppEnv>): Promise<Response | null> {
-  const { webhookSecrets, webhookHeader, webhookQuery } = configOf(c.env).faceit;
+  const { webhookSecrets, webhookHeader, webhookQuery } = matchesConfigOf(c.env).faceit;
   if (webhookSecrets.length === 0) {
     return problem(c, "unavailable", "Webhooks are not set up: FACEIT_WEBHOOK_SECRET is missing.");
   }

@@ -7,7 +7,7 @@ import { DiscordId } from "../../../protocol/discord-id.ts";
 import { FaceitId, Match } from "../../../protocol/match.ts";
 import { renderFailure } from "../errors.ts";
 import { getMatch } from "../read-matches.ts";
-import { readPortsOf } from "../read-ports-of.ts";
+import { readPortsOf } from "../wire.ts";
 
 const route = createRoute({
   operationId: "matches.get",

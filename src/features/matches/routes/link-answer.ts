@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { configOf } from "../../../env.ts";
+import { matchesConfigOf } from "../config.ts";
 import type { Later } from "../../../platform/discord/interactions/slash-command.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { log } from "../../../platform/log.ts";
@@ -8,7 +8,7 @@ import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { LINK_STEPS_PER_MINUTE_PER_ADDRESS } from "../../../protocol/limits.ts";
 import { linkPage, statusOf } from "../linking/link-page.ts";
 import type { LinkOutcome } from "../linking/link-outcome.ts";
-import { linkPortsOf } from "../linking/ports-of.ts";
+import { linkPortsOf } from "../wire.ts";
 import type { LinkPorts } from "../linking/ports.ts";
 
 /** What a step of a linking gets. */
@@ -41,7 +41,7 @@ export async function answerLinkStep(
     const later: Later = (work) => c.executionCtx.waitUntil(work);
     const ports = linkPortsOf(c.env, later);
     if (!ports.ok) return await page(c, { kind: "not_set_up", missing: ports.error });
-    const { oauth } = configOf(c.env).faceit;
+    const { oauth } = matchesConfigOf(c.env).faceit;
     const isHttps = oauth?.redirectUri.startsWith("https:") === true;
     const done = await step({ ports: ports.value, isHttps });
     return done instanceof Response ? done : await page(c, done);

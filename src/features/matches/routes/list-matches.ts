@@ -9,7 +9,7 @@ import { Match } from "../../../protocol/match.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
 import { renderFailure } from "../errors.ts";
 import { listMatches, type MatchesPage as Page } from "../read-matches.ts";
-import { readPortsOf } from "../read-ports-of.ts";
+import { readPortsOf } from "../wire.ts";
 
 /** When and which the last match of the page before was. Opaque to clients. */
 const Cursor = z.string().regex(/^\d{1,15}\.[\w-]{1,64}$/, "take it from nextCursor");

@@ -9,7 +9,7 @@ import {
   INVITE_MAX_USES,
 } from "../../../protocol/limits.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../ports-of.ts";
+import { portsOf } from "../wire.ts";
 import { inviteToRoom } from "../service.ts";
 import { ChannelParam } from "./channel-param.ts";
 

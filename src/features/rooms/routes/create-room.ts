@@ -1,6 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, TypedResponse } from "hono";
-import { configOf } from "../../../env.ts";
+import { roomsConfigOf } from "../config.ts";
 import { guildFor, type Principal } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import { systemClock } from "../../../platform/clock.ts";
@@ -29,7 +29,7 @@ import {
 import { createRoom, type CreateRoomInput } from "../create-room.ts";
 import { CreatedRoom, createdRoomAnswer } from "../created-room.ts";
 import { renderFailure, retryAfter } from "../errors.ts";
-import { portsOf } from "../ports-of.ts";
+import { portsOf } from "../wire.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -125,7 +125,7 @@ export function mountCreateRoom(app: OpenAPIHono<AppEnv>): void {
       );
     }
     const body = c.req.valid("json");
-    const guildId = guildFor(who, body.guildId, configOf(c.env).primaryGuildId);
+    const guildId = guildFor(who, body.guildId, roomsConfigOf(c.env).primaryGuildId);
     if (guildId === undefined) return renderFailure(c, { kind: "forbidden_guild" });
     // The role of everybody has the guild's own id.
     const everybody = body.allowedUserIds.indexOf(guildId);
@@ -214,7 +214,7 @@ async function create(c: Context<AppEnv>, who: Principal, input: CreateRoomInput
     const detail = "You open rooms too quickly. Try again after the time in Retry-After.";
     return problem(c, "rate_limited", detail, { headers });
   }
-  const config = configOf(c.env);
+  const config = roomsConfigOf(c.env);
   const created = await createRoom(
     {
       ...portsOf(c.env),

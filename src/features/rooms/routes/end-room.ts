@@ -5,7 +5,7 @@ import { limitUser } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { ROOM_ENDS_PER_MINUTE } from "../../../protocol/limits.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../ports-of.ts";
+import { portsOf } from "../wire.ts";
 import { endRoom } from "../service.ts";
 import { ChannelParam } from "./channel-param.ts";
 

@@ -5,7 +5,7 @@ import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { Room } from "../../../protocol/room.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../ports-of.ts";
+import { portsOf } from "../wire.ts";
 import { getRoom } from "../service.ts";
 import { ChannelParam } from "./channel-param.ts";
 

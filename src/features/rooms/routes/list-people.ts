@@ -1,5 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { configOf } from "../../../env.ts";
+import { roomsConfigOf } from "../config.ts";
 import { guildFor } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
@@ -15,7 +15,7 @@ import { Person, shownPerson } from "../../../protocol/person.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../ports-of.ts";
+import { portsOf } from "../wire.ts";
 
 const Query = z.object({
   guildId: DiscordId.optional(),
@@ -52,7 +52,7 @@ const route = createRoute({
 export function mountListPeople(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
     const { guildId: asked, q, limit } = c.req.valid("query");
-    const guildId = guildFor(c.get("principal"), asked, configOf(c.env).primaryGuildId);
+    const guildId = guildFor(c.get("principal"), asked, roomsConfigOf(c.env).primaryGuildId);
     if (guildId === undefined) return renderFailure(c, { kind: "forbidden_guild" });
     const query = { q: shownText(q, PERSON_NAME_MAX_LENGTH), limit };
     const found = await portsOf(c.env).hub.people(guildId, query);

@@ -1,5 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { configOf } from "../../../env.ts";
+import { roomsConfigOf } from "../config.ts";
 import { guildFor } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
@@ -10,7 +10,7 @@ import { ROOMS_PAGE_DEFAULT, ROOMS_PAGE_MAX } from "../../../protocol/limits.ts"
 import { Room } from "../../../protocol/room.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../ports-of.ts";
+import { portsOf } from "../wire.ts";
 import { listRooms } from "../service.ts";
 
 /** A ULID: the id of the last room of the page before. Opaque to clients. */
@@ -47,7 +47,7 @@ export function mountListRooms(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
     const who = c.get("principal");
     const { guildId: asked, state, cursor, limit } = c.req.valid("query");
-    const guildId = guildFor(who, asked, configOf(c.env).primaryGuildId);
+    const guildId = guildFor(who, asked, roomsConfigOf(c.env).primaryGuildId);
     if (guildId === undefined) return renderFailure(c, { kind: "forbidden_guild" });
     const query = { guildId, state, before: cursor ?? null, limit };
     const { rooms, next } = await listRooms(portsOf(c.env), who, query);

@@ -1,7 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { configOf } from "../../../env.ts";
+import { hubEnv } from "../../../hub/env.ts";
+import type { PlatformEnv } from "../../../platform/env.ts";
+import { roomsConfigOf } from "../config.ts";
 import { hubPublisher } from "../../../hub/guild-hub-client.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
@@ -87,7 +89,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
         signature: c.req.header(SIGNATURE_HEADER) ?? null,
       };
       const now = systemClock();
-      if (!(await verifyBody(configOf(c.env).hubSecrets, headers, bytes, now))) {
+      if (!(await verifyBody(roomsConfigOf(c.env).hubSecrets, headers, bytes, now))) {
         return problem(
           c,
           "bad_signature",
@@ -102,10 +104,10 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
   );
 }
 
-function portsOf(env: AppEnv["Bindings"]): SignedEventsPorts {
+function portsOf(env: PlatformEnv): SignedEventsPorts {
   // Most requests bring events: finding the monitor waits for a heartbeat.
   const heartbeat = (beat: GatewayHeartbeat): Promise<void> => gatewayMonitor(env).heartbeat(beat);
-  return { hub: hubPublisher(env), monitor: { heartbeat }, now: systemClock };
+  return { hub: hubPublisher(hubEnv(env)), monitor: { heartbeat }, now: systemClock };
 }
 
 function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Response {

@@ -1,4 +1,4 @@
-import type { Env } from "../../../env.ts";
+import type { PlatformEnv } from "../../env.ts";
 import { INTERACTION_DEADLINE_MS } from "../../../protocol/limits.ts";
 import { within } from "../../deadline.ts";
 import { log } from "../../log.ts";
@@ -29,7 +29,7 @@ export const TOOK_TOO_LONG: SlashCommandReply = {
  */
 export async function answerCommand(
   commands: readonly SlashCommand[],
-  env: Env,
+  env: PlatformEnv,
   { guild_id: guildId, member, data }: CommandInteraction,
   later: Later,
   deadlineMs: number = INTERACTION_DEADLINE_MS,

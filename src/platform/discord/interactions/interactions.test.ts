@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Env } from "../../../env.ts";
+import type { PlatformEnv } from "../../env.ts";
 import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
 import { answerCommand } from "./answer-command.ts";
 import { escapeMarkdown } from "./escape-markdown.ts";
@@ -88,7 +88,7 @@ describe("a text from outside in Discord's Markdown", () => {
 
 describe("a slash command", () => {
   // None of these commands looks at its environment.
-  const ENV = {} as Env;
+  const ENV = {} as PlatformEnv;
   const uses: SlashCommandUse[] = [];
   const hello: SlashCommand = {
     definition: { name: "hello", description: "Says hello", contexts: [0] },

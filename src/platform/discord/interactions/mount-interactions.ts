@@ -1,7 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { configOf } from "../../../env.ts";
+import { platformConfigOf } from "../../config.ts";
 import { INTERACTION_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
 import { systemClock } from "../../clock.ts";
 import type { AppEnv } from "../../http/app-env.ts";
@@ -76,7 +76,7 @@ export function mountInteractions(
         ),
     }),
     async (c) => {
-      const { publicKey } = configOf(c.env).discordApp;
+      const { publicKey } = platformConfigOf(c.env).discordApp;
       if (publicKey === undefined) {
         return problem(
           c,

@@ -1,4 +1,4 @@
-import type { Env } from "../../../env.ts";
+import type { PlatformEnv } from "../../env.ts";
 
 /** A slash command as Discord registers it (`PUT /applications/{app}/guilds/{guild}/commands`). */
 export type SlashCommandDefinition = {
@@ -46,5 +46,5 @@ export type Later = (work: Promise<unknown>) => void;
 export type SlashCommand = {
   readonly definition: SlashCommandDefinition;
   /** Answers within Discord's 3 seconds; who takes longer is answered for. */
-  run(env: Env, use: SlashCommandUse, later: Later): Promise<SlashCommandReply>;
+  run(env: PlatformEnv, use: SlashCommandUse, later: Later): Promise<SlashCommandReply>;
 };

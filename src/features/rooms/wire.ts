@@ -1,4 +1,6 @@
-import { configOf, type Env } from "../../env.ts";
+import { roomsConfigOf } from "./config.ts";
+import type { PlatformEnv } from "../../platform/env.ts";
+import { hubEnv } from "../../hub/env.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -9,17 +11,17 @@ import type { RoomTaskPorts } from "./hub/room-tasks.ts";
 import type { RoomsPorts } from "./service.ts";
 
 /** What the use cases need, in the Worker. */
-export function portsOf(env: Env): RoomsPorts {
+export function portsOf(env: PlatformEnv): RoomsPorts {
   return {
     discord: discordClient(env),
-    hub: hubRooms(hubPublisher(env)),
+    hub: hubRooms(hubPublisher(hubEnv(env))),
     copy: d1Rooms(env.DB),
-    primaryGuildId: configOf(env).primaryGuildId,
+    primaryGuildId: roomsConfigOf(env).primaryGuildId,
   };
 }
 
 /** What the work inside a hub needs. There nothing waits: a task that cannot go on comes again. */
-export function taskPortsOf(env: Env): RoomTaskPorts {
+export function taskPortsOf(env: PlatformEnv): RoomTaskPorts {
   return {
     discord: discordClient(env, 0),
     copy: d1Rooms(env.DB),

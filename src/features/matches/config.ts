@@ -1,0 +1,193 @@
+import { z } from "zod";
+import { hubConfigOf, type HubConfig } from "../../hub/config.ts";
+import {
+  BaseUrl,
+  ByGuild,
+  ConfigError,
+  defineConfig,
+  HttpUrl,
+  List,
+  OnOff,
+  ReturnUrl,
+} from "../../platform/variables.ts";
+import { DiscordId } from "../../protocol/discord-id.ts";
+import { FaceitId } from "../../protocol/match.ts";
+import { SecretValue } from "../../protocol/secret.ts";
+
+/** `<id>` or `<id>=<guild>` of an organizer, hub or championship, separated by commas. */
+const Organizers = List.transform((items, context) =>
+  items.flatMap((item) => {
+    const [id = "", guildId] = item.split("=", 2);
+    if (FaceitId.safeParse(id).success && DiscordId.optional().safeParse(guildId).success) {
+      return [{ id, guildId: guildId ?? null }];
+    }
+    context.addIssue({ code: "custom", message: `"${item}" is neither <id> nor <id>=<guild id>` });
+    return [];
+  }),
+);
+
+const Variables = z.object({
+  PRIMARY_GUILD_ID: DiscordId,
+  FACEIT_WEBHOOK_SECRET: SecretValue.optional(),
+  FACEIT_WEBHOOK_SECRET_PREVIOUS: SecretValue.optional(),
+  FACEIT_WEBHOOK_HEADER: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, "the name of a header")
+    .default("X-Webhook-Secret"),
+  FACEIT_WEBHOOK_QUERY: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, "the name of a query parameter")
+    .optional(),
+  FACEIT_API_KEY: z.string().min(8).optional(),
+  FACEIT_API_URL: BaseUrl.default("https://open.faceit.com/data/v4"),
+  FACEIT_CLIENT_ID: z.string().min(1).optional(),
+  FACEIT_CLIENT_SECRET: z.string().min(8).optional(),
+  FACEIT_REDIRECT_URI: ReturnUrl.optional(),
+  FACEIT_AUTH_URL: HttpUrl.default("https://accounts.faceit.com"),
+  FACEIT_TOKEN_URL: HttpUrl.default("https://api.faceit.com/auth/v1/oauth/token"),
+  FACEIT_USERINFO_URL: HttpUrl.default("https://api.faceit.com/auth/v1/resources/userinfo"),
+  FACEIT_ORGANIZERS: Organizers.default([]),
+  VC_CATEGORY_ID: ByGuild.default([]),
+  LOBBY_VC_ID: ByGuild.default([]),
+  MATCH_MOVE_FROM: z.enum(["lobby", "anywhere"]).optional(),
+  MATCH_NOTICE_CHANNEL_ID: ByGuild.default([]),
+  MATCH_STAFF_ROLE_ID: ByGuild.default([]),
+  MATCH_GRACE_SECONDS: z.coerce.number().min(0).max(3_600).default(60),
+  MATCH_SKIP_EMPTY_FACTIONS: OnOff.default(false),
+});
+
+/** How matches are heard of and played out. */
+export type MatchesConfig = HubConfig & {
+  readonly faceit: FaceitConfig;
+  readonly match: MatchConfig;
+};
+
+/** What talks to FACEIT. */
+export type FaceitConfig = {
+  /** The present secret first; empty: webhooks are not set up. */
+  readonly webhookSecrets: readonly string[];
+  readonly webhookHeader: string;
+  /** Name of the query parameter that may carry the secret; absent: only the header may. */
+  readonly webhookQuery: string | undefined;
+  /** Key of the Data API; absent: rosters come from the webhooks themselves. */
+  readonly apiKey: string | undefined;
+  /** Without a slash at the end. */
+  readonly apiUrl: string;
+  /** Absent: nobody can link an account. */
+  readonly oauth:
+    | {
+        readonly clientId: string;
+        /** Absent: a public client. */
+        readonly clientSecret: string | undefined;
+        readonly redirectUri: string;
+        readonly authorizeUrl: string;
+        readonly tokenUrl: string;
+        readonly userinfoUrl: string;
+      }
+    | undefined;
+  /** Whose matches are ours, and in which guild (null: the primary one); empty: everybody's. */
+  readonly organizers: readonly { readonly id: string; readonly guildId: string | null }[];
+};
+
+/** How matches are played out in Discord. {@link matchSettingsOf} reads it. */
+export type MatchConfig = {
+  /** Guilds that have something of their own. */
+  readonly guilds: ReadonlyMap<string, MatchSettings>;
+  readonly elsewhere: MatchSettings;
+};
+
+/** How matches are played out in one guild. */
+export type MatchSettings = {
+  readonly categoryId: string | undefined;
+  readonly lobbyId: string | undefined;
+  /** Whether players are moved from every voice channel or only from the lobby. */
+  readonly moveFrom: "lobby" | "anywhere";
+  /** Text channel for notices; absent: there are none. */
+  readonly noticeChannelId: string | undefined;
+  readonly staffRoleId: string | undefined;
+  /** Channels stay this long after the end. */
+  readonly graceMs: number;
+  /** Whether a side without a linked player gets no channel. */
+  readonly skipEmptyFactions: boolean;
+};
+
+/** The settings of a guild: what is another guild's never holds here. */
+export function matchSettingsOf(
+  { match }: Pick<MatchesConfig, "match">,
+  guildId: string,
+): MatchSettings {
+  return match.guilds.get(guildId) ?? match.elsewhere;
+}
+
+/** The variables of matches. */
+export const matchesConfigOf: (env: object) => MatchesConfig = defineConfig(
+  Variables,
+  (vars) => ({ faceit: faceitConfig(vars), match: matchConfig(vars) }),
+  hubConfigOf,
+);
+
+function faceitConfig(vars: z.output<typeof Variables>): FaceitConfig {
+  const { FACEIT_CLIENT_ID: clientId, FACEIT_REDIRECT_URI: redirectUri } = vars;
+  return {
+    webhookSecrets: [vars.FACEIT_WEBHOOK_SECRET, vars.FACEIT_WEBHOOK_SECRET_PREVIOUS].flatMap(
+      (secret) => secret ?? [],
+    ),
+    webhookHeader: vars.FACEIT_WEBHOOK_HEADER,
+    webhookQuery: vars.FACEIT_WEBHOOK_QUERY,
+    apiKey: vars.FACEIT_API_KEY,
+    apiUrl: vars.FACEIT_API_URL,
+    oauth:
+      clientId === undefined || redirectUri === undefined
+        ? undefined
+        : {
+            clientId,
+            clientSecret: vars.FACEIT_CLIENT_SECRET,
+            redirectUri,
+            authorizeUrl: vars.FACEIT_AUTH_URL,
+            tokenUrl: vars.FACEIT_TOKEN_URL,
+            userinfoUrl: vars.FACEIT_USERINFO_URL,
+          },
+    organizers: vars.FACEIT_ORGANIZERS,
+  };
+}
+
+type GuildVariable =
+  | "VC_CATEGORY_ID"
+  | "LOBBY_VC_ID"
+  | "MATCH_NOTICE_CHANNEL_ID"
+  | "MATCH_STAFF_ROLE_ID";
+
+function matchConfig(vars: z.output<typeof Variables>): MatchConfig {
+  const byGuild = (name: GuildVariable): ReadonlyMap<string, string> => {
+    const ids = vars[name].map(
+      ({ id, guildId }) => [guildId ?? vars.PRIMARY_GUILD_ID, id] as const,
+    );
+    const found = new Map(ids);
+    if (found.size === ids.length) return found;
+    throw new ConfigError([`${name}: names two ids for one guild`]);
+  };
+  const categories = byGuild("VC_CATEGORY_ID");
+  const lobbies = byGuild("LOBBY_VC_ID");
+  const notices = byGuild("MATCH_NOTICE_CHANNEL_ID");
+  const roles = byGuild("MATCH_STAFF_ROLE_ID");
+  /** @param guildId undefined: a guild that has nothing of its own */
+  const settingsOf = (guildId: string | undefined): MatchSettings => {
+    const idIn = (ids: ReadonlyMap<string, string>): string | undefined =>
+      guildId === undefined ? undefined : ids.get(guildId);
+    const lobbyId = idIn(lobbies);
+    return {
+      categoryId: idIn(categories),
+      lobbyId,
+      moveFrom: vars.MATCH_MOVE_FROM ?? (lobbyId === undefined ? "anywhere" : "lobby"),
+      noticeChannelId: idIn(notices),
+      staffRoleId: idIn(roles),
+      graceMs: vars.MATCH_GRACE_SECONDS * 1_000,
+      skipEmptyFactions: vars.MATCH_SKIP_EMPTY_FACTIONS,
+    };
+  };
+  const guildIds = new Set([categories, lobbies, notices, roles].flatMap((ids) => [...ids.keys()]));
+  return {
+    guilds: new Map([...guildIds].map((guildId) => [guildId, settingsOf(guildId)])),
+    elsewhere: settingsOf(undefined),
+  };
+}

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { hubConfigOf, type HubConfig } from "../../hub/config.ts";
+import { defineConfig } from "../../platform/variables.ts";
+
+const Variables = z.object({
+  ROOM_NAME_PREFIX: z.string().min(1).max(80).default("spell-coven"),
+  ROOM_IDLE_MINUTES: z.coerce.number().min(0).max(10_080).default(15),
+});
+
+/** How rooms are made and end. */
+export type RoomsConfig = HubConfig & {
+  readonly roomNamePrefix: string;
+  /** 0: rooms never end by themselves. */
+  readonly roomIdleMs: number;
+};
+
+/** The variables of rooms. */
+export const roomsConfigOf: (env: object) => RoomsConfig = defineConfig(
+  Variables,
+  (vars) => ({
+    roomNamePrefix: vars.ROOM_NAME_PREFIX,
+    roomIdleMs: vars.ROOM_IDLE_MINUTES * 60_000,
+  }),
+  hubConfigOf,
+);

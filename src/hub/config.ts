@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { platformConfigOf, type PlatformConfig } from "../platform/config.ts";
+import { defineConfig } from "../platform/variables.ts";
+import { DiscordId } from "../protocol/discord-id.ts";
+import { SOCKETS_PER_HUB, SOCKETS_PER_OBJECT, SOCKETS_PER_RELAY } from "../protocol/limits.ts";
+import { SecretValue } from "../protocol/secret.ts";
+
+const SocketCount = z.coerce.number().int().min(1).max(SOCKETS_PER_OBJECT);
+
+const Variables = z.object({
+  PRIMARY_GUILD_ID: DiscordId,
+  HUB_SECRET: SecretValue,
+  HUB_SECRET_PREVIOUS: SecretValue.optional(),
+  SOCKETS_PER_HUB: SocketCount.default(SOCKETS_PER_HUB),
+  SOCKETS_PER_RELAY: SocketCount.default(SOCKETS_PER_RELAY),
+});
+
+/** What the hubs of this deployment need. */
+export type HubConfig = PlatformConfig & {
+  readonly primaryGuildId: string;
+  /** The present key first, then the previous one while it is rotated. */
+  readonly hubSecrets: readonly [string, ...string[]];
+  /** Sockets that a hub holds before new clients go to relays, and that each relay holds. */
+  readonly socketsPerHub: number;
+  readonly socketsPerRelay: number;
+};
+
+/** The variables of the hub. */
+export const hubConfigOf: (env: object) => HubConfig = defineConfig(
+  Variables,
+  (vars) => ({
+    primaryGuildId: vars.PRIMARY_GUILD_ID,
+    hubSecrets: secrets(vars.HUB_SECRET, vars.HUB_SECRET_PREVIOUS),
+    socketsPerHub: vars.SOCKETS_PER_HUB,
+    socketsPerRelay: vars.SOCKETS_PER_RELAY,
+  }),
+  platformConfigOf,
+);
+
+function secrets(present: string, previous: string | undefined): readonly [string, ...string[]] {
+  return previous === undefined ? [present] : [present, previous];
+}

@@ -1,0 +1,121 @@
+import { z } from "zod";
+import { DiscordId } from "../protocol/discord-id.ts";
+
+/** An address of the web, `http` or `https`. */
+export const HttpUrl = z.url({ protocol: /^https?$/, abort: true });
+
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+/** Where browsers are sent back to with a code: anybody on the way could read it over plain http. */
+export const ReturnUrl = HttpUrl.refine((text) => {
+  const { protocol, hostname } = new URL(text);
+  return protocol === "https:" || LOOPBACK.has(hostname);
+}, "must be https, unless it is this machine");
+
+/** An address to which paths are added: without a slash at the end. */
+export const BaseUrl = HttpUrl.transform((url) => url.replace(/\/{1,9}$/, ""));
+
+/** A list separated by commas. */
+export const List = z.string().transform((list) =>
+  list
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== ""),
+);
+
+/** `<id>` of something in the primary guild, or `<id>=<guild>`, separated by commas: one for each guild. */
+export const ByGuild = List.transform((items, context) => {
+  const found = items.flatMap((item) => {
+    const [id, guildId, ...more] = item.split("=");
+    const isRead =
+      DiscordId.safeParse(id).success &&
+      DiscordId.optional().safeParse(guildId).success &&
+      more.length === 0;
+    if (isRead) return [{ id: id ?? "", guildId: guildId ?? null }];
+    context.addIssue({ code: "custom", message: `"${item}" is neither <id> nor <id>=<guild id>` });
+    return [];
+  });
+  // Nothing in Discord is in two guilds.
+  if (new Set(found.map(({ id }) => id)).size < found.length) {
+    context.addIssue({ code: "custom", message: "names the same id twice" });
+  }
+  return found;
+});
+
+/** `on` or `off`. */
+export const OnOff = z.enum(["on", "off"]).transform((value) => value === "on");
+
+/** What wrangler.toml says for staging and production until somebody fills it in. */
+const PLACEHOLDER = "replace-with-your";
+
+/** A variable is missing or malformed; the message names each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  /** @param problems what is wrong, each with the name of its variable */
+  constructor(problems: readonly string[]) {
+    super(`Configuration: ${problems.join("; ")}. See .dev.vars.example.`);
+    this.problems = problems;
+  }
+}
+
+/**
+ * How a layer reads its variables from the Worker's environment, in which everybody's are.
+ * @param below the layer beneath, whose variables this one may use as well
+ * @returns a function that parses them once for each environment, and throws a {@link ConfigError} that
+ * names each variable which is missing or malformed
+ */
+export function defineConfig<Shape extends z.ZodRawShape, Own, Below = unknown>(
+  variables: z.ZodObject<Shape>,
+  ownConfig: (variables: z.output<z.ZodObject<Shape>>) => Own,
+  below?: (env: object) => Below,
+): (env: object) => Below & Own {
+  const known = new WeakMap<object, Below & Own>();
+  return (env) => {
+    const before = known.get(env);
+    if (before !== undefined) return before;
+    const problems: string[] = [];
+    const lower = collected(problems, () => below?.(env));
+    const own = collected(problems, () => ownConfig(parsed(variables, env)));
+    if (problems.length > 0) throw new ConfigError(problems);
+    const config = { ...lower, ...own } as Below & Own;
+    known.set(env, config);
+    return config;
+  };
+}
+
+/** What `parse` gives, or what is wrong among the other problems. */
+export function collected<T>(problems: string[], parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // Two areas may read the same variable.
+    problems.push(...error.problems.filter((problem) => !problems.includes(problem)));
+    return undefined;
+  }
+}
+
+function parsed<Shape extends z.ZodRawShape>(
+  variables: z.ZodObject<Shape>,
+  env: object,
+): z.output<z.ZodObject<Shape>> {
+  // An empty line in a file of variables means that it is not set.
+  const set = Object.entries(env).filter(
+    ([name, value]) => name in variables.shape && value !== "",
+  );
+  const unfilled = set.flatMap(([name, value]) =>
+    String(value).includes(PLACEHOLDER) ? [name] : [],
+  );
+  if (unfilled.length > 0) {
+    throw new ConfigError(
+      unfilled.map((name) => `${name}: still the placeholder of wrangler.toml`),
+    );
+  }
+  const result = variables.safeParse(Object.fromEntries(set));
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`),
+  );
+}
