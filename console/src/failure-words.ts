@@ -1,6 +1,6 @@
 import type { Failure } from "../../src/client/outcome.ts";
 import type { ErrorCode } from "../../src/protocol/error-codes.ts";
-import { count } from "./words.ts";
+import { count } from "./time-words.ts";
 
 /** What somebody wanted; absent in what follows: just to see the page. */
 export type Attempt = "open" | "end" | "invite";

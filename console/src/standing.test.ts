@@ -3,7 +3,7 @@ import type { GatewayView } from "../../src/client/guild-view.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
 import { failureOf } from "../../src/client/problem.ts";
 import { standingOf, type Tone } from "./standing.ts";
-import { moment } from "./words.ts";
+import { moment } from "./time-words.ts";
 
 const live = (over: "websocket" | "http"): ConnectionState => ({ kind: "live", since: 0, over });
 const gateway = (state: GatewayView["state"]): GatewayView => ({ state, since: 0 });

@@ -1,7 +1,7 @@
 import type { GatewayView } from "../../src/client/guild-view.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
 import { failureInWords } from "./failure-words.ts";
-import { moment } from "./words.ts";
+import { moment } from "./time-words.ts";
 
 /** How good a state is; the page shows it as a colour and a shape. */
 export type Tone = "good" | "busy" | "bad" | "quiet";

@@ -184,20 +184,20 @@ function violations(files: ReadonlyMap<string, string>): string[] {
 /** Files that import each other, directly or by way of others, also if only for types (Tarjan 1972). */
 function circles(files: ReadonlyMap<string, string>): string[][] {
   const order = new Map<string, number>();
-  const path: string[] = [];
+  const open: string[] = [];
   const found: string[][] = [];
   const visit = (file: string): number => {
     let low = order.size;
     const mine = low;
     order.set(file, mine);
-    path.push(file);
+    open.push(file);
     for (const { target } of importsOf(file, files.get(file) ?? "")) {
       if (!files.has(target)) continue;
       if (!order.has(target)) low = Math.min(low, visit(target));
-      else if (path.includes(target)) low = Math.min(low, order.get(target) ?? mine);
+      else if (open.includes(target)) low = Math.min(low, order.get(target) ?? mine);
     }
     if (low === mine) {
-      const circle = path.splice(path.indexOf(file));
+      const circle = open.splice(open.indexOf(file));
       if (circle.length > 1) found.push(circle.toSorted());
     }
     return low;

@@ -1,13 +1,21 @@
-import type { GuildRecord } from "./model.ts";
+import type { ChannelRecord, GuildRecord, UserRecord, VoiceRecord } from "./model.ts";
 import { channelObject, guildObject, memberObject, voiceStateObject } from "./objects.ts";
-import type { World } from "./world.ts";
+
+/** What the data is made of: the local Discord's world. */
+type Shown = {
+  readonly botId: string;
+  channelsOf(guildId: string): readonly ChannelRecord[];
+  isVisible(channel: ChannelRecord): boolean;
+  voiceOf(guildId: string): readonly VoiceRecord[];
+  user(id: string): UserRecord;
+};
 
 /**
  * The data of GUILD_CREATE: the guild with all that the bot may see of it.
  * @param justJoined whether the bot came into the guild a moment ago
  */
 export function guildCreate(
-  world: World,
+  world: Shown,
   guild: GuildRecord,
   justJoined = false,
 ): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import type { NewMessage } from "../platform/discord/discord-client.ts";
+import type { NewMessage } from "../platform/discord/operations.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { FaceitPlayer, PlayerLink, PlayerLinks } from "../features/matches/ports.ts";
 import type {

@@ -1,6 +1,6 @@
 import type { MatchDiscord } from "../features/matches/room/perform.ts";
 import type { DiscordFailure } from "../platform/discord/call.ts";
-import type { GuildChannel } from "../platform/discord/discord-client.ts";
+import type { GuildChannel } from "../platform/discord/operations.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 
 /** What happens to a call to Discord. `late`: no answer, and the effect comes later. */

@@ -2,8 +2,9 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { LogEntry } from "../../../src/client/guild-view.ts";
 import type { Guild } from "../guild.ts";
-import { clock, dayInWords, entryInWords, moment, plain, type Topic, topicOf } from "../words.ts";
-import type { AreaProps } from "./areas.tsx";
+import { entryInWords, plain, type Topic, topicOf } from "../words.ts";
+import { clock, dayInWords, moment } from "../time-words.ts";
+import type { AreaProps } from "./area.ts";
 import { SearchIcon } from "./icons.tsx";
 import { ViewHead } from "./view-head.tsx";
 

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Invite } from "../../../src/client/api.ts";
 import type { RoomView } from "../../../src/client/guild-view.ts";
-import { duration } from "../words.ts";
+import { duration } from "../time-words.ts";
 import { Dialog } from "./dialog.tsx";
 
 /** So that a day is called a day, though a moment of it is over. */

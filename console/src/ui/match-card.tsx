@@ -13,7 +13,7 @@ import {
 import { knownPerson, nameOf } from "../people.ts";
 import { discordLink } from "../room-list.ts";
 import { httpsLink } from "../safe-link.ts";
-import { clock, duration } from "../words.ts";
+import { clock, duration } from "../time-words.ts";
 import { useFollowable, useNow } from "./hooks.ts";
 import { LockIcon, VoiceIcon } from "./icons.tsx";
 

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Match } from "../../../src/client/match.ts";
 import { liveMatches } from "../match-words.ts";
-import type { AreaProps } from "./areas.tsx";
+import type { AreaProps } from "./area.ts";
 import { useFollowable } from "./hooks.ts";
 import { MatchCard } from "./match-card.tsx";
 import { ViewHead } from "./view-head.tsx";

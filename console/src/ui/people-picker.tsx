@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { knownPeople, nameOf, type Person } from "../people.ts";
 import { idsIn } from "../room-draft.ts";
-import { count } from "../words.ts";
+import { count } from "../time-words.ts";
 import { CloseIcon } from "./icons.tsx";
 import { Avatar } from "./person.tsx";
 

@@ -1,11 +1,11 @@
 import { Locale } from "discord-api-types/v10";
 import type { Result } from "../../../src/platform/result.ts";
 import { err, ok } from "../../../src/platform/result.ts";
+import type { LocalApplication } from "../application.ts";
 import type { UserRecord } from "../model.ts";
 import { directChannelObject, userObject } from "../objects.ts";
 import { SERVER_OWNER } from "../seed.ts";
 import type { World } from "../world.ts";
-import type { RestPorts } from "./api.ts";
 import type { Failure } from "./failure.ts";
 import { FAILURES } from "./failure.ts";
 import type { Fields } from "./form.ts";
@@ -40,7 +40,12 @@ export function applicationObject({
   application,
   redirectUris,
   interactionsUrl,
-}: RestPorts): Record<string, unknown> {
+}: {
+  readonly world: World;
+  readonly application: LocalApplication;
+  readonly redirectUris: readonly string[];
+  readonly interactionsUrl: string | null;
+}): Record<string, unknown> {
   const bot = world.bot();
   return {
     id: application.id,

@@ -1,7 +1,7 @@
 import type { Principal } from "../../platform/auth/principal.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
-import type { DiscordChannel } from "../../platform/discord/discord-client.ts";
+import type { DiscordChannel } from "../../platform/discord/operations.ts";
 import {
   privateOverwrites,
   type PrivateAccess,

@@ -1,5 +1,5 @@
 import type { DiscordFailure } from "../../platform/discord/call.ts";
-import type { DiscordChannel } from "../../platform/discord/discord-client.ts";
+import type { DiscordChannel } from "../../platform/discord/operations.ts";
 import { ok, type Result } from "../../platform/result.ts";
 import type { RoomsDiscord } from "./ports.ts";
 import type { RoomRecord } from "./room-record.ts";

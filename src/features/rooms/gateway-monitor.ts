@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
-import { roomsEnv, type GatewayMonitorRpc, type RoomsEnv } from "./env.ts";
+import { roomsEnv, type GatewayMonitorRpc, type GatewayStatus, type RoomsEnv } from "./env.ts";
 import type { PlatformEnv } from "../../platform/env.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { log } from "../../platform/log.ts";
@@ -28,14 +28,6 @@ const Container = z.object({
   untold: z.array(z.string()).default([]),
 });
 type Container = z.infer<typeof Container>;
-
-/** What `/ready` says of the gateway. `heartbeatAgeMs` is null before the first heartbeat. */
-export type GatewayStatus = {
-  readonly state: GatewayState;
-  readonly heartbeatAgeMs: number | null;
-  /** Whether the bot is in the guild, as the container last knew; null: it did not say. */
-  readonly inGuild: boolean | null;
-};
 
 /**
  * Watches whether the containers are alive (rooms.md §4, `gateway.heartbeat`): one that falls silent

@@ -1,4 +1,4 @@
-import type { DiscordClient } from "../../platform/discord/discord-client.ts";
+import type { DiscordClient } from "../../platform/discord/operations.ts";
 import type { DiscordUser } from "../../protocol/person.ts";
 import type { Member, RoomRecord } from "./room-record.ts";
 

@@ -1,6 +1,5 @@
 import { ROOM_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
 import { shownText } from "../../protocol/shown-text.ts";
-import type { RoomRecord } from "./room-record.ts";
 
 /**
  * The name of a new room (rooms.md §1): without what cannot be seen, trimmed, and cut to {@link ROOM_NAME_MAX_LENGTH} code points
@@ -17,9 +16,9 @@ export function roomName(asked: string | undefined, prefix: string, now: number)
  */
 export function toldRoomName(
   told: string,
-  { name, channelId, id }: Pick<RoomRecord, "name" | "channelId" | "id">,
+  room: { readonly name: string; readonly channelId: string | null; readonly id: string },
 ): string {
-  return shown(told) || shown(name) || (channelId ?? id);
+  return shown(told) || shown(room.name) || (room.channelId ?? room.id);
 }
 
 function shown(name: string): string {

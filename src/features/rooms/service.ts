@@ -1,6 +1,6 @@
 import { guildFor, type Principal } from "../../platform/auth/principal.ts";
 import { isUnknownChannel } from "../../platform/discord/call.ts";
-import type { DiscordInvite } from "../../platform/discord/discord-client.ts";
+import type { DiscordInvite } from "../../platform/discord/operations.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { Room } from "../../protocol/room.ts";
 import type { RoomFailure } from "./errors.ts";

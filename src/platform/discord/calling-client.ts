@@ -9,7 +9,7 @@ import {
   TAKES_NO_MESSAGES,
   UNKNOWN_OVERWRITE,
 } from "./constants.ts";
-import type { DiscordClient } from "./discord-client.ts";
+import type { DiscordClient } from "./operations.ts";
 import { sendWithRetries, type RetryPorts } from "./retries.ts";
 import { parseJson } from "./send.ts";
 import {

@@ -1,5 +1,5 @@
 import { PERMISSION } from "./constants.ts";
-import type { PermissionOverwrite } from "./discord-client.ts";
+import type { PermissionOverwrite } from "./operations.ts";
 
 /** Who may see and enter a channel besides those whose roles allow it. */
 export type PrivateAccess = {

@@ -11,7 +11,7 @@ import type {
   NewMessage,
   NewVoiceChannel,
   PermissionOverwrite,
-} from "./discord-client.ts";
+} from "./operations.ts";
 
 /** What nothing depends on may be anything: it must not make an answer unreadable. */
 const Incidental = z.string().nullish().catch(null);

@@ -1,5 +1,5 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
-import type { NewMessage } from "../../../platform/discord/discord-client.ts";
+import type { NewMessage } from "../../../platform/discord/operations.ts";
 import { tellMatches } from "./tell-matches.ts";
 import type { LinkOutcome } from "./link-outcome.ts";
 import type { DiscordUser, LinkPorts } from "./ports.ts";

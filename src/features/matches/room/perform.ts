@@ -6,7 +6,7 @@ import type {
   DiscordClient,
   GuildChannel,
   PermissionOverwrite,
-} from "../../../platform/discord/discord-client.ts";
+} from "../../../platform/discord/operations.ts";
 import { log } from "../../../platform/log.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import type { FaceitApi, MatchesHub, MatchesStore, MatchTroubles } from "../ports.ts";

@@ -253,3 +253,20 @@ export function peopleOf(state: RoomState, faction: Faction): readonly string[] 
   if (faction === "faction2") for (const userId of linked("faction1")) people.delete(userId);
   return [...people];
 }
+
+/** Something lasting was found out. */
+export function withTrouble(state: RoomState, kind: TroubleKind): RoomState {
+  return state.troubles.includes(kind) ? state : { ...state, troubles: [...state.troubles, kind] };
+}
+
+/** The same when something is refused again: once may be chance, somebody is just changing permissions. */
+export function withTroubleIfAgain(state: RoomState, key: string, kind: TroubleKind): RoomState {
+  return (state.retries[key]?.count ?? 0) > 0 ? withTrouble(state, kind) : state;
+}
+
+/** These are mended: should they come again, they are told again. */
+export function withoutTroubles(state: RoomState, kinds: readonly TroubleKind[]): RoomState {
+  const left = (all: readonly TroubleKind[]): TroubleKind[] =>
+    all.filter((one) => !kinds.includes(one));
+  return { ...state, troubles: left(state.troubles), complained: left(state.complained) };
+}

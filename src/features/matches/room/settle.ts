@@ -27,7 +27,7 @@ import {
 } from "./settle-channel.ts";
 import { settleRead, type ReadOutcome } from "./settle-read.ts";
 import { silentAt } from "./timetable.ts";
-import { withTrouble, withTroubleIfAgain } from "./trouble.ts";
+import { withTrouble, withTroubleIfAgain } from "./room-state.ts";
 
 /** What came of an action. `broke`: a part of ours failed, and nobody knows how far it got. */
 export type Outcome =

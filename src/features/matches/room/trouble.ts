@@ -1,5 +1,4 @@
 import type { MatchSettings } from "../config.ts";
-import type { RoomState } from "./room-state.ts";
 
 /** Settings that name something in Discord, which may not be there (any more). */
 export const PLACES = {
@@ -56,21 +55,4 @@ export function nameOf(kind: GuildTroubleKind): string {
   if (isPlace(kind)) return PLACES[kind].variable;
   if (kind === "moving") return "Move Members";
   return kind === "faceitKey" ? "FACEIT_API_KEY" : "FACEIT";
-}
-
-/** Something lasting was found out. */
-export function withTrouble(state: RoomState, kind: TroubleKind): RoomState {
-  return state.troubles.includes(kind) ? state : { ...state, troubles: [...state.troubles, kind] };
-}
-
-/** The same when something is refused again: once may be chance, somebody is just changing permissions. */
-export function withTroubleIfAgain(state: RoomState, key: string, kind: TroubleKind): RoomState {
-  return (state.retries[key]?.count ?? 0) > 0 ? withTrouble(state, kind) : state;
-}
-
-/** These are mended: should they come again, they are told again. */
-export function withoutTroubles(state: RoomState, kinds: readonly TroubleKind[]): RoomState {
-  const left = (all: readonly TroubleKind[]): TroubleKind[] =>
-    all.filter((one) => !kinds.includes(one));
-  return { ...state, troubles: left(state.troubles), complained: left(state.complained) };
 }

@@ -1,31 +1,7 @@
 import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
 import type { DiscordUser } from "../../../protocol/person.ts";
-import type { PeopleQuery } from "../ports.ts";
 import type { VoiceState } from "../room-record.ts";
-import type { RoomsTurn } from "./rooms-state.ts";
-
-/** Somebody whom the hub has seen in voice. */
-export type KnownPerson = DiscordUser & {
-  readonly userId: string;
-  /**
-   * Seen where everybody of the guild may look. Whoever was only in private rooms has a name there, and
-   * is in no list: it would tell that somebody is in such a room.
-   */
-  readonly listed: boolean;
-  /** Milliseconds since 1970. */
-  readonly seenAt: number;
-};
-
-/** The names that a guild's hub knows: at most {@link PEOPLE_MAX}. */
-export interface PeopleState {
-  person(userId: string): DiscordUser | null;
-  /** Keeps who was seen; once listed, always listed. @returns whether nobody knew them before */
-  savePerson(person: KnownPerson): boolean;
-  /** Those listed whose name has `q` in it, whatever its case; names that begin with it first. No bots. */
-  findPeople(query: PeopleQuery): readonly KnownPerson[];
-  /** Forgets who was not seen since, milliseconds. @returns whether somebody is left */
-  forgetPeople(seenBefore: number): boolean;
-}
+import type { KnownPerson, PeopleState, RoomsTurn } from "./rooms-state.ts";
 
 /** Task that forgets who was not seen for long. */
 export const PEOPLE_TASK = "people/sweep";
