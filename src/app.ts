@@ -8,6 +8,7 @@ import { mountEvents } from "./hub/routes/events.ts";
 import { mountReady } from "./hub/routes/ready.ts";
 import { mountTicket } from "./hub/routes/ws-ticket.ts";
 import { mountStream } from "./hub/routes/ws.ts";
+import { mountPageConfig, pageOrigins } from "./page-config.ts";
 import { asyncApiDocument, streamServers } from "./platform/asyncapi.ts";
 import { mountInteractions } from "./platform/discord/interactions/mount-interactions.ts";
 import type { AppEnv } from "./platform/http/app-env.ts";
@@ -17,7 +18,6 @@ import { jsonBody } from "./platform/http/json-body.ts";
 import { problem } from "./platform/http/problem.ts";
 import { mountService } from "./platform/http/service-routes.ts";
 import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
-import { mountPageConfig, pageOrigins } from "./page-config.ts";
 import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
 
 /** The Worker's HTTP side: middleware in the order in which it acts, then routes. */

@@ -27,8 +27,8 @@ import {
   rememberPeople,
 } from "./people.ts";
 import { type LostAt, type Standing, standingOf } from "./standing.ts";
-import { entryInWords, plain } from "./words.ts";
 import { count } from "./time-words.ts";
+import { entryInWords, plain } from "./words.ts";
 
 /** A room that was just opened may not be told by REST yet: times to wait, milliseconds. */
 const DETAILS_RETRIES_MS = [0, 1_000, 4_000];

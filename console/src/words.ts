@@ -1,8 +1,8 @@
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
-import { count, duration } from "./time-words.ts";
 import { matchName, statusWords } from "./match-words.ts";
 import { channelName, knownPerson, nameOf } from "./people.ts";
+import { count, duration } from "./time-words.ts";
 
 /** A sentence; its names are set apart, so that the page can show them stronger. */
 export type Words = readonly (string | { readonly name: string })[];

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { parseConfig } from "../../src/config.ts";
-import { ConfigError } from "../../src/platform/variables.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
+import { ConfigError } from "../../src/platform/variables.ts";
 import { discordVariables, FACEIT_SECRETS, faceitVariables } from "./local-variables.ts";
 import { DEFAULT_STATE, type PartName, PORT_VARIABLES, STACK_VARIABLES } from "./names.ts";
 import { freshSecret, type Variables } from "./variables.ts";

@@ -1,8 +1,8 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import type { AppEnv } from "../platform/http/app-env.ts";
-import type { HubEnv } from "./env.ts";
 import type { SlashCommand } from "../platform/discord/interactions/slash-command.ts";
+import type { AppEnv } from "../platform/http/app-env.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
+import type { HubEnv } from "./env.ts";
 import type { HubExtension } from "./extension.ts";
 
 /** What an area contributes (ARCHITECTURE.md §3). `src/features.ts` lists them. */

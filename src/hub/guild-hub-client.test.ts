@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { HubEnv } from "./env.ts";
 import { asRequest } from "../platform/request-ids.ts";
+import type { HubEnv } from "./env.ts";
 import { hubPublisher } from "./guild-hub-client.ts";
 
 const IDS = { requestId: "r-1", traceId: "4bf92f3577b34da6a3ce929d0e0e4736" };

@@ -1,5 +1,5 @@
-import type { GuildHubRpc, HubEnv } from "./env.ts";
 import { requestIds } from "../platform/request-ids.ts";
+import type { GuildHubRpc, HubEnv } from "./env.ts";
 import type { HubPublisher, IngestResult } from "./publisher.ts";
 
 /** Tries of a call to a hub that restarts. */

@@ -1,5 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import type { GuildHubRpc, HubEnv } from "./env.ts";
 import type { RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
@@ -12,6 +11,7 @@ import type {
 import type { PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
+import type { GuildHubRpc, HubEnv } from "./env.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 import type {
   HubStatus,

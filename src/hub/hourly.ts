@@ -1,5 +1,5 @@
-import type { HubEnv } from "./env.ts";
 import { log } from "../platform/log.ts";
+import type { HubEnv } from "./env.ts";
 import type { Feature } from "./feature.ts";
 
 /** The hourly work of all areas (`[triggers]` in wrangler.toml). One that fails keeps none of the others. */

@@ -1,5 +1,3 @@
-import type { HubEnv } from "./env.ts";
-import type { PublisherPosition } from "./core/journal.ts";
 import type {
   Explanation,
   HubConnection,
@@ -7,6 +5,8 @@ import type {
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
+import type { PublisherPosition } from "./core/journal.ts";
+import type { HubEnv } from "./env.ts";
 import { callHub } from "./guild-hub-client.ts";
 
 /** What an operator may ask a guild's hub, and do to its connections. */

@@ -1,6 +1,6 @@
-import type { HubEnv } from "./env.ts";
 import { createMeter, type Meter } from "../platform/meter.ts";
 import { metricsOf } from "../platform/metrics.ts";
+import type { HubEnv } from "./env.ts";
 
 /** What hubs and relays count; docs/operations.md says what each is and how to ask for it. */
 export type HubCounter =

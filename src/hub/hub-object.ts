@@ -1,6 +1,4 @@
 import { systemClock } from "../platform/clock.ts";
-import { hubConfigOf } from "./config.ts";
-import type { HubEnv } from "./env.ts";
 import { asRequest, type RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
@@ -10,14 +8,16 @@ import type {
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
-import { mayRead as mayReadWith } from "./core/audience.ts";
 import { newTraceId } from "../protocol/trace.ts";
+import { hubConfigOf } from "./config.ts";
+import { mayRead as mayReadWith } from "./core/audience.ts";
 import type { Entry, PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
 import { RELAYS_TASK } from "./core/relay-fanout.ts";
 import { Sequencer } from "./core/sequencer.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
+import type { HubEnv } from "./env.ts";
 import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
 import { HubRelays } from "./hub-relays.ts";
 import { ingestEvents } from "./ingest.ts";

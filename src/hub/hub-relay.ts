@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
-import type { HubEnv, HubRelayRpc } from "./env.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
+import type { HubEnv, HubRelayRpc } from "./env.ts";
 import { RelayObject } from "./relay-object.ts";
 
 /**

@@ -1,9 +1,8 @@
 import { systemClock } from "../platform/clock.ts";
 import { within } from "../platform/deadline.ts";
-import { hubConfigOf } from "./config.ts";
-import type { HubEnv, HubRelayRpc } from "./env.ts";
 import type { RelayReport, RevocationTarget } from "../protocol/hub-report.ts";
 import { REVOCATION_TTL_MS } from "../protocol/limits.ts";
+import { hubConfigOf } from "./config.ts";
 import type { Entry, RelayRow } from "./core/journal.ts";
 import { planPlacement, type Placement } from "./core/placement.ts";
 import {
@@ -12,6 +11,7 @@ import {
   type RelayAttachment,
 } from "./core/relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
+import type { HubEnv, HubRelayRpc } from "./env.ts";
 import type { Signal } from "./publisher.ts";
 import { relayName } from "./relay-name.ts";
 import type { StreamHost } from "./stream-host.ts";

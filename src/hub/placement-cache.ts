@@ -1,8 +1,8 @@
-import type { HubEnv } from "./env.ts";
 import { systemClock } from "../platform/clock.ts";
 import { fnv1a } from "../platform/fnv1a.ts";
 import { log } from "../platform/log.ts";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
+import type { HubEnv } from "./env.ts";
 
 /** Guilds that one isolate remembers the placement of. */
 const GUILDS_KEPT = 10_000;

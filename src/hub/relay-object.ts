@@ -1,26 +1,26 @@
 import { systemClock } from "../platform/clock.ts";
 import { within } from "../platform/deadline.ts";
 import { log } from "../platform/log.ts";
-import type { GuildHubRpc, HubEnv } from "./env.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import { ACCEPTS_PER_SECOND, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
 import type { ConnectionOptions } from "./core/frame-intake.ts";
-import { Relay } from "./core/relay.ts";
 import {
   RELAY_CALL_DEADLINE_MS,
   type RelayAck,
   type RelayCall,
   type RelayRefusal,
 } from "./core/relay-calls.ts";
+import { Relay } from "./core/relay.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
+import type { GuildHubRpc, HubEnv } from "./env.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
 import { readRelayName } from "./relay-name.ts";
-import { SqliteStore } from "./sqlite-store.ts";
-import { StreamHost, type SnapshotSource } from "./stream-host.ts";
 import { SharedCall } from "./shared-call.ts";
 import type { HubSocket } from "./socket-set.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+import { StreamHost, type SnapshotSource } from "./stream-host.ts";
 
 /** Task that tells the hub how many are here, and sends them away when the hub wants that. */
 const LOAD_TASK = "relay/load";

@@ -1,8 +1,8 @@
 import { EncryptJWT, jwtDecrypt } from "jose";
 import { z } from "zod";
-import type { HubConfig } from "./config.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { TICKET_TTL_MS } from "../protocol/limits.ts";
+import type { HubConfig } from "./config.ts";
 
 /** `typ` of a ticket, so that no other token of ours can stand in for one (RFC 8725 §3.11). */
 const TICKET_TYPE = "guildhub-ticket+jwt";

@@ -1,6 +1,6 @@
 import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
-import type { GcraDecision, Quota } from "./gcra.ts";
 import { fnv1a } from "./fnv1a.ts";
+import type { GcraDecision, Quota } from "./gcra.ts";
 import { RATE_LIMITERS } from "./rate-limiters.ts";
 
 /** A limit as its policy names it, and whose requests are counted. */

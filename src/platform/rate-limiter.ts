@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
 import { systemClock } from "./clock.ts";
+import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
 import { decideGcra, type GcraDecision, type Quota } from "./gcra.ts";
 
 /** What was counted is written together after this time, milliseconds: what a crash may forget. */

@@ -1,7 +1,7 @@
 import type { DiscordCall } from "../platform/discord/call.ts";
 import { createDiscordClient } from "../platform/discord/calling-client.ts";
-import type { DiscordClient, NewVoiceChannel } from "../platform/discord/operations.ts";
 import { FullCategories } from "../platform/discord/full-categories.ts";
+import type { DiscordClient, NewVoiceChannel } from "../platform/discord/operations.ts";
 import { RateLimits } from "../platform/discord/rate-limits.ts";
 import { sendToDiscord } from "../platform/discord/send.ts";
 

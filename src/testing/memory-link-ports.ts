@@ -1,6 +1,3 @@
-import type { NewMessage } from "../platform/discord/operations.ts";
-import { err, ok, type Result } from "../platform/result.ts";
-import type { FaceitPlayer, PlayerLink, PlayerLinks } from "../features/matches/ports.ts";
 import type {
   DiscordUser,
   IdentityFailure,
@@ -8,6 +5,9 @@ import type {
   LinkAttempts,
   LinkPorts,
 } from "../features/matches/linking/ports.ts";
+import type { FaceitPlayer, PlayerLink, PlayerLinks } from "../features/matches/ports.ts";
+import type { NewMessage } from "../platform/discord/operations.ts";
+import { err, ok, type Result } from "../platform/result.ts";
 
 /** {@link LinkAttempts} in memory, for tests. */
 export class MemoryLinkAttempts implements LinkAttempts {

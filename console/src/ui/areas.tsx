@@ -1,7 +1,7 @@
-import type { Area } from "./area.ts";
 import { FACEIT_CONTROL_URL } from "../local-faceit.ts";
 import { liveMatches } from "../match-words.ts";
 import { ActivityView } from "./activity-view.tsx";
+import type { Area } from "./area.ts";
 import { ActivityIcon, MatchIcon, VoiceIcon } from "./icons.tsx";
 import { MatchesView } from "./matches-view.tsx";
 import { RoomsView } from "./rooms-view.tsx";

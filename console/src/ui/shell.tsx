@@ -8,8 +8,8 @@ import { hash, placeLink, readPlace } from "../routes.ts";
 import type { SignedIn, SignIn } from "../sign-in.ts";
 import type { Status } from "../standing.ts";
 import { pageReaders } from "../words.ts";
-import { AREAS } from "./areas.tsx";
 import type { Area } from "./area.ts";
+import { AREAS } from "./areas.tsx";
 import { Mark, SignOutIcon, ToolsIcon } from "./icons.tsx";
 import { focusTitle } from "./view-head.tsx";
 

@@ -1,13 +1,13 @@
 import { lt, and, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { linkAudit, matchesTable, matchTroubles } from "../../../drizzle/matches.ts";
-import { matchesConfigOf } from "./config.ts";
 import type { HubEnv } from "../../hub/env.ts";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { log } from "../../platform/log.ts";
 import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
-import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { hubMatches } from "./adapters/hub-matches.ts";
+import { matchesConfigOf } from "./config.ts";
 
 /** A trouble that nobody has met for so long is over, milliseconds. */
 const TROUBLE_KEEP_MS = 30 * 24 * 60 * 60 * 1000;

@@ -1,17 +1,17 @@
-import { matchesConfigOf } from "./config.ts";
 import type { Feature } from "../../hub/feature.ts";
 import { MATCH_EVENTS } from "../../protocol/events/matches.ts";
 import { presentTroubles } from "./adapters/d1-match-troubles.ts";
 import { MATCH_COMMANDS } from "./commands/slash-commands.ts";
+import { matchesConfigOf } from "./config.ts";
 import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
-import { MATCHES_HUB_PORTS } from "./wire.ts";
 import { linkSetup } from "./linking/link-setup.ts";
 import { mountFaceitCallback } from "./routes/faceit-callback.ts";
 import { mountFaceitLink } from "./routes/faceit-link.ts";
 import { mountFaceitWebhook } from "./routes/faceit-webhook.ts";
 import { mountGetMatch } from "./routes/get-match.ts";
 import { mountListMatches } from "./routes/list-matches.ts";
+import { MATCHES_HUB_PORTS } from "./wire.ts";
 
 /** FACEIT matches: a private voice channel for each side, and linked players in it (matches-and-music.md). */
 export const matches: Feature = {

@@ -3,7 +3,6 @@ import { env } from "cloudflare:workers";
 import { base64url } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "../../app.ts";
-import type { MatchesEnv } from "./env.ts";
 import { Problem } from "../../platform/http/problem.ts";
 import {
   INTERACTION_BODY_MAX_BYTES,
@@ -17,6 +16,7 @@ import { FakeDiscord } from "../../testing/discord.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callWorker, mockOutside, PAGE_ORIGIN } from "../../testing/worker.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
+import type { MatchesEnv } from "./env.ts";
 
 const keys = (await crypto.subtle.generateKey("Ed25519", true, [
   "sign",

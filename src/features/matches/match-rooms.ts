@@ -1,6 +1,6 @@
 import type { PlatformEnv } from "../../platform/env.ts";
-import { matchesEnv, type MatchRoomRpc } from "./env.ts";
 import { log } from "../../platform/log.ts";
+import { matchesEnv, type MatchRoomRpc } from "./env.ts";
 import type { MatchRooms } from "./ports.ts";
 
 /** The room of one match. */

@@ -7,10 +7,9 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { matchSettingsOf } from "./config.ts";
-import { matchesConfigOf } from "./config.ts";
+import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import { GuildHub } from "../../hub/guild-hub.ts";
 import worker from "../../index.ts";
-import { Match } from "../../protocol/match.ts";
 import {
   LINK_AUDIT_KEEP_MS,
   MATCH_KEEP_MS,
@@ -19,18 +18,19 @@ import {
   TROUBLE_TOLD_AGAIN_MS,
   WEBHOOK_BODY_MAX_BYTES,
 } from "../../protocol/limits.ts";
+import { Match } from "../../protocol/match.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
-import { GuildHub } from "../../hub/guild-hub.ts";
-import { hubMatches } from "./adapters/hub-matches.ts";
-import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
-import { MATCHES_HUB_PORTS } from "./wire.ts";
+import { hubMatches } from "./adapters/hub-matches.ts";
+import { matchSettingsOf } from "./config.ts";
+import { matchesConfigOf } from "./config.ts";
 import { tidyMatches } from "./hourly.ts";
 import { sweepOrphans } from "./sweep.ts";
+import { MATCHES_HUB_PORTS } from "./wire.ts";
 
 const SECRET = { "X-Webhook-Secret": "test-webhook-secret-0123456789-0123456" };
 const GUILD = env.PRIMARY_GUILD_ID;

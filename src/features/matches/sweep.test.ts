@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
 import type { GuildChannel } from "../../platform/discord/operations.ts";
-import type { MatchSettings } from "./config.ts";
 import { err, ok } from "../../platform/result.ts";
 import { DEFAULT_MATCH_SETTINGS } from "../../testing/virtual-match.ts";
+import type { MatchSettings } from "./config.ts";
 import type { ActiveRoom } from "./ports.ts";
 import { sweepOrphans } from "./sweep.ts";
 

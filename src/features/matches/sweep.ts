@@ -1,8 +1,8 @@
 import type { Clock } from "../../platform/clock.ts";
+import type { DiscordClient, GuildChannel } from "../../platform/discord/operations.ts";
 import { log } from "../../platform/log.ts";
 import { ORPHAN_MIN_AGE_MS } from "../../protocol/limits.ts";
 import type { MatchSettings } from "./config.ts";
-import type { DiscordClient, GuildChannel } from "../../platform/discord/operations.ts";
 import type { MatchesHub, MatchesStore, MatchTroubles } from "./ports.ts";
 import { MATCH_CHANNEL_NAME } from "./room/channel-name.ts";
 import { guildTroubleNotice } from "./room/notice.ts";

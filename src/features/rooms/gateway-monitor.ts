@@ -1,13 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
-import { roomsEnv, type GatewayMonitorRpc, type GatewayStatus, type RoomsEnv } from "./env.ts";
-import type { PlatformEnv } from "../../platform/env.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import type { PlatformEnv } from "../../platform/env.ts";
 import { log } from "../../platform/log.ts";
 import { asRequest, type RequestIds } from "../../platform/request-ids.ts";
 import { GatewayState } from "../../protocol/events/rooms.ts";
 import { GATEWAY_HEARTBEAT_TIMEOUT_MS } from "../../protocol/limits.ts";
 import type { GatewayHeartbeat } from "../../protocol/signed-events.ts";
+import { roomsEnv, type GatewayMonitorRpc, type GatewayStatus, type RoomsEnv } from "./env.ts";
 
 /** A hub that could not be told is told again after this, milliseconds. */
 const TELL_AGAIN_MS = 5_000;

@@ -4,10 +4,11 @@ import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
 import { gatewayState } from "../../protocol/events/rooms.ts";
 import type { Room } from "../../protocol/room.ts";
+import { ROOMS_COMMANDS, ROOMS_EXTENSION, type HubCommand } from "./hub-commands.ts";
 import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
-import { changeRoom } from "./hub/room-changes.ts";
 import { sweepPeople } from "./hub/people.ts";
+import { changeRoom } from "./hub/room-changes.ts";
 import {
   REPAIR_ABANDONED,
   REPAIR_IN_DOUBT,
@@ -24,7 +25,6 @@ import {
 } from "./hub/room-tasks.ts";
 import type { RoomsState, RoomsTurn } from "./hub/rooms-state.ts";
 import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
-import { ROOMS_COMMANDS, ROOMS_EXTENSION, type HubCommand } from "./hub-commands.ts";
 import { audienceOf, toRoom, type Member } from "./room-record.ts";
 
 type Work = { readonly context: RoomsContext; readonly ports: RoomTaskPorts };

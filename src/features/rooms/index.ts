@@ -1,11 +1,10 @@
-import { roomsConfigOf } from "./config.ts";
 import type { Feature } from "../../hub/feature.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { sweepIdempotencyKeys } from "../../platform/idempotency.ts";
 import { ROOM_EVENTS } from "../../protocol/events/rooms.ts";
+import { roomsConfigOf } from "./config.ts";
 import { gatewayMonitor } from "./gateway-monitor.ts";
 import { roomsHubExtension } from "./hub-extension.ts";
-import { taskPortsOf } from "./wire.ts";
 import { mountCreateInvite } from "./routes/create-invite.ts";
 import { mountCreateRoom } from "./routes/create-room.ts";
 import { mountEndRoom } from "./routes/end-room.ts";
@@ -13,6 +12,7 @@ import { mountGetRoom } from "./routes/get-room.ts";
 import { mountListPeople } from "./routes/list-people.ts";
 import { mountListRooms } from "./routes/list-rooms.ts";
 import { mountTakeEvents } from "./routes/take-events.ts";
+import { taskPortsOf } from "./wire.ts";
 
 /** Voice rooms in Discord, and what happens in them (rooms.md). */
 export const rooms: Feature = {

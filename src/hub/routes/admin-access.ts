@@ -1,7 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { hubConfigOf } from "../config.ts";
-import type { HubEnv } from "../env.ts";
 import { guildFor, HUB_ADMIN_SCOPE } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { requireScope } from "../../platform/auth/require-scope.ts";
@@ -9,6 +7,8 @@ import type { AppEnv } from "../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../platform/http/limit-user.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
+import { hubConfigOf } from "../config.ts";
+import type { HubEnv } from "../env.ts";
 import type { HubInspection } from "../hub-inspection.ts";
 
 /** How the routes of operators reach hubs; tests give their own. */

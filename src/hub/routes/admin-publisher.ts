@@ -1,10 +1,10 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { hubEnv } from "../env.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problems } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
 import { epochBegan } from "../../protocol/signed-events.ts";
 import type { PublisherPosition } from "../core/journal.ts";
+import { hubEnv } from "../env.ts";
 import { ADMIN_ROUTE, GuildParam, refuseGuild, type InspectionOf } from "./admin-access.ts";
 
 const PublisherReport = z

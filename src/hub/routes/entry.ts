@@ -1,6 +1,4 @@
 import type { Context } from "hono";
-import { hubConfigOf } from "../config.ts";
-import { hubEnv } from "../env.ts";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { authenticate } from "../../platform/auth/require-auth.ts";
 import { clientNetwork } from "../../platform/client-network.ts";
@@ -8,7 +6,9 @@ import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
+import { hubConfigOf } from "../config.ts";
 import type { SessionIdentity } from "../core/session.ts";
+import { hubEnv } from "../env.ts";
 import {
   HANDOVER_HEADER,
   identityOf,

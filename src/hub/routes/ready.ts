@@ -1,12 +1,12 @@
 import { waitUntil } from "cloudflare:workers";
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { hubConfigOf } from "../config.ts";
-import { hubEnv, type HubEnv } from "../env.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { within } from "../../platform/deadline.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { log } from "../../platform/log.ts";
 import { READY_FRESH_MS } from "../../protocol/limits.ts";
+import { hubConfigOf } from "../config.ts";
+import { hubEnv, type HubEnv } from "../env.ts";
 import type { Feature } from "../feature.ts";
 import { hubPublisher } from "../guild-hub-client.ts";
 

@@ -1,6 +1,4 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { hubConfigOf } from "../config.ts";
-import { hubEnv } from "../env.ts";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -10,6 +8,8 @@ import { problem, problems } from "../../platform/http/problem.ts";
 import { ulidGenerator } from "../../platform/ids.ts";
 import { metricsOf } from "../../platform/metrics.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
+import { hubConfigOf } from "../config.ts";
+import { hubEnv } from "../env.ts";
 import { identityOf } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";

@@ -1,10 +1,10 @@
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
-import { platformConfigOf } from "../config.ts";
-import type { PlatformEnv } from "../env.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { JWT_CLOCK_SKEW_SECONDS } from "../../protocol/limits.ts";
 import { systemClock } from "../clock.ts";
+import { platformConfigOf } from "../config.ts";
+import type { PlatformEnv } from "../env.ts";
 import { log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { ALGORITHMS, type KeyChoice, type KeySet } from "./key-set.ts";

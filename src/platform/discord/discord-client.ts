@@ -1,5 +1,5 @@
-import type { PlatformEnv } from "../env.ts";
 import { systemClock } from "../clock.ts";
+import type { PlatformEnv } from "../env.ts";
 import { ok } from "../result.ts";
 import { createDiscordClient } from "./calling-client.ts";
 import type { DiscordClient } from "./operations.ts";

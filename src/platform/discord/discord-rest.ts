@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
+import { systemClock } from "../clock.ts";
 import { platformConfigOf } from "../config.ts";
 import type { DiscordRestRpc, PlatformEnv } from "../env.ts";
-import { systemClock } from "../clock.ts";
 import type { DiscordAnswer, DiscordCall } from "./call.ts";
 import { FullCategories } from "./full-categories.ts";
 import { RateLimits, type RememberedLimits } from "./rate-limits.ts";

@@ -1,5 +1,5 @@
-import type { PlatformEnv } from "../env.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { PlatformEnv } from "../env.ts";
 
 /** What a request carries through Hono. */
 export type AppEnv = {

@@ -1,12 +1,12 @@
 import type { Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import { ConfigError } from "../variables.ts";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
 import { log } from "../log.ts";
+import { ConfigError } from "../variables.ts";
 import type { AppEnv } from "./app-env.ts";
-import { problem, type FieldError, type ProblemAnswer } from "./problem.ts";
 import { serveAsset, type PageOrigins } from "./page.ts";
+import { problem, type FieldError, type ProblemAnswer } from "./problem.ts";
 
 /** The part of a zod result that `invalidRequest` reads. */
 type Checked =

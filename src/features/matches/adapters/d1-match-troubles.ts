@@ -1,11 +1,11 @@
 import { and, eq, inArray } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { matchTroubles } from "../../../../drizzle/matches.ts";
-import { matchesConfigOf, matchSettingsOf } from "../config.ts";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import { systemClock } from "../../../platform/clock.ts";
+import type { PlatformEnv } from "../../../platform/env.ts";
 import { log } from "../../../platform/log.ts";
 import { TROUBLE_TOLD_AGAIN_MS } from "../../../protocol/limits.ts";
+import { matchesConfigOf, matchSettingsOf } from "../config.ts";
 import type { MatchTroubles } from "../ports.ts";
 import { GUILD_TROUBLES, isPlace, nameOf, subjectOf } from "../room/trouble.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { FaceitConfig } from "../config.ts";
 import { err, ok } from "../../../platform/result.ts";
+import type { FaceitConfig } from "../config.ts";
 import type { FaceitIdentity } from "../linking/ports.ts";
 import { shownName, type Fetch } from "./ask-provider.ts";
 import { askWithToken, exchangeCode } from "./exchange-code.ts";

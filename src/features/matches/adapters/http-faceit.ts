@@ -1,9 +1,8 @@
 import { z } from "zod";
-import type { FaceitConfig } from "../config.ts";
 import { systemClock, type Clock } from "../../../platform/clock.ts";
+import { GrowingPause } from "../../../platform/growing-pause.ts";
 import { readAtMost } from "../../../platform/http/read-at-most.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
-import { GrowingPause } from "../../../platform/growing-pause.ts";
 import {
   FACEIT_ANSWER_MAX_BYTES,
   FACEIT_TIMEOUT_MS,
@@ -12,9 +11,10 @@ import {
 } from "../../../protocol/limits.ts";
 import { FaceitId } from "../../../protocol/match.ts";
 import { retryAfterMs } from "../../../protocol/retry-after.ts";
+import { shownText } from "../../../protocol/shown-text.ts";
+import type { FaceitConfig } from "../config.ts";
 import { httpsUrl, type FaceitMatch } from "../faceit-match.ts";
 import { readRosters, Team } from "../faceit-roster.ts";
-import { shownText } from "../../../protocol/shown-text.ts";
 import type { FaceitApi, FaceitFailure } from "../ports.ts";
 
 /** Refusals of the key in a row until nobody asks for a while (§A2: circuit-break). */

@@ -1,6 +1,6 @@
-import type { FaceitConfig, MatchesConfig } from "../config.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import type { DiscordIdentityConfig } from "../adapters/http-discord-identity.ts";
+import type { FaceitConfig, MatchesConfig } from "../config.ts";
 
 /** Path of the page that a person opens, and to which Discord sends them back. */
 export const LINK_PATH = "/faceit/link";

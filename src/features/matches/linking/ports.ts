@@ -1,6 +1,6 @@
+import type { Clock } from "../../../platform/clock.ts";
 import type { Later } from "../../../platform/discord/interactions/slash-command.ts";
 import type { NewMessage } from "../../../platform/discord/operations.ts";
-import type { Clock } from "../../../platform/clock.ts";
 import type { Result } from "../../../platform/result.ts";
 import type { FaceitPlayer, MatchesStore, MatchRooms, PlayerLinks } from "../ports.ts";
 

@@ -1,9 +1,9 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
 import type { NewMessage } from "../../../platform/discord/operations.ts";
-import { tellMatches } from "./tell-matches.ts";
 import type { LinkOutcome } from "./link-outcome.ts";
 import type { DiscordUser, LinkPorts } from "./ports.ts";
 import { takeReturn, toOutcome, type ProviderReturn } from "./provider-return.ts";
+import { tellMatches } from "./tell-matches.ts";
 
 /**
  * The last step: FACEIT has said whose account it is. Writes the link; who is to hear of it hears of it

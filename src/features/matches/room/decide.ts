@@ -1,5 +1,5 @@
-import type { MatchSettings } from "../config.ts";
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
+import type { MatchSettings } from "../config.ts";
 import { keyOf, type Action } from "./action.ts";
 import { channelName } from "./channel-name.ts";
 import { isGone, peopleOf, type RoomState, type SideState } from "./room-state.ts";

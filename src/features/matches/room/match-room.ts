@@ -1,6 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import { matchesConfigOf, matchSettingsOf, type MatchSettings } from "../config.ts";
-import type { DeliveredHint, MatchesEnv, MatchRoomRpc } from "../env.ts";
 import { hubPublisher } from "../../../hub/guild-hub-client.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { discordClient } from "../../../platform/discord/discord-client.ts";
@@ -10,8 +8,10 @@ import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
 import { d1MatchTroubles } from "../adapters/d1-match-troubles.ts";
 import { d1Matches } from "../adapters/d1-matches.ts";
 import { d1PlayerLinks } from "../adapters/d1-player-links.ts";
-import { hubMatches } from "../adapters/hub-matches.ts";
 import { faceitApi } from "../adapters/http-faceit.ts";
+import { hubMatches } from "../adapters/hub-matches.ts";
+import { matchesConfigOf, matchSettingsOf, type MatchSettings } from "../config.ts";
+import type { DeliveredHint, MatchesEnv, MatchRoomRpc } from "../env.ts";
 import { guildOfOwners } from "../match-guild.ts";
 import type { MatchRecord } from "../ports.ts";
 import { takeHint } from "./hint.ts";

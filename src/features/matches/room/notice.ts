@@ -1,6 +1,6 @@
-import type { MatchSettings } from "../config.ts";
 import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
+import type { MatchSettings } from "../config.ts";
 import type { RoomState } from "./room-state.ts";
 import { isOfGuild, isPlace, PLACES, subjectOf, type TroubleKind } from "./trouble.ts";
 

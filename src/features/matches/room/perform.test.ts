@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { MatchSettings } from "../config.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import type { GuildChannel, PermissionOverwrite } from "../../../platform/discord/operations.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
 import { DEFAULT_MATCH_SETTINGS } from "../../../testing/virtual-match.ts";
+import type { MatchSettings } from "../config.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure, MatchRecord } from "../ports.ts";
 import type { Action } from "./action.ts";

@@ -1,4 +1,3 @@
-import type { MatchSettings } from "../config.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { GUILD_VOICE, PERMISSION } from "../../../platform/discord/constants.ts";
@@ -9,6 +8,7 @@ import type {
 } from "../../../platform/discord/operations.ts";
 import { log } from "../../../platform/log.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
+import type { MatchSettings } from "../config.ts";
 import type { FaceitApi, MatchesHub, MatchesStore, MatchTroubles } from "../ports.ts";
 import type { Action } from "./action.ts";
 import { troubleNotice, unlinkedNotice } from "./notice.ts";

@@ -17,9 +17,9 @@ import {
   MOST_RETRY_MS,
 } from "./retry.ts";
 import { withSide, type RoomState, type SideState } from "./room-state.ts";
+import { withTrouble, withTroubleIfAgain } from "./room-state.ts";
 import { ABSENCES_MAX } from "./timetable.ts";
 import type { TroubleKind } from "./trouble.ts";
-import { withTrouble, withTroubleIfAgain } from "./room-state.ts";
 
 /** A channel as a look at Discord found it. */
 export type FoundChannel = { readonly id: string; readonly access: readonly string[] };

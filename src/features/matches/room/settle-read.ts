@@ -5,9 +5,9 @@ import type { FaceitFailure } from "../ports.ts";
 import { reopened } from "./reopen.ts";
 import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
 import type { MatchEnd, RoomState } from "./room-state.ts";
+import { withoutTroubles, withTrouble } from "./room-state.ts";
 import { backOff, CONTRADICTIONS_MAX } from "./timetable.ts";
 import { FACEIT_TROUBLES } from "./trouble.ts";
-import { withoutTroubles, withTrouble } from "./room-state.ts";
 
 /** FACEIT's key is refused. */
 const KEY_REFUSED_MS = 60_000;

@@ -17,6 +17,7 @@ import {
   REFUSED_MOST_MS,
 } from "./retry.ts";
 import { withCheck, withSide, type RoomState } from "./room-state.ts";
+import { withTrouble, withTroubleIfAgain } from "./room-state.ts";
 import {
   settleCheck,
   settleCreate,
@@ -27,7 +28,6 @@ import {
 } from "./settle-channel.ts";
 import { settleRead, type ReadOutcome } from "./settle-read.ts";
 import { silentAt } from "./timetable.ts";
-import { withTrouble, withTroubleIfAgain } from "./room-state.ts";
 
 /** What came of an action. `broke`: a part of ours failed, and nobody knows how far it got. */
 export type Outcome =

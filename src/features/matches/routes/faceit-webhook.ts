@@ -1,13 +1,13 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { matchesConfigOf } from "../config.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { problem, problems } from "../../../platform/http/problem.ts";
-import { isOneOf } from "../../../platform/secret-equal.ts";
 import { log } from "../../../platform/log.ts";
 import { requestIds } from "../../../platform/request-ids.ts";
+import { isOneOf } from "../../../platform/secret-equal.ts";
 import { WEBHOOK_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
+import { matchesConfigOf } from "../config.ts";
 import { matchRoom } from "../match-rooms.ts";
 import { readWebhook } from "../webhook.ts";
 

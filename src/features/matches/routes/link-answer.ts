@@ -1,15 +1,15 @@
 import type { Context } from "hono";
-import { matchesConfigOf } from "../config.ts";
+import { clientNetwork } from "../../../platform/client-network.ts";
 import type { Later } from "../../../platform/discord/interactions/slash-command.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { log } from "../../../platform/log.ts";
-import { clientNetwork } from "../../../platform/client-network.ts";
 import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { LINK_STEPS_PER_MINUTE_PER_ADDRESS } from "../../../protocol/limits.ts";
-import { linkPage, statusOf } from "../linking/link-page.ts";
+import { matchesConfigOf } from "../config.ts";
 import type { LinkOutcome } from "../linking/link-outcome.ts";
-import { linkPortsOf } from "../wire.ts";
+import { linkPage, statusOf } from "../linking/link-page.ts";
 import type { LinkPorts } from "../linking/ports.ts";
+import { linkPortsOf } from "../wire.ts";
 
 /** What a step of a linking gets. */
 export type LinkStepInput = {

@@ -1,5 +1,5 @@
-import type { HubTurn } from "../../../hub/extension.ts";
 import { z } from "zod";
+import type { HubTurn } from "../../../hub/extension.ts";
 import type { VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { DiscordUser } from "../../../protocol/person.ts";

@@ -9,8 +9,8 @@ import {
   INVITE_MAX_USES,
 } from "../../../protocol/limits.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../wire.ts";
 import { inviteToRoom } from "../service.ts";
+import { portsOf } from "../wire.ts";
 import { ChannelParam } from "./channel-param.ts";
 
 const InviteBody = z

@@ -1,8 +1,8 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, TypedResponse } from "hono";
-import { roomsConfigOf } from "../config.ts";
 import { guildFor, type Principal } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
+import { clientNetwork } from "../../../platform/client-network.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { invalidFields } from "../../../platform/http/failures.ts";
@@ -16,7 +16,6 @@ import {
   release,
 } from "../../../platform/idempotency.ts";
 import { ulidGenerator } from "../../../platform/ids.ts";
-import { clientNetwork } from "../../../platform/client-network.ts";
 import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
@@ -26,6 +25,7 @@ import {
   ROOM_USER_LIMIT_DEFAULT,
   ROOM_USER_LIMIT_MAX,
 } from "../../../protocol/limits.ts";
+import { roomsConfigOf } from "../config.ts";
 import { createRoom, type CreateRoomInput } from "../create-room.ts";
 import { CreatedRoom, createdRoomAnswer } from "../created-room.ts";
 import { renderFailure, retryAfter } from "../errors.ts";

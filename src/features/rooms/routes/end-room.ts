@@ -5,8 +5,8 @@ import { limitUser } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { ROOM_ENDS_PER_MINUTE } from "../../../protocol/limits.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../wire.ts";
 import { endRoom } from "../service.ts";
+import { portsOf } from "../wire.ts";
 import { ChannelParam } from "./channel-param.ts";
 
 const route = createRoute({

@@ -5,8 +5,8 @@ import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { Room } from "../../../protocol/room.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../wire.ts";
 import { getRoom } from "../service.ts";
+import { portsOf } from "../wire.ts";
 import { ChannelParam } from "./channel-param.ts";
 
 const route = createRoute({

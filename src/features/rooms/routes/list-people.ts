@@ -1,10 +1,10 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { roomsConfigOf } from "../config.ts";
 import { guildFor } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
   PEOPLE_PAGE_DEFAULT,
@@ -13,7 +13,7 @@ import {
 } from "../../../protocol/limits.ts";
 import { Person, shownPerson } from "../../../protocol/person.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
-import { pageLimit } from "../../../platform/pagination.ts";
+import { roomsConfigOf } from "../config.ts";
 import { renderFailure } from "../errors.ts";
 import { portsOf } from "../wire.ts";
 

@@ -1,17 +1,17 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { roomsConfigOf } from "../config.ts";
 import { guildFor } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { ROOMS_PAGE_DEFAULT, ROOMS_PAGE_MAX } from "../../../protocol/limits.ts";
 import { Room } from "../../../protocol/room.ts";
-import { pageLimit } from "../../../platform/pagination.ts";
+import { roomsConfigOf } from "../config.ts";
 import { renderFailure } from "../errors.ts";
-import { portsOf } from "../wire.ts";
 import { listRooms } from "../service.ts";
+import { portsOf } from "../wire.ts";
 
 /** A ULID: the id of the last room of the page before. Opaque to clients. */
 const Cursor = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "take it from nextCursor");

@@ -2,10 +2,9 @@ import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { hubEnv } from "../../../hub/env.ts";
-import type { PlatformEnv } from "../../../platform/env.ts";
-import { roomsConfigOf } from "../config.ts";
 import { hubPublisher } from "../../../hub/guild-hub-client.ts";
 import { systemClock } from "../../../platform/clock.ts";
+import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { problem, problems } from "../../../platform/http/problem.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
@@ -18,6 +17,7 @@ import {
   TIMESTAMP_HEADER,
   verifyBody,
 } from "../../../protocol/signed-events.ts";
+import { roomsConfigOf } from "../config.ts";
 import { retryAfter } from "../errors.ts";
 import { gatewayMonitor } from "../gateway-monitor.ts";
 import {

@@ -1,6 +1,6 @@
-import type { PlatformEnv } from "../../env.ts";
 import { INTERACTION_DEADLINE_MS } from "../../../protocol/limits.ts";
 import { within } from "../../deadline.ts";
+import type { PlatformEnv } from "../../env.ts";
 import { log } from "../../log.ts";
 import type { CommandInteraction } from "./interaction.ts";
 import type { Later, SlashCommand, SlashCommandReply } from "./slash-command.ts";

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { PlatformEnv } from "../../env.ts";
 import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
+import type { PlatformEnv } from "../../env.ts";
 import { answerCommand } from "./answer-command.ts";
 import { escapeMarkdown } from "./escape-markdown.ts";
 import { CommandInteraction } from "./interaction.ts";

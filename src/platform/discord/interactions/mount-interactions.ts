@@ -1,9 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { platformConfigOf } from "../../config.ts";
 import { INTERACTION_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
 import { systemClock } from "../../clock.ts";
+import { platformConfigOf } from "../../config.ts";
 import type { AppEnv } from "../../http/app-env.ts";
 import { problem, problems } from "../../http/problem.ts";
 import { parseJson } from "../send.ts";
