@@ -25,6 +25,7 @@ const HUB_PORTS = [
   "src/hub/publisher.ts",
   "src/hub/guild-hub-client.ts",
   "src/hub/extension.ts",
+  "src/hub/command.ts",
   "src/hub/feature.ts",
   // What the hub can know of voice at all is the same for every area.
   "src/hub/voice-knowledge.ts",

@@ -27,8 +27,8 @@ export interface HubExtension {
    * it may not keep more: the publisher then waits with everything of this guild.
    */
   ingest(hub: HubTurn, event: IncomingEvent): "done" | { readonly holdMs: number };
-  /** Called by features through `HubPublisher.command`. */
-  readonly commands: Readonly<Record<string, (hub: HubContext, input: unknown) => unknown>>;
+  /** What its area asks of it by `callCommand`. */
+  readonly commands: readonly CommandHandler[];
   /** Its members of the snapshot frame, for a reader with these grants. Synchronous. */
   snapshot(hub: HubTurn, mayRead: (audience: Audience) => boolean): Record<string, unknown>;
   /** A task that it scheduled is due. Idempotent: it may run again after a crash. */
@@ -57,3 +57,9 @@ export interface HubContext {
   /** Runs `work` in one transaction; what it published is sent afterwards. */
   turn<T>(work: (hub: HubTurn) => T): T;
 }
+
+/** A command of an area with its work, as `handlersWith` makes it. */
+export type CommandHandler = {
+  readonly name: string;
+  readonly run: (hub: HubContext, input: unknown) => unknown;
+};

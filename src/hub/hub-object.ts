@@ -115,14 +115,13 @@ export class HubObject {
   }
 
   async command(name: string, input: unknown, ids?: RequestIds): Promise<unknown> {
-    const [prefix, command] = name.split(".", 2);
-    const extension = this.#extensions.find((one) => one.name === prefix);
-    const run = command === undefined ? undefined : extension?.commands[command];
-    if (extension === undefined || run === undefined) throw new Error(`no hub command ${name}`);
+    const extension = this.#extensions.find((one) => name.startsWith(`${one.name}.`));
+    const command = extension?.commands.find((one) => one.name === name);
+    if (extension === undefined || command === undefined) throw new Error(`no hub command ${name}`);
     this.#serve();
     try {
       const context = this.#contextOf(extension, ids?.traceId);
-      return await asRequest(ids, () => run(context, input));
+      return await asRequest(ids, () => command.run(context, input));
     } finally {
       this.host.arm();
     }

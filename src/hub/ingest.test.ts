@@ -19,7 +19,7 @@ function area(
     claims: [],
     migrate: () => false,
     ingest,
-    commands: {},
+    commands: [],
     snapshot: () => ({}),
     task: () => Promise.resolve(),
   };

@@ -1,24 +1,7 @@
 import { z } from "zod";
+import { hubCommand } from "../../hub/command.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { FaceitId, Match } from "../../protocol/match.ts";
-
-/** Name of the matches extension in a hub; its commands are `matches.…`. */
-export const MATCHES_EXTENSION = "matches";
-
-/** A command of the hub's matches extension: what crosses is checked on both sides. */
-export type HubCommand<Input extends z.ZodType, Output extends z.ZodType> = {
-  readonly name: string;
-  readonly input: Input;
-  readonly output: Output;
-};
-
-function define<Input extends z.ZodType, Output extends z.ZodType>(
-  name: string,
-  input: Input,
-  output: Output,
-): HubCommand<Input, Output> {
-  return { name, input, output };
-}
 
 const Users = z.object({ userIds: z.array(DiscordId) });
 const Somewhere = z.object({ userId: DiscordId, channelId: DiscordId });
@@ -34,8 +17,8 @@ const SidesInVoice = z.object({
 
 /** The commands; `MatchesHub` in ports.ts says what each does. */
 export const MATCHES_COMMANDS = {
-  put: define("put", Match, z.object({})),
-  whereabouts: define("whereabouts", Users, z.array(Somewhere)),
-  sweep: define("sweep", z.object({}), z.object({})),
-  inVoice: define("inVoice", Matches, z.array(SidesInVoice)),
+  put: hubCommand("matches.put", Match, z.object({})),
+  whereabouts: hubCommand("matches.whereabouts", Users, z.array(Somewhere)),
+  sweep: hubCommand("matches.sweep", z.object({}), z.object({})),
+  inVoice: hubCommand("matches.inVoice", Matches, z.array(SidesInVoice)),
 } as const;

@@ -1,10 +1,10 @@
-import type { z } from "zod";
+import { handlersWith } from "../../hub/command.ts";
 import type { HubEnv } from "../../hub/env.ts";
-import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
+import type { CommandHandler, HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import { isVoiceKnown } from "../../hub/voice-knowledge.ts";
 import { log } from "../../platform/log.ts";
 import { SNAPSHOT_MATCHES_MAX } from "../../protocol/limits.ts";
-import { MATCHES_COMMANDS, MATCHES_EXTENSION, type HubCommand } from "./hub-commands.ts";
+import { MATCHES_COMMANDS } from "./hub-commands.ts";
 import {
   continueSweeping,
   forgetMatch,
@@ -12,6 +12,7 @@ import {
   withVoice,
   type MatchesTurn,
 } from "./hub/put-match.ts";
+import type { MatchesState } from "./hub/matches-state.ts";
 import { createMatchesTables, sqlMatchesState } from "./hub/sql-matches-state.ts";
 import { TAKEN_EVENTS, takeEvent } from "./hub/take-event.ts";
 import type { MatchRecord } from "./ports.ts";
@@ -32,54 +33,40 @@ export type MatchesHubPorts = {
 /** Live matches whose rooms are visited at each sweep. */
 const LOOKS_MAX = 500;
 
-/** A command with its work; the input is checked here. */
-function handle<Input extends z.ZodType, Output extends z.ZodType>(
-  command: HubCommand<Input, Output>,
-  run: (turn: MatchesTurn, input: z.output<Input>) => z.input<Output>,
-) {
-  return {
-    name: command.name,
-    run: (hub: HubContext, input: unknown): unknown => {
-      const parsed = command.input.parse(input);
-      return hub.turn((turn) => run(matchesTurnOf(turn), parsed));
-    },
-  };
-}
-
 /** What matches ask of a guild's hub. Each may be repeated. */
-const COMMANDS = [
-  handle(MATCHES_COMMANDS.put, (turn, record) => {
-    if (record.guildId !== turn.hub.guildId) throw new Error("a match of another guild");
-    putMatch(turn, record);
-    return {};
-  }),
-
-  handle(MATCHES_COMMANDS.whereabouts, ({ state }, { userIds }) =>
-    userIds.flatMap((userId) => {
-      const channelId = state.channelOf(userId);
-      return channelId === null ? [] : [{ userId, channelId }];
+const commandsOf = (ports: MatchesHubPorts): readonly CommandHandler[] => {
+  const on = handlersWith((hub) => ({
+    hub,
+    turn: <T>(work: (turn: MatchesTurn) => T): T => hub.turn((inner) => work(matchesTurnOf(inner))),
+  }));
+  return [
+    on(MATCHES_COMMANDS.put, ({ hub, turn }, record) => {
+      if (record.guildId !== hub.guildId) throw new Error("a match of another guild");
+      turn((inner) => putMatch(inner, record));
+      return {};
     }),
-  ),
 
-  handle(MATCHES_COMMANDS.inVoice, ({ state }, { matchIds }) =>
-    matchIds.map((matchId) => {
-      const isKnown = isVoiceKnown(state.voiceKnowledge());
-      const record = state.match(matchId)?.record ?? null;
-      if (record === null) return { matchId, faction1: [], faction2: [], bots: [], isKnown };
-      const { faction1, faction2 } = withVoice(state, record).factions;
-      const sides = { faction1: faction1.inVoice, faction2: faction2.inVoice };
-      const bots = Object.values(sides)
-        .flat()
-        .filter((userId) => state.isBot(userId));
-      return { matchId, ...sides, bots, isKnown };
-    }),
-  ),
-];
+    on(MATCHES_COMMANDS.whereabouts, ({ turn }, { userIds }) =>
+      turn(({ state }) =>
+        userIds.flatMap((userId) => {
+          const channelId = state.channelOf(userId);
+          return channelId === null ? [] : [{ userId, channelId }];
+        }),
+      ),
+    ),
+
+    on(MATCHES_COMMANDS.inVoice, ({ turn }, { matchIds }) =>
+      turn(({ state }) => matchIds.map((matchId) => inVoiceOf(state, matchId))),
+    ),
+
+    on(MATCHES_COMMANDS.sweep, ({ hub }) => sweepGuild(ports, hub)),
+  ];
+};
 
 /** Matches inside a guild's hub: tells clients what is different, and knows who is in voice. */
 export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
   return {
-    name: MATCHES_EXTENSION,
+    name: "matches",
     ingests: TAKEN_EVENTS,
     wholeStates: [],
     claims: [],
@@ -88,10 +75,7 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
       takeEvent(matchesTurnOf(hub), event);
       return "done";
     },
-    commands: {
-      ...Object.fromEntries(COMMANDS.map(({ name, run }) => [name, run])),
-      [MATCHES_COMMANDS.sweep.name]: (hub: HubContext) => sweepGuild(ports, hub),
-    },
+    commands: commandsOf(ports),
     snapshot(hub, mayRead) {
       if (!mayRead(null)) return {};
       const { state } = matchesTurnOf(hub);
@@ -126,8 +110,21 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
   };
 }
 
+/** Who of a match's sides is in their channels, as far as this hub knows. */
+function inVoiceOf(state: MatchesState, matchId: string) {
+  const isKnown = isVoiceKnown(state.voiceKnowledge());
+  const record = state.match(matchId)?.record ?? null;
+  if (record === null) return { matchId, faction1: [], faction2: [], bots: [], isKnown };
+  const { faction1, faction2 } = withVoice(state, record).factions;
+  const sides = { faction1: faction1.inVoice, faction2: faction2.inVoice };
+  const bots = Object.values(sides)
+    .flat()
+    .filter((userId) => state.isBot(userId));
+  return { matchId, ...sides, bots, isKnown };
+}
+
 /** Visits the live matches first: one that lost its alarm or its storage is there when channels are judged. */
-async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<object> {
+async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<Record<string, never>> {
   const live = hub.turn((turn) => matchesTurnOf(turn).state.liveMatches(LOOKS_MAX));
   await Promise.allSettled(live.map((record) => ports.look(hub.env, record, false)));
   await ports.sweep(hub.env, hub.guildId);

@@ -1,25 +1,8 @@
 import { z } from "zod";
+import { hubCommand } from "../../hub/command.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { DiscordUser } from "../../protocol/person.ts";
 import { Member, RoomRecord } from "./room-record.ts";
-
-/** Name of the rooms extension in a hub; its commands are `rooms.…`. */
-export const ROOMS_EXTENSION = "rooms";
-
-/** A command of the hub's rooms extension: what crosses is checked on both sides. */
-export type HubCommand<Input extends z.ZodType, Output extends z.ZodType> = {
-  readonly name: string;
-  readonly input: Input;
-  readonly output: Output;
-};
-
-function define<Input extends z.ZodType, Output extends z.ZodType>(
-  name: string,
-  input: Input,
-  output: Output,
-): HubCommand<Input, Output> {
-  return { name, input, output };
-}
 
 const RoomId = z.object({ id: z.string() });
 const Done = z.object({});
@@ -37,12 +20,16 @@ const People = z.array(DiscordUser.extend({ userId: DiscordId }));
 
 /** The commands; `RoomsHub` in ports.ts says what each does. */
 export const ROOMS_COMMANDS = {
-  reserve: define("reserve", RoomRecord, Done),
-  open: define("open", RoomId.extend({ channel: NewChannel }), z.object({ outcome: Outcome })),
-  giveUp: define("giveUp", RoomId, Done),
-  doubt: define("doubt", RoomId, Done),
-  recover: define("recover", Request, Recovery),
-  end: define("end", z.object({ channelId: DiscordId }), Done),
-  read: define("read", z.object({ channelIds: z.array(DiscordId) }), LiveRooms),
-  people: define("people", PeopleQuery, People),
+  reserve: hubCommand("rooms.reserve", RoomRecord, Done),
+  open: hubCommand(
+    "rooms.open",
+    RoomId.extend({ channel: NewChannel }),
+    z.object({ outcome: Outcome }),
+  ),
+  giveUp: hubCommand("rooms.giveUp", RoomId, Done),
+  doubt: hubCommand("rooms.doubt", RoomId, Done),
+  recover: hubCommand("rooms.recover", Request, Recovery),
+  end: hubCommand("rooms.end", z.object({ channelId: DiscordId }), Done),
+  read: hubCommand("rooms.read", z.object({ channelIds: z.array(DiscordId) }), LiveRooms),
+  people: hubCommand("rooms.people", PeopleQuery, People),
 } as const;

@@ -1,10 +1,10 @@
-import type { z } from "zod";
+import { handlersWith } from "../../hub/command.ts";
 import type { HubEnv } from "../../hub/env.ts";
-import type { HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
+import type { CommandHandler, HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
 import { gatewayState } from "../../protocol/events/rooms.ts";
 import type { Room } from "../../protocol/room.ts";
-import { ROOMS_COMMANDS, ROOMS_EXTENSION, type HubCommand } from "./hub-commands.ts";
+import { ROOMS_COMMANDS } from "./hub-commands.ts";
 import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
 import { sweepPeople } from "./hub/people.ts";
@@ -29,80 +29,71 @@ import { audienceOf, toRoom, type Member } from "./room-record.ts";
 
 type Work = { readonly context: RoomsContext; readonly ports: RoomTaskPorts };
 
-/** A command with its work; the input is checked here. */
-function handle<Input extends z.ZodType, Output extends z.ZodType>(
-  command: HubCommand<Input, Output>,
-  run: (work: Work, input: z.output<Input>) => z.input<Output> | Promise<z.input<Output>>,
-) {
-  return {
-    name: command.name,
-    run: async (work: Work, input: unknown): Promise<unknown> =>
-      run(work, command.input.parse(input)),
-  };
-}
-
 /** What REST asks of a guild's hub. Each may be repeated. */
-const COMMANDS = [
-  handle(ROOMS_COMMANDS.reserve, async ({ context, ports }, room) => {
-    context.turn((turn) => {
-      if (turn.state.room(room.id) !== null) return;
-      changeRoom(turn, room);
-      watchCreation(turn, room.id, REPAIR_ABANDONED);
-    });
-    try {
-      await copyRoom(context, ports, room.id);
-    } catch (error) {
-      // Discord has not been asked yet: nothing has to be found out.
-      context.turn((turn) => giveUpRoom(turn, room.id));
-      throw error;
-    }
-    return {};
-  }),
+const commandsOf = (workOf: (hub: HubContext) => Work): readonly CommandHandler[] => {
+  const on = handlersWith(workOf);
+  return [
+    on(ROOMS_COMMANDS.reserve, async ({ context, ports }, room) => {
+      context.turn((turn) => {
+        if (turn.state.room(room.id) !== null) return;
+        changeRoom(turn, room);
+        watchCreation(turn, room.id, REPAIR_ABANDONED);
+      });
+      try {
+        await copyRoom(context, ports, room.id);
+      } catch (error) {
+        // Discord has not been asked yet: nothing has to be found out.
+        context.turn((turn) => giveUpRoom(turn, room.id));
+        throw error;
+      }
+      return {};
+    }),
 
-  handle(ROOMS_COMMANDS.open, async ({ context, ports }, { id, channel }) => {
-    const opened = context.turn((turn) => openRoom(turn, id, channel));
-    if (!opened) return { outcome: "gone" as const };
-    await tryCopyRoom(context, ports, id);
-    return { outcome: "opened" as const };
-  }),
+    on(ROOMS_COMMANDS.open, async ({ context, ports }, { id, channel }) => {
+      const opened = context.turn((turn) => openRoom(turn, id, channel));
+      if (!opened) return { outcome: "gone" as const };
+      await tryCopyRoom(context, ports, id);
+      return { outcome: "opened" as const };
+    }),
 
-  handle(ROOMS_COMMANDS.giveUp, async ({ context, ports }, { id }) => {
-    context.turn((turn) => giveUpRoom(turn, id));
-    await tryCopyRoom(context, ports, id);
-    return {};
-  }),
+    on(ROOMS_COMMANDS.giveUp, async ({ context, ports }, { id }) => {
+      context.turn((turn) => giveUpRoom(turn, id));
+      await tryCopyRoom(context, ports, id);
+      return {};
+    }),
 
-  handle(ROOMS_COMMANDS.doubt, ({ context }, { id }) => {
-    context.turn((turn) => watchCreation(turn, id, REPAIR_IN_DOUBT));
-    return {};
-  }),
+    on(ROOMS_COMMANDS.doubt, ({ context }, { id }) => {
+      context.turn((turn) => watchCreation(turn, id, REPAIR_IN_DOUBT));
+      return {};
+    }),
 
-  handle(ROOMS_COMMANDS.recover, async ({ context, ports }, { createdBy, idempotencyKey }) => {
-    const room = context.turn(({ state }) => state.roomOfRequest(createdBy, idempotencyKey));
-    if (room === null) return { kind: "nothing" as const };
-    const last = context.now() - room.createdAt >= REPAIR_ABANDONED.decideMs;
-    return settleCreation(context, ports, room.id, last);
-  }),
+    on(ROOMS_COMMANDS.recover, async ({ context, ports }, { createdBy, idempotencyKey }) => {
+      const room = context.turn(({ state }) => state.roomOfRequest(createdBy, idempotencyKey));
+      if (room === null) return { kind: "nothing" as const };
+      const last = context.now() - room.createdAt >= REPAIR_ABANDONED.decideMs;
+      return settleCreation(context, ports, room.id, last);
+    }),
 
-  handle(ROOMS_COMMANDS.end, async ({ context, ports }, { channelId }) => {
-    const room = context.turn(({ state }) => state.roomOfChannel(channelId));
-    if (room !== null) await endHere(context, ports, room);
-    return {};
-  }),
+    on(ROOMS_COMMANDS.end, async ({ context, ports }, { channelId }) => {
+      const room = context.turn(({ state }) => state.roomOfChannel(channelId));
+      if (room !== null) await endHere(context, ports, room);
+      return {};
+    }),
 
-  handle(ROOMS_COMMANDS.read, ({ context }, { channelIds }) =>
-    context.turn(({ state }) =>
-      channelIds.flatMap((channelId) => {
-        const room = state.roomOfChannel(channelId);
-        return room === null ? [] : [{ room, members: membersOf(state, channelId) }];
-      }),
+    on(ROOMS_COMMANDS.read, ({ context }, { channelIds }) =>
+      context.turn(({ state }) =>
+        channelIds.flatMap((channelId) => {
+          const room = state.roomOfChannel(channelId);
+          return room === null ? [] : [{ room, members: membersOf(state, channelId) }];
+        }),
+      ),
     ),
-  ),
 
-  handle(ROOMS_COMMANDS.people, ({ context }, query) =>
-    context.turn(({ state }) => [...state.findPeople(query)]),
-  ),
-];
+    on(ROOMS_COMMANDS.people, ({ context }, query) =>
+      context.turn(({ state }) => [...state.findPeople(query)]),
+    ),
+  ];
+};
 
 const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<void>>> = {
   copy: ({ context, ports }, id) => copyRoom(context, ports, id),
@@ -125,18 +116,13 @@ export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): Hub
     },
   });
   return {
-    name: ROOMS_EXTENSION,
+    name: "rooms",
     ingests: APPLIED_EVENTS,
     wholeStates: ["guild.snapshot"],
     claims: ["guild.snapshot", gatewayState.name],
     migrate: createRoomsTables,
     ingest: (hub: HubTurn, event: IncomingEvent) => applyEvent(roomsTurnOf(hub), event),
-    commands: Object.fromEntries(
-      COMMANDS.map(({ name, run }) => [
-        name,
-        (hub: HubContext, input: unknown) => run(workOf(hub), input),
-      ]),
-    ),
+    commands: commandsOf(workOf),
     snapshot(hub, mayRead) {
       const { state } = roomsTurnOf(hub);
       const rooms: Room[] = state.roomsIn("open").flatMap((record) => {

@@ -1,25 +1,15 @@
-import type { z } from "zod";
+import { callCommand } from "../../../hub/command.ts";
 import type { HubPublisher } from "../../../hub/publisher.ts";
 import { log } from "../../../platform/log.ts";
 import { roomDeleted } from "../../../protocol/events/rooms.ts";
-import { MATCHES_COMMANDS, MATCHES_EXTENSION, type HubCommand } from "../hub-commands.ts";
+import { MATCHES_COMMANDS } from "../hub-commands.ts";
 import type { MatchesHub } from "../ports.ts";
 
 /** {@link MatchesHub} over the commands of the hub's matches extension, and what all areas of it hear. */
 export function hubMatches(hub: Pick<HubPublisher, "command" | "ingest">): MatchesHub {
-  async function run<Input extends z.ZodType, Output extends z.ZodType>(
-    guildId: string,
-    command: HubCommand<Input, Output>,
-    input: z.input<Input>,
-  ): Promise<z.output<Output>> {
-    return command.output.parse(
-      await hub.command(guildId, `${MATCHES_EXTENSION}.${command.name}`, input),
-    );
-  }
-
   const { put, whereabouts, sweep, inVoice } = MATCHES_COMMANDS;
   return {
-    put: async (record) => void (await run(record.guildId, put, record)),
+    put: async (record) => void (await callCommand(hub, record.guildId, put, record)),
     channelGone: async (guildId, channelId) => {
       try {
         const payload = { guildId, channelId };
@@ -29,11 +19,11 @@ export function hubMatches(hub: Pick<HubPublisher, "command" | "ingest">): Match
       }
     },
     whereabouts: async (guildId, userIds) =>
-      userIds.length === 0 ? [] : run(guildId, whereabouts, { userIds: [...userIds] }),
-    sweep: async (guildId) => void (await run(guildId, sweep, {})),
+      userIds.length === 0 ? [] : callCommand(hub, guildId, whereabouts, { userIds: [...userIds] }),
+    sweep: async (guildId) => void (await callCommand(hub, guildId, sweep, {})),
     inVoice: async (guildId, matchIds) => {
       if (matchIds.length === 0) return new Map();
-      const sides = await run(guildId, inVoice, { matchIds: [...matchIds] });
+      const sides = await callCommand(hub, guildId, inVoice, { matchIds: [...matchIds] });
       return new Map(sides.map(({ matchId, ...voice }) => [matchId, voice] as const));
     },
   };
