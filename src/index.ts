@@ -1,12 +1,12 @@
 import { createApp } from "./app.ts";
 import type { Env } from "./env.ts";
 import { FEATURES } from "./features.ts";
-import { runHourly } from "./hub/hourly.ts";
 import { GuildHub as Hub } from "./hub/guild-hub.ts";
+import { runHourly } from "./hub/hourly.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 
 export { MatchRoom } from "./features/matches/room/match-room.ts";
-export { GatewayMonitor } from "./features/rooms/gateway-monitor.ts";
+export { GatewayMonitor } from "./gateway/gateway-monitor.ts";
 export { HubRelay } from "./hub/hub-relay.ts";
 export { DiscordRest } from "./platform/discord/discord-rest.ts";
 export { RateLimiter } from "./platform/rate-limiter.ts";

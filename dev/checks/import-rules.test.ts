@@ -27,9 +27,9 @@ const HUB_PORTS = [
   "src/hub/extension.ts",
   "src/hub/command.ts",
   "src/hub/feature.ts",
-  // What the hub can know of voice at all is the same for every area.
-  "src/hub/voice-knowledge.ts",
 ];
+/** The same of the gateway. */
+const GATEWAY_PORTS = ["src/gateway/env.ts", "src/gateway/voice-knowledge.ts"];
 /** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
 const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];
 
@@ -84,6 +84,12 @@ const RULES: readonly Rule[] = [
     may: (_, { target }) => under("src/protocol/", "src/platform/", "src/hub/")(target),
   },
   {
+    area: "the gateway",
+    files: under("src/gateway/"),
+    may: (_, { target }) =>
+      under("src/protocol/", "src/platform/", "src/gateway/", ...HUB_PORTS)(target),
+  },
+  {
     area: "features",
     files: under("src/features/"),
     may: (file, { target }) =>
@@ -93,6 +99,7 @@ const RULES: readonly Rule[] = [
         `${featureOf(file)}/`,
         `drizzle/${path.basename(featureOf(file))}.ts`,
         ...HUB_PORTS,
+        ...GATEWAY_PORTS,
       )(target),
   },
   {
@@ -255,6 +262,12 @@ describe("who may import what (ARCHITECTURE.md §3)", () => {
     ["src/hub/core/x.ts", 'import { log } from "../../platform/log.ts";'],
     ["src/hub/core/x.ts", 'import { open } from "../publisher.ts";'],
     ["src/hub/x.ts", 'import {\n  rooms,\n} from "../features/rooms/index.ts";'],
+    ["src/hub/x.ts", 'import { gateway } from "../gateway/index.ts";'],
+    ["src/gateway/x.ts", 'import { rooms } from "../features/rooms/index.ts";'],
+    [
+      "src/features/rooms/x.ts",
+      'import { takeSignedEvents } from "../../gateway/signed-events.ts";',
+    ],
     ["src/features/rooms/x.ts", 'export { y } from "../music/y.ts";'],
     ["src/features/rooms/x.ts", 'import { HubObject } from "../../hub/hub-object.ts";'],
     ["src/features/rooms/x.ts", 'import { songs } from "../../../drizzle/music.ts";'],

@@ -1,10 +1,11 @@
+import { isVoiceKnown } from "../../gateway/voice-knowledge.ts";
 import { handlersWith } from "../../hub/command.ts";
 import type { HubEnv } from "../../hub/env.ts";
 import type { CommandHandler, HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
-import { isVoiceKnown } from "../../hub/voice-knowledge.ts";
 import { log } from "../../platform/log.ts";
 import { SNAPSHOT_MATCHES_MAX } from "../../protocol/limits.ts";
 import { MATCHES_COMMANDS } from "./hub-commands.ts";
+import type { MatchesState } from "./hub/matches-state.ts";
 import {
   continueSweeping,
   forgetMatch,
@@ -12,7 +13,6 @@ import {
   withVoice,
   type MatchesTurn,
 } from "./hub/put-match.ts";
-import type { MatchesState } from "./hub/matches-state.ts";
 import { createMatchesTables, sqlMatchesState } from "./hub/sql-matches-state.ts";
 import { TAKEN_EVENTS, takeEvent } from "./hub/take-event.ts";
 import type { MatchRecord } from "./ports.ts";

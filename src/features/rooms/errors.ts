@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
-import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
+import { problem, type ProblemAnswer, retryAfter } from "../../platform/http/problem.ts";
 import type { ErrorCode } from "../../protocol/error-codes.ts";
 
 /** Why an operation on rooms did not succeed. */
@@ -95,9 +95,4 @@ export function renderFailure(c: Context<AppEnv>, failure: RoomFailure): Problem
     ...(retryAfterMs === undefined ? {} : { headers: retryAfter(retryAfterMs) }),
     ...(discord === undefined ? {} : { members: { discord } }),
   });
-}
-
-/** `Retry-After`, in whole seconds and at least one. */
-export function retryAfter(ms: number): { readonly "Retry-After": string } {
-  return { "Retry-After": String(Math.max(1, Math.ceil(ms / 1000))) };
 }

@@ -2,8 +2,6 @@ import type { Feature } from "../../hub/feature.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { sweepIdempotencyKeys } from "../../platform/idempotency.ts";
 import { ROOM_EVENTS } from "../../protocol/events/rooms.ts";
-import { roomsConfigOf } from "./config.ts";
-import { gatewayMonitor } from "./gateway-monitor.ts";
 import { roomsHubExtension } from "./hub-extension.ts";
 import { mountCreateInvite } from "./routes/create-invite.ts";
 import { mountCreateRoom } from "./routes/create-room.ts";
@@ -11,7 +9,6 @@ import { mountEndRoom } from "./routes/end-room.ts";
 import { mountGetRoom } from "./routes/get-room.ts";
 import { mountListPeople } from "./routes/list-people.ts";
 import { mountListRooms } from "./routes/list-rooms.ts";
-import { mountTakeEvents } from "./routes/take-events.ts";
 import { taskPortsOf } from "./wire.ts";
 
 /** Voice rooms in Discord, and what happens in them (rooms.md). */
@@ -26,14 +23,6 @@ export const rooms: Feature = {
     mountGetRoom(app);
     mountListPeople(app);
     mountCreateInvite(app);
-    mountTakeEvents(app);
   },
   hourly: (env) => sweepIdempotencyKeys(env.DB, systemClock()),
-  async check(env) {
-    const gateway = await gatewayMonitor(env).status(roomsConfigOf(env).primaryGuildId);
-    return {
-      ready: gateway.state === "connected" && gateway.inGuild !== false,
-      facts: { gateway },
-    };
-  },
 };

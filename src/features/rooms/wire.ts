@@ -1,3 +1,4 @@
+import { gatewayMonitor } from "../../gateway/env.ts";
 import { hubEnv } from "../../hub/env.ts";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -6,7 +7,6 @@ import type { PlatformEnv } from "../../platform/env.ts";
 import { d1LateAnswers, d1Rooms } from "./adapters/d1-rooms.ts";
 import { hubRooms } from "./adapters/hub-rooms.ts";
 import { roomsConfigOf } from "./config.ts";
-import { gatewayMonitor } from "./gateway-monitor.ts";
 import type { RoomTaskPorts } from "./hub/room-tasks.ts";
 import type { RoomsPorts } from "./service.ts";
 

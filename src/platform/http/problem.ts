@@ -92,3 +92,8 @@ export function problems(...codes: readonly ErrorCode[]): Record<number, Problem
   }
   return byStatus;
 }
+
+/** `Retry-After`, in whole seconds and at least one. */
+export function retryAfter(ms: number): { readonly "Retry-After": string } {
+  return { "Retry-After": String(Math.max(1, Math.ceil(ms / 1000))) };
+}

@@ -1,4 +1,4 @@
-import type { VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
+import type { VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
 import type { Faction } from "../../../protocol/match.ts";
 import type { MatchRecord, Whereabouts } from "../ports.ts";
 import type { Remembered } from "./match-diff.ts";

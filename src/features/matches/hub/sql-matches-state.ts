@@ -1,4 +1,4 @@
-import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
+import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
 import { FACTIONS, Match } from "../../../protocol/match.ts";
 import type { KeptMatch, MatchesState } from "./matches-state.ts";
 

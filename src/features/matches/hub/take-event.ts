@@ -1,5 +1,5 @@
+import { knowledgeAfter } from "../../../gateway/voice-knowledge.ts";
 import type { IncomingEvent } from "../../../hub/publisher.ts";
-import { knowledgeAfter } from "../../../hub/voice-knowledge.ts";
 import {
   gatewayState,
   roomDeleted,

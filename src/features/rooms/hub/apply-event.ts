@@ -1,6 +1,6 @@
 import type { z } from "zod";
+import { isOldNews, isVoiceKnown, knowledgeAfter } from "../../../gateway/voice-knowledge.ts";
 import type { IncomingEvent } from "../../../hub/publisher.ts";
-import { isOldNews, isVoiceKnown, knowledgeAfter } from "../../../hub/voice-knowledge.ts";
 import {
   gatewayState,
   roomCreated,

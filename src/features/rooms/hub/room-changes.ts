@@ -1,9 +1,9 @@
+import { isVoiceKnown } from "../../../gateway/voice-knowledge.ts";
 import type { Audience } from "../../../hub/publisher.ts";
-import { isVoiceKnown } from "../../../hub/voice-knowledge.ts";
 import { JOURNAL_MAX_AGE_MS } from "../../../protocol/limits.ts";
 import { shownPerson } from "../../../protocol/person.ts";
-import { audienceOf, type RoomRecord, type VoiceState } from "../room-record.ts";
 import { toldRoomName } from "../room-name.ts";
+import { audienceOf, type RoomRecord, type VoiceState } from "../room-record.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /** A change is copied to D1 by its request; this much later, milliseconds, a task makes sure. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
 import type { HubTurn } from "../../../hub/extension.ts";
-import type { VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
 import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import type { DiscordUser } from "../../../protocol/person.ts";
 import type { PeopleQuery } from "../ports.ts";

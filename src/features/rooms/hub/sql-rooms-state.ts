@@ -1,4 +1,4 @@
-import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../hub/voice-knowledge.ts";
+import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
 import { GatewayStanding } from "../../../protocol/events/rooms.ts";
 import { RoomRecord, type VoiceState } from "../room-record.ts";
 import { createPeopleTable, sqlPeople } from "./people.ts";

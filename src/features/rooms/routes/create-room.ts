@@ -7,7 +7,12 @@ import { systemClock } from "../../../platform/clock.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { invalidFields } from "../../../platform/http/failures.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
-import { problem, problems, type ProblemAnswer } from "../../../platform/http/problem.ts";
+import {
+  problem,
+  problems,
+  type ProblemAnswer,
+  retryAfter,
+} from "../../../platform/http/problem.ts";
 import {
   begin,
   complete,
@@ -28,7 +33,7 @@ import {
 import { roomsConfigOf } from "../config.ts";
 import { createRoom, type CreateRoomInput } from "../create-room.ts";
 import { CreatedRoom, createdRoomAnswer } from "../created-room.ts";
-import { renderFailure, retryAfter } from "../errors.ts";
+import { renderFailure } from "../errors.ts";
 import { portsOf } from "../wire.ts";
 
 const MINUTE_MS = 60_000;

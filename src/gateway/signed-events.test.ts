@@ -1,14 +1,14 @@
 import * as fc from "fast-check";
 import { ulid } from "ulid";
 import { describe, expect, it } from "vitest";
-import type { IncomingEvent, IngestResult } from "../../hub/publisher.ts";
+import type { IncomingEvent, IngestResult } from "../hub/publisher.ts";
 import {
   PUBLISHER_EPOCH_AHEAD_MAX_MS,
   SIGNED_BATCH_MAX,
   SIGNED_BODY_MAX_BYTES,
   ROOM_USER_LIMIT_MAX,
-} from "../../protocol/limits.ts";
-import { SIGNED_EVENT_PAYLOADS, type GatewayHeartbeat } from "../../protocol/signed-events.ts";
+} from "../protocol/limits.ts";
+import { SIGNED_EVENT_PAYLOADS, type GatewayHeartbeat } from "../protocol/signed-events.ts";
 import { takeSignedEvents } from "./signed-events.ts";
 
 const NOW = Date.parse("2026-11-29T12:00:00Z");

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { IncomingEvent } from "../hub/publisher.ts";
 import { gatewayState, type GatewayStanding } from "../protocol/events/rooms.ts";
-import type { IncomingEvent } from "./publisher.ts";
 
 /** What was heard of the gateway, as far as it says whether the hub knows who is in voice. */
 export const VoiceKnowledge = z.object({

@@ -1,13 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
-import { hubPublisher } from "../../hub/guild-hub-client.ts";
-import type { PlatformEnv } from "../../platform/env.ts";
-import { log } from "../../platform/log.ts";
-import { asRequest, type RequestIds } from "../../platform/request-ids.ts";
-import { GatewayState } from "../../protocol/events/rooms.ts";
-import { GATEWAY_HEARTBEAT_TIMEOUT_MS } from "../../protocol/limits.ts";
-import type { GatewayHeartbeat } from "../../protocol/signed-events.ts";
-import { roomsEnv, type GatewayMonitorRpc, type GatewayStatus, type RoomsEnv } from "./env.ts";
+import { hubPublisher } from "../hub/guild-hub-client.ts";
+import { log } from "../platform/log.ts";
+import { asRequest, type RequestIds } from "../platform/request-ids.ts";
+import { GatewayState } from "../protocol/events/rooms.ts";
+import { GATEWAY_HEARTBEAT_TIMEOUT_MS } from "../protocol/limits.ts";
+import type { GatewayHeartbeat } from "../protocol/signed-events.ts";
+import type { GatewayEnv, GatewayMonitorRpc, GatewayStatus } from "./env.ts";
 
 /** A hub that could not be told is told again after this, milliseconds. */
 const TELL_AGAIN_MS = 5_000;
@@ -33,10 +32,10 @@ type Container = z.infer<typeof Container>;
  * Watches whether the containers are alive (rooms.md §4, `gateway.heartbeat`): one that falls silent
  * counts as down, and its guilds are told; so are they when it comes back.
  */
-export class GatewayMonitor extends DurableObject<RoomsEnv> implements GatewayMonitorRpc {
+export class GatewayMonitor extends DurableObject<GatewayEnv> implements GatewayMonitorRpc {
   readonly #kv: SyncKvStorage;
 
-  constructor(ctx: DurableObjectState, env: RoomsEnv) {
+  constructor(ctx: DurableObjectState, env: GatewayEnv) {
     super(ctx, env);
     this.#kv = ctx.storage.kv;
   }
@@ -147,10 +146,4 @@ const PREFIX = "container:";
 /** A container that has been silent for too long is down, whatever it said last. */
 function stateOf(container: Container, now: number): GatewayState {
   return now - container.seenAt >= GATEWAY_HEARTBEAT_TIMEOUT_MS ? "down" : container.state;
-}
-
-/** The monitor of all containers. */
-export function gatewayMonitor(env: PlatformEnv): DurableObjectStub<GatewayMonitorRpc> {
-  const { MONITOR } = roomsEnv(env);
-  return MONITOR.get(MONITOR.idFromName("gateway"));
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { HubPublisher, IncomingEvent } from "../../hub/publisher.ts";
-import { requestIds, type RequestIds } from "../../platform/request-ids.ts";
-import { err, ok, type Result } from "../../platform/result.ts";
+import type { HubPublisher, IncomingEvent } from "../hub/publisher.ts";
+import { requestIds, type RequestIds } from "../platform/request-ids.ts";
+import { err, ok, type Result } from "../platform/result.ts";
 import {
   GatewayHeartbeat,
   isPossibleEpoch,
@@ -9,7 +9,7 @@ import {
   SignedBatch,
   SignedEvent,
   type SignedEventsResult,
-} from "../../protocol/signed-events.ts";
+} from "../protocol/signed-events.ts";
 
 /** Why signed events were not taken. What was taken before stays taken (rooms.md §4). */
 export type SignedEventsFailure =

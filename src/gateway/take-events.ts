@@ -1,14 +1,15 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { hubEnv } from "../../../hub/env.ts";
-import { hubPublisher } from "../../../hub/guild-hub-client.ts";
-import { systemClock } from "../../../platform/clock.ts";
-import type { PlatformEnv } from "../../../platform/env.ts";
-import type { AppEnv } from "../../../platform/http/app-env.ts";
-import { problem, problems } from "../../../platform/http/problem.ts";
-import { err, ok, type Result } from "../../../platform/result.ts";
-import { SIGNED_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
+import { hubConfigOf } from "../hub/config.ts";
+import { hubEnv } from "../hub/env.ts";
+import { hubPublisher } from "../hub/guild-hub-client.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { PlatformEnv } from "../platform/env.ts";
+import type { AppEnv } from "../platform/http/app-env.ts";
+import { problem, problems, retryAfter } from "../platform/http/problem.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import { SIGNED_BODY_MAX_BYTES } from "../protocol/limits.ts";
 import {
   SIGNATURE_HEADER,
   type GatewayHeartbeat,
@@ -16,15 +17,13 @@ import {
   SignedEventsResult,
   TIMESTAMP_HEADER,
   verifyBody,
-} from "../../../protocol/signed-events.ts";
-import { roomsConfigOf } from "../config.ts";
-import { retryAfter } from "../errors.ts";
-import { gatewayMonitor } from "../gateway-monitor.ts";
+} from "../protocol/signed-events.ts";
+import { gatewayMonitor } from "./env.ts";
 import {
   takeSignedEvents,
   type SignedEventsFailure,
   type SignedEventsPorts,
-} from "../signed-events.ts";
+} from "./signed-events.ts";
 
 const route = createRoute({
   operationId: "gateway.takeEvents",
@@ -89,7 +88,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
         signature: c.req.header(SIGNATURE_HEADER) ?? null,
       };
       const now = systemClock();
-      if (!(await verifyBody(roomsConfigOf(c.env).hubSecrets, headers, bytes, now))) {
+      if (!(await verifyBody(hubConfigOf(c.env).hubSecrets, headers, bytes, now))) {
         return problem(
           c,
           "bad_signature",
