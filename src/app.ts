@@ -28,12 +28,12 @@ export function createApp(): OpenAPIHono<AppEnv> {
 
   app.use(toItsEnd);
   app.use(requestLog, securityHeaders);
-  app.use((c, next) => (isForPages(c.req.path) ? allowedOrigins(c, next) : next()));
   // Whatever is asked: the operator reads which variables are missing, of all areas at once.
   app.use((c, next) => {
     if (c.req.path !== "/health") parseConfig(c.env);
     return next();
   });
+  app.use((c, next) => (isForPages(c.req.path) ? allowedOrigins(c, next) : next()));
   app.use(jsonBody);
   // What is signed, or comes from FACEIT, brings a limit of its own (rooms.md §4, matches-and-music.md §A3).
   const limit = bodyLimit({

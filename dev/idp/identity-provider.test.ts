@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { SOON } from "../../src/testing/soon.ts";
 import { initialWorld } from "../discord/seed.ts";
 import { startIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
 
@@ -333,7 +334,7 @@ describe("a restart", () => {
     const after = await startIdentityProvider({ ...OPTIONS, stateDir, port });
     try {
       // The pool of this process first has to find its old connections closed.
-      await vi.waitFor(() => fetch(new URL("/jwks", after.issuer)));
+      await vi.waitFor(() => fetch(new URL("/jwks", after.issuer)), SOON);
       await verify(after.issuer, body["access_token"] ?? "");
       const renewed = await tokenRequest(after.issuer, {
         grant_type: "refresh_token",

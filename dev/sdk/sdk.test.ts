@@ -10,6 +10,7 @@ import { join, open } from "../../src/client/fake-client.ts";
 import { FakeHub } from "../../src/client/fake-hub.ts";
 import { isGuildEvent } from "../../src/client/guild-event.ts";
 import type { EventDefinition } from "../../src/protocol/events/define-event.ts";
+import { SOON } from "../../src/testing/soon.ts";
 import { buildSdk, SDK_MAX_GZIP_BYTES } from "./build-sdk.ts";
 import { HubServer } from "./hub-server.ts";
 
@@ -134,7 +135,7 @@ describe("a program that has installed it", () => {
     createInterface({ input: child.stderr }).on("line", (line) => told.push({ stderr: line }));
   }
   const hears = (what: unknown): Promise<void> =>
-    vi.waitFor(() => expect(told).toContainEqual(what), { timeout: 15_000, interval: 10 });
+    vi.waitFor(() => expect(told).toContainEqual(what), SOON);
 
   it("sees everything once, over a loss, and ends when it is closed", async () => {
     const presence = { count: 1, users: null };
@@ -142,7 +143,7 @@ describe("a program that has installed it", () => {
     await hears({ kind: "live", over: "websocket" });
     await vi.waitFor(() => {
       expect(hub.socket.received).toEqual([{ type: "subscribe", channelIds: ["1"] }]);
-    });
+    }, SOON);
     hub.socket.deliver({
       type: "signal",
       event: "presence",

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { SOON } from "../../src/testing/soon.ts";
 import { supervise, USUAL_SUPERVISION, type Part, type PartSpec } from "./part.ts";
 
 let folder: string;
@@ -49,7 +50,7 @@ function start(script: string, more: Partial<PartSpec> = {}): Part {
   return part;
 }
 
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 15_000 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, SOON);
 
 const isAlive = (pid: number): boolean => {
   try {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
+import { SOON } from "../testing/soon.ts";
 import { EventStream } from "./event-stream.ts";
 import { SseReader, type ReceivedMessage } from "./http/sse-reader.ts";
 
@@ -94,7 +95,7 @@ describe("flow control", () => {
     const next = consumer.take();
     await vi.waitFor(() => {
       expect(taken).toEqual([2]);
-    });
+    }, SOON);
     stream.send(signal);
     await next;
     stream.send(event(3));

@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { ServerFrame, type EventFrame } from "../protocol/frames.ts";
 import { SOCKETS_PER_USER } from "../protocol/limits.ts";
+import { SOON } from "../testing/soon.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { callWorker, mockOutside, streamAs, ticketFor, upgrade } from "../testing/worker.ts";
 import { SseReader, type ReceivedMessage } from "./http/sse-reader.ts";
@@ -142,7 +143,7 @@ afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
   // Whoever left is gone: no session stays behind a stream that nobody reads.
-  await vi.waitUntil(async () => (await sockets()) === 0, { timeout: 15_000 });
+  await vi.waitUntil(async () => (await sockets()) === 0, SOON);
 });
 
 describe("Server-Sent Events", () => {
@@ -241,7 +242,7 @@ describe("the long poll", () => {
   test("an event that happens while it waits ends the wait", async () => {
     const start = await poll(alice);
     const waiting = poll(alice, after(start, 25));
-    await vi.waitUntil(async () => (await sockets()) === 1);
+    await vi.waitUntil(async () => (await sockets()) === 1, SOON);
     const hidden = await publish(publication(["sub:bob"]));
     const seq = await publish(publication());
     expect(await waiting).toMatchObject({ seq, events: [{ seq, prev: hidden - 1 }] });
@@ -253,7 +254,7 @@ describe("the long poll", () => {
     const quiet = await poll(alice, after(start, 1));
     expect(quiet).toMatchObject({ epoch, seq, events: [], more: false });
     expect(quiet).not.toHaveProperty("reset");
-    await vi.waitUntil(async () => (await sockets()) === 0);
+    await vi.waitUntil(async () => (await sockets()) === 0, SOON);
   });
 
   test("HUB-8 what is not for this client moves it on, and is not told", async () => {
@@ -355,7 +356,7 @@ describe("a session like a socket", () => {
     const stream = await (await Stream.open(bearer(dave))).live();
     const start = await poll(dave);
     const waiting = callWorker(`/events${after(start, 25)}`, { headers: bearer(dave) });
-    await vi.waitUntil(async () => (await sockets()) === 2);
+    await vi.waitUntil(async () => (await sockets()) === 2, SOON);
     vi.setSystemTime((exp - 59) * 1000);
     await runDurableObjectAlarm(hub());
     await stream.until(({ frames }) => frames.some(({ type }) => type === "auth.expiring"));

@@ -26,6 +26,7 @@ import {
   TICKET_TTL_MS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../protocol/limits.ts";
+import { SOON } from "../testing/soon.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
   callAs,
@@ -323,7 +324,7 @@ describe("ways in (rooms.md §2)", () => {
       const next = await from("2001:db8:0:1::1");
       leave(next);
       return next.status === 101;
-    });
+    }, SOON);
   });
 
   test("no auth frame within 5 s closes, by the alarm of a hub that sleeps", async () => {
@@ -458,7 +459,7 @@ describe("the stream through evictions", () => {
     const [event] = client.events;
     expect(event?.prev).toBe((event?.seq ?? 0) - 2);
     client.close();
-    await vi.waitUntil(async () => (await hub().status()).sockets === 0);
+    await vi.waitUntil(async () => (await hub().status()).sockets === 0, SOON);
   });
 });
 

@@ -6,6 +6,7 @@ import { Explanation, HubConnection, HubReport } from "../protocol/hub-report.ts
 import { signBody } from "../protocol/signed-events.ts";
 import { writeTraceparent } from "../protocol/trace.ts";
 import { FakeDiscord } from "../testing/discord.ts";
+import { SOON } from "../testing/soon.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
   callAs,
@@ -256,7 +257,7 @@ describe("why an event came or not", () => {
     await vi.waitUntil(async () => {
       const seq = await publish({ topic: "c1" });
       return (await explain(client, seq)) === "not_subscribed";
-    });
+    }, SOON);
   });
 
   it("survives an eviction of the hub", async () => {

@@ -14,6 +14,7 @@ import {
   UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../protocol/limits.ts";
+import { SOON } from "../testing/soon.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
   mockOutside,
@@ -26,8 +27,8 @@ import {
 import { RELAY_CALL_DEADLINE_MS, type RelayCall } from "./core/relay-calls.ts";
 import { GuildHub } from "./guild-hub.ts";
 import { HANDOVER_HEADER, writeHandover, type Handover } from "./handover.ts";
-import { forgetPlacement } from "./placement-cache.ts";
 import { HubRelay } from "./hub-relay.ts";
+import { forgetPlacement } from "./placement-cache.ts";
 import type { Audience } from "./publisher.ts";
 import { relayName } from "./relay-name.ts";
 
@@ -173,7 +174,7 @@ describe("HUB-16 relays", () => {
     await publish();
     await vi.waitFor(async () => {
       expect(await hub().inspect()).toMatchObject({ sockets: 2, closes: { "1000": 1 } });
-    });
+    }, SOON);
     // Two are left, one at the hub: the next one still belongs to the relay.
     const back = await connect("fourth", position);
     expect(await hub().connections("fourth")).toMatchObject([{ relay: 0 }]);
@@ -379,7 +380,7 @@ describe("HUB-16 relays", () => {
     await publish();
     await vi.waitFor(async () => {
       expect(await heads()).toMatchObject([{ state: "unreachable", behind: 1 }]);
-    });
+    }, SOON);
     vi.restoreAllMocks();
     await runDurableObjectAlarm(hub());
     await third.until(({ events }) => events.length === 1);
@@ -429,18 +430,15 @@ describe("HUB-17 placement", () => {
     await vi.waitFor(async () => {
       await publish();
       expect((await hub().inspect()).sockets).toBe(1);
-    });
-    await vi.waitFor(
-      async () => {
-        await hub().place();
-        vi.setSystemTime(Date.now() + RELAY_KEEP_MS);
-        await hub().place();
-        await runDurableObjectAlarm(hub());
-        await relaysTellTheirLoad();
-        expect((await hub().inspect()).relays).toEqual([]);
-      },
-      { timeout: 15_000, interval: 50 },
-    );
+    }, SOON);
+    await vi.waitFor(async () => {
+      await hub().place();
+      vi.setSystemTime(Date.now() + RELAY_KEEP_MS);
+      await hub().place();
+      await runDurableObjectAlarm(hub());
+      await relaysTellTheirLoad();
+      expect((await hub().inspect()).relays).toEqual([]);
+    }, SOON);
     await last?.until(({ closed }) => closed !== null);
     expect(last?.closed?.code).toBe(1012);
     const back = await connect("user-5", last?.position);
@@ -471,5 +469,5 @@ test("HUB-15 presence counts users at hub and relays, and lists nobody when ther
     await relaysTellTheirLoad();
     await runDurableObjectAlarm(hub());
     expect(third.of("signal").at(-1)?.payload).toEqual({ guildId: guild, count: 3, users: null });
-  });
+  }, SOON);
 });

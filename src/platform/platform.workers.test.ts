@@ -27,6 +27,7 @@ import {
   SIGNED_BODY_MAX_BYTES,
 } from "../protocol/limits.ts";
 import * as limits from "../protocol/limits.ts";
+import { SOON } from "../testing/soon.ts";
 import {
   TEST_AUDIENCE,
   TEST_ISSUER,
@@ -454,7 +455,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     const token = await next.mint({ sub: "alice" });
     const waits = vi.spyOn(scheduler, "wait");
     const verified = Array.from({ length: 5 }, () => verify(token));
-    await vi.waitFor(() => expect(waits).toHaveBeenCalled());
+    await vi.waitFor(() => expect(waits).toHaveBeenCalled(), SOON);
     await answerElsewhere(next.jwks);
     expect(await Promise.all(verified)).toEqual(Array(5).fill(true));
     expect(keyRequests).toBe(1);
@@ -464,7 +465,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     await askElsewhere({ keys: [] });
     const waits = vi.spyOn(scheduler, "wait");
     const verified = Array.from({ length: 5 }, () => verify());
-    await vi.waitFor(() => expect(waits).toHaveBeenCalled());
+    await vi.waitFor(() => expect(waits).toHaveBeenCalled(), SOON);
     await answerElsewhere(provider.jwks);
     expect(await Promise.all(verified)).toEqual(Array(5).fill(true));
     expect(keyRequests).toBe(0);
@@ -727,9 +728,7 @@ describe("rate limits (rooms.md §1)", () => {
     runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].map(([key]) => key));
   const written = async (key: string): Promise<void> => {
     const stub = limiterOf(env, { ...limit, key });
-    await vi.waitUntil(async () => (await rowsAt(stub)).includes(`test:${key}`), {
-      timeout: 15_000,
-    });
+    await vi.waitUntil(async () => (await rowsAt(stub)).includes(`test:${key}`), SOON);
   };
   /** Another key that the same object counts. */
   function neighbourOf(key: string): string {

@@ -1,6 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { ServerFrame } from "../protocol/frames.ts";
+import { SOON } from "./soon.ts";
 import { TEST_JWKS_URL, type TestProvider } from "./tokens.ts";
 
 /** Origin of the tests' page: in `WEB_ORIGIN` of `vitest.config.ts`. */
@@ -107,7 +108,7 @@ export class StreamClient {
 
   /** Waits until `condition` holds. */
   async until(condition: (client: StreamClient) => boolean): Promise<void> {
-    await vi.waitUntil(() => condition(this), { timeout: 15_000, interval: 5 });
+    await vi.waitUntil(() => condition(this), SOON);
   }
 }
 

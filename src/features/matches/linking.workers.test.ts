@@ -13,6 +13,7 @@ import {
   LOOKUPS_PER_MINUTE,
 } from "../../protocol/limits.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
+import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callWorker, mockOutside, PAGE_ORIGIN } from "../../testing/worker.ts";
 import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
@@ -334,7 +335,7 @@ describe("linking, over HTTP", () => {
     );
 
     // A direct message follows, after the answer.
-    await vi.waitUntil(() => discord.messages.length > 0, { timeout: 15_000, interval: 5 });
+    await vi.waitUntil(() => discord.messages.length > 0, SOON);
     expect(discord.messages.map(({ toUserId }) => toUserId)).toEqual([userId]);
 
     const all = [
@@ -365,7 +366,7 @@ describe("linking, over HTTP", () => {
     mockOutside(provider, async (request) => {
       const response = await outside(request);
       if (new URL(request.url).pathname === "/oauth/token") {
-        await vi.waitUntil(() => released, { interval: 5 });
+        await vi.waitUntil(() => released, SOON);
       }
       return response;
     });
@@ -373,12 +374,12 @@ describe("linking, over HTTP", () => {
     const path = `/faceit/callback?code=${FACEIT_CODE}&state=${state}`;
     const answer = visit(path, cookie, browser.signal);
     answer.catch(() => {});
-    await vi.waitUntil(() => exchanges.length === 1, { interval: 5 });
+    await vi.waitUntil(() => exchanges.length === 1, SOON);
     browser.abort();
     await expect(answer).rejects.toThrow();
     released = true;
-    await vi.waitUntil(async () => (await linkOf()) !== null, { timeout: 15_000, interval: 5 });
-    await vi.waitUntil(() => discord.messages.length > 0, { timeout: 15_000, interval: 5 });
+    await vi.waitUntil(async () => (await linkOf()) !== null, SOON);
+    await vi.waitUntil(() => discord.messages.length > 0, SOON);
   });
 
   it("proves with the verifier of the challenge (RFC 7636 §4.6)", async () => {

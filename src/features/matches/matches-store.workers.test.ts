@@ -10,7 +10,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { z } from "zod";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
-import { GuildSnapshot } from "../../protocol/signed-events.ts";
 import { SnapshotFrame } from "../../protocol/frames.ts";
 import {
   MATCHES_PAGE_MAX,
@@ -18,8 +17,10 @@ import {
   SNAPSHOT_MATCHES_MAX,
 } from "../../protocol/limits.ts";
 import { Match } from "../../protocol/match.ts";
+import { GuildSnapshot } from "../../protocol/signed-events.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
 import { testMatch, testPlayer, testSide } from "../../testing/match.ts";
+import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import {
   callAs,
@@ -751,7 +752,7 @@ describe("matches in the guild's hub", () => {
       });
       await publisher.ingest(guildId, events);
       await runDurableObjectAlarm(hub());
-      await vi.waitUntil(async () => !(await tasks()).some((key) => /look|check/.test(key)));
+      await vi.waitUntil(async () => !(await tasks()).some((key) => /look|check/.test(key)), SOON);
       spy.mockRestore();
       return looked;
     }

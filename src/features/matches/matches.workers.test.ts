@@ -20,6 +20,7 @@ import {
 } from "../../protocol/limits.ts";
 import { Match } from "../../protocol/match.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
+import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.ts";
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
@@ -146,13 +147,10 @@ async function work(): Promise<void> {
 
 /** The same until something holds: Discord's limits give each call its turn. */
 async function workUntil(condition: () => boolean | Promise<boolean>): Promise<void> {
-  await vi.waitUntil(
-    async () => {
-      await work();
-      return condition();
-    },
-    { timeout: 15_000, interval: 20 },
-  );
+  await vi.waitUntil(async () => {
+    await work();
+    return condition();
+  }, SOON);
 }
 
 function later(ms: number): void {
@@ -367,7 +365,10 @@ describe("one match", () => {
     faceit.advance("READY");
     expect(await sendOk("match_status_ready")).toBe("taken");
     await workUntil(() => ours().length === 2);
-    await vi.waitUntil(async () => (await d1Matches(env.DB).get(GUILD, matchId))?.state === "live");
+    await vi.waitUntil(
+      async () => (await d1Matches(env.DB).get(GUILD, matchId))?.state === "live",
+      SOON,
+    );
     await over();
   });
 
@@ -636,6 +637,7 @@ describe("once an hour", () => {
     await workUntil(() => ours().length === 0);
     await vi.waitUntil(
       async () => (await d1Matches(env.DB).get(GUILD, matchId))?.state === "ended",
+      SOON,
     );
     const traces = async (): Promise<number> =>
       (await env.DB.prepare("SELECT count(*) AS n FROM link_audit").first<number>("n")) ?? -1;

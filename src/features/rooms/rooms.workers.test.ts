@@ -9,8 +9,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import { ulid } from "ulid";
 import { z } from "zod";
 import { hubPublisher } from "../../hub/guild-hub-client.ts";
-import { begin, fingerprintOf } from "../../platform/idempotency.ts";
 import { Problem } from "../../platform/http/problem.ts";
+import { begin, fingerprintOf } from "../../platform/idempotency.ts";
 import { takeToken } from "../../platform/rate-limit.ts";
 import {
   PEOPLE_PAGE_MAX,
@@ -28,7 +28,9 @@ import {
 } from "../../protocol/limits.ts";
 import { Room } from "../../protocol/room.ts";
 import { SignedEventsResult, signBody } from "../../protocol/signed-events.ts";
+import { applyEventSuite } from "../../testing/apply-event-suite.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
+import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import {
   callAs,
@@ -39,7 +41,6 @@ import {
 } from "../../testing/worker.ts";
 import { CreatedRoom } from "./created-room.ts";
 import { auditReason } from "./find-created-channel.ts";
-import { applyEventSuite } from "../../testing/apply-event-suite.ts";
 import { sqlPeople } from "./hub/people.ts";
 import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 
@@ -232,7 +233,7 @@ function slowDiscord(method: string): () => void {
   let released = false;
   mockOutside(provider, async (request) => {
     const response = await discord.answer(request);
-    if (request.method === method) await vi.waitUntil(() => released, { interval: 5 });
+    if (request.method === method) await vi.waitUntil(() => released, SOON);
     return response;
   });
   return () => {
@@ -250,7 +251,7 @@ async function leaveDuring(
   const client = new AbortController();
   const answer = request(client.signal);
   answer.catch(() => {});
-  await vi.waitUntil(() => discord.callsOf(method).length > before, { interval: 5 });
+  await vi.waitUntil(() => discord.callsOf(method).length > before, SOON);
   client.abort();
   await expect(answer).rejects.toThrow();
   release();
@@ -569,6 +570,7 @@ describe("a client that hangs up", () => {
     expect(short(stream)).toEqual(["room.created"]);
     await vi.waitUntil(
       async () => (await createAs(alice, { name: "Raid" }, headers)).status === 200,
+      SOON,
     );
     expect(discord.channels.size).toBe(1);
     const { channelId } = await created(await createAs(alice, { name: "Raid" }, headers));
@@ -579,7 +581,7 @@ describe("a client that hangs up", () => {
     const headers = { "Idempotency-Key": "left" };
     discord.fail({ on: { method: "POST" }, status: 403, code: 50_013 });
     await leaveDuring("POST", (signal) => createAs(alice, {}, headers, signal));
-    await vi.waitUntil(async () => (await createAs(alice, {}, headers)).status === 200);
+    await vi.waitUntil(async () => (await createAs(alice, {}, headers)).status === 200, SOON);
     expect((await roomsFor(alice)).rooms).toHaveLength(1);
   });
 
@@ -1054,7 +1056,7 @@ describe("POST /internal/events", () => {
     await taken(snapshotOf(["lobby"]));
     const release = slowDiscord("POST");
     const creating = createAs(alice, { private: true });
-    await vi.waitUntil(() => discord.channels.size > 0, { interval: 5 });
+    await vi.waitUntil(() => discord.channels.size > 0, SOON);
     const [channelId = ""] = discord.channels.keys();
     // Nor can the audit log be read.
     discord.fail(...Array.from({ length: 9 }, () => ({ on: { method: "GET" }, status: 500 })));

@@ -8,6 +8,7 @@ import {
   LONG_POLL_WAIT_MAX_SECONDS,
   SESSION_GRANTS_MAX_BYTES,
 } from "../../protocol/limits.ts";
+import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callWorker, mockOutside, PAGE_ORIGIN, ticketFor } from "../../testing/worker.ts";
 import { EventStream } from "../event-stream.ts";
@@ -214,12 +215,12 @@ describe("the long poll", () => {
     const hub = new FakeHub();
     hub.greeting = [ACK, RESUMED];
     const waiting = hub.call("?epoch=E&after=4", bearer(alice));
-    await vi.waitUntil(() => hub.streams.length === 1);
+    await vi.waitUntil(() => hub.streams.length === 1, SOON);
     hub.streams[0]?.send(event(5));
     expect(await (await waiting).json()).toMatchObject({ seq: 5, events: [{ seq: 5 }] });
     expect(hub.gone).toBe(1);
     const idle = hub.call("?epoch=E&after=4&wait=3", bearer(alice));
-    await vi.waitUntil(() => vi.getTimerCount() > 0);
+    await vi.waitUntil(() => vi.getTimerCount() > 0, SOON);
     await vi.advanceTimersByTimeAsync(3_000);
     expect(await (await idle).json()).toMatchObject({ seq: 4, events: [], more: false });
     expect(hub.gone).toBe(2);
@@ -236,7 +237,7 @@ describe("the long poll", () => {
     ] as const) {
       const polling = hub.call("?epoch=E&after=4", bearer(alice));
       const before = hub.streams.length;
-      await vi.waitUntil(() => hub.streams.length > before);
+      await vi.waitUntil(() => hub.streams.length > before, SOON);
       hub.streams.at(-1)?.close(closeCode, "because");
       expect(await code(await polling)).toEqual(answer);
     }
