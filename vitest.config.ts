@@ -37,7 +37,7 @@ const TEST_BINDINGS = {
 };
 
 /** When a test or a hook is given up, milliseconds: no test is about how fast a busy machine is. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 300_000;
 
 /** How long the fuzz tries, and what it plays again (docs/testing.md). */
 const FUZZ = {

@@ -2,14 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Child } from "./fixtures/child.ts";
 import { FakeGateway } from "./fixtures/fake-gateway.ts";
 import { FakeHub, until } from "./fixtures/fake-hub.ts";
-
-// Real processes: on a busy machine a start takes seconds, and several are waited for.
-vi.setConfig({ testTimeout: 60_000 });
 
 const GUILD = "100000000000000001";
 const SECRET = "crash-test-hub-secret-0123456789-abcdef";

@@ -2,14 +2,11 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Child } from "./fixtures/child.ts";
 import { FakeGateway } from "./fixtures/fake-gateway.ts";
 import { FakeHub, until } from "./fixtures/fake-hub.ts";
 import { listenLocally } from "./fixtures/listen.ts";
-
-// Real processes: on a busy machine a start takes seconds, and several are waited for.
-vi.setConfig({ testTimeout: 60_000 });
 
 const GUILD = "100000000000000001";
 const SECRET = "process-test-hub-secret-0123456789-abcd";

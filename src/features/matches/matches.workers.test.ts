@@ -44,6 +44,7 @@ let discord: FakeDiscord;
 let faceit: FakeFaceit;
 let tests = 0;
 let matchId = "";
+let ownPrefix: string;
 
 /** FACEIT's Data API with one match. */
 class FakeFaceit {
@@ -97,7 +98,10 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   tests += 1;
-  matchId = `1-7c1f0a52-4b1e-4d0e-9a34-${tests.toString(16).padStart(12, "0")}`;
+  // Channels are named after its first digits: a match of another test may still be at work.
+  const digits = (0x7c1f0000 + tests).toString(16);
+  matchId = `1-${digits}-4b1e-4d0e-9a34-000000000000`;
+  ownPrefix = `match-${digits}-`;
   discord = new FakeDiscord();
   faceit = new FakeFaceit();
   mockOutside(provider, (request) =>
@@ -159,7 +163,8 @@ function later(ms: number): void {
   vi.setSystemTime(to);
 }
 
-const ours = () => [...discord.channels.values()].filter(({ name }) => name.startsWith("match-"));
+/** The channels of this test's match. */
+const ours = () => [...discord.channels.values()].filter(({ name }) => name.startsWith(ownPrefix));
 const rows = () =>
   env.DB.prepare(
     "SELECT faction, voice_channel_id FROM active_matches WHERE match_id = ? ORDER BY faction",
@@ -544,7 +549,7 @@ describe("the sweep", () => {
   it("deletes what no match owns, and keeps everything else", async () => {
     await ready();
     const [mine] = ours();
-    const foreign = discord.addChannel("match-7c1f0a52-faction1");
+    const foreign = discord.addChannel(`${ownPrefix}faction1`);
     const general = addOurs("general");
     const twice = addOurs(mine?.name ?? "");
     const nobodys = addOurs("match-00000000-faction2");
