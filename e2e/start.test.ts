@@ -210,7 +210,7 @@ describe("npm start", () => {
     stack.child.kill("SIGTERM");
     expect(await stack.exited).toBe(0);
     expect(left()).toEqual([]);
-  }, 180_000);
+  });
 
   it("uses another provider that the environment names, and leaves nothing when killed", async () => {
     const [workerPort = 0] = await freePorts(1);

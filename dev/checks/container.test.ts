@@ -74,7 +74,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "guildhub-container-"));
   await chmod(folder, 0o755);
   await copyImage(path.join(folder, "app"));
-}, 120_000);
+});
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });

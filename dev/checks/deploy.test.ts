@@ -565,7 +565,7 @@ describe("wrangler.toml, filled in as the page says", () => {
       await expect(readFile(path.join(copy, "console/dist/index.html"), "utf8")).resolves.toContain(
         "<script",
       );
-    }, 180_000);
+    });
 
     it("deploys nothing without an environment, and says how", async () => {
       await writeFile(path.join(copy, "wrangler.toml"), toml);

@@ -20,7 +20,7 @@ describe("the documents that are made from the code", () => {
     generated = await mkdtemp(path.join(tmpdir(), "guildhub-documents-"));
     const generator = path.join(ROOT, "dev/spec.ts");
     await promisify(execFile)(process.execPath, [generator, generated]);
-  }, 120_000);
+  });
   afterAll(() => rm(generated, { recursive: true, force: true }));
 
   it("are committed as the code says (else: npm run spec, look at it, commit it)", async () => {

@@ -40,7 +40,7 @@ beforeAll(async () => {
   await writeFile(types, source);
   await writeFile(path.join(project, "package.json"), '{ "type": "module", "private": true }');
   await npm(project, "install", path.join(scratch, tarball));
-}, 60_000);
+});
 afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
