@@ -6,11 +6,9 @@ import { matchesConfigOf } from "./config.ts";
 import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
 import { linkSetup } from "./linking/link-setup.ts";
-import { mountFaceitCallback } from "./routes/faceit-callback.ts";
-import { mountFaceitLink } from "./routes/faceit-link.ts";
 import { mountFaceitWebhook } from "./routes/faceit-webhook.ts";
-import { mountGetMatch } from "./routes/get-match.ts";
-import { mountListMatches } from "./routes/list-matches.ts";
+import { mountLinking } from "./routes/linking.ts";
+import { mountMatches } from "./routes/matches.ts";
 import { MATCHES_HUB_PORTS } from "./wire.ts";
 
 /** FACEIT matches: a private voice channel for each side, and linked players in it (matches-and-music.md). */
@@ -21,10 +19,8 @@ export const matches: Feature = {
   slashCommands: MATCH_COMMANDS,
   mount(app) {
     mountFaceitWebhook(app);
-    mountListMatches(app);
-    mountGetMatch(app);
-    mountFaceitLink(app);
-    mountFaceitCallback(app);
+    mountMatches(app);
+    mountLinking(app);
   },
   hourly: tidyMatches,
   // A deployment without FACEIT is a whole one: this only says what is set up.

@@ -1,4 +1,4 @@
-import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
@@ -6,9 +6,9 @@ import { problems } from "../../../platform/http/problem.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { MATCHES_PAGE_DEFAULT, MATCHES_PAGE_MAX } from "../../../protocol/limits.ts";
-import { Match } from "../../../protocol/match.ts";
+import { FaceitId, Match } from "../../../protocol/match.ts";
 import { renderFailure } from "../errors.ts";
-import { listMatches, type MatchesPage as Page } from "../read-matches.ts";
+import { getMatch, listMatches, type MatchesPage as Page } from "../read-matches.ts";
 import { readPortsOf } from "../wire.ts";
 
 /** When and which the last match of the page before was. Opaque to clients. */
@@ -25,7 +25,7 @@ const MatchesPage = z
   .object({ matches: z.array(Match), nextCursor: z.string().nullable() })
   .openapi("MatchesPage");
 
-const route = createRoute({
+const listRoute = createRoute({
   operationId: "matches.list",
   method: "get",
   path: "/matches",
@@ -40,9 +40,15 @@ const route = createRoute({
   },
 });
 
+/** The matches of a guild: list them, look at one. */
+export function mountMatches(app: OpenAPIHono<AppEnv>): void {
+  mountListMatches(app);
+  mountGetMatch(app);
+}
+
 /** `GET /matches` */
-export function mountListMatches(app: OpenAPIHono<AppEnv>): void {
-  app.openapi(route, async (c) => {
+function mountListMatches(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(listRoute, async (c) => {
     const { guildId, state, cursor, limit } = c.req.valid("query");
     const query = { state, before: positionOf(cursor), limit };
     const page = await listMatches(readPortsOf(c.env), c.get("principal"), guildId, query);
@@ -63,4 +69,38 @@ function positionOf(cursor: string | undefined): Page["next"] {
   if (cursor === undefined) return null;
   const dot = cursor.indexOf(".");
   return { createdAt: Number(cursor.slice(0, dot)), matchId: cursor.slice(dot + 1) };
+}
+
+const getRoute = createRoute({
+  operationId: "matches.get",
+  method: "get",
+  path: "/matches/{matchId}",
+  tags: ["matches"],
+  summary: "One FACEIT match with both rosters and who is in voice",
+  security: [{ bearer: [] }],
+  middleware: [requireAuth, limitUser(REQUESTS)],
+  request: {
+    params: z.object({ matchId: FaceitId }),
+    query: z.object({ guildId: DiscordId.optional() }),
+  },
+  responses: {
+    200: { description: "The match", content: { "application/json": { schema: Match } } },
+    ...problems(
+      "invalid_request",
+      "unauthorized",
+      "forbidden_guild",
+      "match_not_found",
+      "rate_limited",
+    ),
+  },
+});
+
+/** `GET /matches/:matchId` */
+function mountGetMatch(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(getRoute, async (c) => {
+    const { matchId } = c.req.valid("param");
+    const { guildId } = c.req.valid("query");
+    const match = await getMatch(readPortsOf(c.env), c.get("principal"), guildId, matchId);
+    return match.ok ? c.json(match.value, 200) : renderFailure(c, match.error);
+  });
 }

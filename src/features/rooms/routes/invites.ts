@@ -11,7 +11,7 @@ import {
 import { renderFailure } from "../errors.ts";
 import { inviteToRoom } from "../service.ts";
 import { portsOf } from "../wire.ts";
-import { ChannelParam } from "./channel-param.ts";
+import { ChannelParam } from "./rooms.ts";
 
 const InviteBody = z
   .object({
@@ -62,7 +62,7 @@ const route = createRoute({
 });
 
 /** `POST /rooms/:channelId/invite` */
-export function mountCreateInvite(app: OpenAPIHono<AppEnv>): void {
+export function mountInvites(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
     const { channelId } = c.req.valid("param");
     const who = c.get("principal");

@@ -49,7 +49,7 @@ const route = createRoute({
 });
 
 /** `GET /people` */
-export function mountListPeople(app: OpenAPIHono<AppEnv>): void {
+export function mountPeople(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
     const { guildId: asked, q, limit } = c.req.valid("query");
     const guildId = guildFor(c.get("principal"), asked, roomsConfigOf(c.env).primaryGuildId);
