@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { planPlacement } from "../../src/hub/core/placement.ts";
+import { RATE_LIMITERS } from "../../src/platform/rate-limit.ts";
+import { SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import {
   acksPerSecond,
   callsPerSecond,
@@ -11,9 +14,6 @@ import {
   totalCost,
   usageOf,
 } from "./arithmetic.ts";
-import { planPlacement } from "../../src/hub/core/placement.ts";
-import { RATE_LIMITERS } from "../../src/platform/rate-limiters.ts";
-import { SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import { fillDocument } from "./document.ts";
 import { SIZES } from "./sizes.ts";
 import { arithmeticTables } from "./tables.ts";

@@ -12,8 +12,8 @@ import {
 } from "./core/relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
 import type { HubEnv, HubRelayRpc } from "./env.ts";
+import { relayName } from "./env.ts";
 import type { Signal } from "./publisher.ts";
-import { relayName } from "./relay-name.ts";
 import type { StreamHost } from "./stream-host.ts";
 
 /** What one pull carries at most. */

@@ -17,10 +17,10 @@ import {
   ticketFor,
   upgrade,
 } from "../testing/worker.ts";
+import { relayName } from "./env.ts";
 import { hubPublisher } from "./guild-hub-client.ts";
 import { HANDOVER_HEADER, writeHandover } from "./handover.ts";
 import type { Publication } from "./publisher.ts";
-import { relayName } from "./relay-name.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const OTHER_TRACE = "a".repeat(32);

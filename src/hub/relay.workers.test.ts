@@ -25,12 +25,12 @@ import {
   upgrade,
 } from "../testing/worker.ts";
 import { RELAY_CALL_DEADLINE_MS, type RelayCall } from "./core/relay-calls.ts";
+import { relayName } from "./env.ts";
 import { GuildHub } from "./guild-hub.ts";
 import { HANDOVER_HEADER, writeHandover, type Handover } from "./handover.ts";
 import { HubRelay } from "./hub-relay.ts";
 import { forgetPlacement } from "./placement-cache.ts";
 import type { Audience } from "./publisher.ts";
-import { relayName } from "./relay-name.ts";
 
 // Before any object of this file reads its configuration: two sockets fill a hub, three a relay.
 Object.assign(env, { SOCKETS_PER_HUB: "2", SOCKETS_PER_RELAY: "3" });

@@ -4,7 +4,7 @@ import type {
   LinkAttempt,
   LinkAttempts,
   LinkPorts,
-} from "../features/matches/linking/ports.ts";
+} from "../features/matches/ports.ts";
 import type { FaceitPlayer, PlayerLink, PlayerLinks } from "../features/matches/ports.ts";
 import type { NewMessage } from "../platform/discord/operations.ts";
 import { err, ok, type Result } from "../platform/result.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hubConfigOf, type HubConfig } from "../../hub/config.ts";
+import { type HubConfig, hubConfigOf } from "../../hub/config.ts";
 import {
   BaseUrl,
   ByGuild,
@@ -190,4 +190,22 @@ function matchConfig(vars: z.output<typeof Variables>): MatchConfig {
     guilds: new Map([...guildIds].map((guildId) => [guildId, settingsOf(guildId)])),
     elsewhere: settingsOf(undefined),
   };
+}
+
+/**
+ * The guild that plays a match; null: nobody of ours.
+ * @param owners ids of whom the match belongs to, the most particular first: a hub counts before the
+ *   organizer that it belongs to
+ */
+export function guildOfOwners(
+  owners: readonly string[],
+  { organizers }: Pick<FaceitConfig, "organizers">,
+  primaryGuildId: string,
+): string | null {
+  if (organizers.length === 0) return primaryGuildId;
+  for (const id of owners) {
+    const found = organizers.find((one) => one.id === id);
+    if (found !== undefined) return found.guildId ?? primaryGuildId;
+  }
+  return null;
 }

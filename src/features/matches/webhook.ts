@@ -2,9 +2,9 @@ import { z } from "zod";
 import { FaceitId } from "../../protocol/match.ts";
 import { shownText } from "../../protocol/shown-text.ts";
 import type { FaceitConfig } from "./config.ts";
+import { guildOfOwners } from "./config.ts";
 import { httpsUrl } from "./faceit-match.ts";
 import { readRosters, Team } from "./faceit-roster.ts";
-import { guildOfOwners } from "./match-guild.ts";
 import { DEMO_EVENT, STATUS_OF_EVENT, type Hint } from "./room/hint.ts";
 
 const Envelope = z.object({ event: z.string().min(1).max(100) });

@@ -15,14 +15,14 @@ import { httpDiscordIdentity } from "./adapters/http-discord-identity.ts";
 import { httpFaceitIdentity } from "./adapters/http-faceit-identity.ts";
 import { faceitApi } from "./adapters/http-faceit.ts";
 import { hubMatches } from "./adapters/hub-matches.ts";
-import type { CommandPorts } from "./commands/ports.ts";
 import { matchesConfigOf, matchSettingsOf } from "./config.ts";
 import { matchesEnv } from "./env.ts";
+import { matchRoom, matchRooms } from "./env.ts";
 import type { MatchesHubPorts } from "./hub-extension.ts";
 import { linkSetup } from "./linking/link-setup.ts";
-import type { LinkPorts } from "./linking/ports.ts";
 import { newSecret, verifiersOf } from "./linking/secrets.ts";
-import { matchRoom, matchRooms } from "./match-rooms.ts";
+import type { CommandPorts } from "./ports.ts";
+import type { LinkPorts } from "./ports.ts";
 import type { ReadPorts } from "./read-matches.ts";
 import { sweepOrphans } from "./sweep.ts";
 

@@ -8,11 +8,11 @@ import {
 } from "../../platform/discord/private-overwrites.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
-import type { CreatedRoom } from "./created-room.ts";
 import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
 import type { RoomsDiscord, RoomsHub } from "./ports.ts";
 import { roomName, toldRoomName } from "./room-name.ts";
+import type { CreatedRoom } from "./room-record.ts";
 import type { RoomRecord } from "./room-record.ts";
 
 /** Discord's audit log may be a moment behind its answers, milliseconds. */

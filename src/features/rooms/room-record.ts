@@ -1,6 +1,6 @@
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import type { Audience } from "../../hub/publisher.ts";
-import { MANAGE_ROOMS_SCOPE, grant } from "../../platform/auth/principal.ts";
+import { grant, MANAGE_ROOMS_SCOPE } from "../../platform/auth/principal.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { DiscordUser, shownPerson } from "../../protocol/person.ts";
 import type { Room } from "../../protocol/room.ts";
@@ -81,4 +81,22 @@ export function toRoom(record: RoomRecord, members: readonly Member[]): Room | n
       ...(user === undefined ? {} : shownPerson(userId, user)),
     })),
   };
+}
+
+/** Answer of `POST /create-room` (rooms.md §1). */
+export const CreatedRoom = z
+  .object({ channelId: DiscordId, name: z.string(), guildId: DiscordId })
+  .openapi("CreatedRoom");
+export type CreatedRoom = z.infer<typeof CreatedRoom>;
+
+/** The answer as an idempotency key keeps it; null while the room has no channel. */
+export function createdRoomAnswer({
+  channelId,
+  name,
+  guildId,
+}: Pick<RoomRecord, "channelId" | "name" | "guildId">): {
+  readonly status: 200;
+  readonly body: CreatedRoom;
+} | null {
+  return channelId === null ? null : { status: 200, body: { channelId, name, guildId } };
 }

@@ -39,10 +39,10 @@ import {
   streamAs,
   type StreamClient,
 } from "../../testing/worker.ts";
-import { CreatedRoom } from "./created-room.ts";
 import { auditReason } from "./find-created-channel.ts";
 import { sqlPeople } from "./hub/people.ts";
 import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
+import { CreatedRoom } from "./room-record.ts";
 
 const PRIMARY = env.PRIMARY_GUILD_ID;
 const IDLE_MS = 15 * 60_000;

@@ -1,11 +1,14 @@
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problems } from "../../platform/http/problem.ts";
+import { log } from "../../platform/log.ts";
 import { HubReport } from "../../protocol/hub-report.ts";
+import { epochBegan } from "../../protocol/signed-events.ts";
+import type { PublisherPosition } from "../core/journal.ts";
 import { hubEnv } from "../env.ts";
-import { ADMIN_ROUTE, GuildParam, refuseGuild, type InspectionOf } from "./admin-access.ts";
+import { ADMIN_ROUTE, GuildParam, type InspectionOf, refuseGuild } from "./admin-access.ts";
 
-const route = createRoute({
+const hubRoute = createRoute({
   ...ADMIN_ROUTE,
   method: "get",
   path: "/admin/guilds/{guildId}/hub",
@@ -20,10 +23,81 @@ const route = createRoute({
 
 /** `GET /admin/guilds/:id/hub` (hub.md, inspection). */
 export function mountAdminHub(app: OpenAPIHono<AppEnv>, inspectionOf: InspectionOf): void {
-  app.openapi(route, async (c) => {
+  app.openapi(hubRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
     return c.json(await inspectionOf(hubEnv(c.env)).report(guildId), 200);
+  });
+}
+
+const PublisherReport = z
+  .object({
+    publisher: z
+      .object({
+        epoch: z.string().openapi({ description: "Of the process that published last" }),
+        seq: z.number().int().openapi({ description: "Of its last event that was taken" }),
+        since: z.iso.datetime().nullable().openapi({
+          description: "When that process began; null: its epoch is no ULID and does not count",
+        }),
+      })
+      .nullable()
+      .openapi({ description: "null: nobody published yet, or it was reset" }),
+  })
+  .openapi("PublisherReport");
+
+const content = { "application/json": { schema: PublisherReport } };
+const common = { ...ADMIN_ROUTE, path: "/admin/guilds/{guildId}/publisher" } as const;
+const refusals = problems(
+  "invalid_request",
+  "unauthorized",
+  "forbidden",
+  "forbidden_guild",
+  "rate_limited",
+);
+
+const readRoute = createRoute({
+  ...common,
+  method: "get",
+  operationId: "admin.publisher",
+  summary: "Where the gateway-worker stands as the guild's publisher",
+  request: { params: GuildParam },
+  responses: { 200: { description: "Its epoch and seq", content }, ...refusals },
+});
+
+const resetRoute = createRoute({
+  ...common,
+  method: "delete",
+  operationId: "admin.resetPublisher",
+  summary: "Forget where the gateway-worker stands",
+  description:
+    "For a hub that answers a good gateway-worker `stale_publisher`, or takes its events for duplicates. The next publisher may be any: see that only one runs, reset, and restart it.",
+  request: { params: GuildParam },
+  responses: { 200: { description: "Where it stood before", content }, ...refusals },
+});
+
+function reportOf(position: PublisherPosition | null): z.infer<typeof PublisherReport> {
+  if (position === null) return { publisher: null };
+  const began = epochBegan(position.epoch);
+  return {
+    publisher: { ...position, since: began === null ? null : new Date(began).toISOString() },
+  };
+}
+
+/** `GET` and `DELETE /admin/guilds/:id/publisher` (hub.md, publisher position). */
+export function mountAdminPublisher(app: OpenAPIHono<AppEnv>, inspectionOf: InspectionOf): void {
+  app.openapi(readRoute, async (c) => {
+    const { guildId } = c.req.valid("param");
+    const refused = refuseGuild(c, guildId);
+    if (refused !== null) return refused;
+    return c.json(reportOf(await inspectionOf(hubEnv(c.env)).publisher(guildId)), 200);
+  });
+  app.openapi(resetRoute, async (c) => {
+    const { guildId } = c.req.valid("param");
+    const refused = refuseGuild(c, guildId);
+    if (refused !== null) return refused;
+    const before = await inspectionOf(hubEnv(c.env)).resetPublisher(guildId);
+    log("info", "admin.publisher_reset", { guildId, by: c.get("principal").sub, before });
+    return c.json(reportOf(before), 200);
   });
 }

@@ -3,10 +3,10 @@ import type { AppEnv } from "../../platform/http/app-env.ts";
 import { hubInspection } from "../hub-inspection.ts";
 import type { InspectionOf } from "./admin-access.ts";
 import { mountAdminConnections } from "./admin-connections.ts";
-import { mountAdminExplain } from "./admin-explain.ts";
+import { mountAdminExplain } from "./admin-connections.ts";
+import { mountAdminRevocations } from "./admin-connections.ts";
 import { mountAdminHub } from "./admin-hub.ts";
-import { mountAdminPublisher } from "./admin-publisher.ts";
-import { mountAdminRevocations } from "./admin-revocations.ts";
+import { mountAdminPublisher } from "./admin-hub.ts";
 
 /** What operators may ask and do, behind the scope `hub:admin` (hub.md, inspection). */
 export function mountAdmin(

@@ -9,6 +9,7 @@ import { log } from "../../platform/log.ts";
 import { hubConfigOf } from "../config.ts";
 import type { SessionIdentity } from "../core/session.ts";
 import { hubEnv } from "../env.ts";
+import { relayName } from "../env.ts";
 import {
   HANDOVER_HEADER,
   identityOf,
@@ -17,7 +18,6 @@ import {
   type NoIdentity,
 } from "../handover.ts";
 import { askPlacementAgain, placeOf } from "../placement-cache.ts";
-import { relayName } from "../relay-name.ts";
 import { openTicket } from "../ticket.ts";
 
 /** Who comes in where. No identity: who it is will be said by the first frame of a socket. */

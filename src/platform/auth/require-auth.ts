@@ -5,7 +5,7 @@ import { problem, type ProblemAnswer } from "../http/problem.ts";
 import { log } from "../log.ts";
 import { err, type Result } from "../result.ts";
 import type { Principal } from "./principal.ts";
-import { verifyToken, type TokenFailure } from "./verify-token.ts";
+import { type TokenFailure, verifyToken } from "./verify-token.ts";
 
 /** Lets only requests with a valid app JWT pass, and says who it is (rooms.md §1). */
 export const requireAuth = createMiddleware<AppEnv>(async (c, next) => {
@@ -50,4 +50,19 @@ function adviceFor(failure: TokenFailure): string {
     default:
       return "Your token is not valid here. Sign in again.";
   }
+}
+
+/** Lets only tokens with this scope pass. Stands behind `requireAuth`. */
+export function requireScope(scope: string) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    if (!c.get("principal").scopes.includes(scope)) {
+      return problem(
+        c,
+        "forbidden",
+        `This needs a token with the scope ${scope}. Sign in as somebody who has it.`,
+      );
+    }
+    await next();
+    return undefined;
+  });
 }

@@ -1,7 +1,7 @@
 import { and, eq, gt, lte } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { linkAttempts } from "../../../../drizzle/matches.ts";
-import type { LinkAttempts, LinkStep } from "../linking/ports.ts";
+import type { LinkAttempts, LinkStep } from "../ports.ts";
 
 /** {@link LinkAttempts} in D1. */
 export function d1LinkAttempts(database: D1Database): LinkAttempts {

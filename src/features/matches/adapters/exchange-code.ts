@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { err, ok, type Result } from "../../../platform/result.ts";
-import type { IdentityFailure } from "../linking/ports.ts";
+import type { IdentityFailure } from "../ports.ts";
 import {
   askProvider,
   basicAuthorization,

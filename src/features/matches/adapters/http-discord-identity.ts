@@ -2,7 +2,7 @@ import { z } from "zod";
 import { USER_AGENT } from "../../../platform/discord/send.ts";
 import { err, ok } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
-import type { DiscordIdentity } from "../linking/ports.ts";
+import type { DiscordIdentity } from "../ports.ts";
 import { shownName, type Fetch } from "./ask-provider.ts";
 import { askWithToken, exchangeCode } from "./exchange-code.ts";
 

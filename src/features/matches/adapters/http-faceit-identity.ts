@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { err, ok } from "../../../platform/result.ts";
 import type { FaceitConfig } from "../config.ts";
-import type { FaceitIdentity } from "../linking/ports.ts";
+import type { FaceitIdentity } from "../ports.ts";
 import { shownName, type Fetch } from "./ask-provider.ts";
 import { askWithToken, exchangeCode } from "./exchange-code.ts";
 

@@ -4,12 +4,12 @@ import { err, ok } from "../../../platform/result.ts";
 import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import { sha256 } from "../linking/secrets.ts";
 import type { FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
+import type { CommandPorts } from "../ports.ts";
 import { answerLink } from "./link.ts";
+import { answerUnlink } from "./link.ts";
 import { answerInServedGuild } from "./match-command.ts";
-import type { CommandPorts } from "./ports.ts";
 import { answerRegister } from "./register.ts";
 import { MATCH_COMMANDS } from "./slash-commands.ts";
-import { answerUnlink } from "./unlink.ts";
 import { answerWhois } from "./whois.ts";
 
 const GUILD = "100000000000000001";

@@ -1,7 +1,7 @@
 import type { SlashCommand } from "../../../platform/discord/interactions/slash-command.ts";
 import { link } from "./link.ts";
+import { unlink } from "./link.ts";
 import { register } from "./register.ts";
-import { unlink } from "./unlink.ts";
 import { whois } from "./whois.ts";
 
 /** The slash commands of matches (§B). */

@@ -1,5 +1,5 @@
 import { LINK_TTL_MS } from "../../../protocol/limits.ts";
-import type { LinkPorts } from "./ports.ts";
+import type { LinkPorts } from "../ports.ts";
 import { sha256 } from "./secrets.ts";
 
 /**

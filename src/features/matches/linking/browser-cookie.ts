@@ -2,7 +2,7 @@ import { base64url } from "jose";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { LINK_TTL_MS } from "../../../protocol/limits.ts";
-import type { DiscordUser } from "./ports.ts";
+import type { DiscordUser } from "../ports.ts";
 
 /** What the browser of somebody who is linking keeps. */
 export type LinkCookie = {

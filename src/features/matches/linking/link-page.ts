@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { LinkOutcome } from "./link-outcome.ts";
+import type { LinkOutcome } from "./link-steps.ts";
 
 type Html = ReturnType<typeof html>;
 

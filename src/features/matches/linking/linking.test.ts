@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { err } from "../../../platform/result.ts";
 import { LINK_TTL_MS } from "../../../protocol/limits.ts";
-import { beginLink } from "./begin-link.ts";
-import type { LinkOutcome } from "./link-outcome.ts";
-import { linkPage, statusOf } from "./link-page.ts";
 import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
-import { openLink } from "./open-link.ts";
-import type { DiscordUser } from "./ports.ts";
-import type { ProviderReturn } from "./provider-return.ts";
-import { returnFromDiscord } from "./return-from-discord.ts";
-import { returnFromFaceit } from "./return-from-faceit.ts";
+import type { DiscordUser } from "../ports.ts";
+import { beginLink } from "./begin-link.ts";
+import { linkPage, statusOf } from "./link-page.ts";
+import type { LinkOutcome } from "./link-steps.ts";
+import { openLink } from "./link-steps.ts";
+import type { ProviderReturn } from "./link-steps.ts";
+import { returnFromDiscord } from "./link-steps.ts";
+import { returnFromFaceit } from "./link-steps.ts";
 import { newSecret, sha256, verifiersOf } from "./secrets.ts";
 
 const ALICE = "100000000000000021";

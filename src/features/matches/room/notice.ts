@@ -1,4 +1,4 @@
-import { escapeMarkdown } from "../../../platform/discord/interactions/escape-markdown.ts";
+import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
 import type { MatchSettings } from "../config.ts";
 import type { RoomState } from "./room-state.ts";

@@ -8,7 +8,7 @@ import { requestIds } from "../../../platform/request-ids.ts";
 import { isOneOf } from "../../../platform/secret-equal.ts";
 import { WEBHOOK_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
 import { matchesConfigOf } from "../config.ts";
-import { matchRoom } from "../match-rooms.ts";
+import { matchRoom } from "../env.ts";
 import { readWebhook } from "../webhook.ts";
 
 const Taken = z.object({ ok: z.literal(true), result: z.enum(["taken", "duplicate", "ignored"]) });

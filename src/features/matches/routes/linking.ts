@@ -8,13 +8,13 @@ import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { LINK_STEPS_PER_MINUTE_PER_ADDRESS } from "../../../protocol/limits.ts";
 import { matchesConfigOf } from "../config.ts";
 import { readLinkCookie, setLinkCookie } from "../linking/browser-cookie.ts";
-import type { LinkOutcome } from "../linking/link-outcome.ts";
 import { linkPage, statusOf } from "../linking/link-page.ts";
 import { LINK_PATH } from "../linking/link-setup.ts";
-import { openLink } from "../linking/open-link.ts";
-import type { LinkPorts } from "../linking/ports.ts";
-import { returnFromDiscord } from "../linking/return-from-discord.ts";
-import { returnFromFaceit } from "../linking/return-from-faceit.ts";
+import type { LinkOutcome } from "../linking/link-steps.ts";
+import { openLink } from "../linking/link-steps.ts";
+import { returnFromDiscord } from "../linking/link-steps.ts";
+import { returnFromFaceit } from "../linking/link-steps.ts";
+import type { LinkPorts } from "../ports.ts";
 import { linkPortsOf } from "../wire.ts";
 
 const content = { "text/html": { schema: z.string() } };

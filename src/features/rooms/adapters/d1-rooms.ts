@@ -2,8 +2,8 @@ import { DrizzleQueryError, and, desc, eq, lt, or, sql, type SQL } from "drizzle
 import { drizzle } from "drizzle-orm/d1";
 import { roomsTable } from "../../../../drizzle/rooms.ts";
 import { complete, release } from "../../../platform/idempotency.ts";
-import { createdRoomAnswer } from "../created-room.ts";
 import type { LateAnswers, Reader, RoomsCopy } from "../ports.ts";
+import { createdRoomAnswer } from "../room-record.ts";
 
 /** {@link RoomsCopy} in D1. */
 export function d1Rooms(database: D1Database): RoomsCopy {

@@ -32,8 +32,8 @@ import {
 } from "../../../protocol/limits.ts";
 import { roomsConfigOf } from "../config.ts";
 import { createRoom, type CreateRoomInput } from "../create-room.ts";
-import { CreatedRoom, createdRoomAnswer } from "../created-room.ts";
 import { renderFailure } from "../errors.ts";
+import { CreatedRoom, createdRoomAnswer } from "../room-record.ts";
 import { portsOf } from "../wire.ts";
 
 const MINUTE_MS = 60_000;

@@ -1,5 +1,12 @@
+import type {
+  APIInteractionResponseChannelMessageWithSource,
+  InteractionResponseType,
+  MessageFlags,
+} from "discord-api-types/v10";
 import { z } from "zod";
 import { DiscordId } from "../../../protocol/discord-id.ts";
+import { ACTION_ROW, BUTTON, LINK_STYLE } from "../constants.ts";
+import type { SlashCommandReply } from "./slash-command.ts";
 
 /** Kinds of interactions (Discord: interaction type). */
 export const INTERACTION_TYPE = { ping: 1, command: 2, component: 3, modal: 5 } as const;
@@ -32,3 +39,38 @@ export const CommandInteraction = z.object({
   }),
 });
 export type CommandInteraction = z.infer<typeof CommandInteraction>;
+
+const MESSAGE: InteractionResponseType.ChannelMessageWithSource = 4;
+
+/** Seen by who used the command only. */
+const EPHEMERAL: MessageFlags.Ephemeral = 64;
+
+/** Characters of a message (Discord). */
+const CONTENT_MAX = 2_000;
+
+/** A reply as Discord takes it: seen by one person, and nothing in it notifies anybody. */
+export function toInteractionAnswer({
+  content,
+  button,
+}: SlashCommandReply): APIInteractionResponseChannelMessageWithSource {
+  return {
+    type: MESSAGE,
+    data: {
+      content: content.slice(0, CONTENT_MAX),
+      flags: EPHEMERAL,
+      allowed_mentions: { parse: [] },
+      ...(button === undefined
+        ? {}
+        : {
+            components: [
+              {
+                type: ACTION_ROW,
+                components: [
+                  { type: BUTTON, style: LINK_STYLE, label: button.label, url: button.url },
+                ],
+              },
+            ],
+          }),
+    },
+  };
+}

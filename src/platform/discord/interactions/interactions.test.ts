@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
 import type { PlatformEnv } from "../../env.ts";
 import { answerCommand } from "./answer-command.ts";
-import { escapeMarkdown } from "./escape-markdown.ts";
 import { CommandInteraction } from "./interaction.ts";
-import { toInteractionAnswer } from "./reply.ts";
+import { toInteractionAnswer } from "./interaction.ts";
+import { escapeMarkdown } from "./slash-command.ts";
 import type { SlashCommand, SlashCommandUse } from "./slash-command.ts";
 import { verifyInteraction } from "./verify.ts";
 

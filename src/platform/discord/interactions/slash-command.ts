@@ -1,3 +1,4 @@
+import { shownText } from "../../../protocol/shown-text.ts";
 import type { PlatformEnv } from "../../env.ts";
 
 /** A slash command as Discord registers it (`PUT /applications/{app}/guilds/{guild}/commands`). */
@@ -48,3 +49,14 @@ export type SlashCommand = {
   /** Answers within Discord's 3 seconds; who takes longer is answered for. */
   run(env: PlatformEnv, use: SlashCommandUse, later: Later): Promise<SlashCommandReply>;
 };
+
+/** What means something in Discord's Markdown; `@` and `<` also begin mentions. */
+const MEANS_SOMETHING = /[\\*_~`|>#[\]()<@:.-]/g;
+
+/**
+ * A text that somebody else chose, such as a nickname, as Discord shows it letter for letter: no markup,
+ * no mention, no link, no line of its own.
+ */
+export function escapeMarkdown(text: string): string {
+  return shownText(text, Number.POSITIVE_INFINITY).replaceAll(MEANS_SOMETHING, String.raw`\$&`);
+}
