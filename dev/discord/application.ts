@@ -1,5 +1,4 @@
-import type { KeyObject } from "node:crypto";
-import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 
 /** The application's id: it is the bot's user id, as in every newer application of the real one. */
 const LOCAL_APPLICATION_ID = "100000000000000100";

@@ -1,14 +1,15 @@
 import type { APIAuditLogChange } from "discord-api-types/v10";
 import type { Clock } from "../../src/platform/clock.ts";
-import type {
-  AuditLogRecord,
-  CommandRecord,
-  DirectChannelRecord,
-  InviteRecord,
-  MessageRecord,
-  WorldState,
+import {
+  AUDIT_LOG_ENTRIES_MAX,
+  type AuditLogRecord,
+  type CommandRecord,
+  type DirectChannelRecord,
+  type InviteRecord,
+  type MessageRecord,
+  MESSAGES_MAX,
+  type WorldState,
 } from "./model.ts";
-import { AUDIT_LOG_ENTRIES_MAX, MESSAGES_MAX } from "./model.ts";
 
 /** What a line of the audit log says; without a user it was the bot. */
 export type AuditLogEntry = Pick<AuditLogRecord, "guildId" | "action" | "targetId"> & {

@@ -4,8 +4,7 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { LocalDiscord } from "./local-discord.ts";
-import { startLocalDiscord } from "./local-discord.ts";
+import { type LocalDiscord, startLocalDiscord } from "./local-discord.ts";
 import {
   asObject,
   BOT,

@@ -1,7 +1,12 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { CompressionMethod, WebSocketManager, WebSocketShardEvents } from "@discordjs/ws";
-import type { CreateWebSocketManagerOptions, SessionInfo } from "@discordjs/ws";
+import {
+  CompressionMethod,
+  type CreateWebSocketManagerOptions,
+  type SessionInfo,
+  WebSocketManager,
+  WebSocketShardEvents,
+} from "@discordjs/ws";
 import { REST } from "@discordjs/rest";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { LocalDiscord } from "./local-discord.ts";

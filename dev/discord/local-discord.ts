@@ -1,8 +1,7 @@
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { appendFileSync } from "node:fs";
-import type { IncomingMessage, Server } from "node:http";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -10,8 +9,7 @@ import { isForThisMachine, isLocalOrigin, onlyForThisMachine } from "../this-mac
 import { localApplication } from "./application.ts";
 import { createControlApi } from "./control.ts";
 import { IDENTIFY_INTERVAL_MS } from "./gateway/identify-budget.ts";
-import type { GatewayState } from "./gateway/gateway.ts";
-import { Gateway } from "./gateway/gateway.ts";
+import { Gateway, type GatewayState } from "./gateway/gateway.ts";
 import { ANSWER_DEADLINE_MS, InteractionsEndpoint } from "./interactions/endpoint.ts";
 import type { WorldState } from "./model.ts";
 import { createAuthorizePages } from "./oauth2/authorize.ts";
@@ -22,8 +20,7 @@ import { Faults } from "./rest/faults.ts";
 import type { RestExchange } from "./rest/request.ts";
 import { addGuild, initialWorld } from "./seed.ts";
 import { snowflakeGenerator } from "./snowflake.ts";
-import type { StateFile } from "./state-file.ts";
-import { openStateFile } from "./state-file.ts";
+import { openStateFile, type StateFile } from "./state-file.ts";
 import { World } from "./world.ts";
 
 const HEARTBEAT_INTERVAL_MS = 5_000;

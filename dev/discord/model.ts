@@ -1,5 +1,4 @@
-import type { APIAuditLogChange, APIOverwrite } from "discord-api-types/v10";
-import { ChannelType } from "discord-api-types/v10";
+import { type APIAuditLogChange, type APIOverwrite, ChannelType } from "discord-api-types/v10";
 
 /** Channels of one guild, categories counted; one more is error 30013. */
 export const GUILD_CHANNELS_MAX = 500;

@@ -1,12 +1,10 @@
-import type {
-  APIAuditLogEntry,
-  APIGuild,
-  APIGuildMember,
-  APIRole,
-  APIUser,
-  APIVoiceState,
-} from "discord-api-types/v10";
 import {
+  type APIAuditLogEntry,
+  type APIGuild,
+  type APIGuildMember,
+  type APIRole,
+  type APIUser,
+  type APIVoiceState,
   ChannelType,
   GuildDefaultMessageNotifications,
   GuildExplicitContentFilter,

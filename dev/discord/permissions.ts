@@ -1,7 +1,5 @@
-import type { APIOverwrite } from "discord-api-types/v10";
-import { OverwriteType, PermissionFlagsBits } from "discord-api-types/v10";
-import type { ChannelRecord, GuildRecord } from "./model.ts";
-import { isVoice } from "./model.ts";
+import { type APIOverwrite, OverwriteType, PermissionFlagsBits } from "discord-api-types/v10";
+import { type ChannelRecord, type GuildRecord, isVoice } from "./model.ts";
 
 /** Every permission that exists. */
 export const ALL_PERMISSIONS = Object.values(PermissionFlagsBits).reduce(

@@ -1,8 +1,7 @@
 import { once } from "node:events";
 import { expect, onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
-import type { LocalDiscord, LocalDiscordOptions } from "./local-discord.ts";
-import { startLocalDiscord } from "./local-discord.ts";
+import { type LocalDiscord, type LocalDiscordOptions, startLocalDiscord } from "./local-discord.ts";
 
 /** The seed world's ids. */
 export const GUILD = "100000000000000001";

@@ -1,5 +1,9 @@
-import type { APIOverwrite } from "discord-api-types/v10";
-import { ChannelType, GatewayIntentBits, PermissionFlagsBits } from "discord-api-types/v10";
+import {
+  type APIOverwrite,
+  ChannelType,
+  GatewayIntentBits,
+  PermissionFlagsBits,
+} from "discord-api-types/v10";
 import type { Clock } from "../../src/platform/clock.ts";
 import { Archive } from "./archive.ts";
 import { guildCreate } from "./guild-create.ts";

@@ -1,6 +1,5 @@
 import type { HttpBindings } from "@hono/node-server";
-import type { Context } from "hono";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { matchDocument, playerDocument } from "./documents.ts";
 import type { Faults } from "./faults.ts";
 import type { Sleep } from "./webhook-sender.ts";

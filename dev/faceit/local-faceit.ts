@@ -1,9 +1,7 @@
-import type { HttpBindings } from "@hono/node-server";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { setTimeout as timer } from "node:timers/promises";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { openStateFile } from "../discord/state-file.ts";
@@ -14,8 +12,7 @@ import { createDataApi } from "./data-api.ts";
 import { Faults } from "./faults.ts";
 import type { WorldState } from "./model.ts";
 import { createOAuthApi, openIdConfiguration } from "./oauth.ts";
-import type { Delivery, Sleep } from "./webhook-sender.ts";
-import { WebhookSender } from "./webhook-sender.ts";
+import { type Delivery, type Sleep, WebhookSender } from "./webhook-sender.ts";
 import { World } from "./world.ts";
 
 const RETRY_DELAYS_MS = [1_000, 5_000, 30_000];

@@ -1,6 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import type { Context } from "hono";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import type { Clock } from "../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";

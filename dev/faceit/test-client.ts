@@ -2,8 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { expect, onTestFinished, vi } from "vitest";
-import type { LocalFaceit, LocalFaceitOptions } from "./local-faceit.ts";
-import { startLocalFaceit } from "./local-faceit.ts";
+import { type LocalFaceit, type LocalFaceitOptions, startLocalFaceit } from "./local-faceit.ts";
 
 const API_KEY = "key-of-the-data-api";
 export const CLIENT_ID = "3c1e7d5a-0000-4000-8000-00000000c11e";

@@ -11,8 +11,7 @@ import {
   type RelayAttachment,
 } from "./core/relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
-import type { HubEnv, HubRelayRpc } from "./env.ts";
-import { relayName } from "./env.ts";
+import { type HubEnv, type HubRelayRpc, relayName } from "./env.ts";
 import type { Signal } from "./publisher.ts";
 import type { StreamHost } from "./stream-host.ts";
 

@@ -14,8 +14,7 @@ import {
 import { Relay } from "./core/relay.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
-import type { GuildHubRpc, HubEnv } from "./env.ts";
-import { readRelayName } from "./env.ts";
+import { type GuildHubRpc, type HubEnv, readRelayName } from "./env.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
 import { SharedCall } from "./shared-call.ts";
 import type { HubSocket } from "./socket-set.ts";

@@ -1,8 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../protocol/limits.ts";
+import { HELD_EVENTS_MAX, PEOPLE_KEEP_MS, PEOPLE_MAX } from "../protocol/limits.ts";
 import type { IncomingEvent, Publication } from "../hub/publisher.ts";
-import { HELD_EVENTS_MAX } from "../protocol/limits.ts";
 import { audienceOf, type RoomRecord } from "../features/rooms/room-record.ts";
 import { applyEvent, SNAPSHOT_MARGIN_MS } from "../features/rooms/hub/apply-event.ts";
 import {

@@ -1,11 +1,13 @@
 import type {
   DiscordUser,
+  FaceitPlayer,
   IdentityFailure,
   LinkAttempt,
   LinkAttempts,
   LinkPorts,
+  PlayerLink,
+  PlayerLinks,
 } from "../features/matches/ports.ts";
-import type { FaceitPlayer, PlayerLink, PlayerLinks } from "../features/matches/ports.ts";
 import type { NewMessage } from "../platform/discord/operations.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 

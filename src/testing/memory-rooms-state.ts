@@ -1,6 +1,10 @@
 import { folded } from "../features/rooms/hub/people.ts";
-import type { KnownPerson, PeopleState } from "../features/rooms/hub/rooms-state.ts";
-import type { HeldEvent, RoomsState } from "../features/rooms/hub/rooms-state.ts";
+import type {
+  HeldEvent,
+  KnownPerson,
+  PeopleState,
+  RoomsState,
+} from "../features/rooms/hub/rooms-state.ts";
 import type { RoomRecord, VoiceState } from "../features/rooms/room-record.ts";
 import { NO_VOICE_KNOWLEDGE } from "../gateway/voice-knowledge.ts";
 import type { GatewayStanding } from "../protocol/events/rooms.ts";

@@ -2,8 +2,7 @@ import { GatewayCloseCodes, GatewayOpcodes, GatewayVersion } from "discord-api-t
 import type { RawData, WebSocket } from "ws";
 import type { Clock } from "../../../src/platform/clock.ts";
 import { isFields } from "../rest/form.ts";
-import type { Transport } from "./transport.ts";
-import { createTransport } from "./transport.ts";
+import { createTransport, type Transport } from "./transport.ts";
 
 /** Bytes of one payload from a client. */
 export const CLIENT_PAYLOAD_MAX_BYTES = 4_096;

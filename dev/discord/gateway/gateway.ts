@@ -11,15 +11,12 @@ import type { Dispatch, DispatchData } from "../model.ts";
 import { userObject } from "../objects.ts";
 import type { SessionStartLimit } from "../rest/api.ts";
 import type { World } from "../world.ts";
-import type { ConnectionOwner } from "./connection.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
 import { EventFaults } from "./event-faults.ts";
-import type { IdentifyBudgetState } from "./identify-budget.ts";
-import { IdentifyBudget } from "./identify-budget.ts";
+import { IdentifyBudget, type IdentifyBudgetState } from "./identify-budget.ts";
 import { checkIntents } from "./intents.ts";
 import { membersChunk } from "./members-chunk.ts";
-import type { SessionState } from "./session.ts";
-import { Session, SESSION_LIFETIME_MS } from "./session.ts";
+import { Session, SESSION_LIFETIME_MS, type SessionState } from "./session.ts";
 
 const GUILD_CREATE: string = GatewayDispatchEvents.GuildCreate;
 const RESUMED: string = GatewayDispatchEvents.Resumed;

@@ -1,13 +1,10 @@
-import type { KeyObject } from "node:crypto";
-import { sign } from "node:crypto";
+import { type KeyObject, sign } from "node:crypto";
 import { InteractionResponseType } from "discord-api-types/v10";
 import { z } from "zod";
 import type { Clock } from "../../../src/platform/clock.ts";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { RestExchange } from "../rest/request.ts";
-import type { CommandReply } from "./reply.ts";
-import { readReply } from "./reply.ts";
+import { type CommandReply, readReply } from "./reply.ts";
 
 /** How long an endpoint may take, milliseconds. */
 export const ANSWER_DEADLINE_MS = 3_000;

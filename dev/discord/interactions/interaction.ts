@@ -8,8 +8,7 @@ import {
   InteractionType,
   Locale,
 } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { CommandRecord, GuildRecord, UserRecord } from "../model.ts";
 import { channelObject, memberObject, userObject } from "../objects.ts";
 import { ALL_PERMISSIONS, channelPermissions } from "../permissions.ts";

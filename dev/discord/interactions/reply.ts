@@ -1,7 +1,6 @@
 import { InteractionResponseType, MessageFlags } from "discord-api-types/v10";
 import { z } from "zod";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { LinkButton } from "../model.ts";
 import { Form } from "../rest/form.ts";
 import { readMessage } from "../rest/message-form.ts";

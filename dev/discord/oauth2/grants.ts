@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../src/platform/clock.ts";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 
 /** How long a code may wait for its exchange, milliseconds. */
 export const CODE_LIFETIME_MS = 60_000;

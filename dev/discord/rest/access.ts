@@ -1,13 +1,10 @@
-import type { APIOverwrite } from "discord-api-types/v10";
-import { OverwriteType, PermissionFlagsBits } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { type APIOverwrite, OverwriteType, PermissionFlagsBits } from "discord-api-types/v10";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { ChannelRecord, GuildRecord } from "../model.ts";
 import { channelPermissions, guildPermissions } from "../permissions.ts";
 import { isSnowflake } from "../snowflake.ts";
 import type { World } from "../world.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES, invalidForm } from "./failure.ts";
+import { type Failure, FAILURES, invalidForm } from "./failure.ts";
 
 function notSnowflake(field: string, value: string): Failure {
   const message = `Value "${value}" is not snowflake.`;

@@ -16,8 +16,7 @@ import {
   updateChannel,
 } from "./channels.ts";
 import { listCommands, replaceCommands } from "./commands.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
+import { type Failure, FAILURES } from "./failure.ts";
 import type { Faults } from "./faults.ts";
 import type { Fields } from "./form.ts";
 import { getAuditLog, getGuild, listRoles } from "./guilds.ts";
@@ -25,8 +24,16 @@ import { createInvite } from "./invites.ts";
 import { getMember, getVoiceState, updateMember } from "./members.ts";
 import { createMessage } from "./messages.ts";
 import { RateLimits } from "./rate-limits.ts";
-import type { RestBindings, RestContext, RestExchange } from "./request.ts";
-import { readFields, readJson, readReason, refuse, reply } from "./request.ts";
+import {
+  readFields,
+  readJson,
+  readReason,
+  refuse,
+  reply,
+  type RestBindings,
+  type RestContext,
+  type RestExchange,
+} from "./request.ts";
 import { RouteTable } from "./route-table.ts";
 import {
   authenticate,

@@ -1,7 +1,5 @@
-import type { APIOverwrite } from "discord-api-types/v10";
-import { ChannelType, OverwriteType } from "discord-api-types/v10";
-import type { ChannelRecord, GuildChannelType } from "../model.ts";
-import { CATEGORY_CHANNELS_MAX } from "../model.ts";
+import { type APIOverwrite, ChannelType, OverwriteType } from "discord-api-types/v10";
+import { CATEGORY_CHANNELS_MAX, type ChannelRecord, type GuildChannelType } from "../model.ts";
 import { parsePermissions } from "../permissions.ts";
 import type { World } from "../world.ts";
 import type { Form } from "./form.ts";

@@ -1,16 +1,17 @@
-import type { APIAuditLogChange } from "discord-api-types/v10";
-import { AuditLogEvent, ChannelType, PermissionFlagsBits } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import {
+  type APIAuditLogChange,
+  AuditLogEvent,
+  ChannelType,
+  PermissionFlagsBits,
+} from "discord-api-types/v10";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import { GUILD_CHANNELS_MAX } from "../model.ts";
 import { channelObject, directChannelObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { checkOverwrites, findChannel, findGuild } from "./access.ts";
 import { readChannel, readChannelType, readOverwrite } from "./channel-form.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
-import type { Fields } from "./form.ts";
-import { Form } from "./form.ts";
+import { type Failure, FAILURES } from "./failure.ts";
+import { type Fields, Form } from "./form.ts";
 
 type Outcome = Result<unknown, Failure>;
 

@@ -1,10 +1,8 @@
 import { ApplicationCommandOptionType, ApplicationCommandType } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { CommandOption, CommandRecord } from "../model.ts";
 import { parsePermissions } from "../permissions.ts";
-import type { ErrorTree, Failure } from "./failure.ts";
-import { invalidForm } from "./failure.ts";
+import { type ErrorTree, type Failure, invalidForm } from "./failure.ts";
 import { Form, isFields } from "./form.ts";
 
 /** What an application says of a command. */

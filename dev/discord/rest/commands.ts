@@ -1,11 +1,8 @@
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { CommandRecord } from "../model.ts";
 import type { World } from "../world.ts";
-import type { CommandFields } from "./command-form.ts";
-import { readCommands } from "./command-form.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
+import { type CommandFields, readCommands } from "./command-form.ts";
+import { type Failure, FAILURES } from "./failure.ts";
 
 const COMMANDS_MAX = 100;
 const CHAT_INPUT = 1;

@@ -1,5 +1,4 @@
-import type { RESTErrorFieldInformation } from "discord-api-types/v10";
-import { RESTJSONErrorCodes } from "discord-api-types/v10";
+import { type RESTErrorFieldInformation, RESTJSONErrorCodes } from "discord-api-types/v10";
 
 /** Errors by field; Discord writes a list's items by their index. */
 export interface ErrorTree {

@@ -1,6 +1,5 @@
 import { isSnowflake } from "../snowflake.ts";
-import type { ErrorTree, Failure } from "./failure.ts";
-import { invalidForm } from "./failure.ts";
+import { type ErrorTree, type Failure, invalidForm } from "./failure.ts";
 
 /** A JSON object of a request. */
 export type Fields = Readonly<Record<string, unknown>>;

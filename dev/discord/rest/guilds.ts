@@ -1,11 +1,9 @@
 import { PermissionFlagsBits } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import { auditLogEntryObject, guildObject, roleObject, userObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { findGuild } from "./access.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
+import { type Failure, FAILURES } from "./failure.ts";
 import { Form } from "./form.ts";
 
 const AUDIT_LOG_PAGE_DEFAULT = 50;

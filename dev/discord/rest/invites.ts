@@ -1,17 +1,13 @@
 import { randomInt } from "node:crypto";
 import { AuditLogEvent, ChannelType, PermissionFlagsBits } from "discord-api-types/v10";
 import type { Clock } from "../../../src/platform/clock.ts";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
-import type { InviteRecord } from "../model.ts";
-import { GUILD_INVITES_MAX } from "../model.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
+import { GUILD_INVITES_MAX, type InviteRecord } from "../model.ts";
 import { inviteObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { findChannel } from "./access.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
-import type { Fields } from "./form.ts";
-import { Form } from "./form.ts";
+import { type Failure, FAILURES } from "./failure.ts";
+import { type Fields, Form } from "./form.ts";
 
 const MAX_AGE_DEFAULT_SECONDS = 86_400;
 const MAX_AGE_SECONDS = 604_800;

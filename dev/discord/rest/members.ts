@@ -1,15 +1,11 @@
 import { AuditLogEvent, PermissionFlagsBits } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
-import type { GuildRecord, UserRecord, VoiceRecord } from "../model.ts";
-import { isVoice } from "../model.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
+import { type GuildRecord, isVoice, type UserRecord, type VoiceRecord } from "../model.ts";
 import { memberObject, voiceStateObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { findChannel, findGuild } from "./access.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
-import type { Fields } from "./form.ts";
-import { Form } from "./form.ts";
+import { type Failure, FAILURES } from "./failure.ts";
+import { type Fields, Form } from "./form.ts";
 
 function findMember(
   world: World,

@@ -1,16 +1,13 @@
 import { PermissionFlagsBits } from "discord-api-types/v10";
 import type { Clock } from "../../../src/platform/clock.ts";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { DirectChannelRecord } from "../model.ts";
 import { userObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { findChannel } from "./access.ts";
 import { takesMessages } from "./channels.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
-import type { Fields } from "./form.ts";
-import { Form, isFields } from "./form.ts";
+import { type Failure, FAILURES } from "./failure.ts";
+import { type Fields, Form, isFields } from "./form.ts";
 import { readMessage } from "./message-form.ts";
 
 /** `POST /channels/:channelId/messages`: the control API shows what was written. */

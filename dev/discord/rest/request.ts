@@ -1,12 +1,9 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import { RESTJSONErrorCodes } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES, invalidForm } from "./failure.ts";
-import type { Fields } from "./form.ts";
-import { isFields } from "./form.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
+import { type Failure, FAILURES, invalidForm } from "./failure.ts";
+import { type Fields, isFields } from "./form.ts";
 
 /** What the server gives to the local REST API. */
 export type RestBindings = {

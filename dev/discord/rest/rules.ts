@@ -5,10 +5,8 @@ import { FAILURES } from "./failure.ts";
 import { faultAnswer } from "./fault-answer.ts";
 import type { Faults } from "./faults.ts";
 import type { RateLimits } from "./rate-limits.ts";
-import type { RestBindings, RestExchange } from "./request.ts";
-import { refuse } from "./request.ts";
-import type { RouteTable } from "./route-table.ts";
-import { majorId, pathInVersion } from "./route-table.ts";
+import { refuse, type RestBindings, type RestExchange } from "./request.ts";
+import { majorId, pathInVersion, type RouteTable } from "./route-table.ts";
 import { tooManyRequests } from "./too-many-requests.ts";
 
 type Rule = MiddlewareHandler<RestBindings>;

@@ -1,15 +1,12 @@
 import { Locale } from "discord-api-types/v10";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { LocalApplication } from "../application.ts";
 import type { UserRecord } from "../model.ts";
 import { directChannelObject, userObject } from "../objects.ts";
 import { SERVER_OWNER } from "../seed.ts";
 import type { World } from "../world.ts";
-import type { Failure } from "./failure.ts";
-import { FAILURES } from "./failure.ts";
-import type { Fields } from "./form.ts";
-import { Form } from "./form.ts";
+import { type Failure, FAILURES } from "./failure.ts";
+import { type Fields, Form } from "./form.ts";
 
 const SELF = "@me";
 

@@ -16,13 +16,11 @@ import { httpFaceitIdentity } from "./adapters/http-faceit-identity.ts";
 import { faceitApi } from "./adapters/http-faceit.ts";
 import { hubMatches } from "./adapters/hub-matches.ts";
 import { matchesConfigOf, matchSettingsOf } from "./config.ts";
-import { matchesEnv } from "./env.ts";
-import { matchRoom, matchRooms } from "./env.ts";
+import { matchesEnv, matchRoom, matchRooms } from "./env.ts";
 import type { MatchesHubPorts } from "./hub-extension.ts";
 import { linkSetup } from "./linking/link-setup.ts";
 import { newSecret, verifiersOf } from "./linking/secrets.ts";
-import type { CommandPorts } from "./ports.ts";
-import type { LinkPorts } from "./ports.ts";
+import type { CommandPorts, LinkPorts } from "./ports.ts";
 import type { ReadPorts } from "./read-matches.ts";
 import { sweepOrphans } from "./sweep.ts";
 

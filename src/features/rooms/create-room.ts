@@ -12,8 +12,7 @@ import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
 import type { RoomsDiscord, RoomsHub } from "./ports.ts";
 import { roomName, toldRoomName } from "./room-name.ts";
-import type { CreatedRoom } from "./room-record.ts";
-import type { RoomRecord } from "./room-record.ts";
+import type { CreatedRoom, RoomRecord } from "./room-record.ts";
 
 /** Discord's audit log may be a moment behind its answers, milliseconds. */
 const AUDIT_LAG_MS = 1_000;

@@ -1,8 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { guildFor, HUB_ADMIN_SCOPE } from "../../platform/auth/principal.ts";
-import { requireAuth } from "../../platform/auth/require-auth.ts";
-import { requireScope } from "../../platform/auth/require-auth.ts";
+import { requireAuth, requireScope } from "../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../platform/http/limit-user.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";

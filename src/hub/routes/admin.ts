@@ -2,11 +2,12 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { hubInspection } from "../hub-inspection.ts";
 import type { InspectionOf } from "./admin-access.ts";
-import { mountAdminConnections } from "./admin-connections.ts";
-import { mountAdminExplain } from "./admin-connections.ts";
-import { mountAdminRevocations } from "./admin-connections.ts";
-import { mountAdminHub } from "./admin-hub.ts";
-import { mountAdminPublisher } from "./admin-hub.ts";
+import {
+  mountAdminConnections,
+  mountAdminExplain,
+  mountAdminRevocations,
+} from "./admin-connections.ts";
+import { mountAdminHub, mountAdminPublisher } from "./admin-hub.ts";
 
 /** What operators may ask and do, behind the scope `hub:admin` (hub.md, inspection). */
 export function mountAdmin(

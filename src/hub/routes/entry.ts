@@ -8,8 +8,7 @@ import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
 import { hubConfigOf } from "../config.ts";
 import type { SessionIdentity } from "../core/session.ts";
-import { hubEnv } from "../env.ts";
-import { relayName } from "../env.ts";
+import { hubEnv, relayName } from "../env.ts";
 import {
   HANDOVER_HEADER,
   identityOf,

@@ -3,10 +3,8 @@ import type { SlashCommandUse } from "../../../platform/discord/interactions/sla
 import { err, ok } from "../../../platform/result.ts";
 import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import { sha256 } from "../linking/secrets.ts";
-import type { FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
-import type { CommandPorts } from "../ports.ts";
-import { answerLink } from "./link.ts";
-import { answerUnlink } from "./link.ts";
+import type { CommandPorts, FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
+import { answerLink, answerUnlink } from "./link.ts";
 import { answerInServedGuild } from "./match-command.ts";
 import { answerRegister } from "./register.ts";
 import { MATCH_COMMANDS } from "./slash-commands.ts";

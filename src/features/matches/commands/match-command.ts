@@ -4,8 +4,7 @@ import type {
   SlashCommandReply,
   SlashCommandUse,
 } from "../../../platform/discord/interactions/slash-command.ts";
-import type { CommandPorts } from "../ports.ts";
-import type { FaceitFailure } from "../ports.ts";
+import type { CommandPorts, FaceitFailure } from "../ports.ts";
 import { commandPortsOf } from "../wire.ts";
 
 /** A command as its use case: who used it how, and what they read. */

@@ -1,7 +1,6 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
 import { tellMatches } from "../linking/tell-matches.ts";
-import { faceitWords, LOOKED_UP_OFTEN } from "./match-command.ts";
-import { matchCommand, type AnswerUse } from "./match-command.ts";
+import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, matchCommand } from "./match-command.ts";
 
 const ADMINISTRATOR = 1n << 3n;
 

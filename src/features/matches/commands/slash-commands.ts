@@ -1,6 +1,5 @@
 import type { SlashCommand } from "../../../platform/discord/interactions/slash-command.ts";
-import { link } from "./link.ts";
-import { unlink } from "./link.ts";
+import { link, unlink } from "./link.ts";
 import { register } from "./register.ts";
 import { whois } from "./whois.ts";
 

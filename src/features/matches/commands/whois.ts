@@ -1,9 +1,9 @@
-import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
-import type { SlashCommandReply } from "../../../platform/discord/interactions/slash-command.ts";
-import type { PlayerLink } from "../ports.ts";
-import type { CommandPorts } from "../ports.ts";
-import { faceitWords, LOOKED_UP_OFTEN } from "./match-command.ts";
-import { matchCommand, type AnswerUse } from "./match-command.ts";
+import {
+  escapeMarkdown,
+  type SlashCommandReply,
+} from "../../../platform/discord/interactions/slash-command.ts";
+import type { CommandPorts, PlayerLink } from "../ports.ts";
+import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, matchCommand } from "./match-command.ts";
 
 const PROOF = {
   oauth: "proven by signing in at FACEIT",

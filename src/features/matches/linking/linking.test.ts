@@ -5,11 +5,13 @@ import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import type { DiscordUser } from "../ports.ts";
 import { beginLink } from "./begin-link.ts";
 import { linkPage, statusOf } from "./link-page.ts";
-import type { LinkOutcome } from "./link-steps.ts";
-import { openLink } from "./link-steps.ts";
-import type { ProviderReturn } from "./link-steps.ts";
-import { returnFromDiscord } from "./link-steps.ts";
-import { returnFromFaceit } from "./link-steps.ts";
+import {
+  type LinkOutcome,
+  openLink,
+  type ProviderReturn,
+  returnFromDiscord,
+  returnFromFaceit,
+} from "./link-steps.ts";
 import { newSecret, sha256, verifiersOf } from "./secrets.ts";
 
 const ALICE = "100000000000000021";

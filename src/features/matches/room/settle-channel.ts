@@ -16,8 +16,13 @@ import {
   REFUSED_MOST_MS,
   MOST_RETRY_MS,
 } from "./retry.ts";
-import { withSide, type RoomState, type SideState } from "./room-state.ts";
-import { withTrouble, withTroubleIfAgain } from "./room-state.ts";
+import {
+  type RoomState,
+  type SideState,
+  withSide,
+  withTrouble,
+  withTroubleIfAgain,
+} from "./room-state.ts";
 import { ABSENCES_MAX } from "./timetable.ts";
 import type { TroubleKind } from "./trouble.ts";
 

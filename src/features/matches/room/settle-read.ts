@@ -4,8 +4,7 @@ import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure } from "../ports.ts";
 import { reopened } from "./reopen.ts";
 import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
-import type { MatchEnd, RoomState } from "./room-state.ts";
-import { withoutTroubles, withTrouble } from "./room-state.ts";
+import { type MatchEnd, type RoomState, withoutTroubles, withTrouble } from "./room-state.ts";
 import { backOff, CONTRADICTIONS_MAX } from "./timetable.ts";
 import { FACEIT_TROUBLES } from "./trouble.ts";
 

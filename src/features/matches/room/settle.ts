@@ -16,8 +16,13 @@ import {
   REFUSED_FIRST_MS,
   REFUSED_MOST_MS,
 } from "./retry.ts";
-import { withCheck, withSide, type RoomState } from "./room-state.ts";
-import { withTrouble, withTroubleIfAgain } from "./room-state.ts";
+import {
+  type RoomState,
+  withCheck,
+  withSide,
+  withTrouble,
+  withTroubleIfAgain,
+} from "./room-state.ts";
 import {
   settleCheck,
   settleCreate,

@@ -10,10 +10,12 @@ import { matchesConfigOf } from "../config.ts";
 import { readLinkCookie, setLinkCookie } from "../linking/browser-cookie.ts";
 import { linkPage, statusOf } from "../linking/link-page.ts";
 import { LINK_PATH } from "../linking/link-setup.ts";
-import type { LinkOutcome } from "../linking/link-steps.ts";
-import { openLink } from "../linking/link-steps.ts";
-import { returnFromDiscord } from "../linking/link-steps.ts";
-import { returnFromFaceit } from "../linking/link-steps.ts";
+import {
+  type LinkOutcome,
+  openLink,
+  returnFromDiscord,
+  returnFromFaceit,
+} from "../linking/link-steps.ts";
 import type { LinkPorts } from "../ports.ts";
 import { linkPortsOf } from "../wire.ts";
 

@@ -3,10 +3,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
 import type { PlatformEnv } from "../../env.ts";
 import { answerCommand } from "./answer-command.ts";
-import { CommandInteraction } from "./interaction.ts";
-import { toInteractionAnswer } from "./interaction.ts";
-import { escapeMarkdown } from "./slash-command.ts";
-import type { SlashCommand, SlashCommandUse } from "./slash-command.ts";
+import { CommandInteraction, toInteractionAnswer } from "./interaction.ts";
+import { escapeMarkdown, type SlashCommand, type SlashCommandUse } from "./slash-command.ts";
 import { verifyInteraction } from "./verify.ts";
 
 const NOW = 1_795_226_000_000;

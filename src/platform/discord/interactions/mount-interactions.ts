@@ -8,8 +8,12 @@ import type { AppEnv } from "../../http/app-env.ts";
 import { problem, problems } from "../../http/problem.ts";
 import { parseJson } from "../send.ts";
 import { answerCommand, UNKNOWN_COMMAND } from "./answer-command.ts";
-import { AnyInteraction, CommandInteraction, INTERACTION_TYPE } from "./interaction.ts";
-import { toInteractionAnswer } from "./interaction.ts";
+import {
+  AnyInteraction,
+  CommandInteraction,
+  INTERACTION_TYPE,
+  toInteractionAnswer,
+} from "./interaction.ts";
 import type { SlashCommand } from "./slash-command.ts";
 import {
   INTERACTION_SIGNATURE_HEADER,
