@@ -1,8 +1,5 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { HELD_EVENTS_MAX, PEOPLE_KEEP_MS, PEOPLE_MAX } from "../protocol/limits.ts";
-import type { IncomingEvent, Publication } from "../hub/publisher.ts";
-import { audienceOf, type RoomRecord } from "../features/rooms/room-record.ts";
 import { applyEvent, SNAPSHOT_MARGIN_MS } from "../features/rooms/hub/apply-event.ts";
 import {
   confirmEnd,
@@ -15,6 +12,9 @@ import { HOLD_MS } from "../features/rooms/hub/held-events.ts";
 import { PEOPLE_TASK, sweepPeople } from "../features/rooms/hub/people.ts";
 import { endRoom, roomTask } from "../features/rooms/hub/room-changes.ts";
 import type { RoomsState, RoomsTurn } from "../features/rooms/hub/rooms-state.ts";
+import { audienceOf, type RoomRecord } from "../features/rooms/room-record.ts";
+import type { IncomingEvent, Publication } from "../hub/publisher.ts";
+import { HELD_EVENTS_MAX, PEOPLE_KEEP_MS, PEOPLE_MAX } from "../protocol/limits.ts";
 
 const GUILD = "1";
 const IDLE_MS = 60_000;

@@ -1,4 +1,7 @@
-import type { Faction } from "../../protocol/match.ts";
+import { z } from "zod";
+import { MATCH_PLAYERS_PER_SIDE_MAX } from "../../protocol/limits.ts";
+import { FaceitId, type Faction } from "../../protocol/match.ts";
+import { shownText } from "../../protocol/shown-text.ts";
 
 /** A player on a roster, as FACEIT has it. */
 export type RosterPlayer = {
@@ -49,4 +52,46 @@ export function httpsUrl(value: unknown): string | null {
   if (typeof value !== "string" || value.length > 2_000 || !URL.canParse(value)) return null;
   const url = new URL(value);
   return url.protocol === "https:" && url.username === "" && url.password === "" ? url.href : null;
+}
+
+/** A side as the Data API and webhooks write it; they name a player's id differently (§A2, §A3). */
+export const Team = z.object({
+  name: z.unknown().optional(),
+  roster: z.array(z.unknown()).catch([]),
+});
+
+/** Links are looked up by it in a plain object: what every object has is nobody's link. */
+const PlayerId = FaceitId.refine((id) => !(id in Object.prototype));
+
+const Player = z
+  .object({
+    player_id: PlayerId.optional(),
+    id: PlayerId.optional(),
+    nickname: z.unknown().optional(),
+    game_skill_level: z.number().int().nullish().catch(null),
+  })
+  .transform(({ player_id: playerId, id, ...rest }) => ({ ...rest, playerId: playerId ?? id }));
+
+/** Both sides, if both have players; each player counts once. */
+export function readRosters(
+  faction1: z.output<typeof Team> | undefined,
+  faction2: z.output<typeof Team> | undefined,
+): { readonly faction1: Roster; readonly faction2: Roster } | null {
+  if (faction1 === undefined || faction2 === undefined) return null;
+  const rosters = { faction1: readRoster(faction1), faction2: readRoster(faction2) };
+  const isComplete = rosters.faction1.players.length > 0 && rosters.faction2.players.length > 0;
+  return isComplete ? rosters : null;
+}
+
+function readRoster({ name, roster }: z.output<typeof Team>): Roster {
+  const players = new Map<string, RosterPlayer>();
+  for (const entry of roster.slice(0, MATCH_PLAYERS_PER_SIDE_MAX)) {
+    const player = Player.safeParse(entry);
+    // One that cannot be read spoils only itself.
+    if (!player.success || player.data.playerId === undefined) continue;
+    const { playerId, nickname, game_skill_level: skillLevel } = player.data;
+    const shown = { playerId, nickname: shownText(nickname, 100), skillLevel: skillLevel ?? null };
+    players.set(playerId, shown);
+  }
+  return { name: shownText(name, 100), players: [...players.values()] };
 }

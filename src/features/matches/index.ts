@@ -1,7 +1,9 @@
 import type { Feature } from "../../hub/feature.ts";
 import { MATCH_EVENTS } from "../../protocol/events/matches.ts";
 import { presentTroubles } from "./adapters/d1-match-troubles.ts";
-import { MATCH_COMMANDS } from "./commands/slash-commands.ts";
+import { link, unlink } from "./commands/link.ts";
+import { register } from "./commands/register.ts";
+import { whois } from "./commands/whois.ts";
 import { matchesConfigOf } from "./config.ts";
 import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
@@ -16,7 +18,7 @@ export const matches: Feature = {
   name: "matches",
   events: MATCH_EVENTS,
   hubExtension: matchesHubExtension(MATCHES_HUB_PORTS),
-  slashCommands: MATCH_COMMANDS,
+  slashCommands: [link, unlink, whois, register],
   mount(app) {
     mountFaceitWebhook(app);
     mountMatches(app);

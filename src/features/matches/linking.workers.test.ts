@@ -16,7 +16,7 @@ import { FakeDiscord } from "../../testing/discord.ts";
 import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callWorker, mockOutside, PAGE_ORIGIN } from "../../testing/worker.ts";
-import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
+import { d1PlayerLinks } from "./adapters/d1-links.ts";
 import type { MatchesEnv } from "./env.ts";
 
 const keys = (await crypto.subtle.generateKey("Ed25519", true, [

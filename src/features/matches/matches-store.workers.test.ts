@@ -29,8 +29,8 @@ import {
   streamAs,
   type StreamClient,
 } from "../../testing/worker.ts";
+import { d1PlayerLinks } from "./adapters/d1-links.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
-import { d1PlayerLinks } from "./adapters/d1-player-links.ts";
 import { hubMatches } from "./adapters/hub-matches.ts";
 import { SWEEP_EVERY_MS } from "./hub/put-match.ts";
 import type { ActiveRoom, PlayerLink } from "./ports.ts";

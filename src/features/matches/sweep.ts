@@ -7,7 +7,7 @@ import type { MatchesHub, MatchesStore, MatchTroubles } from "./ports.ts";
 import { MATCH_CHANNEL_NAME } from "./room/channel-name.ts";
 import { guildTroubleNotice } from "./room/notice.ts";
 import { isOurs } from "./room/perform.ts";
-import { isPutOff } from "./room/retry.ts";
+import { isPutOff } from "./room/timetable.ts";
 import { subjectOf } from "./room/trouble.ts";
 
 /** What the sweep needs. */

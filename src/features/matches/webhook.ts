@@ -2,8 +2,7 @@ import { z } from "zod";
 import { FaceitId } from "../../protocol/match.ts";
 import { shownText } from "../../protocol/shown-text.ts";
 import { type FaceitConfig, guildOfOwners } from "./config.ts";
-import { httpsUrl } from "./faceit-match.ts";
-import { readRosters, Team } from "./faceit-roster.ts";
+import { httpsUrl, readRosters, Team } from "./faceit-match.ts";
 import { DEMO_EVENT, STATUS_OF_EVENT, type Hint } from "./room/hint.ts";
 
 const Envelope = z.object({ event: z.string().min(1).max(100) });

@@ -1,8 +1,11 @@
+import { z } from "zod";
 import { readAtMost } from "../../../platform/http/read-at-most.ts";
 import { log } from "../../../platform/log.ts";
+import { err, ok, type Result } from "../../../platform/result.ts";
 import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
 import { retryAfterMs } from "../../../protocol/retry-after.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
+import type { IdentityFailure } from "../ports.ts";
 
 /** How requests leave; tests bring their own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -67,4 +70,77 @@ const NAME_MAX = 100;
 /** The first of these that is a name, as it may be shown; none: `otherwise`. */
 export function shownName(names: readonly unknown[], otherwise: string): string {
   return names.map((name) => shownText(name, NAME_MAX)).find((name) => name !== "") ?? otherwise;
+}
+
+const Tokens = z.object({ access_token: z.string().min(1) });
+const OAuthError = z.object({ error: z.string() });
+
+/** Who we are to a provider. */
+export type OAuthClient = {
+  readonly id: string;
+  /** Absent: a public client, which names itself in the body (RFC 6749 §2.1, §4.1.3). */
+  readonly secret: string | undefined;
+};
+
+/**
+ * Exchanges a code for an access token (RFC 6749 §4.1.3).
+ * @param form what the exchange needs besides the kind of grant
+ * @returns the token: whoever gets it asks one question with it and forgets it
+ */
+export async function exchangeCode(
+  fetch: Fetch,
+  call: string,
+  url: string,
+  { id, secret }: OAuthClient,
+  form: Readonly<Record<string, string>>,
+): Promise<Result<string, IdentityFailure>> {
+  const body = new URLSearchParams({
+    grant_type: "authorization_code",
+    ...form,
+    ...(secret === undefined ? { client_id: id } : {}),
+  });
+  const answer = await askProvider(fetch, call, url, {
+    method: "POST",
+    headers: {
+      Accept: "application/json",
+      "Content-Type": "application/x-www-form-urlencoded",
+      ...(secret === undefined ? {} : { Authorization: basicAuthorization(id, secret) }),
+    },
+    body: body.toString(),
+  });
+  const tokens = answer?.status === 200 ? Tokens.safeParse(answer.body) : undefined;
+  return tokens?.success === true ? ok(tokens.data.access_token) : err(whyNot(answer));
+}
+
+/** Asks who a token speaks for; nothing but the answer stays. */
+export async function askWithToken(
+  fetch: Fetch,
+  call: string,
+  url: string,
+  token: string,
+): Promise<Result<unknown, IdentityFailure>> {
+  const answer = await askProvider(fetch, call, url, {
+    headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
+  });
+  if (answer?.status === 200) return ok(answer.body);
+  const pause = pauseIn(answer);
+  if (pause !== null) return err(pause);
+  const isRefused = answer?.status === 401 || answer?.status === 403;
+  return err({ kind: isRefused ? "refused" : "failed" });
+}
+
+/** The provider asks everybody to wait; null: it does not. */
+function pauseIn(answer: ProviderAnswer | null): IdentityFailure | null {
+  if (answer === null) return null;
+  const { status, retryAfterMs } = answer;
+  const isPause = status === 429 || (status === 503 && retryAfterMs !== null);
+  return isPause ? { kind: "rate_limited", retryAfterMs } : null;
+}
+
+/** RFC 6749 §5.2: what is wrong with the code is the browser's, what is wrong with the client is ours. */
+function whyNot(answer: ProviderAnswer | null): IdentityFailure {
+  if (answer?.status === 401 || answer?.status === 403) return { kind: "refused" };
+  if (answer?.status !== 400) return pauseIn(answer) ?? { kind: "failed" };
+  const { data } = OAuthError.safeParse(answer.body);
+  return { kind: data?.error === "invalid_grant" ? "bad_code" : "refused" };
 }

@@ -3,8 +3,7 @@ import { USER_AGENT } from "../../../platform/discord/send.ts";
 import { err, ok } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import type { DiscordIdentity } from "../ports.ts";
-import { shownName, type Fetch } from "./ask-provider.ts";
-import { askWithToken, exchangeCode } from "./exchange-code.ts";
+import { askWithToken, exchangeCode, type Fetch, shownName } from "./ask-provider.ts";
 
 /** Where Discord is, and who we are there. */
 export type DiscordIdentityConfig = {

@@ -2,8 +2,7 @@ import { z } from "zod";
 import { err, ok } from "../../../platform/result.ts";
 import type { FaceitConfig } from "../config.ts";
 import type { FaceitIdentity } from "../ports.ts";
-import { shownName, type Fetch } from "./ask-provider.ts";
-import { askWithToken, exchangeCode } from "./exchange-code.ts";
+import { askWithToken, exchangeCode, type Fetch, shownName } from "./ask-provider.ts";
 
 /** With fewer, userinfo answers `insufficient_scope` (§A1). */
 const SCOPES = "openid profile";

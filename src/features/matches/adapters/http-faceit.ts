@@ -13,8 +13,7 @@ import { FaceitId } from "../../../protocol/match.ts";
 import { retryAfterMs } from "../../../protocol/retry-after.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
 import type { FaceitConfig } from "../config.ts";
-import { httpsUrl, type FaceitMatch } from "../faceit-match.ts";
-import { readRosters, Team } from "../faceit-roster.ts";
+import { type FaceitMatch, httpsUrl, readRosters, Team } from "../faceit-match.ts";
 import type { FaceitApi, FaceitFailure } from "../ports.ts";
 
 /** Refusals of the key in a row until nobody asks for a while (§A2: circuit-break). */

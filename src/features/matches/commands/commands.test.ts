@@ -4,11 +4,10 @@ import { err, ok } from "../../../platform/result.ts";
 import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import { sha256 } from "../linking/secrets.ts";
 import type { CommandPorts, FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
-import { answerLink, answerUnlink } from "./link.ts";
+import { answerLink, answerUnlink, link, unlink } from "./link.ts";
 import { answerInServedGuild } from "./match-command.ts";
-import { answerRegister } from "./register.ts";
-import { MATCH_COMMANDS } from "./slash-commands.ts";
-import { answerWhois } from "./whois.ts";
+import { answerRegister, register } from "./register.ts";
+import { answerWhois, whois } from "./whois.ts";
 
 const GUILD = "100000000000000001";
 const ALICE = "100000000000000021";
@@ -270,7 +269,7 @@ describe("the commands", () => {
   });
 
   it("are ones that Discord takes", () => {
-    for (const { definition } of MATCH_COMMANDS) {
+    for (const { definition } of [link, unlink, whois, register]) {
       expect(definition.name).toMatch(/^[a-z0-9_-]{1,32}$/);
       expect(definition.description.length).toBeLessThanOrEqual(100);
       expect(definition.contexts).toEqual([0]);
@@ -278,7 +277,7 @@ describe("the commands", () => {
       // Discord wants the required ones first.
       expect(required.lastIndexOf(true)).toBe(required.filter(Boolean).length - 1);
     }
-    const restricted = MATCH_COMMANDS.filter(
+    const restricted = [link, unlink, whois, register].filter(
       ({ definition }) => definition.default_member_permissions !== undefined,
     );
     expect(restricted.map(({ definition }) => definition.name)).toEqual(["register"]);

@@ -1,6 +1,5 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
-import { beginLink } from "../linking/begin-link.ts";
-import { tellMatches } from "../linking/tell-matches.ts";
+import { beginLink, tellMatches } from "../linking/link-steps.ts";
 import { type AnswerUse, matchCommand } from "./match-command.ts";
 
 const HOW =

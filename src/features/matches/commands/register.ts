@@ -1,5 +1,5 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
-import { tellMatches } from "../linking/tell-matches.ts";
+import { tellMatches } from "../linking/link-steps.ts";
 import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, matchCommand } from "./match-command.ts";
 
 const ADMINISTRATOR = 1n << 3n;

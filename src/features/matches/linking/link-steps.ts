@@ -1,8 +1,45 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
 import type { NewMessage } from "../../../platform/discord/operations.ts";
-import type { DiscordUser, IdentityFailure, LinkAttempt, LinkPorts } from "../ports.ts";
+import { log } from "../../../platform/log.ts";
+import { LINK_TTL_MS } from "../../../protocol/limits.ts";
+import type {
+  DiscordUser,
+  IdentityFailure,
+  LinkAttempt,
+  LinkPorts,
+  MatchesStore,
+  MatchRooms,
+} from "../ports.ts";
 import { isSecret, sha256 } from "./secrets.ts";
-import { tellMatches } from "./tell-matches.ts";
+
+/**
+ * Begins a linking for somebody whom Discord vouches for.
+ * @param pageUrl where `GET /faceit/link` is
+ * @returns the address to open within {@link LINK_TTL_MS}
+ */
+export async function beginLink(
+  ports: Pick<LinkPorts, "attempts" | "clock" | "newSecret">,
+  who: { readonly discordId: string; readonly guildId: string },
+  pageUrl: string,
+): Promise<string> {
+  const { attempts, clock, newSecret } = ports;
+  const state = newSecret();
+  const now = clock();
+  await attempts.add(
+    {
+      stateHash: await sha256(state),
+      step: "open",
+      discordId: who.discordId,
+      guildId: who.guildId,
+      browserHash: null,
+      expiresAt: now + LINK_TTL_MS,
+    },
+    now,
+  );
+  const url = new URL(pageUrl);
+  url.searchParams.set("state", state);
+  return url.href;
+}
 
 /** Who a person signs in at on the way. */
 export type Provider = "Discord" | "FACEIT";
@@ -209,4 +246,20 @@ function takenOver(nickname: string): NewMessage {
   return {
     content: `The FACEIT account **${escapeMarkdown(nickname)}** is no longer linked to you: somebody signed in at FACEIT with it and linked it to another Discord account. If that was not you, change your password at FACEIT, then use \`/link\` again.`,
   };
+}
+
+/**
+ * Tells the live matches of these players that a link has changed, so that they let somebody in or out.
+ * Never throws: a match also looks by itself.
+ */
+export async function tellMatches(
+  { matches, rooms }: { matches: Pick<MatchesStore, "liveMatchesOf">; rooms: MatchRooms },
+  faceitIds: readonly string[],
+): Promise<void> {
+  try {
+    const live = await matches.liveMatchesOf(faceitIds);
+    if (live.length > 0) await rooms.look(live);
+  } catch (error) {
+    log("warn", "link.matches_not_told", { error });
+  }
 }

@@ -3,9 +3,9 @@ import { err } from "../../../platform/result.ts";
 import { LINK_TTL_MS } from "../../../protocol/limits.ts";
 import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import type { DiscordUser } from "../ports.ts";
-import { beginLink } from "./begin-link.ts";
 import { linkPage, statusOf } from "./link-page.ts";
 import {
+  beginLink,
   type LinkOutcome,
   openLink,
   type ProviderReturn,

@@ -1,9 +1,9 @@
-import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import { MATCH_DEMOS_MAX } from "../../../protocol/limits.ts";
+import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import { demosOf, type FaceitMatch } from "../faceit-match.ts";
-import { reopened } from "./reopen.ts";
-import { fresh } from "./retry.ts";
+import { reopened } from "./revive.ts";
 import type { RoomState } from "./room-state.ts";
+import { fresh } from "./timetable.ts";
 
 /** What a webhook tells of a match. It is not signed, so it is only a reason to look (§0.4). */
 export type Hint = {

@@ -5,18 +5,18 @@ import { discordClient } from "../../../platform/discord/discord-client.ts";
 import { log } from "../../../platform/log.ts";
 import { asRequest, type RequestIds } from "../../../platform/request-ids.ts";
 import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
+import { d1PlayerLinks } from "../adapters/d1-links.ts";
 import { d1MatchTroubles } from "../adapters/d1-match-troubles.ts";
 import { d1Matches } from "../adapters/d1-matches.ts";
-import { d1PlayerLinks } from "../adapters/d1-player-links.ts";
 import { faceitApi } from "../adapters/http-faceit.ts";
 import { hubMatches } from "../adapters/hub-matches.ts";
 import { guildOfOwners, matchesConfigOf, type MatchSettings, matchSettingsOf } from "../config.ts";
 import type { DeliveredHint, MatchesEnv, MatchRoomRpc } from "../env.ts";
 import type { MatchRecord } from "../ports.ts";
 import { takeHint } from "./hint.ts";
+import { failureLineOf } from "./notice.ts";
 import { perform } from "./perform.ts";
 import { reconcile } from "./reconcile.ts";
-import { failureLineOf } from "./report.ts";
 import { revived } from "./revive.ts";
 import {
   newRoom,

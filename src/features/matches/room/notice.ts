@@ -1,7 +1,9 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
-import { FACTIONS, type Faction } from "../../../protocol/match.ts";
+import { type Faction, FACTIONS } from "../../../protocol/match.ts";
 import type { MatchSettings } from "../config.ts";
+import type { Action } from "./action.ts";
 import type { RoomState } from "./room-state.ts";
+import type { Outcome } from "./settle.ts";
 import { isOfGuild, isPlace, PLACES, subjectOf, type TroubleKind } from "./trouble.ts";
 
 /** Discord takes 2,000 characters; so many are for names, and for the address of a match. */
@@ -98,4 +100,20 @@ function listed(names: readonly string[]): string {
   }
   const left = names.length - shown.length;
   return left === 0 ? shown.join(", ") : [...shown, `and ${left} more`].join(", ");
+}
+
+/** A line of the log about something outside that did not do what it was asked. */
+export type FailureLine = {
+  readonly event: "match.faceit_failed" | "match.discord_failed";
+  readonly facts: Readonly<Record<string, unknown>>;
+};
+
+/** What an operator has to know of an outcome; null: nothing. Pauses that were asked for are no trouble. */
+export function failureLineOf(action: Action, outcome: Outcome): FailureLine | null {
+  if (!("result" in outcome) || outcome.result.ok) return null;
+  const { error } = outcome.result;
+  if (error.kind === "rate_limited") return null;
+  if (outcome.kind === "read") return { event: "match.faceit_failed", facts: { kind: error.kind } };
+  const code = "code" in error ? { code: error.code } : {};
+  return { event: "match.discord_failed", facts: { what: action.kind, kind: error.kind, ...code } };
 }

@@ -12,9 +12,9 @@ import type { MatchSettings } from "../config.ts";
 import type { FaceitApi, MatchesHub, MatchesStore, MatchTroubles } from "../ports.ts";
 import type { Action } from "./action.ts";
 import { troubleNotice, unlinkedNotice } from "./notice.ts";
-import { isPutOff } from "./retry.ts";
 import { recordOf, type RoomState } from "./room-state.ts";
 import type { Outcome } from "./settle.ts";
+import { isPutOff } from "./timetable.ts";
 import {
   FACEIT_TROUBLES,
   isOfGuild,

@@ -1,8 +1,9 @@
-import { FACTIONS, type Faction } from "../../../protocol/match.ts";
+import { type Faction, FACTIONS } from "../../../protocol/match.ts";
 import type { FaceitMatch, Roster } from "../faceit-match.ts";
 import type { MatchRecord } from "../ports.ts";
 import { channelName } from "./channel-name.ts";
-import { newRoom, withSide, type RoomState, type SideState } from "./room-state.ts";
+import { newRoom, type RoomState, type SideState, withCheck, withSide } from "./room-state.ts";
+import { fresh } from "./timetable.ts";
 
 /**
  * The room of a match that is known to be live although its own storage was lost: what clients were
@@ -59,4 +60,26 @@ function matchOf(record: MatchRecord): FaceitMatch {
   const told = { matchId, status, game, region, competition, map, bestOf, url, demoUrl, demoUrls };
   // Whatever FACEIT says is newer.
   return { ...told, owners: [], version: 0, scheduledAt: null, rosters: isWhole ? rosters : null };
+}
+
+/** A match that was over is played after all: everybody is let in, moved and told as at its beginning. */
+export function reopened(state: RoomState): RoomState {
+  const again = (side: SideState): SideState => ({ ...side, made: 0, problem: null });
+  const { faction1, faction2 } = state.sides;
+  // A channel may have gone without an answer that said so.
+  const hasChannel = FACTIONS.some((faction) => state.sides[faction].channel !== null);
+  return {
+    ...(hasChannel ? withCheck(state) : state),
+    phase: "live",
+    end: null,
+    absent: [],
+    moved: [],
+    messaged: [],
+    evacuated: [],
+    noticed: false,
+    troubles: [],
+    complained: [],
+    retries: fresh(state),
+    sides: { faction1: again(faction1), faction2: again(faction2) },
+  };
 }

@@ -8,22 +8,22 @@ import type { Result } from "../../../platform/result.ts";
 import { FACTIONS, type Faction } from "../../../protocol/match.ts";
 import { keyOf, type Action } from "./action.ts";
 import {
-  done,
-  failed,
-  later,
-  paused,
-  REFUSED_FIRST_MS,
-  REFUSED_MOST_MS,
-  MOST_RETRY_MS,
-} from "./retry.ts";
-import {
   type RoomState,
   type SideState,
   withSide,
   withTrouble,
   withTroubleIfAgain,
 } from "./room-state.ts";
-import { ABSENCES_MAX } from "./timetable.ts";
+import {
+  ABSENCES_MAX,
+  done,
+  failed,
+  later,
+  MOST_RETRY_MS,
+  paused,
+  REFUSED_FIRST_MS,
+  REFUSED_MOST_MS,
+} from "./timetable.ts";
 import type { TroubleKind } from "./trouble.ts";
 
 /** A channel as a look at Discord found it. */

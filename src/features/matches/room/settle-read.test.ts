@@ -6,7 +6,7 @@ import { unsettled } from "../../../testing/unsettled.ts";
 import type { FaceitFailure } from "../ports.ts";
 import { newRoom } from "./room-state.ts";
 import { settleRead } from "./settle-read.ts";
-import { later } from "./retry.ts";
+import { later } from "./timetable.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -2,10 +2,17 @@ import type { Result } from "../../../platform/result.ts";
 import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure } from "../ports.ts";
-import { reopened } from "./reopen.ts";
-import { done, FIRST_RETRY_MS, later, MOST_RETRY_MS, paused } from "./retry.ts";
+import { reopened } from "./revive.ts";
 import { type MatchEnd, type RoomState, withoutTroubles, withTrouble } from "./room-state.ts";
-import { backOff, CONTRADICTIONS_MAX } from "./timetable.ts";
+import {
+  backOff,
+  CONTRADICTIONS_MAX,
+  done,
+  FIRST_RETRY_MS,
+  later,
+  MOST_RETRY_MS,
+  paused,
+} from "./timetable.ts";
 import { FACEIT_TROUBLES } from "./trouble.ts";
 
 /** FACEIT's key is refused. */

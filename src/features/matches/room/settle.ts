@@ -8,15 +8,6 @@ import {
 import type { Result } from "../../../platform/result.ts";
 import { keyOf, type Action } from "./action.ts";
 import {
-  done,
-  failed,
-  fresh,
-  isPutOff,
-  later,
-  REFUSED_FIRST_MS,
-  REFUSED_MOST_MS,
-} from "./retry.ts";
-import {
   type RoomState,
   withCheck,
   withSide,
@@ -32,7 +23,16 @@ import {
   type FoundChannel,
 } from "./settle-channel.ts";
 import { settleRead, type ReadOutcome } from "./settle-read.ts";
-import { silentAt } from "./timetable.ts";
+import {
+  done,
+  failed,
+  fresh,
+  isPutOff,
+  later,
+  REFUSED_FIRST_MS,
+  REFUSED_MOST_MS,
+  silentAt,
+} from "./timetable.ts";
 
 /** What came of an action. `broke`: a part of ours failed, and nobody knows how far it got. */
 export type Outcome =

@@ -1,10 +1,21 @@
 import { describe, expect, it } from "vitest";
+import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { FACEIT_FRESH_MS } from "../../../protocol/limits.ts";
 import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.ts";
 import { GUILD } from "../../../testing/virtual-discord.ts";
 import { VirtualMatch } from "../../../testing/virtual-match.ts";
 import { newRoom, type RoomState } from "./room-state.ts";
-import { freshUntil, isDue, nextLookAt, silentAt } from "./timetable.ts";
+import {
+  done,
+  failed,
+  fresh,
+  freshUntil,
+  isDue,
+  later,
+  nextLookAt,
+  paused,
+  silentAt,
+} from "./timetable.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -95,5 +106,48 @@ describe("a match of which nothing is heard", () => {
     expect(match.state?.phase).toBe("live");
     await match.pass(10 * MINUTE);
     expect(match.state?.phase).toBe("closed");
+  });
+});
+
+const NOW = 1_800_000_000_000;
+const untried = newRoom("1-m", "100", NOW);
+
+describe("what failed", () => {
+  it("is tried again later each time, and its failures are forgotten when it is done", () => {
+    let state = later(untried, "tell", NOW);
+    state = later(later(state, "tell", NOW), "store", NOW);
+    expect(state.retries).toEqual({
+      tell: { count: 2, notBefore: NOW + 2_000 },
+      store: { count: 1, notBefore: NOW + 1_000 },
+    });
+    state = done(done(state, "tell"), "check");
+    expect(state.retries).toEqual({ store: { count: 1, notBefore: NOW + 1_000 } });
+  });
+
+  it("keeps its failures through a pause that was asked for, which is none itself", () => {
+    expect(paused(untried, "read", NOW, 7_000).retries).toEqual({
+      read: { count: 0, notBefore: NOW + 7_000 },
+    });
+    const twice = later(later(untried, "read", NOW), "read", NOW);
+    expect(paused(twice, "read", NOW, 7_000).retries["read"]?.count).toBe(2);
+    // "At once" would be for ever at once.
+    expect(paused(untried, "read", NOW, 0).retries["read"]?.notBefore).toBeGreaterThan(NOW);
+  });
+
+  it("is a new beginning when the match ends, but for the pause that FACEIT asked for", () => {
+    expect(fresh(later(untried, "tell", NOW))).toStrictEqual({});
+    const state = paused(later(untried, "tell", NOW), "read", NOW, 7_000);
+    expect(Object.keys(fresh(state))).toEqual(["read"]);
+  });
+
+  it.each<[DiscordFailure, number, number]>([
+    [{ kind: "rate_limited", retryAfterMs: 3_000 }, 0, 3_000],
+    [{ kind: "unauthorized", retryAfterMs: 60_000 }, 0, 60_000],
+    [{ kind: "refused", status: 403, code: 50_013, message: "" }, 1, 30_000],
+    [{ kind: "failed", status: 500 }, 1, 1_000],
+    [{ kind: "unknown_outcome" }, 1, 1_000],
+  ])("at Discord ($kind) waits as long as that takes", (failure, count, ms) => {
+    const { retries } = failed(untried, "check", failure, NOW);
+    expect(retries).toEqual({ check: { count, notBefore: NOW + ms } });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { err, ok } from "../../../platform/result.ts";
-import { failureLineOf } from "./report.ts";
+import { failureLineOf } from "./notice.ts";
 
 const READ = { kind: "read" } as const;
 const DELETE = { kind: "delete", faction: "faction1", channelId: "c" } as const;

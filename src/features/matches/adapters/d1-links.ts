@@ -1,8 +1,48 @@
-import { eq, sql } from "drizzle-orm";
+import { and, eq, gt, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { playerLinks } from "../../../../drizzle/matches.ts";
-import { ulidGenerator, type IdGenerator } from "../../../platform/ids.ts";
-import type { PlayerLink, PlayerLinks } from "../ports.ts";
+import { linkAttempts, playerLinks } from "../../../../drizzle/matches.ts";
+import { type IdGenerator, ulidGenerator } from "../../../platform/ids.ts";
+import type { LinkAttempts, LinkStep, PlayerLink, PlayerLinks } from "../ports.ts";
+
+/** {@link LinkAttempts} in D1. */
+export function d1LinkAttempts(database: D1Database): LinkAttempts {
+  const db = drizzle(database);
+  const present = (stateHash: string, step: LinkStep, now: number) =>
+    and(
+      eq(linkAttempts.stateHash, stateHash),
+      eq(linkAttempts.step, step),
+      gt(linkAttempts.expiresAt, now),
+    );
+  return {
+    async add(attempt, now) {
+      await db.batch([
+        db.delete(linkAttempts).where(lte(linkAttempts.expiresAt, now)),
+        db.insert(linkAttempts).values(attempt),
+      ]);
+    },
+
+    async find(stateHash, step, now) {
+      const [row] = await db
+        .select()
+        .from(linkAttempts)
+        .where(present(stateHash, step, now));
+      return row ?? null;
+    },
+
+    // One statement: whoever else asks at the same time finds nothing.
+    async take(stateHash, step, now) {
+      const [row] = await db
+        .delete(linkAttempts)
+        .where(present(stateHash, step, now))
+        .returning();
+      return row ?? null;
+    },
+
+    async forget(discordId) {
+      await db.delete(linkAttempts).where(eq(linkAttempts.discordId, discordId));
+    },
+  };
+}
 
 /**
  * Whether the link (?1 Discord user, ?2 FACEIT account, ?4 method) may be written: by a proof always,
