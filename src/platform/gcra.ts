@@ -35,3 +35,9 @@ export function decideGcra(limit: Quota, tat: number | undefined, now: number): 
     resetMs: kept - now,
   };
 }
+
+/**
+ * Objects that share the counting of rate limits. Each takes about a thousand requests a second, and
+ * its database is made once; another number forgets what was counted (docs/design/rate-limits.md).
+ */
+export const RATE_LIMITERS = 32;

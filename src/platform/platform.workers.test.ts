@@ -41,7 +41,8 @@ import { forgetProviderKeys } from "./auth/provider-keys.ts";
 import { verifyToken } from "./auth/verify-token.ts";
 import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
 import { begin, CLAIM_STALE_MS, complete, release, sweepIdempotencyKeys } from "./idempotency.ts";
-import { limiterOf, RATE_LIMITERS, rateLimitHeaders, takeToken } from "./rate-limit.ts";
+import { RATE_LIMITERS } from "./gcra.ts";
+import { limiterOf, rateLimitHeaders, takeToken } from "./rate-limit.ts";
 
 const NOW = Math.floor(Date.now() / 1000);
 const HOUR_MS = 3_600_000;

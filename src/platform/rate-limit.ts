@@ -1,12 +1,6 @@
 import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
 import { fnv1a } from "./fnv1a.ts";
-import type { GcraDecision, Quota } from "./gcra.ts";
-
-/**
- * Objects that share the counting of rate limits. Each takes about a thousand requests a second, and
- * its database is made once; another number forgets what was counted (docs/design/rate-limits.md).
- */
-export const RATE_LIMITERS = 32;
+import { type GcraDecision, type Quota, RATE_LIMITERS } from "./gcra.ts";
 
 /** A limit as its policy names it, and whose requests are counted. */
 export type RateLimit = Quota & {
