@@ -1,7 +1,13 @@
 import { AuditLogEvent, ChannelType } from "discord-api-types/v10";
 import type { Hono } from "hono";
 import { z } from "zod";
-import { bad, beginControlApi, endControlApi, withBody } from "../control-api.ts";
+import {
+  bad,
+  beginControlApi,
+  endControlApi,
+  Milliseconds,
+  withBody,
+} from "../doubles/control-api.ts";
 import { BitSet, Name } from "./control/fields.ts";
 import { interactionControls } from "./control/interactions.ts";
 import { peopleControls } from "./control/people.ts";
@@ -14,10 +20,6 @@ import type { CallLog } from "./rest/call-log.ts";
 import type { Faults } from "./rest/faults.ts";
 import { SERVER_OWNER } from "./seed.ts";
 import type { World } from "./world.ts";
-
-const DAY_MS = 24 * 60 * 60 * 1_000;
-
-const Milliseconds = z.int().min(0).max(DAY_MS);
 
 const ChannelBody = z.object({ name: Name, guildId: z.string().optional() });
 const GuildBody = z.object({ name: Name });

@@ -55,6 +55,15 @@ describe("the local gateway", () => {
     await client.next(1);
   });
 
+  it("names the address to come back to as the client knows it", async () => {
+    const discord = await startForTest();
+    const url = discord.url.replace("127.0.0.1", "localhost");
+    const client = await new RawClient({ ...discord, url }).opened();
+    client.identify();
+    const { resume_gateway_url: back } = await client.dispatch("READY");
+    expect(back).toBe(url.replace("http", "ws"));
+  });
+
   it("can be told to answer neither IDENTIFY nor RESUME, while it answers heartbeats", async () => {
     const discord = await startForTest();
     const { id, seq } = await lostSession(discord);

@@ -1,11 +1,10 @@
-import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { appendFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { systemClock } from "../../src/platform/clock.ts";
-import { isForThisMachine, isLocalOrigin, onlyForThisMachine } from "../this-machine.ts";
+import type { RunningDouble } from "../doubles/server.ts";
+import { answerBy, refuseUpgrade, serveDouble } from "../doubles/server.ts";
+import { openStateFile } from "../doubles/state-file.ts";
 import { localApplication } from "./application.ts";
 import { createControlApi } from "./control.ts";
 import { Gateway, type GatewayState } from "./gateway/gateway.ts";
@@ -20,7 +19,6 @@ import { Faults } from "./rest/faults.ts";
 import type { RestExchange } from "./rest/request.ts";
 import { addGuild, initialWorld } from "./seed.ts";
 import { snowflakeGenerator } from "./snowflake.ts";
-import { openStateFile, type StateFile } from "./state-file.ts";
 import { World } from "./world.ts";
 
 const HEARTBEAT_INTERVAL_MS = 5_000;
@@ -36,7 +34,7 @@ export interface LocalDiscordOptions {
   readonly botToken: string;
   readonly primaryGuildId?: string;
   /** Where the state outlives the process; absent: nowhere. */
-  readonly stateFile?: string;
+  readonly stateFile?: string | undefined;
   /** Milliseconds between heartbeats; default 5 s. */
   readonly heartbeatIntervalMs?: number;
   /** One IDENTIFY per shard in so many milliseconds; default 5 s, as Discord has it. */
@@ -44,20 +42,17 @@ export interface LocalDiscordOptions {
   /** Whether members of a deleted channel get a VOICE_STATE_UPDATE first; default no. */
   readonly voiceUpdatesOnDelete?: boolean;
   /** Where slash commands are sent; absent: nowhere. */
-  readonly interactionsUrl?: string;
+  readonly interactionsUrl?: string | undefined;
   /** Milliseconds that the endpoint may take; default 3 s, as Discord has it. */
   readonly interactionDeadlineMs?: number;
   /** Where OAuth2 may send a browser back to, exactly; default: nowhere. */
   readonly oauthRedirectUris?: readonly string[];
   /** A file that gets a line of JSON, a `RestExchange`, for every call; absent: nobody is told. */
-  readonly recordFile?: string;
+  readonly recordFile?: string | undefined;
 }
 
-export interface LocalDiscord {
-  /** Where it listens: `http://host:port`. REST is under `/api/v10`. */
-  readonly url: string;
-  close(): Promise<void>;
-}
+/** REST is under `/api/v10`, the gateway at `/`. */
+export type LocalDiscord = RunningDouble;
 
 interface SavedState {
   readonly world: WorldState;
@@ -94,11 +89,12 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
     deadlineMs: options.interactionDeadlineMs ?? ANSWER_DEADLINE_MS,
   });
 
-  const file = openStateFile(options.stateFile ?? null, () => ({
-    world: world.state(),
-    gateway: gateway.state(),
-  }));
-  const saved = readState(file);
+  const file = openStateFile<SavedState>(
+    options.stateFile,
+    { name: "a local Discord", members: ["world", "gateway"] },
+    () => ({ world: world.state(), gateway: gateway.state() }),
+  );
+  const saved = file.read();
   const changed = (): void => file.schedule();
   const firstWorld = initialWorld(primaryGuildId, clock());
   const world: World = new World(addGuild(saved?.world ?? firstWorld, firstWorld), {
@@ -141,62 +137,30 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
     .route("/_control", createControlApi(controls));
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES });
-  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const { origin } = request.headers;
-    const isOwnPage = origin === undefined || isLocalOrigin(origin);
-    if (!isOwnPage || !isForThisMachine(request.headers)) {
-      return refuseUpgrade(socket, "403 Forbidden");
-    }
-    if (faults.outage) return refuseUpgrade(socket, "503 Service Unavailable");
-    const address = `http://${request.headers.host ?? host}`;
-    const url = new URL(request.url ?? "/", address);
-    if (url.pathname !== "/") return refuseUpgrade(socket, "404 Not Found");
-    return sockets.handleUpgrade(request, socket, head, (ws) => gateway.accept(ws, url));
-  };
-  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer(
-    onlyForThisMachine((incoming, outgoing) => void answer(incoming, outgoing)),
-  );
-  server.on("upgrade", upgrade);
-  const boundPort = await listen(server, port, host);
+  const double = await serveDouble({ port, host }, (own) => ({
+    request: answerBy(app),
+    upgrade: (request, socket, head) => {
+      if (faults.outage) return refuseUpgrade(socket, "503 Service Unavailable");
+      // The address that the client has for us: it is told to come back to the same one.
+      const url = new URL(
+        request.url ?? "/",
+        `http://${request.headers.host ?? new URL(own).host}`,
+      );
+      if (url.pathname !== "/") return refuseUpgrade(socket, "404 Not Found");
+      return sockets.handleUpgrade(request, socket, head, (ws) => gateway.accept(ws, url));
+    },
+  }));
 
   return {
-    url: `http://${host}:${boundPort}`,
+    url: double.url,
     async close() {
       faults.endOutage();
       gateway.drop(null);
       file.schedule();
       file.flush();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await double.close();
       // The sockets' close events came in the meantime and asked for another write.
       file.flush();
     },
   };
-}
-
-function readState(file: StateFile): SavedState | undefined {
-  const saved = file.read();
-  if (saved === undefined || isSavedState(saved)) return saved;
-  throw new Error("STATE_FILE holds something else than a local Discord's state");
-}
-
-/** Looks no deeper than this: the file is our own, written as a whole. */
-function isSavedState(value: unknown): value is SavedState {
-  return typeof value === "object" && value !== null && "world" in value && "gateway" in value;
-}
-
-function refuseUpgrade(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
-
-function listen(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
 }

@@ -1,15 +1,22 @@
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import type { Clock } from "../../src/platform/clock.ts";
-import { bad, beginControlApi, endControlApi, withBody } from "../control-api.ts";
+import {
+  bad,
+  beginControlApi,
+  endControlApi,
+  FaultStatus,
+  Milliseconds,
+  withBody,
+} from "../doubles/control-api.ts";
+import type { CallFaults } from "../doubles/faults.ts";
+import type { DataApiFault } from "./data-api.ts";
 import { playersOf } from "./documents.ts";
-import type { Faults } from "./faults.ts";
 import { FACTIONS, type MatchRecord, type SideRecord, STATUSES } from "./model.ts";
 import { EVENT_OF_STATUS, matchPayload, webhookBody } from "./webhook-body.ts";
 import type { Outgoing, WebhookSender } from "./webhook-sender.ts";
 import type { World } from "./world.ts";
 
-const DAY_MS = 24 * 60 * 60 * 1_000;
 const CREATED = "match_object_created";
 const DEMO_READY = "match_demo_ready";
 
@@ -17,7 +24,6 @@ const PlayerName = z.string().min(1).max(200);
 const Text = z.string().max(1_000);
 const Status = z.string().toUpperCase().pipe(z.enum(STATUSES));
 const Version = z.int().min(0).max(1_000_000_000);
-const Milliseconds = z.int().min(0).max(DAY_MS);
 const Sides = <T extends z.ZodType>(side: T) =>
   z.strictObject({ faction1: side.optional(), faction2: side.optional() });
 
@@ -63,7 +69,7 @@ const WebhookBody = z.strictObject({
   body: z.union([z.string(), z.looseObject({})]).optional(),
 });
 const ApiBody = z.strictObject({
-  status: z.union([z.literal(0), z.int().min(200).max(599)]).default(500),
+  status: FaultStatus,
   times: z.int().min(0).max(100_000),
   delayMs: Milliseconds.default(0),
   retryAfter: z.number().min(0).max(86_400).optional(),
@@ -73,7 +79,7 @@ const HoldBody = z.strictObject({ hold: z.boolean() });
 export interface ControlPorts {
   readonly world: World;
   readonly sender: WebhookSender;
-  readonly faults: Faults;
+  readonly faults: CallFaults<DataApiFault>;
   readonly clock: Clock;
   /** A random UUID. */
   readonly newId: () => string;
@@ -157,7 +163,7 @@ export function createControlApi(ports: ControlPorts): Hono {
 
   api.post("/api", (c) =>
     withBody(c, ApiBody, ({ times, ...fault }) => {
-      faults.set(fault, times);
+      faults.set(fault, { times });
       return c.json({ ok: true });
     }),
   );

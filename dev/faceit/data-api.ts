@@ -1,17 +1,29 @@
 import type { HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
+import { Hono } from "hono";
+import type { CallFaults } from "../doubles/faults.ts";
+import { cutConnection } from "../doubles/server.ts";
 import { matchDocument, playerDocument } from "./documents.ts";
-import type { Faults } from "./faults.ts";
 import type { Sleep } from "./webhook-sender.ts";
 import type { World } from "./world.ts";
 
 type Route = { Bindings: HttpBindings };
 
+/** What the next calls of the Data API get. */
+export interface DataApiFault {
+  /** An HTTP status; 200 leaves the answer as it is; 0 closes the connection without one. */
+  readonly status: number;
+  /** Milliseconds before the answer. */
+  readonly delayMs: number;
+  /** Seconds, in the header `Retry-After`; absent: none. */
+  readonly retryAfter?: number | undefined;
+}
+
 export interface DataApiPorts {
   readonly world: World;
   /** The one server-side key that is accepted. */
   readonly apiKey: string;
-  readonly faults: Faults;
+  readonly faults: CallFaults<DataApiFault>;
   readonly sleep: Sleep;
 }
 
@@ -29,13 +41,10 @@ export function createDataApi({ world, apiKey, faults, sleep }: DataApiPorts): H
   const api = new Hono<Route>();
 
   api.use(async (c, next) => {
-    const fault = faults.take();
+    const fault = faults.take(c.req.method, c.req.path);
     if (fault !== null) {
       await sleep(fault.delayMs, c.req.raw.signal);
-      if (fault.status === 0) {
-        c.env.incoming.socket.destroy();
-        return c.body(null);
-      }
+      if (fault.status === 0) return cutConnection(c);
       if (fault.retryAfter !== undefined) c.header("Retry-After", String(fault.retryAfter));
       if (fault.status !== 200) return failure(c, fault.status);
     }

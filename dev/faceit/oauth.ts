@@ -3,8 +3,8 @@ import { type Context, Hono } from "hono";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import type { Clock } from "../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
+import { choicePage, refusalPage } from "../doubles/card-page.ts";
 import { type Grant, Grants } from "./oauth-grants.ts";
-import { consentPage, refusalPage } from "./oauth-page.ts";
 import type { World } from "./world.ts";
 
 const KEY_ID = "local-faceit";
@@ -17,8 +17,8 @@ const PKCE_CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 export interface OAuthPorts {
   readonly world: World;
   readonly clock: Clock;
-  /** Where this FACEIT is; known once it listens. */
-  readonly baseUrl: () => string;
+  /** Where this FACEIT is. */
+  readonly baseUrl: string;
   readonly clientId: string;
   /** Absent: a public client. */
   readonly clientSecret: string | undefined;
@@ -51,7 +51,15 @@ export function createOAuthApi(ports: OAuthPorts): Hono {
     const asked = readAuthorization(c, ports);
     if (!asked.ok) return refuse(c, asked.error);
     const { search } = new URL(c.req.url);
-    return c.html(consentPage(`/oauth/authorize${search}`, [...world.players.values()]));
+    const page = choicePage({
+      title: "Sign in",
+      heading: "Connect your FACEIT account",
+      whose: "FACEIT",
+      field: "player",
+      choices: [...world.players.values()].map(({ id, nickname }) => ({ id, name: nickname })),
+      action: `/oauth/authorize${search}`,
+    });
+    return c.html(page);
   });
 
   api.post("/authorize", async (c) => {
@@ -94,7 +102,7 @@ export function createOAuthApi(ports: OAuthPorts): Hono {
     const now = Math.floor(clock() / 1_000);
     const idToken = await new SignJWT(claims(grant, world))
       .setProtectedHeader({ alg: "RS256", kid: KEY_ID })
-      .setIssuer(ports.baseUrl())
+      .setIssuer(ports.baseUrl)
       .setAudience(clientId)
       .setIssuedAt(now)
       .setExpirationTime(now + ID_TOKEN_SECONDS)
@@ -170,7 +178,7 @@ function readAuthorization(
 
 function refuse(c: Context, refusal: Refusal): Response {
   if (refusal.kind === "redirect") return c.redirect(refusal.to, 303);
-  return c.html(refusalPage(refusal.problem), 400);
+  return c.html(refusalPage("FACEIT", refusal.problem), 400);
 }
 
 function errorRedirect(redirectUri: string, error: string, state: string | undefined): string {

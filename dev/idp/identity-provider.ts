@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { errors, Provider, type Configuration } from "oidc-provider";
-import { isLocalOrigin, onlyForThisMachine } from "../this-machine.ts";
+import { type RunningDouble, serveDouble } from "../doubles/server.ts";
+import { isLocalOrigin } from "../doubles/this-machine.ts";
 import { mintDevToken } from "./dev-token.ts";
 import { EMPTY_LOGIN, loginPage, logoutPage, messagePage, type LoginForm } from "./pages.ts";
 import { openStore, type Account, type ProviderStore } from "./store.ts";
@@ -24,9 +24,9 @@ export type IdentityProviderOptions = {
 };
 
 /** A running provider. */
-export type IdentityProvider = {
+export type IdentityProvider = RunningDouble & {
+  /** `iss` of every token. */
   readonly issuer: string;
-  readonly close: () => Promise<void>;
 };
 
 const HOST = "127.0.0.1";
@@ -50,14 +50,28 @@ export async function startIdentityProvider(
     randomBytes(32).toString("base64url"),
   ]);
 
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, HOST, resolve);
+  let issuer = options.issuer ?? "";
+  const double = await serveDouble({ port: options.port, host: HOST }, (url) => {
+    issuer = options.issuer ?? url;
+    return { request: requestsTo(issuer, options, store, { signingKey, cookieKeys }) };
   });
-  const { port } = server.address() as AddressInfo;
-  const issuer = options.issuer ?? `http://${HOST}:${port}`;
+  return {
+    ...double,
+    issuer,
+    close: async () => {
+      await double.close();
+      store.close();
+    },
+  };
+}
 
+/** Answers everything that the provider is asked. */
+function requestsTo(
+  issuer: string,
+  options: IdentityProviderOptions,
+  store: ProviderStore,
+  { signingKey, cookieKeys }: { readonly signingKey: JWK; readonly cookieKeys: string[] },
+): RequestListener {
   const provider = new Provider(issuer, configure(options, store, signingKey, cookieKeys));
   provider.on("server_error", (_context, error) => {
     console.error(`The identity provider failed: ${error.message}`);
@@ -82,25 +96,12 @@ export async function startIdentityProvider(
       await standard(request, response);
     }
   };
-  const answer = onlyForThisMachine((request, response) => {
+  return (request, response) => {
     handle(request, response).catch((error: unknown) => {
       console.error(`${request.method} ${request.url}: ${String(error)}`);
       if (response.headersSent) response.destroy();
       else sendJson(response, 500, { error: "server_error" });
     });
-  });
-  server.on("request", answer);
-
-  return {
-    issuer,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          store.close();
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
   };
 }
 

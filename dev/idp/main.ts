@@ -1,21 +1,15 @@
+import { required, runDouble } from "../doubles/program.ts";
 import { startIdentityProvider } from "./identity-provider.ts";
 
-const variable = (name: string): string => {
-  const value = process.env[name];
-  if (value === undefined || value === "") throw new Error(`${name} is missing`);
-  return value;
-};
+const named = (name: string): string => required(name, "npm start sets it");
 
-const provider = await startIdentityProvider({
-  port: Number(variable("IDP_PORT")),
-  issuer: variable("JWT_ISSUER"),
-  audience: variable("JWT_AUDIENCE"),
-  clientId: variable("OIDC_CLIENT_ID"),
-  webOrigins: variable("WEB_ORIGIN").split(","),
-  stateDir: variable("STATE_DIR"),
-});
-console.log(`Ready on ${provider.issuer}`);
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void provider.close().then(() => process.exit(0)));
-}
+await runDouble(
+  startIdentityProvider({
+    port: Number(named("IDP_PORT")),
+    issuer: named("JWT_ISSUER"),
+    audience: named("JWT_AUDIENCE"),
+    clientId: named("OIDC_CLIENT_ID"),
+    webOrigins: named("WEB_ORIGIN").split(","),
+    stateDir: named("STATE_DIR"),
+  }),
+);

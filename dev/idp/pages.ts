@@ -1,4 +1,4 @@
-import { cardPage, escapeHtml } from "../card-page.ts";
+import { cardPage, escapeHtml } from "../doubles/card-page.ts";
 import { playerId } from "../discord/seed.ts";
 
 /** What the sign-in form sends. */

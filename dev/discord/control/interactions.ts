@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { bad, withBody } from "../../control-api.ts";
+import { bad, withBody } from "../../doubles/control-api.ts";
 import type { InteractionsEndpoint } from "../interactions/endpoint.ts";
 import { commandInteraction, pingInteraction } from "../interactions/interaction.ts";
 import type { World } from "../world.ts";

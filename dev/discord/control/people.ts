@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { bad, withBody } from "../../control-api.ts";
+import { bad, withBody } from "../../doubles/control-api.ts";
 import { isVoice } from "../model.ts";
 import type { World } from "../world.ts";
 import { Name, UserId } from "./fields.ts";

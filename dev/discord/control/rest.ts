@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { withBody } from "../../control-api.ts";
+import { FaultStatus, withBody } from "../../doubles/control-api.ts";
 import type { CallLog } from "../rest/call-log.ts";
 import type { Faults } from "../rest/faults.ts";
 import type { World } from "../world.ts";
@@ -8,7 +8,7 @@ import type { World } from "../world.ts";
 const TIMES_MAX = 10_000;
 
 const FaultBody = z.object({
-  status: z.union([z.literal(0), z.int().min(200).max(599)]).default(500),
+  status: FaultStatus,
   times: z.int().min(0).max(TIMES_MAX),
   skip: z.int().min(0).max(TIMES_MAX).default(0),
   method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).nullable().default(null),

@@ -1,9 +1,11 @@
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
+import { Hono } from "hono";
+import { choicePage, refusalPage } from "../../doubles/card-page.ts";
 import type { LocalApplication } from "../application.ts";
 import type { Faults } from "../rest/faults.ts";
 import type { World } from "../world.ts";
-import { consentPage, refusalPage } from "./authorize-page.ts";
-import { type Grants, SCOPE } from "./grants.ts";
+import type { Grants } from "./grants.ts";
+import { SCOPE } from "./grants.ts";
 
 /** What the pages of OAuth2 need. */
 export interface AuthorizePorts {
@@ -45,7 +47,18 @@ export function createAuthorizePages(ports: AuthorizePorts): Hono {
   pages.get("/authorize", (c) => {
     const request = readRequest(c, ports);
     if (request instanceof Response) return request;
-    return c.html(consentPage(people(world), world.bot()));
+    const application = world.bot();
+    const page = choicePage({
+      title: "Authorize",
+      heading: `${application.globalName ?? application.username} asks who you are`,
+      whose: "Discord",
+      field: "user_id",
+      choices: people(world).map(({ id, username, globalName }) => ({
+        id,
+        name: globalName ?? username,
+      })),
+    });
+    return c.html(page);
   });
 
   pages.post("/authorize", async (c) => {
@@ -102,5 +115,5 @@ function sendBack(
 }
 
 function refusePage(c: Context, problem: string): Response {
-  return c.html(refusalPage(problem), 400);
+  return c.html(refusalPage("Discord", problem), 400);
 }

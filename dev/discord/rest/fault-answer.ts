@@ -1,3 +1,4 @@
+import { cutConnection } from "../../doubles/server.ts";
 import { FAILURES } from "./failure.ts";
 import type { Fault } from "./faults.ts";
 import type { RestContext } from "./request.ts";
@@ -13,11 +14,7 @@ export function faultAnswer(
   headers: Readonly<Record<string, string>>,
 ): Response {
   const { status } = fault;
-  if (status === 0) {
-    c.env.incoming.socket.destroy();
-    // Written to a socket that is gone; nobody reads it.
-    return c.body(null, 204);
-  }
+  if (status === 0) return cutConnection(c);
   if (fault.html) return page(fault);
   if (fault.body !== undefined) return Response.json(fault.body, { status });
   if (status === 429) {

@@ -1,4 +1,4 @@
-import { fits } from "./route-table.ts";
+import { CallFaults } from "../../doubles/faults.ts";
 
 /** The 429 that a fault answers: of the route, of the bot, or of the resource that others use too. */
 export type RateLimitScope = "user" | "global" | "shared";
@@ -22,24 +22,8 @@ export interface Fault {
   readonly body?: unknown;
 }
 
-/** Which calls a fault is for. */
-export interface FaultTarget {
-  /** Null: all. */
-  readonly method: string | null;
-  /** A path below `/api/v10`: `:name` is any one part, a last `*` any rest. Null: all. */
-  readonly path: string | null;
-}
-
-interface Rule {
-  readonly fault: Fault;
-  readonly target: FaultTarget;
-  skip: number;
-  times: number;
-}
-
 /** Faults that a test asked for: for the next so many REST calls, and the outage of everything. */
-export class Faults {
-  #rules: readonly Rule[] = [];
+export class Faults extends CallFaults<Fault> {
   #outage = false;
   #outageEnd: NodeJS.Timeout | undefined;
 
@@ -59,49 +43,4 @@ export class Faults {
     clearTimeout(this.#outageEnd);
     this.#outage = false;
   }
-
-  /**
-   * After `skip` calls of the target the next `times` get the fault. It replaces what was asked for
-   * the same target; 0 times clears it, and all of it when the target is every call.
-   */
-  set(
-    fault: Fault,
-    { times, skip, target }: { times: number; skip: number; target: FaultTarget },
-  ): void {
-    const everything = target.method === null && target.path === null;
-    const others = this.#rules.filter((rule) => !isSame(rule.target, target));
-    if (times > 0) this.#rules = [...others, { fault, target, skip, times }];
-    else this.#rules = everything ? [] : others;
-  }
-
-  /**
-   * The fault of the call that just came, or null.
-   * @param path below `/api/v10`
-   */
-  take(method: string, path: string): Fault | null {
-    for (const rule of this.#rules) {
-      if (!isFor(rule.target, method, path)) continue;
-      if (rule.skip > 0) {
-        rule.skip -= 1;
-        continue;
-      }
-      rule.times -= 1;
-      if (rule.times === 0) this.#rules = this.#rules.filter((other) => other !== rule);
-      return rule.fault;
-    }
-    return null;
-  }
-}
-
-function isSame(one: FaultTarget, other: FaultTarget): boolean {
-  return one.method === other.method && one.path === other.path;
-}
-
-function isFor(target: FaultTarget, method: string, path: string): boolean {
-  if (target.method !== null && target.method !== method) return false;
-  if (target.path === null) return true;
-  if (!target.path.endsWith("/*")) return fits(target.path, path);
-  const parts = target.path.split("/").length - 1;
-  const start = path.split("/").slice(0, parts).join("/");
-  return fits(target.path.slice(0, -"/*".length), start);
 }

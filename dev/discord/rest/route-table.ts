@@ -1,3 +1,5 @@
+import { fits } from "../../doubles/faults.ts";
+
 const VERSION = "/v10";
 const PREFIX = "/api";
 
@@ -39,14 +41,4 @@ export function pathInVersion(path: string): string {
 /** The guild's or channel's id in a path: it has a bucket of its own. */
 export function majorId(path: string): string {
   return /\/(?:guilds|channels)\/([^/]+)/.exec(path)?.[1] ?? "";
-}
-
-/** Whether a path is one of a pattern, in which `:name` stands for any one part. */
-export function fits(pattern: string, path: string): boolean {
-  const expected = pattern.split("/");
-  const actual = path.split("/");
-  return (
-    expected.length === actual.length &&
-    expected.every((part, index) => part.startsWith(":") || part === actual[index])
-  );
 }

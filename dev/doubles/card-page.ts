@@ -40,3 +40,46 @@ export function cardPage(title: string, body: string): string {
 <main>${body}</main>
 </html>`;
 }
+
+/** A page of OAuth2 that asks who somebody is: a button for each. */
+export function choicePage({
+  title,
+  heading,
+  whose,
+  field,
+  choices,
+  action,
+}: {
+  readonly title: string;
+  readonly heading: string;
+  /** Whose page it is: `Discord` or `FACEIT`. */
+  readonly whose: string;
+  /** Name of the form's field that carries the id of who was chosen. */
+  readonly field: string;
+  readonly choices: readonly { readonly id: string; readonly name: string }[];
+  /** Where the choice is posted; absent: to the page's own address. */
+  readonly action?: string;
+}): string {
+  const buttons = choices.map(
+    ({ id, name }) =>
+      `<button name="${field}" value="${escapeHtml(id)}">Continue as ${escapeHtml(name)}</button>`,
+  );
+  const target = action === undefined ? "" : ` action="${escapeHtml(action)}"`;
+  return cardPage(
+    `${title} · ${whose} local`,
+    `<h1>${escapeHtml(heading)}</h1>
+<p>The local ${whose}: choose whoever you want to be, there is no password.</p>
+<form method="post"${target}>
+${buttons.join("\n")}
+<button name="cancel" value="yes" class="second">Cancel</button>
+</form>`,
+  );
+}
+
+/** Says why nobody is sent anywhere. @param whose whose page it is: `Discord` or `FACEIT` */
+export function refusalPage(whose: string, problem: string): string {
+  return cardPage(
+    `Not possible · ${whose} local`,
+    `<h1>This request is not possible</h1><p role="alert">${escapeHtml(problem)}</p>`,
+  );
+}

@@ -1,7 +1,15 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
-import type { z } from "zod";
+import { z } from "zod";
 import { isLocalOrigin } from "./this-machine.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** A time that a test asks for. */
+export const Milliseconds = z.int().min(0).max(DAY_MS);
+
+/** What a fault answers; 0 closes the connection without an answer. */
+export const FaultStatus = z.union([z.literal(0), z.int().min(200).max(599)]).default(500);
 
 /**
  * The start of a double's control API: only callers without an `Origin` and pages of this machine get

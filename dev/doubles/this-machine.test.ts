@@ -1,9 +1,9 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { startLocalDiscord } from "./discord/local-discord.ts";
-import { startLocalFaceit } from "./faceit/local-faceit.ts";
-import { startIdentityProvider } from "./idp/identity-provider.ts";
+import { startLocalDiscord } from "../discord/local-discord.ts";
+import { startLocalFaceit } from "../faceit/local-faceit.ts";
+import { startIdentityProvider } from "../idp/identity-provider.ts";
 
 type Double = { readonly url: string; readonly close: () => Promise<void> };
 

@@ -1,0 +1,36 @@
+import type { RunningDouble } from "./server.ts";
+
+/** A variable of the environment; empty counts as absent. */
+export function variable(name: string): string | undefined {
+  const value = process.env[name];
+  return value === "" ? undefined : value;
+}
+
+/** A variable that there must be. @param what says what it is, or where that is written */
+export function required(name: string, what: string): string {
+  return variable(name) ?? stop(`${name} is missing: ${what}`);
+}
+
+/** A port from the environment; 0 takes a free one. */
+export function portVariable(name: string, usual: number): number {
+  const port = Number(variable(name) ?? usual);
+  const isPort = Number.isInteger(port) && port >= 0 && port <= 65_535;
+  return isPort ? port : stop(`${name} is not a port`);
+}
+
+/** Ends the program with a sentence that says what is wrong. */
+export function stop(problem: string): never {
+  console.error(problem);
+  process.exit(1);
+}
+
+/** Runs a double as a program of its own, until it is told to end. */
+export async function runDouble(starting: Promise<RunningDouble>): Promise<void> {
+  const double = await starting.catch((error: unknown) =>
+    stop(error instanceof Error ? error.message : String(error)),
+  );
+  console.log(`Ready on ${double.url}`);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void double.close().then(() => process.exit(0)));
+  }
+}

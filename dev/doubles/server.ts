@@ -1,0 +1,83 @@
+import type { HttpBindings } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
+import type { RequestListener } from "node:http";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { isForThisMachine, isLocalOrigin, onlyForThisMachine } from "./this-machine.ts";
+
+/** A double that listens. */
+export interface RunningDouble {
+  /** Where it listens: `http://host:port`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** What a double does with what comes in. */
+export interface DoubleHandlers {
+  readonly request: RequestListener;
+  /** Takes WebSockets, of callers that are allowed in; absent: there are none. */
+  readonly upgrade?: (...upgrade: Parameters<UpgradeListener>) => void;
+}
+
+type UpgradeListener = (
+  request: Parameters<RequestListener>[0],
+  socket: Duplex,
+  head: Buffer,
+) => void;
+
+/**
+ * Listens for callers of this machine alone.
+ * @param handlersAt is told the address first: some doubles say it in their answers
+ * @throws when the port is taken
+ */
+export async function serveDouble(
+  { port, host }: { readonly port: number; readonly host: string },
+  handlersAt: (url: string) => DoubleHandlers,
+): Promise<RunningDouble> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const url = `http://${host}:${(server.address() as AddressInfo).port}`;
+  const { request, upgrade } = handlersAt(url);
+  server.on("request", onlyForThisMachine(request));
+  if (upgrade !== undefined) {
+    server.on("upgrade", (incoming, socket, head) => {
+      const { origin } = incoming.headers;
+      const isOwnPage = origin === undefined || isLocalOrigin(origin);
+      if (isOwnPage && isForThisMachine(incoming.headers)) upgrade(incoming, socket, head);
+      else refuseUpgrade(socket, "403 Forbidden");
+    });
+  }
+  return {
+    url,
+    async close() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** Has a Hono application answer. */
+export function answerBy(app: {
+  readonly fetch: Parameters<typeof getRequestListener>[0];
+}): RequestListener {
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  return (incoming, outgoing) => void answer(incoming, outgoing);
+}
+
+/** Answers an upgrade with a status, for example `404 Not Found`. */
+export function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** Closes the connection without an answer. @returns what nobody reads: the socket is gone */
+export function cutConnection({ env }: { readonly env: HttpBindings }): Response {
+  env.incoming.socket.destroy();
+  return new Response(null, { status: 204 });
+}
