@@ -105,7 +105,7 @@ export default defineConfig({
           name: "e2e",
           environment: "node",
           include: ["e2e/**/*.test.ts"],
-          globalSetup: "e2e/database.ts",
+          globalSetup: "dev/testing/database.ts",
           maxWorkers: 3,
           testTimeout: 600_000,
           hookTimeout: 600_000,

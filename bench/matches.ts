@@ -2,10 +2,9 @@ import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import { startStack } from "../e2e/stack.ts";
+import { startStack } from "../dev/testing/stack.ts";
 import { tellCalmly } from "./matches/calm.ts";
 import { DiscordWatch } from "./matches/discord-watch.ts";
-import { LocalFaceit } from "./matches/local-faceit.ts";
 import { MatchRows } from "./matches/match-rows.ts";
 import { playAlone, playAtOnce } from "./matches/matches-run.ts";
 import { IS_PUBLISHED, MATCH_PLAN } from "./matches/plan.ts";
@@ -22,16 +21,15 @@ const DOCUMENT = path.join(import.meta.dirname, "../docs/benchmarks.md");
 const secret = randomBytes(32).toString("hex");
 console.log("starting the local services …");
 const stack = await startStack({ FACEIT_WEBHOOK_SECRET: secret, MATCH_GRACE_SECONDS: "0" });
-const watch = new DiscordWatch(stack);
+const watch = new DiscordWatch(stack.discord);
 try {
   await stack.untilReady();
   const rows = await MatchRows.open(stack.process);
-  const faceit = new LocalFaceit(stack.urls.faceit);
-  const setting = { stack, faceit, watch, rows };
+  const setting = { stack, watch, rows };
 
   console.log("players and matches …");
-  const lone = await addMatches(stack, faceit, "lone", MATCH_PLAN.loneMatches);
-  const matches = await addMatches(stack, faceit, "many", MATCH_PLAN.matches);
+  const lone = await addMatches(stack, "lone", MATCH_PLAN.loneMatches);
+  const matches = await addMatches(stack, "many", MATCH_PLAN.matches);
 
   console.log("one match after the other …");
   const alone: number[] = [];

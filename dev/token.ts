@@ -1,7 +1,7 @@
 // `npm run token -- alice`: prints an access token of the local identity provider.
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { z } from "zod";
+import { devToken } from "./idp/control-client.ts";
 import { commandSettings } from "./stack/command-settings.ts";
 import { freshSecret } from "./stack/variables.ts";
 import { offerHelp } from "./usage.mjs";
@@ -50,23 +50,17 @@ const { positionals, values } = readArguments();
 const [sub] = positionals;
 if (sub === undefined || positionals.length > 1) stop(USAGE);
 
-const url = `${settings.value.urls.idp}/dev/token`;
-const response = await fetch(url, {
-  method: "POST",
-  body: JSON.stringify({
-    sub,
-    scope: values.scope,
-    guilds: values.guilds?.split(","),
-    discord_id: values["discord-id"],
-    expiresIn: values["expires-in"] === undefined ? undefined : Number(values["expires-in"]),
-  }),
-}).catch(() =>
+const { idp } = settings.value.urls;
+const token = await devToken({ url: idp }, sub, {
+  scope: values.scope,
+  guilds: values.guilds?.split(","),
+  discord_id: values["discord-id"],
+  expiresIn: values["expires-in"] === undefined ? undefined : Number(values["expires-in"]),
+}).catch((error: unknown) =>
   stop(
-    `Nothing answers at ${url}. Is npm start running? If it has a STATE_DIR of its own, set that here too.`,
+    error instanceof TypeError
+      ? `Nothing answers at ${idp}. Is npm start running? If it has a STATE_DIR of its own, set that here too.`
+      : String(error instanceof Error ? error.message : error),
   ),
 );
-const answer = z
-  .object({ access_token: z.string().optional(), error_description: z.string().optional() })
-  .parse(await response.json());
-if (answer.access_token === undefined) stop(answer.error_description ?? "No token came back.");
-console.log(answer.access_token);
+console.log(token);

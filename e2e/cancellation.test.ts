@@ -7,10 +7,10 @@ import { z } from "zod";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Room } from "../src/protocol/room.ts";
 import { signBody, type SignedEvent } from "../src/protocol/signed-events.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../dev/testing/eventually.ts";
 import { link, LinkBrowser, provenAtDiscord, provenAtFaceit } from "./link-browser.ts";
 import { startSlowWorld, type RawRequest, type SlowWorld } from "./slow-world.ts";
-import { PRIMARY_GUILD } from "./stack.ts";
+import { PRIMARY_GUILD } from "../dev/testing/stack.ts";
 
 /** A client leaves after each of these steps of a request, milliseconds. */
 const STEP_MS = 10;
@@ -156,21 +156,10 @@ function nextEvent(event: string, payload: Readonly<Record<string, unknown>>) {
   return { id: `e-${seq}`, event, payload: { guildId: PRIMARY_GUILD, ...payload }, epoch, seq };
 }
 
-const control = async (where: string, body?: unknown): Promise<unknown> => {
-  const response = await fetch(where, {
-    method: body === undefined ? "GET" : "POST",
-    headers: { "content-type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  return response.json();
-};
-
 /** Voice channels that Discord has, beside those of the beginning. */
 async function channelsInDiscord(): Promise<string[]> {
-  const state = z
-    .object({ channels: z.array(z.object({ id: z.string(), name: z.string() })) })
-    .parse(await control(`${world.discordUrl}/_control/state`));
-  return state.channels.flatMap(({ id, name }) => (name.startsWith("left-") ? [id] : []));
+  const { channels } = await world.discord.state();
+  return channels.flatMap(({ id, name }) => (name.startsWith("left-") ? [id] : []));
 }
 
 async function openRooms(): Promise<string[]> {
@@ -337,7 +326,7 @@ describe("a client that hangs up", () => {
             const page = await link(await person.button(), person, new LinkBrowser(person.from));
             // The step that was left may have ended meanwhile, and a link ends all others of its person.
             expect(page).toMatch(/Your accounts are linked|This link is over/);
-            const said = await use({
+            const said = await world.discord.use({
               userId: person.discordId,
               command: "whois",
               options: { user: person.discordId },
@@ -352,10 +341,8 @@ describe("a client that hangs up", () => {
   it("with a webhook leaves a match with the two channels of one, however many left", async () => {
     // FACEIT itself has told nobody of it.
     await eventually("the match of the webhooks has its two channels", async () => {
-      const state = z
-        .object({ channels: z.array(z.object({ name: z.string() })) })
-        .parse(await control(`${world.discordUrl}/_control/state`));
-      expect(state.channels.filter(({ name }) => name.startsWith("match-"))).toHaveLength(2);
+      const { channels } = await world.discord.state();
+      expect(channels.filter(({ name }) => name.startsWith("match-"))).toHaveLength(2);
     });
   });
 
@@ -389,24 +376,16 @@ const GONE_THROUGH_ABOVE = [
   "GET /faceit/callback",
 ];
 
-/** Uses a slash command at the local Discord. */
-async function use(command: Readonly<Record<string, unknown>>) {
-  return z
-    .object({ content: z.string().nullish(), buttons: z.array(z.object({ url: z.string() })) })
-    .parse(await control(`${world.discordUrl}/_control/interactions`, command));
-}
-
 /** Somebody who is in the guild and has an account at FACEIT, at an address of their own. */
 async function newPerson() {
   made += 1;
   const from = { "cf-connecting-ip": `10.1.${Math.floor(made / 250)}.${made % 250}` };
   const discordId = `2000000000000${String(made).padStart(5, "0")}`;
   const nickname = `player${made}`;
-  await control(`${world.discordUrl}/_control/members`, { userId: discordId, member: true });
-  const account = await control(`${world.faceitUrl}/_control/players`, { nickname });
-  const { playerId } = z.object({ playerId: z.string() }).parse(account);
+  await world.discord.setMember(discordId, true);
+  const playerId = await world.faceit.createPlayer(nickname);
   const button = async (): Promise<string> =>
-    (await use({ userId: discordId, command: "link" })).buttons[0]?.url ?? "";
+    (await world.discord.use({ userId: discordId, command: "link" })).buttons[0]?.url ?? "";
   return { discordId, playerId, nickname, button, from };
 }
 
@@ -427,9 +406,7 @@ async function wayBackOf(
 async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequest>>> {
   const room = await send(await request("POST", "/create-room", { name: "asked about" }));
   const { channelId } = z.object({ channelId: z.string() }).parse(room.body);
-  const match = z
-    .object({ matchId: z.string() })
-    .parse(await control(`${world.faceitUrl}/_control/matches`, { status: "READY", silent: true }));
+  const match = await world.faceit.createMatch({ status: "READY", silent: true });
   const asOperator = { scope: "hub:admin" };
   const hub = `/admin/guilds/${PRIMARY_GUILD}`;
   const get = (where: string, options: Parameters<typeof request>[3] = {}) => [

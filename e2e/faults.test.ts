@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Api } from "./api.ts";
+import { Api } from "../dev/testing/api.ts";
 import { checkHistory, checkSame } from "./checker.ts";
-import { eventually } from "./eventually.ts";
-import { LocalDiscord } from "./local-discord.ts";
+import { eventually } from "../dev/testing/eventually.ts";
+import type { DiscordControl } from "../dev/discord/control-client.ts";
 import { Recorder } from "./recorder.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
+import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
 
 const USERS = Array.from({ length: 12 }, (_, i) => `2000000000000000${i + 10}`);
 
 let stack: Stack;
-let discord: LocalDiscord;
+let discord: DiscordControl;
 let manager: Api;
 let rooms: string[];
 let recorders: Recorder[];
@@ -17,7 +17,7 @@ let step = 0;
 
 beforeAll(async () => {
   stack = await startStack();
-  discord = new LocalDiscord(stack);
+  discord = stack.discord;
   const token = () => stack.token("manager", { scope: "rooms:manage" });
   manager = new Api(
     stack,
@@ -229,12 +229,15 @@ describe("Discord's REST API", () => {
   });
 
   // The last ones of the file: what they are told to wait for is not waited for.
-  it.each(["user", "global"])("429 of scope %s is passed on with its time", async (scope) => {
-    const name = newName();
-    await discord.rest({ status: 429, times: 1, retryAfter: 20, scope });
-    const answer = await create(name);
-    expect(answer).toMatchObject({ status: 503 });
-    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(10);
-    expect(await channelsNamed(name)).toBe(0);
-  });
+  it.each(["user", "global"] as const)(
+    "429 of scope %s is passed on with its time",
+    async (scope) => {
+      const name = newName();
+      await discord.rest({ status: 429, times: 1, retryAfter: 20, scope });
+      const answer = await create(name);
+      expect(answer).toMatchObject({ status: 503 });
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(10);
+      expect(await channelsNamed(name)).toBe(0);
+    },
+  );
 });

@@ -1,21 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Api } from "./api.ts";
+import { Api } from "../dev/testing/api.ts";
 import { checkHistory, checkSame } from "./checker.ts";
-import { eventually } from "./eventually.ts";
-import { LocalDiscord } from "./local-discord.ts";
+import { eventually } from "../dev/testing/eventually.ts";
+import type { DiscordControl } from "../dev/discord/control-client.ts";
+import type { TokenOptions } from "../dev/idp/control-client.ts";
 import { Recorder } from "./recorder.ts";
-import { PRIMARY_GUILD, startStack, type Stack, type TokenOptions } from "./stack.ts";
+import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
 
 const USER_1 = "200000000000000001";
 const USER_2 = "200000000000000002";
 
 let stack: Stack;
-let discord: LocalDiscord;
+let discord: DiscordControl;
 const recorders: Recorder[] = [];
 
 beforeAll(async () => {
   stack = await startStack();
-  discord = new LocalDiscord(stack);
+  discord = stack.discord;
 });
 afterAll(async () => {
   for (const recorder of recorders) recorder.stop();

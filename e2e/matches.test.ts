@@ -4,13 +4,13 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { Match } from "../src/protocol/match.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../dev/testing/eventually.ts";
 import { link, LinkBrowser } from "./link-browser.ts";
-import { LocalDiscord } from "./local-discord.ts";
-import { LocalFaceit } from "./local-faceit.ts";
+import type { DiscordControl } from "../dev/discord/control-client.ts";
+import type { FaceitControl } from "../dev/faceit/control-client.ts";
 import { Recorder } from "./recorder.ts";
 import { checkHistory } from "./checker.ts";
-import { startStack, type Stack } from "./stack.ts";
+import { startStack, type Stack } from "../dev/testing/stack.ts";
 
 const LOBBY = "100000000000000012";
 const PLAYER = (n: number): string => `10000000000000030${n}`;
@@ -18,15 +18,15 @@ const PLAYER = (n: number): string => `10000000000000030${n}`;
 const CROWD = Number(process.env["MATCHES"] ?? 12);
 
 let stack: Stack;
-let discord: LocalDiscord;
-let faceit: LocalFaceit;
+let discord: DiscordControl;
+let faceit: FaceitControl;
 let accounts: readonly { readonly playerId: string; readonly nickname: string }[];
 let recorder: Recorder;
 
 beforeAll(async () => {
   stack = await startStack();
-  discord = new LocalDiscord(stack);
-  faceit = new LocalFaceit(stack);
+  discord = stack.discord;
+  faceit = stack.faceit;
   ({ accounts } = await faceit.state());
   recorder = new Recorder(stack.urls.worker, () => stack.token("watcher"));
 });

@@ -1,7 +1,7 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { expect } from "vitest";
 import { findChromium } from "../dev/chromium.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../dev/testing/eventually.ts";
 
 /** What a busy machine may take for a step, milliseconds. */
 const STEP_MS = 60_000;

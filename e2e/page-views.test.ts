@@ -1,10 +1,9 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Api } from "./api.ts";
-import { eventually } from "./eventually.ts";
-import { LocalDiscord } from "./local-discord.ts";
-import { LocalFaceit } from "./local-faceit.ts";
+import { Api } from "../dev/testing/api.ts";
+import { eventually } from "../dev/testing/eventually.ts";
+import type { DiscordControl } from "../dev/discord/control-client.ts";
 import {
   goTo,
   isLive,
@@ -15,7 +14,7 @@ import {
   tools,
   unfold,
 } from "./page-driver.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
+import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
 
 const WIDTHS = [360, 768, 1280];
 const HEIGHT = 800;
@@ -34,13 +33,13 @@ const PLAIN = "Friday raid";
 const HOSTILE = "<img src=x onerror=alert(1)>";
 
 let stack: Stack;
-let discord: LocalDiscord;
+let discord: DiscordControl;
 let browser: Browser;
 const problems: string[] = [];
 
 beforeAll(async () => {
   stack = await startStack();
-  discord = new LocalDiscord(stack);
+  discord = stack.discord;
   browser = await launchBrowser();
 });
 afterAll(async () => {
@@ -175,7 +174,7 @@ describe.each(["light", "dark"] as const)("every view, %s", (colorScheme) => {
     await expectSound(page, widths, "a new room that is filled in badly", look);
     await page.keyboard.press("Escape");
 
-    const faceit = new LocalFaceit(stack);
+    const faceit = stack.faceit;
     const playerId = await faceit.createPlayer(colorScheme.padEnd(60, "N"));
     const { matchId } = await faceit.createMatch({
       rosters: { faction1: [playerId] },

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Api } from "./api.ts";
-import { eventually } from "./eventually.ts";
-import { LocalDiscord } from "./local-discord.ts";
+import { Api } from "../dev/testing/api.ts";
+import { eventually } from "../dev/testing/eventually.ts";
+import type { DiscordControl } from "../dev/discord/control-client.ts";
 import { goTo, isLive, launchBrowser, openAt, signInAs, tools, unfold } from "./page-driver.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "./stack.ts";
+import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
 
 /** Where the pictures of a run are, for whoever wants to look. */
 const SCREENSHOTS = path.join(tmpdir(), "guildhub-screenshots");
@@ -15,14 +15,14 @@ const SCREENSHOTS = path.join(tmpdir(), "guildhub-screenshots");
 const PLAYER_5 = "100000000000000305";
 
 let stack: Stack;
-let discord: LocalDiscord;
+let discord: DiscordControl;
 let browser: Browser;
 const problems: string[] = [];
 
 beforeAll(async () => {
   mkdirSync(SCREENSHOTS, { recursive: true });
   stack = await startStack();
-  discord = new LocalDiscord(stack);
+  discord = stack.discord;
   browser = await launchBrowser();
 });
 afterAll(async () => {

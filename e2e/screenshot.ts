@@ -1,11 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { offerHelp } from "../dev/usage.mjs";
-import { Api } from "./api.ts";
-import { eventually } from "./eventually.ts";
-import { LocalDiscord } from "./local-discord.ts";
+import { Api } from "../dev/testing/api.ts";
+import { eventually } from "../dev/testing/eventually.ts";
 import { launchBrowser, openAt, signInAs, unfold } from "./page-driver.ts";
-import { startStack } from "./stack.ts";
+import { startStack } from "../dev/testing/stack.ts";
 
 offerHelp(`Usage: npm run screenshot
   Makes docs/images/page.png, the picture of the README, from a stack of its own.`);
@@ -44,7 +43,7 @@ const ROOMS = [
 const stack = await startStack();
 const browser = await launchBrowser();
 try {
-  const discord = new LocalDiscord(stack);
+  const discord = stack.discord;
   const me = "100000000000000301";
   const api = new Api(stack, await stack.token("ada", { discord_id: me }));
   for (const { people, ...room } of ROOMS) {

@@ -9,12 +9,14 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { localApplication } from "../dev/discord/application.ts";
+import { DiscordControl } from "../dev/discord/control-client.ts";
 import { startLocalDiscord } from "../dev/discord/local-discord.ts";
+import { FaceitControl } from "../dev/faceit/control-client.ts";
 import { startLocalFaceit } from "../dev/faceit/local-faceit.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { d1Service, startWorkerd, type WorkerService } from "../dev/workerd/workerd.ts";
-import { freePorts } from "./free-ports.ts";
-import { PRIMARY_GUILD } from "./stack.ts";
+import { freePorts } from "../dev/testing/free-ports.ts";
+import { PRIMARY_GUILD } from "../dev/testing/stack.ts";
 
 const ISSUER = "https://idp.test";
 const AUDIENCE = "guildhub";
@@ -33,9 +35,9 @@ export type RawRequest = {
 /** The Worker behind workerd's own port, with everything that it waits for slowed down. */
 export type SlowWorld = {
   readonly url: string;
-  /** Address of the local Discord itself, for its control API. */
-  readonly discordUrl: string;
-  readonly faceitUrl: string;
+  /** The controls of the doubles, which answer at once. */
+  readonly discord: DiscordControl;
+  readonly faceit: FaceitControl;
   /** A token of this person. */
   readonly token: (sub: string, claims?: Readonly<Record<string, unknown>>) => Promise<string>;
   /** How often the identity provider was asked for its keys. */
@@ -155,8 +157,8 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
 
     return {
       url,
-      discordUrl: discord.url,
-      faceitUrl: faceit.url,
+      discord: new DiscordControl(discord),
+      faceit: new FaceitControl(faceit),
       token: (sub, claims = {}) =>
         new SignJWT({ ...claims })
           .setProtectedHeader({ alg: "ES256", kid: "slow", typ: "at+jwt" })

@@ -11,7 +11,7 @@ import { queuedBytes } from "../bench/stalled/queued-bytes.ts";
 import { Reader, type ReaderOptions } from "../bench/stalled/reader.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../dev/testing/eventually.ts";
 import { StreamReader } from "./stream-reader.ts";
 
 const STALLED = 200;

@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,12 +8,13 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { decodeJwt } from "jose";
 import { afterEach, describe, expect, it } from "vitest";
-import { startIdentityProvider } from "../dev/idp/identity-provider.ts";
 import { PART_LABELS } from "../dev/stack/names.ts";
-import { eventually } from "./eventually.ts";
-import { freePorts } from "./free-ports.ts";
-import { processesWith } from "./process-tree.ts";
-import { launchStack, type StackProcess } from "./stack.ts";
+import { DiscordControl } from "../dev/discord/control-client.ts";
+import { devToken } from "../dev/idp/control-client.ts";
+import { startIdentityProvider } from "../dev/idp/identity-provider.ts";
+import { eventually } from "../dev/testing/eventually.ts";
+import { freePorts } from "../dev/testing/free-ports.ts";
+import { launchStack, type StackProcess } from "../dev/testing/stack.ts";
 
 const started: StackProcess[] = [];
 afterEach(async () => {
@@ -91,8 +92,8 @@ async function runExample(
     );
   try {
     await says(expected);
-    const body = JSON.stringify({ userId: leaver, channelId: null });
-    await fetch(`http://127.0.0.1:${stack.ports.discord}/_control/voice`, { method: "POST", body });
+    const url = `http://127.0.0.1:${stack.ports.discord}`;
+    await new DiscordControl({ url }).move(leaver, null);
     await says([new RegExp(String.raw`^${leaver} has left \d+$`, "m")]);
   } finally {
     process.kill(-(child.pid ?? 0), "SIGKILL");
@@ -235,11 +236,7 @@ describe("npm start", () => {
         "gateway",
         "worker",
       ]);
-      const minted = await fetch(`${provider.issuer}/dev/token`, {
-        method: "POST",
-        body: JSON.stringify({ sub: "alice" }),
-      });
-      const { access_token: token } = Object(await minted.json()) as { access_token: string };
+      const token = await devToken(provider, "alice");
       const rooms = await fetch(`http://127.0.0.1:${workerPort}/rooms`, {
         headers: { authorization: `Bearer ${token}` },
       });
@@ -254,3 +251,21 @@ describe("npm start", () => {
     }
   });
 });
+
+/** Every process of this machine that carries a variable of this value in its environment. */
+function processesWith(name: string, value: string): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => readIfThere(`/proc/${pid}/environ`).split("\0").includes(`${name}=${value}`))
+    .filter((pid) => !/^State:\s+Z/m.test(readIfThere(`/proc/${pid}/status`)))
+    .map(Number);
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    // The process has ended, or is not ours.
+    return "";
+  }
+}

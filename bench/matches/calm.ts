@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as rest } from "node:timers/promises";
-import type { FaceitMatch } from "./local-faceit.ts";
+import type { FaceitMatch } from "../../dev/faceit/control-client.ts";
 import { MATCH_PLAN } from "./plan.ts";
 
 /**

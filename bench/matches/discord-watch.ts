@@ -1,20 +1,8 @@
-import { z } from "zod";
-import type { Stack } from "../../e2e/stack.ts";
+import type { DiscordControl } from "../../dev/discord/control-client.ts";
 
 const EVERY_MS = 400;
 /** 2015-01-01: an id of Discord counts its milliseconds from here. */
 const DISCORD_EPOCH_MS = 1_420_070_400_000;
-
-const Calls = z.array(
-  z.object({
-    n: z.number(),
-    at: z.iso.datetime(),
-    method: z.string(),
-    path: z.string(),
-    status: z.number(),
-  }),
-);
-const State = z.object({ channels: z.array(z.object({ id: z.string(), name: z.string() })) });
 
 /** A call that the local Discord answered. Times are milliseconds since 1970. */
 export type SeenCall = {
@@ -29,15 +17,15 @@ export type MatchChannel = { readonly id: string; readonly name: string; readonl
 
 /** Follows what the local Discord answers, so that no call is missed. */
 export class DiscordWatch {
-  readonly #stack: Stack;
+  readonly #discord: DiscordControl;
   readonly #calls: SeenCall[] = [];
   readonly #timer: NodeJS.Timeout;
   #last = 0;
   #reading: Promise<void> = Promise.resolve();
   #missed = 0;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
+  constructor(discord: DiscordControl) {
+    this.#discord = discord;
     this.#timer = setInterval(() => void this.read(), EVERY_MS);
   }
 
@@ -54,7 +42,7 @@ export class DiscordWatch {
 
   /** The channels of matches that are there. */
   async matchChannels(): Promise<readonly MatchChannel[]> {
-    const { channels } = State.parse(await this.#stack.control("GET", "/state"));
+    const { channels } = await this.#discord.state();
     return channels
       .filter(({ name }) => name.startsWith("match-"))
       .map(({ id, name }) => ({ id, name, madeAt: timeOf(id) }));
@@ -72,8 +60,7 @@ export class DiscordWatch {
   }
 
   async #take(): Promise<void> {
-    const calls = Calls.parse(await this.#stack.control("GET", "/calls"));
-    for (const { n, at, ...call } of calls) {
+    for (const { n, at, ...call } of await this.#discord.calls()) {
       if (n <= this.#last) continue;
       this.#missed += n - this.#last - 1;
       this.#last = n;

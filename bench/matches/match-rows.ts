@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { StackProcess } from "../../e2e/stack.ts";
+import type { StackProcess } from "../../dev/testing/stack.ts";
 
 /** The stack's D1, read beside the Worker. */
 export class MatchRows {

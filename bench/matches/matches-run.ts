@@ -1,16 +1,15 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { Api } from "../../e2e/api.ts";
-import { eventually } from "../../e2e/eventually.ts";
-import type { Stack } from "../../e2e/stack.ts";
+import type { FaceitControl, FaceitMatch } from "../../dev/faceit/control-client.ts";
+import { Api } from "../../dev/testing/api.ts";
+import { eventually } from "../../dev/testing/eventually.ts";
+import type { Stack } from "../../dev/testing/stack.ts";
 import type { DiscordWatch, MatchChannel } from "./discord-watch.ts";
-import type { FaceitMatch, FaceitStatus, LocalFaceit } from "./local-faceit.ts";
 import type { MatchRows } from "./match-rows.ts";
 import { DISCORD_LIMITS, MATCH_PLAN } from "./plan.ts";
 
 /** What a run works with. */
 export type Setting = {
   readonly stack: Stack;
-  readonly faceit: LocalFaceit;
   readonly watch: DiscordWatch;
   readonly rows: MatchRows;
 };
@@ -45,7 +44,8 @@ export function creationsTake(channels: number): number {
 
 /** Plays one match alone. @returns milliseconds from its `ready` webhook to both channels */
 export async function playAlone(setting: Setting, match: FaceitMatch): Promise<number> {
-  const { faceit, watch } = setting;
+  const { watch } = setting;
+  const { faceit } = setting.stack;
   const start = Date.now();
   await faceit.move(match.matchId, "READY");
   const channels = await eventually("the match has both channels", async () => {
@@ -66,7 +66,8 @@ export async function playAtOnce(
   setting: Setting,
   matches: readonly FaceitMatch[],
 ): Promise<Storm> {
-  const { faceit, watch, rows } = setting;
+  const { watch, rows } = setting;
+  const { faceit } = setting.stack;
   const wanted = matches.length * CHANNELS_EACH;
   const deadline = 3 * creationsTake(wanted) + 60_000;
   const start = Date.now();
@@ -120,9 +121,9 @@ export async function playAtOnce(
 
 /** Everything at once: nobody waits for the answer before. */
 async function moveAll(
-  faceit: LocalFaceit,
+  faceit: FaceitControl,
   matches: readonly FaceitMatch[],
-  status: FaceitStatus,
+  status: "READY" | "FINISHED",
 ): Promise<void> {
   await Promise.all(matches.map(({ matchId }) => faceit.move(matchId, status)));
 }

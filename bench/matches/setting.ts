@@ -1,6 +1,6 @@
-import type { Stack } from "../../e2e/stack.ts";
+import type { FaceitMatch } from "../../dev/faceit/control-client.ts";
+import type { Stack } from "../../dev/testing/stack.ts";
 import { inTurns } from "./in-turns.ts";
-import type { FaceitMatch, LocalFaceit } from "./local-faceit.ts";
 import { MATCH_PLAN } from "./plan.ts";
 
 /** The lobby that the local Discord has from the start (dev/discord/seed.ts). */
@@ -11,7 +11,6 @@ const ADMINISTRATOR = "8";
 /** Makes so many matches with players of their own; in some, one of each side is linked and in voice. */
 export async function addMatches(
   stack: Stack,
-  faceit: LocalFaceit,
   name: string,
   count: number,
 ): Promise<readonly FaceitMatch[]> {
@@ -22,12 +21,16 @@ export async function addMatches(
         { length: sidePlayers },
         (_, player) => `${name}_${index}_${faction}_${player}`,
       );
-      for (const nickname of nicknames) await faceit.addPlayer(nickname);
+      for (const nickname of nicknames) await stack.faceit.createPlayer(nickname);
       const [first = ""] = nicknames;
       if (index % linkedEvery === 0) await link(stack, first);
       return nicknames;
     };
-    return faceit.addMatch(await side("a"), await side("b"));
+    return stack.faceit.createMatch({
+      rosters: { faction1: await side("a"), faction2: await side("b") },
+      status: "CHECK_IN",
+      silent: true,
+    });
   });
 }
 
@@ -37,9 +40,9 @@ let lastPlayer = 0n;
 async function link(stack: Stack, nickname: string): Promise<void> {
   lastPlayer += 1n;
   const user = String(FIRST_DISCORD_ID + lastPlayer);
-  await stack.control("POST", "/voice", { userId: user, channelId: LOBBY });
+  await stack.discord.move(user, LOBBY);
   // Each administrator may look up a few players a minute, so that each has one of their own.
-  await stack.control("POST", "/interactions", {
+  await stack.discord.use({
     userId: String(FIRST_DISCORD_ID - lastPlayer),
     permissions: ADMINISTRATOR,
     command: "register",

@@ -4,13 +4,15 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type LocalDiscord, startLocalDiscord } from "./local-discord.ts";
+import { until } from "../testing/eventually.ts";
+import type { LocalDiscord } from "./local-discord.ts";
+import { startLocalDiscord } from "./local-discord.ts";
+import { DiscordControl } from "./control-client.ts";
 import {
   asObject,
   BOT,
   call,
   control,
-  controlList,
   GUILD,
   LOBBY,
   PLAYER,
@@ -18,7 +20,6 @@ import {
   startForTest,
   TEXT_CHANNEL,
   TOKEN,
-  until,
 } from "./test-client.ts";
 
 async function identified(discord: LocalDiscord): Promise<RawClient> {
@@ -182,7 +183,7 @@ describe("the control API", () => {
     await call(discord, "GET", "/users/@me");
     await call(discord, "GET", "/users/@me", { headers: { authorization: "" } });
     const at = expect.stringMatching(/^\d{4}-.*Z$/);
-    expect(await controlList(discord, "/calls")).toEqual([
+    expect(await new DiscordControl(discord).calls()).toEqual([
       { n: 1, at, method: "GET", path: `/channels/${LOBBY}`, status: 200 },
       { n: 2, at, method: "DELETE", path: `/channels/${LOBBY}`, status: 0 },
       { n: 3, at, method: "GET", path: "/users/@me", status: 429 },
@@ -372,7 +373,7 @@ describe("a local Discord as a process", () => {
     const second = await startForTest({ stateFile: file });
     expect(await control(second, "GET", "/state")).toEqual(before);
     expect((await call(second, "GET", commands)).body).toMatchObject({ 0: { name: "link" } });
-    expect(await controlList(second, "/messages")).toMatchObject([{ content: "hello" }]);
+    expect(await new DiscordControl(second).messages()).toMatchObject([{ content: "hello" }]);
     const log = await call(second, "GET", `/guilds/${GUILD}/audit-logs?action_type=10`);
     expect(log.body["audit_log_entries"]).toMatchObject([
       { target_id: made["id"], reason: "why not" },

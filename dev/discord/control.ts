@@ -51,6 +51,12 @@ const EventBody = z.object({
   merge: z.record(z.string(), z.unknown()).default({}),
 });
 
+/** What is done to the bot's gateway connection. */
+export type GatewayFault = z.input<typeof GatewayBody>;
+
+/** What becomes of every event of a name. */
+export type EventFault = z.input<typeof EventBody>;
+
 export interface ControlPorts {
   readonly world: World;
   readonly gateway: Gateway;

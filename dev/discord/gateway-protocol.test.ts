@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import { until } from "../testing/eventually.ts";
 import { REPLAY_EVENTS_MAX } from "./gateway/session.ts";
 import type { LocalDiscord } from "./local-discord.ts";
 import {
@@ -11,7 +12,6 @@ import {
   PLAYER,
   RawClient,
   startForTest,
-  until,
 } from "./test-client.ts";
 
 const GUILDS = 1 << 0;

@@ -9,6 +9,7 @@ import {
 } from "@discordjs/ws";
 import { REST } from "@discordjs/rest";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { until } from "../testing/eventually.ts";
 import type { LocalDiscord } from "./local-discord.ts";
 import {
   asObject,
@@ -19,7 +20,6 @@ import {
   PLAYER,
   startForTest,
   TOKEN,
-  until,
 } from "./test-client.ts";
 
 interface Bot {

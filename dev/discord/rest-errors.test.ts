@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
+import { until } from "../testing/eventually.ts";
 import { BOT_PERMISSIONS } from "./permissions.ts";
+import { DiscordControl } from "./control-client.ts";
 import {
   asObject,
   BOT,
   call,
   CATEGORY,
   control,
-  controlList,
   GUILD,
   LOBBY,
   PLAYER,
   RawClient,
   startForTest,
   TEXT_CHANNEL,
-  until,
 } from "./test-client.ts";
 
 const ABSENT = "100000000000009999";
@@ -242,7 +242,7 @@ describe("refusals of the local REST API", () => {
     expect(await write()).toBe(200);
     await control(discord, "POST", `/users/${PLAYER}`, { acceptsDirectMessages: false });
     expect(await write()).toBe(50_007);
-    expect(await controlList(discord, "/messages")).toHaveLength(1);
+    expect(await new DiscordControl(discord).messages()).toHaveLength(1);
   });
 
   it("knows when a guild is full", async () => {

@@ -2,12 +2,12 @@ import { AuditLogEvent, ChannelType, OverwriteType, Routes } from "discord-api-t
 import { DiscordAPIError, HTTPError, RateLimitError, REST } from "@discordjs/rest";
 import { describe, expect, it } from "vitest";
 import type { LocalDiscord } from "./local-discord.ts";
+import { DiscordControl } from "./control-client.ts";
 import {
   asObject,
   BOT,
   CATEGORY,
   control,
-  controlList,
   GUILD,
   LOBBY,
   PLAYER,
@@ -243,7 +243,7 @@ describe("@discordjs/rest on the local Discord", () => {
     expect(sent).toMatchObject({ content: "Your match is up.", components: [{ type: 1 }] });
     await rest.post(Routes.channelMessages(TEXT_CHANNEL), { body: { content: "To all" } });
     const at = expect.stringMatching(/Z$/);
-    expect(await controlList(discord, "/messages")).toMatchObject([
+    expect(await new DiscordControl(discord).messages()).toMatchObject([
       {
         channelId: direct["id"],
         recipientId: PLAYER,

@@ -1,7 +1,10 @@
 import { once } from "node:events";
-import { expect, onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { type LocalDiscord, type LocalDiscordOptions, startLocalDiscord } from "./local-discord.ts";
+import { callControl } from "../doubles/control-client.ts";
+import { until } from "../testing/eventually.ts";
+import type { LocalDiscord, LocalDiscordOptions } from "./local-discord.ts";
+import { startLocalDiscord } from "./local-discord.ts";
 
 /** The seed world's ids. */
 export const GUILD = "100000000000000001";
@@ -34,24 +37,9 @@ export async function startForTest(
 
 /** A call of the control API that must work. */
 export async function control(
-  { url }: LocalDiscord,
-  method: "GET" | "POST" | "DELETE",
-  path: string,
-  body?: unknown,
+  ...order: Parameters<typeof callControl>
 ): Promise<Record<string, unknown>> {
-  const response = await fetch(`${url}/_control${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const answer: unknown = await response.json();
-  expect(response.status, JSON.stringify(answer)).toBe(200);
-  return asObject(answer);
-}
-
-/** A list that the control API gives. */
-export async function controlList({ url }: LocalDiscord, path: string): Promise<unknown[]> {
-  const answer: unknown = await (await fetch(`${url}/_control${path}`)).json();
-  return Array.isArray(answer) ? answer : expect.fail(`${path} is no list`);
+  return asObject(await callControl(...order));
 }
 
 /** A REST call by plain `fetch`. */
@@ -78,11 +66,6 @@ export async function call(
 /** An object with members that a test may look at. */
 export function asObject(value: unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(Object(value)));
-}
-
-/** Waits for a condition, with a deadline. */
-export function until(condition: () => boolean, timeout = 10_000): Promise<void> {
-  return vi.waitFor(() => expect(condition()).toBe(true), { timeout, interval: 10 });
 }
 
 /** A payload of the gateway. */

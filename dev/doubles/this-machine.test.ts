@@ -1,25 +1,22 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import type { RunningDouble } from "./server.ts";
 import { startLocalDiscord } from "../discord/local-discord.ts";
 import { startLocalFaceit } from "../faceit/local-faceit.ts";
 import { startIdentityProvider } from "../idp/identity-provider.ts";
 
-type Double = { readonly url: string; readonly close: () => Promise<void> };
-
 const FOREIGN = ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "a b"];
 const OWN = ["127.0.0.1", "localhost:8787", "[::1]:9000", "discord"];
 
-const START: Readonly<Record<string, () => Promise<Double>>> = {
-  "the identity provider": async () => {
-    const { issuer, close } = await startIdentityProvider({
+const START: Readonly<Record<string, () => Promise<RunningDouble>>> = {
+  "the identity provider": () =>
+    startIdentityProvider({
       port: 0,
       audience: "guildhub",
       clientId: "page",
       webOrigins: ["http://127.0.0.1:1"],
-    });
-    return { url: issuer, close };
-  },
+    }),
   "the local Discord": () => startLocalDiscord({ port: 0, botToken: "t" }),
   "the local FACEIT": () =>
     startLocalFaceit({
@@ -46,7 +43,7 @@ function statusOf(url: string, host: string, method: string, body?: string): Pro
 }
 
 describe.each(Object.entries(START))("%s", (_, start) => {
-  let double: Double;
+  let double: RunningDouble;
   beforeAll(async () => {
     double = await start();
   });

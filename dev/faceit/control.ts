@@ -28,7 +28,7 @@ const Sides = <T extends z.ZodType>(side: T) =>
   z.strictObject({ faction1: side.optional(), faction2: side.optional() });
 
 const NewMatchBody = z.strictObject({
-  rosters: Sides(z.array(PlayerName).max(20)).optional(),
+  rosters: Sides(z.array(PlayerName).max(20).readonly()).optional(),
   names: Sides(Text).optional(),
   competition: z
     .strictObject({
@@ -75,6 +75,21 @@ const ApiBody = z.strictObject({
   retryAfter: z.number().min(0).max(86_400).optional(),
 });
 const HoldBody = z.strictObject({ hold: z.boolean() });
+
+/** A match that is to be made; what is absent is as usual. Rosters are of ids or nicknames. */
+export type NewMatch = z.input<typeof NewMatchBody>;
+
+/** A move of a match to a status. */
+export type NextStatus = z.input<typeof MoveBody>;
+
+/** One player for another. */
+export type Substitution = z.input<typeof RosterBody>;
+
+/** A webhook by hand. Without `matchId` it is about the newest match; `body` goes as it is. */
+export type HandmadeWebhook = z.input<typeof WebhookBody>;
+
+/** What the next calls of the Data API get: status 0 closes the connection, 200 is only slow. */
+export type ApiFault = z.input<typeof ApiBody>;
 
 export interface ControlPorts {
   readonly world: World;

@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import { expect, onTestFinished, vi } from "vitest";
-import { type LocalFaceit, type LocalFaceitOptions, startLocalFaceit } from "./local-faceit.ts";
+import { expect, onTestFinished } from "vitest";
+import { callControl } from "../doubles/control-client.ts";
+import type { LocalFaceit, LocalFaceitOptions } from "./local-faceit.ts";
+import { startLocalFaceit } from "./local-faceit.ts";
 
 const API_KEY = "key-of-the-data-api";
 export const CLIENT_ID = "3c1e7d5a-0000-4000-8000-00000000c11e";
@@ -80,19 +82,8 @@ export async function startForTest({
 }
 
 /** A call of the control API that must work. */
-export async function control(
-  { url }: LocalFaceit,
-  method: "GET" | "POST" | "DELETE",
-  path: string,
-  body?: unknown,
-): Promise<Json> {
-  const response = await fetch(`${url}/_control${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const answer = asJson(await response.json());
-  expect(response.status, JSON.stringify(answer)).toBe(200);
-  return answer;
+export async function control(...order: Parameters<typeof callControl>): Promise<Json> {
+  return asJson(await callControl(...order));
 }
 
 /** A call of the Data API. */
@@ -117,12 +108,4 @@ export function newPkce(): { readonly verifier: string; readonly challenge: stri
 export function asJson(value: unknown): Json {
   expect(value).toBeTypeOf("object");
   return Object(value) as Json;
-}
-
-/** Waits until it is so; fails by the test's own deadline. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  await vi.waitFor(async () => expect(await condition()).toBe(true), {
-    timeout: 10_000,
-    interval: 5,
-  });
 }

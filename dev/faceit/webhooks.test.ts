@@ -1,6 +1,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
+import { until } from "../testing/eventually.ts";
 import type { LocalFaceit } from "./local-faceit.ts";
 import {
   asJson,
@@ -11,7 +12,6 @@ import {
   type Received,
   startForTest,
   startReceiver,
-  until,
   WEBHOOK_SECRET,
 } from "./test-client.ts";
 

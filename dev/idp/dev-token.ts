@@ -6,7 +6,7 @@ import { err, ok, type Result } from "../../src/platform/result.ts";
 /** Body of `POST /dev/token`. */
 const DevTokenRequest = z.strictObject({
   sub: z.string().min(1),
-  guilds: z.array(z.string()).optional(),
+  guilds: z.array(z.string()).readonly().optional(),
   scope: z.string().optional(),
   discord_id: z.string().optional(),
   /** Seconds; zero or less makes a token that has expired already. */
@@ -16,6 +16,9 @@ const DevTokenRequest = z.strictObject({
   /** The same for the protected header. `alg` stays: the key decides it. */
   header: z.record(z.string(), z.unknown()).default({}),
 });
+
+/** What a token is to say. */
+export type DevTokenRequest = z.input<typeof DevTokenRequest>;
 
 /** Who signs, and for whom. */
 export type TokenSigner = {

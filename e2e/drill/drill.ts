@@ -1,4 +1,4 @@
-import type { Stack } from "../stack.ts";
+import type { Stack } from "../../dev/testing/stack.ts";
 import type { DrillLog } from "./drill-log.ts";
 import type { DrillPlan } from "./plan.ts";
 import type { Random } from "./random.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { eventually } from "../eventually.ts";
-import type { Stack } from "../stack.ts";
-import type { TcpProxy } from "../tcp-proxy.ts";
+import { eventually } from "../../dev/testing/eventually.ts";
+import type { Stack } from "../../dev/testing/stack.ts";
+import type { TcpProxy } from "../../dev/testing/tcp-proxy.ts";
 import type { ClientSpec, Participant } from "./client-spec.ts";
 import type { DrillLog } from "./drill-log.ts";
 import type { DrillPlan, FaultKind } from "./plan.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { Api } from "../api.ts";
-import type { LocalDiscord } from "../local-discord.ts";
-import type { Stack } from "../stack.ts";
+import { Api } from "../../dev/testing/api.ts";
+import type { DiscordControl } from "../../dev/discord/control-client.ts";
+import type { Stack } from "../../dev/testing/stack.ts";
 import { grantsOf, type Identity } from "./client-spec.ts";
 import type { DrillLog } from "./drill-log.ts";
 import type { Random } from "./random.ts";
@@ -19,7 +19,7 @@ const MOVERS = Array.from({ length: 14 }, (_, at) => String(200_000_000_000_000_
 /** What people do: they open rooms, public and private, move about in Discord, and end rooms. */
 export class RoomLife {
   readonly #stack: Stack;
-  readonly #discord: LocalDiscord;
+  readonly #discord: DiscordControl;
   readonly #random: Random;
   readonly #log: DrillLog;
   readonly #owners: readonly Identity[];
@@ -30,7 +30,7 @@ export class RoomLife {
   /** @param guests Discord ids, of which some are let into each private room */
   constructor(parts: {
     readonly stack: Stack;
-    readonly discord: LocalDiscord;
+    readonly discord: DiscordControl;
     readonly random: Random;
     readonly log: DrillLog;
     readonly owners: readonly Identity[];

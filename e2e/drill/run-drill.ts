@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
-import { eventually } from "../eventually.ts";
-import { freePorts } from "../free-ports.ts";
-import { LocalDiscord } from "../local-discord.ts";
-import { PRIMARY_GUILD, startStack } from "../stack.ts";
-import { startTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
+import { eventually } from "../../dev/testing/eventually.ts";
+import { freePorts } from "../../dev/testing/free-ports.ts";
+import { PRIMARY_GUILD, startStack } from "../../dev/testing/stack.ts";
+import { startTcpProxy, type TcpProxy } from "../../dev/testing/tcp-proxy.ts";
 import type { ClientSpec, Participant, Surroundings, Token } from "./client-spec.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
 import { DrillLog } from "./drill-log.ts";
@@ -78,7 +77,7 @@ async function populate(drill: Drill): Promise<void> {
   );
   const rooms = new RoomLife({
     stack,
-    discord: new LocalDiscord(stack),
+    discord: stack.discord,
     random: random.fork("rooms"),
     log: drill.log,
     owners: OWNERS,

@@ -1,8 +1,8 @@
 import { ulid } from "ulid";
 import { z } from "zod";
 import type { SignedEvent } from "../../src/protocol/signed-events.ts";
-import { eventually } from "../eventually.ts";
-import { PRIMARY_GUILD, type Stack } from "../stack.ts";
+import { eventually } from "../../dev/testing/eventually.ts";
+import { PRIMARY_GUILD, type Stack } from "../../dev/testing/stack.ts";
 import type { Participant, Surroundings } from "./client-spec.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
 import type { FencedPublisher } from "./fenced-publisher.ts";

@@ -9,7 +9,7 @@ import {
   startForTest,
 } from "../../dev/discord/test-client.ts";
 import type { LocalDiscord } from "../../dev/discord/local-discord.ts";
-import { eventually } from "../eventually.ts";
+import { eventually } from "../../dev/testing/eventually.ts";
 import { startLibrary, type Told } from "./library.ts";
 
 /** As Discord's tokens are: some libraries read the bot's id out of it. */

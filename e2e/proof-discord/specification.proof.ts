@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { DiscordControl } from "../../dev/discord/control-client.ts";
 import { startLocalDiscord } from "../../dev/discord/local-discord.ts";
 import type { RestExchange } from "../../dev/discord/rest/request.ts";
 import {
@@ -15,12 +16,11 @@ import {
   TEXT_CHANNEL,
   TOKEN,
 } from "../../dev/discord/test-client.ts";
-import { Api } from "../api.ts";
-import { eventually } from "../eventually.ts";
+import type { FaceitControl } from "../../dev/faceit/control-client.ts";
+import { Api } from "../../dev/testing/api.ts";
+import { eventually } from "../../dev/testing/eventually.ts";
 import { link } from "../link-browser.ts";
-import { LocalDiscord } from "../local-discord.ts";
-import { LocalFaceit } from "../local-faceit.ts";
-import { startStack, type Stack } from "../stack.ts";
+import { startStack, type Stack } from "../../dev/testing/stack.ts";
 import { judge, OURS } from "./judge.ts";
 import { recordFile } from "./recorded.ts";
 import { loadSpecification, type Specification } from "./specification.ts";
@@ -175,8 +175,8 @@ describe("Discord's specification", () => {
     const record = recordFile();
     const botToken = randomBytes(32).toString("base64url");
     let stack: Stack;
-    let discord: LocalDiscord;
-    let faceit: LocalFaceit;
+    let discord: DiscordControl;
+    let faceit: FaceitControl;
 
     beforeAll(async () => {
       stack = await startStack({
@@ -184,8 +184,8 @@ describe("Discord's specification", () => {
         DISCORD_BOT_TOKEN: botToken,
         MATCH_NOTICE_CHANNEL_ID: TEXT_CHANNEL,
       });
-      discord = new LocalDiscord(stack);
-      faceit = new LocalFaceit(stack);
+      discord = stack.discord;
+      faceit = stack.faceit;
     });
     afterAll(async () => {
       await stack.stop();

@@ -4,11 +4,9 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { findChromium } from "../../dev/chromium.ts";
-import { Api } from "../api.ts";
-import { LocalDiscord } from "../local-discord.ts";
-import { LocalFaceit } from "../local-faceit.ts";
+import { Api } from "../../dev/testing/api.ts";
 import { BROWSER_ARGUMENTS } from "../page-driver.ts";
-import { startStack, type Stack } from "../stack.ts";
+import { startStack, type Stack } from "../../dev/testing/stack.ts";
 
 /** What Lighthouse has to say at least, of 1. */
 const LEAST = 0.95;
@@ -32,8 +30,8 @@ afterAll(() => stack?.stop());
 it("Lighthouse finds every view accessible and made as it should be", async () => {
   const api = new Api(stack, await stack.token("host"));
   const channelId = await api.createRoom({ name: "Friday raid" });
-  await new LocalDiscord(stack).move("100000000000000302", channelId);
-  await new LocalFaceit(stack).createMatch({ status: "READY" });
+  await stack.discord.move("100000000000000302", channelId);
+  await stack.faceit.createMatch({ status: "READY" });
 
   const asked = {
     chromium: findChromium(),

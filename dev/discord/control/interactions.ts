@@ -14,6 +14,9 @@ const CommandBody = z.object({
   guildId: z.string().optional(),
 });
 
+/** A slash command as somebody uses it. `permissions` is what they may do, a bit set. */
+export type CommandUse = z.input<typeof CommandBody>;
+
 /** Somebody uses a slash command, or somebody saves the endpoint's address: `/interactions`. */
 export function interactionControls(
   world: World,

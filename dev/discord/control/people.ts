@@ -22,6 +22,9 @@ const UserBody = z.object({
   bot: z.boolean().optional(),
 });
 
+/** What is different about somebody from now on. */
+export type UserChanges = z.input<typeof UserBody>;
+
 /** What people do: `/voice`, `/members`, `/users`. An unknown user is made. */
 export function peopleControls(world: World, primaryGuildId: string): Hono {
   const api = new Hono();

@@ -25,6 +25,9 @@ const FaultBody = z.object({
   body: z.unknown().optional(),
 });
 
+/** What the next REST calls get; of which calls, when `method` or `path` says so. */
+export type RestFault = z.input<typeof FaultBody>;
+
 /** What becomes of REST calls, and what became of them: `/rest`, `/calls`, `/messages`. */
 export function restControls(world: World, faults: Faults, calls: CallLog): Hono {
   const api = new Hono();

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { applyMigrations } from "../dev/stack/prepare.ts";
+import { applyMigrations } from "../stack/prepare.ts";
 
 /** Names a folder with the local database of a stack that has not run yet. */
 export const DATABASE_VARIABLE = "E2E_DATABASE";
@@ -13,7 +13,7 @@ export const DATABASE_VARIABLE = "E2E_DATABASE";
  */
 export async function setup(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(path.join(tmpdir(), "guildhub-database-"));
-  await applyMigrations(path.dirname(import.meta.dirname), folder);
+  await applyMigrations(path.resolve(import.meta.dirname, "../.."), folder);
   process.env[DATABASE_VARIABLE] = folder;
   return () => rm(folder, { recursive: true, force: true });
 }

@@ -27,3 +27,15 @@ export async function eventually<T>(
     }
   }
 }
+
+/** Waits until a condition holds, looking often. @throws when it does not within 10 s */
+export function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  return eventually(
+    "the condition holds",
+    async () => {
+      if (!(await condition())) throw new Error("it does not hold");
+    },
+    10_000,
+    10,
+  );
+}

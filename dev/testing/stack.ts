@@ -3,8 +3,11 @@ import { randomBytes } from "node:crypto";
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { readStackFile, type StackFile } from "../dev/stack/stack-file.ts";
-import type { PartName } from "../dev/stack/names.ts";
+import { DiscordControl } from "../discord/control-client.ts";
+import { FaceitControl } from "../faceit/control-client.ts";
+import { devToken, type TokenOptions } from "../idp/control-client.ts";
+import { readStackFile, type StackFile } from "../stack/stack-file.ts";
+import type { PartName } from "../stack/names.ts";
 import { DATABASE_VARIABLE } from "./database.ts";
 import { eventually } from "./eventually.ts";
 import { freePorts } from "./free-ports.ts";
@@ -15,7 +18,7 @@ export const PRIMARY_GUILD = "100000000000000001";
 
 const STACK = "dev/stack.ts";
 const READY_DEADLINE_MS = 280_000;
-const root = path.dirname(import.meta.dirname);
+const root = path.resolve(import.meta.dirname, "../..");
 
 /** The program of `npm start`, running, whatever becomes of it. */
 export type StackProcess = {
@@ -140,14 +143,6 @@ function localFaceit(worker: string, faceit: string): Readonly<Record<string, st
   };
 }
 
-/** What a token may say beside its `sub`. */
-export type TokenOptions = {
-  readonly scope?: string;
-  readonly guilds?: readonly string[];
-  readonly discord_id?: string;
-  readonly expiresIn?: number;
-};
-
 /** A ready stack, as tests use it. */
 export type Stack = {
   readonly urls: Readonly<Record<PartName, string>>;
@@ -155,10 +150,9 @@ export type Stack = {
   /** The network between the gateway-worker and the Worker. */
   readonly hubNetwork: TcpProxy;
   readonly token: (sub: string, options?: TokenOptions) => Promise<string>;
-  /** Calls the local Discord's control and returns its answer. */
-  readonly control: (method: string, path: string, body?: unknown) => Promise<unknown>;
-  /** Calls the local FACEIT's control and returns its answer. */
-  readonly faceitControl: (method: string, path: string, body?: unknown) => Promise<unknown>;
+  /** The controls of the local Discord, and of the local FACEIT. */
+  readonly discord: DiscordControl;
+  readonly faceit: FaceitControl;
   /** Kills a part with everything below it; settles when the stack has started it again. */
   readonly kill: (part: PartName, signal?: NodeJS.Signals) => Promise<void>;
   /** Settles when `/ready` answers 200. */
@@ -197,31 +191,13 @@ export async function startStack(
     faceit: local("faceit"),
   };
 
-  const callJson = async (url: string, method: string, body?: unknown): Promise<unknown> => {
-    const response = await fetch(url, {
-      method,
-      headers: { "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${text}`);
-    return text === "" ? undefined : JSON.parse(text);
-  };
-
   return {
     urls,
     process: stack,
     hubNetwork,
-    token: async (sub, options = {}) => {
-      const answer = await callJson(`${urls.idp}/dev/token`, "POST", { sub, ...options });
-      if (typeof answer !== "object" || answer === null || !("access_token" in answer)) {
-        throw new Error("the identity provider gave no token");
-      }
-      return String(answer.access_token);
-    },
-    control: (method, where, body) => callJson(`${urls.discord}/_control${where}`, method, body),
-    faceitControl: (method, where, body) =>
-      callJson(`${urls.faceit}/_control${where}`, method, body),
+    token: (sub, options) => devToken({ url: urls.idp }, sub, options),
+    discord: new DiscordControl({ url: urls.discord }),
+    faceit: new FaceitControl({ url: urls.faceit }),
     kill: async (part, signal = "SIGKILL") => {
       const { pid, restarts } = stack.file().parts[part] ?? { pid: undefined, restarts: 0 };
       if (pid === undefined) throw new Error(`${part} does not run`);

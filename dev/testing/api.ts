@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { Room } from "../src/protocol/room.ts";
+import { Room } from "../../src/protocol/room.ts";
 import type { Stack } from "./stack.ts";
 
 /** An answer of the Worker. */
