@@ -1,6 +1,7 @@
 import { ulid } from "ulid";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import type { SignedEvent } from "../src/protocol/signed-events.ts";
-import { CHANNEL_ID, GUILD_ID } from "./plan.ts";
+import { CHANNEL_ID } from "./plan.ts";
 
 /** Digits of a user id; the last nine of them count the visits. */
 const USER_ID_DIGITS = 19;
@@ -16,7 +17,7 @@ export function eventAt(index: number, epoch: string): SignedEvent {
   return {
     id: ulid(),
     event: index % 2 === 0 ? "voice.joined" : "voice.left",
-    payload: { guildId: GUILD_ID, channelId: CHANNEL_ID, userId },
+    payload: { guildId: PRIMARY_GUILD, channelId: CHANNEL_ID, userId },
     ts: Date.now(),
     epoch,
     seq: index + 1,

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { Fleet } from "./load/fleet.ts";
-import { usageOf } from "./measure/process-usage.ts";
+import { usageOf } from "../dev/testing/process-usage.ts";
 import { PLAN, SCALE } from "./plan.ts";
 import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts";
 

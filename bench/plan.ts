@@ -62,9 +62,7 @@ export const PLAN = {
 /** No single wait takes longer, milliseconds. */
 export const DEADLINE_MS = 30_000;
 
-/** The guild that everything happens in. */
-export const GUILD_ID = "100000000000000001";
-/** Its voice channel: one that nobody opened through the Worker. */
+/** A voice channel that nobody opened through the Worker. */
 export const CHANNEL_ID = "300000000000000001";
 
 function readScale(text: string | undefined): number {

@@ -2,7 +2,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { Client } from "./load/client.ts";
 import { Fleet } from "./load/fleet.ts";
 import type { Publisher } from "./load/publisher.ts";
-import { usageOf } from "./measure/process-usage.ts";
+import { usageOf } from "../dev/testing/process-usage.ts";
 import { quantile } from "./measure/statistics.ts";
 import { PLAN } from "./plan.ts";
 import type { RunningSubject, SubjectName } from "./subjects/subject.ts";

@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { Fleet } from "./load/fleet.ts";
 import { Publisher } from "./load/publisher.ts";
-import { usageOf } from "./measure/process-usage.ts";
+import { usageOf } from "../dev/testing/process-usage.ts";
 import { quantile } from "./measure/statistics.ts";
 import { PLAN } from "./plan.ts";
 import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts";

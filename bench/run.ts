@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { startIdentity } from "./identity.ts";
+import { startIdentity } from "../dev/testing/identity.ts";
 import { runIdle, type IdleTrial } from "./idle.ts";
 import { Publisher } from "./load/publisher.ts";
 import { PLAN, SCALE } from "./plan.ts";

@@ -9,10 +9,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { startIdentity } from "./identity.ts";
+import { startIdentity } from "../dev/testing/identity.ts";
 import { Publisher } from "./load/publisher.ts";
 import { describeMachine } from "./report/machine.ts";
-import { startFilledHub, type FilledHub } from "./stalled/hub.ts";
+import { startFilledHub, type FilledHub } from "../dev/testing/stalled/filled-hub.ts";
 import { measureMemory, type MemoryTrial } from "./stalled/memory.ts";
 import {
   faultsOf,

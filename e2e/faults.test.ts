@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { Api } from "../dev/testing/api.ts";
 import { checkHistory, checkSame } from "./checker.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import type { DiscordControl } from "../dev/discord/control-client.ts";
 import { Recorder } from "./recorder.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
+import { startStack, type Stack } from "../dev/testing/stack.ts";
 
 const USERS = Array.from({ length: 12 }, (_, i) => `2000000000000000${i + 10}`);
 

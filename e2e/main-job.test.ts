@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { Api } from "../dev/testing/api.ts";
 import { checkHistory, checkSame } from "./checker.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import type { DiscordControl } from "../dev/discord/control-client.ts";
 import type { TokenOptions } from "../dev/idp/control-client.ts";
 import { Recorder } from "./recorder.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
+import { startStack, type Stack } from "../dev/testing/stack.ts";
 
 const USER_1 = "200000000000000001";
 const USER_2 = "200000000000000002";

@@ -3,6 +3,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { LOBBY } from "../dev/discord/seed.ts";
 import { Match } from "../src/protocol/match.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import { link, LinkBrowser } from "./link-browser.ts";
@@ -12,7 +13,6 @@ import { Recorder } from "./recorder.ts";
 import { checkHistory } from "./checker.ts";
 import { startStack, type Stack } from "../dev/testing/stack.ts";
 
-const LOBBY = "100000000000000012";
 const PLAYER = (n: number): string => `10000000000000030${n}`;
 /** Matches at once; the benchmark plays many more. */
 const CROWD = Number(process.env["MATCHES"] ?? 12);

@@ -1,6 +1,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { Api } from "../dev/testing/api.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import type { DiscordControl } from "../dev/discord/control-client.ts";
@@ -14,7 +15,7 @@ import {
   tools,
   unfold,
 } from "./page-driver.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
+import { startStack, type Stack } from "../dev/testing/stack.ts";
 
 const WIDTHS = [360, 768, 1280];
 const HEIGHT = 800;

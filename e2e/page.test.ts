@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { Api } from "../dev/testing/api.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import type { DiscordControl } from "../dev/discord/control-client.ts";
 import { goTo, isLive, launchBrowser, openAt, signInAs, tools, unfold } from "./page-driver.ts";
-import { PRIMARY_GUILD, startStack, type Stack } from "../dev/testing/stack.ts";
+import { startStack, type Stack } from "../dev/testing/stack.ts";
 
 /** Where the pictures of a run are, for whoever wants to look. */
 const SCREENSHOTS = path.join(tmpdir(), "guildhub-screenshots");

@@ -1,5 +1,5 @@
-import { WebSocket } from "ws";
 import { z } from "zod";
+import { askForTicket, openWire, type Wire } from "../dev/testing/wire/wire.ts";
 import { EventFrame } from "../src/protocol/frames.ts";
 import { Room } from "../src/protocol/room.ts";
 
@@ -33,7 +33,6 @@ const Frame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("error"), code: z.string(), message: z.string() }),
 ]);
 
-const Ticket = z.object({ url: z.string() });
 const RETRY_MS = 100;
 
 /** A client that keeps coming back, resumes from what it has seen, and forgets nothing. */
@@ -42,7 +41,7 @@ export class Recorder {
   readonly #worker: string;
   readonly #token: () => Promise<string>;
   readonly #guildId: string | undefined;
-  #socket: WebSocket | undefined;
+  #wire: Wire | undefined;
   #position: { epoch: string; seq: number } | undefined;
   #isStopped = false;
 
@@ -89,33 +88,24 @@ export class Recorder {
 
   /** Loses the connection without a word, as a phone in a tunnel does; it comes back by itself. */
   drop(): void {
-    this.#socket?.terminate();
+    this.#wire?.terminate();
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.#socket?.close();
+    this.#wire?.terminate();
   }
 
   async #connect(): Promise<void> {
     if (this.#isStopped) return;
     try {
-      const response = await fetch(`${this.#worker}/ws/ticket`, {
-        method: "POST",
-        headers: {
-          authorization: `Bearer ${await this.#token()}`,
-          "content-type": "application/json",
-        },
-        body: JSON.stringify(this.#guildId === undefined ? {} : { guildId: this.#guildId }),
-        signal: AbortSignal.timeout(5_000),
-      });
-      if (!response.ok) throw new Error(`ticket: ${response.status}`);
-      const url = new URL(Ticket.parse(await response.json()).url);
+      const url = await askForTicket(this.#worker, await this.#token(), this.#guildId);
+      if (!(url instanceof URL)) throw new Error(`ticket: ${url.status}`);
       if (this.#position !== undefined) {
         url.searchParams.set("epoch", this.#position.epoch);
         url.searchParams.set("seq", String(this.#position.seq));
       }
-      this.#listen(new WebSocket(url));
+      this.#listen(url);
     } catch {
       this.#later();
     }
@@ -125,20 +115,24 @@ export class Recorder {
     if (!this.#isStopped) setTimeout(() => void this.#connect(), RETRY_MS).unref();
   }
 
-  #listen(socket: WebSocket): void {
-    this.#socket = socket;
+  #listen(url: URL): void {
     let isOpen = false;
-    socket.addEventListener("message", ({ data }) => {
-      isOpen = true;
-      const frame = Frame.safeParse(typeof data === "string" ? JSON.parse(data) : undefined);
-      if (frame.success) this.#record(frame.data);
-      else this.history.push({ kind: "wrong", what: frame.error.message });
-    });
-    socket.on("error", () => {});
-    socket.on("close", (code) => {
-      if (isOpen) this.history.push({ kind: "closed", code });
-      this.#later();
-    });
+    this.#wire = openWire(
+      { kind: "socket", url, headers: {} },
+      {
+        onText: (text) => {
+          isOpen = true;
+          const frame = Frame.safeParse(text === "" ? undefined : JSON.parse(text));
+          if (frame.success) this.#record(frame.data);
+          else this.history.push({ kind: "wrong", what: frame.error.message });
+        },
+        onClose: (code) => {
+          if (isOpen) this.history.push({ kind: "closed", code });
+          this.#later();
+        },
+        onRefused: () => this.#later(),
+      },
+    );
   }
 
   #record(frame: z.infer<typeof Frame>): void {

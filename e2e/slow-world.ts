@@ -8,15 +8,15 @@ import { fileURLToPath } from "node:url";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { LOBBY, PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { localApplication } from "../dev/discord/application.ts";
 import { DiscordControl } from "../dev/discord/control-client.ts";
 import { startLocalDiscord } from "../dev/discord/local-discord.ts";
 import { FaceitControl } from "../dev/faceit/control-client.ts";
 import { startLocalFaceit } from "../dev/faceit/local-faceit.ts";
-import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
-import { d1Service, startWorkerd, type WorkerService } from "../dev/workerd/workerd.ts";
+import { bundleWorker, workerServices } from "../dev/workerd/worker-bundle.ts";
+import { startWorkerd } from "../dev/workerd/workerd.ts";
 import { freePorts } from "../dev/testing/free-ports.ts";
-import { PRIMARY_GUILD } from "../dev/testing/stack.ts";
 
 const ISSUER = "https://idp.test";
 const AUDIENCE = "guildhub";
@@ -132,24 +132,11 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
       FACEIT_CLIENT_ID: "guildhub-e2e",
       FACEIT_REDIRECT_URI: `${url}/faceit/callback`,
       VC_CATEGORY_ID: "100000000000000010",
-      LOBBY_VC_ID: "100000000000000012",
+      LOBBY_VC_ID: LOBBY,
       MATCH_GRACE_SECONDS: "1",
     };
-    const service: WorkerService = {
-      name: "guildhub",
-      module: fileURLToPath(import.meta.resolve("./slow-objects.worker.mjs")),
-      imports: { "bundle.js": bundle.module },
-      compatibilityFlags: bundle.compatibilityFlags,
-      bindings: [
-        ...Object.entries(variables).map(([name, text]) => ({ name, text })),
-        ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
-        { name: "DB", d1: "d1" },
-        // There is no page here; nothing asks for it.
-        { name: "ASSETS", service: "internet" },
-      ],
-      objects: bundle.objects.map(([, className]) => className),
-    };
-    const server = await startWorkerd(folder, [service, d1Service("d1", bundle.migrations)], {
+    const around = fileURLToPath(import.meta.resolve("./slow-objects.worker.mjs"));
+    const server = await startWorkerd(folder, workerServices(bundle, variables, around), {
       port,
       onOutput: (text) => (output += text),
     });

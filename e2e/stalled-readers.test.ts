@@ -3,16 +3,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startIdentity, type Identity } from "../bench/identity.ts";
-import { usageOf } from "../bench/measure/process-usage.ts";
-import { flood as floodHub, untilAllHave } from "../bench/stalled/flood.ts";
-import { startFilledHub, type FilledHub } from "../bench/stalled/hub.ts";
-import { queuedBytes } from "../bench/stalled/queued-bytes.ts";
-import { Reader, type ReaderOptions } from "../bench/stalled/reader.ts";
+import { startIdentity, type Identity } from "../dev/testing/identity.ts";
+import { usageOf } from "../dev/testing/process-usage.ts";
+import { flood as floodHub, untilAllHave } from "../dev/testing/stalled/flood.ts";
+import { startFilledHub, type FilledHub } from "../dev/testing/stalled/filled-hub.ts";
+import { queuedBytes } from "../dev/testing/stalled/queued-bytes.ts";
+import { Reader, type ReaderOptions } from "../dev/testing/stalled/reader.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
 import { eventually } from "../dev/testing/eventually.ts";
-import { StreamReader } from "./stream-reader.ts";
+import { StreamReader } from "../dev/testing/stalled/stream-reader.ts";
 
 const STALLED = 200;
 /** What one event brings, and how many are published in one turn: a megabyte. */

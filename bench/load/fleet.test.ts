@@ -5,7 +5,7 @@ import { WebSocketServer } from "ws";
 import { eventAt } from "../events.ts";
 import { silentClient, type Client } from "./client.ts";
 import { Fleet } from "./fleet.ts";
-import { maskedText } from "./frame-reader.ts";
+import { maskedText } from "../../dev/testing/wire/frame-reader.ts";
 
 const servers: WebSocketServer[] = [];
 afterEach(async () => {

@@ -196,9 +196,10 @@ export class Fleet {
           client.took?.(events, payload.length, lastSeq, send);
         }
       },
-      lost: (why) => {
+      lost: (code) => {
         // A code is something that the server said, and no death.
-        if (member.away === null || why.startsWith("closed")) this.#fault(`a socket was ${why}`);
+        if (code !== null) this.#fault(`a socket was closed with ${code}`);
+        else if (member.away === null) this.#fault("a socket was lost");
         member.away?.resolve();
       },
     });

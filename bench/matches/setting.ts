@@ -1,10 +1,9 @@
+import { LOBBY } from "../../dev/discord/seed.ts";
 import type { FaceitMatch } from "../../dev/faceit/control-client.ts";
 import type { Stack } from "../../dev/testing/stack.ts";
 import { inTurns } from "./in-turns.ts";
 import { MATCH_PLAN } from "./plan.ts";
 
-/** The lobby that the local Discord has from the start (dev/discord/seed.ts). */
-const LOBBY = "100000000000000012";
 const FIRST_DISCORD_ID = 500_000_000_000_000_000n;
 const ADMINISTRATOR = "8";
 

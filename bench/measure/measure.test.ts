@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { parseStat } from "./process-usage.ts";
 import { median, peakPerSecond, quantile } from "./statistics.ts";
 
 test("quantiles are values that occurred; the median of an even number lies between two", () => {
@@ -7,12 +6,6 @@ test("quantiles are values that occurred; the median of an even number lies betw
   expect([quantile(values, 0), quantile(values, 0.5), quantile(values, 0.99)]).toEqual([1, 3, 5]);
   expect([median(values), median([4, 1, 2, 3])]).toEqual([3, 2.5]);
   expect([quantile([], 0.5), median([])]).toEqual([Number.NaN, Number.NaN]);
-});
-
-test("a process whose name has spaces and brackets is read right", () => {
-  const line =
-    "42 (a (b) c) S 7 42 42 0 -1 4194560 9 0 0 0 150 50 3 4 20 0 9 0 123 1000000 2560 18";
-  expect(parseStat(line)).toEqual({ parent: 7, ticks: 200, pages: 2560 });
 });
 
 test("a peak is the busiest window's rate, not an average", () => {

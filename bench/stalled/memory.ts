@@ -1,10 +1,10 @@
 import { setTimeout as rest } from "node:timers/promises";
-import type { Identity } from "../identity.ts";
-import { usageOf } from "../measure/process-usage.ts";
-import { flood, type FloodPlan } from "./flood.ts";
-import type { FilledHub } from "./hub.ts";
-import { queuedBytes } from "./queued-bytes.ts";
-import { Reader } from "./reader.ts";
+import type { Identity } from "../../dev/testing/identity.ts";
+import { usageOf } from "../../dev/testing/process-usage.ts";
+import { flood, type FloodPlan } from "../../dev/testing/stalled/flood.ts";
+import type { FilledHub } from "../../dev/testing/stalled/filled-hub.ts";
+import { queuedBytes } from "../../dev/testing/stalled/queued-bytes.ts";
+import { Reader } from "../../dev/testing/stalled/reader.ts";
 
 /** What stalled readers cost a hub in memory. */
 export type MemoryTrial = {

@@ -1,9 +1,9 @@
 import { setTimeout as rest } from "node:timers/promises";
-import type { Identity } from "../identity.ts";
+import type { Identity } from "../../dev/testing/identity.ts";
 import type { Publisher } from "../load/publisher.ts";
 import { DEADLINE_MS } from "../plan.ts";
-import type { FilledHub } from "./hub.ts";
-import { Reader } from "./reader.ts";
+import type { FilledHub } from "../../dev/testing/stalled/filled-hub.ts";
+import { Reader } from "../../dev/testing/stalled/reader.ts";
 
 /** What one run does. */
 export const STALLED_PLAN = {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { PING } from "../load/guild-client.ts";
+import { PING_FRAME } from "../../src/protocol/frames.ts";
 import { silentClient } from "../load/client.ts";
 import { startWorkerd } from "../../dev/workerd/workerd.ts";
 import { countAt } from "./count-at.ts";
@@ -21,7 +21,7 @@ export const bareLoop: Subject = {
     const entry = { port: server.port, path: "/ws" };
     return {
       ...server,
-      clientOf: () => silentClient(() => Promise.resolve(entry), PING),
+      clientOf: () => silentClient(() => Promise.resolve(entry), PING_FRAME),
       calls: () => countAt(server.port, "/calls"),
     };
   },

@@ -1,10 +1,10 @@
 import { fileURLToPath } from "node:url";
-import type { Identity } from "../identity.ts";
+import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
+import { workerVariables, type Identity } from "../../dev/testing/identity.ts";
 import type { Client, Entry } from "../load/client.ts";
 import { AUTHENTICATED, GuildClient, type Position } from "../load/guild-client.ts";
-import { GUILD_ID } from "../plan.ts";
-import { d1Service, startWorkerd, type WorkerService } from "../../dev/workerd/workerd.ts";
-import type { WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
+import { startWorkerd } from "../../dev/workerd/workerd.ts";
+import { D1_SERVICE, workerServices, type WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
 import { countAt } from "./count-at.ts";
 import type { RunningSubject, StartOptions, Subject } from "./subject.ts";
 
@@ -14,8 +14,6 @@ export type GuildHubParts = {
   readonly identity: Identity;
   readonly secret: string;
 };
-
-const D1 = "d1";
 
 /** What is counted at the hub from outside. */
 type Observed = "calls" | "rows";
@@ -77,18 +75,14 @@ async function startHub(
     readonly tickets?: boolean;
   } = {},
 ): Promise<RunningSubject> {
-  const { bundle, identity } = parts;
+  const { identity } = parts;
   const { query = "", tickets = true } = own;
   const watched = own.observed ?? (observed ? "calls" : undefined);
-  const server = await startWorkerd(
-    folder,
-    [workerService(parts, watched), d1Service(D1, bundle.migrations)],
-    {
-      port,
-      alsoOpen: [D1],
-    },
-  );
-  const d1Port = server.ports.get(D1) ?? 0;
+  const server = await startWorkerd(folder, servicesOf(parts, watched), {
+    port,
+    alsoOpen: [D1_SERVICE],
+  });
+  const d1Port = server.ports.get(D1_SERVICE) ?? 0;
   return {
     ...server,
     clientOf: (index) => {
@@ -114,36 +108,14 @@ async function startHub(
   };
 }
 
-function workerService(
+function servicesOf(
   { bundle, identity, secret }: GuildHubParts,
   observed: Observed | undefined,
-): WorkerService {
-  const variables = {
-    PRIMARY_GUILD_ID: GUILD_ID,
-    HUB_SECRET: secret,
-    DISCORD_BOT_TOKEN: `no-bot-${secret}`,
-    JWT_ISSUER: identity.issuer,
-    JWT_AUDIENCE: identity.audience,
-    JWT_PUBLIC_JWK_URL: identity.jwksUrl,
-    WEB_ORIGIN: "http://127.0.0.1:8787",
-  };
+): ReturnType<typeof workerServices> {
+  const variables = workerVariables(identity, secret);
+  if (observed === undefined) return workerServices(bundle, variables);
   const observer = fileURLToPath(import.meta.resolve("./observed-hub.worker.mjs"));
-  return {
-    name: "guildhub",
-    ...(observed === undefined
-      ? { module: bundle.module }
-      : { module: observer, imports: { "bundle.js": bundle.module } }),
-    compatibilityFlags: bundle.compatibilityFlags,
-    bindings: [
-      ...(observed === undefined ? [] : [{ name: "OBSERVED", text: observed }]),
-      ...Object.entries(variables).map(([name, text]) => ({ name, text })),
-      ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
-      { name: "DB", d1: D1 },
-      // There is no page here; nothing asks for it.
-      { name: "ASSETS", service: "internet" },
-    ],
-    objects: bundle.objects.map(([, className]) => className),
-  };
+  return workerServices(bundle, { OBSERVED: observed, ...variables }, observer);
 }
 
 function ticketClient(port: number, token: string, query: string): Client {
@@ -171,7 +143,7 @@ async function ticketEntry(
 
 /** @returns null when the hub does not say */
 async function hubWakes(port: number, token: string): Promise<number | null> {
-  const response = await fetch(`http://127.0.0.1:${port}/admin/guilds/${GUILD_ID}/hub`, {
+  const response = await fetch(`http://127.0.0.1:${port}/admin/guilds/${PRIMARY_GUILD}/hub`, {
     // Minutes lie between two looks: no connection is kept for so long.
     headers: { Authorization: `Bearer ${token}`, Connection: "close" },
   });

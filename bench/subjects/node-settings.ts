@@ -1,5 +1,5 @@
-import type { Identity } from "../identity.ts";
-import { GUILD_ID } from "../plan.ts";
+import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
+import type { Identity } from "../../dev/testing/identity.ts";
 
 /** What a Node peer is told when it starts. */
 export type NodeSettings = {
@@ -23,7 +23,7 @@ export function settingsEnvironment(
   { issuer, audience, jwksUrl }: Identity,
   own: Pick<NodeSettings, "port" | "secret" | "recovery" | "pingMs">,
 ): NodeJS.ProcessEnv {
-  const settings: NodeSettings = { ...own, issuer, audience, jwksUrl, guildId: GUILD_ID };
+  const settings: NodeSettings = { ...own, issuer, audience, jwksUrl, guildId: PRIMARY_GUILD };
   return { PATH: process.env["PATH"], [VARIABLE]: JSON.stringify(settings) };
 }
 

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
-import type { Identity } from "../identity.ts";
+import type { Identity } from "../../dev/testing/identity.ts";
 import { silentClient } from "../load/client.ts";
-import { AUTHENTICATED, PING } from "../load/guild-client.ts";
+import { PING_FRAME } from "../../src/protocol/frames.ts";
+import { AUTHENTICATED } from "../load/guild-client.ts";
 import { PLAN } from "../plan.ts";
 import { startServer } from "../../dev/workerd/processes.ts";
 import { settingsEnvironment } from "./node-settings.ts";
@@ -23,7 +24,7 @@ export function nodeWs(identity: Identity, secret: string): Subject {
         clientOf: (index) => {
           const hello = JSON.stringify({ type: "auth", token: identity.tokenOf(index) });
           const entry = { port: server.port, path: "/ws", hello, greeting: AUTHENTICATED };
-          return silentClient(() => Promise.resolve(entry), PING);
+          return silentClient(() => Promise.resolve(entry), PING_FRAME);
         },
       };
     },

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { Identity } from "../identity.ts";
+import type { Identity } from "../../dev/testing/identity.ts";
 import { SocketIoClient } from "../load/socket-io-client.ts";
 import { PLAN } from "../plan.ts";
 import { startServer } from "../../dev/workerd/processes.ts";

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { LOBBY } from "./seed.ts";
 import { until } from "../testing/eventually.ts";
 import type { LocalDiscord } from "./local-discord.ts";
 import { startLocalDiscord } from "./local-discord.ts";
@@ -14,7 +15,6 @@ import {
   call,
   control,
   GUILD,
-  LOBBY,
   PLAYER,
   RawClient,
   startForTest,

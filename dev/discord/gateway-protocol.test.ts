@@ -1,18 +1,10 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import { LOBBY } from "./seed.ts";
 import { until } from "../testing/eventually.ts";
 import { REPLAY_EVENTS_MAX } from "./gateway/session.ts";
 import type { LocalDiscord } from "./local-discord.ts";
-import {
-  call,
-  control,
-  GUILD,
-  INTENTS,
-  LOBBY,
-  PLAYER,
-  RawClient,
-  startForTest,
-} from "./test-client.ts";
+import { call, control, GUILD, INTENTS, PLAYER, RawClient, startForTest } from "./test-client.ts";
 
 const GUILDS = 1 << 0;
 

@@ -9,18 +9,10 @@ import {
 } from "@discordjs/ws";
 import { REST } from "@discordjs/rest";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { LOBBY } from "./seed.ts";
 import { until } from "../testing/eventually.ts";
 import type { LocalDiscord } from "./local-discord.ts";
-import {
-  asObject,
-  control,
-  GUILD,
-  INTENTS,
-  LOBBY,
-  PLAYER,
-  startForTest,
-  TOKEN,
-} from "./test-client.ts";
+import { asObject, control, GUILD, INTENTS, PLAYER, startForTest, TOKEN } from "./test-client.ts";
 
 interface Bot {
   readonly manager: WebSocketManager;

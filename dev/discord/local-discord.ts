@@ -17,7 +17,7 @@ import { createRestApi } from "./rest/api.ts";
 import { CallLog } from "./rest/call-log.ts";
 import { Faults } from "./rest/faults.ts";
 import type { RestExchange } from "./rest/request.ts";
-import { addGuild, initialWorld } from "./seed.ts";
+import { addGuild, initialWorld, PRIMARY_GUILD } from "./seed.ts";
 import { snowflakeGenerator } from "./snowflake.ts";
 import { World } from "./world.ts";
 
@@ -65,7 +65,7 @@ interface SavedState {
  */
 export async function startLocalDiscord(options: LocalDiscordOptions): Promise<LocalDiscord> {
   const { port, botToken, host = "127.0.0.1" } = options;
-  const primaryGuildId = options.primaryGuildId ?? "100000000000000001";
+  const primaryGuildId = options.primaryGuildId ?? PRIMARY_GUILD;
   const clock = systemClock;
   const newId = snowflakeGenerator(clock);
   const application = localApplication(botToken);

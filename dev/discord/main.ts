@@ -1,8 +1,9 @@
 import { portVariable, required, runDouble, stop, variable } from "../doubles/program.ts";
 import { startLocalDiscord } from "./local-discord.ts";
+import { PRIMARY_GUILD } from "./seed.ts";
 import { isSnowflake } from "./snowflake.ts";
 
-const primaryGuildId = variable("PRIMARY_GUILD_ID") ?? "100000000000000001";
+const primaryGuildId = variable("PRIMARY_GUILD_ID") ?? PRIMARY_GUILD;
 if (!isSnowflake(primaryGuildId)) stop("PRIMARY_GUILD_ID is not a Discord id (15 to 20 digits)");
 const interactionsUrl = variable("INTERACTIONS_URL");
 const redirectUris = (variable("OAUTH_REDIRECT_URIS")?.split(",") ?? []).map((it) => it.trim());

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LOBBY } from "./seed.ts";
 import { until } from "../testing/eventually.ts";
 import { BOT_PERMISSIONS } from "./permissions.ts";
 import { DiscordControl } from "./control-client.ts";
@@ -9,7 +10,6 @@ import {
   CATEGORY,
   control,
   GUILD,
-  LOBBY,
   PLAYER,
   RawClient,
   startForTest,

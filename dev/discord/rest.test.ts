@@ -1,6 +1,7 @@
 import { AuditLogEvent, ChannelType, OverwriteType, Routes } from "discord-api-types/v10";
 import { DiscordAPIError, HTTPError, RateLimitError, REST } from "@discordjs/rest";
 import { describe, expect, it } from "vitest";
+import { LOBBY } from "./seed.ts";
 import type { LocalDiscord } from "./local-discord.ts";
 import { DiscordControl } from "./control-client.ts";
 import {
@@ -9,7 +10,6 @@ import {
   CATEGORY,
   control,
   GUILD,
-  LOBBY,
   PLAYER,
   startForTest,
   TEXT_CHANNEL,

@@ -2,7 +2,10 @@ import { ChannelType } from "discord-api-types/v10";
 import type { ChannelRecord, GuildRecord, RoleRecord, UserRecord, WorldState } from "./model.ts";
 import { BOT_PERMISSIONS, EVERYONE_PERMISSIONS } from "./permissions.ts";
 
-const BOT_ID = "100000000000000100";
+/** The guild that there is from the start, and its one voice channel. */
+export const PRIMARY_GUILD = "100000000000000001";
+export const LOBBY = "100000000000000012";
+export const BOT_ID = "100000000000000100";
 const OWNER_ID = "100000000000000200";
 const PLAYERS = 6;
 
@@ -93,7 +96,7 @@ export function initialWorld(guildId: string, now: number): WorldState {
         name: "general",
       }),
       newChannel({
-        id: "100000000000000012",
+        id: LOBBY,
         guildId,
         type: ChannelType.GuildVoice,
         name: "Lobby",

@@ -4,13 +4,13 @@ import { WebSocket } from "ws";
 import { callControl } from "../doubles/control-client.ts";
 import { until } from "../testing/eventually.ts";
 import type { LocalDiscord, LocalDiscordOptions } from "./local-discord.ts";
+import { PRIMARY_GUILD } from "./seed.ts";
 import { startLocalDiscord } from "./local-discord.ts";
 
 /** The seed world's ids. */
-export const GUILD = "100000000000000001";
+export const GUILD = PRIMARY_GUILD;
 export const CATEGORY = "100000000000000010";
 export const TEXT_CHANNEL = "100000000000000011";
-export const LOBBY = "100000000000000012";
 export const BOT = "100000000000000100";
 export const PLAYER = "100000000000000301";
 export const TOKEN = "token-of-the-local-bot";

@@ -10,7 +10,7 @@ import { isForThisMachine, isLocalOrigin, onlyForThisMachine } from "./this-mach
 export interface RunningDouble {
   /** Where it listens: `http://host:port`. */
   readonly url: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a double does with what comes in. */

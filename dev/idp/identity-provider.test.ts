@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { SOON } from "../../src/testing/soon.ts";
-import { initialWorld } from "../discord/seed.ts";
+import { initialWorld, PRIMARY_GUILD } from "../discord/seed.ts";
 import { startIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
 
 const ORIGIN = "http://127.0.0.1:18787";
@@ -221,7 +220,7 @@ describe("sign-in with PKCE", () => {
     const page = await new Browser().follow(authorizeUrl(idp.issuer));
     const html = page instanceof URL ? "" : await page.text();
     const [, offered = ""] = /name="discord_id" value="(\d+)"/.exec(html) ?? [];
-    const { users } = initialWorld("100000000000000001", 0);
+    const { users } = initialWorld(PRIMARY_GUILD, 0);
     expect(users.find(({ id }) => id === offered)?.globalName).toBe("Player 1");
   });
 

@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DiscordControl } from "../discord/control-client.ts";
+import { LOBBY, PRIMARY_GUILD } from "../discord/seed.ts";
 import { FaceitControl } from "../faceit/control-client.ts";
 import { devToken, type TokenOptions } from "../idp/control-client.ts";
 import { readStackFile, type StackFile } from "../stack/stack-file.ts";
@@ -12,9 +13,6 @@ import { DATABASE_VARIABLE } from "./database.ts";
 import { eventually } from "./eventually.ts";
 import { freePorts } from "./free-ports.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
-
-/** The guild that every local stack has. */
-export const PRIMARY_GUILD = "100000000000000001";
 
 const STACK = "dev/stack.ts";
 const READY_DEADLINE_MS = 280_000;
@@ -136,7 +134,7 @@ function localFaceit(worker: string, faceit: string): Readonly<Record<string, st
     FACEIT_WEBHOOK_SECRET: randomBytes(32).toString("base64url"),
     FACEIT_WEBHOOK_HEADER: "X-Webhook-Secret",
     VC_CATEGORY_ID: "100000000000000010",
-    LOBBY_VC_ID: "100000000000000012",
+    LOBBY_VC_ID: LOBBY,
     MATCH_MOVE_FROM: "anywhere",
     MATCH_GRACE_SECONDS: "1",
     MATCH_SKIP_EMPTY_FACTIONS: "off",

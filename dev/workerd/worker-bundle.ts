@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { runToEnd } from "./processes.ts";
-import { COMPATIBILITY_DATE } from "./workerd.ts";
+import { COMPATIBILITY_DATE, d1Service, type WorkerService } from "./workerd.ts";
 
 /** The Worker as `wrangler deploy` would upload it. */
 export type WorkerBundle = {
@@ -15,6 +15,9 @@ export type WorkerBundle = {
   readonly objects: readonly (readonly [string, string])[];
   readonly compatibilityFlags: readonly string[];
 };
+
+/** The name of the service that is D1. */
+export const D1_SERVICE = "d1";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -31,6 +34,33 @@ export async function bundleWorker(folder: string): Promise<WorkerBundle> {
     objects: readObjects(toml),
     compatibilityFlags: readFlags(toml),
   };
+}
+
+/**
+ * The bundle as a service of plain workerd, with the service that is its D1.
+ * @param around a module that imports the bundle as `bundle.js`, in front of it
+ */
+export function workerServices(
+  bundle: WorkerBundle,
+  variables: Readonly<Record<string, string>>,
+  around?: string,
+): [WorkerService, WorkerService] {
+  const worker = {
+    name: "guildhub",
+    ...(around === undefined
+      ? { module: bundle.module }
+      : { module: around, imports: { "bundle.js": bundle.module } }),
+    compatibilityFlags: bundle.compatibilityFlags,
+    bindings: [
+      ...Object.entries(variables).map(([name, text]) => ({ name, text })),
+      ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
+      { name: "DB", d1: D1_SERVICE },
+      // There is no page here; nothing asks for it.
+      { name: "ASSETS", service: "internet" },
+    ],
+    objects: bundle.objects.map(([, className]) => className),
+  };
+  return [worker, d1Service(D1_SERVICE, bundle.migrations)];
 }
 
 /** Bundles one module with what it imports. @returns the bundle, an absolute path */

@@ -33,3 +33,17 @@ export function announcedBy(frame: SeenFrame): Announced {
     retryWindowMs: retryWindowMs ?? UNTOLD.retryWindowMs,
   };
 }
+
+/** Whether a message that moves the client's position names the position that its frame moves it to. */
+export function isWhereItSays(text: string, id: string | undefined): boolean {
+  const frame = JSON.parse(text) as {
+    readonly type: string;
+    readonly seq?: number;
+    readonly to?: number;
+    readonly events?: readonly { readonly seq: number }[];
+  };
+  const moves = ["event", "batch", "snapshot", "resumed"].includes(frame.type);
+  if (!moves) return id === undefined;
+  const seq = frame.events?.at(-1)?.seq ?? frame.to ?? frame.seq;
+  return id?.endsWith(`:${seq}`) === true;
+}

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { LOBBY, PRIMARY_GUILD } from "../../dev/discord/seed.ts";
 import { JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { freePorts } from "../../dev/testing/free-ports.ts";
-import { PRIMARY_GUILD, startStack } from "../../dev/testing/stack.ts";
+import { startStack } from "../../dev/testing/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../../dev/testing/tcp-proxy.ts";
 import type { ClientSpec, Participant, Surroundings, Token } from "./client-spec.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
@@ -20,8 +21,6 @@ import { SignedPost } from "./signed-post.ts";
 import { startClient } from "./start-client.ts";
 
 const OTHER_CHANNELS = ["300000000000000001", "300000000000000002"] as const;
-/** The voice channel that the local Discord starts with: no room of ours. */
-const LOBBY = "100000000000000012";
 const TICK_MS = 100;
 /** Events of one guild after which the traffic ends: the journal must still be there from its start. */
 const JOURNALED_MAX = JOURNAL_MAX_EVENTS - 1_000;

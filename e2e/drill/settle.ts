@@ -1,13 +1,14 @@
 import { ulid } from "ulid";
 import { z } from "zod";
+import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
 import type { SignedEvent } from "../../src/protocol/signed-events.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
-import { PRIMARY_GUILD, type Stack } from "../../dev/testing/stack.ts";
+import { askForTicket } from "../../dev/testing/wire/wire.ts";
+import { type Stack } from "../../dev/testing/stack.ts";
 import type { Participant, Surroundings } from "./client-spec.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
 import type { FencedPublisher } from "./fenced-publisher.ts";
 import { observer } from "./fleet.ts";
-import { askForTicket } from "./knock.ts";
 import { readJournal } from "./poll-events.ts";
 import type { SignedPost } from "./signed-post.ts";
 import { startClient } from "./start-client.ts";
@@ -104,8 +105,8 @@ export async function readBack(
     const { text } = await around.token(spec.identity, 600);
     const ticket = async (): Promise<string> => {
       const answer = await askForTicket(around.origin, text, guild);
-      if (typeof answer !== "string") throw new Error(`no ticket: ${answer.status}`);
-      return answer;
+      if (!(answer instanceof URL)) throw new Error(`no ticket: ${answer.status}`);
+      return answer.searchParams.get("ticket") ?? "";
     };
     const { epoch } = head;
     const events = await readJournal(

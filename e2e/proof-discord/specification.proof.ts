@@ -4,18 +4,11 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { LOBBY } from "../../dev/discord/seed.ts";
 import type { DiscordControl } from "../../dev/discord/control-client.ts";
 import { startLocalDiscord } from "../../dev/discord/local-discord.ts";
 import type { RestExchange } from "../../dev/discord/rest/request.ts";
-import {
-  BOT,
-  call,
-  GUILD,
-  LOBBY,
-  PLAYER,
-  TEXT_CHANNEL,
-  TOKEN,
-} from "../../dev/discord/test-client.ts";
+import { BOT, call, GUILD, PLAYER, TEXT_CHANNEL, TOKEN } from "../../dev/discord/test-client.ts";
 import type { FaceitControl } from "../../dev/faceit/control-client.ts";
 import { Api } from "../../dev/testing/api.ts";
 import { eventually } from "../../dev/testing/eventually.ts";

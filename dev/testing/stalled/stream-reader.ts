@@ -1,5 +1,5 @@
-import { Sequence } from "../bench/stalled/sequence.ts";
-import { readEventStream, type ByteStream } from "../src/client/event-stream.ts";
+import { openWire, type Wire } from "../wire/wire.ts";
+import { Sequence } from "./sequence.ts";
 
 const SEQ_KEY = '"seq":';
 
@@ -8,7 +8,8 @@ export class StreamReader {
   readonly sequence = new Sequence();
   readonly #port: number;
   readonly #token: string;
-  readonly #stop = new AbortController();
+  #wire: Wire | null = null;
+  #hasLeft = false;
   /** Times that it was given the whole state. */
   snapshots = 0;
 
@@ -24,28 +25,31 @@ export class StreamReader {
 
   /** Connects and waits for its state. */
   async connect(): Promise<void> {
-    const response = await fetch(`http://127.0.0.1:${this.#port}/events`, {
-      headers: { Authorization: `Bearer ${this.#token}`, Accept: "text/event-stream" },
-      signal: this.#stop.signal,
-    });
-    if (response.status !== 200) throw new Error(`GET /events: ${response.status}`);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    readEventStream(
-      response.body as ByteStream,
-      (_, data) => {
-        this.#take(data);
-        if (this.snapshots > 0) resolve();
+    this.#wire = openWire(
+      {
+        kind: "stream",
+        url: new URL(`http://127.0.0.1:${this.#port}/events`),
+        headers: { authorization: `Bearer ${this.#token}`, accept: "text/event-stream" },
       },
-      () => {},
-    ).then(
-      () => this.sequence.faults.push("the stream ended"),
-      (error: unknown) => reject(error),
+      {
+        onText: (text) => {
+          this.#take(text);
+          if (this.snapshots > 0) resolve();
+        },
+        onClose: () => {
+          if (!this.#hasLeft) this.sequence.faults.push("the stream ended");
+          reject(new Error("the stream ended"));
+        },
+        onRefused: (status) => reject(new Error(`GET /events: ${status}`)),
+      },
     );
     await promise;
   }
 
   leave(): void {
-    this.#stop.abort();
+    this.#hasLeft = true;
+    this.#wire?.terminate();
   }
 
   #take(data: string): void {

@@ -1,10 +1,9 @@
 import { Agent, request } from "node:http";
 import { fileURLToPath } from "node:url";
-import type { Identity } from "../identity.ts";
-import { GUILD_ID } from "../plan.ts";
-import type { Server } from "../../dev/workerd/processes.ts";
-import { d1Service, startWorkerd, type WorkerService } from "../../dev/workerd/workerd.ts";
-import type { WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
+import { workerVariables, type Identity } from "../identity.ts";
+import type { Server } from "../../workerd/processes.ts";
+import { startWorkerd } from "../../workerd/workerd.ts";
+import { workerServices, type WorkerBundle } from "../../workerd/worker-bundle.ts";
 
 /** The Worker under plain workerd, with a hub that can be filled. */
 export type FilledHub = Server & {
@@ -16,8 +15,6 @@ export type FilledHub = Server & {
   readonly fill: (events: number, bytes: number) => Promise<number>;
 };
 
-const D1 = "d1";
-
 /** Starts it. @param folder gets the files; it exists */
 export async function startFilledHub(
   parts: {
@@ -27,10 +24,10 @@ export async function startFilledHub(
   },
   folder: string,
 ): Promise<FilledHub> {
-  const server = await startWorkerd(folder, [
-    worker(parts),
-    d1Service(D1, parts.bundle.migrations),
-  ]);
+  const { bundle, identity, secret } = parts;
+  const around = fileURLToPath(import.meta.resolve("./filled-hub.worker.mjs"));
+  const services = workerServices(bundle, workerVariables(identity, secret), around);
+  const server = await startWorkerd(folder, services);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   return {
     ...server,
@@ -39,32 +36,6 @@ export async function startFilledHub(
       agent.destroy();
       return server.stop();
     },
-  };
-}
-
-function worker({ bundle, identity, secret }: Parameters<typeof startFilledHub>[0]): WorkerService {
-  const variables = {
-    PRIMARY_GUILD_ID: GUILD_ID,
-    HUB_SECRET: secret,
-    DISCORD_BOT_TOKEN: `no-bot-${secret}`,
-    JWT_ISSUER: identity.issuer,
-    JWT_AUDIENCE: identity.audience,
-    JWT_PUBLIC_JWK_URL: identity.jwksUrl,
-    WEB_ORIGIN: "http://127.0.0.1:8787",
-  };
-  return {
-    name: "guildhub",
-    module: fileURLToPath(import.meta.resolve("./filled-hub.worker.mjs")),
-    imports: { "bundle.js": bundle.module },
-    compatibilityFlags: bundle.compatibilityFlags,
-    bindings: [
-      ...Object.entries(variables).map(([name, text]) => ({ name, text })),
-      ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
-      { name: "DB", d1: D1 },
-      // There is no page here; nothing asks for it.
-      { name: "ASSETS", service: "internet" },
-    ],
-    objects: bundle.objects.map(([, className]) => className),
   };
 }
 

@@ -1,6 +1,8 @@
-import { setTimeout as rest } from "node:timers/promises";
-import { DEADLINE_MS } from "../plan.ts";
-import type { FilledHub } from "./hub.ts";
+import { eventually } from "../eventually.ts";
+import type { FilledHub } from "./filled-hub.ts";
+
+/** A reader is served, and has what was published, by then, milliseconds. */
+export const SERVED_WITHIN_MS = 30_000;
 
 /** Events that a healthy reader may be behind before the publisher waits for it. */
 const BEHIND_MAX = 1_000;
@@ -39,13 +41,13 @@ export async function flood(
 
 /** Waits until all have an event, or a state that stands for it. @throws when it takes too long */
 export async function untilAllHave(readers: readonly Follower[], seq: number): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  for (;;) {
-    const behind = readers.filter((reader) => reader.seq < seq);
-    if (behind.length === 0) return;
-    if (performance.now() > deadline) {
-      throw new Error(`${behind.length} readers are at ${behind[0]?.seq} and not at ${seq}`);
-    }
-    await rest(LOOK_MS);
-  }
+  await eventually(
+    `all readers are at ${seq}`,
+    () => {
+      const behind = readers.filter((reader) => reader.seq < seq);
+      if (behind.length > 0) throw new Error(`${behind.length} are not: ${behind[0]?.seq}`);
+    },
+    SERVED_WITHIN_MS,
+    LOOK_MS,
+  );
 }

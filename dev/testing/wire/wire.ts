@@ -1,6 +1,21 @@
 import { request, type IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
-import type { Entrance } from "./knock.ts";
+
+/** What a connection is opened with: a WebSocket, or a stream of Server-Sent Events. */
+export type Entrance = {
+  readonly kind: "socket" | "stream";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** First frame to send. */
+  readonly hello?: string;
+};
+
+/** `status` 0: no answer. */
+export type Refused = {
+  readonly kind: "refused";
+  readonly status: number;
+  readonly retryAfterMs: number;
+};
 
 /** A connection that texts of the server come over, whatever carries them. */
 export type Wire = {
@@ -14,18 +29,53 @@ export type Wire = {
 };
 
 /** What happens to a wire. `onClose` or `onRefused` comes once, and is the last. */
-export type WireEvents = {
-  readonly onText: (text: string) => void;
+export type WireEvents<Text = string> = {
+  /**
+   * @param text of one frame or message; empty for a frame that is no text
+   * @param id of the message; WebSockets have none
+   */
+  readonly onText: (text: Text, id?: string) => void;
   readonly onClose: (code: number) => void;
   readonly onRefused: (status: number, retryAfterMs: number) => void;
 };
 
 /** Close code of a connection that was lost. */
-const LOST = 1006;
+export const LOST = 1006;
 const HANDSHAKE_TIMEOUT_MS = 12_000;
+const TICKET_TIMEOUT_MS = 8_000;
 
+/** Opens a connection by a full WebSocket or HTTP client, which objects to what the standards forbid. */
 export function openWire(entrance: Entrance, events: WireEvents): Wire {
   return entrance.kind === "socket" ? openSocket(entrance, events) : openStream(entrance, events);
+}
+
+/**
+ * Gets a ticket (rooms.md §2).
+ * @param guildId absent: the user's usual one
+ * @returns the address that it opens
+ */
+export async function askForTicket(
+  origin: string,
+  token: string,
+  guildId?: string,
+): Promise<URL | Refused> {
+  let response: Response;
+  try {
+    response = await fetch(`${origin}/ws/ticket`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ guildId }),
+      signal: AbortSignal.timeout(TICKET_TIMEOUT_MS),
+    });
+    if (response.status === 201) {
+      return new URL(((await response.json()) as { readonly url: string }).url);
+    }
+    await response.body?.cancel();
+  } catch {
+    return { kind: "refused", status: 0, retryAfterMs: 0 };
+  }
+  const { status, headers } = response;
+  return { kind: "refused", status, retryAfterMs: milliseconds(headers.get("retry-after")) };
 }
 
 function openSocket(entrance: Entrance, events: WireEvents): Wire {
@@ -38,12 +88,12 @@ function openSocket(entrance: Entrance, events: WireEvents): Wire {
   socket.on("open", () => {
     if (entrance.hello !== undefined) socket.send(entrance.hello);
   });
-  socket.on("message", (data: Buffer) => events.onText(data.toString()));
+  socket.on("message", (data: Buffer, isBinary) => events.onText(isBinary ? "" : data.toString()));
   socket.on("unexpected-response", (_request, response: IncomingMessage) => {
     isOver = true;
     response.destroy();
     socket.terminate();
-    events.onRefused(response.statusCode ?? 0, retryAfterMs(response));
+    events.onRefused(response.statusCode ?? 0, milliseconds(response.headers["retry-after"]));
   });
   socket.on("error", () => {});
   socket.on("close", (code) => {
@@ -73,7 +123,7 @@ function openStream(entrance: Entrance, events: WireEvents): Wire {
     if (response.statusCode !== 200) {
       isOver = true;
       response.destroy();
-      events.onRefused(response.statusCode ?? 0, retryAfterMs(response));
+      events.onRefused(response.statusCode ?? 0, milliseconds(response.headers["retry-after"]));
       return;
     }
     body = response;
@@ -83,9 +133,10 @@ function openStream(entrance: Entrance, events: WireEvents): Wire {
       const messages = (rest + chunk).split("\n\n");
       rest = messages.pop() ?? "";
       for (const message of messages) {
-        const read = readMessage(message);
-        if (read.kind === "close") code = read.code;
-        else if (read.kind === "text") events.onText(read.text);
+        const { event, data, id } = readMessage(message);
+        if (data === undefined) continue;
+        if (event === "close") code = (JSON.parse(data) as { readonly code: number }).code;
+        else events.onText(data, id);
       }
     });
     response.on("error", () => {});
@@ -104,39 +155,17 @@ function openStream(entrance: Entrance, events: WireEvents): Wire {
   };
 }
 
-type Message =
-  | { readonly kind: "nothing" }
-  | { readonly kind: "close"; readonly code: number }
-  | { readonly kind: "text"; readonly text: string };
-
-function readMessage(message: string): Message {
-  const fields = new Map<string, string>();
+/** The fields of a message; each is one line, as the Worker writes them. */
+function readMessage(message: string): { event?: string; data?: string; id?: string } {
+  const fields: Record<string, string> = {};
   for (const line of message.split("\n")) {
     const colon = line.indexOf(":");
-    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1).trimStart());
+    if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 1).trimStart();
   }
-  const data = fields.get("data");
-  if (data === undefined) return { kind: "nothing" };
-  if (fields.get("event") === "close") {
-    return { kind: "close", code: (JSON.parse(data) as { readonly code: number }).code };
-  }
-  return { kind: "text", text: isWhereItSays(data, fields.get("id")) ? data : "" };
+  return fields;
 }
 
-/** Whether a message that moves the client's position names the position that its frame moves it to. */
-function isWhereItSays(data: string, id: string | undefined): boolean {
-  const frame = JSON.parse(data) as {
-    readonly type: string;
-    readonly seq?: number;
-    readonly to?: number;
-    readonly events?: readonly { readonly seq: number }[];
-  };
-  const moves = ["event", "batch", "snapshot", "resumed"].includes(frame.type);
-  if (!moves) return id === undefined;
-  const seq = frame.events?.at(-1)?.seq ?? frame.to ?? frame.seq;
-  return id?.endsWith(`:${seq}`) === true;
-}
-
-function retryAfterMs({ headers }: IncomingMessage): number {
-  return Number(headers["retry-after"] ?? 0) * 1000;
+/** Of `Retry-After` in seconds; absent: 0. */
+function milliseconds(retryAfter: string | null | undefined): number {
+  return Number(retryAfter ?? 0) * 1000;
 }

@@ -2,8 +2,9 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { PRIMARY_GUILD } from "../discord/seed.ts";
 
-/** The bench's own OpenID provider: keys on loopback, and tokens that were signed beforehand. */
+/** An OpenID provider that costs next to nothing: keys on loopback, and tokens that were signed beforehand. */
 export type Identity = {
   readonly issuer: string;
   readonly audience: string;
@@ -16,7 +17,7 @@ export type Identity = {
 };
 
 const AUDIENCE = "guildhub";
-const KEY_ID = "bench";
+const KEY_ID = "test";
 /** Scope of `GET /admin/guilds/:id/hub`. */
 const ADMIN_SCOPE = "hub:admin";
 
@@ -61,5 +62,21 @@ export async function startIdentity(users: number): Promise<Identity> {
       server.close();
       await once(server, "close");
     },
+  };
+}
+
+/** Variables of a Worker that asks this provider, and never talks to Discord. */
+export function workerVariables(
+  { issuer, audience, jwksUrl }: Identity,
+  secret: string,
+): Readonly<Record<string, string>> {
+  return {
+    PRIMARY_GUILD_ID: PRIMARY_GUILD,
+    HUB_SECRET: secret,
+    DISCORD_BOT_TOKEN: `no-bot-${secret}`,
+    JWT_ISSUER: issuer,
+    JWT_AUDIENCE: audience,
+    JWT_PUBLIC_JWK_URL: jwksUrl,
+    WEB_ORIGIN: "http://127.0.0.1:8787",
   };
 }

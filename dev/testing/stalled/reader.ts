@@ -1,10 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { connect, type Socket } from "node:net";
-import { ownAddress } from "../load/client-socket.ts";
-import { FrameReader, maskedText } from "../load/frame-reader.ts";
-import { PING } from "../load/guild-client.ts";
-import { DEADLINE_MS } from "../plan.ts";
-import { Acknowledging } from "./acknowledging.ts";
+import { PING_FRAME } from "../../../src/protocol/frames.ts";
+import { Acknowledging } from "../wire/acknowledging.ts";
+import { openLeanSocket, ownAddress, type LeanSocket } from "../wire/lean-socket.ts";
+import { SERVED_WITHIN_MS } from "./flood.ts";
 import { Sequence } from "./sequence.ts";
 
 /** How a reader shows what it has taken. */
@@ -21,13 +18,9 @@ export type ReaderOptions = {
   readonly pingEveryMs?: number;
 };
 
-const HEADERS_END = Buffer.from("\r\n\r\n");
 const EVENT = Buffer.from('{"v":1,"type":"event"');
 const BATCH = Buffer.from('{"v":1,"type":"batch"');
 const SEQ_KEY = Buffer.from('"seq":');
-
-/** Answers a close (RFC 6455 §5.5.1); masked with zeros, without a code. */
-const EMPTY_CLOSE = Buffer.from([0x88, 0x80, 0, 0, 0, 0]);
 
 /**
  * A client on a plain TCP socket that can stop reading: then the kernel's buffers fill, and behind them
@@ -38,8 +31,9 @@ export class Reader {
   readonly #options: ReaderOptions;
   readonly #acknowledging: Acknowledging | null;
   readonly #onEvent: () => void;
+  readonly #send = (text: string): void => this.#socket?.send(text);
   #epoch: string | null = null;
-  #socket: Socket | null = null;
+  #socket: LeanSocket | null = null;
   #pinging: NodeJS.Timeout | null = null;
   /** Code of the last close; null: it is open, or was never. */
   closedWith: number | null = null;
@@ -51,15 +45,12 @@ export class Reader {
   constructor(options: ReaderOptions, onEvent: () => void = () => undefined) {
     this.#options = options;
     this.#onEvent = onEvent;
-    this.#acknowledging =
-      options.shows === "acknowledges"
-        ? new Acknowledging((seq) => this.#send(JSON.stringify({ type: "ack", seq })))
-        : null;
+    this.#acknowledging = options.shows === "acknowledges" ? new Acknowledging() : null;
   }
 
   /** The port at its end, for {@link queuedBytes}. */
   get localPort(): number {
-    return this.#socket?.localPort ?? 0;
+    return this.#socket?.localPort() ?? 0;
   }
 
   /** How many events it has; 0 before its state. */
@@ -71,38 +62,33 @@ export class Reader {
   async connect(): Promise<void> {
     this.closedWith = null;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new Error("the hub does not serve it")), DEADLINE_MS);
+    const timer = setTimeout(
+      () => reject(new Error("the hub does not serve it")),
+      SERVED_WITHIN_MS,
+    );
     const served = this.snapshots + this.resumes;
     const { port, token, batch = false } = this.#options;
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#socket = socket;
-    const frames = new FrameReader(
-      (payload) => {
-        this.#take(payload);
-        if (this.snapshots + this.resumes > served) resolve();
-      },
-      (code) => {
-        this.closedWith = code;
-        socket.end(EMPTY_CLOSE);
-      },
-    );
     const position = this.#epoch === null ? {} : { epoch: this.#epoch, seq: this.seq };
-    afterHead(
-      socket,
-      () => this.#send(JSON.stringify({ type: "auth", token, ...position })),
-      (bytes) => frames.push(bytes),
+    const socket = openLeanSocket(
+      {
+        url: new URL(`ws://127.0.0.1:${port}/ws${batch ? "?batch=1" : ""}`),
+        headers: ownAddress(),
+        hello: JSON.stringify({ type: "auth", token, ...position }),
+      },
+      {
+        onText: (payload) => {
+          this.#take(payload);
+          if (this.snapshots + this.resumes > served) resolve();
+        },
+        onClose: (code) => {
+          // The one before may end when this one is open already.
+          if (this.#socket === socket) this.closedWith = code;
+          reject(new Error(`closed with ${code}`));
+        },
+        onRefused: (status) => reject(new Error(`the upgrade was refused with ${status}`)),
+      },
     );
-    socket.on("error", reject);
-    socket.on("close", () => {
-      // The one before may end when this one is open already.
-      if (this.#socket === socket) this.closedWith ??= 1006;
-      reject(new Error(`closed with ${this.closedWith}`));
-    });
-    socket.write(
-      `GET /ws${batch ? "?batch=1" : ""} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\n` +
-        `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n${ownAddress()}` +
-        `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
-    );
+    this.#socket = socket;
     try {
       await promise;
     } finally {
@@ -125,21 +111,17 @@ export class Reader {
   leave(): void {
     if (this.#pinging !== null) clearInterval(this.#pinging);
     this.#acknowledging?.stop();
-    this.#socket?.destroy();
+    this.#socket?.terminate();
   }
 
   #show(): void {
     const { shows, pingEveryMs } = this.#options;
-    this.#acknowledging?.acknowledge(this.seq);
+    this.#acknowledging?.acknowledge(this.seq, this.#send);
     if (shows !== "pings") return;
-    this.#send(PING);
+    this.#send(PING_FRAME);
     if (pingEveryMs !== undefined) {
-      this.#pinging ??= setInterval(() => this.#send(PING), pingEveryMs).unref();
+      this.#pinging ??= setInterval(() => this.#send(PING_FRAME), pingEveryMs).unref();
     }
-  }
-
-  #send(text: string): void {
-    if (this.#socket?.writable === true) this.#socket.write(maskedText(text));
   }
 
   #take(payload: Buffer): void {
@@ -150,7 +132,7 @@ export class Reader {
       for (; at >= 0; at = payload.indexOf(SEQ_KEY, at + 1)) this.#takeEvent(payload, at);
     } else this.#takeOther(payload);
     const events = this.sequence.events - before;
-    if (events > 0) this.#acknowledging?.took(events, payload.length, this.seq);
+    if (events > 0) this.#acknowledging?.took(events, payload.length, this.seq, this.#send);
   }
 
   #takeEvent(payload: Buffer, at: number): void {
@@ -180,29 +162,6 @@ type OtherFrame = {
   readonly seq: number;
   readonly limits: { readonly windowBytes: number; readonly windowEvents: number };
 };
-
-/** Hands on what comes after the answer to the upgrade; a refusal is an error of the socket. */
-function afterHead(socket: Socket, open: () => void, push: (bytes: Buffer) => void): void {
-  let head: Buffer | null = Buffer.alloc(0);
-  socket.on("data", (chunk: Buffer) => {
-    if (head === null) {
-      push(chunk);
-      return;
-    }
-    head = Buffer.concat([head, chunk]);
-    const end = head.indexOf(HEADERS_END);
-    if (end < 0) return;
-    const status = head.toString("latin1", 9, 12);
-    const rest = head.subarray(end + HEADERS_END.length);
-    head = null;
-    if (status !== "101") {
-      socket.destroy(new Error(`the upgrade was refused with ${status}`));
-      return;
-    }
-    open();
-    push(rest);
-  });
-}
 
 function startsWith(payload: Buffer, start: Buffer): boolean {
   return (

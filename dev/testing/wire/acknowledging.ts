@@ -1,0 +1,48 @@
+/** What is taken is acknowledged after this time at the latest, milliseconds; half of it at the least. */
+const ACK_AFTER_MS = 4_000;
+
+type Send = (text: string) => void;
+
+/** When a well-behaved client acknowledges: at half of its window, or some seconds after an event. */
+export class Acknowledging {
+  #windowBytes = Number.POSITIVE_INFINITY;
+  #windowEvents = Number.POSITIVE_INFINITY;
+  #bytes = 0;
+  #events = 0;
+  #seq = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** A connection was opened, and this is its window; a server without credit has none. */
+  start(window: { readonly windowBytes?: number; readonly windowEvents?: number }): void {
+    this.stop();
+    this.#windowBytes = window.windowBytes ?? Number.POSITIVE_INFINITY;
+    this.#windowEvents = window.windowEvents ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** So many events came, of so many bytes, the last one with this seq. */
+  took(events: number, bytes: number, seq: number, send: Send): void {
+    this.#events += events;
+    this.#bytes += bytes;
+    this.#seq = seq;
+    if (this.#events * 2 >= this.#windowEvents || this.#bytes * 2 >= this.#windowBytes) {
+      this.acknowledge(seq, send);
+    } else if (this.#timer === null && Number.isFinite(this.#windowEvents)) {
+      const delay = ACK_AFTER_MS * (1 + Math.random()) * 0.5;
+      this.#timer = setTimeout(() => this.acknowledge(this.#seq, send), delay).unref();
+    }
+  }
+
+  /** Everything up to this seq has been taken. */
+  acknowledge(seq: number, send: Send): void {
+    this.stop();
+    send(JSON.stringify({ type: "ack", seq }));
+  }
+
+  /** Nothing is to be acknowledged. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#bytes = 0;
+    this.#events = 0;
+  }
+}
