@@ -1,6 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
-import path from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { startStack } from "../dev/testing/stack.ts";
 import { tellCalmly } from "./matches/calm.ts";
@@ -8,15 +6,14 @@ import { DiscordWatch } from "./matches/discord-watch.ts";
 import { MatchRows } from "./matches/match-rows.ts";
 import { playAlone, playAtOnce } from "./matches/matches-run.ts";
 import { IS_PUBLISHED, MATCH_PLAN } from "./matches/plan.ts";
-import { faultsOf, replaceMatches, writeMatchReport } from "./matches/report.ts";
+import { faultsOf, writeMatchReport } from "./matches/report.ts";
 import { addMatches } from "./matches/setting.ts";
+import { writeSection } from "./report/document.ts";
 import { describeMachine } from "./report/machine.ts";
 import { offerHelp } from "../dev/usage.mjs";
 
 offerHelp(`Usage: npm run bench:matches
   Two hundred matches at once at Discord's limits. Writes its part of docs/benchmarks.md.`);
-
-const DOCUMENT = path.join(import.meta.dirname, "../docs/benchmarks.md");
 
 const secret = randomBytes(32).toString("hex");
 console.log("starting the local services …");
@@ -50,8 +47,7 @@ try {
   if (faultsOf(figures).length > 0) {
     process.exitCode = 1;
   } else if (IS_PUBLISHED) {
-    await writeFile(DOCUMENT, replaceMatches(await readFile(DOCUMENT, "utf8"), report));
-    console.log("\nwritten to docs/benchmarks.md");
+    await writeSection("matches", report);
   } else {
     console.log("\nnot written down: BENCH_MATCHES makes it smaller");
   }

@@ -3,7 +3,7 @@
  * smaller, `BENCH_PARTS` (of rounds, recovery, idle; with commas) leaves parts out; such a run is shown
  * and not written down.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -13,8 +13,9 @@ import { runIdle, type IdleTrial } from "./idle.ts";
 import { Publisher } from "./load/publisher.ts";
 import { PLAN, SCALE } from "./plan.ts";
 import { runRecovery, type RecoveryTrial } from "./recovery.ts";
+import { writeSection } from "./report/document.ts";
 import { describeMachine } from "./report/machine.ts";
-import { replaceGenerated, writeReport } from "./report/report.ts";
+import { writeReport } from "./report/report.ts";
 import { summarize } from "./report/summary.ts";
 import { countRows } from "./resume.ts";
 import { runRound, type Trial } from "./round.ts";
@@ -39,7 +40,6 @@ offerHelp(`Usage: npm run bench
     BENCH_SCALE=0.1           a smaller run, which is shown and not written down
     BENCH_PARTS=rounds,idle   only some of rounds, recovery, idle`);
 
-const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 const PARTS = ["rounds", "recovery", "idle"];
 /** A folder in memory that every Linux has. */
 const MEMORY = "/dev/shm";
@@ -80,8 +80,7 @@ try {
   console.log(`\n${report}`);
   if (summary.faults.length > 0) process.exitCode = 1;
   else if (SCALE === 1 && PARTS.every((part) => parts.includes(part))) {
-    await writeFile(DOCUMENT, replaceGenerated(await readFile(DOCUMENT, "utf8"), report));
-    console.log("\nwritten to docs/benchmarks.md");
+    await writeSection("bench", report);
   }
 } finally {
   await identity.close();

@@ -5,29 +5,22 @@
  * because of timing.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { startIdentity } from "../dev/testing/identity.ts";
 import { Publisher } from "./load/publisher.ts";
+import { writeSection } from "./report/document.ts";
 import { describeMachine } from "./report/machine.ts";
 import { startFilledHub, type FilledHub } from "../dev/testing/stalled/filled-hub.ts";
 import { measureMemory, type MemoryTrial } from "./stalled/memory.ts";
-import {
-  faultsOf,
-  replaceStalled,
-  writeStalledReport,
-  type StalledRound,
-} from "./stalled/report.ts";
+import { faultsOf, writeStalledReport, type StalledRound } from "./stalled/report.ts";
 import { fromOn, runStalledRound, Side, STALLED_PLAN } from "./stalled/trial.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { offerHelp } from "../dev/usage.mjs";
 
 offerHelp(`Usage: npm run bench:stalled
   What healthy readers notice of two hundred that stopped reading. Writes its part of docs/benchmarks.md.`);
-
-const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 
 type Started = { readonly hub: FilledHub; readonly publisher: Publisher };
 
@@ -71,8 +64,7 @@ try {
   if (faultsOf(rounds).length > 0) {
     process.exitCode = 1;
   } else {
-    await writeFile(DOCUMENT, replaceStalled(await readFile(DOCUMENT, "utf8"), report));
-    console.log("\nwritten to docs/benchmarks.md");
+    await writeSection("stalled", report);
   }
 } finally {
   for (const { hub, publisher } of started) {

@@ -69,7 +69,7 @@ export function ensureInstalled() {
 }
 
 /** Path of a Node that runs TypeScript as it is: the installed one, else the system's. */
-export function modernNode() {
+function modernNode() {
   const installed = path.join(ROOT, "node_modules", ".bin", "node");
   if (existsSync(installed)) return installed;
   if (isAtLeast(process.versions.node, OLDEST_MODERN_NODE)) return process.execPath;
@@ -80,7 +80,7 @@ export function modernNode() {
 }
 
 /** Environment in which npm's own Node and the installed tools come first. */
-export function toolEnvironment() {
+function toolEnvironment() {
   const bin = path.join(ROOT, "node_modules", ".bin");
   return { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH ?? ""}` };
 }

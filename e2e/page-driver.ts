@@ -84,7 +84,7 @@ export async function tools(page: Page, open = true): Promise<void> {
 }
 
 /** An area of the page, by its name in the navigation. */
-export type AreaName = "Rooms" | "Matches" | "Activity";
+type AreaName = "Rooms" | "Matches" | "Activity";
 
 /** Goes to an area by its link. */
 export async function goTo(page: Page, area: AreaName): Promise<void> {

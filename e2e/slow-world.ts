@@ -16,13 +16,13 @@ import { FaceitControl } from "../dev/faceit/control-client.ts";
 import { startLocalFaceit } from "../dev/faceit/local-faceit.ts";
 import { bundleWorker, workerServices } from "../dev/workerd/worker-bundle.ts";
 import { startWorkerd } from "../dev/workerd/workerd.ts";
-import { freePorts } from "../dev/testing/free-ports.ts";
+import { freePorts } from "../dev/stack/ports.ts";
 
 const ISSUER = "https://idp.test";
 const AUDIENCE = "guildhub";
 
 /** How long each of them takes for a call, milliseconds. */
-export type Slowness = { readonly objects: number; readonly outside: number };
+type Slowness = { readonly objects: number; readonly outside: number };
 
 /** A request as its bytes go out. */
 export type RawRequest = {

@@ -13,7 +13,7 @@ import { DiscordControl } from "../dev/discord/control-client.ts";
 import { devToken } from "../dev/idp/control-client.ts";
 import { startIdentityProvider } from "../dev/idp/identity-provider.ts";
 import { eventually } from "../dev/testing/eventually.ts";
-import { freePorts } from "../dev/testing/free-ports.ts";
+import { freePorts } from "../dev/stack/ports.ts";
 import { launchStack, type StackProcess } from "../dev/testing/stack.ts";
 
 const started: StackProcess[] = [];

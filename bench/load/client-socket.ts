@@ -4,7 +4,7 @@ import { DEADLINE_MS } from "../plan.ts";
 import type { Entry, Send } from "./client.ts";
 
 /** Who listens to a connection. */
-export type SocketListener = {
+type SocketListener = {
   /** Every text frame, also the greeting; the payload is only valid during the call. */
   readonly text: (payload: Buffer, send: Send) => void;
   /** The server ended the served connection, with a code or, null, without one. Called once. */

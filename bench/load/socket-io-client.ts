@@ -7,7 +7,7 @@ const MESSAGE = 0x34;
 const CONNECT = 0x30;
 
 /** Starts the answer that lets a client in. */
-export const CONNECTED = "40{";
+const CONNECTED = "40{";
 
 /** Bytes at the end of an event packet that hold the offset, if there is one: `,"<offset>"]`. */
 const OFFSET_TAIL = 40;

@@ -5,7 +5,7 @@ const EVERY_MS = 400;
 const DISCORD_EPOCH_MS = 1_420_070_400_000;
 
 /** A call that the local Discord answered. Times are milliseconds since 1970. */
-export type SeenCall = {
+type SeenCall = {
   readonly at: number;
   readonly method: string;
   readonly path: string;

@@ -8,7 +8,7 @@ import type { MatchRows } from "./match-rows.ts";
 import { DISCORD_LIMITS, MATCH_PLAN } from "./plan.ts";
 
 /** What a run works with. */
-export type Setting = {
+type Setting = {
   readonly stack: Stack;
   readonly watch: DiscordWatch;
   readonly rows: MatchRows;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Machine } from "../report/machine.ts";
-import { creationsTake, type Storm } from "./matches-run.ts";
-import { faultsOf, replaceMatches, writeMatchReport, type MatchFigures } from "./report.ts";
+import type { Storm } from "./matches-run.ts";
+import { creationsTake } from "./matches-run.ts";
+import { faultsOf, writeMatchReport, type MatchFigures } from "./report.ts";
 
 const MACHINE: Machine = { cpu: "a core", cores: 2, load: 0.5, storage: "disk", versions: [] };
 const STORM: Storm = {
@@ -61,13 +62,5 @@ describe("the report of the matches' benchmark", () => {
       expect(faultsOf(bad)).toHaveLength(1);
       expect(writeMatchReport(bad, MACHINE)).toContain("**This run is void.**");
     }
-  });
-
-  it("replaces what stands between its markers, and nothing else", () => {
-    const text = "a\n<!-- matches:start -->\nold\n<!-- matches:end -->\nb";
-    expect(replaceMatches(text, "new")).toBe(
-      "a\n<!-- matches:start -->\n\nnew\n\n<!-- matches:end -->\nb",
-    );
-    expect(() => replaceMatches("a", "new")).toThrow("lacks");
   });
 });

@@ -4,9 +4,6 @@ import { ms, seconds, table, times } from "../report/table.ts";
 import { creationsTake, type Storm } from "./matches-run.ts";
 import { DISCORD_LIMITS, MATCH_PLAN } from "./plan.ts";
 
-const START = "<!-- matches:start -->";
-const END = "<!-- matches:end -->";
-
 /** What a run found. Times are milliseconds. */
 export type MatchFigures = {
   /** Until each webhook of the calm load was answered. */
@@ -24,14 +21,6 @@ const AIM_ALONE_MS = 1_000;
 const AIM_SCHEDULE = 1.2;
 /** Calls that Discord may refuse for their rate: next to none. */
 const AIM_REFUSED_SHARE = 0.005;
-
-/** The text with what stands between the markers replaced. @throws when a marker is missing */
-export function replaceMatches(text: string, generated: string): string {
-  const start = text.indexOf(START);
-  const end = text.indexOf(END);
-  if (start < 0 || end < start) throw new Error(`the document lacks ${START} and ${END}`);
-  return `${text.slice(0, start + START.length)}\n\n${generated}\n\n${text.slice(end)}`;
-}
 
 /** What makes a run void: something was not done, or left behind. */
 export function faultsOf({ storm, missedCalls }: MatchFigures): readonly string[] {

@@ -1,11 +1,13 @@
 import { LOBBY } from "../../dev/discord/seed.ts";
 import type { FaceitMatch } from "../../dev/faceit/control-client.ts";
 import type { Stack } from "../../dev/testing/stack.ts";
-import { inTurns } from "./in-turns.ts";
 import { MATCH_PLAN } from "./plan.ts";
 
 const FIRST_DISCORD_ID = 500_000_000_000_000_000n;
 const ADMINISTRATOR = "8";
+
+/** Works that are under way at the same time: enough to be quick, and no storm. */
+const AT_ONCE = 8;
 
 /** Makes so many matches with players of their own; in some, one of each side is linked and in voice. */
 export async function addMatches(
@@ -47,4 +49,18 @@ async function link(stack: Stack, nickname: string): Promise<void> {
     command: "register",
     options: { user, nickname },
   });
+}
+
+/** Does something for each item, a few at a time, and keeps their order. */
+async function inTurns<Item, Value>(
+  items: Iterable<Item>,
+  work: (item: Item) => Promise<Value>,
+): Promise<Value[]> {
+  const left = [...items].entries();
+  const values: Value[] = [];
+  const worker = async (): Promise<void> => {
+    for (const [index, item] of left) values[index] = await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return values;
 }

@@ -4,7 +4,8 @@ import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
 import type { SubjectName } from "../subjects/subject.ts";
 import { aimsOf } from "./aims.ts";
-import { replaceGenerated, writeReport } from "./report.ts";
+import { replaceSection } from "./document.ts";
+import { writeReport } from "./report.ts";
 import { ratio, summarize, ticketRatio, type Results, type Summary } from "./summary.ts";
 
 function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Trial {
@@ -153,8 +154,8 @@ test("a run with a fault in any part is void and says why", () => {
 
 test("only what stands between the markers is replaced", () => {
   const text = "before\n<!-- bench:start -->\nold\n<!-- bench:end -->\nafter\n";
-  const replaced = replaceGenerated(text, "new");
+  const replaced = replaceSection(text, "bench", "new");
   expect(replaced).toBe("before\n<!-- bench:start -->\n\nnew\n\n<!-- bench:end -->\nafter\n");
-  expect(replaceGenerated(replaced, "new")).toBe(replaced);
-  expect(() => replaceGenerated("no markers", "new")).toThrow("bench:start");
+  expect(replaceSection(replaced, "bench", "new")).toBe(replaced);
+  expect(() => replaceSection(text, "stalled", "new")).toThrow("stalled:start");
 });

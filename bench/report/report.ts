@@ -6,17 +6,6 @@ import { journalTable, roundTables, type Named } from "./round-tables.ts";
 import { figures, type Summary } from "./summary.ts";
 import { count, table } from "./table.ts";
 
-const START = "<!-- bench:start -->";
-const END = "<!-- bench:end -->";
-
-/** The text with what stands between the markers replaced. @throws when a marker is missing */
-export function replaceGenerated(text: string, generated: string): string {
-  const start = text.indexOf(START);
-  const end = text.indexOf(END);
-  if (start < 0 || end < start) throw new Error(`the document lacks ${START} and ${END}`);
-  return `${text.slice(0, start + START.length)}\n\n${generated}\n\n${text.slice(end)}`;
-}
-
 /** The generated part: what was run, on what, and what came of it. */
 export function writeReport(
   summary: Summary,

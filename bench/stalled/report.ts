@@ -4,9 +4,6 @@ import { ms, table, times } from "../report/table.ts";
 import type { MemoryTrial } from "./memory.ts";
 import { STALLED_PLAN, type StalledTrial } from "./trial.ts";
 
-const START = "<!-- stalled:start -->";
-const END = "<!-- stalled:end -->";
-
 /** A round: two hubs without stalled readers, and one with them. */
 export type StalledRound = {
   readonly without: StalledTrial;
@@ -16,14 +13,6 @@ export type StalledRound = {
 
 /** Healthy readers may be served later by so much of what they are without stalled ones. */
 const AIM = 1.1;
-
-/** The text with what stands between the markers replaced. @throws when a marker is missing */
-export function replaceStalled(text: string, generated: string): string {
-  const start = text.indexOf(START);
-  const end = text.indexOf(END);
-  if (start < 0 || end < start) throw new Error(`the document lacks ${START} and ${END}`);
-  return `${text.slice(0, start + START.length)}\n\n${generated}\n\n${text.slice(end)}`;
-}
 
 /** What healthy readers missed, got twice or out of order. */
 export function faultsOf(rounds: readonly StalledRound[]): string[] {

@@ -2,8 +2,7 @@ import { fileURLToPath } from "node:url";
 import { PING_FRAME } from "../../src/protocol/frames.ts";
 import { silentClient } from "../load/client.ts";
 import { startWorkerd } from "../../dev/workerd/workerd.ts";
-import { countAt } from "./count-at.ts";
-import type { Subject } from "./subject.ts";
+import { countAt, type Subject } from "./subject.ts";
 
 /** A Durable Object that only loops over its sockets. */
 export const bareLoop: Subject = {

@@ -5,8 +5,7 @@ import type { Client, Entry } from "../load/client.ts";
 import { AUTHENTICATED, GuildClient, type Position } from "../load/guild-client.ts";
 import { startWorkerd } from "../../dev/workerd/workerd.ts";
 import { D1_SERVICE, workerServices, type WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
-import { countAt } from "./count-at.ts";
-import type { RunningSubject, StartOptions, Subject } from "./subject.ts";
+import { countAt, type RunningSubject, type StartOptions, type Subject } from "./subject.ts";
 
 /** What all subjects of the Worker need. */
 export type GuildHubParts = {

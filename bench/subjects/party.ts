@@ -1,8 +1,7 @@
 import { PING_FRAME } from "../../src/protocol/frames.ts";
 import { silentClient } from "../load/client.ts";
 import { startWorkerd } from "../../dev/workerd/workerd.ts";
-import { countAt } from "./count-at.ts";
-import type { Subject } from "./subject.ts";
+import { countAt, type Subject } from "./subject.ts";
 
 /** partyserver with hibernation. @param module its bundle, an absolute path */
 export function party(module: string): Subject {

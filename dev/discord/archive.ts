@@ -12,7 +12,7 @@ import {
 } from "./model.ts";
 
 /** What a line of the audit log says; without a user it was the bot. */
-export type AuditLogEntry = Pick<AuditLogRecord, "guildId" | "action" | "targetId"> & {
+type AuditLogEntry = Pick<AuditLogRecord, "guildId" | "action" | "targetId"> & {
   readonly userId?: string;
   readonly reason?: string | null;
   readonly changes?: readonly APIAuditLogChange[];

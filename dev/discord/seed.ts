@@ -5,7 +5,7 @@ import { BOT_PERMISSIONS, EVERYONE_PERMISSIONS } from "./permissions.ts";
 /** The guild that there is from the start, and its one voice channel. */
 export const PRIMARY_GUILD = "100000000000000001";
 export const LOBBY = "100000000000000012";
-export const BOT_ID = "100000000000000100";
+const BOT_ID = "100000000000000100";
 const OWNER_ID = "100000000000000200";
 const PLAYERS = 6;
 

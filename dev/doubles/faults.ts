@@ -1,5 +1,5 @@
 /** Which calls a fault is for. */
-export interface FaultTarget {
+interface FaultTarget {
   /** Null: all. */
   readonly method: string | null;
   /** A path below the API's own: `:name` is any one part, a last `*` any rest. Null: all. */

@@ -14,7 +14,7 @@ export interface RunningDouble {
 }
 
 /** What a double does with what comes in. */
-export interface DoubleHandlers {
+interface DoubleHandlers {
   readonly request: RequestListener;
   /** Takes WebSockets, of callers that are allowed in; absent: there are none. */
   readonly upgrade?: (...upgrade: Parameters<UpgradeListener>) => void;

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 const WRITE_DELAY_MS = 50;
 
 /** A JSON file that is replaced as a whole, so that a reader never finds half of it. */
-export interface StateFile<State> {
+interface StateFile<State> {
   /** What it holds; undefined when there is none yet. @throws when it holds something else */
   read(): State | undefined;
   /** Asks for a write of the state as it will be a moment later. */

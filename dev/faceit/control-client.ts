@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { callControl } from "../doubles/control-client.ts";
-import type { ApiFault, HandmadeWebhook, NewMatch, NextStatus, Substitution } from "./control.ts";
+import type { HandmadeWebhook, NewMatch, NextStatus, Substitution } from "./control.ts";
 
 const Player = z.object({ playerId: z.string(), nickname: z.string() });
 const Side = z.object({ name: z.string(), players: z.array(Player) });
@@ -77,11 +77,6 @@ export class FaceitControl {
   /** Keeps webhooks back, or lets them go, shuffled. */
   async hold(hold: boolean): Promise<void> {
     await this.#post("/hold", { hold });
-  }
-
-  /** Breaks the next calls of the Data API. */
-  async dataApi(fault: ApiFault): Promise<void> {
-    await this.#post("/api", fault);
   }
 
   #post(path: string, body: unknown): Promise<unknown> {

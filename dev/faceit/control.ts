@@ -88,9 +88,6 @@ export type Substitution = z.input<typeof RosterBody>;
 /** A webhook by hand. Without `matchId` it is about the newest match; `body` goes as it is. */
 export type HandmadeWebhook = z.input<typeof WebhookBody>;
 
-/** What the next calls of the Data API get: status 0 closes the connection, 200 is only slow. */
-export type ApiFault = z.input<typeof ApiBody>;
-
 export interface ControlPorts {
   readonly world: World;
   readonly sender: WebhookSender;

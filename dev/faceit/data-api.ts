@@ -19,7 +19,7 @@ export interface DataApiFault {
   readonly retryAfter?: number | undefined;
 }
 
-export interface DataApiPorts {
+interface DataApiPorts {
   readonly world: World;
   /** The one server-side key that is accepted. */
   readonly apiKey: string;

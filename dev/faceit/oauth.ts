@@ -14,7 +14,7 @@ const ID_TOKEN_SECONDS = 3_600;
 const PKCE_VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/;
 const PKCE_CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 
-export interface OAuthPorts {
+interface OAuthPorts {
   readonly world: World;
   readonly clock: Clock;
   /** Where this FACEIT is. */

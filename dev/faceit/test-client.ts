@@ -24,7 +24,7 @@ export interface Received {
 }
 
 /** Somebody who gets webhooks. */
-export interface Receiver {
+interface Receiver {
   readonly url: string;
   readonly received: readonly Received[];
   /** Answers the next one, or never does. */

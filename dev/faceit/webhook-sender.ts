@@ -6,7 +6,7 @@ const REMEMBERED = 2_000;
 /** Sleeps so many milliseconds; ends early, without an error, when the signal is given. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
-export interface SenderOptions {
+interface SenderOptions {
   readonly url: string;
   /** Name of the header that carries the secret. */
   readonly header: string;

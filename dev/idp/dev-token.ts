@@ -21,7 +21,7 @@ const DevTokenRequest = z.strictObject({
 export type DevTokenRequest = z.input<typeof DevTokenRequest>;
 
 /** Who signs, and for whom. */
-export type TokenSigner = {
+type TokenSigner = {
   readonly issuer: string;
   readonly audience: string;
   readonly key: JWK;

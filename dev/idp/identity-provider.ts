@@ -9,7 +9,7 @@ import { EMPTY_LOGIN, loginPage, logoutPage, messagePage, type LoginForm } from 
 import { openStore, type Account, type ProviderStore } from "./store.ts";
 
 /** What the provider is told at its start. */
-export type IdentityProviderOptions = {
+type IdentityProviderOptions = {
   /** 0 takes any free port. */
   readonly port: number;
   /** `iss` of every token; the provider's own address when absent. */

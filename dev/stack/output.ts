@@ -15,7 +15,7 @@ export type Output = {
 const LABEL_WIDTH = 17;
 
 /** What of a stream is needed here. */
-export type OutputStream = {
+type OutputStream = {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly write: (text: string) => unknown;

@@ -14,7 +14,7 @@ export type PartSpec = {
 };
 
 /** What a supervised part is doing, for `stack.json`. */
-export type PartStatus = {
+type PartStatus = {
   readonly pid: number | undefined;
   readonly restarts: number;
 };
@@ -26,7 +26,7 @@ export type Part = {
 };
 
 /** How the parts are looked after. Milliseconds. */
-export type Supervision = {
+type Supervision = {
   readonly output: Output;
   readonly logDir: string;
   /** Which lines of the parts are shown; all of them are in the log. */

@@ -14,7 +14,7 @@ const STAMP = ".build";
 const PAGE_SOURCES = ["console", "src/client", "src/protocol", "package-lock.json"];
 
 /** Control addresses of the local services that the page has buttons for; absent: no buttons. */
-export type PageControls = {
+type PageControls = {
   readonly discord: string | undefined;
   readonly faceit: string | undefined;
 };

@@ -1,7 +1,7 @@
 import type { Output } from "./output.ts";
 
 /** What is told while the stack starts. */
-export type Progress = {
+type Progress = {
   /** Follows a step to its end: says how long it took, and that it is waited for meanwhile. */
   readonly follow: <T>(name: string, step: Promise<T>) => Promise<T>;
   /** Ends it: nothing more is told. */

@@ -27,7 +27,7 @@ export type Settings = {
 };
 
 /** The three places that variables come from, and the top folder for relative paths. */
-export type Sources = {
+type Sources = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly devVars: Variables;
   readonly toml: Variables;

@@ -11,7 +11,7 @@ import { readStackFile, type StackFile } from "../stack/stack-file.ts";
 import type { PartName } from "../stack/names.ts";
 import { DATABASE_VARIABLE } from "./database.ts";
 import { eventually } from "./eventually.ts";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../stack/ports.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 const STACK = "dev/stack.ts";

@@ -2,7 +2,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { eventually } from "./eventually.ts";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../stack/ports.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 let server: Server;

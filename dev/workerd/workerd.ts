@@ -8,7 +8,7 @@ import { HTTP_SOCKET, startServer, type Server } from "./processes.ts";
 export const COMPATIBILITY_DATE = "2026-10-23";
 
 /** What a Worker finds in its `env`. */
-export type Binding =
+type Binding =
   | { readonly name: string; readonly text: string }
   | { readonly name: string; readonly objects: string }
   | { readonly name: string; readonly service: string }

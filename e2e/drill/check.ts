@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { FILES } from "./files.ts";
+import { FILES } from "./drill-log.ts";
 import {
   readLines,
   type ClientLine,
@@ -12,8 +12,8 @@ import {
   type FaultLine,
   type TruthLine,
 } from "./history.ts";
-import { judge } from "./judge.ts";
-import { isClean, writeDrillReport } from "./report.ts";
+import { judge, type Verdict } from "./judge.ts";
+import { PROBLEM_KINDS } from "./problems.ts";
 
 const folder = process.argv[2];
 if (folder === undefined) {
@@ -21,8 +21,8 @@ if (folder === undefined) {
   process.exit(2);
 }
 const inFolder = (name: string): string => path.join(folder, name);
-const facts = JSON.parse(readFileSync(inFolder(FILES.facts), "utf8")) as DrillFacts;
-const verdict = judge({
+const factsOfDrill = JSON.parse(readFileSync(inFolder(FILES.facts), "utf8")) as DrillFacts;
+const judged = judge({
   truth: [...readLines<TruthLine>(inFolder(FILES.truth))],
   clients: readdirSync(inFolder(FILES.clients))
     .toSorted()
@@ -32,5 +32,41 @@ const verdict = judge({
     })),
   faults: readLines<FaultLine>(inFolder(FILES.faults)),
 });
-console.log(writeDrillReport(verdict, facts));
-process.exitCode = isClean(verdict, facts) ? 0 : 1;
+console.log(writeReport(judged, factsOfDrill));
+process.exitCode = isClean(judged, factsOfDrill) ? 0 : 1;
+
+/** Whether nothing is wrong. */
+function isClean(verdict: Verdict, facts: DrillFacts): boolean {
+  return verdict.problems.all.length === 0 && facts.problems.length === 0 && verdict.deliveries > 0;
+}
+
+/** The verdict for a person, the figures that must be 0 first. */
+function writeReport(verdict: Verdict, facts: DrillFacts): string {
+  const { problems, journals } = verdict;
+  const events = [...journals].map(([guild, count]) => `${number(count)} (${guild})`).join(", ");
+  return [
+    `deliveries ${number(verdict.deliveries)}  to ${verdict.clients} clients, ${facts.relays} relays; journaled ${events}`,
+    PROBLEM_KINDS.map((kind) => `${kind} ${problems.count(kind)}`).join("  "),
+    `faults     ${counts(verdict.faults)}`,
+    `resumes    ${number(verdict.resumes)}`,
+    `snapshots  ${counts(verdict.snapshots)}`,
+    `closes     ${counts(verdict.closes)}`,
+    `time       ${facts.seconds} s, seed ${facts.seed}`,
+    ...facts.problems.map((problem) => `PROBLEM    ${problem}`),
+    ...problems.all.flatMap(({ kind, examples }) =>
+      examples.map((example) => `${kind.toUpperCase().padEnd(10)} ${example}`),
+    ),
+  ].join("\n");
+}
+
+function counts(found: ReadonlyMap<string | number, number>): string {
+  if (found.size === 0) return "none";
+  return [...found]
+    .toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1))
+    .map(([what, count]) => `${what} ${number(count)}`)
+    .join(", ");
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}

@@ -5,7 +5,7 @@ import type { Problems } from "./problems.ts";
 import { Views } from "./views.ts";
 
 /** What one client's history adds up to. */
-export type ClientTally = {
+type ClientTally = {
   deliveries: number;
   resumes: number;
   readonly snapshots: Map<string, number>;

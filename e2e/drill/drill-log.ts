@@ -1,7 +1,15 @@
 import path from "node:path";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { FILES } from "./files.ts";
 import { LineWriter, type DrillFacts, type TruthLine } from "./history.ts";
+
+/** Names inside the folder of one drill: what the program writes and the checker reads. */
+export const FILES = {
+  /** One file a client. */
+  clients: "clients",
+  truth: "truth.jsonl",
+  faults: "faults.jsonl",
+  facts: "facts.json",
+} as const;
 
 /** The files of one drill, but for those of its clients. */
 export class DrillLog {

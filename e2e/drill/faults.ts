@@ -14,7 +14,7 @@ const LINK_FAULT_LEAST_MS = 200;
 const SERVED_WITHIN_MS = 60_000;
 
 /** What faults happen to. */
-export type Targets = {
+type Targets = {
   readonly stack: Stack;
   /** Those that have faults. */
   readonly clientLinks: readonly TcpProxy[];

@@ -4,7 +4,7 @@ import { Journal, type RoomsView } from "./journal.ts";
 import { Problems } from "./problems.ts";
 
 /** What a run has left behind. Each may be read several times. */
-export type DrillHistory = {
+type DrillHistory = {
   readonly truth: readonly TruthLine[];
   readonly clients: readonly {
     readonly name: string;

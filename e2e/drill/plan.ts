@@ -1,5 +1,5 @@
 /** How many of each kind of fault a run injects. */
-export type FaultCounts = {
+type FaultCounts = {
   readonly "worker killed": number;
   readonly "container killed": number;
   readonly "client link cut": number;

@@ -18,7 +18,7 @@ const Page = z.object({
 });
 
 /** One answer of the long poll. */
-export type PolledPage = z.infer<typeof Page> & {
+type PolledPage = z.infer<typeof Page> & {
   readonly kind: "page";
   readonly events: readonly SeenEvent[];
 };

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { LOBBY, PRIMARY_GUILD } from "../../dev/discord/seed.ts";
 import { JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
-import { freePorts } from "../../dev/testing/free-ports.ts";
+import { freePorts } from "../../dev/stack/ports.ts";
 import { startStack } from "../../dev/testing/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../../dev/testing/tcp-proxy.ts";
 import type { ClientSpec, Participant, Surroundings, Token } from "./client-spec.ts";

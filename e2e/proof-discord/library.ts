@@ -18,7 +18,7 @@ const Told = z.discriminatedUnion("kind", [
 export type Told = z.infer<typeof Told>;
 
 /** A bot of a gateway library, as a process. */
-export type Library = {
+type Library = {
   readonly told: readonly Told[];
   /** What it logged. */
   readonly log: () => string;

@@ -4,7 +4,7 @@ import path from "node:path";
 import type { RestExchange } from "../../dev/discord/rest/request.ts";
 
 /** A file for `DISCORD_RECORD_FILE`, in a folder of its own. */
-export type RecordFile = {
+type RecordFile = {
   readonly path: string;
   /** Everything that was recorded so far. */
   readonly exchanges: () => readonly RestExchange[];

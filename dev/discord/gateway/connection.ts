@@ -5,10 +5,10 @@ import { isFields } from "../rest/form.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
 /** Bytes of one payload from a client. */
-export const CLIENT_PAYLOAD_MAX_BYTES = 4_096;
+const CLIENT_PAYLOAD_MAX_BYTES = 4_096;
 
 /** Payloads of one connection in {@link CLIENT_PAYLOAD_WINDOW_MS}, heartbeats counted. */
-export const CLIENT_PAYLOADS_PER_WINDOW = 120;
+const CLIENT_PAYLOADS_PER_WINDOW = 120;
 const CLIENT_PAYLOAD_WINDOW_MS = 60_000;
 
 /** Intervals without a heartbeat until the connection is closed. */

@@ -13,10 +13,11 @@ import type { SessionStartLimit } from "../rest/api.ts";
 import type { World } from "../world.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { EventFaults } from "./event-faults.ts";
-import { IdentifyBudget, type IdentifyBudgetState } from "./identify-budget.ts";
-import { checkIntents } from "./intents.ts";
+import type { IdentifyBudgetState } from "./identify-budget.ts";
+import { IdentifyBudget } from "./identify-budget.ts";
 import { membersChunk } from "./members-chunk.ts";
-import { Session, SESSION_LIFETIME_MS, type SessionState } from "./session.ts";
+import type { SessionState } from "./session.ts";
+import { checkIntents, Session, SESSION_LIFETIME_MS } from "./session.ts";
 
 const GUILD_CREATE: string = GatewayDispatchEvents.GuildCreate;
 const RESUMED: string = GatewayDispatchEvents.Resumed;
@@ -38,7 +39,7 @@ export interface GatewayState {
   readonly resumes: number;
 }
 
-export interface GatewayPorts {
+interface GatewayPorts {
   readonly world: World;
   readonly botToken: string;
   readonly clock: Clock;
@@ -49,7 +50,7 @@ export interface GatewayPorts {
 }
 
 /** What the control API tells of the gateway. */
-export interface GatewayReport {
+interface GatewayReport {
   readonly connected: boolean;
   /** Sessions opened by IDENTIFY since the state file began. */
   readonly identifies: number;

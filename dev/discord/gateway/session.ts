@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { GatewayIntentBits } from "discord-api-types/v10";
 import type { Clock } from "../../../src/platform/clock.ts";
 import type { DispatchData } from "../model.ts";
 import { shardOf } from "../snowflake.ts";
@@ -9,8 +10,18 @@ export const REPLAY_EVENTS_MAX = 1_000;
 /** A session without a connection can be resumed for this long, milliseconds. */
 export const SESSION_LIFETIME_MS = 120_000;
 
+const ALL_INTENTS = Object.values(GatewayIntentBits)
+  .filter((value) => typeof value === "number")
+  .reduce((all, bit) => all | bit, 0);
+
+/** Intents that must be switched on for a bot in Discord's portal; here none are. */
+const PRIVILEGED_INTENTS =
+  GatewayIntentBits.GuildMembers |
+  GatewayIntentBits.GuildPresences |
+  GatewayIntentBits.MessageContent;
+
 /** A dispatch as it goes over the wire. */
-export interface SentDispatch {
+interface SentDispatch {
   readonly op: 0;
   readonly t: string;
   readonly s: number;
@@ -91,4 +102,11 @@ export class Session {
       disconnectedAt: this.disconnectedAt,
     };
   }
+}
+
+/** Whether intents may be used: unknown bits are invalid, privileged ones disallowed. */
+export function checkIntents(intents: unknown): "ok" | "invalid" | "disallowed" {
+  if (typeof intents !== "number" || !Number.isInteger(intents) || intents < 0) return "invalid";
+  if ((intents & ~ALL_INTENTS) !== 0 || intents > ALL_INTENTS) return "invalid";
+  return (intents & PRIVILEGED_INTENTS) === 0 ? "ok" : "disallowed";
 }

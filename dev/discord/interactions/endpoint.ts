@@ -1,10 +1,14 @@
-import { type KeyObject, sign } from "node:crypto";
-import { InteractionResponseType } from "discord-api-types/v10";
+import type { KeyObject } from "node:crypto";
+import { sign } from "node:crypto";
+import { InteractionResponseType, MessageFlags } from "discord-api-types/v10";
 import { z } from "zod";
 import type { Clock } from "../../../src/platform/clock.ts";
-import { err, ok, type Result } from "../../../src/platform/result.ts";
+import type { Result } from "../../../src/platform/result.ts";
+import { err, ok } from "../../../src/platform/result.ts";
+import type { LinkButton } from "../model.ts";
+import { Form } from "../rest/form.ts";
+import { readMessage } from "../rest/message-form.ts";
 import type { RestExchange } from "../rest/request.ts";
-import { type CommandReply, readReply } from "./reply.ts";
 
 /** How long an endpoint may take, milliseconds. */
 export const ANSWER_DEADLINE_MS = 3_000;
@@ -12,7 +16,22 @@ export const ANSWER_DEADLINE_MS = 3_000;
 /** What a person sees of an endpoint that failed. */
 const NO_RESPONSE = "The application did not respond";
 
-export interface EndpointPorts {
+/** What a person sees of the answer to a command. */
+export interface CommandReply {
+  /** The HTTP status of the endpoint. */
+  readonly status: number;
+  readonly content: string;
+  /** Whether nobody else sees it. */
+  readonly ephemeral: boolean;
+  readonly buttons: readonly LinkButton[];
+}
+
+const CommandResponse = z.object({
+  type: z.literal(InteractionResponseType.ChannelMessageWithSource),
+  data: z.record(z.string(), z.unknown()),
+});
+
+interface EndpointPorts {
   /** Null: none was saved. */
   readonly url: string | null;
   /** The application's Ed25519 key. */
@@ -123,4 +142,17 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Reads the answer to a command: a message at once. Fails with what Discord would not take. */
+function readReply(body: unknown): Result<Omit<CommandReply, "status">, string> {
+  const response = CommandResponse.safeParse(body);
+  if (!response.success) return err("it must be JSON of type 4, a message");
+  const form = new Form(response.data.data);
+  const { content, buttons } = readMessage(form);
+  const flags = form.integer("flags", { min: 0, max: 2 ** 31 - 1 }) ?? 0;
+  const invalid = form.failure();
+  if (invalid !== null) return err(JSON.stringify(invalid.errors));
+  if (content === "") return err("the message is empty");
+  return ok({ content, ephemeral: (flags & MessageFlags.Ephemeral) !== 0, buttons });
 }

@@ -8,7 +8,7 @@ import type { Grants } from "./grants.ts";
 import { SCOPE } from "./grants.ts";
 
 /** What the pages of OAuth2 need. */
-export interface AuthorizePorts {
+interface AuthorizePorts {
   readonly world: World;
   readonly application: LocalApplication;
   readonly grants: Grants;

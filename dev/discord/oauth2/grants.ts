@@ -12,7 +12,7 @@ const TOKEN_LIFETIME_SECONDS = 604_800;
 export const SCOPE = "identify";
 
 /** What a code is exchanged for (RFC 6749 §5.1). */
-export interface TokenAnswer {
+interface TokenAnswer {
   readonly token_type: "Bearer";
   readonly access_token: string;
   readonly expires_in: number;

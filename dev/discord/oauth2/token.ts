@@ -5,7 +5,7 @@ import type { Grants } from "./grants.ts";
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
 /** What the token calls need. */
-export interface TokenPorts {
+interface TokenPorts {
   readonly application: LocalApplication;
   readonly grants: Grants;
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../../../src/platform/clock.ts";
 const CALLS_MAX = 2_000;
 
 /** A REST call that was answered, for tests and measurements. */
-export interface RestCall {
+interface RestCall {
   /** Counts all calls since the start, from 1: who reads in time misses none. */
   readonly n: number;
   /** When it was answered, RFC 3339. */

@@ -8,7 +8,7 @@ const COMMANDS_MAX = 100;
 const CHAT_INPUT = 1;
 
 /** Whose commands, and where: without a guild those of all guilds. */
-export interface CommandScope {
+interface CommandScope {
   readonly applicationId: string;
   readonly guildId?: string;
 }

@@ -21,7 +21,7 @@ const FIGURES: ReadonlyMap<string, Figures> = new Map([
 ]);
 
 /** What one call met: whether it may pass, and the headers that its answer carries. */
-export interface RateLimitVerdict {
+interface RateLimitVerdict {
   readonly limited: false | "global" | "user";
   /** Milliseconds until the same call may pass. */
   readonly retryAfterMs: number;

@@ -1,5 +1,5 @@
 /** Payload of one text frame; it is only valid during the call. */
-export type OnText = (payload: Buffer) => void;
+type OnText = (payload: Buffer) => void;
 
 /**
  * Reads a server's WebSocket frames from TCP chunks. It knows what the subjects send (unmasked, whole
