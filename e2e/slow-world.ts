@@ -1,17 +1,16 @@
 import { randomBytes, sign } from "node:crypto";
-import { createServer } from "node:http";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { LOBBY, PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { localApplication } from "../dev/discord/application.ts";
 import { DiscordControl } from "../dev/discord/control-client.ts";
 import { startLocalDiscord } from "../dev/discord/local-discord.ts";
+import { answerBy, serveDouble } from "../dev/doubles/server.ts";
 import { FaceitControl } from "../dev/faceit/control-client.ts";
 import { startLocalFaceit } from "../dev/faceit/local-faceit.ts";
 import { bundleWorker, workerServices } from "../dev/workerd/worker-bundle.ts";
@@ -92,10 +91,14 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
     });
     closing.push(() => faceit.close());
     const slowly = async (answer: Answerer): Promise<string> => {
-      const server = await listen(async (request) => {
-        await delay(slowness.outside);
-        return answer(request);
-      });
+      const server = await serveDouble({ port: 0, host: "127.0.0.1" }, () => ({
+        request: answerBy({
+          fetch: async (request) => {
+            await delay(slowness.outside);
+            return answer(request);
+          },
+        }),
+      }));
       closing.push(server.close);
       return server.url;
     };
@@ -175,52 +178,29 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
 
 const secret = (): string => randomBytes(32).toString("base64url");
 
-type Answerer = (request: {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: Buffer<ArrayBuffer>;
-}) => Promise<Response>;
-
-async function listen(answer: Answerer) {
-  const server = createServer((incoming, outgoing) => {
-    void (async () => {
-      const { method = "GET", url = "/" } = incoming;
-      const headers = Object.fromEntries(
-        Object.entries(incoming.headers).flatMap(([name, value]) =>
-          typeof value === "string" && !["host", "connection", "content-length"].includes(name)
-            ? [[name, value]]
-            : [],
-        ),
-      );
-      const body = Buffer.from(await buffer(incoming));
-      const response = await answer({ method, path: url, headers, body });
-      const bytes = Buffer.from(await response.arrayBuffer());
-      const kept = [...response.headers].filter(([name]) => !name.startsWith("content-"));
-      const type = response.headers.get("content-type") ?? "text/plain";
-      outgoing.writeHead(response.status, { ...Object.fromEntries(kept), "content-type": type });
-      outgoing.end(bytes);
-    })().catch(() => outgoing.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
+type Answerer = (request: Request) => Promise<Response>;
 
 function forwardTo(target: string): Answerer {
-  return async ({ method, path: where, headers, body }) =>
-    fetch(`${target}${where}`, {
-      method,
-      // A form is sent from the page that it belongs to.
-      headers: "origin" in headers ? { ...headers, origin: target } : headers,
+  return async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const headers = new Headers(request.headers);
+    for (const name of ["host", "connection", "content-length"]) headers.delete(name);
+    // A form is sent from the page that it belongs to.
+    if (headers.has("origin")) headers.set("origin", target);
+    const body = await request.arrayBuffer();
+    const response = await fetch(`${target}${pathname}${search}`, {
+      method: request.method,
+      headers,
       redirect: "manual",
-      ...(body.length === 0 ? {} : { body }),
+      ...(body.byteLength === 0 ? {} : { body }),
     });
+    const bytes = await response.arrayBuffer();
+    const answered = new Headers(response.headers);
+    for (const name of ["content-encoding", "content-length", "transfer-encoding"])
+      answered.delete(name);
+    const { status } = response;
+    return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers: answered });
+  };
 }
 
 /** workerd takes a reset for a client that is gone; after a mere FIN it still answers. */

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
+import { serveDouble } from "../doubles/server.ts";
 import { callControl } from "../doubles/control-client.ts";
 import type { LocalFaceit, LocalFaceitOptions } from "./local-faceit.ts";
 import { startLocalFaceit } from "./local-faceit.ts";
@@ -33,27 +34,18 @@ interface Receiver {
 
 export async function startReceiver(): Promise<Receiver> {
   const received: Received[] = [];
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const text = Buffer.concat(chunks).toString();
+  const { url, close } = await serveDouble({ port: 0, host: "127.0.0.1" }, () => ({
+    request: async (request, response) => {
+      const text = (await buffer(request)).toString();
       const header = request.headers["x-webhook-secret"];
       const secret = Array.isArray(header) ? header.join() : header;
       received.push({ secret, text, body: text.startsWith("{") ? asJson(JSON.parse(text)) : {} });
       receiver.answer(response, received.length);
-    });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+    },
+  }));
+  onTestFinished(close);
   const receiver: Receiver = {
-    url: `http://127.0.0.1:${port}/faceit-webhook`,
+    url: `${url}/faceit-webhook`,
     received,
     answer: (response) => response.writeHead(204).end(),
   };

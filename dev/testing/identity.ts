@@ -1,8 +1,6 @@
-import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { PRIMARY_GUILD } from "../discord/seed.ts";
+import { answerBy, serveDouble } from "../doubles/server.ts";
 
 /** An OpenID provider that costs next to nothing: keys on loopback, and tokens that were signed beforehand. */
 export type Identity = {
@@ -27,13 +25,9 @@ export async function startIdentity(users: number): Promise<Identity> {
   const keys = {
     keys: [{ ...(await exportJWK(publicKey)), kid: KEY_ID, alg: "ES256", use: "sig" }],
   };
-  const server = createServer((_request, response) => {
-    response.setHeader("Content-Type", "application/json");
-    response.end(JSON.stringify(keys));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url: issuer, close } = await serveDouble({ port: 0, host: "127.0.0.1" }, () => ({
+    request: answerBy({ fetch: () => Response.json(keys) }),
+  }));
   const sign = (subject: string, claims: Record<string, string> = {}): Promise<string> =>
     new SignJWT(claims)
       .setProtectedHeader({ alg: "ES256", kid: KEY_ID, typ: "at+jwt" })
@@ -57,11 +51,7 @@ export async function startIdentity(users: number): Promise<Identity> {
       if (token === undefined) throw new Error(`no token for user ${index}`);
       return token;
     },
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    close,
   };
 }
 

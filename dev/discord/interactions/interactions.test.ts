@@ -1,7 +1,8 @@
 import { createPublicKey, verify } from "node:crypto";
-import { once } from "node:events";
-import { createServer } from "node:http";
+import type { RequestListener } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { serveDouble } from "../../doubles/server.ts";
 import { localApplication } from "../application.ts";
 import type { LocalDiscord } from "../local-discord.ts";
 import {
@@ -23,25 +24,22 @@ type Answer = readonly [status: number, body: string] | "never";
 
 /** An application's endpoint that checks signatures, and says PONG or what the test wants. */
 async function endpoint(answer: (interaction: Record<string, unknown>) => Answer): Promise<string> {
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const body = Buffer.concat(chunks);
-      const signature = Buffer.from(String(request.headers["x-signature-ed25519"]), "hex");
-      const timestamp = Buffer.from(String(request.headers["x-signature-timestamp"]));
-      const isGood = verify(null, Buffer.concat([timestamp, body]), PUBLIC_KEY, signature);
-      const said = isGood ? answer(asObject(JSON.parse(body.toString()))) : ([401, "{}"] as const);
-      if (said !== "never") response.writeHead(said[0]).end(said[1]);
-    });
+  const url = await serve(async (request, response) => {
+    const body = await buffer(request);
+    const signature = Buffer.from(String(request.headers["x-signature-ed25519"]), "hex");
+    const timestamp = Buffer.from(String(request.headers["x-signature-timestamp"]));
+    const isGood = verify(null, Buffer.concat([timestamp, body]), PUBLIC_KEY, signature);
+    const said = isGood ? answer(asObject(JSON.parse(body.toString()))) : ([401, "{}"] as const);
+    if (said !== "never") response.writeHead(said[0]).end(said[1]);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${Number(Object(server.address()).port)}/interactions`;
+  return `${url}/interactions`;
+}
+
+/** Listens during one test. @returns where */
+async function serve(request: RequestListener): Promise<string> {
+  const { url, close } = await serveDouble({ port: 0, host: "127.0.0.1" }, () => ({ request }));
+  onTestFinished(close);
+  return url;
 }
 
 function message(data: object): Answer {
@@ -179,13 +177,7 @@ describe("interactions of the local Discord", () => {
     const other = await endpoint(() => message({ content: "hello" }));
     const refused = await use(await startForTest({ interactionsUrl: other }), {}, "/ping");
     expect(refused).toMatchObject({ status: 502, body: { error: expect.stringMatching(/PONG/) } });
-    const trusting = createServer((_, response) => response.end('{"type":1}')).listen(
-      0,
-      "127.0.0.1",
-    );
-    await once(trusting, "listening");
-    onTestFinished(() => void trusting.close());
-    const interactionsUrl = `http://127.0.0.1:${Number(Object(trusting.address()).port)}`;
+    const interactionsUrl = await serve((_, response) => response.end('{"type":1}'));
     const careless = await use(await startForTest({ interactionsUrl }), {}, "/ping");
     expect(careless.body["error"]).toMatch(/bad signature was answered with 200/);
   });
