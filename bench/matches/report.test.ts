@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Machine } from "../report/machine.ts";
-import type { Storm } from "./matches-run.ts";
-import { creationsTake } from "./matches-run.ts";
+import { type Storm, creationsTake } from "./matches-run.ts";
 import { faultsOf, writeMatchReport, type MatchFigures } from "./report.ts";
 
 const MACHINE: Machine = { cpu: "a core", cores: 2, load: 0.5, storage: "disk", versions: [] };

@@ -33,11 +33,15 @@ const GATEWAY_PORTS = ["src/gateway/env.ts", "src/gateway/voice-knowledge.ts"];
 /** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
 const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];
 
-/** Bindings and variables: everything may know their types. */
-const ENVIRONMENT = ["src/env.ts", "src/config.ts"];
-
 /** What tools may know, beside what is their own. */
-const KNOWN_TO_TOOLS = ["src/protocol/", "src/client/", ...CORE_PLATFORM, "src/config.ts", "dev/"];
+const KNOWN_TO_TOOLS = [
+  "src/protocol/",
+  "src/client/",
+  ...CORE_PLATFORM,
+  "src/config.ts",
+  "src/platform/variables.ts",
+  "dev/",
+];
 const SIMULATED = ["src/hub/core/", "src/hub/memory-store.ts"];
 
 /** Tools insist on a default export in these. */

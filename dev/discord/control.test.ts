@@ -6,8 +6,7 @@ import { tmpdir } from "node:os";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { LOBBY } from "./seed.ts";
 import { until } from "../testing/eventually.ts";
-import type { LocalDiscord } from "./local-discord.ts";
-import { startLocalDiscord } from "./local-discord.ts";
+import { type LocalDiscord, startLocalDiscord } from "./local-discord.ts";
 import { DiscordControl } from "./control-client.ts";
 import {
   asObject,

@@ -3,9 +3,8 @@ import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { callControl } from "../doubles/control-client.ts";
 import { until } from "../testing/eventually.ts";
-import type { LocalDiscord, LocalDiscordOptions } from "./local-discord.ts";
+import { type LocalDiscord, type LocalDiscordOptions, startLocalDiscord } from "./local-discord.ts";
 import { PRIMARY_GUILD } from "./seed.ts";
-import { startLocalDiscord } from "./local-discord.ts";
 
 /** The seed world's ids. */
 export const GUILD = PRIMARY_GUILD;

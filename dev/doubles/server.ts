@@ -1,7 +1,5 @@
-import type { HttpBindings } from "@hono/node-server";
-import { getRequestListener } from "@hono/node-server";
-import type { RequestListener } from "node:http";
-import { createServer } from "node:http";
+import { type HttpBindings, getRequestListener } from "@hono/node-server";
+import { type RequestListener, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { isForThisMachine, isLocalOrigin, onlyForThisMachine } from "./this-machine.ts";

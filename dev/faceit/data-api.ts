@@ -1,6 +1,5 @@
 import type { HttpBindings } from "@hono/node-server";
-import type { Context } from "hono";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { CallFaults } from "../doubles/faults.ts";
 import { cutConnection } from "../doubles/server.ts";
 import { matchDocument, playerDocument } from "./documents.ts";

@@ -4,8 +4,7 @@ import { buffer } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
 import { serveDouble } from "../doubles/server.ts";
 import { callControl } from "../doubles/control-client.ts";
-import type { LocalFaceit, LocalFaceitOptions } from "./local-faceit.ts";
-import { startLocalFaceit } from "./local-faceit.ts";
+import { type LocalFaceit, type LocalFaceitOptions, startLocalFaceit } from "./local-faceit.ts";
 
 const API_KEY = "key-of-the-data-api";
 export const CLIENT_ID = "3c1e7d5a-0000-4000-8000-00000000c11e";

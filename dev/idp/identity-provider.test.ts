@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { SOON } from "../../src/testing/soon.ts";
 import { initialWorld, PRIMARY_GUILD } from "../discord/seed.ts";
 import { startIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
 

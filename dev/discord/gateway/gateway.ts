@@ -13,11 +13,9 @@ import type { SessionStartLimit } from "../rest/api.ts";
 import type { World } from "../world.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { EventFaults } from "./event-faults.ts";
-import type { IdentifyBudgetState } from "./identify-budget.ts";
-import { IdentifyBudget } from "./identify-budget.ts";
+import { type IdentifyBudgetState, IdentifyBudget } from "./identify-budget.ts";
 import { membersChunk } from "./members-chunk.ts";
-import type { SessionState } from "./session.ts";
-import { checkIntents, Session, SESSION_LIFETIME_MS } from "./session.ts";
+import { type SessionState, checkIntents, Session, SESSION_LIFETIME_MS } from "./session.ts";
 
 const GUILD_CREATE: string = GatewayDispatchEvents.GuildCreate;
 const RESUMED: string = GatewayDispatchEvents.Resumed;

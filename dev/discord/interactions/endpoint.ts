@@ -1,10 +1,8 @@
-import type { KeyObject } from "node:crypto";
-import { sign } from "node:crypto";
+import { type KeyObject, sign } from "node:crypto";
 import { InteractionResponseType, MessageFlags } from "discord-api-types/v10";
 import { z } from "zod";
 import type { Clock } from "../../../src/platform/clock.ts";
-import type { Result } from "../../../src/platform/result.ts";
-import { err, ok } from "../../../src/platform/result.ts";
+import { type Result, err, ok } from "../../../src/platform/result.ts";
 import type { LinkButton } from "../model.ts";
 import { Form } from "../rest/form.ts";
 import { readMessage } from "../rest/message-form.ts";

@@ -1,11 +1,9 @@
-import type { Context } from "hono";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { choicePage, refusalPage } from "../../doubles/card-page.ts";
 import type { LocalApplication } from "../application.ts";
 import type { Faults } from "../rest/faults.ts";
 import type { World } from "../world.ts";
-import type { Grants } from "./grants.ts";
-import { SCOPE } from "./grants.ts";
+import { type Grants, SCOPE } from "./grants.ts";
 
 /** What the pages of OAuth2 need. */
 interface AuthorizePorts {
