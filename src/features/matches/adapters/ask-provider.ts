@@ -132,9 +132,9 @@ export async function askWithToken(
 /** The provider asks everybody to wait; null: it does not. */
 function pauseIn(answer: ProviderAnswer | null): IdentityFailure | null {
   if (answer === null) return null;
-  const { status, retryAfterMs } = answer;
-  const isPause = status === 429 || (status === 503 && retryAfterMs !== null);
-  return isPause ? { kind: "rate_limited", retryAfterMs } : null;
+  const { status, retryAfterMs: pauseMs } = answer;
+  const isPause = status === 429 || (status === 503 && pauseMs !== null);
+  return isPause ? { kind: "rate_limited", retryAfterMs: pauseMs } : null;
 }
 
 /** RFC 6749 §5.2: what is wrong with the code is the browser's, what is wrong with the client is ours. */
