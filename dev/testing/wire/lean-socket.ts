@@ -60,7 +60,7 @@ export function openLeanSocket(
     if (status !== 101) {
       isOver = true;
       socket.destroy();
-      const [, seconds = "0"] = /^retry-after: *(\d+)/im.exec(answer) ?? [];
+      const [, seconds = "0"] = /^retry-after: {0,9}(\d{1,9})/im.exec(answer) ?? [];
       events.onRefused(status, Number(seconds) * 1000);
       return;
     }
