@@ -84,15 +84,11 @@ async function matches(state: "live" | "ended"): Promise<readonly Match[]> {
 }
 
 async function nothingIsLeft(): Promise<void> {
-  await eventually(
-    "no channel, no row and no live match is left",
-    async () => {
-      expect([...(await channels()).keys()]).toEqual([]);
-      expect(await rows("SELECT * FROM active_matches")).toEqual([]);
-      expect(await matches("live")).toEqual([]);
-    },
-    60_000,
-  );
+  await eventually("no channel, no row and no live match is left", async () => {
+    expect([...(await channels()).keys()]).toEqual([]);
+    expect(await rows("SELECT * FROM active_matches")).toEqual([]);
+    expect(await matches("live")).toEqual([]);
+  });
 }
 
 describe("linking", () => {
@@ -229,18 +225,14 @@ describe("a match", () => {
     for (const { matchId } of made) await faceit.move(matchId, "READY");
     await stack.kill("worker");
     await discord.rest({ ...createChannel, status: 0, times: 1, afterEffect: true });
-    await eventually(
-      "each side of each match has one channel",
-      async () => {
-        const all = (await matches("live")).flatMap(({ factions: { faction1, faction2 } }) => [
-          faction1.room?.channelId,
-          faction2.room?.channelId,
-        ]);
-        expect(all).toHaveLength(8);
-        expect(new Set((await channels()).values())).toEqual(new Set(all));
-      },
-      60_000,
-    );
+    await eventually("each side of each match has one channel", async () => {
+      const all = (await matches("live")).flatMap(({ factions: { faction1, faction2 } }) => [
+        faction1.room?.channelId,
+        faction2.room?.channelId,
+      ]);
+      expect(all).toHaveLength(8);
+      expect(new Set((await channels()).values())).toEqual(new Set(all));
+    });
     for (const { matchId } of made) await faceit.move(matchId, "CANCELLED");
     await stack.kill("worker");
     await nothingIsLeft();
@@ -268,19 +260,14 @@ describe("a match", () => {
         await faceit.webhook({ event: "match_object_created", matchId, version: 1, ...copies });
       }),
     );
-    await eventually(
-      "all webhooks have arrived",
-      async () => {
-        // Those of other matches were given up while the Worker was killed.
-        const ours = new Set(made.map(({ matchId }) => matchId));
-        const { deliveries } = await faceit.state();
-        const sent = deliveries.filter(({ matchId }) => matchId !== null && ours.has(matchId));
-        expect(sent.length).toBeGreaterThan(CROWD);
-        expect(sent.filter(({ state }) => state !== "delivered")).toEqual([]);
-      },
-      // As long as FACEIT's attempts can take.
-      120_000,
-    );
+    await eventually("all webhooks have arrived", async () => {
+      // Those of other matches were given up while the Worker was killed.
+      const ours = new Set(made.map(({ matchId }) => matchId));
+      const { deliveries } = await faceit.state();
+      const sent = deliveries.filter(({ matchId }) => matchId !== null && ours.has(matchId));
+      expect(sent.length).toBeGreaterThan(CROWD);
+      expect(sent.filter(({ state }) => state !== "delivered")).toEqual([]);
+    });
     await nothingIsLeft();
     checkHistory(recorder.history);
     expect((await discord.state()).channels.map(({ name }) => name)).toContain("Lobby");

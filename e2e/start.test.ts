@@ -83,13 +83,9 @@ async function runExample(
   }
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const says = (lines: readonly RegExp[]): Promise<void> =>
-    eventually(
-      "the example has said everything",
-      () => {
-        for (const line of lines) expect(output).toMatch(line);
-      },
-      30_000,
-    );
+    eventually("the example has said everything", () => {
+      for (const line of lines) expect(output).toMatch(line);
+    });
   try {
     await says(expected);
     const url = `http://127.0.0.1:${stack.ports.discord}`;
@@ -195,10 +191,8 @@ describe("npm start", () => {
         expect(now[name]?.pid).not.toBe(pid);
       }
     });
-    await eventually(
-      "it is ready again",
-      async () => expect((await fetch(`${stack.file().urls["worker"]}/ready`)).status).toBe(200),
-      40_000,
+    await eventually("it is ready again", async () =>
+      expect((await fetch(`${stack.file().urls["worker"]}/ready`)).status).toBe(200),
     );
     expect(stack.output()).toContain("killed by SIGKILL");
 

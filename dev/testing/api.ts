@@ -11,7 +11,7 @@ export type Answer = {
 };
 
 /** Discord's limits let a room be made by then, milliseconds. */
-const LIMITS_DEADLINE_MS = 30_000;
+const LIMITS_DEADLINE_MS = 120_000;
 
 /** What one user does over REST. */
 export class Api {

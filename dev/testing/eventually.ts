@@ -5,14 +5,14 @@ const EVERY_MS = 50;
 /**
  * Waits until a check no longer throws, and returns what it returned.
  * @param what the condition in words, for the failure
- * @param deadlineMs milliseconds until it counts as never
+ * @param deadlineMs milliseconds until it counts as never: the usual ones are for a machine that has much to do
  * @param everyMs milliseconds between two checks
  * @throws with the last failure, when the deadline has passed
  */
 export async function eventually<T>(
   what: string,
   check: () => T | Promise<T>,
-  deadlineMs = 60_000,
+  deadlineMs = 180_000,
   everyMs = EVERY_MS,
 ): Promise<T> {
   const deadline = performance.now() + deadlineMs;
@@ -28,14 +28,14 @@ export async function eventually<T>(
   }
 }
 
-/** Waits until a condition holds, looking often. @throws when it does not within 10 s */
+/** Waits until a condition holds, looking often. @throws when it does not within two minutes */
 export function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   return eventually(
     "the condition holds",
     async () => {
       if (!(await condition())) throw new Error("it does not hold");
     },
-    10_000,
+    120_000,
     10,
   );
 }

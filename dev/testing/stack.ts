@@ -206,15 +206,11 @@ export async function startStack(
       });
     },
     untilReady: () =>
-      eventually(
-        "/ready answers 200",
-        async () => {
-          const response = await fetch(`${urls.worker}/ready`);
-          const text = await response.text();
-          if (response.status !== 200) throw new Error(text);
-        },
-        120_000,
-      ),
+      eventually("/ready answers 200", async () => {
+        const response = await fetch(`${urls.worker}/ready`);
+        const text = await response.text();
+        if (response.status !== 200) throw new Error(text);
+      }),
     log: (part) => readFile(path.join(stack.stateDir, "logs", `${part}.log`), "utf8"),
     stop,
   };

@@ -267,15 +267,11 @@ describe("Discord's specification", () => {
         );
       });
       await discord.rest({ ...channels, status: 500, times: 1, afterEffect: true });
-      await eventually(
-        "both sides have a channel, and who is linked is in it",
-        async () => {
-          expect(await channelsOfMatches()).toHaveLength(2);
-          const { voiceStates } = await discord.state();
-          expect(voiceStates.find(({ user_id: id }) => id === PLAYER)?.channel_id).not.toBe(LOBBY);
-        },
-        90_000,
-      );
+      await eventually("both sides have a channel, and who is linked is in it", async () => {
+        expect(await channelsOfMatches()).toHaveLength(2);
+        const { voiceStates } = await discord.state();
+        expect(voiceStates.find(({ user_id: id }) => id === PLAYER)?.channel_id).not.toBe(LOBBY);
+      });
       await linkPlayer("100000000000000304", "borealis_one");
       await eventually("who links is let in", () => {
         const put = (one: RestExchange) =>
@@ -293,13 +289,9 @@ describe("Discord's specification", () => {
         ).toBe(true);
       });
       await faceit.move(matchId, "FINISHED");
-      await eventually(
-        "nothing is left",
-        async () => {
-          expect(await channelsOfMatches()).toEqual([]);
-        },
-        60_000,
-      );
+      await eventually("nothing is left", async () => {
+        expect(await channelsOfMatches()).toEqual([]);
+      });
     });
 
     it("was asked about every operation, with good answers and with bad ones", async () => {
