@@ -5,8 +5,8 @@ import { providerKeys as table } from "../../../drizzle/platform.ts";
 import { JWKS_REFETCH_COOLDOWN_MS } from "../../protocol/limits.ts";
 import type { Clock } from "../clock.ts";
 import type { PlatformEnv } from "../env.ts";
-import { readAtMost } from "../http/read-at-most.ts";
 import { log } from "../log.ts";
+import { askOutside } from "../outbound.ts";
 import { KeySet } from "./key-set.ts";
 
 const FETCH_TIMEOUT_MS = 5_000;
@@ -216,15 +216,15 @@ async function waitFor(look: () => Promise<Known | null>): Promise<Known | null>
 
 async function fetchKeys(url: string): Promise<KeySet | null> {
   try {
-    const response = await fetch(url, {
-      headers: { Accept: "application/json" },
-      redirect: "manual",
-      signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
-    });
-    if (!response.ok) throw new Error(`the provider answered ${response.status}`);
-    const bytes = await readAtMost(response.body, JWKS_MAX_BYTES);
-    if (bytes === null) throw new Error(`the key set has more than ${JWKS_MAX_BYTES} bytes`);
-    const keys = KeySet.parse(new TextDecoder().decode(bytes));
+    const bounds = { timeoutMs: FETCH_TIMEOUT_MS, maxBytes: JWKS_MAX_BYTES };
+    const { status, text } = await askOutside(
+      url,
+      { headers: { Accept: "application/json" } },
+      bounds,
+    );
+    if (status < 200 || status > 299) throw new Error(`the provider answered ${status}`);
+    if (text === null) throw new Error(`the key set has more than ${JWKS_MAX_BYTES} bytes`);
+    const keys = KeySet.parse(text);
     if (keys === null) throw new Error("the provider's answer holds no key that can be used");
     return keys;
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { RESTPostAPIChannelInviteJSONBody } from "discord-api-types/v10";
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
+import { parseJson } from "../outbound.ts";
 import { err, ok, type Result } from "../result.ts";
 import {
   type DiscordAnswer,
@@ -17,7 +18,6 @@ import {
   UNKNOWN_OVERWRITE,
 } from "./constants.ts";
 import type { DiscordClient } from "./operations.ts";
-import { parseJson } from "./send.ts";
 import {
   AuditLog,
   Channel,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { log } from "../log.ts";
+import { askOutside, parseJson, type Fetch, type OutboundAnswer } from "../outbound.ts";
 import {
   type DiscordAnswer,
   type DiscordCall,
@@ -66,7 +67,7 @@ export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
 
 /** What sending needs from outside. */
 export type SendPorts = {
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly fetch: Fetch;
   readonly baseUrl: string;
   readonly token: string;
   readonly limits: RateLimits;
@@ -95,12 +96,11 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
     limits.abandon(route, clock(), place);
     return { kind: "unknown_outcome" };
   }
-  const { response, text } = exchanged;
-  const { status } = response;
+  const { status, headers, text } = exchanged;
   // Of other answers the body, which may be large, is no signal.
   const body = status === 429 ? parseJson(text) : undefined;
   const signals = {
-    ...readLimitSignals(status, response.headers, body, clock()),
+    ...readLimitSignals(status, headers, body, clock()),
     tookMs: clock() - sentAt,
   };
   if (limits.settle(route, signals, clock(), place)) ports.remember();
@@ -113,11 +113,11 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
     if (isEdge) log("warn", "discord.address_refused", { status, pauseMs });
     return next.kind === "go" ? { kind: "rate_limited", retryAfterMs: pauseMs } : next;
   }
-  if (response.status === 401) {
+  if (status === 401) {
     const next = limits.admit(route, clock());
     return { kind: "unauthorized", retryAfterMs: next.kind === "go" ? 0 : next.retryAfterMs };
   }
-  const answer = toAnswer(response.status, text);
+  const answer = toAnswer(status, text);
   full.learn(call, answer, clock());
   if (place !== undefined && answer.kind === "refused" && fullPlace(answer) === "category") {
     limits.giveBack(route, place, clock());
@@ -137,58 +137,19 @@ function toAnswer(status: number, text: string | null): DiscordAnswer {
 async function exchange(
   call: DiscordCall,
   { fetch, baseUrl, token }: SendPorts,
-): Promise<{ response: Response; text: string | null } | null> {
-  const abort = new AbortController();
-  // Not AbortSignal.timeout: a timer that outlives its request keeps the object awake.
-  const timer = setTimeout(() => abort.abort(), REQUEST_TIMEOUT_MS);
+): Promise<OutboundAnswer | null> {
+  const headers = {
+    Authorization: `Bot ${token}`,
+    "User-Agent": USER_AGENT,
+    ...(call.body === undefined ? {} : { "Content-Type": "application/json" }),
+    ...(call.reason === undefined ? {} : { "X-Audit-Log-Reason": encodeURIComponent(call.reason) }),
+  };
+  const body = call.body === undefined ? {} : { body: call.body };
+  const bounds = { timeoutMs: REQUEST_TIMEOUT_MS, maxBytes: RESPONSE_MAX_BYTES };
   try {
-    const response = await fetch(urlOf(call, baseUrl), {
-      method: call.method,
-      headers: {
-        Authorization: `Bot ${token}`,
-        "User-Agent": USER_AGENT,
-        ...(call.body === undefined ? {} : { "Content-Type": "application/json" }),
-        ...(call.reason === undefined
-          ? {}
-          : { "X-Audit-Log-Reason": encodeURIComponent(call.reason) }),
-      },
-      ...(call.body === undefined ? {} : { body: call.body }),
-      redirect: "manual",
-      signal: abort.signal,
-    });
-    return { response, text: await readText(response) };
+    const init = { method: call.method, headers, ...body };
+    return await askOutside(urlOf(call, baseUrl), init, bounds, fetch);
   } catch {
     return null;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The body as text; null when it is larger than {@link RESPONSE_MAX_BYTES}. */
-async function readText(response: Response): Promise<string | null> {
-  if (response.body === null) return "";
-  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.byteLength;
-    if (size > RESPONSE_MAX_BYTES) {
-      await reader.cancel();
-      return null;
-    }
-    text += decoder.decode(value, { stream: true });
-  }
-}
-
-/** JSON, or undefined when it is none. */
-export function parseJson(text: string | null): unknown {
-  if (text === null || text === "") return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

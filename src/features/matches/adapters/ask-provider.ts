@@ -1,14 +1,11 @@
 import { z } from "zod";
-import { readAtMost } from "../../../platform/http/read-at-most.ts";
 import { log } from "../../../platform/log.ts";
+import { askOutside, type Fetch, parseJson } from "../../../platform/outbound.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
 import { retryAfterMs } from "../../../protocol/retry-after.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
 import type { IdentityFailure } from "../ports.ts";
-
-/** How requests leave; tests bring their own. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What an identity provider answered; `body` is undefined when it is no JSON. */
 export type ProviderAnswer = {
@@ -31,17 +28,12 @@ export async function askProvider(
   init: RequestInit,
 ): Promise<ProviderAnswer | null> {
   try {
-    const response = await fetch(url, {
-      ...init,
-      redirect: "manual",
-      signal: AbortSignal.timeout(FACEIT_TIMEOUT_MS),
-    });
-    const bytes = await readAtMost(response.body, FACEIT_ANSWER_MAX_BYTES);
-    const { status } = response;
+    const bounds = { timeoutMs: FACEIT_TIMEOUT_MS, maxBytes: FACEIT_ANSWER_MAX_BYTES };
+    const { status, headers, text } = await askOutside(url, init, bounds, fetch);
     if (status !== 200) log("warn", "link.provider_refused", { call, status });
-    if (bytes === null) return null;
-    const pauseMs = retryAfterMs(response.headers.get("Retry-After"), Date.now());
-    return { status, body: parse(new TextDecoder().decode(bytes)), retryAfterMs: pauseMs };
+    if (text === null) return null;
+    const pauseMs = retryAfterMs(headers.get("Retry-After"), Date.now());
+    return { status, body: parseJson(text), retryAfterMs: pauseMs };
   } catch (error) {
     log("warn", "link.provider_unreachable", {
       call,
@@ -54,14 +46,6 @@ export async function askProvider(
 /** `Authorization: Basic` of a client with a secret (RFC 6749 §2.3.1). */
 export function basicAuthorization(id: string, secret: string): string {
   return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${id}:${secret}`)))}`;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** UTF-16 units of a name that are kept, as of those on rosters. */

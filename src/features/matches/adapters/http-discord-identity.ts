@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { USER_AGENT } from "../../../platform/discord/send.ts";
+import type { Fetch } from "../../../platform/outbound.ts";
 import { err, ok } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import type { DiscordIdentity } from "../ports.ts";
-import { askWithToken, exchangeCode, type Fetch, shownName } from "./ask-provider.ts";
+import { askWithToken, exchangeCode, shownName } from "./ask-provider.ts";
 
 /** Where Discord is, and who we are there. */
 export type DiscordIdentityConfig = {

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import type { Fetch } from "../../../platform/outbound.ts";
 import { err, ok } from "../../../platform/result.ts";
 import type { FaceitConfig } from "../config.ts";
 import type { FaceitIdentity } from "../ports.ts";
-import { askWithToken, exchangeCode, type Fetch, shownName } from "./ask-provider.ts";
+import { askWithToken, exchangeCode, shownName } from "./ask-provider.ts";
 
 /** With fewer, userinfo answers `insufficient_scope` (§A1). */
 const SCOPES = "openid profile";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { systemClock, type Clock } from "../../../platform/clock.ts";
 import { GrowingPause } from "../../../platform/growing-pause.ts";
-import { readAtMost } from "../../../platform/http/read-at-most.ts";
+import { askOutside, type OutboundAnswer, parseJson } from "../../../platform/outbound.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import {
   FACEIT_ANSWER_MAX_BYTES,
@@ -69,7 +69,7 @@ export function faceitApi(config: FaceitConfig, clock: Clock = systemClock): Fac
     const answer = await get(`${config.apiUrl}${path}`, config.apiKey ?? "");
     if (answer === null) return err({ kind: "failed" });
     const { status, text } = answer;
-    const told = retryAfterMs(answer.retryAfter, clock());
+    const told = retryAfterMs(answer.headers.get("Retry-After"), clock());
     if (status === 429 || (status === 503 && told !== null)) {
       breaker.pause.refuse(clock(), told);
       return err({ kind: "rate_limited", retryAfterMs: wait() });
@@ -82,7 +82,7 @@ export function faceitApi(config: FaceitConfig, clock: Clock = systemClock): Fac
     }
     breaker.refusals = 0;
     if (status === 404) return err({ kind: "not_found" });
-    const body = status === 200 ? schema.safeParse(parsed(text)) : undefined;
+    const body = status === 200 ? schema.safeParse(parseJson(text)) : undefined;
     return body?.success === true ? ok(body.data) : err({ kind: "failed" });
   }
 
@@ -128,41 +128,17 @@ function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
   };
 }
 
-type Answer = {
-  readonly status: number;
-  readonly text: string;
-  readonly retryAfter: string | null;
-};
-
 /** One request; null: no answer in time, or one that is too long. */
-async function get(url: string, apiKey: string): Promise<Answer | null> {
-  const abort = new AbortController();
-  // Not AbortSignal.timeout: a timer that outlives its request keeps a Durable Object awake.
-  const timer = setTimeout(() => abort.abort(), FACEIT_TIMEOUT_MS);
+async function get(
+  url: string,
+  apiKey: string,
+): Promise<(OutboundAnswer & { readonly text: string }) | null> {
+  const headers = { Authorization: `Bearer ${apiKey}`, Accept: "application/json" };
+  const bounds = { timeoutMs: FACEIT_TIMEOUT_MS, maxBytes: FACEIT_ANSWER_MAX_BYTES };
   try {
-    const response = await fetch(url, {
-      headers: { Authorization: `Bearer ${apiKey}`, Accept: "application/json" },
-      redirect: "manual",
-      signal: abort.signal,
-    });
-    const bytes = await readAtMost(response.body, FACEIT_ANSWER_MAX_BYTES);
-    if (bytes === null) return null;
-    return {
-      status: response.status,
-      text: new TextDecoder().decode(bytes),
-      retryAfter: response.headers.get("Retry-After"),
-    };
+    const { text, ...answer } = await askOutside(url, { headers }, bounds);
+    return text === null ? null : { ...answer, text };
   } catch {
     return null;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

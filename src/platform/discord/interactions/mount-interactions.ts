@@ -6,7 +6,7 @@ import { systemClock } from "../../clock.ts";
 import { platformConfigOf } from "../../config.ts";
 import type { AppEnv } from "../../http/app-env.ts";
 import { problem, problems } from "../../http/problem.ts";
-import { parseJson } from "../send.ts";
+import { parseJson } from "../../outbound.ts";
 import { answerCommand, UNKNOWN_COMMAND } from "./answer-command.ts";
 import {
   AnyInteraction,
