@@ -1,5 +1,6 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -108,6 +109,26 @@ it("kills what a dead leader leaves behind", async () => {
   const pid = Number(/error (\d+)/.exec(said.join())?.[1]);
   process.kill(part.status().pid ?? 0, "SIGKILL");
   await until(() => expect(isAlive(pid)).toBe(false));
+});
+
+it("leaves a part alone that is slow for a while", async () => {
+  let checks = 0;
+  const server = createServer((_request, response) => {
+    checks += 1;
+    // As on a machine with too much to do: it has worked, and then six times does not answer well.
+    response.statusCode = checks > 1 && checks <= 7 ? 500 : 200;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const part = start(forever, { healthUrl: `http://127.0.0.1:${port}/health` });
+    await until(() => expect(checks).toBeGreaterThan(10));
+    expect(part.status().restarts).toBe(0);
+    expect(said.join()).not.toContain("no longer answers");
+  } finally {
+    server.close();
+  }
 });
 
 it("starts a part again that hangs", async () => {

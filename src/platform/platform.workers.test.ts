@@ -1162,12 +1162,21 @@ describe("the shell", () => {
 
   it("names the variable that is missing, in the answer and in the log", async () => {
     const error = vi.spyOn(console, "error");
-    const broken = { ...env, JWT_ISSUER: undefined, HUB_SECRET: "short" };
+    const broken = {
+      ...env,
+      JWT_ISSUER: undefined,
+      HUB_SECRET: "short",
+      ROOM_IDLE_MINUTES: "soon",
+      FACEIT_API_URL: "nowhere",
+    };
     const response = await createApp().request("/rooms", {}, broken);
     expect(response.status).toBe(503);
     const problem = await problemOf(response);
     expect(problem.detail).toContain("JWT_ISSUER");
+    // Of every layer and area, whichever the route belongs to.
     expect(problem.detail).toContain("HUB_SECRET");
+    expect(problem.detail).toContain("ROOM_IDLE_MINUTES");
+    expect(problem.detail).toContain("FACEIT_API_URL");
     expect(problem.detail).not.toContain("short");
     expect(String(error.mock.calls[0]?.[0])).toContain("JWT_ISSUER");
     expect((await createApp().request("/health", {}, broken)).status).toBe(200);

@@ -52,8 +52,6 @@ export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[
     askingUntil = 0;
   };
   app.openapi(route, async (c) => {
-    // Says by name which variable is missing, also while an answer is remembered.
-    hubConfigOf(c.env);
     for (;;) {
       const now = systemClock();
       const isAsked = now < askingUntil;

@@ -98,22 +98,19 @@ export function toNewChannel(channel: NewVoiceChannel): string {
 }
 
 /** A message in which nothing notifies anybody. */
-export function toMessage({ content, button }: NewMessage): string {
-  const body: RESTPostAPIChannelMessageJSONBody = {
+export function messageBody({ content, button }: NewMessage) {
+  if (button === undefined) return { content, allowed_mentions: { parse: [] } };
+  const { label, url } = button;
+  const link = { type: BUTTON, style: LINK_STYLE, label, url } as const;
+  return {
     content,
     allowed_mentions: { parse: [] },
-    ...(button === undefined
-      ? {}
-      : {
-          components: [
-            {
-              type: ACTION_ROW,
-              components: [
-                { type: BUTTON, style: LINK_STYLE, label: button.label, url: button.url },
-              ],
-            },
-          ],
-        }),
+    components: [{ type: ACTION_ROW, components: [link] }],
   };
+}
+
+/** {@link messageBody} as it is sent. */
+export function toMessage(message: NewMessage): string {
+  const body: RESTPostAPIChannelMessageJSONBody = messageBody(message);
   return JSON.stringify(body);
 }

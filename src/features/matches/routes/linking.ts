@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { clientNetwork } from "../../../platform/client-network.ts";
 import type { Later } from "../../../platform/discord/interactions/slash-command.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { retryAfter } from "../../../platform/http/problem.ts";
 import { log } from "../../../platform/log.ts";
 import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { LINK_STEPS_PER_MINUTE_PER_ADDRESS } from "../../../protocol/limits.ts";
@@ -36,6 +37,13 @@ const PAGES = {
   503: { description: "Linking is not set up", content },
 };
 
+/** What a provider sends back with the browser (RFC 6749 §4.1.2). */
+const Query = z.object({
+  state: z.string().optional(),
+  code: z.string().optional(),
+  error: z.string().optional(),
+});
+
 const linkRoute = createRoute({
   operationId: "matches.link",
   method: "get",
@@ -45,11 +53,7 @@ const linkRoute = createRoute({
   description:
     "The address that `/link` gives in Discord (`state`), which leads to Discord; and Discord's way back (`state` with `code` or `error`), which leads to FACEIT. Whatever goes wrong is a page.",
   request: {
-    query: z.object({
-      state: z.string().optional(),
-      code: z.string().optional(),
-      error: z.string().optional(),
-    }),
+    query: Query,
   },
   responses: PAGES,
 });
@@ -95,11 +99,7 @@ const callbackRoute = createRoute({
   summary: "For people: link FACEIT, the last step",
   description: "FACEIT's way back. What became of it is a page.",
   request: {
-    query: z.object({
-      state: z.string().optional(),
-      code: z.string().optional(),
-      error: z.string().optional(),
-    }),
+    query: Query,
   },
   responses: PAGES,
 });
@@ -171,6 +171,6 @@ async function page(c: Context<AppEnv>, outcome: LinkOutcome): Promise<Response>
     "Content-Security-Policy": `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-    ...(pauseMs === null ? {} : { "Retry-After": String(Math.max(1, Math.ceil(pauseMs / 1000))) }),
+    ...(pauseMs === null ? {} : retryAfter(pauseMs)),
   });
 }

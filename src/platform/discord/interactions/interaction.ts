@@ -5,7 +5,7 @@ import type {
 } from "discord-api-types/v10";
 import { z } from "zod";
 import { DiscordId } from "../../../protocol/discord-id.ts";
-import { ACTION_ROW, BUTTON, LINK_STYLE } from "../constants.ts";
+import { messageBody } from "../wire.ts";
 import type { SlashCommandReply } from "./slash-command.ts";
 
 /** Kinds of interactions (Discord: interaction type). */
@@ -49,28 +49,9 @@ const EPHEMERAL: MessageFlags.Ephemeral = 64;
 const CONTENT_MAX = 2_000;
 
 /** A reply as Discord takes it: seen by one person, and nothing in it notifies anybody. */
-export function toInteractionAnswer({
-  content,
-  button,
-}: SlashCommandReply): APIInteractionResponseChannelMessageWithSource {
-  return {
-    type: MESSAGE,
-    data: {
-      content: content.slice(0, CONTENT_MAX),
-      flags: EPHEMERAL,
-      allowed_mentions: { parse: [] },
-      ...(button === undefined
-        ? {}
-        : {
-            components: [
-              {
-                type: ACTION_ROW,
-                components: [
-                  { type: BUTTON, style: LINK_STYLE, label: button.label, url: button.url },
-                ],
-              },
-            ],
-          }),
-    },
-  };
+export function toInteractionAnswer(
+  reply: SlashCommandReply,
+): APIInteractionResponseChannelMessageWithSource {
+  const message = messageBody({ ...reply, content: reply.content.slice(0, CONTENT_MAX) });
+  return { type: MESSAGE, data: { ...message, flags: EPHEMERAL } };
 }
