@@ -10,30 +10,41 @@ import type { Audience, IncomingEvent, Publication, Published } from "./publishe
 export interface HubExtension {
   /** Prefix of its commands, tasks and tables. */
   readonly name: string;
-  /** Kinds of outside events that it takes. */
-  readonly ingests: readonly string[];
-  /** Those of them that carry the whole state: they are taken even when events before them are missing. */
-  readonly wholeStates: readonly string[];
-  /** Those of them that only a publisher of this guild sends: by them a hub that nobody used comes into use. */
-  readonly claims: readonly string[];
+  /** What it takes of outside events. */
+  readonly outside?: OutsideEvents;
+  /** Another extension says what changed ({@link HubTurn.tell}). Synchronous, in the same turn. */
+  readonly hear?: (hub: HubTurn, said: unknown) => Taken;
   /**
-   * Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`).
+   * Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). Extensions that
+   * take outside events come first.
    * @returns whether the storage lacks what only a whole state brings, such as in a hub of a version that did
    * not keep it; once true, at the next wake false
    */
   migrate(sql: SqlStorage): boolean;
-  /**
-   * Applies one outside event. Synchronous. What cannot be applied yet it keeps itself; `holdMs` is for when
-   * it may not keep more: the publisher then waits with everything of this guild.
-   */
-  ingest(hub: HubTurn, event: IncomingEvent): "done" | { readonly holdMs: number };
   /** What its area asks of it by `callCommand`. */
-  readonly commands: readonly CommandHandler[];
+  readonly commands?: readonly CommandHandler[];
   /** Its members of the snapshot frame, for a reader with these grants. Synchronous. */
   snapshot(hub: HubTurn, mayRead: (audience: Audience) => boolean): Record<string, unknown>;
   /** A task that it scheduled is due. Idempotent: it may run again after a crash. */
-  task(hub: HubContext, key: string): Promise<void>;
+  readonly task?: (hub: HubContext, key: string) => Promise<void>;
 }
+
+/** The outside events that an extension takes. */
+export type OutsideEvents = {
+  readonly events: readonly string[];
+  /** Those of them that carry the whole state: they are taken even when events before them are missing. */
+  readonly wholeStates: readonly string[];
+  /** Those of them that only a publisher of this guild sends: by them a hub that nobody used comes into use. */
+  readonly claims: readonly string[];
+  /** Applies one. Synchronous. */
+  take(hub: HubTurn, event: IncomingEvent): Taken;
+};
+
+/**
+ * What became of something that happened outside. What an extension cannot apply yet it keeps itself;
+ * `holdMs` is for when it may not keep more: the publisher then waits with everything of this guild.
+ */
+export type Taken = "done" | { readonly holdMs: number };
 
 /** What is at hand inside a turn. Nothing here waits. */
 export interface HubTurn {
@@ -47,6 +58,8 @@ export interface HubTurn {
   schedule(key: string, at: number): void;
   /** Takes a scheduled task back. */
   cancel(key: string): void;
+  /** Tells every other extension of this hub, in order; the first that must wait ends it. */
+  tell(said: unknown): Taken;
 }
 
 /** What is at hand outside a turn: async work, and turns of its own. */

@@ -60,7 +60,9 @@ export class HubObject {
     this.#env = env;
     this.#extensions = extensions;
     this.#store = new SqliteStore(ctx.storage);
-    const lacking = extensions.map((extension) => extension.migrate(ctx.storage.sql));
+    // First those that others hear of the outside by: their tables are what the others build on.
+    const byFloor = extensions.toSorted((a, b) => Number(!a.outside) - Number(!b.outside));
+    const lacking = byFloor.map((extension) => extension.migrate(ctx.storage.sql));
     if (lacking.includes(true)) this.#missWholeState();
     this.#guildId = this.#knowGuild();
     const snapshot: SnapshotSource = (mayRead) => this.#snapshot(mayRead);
@@ -116,7 +118,7 @@ export class HubObject {
 
   async command(name: string, input: unknown, ids?: RequestIds): Promise<unknown> {
     const extension = this.#extensions.find((one) => name.startsWith(`${one.name}.`));
-    const command = extension?.commands.find((one) => one.name === name);
+    const command = extension?.commands?.find((one) => one.name === name);
     if (extension === undefined || command === undefined) throw new Error(`no hub command ${name}`);
     this.#serve();
     try {
@@ -236,7 +238,7 @@ export class HubObject {
     if (key === PRESENCE_TASK) return this.#presence.tell();
     const slash = key.indexOf("/");
     const extension = this.#extensions.find((one) => one.name === key.slice(0, slash));
-    await extension?.task(this.#contextOf(extension, newTraceId()), key.slice(slash + 1));
+    await extension?.task?.(this.#contextOf(extension, newTraceId()), key.slice(slash + 1));
   }
 
   /** @param trace of the request that this is done for: what it publishes carries it */
@@ -264,6 +266,14 @@ export class HubObject {
       publish,
       schedule: (key, at) => this.#store.writeTask(`${prefix}/${key}`, at),
       cancel: (key) => this.#store.writeTask(`${prefix}/${key}`, null),
+      tell: (said) => {
+        for (const other of this.#extensions) {
+          if (other === extension) continue;
+          const heard = other.hear?.(this.#turnOf(publish, other), said) ?? "done";
+          if (heard !== "done") return heard;
+        }
+        return "done";
+      },
     };
   }
 
@@ -273,7 +283,8 @@ export class HubObject {
     if (this.#guildId === hubConfigOf(this.#env).primaryGuildId) return true;
     return events.some(
       (event) =>
-        event.refused !== true && this.#extensions.some((one) => one.claims.includes(event.event)),
+        event.refused !== true &&
+        this.#extensions.some(({ outside }) => outside?.claims.includes(event.event) === true),
     );
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ulid } from "ulid";
 import { PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
-import type { HubExtension, HubTurn } from "./extension.ts";
+import type { HubExtension, OutsideEvents } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
@@ -9,19 +9,15 @@ import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
 /** Tables of extensions have no place here: what they keep stands in facts, which are undone as well. */
 function area(
   name: string,
-  ingests: readonly string[],
-  ingest: (hub: HubTurn) => ReturnType<HubExtension["ingest"]>,
+  events: readonly string[],
+  take: OutsideEvents["take"],
+  wholeStates: readonly string[] = [],
 ): HubExtension {
   return {
     name,
-    ingests,
-    wholeStates: [],
-    claims: [],
+    outside: { events, wholeStates, claims: [], take },
     migrate: () => false,
-    ingest,
-    commands: [],
     snapshot: () => ({}),
-    task: () => Promise.resolve(),
   };
 }
 
@@ -60,6 +56,7 @@ class Hub {
         publish,
         schedule: (key, at) => store.writeTask(`${extension.name}/${key}`, at),
         cancel: (key) => store.writeTask(`${extension.name}/${key}`, null),
+        tell: () => "done",
       }),
       publish: ({ event, payload, audience, topic, id = "new" }) => {
         const seq = store.extent().head + 1;
@@ -138,10 +135,8 @@ describe("HUB-11 a refused event", () => {
   });
 
   it("carries nobody further than a snapshot may jump, however many there are", () => {
-    const hub = new Hub({
-      ...area("rooms", ["voice.joined", "guild.snapshot"], () => "done"),
-      wholeStates: ["guild.snapshot"],
-    });
+    const kinds = ["voice.joined", "guild.snapshot"];
+    const hub = new Hub(area("rooms", kinds, () => "done", ["guild.snapshot"]));
     hub.ingest(joined(1));
     const far = (n: number): IncomingEvent => ({
       ...refused(1 + n * PUBLISHER_SEQ_JUMP_MAX),
@@ -168,13 +163,12 @@ describe("HUB-11 a refused event", () => {
 describe("when something happened", () => {
   it("is never later than now: a clock that is ahead, or lies, moves nothing", () => {
     const seen: (number | undefined)[] = [];
-    const hub = new Hub({
-      ...area("rooms", ["voice.joined"], () => "done"),
-      ingest: (_, { ts }) => {
+    const hub = new Hub(
+      area("rooms", ["voice.joined"], (_, { ts }) => {
         seen.push(ts);
         return "done";
-      },
-    });
+      }),
+    );
     hub.ingest({ ...joined(1), ts: Number.MAX_SAFE_INTEGER }, { ...joined(2), ts: 0 }, joined(3));
     expect(seen).toEqual([1, 0, undefined]);
   });

@@ -88,8 +88,11 @@ function ingestOne(
   passed: PublisherPosition | null,
   now: number,
 ): Outcome {
-  const takers = ports.extensions.filter((one) => one.ingests.includes(event.event));
-  const wholeState = takers.some((one) => one.wholeStates.includes(event.event));
+  const takers = ports.extensions.flatMap((extension) => {
+    const { outside } = extension;
+    return outside?.events.includes(event.event) === true ? [{ extension, outside }] : [];
+  });
+  const wholeState = takers.some(({ outside }) => outside.wholeStates.includes(event.event));
   try {
     return ports.turn((): Outcome => {
       const position = positionOf(event);
@@ -111,8 +114,8 @@ function ingestOne(
         return "duplicate";
       }
       const publish = causedBy(event, ports.publish);
-      for (const extension of takers) {
-        const result = extension.ingest(ports.hubTurn(publish, extension), event);
+      for (const { extension, outside } of takers) {
+        const result = outside.take(ports.hubTurn(publish, extension), event);
         if (result !== "done") throw new Held(result.holdMs);
       }
       return "accepted";

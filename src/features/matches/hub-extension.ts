@@ -1,11 +1,12 @@
-import { isVoiceKnown } from "../../gateway/voice-knowledge.ts";
+import { GuildChanged } from "../../gateway/guild-changes.ts";
+import { isVoiceKnown } from "../../gateway/guild-voice.ts";
+import { sqlGuildVoice } from "../../gateway/sql-guild-voice.ts";
 import { handlersWith } from "../../hub/command.ts";
 import type { HubEnv } from "../../hub/env.ts";
 import type { CommandHandler, HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import { log } from "../../platform/log.ts";
 import { SNAPSHOT_MATCHES_MAX } from "../../protocol/limits.ts";
 import { MATCHES_COMMANDS } from "./hub-commands.ts";
-import type { MatchesState } from "./hub/matches-state.ts";
 import {
   continueSweeping,
   forgetMatch,
@@ -14,7 +15,7 @@ import {
   type MatchesTurn,
 } from "./hub/put-match.ts";
 import { createMatchesTables, sqlMatchesState } from "./hub/sql-matches-state.ts";
-import { TAKEN_EVENTS, takeEvent } from "./hub/take-event.ts";
+import { hearChange } from "./hub/hear-change.ts";
 import type { MatchRecord } from "./ports.ts";
 
 /** What the hub asks of the rest when something is due. */
@@ -47,16 +48,16 @@ const commandsOf = (ports: MatchesHubPorts): readonly CommandHandler[] => {
     }),
 
     on(MATCHES_COMMANDS.whereabouts, ({ turn }, { userIds }) =>
-      turn(({ state }) =>
+      turn(({ voice }) =>
         userIds.flatMap((userId) => {
-          const channelId = state.channelOf(userId);
-          return channelId === null ? [] : [{ userId, channelId }];
+          const channelId = voice.of(userId)?.channelId;
+          return channelId === undefined ? [] : [{ userId, channelId }];
         }),
       ),
     ),
 
     on(MATCHES_COMMANDS.inVoice, ({ turn }, { matchIds }) =>
-      turn(({ state }) => matchIds.map((matchId) => inVoiceOf(state, matchId))),
+      turn((inner) => matchIds.map((matchId) => inVoiceOf(inner, matchId))),
     ),
 
     on(MATCHES_COMMANDS.sweep, ({ hub }) => sweepGuild(ports, hub)),
@@ -67,20 +68,17 @@ const commandsOf = (ports: MatchesHubPorts): readonly CommandHandler[] => {
 export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
   return {
     name: "matches",
-    ingests: TAKEN_EVENTS,
-    wholeStates: [],
-    claims: [],
     migrate: createMatchesTables,
-    ingest: (hub, event) => {
-      takeEvent(matchesTurnOf(hub), event);
+    hear: (hub, said) => {
+      if (said instanceof GuildChanged) hearChange(matchesTurnOf(hub), said.change);
       return "done";
     },
     commands: commandsOf(ports),
     snapshot(hub, mayRead) {
       if (!mayRead(null)) return {};
-      const { state } = matchesTurnOf(hub);
+      const { state, voice } = matchesTurnOf(hub);
       const live = state.liveMatches(SNAPSHOT_MATCHES_MAX);
-      return live.length === 0 ? {} : { matches: live.map((record) => withVoice(state, record)) };
+      return live.length === 0 ? {} : { matches: live.map((record) => withVoice(voice, record)) };
     },
     async task(hub, key) {
       const turn = <T>(work: (turn: MatchesTurn) => T): T =>
@@ -111,15 +109,15 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
 }
 
 /** Who of a match's sides is in their channels, as far as this hub knows. */
-function inVoiceOf(state: MatchesState, matchId: string) {
-  const isKnown = isVoiceKnown(state.voiceKnowledge());
+function inVoiceOf({ state, voice }: MatchesTurn, matchId: string) {
+  const isKnown = isVoiceKnown(voice.knowledge());
   const record = state.match(matchId)?.record ?? null;
   if (record === null) return { matchId, faction1: [], faction2: [], bots: [], isKnown };
-  const { faction1, faction2 } = withVoice(state, record).factions;
+  const { faction1, faction2 } = withVoice(voice, record).factions;
   const sides = { faction1: faction1.inVoice, faction2: faction2.inVoice };
   const bots = Object.values(sides)
     .flat()
-    .filter((userId) => state.isBot(userId));
+    .filter((userId) => voice.isBot(userId));
   return { matchId, ...sides, bots, isKnown };
 }
 
@@ -132,5 +130,5 @@ async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<Reco
 }
 
 function matchesTurnOf(hub: HubTurn): MatchesTurn {
-  return { state: sqlMatchesState(hub.sql), hub };
+  return { state: sqlMatchesState(hub.sql), voice: sqlGuildVoice(hub.sql), hub };
 }

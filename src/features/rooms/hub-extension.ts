@@ -1,11 +1,10 @@
+import { GuildChanged } from "../../gateway/guild-changes.ts";
 import { handlersWith } from "../../hub/command.ts";
 import type { HubEnv } from "../../hub/env.ts";
 import type { CommandHandler, HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
-import type { IncomingEvent } from "../../hub/publisher.ts";
-import { gatewayState } from "../../protocol/events/rooms.ts";
 import type { Room } from "../../protocol/room.ts";
 import { ROOMS_COMMANDS } from "./hub-commands.ts";
-import { APPLIED_EVENTS, applyEvent } from "./hub/apply-event.ts";
+import { applyChange } from "./hub/apply-change.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
 import { sweepPeople } from "./hub/people.ts";
 import { changeRoom } from "./hub/room-changes.ts";
@@ -117,11 +116,9 @@ export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): Hub
   });
   return {
     name: "rooms",
-    ingests: APPLIED_EVENTS,
-    wholeStates: ["guild.snapshot"],
-    claims: ["guild.snapshot", gatewayState.name],
     migrate: createRoomsTables,
-    ingest: (hub: HubTurn, event: IncomingEvent) => applyEvent(roomsTurnOf(hub), event),
+    hear: (hub, said) =>
+      said instanceof GuildChanged ? applyChange(roomsTurnOf(hub), said.change) : "done",
     commands: commandsOf(workOf),
     snapshot(hub, mayRead) {
       const { state } = roomsTurnOf(hub);
@@ -130,8 +127,7 @@ export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): Hub
         const room = toRoom(record, membersOf(state, record.channelId));
         return room === null ? [] : [room];
       });
-      const gateway = state.gateway();
-      return gateway === null ? { rooms } : { rooms, gateway };
+      return { rooms };
     },
     async task(hub, key) {
       const slash = key.indexOf("/");

@@ -4,8 +4,7 @@ import type { Publication } from "../../hub/publisher.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { createRoom, type CreateRoomInput } from "./create-room.ts";
-import { applyEvent } from "./hub/apply-event.ts";
-import { memoryRoomsState } from "../../testing/memory-rooms-state.ts";
+import { roomsWorld } from "../../testing/rooms-turn.ts";
 import { giveUpRoom, openRoom, watchCreation } from "./hub/creation.ts";
 import { changeRoom, endRoom } from "./hub/room-changes.ts";
 import {
@@ -19,7 +18,6 @@ import {
   repairCreation,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
-import type { RoomsTurn } from "./hub/rooms-state.ts";
 import type { RoomsCopy, RoomsDiscord, RoomsHub } from "./ports.ts";
 import type { RoomRecord } from "./room-record.ts";
 
@@ -54,7 +52,6 @@ class Killed extends Error {}
 function setUp() {
   let now = 1_000_000;
   let ids = 0;
-  const state = memoryRoomsState();
   const tasks = new Map<string, number>();
   const published: Publication[] = [];
   const rows = new Map<string, RoomRecord>();
@@ -64,21 +61,19 @@ function setUp() {
   let callsUntilKilled = Number.POSITIVE_INFINITY;
   let alive = true;
   let heardAt: (now: number) => number | null = () => null;
-  state.saveVoiceKnowledge({ connectedSince: 0, hasSnapshot: true });
 
-  const turn: RoomsTurn = {
-    state,
-    hub: {
-      guildId: GUILD,
-      now: () => now,
-      publish: (publication) => {
-        published.push(publication);
-        return { kind: "published", seq: published.length };
-      },
-      schedule: (key, at) => void tasks.set(key, at),
-      cancel: (key) => void tasks.delete(key),
+  const { turn, voice, take } = roomsWorld({
+    guildId: GUILD,
+    now: () => now,
+    publish: (publication) => {
+      published.push(publication);
+      return { kind: "published", seq: published.length };
     },
-  };
+    schedule: (key, at) => void tasks.set(key, at),
+    cancel: (key) => void tasks.delete(key),
+  });
+  const { state } = turn;
+  voice.saveKnowledge({ connectedSince: 0, hasSnapshot: true });
   const context: RoomsContext = { guildId: GUILD, now: () => now, turn: (work) => work(turn) };
 
   async function discordCall<T>(
@@ -171,6 +166,7 @@ function setUp() {
     tasks,
     faults,
     turn,
+    take,
     /** When the container was heard last. */
     hears: (at: (now: number) => number) => {
       heardAt = at;
@@ -304,11 +300,11 @@ describe("creating a room", () => {
     expect(world.state.roomsIn("open")).toHaveLength(1);
     // Somebody came in just before the container died; it tells when it is back.
     const payload = { guildId: GUILD, channelId: "c2", userId: "u1" };
-    applyEvent(world.turn, { event: "voice.joined", payload });
+    world.take({ event: "voice.joined", payload });
     heardAt = due + 1;
     await world.run(IDLE_MS);
     expect(world.state.roomsIn("open")).toHaveLength(1);
-    applyEvent(world.turn, { event: "voice.left", payload });
+    world.take({ event: "voice.left", payload });
     world.hears((now) => now);
     await world.run(IDLE_MS);
     expect(world.channels.size).toBe(0);
@@ -385,8 +381,8 @@ describe("the channel of a room that has ended", () => {
   it("is told again although Discord does not show it to the bot, and nobody else waits", async () => {
     const world = await ended();
     world.faults.push(...refusals("refused"));
-    applyEvent(world.turn, joined("u1"));
-    applyEvent(world.turn, joined("u2", "lobby"));
+    world.take(joined("u1"));
+    world.take(joined("u2", "lobby"));
     expect(world.news()).toEqual(["voice.joined"]);
     await world.run(1_000);
     expect(world.news().slice(1)).toEqual(["room.created", "voice.joined"]);
@@ -398,7 +394,7 @@ describe("the channel of a room that has ended", () => {
   it("is taken for standing when Discord has given no word for long", async () => {
     const world = await ended();
     world.faults.push(...refusals("500"));
-    applyEvent(world.turn, joined("u1"));
+    world.take(joined("u1"));
     await world.run(REPAIR_GIVES_UP_MS - 1);
     expect(world.news()).toEqual([]);
     await world.run(60_000);
@@ -411,7 +407,7 @@ describe("the channel of a room that has ended", () => {
       const world = await ended();
       world.faults.push(...(fault === null ? [] : refusals(fault, 3)));
       await world.run(5 * 24 * HOUR_MS);
-      applyEvent(world.turn, joined("u1"));
+      world.take(joined("u1"));
       await world.run(1_000);
       expect(world.news()).toEqual(["room.created", "voice.joined"]);
       expect(world.published.every(({ audience }) => audience !== null)).toBe(true);
@@ -431,8 +427,8 @@ describe("the channel of a room that has ended", () => {
     await world.run(due - world.turn.hub.now() - 1_000);
     // It shows itself once more, and Discord gives no word before the room is forgotten.
     world.faults.push("500");
-    applyEvent(world.turn, joined("u1"));
-    applyEvent(world.turn, joined("u2"));
+    world.take(joined("u1"));
+    world.take(joined("u2"));
     await world.run(1_000);
     expect(world.state.room(world.id)).toBeNull();
     expect([world.state.heldCount(), world.state.unsettledChannels()]).toEqual([0, []]);

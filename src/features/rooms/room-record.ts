@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { VoiceState } from "../../gateway/guild-voice.ts";
 import type { Audience } from "../../hub/publisher.ts";
 import { grant, MANAGE_ROOMS_SCOPE } from "../../platform/auth/principal.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
@@ -36,14 +37,6 @@ export const RoomRecord = z.object({
   revision: z.number().int(),
 });
 export type RoomRecord = z.infer<typeof RoomRecord>;
-
-/** A user in a voice channel, and since when (milliseconds). */
-export const VoiceState = z.object({
-  userId: DiscordId,
-  channelId: DiscordId,
-  since: z.number().int(),
-});
-export type VoiceState = z.infer<typeof VoiceState>;
 
 /** Somebody in a room's channel, with the name where it is known. */
 export const Member = VoiceState.extend({ user: DiscordUser.optional() });

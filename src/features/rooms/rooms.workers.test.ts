@@ -28,7 +28,6 @@ import {
 } from "../../protocol/limits.ts";
 import { Room } from "../../protocol/room.ts";
 import { SignedEventsResult, signBody } from "../../protocol/signed-events.ts";
-import { applyEventSuite } from "../../testing/apply-event-suite.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
 import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
@@ -41,7 +40,6 @@ import {
 } from "../../testing/worker.ts";
 import { auditReason } from "./find-created-channel.ts";
 import { sqlPeople } from "./hub/people.ts";
-import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 import { CreatedRoom } from "./room-record.ts";
 
 const PRIMARY = env.PRIMARY_GUILD_ID;
@@ -1218,47 +1216,121 @@ describe("a room that nobody is in", () => {
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
   });
 
-  it.each(["rooms", "matches"])(
-    "ends also in a hub whose storage is older than what %s keep of the gateway: it is told anew",
-    async (area) => {
-      const { channelId } = await created(await createAs(alice));
-      const epoch = ulid(Date.now() - 60_000);
-      const from = (first: number, ...events: object[]) =>
-        signed({ events: events.map((event, i) => ({ ...event, epoch, seq: first + i })) });
-      const conflict = async (response: Response) => ({
-        status: response.status,
-        body: await response.json(),
-      });
-      await from(
-        1,
-        gateway("connected"),
-        snapshotOf([channelId]),
-        voice("joined", "u1", channelId),
+  it("ends also in a hub whose storage is older than what is kept of the gateway: it is told anew", async () => {
+    const { channelId } = await created(await createAs(alice));
+    const epoch = ulid(Date.now() - 60_000);
+    const from = (first: number, ...events: object[]) =>
+      signed({ events: events.map((event, i) => ({ ...event, epoch, seq: first + i })) });
+    const conflict = async (response: Response) => ({
+      status: response.status,
+      body: await response.json(),
+    });
+    await from(1, gateway("connected"), snapshotOf([channelId]), voice("joined", "u1", channelId));
+    await runInDurableObject(hub(), (_, { storage }) => {
+      storage.sql.exec("DROP TABLE gateway_standing");
+      storage.sql.exec("DELETE FROM rooms_empty");
+    });
+    await evictHub();
+    // The hub that the new version finds: the container goes on as if nothing were missing.
+    expect(await conflict(await from(4, voice("left", "u1", channelId)))).toMatchObject({
+      status: 409,
+      body: { code: "gap", expected: 1 },
+    });
+    // One of before this container is still not heard.
+    const older = { ...gateway("down"), epoch: ulid(Date.now() - 120_000), seq: 1 };
+    expect(await conflict(await signed(older))).toMatchObject({
+      status: 409,
+      body: { code: "stale_publisher" },
+    });
+    expect((await from(1, snapshotOf([channelId]), gateway("connected"))).status).toBe(200);
+    await evictHub();
+    expect((await from(3, voice("joined", "u2", channelId))).status).toBe(200);
+    expect((await from(4, voice("left", "u2", channelId))).status).toBe(200);
+    await hubAlarmAfter(IDLE_MS + 1);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
+  });
+
+  /** The hub's storage as versions before had it: rooms and matches each kept who is in voice. */
+  const asBefore = (voices: Readonly<Record<string, string>>) =>
+    runInDurableObject(hub(), (_, { storage: { sql } }) => {
+      sql.exec(`
+        CREATE TABLE rooms_voice (
+          user_id TEXT PRIMARY KEY, channel_id TEXT NOT NULL, since INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE matches_voice (user_id TEXT PRIMARY KEY, channel_id TEXT NOT NULL) STRICT;
+        CREATE TABLE matches_bot (user_id TEXT PRIMARY KEY) STRICT;
+        CREATE TABLE rooms_gateway (one INTEGER PRIMARY KEY, state TEXT, since INTEGER) STRICT;
+        CREATE TABLE rooms_knowledge (one INTEGER PRIMARY KEY, knowledge TEXT NOT NULL) STRICT;
+        CREATE TABLE matches_knowledge (one INTEGER PRIMARY KEY, knowledge TEXT NOT NULL) STRICT;
+        INSERT INTO rooms_gateway SELECT one, state, since FROM gateway_standing;
+        INSERT INTO rooms_knowledge SELECT one, knowledge FROM gateway_standing;
+        INSERT INTO matches_knowledge SELECT one, knowledge FROM gateway_standing;
+      `);
+      for (const [userId, channelId] of Object.entries(voices)) {
+        sql.exec("INSERT INTO rooms_voice VALUES (?, ?, 1)", userId, channelId);
+        sql.exec("INSERT INTO matches_voice VALUES (?, ?)", userId, channelId);
+      }
+    });
+  const dropNow = () =>
+    runInDurableObject(hub(), (_, { storage: { sql } }) => {
+      for (const table of ["gateway_voice", "gateway_standing", "rooms_told"]) {
+        sql.exec(`DROP TABLE ${table}`);
+      }
+    });
+
+  it("is not lost while somebody is in it and the version changes, nor is what waits", async () => {
+    await taken(gateway("connected"));
+    await taken(snapshotOf([]));
+    const { channelId } = await created(await createAs(alice));
+    await taken(voice("joined", "u1", channelId));
+    await asBefore({ u1: channelId });
+    await dropNow();
+    const payload = { guildId, channelId: "c9", userId: "u2" };
+    await runInDurableObject(hub(), (_, { storage: { sql } }) => {
+      // Of a channel of which nobody knew yet whose it is; matches took it at once.
+      const event = { id: "e9", event: "voice.joined", payload, ts: 5 };
+      sql.exec("INSERT INTO rooms_unsettled VALUES ('c9', 'nobody')");
+      sql.exec(
+        "INSERT INTO rooms_held (channel_id, user_id, held) VALUES ('c9', 'u2', ?)",
+        JSON.stringify({ channelId: "c9", userId: "u2", event }),
       );
-      await runInDurableObject(hub(), (_, { storage }) => {
-        storage.sql.exec(`DROP TABLE ${area}_knowledge`);
-        storage.sql.exec("DELETE FROM rooms_empty");
-      });
-      await evictHub();
-      // The hub that the new version finds: the container goes on as if nothing were missing.
-      expect(await conflict(await from(4, voice("left", "u1", channelId)))).toMatchObject({
-        status: 409,
-        body: { code: "gap", expected: 1 },
-      });
-      // One of before this container is still not heard.
-      const older = { ...gateway("down"), epoch: ulid(Date.now() - 120_000), seq: 1 };
-      expect(await conflict(await signed(older))).toMatchObject({
-        status: 409,
-        body: { code: "stale_publisher" },
-      });
-      expect((await from(1, snapshotOf([channelId]), gateway("connected"))).status).toBe(200);
-      await evictHub();
-      expect((await from(3, voice("joined", "u2", channelId))).status).toBe(200);
-      expect((await from(4, voice("left", "u2", channelId))).status).toBe(200);
-      await hubAlarmAfter(IDLE_MS + 1);
-      expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
-    },
-  );
+      sql.exec("INSERT INTO matches_voice VALUES ('u2', 'c9')");
+    });
+    await evictHub();
+
+    const members = async () => {
+      const room = await getRoom(alice, channelId);
+      return typeof room === "number" ? room : room.members.map(({ userId }) => userId);
+    };
+    expect(await members()).toEqual(["u1"]);
+    const stream = await streamOf(alice);
+    expect(stream.of("snapshot")[0]?.gateway).toMatchObject({ state: "connected" });
+    await hubAlarmAfter(IDLE_MS + 1);
+    expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
+    await created(await createAs(bob));
+    await stream.until(() => stream.events.length >= 2);
+    expect(stream.events).toMatchObject([
+      { event: "room.created" },
+      { event: "voice.joined", id: "e9", payload },
+    ]);
+    await evictHub();
+    await taken(voice("left", "u1", channelId));
+    await taken(voice("left", "u2", "c9"));
+    await stream.until(() => stream.events.length >= 4);
+    expect(stream.events.slice(2)).toMatchObject([
+      { event: "voice.left", payload: { userId: "u1" } },
+      { event: "voice.left", payload: { userId: "u2" } },
+    ]);
+
+    // A version before this one ran again for a while: what it kept is newer.
+    await asBefore({ u7: channelId });
+    await evictHub();
+    expect(await members()).toEqual(["u7"]);
+    const tables = await runInDurableObject(hub(), (_, { storage: { sql } }) =>
+      sql.exec("SELECT name FROM sqlite_master WHERE name GLOB '*_voice'").toArray(),
+    );
+    expect(tables).toEqual([{ name: "gateway_voice" }]);
+  });
 
   it("stays when its container died in silence, also before anybody noticed", async () => {
     const beat = () =>
@@ -1306,22 +1378,7 @@ describe("what D1 missed", () => {
   });
 });
 
-describe("the rules of events, over SQLite", () => {
-  applyEventSuite(async (test) => {
-    await runInDurableObject(hub(), (_, { storage }) => {
-      test(() => {
-        const tables = "person room voice foreign unsettled held gateway knowledge empty".split(
-          " ",
-        );
-        for (const table of tables) {
-          storage.sql.exec(`DROP TABLE rooms_${table}`);
-        }
-        createRoomsTables(storage.sql);
-        return sqlRoomsState(storage.sql);
-      });
-    });
-  });
-
+describe("names of people", () => {
   it("look at a few rows to keep somebody whom the hub knows, however many it knows", async () => {
     const rows = await runInDurableObject(hub(), (_, { storage }) => {
       const cursors: { readonly rowsRead: number }[] = [];
@@ -1407,7 +1464,7 @@ describe("gateway heartbeats", () => {
     await taken({ event: "gateway.state", payload });
     const newcomer = env.HUB.get(env.HUB.idFromName(second));
     await runInDurableObject(newcomer, (_, { storage }) => {
-      storage.sql.exec("DROP TABLE rooms_gateway");
+      storage.sql.exec("DROP TABLE gateway_standing");
     });
     await beatWith(PRIMARY, guildId, second);
     expect(await stateIn(guildId)).toEqual({ state: "down" });

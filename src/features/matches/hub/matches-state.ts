@@ -1,6 +1,5 @@
-import type { VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
 import type { Faction } from "../../../protocol/match.ts";
-import type { MatchRecord, Whereabouts } from "../ports.ts";
+import type { MatchRecord } from "../ports.ts";
 import type { Remembered } from "./match-diff.ts";
 
 /** A match as a guild's hub keeps it. */
@@ -18,7 +17,7 @@ export type PlayingUser = { readonly userId: string; readonly faction: Faction }
 /** Somebody's live match, and the channels there that he belongs into. */
 export type Playing = { readonly matchId: string; readonly ownChannelIds: readonly string[] };
 
-/** What a guild's hub knows of matches and voice: the storage contract of the rules beside it. */
+/** What a guild's hub knows of matches: the storage contract of the rules beside it. */
 export interface MatchesState {
   match(matchId: string): KeptMatch | null;
   /** Live ones, newest first. */
@@ -37,17 +36,6 @@ export interface MatchesState {
   playing(userId: string): readonly Playing[];
   /** Replaces who of a match is linked. */
   savePlayers(matchId: string, players: readonly PlayingUser[]): void;
-
-  channelOf(userId: string): string | null;
-  membersOf(channelId: string): readonly string[];
-  voice(): readonly Whereabouts[];
-  saveVoice(voice: Whereabouts & { readonly isBot: boolean }): void;
-  /** Whether somebody in voice is a bot, as far as Discord told. */
-  isBot(userId: string): boolean;
-  removeVoice(userId: string): void;
-
-  voiceKnowledge(): VoiceKnowledge;
-  saveVoiceKnowledge(knowledge: VoiceKnowledge): void;
 
   /** Whether the sweep is scheduled. */
   isSweeping(): boolean;

@@ -1,3 +1,4 @@
+import type { GuildVoice } from "../../../gateway/guild-voice.ts";
 import type { HubTurn } from "../../../hub/extension.ts";
 import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
 import { FACTIONS, type Match } from "../../../protocol/match.ts";
@@ -22,6 +23,7 @@ export const matchTask = {
 /** The state together with what a turn of the hub can do. */
 export type MatchesTurn = {
   readonly state: MatchesState;
+  readonly voice: GuildVoice;
   readonly hub: Pick<HubTurn, "guildId" | "now" | "publish" | "schedule" | "cancel">;
 };
 
@@ -29,12 +31,12 @@ export type MatchesTurn = {
  * Takes what a match is now, and tells clients what is different. The same revision again, or an older
  * one, changes nothing.
  */
-export function putMatch({ state, hub }: MatchesTurn, record: MatchRecord): void {
+export function putMatch({ state, voice, hub }: MatchesTurn, record: MatchRecord): void {
   const { matchId, revision } = record;
   const before = state.match(matchId);
   if (before !== null && before.revision >= revision) return;
   const isLive = record.state === "live";
-  for (const publication of publicationsOf(before, withVoice(state, record))) {
+  for (const publication of publicationsOf(before, withVoice(voice, record))) {
     hub.publish(publication);
   }
   const hasRoom = FACTIONS.some((faction) => record.factions[faction].room !== null);
@@ -64,7 +66,7 @@ export function forgetMatch({ state }: MatchesTurn, matchId: string): void {
 }
 
 /** Has channels that no match owns looked for. */
-function scheduleSweep({ state, hub }: MatchesTurn): void {
+function scheduleSweep({ state, hub }: Omit<MatchesTurn, "voice">): void {
   state.setSweeping(true);
   hub.schedule(matchTask.sweep, hub.now() + SWEEP_EVERY_MS);
 }
@@ -77,10 +79,15 @@ export function continueSweeping(turn: MatchesTurn): void {
 }
 
 /** The match with who is in its channels. */
-export function withVoice(state: MatchesState, record: MatchRecord): Match {
+export function withVoice(voice: GuildVoice, record: MatchRecord): Match {
   const { faction1, faction2 } = record.factions;
   const inVoice = (channelId: string | undefined): string[] =>
-    channelId === undefined ? [] : [...state.membersOf(channelId)];
+    channelId === undefined
+      ? []
+      : voice
+          .membersOf(channelId)
+          .map(({ userId }) => userId)
+          .toSorted();
   return {
     ...record,
     factions: {

@@ -1,12 +1,8 @@
-import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
 import { FACTIONS, Match } from "../../../protocol/match.ts";
 import type { KeptMatch, MatchesState } from "./matches-state.ts";
 
-/**
- * Creates the tables of the matches extension; may run again at each wake.
- * @returns whether nothing was kept of the gateway before: only a snapshot says who is in voice
- */
-export function createMatchesTables(sql: SqlStorage): boolean {
+/** Creates the tables of the matches extension; may run again at each wake. */
+export function createMatchesTables(sql: SqlStorage): false {
   sql.exec(`
     CREATE TABLE IF NOT EXISTS matches_match (
       match_id TEXT PRIMARY KEY,
@@ -30,23 +26,9 @@ export function createMatchesTables(sql: SqlStorage): boolean {
       PRIMARY KEY (match_id, faction, user_id)
     ) STRICT;
     CREATE INDEX IF NOT EXISTS matches_player_user ON matches_player (user_id);
-    CREATE TABLE IF NOT EXISTS matches_voice (
-      user_id TEXT PRIMARY KEY,
-      channel_id TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS matches_voice_channel ON matches_voice (channel_id);
-    CREATE TABLE IF NOT EXISTS matches_bot (user_id TEXT PRIMARY KEY) STRICT;
-    CREATE TABLE IF NOT EXISTS matches_knowledge (
-      one INTEGER PRIMARY KEY CHECK (one = 1),
-      knowledge TEXT NOT NULL
-    ) STRICT;
     CREATE TABLE IF NOT EXISTS matches_sweep (one INTEGER PRIMARY KEY CHECK (one = 1)) STRICT;
   `);
-  const begun = sql.exec(
-    "INSERT OR IGNORE INTO matches_knowledge (one, knowledge) VALUES (1, ?) RETURNING one",
-    JSON.stringify(NO_VOICE_KNOWLEDGE),
-  );
-  return begun.toArray().length > 0;
+  return false;
 }
 
 type MatchRow = {
@@ -154,46 +136,6 @@ export function sqlMatchesState(sql: SqlStorage): MatchesState {
           userId,
         );
       }
-    },
-
-    channelOf: (userId) =>
-      texts("SELECT channel_id AS text FROM matches_voice WHERE user_id = ?", userId)[0] ?? null,
-    membersOf: (channelId) =>
-      texts(
-        "SELECT user_id AS text FROM matches_voice WHERE channel_id = ? ORDER BY user_id",
-        channelId,
-      ),
-    voice: () =>
-      sql
-        .exec<{ user_id: string; channel_id: string }>(
-          "SELECT user_id, channel_id FROM matches_voice ORDER BY user_id",
-        )
-        .toArray()
-        .map(({ user_id, channel_id }) => ({ userId: user_id, channelId: channel_id })),
-    isBot: (userId) => isAny("SELECT 1 FROM matches_bot WHERE user_id = ?", userId),
-    saveVoice: ({ userId, channelId, isBot }) => {
-      sql.exec(
-        "INSERT OR REPLACE INTO matches_voice (user_id, channel_id) VALUES (?, ?)",
-        userId,
-        channelId,
-      );
-      if (isBot) sql.exec("INSERT OR IGNORE INTO matches_bot (user_id) VALUES (?)", userId);
-      else sql.exec("DELETE FROM matches_bot WHERE user_id = ?", userId);
-    },
-    removeVoice: (userId) => {
-      sql.exec("DELETE FROM matches_voice WHERE user_id = ?", userId);
-      sql.exec("DELETE FROM matches_bot WHERE user_id = ?", userId);
-    },
-
-    voiceKnowledge: () => {
-      const known = sql.exec<{ text: string }>("SELECT knowledge AS text FROM matches_knowledge");
-      return VoiceKnowledge.parse(JSON.parse(known.one().text));
-    },
-    saveVoiceKnowledge: (knowledge) => {
-      sql.exec(
-        "INSERT OR REPLACE INTO matches_knowledge (one, knowledge) VALUES (1, ?)",
-        JSON.stringify(knowledge),
-      );
     },
 
     isSweeping: () => isAny("SELECT 1 FROM matches_sweep"),

@@ -1,10 +1,10 @@
 import { causedBy } from "../../../hub/publisher.ts";
 import { toldRoomName } from "../room-name.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
-import { applyEvent } from "./apply-event.ts";
-import { settleChannels } from "./held-events.ts";
+import { applyHeld } from "./apply-change.ts";
+import { settleChannels } from "./held-changes.ts";
 import { changeRoom, roomTask, watchIdle } from "./room-changes.ts";
-import type { HeldEvent, RoomsTurn } from "./rooms-state.ts";
+import { EVENT_OF, type HeldChange, type RoomsTurn } from "./rooms-state.ts";
 
 /** How long a creation may stay open, milliseconds. */
 export type RepairTimes = { readonly lookMs: number; readonly decideMs: number };
@@ -98,11 +98,11 @@ export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
  * Something is settled: what waited for it happens now, in its order; the rest goes on waiting.
  * @param isTrue whether an event that waits is to happen at all
  */
-function release(turn: RoomsTurn, isTrue: (held: HeldEvent) => boolean = () => true): void {
+function release(turn: RoomsTurn, isTrue: (held: HeldChange) => boolean = () => true): void {
   settleChannels(turn);
   for (const held of turn.state.takeHeld().filter(isTrue)) {
-    const { event } = held;
-    const hub = { ...turn.hub, publish: causedBy(event, turn.hub.publish) };
-    applyEvent({ state: turn.state, hub }, event);
+    const cause = { ...held, event: EVENT_OF[held.kind] };
+    const hub = { ...turn.hub, publish: causedBy(cause, turn.hub.publish) };
+    applyHeld({ state: turn.state, hub }, held);
   }
 }

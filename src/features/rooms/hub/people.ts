@@ -1,6 +1,6 @@
 import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
 import type { DiscordUser } from "../../../protocol/person.ts";
-import type { VoiceState } from "../room-record.ts";
+import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { KnownPerson, PeopleState, RoomsTurn } from "./rooms-state.ts";
 
 /** Task that forgets who was not seen for long. */

@@ -1,9 +1,9 @@
-import { isVoiceKnown } from "../../../gateway/voice-knowledge.ts";
+import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { Audience } from "../../../hub/publisher.ts";
 import { JOURNAL_MAX_AGE_MS } from "../../../protocol/limits.ts";
 import { shownPerson } from "../../../protocol/person.ts";
 import { toldRoomName } from "../room-name.ts";
-import { audienceOf, type RoomRecord, type VoiceState } from "../room-record.ts";
+import { audienceOf, type RoomRecord } from "../room-record.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /** A change is copied to D1 by its request; this much later, milliseconds, a task makes sure. */
@@ -75,11 +75,11 @@ export function updateRoom(
   });
 }
 
-/** A user is in no channel any more. */
+/** Readers are told that a user is in no channel any more. */
 export function leave(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   const { state, hub } = turn;
   const { channelId, userId } = voice;
-  state.removeVoice(userId);
+  state.saveTold(userId, null);
   hub.publish({
     event: "voice.left",
     payload: { guildId: hub.guildId, channelId, userId },
@@ -91,17 +91,25 @@ export function leave(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   if (room?.state === "open" && state.emptySince(room.id) === null) watchIfEmpty(turn, room);
 }
 
-/** A user is in a channel, and in no other one (a move is a leave and a join). */
-export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
+/**
+ * Readers are told that a user is in a channel, and in no other one (a move is a leave and a join).
+ * @param before where they think that he is
+ */
+export function join(
+  turn: RoomsTurn,
+  before: VoiceState | null,
+  voice: VoiceState,
+  ts: number,
+): void {
   const { state, hub } = turn;
   const { channelId, userId } = voice;
-  const before = state.voiceOf(userId);
   if (before?.channelId === channelId) return;
   if (before !== null) leave(turn, before, ts);
   const room = state.roomOfChannel(channelId);
   // The channel of an ended room is gone, whatever a late event says.
-  if (room?.state === "ended") return;
-  state.saveVoice(voice);
+  const isGone = room?.state === "ended";
+  state.saveTold(userId, isGone ? null : voice);
+  if (isGone) return;
   const person = state.person(userId);
   if (room !== null && person?.bot !== true) forgetIdle(turn, room.id);
   hub.publish({
@@ -120,7 +128,7 @@ export function join(turn: RoomsTurn, voice: VoiceState, ts: number): void {
 
 /** A room that nobody is in ends after its time, which counts while that is known (rooms.md §5). */
 export function watchIdle({ state, hub }: RoomsTurn, room: RoomRecord): void {
-  if (room.idleMs === 0 || !isVoiceKnown(state.voiceKnowledge())) return;
+  if (room.idleMs === 0 || !state.isVoiceKnown()) return;
   state.saveEmptySince(room.id, hub.now());
   hub.schedule(roomTask.idle(room.id), hub.now() + room.idleMs);
 }

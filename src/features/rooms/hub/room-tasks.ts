@@ -228,8 +228,8 @@ export async function checkRoom(
 
 /** Whether events of a channel have waited so long for Discord's word that it is not waited for any more. */
 function isAwaitedTooLong({ state, hub }: RoomsTurn, channelId: string): boolean {
-  const first = state.heldEvents().find((held) => held.channelId === channelId);
-  return first !== undefined && hub.now() - first.event.ts >= REPAIR_GIVES_UP_MS;
+  const first = state.held().find((held) => held.channelId === channelId);
+  return first !== undefined && hub.now() - first.ts >= REPAIR_GIVES_UP_MS;
 }
 
 /**

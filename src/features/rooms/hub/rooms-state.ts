@@ -1,10 +1,16 @@
 import { z } from "zod";
-import type { VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
+import type { ChannelChange, VoiceChange } from "../../../gateway/guild-changes.ts";
+import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { HubTurn } from "../../../hub/extension.ts";
-import type { GatewayStanding } from "../../../protocol/events/rooms.ts";
-import type { DiscordUser } from "../../../protocol/person.ts";
+import {
+  roomDeleted,
+  roomUpdated,
+  voiceJoined,
+  voiceLeft,
+} from "../../../protocol/events/rooms.ts";
+import { DiscordUser } from "../../../protocol/person.ts";
 import type { PeopleQuery } from "../ports.ts";
-import type { RoomRecord, VoiceState } from "../room-record.ts";
+import type { RoomRecord } from "../room-record.ts";
 
 /** Somebody whom the hub has seen in voice. */
 export type KnownPerson = DiscordUser & {
@@ -29,28 +35,56 @@ export interface PeopleState {
   forgetPeople(seenBefore: number): boolean;
 }
 
-/** What an event is about: a channel, or somebody in one. */
-export type EventSubject = {
+/** What a change is about: a channel, or somebody in one. */
+export type ChangeSubject = {
   readonly channelId: string;
   /** Null: it is about the channel itself. */
   readonly userId: string | null;
 };
 
-/** An event that waits until it is known whose channel it is about, as it is stored. */
-export const HeldEvent = z.object({
-  channelId: z.string(),
-  userId: z.string().nullable(),
-  event: z.object({
-    id: z.string().exactOptional(),
-    event: z.string(),
-    payload: z.record(z.string(), z.unknown()),
-    ts: z.number(),
-    trace: z.string().exactOptional(),
-  }),
-});
-export type HeldEvent = z.infer<typeof HeldEvent>;
+/** A change that waits until it is known whose channel it is about. */
+export type HeldChange = VoiceChange | ChannelChange;
 
-/** What a guild's hub knows of rooms and voice: the storage contract of the rules in `apply-event.ts`. */
+/** The event that tells such a change. */
+export const EVENT_OF: Readonly<Record<HeldChange["kind"], string>> = {
+  joined: voiceJoined.name,
+  left: voiceLeft.name,
+  channel_updated: roomUpdated.name,
+  channel_deleted: roomDeleted.name,
+};
+
+/** What a change is about. */
+export function subjectOf(change: HeldChange): ChangeSubject {
+  return { channelId: change.channelId, userId: "userId" in change ? change.userId : null };
+}
+
+const told = {
+  channelId: z.string(),
+  ts: z.number(),
+  id: z.string().exactOptional(),
+  trace: z.string().exactOptional(),
+};
+
+/** A {@link HeldChange} as it is stored. */
+export const StoredChange: z.ZodType<HeldChange> = z.discriminatedUnion("kind", [
+  z.object({
+    ...told,
+    kind: z.literal("joined"),
+    userId: z.string(),
+    user: DiscordUser.optional(),
+  }),
+  z.object({ ...told, kind: z.literal("left"), userId: z.string(), since: z.number() }),
+  z.object({
+    ...told,
+    kind: z.literal("channel_updated"),
+    name: z.string(),
+    userLimit: z.number(),
+  }),
+  z.object({ ...told, kind: z.literal("channel_deleted") }),
+]);
+
+/** What a guild's hub knows of rooms, and what it told of who is in voice: the storage contract of the rules in
+ * `apply-change.ts`. */
 export interface RoomsState extends PeopleState {
   room(id: string): RoomRecord | null;
   /** Our room with this channel, open or ended. */
@@ -74,34 +108,37 @@ export interface RoomsState extends PeopleState {
   saveCandidates(channelId: string, roomIds: readonly string[]): void;
   removeCandidates(channelId: string): void;
 
-  /** Keeps an event behind those that wait already. */
-  hold(event: HeldEvent): void;
+  /** Keeps a change behind those that wait already. */
+  hold(change: HeldChange): void;
   heldCount(): number;
-  /** Events that wait, oldest first. */
-  heldEvents(): readonly HeldEvent[];
+  /** Changes that wait, oldest first. */
+  held(): readonly HeldChange[];
   /** The same; from now on none waits. */
-  takeHeld(): readonly HeldEvent[];
+  takeHeld(): readonly HeldChange[];
   /**
-   * Whether an event of this subject comes after one that waits: of the same user, or of the channel itself;
+   * Whether a change of this subject comes after one that waits: of the same user, or of the channel itself;
    * one about a channel comes after all that are of it.
    */
-  isAfterHeld(subject: EventSubject): boolean;
+  isAfterHeld(subject: ChangeSubject): boolean;
+  /** Whether something that this user did waits. */
+  isWaiting(userId: string): boolean;
 
   /** Since when nobody has been in an open room, as far as that is known, milliseconds; null: it is not. */
   emptySince(roomId: string): number | null;
   saveEmptySince(roomId: string, since: number | null): void;
 
+  /**
+   * Where readers were told that somebody is. It is what the guild's voice says, unless a change waits or
+   * his room has ended.
+   */
   voiceOf(userId: string): VoiceState | null;
-  /** In the order they joined. */
+  /** The same of a channel, in the order they joined. */
   membersOf(channelId: string): readonly VoiceState[];
-  voiceStates(): readonly VoiceState[];
-  saveVoice(voice: VoiceState): void;
-  removeVoice(userId: string): void;
-
-  gateway(): GatewayStanding | null;
-  saveGateway(standing: GatewayStanding): void;
-  voiceKnowledge(): VoiceKnowledge;
-  saveVoiceKnowledge(knowledge: VoiceKnowledge): void;
+  saveTold(userId: string, voice: VoiceState | null): void;
+  /** Whether readers were told of somebody something else than what the guild's voice says. */
+  isToldApart(userId: string): boolean;
+  /** Whether it is known who is in voice. */
+  isVoiceKnown(): boolean;
 }
 
 /** The state together with what a turn of the hub can do. */

@@ -1,14 +1,18 @@
-import { NO_VOICE_KNOWLEDGE, VoiceKnowledge } from "../../../gateway/voice-knowledge.ts";
-import { GatewayStanding } from "../../../protocol/events/rooms.ts";
-import { RoomRecord, type VoiceState } from "../room-record.ts";
+import { z } from "zod";
+import { isVoiceKnown, type VoiceState } from "../../../gateway/guild-voice.ts";
+import { hasTable, sqlGuildVoice } from "../../../gateway/sql-guild-voice.ts";
+import { RoomRecord } from "../room-record.ts";
 import { createPeopleTable, sqlPeople } from "./people.ts";
-import { HeldEvent, type RoomsState } from "./rooms-state.ts";
+import {
+  EVENT_OF,
+  StoredChange,
+  subjectOf,
+  type HeldChange,
+  type RoomsState,
+} from "./rooms-state.ts";
 
-/**
- * Creates the tables of the rooms extension; may run again at each wake.
- * @returns whether nothing was kept of the gateway before: only a snapshot says who is in voice
- */
-export function createRoomsTables(sql: SqlStorage): boolean {
+/** Creates the tables of the rooms extension, after those of the gateway; may run again at each wake. */
+export function createRoomsTables(sql: SqlStorage): false {
   createPeopleTable(sql);
   sql.exec(`
     CREATE TABLE IF NOT EXISTS rooms_room (
@@ -21,12 +25,11 @@ export function createRoomsTables(sql: SqlStorage): boolean {
     ) STRICT;
     CREATE INDEX IF NOT EXISTS rooms_room_state ON rooms_room (state);
     CREATE INDEX IF NOT EXISTS rooms_room_request ON rooms_room (created_by, idempotency_key);
-    CREATE TABLE IF NOT EXISTS rooms_voice (
+    CREATE TABLE IF NOT EXISTS rooms_told (
       user_id TEXT PRIMARY KEY,
-      channel_id TEXT NOT NULL,
-      since INTEGER NOT NULL
+      channel_id TEXT,
+      since INTEGER
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS rooms_voice_channel ON rooms_voice (channel_id, since);
     CREATE TABLE IF NOT EXISTS rooms_foreign (channel_id TEXT PRIMARY KEY) STRICT;
     CREATE TABLE IF NOT EXISTS rooms_unsettled (
       channel_id TEXT PRIMARY KEY,
@@ -38,26 +41,60 @@ export function createRoomsTables(sql: SqlStorage): boolean {
       user_id TEXT,
       held TEXT NOT NULL
     ) STRICT;
-    CREATE TABLE IF NOT EXISTS rooms_gateway (
-      one INTEGER PRIMARY KEY CHECK (one = 1),
-      state TEXT NOT NULL,
-      since INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE IF NOT EXISTS rooms_knowledge (
-      one INTEGER PRIMARY KEY CHECK (one = 1),
-      knowledge TEXT NOT NULL
-    ) STRICT;
     CREATE TABLE IF NOT EXISTS rooms_empty (
       room_id TEXT PRIMARY KEY,
       since INTEGER NOT NULL
     ) STRICT;
   `);
-  const begun = sql.exec(
-    "INSERT OR IGNORE INTO rooms_knowledge (one, knowledge) VALUES (1, ?) RETURNING one",
-    JSON.stringify(NO_VOICE_KNOWLEDGE),
-  );
-  return begun.toArray().length > 0;
+  if (hasTable(sql, "rooms_voice")) takeOverTold(sql);
+  return false;
 }
+
+/**
+ * Takes over what versions before kept themselves: who is in voice, as readers were told, and events that wait
+ * as they came.
+ */
+function takeOverTold(sql: SqlStorage): void {
+  sql.exec(`
+    DELETE FROM rooms_told;
+    INSERT INTO rooms_told (user_id, channel_id, since)
+      SELECT told.user_id, told.channel_id, told.since
+        FROM rooms_voice AS told LEFT JOIN gateway_voice AS now USING (user_id)
+        WHERE now.channel_id IS NOT told.channel_id
+      UNION ALL
+      SELECT user_id, NULL, NULL FROM gateway_voice
+        WHERE user_id NOT IN (SELECT user_id FROM rooms_voice);
+    DROP TABLE rooms_voice;
+  `);
+  const rows = sql.exec<{ position: number; held: string }>(
+    "SELECT position, held FROM rooms_held",
+  );
+  for (const { position, held } of rows.toArray()) {
+    const before = HeldBefore.safeParse(JSON.parse(held));
+    if (!before.success) continue;
+    const { event, payload, ts, ...cause } = before.data.event;
+    const kinds = Object.entries(EVENT_OF).flatMap(([kind, name]) =>
+      name === event ? [kind] : [],
+    );
+    const change = { ...payload, ...cause, ts, since: ts, kind: kinds[0] };
+    sql.exec(
+      "UPDATE rooms_held SET held = ? WHERE position = ?",
+      JSON.stringify(StoredChange.parse(change)),
+      position,
+    );
+  }
+}
+
+/** An event that waits, as versions before stored it. */
+const HeldBefore = z.object({
+  event: z.object({
+    id: z.string().exactOptional(),
+    event: z.string(),
+    payload: z.record(z.string(), z.unknown()),
+    ts: z.number(),
+    trace: z.string().exactOptional(),
+  }),
+});
 
 /** {@link RoomsState} in the SQLite of a guild's hub. */
 export function sqlRoomsState(sql: SqlStorage): RoomsState {
@@ -66,17 +103,22 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       .exec<{ record: string }>(query, ...bindings)
       .toArray()
       .map(({ record }) => RoomRecord.parse(JSON.parse(record)));
-  const voices = (query: string, ...bindings: readonly string[]): VoiceState[] =>
+  const voice = sqlGuildVoice(sql);
+  /** Of whom readers were told something else; a null voice: that he is in no channel. */
+  const toldApart = (where: string, ...bindings: readonly string[]): Told[] =>
     sql
-      .exec<{ user_id: string; channel_id: string; since: number }>(query, ...bindings)
+      .exec<ToldRow>(`SELECT user_id, channel_id, since FROM rooms_told ${where}`, ...bindings)
       .toArray()
-      .map((row) => ({ userId: row.user_id, channelId: row.channel_id, since: row.since }));
-
-  const held = (query: string): HeldEvent[] =>
+      .map(({ user_id: userId, channel_id: channelId, since }) => ({
+        userId,
+        voice: channelId === null ? null : { userId, channelId, since: since ?? 0 },
+      }));
+  const toldOf = (userId: string): Told | undefined => toldApart("WHERE user_id = ?", userId)[0];
+  const held = (): HeldChange[] =>
     sql
-      .exec<{ held: string }>(query)
+      .exec<{ held: string }>("SELECT held FROM rooms_held ORDER BY position")
       .toArray()
-      .map((row) => HeldEvent.parse(JSON.parse(row.held)));
+      .map((row) => StoredChange.parse(JSON.parse(row.held)));
 
   return {
     ...sqlPeople(sql),
@@ -148,18 +190,19 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       sql.exec("DELETE FROM rooms_unsettled WHERE channel_id = ?", channelId);
     },
 
-    hold: (event) => {
+    hold: (change) => {
+      const { channelId, userId } = subjectOf(change);
       sql.exec(
         "INSERT INTO rooms_held (channel_id, user_id, held) VALUES (?, ?, ?)",
-        event.channelId,
-        event.userId,
-        JSON.stringify(event),
+        channelId,
+        userId,
+        JSON.stringify(change),
       );
     },
     heldCount: () => sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_held").one().n,
-    heldEvents: () => held("SELECT held FROM rooms_held ORDER BY position"),
+    held,
     takeHeld: () => {
-      const taken = held("SELECT held FROM rooms_held ORDER BY position");
+      const taken = held();
       sql.exec("DELETE FROM rooms_held");
       return taken;
     },
@@ -175,6 +218,9 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
             );
       return found.toArray().length > 0;
     },
+
+    isWaiting: (userId) =>
+      sql.exec("SELECT 1 FROM rooms_held WHERE user_id = ? LIMIT 1", userId).toArray().length > 0,
 
     emptySince: (roomId) => {
       const [row] = sql
@@ -193,51 +239,40 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       }
     },
 
-    voiceOf: (userId) =>
-      voices("SELECT user_id, channel_id, since FROM rooms_voice WHERE user_id = ?", userId)[0] ??
-      null,
-    membersOf: (channelId) =>
-      voices(
-        `SELECT user_id, channel_id, since FROM rooms_voice WHERE channel_id = ?
-         ORDER BY since, user_id`,
-        channelId,
-      ),
-    voiceStates: () =>
-      voices("SELECT user_id, channel_id, since FROM rooms_voice ORDER BY since, user_id"),
-    saveVoice: ({ userId, channelId, since }) => {
+    voiceOf: (userId) => {
+      const told = toldOf(userId);
+      return told === undefined ? voice.of(userId) : told.voice;
+    },
+    membersOf: (channelId) => {
+      const apart = new Map(toldApart("").map((told) => [told.userId, told.voice]));
+      const members = voice.membersOf(channelId);
+      if (apart.size === 0) return members;
+      const told = [...apart.values()].filter((one) => one?.channelId === channelId);
+      return [...members.filter(({ userId }) => !apart.has(userId)), ...told]
+        .filter((one) => one !== null)
+        .toSorted((a, b) => a.since - b.since || (a.userId < b.userId ? -1 : 1));
+    },
+    saveTold: (userId, told) => {
+      if (told?.channelId === voice.of(userId)?.channelId) {
+        sql.exec("DELETE FROM rooms_told WHERE user_id = ?", userId);
+        return;
+      }
       sql.exec(
-        `INSERT INTO rooms_voice (user_id, channel_id, since) VALUES (?, ?, ?)
-         ON CONFLICT (user_id) DO UPDATE SET channel_id = excluded.channel_id, since = excluded.since`,
+        "INSERT OR REPLACE INTO rooms_told (user_id, channel_id, since) VALUES (?, ?, ?)",
         userId,
-        channelId,
-        since,
+        told?.channelId ?? null,
+        told?.since ?? null,
       );
     },
-    removeVoice: (userId) => {
-      sql.exec("DELETE FROM rooms_voice WHERE user_id = ?", userId);
-    },
-
-    gateway: () => {
-      const [row] = sql.exec("SELECT state, since FROM rooms_gateway").toArray();
-      return row === undefined ? null : GatewayStanding.parse(row);
-    },
-    saveGateway: ({ state, since }) => {
-      sql.exec(
-        `INSERT INTO rooms_gateway (one, state, since) VALUES (1, ?, ?)
-         ON CONFLICT (one) DO UPDATE SET state = excluded.state, since = excluded.since`,
-        state,
-        since,
-      );
-    },
-    voiceKnowledge: () => {
-      const row = sql.exec<{ knowledge: string }>("SELECT knowledge FROM rooms_knowledge").one();
-      return VoiceKnowledge.parse(JSON.parse(row.knowledge));
-    },
-    saveVoiceKnowledge: (knowledge) => {
-      sql.exec(
-        "INSERT OR REPLACE INTO rooms_knowledge (one, knowledge) VALUES (1, ?)",
-        JSON.stringify(knowledge),
-      );
-    },
+    isToldApart: (userId) => toldOf(userId) !== undefined,
+    isVoiceKnown: () => isVoiceKnown(voice.knowledge()),
   };
 }
+
+type ToldRow = {
+  readonly user_id: string;
+  readonly channel_id: string | null;
+  readonly since: number | null;
+};
+
+type Told = { readonly userId: string; readonly voice: VoiceState | null };

@@ -1,6 +1,32 @@
 import { z } from "zod";
-import type { IncomingEvent } from "../hub/publisher.ts";
-import { gatewayState, type GatewayStanding } from "../protocol/events/rooms.ts";
+import { DiscordId } from "../protocol/discord-id.ts";
+import type { GatewayStanding } from "../protocol/events/rooms.ts";
+
+/** A user in a voice channel, and since when (milliseconds). */
+export const VoiceState = z.object({
+  userId: DiscordId,
+  channelId: DiscordId,
+  since: z.number().int(),
+});
+export type VoiceState = z.infer<typeof VoiceState>;
+
+/** Who is in which voice channel of a guild, and how sure that is: one for all areas, in the guild's hub. */
+export interface GuildVoice {
+  of(userId: string): VoiceState | null;
+  /** In the order they joined. */
+  membersOf(channelId: string): readonly VoiceState[];
+  all(): readonly VoiceState[];
+  /** Whether somebody in voice is a bot, as far as Discord told. */
+  isBot(userId: string): boolean;
+  save(voice: VoiceState & { readonly isBot: boolean }): void;
+  remove(userId: string): void;
+
+  /** Where the gateway stood last, as readers were told; null: nothing was heard of it. */
+  standing(): GatewayStanding | null;
+  saveStanding(standing: GatewayStanding): void;
+  knowledge(): VoiceKnowledge;
+  saveKnowledge(knowledge: VoiceKnowledge): void;
+}
 
 /** What was heard of the gateway, as far as it says whether the hub knows who is in voice. */
 export const VoiceKnowledge = z.object({
@@ -23,19 +49,16 @@ export function isVoiceKnown({ connectedSince, hasSnapshot }: VoiceKnowledge): b
 }
 
 /**
- * What is known after an event of the gateway was applied.
+ * What is known after the gateway told where it stands.
  * @param now milliseconds: a sender whose clock is ahead of ours has not connected later
  */
 export function knowledgeAfter(
   before: VoiceKnowledge,
-  event: IncomingEvent,
+  told: GatewayStanding,
   now: number,
 ): VoiceKnowledge {
-  if (event.event === "guild.snapshot") return { ...before, hasSnapshot: true };
-  if (event.event !== gatewayState.name) return before;
-  const told = gatewayState.payload.parse(event.payload);
   if (told.state === "connected") return { ...before, connectedSince: Math.min(told.since, now) };
-  return isOldNews(before, told) ? before : NO_VOICE_KNOWLEDGE;
+  return NO_VOICE_KNOWLEDGE;
 }
 
 /**

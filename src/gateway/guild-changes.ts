@@ -1,0 +1,198 @@
+import type { z } from "zod";
+import type { HubTurn } from "../hub/extension.ts";
+import type { IncomingEvent } from "../hub/publisher.ts";
+import {
+  gatewayState,
+  roomCreated,
+  roomDeleted,
+  roomUpdated,
+  voiceJoined,
+  voiceLeft,
+} from "../protocol/events/rooms.ts";
+import type { DiscordUser } from "../protocol/person.ts";
+import { GuildSnapshot, SignedRoomUpdated, SignedVoiceJoined } from "../protocol/signed-events.ts";
+import {
+  isOldNews,
+  isVoiceKnown,
+  knowledgeAfter,
+  type GuildVoice,
+  type VoiceKnowledge,
+} from "./guild-voice.ts";
+
+/** Kinds of signed events that change what the hub knows of its guild (rooms.md §4). */
+export const GUILD_EVENTS = [
+  roomCreated.name,
+  roomUpdated.name,
+  roomDeleted.name,
+  voiceJoined.name,
+  voiceLeft.name,
+  gatewayState.name,
+  "guild.snapshot",
+] as const;
+
+/** When something happened, milliseconds, and by which event it was told, if by one of its own kind. */
+type Told = { readonly ts: number; readonly id?: string; readonly trace?: string };
+
+/** What happened to somebody in voice. A move is a `left` and a `joined`. */
+export type VoiceChange = Told & { readonly userId: string; readonly channelId: string } & (
+    | { readonly kind: "joined"; readonly user?: DiscordUser | undefined }
+    /** @property since when he had joined, milliseconds */
+    | { readonly kind: "left"; readonly since: number }
+  );
+
+/** What happened to a channel that was known to be there. */
+export type ChannelChange = Told & { readonly channelId: string } & (
+    | { readonly kind: "channel_updated"; readonly name: string; readonly userLimit: number }
+    /** Everybody who was in there has `left` before. */
+    | { readonly kind: "channel_deleted" }
+  );
+
+/** What changed in a guild, as the gateway tells it: {@link GuildVoice} shows it already. */
+export type GuildChange =
+  | VoiceChange
+  | ChannelChange
+  | (Told & { readonly kind: "channel_created"; readonly channelId: string })
+  /** He was there before; perhaps it shows now who he is. */
+  | (Told & {
+      readonly kind: "seen";
+      readonly userId: string;
+      readonly channelId: string;
+      readonly user?: DiscordUser | undefined;
+    })
+  /** A snapshot begins: all voice channels that there are. */
+  | (Told & { readonly kind: "channels_listed"; readonly channels: GuildSnapshot["channels"] })
+  /** It ends: all channels that it showed. */
+  | (Told & { readonly kind: "snapshot_done"; readonly channelIds: ReadonlySet<string> })
+  /** Whether it is known who is in voice may have changed. */
+  | (Told & { readonly kind: "voice_known"; readonly isKnown: boolean });
+
+/** What the gateway's extension tells the other ones in a hub. */
+export class GuildChanged {
+  readonly change: GuildChange;
+
+  constructor(change: GuildChange) {
+    this.change = change;
+  }
+}
+
+/** A guild as its hub knows it, with what a turn can do. */
+export type GuildTurn = {
+  readonly voice: GuildVoice;
+  readonly hub: Pick<HubTurn, "guildId" | "now" | "publish">;
+};
+
+/**
+ * Applies one event of the gateway to {@link GuildVoice}, and yields each change when it is applied.
+ * Nothing for what is known already (rooms.md §2). Payloads were checked at the door.
+ */
+export function* changesOf(turn: GuildTurn, event: IncomingEvent): Generator<GuildChange> {
+  const { voice } = turn;
+  const { id, trace } = event;
+  const when = { ts: event.ts ?? turn.hub.now(), ...(trace === undefined ? {} : { trace }) };
+  const told: Told = { ...when, ...(id === undefined ? {} : { id }) };
+  switch (event.event) {
+    case roomCreated.name: {
+      const { channelId } = roomDeleted.payload.parse(event.payload);
+      yield { ...told, kind: "channel_created", channelId };
+      return;
+    }
+    case roomUpdated.name: {
+      const { channelId, name, userLimit } = SignedRoomUpdated.parse(event.payload);
+      yield { ...told, kind: "channel_updated", channelId, name, userLimit };
+      return;
+    }
+    case roomDeleted.name: {
+      const { channelId } = roomDeleted.payload.parse(event.payload);
+      for (const { userId } of voice.membersOf(channelId)) yield* leave(voice, userId, when);
+      yield { ...told, kind: "channel_deleted", channelId };
+      return;
+    }
+    case voiceJoined.name:
+      yield* enter(voice, SignedVoiceJoined.parse(event.payload), told);
+      return;
+    case voiceLeft.name: {
+      const { userId, channelId } = voiceLeft.payload.parse(event.payload);
+      // Of an older channel it tells nothing: he is somewhere else by now.
+      if (voice.of(userId)?.channelId === channelId) yield* leave(voice, userId, told);
+      return;
+    }
+    case gatewayState.name:
+      yield* onGatewayState(turn, gatewayState.payload.parse(event.payload), told);
+      return;
+    case "guild.snapshot":
+      yield* onSnapshot(voice, GuildSnapshot.parse(event.payload), when);
+  }
+}
+
+function* leave(voice: GuildVoice, userId: string, told: Told): Generator<GuildChange> {
+  const before = voice.of(userId);
+  if (before === null) return;
+  voice.remove(userId);
+  yield { ...before, ...told, kind: "left" };
+}
+
+function* enter(
+  voice: GuildVoice,
+  { userId, channelId, user }: Omit<z.infer<typeof SignedVoiceJoined>, "guildId">,
+  told: Told,
+): Generator<GuildChange> {
+  const before = voice.of(userId);
+  const wasBot = before !== null && voice.isBot(userId);
+  const isBot = user === undefined ? wasBot : user.bot === true;
+  if (before?.channelId === channelId) {
+    if (isBot !== wasBot) voice.save({ ...before, isBot });
+    yield { ...told, kind: "seen", userId, channelId, user };
+    return;
+  }
+  const { id: _, ...when } = told;
+  yield* leave(voice, userId, when);
+  voice.save({ userId, channelId, since: told.ts, isBot });
+  yield { ...told, kind: "joined", userId, channelId, user };
+}
+
+/** The guild as Discord has it. Everybody who left somewhere leaves before anybody joins. */
+function* onSnapshot(
+  voice: GuildVoice,
+  { channels, voiceStates }: GuildSnapshot,
+  told: Told,
+): Generator<GuildChange> {
+  yield { ...told, kind: "channels_listed", channels };
+  const now = new Map(voiceStates.map((one) => [one.userId, one]));
+  for (const { userId, channelId } of voice.all()) {
+    if (now.get(userId)?.channelId !== channelId) yield* leave(voice, userId, told);
+  }
+  for (const one of now.values()) yield* enter(voice, one, told);
+  const shown = [...channels, ...voiceStates].map(({ channelId }) => channelId);
+  yield { ...told, kind: "snapshot_done", channelIds: new Set(shown) };
+  yield* learn(voice, { ...voice.knowledge(), hasSnapshot: true }, told);
+}
+
+function* onGatewayState(
+  { voice, hub }: GuildTurn,
+  payload: z.infer<typeof gatewayState.payload>,
+  told: Told,
+): Generator<GuildChange> {
+  const before = voice.knowledge();
+  if (isOldNews(before, payload)) return;
+  yield* learn(voice, knowledgeAfter(before, payload, hub.now()), told);
+  const { state } = payload;
+  if (voice.standing()?.state === state) return;
+  // The sender's clock may be ahead of ours.
+  const since = Math.min(payload.since, hub.now());
+  voice.saveStanding({ state, since });
+  hub.publish({
+    event: gatewayState.name,
+    payload: { ...payload, since },
+    audience: null,
+    topic: null,
+    ts: told.ts,
+  });
+}
+
+/** Also when it stays known: a snapshot may tell who of those in voice is a bot. */
+function* learn(voice: GuildVoice, after: VoiceKnowledge, told: Told): Generator<GuildChange> {
+  const wasKnown = isVoiceKnown(voice.knowledge());
+  const isKnown = isVoiceKnown(after);
+  voice.saveKnowledge(after);
+  if (wasKnown || isKnown) yield { ...told, kind: "voice_known", isKnown };
+}

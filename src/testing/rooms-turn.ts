@@ -1,0 +1,43 @@
+import { createRoomsTables, sqlRoomsState } from "../features/rooms/hub/sql-rooms-state.ts";
+import { applyChange } from "../features/rooms/hub/apply-change.ts";
+import type { RoomsTurn } from "../features/rooms/hub/rooms-state.ts";
+import { changesOf } from "../gateway/guild-changes.ts";
+import type { GuildVoice } from "../gateway/guild-voice.ts";
+import { createVoiceTables, sqlGuildVoice } from "../gateway/sql-guild-voice.ts";
+import type { Taken } from "../hub/extension.ts";
+import { causedBy, type IncomingEvent } from "../hub/publisher.ts";
+import { memorySql } from "./memory-sql.ts";
+
+/** The rooms of a guild over its own SQLite, told of changes by the gateway as in a hub. */
+export type RoomsWorld = {
+  readonly turn: RoomsTurn;
+  readonly voice: GuildVoice;
+  /** Takes an event of the gateway; one that has to wait leaves nothing. */
+  readonly take: (event: IncomingEvent) => Taken;
+};
+
+/** Rooms of which the test keeps the clock, the tasks and what is published. */
+export function roomsWorld(hub: RoomsTurn["hub"]): RoomsWorld {
+  const { sql, transaction } = memorySql();
+  createVoiceTables(sql);
+  createRoomsTables(sql);
+  const turn = { state: sqlRoomsState(sql), hub };
+  const voice = sqlGuildVoice(sql);
+  const take = (event: IncomingEvent): Taken => {
+    const told = { ...hub, publish: causedBy(event, hub.publish) };
+    for (const change of changesOf({ voice, hub: told }, event)) {
+      const heard = applyChange({ ...turn, hub: told }, change);
+      if (heard !== "done") return heard;
+    }
+    return "done";
+  };
+  return {
+    turn,
+    voice,
+    take: (event) =>
+      transaction(
+        () => take(event),
+        (taken) => taken === "done",
+      ),
+  };
+}
