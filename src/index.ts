@@ -25,9 +25,10 @@ export class GuildHub extends Hub {
   }
 }
 
-const app = createApp();
+// Made at the first request: objects start without routes.
+let app: ReturnType<typeof createApp> | undefined;
 
 export default {
-  fetch: app.fetch,
+  fetch: (request, env, ctx) => (app ??= createApp()).fetch(request, env, ctx),
   scheduled: (_, env) => runHourly(FEATURES, env),
 } satisfies ExportedHandler<Env>;
