@@ -1,4 +1,4 @@
-import type { MatchDiscord } from "../features/matches/room/perform.ts";
+import type { MatchDiscord } from "../features/matches/ports.ts";
 import type { DiscordFailure } from "../platform/discord/call.ts";
 import type { GuildChannel } from "../platform/discord/operations.ts";
 import { err, ok, type Result } from "../platform/result.ts";

@@ -6,8 +6,8 @@ import { hubPublisher } from "../../hub/guild-hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { log } from "../../platform/log.ts";
 import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
-import { hubMatches } from "./adapters/hub-matches.ts";
 import { matchesConfigOf } from "./config.ts";
+import { hubMatches } from "./hub-commands.ts";
 
 /** A trouble that nobody has met for so long is over, milliseconds. */
 const TROUBLE_KEEP_MS = 30 * 24 * 60 * 60 * 1000;

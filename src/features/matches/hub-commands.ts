@@ -1,7 +1,11 @@
 import { z } from "zod";
-import { hubCommand } from "../../hub/command.ts";
+import { callCommand, hubCommand } from "../../hub/command.ts";
+import type { HubPublisher } from "../../hub/publisher.ts";
+import { log } from "../../platform/log.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
+import { roomDeleted } from "../../protocol/events/rooms.ts";
 import { FaceitId, Match } from "../../protocol/match.ts";
+import type { MatchesHub } from "./ports.ts";
 
 const Users = z.object({ userIds: z.array(DiscordId) });
 const Somewhere = z.object({ userId: DiscordId, channelId: DiscordId });
@@ -22,3 +26,27 @@ export const MATCHES_COMMANDS = {
   sweep: hubCommand("matches.sweep", z.object({}), z.object({})),
   inVoice: hubCommand("matches.inVoice", Matches, z.array(SidesInVoice)),
 } as const;
+
+/** {@link MatchesHub} over the commands of the hub's matches extension, and what all areas of it hear. */
+export function hubMatches(hub: Pick<HubPublisher, "command" | "ingest">): MatchesHub {
+  const { put, whereabouts, sweep, inVoice } = MATCHES_COMMANDS;
+  return {
+    put: async (record) => void (await callCommand(hub, record.guildId, put, record)),
+    channelGone: async (guildId, channelId) => {
+      try {
+        const payload = { guildId, channelId };
+        await hub.ingest(guildId, [{ event: roomDeleted.name, payload }]);
+      } catch (error) {
+        log("warn", "match.channel_gone_not_told", { guildId, channelId, error });
+      }
+    },
+    whereabouts: async (guildId, userIds) =>
+      userIds.length === 0 ? [] : callCommand(hub, guildId, whereabouts, { userIds: [...userIds] }),
+    sweep: async (guildId) => void (await callCommand(hub, guildId, sweep, {})),
+    inVoice: async (guildId, matchIds) => {
+      if (matchIds.length === 0) return new Map();
+      const sides = await callCommand(hub, guildId, inVoice, { matchIds: [...matchIds] });
+      return new Map(sides.map(({ matchId, ...voice }) => [matchId, voice] as const));
+    },
+  };
+}

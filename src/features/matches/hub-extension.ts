@@ -1,35 +1,21 @@
-import { GuildChanged } from "../../gateway/guild-changes.ts";
+import { type GuildChange, GuildChanged } from "../../gateway/guild-changes.ts";
 import { isVoiceKnown } from "../../gateway/guild-voice.ts";
 import { sqlGuildVoice } from "../../gateway/sql-guild-voice.ts";
 import { handlersWith } from "../../hub/command.ts";
-import type { HubEnv } from "../../hub/env.ts";
 import type { CommandHandler, HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import { log } from "../../platform/log.ts";
 import { SNAPSHOT_MATCHES_MAX } from "../../protocol/limits.ts";
 import { MATCHES_COMMANDS } from "./hub-commands.ts";
+import { createMatchesTables, sqlMatchesState } from "./hub/matches-state.ts";
 import {
   continueSweeping,
   forgetMatch,
+  type MatchesTurn,
+  matchTask,
   putMatch,
   withVoice,
-  type MatchesTurn,
 } from "./hub/put-match.ts";
-import { createMatchesTables, sqlMatchesState } from "./hub/sql-matches-state.ts";
-import { hearChange } from "./hub/hear-change.ts";
-import type { MatchRecord } from "./ports.ts";
-
-/** What the hub asks of the rest when something is due. */
-export type MatchesHubPorts = {
-  /**
-   * Something happened in Discord that concerns this match: its room looks. When it rejects, it is
-   * called again soon.
-   * @param record a live match, as the hub was told
-   * @param channels whether a channel of the match may be gone
-   */
-  readonly look: (env: HubEnv, record: MatchRecord, channels: boolean) => Promise<void>;
-  /** Removes channels of ours that no match owns. */
-  readonly sweep: (env: HubEnv, guildId: string) => Promise<void>;
-};
+import type { MatchesHubPorts } from "./ports.ts";
 
 /** Live matches whose rooms are visited at each sweep. */
 const LOOKS_MAX = 500;
@@ -131,4 +117,35 @@ async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<Reco
 
 function matchesTurnOf(hub: HubTurn): MatchesTurn {
   return { state: sqlMatchesState(hub.sql), voice: sqlGuildVoice(hub.sql), hub };
+}
+
+/**
+ * Has the rooms of matches look where a change of the guild concerns them. Publishes nothing: voice events are
+ * another area's.
+ */
+export function hearChange(turn: MatchesTurn, change: GuildChange): void {
+  const { state } = turn;
+  switch (change.kind) {
+    case "joined":
+    case "left":
+      for (const { matchId, ownChannelIds } of state.playing(change.userId)) {
+        if (ownChannelIds.includes(change.channelId)) continue;
+        turn.hub.schedule(matchTask.look(matchId), turn.hub.now());
+      }
+      return;
+    case "channel_deleted":
+      for (const matchId of state.liveMatchesIn(change.channelId)) check(turn, matchId);
+      return;
+    case "channels_listed": {
+      // It may be older than a channel that it does not show: whoever looks finds the channel there.
+      const listed = new Set(change.channels.map(({ channelId }) => channelId));
+      for (const { matchId, channelId } of state.liveChannels()) {
+        if (!listed.has(channelId)) check(turn, matchId);
+      }
+    }
+  }
+}
+
+function check({ hub }: MatchesTurn, matchId: string): void {
+  hub.schedule(matchTask.check(matchId), hub.now());
 }

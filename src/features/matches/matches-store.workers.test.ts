@@ -31,7 +31,7 @@ import {
 } from "../../testing/worker.ts";
 import { d1PlayerLinks } from "./adapters/d1-links.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
-import { hubMatches } from "./adapters/hub-matches.ts";
+import { hubMatches } from "./hub-commands.ts";
 import { SWEEP_EVERY_MS } from "./hub/put-match.ts";
 import type { ActiveRoom, PlayerLink } from "./ports.ts";
 import { MatchRoom } from "./room/match-room.ts";

@@ -26,9 +26,9 @@ import { callAs, callWorker, mockOutside, streamAs } from "../../testing/worker.
 import { d1PlayerLinks } from "./adapters/d1-links.ts";
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
-import { hubMatches } from "./adapters/hub-matches.ts";
 import { matchesConfigOf, matchSettingsOf } from "./config.ts";
 import { tidyMatches } from "./hourly.ts";
+import { hubMatches } from "./hub-commands.ts";
 import { sweepOrphans } from "./sweep.ts";
 import { MATCHES_HUB_PORTS } from "./wire.ts";
 

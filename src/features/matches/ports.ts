@@ -1,8 +1,10 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Later } from "../../platform/discord/interactions/slash-command.ts";
-import type { NewMessage } from "../../platform/discord/operations.ts";
+import type { HubEnv } from "../../hub/env.ts";
+import type { DiscordClient, NewMessage } from "../../platform/discord/operations.ts";
 import type { Result } from "../../platform/result.ts";
 import type { Faction, Match } from "../../protocol/match.ts";
+import type { MatchSettings } from "./config.ts";
 import type { FaceitMatch } from "./faceit-match.ts";
 
 /** Why FACEIT did not give what was asked for. */
@@ -259,4 +261,60 @@ export type CommandPorts = Pick<
   /** Takes one of somebody's linkings, and of their look-ups at FACEIT. */
   readonly mayBegin: (discordId: string) => Promise<boolean>;
   readonly mayLookUp: (discordId: string) => Promise<boolean>;
+};
+
+/** What the routes that only read need. */
+export type ReadPorts = {
+  readonly store: Pick<MatchesStore, "get" | "list">;
+  readonly hub: Pick<MatchesHub, "inVoice">;
+  readonly primaryGuildId: string;
+};
+
+/** What a match asks of Discord. */
+export type MatchDiscord = Pick<
+  DiscordClient,
+  | "botUserId"
+  | "createVoiceChannel"
+  | "deleteChannel"
+  | "listChannels"
+  | "setOverwrite"
+  | "removeOverwrite"
+  | "moveMember"
+  | "sendDirectMessage"
+  | "sendMessage"
+>;
+
+/** What doing things needs. */
+export type PerformPorts = {
+  readonly faceit: FaceitApi;
+  readonly discord: MatchDiscord;
+  readonly store: MatchesStore;
+  readonly troubles: Pick<MatchTroubles, "add" | "remove">;
+  readonly hub: Pick<MatchesHub, "put" | "channelGone">;
+  /** How the guild plays its matches out. */
+  readonly settingsOf: (guildId: string) => MatchSettings;
+  /** The guild that plays a match of these owners; null: nobody of ours. */
+  readonly guildOf: (owners: readonly string[]) => string | null;
+  readonly clock: Clock;
+};
+
+/** What the room of a match needs. */
+export type RoomPorts = PerformPorts & {
+  readonly hub: MatchesHub;
+  readonly links: Pick<PlayerLinks, "ofPlayers">;
+  /** Whether FACEIT can be asked. */
+  readonly hasApi: boolean;
+};
+
+/** What the hub asks of the rest when something is due. */
+export type MatchesHubPorts = {
+  /**
+   * Something happened in Discord that concerns this match: its room looks. When it rejects, it is
+   * called again soon.
+   * @param record a live match, as the hub was told
+   * @param channels whether a channel of the match may be gone
+   */
+  readonly look: (env: HubEnv, record: MatchRecord, channels: boolean) => Promise<void>;
+  /** Removes channels of ours that no match owns. */
+  readonly sweep: (env: HubEnv, guildId: string) => Promise<void>;
 };

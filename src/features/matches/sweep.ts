@@ -11,7 +11,7 @@ import { isPutOff } from "./room/timetable.ts";
 import { subjectOf } from "./room/trouble.ts";
 
 /** What the sweep needs. */
-export type SweepPorts = {
+type SweepPorts = {
   readonly discord: Pick<
     DiscordClient,
     "botUserId" | "listChannels" | "deleteChannel" | "getChannel" | "sendMessage"

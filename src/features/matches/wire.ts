@@ -10,17 +10,23 @@ import { LINKS_PER_TEN_MINUTES, LOOKUPS_PER_MINUTE } from "../../protocol/limits
 import { d1LinkAttempts, d1PlayerLinks } from "./adapters/d1-links.ts";
 import { d1MatchTroubles } from "./adapters/d1-match-troubles.ts";
 import { d1Matches } from "./adapters/d1-matches.ts";
-import { httpDiscordIdentity } from "./adapters/http-discord-identity.ts";
-import { httpFaceitIdentity } from "./adapters/http-faceit-identity.ts";
 import { faceitApi } from "./adapters/http-faceit.ts";
-import { hubMatches } from "./adapters/hub-matches.ts";
-import { matchesConfigOf, matchSettingsOf } from "./config.ts";
+import {
+  type DiscordIdentityConfig,
+  httpDiscordIdentity,
+  httpFaceitIdentity,
+} from "./adapters/http-identities.ts";
+import {
+  guildOfOwners,
+  type FaceitConfig,
+  type MatchesConfig,
+  matchesConfigOf,
+  matchSettingsOf,
+} from "./config.ts";
 import { matchesEnv, matchRoom, matchRooms } from "./env.ts";
-import type { MatchesHubPorts } from "./hub-extension.ts";
-import { linkSetup } from "./linking/link-setup.ts";
+import { hubMatches } from "./hub-commands.ts";
 import { newSecret, verifiersOf } from "./linking/secrets.ts";
-import type { CommandPorts, LinkPorts } from "./ports.ts";
-import type { ReadPorts } from "./read-matches.ts";
+import type { CommandPorts, LinkPorts, MatchesHubPorts, ReadPorts, RoomPorts } from "./ports.ts";
 import { sweepOrphans } from "./sweep.ts";
 
 /** What the routes that only read need, in the Worker. */
@@ -115,4 +121,60 @@ export function linkPortsOf(env: PlatformEnv, later: Later): Result<LinkPorts, r
     verifierOf: verifiersOf(config.hubSecrets[0]),
     later,
   });
+}
+
+/** Path of the page that a person opens, and to which Discord sends them back. */
+export const LINK_PATH = "/faceit/link";
+
+/** A deployment where accounts can be linked. */
+export type LinkSetup = {
+  readonly discord: DiscordIdentityConfig;
+  readonly faceit: NonNullable<FaceitConfig["oauth"]>;
+  /** Address of {@link LINK_PATH}. */
+  readonly pageUrl: string;
+};
+
+/**
+ * What linking needs of the variables.
+ * @returns the names of those that are missing, if there are
+ */
+export function linkSetup(
+  config: Pick<MatchesConfig, "faceit" | "discordApp" | "discordApiUrl">,
+): Result<LinkSetup, readonly string[]> {
+  const { faceit, discordApp, discordApiUrl } = config;
+  const { oauth } = faceit;
+  const { id: clientId, clientSecret, authorizeUrl } = discordApp;
+  if (oauth === undefined || clientId === undefined || clientSecret === undefined) {
+    return err([
+      ...(oauth === undefined ? ["FACEIT_CLIENT_ID", "FACEIT_REDIRECT_URI"] : []),
+      ...(clientId === undefined ? ["DISCORD_APPLICATION_ID"] : []),
+      ...(clientSecret === undefined ? ["DISCORD_CLIENT_SECRET"] : []),
+    ]);
+  }
+  // The browser's address of this server, which a proxy may hide from us.
+  const pageUrl = new URL(LINK_PATH, oauth.redirectUri).href;
+  const redirectUri = pageUrl;
+  return ok({
+    discord: { apiUrl: discordApiUrl, authorizeUrl, clientId, clientSecret, redirectUri },
+    faceit: oauth,
+    pageUrl,
+  });
+}
+
+/** What the room of one match needs. It never waits for Discord's limits: it comes back when its turn is. */
+export function roomPortsOf(env: PlatformEnv, matchId: string): RoomPorts {
+  const config = matchesConfigOf(env);
+  const { faceit, primaryGuildId } = config;
+  return {
+    faceit: faceitApi(faceit),
+    hasApi: faceit.apiKey !== undefined,
+    discord: discordClient(env, 0, matchId),
+    store: d1Matches(env.DB),
+    links: d1PlayerLinks(env.DB),
+    troubles: d1MatchTroubles(env.DB),
+    hub: hubMatches(hubPublisher(matchesEnv(env))),
+    settingsOf: (guildId) => matchSettingsOf(config, guildId),
+    guildOf: (owners) => guildOfOwners(owners, faceit, primaryGuildId),
+    clock: systemClock,
+  };
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
-import { hubCommand } from "../../hub/command.ts";
+import { callCommand, hubCommand } from "../../hub/command.ts";
+import type { HubPublisher } from "../../hub/publisher.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { DiscordUser } from "../../protocol/person.ts";
+import type { RoomsHub } from "./ports.ts";
 import { Member, RoomRecord } from "./room-record.ts";
 
 const RoomId = z.object({ id: z.string() });
@@ -33,3 +35,23 @@ export const ROOMS_COMMANDS = {
   read: hubCommand("rooms.read", z.object({ channelIds: z.array(DiscordId) }), LiveRooms),
   people: hubCommand("rooms.people", PeopleQuery, People),
 } as const;
+
+/** {@link RoomsHub} over the commands of the hub's rooms extension. */
+export function hubRooms(hub: Pick<HubPublisher, "command">): RoomsHub {
+  const { reserve, open, giveUp, doubt, recover, end, read, people } = ROOMS_COMMANDS;
+  return {
+    reserve: async (room) => void (await callCommand(hub, room.guildId, reserve, room)),
+    open: async ({ guildId, id }, { id: channelId, name }) =>
+      (await callCommand(hub, guildId, open, { id, channel: { id: channelId, name } })).outcome,
+    giveUp: async ({ guildId, id }) => void (await callCommand(hub, guildId, giveUp, { id })),
+    doubt: async ({ guildId, id }) => void (await callCommand(hub, guildId, doubt, { id })),
+    recover: async (guildId, createdBy, idempotencyKey) =>
+      callCommand(hub, guildId, recover, { createdBy, idempotencyKey }),
+    end: async (guildId, channelId) => void (await callCommand(hub, guildId, end, { channelId })),
+    read: async (guildId, channelIds) =>
+      channelIds.length === 0
+        ? []
+        : callCommand(hub, guildId, read, { channelIds: [...channelIds] }),
+    people: async (guildId, query) => callCommand(hub, guildId, people, query),
+  };
+}

@@ -19,9 +19,9 @@ import {
   repairCreation,
   settleCreation,
   tryCopyRoom,
-  type RoomTaskPorts,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
+import type { RoomTaskPorts } from "./ports.ts";
 import type { RoomsState, RoomsTurn } from "./hub/rooms-state.ts";
 import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 import { audienceOf, toRoom, type Member } from "./room-record.ts";

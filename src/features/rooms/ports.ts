@@ -86,3 +86,20 @@ export interface LateAnswers {
   /** Nothing came of it: the key is free. */
   failed(room: RoomRecord): Promise<void>;
 }
+
+/** What the use cases need. */
+export type RoomsPorts = {
+  readonly discord: RoomsDiscord;
+  readonly hub: RoomsHub;
+  readonly copy: RoomsCopy;
+  readonly primaryGuildId: string;
+};
+
+/** What the work of a hub's rooms needs besides the hub. */
+export type RoomTaskPorts = {
+  readonly discord: RoomsDiscord;
+  readonly copy: RoomsCopy;
+  readonly answers: LateAnswers;
+  /** When the last heartbeat of this guild's container arrived, milliseconds; null: none ever did. */
+  readonly gatewayHeardAt: (guildId: string) => Promise<number | null>;
+};

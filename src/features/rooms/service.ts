@@ -5,16 +5,8 @@ import { err, ok, type Result } from "../../platform/result.ts";
 import type { Room } from "../../protocol/room.ts";
 import type { RoomFailure } from "./errors.ts";
 import { managesRooms, mayEnd, mayInvite, maySee } from "./policy.ts";
-import type { RoomsCopy, RoomsDiscord, RoomsHub } from "./ports.ts";
+import type { RoomsPorts } from "./ports.ts";
 import { toRoom, type RoomRecord } from "./room-record.ts";
-
-/** What the use cases need. */
-export type RoomsPorts = {
-  readonly discord: RoomsDiscord;
-  readonly hub: RoomsHub;
-  readonly copy: RoomsCopy;
-  readonly primaryGuildId: string;
-};
 
 /** Ends a room; the same for one that is over already (rooms.md §1). */
 export async function endRoom(

@@ -5,10 +5,10 @@ import { systemClock } from "../../platform/clock.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
 import type { PlatformEnv } from "../../platform/env.ts";
 import { d1LateAnswers, d1Rooms } from "./adapters/d1-rooms.ts";
-import { hubRooms } from "./adapters/hub-rooms.ts";
 import { roomsConfigOf } from "./config.ts";
-import type { RoomTaskPorts } from "./hub/room-tasks.ts";
-import type { RoomsPorts } from "./service.ts";
+import { hubRooms } from "./hub-commands.ts";
+import type { RoomTaskPorts } from "./ports.ts";
+import type { RoomsPorts } from "./ports.ts";
 
 /** What the use cases need, in the Worker. */
 export function portsOf(env: PlatformEnv): RoomsPorts {

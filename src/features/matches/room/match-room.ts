@@ -1,18 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
-import { hubPublisher } from "../../../hub/guild-hub-client.ts";
 import { systemClock } from "../../../platform/clock.ts";
-import { discordClient } from "../../../platform/discord/discord-client.ts";
 import { log } from "../../../platform/log.ts";
 import { asRequest, type RequestIds } from "../../../platform/request-ids.ts";
 import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
-import { d1PlayerLinks } from "../adapters/d1-links.ts";
-import { d1MatchTroubles } from "../adapters/d1-match-troubles.ts";
-import { d1Matches } from "../adapters/d1-matches.ts";
-import { faceitApi } from "../adapters/http-faceit.ts";
-import { hubMatches } from "../adapters/hub-matches.ts";
-import { guildOfOwners, matchesConfigOf, type MatchSettings, matchSettingsOf } from "../config.ts";
+import { matchesConfigOf } from "../config.ts";
 import type { DeliveredHint, MatchesEnv, MatchRoomRpc } from "../env.ts";
 import type { MatchRecord } from "../ports.ts";
+import { roomPortsOf } from "../wire.ts";
 import { takeHint } from "./hint.ts";
 import { failureLineOf } from "./notice.ts";
 import { perform } from "./perform.ts";
@@ -167,22 +161,7 @@ class Room {
   }
 
   #reconcile(matchId: string): Promise<number | null> {
-    const env = this.#env;
-    const config = matchesConfigOf(env);
-    const { faceit, primaryGuildId } = config;
-    const settingsOf = (guildId: string): MatchSettings => matchSettingsOf(config, guildId);
-    const hub = hubMatches(hubPublisher(env));
-    const ports = {
-      faceit: faceitApi(faceit),
-      // It never waits for Discord's limits: it comes back when its turn is.
-      discord: discordClient(env, 0, matchId),
-      store: d1Matches(env.DB),
-      troubles: d1MatchTroubles(env.DB),
-      hub,
-      settingsOf,
-      guildOf: (owners: readonly string[]) => guildOfOwners(owners, faceit, primaryGuildId),
-      clock: systemClock,
-    };
+    const ports = roomPortsOf(this.#env, matchId);
     return reconcile(
       {
         read: () => this.#known(matchId),
@@ -193,13 +172,8 @@ class Room {
         },
       },
       {
-        links: d1PlayerLinks(env.DB),
-        hub,
-        settingsOf: (guildId) => ({
-          ...settingsOf(guildId),
-          hasApi: faceit.apiKey !== undefined,
-        }),
-        clock: systemClock,
+        ...ports,
+        settingsOf: (guildId) => ({ ...ports.settingsOf(guildId), hasApi: ports.hasApi }),
         perform: async (action, state) => {
           if (action.kind === "complain") {
             const { guildId } = state;

@@ -8,7 +8,8 @@ import type { MatchSettings } from "../config.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure, MatchRecord } from "../ports.ts";
 import type { Action } from "./action.ts";
-import { isOurs, perform, type PerformPorts } from "./perform.ts";
+import { isOurs, perform } from "./perform.ts";
+import type { PerformPorts } from "../ports.ts";
 import { newRoom, type RoomState } from "./room-state.ts";
 import type { Outcome } from "./settle.ts";
 

@@ -1,15 +1,9 @@
-import type { Clock } from "../../../platform/clock.ts";
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { GUILD_VOICE, PERMISSION } from "../../../platform/discord/constants.ts";
-import type {
-  DiscordClient,
-  GuildChannel,
-  PermissionOverwrite,
-} from "../../../platform/discord/operations.ts";
+import type { GuildChannel, PermissionOverwrite } from "../../../platform/discord/operations.ts";
 import { log } from "../../../platform/log.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
-import type { MatchSettings } from "../config.ts";
-import type { FaceitApi, MatchesHub, MatchesStore, MatchTroubles } from "../ports.ts";
+import type { PerformPorts } from "../ports.ts";
 import type { Action } from "./action.ts";
 import { troubleNotice, unlinkedNotice } from "./notice.ts";
 import { recordOf, type RoomState } from "./room-state.ts";
@@ -23,34 +17,6 @@ import {
   type GuildTroubleKind,
   type TroubleKind,
 } from "./trouble.ts";
-
-/** What a match asks of Discord. */
-export type MatchDiscord = Pick<
-  DiscordClient,
-  | "botUserId"
-  | "createVoiceChannel"
-  | "deleteChannel"
-  | "listChannels"
-  | "setOverwrite"
-  | "removeOverwrite"
-  | "moveMember"
-  | "sendDirectMessage"
-  | "sendMessage"
->;
-
-/** What doing things needs. */
-export type PerformPorts = {
-  readonly faceit: FaceitApi;
-  readonly discord: MatchDiscord;
-  readonly store: MatchesStore;
-  readonly troubles: Pick<MatchTroubles, "add" | "remove">;
-  readonly hub: Pick<MatchesHub, "put" | "channelGone">;
-  /** How the guild plays its matches out. */
-  readonly settingsOf: (guildId: string) => MatchSettings;
-  /** The guild that plays a match of these owners; null: nobody of ours. */
-  readonly guildOf: (owners: readonly string[]) => string | null;
-  readonly clock: Clock;
-};
 
 /** As a number: a listed channel may have any type. */
 const VOICE: number = GUILD_VOICE;

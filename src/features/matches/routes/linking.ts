@@ -10,7 +10,6 @@ import { LINK_STEPS_PER_MINUTE_PER_ADDRESS } from "../../../protocol/limits.ts";
 import { matchesConfigOf } from "../config.ts";
 import { readLinkCookie, setLinkCookie } from "../linking/browser-cookie.ts";
 import { linkPage, statusOf } from "../linking/link-page.ts";
-import { LINK_PATH } from "../linking/link-setup.ts";
 import {
   type LinkOutcome,
   openLink,
@@ -18,6 +17,7 @@ import {
   returnFromFaceit,
 } from "../linking/link-steps.ts";
 import type { LinkPorts } from "../ports.ts";
+import { LINK_PATH } from "../wire.ts";
 import { linkPortsOf } from "../wire.ts";
 
 const content = { "text/html": { schema: z.string() } };

@@ -1,14 +1,16 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { guildFor, type Principal } from "../../../platform/auth/principal.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
-import { problems } from "../../../platform/http/problem.ts";
+import { problem, type ProblemAnswer, problems } from "../../../platform/http/problem.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
+import { err, ok, type Result } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { MATCHES_PAGE_DEFAULT, MATCHES_PAGE_MAX } from "../../../protocol/limits.ts";
 import { FaceitId, Match } from "../../../protocol/match.ts";
-import { renderFailure } from "../errors.ts";
-import { getMatch, listMatches, type MatchesPage as Page } from "../read-matches.ts";
+import type { MatchesQuery, MatchRecord, ReadPorts } from "../ports.ts";
 import { readPortsOf } from "../wire.ts";
 
 /** When and which the last match of the page before was. Opaque to clients. */
@@ -103,4 +105,83 @@ function mountGetMatch(app: OpenAPIHono<AppEnv>): void {
     const match = await getMatch(readPortsOf(c.env), c.get("principal"), guildId, matchId);
     return match.ok ? c.json(match.value, 200) : renderFailure(c, match.error);
   });
+}
+
+/** One page of a guild's matches. `next` null: there are no older ones. */
+type Page = {
+  readonly matches: readonly Match[];
+  readonly next: NonNullable<MatchesQuery["before"]> | null;
+};
+
+/** The matches of a guild, newest first. @param asked the guild; absent: the one that the token is for */
+async function listMatches(
+  ports: ReadPorts,
+  who: Principal,
+  asked: string | undefined,
+  query: Omit<MatchesQuery, "guildId">,
+): Promise<Result<Page, MatchFailure>> {
+  const guildId = guildFor(who, asked, ports.primaryGuildId);
+  if (guildId === undefined) return err({ kind: "forbidden_guild" });
+  // One more than asked for tells whether there is a next page.
+  const records = await ports.store.list({ ...query, guildId, limit: query.limit + 1 });
+  const page = records.slice(0, query.limit);
+  const last = page.at(-1);
+  const isLast = records.length === page.length || last === undefined;
+  return ok({
+    matches: await withVoice(ports, guildId, page),
+    next: isLast ? null : { createdAt: Date.parse(last.createdAt), matchId: last.matchId },
+  });
+}
+
+/** One match of a guild. @param asked the guild; absent: the one that the token is for */
+async function getMatch(
+  ports: ReadPorts,
+  who: Principal,
+  asked: string | undefined,
+  matchId: string,
+): Promise<Result<Match, MatchFailure>> {
+  const guildId = guildFor(who, asked, ports.primaryGuildId);
+  if (guildId === undefined) return err({ kind: "forbidden_guild" });
+  const record = await ports.store.get(guildId, matchId);
+  if (record === null) return err({ kind: "not_found" });
+  const [match = record] = await withVoice(ports, guildId, [record]);
+  return ok(match);
+}
+
+/** The same matches with who is in voice, which only the hub knows. Nobody is in those that are over. */
+async function withVoice(
+  { hub }: ReadPorts,
+  guildId: string,
+  records: readonly MatchRecord[],
+): Promise<readonly Match[]> {
+  const live = records.filter(({ state }) => state === "live").map(({ matchId }) => matchId);
+  if (live.length === 0) return records;
+  const inVoice = await hub.inVoice(guildId, live);
+  return records.map((record) => {
+    const voice = inVoice.get(record.matchId);
+    if (voice === undefined) return record;
+    const { faction1, faction2 } = record.factions;
+    return {
+      ...record,
+      factions: {
+        faction1: { ...faction1, inVoice: [...voice.faction1] },
+        faction2: { ...faction2, inVoice: [...voice.faction2] },
+      },
+    };
+  });
+}
+
+/** Why something that was asked about matches did not succeed. */
+type MatchFailure =
+  /** The guild has no such match. */
+  { readonly kind: "not_found" } | { readonly kind: "forbidden_guild" };
+
+/** Answers a failure: the one place where failures of matches become problems. */
+function renderFailure(c: Context<AppEnv>, { kind }: MatchFailure): ProblemAnswer {
+  switch (kind) {
+    case "not_found":
+      return problem(c, "match_not_found", "This guild has no match with this id.");
+    case "forbidden_guild":
+      return problem(c, "forbidden_guild", "Your token's guilds claim does not list this guild.");
+  }
 }

@@ -3,7 +3,7 @@ import type { DiscordFailure } from "../../../platform/discord/call.ts";
 import { log } from "../../../platform/log.ts";
 import { GATEWAY_HEARTBEAT_INTERVAL_MS } from "../../../protocol/limits.ts";
 import { findChannel, findCreatedChannel, type Finding } from "../find-created-channel.ts";
-import type { LateAnswers, Recovered, RoomsCopy, RoomsDiscord } from "../ports.ts";
+import type { Recovered, RoomTaskPorts } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
 import { confirmEnd, giveUpRoom, openRoom, reopenRoom, type RepairTimes } from "./creation.ts";
 import { endRoom, roomTask, TOMBSTONE_MS, watchIdle } from "./room-changes.ts";
@@ -36,15 +36,6 @@ const DISCORD_RETRY_MOST_MS = 60 * 60_000;
 
 /** A heartbeat of the container may take this long to arrive, milliseconds. */
 const HEARTBEAT_MARGIN_MS = 5_000;
-
-/** What the work of a hub's rooms needs besides the hub. */
-export type RoomTaskPorts = {
-  readonly discord: RoomsDiscord;
-  readonly copy: RoomsCopy;
-  readonly answers: LateAnswers;
-  /** When the last heartbeat of this guild's container arrived, milliseconds; null: none ever did. */
-  readonly gatewayHeardAt: (guildId: string) => Promise<number | null>;
-};
 
 /** Turns of the hub, with the rooms' state. */
 export type RoomsContext = Pick<HubContext, "guildId" | "now"> & {

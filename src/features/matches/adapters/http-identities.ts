@@ -1,11 +1,14 @@
 import { z } from "zod";
+import { USER_AGENT } from "../../../platform/discord/send.ts";
 import { log } from "../../../platform/log.ts";
 import { askOutside, type Fetch, parseJson } from "../../../platform/outbound.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
+import { DiscordId } from "../../../protocol/discord-id.ts";
 import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
 import { retryAfterMs } from "../../../protocol/retry-after.ts";
 import { shownText } from "../../../protocol/shown-text.ts";
-import type { IdentityFailure } from "../ports.ts";
+import type { FaceitConfig } from "../config.ts";
+import type { DiscordIdentity, FaceitIdentity, IdentityFailure } from "../ports.ts";
 
 /** What an identity provider answered; `body` is undefined when it is no JSON. */
 export type ProviderAnswer = {
@@ -127,4 +130,118 @@ function whyNot(answer: ProviderAnswer | null): IdentityFailure {
   if (answer?.status !== 400) return pauseIn(answer) ?? { kind: "failed" };
   const { data } = OAuthError.safeParse(answer.body);
   return { kind: data?.error === "invalid_grant" ? "bad_code" : "refused" };
+}
+
+/** Where Discord is, and who we are there. */
+export type DiscordIdentityConfig = {
+  /** Without a slash at the end. */
+  readonly apiUrl: string;
+  readonly authorizeUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** One of the redirects of the application. */
+  readonly redirectUri: string;
+};
+
+const Me = z.object({
+  id: DiscordId,
+  username: z.string().nullish().catch(null),
+  global_name: z.string().nullish().catch(null),
+});
+
+/** {@link DiscordIdentity} over HTTP. */
+export function httpDiscordIdentity(config: DiscordIdentityConfig, fetch: Fetch): DiscordIdentity {
+  const { apiUrl, authorizeUrl, clientId, clientSecret, redirectUri } = config;
+  // Discord refuses who does not say what calls (discord.md §2 REST).
+  const named: Fetch = (url, { headers, ...init }) => {
+    const all = new Headers(headers);
+    all.set("User-Agent", USER_AGENT);
+    return fetch(url, { ...init, headers: all });
+  };
+  return {
+    authorizeUrl(state) {
+      const url = new URL(authorizeUrl);
+      url.searchParams.set("response_type", "code");
+      url.searchParams.set("client_id", clientId);
+      url.searchParams.set("redirect_uri", redirectUri);
+      url.searchParams.set("scope", "identify");
+      url.searchParams.set("state", state);
+      return url.href;
+    },
+
+    async whoIs(code) {
+      const client = { id: clientId, secret: clientSecret };
+      const token = await exchangeCode(named, "discord token", `${apiUrl}/oauth2/token`, client, {
+        code,
+        redirect_uri: redirectUri,
+      });
+      if (!token.ok) return token;
+      const answered = await askWithToken(
+        named,
+        "discord user",
+        `${apiUrl}/users/@me`,
+        token.value,
+      );
+      if (!answered.ok) return answered;
+      const me = Me.safeParse(answered.value);
+      if (!me.success) return err({ kind: "failed" });
+      const { id, username, global_name: globalName } = me.data;
+      return ok({ id, name: shownName([globalName, username], id) });
+    },
+  };
+}
+
+/** With fewer, userinfo answers `insufficient_scope` (§A1). */
+const SCOPES = "openid profile";
+
+/** `guid` is the player's id in the Data API; `sub` stands in for it in some answers (§A1). */
+const Userinfo = z.object({
+  guid: z.string().nullish().catch(null),
+  sub: z.string().nullish().catch(null),
+  nickname: z.string().nullish().catch(null),
+  name: z.string().nullish().catch(null),
+  preferred_username: z.string().nullish().catch(null),
+});
+
+const AccountId = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
+
+/** {@link FaceitIdentity} over HTTP. */
+export function httpFaceitIdentity(
+  oauth: NonNullable<FaceitConfig["oauth"]>,
+  fetch: Fetch,
+): FaceitIdentity {
+  return {
+    authorizeUrl(state, challenge) {
+      const url = new URL(oauth.authorizeUrl);
+      url.searchParams.set("response_type", "code");
+      url.searchParams.set("client_id", oauth.clientId);
+      url.searchParams.set("redirect_uri", oauth.redirectUri);
+      url.searchParams.set("scope", SCOPES);
+      url.searchParams.set("state", state);
+      url.searchParams.set("code_challenge", challenge);
+      url.searchParams.set("code_challenge_method", "S256");
+      // Else FACEIT's page takes itself for a popup, and never comes back (§A1).
+      url.searchParams.set("redirect_popup", "true");
+      return url.href;
+    },
+
+    async whoIs(code, verifier) {
+      const client = { id: oauth.clientId, secret: oauth.clientSecret };
+      const token = await exchangeCode(fetch, "faceit token", oauth.tokenUrl, client, {
+        code,
+        redirect_uri: oauth.redirectUri,
+        code_verifier: verifier,
+      });
+      if (!token.ok) return token;
+      const answered = await askWithToken(fetch, "faceit userinfo", oauth.userinfoUrl, token.value);
+      if (!answered.ok) return answered;
+      const info = Userinfo.safeParse(answered.value);
+      const id = AccountId.safeParse(info.data?.guid ?? info.data?.sub);
+      if (!info.success || !id.success) return err({ kind: "no_account_id" });
+      const { nickname, name, preferred_username: username } = info.data;
+      // The Data API writes ids in lower case.
+      const playerId = id.data.toLowerCase();
+      return ok({ playerId, nickname: shownName([nickname, name, username], playerId) });
+    },
+  };
 }
