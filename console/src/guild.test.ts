@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeSocket } from "../../src/client/fake-hub.ts";
 import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
+import { FakeSocket } from "../../src/testing/fake-hub.ts";
 import { Guild } from "./guild.ts";
 import { notices, notifyFailure } from "./notices.ts";
 import { knownPeople, rememberPeople } from "./people.ts";

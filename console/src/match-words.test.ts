@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Match, MatchPlayer, MatchSide } from "../../src/client/match.ts";
+import type { Match, MatchPlayer, MatchSide } from "../../src/client/resources.ts";
 import { ENDED_STATUSES } from "../../src/protocol/match.ts";
 import {
   isEnded,

@@ -1,5 +1,5 @@
-import type { Faction, Match, MatchPlayer, MatchSide } from "../../src/client/match.ts";
 import { FACTIONS } from "../../src/client/live-matches.ts";
+import type { Faction, Match, MatchPlayer, MatchSide } from "../../src/client/resources.ts";
 import type { Tone } from "./standing.ts";
 
 /** FACEIT's statuses of a match that is over. */

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { hasTexts, isRecord, isText } from "../../src/client/json-shape.ts";
 import { FACTIONS } from "../../src/client/live-matches.ts";
-import type { Match } from "../../src/client/match.ts";
+import type { Match } from "../../src/client/resources.ts";
 import { sideName } from "./match-words.ts";
 import { httpsLink } from "./safe-link.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GuildEvent } from "../../src/client/guild-event.ts";
 import type { LogEntry, Mark } from "../../src/client/guild-view.ts";
-import type { Match, MatchSide } from "../../src/client/match.ts";
+import type { Match, MatchSide } from "../../src/client/resources.ts";
 import { rememberMatchChannels, rememberPeople } from "./people.ts";
 import {
   entryInWords,

@@ -42,6 +42,7 @@ const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/plat
 const KNOWN_TO_TOOLS = [
   "src/protocol/",
   "src/client/",
+  "src/testing/fake-hub.ts",
   ...CORE_PLATFORM,
   "src/config.ts",
   "src/platform/variables.ts",

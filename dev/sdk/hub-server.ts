@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { type WebSocket, WebSocketServer } from "ws";
-import { FakeHub } from "../../src/client/fake-hub.ts";
+import { FakeHub } from "../../src/testing/fake-hub.ts";
 
 /** The one token that it takes. */
 const TOKEN = "t1";

@@ -2,10 +2,8 @@ import type { ByteStream } from "./event-stream.ts";
 import { hasTexts, isRecord } from "./json-shape.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import { failureOf, UNREACHABLE, unreachableFrom } from "./problem.ts";
-import type { Match } from "./match.ts";
-import type { Person, Room } from "./room.ts";
-import { isEvent, isSeq } from "./read-frame.ts";
-import type { EventBody } from "./server-frame.ts";
+import type { Match, Person, Room } from "./resources.ts";
+import { type EventBody, isEvent, isSeq } from "./server-frame.ts";
 import { streamEventOf } from "./stream-cursor.ts";
 import type { OtherEvent, StreamEvent } from "./stream-item.ts";
 

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { connected, join, open } from "../testing/fake-client.ts";
+import { type Entry, FakeHub } from "../testing/fake-hub.ts";
 import { BACKOFF_CAP_MS } from "./backoff.ts";
-import { connected, join, open } from "./fake-client.ts";
-import { type Entry, FakeHub } from "./fake-hub.ts";
 import type { GuildEvent } from "./guild-event.ts";
 import type { StreamItem } from "./stream-item.ts";
 

@@ -1,5 +1,4 @@
-import type { Faction, Match } from "./match.ts";
-import type { Person } from "./room.ts";
+import type { Faction, Match, Person } from "./resources.ts";
 
 /**
  * Payload of every event of the stream, by its name. Written out, so that the package's types stand

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { connected, join, open } from "../testing/fake-client.ts";
+import { FakeHub } from "../testing/fake-hub.ts";
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from "./backoff.ts";
-import { connected, join, open } from "./fake-client.ts";
-import { FakeHub } from "./fake-hub.ts";
 import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "./heartbeat.ts";
 import { CONNECT_TIMEOUT_MS } from "./link.ts";
 import { ACK_INTERVAL_MS } from "./outbox.ts";

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { newRoom } from "./fake-hub.ts";
+import { newRoom } from "../testing/fake-hub.ts";
 import type { GuildEvent } from "./guild-event.ts";
 import {
   applyItems,

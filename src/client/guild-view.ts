@@ -7,7 +7,7 @@ import {
   type LiveMatches,
   liveMatchesOf,
 } from "./live-matches.ts";
-import type { Room } from "./room.ts";
+import type { Room } from "./resources.ts";
 import type {
   OtherEvent,
   Presence,

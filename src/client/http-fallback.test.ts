@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
+import { connected, join, open } from "../testing/fake-client.ts";
+import { FakeHub, FakeStream } from "../testing/fake-hub.ts";
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS, UNREACHABLE_CAP_MS } from "./backoff.ts";
-import { connected, join, open } from "./fake-client.ts";
-import { FakeHub, FakeStream } from "./fake-hub.ts";
 import { WEBSOCKET_PAUSE_MS, WEBSOCKET_TRIES } from "./guild-socket.ts";
 import { CONNECT_TIMEOUT_MS, HTTP_SILENCE_MS } from "./link.ts";
 import { ACK_INTERVAL_MS } from "./outbox.ts";

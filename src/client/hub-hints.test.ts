@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SUBSCRIBE_CHANNELS_MAX } from "../protocol/limits.ts";
+import { connected, join, open } from "../testing/fake-client.ts";
+import { FakeHub } from "../testing/fake-hub.ts";
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_WINDOW_CAP_MS } from "./backoff.ts";
-import { connected, join, open } from "./fake-client.ts";
-import { FakeHub } from "./fake-hub.ts";
 import { ACK_INTERVAL_MS } from "./outbox.ts";
 
 beforeEach(() => {

@@ -4,9 +4,17 @@ import { readEventStream } from "./event-stream.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outbox } from "./outbox.ts";
 import type { Credit } from "./server-frame.ts";
-import type { SocketLike } from "./socket-like.ts";
 import type { Carrier } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
+
+/** The part of a WebSocket that is used: the browser's and that of the `ws` package fit. */
+export type SocketLike = {
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
+  addEventListener(type: "error", listener: () => void): void;
+};
 
 /** Without any progress for this long, a connection that is being made is given up, milliseconds. */
 export const CONNECT_TIMEOUT_MS = 10_000;

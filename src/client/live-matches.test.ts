@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GuildEvent } from "./guild-event.ts";
 import { applyItems, EMPTY_VIEW, type GuildView } from "./guild-view.ts";
-import type { Faction, Match, MatchSide } from "./match.ts";
+import type { Faction, Match, MatchSide } from "./resources.ts";
 import type { Snapshot, StreamEvent, StreamItem } from "./stream-item.ts";
 
 const guildId = "g";

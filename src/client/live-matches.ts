@@ -1,5 +1,5 @@
 import type { PayloadOf } from "./guild-event.ts";
-import type { Faction, Match, MatchSide } from "./match.ts";
+import type { Faction, Match, MatchSide } from "./resources.ts";
 
 /** Live matches by id, in the order in which they became known. Never changed in place. */
 export type LiveMatches = ReadonlyMap<string, Match>;

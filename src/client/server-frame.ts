@@ -1,4 +1,6 @@
-import type { EventMeta, Snapshot } from "./stream-item.ts";
+import type { PONG_FRAME } from "../protocol/frames.ts";
+import { isRecord, isText } from "./json-shape.ts";
+import type { EventMeta, Presence, Snapshot } from "./stream-item.ts";
 
 /** An event as it stands in a frame: its name may be of a later version. */
 export type EventBody = {
@@ -44,3 +46,78 @@ export type Credit = {
   readonly windowBytes?: number | undefined;
   readonly windowEvents?: number | undefined;
 };
+
+const PONG: typeof PONG_FRAME = '{"type":"pong"}';
+
+/** What a message of the server is. */
+export type ReadFrame =
+  | { readonly kind: "frame"; readonly frame: ServerFrame }
+  | { readonly kind: "pong" }
+  /** Not understood: of a later version, or broken. Both are passed over. */
+  | { readonly kind: "unknown" };
+
+const UNKNOWN: ReadFrame = { kind: "unknown" };
+
+/** Reads one WebSocket message. Checks what the client relies on; never throws. */
+export function readFrame(data: unknown): ReadFrame {
+  if (typeof data !== "string") return UNKNOWN;
+  if (data === PONG) return { kind: "pong" };
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return UNKNOWN;
+  }
+  return isServerFrame(value) ? { kind: "frame", frame: value } : UNKNOWN;
+}
+
+function isServerFrame(value: unknown): value is ServerFrame {
+  if (!isRecord(value)) return false;
+  switch (value["type"]) {
+    case "ack":
+      return value["event"] === "auth.ok" && isText(value["epoch"]) && isSeq(value["seq"]);
+    case "event":
+      return isEvent(value);
+    case "batch":
+      return Array.isArray(value["events"]) && value["events"].every(isEvent);
+    case "snapshot":
+      return isText(value["epoch"]) && isSeq(value["seq"]) && Array.isArray(value["rooms"]);
+    case "resumed":
+      return isText(value["epoch"]) && isSeq(value["from"]) && isSeq(value["to"]);
+    case "signal":
+      return isText(value["event"]) && isText(value["key"]) && value["payload"] !== undefined;
+    case "auth.expiring":
+    case "reauth.ok":
+      return isSeq(value["exp"]);
+    case "error":
+      return isText(value["code"]) && isText(value["message"]);
+    default:
+      return false;
+  }
+}
+
+/** Whether it says who is here. */
+export function isPresence(value: unknown): value is Presence {
+  return (
+    isRecord(value) &&
+    isSeq(value["count"]) &&
+    (value["users"] === null || Array.isArray(value["users"]))
+  );
+}
+
+/** Whether it is an event as frames carry it. */
+export function isEvent(value: unknown): value is EventBody {
+  return (
+    isRecord(value) &&
+    isText(value["event"]) &&
+    isRecord(value["payload"]) &&
+    isSeq(value["seq"]) &&
+    typeof value["ts"] === "number" &&
+    (value["prev"] === undefined || isSeq(value["prev"]))
+  );
+}
+
+/** Whether it is a whole number from 0: a seq, a count, a length of time. */
+export function isSeq(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,7 +1,6 @@
 import type { EventName, GuildEvent, PayloadOf } from "./guild-event.ts";
-import type { Match } from "./match.ts";
 import type { Failure } from "./outcome.ts";
-import type { Room } from "./room.ts";
+import type { Match, Room } from "./resources.ts";
 
 /** What every event carries besides its name and payload. */
 export type EventMeta = {

@@ -6,8 +6,7 @@ import type * as wire from "../protocol/frames.ts";
 import type * as wireMatch from "../protocol/match.ts";
 import type * as wireRoom from "../protocol/room.ts";
 import { type EventPayloads, isGuildEvent } from "./guild-event.ts";
-import type { Faction, Match, MatchPlayer, MatchSide } from "./match.ts";
-import type { Room, RoomMember } from "./room.ts";
+import type { Faction, Match, MatchPlayer, MatchSide, Room, RoomMember } from "./resources.ts";
 import type { ServerFrame } from "./server-frame.ts";
 import type { Presence, Snapshot, SnapshotReason } from "./stream-item.ts";
 

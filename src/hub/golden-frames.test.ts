@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readFrame } from "../client/read-frame.ts";
+import { readFrame } from "../client/server-frame.ts";
 import {
   CLIENT_FRAME_TYPES,
   ClientFrame,

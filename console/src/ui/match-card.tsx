@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { Match } from "../../../src/client/match.ts";
+import type { Match } from "../../../src/client/resources.ts";
 import {
   capitalised,
   matchFacts,

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import type { Match } from "../../../src/client/match.ts";
+import type { Match } from "../../../src/client/resources.ts";
 import { liveMatches } from "../match-words.ts";
 import type { AreaProps } from "./area.ts";
 import { useFollowable } from "./hooks.ts";

@@ -10,8 +10,7 @@ import { matchesHubExtension } from "./hub-extension.ts";
 import { mountFaceitWebhook } from "./routes/faceit-webhook.ts";
 import { mountLinking } from "./routes/linking.ts";
 import { mountMatches } from "./routes/matches.ts";
-import { linkSetup } from "./wire.ts";
-import { MATCHES_HUB_PORTS } from "./wire.ts";
+import { linkSetup, MATCHES_HUB_PORTS } from "./wire.ts";
 
 /** FACEIT matches: a private voice channel for each side, and linked players in it (matches-and-music.md). */
 export const matches: Feature = {

@@ -7,8 +7,7 @@ import type { PlatformEnv } from "../../platform/env.ts";
 import { d1LateAnswers, d1Rooms } from "./adapters/d1-rooms.ts";
 import { roomsConfigOf } from "./config.ts";
 import { hubRooms } from "./hub-commands.ts";
-import type { RoomTaskPorts } from "./ports.ts";
-import type { RoomsPorts } from "./ports.ts";
+import type { RoomsPorts, RoomTaskPorts } from "./ports.ts";
 
 /** What the use cases need, in the Worker. */
 export function portsOf(env: PlatformEnv): RoomsPorts {

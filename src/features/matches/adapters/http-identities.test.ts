@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { USER_AGENT } from "../../../platform/discord/send.ts";
 import { FACEIT_ANSWER_MAX_BYTES } from "../../../protocol/limits.ts";
-import { httpDiscordIdentity } from "./http-identities.ts";
-import { httpFaceitIdentity } from "./http-identities.ts";
+import { httpDiscordIdentity, httpFaceitIdentity } from "./http-identities.ts";
 
 const GUID = "11111111-1111-4111-8111-111111111111";
 const SUB = "22222222-2222-4222-8222-222222222222";

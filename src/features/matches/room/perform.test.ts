@@ -6,10 +6,9 @@ import { faceitMatch, MATCH_ID, rosters } from "../../../testing/faceit-matches.
 import { DEFAULT_MATCH_SETTINGS } from "../../../testing/virtual-match.ts";
 import type { MatchSettings } from "../config.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
-import type { FaceitFailure, MatchRecord } from "../ports.ts";
+import type { FaceitFailure, MatchRecord, PerformPorts } from "../ports.ts";
 import type { Action } from "./action.ts";
 import { isOurs, perform } from "./perform.ts";
-import type { PerformPorts } from "../ports.ts";
 import { newRoom, type RoomState } from "./room-state.ts";
 import type { Outcome } from "./settle.ts";
 

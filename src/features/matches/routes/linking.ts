@@ -17,8 +17,7 @@ import {
   returnFromFaceit,
 } from "../linking/link-steps.ts";
 import type { LinkPorts } from "../ports.ts";
-import { LINK_PATH } from "../wire.ts";
-import { linkPortsOf } from "../wire.ts";
+import { LINK_PATH, linkPortsOf } from "../wire.ts";
 
 const content = { "text/html": { schema: z.string() } };
 

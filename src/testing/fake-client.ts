@@ -1,10 +1,10 @@
 import { vi } from "vitest";
 import { FakeHub } from "./fake-hub.ts";
-import type { GuildEvent } from "./guild-event.ts";
-import { GuildSocket } from "./guild-socket.ts";
-import { applyItems, EMPTY_VIEW } from "./guild-view.ts";
-import type { TokenSource } from "./outcome.ts";
-import type { ConnectionState, StreamItem } from "./stream-item.ts";
+import type { GuildEvent } from "../client/guild-event.ts";
+import { GuildSocket } from "../client/guild-socket.ts";
+import { applyItems, EMPTY_VIEW } from "../client/guild-view.ts";
+import type { TokenSource } from "../client/outcome.ts";
+import type { ConnectionState, StreamItem } from "../client/stream-item.ts";
 
 /** Somebody enters a room. For tests. */
 export const join = (userId: string, channelId = "c1"): GuildEvent => ({

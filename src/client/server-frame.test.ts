@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PONG_FRAME } from "../protocol/frames.ts";
-import { readFrame } from "./read-frame.ts";
+import { readFrame } from "./server-frame.ts";
 
 const event = {
   v: 1,

@@ -1,10 +1,10 @@
-import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
+import type { EventStream, StreamTicket } from "../client/api.ts";
+import type { GuildEvent } from "../client/guild-event.ts";
+import type { SocketLike } from "../client/link.ts";
+import type { Outcome } from "../client/outcome.ts";
+import type { Room } from "../client/resources.ts";
 import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
-import type { EventStream, StreamTicket } from "./api.ts";
-import type { GuildEvent } from "./guild-event.ts";
-import type { SocketLike } from "./socket-like.ts";
-import type { Outcome } from "./outcome.ts";
-import type { Room } from "./room.ts";
+import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
 
 /** What is in the journal, or was. */
 export type Entry = {
