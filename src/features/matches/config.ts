@@ -56,20 +56,20 @@ const Variables = z.object({
   MATCH_SKIP_EMPTY_FACTIONS: OnOff.default(false),
 });
 
-/** How matches are heard of and played out. */
+/** The configuration of FACEIT and of matches in Discord. */
 export type MatchesConfig = HubConfig & {
   readonly faceit: FaceitConfig;
   readonly match: MatchConfig;
 };
 
-/** What talks to FACEIT. */
+/** Credentials and addresses of FACEIT. */
 export type FaceitConfig = {
-  /** The present secret first; empty: webhooks are not set up. */
+  /** The current secret first, then the previous one; empty: webhooks are not set up. */
   readonly webhookSecrets: readonly string[];
   readonly webhookHeader: string;
   /** Name of the query parameter that may carry the secret; absent: only the header may. */
   readonly webhookQuery: string | undefined;
-  /** Key of the Data API; absent: rosters come from the webhooks themselves. */
+  /** Key of the Data API; absent: rosters are taken from the webhooks. */
   readonly apiKey: string | undefined;
   /** Without a slash at the end. */
   readonly apiUrl: string;
@@ -85,33 +85,34 @@ export type FaceitConfig = {
         readonly userinfoUrl: string;
       }
     | undefined;
-  /** Whose matches are ours, and in which guild (null: the primary one); empty: everybody's. */
+  /** Organizers, hubs and championships whose matches are ours, and their guild (null: the primary one); empty: all. */
   readonly organizers: readonly { readonly id: string; readonly guildId: string | null }[];
 };
 
-/** How matches are played out in Discord. {@link matchSettingsOf} reads it. */
+/** The match settings of all guilds. Read it with {@link matchSettingsOf}. */
 export type MatchConfig = {
-  /** Guilds that have something of their own. */
+  /** Guilds that a variable names. */
   readonly guilds: ReadonlyMap<string, MatchSettings>;
+  /** Every other guild. */
   readonly elsewhere: MatchSettings;
 };
 
-/** How matches are played out in one guild. */
+/** The match settings of one guild. */
 export type MatchSettings = {
   readonly categoryId: string | undefined;
   readonly lobbyId: string | undefined;
-  /** Whether players are moved from every voice channel or only from the lobby. */
+  /** From where players are moved: any voice channel, or the lobby only. */
   readonly moveFrom: "lobby" | "anywhere";
-  /** Text channel for notices; absent: there are none. */
+  /** Text channel for notices; absent: none are posted. */
   readonly noticeChannelId: string | undefined;
   readonly staffRoleId: string | undefined;
-  /** Channels stay this long after the end. */
+  /** How long channels stay after the end, milliseconds. */
   readonly graceMs: number;
   /** Whether a side without a linked player gets no channel. */
   readonly skipEmptyFactions: boolean;
 };
 
-/** The settings of a guild: what is another guild's never holds here. */
+/** The settings of a guild. Ids that were configured for another guild are never used. */
 export function matchSettingsOf(
   { match }: Pick<MatchesConfig, "match">,
   guildId: string,
@@ -170,7 +171,7 @@ function matchConfig(vars: z.output<typeof Variables>): MatchConfig {
   const lobbies = byGuild("LOBBY_VC_ID");
   const notices = byGuild("MATCH_NOTICE_CHANNEL_ID");
   const roles = byGuild("MATCH_STAFF_ROLE_ID");
-  /** @param guildId undefined: a guild that has nothing of its own */
+  /** @param guildId undefined: a guild that no variable names */
   const settingsOf = (guildId: string | undefined): MatchSettings => {
     const idIn = (ids: ReadonlyMap<string, string>): string | undefined =>
       guildId === undefined ? undefined : ids.get(guildId);
@@ -193,9 +194,9 @@ function matchConfig(vars: z.output<typeof Variables>): MatchConfig {
 }
 
 /**
- * The guild that plays a match; null: nobody of ours.
- * @param owners ids of whom the match belongs to, the most particular first: a hub counts before the
- *   organizer that it belongs to
+ * The guild that plays a match; null: none of our guilds.
+ * @param owners ids of the match's hub, championship or queue and of its organizer, the most specific first:
+ *   the first one that is configured decides
  */
 export function guildOfOwners(
   owners: readonly string[],

@@ -8,35 +8,35 @@ import type { Hint } from "./room/hint.ts";
 /** The bindings of matches, beside those of the hubs. */
 export type MatchesEnv = HubEnv & { readonly MATCH: DurableObjectNamespace<MatchRoomRpc> };
 
-/** The same bindings for code of this area: the Worker always has them. */
+/** Narrows the bindings for code of this area. The cast holds because the Worker always has them all. */
 export function matchesEnv(env: PlatformEnv): MatchesEnv {
   return env as MatchesEnv;
 }
 
-/** A webhook for this match, as it crosses from the Worker. */
+/** A webhook as the Worker passes it to the match's object. */
 export type DeliveredHint = {
   readonly eventId: string;
   readonly guildId: string;
   readonly hint: Hint;
 };
 
-/** What is called of `MatchRoom`. */
+/** The RPC methods of `MatchRoom`. */
 export interface MatchRoomRpc extends Rpc.DurableObjectBranded {
-  /** Takes a webhook in. The same one again changes nothing. */
+  /** Takes a webhook. A repeated delivery changes nothing. */
   hint(delivered: DeliveredHint, ids?: RequestIds): Promise<"taken" | "duplicate">;
 
   /**
-   * Something changed that this match may care about: a link, somebody's voice channel.
-   * @param channels whether channels may be gone
-   * @returns `unknown`: nothing is remembered of this match
+   * Makes the match work soon, because a link or somebody's voice channel may have changed.
+   * @param channels whether channels may have been deleted
+   * @returns `unknown`: the object has no state of this match
    */
   look(channels: boolean): Promise<"looks" | "unknown">;
 
-  /** The guild's hub knows this match as live, and here nothing is remembered of it. */
+  /** Rebuilds the state of a match that the guild's hub knows as live. Does nothing if there is a state. */
   revive(record: MatchRecord): Promise<void>;
 }
 
-/** The room of one match. */
+/** The Durable Object of one match. */
 export function matchRoom(env: PlatformEnv, matchId: string): DurableObjectStub<MatchRoomRpc> {
   const { MATCH } = matchesEnv(env);
   return MATCH.get(MATCH.idFromName(matchId));

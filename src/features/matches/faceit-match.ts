@@ -3,25 +3,25 @@ import { MATCH_PLAYERS_PER_SIDE_MAX } from "../../protocol/limits.ts";
 import { FaceitId, type Faction } from "../../protocol/match.ts";
 import { shownText } from "../../protocol/shown-text.ts";
 
-/** A player on a roster, as FACEIT has it. */
+/** A player on one of FACEIT's rosters. */
 export type RosterPlayer = {
   readonly playerId: string;
   readonly nickname: string;
   readonly skillLevel: number | null;
 };
 
-/** One side as FACEIT has it. */
+/** One side of a match at FACEIT. */
 export type Roster = { readonly name: string; readonly players: readonly RosterPlayer[] };
 
 /**
- * What FACEIT says of a match: by the Data API, or, without a key, by its webhooks. Texts are cut to
- * what is shown, and without control characters. Times are milliseconds since 1970.
+ * A match at FACEIT, from the Data API or, without a key, from webhooks. Texts are shortened for display
+ * and have no control characters. Times are milliseconds since 1970.
  */
 export type FaceitMatch = {
   readonly matchId: string;
-  /** Ids of whom it belongs to: its hub, championship or queue, then the organizer of that. */
+  /** Ids of its hub, championship or queue, then of that one's organizer. */
   readonly owners: readonly string[];
-  /** Grows with each change at FACEIT; what is ordered by (§A3). */
+  /** Grows with each change at FACEIT; orders webhooks and answers (§A3). */
   readonly version: number;
   /** Upper case. */
   readonly status: string;
@@ -32,14 +32,14 @@ export type FaceitMatch = {
   readonly bestOf: number | null;
   readonly url: string | null;
   readonly demoUrl: string | null;
-  /** One for each map. Absent in what an older version stored or sent: {@link demosOf} reads both. */
+  /** One for each map. An older version stored and sent only `demoUrl`: read both with {@link demosOf}. */
   readonly demoUrls?: readonly string[];
   readonly scheduledAt: number | null;
   /** Null while FACEIT has no complete rosters (CHECK_IN). */
   readonly rosters: Readonly<Record<Faction, Roster>> | null;
 };
 
-/** The recordings of a match. */
+/** Addresses of the recordings of a match. */
 export function demosOf({
   demoUrl,
   demoUrls,
@@ -47,20 +47,20 @@ export function demosOf({
   return demoUrls ?? (demoUrl === null ? [] : [demoUrl]);
 }
 
-/** An address that a page may lead to; null: it is none, or not over https. */
+/** An address that a page may link to; null if it is not an https URL, or contains credentials. */
 export function httpsUrl(value: unknown): string | null {
   if (typeof value !== "string" || value.length > 2_000 || !URL.canParse(value)) return null;
   const url = new URL(value);
   return url.protocol === "https:" && url.username === "" && url.password === "" ? url.href : null;
 }
 
-/** A side as the Data API and webhooks write it; they name a player's id differently (§A2, §A3). */
+/** A side in the Data API and in webhooks, which name a player's id differently (§A2, §A3). */
 export const Team = z.object({
   name: z.unknown().optional(),
   roster: z.array(z.unknown()).catch([]),
 });
 
-/** Links are looked up by it in a plain object: what every object has is nobody's link. */
+/** Links are looked up in a plain object, so names like `constructor` would find something there. */
 const PlayerId = FaceitId.refine((id) => !(id in Object.prototype));
 
 const Player = z
@@ -87,7 +87,7 @@ function readRoster({ name, roster }: z.output<typeof Team>): Roster {
   const players = new Map<string, RosterPlayer>();
   for (const entry of roster.slice(0, MATCH_PLAYERS_PER_SIDE_MAX)) {
     const player = Player.safeParse(entry);
-    // One that cannot be read spoils only itself.
+    // Skip a player that cannot be read; the rest of the roster is still good.
     if (!player.success || player.data.playerId === undefined) continue;
     const { playerId, nickname, game_skill_level: skillLevel } = player.data;
     const shown = { playerId, nickname: shownText(nickname, 100), skillLevel: skillLevel ?? null };

@@ -9,12 +9,12 @@ import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
 import { matchesConfigOf } from "./config.ts";
 import { hubMatches } from "./hub-commands.ts";
 
-/** A trouble that nobody has met for so long is over, milliseconds. */
+/** A trouble that has not come up for this long is deleted, milliseconds. */
 const TROUBLE_KEEP_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * What matches do once an hour: channels that no match owns are looked for in every guild that is
- * served, also when nothing is played there, and what has been kept long enough is deleted.
+ * The hourly work of matches: sweeps every served guild for channels that no match owns, even if no match is
+ * played there, and deletes rows past their retention.
  */
 export async function tidyMatches(env: HubEnv): Promise<void> {
   const { faceit, primaryGuildId } = matchesConfigOf(env);
@@ -26,7 +26,7 @@ export async function tidyMatches(env: HubEnv): Promise<void> {
     try {
       await hub.sweep(guildId);
     } catch (error) {
-      // The other guilds get their turn all the same.
+      // The other guilds must still be swept.
       log("error", "matches.sweep_failed", { guildId, error });
     }
   }

@@ -14,12 +14,12 @@ const SidesInVoice = z.object({
   matchId: FaceitId,
   faction1: z.array(DiscordId),
   faction2: z.array(DiscordId),
-  // A hub that says nothing of these is of the version before.
+  // A hub of the previous version does not send these.
   isKnown: z.boolean().default(false),
   bots: z.array(DiscordId).default([]),
 });
 
-/** The commands; `MatchesHub` in ports.ts says what each does. */
+/** The commands of the hub's matches extension. `MatchesHub` in ports.ts documents each. */
 export const MATCHES_COMMANDS = {
   put: hubCommand("matches.put", Match, z.object({})),
   whereabouts: hubCommand("matches.whereabouts", Users, z.array(Somewhere)),
@@ -27,7 +27,7 @@ export const MATCHES_COMMANDS = {
   inVoice: hubCommand("matches.inVoice", Matches, z.array(SidesInVoice)),
 } as const;
 
-/** {@link MatchesHub} over the commands of the hub's matches extension, and what all areas of it hear. */
+/** {@link MatchesHub} over these commands and over an event that all areas of the hub receive. */
 export function hubMatches(hub: Pick<HubPublisher, "command" | "ingest">): MatchesHub {
   const { put, whereabouts, sweep, inVoice } = MATCHES_COMMANDS;
   return {

@@ -17,10 +17,10 @@ import {
 } from "./hub/put-match.ts";
 import type { MatchesHubPorts } from "./ports.ts";
 
-/** Live matches whose rooms are visited at each sweep. */
+/** How many live matches are woken before each sweep. */
 const LOOKS_MAX = 500;
 
-/** What matches ask of a guild's hub. Each may be repeated. */
+/** The handlers of {@link MATCHES_COMMANDS}. Each is safe to repeat. */
 const commandsOf = (ports: MatchesHubPorts): readonly CommandHandler[] => {
   const on = handlersWith((hub) => ({
     hub,
@@ -50,7 +50,7 @@ const commandsOf = (ports: MatchesHubPorts): readonly CommandHandler[] => {
   ];
 };
 
-/** Matches inside a guild's hub: tells clients what is different, and knows who is in voice. */
+/** The matches part of a guild's hub: it publishes changes of matches, and answers who is in voice. */
 export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
   return {
     name: "matches",
@@ -85,7 +85,7 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
           try {
             await sweepGuild(ports, hub);
           } catch (error) {
-            // The next one is soon enough.
+            // The next sweep tries again.
             log("warn", "matches.sweep_failed", { guildId: hub.guildId, error });
           }
           turn(continueSweeping);
@@ -94,7 +94,7 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
   };
 }
 
-/** Who of a match's sides is in their channels, as far as this hub knows. */
+/** The users in the channels of a match's two sides. */
 function inVoiceOf({ state, voice }: MatchesTurn, matchId: string) {
   const isKnown = isVoiceKnown(voice.knowledge());
   const record = state.match(matchId)?.record ?? null;
@@ -107,7 +107,7 @@ function inVoiceOf({ state, voice }: MatchesTurn, matchId: string) {
   return { matchId, ...sides, bots, isKnown };
 }
 
-/** Visits the live matches first: one that lost its alarm or its storage is there when channels are judged. */
+/** Wakes the live matches first, so that one that lost its alarm or storage is back before its channels are swept. */
 async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<Record<string, never>> {
   const live = hub.turn((turn) => matchesTurnOf(turn).state.liveMatches(LOOKS_MAX));
   await Promise.allSettled(live.map((record) => ports.look(hub.env, record, false)));
@@ -120,8 +120,7 @@ function matchesTurnOf(hub: HubTurn): MatchesTurn {
 }
 
 /**
- * Has the rooms of matches look where a change of the guild concerns them. Publishes nothing: voice events are
- * another area's.
+ * Wakes the matches that a change of the guild concerns. Publishes nothing: the rooms area publishes voice events.
  */
 export function hearChange(turn: MatchesTurn, change: GuildChange): void {
   const { state } = turn;
@@ -137,7 +136,7 @@ export function hearChange(turn: MatchesTurn, change: GuildChange): void {
       for (const matchId of state.liveMatchesIn(change.channelId)) check(turn, matchId);
       return;
     case "channels_listed": {
-      // It may be older than a channel that it does not show: whoever looks finds the channel there.
+      // The list may be older than a channel that it lacks, so the match itself checks.
       const listed = new Set(change.channels.map(({ channelId }) => channelId));
       for (const { matchId, channelId } of state.liveChannels()) {
         if (!listed.has(channelId)) check(turn, matchId);

@@ -24,7 +24,7 @@ export const matches: Feature = {
     mountLinking(app);
   },
   hourly: tidyMatches,
-  // A deployment without FACEIT is a whole one: this only says what is set up.
+  // A deployment without FACEIT is ready too, so this only reports what is set up.
   async check(env) {
     const config = matchesConfigOf(env);
     const { faceit } = config;

@@ -7,39 +7,39 @@ import type { Faction, Match } from "../../protocol/match.ts";
 import type { MatchSettings } from "./config.ts";
 import type { FaceitMatch } from "./faceit-match.ts";
 
-/** Why FACEIT did not give what was asked for. */
+/** Why a request to FACEIT's Data API failed. */
 export type FaceitFailure =
   | { readonly kind: "not_found" }
-  /** 401 or 403: the key is wrong, or may not do this. Nobody asks again for a while. */
+  /** 401 or 403: the key is wrong or lacks a permission. The next attempt waits longer. */
   | { readonly kind: "refused" }
   | { readonly kind: "rate_limited"; readonly retryAfterMs: number }
-  /** 5xx, no answer in time, or an answer that is none. */
+  /** 5xx, no answer in time, or an unusable answer. */
   | { readonly kind: "failed" };
 
-/** Somebody at FACEIT. */
+/** A FACEIT account. */
 export type FaceitPlayer = { readonly playerId: string; readonly nickname: string };
 
 /** FACEIT's Data API, with the server's own key (matches-and-music.md §A2). */
 export interface FaceitApi {
   match(matchId: string): Promise<Result<FaceitMatch, FaceitFailure>>;
-  /** Null: nobody has this nickname. */
+  /** Null: no account has this nickname. */
   playerByNickname(nickname: string): Promise<Result<FaceitPlayer | null, FaceitFailure>>;
 }
 
-/** How a link was proven: by signing in at FACEIT, or by an administrator's word. */
+/** How a link was verified: the player signed in at FACEIT, or an administrator entered it. */
 export type VerifiedMethod = "oauth" | "manual";
 
-/** Which Discord user is which FACEIT player. */
+/** A Discord user and their FACEIT account. */
 export type PlayerLink = {
   readonly discordId: string;
   readonly faceitId: string;
   readonly nickname: string;
   readonly verifiedMethod: VerifiedMethod;
-  /** Milliseconds. */
+  /** Milliseconds since 1970. */
   readonly linkedAt: number;
 };
 
-/** What became of a link that was to be written. */
+/** The result of writing a link. */
 export type Linked =
   | {
       readonly kind: "linked";
@@ -48,160 +48,161 @@ export type Linked =
       /** The Discord user who had this FACEIT account before, if another. */
       readonly takenFrom: string | null;
     }
-  /** A link by hand does not take the place of one that was proven. */
+  /** A manual link never replaces one that was proven by OAuth. */
   | { readonly kind: "proven_by_other" };
 
-/** `player_links`. */
+/** The table `player_links`. */
 export interface PlayerLinks {
   ofDiscord(discordId: string): Promise<PlayerLink | null>;
   /** The links of these FACEIT players, in any order; at most 100 ids. */
   ofPlayers(faceitIds: readonly string[]): Promise<readonly PlayerLink[]>;
   /**
-   * Writes a link, and its audit row, in one transaction. Each side is linked once: the newest proof
-   * takes over, a link by hand never takes the place of a proven one.
-   * @param byDiscordId who did it
+   * Writes a link and its audit row in one transaction. A Discord user and a FACEIT account have one link at
+   * most: the newest proof replaces the others, a manual link never replaces a proven one.
+   * @param byDiscordId the Discord user who made the link
    */
   put(link: PlayerLink, byDiscordId: string): Promise<Linked>;
-  /** @returns the link that is gone now; null: there was none */
+  /** @returns the link that was removed; null: there was none */
   remove(discordId: string, byDiscordId: string, now: number): Promise<PlayerLink | null>;
 }
 
-/** A match without who is in voice, which only the guild's hub knows. */
+/** A match as it is stored: `inVoice` is empty, because only the guild's hub knows it. */
 export type MatchRecord = Match;
 
 /** A page of a guild's matches, newest first. */
 export type MatchesQuery = {
   readonly guildId: string;
   readonly state: "live" | "ended";
-  /** Where the page before ended. */
+  /** The last match of the previous page. */
   readonly before: { readonly createdAt: number; readonly matchId: string } | null;
   readonly limit: number;
 };
 
-/** A channel that is there or being made: a row of `active_matches`. */
+/** A side's channel that exists or is being created: a row of `active_matches`. */
 export type ActiveRoom = {
   readonly matchId: string;
   readonly faction: Faction;
-  /** Null: somebody wrote the row by hand, so it and its channel are left alone in every guild. */
+  /** Null: an operator inserted the row by hand, so the row and its channel are left alone in every guild. */
   readonly guildId: string | null;
-  /** Null: Discord was asked, and nobody knows yet. */
+  /** Null: Discord has not answered the creation yet. */
   readonly channelId: string | null;
-  /** Empty in a row that somebody wrote by hand. */
+  /** Empty in a row that was inserted by hand. */
   readonly channelName: string;
 };
 
 /** The tables `matches` and `active_matches` (D1). */
 export interface MatchesStore {
-  /** Writes the copy of a match, unless a newer revision stands there. */
+  /** Writes the copy of a match, unless the stored revision is the same or newer. */
   write(record: MatchRecord): Promise<void>;
   get(guildId: string, matchId: string): Promise<MatchRecord | null>;
   list(query: MatchesQuery): Promise<readonly MatchRecord[]>;
-  /** Ids of live matches in which one of these players plays. */
+  /** Ids of live matches in which any of these players plays. */
   liveMatchesOf(faceitIds: readonly string[]): Promise<readonly string[]>;
   /**
-   * Before Discord is asked for a channel: the name is this side's from now on. The same again is right.
-   * @returns `taken` when another match has this name
+   * Reserves a channel's name for a side, before Discord is asked for the channel. Safe to repeat.
+   * @returns `taken` if another side has this name
    */
   reserve(room: ActiveRoom & { readonly guildId: string }, now: number): Promise<"ours" | "taken">;
-  /** The channel is there. */
+  /** Records the channel that Discord created. */
   opened(matchId: string, faction: Faction, channelId: string): Promise<void>;
-  /** The channel is gone. */
+  /** Removes a side's row after its channel is gone. */
   released(matchId: string, faction: Faction): Promise<void>;
-  /** All rows of a guild, and those that name none, for the sweep. */
+  /** All rows of a guild, and those without a guild, for the sweep. */
   roomsOf(guildId: string): Promise<readonly ActiveRoom[]>;
 }
 
-/** Something that keeps a guild's matches from being played out as they are set up. */
+/** A problem that affects all matches of a guild until an operator fixes it. */
 export type GuildTrouble = {
   readonly guildId: string;
   readonly kind: string;
-  /** The id that a variable names; empty for what is of no variable. */
+  /** The id that a variable names; empty if the trouble is not about a variable. */
   readonly subject: string;
 };
 
-/** `match_troubles`: what operators have to mend. */
+/** The table `match_troubles`: what operators have to fix. */
 export interface MatchTroubles {
-  /** @returns whether it is to be told: it is new, about another id, or was told long ago */
+  /** @returns whether to post it: it is new, about another id, or was last posted long ago */
   add(trouble: GuildTrouble, now: number): Promise<boolean>;
-  /** These are mended, or were not told after all. @param guildId null: in all guilds */
+  /** Removes troubles that are over, or that could not be posted. @param guildId null: in all guilds */
   remove(guildId: string | null, ...kinds: readonly string[]): Promise<void>;
   all(): Promise<readonly (GuildTrouble & { readonly toldAt: number })[]>;
 }
 
-/** Where somebody is: the voice channel, as the gateway last told. */
+/** The voice channel of a user, as the gateway last reported it. */
 export type Whereabouts = { readonly userId: string; readonly channelId: string };
 
-/** Who is in the channels of a match. */
+/** The users in the channels of a match. */
 export type SidesInVoice = Readonly<Record<Faction, readonly string[]>> & {
-  /** Those of them who are bots: no channel stays open for them. */
+  /** Those of them who are bots: a channel with only bots counts as empty. */
   readonly bots: readonly string[];
-  /** Nobody else can be there: the gateway is connected, and a snapshot was applied since. */
+  /** Whether nobody else can be there: the gateway is connected, and a snapshot was applied since. */
   readonly isKnown: boolean;
 };
 
-/** The matches part of a guild's hub: it tells clients, and knows who is in voice. */
+/** The matches part of a guild's hub: it publishes changes of matches, and answers who is in voice. */
 export interface MatchesHub {
   /**
-   * What a match is now. The hub tells clients what is different; an older revision changes nothing.
+   * Stores the present record of a match and publishes what changed. An older revision changes nothing.
    * Safe to repeat.
    */
   put(record: MatchRecord): Promise<void>;
-  /** Those of the users who are in voice. */
+  /** The voice channels of those of the users who are in one. */
   whereabouts(guildId: string, userIds: readonly string[]): Promise<readonly Whereabouts[]>;
   /**
-   * We deleted this channel: nobody is in it any more, also when Discord does not say so. Best effort, never
-   * rejects: the next snapshot says the same.
+   * Reports a channel that we deleted, so that nobody counts as being in it even if Discord's own event is lost.
+   * Best effort, never rejects: the next snapshot corrects it too.
    */
   channelGone(guildId: string, channelId: string): Promise<void>;
-  /** Deletes channels of ours that no match owns. Safe to repeat. */
+  /** Deletes our channels that no match owns. Safe to repeat. */
   sweep(guildId: string): Promise<void>;
-  /** Who is in the channels of these matches: by match id. */
+  /** The users in the channels of these matches, by match id. */
   inVoice(guildId: string, matchIds: readonly string[]): Promise<ReadonlyMap<string, SidesInVoice>>;
 }
 
-/** Tells the rooms of matches that something changed. Best effort: each also looks by itself. */
+/** Wakes matches because something changed. Best effort: each also wakes by itself. */
 export interface MatchRooms {
   look(matchIds: readonly string[]): Promise<void>;
 }
 
-/** What comes next: open the link, come back from Discord, come back from FACEIT. */
+/** The next step of linking: open the link, return from Discord, return from FACEIT. */
 export type LinkStep = "open" | "discord" | "faceit";
 
-/** A step of a linking that is under way. */
+/** One pending step of linking an account. */
 export type LinkAttempt = {
-  /** Of the state that the browser carries, which itself is kept nowhere. */
+  /** Hash of the OAuth state. The state itself is only in the browser. */
   readonly stateHash: string;
   readonly step: LinkStep;
-  /** Who used `/link`, and where. */
+  /** The Discord user who used `/link`. */
   readonly discordId: string;
+  /** The guild in which `/link` was used. */
   readonly guildId: string;
-  /** Of the cookie of the browser that goes on; null before one has come. */
+  /** Hash of the cookie of the browser that opened the link; null before that. */
   readonly browserHash: string | null;
-  /** Milliseconds; all steps of a linking share the end. */
+  /** Milliseconds since 1970; the same for all steps of one linking. */
   readonly expiresAt: number;
 };
 
-/** `link_attempts`. */
+/** The table `link_attempts`. */
 export interface LinkAttempts {
-  /** Adds a step, and forgets those that are over. */
+  /** Adds a step, and deletes expired ones. */
   add(attempt: LinkAttempt, now: number): Promise<void>;
-  /** A step that may come more than once. */
+  /** Finds a step without using it up. */
   find(stateHash: string, step: LinkStep, now: number): Promise<LinkAttempt | null>;
-  /** A step that counts once: of many who come with the same at the same time, one gets it. */
+  /** Finds a step and uses it up: of several concurrent calls one gets it. */
   take(stateHash: string, step: LinkStep, now: number): Promise<LinkAttempt | null>;
-  /** Forgets all that somebody has begun. */
+  /** Deletes all steps of a Discord user. */
   forget(discordId: string): Promise<void>;
 }
 
-/** Why a provider did not say who somebody is. */
+/** Why an identity provider did not identify somebody. */
 export type IdentityFailure =
-  /** The code is not good (any more). */
+  /** The authorization code is invalid or expired. */
   | { readonly kind: "bad_code" }
-  /** It does not accept us: a wrong id, secret or scope. */
+  /** The provider does not accept our client: a wrong id, secret or scope. */
   | { readonly kind: "refused" }
-  /** It asks for a pause; null: it does not say for how long. */
+  /** The provider asks for a pause; null: it does not say for how long. */
   | { readonly kind: "rate_limited"; readonly retryAfterMs: number | null }
-  /** 5xx, no answer in time, or an answer that is none. */
+  /** 5xx, no answer in time, or an unusable answer. */
   | { readonly kind: "failed" };
 
 /** A Discord user. */
@@ -209,9 +210,9 @@ export type DiscordUser = { readonly id: string; readonly name: string };
 
 /** Discord's OAuth2, scope `identify`. */
 export interface DiscordIdentity {
-  /** Where the browser goes to say who it is. */
+  /** The address where the user signs in. */
   authorizeUrl(state: string): string;
-  /** Who came back with this code. Nothing that Discord gives for it is kept. */
+  /** The user behind an authorization code. Discord's tokens are not kept. */
   whoIs(code: string): Promise<Result<DiscordUser, IdentityFailure>>;
 }
 
@@ -219,7 +220,7 @@ export interface DiscordIdentity {
 export interface FaceitIdentity {
   /** @param challenge S256 of the verifier (RFC 7636 §4.2) */
   authorizeUrl(state: string, challenge: string): string;
-  /** Who came back with this code. Nothing that FACEIT gives for it is kept. */
+  /** The account behind an authorization code. FACEIT's tokens are not kept. */
   whoIs(
     code: string,
     verifier: string,
@@ -234,7 +235,7 @@ export type LinkPorts = {
   readonly links: PlayerLinks;
   readonly matches: Pick<MatchesStore, "liveMatchesOf">;
   readonly rooms: MatchRooms;
-  /** Never throws: somebody who takes no messages is no failure. */
+  /** Sends a direct message. Never throws: some users accept none. */
   readonly tell: (discordId: string, message: NewMessage) => Promise<void>;
   readonly clock: Clock;
   /** 32 random bytes as base64url: a state, or a browser's cookie. */
@@ -252,18 +253,19 @@ export type CommandPorts = Pick<
   readonly faceit: Pick<FaceitApi, "playerByNickname">;
   /** Address of the page that begins a linking, or the variables that are missing for it. */
   readonly linkPage: Result<string, readonly string[]>;
-  /** Whether this deployment is for that guild: a bot may be invited anywhere. */
+  /** Whether this deployment serves the guild: a bot can be invited to any. */
   readonly isServed: (guildId: string) => boolean;
-  /** Whether an administrator's word counts here: it counts in every guild, so not from each. */
+  /** Whether administrators of this guild may register links, which then hold in every guild. */
   readonly mayRegister: (guildId: string) => boolean;
-  /** Whether somebody is in a guild; null: Discord does not say. */
+  /** Whether a user is in a guild; null: Discord did not answer. */
   readonly isMember: (guildId: string, discordId: string) => Promise<boolean | null>;
-  /** Takes one of somebody's linkings, and of their look-ups at FACEIT. */
+  /** Counts against a user's limit of `/link`, and answers whether it is kept. */
   readonly mayBegin: (discordId: string) => Promise<boolean>;
+  /** The same for a user's limit of look-ups at FACEIT. */
   readonly mayLookUp: (discordId: string) => Promise<boolean>;
 };
 
-/** What the routes that only read need. */
+/** What the read-only routes need. */
 export type ReadPorts = {
   readonly store: Pick<MatchesStore, "get" | "list">;
   readonly hub: Pick<MatchesHub, "inVoice">;
@@ -284,37 +286,35 @@ export type MatchDiscord = Pick<
   | "sendMessage"
 >;
 
-/** What doing things needs. */
+/** What running an action needs. */
 export type PerformPorts = {
   readonly faceit: FaceitApi;
   readonly discord: MatchDiscord;
   readonly store: MatchesStore;
   readonly troubles: Pick<MatchTroubles, "add" | "remove">;
   readonly hub: Pick<MatchesHub, "put" | "channelGone">;
-  /** How the guild plays its matches out. */
   readonly settingsOf: (guildId: string) => MatchSettings;
-  /** The guild that plays a match of these owners; null: nobody of ours. */
+  /** The guild that plays a match of these owners; null: none of our guilds. */
   readonly guildOf: (owners: readonly string[]) => string | null;
   readonly clock: Clock;
 };
 
-/** What the room of a match needs. */
+/** What the Durable Object of a match needs. */
 export type RoomPorts = PerformPorts & {
   readonly hub: MatchesHub;
   readonly links: Pick<PlayerLinks, "ofPlayers">;
-  /** Whether FACEIT can be asked. */
+  /** Whether there is a key for FACEIT's Data API. */
   readonly hasApi: boolean;
 };
 
-/** What the hub asks of the rest when something is due. */
+/** What the matches part of a hub needs from outside the hub. */
 export type MatchesHubPorts = {
   /**
-   * Something happened in Discord that concerns this match: its room looks. When it rejects, it is
-   * called again soon.
-   * @param record a live match, as the hub was told
-   * @param channels whether a channel of the match may be gone
+   * Wakes a match because something in Discord concerns it. If it rejects, the hub calls it again soon.
+   * @param record a live match, as last put into the hub
+   * @param channels whether a channel of the match may have been deleted
    */
   readonly look: (env: HubEnv, record: MatchRecord, channels: boolean) => Promise<void>;
-  /** Removes channels of ours that no match owns. */
+  /** Deletes our channels that no match owns. */
   readonly sweep: (env: HubEnv, guildId: string) => Promise<void>;
 };

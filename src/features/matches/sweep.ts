@@ -19,32 +19,32 @@ type SweepPorts = {
   readonly settings: MatchSettings;
   readonly troubles: Pick<MatchTroubles, "add" | "remove">;
   readonly store: Pick<MatchesStore, "roomsOf" | "released">;
-  /** Makes a match's room look at what it has. `unknown`: it remembers nothing. */
+  /** Wakes a match. `unknown`: its Durable Object has no state. */
   readonly look: (matchId: string) => Promise<"looks" | "unknown">;
   readonly hub: Pick<MatchesHub, "channelGone">;
   readonly clock: Clock;
 };
 
-/** Channels that may not be deleted, until a sweep gives up: each refusal counts (discord.md §2 REST). */
+/** Refused deletions after which a sweep stops: Discord counts invalid requests (discord.md §2 REST). */
 const REFUSALS_MAX = 5;
 
-/** Discord's ids count milliseconds from here (discord.md; Snowflakes). */
+/** The epoch of Discord's snowflake ids, milliseconds since 1970 (discord.md, Snowflakes). */
 const DISCORD_EPOCH_MS = 1_420_070_400_000;
 
 /**
- * Deletes channels of ours that no match owns (§A4, orphans): made twice because an answer was lost, or
- * of a match that nobody remembers. Who owns a channel is said by `active_matches`; rows that were written by
- * hand stay, and so do their channels. A channel counts as ours by its name and by what the bot may do in
- * it, so that nobody else's is ever touched.
+ * Deletes our channels that no match owns (§A4, orphans): a second channel made after a lost answer, or one
+ * whose match was forgotten. `active_matches` says which match owns a channel; rows that were inserted by hand
+ * stay, and so do their channels. A channel is ours by its name and by the bot's permissions in it, so that
+ * no other channel is ever touched.
  */
 export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<void> {
   const { discord, store, look, clock } = ports;
   const rows = await store.roomsOf(guildId);
-  // Our rooms need not know the match of a row that was written by hand.
+  // The match of a row that was inserted by hand may be unknown to us.
   const made = rows.filter((row) => row.guildId !== null);
   const matchIds = [...new Set(made.map(({ matchId }) => matchId))];
   const isForgotten = async (matchId: string): Promise<boolean> => {
-    // If the room cannot be asked, keep its rows.
+    // If the match cannot be asked, keep its rows.
     const answer = await look(matchId).catch(() => "looks");
     return answer === "unknown";
   };
@@ -72,22 +72,22 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
       await ports.hub.channelGone(guildId, channel.id);
       continue;
     }
-    // Limits, or Discord is away: the next sweep goes on. What may not be deleted stops no other.
+    // A rate limit or an outage ends this sweep; a single refusal must not keep the others from being deleted.
     refusals += 1;
     if (deleted.error.kind !== "refused" || refusals >= REFUSALS_MAX) return;
   }
   for (const { matchId, faction } of made) {
-    // It may have been heard of again meanwhile.
+    // Ask again: a webhook of the match may have arrived meanwhile.
     if (forgotten.has(matchId) && (await isForgotten(matchId))) {
       await store.released(matchId, faction);
     }
   }
 }
 
-/** Types that a channel may have for what it is named for: also stages, announcements, and a voice channel's chat. */
+/** The channel types that suit each setting: stages, announcement channels and a voice channel's chat are fine too. */
 const TYPES = { category: [4], lobby: [2, 13], noticeChannel: [0, 2, 5, 13] } as const;
 
-/** Tells of settings that name a channel which the guild does not have, before a match needs it. */
+/** Reports settings that name a channel which the guild does not have, before a match needs it. */
 async function checkPlaces(
   { discord, settings, troubles, clock }: SweepPorts,
   guildId: string,
@@ -99,7 +99,7 @@ async function checkPlaces(
     const listed = channels.find(({ id }) => id === subject);
     let isThere = listed !== undefined && TYPES[kind].some((type) => type === listed.type);
     if (listed === undefined && kind === "noticeChannel") {
-      // The guild's list has no threads.
+      // A thread is not in the guild's channel list.
       const found = await discord.getChannel(subject);
       if (!found.ok) continue;
       isThere = found.value !== null;
@@ -118,7 +118,7 @@ async function checkPlaces(
   }
 }
 
-/** When Discord made a channel, milliseconds since 1970; 0 for an id that does not say. */
+/** When Discord created a channel, milliseconds since 1970; 0 for an id that is not a snowflake. */
 function madeAt(channelId: string): number {
   return /^\d{15,20}$/.test(channelId) ? Number(BigInt(channelId) >> 22n) + DISCORD_EPOCH_MS : 0;
 }

@@ -7,7 +7,7 @@ import { DEMO_EVENT, STATUS_OF_EVENT, type Hint } from "./room/hint.ts";
 
 const Envelope = z.object({ event: z.string().min(1).max(100) });
 
-/** What we read of a webhook about a match (§A3). */
+/** The fields that we read of a webhook about a match (§A3). */
 const MatchWebhook = z.object({
   event: z.string(),
   event_id: z.string().min(1).max(128),
@@ -26,9 +26,9 @@ const MatchWebhook = z.object({
   }),
 });
 
-/** A webhook after it was read. */
+/** The result of reading a webhook. */
 export type Webhook =
-  /** An event that we have no use for, or of somebody else's matches. */
+  /** An event that we do not use, or of a match that is not ours. */
   | { readonly kind: "ignored" }
   | { readonly kind: "invalid"; readonly detail: string }
   | {
@@ -38,7 +38,7 @@ export type Webhook =
       readonly hint: Hint;
     };
 
-/** Reads a webhook whose sender has shown the secret. Nothing in it is more than a hint. */
+/** Reads a webhook whose secret was checked. Its contents are only a hint: FACEIT does not sign them. */
 export function readWebhook(
   body: unknown,
   config: Pick<FaceitConfig, "organizers">,
@@ -79,7 +79,7 @@ export function readWebhook(
         url: null,
         demoUrl: httpsUrl(payload.demo_url),
         scheduledAt: null,
-        // By convention the first is faction1; only believed where FACEIT cannot be asked (§A3).
+        // The first team is faction1 by convention; used only without the Data API (§A3).
         rosters: readRosters(faction1, faction2),
       },
     },

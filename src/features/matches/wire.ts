@@ -29,7 +29,6 @@ import { newSecret, verifiersOf } from "./linking/secrets.ts";
 import type { CommandPorts, LinkPorts, MatchesHubPorts, ReadPorts, RoomPorts } from "./ports.ts";
 import { sweepOrphans } from "./sweep.ts";
 
-/** What the routes that only read need, in the Worker. */
 export function readPortsOf(env: PlatformEnv): ReadPorts {
   return {
     store: d1Matches(env.DB),
@@ -38,7 +37,6 @@ export function readPortsOf(env: PlatformEnv): ReadPorts {
   };
 }
 
-/** What the matches part of a hub asks of the rest. */
 export const MATCHES_HUB_PORTS: MatchesHubPorts = {
   look: async (env, record, channels) => {
     const room = matchRoom(env, record.matchId);
@@ -59,7 +57,6 @@ export const MATCHES_HUB_PORTS: MatchesHubPorts = {
     ),
 };
 
-/** What the slash commands need, in the Worker. */
 export function commandPortsOf(env: PlatformEnv, later: Later): CommandPorts {
   const config = matchesConfigOf(env);
   const setup = linkSetup(config);
@@ -95,15 +92,12 @@ export function commandPortsOf(env: PlatformEnv, later: Later): CommandPorts {
   };
 }
 
-/**
- * What the steps of a linking need, in the Worker.
- * @returns the names of the variables that are missing, if there are
- */
+/** @returns the error is the names of the variables that linking lacks */
 export function linkPortsOf(env: PlatformEnv, later: Later): Result<LinkPorts, readonly string[]> {
   const config = matchesConfigOf(env);
   const setup = linkSetup(config);
   if (!setup.ok) return err(setup.error);
-  // Called late: tests replace it.
+  // Read the global at each call, because tests replace it.
   const send = (url: string, init: RequestInit): Promise<Response> => fetch(url, init);
   return ok({
     attempts: d1LinkAttempts(env.DB),
@@ -123,21 +117,18 @@ export function linkPortsOf(env: PlatformEnv, later: Later): Result<LinkPorts, r
   });
 }
 
-/** Path of the page that a person opens, and to which Discord sends them back. */
+/** Path of the page that a person opens first, and to which Discord redirects them back. */
 export const LINK_PATH = "/faceit/link";
 
-/** A deployment where accounts can be linked. */
+/** The configuration of a deployment where accounts can be linked. */
 export type LinkSetup = {
   readonly discord: DiscordIdentityConfig;
   readonly faceit: NonNullable<FaceitConfig["oauth"]>;
-  /** Address of {@link LINK_PATH}. */
+  /** The full address of {@link LINK_PATH}. */
   readonly pageUrl: string;
 };
 
-/**
- * What linking needs of the variables.
- * @returns the names of those that are missing, if there are
- */
+/** The configuration of linking. @returns the error is the names of the variables that are missing */
 export function linkSetup(
   config: Pick<MatchesConfig, "faceit" | "discordApp" | "discordApiUrl">,
 ): Result<LinkSetup, readonly string[]> {
@@ -151,7 +142,7 @@ export function linkSetup(
       ...(clientSecret === undefined ? ["DISCORD_CLIENT_SECRET"] : []),
     ]);
   }
-  // The browser's address of this server, which a proxy may hide from us.
+  // Derived from the variable, because a proxy may hide the address that browsers use.
   const pageUrl = new URL(LINK_PATH, oauth.redirectUri).href;
   const redirectUri = pageUrl;
   return ok({
@@ -161,7 +152,7 @@ export function linkSetup(
   });
 }
 
-/** What the room of one match needs. It never waits for Discord's limits: it comes back when its turn is. */
+/** Discord's client here never waits for a rate limit: the match retries by its alarm. */
 export function roomPortsOf(env: PlatformEnv, matchId: string): RoomPorts {
   const config = matchesConfigOf(env);
   const { faceit, primaryGuildId } = config;

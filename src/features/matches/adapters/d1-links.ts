@@ -29,7 +29,7 @@ export function d1LinkAttempts(database: D1Database): LinkAttempts {
       return row ?? null;
     },
 
-    // One statement: whoever else asks at the same time finds nothing.
+    // One statement, so that of several concurrent calls only one gets the row.
     async take(stateHash, step, now) {
       const [row] = await db
         .delete(linkAttempts)
@@ -45,27 +45,27 @@ export function d1LinkAttempts(database: D1Database): LinkAttempts {
 }
 
 /**
- * Whether the link (?1 Discord user, ?2 FACEIT account, ?4 method) may be written: by a proof always,
- * by hand only where it takes the place of nothing that was proven. It stays true while the statements
- * of one transaction write that link.
+ * Whether the link (?1 Discord user, ?2 FACEIT account, ?4 method) may be written: one proven by OAuth always,
+ * a manual one only if it replaces no proven one. The answer does not change while the statements of one
+ * transaction write that link.
  */
 const MAY_LINK = `(?4 = 'oauth' OR NOT EXISTS (
   SELECT 1 FROM player_links
   WHERE verified_method = 'oauth'
     AND ((faceit_id = ?2 AND discord_id <> ?1) OR (discord_id = ?1 AND faceit_id <> ?2))))`;
 
-/** One row of the audit for each link that `WHERE` leaves. ?6 who did it, ?7 id of the row. */
+/** Inserts one audit row for each link that `which` selects. ?6 the Discord user who did it, ?7 the row's id. */
 const AUDIT_OLD = (action: "taken_over" | "replaced", which: string): string =>
   `INSERT INTO link_audit (id, at, action, discord_id, faceit_id, verified_method, by_discord_id)
    SELECT ?7, ?5, '${action}', discord_id, faceit_id, verified_method, ?6
    FROM player_links WHERE ${which} AND ${MAY_LINK}`;
 
-/** Discord users who had this FACEIT account before. */
+/** Selects the link of another Discord user who had this FACEIT account. */
 const OTHER_OWNER = "faceit_id = ?2 AND discord_id <> ?1";
-/** The FACEIT account that this Discord user had before. */
+/** Selects the link of another FACEIT account that this Discord user had. */
 const OTHER_ACCOUNT = "discord_id = ?1 AND faceit_id <> ?2";
 
-/** Nothing is new when the same link is proven again, or an administrator says what was proven. */
+/** Not when the same link is proven again, or when an administrator registers a link that is proven. */
 const AUDIT_NEW = `
   INSERT INTO link_audit (id, at, action, discord_id, faceit_id, verified_method, by_discord_id)
   SELECT ?7, ?5, 'linked', ?1, ?2, ?4, ?6
@@ -89,8 +89,8 @@ const SELECT_LINK = `
   FROM player_links`;
 
 /**
- * {@link PlayerLinks} in D1. What is written at the same time by several is decided inside the
- * database: each call is one transaction of statements that carry their own conditions.
+ * {@link PlayerLinks} in D1. The database decides between concurrent writes: each call is one transaction,
+ * and its statements carry their own conditions.
  */
 export function d1PlayerLinks(
   database: D1Database,
@@ -104,7 +104,7 @@ export function d1PlayerLinks(
     },
 
     async ofPlayers(faceitIds) {
-      // One parameter, however many ids: D1 takes 100.
+      // All ids in one parameter, because D1 allows 100 parameters.
       const wanted = sql`select value from json_each(${JSON.stringify(faceitIds)})`;
       return db
         .select()

@@ -13,7 +13,7 @@ import { GUILD_TROUBLES, isPlace, nameOf, subjectOf } from "../room/trouble.ts";
 export function d1MatchTroubles(database: D1Database): MatchTroubles {
   const db = drizzle(database);
   return {
-    // One statement decides, so that of many matches which find out at once one tells it.
+    // One statement decides, so that of many matches with the same trouble only one posts it.
     async add({ guildId, kind, subject }, now) {
       const { results } = await database
         .prepare(
@@ -40,8 +40,8 @@ export function d1MatchTroubles(database: D1Database): MatchTroubles {
 }
 
 /**
- * What operators have to mend, for `/ready`: names of variables and permissions, each once, and nothing
- * of a guild. A setting counts until it names something else; what else was found, for a day.
+ * What operators have to fix, for `/ready`: the names of variables and permissions, without guilds. A trouble
+ * about a setting counts until the setting changes, any other one for {@link TROUBLE_TOLD_AGAIN_MS}.
  */
 export async function presentTroubles(env: PlatformEnv): Promise<readonly string[]> {
   const config = matchesConfigOf(env);
@@ -58,7 +58,7 @@ export async function presentTroubles(env: PlatformEnv): Promise<readonly string
     });
     return [...new Set(present)].toSorted();
   } catch (error) {
-    // Whether D1 works is a check of its own.
+    // Another check reports whether D1 works.
     log("warn", "match.troubles_not_read", { error });
     return [];
   }

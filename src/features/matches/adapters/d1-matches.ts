@@ -56,7 +56,7 @@ export function d1Matches(database: D1Database): MatchesStore {
     },
 
     async liveMatchesOf(faceitIds) {
-      // One parameter, however many ids: D1 takes 100.
+      // All ids in one parameter, because D1 allows 100 parameters.
       const wanted = sql`select value from json_each(${JSON.stringify(faceitIds)})`;
       const rows = await db
         .select({ matchId: matchesTable.matchId })
@@ -71,7 +71,7 @@ export function d1Matches(database: D1Database): MatchesStore {
     },
 
     async reserve({ matchId, faction, channelId, channelName, guildId }, now) {
-      // One statement decides, so that of two sides that want a name one gets it.
+      // One statement decides, so that of two sides that want the same name only one gets it.
       const { results } = await database
         .prepare(
           `INSERT INTO active_matches
@@ -112,7 +112,7 @@ export function d1Matches(database: D1Database): MatchesStore {
             channelName: sql<string>`coalesce(${activeMatches.channelName}, '')`,
           })
           .from(activeMatches)
-          // Whoever wrote a row by hand named no guild: its channel is somebody's everywhere.
+          // A row that was inserted by hand has no guild, so every guild must leave its channel alone.
           .where(or(eq(activeMatches.guildId, guildId), isNull(activeMatches.guildId)))
           .orderBy(asc(activeMatches.matchId), asc(activeMatches.faction))
       );
@@ -129,7 +129,7 @@ function rowOf(record: MatchRecord): typeof matchesTable.$inferInsert {
     state,
     createdAt: Date.parse(record.createdAt),
     playerIds: FACTIONS.flatMap((side) => factions[side].players.map(({ playerId }) => playerId)),
-    // Who is in voice is the hub's to know: a copy of it would be old at once.
+    // Only the hub knows who is in voice: a copy would be outdated at once.
     record: {
       ...record,
       factions: { faction1: { ...faction1, inVoice: [] }, faction2: { ...faction2, inVoice: [] } },
@@ -138,7 +138,7 @@ function rowOf(record: MatchRecord): typeof matchesTable.$inferInsert {
   };
 }
 
-/** Drizzle's own message repeats all values, which have no place in a log. */
+/** Unwraps Drizzle's error, because its message repeats all values and would be logged. */
 async function withoutValues(query: Promise<unknown>): Promise<void> {
   try {
     await query;

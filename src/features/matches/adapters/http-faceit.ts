@@ -16,15 +16,15 @@ import type { FaceitConfig } from "../config.ts";
 import { type FaceitMatch, httpsUrl, readRosters, Team } from "../faceit-match.ts";
 import type { FaceitApi, FaceitFailure } from "../ports.ts";
 
-/** Refusals of the key in a row until nobody asks for a while (§A2: circuit-break). */
+/** Refusals of the key in a row that open the circuit breaker, and for how long, milliseconds (§A2). */
 const REFUSALS_MAX = 3;
 const REFUSED_PAUSE_MS = 60_000;
-/** First pause after a 429 that does not say how long, milliseconds. */
+/** The first pause after a 429 without `Retry-After`, milliseconds. */
 const FIRST_PAUSE_MS = 2_000;
 
 const Seconds = z.number().min(0).nullish().catch(null);
 
-/** What we read of a match (§A2). Of what is not needed to act, anything is taken. */
+/** The fields that we read of a match (§A2). Fields that no action depends on may be malformed. */
 const MatchAnswer = z.object({
   match_id: FaceitId,
   version: z.number().int().min(0).catch(0),
@@ -46,7 +46,7 @@ const MatchAnswer = z.object({
 });
 const PlayerAnswer = z.object({ player_id: FaceitId, nickname: z.unknown().optional() });
 
-/** What FACEIT thinks of our key, by configuration: only in memory, since asking again is all that forgetting costs. */
+/** Refusals and pauses of our key, by configuration. In memory only: losing it costs one more request. */
 type Breaker = { refusals: number; until: number; readonly pause: GrowingPause };
 const breakers = new WeakMap<object, Breaker>();
 
@@ -62,7 +62,7 @@ export function faceitApi(config: FaceitConfig, clock: Clock = systemClock): Fac
 
   async function ask<T>(path: string, schema: z.ZodType<T>): Promise<Result<T, FaceitFailure>> {
     if (clock() < breaker.until) return err({ kind: "refused" });
-    // FACEIT counts by key: what one match was told holds for all of them.
+    // FACEIT's limits are per key, so a pause that one match was given holds for all.
     const wait = (): number => Math.max(0, breaker.pause.until(clock()) - clock());
     if (wait() > 0) return err({ kind: "rate_limited", retryAfterMs: wait() });
     breaker.pause.take(clock());
@@ -119,7 +119,7 @@ function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
     competition: shownText(answer.competition_name, 100),
     map: shownText(voting?.map.pick[0], 100) || null,
     bestOf: answer.best_of ?? null,
-    // FACEIT leaves a place for the reader's language.
+    // FACEIT's address has a placeholder for the language.
     url: typeof url === "string" ? httpsUrl(url.replace("{lang}", "en")) : null,
     demoUrl: demoUrls[0] ?? null,
     demoUrls,
@@ -128,7 +128,7 @@ function toMatch(answer: z.output<typeof MatchAnswer>): FaceitMatch {
   };
 }
 
-/** One request; null: no answer in time, or one that is too long. */
+/** Sends one request; null: no answer in time, or one that is too large. */
 async function get(
   url: string,
   apiKey: string,

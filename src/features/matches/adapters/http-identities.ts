@@ -10,18 +10,18 @@ import { shownText } from "../../../protocol/shown-text.ts";
 import type { FaceitConfig } from "../config.ts";
 import type { DiscordIdentity, FaceitIdentity, IdentityFailure } from "../ports.ts";
 
-/** What an identity provider answered; `body` is undefined when it is no JSON. */
+/** The answer of an identity provider; `body` is undefined if it is not JSON. */
 export type ProviderAnswer = {
   readonly status: number;
   readonly body: unknown;
-  /** How long it asks to wait; null: it does not. */
+  /** The pause in `Retry-After`, milliseconds; null: none. */
   readonly retryAfterMs: number | null;
 };
 
 /**
- * Asks an identity provider once. Redirects are not followed: a code or a token goes nowhere else.
- * Neither what is sent nor what is answered is written down.
- * @param call what this is, for the log
+ * Sends one request to an identity provider. Redirects are not followed, so that a code or token reaches no
+ * other server. Neither the request nor the answer is logged.
+ * @param call the name of the request in the log
  * @returns null: no answer in time, or one that is too large
  */
 export async function askProvider(
@@ -51,10 +51,10 @@ export function basicAuthorization(id: string, secret: string): string {
   return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${id}:${secret}`)))}`;
 }
 
-/** UTF-16 units of a name that are kept, as of those on rosters. */
+/** The most UTF-16 units of a name, as for names on rosters. */
 const NAME_MAX = 100;
 
-/** The first of these that is a name, as it may be shown; none: `otherwise`. */
+/** The first of these that can be shown as a name; `otherwise` if there is none. */
 export function shownName(names: readonly unknown[], otherwise: string): string {
   return names.map((name) => shownText(name, NAME_MAX)).find((name) => name !== "") ?? otherwise;
 }
@@ -62,7 +62,7 @@ export function shownName(names: readonly unknown[], otherwise: string): string 
 const Tokens = z.object({ access_token: z.string().min(1) });
 const OAuthError = z.object({ error: z.string() });
 
-/** Who we are to a provider. */
+/** Our OAuth client at a provider. */
 export type OAuthClient = {
   readonly id: string;
   /** Absent: a public client, which names itself in the body (RFC 6749 §2.1, §4.1.3). */
@@ -71,8 +71,8 @@ export type OAuthClient = {
 
 /**
  * Exchanges a code for an access token (RFC 6749 §4.1.3).
- * @param form what the exchange needs besides the kind of grant
- * @returns the token: whoever gets it asks one question with it and forgets it
+ * @param form the parameters besides `grant_type`
+ * @returns the token, which the caller uses for one request and does not keep
  */
 export async function exchangeCode(
   fetch: Fetch,
@@ -99,7 +99,7 @@ export async function exchangeCode(
   return tokens?.success === true ? ok(tokens.data.access_token) : err(whyNot(answer));
 }
 
-/** Asks who a token speaks for; nothing but the answer stays. */
+/** Requests `url` with the token, and returns the answer's body. */
 export async function askWithToken(
   fetch: Fetch,
   call: string,
@@ -116,7 +116,7 @@ export async function askWithToken(
   return err({ kind: isRefused ? "refused" : "failed" });
 }
 
-/** The provider asks everybody to wait; null: it does not. */
+/** The failure of an answer that asks for a pause; null for any other answer. */
 function pauseIn(answer: ProviderAnswer | null): IdentityFailure | null {
   if (answer === null) return null;
   const { status, retryAfterMs: pauseMs } = answer;
@@ -124,7 +124,7 @@ function pauseIn(answer: ProviderAnswer | null): IdentityFailure | null {
   return isPause ? { kind: "rate_limited", retryAfterMs: pauseMs } : null;
 }
 
-/** RFC 6749 §5.2: what is wrong with the code is the browser's, what is wrong with the client is ours. */
+/** Why an exchange failed (RFC 6749 §5.2): `invalid_grant` is about the code, all else about our client. */
 function whyNot(answer: ProviderAnswer | null): IdentityFailure {
   if (answer?.status === 401 || answer?.status === 403) return { kind: "refused" };
   if (answer?.status !== 400) return pauseIn(answer) ?? { kind: "failed" };
@@ -132,14 +132,14 @@ function whyNot(answer: ProviderAnswer | null): IdentityFailure {
   return { kind: data?.error === "invalid_grant" ? "bad_code" : "refused" };
 }
 
-/** Where Discord is, and who we are there. */
+/** Discord's addresses and our application there. */
 export type DiscordIdentityConfig = {
   /** Without a slash at the end. */
   readonly apiUrl: string;
   readonly authorizeUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** One of the redirects of the application. */
+  /** One of the redirects registered for the application. */
   readonly redirectUri: string;
 };
 
@@ -152,7 +152,7 @@ const Me = z.object({
 /** {@link DiscordIdentity} over HTTP. */
 export function httpDiscordIdentity(config: DiscordIdentityConfig, fetch: Fetch): DiscordIdentity {
   const { apiUrl, authorizeUrl, clientId, clientSecret, redirectUri } = config;
-  // Discord refuses who does not say what calls (discord.md §2 REST).
+  // Discord refuses requests without this User-Agent (discord.md §2 REST).
   const named: Fetch = (url, { headers, ...init }) => {
     const all = new Headers(headers);
     all.set("User-Agent", USER_AGENT);
@@ -191,7 +191,7 @@ export function httpDiscordIdentity(config: DiscordIdentityConfig, fetch: Fetch)
   };
 }
 
-/** With fewer, userinfo answers `insufficient_scope` (§A1). */
+/** Userinfo answers `insufficient_scope` without these (§A1). */
 const SCOPES = "openid profile";
 
 /** `guid` is the player's id in the Data API; `sub` stands in for it in some answers (§A1). */
@@ -220,7 +220,7 @@ export function httpFaceitIdentity(
       url.searchParams.set("state", state);
       url.searchParams.set("code_challenge", challenge);
       url.searchParams.set("code_challenge_method", "S256");
-      // Else FACEIT's page takes itself for a popup, and never comes back (§A1).
+      // Without this FACEIT's page behaves as a popup and never redirects back (§A1).
       url.searchParams.set("redirect_popup", "true");
       return url.href;
     },

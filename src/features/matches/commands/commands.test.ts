@@ -239,7 +239,9 @@ describe("/register", () => {
 
   it("takes the place of an earlier word", async () => {
     memory.links.rows = [linked({ faceitId: "b", verifiedMethod: "manual" })];
-    expect((await byAdmin()).content).toContain(`<@${ALICE}>, who was registered before, is not.`);
+    expect((await byAdmin()).content).toContain(
+      `<@${ALICE}>, who was linked to it before, no longer is.`,
+    );
     expect(memory.links.rows.map(({ discordId }) => discordId)).toEqual([BOB]);
   });
 

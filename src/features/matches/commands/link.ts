@@ -5,7 +5,7 @@ import { type AnswerUse, matchCommand } from "./match-command.ts";
 const HOW =
   "The button works for ten minutes, and only for you: you sign in at Discord, then at FACEIT, in one browser.";
 
-/** `/link`: a button that begins a linking. */
+/** Answers `/link` with a button that begins a linking. */
 export const answerLink: AnswerUse = async (ports, { userId, guildId }) => {
   if (!ports.linkPage.ok) {
     const missing = ports.linkPage.error.map((name) => `\`${name}\``).join(", ");
@@ -42,7 +42,7 @@ export const link = matchCommand(
   answerLink,
 );
 
-/** `/unlink`: takes away one's own link, and what was begun. */
+/** Answers `/unlink`: removes the user's own link, and pending steps of linking. */
 export const answerUnlink: AnswerUse = async (ports, { userId }) => {
   await ports.attempts.forget(userId);
   const removed = await ports.links.remove(userId, userId, ports.clock());

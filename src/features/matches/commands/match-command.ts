@@ -7,14 +7,14 @@ import type {
 import type { CommandPorts, FaceitFailure } from "../ports.ts";
 import { commandPortsOf } from "../wire.ts";
 
-/** A command as its use case: who used it how, and what they read. */
+/** The use case of a command: from how it was used to the reply. */
 export type AnswerUse = (ports: CommandPorts, use: SlashCommandUse) => Promise<SlashCommandReply>;
 
 const NOT_SERVED: SlashCommandReply = {
   content: "This server has no matches here. Ask whoever runs GuildHub to add it.",
 };
 
-/** Answers in the guilds of this deployment only: elsewhere anybody can make themselves administrator. */
+/** Answers only in the guilds of this deployment: anybody can be administrator of a guild of their own. */
 export async function answerInServedGuild(
   answer: AnswerUse,
   ports: CommandPorts,
@@ -31,11 +31,11 @@ export function matchCommand(definition: SlashCommandDefinition, answer: AnswerU
   };
 }
 
-/** Why FACEIT did not look somebody up, as the person reads it. */
+/** The reply for a look-up at FACEIT that failed. */
 export function faceitWords(failure: FaceitFailure): string {
   switch (failure.kind) {
     case "not_found":
-      return "FACEIT has no player with this nickname. Mind capital letters.";
+      return "FACEIT has no player with this nickname. Capital letters matter.";
     case "refused":
       return "FACEIT does not let this server look players up. Whoever runs it must check `FACEIT_API_KEY`.";
     case "rate_limited":
@@ -45,5 +45,5 @@ export function faceitWords(failure: FaceitFailure): string {
   }
 }
 
-/** What somebody reads who looks up more players than a minute allows. */
+/** The reply above the limit of look-ups. */
 export const LOOKED_UP_OFTEN = "You looked up many players. Wait a minute.";

@@ -4,16 +4,16 @@ import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, matchCommand } from "./ma
 
 const ADMINISTRATOR = 1n << 3n;
 
-/** `/register`: an administrator's word for who somebody is. It never takes the place of a proof. */
+/** Answers `/register`: an administrator links another user. A link proven by OAuth is never replaced. */
 export const answerRegister: AnswerUse = async (
   ports,
   { userId, guildId, permissions, options },
 ) => {
-  // Discord shows it to these only; what a server's owner may change there is no proof of it.
+  // Discord shows the command to administrators only, but a guild's owner can change that.
   if ((permissions & ADMINISTRATOR) === 0n) {
     return { content: "Only an administrator can register others. Use `/link`." };
   }
-  // Else an administrator of one guild would say who gets into the channels of another.
+  // Links hold in every guild: an administrator of one would decide who enters channels of another.
   if (!ports.mayRegister(guildId)) {
     return {
       content:
@@ -43,12 +43,13 @@ export const answerRegister: AnswerUse = async (
   const shown = `**${escapeMarkdown(player.value.nickname)}**`;
   if (linked.kind === "proven_by_other") {
     return {
-      content: `<@${discordId}> or ${shown} is linked already, by signing in at FACEIT: a word does not take the place of that. \`/whois\` shows it, and whose link it is can use \`/unlink\`.`,
+      content: `<@${discordId}> or ${shown} was linked by signing in at FACEIT already, and registering cannot replace that. \`/whois\` shows the link; its owner can use \`/unlink\`.`,
     };
   }
   const { replaced, takenFrom } = linked;
   ports.later(tellMatches(ports, replaced === null ? [playerId] : [playerId, replaced]));
-  const before = takenFrom === null ? "" : ` <@${takenFrom}>, who was registered before, is not.`;
+  const before =
+    takenFrom === null ? "" : ` <@${takenFrom}>, who was linked to it before, no longer is.`;
   return { content: `<@${discordId}> is registered as ${shown}.${before}` };
 };
 

@@ -10,7 +10,7 @@ const PROOF = {
   manual: "registered by an administrator",
 } as const satisfies Readonly<Record<PlayerLink["verifiedMethod"], string>>;
 
-/** `/whois`: who somebody in Discord is at FACEIT, or the other way round; without either, oneself. */
+/** Answers `/whois`: the FACEIT account of a Discord user or the other way round; without options, the user's own. */
 export const answerWhois: AnswerUse = async (ports, { userId, guildId, options }) => {
   const nickname = options["nickname"]?.trim() ?? "";
   const who = options["user"] ?? userId;
@@ -33,7 +33,7 @@ export const answerWhois: AnswerUse = async (ports, { userId, guildId, options }
   return describeHere(ports, guildId, known ?? null, nobody);
 };
 
-/** A link is told where its owner is: who plays in one server is not known to the others by it. */
+/** Shows a link only in guilds where its owner is, so that other guilds do not learn who plays elsewhere. */
 async function describeHere(
   { isMember }: Pick<CommandPorts, "isMember">,
   guildId: string,

@@ -9,20 +9,21 @@ import {
 import { FACTIONS, type Faction, type Match, type MatchRoom } from "../../../protocol/match.ts";
 import type { MatchRecord } from "../ports.ts";
 
-/** What the hub remembers of a match when a newer revision of it comes. */
+/** What the hub keeps of a match to compare a newer revision with. */
 export type Remembered = {
-  /** Whether clients were ever told of it. */
+  /** Whether clients have had an event of this match. */
   readonly announced: boolean;
-  /** Null: it is over and its rooms are gone; no more than its revision is remembered. */
+  /** Null: the match is over and its channels are gone, so only its revision is kept. */
   readonly record: MatchRecord | null;
 };
 
 /**
- * What clients are told when a match is `now` what it is: the match itself first, then its rooms. An
- * event of the match carries all of it, its rooms too; one that is only of a room says that nothing
- * else is different. Everyone in the guild may see them.
- * @param before null: nothing is known of it
- * @param now with who is in voice, its members in the order of the schema, like those of `before`
+ * The events that clients get for a new revision: the match's own first, then those of its rooms. A match's
+ * event carries the whole match, including rooms; a room's event alone means that nothing else changed.
+ * Everyone in the guild may see them.
+ * @param before null: the hub has not heard of the match
+ * @param now with who is in voice. Its properties must be in the order of the schema, like those of `before`:
+ *   both are compared as JSON
  */
 export function publicationsOf(before: Remembered | null, now: Match): readonly Publication[] {
   const known = before?.announced === true ? before : null;
@@ -51,7 +52,7 @@ export function publicationsOf(before: Remembered | null, now: Match): readonly 
   return [...own, ...rooms];
 }
 
-/** The event of the match itself; null: only rooms came or went. */
+/** The name of the match's own event; null: only rooms were created or deleted. */
 function eventOf(known: Remembered | null, now: Match): string | null {
   if (known === null) return matchCreated.name;
   if (known.record === null) return matchUpdated.name;
@@ -61,10 +62,10 @@ function eventOf(known: Remembered | null, now: Match): string | null {
   return isSame && !isMore ? null : matchUpdated.name;
 }
 
-/** Whether the event of the room alone would not do. */
+/** Whether something changed that a room's event does not carry. */
 function isMoreThanRoom(known: Remembered, now: Match, faction: Faction): boolean {
   const side = now.factions[faction];
-  // Who is in it already joined before anybody was told that the channel is this match's.
+  // People inside joined before clients knew that the channel is this match's.
   if (roomChange(known, now, faction).there !== null) return side.inVoice.length > 0;
   return side.room !== null && side.room.name !== known.record?.factions[faction].room?.name;
 }
@@ -79,7 +80,7 @@ function roomChange(
   return gone?.channelId === there?.channelId ? { gone: null, there: null } : { gone, there };
 }
 
-/** Everything of a match but its rooms, and what is different at each change anyway. */
+/** JSON of a match without its rooms, and without what differs in every revision. */
 function withoutRooms({ factions, ...own }: MatchRecord): string {
   const sides = FACTIONS.map((faction) => {
     return { ...factions[faction], room: null, inVoice: [] };

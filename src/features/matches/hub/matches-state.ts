@@ -7,34 +7,34 @@ export type KeptMatch = Remembered & {
   readonly matchId: string;
   readonly revision: number;
   readonly state: "live" | "ended";
-  /** When the hub was told that it is over, milliseconds; null while it is live. */
+  /** When the hub learned of the end, milliseconds since 1970; null while it is live. */
   readonly endedAt: number | null;
 };
 
-/** A player of a live match who has linked Discord. */
+/** A linked player of a live match. */
 export type PlayingUser = { readonly userId: string; readonly faction: Faction };
 
-/** Somebody's live match, and the channels there that he belongs into. */
+/** A live match of a user, and its channels in which the user belongs. */
 export type Playing = { readonly matchId: string; readonly ownChannelIds: readonly string[] };
 
-/** What a guild's hub knows of matches: the storage contract of the rules beside it. */
+/** The matches of a guild, as its hub stores them. */
 export interface MatchesState {
   match(matchId: string): KeptMatch | null;
-  /** Live ones, newest first. */
+  /** Live matches, newest first. */
   liveMatches(limit: number): readonly MatchRecord[];
   hasLiveMatch(): boolean;
-  /** Whether one ended after this time, milliseconds. */
+  /** Whether a match ended after this time, milliseconds since 1970. */
   endedSince(time: number): boolean;
   saveMatch(match: KeptMatch): void;
   removeMatch(matchId: string): void;
 
-  /** Live matches that one of the sides has this channel in. */
+  /** Live matches of which this is a side's channel. */
   liveMatchesIn(channelId: string): readonly string[];
   /** The channels of live matches. */
   liveChannels(): readonly { readonly matchId: string; readonly channelId: string }[];
   /** Live matches in which this Discord user plays. */
   playing(userId: string): readonly Playing[];
-  /** Replaces who of a match is linked. */
+  /** Replaces the linked players of a match. */
   savePlayers(matchId: string, players: readonly PlayingUser[]): void;
 
   /** Whether the sweep is scheduled. */
@@ -42,7 +42,7 @@ export interface MatchesState {
   setSweeping(isSweeping: boolean): void;
 }
 
-/** Creates the tables of the matches extension; may run again at each wake. */
+/** Creates the tables of the matches extension. Runs again at each wake. */
 export function createMatchesTables(sql: SqlStorage): false {
   sql.exec(`
     CREATE TABLE IF NOT EXISTS matches_match (

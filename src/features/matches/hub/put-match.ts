@@ -6,21 +6,21 @@ import type { MatchRecord } from "../ports.ts";
 import { publicationsOf } from "./match-diff.ts";
 import type { MatchesState, PlayingUser } from "./matches-state.ts";
 
-/** Channels that no match owns are looked for this often while matches are played, milliseconds. */
+/** The time between sweeps while matches are played, milliseconds. */
 export const SWEEP_EVERY_MS = 10 * 60_000;
 
 /** Keys of the extension's tasks. */
 export const matchTask = {
-  /** Tell the match's room to look: somebody came into voice, or left it. */
+  /** Wake the match: a player joined or left voice. */
   look: (matchId: string) => `look/${matchId}`,
-  /** The same: a channel of it may be gone. */
+  /** Wake the match: one of its channels may have been deleted. */
   check: (matchId: string) => `check/${matchId}`,
-  /** Forget that it was. */
+  /** Delete an ended match from the hub. */
   forget: (matchId: string) => `forget/${matchId}`,
   sweep: "sweep",
 } as const;
 
-/** The state together with what a turn of the hub can do. */
+/** The stored state and voice, with what a turn of the hub can do. */
 export type MatchesTurn = {
   readonly state: MatchesState;
   readonly voice: GuildVoice;
@@ -28,8 +28,8 @@ export type MatchesTurn = {
 };
 
 /**
- * Takes what a match is now, and tells clients what is different. The same revision again, or an older
- * one, changes nothing.
+ * Stores the present record of a match and publishes what changed. The same or an older revision changes
+ * nothing.
  */
 export function putMatch({ state, voice, hub }: MatchesTurn, record: MatchRecord): void {
   const { matchId, revision } = record;
@@ -46,7 +46,7 @@ export function putMatch({ state, voice, hub }: MatchesTurn, record: MatchRecord
     state: record.state,
     announced: isLive || before?.announced === true,
     endedAt: isLive ? null : (before?.endedAt ?? hub.now()),
-    // Of a match that is over, its rooms are yet to go; then there is nothing to compare with.
+    // An ended match needs its record until its channels are gone: then nothing can change any more.
     record: isLive || hasRoom ? record : null,
   });
   state.savePlayers(matchId, isLive ? linkedPlayers(record) : []);
@@ -60,25 +60,24 @@ export function putMatch({ state, voice, hub }: MatchesTurn, record: MatchRecord
   }
 }
 
-/** Forgets a match that is over. */
+/** Deletes an ended match. A live one stays: it was reopened since. */
 export function forgetMatch({ state }: MatchesTurn, matchId: string): void {
   if (state.match(matchId)?.state === "ended") state.removeMatch(matchId);
 }
 
-/** Has channels that no match owns looked for. */
 function scheduleSweep({ state, hub }: Omit<MatchesTurn, "voice">): void {
   state.setSweeping(true);
   hub.schedule(matchTask.sweep, hub.now() + SWEEP_EVERY_MS);
 }
 
-/** After a sweep: the next one, until one has been done a while after the last match. */
+/** Schedules the next sweep, until one has run a while after the last match ended. */
 export function continueSweeping(turn: MatchesTurn): void {
   const { state, hub } = turn;
   if (state.hasLiveMatch() || state.endedSince(hub.now() - SWEEP_EVERY_MS)) scheduleSweep(turn);
   else state.setSweeping(false);
 }
 
-/** The match with who is in its channels. */
+/** Adds to the record who is in its channels. */
 export function withVoice(voice: GuildVoice, record: MatchRecord): Match {
   const { faction1, faction2 } = record.factions;
   const inVoice = (channelId: string | undefined): string[] =>

@@ -4,23 +4,23 @@ import { getCookie, setCookie } from "hono/cookie";
 import { LINK_TTL_MS } from "../../../protocol/limits.ts";
 import type { DiscordUser } from "../ports.ts";
 
-/** What the browser of somebody who is linking keeps. */
+/** The cookie of a browser in which somebody is linking. */
 export type LinkCookie = {
-  /** A random secret: who brings it is the browser that began. */
+  /** A random secret that proves that this browser began the linking. */
   readonly browser: string;
-  /** Who signed in at Discord last, for the page at the end: only a name to show. */
+  /** The user who signed in at Discord last: only a name for the last page, never trusted. */
   readonly discord: DiscordUser | null;
 };
 
 /**
- * Over https no other host and no page without TLS can set this cookie (RFC 6265bis §4.1.3). On http,
- * which only this machine's own stack uses, browsers do not take such a cookie.
+ * Over https the prefix keeps other hosts and pages without TLS from setting this cookie (RFC 6265bis
+ * §4.1.3). Browsers do not accept the prefix over http, which only the local stack uses.
  */
 function nameOn(isHttps: boolean): string {
   return isHttps ? "__Host-guildhub-link" : "guildhub-link";
 }
 
-/** @param isHttps whether the browser's address of this server is */
+/** @param isHttps whether browsers reach this server over https */
 export function readLinkCookie(c: Context, isHttps: boolean): LinkCookie | null {
   const value = getCookie(c, nameOn(isHttps));
   const [, browser, id, encoded] =
@@ -30,7 +30,10 @@ export function readLinkCookie(c: Context, isHttps: boolean): LinkCookie | null 
   return { browser, discord: id === undefined || name === null ? null : { id, name } };
 }
 
-/** Lives as long as a linking does; no script sees it, and only navigation brings it from other sites. */
+/**
+ * Sets the cookie for as long as a linking may take. Scripts cannot read it, and from other sites browsers send
+ * it with navigation only.
+ */
 export function setLinkCookie(
   c: Context,
   isHttps: boolean,

@@ -3,7 +3,7 @@ import type { LinkOutcome } from "./link-steps.ts";
 
 type Html = ReturnType<typeof html>;
 
-/** What a page says. Texts are constants; only names come from outside, and `html` escapes them. */
+/** The texts of a page. They are constants except for names, which `html` escapes. */
 type Words = {
   /** HTTP status. */
   readonly status: 200 | 400 | 403 | 409 | 410 | 429 | 500 | 502 | 503;
@@ -15,7 +15,7 @@ type Words = {
 
 const AGAIN = "Use /link in Discord to get a new link.";
 
-/** A page that ends a linking, for a phone as for a desk. */
+/** The page that ends a linking, for phones too. */
 export function linkPage(outcome: LinkOutcome, nonce: string): Html | Promise<Html> {
   const { title, text, next } = wordsOf(outcome);
   return html`<!doctype html>
@@ -106,7 +106,7 @@ export function statusOf(outcome: LinkOutcome): Words["status"] {
   return wordsOf(outcome).status;
 }
 
-/** Both accounts; a name that turns the direction of text turns its own only. */
+/** Both accounts. `bdi` keeps a right-to-left name from changing the direction of other text. */
 function names({
   discordName,
   nickname,
@@ -171,7 +171,7 @@ function wordsOf(outcome: LinkOutcome): Words {
       return {
         status: 503,
         title: `${outcome.at} asks for a pause`,
-        text: `So many people sign in at ${outcome.at} that it answers nobody for a moment. Nothing was linked, and it is not your fault.`,
+        text: `Too many people are signing in at ${outcome.at} right now. Nothing was linked, and it is not your fault.`,
         next: `Wait ${inWords(outcome.retryAfterMs)}. ${AGAIN}`,
       };
     case "refused":
@@ -206,7 +206,7 @@ function wordsOf(outcome: LinkOutcome): Words {
       return {
         status: 500,
         title: "Something went wrong here",
-        text: "It is written down. Your accounts may or may not be linked: /whois in Discord says so.",
+        text: "The error was logged. Your accounts may or may not be linked: /whois in Discord shows it.",
         next: `Try again in a moment. ${AGAIN}`,
       };
   }

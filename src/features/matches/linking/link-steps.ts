@@ -13,8 +13,8 @@ import type {
 import { isSecret, sha256 } from "./secrets.ts";
 
 /**
- * Begins a linking for somebody whom Discord vouches for.
- * @param pageUrl where `GET /faceit/link` is
+ * Begins a linking for the Discord user of a signed interaction.
+ * @param pageUrl the address of `GET /faceit/link`
  * @returns the address to open within {@link LINK_TTL_MS}
  */
 export async function beginLink(
@@ -41,27 +41,27 @@ export async function beginLink(
   return url.href;
 }
 
-/** Who a person signs in at on the way. */
+/** The identity providers of a linking. */
 export type Provider = "Discord" | "FACEIT";
 
-/** How a linking ended: what the page says. */
+/** How a linking ended, for the page to show. */
 export type LinkOutcome =
   | {
       readonly kind: "linked";
       readonly nickname: string;
-      /** Null: the browser forgot it on the way. */
+      /** Null: the cookie did not have it. */
       readonly discordName: string | null;
     }
-  /** The person said no. */
+  /** The person declined at the provider. */
   | { readonly kind: "cancelled"; readonly at: Provider }
-  /** Nobody knows this state: it is used, older than ten minutes, or made up. */
+  /** The state is used, older than ten minutes, or made up. */
   | { readonly kind: "expired" }
-  /** Somebody else than who used `/link` signed in at Discord. */
+  /** Another Discord user than the one who used `/link` signed in. */
   | { readonly kind: "other_discord_user" }
-  /** Another browser began. */
+  /** The linking began in another browser. */
   | { readonly kind: "other_browser" }
   | { readonly kind: "unreachable"; readonly at: Provider }
-  /** The provider asks everybody to wait; null: it does not say for how long. */
+  /** The provider asks for a pause; null: it does not say for how long. */
   | { readonly kind: "busy"; readonly at: Provider; readonly retryAfterMs: number | null }
   /** The provider does not accept this server. */
   | { readonly kind: "refused"; readonly at: Provider }
@@ -70,23 +70,23 @@ export type LinkOutcome =
   /** Variables are missing. */
   | { readonly kind: "not_set_up"; readonly missing: readonly string[] }
   | { readonly kind: "too_many" }
-  /** A bug, or a part that is away. */
+  /** A bug, or a dependency that does not answer. */
   | { readonly kind: "broken" };
 
-/** The next address of the browser, or the end. */
+/** The address to redirect the browser to, or the end. */
 export type LinkStepResult<Go> = ({ readonly kind: "go"; readonly url: string } & Go) | LinkOutcome;
 
-/** Characters of a code; the providers' are far shorter. */
+/** The most characters of an authorization code; those of the providers are far shorter. */
 const CODE_MAX_LENGTH = 2_048;
 
-/** What a provider sends a browser back with (RFC 6749 §4.1.2), as it came. */
+/** The unchecked query parameters of a provider's redirect (RFC 6749 §4.1.2). */
 export type ProviderReturn = {
   readonly state: string | undefined;
   readonly code: string | undefined;
   readonly error: string | undefined;
 };
 
-/** A return that counts: the first with its state, in time, in the browser that left. */
+/** A valid return: the first with its state, in time, and in the browser that began. */
 export type CountedReturn = {
   readonly kind: "counted";
   readonly attempt: LinkAttempt;
@@ -97,8 +97,8 @@ export type CountedReturn = {
 };
 
 /**
- * Takes the step that a browser comes back for. It is spent whatever comes of it: a state that has been
- * seen where it does not belong is good for nothing any more.
+ * Checks a provider's redirect and uses up its step, even if a check fails: a state that reached another
+ * browser must not be usable again.
  * @param browser the cookie of the browser
  */
 export async function takeReturn(
@@ -112,7 +112,7 @@ export async function takeReturn(
   const attempt = await attempts.take(await sha256(state), step, clock());
   if (attempt === null) return { kind: "expired" };
   if (!isSecret(browser)) return { kind: "other_browser" };
-  // Hashes of random secrets: comparing them tells nothing about these.
+  // A plain comparison is safe: its timing reveals hashes, never the random secrets.
   const browserHash = await sha256(browser);
   if (browserHash !== attempt.browserHash) return { kind: "other_browser" };
   if (error === "access_denied") return { kind: "cancelled", at };
@@ -123,7 +123,7 @@ export async function takeReturn(
   return { kind: "counted", attempt, browser, browserHash, code };
 }
 
-/** A provider's failure as the page says it. */
+/** The outcome for a provider's failure. */
 export function toOutcome(at: Provider, failure: IdentityFailure): LinkOutcome {
   switch (failure.kind) {
     case "bad_code":
@@ -138,9 +138,9 @@ export function toOutcome(at: Provider, failure: IdentityFailure): LinkOutcome {
 }
 
 /**
- * The first step: somebody opens the link that `/link` gave. Whoever it is, Discord must say so first,
- * because a link can be sent on (§B, link forwarding). A reload does this again.
- * @param browser the cookie that this browser has already
+ * The first step: somebody opens the link from `/link`. They sign in at Discord first, because a link can be
+ * forwarded (§B, link forwarding). A reload repeats this step.
+ * @param browser the cookie that the browser already has
  */
 export async function openLink(
   ports: Pick<LinkPorts, "attempts" | "discord" | "clock" | "newSecret">,
@@ -151,13 +151,13 @@ export async function openLink(
   if (!isSecret(state)) return { kind: "expired" };
   const attempt = await attempts.find(await sha256(state), "open", clock());
   if (attempt === null) return { kind: "expired" };
-  // The one it has stays good: two tabs of one browser do not disturb each other.
+  // Keep an existing cookie, so that linking in a second tab does not break the first.
   const cookie = isSecret(browser) ? browser : newSecret();
   const next = await addStep(ports, attempt, "discord", await sha256(cookie));
   return { kind: "go", url: discord.authorizeUrl(next), browser: cookie };
 }
 
-/** Adds the step that follows `attempt`, for the same person and until the same time. */
+/** Adds the step after `attempt`, for the same person and with the same expiry. @returns its state */
 export async function addStep(
   { attempts, clock, newSecret }: Pick<LinkPorts, "attempts" | "clock" | "newSecret">,
   attempt: LinkAttempt,
@@ -171,7 +171,7 @@ export async function addStep(
 }
 
 /**
- * The second step: Discord has said who is at this browser. Only who used `/link` goes on to FACEIT.
+ * The second step: the person has signed in at Discord. Only the user who used `/link` goes on to FACEIT.
  * @param browser the cookie of the browser
  */
 export async function returnFromDiscord(
@@ -195,10 +195,10 @@ export async function returnFromDiscord(
 }
 
 /**
- * The last step: FACEIT has said whose account it is. Writes the link; who is to hear of it hears of it
- * after the answer.
+ * The last step: the person has signed in at FACEIT. Writes the link; matches and users are told after the
+ * answer.
  * @param browser the cookie of the browser
- * @param discord who signed in at Discord in this browser last: in two tabs two people may link
+ * @param discord the user who signed in at Discord in this browser last. With two tabs it may be another person
  */
 export async function returnFromFaceit(
   ports: Omit<LinkPorts, "discord" | "newSecret">,
@@ -226,7 +226,7 @@ export async function returnFromFaceit(
   } as const;
   const linked = await ports.links.put(link, discordId);
   if (linked.kind !== "linked") throw new Error("a proven link was refused for another proven one");
-  // What else this person has open would only do the same again.
+  // Pending links of this person are no longer needed.
   await ports.attempts.forget(discordId);
   const { replaced, takenFrom } = linked;
   ports.later(tellMatches(ports, replaced === null ? [playerId] : [playerId, replaced]));
@@ -249,8 +249,8 @@ function takenOver(nickname: string): NewMessage {
 }
 
 /**
- * Tells the live matches of these players that a link has changed, so that they let somebody in or out.
- * Never throws: a match also looks by itself.
+ * Wakes the live matches of these players because a link changed, so that they let somebody in or out.
+ * Never throws: a match also wakes by itself.
  */
 export async function tellMatches(
   { matches, rooms }: { matches: Pick<MatchesStore, "liveMatchesOf">; rooms: MatchRooms },

@@ -2,7 +2,7 @@ import { base64url } from "jose";
 
 const encoder = new TextEncoder();
 
-/** What the HKDF key is for: another purpose has another key (RFC 5869 §3.2). */
+/** The HKDF info, which separates this key from those of other purposes (RFC 5869 §3.2). */
 const PURPOSE = encoder.encode("guildhub: PKCE verifiers of FACEIT");
 
 /** 32 random bytes as base64url, 43 characters. */
@@ -15,7 +15,7 @@ export function isSecret(text: string | undefined): text is string {
   return text !== undefined && /^[\w-]{43}$/.test(text);
 }
 
-/** SHA-256 as base64url: how a secret is kept, and the S256 challenge of a verifier (RFC 7636 §4.2). */
+/** SHA-256 as base64url: the stored form of a secret, and the S256 challenge of a verifier (RFC 7636 §4.2). */
 export async function sha256(text: string): Promise<string> {
   return base64url.encode(
     new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))),
@@ -23,8 +23,8 @@ export async function sha256(text: string): Promise<string> {
 }
 
 /**
- * Makes the PKCE verifier of a state again whenever it is needed, so that none is kept (§B): an HMAC of
- * the state, with a key that follows from the server's secret and is used for nothing else.
+ * Derives the PKCE verifier from the state whenever it is needed, so that none is stored (§B): an HMAC of the
+ * state, with a key derived from the server's secret for this purpose only.
  */
 export function verifiersOf(serverSecret: string): (state: string) => Promise<string> {
   return async (state) => {
@@ -34,7 +34,7 @@ export function verifiersOf(serverSecret: string): (state: string) => Promise<st
   };
 }
 
-/** The type of a key is named differently by workerd and by Node. */
+/** Workerd and Node name this type differently. */
 type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 async function verifierKey(serverSecret: string): Promise<HmacKey> {

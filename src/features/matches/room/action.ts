@@ -1,24 +1,24 @@
 import type { Faction } from "../../../protocol/match.ts";
 import type { TroubleKind } from "./trouble.ts";
 
-/** One thing to do for a match. Those that are decided together may be done side by side. */
+/** One step of work for a match. Actions that one decision returns may run in parallel. */
 export type Action =
-  /** Ask FACEIT. */
+  /** Read the match from FACEIT. */
   | { readonly kind: "read" }
-  /** Reserve a name, before Discord is asked. */
+  /** Reserve the channel's name in D1, before Discord is asked for the channel. */
   | { readonly kind: "reserve"; readonly faction: Faction; readonly name: string }
   | {
       readonly kind: "create";
       readonly faction: Faction;
       readonly name: string;
-      /** Who may come in besides the bot and staff. */
+      /** Discord users who may enter, besides the bot and staff. */
       readonly people: readonly string[];
       readonly withCategory: boolean;
       readonly withStaff: boolean;
-      /** Whether the bot gives itself the right to move members there. */
+      /** Whether the bot gives itself Move Members in the channel. */
       readonly withMoving: boolean;
     }
-  /** Look for a channel that was asked for and never answered. */
+  /** Look for a channel whose creation Discord never answered. */
   | { readonly kind: "find"; readonly faction: Faction; readonly name: string }
   | {
       readonly kind: "grant" | "revoke";
@@ -26,31 +26,33 @@ export type Action =
       readonly userId: string;
       readonly channelId: string;
     }
-  /** Null: out of voice. */
   | {
       readonly kind: "move";
       readonly faction: Faction;
       readonly userId: string;
       readonly channelId: string;
     }
-  /** Out of a channel that is not theirs any more, or that is about to go. */
+  /**
+   * Move a user out of a channel that is no longer theirs, or that is about to be deleted.
+   * `channelId` null disconnects them from voice.
+   */
   | { readonly kind: "evict"; readonly userId: string; readonly channelId: string | null }
   | { readonly kind: "message"; readonly userId: string; readonly channelId: string }
-  /** Tell the guild that some players are not linked. */
+  /** Post which players have not linked their accounts. */
   | { readonly kind: "notice" }
-  /** Tell the guild, and write down, what somebody has to mend. */
+  /** Post and record a trouble that an operator has to fix. */
   | { readonly kind: "complain"; readonly trouble: TroubleKind }
-  /** Look whether the channels are still there. */
+  /** Check that the channels still exist. */
   | { readonly kind: "check"; readonly wanted: number }
   | { readonly kind: "delete"; readonly faction: Faction; readonly channelId: string }
-  /** Give the name back: nothing is left of this side. */
+  /** Release the name: nothing is left of this side. */
   | { readonly kind: "release"; readonly faction: Faction }
-  /** Tell the guild's hub, which tells clients. */
+  /** Send the record to the guild's hub, which publishes it to clients. */
   | { readonly kind: "tell"; readonly revision: number }
-  /** Write the copy in D1. */
+  /** Write the record's copy in D1. */
   | { readonly kind: "store"; readonly revision: number };
 
-/** By what it is tried again: the same for everything that is the same thing to do. */
+/** The key under which an action's retries are counted. Equal for two actions with the same effect. */
 export function keyOf(action: Action): string {
   switch (action.kind) {
     case "reserve":

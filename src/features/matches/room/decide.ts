@@ -14,22 +14,22 @@ import {
   silentAt,
 } from "./timetable.ts";
 
-/** How a guild plays its matches out. */
+/** The settings of the guild that plays the match. */
 export type RoomSettings = MatchSettings & {
-  /** Whether FACEIT can be asked. */
+  /** Whether there is a key for FACEIT's Data API. */
   readonly hasApi: boolean;
 };
 
-/** Who is in voice: the channel by user id. Null: nobody could say. */
+/** The voice channel of each user who is in one, by user id. Null: it could not be read. */
 export type Voice = ReadonlyMap<string, string> | null;
 
-/** Who is in voice, and whether nobody else can be: while the gateway is away others may come. */
+/** Who is in voice. `isKnown` false: the gateway is away, so others may have joined unseen. */
 export type Sight = { readonly voice: Voice; readonly isKnown: boolean };
 
-/** What is to be done now, and when to look again if nothing happens before, milliseconds since 1970. */
+/** The actions to run now, and when to decide again if nothing happens before, milliseconds since 1970. */
 export type Decision = { readonly actions: readonly Action[]; readonly wakeAt: number | null };
 
-/** What may be done now, besides when something else becomes due. */
+/** Collects the actions that are due, and the earliest time at which another one will be. */
 class Plan {
   readonly actions: Action[] = [];
   readonly #state: RoomState;
@@ -41,7 +41,7 @@ class Plan {
     this.#now = now;
   }
 
-  /** Does it now, or when it may be tried again. */
+  /** Plans the action now, or wakes when its retry is due. */
   add(action: Action): void {
     const notBefore = this.#state.retries[keyOf(action)]?.notBefore ?? 0;
     if (notBefore <= this.#now) this.actions.push(action);
@@ -54,8 +54,8 @@ class Plan {
 }
 
 /**
- * What has to be done so that Discord, the hub and D1 become what they should be. It looks at the
- * present state only, so it does not matter in which order things happened or what was interrupted.
+ * Decides which actions bring Discord, the hub and D1 to the state that the match needs. It looks at the
+ * present state only, so neither the order of events nor an interruption matters.
  */
 export function decide(
   state: RoomState,
@@ -93,7 +93,7 @@ function planReading(plan: Plan, state: RoomState, { hasApi }: RoomSettings, now
   else plan.add({ kind: "read" });
 }
 
-/** A side whose channel is there, with the Discord users who belong into it. */
+/** A side whose channel exists, with the Discord users who belong in it. */
 type OpenSide = {
   readonly faction: Faction;
   readonly channel: NonNullable<SideState["channel"]>;
@@ -129,7 +129,7 @@ function planLife(
   const isSomebodyUnlinked = FACTIONS.flatMap((faction) => rosters[faction].players).some(
     ({ playerId }) => state.links[playerId] === undefined,
   );
-  // Not before a channel is there: while D1 is away nobody seems to be linked.
+  // Wait for a channel: while D1 is away every player looks unlinked.
   if (!state.noticed && open.length > 0 && !isWaiting && isSomebodyUnlinked) {
     plan.add({ kind: "notice" });
   }
@@ -177,7 +177,7 @@ function planPeople(
   }
   const access = new Set(channel.access);
   for (const userId of people) {
-    // Who is in voice here has come into the guild since.
+    // A user in voice must have joined the guild since we found them absent.
     if (state.absent.includes(userId) && voice?.has(userId) !== true) continue;
     const one = { faction, userId, channelId };
     if (!access.has(userId)) plan.add({ kind: "grant", ...one });
@@ -185,7 +185,7 @@ function planPeople(
   }
 }
 
-/** Gets somebody who may come in to where they belong: once. */
+/** Brings a user who has access to their channel, once: by a move, otherwise by a direct message. */
 function planPlace(
   plan: Plan,
   state: RoomState,
@@ -207,7 +207,10 @@ function planPlace(
   if (!state.messaged.includes(userId)) plan.add({ kind: "message", userId, channelId });
 }
 
-/** Who was substituted may not listen on; others who are in were let in by somebody in Discord. */
+/**
+ * A substituted player must not go on listening. Only users whom we admitted are evicted: anyone else was
+ * let in by a person in Discord.
+ */
 function planLeaving(
   plan: Plan,
   state: RoomState,
@@ -218,7 +221,7 @@ function planLeaving(
   for (const [userId, where] of voice) {
     if (where !== channel.id || !state.admitted.includes(`${faction}:${userId}`)) continue;
     if (people.includes(userId) || channel.access.includes(userId)) continue;
-    // Who changed sides is moved: taking them away at the same time could come after it.
+    // A player who changed sides is moved; a parallel eviction could arrive after that move and undo it.
     if (plan.actions.some((action) => action.kind === "move" && action.userId === userId)) continue;
     const isLobbyShut = state.evacuated.includes(userId);
     plan.add({ kind: "evict", userId, channelId: isLobbyShut ? null : (lobbyId ?? null) });
@@ -236,7 +239,7 @@ function planEnd(
   if (end === null) return;
   const channels = FACTIONS.flatMap((faction) => state.sides[faction].channel?.id ?? []);
   const inside = [...(voice ?? [])].filter(([, where]) => channels.includes(where));
-  // Nobody has to be waited for in an empty channel.
+  // The grace period is for the people inside: an empty channel can go at once.
   const isEmpty = isKnown && inside.length === 0;
   const until = end.at + graceMs;
   if (!isEmpty && now < until) return plan.wake(until);

@@ -5,15 +5,15 @@ import { reopened } from "./revive.ts";
 import type { RoomState } from "./room-state.ts";
 import { fresh } from "./timetable.ts";
 
-/** What a webhook tells of a match. It is not signed, so it is only a reason to look (§0.4). */
+/** What a webhook says about a match. It is not signed, so it is only a reason to ask FACEIT (§0.4). */
 export type Hint = {
   /** FACEIT's own name of the event. */
   readonly event: string;
-  /** What the match looks like by the webhook alone. */
+  /** The match as the webhook alone describes it. */
   readonly match: FaceitMatch;
 };
 
-/** Events of FACEIT that say how a match stands, and the status that they mean (§A3). */
+/** The match status that each of FACEIT's status events stands for (§A3). */
 export const STATUS_OF_EVENT: ReadonlyMap<string, string> = new Map([
   ["match_object_created", "CREATED"],
   ["match_status_configuring", "CONFIGURING"],
@@ -23,13 +23,13 @@ export const STATUS_OF_EVENT: ReadonlyMap<string, string> = new Map([
   ["match_status_cancelled", "CANCELLED"],
 ]);
 
-/** Comes after the end and says where the recording is. */
+/** FACEIT sends this after the end, with the address of a recording. */
 export const DEMO_EVENT = "match_demo_ready";
 
 /**
- * Takes in a webhook. Nothing is done here: what should be is worked out afterwards. Versions order
- * webhooks, because they come in any order, late, and more than once.
- * @param hasApi whether FACEIT can be asked; without it webhooks are all there is
+ * Takes a webhook into the state; `decide` works out what to do about it. Webhooks are ordered by their
+ * version, because they arrive late, repeatedly and in any order.
+ * @param hasApi whether FACEIT's Data API can be asked; if not, webhooks are the only source
  */
 export function takeHint(before: RoomState, hint: Hint, now: number, hasApi: boolean): RoomState {
   const { match } = hint;
@@ -42,16 +42,16 @@ export function takeHint(before: RoomState, hint: Hint, now: number, hasApi: boo
     : takeLife(heard, hint, isNews, hasApi);
 }
 
-/** An address that people may open is FACEIT's to say, where it can be asked. */
+/** People open this address, so where the Data API can be asked it is taken from there, not from a webhook. */
 function takeDemo(state: RoomState, { match: { demoUrl } }: Hint, hasApi: boolean): RoomState {
   if (hasApi) return { ...state, mustRead: true };
   if (state.match === null || demoUrl === null) return state;
-  // A webhook tells of one map.
+  // Each webhook carries the recording of one map only.
   const demoUrls = [...new Set([...demosOf(state.match), demoUrl])].slice(0, MATCH_DEMOS_MAX);
   return { ...state, match: { ...state.match, demoUrl: demoUrls[0] ?? null, demoUrls } };
 }
 
-/** Closing is safe, so it does not wait for FACEIT; but FACEIT is asked whether it is true. */
+/** Closing is safe, so it begins before FACEIT has confirmed the end. */
 function takeEnd(state: RoomState, { match }: Hint, now: number, hasApi: boolean): RoomState {
   const { end } = state;
   if (end !== null) {
@@ -59,7 +59,7 @@ function takeEnd(state: RoomState, { match }: Hint, now: number, hasApi: boolean
     const again = { ...end, version: match.version, confirmed: !hasApi, contradicted: 0 };
     return { ...state, end: again, mustRead: hasApi };
   }
-  // What FACEIT itself has told is newer than this webhook: it was reopened since.
+  // FACEIT's own answer is newer than this webhook: the match was reopened since.
   if (state.match !== null && match.version < state.match.version) {
     return hasApi ? { ...state, mustRead: true } : state;
   }
@@ -86,7 +86,7 @@ function takeLife(state: RoomState, { match }: Hint, isNews: boolean, hasApi: bo
     : { ...reopened(state), match: merged(state.match, match) };
 }
 
-/** A webhook without rosters does not take away those that are known. */
+/** A webhook often lacks rosters, map and address: those that are known stay. */
 function merged(before: FaceitMatch | null, now: FaceitMatch): FaceitMatch {
   if (before === null) return now;
   return {

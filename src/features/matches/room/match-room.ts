@@ -23,15 +23,15 @@ import {
 import { backOff } from "./timetable.ts";
 
 const STATE_KEY = "state";
-/** Rounds in a row that failed as a whole. */
+/** Counts alarms in a row whose work threw. */
 const FAILURES_KEY = "failures";
-/** When such a round is tried again, milliseconds: twice as late each time. */
+/** The first and the longest pause after work that threw, milliseconds; it doubles each time. */
 const BROKEN_RETRY_MS = 5_000;
 const BROKEN_RETRY_MOST_MS = 10 * 60_000;
 
 /**
- * One FACEIT match: makes Discord what it should be, and keeps on until it is. Webhooks are written
- * down and answered; all work is done by the alarm, which comes again after a crash.
+ * One FACEIT match: brings Discord to the state that the match needs, and retries until it is there.
+ * Webhooks are stored and answered at once; the alarm does all the work, since it fires again after a crash.
  */
 export class MatchRoom extends DurableObject<MatchesEnv> implements MatchRoomRpc {
   readonly #impl: Room;
@@ -62,7 +62,7 @@ class Room {
   readonly #ctx: DurableObjectState;
   readonly #env: MatchesEnv;
   #isWorking = false;
-  /** Something happened that a round under way may not have seen. */
+  /** Something changed that the work in progress may not have seen. */
   #isAwaited = false;
 
   constructor(ctx: DurableObjectState, env: MatchesEnv) {
@@ -80,10 +80,10 @@ class Room {
   async hint({ eventId, guildId, hint }: DeliveredHint): Promise<"taken" | "duplicate"> {
     const now = systemClock();
     const { matchId, version } = hint.match;
-    // It is not known whether a repeated delivery keeps its id (§A3).
+    // FACEIT does not document whether a repeated delivery keeps its id (§A3).
     const keys = [`id/${eventId}`, `version/${hint.event}/${version}`];
     const { faceit } = matchesConfigOf(this.#env);
-    // One transaction: what counts as seen was taken in.
+    // One transaction: a hint that is marked as seen must also be in the state.
     const isNew = this.#ctx.storage.transactionSync(() => {
       if (!this.#isNew(keys, now)) return false;
       const before = this.#read() ?? newRoom(matchId, guildId, now);
@@ -116,7 +116,7 @@ class Room {
     await this.#ctx.storage.setAlarm(now);
   }
 
-  /** One at a time: two that decide side by side would both do the same. */
+  /** Runs one at a time: two runs would decide on the same actions and do them twice. */
   async work(): Promise<void> {
     if (this.#isWorking) {
       this.#isAwaited = true;
@@ -137,7 +137,7 @@ class Room {
     if (state.phase === "closed" && systemClock() >= tombstoneEnd(state)) {
       await this.#ctx.storage.deleteAlarm();
       await this.#ctx.storage.deleteAll();
-      // The object may live on, and hear of the match again.
+      // The object may stay in memory and get another webhook of this match.
       this.#createTables();
       return;
     }
@@ -154,7 +154,7 @@ class Room {
     }
     const after = this.#read() ?? state;
     const forget = after.phase === "closed" ? tombstoneEnd(after) : null;
-    // An alarm that was set meanwhile would be put off by this one.
+    // `setAlarm` below would postpone an alarm that was set while this ran.
     const again = this.#isAwaited ? systemClock() : null;
     const at = [next, forget, again].filter((time) => time !== null);
     if (at.length > 0) await this.#ctx.storage.setAlarm(Math.min(...at));
@@ -192,7 +192,7 @@ class Room {
     );
   }
 
-  /** Remembers what was seen; false when one of it was before. */
+  /** Marks the keys as seen. @returns whether none of them had been seen before */
   #isNew(keys: readonly string[], now: number): boolean {
     const { sql } = this.#ctx.storage;
     const known = keys.filter(
@@ -218,7 +218,7 @@ class Room {
   }
 }
 
-/** When an ended match is forgotten: no webhook of it comes any more. */
+/** When an ended match is deleted: late webhooks of it are not expected after that. */
 function tombstoneEnd({ end, heardAt }: RoomState): number {
   return Math.max(end?.at ?? 0, heardAt) + MATCH_TOMBSTONE_MS;
 }

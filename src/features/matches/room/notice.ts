@@ -6,11 +6,11 @@ import type { RoomState } from "./room-state.ts";
 import type { Outcome } from "./settle.ts";
 import { isOfGuild, isPlace, PLACES, subjectOf, type TroubleKind } from "./trouble.ts";
 
-/** Discord takes 2,000 characters; so many are for names, and for the address of a match. */
+/** Characters for names and for the match's address, of the 2,000 that a Discord message may have. */
 const NAMES_MAX = 1_000;
 const URL_MAX = 200;
 
-/** What the notice channel is told of players who cannot be let in. */
+/** The message about players who cannot be let in because they have not linked their accounts. */
 export function unlinkedNotice(state: RoomState): string {
   const sides = FACTIONS.map((faction) => unlinkedOf(state, faction));
   const count = sides.flat().length;
@@ -25,7 +25,7 @@ export function unlinkedNotice(state: RoomState): string {
   return `${matchLine(state)}\n${who} not linked to Discord and cannot be let into the team's channel: ${names}. Use /link; you are let in at once.`;
 }
 
-/** What the notice channel is told of a trouble. */
+/** The message about a trouble of the match or of its guild. */
 export function troubleNotice(
   kind: TroubleKind,
   state: RoomState,
@@ -36,7 +36,7 @@ export function troubleNotice(
     : `${matchLine(state)}\n${matchTroubleText(kind)}`;
 }
 
-/** What the notice channel is told of a trouble of the whole guild. */
+/** The message about a trouble of the whole guild. */
 export function guildTroubleNotice(
   kind: Parameters<typeof subjectOf>[0],
   settings: MatchSettings,
@@ -68,7 +68,6 @@ function matchTroubleText(kind: Exclude<TroubleKind, Parameters<typeof subjectOf
   }
 }
 
-/** Which match it is, and who plays. */
 function matchLine(state: RoomState): string {
   const { match, matchId } = state;
   const competition = escapeMarkdown(match?.competition ?? "") || "Match";
@@ -89,7 +88,7 @@ function unlinkedOf({ match, links }: RoomState, faction: Faction): readonly str
   );
 }
 
-/** As many names as fit. */
+/** As many names as fit into {@link NAMES_MAX}, and how many more there are. */
 function listed(names: readonly string[]): string {
   const shown: string[] = [];
   let length = 0;
@@ -102,13 +101,13 @@ function listed(names: readonly string[]): string {
   return left === 0 ? shown.join(", ") : [...shown, `and ${left} more`].join(", ");
 }
 
-/** A line of the log about something outside that did not do what it was asked. */
+/** A log line about a request that FACEIT or Discord did not fulfil. */
 export type FailureLine = {
   readonly event: "match.faceit_failed" | "match.discord_failed";
   readonly facts: Readonly<Record<string, unknown>>;
 };
 
-/** What an operator has to know of an outcome; null: nothing. Pauses that were asked for are no trouble. */
+/** The log line for a failed action; null if there is nothing to log, as for an expected rate limit. */
 export function failureLineOf(action: Action, outcome: Outcome): FailureLine | null {
   if (!("result" in outcome) || outcome.result.ok) return null;
   const { error } = outcome.result;

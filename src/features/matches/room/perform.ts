@@ -18,21 +18,24 @@ import {
   type TroubleKind,
 } from "./trouble.ts";
 
-/** As a number: a listed channel may have any type. */
+/** Widened to `number`, because the type of a listed channel is one. */
 const VOICE: number = GUILD_VOICE;
 
-/** Pause after something before the call itself failed, milliseconds. */
+/** Pause when a preparatory call failed and the channel itself was never requested, milliseconds. */
 const NOT_ASKED_PAUSE_MS = 1_000;
 
 const ENTER = PERMISSION.viewChannel | PERMISSION.connect;
 
-/** What a player may do in their side's channel, and what the bot needs there (§A4, overwrites). */
+/** Permissions of a player and of the bot in a side's channel (§A4, overwrites). */
 const PLAYER = ENTER | PERMISSION.speak | PERMISSION.stream | PERMISSION.useVad;
 const BOT = ENTER | PERMISSION.moveMembers | PERMISSION.manageChannels;
-/** The same for a bot that may not move members. A private room's bot has less. */
+/**
+ * Permissions of a bot that may not move members. They still differ from those of a private room's bot, which
+ * {@link isOurs} relies on.
+ */
 const STILL_BOT = ENTER | PERMISSION.useVad | PERMISSION.manageChannels;
 
-/** Does one thing for a match, once. Nothing here decides. */
+/** Runs one action once. Deciding and retrying are `decide`'s and `settle`'s. */
 export async function perform(
   ports: PerformPorts,
   action: Action,
@@ -45,7 +48,7 @@ export async function perform(
   switch (action.kind) {
     case "read": {
       const result = await faceit.match(matchId);
-      // A match that has read without a failure has nothing to take back.
+      // After a read without failures there is no FACEIT trouble to remove, so D1 need not be asked.
       const isNews = state.match === null || state.retries["read"] !== undefined;
       if (result.ok && isNews) await mended(ports, null, FACEIT_TROUBLES);
       const owners = result.ok ? result.value.owners : [];
@@ -102,7 +105,8 @@ export async function perform(
     }
     case "release":
       await store.released(matchId, action.faction);
-      // Only a whole match without a refusal shows it: people may be where the bot has other permissions.
+      // One successful move proves little: the bot's permissions differ by channel. A whole match without a
+      // refusal does.
       if (state.moved.length > 0 && !state.troubles.includes("moving")) {
         await mended(ports, guildId, ["moving"]);
       }
@@ -120,7 +124,7 @@ export async function perform(
   }
 }
 
-/** Takes back what was said before. Best effort: what stays written down is taken back by the next match. */
+/** Removes troubles that are over. Best effort: the next match removes what stays behind. */
 async function mended(
   { troubles }: Pick<PerformPorts, "troubles">,
   guildId: string | null,
@@ -133,7 +137,7 @@ async function mended(
   }
 }
 
-/** Tells what somebody has to mend: a trouble of the whole guild once for all of its matches. */
+/** Posts a trouble: one of the whole guild is posted once for all of its matches. */
 async function complain(
   { discord, troubles, settingsOf, clock }: PerformPorts,
   kind: TroubleKind,
@@ -142,7 +146,7 @@ async function complain(
   const { guildId } = state;
   const settings = settingsOf(guildId);
   if (isOfGuild(kind)) {
-    // It was dropped on suspicion, and nothing is named there.
+    // Discord did not say what it refused, so this setting was only suspected; it is not even set.
     if (isPlace(kind) && subjectOf(kind, settings) === "") return { kind: "done" };
     const isNews = await troubles.add(
       { guildId, kind, subject: subjectOf(kind, settings) },
@@ -155,7 +159,7 @@ async function complain(
   const sent = await discord.sendMessage(noticeChannelId, {
     content: troubleNotice(kind, state, settings),
   });
-  // It comes again after the pause, and has to be news then.
+  // The post is retried after the pause; `add` must report it as new then.
   if (!sent.ok && isPutOff(sent.error) && isOfGuild(kind)) await troubles.remove(guildId, kind);
   return discordOutcome(sent);
 }
@@ -181,7 +185,7 @@ async function create(
     userLimit: 0,
     parentId: withCategory ? (categoryId ?? null) : null,
     overwrites: [
-      // The role of everybody has the guild's own id.
+      // The @everyone role has the guild's id.
       { id: guildId, kind: "role", allow: 0n, deny: ENTER },
       member(bot.value, withMoving ? BOT : STILL_BOT),
       ...people.filter((id) => id !== bot.value).map((id) => member(id, PLAYER)),
@@ -195,7 +199,10 @@ async function create(
   return { kind: "create", result };
 }
 
-/** What is sure after a call before the one that matters failed: Discord was not asked for anything. */
+/**
+ * The failure of a call that comes before the creation. "Unknown outcome" would start a search for a channel,
+ * but the channel was never requested: a short pause is enough.
+ */
 function notAsked(failure: { readonly ok: false; readonly error: DiscordFailure }): {
   readonly ok: false;
   readonly error: DiscordFailure;
@@ -205,7 +212,7 @@ function notAsked(failure: { readonly ok: false; readonly error: DiscordFailure 
   return isOpen ? err({ kind: "rate_limited", retryAfterMs: NOT_ASKED_PAUSE_MS }) : failure;
 }
 
-/** A channel that Discord made although its answer was lost. */
+/** Looks for a channel that Discord created although its answer was lost. */
 async function find(
   { discord, store }: PerformPorts,
   { faction, name }: Extract<Action, { kind: "find" }>,
@@ -225,8 +232,8 @@ async function find(
 }
 
 /**
- * Whether we made a channel: nobody else gives the bot these permissions in it. An administrator may
- * have added some.
+ * Whether we made a channel: nobody else gives the bot these permissions in it. More permissions are fine,
+ * since an administrator may have added them.
  */
 export function isOurs(channel: GuildChannel, botUserId: string): boolean {
   return (
@@ -244,7 +251,7 @@ function member(id: string, allow: bigint): PermissionOverwrite {
   return { id, kind: "member", allow, deny: 0n };
 }
 
-/** What the guild's audit log says about everything that is done for a match. */
+/** The reason in the guild's audit log of everything that is done for a match. */
 function auditReason(matchId: string): string {
   return `FACEIT match ${matchId}`;
 }

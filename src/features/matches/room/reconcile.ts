@@ -6,17 +6,17 @@ import { decide, type RoomSettings, type Sight } from "./decide.ts";
 import { isGone, peopleOf, tidied, type RoomState } from "./room-state.ts";
 import { begin, expire, settle, type Outcome } from "./settle.ts";
 
-/** Rounds in a row after which others get their turn, and this match goes on a moment later. */
+/** Rounds in a row before the match pauses, so that a mistake here cannot loop for ever. */
 const ROUNDS_MAX = 50;
 /** Pause after that, milliseconds. */
 const SOON_MS = 1_000;
-/** Pause when D1 could not say who is linked, or the hub who is in voice, milliseconds. */
+/** Pause when the links could not be read from D1, or voice from the hub, milliseconds. */
 const UNSEEN_PAUSE_MS = 5_000;
 
-/** Where a match's state lives. Between two calls others may have changed it. */
+/** The stored state of a match. It may change between two calls. */
 export interface RoomMemory {
   read(): RoomState;
-  /** Changes it and stores it before anything else happens. */
+  /** Changes the state and stores it in one synchronous step. */
   update(change: (state: RoomState) => RoomState): void;
 }
 
@@ -24,18 +24,17 @@ export interface RoomMemory {
 export type ReconcilePorts = {
   readonly links: Pick<PlayerLinks, "ofPlayers">;
   readonly hub: Pick<MatchesHub, "whereabouts" | "inVoice">;
-  /** Of the guild that plays the match. */
   readonly settingsOf: (guildId: string) => RoomSettings;
   readonly clock: Clock;
-  /** Does one thing. What it throws counts as broken. */
+  /** Runs one action. A throw becomes the outcome `broke`. */
   readonly perform: (action: Action, state: RoomState) => Promise<Outcome>;
-  /** Something broke that is tried again: for the log. */
+  /** Logs a failure of our own that will be retried. */
   readonly broke: (what: string, matchId: string, error: unknown) => void;
 };
 
 /**
- * Works until nothing is left that can be done now.
- * @returns when to go on, milliseconds since 1970; null: when something happens
+ * Decides and acts, round after round, until no action is due.
+ * @returns when to go on, milliseconds since 1970; null: only when something happens
  */
 export async function reconcile(memory: RoomMemory, ports: ReconcilePorts): Promise<number | null> {
   const { settingsOf, clock } = ports;
@@ -65,10 +64,10 @@ async function doOne(memory: RoomMemory, ports: ReconcilePorts, action: Action):
   memory.update((state) => tidied(settle(state, action, outcome, ports.clock())));
 }
 
-/** What a round goes by. Not whole: somebody could not be asked. */
+/** What one round knows. `isWhole` false: the links or voice could not be read. */
 type View = Sight & { readonly isWhole: boolean };
 
-/** Reads who is linked, and who is in voice. */
+/** Reads the links into the state, and who is in voice. */
 async function lookAround(memory: RoomMemory, ports: ReconcilePorts): Promise<View> {
   const knowsLinks = await readLinks(memory, ports);
   const state = memory.read();
@@ -77,7 +76,7 @@ async function lookAround(memory: RoomMemory, ports: ReconcilePorts): Promise<Vi
   return { ...sight, isWhole: knowsLinks && sight.voice !== null };
 }
 
-/** @returns false when D1 could not say: those who were known stay linked */
+/** Reads the players' links. @returns false if D1 failed; the state then keeps the links it had */
 async function readLinks(
   memory: RoomMemory,
   { links, broke }: Pick<ReconcilePorts, "links" | "broke">,
@@ -127,7 +126,7 @@ async function readVoice(
   }
 }
 
-/** Where people are matters only while there are channels for them. */
+/** Voice matters only while the match has channels. */
 function needsVoice({ sides }: RoomState): boolean {
   return FACTIONS.some((faction) => !isGone(sides[faction]));
 }

@@ -6,9 +6,9 @@ import { newRoom, type RoomState, type SideState, withCheck, withSide } from "./
 import { fresh } from "./timetable.ts";
 
 /**
- * The room of a match that is known to be live although its own storage was lost: what clients were
- * shown is believed until FACEIT is asked. Channels that may be there are looked for, so that none is
- * made twice.
+ * Rebuilds the state of a live match whose own storage was lost, from the record that clients were shown.
+ * That record is believed until FACEIT answers. Existing channels are looked for first, so that none is made
+ * twice.
  */
 export function revived(record: MatchRecord, now: number): RoomState {
   const players = FACTIONS.flatMap((faction) => record.factions[faction].players);
@@ -33,7 +33,7 @@ export function revived(record: MatchRecord, now: number): RoomState {
   );
 }
 
-/** Who has access is Discord's to say, so the channel itself is looked for as one that was asked for. */
+/** Only Discord knows who has access, so the channel is looked for as after an unanswered creation. */
 function sideOf(record: MatchRecord, faction: Faction): Partial<SideState> {
   const name = record.factions[faction].room?.name ?? channelName(record.matchId, faction, 0);
   return { name, reserving: true, creationUnanswered: true };
@@ -58,15 +58,15 @@ function matchOf(record: MatchRecord): FaceitMatch {
   const rosters = { faction1: rosterOf("faction1"), faction2: rosterOf("faction2") };
   const isWhole = FACTIONS.every((faction) => rosters[faction].players.length > 0);
   const told = { matchId, status, game, region, competition, map, bestOf, url, demoUrl, demoUrls };
-  // Whatever FACEIT says is newer.
+  // Version 0: any answer of FACEIT is newer.
   return { ...told, owners: [], version: 0, scheduledAt: null, rosters: isWhole ? rosters : null };
 }
 
-/** A match that was over is played after all: everybody is let in, moved and told as at its beginning. */
+/** Reopens a match that counted as over: people are let in, moved and messaged as at its beginning. */
 export function reopened(state: RoomState): RoomState {
   const again = (side: SideState): SideState => ({ ...side, made: 0, problem: null });
   const { faction1, faction2 } = state.sides;
-  // A channel may have gone without an answer that said so.
+  // A channel may have been deleted although the answer to that was lost.
   const hasChannel = FACTIONS.some((faction) => state.sides[faction].channel !== null);
   return {
     ...(hasChannel ? withCheck(state) : state),

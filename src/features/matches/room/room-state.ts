@@ -3,33 +3,34 @@ import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import type { MatchRecord } from "../ports.ts";
 import type { TroubleKind } from "./trouble.ts";
 
-/** One side's voice channel, as far as we know. */
+/** What we know of one side's voice channel. */
 export type SideState = {
-  /** The reserved name; null: nothing was asked for, nothing is left. */
+  /** The name reserved in D1; null: none yet, or none any more. */
   readonly name: string | null;
-  /** D1 was asked for a name, and has not answered: there may be a row. */
+  /** A reservation is unanswered: D1 may have a row of it. */
   readonly reserving: boolean;
-  /** Names that were taken by other matches: the next one is longer. */
+  /** How many candidates belonged to other matches; each makes the next candidate differ. */
   readonly namesTaken: number;
   readonly channel: {
     readonly id: string;
-    /** Discord users who have been let in. */
+    /** Discord users with an overwrite that lets them in. */
     readonly access: readonly string[];
   } | null;
-  /** Discord was asked for the channel, and no answer said what came of it. */
+  /** Discord was asked to create the channel and has not answered: it may exist. */
   readonly creationUnanswered: boolean;
-  /** Looks in a row that did not find a channel that was asked for. */
+  /** Searches in a row that did not find the channel of an unanswered creation. */
   readonly absences: number;
-  /** Answers were lost: at the end somebody has to look for channels of this name. */
+  /** An answer was lost, so a second channel of this name may exist: the end looks for it. */
   readonly doubtful: boolean;
-  /** Channels made so far: one that people delete by hand comes back, but not for ever. */
+  /** Channels made so far: one that people delete by hand is made again only a few times. */
   readonly made: number;
-  /** Discord refused the category, or the list of people: made without it. */
+  /** Discord refused the category: the channel is made outside it. */
   readonly withoutCategory: boolean;
+  /** Discord refused the list of people: the channel is made first, and each is let in afterwards. */
   readonly withoutPeople: boolean;
-  /** Discord does not know the role of staff. */
+  /** Discord does not know the staff role. */
   readonly withoutStaff: boolean;
-  /** Discord refused the bot's right to move members, which it may only give itself if it has it. */
+  /** Discord refused the bot's overwrite for Move Members: it can grant only what it has itself. */
   readonly withoutMoving: boolean;
   readonly problem: MatchProblem | null;
 };
@@ -40,66 +41,67 @@ export type MatchEnd = {
   readonly status: string;
   /** Milliseconds. */
   readonly at: number;
-  /** FACEIT's Data API has said so itself; a webhook is only a hint. */
+  /** FACEIT's Data API has confirmed the end; a webhook alone is only a hint. */
   readonly confirmed: boolean;
-  /** Answers of the Data API that said otherwise. */
+  /** Answers of the Data API that contradicted the end. */
   readonly contradicted: number;
 };
 
-/** When something is tried again. Times are milliseconds. */
+/** When an action is tried again: failures in a row, and the earliest time, milliseconds since 1970. */
 export type Retry = { readonly count: number; readonly notBefore: number };
 
-/** Everything that one match's room knows; stored as JSON. Times are milliseconds since 1970. */
+/** The stored state of one match. Times are milliseconds since 1970. */
 export type RoomState = {
   readonly v: 1;
   readonly matchId: string;
   readonly guildId: string;
-  /** `closing`: channels are being taken away. `closed`: nothing is left but the memory that it ended. */
+  /** `closing`: channels are being deleted. `closed`: only this state is left, so that late webhooks are recognized. */
   readonly phase: "live" | "closing" | "closed";
   readonly match: FaceitMatch | null;
-  /** The highest version that anybody has told. */
+  /** The highest version seen in a webhook or an answer. */
   readonly version: number;
-  /** Something happened at FACEIT that we have not read. */
+  /** FACEIT has something that we have not read yet. */
   readonly mustRead: boolean;
   readonly readAt: number | null;
-  /** Reads without rosters, which come less and less often. */
+  /** Reads in a row without rosters: each makes the next read later. */
   readonly emptyReads: number;
   readonly end: MatchEnd | null;
   /** Discord ids by player id, as last read. */
   readonly links: Readonly<Record<string, string>>;
   readonly sides: Readonly<Record<Faction, SideState>>;
-  /** `<faction>:<user>` of everybody who has been let in by us. */
+  /** `<faction>:<user>` of everybody whom we let in. */
   readonly admitted: readonly string[];
-  /** `<faction>:<user>` of everybody who has been moved once: who leaves again is left alone. */
+  /** `<faction>:<user>` of everybody who was moved once: a user who leaves afterwards is not moved back. */
   readonly moved: readonly string[];
-  /** Users who got a direct message, or take none. */
+  /** Users who got the direct message, or accept none. */
   readonly messaged: readonly string[];
   /** Users who are not in the guild. */
   readonly absent: readonly string[];
-  /** Users whom we have tried to take back to the lobby at the end. */
+  /** Users whom we have tried to move back to the lobby. */
   readonly evacuated: readonly string[];
-  /** The notice of players who are not linked has been posted. */
+  /** The notice about players who are not linked has been posted. */
   readonly noticed: boolean;
-  /** What was found to keep the match from being played out, and which of it was told. */
   readonly troubles: readonly TroubleKind[];
+  /** The troubles that were posted. */
   readonly complained: readonly TroubleKind[];
-  /** How often somebody said that channels may have been deleted by hand, and up to which it was looked. */
+  /** Counts reports that a channel may have been deleted by hand. */
   readonly checksWanted: number;
+  /** The value of `checksWanted` at the last check. */
   readonly checksDone: number;
   readonly retries: Readonly<Record<string, Retry>>;
   readonly firstSeenAt: number;
-  /** When anything was last heard from FACEIT. */
+  /** When FACEIT last sent a webhook or an answer. */
   readonly heardAt: number;
-  /** Of the record: grows with each change of what is shown. */
+  /** The record's revision: it grows with each change of what clients see. */
   readonly revision: number;
-  /** The record without its revision, as it was last counted. */
+  /** JSON of the record that has this revision, without the revision. */
   readonly shown: string;
-  /** Revisions that the hub and the table of matches have. */
+  /** The newest revisions that the hub and D1 have acknowledged. */
   readonly told: number;
   readonly stored: number;
 };
 
-/** A state as it may be stored: fields that came later are missing. */
+/** A state as an older version may have stored it: newer fields are missing or have an older name. */
 export type StoredRoom = Pick<RoomState, "matchId" | "guildId" | "firstSeenAt"> &
   Partial<Omit<RoomState, "sides">> & {
     readonly sides: Readonly<Record<Faction, Partial<SideState> & { readonly asked?: boolean }>>;
@@ -121,7 +123,7 @@ const EMPTY_SIDE: SideState = {
   problem: null,
 };
 
-/** A match that nobody has heard of before. */
+/** The state of a match that is heard of for the first time. */
 export function newRoom(matchId: string, guildId: string, now: number): RoomState {
   return {
     v: 1,
@@ -149,7 +151,7 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
     retries: {},
     firstSeenAt: now,
     heardAt: now,
-    // Not 0: the hub and D1 may remember an earlier life of this match, and take only what is newer.
+    // Not 0: the hub and D1 may still have this match from before it was forgotten, and ignore older revisions.
     revision: now,
     shown: "",
     told: 0,
@@ -157,7 +159,7 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
   };
 }
 
-/** What an older version of the code stored, with what it did not know yet. */
+/** Completes a state that an older version stored. */
 export function restored(stored: StoredRoom): RoomState {
   // `asked` was the name of `creationUnanswered`.
   const sideOf = ({ asked = false, ...side }: StoredRoom["sides"][Faction]): SideState => {
@@ -170,12 +172,11 @@ export function restored(stored: StoredRoom): RoomState {
   };
 }
 
-/** Somebody said that channels may be gone. */
+/** Requests a check of whether the channels still exist. */
 export function withCheck(state: RoomState): RoomState {
   return { ...state, checksWanted: state.checksWanted + 1 };
 }
 
-/** The same with another side. */
 export function withSide(
   state: RoomState,
   faction: Faction,
@@ -184,12 +185,12 @@ export function withSide(
   return { ...state, sides: { ...state.sides, [faction]: { ...state.sides[faction], ...change } } };
 }
 
-/** Nothing of a side is left. A channel whose answer was lost counts as something. */
+/** Whether nothing of a side is left. An unanswered creation or reservation counts as something. */
 export function isGone({ name, reserving, channel, creationUnanswered }: SideState): boolean {
   return name === null && !reserving && channel === null && !creationUnanswered;
 }
 
-/** The match as it is shown; null: FACEIT has told nothing of it yet. */
+/** The match as clients see it; null: nothing is known of it yet. */
 export function recordOf(state: RoomState): MatchRecord | null {
   const { match, end } = state;
   if (match === null) return null;
@@ -227,13 +228,13 @@ export function recordOf(state: RoomState): MatchRecord | null {
   };
 }
 
-/** An ended match is closed when nothing is left; what was under way when it ended may bring something. */
+/** An ended match is closed when nothing of it is left. A request in flight at the end may reopen the closing. */
 function phaseOf({ phase, sides }: RoomState): RoomState["phase"] {
   if (phase === "live") return phase;
   return FACTIONS.every((one) => isGone(sides[one])) ? "closed" : "closing";
 }
 
-/** What follows from a change: nothing is left to close, and what is shown has a new revision. */
+/** Updates what depends on the rest after a change: the phase, and the revision if clients would see a change. */
 export function tidied(before: RoomState): RoomState {
   const state: RoomState = { ...before, phase: phaseOf(before) };
   const record = recordOf(state);
@@ -243,7 +244,7 @@ export function tidied(before: RoomState): RoomState {
   return shown === state.shown ? state : { ...state, shown, revision: state.revision + 1 };
 }
 
-/** Discord users who belong into a side's channel. Who stands on both sides belongs to the first. */
+/** Discord users who belong in a side's channel. A user on both rosters belongs to the first side. */
 export function peopleOf(state: RoomState, faction: Faction): readonly string[] {
   const linked = (side: Faction): readonly string[] =>
     (state.match?.rosters?.[side].players ?? []).flatMap(
@@ -254,17 +255,17 @@ export function peopleOf(state: RoomState, faction: Faction): readonly string[] 
   return [...people];
 }
 
-/** Something lasting was found out. */
+/** Adds a trouble that retries alone will not end. */
 export function withTrouble(state: RoomState, kind: TroubleKind): RoomState {
   return state.troubles.includes(kind) ? state : { ...state, troubles: [...state.troubles, kind] };
 }
 
-/** The same when something is refused again: once may be chance, somebody is just changing permissions. */
+/** Adds the trouble only at the second refusal in a row: the first may fall into a change of permissions. */
 export function withTroubleIfAgain(state: RoomState, key: string, kind: TroubleKind): RoomState {
   return (state.retries[key]?.count ?? 0) > 0 ? withTrouble(state, kind) : state;
 }
 
-/** These are mended: should they come again, they are told again. */
+/** Removes troubles that are over. Should they come again, they are posted again. */
 export function withoutTroubles(state: RoomState, kinds: readonly TroubleKind[]): RoomState {
   const left = (all: readonly TroubleKind[]): TroubleKind[] =>
     all.filter((one) => !kinds.includes(one));

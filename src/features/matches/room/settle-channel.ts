@@ -26,16 +26,16 @@ import {
 } from "./timetable.ts";
 import type { TroubleKind } from "./trouble.ts";
 
-/** A channel as a look at Discord found it. */
+/** A channel found in the guild, and the users whom its overwrites let in. */
 export type FoundChannel = { readonly id: string; readonly access: readonly string[] };
 
-/** Discord's code for a form that it does not take; within it, for a category that is none. */
+/** Discord's code for an invalid form body, and the form error for a category that does not exist. */
 const INVALID_FORM = 50_035;
 const NO_SUCH_CATEGORY = "CHANNEL_PARENT_INVALID";
 /** Discord's codes for a role that does not exist. */
 const NO_SUCH_ROLE: readonly number[] = [50_028, 10_011];
 
-/** A name is ours, or somebody else's: then the next one is longer. */
+/** The state after a reservation. A name that is taken makes the next candidate differ. */
 export function settleReserve(
   state: RoomState,
   { faction, name }: Extract<Action, { kind: "reserve" }>,
@@ -51,7 +51,7 @@ export function settleReserve(
   );
 }
 
-/** Discord was asked for a channel. */
+/** The state after Discord was asked to create a channel. */
 export function settleCreate(
   before: RoomState,
   action: Extract<Action, { kind: "create" }>,
@@ -94,7 +94,7 @@ export function settleCreate(
       const isNoCategory =
         error.code === UNKNOWN_CHANNEL || error.formErrors?.includes(NO_SUCH_CATEGORY) === true;
       if (isNoCategory && action.withCategory) return not({ withoutCategory: true }, "category");
-      // Discord does not always say which of it: who is not in the guild, what is gone.
+      // Discord does not always say what it refused, so drop one part after the other: people, category, role.
       if (error.code === INVALID_FORM || NOT_A_MEMBER.includes(error.code)) {
         if (!side.withoutPeople) return not({ withoutPeople: true });
         if (action.withCategory) return not({ withoutCategory: true }, "category");
@@ -121,7 +121,7 @@ function opened(state: RoomState, faction: Faction, channel: FoundChannel): Room
   });
 }
 
-/** A channel that was asked for was looked for. */
+/** The state after a search for the channel of an unanswered creation. */
 export function settleFind(
   before: RoomState,
   action: Extract<Action, { kind: "find" }>,
@@ -134,7 +134,7 @@ export function settleFind(
   const state = withSide(before, faction, { doubtful: true });
   if (result.value !== null) return done(opened(state, faction, result.value), key);
   const absences = state.sides[faction].absences + 1;
-  // Discord may still be busy with what it was asked.
+  // Discord may still be working on the creation.
   if (absences < ABSENCES_MAX) {
     return later(withSide(state, faction, { absences }), key, now);
   }
@@ -145,7 +145,7 @@ export function settleFind(
   );
 }
 
-/** Channels that somebody deleted by hand are made again. */
+/** The state after a check. Channels that somebody deleted by hand are made again. */
 export function settleCheck(
   before: RoomState,
   { wanted }: Extract<Action, { kind: "check" }>,
@@ -153,12 +153,12 @@ export function settleCheck(
   now: number,
 ): RoomState {
   if (!result.ok) return notSeen(before, "check", result.error, now);
-  // What was asked for meanwhile is another look.
+  // `wanted`, not `checksWanted`: a request that came meanwhile needs another check.
   let state = done({ ...before, checksDone: wanted }, "check");
   for (const faction of FACTIONS) {
     const { channel, doubtful } = state.sides[faction];
     if (channel !== null && !result.value.has(channel.id)) {
-      // Where an answer was lost there may be a second one.
+      // If an answer was lost, a second channel of this name may exist: look for it first.
       state = withSide(state, faction, {
         channel: null,
         creationUnanswered: doubtful,
@@ -169,14 +169,14 @@ export function settleCheck(
   return state;
 }
 
-/** Discord did not show the guild's channels. */
+/** The state after Discord did not list the guild's channels. */
 function notSeen(state: RoomState, key: string, error: DiscordFailure, now: number): RoomState {
   const isRefused = error.kind === "refused";
   const known = isRefused ? withTroubleIfAgain(state, key, "access") : state;
   return failed(known, key, error, now);
 }
 
-/** Nothing is left of a side. */
+/** The state after a side's name was released. */
 export function settleRelease(
   state: RoomState,
   { faction }: Extract<Action, { kind: "release" }>,

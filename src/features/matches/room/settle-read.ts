@@ -15,36 +15,36 @@ import {
 } from "./timetable.ts";
 import { FACEIT_TROUBLES } from "./trouble.ts";
 
-/** FACEIT's key is refused. */
+/** The first pause after FACEIT refused our key, and the longest after any failed read, milliseconds. */
 const KEY_REFUSED_MS = 60_000;
 const MOST_READ_RETRY_MS = 5 * 60_000;
-/** FACEIT is behind its own webhook. */
+/** The longest pause while FACEIT's answers are older than its webhook, milliseconds. */
 const MOST_LAG_RETRY_MS = 15_000;
 
-/** FACEIT does not know a match that is over: so often it is asked again. */
+/** "Not found" answers in a row after which a closed match is no longer asked about. */
 const NOT_FOUND_MAX = 3;
-/** A match that is over is asked about so often at last, while FACEIT gives no answer. */
+/** The longest pause between reads of a closed match that keep failing, milliseconds. */
 const MOST_CLOSED_RETRY_MS = 60 * 60_000;
 
-/** Failures in a row that are no passing trouble; a key that is refused is none much sooner. */
+/** Failures in a row, or refusals of our key, after which an operator is told. */
 const LASTING_FAILURES = 8;
 const LASTING_REFUSALS = 3;
 
-/** What came of asking FACEIT. */
+/** The outcome of reading the match from FACEIT. */
 export type ReadOutcome = {
   readonly kind: "read";
   readonly result: Result<FaceitMatch, FaceitFailure>;
-  /** The guild that plays it, as FACEIT itself says; null: nobody of ours. */
+  /** The guild that plays it, by FACEIT's own answer; null: none of our guilds. */
   readonly guildId: string | null;
 };
 
-/** The state after FACEIT was asked. */
+/** The state after the match was read from FACEIT. */
 export function settleRead(
   hinted: RoomState,
   { result, guildId }: ReadOutcome,
   now: number,
 ): RoomState {
-  // Which guild it is was only a webhook's word, until FACEIT itself was asked for the first time.
+  // Until FACEIT's first own answer the guild is known only from a webhook, which anybody might forge.
   const isFirst = result.ok && hinted.match === null;
   if (isFirst && guildId === null) return notOurs(done(hinted, "read"), result.value, now);
   const before = isFirst ? { ...hinted, guildId: guildId ?? hinted.guildId } : hinted;
@@ -83,7 +83,7 @@ function mostPause({ phase }: RoomState): number {
   return phase === "closed" ? MOST_CLOSED_RETRY_MS : MOST_READ_RETRY_MS;
 }
 
-/** FACEIT has no such match. Of one that is over nothing is missed by believing that soon. */
+/** FACEIT has no such match. For a closed match this is soon believed, since nothing depends on it any more. */
 function notFound(state: RoomState, now: number): RoomState {
   const count = (state.retries["missing"]?.count ?? 0) + 1;
   if (state.phase === "closed" && count >= NOT_FOUND_MAX) {
@@ -93,31 +93,31 @@ function notFound(state: RoomState, now: number): RoomState {
   return { ...again, retries: { ...again.retries, missing: { count, notBefore: now } } };
 }
 
-/** Recordings that FACEIT has told once stay, where it tells none any more. */
+/** Keeps the recordings that are known when a newer answer has none. */
 function withDemosOf(match: FaceitMatch, known: FaceitMatch | null): FaceitMatch {
   if (known === null || demosOf(match).length > 0) return match;
   return { ...match, demoUrl: known.demoUrl, demoUrls: demosOf(known) };
 }
 
-/** A webhook called it ours, and FACEIT says that it is somebody else's: nothing is done for it. */
+/** Closes a match that a webhook called ours and that by FACEIT's answer belongs to somebody else. */
 function notOurs(state: RoomState, { version, status }: FaceitMatch, now: number): RoomState {
   const end = { version, status, at: now, confirmed: true, contradicted: 0 };
   return { ...state, phase: "closed", end, readAt: now, heardAt: now, mustRead: false };
 }
 
-/** Answers in a row that were older than what was told before. */
+/** Answers in a row that were older than the newest version known. */
 function lagsOf({ retries }: RoomState): number {
   return retries["lag"]?.count ?? 0;
 }
 
-/** What FACEIT says of the match's end. */
+/** Compares the match's end with FACEIT's answer. */
 function judge(read: RoomState, match: FaceitMatch, now: number): RoomState {
   if (ENDED_STATUSES.has(match.status)) return confirmEnd(done(read, "read"), match, now);
   const { end } = read;
   return end === null ? done(read, "read") : contradict(read, end, match, now);
 }
 
-/** FACEIT itself is behind: soon again, until that is hardly the reason any more. */
+/** Asks again soon, because FACEIT's answer was older than its webhook. `waits` false: we no longer expect a newer one. */
 function askAgain(before: RoomState, judged: RoomState, waits: boolean, now: number): RoomState {
   const count = lagsOf(before) + 1;
   const notBefore = now + backOff(count, FIRST_RETRY_MS, MOST_LAG_RETRY_MS);
@@ -138,10 +138,10 @@ function confirmEnd(state: RoomState, match: FaceitMatch, now: number): RoomStat
   return { ...state, end, phase: "closing", retries: {} };
 }
 
-/** A webhook said that it is over, and FACEIT says that it is not. */
+/** FACEIT's answer contradicts the end of the match. */
 function contradict(state: RoomState, end: MatchEnd, match: FaceitMatch, now: number): RoomState {
   const contradicted = end.contradicted + 1;
-  // Newer than the end: reopened. Always the same answer: the webhook was wrong.
+  // A newer version means that it was reopened; repeated contradiction means that the webhook was wrong.
   if (match.version > end.version || (!end.confirmed && contradicted >= CONTRADICTIONS_MAX)) {
     return reopened(done(state, "read"));
   }

@@ -34,7 +34,7 @@ import {
   silentAt,
 } from "./timetable.ts";
 
-/** What came of an action. `broke`: a part of ours failed, and nobody knows how far it got. */
+/** The outcome of an action. `broke`: our own code or storage failed, and how far it got is unknown. */
 export type Outcome =
   | ReadOutcome
   | { readonly kind: "reserve"; readonly taken: boolean }
@@ -46,8 +46,8 @@ export type Outcome =
   | { readonly kind: "broke" };
 
 /**
- * What has to be remembered before an action is done, because the process may end in the middle: a
- * name or a channel that is asked for may come to be without an answer; a message is sent at most once.
+ * The state to store before an action runs, because the process may stop in the middle: a reservation or a
+ * channel may take effect although its answer is lost, and a message is sent at most once.
  */
 export function begin(state: RoomState, action: Action): RoomState {
   switch (action.kind) {
@@ -66,7 +66,7 @@ export function begin(state: RoomState, action: Action): RoomState {
   }
 }
 
-/** The state after an action, whatever happened meanwhile. */
+/** The state after an action. `before` may have changed since the action was decided. */
 export function settle(
   before: RoomState,
   action: Action,
@@ -133,7 +133,7 @@ function settleDiscord(
       if (result.ok && result.value === "not_member") {
         return withAbsent(before, action.userId, key, now);
       }
-      // Who was not in voice any more is moved when they come back.
+      // The user has left voice: they are moved when they come back.
       if (result.ok && result.value === "not_in_voice") {
         return later(before, key, now);
       }
@@ -151,7 +151,7 @@ function settleDiscord(
   }
 }
 
-/** What a refusal that trying again does not change says about the guild or its settings. */
+/** Adds the trouble that a final refusal reveals about the guild or its settings. */
 function withTroubleOf(state: RoomState, action: Action, error: DiscordFailure): RoomState {
   if (error.kind !== "refused") return state;
   const isForbidden = error.code === MISSING_PERMISSIONS || error.code === MISSING_ACCESS;
@@ -173,13 +173,13 @@ function withTroubleOf(state: RoomState, action: Action, error: DiscordFailure):
   }
 }
 
-/** Somebody who is not in the guild is not asked for again soon, also when the hub sees them in voice. */
+/** Marks a user as not in the guild, with a long pause even if the hub sees them in voice. */
 function withAbsent(state: RoomState, userId: string, key: string, now: number): RoomState {
   const absent = [...new Set([...state.absent, userId])];
   return later({ ...state, absent }, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
 }
 
-/** Who cannot be taken to the lobby while the match is played is taken out of voice next. */
+/** The state after an eviction. If the lobby failed while the match is live, the next one disconnects the user. */
 function evicted(
   state: RoomState,
   { userId, channelId }: Extract<Action, { kind: "evict" }>,
@@ -192,7 +192,7 @@ function evicted(
   return { ...state, evacuated, admitted };
 }
 
-/** What was remembered before and did not happen; a channel that is not there has to be looked for. */
+/** Reverts {@link begin} for a message that was not sent, and notes what else a failure that is retried reveals. */
 function undone(state: RoomState, action: Action, error: DiscordFailure): RoomState {
   if (action.kind === "message") {
     return { ...state, messaged: state.messaged.filter((userId) => userId !== action.userId) };
@@ -209,20 +209,20 @@ function undone(state: RoomState, action: Action, error: DiscordFailure): RoomSt
     : state;
 }
 
-/** What people read: it comes once at most. */
+/** Actions whose result people read: a repetition would be seen. */
 const SENT: ReadonlySet<Action["kind"]> = new Set(["message", "notice", "complain"]);
 
-/** Whether trying again would change nothing: what was asked for is a convenience, or cannot be. */
+/** Whether the action is not retried: it is only a convenience, or repeating it cannot help. */
 function isFinal(action: Action, error: DiscordFailure): boolean {
   if (SENT.has(action.kind)) return !isPutOff(error);
   if (error.kind !== "refused") return false;
   if (action.kind === "grant") return NOT_A_MEMBER.includes(error.code);
-  // A channel of ours that is not there is looked for; a lobby that is not there is not.
+  // If our own channel is missing, a check must find out and the move is retried; an eviction goes to the lobby.
   if (action.kind === "move") return error.code !== UNKNOWN_CHANNEL;
   return action.kind === "evict";
 }
 
-/** A match of which nothing was heard for hours is taken for over, unless somebody is in its channels. */
+/** Ends a match of which nothing was heard for hours, unless somebody is in its channels. */
 export function expire(state: RoomState, isEmpty: boolean, now: number): RoomState {
   if (state.phase !== "live" || !isEmpty || now < silentAt(state)) return state;
   const { version, match } = state;

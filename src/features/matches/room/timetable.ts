@@ -7,53 +7,53 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** FACEIT has no rosters yet: when to look again, milliseconds (§A4). The last one repeats. */
+/** Pauses between reads while FACEIT has no rosters, milliseconds (§A4). After these, {@link ROSTER_WAIT_MS}. */
 const ROSTER_WAITS_MS = [15 * SECOND, 30 * SECOND, 60 * SECOND, 120 * SECOND] as const;
 const ROSTER_WAIT_MS = 5 * MINUTE;
-/** After so long the rosters are hardly coming: looks become rare. */
+/** After this long without rosters they are unlikely to come, and reads become rare. */
 const ROSTERS_EXPECTED_MS = 30 * MINUTE;
 const RARE_LOOK_MS = 30 * MINUTE;
 
-/** A match that is played is looked at this often: the webhook of its end may have been lost. */
+/** Pause between reads of a live match: the webhook about its end may have been lost. */
 const LIVE_LOOK_MS = 5 * MINUTE;
 
 /** A scheduled match gets its channels this long before it begins (§A4). */
 const EARLY_MS = 15 * MINUTE;
 
-/** A match of which nothing was heard for so long is taken for over (§A4, orphans). */
+/** A match of which nothing was heard for this long counts as over (§A4, orphans). */
 const SILENT_MAX_MS = 6 * HOUR;
 
-/** People are still in its channels: looked again so often whether they are. */
+/** Pause between checks whether the channels of a silent match are empty yet. */
 export const SILENT_LOOK_MS = 5 * MINUTE;
 
-/** What Discord does not let us take away for so long after the end is left to the sweep. */
+/** After this long, channels that Discord does not let us delete are left to the sweep. */
 export const FORSAKEN_MS = 24 * HOUR;
 
-/** People are taken back to the lobby for at most this long before their channel goes. */
+/** How long we try to move people to the lobby before their channel is deleted. */
 export const EVACUATION_MAX_MS = 15 * SECOND;
 
-/** Answers of FACEIT that contradict a webhook which said that the match is over, until it is believed. */
+/** Answers of FACEIT that must contradict a webhook about the end before they are believed instead. */
 export const CONTRADICTIONS_MAX = 5;
 
-/** A channel is made again at most so often when people delete it by hand. */
+/** How many times a side's channel is made, if people delete it by hand. */
 export const CHANNELS_MADE_MAX = 4;
 
-/** Looks in a row without the channel until Discord is asked for it again. */
+/** Searches in a row that must miss a channel before it is requested again. */
 export const ABSENCES_MAX = 2;
 
-/** When a match of which nothing is heard counts as over. */
+/** When a live match counts as over if nothing is heard of it, milliseconds since 1970. */
 export function silentAt({ heardAt, match }: RoomState): number {
-  // Of a match that is far ahead nothing has to be heard.
+  // FACEIT may say nothing about a scheduled match until it begins.
   const begins = match?.status === "SCHEDULED" ? (match.scheduledAt ?? 0) : 0;
   return Math.max(heardAt, begins) + SILENT_MAX_MS;
 }
 
-/** Whether a match that is not over may have channels now: it does not begin much later. */
+/** Whether a live match may have channels now: it has begun or begins soon. */
 export function isDue({ status, scheduledAt }: FaceitMatch, now: number): boolean {
   return status !== "SCHEDULED" || now >= (scheduledAt ?? 0) - EARLY_MS;
 }
 
-/** When FACEIT is asked again without a reason, milliseconds since 1970. */
+/** When a live match is next read from FACEIT if no webhook asks for it, milliseconds since 1970. */
 export function nextLookAt(state: RoomState): number {
   const { match, readAt, firstSeenAt, emptyReads } = state;
   if (readAt === null || match === null) return firstSeenAt;
@@ -64,10 +64,10 @@ export function nextLookAt(state: RoomState): number {
   return readAt + (ROSTER_WAITS_MS[Math.max(0, emptyReads - 1)] ?? ROSTER_WAIT_MS);
 }
 
-/** When FACEIT may be asked because something happened: one answer is fresh for a while. */
+/** Until when FACEIT's last answer is fresh enough not to ask again, milliseconds since 1970. */
 export function freshUntil({ readAt, match, version }: RoomState): number {
   if (readAt === null || match === null) return 0;
-  // What a newer webhook tells is not in that answer.
+  // The answer is older than the newest webhook.
   return version > match.version ? 0 : readAt + FACEIT_FRESH_MS;
 }
 
@@ -82,20 +82,20 @@ export function backOff(count: number, firstMs: number, mostMs: number): number 
 /** The first and the longest pause after a failure, milliseconds. */
 export const FIRST_RETRY_MS = 1_000;
 export const MOST_RETRY_MS = 60_000;
-/** After a refusal nothing gets better by itself soon (discord.md §2: stop on 403). */
+/** Longer pauses after a refusal, which rarely goes away by itself (discord.md §2: stop on 403). */
 export const REFUSED_FIRST_MS = 30_000;
 export const REFUSED_MOST_MS = 10 * 60_000;
 
-/** Whoever says "at once" to somebody who comes too often would be asked without end. */
+/** The shortest pause, so that a rate limit with a pause of 0 cannot cause a busy loop. */
 const LEAST_PAUSE_MS = 200;
 
-/** It was done: its failures are forgotten. */
+/** Forgets the failures of an action that succeeded. */
 export function done(state: RoomState, key: string): RoomState {
   const { [key]: _, ...retries } = state.retries;
   return { ...state, retries };
 }
 
-/** It failed: it is tried again, later with each failure. */
+/** Schedules another attempt; the pause doubles with each failure in a row. */
 export function later(
   state: RoomState,
   key: string,
@@ -108,25 +108,25 @@ export function later(
   return { ...state, retries: { ...state.retries, [key]: retry } };
 }
 
-/** Somebody said for how long to wait: that is no failure of its own. */
+/** Schedules another attempt after the pause that a provider asked for. It does not count as a failure. */
 export function paused(state: RoomState, key: string, now: number, ms: number): RoomState {
   const count = state.retries[key]?.count ?? 0;
   const retry = { count, notBefore: now + Math.max(LEAST_PAUSE_MS, ms) };
   return { ...state, retries: { ...state.retries, [key]: retry } };
 }
 
-/** A new beginning for everything, but for the pause that FACEIT asked for. */
+/** Forgets all retries except that of reading: FACEIT may have asked for a pause. */
 export function fresh({ retries }: RoomState): RoomState["retries"] {
   const read = retries["read"];
   return read === undefined ? {} : { read };
 }
 
-/** Whether nothing was asked of Discord, for its limits or for our token: the same is asked after a pause. */
+/** Whether Discord did not process the request because of a rate limit or our token: it is repeated after a pause. */
 export function isPutOff(error: DiscordFailure): boolean {
   return error.kind === "rate_limited" || error.kind === "unauthorized";
 }
 
-/** Discord did not do it. */
+/** Schedules another attempt after Discord's failure, with the pause that suits it. */
 export function failed(
   state: RoomState,
   key: string,

@@ -1,6 +1,6 @@
 import type { MatchSettings } from "../config.ts";
 
-/** Settings that name something in Discord, which may not be there (any more). */
+/** Settings that name a channel or role in Discord, which may not exist (any more). */
 export const PLACES = {
   category: { variable: "VC_CATEGORY_ID", id: "categoryId", what: "category" },
   lobby: { variable: "LOBBY_VC_ID", id: "lobbyId", what: "voice channel" },
@@ -13,10 +13,10 @@ export const PLACES = {
 } as const satisfies Readonly<
   Record<string, { readonly variable: string; readonly id: keyof MatchSettings; what: string }>
 >;
-/** A setting that names something in Discord. */
+/** A setting that names a channel or role in Discord. */
 export type Place = keyof typeof PLACES;
 
-/** What keeps all matches of a guild from being played out as they should be, until somebody mends it. */
+/** Problems that affect all matches of a guild until an operator fixes them. Stored in D1. */
 export const GUILD_TROUBLES = [
   "category",
   "lobby",
@@ -28,29 +28,29 @@ export const GUILD_TROUBLES = [
 ] as const satisfies readonly (Place | "moving" | "faceitKey" | "faceitDown")[];
 /** A trouble of the whole guild. */
 export type GuildTroubleKind = (typeof GUILD_TROUBLES)[number];
-/** Those that are over as soon as FACEIT answers: the key is the same for all guilds. */
+/** Troubles that are over in all guilds as soon as FACEIT answers: they share the key. */
 export const FACEIT_TROUBLES = ["faceitKey", "faceitDown"] as const;
-/** What keeps one match from it. */
+/** A problem that affects one match: the guild is full, or Discord refuses something. */
 export type MatchTroubleKind = "full" | "refused" | "access" | "undeletable";
 /** A trouble of a guild or of one match. */
 export type TroubleKind = GuildTroubleKind | MatchTroubleKind;
 
-/** Whether a trouble is told once for the guild, and not for each of its matches. */
+/** Whether a trouble is posted once for the guild, and not for each of its matches. */
 export function isOfGuild(kind: TroubleKind): kind is GuildTroubleKind {
   return GUILD_TROUBLES.some((one) => one === kind);
 }
 
-/** Whether a trouble is of a setting. */
+/** Whether the trouble is that a setting names nothing in Discord. */
 export function isPlace(kind: string): kind is Place {
   return kind in PLACES;
 }
 
-/** What a setting names; empty for a trouble that is of none. */
+/** The id that the setting names; empty for a trouble that is not about a setting. */
 export function subjectOf(kind: GuildTroubleKind, settings: MatchSettings): string {
   return isPlace(kind) ? (settings[PLACES[kind].id] ?? "") : "";
 }
 
-/** What an operator looks for: the variable, or the permission. */
+/** The variable or permission that an operator has to look at. */
 export function nameOf(kind: GuildTroubleKind): string {
   if (isPlace(kind)) return PLACES[kind].variable;
   if (kind === "moving") return "Move Members";

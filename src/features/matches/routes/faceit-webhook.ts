@@ -63,7 +63,7 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
     description: "The secret of `FACEIT_WEBHOOK_SECRET`, in the header of `FACEIT_WEBHOOK_HEADER`",
   });
   app.openAPIRegistry.registerPath(route);
-  // Not through the validator: who does not know the secret gets nothing parsed.
+  // Not through the validator: nothing is parsed before the secret is checked.
   app.post(
     "/faceit-webhook",
     bodyLimit({

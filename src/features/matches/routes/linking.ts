@@ -21,7 +21,7 @@ import { LINK_PATH, linkPortsOf } from "../wire.ts";
 
 const content = { "text/html": { schema: z.string() } };
 
-/** What the steps of a linking answer, for the document. */
+/** The answers of the linking steps, for the OpenAPI document. */
 const PAGES = {
   200: { description: "Linked, or the person said no", content },
   302: { description: "On to Discord, or to FACEIT" },
@@ -57,7 +57,7 @@ const linkRoute = createRoute({
   responses: PAGES,
 });
 
-/** What a browser is sent to while somebody links FACEIT (matches-and-music.md §A7). */
+/** The pages that a browser opens while somebody links FACEIT (matches-and-music.md §A7). */
 export function mountLinking(app: OpenAPIHono<AppEnv>): void {
   mountFaceitLink(app);
   mountFaceitCallback(app);
@@ -66,7 +66,7 @@ export function mountLinking(app: OpenAPIHono<AppEnv>): void {
 /** `GET /faceit/link` */
 function mountFaceitLink(app: OpenAPIHono<AppEnv>): void {
   app.openAPIRegistry.registerPath(linkRoute);
-  // Not through the validator: what is wrong is said on a page.
+  // Not through the validator: people must get errors as a page.
   app.get(LINK_PATH, (c) =>
     answerLinkStep(c, async ({ ports, isHttps }) => {
       const cookie = readLinkCookie(c, isHttps);
@@ -106,7 +106,7 @@ const callbackRoute = createRoute({
 /** `GET /faceit/callback` */
 function mountFaceitCallback(app: OpenAPIHono<AppEnv>): void {
   app.openAPIRegistry.registerPath(callbackRoute);
-  // Not through the validator: what is wrong is said on a page.
+  // Not through the validator: people must get errors as a page.
   app.get(CALLBACK_PATH, (c) =>
     answerLinkStep(c, async ({ ports, isHttps }) => {
       const cookie = readLinkCookie(c, isHttps);
@@ -121,17 +121,17 @@ function mountFaceitCallback(app: OpenAPIHono<AppEnv>): void {
   );
 }
 
-/** What a step of a linking gets. */
+/** The input of a linking step. */
 type LinkStepInput = {
   readonly ports: LinkPorts;
-  /** Whether the browser's address of this server is https. */
+  /** Whether browsers reach this server over https. */
   readonly isHttps: boolean;
 };
 
 /**
- * Answers a step. People look at these answers, so whatever happens they get a page, and nothing of
- * what their browser sent stands on it.
- * @param step what this step does: the next address, or how it ended
+ * Answers a step. People see these answers, so even a failure becomes a page. The page repeats nothing that the
+ * browser sent.
+ * @param step answers with a redirect, or with the outcome to show
  */
 async function answerLinkStep(
   c: Context<AppEnv>,
@@ -161,7 +161,7 @@ async function answerLinkStep(
   }
 }
 
-/** A page runs nothing and loads nothing; the address that led here is told to nobody. */
+/** Shows an outcome. The page runs and loads nothing, and sends no referrer: its address contains the OAuth state. */
 async function page(c: Context<AppEnv>, outcome: LinkOutcome): Promise<Response> {
   const nonce = crypto.randomUUID();
   const body = await linkPage(outcome, nonce);

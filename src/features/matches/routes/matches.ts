@@ -13,7 +13,7 @@ import { FaceitId, Match } from "../../../protocol/match.ts";
 import type { MatchesQuery, MatchRecord, ReadPorts } from "../ports.ts";
 import { readPortsOf } from "../wire.ts";
 
-/** When and which the last match of the page before was. Opaque to clients. */
+/** Time and id of the previous page's last match. Opaque to clients. */
 const Cursor = z.string().regex(/^\d{1,15}\.[\w-]{1,64}$/, "take it from nextCursor");
 
 const Query = z.object({
@@ -107,13 +107,13 @@ function mountGetMatch(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** One page of a guild's matches. `next` null: there are no older ones. */
+/** One page of a guild's matches. `next` is null on the last page. */
 type Page = {
   readonly matches: readonly Match[];
   readonly next: NonNullable<MatchesQuery["before"]> | null;
 };
 
-/** The matches of a guild, newest first. @param asked the guild; absent: the one that the token is for */
+/** The matches of a guild, newest first. @param asked the guild; absent: the token's own */
 async function listMatches(
   ports: ReadPorts,
   who: Principal,
@@ -122,7 +122,7 @@ async function listMatches(
 ): Promise<Result<Page, MatchFailure>> {
   const guildId = guildFor(who, asked, ports.primaryGuildId);
   if (guildId === undefined) return err({ kind: "forbidden_guild" });
-  // One more than asked for tells whether there is a next page.
+  // One extra row shows whether there is a next page.
   const records = await ports.store.list({ ...query, guildId, limit: query.limit + 1 });
   const page = records.slice(0, query.limit);
   const last = page.at(-1);
@@ -133,7 +133,7 @@ async function listMatches(
   });
 }
 
-/** One match of a guild. @param asked the guild; absent: the one that the token is for */
+/** One match of a guild. @param asked the guild; absent: the token's own */
 async function getMatch(
   ports: ReadPorts,
   who: Principal,
@@ -148,7 +148,7 @@ async function getMatch(
   return ok(match);
 }
 
-/** The same matches with who is in voice, which only the hub knows. Nobody is in those that are over. */
+/** Adds to live matches who is in voice, which only the hub knows. */
 async function withVoice(
   { hub }: ReadPorts,
   guildId: string,
@@ -171,12 +171,12 @@ async function withVoice(
   });
 }
 
-/** Why something that was asked about matches did not succeed. */
+/** Why reading matches failed. */
 type MatchFailure =
   /** The guild has no such match. */
   { readonly kind: "not_found" } | { readonly kind: "forbidden_guild" };
 
-/** Answers a failure: the one place where failures of matches become problems. */
+/** The one place where failures of matches become problem documents. */
 function renderFailure(c: Context<AppEnv>, { kind }: MatchFailure): ProblemAnswer {
   switch (kind) {
     case "not_found":
