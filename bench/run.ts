@@ -19,7 +19,7 @@ import { writeReport } from "./report/report.ts";
 import { summarize } from "./report/summary.ts";
 import { countRows } from "./resume.ts";
 import { runRound, type Trial } from "./round.ts";
-import { bareLoop } from "./subjects/bare-loop.ts";
+import { bareLoop } from "./subjects/durable-objects.ts";
 import {
   guildHub,
   guildHubBatching,
@@ -27,11 +27,11 @@ import {
   startCountingHub,
   type GuildHubParts,
 } from "./subjects/guild-hub.ts";
-import { nodeWs } from "./subjects/node-ws.ts";
-import { party } from "./subjects/party.ts";
+import { nodeWs } from "./subjects/node-servers.ts";
+import { party } from "./subjects/durable-objects.ts";
 import { offerHelp } from "../dev/usage.mjs";
-import { rawTcp } from "./subjects/raw-tcp.ts";
-import { socketIo } from "./subjects/socket-io.ts";
+import { rawTcp } from "./subjects/node-servers.ts";
+import { socketIo } from "./subjects/node-servers.ts";
 import type { Subject } from "./subjects/subject.ts";
 import { bundleModule, bundleWorker } from "../dev/workerd/worker-bundle.ts";
 

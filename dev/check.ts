@@ -1,4 +1,4 @@
-// What `npm run check` runs (dev/check.mjs): everything that CI demands beside the tests.
+// What `npm run check` runs (dev/run.mjs): everything that CI demands beside the tests.
 import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";

@@ -1,4 +1,4 @@
-// What `npm test` runs (dev/test.mjs): all test projects, with one line of numbers at the end.
+// What `npm test` runs (dev/run.mjs): all test projects, with one line of numbers at the end.
 import path from "node:path";
 import { findChromium, installChromium } from "./chromium.ts";
 import { buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";

@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import { startNodeApp, tokenVerifier, type Published } from "./node-app.ts";
-import { readSettings } from "./node-settings.ts";
+import { readSettings } from "./node-app.ts";
 
 /** Bytes that may wait for one slow reader, as in the seed. */
 const BUFFERED_MAX = 1_000_000;

@@ -5,7 +5,7 @@
  */
 import { Server } from "socket.io";
 import { startNodeApp, tokenVerifier } from "./node-app.ts";
-import { readSettings } from "./node-settings.ts";
+import { readSettings } from "./node-app.ts";
 
 const settings = readSettings();
 const isValid = tokenVerifier(settings);

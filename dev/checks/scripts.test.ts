@@ -10,14 +10,16 @@ const { scripts } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "ut
 };
 /** Scripts of ours; the others are commands of tools, which have a help of their own. */
 const OURS = Object.entries(scripts).flatMap(([name, command]) => {
-  const file = /^node (\S+)$/.exec(command)?.[1];
-  return file === undefined ? [] : [{ name, file }];
+  const [tool, ...args] = command.split(" ");
+  return tool === "node" ? [{ name, args }] : [];
 });
 
 /** Runs a script with `--help`, in a process group of its own, so that nothing it starts can be overlooked. */
-function askForHelp(file: string): Promise<{ code: number | null; stdout: string; left: boolean }> {
+function askForHelp(
+  ...[file = "", ...args]: readonly string[]
+): Promise<{ code: number | null; stdout: string; left: boolean }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(ROOT, file), "--help"], {
+    const child = spawn(process.execPath, [path.join(ROOT, file), ...args, "--help"], {
       cwd: ROOT,
       env: { PATH: process.env["PATH"] },
       stdio: ["ignore", "pipe", "pipe"],
@@ -54,8 +56,8 @@ describe("--help", () => {
 
   it.each(OURS)(
     "of npm run $name says how it is used, and does nothing",
-    async ({ name, file }) => {
-      const { code, stdout, left } = await askForHelp(file);
+    async ({ name, args }) => {
+      const { code, stdout, left } = await askForHelp(...args);
       expect(stdout).toMatch(new RegExp(`^Usage: npm (?:run )?${name}\\b`));
       expect(stdout.split("\n").length).toBeGreaterThan(1);
       expect({ code, left }).toEqual({ code: 0, left: false });

@@ -1,4 +1,4 @@
-// What `npm run proof:discord` runs (dev/proof-discord.mjs): Discord's own specification and gateway
+// What `npm run proof:discord` runs (dev/run.mjs): Discord's own specification and gateway
 // libraries that nobody here wrote judge the local Discord and what we send to it.
 import { attempt, runProof } from "../proof.ts";
 import { PYTHON } from "./library.ts";

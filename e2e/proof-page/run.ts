@@ -1,4 +1,4 @@
-// What `npm run proof:page` runs (dev/proof-page.mjs): Lighthouse judges the page.
+// What `npm run proof:page` runs (dev/run.mjs): Lighthouse judges the page.
 import { findChromium, installChromium } from "../../dev/chromium.ts";
 import { runProof } from "../proof.ts";
 

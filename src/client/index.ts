@@ -1,8 +1,7 @@
 import { Api, type Fetch } from "./api.ts";
 import type { EventName } from "./guild-event.ts";
 import { GuildSocket } from "./guild-socket.ts";
-import type { SocketLike } from "./link.ts";
-import { watchNetwork } from "./network.ts";
+import { type SocketLike, watchNetwork } from "./network.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import type { ConnectionState, StreamEventOf, StreamItem } from "./stream-item.ts";
 
@@ -27,7 +26,7 @@ export type {
 } from "./api.ts";
 export type { EventName, EventPayloads, GuildEvent, PayloadOf } from "./guild-event.ts";
 export type { Faction, Match, MatchPlayer, MatchSide } from "./resources.ts";
-export type { SocketLike } from "./link.ts";
+export type { SocketLike } from "./network.ts";
 export type { Failure, Outcome } from "./outcome.ts";
 export type { Room, Person, RoomMember } from "./resources.ts";
 export type * from "./stream-item.ts";

@@ -2,19 +2,11 @@ import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
 import type { EventStream } from "./api.ts";
 import { readEventStream } from "./event-stream.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import type { SocketLike } from "./network.ts";
 import { Outbox } from "./outbox.ts";
 import type { Credit } from "./server-frame.ts";
 import type { Carrier } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
-
-/** The part of a WebSocket that is used: the browser's and that of the `ws` package fit. */
-export type SocketLike = {
-  send(text: string): void;
-  close(code?: number, reason?: string): void;
-  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
-  addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
-  addEventListener(type: "error", listener: () => void): void;
-};
 
 /** Without any progress for this long, a connection that is being made is given up, milliseconds. */
 export const CONNECT_TIMEOUT_MS = 10_000;

@@ -1,6 +1,6 @@
 import type { EventStream, StreamTicket } from "../client/api.ts";
 import type { GuildEvent } from "../client/guild-event.ts";
-import type { SocketLike } from "../client/link.ts";
+import type { SocketLike } from "../client/network.ts";
 import type { Outcome } from "../client/outcome.ts";
 import type { Room } from "../client/resources.ts";
 import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";

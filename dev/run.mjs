@@ -1,0 +1,34 @@
+// Scripts of package.json that may run before anything is installed: installs what is missing and hands over.
+import { ensureInstalled, fail, handOver } from "./bootstrap.mjs";
+import { offerHelp } from "./usage.mjs";
+
+/** @type {Readonly<Record<string, readonly [program: string, usage: string]>>} */
+const SCRIPTS = {
+  check: [
+    "dev/check.ts",
+    `Usage: npm run check
+  Types, lint, format, migrations that match the tables, and the size of the Worker.`,
+  ],
+  test: [
+    "dev/test.ts",
+    `Usage: npm test [-- FILTER …]
+  Runs every test, or those whose file's path contains a filter; a part of the tests that has none says so. More at once: npx vitest run --help`,
+  ],
+  "proof:discord": [
+    "e2e/proof-discord/run.ts",
+    `Usage: npm run proof:discord
+  Discord's own specification and gateway libraries that nobody here wrote judge the local Discord.`,
+  ],
+  "proof:page": [
+    "e2e/proof-page/run.ts",
+    `Usage: npm run proof:page
+  Lighthouse judges every view of the page: accessible, and made as it should be.`,
+  ],
+};
+
+const [name = ""] = process.argv.splice(2, 1);
+const script = SCRIPTS[name];
+if (script === undefined) fail(`dev/run.mjs knows ${Object.keys(SCRIPTS).join(", ")}`);
+offerHelp(script[1]);
+ensureInstalled();
+handOver(script[0]);
