@@ -25,7 +25,7 @@ export type EventPayloads = {
     readonly guildId: string;
     readonly channelId: string;
     readonly userId: string;
-    /** Who it is, where Discord told it. */
+    /** The user's name and picture, if Discord sent them. */
     readonly user?: Person | undefined;
   };
   /** A user left a voice channel. */

@@ -7,26 +7,26 @@ import type { GatewayHeartbeat } from "../protocol/signed-events.ts";
 /** The bindings of the gateway, beside those of the hubs. */
 export type GatewayEnv = HubEnv & { readonly MONITOR: DurableObjectNamespace<GatewayMonitorRpc> };
 
-/** The monitor of all containers. */
+/** The one monitor, which watches all containers. */
 export function gatewayMonitor(env: PlatformEnv): DurableObjectStub<GatewayMonitorRpc> {
-  // The Worker always has every binding.
+  // The cast holds because the Worker always has every binding.
   const { MONITOR } = env as GatewayEnv;
   return MONITOR.get(MONITOR.idFromName("gateway"));
 }
 
-/** What `/ready` says of the gateway. `heartbeatAgeMs` is null before the first heartbeat. */
+/** The gateway in `/ready`. `heartbeatAgeMs` is null before the first heartbeat. */
 export type GatewayStatus = {
   readonly state: GatewayState;
   readonly heartbeatAgeMs: number | null;
-  /** Whether the bot is in the guild, as the container last knew; null: it did not say. */
+  /** Whether the bot is in the guild, by the container's last heartbeat; null: it did not say. */
   readonly inGuild: boolean | null;
 };
 
-/** What is called of `GatewayMonitor`. */
+/** The RPC methods of `GatewayMonitor`. */
 export interface GatewayMonitorRpc extends Rpc.DurableObjectBranded {
-  /** Takes one heartbeat. @param ids of the request that brought it */
+  /** Takes one heartbeat. @param ids the ids of the request that brought it, for the log */
   heartbeat(beat: GatewayHeartbeat, ids?: RequestIds): Promise<void>;
 
-  /** Where the gateway of the container stands that serves this guild. */
+  /** The gateway state of the container that serves this guild. */
   status(guildId: string): GatewayStatus;
 }

@@ -8,29 +8,29 @@ import { GATEWAY_HEARTBEAT_TIMEOUT_MS } from "../protocol/limits.ts";
 import type { GatewayHeartbeat } from "../protocol/signed-events.ts";
 import type { GatewayEnv, GatewayMonitorRpc, GatewayStatus } from "./env.ts";
 
-/** A hub that could not be told is told again after this, milliseconds. */
+/** When a hub that could not be reached is told again, milliseconds. */
 const TELL_AGAIN_MS = 5_000;
 
-/** What the monitor knows of one container, by the container's primary guild. */
+/** The stored state of one container, under the container's primary guild. Times are milliseconds since 1970. */
 const Container = z.object({
-  /** When its last heartbeat arrived, milliseconds. */
+  /** When the last heartbeat arrived. */
   seenAt: z.number(),
   state: GatewayState,
-  /** When the container entered that state, milliseconds. */
+  /** When the container entered that state. */
   since: z.number(),
   guildIds: z.array(z.string()),
-  /** Those that the bot is in, by the container; null: an older container, which does not say. */
+  /** The guilds that the bot is in; null: an older container does not say. */
   serves: z.array(z.string()).nullable().default(null),
-  /** What its guilds' hubs were told last; null: nothing that is sure to have arrived. */
+  /** The state that the guilds' hubs were told last; null: it is not sure what arrived. */
   told: GatewayState.nullable(),
-  /** Guilds whose hubs were not told that: those that could not be, and those that came later. */
+  /** Guilds whose hubs were not told that state: their hub could not be reached, or they were added since. */
   untold: z.array(z.string()).default([]),
 });
 type Container = z.infer<typeof Container>;
 
 /**
- * Watches whether the containers are alive (rooms.md §4, `gateway.heartbeat`): one that falls silent
- * counts as down, and its guilds are told; so are they when it comes back.
+ * Watches whether the containers are alive (rooms.md §4, `gateway.heartbeat`). A silent container counts as
+ * down. The hubs of its guilds are told when its state changes.
  */
 export class GatewayMonitor extends DurableObject<GatewayEnv> implements GatewayMonitorRpc {
   readonly #kv: SyncKvStorage;
@@ -47,7 +47,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
   async #take(beat: GatewayHeartbeat): Promise<void> {
     const known = this.#read(beat.guildId);
     const guildIds = [...new Set([beat.guildId, ...(beat.guildIds ?? [])])];
-    // The others keep what their hubs were told: one may have heard since that Discord does not serve its guild.
+    // Only these are told again: another hub may have learned since that Discord does not serve its guild.
     const untold = guildIds.filter(
       (guildId) => known?.guildIds.includes(guildId) !== true || known.untold.includes(guildId),
     );
@@ -60,7 +60,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
       told: known?.told ?? null,
       untold,
     });
-    // First: whatever comes of telling, silence is noticed.
+    // Arm before telling, so that silence is noticed even if telling fails.
     await this.#armAlarm();
     await this.#tell(beat.guildId);
     await this.#armAlarm();
@@ -83,7 +83,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
     await this.#armAlarm();
   }
 
-  /** Tells the hubs of a container's guilds where it stands, unless they know. */
+  /** Tells the hubs of a container's guilds its state, unless they know it. */
   async #tell(name: string): Promise<void> {
     const container = this.#read(name);
     if (container === null) return;
@@ -91,7 +91,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
     const state = stateOf(container, now);
     const guildIds = container.told === state ? container.untold : container.guildIds;
     if (guildIds.length === 0) return;
-    // Until it is done nothing is sure, also if this call is cut off.
+    // Until all have answered it is not sure what arrived, also if this call is cut off.
     if (container.told !== state) this.#write(name, { ...container, told: null });
     const since = state === container.state ? container.since : now;
     const hub = hubPublisher(this.env);
@@ -104,7 +104,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
     if (untold.length > 0) {
       log("warn", "gateway_monitor.hubs_not_told", { state, failed: untold.length });
     }
-    // A heartbeat may have come meanwhile, and told another state: which one arrived last, nobody knows.
+    // A heartbeat that came meanwhile may have sent another state: then it is not sure which one arrived last.
     const latest = this.#read(name) ?? container;
     const isSure = stateOf(latest, Date.now()) === state;
     const came = latest.guildIds.filter((guildId) => !container.guildIds.includes(guildId));
@@ -143,7 +143,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
 
 const PREFIX = "container:";
 
-/** A container that has been silent for too long is down, whatever it said last. */
+/** The container's state, or down if it has been silent for too long. */
 function stateOf(container: Container, now: number): GatewayState {
   return now - container.seenAt >= GATEWAY_HEARTBEAT_TIMEOUT_MS ? "down" : container.state;
 }

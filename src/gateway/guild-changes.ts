@@ -19,7 +19,7 @@ import {
   type VoiceKnowledge,
 } from "./guild-voice.ts";
 
-/** Kinds of signed events that change what the hub knows of its guild (rooms.md §4). */
+/** Kinds of signed events that the gateway's extension takes (rooms.md §4). */
 export const GUILD_EVENTS = [
   roomCreated.name,
   roomUpdated.name,
@@ -30,43 +30,43 @@ export const GUILD_EVENTS = [
   "guild.snapshot",
 ] as const;
 
-/** When something happened, milliseconds, and by which event it was told, if by one of its own kind. */
+/** When a change happened, milliseconds since 1970; `id` only if an event reported exactly this change. */
 type Told = { readonly ts: number; readonly id?: string; readonly trace?: string };
 
-/** What happened to somebody in voice. A move is a `left` and a `joined`. */
+/** A user joined or left a voice channel. A move is a `left` and a `joined`. */
 export type VoiceChange = Told & { readonly userId: string; readonly channelId: string } & (
     | { readonly kind: "joined"; readonly user?: DiscordUser | undefined }
-    /** @property since when he had joined, milliseconds */
+    /** @property since when the user had joined, milliseconds since 1970 */
     | { readonly kind: "left"; readonly since: number }
   );
 
-/** What happened to a channel that was known to be there. */
+/** A voice channel was changed or deleted. */
 export type ChannelChange = Told & { readonly channelId: string } & (
     | { readonly kind: "channel_updated"; readonly name: string; readonly userLimit: number }
-    /** Everybody who was in there has `left` before. */
+    /** `left` changes of everybody inside come before this. */
     | { readonly kind: "channel_deleted" }
   );
 
-/** What changed in a guild, as the gateway tells it: {@link GuildVoice} shows it already. */
+/** A change in a guild that the gateway reported. {@link GuildVoice} already contains it. */
 export type GuildChange =
   | VoiceChange
   | ChannelChange
   | (Told & { readonly kind: "channel_created"; readonly channelId: string })
-  /** He was there before; perhaps it shows now who he is. */
+  /** The user was in the channel already; the event may carry a newer name or picture. */
   | (Told & {
       readonly kind: "seen";
       readonly userId: string;
       readonly channelId: string;
       readonly user?: DiscordUser | undefined;
     })
-  /** A snapshot begins: all voice channels that there are. */
+  /** A snapshot begins, with all voice channels of the guild. */
   | (Told & { readonly kind: "channels_listed"; readonly channels: GuildSnapshot["channels"] })
-  /** It ends: all channels that it showed. */
+  /** The snapshot ends, with the ids of all channels that it named. */
   | (Told & { readonly kind: "snapshot_done"; readonly channelIds: ReadonlySet<string> })
-  /** Whether it is known who is in voice may have changed. */
+  /** Whether everybody in voice is known, after this may have changed. */
   | (Told & { readonly kind: "voice_known"; readonly isKnown: boolean });
 
-/** What the gateway's extension tells the other ones in a hub. */
+/** The message in which the gateway's extension passes a change to the hub's other extensions. */
 export class GuildChanged {
   readonly change: GuildChange;
 
@@ -75,15 +75,15 @@ export class GuildChanged {
   }
 }
 
-/** A guild as its hub knows it, with what a turn can do. */
+/** The guild's voice, with what a turn of the hub can do. */
 export type GuildTurn = {
   readonly voice: GuildVoice;
   readonly hub: Pick<HubTurn, "guildId" | "now" | "publish">;
 };
 
 /**
- * Applies one event of the gateway to {@link GuildVoice}, and yields each change when it is applied.
- * Nothing for what is known already (rooms.md §2). Payloads were checked at the door.
+ * Applies one event of the gateway to {@link GuildVoice}, and yields each change right after it is applied.
+ * Yields nothing that is known already (rooms.md §2). Throws on a payload that does not fit the event.
  */
 export function* changesOf(turn: GuildTurn, event: IncomingEvent): Generator<GuildChange> {
   const { voice } = turn;
@@ -112,7 +112,7 @@ export function* changesOf(turn: GuildTurn, event: IncomingEvent): Generator<Gui
       return;
     case voiceLeft.name: {
       const { userId, channelId } = voiceLeft.payload.parse(event.payload);
-      // Of an older channel it tells nothing: he is somewhere else by now.
+      // If the event names an older channel, the user has joined another one since.
       if (voice.of(userId)?.channelId === channelId) yield* leave(voice, userId, told);
       return;
     }
@@ -150,7 +150,7 @@ function* enter(
   yield { ...told, kind: "joined", userId, channelId, user };
 }
 
-/** The guild as Discord has it. Everybody who left somewhere leaves before anybody joins. */
+/** Applies a snapshot of the guild. All `left` changes come before any `joined`. */
 function* onSnapshot(
   voice: GuildVoice,
   { channels, voiceStates }: GuildSnapshot,
@@ -189,7 +189,7 @@ function* onGatewayState(
   });
 }
 
-/** Also when it stays known: a snapshot may tell who of those in voice is a bot. */
+/** Yields also if voice stays known, because a snapshot may show that somebody in voice is a bot. */
 function* learn(voice: GuildVoice, after: VoiceKnowledge, told: Told): Generator<GuildChange> {
   const wasKnown = isVoiceKnown(voice.knowledge());
   const isKnown = isVoiceKnown(after);

@@ -3,7 +3,7 @@ import { gatewayState } from "../protocol/events/rooms.ts";
 import { changesOf, GUILD_EVENTS, GuildChanged } from "./guild-changes.ts";
 import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
 
-/** Who is in which voice channel, inside a guild's hub: the areas are told what changes. */
+/** Keeps who is in which voice channel inside a guild's hub, and passes changes to the areas. */
 export const gatewayHubExtension: HubExtension = {
   name: "gateway",
   outside: {

@@ -4,7 +4,7 @@ import { gatewayMonitor } from "./env.ts";
 import { gatewayHubExtension } from "./hub-extension.ts";
 import { mountTakeEvents } from "./take-events.ts";
 
-/** Discord's gateway, as the container tells of it (rooms.md §4): what every area with Discord stands on. */
+/** Takes Discord's gateway events from the container (rooms.md §4), for every area that uses Discord. */
 export const gateway: Feature = {
   name: "gateway",
   events: [],

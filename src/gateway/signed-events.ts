@@ -11,7 +11,7 @@ import {
   type SignedEventsResult,
 } from "../protocol/signed-events.ts";
 
-/** Why signed events were not taken. What was taken before stays taken (rooms.md §4). */
+/** Why signed events were not taken. Events before the failure stay taken (rooms.md §4). */
 export type SignedEventsFailure =
   | { readonly kind: "invalid"; readonly detail: string }
   | { readonly kind: "stale_publisher"; readonly guildId: string }
@@ -19,7 +19,7 @@ export type SignedEventsFailure =
   | { readonly kind: "gap"; readonly guildId: string; readonly expected: number }
   | { readonly kind: "hold"; readonly retryAfterMs: number };
 
-/** Where signed events go. */
+/** Where signed events go: to hubs, and heartbeats to the monitor. */
 export type SignedEventsPorts = {
   readonly hub: Pick<HubPublisher, "ingest">;
   readonly monitor: {
@@ -29,17 +29,17 @@ export type SignedEventsPorts = {
   readonly now: () => number;
 };
 
-/** Made once: making a schema costs more than using it. */
+/** At module level, because creating a schema costs more than using it. */
 const AnyBatch = z.object({ events: z.unknown() });
 const KnownPayload = z.record(z.string(), z.unknown());
 
 type Refusal = SignedEventsResult["refused"][number];
 
-/** What one member of a body turned out to be. */
+/** The result of checking one event of a body. */
 type Checked =
   | { readonly kind: "heartbeat"; readonly beat: GatewayHeartbeat }
   | { readonly kind: "event"; readonly guildId: string; readonly event: IncomingEvent }
-  /** With an event: the hub is told where it stood, so that those after it are no gap. */
+  /** `position` goes to the hub, so that the refused event's `seq` leaves no gap before later events. */
   | {
       readonly kind: "refused";
       readonly code: string;
@@ -48,8 +48,8 @@ type Checked =
     };
 
 /**
- * Takes the body of `POST /internal/events` after its signature was found good: one event or a
- * batch (rooms.md §4). In a batch a bad event is refused alone; a bad single one is a failure.
+ * Takes the body of `POST /internal/events`, whose signature was checked: one event or a batch (rooms.md §4).
+ * In a batch an invalid event is refused by itself; an invalid single event is a failure.
  */
 export async function takeSignedEvents(
   { hub, monitor, now }: SignedEventsPorts,
@@ -126,12 +126,12 @@ function checkEvent(value: unknown): Checked {
   if (event === "gateway.heartbeat") {
     return { kind: "heartbeat", beat: GatewayHeartbeat.parse(checkedPayload.data) };
   }
-  // Only what the schema knows goes on to clients.
+  // The parsed payload has only the schema's fields, so no others reach clients.
   const known = KnownPayload.parse(checkedPayload.data);
   return { kind: "event", guildId, event: { ...outside, payload: known } };
 }
 
-/** Events by guild, each in the order they came. */
+/** The events of each guild, in the order in which they came. */
 function byGuild(checked: readonly Checked[]): Map<string, IncomingEvent[]> {
   const guilds = new Map<string, IncomingEvent[]>();
   for (const one of checked) {

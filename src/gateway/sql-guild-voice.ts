@@ -7,8 +7,8 @@ import {
 } from "./guild-voice.ts";
 
 /**
- * Creates the tables of {@link sqlGuildVoice}; may run again at each wake.
- * @returns whether nothing was known of the gateway before: only a snapshot says who is in voice
+ * Creates the tables of {@link sqlGuildVoice}. Runs again at each wake.
+ * @returns whether the gateway's table is new: then a snapshot is needed to know who is in voice
  */
 export function createVoiceTables(sql: SqlStorage): boolean {
   const isNew = !hasTable(sql, "gateway_voice");
@@ -27,7 +27,7 @@ export function createVoiceTables(sql: SqlStorage): boolean {
       since INTEGER
     ) STRICT;
   `);
-  // Also after a rollback: the version before began anew, and is right.
+  // Also after a rollback: the previous version then kept its own tables, which are newer than ours.
   const wasKept = hasTable(sql, "rooms_knowledge");
   if (hasTable(sql, "rooms_voice") && (isNew || wasKept)) takeOverVoice(sql);
   if (wasKept) takeOverStanding(sql);
@@ -39,9 +39,9 @@ export function createVoiceTables(sql: SqlStorage): boolean {
 }
 
 /**
- * Takes over who is in voice from versions that kept it once for rooms and once for matches. Those of matches
- * are newer where an event waited for its room; when they came, the snapshot that brings them is noted.
- * `rooms_voice` stays, as what readers were told: rooms take that over themselves.
+ * Takes over who is in voice from versions that kept it once for rooms and once for matches. The matches' table
+ * is newer, because an event could wait for its room; it is used only if a snapshot has filled it.
+ * `rooms_voice` stays for the rooms area, which takes over from it what readers were told.
  */
 function takeOverVoice(sql: SqlStorage): void {
   sql.exec("DELETE FROM gateway_voice");
@@ -63,7 +63,10 @@ function takeOverVoice(sql: SqlStorage): void {
   );
 }
 
-/** Takes over what was known of the gateway; a version before this one then begins anew. */
+/**
+ * Takes over what was known of the gateway, and drops the old tables, so that a previous version starts empty
+ * after a rollback.
+ */
 function takeOverStanding(sql: SqlStorage): void {
   sql.exec(
     `INSERT OR REPLACE INTO gateway_standing (one, knowledge, state, since)

@@ -54,7 +54,7 @@ const route = createRoute({
   },
   responses: {
     200: {
-      description: "What became of them",
+      description: "How many were accepted, and which were refused",
       content: { "application/json": { schema: SignedEventsResult } },
     },
     ...problems(
@@ -73,7 +73,7 @@ const route = createRoute({
 /** `POST /internal/events` */
 export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
   app.openAPIRegistry.registerPath(route);
-  // Not through the validator: the signature is over the raw bytes, and comes before any parsing.
+  // Not through the validator: the signature covers the raw bytes and is checked before any parsing.
   app.post(
     "/internal/events",
     bodyLimit({
@@ -104,7 +104,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
 }
 
 function portsOf(env: PlatformEnv): SignedEventsPorts {
-  // Most requests bring events: finding the monitor waits for a heartbeat.
+  // Look the monitor up only for a heartbeat: most requests bring events.
   const heartbeat = (beat: GatewayHeartbeat): Promise<void> => gatewayMonitor(env).heartbeat(beat);
   return { hub: hubPublisher(hubEnv(env)), monitor: { heartbeat }, now: systemClock };
 }

@@ -1,7 +1,7 @@
 /**
  * WebSocket close codes of `/ws` and what a client does after each (rooms.md §2).
- * `yes`: reconnect and resume; `after refresh`: get a new token first; `no`: do not come back
- * without a change.
+ * `yes`: reconnect and resume; `after refresh`: get a new token first; `no`: do not reconnect until the cause
+ * is fixed.
  */
 export const CLOSE_CODES = {
   normal: { code: 1000, reconnect: "no", meaning: "closed on purpose" },
@@ -49,8 +49,8 @@ const BY_CODE: ReadonlyMap<number, CloseCode> = new Map(
 );
 
 /**
- * What a client does after a close. A code that we never send (1006 of a lost network, 1005) is
- * treated as a lost connection.
+ * What a client does after a close. A code that the server never sends (1005, or 1006 for a lost network) counts
+ * as a lost connection.
  */
 export function reconnectAfter(code: number): CloseCode["reconnect"] {
   return BY_CODE.get(code)?.reconnect ?? "yes";

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
 /**
- * An id that Discord gave. Discord's are 64-bit numbers as decimal strings; the contract's own
- * examples (`c1`, `u42`) are not, so what is checked is what safety needs: it fits a URL path as it is, and
- * is no number with zeros before it, which Discord would read as another text's id.
+ * An id from Discord. Discord's ids are 64-bit numbers in decimal, but the contract's examples (`c1`, `u42`) are
+ * not. So only what safety needs is checked: an id is safe in a URL path, and has no leading zero, because
+ * Discord would read `012` and `12` as the same id.
  */
 export const DiscordId = z
   .string()

@@ -17,7 +17,7 @@ const V = z.literal(PROTOCOL_VERSION);
 const Seq = z.number().int().min(0);
 const UnixSeconds = z.number().int().meta({ description: "Seconds since 1970, like the claim" });
 
-/** First frame of a socket that brought neither ticket nor header. `epoch` and `seq` resume. */
+/** First frame of a socket that was opened without ticket or header. `epoch` and `seq` resume. */
 export const AuthFrame = z.object({
   type: z.literal("auth"),
   token: z.string().min(1),
@@ -25,10 +25,10 @@ export const AuthFrame = z.object({
   seq: z.number().optional(),
 });
 
-/** "I have everything up to `seq`." At most every few seconds. */
+/** Acknowledges every event up to `seq`. At most every few seconds. */
 export const AckFrame = z.object({ type: z.literal("ack"), seq: Seq });
 
-/** A newer token of the same user, before the present one expires. */
+/** Replaces the token by a newer one of the same user, before the present one expires. */
 export const ReauthFrame = z.object({ type: z.literal("reauth"), token: z.string().min(1) });
 
 /** Narrows the stream to some channels; an empty list means all of them. */
@@ -37,7 +37,7 @@ export const SubscribeFrame = z.object({
   channelIds: z.array(DiscordId).max(SUBSCRIBE_CHANNELS_MAX),
 });
 
-/** Every frame that a client may send, but for the ping, which never reaches a handler. */
+/** Every frame that a client may send, except the ping, which never reaches a handler. */
 export const ClientFrame = z.discriminatedUnion("type", [
   AuthFrame,
   AckFrame,
@@ -46,7 +46,7 @@ export const ClientFrame = z.discriminatedUnion("type", [
 ]);
 export type ClientFrame = z.infer<typeof ClientFrame>;
 
-/** Types of {@link ClientFrame}, to tell an unknown type from bad fields. */
+/** Types of {@link ClientFrame}, to distinguish an unknown type from invalid fields. */
 export const CLIENT_FRAME_TYPES: ReadonlySet<string> = new Set(
   ClientFrame.options.map((option) => option.shape.type.value),
 );
@@ -82,7 +82,7 @@ export const AuthOkFrame = z.object({
   }),
 });
 
-/** One event. `prev` stands there only after a jump of `seq`. */
+/** One event. `prev` is present only if `seq` jumped. */
 export const EventFrame = z.object({
   v: V,
   type: z.literal("event"),
@@ -96,14 +96,14 @@ export const EventFrame = z.object({
 });
 export type EventFrame = z.infer<typeof EventFrame>;
 
-/** Events that share a frame: only for clients that asked with `?batch=1`. */
+/** Several events in one frame, only for clients that connected with `?batch=1`. */
 export const BatchFrame = z.object({
   v: V,
   type: z.literal("batch"),
   events: z.array(EventFrame.omit({ v: true, type: true })),
 });
 
-/** After the missed events of a resume; what follows is live. */
+/** Follows the missed events of a resume. Later events are live. */
 export const ResumedFrame = z.object({
   v: V,
   type: z.literal("resumed"),
@@ -113,8 +113,8 @@ export const ResumedFrame = z.object({
 });
 
 /**
- * The newest value of something that is not journaled (who is here): only for clients that asked with
- * `?signals=1`. A later one with the same `key` replaces it; those in between may never come.
+ * The newest value of something that is not journaled, such as presence. Only for clients that connected with
+ * `?signals=1`. A later signal with the same `key` replaces it; values in between may be skipped.
  */
 export const SignalFrame = z.object({
   v: V,
@@ -125,7 +125,7 @@ export const SignalFrame = z.object({
   ts: z.number().int(),
 });
 
-/** Who is connected, by user. `users` is null when there are too many to list. */
+/** The connected users. `users` is null if there are too many to list. */
 export const Presence = z.object({
   count: z.number().int().min(0),
   users: z
@@ -174,10 +174,10 @@ export const AuthExpiringFrame = z.object({
   exp: UnixSeconds,
 });
 
-/** The newer token counts from now on. */
+/** The newer token has replaced the earlier one. */
 export const ReauthOkFrame = z.object({ v: V, type: z.literal("reauth.ok"), exp: UnixSeconds });
 
-/** A frame of the client was not used. */
+/** A frame of the client was rejected. */
 export const ErrorFrame = z.object({
   v: V,
   type: z.literal("error"),
@@ -185,7 +185,7 @@ export const ErrorFrame = z.object({
   message: z.string(),
 });
 
-/** Every frame that the server may send, but for the pong. */
+/** Every frame that the server may send, except the pong. */
 export const ServerFrame = z.union([
   AuthOkFrame,
   EventFrame,

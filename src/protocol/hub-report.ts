@@ -6,7 +6,7 @@ const Count = z.number().int().min(0);
 const Seq = z.number().int().min(0);
 const Milliseconds = z.number().int().meta({ description: "Milliseconds since 1970" });
 
-/** One relay of a guild as its hub sees it. */
+/** One relay of a guild, as its hub knows it. */
 export const RelayReport = z.object({
   index: Count,
   state: z.enum(["open", "draining", "unreachable"]).meta({
@@ -19,7 +19,7 @@ export const RelayReport = z.object({
 });
 export type RelayReport = z.infer<typeof RelayReport>;
 
-/** How a guild's hub does now: the answer of `GET /admin/guilds/:id/hub`. */
+/** The present state of a guild's hub: the answer of `GET /admin/guilds/:id/hub`. */
 export const HubReport = z
   .object({
     guildId: DiscordId,
@@ -64,7 +64,7 @@ export const HubReport = z
   .meta({ id: "HubReport" });
 export type HubReport = z.infer<typeof HubReport>;
 
-/** One connection as an operator sees it: how a `connectionId` is found. */
+/** One connection, as operators see it; they find its `connectionId` here. */
 export const HubConnection = z
   .object({
     connectionId: z.string(),
@@ -86,40 +86,40 @@ export const HubConnection = z
   .meta({ id: "HubConnection" });
 export type HubConnection = z.infer<typeof HubConnection>;
 
-/** Why a connection did or did not get an event. Closed: an operator's tool may decide by it. */
+/** Why a connection did or did not get an event. A closed list, so that tools can rely on it. */
 export const ExplanationCode = z.enum([
-  /** It was sent on this connection; whether the client has it shows in `connection.acked`. */
+  /** It was sent on this connection. `connection.acked` shows whether the client has acknowledged it. */
   "delivered",
-  /** It goes out in a moment: with the next shared frame, or in a catch-up that is under way. */
+  /** It will be sent in a moment, with the next batch or a catch-up in progress. */
   "pending",
-  /** The connection is past its window and gets it when it acknowledges. */
+  /** The connection has used up its window and gets it after an acknowledgement. */
   "lagging",
-  /** Its grants have none of the event's audience. */
+  /** None of the connection's grants is in the event's audience. */
   "not_in_audience",
-  /** It has narrowed to other topics. */
+  /** The connection has subscribed to other topics. */
   "not_subscribed",
-  /** The connection began after it: its snapshot or the connection before has it. */
+  /** The connection is newer than the event: its snapshot or the previous connection had it. */
   "before_connection",
-  /** The journal has dropped it, so nothing can be said. */
+  /** The journal no longer has the event, so the answer is unknown. */
   "trimmed",
-  /** No event has that seq yet. */
+  /** No event has this seq yet. */
   "not_yet",
-  /** The connection's token had ended. */
+  /** The connection's token had expired. */
   "expired",
   /** The connection has not authenticated: it gets nothing. */
   "not_authenticated",
-  /** There is no such connection now. */
+  /** The hub has no such connection now. */
   "unknown_connection",
 ]);
 export type ExplanationCode = z.infer<typeof ExplanationCode>;
 
-/** What a hub finds out about one connection and one event. The route adds the sentence. */
+/** A hub's answer about one connection and one event. The route adds an explanation in words. */
 export const Explanation = z.object({
   code: ExplanationCode,
   seq: Seq,
-  /** null: unknown, or not authenticated. */
+  /** Null: the connection is unknown or not authenticated. */
   connection: z.union([HubConnection, z.null()]),
-  /** null: the journal does not have it. Its payload stays out: an operator needs no content. */
+  /** Null: the journal does not have it. Without the payload, which operators do not need to see. */
   event: z
     .object({
       id: z.string(),
@@ -140,6 +140,6 @@ export const RevocationTarget = z.union([
 ]);
 export type RevocationTarget = z.infer<typeof RevocationTarget>;
 
-/** What a revocation did. 0: nobody was connected, which is no failure. */
+/** The number of connections that a revocation closed. 0 is a success: nobody was connected. */
 export const RevocationResult = z.object({ closed: Count });
 export type RevocationResult = z.infer<typeof RevocationResult>;

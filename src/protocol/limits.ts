@@ -7,8 +7,8 @@
 export const CLIENT_FRAME_MAX_BYTES = 16 * 1024;
 
 /**
- * Frames a client may send in {@link CLIENT_FRAME_WINDOW_MS} (rooms.md §2), and one more for each quarter
- * of its credit that it was sent meanwhile, so that it can acknowledge. Over it: close 4429.
+ * Frames a client may send in {@link CLIENT_FRAME_WINDOW_MS} (rooms.md §2). For each quarter of its credit that
+ * the server sends meanwhile it may send one more, so that it can acknowledge. Over it: close 4429.
  */
 export const CLIENT_FRAMES_PER_WINDOW = 60;
 
@@ -43,18 +43,18 @@ export const SOCKETS_PER_RELAY = 20_000;
 export const RELAYS_PER_HUB = 1_000;
 
 /**
- * A relay that is not needed is let go only after so long, milliseconds: after a crash all are empty until
- * their clients are back.
+ * How long a relay that is not needed is kept, milliseconds: after a crash all relays are empty until their
+ * clients are back.
  */
 export const RELAY_KEEP_MS = 10 * 60 * 1000;
 
 /**
- * Clients with a ticket or a token that one hub or relay takes in a second once its burst is used up. One
- * more: HTTP 503.
+ * Clients with a ticket or token that one hub or relay accepts per second once {@link ACCEPTS_BURST} is used up.
+ * One more: HTTP 503.
  */
 export const ACCEPTS_PER_SECOND = 1_000;
 
-/** Clients that a rested hub or relay takes at once: all of a guild that lost its server. */
+/** Clients that a rested hub or relay accepts at once, for a guild that lost its server. */
 export const ACCEPTS_BURST = 4_000;
 
 /** Shortest time over which clients spread their return after a loss, milliseconds (hub.md, deploy). */
@@ -63,31 +63,31 @@ export const RETRY_WINDOW_MIN_MS = 1_000;
 /** Sockets of one object that wait for their `auth` frame. One more: HTTP 503. */
 export const UNAUTHENTICATED_SOCKETS_PER_HUB = 1_000;
 
-/** Those of them that come from one client address, or one IPv6 /64. One more: HTTP 503. */
+/** Sockets that wait for their `auth` frame from one client address, or one IPv6 /64. One more: HTTP 503. */
 export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
 
 /**
- * Sockets that have not said who they are, which one hub or relay takes in a second once their burst is
- * used up. One more: HTTP 503. They take none of {@link ACCEPTS_PER_SECOND}.
+ * Unauthenticated sockets that one hub or relay accepts per second once their burst is used up. One more:
+ * HTTP 503. They do not count against {@link ACCEPTS_PER_SECOND}.
  */
 export const UNAUTHENTICATED_ACCEPTS_PER_SECOND = 250;
 
-/** Sockets of that kind which a rested hub or relay takes at once. */
+/** Unauthenticated sockets that a rested hub or relay accepts at once. */
 export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
 
 /**
- * Those of them that one client address, or one IPv6 /64, may open in a second once its burst is used up. One
- * more: HTTP 503.
+ * Unauthenticated sockets that one client address, or one IPv6 /64, may open per second once its burst is used
+ * up. One more: HTTP 503.
  */
 export const UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS = 25;
 
-/** Sockets of that kind which a rested hub or relay takes at once from one address. */
+/** Unauthenticated sockets that a rested hub or relay accepts at once from one address. */
 export const UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS = 100;
 
-/** Bytes of a session's grants as JSON, so that what a socket carries stays under 2 KB. Over it: 403. */
+/** Bytes of a session's grants as JSON, so that a socket's attachment stays under 2 KB. Over it: 403. */
 export const SESSION_GRANTS_MAX_BYTES = 1_500;
 
-/** Characters of an `epoch` that a client names; ours have fewer. */
+/** Characters of an `epoch` that a client sends; ours have fewer. */
 export const EPOCH_MAX_LENGTH = 64;
 
 /** Channels that one `subscribe` frame may name (rooms.md §2). */
@@ -97,24 +97,24 @@ export const SUBSCRIBE_CHANNELS_MAX = 100;
 export const EXPIRY_WARNING_MS = 60_000;
 
 /**
- * Bytes that a client is sent beyond what it has acknowledged, or had been sent before its last ping
- * (hub.md, slow consumer). Past it, it is fed from the journal. A single larger frame goes alone.
+ * Bytes that are sent to a client beyond what it has acknowledged, or beyond its last ping (hub.md, slow
+ * consumer). Then it lags, and later gets the rest from the journal. A single larger frame goes alone.
  */
 export const CREDIT_WINDOW_BYTES = 192 * 1024;
 
-/** Events that a client is sent beyond what it has acknowledged. */
+/** Events that are sent to a client beyond what it has acknowledged. */
 export const CREDIT_WINDOW_EVENTS = 1_000;
 
-/** A client that took nothing of what waits for it for this long is closed with 1013, milliseconds. */
+/** How long a lagging client may take nothing before it is closed with 1013, milliseconds. */
 export const LAGGING_MAX_MS = 60_000;
 
 /**
- * Bytes sent to the sockets of one user that never acknowledge and never ping, since they last said
- * anything (hub.md). Over it: close 1013.
+ * Bytes sent to one user's sockets that neither acknowledge nor ping, since their last frame (hub.md). Over it:
+ * close 1013.
  */
 export const UNACKNOWLEDGED_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Keys of last-value signals that a hub keeps for clients that lag. One more forgets the oldest. */
+/** Signal keys whose last value a hub keeps for lagging clients. One more drops the oldest. */
 export const SIGNAL_KEYS_MAX = 1_000;
 
 /** Bytes of one signal as JSON. Over it: the publish is refused. */
@@ -123,13 +123,13 @@ export const SIGNAL_MAX_BYTES = 16 * 1024;
 /** Bytes of one event's payload as JSON. Over it: the publish is refused and nothing is journaled. */
 export const EVENT_PAYLOAD_MAX_BYTES = 64 * 1024;
 
-/** Who came and who went is told together, this long after the first of them, milliseconds. */
+/** How long presence changes are collected before they are sent together, milliseconds. */
 export const PRESENCE_DEBOUNCE_MS = 2_000;
 
-/** Users that presence lists; of more only the number is told. */
+/** Users that presence lists. With more, only their number is sent. */
 export const PRESENCE_USERS_MAX = 100;
 
-/** A revoked user's older tokens are refused this long, milliseconds. */
+/** How long a revoked user's older tokens are refused, milliseconds. */
 export const REVOCATION_TTL_MS = 24 * 60 * 60 * 1000;
 
 /** How long after the first event of a burst the later ones wait for a shared frame, milliseconds. */
@@ -153,7 +153,7 @@ export const LONG_POLL_EVENTS_MAX = 500;
 /** Length of the events in one answer of a long poll, as JSON text. One event is always taken. */
 export const LONG_POLL_BYTES_MAX = 1024 * 1024;
 
-/** After so long without a byte an event stream gets a comment, milliseconds. */
+/** The silence after which an event stream gets a comment, milliseconds. */
 export const EVENT_STREAM_KEEP_ALIVE_MS = 10_000;
 
 /** Journal bounds (rooms.md §3): whichever is met first. */
@@ -161,7 +161,7 @@ export const JOURNAL_MAX_AGE_MS = 24 * 60 * 60 * 1000;
 export const JOURNAL_MAX_EVENTS = 10_000;
 export const JOURNAL_MAX_BYTES = 32 * 1024 * 1024;
 
-/** A dedupe key is remembered this long, milliseconds (hub.md, publisher idempotency). */
+/** How long a dedupe key is kept, milliseconds (hub.md, publisher idempotency). */
 export const DEDUPE_TTL_MS = 24 * 60 * 60 * 1000;
 
 /** Life of a WebSocket ticket, milliseconds (rooms.md §2). */
@@ -173,19 +173,19 @@ export const TICKETS_PER_MINUTE = 60;
 /** UTF-16 units of a person's name that are kept: Discord's longest have 32. */
 export const PERSON_NAME_MAX_LENGTH = 64;
 
-/** People of a guild whose names its hub keeps; those who were seen longest ago go. */
+/** People of a guild whose names its hub keeps. One more drops the one seen longest ago. */
 export const PEOPLE_MAX = 5_000;
 
-/** A person who was not seen for so long is forgotten, milliseconds. */
+/** How long a person who is not seen again is kept, milliseconds. */
 export const PEOPLE_KEEP_MS = 90 * 24 * 60 * 60 * 1000;
 
 /** Entries of one answer of `GET /people`. Over it: 400. */
 export const PEOPLE_PAGE_MAX = 50;
 
-/** Entries of an answer of `GET /people` that names no `limit`. */
+/** Entries of one answer of `GET /people` without a `limit`. */
 export const PEOPLE_PAGE_DEFAULT = 20;
 
-/** An answer of `GET /ready` is given again this long, milliseconds: anybody may ask. */
+/** How long an answer of `GET /ready` is reused, milliseconds: the route needs no token. */
 export const READY_FRESH_MS = 2_000;
 
 /** Requests per `sub` and minute to routes without a limit of their own. */
@@ -194,7 +194,7 @@ export const USER_REQUESTS_PER_MINUTE = 600;
 /** Invites per `sub` and minute: each is a call to Discord. */
 export const INVITES_PER_MINUTE = 10;
 
-/** Ends of rooms per `sub` and minute: each is a call to Discord, also for a room that is over. */
+/** Ends of rooms per `sub` and minute: each is a call to Discord, even for a room that has ended. */
 export const ROOM_ENDS_PER_MINUTE = 30;
 
 /** Rooms per `sub` and minute (rooms.md §1). */
@@ -213,7 +213,7 @@ export const SIGNED_BODY_MAX_BYTES = 1024 * 1024;
 export const SIGNED_BATCH_MAX = 100;
 
 /**
- * Events that a hub keeps while it is not known yet whose channel they are about. One more: the publisher
+ * Events that a hub holds while it is not known yet whether their channel is a room. One more: the publisher
  * gets 503 with `Retry-After` and sends it again.
  */
 export const HELD_EVENTS_MAX = 1_000;
@@ -233,15 +233,15 @@ export const PUBLISHER_SEQ_JUMP_MAX = 1_000_000;
 /** Characters of an `Idempotency-Key` (rooms.md §1). */
 export const IDEMPOTENCY_KEY_MAX_LENGTH = 255;
 
-/** A stored response is replayed this long, milliseconds (rooms.md §1). */
+/** How long a stored response is replayed, milliseconds (rooms.md §1). */
 export const IDEMPOTENCY_TTL_MS = 24 * 60 * 60 * 1000;
 
 /** Clock skew allowed for `exp` and `nbf`, seconds (rooms.md §1). */
 export const JWT_CLOCK_SKEW_SECONDS = 30;
 
 /**
- * The provider is asked for its keys at most this often once it has given some, by all together and
- * whatever the tokens are, milliseconds (rooms.md §1).
+ * The shortest time between two fetches of the provider's keys once it has sent some, whatever tokens arrive,
+ * milliseconds (rooms.md §1).
  */
 export const JWKS_REFETCH_COOLDOWN_MS = 60_000;
 
@@ -254,7 +254,7 @@ export const ROOM_NAME_MAX_LENGTH = 100;
 /** Members a room may hold; 0 is no limit (Discord). */
 export const ROOM_USER_LIMIT_MAX = 99;
 
-/** Limit of a room that names none (rooms.md §1). */
+/** The user limit of a room that is requested without one (rooms.md §1). */
 export const ROOM_USER_LIMIT_DEFAULT = 4;
 
 /** Discord users that a private room may list (rooms.md §1). */
@@ -270,22 +270,22 @@ export const INVITE_MAX_USES = 100;
 export const ROOMS_PAGE_MAX = 100;
 export const ROOMS_PAGE_DEFAULT = 50;
 
-/** The gateway-worker reports that it is alive this often, milliseconds (rooms.md §4). */
+/** The time between two heartbeats of the gateway-worker, milliseconds (rooms.md §4). */
 export const GATEWAY_HEARTBEAT_INTERVAL_MS = 30_000;
 
-/** Without a heartbeat for this long the gateway counts as down, milliseconds: two lost and some. */
+/** The time without a heartbeat after which the gateway counts as down, milliseconds: two lost and a reserve. */
 export const GATEWAY_HEARTBEAT_TIMEOUT_MS = 75_000;
 
 /** Unsent events of one guild in the gateway-worker's outbox. One more: a snapshot replaces them. */
 export const OUTBOX_MAX_EVENTS = 10_000;
 
-/** Bytes of the unsent events of one guild there. One more: a snapshot replaces them. */
+/** Bytes of the unsent events of one guild in the outbox. One more: a snapshot replaces them. */
 export const OUTBOX_MAX_BYTES = 8 * 1024 * 1024;
 
 /** Characters of a shared secret (rooms.md §6). A shorter one is refused at start. */
 export const SECRET_MIN_LENGTH = 32;
 
-/** A Worker asks a hub where new clients go at most this often, milliseconds. */
+/** How long a Worker reuses a hub's answer to where new clients go, milliseconds. */
 export const PLACEMENT_TTL_MS = 5_000;
 
 /** Bytes of a body of `POST /faceit-webhook` (matches-and-music.md §A3). Over it: 413. */
@@ -297,13 +297,13 @@ export const INTERACTION_BODY_MAX_BYTES = 256 * 1024;
 /** Difference between an interaction's signed timestamp and our clock, seconds (§B). Over it: 401. */
 export const INTERACTION_MAX_SKEW_SECONDS = 300;
 
-/** A slash command that is not done by then is answered with that, milliseconds: Discord waits 3 s. */
+/** When a slash command that is not done gets a "still working" reply, milliseconds: Discord waits 3 s. */
 export const INTERACTION_DEADLINE_MS = 2_500;
 
 /** Players that one Discord user may look up at FACEIT by slash commands in a minute. One more: wait. */
 export const LOOKUPS_PER_MINUTE = 20;
 
-/** Time somebody has to link their FACEIT account once they asked for it, milliseconds (§B). */
+/** Time to finish linking a FACEIT account after `/link`, milliseconds (§B). */
 export const LINK_TTL_MS = 10 * 60 * 1000;
 
 /** Linkings that one Discord user may begin in ten minutes. One more: the command says to wait. */
@@ -319,13 +319,13 @@ export const MATCHES_PAGE_DEFAULT = 50;
 /** Live matches in a snapshot, the newest; `GET /matches` has all of them. */
 export const SNAPSHOT_MATCHES_MAX = 50;
 
-/** Players of one side that are looked at: FACEIT's largest teams have fewer. The rest get no access. */
+/** Players of one side that are read: FACEIT's largest teams have fewer. The rest get no access. */
 export const MATCH_PLAYERS_PER_SIDE_MAX = 20;
 
-/** A trouble of a guild's matches is told again after so long, milliseconds, if it is still there. */
+/** When a trouble of a guild's matches is posted again if it persists, milliseconds. */
 export const TROUBLE_TOLD_AGAIN_MS = 24 * 60 * 60 * 1000;
 
-/** Recordings of one match: more than the longest series has maps. The rest is left out. */
+/** Recordings of one match: the longest series has fewer maps. The rest is left out. */
 export const MATCH_DEMOS_MAX = 10;
 
 /** Bytes of an answer of FACEIT. A longer one counts as a failure. */
@@ -334,10 +334,10 @@ export const FACEIT_ANSWER_MAX_BYTES = 512 * 1024;
 /** Time FACEIT has to answer, milliseconds. */
 export const FACEIT_TIMEOUT_MS = 5_000;
 
-/** A match's Data API answer counts as fresh this long, milliseconds (§A2). */
+/** How long a Data API answer about a match counts as fresh, milliseconds (§A2). */
 export const FACEIT_FRESH_MS = 5_000;
 
-/** An ended match is remembered this long, milliseconds, so that late webhooks do not open it again. */
+/** How long an ended match is kept, milliseconds, so that late webhooks do not reopen it. */
 export const MATCH_TOMBSTONE_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** Channels of one guild (Discord, 30013). */
@@ -346,20 +346,20 @@ export const GUILD_CHANNELS_MAX = 500;
 /** Channels of one category (Discord). A match that finds it full gets channels outside it. */
 export const CATEGORY_CHANNELS_MAX = 50;
 
-/** An ended match is listed this long, milliseconds. */
+/** How long an ended match is listed, milliseconds. */
 export const MATCH_KEEP_MS = 90 * 24 * 60 * 60 * 1000;
 
-/** What was done to links is kept this long, milliseconds. */
+/** How long the audit of links is kept, milliseconds. */
 export const LINK_AUDIT_KEEP_MS = 365 * 24 * 60 * 60 * 1000;
 
-/** A channel of ours that no match owns is deleted when it is older than this, milliseconds. */
+/** The age from which a channel of ours that no match owns is deleted, milliseconds. */
 export const ORPHAN_MIN_AGE_MS = 5 * 60 * 1000;
 
-/** The longest `Retry-After` that is believed, milliseconds. After it the other side is asked again. */
+/** The longest `Retry-After` that is obeyed, milliseconds. A longer one is shortened to this. */
 export const RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Longest pause after Discord's edge refused our address, or FACEIT our key for its rate, milliseconds.
- * After it one call finds out whether that is over.
+ * The longest pause after Discord's edge blocked our address, or FACEIT limited our key, milliseconds. After it
+ * one call finds out whether that is over.
  */
 export const OUTSIDE_PAUSE_MAX_MS = 60 * 60 * 1000;

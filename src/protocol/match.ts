@@ -6,15 +6,15 @@ export const FACTIONS = ["faction1", "faction2"] as const;
 export const Faction = z.enum(FACTIONS);
 export type Faction = z.infer<typeof Faction>;
 
-/** An id of FACEIT: of a match (`1-<uuid>`), a player, a hub or an organizer. It fits a URL path as it is. */
+/** FACEIT's id of a match (`1-<uuid>`), player, hub or organizer. Safe in a URL path without escaping. */
 export const FaceitId = z
   .string()
   .regex(/^[\w-]{1,64}$/, "an id of FACEIT has 1 to 64 letters, digits, - or _");
 
-/** A match that is in one of these is over; every other status counts as live. */
+/** FACEIT's statuses of a match that is over; every other status counts as live. */
 export const ENDED_STATUSES: ReadonlySet<string> = new Set(["FINISHED", "ABORTED", "CANCELLED"]);
 
-/** Somebody who plays in a match. */
+/** A player of a match. */
 export const MatchPlayer = z.object({
   playerId: FaceitId,
   nickname: z.string().max(100),
@@ -27,7 +27,7 @@ export type MatchPlayer = z.infer<typeof MatchPlayer>;
 export const MatchRoom = z.object({ channelId: DiscordId, name: z.string().max(200) });
 export type MatchRoom = z.infer<typeof MatchRoom>;
 
-/** What keeps a side from having its channel. */
+/** Why a side has no channel. */
 export const MatchProblem = z.enum(["discord_full", "discord_refused", "discord_unreachable"]);
 export type MatchProblem = z.infer<typeof MatchProblem>;
 
@@ -63,7 +63,7 @@ export const Match = z
       .url({ protocol: /^https$/ })
       .nullable()
       .meta({ description: "The first of `demoUrls`" }),
-    // What was stored before there were several has none.
+    // Records of older versions have only `demoUrl`.
     demoUrls: z
       .array(z.url({ protocol: /^https$/ }))
       .default([])

@@ -5,10 +5,10 @@ const SECONDS = /^\d+(?:\.\d{1,15})?$/;
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,9},? [\w :-]+$/;
 
 /**
- * How long a `Retry-After` asks to wait: seconds, or a date (RFC 9110 §10.2.3).
- * @param value the header as it came; null without one
+ * How long a `Retry-After` header asks to wait: seconds, or a date (RFC 9110 §10.2.3).
+ * @param value the raw header; null if there is none
  * @param now milliseconds since 1970
- * @returns milliseconds from 0 to {@link RETRY_AFTER_MAX_MS}; null without a usable one
+ * @returns milliseconds from 0 to {@link RETRY_AFTER_MAX_MS}; null if there is no valid value
  */
 export function retryAfterMs(value: string | null, now: number): number | null {
   const text = value?.trim() ?? "";
@@ -18,7 +18,7 @@ export function retryAfterMs(value: string | null, now: number): number | null {
 
 function untilDate(text: string, now: number): number | null {
   if (!HTTP_DATE.test(text)) return null;
-  // One of the three does not name the zone; all are in GMT.
+  // The asctime form names no time zone; all three forms are in GMT.
   const at = Date.parse(text.endsWith(" GMT") ? text : `${text} GMT`);
   return Number.isNaN(at) ? null : at - now;
 }

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { SECRET_MIN_LENGTH } from "./limits.ts";
 
-/** Values that stand in documents: whoever deploys with one of them has no secret. */
+/** Sample values from documentation, which are public and therefore no secret. */
 const SAMPLES: ReadonlySet<string> = new Set(["change-me", "changeme", "secret", "..."]);
 
-/** A secret of both deployables: long enough, and none that anybody can read somewhere. */
+/** A secret that the Worker and the gateway-worker share: long enough, and not a sample value. */
 export const SecretValue = z
   .string({ error: "is missing" })
   .refine(

@@ -1,26 +1,26 @@
-/** Controls and ends of lines: what is on both sides of them stays apart. */
+/** Control characters and line ends. They become a space, so that words beside them stay apart. */
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 
 /**
- * Marks that have no shape, such as those that turn the direction of what follows. The two joiners are none
- * of them: they shape what is beside them, in emoji and in Persian and Indic words. Tags after a black flag
- * say whose it is, in at most six letters (UTS #51, emoji tag sequences).
+ * Invisible format characters, such as those that change the direction of text. Kept are the two joiners, which
+ * shape emoji and Persian and Indic words, and up to six tag letters after a black flag, which make it the flag
+ * of a region (UTS #51, emoji tag sequences).
  */
 const MARKS =
   /(\u{1F3F4}[\u{E0030}-\u{E0039}\u{E0061}-\u{E007A}]{1,6}\u{E007F})|(?![\u200C\u200D])\p{Cf}/gu;
 
-/** Something with a shape: U+2800 is an empty one. */
+/** A visible character. U+2800, the empty Braille pattern, is not one. */
 const SEEN = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
 
 /**
- * A text from outside as it is shown: well-formed, one line, without marks that cannot be seen, at most
- * `max` UTF-16 units; empty when nothing of it can be seen.
+ * Cleans a text from outside for display: well-formed, one line, without invisible characters, at most `max`
+ * UTF-16 units; empty if nothing visible is left.
  */
 export function shownText(value: unknown, max: number): string {
   if (typeof value !== "string") return "";
   const text = cleaned(value.toWellFormed());
   if (text.length <= max) return text;
-  // The cut may be in the middle of a character, or of a flag.
+  // The cut may fall into a surrogate pair, or into the tags of a flag.
   return cleaned(text.slice(0, max).replace(/[\uD800-\uDBFF]$/, ""));
 }
 

@@ -23,18 +23,18 @@ export const TIMESTAMP_HEADER = "X-Hub-Timestamp";
 /** Header with `sha256=<hex>`, several separated by commas while a key is rotated (rooms.md §4). */
 export const SIGNATURE_HEADER = "X-Hub-Signature";
 
-/** Who it is, where Discord told it. One that is malformed is no reason to lose an event. */
+/** The user, if Discord sent it. A malformed one is ignored, so that the event is not lost. */
 const User = DiscordUser.optional()
   .catch(undefined)
   .meta({ description: "The user's name and picture; ignored if malformed" });
 
-/** A channel's name as it is shown; empty when nothing of it can be seen. 100 code points are at most 200 UTF-16 units. */
+/** A channel's name, cleaned for display. 100 code points are at most 200 UTF-16 units. */
 const ToldName = z
   .string()
   .max(200)
   .transform((name) => shownText(name, 200));
 
-/** One above Discord's largest counts as that: an odd channel is no reason to lose a snapshot. */
+/** A limit above Discord's maximum is lowered to it, so that an odd channel does not lose a snapshot. */
 const ToldUserLimit = z
   .number()
   .int()
@@ -44,16 +44,16 @@ const ToldUserLimit = z
 /** `room.created` as it is signed. */
 const SignedRoomCreated = roomCreated.payload.extend({ name: ToldName });
 
-/** `room.updated` as it is signed: with what Discord says of the channel. */
+/** `room.updated` as it is signed: with the channel's name and limit at Discord. */
 export const SignedRoomUpdated = roomUpdated.payload.extend({
   name: ToldName,
   userLimit: ToldUserLimit,
 });
 
-/** `voice.joined` as it is signed: with the user as Discord told it. */
+/** `voice.joined` as it is signed: with Discord's data of the user. */
 export const SignedVoiceJoined = voiceJoined.payload.omit({ user: true }).extend({ user: User });
 
-/** The voice channels and voice states that a guild has now: the Worker publishes the difference. */
+/** All voice channels and voice states of a guild. The Worker publishes what changed. */
 export const GuildSnapshot = z.object({
   guildId: DiscordId,
   channels: z.array(z.object({ channelId: DiscordId, name: ToldName, userLimit: ToldUserLimit })),
@@ -61,7 +61,7 @@ export const GuildSnapshot = z.object({
 });
 export type GuildSnapshot = z.infer<typeof GuildSnapshot>;
 
-/** The container is alive. Not journaled; feeds `/ready`. */
+/** Reports that the container is alive. Not journaled; `/ready` shows it. */
 export const GatewayHeartbeat = z.object({
   /** The primary guild of the container. */
   guildId: DiscordId,
@@ -82,12 +82,12 @@ export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<str
   ["gateway.heartbeat", GatewayHeartbeat],
 ]);
 
-/** A ULID in its canonical letters: it sorts by the time it was made, in milliseconds of 48 bits. */
+/** A ULID in canonical upper case. Its first 10 characters are its time, 48 bits of milliseconds. */
 const EPOCH_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const EPOCH_TIME_LENGTH = 10;
 
-/** When a publisher's epoch began, milliseconds since 1970; null: it is no ULID. */
+/** When a publisher's epoch began, milliseconds since 1970; null if it is not a ULID. */
 export function epochBegan(epoch: string): number | null {
   if (!EPOCH_PATTERN.test(epoch)) return null;
   let time = 0;
@@ -97,16 +97,16 @@ export function epochBegan(epoch: string): number | null {
   return time;
 }
 
-/** Whether a publisher may have this epoch at `now`: a ULID, and not of the future (hub.md). */
+/** Whether an epoch is a ULID and does not lie in the future at `now` (hub.md). */
 export function isPossibleEpoch(epoch: string, now: number): boolean {
   const began = epochBegan(epoch);
   return began !== null && began <= now + PUBLISHER_EPOCH_AHEAD_MAX_MS;
 }
 
 /**
- * The outside of one signed event. All but `event` and `payload` is optional (a seed publisher sends
- * neither); `epoch` and `seq` come together. The payload is checked by its kind afterwards, so that
- * one bad event does not spoil a batch.
+ * The envelope of one signed event. Only `event` and `payload` are required, because the seed's publisher sends
+ * nothing else; `epoch` and `seq` come together. The payload is checked by its kind afterwards, so that one
+ * invalid event does not spoil a batch.
  */
 export const SignedEvent = z.object({
   id: z.string().min(1).max(128).optional(),
@@ -119,7 +119,7 @@ export const SignedEvent = z.object({
     .optional()
     .meta({ description: "Of one process: a ULID, not later than our clock plus 5 minutes" }),
   seq: z.number().int().min(1).optional(),
-  /** What caused it. One that is malformed is no reason to lose an event: it counts as absent. */
+  /** The trace id of what caused it. A malformed one counts as absent, so that the event is not lost. */
   trace: z
     .unknown()
     .transform((value) => TraceId.safeParse(value).data)
@@ -128,7 +128,7 @@ export const SignedEvent = z.object({
 });
 export type SignedEvent = z.infer<typeof SignedEvent>;
 
-/** A batch. Its members are checked one by one, each refused alone. */
+/** A batch. Its events are checked and refused one by one. */
 export const SignedBatch = z.object({ events: z.array(z.unknown()).min(1).max(SIGNED_BATCH_MAX) });
 
 /** Answer to `POST /internal/events`. */
@@ -143,18 +143,18 @@ export type SignedEventsResult = z.infer<typeof SignedEventsResult>;
 /** Members of the problem document that a 409 of `POST /internal/events` carries. */
 export const PublisherConflict = z.object({
   code: z.enum(["stale_publisher", "gap", "future_epoch"]),
-  /** With `gap`: the seq that the hub waits for. */
+  /** Only with `gap`: the seq that the hub expects next. */
   expected: z.number().int().optional(),
-  /** The guild whose hub answered so. */
+  /** The guild whose hub refused the event. */
   guildId: DiscordId.optional(),
 });
 
 const encoder = new TextEncoder();
 
-/** The type of a key is named differently by workerd and by Node: it is what `importKey` gives. */
+/** Workerd and Node name this type differently. */
 type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
-/** A process knows two secrets at most: each is imported once. */
+/** Imported keys by secret. A process has two secrets at most. */
 const hmacKeys = new Map<string, HmacKey>();
 
 async function hmacKey(secret: string): Promise<HmacKey> {

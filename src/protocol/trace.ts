@@ -6,8 +6,8 @@ export const TRACEPARENT_HEADER = "traceparent";
 const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/;
 
 /**
- * Id of what caused something: 32 lower-case hex digits, not all 0 (W3C Trace Context §3.2.2.3). It
- * may come from anybody, so it decides nothing: it is only written down and passed on.
+ * The trace id of what caused something: 32 lower-case hex digits, not all 0 (W3C Trace Context §3.2.2.3). Any
+ * client may choose it, so nothing depends on it: it is only logged and passed on.
  */
 export const TraceId = z
   .string()
@@ -21,14 +21,14 @@ export const TraceId = z
 const TRACEPARENT =
   /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
 
-/** A new trace id, random throughout, as §5 asks for. */
+/** A new random trace id (§5). */
 export function newTraceId(): string {
   return randomHex(16);
 }
 
 /** The trace id of a `traceparent`; null when there is none or it is malformed (§3.2.2, §4). */
 export function readTraceparent(header: string | null | undefined): string | null {
-  // 55 characters in version 00: what is far longer is not worth reading.
+  // Version 00 has 55 characters; do not run the expression over something far longer.
   if (header === null || header === undefined || header.length > 512) return null;
   const parts = TRACEPARENT.exec(header.trim());
   if (parts === null) return null;
@@ -36,17 +36,17 @@ export function readTraceparent(header: string | null | undefined): string | nul
   return version === "00" && more !== undefined ? null : (traceId ?? null);
 }
 
-/** A `traceparent` for a request of ours: a new parent id, not sampled by anybody we know of. */
+/** A `traceparent` for an outgoing request: a new parent id, and the flag "not sampled". */
 export function writeTraceparent(traceId: string): string {
   return `00-${traceId}-${randomHex(8)}-00`;
 }
 
-/** Two digits for each byte: looked up, since every request asks for 16 of them. */
+/** The two hex digits of each byte. A table, because every request needs 16 of them. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 function randomHex(bytes: number): string {
   const random = crypto.getRandomValues(new Uint8Array(bytes));
-  // All 0 means "none": never seen, and ruled out all the same.
+  // All zeros would be invalid, so set one bit.
   random[0] = (random[0] ?? 0) | 1;
   let hex = "";
   for (const byte of random) hex += HEX[byte] ?? "";

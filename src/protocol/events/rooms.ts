@@ -13,7 +13,7 @@ const ChannelName = z.string().max(200);
 export const roomCreated = defineEvent(
   "room.created",
   z.object({ channelId: ChannelId, name: ChannelName, guildId: GuildId }),
-  "A room was opened. Sent once, whoever told us first.",
+  "A room was opened. Sent once, whether Discord's answer or its event came first.",
 );
 
 export const roomUpdated = defineEvent(
@@ -39,7 +39,9 @@ export const voiceJoined = defineEvent(
     guildId: GuildId,
     channelId: ChannelId,
     userId: UserId,
-    user: Person.optional().meta({ description: "Who it is, where Discord told it" }),
+    user: Person.optional().meta({
+      description: "The user's name and picture, if Discord sent them",
+    }),
   }),
   "A user entered a voice channel.",
 );
@@ -50,11 +52,11 @@ export const voiceLeft = defineEvent(
   "A user left a voice channel: channelId is the one that was left.",
 );
 
-/** Where the Discord gateway connection of the container stands. */
+/** The state of the container's connection to Discord's gateway. */
 export const GatewayState = z.enum(["connected", "resuming", "down"]);
 export type GatewayState = z.infer<typeof GatewayState>;
 
-/** That, and since when. */
+/** The gateway's state, and since when. */
 export const GatewayStanding = z.object({
   state: GatewayState,
   since: z.number().int().meta({ description: "Milliseconds since 1970" }),

@@ -231,7 +231,7 @@ describe("/register", () => {
   it("does not take the place of what was proven, on either side", async () => {
     for (const proven of [linked({ faceitId: "b" }), linked({ discordId: BOB })]) {
       memory.links.rows = [proven];
-      expect((await byAdmin()).content).toContain("linked already, by signing in");
+      expect((await byAdmin()).content).toContain("linked by signing in at FACEIT already");
       expect(memory.links.rows).toEqual([proven]);
     }
     expect(memory.pending).toEqual([]);
