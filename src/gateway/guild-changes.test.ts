@@ -1,0 +1,229 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { IncomingEvent, Publication } from "../hub/publisher.ts";
+import { memorySql } from "../testing/memory-sql.ts";
+import { changesOf, type GuildChange } from "./guild-changes.ts";
+import { isVoiceKnown } from "./guild-voice.ts";
+import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
+
+const GUILD = "1";
+const NOW = 1_000_000;
+
+/** A guild of which nothing is known yet. */
+function setUp() {
+  const { sql } = memorySql();
+  createVoiceTables(sql);
+  const voice = sqlGuildVoice(sql);
+  const published: Publication[] = [];
+  const hub = {
+    guildId: GUILD,
+    now: () => NOW,
+    publish: (publication: Publication) => {
+      published.push(publication);
+      return { kind: "published", seq: published.length } as const;
+    },
+  };
+  const take = (event: IncomingEvent): GuildChange[] => [...changesOf({ voice, hub }, event)];
+  return {
+    sql,
+    voice,
+    published,
+    take,
+    /** The changes in short. */
+    news: (event: IncomingEvent): string[] =>
+      take(event).map((change) =>
+        [
+          change.kind,
+          "userId" in change ? change.userId : [],
+          "channelId" in change ? change.channelId : [],
+        ]
+          .flat()
+          .join(" "),
+      ),
+  };
+}
+
+const told = (event: string, payload: object, ts?: number): IncomingEvent => ({
+  event,
+  payload: { guildId: GUILD, ...payload },
+  ...(ts === undefined ? {} : { ts }),
+});
+const joined = (userId: string, channelId: string, user?: object): IncomingEvent =>
+  told("voice.joined", { userId, channelId, ...(user && { user }) });
+const left = (userId: string, channelId: string): IncomingEvent =>
+  told("voice.left", { userId, channelId });
+const snapshot = (
+  voiceStates: readonly { readonly userId: string; readonly channelId: string; user?: object }[],
+  channelIds: readonly string[] = [],
+): IncomingEvent =>
+  told("guild.snapshot", {
+    channels: channelIds.map((channelId) => ({ channelId, name: "c", userLimit: 0 })),
+    voiceStates,
+  });
+const gateway = (state: string, since: number): IncomingEvent =>
+  told("gateway.state", { state, since });
+
+describe("changes of who is in voice", () => {
+  it("are a leave and a join for a move, also when only the join is told", () => {
+    const { news, voice } = setUp();
+    expect(news(joined("u1", "a"))).toEqual(["joined u1 a"]);
+    expect(news(joined("u1", "b"))).toEqual(["left u1 a", "joined u1 b"]);
+    expect(voice.of("u1")).toEqual({ userId: "u1", channelId: "b", since: NOW });
+  });
+
+  it("do not come from a leave of another channel, or of nobody", () => {
+    const { news } = setUp();
+    news(joined("u1", "b"));
+    expect(news(left("u1", "a"))).toEqual([]);
+    expect(news(left("u2", "b"))).toEqual([]);
+    expect(news(left("u1", "b"))).toEqual(["left u1 b"]);
+    expect(news(left("u1", "b"))).toEqual([]);
+  });
+
+  it("say since when somebody was there, and keep it when the join is told again", () => {
+    const { take, voice } = setUp();
+    take({ ...joined("u1", "a"), ts: 5 });
+    expect(take({ ...joined("u1", "a"), ts: 9 })).toMatchObject([{ kind: "seen", ts: 9 }]);
+    expect(voice.membersOf("a")).toEqual([{ userId: "u1", channelId: "a", since: 5 }]);
+    expect(take({ ...left("u1", "a"), ts: 12 })).toMatchObject([{ since: 5, ts: 12 }]);
+  });
+
+  it("empty a channel before it is gone", () => {
+    const { news, voice } = setUp();
+    for (const event of [joined("u2", "a"), joined("u1", "a"), joined("u3", "b")]) news(event);
+    expect(news(told("room.deleted", { channelId: "a" }))).toEqual([
+      "left u1 a",
+      "left u2 a",
+      "channel_deleted a",
+    ]);
+    expect(voice.all().map(({ userId }) => userId)).toEqual(["u3"]);
+  });
+
+  it("carry the id of the event only where they are what it tells, and its trace always", () => {
+    const { take } = setUp();
+    take(joined("u1", "a"));
+    const cause = { id: "e1", trace: "t1" };
+    const [leave, join] = take({ ...joined("u1", "b"), ...cause });
+    expect(leave).not.toHaveProperty("id");
+    expect(leave).toMatchObject({ kind: "left", trace: "t1" });
+    expect(join).toMatchObject({ kind: "joined", ...cause });
+    for (const change of take({ ...snapshot([{ userId: "u2", channelId: "a" }]), ...cause })) {
+      expect(change).not.toHaveProperty("id");
+      expect(change.trace).toBe("t1");
+    }
+    const [emptied, gone] = take({ ...told("room.deleted", { channelId: "a" }), ...cause });
+    expect([emptied?.id, gone?.id]).toEqual([undefined, "e1"]);
+  });
+
+  it("remember who is a bot for as long as he stays, however he is told of", () => {
+    const { take, voice } = setUp();
+    const bot = { name: "Music", avatar: null, bot: true };
+    take(joined("u1", "a"));
+    expect(voice.isBot("u1")).toBe(false);
+    take(joined("u1", "a", bot));
+    take(joined("u1", "a"));
+    take(joined("u1", "b"));
+    take(snapshot([{ userId: "u1", channelId: "b" }]));
+    expect(voice.isBot("u1")).toBe(true);
+    take(joined("u1", "b", { name: "Ada", avatar: null }));
+    expect(voice.isBot("u1")).toBe(false);
+  });
+});
+
+describe("a snapshot", () => {
+  it("tells its channels, then who left, then who came, then that it is done", () => {
+    const { news, voice } = setUp();
+    for (const event of [joined("u1", "a"), joined("u2", "a"), joined("u3", "b")]) news(event);
+    const now = [
+      { userId: "u3", channelId: "b" },
+      { userId: "u4", channelId: "a" },
+      { userId: "u2", channelId: "b" },
+    ];
+    expect(news(snapshot(now, ["a", "b"]))).toEqual([
+      "channels_listed",
+      "left u1 a",
+      "left u2 a",
+      "seen u3 b",
+      "joined u4 a",
+      "joined u2 b",
+      "snapshot_done",
+    ]);
+    expect(voice.membersOf("b").map(({ userId }) => userId)).toEqual(["u2", "u3"]);
+  });
+
+  it("shows channels that it lists, and those that only somebody is in", () => {
+    const { take } = setUp();
+    const done = take(snapshot([{ userId: "u1", channelId: "b" }], ["a"]));
+    expect(done.at(-1)).toMatchObject({ channelIds: new Set(["a", "b"]) });
+  });
+});
+
+describe("what is known of the gateway", () => {
+  const isKnown = ({ voice }: ReturnType<typeof setUp>): boolean => isVoiceKnown(voice.knowledge());
+
+  it("is known when it is connected and a snapshot came, in either order", () => {
+    const world = setUp();
+    expect(world.news(gateway("connected", 5))).toEqual([]);
+    expect(isKnown(world)).toBe(false);
+    expect(world.take(snapshot([])).at(-1)).toMatchObject({ kind: "voice_known", isKnown: true });
+    expect(isKnown(world)).toBe(true);
+    // What was before the connection is late.
+    expect(world.take(gateway("down", 4))).toEqual([]);
+    expect(world.take(gateway("resuming", 6))).toMatchObject([{ isKnown: false }]);
+    world.take(snapshot([]));
+    expect(isKnown(world)).toBe(false);
+    expect(world.take(gateway("connected", 7))).toMatchObject([{ isKnown: true }]);
+  });
+
+  it("is published when it changes, not later than now", () => {
+    const { take, published, voice } = setUp();
+    for (const state of ["connected", "connected", "down"]) take(gateway(state, NOW + 50_000));
+    expect(published.map(({ payload }) => payload)).toEqual([
+      { guildId: GUILD, state: "connected", since: NOW },
+      { guildId: GUILD, state: "down", since: NOW },
+    ]);
+    expect(voice.standing()).toEqual({ state: "down", since: NOW });
+  });
+});
+
+describe("for any events", () => {
+  const user = fc.constantFrom("u1", "u2", "u3");
+  const channel = fc.constantFrom("a", "b", "c");
+  const event = fc.oneof(
+    fc.tuple(user, channel).map(([userId, channelId]) => joined(userId, channelId)),
+    fc.tuple(user, channel).map(([userId, channelId]) => left(userId, channelId)),
+    channel.map((channelId) => told("room.deleted", { channelId })),
+    fc
+      .dictionary(user, channel)
+      .map((voice) =>
+        snapshot(Object.entries(voice).map(([userId, channelId]) => ({ userId, channelId }))),
+      ),
+  );
+
+  it("the changes lead to what the table shows, and the same event again changes nothing", () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+        const { take, voice } = setUp();
+        const heard = new Map<string, string>();
+        for (const one of events) {
+          for (const change of take(one)) {
+            if (change.kind === "joined") {
+              expect(heard.has(change.userId)).toBe(false);
+              heard.set(change.userId, change.channelId);
+            } else if (change.kind === "left") {
+              expect(heard.get(change.userId)).toBe(change.channelId);
+              heard.delete(change.userId);
+            } else if (change.kind === "channel_deleted") {
+              expect([...heard.values()]).not.toContain(change.channelId);
+            }
+          }
+          const shown = voice.all().map(({ userId, channelId }) => [userId, channelId] as const);
+          expect(new Map(shown)).toEqual(heard);
+          const again = take(one).map(({ kind }) => kind);
+          expect(again).not.toContain("joined");
+          expect(again).not.toContain("left");
+        }
+      }),
+    );
+  });
+});
