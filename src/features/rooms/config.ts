@@ -7,7 +7,7 @@ const Variables = z.object({
   ROOM_IDLE_MINUTES: z.coerce.number().min(0).max(10_080).default(15),
 });
 
-/** How rooms are made and end. */
+/** The configuration of rooms. */
 export type RoomsConfig = HubConfig & {
   readonly roomNamePrefix: string;
   /** 0: rooms never end by themselves. */

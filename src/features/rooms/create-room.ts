@@ -11,10 +11,10 @@ import { err, ok, type Result } from "../../platform/result.ts";
 import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
 import type { RoomsDiscord, RoomsHub } from "./ports.ts";
-import { roomName, toldRoomName } from "./room-name.ts";
+import { roomName, roomNameFromDiscord } from "./room-name.ts";
 import type { CreatedRoom, RoomRecord } from "./room-record.ts";
 
-/** Discord's audit log may be a moment behind its answers, milliseconds. */
+/** How far Discord's audit log may be behind its answers, milliseconds. */
 const AUDIT_LAG_MS = 1_000;
 
 /** What creating a room needs. */
@@ -40,9 +40,8 @@ export type CreateRoomInput = {
 };
 
 /**
- * Opens a voice room (rooms.md §5): reserved first, so that whatever happens to this request the hub
- * finds out what became of the channel. `undecided` is the one failure after which a channel may
- * still turn up; the hub settles it.
+ * Opens a voice room (rooms.md §5). The room is reserved first, so that the hub finds the channel even if this
+ * request dies. `undecided` is the one failure after which a channel may still appear; the hub settles it.
  */
 export async function createRoom(
   ports: CreateRoomPorts,
@@ -77,22 +76,22 @@ async function open(
   channel: DiscordChannel,
 ): Promise<Result<CreatedRoom, RoomFailure>> {
   if ((await hub.open(room, channel)) === "opened") {
-    const name = toldRoomName(channel.name, room);
+    const name = roomNameFromDiscord(channel.name, room);
     return ok({ channelId: channel.id, name, guildId: room.guildId });
   }
-  // This request took so long that it was given up for dead, and its key is free again.
+  // This request took so long that the hub gave the creation up and freed its key.
   await discord.deleteChannel(channel.id, auditReason(room));
   return err({ kind: "discord", failure: { kind: "unknown_outcome" } });
 }
 
-/** The answer is lost or useless: the channel may be there all the same. */
+/** Settles a creation whose answer was lost or useless: the channel may exist. */
 async function settle(
   ports: CreateRoomPorts,
   room: RoomRecord,
   failure: Extract<DiscordFailure, { kind: "failed" | "unknown_outcome" }>,
 ): Promise<Result<CreatedRoom, RoomFailure>> {
   const { discord, hub, sleep } = ports;
-  // A status that says "no" came after Discord was done with the request.
+  // With an error status Discord has finished with the request, so no channel can appear later.
   const isOver = failure.kind === "failed" && failure.status >= 300;
   let finding = await findCreatedChannel(discord, room);
   if (finding.kind === "absent" && isOver) {

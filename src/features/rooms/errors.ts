@@ -4,32 +4,32 @@ import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem, type ProblemAnswer, retryAfter } from "../../platform/http/problem.ts";
 import type { ErrorCode } from "../../protocol/error-codes.ts";
 
-/** Why an operation on rooms did not succeed. */
+/** Why an operation on rooms failed. */
 export type RoomFailure =
-  /** No such room, or none that this person may know of. */
+  /** No such room, or this person may not see it. */
   | { readonly kind: "not_found" }
-  /** Only its creator, or who manages rooms, may do this. */
+  /** Only the creator and those who manage rooms may do this. */
   | { readonly kind: "not_yours" }
   | { readonly kind: "forbidden_guild" }
   /** A private room would lock out its creator, whose Discord account the token does not name. */
   | { readonly kind: "discord_account_needed" }
   | { readonly kind: "discord"; readonly failure: DiscordFailure }
-  /** Nobody knows yet whether Discord made the channel; the hub finds out. */
+  /** It is not known yet whether Discord created the channel; the hub finds out. */
   | {
       readonly kind: "undecided";
       readonly failure: Extract<DiscordFailure, { kind: "failed" | "unknown_outcome" }>;
     };
 
-/** A failure as a problem document says it. */
+/** The contents of a problem document. */
 export type RoomProblem = {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly retryAfterMs?: number;
-  /** Discord's own code and message: all of its answer that a caller gets to see. */
+  /** Discord's own code and message. Callers see nothing else of Discord's answer. */
   readonly discord?: { readonly code: number; readonly message: string };
 };
 
-/** The one place where failures of rooms become problems (rooms.md §1). */
+/** The one place where failures of rooms become problem documents (rooms.md §1). */
 export function toProblem(failure: RoomFailure): RoomProblem {
   switch (failure.kind) {
     case "not_found":
@@ -56,7 +56,7 @@ export function toProblem(failure: RoomFailure): RoomProblem {
       return {
         code: "discord_failed",
         detail:
-          "Discord did not say whether it made the channel. We find out; repeat the request with the same idempotency key in a minute.",
+          "Discord did not say whether it created the channel. The server is finding out: repeat the request with the same idempotency key in a minute.",
       };
   }
 }

@@ -4,20 +4,20 @@ import { ok, type Result } from "../../platform/result.ts";
 import type { RoomsDiscord } from "./ports.ts";
 import type { RoomRecord } from "./room-record.ts";
 
-/** Whether Discord made the channel of a creation whose answer was lost. */
+/** Whether Discord created a channel although the answer was lost. */
 export type Finding =
   | { readonly kind: "found"; readonly channel: DiscordChannel }
   | { readonly kind: "absent" }
   | { readonly kind: "unknown"; readonly why: DiscordFailure };
 
-/** What the guild's audit log says beside a room's channel. The id is how it is found again. */
+/** The reason in the guild's audit log beside a room's channel. The room's id in it lets us find the channel. */
 export function auditReason(room: Pick<RoomRecord, "id">): string {
   return `Opened through GuildHub (room ${room.id})`;
 }
 
 /**
- * Looks in Discord's audit log for the channel of a room, and whether it still exists. Needs the
- * VIEW_AUDIT_LOG permission; without it the answer is "unknown".
+ * Finds the channel of a room in Discord's audit log, and checks that it still exists. Needs the permission
+ * VIEW_AUDIT_LOG; without it the result is "unknown".
  */
 export async function findCreatedChannel(
   discord: Pick<RoomsDiscord, "findByAuditReason" | "getChannel">,
@@ -32,8 +32,8 @@ export async function findCreatedChannel(
 }
 
 /**
- * A channel as Discord has it now; null: there is none. One that the bot may not see (403, 50001) exists all
- * the same, under the name that is known.
+ * A channel as Discord has it now; null if it does not exist. A channel that the bot may not see (403, 50001)
+ * exists too, and is returned under the known name.
  */
 export async function findChannel(
   discord: Pick<RoomsDiscord, "getChannel">,

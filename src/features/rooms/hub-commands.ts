@@ -20,7 +20,7 @@ const LiveRooms = z.array(z.object({ room: RoomRecord, members: z.array(Member) 
 const PeopleQuery = z.object({ q: z.string(), limit: z.number().int() });
 const People = z.array(DiscordUser.extend({ userId: DiscordId }));
 
-/** The commands; `RoomsHub` in ports.ts says what each does. */
+/** The commands of the hub's rooms extension. `RoomsHub` in ports.ts documents each. */
 export const ROOMS_COMMANDS = {
   reserve: hubCommand("rooms.reserve", RoomRecord, Done),
   open: hubCommand(
@@ -36,7 +36,7 @@ export const ROOMS_COMMANDS = {
   people: hubCommand("rooms.people", PeopleQuery, People),
 } as const;
 
-/** {@link RoomsHub} over the commands of the hub's rooms extension. */
+/** {@link RoomsHub} over these commands. */
 export function hubRooms(hub: Pick<HubPublisher, "command">): RoomsHub {
   const { reserve, open, giveUp, doubt, recover, end, read, people } = ROOMS_COMMANDS;
   return {

@@ -28,7 +28,7 @@ import { audienceOf, toRoom, type Member } from "./room-record.ts";
 
 type Work = { readonly context: RoomsContext; readonly ports: RoomTaskPorts };
 
-/** What REST asks of a guild's hub. Each may be repeated. */
+/** The handlers of {@link ROOMS_COMMANDS}. Each is safe to repeat. */
 const commandsOf = (workOf: (hub: HubContext) => Work): readonly CommandHandler[] => {
   const on = handlersWith(workOf);
   return [
@@ -41,7 +41,7 @@ const commandsOf = (workOf: (hub: HubContext) => Work): readonly CommandHandler[
       try {
         await copyRoom(context, ports, room.id);
       } catch (error) {
-        // Discord has not been asked yet: nothing has to be found out.
+        // Discord has not been asked yet, so there is no channel to look for.
         context.turn((turn) => giveUpRoom(turn, room.id));
         throw error;
       }
@@ -104,7 +104,7 @@ const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<void>>>
   people: async ({ context }) => context.turn(sweepPeople),
 };
 
-/** Rooms inside a guild's hub: who is where, which rooms live, and what a clock starts. */
+/** The rooms part of a guild's hub: it keeps live rooms, publishes their changes, and runs their tasks. */
 export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): HubExtension {
   const workOf = (hub: HubContext): Work => ({
     ports: portsFor(hub.env),
@@ -136,7 +136,7 @@ export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): Hub
   };
 }
 
-/** Who is in a channel, with the names that are known. */
+/** The members of a channel, with the names that are known. */
 function membersOf(state: RoomsState, channelId: string): Member[] {
   return state.membersOf(channelId).map((voice) => {
     const person = state.person(voice.userId);

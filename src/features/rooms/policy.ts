@@ -9,7 +9,7 @@ export function managesRooms(who: Pick<Who, "scopes">): boolean {
   return who.scopes.includes(MANAGE_ROOMS_SCOPE);
 }
 
-/** Whether a person may know of a room: the same rule as for its events (rooms.md §3). */
+/** Whether a person may see a room: the same rule as for its events (rooms.md §3). */
 export function maySee(who: Who, room: Visibility): boolean {
   const audience = audienceOf(room);
   if (audience === null) return true;
@@ -17,12 +17,12 @@ export function maySee(who: Who, room: Visibility): boolean {
   return audience.some((one) => held.has(one));
 }
 
-/** Whether a person may end a room: its creator, or who manages rooms (rooms.md §1). */
+/** Whether a person may end a room: its creator may, and those who manage rooms (rooms.md §1). */
 export function mayEnd(who: Who, room: Pick<RoomRecord, "createdBy">): boolean {
   return room.createdBy === who.sub || managesRooms(who);
 }
 
-/** Whether a person may make invites to a room: who may see it while it is open. */
+/** Whether a person may create invites to a room: those who may see it, while it is open. */
 export function mayInvite(who: Who, room: Visibility & Pick<RoomRecord, "state">): boolean {
   return room.state === "open" && maySee(who, room);
 }

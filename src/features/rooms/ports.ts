@@ -13,11 +13,11 @@ export type RoomsDiscord = Pick<
   | "botUserId"
 >;
 
-/** Who reads: what they hold (`grantsOf`), as far as the list needs it in SQL. */
+/** The reader's grants (`grantsOf`), in the form that the SQL of the list needs. */
 export type Reader = {
   readonly sub: string;
   readonly discordId: string | undefined;
-  /** Holds `rooms:manage`: sees everything in the guild. */
+  /** Whether the reader has the scope `rooms:manage` and sees all rooms of the guild. */
   readonly manages: boolean;
 };
 
@@ -35,55 +35,55 @@ export type RoomsQuery = {
 export interface RoomsCopy {
   ofChannel(channelId: string): Promise<RoomRecord | null>;
   list(query: RoomsQuery): Promise<readonly RoomRecord[]>;
-  /** Writes a record unless a newer revision stands there; one that is `gone` is removed. */
+  /** Writes a record, unless the stored revision is the same or newer. A record that is `gone` is deleted. */
   write(record: RoomRecord): Promise<void>;
 }
 
-/** A room with who is in it. */
+/** A room with its members. */
 export type LiveRoom = { readonly room: RoomRecord; readonly members: readonly Member[] };
 
-/** Somebody by name. */
+/** A user with name and picture. */
 export type NamedUser = DiscordUser & { readonly userId: string };
 
-/** A part of somebody's name, and how many to find. */
+/** A part of a name, and how many people to find. */
 export type PeopleQuery = { readonly q: string; readonly limit: number };
 
-/** What became of a request whose answer was never given. */
+/** The outcome of a request that was never answered. */
 export type Recovered =
   | { readonly kind: "opened"; readonly room: RoomRecord }
-  /** Discord does not tell yet. */
+  /** It is not known yet whether Discord created the channel. */
   | { readonly kind: "undecided" }
-  /** Nothing came of it: it may be done again. */
+  /** No room came of it: it may be repeated. */
   | { readonly kind: "nothing" };
 
-/** The rooms part of a guild's hub, which holds the truth about rooms that live (rooms.md §5). */
+/** The rooms part of a guild's hub, the source of truth for live rooms (rooms.md §5). */
 export interface RoomsHub {
-  /** Before Discord is asked: from now on the creation is found and settled, whatever happens. */
+  /** Records a creation before Discord is asked. The hub settles it even if the request dies. */
   reserve(room: RoomRecord): Promise<void>;
-  /** The channel exists. `gone`: the creation had been given up, so the channel is nobody's. */
+  /** Opens a room whose channel exists. `gone`: the creation had been given up, so the channel has no room. */
   open(
     room: Pick<RoomRecord, "guildId" | "id">,
     channel: { readonly id: string; readonly name: string },
   ): Promise<"opened" | "gone">;
-  /** Discord certainly did not make the channel. */
+  /** Gives up a creation: Discord certainly did not create the channel. */
   giveUp(room: Pick<RoomRecord, "guildId" | "id">): Promise<void>;
-  /** Nobody knows whether the channel exists: find out soon. */
+  /** Has the hub find out soon whether the channel exists. */
   doubt(room: Pick<RoomRecord, "guildId" | "id">): Promise<void>;
-  /** Settles what an earlier request of this person left behind. */
+  /** Settles the creation of an earlier request with this key. */
   recover(guildId: string, createdBy: string, idempotencyKey: string): Promise<Recovered>;
-  /** The channel is deleted in Discord. Also right when the room has ended already. */
+  /** Ends the room of a channel that was deleted in Discord. Safe for a room that has ended already. */
   end(guildId: string, channelId: string): Promise<void>;
-  /** Those of the channels that the hub knows as rooms. */
+  /** Those of the channels that are rooms in the hub. */
   read(guildId: string, channelIds: readonly string[]): Promise<readonly LiveRoom[]>;
-  /** People of the guild whose name has `q` in it. */
+  /** People of the guild whose name contains `q`. */
   people(guildId: string, query: PeopleQuery): Promise<readonly NamedUser[]>;
 }
 
 /** Late answers to requests whose outcome was unknown (rooms.md §1, Idempotency). */
 export interface LateAnswers {
-  /** The request succeeded after all: whoever repeats it gets this room. */
+  /** The request succeeded: its repetition is answered with this room. */
   succeeded(room: RoomRecord): Promise<void>;
-  /** Nothing came of it: the key is free. */
+  /** The request failed: its key is free again. */
   failed(room: RoomRecord): Promise<void>;
 }
 
@@ -95,11 +95,11 @@ export type RoomsPorts = {
   readonly primaryGuildId: string;
 };
 
-/** What the work of a hub's rooms needs besides the hub. */
+/** What the tasks of a hub's rooms need from outside the hub. */
 export type RoomTaskPorts = {
   readonly discord: RoomsDiscord;
   readonly copy: RoomsCopy;
   readonly answers: LateAnswers;
-  /** When the last heartbeat of this guild's container arrived, milliseconds; null: none ever did. */
+  /** When the last heartbeat of this guild's container arrived, milliseconds since 1970; null: none did. */
   readonly gatewayHeardAt: (guildId: string) => Promise<number | null>;
 };

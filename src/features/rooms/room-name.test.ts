@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { ROOM_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
-import { roomName, toldRoomName } from "./room-name.ts";
+import { roomName, roomNameFromDiscord } from "./room-name.ts";
 
 it("keeps a good name, trimmed", () => {
   expect(roomName("  Friday night ", "spell-coven", 7)).toBe("Friday night");
@@ -28,15 +28,15 @@ it("cuts a name that is one too long, and never inside a character", () => {
 
 it("takes the name that Discord tells by the same rules, and keeps its own when that one is empty to the eye", () => {
   const room = { id: "01K", channelId: "7", name: "Raid" };
-  expect(toldRoomName("\u202Egnp.exe\u2066 \0", room)).toBe("gnp.exe");
-  expect(toldRoomName("x".repeat(ROOM_NAME_MAX_LENGTH + 1), room)).toHaveLength(
+  expect(roomNameFromDiscord("\u202Egnp.exe\u2066 \0", room)).toBe("gnp.exe");
+  expect(roomNameFromDiscord("x".repeat(ROOM_NAME_MAX_LENGTH + 1), room)).toHaveLength(
     ROOM_NAME_MAX_LENGTH,
   );
-  expect(toldRoomName("\u200B\u2800", room)).toBe("Raid");
+  expect(roomNameFromDiscord("\u200B\u2800", room)).toBe("Raid");
   // Stored before names were cleaned.
-  expect(toldRoomName("\u200B", { ...room, name: "\u202ERaid" })).toBe("Raid");
-  expect(toldRoomName("\u200B", { ...room, name: "\u200B" })).toBe("7");
-  expect(toldRoomName("\u200B", { id: "01K", channelId: null, name: "" })).toBe("01K");
+  expect(roomNameFromDiscord("\u200B", { ...room, name: "\u202ERaid" })).toBe("Raid");
+  expect(roomNameFromDiscord("\u200B", { ...room, name: "\u200B" })).toBe("7");
+  expect(roomNameFromDiscord("\u200B", { id: "01K", channelId: null, name: "" })).toBe("01K");
 });
 
 it("always makes a name that Discord takes", () => {

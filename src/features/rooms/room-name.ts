@@ -2,19 +2,20 @@ import { ROOM_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
 import { shownText } from "../../protocol/shown-text.ts";
 
 /**
- * The name of a new room (rooms.md §1): without what cannot be seen, trimmed, and cut to {@link ROOM_NAME_MAX_LENGTH} code points
- * so that no character is split; without one, `<prefix>-<time>`.
- * @param now milliseconds
+ * The name of a new room (rooms.md §1): without invisible characters, trimmed, and cut to
+ * {@link ROOM_NAME_MAX_LENGTH} code points so that no character is split. If nothing is left:
+ * `<prefix>-<time>`.
+ * @param now milliseconds since 1970
  */
 export function roomName(asked: string | undefined, prefix: string, now: number): string {
   return shown(asked ?? "") || `${prefix}-${now}`;
 }
 
 /**
- * The name that Discord tells for a room's channel, by the same rules. If nothing of it can be seen the room keeps the name
- * that it has; that one may have been stored before names were cleaned, and then be nothing but its id.
+ * The name of a room whose channel has a name at Discord, by the same rules. If nothing visible is left, the room
+ * keeps its name. That one may be older than these rules and invisible too; then the id is the name.
  */
-export function toldRoomName(
+export function roomNameFromDiscord(
   told: string,
   room: { readonly name: string; readonly channelId: string | null; readonly id: string },
 ): string {
@@ -23,6 +24,6 @@ export function toldRoomName(
 
 function shown(name: string): string {
   const points = Array.from(shownText(name, Number.POSITIVE_INFINITY));
-  // The cut may be in the middle of a flag.
+  // The cut may fall into the tags of a flag.
   return shownText(points.slice(0, ROOM_NAME_MAX_LENGTH).join(""), Number.POSITIVE_INFINITY);
 }

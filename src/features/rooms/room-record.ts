@@ -5,17 +5,17 @@ import { grant, MANAGE_ROOMS_SCOPE } from "../../platform/auth/principal.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { DiscordUser, shownPerson } from "../../protocol/person.ts";
 import type { Room } from "../../protocol/room.ts";
-import { toldRoomName } from "./room-name.ts";
+import { roomNameFromDiscord } from "./room-name.ts";
 
 /**
- * A room as we keep it. The guild's hub holds the truth while the room lives; D1 has a copy for lists.
- * `gone`: it never came to be, and its row goes (rooms.md §5). Times are milliseconds since 1970.
+ * A room as it is stored. The guild's hub is the source of truth while the room lives; D1 has a copy for lists.
+ * `gone`: no channel was created, and the row is deleted (rooms.md §5). Times are milliseconds since 1970.
  */
 export const RoomRecord = z.object({
-  /** ULID; also the nonce in the audit log by which a channel of unknown outcome is found. */
+  /** A ULID. It is also in the audit log, by which the channel of an unanswered creation is found. */
   id: z.string(),
   guildId: DiscordId,
-  /** Null until Discord has made the channel. */
+  /** Null until Discord has created the channel. */
   channelId: DiscordId.nullable(),
   name: z.string(),
   userLimit: z.number().int(),
@@ -29,16 +29,16 @@ export const RoomRecord = z.object({
   openedAt: z.number().int().nullable(),
   state: z.enum(["creating", "open", "ended", "gone"]),
   endedAt: z.number().int().nullable(),
-  /** The request that asked for it, so that its answer can be given late. */
+  /** The key of the request for this room, so that a repetition can be answered. */
   idempotencyKey: z.string().nullable(),
-  /** Empty for this long it ends by itself; 0: never. */
+  /** How long the room may be empty before it ends by itself, milliseconds; 0: for ever. */
   idleMs: z.number().int(),
   /** Grows with each change: an older copy never replaces a newer one. */
   revision: z.number().int(),
 });
 export type RoomRecord = z.infer<typeof RoomRecord>;
 
-/** Somebody in a room's channel, with the name where it is known. */
+/** A user in a room's channel, with the name if it is known. */
 export const Member = VoiceState.extend({ user: DiscordUser.optional() });
 export type Member = z.infer<typeof Member>;
 
@@ -54,13 +54,13 @@ export function audienceOf(
   ];
 }
 
-/** A room as REST and snapshots show it. @returns null while it has no channel */
+/** A room in the form of REST and snapshots; null while it has no channel. */
 export function toRoom(record: RoomRecord, members: readonly Member[]): Room | null {
   if (record.channelId === null || record.state === "gone") return null;
   return {
     channelId: record.channelId,
-    // It may have been stored before names were cleaned.
-    name: toldRoomName(record.name, record),
+    // The name may have been stored before names were cleaned.
+    name: roomNameFromDiscord(record.name, record),
     guildId: record.guildId,
     userLimit: record.userLimit,
     private: record.private,
@@ -82,7 +82,7 @@ export const CreatedRoom = z
   .openapi("CreatedRoom");
 export type CreatedRoom = z.infer<typeof CreatedRoom>;
 
-/** The answer as an idempotency key keeps it; null while the room has no channel. */
+/** The answer that is stored under an idempotency key; null while the room has no channel. */
 export function createdRoomAnswer({
   channelId,
   name,

@@ -338,7 +338,7 @@ describe("POST /create-room", () => {
       [
         { private: true, allowedUserIds: ["d-bob", guildId] },
         "/allowedUserIds/1",
-        "allowedUserIds.1 must be a user's id, and this is the guild's own: name people.",
+        "allowedUserIds.1 must be a user's id, but this is the guild's id.",
       ],
       // As a number it would be the guild's.
       [

@@ -8,7 +8,7 @@ import { managesRooms, mayEnd, mayInvite, maySee } from "./policy.ts";
 import type { RoomsPorts } from "./ports.ts";
 import { toRoom, type RoomRecord } from "./room-record.ts";
 
-/** Ends a room; the same for one that is over already (rooms.md §1). */
+/** Ends a room. One that has ended already gets the same result (rooms.md §1). */
 export async function endRoom(
   ports: RoomsPorts,
   who: Principal,
@@ -17,7 +17,7 @@ export async function endRoom(
   const room = await findRoom(ports, who, channelId);
   if (room === null) return err({ kind: "not_found" });
   if (!mayEnd(who, room)) return err({ kind: "not_yours" });
-  // One that has ended is no exception: its channel may be there all the same.
+  // Also for an ended room, because its channel may still exist.
   const deleted = await ports.discord.deleteChannel(channelId, `Ended (room ${room.id})`);
   if (!deleted.ok) return err({ kind: "discord", failure: deleted.error });
   await ports.hub.end(room.guildId, channelId);
@@ -51,7 +51,7 @@ export async function listRooms(
   },
 ): Promise<RoomsPage> {
   const reader = { sub: who.sub, discordId: who.discordId, manages: managesRooms(who) };
-  // One more than asked for tells whether there is a next page.
+  // One extra row shows whether there is a next page.
   const records = await ports.copy.list({ ...query, reader, limit: query.limit + 1 });
   const page = records.slice(0, query.limit);
   const last = page.at(-1);
@@ -61,7 +61,7 @@ export async function listRooms(
   };
 }
 
-/** Makes an invite to a room. */
+/** Creates an invite to a room. A room whose channel is gone in Discord ends. */
 export async function inviteToRoom(
   ports: RoomsPorts,
   who: Principal,
@@ -74,14 +74,14 @@ export async function inviteToRoom(
   if (invite.ok) return invite;
   const { error: failure } = invite;
   if (failure.kind === "refused" && isUnknownChannel(failure)) {
-    // Deleted in Discord, and the gateway has not told yet.
+    // The channel was deleted in Discord, and the gateway has not reported it yet.
     await ports.hub.end(room.guildId, channelId);
     return err({ kind: "not_found" });
   }
   return err({ kind: "discord", failure });
 }
 
-/** A room of ours that this person may know of. Anything else does not exist for them. */
+/** The room of a channel if this person may see it. Any other channel does not exist for them. */
 async function findRoom(
   { copy, primaryGuildId }: RoomsPorts,
   who: Principal,
@@ -92,7 +92,7 @@ async function findRoom(
   return guildFor(who, room.guildId, primaryGuildId) === room.guildId ? room : null;
 }
 
-/** Rooms with what their hub knows better than the copy: members, and the latest change. */
+/** Adds what the hub knows better than the copy in D1: members, and the latest change. */
 async function withHub(
   { hub }: RoomsPorts,
   guildId: string,

@@ -9,7 +9,6 @@ import { roomsConfigOf } from "./config.ts";
 import { hubRooms } from "./hub-commands.ts";
 import type { RoomsPorts, RoomTaskPorts } from "./ports.ts";
 
-/** What the use cases need, in the Worker. */
 export function portsOf(env: PlatformEnv): RoomsPorts {
   return {
     discord: discordClient(env),
@@ -19,7 +18,7 @@ export function portsOf(env: PlatformEnv): RoomsPorts {
   };
 }
 
-/** What the work inside a hub needs. There nothing waits: a task that cannot go on comes again. */
+/** Discord's client here never waits for a rate limit: a task that cannot go on is scheduled again. */
 export function taskPortsOf(env: PlatformEnv): RoomTaskPorts {
   return {
     discord: discordClient(env, 0),

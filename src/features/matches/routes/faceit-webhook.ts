@@ -43,11 +43,11 @@ const route = createRoute({
   },
   responses: {
     200: {
-      description: "It is written down, or was before; the work is done afterwards",
+      description: "Stored now or before; the work is done afterwards",
       content: { "application/json": { schema: Taken } },
     },
     202: {
-      description: "We have no use for it",
+      description: "Ignored: an event that is not used, or a match that is not ours",
       content: { "application/json": { schema: Taken } },
     },
     ...problems("invalid_json", "invalid_request", "bad_webhook_secret", "body_too_large"),

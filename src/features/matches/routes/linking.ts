@@ -24,9 +24,12 @@ const content = { "text/html": { schema: z.string() } };
 /** The answers of the linking steps, for the OpenAPI document. */
 const PAGES = {
   200: { description: "Linked, or the person said no", content },
-  302: { description: "On to Discord, or to FACEIT" },
-  403: { description: "Another Discord user than who asked for it, or another browser", content },
-  410: { description: "Used, older than ten minutes, or made up", content },
+  302: { description: "Redirects to Discord or to FACEIT" },
+  403: {
+    description: "Another Discord user than the one who used `/link`, or another browser",
+    content,
+  },
+  410: { description: "The link is used, older than ten minutes, or made up", content },
   429: { description: "Too many steps from this address", content },
   500: { description: "A bug", content },
   502: {
@@ -50,7 +53,7 @@ const linkRoute = createRoute({
   tags: ["matches"],
   summary: "For people: link FACEIT, the first two steps",
   description:
-    "The address that `/link` gives in Discord (`state`), which leads to Discord; and Discord's way back (`state` with `code` or `error`), which leads to FACEIT. Whatever goes wrong is a page.",
+    "With `state` alone: the address that `/link` gives in Discord; it redirects to Discord. With `code` or `error` too: Discord's redirect back; it redirects to FACEIT. Errors are pages.",
   request: {
     query: Query,
   },
@@ -96,7 +99,7 @@ const callbackRoute = createRoute({
   path: CALLBACK_PATH,
   tags: ["matches"],
   summary: "For people: link FACEIT, the last step",
-  description: "FACEIT's way back. What became of it is a page.",
+  description: "FACEIT redirects here. The result is a page.",
   request: {
     query: Query,
   },

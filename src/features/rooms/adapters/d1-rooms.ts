@@ -51,14 +51,14 @@ export function d1Rooms(database: D1Database): RoomsCopy {
             setWhere: lt(roomsTable.revision, record.revision),
           });
       } catch (error) {
-        // Drizzle's own message repeats all values, which have no place in a log.
+        // Unwrap Drizzle's error, because its message repeats all values and would be logged.
         throw error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
       }
     },
   };
 }
 
-/** Private rooms: their creator, the listed Discord users, and who manages rooms (rooms.md §3). */
+/** Selects the rooms that a reader may see: `audienceOf` in SQL (rooms.md §3). */
 function visibleTo({ sub, discordId, manages }: Reader): SQL | undefined {
   if (manages) return undefined;
   return or(
@@ -81,7 +81,7 @@ export function d1LateAnswers(database: D1Database): LateAnswers {
     async failed(room) {
       if (room.idempotencyKey === null) return;
       const key = { sub: room.createdBy, key: room.idempotencyKey };
-      // A later repeat may hold the key now; leave that one alone.
+      // A later repetition of the request may hold the key now: release only the claim of this one.
       await release(database, key, room.createdAt);
     },
   };

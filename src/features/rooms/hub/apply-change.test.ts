@@ -226,7 +226,7 @@ describe("events of the gateway", () => {
       take(joined("u3", "c1"));
       const gone = state.roomOfChannel("c1");
       if (gone !== null) confirmEnd(turn, gone);
-      expect([news(), state.heldCount(), state.voiceOf("u3")]).toEqual([[], 0, null]);
+      expect([news(), state.heldCount(), state.publishedVoiceOf("u3")]).toEqual([[], 0, null]);
       tasks.clear();
       state.removeRoom(ended.id);
     }
@@ -587,7 +587,7 @@ describe("what was published, from the start, is the state", () => {
         expect(Object.fromEntries(voice)).toEqual(
           Object.fromEntries(
             ["u1", "u2", "u3"].flatMap((id) => {
-              const told = state.voiceOf(id);
+              const told = state.publishedVoiceOf(id);
               return told === null ? [] : [[id, told.channelId]];
             }),
           ),

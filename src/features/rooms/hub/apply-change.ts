@@ -1,8 +1,8 @@
 import type { GuildChange } from "../../../gateway/guild-changes.ts";
 import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { Taken } from "../../../hub/extension.ts";
-import { hold, mustWait, noteIfMaybeOurs, seeAgain } from "./held-changes.ts";
-import { meet } from "./people.ts";
+import { hold, mustWait, noteIfMaybeRoom, recheckEndedRoom } from "./held-changes.ts";
+import { rememberPerson } from "./people.ts";
 import {
   endRoom,
   forgetIdle,
@@ -15,27 +15,27 @@ import {
 import type { HeldChange, RoomsState, RoomsTurn } from "./rooms-state.ts";
 
 /**
- * A snapshot may have been taken before a room was opened whose creation it does not show: clocks
- * differ and outboxes wait. A room younger than this at the snapshot's time, in milliseconds, does not
- * end by being absent; Discord is asked about it after that time.
+ * A snapshot may be older than a room that it does not show, because clocks differ and outboxes are delayed. A
+ * room younger than this at the snapshot's time, milliseconds, does not end by being absent: Discord is asked
+ * about it after this time.
  */
 export const SNAPSHOT_MARGIN_MS = 15_000;
 
 /**
- * Takes a change of the guild, and publishes what it means to readers; what concerns a channel that may
- * become one of our rooms waits until that is known.
+ * Applies a change of the guild to the rooms, and publishes it. A change of a channel that may become one of our
+ * rooms is held until that is decided.
  */
 export function applyChange(turn: RoomsTurn, change: GuildChange): Taken {
   switch (change.kind) {
     case "channel_created":
-      seeAgain(turn, change.channelId, change.ts);
+      recheckEndedRoom(turn, change.channelId, change.ts);
       onChannelCreated(turn, change.channelId);
       return "done";
     case "channel_updated":
     case "channel_deleted":
     case "joined":
     case "left":
-      return applyOrHold(turn, change, toldBefore(turn.state, change));
+      return applyOrHold(turn, change, publishedBefore(turn.state, change));
     case "seen":
       return onSeen(turn, change);
     case "channels_listed":
@@ -51,18 +51,18 @@ export function applyChange(turn: RoomsTurn, change: GuildChange): Taken {
 }
 
 /**
- * Where readers think that somebody was before a change; null: in no channel, or the change is of nobody.
- * The guild's voice has moved on already: it is what they think unless they were told something else.
+ * Where readers last saw the user of a change; null: in no channel, or the change is not about a user. The
+ * guild's voice already contains the change, and readers saw what it said before unless they are behind.
  */
-function toldBefore(state: RoomsState, change: HeldChange): VoiceState | null {
+function publishedBefore(state: RoomsState, change: HeldChange): VoiceState | null {
   if (change.kind !== "joined" && change.kind !== "left") return null;
-  if (state.isToldApart(change.userId)) return state.voiceOf(change.userId);
+  if (state.isPublishedVoiceBehind(change.userId)) return state.publishedVoiceOf(change.userId);
   return change.kind === "left" ? change : null;
 }
 
-/** What waited for something happens now, unless it has to go on waiting. */
+/** Applies a held change, or holds it again. */
 export function applyHeld(turn: RoomsTurn, change: HeldChange): void {
-  const told = "userId" in change ? turn.state.voiceOf(change.userId) : null;
+  const told = "userId" in change ? turn.state.publishedVoiceOf(change.userId) : null;
   applyOrHold(turn, change, told);
 }
 
@@ -70,9 +70,9 @@ function applyOrHold(turn: RoomsTurn, change: HeldChange, told: VoiceState | nul
   const { state } = turn;
   const { channelId, ts } = change;
   const shows = change.kind === "joined" || change.kind === "channel_updated";
-  if (shows) seeAgain(turn, channelId, ts);
+  if (shows) recheckEndedRoom(turn, channelId, ts);
   if (mustWait(turn, change)) {
-    if ("userId" in change) state.saveTold(change.userId, told);
+    if ("userId" in change) state.savePublishedVoice(change.userId, told);
     return hold(turn, change);
   }
   const room = state.roomOfChannel(channelId);
@@ -85,42 +85,42 @@ function applyOrHold(turn: RoomsTurn, change: HeldChange, told: VoiceState | nul
       else state.removeForeign(channelId);
       return "done";
     case "joined":
-      meet(turn, change);
+      rememberPerson(turn, change);
       if (room === null) state.addForeign(channelId);
       join(turn, told, { userId: change.userId, channelId, since: ts }, ts);
       return "done";
     case "left":
       if (told?.channelId === channelId) leave(turn, told, ts);
-      else state.saveTold(change.userId, told);
+      else state.savePublishedVoice(change.userId, told);
       return "done";
   }
 }
 
 function onChannelCreated(turn: RoomsTurn, channelId: string): void {
-  // Whose it is shows when the room is opened, or at the channel's first event after that.
-  if (noteIfMaybeOurs(turn, channelId)) return;
+  // Whether it is ours is decided when the room opens, or at the channel's first event after that.
+  if (noteIfMaybeRoom(turn, channelId)) return;
   if (turn.state.roomOfChannel(channelId) === null) turn.state.addForeign(channelId);
 }
 
-/** Somebody is where the guild's voice has him already; readers may have been told less. */
+/** Handles a user who is already in this channel by the guild's voice, which readers may not know yet. */
 function onSeen(turn: RoomsTurn, change: Extract<GuildChange, { kind: "seen" }>): Taken {
-  const told = turn.state.voiceOf(change.userId);
+  const told = turn.state.publishedVoiceOf(change.userId);
   if (told?.channelId === change.channelId) {
-    meet(turn, change);
+    rememberPerson(turn, change);
     return "done";
   }
-  // What waits will tell it.
+  // A held change will publish it.
   if (turn.state.isWaiting(change.userId)) return "done";
   return applyOrHold(turn, { ...change, kind: "joined" }, told);
 }
 
-/** The guild as Discord has it: what differs from what we know is published, and nothing else. */
+/** Updates and ends rooms by a snapshot's channels. Only differences are published. */
 function onChannelsListed(
   turn: RoomsTurn,
   { channels, ts }: Extract<GuildChange, { kind: "channels_listed" }>,
 ): void {
   const { state, hub } = turn;
-  for (const { channelId } of channels) seeAgain(turn, channelId, ts);
+  for (const { channelId } of channels) recheckEndedRoom(turn, channelId, ts);
   const listed = new Map(channels.map((channel) => [channel.channelId, channel]));
   for (const room of state.roomsIn("open")) {
     const channel = room.channelId === null ? undefined : listed.get(room.channelId);
@@ -138,11 +138,11 @@ function onSnapshotDone(turn: RoomsTurn, channelIds: ReadonlySet<string>): void 
   for (const channelId of channelIds) onChannelCreated(turn, channelId);
 }
 
-/** Empty rooms end only while it is known who is in voice. */
+/** Starts or stops the idle time of empty rooms: it runs only while everybody in voice is known. */
 function onVoiceKnown(turn: RoomsTurn, isKnown: boolean): void {
   for (const room of turn.state.roomsIn("open")) {
     if (!isKnown) forgetIdle(turn, room.id);
-    // A snapshot may also tell that whoever is in there is a bot.
+    // Also if voice was known before: a snapshot may show that everybody inside is a bot.
     else if (turn.state.emptySince(room.id) === null) watchIfEmpty(turn, room);
   }
 }

@@ -1,15 +1,15 @@
 import { causedBy } from "../../../hub/publisher.ts";
-import { toldRoomName } from "../room-name.ts";
+import { roomNameFromDiscord } from "../room-name.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
 import { applyHeld } from "./apply-change.ts";
 import { settleChannels } from "./held-changes.ts";
 import { changeRoom, roomTask, watchIdle } from "./room-changes.ts";
 import { EVENT_OF, type HeldChange, type RoomsTurn } from "./rooms-state.ts";
 
-/** How long a creation may stay open, milliseconds. */
+/** When a creation that its request has not settled is looked for, and when it is decided, milliseconds. */
 export type RepairTimes = { readonly lookMs: number; readonly decideMs: number };
 
-/** Has a creation looked into and decided from now on, whatever becomes of its request. */
+/** Schedules looking for a creation's channel and deciding about it, in case its request never settles it. */
 export function watchCreation({ state, hub }: RoomsTurn, id: string, times: RepairTimes): void {
   if (state.room(id)?.state !== "creating") return;
   hub.schedule(roomTask.repair(id), hub.now() + times.lookMs);
@@ -17,8 +17,8 @@ export function watchCreation({ state, hub }: RoomsTurn, id: string, times: Repa
 }
 
 /**
- * A room's channel exists: from now on it is a room for everyone who may see it.
- * @returns false when the creation had been given up, so the channel is nobody's
+ * Opens a room whose channel exists, and publishes it.
+ * @returns false if the creation had been given up, so the channel belongs to no room
  */
 export function openRoom(
   turn: RoomsTurn,
@@ -35,7 +35,7 @@ export function openRoom(
   const open = changeRoom(turn, {
     ...room,
     channelId: channel.id,
-    name: toldRoomName(channel.name, room),
+    name: roomNameFromDiscord(channel.name, room),
     state: "open",
     openedAt: hub.now(),
   });
@@ -43,7 +43,7 @@ export function openRoom(
   return true;
 }
 
-/** From now on it is a room for everyone who may see it; then comes what waited for that. */
+/** Publishes an open room, then applies the changes that were held for it. */
 function announce(turn: RoomsTurn, room: RoomRecord): void {
   const { guildId } = turn.hub;
   turn.hub.publish({
@@ -56,7 +56,7 @@ function announce(turn: RoomsTurn, room: RoomRecord): void {
   release(turn);
 }
 
-/** The channel of a room that had ended still stands: it is told again, as the room that it is. */
+/** Reopens an ended room whose channel still exists, and publishes it again. */
 export function reopenRoom(
   turn: RoomsTurn,
   room: RoomRecord,
@@ -69,7 +69,7 @@ export function reopenRoom(
     turn,
     changeRoom(turn, {
       ...room,
-      name: toldRoomName(channel.name, room),
+      name: roomNameFromDiscord(channel.name, room),
       state: "open",
       openedAt: hub.now(),
       endedAt: null,
@@ -77,13 +77,13 @@ export function reopenRoom(
   );
 }
 
-/** The channel of a room that has ended is gone: what seemed to show it was late. */
+/** The channel of an ended room is gone. Held changes that seemed to show it were late, and are dropped. */
 export function confirmEnd(turn: RoomsTurn, { channelId }: RoomRecord): void {
   if (channelId !== null) turn.state.removeCandidates(channelId);
   release(turn, (held) => held.channelId !== channelId);
 }
 
-/** A creation came to nothing. @returns false when it had been settled already */
+/** Gives up a creation that made no channel. @returns false if it had been settled already */
 export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
   const room = turn.state.room(id);
   if (room?.state !== "creating") return false;
@@ -95,8 +95,8 @@ export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
 }
 
 /**
- * Something is settled: what waited for it happens now, in its order; the rest goes on waiting.
- * @param isTrue whether an event that waits is to happen at all
+ * Applies held changes in order, now that a channel is decided. Those that must wait longer are held again.
+ * @param isTrue whether to apply a held change, or to drop it
  */
 function release(turn: RoomsTurn, isTrue: (held: HeldChange) => boolean = () => true): void {
   settleChannels(turn);

@@ -3,16 +3,15 @@ import { HELD_EVENTS_MAX } from "../../../protocol/limits.ts";
 import { roomTask } from "./room-changes.ts";
 import { subjectOf, type HeldChange, type RoomsTurn } from "./rooms-state.ts";
 
-/** A publisher whose event the hub may not keep sends it again after this, milliseconds. */
+/** When a publisher sends an event again that the hub has no space to hold, milliseconds. */
 export const HOLD_MS = 250;
 
 /**
- * Whether this may be the channel of a room that is being made: nobody can tell yet who may see it, and
- * `room.created` has to come first. Only rooms that were being made when the channel first showed itself
- * can have it, so that rooms which people go on making do not keep a channel of others waiting: they are
- * noted at that moment.
+ * Whether this may be the channel of a room that is being created: then it is unknown who may see it, and
+ * `room.created` must come first. The rooms that are being created when the channel is first seen are noted as
+ * its candidates. Later ones cannot be, so a foreign channel does not wait for rooms that people go on creating.
  */
-export function noteIfMaybeOurs({ state }: RoomsTurn, channelId: string): boolean {
+export function noteIfMaybeRoom({ state }: RoomsTurn, channelId: string): boolean {
   const room = state.roomOfChannel(channelId);
   const known = state.candidatesOf(channelId);
   if (room?.state === "ended") return known !== null;
@@ -24,11 +23,11 @@ export function noteIfMaybeOurs({ state }: RoomsTurn, channelId: string): boolea
 }
 
 /**
- * A channel shows itself. If it is that of a room that ended before, Discord is asked whether it still stands,
- * and until the answer its events wait. An event of the time before the end is only late.
- * @param ts when that was seen, milliseconds
+ * Handles a sign that a channel exists. If its room has ended, Discord is asked whether the channel still
+ * exists, and its events are held until the answer. A sign from before the end is only late and is ignored.
+ * @param ts the time of the sign, milliseconds since 1970
  */
-export function seeAgain({ state, hub }: RoomsTurn, channelId: string, ts: number): void {
+export function recheckEndedRoom({ state, hub }: RoomsTurn, channelId: string, ts: number): void {
   const room = state.roomOfChannel(channelId);
   if (room?.state !== "ended" || ts <= (room.endedAt ?? 0)) return;
   if (state.candidatesOf(channelId) !== null) return;
@@ -36,14 +35,14 @@ export function seeAgain({ state, hub }: RoomsTurn, channelId: string, ts: numbe
   hub.schedule(roomTask.check(room.id), hub.now());
 }
 
-/** Whether a change must wait: its channel may be ours, or it comes after one that waits. */
+/** Whether to hold a change: its channel may be ours, or it must stay behind a held change. */
 export function mustWait(turn: RoomsTurn, change: HeldChange): boolean {
-  return noteIfMaybeOurs(turn, change.channelId) || turn.state.isAfterHeld(subjectOf(change));
+  return noteIfMaybeRoom(turn, change.channelId) || turn.state.isAfterHeld(subjectOf(change));
 }
 
 /**
- * Keeps a change until the creation is settled that its channel may come from. The publisher goes on, and so
- * do the other channels. Discord is asked at once what became of the creation: its request may be dead.
+ * Holds a change until its channel is decided. The publisher and other channels need not wait. The first held
+ * change of a channel has its candidates looked for at once, because their requests may be dead.
  */
 export function hold({ state, hub }: RoomsTurn, change: HeldChange): Taken {
   const { channelId } = change;
@@ -57,11 +56,11 @@ export function hold({ state, hub }: RoomsTurn, change: HeldChange): Taken {
   return "done";
 }
 
-/** Channels whose candidates are settled are rooms, or nobody's. */
+/** Decides channels whose candidates are all settled: each is a room, or foreign. */
 export function settleChannels(turn: RoomsTurn): void {
   const { state } = turn;
   for (const channelId of state.unsettledChannels()) {
-    if (noteIfMaybeOurs(turn, channelId)) continue;
+    if (noteIfMaybeRoom(turn, channelId)) continue;
     if (state.roomOfChannel(channelId) === null) state.addForeign(channelId);
     state.removeCandidates(channelId);
   }

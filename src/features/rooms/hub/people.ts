@@ -3,18 +3,18 @@ import type { DiscordUser } from "../../../protocol/person.ts";
 import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { KnownPerson, PeopleState, RoomsTurn } from "./rooms-state.ts";
 
-/** Task that forgets who was not seen for long. */
+/** The task of {@link sweepPeople}. */
 export const PEOPLE_TASK = "people/sweep";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The same for all of a day, so that setting it again does not put it off. */
+/** The end of the day, so that scheduling it again on the same day does not postpone it. */
 function nextSweep(now: number): number {
   return (Math.floor(now / DAY_MS) + 1) * DAY_MS;
 }
 
-/** Keeps the name of somebody who is in a voice channel, where Discord told it. */
-export function meet(
+/** Stores the name of a user in a voice channel, if Discord sent it. */
+export function rememberPerson(
   { state, hub }: RoomsTurn,
   {
     userId,
@@ -28,18 +28,18 @@ export function meet(
   if (isNew) hub.schedule(PEOPLE_TASK, nextSweep(hub.now()));
 }
 
-/** Forgets who was not seen for {@link PEOPLE_KEEP_MS}. */
+/** Deletes people who were not seen for {@link PEOPLE_KEEP_MS}. */
 export function sweepPeople({ state, hub }: RoomsTurn): void {
   const now = hub.now();
   if (state.forgetPeople(now - PEOPLE_KEEP_MS)) hub.schedule(PEOPLE_TASK, nextSweep(now));
 }
 
-/** How names are compared: one that is typed finds one that is written otherwise. */
+/** The form in which names are compared: without case and accents. */
 export function folded(text: string): string {
   return text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
 }
 
-/** Creates the table of {@link sqlPeople}; may run again at each wake. */
+/** Creates the table of {@link sqlPeople}. Runs again at each wake. */
 export function createPeopleTable(sql: SqlStorage): void {
   sql.exec(`
     CREATE TABLE IF NOT EXISTS rooms_person (
@@ -103,7 +103,7 @@ export function sqlPeople(sql: SqlStorage): PeopleState {
         Number(listed),
         seenAt,
       );
-      // Counting looks at every row.
+      // Count only for a new person, because counting reads every row.
       const surplus = isNew ? count() - PEOPLE_MAX : 0;
       if (surplus > 0) {
         sql.exec(

@@ -2,33 +2,33 @@ import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { Audience } from "../../../hub/publisher.ts";
 import { JOURNAL_MAX_AGE_MS } from "../../../protocol/limits.ts";
 import { shownPerson } from "../../../protocol/person.ts";
-import { toldRoomName } from "../room-name.ts";
+import { roomNameFromDiscord } from "../room-name.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
-/** A change is copied to D1 by its request; this much later, milliseconds, a task makes sure. */
+/** When a task copies a change to D1 in case its request did not, milliseconds. */
 const COPY_DELAY_MS = 2_000;
 
-/** An ended room is remembered at least as long as its events: late ones of its channel are ours to ignore. */
+/** How long an ended room is kept at least: as long as its events, so that late events of its channel are recognized. */
 export const TOMBSTONE_MS = JOURNAL_MAX_AGE_MS;
 
 /** Keys of the tasks of one room. */
 export const roomTask = {
   /** Copy the record to D1. */
   copy: (id: string) => `copy/${id}`,
-  /** Look what became of a creation. */
+  /** Look for the channel of a creation. */
   repair: (id: string) => `repair/${id}`,
-  /** Look for the last time: what is not there now was never made. */
+  /** Look for the last time: a channel that is not found counts as never made. */
   decide: (id: string) => `decide/${id}`,
-  /** End it if it is still empty. */
+  /** End the room if it is still empty. */
   idle: (id: string) => `idle/${id}`,
-  /** Ask Discord whether its channel still exists. */
+  /** Ask Discord whether the room's channel still exists. */
   check: (id: string) => `check/${id}`,
-  /** Forget that it was. */
+  /** Delete an ended room from the hub. */
   forget: (id: string) => `forget/${id}`,
 } as const;
 
-/** Stores a changed room, to be copied to D1. @returns what was stored */
+/** Stores a changed room with a new revision, and schedules its copy to D1. @returns what was stored */
 export function changeRoom({ state, hub }: RoomsTurn, room: RoomRecord): RoomRecord {
   const changed = { ...room, revision: room.revision + 1 };
   state.saveRoom(changed);
@@ -36,7 +36,7 @@ export function changeRoom({ state, hub }: RoomsTurn, room: RoomRecord): RoomRec
   return changed;
 }
 
-/** A room is over: everybody in it has left, then it is deleted (rooms.md §2). */
+/** Ends an open room: everybody in it leaves, then it is deleted (rooms.md §2). */
 export function endRoom(turn: RoomsTurn, room: RoomRecord, ts: number = turn.hub.now()): void {
   const { state, hub } = turn;
   const { channelId } = room;
@@ -55,7 +55,7 @@ export function endRoom(turn: RoomsTurn, room: RoomRecord, ts: number = turn.hub
   });
 }
 
-/** Takes a name or limit that Discord reports; a name of which nothing can be seen changes nothing. */
+/** Takes the name and limit that Discord reports. A name without a visible character is ignored. */
 export function updateRoom(
   turn: RoomsTurn,
   room: RoomRecord,
@@ -63,7 +63,7 @@ export function updateRoom(
   ts: number,
 ): void {
   const { userLimit } = now;
-  const name = toldRoomName(now.name, room);
+  const name = roomNameFromDiscord(now.name, room);
   if (room.state !== "open" || (room.name === name && room.userLimit === userLimit)) return;
   changeRoom(turn, { ...room, name, userLimit });
   turn.hub.publish({
@@ -75,11 +75,11 @@ export function updateRoom(
   });
 }
 
-/** Readers are told that a user is in no channel any more. */
+/** Publishes that a user left their channel. */
 export function leave(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   const { state, hub } = turn;
   const { channelId, userId } = voice;
-  state.saveTold(userId, null);
+  state.savePublishedVoice(userId, null);
   hub.publish({
     event: "voice.left",
     payload: { guildId: hub.guildId, channelId, userId },
@@ -92,8 +92,8 @@ export function leave(turn: RoomsTurn, voice: VoiceState, ts: number): void {
 }
 
 /**
- * Readers are told that a user is in a channel, and in no other one (a move is a leave and a join).
- * @param before where they think that he is
+ * Publishes that a user joined a channel. A move is published as a leave and a join.
+ * @param before where readers last saw the user
  */
 export function join(
   turn: RoomsTurn,
@@ -106,9 +106,9 @@ export function join(
   if (before?.channelId === channelId) return;
   if (before !== null) leave(turn, before, ts);
   const room = state.roomOfChannel(channelId);
-  // The channel of an ended room is gone, whatever a late event says.
+  // The channel of an ended room is gone; the event is late.
   const isGone = room?.state === "ended";
-  state.saveTold(userId, isGone ? null : voice);
+  state.savePublishedVoice(userId, isGone ? null : voice);
   if (isGone) return;
   const person = state.person(userId);
   if (room !== null && person?.bot !== true) forgetIdle(turn, room.id);
@@ -126,27 +126,27 @@ export function join(
   });
 }
 
-/** A room that nobody is in ends after its time, which counts while that is known (rooms.md §5). */
+/** Starts the idle time of an empty room. It runs only while everybody in voice is known (rooms.md §5). */
 export function watchIdle({ state, hub }: RoomsTurn, room: RoomRecord): void {
   if (room.idleMs === 0 || !state.isVoiceKnown()) return;
   state.saveEmptySince(room.id, hub.now());
   hub.schedule(roomTask.idle(room.id), hub.now() + room.idleMs);
 }
 
-/** Has a room end after its time if nobody is in it; a bot is nobody (rooms.md §5). */
+/** Starts a room's idle time if nobody but bots is in it (rooms.md §5). */
 export function watchIfEmpty(turn: RoomsTurn, room: RoomRecord): void {
   const { state } = turn;
   const members = room.channelId === null ? [] : state.membersOf(room.channelId);
   if (members.every(({ userId }) => state.person(userId)?.bot === true)) watchIdle(turn, room);
 }
 
-/** Somebody is in a room, or may be. */
+/** Stops a room's idle time, because somebody is or may be in it. */
 export function forgetIdle({ state, hub }: RoomsTurn, id: string): void {
   state.saveEmptySince(id, null);
   hub.cancel(roomTask.idle(id));
 }
 
-/** A channel that we did not make is everyone's to see. */
+/** Who may see a channel's events: those of a foreign channel everyone in the guild. */
 function channelAudience({ state }: RoomsTurn, channelId: string): Audience {
   const room = state.roomOfChannel(channelId);
   return room === null ? null : audienceOf(room);

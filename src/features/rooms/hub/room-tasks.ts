@@ -10,31 +10,31 @@ import { endRoom, roomTask, TOMBSTONE_MS, watchIdle } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /**
- * A creation that its own request has not settled: its Worker died. It is decided when the request
- * cannot be waiting for Discord any more (its budget, its time-out and some).
+ * Times for a creation whose request has not settled it, probably because its Worker died. It is decided when
+ * that request cannot be waiting for Discord any more: its budget and time-out, with a reserve.
  */
 export const REPAIR_ABANDONED: RepairTimes = { lookMs: 30_000, decideMs: 45_000 };
 
-/** One whose answer was lost. The request is over, and Discord is done with it soon. */
+/** Times for a creation whose answer from Discord was lost. Discord has soon finished with it. */
 export const REPAIR_IN_DOUBT: RepairTimes = { lookMs: 2_000, decideMs: 10_000 };
 
-/** Pause between two looks. */
+/** Pause between two searches for a creation's channel, milliseconds. */
 const REPAIR_AGAIN_MS = 10_000;
 
-/** The same while events of a channel wait that may be the room's. */
+/** The same while changes are held, milliseconds. */
 const REPAIR_AWAITED_MS = 2_000;
 
 /**
- * Events do not wait longer than this for Discord's word on a channel: one that was asked for counts as never
- * made, one that has shown itself as there.
+ * How long events are held for Discord's answer about a channel, milliseconds. After that a channel that was
+ * requested counts as never made, and one that was seen as existing.
  */
 export const REPAIR_GIVES_UP_MS = 10 * 60_000;
 
-/** A Discord call of a task that failed is tried again after this, and more rarely the longer it fails. */
+/** The shortest and the longest pause after a task's call to Discord failed, milliseconds. */
 const DISCORD_RETRY_MS = 60_000;
 const DISCORD_RETRY_MOST_MS = 60 * 60_000;
 
-/** A heartbeat of the container may take this long to arrive, milliseconds. */
+/** How long a heartbeat of the container may take to arrive, milliseconds. */
 const HEARTBEAT_MARGIN_MS = 5_000;
 
 /** Turns of the hub, with the rooms' state. */
@@ -42,7 +42,7 @@ export type RoomsContext = Pick<HubContext, "guildId" | "now"> & {
   readonly turn: <T>(work: (turn: RoomsTurn) => T) => T;
 };
 
-/** Copies a room to D1; when D1 has it, the task that would do so is taken back. */
+/** Copies a room to D1, and cancels the task that would do so once D1 has the newest revision. */
 export async function copyRoom(
   context: RoomsContext,
   { copy }: Pick<RoomTaskPorts, "copy">,
@@ -62,7 +62,7 @@ export async function copyRoom(
   }
 }
 
-/** {@link copyRoom} for who cannot wait for D1: the task goes on trying. */
+/** {@link copyRoom}, but a failure is only logged: the task retries. */
 export async function tryCopyRoom(
   context: RoomsContext,
   ports: Pick<RoomTaskPorts, "copy">,
@@ -75,12 +75,12 @@ export async function tryCopyRoom(
   }
 }
 
-/** What {@link settleCreation} found, and whether it was the one that settled it. */
+/** The result of {@link settleCreation}. `now`: this very call settled the creation. */
 type Settled = Recovered & { readonly now: boolean };
 
 /**
- * Finds out what became of a creation, and settles it if it can be known (rooms.md §5).
- * @param last whether a channel that is not there now was never made
+ * Looks for the channel of a creation, and settles the creation if the result is certain (rooms.md §5).
+ * @param last whether a channel that is not found now counts as never made
  */
 export async function settleCreation(
   context: RoomsContext,
@@ -94,7 +94,7 @@ export async function settleCreation(
   const open = finding.kind !== "found" && !(last && decides(context, room, finding));
   const settled = context.turn((turn) => {
     const before = turn.state.room(id);
-    // Its own request may have settled it while we looked.
+    // The creation's own request may have settled it meanwhile.
     if (before?.state !== "creating") return { ...outcomeOf(before), now: false };
     if (open) {
       const again = last ? roomTask.decide(id) : roomTask.repair(id);
@@ -110,7 +110,7 @@ export async function settleCreation(
   return settled;
 }
 
-/** Settles a creation that its own request left, and gives that request its late answer. */
+/** Settles a creation that its request left open, and stores the answer for a repetition of that request. */
 export async function repairCreation(
   context: RoomsContext,
   ports: RoomTaskPorts,
@@ -128,7 +128,7 @@ function outcomeOf(room: RoomRecord | null): Exclude<Recovered, { kind: "undecid
   return room === null || room.state === "gone" ? { kind: "nothing" } : { kind: "opened", room };
 }
 
-/** Whether "not found" is an answer: Discord let us look, never will, or has not for a long time. */
+/** Whether to give up on a channel that was not found: Discord let us look, never will, or has not for long. */
 function decides(
   context: RoomsContext,
   room: RoomRecord,
@@ -151,7 +151,7 @@ export async function endIdleRoom(
     const found = turn.state.room(id);
     if (found === null || idleDue(turn, id) !== due) return null;
     if (heardAt === null || heardAt >= due) return found;
-    // A container that died tells of nobody: the next sign of life shows that nobody came in before.
+    // A dead container reports no joins: wait for a heartbeat from after the room was due.
     const next = heardAt + GATEWAY_HEARTBEAT_INTERVAL_MS + HEARTBEAT_MARGIN_MS;
     turn.hub.schedule(roomTask.idle(id), Math.max(next, turn.hub.now() + HEARTBEAT_MARGIN_MS));
     return null;
@@ -170,13 +170,13 @@ export async function endIdleRoom(
   retryLater(context, roomTask.idle(id), deleted.error, due);
 }
 
-/** Since when a room has been idle for its whole time; null: it is not, and its task is set if it will be. */
+/** When a room's idle time ended, milliseconds since 1970; null: it has not, and the task is scheduled if it runs. */
 function idleDue(turn: RoomsTurn, id: string): number | null {
   const { state, hub } = turn;
   const room = state.room(id);
   const since = state.emptySince(id);
   if (room?.state !== "open" || room.channelId === null || since === null) return null;
-  // Somebody may have come in by an event that waits.
+  // A held change may show that somebody joined.
   if (state.isAfterHeld({ channelId: room.channelId, userId: null })) {
     watchIdle(turn, room);
     return null;
@@ -188,8 +188,8 @@ function idleDue(turn: RoomsTurn, id: string): number | null {
 }
 
 /**
- * A snapshot did not show a young room's channel, or something showed that of one that has ended: Discord is
- * asked which is right.
+ * Asks Discord whether a room's channel exists: a snapshot lacked that of a young room, or an event showed that
+ * of an ended one.
  */
 export async function checkRoom(
   context: RoomsContext,
@@ -210,22 +210,22 @@ export async function checkRoom(
     if (now?.state === "open" && found === null) endRoom(turn, now);
     if (now?.state !== "ended") return;
     if (found === null) confirmEnd(turn, now);
-    // It may have ended only while Discord was asked.
+    // Reopen only if it had ended before Discord was asked.
     else if (now.endedAt === room.endedAt) reopenRoom(turn, now, found);
     else turn.hub.schedule(roomTask.check(id), turn.hub.now());
   });
   await tryCopyRoom(context, ports, id);
 }
 
-/** Whether events of a channel have waited so long for Discord's word that it is not waited for any more. */
+/** Whether events of a channel have been held for Discord's answer for {@link REPAIR_GIVES_UP_MS}. */
 function isAwaitedTooLong({ state, hub }: RoomsTurn, channelId: string): boolean {
   const first = state.held().find((held) => held.channelId === channelId);
   return first !== undefined && hub.now() - first.ts >= REPAIR_GIVES_UP_MS;
 }
 
 /**
- * Forgets an ended room whose channel is gone; D1 has it for good. While the channel stands the hub has to
- * know whose it is, or the events of a private room would be everybody's.
+ * Deletes an ended room whose channel is gone from the hub; D1 keeps its copy. While the channel exists the hub
+ * must keep the room, or events in a private room's channel would be visible to everybody.
  */
 export async function forgetRoom(
   context: RoomsContext,
@@ -243,7 +243,7 @@ export async function forgetRoom(
   }
   context.turn((turn) => {
     const now = turn.state.room(id);
-    // It may have opened again while Discord was asked.
+    // It may have been reopened while Discord was asked.
     if (now?.state !== "ended" || now.endedAt !== endedAt) return;
     if (channel.value === null) {
       confirmEnd(turn, now);
@@ -255,7 +255,7 @@ export async function forgetRoom(
   });
 }
 
-/** Ends a room whose channel is gone in Discord. */
+/** Ends a room whose channel was deleted in Discord. */
 export async function endHere(
   context: RoomsContext,
   ports: Pick<RoomTaskPorts, "copy">,
@@ -268,7 +268,7 @@ export async function endHere(
   await tryCopyRoom(context, ports, room.id);
 }
 
-/** @param dueAt when it was to be done, milliseconds: the pause doubles with the time since then */
+/** @param dueAt when the task was due, milliseconds since 1970: the pause is the time since then, so it doubles */
 function retryLater(context: RoomsContext, key: string, why: DiscordFailure, dueAt: number): void {
   context.turn(({ hub }) => {
     const now = hub.now();

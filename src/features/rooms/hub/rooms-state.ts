@@ -12,40 +12,40 @@ import { DiscordUser } from "../../../protocol/person.ts";
 import type { PeopleQuery } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
 
-/** Somebody whom the hub has seen in voice. */
+/** A user whom the hub has seen in voice. */
 export type KnownPerson = DiscordUser & {
   readonly userId: string;
   /**
-   * Seen where everybody of the guild may look. Whoever was only in private rooms has a name there, and
-   * is in no list: it would tell that somebody is in such a room.
+   * Whether the user was seen in a channel that everybody in the guild may see. Others are not listed, because
+   * the list would reveal that they were in a private room.
    */
   readonly listed: boolean;
   /** Milliseconds since 1970. */
   readonly seenAt: number;
 };
 
-/** The names that a guild's hub knows: at most {@link PEOPLE_MAX}. */
+/** The names that a guild's hub knows, at most `PEOPLE_MAX`. */
 export interface PeopleState {
   person(userId: string): DiscordUser | null;
-  /** Keeps who was seen; once listed, always listed. @returns whether nobody knew them before */
+  /** Stores a person. Once listed, always listed. @returns whether the person is new */
   savePerson(person: KnownPerson): boolean;
-  /** Those listed whose name has `q` in it, whatever its case; names that begin with it first. No bots. */
+  /** Listed people whose name contains `q` in any case, except bots. Names that begin with it come first. */
   findPeople(query: PeopleQuery): readonly KnownPerson[];
-  /** Forgets who was not seen since, milliseconds. @returns whether somebody is left */
+  /** Deletes people last seen before this time, milliseconds since 1970. @returns whether anybody is left */
   forgetPeople(seenBefore: number): boolean;
 }
 
-/** What a change is about: a channel, or somebody in one. */
+/** What a change is about: a channel, or a user in one. */
 export type ChangeSubject = {
   readonly channelId: string;
-  /** Null: it is about the channel itself. */
+  /** Null: the change is about the channel itself. */
   readonly userId: string | null;
 };
 
-/** A change that waits until it is known whose channel it is about. */
+/** A change that can be held until it is decided whether its channel is a room. */
 export type HeldChange = VoiceChange | ChannelChange;
 
-/** The event that tells such a change. */
+/** The name of the event that reports a change. */
 export const EVENT_OF: Readonly<Record<HeldChange["kind"], string>> = {
   joined: voiceJoined.name,
   left: voiceLeft.name,
@@ -53,7 +53,6 @@ export const EVENT_OF: Readonly<Record<HeldChange["kind"], string>> = {
   channel_deleted: roomDeleted.name,
 };
 
-/** What a change is about. */
 export function subjectOf(change: HeldChange): ChangeSubject {
   return { channelId: change.channelId, userId: "userId" in change ? change.userId : null };
 }
@@ -83,65 +82,64 @@ export const StoredChange: z.ZodType<HeldChange> = z.discriminatedUnion("kind", 
   z.object({ ...told, kind: z.literal("channel_deleted") }),
 ]);
 
-/** What a guild's hub knows of rooms, and what it told of who is in voice: the storage contract of the rules in
- * `apply-change.ts`. */
+/** The rooms of a guild, and what readers were told about voice, as the hub stores them. */
 export interface RoomsState extends PeopleState {
   room(id: string): RoomRecord | null;
-  /** Our room with this channel, open or ended. */
+  /** The room with this channel, open or ended. */
   roomOfChannel(channelId: string): RoomRecord | null;
-  /** The room that this request of this person asked for. */
+  /** The newest room that this person requested with this idempotency key. */
   roomOfRequest(createdBy: string, idempotencyKey: string): RoomRecord | null;
   roomsIn(state: "creating" | "open"): readonly RoomRecord[];
   saveRoom(room: RoomRecord): void;
   removeRoom(id: string): void;
 
-  /** Voice channels of the guild that are not our rooms. */
+  /** Voice channels of the guild that are not rooms. */
   foreignChannels(): readonly string[];
   isForeign(channelId: string): boolean;
   addForeign(channelId: string): void;
   removeForeign(channelId: string): void;
 
-  /** Channels that first showed themselves while rooms were being made, and may be one of theirs. */
+  /** Channels that were first seen while rooms were being created, and may belong to one of them. */
   unsettledChannels(): readonly string[];
-  /** Ids of the rooms whose channel this may be; null: it has not shown itself yet, or is settled. */
+  /** Ids of the rooms whose channel this may be; null: it has not been seen yet, or is decided. */
   candidatesOf(channelId: string): readonly string[] | null;
   saveCandidates(channelId: string, roomIds: readonly string[]): void;
   removeCandidates(channelId: string): void;
 
-  /** Keeps a change behind those that wait already. */
+  /** Holds a change, after those that are held already. */
   hold(change: HeldChange): void;
   heldCount(): number;
-  /** Changes that wait, oldest first. */
+  /** The held changes, oldest first. */
   held(): readonly HeldChange[];
-  /** The same; from now on none waits. */
+  /** Returns the held changes, oldest first, and removes them. */
   takeHeld(): readonly HeldChange[];
   /**
-   * Whether a change of this subject comes after one that waits: of the same user, or of the channel itself;
-   * one about a channel comes after all that are of it.
+   * Whether a change of this subject must stay behind a held one. One about a user: behind those of the same user
+   * and of the channel itself. One about a channel: behind all in that channel.
    */
   isAfterHeld(subject: ChangeSubject): boolean;
-  /** Whether something that this user did waits. */
+  /** Whether a change of this user is held. */
   isWaiting(userId: string): boolean;
 
-  /** Since when nobody has been in an open room, as far as that is known, milliseconds; null: it is not. */
+  /** Since when an open room is known to be empty, milliseconds since 1970; null: it is not known to be. */
   emptySince(roomId: string): number | null;
   saveEmptySince(roomId: string, since: number | null): void;
 
   /**
-   * Where readers were told that somebody is. It is what the guild's voice says, unless a change waits or
-   * his room has ended.
+   * Where a user is by what readers were told. It differs from the guild's voice only while a change is held, or
+   * in the channel of an ended room.
    */
-  voiceOf(userId: string): VoiceState | null;
-  /** The same of a channel, in the order they joined. */
+  publishedVoiceOf(userId: string): VoiceState | null;
+  /** Who is in a channel by what readers were told, in the order in which they joined. */
   membersOf(channelId: string): readonly VoiceState[];
-  saveTold(userId: string, voice: VoiceState | null): void;
-  /** Whether readers were told of somebody something else than what the guild's voice says. */
-  isToldApart(userId: string): boolean;
-  /** Whether it is known who is in voice. */
+  savePublishedVoice(userId: string, voice: VoiceState | null): void;
+  /** Whether readers were told something else about a user than the guild's voice says. */
+  isPublishedVoiceBehind(userId: string): boolean;
+  /** Whether everybody in voice is known. */
   isVoiceKnown(): boolean;
 }
 
-/** The state together with what a turn of the hub can do. */
+/** The stored state, with what a turn of the hub can do. */
 export type RoomsTurn = {
   readonly state: RoomsState;
   readonly hub: Pick<HubTurn, "guildId" | "now" | "publish" | "schedule" | "cancel">;

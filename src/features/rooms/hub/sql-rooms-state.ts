@@ -11,7 +11,7 @@ import {
   type RoomsState,
 } from "./rooms-state.ts";
 
-/** Creates the tables of the rooms extension, after those of the gateway; may run again at each wake. */
+/** Creates the tables of the rooms extension, after those of the gateway. Runs again at each wake. */
 export function createRoomsTables(sql: SqlStorage): false {
   createPeopleTable(sql);
   sql.exec(`
@@ -51,8 +51,8 @@ export function createRoomsTables(sql: SqlStorage): false {
 }
 
 /**
- * Takes over what versions before kept themselves: who is in voice, as readers were told, and events that wait
- * as they came.
+ * Takes over what older versions stored: who is in voice, as readers were told, and held events in the form in
+ * which they arrived.
  */
 function takeOverTold(sql: SqlStorage): void {
   sql.exec(`
@@ -85,7 +85,7 @@ function takeOverTold(sql: SqlStorage): void {
   }
 }
 
-/** An event that waits, as versions before stored it. */
+/** A held event in the form that older versions stored. */
 const HeldBefore = z.object({
   event: z.object({
     id: z.string().exactOptional(),
@@ -104,16 +104,17 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       .toArray()
       .map(({ record }) => RoomRecord.parse(JSON.parse(record)));
   const voice = sqlGuildVoice(sql);
-  /** Of whom readers were told something else; a null voice: that he is in no channel. */
-  const toldApart = (where: string, ...bindings: readonly string[]): Told[] =>
+  /** Users about whom readers were told something else than the voice table says; null voice: in no channel. */
+  const publishedApart = (where: string, ...bindings: readonly string[]): PublishedVoice[] =>
     sql
-      .exec<ToldRow>(`SELECT user_id, channel_id, since FROM rooms_told ${where}`, ...bindings)
+      .exec<PublishedRow>(`SELECT user_id, channel_id, since FROM rooms_told ${where}`, ...bindings)
       .toArray()
       .map(({ user_id: userId, channel_id: channelId, since }) => ({
         userId,
         voice: channelId === null ? null : { userId, channelId, since: since ?? 0 },
       }));
-  const toldOf = (userId: string): Told | undefined => toldApart("WHERE user_id = ?", userId)[0];
+  const publishedApartOf = (userId: string): PublishedVoice | undefined =>
+    publishedApart("WHERE user_id = ?", userId)[0];
   const held = (): HeldChange[] =>
     sql
       .exec<{ held: string }>("SELECT held FROM rooms_held ORDER BY position")
@@ -239,12 +240,12 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       }
     },
 
-    voiceOf: (userId) => {
-      const told = toldOf(userId);
+    publishedVoiceOf: (userId) => {
+      const told = publishedApartOf(userId);
       return told === undefined ? voice.of(userId) : told.voice;
     },
     membersOf: (channelId) => {
-      const apart = new Map(toldApart("").map((told) => [told.userId, told.voice]));
+      const apart = new Map(publishedApart("").map((told) => [told.userId, told.voice]));
       const members = voice.membersOf(channelId);
       if (apart.size === 0) return members;
       const told = [...apart.values()].filter((one) => one?.channelId === channelId);
@@ -252,7 +253,7 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
         .filter((one) => one !== null)
         .toSorted((a, b) => a.since - b.since || (a.userId < b.userId ? -1 : 1));
     },
-    saveTold: (userId, told) => {
+    savePublishedVoice: (userId, told) => {
       if (told?.channelId === voice.of(userId)?.channelId) {
         sql.exec("DELETE FROM rooms_told WHERE user_id = ?", userId);
         return;
@@ -264,15 +265,15 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
         told?.since ?? null,
       );
     },
-    isToldApart: (userId) => toldOf(userId) !== undefined,
+    isPublishedVoiceBehind: (userId) => publishedApartOf(userId) !== undefined,
     isVoiceKnown: () => isVoiceKnown(voice.knowledge()),
   };
 }
 
-type ToldRow = {
+type PublishedRow = {
   readonly user_id: string;
   readonly channel_id: string | null;
   readonly since: number | null;
 };
 
-type Told = { readonly userId: string; readonly voice: VoiceState | null };
+type PublishedVoice = { readonly userId: string; readonly voice: VoiceState | null };

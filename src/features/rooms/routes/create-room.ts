@@ -76,7 +76,7 @@ const route = createRoute({
   tags: ["rooms"],
   summary: "Open a voice room",
   security: [{ bearer: [] }],
-  // Besides the limits of opening rooms, which replays do not count towards (rooms.md §1): they cost D1 too.
+  // Replays do not count towards the limits of opening rooms (rooms.md §1), but they read D1 too.
   middleware: [requireAuth, limitUser(REQUESTS)],
   request: {
     headers: z.object({
@@ -123,19 +123,15 @@ export function mountCreateRoom(app: OpenAPIHono<AppEnv>): void {
     const who = c.get("principal");
     // An empty body has no Content-Type, so the validator skips it.
     if (c.req.raw.body === null) {
-      return problem(
-        c,
-        "invalid_json",
-        "Send a JSON body: {} is a room with everything by default.",
-      );
+      return problem(c, "invalid_json", "Send a JSON body: {} opens a room with all defaults.");
     }
     const body = c.req.valid("json");
     const guildId = guildFor(who, body.guildId, roomsConfigOf(c.env).primaryGuildId);
     if (guildId === undefined) return renderFailure(c, { kind: "forbidden_guild" });
-    // The role of everybody has the guild's own id.
+    // The @everyone role has the guild's id.
     const everybody = body.allowedUserIds.indexOf(guildId);
     if (everybody >= 0) {
-      const message = "must be a user's id, and this is the guild's own: name people";
+      const message = "must be a user's id, but this is the guild's id";
       return invalidFields(c, [{ path: ["allowedUserIds", everybody], message }]);
     }
     if (body.private && who.discordId === undefined) {
@@ -158,7 +154,7 @@ export function mountCreateRoom(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** At most once per key: what was answered before is answered again (rooms.md §1, Idempotency). */
+/** Creates a room at most once per key, and repeats the earlier answer (rooms.md §1, Idempotency). */
 async function createOnce(
   c: Context<AppEnv>,
   who: Principal,
@@ -233,7 +229,7 @@ async function create(c: Context<AppEnv>, who: Principal, input: CreateRoomInput
     input,
   );
   if (!created.ok) {
-    // While a channel may still turn up, the key stays taken: the hub frees or answers it.
+    // While Discord may still create a channel, the key stays taken: the hub completes or frees it.
     if (key !== null && created.error.kind !== "undecided") {
       await release(c.env.DB, key, systemClock());
     }

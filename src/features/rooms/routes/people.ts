@@ -38,7 +38,7 @@ const route = createRoute({
   tags: ["rooms"],
   summary: "People of a guild by name, for a picker",
   description:
-    "Whom the hub has seen in a voice channel that everybody of the guild may see, in the last 90 days; no bots. Names that begin with `q` come first. Whoever is not in it can still be named by their Discord id.",
+    "People whom the hub has seen in the last 90 days in a voice channel that everybody in the guild may see, except bots. Names that begin with `q` come first. People who are not listed can still be named by their Discord id.",
   security: [{ bearer: [] }],
   middleware: [requireAuth, limitUser(REQUESTS)],
   request: { query: Query },

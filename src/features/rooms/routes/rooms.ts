@@ -28,7 +28,8 @@ const endRoute = createRoute({
   path: "/end-room/{channelId}",
   tags: ["rooms"],
   summary: "End a voice room",
-  description: "Ends it in Discord too. A room that is over already is answered the same.",
+  description:
+    "Deletes the channel in Discord too. A room that has ended already gets the same answer.",
   security: [{ bearer: [] }],
   middleware: [requireAuth, limitUser({ name: "end-room", perMinute: ROOM_ENDS_PER_MINUTE })],
   request: { params: ChannelParam },
@@ -66,7 +67,7 @@ function mountEndRoom(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** A ULID: the id of the last room of the page before. Opaque to clients. */
+/** The id of the previous page's last room, a ULID. Opaque to clients. */
 const Cursor = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "take it from nextCursor");
 
 const Query = z.object({
