@@ -94,6 +94,11 @@ const CHECKS: readonly Check[] = [
     name: "format",
     run: () => tool("Not formatted (npm run format)", "oxfmt/bin/oxfmt", "--check"),
   },
+  {
+    name: "nothing exported, written or installed for nobody",
+    run: () =>
+      tool("Delete what nobody uses", "knip/bin/knip.js", "-c", "dev/knip.json", "--no-progress"),
+  },
   migrations,
   bundle("staging"),
   bundle("production"),

@@ -1,7 +1,7 @@
 import type { Seen } from "./recorder.ts";
 
 /** User ids by voice channel. */
-export type Voice = ReadonlyMap<string, ReadonlySet<string>>;
+type Voice = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What a history says about the guild at its end. */
 export type View = {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 /** Whose part of docs/benchmarks.md it is. */
-type Section = "bench" | "matches" | "stalled";
+type Section = "bench" | "matches" | "stalled" | "start";
 
 /** The text with what stands between a section's markers replaced. @throws when a marker is missing */
 export function replaceSection(text: string, section: Section, generated: string): string {

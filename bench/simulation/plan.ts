@@ -28,14 +28,14 @@ export type World = {
 };
 
 /** The busiest second of a return. */
-export type Return = {
+type Return = {
   /** Clients let in by one object, and by all. */
   readonly accepts: { readonly one: number; readonly all: number };
   /** Clients that tried, each with a ticket. */
   readonly tries: number;
 };
 
-export type Counts = {
+type Counts = {
   /** Relays that the hub calls. */
   readonly relays: number;
   readonly relaySockets: readonly number[];

@@ -10,7 +10,7 @@ export type Tone = "good" | "busy" | "bad" | "quiet";
 export type Status = { readonly tone: Tone; readonly text: string; readonly more: string };
 
 /** What keeps the page from being up to date, in words, and the way out of it. */
-export type Trouble = {
+type Trouble = {
   readonly tone: "busy" | "bad";
   readonly text: string;
   readonly action: "reconnect" | "sign-in" | null;

@@ -10,7 +10,7 @@ const CODE_LIFETIME_MS = 60_000;
 const TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1_000;
 
 /** What a person agreed to. */
-export interface Grant {
+interface Grant {
   readonly playerId: string;
   readonly scope: ReadonlySet<string>;
 }
@@ -23,7 +23,7 @@ interface CodeRecord extends Grant {
 }
 
 /** Authorization codes and access tokens, in memory: nobody needs them for longer than a minute. */
-export class Grants {
+class Grants {
   readonly #clock: Clock;
   readonly #codes = new Map<string, CodeRecord>();
   readonly #tokens = new Map<string, Grant & { readonly expiresAt: number }>();

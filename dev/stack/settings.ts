@@ -7,17 +7,13 @@ import { DEFAULT_STATE, type PartName, PORT_VARIABLES, STACK_VARIABLES } from ".
 import { freshSecret, type Variables } from "./variables.ts";
 
 /** Secrets that the Worker shares with the local FACEIT. */
-export const FACEIT_SECRETS = [
-  "FACEIT_WEBHOOK_SECRET",
-  "FACEIT_API_KEY",
-  "FACEIT_CLIENT_SECRET",
-] as const;
+const FACEIT_SECRETS = ["FACEIT_WEBHOOK_SECRET", "FACEIT_API_KEY", "FACEIT_CLIENT_SECRET"] as const;
 
 /** What somebody has set by a file or the environment. */
 type Given = (name: string) => string | undefined;
 
 /** What the Worker is told of the local Discord: its application, and where players are sent. */
-export function discordVariables(botToken: string, toml: Variables, given: Given): Variables {
+function discordVariables(botToken: string, toml: Variables, given: Given): Variables {
   const { id, publicKeyHex, clientSecret } = localApplication(botToken);
   return {
     ...chosen(["VC_CATEGORY_ID", "LOBBY_VC_ID"], toml, given),
@@ -28,7 +24,7 @@ export function discordVariables(botToken: string, toml: Variables, given: Given
 }
 
 /** What the Worker is told of the local FACEIT. */
-export function faceitVariables(url: string, toml: Variables, given: Given): Variables {
+function faceitVariables(url: string, toml: Variables, given: Given): Variables {
   return {
     ...chosen(["FACEIT_CLIENT_ID"], toml, given),
     FACEIT_AUTH_URL: given("FACEIT_AUTH_URL") ?? `${url}/oauth/authorize`,

@@ -21,16 +21,20 @@ export const D1_SERVICE = "d1";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Bundles the Worker without an account and without network. @param folder gets the files */
-export async function bundleWorker(folder: string): Promise<WorkerBundle> {
+/**
+ * Bundles the Worker without an account and without network.
+ * @param folder gets the files
+ * @param root another checkout than this one
+ */
+export async function bundleWorker(folder: string, root = ROOT): Promise<WorkerBundle> {
   const assets = path.join(folder, "assets");
   await mkdir(assets, { recursive: true });
   const out = path.join(folder, "worker");
-  await dryRun(ROOT, ["--env", "production", "--outdir", out, "--assets", assets]);
-  const toml = await readFile(path.join(ROOT, "wrangler.toml"), "utf8");
+  await dryRun(root, ["--env", "production", "--outdir", out, "--assets", assets]);
+  const toml = await readFile(path.join(root, "wrangler.toml"), "utf8");
   return {
     module: path.join(out, "index.js"),
-    migrations: await readMigrations(),
+    migrations: await readMigrations(root),
     objects: readObjects(toml),
     compatibilityFlags: readFlags(toml),
   };
@@ -106,8 +110,8 @@ async function dryRun(cwd: string, options: readonly string[]): Promise<void> {
   });
 }
 
-async function readMigrations(): Promise<string[]> {
-  const folder = path.join(ROOT, "migrations");
+async function readMigrations(root: string): Promise<string[]> {
+  const folder = path.join(root, "migrations");
   const names = (await readdir(folder)).filter((name) => name.endsWith(".sql")).toSorted();
   const files = await Promise.all(names.map((name) => readFile(path.join(folder, name), "utf8")));
   return files.flatMap((sql) => sql.split("--> statement-breakpoint"));

@@ -1,4 +1,4 @@
-import { fullJitter, type Backoff } from "../backoff.ts";
+import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import { RESUMABLE_CLOSE_CODE } from "./close-policy.ts";
 import type { Circumstances, Effect, MachineState, Phase } from "./machine-state.ts";
 
@@ -37,7 +37,7 @@ const RESUME_DEATHS_MAX = 3;
 /** Connections to the resume address that may fail before the base address is asked. */
 const RESUME_ADDRESS_FAILURES_MAX = 3;
 
-const RECONNECT_BACKOFF: Backoff = { baseMs: 1_000, capMs: 15_000 };
+const RECONNECT_BACKOFF: Backoff = { firstMs: 1_000, mostMs: 15_000 };
 
 /** Collects a step: the state so far and the effects so far. */
 export class Draft {

@@ -1,7 +1,7 @@
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import { GATEWAY_HEARTBEAT_INTERVAL_MS } from "../../src/protocol/limits.ts";
 import type { GatewayHeartbeat } from "../../src/protocol/signed-events.ts";
-import { fullJitter, type Backoff } from "../backoff.ts";
+import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import type { Metrics } from "../metrics.ts";
 import type { HubClient } from "./hub-client.ts";
 
@@ -9,7 +9,7 @@ import type { HubClient } from "./hub-client.ts";
 const GUILDS_MAX = 1000;
 
 /** A hub that is not there is asked again sooner than at the next regular beat. */
-const RETRY_BACKOFF: Backoff = { baseMs: 1_000, capMs: 10_000 };
+const RETRY_BACKOFF: Backoff = { firstMs: 1_000, mostMs: 10_000 };
 
 /** Two beats are missing: the hub counts a little longer, from the arrival of the last one. */
 const SILENCE_MS = 2 * GATEWAY_HEARTBEAT_INTERVAL_MS;

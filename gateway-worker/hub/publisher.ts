@@ -1,4 +1,4 @@
-import { fullJitter, type Backoff } from "../backoff.ts";
+import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { SIGNED_BATCH_MAX } from "../../src/protocol/limits.ts";
@@ -8,7 +8,7 @@ import { takeBatch, type Batch } from "./batch.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { HubClient } from "./hub-client.ts";
 
-const RETRY_BACKOFF: Backoff = { baseMs: 500, capMs: 10_000 };
+const RETRY_BACKOFF: Backoff = { firstMs: 500, mostMs: 10_000 };
 
 /** While a person has to repair the set-up: seldom, but soon enough after the repair. */
 export const MISCONFIGURED_RETRY_MS = 30_000;

@@ -1,3 +1,5 @@
+import { doublingPause } from "../protocol/backoff.ts";
+
 /** Upper bound of the first wait, milliseconds; it doubles with each attempt. */
 export const BACKOFF_BASE_MS = 1_000;
 /** No wait is longer, milliseconds, unless the server asks for it. */
@@ -24,6 +26,6 @@ export function backoffMs(
   windowMs = 0,
   capMs = BACKOFF_CAP_MS,
 ): number {
-  const bound = Math.min(capMs, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 10));
+  const bound = doublingPause({ firstMs: BACKOFF_BASE_MS, mostMs: capMs }, attempt);
   return Math.round(atLeastMs + random * Math.max(bound, Math.min(RETRY_WINDOW_CAP_MS, windowMs)));
 }

@@ -12,7 +12,7 @@ import type { ConnectionState, StreamItem } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
 
 /** A connection that held this long was a good one: the back-off starts anew, milliseconds. */
-export const STABLE_AFTER_MS = 10_000;
+const STABLE_AFTER_MS = 10_000;
 /** WebSockets that did not open, one after the other, until the stream is asked for over HTTP. */
 export const WEBSOCKET_TRIES = 3;
 /** A WebSocket is tried again at the first reconnect after this time over HTTP, milliseconds. */

@@ -9,7 +9,7 @@ export const ACK_INTERVAL_MS = 30_000;
 /** Frames that go at once; then one in {@link SEND_SPACING_MS}. */
 export const SEND_BURST = 12;
 /** Milliseconds: with the burst at most 53 frames in the 10 s in which the hub takes 60. */
-export const SEND_SPACING_MS = 250;
+const SEND_SPACING_MS = 250;
 
 const encoder = new TextEncoder();
 

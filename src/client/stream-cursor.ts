@@ -6,14 +6,14 @@ import type { OtherEvent, StreamEvent, StreamItem } from "./stream-item.ts";
 export type StreamPosition = { readonly epoch: string; readonly seq: number };
 
 /** What an event is to a client that stands at a position. */
-export type Arrival = "next" | "duplicate" | "hole";
+type Arrival = "next" | "duplicate" | "hole";
 
 /**
  * Decides on an event by its `seq` and `prev` (rooms.md §2). A jump is announced by `prev`, the
  * event sent before; it is a hole when that one never arrived.
  * @param seen seq of the last thing seen
  */
-export function judgeArrival(
+function judgeArrival(
   seen: number,
   event: { readonly seq: number; readonly prev?: number | undefined },
 ): Arrival {

@@ -1,11 +1,12 @@
 import { requestIds } from "../platform/request-ids.ts";
+import { type Backoff, fullJitter } from "../protocol/backoff.ts";
 import type { GuildHubRpc, HubEnv } from "./env.ts";
 import type { HubPublisher, IngestResult } from "./publisher.ts";
 
 /** Tries of a call to a hub that restarts. */
 const ATTEMPTS = 3;
-/** Longest wait before the first retry, milliseconds; doubles each time, with full jitter. */
-const RETRY_BASE_MS = 50;
+/** Between them. */
+const RETRY_BACKOFF: Backoff = { firstMs: 50, mostMs: 100 };
 
 /** {@link HubPublisher} over the Durable Object binding. */
 export function hubPublisher(env: Pick<HubEnv, "HUB">): HubPublisher {
@@ -47,7 +48,7 @@ export async function callHub<T>(
       return await call(env.HUB.get(env.HUB.idFromName(guildId)));
     } catch (error) {
       if (!repeatable || attempt >= ATTEMPTS || !isPassing(error)) throw error;
-      await scheduler.wait(Math.random() * RETRY_BASE_MS * 2 ** (attempt - 1));
+      await scheduler.wait(fullJitter(RETRY_BACKOFF, attempt - 1, Math.random()));
     }
   }
 }

@@ -3,7 +3,7 @@ import { metricsOf } from "../platform/metrics.ts";
 import type { HubEnv } from "./env.ts";
 
 /** What hubs and relays count; docs/operations.md says what each is and how to ask for it. */
-export type HubCounter =
+type HubCounter =
   /** Events that were appended to the journal. */
   | "published"
   /** Events that were sent, over all sockets and streams. */

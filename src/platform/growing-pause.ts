@@ -1,12 +1,11 @@
+import { type Backoff, doublingPause } from "../protocol/backoff.ts";
+
 /** A pause as it is stored. Times are milliseconds since 1970. */
 export type RememberedPause = {
   readonly until: number;
   /** Refusals in a row: the more, the longer the next pause. */
   readonly refusals: number;
 };
-
-/** Milliseconds: the first pause where nobody says how long, and the longest. */
-type PauseBounds = { readonly firstMs: number; readonly mostMs: number };
 
 /** After a pause one call finds out whether it is over; others wait so long for it. Milliseconds. */
 const PROBE_MS = 2_000;
@@ -16,13 +15,14 @@ const PROBE_MS = 2_000;
  * are refused as well. Times are milliseconds since 1970; nothing waits in here.
  */
 export class GrowingPause {
-  readonly #bounds: PauseBounds;
+  /** For refusals that do not say how long to wait. */
+  readonly #backoff: Backoff;
   #until: number;
   #refusals: number;
   #probedUntil = 0;
 
-  constructor(bounds: PauseBounds, remembered?: RememberedPause) {
-    this.#bounds = bounds;
+  constructor(backoff: Backoff, remembered?: RememberedPause) {
+    this.#backoff = backoff;
     this.#until = remembered?.until ?? 0;
     this.#refusals = remembered?.refusals ?? 0;
   }
@@ -30,7 +30,7 @@ export class GrowingPause {
   /** When a call may go; not after `now`: at once. */
   until(now: number): number {
     // A clock that was set back makes no pause longer than the longest.
-    this.#until = Math.min(this.#until, now + this.#bounds.mostMs);
+    this.#until = Math.min(this.#until, now + this.#backoff.mostMs);
     if (now < this.#until) return this.#until;
     return this.#refusals > 0 && now < this.#probedUntil ? this.#probedUntil : 0;
   }
@@ -47,11 +47,10 @@ export class GrowingPause {
   refuse(now: number, toldMs: number | null): void {
     // Those that left before the first refusal came say nothing new.
     if (now >= this.#until) this.#refusals += 1;
-    const { firstMs, mostMs } = this.#bounds;
-    const grown = firstMs * 2 ** Math.min(this.#refusals - 1, 20);
+    const grown = doublingPause(this.#backoff, this.#refusals - 1);
     // The first refusal's Retry-After is taken as it is.
     const wanted = this.#refusals === 1 ? (toldMs ?? grown) : Math.max(toldMs ?? 0, grown);
-    this.#until = Math.max(this.#until, now + Math.min(mostMs, wanted));
+    this.#until = Math.max(this.#until, now + Math.min(this.#backoff.mostMs, wanted));
   }
 
   /**

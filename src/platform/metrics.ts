@@ -21,7 +21,7 @@ export interface Metrics {
 }
 
 /** Without a binding nothing is counted. */
-export const NO_METRICS: Metrics = { count: () => undefined };
+const NO_METRICS: Metrics = { count: () => undefined };
 
 /** Bytes of an index (Analytics Engine, Limits). */
 const INDEX_MAX_BYTES = 96;

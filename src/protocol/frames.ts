@@ -52,7 +52,7 @@ export const CLIENT_FRAME_TYPES: ReadonlySet<string> = new Set(
 );
 
 /** The limits that `auth.ok` announces. */
-export const AnnouncedLimits = z.object({
+const AnnouncedLimits = z.object({
   frameBytes: z.number().int(),
   framesPerWindow: z.number().int(),
   windowMs: z.number().int(),

@@ -18,7 +18,7 @@ export const open = (channelId = "c1", name = channelId): GuildEvent => ({
 });
 
 /** A client on a hub; what it hands on is kept. Waits are the longest that the jitter allows. */
-export function client(hub = new FakeHub(), tokens?: TokenSource) {
+function client(hub = new FakeHub(), tokens?: TokenSource) {
   const items: StreamItem[] = [];
   const states: ConnectionState[] = [];
   const socket = new GuildSocket({

@@ -12,7 +12,7 @@ import type { NewMessage } from "../platform/discord/operations.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 
 /** {@link LinkAttempts} in memory, for tests. */
-export class MemoryLinkAttempts implements LinkAttempts {
+class MemoryLinkAttempts implements LinkAttempts {
   readonly rows = new Map<string, LinkAttempt>();
 
   add(attempt: LinkAttempt, now: number): Promise<void> {
@@ -43,7 +43,7 @@ export class MemoryLinkAttempts implements LinkAttempts {
 }
 
 /** {@link PlayerLinks} in memory, for tests: what they say is what the table's own tests show. */
-export class MemoryPlayerLinks implements PlayerLinks {
+class MemoryPlayerLinks implements PlayerLinks {
   rows: PlayerLink[] = [];
 
   ofDiscord(discordId: string): Promise<PlayerLink | null> {

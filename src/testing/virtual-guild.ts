@@ -30,7 +30,7 @@ type Call = {
 };
 
 /** Carries calls between a hub and its relays, and loses some. */
-export class VirtualWire {
+class VirtualWire {
   /** Decides on each call. */
   fate: () => Fate = () => "arrives";
   /** Calls that were made. */

@@ -13,7 +13,7 @@ import { tooManyRequests } from "./too-many-requests.ts";
  * What a call gets that meets a fault: as near as possible to what Discord sends with the status.
  * @param headers the rate limit headers of a used-up bucket, for a 429
  */
-export function faultAnswer(
+function faultAnswer(
   c: RestContext,
   fault: Fault,
   headers: Readonly<Record<string, string>>,

@@ -5,7 +5,7 @@ import { SERVED_WITHIN_MS } from "./flood.ts";
 import { Sequence } from "./sequence.ts";
 
 /** How a reader shows what it has taken. */
-export type Shows = "acknowledges" | "pings" | "nothing";
+type Shows = "acknowledges" | "pings" | "nothing";
 
 /** How a reader connects. */
 export type ReaderOptions = {

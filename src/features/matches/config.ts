@@ -90,7 +90,7 @@ export type FaceitConfig = {
 };
 
 /** The match settings of all guilds. Read it with {@link matchSettingsOf}. */
-export type MatchConfig = {
+type MatchConfig = {
   /** Guilds that a variable names. */
   readonly guilds: ReadonlyMap<string, MatchSettings>;
   /** Every other guild. */

@@ -4,7 +4,7 @@ import { FaceitId, type Faction } from "../../protocol/match.ts";
 import { shownText } from "../../protocol/shown-text.ts";
 
 /** A player on one of FACEIT's rosters. */
-export type RosterPlayer = {
+type RosterPlayer = {
   readonly playerId: string;
   readonly nickname: string;
   readonly skillLevel: number | null;

@@ -122,7 +122,7 @@ function matchesTurnOf(hub: HubTurn): MatchesTurn {
 /**
  * Wakes the matches that a change of the guild concerns. Publishes nothing: the rooms area publishes voice events.
  */
-export function hearChange(turn: MatchesTurn, change: GuildChange): void {
+function hearChange(turn: MatchesTurn, change: GuildChange): void {
   const { state } = turn;
   switch (change.kind) {
     case "joined":

@@ -27,7 +27,7 @@ export interface FaceitApi {
 }
 
 /** How a link was verified: the player signed in at FACEIT, or an administrator entered it. */
-export type VerifiedMethod = "oauth" | "manual";
+type VerifiedMethod = "oauth" | "manual";
 
 /** A Discord user and their FACEIT account. */
 export type PlayerLink = {
@@ -40,7 +40,7 @@ export type PlayerLink = {
 };
 
 /** The result of writing a link. */
-export type Linked =
+type Linked =
   | {
       readonly kind: "linked";
       /** The FACEIT account that this Discord user had before, if another. */
@@ -129,10 +129,10 @@ export interface MatchTroubles {
 }
 
 /** The voice channel of a user, as the gateway last reported it. */
-export type Whereabouts = { readonly userId: string; readonly channelId: string };
+type Whereabouts = { readonly userId: string; readonly channelId: string };
 
 /** The users in the channels of a match. */
-export type SidesInVoice = Readonly<Record<Faction, readonly string[]>> & {
+type SidesInVoice = Readonly<Record<Faction, readonly string[]>> & {
   /** Those of them who are bots: a channel with only bots counts as empty. */
   readonly bots: readonly string[];
   /** Whether nobody else can be there: the gateway is connected, and a snapshot was applied since. */

@@ -21,7 +21,7 @@ export type RoomFailure =
     };
 
 /** The contents of a problem document. */
-export type RoomProblem = {
+type RoomProblem = {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly retryAfterMs?: number;
@@ -30,7 +30,7 @@ export type RoomProblem = {
 };
 
 /** The one place where failures of rooms become problem documents (rooms.md §1). */
-export function toProblem(failure: RoomFailure): RoomProblem {
+function toProblem(failure: RoomFailure): RoomProblem {
   switch (failure.kind) {
     case "not_found":
       return { code: "room_not_found", detail: "There is no such room, or you may not see it." };

@@ -22,7 +22,7 @@ export type Reader = {
 };
 
 /** One page of a guild's rooms, newest first. */
-export type RoomsQuery = {
+type RoomsQuery = {
   readonly guildId: string;
   readonly state: "open" | "ended";
   readonly reader: Reader;
@@ -40,10 +40,10 @@ export interface RoomsCopy {
 }
 
 /** A room with its members. */
-export type LiveRoom = { readonly room: RoomRecord; readonly members: readonly Member[] };
+type LiveRoom = { readonly room: RoomRecord; readonly members: readonly Member[] };
 
 /** A user with name and picture. */
-export type NamedUser = DiscordUser & { readonly userId: string };
+type NamedUser = DiscordUser & { readonly userId: string };
 
 /** A part of a name, and how many people to find. */
 export type PeopleQuery = { readonly q: string; readonly limit: number };

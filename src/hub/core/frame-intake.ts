@@ -18,7 +18,7 @@ import type { WaitingSession } from "./session.ts";
  * Reads a frame of a client whose size and rate were checked (HUB-9). A token that is missing, or no text
  * that could be one, is refused as a wrong one is.
  */
-export function readClientFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCode> {
+function readClientFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCode> {
   if (typeof data !== "string") return err("binary");
   let json: unknown;
   try {

@@ -2,7 +2,7 @@ import { RELAYS_PER_HUB, RELAY_KEEP_MS } from "../../protocol/limits.ts";
 import type { RelayRow } from "./journal.ts";
 
 /** From this share of its sockets on, nobody new is sent to an object: places are given some seconds ahead. */
-export const FULL_AT = 0.8;
+const FULL_AT = 0.8;
 /** A relay goes when the sockets of all of them fit into the rest and fill at most this share of it. */
 const SHRINK_AT = 0.4;
 

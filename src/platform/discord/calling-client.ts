@@ -1,5 +1,6 @@
 import type { RESTPostAPIChannelInviteJSONBody } from "discord-api-types/v10";
 import type { z } from "zod";
+import { type Backoff, fullJitter } from "../../protocol/backoff.ts";
 import type { Clock } from "../clock.ts";
 import { parseJson } from "../outbound.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -33,8 +34,8 @@ import {
 /** Attempts of a call that may be repeated, when Discord or the network fails. */
 const ATTEMPTS_MAX = 3;
 
-/** First pause between attempts, milliseconds; it doubles, and full jitter spreads it. */
-const FIRST_BACK_OFF_MS = 200;
+/** Between them. */
+const RETRY_BACKOFF: Backoff = { firstMs: 400, mostMs: 800 };
 
 /** What sending with retries needs from outside. */
 export type RetryPorts = {
@@ -49,7 +50,7 @@ export type RetryPorts = {
 };
 
 /** Sends a call, and again while that is safe and the budget lasts. */
-export async function sendWithRetries(
+async function sendWithRetries(
   call: DiscordCall,
   { send, budgetMs, clock, sleep, random }: RetryPorts,
 ): Promise<DiscordAnswer> {
@@ -73,7 +74,7 @@ function pauseBeforeRetry(
   const serverFailed = answer.kind === "failed" && answer.status >= 500;
   if (!serverFailed && answer.kind !== "unknown_outcome") return null;
   if (!isIdempotent(call.method) || attempt >= ATTEMPTS_MAX) return null;
-  return random() * FIRST_BACK_OFF_MS * 2 ** attempt;
+  return fullJitter(RETRY_BACKOFF, attempt - 1, random());
 }
 
 /** Audit-log entries that are looked through: Discord's page. */

@@ -5,7 +5,7 @@ import { createDiscordClient } from "./calling-client.ts";
 import type { DiscordClient } from "./operations.ts";
 
 /** How long a caller may be kept waiting for Discord's limits or for a retry, milliseconds. */
-export const WAIT_BUDGET_MS = 3_000;
+const WAIT_BUDGET_MS = 3_000;
 
 /**
  * The client that talks through the bot's one caller (`DISCORD` binding).

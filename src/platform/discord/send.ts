@@ -31,10 +31,7 @@ const DiscordErrorBody = z
   .catch({ code: 0, message: "", errors: undefined });
 
 /** What a 4xx says. Its text is for people, its codes are what programs go by. */
-export function readRefusal(
-  status: number,
-  body: unknown,
-): Extract<DiscordFailure, { kind: "refused" }> {
+function readRefusal(status: number, body: unknown): Extract<DiscordFailure, { kind: "refused" }> {
   const { code, message, errors } = DiscordErrorBody.parse(body);
   const formErrors: string[] = [];
   for (const found of codesIn(errors, DEPTH_MAX)) {

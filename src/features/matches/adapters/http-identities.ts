@@ -11,7 +11,7 @@ import type { FaceitConfig } from "../config.ts";
 import type { DiscordIdentity, FaceitIdentity, IdentityFailure } from "../ports.ts";
 
 /** The answer of an identity provider; `body` is undefined if it is not JSON. */
-export type ProviderAnswer = {
+type ProviderAnswer = {
   readonly status: number;
   readonly body: unknown;
   /** The pause in `Retry-After`, milliseconds; null: none. */
@@ -24,7 +24,7 @@ export type ProviderAnswer = {
  * @param call the name of the request in the log
  * @returns null: no answer in time, or one that is too large
  */
-export async function askProvider(
+async function askProvider(
   fetch: Fetch,
   call: string,
   url: string,
@@ -47,7 +47,7 @@ export async function askProvider(
 }
 
 /** `Authorization: Basic` of a client with a secret (RFC 6749 §2.3.1). */
-export function basicAuthorization(id: string, secret: string): string {
+function basicAuthorization(id: string, secret: string): string {
   return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${id}:${secret}`)))}`;
 }
 
@@ -55,7 +55,7 @@ export function basicAuthorization(id: string, secret: string): string {
 const NAME_MAX = 100;
 
 /** The first of these that can be shown as a name; `otherwise` if there is none. */
-export function shownName(names: readonly unknown[], otherwise: string): string {
+function shownName(names: readonly unknown[], otherwise: string): string {
   return names.map((name) => shownText(name, NAME_MAX)).find((name) => name !== "") ?? otherwise;
 }
 
@@ -63,7 +63,7 @@ const Tokens = z.object({ access_token: z.string().min(1) });
 const OAuthError = z.object({ error: z.string() });
 
 /** Our OAuth client at a provider. */
-export type OAuthClient = {
+type OAuthClient = {
   readonly id: string;
   /** Absent: a public client, which names itself in the body (RFC 6749 §2.1, §4.1.3). */
   readonly secret: string | undefined;
@@ -74,7 +74,7 @@ export type OAuthClient = {
  * @param form the parameters besides `grant_type`
  * @returns the token, which the caller uses for one request and does not keep
  */
-export async function exchangeCode(
+async function exchangeCode(
   fetch: Fetch,
   call: string,
   url: string,
@@ -100,7 +100,7 @@ export async function exchangeCode(
 }
 
 /** Requests `url` with the token, and returns the answer's body. */
-export async function askWithToken(
+async function askWithToken(
   fetch: Fetch,
   call: string,
   url: string,

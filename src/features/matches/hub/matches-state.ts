@@ -3,7 +3,7 @@ import type { MatchRecord } from "../ports.ts";
 import type { Remembered } from "./match-diff.ts";
 
 /** A match as a guild's hub keeps it. */
-export type KeptMatch = Remembered & {
+type KeptMatch = Remembered & {
   readonly matchId: string;
   readonly revision: number;
   readonly state: "live" | "ended";
@@ -15,7 +15,7 @@ export type KeptMatch = Remembered & {
 export type PlayingUser = { readonly userId: string; readonly faction: Faction };
 
 /** A live match of a user, and its channels in which the user belongs. */
-export type Playing = { readonly matchId: string; readonly ownChannelIds: readonly string[] };
+type Playing = { readonly matchId: string; readonly ownChannelIds: readonly string[] };
 
 /** The matches of a guild, as its hub stores them. */
 export interface MatchesState {

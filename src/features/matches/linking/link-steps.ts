@@ -42,7 +42,7 @@ export async function beginLink(
 }
 
 /** The identity providers of a linking. */
-export type Provider = "Discord" | "FACEIT";
+type Provider = "Discord" | "FACEIT";
 
 /** How a linking ended, for the page to show. */
 export type LinkOutcome =
@@ -87,7 +87,7 @@ export type ProviderReturn = {
 };
 
 /** A valid return: the first with its state, in time, and in the browser that began. */
-export type CountedReturn = {
+type CountedReturn = {
   readonly kind: "counted";
   readonly attempt: LinkAttempt;
   /** The cookie, and its hash. */
@@ -101,7 +101,7 @@ export type CountedReturn = {
  * browser must not be usable again.
  * @param browser the cookie of the browser
  */
-export async function takeReturn(
+async function takeReturn(
   { attempts, clock }: Pick<LinkPorts, "attempts" | "clock">,
   at: Provider,
   { state, code, error }: ProviderReturn,
@@ -124,7 +124,7 @@ export async function takeReturn(
 }
 
 /** The outcome for a provider's failure. */
-export function toOutcome(at: Provider, failure: IdentityFailure): LinkOutcome {
+function toOutcome(at: Provider, failure: IdentityFailure): LinkOutcome {
   switch (failure.kind) {
     case "bad_code":
       return { kind: "expired" };
@@ -158,7 +158,7 @@ export async function openLink(
 }
 
 /** Adds the step after `attempt`, for the same person and with the same expiry. @returns its state */
-export async function addStep(
+async function addStep(
   { attempts, clock, newSecret }: Pick<LinkPorts, "attempts" | "clock" | "newSecret">,
   attempt: LinkAttempt,
   step: "discord" | "faceit",

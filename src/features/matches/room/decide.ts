@@ -21,7 +21,7 @@ export type RoomSettings = MatchSettings & {
 };
 
 /** The voice channel of each user who is in one, by user id. Null: it could not be read. */
-export type Voice = ReadonlyMap<string, string> | null;
+type Voice = ReadonlyMap<string, string> | null;
 
 /** Who is in voice. `isKnown` false: the gateway is away, so others may have joined unseen. */
 export type Sight = { readonly voice: Voice; readonly isKnown: boolean };

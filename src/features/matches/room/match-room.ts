@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { systemClock } from "../../../platform/clock.ts";
 import { log } from "../../../platform/log.ts";
 import { asRequest, type RequestIds } from "../../../platform/request-ids.ts";
+import { type Backoff, doublingPause } from "../../../protocol/backoff.ts";
 import { MATCH_TOMBSTONE_MS } from "../../../protocol/limits.ts";
 import { matchesConfigOf } from "../config.ts";
 import type { DeliveredHint, MatchesEnv, MatchRoomRpc } from "../env.ts";
@@ -20,14 +21,12 @@ import {
   type RoomState,
   type StoredRoom,
 } from "./room-state.ts";
-import { backOff } from "./timetable.ts";
 
 const STATE_KEY = "state";
 /** Counts alarms in a row whose work threw. */
 const FAILURES_KEY = "failures";
 /** The first and the longest pause after work that threw, milliseconds; it doubles each time. */
-const BROKEN_RETRY_MS = 5_000;
-const BROKEN_RETRY_MOST_MS = 10 * 60_000;
+const BROKEN_BACKOFF: Backoff = { firstMs: 5_000, mostMs: 10 * 60_000 };
 
 /**
  * One FACEIT match: brings Discord to the state that the match needs, and retries until it is there.
@@ -150,7 +149,7 @@ class Room {
       const count = (kv.get<number>(FAILURES_KEY) ?? 0) + 1;
       kv.put(FAILURES_KEY, count);
       log("error", "match.work_failed", { matchId: state.matchId, count, error });
-      next = systemClock() + backOff(count, BROKEN_RETRY_MS, BROKEN_RETRY_MOST_MS);
+      next = systemClock() + doublingPause(BROKEN_BACKOFF, count - 1);
     }
     const after = this.#read() ?? state;
     const forget = after.phase === "closed" ? tombstoneEnd(after) : null;

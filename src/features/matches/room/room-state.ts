@@ -48,7 +48,7 @@ export type MatchEnd = {
 };
 
 /** When an action is tried again: failures in a row, and the earliest time, milliseconds since 1970. */
-export type Retry = { readonly count: number; readonly notBefore: number };
+type Retry = { readonly count: number; readonly notBefore: number };
 
 /** The stored state of one match. Times are milliseconds since 1970. */
 export type RoomState = {

@@ -1,11 +1,11 @@
 import type { Result } from "../../../platform/result.ts";
+import { type Backoff, doublingPause } from "../../../protocol/backoff.ts";
 import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import type { FaceitFailure } from "../ports.ts";
 import { reopened } from "./revive.ts";
 import { type MatchEnd, type RoomState, withoutTroubles, withTrouble } from "./room-state.ts";
 import {
-  backOff,
   CONTRADICTIONS_MAX,
   done,
   FIRST_RETRY_MS,
@@ -19,7 +19,7 @@ import { FACEIT_TROUBLES } from "./trouble.ts";
 const KEY_REFUSED_MS = 60_000;
 const MOST_READ_RETRY_MS = 5 * 60_000;
 /** The longest pause while FACEIT's answers are older than its webhook, milliseconds. */
-const MOST_LAG_RETRY_MS = 15_000;
+const LAG_BACKOFF: Backoff = { firstMs: FIRST_RETRY_MS, mostMs: 15_000 };
 
 /** "Not found" answers in a row after which a closed match is no longer asked about. */
 const NOT_FOUND_MAX = 3;
@@ -120,7 +120,7 @@ function judge(read: RoomState, match: FaceitMatch, now: number): RoomState {
 /** Asks again soon, because FACEIT's answer was older than its webhook. `waits` false: we no longer expect a newer one. */
 function askAgain(before: RoomState, judged: RoomState, waits: boolean, now: number): RoomState {
   const count = lagsOf(before) + 1;
-  const notBefore = now + backOff(count, FIRST_RETRY_MS, MOST_LAG_RETRY_MS);
+  const notBefore = now + doublingPause(LAG_BACKOFF, count - 1);
   const retries = { ...judged.retries, lag: { count, notBefore }, read: { count: 0, notBefore } };
   return { ...judged, mustRead: waits || judged.mustRead, retries };
 }

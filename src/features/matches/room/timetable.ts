@@ -1,4 +1,5 @@
 import type { DiscordFailure } from "../../../platform/discord/call.ts";
+import { doublingPause } from "../../../protocol/backoff.ts";
 import { FACEIT_FRESH_MS } from "../../../protocol/limits.ts";
 import type { FaceitMatch } from "../faceit-match.ts";
 import type { RoomState } from "./room-state.ts";
@@ -71,14 +72,6 @@ export function freshUntil({ readAt, match, version }: RoomState): number {
   return version > match.version ? 0 : readAt + FACEIT_FRESH_MS;
 }
 
-/**
- * Milliseconds until a failed thing is tried again: doubling from a first pause.
- * @param count failures in a row, at least 1
- */
-export function backOff(count: number, firstMs: number, mostMs: number): number {
-  return Math.min(mostMs, firstMs * 2 ** Math.min(count - 1, 20));
-}
-
 /** The first and the longest pause after a failure, milliseconds. */
 export const FIRST_RETRY_MS = 1_000;
 export const MOST_RETRY_MS = 60_000;
@@ -104,7 +97,7 @@ export function later(
   mostMs: number = MOST_RETRY_MS,
 ): RoomState {
   const count = (state.retries[key]?.count ?? 0) + 1;
-  const retry = { count, notBefore: now + backOff(count, firstMs, mostMs) };
+  const retry = { count, notBefore: now + doublingPause({ firstMs, mostMs }, count - 1) };
   return { ...state, retries: { ...state.retries, [key]: retry } };
 }
 

@@ -31,7 +31,7 @@ export type GuildTroubleKind = (typeof GUILD_TROUBLES)[number];
 /** Troubles that are over in all guilds as soon as FACEIT answers: they share the key. */
 export const FACEIT_TROUBLES = ["faceitKey", "faceitDown"] as const;
 /** A problem that affects one match: the guild is full, or Discord refuses something. */
-export type MatchTroubleKind = "full" | "refused" | "access" | "undeletable";
+type MatchTroubleKind = "full" | "refused" | "access" | "undeletable";
 /** A trouble of a guild or of one match. */
 export type TroubleKind = GuildTroubleKind | MatchTroubleKind;
 

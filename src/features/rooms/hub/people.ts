@@ -35,7 +35,7 @@ export function sweepPeople({ state, hub }: RoomsTurn): void {
 }
 
 /** The form in which names are compared: without case and accents. */
-export function folded(text: string): string {
+function folded(text: string): string {
   return text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
 }
 

@@ -10,15 +10,15 @@ export const UNKNOWN_COMMAND: SlashCommandReply = {
   content: "I do not know this command any more. Reload Discord, and pick it from the list again.",
 };
 
-export const ONLY_IN_SERVERS: SlashCommandReply = {
+const ONLY_IN_SERVERS: SlashCommandReply = {
   content: "I answer commands in a server only. Use it there: only you will see my answer.",
 };
 
-export const TRY_AGAIN: SlashCommandReply = {
+const TRY_AGAIN: SlashCommandReply = {
   content: "Something went wrong on my side. Try again in a moment.",
 };
 
-export const TOOK_TOO_LONG: SlashCommandReply = {
+const TOOK_TOO_LONG: SlashCommandReply = {
   content: "This takes longer than usual. Look in a minute whether it is done, or try again.",
 };
 

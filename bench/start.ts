@@ -1,0 +1,136 @@
+/**
+ * `npm run bench:start`: what it costs until an isolate with the Worker can take its first call, and what
+ * its first request costs after that. With another checkout as its argument, both are measured in the
+ * same run, and its part of docs/benchmarks.md is written. It never fails because of timing.
+ */
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { usageOf } from "../dev/testing/process-usage.ts";
+import { offerHelp } from "../dev/usage.mjs";
+import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
+import { startWorkerd, type WorkerService } from "../dev/workerd/workerd.ts";
+import { median } from "./measure/statistics.ts";
+import { writeSection } from "./report/document.ts";
+import { describeMachine } from "./report/machine.ts";
+import { ms, table, times } from "./report/table.ts";
+
+const USAGE = `Usage: npm run bench:start [-- OTHER_CHECKOUT]
+  CPU until an isolate with the Worker has started, and of its first request. With another checkout
+  of this repository, compares the two and writes its part of docs/benchmarks.md.`;
+
+offerHelp(USAGE);
+
+/** Isolates of a process beyond its first: what a process costs by itself is in neither. */
+const ISOLATES = 10;
+const ROUNDS = 5;
+
+type Subject = { readonly label: string; readonly service: Omit<WorkerService, "name"> };
+/** CPU of one isolate, milliseconds. */
+type Cost = { readonly start: number; readonly request: number };
+
+/** Starts workerd with this many isolates of the same Worker, and asks each of them once. */
+async function costOf({ service }: Subject, isolates: number): Promise<Cost> {
+  const folder = await mkdtemp(path.join(tmpdir(), "guildhub-isolates-"));
+  const others = Array.from({ length: isolates - 1 }, (_, at) => `isolate${at + 1}`);
+  const named = others.map((name) => ({ ...service, name }));
+  const server = await startWorkerd(folder, [{ ...service, name: "isolate0" }, ...named], {
+    alsoOpen: others,
+  });
+  try {
+    const cpuMs = async (): Promise<number> => (await usageOf(server.pid)).cpuSeconds * 1000;
+    const started = await cpuMs();
+    for (const port of server.ports.values()) {
+      await (await fetch(`http://127.0.0.1:${port}/health`)).arrayBuffer();
+    }
+    return { start: started, request: (await cpuMs()) - started };
+  } finally {
+    await server.kill();
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function costOfOne(subject: Subject): Promise<Cost> {
+  const alone = await costOf(subject, 1);
+  const many = await costOf(subject, 1 + ISOLATES);
+  return {
+    start: (many.start - alone.start) / ISOLATES,
+    request: (many.request - alone.request) / ISOLATES,
+  };
+}
+
+/** The Worker of a checkout. Nothing that `/health` asks for is bound to it but its own objects. */
+async function workerOf(label: string, folder: string, root?: string): Promise<Subject> {
+  await mkdir(folder, { recursive: true });
+  const { module, compatibilityFlags, objects } = await bundleWorker(folder, root);
+  const gzipped = await promisify(gzip)(await readFile(module));
+  return {
+    label: `${label}, ${(gzipped.length / 1024).toFixed(0)} KiB`,
+    service: {
+      module,
+      compatibilityFlags,
+      bindings: objects.map(([name, className]) => ({ name, objects: className })),
+      objects: objects.map(([, className]) => className),
+    },
+  };
+}
+
+if (process.platform !== "linux") {
+  console.error("The benchmark reads CPU times from /proc: run it on Linux.");
+  process.exit(1);
+}
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
+const [other] = process.argv.slice(2);
+const scratch = await mkdtemp(path.join(tmpdir(), "guildhub-start-"));
+try {
+  console.log("bundling …");
+  const subjects = [
+    await workerOf("this version", path.join(scratch, "this")),
+    ...(other === undefined
+      ? []
+      : [await workerOf("the other", path.join(scratch, "other"), path.resolve(other))]),
+    {
+      label: "bare Durable Object loop",
+      service: {
+        module: fileURLToPath(import.meta.resolve("./subjects/bare-loop.worker.mjs")),
+        bindings: [{ name: "LOOP", objects: "BareLoop" }],
+        objects: ["BareLoop"],
+      },
+    },
+  ];
+  const rounds: Cost[][] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const costs: Cost[] = [];
+    for (const subject of subjects) costs.push(await costOfOne(subject));
+    rounds.push(costs);
+    console.log(`round ${round + 1} of ${ROUNDS}`);
+  }
+  const figure = (read: (costs: Cost[]) => number): number => median(rounds.map(read));
+  const { cpu, cores, load, versions } = describeMachine(scratch);
+  const report = [
+    `${new Date().toISOString().slice(0, 10)} · ${cpu}, ${cores} cores, load ${load.toFixed(1)} at the end · ` +
+      `${versions
+        .slice(0, 2)
+        .map((version) => version.join(" "))
+        .join(", ")} · ${ROUNDS} rounds of ${ISOLATES} isolates`,
+    table([
+      ["", "CPU of a start", "× this version", "CPU of its first request"],
+      ...subjects.map(({ label }, at) => [
+        label,
+        ms(figure((costs) => costs[at]?.start ?? Number.NaN)),
+        times(
+          figure((costs) => (costs[at]?.start ?? Number.NaN) / (costs[0]?.start ?? Number.NaN)),
+        ),
+        ms(figure((costs) => costs[at]?.request ?? Number.NaN)),
+      ]),
+    ]),
+  ].join("\n\n");
+  console.log(`\n${report}`);
+  if (other !== undefined) await writeSection("start", report);
+} finally {
+  await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
+}
