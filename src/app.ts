@@ -1,64 +1,53 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { createMiddleware } from "hono/factory";
-import { bodyLimit } from "hono/body-limit";
 import { parseConfig } from "./config.ts";
-import { FEATURES } from "./features.ts";
-import { mountAdmin } from "./hub/routes/admin.ts";
-import { mountEvents } from "./hub/routes/events.ts";
+import { AREAS } from "./features.ts";
+import type { Area } from "./hub/area.ts";
 import { mountReady } from "./hub/routes/ready.ts";
-import { mountTicket } from "./hub/routes/ws-ticket.ts";
-import { mountStream } from "./hub/routes/ws.ts";
 import { mountPageConfig, pageOrigins } from "./page-config.ts";
 import { asyncApiDocument, streamServers } from "./platform/asyncapi.ts";
-import { mountInteractions } from "./platform/discord/interactions/mount-interactions.ts";
-import type { AppEnv } from "./platform/http/app-env.ts";
+import type { AppEnv, HttpArea } from "./platform/http/app-env.ts";
+import { areaBody, areaCors, areaRateLimit, inItsArea, toItsEnd } from "./platform/http/areas.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
-import { allowedOrigins, requestLog, securityHeaders } from "./platform/http/headers.ts";
-import { jsonBody } from "./platform/http/json-body.ts";
-import { problem } from "./platform/http/problem.ts";
+import { requestLog, securityHeaders } from "./platform/http/headers.ts";
+import { PROBLEM_DIALECT } from "./platform/http/problem-dialect.ts";
 import { mountService } from "./platform/http/service-routes.ts";
 import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
-import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
+
+/** Whose are the paths that no area owns: the deployment's own, and the page's. */
+const HOUSE: HttpArea = {
+  ...PROBLEM_DIALECT,
+  name: "service",
+  owns: () => true,
+  tags: [{ name: "service", description: "Health and documents" }],
+};
+
+/** Methods that change nothing (RFC 9110 §9.2.1). */
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** The Worker's HTTP side: middleware in the order in which it acts, then routes. */
-export function createApp(): OpenAPIHono<AppEnv> {
+export function createApp(areas: readonly Area[] = AREAS): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: invalidRequest });
   app.onError(unexpected);
-  app.notFound(notFoundIn(app, pageOrigins));
+  app.notFound(notFoundIn(app, HOUSE, pageOrigins));
 
-  app.use(toItsEnd);
+  app.use(inItsArea(areas, HOUSE));
+  app.use((c, next) => (SAFE_METHODS.has(c.req.method) ? next() : toItsEnd(c, next)));
   app.use(requestLog, securityHeaders);
   // Whatever is asked: the operator reads which variables are missing, of all areas at once.
   app.use((c, next) => {
     if (c.req.path !== "/health") parseConfig(c.env);
     return next();
   });
-  app.use((c, next) => (isForPages(c.req.path) ? allowedOrigins(c, next) : next()));
-  app.use(jsonBody);
-  // What is signed, or comes from FACEIT, brings a limit of its own (rooms.md §4, matches-and-music.md §A3).
-  const limit = bodyLimit({
-    maxSize: REQUEST_BODY_MAX_BYTES,
-    onError: (c) =>
-      problem(c, "body_too_large", `A body may have ${REQUEST_BODY_MAX_BYTES} bytes. Send less.`),
-  });
-  app.use((c, next) => (hasOwnLimit(c.req.path) ? next() : limit(c, next)));
+  app.use(areaCors, areaRateLimit, areaBody);
 
-  declareSecurity(app);
+  declareSecurity(app, areas);
   mountService(app, pageOrigins);
   mountPageConfig(app);
-  mountReady(app, FEATURES);
-  mountTicket(app);
-  mountStream(app);
-  mountEvents(app);
-  mountAdmin(app);
-  for (const feature of FEATURES) feature.mount(app);
-  mountInteractions(
-    app,
-    FEATURES.flatMap(({ slashCommands }) => slashCommands ?? []),
-  );
+  mountReady(app, areas);
+  for (const area of areas) area.mount(app, areas);
 
-  const openApi = once(() => openApiDocument(app));
-  const asyncApi = once(() => asyncApiDocument(FEATURES.flatMap((feature) => feature.events)));
+  const openApi = once(() => openApiOf(app, areas));
+  const asyncApi = once(() => asyncApiDocument(areas.flatMap((area) => area.events)));
   app.get("/openapi.json", (c) => c.json(openApi()));
   app.get("/asyncapi.json", (c) =>
     c.json({ ...asyncApi(), servers: streamServers(new URL(c.req.url)) }),
@@ -66,34 +55,9 @@ export function createApp(): OpenAPIHono<AppEnv> {
   return app;
 }
 
-/** Methods that change nothing (RFC 9110 §9.2.1). */
-const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-
-/**
- * A client that hangs up cancels its request: in workerd nothing after the next await runs, `finally`
- * included. So whatever may change something is worked on under `waitUntil`, which lets it come to its
- * end: no half of it stays undone, no idempotency key stays in flight, and no room stays `creating`.
- */
-const toItsEnd = createMiddleware<AppEnv>(async (c, next) => {
-  // Linking goes on by what a browser is sent to: a GET that changes something.
-  if (SAFE_METHODS.has(c.req.method) && !isStepOfLinking(c.req.path)) return next();
-  const work = next();
-  c.executionCtx.waitUntil(work);
-  return work;
-});
-
-function hasOwnLimit(path: string): boolean {
-  return path.startsWith("/internal/") || path === "/faceit-webhook" || path === "/interactions";
-}
-
-/** Where Discord and FACEIT send a person's browser. */
-function isStepOfLinking(path: string): boolean {
-  return path.startsWith("/faceit/");
-}
-
-/** What Discord and FACEIT call, and where they send a person's browser, is no API for pages of others. */
-function isForPages(path: string): boolean {
-  return !isStepOfLinking(path) && path !== "/faceit-webhook" && path !== "/interactions";
+/** The OpenAPI document of an app with these areas. */
+export function openApiOf(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): object {
+  return openApiDocument(app, [...areas, HOUSE]);
 }
 
 /** Makes something when it is first asked for: a document takes longer than most requests. */

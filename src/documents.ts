@@ -1,20 +1,19 @@
-import { createApp } from "./app.ts";
-import { FEATURES } from "./features.ts";
+import { createApp, openApiOf } from "./app.ts";
+import { AREAS } from "./features.ts";
 import { goldenFrames } from "./hub/golden-frames.ts";
 import { asyncApiDocument } from "./platform/asyncapi.ts";
 import { errorsPage } from "./platform/http/error-reference.ts";
 import { limitsPage } from "./platform/http/limit-reference.ts";
-import { openApiDocument } from "./platform/openapi.ts";
 
 /** The files below docs/ that are made from the code, by name; `npm run spec` writes them. */
 export function documents(): Readonly<Record<string, string>> {
   return {
-    "spec/openapi.json": pretty(openApiDocument(createApp())),
-    "spec/asyncapi.json": pretty(asyncApiDocument(FEATURES.flatMap(({ events }) => events))),
+    "spec/openapi.json": pretty(openApiOf(createApp(), AREAS)),
+    "spec/asyncapi.json": pretty(asyncApiDocument(AREAS.flatMap(({ events }) => events))),
     "spec/golden-frames.jsonl": goldenFrames(),
     // What `npm run discord:commands` registers.
     "spec/slash-commands.json": pretty(
-      FEATURES.flatMap(({ slashCommands }) => slashCommands ?? []).map((one) => one.definition),
+      AREAS.flatMap(({ slashCommands }) => slashCommands ?? []).map((one) => one.definition),
     ),
     "errors.md": errorsPage(),
     "limits.md": limitsPage(),

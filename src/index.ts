@@ -1,6 +1,6 @@
 import { createApp } from "./app.ts";
 import type { Env } from "./env.ts";
-import { FEATURES } from "./features.ts";
+import { AREAS } from "./features.ts";
 import { GuildHub as Hub } from "./hub/guild-hub.ts";
 import { runHourly } from "./hub/hourly.ts";
 import type { HubParts } from "./hub/hub-object.ts";
@@ -12,10 +12,8 @@ export { DiscordRest } from "./platform/discord/discord-rest.ts";
 export { RateLimiter } from "./platform/rate-limiter.ts";
 
 const PARTS: HubParts = {
-  extensions: FEATURES.flatMap(({ hubExtension }) =>
-    hubExtension === undefined ? [] : [hubExtension],
-  ),
-  events: new Set(FEATURES.flatMap(({ events }) => events.map(({ name }) => name))),
+  extensions: AREAS.flatMap(({ extension }) => extension ?? []),
+  events: new Set(AREAS.flatMap(({ events }) => events.map(({ name }) => name))),
 };
 
 /** The hub with what the areas keep inside it. */
@@ -30,5 +28,5 @@ let app: ReturnType<typeof createApp> | undefined;
 
 export default {
   fetch: (request, env, ctx) => (app ??= createApp()).fetch(request, env, ctx),
-  scheduled: (_, env) => runHourly(FEATURES, env),
+  scheduled: (_, env) => runHourly(AREAS, env),
 } satisfies ExportedHandler<Env>;

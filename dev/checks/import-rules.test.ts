@@ -26,7 +26,7 @@ const HUB_PORTS = [
   "src/hub/guild-hub-client.ts",
   "src/hub/extension.ts",
   "src/hub/command.ts",
-  "src/hub/feature.ts",
+  "src/hub/area.ts",
 ];
 /** The same of the gateway. */
 const GATEWAY_PORTS = [

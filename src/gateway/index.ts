@@ -1,14 +1,30 @@
+import type { Area } from "../hub/area.ts";
 import { hubConfigOf } from "../hub/config.ts";
-import type { Feature } from "../hub/feature.ts";
+import { mountInteractions } from "../platform/discord/interactions/mount-interactions.ts";
+import { pathsBelow } from "../platform/http/areas.ts";
+import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
 import { gatewayMonitor } from "./env.ts";
 import { gatewayHubExtension } from "./hub-extension.ts";
 import { mountTakeEvents } from "./take-events.ts";
 
 /** Takes Discord's gateway events from the container (rooms.md §4), for every area that uses Discord. */
-export const gateway: Feature = {
+export const gateway: Area = {
+  ...PROBLEM_DIALECT,
   name: "gateway",
+  owns: pathsBelow("/internal"),
+  // The route's own: what is signed is read as bytes.
+  bodyLimit: () => null,
+  securityScheme: {
+    signature: {
+      type: "apiKey",
+      in: "header",
+      name: "X-Hub-Signature",
+      description: "HMAC-SHA-256 over `<X-Hub-Timestamp>.<body>` as `sha256=<hex>`",
+    },
+  },
+  tags: [{ name: "gateway", description: "Signed events of the gateway-worker" }],
   events: [],
-  hubExtension: gatewayHubExtension,
+  extension: gatewayHubExtension,
   mount: mountTakeEvents,
   async check(env) {
     const standing = await gatewayMonitor(env).status(hubConfigOf(env).primaryGuildId);
@@ -16,5 +32,32 @@ export const gateway: Feature = {
       ready: standing.state === "connected" && standing.inGuild !== false,
       facts: { gateway: standing },
     };
+  },
+};
+
+/** What people do in Discord with the slash commands of all areas. */
+export const interactions: Area = {
+  ...PROBLEM_DIALECT,
+  name: "interactions",
+  owns: pathsBelow("/interactions"),
+  cors: () => null,
+  // The route's own: what is signed is read as bytes.
+  bodyLimit: () => null,
+  securityScheme: {
+    discord: {
+      type: "apiKey",
+      in: "header",
+      name: "X-Signature-Ed25519",
+      description:
+        "Discord's Ed25519 signature over `<X-Signature-Timestamp><body>`, in hexadecimal",
+    },
+  },
+  tags: [{ name: "discord", description: "Signed interactions of Discord: slash commands" }],
+  events: [],
+  mount(app, areas) {
+    mountInteractions(
+      app,
+      areas.flatMap(({ slashCommands }) => slashCommands ?? []),
+    );
   },
 };

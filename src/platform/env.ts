@@ -1,5 +1,5 @@
 import type { DiscordAnswer, DiscordCall } from "./discord/call.ts";
-import type { GcraDecision, Quota } from "./gcra.ts";
+import type { Quota, QuotaDecision } from "./gcra.ts";
 
 /** The bindings (wrangler.toml) that every area may use. Variables are read by `config.ts` of each layer. */
 export type PlatformEnv = {
@@ -20,5 +20,5 @@ export interface DiscordRestRpc extends Rpc.DurableObjectBranded {
 /** What is called of `RateLimiter`. */
 export interface RateLimiterRpc extends Rpc.DurableObjectBranded {
   /** Takes one request of this key's quota, if one is left. */
-  take(key: string, limit: Quota): GcraDecision;
+  take(key: string, limit: Quota): QuotaDecision;
 }

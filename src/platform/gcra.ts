@@ -1,17 +1,26 @@
 /** How many requests in how long: `quota` at once, then one each `windowMs / quota`. */
-export type Quota = { readonly quota: number; readonly windowMs: number };
+export type Quota = {
+  readonly quota: number;
+  readonly windowMs: number;
+  /** Counted by `decideSecondBucket`, for clients that were made for such a server. */
+  readonly inWholeSeconds?: true;
+};
 
-/** What a request may do, and what it leaves. */
-export type GcraDecision = {
+/** What a request may do, and what is left. */
+export type QuotaDecision = {
   readonly allowed: boolean;
-  /** The theoretical arrival time to remember, milliseconds; unchanged when refused. */
-  readonly tat: number;
   /** Requests left at once. */
   readonly remaining: number;
   /** Until one more is allowed, milliseconds; 0 when it is now. */
   readonly retryAfterMs: number;
   /** Until the whole quota is there again, milliseconds. */
   readonly resetMs: number;
+};
+
+/** The same, with what to remember. */
+export type GcraDecision = QuotaDecision & {
+  /** The theoretical arrival time, milliseconds; unchanged when refused. */
+  readonly tat: number;
 };
 
 /**

@@ -1,6 +1,6 @@
 import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
 import { fnv1a } from "./fnv1a.ts";
-import { type GcraDecision, type Quota, RATE_LIMITERS } from "./gcra.ts";
+import { type Quota, type QuotaDecision, RATE_LIMITERS } from "./gcra.ts";
 
 /** A limit as its policy names it, and whose requests are counted. */
 export type RateLimit = Quota & {
@@ -10,16 +10,16 @@ export type RateLimit = Quota & {
 };
 
 /** What came of it. */
-export type RateLimitDecision = GcraDecision & Pick<RateLimit, "name" | "quota" | "windowMs">;
+export type RateLimitDecision = QuotaDecision & Pick<RateLimit, "name" | "quota" | "windowMs">;
 
 /** Takes one request of a limit. */
 export async function takeToken(
   env: Pick<PlatformEnv, "LIMITER">,
   limit: RateLimit,
 ): Promise<RateLimitDecision> {
-  const { name, quota, windowMs } = limit;
-  const decision = await limiterOf(env, limit).take(countedAs(limit), { quota, windowMs });
-  return { ...decision, name, quota, windowMs };
+  const { name, key: _, ...quota } = limit;
+  const decision = await limiterOf(env, limit).take(countedAs(limit), quota);
+  return { ...decision, name, quota: quota.quota, windowMs: quota.windowMs };
 }
 
 /** The object that counts this limit. */

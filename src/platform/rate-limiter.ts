@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { systemClock } from "./clock.ts";
 import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
-import { decideGcra, type GcraDecision, type Quota } from "./gcra.ts";
+import { decideGcra, type Quota, type QuotaDecision } from "./gcra.ts";
+import { decideSecondBucket, type SecondBucket } from "./second-bucket.ts";
 
 /** What was counted is written together after this time, milliseconds: what a crash may forget. */
 const WRITE_BEHIND_MS = 500;
@@ -12,14 +13,17 @@ const WAITING_MAX = 1_000;
 /** Keys whose quota is whole again are swept this often, milliseconds. */
 const SWEEP_MS = 60_000;
 
+/** What is remembered of a key: when its quota is whole again, milliseconds since 1970, or a bucket. */
+type Counted = number | SecondBucket;
+
 /**
- * Counts the requests of its share of the keys exactly (docs/design/rate-limits.md). A row a key: the
- * time from which its quota is whole again, after which the row goes.
+ * Counts the requests of its share of the keys exactly (docs/design/rate-limits.md). A row a key, which
+ * goes when its quota is whole again.
  */
 export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimiterRpc {
   readonly #storage: DurableObjectStorage;
   /** Counted, but not written yet. */
-  readonly #waiting = new Map<string, number>();
+  readonly #waiting = new Map<string, Counted>();
   #writesLater = false;
   /** When the alarm is set for; undefined: not known since the last wake. */
   #sweepAt: number | undefined;
@@ -29,11 +33,11 @@ export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimit
     this.#storage = ctx.storage;
   }
 
-  take(key: string, limit: Quota): GcraDecision {
-    const known = this.#waiting.get(key) ?? this.#storage.kv.get<number>(key);
-    const decision = decideGcra(limit, known, systemClock());
+  take(key: string, limit: Quota): QuotaDecision {
+    const known = this.#waiting.get(key) ?? this.#storage.kv.get<Counted>(key);
+    const { counted, ...decision } = decide(limit, known, systemClock());
     if (decision.allowed) {
-      this.#waiting.set(key, decision.tat);
+      this.#waiting.set(key, counted);
       if (this.#waiting.size >= WAITING_MAX) this.#write();
       else this.#writeLater();
     }
@@ -46,8 +50,8 @@ export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimit
     const now = systemClock();
     const keys: string[] = [];
     let kept = 0;
-    for (const [key, tat] of this.#storage.kv.list<number>()) {
-      if (tat <= now) keys.push(key);
+    for (const [key, counted] of this.#storage.kv.list<Counted>()) {
+      if ((typeof counted === "number" ? counted : counted.fullAt) <= now) keys.push(key);
       else kept += 1;
     }
     if (kept === 0) {
@@ -74,7 +78,7 @@ export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimit
   /** One commit for all that wait. */
   #write(): void {
     if (this.#waiting.size === 0) return;
-    for (const [key, tat] of this.#waiting) this.#storage.kv.put(key, tat);
+    for (const [key, counted] of this.#waiting) this.#storage.kv.put(key, counted);
     this.#waiting.clear();
     this.#arm(systemClock());
   }
@@ -86,4 +90,20 @@ export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimit
     this.#sweepAt = at;
     void this.#storage.setAlarm(at);
   }
+}
+
+/** What was counted in the other way is forgotten: a limit has changed to this one. */
+function decide(
+  limit: Quota,
+  known: Counted | undefined,
+  now: number,
+): QuotaDecision & { readonly counted: Counted } {
+  if (limit.inWholeSeconds === true) {
+    const before = typeof known === "number" ? undefined : known;
+    const { bucket, ...decision } = decideSecondBucket(limit, before, now);
+    return { ...decision, counted: bucket };
+  }
+  const before = typeof known === "number" ? known : undefined;
+  const { tat, ...decision } = decideGcra(limit, before, now);
+  return { ...decision, counted: tat };
 }

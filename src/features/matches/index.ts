@@ -1,4 +1,6 @@
-import type { Feature } from "../../hub/feature.ts";
+import type { Area } from "../../hub/area.ts";
+import { pathsBelow } from "../../platform/http/areas.ts";
+import { PROBLEM_DIALECT } from "../../platform/http/problem-dialect.ts";
 import { MATCH_EVENTS } from "../../protocol/events/matches.ts";
 import { presentTroubles } from "./adapters/d1-match-troubles.ts";
 import { link, unlink } from "./commands/link.ts";
@@ -7,16 +9,24 @@ import { whois } from "./commands/whois.ts";
 import { matchesConfigOf } from "./config.ts";
 import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
-import { mountFaceitWebhook } from "./routes/faceit-webhook.ts";
+import { mountFaceitWebhook, WEBHOOK_PATH } from "./routes/faceit-webhook.ts";
 import { mountLinking } from "./routes/linking.ts";
 import { mountMatches } from "./routes/matches.ts";
 import { linkSetup, MATCHES_HUB_PORTS } from "./wire.ts";
 
 /** FACEIT matches: a private voice channel for each side, and linked players in it (matches-and-music.md). */
-export const matches: Feature = {
+export const matches: Area = {
+  ...PROBLEM_DIALECT,
   name: "matches",
+  owns: pathsBelow("/matches", "/faceit", WEBHOOK_PATH),
+  // What FACEIT calls, and where people link, is no API for pages of others.
+  cors: (path) =>
+    path === "/matches" || path.startsWith("/matches/") ? PROBLEM_DIALECT.cors(path) : null,
+  // The route's own (matches-and-music.md §A3).
+  bodyLimit: (path) => (path === WEBHOOK_PATH ? null : PROBLEM_DIALECT.bodyLimit(path)),
+  tags: [{ name: "matches", description: "FACEIT matches and linked accounts" }],
   events: MATCH_EVENTS,
-  hubExtension: matchesHubExtension(MATCHES_HUB_PORTS),
+  extension: matchesHubExtension(MATCHES_HUB_PORTS),
   slashCommands: [link, unlink, whois, register],
   mount(app) {
     mountFaceitWebhook(app);

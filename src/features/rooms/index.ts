@@ -1,5 +1,7 @@
-import type { Feature } from "../../hub/feature.ts";
+import type { Area } from "../../hub/area.ts";
 import { systemClock } from "../../platform/clock.ts";
+import { pathsBelow } from "../../platform/http/areas.ts";
+import { PROBLEM_DIALECT } from "../../platform/http/problem-dialect.ts";
 import { sweepIdempotencyKeys } from "../../platform/idempotency.ts";
 import { ROOM_EVENTS } from "../../protocol/events/rooms.ts";
 import { roomsHubExtension } from "./hub-extension.ts";
@@ -10,10 +12,13 @@ import { mountRooms } from "./routes/rooms.ts";
 import { taskPortsOf } from "./wire.ts";
 
 /** Voice rooms in Discord, and what happens in them (rooms.md). */
-export const rooms: Feature = {
+export const rooms: Area = {
+  ...PROBLEM_DIALECT,
   name: "rooms",
+  owns: pathsBelow("/create-room", "/end-room", "/rooms", "/people"),
+  tags: [{ name: "rooms", description: "Open, list, invite to and end voice rooms" }],
   events: ROOM_EVENTS,
-  hubExtension: roomsHubExtension(taskPortsOf),
+  extension: roomsHubExtension(taskPortsOf),
   mount(app) {
     mountCreateRoom(app);
     mountRooms(app);

@@ -1,9 +1,10 @@
 import type { Context } from "hono";
 import { guildFor } from "../../platform/auth/principal.ts";
-import { authenticate } from "../../platform/auth/require-auth.ts";
+import { authenticateByToken } from "../../platform/auth/require-auth.ts";
 import { clientNetwork } from "../../platform/client-network.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
+import { refuse } from "../../platform/http/areas.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
 import { hubConfigOf } from "../config.ts";
@@ -58,8 +59,8 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
     const place = await placeOf(hubEnv(c.env), guildId, c.get("requestId"));
     return { guildId, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
   }
-  const principal = await authenticate(c);
-  if (!principal.ok) return principal.error;
+  const principal = await authenticateByToken(c);
+  if (!principal.ok) return refuse(c, principal.error);
   const guildId = guildFor(principal.value, undefined, config.primaryGuildId);
   if (guildId === undefined) {
     return problem(

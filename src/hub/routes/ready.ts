@@ -7,7 +7,7 @@ import { log } from "../../platform/log.ts";
 import { READY_FRESH_MS } from "../../protocol/limits.ts";
 import { hubConfigOf } from "../config.ts";
 import { hubEnv, type HubEnv } from "../env.ts";
-import type { Feature } from "../feature.ts";
+import type { Area } from "../area.ts";
 import { hubPublisher } from "../guild-hub-client.ts";
 
 /** A check that has not answered after this time has failed, milliseconds. */
@@ -42,12 +42,12 @@ type Answer = z.infer<typeof Ready>;
  * `GET /ready` (rooms.md §1). Anybody may ask, so an answer is given again for a moment. While one request
  * asks anew, the others get the last one, or wait for the first; a cancelled request delays nobody.
  */
-export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[]): void {
+export function mountReady(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): void {
   let last: { readonly answer: Answer; readonly until: number } | null = null;
   let askingUntil = 0;
   const ask = async (env: HubEnv): Promise<void> => {
     askingUntil = systemClock() + CHECK_TIMEOUT_MS;
-    const answer = await checkAll(env, features);
+    const answer = await checkAll(env, areas);
     last = { answer, until: systemClock() + READY_FRESH_MS };
     askingUntil = 0;
   };
@@ -68,13 +68,13 @@ export function mountReady(app: OpenAPIHono<AppEnv>, features: readonly Feature[
   });
 }
 
-async function checkAll(env: HubEnv, features: readonly Feature[]): Promise<Answer> {
+async function checkAll(env: HubEnv, areas: readonly Area[]): Promise<Answer> {
   const { primaryGuildId } = hubConfigOf(env);
   const [d1, hub, ...parts] = await Promise.all([
     works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
     works("hub", () => hubPublisher(env).status(primaryGuildId)),
-    ...features.flatMap(({ check, name }) =>
-      check === undefined ? [] : [checkFeature(name, () => check(env))],
+    ...areas.flatMap(({ check, name }) =>
+      check === undefined ? [] : [checkArea(name, () => check(env))],
     ),
   ]);
   const ready = d1 && hub && parts.every((part) => part.ready);
@@ -92,10 +92,10 @@ async function works(check: string, ask: () => Promise<unknown>): Promise<boolea
   }
 }
 
-async function checkFeature(
+async function checkArea(
   name: string,
-  ask: () => ReturnType<NonNullable<Feature["check"]>>,
-): ReturnType<NonNullable<Feature["check"]>> {
+  ask: () => ReturnType<NonNullable<Area["check"]>>,
+): ReturnType<NonNullable<Area["check"]>> {
   try {
     return await inTime(ask());
   } catch (error) {

@@ -4,9 +4,10 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
 import { log } from "../log.ts";
 import { ConfigError } from "../variables.ts";
-import type { AppEnv } from "./app-env.ts";
+import type { AppEnv, FieldError, HttpArea } from "./app-env.ts";
+import { refuse } from "./areas.ts";
 import { serveAsset, type PageOrigins } from "./page.ts";
-import { problem, type FieldError, type ProblemAnswer } from "./problem.ts";
+import type { ProblemAnswer } from "./problem.ts";
 
 /** The part of a zod result that `invalidRequest` reads. */
 type Checked =
@@ -39,7 +40,7 @@ export function invalidFields(
   }));
   const [first] = issues;
   const detail = first === undefined ? "It cannot be read" : sentenceOf(first.path, first.message);
-  return problem(c, "invalid_request", `${detail}.`, { errors });
+  return refuse(c, { code: "invalid_request", detail: `${detail}.`, errors });
 }
 
 function sentenceOf(path: readonly PropertyKey[], message: string): string {
@@ -118,26 +119,28 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 export function unexpected(error: Error, c: Context<AppEnv>): Response {
   if (error instanceof ConfigError) {
     log("error", "config.invalid", { error });
-    return problem(c, "unavailable", error.message);
+    return refuse(c, { code: "unavailable", detail: error.message });
   }
   const { method, path } = c.req;
   if (error instanceof HTTPException && error.status < 500) {
     const code = CODE_OF_STATUS[error.status] ?? "invalid_request";
     const { title } = ERROR_CODES[code];
-    return problem(c, code, code === "invalid_json" ? "The body must be JSON." : `${title}.`);
+    const detail = code === "invalid_json" ? "The body must be JSON." : `${title}.`;
+    return refuse(c, { code, detail });
   }
   if (isRestarting(error)) {
     log("warn", "http.unavailable", { method, path, error });
-    return problem(c, "unavailable", "A part that this needs restarts. Try again shortly.", {
+    return refuse(c, {
+      code: "unavailable",
+      detail: "A part that this needs restarts. Try again shortly.",
       headers: { "Retry-After": "2" },
     });
   }
   log("error", "http.failed", { method, path, error });
-  return problem(
-    c,
-    "internal",
-    "It is written down under this requestId. Try again, or report it.",
-  );
+  return refuse(c, {
+    code: "internal",
+    detail: "It is written down under this requestId. Try again, or report it.",
+  });
 }
 
 /** What D1 says of a failure that passes (developers.cloudflare.com/d1/observability/debug-d1). */
@@ -152,25 +155,26 @@ function isRestarting(error: Error): boolean {
   return error.cause instanceof Error && isRestarting(error.cause);
 }
 
-/** What no route answers: a file of the page, another method's path, or nothing. */
+/** What no route answers: a file of the page where no area is, another method's path, or nothing. */
 export function notFoundIn(
   app: Hono<AppEnv>,
+  house: HttpArea,
   origins: PageOrigins,
 ): (c: Context<AppEnv>) => Promise<Response> {
   return async (c) => {
     const { method, path } = c.req;
-    if (method === "GET" || method === "HEAD") {
+    if (c.get("area") === house && (method === "GET" || method === "HEAD")) {
       const asset = await serveAsset(c, origins);
       if (asset !== null) return asset;
     }
     const allowed = methodsAt(app, path);
     if (allowed.length === 0) {
-      return problem(c, "not_found", "There is nothing at this path. /docs lists what there is.");
+      const detail = "There is nothing at this path. /docs lists what there is.";
+      return refuse(c, { code: "not_found", detail });
     }
     const list = allowed.join(", ");
-    return problem(c, "method_not_allowed", `This path takes ${list}.`, {
-      headers: { Allow: list },
-    });
+    const detail = `This path takes ${list}.`;
+    return refuse(c, { code: "method_not_allowed", detail, headers: { Allow: list } });
   };
 }
 

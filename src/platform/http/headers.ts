@@ -1,9 +1,7 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { cors } from "hono/cors";
 import { routePath } from "hono/route";
 import { newTraceId, readTraceparent, TRACEPARENT_HEADER } from "../../protocol/trace.ts";
-import { platformConfigOf } from "../config.ts";
 import { log } from "../log.ts";
 import { metricsOf } from "../metrics.ts";
 import { asRequest } from "../request-ids.ts";
@@ -60,38 +58,3 @@ export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
     headers.set("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
   }
 });
-
-/** CORS for the origins in `WEB_ORIGIN`, and no other (rooms.md §1). */
-export const allowedOrigins = createMiddleware<AppEnv>((c, next) => {
-  const origins = originsOf(c);
-  const isPlain = c.req.header("Origin") === undefined && c.req.method !== "OPTIONS";
-  // No page asks: what CORS would say, nobody reads.
-  return isPlain ? next() : corsFor(origins)(c, next);
-});
-
-function corsFor(origins: readonly string[]): MiddlewareHandler {
-  return cors({
-    origin: (origin) => (origins.includes(origin) ? origin : null),
-    allowMethods: ["GET", "POST", "DELETE"],
-    allowHeaders: [
-      "Authorization",
-      "Content-Type",
-      "X-Idempotency-Key",
-      "Idempotency-Key",
-      TRACEPARENT_HEADER,
-      "Last-Event-ID",
-    ],
-    exposeHeaders: ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
-    maxAge: 600,
-  });
-}
-
-/** /health says that the Worker runs, configured or not; everything else names what is missing. */
-function originsOf(c: Context<AppEnv>): readonly string[] {
-  try {
-    return platformConfigOf(c.env).webOrigins;
-  } catch (error) {
-    if (c.req.path === "/health") return [];
-    throw error;
-  }
-}

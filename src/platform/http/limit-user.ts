@@ -5,9 +5,10 @@ import {
   TICKETS_PER_MINUTE,
   USER_REQUESTS_PER_MINUTE,
 } from "../../protocol/limits.ts";
-import { rateLimitHeaders, takeToken } from "../rate-limit.ts";
+import { takeToken } from "../rate-limit.ts";
 import type { AppEnv } from "./app-env.ts";
-import { problem, type ProblemAnswer } from "./problem.ts";
+import { refuse, tooOften } from "./areas.ts";
+import type { ProblemAnswer } from "./problem.ts";
 
 /** How often a user may do something in a minute. Routes with one `name` share what it counts. */
 export type UserLimit = { readonly name: string; readonly perMinute: number };
@@ -29,12 +30,8 @@ export async function refuseTooMany(
 ): Promise<ProblemAnswer | null> {
   const limit = { name, key: sub, quota: perMinute, windowMs: 60_000 };
   const decision = await takeToken(c.env, limit);
-  const headers = rateLimitHeaders([decision]);
-  if (!decision.allowed) {
-    return problem(c, "rate_limited", "You ask too often. Wait for the time in Retry-After.", {
-      headers,
-    });
-  }
+  const headers = c.get("area").rateLimitHeaders([decision]);
+  if (!decision.allowed) return refuse(c, tooOften(headers));
   for (const [field, value] of Object.entries(headers)) c.header(field, value);
   return null;
 }

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context, TypedResponse } from "hono";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
-import type { AppEnv } from "./app-env.ts";
+import type { AppEnv, FailureExtras } from "./app-env.ts";
 
 /** Media type of a problem document. */
 export const PROBLEM_TYPE = "application/problem+json";
@@ -23,17 +23,6 @@ export const Problem = z
   })
   .openapi("Problem");
 
-/** One thing that is wrong with a request, and where (RFC 6901). */
-export type FieldError = { readonly pointer: string; readonly detail: string };
-
-/** What a problem may carry besides its code and text. */
-export type ProblemExtras = {
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Members of this kind of problem, such as `expected`. */
-  readonly members?: Readonly<Record<string, unknown>>;
-  readonly errors?: readonly FieldError[];
-};
-
 /**
  * A problem as a handler may return it whatever its success looks like; `problems` declares it in the
  * document.
@@ -41,14 +30,14 @@ export type ProblemExtras = {
 export type ProblemAnswer = Response & TypedResponse<never, never, never>;
 
 /**
- * The one place that turns a failure into HTTP.
+ * A failure in the dialect of RFC 9457. What may be asked by any area answers with `refuse`.
  * @param detail tells the person what to do; nothing internal
  */
 export function problem(
   c: Context<AppEnv>,
   code: ErrorCode,
   detail: string,
-  extras: ProblemExtras = {},
+  extras: FailureExtras = {},
 ): ProblemAnswer {
   const { status, title } = ERROR_CODES[code];
   const body = {

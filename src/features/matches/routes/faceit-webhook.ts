@@ -11,12 +11,15 @@ import { matchesConfigOf } from "../config.ts";
 import { matchRoom } from "../env.ts";
 import { readWebhook } from "../webhook.ts";
 
+/** Where FACEIT sends what happens. */
+export const WEBHOOK_PATH = "/faceit-webhook";
+
 const Taken = z.object({ ok: z.literal(true), result: z.enum(["taken", "duplicate", "ignored"]) });
 
 const route = createRoute({
   operationId: "matches.webhook",
   method: "post",
-  path: "/faceit-webhook",
+  path: WEBHOOK_PATH,
   tags: ["matches"],
   summary: "Take a webhook of FACEIT",
   description:
@@ -65,7 +68,7 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
   app.openAPIRegistry.registerPath(route);
   // Not through the validator: nothing is parsed before the secret is checked.
   app.post(
-    "/faceit-webhook",
+    WEBHOOK_PATH,
     bodyLimit({
       maxSize: WEBHOOK_BODY_MAX_BYTES,
       onError: (c) =>

@@ -1,18 +1,18 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { SlashCommand } from "../platform/discord/interactions/slash-command.ts";
-import type { AppEnv } from "../platform/http/app-env.ts";
+import type { AppEnv, HttpArea } from "../platform/http/app-env.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubExtension } from "./extension.ts";
 
-/** What an area contributes (ARCHITECTURE.md §3). `src/features.ts` lists them. */
-export type Feature = {
-  readonly name: string;
-  /** Its routes. */
-  mount(app: OpenAPIHono<AppEnv>): void;
+/** What an area contributes (ARCHITECTURE.md §4). `src/features.ts` lists them. */
+export type Area = HttpArea & {
+  /** Its routes. @param areas all that run, itself included */
+  readonly mount: (app: OpenAPIHono<AppEnv>, areas: readonly Area[]) => void;
   /** Its events of the guild stream, for AsyncAPI. */
   readonly events: readonly EventDefinition[];
-  readonly hubExtension?: HubExtension;
+  /** What it keeps inside a guild's hub. */
+  readonly extension?: HubExtension;
   /** Its slash commands: `POST /interactions` finds them by name. */
   readonly slashCommands?: readonly SlashCommand[];
   /** What it does once an hour, whatever happens meanwhile. Idempotent. */

@@ -1,0 +1,182 @@
+import { createExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createApp } from "./app.ts";
+import { AREAS } from "./features.ts";
+import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
+import { NOTE_BODY_MAX_BYTES, notes, NOTES_QUOTA } from "./testing/notes-area.ts";
+import { PAGE_ORIGIN } from "./testing/worker.ts";
+
+/** A page that no area of the product knows. */
+const ELSEWHERE = "https://elsewhere.test";
+
+const NOW = 1_800_000_000_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now: NOW });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const together = createApp([...AREAS, notes]);
+
+/** Each caller is a client of its own unless it names an address. */
+let address = 0;
+
+async function call(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body: BodyInit | null = null,
+  app = together,
+): Promise<Response> {
+  address += 1;
+  const request = new Request(`https://hub.test${path}`, {
+    method,
+    headers: { "CF-Connecting-IP": `10.1.${address >> 8}.${address & 255}`, ...headers },
+    body,
+  });
+  return app.fetch(request, env, createExecutionContext());
+}
+
+const JSON_TYPE = { "Content-Type": "application/json" };
+const NOTE = JSON.stringify({ text: "hello" });
+
+describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
+  it("takes what its own clients send, and knows them by its own scheme", async () => {
+    const answer = await call("POST", "/v9/notes", { ...JSON_TYPE, "X-Key": "ann" }, NOTE);
+    expect([answer.status, await answer.json()]).toEqual([200, { by: "ann", text: "hello" }]);
+  });
+
+  it.each([
+    ["no key", "POST", {}, NOTE, 401, "Send your key in X-Key."],
+    ["a field that is missing", "POST", { "X-Key": "ann" }, "{}", 400, "text is missing."],
+    ["what is no JSON", "POST", { "X-Key": "ann" }, "{", 400, "The body must be JSON."],
+  ])(
+    "says of %s what is wrong in its own words",
+    async (_, method, headers, body, status, error) => {
+      const answer = await call(method, "/v9/notes", { ...JSON_TYPE, ...headers }, body);
+      expect([answer.status, await answer.json()]).toEqual([status, { error }]);
+    },
+  );
+
+  it("keeps its dialect for bugs, unknown paths and other methods, and tells nothing internal", async () => {
+    vi.spyOn(console, "log").mockImplementation(() => {});
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const broken = await call("GET", "/v9/broken");
+    expect(broken.status).toBe(500);
+    expect(Object.keys(await broken.json<object>())).toEqual(["error"]);
+    const unknown = await call("GET", "/v9/nothing/here");
+    expect([unknown.status, Object.keys(await unknown.json<object>())]).toEqual([404, ["error"]]);
+    const method = await call("GET", "/v9/notes");
+    expect([method.status, await method.text(), method.headers.get("Allow")]).toEqual([
+      405,
+      "",
+      "POST",
+    ]);
+  });
+
+  it("is told nowhere else: paths of others and of nobody answer with a problem", async () => {
+    for (const path of ["/rooms", "/matches/1", "/v9x", "/v", "/internal/nothing"]) {
+      const answer = await call("GET", path);
+      expect([path, answer.headers.get("Content-Type")]).toEqual([
+        path,
+        "application/problem+json",
+      ]);
+      expect(answer.headers.has("X-RateLimit-Limit")).toBe(false);
+    }
+  });
+
+  it("bounds a body where it says so, to the byte, and the others where they do", async () => {
+    const padded = (bytes: number): string => NOTE.padEnd(bytes, " ");
+    const post = (path: string, body: string): Promise<Response> =>
+      call("POST", path, { ...JSON_TYPE, "X-Key": "ann" }, body);
+    expect((await post("/v9/notes", padded(NOTE_BODY_MAX_BYTES))).status).toBe(200);
+    const tooLarge = await post("/v9/notes", padded(NOTE_BODY_MAX_BYTES + 1));
+    expect([tooLarge.status, await tooLarge.json()]).toEqual([
+      413,
+      { error: `A body may have ${NOTE_BODY_MAX_BYTES} bytes. Send less.` },
+    ]);
+    // Elsewhere more is read: without a token that is a 401.
+    expect((await post("/create-room", padded(NOTE_BODY_MAX_BYTES + 1))).status).toBe(401);
+    expect((await post("/create-room", padded(REQUEST_BODY_MAX_BYTES + 1))).status).toBe(413);
+  });
+
+  it("leaves a type alone that is not JSON", async () => {
+    const answer = await call(
+      "POST",
+      "/v9/notes",
+      { "Content-Type": "text/plain", "X-Key": "a" },
+      NOTE,
+    );
+    expect(answer.status).toBe(400);
+  });
+
+  it("gets an upload as it was sent: with its boundary, and as it comes", async () => {
+    const form = new FormData();
+    const bytes = new Uint8Array(REQUEST_BODY_MAX_BYTES * 2);
+    form.set("file", new File([bytes], "big.bin", { type: "image/png" }));
+    const answer = await call("POST", "/v9/uploads", {}, form);
+    expect(await answer.json()).toEqual({
+      name: "big.bin",
+      type: "image/png",
+      size: bytes.byteLength,
+    });
+    const unended = new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array(10)),
+    });
+    const begun = await call("PUT", "/v9/uploads", { "Content-Type": "image/png" }, unended);
+    expect(await begun.json()).toEqual({ type: "image/png", size: 10 });
+  });
+
+  it("lets pages of other origins in, and only to its own paths", async () => {
+    const preflight = async (path: string, origin: string): Promise<Headers> =>
+      (await call("OPTIONS", path, { Origin: origin, "Access-Control-Request-Method": "PUT" }))
+        .headers;
+    const own = await preflight("/v9/notes", ELSEWHERE);
+    expect(own.get("Access-Control-Allow-Origin")).toBe(ELSEWHERE);
+    expect(own.get("Access-Control-Allow-Methods")).toBe("GET,POST,PUT");
+    expect(own.get("Access-Control-Allow-Headers")).toBe("X-Key,Content-Type");
+    expect((await preflight("/rooms", ELSEWHERE)).has("Access-Control-Allow-Origin")).toBe(false);
+    const page = await preflight("/rooms", PAGE_ORIGIN);
+    expect(page.get("Access-Control-Allow-Methods")).toBe("GET,POST,DELETE");
+    // Discord and FACEIT call these, and no page.
+    for (const path of ["/interactions", "/faceit-webhook", "/faceit/link"]) {
+      expect((await preflight(path, PAGE_ORIGIN)).has("Access-Control-Allow-Origin")).toBe(false);
+    }
+  });
+
+  it("counts everything by address in whole seconds, says so its own way, and preflights are free", async () => {
+    const from = { "CF-Connecting-IP": "192.0.2.1" };
+    const ask = (): Promise<Response> => call("GET", "/v9/nothing", from);
+    const first = await ask();
+    expect(first.headers.get("X-RateLimit-Limit")).toBe("70");
+    expect(first.headers.get("X-RateLimit-Remaining")).toBe("69");
+    expect(first.headers.has("RateLimit")).toBe(false);
+    for (let i = 1; i < NOTES_QUOTA.quota; i += 1) expect((await ask()).status).toBe(404);
+    const refused = await ask();
+    expect([refused.status, refused.headers.get("Retry-After")]).toEqual([429, "1"]);
+    expect(refused.headers.has("X-RateLimit-Limit")).toBe(false);
+    expect(Object.keys(await refused.json<object>())).toEqual(["error"]);
+    expect((await call("OPTIONS", "/v9/nothing", { ...from, Origin: ELSEWHERE })).status).toBe(204);
+    // Others, and the paths of others, are not counted with it.
+    expect((await call("GET", "/v9/nothing", { "CF-Connecting-IP": "192.0.2.2" })).status).toBe(
+      404,
+    );
+    expect((await call("GET", "/rooms", from)).status).toBe(401);
+    vi.setSystemTime(NOW + 999);
+    expect((await ask()).status).toBe(429);
+    vi.setSystemTime(NOW + 1_000);
+    expect([(await ask()).status, (await ask()).status]).toEqual([404, 429]);
+  });
+});
+
+it("areas share no path", () => {
+  const paths = createApp([...AREAS, notes]).routes.map(({ path }) => path);
+  for (const path of new Set(paths)) {
+    const owners = [...AREAS, notes].filter((area) => area.owns(path)).map(({ name }) => name);
+    expect([path, owners.length <= 1]).toEqual([path, true]);
+  }
+});

@@ -1,0 +1,25 @@
+import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
+import { pathsBelow } from "../platform/http/areas.ts";
+import type { Area } from "./area.ts";
+import { mountAdmin } from "./routes/admin.ts";
+import { mountEvents } from "./routes/events.ts";
+import { mountTicket } from "./routes/ws-ticket.ts";
+import { mountStream } from "./routes/ws.ts";
+
+/** The event stream of a guild, which every area with a guild's events stands on (rooms.md §2). */
+export const stream: Area = {
+  ...PROBLEM_DIALECT,
+  name: "stream",
+  owns: pathsBelow("/ws", "/events", "/admin"),
+  tags: [
+    { name: "stream", description: "The guild's event stream" },
+    { name: "admin", description: "For operators: look into hubs, close connections" },
+  ],
+  events: [],
+  mount(app) {
+    mountTicket(app);
+    mountStream(app);
+    mountEvents(app);
+    mountAdmin(app);
+  },
+};

@@ -1,0 +1,85 @@
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { createMiddleware } from "hono/factory";
+import { takeToken } from "../rate-limit.ts";
+import type { AppEnv, Failure, HttpArea } from "./app-env.ts";
+import { asJson } from "./json-body.ts";
+import type { ProblemAnswer } from "./problem.ts";
+
+/** `owns` of an area whose paths are these and whatever is below them. */
+export function pathsBelow(...tops: readonly string[]): HttpArea["owns"] {
+  return (path) => tops.some((top) => path === top || path.startsWith(`${top}/`));
+}
+
+/** Finds whose path a request is for. @param house owns what no area does */
+export const inItsArea = (areas: readonly HttpArea[], house: HttpArea) =>
+  createMiddleware<AppEnv>((c, next) => {
+    c.set("area", areas.find((area) => area.owns(c.req.path)) ?? house);
+    return next();
+  });
+
+/**
+ * Answers with a failure, in the dialect of the path's area. As with `problem`, a handler may return it
+ * whatever its success looks like.
+ */
+export function refuse(c: Context<AppEnv>, failure: Failure): ProblemAnswer {
+  return c.get("area").failure(c, failure) as ProblemAnswer;
+}
+
+/**
+ * A client that hangs up cancels its request: in workerd nothing after the next await runs, `finally`
+ * included. So whatever may change something is worked on under `waitUntil`, which lets it come to its
+ * end: no half of it stays undone, no idempotency key stays in flight, and no room stays `creating`.
+ */
+export const toItsEnd = createMiddleware<AppEnv>(async (c, next) => {
+  const work = next();
+  c.executionCtx.waitUntil(work);
+  return work;
+});
+
+/** CORS as the path's area has it. */
+export const areaCors = createMiddleware<AppEnv>((c, next) => {
+  const isPlain = c.req.header("Origin") === undefined && c.req.method !== "OPTIONS";
+  // No page asks: what CORS would say, nobody reads.
+  const policy = isPlain ? null : c.get("area").cors(c.req.path);
+  if (policy === null) return next();
+  return cors({
+    origin: (origin) => (policy.allows(origin, c.env) ? origin : null),
+    allowMethods: [...policy.methods],
+    allowHeaders: [...policy.requestHeaders],
+    exposeHeaders: [...policy.exposedHeaders],
+    maxAge: 600,
+  })(c, next);
+});
+
+/** Counts a request by the limit of its whole area, if that has one. */
+export const areaRateLimit = createMiddleware<AppEnv>(async (c, next) => {
+  const area = c.get("area");
+  const limit = area.rateLimit?.(c);
+  if (limit === undefined) return next();
+  const decision = await takeToken(c.env, limit);
+  const headers = area.rateLimitHeaders([decision]);
+  if (!decision.allowed) return refuse(c, tooOften(headers));
+  await next();
+  if (c.res.status === 101) return undefined;
+  for (const [field, value] of Object.entries(headers)) c.header(field, value);
+  return undefined;
+});
+
+/** What somebody is told who asks too often. @param headers what the area says of its limits */
+export function tooOften(headers: Readonly<Record<string, string>>): Failure {
+  const detail = "You ask too often. Wait for the time in Retry-After.";
+  return { code: "rate_limited", detail, headers };
+}
+
+/** Bounds a body, and calls it JSON where its area reads any body as that. */
+export const areaBody = createMiddleware<AppEnv>((c, next) => {
+  const { bodyLimit: limitOf, anyBodyIsJson } = c.get("area");
+  const maxSize = limitOf(c.req.path);
+  if (maxSize === null) return next();
+  if (anyBodyIsJson) asJson(c);
+  const detail = `A body may have ${maxSize} bytes. Send less.`;
+  const onError = (): Response => refuse(c, { code: "body_too_large", detail });
+  return bodyLimit({ maxSize, onError })(c, next);
+});
