@@ -6,12 +6,20 @@ import { mountReady } from "./hub/routes/ready.ts";
 import { mountPageConfig, pageOrigins } from "./page-config.ts";
 import { asyncApiDocument, streamServers } from "./platform/asyncapi.ts";
 import type { AppEnv, HttpArea } from "./platform/http/app-env.ts";
-import { areaBody, areaCors, areaRateLimit, inItsArea, toItsEnd } from "./platform/http/areas.ts";
+import {
+  areaBody,
+  areaCors,
+  areaRateLimit,
+  inItsArea,
+  ownerOf,
+  refuse,
+  toItsEnd,
+} from "./platform/http/areas.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
 import { requestLog, securityHeaders } from "./platform/http/headers.ts";
 import { PROBLEM_DIALECT } from "./platform/http/problem-dialect.ts";
 import { mountService } from "./platform/http/service-routes.ts";
-import { declareSecurity, openApiDocument } from "./platform/openapi.ts";
+import { declareSecurity, documentOf, openApiDocument } from "./platform/openapi.ts";
 
 /** Whose are the paths that no area owns: the deployment's own, and the page's. */
 const HOUSE: HttpArea = {
@@ -48,7 +56,17 @@ export function createApp(areas: readonly Area[] = AREAS): OpenAPIHono<AppEnv> {
 
   const openApi = once(() => openApiOf(app, areas));
   const asyncApi = once(() => asyncApiDocument(areas.flatMap((area) => area.events)));
-  app.get("/openapi.json", (c) => c.json(openApi()));
+  app.get("/openapi.json", (c) => {
+    const asked = c.req.query("area");
+    if (asked === undefined) return c.json(openApi());
+    const named = [...areas, HOUSE];
+    const one = named.find(({ name }) => name === asked);
+    if (one === undefined) {
+      const names = named.map(({ name }) => name).join(", ");
+      return refuse(c, { code: "invalid_request", detail: `area must be one of ${names}.` });
+    }
+    return c.json(documentOf(openApi(), (path) => ownerOf(areas, HOUSE, path) === one));
+  });
   app.get("/asyncapi.json", (c) =>
     c.json({ ...asyncApi(), servers: streamServers(new URL(c.req.url)) }),
   );
@@ -56,7 +74,10 @@ export function createApp(areas: readonly Area[] = AREAS): OpenAPIHono<AppEnv> {
 }
 
 /** The OpenAPI document of an app with these areas. */
-export function openApiOf(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): object {
+export function openApiOf(
+  app: OpenAPIHono<AppEnv>,
+  areas: readonly Area[],
+): ReturnType<typeof openApiDocument> {
   return openApiDocument(app, [...areas, HOUSE]);
 }
 

@@ -180,3 +180,54 @@ it("areas share no path", () => {
     expect([path, owners.length <= 1]).toEqual([path, true]);
   }
 });
+
+describe("/openapi.json?area=", () => {
+  type Document = {
+    paths: Record<string, unknown>;
+    tags: { name: string }[];
+    components: Record<string, Record<string, unknown>>;
+  };
+  const documentOf = async (query = ""): Promise<Document> =>
+    (await call("GET", `/openapi.json${query}`)).json();
+  const names = [...AREAS, notes].map(({ name }) => name);
+
+  it("has the area's paths, chapters, and just what they use", async () => {
+    const { paths, tags, components } = await documentOf("?area=notes");
+    expect(Object.keys(paths)).toEqual(["/v9/notes"]);
+    expect(tags.map(({ name }) => name)).toEqual(["notes"]);
+    expect(components).toEqual({
+      securitySchemes: { key: { type: "apiKey", in: "header", name: "X-Key" } },
+      schemas: { Note: expect.anything() },
+      parameters: {},
+    });
+    const rooms = await documentOf("?area=rooms");
+    expect(Object.keys(rooms.components["securitySchemes"] ?? {})).toEqual(["bearer"]);
+    // Room is in RoomsPage.
+    expect(Object.keys(rooms.components["schemas"] ?? {})).toContain("Room");
+    expect(Object.keys(rooms.components["schemas"] ?? {})).not.toContain("Match");
+  });
+
+  it("names everything once, and refers to nothing that it lacks", async () => {
+    const whole = await documentOf();
+    const parts = await Promise.all(
+      [...names, "service"].map((name) => documentOf(`?area=${name}`)),
+    );
+    const paths = parts.flatMap((part) => Object.keys(part.paths));
+    expect(paths.toSorted()).toEqual(Object.keys(whole.paths).toSorted());
+    for (const part of [whole, ...parts]) {
+      for (const [, kind = "", name = ""] of JSON.stringify(part).matchAll(
+        /"#\/components\/(\w+)\/(\w+)"/g,
+      )) {
+        expect(part.components[kind]).toHaveProperty(name);
+      }
+    }
+  });
+
+  it("says which areas there are when it knows none of that name", async () => {
+    const answer = await call("GET", "/openapi.json?area=chat");
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { code: "invalid_request", detail: `area must be one of ${names.join(", ")}, service.` },
+    ]);
+  });
+});

@@ -26,9 +26,63 @@ export function declareSecurity(app: OpenAPIHono<AppEnv>, areas: readonly HttpAr
   }
 }
 
+/** An OpenAPI 3.1 document, as far as it is read here. */
+type Document = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
+
 /** The OpenAPI 3.1 document of everything that is mounted. */
-export function openApiDocument(app: OpenAPIHono<AppEnv>, areas: readonly HttpArea[]): object {
+export function openApiDocument(app: OpenAPIHono<AppEnv>, areas: readonly HttpArea[]): Document {
   const rank = (name: string): number => SHARED_TAGS.indexOf(name);
   const tags = areas.flatMap((area) => area.tags).toSorted((a, b) => rank(a.name) - rank(b.name));
   return app.getOpenAPI31Document({ ...DOCUMENT, tags });
+}
+
+/** What of a document is about some of its paths: these, and what they use. */
+export function documentOf(document: Document, owns: (path: string) => boolean): Document {
+  const paths = Object.fromEntries(
+    Object.entries(document.paths ?? {}).filter(([path]) => owns(path)),
+  );
+  const used = refsIn(paths, document.components ?? {});
+  const operations = Object.values(paths).flatMap((path) => [
+    path.get,
+    path.put,
+    path.post,
+    path.delete,
+    path.patch,
+  ]);
+  const chapters = new Set(operations.flatMap((operation) => operation?.tags ?? []));
+  const schemes = operations.flatMap((operation) => operation?.security ?? []).flatMap(Object.keys);
+  for (const name of schemes) used.add(`#/components/securitySchemes/${name}`);
+  const components = Object.entries(document.components ?? {}).map(([kind, all]) => [
+    kind,
+    Object.fromEntries(
+      Object.entries(all).filter(([name]) => used.has(`#/components/${kind}/${name}`)),
+    ),
+  ]);
+  return {
+    ...document,
+    tags: document.tags?.filter(({ name }) => chapters.has(name)) ?? [],
+    components: Object.fromEntries(components),
+    paths,
+  };
+}
+
+/** What something refers to, directly or by way of others (RFC 6901). */
+function refsIn(value: object, components: object): Set<string> {
+  const found = new Set<string>();
+  const look = (text: string): void => {
+    for (const [, ref = ""] of text.matchAll(/"\$ref":"([^"]+)"/g)) {
+      if (found.has(ref)) continue;
+      found.add(ref);
+      const target = ref
+        .split("/")
+        .slice(2)
+        .reduce<unknown>(
+          (at, key) => (at as Readonly<Record<string, unknown>> | undefined)?.[key],
+          components,
+        );
+      look(JSON.stringify(target) ?? "");
+    }
+  };
+  look(JSON.stringify(value));
+  return found;
 }

@@ -12,10 +12,15 @@ export function pathsBelow(...tops: readonly string[]): HttpArea["owns"] {
   return (path) => tops.some((top) => path === top || path.startsWith(`${top}/`));
 }
 
-/** Finds whose path a request is for. @param house owns what no area does */
+/** Whose path this is. @param house owns what no area does */
+export function ownerOf(areas: readonly HttpArea[], house: HttpArea, path: string): HttpArea {
+  return areas.find((area) => area.owns(path)) ?? house;
+}
+
+/** Finds whose path a request is for. */
 export const inItsArea = (areas: readonly HttpArea[], house: HttpArea) =>
   createMiddleware<AppEnv>((c, next) => {
-    c.set("area", areas.find((area) => area.owns(c.req.path)) ?? house);
+    c.set("area", ownerOf(areas, house, c.req.path));
     return next();
   });
 
