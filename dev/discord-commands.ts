@@ -40,7 +40,9 @@ const { dryRun } = readArguments();
 // For the deployed bot the environment is enough: no file, and no secret that this does not use.
 const settings = commandSettings(root, { HUB_SECRET: freshSecret() });
 if (!settings.ok) stop(settings.error.join("\n"));
-const config = parseConfig(settings.value.worker);
+// They are all of matches.
+const { matches: config } = parseConfig(settings.value.worker);
+if (config === undefined) stop("AREAS leaves matches out, and no other area has slash commands.");
 const { id: applicationId } = config.discordApp;
 if (applicationId === undefined) {
   stop("DISCORD_APPLICATION_ID is missing: copy it from the application's General Information.");

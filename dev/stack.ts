@@ -154,8 +154,17 @@ async function untilReady(part: PartName, where = READY_PATHS[part]): Promise<vo
   }
 }
 
+/** What is worth knowing of each part. */
+const ROWS: readonly (readonly [PartName, string])[] = [
+  ["worker", "the page, /docs, /ready"],
+  ["gateway", "/healthz, /readyz, /metrics"],
+  ["idp", "any name signs in"],
+  ["discord", "POST /_control/voice moves users"],
+  ["faceit", "POST /_control/matches starts a match"],
+];
+
 function printAddresses(): void {
-  const { urls, parts } = settings;
+  const { urls, parts, needed } = settings;
   // Other terminals look for the stack in .state unless they are told where it is.
   const withState = process.env["STATE_DIR"] ? `STATE_DIR=${settings.stateDir} ` : "";
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
@@ -169,11 +178,7 @@ function printAddresses(): void {
       "",
       `${output.strong("GuildHub is ready")} after ${seconds} s: ${output.strong(urls.worker)}`,
       "",
-      row("worker", "the page, /docs, /ready"),
-      row("gateway", "/healthz, /readyz, /metrics"),
-      row("idp", "any name signs in"),
-      row("discord", "POST /_control/voice moves users"),
-      row("faceit", "POST /_control/matches starts a match"),
+      ...ROWS.flatMap(([name, note]) => (needed.has(name) ? [row(name, note)] : [])),
       "",
       `  Open ${urls.worker} and sign in with any name, or in a second terminal:`,
       `  curl ${urls.worker}/rooms -H "Authorization: Bearer $(${withState}npm run -s token -- alice)"`,
@@ -207,7 +212,8 @@ async function startAll(): Promise<void> {
   await progress.follow(PART_LABELS.worker, untilReady("worker"));
   await Promise.all([
     ...followed,
-    progress.follow(PART_LABELS.gateway, untilReady("gateway")),
+    settings.parts.includes("gateway") &&
+      progress.follow(PART_LABELS.gateway, untilReady("gateway")),
     progress.follow(HUB, untilReady("worker", READY_PATH)),
   ]);
 }

@@ -244,6 +244,30 @@ describe("npm start", () => {
       await provider.close();
     }
   });
+
+  it("starts just the parts of what AREAS names, and they are a whole", async () => {
+    const { stack } = await npmStart({ AREAS: "rooms" });
+    await stack.isReady();
+    expect(Object.keys(stack.file().parts).toSorted((a, b) => a.localeCompare(b))).toEqual([
+      "discord",
+      "gateway",
+      "idp",
+      "worker",
+    ]);
+    await expect(fetch(`http://127.0.0.1:${stack.ports.faceit}/`)).rejects.toThrow("fetch failed");
+    expect(stack.output()).not.toContain("faceit");
+    const worker = stack.file().urls["worker"] ?? "";
+    const token = await devToken({ url: stack.file().urls["idp"] ?? "" }, "alice");
+    const headers = { authorization: `Bearer ${token}` };
+    const created = await fetch(`${worker}/create-room`, { method: "POST", headers });
+    expect(created.status).toBe(200);
+    const first = await fetch(`${worker}/events?wait=0`, { headers });
+    const text = await first.text();
+    expect([first.status, text]).toEqual([200, expect.stringContaining("snapshot")]);
+    expect(text).not.toContain("matches");
+    expect((await fetch(`${worker}/matches`, { headers })).status).toBe(404);
+    expect(await (await fetch(`${worker}/config.json`)).json()).toMatchObject({ matches: false });
+  });
 });
 
 /** Every process of this machine that carries a variable of this value in its environment. */

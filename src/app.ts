@@ -1,9 +1,8 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { parseConfig } from "./config.ts";
-import { AREAS } from "./features.ts";
+import { AREAS, runningAreas } from "./features.ts";
 import type { Area } from "./hub/area.ts";
 import { mountReady } from "./hub/routes/ready.ts";
-import { mountPageConfig, pageOrigins } from "./page-config.ts";
+import { mountPageConfig, pagePartners } from "./page-config.ts";
 import { asyncApiDocument, streamServers } from "./platform/asyncapi.ts";
 import type { AppEnv, HttpArea } from "./platform/http/app-env.ts";
 import {
@@ -19,6 +18,7 @@ import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures
 import { requestLog, securityHeaders } from "./platform/http/headers.ts";
 import { PROBLEM_DIALECT } from "./platform/http/problem-dialect.ts";
 import { mountService } from "./platform/http/service-routes.ts";
+import { collected, ConfigError } from "./platform/variables.ts";
 import { declareSecurity, documentOf, openApiDocument } from "./platform/openapi.ts";
 
 /** Whose are the paths that no area owns: the deployment's own, and the page's. */
@@ -32,25 +32,35 @@ const HOUSE: HttpArea = {
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** The Worker's HTTP side: middleware in the order in which it acts, then routes. */
-export function createApp(areas: readonly Area[] = AREAS): OpenAPIHono<AppEnv> {
+/**
+ * The Worker's HTTP side: middleware in the order in which it acts, then routes.
+ * @param areas what runs
+ * @param refused what is wrong with the choice of them
+ */
+export function createApp(
+  areas: readonly Area[] = AREAS,
+  refused?: ConfigError,
+): OpenAPIHono<AppEnv> {
+  const partners = pagePartners(areas);
   const app = new OpenAPIHono<AppEnv>({ defaultHook: invalidRequest });
   app.onError(unexpected);
-  app.notFound(notFoundIn(app, HOUSE, pageOrigins));
+  app.notFound(notFoundIn(app, HOUSE, partners));
 
   app.use(inItsArea(areas, HOUSE));
   app.use((c, next) => (SAFE_METHODS.has(c.req.method) ? next() : toItsEnd(c, next)));
   app.use(requestLog, securityHeaders);
   // Whatever is asked: the operator reads which variables are missing, of all areas at once.
   app.use((c, next) => {
-    if (c.req.path !== "/health") parseConfig(c.env);
+    if (c.req.path === "/health") return next();
+    if (refused !== undefined) throw refused;
+    checkVariables(areas, c.env);
     return next();
   });
   app.use(areaCors, areaRateLimit, areaBody);
 
   declareSecurity(app, areas);
-  mountService(app, pageOrigins);
-  mountPageConfig(app);
+  mountService(app, partners);
+  mountPageConfig(app, areas);
   mountReady(app, areas);
   for (const area of areas) area.mount(app, areas);
 
@@ -71,6 +81,25 @@ export function createApp(areas: readonly Area[] = AREAS): OpenAPIHono<AppEnv> {
     c.json({ ...asyncApi(), servers: streamServers(new URL(c.req.url)) }),
   );
   return app;
+}
+
+const apps = new WeakMap<object, OpenAPIHono<AppEnv>>();
+
+/** The app of a deployment with these variables, made when it is first needed. */
+export function appFor(env: object): OpenAPIHono<AppEnv> {
+  const before = apps.get(env);
+  if (before !== undefined) return before;
+  const running = runningAreas(AREAS, env);
+  const app = running.ok ? createApp(running.value) : createApp([], running.error);
+  apps.set(env, app);
+  return app;
+}
+
+/** @throws ConfigError that names each variable which is missing or malformed, whichever area reads it */
+function checkVariables(areas: readonly Area[], env: object): void {
+  const problems: string[] = [];
+  for (const { config } of areas) collected(problems, () => config?.parse(env));
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /** The OpenAPI document of an app with these areas. */

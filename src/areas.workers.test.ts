@@ -1,8 +1,8 @@
-import { createExecutionContext } from "cloudflare:test";
+import { applyD1Migrations, createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "./app.ts";
-import { AREAS } from "./features.ts";
+import { AREAS, guildHubParts, runningAreas } from "./features.ts";
 import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
 import { NOTE_BODY_MAX_BYTES, notes, NOTES_QUOTA } from "./testing/notes-area.ts";
 import { PAGE_ORIGIN } from "./testing/worker.ts";
@@ -20,6 +20,10 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+beforeAll(() => applyD1Migrations(env.DB, env.TEST_MIGRATIONS));
+
+const NOTES = { NOTES_SECRET: "notes-secret-0123456789-0123456789-0123" };
+const everything = { ...env, ...NOTES };
 const together = createApp([...AREAS, notes]);
 
 /** Each caller is a client of its own unless it names an address. */
@@ -30,7 +34,6 @@ async function call(
   path: string,
   headers: Record<string, string> = {},
   body: BodyInit | null = null,
-  app = together,
 ): Promise<Response> {
   address += 1;
   const request = new Request(`https://hub.test${path}`, {
@@ -38,7 +41,7 @@ async function call(
     headers: { "CF-Connecting-IP": `10.1.${address >> 8}.${address & 255}`, ...headers },
     body,
   });
-  return app.fetch(request, env, createExecutionContext());
+  return together.fetch(request, everything, createExecutionContext());
 }
 
 const JSON_TYPE = { "Content-Type": "application/json" };
@@ -229,5 +232,107 @@ describe("/openapi.json?area=", () => {
       400,
       { code: "invalid_request", detail: `area must be one of ${names.join(", ")}, service.` },
     ]);
+  });
+});
+
+describe("AREAS: each starts with just its own variables", () => {
+  const BINDINGS = ["DB", "ASSETS", "HUB", "RELAY", "DISCORD", "LIMITER", "MONITOR", "MATCH"];
+  const ROOMS = [
+    "PRIMARY_GUILD_ID",
+    "HUB_SECRET",
+    "DISCORD_BOT_TOKEN",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "JWT_PUBLIC_JWK_URL",
+    "WEB_ORIGIN",
+  ];
+  /** A deployment that has these variables and no other. */
+  function deployment(names: readonly string[], more: Record<string, string> = {}): typeof env {
+    const kept = Object.entries(env).filter(([name]) => [...BINDINGS, ...names].includes(name));
+    return { ...Object.fromEntries(kept), ...more } as typeof env;
+  }
+  /** What answers there. */
+  async function ask(
+    variables: typeof env,
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    const running = runningAreas([...AREAS, notes], variables);
+    const app = running.ok ? createApp(running.value) : createApp([], running.error);
+    const request = new Request(`https://hub.test${path}`, { headers });
+    return app.fetch(request, variables, createExecutionContext());
+  }
+  const pathsOf = async (variables: typeof env): Promise<string[]> =>
+    Object.keys((await (await ask(variables, "/openapi.json")).json<{ paths: object }>()).paths);
+
+  it("only rooms", async () => {
+    const only = deployment(ROOMS, { AREAS: "rooms", FACEIT_REDIRECT_URI: "not a URL" });
+    expect((await ask(only, "/rooms")).status).toBe(401);
+    expect((await ask(only, "/matches")).status).toBe(404);
+    expect(await (await ask(only, "/matches")).json()).toMatchObject({ code: "not_found" });
+    const paths = await pathsOf(only);
+    expect(paths).toEqual(expect.arrayContaining(["/rooms", "/ws/ticket", "/internal/events"]));
+    expect(paths.filter((path) => /match|faceit|interactions/.test(path))).toEqual([]);
+    const document = await (await ask(only, "/openapi.json")).json<{ tags: object[] }>();
+    expect(document.tags).not.toContainEqual(expect.objectContaining({ name: "discord" }));
+    expect(await (await ask(only, "/config.json")).json()).toMatchObject({ matches: false });
+    const { checks } = await (await ask(only, "/ready")).json<{ checks: object }>();
+    expect(Object.keys(checks)).toEqual(["d1", "hub", "gateway"]);
+    const asyncApi = JSON.stringify(await (await ask(only, "/asyncapi.json")).json());
+    expect(asyncApi).toContain('"room.');
+    expect(asyncApi).not.toContain('"match.');
+    const { extensions, events } = guildHubParts(only);
+    expect(extensions.map(({ name }) => name)).not.toContain("matches");
+    expect([...events].filter((name) => name.startsWith("match"))).toEqual([]);
+  });
+
+  it("rooms and matches, as today", async () => {
+    const both = deployment(ROOMS, { AREAS: "rooms,matches" });
+    expect(await pathsOf(both)).toEqual(await pathsOf(deployment(ROOMS)));
+    expect((await ask(both, "/matches")).status).toBe(401);
+    expect(await (await ask(both, "/ready")).json()).toMatchObject({
+      checks: { matches: { webhook: false, dataApi: false, linking: false } },
+    });
+    expect(guildHubParts(both).extensions.map(({ name }) => name)).toContain("matches");
+  });
+
+  it("only something else: no guild, no bot, no provider, no page", async () => {
+    const only = deployment([], NOTES);
+    expect((await ask(only, "/v9/nothing")).headers.get("X-RateLimit-Limit")).toBe("70");
+    expect(await pathsOf(only)).toEqual(["/health", "/ready", "/v9/notes"]);
+    const ready = await ask(only, "/ready");
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { ready: true, checks: { d1: true } },
+    ]);
+    for (const path of ["/rooms", "/ws", "/events", "/config.json", "/internal/events"]) {
+      expect([path, (await ask(only, path)).status]).toEqual([path, 404]);
+    }
+    const top = await ask(only, "/", { Accept: "text/html", Origin: PAGE_ORIGIN });
+    expect(top.headers.get("Content-Type")).toMatch(/json/);
+    expect(top.headers.has("Access-Control-Allow-Origin")).toBe(false);
+    expect((await ask(only, "/asyncapi.json")).status).toBe(200);
+  });
+
+  it("everything together when everything is set", async () => {
+    const paths = await pathsOf(deployment(ROOMS, NOTES));
+    expect(paths).toEqual(expect.arrayContaining(["/rooms", "/matches", "/v9/notes"]));
+  });
+
+  it.each([
+    [
+      "a variable of an area that runs is wrong",
+      deployment([], { NOTES_SECRET: "short" }),
+      "NOTES_SECRET",
+    ],
+    ["half of rooms is set", deployment(["PRIMARY_GUILD_ID"]), "DISCORD_BOT_TOKEN"],
+    ["nothing is", deployment([]), "PRIMARY_GUILD_ID or DISCORD_BOT_TOKEN for rooms"],
+    ["AREAS names another", deployment(ROOMS, { AREAS: "rooms,chess" }), 'no area "chess"'],
+  ])("says so when %s, and still says that it lives", async (_, variables, sentence) => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const answer = await ask(variables, "/anything");
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toContain(sentence.replaceAll('"', String.raw`\"`));
+    expect((await ask(variables, "/health")).status).toBe(200);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { parseConfig } from "./config.ts";
-import { matchSettingsOf } from "./features/matches/config.ts";
-import { pageOrigins } from "./page-config.ts";
+import { areaNames, parseConfig } from "./config.ts";
+import { roomsConfigOf } from "./features/rooms/config.ts";
+import { matchesConfigOf, matchSettingsOf } from "./features/matches/config.ts";
+import { pagePartners } from "./page-config.ts";
 import { ConfigError } from "./platform/variables.ts";
 import { SECRET_MIN_LENGTH } from "./protocol/limits.ts";
 
@@ -32,7 +33,8 @@ function refusal(changes: Readonly<Record<string, string | undefined>>): string 
 
 describe("the variables of the Worker (rooms.md §6)", () => {
   it("are read, with defaults for what is optional", () => {
-    expect(parseConfig(VARIABLES)).toEqual({
+    const { rooms, matches } = parseConfig(VARIABLES);
+    expect({ ...rooms, ...matches }).toEqual({
       primaryGuildId: "100000000000000001",
       hubSecrets: [SECRET],
       discordBotToken: `bot-${SECRET}`,
@@ -90,7 +92,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
   });
 
   it("may name an old secret, no idle end, and an address with a slash", () => {
-    const config = parseConfig({
+    const config = roomsConfigOf({
       ...VARIABLES,
       HUB_SECRET_PREVIOUS: SECRET.toUpperCase(),
       ROOM_IDLE_MINUTES: "0",
@@ -140,7 +142,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
   });
 
   it("say whose matches are ours, and where", () => {
-    const { faceit } = parseConfig({ ...VARIABLES, FACEIT_ORGANIZERS: "org-1, hub-2=200, " });
+    const { faceit } = matchesConfigOf({ ...VARIABLES, FACEIT_ORGANIZERS: "org-1, hub-2=200, " });
     expect(faceit.organizers).toEqual([
       { id: "org-1", guildId: null },
       { id: "hub-2", guildId: "200" },
@@ -151,7 +153,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
 
   it("move players from the lobby as soon as there is one, unless told otherwise", () => {
     const moveFrom = (variables: Readonly<Record<string, string>>): string =>
-      matchSettingsOf(parseConfig({ ...VARIABLES, ...variables }), PRIMARY).moveFrom;
+      matchSettingsOf(matchesConfigOf({ ...VARIABLES, ...variables }), PRIMARY).moveFrom;
     expect(moveFrom({ LOBBY_VC_ID: "12" })).toBe("lobby");
     expect(moveFrom({ LOBBY_VC_ID: "12", MATCH_MOVE_FROM: "anywhere" })).toBe("anywhere");
     expect(moveFrom({ LOBBY_VC_ID: "12=200" })).toBe("anywhere");
@@ -159,7 +161,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
   });
 
   it("say where matches are played out in each guild, and nothing of one guild in another", () => {
-    const config = parseConfig({
+    const config = matchesConfigOf({
       ...VARIABLES,
       VC_CATEGORY_ID: "10, 20=200",
       LOBBY_VC_ID: "12",
@@ -216,7 +218,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
       FACEIT_WEBHOOK_SECRET: `new-${SECRET}`,
       FACEIT_WEBHOOK_SECRET_PREVIOUS: `old-${SECRET}`,
     };
-    expect(parseConfig({ ...VARIABLES, ...secrets }).faceit.webhookSecrets).toEqual([
+    expect(matchesConfigOf({ ...VARIABLES, ...secrets }).faceit.webhookSecrets).toEqual([
       `new-${SECRET}`,
       `old-${SECRET}`,
     ]);
@@ -224,11 +226,54 @@ describe("the variables of the Worker (rooms.md §6)", () => {
   });
 });
 
+describe("AREAS (ARCHITECTURE.md §4)", () => {
+  it("is all that are configured, unless it says which", () => {
+    expect(areaNames(VARIABLES)).toEqual(["rooms", "matches"]);
+    expect(areaNames({ ...VARIABLES, AREAS: "" })).toEqual(["rooms", "matches"]);
+    expect(areaNames({ ...VARIABLES, AREAS: " matches, rooms " })).toEqual(["rooms", "matches"]);
+    expect(areaNames({ ...VARIABLES, AREAS: "rooms" })).toEqual(["rooms"]);
+    // Half of what rooms need: what is missing is to be named, not left alone.
+    expect(areaNames({ PRIMARY_GUILD_ID: PRIMARY })).toContain("rooms");
+    expect(refusal({ DISCORD_BOT_TOKEN: undefined })).toContain("DISCORD_BOT_TOKEN");
+  });
+
+  it("reads no variable of an area that does not run", () => {
+    const broken = { FACEIT_REDIRECT_URI: "nowhere", VC_CATEGORY_ID: "a b" };
+    expect(refusal(broken)).toContain("FACEIT_REDIRECT_URI");
+    expect(refusal({ ...broken, AREAS: "rooms" })).toBe("");
+    expect(parseConfig({ ...VARIABLES, ...broken, AREAS: "rooms" })).not.toHaveProperty("matches");
+  });
+
+  it.each([
+    ["another name", { AREAS: "rooms,chess" }, 'there is no area "chess", but rooms, matches'],
+    ["one without what it needs", { AREAS: "matches" }, "matches needs rooms"],
+    ["nothing at all", { AREAS: "," }, "no area is set up"],
+  ])("refuses %s", (_, changes, reason) => {
+    expect(refusal(changes)).toContain(reason);
+  });
+
+  it("says what to set where nothing is", () => {
+    expect(() => parseConfig({})).toThrow(
+      "no area is set up. Set PRIMARY_GUILD_ID or DISCORD_BOT_TOKEN for rooms",
+    );
+  });
+});
+
 describe("where the page's scripts may call", () => {
+  const both = [{ name: "rooms" }, { name: "matches" }];
+  const variables = { ...VARIABLES, DISCORD_API_URL: "https://discord.test/api/v10" };
+  const local = { ...variables, FACEIT_API_URL: "http://127.0.0.1:8791/data/v4" };
+
   it("is the provider, Discord and a FACEIT of this machine; the real one is named nowhere", () => {
-    const variables = { ...VARIABLES, DISCORD_API_URL: "https://discord.test/api/v10" };
-    expect(pageOrigins(variables)).toEqual(["https://idp.test", "https://discord.test"]);
-    const local = { ...variables, FACEIT_API_URL: "http://127.0.0.1:8791/data/v4" };
-    expect(pageOrigins(local)).toContain("http://127.0.0.1:8791");
+    expect(pagePartners(both)(variables)).toEqual({
+      issuer: "https://idp.test",
+      origins: ["https://idp.test", "https://discord.test"],
+    });
+    expect(pagePartners(both)(local)?.origins).toContain("http://127.0.0.1:8791");
+  });
+
+  it("is no FACEIT without matches, and nowhere without rooms", () => {
+    expect(pagePartners([{ name: "rooms" }])(local)?.origins).toHaveLength(2);
+    expect(pagePartners([{ name: "notes" }])({})).toBeNull();
   });
 });

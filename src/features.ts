@@ -2,7 +2,44 @@ import { matches } from "./features/matches/index.ts";
 import { rooms } from "./features/rooms/index.ts";
 import { gateway, interactions } from "./gateway/index.ts";
 import type { Area } from "./hub/area.ts";
+import type { HubParts } from "./hub/hub-object.ts";
 import { stream } from "./hub/index.ts";
+import { err, ok, type Result } from "./platform/result.ts";
+import { chosenAreas, ConfigError } from "./platform/variables.ts";
 
-/** The areas of this deployment, and what they stand on. A new one is a folder, a table file, an events file and a line here. */
+/** The areas that there are, and what they stand on. A new one is a folder, a table file, an events file and a line here. */
 export const AREAS: readonly Area[] = [stream, rooms, gateway, matches, interactions];
+
+/** What of these runs in a deployment with these variables: what it has chosen, and what that stands on. */
+export function runningAreas(
+  all: readonly Area[],
+  env: object,
+): Result<readonly Area[], ConfigError> {
+  const choices = all.flatMap(({ name, config, hubs }) =>
+    config === undefined ? [] : [{ name, config, hubs }],
+  );
+  try {
+    const chosen = chosenAreas(choices, env);
+    const kinds = new Set(chosen.flatMap(({ hubs }) => hubs));
+    return ok(
+      all.filter(({ name, config, hubs }) =>
+        config === undefined
+          ? hubs.some((kind) => kinds.has(kind))
+          : chosen.some((one) => one.name === name),
+      ),
+    );
+  } catch (error) {
+    if (error instanceof ConfigError) return err(error);
+    throw error;
+  }
+}
+
+/** What the areas of this deployment keep in a guild's hub, and which events they publish there. */
+export function guildHubParts(env: object): HubParts {
+  const running = runningAreas(AREAS, env);
+  const areas = running.ok ? running.value : [];
+  return {
+    extensions: areas.flatMap(({ extension }) => extension ?? []),
+    events: new Set(areas.flatMap(({ events }) => events.map(({ name }) => name))),
+  };
+}

@@ -1,5 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { parseConfig } from "./config.ts";
+import { matchesConfigOf } from "./features/matches/config.ts";
+import { roomsConfigOf } from "./features/rooms/config.ts";
+import type { PagePartners } from "./platform/http/page.ts";
 import type { AppEnv } from "./platform/http/app-env.ts";
 import { problems } from "./platform/http/problem.ts";
 
@@ -31,17 +33,24 @@ const route = createRoute({
   },
 });
 
-/** `GET /config.json`: what the page is told of this deployment, by all areas. */
-export function mountPageConfig(app: OpenAPIHono<AppEnv>): void {
+/** An area that runs, by its name. */
+type Running = { readonly name: string };
+
+const runs = (areas: readonly Running[], name: string): boolean =>
+  areas.some((area) => area.name === name);
+
+/** `GET /config.json`: what the page is told of this deployment, by the areas that have a part of it. */
+export function mountPageConfig(app: OpenAPIHono<AppEnv>, areas: readonly Running[]): void {
+  if (!runs(areas, "rooms")) return;
   app.openapi(route, (c) => {
-    const { jwt, oidcClientId, primaryGuildId, faceit, roomIdleMs } = parseConfig(c.env);
+    const { jwt, oidcClientId, primaryGuildId, roomIdleMs } = roomsConfigOf(c.env);
     return c.json(
       {
         issuer: jwt.issuer,
         clientId: oidcClientId ?? null,
         audience: jwt.audience,
         guildId: primaryGuildId,
-        matches: faceit.webhookSecrets.length > 0,
+        matches: runs(areas, "matches") && matchesConfigOf(c.env).faceit.webhookSecrets.length > 0,
         roomIdleMinutes: roomIdleMs / 60_000,
       },
       200,
@@ -50,10 +59,15 @@ export function mountPageConfig(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** Where the page's scripts may call beside the Worker: the provider, Discord, and a FACEIT of this machine. */
-export function pageOrigins(env: object): readonly string[] {
-  const { jwt, discordApiUrl, faceit } = parseConfig(env);
-  // The page steers a local FACEIT, and it never calls the real one.
-  const local = faceit.apiUrl.startsWith("http:") ? [faceit.apiUrl] : [];
-  return [jwt.issuer, discordApiUrl, ...local].map((url) => new URL(url).origin);
+/** Whom the page may call beside the Worker: the provider, Discord, and a FACEIT of this machine. */
+export function pagePartners(areas: readonly Running[]): PagePartners {
+  if (!runs(areas, "rooms")) return () => null;
+  return (env) => {
+    const { jwt, discordApiUrl } = roomsConfigOf(env);
+    const faceit = runs(areas, "matches") ? matchesConfigOf(env).faceit.apiUrl : "";
+    // The page steers a local FACEIT, and it never calls the real one.
+    const local = faceit.startsWith("http:") ? [faceit] : [];
+    const urls = [jwt.issuer, discordApiUrl, ...local];
+    return { issuer: jwt.issuer, origins: urls.map((url) => new URL(url).origin) };
+  };
 }

@@ -528,14 +528,14 @@ describe("wrangler.toml, filled in as the page says", () => {
     const variables = variablesOf(recipe);
     expect(Object.keys(variables)).toHaveLength(4);
     const vars = parseTomlVars(fillIn(variables), "env.production.vars");
-    const config = parseConfig({
+    const { rooms } = parseConfig({
       ...vars,
       HUB_SECRET: freshSecret(),
       DISCORD_BOT_TOKEN: freshSecret(),
     });
-    expect(config.jwt.audience).toBe("guildhub");
-    expect(config.jwt.jwksUrl.startsWith(config.jwt.issuer)).toBe(true);
-    expect(config.webOrigins).toEqual([ORIGIN]);
+    expect(rooms?.jwt.audience).toBe("guildhub");
+    expect(rooms?.jwt.jwksUrl.startsWith(rooms.jwt.issuer)).toBe(true);
+    expect(rooms?.webOrigins).toEqual([ORIGIN]);
   });
 
   describe("in a copy of this repository", () => {

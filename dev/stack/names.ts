@@ -1,5 +1,13 @@
+import type { AreaName } from "../../src/config.ts";
+
 /** The processes of the local stack. */
 export type PartName = "worker" | "idp" | "discord" | "faceit" | "gateway";
+
+/** The parts that each area needs beside the Worker. */
+export const AREA_PARTS: Readonly<Record<AreaName, readonly PartName[]>> = {
+  rooms: ["idp", "discord", "gateway"],
+  matches: ["idp", "discord", "faceit", "gateway"],
+};
 
 /** How each part is called in what the stack prints. */
 export const PART_LABELS: Readonly<Record<PartName, string>> = {

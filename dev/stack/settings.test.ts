@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { localApplication } from "../discord/application.ts";
+import { areaNames } from "../../src/config.ts";
+import { AREA_PARTS } from "./names.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { fillSecrets, namesInExample, parseTomlVars, parseVariables } from "./variables.ts";
 
@@ -107,6 +109,30 @@ describe("precedence", () => {
     expect(settings({ HUB_SECRET_PREVIOUS: previous }).worker["HUB_SECRET_PREVIOUS"]).toBe(
       previous,
     );
+  });
+});
+
+describe("AREAS", () => {
+  it("starts just the parts of these, and tells the Worker of no other", () => {
+    const { parts, needed, worker, madeSecrets } = settings(
+      { AREAS: "rooms", FACEIT_PORT: "9005" },
+      { FACEIT_WEBHOOK_SECRET: "" },
+    );
+    expect(parts).toEqual(["idp", "discord", "worker", "gateway"]);
+    expect(needed).not.toContain("faceit");
+    expect(madeSecrets).toEqual([]);
+    expect(worker["AREAS"]).toBe("rooms");
+    expect(Object.values(worker).join(" ")).not.toContain("9005");
+    expect(settings({ AREAS: "rooms,matches" }).parts).toContain("faceit");
+  });
+
+  it("is refused with another name, and without what an area needs", () => {
+    expect(problems({ AREAS: "rooms,chess" })).toContain('no area "chess"');
+    expect(problems({ AREAS: "matches" })).toContain("matches needs rooms");
+  });
+
+  it("has parts for every area", () => {
+    expect(Object.keys(AREA_PARTS)).toEqual(areaNames({ PRIMARY_GUILD_ID: "1" }));
   });
 });
 

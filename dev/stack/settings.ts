@@ -1,9 +1,15 @@
 import path from "node:path";
-import { parseConfig } from "../../src/config.ts";
+import { areaNames, parseConfig } from "../../src/config.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
 import { ConfigError } from "../../src/platform/variables.ts";
 import { localApplication } from "../discord/application.ts";
-import { DEFAULT_STATE, type PartName, PORT_VARIABLES, STACK_VARIABLES } from "./names.ts";
+import {
+  AREA_PARTS,
+  DEFAULT_STATE,
+  type PartName,
+  PORT_VARIABLES,
+  STACK_VARIABLES,
+} from "./names.ts";
 import { freshSecret, type Variables } from "./variables.ts";
 
 /** Secrets that the Worker shares with the local FACEIT. */
@@ -46,7 +52,9 @@ function chosen(names: readonly string[], toml: Variables, given: Given): Variab
 export type Settings = {
   readonly ports: Readonly<Record<PartName, number>>;
   readonly urls: Readonly<Record<PartName, string>>;
-  /** The parts to start: the doubles only while their address is the local one. */
+  /** The parts that the areas need, the Worker among them. */
+  readonly needed: ReadonlySet<PartName>;
+  /** Those to start: the doubles only while their address is the local one. */
   readonly parts: readonly PartName[];
   /** Variables of the Worker. */
   readonly worker: Variables;
@@ -131,8 +139,10 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     faceit: `http://127.0.0.1:${ports.faceit}`,
   };
 
+  const needed = neededParts((name) => given(name) ?? toml[name]);
+
   const issuer = given("JWT_ISSUER") ?? urls.idp;
-  const hasLocalIdp = isLocal(issuer, ports.idp);
+  const hasLocalIdp = needed.has("idp") && isLocal(issuer, ports.idp);
   const jwks = given("JWT_PUBLIC_JWK_URL");
   if (!hasLocalIdp && jwks === undefined) {
     problems.push(
@@ -142,13 +152,13 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
   const discordApi =
     given("DISCORD_API_URL") ??
     (isRealBotToken(given("DISCORD_BOT_TOKEN")) ? REAL_DISCORD : `${urls.discord}/api/v10`);
-  const hasLocalDiscord = isLocal(discordApi, ports.discord);
+  const hasLocalDiscord = needed.has("discord") && isLocal(discordApi, ports.discord);
   if (discordApi === REAL_DISCORD && given("PRIMARY_GUILD_ID") === undefined) {
     problems.push("PRIMARY_GUILD_ID is missing: the real Discord needs the id of your guild.");
   }
 
   const faceitApi = given("FACEIT_API_URL") ?? `${urls.faceit}/data/v4`;
-  const hasLocalFaceit = isLocal(faceitApi, ports.faceit);
+  const hasLocalFaceit = needed.has("faceit") && isLocal(faceitApi, ports.faceit);
   const madeSecrets = hasLocalFaceit ? FACEIT_SECRETS.filter((name) => !given(name)) : [];
 
   const names = new Set([...known, ...Object.keys(toml), ...Object.keys(devVars)]);
@@ -165,8 +175,10 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     ...(hasLocalDiscord && botToken !== undefined && discordVariables(botToken, toml, given)),
     ...(hasLocalFaceit && faceitVariables(urls.faceit, toml, given)),
     ...Object.fromEntries(madeSecrets.map((name) => [name, newSecret()])),
-    FACEIT_API_URL: faceitApi,
-    FACEIT_REDIRECT_URI: given("FACEIT_REDIRECT_URI") ?? `${urls.worker}/faceit/callback`,
+    ...(needed.has("faceit") && {
+      FACEIT_API_URL: faceitApi,
+      FACEIT_REDIRECT_URI: given("FACEIT_REDIRECT_URI") ?? `${urls.worker}/faceit/callback`,
+    }),
     JWT_ISSUER: issuer,
     JWT_PUBLIC_JWK_URL: jwks ?? `${urls.idp}/jwks`,
     DISCORD_API_URL: discordApi,
@@ -195,8 +207,9 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
       ...(hasLocalDiscord ? (["discord"] as const) : []),
       ...(hasLocalFaceit ? (["faceit"] as const) : []),
       "worker",
-      "gateway",
+      ...(needed.has("gateway") ? (["gateway"] as const) : []),
     ],
+    needed,
     worker,
     madeSecrets,
     hubEndpoint: given("HUB_ENDPOINT") ?? `${urls.worker}/internal/events`,
@@ -206,6 +219,18 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     pageDir: path.join(stateDir, "page"),
     verbose: given("VERBOSE") !== undefined,
   });
+}
+
+/** What the areas of this stack need. When they are chosen wrongly, `parseConfig` says so. */
+function neededParts(variable: (name: string) => string | undefined): ReadonlySet<PartName> {
+  const names = ["AREAS", "PRIMARY_GUILD_ID", "DISCORD_BOT_TOKEN"];
+  try {
+    const areas = areaNames(Object.fromEntries(names.map((name) => [name, variable(name)])));
+    return new Set(["worker", ...areas.flatMap((area) => AREA_PARTS[area])]);
+  } catch (error) {
+    if (error instanceof ConfigError) return new Set(["worker"]);
+    throw error;
+  }
 }
 
 function isLocal(url: string, port: number): boolean {

@@ -23,6 +23,7 @@ export const gateway: Area = {
     },
   },
   tags: [{ name: "gateway", description: "Signed events of the gateway-worker" }],
+  hubs: ["guild"],
   events: [],
   extension: gatewayHubExtension,
   mount: mountTakeEvents,
@@ -53,11 +54,10 @@ export const interactions: Area = {
     },
   },
   tags: [{ name: "discord", description: "Signed interactions of Discord: slash commands" }],
+  hubs: ["guild"],
   events: [],
   mount(app, areas) {
-    mountInteractions(
-      app,
-      areas.flatMap(({ slashCommands }) => slashCommands ?? []),
-    );
+    const commands = areas.flatMap(({ slashCommands }) => slashCommands ?? []);
+    if (commands.length > 0) mountInteractions(app, commands);
   },
 };

@@ -1,12 +1,17 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { SlashCommand } from "../platform/discord/interactions/slash-command.ts";
 import type { AppEnv, HttpArea } from "../platform/http/app-env.ts";
+import type { AreaConfig } from "../platform/variables.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubExtension } from "./extension.ts";
 
 /** What an area contributes (ARCHITECTURE.md §4). `src/features.ts` lists them. */
 export type Area = HttpArea & {
+  /** Its variables. Absent: it is what areas with the same kind of hub stand on, and runs with them. */
+  readonly config?: AreaConfig;
+  /** The kinds of hubs that its events go to. */
+  readonly hubs: readonly "guild"[];
   /** Its routes. @param areas all that run, itself included */
   readonly mount: (app: OpenAPIHono<AppEnv>, areas: readonly Area[]) => void;
   /** Its events of the guild stream, for AsyncAPI. */

@@ -15,6 +15,7 @@ export const stream: Area = {
     { name: "stream", description: "The guild's event stream" },
     { name: "admin", description: "For operators: look into hubs, close connections" },
   ],
+  hubs: ["guild"],
   events: [],
   mount(app) {
     mountTicket(app);

@@ -29,11 +29,11 @@ export function declareSecurity(app: OpenAPIHono<AppEnv>, areas: readonly HttpAr
 /** An OpenAPI 3.1 document, as far as it is read here. */
 type Document = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 
-/** The OpenAPI 3.1 document of everything that is mounted. */
+/** The OpenAPI 3.1 document of everything that is mounted, without chapters that are empty. */
 export function openApiDocument(app: OpenAPIHono<AppEnv>, areas: readonly HttpArea[]): Document {
   const rank = (name: string): number => SHARED_TAGS.indexOf(name);
   const tags = areas.flatMap((area) => area.tags).toSorted((a, b) => rank(a.name) - rank(b.name));
-  return app.getOpenAPI31Document({ ...DOCUMENT, tags });
+  return documentOf(app.getOpenAPI31Document({ ...DOCUMENT, tags }), () => true);
 }
 
 /** What of a document is about some of its paths: these, and what they use. */

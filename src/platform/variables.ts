@@ -119,3 +119,54 @@ function parsed<Shape extends z.ZodRawShape>(
     result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`),
   );
 }
+
+/** The variables of an area, and when it runs. */
+export type AreaConfig<Config extends object = object> = {
+  /** Unless `AREAS` says which run, it does as soon as one of these is set. */
+  readonly startedBy: readonly string[];
+  /** Names of areas that it cannot be without. */
+  readonly needs?: readonly string[];
+  /** @throws ConfigError that names each variable which is missing or malformed */
+  readonly parse: (env: object) => Config;
+};
+
+/** An area by its name, as far as its variables go. */
+type Configured = { readonly name: string; readonly config: AreaConfig };
+
+/** `AREAS`: which areas run (ARCHITECTURE.md §4). */
+const Chosen = z.object({ AREAS: List.optional() });
+
+/**
+ * Which of these areas run: those that `AREAS` names, else those that have a variable set.
+ * @throws ConfigError when `AREAS` names another, or leaves one out that another needs, and when there is none
+ */
+export function chosenAreas<A extends Configured>(areas: readonly A[], env: object): readonly A[] {
+  const { AREAS: names } = parsed(Chosen, env);
+  const known = areas.map(({ name }) => name).join(", ");
+  const chosen = areas.filter(({ name, config }) =>
+    names === undefined
+      ? config.startedBy.some((variable) => isSet(env, variable))
+      : names.includes(name),
+  );
+  const problems = [
+    ...(names ?? [])
+      .filter((name) => !areas.some((area) => area.name === name))
+      .map((name) => `AREAS: there is no area "${name}", but ${known}`),
+    ...chosen.flatMap(({ name, config }) =>
+      (config.needs ?? [])
+        .filter((other) => !chosen.some((area) => area.name === other))
+        .map((other) => `AREAS: ${name} needs ${other}, so name both`),
+    ),
+  ];
+  if (problems.length === 0 && chosen.length === 0) {
+    const ways = areas.map(({ name, config }) => `${config.startedBy.join(" or ")} for ${name}`);
+    problems.push(`AREAS: no area is set up. Set ${ways.join(", ")}`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return chosen;
+}
+
+function isSet(env: object, name: string): boolean {
+  const value = (env as Readonly<Record<string, unknown>>)[name];
+  return value !== undefined && value !== "";
+}

@@ -6,6 +6,8 @@ import { clientNetwork } from "../platform/client-network.ts";
 import type { AppEnv, Failure } from "../platform/http/app-env.ts";
 import { pathsBelow } from "../platform/http/areas.ts";
 import { err, ok } from "../platform/result.ts";
+import { defineConfig } from "../platform/variables.ts";
+import { SecretValue } from "../protocol/secret.ts";
 import { ERROR_CODES } from "../protocol/error-codes.ts";
 
 /** Bytes that a note's body may have. */
@@ -13,6 +15,10 @@ export const NOTE_BODY_MAX_BYTES = 64;
 
 /** Requests of an address: `quota` at once, filled again in whole seconds. */
 export const NOTES_QUOTA = { quota: 70, windowMs: 60_000, inWholeSeconds: true } as const;
+
+const notesConfigOf = defineConfig(z.object({ NOTES_SECRET: SecretValue }), (vars) => ({
+  secret: vars.NOTES_SECRET,
+}));
 
 const route = createRoute({
   method: "post",
@@ -47,6 +53,8 @@ const route = createRoute({
  */
 export const notes: Area = {
   name: "notes",
+  config: { startedBy: ["NOTES_SECRET"], parse: notesConfigOf },
+  hubs: [],
   owns: pathsBelow("/v9"),
   failure,
   cors: () => ({

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type HubConfig, hubConfigOf } from "../../hub/config.ts";
 import {
+  type AreaConfig,
   BaseUrl,
   ByGuild,
   ConfigError,
@@ -126,6 +127,16 @@ export const matchesConfigOf: (env: object) => MatchesConfig = defineConfig(
   (vars) => ({ faceit: faceitConfig(vars), match: matchConfig(vars) }),
   hubConfigOf,
 );
+
+/**
+ * Matches run where rooms do: without FACEIT's variables they have nothing to do, and say so. A snapshot of
+ * the stream always has rooms.
+ */
+export const matchesVariables: AreaConfig<MatchesConfig> = {
+  startedBy: ["PRIMARY_GUILD_ID", "DISCORD_BOT_TOKEN"],
+  needs: ["rooms"],
+  parse: matchesConfigOf,
+};
 
 function faceitConfig(vars: z.output<typeof Variables>): FaceitConfig {
   const { FACEIT_CLIENT_ID: clientId, FACEIT_REDIRECT_URI: redirectUri } = vars;

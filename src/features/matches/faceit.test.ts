@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { parseConfig } from "../../config.ts";
+import { matchesConfigOf } from "./config.ts";
 import {
   FACEIT_ANSWER_MAX_BYTES,
   FACEIT_TIMEOUT_MS,
@@ -14,7 +14,7 @@ const MATCH_ID = "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90";
 const KEY = "a-key-that-must-not-leak";
 
 function config(variables: Record<string, string> = {}) {
-  return parseConfig({
+  return matchesConfigOf({
     PRIMARY_GUILD_ID: "100",
     HUB_SECRET: "0123456789abcdef0123456789abcdef",
     DISCORD_BOT_TOKEN: "bot-0123456789abcdef0123456789abcdef",

@@ -6,7 +6,7 @@ import { presentTroubles } from "./adapters/d1-match-troubles.ts";
 import { link, unlink } from "./commands/link.ts";
 import { register } from "./commands/register.ts";
 import { whois } from "./commands/whois.ts";
-import { matchesConfigOf } from "./config.ts";
+import { matchesConfigOf, matchesVariables } from "./config.ts";
 import { tidyMatches } from "./hourly.ts";
 import { matchesHubExtension } from "./hub-extension.ts";
 import { mountFaceitWebhook, WEBHOOK_PATH } from "./routes/faceit-webhook.ts";
@@ -24,6 +24,8 @@ export const matches: Area = {
     path === "/matches" || path.startsWith("/matches/") ? PROBLEM_DIALECT.cors(path) : null,
   // The route's own (matches-and-music.md §A3).
   bodyLimit: (path) => (path === WEBHOOK_PATH ? null : PROBLEM_DIALECT.bodyLimit(path)),
+  config: matchesVariables,
+  hubs: ["guild"],
   tags: [{ name: "matches", description: "FACEIT matches and linked accounts" }],
   events: MATCH_EVENTS,
   extension: matchesHubExtension(MATCHES_HUB_PORTS),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { hubConfigOf, type HubConfig } from "../../hub/config.ts";
-import { defineConfig } from "../../platform/variables.ts";
+import { type AreaConfig, defineConfig } from "../../platform/variables.ts";
 
 const Variables = z.object({
   ROOM_NAME_PREFIX: z.string().min(1).max(80).default("spell-coven"),
@@ -23,3 +23,9 @@ export const roomsConfigOf: (env: object) => RoomsConfig = defineConfig(
   }),
   hubConfigOf,
 );
+
+/** Rooms run where there is a guild, and a bot in it. */
+export const roomsVariables: AreaConfig<RoomsConfig> = {
+  startedBy: ["PRIMARY_GUILD_ID", "DISCORD_BOT_TOKEN"],
+  parse: roomsConfigOf,
+};

@@ -4,6 +4,7 @@ import { pathsBelow } from "../../platform/http/areas.ts";
 import { PROBLEM_DIALECT } from "../../platform/http/problem-dialect.ts";
 import { sweepIdempotencyKeys } from "../../platform/idempotency.ts";
 import { ROOM_EVENTS } from "../../protocol/events/rooms.ts";
+import { roomsVariables } from "./config.ts";
 import { roomsHubExtension } from "./hub-extension.ts";
 import { mountCreateRoom } from "./routes/create-room.ts";
 import { mountInvites } from "./routes/invites.ts";
@@ -16,6 +17,8 @@ export const rooms: Area = {
   ...PROBLEM_DIALECT,
   name: "rooms",
   owns: pathsBelow("/create-room", "/end-room", "/rooms", "/people"),
+  config: roomsVariables,
+  hubs: ["guild"],
   tags: [{ name: "rooms", description: "Open, list, invite to and end voice rooms" }],
   events: ROOM_EVENTS,
   extension: roomsHubExtension(taskPortsOf),

@@ -15,28 +15,29 @@ const CHECK_TIMEOUT_MS = 5_000;
 /** Whoever waits for the first answer looks for it this often, milliseconds. */
 const LOOK_EVERY_MS = 50;
 
-const Ready = z
-  .object({
-    ready: z.boolean(),
-    checks: z.looseObject({ d1: z.boolean(), hub: z.boolean() }),
-  })
-  .openapi("Ready");
+type Answer = { readonly ready: boolean; readonly checks: { readonly d1: boolean } };
 
-const content = { "application/json": { schema: Ready } };
+function hasHub(areas: readonly Area[]): boolean {
+  return areas.some(({ hubs }) => hubs.length > 0);
+}
 
-const route = createRoute({
-  method: "get",
-  path: "/ready",
-  operationId: "service.ready",
-  tags: ["service"],
-  summary: "Whether everything that rooms need works",
-  responses: {
-    200: { description: "It does", content },
-    503: { description: "Something does not: see `checks`", content },
-  },
-});
-
-type Answer = z.infer<typeof Ready>;
+function readyRoute(areas: readonly Area[]) {
+  const hub = hasHub(areas) ? { hub: z.boolean() } : {};
+  const checks = z.looseObject({ d1: z.boolean(), ...hub });
+  const schema = z.object({ ready: z.boolean(), checks }).openapi("Ready");
+  const content = { "application/json": { schema } };
+  return createRoute({
+    method: "get",
+    path: "/ready",
+    operationId: "service.ready",
+    tags: ["service"],
+    summary: "Whether everything that rooms need works",
+    responses: {
+      200: { description: "It does", content },
+      503: { description: "Something does not: see `checks`", content },
+    },
+  });
+}
 
 /**
  * `GET /ready` (rooms.md §1). Anybody may ask, so an answer is given again for a moment. While one request
@@ -51,7 +52,7 @@ export function mountReady(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): vo
     last = { answer, until: systemClock() + READY_FRESH_MS };
     askingUntil = 0;
   };
-  app.openapi(route, async (c) => {
+  app.openapi(readyRoute(areas), async (c) => {
     for (;;) {
       const now = systemClock();
       const isAsked = now < askingUntil;
@@ -69,16 +70,18 @@ export function mountReady(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): vo
 }
 
 async function checkAll(env: HubEnv, areas: readonly Area[]): Promise<Answer> {
-  const { primaryGuildId } = hubConfigOf(env);
   const [d1, hub, ...parts] = await Promise.all([
     works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
-    works("hub", () => hubPublisher(env).status(primaryGuildId)),
+    hasHub(areas)
+      ? works("hub", () => hubPublisher(env).status(hubConfigOf(env).primaryGuildId))
+      : null,
     ...areas.flatMap(({ check, name }) =>
       check === undefined ? [] : [checkArea(name, () => check(env))],
     ),
   ]);
-  const ready = d1 && hub && parts.every((part) => part.ready);
-  const checks = Object.assign({ d1, hub }, ...parts.map((part) => part.facts)) as Answer["checks"];
+  const ready = d1 && hub !== false && parts.every((part) => part.ready);
+  const own = hub === null ? { d1 } : { d1, hub };
+  const checks: Answer["checks"] = Object.assign(own, ...parts.map((part) => part.facts));
   return { ready, checks };
 }
 

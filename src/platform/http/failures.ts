@@ -6,7 +6,7 @@ import { log } from "../log.ts";
 import { ConfigError } from "../variables.ts";
 import type { AppEnv, FieldError, HttpArea } from "./app-env.ts";
 import { refuse } from "./areas.ts";
-import { serveAsset, type PageOrigins } from "./page.ts";
+import { serveAsset, type PagePartners } from "./page.ts";
 import type { ProblemAnswer } from "./problem.ts";
 
 /** The part of a zod result that `invalidRequest` reads. */
@@ -159,12 +159,12 @@ function isRestarting(error: Error): boolean {
 export function notFoundIn(
   app: Hono<AppEnv>,
   house: HttpArea,
-  origins: PageOrigins,
+  partners: PagePartners,
 ): (c: Context<AppEnv>) => Promise<Response> {
   return async (c) => {
     const { method, path } = c.req;
     if (c.get("area") === house && (method === "GET" || method === "HEAD")) {
-      const asset = await serveAsset(c, origins);
+      const asset = await serveAsset(c, partners);
       if (asset !== null) return asset;
     }
     const allowed = methodsAt(app, path);

@@ -8,7 +8,7 @@ function directive(
   page = "https://page.test/",
   partners: readonly string[] = [],
 ): string {
-  const rows = pagePolicy(ISSUER, partners, new URL(page)).split("; ");
+  const rows = pagePolicy({ issuer: ISSUER, origins: partners }, new URL(page)).split("; ");
   return rows.find((row) => row.startsWith(`${name} `)) ?? "";
 }
 
@@ -30,5 +30,11 @@ describe("the page's policy", () => {
   it("lets it call what the areas name", () => {
     const sources = directive("connect-src", "http://127.0.0.1:8787/", ["http://127.0.0.1:8791"]);
     expect(sources.split(" ")).toContain("http://127.0.0.1:8791");
+  });
+
+  it("names nobody where no area has a part of it", () => {
+    const policy = pagePolicy(null, new URL("https://page.test/docs"));
+    expect(policy).toContain("form-action 'self'; ");
+    expect(policy).toContain("connect-src 'self' wss://page.test https:; ");
   });
 });

@@ -1,12 +1,13 @@
 import type { Context } from "hono";
-import { platformConfigOf } from "../config.ts";
-import type { PlatformEnv } from "../env.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /**
- * Where the page's scripts may call beside the Worker and its own issuer: the areas know.
+ * Where people sign in, and where the page's scripts may call beside the Worker: the areas know. Null: none
+ * of them has a part of the page.
  */
-export type PageOrigins = (env: PlatformEnv) => readonly string[];
+export type PagePartners = (
+  env: object,
+) => { readonly issuer: string; readonly origins: readonly string[] } | null;
 
 /** Files whose names change with their content: Vite writes them. */
 const NAMED_BY_CONTENT = "/assets/";
@@ -17,7 +18,7 @@ const NAMED_BY_CONTENT = "/assets/";
  */
 export async function serveAsset(
   c: Context<AppEnv>,
-  origins: PageOrigins,
+  partnersOf: PagePartners,
 ): Promise<Response | null> {
   const { method, path, url } = c.req;
   const asset = await c.env.ASSETS.fetch(url, { method });
@@ -29,21 +30,16 @@ export async function serveAsset(
     isKept ? "public, max-age=31536000, immutable" : "no-cache",
   );
   if (response.headers.get("Content-Type")?.startsWith("text/html") === true) {
-    response.headers.set(
-      "Content-Security-Policy",
-      pagePolicy(platformConfigOf(c.env).jwt.issuer, origins(c.env), new URL(url)),
-    );
+    response.headers.set("Content-Security-Policy", pagePolicy(partnersOf(c.env), new URL(url)));
   }
   return response;
 }
 
 /**
  * The page runs its own scripts only, frames nothing, and is framed by nobody.
- * @param issuer where people sign in
- * @param partners origins that its scripts may call beside the Worker
  * @param page where the page is
  */
-export function pagePolicy(issuer: string, partners: readonly string[], page: URL): string {
+export function pagePolicy(partners: ReturnType<PagePartners>, page: URL): string {
   // Scalar puts its styles into the API page; nothing of anybody else is shown there.
   const styles = page.pathname.startsWith("/docs") ? "'self' 'unsafe-inline'" : "'self'";
   const stream = `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}`;
@@ -56,8 +52,10 @@ export function pagePolicy(issuer: string, partners: readonly string[], page: UR
     "font-src 'self'",
     // A provider may have its token endpoint on another host than its issuer. For some browsers
     // 'self' is not the stream.
-    `connect-src 'self' ${stream} https: ${partners.join(" ")}`,
-    `form-action 'self' ${new URL(issuer).origin}`,
+    `connect-src 'self' ${stream} https: ${partners?.origins.join(" ") ?? ""}`.trimEnd(),
+    partners === null
+      ? "form-action 'self'"
+      : `form-action 'self' ${new URL(partners.issuer).origin}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join("; ");

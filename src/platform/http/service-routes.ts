@@ -3,7 +3,7 @@ import { VERSION } from "../version.ts";
 import type { AppEnv } from "./app-env.ts";
 import { errorsHtml } from "./error-reference.ts";
 import { limitsHtml } from "./limit-reference.ts";
-import { serveAsset, type PageOrigins } from "./page.ts";
+import { serveAsset, type PagePartners } from "./page.ts";
 
 const health = createRoute({
   method: "get",
@@ -29,7 +29,7 @@ const health = createRoute({
 });
 
 /** Routes of the deployment itself (rooms.md §1, ARCHITECTURE.md §6). */
-export function mountService(app: OpenAPIHono<AppEnv>, origins: PageOrigins): void {
+export function mountService(app: OpenAPIHono<AppEnv>, partners: PagePartners): void {
   app.openapi(health, (c) => {
     c.header("Vary", "Accept");
     c.header("Cache-Control", "no-store");
@@ -44,7 +44,8 @@ export function mountService(app: OpenAPIHono<AppEnv>, origins: PageOrigins): vo
   app.get("/docs/limits", (c) => c.html(limitsHtml(), 200, REFERENCE_HEADERS));
 
   app.get("/", async (c) => {
-    const page = accepts(c.req.header("Accept"), "text/html") ? await serveAsset(c, origins) : null;
+    const isBrowser = accepts(c.req.header("Accept"), "text/html");
+    const page = isBrowser && partners(c.env) !== null ? await serveAsset(c, partners) : null;
     const answer =
       page ??
       c.json({
