@@ -1,4 +1,4 @@
-import type { NewRoom } from "../../src/client/api.ts";
+import type { NewRoom } from "../../src/client/resources.ts";
 import {
   ROOM_ALLOWED_USERS_MAX,
   ROOM_NAME_MAX_LENGTH,

@@ -2,36 +2,30 @@ import type { ByteStream } from "./event-stream.ts";
 import { hasTexts, isRecord } from "./json-shape.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import { failureOf, UNREACHABLE, unreachableFrom } from "./problem.ts";
-import type { Match, Person, Room } from "./resources.ts";
+import {
+  type CreatedRoom,
+  type Invite,
+  type Match,
+  type MatchesPage,
+  type NewRoom,
+  type People,
+  type Room,
+  type RoomsPage,
+  isCreatedRoom,
+  isInvite,
+  isMatch,
+  isMatchesPage,
+  isPage,
+  isPeople,
+  isRoom,
+  isRoomsPage,
+} from "./resources.ts";
 import { type EventBody, isEvent, isSeq } from "./server-frame.ts";
 import { streamEventOf } from "./stream-cursor.ts";
 import type { OtherEvent, StreamEvent } from "./stream-item.ts";
 
 /** Longest wait for one answer, milliseconds: Discord may be slow, a person is not patient. */
 const REQUEST_TIMEOUT_MS = 20_000;
-
-/** Body of `POST /create-room` (rooms.md §1). */
-export type NewRoom = {
-  readonly name?: string;
-  readonly userLimit?: number;
-  readonly private?: boolean;
-  readonly allowedUserIds?: readonly string[];
-  readonly guildId?: string;
-};
-
-/** Answer to `POST /create-room`. */
-export type CreatedRoom = {
-  readonly channelId: string;
-  readonly name: string;
-  readonly guildId: string;
-};
-
-/** A link into a room; `expiresAt` null: it does not expire. */
-export type Invite = {
-  readonly url: string;
-  readonly code: string;
-  readonly expiresAt: string | null;
-};
 
 /** Which rooms of a guild; absent: the open ones of the guild that the token is for. */
 export type RoomsQuery = {
@@ -40,12 +34,6 @@ export type RoomsQuery = {
   /** `nextCursor` of the page before. */
   readonly cursor?: string;
   readonly limit?: number;
-};
-
-/** A page of rooms, newest first; `nextCursor` null: it is the last. */
-export type RoomsPage = {
-  readonly rooms: readonly Room[];
-  readonly nextCursor: string | null;
 };
 
 /** Which matches of a guild; absent: the live ones of the guild that the token is for. */
@@ -57,12 +45,6 @@ export type MatchesQuery = {
   readonly limit?: number;
 };
 
-/** A page of matches, newest first; `nextCursor` null: it is the last. */
-export type MatchesPage = {
-  readonly matches: readonly Match[];
-  readonly nextCursor: string | null;
-};
-
 /** Whom to look for; absent: anybody of the guild that the token is for. */
 export type PeopleQuery = {
   readonly guildId?: string;
@@ -70,9 +52,6 @@ export type PeopleQuery = {
   readonly q?: string;
   readonly limit?: number;
 };
-
-/** People by name; those not in it can still be named by their Discord id. */
-export type People = { readonly people: readonly (Person & { readonly userId: string })[] };
 
 /** A position in a guild's journal: what comes after event `after` of `epoch`. */
 export type JournalPosition = { readonly epoch: string; readonly after: number };
@@ -334,48 +313,6 @@ async function jsonOf(response: Response): Promise<unknown> {
 }
 
 type Guard<T> = (body: unknown) => body is T;
-
-function isCreatedRoom(body: unknown): body is CreatedRoom {
-  return hasTexts(body, ["channelId", "name", "guildId"]);
-}
-
-function isRoom(body: unknown): body is Room {
-  return (
-    hasTexts(body, ["channelId", "name", "createdBy", "createdAt"]) &&
-    typeof body["userLimit"] === "number" &&
-    typeof body["private"] === "boolean"
-  );
-}
-
-function isRoomsPage(body: unknown): body is RoomsPage {
-  return isPage(body, "rooms", isRoom);
-}
-
-function isMatch(body: unknown): body is Match {
-  return hasTexts(body, ["matchId", "state", "createdAt"]) && isRecord(body["factions"]);
-}
-
-function isMatchesPage(body: unknown): body is MatchesPage {
-  return isPage(body, "matches", isMatch);
-}
-
-function isPeople(body: unknown): body is People {
-  return isPage(body, "people", (one) => hasTexts(one, ["userId", "name"]));
-}
-
-/** An object with a list under this name, each of which is one of those. */
-function isPage(
-  body: unknown,
-  list: string,
-  isOne: (one: unknown) => boolean,
-): body is Record<string, unknown> {
-  const ones = isRecord(body) ? body[list] : null;
-  return Array.isArray(ones) && ones.every(isOne);
-}
-
-function isInvite(body: unknown): body is Invite {
-  return hasTexts(body, ["url", "code"]);
-}
 
 function isTicket(body: unknown): body is { readonly url: string } {
   return hasTexts(body, ["url"]);

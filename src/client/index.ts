@@ -10,25 +10,32 @@ import type { ConnectionState, StreamEventOf, StreamItem } from "./stream-item.t
  */
 export type {
   Api,
-  CreatedRoom,
   Fetch,
-  Invite,
   JournalPosition,
-  MatchesPage,
   MatchesQuery,
-  NewRoom,
   PastEvents,
-  People,
   PeopleQuery,
-  RoomsPage,
   RoomsQuery,
   StreamTicket,
 } from "./api.ts";
 export type { EventName, EventPayloads, GuildEvent, PayloadOf } from "./guild-event.ts";
-export type { Faction, Match, MatchPlayer, MatchSide } from "./resources.ts";
 export type { SocketLike } from "./network.ts";
 export type { Failure, Outcome } from "./outcome.ts";
-export type { Room, Person, RoomMember } from "./resources.ts";
+export type {
+  CreatedRoom,
+  Faction,
+  Invite,
+  Match,
+  MatchesPage,
+  MatchPlayer,
+  MatchSide,
+  NewRoom,
+  People,
+  Person,
+  Room,
+  RoomMember,
+  RoomsPage,
+} from "./resources.ts";
 export type * from "./stream-item.ts";
 
 /** Who connects, and where to. */

@@ -1,3 +1,5 @@
+import { hasTexts, isRecord } from "./json-shape.ts";
+
 /** What is known of a user besides the id. */
 export type Person = {
   /** As the guild sees it. */
@@ -76,3 +78,90 @@ export type Match = {
   /** Grows with each change of the match: a lower one is older. */
   readonly revision: number;
 };
+
+/** Body of `POST /create-room` (rooms.md §1). */
+export type NewRoom = {
+  readonly name?: string;
+  readonly userLimit?: number;
+  readonly private?: boolean;
+  readonly allowedUserIds?: readonly string[];
+  readonly guildId?: string;
+};
+
+/** Answer to `POST /create-room`. */
+export type CreatedRoom = {
+  readonly channelId: string;
+  readonly name: string;
+  readonly guildId: string;
+};
+
+/** A link into a room; `expiresAt` null: it does not expire. */
+export type Invite = {
+  readonly url: string;
+  readonly code: string;
+  readonly expiresAt: string | null;
+};
+
+/** A page of rooms, newest first; `nextCursor` null: it is the last. */
+export type RoomsPage = {
+  readonly rooms: readonly Room[];
+  readonly nextCursor: string | null;
+};
+
+/** A page of matches, newest first; `nextCursor` null: it is the last. */
+export type MatchesPage = {
+  readonly matches: readonly Match[];
+  readonly nextCursor: string | null;
+};
+
+/** People by name; those not in it can still be named by their Discord id. */
+export type People = { readonly people: readonly (Person & { readonly userId: string })[] };
+
+/** Whether a body is a {@link CreatedRoom}. */
+export function isCreatedRoom(body: unknown): body is CreatedRoom {
+  return hasTexts(body, ["channelId", "name", "guildId"]);
+}
+
+/** Whether a body is a {@link Room}, as far as this client relies on it. */
+export function isRoom(body: unknown): body is Room {
+  return (
+    hasTexts(body, ["channelId", "name", "createdBy", "createdAt"]) &&
+    typeof body["userLimit"] === "number" &&
+    typeof body["private"] === "boolean"
+  );
+}
+
+/** Whether a body is a {@link RoomsPage}. */
+export function isRoomsPage(body: unknown): body is RoomsPage {
+  return isPage(body, "rooms", isRoom);
+}
+
+/** Whether a body is a {@link Match}, as far as this client relies on it. */
+export function isMatch(body: unknown): body is Match {
+  return hasTexts(body, ["matchId", "state", "createdAt"]) && isRecord(body["factions"]);
+}
+
+/** Whether a body is a {@link MatchesPage}. */
+export function isMatchesPage(body: unknown): body is MatchesPage {
+  return isPage(body, "matches", isMatch);
+}
+
+/** Whether a body is {@link People}. */
+export function isPeople(body: unknown): body is People {
+  return isPage(body, "people", (one) => hasTexts(one, ["userId", "name"]));
+}
+
+/** Whether a body is an object with a list under this name, each of which is one of those. */
+export function isPage(
+  body: unknown,
+  list: string,
+  isOne: (one: unknown) => boolean,
+): body is Record<string, unknown> {
+  const ones = isRecord(body) ? body[list] : null;
+  return Array.isArray(ones) && ones.every(isOne);
+}
+
+/** Whether a body is an {@link Invite}. */
+export function isInvite(body: unknown): body is Invite {
+  return hasTexts(body, ["url", "code"]);
+}

@@ -12,7 +12,7 @@ export type Backoff = {
  * @returns milliseconds
  */
 export function doublingPause({ firstMs, mostMs }: Backoff, attempt: number): number {
-  return Math.min(mostMs, firstMs * 2 ** Math.min(attempt, 30));
+  return Math.min(mostMs, firstMs * 2 ** attempt);
 }
 
 /**

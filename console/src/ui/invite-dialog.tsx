@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Invite } from "../../../src/client/api.ts";
 import type { RoomView } from "../../../src/client/guild-view.ts";
+import type { Invite } from "../../../src/client/resources.ts";
 import { duration } from "../time-words.ts";
 import { Dialog } from "./dialog.tsx";
 

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { Invite } from "../../../src/client/api.ts";
 import type { RoomView } from "../../../src/client/guild-view.ts";
+import type { Invite } from "../../../src/client/resources.ts";
 import { notifyFailure } from "../notices.ts";
 import { nameOf } from "../people.ts";
 import { LONG_LIST_FROM, roomGroups } from "../room-list.ts";
