@@ -7,7 +7,7 @@ import { reconcile } from "../features/matches/room/reconcile.ts";
 import {
   newRoom,
   restored,
-  tidied,
+  normalized,
   withCheck,
   type RoomState,
 } from "../features/matches/room/room-state.ts";
@@ -146,7 +146,7 @@ export class VirtualMatch extends VirtualDiscord {
     const match = { ...this.faceit, status, ...(this.hasApi ? { rosters: null } : {}), ...change };
     const before = this.state ?? newRoom(this.matchId, GUILD, this.now);
     const hint: Hint = { event, match };
-    this.#state = JSON.stringify(tidied(takeHint(before, hint, this.now, this.hasApi)));
+    this.#state = JSON.stringify(normalized(takeHint(before, hint, this.now, this.hasApi)));
     this.#alarmAt = this.now;
   }
 

@@ -54,7 +54,7 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
   const bot = await discord.botUserId();
   const listed = bot.ok ? await discord.listChannels(guildId) : bot;
   if (!bot.ok || !listed.ok) return;
-  await checkPlaces(ports, guildId, listed.value);
+  await checkDiscordSettings(ports, guildId, listed.value);
   const kept = rows.filter((row) => row.guildId === null || !forgotten.has(row.matchId));
   const owned = new Set(kept.flatMap(({ channelId }) => channelId ?? []));
   // Names of channels still being created: the match itself looks for the channel.
@@ -88,7 +88,7 @@ export async function sweepOrphans(ports: SweepPorts, guildId: string): Promise<
 const TYPES = { category: [4], lobby: [2, 13], noticeChannel: [0, 2, 5, 13] } as const;
 
 /** Reports settings that name a channel which the guild does not have, before a match needs it. */
-async function checkPlaces(
+async function checkDiscordSettings(
   { discord, settings, troubles, clock }: SweepPorts,
   guildId: string,
   channels: readonly GuildChannel[],

@@ -7,7 +7,7 @@ import { log } from "../../../platform/log.ts";
 import { TROUBLE_TOLD_AGAIN_MS } from "../../../protocol/limits.ts";
 import { matchesConfigOf, matchSettingsOf } from "../config.ts";
 import type { MatchTroubles } from "../ports.ts";
-import { GUILD_TROUBLES, isPlace, nameOf, subjectOf } from "../room/trouble.ts";
+import { GUILD_TROUBLES, isDiscordSetting, nameOf, subjectOf } from "../room/trouble.ts";
 
 /** {@link MatchTroubles} in D1. */
 export function d1MatchTroubles(database: D1Database): MatchTroubles {
@@ -51,7 +51,7 @@ export async function presentTroubles(env: PlatformEnv): Promise<readonly string
     const present = rows.flatMap(({ guildId, kind, subject, toldAt }) => {
       const known = GUILD_TROUBLES.find((one) => one === kind);
       if (known === undefined) return [];
-      const isStill = isPlace(known)
+      const isStill = isDiscordSetting(known)
         ? subjectOf(known, matchSettingsOf(config, guildId)) === subject
         : now - toldAt < TROUBLE_TOLD_AGAIN_MS;
       return isStill ? [nameOf(known)] : [];

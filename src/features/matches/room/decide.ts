@@ -6,7 +6,7 @@ import { isGone, peopleOf, type RoomState, type SideState } from "./room-state.t
 import {
   CHANNELS_MADE_MAX,
   EVACUATION_MAX_MS,
-  FORSAKEN_MS,
+  GIVE_UP_AFTER_MS,
   freshUntil,
   isDue,
   nextLookAt,
@@ -24,7 +24,7 @@ export type RoomSettings = MatchSettings & {
 type Voice = ReadonlyMap<string, string> | null;
 
 /** Who is in voice. `isKnown` false: the gateway is away, so others may have joined unseen. */
-export type Sight = { readonly voice: Voice; readonly isKnown: boolean };
+export type VoiceView = { readonly voice: Voice; readonly isKnown: boolean };
 
 /** The actions to run now, and when to decide again if nothing happens before, milliseconds since 1970. */
 export type Decision = { readonly actions: readonly Action[]; readonly wakeAt: number | null };
@@ -59,20 +59,21 @@ class Plan {
  */
 export function decide(
   state: RoomState,
-  { voice, isKnown }: Sight,
+  { voice, isKnown }: VoiceView,
   settings: RoomSettings,
   now: number,
 ): Decision {
   const plan = new Plan(state, now);
   planReading(plan, state, settings, now);
-  if (state.phase === "live") planLife(plan, state, voice, settings, now);
+  if (state.phase === "live") planLiveMatch(plan, state, voice, settings, now);
   if (state.phase === "closing") planEnd(plan, state, { voice, isKnown }, settings, now);
   for (const trouble of state.phase === "closed" ? [] : state.troubles) {
-    if (!state.complained.includes(trouble)) plan.add({ kind: "complain", trouble });
+    if (!state.postedTroubles.includes(trouble)) plan.add({ kind: "complain", trouble });
   }
   if (state.match !== null) {
-    if (state.told < state.revision) plan.add({ kind: "tell", revision: state.revision });
-    if (state.stored < state.revision) plan.add({ kind: "store", revision: state.revision });
+    if (state.toldRevision < state.revision) plan.add({ kind: "tell", revision: state.revision });
+    if (state.storedRevision < state.revision)
+      plan.add({ kind: "store", revision: state.revision });
   }
   return { actions: plan.actions, wakeAt: plan.wakeAt };
 }
@@ -100,7 +101,7 @@ type OpenSide = {
   readonly people: readonly string[];
 };
 
-function planLife(
+function planLiveMatch(
   plan: Plan,
   state: RoomState,
   voice: Voice,
@@ -123,14 +124,14 @@ function planLife(
     }
   }
   for (const side of open) planPeople(plan, state, side, voice, settings);
-  if (voice !== null) for (const side of open) planLeaving(plan, state, side, voice, settings);
+  if (voice !== null) for (const side of open) planEvictions(plan, state, side, voice, settings);
 
   if (settings.noticeChannelId === undefined) return;
   const isSomebodyUnlinked = FACTIONS.flatMap((faction) => rosters[faction].players).some(
     ({ playerId }) => state.links[playerId] === undefined,
   );
   // Wait for a channel: while D1 is away every player looks unlinked.
-  if (!state.noticed && open.length > 0 && !isWaiting && isSomebodyUnlinked) {
+  if (!state.noticePosted && open.length > 0 && !isWaiting && isSomebodyUnlinked) {
     plan.add({ kind: "notice" });
   }
 }
@@ -150,7 +151,7 @@ function planChannel(
     return;
   }
   if (side.creationUnanswered) plan.add({ kind: "find", faction, name: side.name });
-  else if (side.made < CHANNELS_MADE_MAX) {
+  else if (side.channelsMade < CHANNELS_MADE_MAX) {
     plan.add({
       kind: "create",
       faction,
@@ -181,12 +182,12 @@ function planPeople(
     if (state.absent.includes(userId) && voice?.has(userId) !== true) continue;
     const one = { faction, userId, channelId };
     if (!access.has(userId)) plan.add({ kind: "grant", ...one });
-    else if (voice !== null) planPlace(plan, state, one, voice, settings);
+    else if (voice !== null) planArrival(plan, state, one, voice, settings);
   }
 }
 
 /** Brings a user who has access to their channel, once: by a move, otherwise by a direct message. */
-function planPlace(
+function planArrival(
   plan: Plan,
   state: RoomState,
   one: { readonly faction: Faction; readonly userId: string; readonly channelId: string },
@@ -211,7 +212,7 @@ function planPlace(
  * A substituted player must not go on listening. Only users whom we admitted are evicted: anyone else was
  * let in by a person in Discord.
  */
-function planLeaving(
+function planEvictions(
   plan: Plan,
   state: RoomState,
   { faction, channel, people }: OpenSide,
@@ -231,7 +232,7 @@ function planLeaving(
 function planEnd(
   plan: Plan,
   state: RoomState,
-  { voice, isKnown }: Sight,
+  { voice, isKnown }: VoiceView,
   { graceMs, lobbyId }: RoomSettings,
   now: number,
 ): void {
@@ -255,10 +256,10 @@ function planEnd(
   for (const faction of FACTIONS) {
     const side = state.sides[faction];
     if (isGone(side)) continue;
-    if (now >= end.at + FORSAKEN_MS) plan.add({ kind: "release", faction });
+    if (now >= end.at + GIVE_UP_AFTER_MS) plan.add({ kind: "release", faction });
     else if (side.channel !== null) {
       plan.add({ kind: "delete", faction, channelId: side.channel.id });
-    } else if (side.name !== null && (side.creationUnanswered || side.doubtful)) {
+    } else if (side.name !== null && (side.creationUnanswered || side.maybeDuplicate)) {
       plan.add({ kind: "find", faction, name: side.name });
     } else {
       plan.add({ kind: "release", faction });

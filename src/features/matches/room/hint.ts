@@ -3,7 +3,7 @@ import { ENDED_STATUSES } from "../../../protocol/match.ts";
 import { demosOf, type FaceitMatch } from "../faceit-match.ts";
 import { reopened } from "./revive.ts";
 import type { RoomState } from "./room-state.ts";
-import { fresh } from "./timetable.ts";
+import { clearedRetries } from "./timetable.ts";
 
 /** What a webhook says about a match. It is not signed, so it is only a reason to ask FACEIT (§0.4). */
 export type Hint = {
@@ -69,7 +69,7 @@ function takeEnd(state: RoomState, { match }: Hint, now: number, hasApi: boolean
     phase: "closing",
     end: { version, status, at: now, confirmed: !hasApi, contradicted: 0 },
     mustRead: hasApi,
-    retries: fresh(state),
+    retries: clearedRetries(state),
   };
 }
 

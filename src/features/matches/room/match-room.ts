@@ -16,7 +16,7 @@ import { revived } from "./revive.ts";
 import {
   newRoom,
   restored,
-  tidied,
+  normalized,
   withCheck,
   type RoomState,
   type StoredRoom,
@@ -86,7 +86,7 @@ class Room {
     const isNew = this.#ctx.storage.transactionSync(() => {
       if (!this.#isNew(keys, now)) return false;
       const before = this.#read() ?? newRoom(matchId, guildId, now);
-      this.#write(tidied(takeHint(before, hint, now, faceit.apiKey !== undefined)));
+      this.#write(normalized(takeHint(before, hint, now, faceit.apiKey !== undefined)));
       return true;
     });
     if (!isNew) return "duplicate";
@@ -106,7 +106,7 @@ class Room {
     if (this.#read() !== undefined) return;
     const now = systemClock();
     log("warn", "match.revived", { matchId: record.matchId, guildId: record.guildId });
-    this.#write(tidied(revived(record, now)));
+    this.#write(normalized(revived(record, now)));
     await this.#goOn(now);
   }
 

@@ -4,7 +4,13 @@ import type { MatchSettings } from "../config.ts";
 import type { Action } from "./action.ts";
 import type { RoomState } from "./room-state.ts";
 import type { Outcome } from "./settle.ts";
-import { isOfGuild, isPlace, PLACES, subjectOf, type TroubleKind } from "./trouble.ts";
+import {
+  isOfGuild,
+  isDiscordSetting,
+  DISCORD_SETTINGS,
+  subjectOf,
+  type TroubleKind,
+} from "./trouble.ts";
 
 /** Characters for names and for the match's address, of the 2,000 that a Discord message may have. */
 const NAMES_MAX = 1_000;
@@ -41,8 +47,8 @@ export function guildTroubleNotice(
   kind: Parameters<typeof subjectOf>[0],
   settings: MatchSettings,
 ): string {
-  if (isPlace(kind)) {
-    const { variable, what } = PLACES[kind];
+  if (isDiscordSetting(kind)) {
+    const { variable, what } = DISCORD_SETTINGS[kind];
     return `\`${variable}\` names the ${what} \`${subjectOf(kind, settings)}\`, which this server does not have. Matches go on without it. Whoever runs GuildHub: correct it, or leave it empty.`;
   }
   switch (kind) {

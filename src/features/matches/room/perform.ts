@@ -12,7 +12,7 @@ import { isPutOff } from "./timetable.ts";
 import {
   FACEIT_TROUBLES,
   isOfGuild,
-  isPlace,
+  isDiscordSetting,
   subjectOf,
   type GuildTroubleKind,
   type TroubleKind,
@@ -147,7 +147,7 @@ async function complain(
   const settings = settingsOf(guildId);
   if (isOfGuild(kind)) {
     // Discord did not say what it refused, so this setting was only suspected; it is not even set.
-    if (isPlace(kind) && subjectOf(kind, settings) === "") return { kind: "done" };
+    if (isDiscordSetting(kind) && subjectOf(kind, settings) === "") return { kind: "done" };
     const isNews = await troubles.add(
       { guildId, kind, subject: subjectOf(kind, settings) },
       clock(),

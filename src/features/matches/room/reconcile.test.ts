@@ -5,27 +5,27 @@ import { GUILD } from "../../../testing/virtual-discord.ts";
 import { DEFAULT_MATCH_SETTINGS } from "../../../testing/virtual-match.ts";
 import type { Action } from "./action.ts";
 import { reconcile, type ReconcilePorts } from "./reconcile.ts";
-import { newRoom, tidied, withSide, type RoomState } from "./room-state.ts";
+import { newRoom, normalized, withSide, type RoomState } from "./room-state.ts";
 
 const NOW = 1_800_000_000_000;
 
-/** A match that is read and told: nothing is left to be done but people. */
+/** A match that is read and toldRevision: nothing is left to be done but people. */
 function played(): RoomState {
-  const state = tidied({
+  const state = normalized({
     ...newRoom(MATCH_ID, GUILD, NOW),
     match: faceitMatch("READY", 1, rosters(["a1"], ["b1"])),
     version: 1,
     readAt: NOW,
     links: { a1: "d-a1" },
   });
-  return { ...state, told: state.revision, stored: state.revision };
+  return { ...state, toldRevision: state.revision, storedRevision: state.revision };
 }
 
 /** The same with the channel of its first side. */
 function withChannel(state: RoomState): RoomState {
   const channel = { id: "c1", access: ["d-a1"] };
-  const open = tidied(withSide(state, "faction1", { name: "n", channel, made: 4 }));
-  return { ...open, told: open.revision, stored: open.revision };
+  const open = normalized(withSide(state, "faction1", { name: "n", channel, channelsMade: 4 }));
+  return { ...open, toldRevision: open.revision, storedRevision: open.revision };
 }
 
 /** Works on a match once, and says what came of it. */
@@ -99,7 +99,7 @@ describe("a match on which nothing is left to do", () => {
   });
 
   it("asks nobody where people are, as long as it has no channels", async () => {
-    const before = { ...played(), match: faceitMatch("CHECK_IN", 1, null), shown: "" };
+    const before = { ...played(), match: faceitMatch("CHECK_IN", 1, null), shownRecord: "" };
     expect((await working(before)).asked).not.toContain("voice");
   });
 

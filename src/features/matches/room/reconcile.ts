@@ -2,8 +2,8 @@ import type { Clock } from "../../../platform/clock.ts";
 import { FACTIONS } from "../../../protocol/match.ts";
 import type { MatchesHub, PlayerLinks } from "../ports.ts";
 import type { Action } from "./action.ts";
-import { decide, type RoomSettings, type Sight } from "./decide.ts";
-import { isGone, peopleOf, tidied, type RoomState } from "./room-state.ts";
+import { decide, type RoomSettings, type VoiceView } from "./decide.ts";
+import { isGone, peopleOf, normalized, type RoomState } from "./room-state.ts";
 import { begin, expire, settle, type Outcome } from "./settle.ts";
 
 /** Rounds in a row before the match pauses, so that a mistake here cannot loop for ever. */
@@ -11,7 +11,7 @@ const ROUNDS_MAX = 50;
 /** Pause after that, milliseconds. */
 const SOON_MS = 1_000;
 /** Pause when the links could not be read from D1, or voice from the hub, milliseconds. */
-const UNSEEN_PAUSE_MS = 5_000;
+const UNREAD_PAUSE_MS = 5_000;
 
 /** The stored state of a match. It may change between two calls. */
 export interface RoomMemory {
@@ -39,12 +39,12 @@ export type ReconcilePorts = {
 export async function reconcile(memory: RoomMemory, ports: ReconcilePorts): Promise<number | null> {
   const { settingsOf, clock } = ports;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const { isWhole, ...sight } = await lookAround(memory, ports);
-    memory.update((state) => tidied(expire(state, isEmptyIn(state, sight), clock())));
+    const { isComplete, ...view } = await readRoundView(memory, ports);
+    memory.update((state) => normalized(expire(state, isEmptyIn(state, view), clock())));
     const state = memory.read();
-    const { actions, wakeAt } = decide(state, sight, settingsOf(state.guildId), clock());
+    const { actions, wakeAt } = decide(state, view, settingsOf(state.guildId), clock());
     if (actions.length === 0) {
-      return earliest(wakeAt, isWhole ? null : clock() + UNSEEN_PAUSE_MS);
+      return earliest(wakeAt, isComplete ? null : clock() + UNREAD_PAUSE_MS);
     }
     await Promise.all(actions.map((action) => doOne(memory, ports, action)));
   }
@@ -61,19 +61,19 @@ async function doOne(memory: RoomMemory, ports: ReconcilePorts, action: Action):
     ports.broke(action.kind, memory.read().matchId, error);
     outcome = { kind: "broke" };
   }
-  memory.update((state) => tidied(settle(state, action, outcome, ports.clock())));
+  memory.update((state) => normalized(settle(state, action, outcome, ports.clock())));
 }
 
-/** What one round knows. `isWhole` false: the links or voice could not be read. */
-type View = Sight & { readonly isWhole: boolean };
+/** The voice that one round decides by. `isComplete` false: the links or voice could not be read. */
+type RoundView = VoiceView & { readonly isComplete: boolean };
 
-/** Reads the links into the state, and who is in voice. */
-async function lookAround(memory: RoomMemory, ports: ReconcilePorts): Promise<View> {
+/** Reads the links into the state, and returns who is in voice. */
+async function readRoundView(memory: RoomMemory, ports: ReconcilePorts): Promise<RoundView> {
   const knowsLinks = await readLinks(memory, ports);
   const state = memory.read();
-  if (!needsVoice(state)) return { ...UNSEEN, isWhole: knowsLinks };
-  const sight = await readVoice(state, ports);
-  return { ...sight, isWhole: knowsLinks && sight.voice !== null };
+  if (!needsVoice(state)) return { ...VOICE_UNKNOWN, isComplete: knowsLinks };
+  const view = await readVoice(state, ports);
+  return { ...view, isComplete: knowsLinks && view.voice !== null };
 }
 
 /** Reads the players' links. @returns false if D1 failed; the state then keeps the links it had */
@@ -90,7 +90,7 @@ async function readLinks(
   try {
     const found = await links.ofPlayers(playerIds);
     const now = Object.fromEntries(found.map(({ faceitId, discordId }) => [faceitId, discordId]));
-    memory.update((state) => tidied({ ...state, links: now }));
+    memory.update((state) => normalized({ ...state, links: now }));
     return true;
   } catch (error) {
     broke("links", matchId, error);
@@ -98,12 +98,12 @@ async function readLinks(
   }
 }
 
-const UNSEEN: Sight = { voice: null, isKnown: false };
+const VOICE_UNKNOWN: VoiceView = { voice: null, isKnown: false };
 
 async function readVoice(
   state: RoomState,
   { hub, broke }: Pick<ReconcilePorts, "hub" | "broke">,
-): Promise<Sight> {
+): Promise<VoiceView> {
   const { guildId, matchId } = state;
   try {
     const people = FACTIONS.flatMap((faction) => peopleOf(state, faction));
@@ -122,7 +122,7 @@ async function readVoice(
     return { voice, isKnown: sides?.isKnown === true };
   } catch (error) {
     broke("whereabouts", matchId, error);
-    return UNSEEN;
+    return VOICE_UNKNOWN;
   }
 }
 
@@ -131,7 +131,7 @@ function needsVoice({ sides }: RoomState): boolean {
   return FACTIONS.some((faction) => !isGone(sides[faction]));
 }
 
-function isEmptyIn({ sides }: RoomState, { voice, isKnown }: Sight): boolean {
+function isEmptyIn({ sides }: RoomState, { voice, isKnown }: VoiceView): boolean {
   const channels = FACTIONS.flatMap((faction) => sides[faction].channel?.id ?? []);
   if (channels.length === 0) return true;
   return (

@@ -4,7 +4,7 @@ import { testMatch, testPlayer } from "../../../testing/match.ts";
 import { unsettled } from "../../../testing/unsettled.ts";
 import { reopened, revived } from "./revive.ts";
 import { newRoom, recordOf, type RoomState, withSide } from "./room-state.ts";
-import { paused } from "./timetable.ts";
+import { retryAfterPause } from "./timetable.ts";
 
 const GUILD = "100000000000000100";
 const USER = "100000000000000001";
@@ -80,7 +80,7 @@ const fresh = { ...newRoom("1-m", "100", NOW), version: 9, links: { a1: "d-a1" }
 
 /** It is over, and everything has happened that may happen once. */
 const over: RoomState = {
-  ...paused(fresh, "tell", NOW, 5_000),
+  ...retryAfterPause(fresh, "tell", NOW, 5_000),
   phase: "closing",
   end: { version: 9, status: "CANCELLED", at: NOW, confirmed: true, contradicted: 0 },
   admitted: ["faction1:d-a1"],
@@ -88,15 +88,19 @@ const over: RoomState = {
   messaged: ["d-a2"],
   absent: ["d-b1"],
   evacuated: ["d-a1"],
-  noticed: true,
+  noticePosted: true,
   troubles: ["full"],
-  complained: ["full"],
+  postedTroubles: ["full"],
 };
 
 it("begins anew with everybody, and keeps what is in Discord", () => {
-  const used = withSide(over, "faction1", { made: 4, problem: "discord_refused", doubtful: true });
-  const left = withSide(used, "faction2", { name: "n2", made: 1, withoutCategory: true });
-  const expected = withSide(fresh, "faction1", { doubtful: true });
+  const used = withSide(over, "faction1", {
+    channelsMade: 4,
+    problem: "discord_refused",
+    maybeDuplicate: true,
+  });
+  const left = withSide(used, "faction2", { name: "n2", channelsMade: 1, withoutCategory: true });
+  const expected = withSide(fresh, "faction1", { maybeDuplicate: true });
   expect(reopened(left)).toEqual({
     ...withSide(expected, "faction2", { name: "n2", withoutCategory: true }),
     admitted: ["faction1:d-a1"],

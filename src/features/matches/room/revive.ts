@@ -3,7 +3,7 @@ import type { FaceitMatch, Roster } from "../faceit-match.ts";
 import type { MatchRecord } from "../ports.ts";
 import { channelName } from "./channel-name.ts";
 import { newRoom, type RoomState, type SideState, withCheck, withSide } from "./room-state.ts";
-import { fresh } from "./timetable.ts";
+import { clearedRetries } from "./timetable.ts";
 
 /**
  * Rebuilds the state of a live match whose own storage was lost, from the record that clients were shown.
@@ -64,7 +64,7 @@ function matchOf(record: MatchRecord): FaceitMatch {
 
 /** Reopens a match that counted as over: people are let in, moved and messaged as at its beginning. */
 export function reopened(state: RoomState): RoomState {
-  const again = (side: SideState): SideState => ({ ...side, made: 0, problem: null });
+  const again = (side: SideState): SideState => ({ ...side, channelsMade: 0, problem: null });
   const { faction1, faction2 } = state.sides;
   // A channel may have been deleted although the answer to that was lost.
   const hasChannel = FACTIONS.some((faction) => state.sides[faction].channel !== null);
@@ -76,10 +76,10 @@ export function reopened(state: RoomState): RoomState {
     moved: [],
     messaged: [],
     evacuated: [],
-    noticed: false,
+    noticePosted: false,
     troubles: [],
-    complained: [],
-    retries: fresh(state),
+    postedTroubles: [],
+    retries: clearedRetries(state),
     sides: { faction1: again(faction1), faction2: again(faction2) },
   };
 }

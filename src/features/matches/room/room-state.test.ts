@@ -3,7 +3,7 @@ import { ok } from "../../../platform/result.ts";
 import { rosters } from "../../../testing/faceit-matches.ts";
 import { begin, calls, finish, linkedMatch, readyMatch } from "../../../testing/linked-match.ts";
 import { unsettled } from "../../../testing/unsettled.ts";
-import { newRoom, recordOf, restored, tidied, withSide } from "./room-state.ts";
+import { newRoom, recordOf, restored, normalized, withSide } from "./room-state.ts";
 import { settle } from "./settle.ts";
 
 const HOUR = 3_600_000;
@@ -81,23 +81,65 @@ describe("what clients are shown", () => {
 });
 
 describe("what is stored", () => {
-  it("by the version that called it `asked` still looks for a channel without an answer", () => {
-    const sides = { faction1: { name: "n", asked: true }, faction2: {} };
-    const { faction1, faction2 } = restored({ ...newRoom("1-m", "100", 7), sides }).sides;
-    expect([faction1, faction2].map((one) => one.creationUnanswered)).toEqual([true, false]);
-    expect(faction1).not.toHaveProperty("asked");
+  describe("under older names of its fields", () => {
+    const older = { told: 3, stored: 2, shown: "{}", noticed: true, complained: ["full"] } as const;
+    const olderSide = { name: "n", asked: true, absences: 1, doubtful: true, made: 2 };
+    const now = {
+      toldRevision: 3,
+      storedRevision: 2,
+      shownRecord: "{}",
+      noticePosted: true,
+      postedTroubles: ["full"],
+    };
+    const nowSide = {
+      name: "n",
+      creationUnanswered: true,
+      missedSearches: 1,
+      maybeDuplicate: true,
+      channelsMade: 2,
+    };
+
+    it("is read under the present ones", () => {
+      const state = restored({
+        ...older,
+        matchId: "1-m",
+        guildId: "100",
+        firstSeenAt: 7,
+        sides: { faction1: olderSide, faction2: {} },
+      });
+      const { faction1, faction2 } = newRoom("1-m", "100", 7).sides;
+      const sides = { faction1: { ...faction1, ...nowSide }, faction2 };
+      expect(state).toEqual({ ...newRoom("1-m", "100", 7), ...now, sides });
+    });
+
+    it("counts instead of the present ones: an older version wrote it after a rollback", () => {
+      const { sides, ...before } = newRoom("1-m", "100", 7);
+      const state = restored({
+        ...before,
+        ...older,
+        sides: { faction1: { ...sides.faction1, ...olderSide }, faction2: sides.faction2 },
+      });
+      expect(state).toMatchObject({
+        ...now,
+        sides: { faction1: nowSide, faction2: sides.faction2 },
+      });
+      for (const name of Object.keys(older)) expect(state).not.toHaveProperty(name);
+      for (const name of Object.keys(olderSide).filter((one) => one !== "name")) {
+        expect(state.sides.faction1).not.toHaveProperty(name);
+      }
+    });
   });
 
-  it("of a match that nobody has heard of before says that nothing was done yet", () => {
+  it("by the oldest version has no more than where the match began", () => {
     const side = {
       name: null,
       reserving: false,
       namesTaken: 0,
       channel: null,
       creationUnanswered: false,
-      absences: 0,
-      doubtful: false,
-      made: 0,
+      missedSearches: 0,
+      maybeDuplicate: false,
+      channelsMade: 0,
       withoutCategory: false,
       withoutPeople: false,
       withoutStaff: false,
@@ -125,15 +167,15 @@ describe("what is stored", () => {
       messaged: [],
       absent: [],
       evacuated: [],
-      noticed: false,
+      noticePosted: false,
       troubles: [],
-      complained: [],
+      postedTroubles: [],
       checksWanted: 0,
       checksDone: 0,
       retries: {},
-      shown: "",
-      told: 0,
-      stored: 0,
+      shownRecord: "",
+      toldRevision: 0,
+      storedRevision: 0,
     });
   });
 
@@ -147,7 +189,7 @@ describe("what is stored", () => {
       reserving: false,
       channel: null,
       creationUnanswered: false,
-      doubtful: false,
+      maybeDuplicate: false,
     };
     expect([phase, retries]).toEqual(["closed", {}]);
     expect([sides.faction1, sides.faction2]).toMatchObject([nothing, nothing]);
@@ -174,7 +216,7 @@ describe("a side", () => {
 
   it("whose channel comes after all when nothing was left is not forgotten", () => {
     const closed = {
-      ...withSide(newRoom("1-m", "100", 7), "faction1", { made: 1 }),
+      ...withSide(newRoom("1-m", "100", 7), "faction1", { channelsMade: 1 }),
       match: { ...FACTS, owners: [], version: 1, status: "READY", scheduledAt: null },
       phase: "closed",
       end: { version: 1, status: "CANCELLED", at: 7, confirmed: true, contradicted: 0 },
@@ -183,7 +225,7 @@ describe("a side", () => {
     const action = { ...create, withCategory: true, withStaff: true, withMoving: true } as const;
     const result = { kind: "create", result: ok({ id: "c" }) } as const;
     const before = { ...closed, match: { ...closed.match, rosters: rosters() } };
-    const state = tidied(settle(before, action, result, 7));
+    const state = normalized(settle(before, action, result, 7));
     expect(state.phase).toBe("closing");
     // It has no name any more, so it is nobody's room.
     expect(recordOf(state)?.factions.faction1.room).toBeNull();

@@ -19,11 +19,11 @@ export type SideState = {
   /** Discord was asked to create the channel and has not answered: it may exist. */
   readonly creationUnanswered: boolean;
   /** Searches in a row that did not find the channel of an unanswered creation. */
-  readonly absences: number;
+  readonly missedSearches: number;
   /** An answer was lost, so a second channel of this name may exist: the end looks for it. */
-  readonly doubtful: boolean;
+  readonly maybeDuplicate: boolean;
   /** Channels made so far: one that people delete by hand is made again only a few times. */
-  readonly made: number;
+  readonly channelsMade: number;
   /** Discord refused the category: the channel is made outside it. */
   readonly withoutCategory: boolean;
   /** Discord refused the list of people: the channel is made first, and each is let in afterwards. */
@@ -80,10 +80,10 @@ export type RoomState = {
   /** Users whom we have tried to move back to the lobby. */
   readonly evacuated: readonly string[];
   /** The notice about players who are not linked has been posted. */
-  readonly noticed: boolean;
+  readonly noticePosted: boolean;
   readonly troubles: readonly TroubleKind[];
   /** The troubles that were posted. */
-  readonly complained: readonly TroubleKind[];
+  readonly postedTroubles: readonly TroubleKind[];
   /** Counts reports that a channel may have been deleted by hand. */
   readonly checksWanted: number;
   /** The value of `checksWanted` at the last check. */
@@ -95,17 +95,29 @@ export type RoomState = {
   /** The record's revision: it grows with each change of what clients see. */
   readonly revision: number;
   /** JSON of the record that has this revision, without the revision. */
-  readonly shown: string;
+  readonly shownRecord: string;
   /** The newest revisions that the hub and D1 have acknowledged. */
-  readonly told: number;
-  readonly stored: number;
+  readonly toldRevision: number;
+  readonly storedRevision: number;
 };
 
 /** A state as an older version may have stored it: newer fields are missing or have an older name. */
 export type StoredRoom = Pick<RoomState, "matchId" | "guildId" | "firstSeenAt"> &
   Partial<Omit<RoomState, "sides">> & {
-    readonly sides: Readonly<Record<Faction, Partial<SideState> & { readonly asked?: boolean }>>;
+    readonly sides: Readonly<Record<Faction, StoredSide>>;
+    readonly told?: number;
+    readonly stored?: number;
+    readonly shown?: string;
+    readonly noticed?: boolean;
+    readonly complained?: readonly TroubleKind[];
   };
+
+type StoredSide = Partial<SideState> & {
+  readonly asked?: boolean;
+  readonly absences?: number;
+  readonly doubtful?: boolean;
+  readonly made?: number;
+};
 
 const EMPTY_SIDE: SideState = {
   name: null,
@@ -113,9 +125,9 @@ const EMPTY_SIDE: SideState = {
   namesTaken: 0,
   channel: null,
   creationUnanswered: false,
-  absences: 0,
-  doubtful: false,
-  made: 0,
+  missedSearches: 0,
+  maybeDuplicate: false,
+  channelsMade: 0,
   withoutCategory: false,
   withoutPeople: false,
   withoutStaff: false,
@@ -143,9 +155,9 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
     messaged: [],
     absent: [],
     evacuated: [],
-    noticed: false,
+    noticePosted: false,
     troubles: [],
-    complained: [],
+    postedTroubles: [],
     checksWanted: 0,
     checksDone: 0,
     retries: {},
@@ -153,22 +165,38 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
     heardAt: now,
     // Not 0: the hub and D1 may still have this match from before it was forgotten, and ignore older revisions.
     revision: now,
-    shown: "",
-    told: 0,
-    stored: 0,
+    shownRecord: "",
+    toldRevision: 0,
+    storedRevision: 0,
   };
 }
 
-/** Completes a state that an older version stored. */
-export function restored(stored: StoredRoom): RoomState {
-  // `asked` was the name of `creationUnanswered`.
-  const sideOf = ({ asked = false, ...side }: StoredRoom["sides"][Faction]): SideState => {
-    return { ...EMPTY_SIDE, creationUnanswered: asked, ...side };
-  };
+/**
+ * Completes a state that an older version stored. Where a field is there under its older name too, an older
+ * version wrote it last, after a rollback: that value counts.
+ */
+export function restored(room: StoredRoom): RoomState {
+  const { told, stored, shown, noticed, complained, sides, ...rest } = room;
+  const known = { ...newRoom(room.matchId, room.guildId, room.firstSeenAt), ...rest };
   return {
-    ...newRoom(stored.matchId, stored.guildId, stored.firstSeenAt),
-    ...stored,
-    sides: { faction1: sideOf(stored.sides.faction1), faction2: sideOf(stored.sides.faction2) },
+    ...known,
+    toldRevision: told ?? known.toldRevision,
+    storedRevision: stored ?? known.storedRevision,
+    shownRecord: shown ?? known.shownRecord,
+    noticePosted: noticed ?? known.noticePosted,
+    postedTroubles: complained ?? known.postedTroubles,
+    sides: { faction1: restoredSide(sides.faction1), faction2: restoredSide(sides.faction2) },
+  };
+}
+
+function restoredSide({ asked, absences, doubtful, made, ...side }: StoredSide): SideState {
+  const known = { ...EMPTY_SIDE, ...side };
+  return {
+    ...known,
+    creationUnanswered: asked ?? known.creationUnanswered,
+    missedSearches: absences ?? known.missedSearches,
+    maybeDuplicate: doubtful ?? known.maybeDuplicate,
+    channelsMade: made ?? known.channelsMade,
   };
 }
 
@@ -235,13 +263,15 @@ function phaseOf({ phase, sides }: RoomState): RoomState["phase"] {
 }
 
 /** Updates what depends on the rest after a change: the phase, and the revision if clients would see a change. */
-export function tidied(before: RoomState): RoomState {
+export function normalized(before: RoomState): RoomState {
   const state: RoomState = { ...before, phase: phaseOf(before) };
   const record = recordOf(state);
   if (record === null) return state;
   const { revision: _, ...rest } = record;
-  const shown = JSON.stringify(rest);
-  return shown === state.shown ? state : { ...state, shown, revision: state.revision + 1 };
+  const shownRecord = JSON.stringify(rest);
+  return shownRecord === state.shownRecord
+    ? state
+    : { ...state, shownRecord, revision: state.revision + 1 };
 }
 
 /** Discord users who belong in a side's channel. A user on both rosters belongs to the first side. */
@@ -269,5 +299,5 @@ export function withTroubleIfAgain(state: RoomState, key: string, kind: TroubleK
 export function withoutTroubles(state: RoomState, kinds: readonly TroubleKind[]): RoomState {
   const left = (all: readonly TroubleKind[]): TroubleKind[] =>
     all.filter((one) => !kinds.includes(one));
-  return { ...state, troubles: left(state.troubles), complained: left(state.complained) };
+  return { ...state, troubles: left(state.troubles), postedTroubles: left(state.postedTroubles) };
 }

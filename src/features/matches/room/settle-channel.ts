@@ -16,11 +16,11 @@ import {
 } from "./room-state.ts";
 import {
   ABSENCES_MAX,
-  done,
-  failed,
-  later,
+  clearRetry,
+  retryAfterFailure,
+  retryLater,
   MOST_RETRY_MS,
-  paused,
+  retryAfterPause,
   REFUSED_FIRST_MS,
   REFUSED_MOST_MS,
 } from "./timetable.ts";
@@ -42,7 +42,7 @@ export function settleReserve(
   taken: boolean,
 ): RoomState {
   const { namesTaken } = state.sides[faction];
-  return done(
+  return clearRetry(
     withSide(state, faction, {
       reserving: false,
       ...(taken ? { namesTaken: namesTaken + 1 } : { name }),
@@ -63,7 +63,7 @@ export function settleCreate(
   const side = before.sides[faction];
   if (result.ok) {
     const known = action.withMoving ? before : withTrouble(before, "moving");
-    return done(opened(known, faction, { id: result.value.id, access: people }), key);
+    return clearRetry(opened(known, faction, { id: result.value.id, access: people }), key);
   }
   const { error } = result;
   const not = (change: Partial<SideState>, trouble?: TroubleKind): RoomState =>
@@ -73,19 +73,25 @@ export function settleCreate(
     });
   switch (error.kind) {
     case "rate_limited":
-      return paused(not({}), key, now, error.retryAfterMs);
+      return retryAfterPause(not({}), key, now, error.retryAfterMs);
     case "unauthorized":
-      return paused(not({ problem: "discord_refused" }), key, now, error.retryAfterMs);
+      return retryAfterPause(not({ problem: "discord_refused" }), key, now, error.retryAfterMs);
     case "failed":
     case "unknown_outcome": {
       const find = `find/${faction}`;
       const doubt = withSide(before, faction, { problem: "discord_unreachable" });
-      return later(doubt, find, now);
+      return retryLater(doubt, find, now);
     }
     case "refused": {
       const full = fullPlace(error);
       if (full === "guild") {
-        return later(not({ problem: "discord_full" }, "full"), key, now, 10_000, MOST_RETRY_MS);
+        return retryLater(
+          not({ problem: "discord_full" }, "full"),
+          key,
+          now,
+          10_000,
+          MOST_RETRY_MS,
+        );
       }
       if (full === "category" && action.withCategory) return not({ withoutCategory: true });
       if (NO_SUCH_ROLE.includes(error.code) && action.withStaff) {
@@ -104,7 +110,7 @@ export function settleCreate(
         return not({ withoutMoving: true });
       }
       const refused = withTroubleIfAgain(not({ problem: "discord_refused" }), key, "refused");
-      return later(refused, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
+      return retryLater(refused, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
     }
   }
 }
@@ -115,8 +121,8 @@ function opened(state: RoomState, faction: Faction, channel: FoundChannel): Room
   return withSide({ ...state, admitted: [...new Set([...state.admitted, ...admitted])] }, faction, {
     channel,
     creationUnanswered: false,
-    absences: 0,
-    made: side.made + 1,
+    missedSearches: 0,
+    channelsMade: side.channelsMade + 1,
     problem: null,
   });
 }
@@ -131,16 +137,20 @@ export function settleFind(
   const { faction } = action;
   const key = keyOf(action);
   if (!result.ok) return notSeen(before, key, result.error, now);
-  const state = withSide(before, faction, { doubtful: true });
-  if (result.value !== null) return done(opened(state, faction, result.value), key);
-  const absences = state.sides[faction].absences + 1;
+  const state = withSide(before, faction, { maybeDuplicate: true });
+  if (result.value !== null) return clearRetry(opened(state, faction, result.value), key);
+  const missedSearches = state.sides[faction].missedSearches + 1;
   // Discord may still be working on the creation.
-  if (absences < ABSENCES_MAX) {
-    return later(withSide(state, faction, { absences }), key, now);
+  if (missedSearches < ABSENCES_MAX) {
+    return retryLater(withSide(state, faction, { missedSearches }), key, now);
   }
   const isOver = state.phase !== "live";
-  return done(
-    withSide(state, faction, { creationUnanswered: false, absences: 0, doubtful: !isOver }),
+  return clearRetry(
+    withSide(state, faction, {
+      creationUnanswered: false,
+      missedSearches: 0,
+      maybeDuplicate: !isOver,
+    }),
     key,
   );
 }
@@ -154,15 +164,15 @@ export function settleCheck(
 ): RoomState {
   if (!result.ok) return notSeen(before, "check", result.error, now);
   // `wanted`, not `checksWanted`: a request that came meanwhile needs another check.
-  let state = done({ ...before, checksDone: wanted }, "check");
+  let state = clearRetry({ ...before, checksDone: wanted }, "check");
   for (const faction of FACTIONS) {
-    const { channel, doubtful } = state.sides[faction];
+    const { channel, maybeDuplicate } = state.sides[faction];
     if (channel !== null && !result.value.has(channel.id)) {
       // If an answer was lost, a second channel of this name may exist: look for it first.
       state = withSide(state, faction, {
         channel: null,
-        creationUnanswered: doubtful,
-        absences: 0,
+        creationUnanswered: maybeDuplicate,
+        missedSearches: 0,
       });
     }
   }
@@ -173,7 +183,7 @@ export function settleCheck(
 function notSeen(state: RoomState, key: string, error: DiscordFailure, now: number): RoomState {
   const isRefused = error.kind === "refused";
   const known = isRefused ? withTroubleIfAgain(state, key, "access") : state;
-  return failed(known, key, error, now);
+  return retryAfterFailure(known, key, error, now);
 }
 
 /** The state after a side's name was released. */
@@ -186,7 +196,7 @@ export function settleRelease(
     reserving: false,
     channel: null,
     creationUnanswered: false,
-    doubtful: false,
+    maybeDuplicate: false,
   };
   return withSide(state, faction, { ...nothing, problem: null });
 }

@@ -6,7 +6,7 @@ import { unsettled } from "../../../testing/unsettled.ts";
 import type { FaceitFailure } from "../ports.ts";
 import { newRoom } from "./room-state.ts";
 import { settleRead } from "./settle-read.ts";
-import { later } from "./timetable.ts";
+import { retryLater } from "./timetable.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -93,7 +93,7 @@ describe("rosters that FACEIT takes back", () => {
 
 describe("a match that turns out to be somebody else's", () => {
   it("is over for us, as FACEIT had it", () => {
-    const before = { ...later(newRoom("1-m", "100", NOW), "read", NOW), mustRead: true };
+    const before = { ...retryLater(newRoom("1-m", "100", NOW), "read", NOW), mustRead: true };
     const read = {
       kind: "read",
       result: ok(faceitMatch("READY", 8, null)),
@@ -111,7 +111,7 @@ describe("a match that turns out to be somebody else's", () => {
 
 describe("an end", () => {
   it("that FACEIT tells is one to close for", () => {
-    const room = later(newRoom("1-m", "100", NOW), "tell", NOW);
+    const room = retryLater(newRoom("1-m", "100", NOW), "tell", NOW);
     const match = faceitMatch("FINISHED", 8, null);
     const read = { kind: "read", result: ok(match), guildId: "100" } as const;
     expect(settleRead(room, read, NOW + 5)).toEqual({

@@ -7,11 +7,11 @@ import { reopened } from "./revive.ts";
 import { type MatchEnd, type RoomState, withoutTroubles, withTrouble } from "./room-state.ts";
 import {
   CONTRADICTIONS_MAX,
-  done,
+  clearRetry,
   FIRST_RETRY_MS,
-  later,
+  retryLater,
   MOST_RETRY_MS,
-  paused,
+  retryAfterPause,
 } from "./timetable.ts";
 import { FACEIT_TROUBLES } from "./trouble.ts";
 
@@ -46,14 +46,15 @@ export function settleRead(
 ): RoomState {
   // Until FACEIT's first own answer the guild is known only from a webhook, which anybody might forge.
   const isFirst = result.ok && hinted.match === null;
-  if (isFirst && guildId === null) return notOurs(done(hinted, "read"), result.value, now);
+  if (isFirst && guildId === null) return notOurs(clearRetry(hinted, "read"), result.value, now);
   const before = isFirst ? { ...hinted, guildId: guildId ?? hinted.guildId } : hinted;
   if (!result.ok) {
     const { error } = result;
-    if (error.kind === "rate_limited") return paused(before, "read", now, error.retryAfterMs);
+    if (error.kind === "rate_limited")
+      return retryAfterPause(before, "read", now, error.retryAfterMs);
     if (error.kind === "not_found") return notFound(before, now);
     const first = error.kind === "refused" ? KEY_REFUSED_MS : FIRST_RETRY_MS;
-    const failedNow = later(before, "read", now, first, mostPause(before));
+    const failedNow = retryLater(before, "read", now, first, mostPause(before));
     const count = failedNow.retries["read"]?.count ?? 0;
     const isRefused = error.kind === "refused";
     const isLasting = count >= (isRefused ? LASTING_REFUSALS : LASTING_FAILURES);
@@ -75,8 +76,8 @@ export function settleRead(
     emptyReads: facts.rosters === null ? before.emptyReads + 1 : 0,
     mustRead: false,
   };
-  const judged = done(isOld ? read : judge(read, match, now), "missing");
-  return isBehind ? askAgain(before, judged, waits, now) : done(judged, "lag");
+  const judged = clearRetry(isOld ? read : judge(read, match, now), "missing");
+  return isBehind ? askAgain(before, judged, waits, now) : clearRetry(judged, "lag");
 }
 
 function mostPause({ phase }: RoomState): number {
@@ -87,9 +88,9 @@ function mostPause({ phase }: RoomState): number {
 function notFound(state: RoomState, now: number): RoomState {
   const count = (state.retries["missing"]?.count ?? 0) + 1;
   if (state.phase === "closed" && count >= NOT_FOUND_MAX) {
-    return { ...done(done(state, "read"), "missing"), mustRead: false };
+    return { ...clearRetry(clearRetry(state, "read"), "missing"), mustRead: false };
   }
-  const again = later(state, "read", now, FIRST_RETRY_MS, mostPause(state));
+  const again = retryLater(state, "read", now, FIRST_RETRY_MS, mostPause(state));
   return { ...again, retries: { ...again.retries, missing: { count, notBefore: now } } };
 }
 
@@ -112,9 +113,9 @@ function lagsOf({ retries }: RoomState): number {
 
 /** Compares the match's end with FACEIT's answer. */
 function judge(read: RoomState, match: FaceitMatch, now: number): RoomState {
-  if (ENDED_STATUSES.has(match.status)) return confirmEnd(done(read, "read"), match, now);
+  if (ENDED_STATUSES.has(match.status)) return confirmEnd(clearRetry(read, "read"), match, now);
   const { end } = read;
-  return end === null ? done(read, "read") : contradict(read, end, match, now);
+  return end === null ? clearRetry(read, "read") : contradict(read, end, match, now);
 }
 
 /** Asks again soon, because FACEIT's answer was older than its webhook. `waits` false: we no longer expect a newer one. */
@@ -143,9 +144,9 @@ function contradict(state: RoomState, end: MatchEnd, match: FaceitMatch, now: nu
   const contradicted = end.contradicted + 1;
   // A newer version means that it was reopened; repeated contradiction means that the webhook was wrong.
   if (match.version > end.version || (!end.confirmed && contradicted >= CONTRADICTIONS_MAX)) {
-    return reopened(done(state, "read"));
+    return reopened(clearRetry(state, "read"));
   }
-  if (end.confirmed) return done(state, "read");
+  if (end.confirmed) return clearRetry(state, "read");
   const waiting = { ...state, mustRead: true, end: { ...end, contradicted } };
-  return later(waiting, "read", now, FIRST_RETRY_MS, MOST_RETRY_MS);
+  return retryLater(waiting, "read", now, FIRST_RETRY_MS, MOST_RETRY_MS);
 }

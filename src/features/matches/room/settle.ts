@@ -24,11 +24,11 @@ import {
 } from "./settle-channel.ts";
 import { settleRead, type ReadOutcome } from "./settle-read.ts";
 import {
-  done,
-  failed,
-  fresh,
+  clearRetry,
+  retryAfterFailure,
+  clearedRetries,
   isPutOff,
-  later,
+  retryLater,
   REFUSED_FIRST_MS,
   REFUSED_MOST_MS,
   silentAt,
@@ -54,13 +54,13 @@ export function begin(state: RoomState, action: Action): RoomState {
     case "reserve":
       return withSide(state, action.faction, { reserving: true });
     case "create":
-      return withSide(state, action.faction, { creationUnanswered: true, absences: 0 });
+      return withSide(state, action.faction, { creationUnanswered: true, missedSearches: 0 });
     case "message":
       return { ...state, messaged: [...state.messaged, action.userId] };
     case "notice":
-      return { ...state, noticed: true };
+      return { ...state, noticePosted: true };
     case "complain":
-      return { ...state, complained: [...state.complained, action.trouble] };
+      return { ...state, postedTroubles: [...state.postedTroubles, action.trouble] };
     default:
       return state;
   }
@@ -74,7 +74,7 @@ export function settle(
   now: number,
 ): RoomState {
   const key = keyOf(action);
-  if (outcome.kind === "broke") return later(before, key, now);
+  if (outcome.kind === "broke") return retryLater(before, key, now);
   switch (action.kind) {
     case "read":
       return outcome.kind === "read" ? settleRead(before, outcome, now) : before;
@@ -87,11 +87,17 @@ export function settle(
     case "check":
       return outcome.kind === "check" ? settleCheck(before, action, outcome.result, now) : before;
     case "release":
-      return settleRelease(done(before, key), action);
+      return settleRelease(clearRetry(before, key), action);
     case "tell":
-      return done({ ...before, told: Math.max(before.told, action.revision) }, key);
+      return clearRetry(
+        { ...before, toldRevision: Math.max(before.toldRevision, action.revision) },
+        key,
+      );
     case "store":
-      return done({ ...before, stored: Math.max(before.stored, action.revision) }, key);
+      return clearRetry(
+        { ...before, storedRevision: Math.max(before.storedRevision, action.revision) },
+        key,
+      );
     default:
       return outcome.kind === "discord"
         ? settleDiscord(before, action, outcome.result, now)
@@ -107,10 +113,15 @@ function settleDiscord(
 ): RoomState {
   const key = keyOf(action);
   if (!result.ok && !isFinal(action, result.error)) {
-    return failed(undone(before, action, result.error), key, result.error, now);
+    return retryAfterFailure(
+      afterFailedAttempt(before, action, result.error),
+      key,
+      result.error,
+      now,
+    );
   }
   const known = result.ok ? before : withTroubleOf(before, action, result.error);
-  const state = done(known, key);
+  const state = clearRetry(known, key);
   switch (action.kind) {
     case "grant": {
       const { faction, userId } = action;
@@ -135,16 +146,16 @@ function settleDiscord(
       }
       // The user has left voice: they are moved when they come back.
       if (result.ok && result.value === "not_in_voice") {
-        return later(before, key, now);
+        return retryLater(before, key, now);
       }
       return { ...state, moved: [...state.moved, `${action.faction}:${action.userId}`] };
     }
     case "evict":
       return evicted(state, action, result.ok);
     case "delete": {
-      const { channel, doubtful } = state.sides[action.faction];
+      const { channel, maybeDuplicate } = state.sides[action.faction];
       if (channel?.id !== action.channelId) return state;
-      return withSide(state, action.faction, { channel: null, doubtful });
+      return withSide(state, action.faction, { channel: null, maybeDuplicate });
     }
     default:
       return state;
@@ -176,7 +187,7 @@ function withTroubleOf(state: RoomState, action: Action, error: DiscordFailure):
 /** Marks a user as not in the guild, with a long pause even if the hub sees them in voice. */
 function withAbsent(state: RoomState, userId: string, key: string, now: number): RoomState {
   const absent = [...new Set([...state.absent, userId])];
-  return later({ ...state, absent }, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
+  return retryLater({ ...state, absent }, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
 }
 
 /** The state after an eviction. If the lobby failed while the match is live, the next one disconnects the user. */
@@ -193,13 +204,16 @@ function evicted(
 }
 
 /** Reverts {@link begin} for a message that was not sent, and notes what else a failure that is retried reveals. */
-function undone(state: RoomState, action: Action, error: DiscordFailure): RoomState {
+function afterFailedAttempt(state: RoomState, action: Action, error: DiscordFailure): RoomState {
   if (action.kind === "message") {
     return { ...state, messaged: state.messaged.filter((userId) => userId !== action.userId) };
   }
-  if (action.kind === "notice") return { ...state, noticed: false };
+  if (action.kind === "notice") return { ...state, noticePosted: false };
   if (action.kind === "complain") {
-    return { ...state, complained: state.complained.filter((kind) => kind !== action.trouble) };
+    return {
+      ...state,
+      postedTroubles: state.postedTroubles.filter((kind) => kind !== action.trouble),
+    };
   }
   if (error.kind !== "refused") return state;
   if (action.kind === "delete") return withTroubleIfAgain(state, keyOf(action), "undeletable");
@@ -228,5 +242,5 @@ export function expire(state: RoomState, isEmpty: boolean, now: number): RoomSta
   const { version, match } = state;
   const status = match?.status ?? "CANCELLED";
   const end = { version, status, at: now, confirmed: false, contradicted: 0 };
-  return { ...state, phase: "closing", end, retries: fresh(state) };
+  return { ...state, phase: "closing", end, retries: clearedRetries(state) };
 }

@@ -6,14 +6,14 @@ import { GUILD } from "../../../testing/virtual-discord.ts";
 import { VirtualMatch } from "../../../testing/virtual-match.ts";
 import { newRoom, type RoomState } from "./room-state.ts";
 import {
-  done,
-  failed,
-  fresh,
+  clearRetry,
+  retryAfterFailure,
+  clearedRetries,
   freshUntil,
   isDue,
-  later,
+  retryLater,
   nextLookAt,
-  paused,
+  retryAfterPause,
   silentAt,
 } from "./timetable.ts";
 
@@ -114,30 +114,32 @@ const untried = newRoom("1-m", "100", NOW);
 
 describe("what failed", () => {
   it("is tried again later each time, and its failures are forgotten when it is done", () => {
-    let state = later(untried, "tell", NOW);
-    state = later(later(state, "tell", NOW), "store", NOW);
+    let state = retryLater(untried, "tell", NOW);
+    state = retryLater(retryLater(state, "tell", NOW), "store", NOW);
     expect(state.retries).toEqual({
       tell: { count: 2, notBefore: NOW + 2_000 },
       store: { count: 1, notBefore: NOW + 1_000 },
     });
-    state = done(done(state, "tell"), "check");
+    state = clearRetry(clearRetry(state, "tell"), "check");
     expect(state.retries).toEqual({ store: { count: 1, notBefore: NOW + 1_000 } });
   });
 
   it("keeps its failures through a pause that was asked for, which is none itself", () => {
-    expect(paused(untried, "read", NOW, 7_000).retries).toEqual({
+    expect(retryAfterPause(untried, "read", NOW, 7_000).retries).toEqual({
       read: { count: 0, notBefore: NOW + 7_000 },
     });
-    const twice = later(later(untried, "read", NOW), "read", NOW);
-    expect(paused(twice, "read", NOW, 7_000).retries["read"]?.count).toBe(2);
+    const twice = retryLater(retryLater(untried, "read", NOW), "read", NOW);
+    expect(retryAfterPause(twice, "read", NOW, 7_000).retries["read"]?.count).toBe(2);
     // "At once" would be for ever at once.
-    expect(paused(untried, "read", NOW, 0).retries["read"]?.notBefore).toBeGreaterThan(NOW);
+    expect(retryAfterPause(untried, "read", NOW, 0).retries["read"]?.notBefore).toBeGreaterThan(
+      NOW,
+    );
   });
 
   it("is a new beginning when the match ends, but for the pause that FACEIT asked for", () => {
-    expect(fresh(later(untried, "tell", NOW))).toStrictEqual({});
-    const state = paused(later(untried, "tell", NOW), "read", NOW, 7_000);
-    expect(Object.keys(fresh(state))).toEqual(["read"]);
+    expect(clearedRetries(retryLater(untried, "tell", NOW))).toStrictEqual({});
+    const state = retryAfterPause(retryLater(untried, "tell", NOW), "read", NOW, 7_000);
+    expect(Object.keys(clearedRetries(state))).toEqual(["read"]);
   });
 
   it.each<[DiscordFailure, number, number]>([
@@ -147,7 +149,7 @@ describe("what failed", () => {
     [{ kind: "failed", status: 500 }, 1, 1_000],
     [{ kind: "unknown_outcome" }, 1, 1_000],
   ])("at Discord ($kind) waits as long as that takes", (failure, count, ms) => {
-    const { retries } = failed(untried, "check", failure, NOW);
+    const { retries } = retryAfterFailure(untried, "check", failure, NOW);
     expect(retries).toEqual({ check: { count, notBefore: NOW + ms } });
   });
 });

@@ -28,7 +28,7 @@ const SILENT_MAX_MS = 6 * HOUR;
 export const SILENT_LOOK_MS = 5 * MINUTE;
 
 /** After this long, channels that Discord does not let us delete are left to the sweep. */
-export const FORSAKEN_MS = 24 * HOUR;
+export const GIVE_UP_AFTER_MS = 24 * HOUR;
 
 /** How long we try to move people to the lobby before their channel is deleted. */
 export const EVACUATION_MAX_MS = 15 * SECOND;
@@ -83,13 +83,13 @@ export const REFUSED_MOST_MS = 10 * 60_000;
 const LEAST_PAUSE_MS = 200;
 
 /** Forgets the failures of an action that succeeded. */
-export function done(state: RoomState, key: string): RoomState {
+export function clearRetry(state: RoomState, key: string): RoomState {
   const { [key]: _, ...retries } = state.retries;
   return { ...state, retries };
 }
 
 /** Schedules another attempt; the pause doubles with each failure in a row. */
-export function later(
+export function retryLater(
   state: RoomState,
   key: string,
   now: number,
@@ -102,14 +102,14 @@ export function later(
 }
 
 /** Schedules another attempt after the pause that a provider asked for. It does not count as a failure. */
-export function paused(state: RoomState, key: string, now: number, ms: number): RoomState {
+export function retryAfterPause(state: RoomState, key: string, now: number, ms: number): RoomState {
   const count = state.retries[key]?.count ?? 0;
   const retry = { count, notBefore: now + Math.max(LEAST_PAUSE_MS, ms) };
   return { ...state, retries: { ...state.retries, [key]: retry } };
 }
 
 /** Forgets all retries except that of reading: FACEIT may have asked for a pause. */
-export function fresh({ retries }: RoomState): RoomState["retries"] {
+export function clearedRetries({ retries }: RoomState): RoomState["retries"] {
   const read = retries["read"];
   return read === undefined ? {} : { read };
 }
@@ -120,7 +120,7 @@ export function isPutOff(error: DiscordFailure): boolean {
 }
 
 /** Schedules another attempt after Discord's failure, with the pause that suits it. */
-export function failed(
+export function retryAfterFailure(
   state: RoomState,
   key: string,
   error: DiscordFailure,
@@ -129,10 +129,10 @@ export function failed(
   switch (error.kind) {
     case "rate_limited":
     case "unauthorized":
-      return paused(state, key, now, error.retryAfterMs);
+      return retryAfterPause(state, key, now, error.retryAfterMs);
     case "refused":
-      return later(state, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
+      return retryLater(state, key, now, REFUSED_FIRST_MS, REFUSED_MOST_MS);
     default:
-      return later(state, key, now);
+      return retryLater(state, key, now);
   }
 }

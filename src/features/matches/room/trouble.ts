@@ -1,7 +1,7 @@
 import type { MatchSettings } from "../config.ts";
 
 /** Settings that name a channel or role in Discord, which may not exist (any more). */
-export const PLACES = {
+export const DISCORD_SETTINGS = {
   category: { variable: "VC_CATEGORY_ID", id: "categoryId", what: "category" },
   lobby: { variable: "LOBBY_VC_ID", id: "lobbyId", what: "voice channel" },
   noticeChannel: {
@@ -14,7 +14,7 @@ export const PLACES = {
   Record<string, { readonly variable: string; readonly id: keyof MatchSettings; what: string }>
 >;
 /** A setting that names a channel or role in Discord. */
-export type Place = keyof typeof PLACES;
+export type DiscordSetting = keyof typeof DISCORD_SETTINGS;
 
 /** Problems that affect all matches of a guild until an operator fixes them. Stored in D1. */
 export const GUILD_TROUBLES = [
@@ -25,7 +25,7 @@ export const GUILD_TROUBLES = [
   "moving",
   "faceitKey",
   "faceitDown",
-] as const satisfies readonly (Place | "moving" | "faceitKey" | "faceitDown")[];
+] as const satisfies readonly (DiscordSetting | "moving" | "faceitKey" | "faceitDown")[];
 /** A trouble of the whole guild. */
 export type GuildTroubleKind = (typeof GUILD_TROUBLES)[number];
 /** Troubles that are over in all guilds as soon as FACEIT answers: they share the key. */
@@ -41,18 +41,18 @@ export function isOfGuild(kind: TroubleKind): kind is GuildTroubleKind {
 }
 
 /** Whether the trouble is that a setting names nothing in Discord. */
-export function isPlace(kind: string): kind is Place {
-  return kind in PLACES;
+export function isDiscordSetting(kind: string): kind is DiscordSetting {
+  return kind in DISCORD_SETTINGS;
 }
 
 /** The id that the setting names; empty for a trouble that is not about a setting. */
 export function subjectOf(kind: GuildTroubleKind, settings: MatchSettings): string {
-  return isPlace(kind) ? (settings[PLACES[kind].id] ?? "") : "";
+  return isDiscordSetting(kind) ? (settings[DISCORD_SETTINGS[kind].id] ?? "") : "";
 }
 
 /** The variable or permission that an operator has to look at. */
 export function nameOf(kind: GuildTroubleKind): string {
-  if (isPlace(kind)) return PLACES[kind].variable;
+  if (isDiscordSetting(kind)) return DISCORD_SETTINGS[kind].variable;
   if (kind === "moving") return "Move Members";
   return kind === "faceitKey" ? "FACEIT_API_KEY" : "FACEIT";
 }
