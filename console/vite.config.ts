@@ -3,8 +3,8 @@ import scalarForFastify from "@scalar/fastify-api-reference";
 import { defineConfig, type Plugin } from "vite";
 
 /**
- * Scalar's script as one file. The plugin for Fastify is the package that brings it without a framework
- * around it: 24 MB to install instead of 350. It gives the script out on a route of its own.
+ * Scalar's script as one file. It comes from the plugin for Fastify, the one package without a framework
+ * around it: 24 MB to install instead of 350. The plugin serves the script on its own route.
  */
 function scalarScript(): string {
   let script = "";
@@ -28,7 +28,7 @@ function scalarScript(): string {
 
 type Handler = (request: object, reply: object) => string;
 
-/** Gives `virtual:scalar` the address of the script among the page's own assets. */
+/** Resolves `virtual:scalar` to the URL of the script among the page's own assets. */
 function scalar(): Plugin {
   const name = "virtual:scalar";
   let asset = "";

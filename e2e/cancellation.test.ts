@@ -12,21 +12,21 @@ import { eventually } from "../dev/testing/eventually.ts";
 import { link, LinkBrowser, provenAtDiscord, provenAtFaceit } from "./link-browser.ts";
 import { startSlowWorld, type RawRequest, type SlowWorld } from "./slow-world.ts";
 
-/** A client leaves after each of these steps of a request, milliseconds. */
+/** A client disconnects after each multiple of this time, milliseconds. */
 const STEP_MS = 10;
-/** Requests of one kind that are under way at once: Discord's own limits are not what this is about. */
+/** Number of simultaneous requests of one kind, low enough to stay below Discord's limits. */
 const AT_ONCE = 16;
-/** Longest part of a request that is gone through, milliseconds. */
+/** Disconnects are tried up to this time into a request, milliseconds. */
 const LONGEST_MS = 600;
-/** The same of a creation: Discord makes 40 channels in ten seconds, and then they wait. */
+/** The same for a creation: Discord allows 40 new channels in ten seconds, and then creations wait. */
 const LONGEST_CREATION_MS = 360;
-/** A hub that nobody asks anything sleeps by then, milliseconds. */
+/** After this time a hub without requests hibernates, milliseconds. */
 const HUB_SLEEPS_AFTER_MS = 15_000;
-/** Somebody else is served within this time, milliseconds, whoever has left. */
+/** Others must be served within this time, milliseconds, whoever has disconnected. */
 const SERVED_WITHIN_MS = 30_000;
 
 const USER = "200000000000000001";
-/** Longest part of a way back from a provider that is gone through, milliseconds. */
+/** Disconnects are tried up to this time into a callback from a provider, milliseconds. */
 const LONGEST_WAY_BACK_MS = 400;
 
 let world: SlowWorld;
@@ -41,7 +41,7 @@ afterAll(async () => {
   await world?.stop();
 });
 
-/** A request of a person of its own, from an address of its own: no limit is met by accident. */
+/** A request of a new person from a new address, so that no limit applies by accident. */
 async function request(
   method: string,
   where: string,
@@ -69,7 +69,7 @@ async function request(
   };
 }
 
-/** Sends a request and waits for its answer, as everybody does who does not leave. */
+/** Sends a request and waits for its answer. */
 async function send({ method, path: where, headers, body }: RawRequest) {
   const response = await fetch(`${world.url}${where}`, {
     method,
@@ -83,15 +83,18 @@ async function send({ method, path: where, headers, body }: RawRequest) {
   return { status: response.status, body: isJson ? (JSON.parse(text) as unknown) : text };
 }
 
-/** How long a request takes now, up to {@link LONGEST_MS}. */
+/** How long a request takes now, at most {@link LONGEST_MS}. */
 async function durationOf(one: RawRequest): Promise<number> {
   const start = performance.now();
-  // An upgrade or a stream has no end: what matters is behind it by then.
+  // An upgrade or a stream does not end, but the interesting part is over by then.
   await Promise.race([send(one).catch(() => {}), delay(LONGEST_MS)]);
   return Math.min(performance.now() - start, LONGEST_MS);
 }
 
-/** Somebody leaves after each step of a request like this. @returns how many did */
+/**
+ * Sends a request like this for each step and disconnects after it.
+ * @returns the number of disconnected requests
+ */
 async function leaveAfterEachStep(
   make: (n: number) => Promise<RawRequest>,
   longestMs = LONGEST_MS,
@@ -108,7 +111,7 @@ async function leaveAfterEachStep(
   return steps;
 }
 
-/** Others get an answer, a socket and its snapshot. */
+/** Other clients get an answer, a socket and a snapshot. */
 async function othersAreServed(): Promise<void> {
   const rooms = await send(await request("GET", "/rooms"));
   expect(rooms.status).toBe(200);
@@ -117,7 +120,7 @@ async function othersAreServed(): Promise<void> {
   socket.close();
 }
 
-/** A live socket: its snapshot is here. */
+/** A live socket whose snapshot has arrived. */
 function open(url: string, onEvent: (frame: unknown) => void = () => {}): Promise<WebSocket> {
   const socket = new WebSocket(url);
   return new Promise((resolve, reject) => {
@@ -149,13 +152,13 @@ async function signed(
   };
 }
 
-/** The next event of the one publisher that this test is. */
+/** The next event of this test, which is the only publisher. */
 function nextEvent(event: string, payload: Readonly<Record<string, unknown>>) {
   seq += 1;
   return { id: `e-${seq}`, event, payload: { guildId: PRIMARY_GUILD, ...payload }, epoch, seq };
 }
 
-/** Voice channels that Discord has, beside those of the beginning. */
+/** The voice channels that were added to Discord since the start. */
 async function channelsInDiscord(): Promise<string[]> {
   const { channels } = await world.discord.state();
   return channels.flatMap(({ id, name }) => (name.startsWith("left-") ? [id] : []));
@@ -169,14 +172,14 @@ async function openRooms(): Promise<string[]> {
   return rooms.flatMap(({ channelId, name }) => (name.startsWith("left-") ? [channelId] : []));
 }
 
-/** Rooms in lists are Discord's channels, neither more nor less. */
+/** Listed rooms and Discord's channels are the same. */
 const roomsAreChannels = (): Promise<void> =>
   eventually("every channel is a room, and every room a channel", async () => {
     expect((await openRooms()).toSorted()).toEqual((await channelsInDiscord()).toSorted());
   });
 
 describe("a client that hangs up", () => {
-  // First of all: afterwards the keys are known.
+  // This test comes first, because the keys are known afterwards.
   it("while the provider is asked for its keys keeps nobody out, and it is asked once", async () => {
     const asks = await request("GET", "/rooms");
     await Promise.all(Array.from({ length: 20 }, (_, i) => world.hangUp(asks, (i + 1) * STEP_MS)));
@@ -211,7 +214,7 @@ describe("a client that hangs up", () => {
         },
       );
     const steps = await leaveAfterEachStep(create, LONGEST_CREATION_MS);
-    // Somebody enters another channel at once: that event waits for none of the rooms.
+    // Somebody joins another channel at the same time: that event must not wait for the rooms.
     const enters = await send(
       await signed([nextEvent("voice.joined", { channelId: LOBBY, userId: USER })]),
     );
@@ -227,7 +230,7 @@ describe("a client that hangs up", () => {
     }
     expect(channels.size).toBe(steps);
     await roomsAreChannels();
-    // The first one did not leave.
+    // The first client did not disconnect.
     expect(await openRooms()).toHaveLength(steps + 1);
     await othersAreServed();
   });
@@ -259,7 +262,7 @@ describe("a client that hangs up", () => {
       const userId = `2000000000000001${String(moves.length).padStart(2, "0")}`;
       moves.push(nextEvent("voice.joined", { channelId: LOBBY, userId }));
       expected.push(`voice.joined ${userId}`);
-      // As the container does: what is not known to have arrived is sent again, in order.
+      // As the container does: events that may not have arrived are sent again, in order.
       return signed(moves.slice(-50));
     });
     const last = await send(await signed(moves.slice(-50)));
@@ -277,8 +280,8 @@ describe("a client that hangs up", () => {
       );
     }
     await othersAreServed();
-    // Of one that left between the hub's answer and its own the runtime tells the hub when that sleeps,
-    // after ten seconds in which nobody asks it anything.
+    // If a client disconnects between the hub's answer and the Worker's, the runtime tells the hub only
+    // when the hub hibernates, after ten seconds without requests.
     const isEmpty = async (): Promise<void> => {
       const report = await send(
         await request("GET", `/admin/guilds/${PRIMARY_GUILD}/hub`, undefined, {
@@ -323,7 +326,7 @@ describe("a client that hangs up", () => {
             const leaves = { method: "GET", path: pathname + search, headers, body: "" };
             await world.hangUp(leaves, ms + i * STEP_MS);
             const page = await link(await person.button(), person, new LinkBrowser(person.from));
-            // The step that was left may have ended meanwhile, and a link ends all others of its person.
+            // The cancelled step may have completed, and a new link ends all others of the same person.
             expect(page).toMatch(/Your accounts are linked|This link is over/);
             const said = await world.discord.use({
               userId: person.discordId,
@@ -338,7 +341,7 @@ describe("a client that hangs up", () => {
   );
 
   it("with a webhook leaves a match with the two channels of one, however many left", async () => {
-    // FACEIT itself has told nobody of it.
+    // FACEIT itself has reported the match to nobody.
     await eventually("the match of the webhooks has its two channels", async () => {
       const { channels } = await world.discord.state();
       expect(channels.filter(({ name }) => name.startsWith("match-"))).toHaveLength(2);
@@ -375,7 +378,7 @@ const GONE_THROUGH_ABOVE = [
   "GET /faceit/callback",
 ];
 
-/** Somebody who is in the guild and has an account at FACEIT, at an address of their own. */
+/** A new guild member with a FACEIT account and an address of their own. */
 async function newPerson() {
   made += 1;
   const from = { "cf-connecting-ip": `10.1.${Math.floor(made / 250)}.${made % 250}` };
@@ -388,7 +391,7 @@ async function newPerson() {
   return { discordId, playerId, nickname, button, from };
 }
 
-/** The address that a provider sends somebody back to. */
+/** The URL to which a provider sends the browser back. */
 async function wayBackOf(
   person: Awaited<ReturnType<typeof newPerson>>,
   provider: "Discord" | "FACEIT",
@@ -401,7 +404,7 @@ async function wayBackOf(
   return back;
 }
 
-/** Everything else that the Worker answers, as somebody asks it who gets an answer. */
+/** All other routes of the Worker, with a request that succeeds. */
 async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequest>>> {
   const room = await send(await request("POST", "/create-room", { name: "asked about" }));
   const { channelId } = z.object({ channelId: z.string() }).parse(room.body);

@@ -3,18 +3,18 @@ import type { Seen } from "./recorder.ts";
 /** User ids by voice channel. */
 type Voice = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** What a history says about the guild at its end. */
+/** The state of the guild at the end of a history. */
 export type View = {
   /** Open rooms with their members. */
   readonly rooms: Voice;
-  /** Times that the client had to start over. */
+  /** Number of times that the client had to start over. */
   readonly resets: number;
 };
 
 /**
- * Checks the history of a client that may see everything, and replays it: after a snapshot the
- * events follow each other without a gap, none comes twice, and each changes something.
- * @returns what a page that shows this history shows at its end
+ * Checks the history of a client that may see everything, and replays it. After a snapshot the events must
+ * follow each other without a gap, none may come twice, and each must change something.
+ * @returns the state that a page with this history shows at its end
  * @throws with everything that is wrong
  */
 export function checkHistory(history: readonly Seen[]): View {
@@ -53,7 +53,7 @@ export function checkHistory(history: readonly Seen[]): View {
   return { rooms, resets: Math.max(resets, 0) };
 }
 
-/** Applies an event to the rooms; says when it contradicts them. */
+/** Applies an event to the rooms; reports a contradiction. */
 function apply(
   rooms: Map<string, Set<string>>,
   event: string,
@@ -85,8 +85,8 @@ function apply(
 }
 
 /**
- * Checks that clients which may see the same were sent the same: whatever two have in common by
- * `seq` is the same event.
+ * Checks that clients with the same rights got the same events: an event with the same `seq` must be the
+ * same in all histories.
  */
 export function checkSame(...histories: readonly (readonly Seen[])[]): void {
   const known = new Map<string, string>();

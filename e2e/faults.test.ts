@@ -34,7 +34,7 @@ afterAll(async () => {
   await stack.stop();
 });
 
-/** Moves users about, in an order that is the same each time. */
+/** Moves users, in the same order every time. */
 async function moveAround(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const round = Math.floor(step / USERS.length);
@@ -45,7 +45,7 @@ async function moveAround(count: number): Promise<void> {
   }
 }
 
-/** Waits until a burst that has just begun is so many moves old. */
+/** Waits until a burst has made this many moves. */
 async function underWay(moves: number): Promise<void> {
   const start = step;
   await eventually("the burst is under way", () => {
@@ -53,7 +53,7 @@ async function underWay(moves: number): Promise<void> {
   });
 }
 
-/** A figure of the gateway-worker's metrics, summed over its labels. */
+/** A value of the gateway-worker's metrics, summed over its labels. */
 async function metric(name: string): Promise<number> {
   const text = await (await fetch(`${stack.urls.gateway}/metrics`)).text();
   return [...text.matchAll(new RegExp(`^${name}(?:{[^}]*})? (.+)$`, "gm"))].reduce(
@@ -63,8 +63,8 @@ async function metric(name: string): Promise<number> {
 }
 
 /**
- * Waits until every view of the guild is Discord's own: the Worker's list and what each socket's
- * history adds up to. Then checks the histories whole.
+ * Waits until every view of the guild equals Discord's: the Worker's list and the replayed history of each
+ * socket. Then checks the complete histories.
  */
 async function settle(): Promise<void> {
   await eventually("the Worker and all clients show what Discord has", async () => {
@@ -83,13 +83,13 @@ async function settle(): Promise<void> {
   checkSame(...recorders.map(({ history }) => history));
 }
 
-/** No client ever had to start over: every loss was made good by a resume. */
+/** No client had to start over: a resume made up for every loss. */
 function expectNoReset(): void {
   for (const { history } of recorders) expect(checkHistory(history).resets).toBe(0);
 }
 
 describe("processes that are killed", () => {
-  // Each alone, in the middle of everything: drill.test.ts.
+  // `drill.test.ts` kills each of them alone, during traffic.
   it("the container and the Worker at once", async () => {
     const moving = moveAround(60);
     await underWay(20);
@@ -103,7 +103,7 @@ describe("processes that are killed", () => {
 });
 
 describe("the network between container and Worker", () => {
-  // The contract says a minute; here it is as long as the back-off needs for some attempts.
+  // The contract says a minute; this outage lasts as long as the back-off needs for several attempts.
   it("is cut and comes back", async () => {
     const mark = recorders[0]?.mark() ?? 0;
     stack.hubNetwork.cut();
@@ -182,7 +182,7 @@ describe("Discord's REST API", () => {
   const newName = (): string => `Fault ${++count}`;
   const channelsNamed = async (name: string): Promise<number> =>
     (await discord.voiceChannels(PRIMARY_GUILD)).filter((known) => known === name).length;
-  /** Each by another user: how many rooms one may open in a minute is not what is tested. */
+  /** Each room by another user, because the limit of rooms a minute is not tested here. */
   const create = async (name: string) =>
     new Api(stack, await stack.token(crypto.randomUUID())).call("POST", "/create-room", { name });
 
@@ -218,7 +218,7 @@ describe("Discord's REST API", () => {
     });
   });
 
-  // The last ones of the file: what they are told to wait for is not waited for.
+  // These are the last tests of the file, because they do not wait for the pauses that Discord imposes.
   it.each(["user", "global"] as const)(
     "429 of scope %s is passed on with its time",
     async (scope) => {

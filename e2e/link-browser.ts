@@ -1,20 +1,20 @@
-/** A person's browser for the pages of a linking: keeps cookies, and goes where it is sent, step by step. */
+/** A person's browser for the pages of the linking flow: keeps cookies and follows redirects step by step. */
 export class LinkBrowser {
   readonly #cookies = new Map<string, string>();
   readonly #always: Readonly<Record<string, string>>;
 
-  /** @param always headers of each of its requests */
+  /** @param always headers of every request */
   constructor(always: Readonly<Record<string, string>> = {}) {
     this.#always = always;
   }
 
-  /** Opens an address and says where it leads; null: it is a page. */
+  /** Opens a URL and returns where it redirects; null: it is a page. */
   async open(url: string): Promise<{ readonly page: string; readonly to: string | null }> {
     const response = await fetch(url, { redirect: "manual", headers: this.headersFor(url) });
     return this.#take(url, response);
   }
 
-  /** Fills in the one form of a page and sends it. */
+  /** Fills in a page's only form and submits it. */
   async submit(
     url: string,
     fields: Readonly<Record<string, string>>,
@@ -25,7 +25,7 @@ export class LinkBrowser {
       headers: {
         ...this.headersFor(url),
         "content-type": "application/x-www-form-urlencoded",
-        // As a browser does for a form of the same page.
+        // As a browser does for a form of the same origin.
         origin: new URL(url).origin,
       },
       body: new URLSearchParams(fields).toString(),
@@ -49,7 +49,7 @@ export class LinkBrowser {
     };
   }
 
-  /** What it sends to this address. */
+  /** The request headers for this URL. */
   headersFor(url: string): Record<string, string> {
     const { host } = new URL(url);
     const cookies = [...this.#cookies].flatMap(([key, value]) => {
@@ -61,9 +61,9 @@ export class LinkBrowser {
 }
 
 /**
- * Goes through a linking from the button of `/link` to its last page.
+ * Goes through the linking flow from the button of `/link` to the last page.
  * @param as who signs in at Discord and at FACEIT
- * @returns the text of the page at the end
+ * @returns the text of the last page
  */
 export async function link(
   button: string,
@@ -77,10 +77,10 @@ export async function link(
   return (await browser.open(atFaceit.to)).page;
 }
 
-/** What a step shows, or where it leads. */
+/** The page or the redirect of a step. */
 type Step = Awaited<ReturnType<LinkBrowser["open"]>>;
 
-/** From the button of `/link` to the address that Discord sends the browser back to. */
+/** From the button of `/link` to the URL to which Discord sends the browser back. */
 export async function provenAtDiscord(
   button: string,
   discordId: string,
@@ -90,7 +90,7 @@ export async function provenAtDiscord(
   return opened.to === null ? opened : browser.submit(opened.to, { user_id: discordId });
 }
 
-/** From there to the address that FACEIT sends the browser back to. */
+/** From there to the URL to which FACEIT sends the browser back. */
 export async function provenAtFaceit(
   wayBack: string,
   playerId: string,

@@ -117,7 +117,7 @@ describe("a room and its people", () => {
     await alice.endRoom(room);
     const ended = () => recorder.events.filter(({ event }) => event === "room.deleted");
     await eventually("it was told", () => expect(ended()).toHaveLength(1));
-    // What comes after it is seen, and it has not come again until then.
+    // The next event has arrived, and the repeated one did not arrive before it.
     const next = await alice.createRoom();
     await eventually("the next room", () => {
       expect(recorder.events.at(-1)?.payload).toMatchObject({ channelId: next });
@@ -181,7 +181,7 @@ describe("a private room", () => {
       allowedUserIds: [guest.discord_id],
     });
     await discord.move(guest.discord_id, room);
-    // It comes through the container, which may take longer than a room does.
+    // It arrives through the container, which may take longer than a room does.
     await eventually("the move has arrived", () => {
       expect(who.creator.since(marks["creator"] ?? 0)).toHaveLength(2);
     });

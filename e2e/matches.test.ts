@@ -14,7 +14,7 @@ import { checkHistory } from "./checker.ts";
 import { startStack, type Stack } from "../dev/testing/stack.ts";
 
 const PLAYER = (n: number): string => `10000000000000030${n}`;
-/** Matches at once; the benchmark plays many more. */
+/** Number of simultaneous matches; the benchmark plays many more. */
 const CROWD = Number(process.env["MATCHES"] ?? 12);
 
 let stack: Stack;
@@ -44,7 +44,7 @@ async function linkButton(discordId: string): Promise<string> {
   return buttons[0]?.url ?? "";
 }
 
-/** Channels of matches that Discord has, by name. */
+/** The matches' channels in Discord, by name. */
 async function channels(): Promise<ReadonlyMap<string, string>> {
   const state = await discord.state();
   return new Map(
@@ -52,7 +52,7 @@ async function channels(): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-/** The channel of one side of the only match; there has to be one. */
+/** The channel of one side of the only match; it has to exist. */
 async function channelOf(faction: string): Promise<string> {
   const channel = [...(await channels())].find(([name]) => name.endsWith(faction))?.[1];
   if (channel === undefined) throw new Error(`${faction} has no channel`);
@@ -64,7 +64,7 @@ async function whereIs(userId: string): Promise<string | null> {
   return voiceStates.find(({ user_id: who }) => who === userId)?.channel_id ?? null;
 }
 
-/** What the Worker's database holds. */
+/** Rows of the Worker's database. */
 async function rows(sql: string): Promise<unknown[]> {
   const folder = path.join(stack.process.stateDir, "worker/v3/d1/miniflare-D1DatabaseObject");
   const [file = ""] = (await readdir(folder)).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name));
@@ -118,9 +118,9 @@ describe("linking", () => {
   it("is closed to whoever opens somebody else's link, at each of its steps", async () => {
     const before = await rows("SELECT * FROM player_links");
     const victim = { discordId: PLAYER(3), playerId: accountOf("borealis_one") };
-    // The button itself: Discord says who the victim is.
+    // The button itself: Discord reports the victim.
     await link(await linkButton(PLAYER(2)), victim);
-    // The address of Discord, and then that of FACEIT, of the attacker's own browser.
+    // First the URL of Discord, then that of FACEIT, from the attacker's own browser.
     const attacker = new LinkBrowser();
     const opened = await attacker.open(await linkButton(PLAYER(2)));
     const stranger = new LinkBrowser();
@@ -261,7 +261,7 @@ describe("a match", () => {
       }),
     );
     await eventually("all webhooks have arrived", async () => {
-      // Those of other matches were given up while the Worker was killed.
+      // The channels of other matches were given up while the Worker was killed.
       const ours = new Set(made.map(({ matchId }) => matchId));
       const { deliveries } = await faceit.state();
       const sent = deliveries.filter(({ matchId }) => matchId !== null && ours.has(matchId));

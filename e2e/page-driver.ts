@@ -3,10 +3,10 @@ import { expect } from "vitest";
 import { findChromium } from "../dev/chromium.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 
-/** What a busy machine may take for a step, milliseconds. */
+/** Deadline of one step on a busy machine, milliseconds. */
 const STEP_MS = 60_000;
 
-/** What Chromium is told: nothing of its own goes out, and root may start it. */
+/** Chromium's arguments: no traffic of its own, and root may start it. */
 export const BROWSER_ARGUMENTS: readonly string[] = [
   ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
   "--disable-quic",
@@ -16,7 +16,10 @@ export const BROWSER_ARGUMENTS: readonly string[] = [
   "--disable-sync",
 ];
 
-/** Starts the browser that the tests of the page look through. @throws when there is none */
+/**
+ * Starts the browser for the tests of the page.
+ * @throws when none is installed
+ */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error("no Chromium: set CHROMIUM_PATH");
@@ -24,9 +27,10 @@ export async function launchBrowser(): Promise<Browser> {
 }
 
 /**
- * Opens an address in a browser of its own.
- * @param options `withoutWebSocket`: as behind a proxy that knows none
- * @param onProblem gets what a page must never have: an uncaught error, a refusal by its own policy
+ * Opens a URL in a new browser context.
+ * @param options `withoutWebSocket`: as behind a proxy that blocks WebSockets
+ * @param onProblem called for what a page must never have: an uncaught error, or a violation of its own
+ * policy
  */
 export async function openAt(
   browser: Browser,
@@ -39,7 +43,7 @@ export async function openAt(
   context.setDefaultTimeout(STEP_MS);
   if (withoutWebSocket) {
     await context.addInitScript(() => {
-      // What such a proxy looks like from inside: a socket never opens.
+      // Behind such a proxy a socket never opens.
       const Blocked = class extends EventTarget {
         constructor() {
           super();
@@ -60,7 +64,10 @@ export async function openAt(
   return page;
 }
 
-/** Signs in at the local provider. @param discordId which Discord account is theirs; empty: none */
+/**
+ * Signs in at the local provider.
+ * @param discordId the person's Discord account; empty: none
+ */
 export async function signInAs(page: Page, name: string, discordId = ""): Promise<void> {
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByLabel("Name").fill(name);
@@ -68,7 +75,7 @@ export async function signInAs(page: Page, name: string, discordId = ""): Promis
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
-/** Waits until both connections that the header shows stand. */
+/** Waits until the header shows both connections as up. */
 export async function isLive(page: Page, stream = "Live"): Promise<void> {
   const status = (name: string): Promise<string | null> =>
     page.getByRole("status", { name }).textContent();
@@ -77,7 +84,7 @@ export async function isLive(page: Page, stream = "Live"): Promise<void> {
   });
 }
 
-/** Opens or closes the tools of the local stack, which lie over the page where it is small. */
+/** Opens or closes the tools of the local stack, which cover the page on small screens. */
 export async function tools(page: Page, open = true): Promise<void> {
   const toggle = page.getByRole("button", { name: "Test tools", exact: true });
   if ((await toggle.getAttribute("aria-expanded")) !== String(open)) await toggle.click();
@@ -86,19 +93,19 @@ export async function tools(page: Page, open = true): Promise<void> {
 /** An area of the page, by its name in the navigation. */
 type AreaName = "Rooms" | "Matches" | "Activity";
 
-/** Goes to an area by its link. */
+/** Goes to an area through its link. */
 export async function goTo(page: Page, area: AreaName): Promise<void> {
   await page.getByRole("navigation").getByRole("link", { name: area }).click();
   await page.getByRole("heading", { level: 1, name: area }).waitFor();
 }
 
-/** Opens a room's row, unless it is open. */
+/** Opens a room's row if it is closed. */
 export async function unfold(page: Page, name: string): Promise<void> {
   const row = page.getByRole("button", { name, exact: true });
   if ((await row.getAttribute("aria-expanded")) !== "true") await row.click();
 }
 
-/** How wide the page is, pixels: more than its window when something sticks out. */
+/** Width of the page, pixels: more than the window if something overflows. */
 export async function pageWidth(page: Page): Promise<number> {
   return Number(await page.evaluate("document.documentElement.scrollWidth"));
 }

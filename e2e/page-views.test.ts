@@ -26,7 +26,7 @@ const PLAYERS = ["100000000000000302", "100000000000000303"];
 const MANY = 60;
 const ROOMS_PER_TOKEN = 10;
 
-/** Names that break what is not ready for them. */
+/** Names that break layouts which are not prepared for them. */
 const UNBROKEN = "W".repeat(100);
 const RIGHT_TO_LEFT = "غرفة الأصدقاء ".repeat(7).trim();
 const SIGNS = "👩‍🚀".repeat(30);
@@ -78,8 +78,8 @@ const statusOf = (page: Page, name: "Stream" | "Discord"): Promise<string | null
   page.getByRole("status", { name }).textContent();
 
 /**
- * Fits every width, and axe finds nothing at the last of them.
- * @param look what axe looks for; undefined: everything
+ * The view fits every width, and axe finds nothing at the last one.
+ * @param look what axe checks; undefined: everything
  */
 async function expectSound(
   page: Page,
@@ -99,7 +99,7 @@ async function expectSound(
   ).toEqual([]);
 }
 
-/** At the end of the page nothing lies on the last line's time. */
+/** At the end of the page nothing covers the time of the last line. */
 async function expectLastTimeFree(page: Page, width: number): Promise<void> {
   await page.setViewportSize({ width, height: HEIGHT });
   const onTop = await page.evaluate(`(() => {
@@ -116,7 +116,7 @@ const focused = (page: Page): Promise<unknown> =>
     "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()",
   );
 
-/** What Tab leads to, from the top of the page to its end. */
+/** The Tab stops from the top of the page to its end. */
 async function tabStops(page: Page): Promise<readonly unknown[]> {
   await page.evaluate("document.activeElement.blur()");
   const stops: unknown[] = [];
@@ -128,7 +128,7 @@ async function tabStops(page: Page): Promise<readonly unknown[]> {
   }
 }
 
-/** No request comes through any more; `kill` ends the connections that stand. */
+/** Blocks all requests; `kill` also ends open connections. */
 async function cutOff(page: Page): Promise<void> {
   await page.route(`${stack.urls.worker}/**`, (route) => route.abort());
   await stack.kill("worker");
@@ -136,10 +136,10 @@ async function cutOff(page: Page): Promise<void> {
 
 describe.each(["light", "dark"] as const)("every view, %s", (colorScheme) => {
   it("fits 360 to 1280 pixels with any name, and axe finds nothing", async () => {
-    // As a computer has it, and as a phone.
+    // The width of a computer and of a phone.
     const widths = colorScheme === "light" ? WIDTHS : WIDTHS.toReversed();
     const page = await open({ colorScheme });
-    // Only colours differ in the dark.
+    // In the dark scheme only colours differ.
     const look = colorScheme === "dark" ? "cat.color" : undefined;
     await expectSound(page, widths, "the welcome", look);
     const background = await page.evaluate("getComputedStyle(document.body).backgroundColor");
@@ -211,7 +211,7 @@ describe.each(["light", "dark"] as const)("every view, %s", (colorScheme) => {
 
 describe("a room and its people", () => {
   it("is private by names that are picked and ids that are pasted, without a mouse", async () => {
-    // Known are those whom the server has seen.
+    // The page knows people whom the server has seen.
     const host = await apiOf("host");
     const channelId = await host.createRoom({ name: "Open to all" });
     for (const userId of [PLAYER_1, ...PLAYERS]) await discord.move(userId, channelId);
@@ -223,7 +223,7 @@ describe("a room and its people", () => {
     const who = page.getByRole("combobox", { name: "Who may come in" });
     await who.fill("player");
     await page.getByRole("option", { name: "Player 2" }).waitFor();
-    // Who opens a room may come in anyway.
+    // The creator of a room may join anyway, and so is not offered.
     expect(await page.getByRole("option", { name: "Player 1" }).count()).toBe(0);
     await who.press("ArrowDown");
     await who.press("ArrowDown");
@@ -342,13 +342,13 @@ describe("what happened", () => {
     await isLive(page);
     await page.getByText("nothing new has arrived since").waitFor({ state: "detached" });
     await page.getByText("The server can't be reached.").waitFor({ state: "detached" });
-    // Without a name it is called after whose it is.
+    // Without a name, the room is named after its creator.
     await page.getByRole("button", { name: "Open room" }).click();
     await page.getByRole("heading", { name: "watcher's room", exact: true }).waitFor();
   });
 });
 
-// The last of all: nobody ends its rooms.
+// This comes last, because nobody ends its rooms.
 describe("a busy guild", () => {
   it("is short with 60 rooms: one stop of the Tab key, groups and a search", async () => {
     const everything = new Api(stack, await stack.token("tidy", { scope: "rooms:manage" }));
@@ -386,7 +386,7 @@ describe("a busy guild", () => {
     await page.keyboard.press("Home");
     expect(await focused(page)).toBe("Open in Discord: Squad 0, in a new tab");
 
-    // The row that has the focus moves to the other group, and keeps it.
+    // The focused row moves to the other group and keeps the focus.
     await page.getByRole("button", { name: "Squad 0", exact: true }).focus();
     await discord.move("500000000000000001", null);
     await page.getByRole("heading", { name: "With people" }).waitFor({ state: "detached" });

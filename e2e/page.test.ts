@@ -10,9 +10,9 @@ import type { DiscordControl } from "../dev/discord/control-client.ts";
 import { goTo, isLive, launchBrowser, openAt, signInAs, tools, unfold } from "./page-driver.ts";
 import { startStack, type Stack } from "../dev/testing/stack.ts";
 
-/** Where the pictures of a run are, for whoever wants to look. */
+/** Screenshots of a run, for a person to look at. */
 const SCREENSHOTS = path.join(tmpdir(), "guildhub-screenshots");
-/** A test player of the local Discord who is not in its panel from the start. */
+/** A test player of the local Discord who is not in its panel at the start. */
 const PLAYER_5 = "100000000000000305";
 
 let stack: Stack;
@@ -90,8 +90,8 @@ async function shows(page: Page, room: string, people: readonly string[]): Promi
 }
 
 /**
- * Events of the activity, oldest first: each one after the one before, none twice. What this user may
- * not see is left out, and the event after it says which was before.
+ * The events of the activity, oldest first: in order and none twice. Events that this user may not see are
+ * left out, and the next event then names the previous one.
  */
 async function expectGaplessLog(page: Page): Promise<void> {
   await goTo(page, "Activity");
@@ -152,7 +152,7 @@ describe("a new user", () => {
     await endRoom(page, "Early bird");
     await page.getByText("No room is open", { exact: true }).waitFor();
 
-    // "Sign in" shows before the browser leaves for the provider: the way back is what counts.
+    // "Sign in" appears before the browser leaves for the provider, so the test waits for the return.
     const back = page.waitForRequest(
       (request) => request.isNavigationRequest() && request.url().startsWith(stack.urls.worker),
     );
@@ -211,7 +211,7 @@ describe("a match", () => {
       .waitFor();
     await side("borealis")
       .getByRole("listitem")
-      // Whom the server has not seen in voice it has no name of.
+      // The server knows no name of a person whom it has not seen in voice.
       .filter({ hasText: /borealis_one.*Discord known$/ })
       .waitFor();
     for (const faction of ["faction1", "faction2"]) {
@@ -271,7 +271,7 @@ describe("the page", () => {
       page.evaluate(
         "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()",
       );
-    /** Presses Tab until that control has the focus, which a person has to be able to see. */
+    /** Presses Tab until that control has the focus, which has to be visible. */
     const tabTo = async (name: string): Promise<void> => {
       for (let presses = 0; presses < 60; presses++) {
         if ((await focused()) === name) {
@@ -335,7 +335,7 @@ describe("the page", () => {
     await page.getByRole("heading", { name: "GuildHub stream" }).waitFor();
     await screenshot(page, "api-stream");
 
-    // Where problem documents point.
+    // The address to which problem documents point.
     await page.goto(`${stack.urls.worker}/docs/errors#unauthorized`);
     expect(await page.locator("h2:target").textContent()).toBe("Sign in first");
   });

@@ -6,7 +6,10 @@ import { VitestRuns } from "../dev/vitest-runs.ts";
 const INSTALL_DEADLINE_MS = 300_000;
 const root = path.dirname(import.meta.dirname);
 
-/** Runs a program. @returns what it said when it failed, else null */
+/**
+ * Runs a program.
+ * @returns its output if it failed, else null
+ */
 export function attempt(
   folder: string,
   command: string,
@@ -23,9 +26,9 @@ export function attempt(
 }
 
 /**
- * Runs the tests of a proof with the foreign software that they need, and ends the process: the last
- * line is `N passed, N failed`.
- * @param folder has the tests, a `package.json` and its lock file
+ * Runs the tests of a proof with the external software that they need, and ends the process. The last line
+ * is `N passed, N failed`.
+ * @param folder contains the tests, a `package.json` and its lock file
  * @param environment of the tests
  */
 export async function runProof(

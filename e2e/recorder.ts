@@ -3,7 +3,7 @@ import { askForTicket, openWire, type Wire } from "../dev/testing/wire/wire.ts";
 import { EventFrame } from "../src/protocol/frames.ts";
 import { Room } from "../src/protocol/room.ts";
 
-/** What a recorder keeps of what it was sent, in order. */
+/** One item of a recorder's history, in order. */
 export type Seen =
   | { readonly kind: "connected"; readonly epoch: string; readonly seq: number }
   | {
@@ -35,7 +35,7 @@ const Frame = z.discriminatedUnion("type", [
 
 const RETRY_MS = 100;
 
-/** A client that keeps coming back, resumes from what it has seen, and forgets nothing. */
+/** A client that always reconnects, resumes from its position, and records everything. */
 export class Recorder {
   readonly history: Seen[] = [];
   readonly #worker: string;
@@ -47,7 +47,7 @@ export class Recorder {
 
   /**
    * @param worker origin of the Worker
-   * @param token gives an access token for each connection
+   * @param token returns an access token for each connection
    */
   constructor(worker: string, token: () => Promise<string>, guildId?: string) {
     this.#worker = worker;
@@ -61,7 +61,7 @@ export class Recorder {
     return this.history.flatMap((seen) => (seen.kind === "event" ? [seen.frame] : []));
   }
 
-  /** Names and payloads of the events after a mark that {@link mark} gave. */
+  /** Names and payloads of the events after a mark from {@link mark}. */
   since(mark: number): { event: string; payload: unknown }[] {
     return this.history
       .slice(mark)
@@ -70,23 +70,23 @@ export class Recorder {
       );
   }
 
-  /** The present end of the history. */
+  /** The current end of the history. */
   mark(): number {
     return this.history.length;
   }
 
-  /** Whether the last thing that happened is not a loss of the connection. */
+  /** Whether the last entry is something other than a lost connection. */
   get isConnected(): boolean {
     const last = this.history.findLast(({ kind }) => kind === "closed" || kind === "connected");
     return last?.kind === "connected";
   }
 
-  /** The hub's position that this client has reached. */
+  /** The position at the hub that this client has reached. */
   get seq(): number {
     return this.#position?.seq ?? -1;
   }
 
-  /** Loses the connection without a word, as a phone in a tunnel does; it comes back by itself. */
+  /** Loses the connection without a close, as a phone in a tunnel does; it reconnects by itself. */
   drop(): void {
     this.#wire?.terminate();
   }

@@ -9,10 +9,7 @@ import { startStack } from "../dev/testing/stack.ts";
 offerHelp(`Usage: npm run screenshot
   Makes docs/images/page.png, the picture of the README, from a stack of its own.`);
 
-/**
- * `npm run screenshot`: makes the picture of the README, from a stack of its own with rooms and people
- * that nobody else sees.
- */
+/** `npm run screenshot`: makes the README's picture from its own stack with example rooms and people. */
 const PICTURE = path.join(import.meta.dirname, "../docs/images/page.png");
 const MAX_BYTES = 300_000;
 const VIEWPORT = { width: 1200, height: 700 };
@@ -30,7 +27,7 @@ const PEOPLE = [
   "Radia",
 ].map((name, n) => ({ name, userId: `10000000000000${4000 + n}` }));
 
-/** Opened in this order, so that the last is on top. */
+/** Opened in this order, so that the last room is on top. */
 const ROOMS = [
   { name: "AFK", userLimit: 0, people: [] },
   { name: "Movie night", userLimit: 0, people: ["Barbara"] },
@@ -67,7 +64,7 @@ try {
     const texts = await page.locator(".statuses").textContent();
     if (!/Live.*Connected/.test(texts ?? "")) throw new Error(texts ?? "");
   });
-  // They are of the local stack, and no part of the product.
+  // The tools belong to the local stack, not to the product.
   await page.evaluate("document.querySelector('.tools').remove()");
   await page.evaluate("document.activeElement.blur()");
   await page.mouse.move(0, 0);

@@ -1,5 +1,5 @@
-// The Worker's bundle with a pause before each call of a Durable Object, `SLOW_MS` milliseconds. What the
-// objects do is untouched, and so is what they get without being called: frames, closes and alarms.
+// The Worker's bundle with a pause of `SLOW_MS` milliseconds before each call to a Durable Object. The
+// objects themselves are unchanged, and so are frames, closes and alarms, which are not calls.
 import worker, * as parts from "bundle.js";
 
 const NOT_CALLED = new Set([

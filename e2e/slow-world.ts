@@ -20,10 +20,10 @@ import { freePorts } from "../dev/stack/ports.ts";
 const ISSUER = "https://idp.test";
 const AUDIENCE = "guildhub";
 
-/** How long each of them takes for a call, milliseconds. */
+/** The pause before each call, milliseconds. */
 type Slowness = { readonly objects: number; readonly outside: number };
 
-/** A request as its bytes go out. */
+/** A request with its exact bytes. */
 export type RawRequest = {
   readonly method: string;
   readonly path: string;
@@ -34,7 +34,7 @@ export type RawRequest = {
 /** The Worker behind workerd's own port, with everything that it waits for slowed down. */
 export type SlowWorld = {
   readonly url: string;
-  /** The controls of the doubles, which answer at once. */
+  /** The controls of the local services, which answer at once. */
   readonly discord: DiscordControl;
   readonly faceit: FaceitControl;
   /** A token of this person. */
@@ -44,16 +44,16 @@ export type SlowWorld = {
   readonly secrets: { readonly hub: string; readonly webhook: string };
   /** Signs a body as Discord signs an interaction. */
   readonly signInteraction: (body: string) => Readonly<Record<string, string>>;
-  /** Sends a request and hangs up after so long; settles when the connection is gone. */
+  /** Sends a request and disconnects after this time; settles when the connection is closed. */
   readonly hangUp: (request: RawRequest, afterMs: number) => Promise<void>;
-  /** What workerd wrote to its output so far. */
+  /** workerd's output so far. */
   readonly output: () => string;
   readonly stop: () => Promise<void>;
 };
 
 /**
- * Starts it, with nothing cached anywhere. `wrangler dev` is left out on purpose: its front does not
- * always pass a disconnect on.
+ * Starts it with empty caches. It does not use `wrangler dev`, whose proxy does not always pass on a
+ * disconnect.
  */
 export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
   const folder = await mkdtemp(path.join(tmpdir(), "guildhub-slow-"));
@@ -185,7 +185,7 @@ function forwardTo(target: string): Answerer {
     const { pathname, search } = new URL(request.url);
     const headers = new Headers(request.headers);
     for (const name of ["host", "connection", "content-length"]) headers.delete(name);
-    // A form is sent from the page that it belongs to.
+    // A form is submitted from its own page.
     if (headers.has("origin")) headers.set("origin", target);
     const body = await request.arrayBuffer();
     const response = await fetch(`${target}${pathname}${search}`, {
@@ -203,7 +203,7 @@ function forwardTo(target: string): Answerer {
   };
 }
 
-/** workerd takes a reset for a client that is gone; after a mere FIN it still answers. */
+/** workerd treats a reset as a disconnected client; after a FIN alone it still answers. */
 function hangUp(port: number, request: RawRequest, afterMs: number): Promise<void> {
   const { method, path: where, headers, body } = request;
   const lines = Object.entries({

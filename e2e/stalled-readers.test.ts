@@ -15,17 +15,17 @@ import { eventually } from "../dev/testing/eventually.ts";
 import { StreamReader } from "../dev/testing/stalled/stream-reader.ts";
 
 const STALLED = 200;
-/** What one event brings, and how many are published in one turn: a megabyte. */
+/** Size of one event, and number of events in one turn: together a megabyte. */
 const EVENT_BYTES = 10_000;
 const TURN_EVENTS = 100;
 /** A hundred megabytes, in turns. */
 const FLOOD = 100;
-/** Less than the journal holds: whoever stalled meanwhile can be fed. */
+/** Less than the journal holds, so that a client that stalled in the meantime can be fed from it. */
 const SHORT_FLOOD = 20;
 
 const MIB = 1024 * 1024;
 const GROWTH_MAX_BYTES = 64 * MIB;
-/** Nothing is published any more when memory has grown by so much: the machine is not ours. */
+/** Publishing stops when memory has grown by this much, to protect the machine. */
 const RUNAWAY_BYTES = 512 * MIB;
 
 let folder: string;
@@ -47,8 +47,8 @@ beforeAll(async () => {
     await join({ shows: "acknowledges", batch: true }),
     await follow(),
   ];
-  // What a hub keeps in memory anyway, pages of the journal and what the engine compiled, is there
-  // from now on: a second flood of that kind adds a megabyte or two.
+  // From now on the memory includes what a hub keeps anyway: pages of the journal and compiled code. A
+  // second flood of that kind adds a megabyte or two.
   await flood(FLOOD);
 });
 
@@ -76,7 +76,7 @@ async function follow(): Promise<StreamReader> {
   return reader;
 }
 
-/** Joins, shows once that it lives, and never reads again. */
+/** Connects, shows once that it is alive, and never reads again. */
 async function joinAndStall(
   options: Pick<ReaderOptions, "shows" | "batch">,
   user?: number,
@@ -90,12 +90,15 @@ async function residentBytes(): Promise<number> {
   return (await usageOf(hub.pid)).residentKib * 1024;
 }
 
-/** Publishes, no faster than the healthy readers take it. @returns seq of the last event */
+/**
+ * Publishes no faster than the healthy readers read.
+ * @returns seq of the last event
+ */
 async function flood(turns: number): Promise<number> {
   const before = await residentBytes();
   const plan = { turns, events: TURN_EVENTS, bytes: EVENT_BYTES };
   return floodHub(hub, keepUp, plan, async (turn) => {
-    // A hub without flow control would take all memory that there is.
+    // A hub without flow control would use all memory.
     if (turn % 10 === 0) expect((await residentBytes()) - before).toBeLessThan(RUNAWAY_BYTES);
   });
 }
@@ -104,7 +107,10 @@ function faultsOf(readers: readonly (Reader | StreamReader)[]): string[] {
   return readers.flatMap(({ sequence }) => sequence.faults);
 }
 
-/** Reads on; was fed in order, or is closed with 1013 and comes back; in the end it has everything. */
+/**
+ * Reads again. The client is fed in order, or is closed with 1013 and reconnects; in the end it has
+ * everything.
+ */
 async function untilWhole(readers: readonly Reader[], seq: number): Promise<void> {
   for (const reader of readers) reader.readOn();
   const sentAway = new Set<Reader>();
@@ -114,7 +120,7 @@ async function untilWhole(readers: readonly Reader[], seq: number): Promise<void
         if (reader.closedWith !== null) {
           if (!sentAway.has(reader)) expect(reader.closedWith).toBe(1013);
           sentAway.add(reader);
-          // While too many come at once some are refused, and come again.
+          // When too many connect at once, some are refused and try again.
           await reader.connect();
         }
         expect(reader.seq).toBeGreaterThanOrEqual(seq);
@@ -133,7 +139,7 @@ it("HUB-10 two hundred readers that stall cost a window each, and nobody else an
     const shows = at % 2 === 0 ? "acknowledges" : "pings";
     stalled.push(await joinAndStall({ shows, batch: at % 4 < 2 }));
   }
-  // With all of them connected: what 200 sockets cost is not what stalling costs.
+  // All of them are connected, so that the cost of 200 sockets does not count as the cost of stalling.
   const before = await residentBytes();
 
   const small = await hub.fill(10, EVENT_BYTES);
@@ -142,7 +148,7 @@ it("HUB-10 two hundred readers that stall cost a window each, and nobody else an
   const acknowledging = stalled.filter((_, at) => at % 20 === 0);
   for (const reader of acknowledging) reader.readOn();
   await untilAllHave(acknowledging, short);
-  // They were fed on the connections that they had, and stall again.
+  // They were fed on their existing connections, and stall again.
   expect(acknowledging.map(({ snapshots }) => snapshots)).toEqual(acknowledging.map(() => 1));
   for (const reader of acknowledging) reader.stall();
 
@@ -161,7 +167,7 @@ it("HUB-10 two hundred readers that stall cost a window each, and nobody else an
   await untilWhole([...stalled, ...pinging], last);
   const everybody = [...keepUp, ...pinging, ...stalled];
   expect(faultsOf(everybody)).toEqual([]);
-  // Those who kept up were never given a state instead of events.
+  // The readers that kept up never got a snapshot instead of events.
   expect(keepUp.map(({ snapshots }) => snapshots)).toEqual([1, 1, 1]);
   for (const reader of [...stalled, ...pinging]) reader.leave();
 });
@@ -179,7 +185,7 @@ it("HUB-10 readers that never said anything cost 16 MB for each user and are the
   const last = await flood(SHORT_FLOOD);
   const grown = (await residentBytes()) - before;
   console.log(`resident memory has grown by ${Math.round(grown / MIB)} MiB`);
-  // What the runtime needs to hold a frame comes on top of the frame.
+  // What the runtime needs to hold a frame is added to the frame.
   expect(grown).toBeLessThan(usersStalled * UNACKNOWLEDGED_BYTES_MAX * 1.25 + 16 * MIB);
 
   for (const reader of silent) reader.readOn();
@@ -193,7 +199,8 @@ it("HUB-10 readers that never said anything cost 16 MB for each user and are the
     expect(one).toBeGreaterThan(UNACKNOWLEDGED_BYTES_MAX / 2);
   }
   await untilWhole(silent, last);
-  // Nothing is held against them once they are back; two that share took their 16 MB with what they missed.
+  // After they are back, nothing counts against them; two that share a user used up their 16 MB with what
+  // they missed.
   const single = silent.slice(0, 2);
   const more = await flood(2);
   await untilAllHave(single, more);

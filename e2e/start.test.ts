@@ -21,7 +21,7 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map((stack) => stack.stop()));
 });
 
-/** Starts what `npm start` starts, with a mark that all its descendants inherit. */
+/** Starts `npm start`, with a mark in the environment that all its descendants inherit. */
 async function npmStart(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<{ stack: StackProcess; left: () => number[] }> {
@@ -31,7 +31,7 @@ async function npmStart(
   return { stack, left: () => processesWith("GUILDHUB_E2E", mark) };
 }
 
-/** What a command prints beside a stack whose ports and variables it is not told. */
+/** The output of a command that is not told the stack's ports and variables. */
 async function command(
   stack: StackProcess,
   program: string,
@@ -44,7 +44,10 @@ async function command(
   return stdout.trim();
 }
 
-/** Runs the README's example as it stands, but for the ports, until it has said `expected`, and then that `leaver` has left. */
+/**
+ * Runs the README's example unchanged except for the ports, until it printed `expected`, and then that
+ * `leaver` has left.
+ */
 async function runExample(
   stack: StackProcess,
   expected: readonly RegExp[],
@@ -53,7 +56,7 @@ async function runExample(
   const root = path.dirname(import.meta.dirname);
   const readme = await readFile(path.join(root, "README.md"), "utf8");
   const [, example = ""] = /## Open a room and watch it[^]+?```sh\n([^]+?)```/.exec(readme) ?? [];
-  // It leaves a file where it runs: not in this checkout.
+  // It leaves a file in its working directory, so it must not run in this checkout.
   const folder = await mkdtemp(path.join(tmpdir(), "guildhub-example-"));
   for (const name of ["package.json", "dev", "src", "node_modules", "dist"]) {
     await symlink(path.join(root, name), path.join(folder, name));
@@ -172,7 +175,8 @@ describe("npm start", () => {
     expect(await caching(script)).toEqual([200, "public, max-age=31536000, immutable"]);
     expect(await caching("/assets/gone.js")).toEqual([404, "no-store"]);
 
-    // The provider's key, tokens of the bot, sessions: for nobody else of this machine.
+    // The provider's key, the bot's tokens and sessions must not be readable for other users of this
+    // machine.
     const written = await readdir(stack.stateDir, { recursive: true });
     expect(written).toContain("identity-provider/identity-provider.sqlite");
     const open = written.filter((name) => {
@@ -236,7 +240,7 @@ describe("npm start", () => {
       });
       expect(rooms.status).toBe(200);
 
-      // The worst case: the program that ends the others has no chance to.
+      // The worst case: the program that stops the others is killed.
       process.kill(stack.file().pid, "SIGKILL");
       await stack.exited;
       await eventually("everything is gone", () => expect(left()).toEqual([]));
@@ -270,7 +274,7 @@ describe("npm start", () => {
   });
 });
 
-/** Every process of this machine that carries a variable of this value in its environment. */
+/** All processes of this machine with this value of a variable in their environment. */
 function processesWith(name: string, value: string): number[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
@@ -283,7 +287,7 @@ function readIfThere(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    // The process has ended, or is not ours.
+    // The process has ended or belongs to another user.
     return "";
   }
 }

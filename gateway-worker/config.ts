@@ -4,7 +4,7 @@ import { SecretValue } from "../src/protocol/secret.ts";
 
 const HttpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
 
-/** An empty variable is one that is not set: how container hosts and `.env` files clear one. */
+/** An empty variable counts as not set: container hosts and `.env` files clear variables that way. */
 const Variables = z.object({
   DISCORD_BOT_TOKEN: SecretValue,
   PRIMARY_GUILD_ID: DiscordId,
@@ -25,23 +25,23 @@ const Variables = z.object({
   STATE_DIR: z.string().default(".state/gateway-worker"),
 });
 
-/** The variables of rooms.md §6, parsed. */
+/** The parsed variables of rooms.md §6. */
 export type Config = {
   readonly discordBotToken: string;
   readonly primaryGuildId: string;
   readonly hubEndpoint: string;
-  /** The present key, then the previous one while it is rotated: each request is signed with both. */
+  /** The current key, then during a rotation the previous one: each request is signed with both. */
   readonly hubSecrets: readonly string[];
   /** Without a slash at the end. */
   readonly discordApiUrl: string;
   readonly compress: boolean;
   readonly host: string;
-  /** 0: any free one. */
+  /** 0 means any free port. */
   readonly port: number;
   readonly stateDir: string;
 };
 
-/** What can be used, or a message that names each variable that is missing or malformed. */
+/** The configuration, or a message that names each missing or malformed variable. */
 export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly message: string };

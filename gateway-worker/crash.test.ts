@@ -52,7 +52,7 @@ function start(more: Readonly<Record<string, string>> = {}): Child {
   return child;
 }
 
-/** A small deterministic generator: a failing run can be repeated. */
+/** A small deterministic generator, so that a failing run can be repeated. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => {
@@ -61,7 +61,7 @@ function dice(seed: number): () => number {
   };
 }
 
-/** People who wander between the channels; remembers what every client must hear of it. */
+/** People who move between the channels, and the events that every client must get for that. */
 class Wanderers {
   readonly #roll: () => number;
   readonly at = new Map<string, string>();
@@ -77,7 +77,7 @@ class Wanderers {
     const to = [null, "c1", "c2", "c3"][Math.floor(this.#roll() * 4)] ?? null;
     const from = this.at.get(user) ?? null;
     gateway.voice(GUILD, user, to);
-    // The same channel again is a mute or a camera: nothing to hear.
+    // The same channel again is a mute or a camera: no event.
     if (from === to) return;
     if (from !== null) this.expected.push(`voice.left ${from} ${user}`);
     if (to === null) this.at.delete(user);
@@ -116,7 +116,7 @@ test("SIGKILL at any moment loses no dispatch and announces none twice", async (
     const resumes = gateway.count(6);
     await delay(roll() * 120);
     await current.kill("SIGKILL");
-    // An answer that is lost on its way back must not lead to a second announcement either.
+    // A lost answer must not lead to a second announcement either.
     if (kills % 2 === 0) hub.script.push({ status: 200, afterEffect: true, cut: true });
     current = start();
     await until("resumed", () => gateway.count(6) > resumes);
@@ -129,7 +129,7 @@ test("SIGKILL at any moment loses no dispatch and announces none twice", async (
   expect(new Set(hub.events.map(({ id }) => id)).size).toBe(hub.events.length);
   expect(hub.gaps).toBe(0);
   expect(gateway.count(2), "IDENTIFYs").toBe(1);
-  // Each new process resumes, and then shows the hub all it knows: what the events had told already.
+  // Each new process resumes and then sends the hub its whole state, which must match the events.
   const told = new Map<string, unknown>();
   for (const { event, payload } of hub.of(GUILD)) {
     if (event === "voice.left") told.delete(String(payload["userId"]));

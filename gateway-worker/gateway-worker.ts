@@ -19,23 +19,23 @@ import { Intake } from "./store/intake.ts";
 import { Outbox } from "./store/outbox.ts";
 import { SettingsStore } from "./store/settings-store.ts";
 
-/** How long an ending process tries to hand over what waits, milliseconds. */
+/** How long a stopping process tries to send waiting events, milliseconds. */
 const FLUSH_DEADLINE_MS = 3_000;
 
-/** An event loop that is held up for longer than this is not healthy, milliseconds. */
+/** The process is unhealthy when the event loop is blocked for longer than this, milliseconds. */
 const EVENT_LOOP_DELAY_MAX_MS = 5_000;
 
-/** A process that runs, or why it cannot start. */
+/** A running process, or why it cannot start. */
 export type StartedGatewayWorker =
   | {
       readonly ok: true;
       readonly port: number;
-      /** Leaves Discord so that the next process resumes, and hands over what it can. */
+      /** Disconnects from Discord so that the next process can resume, and sends what it can. */
       readonly stop: () => Promise<void>;
     }
   | { readonly ok: false; readonly message: string };
 
-/** Ends early, and quietly, when the signal says so. */
+/** Resolves early when the signal aborts. */
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined);
 }
@@ -113,8 +113,8 @@ export async function startGatewayWorker(
     epoch,
     resync: (guildId) => intake.resync(guildId),
     onStale: () => {
-      // The process stays, and says why on /readyz: one that ended would be started again, and the
-      // two would take the connection from each other for ever.
+      // The process keeps running and reports the reason on /readyz. If it ended, it would be restarted,
+      // and the two processes would take the connection from each other for ever.
       void client.stop();
       void heartbeat.stop();
     },
@@ -218,7 +218,7 @@ export async function startGatewayWorker(
     stop: async () => {
       stopping = true;
       const deadline = setTimeout(() => hub.abort(), FLUSH_DEADLINE_MS);
-      // Leaving is news as well: it is in the outbox before that one's end begins.
+      // The disconnection is an event too: it must be in the outbox before the publisher stops.
       await Promise.all([client.stop(), heartbeat.stop(), publisher.stop()]);
       clearTimeout(deadline);
       await server.close();

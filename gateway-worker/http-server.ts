@@ -1,18 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Registry } from "prom-client";
 
-/** What the HTTP server shows. */
+/** What the HTTP server reports. */
 export type HttpServerParts = {
   readonly host: string;
   readonly port: number;
   readonly registry: Registry;
   /** What is wrong with the process itself; null: nothing. */
   readonly health: () => string | null;
-  /** Whether it does its job, with what a person wants to know. */
+  /** Whether the process does its job, with details for a person. */
   readonly readiness: () => { readonly ready: boolean } & Readonly<Record<string, unknown>>;
 };
 
-/** A server that listens, or why it cannot. */
+/** A listening server, or why it cannot listen. */
 export type StartedHttpServer =
   | { readonly ok: true; readonly port: number; readonly close: () => Promise<void> }
   | { readonly ok: false; readonly message: string };

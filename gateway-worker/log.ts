@@ -1,7 +1,7 @@
-/** Members of a log line beside `time`, `level` and `message`. */
+/** Members of a log line besides `time`, `level` and `message`. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** How urgent a line is. `alert`: somebody must look, for example at a dead letter. */
+/** Severity of a line. `alert`: a person must look, for example at a dead letter. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "alert";
 
 /** Writes structured log lines. */
@@ -10,8 +10,8 @@ export interface Logger {
 }
 
 /**
- * A logger that writes one JSON object a line.
- * @param secrets values that never reach a line, wherever they came from
+ * A logger that writes one JSON object per line.
+ * @param secrets values that are removed from every line, wherever they came from
  */
 export function jsonLogger(
   write: (line: string) => void,

@@ -58,7 +58,7 @@ async function readyz(child: Child): Promise<{ status: number; body: Readiness }
   return { status: response.status, body };
 }
 
-/** Ready, and the hub has all there is so far. */
+/** Ready, and the hub has received everything so far. */
 async function ready(child: Child): Promise<void> {
   await until("an address", () => child.address !== null);
   await until("ready", async () => {
@@ -192,7 +192,7 @@ test("two at a time: the older leaves Discord, stays and says why", async () => 
   const otherDir = await mkdtemp(join(tmpdir(), "gateway-worker-"));
   const newer = start({ STATE_DIR: otherDir });
   await ready(newer);
-  // Real Discord tells both sessions; the older one hears it on its own connection.
+  // Discord sends the event to both sessions; the older process receives it on its own connection.
   gateway.connections[0]?.send(
     0,
     { guild_id: GUILD, user_id: "u1", channel_id: "a" },

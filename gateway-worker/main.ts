@@ -2,17 +2,17 @@ import { parseConfig } from "./config.ts";
 import { startGatewayWorker } from "./gateway-worker.ts";
 import { jsonLogger } from "./log.ts";
 
-/** sysexits: the configuration is wrong, or something that the start needs is not there. */
+/** Exit codes of sysexits.h: wrong configuration, and something unavailable at start. */
 const EXIT_CONFIG = 78;
 const EXIT_UNAVAILABLE = 69;
 
-/** An end that takes longer than this is cut, milliseconds. */
+/** A stop that takes longer than this is cut off, milliseconds. */
 const STOP_DEADLINE_MS = 10_000;
 
 const stderr = (line: string): void => void process.stderr.write(line);
 
 async function main(): Promise<void> {
-  // The state has Discord's session in it: files are for this process's user alone.
+  // The state includes Discord's session, so only this process's user may read the files.
   process.umask(0o077);
   const parsed = parseConfig(process.env);
   if (!parsed.ok) {
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   const secrets = [config.discordBotToken, ...config.hubSecrets];
   const log = jsonLogger((line) => void process.stdout.write(line), secrets);
 
-  // A bug, or a disk that is full. What is stored is consistent, so the next process goes on from it.
+  // A bug or a full disk. The stored state is consistent, so the next process continues from it.
   const crash = (error: unknown): void => {
     jsonLogger(stderr, secrets).log("alert", "the process ends: this should not happen", {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),

@@ -1,16 +1,16 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-/** Where the gauges read what is counted elsewhere. */
+/** Sources of the gauges. */
 export type MetricSources = {
-  /** 1 while the connection to Discord stands. */
+  /** 1 while connected to Discord. */
   readonly connected: () => boolean;
   readonly outboxEvents: () => number;
   readonly outboxBytes: () => number;
-  /** Age of the event that waits longest, milliseconds. */
+  /** Age of the oldest waiting event, milliseconds. */
   readonly outboxAgeMs: () => number;
 };
 
-/** What the process counts. */
+/** The counters of the process. */
 export type Metrics = {
   readonly registry: Registry;
   readonly dispatches: Counter<"outcome">;
@@ -24,7 +24,7 @@ export type Metrics = {
   readonly overflows: Counter;
 };
 
-/** Makes the counters and a registry of their own, so that two processes in one test do not mix. */
+/** Creates the counters with their own registry, so that two processes in one test do not mix. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];

@@ -2,22 +2,22 @@ import type { GatewayState } from "../src/protocol/events/rooms.ts";
 import type { Phase } from "./discord/machine-state.ts";
 import type { HubStatus } from "./hub/hub-client.ts";
 
-/** An event that waits longer than this shows that the hub does not keep up, milliseconds. */
+/** If an event waits longer than this, the hub does not keep up, milliseconds. */
 export const BEHIND_AFTER_MS = 60_000;
 
-/** What readiness is judged by. */
+/** The facts that decide readiness. */
 export type Situation = {
   readonly discord: {
     readonly phase: Phase;
     readonly obstacle: string | null;
-    /** When the next attempt is due, milliseconds since 1970; null: none waits. */
+    /** When the next attempt is due, milliseconds since 1970; null if none is planned. */
     readonly retryAt: number | null;
   };
-  /** How the connection was told to the hubs. */
+  /** The connection's state as the hubs were told it. */
   readonly gateway: { readonly state: GatewayState; readonly since: number };
   readonly hub: HubStatus;
   readonly primaryGuildId: string;
-  /** absent: the bot is not in it. */
+  /** absent: the bot is not in the guild. */
   readonly primaryGuild: "available" | "unavailable" | "absent";
   readonly outbox: {
     readonly events: number;
@@ -27,7 +27,7 @@ export type Situation = {
   readonly stopping: boolean;
 };
 
-/** Why the process is not ready. README.md says what to do about each code. */
+/** Why the process is not ready. README.md explains what to do about each code. */
 export type Reason = {
   readonly code:
     | "stopping"
@@ -43,7 +43,7 @@ export type Reason = {
   readonly message: string;
 };
 
-/** What each phase on the way in waits for. */
+/** What each connecting phase waits for. */
 const AWAITED: Readonly<Partial<Record<Phase, string>>> = {
   discovering: "the answer to GET /gateway/bot",
   connecting: "HELLO",
@@ -111,7 +111,7 @@ function hubReasons({ hub, outbox }: Situation): Reason[] {
   }
 }
 
-/** Why the process is not ready; empty: it is. Pure. */
+/** Why the process is not ready; empty if it is ready. Pure. */
 export function reasonsNotReady(situation: Situation): readonly Reason[] {
   if (situation.hub.state === "stale") {
     return [

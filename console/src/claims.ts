@@ -1,18 +1,18 @@
 import { isRecord, isText } from "../../src/client/json-shape.ts";
 
-/** What the access token says about its owner, for what the page offers. The Worker decides. */
+/** The claims of the access token that decide what the page offers. The Worker decides what is allowed. */
 export type Claims = {
   readonly sub: string;
-  /** Absent claim: undefined, which means the primary guild. */
+  /** Without the claim: undefined, which means the primary guild. */
   readonly guilds?: readonly string[];
   readonly scopes: readonly string[];
   readonly discordId?: string;
 };
 
 /**
- * Reads the claims of a JWT without verifying it: it was just received from the provider, and
- * nothing that it says is trusted by the server unchecked.
- * @returns undefined when it is not a JWT: the provider is not set up to give one
+ * Reads the claims of a JWT without verifying it. It came directly from the provider, and the server trusts
+ * nothing in it unchecked.
+ * @returns undefined if it is not a JWT: the provider is not set up to issue one
  */
 export function claimsOf(accessToken: string): Claims | undefined {
   const payload = payloadOf(accessToken);
@@ -26,7 +26,10 @@ export function claimsOf(accessToken: string): Claims | undefined {
   };
 }
 
-/** As providers write them, and as the Worker reads them: names separated by spaces, or a list of names. */
+/**
+ * Scopes as providers write them and as the Worker reads them: names separated by spaces, or a list of
+ * names.
+ */
 function scopesIn(claim: unknown): string[] {
   return [claim]
     .flat()

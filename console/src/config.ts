@@ -2,21 +2,21 @@ import { hasTexts } from "../../src/client/json-shape.ts";
 import { failed, type Outcome } from "../../src/client/outcome.ts";
 import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
 
-/** What the Worker tells the page about itself: `GET /config.json`. */
+/** What the Worker tells the page: `GET /config.json`. */
 export type PageConfig = {
   readonly issuer: string;
-  /** Null: nobody has registered the page at the identity provider. */
+  /** Null: the page is not registered at the identity provider. */
   readonly clientId: string | null;
   readonly audience: string;
   /** The primary guild. */
   readonly guildId: string;
-  /** Whether FACEIT tells this deployment of matches. */
+  /** Whether FACEIT sends matches to this deployment. */
   readonly matches: boolean;
-  /** A room that stays empty for so long ends by itself; 0: it never does. */
+  /** A room that stays empty for this time ends by itself; 0: it never does. */
   readonly roomIdleMinutes: number;
 };
 
-/** Asks the Worker. */
+/** Requests the configuration from the Worker. */
 export async function loadConfig(): Promise<Outcome<PageConfig>> {
   let response: Response;
   try {

@@ -1,15 +1,15 @@
 import { isRecord, isText } from "../../src/client/json-shape.ts";
 
-/** What a local service made of an order. */
+/** The result of a call to a local service. */
 export type ControlOutcome =
   | { readonly ok: true; readonly value: unknown }
   /** `problem` is for people. */
   | { readonly ok: false; readonly problem: string };
 
 /**
- * Calls the control side of a local service.
- * @param service what it is called in a problem, as "local Discord"
- * @param url the whole address
+ * Calls the control endpoint of a local service.
+ * @param service its name in a problem, such as "local Discord"
+ * @param url the whole URL
  * @param body sent as JSON by POST; absent: a GET
  */
 export async function callControl(

@@ -1,12 +1,11 @@
-/** An escaped sign, a mention of a user, a time, or markup that only makes text stronger. */
+/** An escaped character, a mention of a user, a time, or markup that only adds emphasis. */
 const MARKUP = /\\([^\sA-Za-z0-9])|<@!?(\d{1,30})>|<t:(\d{1,11})(?::\w)?>|\*\*|`/g;
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 
 /**
- * What people read of a message of the bot, as plain text: Discord's Markdown, as far as the bot
- * writes it.
- * @param nameOf what a user is called
+ * A message of the bot as plain text: renders as much of Discord's Markdown as the bot uses.
+ * @param nameOf the name of a user
  */
 export function discordText(content: string, nameOf: (userId: string) => string): string {
   return content.replaceAll(

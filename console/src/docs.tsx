@@ -3,12 +3,12 @@ import scalarScript from "virtual:scalar";
 import { loadConfig } from "./config.ts";
 import { SignIn } from "./sign-in.ts";
 
-/** What of Scalar this page uses: its documented JavaScript interface. */
+/** The part of Scalar's documented JavaScript interface that this page uses. */
 type Scalar = {
   readonly createApiReference: (at: string, configuration: object) => unknown;
 };
 
-/** The page's sign-in, or null where none is set up. */
+/** The page's sign-in; null if none is set up. */
 async function signInOf(): Promise<SignIn | null> {
   const config = await loadConfig();
   if (!config.ok || config.value.clientId === null) return null;
@@ -31,7 +31,7 @@ function loadScalar(): Promise<Scalar> {
   });
 }
 
-/** Requests go out with the newest token: the one that Scalar was given runs out. */
+/** Sends requests with the newest token, because the one that Scalar was given expires. */
 function fetchAs(signIn: SignIn, given: string): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init);
@@ -83,7 +83,7 @@ async function start(bar: Element, reference: Element): Promise<void> {
             },
             customFetch: fetchAs(signIn, given),
           }),
-      // Nothing of this page leaves it: no proxy, no fonts, no counting, no assistant.
+      // This page sends nothing elsewhere: no proxy, fonts, telemetry or assistant.
       proxyUrl: "",
       withDefaultFonts: false,
       telemetry: false,

@@ -4,7 +4,7 @@ import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
 import { ERROR_CODES } from "../../src/protocol/error-codes.ts";
 import { type Attempt, failureInWords } from "./failure-words.ts";
 
-/** Words of programs. */
+/** Technical terms that must not appear on the page. */
 const API_WORDS = /token|claim|scope|guild|retry-after|header|idempotenc|request ?id|json|rooms:/i;
 const FOR_PROGRAMS =
   "Your token's guilds claim lacks the scope rooms:manage. Repeat it with the same idempotency key after the time in Retry-After; see the requestId.";
@@ -18,7 +18,7 @@ const answer = (code: string, retryAfter: string | null = null, message = FOR_PR
 
 describe("why something did not work", () => {
   it.each([...Object.keys(ERROR_CODES), "other"])("is said in words of people: %s", (code) => {
-    // This one is Discord's own sentence, and nothing of ours is in it.
+    // This sentence is Discord's own; nothing of it is ours.
     const own = code === "discord_refused" ? "Discord refused: Missing Permissions." : undefined;
     for (const attempt of ["open", "end", "invite", undefined] as const) {
       const words = failureInWords(answer(code, null, own), attempt);
@@ -33,7 +33,7 @@ describe("why something did not work", () => {
     ["discord_rate_limited", "600", "end", /^Discord has a lot to do\. Try again in 10 minutes\.$/],
     ["unavailable", null, "invite", /Try again in a moment\.$/],
     ["forbidden_guild", null, "open", /^You are not a member of this server\./],
-    ["forbidden", null, "end", /^Only who opened this room/],
+    ["forbidden", null, "end", /^Only the person who opened this room/],
     ["idempotency_in_flight", "5", "open", /still finding out .* Press Open room again/],
     ["discord_failed", null, "open", /still finding out .* Press Open room again/],
     ["discord_failed", null, "end", /^Discord did not answer properly/],

@@ -2,21 +2,21 @@ import type { Failure } from "../../src/client/outcome.ts";
 import type { ErrorCode } from "../../src/protocol/error-codes.ts";
 import { count } from "./time-words.ts";
 
-/** What somebody wanted; absent in what follows: just to see the page. */
+/** What the person tried; absent: only to see the page. */
 export type Attempt = "open" | "end" | "invite";
 
 type Words = (failure: Failure, attempt: Attempt | undefined) => string;
 
-const OUTDATED = "The server does not take what this page sent. Reload the page and try again.";
+const OUTDATED = "The server does not accept what this page sent. Reload the page and try again.";
 const UNDECIDED =
-  "We are still finding out whether the room was opened. Press Open room again in a minute: it is opened once only.";
+  "We are still finding out whether the room was opened. Press Open room again in a minute: it is opened only once.";
 
 /**
- * Why something did not work, for whoever pressed the button. The answer's own words are for programs: they
- * speak of tokens and headers.
+ * Why something failed, for the person who pressed the button. The API's own message is for programs: it
+ * speaks of tokens and headers.
  */
 export function failureInWords(failure: Failure, attempt?: Attempt): string {
-  // Without a status nobody answered, and the words are the client's own.
+  // Without a status there was no answer, and the message is the client's own.
   if (failure.status === undefined) return failure.message;
   const known: Readonly<Record<string, Words | undefined>> = BY_CODE;
   const words = known[failure.code ?? ""] ?? BY_KIND[failure.kind];
@@ -32,7 +32,7 @@ const BY_KIND: Readonly<Record<Failure["kind"], Words>> = {
 
 const BY_CODE: Readonly<Partial<Record<ErrorCode, Words>>> = {
   forbidden: (_, attempt) =>
-    attempt === "end" ? "Only who opened this room can end it." : "You may not do this.",
+    attempt === "end" ? "Only the person who opened this room can end it." : "You may not do this.",
   forbidden_guild: () =>
     "You are not a member of this server. If you have just joined it, sign out and in again.",
   discord_account_needed: () =>
@@ -46,10 +46,10 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, Words>>> = {
   discord_refused: ({ message, retryAfterMs }) =>
     retryAfterMs === undefined
       ? `${message} An administrator of the server can look at what the bot may do.`
-      : "Discord does not accept the bot at the moment. Whoever runs this page has to look into it.",
+      : "Discord does not accept the bot at the moment. The operator of this page has to fix it.",
   unavailable: (failure) => `The server can't do this right now. ${again(failure)}`,
   internal: ({ requestId }) =>
-    `Something went wrong on our side. Try again. If it stays so, tell whoever runs this page${
+    `Something went wrong on our side. Try again. If it happens again, tell the operator of this page${
       requestId === undefined ? "." : `, with this number: ${requestId}`
     }`,
 };

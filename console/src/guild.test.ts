@@ -8,13 +8,13 @@ import { knownPeople, rememberPeople } from "./people.ts";
 const HEAD = 5_000;
 const EPOCH = "e1";
 
-/** The server's side: what was asked for as "after", and what each `GET /events` is answered. */
+/** The server's side: the `after` of each request, and the answer to each `GET /events`. */
 class FakeServer {
   readonly asked: number[] = [];
   readonly sockets: FakeSocket[] = [];
   /** Events of the journal, by seq. */
   seqs: number[] = [];
-  /** Seq of the oldest event that the journal has; null: a server that does not say so. */
+  /** Seq of the oldest event that the journal has; null: a server that does not report it. */
   oldest: number | null = 1;
   perAnswer = 500;
 
@@ -38,7 +38,7 @@ class FakeServer {
     return socket;
   }
 
-  /** Lets the page be live. */
+  /** Makes the page live. */
   greet(gateway = "connected"): void {
     const ack = { v: 1, type: "ack", event: "auth.ok", guildId: "g", connectionId: "c" };
     this.socket.deliver({ ...ack, epoch: EPOCH, seq: HEAD, limits: {} });
@@ -79,7 +79,7 @@ class FakeServer {
 let server: FakeServer;
 let guild: Guild;
 
-/** Lets everything happen that waits for nothing but answers. */
+/** Waits for everything that only needs answers. */
 const settle = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
 
 async function connect(): Promise<void> {

@@ -30,32 +30,32 @@ import { type LostAt, type Standing, standingOf } from "./standing.ts";
 import { count } from "./time-words.ts";
 import { entryInWords, plain } from "./words.ts";
 
-/** A room that was just opened may not be told by REST yet: times to wait, milliseconds. */
+/** REST may not know a room yet that was just opened: waits before each attempt, milliseconds. */
 const DETAILS_RETRIES_MS = [0, 1_000, 4_000];
-/** Screen readers get what happened in this time as one sentence, milliseconds. */
+/** Events within this time become one sentence for screen readers, milliseconds. */
 const ANNOUNCE_AFTER_MS = 1_200;
-/** So many events back the activity goes, or as far as the journal reaches. */
+/** The activity goes back this many events, or as far as the journal reaches. */
 const LOOK_BACK_EVENTS = 250;
 
-/** Whether the activity has what happened before the page was opened. */
+/** Whether the activity includes what happened before the page was opened. */
 export type PastState = "unread" | "reading" | "read" | "failed";
 
-/** One guild on the page: its stream, what the stream told, and the calls that change it. */
+/** One guild on the page: its stream, the state from it, and the calls that change it. */
 export class Guild {
   readonly api: Api;
   readonly view = signal<GuildView>(EMPTY_VIEW);
   readonly connection = signal<ConnectionState>({ kind: "connecting" });
   /** Both connections together. */
   readonly standing: ReadonlySignal<Standing>;
-  /** How often each connection has come back: what failed before may work now. */
+  /** How often each connection was restored: what failed before may work now. */
   readonly recoveries: Readonly<Record<Connection, Signal<number>>> = {
     stream: signal(0),
     discord: signal(0),
   };
   readonly past = signal<PastState>("unread");
-  /** The newest happenings as a sentence for screen readers. */
+  /** The newest events as a sentence for screen readers. */
   readonly announcement = signal("");
-  /** Who has this guild open; null: not told. */
+  /** Who has this guild open; null: unknown. */
   readonly presence: ReadonlySignal<Presence | null>;
   readonly #lostAt = signal<LostAt>(null);
   readonly #guildId: string | undefined;
@@ -63,9 +63,7 @@ export class Guild {
   readonly #ended = new AbortController();
   readonly #unannounced: LogEntry[] = [];
 
-  /**
-   * @param guildId undefined: the one that the token is for
-   */
+  /** @param guildId undefined: the token's own guild */
   constructor(guildId: string | undefined, tokens: TokenSource) {
     this.#guildId = guildId;
     this.#client = new GuildClient({ guildId, token: tokens, signals: true });
@@ -90,7 +88,7 @@ export class Guild {
     this.#onRecovery("discord", () => this.standing.value.discord.tone === "good");
   }
 
-  /** Tries now instead of later. */
+  /** Tries now instead of waiting. */
   reconnect(): void {
     this.#client.connect();
   }
@@ -102,7 +100,7 @@ export class Guild {
     forgetPeople();
   }
 
-  /** Reads what happened before the page was opened, once there is a position to read back from. */
+  /** Reads what happened before the page was opened, once the stream has a position to read back from. */
   async readPast(): Promise<void> {
     const { epoch, seq, known } = this.view.value;
     if (!known || epoch === null || this.past.value === "reading") return;
@@ -114,7 +112,7 @@ export class Guild {
       return;
     }
     if (this.view.value.epoch !== epoch) {
-      // The journal was made anew meanwhile, and those were of the old one.
+      // The journal was recreated in the meantime, and the events are of the old one.
       this.past.value = "unread";
       await this.readPast();
       return;
@@ -124,7 +122,7 @@ export class Guild {
     this.past.value = "read";
   }
 
-  /** The newest events up to that position, oldest first; null: they could not be had. */
+  /** The newest events up to a position, oldest first; null: they could not be read. */
   async #eventsBefore(
     epoch: string,
     seq: number,
@@ -138,15 +136,15 @@ export class Guild {
       events.push(...page.value.events);
       if (!reset && !more) return events;
       const next = reset ? (oldest ?? 0) - 1 : page.value.seq;
-      // Of another journal, or a server that does not say from where on it has events.
+      // Another journal, or a server that does not report its oldest event.
       if (next <= after) return null;
       after = next;
     }
   }
 
   /**
-   * Lets the server say who is known by a name like this, and remembers them.
-   * @param text a part of a name; empty: anybody
+   * Asks the server for people with a name like this, and remembers them.
+   * @param text part of a name; empty: anybody
    */
   async findPeople(text: string): Promise<void> {
     const found = await this.api.people({
@@ -192,7 +190,7 @@ export class Guild {
     this.#announce(after.log.filter((entry) => entry.kind === "event" && entry.seq > before.seq));
   }
 
-  /** Takes in who people are and what channels are called. */
+  /** Remembers names of people and channels. */
   #learn(items: readonly (StreamItem | StreamEvent | OtherEvent)[]): void {
     for (const item of items) {
       if (item.type === "snapshot") {

@@ -3,42 +3,42 @@ import { hasTexts, isRecord, isText } from "../../src/client/json-shape.ts";
 import { callControl } from "./control-call.ts";
 import { localLink } from "./safe-link.ts";
 
-/** Where the local Discord takes orders; undefined in a build for real use. */
+/** Control URL of the local Discord; undefined in a production build. */
 export const CONTROL_URL: string | undefined = import.meta.env.VITE_DISCORD_CONTROL_URL;
 
 const SERVICE = "local Discord";
-/** Discord's number for a voice channel. */
+/** Discord's channel type of a voice channel. */
 const VOICE = 2;
 
-/** What the local Discord holds, as far as the panel shows it. */
+/** The state of the local Discord that the panel shows. */
 export type LocalDiscordState = {
   readonly channels: readonly { readonly id: string; readonly name: string }[];
-  /** People other than the guilds' owners, by id, with their names. */
+  /** Everybody but the guilds' owners: user id to name. */
   readonly players: ReadonlyMap<string, string>;
   /** By user id. */
   readonly voice: ReadonlyMap<string, { readonly channelId: string; readonly muted: boolean }>;
 };
 
-/** What is done to the bot's gateway connection. */
+/** A fault for the bot's gateway connection. */
 export type GatewayOrder = {
   readonly action: "drop" | "reconnect" | "invalidate" | "zombie" | "outage" | "restore";
   readonly ms?: number;
 };
 
-/** What the bot answers to a slash command. */
+/** The bot's answer to a slash command. */
 export type CommandReply = {
-  /** False: it did not; `content` says why. */
+  /** False: the bot did not answer; `content` says why. */
   readonly ok: boolean;
   readonly content: string;
-  /** Their addresses are safe to link to. */
+  /** Their URLs are safe to link to. */
   readonly buttons: readonly { readonly label: string; readonly url: string }[];
 };
 
-/** The control side of the local Discord, for the panel. */
+/** The control endpoints of the local Discord, for the panel. */
 export class LocalDiscord {
   /** Null: not read yet. */
   readonly state = signal<LocalDiscordState | null>(null);
-  /** Why the last order did not work; empty: it did. */
+  /** Why the last call failed; empty if it worked. */
   readonly problem = signal("");
   readonly #url: string;
   readonly #guildId: string;
@@ -48,14 +48,14 @@ export class LocalDiscord {
     this.#guildId = guildId;
   }
 
-  /** Reads what it holds now. */
+  /** Reads the current state. */
   async refresh(): Promise<void> {
     const body = await this.#call("/_control/state");
     if (body === undefined) return;
     this.state.value = readState(body, this.#guildId);
   }
 
-  /** What a test user is called. */
+  /** The name of a test user. */
   nameOf(userId: string): string {
     return this.state.value?.players.get(userId) ?? userId;
   }
@@ -66,15 +66,15 @@ export class LocalDiscord {
     await this.refresh();
   }
 
-  /** Does something to the bot's connection. */
+  /** Applies a fault to the bot's connection. */
   async gateway(order: GatewayOrder): Promise<void> {
     await this.#call("/_control/gateway", order);
   }
 
   /**
-   * Uses a slash command as that user.
+   * Uses a slash command as a test user.
    * @param options by name
-   * @returns what the bot answers, or why it did not
+   * @returns the bot's answer, or why there was none
    */
   async command(
     userId: string,
@@ -88,7 +88,7 @@ export class LocalDiscord {
       : { ok: false, content: outcome.problem, buttons: [] };
   }
 
-  /** What the bot says about who that user is at FACEIT; null: it does not know yet, or not say. */
+  /** The bot's answer about a user's FACEIT account; null: it does not know yet, or does not say. */
   async linkOf(userId: string): Promise<CommandReply | null> {
     const reply = await this.command(userId, "whois", { user: userId });
     return reply.ok && reply.content.includes(" at FACEIT") ? reply : null;

@@ -3,18 +3,18 @@ import { hasTexts, isRecord } from "../../src/client/json-shape.ts";
 import { callControl } from "./control-call.ts";
 import { isEnded } from "./match-words.ts";
 
-/** Where the local FACEIT takes orders; undefined in a build for real use. */
+/** Control URL of the local FACEIT; undefined in a production build. */
 export const FACEIT_CONTROL_URL: string | undefined = import.meta.env.VITE_FACEIT_CONTROL_URL;
 
 const SERVICE = "local FACEIT";
 
-/** The way of a match before it ends, at FACEIT. */
+/** FACEIT's statuses of a match before its end, in order. */
 const STEPS = ["CHECK_IN", "VOTING", "CONFIGURING", "READY", "ONGOING"] as const;
 
-/** What FACEIT sends no webhook of. */
+/** Statuses for which FACEIT sends no webhook. */
 const UNTOLD: ReadonlySet<string> = new Set(["VOTING", "ONGOING"]);
 
-/** Whether the page learns of a match's status only with the one after it. */
+/** Whether the page learns of this status only when the next one is reported. */
 export function isUntold(status: string): boolean {
   return UNTOLD.has(status.toUpperCase());
 }
@@ -26,17 +26,17 @@ export type LocalMatch = {
   readonly competition: string;
 };
 
-/** The status that comes after this one; null: the next thing is the end. */
+/** The next status; null: the match ends next. */
 export function nextStatus(status: string): string | null {
   const at = STEPS.findIndex((step) => step === status.toUpperCase());
   return STEPS[at + 1] ?? null;
 }
 
-/** The control side of the local FACEIT, for the panel. */
+/** The control endpoints of the local FACEIT, for the panel. */
 export class LocalFaceit {
-  /** Those that are not over, newest first. */
+  /** Matches that are not over, newest first. */
   readonly matches = signal<readonly LocalMatch[]>([]);
-  /** Why the last order did not work; empty: it did. */
+  /** Why the last call failed; empty if it worked. */
   readonly problem = signal("");
   readonly #url: string;
 
@@ -44,7 +44,7 @@ export class LocalFaceit {
     this.#url = url.replace(/\/{1,9}$/, "");
   }
 
-  /** Reads what is played now. */
+  /** Reads the current matches. */
   async refresh(): Promise<void> {
     const body = await this.#call("/_control/state");
     if (body !== undefined) this.matches.value = readMatches(body);
@@ -55,7 +55,7 @@ export class LocalFaceit {
     if ((await this.#call("/_control/matches", {})) !== undefined) await this.refresh();
   }
 
-  /** Moves a match to another status; FACEIT's webhooks tell of it. */
+  /** Moves a match to another status; FACEIT's webhooks report it. */
   async progress(matchId: string, status: string): Promise<void> {
     const path = `/_control/matches/${encodeURIComponent(matchId)}/status`;
     if ((await this.#call(path, { status })) !== undefined) await this.refresh();

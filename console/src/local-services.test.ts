@@ -3,7 +3,7 @@ import { discordText } from "./discord-text.ts";
 import { LocalDiscord } from "./local-discord.ts";
 import { isUntold, LocalFaceit, nextStatus } from "./local-faceit.ts";
 
-/** What was asked, as method, path and body; every call is answered by `answer`. */
+/** The requests as method, path and body; `answer` answers each of them. */
 function services(answer: (path: string) => Response): string[] {
   const asked: string[] = [];
   vi.stubGlobal("fetch", async (url: string, init: RequestInit = {}) => {

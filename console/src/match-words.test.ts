@@ -88,9 +88,9 @@ describe("a side of a match", () => {
   });
 
   it.each([
-    ["discord_full", /no more channels.*as soon as/],
+    ["discord_full", /server is full.*as soon as/],
     ["discord_refused", /does not let the bot.*administrator.*permissions/],
-    ["discord_unreachable", /does not answer.*tried again/],
+    ["discord_unreachable", /does not answer.*keeps trying/],
   ] as const)("says what to do about %s", (problem, words) => {
     const { note, trouble } = firstSide({ room: null, problem });
     expect(note).toMatch(words);
@@ -121,7 +121,7 @@ describe("a match", () => {
   it("counts its players, those who are linked, and those in voice", () => {
     const faction1 = side({ inVoice: ["301", "999"] });
     const sides = sidesOf(match({ factions: { faction1, faction2: side() } }));
-    expect(playersInWords(sides)).toBe("Discord known of 2 of 4, 1 in voice");
+    expect(playersInWords(sides)).toBe("2 of 4 linked to Discord, 1 in voice");
     expect(playersInWords([])).toBe("");
   });
 

@@ -2,16 +2,16 @@ import { FACTIONS } from "../../src/client/live-matches.ts";
 import type { Faction, Match, MatchPlayer, MatchSide } from "../../src/client/resources.ts";
 import type { Tone } from "./standing.ts";
 
-/** FACEIT's statuses of a match that is over. */
+/** FACEIT's statuses of finished matches. */
 const ENDED: ReadonlySet<string> = new Set(["FINISHED", "ABORTED", "CANCELLED"]);
 
 /** A player on a card. */
 export type PlayerLine = {
   readonly playerId: string;
   readonly nickname: string;
-  /** FACEIT's, 1 to 10; null: not told. */
+  /** FACEIT's level, 1 to 10; null: unknown. */
   readonly level: number | null;
-  /** Null: has not linked their accounts by /link. */
+  /** Null: the player has not linked accounts with /link. */
   readonly discordId: string | null;
   /** Whether this player is in their side's channel now. */
   readonly inVoice: boolean;
@@ -23,9 +23,9 @@ export type SideLines = {
   readonly name: string;
   /** The side's channel; null: there is none. */
   readonly channel: MatchSide["room"];
-  /** What there is to say about the channel, for people; empty: nothing. */
+  /** What people should know about the channel; empty: nothing. */
   readonly note: string;
-  /** Whether the note tells of trouble. */
+  /** Whether the note describes a problem. */
   readonly trouble: boolean;
   readonly players: readonly PlayerLine[];
   /** Discord users in the channel who do not play on this side. */
@@ -57,31 +57,31 @@ function playerLine(player: MatchPlayer, side: MatchSide): PlayerLine {
   return { playerId, nickname, level: skillLevel, discordId, inVoice };
 }
 
-/** What a side is called, though FACEIT may give it no name. */
+/** The name of a side, even if FACEIT gives it none. */
 export function sideName(side: MatchSide, index: number): string {
   return side.name.trim() === "" ? `Side ${index + 1}` : side.name;
 }
 
 const PROBLEM_WORDS: Readonly<Record<NonNullable<MatchSide["problem"]>, string>> = {
   discord_full:
-    "No channel yet: Discord takes no more channels here. It is made as soon as one of the others goes.",
+    "No channel yet: this Discord server is full. The channel is created as soon as another one is deleted.",
   discord_refused:
-    "No channel: Discord does not let the bot make one. An administrator of the server has to check the bot's permissions.",
-  discord_unreachable: "No channel yet: Discord does not answer. It is tried again by itself.",
+    "No channel: Discord does not let the bot create one. An administrator of the server has to check the bot's permissions.",
+  discord_unreachable: "No channel yet: Discord does not answer. The server keeps trying.",
 };
 
 function channelNote(side: MatchSide): string {
   if (side.room !== null) return "";
   if (side.problem !== null) return PROBLEM_WORDS[side.problem];
   if (side.players.length === 0) return "The channel is made once the players are known.";
-  // A deployment may leave such a side without a channel.
+  // A deployment may be configured to create no channel for such a side.
   if (side.players.every((player) => player.discordId === null)) {
     return "No channel yet: nobody on this side has typed /link in Discord.";
   }
   return "The channel is being made.";
 }
 
-/** A match by its sides, for sentences; by its competition while the sides have no names. */
+/** The name of a match in sentences: its sides, or its competition while the sides have no names. */
 export function matchName({ competition, factions }: Match): string {
   const names = FACTIONS.map((faction) => factions[faction].name.trim());
   if (names.every((name) => name !== "")) return names.join(" against ");
@@ -101,7 +101,7 @@ const STATUSES: ReadonlyMap<string, { readonly text: string; readonly tone: Tone
   ["CANCELLED", { text: "Cancelled", tone: "bad" }],
 ]);
 
-/** FACEIT's status in words. One that is not known here is shown as FACEIT writes it, but calmer. */
+/** FACEIT's status in words. An unknown status is shown as plain text. */
 export function statusWords(status: string): { readonly text: string; readonly tone: Tone } {
   const known = STATUSES.get(status.toUpperCase());
   if (known !== undefined) return known;
@@ -123,7 +123,7 @@ const GAMES: ReadonlyMap<string, string> = new Map([
   ["valorant", "VALORANT"],
 ]);
 
-/** What is played, where, and how many maps: only what is known. */
+/** Game, region and number of maps, as far as they are known. */
 export function matchFacts(match: Match): readonly string[] {
   const { game, map, bestOf, region } = match;
   return [
@@ -134,27 +134,27 @@ export function matchFacts(match: Match): readonly string[] {
   ].filter((fact) => fact !== "");
 }
 
-/** `de_inferno` is Inferno to people; other names stay. */
+/** People know `de_inferno` as Inferno; other names stay. */
 function mapWords(map: string): string {
   const [, name] = /^(?:de|cs|ar)_(\w+)$/.exec(map) ?? [];
   return name === undefined ? map : capitalised(name.replaceAll("_", " "));
 }
 
-/** The same with a large first letter. */
+/** The text with a capital first letter. */
 export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Of how many players Discord is known, and how many sit in voice; empty without players. */
+/** How many players are linked to Discord and how many are in voice; empty without players. */
 export function playersInWords(sides: readonly SideLines[]): string {
   const players = sides.flatMap((side) => side.players);
   if (players.length === 0) return "";
   const linked = players.filter((player) => player.discordId !== null).length;
   const inVoice = players.filter((player) => player.inVoice).length;
-  return `Discord known of ${linked} of ${players.length}, ${inVoice} in voice`;
+  return `${linked} of ${players.length} linked to Discord, ${inVoice} in voice`;
 }
 
-/** The live ones, newest first. */
+/** The live matches, newest first. */
 export function liveMatches(matches: Iterable<Match>): readonly Match[] {
   return [...matches]
     .filter((match) => match.state === "live")

@@ -2,9 +2,9 @@ import { signal } from "@preact/signals";
 import type { Failure } from "../../src/client/outcome.ts";
 import { type Attempt, failureInWords } from "./failure-words.ts";
 
-/** Good news goes away by itself after this time, milliseconds; bad news stays until it is read. */
+/** Good news disappears after this time, milliseconds; bad news stays until it is read. */
 const GOOD_NEWS_MS = 6_000;
-/** More than these at once would only hide the page. */
+/** More notices at once would only cover the page. */
 const NOTICES_MAX = 3;
 
 /** A short message at the edge of the page. */
@@ -12,11 +12,11 @@ export type Notice = {
   readonly id: number;
   readonly kind: "good" | "bad";
   readonly text: string;
-  /** The connection that it hangs on: when that is back, it goes. Null: none. */
+  /** The connection that it depends on: when that is restored, the notice disappears. Null: none. */
   readonly passesWith: Connection | null;
 };
 
-/** One of the two connections: that to the server, and the server's to Discord. */
+/** One of the two connections: the page's to the server, or the server's to Discord. */
 export type Connection = "stream" | "discord";
 
 /** Oldest first. */
@@ -30,7 +30,7 @@ export function notify(text: string): void {
   setTimeout(() => dismiss(id), GOOD_NEWS_MS);
 }
 
-/** Shows why something did not work. */
+/** Shows why something failed. */
 export function notifyFailure(failure: Failure, attempt: Attempt): void {
   show({
     kind: "bad",
@@ -39,13 +39,13 @@ export function notifyFailure(failure: Failure, attempt: Attempt): void {
   });
 }
 
-/** Takes away what was told of failures that have passed, as this connection is back. */
+/** Removes notices of failures that ended when this connection was restored. */
 export function forgetPassed(back: Connection): void {
   const left = notices.peek().filter((notice) => notice.passesWith !== back);
   if (left.length < notices.peek().length) notices.value = left;
 }
 
-/** The connection with whose return the same may work; null: it has to do with neither. */
+/** The connection whose return may make the failed call work; null: neither. */
 export function passesWith({ kind, code = "", status = 0 }: Failure): Connection | null {
   if (code.startsWith("discord_")) return kind === "busy" ? "discord" : null;
   return kind === "unreachable" || status >= 500 ? "stream" : null;
@@ -57,7 +57,7 @@ function show(notice: Omit<Notice, "id">): number {
   return made;
 }
 
-/** Takes a message away. */
+/** Removes a notice. */
 export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }

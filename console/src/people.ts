@@ -9,17 +9,17 @@ import { httpsLink } from "./safe-link.ts";
 export type Person = {
   readonly userId: string;
   readonly name: string;
-  /** Their picture; null: initials stand for it. */
+  /** Their picture; null: initials are shown instead. */
   readonly avatarUrl: string | null;
 };
 
-/** So many people and channels are remembered; the oldest go. */
+/** At most this many people and channels are remembered; the oldest are dropped. */
 const REMEMBERED_MAX = 2_000;
 
 const people = signal<ReadonlyMap<string, Person>>(new Map());
 const channels = signal<ReadonlyMap<string, string>>(new Map());
 
-/** Takes in who people are, from wherever it was told. */
+/** Remembers people, from whatever source. */
 export function rememberPeople(told: readonly Person[]): void {
   const news = told.filter(({ userId, name, avatarUrl }) => {
     const known = people.value.get(userId);
@@ -29,13 +29,13 @@ export function rememberPeople(told: readonly Person[]): void {
   people.value = newest([...people.value, ...news.map((one) => [one.userId, one] as const)]);
 }
 
-/** Takes in what channels are called: what is told of them later has their ids only. */
+/** Remembers channel names, because later events have only ids. */
 export function rememberChannels(told: Iterable<readonly [channelId: string, name: string]>): void {
   const news = [...told].filter(([channelId, name]) => channels.value.get(channelId) !== name);
   if (news.length > 0) channels.value = newest([...channels.value, ...news]);
 }
 
-/** Takes in whose the channels of matches are: their own names are those of a match's id. */
+/** Remembers whose channels the channels of matches are: their own names contain a match id. */
 export function rememberMatchChannels(matches: Iterable<Match>): void {
   rememberChannels(
     [...matches].flatMap(({ factions }) =>
@@ -48,7 +48,7 @@ export function rememberMatchChannels(matches: Iterable<Match>): void {
   );
 }
 
-/** Forgets everybody and every channel: those of another server are not offered here. */
+/** Forgets everybody and every channel: those of another server must not be offered here. */
 export function forgetPeople(): void {
   people.value = new Map();
   channels.value = new Map();
@@ -59,8 +59,8 @@ function newest<T>(entries: readonly (readonly [string, T])[]): ReadonlyMap<stri
 }
 
 /**
- * Reads a person out of what the server told: a member of a room, the `user` of an event, an entry
- * of `GET /people`. Whoever has no name there is left to what is known already.
+ * Parses a person from the server: a member of a room, the `user` of an event, an entry of `GET /people`.
+ * Without a name there, what is already known stays.
  * @param userId for a shape that does not repeat it
  */
 export function readPerson(value: unknown, userId?: string): Person | undefined {
@@ -71,29 +71,29 @@ export function readPerson(value: unknown, userId?: string): Person | undefined 
   return { userId: id, name: value.name, avatarUrl: httpsLink(isText(picture) ? picture : null) };
 }
 
-/** Who a user is, if anybody has told. */
+/** A user, if known. */
 export function knownPerson(userId: string): Person | undefined {
   return people.value.get(userId);
 }
 
-/** Who a user is; one whom nobody has named yet gets a name that can be told apart from others. */
+/** A user; an unknown one gets a distinguishable name. */
 export function personOf(userId: string): Person {
   return knownPerson(userId) ?? { userId, name: `User …${userId.slice(-4)}`, avatarUrl: null };
 }
 
-/** What a user is called on the page. */
+/** The name of a user on the page. */
 export function nameOf(userId: string): string {
   return personOf(userId).name;
 }
 
-/** What a channel is called, if anybody has told. */
+/** The name of a channel, if known. */
 export function channelName(channelId: string): string | undefined {
   return channels.value.get(channelId);
 }
 
 /**
- * The people whom the page knows, as far as name or id has this text in it.
- * @param leftOut ids of those who are not wanted
+ * The known people whose name or id contains this text.
+ * @param leftOut ids to leave out
  */
 export function knownPeople(text: string, leftOut: readonly string[] = []): readonly Person[] {
   const wanted = text.trim().toLocaleLowerCase();
@@ -106,7 +106,7 @@ export function knownPeople(text: string, leftOut: readonly string[] = []): read
 
 const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** One or two signs that stand for a name where there is no picture. */
+/** One or two characters that stand for a person without a picture. */
 export function initialsOf(name: string): string {
   const words = name
     .split(/[\s_.-]+/u)

@@ -1,15 +1,15 @@
 import type { RoomView } from "../../src/client/guild-view.ts";
 
-/** From so many rooms on the list has groups and a search: fewer are seen at a glance. */
+/** From this many rooms on, the list has groups and a search; fewer rooms can be seen at a glance. */
 export const LONG_LIST_FROM = 7;
 
-/** Rooms under a heading; the heading is empty where one list is enough. */
+/** Rooms under a heading; the heading is empty if one list is enough. */
 export type RoomGroup = { readonly title: string; readonly rooms: readonly RoomView[] };
 
 /**
- * The rooms as the page lists them, newest first: those with somebody in them apart from the empty
- * ones, once they are many.
- * @param search part of a room's name or of the name of somebody in it
+ * The rooms as the page lists them, newest first. When there are many, rooms with people are separate from
+ * empty ones.
+ * @param search part of a room's name, or of the name of somebody in it
  */
 export function roomGroups(
   rooms: Iterable<RoomView>,
@@ -32,7 +32,7 @@ export function roomGroups(
   ].filter((group) => group.rooms.length > 0);
 }
 
-/** How full a room is; the text is empty as long as nothing is known of it. */
+/** How full a room is; the text is empty while that is unknown. */
 export function seats(room: RoomView): { readonly text: string; readonly full: boolean } {
   const inside = room.members.length;
   const limit = room.details?.userLimit;
@@ -43,7 +43,7 @@ export function seats(room: RoomView): { readonly text: string; readonly full: b
   return { text: limit === 0 ? "No limit" : "", full: false };
 }
 
-/** A channel in Discord itself: its own app opens such a link where it is installed. */
+/** A link to a channel in Discord; Discord's own app opens it if installed. */
 export function discordLink(guildId: string, channelId: string): string {
   return `https://discord.com/channels/${encodeURIComponent(guildId)}/${encodeURIComponent(channelId)}`;
 }

@@ -1,17 +1,16 @@
 import { signal } from "@preact/signals";
 
-/** A place of the page: the area, and what is opened in it. */
+/** A place on the page: the area, and the item that is open in it. */
 export type Place = {
-  /** First part of the address, as "rooms". */
+  /** First part of the fragment, such as "rooms". */
   readonly area: string;
-  /** Id of what is opened; null: nothing is. */
+  /** Id of the open item; null: none. */
   readonly item: string | null;
 };
 
 /**
- * Reads the part of an address behind `#`: the whole page is one file, so that any static host
- * serves every place.
- * @param areas the ones there are; the first stands for whatever is none of them
+ * Parses a URL's fragment: the whole page is one file, so that any static host can serve every place.
+ * @param areas the existing areas; the first replaces an unknown one
  */
 export function readPlace(hash: string, areas: readonly string[]): Place {
   const [area = "", item = ""] = hash.replace(/^#?\/?/, "").split("/", 2);
@@ -19,14 +18,14 @@ export function readPlace(hash: string, areas: readonly string[]): Place {
   return { area, item: item === "" ? null : decoded(item) };
 }
 
-/** The address of a place, for links. */
+/** The link to a place. */
 export function placeLink(area: string, item?: string | null): string {
   return item === undefined || item === null
     ? `#/${area}`
     : `#/${area}/${encodeURIComponent(item)}`;
 }
 
-/** Null for what is no encoded text: nothing of that name can be there. */
+/** Null for malformed encoding: no item can have that name. */
 function decoded(part: string): string | null {
   try {
     return decodeURIComponent(part);
@@ -35,10 +34,10 @@ function decoded(part: string): string | null {
   }
 }
 
-/** The address, as far as it names a place. */
+/** The URL's fragment. */
 export const hash = signal("");
 
-/** Follows the browser's own way back and forth, from the address as it is now. */
+/** Follows the browser's back and forward buttons, starting with the current URL. */
 export function followAddress(): void {
   const follow = (): void => {
     hash.value = location.hash;
@@ -49,8 +48,8 @@ export function followAddress(): void {
 }
 
 /**
- * Goes somewhere without a link.
- * @param how `replace`: the way back does not lead here again
+ * Navigates without a link.
+ * @param how `replace`: the back button does not return to the current place
  */
 export function goTo(link: string, how: "push" | "replace" = "push"): void {
   if (link === location.hash) return;

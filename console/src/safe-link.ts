@@ -1,16 +1,16 @@
-/** This machine: where the local services are. */
+/** Host names of this machine, where the local services run. */
 const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /**
- * An address from outside that may become a link: https, and with nobody's name in it.
- * @returns null for every other, so that no `javascript:` ever becomes an `href`
+ * A URL from outside that may become a link: https, and without credentials.
+ * @returns null for any other, so that no `javascript:` URL ever becomes an `href`
  */
 export function httpsLink(text: string | null): string | null {
   const url = parsed(text);
   return url?.protocol === "https:" ? url.href : null;
 }
 
-/** As {@link httpsLink}, or plain http on this machine: what the local services answer. */
+/** Like {@link httpsLink}, but also allows plain http on this machine, for the local services. */
 export function localLink(text: string): string | null {
   const url = parsed(text);
   const local = url?.protocol === "http:" && LOOPBACK.has(url.hostname);

@@ -25,6 +25,6 @@ it.each([
 
 it("says of anything else that it may be tried again", () => {
   expect(callbackProblem(new Error("No matching state found in storage"))).toBe(
-    "That sign-in did not come to an end. Please try again.",
+    "The sign-in was not completed. Please try again.",
   );
 });

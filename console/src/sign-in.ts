@@ -4,10 +4,10 @@ import { failed, type Outcome, type TokenSource } from "../../src/client/outcome
 import { type Claims, claimsOf } from "./claims.ts";
 import type { PageConfig } from "./config.ts";
 
-/** A token is renewed this long before it expires, seconds: before the hub's own warning. */
+/** Seconds before expiry at which a token is renewed: earlier than the hub's own warning. */
 const RENEW_BEFORE_SECONDS = 90;
 
-/** A path of this origin; `//host` would be another one. */
+/** A path of this origin; `//host` would be another origin. */
 const OWN_PATH = /^\/(?!\/)/;
 
 /** Who is signed in. */
@@ -19,13 +19,13 @@ const SIGNED_OUT = failed({
 });
 
 /**
- * Sign-in with OAuth2 and PKCE at the configured provider. Tokens live in this tab's session
- * storage: they survive a reload and end with the tab.
+ * Sign-in with OAuth2 and PKCE at the configured provider. Tokens are in this tab's session storage: they
+ * survive a reload and are deleted with the tab.
  */
 export class SignIn {
   /** Null: nobody. */
   readonly user = signal<SignedIn | null>(null);
-  /** Whether a sign-in ran out while the page was open. */
+  /** Whether a sign-in expired while the page was open. */
   readonly ranOut = signal(false);
   readonly #manager: UserManager;
   #renewing: Promise<Outcome<string>> | undefined;
@@ -38,7 +38,8 @@ export class SignIn {
       redirect_uri: page,
       post_logout_redirect_uri: page,
       scope: "openid profile offline_access",
-      // Which API the token is for: RFC 8707 where it is a URL, else the name some providers use.
+      // The API that the token is for: by RFC 8707 if it is a URL, otherwise by the name that some
+      // providers use.
       ...(/^https?:/.test(config.audience)
         ? { resource: config.audience }
         : { extraQueryParams: { audience: config.audience } }),
@@ -57,8 +58,8 @@ export class SignIn {
   }
 
   /**
-   * Takes up where the tab was: back from the provider, or reloaded.
-   * @returns what went wrong at the provider, in words; undefined when nothing did
+   * Continues after a return from the provider or a reload.
+   * @returns what went wrong at the provider, in words; undefined if nothing did
    */
   async resume(): Promise<string | undefined> {
     const query = new URLSearchParams(location.search);
@@ -82,7 +83,7 @@ export class SignIn {
     }
   }
 
-  /** The token that the API takes. */
+  /** Supplies access tokens for the API. */
   readonly tokens: TokenSource = async (stale) => {
     const user = await this.#manager.getUser();
     if (user === null) return SIGNED_OUT;
@@ -91,13 +92,13 @@ export class SignIn {
   };
 
   /**
-   * Leaves for the provider's sign-in page.
-   * @param backTo path of this origin to go on at; absent: the page itself
-   * @returns only when that did not work: why, in words
+   * Goes to the provider's sign-in page.
+   * @param backTo path of this origin to return to; absent: the page itself
+   * @returns only if that failed: why, in words
    */
   async start(backTo?: string): Promise<string> {
     try {
-      // Whoever came by a link into the page is led back there.
+      // A visitor who followed a link into the page is returned there.
       await this.#manager.signinRedirect({ state: backTo ?? location.hash });
       return "";
     } catch {
@@ -105,7 +106,7 @@ export class SignIn {
     }
   }
 
-  /** Ends the session here, and at the provider where it offers that. */
+  /** Ends the session here, and at the provider if it supports that. */
   async end(): Promise<void> {
     try {
       await this.#manager.signoutRedirect();
@@ -114,7 +115,7 @@ export class SignIn {
     }
   }
 
-  /** One renewal at a time: a refresh token is good for one use. */
+  /** Only one renewal at a time, because a refresh token works once. */
   async #renew(): Promise<Outcome<string>> {
     this.#renewing ??= this.#renewOnce().finally(() => {
       this.#renewing = undefined;
@@ -129,7 +130,7 @@ export class SignIn {
       const renewed = await this.#manager.signinSilent();
       return renewed === null ? await this.#ended() : { ok: true, value: renewed.access_token };
     } catch (error) {
-      // The provider has answered and refused; anything else may pass.
+      // The provider refused; any other failure may pass.
       if (error instanceof ErrorResponse) return this.#ended();
       return failed({
         kind: "unreachable",
@@ -158,15 +159,15 @@ export class SignIn {
   }
 }
 
-/** Why somebody came back from the provider without being signed in, in words. */
+/** Why a visitor returned from the provider without being signed in, in words. */
 export function callbackProblem(error: unknown): string {
   if (error instanceof ErrorResponse) {
     const reason = error.error_description?.replace(/\.$/, "");
-    // Providers also say so when a rule of theirs lets somebody not in: the reason tells them apart.
+    // Providers send the same code when one of their rules denies access; then there is a reason.
     if (error.error === "access_denied" && reason === undefined) {
       return "You cancelled the sign-in.";
     }
     return `The sign-in service refused: ${reason ?? error.error ?? "no reason given"}.`;
   }
-  return "That sign-in did not come to an end. Please try again.";
+  return "The sign-in was not completed. Please try again.";
 }

@@ -6,30 +6,30 @@ import { moment } from "./time-words.ts";
 /** How good a state is; the page shows it as a colour and a shape. */
 export type Tone = "good" | "busy" | "bad" | "quiet";
 
-/** One of the two connections in a word or two; `more` for who asks. */
+/** One of the two connections in a word or two; `more` is the detail. */
 export type Status = { readonly tone: Tone; readonly text: string; readonly more: string };
 
-/** What keeps the page from being up to date, in words, and the way out of it. */
+/** Why the page is not up to date, in words, and what to do. */
 type Trouble = {
   readonly tone: "busy" | "bad";
   readonly text: string;
   readonly action: "reconnect" | "sign-in" | null;
 };
 
-/** Both connections together: what is shown of Discord is only as new as the stream that told it. */
+/** Both connections together: what the page shows about Discord is only as current as the stream. */
 export type Standing = {
   readonly stream: Status;
   readonly discord: Status;
-  /** Null: everything is as it should be, or about to be. */
+  /** Null: everything works, or the first attempt is under way. */
   readonly trouble: Trouble | null;
 };
 
-/** Since when nothing arrives, milliseconds since 1970. Null: it does, or the first attempt is on its way. */
+/** When the stream was lost, milliseconds since 1970. Null: it is live, or the first attempt is under way. */
 export type LostAt = number | "never live" | null;
 
 /**
- * What is true of both connections.
- * @param gateway as the stream told it last; null: not yet
+ * The state of both connections.
+ * @param gateway as the stream last reported it; null: not yet
  * @param lostAt since when nothing arrives
  */
 export function standingOf(
@@ -89,7 +89,7 @@ function streamTrouble(
       return state.offline === true
         ? {
             tone: "busy",
-            text: `This device is offline. ${nothingNew} What is missing comes as soon as the device is back.`,
+            text: `This device is offline. ${nothingNew} The rest follows as soon as the device is back online.`,
             action: null,
           }
         : {
@@ -122,7 +122,7 @@ function whyOf({
 
 function discordStatus(gateway: GatewayView | null): Status {
   if (gateway === null) {
-    return { tone: "quiet", text: "Not known", more: "Nothing was heard of Discord yet" };
+    return { tone: "quiet", text: "Not known", more: "No report from Discord yet" };
   }
   const more = `Since ${moment(gateway.since)}`;
   switch (gateway.state) {
@@ -139,7 +139,7 @@ function discordTrouble(gateway: GatewayView | null): Trouble | null {
   if (gateway?.state !== "down") return null;
   return {
     tone: "busy",
-    text: `Discord has not been connected since ${moment(gateway.since)}. Who comes and goes there shows once it is back; rooms may not open meanwhile.`,
+    text: `Discord has not been connected since ${moment(gateway.since)}. Joins and leaves appear once it is back; until then, opening a room may fail.`,
     action: null,
   };
 }

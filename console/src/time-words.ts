@@ -4,8 +4,8 @@ export function count(number: number, noun: string): string {
 }
 
 /**
- * A length of time, coarse enough to stay still.
- * @param ms milliseconds; below zero (clocks differ) counts as none
+ * A duration, coarse enough not to change all the time.
+ * @param ms milliseconds; a negative one (clocks differ) counts as 0
  */
 export function duration(ms: number): string {
   const minutes = Math.floor(Math.max(0, ms) / 60_000);
@@ -17,7 +17,7 @@ export function duration(ms: number): string {
 }
 
 /**
- * A time as people say it: the time of day, with its day when that is not today.
+ * A time for people: the time of day, with the date if it is not today.
  * @param at milliseconds since 1970
  */
 export function moment(at: number, now: number = Date.now()): string {
@@ -42,7 +42,7 @@ const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric"
 const SHORT_CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
-/** The time of day, in the reader's own way. Milliseconds since 1970. */
+/** The time of day in the reader's locale. Milliseconds since 1970. */
 export function clock(at: number): string {
   return CLOCK.format(at);
 }

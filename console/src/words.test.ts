@@ -150,10 +150,10 @@ describe("the log in words", () => {
 
   it.each<[Mark, string]>([
     [{ type: "snapshot", seq: 8, reason: "first_connection" }, "You opened this page"],
-    [{ type: "resumed", events: 0 }, "Back again: nothing was missed"],
-    [{ type: "resumed", events: 1 }, "Back again, with 1 event from meanwhile"],
-    [{ type: "resumed", events: 4 }, "Back again, with 4 events from meanwhile"],
-    [{ type: "hole", after: 4, got: 6 }, "Something did not arrive, and is asked for again"],
+    [{ type: "resumed", events: 0 }, "Reconnected: nothing was missed"],
+    [{ type: "resumed", events: 1 }, "Reconnected, with 1 missed event"],
+    [{ type: "resumed", events: 4 }, "Reconnected, with 4 missed events"],
+    [{ type: "hole", after: 4, got: 6 }, "An event did not arrive, and is requested again"],
     [{ type: "lost", why: "Cut." }, "The connection was lost. Cut."],
     [{ type: "lost", why: "The connection was lost." }, "The connection was lost."],
   ])("tells the break %j", (one, words) => {

@@ -4,10 +4,10 @@ import { matchName, statusWords } from "./match-words.ts";
 import { channelName, knownPerson, nameOf } from "./people.ts";
 import { count, duration } from "./time-words.ts";
 
-/** A sentence; its names are set apart, so that the page can show them stronger. */
+/** A sentence; its names are separate, so that the page can emphasize them. */
 export type Words = readonly (string | { readonly name: string })[];
 
-/** What kind of thing a line of the log tells. */
+/** The topic of a log line. */
 export type Topic = "rooms" | "matches" | "people" | "connection";
 
 /** The plain text of a sentence. */
@@ -15,14 +15,14 @@ export function plain(words: Words): string {
   return words.map((part) => (typeof part === "string" ? part : part.name)).join("");
 }
 
-/** A line of the log as a sentence. */
+/** A log line as a sentence. */
 export function entryInWords(entry: LogEntry): Words {
   if (entry.kind === "mark") return [markInWords(entry.mark)];
   if (entry.event === null) return ["This page is out of date. Reload it to see what happened"];
   return eventInWords(entry.event, entry.roomName);
 }
 
-/** What a line of the log is about. */
+/** The topic of a log line. */
 export function topicOf(entry: LogEntry): Topic {
   if (entry.kind === "mark") return "connection";
   if (entry.eventName.startsWith("voice.")) return "people";
@@ -62,7 +62,7 @@ function eventInWords({ event, payload }: GuildEvent, roomName: string | null): 
 
 const GATEWAY_SENTENCES = {
   connected: "Discord is connected",
-  resuming: "The connection to Discord broke, and comes back",
+  resuming: "The connection to Discord was lost and is being restored",
   down: "Discord is not connected",
 } as const;
 
@@ -82,10 +82,10 @@ function markInWords(mark: Mark): string {
       return SNAPSHOT_SENTENCES[mark.reason];
     case "resumed":
       return mark.events === 0
-        ? "Back again: nothing was missed"
-        : `Back again, with ${count(mark.events, "event")} from meanwhile`;
+        ? "Reconnected: nothing was missed"
+        : `Reconnected, with ${count(mark.events, "missed event")}`;
     case "hole":
-      return "Something did not arrive, and is asked for again";
+      return "An event did not arrive, and is requested again";
     case "lost":
       return mark.why === LOST ? LOST : `${LOST} ${mark.why}`.trim();
   }
@@ -95,13 +95,13 @@ const LOST = "The connection was lost.";
 
 const SNAPSHOT_SENTENCES = {
   first_connection: "You opened this page",
-  unknown_epoch: "The server started anew, and everything was loaded again",
-  too_old: "You were away for long, and everything was loaded again",
+  unknown_epoch: "The server restarted, and everything was loaded again",
+  too_old: "You were away for a long time, and everything was loaded again",
   ahead_of_hub: "The server went back to an earlier state, and everything was loaded again",
   invalid_position: "Everything was loaded again",
 } as const;
 
-/** How many people have this guild open; oneself is one of them. */
+/** How many people have this guild open, including the reader. */
 export function pageReaders(people: number): string {
   return people === 1
     ? "1 person has this page open"
@@ -109,8 +109,8 @@ export function pageReaders(people: number): string {
 }
 
 /**
- * Whose a room is, as the end of a sentence; empty: not known. The name is there where sign-ins have
- * Discord's ids.
+ * The owner of a room, as the end of a sentence; empty: unknown. The name is known if sign-ins have Discord
+ * ids.
  * @param me the reader's own `sub`
  */
 export function openerInWords(createdBy: string, me: string): string {
@@ -119,14 +119,14 @@ export function openerInWords(createdBy: string, me: string): string {
   return name === undefined ? "" : ` by ${name}`;
 }
 
-/** How many a room takes. */
+/** The user limit of a room in words. */
 function limitInWords(userLimit: number): string {
   return userLimit === 0 ? "for any number of people" : `for up to ${userLimit} people`;
 }
 
 /**
- * When a room ends by itself, to go on after "Ends by itself".
- * @param idleMinutes of an empty room; 0: it never does, and this is null
+ * When a room ends, to continue "Ends by itself".
+ * @param idleMinutes of an empty room; 0: it never ends, and this is null
  */
 export function idleEndInWords(idleMinutes: number): string | null {
   return idleMinutes === 0

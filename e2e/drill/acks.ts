@@ -5,7 +5,7 @@ const ACK_AFTER_MS = 2_000;
 /** Time between two acks: a client may send 60 frames in 10 s (rooms.md §2), milliseconds. */
 const ACK_GAP_MS = 250;
 
-/** When a client acknowledges: at half of its window, or some seconds after the first event. */
+/** Decides when a client acknowledges: at half of its window, or some seconds after the first event. */
 export class Acks {
   readonly #limits: Announced;
   #bytes = 0;
@@ -17,14 +17,14 @@ export class Acks {
     this.#limits = limits;
   }
 
-  /** Events came. */
+  /** Counts received events. */
   count(events: number, bytes: number, now: number): void {
     if (this.#events === 0) this.#firstAt = now;
     this.#events += events;
     this.#bytes += bytes;
   }
 
-  /** Whether to acknowledge now; then it counts as done. */
+  /** Whether to acknowledge now; if so, the acknowledgement counts as sent. */
   isDue(now: number): boolean {
     if (this.#events === 0 || now - this.#ackedAt < ACK_GAP_MS) return false;
     const { windowBytes, windowEvents } = this.#limits;

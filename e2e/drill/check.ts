@@ -35,12 +35,12 @@ const judged = judge({
 console.log(writeReport(judged, factsOfDrill));
 process.exitCode = isClean(judged, factsOfDrill) ? 0 : 1;
 
-/** Whether nothing is wrong. */
+/** Whether the verdict has no problem. */
 function isClean(verdict: Verdict, facts: DrillFacts): boolean {
   return verdict.problems.all.length === 0 && facts.problems.length === 0 && verdict.deliveries > 0;
 }
 
-/** The verdict for a person, the figures that must be 0 first. */
+/** The verdict for a person; the figures that must be 0 come first. */
 function writeReport(verdict: Verdict, facts: DrillFacts): string {
   const { problems, journals } = verdict;
   const events = [...journals].map(([guild, count]) => `${number(count)} (${guild})`).join(", ");

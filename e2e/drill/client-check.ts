@@ -4,7 +4,7 @@ import type { Journal, JournalEntry } from "./journal.ts";
 import type { Problems } from "./problems.ts";
 import { Views } from "./views.ts";
 
-/** What one client's history adds up to. */
+/** The totals of one client's history. */
 type ClientTally = {
   deliveries: number;
   resumes: number;
@@ -12,7 +12,7 @@ type ClientTally = {
   readonly closes: Map<number, number>;
 };
 
-/** A snapshot that was sent to somebody, to be compared with the journal. */
+/** A snapshot that a client got, to be compared with the journal. */
 export type SeenSnapshot = {
   readonly client: string;
   readonly seq: number;
@@ -20,30 +20,30 @@ export type SeenSnapshot = {
   readonly views: Views;
 };
 
-/** Codes with which a client that keeps to the protocol is never closed. */
+/** Close codes that a client which follows the protocol never gets. */
 const CODES_OF_FAULT: ReadonlySet<number> = new Set([1009, 4403, 4429, 4499]);
 const UNAUTHORIZED = 4401;
-/** Due when a slow link brings the `auth` frame too late, and never afterwards. */
+/** Allowed when a slow link delivers the `auth` frame too late, and never afterwards. */
 const AUTHENTICATION_TIMEOUT = 4408;
-/** The client's clock and the hub's may differ by so much, milliseconds. */
+/** The client's and the hub's clock may differ by this much, milliseconds. */
 const CLOCK_TOLERANCE_MS = 1_500;
 
-/** A connection as far as its history goes. */
+/** The state of a connection in its history. */
 type Connection = {
   readonly claim: Claim | null;
-  /** `auth.ok`: absent before it. */
+  /** `auth.ok`; absent before it. */
   ack?: { readonly epoch: string; readonly seq: number };
-  /** Whether the position is known from which the events count: by resume or snapshot. */
+  /** Whether the position is known from which events count, by resume or snapshot. */
   started: boolean;
   views: Views;
-  /** Seconds: of the token that holds for certain, and of those that it was asked to take. */
+  /** Expiry in seconds: of the token that is certainly in force, and of those that were sent for renewal. */
   exp: number;
   readonly asked: number[];
 };
 
 /**
- * Walks through the history of one client: everything that it may see comes once, in the order of the
- * journal, unless a snapshot that was due has covered it; and nothing else comes.
+ * Follows the history of one client. Everything that it may see must come once, in the order of the
+ * journal, unless a necessary snapshot covered it; nothing else may come.
  */
 export class ClientCheck {
   readonly tally: ClientTally = {
@@ -58,7 +58,10 @@ export class ClientCheck {
   readonly #problems: Problems;
   readonly #received: Uint8Array;
   #connection: Connection | null = null;
-  /** Everything up to here came, may not be seen, or is covered by a snapshot; null: not started. */
+  /**
+   * Every event up to here came, is not visible to the client, or is covered by a snapshot; null: not
+   * started.
+   */
   #position: number | null = null;
   #hasLeft = false;
 
@@ -104,14 +107,17 @@ export class ClientCheck {
     }
   }
 
-  /** The history is over. @param until seq that everybody must have reached who has not left */
+  /**
+   * Ends the history.
+   * @param until the seq that every client must have reached unless it left
+   */
   end(until: number): void {
     if (this.#hasLeft) return;
     if (this.#position === null) {
       this.#say("lost", "was never served");
       return;
     }
-    // One that has got there may be on its way to a new connection.
+    // A client that has reached the end may be on its way to a new connection.
     if (this.#position >= until) return;
     if (this.#connection?.started === true) {
       this.#skip(this.#position, until + 1, this.#connection.views);
@@ -195,7 +201,7 @@ export class ClientCheck {
     this.#position = seq;
   }
 
-  /** The server says that there is nothing more up to here. */
+  /** The server reports that there is nothing more up to here. */
   #moved(connection: Connection, seq: number): void {
     if (!connection.started) this.#resume(connection);
     const before = this.#position ?? 0;
@@ -205,7 +211,7 @@ export class ClientCheck {
     this.#position = seq;
   }
 
-  /** Nothing between these two came: it must be nothing that was due. */
+  /** Nothing between these two came: no event there may have been due. */
   #skip(after: number, before: number, views: Views): void {
     for (let seq = after + 1; seq < before; seq += 1) {
       const entry: JournalEntry | undefined = this.#journal.at(seq);
@@ -215,7 +221,7 @@ export class ClientCheck {
     }
   }
 
-  /** The connection goes on from what it claimed. */
+  /** The connection continues from the position that it claimed. */
   #resume(connection: Connection): void {
     connection.started = true;
     const { claim } = connection;
@@ -260,7 +266,7 @@ export class ClientCheck {
     this.snapshots.push({ client: this.#name, seq, rooms, views: connection.views.copy() });
   }
 
-  /** The reason why a position cannot be resumed; null: it can. */
+  /** Why a position cannot be resumed; null: it can. */
   #whyNot({ ack }: Connection, claim: Claim): string | null {
     if (!Number.isSafeInteger(claim.seq) || claim.seq < 0) return "invalid_position";
     if (claim.epoch !== ack?.epoch) return "unknown_epoch";

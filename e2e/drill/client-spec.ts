@@ -1,25 +1,25 @@
 import type { Claim } from "./history.ts";
 
-/** Who a client is and how it behaves. */
+/** The identity and behaviour of a client. */
 export type ClientSpec = {
   readonly name: string;
   readonly guild: string;
-  /** It may see everything, and what it sees is the journal. */
+  /** It may see everything, so what it sees is the journal. */
   readonly observer: boolean;
   readonly identity: Identity;
   readonly batch: boolean;
   readonly signals: boolean;
-  /** How it is let in (rooms.md §2), or that it has no WebSocket: `GET /events` in its two forms. */
+  /** How it authenticates on a WebSocket (rooms.md §2), or which form of `GET /events` it uses. */
   readonly entry: "ticket" | "header" | "auth" | "stream" | "poll";
-  /** How it shows that it reads; one that is silent never does. */
+  /** How it shows that it reads; a silent client never does. */
   readonly life: "acks" | "pings" | "silent";
-  /** Whether it narrows its stream to some channels, now and then to others. */
+  /** Whether it subscribes to some channels, which change now and then. */
   readonly narrows: boolean;
-  /** What becomes of its token: it lives longer than the drill, is renewed when asked, or expires. */
+  /** Its token outlives the drill, is renewed when asked, or expires. */
   readonly token: "lasts" | "renewed" | "expires";
 };
 
-/** What the client's tokens say. */
+/** The claims of the client's tokens. */
 export type Identity = {
   readonly sub: string;
   readonly scope?: string;
@@ -27,7 +27,7 @@ export type Identity = {
   readonly guilds?: readonly string[];
 };
 
-/** What somebody holds, as audiences list it (rooms.md §3). */
+/** A user's grants, as audiences list them (rooms.md §3). */
 export function grantsOf({ sub, scope, discord_id: discordId }: Identity): string[] {
   return [
     `sub:${sub}`,
@@ -36,41 +36,41 @@ export function grantsOf({ sub, scope, discord_id: discordId }: Identity): strin
   ];
 }
 
-/** A token and when it ends, seconds. */
+/** A token and its expiry, seconds. */
 export type Token = { readonly text: string; readonly exp: number };
 
-/** A client before its stream: where the Worker is for it, and where its tokens come from. */
+/** What a client needs before its stream: the Worker's URL and a source of tokens. */
 export type Surroundings = {
-  /** Origin of the Worker on the client's own link. */
+  /** Origin of the Worker through the client's own link. */
   readonly origin: string;
   readonly token: (identity: Identity, lifeSeconds: number) => Promise<Token>;
-  /** Life of the tokens of clients that let them expire, seconds. */
+  /** Lifetime of tokens that expire during the drill, seconds. */
   readonly shortTokenSeconds: number;
-  /** Channels that a client may narrow to. */
+  /** Channels to which a client may subscribe. */
   readonly channels: () => readonly string[];
-  /** An epoch of another guild, where one is known: no position of it can be resumed. */
+  /** An epoch of another guild, if known: no position in it can be resumed. */
   readonly foreignEpoch: (guild: string) => string;
 };
 
-/** How a client says where it stands when it comes back, but for the truth. */
+/** The kinds of wrong positions that a returning client may claim. */
 export type Misplaced = "forgotten" | "older" | "nonsense";
 
-/** Somebody who follows a guild, whatever it is that carries the events. */
+/** A client that follows a guild over any transport. */
 export type Participant = {
   readonly spec: ClientSpec;
-  /** Where it stands; null: it was never served. */
+  /** Its position; null: it was never served. */
   readonly position: Claim | null;
-  /** Whether it has been let in, and reads. */
+  /** Whether it is authenticated and reads. */
   readonly isServed: boolean;
   readonly deliveries: number;
   readonly start: () => void;
-  /** Does what a clock starts. Called some times a second. */
+  /** Does the work that depends on time. Called several times a second. */
   readonly tick: (now: number) => void;
-  /** Breaks its connection without a word. */
+  /** Breaks its connection without a close. */
   readonly drop: (misplaced?: Misplaced | null) => void;
   /** Stops reading for a time. */
   readonly stall: (ms: number) => void;
   readonly readOn: () => void;
-  /** Ends; what was written is in the file. */
+  /** Stops; its history is in the file. */
   readonly stop: () => void;
 };

@@ -16,16 +16,16 @@ import type { Random } from "./random.ts";
 import { openWire, type Entrance, type Wire } from "../../dev/testing/wire/wire.ts";
 
 const LONG_TOKEN_SECONDS = 3_600;
-/** The hub warns a minute before the end: such a token is renewed some seconds after it was used. */
+/** The hub warns a minute before the expiry, so such a token is renewed some seconds after its first use. */
 const RENEWED_TOKEN_SECONDS = 64;
 const PING_EVERY_MS = 4_000;
 const NARROW_EVERY_MS = 6_000;
-/** Without `auth.ok` after this time the connection is given up, milliseconds. */
+/** Without `auth.ok` after this time the client gives the connection up, milliseconds. */
 const GREETING_MS = 12_000;
 const RETRY_BASE_MS = 200;
 const RETRY_CAP_MS = 2_000;
 
-/** A client that keeps coming back, resumes from what it has seen, and writes everything down. */
+/** A client that always reconnects, resumes from its position, and records everything. */
 export class DrillClient implements Participant {
   readonly spec: ClientSpec;
   readonly #around: Surroundings;
@@ -47,7 +47,7 @@ export class DrillClient implements Participant {
   #isOver = false;
   deliveries = 0;
 
-  /** @param from where it starts; absent: with a snapshot */
+  /** @param from its first position; absent: it starts with a snapshot */
   constructor(
     spec: ClientSpec,
     around: Surroundings,
@@ -64,12 +64,12 @@ export class DrillClient implements Participant {
     this.#write({ t: Date.now(), k: "client", name, guild, observer });
   }
 
-  /** Where it stands; null: it was never served. */
+  /** Its position; null: it was never served. */
   get position(): Claim | null {
     return this.#position;
   }
 
-  /** Whether it has been let in, and reads. */
+  /** Whether it is authenticated and reads. */
   get isServed(): boolean {
     return this.#acks !== null && this.#stalledUntil === 0;
   }
@@ -78,7 +78,7 @@ export class DrillClient implements Participant {
     void this.#connect();
   }
 
-  /** Breaks its connection without a word. */
+  /** Breaks its connection without a close. */
   drop(misplaced: Misplaced | null = null): void {
     this.#misplaced = misplaced;
     this.#note("dropped");
@@ -93,7 +93,7 @@ export class DrillClient implements Participant {
     this.#wire.pause();
   }
 
-  /** Reads on. */
+  /** Continues reading. */
   readOn(): void {
     if (this.#stalledUntil === 0) return;
     this.#stalledUntil = 0;
@@ -101,7 +101,7 @@ export class DrillClient implements Participant {
     this.#wire?.resume();
   }
 
-  /** Does what a clock starts. Called some times a second. */
+  /** Does the work that depends on time. Called several times a second. */
   tick(now: number): void {
     const wire = this.#wire;
     if (this.#isOver || wire === null) return;
@@ -121,7 +121,7 @@ export class DrillClient implements Participant {
     if (this.spec.narrows && now - this.#narrowedAt > NARROW_EVERY_MS) this.#narrow(now);
   }
 
-  /** Ends; what was written is in the file. */
+  /** Stops; its history is in the file. */
   stop(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -244,7 +244,7 @@ export class DrillClient implements Participant {
     this.#retryWindowMs = announced.retryWindowMs;
     this.#attempt = 0;
     this.#acks = new Acks(announced);
-    // One that went back gets everything from there once more.
+    // A client that went back gets everything from there once more.
     const known = this.#position;
     if (claim !== null && known !== null && claim.epoch === known.epoch && claim.seq < known.seq) {
       if (claim.seq >= 0 && Number.isSafeInteger(claim.seq)) this.#position = claim;
@@ -267,7 +267,7 @@ export class DrillClient implements Participant {
   }
 
   #narrow(now: number): void {
-    // What holds while a token is verified would be anybody's guess.
+    // While a token is being verified, it is unknown which one is in force.
     if (this.#renewing) return;
     this.#narrowedAt = now;
     const all = this.#around.channels();
@@ -287,7 +287,7 @@ export class DrillClient implements Participant {
       this.#write({ t: Date.now(), k: "reauth", grants: grantsOf(this.spec.identity), exp });
       wire.send(JSON.stringify({ type: "reauth", token: token.text }));
     } catch {
-      // Then it expires, and the client comes back with a new one.
+      // Then the token expires, and the client reconnects with a new one.
       this.#renewing = false;
     }
   }

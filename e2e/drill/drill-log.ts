@@ -2,16 +2,16 @@ import path from "node:path";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { LineWriter, type DrillFacts, type TruthLine } from "./history.ts";
 
-/** Names inside the folder of one drill: what the program writes and the checker reads. */
+/** File names in the folder of a drill: the program writes them and the checker reads them. */
 export const FILES = {
-  /** One file a client. */
+  /** One file per client. */
   clients: "clients",
   truth: "truth.jsonl",
   faults: "faults.jsonl",
   facts: "facts.json",
 } as const;
 
-/** The files of one drill, but for those of its clients. */
+/** The files of one drill, without those of its clients. */
 export class DrillLog {
   readonly folder: string;
   readonly #truth: LineWriter;
@@ -19,7 +19,7 @@ export class DrillLog {
   readonly #problems: string[] = [];
   #relays = 0;
 
-  /** @param folder gets the files */
+  /** @param folder for the files */
   constructor(folder: string) {
     this.folder = folder;
     mkdirSync(path.join(folder, FILES.clients), { recursive: true });
@@ -27,7 +27,7 @@ export class DrillLog {
     this.#faults = new LineWriter(path.join(folder, FILES.faults));
   }
 
-  /** The history of a client. */
+  /** A writer for the history of a client. */
   clientWriter(name: string): LineWriter {
     return new LineWriter(path.join(this.folder, FILES.clients, `${name}.jsonl`));
   }
@@ -36,22 +36,22 @@ export class DrillLog {
     this.#truth.write(line);
   }
 
-  /** A fault was injected. */
+  /** Records an injected fault. */
   fault(kind: string, what: string): void {
     this.#faults.write({ t: Date.now(), k: kind, what });
   }
 
-  /** Something did not happen that had to: the run fails. */
+  /** Records that something necessary did not happen: the run fails. */
   problem(what: string): void {
     if (this.#problems.length < 20) this.#problems.push(what);
   }
 
-  /** How many relays held sockets. */
+  /** Records how many relays held sockets. */
   relays(count: number): void {
     this.#relays = count;
   }
 
-  /** Ends the files. */
+  /** Closes the files. */
   close(facts: Pick<DrillFacts, "seed" | "seconds">): void {
     this.#truth.close();
     this.#faults.close();

@@ -3,10 +3,10 @@ import type { DrillLog } from "./drill-log.ts";
 import type { DrillPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
 
-/** A second guild: Discord's bot is not in it, and its one publisher has positions. */
+/** A second guild: Discord's bot is not in it, and its only publisher uses positions. */
 export const OTHER_GUILD = "100000000000000002";
 
-/** A drill that is under way. */
+/** A running drill. */
 export type Drill = {
   readonly plan: DrillPlan;
   readonly random: Random;
@@ -14,6 +14,6 @@ export type Drill = {
   readonly stack: Stack;
   readonly secret: string;
   readonly say: (what: string) => void;
-  /** Ends what would wait for ever. */
+  /** Ends waits that would never end. */
   readonly hurry: AbortController;
 };

@@ -7,28 +7,28 @@ import type { DrillLog } from "./drill-log.ts";
 import type { DrillPlan, FaultKind } from "./plan.ts";
 import type { Random } from "./random.ts";
 
-/** A slow link carries so many bytes a second. */
+/** Bytes per second of a slow link. */
 const SLOW_BYTES = { from: 5_000, to: 100_000 } as const;
 const LINK_FAULT_LEAST_MS = 200;
-/** A fault of a client waits so long for one that it can happen to, milliseconds. */
+/** A fault waits this long for a client that it can happen to, milliseconds. */
 const SERVED_WITHIN_MS = 60_000;
 
-/** What faults happen to. */
+/** The targets of faults. */
 type Targets = {
   readonly stack: Stack;
-  /** Those that have faults. */
+  /** The links that get faults. */
   readonly clientLinks: readonly TcpProxy[];
   readonly clients: readonly Participant[];
-  /** Those of them whose link has none. */
+  /** The clients whose links get no faults. */
   readonly undisturbed: readonly Participant[];
 };
 
-/** Whether the hub hears of it: over HTTP what was taken is seen, not said. */
+/** Whether the hub learns that the client reads, other than from its transport. */
 function isHeard({ entry, life }: ClientSpec): boolean {
   return life !== "silent" && entry !== "stream" && entry !== "poll";
 }
 
-/** Injects faults while there is traffic: of every kind so many, at times that the seed decides. */
+/** Injects faults while there is traffic: a fixed number of each kind, at times that the seed decides. */
 export class Faults {
   readonly #targets: Targets;
   readonly #plan: DrillPlan;
@@ -43,14 +43,14 @@ export class Faults {
     this.#log = log;
   }
 
-  /** Injects them until the signal, and waits until the last one is over. */
+  /** Injects faults until the signal, and waits until the last one is over. */
   async run(signal: AbortSignal): Promise<void> {
     do await this.#period(signal);
     while (this.#plan.repeats && !signal.aborted);
     await Promise.all(this.#underWay);
   }
 
-  /** Takes back what is still in force. */
+  /** Ends all faults that are in force. */
   heal(): void {
     this.#targets.stack.hubNetwork.heal();
     for (const link of this.#targets.clientLinks) link.heal();
@@ -77,7 +77,7 @@ export class Faults {
     await until(this.#plan.periodMs);
   }
 
-  /** Each kind has its times spread over the period, so that kills do not fall together by kind. */
+  /** The times of each kind are spread over the period, so that kills do not coincide by kind. */
   #timeline(): { at: number; kind: FaultKind }[] {
     const { faults, periodMs } = this.#plan;
     return (Object.entries(faults) as [FaultKind, number][])
@@ -91,7 +91,7 @@ export class Faults {
       .toSorted((a, b) => a.at - b.at);
   }
 
-  /** When in a period a kind happens, as parts of it. */
+  /** When in a period a kind may happen, as fractions of the period. */
   #span(kind: FaultKind): readonly [from: number, to: number] {
     const { killsUntil } = this.#plan;
     if (kind.endsWith("killed")) return [0, killsUntil];
@@ -124,7 +124,8 @@ export class Faults {
       case "position nonsense":
         return this.#toOrdinary(kind, (client) => client.drop("nonsense"));
       case "reader lost": {
-        // One that was heard of: a silent one is given up for what it was sent, not for its silence.
+        // Only a client that has shown that it reads: a silent one would be closed for its amount of data,
+        // not for its silence.
         const heard = this.#targets.undisturbed.filter(
           ({ spec }) => isHeard(spec) && spec.token === "lasts",
         );
@@ -149,7 +150,7 @@ export class Faults {
     else if (kind.endsWith("stalled")) link.stall();
     else link.slow(rate);
     await delay(ms, undefined, { signal }).catch(() => {});
-    // What a stalled link held back is lost as often as it comes late.
+    // What a stalled link held back is sometimes lost and sometimes late.
     if (this.#random.chance(0.5)) link.drop();
     link.heal();
   }
@@ -160,19 +161,19 @@ export class Faults {
     what = "",
     among = this.#targets.clients,
   ): Promise<void> {
-    // One that is stalled or away already stays so; right after a kill everybody is away.
+    // A client that is stalled or disconnected stays so; right after a kill all clients are disconnected.
     const client = await eventually(
       "somebody is served",
       () => this.#random.pick(among.filter(({ isServed }) => isServed)),
       SERVED_WITHIN_MS,
     );
     const { name, life } = client.spec;
-    // Of stalled readers it matters whether they had ever shown that they read.
+    // For stalled readers it matters whether they had ever shown that they read.
     this.#log.fault(kind === "reader stalled" ? `${kind} (${life})` : kind, `${name} ${what}`);
     act(client);
   }
 
-  /** Not to one whose history is the journal's. */
+  /** Applies a fault to an ordinary client: the observers' histories are the journal. */
   #toOrdinary(kind: FaultKind, act: (client: Participant) => void): Promise<void> {
     const ordinary = this.#targets.clients.filter(({ spec }) => !spec.observer);
     return this.#toClient(kind, act, "", ordinary);

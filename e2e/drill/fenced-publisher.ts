@@ -10,8 +10,8 @@ const BATCH_MAX = 16;
 const STREAM = "fenced";
 
 /**
- * The only publisher of a guild, with positions (rooms.md §4): it sends what it has sent, what comes
- * later first, and now and then it is replaced by a newer process, after which the old one is refused.
+ * The only publisher of a guild, with positions (rooms.md §4). It sends events again, sends later ones
+ * first, and now and then a newer process replaces it, after which the old one is refused.
  */
 export class FencedPublisher {
   readonly #post: SignedPost;
@@ -19,7 +19,7 @@ export class FencedPublisher {
   readonly #random: Random;
   readonly #log: DrillLog;
   readonly #visits: Visits;
-  /** Of users who are never heard of: what a replaced publisher says of them is refused. */
+  /** Users of a replaced publisher: its events about them are refused, so nobody may hear of them. */
   readonly #ghosts: Visits;
   readonly #channels: readonly string[];
   #epoch = ulid();
@@ -41,7 +41,10 @@ export class FencedPublisher {
     this.#ghosts = new Visits(parts.guildId, 3);
   }
 
-  /** Publishes until the signal. @param perSecond events, on the average */
+  /**
+   * Publishes until the signal.
+   * @param perSecond average number of events
+   */
   async run(perSecond: number, signal: AbortSignal, hurry: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const startedAt = performance.now();
@@ -53,7 +56,7 @@ export class FencedPublisher {
     }
   }
 
-  /** Publishes this last. */
+  /** Publishes the last events. */
   async finish(events: readonly SignedEvent[], hurry: AbortSignal): Promise<void> {
     await this.#send(this.#positioned(events), hurry);
   }
@@ -89,7 +92,7 @@ export class FencedPublisher {
     }
   }
 
-  /** A newer process takes over, and the old one does not know. */
+  /** A newer process takes over without the old one's knowledge. */
   async #replace(hurry: AbortSignal): Promise<void> {
     const old = this.#epoch;
     const late = this.#make(this.#ghosts);

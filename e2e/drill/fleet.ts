@@ -5,21 +5,21 @@ import { MANAGER_SCOPE } from "./room-life.ts";
 
 const OBSERVERS = 4;
 const OTHER_OBSERVERS = 2;
-/** Sockets of one user at most: less than the hub allows, also while old ones are not noticed yet. */
+/** Most sockets of one user: fewer than the hub allows, even while it has not noticed the end of old ones. */
 const SOCKETS_OF_ONE = 3;
 
 const SOCKET_ENTRIES = ["ticket", "ticket", "ticket", "ticket", "header", "auth"] as const;
 const ENTRIES = [...SOCKET_ENTRIES, ...SOCKET_ENTRIES, "stream", "stream", "poll"] as const;
 
-/** Users who open rooms: for private ones they need a Discord account. */
+/** Users who open rooms; private rooms need a Discord account. */
 export const OWNERS: readonly Identity[] = ["anna", "berta", "clara"].map((sub, at) => ({
   sub,
   discord_id: `20000000000000020${at}`,
 }));
-/** Discord ids of users who are let into private rooms, and of some who are not. */
+/** Discord ids of users, some of whom are admitted to private rooms. */
 export const GUESTS: readonly string[] = [1, 2, 3, 4].map((one) => `20000000000000010${one}`);
 
-/** Who is there: of every kind of client some, in a mix that the seed decides. */
+/** All clients: some of every kind, in a mix that the seed decides. */
 export function specsOf(
   plan: DrillPlan,
   guild: string,
@@ -55,7 +55,7 @@ export function specsOf(
       narrows: random.chance(0.15),
       token: random.pick(["lasts", "lasts", "lasts", "lasts", "renewed", "expires"]),
     };
-    // Over HTTP nothing can be said: neither what was read, nor a newer token.
+    // Over HTTP a client can send neither acknowledgements nor a newer token.
     if (entry !== "stream" && entry !== "poll") return spec;
     return { ...spec, life: "silent", narrows: false, token: random.pick(["lasts", "expires"]) };
   };
@@ -69,7 +69,7 @@ export function specsOf(
   ];
 }
 
-/** Somebody who may see everything. */
+/** A client that may see everything. */
 export function observer(
   name: string,
   guild: string,

@@ -1,6 +1,6 @@
 import type { SeenFrame } from "./history.ts";
 
-/** What `auth.ok` tells a client about how to behave; older Workers say less. */
+/** The limits that `auth.ok` announces; older Workers announce fewer. */
 export type Announced = {
   readonly windowBytes: number;
   readonly windowEvents: number;
@@ -9,19 +9,19 @@ export type Announced = {
 
 const UNTOLD: Announced = { windowBytes: 1024 * 1024, windowEvents: 1_000, retryWindowMs: 0 };
 
-/** Reads a text of the server; null: a pong. */
+/** Parses a text from the server; null: a pong. */
 export function readFrame(text: string): SeenFrame | null {
   if (text === '{"type":"pong"}') return null;
   try {
     const frame: unknown = JSON.parse(text);
     if (typeof frame === "object" && frame !== null && "type" in frame) return frame as SeenFrame;
   } catch {
-    // Said below.
+    // Handled below.
   }
   return { type: "unreadable" };
 }
 
-/** What an `auth.ok` announces. */
+/** The limits that an `auth.ok` announces. */
 export function announcedBy(frame: SeenFrame): Announced {
   const { limits, retryWindowMs } = frame as {
     readonly limits?: Partial<Announced>;
@@ -34,7 +34,7 @@ export function announcedBy(frame: SeenFrame): Announced {
   };
 }
 
-/** Whether a message that moves the client's position names the position that its frame moves it to. */
+/** Whether a message that moves the client's position names the same position as its frame. */
 export function isWhereItSays(text: string, id: string | undefined): boolean {
   const frame = JSON.parse(text) as {
     readonly type: string;

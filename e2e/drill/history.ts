@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 
-/** What one event of the stream looks like in a history, alone or in a batch. */
+/** One event of the stream in a history, alone or in a batch. */
 export type SeenEvent = {
   readonly event: string;
   readonly payload: { readonly channelId?: string; readonly userId?: string };
@@ -11,13 +11,13 @@ export type SeenEvent = {
   readonly prev?: number;
 };
 
-/** A room as a snapshot shows it, as far as the checker looks. */
+/** A room in a snapshot, reduced to what the checker uses. */
 export type SeenRoom = {
   readonly channelId: string;
   readonly members: readonly { readonly userId: string }[];
 };
 
-/** A frame of the server as it came. Members that the checker does not look at stay in the file. */
+/** A frame of the server as received. The file also has the members that the checker ignores. */
 export type SeenFrame =
   | { readonly type: "ack"; readonly epoch: string; readonly seq: number }
   | ({ readonly type: "event" } & SeenEvent)
@@ -32,26 +32,26 @@ export type SeenFrame =
     }
   | { readonly type: "auth.expiring" | "reauth.ok"; readonly exp: number }
   | { readonly type: "signal" }
-  /** Not of the wire: an answer of the long poll said that nothing else is due up to here. */
+  /** Not a frame: the long poll answered that nothing else is due up to here. */
   | { readonly type: "position"; readonly seq: number }
   | { readonly type: "error"; readonly code: string }
-  /** Not JSON, or of a type that no client knows. */
+  /** Not JSON, or of an unknown type. */
   | { readonly type: "unreadable" };
 
-/** Where a client says that it stands. */
+/** The position that a client claims. */
 export type Claim = { readonly epoch: string; readonly seq: number };
 
-/** One line of a client's history; `t` is when, milliseconds since 1970. */
+/** One line of a client's history; `t` is the time, milliseconds since 1970. */
 export type ClientLine =
   | {
       readonly t: number;
       readonly k: "client";
       readonly name: string;
       readonly guild: string;
-      /** It may see everything: what it was sent, together with the others like it, is the journal. */
+      /** It may see everything: what all such clients got, together, is the journal. */
       readonly observer: boolean;
     }
-  /** It asks to be let in with a token of these grants, which ends at `exp` (seconds). */
+  /** It authenticates with a token that has these grants and expires at `exp` (seconds). */
   | {
       readonly t: number;
       readonly k: "connect";
@@ -69,32 +69,32 @@ export type ClientLine =
       readonly exp: number;
     }
   | { readonly t: number; readonly k: "close"; readonly code: number }
-  /** It was not let in: the HTTP status, 0 without an answer. */
+  /** It was refused: the HTTP status, 0 without an answer. */
   | { readonly t: number; readonly k: "refused"; readonly status: number }
-  /** It stopped reading, read on, or broke its connection on purpose. */
+  /** It stopped reading, continued reading, or broke its connection on purpose. */
   | { readonly t: number; readonly k: "note"; readonly what: string }
-  /** It left for good; nothing is due to it afterwards. */
+  /** It left for good; no later event is due to it. */
   | { readonly t: number; readonly k: "left" };
 
-/** What the publishing side knows. */
+/** What the publishers know. */
 export type TruthLine =
-  /** A room is asked for under a name of its own; null: everybody in the guild sees it. */
+  /** A room with a unique name was requested; `audience` null: everybody in the guild sees it. */
   | { readonly k: "room"; readonly name: string; readonly audience: readonly string[] | null }
-  /** These were taken by the hub (HTTP 200); `position` of the first where they were fenced. */
+  /** The hub accepted these events (HTTP 200); `position` is that of the first one if they were fenced. */
   | {
       readonly k: "accepted";
       readonly guild: string;
-      /** Events that change something whenever they come: each must be in the journal, once. */
+      /** Events that always change something: each must be in the journal once. */
       readonly must: readonly string[];
       readonly position?: Claim;
-      /** They are in the journal in the order of this stream. */
+      /** In the journal they are in the order of this stream. */
       readonly stream?: string;
     }
-  /** Refused with 409: must never be seen. */
+  /** Refused with 409: nobody may ever see them. */
   | { readonly k: "stale"; readonly guild: string; readonly ids: readonly string[] }
-  /** The last event of a guild: everybody must have got everything up to it. */
+  /** The last event of a guild: every client must have got everything up to it. */
   | { readonly k: "marker"; readonly guild: string; readonly id: string }
-  /** A part of the journal, read over HTTP after the faults. */
+  /** A part of the journal that was read over HTTP after the faults. */
   | {
       readonly k: "journal";
       readonly guild: string;
@@ -102,23 +102,23 @@ export type TruthLine =
       readonly events: readonly SeenEvent[];
     };
 
-/** A fault that was injected. */
+/** An injected fault. */
 export type FaultLine = { readonly t: number; readonly k: string; readonly what: string };
 
-/** What the program that made the files says of the run. */
+/** What the program that wrote the files says about the run. */
 export type DrillFacts = {
   readonly seed: number;
   readonly seconds: number;
   /** Relays that held sockets of the primary guild at the end. */
   readonly relays: number;
-  /** What it gave up waiting for. */
+  /** The waits that timed out. */
   readonly problems: readonly string[];
 };
 
 const WRITE_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 
-/** Appends lines to a file, some kilobytes at a time. */
+/** Appends lines to a file, in blocks of some kilobytes. */
 export class LineWriter {
   readonly #file: number;
   #pending: string[] = [];
@@ -132,7 +132,7 @@ export class LineWriter {
     this.writeText(JSON.stringify(line));
   }
 
-  /** @param text one line of JSON, without its end */
+  /** @param text one line of JSON, without the newline */
   writeText(text: string): void {
     this.#pending.push(text);
     this.#length += text.length;

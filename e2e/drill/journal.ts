@@ -8,16 +8,16 @@ export type JournalEntry = {
   readonly event: string;
   readonly channelId: string | null;
   readonly userId: string | null;
-  /** Grants of which a reader needs one; null: everybody. */
+  /** A reader needs one of these grants; null: everybody may read it. */
   readonly audience: readonly string[] | null;
 };
 
-/** What a guild shows of itself at some point: members by open room. */
+/** The visible state of a guild at some point: members by open room. */
 export type RoomsView = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
- * The journal of one guild, put together from everything that all-seeing readers were sent: the same
- * `seq` is the same event wherever it was seen, no event has two, and none is missing.
+ * The journal of one guild, put together from everything that clients with full rights got: a `seq` must be
+ * the same event everywhere, no event may have two, and none may be missing.
  */
 export class Journal {
   readonly guild: string;
@@ -37,7 +37,7 @@ export class Journal {
     return this.#entries.length;
   }
 
-  /** Takes what somebody was sent who may see everything. */
+  /** Adds an event that a client with full rights got. */
   add(epoch: string, event: SeenEvent, source: string, problems: Problems): void {
     this.epochs.add(epoch);
     const text = contentOf(event);
@@ -56,8 +56,8 @@ export class Journal {
   }
 
   /**
-   * Finishes the journal.
-   * @param rooms audience by the name that a room was asked for with
+   * Completes the journal.
+   * @param rooms audience by the name with which a room was requested
    */
   close(rooms: ReadonlyMap<string, readonly string[] | null>, problems: Problems): void {
     const head = Math.max(0, ...this.#events.keys());
@@ -78,7 +78,7 @@ export class Journal {
         event: event?.event ?? "",
         channelId,
         userId: event?.payload.userId ?? null,
-        // Nobody is said to have lost or leaked what nobody knows.
+        // If nobody knows the event, no client can be accused of losing or leaking it.
         audience: event === undefined ? [] : channelId === null ? null : this.audienceOf(channelId),
       });
     }
@@ -93,7 +93,7 @@ export class Journal {
     return this.#entries[seq - 1];
   }
 
-  /** Who may see what happens in a channel. */
+  /** Who may see events in a channel. */
   audienceOf(channelId: string): readonly string[] | null {
     return this.#audiences.get(channelId) ?? null;
   }
@@ -102,12 +102,15 @@ export class Journal {
     return this.#seqById.get(id);
   }
 
-  /** Whether this is what the journal has at its seq. */
+  /** Whether the journal has this event at its seq. */
   has(event: SeenEvent): boolean {
     return this.#texts.get(event.seq) === contentOf(event);
   }
 
-  /** The rooms after each of these seqs, in their order. @param seqs sorted, the lowest first */
+  /**
+   * The rooms after each of these seqs, in order.
+   * @param seqs sorted, the lowest first
+   */
   *views(seqs: Iterable<number>): Generator<RoomsView> {
     const rooms = new Map<string, Set<string>>();
     const voice = new Map<string, string>();
@@ -134,8 +137,8 @@ export class Journal {
   }
 
   /**
-   * Replays the whole journal: a page that has seen all of it must never have been told what cannot
-   * be, and what the hub took from a publisher is in it, once and in order.
+   * Replays the whole journal: it must contain no impossible event, and everything that the hub accepted
+   * from a publisher, once and in order.
    */
   check(truth: readonly TruthLine[], problems: Problems): void {
     this.#checkStory(problems);
@@ -197,7 +200,7 @@ export class Journal {
   }
 }
 
-/** What must be the same wherever an event is seen. */
+/** What must be the same in every copy of an event. */
 function contentOf({ event, payload, ts, seq, id }: SeenEvent): string {
   return JSON.stringify([seq, id, event, ts, payload]);
 }

@@ -3,7 +3,7 @@ import type { ClientLine, FaultLine, SeenEvent, TruthLine } from "./history.ts";
 import { Journal, type RoomsView } from "./journal.ts";
 import { Problems } from "./problems.ts";
 
-/** What a run has left behind. Each may be read several times. */
+/** The records of a run. Each may be read several times. */
 type DrillHistory = {
   readonly truth: readonly TruthLine[];
   readonly clients: readonly {
@@ -13,7 +13,7 @@ type DrillHistory = {
   readonly faults: Iterable<FaultLine>;
 };
 
-/** What the run was worth. */
+/** The result of a run. */
 export type Verdict = {
   readonly problems: Problems;
   readonly clients: number;
@@ -30,8 +30,8 @@ export type Verdict = {
 };
 
 /**
- * Judges a run by what was written down of it, and by nothing else: what was published, what each
- * client was sent, and what it may see (rooms.md §3). Pure.
+ * Judges a run only by its records: what was published, what each client got, and what it may see (rooms.md
+ * §3). Pure.
  */
 export function judge(history: DrillHistory): Verdict {
   const problems = new Problems();
@@ -80,7 +80,7 @@ export function judge(history: DrillHistory): Verdict {
   };
 }
 
-/** Puts the journals together from those who may see everything. */
+/** Builds the journals from the clients that may see everything. */
 function readJournals(history: DrillHistory, problems: Problems): Map<string, Journal> {
   const journals = new Map<string, Journal>();
   const journalOf = (guild: string): Journal => {
@@ -123,13 +123,13 @@ function eventsOf(frame: (ClientLine & { k: "in" })["f"]): readonly SeenEvent[] 
   return frame.type === "event" ? [frame] : frame.type === "batch" ? frame.events : [];
 }
 
-/** seq that everybody must have reached; 0: unknown. */
+/** The seq that every client must have reached; 0: unknown. */
 function endOf(journal: Journal, truth: readonly TruthLine[]): number {
   const marker = truth.findLast((line) => line.k === "marker" && line.guild === journal.guild);
   return marker?.k === "marker" ? (journal.seqOf(marker.id) ?? 0) : 0;
 }
 
-/** Each snapshot shows the rooms that its reader may see, as the journal has them at its seq. */
+/** Each snapshot must show the rooms that its reader may see, as in the journal at its seq. */
 function checkSnapshots(
   journal: Journal,
   snapshots: readonly SeenSnapshot[],

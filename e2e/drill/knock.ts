@@ -2,7 +2,7 @@ import { askForTicket, type Entrance, type Refused } from "../../dev/testing/wir
 import type { ClientSpec, Token } from "./client-spec.ts";
 import type { Claim } from "./history.ts";
 
-/** Prepares a connection in the client's own way (rooms.md §2). */
+/** Prepares a connection with the client's own way to authenticate (rooms.md §2). */
 export async function knock(
   spec: ClientSpec,
   origin: string,
@@ -30,7 +30,7 @@ export async function knock(
   if (spec.entry === "header") return { kind: "socket", url, headers: bearer };
   const ticket = await askForTicket(origin, token.text, spec.guild);
   if (!(ticket instanceof URL)) return ticket;
-  // Its origin is the Worker's own, which would go around the link.
+  // The ticket's URL has the Worker's own origin, which would bypass the link.
   url.searchParams.set("ticket", ticket.searchParams.get("ticket") ?? "");
   return { kind: "socket", url, headers: {} };
 }

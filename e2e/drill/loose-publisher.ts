@@ -6,13 +6,13 @@ import type { SignedPost } from "./signed-post.ts";
 import { Visits } from "./visits.ts";
 
 const BATCH_MAX = 24;
-/** Batches that are remembered, to be sent once more when their users have long gone. */
+/** Number of remembered batches, which are sent again when their users have long left. */
 const REMEMBERED = 30;
 const MODES = ["once", "repeated", "parallel", "shuffled", "late"] as const;
 
 /**
- * A second publisher of a guild, beside the container: its events carry ids and no position, so the
- * hub takes them in any order, each once. It sends them again, at the same time, and out of order.
+ * A second publisher of a guild, besides the container. Its events have ids and no position, so the hub
+ * accepts them in any order, each once. It sends them repeatedly, in parallel and out of order.
  */
 export class LoosePublisher {
   readonly #post: SignedPost;
@@ -20,7 +20,7 @@ export class LoosePublisher {
   readonly #random: Random;
   readonly #log: DrillLog;
   readonly #visits: Visits;
-  /** Channels that are no rooms of ours: nothing that happens there is ignored. */
+  /** Channels that are not our rooms: events there are not ignored either. */
   readonly #lobbies: readonly string[];
   readonly #rooms: () => readonly string[];
   readonly #sent: (readonly SignedEvent[])[] = [];
@@ -42,7 +42,10 @@ export class LoosePublisher {
     this.#visits = new Visits(parts.guildId, 1);
   }
 
-  /** Publishes until the signal. @param perSecond events, on the average */
+  /**
+   * Publishes until the signal.
+   * @param perSecond average number of events
+   */
   async run(perSecond: number, signal: AbortSignal, hurry: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const startedAt = performance.now();
@@ -83,7 +86,7 @@ export class LoosePublisher {
         this.#log.fault("publish out of order", `${size} events`);
         const mixed = this.#random.shuffle(events);
         const cut = this.#random.between(0, mixed.length);
-        // Each part also has the end of the other, so that they overlap.
+        // Each part also has the end of the other one, so that they overlap.
         const parts = [mixed.slice(Math.max(0, cut - 3)), mixed.slice(0, cut)];
         await Promise.all(
           parts.filter((part) => part.length > 0).map((part) => this.#send(part, hurry)),

@@ -2,11 +2,11 @@ import type { Misplaced } from "./client-spec.ts";
 import type { Claim } from "./history.ts";
 import type { Random } from "./random.ts";
 
-/** How far a client that goes back goes back, events. */
+/** How far a client goes back at most, events. */
 const OLDER_MAX = 200;
 
 /**
- * A position that is not the client's own.
+ * A wrong position for a client.
  * @param foreignEpoch of another guild
  */
 export function misplace(

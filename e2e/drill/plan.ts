@@ -1,4 +1,4 @@
-/** How many of each kind of fault a run injects. */
+/** Number of faults of each kind that a run injects. */
 type FaultCounts = {
   readonly "worker killed": number;
   readonly "container killed": number;
@@ -10,7 +10,7 @@ type FaultCounts = {
   readonly "hub link slow": number;
   readonly "client dropped": number;
   readonly "reader stalled": number;
-  /** On a link that nothing else happens to, for so long that the hub gives it up (HUB-10). */
+  /** On a link without other faults, for so long that the hub gives the client up (HUB-10). */
   readonly "reader lost": number;
   readonly "position forgotten": number;
   readonly "position older": number;
@@ -18,41 +18,41 @@ type FaultCounts = {
 };
 export type FaultKind = keyof FaultCounts;
 
-/** What one drill does. */
+/** Parameters of a drill. */
 export type DrillPlan = {
-  /** Clients of the primary guild beside those who see everything, and of a second guild. */
+  /** Clients of the primary guild besides the observers, and of a second guild. */
   readonly clients: number;
   readonly otherClients: number;
   /** Rooms of the primary guild; every second one is private. */
   readonly rooms: number;
-  /** A room opens and another ends this often, milliseconds; null: only at the beginning. */
+  /** Interval at which a room opens and another ends, milliseconds; null: only at the beginning. */
   readonly roomTurnoverMs: number | null;
-  /** Events and faults go on for so long at least, and until so much was delivered, milliseconds. */
+  /** Events and faults last at least this long, and until enough was delivered, milliseconds. */
   readonly trafficMs: number;
   readonly deliveries: number;
-  /** Then they end, whatever was delivered, milliseconds. */
+  /** They end after this time in any case, milliseconds. */
   readonly trafficMaxMs: number;
-  /** Events a second that are aimed at, of each guild and from all its sources together. */
+  /** Target of events per second in each guild, from all its sources together. */
   readonly eventsPerSecond: number;
   readonly otherEventsPerSecond: number;
-  /** Faults in each period, and how long that is, milliseconds. */
+  /** Length of a period, milliseconds; the faults are counted per period. */
   readonly periodMs: number;
-  /** Whether one period follows another; else there are events without faults after it. */
+  /** Whether periods repeat; otherwise the rest has events without faults. */
   readonly repeats: boolean;
   readonly faults: FaultCounts;
   /** Processes are killed in this first part of each period; readers are lost right after it. */
   readonly killsUntil: number;
-  /** Longest fault of a link, and longest time that a reader does not read, milliseconds. */
+  /** Longest fault of a link, and longest time without reading, milliseconds. */
   readonly linkFaultMs: number;
   readonly readerStallMs: number;
   readonly readerLostMs: number;
-  /** Life of the tokens of clients that let them expire, seconds. */
+  /** Lifetime of tokens that expire during the drill, seconds. */
   readonly shortTokenSeconds: number;
-  /** Everything that is waited for after the faults, milliseconds. */
+  /** Deadline for everything after the faults, milliseconds. */
   readonly settleMs: number;
 };
 
-/** TCP links between the clients and the Worker, each with faults of its own; the last has none. */
+/** TCP links between the clients and the Worker, each with its own faults; the last one has none. */
 export const CLIENT_LINKS = 9;
 
 /** `npm run drill`: more than 1,000,000 deliveries within ten minutes on two cores. */
@@ -87,7 +87,7 @@ export const FULL_DRILL: DrillPlan = {
   killsUntil: 0.22,
   linkFaultMs: 5_000,
   readerStallMs: 40_000,
-  // The window is full after about a minute, and a minute later the hub's patience ends.
+  // The window is full after about a minute, and the hub closes the client a minute later.
   readerLostMs: 165_000,
   shortTokenSeconds: 45,
   settleMs: 90_000,
@@ -98,7 +98,8 @@ export const SHORT_DRILL: DrillPlan = {
   clients: 110,
   otherClients: 20,
   rooms: 4,
-  // One that a kill interrupts is looked into after half a minute, and holds events for so long.
+  // The repair of a creation that a kill interrupted starts after half a minute, and events are held until
+  // then.
   roomTurnoverMs: null,
   trafficMs: 18_000,
   deliveries: 52_000,

@@ -12,14 +12,14 @@ import { misplace } from "./misplace.ts";
 import { pollEvents } from "./poll-events.ts";
 import type { Random } from "./random.ts";
 
-/** Time between two polls: a user may send 240 in a minute, and has up to three clients, milliseconds. */
+/** Time between two polls, milliseconds: a user may send 240 a minute and has up to three clients. */
 const BETWEEN_MS = 800;
 const WAIT_SECONDS = 3;
 const TOKEN_SECONDS = 3_600;
 
 const Rooms = z.looseObject({ rooms: z.array(z.unknown()) });
 
-/** A client that follows a guild by long polls. Each answer is written down as frames that say the same. */
+/** A client that follows a guild by long polls. Each answer is recorded as the equivalent frames. */
 export class PollClient implements Participant {
   readonly spec: ClientSpec;
   readonly #around: Surroundings;
@@ -123,7 +123,7 @@ export class PollClient implements Participant {
       this.#position = { epoch, seq };
       this.#isServed = true;
     } catch {
-      // Broken off, or nobody there: the same again.
+      // The request was cut off or nobody answered: try again.
       this.#isServed = false;
     }
   }

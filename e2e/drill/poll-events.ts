@@ -25,8 +25,8 @@ type PolledPage = z.infer<typeof Page> & {
 
 /**
  * One `GET /events` as a long poll.
- * @param headers what lets it in, unless `ticket` does
- * @throws when there is no answer, or none that a client could read
+ * @param headers authenticate it, unless `ticket` does
+ * @throws without an answer that a client can read
  */
 export async function pollEvents(
   origin: string,
@@ -51,9 +51,9 @@ export async function pollEvents(
 }
 
 /**
- * Reads a journal from its start, page by page, without waiting for more.
- * @param ticket gives one for each page
- * @throws when a page is refused, or starts over
+ * Reads a journal from its start, page by page, without waiting for new events.
+ * @param ticket returns one for each page
+ * @throws when a page is refused or starts over
  */
 export async function readJournal(
   origin: string,

@@ -1,20 +1,20 @@
-/** What a run can have got wrong. All must be zero. */
+/** Kinds of problems in a run. All counts must be zero. */
 export const PROBLEM_KINDS = [
   "lost",
   "duplicated",
   "reordered",
   "leaked",
-  /** Had to start over from a position that could be resumed. */
+  /** A client had to start over although its position could be resumed. */
   "reset",
-  /** Anything else that the protocol does not allow. */
+  /** Any other violation of the protocol. */
   "wrong",
 ] as const;
 export type ProblemKind = (typeof PROBLEM_KINDS)[number];
 
-/** Examples that are kept of each kind: enough to start looking. */
+/** Number of examples that are kept of each kind. */
 const EXAMPLES = 8;
 
-/** Counts what is wrong, and keeps the first examples in words. */
+/** Counts problems, and keeps the first examples in words. */
 export class Problems {
   readonly #found = new Map<ProblemKind, { count: number; readonly examples: string[] }>();
 
@@ -29,7 +29,7 @@ export class Problems {
     return this.#found.get(kind)?.count ?? 0;
   }
 
-  /** Counts and examples of the kinds that were found. */
+  /** Counts and examples of the kinds that occurred. */
   get all(): readonly { readonly kind: ProblemKind; readonly examples: readonly string[] }[] {
     return PROBLEM_KINDS.flatMap((kind) => {
       const found = this.#found.get(kind);

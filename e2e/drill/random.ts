@@ -1,20 +1,23 @@
-/** Random choices that can be made again: the same seed gives the same ones in the same order. */
+/** Repeatable random choices: the same seed gives the same choices in the same order. */
 export type Random = {
   /** In [0, 1). */
   readonly next: () => number;
   /** A whole number from `from` up to and including `to`. */
   readonly between: (from: number, to: number) => number;
-  /** Whether something that happens with this probability happens now. */
+  /** True with this probability. */
   readonly chance: (probability: number) => boolean;
-  /** One of them. @throws when there is none */
+  /**
+   * One of the choices.
+   * @throws when there is none
+   */
   readonly pick: <T>(choices: readonly T[]) => T;
-  /** A new order of all of them. */
+  /** All of them in a random order. */
   readonly shuffle: <T>(all: readonly T[]) => T[];
-  /** Choices of their own for a part, so that the pace of one part does not change another's. */
+  /** A separate source for one part, so that the pace of one part does not change another's choices. */
   readonly fork: (name: string) => Random;
 };
 
-/** Mulberry32: short, and good enough to choose faults by. */
+/** Mulberry32: short, and good enough to choose faults. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

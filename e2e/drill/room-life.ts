@@ -13,10 +13,10 @@ export const MANAGER_SCOPE = "rooms:manage";
 const RETRY_MS = 500;
 const Created = z.object({ channelId: z.string() });
 
-/** Users of Discord who move about. */
+/** Users of Discord who move between channels. */
 const MOVERS = Array.from({ length: 14 }, (_, at) => String(200_000_000_000_000_000n + BigInt(at)));
 
-/** What people do: they open rooms, public and private, move about in Discord, and end rooms. */
+/** What people do: they open public and private rooms, move between channels in Discord, and end rooms. */
 export class RoomLife {
   readonly #stack: Stack;
   readonly #discord: DiscordControl;
@@ -27,7 +27,7 @@ export class RoomLife {
   readonly #rooms = new Map<string, Api>();
   #made = 0;
 
-  /** @param guests Discord ids, of which some are let into each private room */
+  /** @param guests Discord ids, some of which are admitted to each private room */
   constructor(parts: {
     readonly stack: Stack;
     readonly discord: DiscordControl;
@@ -44,12 +44,12 @@ export class RoomLife {
     this.#guests = parts.guests;
   }
 
-  /** Channels of the rooms that are open. */
+  /** Channels of the open rooms. */
   get channels(): readonly string[] {
     return [...this.#rooms.keys()];
   }
 
-  /** Opens a room; every second one is private. It is tried again until the signal ends that. */
+  /** Opens a room; every second one is private. Repeats until it works or the signal aborts. */
   async open(signal: AbortSignal): Promise<void> {
     this.#made += 1;
     const name = `Drill ${this.#made} ${randomUUID().slice(0, 8)}`;
@@ -63,7 +63,7 @@ export class RoomLife {
           `scope:${MANAGER_SCOPE}`,
         ]
       : null;
-    // Written down first: whatever becomes of the request, a room of this name is for these.
+    // Recorded before the request: whatever happens to it, a room with this name has this audience.
     this.#log.truth({ k: "room", name, audience });
     const key = { "idempotency-key": randomUUID() };
     const api = new Api(
@@ -81,7 +81,7 @@ export class RoomLife {
     }
   }
 
-  /** Ends one of the rooms, with everybody in it. */
+  /** Ends one of the rooms with everybody in it. */
   async endOne(signal: AbortSignal): Promise<void> {
     const channelId = this.#random.pick(this.channels);
     const api = this.#rooms.get(channelId);
@@ -93,19 +93,22 @@ export class RoomLife {
     }
   }
 
-  /** Moves users about until the signal. @param lobby a channel that is no room of ours */
+  /**
+   * Moves users until the signal.
+   * @param lobby a channel that is not our room
+   */
   async moveAround(perSecond: number, lobby: string, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const user = this.#random.pick(MOVERS);
       const target = this.#random.pick([...this.channels, ...this.channels, lobby, null]);
-      // A room may have just ended; and a mute is what changes nothing that anybody is told.
+      // A room may have just ended. A mute changes nothing that anybody hears of.
       await this.#discord.move(user, target, this.#random.chance(0.1)).catch(() => {});
       const rest = (1000 * (0.2 + 1.6 * this.#random.next())) / perSecond;
       await delay(rest, undefined, { signal }).catch(() => {});
     }
   }
 
-  /** Opens and ends rooms now and then until the signal. */
+  /** Opens and ends rooms regularly until the signal. */
   async turnOver(everyMs: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await delay(everyMs * (0.5 + this.#random.next()), undefined, { signal }).catch(() => {});

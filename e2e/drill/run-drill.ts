@@ -22,23 +22,23 @@ import { startClient } from "./start-client.ts";
 
 const OTHER_CHANNELS = ["300000000000000001", "300000000000000002"] as const;
 const TICK_MS = 100;
-/** Events of one guild after which the traffic ends: the journal must still be there from its start. */
+/** The traffic ends after this many events of one guild, so that the journal still has its start. */
 const JOURNALED_MAX = JOURNAL_MAX_EVENTS - 1_000;
-/** Clients that connect for the first time, a second: all at once would be a fault of its own. */
+/** New clients per second: all of them at once would be a separate fault. */
 const ARRIVALS_PER_SECOND = 100;
-/** Of the primary guild's events, what moves in Discord brings; the rest is published beside it. */
+/** Share of the primary guild's events that come from moves in Discord; the rest is published directly. */
 const DISCORD_SHARE = 0.4;
-/** What one move is in events, on the average. */
+/** Average number of events per move. */
 const EVENTS_PER_MOVE = 1.5;
 
-/** What the Worker's hubs and relays hold at most: small, so that there are relays. */
+/** Small shares of the Worker's hubs and relays, so that relays are needed. */
 const SMALL_HUBS = { SOCKETS_PER_HUB: "20", SOCKETS_PER_RELAY: "20" } as const;
 
 /**
- * Runs real processes with clients, publishers and faults, and writes down what each of them was
- * sent. Whether that is right, the checker says.
- * @param folder gets the files
- * @param interrupted ends it early: every process is ended first
+ * Runs real processes with clients, publishers and faults, and records what each client got. The checker
+ * judges it.
+ * @param folder for the files
+ * @param interrupted ends it early, after every process was stopped
  */
 export async function runDrill(
   plan: DrillPlan,
@@ -96,7 +96,7 @@ async function populate(drill: Drill): Promise<void> {
       clients.push(startClient(drill.log, spec, around(pickLink(links, clients.length)), arrivals));
       await delay(1000 / ARRIVALS_PER_SECOND);
     }
-    // Once: at any moment one whose token has expired is on its way to a new connection.
+    // Counted once: at any moment some client with an expired token is reconnecting.
     const isServed = (): void => {
       const waiting = clients.filter(({ position }) => position === null);
       if (waiting.length > 0) throw new Error(waiting.map(({ spec }) => spec.name).join());
@@ -136,7 +136,7 @@ function surroundings(
   });
 }
 
-/** Events and faults at the same time; then everything is repaired and everybody catches up. */
+/** Events and faults at the same time; then everything is repaired and all clients catch up. */
 async function traffic(
   parts: Drill,
   rooms: RoomLife,
@@ -205,7 +205,7 @@ async function traffic(
   await readBack(parts, clients, around(pickLink(links, 0)));
 }
 
-/** The end of the traffic: when enough was delivered, or there is no more time or journal for it. */
+/** The end of the traffic: when enough was delivered, or when the time or the journal is used up. */
 function endingOf(
   plan: DrillPlan,
   clients: readonly Participant[],

@@ -1,6 +1,6 @@
 /**
- * `npm run drill`: real processes, more than a million deliveries, faults all the time. `DRILL_SEED`
- * repeats the choices of an earlier run; `DRILL_FORM=short` is what runs with the tests.
+ * `npm run drill`: real processes, more than a million deliveries, constant faults. `DRILL_SEED` repeats
+ * the choices of an earlier run; `DRILL_FORM=short` is the form that runs with the tests.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -13,7 +13,7 @@ import { readJournal } from "./poll-events.ts";
 import type { SignedPost } from "./signed-post.ts";
 import { startClient } from "./start-client.ts";
 
-/** Publishes the last event of each guild, and waits until everybody has got that far. */
+/** Publishes the last event of each guild, and waits until all clients have it. */
 export async function settle(
   { plan, log, stack, hurry }: Drill,
   post: SignedPost,
@@ -60,7 +60,7 @@ export async function settle(
 
 const HubReport = z.object({ relays: z.array(z.object({ sockets: z.number() })) });
 
-/** How many relays hold sockets of the primary guild. */
+/** The number of relays with sockets of the primary guild. */
 export async function countRelays(stack: Stack): Promise<number> {
   const token = await stack.token("operator", { scope: "hub:admin" });
   const response = await fetch(`${stack.urls.worker}/admin/guilds/${PRIMARY_GUILD}/hub`, {
@@ -70,7 +70,7 @@ export async function countRelays(stack: Stack): Promise<number> {
   return relays.filter(({ sockets }) => sockets > 0).length;
 }
 
-/** Two changes of a state that everybody may see: the second one changes something for certain. */
+/** Two changes of a state that everybody may see, so that at least the second one changes something. */
 function markers(guildId: string): SignedEvent[] {
   return ["down", "resuming"].map((state) => ({
     id: ulid(),
@@ -80,7 +80,7 @@ function markers(guildId: string): SignedEvent[] {
   }));
 }
 
-/** Reads both journals from their start, as a client that has missed everything, and over HTTP. */
+/** Reads both journals from their start over WebSocket, as a client that missed everything, and over HTTP. */
 export async function readBack(
   parts: Drill,
   clients: Participant[],

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { signBody, type SignedEvent } from "../../src/protocol/signed-events.ts";
 
-/** What the Worker made of signed events; `status` 0: nobody knows. */
+/** The Worker's answer to signed events; `status` 0: unknown. */
 export type PostAnswer = {
   readonly status: number;
   readonly code: string | undefined;
@@ -15,7 +15,7 @@ const RETRY_CAP_MS = 1_500;
 
 const Problem = z.object({ code: z.string() });
 
-/** `POST /internal/events`, as the contract has it (rooms.md §4). */
+/** `POST /internal/events` after the contract (rooms.md §4). */
 export class SignedPost {
   readonly #endpoint: string;
   readonly #secret: string;
@@ -49,8 +49,8 @@ export class SignedPost {
   }
 
   /**
-   * Sends the same until the hub says what became of it: 200, or a 4xx that no repetition changes.
-   * @returns undefined when the signal ended it before
+   * Sends the same events until the hub's answer is final: 200, or a 4xx that a retry cannot change.
+   * @returns undefined when the signal aborted it
    */
   async untilSettled(
     events: readonly SignedEvent[],

@@ -5,7 +5,10 @@ import type { Claim } from "./history.ts";
 import { PollClient } from "./poll-client.ts";
 import type { Random } from "./random.ts";
 
-/** Starts a client. @param from where it starts; null: it has seen nothing */
+/**
+ * Starts a client.
+ * @param from its first position; null: it has seen nothing
+ */
 export function startClient(
   log: DrillLog,
   spec: ClientSpec,

@@ -1,20 +1,20 @@
 import type { JournalEntry } from "./journal.ts";
 
-/** What a session may see, and what it has narrowed to (null: everything). */
+/** What a session may see, and to which channels it subscribed (null: all). */
 type View = {
   readonly grants: ReadonlySet<string>;
   readonly channels: ReadonlySet<string> | null;
 };
 
 /**
- * What the hub may take a session for. A `subscribe` has no answer and a `reauth` a late one: between
- * the frame and the proof that it was read, both what held before and what holds then are possible.
+ * The possible states of a session at the hub. A `subscribe` has no answer, and a `reauth` a late one:
+ * between the frame and the proof that it was read, both the old and the new state are possible.
  */
 export class Views {
   #possible: View[];
-  /** Those that were possible when the last event came: what was skipped since may be of any. */
+  /** The states that were possible at the last event: events skipped since then may belong to any of them. */
   #sinceLast: View[];
-  /** Views that sent `reauth`s lead to, the oldest first. */
+  /** The states after each pending `reauth`, the oldest first. */
   readonly #awaited: View[] = [];
 
   constructor(grants: readonly string[]) {
@@ -22,7 +22,7 @@ export class Views {
     this.#sinceLast = this.#possible;
   }
 
-  /** Views as they are now, for later. */
+  /** A copy of the current states. */
   copy(): Views {
     const copy = new Views([]);
     copy.#possible = this.#possible;
@@ -30,42 +30,42 @@ export class Views {
     return copy;
   }
 
-  /** `subscribe` was sent. */
+  /** A `subscribe` was sent. */
   narrow(channelIds: readonly string[]): void {
     const channels = channelIds.length === 0 ? null : new Set(channelIds);
     this.#add({ grants: this.#latest.grants, channels });
   }
 
-  /** `reauth` was sent. */
+  /** A `reauth` was sent. */
   renew(grants: readonly string[]): void {
     const view = { grants: new Set(grants), channels: this.#latest.channels };
     this.#add(view);
     this.#awaited.push(view);
   }
 
-  /** `reauth.ok` came: everything that was sent before was read as well. */
+  /** `reauth.ok` arrived, so everything that was sent before was read as well. */
   renewed(): void {
     const view = this.#awaited.shift();
     if (view === undefined) return;
     this.#possible = this.#possible.slice(this.#possible.indexOf(view));
   }
 
-  /** An event came: what is skipped from now on, is skipped by what is possible from now on. */
+  /** An event arrived: later skips depend only on the states that are possible from now on. */
   settle(): void {
     this.#sinceLast = this.#possible;
   }
 
-  /** Whether an event that did not come should have. */
+  /** Whether an event that did not come was due in every state. */
   mustGet(entry: JournalEntry): boolean {
     return this.#sinceLast.every((view) => mayRead(view, entry) && wants(view, entry));
   }
 
-  /** Whether an event that came was for eyes of one of them. */
+  /** Whether an event that came may be read in one of the states. */
   mayRead(entry: Pick<JournalEntry, "audience">): boolean {
     return this.#possible.some((view) => mayRead(view, entry));
   }
 
-  /** Whether one of them wants it. */
+  /** Whether one of the states subscribes to it. */
   mayWant(entry: JournalEntry): boolean {
     return this.#possible.some((view) => wants(view, entry));
   }

@@ -4,25 +4,25 @@ import type { Random } from "./random.ts";
 
 type Visit = { readonly userId: string; readonly channelId: string };
 
-/** Users who are somewhere at the same time: what a restart of the container clears away stays small. */
+/** Most users that are present at the same time, so that a restart of the container removes few of them. */
 const PRESENT_MAX = 60;
 
-/** Makes events of users that nobody has seen before: each join changes something whenever it comes. */
+/** Makes events of new users: each join changes something whenever it arrives. */
 export class Visits {
   readonly #guildId: string;
   readonly #firstUser: bigint;
   #present: Visit[] = [];
   #made = 0n;
 
-  /** @param series makes the users of two of these differ: 0 to 99 */
+  /** @param series 0 to 99; two of these with different values have different users */
   constructor(guildId: string, series: number) {
     this.#guildId = guildId;
     this.#firstUser = 70_000_000_000_000_000n + BigInt(series) * 100_000_000_000_000n;
   }
 
   /**
-   * A batch in any order of which the hub ends at the same: users who come, and others, who came
-   * with a batch before this one, leave.
+   * A batch that leads to the same state in any order: some users join, and others, who joined with an
+   * earlier batch, leave.
    */
   next(size: number, random: Random, channels: readonly string[]): SignedEvent[] {
     const leaving: Visit[] = [];

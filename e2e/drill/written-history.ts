@@ -1,4 +1,4 @@
-/** Histories written by hand, for the judge's own tests: what each kind of fault looks like. */
+/** Hand-written histories for the judge's own tests: one for each kind of fault. */
 import type { ClientLine, SeenEvent, SeenFrame, TruthLine } from "./history.ts";
 import { judge, type Verdict } from "./judge.ts";
 
@@ -13,7 +13,7 @@ export const event = (seq: number, name: string, payload: object): SeenEvent => 
   seq,
   id: `id-${seq}`,
 });
-/** A public room, a private one of alice, a user in each, and the marker. */
+/** A public room, a private room of alice, a user in each, and the marker. */
 const JOURNAL: readonly SeenEvent[] = [
   event(1, "room.created", { channelId: "open", name: "Open" }),
   event(2, "room.created", { channelId: "secret", name: "Secret" }),
@@ -59,7 +59,7 @@ export const resumed = (from: number, to: number): SeenFrame => ({
 });
 export const close = (code = 1006, t = 0): ClientLine => ({ t, k: "close", code });
 
-/** Somebody who may see everything and saw it. */
+/** The history of a client that may see everything. */
 export const OBSERVER: readonly Step[] = [
   connect(MANAGER),
   ack(0),
@@ -89,7 +89,7 @@ export function judged(
 }
 
 export const BOB = ["sub:bob"];
-/** What bob sees of it: all but the private room. */
+/** The history of bob: everything but the private room. */
 export const BOBS: readonly Step[] = [
   connect(BOB),
   ack(0),

@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { RestExchange } from "../../dev/discord/rest/request.ts";
 import type { Operation, Specification } from "./specification.ts";
 
-/** How the Worker and the container name themselves. */
+/** The User-Agent of the Worker and the container. */
 export const OURS = "DiscordBot (https://guildhub.example, 0.1.0)";
 
-/** OAuth2 itself is in no OpenAPI document of Discord's, but in RFC 6749 and 7009. */
+/** OAuth2 is in none of Discord's OpenAPI documents, but in RFC 6749 and 7009. */
 const OAUTH2: Readonly<Record<string, z.ZodType>> = {
   "POST /oauth2/token": z.union([
     z.strictObject({
@@ -28,18 +28,18 @@ const BUCKET_HEADERS = ["bucket", "limit", "remaining", "reset", "reset-after"].
   (name) => `x-ratelimit-${name}`,
 );
 
-/** An operation and everything that is wrong with one exchange of it. */
+/** The operation of one exchange, and everything that is wrong with it. */
 export type Verdict = {
-  /** As the specification names it; null: it has no such operation. */
+  /** The operation's name in the specification; null: it has no such operation. */
   readonly operation: string | null;
   readonly ours: boolean;
   readonly problems: readonly string[];
 };
 
 /**
- * Holds an exchange to the specification: a request of ours in any case, another one when the local
- * Discord took it; and every answer but those that a test made up and those of 5xx, of which the
- * specification does not speak.
+ * Checks an exchange against the specification. Our own requests are always checked, others if the local
+ * Discord accepted them. Answers are checked unless a test invented them or they are 5xx, which the
+ * specification does not describe.
  */
 export function judge(exchange: RestExchange, specification: Specification): Verdict {
   const ours = exchange.headers["user-agent"] === OURS;

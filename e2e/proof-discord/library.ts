@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import { z } from "zod";
 
-/** Debian's own Python: the one that has python3-discord. */
+/** Debian's own Python, which has python3-discord. */
 export const PYTHON = "/usr/bin/python3";
 
 const Told = z.discriminatedUnion("kind", [
@@ -14,13 +14,13 @@ const Told = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("voice"), user: z.string(), channel: z.string().nullable() }),
 ]);
 
-/** What a library told its user; `guild` is a guild in full, `voice` with null says that somebody left. */
+/** What a library told its user; `guild` is a complete guild, `voice` with null means that somebody left. */
 export type Told = z.infer<typeof Told>;
 
-/** A bot of a gateway library, as a process. */
+/** A bot of a gateway library as a process. */
 type Library = {
   readonly told: readonly Told[];
-  /** What it logged. */
+  /** Its log. */
   readonly log: () => string;
   readonly stop: () => void;
 };
@@ -39,7 +39,7 @@ export function startLibrary(file: string, discordUrl: string, token: string): L
     const lines = (rest + chunk.toString()).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
-      // Some libraries log where programs speak.
+      // Some libraries log to the output that programs read.
       if (line.startsWith("{")) told.push(Told.parse(JSON.parse(line)));
       else log += `${line}\n`;
     }

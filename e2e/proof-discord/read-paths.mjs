@@ -1,6 +1,6 @@
-// Prints the paths of Discord's specification as JSON: `discord-api-spec` has the schemas as code, but
-// which of them belongs to which operation only as a TypeScript interface. Plain JavaScript, because its
-// parser is installed for this proof alone.
+// Prints the paths of Discord's specification as JSON. `discord-api-spec` has the schemas as code, but
+// their operations only as a TypeScript interface. This is plain JavaScript, because its parser is
+// installed for this proof alone.
 import { readFileSync } from "node:fs";
 import { parse } from "@babel/parser";
 

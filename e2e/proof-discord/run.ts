@@ -1,11 +1,11 @@
-// What `npm run proof:discord` runs (dev/run.mjs): Discord's own specification and gateway
-// libraries that nobody here wrote judge the local Discord and what we send to it.
+// The program behind `npm run proof:discord` (dev/run.mjs): Discord's own specification and independent
+// gateway libraries check the local Discord and what we send to it.
 import { attempt, runProof } from "../proof.ts";
 import { PYTHON } from "./library.ts";
 
 const folder = import.meta.dirname;
 
-/** Why python3-discord cannot be had here; null: it is there. */
+/** Why python3-discord is not available here; null: it is. */
 function installPythonLibrary(): string | null {
   const missing = () => attempt(folder, PYTHON, "-c", "import discord");
   if (missing() === null) return null;

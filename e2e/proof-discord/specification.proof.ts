@@ -21,7 +21,7 @@ import { loadSpecification, type Specification } from "./specification.ts";
 const root = path.resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
 
-/** Calls that are in no route of the one client: of the container, linking, and the command line. */
+/** Operations that no route of the one client uses: those of the container, linking and the command line. */
 const OTHER_OPERATIONS = [
   "GET /gateway/bot",
   "POST /oauth2/token",
@@ -37,7 +37,7 @@ beforeAll(async () => {
 
 const problemsOf = (exchange: RestExchange) => judge(exchange, specification).problems;
 
-/** What is wrong with a recording, each problem once. */
+/** Everything that is wrong with a recording, each problem once. */
 function allProblems(exchanges: readonly RestExchange[]): readonly string[] {
   return [...new Set(exchanges.flatMap((exchange) => problemsOf(exchange)))];
 }
@@ -70,7 +70,7 @@ describe("the judge", () => {
   it("has nothing against a good exchange, made by us or not", () => {
     expect(problemsOf(made)).toEqual([]);
     expect(problemsOf({ ...made, headers: {} })).toEqual([]);
-    // The bad name is ours: the refusal itself is as it should be.
+    // The invalid name is ours: the refusal itself is correct.
     expect(problemsOf({ ...refused, request: made.request })).toEqual([]);
   });
 
@@ -149,7 +149,7 @@ describe("Discord's specification", () => {
     const record = recordFile();
     onTestFinished(record.remove);
     const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
-    // Whether they pass is said by `npm test`; here it only matters that they were asked.
+    // `npm test` says whether these tests pass; here only their requests matter.
     const files = ["rest", "interactions", "oauth2"].map((name) => `dev/discord/${name}`);
     await run(process.execPath, [vitest, "run", "--project=node", ...files], {
       cwd: root,
@@ -208,7 +208,7 @@ describe("Discord's specification", () => {
       expect((await api.call("POST", `/rooms/${open}/invite`, {})).status).toBe(201);
       const invite = { maxAge: 60, maxUses: 1 };
       expect((await api.call("POST", `/rooms/${hidden}/invite`, invite)).status).toBe(201);
-      // The answer is lost, so the audit log is asked what came of it.
+      // The answer is lost, so the audit log is asked for the result.
       const channels = { method: "POST" as const, path: "/guilds/:guildId/channels" };
       await discord.rest({ ...channels, status: 0, times: 1, afterEffect: true });
       await api.call("POST", "/create-room", { name: "Lost and found" });
@@ -257,7 +257,8 @@ describe("Discord's specification", () => {
 
     it("is met by matches", async () => {
       await discord.move(PLAYER, LOBBY);
-      // The guild is full, which the notice says; then an answer is lost, and the list says what came of it.
+      // The guild is full, which the notice reports; then an answer is lost, and the channel list is asked
+      // for the result.
       const channels = { method: "POST" as const, path: "/guilds/:guildId/channels" };
       await discord.rest({ ...channels, status: 400, code: 30_013, times: 1 });
       const { matchId } = await faceit.createMatch({ status: "READY" });

@@ -3,7 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 
-/** What a value looks like, as read-paths.mjs writes it. */
+/** The shape of a value, as read-paths.mjs writes it. */
 type Shape =
   | { readonly kind: "schema"; readonly name: string }
   | { readonly kind: "literal"; readonly value: string | number | boolean | null }
@@ -48,13 +48,13 @@ const Operations = z.array(
   }),
 );
 
-/** One operation of Discord's REST API, as its OpenAPI document describes it. */
+/** One operation of Discord's REST API as its OpenAPI document describes it. */
 export type Operation = z.infer<typeof Operations>[number];
 
-/** Discord's OpenAPI document, as npm's `discord-api-spec` carries it. */
+/** Discord's OpenAPI document from npm's `discord-api-spec`. */
 export type Specification = {
   readonly operations: readonly Operation[];
-  /** What is wrong with a value, in words; empty: nothing. Members that the shape does not have count. */
+  /** What is wrong with a value, in words; empty: nothing. Unknown members count as wrong. */
   readonly problemsOf: (shape: Shape, value: unknown) => readonly string[];
 };
 
@@ -68,7 +68,7 @@ export async function loadSpecification(): Promise<Specification> {
   });
   const operations = Operations.parse(JSON.parse(paths));
   const file = path.join(folder, "node_modules/discord-api-spec/build/discord-api-spec.zod.js");
-  // Not by its name: nothing but this proof has it installed.
+  // Imported by path, because only this proof has it installed.
   const module: Readonly<Record<string, unknown>> = await import(pathToFileURL(file).href);
   return { operations, problemsOf: (shape, value) => problemsOf(shape, value, module) };
 }
@@ -78,7 +78,8 @@ function problemsOf(
   value: unknown,
   module: Readonly<Record<string, unknown>>,
 ): readonly string[] {
-  // A union of schemas in which every member is optional takes anything by its first: ask one by one.
+  // In a union whose members have only optional fields, the first member accepts anything: check one by
+  // one.
   const alternatives = shape.kind === "one of" ? shape.shapes : [shape];
   const verdicts = alternatives.map((one) => {
     const parsed = schemaOf(one, module).safeParse(value);
@@ -143,12 +144,12 @@ function schemaOf(shape: Shape, module: Readonly<Record<string, unknown>>): z.Zo
   }
 }
 
-/** Schemas of `zod/mini` are read by zod as its own. */
+/** zod handles schemas of `zod/mini` as its own. */
 function isSchema(value: unknown): value is z.ZodType {
   return typeof value === "object" && value !== null && "_zod" in value;
 }
 
-/** Members of a value that its schema left out, since it has no such. */
+/** Members of a value that its schema does not have. */
 function surplus(value: unknown, read: unknown, where: string): string[] {
   if (Array.isArray(value) && Array.isArray(read)) {
     return value.flatMap((item, index) => surplus(item, read[index], `${where}.${index}`));

@@ -1,5 +1,5 @@
-// Lighthouse looks at views of the page as somebody who has signed in sees them. Run with a JSON of
-// `chromium`, `args`, `origin`, `name` and `views` (addresses below the origin); prints one line of JSON.
+// Lighthouse checks views of the page as a signed-in user. Run with a JSON of `chromium`, `args`, `origin`,
+// `name` and `views` (paths below the origin); prints one line of JSON.
 import { navigation } from "lighthouse";
 import puppeteer from "puppeteer-core";
 
@@ -22,12 +22,12 @@ try {
   await browser.close();
 }
 
-/** What Lighthouse says of a view: how good it is, 0 to 1 in each category, and what is not right. */
+/** Lighthouse's result for a view: a score from 0 to 1 in each category, and the failed audits. */
 async function look(page, view) {
   const result = await navigation(page, `${origin}/${view}`, {
     flags: {
       onlyCategories: CATEGORIES,
-      // Who has signed in stays so.
+      // The user has to stay signed in.
       disableStorageReset: true,
       throttlingMethod: "provided",
       maxWaitForLoad: STEP_MS,

@@ -8,7 +8,7 @@ import { Api } from "../../dev/testing/api.ts";
 import { BROWSER_ARGUMENTS } from "../page-driver.ts";
 import { startStack, type Stack } from "../../dev/testing/stack.ts";
 
-/** What Lighthouse has to say at least, of 1. */
+/** The lowest accepted score, of 1. */
 const LEAST = 0.95;
 const VIEWS = ["", "#/matches", "#/activity", "docs", "docs?api=stream", "docs/errors"];
 

@@ -1,4 +1,4 @@
-// What `npm run proof:page` runs (dev/run.mjs): Lighthouse judges the page.
+// The program behind `npm run proof:page` (dev/run.mjs): Lighthouse rates the page.
 import { findChromium, installChromium } from "../../dev/chromium.ts";
 import { runProof } from "../proof.ts";
 

@@ -1,6 +1,6 @@
 import { GatewayCloseCodes } from "discord-api-types/v10";
 
-/** Code that we close with when we come back: 1000 and 1001 would end the session (discord.md §2). */
+/** Close code that keeps the session: 1000 and 1001 would end it (discord.md §2). */
 export const RESUMABLE_CLOSE_CODE = 4000;
 
 /** What to do after Discord closed the connection. */
@@ -9,10 +9,10 @@ export type ClosePolicy =
   | { readonly action: "identify" }
   | { readonly action: "stop"; readonly reason: string };
 
-/** A rate-limited connection stays away so long that the window of 60 s is partly over. */
+/** After a rate limit (4008) we wait, so that the window of 60 s is partly over. */
 const RATE_LIMITED_WAIT_MS = 10_000;
 
-/** The table of discord.md §2. Codes that are not in it, and closes without one, resume. */
+/** The table of discord.md §2. Other codes, and closes without a code, are resumed. */
 export function policyAfterClose(code: number): ClosePolicy {
   switch (code as GatewayCloseCodes) {
     case GatewayCloseCodes.NotAuthenticated:

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A payload of Discord's gateway: opcode, data, sequence and name of a dispatch. */
+/** A payload of Discord's gateway: opcode, data, and a dispatch's sequence and name. */
 export type Frame = {
   readonly op: number;
   readonly d: unknown;
@@ -15,7 +15,10 @@ const FrameSchema = z.object({
   t: z.string().nullish(),
 });
 
-/** Reads one payload. @returns null when it is not one */
+/**
+ * Parses one payload.
+ * @returns null if it is not a valid payload
+ */
 export function parseFrame(text: string): Frame | null {
   let json: unknown;
   try {
@@ -30,7 +33,7 @@ export function parseFrame(text: string): Frame | null {
 }
 
 /**
- * The address of a connection: the same version, encoding and compression for a first one and for a
+ * The URL of a connection. Version, encoding and compression are the same for a first connection and a
  * resume (discord.md §2).
  */
 export function connectionUrl(base: string, compress: boolean): string {

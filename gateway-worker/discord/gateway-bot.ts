@@ -3,10 +3,13 @@ import { RETRY_AFTER_MAX_MS } from "../../src/protocol/limits.ts";
 import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 import type { Input } from "./machine-state.ts";
 
-/** Discord wants it on REST and on the upgrade, else its edge may block (discord.md §2). */
+/**
+ * Discord requires it on REST calls and on the upgrade; its edge may block requests without it (discord.md
+ * §2).
+ */
 export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
 
-/** Time for one answer of `GET /gateway/bot`, milliseconds. */
+/** Timeout of `GET /gateway/bot`, milliseconds. */
 const TIMEOUT_MS = 10_000;
 
 const GatewayBot = z.object({
@@ -24,8 +27,8 @@ function failed(reason: string, pauseMs = 0, fatal = false): GatewayAnswer {
 }
 
 /**
- * Asks Discord for the gateway's address and for what is left of the day's budget of IDENTIFY.
- * A refused token is final: repeating it would get the address banned.
+ * Asks Discord for the gateway's URL and for the rest of the day's IDENTIFY budget. A refused token is
+ * final: repeated calls would get the address banned.
  * @param apiUrl without a slash at the end
  */
 export async function fetchGatewayBot(

@@ -38,7 +38,7 @@ function create(compress = false): GatewayClient {
     onAnswered: (sentAt) => answered.push(sentAt),
     guildDue: () => guildDue,
     now: Date.now,
-    // No jitter: a reconnect is immediate, and the first beat comes with the connection.
+    // Without jitter a reconnect is immediate, and the first heartbeat is sent with the connection.
     random: () => 0,
   });
   return client;
@@ -249,7 +249,7 @@ describe("zlib-stream", () => {
     gateway.last?.closeSoon(4000);
     await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
     expect(heard.filter(({ name }) => name === "VOICE_STATE_UPDATE")).toHaveLength(1);
-    // Heard then, not by the replay: the resume asks for what follows.
+    // It was handled then, not in the replay: the resume asks for later events only.
     expect(gateway.last?.frames.find(({ op }) => op === 6)?.d).toMatchObject({ seq: 3 });
   });
 });

@@ -18,13 +18,13 @@ import {
 import { step } from "./machine.ts";
 import { OPCODES } from "./opcodes.ts";
 
-/** GUILDS and GUILD_VOICE_STATES: neither is privileged. */
+/** GUILDS and GUILD_VOICE_STATES; neither intent is privileged. */
 const INTENTS = GatewayIntentBits.Guilds | GatewayIntentBits.GuildVoiceStates;
 
-/** A closed connection whose peer does not answer is cut after this time, milliseconds. */
+/** When we close a connection and the peer does not answer, it is cut after this time, milliseconds. */
 const CLOSE_GRACE_MS = 1_000;
 
-/** What a {@link GatewayClient} works with. */
+/** Dependencies of a {@link GatewayClient}. */
 export type GatewayClientParts = {
   readonly apiUrl: string;
   readonly token: string;
@@ -32,12 +32,12 @@ export type GatewayClientParts = {
   readonly settings: SettingsStore;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Stores a dispatch. Must be done when it returns. */
+  /** Stores a dispatch, synchronously. */
   readonly onDispatch: (session: Session, name: string, data: unknown) => void;
   readonly onState: (state: GatewayState) => void;
-  /** Discord answered a beat that was sent then, milliseconds since 1970. */
+  /** Discord acknowledged a heartbeat. `sentAt` is when we sent it, milliseconds since 1970. */
   readonly onAnswered: (sentAt: number) => void;
-  /** Whether Discord lists the guild that this deployment is for and does not serve it. */
+  /** Whether Discord lists the primary guild but does not serve it. */
   readonly guildDue: () => boolean;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -50,7 +50,7 @@ function bytesOf(data: RawData): Buffer {
   return Buffer.isBuffer(data) ? data : Buffer.from(data);
 }
 
-/** Gives the machine of `machine.ts` a socket, timers and a disk. */
+/** Runs the state machine of `machine.ts` with a real socket, timers and a disk. */
 export class GatewayClient {
   readonly #parts: GatewayClientParts;
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
@@ -66,23 +66,23 @@ export class GatewayClient {
     this.#state = initialState(parts.settings.session(), parts.settings.identifyRecord());
   }
 
-  /** Where the connection stands, and in words what keeps it from more. */
+  /** The phase of the connection, and in words what prevents a connection. */
   get status(): Pick<MachineState, "phase" | "obstacle" | "retryAt"> {
     return this.#state;
   }
 
-  /** Connects, and stays connected until {@link stop}. */
+  /** Connects and stays connected until {@link stop}. */
   start(): void {
     this.#input({ type: "start" });
   }
 
-  /** Closes so that the next process can resume. Settles when the socket is gone. */
+  /** Closes so that the next process can resume. Settles when the socket is closed. */
   async stop(): Promise<void> {
     this.#input({ type: "stop" });
     await this.#closed;
   }
 
-  /** Inputs that effects cause come after all effects of the present step. */
+  /** Inputs that an effect causes are handled after all effects of the current step. */
   #input(input: Input): void {
     this.#inputs.push(input);
     if (this.#working) return;
@@ -114,7 +114,7 @@ export class GatewayClient {
         this.#send(OPCODES.heartbeat, effect.seq);
         return;
       case "identify":
-        // Before it is sent: a crash in between must count.
+        // Stored before it is sent: after a crash in between, the IDENTIFY must still count.
         settings.saveIdentifyRecord(effect.record);
         metrics.identifies.inc();
         log.log("info", "identifying at Discord", { streak: effect.record.streak });
@@ -210,7 +210,7 @@ export class GatewayClient {
       if (isBinary && inflater !== null) inflater.push(bytesOf(data));
       else receive(bytesOf(data).toString("utf8"));
     });
-    // Always followed by `close`, where it is dealt with.
+    // `close` always follows and handles it.
     socket.on("error", (error) => {
       failure = error.message;
     });
@@ -228,7 +228,7 @@ export class GatewayClient {
             reason: detail === "" ? failure : detail,
           });
         };
-        // What came before the close is heard before it.
+        // Frames that arrived before the close are handled before it.
         if (inflater === null) told();
         else void inflater.drained().then(told);
       });
@@ -249,7 +249,7 @@ export class GatewayClient {
       return;
     }
     socket.close(code, reason);
-    // A half-open connection never answers.
+    // A half-open connection never answers the close.
     const cut = setTimeout(() => socket.terminate(), CLOSE_GRACE_MS);
     socket.on("close", () => clearTimeout(cut));
   }

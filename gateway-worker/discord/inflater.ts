@@ -1,14 +1,14 @@
 import { constants, createInflate, type Inflate } from "node:zlib";
 
-/** Bytes of one payload after inflation. A larger one is not Discord's. */
+/** Largest payload after inflation, bytes. Discord sends none that is larger. */
 export const INFLATED_MAX_BYTES = 64 * 1024 * 1024;
 
-/** Ends every payload of a zlib stream (Z_SYNC_FLUSH). */
+/** The end of every payload of a zlib stream (Z_SYNC_FLUSH). */
 const SUFFIX = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
 /**
- * The `zlib-stream` of one connection: one context for its whole life, a payload complete when a
- * message ends with 00 00 ff ff (discord.md §2).
+ * The `zlib-stream` of one connection: one context for its whole life. A payload is complete when a message
+ * ends with 00 00 ff ff (discord.md §2).
  */
 export class Inflater {
   readonly #inflate: Inflate;
@@ -17,7 +17,7 @@ export class Inflater {
   #waiting: Buffer[] = [];
   #output: Buffer[] = [];
   #outputBytes = 0;
-  /** Settles when all that was pushed is inflated. */
+  /** Settles when everything that was pushed is inflated. */
   #done: Promise<void> = Promise.resolve();
   #broken = false;
 
@@ -33,7 +33,7 @@ export class Inflater {
     this.#inflate.on("error", () => this.#break("the compressed stream is broken"));
   }
 
-  /** Takes one message of the connection. */
+  /** Handles one message of the connection. */
   push(message: Buffer): void {
     this.#waiting.push(message);
     if (this.#broken || !message.subarray(-SUFFIX.length).equals(SUFFIX)) return;
@@ -42,7 +42,7 @@ export class Inflater {
     this.#done = this.#done.then(() => this.#inflateOne(compressed));
   }
 
-  /** Settles when the payloads of all messages so far were handed on. */
+  /** Settles when the payloads of all messages so far were passed on. */
   async drained(): Promise<void> {
     await this.#done;
   }
@@ -56,7 +56,7 @@ export class Inflater {
   async #inflateOne(compressed: Buffer): Promise<void> {
     if (this.#broken) return;
     await new Promise<void>((resolve) => {
-      // A destroyed stream calls nobody back.
+      // A destroyed stream calls no other callback.
       this.#inflate.once("close", resolve);
       this.#inflate.write(compressed, () => {
         this.#inflate.off("close", resolve);

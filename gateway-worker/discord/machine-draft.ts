@@ -2,44 +2,45 @@ import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import { RESUMABLE_CLOSE_CODE } from "./close-policy.ts";
 import type { Circumstances, Effect, MachineState, Phase } from "./machine-state.ts";
 
-/** Time until a new connection must have said HELLO, milliseconds. */
+/** Time in which a new connection must say HELLO, milliseconds. */
 export const HELLO_DEADLINE_MS = 20_000;
 
 /**
- * The phases that wait for an answer of Discord's: how long, in milliseconds, and what is said when
- * it does not come. Acknowledged beats are no answer: a gateway that is up can lack its sessions.
+ * For each phase that waits for an answer from Discord: the deadline in milliseconds, and the message when
+ * it passes. Acknowledged heartbeats do not count as an answer: a gateway can be up and still have lost its
+ * sessions.
  */
 export const DEADLINES = {
   discovering: { ms: 15_000, missing: "Discord's API did not answer GET /gateway/bot" },
   connecting: { ms: HELLO_DEADLINE_MS, missing: "Discord did not say HELLO" },
   identifying: { ms: 30_000, missing: "Discord did not answer IDENTIFY with READY" },
-  // The replay of what was missed is part of it.
+  // This includes the replay of missed events.
   resuming: { ms: 60_000, missing: "Discord did not answer RESUME with RESUMED" },
 } as const satisfies Partial<Record<Phase, { readonly ms: number; readonly missing: string }>>;
 
-/** A phase that waits for an answer of Discord's. */
+/** A phase that waits for an answer from Discord. */
 export type AwaitingPhase = keyof typeof DEADLINES;
 
 /**
- * How long a ready session may leave out the guild that this deployment is for, milliseconds. A
- * GUILD_CREATE that was lost comes only to a new session; an outage can last hours, and this keeps
- * it below 100 IDENTIFYs a day, of 1,000.
+ * How long a ready session may lack the primary guild, milliseconds. A lost GUILD_CREATE is only sent again
+ * to a new session. An outage can last hours; with this value it costs fewer than 100 IDENTIFYs a day, of
+ * 1,000.
  */
 export const GUILD_DEADLINE_MS = 15 * 60_000;
 
-/** Frames that Discord takes from one connection in {@link SEND_WINDOW_MS}. */
+/** Frames that Discord accepts from one connection in {@link SEND_WINDOW_MS}. */
 export const SENDS_PER_WINDOW = 120;
 export const SEND_WINDOW_MS = 60_000;
 
-/** RESUMEs that may die on the way before the session is given up: some are dead for good. */
+/** Number of failed RESUMEs after which the session is given up: some sessions can never be resumed. */
 const RESUME_DEATHS_MAX = 3;
 
-/** Connections to the resume address that may fail before the base address is asked. */
+/** Number of failed connections to the resume URL after which the base URL is used. */
 const RESUME_ADDRESS_FAILURES_MAX = 3;
 
 const RECONNECT_BACKOFF: Backoff = { firstMs: 1_000, mostMs: 15_000 };
 
-/** Collects a step: the state so far and the effects so far. */
+/** Collects one step: the state and the effects so far. */
 export class Draft {
   state: MachineState;
   readonly effects: Effect[] = [];
@@ -61,7 +62,7 @@ export class Draft {
   }
 }
 
-/** Whether one more frame may be sent now, of `limit` in the window. */
+/** Records a frame and returns true if fewer than `limit` were sent in the window. */
 export function takeSend(draft: Draft, limit: number): boolean {
   const recent = draft.state.sends.filter((at) => at > draft.now - SEND_WINDOW_MS);
   if (recent.length >= limit) {
@@ -72,13 +73,13 @@ export function takeSend(draft: Draft, limit: number): boolean {
   return true;
 }
 
-/** Begins to wait for an answer of Discord's, at most until the phase's deadline. */
+/** Starts to wait for an answer from Discord, until the phase's deadline at most. */
 export function awaitAnswer(draft: Draft, phase: AwaitingPhase): void {
   draft.set({ phase });
   draft.do({ type: "set-timer", name: "deadline", ms: DEADLINES[phase].ms });
 }
 
-/** Does nothing until it is time to {@link proceed}; the obstacle says why. */
+/** Waits until it is time to {@link proceed}; the obstacle gives the reason. */
 export function pause(draft: Draft, obstacle: string, ms: number): number {
   const until = draft.now + ms;
   draft.set({ phase: "waiting", obstacle, retryAt: until });
@@ -94,7 +95,7 @@ export function connect(draft: Draft, url: string): void {
   awaitAnswer(draft, "connecting");
 }
 
-/** Goes for the next connection: to the resume address, or by way of `GET /gateway/bot`. */
+/** Prepares the next connection: to the resume URL, or through `GET /gateway/bot`. */
 export function proceed(draft: Draft): void {
   draft.set({ retryAt: null });
   const { session, addressFailures } = draft.state;
@@ -106,7 +107,7 @@ export function proceed(draft: Draft): void {
   awaitAnswer(draft, "discovering");
 }
 
-/** Forgets the session: the next connection makes a new one. */
+/** Forgets the session, so that the next connection starts a new one. */
 export function dropSession(draft: Draft, reason: string): void {
   if (draft.state.session === null) return;
   draft.set({ session: null, resumeDeaths: 0, addressFailures: 0 });
@@ -121,14 +122,14 @@ export function clearConnectionTimers(draft: Draft): void {
   draft.do({ type: "clear-timer", name: "guild" });
 }
 
-/** Gives up for good: a person has to repair something. */
+/** Stops for good: a person has to fix something. */
 export function becomeFatal(draft: Draft, reason: string): void {
   clearConnectionTimers(draft);
   draft.set({ phase: "fatal", heartbeat: null, obstacle: reason, retryAt: null });
   draft.do({ type: "fatal", reason });
 }
 
-/** The connection is gone, or not wanted any more: comes back after a while. */
+/** The connection is lost or given up: reconnects after a wait. */
 export function comeBack(draft: Draft, reason: string, minWaitMs: number): void {
   const { phase, attempts, resumeDeaths, addressFailures } = draft.state;
   clearConnectionTimers(draft);
@@ -140,7 +141,7 @@ export function comeBack(draft: Draft, reason: string, minWaitMs: number): void 
   const backoff = attempts === 0 ? 0 : fullJitter(RECONNECT_BACKOFF, attempts - 1, draft.random);
   const waitMs = Math.max(minWaitMs, backoff);
   draft.set({
-    // What the given-up connection still says is not heard.
+    // Later frames of the given-up connection are ignored.
     connection: draft.state.connection + 1,
     heartbeat: null,
     attempts: attempts + 1,
@@ -148,7 +149,7 @@ export function comeBack(draft: Draft, reason: string, minWaitMs: number): void 
   draft.do({ type: "lost", reason, until: pause(draft, reason, waitMs) });
 }
 
-/** Closes the connection so that the session stays, and comes back. */
+/** Closes the connection in a way that keeps the session, and reconnects. */
 export function giveUp(draft: Draft, reason: string, minWaitMs = 0): void {
   draft.do({ type: "close", code: RESUMABLE_CLOSE_CODE, reason });
   comeBack(draft, reason, minWaitMs);

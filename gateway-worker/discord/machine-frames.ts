@@ -11,13 +11,18 @@ import {
 import type { Session } from "../store/settings-store.ts";
 import { OPCODES } from "./opcodes.ts";
 
-/** Of the frames that Discord takes, beats that Discord asks for may use so many: the rest stays for those that we owe. */
+/**
+ * Heartbeats that Discord requests may use this many of the frames; the rest is reserved for frames that we
+ * have to send.
+ */
 export const REQUESTED_BEATS_PER_WINDOW = 100;
 
-/** Discord wants a random pause of 1 to 5 s between a lost session and the next (op 9). */
+/** Discord requires a random pause of 1 to 5 s before a new session after an invalid one (op 9). */
 const INVALID_SESSION_WAIT = { minMs: 1_000, spreadMs: 4_000 } as const;
 
-/** Longest pause between two beats, whatever HELLO says: a dead connection shows itself by them. */
+/**
+ * Longest interval between heartbeats, whatever HELLO says, because a dead connection is detected by them.
+ */
 export const HEARTBEAT_INTERVAL_MAX_MS = 120_000;
 
 function beat(draft: Draft): void {
@@ -37,7 +42,8 @@ function onHello(draft: Draft, data: unknown): void {
   const intervalMs = Math.min(told, HEARTBEAT_INTERVAL_MAX_MS);
   draft.set({
     addressFailures: 0,
-    // Per connection: an answer that the last one owed must not count against this one.
+    // Per connection: a heartbeat without an answer on the previous connection must not count against this
+    // one.
     heartbeat: { intervalMs, acknowledged: true, sentAt: null },
   });
   draft.do({
@@ -58,7 +64,7 @@ function onHello(draft: Draft, data: unknown): void {
   }
 }
 
-/** It is time for the next beat. */
+/** The next heartbeat is due. */
 export function onHeartbeatTimer(draft: Draft): void {
   const { heartbeat } = draft.state;
   if (heartbeat === null) return;
@@ -117,7 +123,7 @@ function onDispatch(draft: Draft, frame: Frame): void {
   const known = draft.state.session;
   if (known === null) return;
   if (name === "RESUMED") becomeReady(draft);
-  // RESUMED is ours whatever its number: it ends the replay.
+  // RESUMED is for us whatever its number, because it ends the replay.
   if (seq <= known.seq && name !== "RESUMED") {
     draft.do({ type: "repeated-dispatch", seq });
     return;
@@ -140,14 +146,15 @@ function onInvalidSession(draft: Draft, data: unknown): void {
   );
 }
 
-/** What a frame of the present connection brings about. */
+/** Handles a frame of the current connection. */
 export function onFrame(draft: Draft, frame: Frame): void {
   switch (frame.op) {
     case OPCODES.dispatch:
       onDispatch(draft, frame);
       return;
     case OPCODES.heartbeat:
-      // Not part of our rhythm: the next regular beat must not find this one unanswered.
+      // A requested heartbeat is not part of our rhythm, so the next regular one must not find it
+      // unanswered.
       if (takeSend(draft, REQUESTED_BEATS_PER_WINDOW)) beat(draft);
       return;
     case OPCODES.reconnect:

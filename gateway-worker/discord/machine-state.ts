@@ -5,7 +5,7 @@ import type { Frame } from "./frame.ts";
 /** Timers that the machine asks for. */
 export type TimerName = "heartbeat" | "deadline" | "reconnect" | "guild";
 
-/** Where the connection stands. */
+/** The phase of the connection. */
 export type Phase =
   | "idle"
   | "discovering"
@@ -17,36 +17,36 @@ export type Phase =
   | "fatal"
   | "stopped";
 
-/** All that the machine remembers. Replaced, never changed. */
+/** The whole state of the machine. It is replaced, never mutated. */
 export type MachineState = {
   readonly phase: Phase;
-  /** Number of the present connection: what an older one still says is not heard. */
+  /** Number of the current connection; frames of older ones are ignored. */
   readonly connection: number;
   readonly session: Session | null;
   readonly identify: IdentifyRecord;
-  /** Connections in a row that were lost before they had proved themselves by an acknowledged beat. */
+  /** Connections in a row that were lost before a heartbeat was acknowledged. */
   readonly attempts: number;
   readonly resumeDeaths: number;
   readonly addressFailures: number;
   readonly heartbeat: {
     readonly intervalMs: number;
-    /** The last beat of ours was answered. */
+    /** Our last heartbeat was acknowledged. */
     readonly acknowledged: boolean;
     readonly sentAt: number | null;
   } | null;
-  /** When frames were sent on this connection, milliseconds, within the window. */
+  /** When frames were sent on this connection within the window, milliseconds. */
   readonly sends: readonly number[];
-  /** Told outside last. */
+  /** The last state that was reported outside. */
   readonly told: GatewayState | null;
-  /** In words for a person, from the first failure until we are in. */
+  /** In words for a person, from the first failure until the connection is ready. */
   readonly obstacle: string | null;
-  /** When the next attempt is due, milliseconds since 1970; null: none waits. */
+  /** When the next attempt is due, milliseconds since 1970; null if none is planned. */
   readonly retryAt: number | null;
-  /** Discord has yet to give us the guild that this deployment is for. */
+  /** Discord has not sent the primary guild yet. */
   readonly guildDue: boolean;
 };
 
-/** What happens to the machine. */
+/** Inputs of the machine. */
 export type Input =
   | { readonly type: "start" }
   | { readonly type: "stop" }
@@ -58,7 +58,7 @@ export type Input =
     }
   | {
       readonly type: "gateway-failed";
-      /** Trying again cannot help. */
+      /** A retry cannot help. */
       readonly fatal: boolean;
       readonly retryAfterMs: number;
       readonly reason: string;
@@ -71,11 +71,11 @@ export type Input =
       readonly code: number;
       readonly reason?: string;
     }
-  /** Whether the guild that this deployment is for is one that Discord lists and does not serve. */
+  /** Whether Discord lists the primary guild but does not serve it. */
   | { readonly type: "guild"; readonly due: boolean }
   | { readonly type: "timer"; readonly name: TimerName };
 
-/** What the machine wants done, in this order. */
+/** Effects that the machine requests, in this order. */
 export type Effect =
   | { readonly type: "discover" }
   | { readonly type: "connect"; readonly connection: number; readonly url: string }
@@ -96,12 +96,12 @@ export type Effect =
   | { readonly type: "identify-settled"; readonly record: IdentifyRecord }
   | { readonly type: "state"; readonly state: GatewayState }
   | { readonly type: "fatal"; readonly reason: string }
-  /** Discord answered a beat of ours. */
+  /** Discord acknowledged one of our heartbeats. */
   | { readonly type: "answered"; readonly sentAt: number; readonly ms: number }
   | { readonly type: "lost"; readonly reason: string; readonly until: number }
   | { readonly type: "held"; readonly reason: string; readonly until: number };
 
-/** What is not the machine's own: the time and the dice. */
+/** Time and randomness, which come from outside. */
 export type Circumstances = {
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -109,10 +109,10 @@ export type Circumstances = {
   readonly random: number;
 };
 
-/** The next state, and what is to be done. */
+/** The next state and the effects to carry out. */
 export type Step = { readonly state: MachineState; readonly effects: readonly Effect[] };
 
-/** A machine that has what the process before left behind. */
+/** The initial state, with what the previous process stored. */
 export function initialState(session: Session | null, identify: IdentifyRecord): MachineState {
   return {
     phase: "idle",

@@ -23,16 +23,16 @@ const RESUME = "wss://resume.test/";
 const SESSION: Session = { sessionId: "s1", resumeUrl: RESUME, seq: 7 };
 const NEVER: IdentifyRecord = { streak: 0, lastAt: 0 };
 
-/** The world around a machine: time, timers, the socket. */
+/** The environment of a machine: time, timers, the socket. */
 class World {
   state: MachineState;
   now = 1_000_000_000;
   random = 0.5;
-  /** Timer to when it runs out. */
+  /** Timer to the time at which it fires. */
   readonly due = new Map<TimerName, number>();
-  /** Everything that was to be done so far. */
+  /** All effects so far. */
   readonly effects: Effect[] = [];
-  /** The connection that is open, or being opened. */
+  /** The connection that is open or opening. */
   open: number | null = null;
   discovering = false;
 
@@ -56,12 +56,12 @@ class World {
     if (effect.type === "discover") this.discovering = true;
   }
 
-  /** Timer to how long it still runs, milliseconds. */
+  /** Timer to its remaining time, milliseconds. */
   get timers(): ReadonlyMap<TimerName, number> {
     return new Map([...this.due].map(([name, at]) => [name, at - this.now]));
   }
 
-  /** Lets a timer that is set run out. */
+  /** Fires a timer that is set. */
   fire(name: TimerName): readonly Effect[] {
     const at = this.due.get(name);
     if (at === undefined) throw new Error(`${name} is not set`);
@@ -70,7 +70,7 @@ class World {
     return this.give({ type: "timer", name });
   }
 
-  /** Lets the timer run out that is due next. */
+  /** Fires the next timer. */
   fireNext(): readonly Effect[] {
     const [next] = [...this.due].toSorted(([, a], [, b]) => a - b);
     if (next === undefined) throw new Error("no timer is set");
@@ -104,7 +104,7 @@ class World {
   }
 }
 
-/** A world that is connected by a new session. */
+/** A machine that is connected with a new session. */
 function connected(): World {
   const world = new World();
   world.give({ type: "start" });
@@ -114,7 +114,7 @@ function connected(): World {
   return world;
 }
 
-/** A world that went for its stored session. */
+/** A machine that tries to resume its stored session. */
 function resuming(session: Session = SESSION): World {
   const world = new World(session);
   world.give({ type: "start" });
@@ -219,7 +219,7 @@ describe("an answer that does not come", () => {
     expect(find(effects, "lost")?.reason).toBe(missing);
     expect(world.state.phase).toBe("waiting");
     world.fire("reconnect");
-    // Also while the next attempt runs.
+    // This also holds during the next attempt.
     expect(world.state.obstacle).toBe(missing);
   });
 
@@ -280,7 +280,7 @@ describe("the guild that this deployment is for", () => {
     const world = connected();
     world.give({ type: "guild", due: true });
     expect(world.timers.get("guild")).toBe(GUILD_DEADLINE_MS);
-    // Further dispatches do not put it off.
+    // Further dispatches do not postpone it.
     world.now += 60_000;
     world.give({ type: "guild", due: true });
     expect(world.timers.get("guild")).toBe(GUILD_DEADLINE_MS - 60_000);
@@ -512,7 +512,7 @@ describe("the budget of IDENTIFY", () => {
       }
       record = find(world.hello(), "identify")?.record ?? record;
       identifies += 1;
-      // It dies right after, and is started again.
+      // The process dies immediately afterwards and is restarted.
       now = world.now + 1_000;
     }
     expect(identifies).toBeLessThan(320);
@@ -536,7 +536,7 @@ describe("the budget of IDENTIFY", () => {
     let record = NEVER;
     let now = 1_000_000_000;
     for (let restarts = 0; restarts < 6; restarts += 1) {
-      // The last session cannot be resumed any more.
+      // The last session can no longer be resumed.
       const world = new World(SESSION, record);
       world.now = now;
       const began = now;
@@ -584,7 +584,7 @@ test("the end closes resumably and leaves nothing behind", () => {
   expect(world.give({ type: "start" })).toEqual([]);
 });
 
-/** One thing that can happen; `pick` chooses among what is possible then. */
+/** One possible input; `pick` chooses among the inputs that are possible then. */
 const happening = fc.record({
   kind: fc.constantFrom(
     "timer",
@@ -669,7 +669,7 @@ test("whatever happens: it goes on, in order, within Discord's bounds", () => {
             told = effect.state;
           }
         }
-        // Whatever it waits for, it does not wait for ever.
+        // Whatever the machine waits for, the wait has an end.
         const { phase, guildDue } = world.state;
         const bound =
           phase === "waiting" ? "reconnect" : phase === "ready" ? "heartbeat" : "deadline";

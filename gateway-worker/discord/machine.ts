@@ -17,7 +17,7 @@ import {
 import { onFrame, onHeartbeatTimer } from "./machine-frames.ts";
 import type { Circumstances, Input, MachineState, Step, TimerName } from "./machine-state.ts";
 
-/** After so many connections in a row without a sign of life the state is `down`. */
+/** After this many connections in a row without a sign of life, the state is `down`. */
 const DOWN_AFTER_ATTEMPTS = 5;
 
 function stateOf(state: MachineState): GatewayState {
@@ -64,13 +64,13 @@ function onGateway(draft: Draft, input: Extract<Input, { type: "gateway" }>): vo
   else hold(draft, `${identify.streak} new sessions in a row: the next one has to wait`, waitMs);
 }
 
-/** Keeps a new session back. Asked again afterwards: what is left of the budget may be another then. */
+/** Delays a new session. The budget is read again afterwards, because it may have changed. */
 function hold(draft: Draft, reason: string, ms: number): void {
   draft.do({ type: "held", reason, until: pause(draft, reason, ms) });
 }
 
 function discoveryFailed(draft: Draft, reason: string, retryAfterMs: number): void {
-  // At least the first ceiling: a REST API that fails at once must not be asked at once again.
+  // At least the first back-off: a REST API that fails immediately must not be called again immediately.
   draft.set({ attempts: Math.max(1, draft.state.attempts) });
   comeBack(draft, reason, retryAfterMs);
 }
@@ -81,7 +81,7 @@ function onGatewayFailed(draft: Draft, input: Extract<Input, { type: "gateway-fa
   else discoveryFailed(draft, input.reason, input.retryAfterMs);
 }
 
-/** The answer that the present phase waits for did not come. */
+/** Discord did not answer within the current phase's deadline. */
 function onDeadline(draft: Draft): void {
   const { phase } = draft.state;
   switch (phase) {
@@ -109,7 +109,7 @@ function onGuild(draft: Draft, due: boolean): void {
   );
 }
 
-/** A resume would replay nothing of it: only a new session is told its guilds again. */
+/** A resume would replay nothing of the guild: only a new session gets its guilds again. */
 function onGuildDeadline(draft: Draft): void {
   if (draft.state.phase !== "ready" || !draft.state.guildDue) return;
   const reason = `Discord did not serve the guild for ${GUILD_DEADLINE_MS / 60_000} minutes`;
@@ -138,7 +138,7 @@ function stop(draft: Draft): void {
   const { phase, identify } = draft.state;
   clearConnectionTimers(draft);
   draft.do({ type: "clear-timer", name: "reconnect" });
-  // That this session was short is our own doing, and says nothing of the next one.
+  // Our own stop made this session short, so it says nothing about the next one.
   if (phase === "ready" && identify.streak > 0) {
     const record = { ...identify, streak: identify.streak - 1 };
     draft.set({ identify: record });
@@ -190,8 +190,8 @@ function apply(draft: Draft, input: Input): void {
 }
 
 /**
- * The gateway client of discord.md §2 as a function: no socket, no timer, no clock of its own.
- * Effects are to be carried out in their order; a `dispatch` must be stored before the next one is.
+ * The gateway client of discord.md §2 as a function without socket, timer and clock. Effects must be
+ * carried out in order; a `dispatch` must be stored before the next one is.
  */
 export function step(state: MachineState, input: Input, circumstances: Circumstances): Step {
   const draft = new Draft(state, circumstances);

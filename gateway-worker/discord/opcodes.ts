@@ -1,6 +1,6 @@
 import type { GatewayOpcodes } from "discord-api-types/v10";
 
-/** Opcodes of Discord's gateway that we send or hear: as numbers, since any number may arrive. */
+/** The opcodes of Discord's gateway that we send or handle. They are numbers, since any number may arrive. */
 export const OPCODES = {
   dispatch: 0,
   heartbeat: 1,

@@ -2,51 +2,51 @@ import { z } from "zod";
 import { DiscordId } from "../../src/protocol/discord-id.ts";
 import { DiscordUser } from "../../src/protocol/person.ts";
 
-/** Discord's type of a voice channel. Stages are none: our rooms are never stages. */
+/** Discord's type of a voice channel. Stage channels have another type: our rooms are never stages. */
 const VOICE_CHANNEL = 2;
 
-/** Characters of a channel's name that are kept: Discord's own limit. */
+/** A channel's name is cut to this length, which is Discord's own limit. */
 const CHANNEL_NAME_MAX_LENGTH = 100;
 
-/** What could not be read of one dispatch is noted so often: enough to see what Discord changed. */
+/** At most this many unreadable parts of a dispatch are noted: enough to see what Discord changed. */
 const NOTES_MAX = 10;
 
-/** A voice channel as the hub needs it. */
+/** A voice channel, reduced to what the hub needs. */
 export type VoiceChannel = {
   readonly channelId: string;
   readonly name: string;
   readonly userLimit: number;
 };
 
-/** What a dispatch tells of a channel. What is absent was not told, or could not be read. */
+/** What a dispatch says about a channel. Absent members were not sent or could not be parsed. */
 export type ToldChannel = {
   readonly channelId: string;
   readonly name?: string;
   readonly userLimit?: number;
-  /** Of which type it is could not be read: it counts only if it is known as a voice channel. */
+  /** Its type could not be parsed: it counts only if it is already known as a voice channel. */
   readonly unclear?: true;
 };
 
-/** Somebody in a voice channel, with the name where Discord told it. */
+/** Somebody in a voice channel, with the name if Discord sent it. */
 export type ToldVoiceState = {
   readonly userId: string;
   readonly channelId: string;
   readonly user?: DiscordUser;
 };
 
-/** A list as far as it could be read. */
+/** The readable entries of a list. */
 export type ToldList<T> = {
   readonly entries: readonly T[];
-  /** Nothing of it was left out: what is not in it is not there. */
+  /** No entry was left out, so what is not in the list does not exist. */
   readonly isComplete: boolean;
 };
 
-/** A dispatch that can change what we know of a guild, reduced to what we use. */
+/** A dispatch that can change what we know about a guild, reduced to what we use. */
 export type GuildDispatch =
   | {
       readonly type: "guild";
       readonly guildId: string;
-      /** null: no list was told. */
+      /** null: the dispatch had no list. */
       readonly channels: ToldList<ToldChannel> | null;
       readonly voiceStates: ToldList<ToldVoiceState> | null;
     }
@@ -58,14 +58,14 @@ export type GuildDispatch =
       readonly type: "voice";
       readonly guildId: string;
       readonly userId: string;
-      /** null: in no channel. */
+      /** null: the user is in no channel. */
       readonly channelId: string | null;
       readonly user?: DiscordUser;
     };
 
 /**
- * What was made of a dispatch. `ignored`: nothing for us; `malformed`: nothing of it can be used.
- * `skipped` notes what of it could not be read.
+ * The result of parsing a dispatch. `ignored`: it has nothing for us; `malformed`: nothing of it is usable.
+ * `skipped` notes its unreadable parts.
  */
 export type ParsedDispatch =
   | {
@@ -90,14 +90,14 @@ const Name = z
   .transform((name) => Array.from(name).slice(0, CHANNEL_NAME_MAX_LENGTH).join(""));
 const UserLimit = z.number().int().min(0);
 
-/** Nothing of a dispatch can be used. */
+/** Nothing of a dispatch is usable. */
 class Unusable extends Error {}
 
-/** Reads a dispatch piece by piece: an odd one does not spoil the others. */
+/** Reads a dispatch piece by piece, so that one malformed piece does not spoil the others. */
 class Reader {
   readonly skipped: string[] = [];
 
-  /** @returns undefined for what is not there, and for what is not as documented, which is noted */
+  /** @returns undefined if it is absent, or if it is malformed, which is noted */
   optional<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> | undefined {
     if (value === undefined || value === null) return undefined;
     const result = schema.safeParse(value);
@@ -105,14 +105,14 @@ class Reader {
     return result.data;
   }
 
-  /** @returns undefined for what is not there or not as documented; either is noted */
+  /** @returns undefined if it is absent or malformed; both are noted */
   entry<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> | undefined {
     const result = schema.safeParse(value);
     if (!result.success) this.#note(path, result.error);
     return result.data;
   }
 
-  /** @throws {Unusable} without it */
+  /** @throws {Unusable} if it is absent or malformed */
   required<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> {
     const result = schema.safeParse(value);
     if (result.success) return result.data;
@@ -120,8 +120,9 @@ class Reader {
   }
 
   /**
-   * The entries that can be read; null when there is no list: none may be taken for an empty one.
-   * @param read gives null for an entry that cannot be read
+   * The readable entries; null when there is no list, because a missing list must not count as an empty
+   * one.
+   * @param read returns null for an unreadable entry
    */
   list<T>(
     value: unknown,
@@ -144,7 +145,7 @@ class Reader {
   }
 }
 
-/** @returns nothing for a channel of another type; null for one without an id */
+/** @returns an empty list for a channel of another type; null for one without an id */
 function readChannel(
   reader: Reader,
   fields: Record<string, unknown>,
@@ -168,7 +169,7 @@ function readChannel(
 
 const fieldsOf = (value: unknown): Record<string, unknown> => Fields.safeParse(value).data ?? {};
 
-/** Whose voice state it is: it says so itself, or by its member. */
+/** The user of a voice state: from itself, or from its member. */
 function readUserId(
   reader: Reader,
   fields: Record<string, unknown>,
@@ -180,7 +181,7 @@ function readUserId(
   return reader.entry(DiscordId, member["id"], `${path}user_id`);
 }
 
-/** Who a member is, as the guild shows them. Nothing of it is needed, so nothing is noted. */
+/** A member's name and picture as the guild shows them. All of it is optional, so nothing is noted. */
 function readMember(member: unknown): { readonly user?: DiscordUser } {
   const fields = fieldsOf(member);
   const user = fieldsOf(fields["user"]);
@@ -196,7 +197,7 @@ function readMember(member: unknown): { readonly user?: DiscordUser } {
 function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
   const guildId = reader.required(DiscordId, d["id"], "id");
   if (d["unavailable"] === true) return { type: "guild-unavailable", guildId };
-  // Without the intent for members these are the bot itself and who is in voice.
+  // Without the members intent, these are the bot itself and the people in voice.
   const members = new Map(
     (z.array(z.unknown()).safeParse(d["members"]).data ?? []).map((member) => [
       fieldsOf(fieldsOf(member)["user"])["id"],
@@ -242,7 +243,7 @@ function readDispatch(reader: Reader, name: string, d: Record<string, unknown>):
       return guild(readGuild(reader, d));
     case "GUILD_DELETE": {
       const guildId = reader.required(DiscordId, d["id"], "id");
-      // What is in doubt is an outage: that ends nothing.
+      // A doubtful value counts as an outage, because an outage ends nothing.
       const unavailable = d["unavailable"] ?? false;
       return guild({ type: unavailable === false ? "guild-gone" : "guild-unavailable", guildId });
     }
@@ -276,7 +277,7 @@ function readDispatch(reader: Reader, name: string, d: Record<string, unknown>):
   }
 }
 
-/** Dispatches that are used. */
+/** Dispatches that we use. */
 const USED: ReadonlySet<string> = new Set([
   "READY",
   "GUILD_CREATE",
@@ -289,8 +290,8 @@ const USED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads one dispatch (discord.md §2, Events). Events that we do not use, and channels that are not
- * voice channels, are ignored. What can be read is used: one odd entry must not blind us to a guild.
+ * Parses one dispatch (discord.md §2, Events). Events that we do not use and channels that are not voice
+ * channels are ignored. Whatever can be read is used: one malformed entry must not hide a whole guild.
  * @param name Discord's `t`
  * @param data Discord's `d`
  */

@@ -13,7 +13,7 @@ import {
 
 const GUILD = "g1";
 
-/** What the hub knows when it believes every event. */
+/** The state of a hub that applies every event. */
 class Listener {
   readonly rooms = new Map<string, string>();
   readonly voice = new Map<string, string>();
@@ -378,7 +378,7 @@ describe("reading dispatches", () => {
     });
   });
 
-  /** What our guild is after a GUILD_CREATE with these odd parts. */
+  /** Our guild after a GUILD_CREATE with these malformed parts. */
   function after(guild: GuildState, odd: Record<string, unknown>): readonly string[] {
     const parsed = parseDispatch("GUILD_CREATE", {
       id: GUILD,
@@ -437,7 +437,7 @@ describe("reading dispatches", () => {
     const skipped = after(guild, odd);
     expect(guild.known).toBe(true);
     expect(stateOf(guild)).toEqual(state);
-    // Of a text channel nothing is read, and a member's id is as good.
+    // A text channel is not read, and a member's own id is sufficient.
     expect(skipped.length > 0).toBe(!/text channel|its member/.test(what));
   });
 

@@ -8,41 +8,41 @@ import type {
   VoiceChannel,
 } from "./dispatch.ts";
 
-/** Deleted channels of a guild that are remembered. */
+/** Number of deleted channels that are remembered per guild. */
 export const GONE_CHANNELS_MAX = 100;
 
-/** What we know of one guild. */
+/** Our state of one guild. */
 export type GuildState = {
   readonly guildId: string;
-  /** A GUILD_CREATE has told us all of it; before, an empty guild only means that we do not know. */
+  /** A complete GUILD_CREATE has arrived. Before that, an empty guild only means that we do not know. */
   known: boolean;
-  /** False during an outage of Discord: what we hold may be old. */
+  /** False during an outage at Discord: our state may be outdated. */
   available: boolean;
-  /** The next chance to send a snapshot is to be taken. */
+  /** A snapshot is to be sent at the next opportunity. */
   snapshotDue: boolean;
   readonly channels: Map<string, VoiceChannel>;
-  /** User to the voice channel that they are in. */
+  /** User id to the voice channel that the user is in. */
   readonly voice: Map<string, string>;
-  /** Who those in voice are, where Discord told it. */
+  /** Names and pictures of the people in voice, if Discord sent them. */
   readonly users: Map<string, DiscordUser>;
   /**
-   * Channels that ended last, oldest first: told once, and nobody is in one. A channel that shows
-   * itself again was only hidden from us for a while.
+   * The channels that were deleted last, oldest first. The deletion was published once, and nobody is in
+   * one. If such a channel appears again, it was only hidden from us for a while.
    */
   readonly gone: Set<string>;
 };
 
-/** The smallest step from one state of a guild to another. Events are made from these. */
+/** The smallest step from one state of a guild to another. Events are made from changes. */
 export type Change =
   | {
       readonly type: "voice";
       readonly userId: string;
       readonly from: string | null;
       readonly to: string | null;
-      /** Who enters, where that is known. */
+      /** The user's name and picture, if known. */
       readonly user?: DiscordUser;
     }
-  /** Somebody who stays in voice is shown otherwise. */
+  /** A user who stays in voice has a new name or picture. */
   | { readonly type: "user"; readonly userId: string; readonly user: DiscordUser }
   | {
       readonly type: "channel";
@@ -56,7 +56,7 @@ export type Change =
 /** An event for the hub, without its id and time. */
 export type GuildEvent = { readonly event: string; readonly payload: Record<string, unknown> };
 
-/** A guild of which nothing is known yet. */
+/** A guild about which nothing is known yet. */
 export function unknownGuild(guildId: string): GuildState {
   return {
     guildId,
@@ -78,7 +78,7 @@ function sameUser(a: DiscordUser | undefined, b: DiscordUser): boolean {
   return a?.name === b.name && a.avatar === b.avatar && a.bot === b.bot;
 }
 
-/** Somebody is in a channel: enters it, or is only shown otherwise, or neither. */
+/** The change when a user is in a channel: a join, a new name or picture, or none. */
 function voiceChange(
   guild: GuildState,
   from: string | null,
@@ -98,7 +98,7 @@ function membersLeave(guild: GuildState, channelId: string): Change[] {
     .map(([userId]) => ({ type: "voice", userId, from: channelId, to: null }));
 }
 
-/** What a channel is now: what was not told of it is as it was. null: it is none of ours. */
+/** The current channel: the old state fills in what was not sent. null: it is not a voice channel. */
 function completed(guild: GuildState, told: ToldChannel): VoiceChannel | null {
   const { channelId, unclear } = told;
   const known = guild.channels.get(channelId);
@@ -113,7 +113,7 @@ function channelChange(guild: GuildState, after: VoiceChannel): Change[] {
   return [{ type: "channel", before, after }];
 }
 
-/** With what we hold for all that a list may have left out. */
+/** Adds our old entries for everything that an incomplete list may have left out. */
 function madeComplete<T>(
   told: ToldList<T> | null,
   keyOf: (entry: T) => string,
@@ -124,10 +124,10 @@ function madeComplete<T>(
 }
 
 /**
- * The guild as a GUILD_CREATE tells it, as the difference to what we hold: people leave, channels
- * go, channels come or change, people enter. What is not in a list that could not be read as a whole
- * stays as it was. A guild whose channels could not be read is known only if it was before: nobody may
- * take it for an empty one.
+ * Compares a GUILD_CREATE with our state and returns the difference: people leave, channels are deleted,
+ * channels are created or changed, people join. Entries that are missing from an incomplete list stay as
+ * they were. A guild whose channels could not be read is known only if it was known before: nobody may take
+ * it for an empty one.
  */
 function replaceGuild(
   guild: GuildState,
@@ -150,7 +150,7 @@ function replaceGuild(
   );
   const ended = (channelId: string): boolean =>
     !channels.has(channelId) && (guild.channels.has(channelId) || guild.gone.has(channelId));
-  // Nobody stays in a channel that ends by this.
+  // Nobody stays in a channel that is deleted by this.
   const voice = new Map([...voiceStates].filter(([, { channelId }]) => !ended(channelId)));
   const left: Change[] = [];
   const entered: Change[] = [];
@@ -173,8 +173,8 @@ function replaceGuild(
 }
 
 /**
- * What a dispatch changes (discord.md §2, Events). A dispatch may come twice or never: what is
- * already so changes nothing, and what was missed is made up for where it shows. Pure.
+ * What a dispatch changes (discord.md §2, Events). A dispatch may arrive twice or never: a repetition
+ * changes nothing, and a later dispatch makes up for a missed one. Pure.
  */
 export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly Change[] {
   switch (dispatch.type) {
@@ -200,7 +200,8 @@ export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly 
       return after === null ? [] : channelChange(guild, after);
     }
     case "channel-gone":
-      // A channel whose creation we missed still ends: only one that we saw end is a repetition.
+      // A channel whose creation we missed can still be deleted; only one that we saw deleted is a
+      // repetition.
       if (guild.gone.has(dispatch.channelId)) return [];
       return [
         ...membersLeave(guild, dispatch.channelId),
@@ -217,7 +218,7 @@ export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly 
   }
 }
 
-/** Takes a change over into the state. */
+/** Applies a change to the state. */
 export function applyChange(guild: GuildState, change: Change): void {
   switch (change.type) {
     case "voice":
@@ -253,7 +254,7 @@ export function applyChange(guild: GuildState, change: Change): void {
   }
 }
 
-/** The events that tell a change to the hub (rooms.md §2): a move is a leave and a join. */
+/** The hub's events for a change (rooms.md §2): a move is a leave and a join. */
 export function eventsOf(guildId: string, change: Change): readonly GuildEvent[] {
   switch (change.type) {
     case "voice": {
@@ -278,8 +279,8 @@ export function eventsOf(guildId: string, change: Change): readonly GuildEvent[]
 }
 
 /**
- * All that the hub needs to know of the guild at once (rooms.md §4).
- * @param named whether those in voice have their names
+ * The whole state of a guild for the hub (rooms.md §4).
+ * @param named whether to include the names of the people in voice
  */
 export function snapshotOf(guild: GuildState, named = true): GuildSnapshot {
   return {

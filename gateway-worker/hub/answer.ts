@@ -2,32 +2,32 @@ import { z } from "zod";
 import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 import { PublisherConflict } from "../../src/protocol/signed-events.ts";
 
-/** What the hub made of a request, in terms of what the sender does next (rooms.md §4). */
+/** The meaning of the hub's answer for the sender (rooms.md §4). */
 export type Answer =
-  /** All is stored, or refused by name: none of it is sent again. */
+  /** Everything is stored or refused by name; nothing is sent again. */
   | {
       readonly kind: "accepted";
       readonly refused: readonly { readonly index: number; readonly code: string }[];
     }
-  /** The content is at fault: sending the same again cannot help. */
+  /** The content is wrong: sending the same again cannot help. */
   | { readonly kind: "rejected"; readonly status: number }
-  /** The set-up is at fault (secret, address): keep everything until a person repairs it. */
+  /** The configuration is wrong (secret, URL): keep everything until a person fixes it. */
   | { readonly kind: "misconfigured"; readonly reason: string }
   /** A newer process publishes. */
   | { readonly kind: "stale" }
   | { readonly kind: "gap"; readonly expected: number }
-  /** Not now. `afterMs`: the hub says when. */
+  /** Not now. `afterMs`: when the hub wants the next attempt. */
   | { readonly kind: "later"; readonly afterMs: number | null; readonly reason: string };
 
-/** Longest wait that a `Retry-After` may impose, milliseconds. */
+/** Longest wait that a `Retry-After` can cause, milliseconds. */
 export const HUB_PAUSE_MAX_MS = 5 * 60 * 1000;
 
-/** Client errors that say "later": request timeout, too early, too many requests. */
+/** Client errors that mean "later": request timeout, too early, too many requests. */
 const NOT_NOW: ReadonlySet<number> = new Set([408, 425, 429]);
 
 const Accepted = z.object({
   ok: z.literal(true),
-  // A hub of the seed answers only `ok`.
+  // An older hub answers only `ok`.
   refused: z.array(z.object({ index: z.number().int().min(0), code: z.string() })).default([]),
 });
 
@@ -39,7 +39,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What the hub asks for, at most {@link HUB_PAUSE_MAX_MS}; null: it asks for nothing. */
+/** The pause that the hub asks for, at most {@link HUB_PAUSE_MAX_MS}; null: none. */
 function pauseOf(retryAfter: string | null, now: number): number | null {
   const ms = retryAfterMs(retryAfter, now);
   return ms === null ? null : Math.min(HUB_PAUSE_MAX_MS, ms);
@@ -60,7 +60,7 @@ function conflict(body: unknown): Answer {
   return { kind: "later", afterMs: null, reason: "the hub answers 409 without saying why" };
 }
 
-/** Reads the hub's answer. Pure. */
+/** Parses the hub's answer. Pure. */
 export function classifyAnswer(
   status: number,
   retryAfter: string | null,
@@ -70,7 +70,7 @@ export function classifyAnswer(
   if (status >= 200 && status < 300) {
     const accepted = Accepted.safeParse(parseJson(text));
     if (accepted.success) return { kind: "accepted", refused: accepted.data.refused };
-    // A page that says "OK" has stored nothing.
+    // Some other page answered 200, so nothing was stored.
     return {
       kind: "misconfigured",
       reason: `HUB_ENDPOINT answers ${status}, but not as a hub does: name the Worker's /internal/events`,

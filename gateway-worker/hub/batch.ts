@@ -1,12 +1,12 @@
 import { SIGNED_BATCH_MAX, SIGNED_BODY_MAX_BYTES } from "../../src/protocol/limits.ts";
 import type { OutboxEvent } from "../store/outbox.ts";
 
-/** What goes out in one request. */
+/** The content of one request. */
 export type Batch = {
-  /** The events in it, from the front of the queue. */
+  /** Its events, from the front of the queue. */
   readonly events: readonly OutboxEvent[];
   readonly body: Uint8Array<ArrayBuffer>;
-  /** Trace of the request: that of the first event. Each event carries its own besides. */
+  /** Trace of the request: that of the first event. Each event also carries its own. */
   readonly trace: string | null;
 };
 
@@ -15,7 +15,7 @@ const SUFFIX = "]}";
 
 const encoder = new TextEncoder();
 
-/** The wire form of an event. `payload` is JSON already. */
+/** The wire form of an event. `payload` is JSON text already. */
 function encodeEvent(event: OutboxEvent, epoch: string, seq: number): string {
   const { id, ts, trace } = event;
   const head = JSON.stringify({
@@ -30,11 +30,11 @@ function encodeEvent(event: OutboxEvent, epoch: string, seq: number): string {
 }
 
 /**
- * Takes as many events from the front as one request may carry: `limit`, the batch size and the body
- * size of rooms.md §4. One event alone goes without the envelope of a batch, as the seed's hub takes it.
+ * As many events from the front as one request may carry: `limit`, the batch size and the body size of
+ * rooms.md §4. A single event is sent without the envelope of a batch, as older hubs expect it.
  * @param events the front of a guild's queue, not empty
- * @param firstSeq the publisher's seq of the first of them
- * @returns null when already the first is too large for a request
+ * @param firstSeq the publisher's seq of the first event
+ * @returns null if the first event alone is too large for a request
  */
 export function takeBatch(
   events: readonly OutboxEvent[],

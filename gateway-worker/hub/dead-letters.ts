@@ -2,10 +2,10 @@ import { appendFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { OutboxEvent } from "../store/outbox.ts";
 
-/** Bytes after which the file makes room for a new one; the last full one is kept. */
+/** Size at which a new file is started, bytes; the last full file is kept. */
 export const DEAD_LETTERS_MAX_BYTES = 10 * 1024 * 1024;
 
-/** Keeps events that the hub refused for good, for a person to look at. */
+/** Stores events that the hub refused for good, so that a person can look at them. */
 export class DeadLetters {
   readonly #file: string;
   readonly #full: string;
@@ -15,7 +15,7 @@ export class DeadLetters {
     this.#full = join(directory, "dead-letters.old.jsonl");
   }
 
-  /** Appends one line, on the disk when it returns: the event leaves the outbox afterwards. */
+  /** Appends one line, synchronously to disk, because the event leaves the outbox afterwards. */
   keep(event: OutboxEvent, why: string, now: number): void {
     const size = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
     if (size > DEAD_LETTERS_MAX_BYTES) renameSync(this.#file, this.#full);

@@ -2,10 +2,10 @@ import { ulid } from "ulid";
 import { epochBegan, isPossibleEpoch } from "../../src/protocol/signed-events.ts";
 
 /**
- * The epoch of a process start: a ULID that sorts after the last one of this directory (rooms.md §4),
- * also when the clock went back meanwhile. With an older one the hub would refuse us. One from a clock
- * that was far ahead is not followed: the hub takes none of the future.
- * @param last of the process before; null: there was none
+ * The epoch of a process start: a ULID that sorts after the last epoch of this directory (rooms.md §4),
+ * even if the clock went back; the hub would refuse an older one. The last epoch is ignored if a clock that
+ * was far ahead made it, because the hub accepts no epoch from the future.
+ * @param last epoch of the previous process; null: there was none
  * @param now milliseconds since 1970
  */
 export function nextEpoch(last: string | null, now: number): string {

@@ -5,23 +5,25 @@ import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import type { Metrics } from "../metrics.ts";
 import type { HubClient } from "./hub-client.ts";
 
-/** Guilds that one heartbeat may name. */
+/** Number of guilds that one heartbeat may name. */
 const GUILDS_MAX = 1000;
 
-/** A hub that is not there is asked again sooner than at the next regular beat. */
+/** While the hub is unreachable, it is called sooner than at the next regular heartbeat. */
 const RETRY_BACKOFF: Backoff = { firstMs: 1_000, mostMs: 10_000 };
 
-/** Two beats are missing: the hub counts a little longer, from the arrival of the last one. */
+/** Two missing heartbeats. The hub waits a little longer, from the arrival of the last one. */
 const SILENCE_MS = 2 * GATEWAY_HEARTBEAT_INTERVAL_MS;
 
-/** What a {@link Heartbeat} works with. */
+/** Dependencies of a {@link Heartbeat}. */
 export type HeartbeatParts = {
   readonly hub: HubClient;
   readonly metrics: Metrics;
   readonly primaryGuildId: string;
   readonly gateway: () => { readonly state: GatewayState; readonly since: number };
   readonly guildIds: () => readonly string[];
-  /** A beat arrived after so long a silence that the hubs may have been told that the gateway is down. */
+  /**
+   * A heartbeat arrived after a silence so long that the hubs may have been told that the gateway is down.
+   */
   readonly onSilenceOver: () => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -30,14 +32,14 @@ export type HeartbeatParts = {
 };
 
 /**
- * Tells the hub that this process lives (rooms.md §4): every 30 s, and at once when there is news.
- * Directly, not through the outbox: an old sign of life is worth nothing.
+ * Tells the hub that this process is alive (rooms.md §4): every 30 s, and at once when there is news.
+ * Heartbeats bypass the outbox, because an old one is worthless.
  */
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
-  /** What the hub named after the last one, milliseconds. */
+  /** The pause that the hub asked for after the last heartbeat, milliseconds. */
   #askedMs = 0;
   #acceptedAt: number | null = null;
   #stopped = false;
@@ -48,7 +50,7 @@ export class Heartbeat {
     this.#parts = parts;
   }
 
-  /** Beats now; a beat that is on its way is followed by another. */
+  /** Sends a heartbeat now; if one is under way, another follows it. */
   beat(): void {
     if (this.#stopped) return;
     if (this.#sending !== null) {
@@ -75,19 +77,22 @@ export class Heartbeat {
     });
   }
 
-  /** The hub takes requests again: it is told that we live, unless that is how we know. */
+  /** The hub accepts requests again: sends a heartbeat, unless a heartbeat showed that. */
   hubIsBack(): void {
     if (this.#sending === null) this.beat();
   }
 
-  /** No more beats. Settles when the last one has its answer. */
+  /** Stops heartbeats. Settles when the last one is answered. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#sending;
   }
 
-  /** Those that are served, the primary one first if it is among them: the Worker asks about that. */
+  /**
+   * The guilds that Discord serves. The primary one is first if it is among them, because the Worker looks
+   * for it.
+   */
   #guildIds(primaryGuildId: string): string[] {
     const all = this.#parts.guildIds();
     const primary = all.filter((guildId) => guildId === primaryGuildId);

@@ -2,36 +2,36 @@ import { signBody } from "../../src/protocol/signed-events.ts";
 import { TRACEPARENT_HEADER, writeTraceparent } from "../../src/protocol/trace.ts";
 import { classifyAnswer, type Answer } from "./answer.ts";
 
-/** Time for one answer of the hub, milliseconds. */
+/** Timeout of one request to the hub, milliseconds. */
 const HUB_TIMEOUT_MS = 10_000;
 
-/** How the hub took our last request. */
+/** The result of our last request to the hub. */
 export type HubStatus = {
   readonly state: "unknown" | "accepting" | "unreachable" | "misconfigured" | "stale";
   /** In words for a person. */
   readonly reason: string;
 };
 
-/** Sends signed bodies to the hub, and remembers how it took them. */
+/** Sends signed bodies to the hub, and remembers the result. */
 export interface HubClient {
   readonly status: HubStatus;
   /**
-   * One attempt, signed now. Never throws: no answer is an answer to try again later.
-   * @param trace W3C trace id of what the body tells of; null: the hub makes one
+   * One attempt, signed now. Never throws: without an answer it returns `later`.
+   * @param trace W3C trace id of the body's subject; null: the hub creates one
    */
   post(body: Uint8Array<ArrayBuffer>, trace: string | null): Promise<Answer>;
-  /** Ends the attempts that wait for an answer. */
+  /** Aborts the attempts that wait for an answer. */
   abort(): void;
 }
 
-/** What a hub client works with. */
+/** Dependencies of a hub client. */
 export type HubClientParts = {
   readonly endpoint: string;
-  /** The present key first; a second one while it is rotated. */
+  /** The current key first; the previous one during a rotation. */
   readonly secrets: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Called when the hub accepts again. */
+  /** Called when the hub accepts requests again. */
   readonly onAccepting: () => void;
   readonly fetcher?: typeof fetch;
   readonly timeoutMs?: number;
@@ -46,7 +46,7 @@ function statusAfter(answer: Answer, before: HubStatus): HubStatus {
     case "stale":
       return { state: "stale", reason: "a newer gateway-worker publishes to the hub" };
     case "later":
-      // With a time to come back it is alive and only busy.
+      // A hub that names a time is alive and only busy.
       return answer.afterMs === null ? { state: "unreachable", reason: answer.reason } : before;
     case "gap":
     case "rejected":
@@ -77,7 +77,7 @@ export function createHubClient(parts: HubClientParts): HubClient {
           ...(trace === null ? {} : { [TRACEPARENT_HEADER]: writeTraceparent(trace) }),
         },
         body,
-        // A redirect would take a signed body somewhere else: it is a wrong address.
+        // A redirect would send a signed body elsewhere, so it counts as a wrong URL.
         redirect: "manual",
         signal: AbortSignal.any([aborter.signal, AbortSignal.timeout(timeoutMs)]),
       });
@@ -95,7 +95,7 @@ export function createHubClient(parts: HubClientParts): HubClient {
     async post(body, trace) {
       const answer = await attempt(body, trace);
       const before = status;
-      // A process that was told to stop publishing stays so, whatever a late answer says.
+      // A process that was told to stop publishing stays stopped, whatever a late answer says.
       if (before.state !== "stale") status = statusAfter(answer, before);
       if (status.state === "accepting" && before.state !== "accepting") onAccepting();
       return answer;

@@ -32,14 +32,14 @@ let intake: Intake;
 let client: HubClient;
 let publisher: Publisher;
 let log: MemoryLog;
-/** Waits that the publisher asked for; none of them takes real time. */
+/** The waits that the publisher requested; none takes real time. */
 let waits: number[];
 /** Waits last until something ends them. */
 let patient: boolean;
 let stale: number;
 let seq: number;
 
-/** A publisher as a process start makes it, on what the directory holds. */
+/** A publisher as at process start, with the directory's content. */
 function create(secrets: readonly string[] = [SECRET], bounds?: OutboxBounds): void {
   const opened = openDatabase(stateDir);
   if (!opened.ok) throw new Error(opened.message);
@@ -100,7 +100,7 @@ function move(userId: string, channelId: string | null, guildId = GUILD): void {
   dispatch("VOICE_STATE_UPDATE", { guild_id: guildId, user_id: userId, channel_id: channelId });
 }
 
-/** Connected to Discord, in two guilds, and the hub has it all. */
+/** Connected to Discord with two guilds, and the hub has everything. */
 async function begin(): Promise<void> {
   const channels = ["a", "b"].map((id) => ({ id, type: 2, name: id }));
   dispatch("READY", { guilds: [{ id: GUILD }, { id: OTHER }] });
@@ -268,7 +268,7 @@ describe("what has to wait", () => {
     await empty();
     expect(heard()).toEqual(Array.from({ length: 20 }, (_, i) => `voice.joined u${i}`));
     expect(client.status.state).toBe("accepting");
-    // Full jitter under a ceiling that doubles up to 10 s, at the middle of it here.
+    // Full jitter under a bound that doubles up to 10 s; here the middle of it.
     expect(waits.slice(0, 6)).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000]);
   });
 
@@ -311,7 +311,7 @@ describe("what has to wait", () => {
     hub.script.push({ status, headers: { "Retry-After": "2" } });
     move("u1", "a");
     await empty();
-    // With a tenth of jitter on top, so that many guilds do not come back in step.
+    // A tenth of jitter is added, so that many guilds do not come back in step.
     expect(waits).toEqual([2_100]);
     expect(heard()).toEqual(["voice.joined u1"]);
   });
@@ -425,7 +425,7 @@ describe("an outbox that is full", () => {
     for (let i = 0; i < 10; i += 1) move(`u${i}`, "a");
     expect(outbox.depth(GUILD).events).toBe(10);
     move("u10", "a");
-    // The ones on their way stay, the snapshot and the state of the connection follow them.
+    // Events that are being sent stay; the snapshot and the connection's state follow them.
     expect(outbox.depth(GUILD).events).toBeLessThan(10);
     hub.always = null;
     await empty();

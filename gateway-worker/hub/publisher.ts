@@ -10,49 +10,49 @@ import type { HubClient } from "./hub-client.ts";
 
 const RETRY_BACKOFF: Backoff = { firstMs: 500, mostMs: 10_000 };
 
-/** While a person has to repair the set-up: seldom, but soon enough after the repair. */
+/** Retry interval while the configuration is wrong, milliseconds: rare, but soon enough after the fix. */
 export const MISCONFIGURED_RETRY_MS = 30_000;
 
-/** Requests on their way at the same time, over all guilds. */
+/** Number of simultaneous requests over all guilds. */
 const REQUESTS_MAX = 8;
 
-/** What a {@link Publisher} works with. */
+/** Dependencies of a {@link Publisher}. */
 export type PublisherParts = {
   readonly outbox: Outbox;
   readonly hub: HubClient;
   readonly deadLetters: DeadLetters;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Of this process: sorts after those of all processes before (rooms.md §4). */
+  /** This process's epoch: it sorts after those of all earlier processes (rooms.md §4). */
   readonly epoch: string;
-  /** Replaces what a guild has unsent by its state. */
+  /** Replaces a guild's unsent events by a snapshot. */
   readonly resync: (guildId: string) => void;
-  /** A newer process publishes: this one has to leave Discord. */
+  /** A newer process publishes: this one has to disconnect from Discord. */
   readonly onStale: () => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Settles after `ms`, or as soon as the signal says so. */
+  /** Settles after `ms`, or as soon as the signal aborts. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-/** The queue of one guild on its way out. */
+/** The queue of one guild while it is being sent. */
 type Lane = {
   readonly guildId: string;
   /** The publisher's seq of the first event in the queue; the others follow without a gap. */
   headSeq: number;
   failures: number;
-  /** Events that go one by one, because a batch with them was rejected. */
+  /** Number of events to send one by one, because a batch with them was rejected. */
   singly: number;
-  /** Dead letters right before the front: the hub may or may not have counted them. */
+  /** Dead letters directly before the front: the hub may or may not have counted them. */
   buried: number;
   running: boolean;
-  /** Ends a wait that no answer asked for: set while there is one. */
+  /** Ends a wait that no answer asked for; null while there is none. */
   wait: AbortController | null;
 };
 
-/** How many events at the end of a request were refused: the hub did not count those. */
+/** Number of refused events at the end of a request: the hub did not count those. */
 function refusedAtTheEnd(sent: number, refused: readonly { readonly index: number }[]): number {
   const indexes = new Set(refused.map(({ index }) => index));
   let last = sent;
@@ -61,14 +61,14 @@ function refusedAtTheEnd(sent: number, refused: readonly { readonly index: numbe
 }
 
 /**
- * Hands the outbox to the hub (rooms.md §4, sending side): strictly in order for each guild, one
- * request of a guild on its way at a time, until the hub has it. Each process numbers from 1 in an
- * epoch of its own, also what the one before left; ids stay, so the hub knows what it has.
+ * Sends the outbox to the hub (sending side of rooms.md §4): in strict order per guild, with one request of
+ * a guild at a time, until the hub has everything. Each process numbers from 1 in its own epoch, including
+ * events that the previous process left. Ids stay, so the hub recognizes what it has.
  */
 export class Publisher {
   readonly #parts: PublisherParts;
   readonly #lanes = new Map<string, Lane>();
-  /** Lanes that wait for one of {@link REQUESTS_MAX} to end. */
+  /** Lanes that wait until fewer than {@link REQUESTS_MAX} requests are under way. */
   readonly #queued: (() => void)[] = [];
   #requests = 0;
   readonly #running = new Set<Promise<void>>();
@@ -80,12 +80,12 @@ export class Publisher {
     this.#parts = parts;
   }
 
-  /** Sends what the process before left. */
+  /** Sends the events that the previous process left. */
   start(): void {
     for (const guildId of this.#parts.outbox.guildIds()) this.wake(guildId);
   }
 
-  /** Something was put into the outbox of a guild. */
+  /** An event was added to a guild's outbox. */
   wake(guildId: string): void {
     if (this.#stopped) return;
     let lane = this.#lanes.get(guildId);
@@ -96,14 +96,14 @@ export class Publisher {
     if (!lane.running) this.#launch(lane);
   }
 
-  /** Something else got through to the hub: queues that only wait to try again do it now. */
+  /** Another request reached the hub: queues that only wait for a retry send now. */
   hubIsBack(): void {
     for (const lane of this.#lanes.values()) lane.wait?.abort();
   }
 
   /**
-   * Gives every queue one more attempt without waiting, and ends. Attempts that are under way are
-   * waited for: `abort` of the hub client is what bounds them.
+   * Gives every queue one more attempt without waiting, and stops. It waits for attempts that are under
+   * way; `abort` of the hub client bounds them.
    */
   async stop(): Promise<void> {
     this.#hurry.abort();
@@ -116,7 +116,7 @@ export class Publisher {
     const run = this.#run(lane).finally(() => {
       this.#running.delete(run);
       lane.running = false;
-      // What came in after the last look.
+      // An event may have arrived after the last check.
       const more = this.#parts.outbox.depth(lane.guildId).events > 0;
       if (more && !this.#hurry.signal.aborted) this.wake(lane.guildId);
     });
@@ -154,9 +154,9 @@ export class Publisher {
       this.#parts.metrics.publishes.inc({ outcome: answer.kind });
       const waitMs = this.#settle(lane, batch.events, answer);
       if (waitMs === null) continue;
-      // While the process ends there is one attempt each, not a wait.
+      // While the process stops, each queue gets one attempt and does not wait.
       if (this.#hurry.signal.aborted) return;
-      // A time that the hub named is kept.
+      // A time that the hub named is respected.
       const asked = answer.kind === "later" && answer.afterMs !== null;
       lane.wait = asked ? null : new AbortController();
       const signals = lane.wait === null ? [] : [lane.wait.signal];
@@ -219,18 +219,21 @@ export class Publisher {
       this.#bury(lane, first, `http_${status}`);
       this.#advance(lane, events, 1);
     } else {
-      // Only the one at fault is to go: the hub says which when they come one by one.
+      // Only the faulty event is to be dropped: sent one by one, the hub shows which it is.
       lane.singly = events.length;
     }
     return null;
   }
 
-  /** What the hub misses has left the outbox: the queue goes on from the number it waits for. */
+  /**
+   * What the hub lacks is no longer in the outbox: the queue continues from the number that the hub
+   * expects.
+   */
   #closeGap(lane: Lane, expected: number): number | null {
     const { guildId, headSeq, buried } = lane;
     lane.headSeq = expected;
     lane.buried = 0;
-    // It did not count what it had refused: nothing else is missing.
+    // The hub did not count what it had refused, and nothing else is missing.
     if (buried > 0 && expected === headSeq - buried) return null;
     this.#parts.log.log("warn", "the hub misses events of ours and gets a snapshot", {
       guildId,
@@ -246,7 +249,7 @@ export class Publisher {
     return fullJitter(RETRY_BACKOFF, lane.failures - 1, this.#parts.random());
   }
 
-  /** @param buried how many of them, at the end, left as dead letters */
+  /** @param buried how many of them, at the end, became dead letters */
   #advance(lane: Lane, events: readonly OutboxEvent[], buried = 0): void {
     const last = events.at(-1);
     if (last !== undefined) this.#parts.outbox.removeTo(lane.guildId, last.position);

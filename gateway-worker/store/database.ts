@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { prepareSchema } from "./schema.ts";
 
-/** How long a start waits for the process before it to give the file free, milliseconds. */
+/** How long a start waits for the previous process to release the file, milliseconds. */
 const LOCK_WAIT_MS = 5_000;
 
-/** Whether the state could be opened; `message` says what to do. */
+/** The opened database, or a `message` that says what to do. */
 export type OpenedDatabase =
   | { readonly ok: true; readonly db: DatabaseSync }
   | { readonly ok: false; readonly message: string };
@@ -15,7 +15,7 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Says who may not write where, the usual trouble with a container's volume; undefined: it can. */
+/** Explains missing write access, the usual problem with a container's volume; undefined: there is access. */
 function notWritable(directory: string): string | undefined {
   try {
     accessSync(directory, constants.W_OK | constants.X_OK);
@@ -29,12 +29,12 @@ function notWritable(directory: string): string | undefined {
   }
 }
 
-/** The files of a gateway-worker in its directory. */
+/** The gateway-worker's own files in its directory. */
 const OWN_FILE = /^(?:state\.sqlite|dead-letters\.)/;
 
 /**
- * Closes the files that are there to other users: those of a version that did not make them so stay open.
- * In them are Discord's session and what happened in the guilds.
+ * Removes other users' access to files that an earlier version created. The files contain Discord's session
+ * and the guilds' events.
  */
 function closeToOthers(directory: string): void {
   for (const name of readdirSync(directory)) {
@@ -42,14 +42,14 @@ function closeToOthers(directory: string): void {
     try {
       chmodSync(join(directory, name), 0o600);
     } catch {
-      // A volume without modes, or somebody else's file: it can be used all the same.
+      // The volume has no modes, or the file belongs to somebody else: it is usable anyway.
     }
   }
 }
 
 /**
- * Opens `state.sqlite` in a directory, which is made when it is missing.
- * @param lockWaitMs how long another process may still hold it, milliseconds
+ * Opens `state.sqlite` in a directory and creates the directory if needed.
+ * @param lockWaitMs how long another process may still hold the file, milliseconds
  */
 export function openDatabase(directory: string, lockWaitMs: number = LOCK_WAIT_MS): OpenedDatabase {
   try {
@@ -82,8 +82,8 @@ export function openDatabase(directory: string, lockWaitMs: number = LOCK_WAIT_M
 
 /**
  * Runs `work` in one transaction.
- * @throws what `work` throws, after a rollback. What `work` changed in memory is then ahead of the
- * file: the process has to end, so that the next one starts from the file.
+ * @throws what `work` throws, after a rollback. The memory may then be ahead of the file: the process has
+ * to end, so that the next one starts from the file.
  */
 export function transact<T>(db: DatabaseSync, work: () => T): T {
   db.exec("BEGIN IMMEDIATE");

@@ -8,7 +8,7 @@ import {
   type GuildState,
 } from "../guild/guild-state.ts";
 
-/** All guilds of the bot: in memory to read, in the file to outlive the process. */
+/** All guilds of the bot: read from memory, and stored in the file for the next process. */
 export class GuildStore {
   readonly #guilds = new Map<string, GuildState>();
   readonly #db: DatabaseSync;
@@ -61,7 +61,7 @@ export class GuildStore {
     return [...this.#guilds.values()];
   }
 
-  /** A guild that was not there, of which nothing is known yet. */
+  /** Adds a guild about which nothing is known yet. */
   add(guildId: string): GuildState {
     const guild = unknownGuild(guildId);
     this.#guilds.set(guildId, guild);
@@ -69,7 +69,7 @@ export class GuildStore {
     return guild;
   }
 
-  /** Takes a change over, in memory and in the file. */
+  /** Applies a change in memory and in the file. */
   apply(guild: GuildState, change: Change): void {
     applyChange(guild, change);
     const { guildId } = guild;
@@ -120,7 +120,7 @@ export class GuildStore {
     );
   }
 
-  /** Forgets a guild that the bot is no longer in. */
+  /** Forgets a guild that the bot has left. */
   remove(guildId: string): void {
     this.#guilds.delete(guildId);
     for (const table of ["guilds", "channels", "gone_channels", "voice_states"]) {

@@ -25,7 +25,7 @@ let traces: number;
 let appended: string[];
 let now: number;
 
-/** What a process start makes of the directory. */
+/** What a process start loads from the directory. */
 function open(): void {
   const opened = openDatabase(directory);
   if (!opened.ok) throw new Error(opened.message);
@@ -63,7 +63,7 @@ function dispatch(name: string, data: unknown) {
   return intake.dispatch({ sessionId: "s", resumeUrl: "ws://r", seq }, name, data);
 }
 
-/** Takes what waits for a guild out of the outbox. */
+/** Removes and returns a guild's waiting events. */
 function drain(guildId = GUILD): string[] {
   const events = outbox.head(guildId, 1_000);
   const last = events.at(-1);
@@ -258,7 +258,7 @@ describe("the next process", () => {
 });
 
 describe("after the hubs heard nothing for long they get a snapshot", () => {
-  /** Discord answers a beat that is sent at this time. */
+  /** Discord acknowledges a heartbeat that was sent at this time. */
   const answerTo = (sentAt: number): string[] => {
     intake.beatAnswered(sentAt);
     return drain();
@@ -274,7 +274,7 @@ describe("after the hubs heard nothing for long they get a snapshot", () => {
     now = 5_000;
     intake.repeatSnapshots();
     expect(drain()).toEqual([]);
-    // It went out before the network was gone: what Discord said meanwhile may be under way.
+    // It was sent before the network failed: dispatches from the meantime may still be under way.
     expect(answerTo(4_999)).toEqual([]);
     expect(answerTo(5_000)).toEqual(["guild.snapshot"]);
     expect(answerTo(6_000)).toEqual([]);
@@ -440,7 +440,7 @@ describe("opening", () => {
       "state.sqlite 644",
       "state.sqlite-wal 644",
     ]);
-    // As after a SIGKILL: what the process had not yet put into the database is still there.
+    // As after a SIGKILL: what the process had not yet written to the database is still in the `-wal` file.
     const crashed = await mkdtemp(join(tmpdir(), "intake-"));
     await cp(directory, crashed, { recursive: true });
     db.close();

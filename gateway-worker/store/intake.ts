@@ -8,22 +8,22 @@ import type { GuildStore } from "./guild-store.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Session, SettingsStore, ToldGatewayState } from "./settings-store.ts";
 
-/** What a snapshot is wrapped in on its way, at most, bytes. */
+/** Upper bound of a snapshot's envelope on the wire, bytes. */
 const ENVELOPE_BYTES = 1024;
 
-/** What became of a dispatch: for the metrics and the log. */
+/** The result of a dispatch, for metrics and log. */
 export type IntakeOutcome =
   | {
       readonly kind: "taken";
-      /** What it caused: the events share this trace; null: none. */
+      /** The trace that its events share; null: it caused none. */
       readonly trace: string | null;
-      /** What of it could not be read. */
+      /** Its unreadable parts. */
       readonly skipped: readonly string[];
     }
   | { readonly kind: "ignored" }
   | { readonly kind: "malformed"; readonly detail: string };
 
-/** What {@link Intake} works with. */
+/** Dependencies of an {@link Intake}. */
 export type IntakeParts = {
   readonly db: DatabaseSync;
   readonly settings: SettingsStore;
@@ -41,18 +41,18 @@ export type IntakeParts = {
 };
 
 /**
- * Where Discord's dispatches become events. Each dispatch is one transaction over the guild's state,
- * the outbox and Discord's sequence (rooms.md §4): after a crash either all of it happened or Discord
- * is asked for it again.
+ * Turns Discord's dispatches into events. Each dispatch is one transaction over the guild's state, the
+ * outbox and Discord's sequence (rooms.md §4): after a crash, either all of it is stored or Discord sends
+ * it again.
  */
 export class Intake {
   readonly #parts: IntakeParts;
-  /** Guilds that got events in the present turn. */
+  /** Guilds that got events in the current turn. */
   #touched = new Set<string>();
-  /** Of the present turn: made with its first event, and shared by the others. */
+  /** Trace of the current turn: created with its first event and shared by the others. */
   #trace: string | null = null;
   #told: ToldGatewayState | null;
-  /** Since when every hub is to get a snapshot, milliseconds since 1970; null: none is. */
+  /** Since when all hubs need a snapshot, milliseconds since 1970; null: they do not. */
   #repeatSince: number | null = null;
 
   constructor(parts: IntakeParts) {
@@ -60,14 +60,14 @@ export class Intake {
     this.#told = parts.settings.gatewayState();
   }
 
-  /** The state of the connection as the hubs were told it last. */
+  /** The state of the connection that the hubs were last told. */
   get gatewayState(): ToldGatewayState | null {
     return this.#told;
   }
 
   /**
-   * A new process: what the hubs hold may be older than the outbox knows (a dead letter, a hub that
-   * lost its state), so each gets a snapshot as soon as ours is up to date.
+   * Called at process start. The hubs may have less than the outbox assumes (a dead letter, a hub that lost
+   * its state), so each gets a snapshot as soon as our state is current.
    */
   begin(): void {
     this.#turn(() => {
@@ -76,7 +76,7 @@ export class Intake {
   }
 
   /**
-   * Takes one dispatch.
+   * Handles one dispatch.
    * @param session the session with this dispatch's sequence, stored together with its effect
    */
   dispatch(session: Session, name: string, data: unknown): IntakeOutcome {
@@ -105,28 +105,28 @@ export class Intake {
     });
   }
 
-  /** Replaces all unsent events of a guild by its state: the hub asked for it. */
+  /** Replaces all unsent events of a guild by a snapshot, because the hub asked for it. */
   resync(guildId: string): void {
     this.#turn(() => this.#replaceBySnapshot(guildId));
   }
 
   /**
-   * The hubs may have taken us for dead: each gets a snapshot, which says that it knows all again. It waits
-   * until Discord has answered a beat that is sent from now on: whatever kept us from the hubs may have kept
-   * Discord from us as well, and then our state is of the past.
+   * The hubs may have considered us dead: each gets a snapshot, which says that the state is known again.
+   * It waits until Discord has acknowledged a heartbeat that is sent from now on: what kept us from the
+   * hubs may have kept us from Discord too, and then our state is outdated.
    */
   repeatSnapshots(): void {
     this.#repeatSince = this.#parts.now();
   }
 
   /**
-   * Discord answered a beat of ours: all that it had told before has arrived.
-   * @param sentAt when that beat was sent, milliseconds since 1970
+   * Discord acknowledged a heartbeat, so everything that it sent before has arrived.
+   * @param sentAt when we sent that heartbeat, milliseconds since 1970
    */
   beatAnswered(sentAt: number): void {
     if (this.#repeatSince === null || sentAt < this.#repeatSince) return;
     this.#repeatSince = null;
-    // Otherwise RESUMED or READY is still to come, and brings each guild its snapshot.
+    // Otherwise RESUMED or READY is still to come and brings each guild a snapshot.
     if (this.#isCurrent()) this.#turn(() => this.#repeatSnapshots());
   }
 
@@ -188,7 +188,7 @@ export class Intake {
     if (dispatch.type === "guild-gone") guilds.remove(guildId);
   }
 
-  /** Discord does not serve a guild, or does again: for its hub that is the connection, gone or back. */
+  /** Discord stopped or resumed serving a guild: for its hub the connection is down or up. */
   #outage(guild: GuildState): void {
     if (guild.available) {
       this.#appendGatewayState(guild.guildId);
@@ -200,8 +200,8 @@ export class Intake {
   }
 
   /**
-   * Whether our state is Discord's of now. While a resume replays it is older, and a snapshot of it
-   * would deny the rooms that were made meanwhile.
+   * Whether our state is current. While a resume replays, it is older, and a snapshot of it would delete
+   * rooms that were created since.
    */
   #isCurrent(): boolean {
     return this.#told?.state === "connected";
@@ -226,7 +226,7 @@ export class Intake {
 
   #paySnapshot(guild: GuildState): void {
     const whole = snapshotOf(guild);
-    // Names are an addition: they must not make a snapshot too large to be sent.
+    // Names are optional: they must not make a snapshot too large to send.
     const fits = Buffer.byteLength(JSON.stringify(whole)) < SIGNED_BODY_MAX_BYTES - ENVELOPE_BYTES;
     this.#append(guild.guildId, "guild.snapshot", fits ? whole : snapshotOf(guild, false));
     guild.snapshotDue = false;

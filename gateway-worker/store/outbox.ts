@@ -3,7 +3,7 @@ import { OUTBOX_MAX_BYTES, OUTBOX_MAX_EVENTS } from "../../src/protocol/limits.t
 
 /** An event that the hub has not acknowledged yet. */
 export type OutboxEvent = {
-  /** Order of acceptance, over all guilds. */
+  /** Order of arrival over all guilds. */
   readonly position: number;
   readonly guildId: string;
   /** Stays with the event over all attempts and processes. */
@@ -13,7 +13,7 @@ export type OutboxEvent = {
   readonly payload: string;
   /** When it happened, milliseconds since 1970. */
   readonly ts: number;
-  /** W3C trace id of the dispatch that it tells of; null: accepted by a version without traces. */
+  /** W3C trace id of the dispatch that caused it; null: stored by a version without traces. */
   readonly trace: string | null;
 };
 
@@ -23,12 +23,15 @@ type Depth = { events: number; bytes: number };
 export type OutboxBounds = { readonly events: number; readonly bytes: number };
 
 /**
- * The events that wait for the hub, in the order in which they happened. Each guild has its own
- * queue; events leave from its front only.
+ * The events that wait for the hub, in the order in which they happened. Each guild has its own queue;
+ * events are removed only at its front.
  */
 export class Outbox {
   readonly #depths = new Map<string, Depth>();
-  /** Guild to the last position that is being sent: these stay, whatever happens behind them. */
+  /**
+   * Guild id to the last position that is being sent: events up to there stay, whatever happens behind
+   * them.
+   */
   readonly #inFlight = new Map<string, number>();
   readonly #bounds: OutboxBounds;
   readonly #append: StatementSync;
@@ -60,7 +63,7 @@ export class Outbox {
     }
   }
 
-  /** Puts an event behind all others of its guild. Call it inside the dispatch's transaction. */
+  /** Appends an event to its guild's queue. Call it inside the dispatch's transaction. */
   append(event: Omit<OutboxEvent, "position">): void {
     const bytes = Buffer.byteLength(event.payload) + event.id.length + event.event.length;
     const { guildId, id, payload, ts, trace } = event;
@@ -85,41 +88,41 @@ export class Outbox {
     }));
   }
 
-  /** The hub has these, or they are dead letters: all of a guild up to a position. */
+  /** Removes a guild's events up to a position: the hub has them, or they are dead letters. */
   removeTo(guildId: string, position: number): void {
     this.#removeTo.run(guildId, position);
     this.#recount(guildId);
   }
 
-  /** Events up to this position are on their way; null: none are. */
+  /** Marks events up to this position as being sent; null: none. */
   setInFlight(guildId: string, position: number | null): void {
     if (position === null) this.#inFlight.delete(guildId);
     else this.#inFlight.set(guildId, position);
   }
 
-  /** Drops the events of a guild that are not on their way. */
+  /** Deletes a guild's events that are not being sent. */
   dropUnsent(guildId: string): void {
     this.#removeAfter.run(guildId, this.#inFlight.get(guildId) ?? 0);
     this.#recount(guildId);
   }
 
-  /** Whether more waits than may wait. */
+  /** Whether the queue exceeds its bounds. */
   overflows(guildId: string): boolean {
     const depth = this.depth(guildId);
     return depth.events > this.#bounds.events || depth.bytes > this.#bounds.bytes;
   }
 
-  /** What waits for one guild. */
+  /** Number and size of one guild's waiting events. */
   depth(guildId: string): Readonly<Depth> {
     return this.#depths.get(guildId) ?? { events: 0, bytes: 0 };
   }
 
-  /** Guilds for which something waits. */
+  /** Guilds with waiting events. */
   guildIds(): readonly string[] {
     return [...this.#depths.keys()];
   }
 
-  /** What waits in all. */
+  /** Number and size of all waiting events. */
   totals(): Readonly<Depth> {
     let events = 0;
     let bytes = 0;
@@ -130,7 +133,7 @@ export class Outbox {
     return { events, bytes };
   }
 
-  /** When the event that waits longest happened, milliseconds since 1970; null: none waits. */
+  /** When the oldest waiting event happened, milliseconds since 1970; null: none waits. */
   oldestTs(): number | null {
     const ts = this.#oldest.get()?.["ts"];
     return typeof ts === "number" ? ts : null;

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 
-/** Version of the tables below; a file with a newer one is not touched. */
+/** Version of the tables below; a file with a newer version is not opened. */
 const SCHEMA_VERSION = 3;
 
 const TABLES = `
@@ -47,11 +47,11 @@ const TABLES = `
 /**
  * Prepares the file.
  *
- * - WAL with `synchronous = FULL`: SIGKILL alone would need less, but a container's host can lose
- *   its power. Our heartbeats tell Discord which dispatches we have, and it may forget those, so they
- *   must be on the disk before. It costs one fsync for each dispatch; with two intents these are few.
- * - An exclusive lock, kept while the process lives: two processes on one file would each publish
- *   half. The kernel takes it back from a process that was killed.
+ * - WAL with `synchronous = FULL`: for SIGKILL alone less would be enough, but a container's host can lose
+ *   power. Our heartbeats tell Discord which dispatches we have, and Discord may then forget them, so they
+ *   must be on disk first. It costs one fsync per dispatch; with two intents there are few.
+ * - An exclusive lock while the process lives: two processes on one file would each publish half of the
+ *   events. The kernel releases the lock of a killed process.
  * @throws when the file is in use, is not SQLite, or was written by a newer version
  */
 export function prepareSchema(db: DatabaseSync): void {
@@ -65,9 +65,9 @@ export function prepareSchema(db: DatabaseSync): void {
     throw new Error(`it was written by a newer version (${version}) of the gateway-worker`);
   }
   db.exec(TABLES);
-  // Version 1 knew no traces: what waits from then goes out without one.
+  // Version 1 had no traces: its events are sent without one.
   if (version === 1) db.exec("ALTER TABLE outbox ADD COLUMN trace TEXT");
-  // Version 2 knew no names: they come with the next GUILD_CREATE.
+  // Version 2 had no names: they arrive with the next GUILD_CREATE.
   if (version === 1 || version === 2) db.exec("ALTER TABLE voice_states ADD COLUMN user TEXT");
   db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   db.exec("COMMIT");

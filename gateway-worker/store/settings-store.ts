@@ -5,27 +5,27 @@ import { GatewayState } from "../../src/protocol/events/rooms.ts";
 /** A Discord session that can be resumed. */
 export const Session = z.object({
   sessionId: z.string(),
-  /** Where Discord wants the resume, without query. */
+  /** URL that Discord wants for the resume, without query. */
   resumeUrl: z.string(),
-  /** Discord's sequence of the last dispatch that is stored. */
+  /** Discord's sequence of the last stored dispatch. */
   seq: z.number().int(),
 });
 export type Session = z.infer<typeof Session>;
 
-/** How the budget of IDENTIFY was used; kept, so that a crash loop cannot burn it. */
+/** Use of the IDENTIFY budget; it is stored, so that a crash loop cannot use the budget up. */
 export const IdentifyRecord = z.object({
-  /** IDENTIFYs since the last session that lasted. */
+  /** IDENTIFYs since the last successful session. */
   streak: z.number().int(),
   /** Milliseconds since 1970; 0: never. */
   lastAt: z.number(),
 });
 export type IdentifyRecord = z.infer<typeof IdentifyRecord>;
 
-/** The state of the connection to Discord as the hubs were told it. */
+/** The state of the connection to Discord that the hubs were last told. */
 export const ToldGatewayState = z.object({ state: GatewayState, since: z.number().int() });
 export type ToldGatewayState = z.infer<typeof ToldGatewayState>;
 
-/** The few single values that outlive the process. */
+/** The few single values that survive the process. */
 export class SettingsStore {
   readonly #read: StatementSync;
   readonly #write: StatementSync;
@@ -76,7 +76,10 @@ export class SettingsStore {
     this.#write.run("epoch", JSON.stringify(epoch));
   }
 
-  /** Writes something. @throws when the disk does not take it */
+  /**
+   * Writes a value.
+   * @throws when the disk rejects it
+   */
   probe(): void {
     this.#write.run("probe", "1");
   }

@@ -16,7 +16,7 @@ const FILTERS = [
   ["connection", "Connection"],
 ] as const satisfies readonly (readonly [Topic | "all", string])[];
 
-/** What happened, newest first, from before the page was opened too. */
+/** What happened, newest first, including before the page was opened. */
 export function ActivityView({ guild }: AreaProps): JSX.Element {
   const topic = useSignal<Topic | "all">("all");
   const text = useSignal("");
@@ -82,7 +82,7 @@ export function ActivityView({ guild }: AreaProps): JSX.Element {
   );
 }
 
-/** How far back it goes, and what is wrong when it does not. */
+/** How far back the activity goes, and what is wrong if that is unknown. */
 function Past({
   guild,
   hasEvents,
@@ -108,7 +108,7 @@ function Past({
         <div class="empty">
           <p class="empty-title">Nothing has happened yet</p>
           <p class="muted">
-            Rooms that open and end, and people who come and go, are written down here.
+            Rooms that open and end, and people who join and leave, are listed here.
           </p>
         </div>
       );

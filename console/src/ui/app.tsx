@@ -8,7 +8,7 @@ import { NoticeList } from "./notice-list.tsx";
 import { Shell } from "./shell.tsx";
 import { Welcome } from "./welcome.tsx";
 
-/** The page: who is signed in decides. */
+/** The page: its content depends on who is signed in. */
 export function App({
   config,
   signIn,
@@ -16,7 +16,7 @@ export function App({
 }: {
   readonly config: PageConfig;
   readonly signIn: SignIn;
-  /** Why coming back from the provider did not work. */
+  /** Why the return from the provider failed. */
   readonly problem: string | undefined;
 }): JSX.Element {
   const user = signIn.user.value;

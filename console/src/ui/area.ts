@@ -3,26 +3,26 @@ import type { PageConfig } from "../config.ts";
 import type { Guild } from "../guild.ts";
 import type { SignedIn } from "../sign-in.ts";
 
-/** What an area of the page is given. */
+/** Properties of an area's view. */
 export type AreaProps = {
   readonly guild: Guild;
-  /** Undefined: the one that the token is for. */
+  /** Undefined: the token's own guild. */
   readonly guildId: string | undefined;
   readonly user: SignedIn;
   readonly config: PageConfig;
-  /** What is opened in it, by the address; null: nothing. */
+  /** The open item from the URL; null: none. */
   readonly item: string | null;
 };
 
-/** An area of the page: a line in the navigation, and a view. */
+/** An area of the page: an entry in the navigation, and a view. */
 export type Area = {
-  /** Its part of the address. */
+  /** Its part of the URL's fragment. */
   readonly id: string;
   readonly title: string;
   readonly Icon: () => JSX.Element;
   readonly View: (props: AreaProps) => JSX.Element;
   /** A number beside its name; absent or 0: none. */
   readonly count?: (guild: Guild) => number;
-  /** Whether this deployment has it; absent: every one does. */
+  /** Whether this deployment has it; absent: always. */
   readonly exists?: (config: PageConfig, guild: Guild) => boolean;
 };

@@ -1,10 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 
-/**
- * A modal dialog. The browser's own element traps the focus, closes on Escape and gives the focus
- * back to where it was.
- */
+/** A modal dialog. The browser's own element traps the focus, closes on Escape and restores the focus. */
 export function Dialog({
   title,
   onClose,

@@ -6,7 +6,7 @@ import { notify } from "../notices.ts";
 import { Dialog } from "./dialog.tsx";
 import { useProblem } from "./hooks.ts";
 
-/** Asks before a room is ended, and ends it. */
+/** Asks for confirmation, then ends a room. */
 export function EndRoomDialog({
   guild,
   room,

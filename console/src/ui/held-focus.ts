@@ -1,26 +1,26 @@
-/** A control of a row, by what stays the same when the row is made anew. */
+/** A control of a row, by what stays the same when the row is rendered again. */
 export type RowPlace = { readonly key: string; readonly column: string };
 
 /**
- * Which control of a list has the focus, so that the focus follows a row that is made anew elsewhere. It lets
- * go as soon as somebody turns to something else: to be sent back there would move the page under them.
+ * The focused control of a list, so that the focus follows a row that is rendered again elsewhere. It lets
+ * go as soon as the user turns to something else: moving the focus back would move the page unexpectedly.
  */
 export class HeldFocus {
   #held: { readonly place: RowPlace; readonly control: Connected } | null = null;
 
   /**
-   * The focus came to this control, or it was pressed.
-   * @param place null: it is none of the list's
+   * This control got the focus or was pressed.
+   * @param place null: it is outside the list
    */
   turnedTo(place: RowPlace | null, control: Connected): void {
     this.#held = place === null ? null : { place, control };
   }
 
   /**
-   * Where to put the focus, after the list has changed.
-   * @param isNowhere whether nothing has it
-   * @param keys of the rows that there are
-   * @returns null: it is fine where it is
+   * Where to put the focus after the list has changed.
+   * @param isNowhere whether nothing has the focus
+   * @param keys of the existing rows
+   * @returns null: it can stay where it is
    */
   toRestore(isNowhere: boolean, keys: readonly string[]): RowPlace | null {
     if (this.#held === null || !isNowhere || this.#held.control.isConnected) return null;
@@ -30,5 +30,5 @@ export class HeldFocus {
   }
 }
 
-/** What of an element is needed: whether it is still on the page. */
+/** The needed part of an element: whether it is still on the page. */
 type Connected = { readonly isConnected: boolean };

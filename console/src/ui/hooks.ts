@@ -7,7 +7,7 @@ import type { Guild } from "../guild.ts";
 import { type Connection, passesWith } from "../notices.ts";
 import { HeldFocus, type RowPlace } from "./held-focus.ts";
 
-/** Now, in milliseconds, again every `intervalMs`. */
+/** The current time in milliseconds, updated every `intervalMs`. */
 export function useNow(intervalMs: number): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
@@ -17,15 +17,15 @@ export function useNow(intervalMs: number): number {
   return now;
 }
 
-/** Why something did not work, shown beside it. */
+/** Why something failed, shown beside it. */
 export type Problem = {
-  /** Empty: nothing to say. */
+  /** Empty: nothing to show. */
   readonly text: string;
   readonly show: (failure: Failure) => void;
   readonly clear: () => void;
 };
 
-/** A problem that goes by itself when the connection that it hung on is back. */
+/** A problem that disappears when the connection that caused it is restored. */
 export function useProblem(guild: Guild, attempt: Attempt): Problem {
   const failure = useSignal<Failure | null>(null);
   const clear = (): void => {
@@ -46,14 +46,14 @@ export function useProblem(guild: Guild, attempt: Attempt): Problem {
   };
 }
 
-/** How long something that went stays visible, milliseconds. Longer than the style's fading. */
+/** How long a removed entry stays visible, milliseconds. Longer than the CSS fade. */
 const LEAVING_MS = 900;
 
-/** An entry of a list; `leaving`: it is gone and fading. */
+/** An entry of a list; `leaving`: it was removed and is fading. */
 export type Shown<T> = { readonly item: T; readonly leaving: boolean };
 
 /**
- * The list, with what has just gone still in its place for a moment, so that the eye can follow.
+ * The list, with just removed entries still in place for a moment, so that the eye can follow.
  * @param keyOf must be unique in the list
  */
 export function useFollowable<T>(list: readonly T[], keyOf: (item: T) => string): Shown<T>[] {
@@ -77,13 +77,13 @@ export function useFollowable<T>(list: readonly T[], keyOf: (item: T) => string)
   return shown;
 }
 
-/** What makes a long list one stop of the Tab key. */
+/** Makes a long list one stop of the Tab key. */
 export type Roving = {
-  /** For the element that holds the list, or all of its groups. */
+  /** For the element that contains the list, or all of its groups. */
   readonly ref: RefObject<HTMLDivElement>;
   readonly onKeyDown: (event: KeyboardEvent) => void;
   readonly onFocusIn: (event: FocusEvent) => void;
-  /** Whether that row is the one that Tab leads to. */
+  /** Whether Tab leads to that row. */
   readonly isActive: (key: string) => boolean;
 };
 
@@ -139,7 +139,7 @@ export function useRoving(keys: readonly string[]): Roving {
   }, []);
 
   useLayoutEffect(() => {
-    // A row that moves to another group is made anew: the focus goes with it.
+    // A row that moves to another group is rendered again: the focus moves with it.
     const place = held.toRestore(document.activeElement === document.body, keys);
     if (place !== null) focus(place);
   });

@@ -8,7 +8,7 @@ function Icon({ children }: { readonly children: ComponentChildren }): JSX.Eleme
   );
 }
 
-/** The mark of the page. */
+/** The logo of the page. */
 export const Mark = (): JSX.Element => (
   <svg class="brand-mark" viewBox="0 0 32 32" aria-hidden="true">
     <rect width="32" height="32" rx="9" />
@@ -16,7 +16,7 @@ export const Mark = (): JSX.Element => (
   </svg>
 );
 
-/** For rooms that not everybody sees. */
+/** For private rooms. */
 export const LockIcon = (): JSX.Element => (
   <Icon>
     <rect x="4.5" y="9" width="11" height="7.5" rx="1.8" />
@@ -39,28 +39,28 @@ export const MatchIcon = (): JSX.Element => (
   </Icon>
 );
 
-/** For what happened. */
+/** For the activity. */
 export const ActivityIcon = (): JSX.Element => (
   <Icon>
     <path d="M2.5 10.5H6l2.3-6 3.4 11 2.3-5h3.5" />
   </Icon>
 );
 
-/** For taking away. */
+/** For removing. */
 export const CloseIcon = (): JSX.Element => (
   <Icon>
     <path d="M5.5 5.5l9 9M14.5 5.5l-9 9" />
   </Icon>
 );
 
-/** For a link that leads out of the page. */
+/** For an external link. */
 export const OutIcon = (): JSX.Element => (
   <Icon>
     <path d="M11.5 4h4.5v4.5M15.6 4.4 9.5 10.5M8 5H5.5A1.5 1.5 0 0 0 4 6.5v8A1.5 1.5 0 0 0 5.5 16h8a1.5 1.5 0 0 0 1.5-1.5V12" />
   </Icon>
 );
 
-/** For what opens and closes below. */
+/** For expanding and collapsing. */
 export const ChevronIcon = (): JSX.Element => (
   <Icon>
     <path d="M7.5 5l5 5-5 5" />
@@ -75,7 +75,7 @@ export const SearchIcon = (): JSX.Element => (
   </Icon>
 );
 
-/** For making something new. */
+/** For creating something new. */
 export const PlusIcon = (): JSX.Element => (
   <Icon>
     <path d="M10 4.5v11M4.5 10h11" />

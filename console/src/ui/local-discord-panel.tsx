@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { Guild } from "../guild.ts";
 import type { GatewayOrder, LocalDiscord, LocalDiscordState } from "../local-discord.ts";
 
-/** So many of the players stand in the panel from the start. */
+/** Number of players that the panel shows from the start. */
 const FIRST_PLAYERS = 3;
 
 const ORDERS: readonly { readonly words: string; readonly order: GatewayOrder }[] = [
@@ -46,7 +46,8 @@ export function LocalDiscordPanel({
         ))}
       </ul>
       <p class="field-hint">
-        Move does what an administrator does: nobody asks whether a private room lets them in.
+        Move acts like an administrator: it also moves users into private rooms that do not admit
+        them.
       </p>
       <AddTester
         onAdd={(userId) => {

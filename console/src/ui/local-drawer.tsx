@@ -7,7 +7,7 @@ import { CloseIcon } from "./icons.tsx";
 import { LocalDiscordPanel } from "./local-discord-panel.tsx";
 import { LocalFaceitPanel } from "./local-faceit-panel.tsx";
 
-/** Where test users are moved and faults are made. Only the local stack has it. */
+/** The drawer for moving test users and making faults. Only the local stack has it. */
 export function LocalDrawer({
   guild,
   guildId,

@@ -14,7 +14,7 @@ export function LocalFaceitPanel({
   guild,
 }: {
   readonly faceit: LocalFaceit;
-  /** Absent: there is nobody to link. */
+  /** Absent: nobody can be linked. */
   readonly discord: LocalDiscord | undefined;
   readonly guild: Guild;
 }): JSX.Element {
@@ -104,12 +104,12 @@ function PlayedMatch({
   );
 }
 
-/** The beginning of the part that differs, as the names of the channels have it. */
+/** The first characters of the part that differs, as in the channels' names. */
 function shortId(matchId: string): string {
   return matchId.replace(/^1-/, "").slice(0, 8);
 }
 
-/** What a test player may say to the bot. */
+/** Slash commands that a test player can use. */
 const COMMANDS = [
   { words: "Link", command: "link" },
   { words: "Unlink", command: "unlink" },
@@ -127,7 +127,7 @@ function LinkedTester({
   const linking = useSignal(false);
   useEffect(() => {
     if (!linking.value) return undefined;
-    // The link is made in another tab, and the answer here asks for it until somebody comes back.
+    // The accounts are linked in another tab; this one asks for the result until the user returns.
     const look = async (): Promise<void> => {
       const linked = await discord.linkOf(userId);
       if (linked === null || !linking.value) return;
@@ -147,7 +147,7 @@ function LinkedTester({
     );
     reply.value = answer;
     linking.value = command === "link" && answer.ok;
-    // A browser may refuse this; the link below is there as well.
+    // A browser may block this; the link below is an alternative.
     for (const { url } of answer.buttons) window.open(url, "_blank", "noopener,noreferrer");
   };
   return (

@@ -26,7 +26,7 @@ export function MatchCard({
 }: {
   readonly match: Match;
   readonly guildId: string;
-  /** It is over and fading. */
+  /** It is over and fades out. */
   readonly leaving: boolean;
   /** The reader's own Discord id. */
   readonly me: string | undefined;
@@ -134,7 +134,7 @@ function Player({
       </span>
       <span class="player-link">
         {discordId === null ? (
-          <span class="muted">no Discord yet: /link</span>
+          <span class="muted">not linked yet: /link</span>
         ) : (
           <>
             <span class="badge-text">Discord known</span>

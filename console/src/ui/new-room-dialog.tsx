@@ -29,7 +29,7 @@ export function NewRoomDialog({
   readonly guild: Guild;
   readonly guildId: string | undefined;
   readonly user: SignedIn;
-  /** Gets the room that was opened; null: none was. */
+  /** Called with the new room's channel; null: none was opened. */
   readonly onClose: (channelId: string | null) => void;
 }): JSX.Element {
   const draft = useSignal(EMPTY_DRAFT);
@@ -37,14 +37,14 @@ export function NewRoomDialog({
   const problem = useProblem(guild, "open");
   const sending = useSignal(false);
   const form = useRef<HTMLFormElement>(null);
-  // The same request keeps its key, so that trying again after a lost answer opens no second room.
+  // The same request keeps its key, so that a retry after a lost answer opens no second room.
   const request = useRef({ text: "", key: "" });
 
   const change = (changed: Partial<RoomDraft>): void => {
     const touched = changedFields(draft.value, changed);
     draft.value = { ...draft.value, ...changed };
-    // An error goes as soon as it is mended. A new one comes while typing, not on leaving the field,
-    // where it would move what is clicked.
+    // An error disappears as soon as it is fixed. A new one appears while typing, not when the field loses
+    // the focus: that would move what is being clicked.
     const read = readDraft(draft.value, userName);
     const found = read.ok ? {} : read.errors;
     errors.value = Object.fromEntries(
@@ -165,7 +165,7 @@ export function NewRoomDialog({
   );
 }
 
-/** Whether a room is private; one without a Discord account would lock its own creator out. */
+/** Whether a room is private. Without a Discord account its creator could not join it. */
 function Privacy({
   isPrivate,
   hasAccount,
@@ -196,7 +196,7 @@ function Privacy({
           ? "Only you and the people you list see it and get in."
           : `Your sign-in does not say which Discord account is yours, so you could not get into a private room yourself. ${
               CONTROL_URL === undefined
-                ? "Ask whoever runs this page to let the sign-in tell it."
+                ? "Ask the operator of this page to add it to the sign-in."
                 : "In the local stack: sign out, and give a Discord id when you sign in."
             }`}
       </p>

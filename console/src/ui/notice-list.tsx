@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { dismiss, notices } from "../notices.ts";
 import { CloseIcon } from "./icons.tsx";
 
-/** The short messages at the edge of the page. */
+/** The list of notices at the edge of the page. */
 export function NoticeList(): JSX.Element {
   return (
     <div class="notices" role="status" aria-label="Messages">

@@ -7,14 +7,14 @@ import { count } from "../time-words.ts";
 import { CloseIcon } from "./icons.tsx";
 import { Avatar } from "./person.tsx";
 
-/** The server is asked when nothing was typed for this long, milliseconds. */
+/** The server is asked when nothing was typed for this time, milliseconds. */
 const ASK_AFTER_MS = 200;
-/** More than these are no help: whoever looks for one of them types on. */
+/** A longer list does not help: the user types more of the name. */
 const OFFERED_MAX = 8;
 
 /**
- * Picks Discord users: a combobox with a list (WAI-ARIA practices). Ids can be pasted as well, for
- * people whom nobody here knows.
+ * Picks Discord users: a combobox with a list (WAI-ARIA practices). Ids can be pasted as well, for people
+ * who are unknown here.
  */
 export function PeoplePicker({
   inputId,
@@ -29,12 +29,12 @@ export function PeoplePicker({
   readonly inputId: string;
   readonly describedBy: string;
   readonly invalid: boolean;
-  /** Ids of who is picked. */
+  /** Ids of the picked people. */
   readonly chosen: readonly string[];
-  /** Ids of those who are not offered. */
+  /** Ids of people who are not offered. */
   readonly leftOut: readonly string[];
   readonly typed: string;
-  /** Lets the server look for people; it remembers them. Settles in any case. */
+  /** Asks the server for people; the page remembers them. Always settles. */
   readonly ask: (text: string) => Promise<void>;
   readonly onChange: (chosen: readonly string[], typed: string) => void;
 }): JSX.Element {
@@ -56,7 +56,7 @@ export function PeoplePicker({
   };
   useEffect(() => {
     if (!open.value) return undefined;
-    // Not when the field loses the focus: what is pressed then would move away under the pointer.
+    // Not on blur: the pressed element would move away under the pointer.
     const pressed = ({ target }: MouseEvent): void => {
       if (target instanceof Node && root.current?.contains(target) !== true) close();
     };
@@ -95,7 +95,7 @@ export function PeoplePicker({
     Enter: () => {
       const ids = active === undefined ? idsIn(typed) : [active.userId];
       if (ids.length > 0) pick(ids);
-      // A form that is sent with half a name in it would only say so.
+      // If the form were sent with half a name in the field, it would only show an error.
       return ids.length > 0 || typed.trim() !== "";
     },
     Escape: () => {

@@ -2,10 +2,10 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { initialsOf, personOf } from "../people.ts";
 
-/** Colours of initials: the same person has the same one everywhere. */
+/** Number of colours for initials: the same person has the same one everywhere. */
 const TINTS = 6;
 
-/** A person's picture, or their initials. It says nothing that the name beside it does not. */
+/** A person's picture or initials. It adds nothing to the name beside it. */
 export function Avatar({ userId }: { readonly userId: string }): JSX.Element {
   const { name, avatarUrl } = personOf(userId);
   const [broken, setBroken] = useState<string | null>(null);

@@ -11,12 +11,12 @@ import { useFollowable, useNow } from "./hooks.ts";
 import { ChevronIcon, LockIcon, OutIcon } from "./icons.tsx";
 import { Avatar } from "./person.tsx";
 
-/** Who came in during this time is marked as new, milliseconds. */
+/** A person who joined within this time is marked as new, milliseconds. */
 const NEW_FOR_MS = 4_000;
-/** So many people have a place in a row; opened, it shows all. */
+/** Number of people that a row shows; an open row shows all. */
 const ROW_PEOPLE_MAX = 6;
 
-/** One open room: a row of the list, which opens to everybody in it and what can be done. */
+/** One open room: a row that opens to show everybody in it and the actions. */
 export function RoomRow({
   room,
   guildId,
@@ -31,7 +31,7 @@ export function RoomRow({
   readonly room: RoomView;
   readonly guildId: string;
   readonly claims: Claims;
-  /** An empty room ends after so many minutes; 0: it does not. */
+  /** An empty room ends after this many minutes; 0: it does not. */
   readonly idleMinutes: number;
   readonly isOpen: boolean;
   /** Whether Tab leads to this row. */

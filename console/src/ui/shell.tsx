@@ -13,7 +13,7 @@ import { AREAS } from "./areas.tsx";
 import { Mark, SignOutIcon, ToolsIcon } from "./icons.tsx";
 import { focusTitle } from "./view-head.tsx";
 
-/** Everything around the areas: navigation, both connections, who is signed in, and the area itself. */
+/** Everything around the areas: the navigation, both connections, the signed-in user, and the area itself. */
 export function Shell({
   guild,
   guildId,
@@ -42,7 +42,7 @@ export function Shell({
         class="skip"
         href="#main"
         onClick={(event) => {
-          // The address is that of the area.
+          // The fragment belongs to the area.
           event.preventDefault();
           focusTitle();
         }}
@@ -50,7 +50,7 @@ export function Shell({
         Skip to content
       </a>
       <header class="bar">
-        <a class="brand" href={placeLink(areas[0]?.id ?? "")} aria-label="GuildHub, to the start">
+        <a class="brand" href={placeLink(areas[0]?.id ?? "")} aria-label="GuildHub, start page">
           <Mark />
           <span>GuildHub</span>
         </a>
@@ -108,7 +108,7 @@ export function Shell({
   );
 }
 
-/** Names the area in the tab's title; the focus goes to its heading when somebody comes to it. */
+/** Shows the area in the tab's title; the focus moves to its heading on a change of area. */
 function useAreaChange(area: Area | undefined): void {
   const shown = useRef(area?.id);
   useEffect(() => {
@@ -156,7 +156,7 @@ function StatusLine({
   );
 }
 
-/** What keeps the page from being up to date, and the way out. */
+/** Why the page is not up to date, and what to do. */
 function TroubleLine({
   guild,
   signIn,
@@ -188,7 +188,7 @@ function TroubleLine({
   );
 }
 
-/** Whether the tools of the local stack are open, for this tab. */
+/** Whether the tools of the local stack are open in this tab. */
 const TOOLS_OPEN = "guildhub:local-tools";
 
 type Drawer = ComponentType<{
@@ -197,7 +197,10 @@ type Drawer = ComponentType<{
   readonly onClose: () => void;
 }>;
 
-/** The doubles' controls. They are no part of the product: their code is loaded where they are. */
+/**
+ * The controls of the local services. They are not part of the product: their code is loaded only in the
+ * local stack.
+ */
 function LocalTools({
   guild,
   guildId,
@@ -209,7 +212,8 @@ function LocalTools({
   const drawer = useSignal<{ readonly View: Drawer } | null>(null);
   const toggle = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    // At once, not when it is opened: the Worker may be down by then, and this is for such times.
+    // At once, not when the drawer is opened: the Worker may be down by then, and the tools are for such
+    // cases.
     void (async () => {
       const { LocalDrawer } = await import("./local-drawer.tsx");
       drawer.value = { View: LocalDrawer };

@@ -1,9 +1,9 @@
 import type { ComponentChildren, JSX } from "preact";
 
-/** Where the focus goes when somebody comes to another area. */
+/** Gets the focus on a change of area. */
 const TITLE_ID = "title";
 
-/** The heading of an area, with what can be done there. */
+/** The heading of an area, with its actions. */
 export function ViewHead({
   title,
   aside,

@@ -4,13 +4,13 @@ import type { PageConfig } from "../config.ts";
 import type { SignIn } from "../sign-in.ts";
 import { Mark } from "./icons.tsx";
 
-/** The page before anybody is signed in. */
+/** The page before sign-in. */
 export function Welcome({
   signIn,
   note,
 }: {
   readonly signIn: SignIn;
-  /** Why the last sign-in did not work or ended; empty: nothing to say. */
+  /** Why the last sign-in failed or ended; empty: nothing to show. */
   readonly note: string;
 }): JSX.Element {
   const leaving = useSignal(false);
@@ -34,13 +34,13 @@ export function Welcome({
         aria-disabled={leaving.value}
         onClick={() => void start()}
       >
-        {leaving.value ? "Taking you there …" : "Sign in"}
+        {leaving.value ? "Opening the sign-in …" : "Sign in"}
       </button>
     </Plain>
   );
 }
 
-/** The page of a deployment that has no client id yet. */
+/** The page of a deployment without a client id. */
 export function SignInNotSetUp({ config }: { readonly config: PageConfig }): JSX.Element {
   return (
     <Plain>

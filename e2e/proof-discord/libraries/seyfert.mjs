@@ -3,8 +3,8 @@ import { ApiHandler, Client, createEvent } from "seyfert";
 import { complain, intents, PlainAgent, tell, token, url } from "./double.mjs";
 
 /**
- * Seyfert forgets what comes in one packet with the answer to its upgrade, as HELLO does on a machine's
- * own network: it is put back, to be read after the answer.
+ * Seyfert loses data that arrives in one packet with the answer to its upgrade, as HELLO does on the
+ * loopback network. The agent puts it back, to be read after the answer.
  */
 class PatientAgent extends PlainAgent {
   addRequest(request, options) {
@@ -16,8 +16,8 @@ class PatientAgent extends PlainAgent {
 }
 
 const client = new Client({ getRC: () => ({ token, intents, locations: { base: "." } }) });
-// `domain` is an option of its REST client. Its gateway client knows only TLS on port 443, by Node's
-// agent for everything.
+// `domain` is an option of its REST client. Its gateway client supports only TLS on port 443, through
+// Node's global agent.
 https.globalAgent = new PatientAgent();
 client.setServices({ rest: new ApiHandler({ token, domain: url }) });
 
