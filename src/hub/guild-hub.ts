@@ -21,6 +21,7 @@ import type {
   Published,
   Signal,
 } from "./publisher.ts";
+import { workerdRuntime } from "./runtime.ts";
 
 /**
  * One guild's hub as a Durable Object. Thin on purpose: every method here can be called over RPC, so
@@ -31,7 +32,7 @@ export class GuildHub extends DurableObject<HubEnv> implements GuildHubRpc {
 
   constructor(ctx: DurableObjectState, env: HubEnv, parts: HubParts) {
     super(ctx, env);
-    this.#impl = new HubObject(ctx, env, parts);
+    this.#impl = new HubObject(workerdRuntime(ctx, env), env, parts);
   }
 
   /** Takes a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
@@ -76,11 +77,11 @@ export class GuildHub extends DurableObject<HubEnv> implements GuildHubRpc {
   }
 
   releaseRelay(index: number): boolean {
-    return this.#impl.relays.release(index);
+    return this.#impl.releaseRelay(index);
   }
 
   noteLoad(index: number, sockets: number, users: number): { readonly draining: boolean } {
-    return this.#impl.relays.noteLoad(index, sockets, users);
+    return this.#impl.noteLoad(index, sockets, users);
   }
 
   snapshotsFor(readers: readonly (readonly string[])[]): RelaySnapshot[] {

@@ -1,4 +1,3 @@
-import { systemClock } from "../platform/clock.ts";
 import { asRequest, type RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
@@ -19,6 +18,7 @@ import { Sequencer } from "./core/sequencer.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
+import { StreamHost, type SnapshotSource } from "./host.ts";
 import { HubRelays } from "./hub-relays.ts";
 import { ingestEvents } from "./ingest.ts";
 import { connectionsOf, explainHere, reportOf } from "./inspection.ts";
@@ -32,8 +32,8 @@ import type {
   Published,
   Signal,
 } from "./publisher.ts";
+import type { HubRuntime } from "./runtime.ts";
 import { SqliteStore } from "./sqlite-store.ts";
-import { StreamHost, type SnapshotSource } from "./stream-host.ts";
 
 /** What the areas put into a hub. */
 export type HubParts = {
@@ -46,7 +46,7 @@ export type HubParts = {
 export class HubObject {
   readonly host: StreamHost;
   readonly relays: HubRelays;
-  readonly #ctx: DurableObjectState;
+  readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
   readonly #extensions: readonly HubExtension[];
   readonly #guildId: string;
@@ -55,18 +55,18 @@ export class HubObject {
   readonly #presence: PresenceTeller;
   #isKnownAsServed = false;
 
-  constructor(ctx: DurableObjectState, env: HubEnv, { extensions, events }: HubParts) {
-    this.#ctx = ctx;
+  constructor(runtime: HubRuntime, env: HubEnv, { extensions, events }: HubParts) {
+    this.#runtime = runtime;
     this.#env = env;
     this.#extensions = extensions;
-    this.#store = new SqliteStore(ctx.storage);
+    this.#store = new SqliteStore(runtime.storage);
     // First those that others hear of the outside by: their tables are what the others build on.
     const byFloor = extensions.toSorted((a, b) => Number(!a.outside) - Number(!b.outside));
-    const lacking = byFloor.map((extension) => extension.migrate(ctx.storage.sql));
+    const lacking = byFloor.map((extension) => extension.migrate(runtime.storage.sql));
     if (lacking.includes(true)) this.#missWholeState();
     this.#guildId = this.#knowGuild();
     const snapshot: SnapshotSource = (mayRead) => this.#snapshot(mayRead);
-    this.host = new StreamHost(ctx, env, this.#store, {
+    this.host = new StreamHost(runtime, env, this.#store, {
       guildId: this.#guildId,
       relay: null,
       attach: () => true,
@@ -76,11 +76,13 @@ export class HubObject {
       onServed: () => this.#serve(),
       runTask: (key) => this.#runTask(key),
     });
-    this.relays = new HubRelays(env, this.host, this.#guildId, () => this.#presence.changed());
+    this.relays = new HubRelays(runtime, env, this.host, this.#guildId, () =>
+      this.#presence.changed(),
+    );
     this.#presence = new PresenceTeller(this.host, this.relays, this.#guildId);
     this.#sequencer = new Sequencer({
       store: this.#store,
-      clock: systemClock,
+      clock: runtime.clock,
       newId: this.host.newId,
       isKnownEvent: (event) => events.has(event),
       onAppended: (entries) => this.#send(entries),
@@ -102,7 +104,7 @@ export class HubObject {
     const result = ingestEvents(
       {
         extensions: this.#extensions,
-        now: systemClock,
+        now: this.host.clock,
         turn: (work) => this.#turn(work),
         hubTurn: (publish, extension) => this.#turnOf(publish, extension),
         publish: (publication) => this.#publish(publication),
@@ -163,12 +165,20 @@ export class HubObject {
   }
 
   revocationsAfter(revision: number): Revocation[] {
-    return this.#store.readRevocations(revision, systemClock());
+    return this.#store.readRevocations(revision, this.host.clock());
   }
 
   attachRelay(index: number): RelayAttachment {
     this.#serve();
     return this.relays.attach(index);
+  }
+
+  releaseRelay(index: number): boolean {
+    return this.relays.release(index);
+  }
+
+  noteLoad(index: number, sockets: number, users: number): { readonly draining: boolean } {
+    return this.relays.noteLoad(index, sockets, users);
   }
 
   /** The whole state for several readers, each given by its grants. */
@@ -248,7 +258,7 @@ export class HubObject {
     return {
       guildId: this.#guildId,
       env: this.#env,
-      now: systemClock,
+      now: this.host.clock,
       turn: (work) => {
         const result = this.#turn(() => work(this.#turnOf(publish, extension)));
         this.host.arm();
@@ -261,8 +271,8 @@ export class HubObject {
     const prefix = extension.name;
     return {
       guildId: this.#guildId,
-      sql: this.#ctx.storage.sql,
-      now: systemClock,
+      sql: this.#runtime.storage.sql,
+      now: this.host.clock,
       publish,
       schedule: (key, at) => this.#store.writeTask(`${prefix}/${key}`, at),
       cancel: (key) => this.#store.writeTask(`${prefix}/${key}`, null),
@@ -309,7 +319,7 @@ export class HubObject {
   #knowGuild(): string {
     const known = this.#store.readFact("guild");
     if (known !== null) return known;
-    const { name } = this.#ctx.id;
+    const { name } = this.#runtime;
     if (name === undefined) throw new Error("a hub is reached by the name of its guild");
     this.#store.writeFact("guild", name);
     return name;

@@ -3,6 +3,7 @@ import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import type { HubEnv, HubRelayRpc } from "./env.ts";
 import { RelayObject } from "./relay-object.ts";
+import { workerdRuntime } from "./runtime.ts";
 
 /**
  * Holds sockets of a guild that has too many for its hub (hub.md, scale-out). Thin on purpose: every
@@ -13,7 +14,7 @@ export class HubRelay extends DurableObject<HubEnv> implements HubRelayRpc {
 
   constructor(ctx: DurableObjectState, env: HubEnv) {
     super(ctx, env);
-    this.#impl = new RelayObject(ctx, env);
+    this.#impl = new RelayObject(workerdRuntime(ctx, env), env);
   }
 
   /** Takes a WebSocket or a stream that the Worker hands over (see `handover.ts`). */

@@ -1,19 +1,14 @@
-import { systemClock } from "../platform/clock.ts";
-import { within } from "../platform/deadline.ts";
 import type { RelayReport, RevocationTarget } from "../protocol/hub-report.ts";
 import { REVOCATION_TTL_MS } from "../protocol/limits.ts";
 import { hubConfigOf } from "./config.ts";
 import type { Entry, RelayRow } from "./core/journal.ts";
 import { planPlacement, type Placement } from "./core/placement.ts";
-import {
-  RELAY_CALL_DEADLINE_MS,
-  type JournalPull,
-  type RelayAttachment,
-} from "./core/relay-calls.ts";
+import type { JournalPull, RelayAttachment } from "./core/relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
-import { type HubEnv, type HubRelayRpc, relayName } from "./env.ts";
+import type { HubEnv, HubRelayRpc } from "./env.ts";
+import type { StreamHost } from "./host.ts";
 import type { Signal } from "./publisher.ts";
-import type { StreamHost } from "./stream-host.ts";
+import type { HubRuntime, Remote } from "./runtime.ts";
 
 /** What one pull carries at most. */
 const PULL_EVENTS = 1_000;
@@ -25,6 +20,7 @@ const LOW_FACT = "relays low since";
 
 /** The hub's side of its relays: who they are, what they are told, and who is sent to them. */
 export class HubRelays {
+  readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
   readonly #host: StreamHost;
   readonly #guildId: string;
@@ -32,7 +28,14 @@ export class HubRelays {
   readonly #fanout: RelayFanout;
   #closedAtRelays = 0;
 
-  constructor(env: HubEnv, host: StreamHost, guildId: string, onLoad: () => void) {
+  constructor(
+    runtime: HubRuntime,
+    env: HubEnv,
+    host: StreamHost,
+    guildId: string,
+    onLoad: () => void,
+  ) {
+    this.#runtime = runtime;
     this.#env = env;
     this.#host = host;
     this.#guildId = guildId;
@@ -40,9 +43,9 @@ export class HubRelays {
     this.#fanout = new RelayFanout({
       guildId,
       store: host.store,
-      clock: systemClock,
+      clock: host.clock,
       call: async (index, call) => {
-        const answer = await this.#ask(index, async (relay) => relay.take(call));
+        const answer = await this.#ask(index, (relay) => relay.take(call));
         if ("refused" in answer) throw new Error(`relay ${index} serves another guild`);
         return answer;
       },
@@ -87,14 +90,14 @@ export class HubRelays {
       relays: this.rows,
       limits: placementLimits(this.#env),
       lowSince: known === "" ? null : Number(known),
-      now: systemClock(),
+      now: this.#host.clock(),
     });
     const low = placement.lowSince === null ? "" : String(placement.lowSince);
     if (low !== known) store.writeFact(LOW_FACT, low);
     const row = this.rows.find((one) => one.index === placement.drain);
     if (row !== undefined) {
       this.#fanout.write({ ...row, state: "draining" });
-      store.writeTask(RELAYS_TASK, systemClock());
+      store.writeTask(RELAYS_TASK, this.#host.clock());
       this.#host.arm();
     }
     return placement;
@@ -118,7 +121,7 @@ export class HubRelays {
     return {
       v: 1,
       accepted: true,
-      revocations: this.#host.store.readRevocations(0, systemClock()),
+      revocations: this.#host.store.readRevocations(0, this.#host.clock()),
     };
   }
 
@@ -143,7 +146,7 @@ export class HubRelays {
   /** Closes whom a revocation concerns, everywhere (HUB-14). @returns how many */
   async revoke(target: RevocationTarget): Promise<number> {
     const { store, server } = this.#host;
-    const at = systemClock();
+    const at = this.#host.clock();
     const revision = this.#revision + 1;
     store.transaction(() => {
       store.writeRevocation({ revision, target, at, expiresAt: at + REVOCATION_TTL_MS });
@@ -157,7 +160,7 @@ export class HubRelays {
   }
 
   /** Asks every relay something; one that cannot be reached says nothing. */
-  async ask<T>(question: (relay: DurableObjectStub<HubRelayRpc>) => Promise<T>): Promise<T[]> {
+  async ask<T>(question: (relay: Remote<HubRelayRpc>) => Promise<T>): Promise<T[]> {
     const answers = await Promise.allSettled(
       this.rows.map(async ({ index }) => this.#ask(index, question)),
     );
@@ -185,16 +188,9 @@ export class HubRelays {
   }
 
   /** Asks one relay. Rejects when it cannot be reached, or says nothing in time. */
-  #ask<T>(
-    index: number,
-    question: (relay: DurableObjectStub<HubRelayRpc>) => Promise<T>,
-  ): Promise<T> {
-    const { RELAY } = this.#env;
-    // A stub that threw stays broken: each call takes a new one.
-    const relay = RELAY.get(RELAY.idFromName(relayName(this.#guildId, index)));
-    return within(RELAY_CALL_DEADLINE_MS, question(relay), () => {
-      throw new Error(`relay ${index} has not answered in ${RELAY_CALL_DEADLINE_MS} ms`);
-    });
+  #ask<T>(index: number, question: (relay: Remote<HubRelayRpc>) => Promise<T>): Promise<T> {
+    const relay = this.#runtime.relay(this.#guildId, index);
+    return this.#host.answerOf(`relay ${index}`, question(relay));
   }
 }
 

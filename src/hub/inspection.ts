@@ -1,4 +1,3 @@
-import { systemClock } from "../platform/clock.ts";
 import type { Explanation, HubConnection, HubReport, RelayReport } from "../protocol/hub-report.ts";
 import {
   CREDIT_WINDOW_BYTES,
@@ -10,7 +9,7 @@ import {
 import { explain } from "./core/explain.ts";
 import { JOURNAL_BOUNDS } from "./core/journal.ts";
 import type { LiveSession } from "./core/live-session.ts";
-import { COUNTED_SINCE_FACT, type StreamHost } from "./stream-host.ts";
+import { COUNTED_SINCE_FACT, type StreamHost } from "./host.ts";
 
 /** What a hub tells an operator of itself. */
 export function reportOf(
@@ -33,7 +32,7 @@ export function reportOf(
   );
   return {
     guildId,
-    at: systemClock(),
+    at: host.clock(),
     epoch,
     seq: head,
     sockets: relays.reduce((sum, relay) => sum + relay.sockets, sessions.openCount),
@@ -75,7 +74,7 @@ export function connectionsOf(
 
 /** Why a connection here did or did not get an event. */
 export function explainHere(
-  { server, store }: StreamHost,
+  { server, store, clock }: StreamHost,
   relay: number | null,
   connectionId: string,
   seq: number,
@@ -89,7 +88,7 @@ export function explainHere(
       ? server.sessions.hasWaiting(connectionId)
         ? "not_authenticated"
         : "unknown_connection"
-      : explain(session[1], sent, { seq, entry, extent, now: systemClock() });
+      : explain(session[1], sent, { seq, entry, extent, now: clock() });
   return {
     code,
     seq,

@@ -1,9 +1,8 @@
-import { systemClock } from "../platform/clock.ts";
 import type { Presence } from "../protocol/frames.ts";
 import { PRESENCE_DEBOUNCE_MS, PRESENCE_USERS_MAX } from "../protocol/limits.ts";
+import type { StreamHost } from "./host.ts";
 import type { HubRelays } from "./hub-relays.ts";
 import { presenceSignal } from "./core/signals.ts";
-import type { StreamHost } from "./stream-host.ts";
 
 /** Task that tells who is here. */
 export const PRESENCE_TASK = "hub/presence";
@@ -39,13 +38,13 @@ export class PresenceTeller {
     const { server, store } = this.#host;
     if (!server.hasSignalReaders && this.#relays.rows.length === 0) return;
     if (store.readTask(PRESENCE_TASK) !== null) return;
-    store.writeTask(PRESENCE_TASK, systemClock() + PRESENCE_DEBOUNCE_MS);
+    store.writeTask(PRESENCE_TASK, this.#host.clock() + PRESENCE_DEBOUNCE_MS);
     this.#host.arm();
   }
 
   /** The task is due. */
   async tell(): Promise<void> {
-    const signal = presenceSignal(this.#guildId, this.now(), systemClock());
+    const signal = presenceSignal(this.#guildId, this.now(), this.#host.clock());
     if (signal.payload === this.#told) return;
     this.#told = signal.payload;
     this.#host.server.signal(signal);

@@ -1,25 +1,19 @@
-import { systemClock } from "../platform/clock.ts";
-import { within } from "../platform/deadline.ts";
 import { log } from "../platform/log.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import { ACCEPTS_PER_SECOND, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
 import type { ConnectionOptions } from "./core/frame-intake.ts";
-import {
-  RELAY_CALL_DEADLINE_MS,
-  type RelayAck,
-  type RelayCall,
-  type RelayRefusal,
-} from "./core/relay-calls.ts";
+import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import { Relay } from "./core/relay.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import { type GuildHubRpc, type HubEnv, readRelayName } from "./env.ts";
+import { StreamHost, type SnapshotSource } from "./host.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
+import type { HubRuntime, Remote } from "./runtime.ts";
 import { SharedCall } from "./shared-call.ts";
 import type { HubSocket } from "./socket-set.ts";
 import { SqliteStore } from "./sqlite-store.ts";
-import { StreamHost, type SnapshotSource } from "./stream-host.ts";
 
 /** Task that tells the hub how many are here, and sends them away when the hub wants that. */
 const LOAD_TASK = "relay/load";
@@ -32,7 +26,7 @@ const STATE_FACT = "relay";
 /** Everything behind a `HubRelay`: a copy of the journal and the sockets that it serves. */
 export class RelayObject {
   readonly host: StreamHost;
-  readonly #env: HubEnv;
+  readonly #runtime: HubRuntime;
   readonly #guildId: string;
   readonly #index: number;
   readonly #store: SqliteStore;
@@ -45,14 +39,14 @@ export class RelayObject {
   readonly #snapshots: SharedCall<readonly string[], SnapshotAt>;
   #presence: Presence = { count: 0, users: null };
 
-  constructor(ctx: DurableObjectState, env: HubEnv) {
-    const name = readRelayName(ctx.id.name);
+  constructor(runtime: HubRuntime, env: HubEnv) {
+    const name = readRelayName(runtime.name);
     if (name === null) throw new Error("a relay is reached by the name of its guild and its index");
-    this.#env = env;
+    this.#runtime = runtime;
     this.#guildId = name.guildId;
     this.#index = name.index;
-    this.#store = new SqliteStore(ctx.storage);
-    this.host = new StreamHost(ctx, env, this.#store, {
+    this.#store = new SqliteStore(runtime.storage);
+    this.host = new StreamHost(runtime, env, this.#store, {
       guildId: name.guildId,
       relay: name.index,
       attach: () => this.#attached(),
@@ -64,7 +58,7 @@ export class RelayObject {
     });
     this.#relay = new Relay({
       store: this.#store,
-      clock: systemClock,
+      clock: runtime.clock,
       server: this.host.server,
       hub: {
         pull: (after) => this.#ask((hub) => hub.pull(after)),
@@ -96,7 +90,7 @@ export class RelayObject {
     const ack = await this.#relay.take(call);
     if (call.draining) {
       this.#store.writeFact(STATE_FACT, "draining");
-      this.#store.writeTask(LOAD_TASK, systemClock());
+      this.#store.writeTask(LOAD_TASK, this.host.clock());
     }
     this.host.arm();
     return ack;
@@ -120,7 +114,7 @@ export class RelayObject {
 
   async #attach(): Promise<boolean> {
     try {
-      const attachment = await this.#ask(async (hub) => hub.attachRelay(this.#index));
+      const attachment = await this.#ask((hub) => hub.attachRelay(this.#index));
       if (!attachment.accepted) return false;
       this.#relay.revoke(attachment.revocations);
       await this.#relay.catchUp();
@@ -160,7 +154,7 @@ export class RelayObject {
 
   #tellLoadSoon(): void {
     if (this.#store.readTask(LOAD_TASK) !== null) return;
-    this.#store.writeTask(LOAD_TASK, systemClock() + PRESENCE_DEBOUNCE_MS);
+    this.#store.writeTask(LOAD_TASK, this.host.clock() + PRESENCE_DEBOUNCE_MS);
     this.host.arm();
   }
 
@@ -176,7 +170,7 @@ export class RelayObject {
     this.#store.writeFact(STATE_FACT, "draining");
     this.host.server.sendAway(DRAIN_SOCKETS);
     if (openCount > 0) {
-      this.#store.writeTask(LOAD_TASK, systemClock() + DRAIN_EVERY_MS);
+      this.#store.writeTask(LOAD_TASK, this.host.clock() + DRAIN_EVERY_MS);
       return;
     }
     const released = await this.#ask((hub) => hub.releaseRelay(this.#index));
@@ -184,14 +178,9 @@ export class RelayObject {
     if (released) this.#store.adopt("");
   }
 
-  /** Asks the hub. Rejects when it cannot be reached, or says nothing in time: others wait for its answers. */
-  #ask<T>(question: (hub: DurableObjectStub<GuildHubRpc>) => Promise<T>): Promise<T> {
-    const { HUB } = this.#env;
-    // A stub that threw stays broken: each call takes a new one.
-    const hub = HUB.get(HUB.idFromName(this.#guildId));
-    return within(RELAY_CALL_DEADLINE_MS, question(hub), () => {
-      throw new Error(`the hub has not answered in ${RELAY_CALL_DEADLINE_MS} ms`);
-    });
+  /** Asks the hub. Rejects as {@link StreamHost.answerOf}. */
+  #ask<T>(question: (hub: Remote<GuildHubRpc>) => Promise<T>): Promise<T> {
+    return this.host.answerOf("the hub", question(this.#runtime.hub(this.#guildId)));
   }
 }
 

@@ -2,18 +2,19 @@ import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
 import { parseSessionRecord, type SessionRecord } from "./core/session.ts";
 import type { HubSockets } from "./core/sockets.ts";
 import { EventStream } from "./event-stream.ts";
+import type { HubRuntime, RuntimeSocket } from "./runtime.ts";
 
 /** What the hub serves: a WebSocket, or a stream of `GET /events`. */
-export type HubSocket = WebSocket | EventStream;
+export type HubSocket = RuntimeSocket | EventStream;
 
-/** {@link HubSockets} over the hibernating WebSockets of a Durable Object and its streams (HUB-6). */
+/** {@link HubSockets} over the hibernating WebSockets of an object and its streams (HUB-6). */
 export class SocketSet implements HubSockets<HubSocket> {
-  readonly #ctx: DurableObjectState;
+  readonly #runtime: HubRuntime;
   /** They do not hibernate: they live as long as the object. */
   readonly #streams = new Set<EventStream>();
 
-  constructor(ctx: DurableObjectState) {
-    this.#ctx = ctx;
+  constructor(runtime: HubRuntime) {
+    this.#runtime = runtime;
   }
 
   /** Streams that are open. */
@@ -32,7 +33,7 @@ export class SocketSet implements HubSockets<HubSocket> {
 
   all(): HubSocket[] {
     // Not asked for its state: that would cost a third of what sending to it does.
-    const sockets = this.#ctx.getWebSockets();
+    const sockets = this.#runtime.sockets();
     return this.#streams.size === 0 ? sockets : [...sockets, ...this.#streams];
   }
 
@@ -51,7 +52,7 @@ export class SocketSet implements HubSockets<HubSocket> {
   }
 
   /** Answers a close of the peer, so that the socket does not stay in CLOSING. */
-  reciprocateClose(socket: WebSocket): void {
+  reciprocateClose(socket: RuntimeSocket): void {
     if (socket.readyState === WebSocket.CLOSING) socket.close(CLOSE_CODES.normal.code);
   }
 
@@ -74,7 +75,7 @@ export class SocketSet implements HubSockets<HubSocket> {
 
   lastPingAt(socket: HubSocket): number | null {
     if (socket instanceof EventStream) return null;
-    return this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? null;
+    return this.#runtime.autoRespondedAt(socket);
   }
 }
 

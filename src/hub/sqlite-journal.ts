@@ -6,6 +6,7 @@ import {
   type JournalExtent,
   type JournalUsage,
 } from "./core/journal.ts";
+import type { HubRuntime } from "./runtime.ts";
 
 type EntryRow = {
   seq: number;
@@ -35,11 +36,11 @@ type Ends = {
 /** The journal in the SQLite of a Durable Object, and the facts that belong to it (HUB-3). */
 export class SqliteJournal {
   protected readonly sql: SqlStorage;
-  readonly #storage: DurableObjectStorage;
+  readonly #storage: HubRuntime["storage"];
   #epoch: string;
   #ends: Ends | null = null;
 
-  constructor(storage: DurableObjectStorage) {
+  constructor(storage: HubRuntime["storage"]) {
     this.#storage = storage;
     this.sql = storage.sql;
     this.#migrate();

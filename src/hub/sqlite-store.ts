@@ -1,4 +1,5 @@
 import type { HubStore, PublisherPosition, RelayRow, Revocation } from "./core/journal.ts";
+import type { HubRuntime } from "./runtime.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
 
 /** Expired keys are looked for this often, milliseconds, and so many go at once. */
@@ -11,7 +12,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   /** Whether there is any revocation; null: not looked up since the last wake. */
   #hasRevocations: boolean | null = null;
 
-  constructor(storage: DurableObjectStorage) {
+  constructor(storage: HubRuntime["storage"]) {
     super(storage);
     this.#migrate();
   }

@@ -1,6 +1,7 @@
 import { guildFor, type Principal } from "../platform/auth/principal.ts";
 import { verifyToken, type TokenFailure } from "../platform/auth/verify-token.ts";
-import { systemClock } from "../platform/clock.ts";
+import type { Clock } from "../platform/clock.ts";
+import { within } from "../platform/deadline.ts";
 import { ulidGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";
@@ -10,6 +11,7 @@ import { hubConfigOf } from "./config.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
 import { LAGGING_TASK } from "./core/flow.ts";
 import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
+import { RELAY_CALL_DEADLINE_MS } from "./core/relay-calls.ts";
 import { NO_SEQ } from "./core/resume.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import { type SnapshotAt, StreamServer } from "./core/stream-server.ts";
@@ -19,6 +21,7 @@ import { EventStream } from "./event-stream.ts";
 import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
 import { hubMeter, type HubMeter } from "./hub-meter.ts";
 import type { Audience } from "./publisher.ts";
+import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
 import { type HubSocket, SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -61,14 +64,15 @@ export type StreamHostPorts = {
   readonly runTask: (key: string) => Promise<void>;
 };
 
-/** A Durable Object that serves a stream: storage, sockets, upgrades, tokens and the alarm. */
+/** An object that serves a stream: storage, sockets, upgrades, tokens, the alarm and calls to other objects. */
 export class StreamHost {
   readonly store: SqliteStore;
   readonly sockets: SocketSet;
   readonly server: StreamServer<HubSocket>;
   readonly meter: HubMeter;
   readonly newId = ulidGenerator();
-  readonly #ctx: DurableObjectState;
+  readonly clock: Clock;
+  readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
   readonly #ports: StreamHostPorts;
   readonly #entrance: Entrance;
@@ -79,18 +83,19 @@ export class StreamHost {
   readonly #closes = new Map<string, number>();
   #countedAt = 0;
 
-  constructor(ctx: DurableObjectState, env: HubEnv, store: SqliteStore, ports: StreamHostPorts) {
-    this.#ctx = ctx;
+  constructor(runtime: HubRuntime, env: HubEnv, store: SqliteStore, ports: StreamHostPorts) {
+    this.#runtime = runtime;
+    this.clock = runtime.clock;
     this.#env = env;
     this.#ports = ports;
     this.store = store;
     this.#entrance = new Entrance((ms, run) => this.#after(ms, run));
-    this.sockets = new SocketSet(ctx);
+    this.sockets = new SocketSet(runtime);
     this.server = new StreamServer({
       guildId: ports.guildId,
       store,
       sockets: this.sockets,
-      clock: systemClock,
+      clock: runtime.clock,
       after: (ms, run) => this.#after(ms, run),
       presence: ports.presence,
       onPresenceChange: ports.onPresenceChange,
@@ -103,21 +108,21 @@ export class StreamHost {
     });
     this.meter = hubMeter(env, ports.guildId, (ms, run) => {
       this.#flushMeter = run;
-      store.writeTask(METER_TASK, systemClock() + ms);
+      store.writeTask(METER_TASK, runtime.clock() + ms);
     });
     store.count("wakes", 1);
     if (store.readFact(COUNTED_SINCE_FACT) === null) {
-      store.writeFact(COUNTED_SINCE_FACT, String(systemClock()));
+      store.writeFact(COUNTED_SINCE_FACT, String(runtime.clock()));
     }
-    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING_FRAME, PONG_FRAME));
+    runtime.setAutoResponse(PING_FRAME, PONG_FRAME);
   }
 
   /** Takes a WebSocket or a stream that the Worker hands over, or says by a status why not. */
-  async connect(request: Request): Promise<Response> {
+  async connect(request: Upgrade): Promise<Response> {
     const handover = readHandover(request.headers.get(HANDOVER_HEADER));
     if (handover === null || !this.#isForUs(handover)) return refused(503);
     const options: ConnectionOptions = {
-      id: this.newId(systemClock()),
+      id: this.newId(this.clock()),
       batch: handover.batch,
       signals: handover.signals === true,
       ...(handover.transport === undefined ? {} : { transport: handover.transport }),
@@ -151,7 +156,7 @@ export class StreamHost {
    * Takes one frame of a client. Never rejects: where our own code or the storage fails, the socket is
    * closed, and its client resumes on another.
    */
-  async message(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+  async message(socket: RuntimeSocket, data: string | ArrayBuffer): Promise<void> {
     try {
       const request = this.server.message(socket, data);
       this.arm();
@@ -167,7 +172,7 @@ export class StreamHost {
   }
 
   /** A socket is gone. Never throws. @param code that the client or the network gave */
-  closed(socket: WebSocket, code: number): void {
+  closed(socket: RuntimeSocket, code: number): void {
     try {
       this.sockets.reciprocateClose(socket);
       if (this.server.closed(socket)) this.#countClose(code);
@@ -180,7 +185,7 @@ export class StreamHost {
   /** Does what is due. */
   async alarm(): Promise<void> {
     this.#armedAt = undefined;
-    const due = this.store.dueTasks(systemClock());
+    const due = this.store.dueTasks(this.clock());
     this.writeCounts();
     if (due.includes(DEADLINES_TASK))
       this.#look(DEADLINES_TASK, () => this.server.checkDeadlines());
@@ -206,15 +211,30 @@ export class StreamHost {
     const next = this.store.nextTaskAt();
     if (next === this.#armedAt) return;
     this.#armedAt = next;
-    void (next === null ? this.#ctx.storage.deleteAlarm() : this.#ctx.storage.setAlarm(next));
+    this.#runtime.setAlarm(next);
   }
 
   /** Lets work go on after the present event was answered. */
   background(work: Promise<unknown>): void {
-    this.#ctx.waitUntil(
+    this.#runtime.waitUntil(
       work.catch((error: unknown) => {
         log("error", "hub.background_failed", { guildId: this.#ports.guildId, error });
       }),
+    );
+  }
+
+  /**
+   * Waits for the answer of another object. Rejects when it cannot be reached, or says nothing in time: others
+   * wait for what it says.
+   */
+  answerOf<T>(name: string, answer: Promise<T>): Promise<T> {
+    return within(
+      RELAY_CALL_DEADLINE_MS,
+      answer,
+      () => {
+        throw new Error(`${name} has not answered in ${RELAY_CALL_DEADLINE_MS} ms`);
+      },
+      this.#runtime.timer,
     );
   }
 
@@ -222,7 +242,7 @@ export class StreamHost {
     this.meter.count("closed", 1, String(code));
     const name = `close:${code}`;
     this.#closes.set(name, (this.#closes.get(name) ?? 0) + 1);
-    const now = systemClock();
+    const now = this.clock();
     if (now - this.#countedAt < COUNTS_EVERY_MS) return;
     this.#countedAt = now;
     this.writeCounts();
@@ -241,10 +261,10 @@ export class StreamHost {
     if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
     // Others may have taken the places meanwhile.
     if (!this.server.hasPlaceToWait(address)) return refused(503);
-    const { client: end, server } = this.#accept();
-    this.server.wait(server, options, address);
+    const { socket, response } = this.#runtime.accept();
+    this.server.wait(socket, options, address);
     this.arm();
-    return new Response(null, { status: 101, webSocket: end });
+    return response;
   }
 
   /** @returns an HTTP status to refuse with, or null */
@@ -252,7 +272,7 @@ export class StreamHost {
     if (!this.server.hasRoom()) return 503;
     if (this.server.isRevoked(identity)) return 401;
     if (ticket === undefined) return null;
-    const now = systemClock();
+    const now = this.clock();
     this.writeCounts();
     // Single use: between this read and this write nothing can come (HUB-7).
     const fresh =
@@ -265,15 +285,9 @@ export class StreamHost {
     options: ConnectionOptions,
     source: SnapshotSource,
   ): Response {
-    const { client, server } = this.#accept();
-    this.server.open(server, identity, options, source);
-    return new Response(null, { status: 101, webSocket: client });
-  }
-
-  #accept(): { readonly client: WebSocket; readonly server: WebSocket } {
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server);
-    return { client, server };
+    const { socket, response } = this.#runtime.accept();
+    this.server.open(socket, identity, options, source);
+    return response;
   }
 
   #openStream(
@@ -283,7 +297,7 @@ export class StreamHost {
     client: AbortSignal,
   ): Response {
     const stream: EventStream = new EventStream({
-      stored: () => this.#ctx.storage.sync(),
+      stored: () => this.#runtime.storage.sync(),
       onTaken: (seq) => {
         this.server.taken(stream, seq);
         this.arm();
@@ -304,7 +318,7 @@ export class StreamHost {
   }
 
   async #answerToken(
-    socket: WebSocket,
+    socket: RuntimeSocket,
     request: TokenRequest,
     verified: Result<Principal, TokenFailure>,
   ): Promise<void> {
@@ -318,7 +332,7 @@ export class StreamHost {
     }
     const principal = verified.value;
     const { guildId } = this.#ports;
-    const identity = identityOf(principal, systemClock());
+    const identity = identityOf(principal, this.clock());
     const allowed = guildFor(principal, guildId, hubConfigOf(this.#env).primaryGuildId) === guildId;
     if (!allowed || !identity.ok) {
       const hasEnded = !identity.ok && identity.error === "expired";
@@ -357,7 +371,7 @@ export class StreamHost {
   }
 
   /** While something was awaited the socket may have closed, or another frame may have opened it. */
-  #isAnswerable(socket: WebSocket, request: TokenRequest): boolean {
+  #isAnswerable(socket: RuntimeSocket, request: TokenRequest): boolean {
     return (
       socket.readyState === WebSocket.OPEN &&
       this.server.isWaiting(socket) === (request.kind === "auth")
@@ -370,7 +384,7 @@ export class StreamHost {
       look();
     } catch (error) {
       this.#logFailure("hub.task_failed", error, { task });
-      this.store.writeTask(task, systemClock() + TASK_RETRY_MS);
+      this.store.writeTask(task, this.clock() + TASK_RETRY_MS);
     }
   }
 
@@ -387,13 +401,13 @@ export class StreamHost {
       if (store.readTask(key) === at) store.writeTask(key, null);
     } catch (error) {
       this.#logFailure("hub.task_failed", error, { task: key });
-      store.writeTask(key, systemClock() + TASK_RETRY_MS);
+      store.writeTask(key, this.clock() + TASK_RETRY_MS);
     }
   }
 
   #after(ms: number, run: () => void): void {
     const done = new Promise<void>((resolve) => {
-      setTimeout(() => {
+      this.#runtime.timer(ms, () => {
         try {
           run();
         } catch (error) {
@@ -401,9 +415,9 @@ export class StreamHost {
           this.#logFailure("hub.timer_failed", error);
         }
         resolve();
-      }, ms);
+      });
     });
-    this.#ctx.waitUntil(done);
+    this.#runtime.waitUntil(done);
   }
 }
 
