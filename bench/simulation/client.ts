@@ -1,3 +1,9 @@
+import type {
+  MemoryObject,
+  MemorySocket,
+  Served,
+  SocketClient,
+} from "../../src/testing/memory-platform.ts";
 import { KINDS, type Kind, type Witness } from "./ledger.ts";
 
 /** A client pings this often, milliseconds. */
@@ -31,13 +37,18 @@ export class Client implements Witness {
   }
 }
 
-/** One connection of a client: what the core knows as a socket. */
-export class Connection {
+/** Who is told what a connection hears. */
+export type Listener = {
+  take(connection: Connection, text: string): void;
+  lost(connection: Connection): void;
+};
+
+/** One connection of a client: the other end of a socket. */
+export class Connection implements SocketClient {
   readonly client: Client;
-  readonly place: Place;
+  readonly object: MemoryObject<Served>;
+  readonly socket: MemorySocket;
   readonly openedAt: number;
-  /** What it carries through hibernation. */
-  record: unknown = null;
   open = true;
   /** Frames under way: null when they arrive at once. */
   underWay: string[] | null = null;
@@ -48,10 +59,30 @@ export class Connection {
   unackedEvents = 0;
   unackedBytes = 0;
 
-  constructor(client: Client, place: Place, now: number) {
-    this.client = client;
-    this.place = place;
-    this.openedAt = now;
+  readonly #listener: Listener;
+
+  constructor(
+    listener: Listener,
+    parts: {
+      readonly client: Client;
+      readonly object: MemoryObject<Served>;
+      readonly socket: MemorySocket;
+      readonly now: number;
+    },
+  ) {
+    this.#listener = listener;
+    this.client = parts.client;
+    this.object = parts.object;
+    this.socket = parts.socket;
+    this.openedAt = parts.now;
+  }
+
+  receive(text: string): void {
+    this.#listener.take(this, text);
+  }
+
+  ended(): void {
+    this.#listener.lost(this);
   }
 
   /** When its last ping was answered, milliseconds; null: never. */
@@ -62,11 +93,3 @@ export class Connection {
     return pings < 1 ? null : this.openedAt + pings * PING_MS;
   }
 }
-
-/** The object at the other end of a connection. */
-export type Place = {
-  /** The client sends a frame. */
-  readonly message: (connection: Connection, text: string) => void;
-  /** The network lost the connection. */
-  readonly closed: (connection: Connection) => void;
-};

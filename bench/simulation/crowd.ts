@@ -1,10 +1,10 @@
 import { backoffMs } from "../../src/client/backoff.ts";
 import { ACK_INTERVAL_MS } from "../../src/client/outbox.ts";
 import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../src/protocol/limits.ts";
-import { Client, type Connection } from "./client.ts";
+import { Client, type Connection, type Listener } from "./client.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Random } from "./random.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import type { Random } from "../../src/testing/random.ts";
+import type { VirtualTime } from "../../src/testing/virtual-time.ts";
 
 type Frame = {
   readonly type: string;
@@ -18,7 +18,7 @@ type Frame = {
 };
 
 /** All clients: they connect, receive, judge, acknowledge, lose connections and come back. */
-export class Crowd {
+export class Crowd implements Listener {
   readonly clients: readonly Client[];
   readonly ledger: Ledger;
   readonly snapshots = new Map<string, number>();
@@ -84,7 +84,7 @@ export class Crowd {
     const { connection } = client;
     if (connection === null) return;
     this.lost(connection);
-    connection.place.closed(connection);
+    connection.object.drop(connection.socket);
   }
 
   /** A client stops reading for so long. */
@@ -99,8 +99,8 @@ export class Crowd {
     });
   }
 
-  /** The object sends a frame. */
-  readonly send = (connection: Connection, text: string): void => {
+  /** An object sent a frame. */
+  take(connection: Connection, text: string): void {
     if (!connection.open) return;
     const { underWay } = connection;
     if (underWay === null) {
@@ -109,7 +109,7 @@ export class Crowd {
     }
     underWay.push(text);
     if (underWay.length === 1) this.#time.after(80, () => this.#arriveLate(connection));
-  };
+  }
 
   /** Clients that do not have everything yet. */
   behind(): Client[] {
@@ -180,8 +180,8 @@ export class Crowd {
     connection.ackAt = null;
     if (!connection.open || connection.stalledAt !== null) return;
     connection.unackedEvents = connection.unackedBytes = 0;
-    const { place, client } = connection;
-    place.message(connection, `{"type":"ack","seq":${client.last}}`);
+    const { object, socket, client } = connection;
+    object.message(socket, `{"type":"ack","seq":${client.last}}`);
   }
 
   #comeBack(client: Client, windowMs: number): void {

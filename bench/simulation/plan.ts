@@ -1,8 +1,8 @@
 import type { Crowd } from "./crowd.ts";
 import type { Fault, Ledger } from "./ledger.ts";
 import type { Network } from "./network.ts";
-import type { Random } from "./random.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import type { Random } from "../../src/testing/random.ts";
+import type { VirtualTime } from "../../src/testing/virtual-time.ts";
 
 /** What can be done to the objects of a run, and read off them. */
 export type World = {

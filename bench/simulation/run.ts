@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { fillDocument } from "./document.ts";
 import type { Results } from "./plan.ts";
@@ -13,7 +12,7 @@ import { offerHelp } from "../../dev/usage.mjs";
 offerHelp(`Usage: npm run simulate [-- CLIENTS [SEED]]
   Writes the tables of docs/scale.md, and runs a million clients, or so many, at the real core; 0: none.`);
 
-const DOCUMENT = fileURLToPath(new URL("../../docs/scale.md", import.meta.url));
+const DOCUMENT = path.join(import.meta.dirname, "../../docs/scale.md");
 const THREAD = path.join(import.meta.dirname, "run-thread.ts");
 const MILLION = 1_000_000;
 /** A million clients live in about 2 GB; the rest is for what comes and goes. */

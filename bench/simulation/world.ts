@@ -1,15 +1,13 @@
-import type { PlacementLimits } from "../../src/hub/core/placement.ts";
 import { PLACEMENT_TTL_MS, SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
-import type { Client } from "./client.ts";
+import type { MemoryObject, Served } from "../../src/testing/memory-platform.ts";
+import { type VirtualConnect, VirtualGuild } from "../../src/testing/virtual-guild.ts";
+import { type Client, Connection } from "./client.ts";
 import { Crowd } from "./crowd.ts";
-import { Ledger } from "./ledger.ts";
+import { KINDS, Ledger } from "./ledger.ts";
 import { Network } from "./network.ts";
 import type { World } from "./plan.ts";
-import { seededRandom } from "./random.ts";
-import type { Shared, VirtualHost } from "./virtual-host.ts";
-import { VirtualHub } from "./virtual-hub.ts";
-import type { VirtualRelay } from "./virtual-relay.ts";
-import { VirtualTime } from "./virtual-time.ts";
+import { seededRandom } from "../../src/testing/random.ts";
+import { VirtualTime } from "../../src/testing/virtual-time.ts";
 
 /** Some day in 2027, milliseconds since 1970. */
 const START = 1_800_000_000_000;
@@ -19,7 +17,8 @@ const ISOLATES = 200;
 /** How large a run is. */
 export type Size = {
   readonly clients: number;
-  readonly limits: PlacementLimits;
+  /** Sockets that the hub takes before there are relays, and that each relay takes. */
+  readonly limits: { readonly hub: number; readonly relay: number };
   /** Characters of an event beside its mark. */
   readonly pad: number;
 };
@@ -33,6 +32,12 @@ export function sizeOf(clients: number): Size {
   return { clients, limits: { hub: SOCKETS_PER_HUB, relay: SOCKETS_PER_RELAY }, pad: 300 };
 }
 
+/** The hub or a relay. */
+type Place = MemoryObject<Served>;
+
+/** Seconds since 1970 at which nobody's token has ended. */
+const FAR_FUTURE = 4e9;
+
 /** The placement as one isolate knows it. */
 type Remembered = { readonly relays: readonly number[]; readonly until: number };
 
@@ -40,66 +45,95 @@ type Remembered = { readonly relays: readonly number[]; readonly until: number }
 export function makeWorld({ clients, limits }: Size, seed: number): World {
   const random = seededRandom(seed);
   const time = new VirtualTime(START);
-  const network = new Network(time, random);
+  const network = new Network(random);
   const ledger = new Ledger();
-  const shared: Shared = { time, network, limits, crowd: () => crowd };
-  const hub = new VirtualHub(shared);
+  const guild = new VirtualGuild(time, {
+    SOCKETS_PER_HUB: String(limits.hub),
+    SOCKETS_PER_RELAY: String(limits.relay),
+  });
+  guild.fate = network.fate;
+  const { hub } = guild;
   const isolates = new Map<number, Remembered>();
   const crowd = new Crowd({ count: clients, time, random, ledger, enter });
   const triesAt = new Map<number, number>();
-  function enter(client: Client): void {
-    const second = Math.floor(time.clock() / 1000);
-    triesAt.set(second, (triesAt.get(second) ?? 0) + 1);
+  /** Clients let in, by object and second. */
+  const acceptedAt = new Map<Place, Map<number, number>>();
+  let places = 0;
+  let dies = false;
+  function placeOf(client: Client): Place {
     const isolate = client.index % ISOLATES;
     // An object that had no room makes its isolate ask again.
     let known = client.attempt > 0 ? undefined : isolates.get(isolate);
-    if (known === undefined || known.until <= time.clock()) {
-      known = { relays: hub.place(), until: time.clock() + PLACEMENT_TTL_MS };
+    if (known === undefined || known.until <= time.now) {
+      places += 1;
+      known = { relays: hub.impl.place().relays, until: time.now + PLACEMENT_TTL_MS };
       isolates.set(isolate, known);
     }
     const relay = known.relays[client.index % known.relays.length];
-    if (relay === undefined) hub.enter(client);
-    else hub.relay(relay).enter(client);
+    return relay === undefined ? hub : guild.relay(relay);
   }
-  const relays = (): VirtualRelay[] => [...hub.relays.values()];
-  const hosts = (): VirtualHost[] => [hub, ...relays()];
+  function enter(client: Client): void {
+    countSecond(triesAt, time.now);
+    void come(client, placeOf(client));
+  }
+  async function come(client: Client, object: Place): Promise<void> {
+    const socket = await guild.enter(object, optionsOf(client));
+    if (socket === null) return crowd.turnedAway(client);
+    const counts = acceptedAt.get(object) ?? new Map<number, number>();
+    acceptedAt.set(object, counts);
+    countSecond(counts, time.now);
+    const connection = new Connection(crowd, { client, object, socket, now: time.now });
+    crowd.entered(connection);
+    socket.attach(connection);
+  }
+  const relays = (): Place[] => [...guild.relays.values()];
+  const objects = (): Place[] => [hub, ...relays()];
+  const called = (name: string): number => guild.calls.get(name) ?? 0;
+  const rowsOf = ({ impl }: Place): number => impl.host.store.extent().head;
   return {
     random,
     time,
     network,
     ledger,
     crowd,
-    publish: (mark, pad, privileged) => hub.publish(mark, pad, privileged),
+    publish: (mark, pad, privileged) => {
+      hub.isMute = dies;
+      const published = guild.publish(privileged ? ["mods"] : null, null, mark, { mark, pad });
+      if (dies) {
+        dies = false;
+        hub.crash();
+        return null;
+      }
+      if (published.kind === "refused") throw new Error(published.why);
+      return published.kind;
+    },
     killHubAfterCommit: () => {
-      hub.diesAfterCommit = true;
+      dies = true;
     },
     crashRelay: () => {
       const all = relays();
       all[Math.floor(random() * all.length)]?.crash();
     },
     crashAll: () => {
-      for (const host of hosts()) host.crash();
+      for (const object of objects()) object.crash();
     },
     sleep: (share) => {
-      for (const host of hosts()) if (!host.isBusy && random() < share) host.sleep();
+      for (const object of objects()) if (!object.isBusy && random() < share) object.evict();
     },
     counts: () => ({
-      relays: hub.fanout.relays.length,
+      relays: hub.impl.relays.rows.length,
       relaySockets: relays().map((relay) => relay.sockets.size),
       hubSockets: hub.sockets.size,
-      calls: hub.calls,
-      pulls: hub.pulls,
-      snapshotCalls: relays().reduce((sum, relay) => sum + relay.snapshotCalls, 0),
-      places: hub.places,
-      lags: hosts().reduce((sum, host) => sum + host.lags, 0),
-      hubRows: hub.store.appended,
-      relayRows: relays().reduce((sum, { store }) => sum + store.appended, 0),
+      calls: called("take"),
+      pulls: called("pull"),
+      snapshotCalls: called("snapshotsFor"),
+      places,
+      lags: guild.counts.get("lagging") ?? 0,
+      hubRows: rowsOf(hub),
+      relayRows: relays().reduce((sum, relay) => sum + rowsOf(relay), 0),
     }),
     returnSince: (ms) => ({
-      accepts: mostAtOnce(
-        hosts().map(({ acceptedAt }) => acceptedAt),
-        ms,
-      ),
+      accepts: mostAtOnce([...acceptedAt.values()], ms),
       tries: mostAtOnce([triesAt], ms).all,
     }),
   };
@@ -120,4 +154,20 @@ function mostAtOnce(
     }
   }
   return { one, all: Math.max(0, ...bySecond.values()) };
+}
+
+/** What a client's upgrade asks for. */
+function optionsOf({ sub, kind, batch, epoch, last }: Client): VirtualConnect {
+  return {
+    sub,
+    grants: kind === KINDS.privileged ? ["mods"] : [],
+    exp: FAR_FUTURE,
+    batch,
+    ...(epoch === undefined ? {} : { epoch, seq: last }),
+  };
+}
+
+function countSecond(counts: Map<number, number>, now: number): void {
+  const second = Math.floor(now / 1000);
+  counts.set(second, (counts.get(second) ?? 0) + 1);
 }

@@ -7,7 +7,7 @@ export default defineConfig({
     environment: "node",
     include: [
       "src/hub/core/**/*.test.ts",
-      "src/hub/memory-store.test.ts",
+      "src/hub/sqlite-store.test.ts",
       "src/features/matches/room/*.test.ts",
       "src/features/matches/faceit.test.ts",
     ],

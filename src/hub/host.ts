@@ -1,8 +1,8 @@
 import { guildFor, type Principal } from "../platform/auth/principal.ts";
-import { verifyToken, type TokenFailure } from "../platform/auth/verify-token.ts";
+import type { TokenFailure } from "../platform/auth/verify-token.ts";
 import type { Clock } from "../platform/clock.ts";
 import { within } from "../platform/deadline.ts";
-import { ulidGenerator } from "../platform/ids.ts";
+import type { IdGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
@@ -70,8 +70,8 @@ export class StreamHost {
   readonly sockets: SocketSet;
   readonly server: StreamServer<HubSocket>;
   readonly meter: HubMeter;
-  readonly newId = ulidGenerator();
   readonly clock: Clock;
+  readonly newId: IdGenerator;
   readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
   readonly #ports: StreamHostPorts;
@@ -86,6 +86,7 @@ export class StreamHost {
   constructor(runtime: HubRuntime, env: HubEnv, store: SqliteStore, ports: StreamHostPorts) {
     this.#runtime = runtime;
     this.clock = runtime.clock;
+    this.newId = runtime.newId;
     this.#env = env;
     this.#ports = ports;
     this.store = store;
@@ -161,7 +162,7 @@ export class StreamHost {
       const request = this.server.message(socket, data);
       this.arm();
       if (request === null) return;
-      const verified = await verifyToken(this.#env, request.token);
+      const verified = await this.#runtime.verifyToken(request.token);
       await this.#answerToken(socket, request, verified);
       this.arm();
     } catch (error) {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { memoryStore } from "../testing/memory-storage.ts";
 import { ulid } from "ulid";
 import { PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
 import type { HubExtension, OutsideEvents } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
-import { MemoryStore } from "./memory-store.ts";
 import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
 
 /** Tables of extensions have no place here: what they keep stands in facts, which are undone as well. */
@@ -29,7 +29,7 @@ const publication = (event: string): Publication => ({
 });
 
 class Hub {
-  readonly store = new MemoryStore("e");
+  readonly store = memoryStore("e");
   readonly #extensions: readonly HubExtension[];
 
   constructor(...extensions: readonly HubExtension[]) {

@@ -30,7 +30,8 @@ export class RelayObject {
   readonly #guildId: string;
   readonly #index: number;
   readonly #store: SqliteStore;
-  readonly #relay: Relay<HubSocket>;
+  /** The copy of the journal. */
+  readonly copy: Relay<HubSocket>;
   /** Of clients who came before this relay had the journal: whether it has it now, and they may stay. */
   readonly #attachment: SharedCall<null, boolean>;
   /** Of clients who have seen a later seq than this relay has: catches up with the hub. */
@@ -56,7 +57,7 @@ export class RelayObject {
       onServed: () => this.#tellLoadSoon(),
       runTask: (key) => (key === LOAD_TASK ? this.#tellLoad() : Promise.resolve()),
     });
-    this.#relay = new Relay({
+    this.copy = new Relay({
       store: this.#store,
       clock: runtime.clock,
       server: this.host.server,
@@ -71,7 +72,7 @@ export class RelayObject {
       return clients.map(() => isAttached);
     }, background);
     this.#catchUp = new SharedCall(async (seqs) => {
-      if (this.#store.extent().head < Math.max(...seqs)) await this.#relay.catchUp();
+      if (this.#store.extent().head < Math.max(...seqs)) await this.copy.catchUp();
       return seqs.map(() => true);
     }, background);
     this.#snapshots = new SharedCall(async (readers) => {
@@ -87,7 +88,7 @@ export class RelayObject {
     if (call.guildId !== this.#guildId) return { v: 1, refused: "other_guild" };
     const presence = call.signals.find((signal) => signal.key === "presence");
     if (presence !== undefined) this.#presence = presenceFrom(presence.payload);
-    const ack = await this.#relay.take(call);
+    const ack = await this.copy.take(call);
     if (call.draining) {
       this.#store.writeFact(STATE_FACT, "draining");
       this.#store.writeTask(LOAD_TASK, this.host.clock());
@@ -116,8 +117,8 @@ export class RelayObject {
     try {
       const attachment = await this.#ask((hub) => hub.attachRelay(this.#index));
       if (!attachment.accepted) return false;
-      this.#relay.revoke(attachment.revocations);
-      await this.#relay.catchUp();
+      this.copy.revoke(attachment.revocations);
+      await this.copy.catchUp();
       this.#presence = await this.#ask((hub) => hub.presence());
     } catch (error) {
       log("warn", "hub.not_attached", { guildId: this.#guildId, relay: this.#index, error });

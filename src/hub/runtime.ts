@@ -1,4 +1,8 @@
+import type { Principal } from "../platform/auth/principal.ts";
+import { type TokenFailure, verifyToken } from "../platform/auth/verify-token.ts";
 import { type Clock, systemClock, systemTimer, type Timer } from "../platform/clock.ts";
+import { type IdGenerator, ulidGenerator } from "../platform/ids.ts";
+import type { Result } from "../platform/result.ts";
 import { type GuildHubRpc, type HubEnv, type HubRelayRpc, relayName } from "./env.ts";
 
 /** A WebSocket of a client, which outlives the memory of the object that serves it. */
@@ -24,8 +28,8 @@ export type Remote<Rpc> = {
 };
 
 /**
- * What a hub or a relay needs of the platform that it lives on. It says nothing that is ours, so that tests and
- * the simulation run the same objects over memory and a clock of their own (`src/testing/memory-platform.ts`).
+ * What a hub or a relay needs of what is around it: the platform that it lives on, and who signs tokens. Tests
+ * and the simulation run the same objects over memory and a clock of their own (`src/testing/memory-platform.ts`).
  */
 export interface HubRuntime {
   /** The name by which the object is reached. */
@@ -34,6 +38,7 @@ export interface HubRuntime {
   readonly storage: Pick<DurableObjectStorage, "sql" | "transactionSync" | "sync">;
   readonly clock: Clock;
   readonly timer: Timer;
+  readonly newId: IdGenerator;
   /** When `alarm` is called, milliseconds, also of an object that sleeps or was killed; null: not at all. */
   setAlarm(at: number | null): void;
   /** Keeps the object awake, and work alive when the event that began it is over. */
@@ -46,6 +51,8 @@ export interface HubRuntime {
   setAutoResponse(request: string, response: string): void;
   /** When a socket was last answered so, milliseconds; null: never. */
   autoRespondedAt(socket: RuntimeSocket): number | null;
+  /** Whose token it is. Never rejects. */
+  verifyToken(token: string): Promise<Result<Principal, TokenFailure>>;
   /** The hub of a guild. A stub that threw stays broken, so each call takes a new one. */
   hub(guildId: string): Remote<GuildHubRpc>;
   /** A relay of a guild; as {@link hub}. */
@@ -53,12 +60,14 @@ export interface HubRuntime {
 }
 
 /** A Durable Object in workerd. */
-export function workerdRuntime(ctx: DurableObjectState, { HUB, RELAY }: HubEnv): HubRuntime {
+export function workerdRuntime(ctx: DurableObjectState, env: HubEnv): HubRuntime {
+  const { HUB, RELAY } = env;
   return {
     name: ctx.id.name,
     storage: ctx.storage,
     clock: systemClock,
     timer: systemTimer,
+    newId: ulidGenerator(),
     setAlarm: (at) => {
       void (at === null ? ctx.storage.deleteAlarm() : ctx.storage.setAlarm(at));
     },
@@ -73,6 +82,7 @@ export function workerdRuntime(ctx: DurableObjectState, { HUB, RELAY }: HubEnv):
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(request, response)),
     autoRespondedAt: (socket) =>
       ctx.getWebSocketAutoResponseTimestamp(socket as WebSocket)?.getTime() ?? null,
+    verifyToken: (token) => verifyToken(env, token),
     hub: (guildId) => HUB.get(HUB.idFromName(guildId)),
     relay: (guildId, index) => RELAY.get(RELAY.idFromName(relayName(guildId, index))),
   };

@@ -3,8 +3,11 @@ import { monotonicFactory } from "ulid";
 /** Makes ids that sort by time. Injected, so that cores stay deterministic. */
 export type IdGenerator = (now: number) => string;
 
-/** ULIDs that also sort within one millisecond. */
-export function ulidGenerator(): IdGenerator {
-  const next = monotonicFactory();
+/**
+ * ULIDs that also sort within one millisecond.
+ * @param random from 0 up to 1; absent: what the machine has for keys
+ */
+export function ulidGenerator(random?: () => number): IdGenerator {
+  const next = monotonicFactory(random);
   return (now) => next(now);
 }

@@ -1,318 +1,291 @@
-import { REVOCATION_TTL_MS } from "../protocol/limits.ts";
-import type { RevocationTarget } from "../protocol/hub-report.ts";
-import { Relay } from "../hub/core/relay.ts";
-import type { JournalPull, RelayAttachment } from "../hub/core/relay-calls.ts";
-import { RelayFanout, RELAYS_TASK } from "../hub/core/relay-fanout.ts";
-import type { Audience, Published, Signal } from "../hub/publisher.ts";
-import { MemoryStore } from "../hub/memory-store.ts";
+import { type HubEnv, readRelayName, relayName } from "../hub/env.ts";
+import type { HubExtension, HubTurn } from "../hub/extension.ts";
+import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.ts";
+import { HubObject } from "../hub/hub-object.ts";
+import type { Audience, Published } from "../hub/publisher.ts";
+import { RelayObject } from "../hub/relay-object.ts";
+import type { Upgrade } from "../hub/runtime.ts";
+import type { Principal } from "../platform/auth/principal.ts";
+import { ulidGenerator } from "../platform/ids.ts";
+import { ok } from "../platform/result.ts";
 import {
-  VirtualClock,
-  type VirtualConnect,
-  VirtualHub,
-  VirtualServer,
-  type VirtualSocket,
-} from "./virtual-hub.ts";
+  type Caller,
+  MemoryObject,
+  type MemorySocket,
+  type Reach,
+  type Served,
+} from "./memory-platform.ts";
+import { seededRandom } from "./random.ts";
+import { VirtualTime } from "./virtual-time.ts";
 
-/** Facts with the newest revocation, and with whether the hub calls a relay. */
-const REVISION_FACT = "revision";
-const STATE_FACT = "relay";
-/** What one pull carries: few, so that a gap takes several. */
-const PULL_EVENTS = 20;
-const PULL_BYTES = 1024 * 1024;
+export const GUILD = "100000000000000001";
+/** Every event that it may publish. */
+const EVENTS: ReadonlySet<string> = new Set(["test.happened", "test.moved", "x.y"]);
+/** Command that runs a turn of the test. */
+const TURN = "test.turn";
+/** The epoch of its journal when nobody says otherwise. */
+export const EPOCH = "epoch-1";
+/** Nobody waits longer than this, milliseconds: less than a call may take until it is given up. */
+const PATIENCE_MS = 20_000;
+/** Signal of a client that stays. */
+const STAYS: AbortSignal = new AbortController().signal;
 
-/** What becomes of one call between a hub and a relay. */
-export type Fate = "arrives" | "request lost" | "answer lost" | { readonly lateMs: number };
-
-type Call = {
-  readonly caller: VirtualServer;
-  readonly callee: VirtualServer;
-  readonly lose: () => void;
+/** What becomes of one call between objects: how long each way takes, milliseconds, and whether it gets lost. */
+export type Fate = {
+  readonly thereMs?: number;
+  readonly backMs?: number;
+  readonly lost?: "request" | "answer";
 };
 
-/** Carries calls between a hub and its relays, and loses some. */
-class VirtualWire {
-  /** Decides on each call. */
-  fate: () => Fate = () => "arrives";
-  /** Calls that were made. */
-  calls = 0;
-  readonly #clock = new VirtualClock();
-  readonly #open = new Set<Call>();
+/** How a virtual client connects. */
+export type VirtualConnect = {
+  readonly sub?: string;
+  readonly grants?: readonly string[];
+  /** Seconds since 1970, as of a token. */
+  readonly exp?: number;
+  readonly iat?: number;
+  readonly batch?: boolean;
+  readonly signals?: boolean;
+  readonly epoch?: string | undefined;
+  readonly seq?: number;
+};
 
-  /** Calls `work` at `callee`. Rejects when it cannot be reached; never settles for a dead caller. */
-  carry<T>(caller: VirtualServer, callee: VirtualServer, work: () => T | Promise<T>): Promise<T> {
-    const fate = this.fate();
-    const callerLife = caller.life;
-    const calleeLife = callee.life;
-    this.calls += 1;
-    return new Promise<T>((resolve, reject) => {
-      const answer = (settle: () => void): void => {
-        this.#open.delete(call);
-        if (caller.life === callerLife) settle();
-      };
-      const call: Call = {
-        caller,
-        callee,
-        lose: () => answer(() => reject(new Error("not reached"))),
-      };
-      this.#open.add(call);
-      const run = async (): Promise<void> => {
-        // As a request does, it leaves after the turn that made it.
-        await Promise.resolve();
-        // What is on its way arrives, though its caller may be dead by then.
-        const isAway = typeof fate === "object" || caller.life === callerLife;
-        if (!isAway || callee.life !== calleeLife) return call.lose();
-        if (fate === "request lost") return call.lose();
-        try {
-          const value = await work();
-          if (fate === "answer lost") call.lose();
-          else answer(() => resolve(value));
-        } catch (error) {
-          answer(() => reject(error instanceof Error ? error : new Error(String(error))));
-        }
-      };
-      if (typeof fate === "object") this.#clock.after(fate.lateMs, () => void run());
-      else void run();
-    });
-  }
+/** An area that keeps nothing: it runs what a test wants to have in a turn. */
+const AREA: HubExtension = {
+  name: "test",
+  migrate: () => false,
+  commands: [{ name: TURN, run: (hub, work) => hub.turn(work as (turn: HubTurn) => unknown) }],
+  snapshot: () => ({ rooms: [] }),
+};
 
-  /** Whoever waits for this one has lost it. */
-  cut(callee: VirtualServer): void {
-    for (const call of this.#open) if (call.callee === callee) call.lose();
-  }
-
-  /** Whether a call is under way that keeps this one from sleeping. */
-  isBusy(server: VirtualServer): boolean {
-    return [...this.#open].some(({ caller, callee }) => caller === server || callee === server);
-  }
-
-  pass(ms: number): void {
-    this.#clock.pass(ms);
-  }
-}
-
-/** A relay over memory: what `relay-object.ts` does with the core, without Workers. */
-export class VirtualRelay extends VirtualServer {
-  readonly index: number;
-  relay: Relay<VirtualSocket>;
-  readonly #guild: VirtualGuild;
-  readonly #joining = new Set<(socket: null) => void>();
-
-  constructor(guild: VirtualGuild, index: number) {
-    super(guild.clock, new MemoryStore(`new-${index}`));
-    this.index = index;
-    this.#guild = guild;
-    this.relay = this.#makeRelay();
-  }
-
-  override evict(): void {
-    super.evict();
-    this.relay = this.#makeRelay();
-  }
-
-  override crash(): void {
-    super.crash();
-    this.relay = this.#makeRelay();
-    this.#guild.wire.cut(this);
-    for (const resolve of this.#joining) resolve(null);
-    this.#joining.clear();
-  }
-
-  /** A client comes. @returns null when it has to come back later */
-  join(options: VirtualConnect): Promise<VirtualSocket | null> {
-    return new Promise((resolve) => {
-      this.#joining.add(resolve);
-      void this.#joinOrNot(options).then((socket) => resolve(socket));
-    });
-  }
-
-  async #joinOrNot(options: VirtualConnect): Promise<VirtualSocket | null> {
-    try {
-      return await this.#join(options);
-    } catch {
-      return null;
-    }
-  }
-
-  async #join(options: VirtualConnect): Promise<VirtualSocket | null> {
-    if (!(await this.#attached())) return null;
-    const { epoch, seq } = options;
-    const extent = this.store.extent();
-    if (epoch === extent.epoch && seq !== undefined && seq > extent.head) {
-      await this.relay.catchUp();
-    }
-    const asked = { id: "", batch: false, resume: { epoch, seq } };
-    if (this.server.decide(asked).kind === "snapshot") {
-      const at = await this.#guild.wire.carry(
-        this,
-        this.#guild.hub,
-        () => this.#guild.hub.store.extent().head,
-      );
-      this.snapshotSeq = () => at;
-    }
-    return this.connect(options);
-  }
-
-  async #attached(): Promise<boolean> {
-    if (this.store.readFact(STATE_FACT) === "attached") return true;
-    const { hub, wire } = this.#guild;
-    const attachment = await wire.carry(this, hub, () => this.#guild.attach(this.index));
-    if (!attachment.accepted) return false;
-    this.relay.revoke(attachment.revocations);
-    await this.relay.catchUp();
-    this.store.writeFact(STATE_FACT, "attached");
-    return true;
-  }
-
-  #makeRelay(): Relay<VirtualSocket> {
-    const guild = this.#guild;
-    return new Relay({
-      store: this.store,
-      clock: () => this.clock.now,
-      server: this.server,
-      hub: {
-        pull: (after) => guild.wire.carry(this, guild.hub, () => guild.pull(after)),
-        revocations: (revision) =>
-          guild.wire.carry(this, guild.hub, () =>
-            guild.hub.store.readRevocations(revision, guild.clock.now),
-          ),
-      },
-    });
-  }
-}
-
-/** A hub with relays over a wire: what `hub-relays.ts` does with the core, without Workers. */
+/** A hub with its relays, as they are shipped, over memory, a clock of their own and a network that loses calls. */
 export class VirtualGuild {
-  readonly clock = new VirtualClock();
-  readonly wire = new VirtualWire();
-  readonly hub = new VirtualHub(this.clock);
-  readonly relays: readonly VirtualRelay[];
-  fanout: RelayFanout;
-  /** What relays have closed for revocations, as far as the hub was told. */
-  closedAtRelays = 0;
+  readonly time: VirtualTime;
+  readonly env: HubEnv;
+  readonly hub: MemoryObject<HubObject>;
+  readonly relays = new Map<number, MemoryObject<RelayObject>>();
+  /** Decides on each call. */
+  fate: () => Fate = () => ({});
+  /** Calls that were made, by the name of what was called. */
+  readonly calls = new Map<string, number>();
+  readonly #newId = ulidGenerator(seededRandom(1));
+  /** What was counted, by `name label`. */
+  readonly #counts = new Map<string, number>();
 
-  constructor(relays: number) {
-    this.relays = Array.from({ length: relays }, (_, index) => new VirtualRelay(this, index));
-    this.fanout = this.#makeFanout();
-    this.hub.onAppended = ([first]) => {
-      if (first === undefined || this.fanout.relays.length === 0) return;
-      this.fanout.expectCall();
-      void this.fanout.flush({ from: first.seq - 1 });
-    };
+  /** @param variables of the deployment that are to differ */
+  constructor(time = new VirtualTime(1_000_000_000_000), variables: Record<string, string> = {}) {
+    this.time = time;
+    this.env = {
+      ...VARIABLES,
+      ...variables,
+      METRICS: {
+        // As `analyticsEngine` writes them.
+        writeDataPoint: ({ blobs, doubles }: { blobs: string[]; doubles: number[] }) => {
+          const name = `${blobs[1]} ${blobs[2]}`.trim();
+          this.#counts.set(name, (this.#counts.get(name) ?? 0) + (doubles[0] ?? 0));
+        },
+      },
+    } as unknown as HubEnv;
+    const parts = { extensions: [AREA], events: EVENTS };
+    this.hub = new MemoryObject({
+      name: GUILD,
+      time,
+      reachFrom: (from) => this.#reachFrom(from),
+      make: (runtime) => new HubObject(runtime, this.env, parts),
+    });
+    this.hub.impl.host.store.adopt(EPOCH);
   }
 
+  /** The relay of that index, whether it was ever called or not. */
+  relay(index: number): MemoryObject<RelayObject> {
+    const known = this.relays.get(index);
+    if (known !== undefined) return known;
+    const relay = new MemoryObject<RelayObject>({
+      name: relayName(GUILD, index),
+      time: this.time,
+      reachFrom: (from) => this.#reachFrom(from),
+      make: (runtime) => new RelayObject(runtime, this.env),
+    });
+    this.relays.set(index, relay);
+    return relay;
+  }
+
+  /** What was counted so far, such as `lagging` or `closed 1012`; of what was killed since, not all. */
+  get counts(): ReadonlyMap<string, number> {
+    for (const { impl } of [this.hub, ...this.relays.values()]) impl.host.meter.flush();
+    return this.#counts;
+  }
+
+  /** Publishes in the hub, for a caller that waits for nothing. */
   publish(
     audience: Audience = null,
     topic: string | null = null,
     dedupeKey?: string,
     payload: Record<string, unknown> = {},
   ): Published {
-    return this.hub.publish(audience, topic, dedupeKey, payload);
+    const { head } = this.hub.impl.host.store.extent();
+    const [published] = this.hub.impl.publish([
+      {
+        event: "test.happened",
+        payload: { guildId: GUILD, n: head + 1, ...payload },
+        audience,
+        topic,
+        ...(dedupeKey === undefined ? {} : { dedupeKey }),
+      },
+    ]);
+    if (published === undefined) throw new Error("nothing was said of what was published");
+    return published;
   }
 
-  signal(signal: Signal): void {
-    this.hub.server.signal(signal);
-    void this.fanout.flush({ signal });
+  /** Runs a turn in the hub. */
+  async turn(work: (hub: HubTurn) => void): Promise<void> {
+    await this.hub.event((impl) => impl.command(TURN, work));
   }
 
-  /** @returns how many the hub closed itself */
-  revoke(target: RevocationTarget): number {
-    const { store, server } = this.hub;
-    const { now } = this.clock;
-    const revision = this.revision + 1;
-    store.transaction(() => {
-      store.writeRevocation({ revision, target, at: now, expiresAt: now + REVOCATION_TTL_MS });
-      store.writeFact(REVISION_FACT, String(revision));
-      this.fanout.expectCall();
+  /** A client comes to the hub or to a relay. @returns null: it has to come back later */
+  async enter(
+    object: MemoryObject<Served>,
+    options: VirtualConnect = {},
+  ): Promise<MemorySocket | null> {
+    const answer = await object.connect(this.#upgrade(object, options)).catch(() => null);
+    return typeof answer === "number" ? null : answer;
+  }
+
+  /** The same, with a clock that goes on until it was answered. */
+  async join(
+    object: MemoryObject<Served>,
+    options: VirtualConnect = {},
+  ): Promise<MemorySocket | null> {
+    let isAnswered = false;
+    const answer = this.enter(object, options).finally(() => {
+      isAnswered = true;
     });
-    const closed = server.revoke(target, now);
-    void this.fanout.flush();
-    return closed;
+    await this.#passUntil(() => isAnswered);
+    return answer;
   }
 
-  get revision(): number {
-    return Number(this.hub.store.readFact(REVISION_FACT) ?? 0);
+  /** Time passes until an object has nothing to do, and then it sleeps and wakes. */
+  async evict(object: MemoryObject<Served> = this.hub): Promise<void> {
+    await this.#passUntil(() => !object.isBusy);
+    object.evict();
   }
 
-  /** The hub takes a relay. */
-  attach(index: number): RelayAttachment {
-    if (!this.fanout.relays.some((row) => row.index === index)) {
-      this.fanout.write({ index, state: "open", sockets: 0, users: 0 });
+  async #passUntil(isSo: () => boolean): Promise<void> {
+    for (let ms = 0; ms < PATIENCE_MS; ms += 1) {
+      await this.time.quiet();
+      if (isSo()) return;
+      await this.time.pass(1);
     }
-    const revocations = this.hub.store.readRevocations(0, this.clock.now);
-    return { v: 1, accepted: true, revocations };
-  }
-
-  /** What a relay reads of the hub's journal. */
-  pull(after: number): JournalPull {
-    const { store } = this.hub;
-    const { epoch, head, oldest } = store.extent();
-    const entries = after >= head ? [] : store.readAfter(after, PULL_EVENTS, PULL_BYTES);
-    return { v: 1, epoch, head, oldest, entries };
-  }
-
-  /** Until all that needs no time is done. */
-  async quiet(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  /** Time passes everywhere, and what is due is done. */
-  async pass(ms: number): Promise<void> {
-    this.clock.pass(ms);
-    this.wire.pass(ms);
-    await this.quiet();
-    this.hub.runDue();
-    for (const relay of this.relays) relay.runDue();
-    if (this.hub.store.dueTasks(this.clock.now).includes(RELAYS_TASK)) void this.fanout.recall();
-    await this.quiet();
-  }
-
-  /** The hub sleeps and wakes, unless a call keeps it awake: its memory is gone. */
-  async evictHub(): Promise<void> {
-    await this.quiet();
-    if (this.wire.isBusy(this.hub)) return;
-    this.hub.evict();
-    this.fanout = this.#makeFanout();
-  }
-
-  async evictRelay(index: number): Promise<void> {
-    await this.quiet();
-    const relay = this.relays[index];
-    if (relay !== undefined && !this.wire.isBusy(relay)) relay.evict();
-  }
-
-  /** The hub's process dies: what was committed stays, calls and sockets do not. */
-  crashHub(): void {
-    this.hub.crash();
-    this.wire.cut(this.hub);
-    this.fanout = this.#makeFanout();
-  }
-
-  crashRelay(index: number): void {
-    this.relays[index]?.crash();
+    throw new Error("somebody waits for ever");
   }
 
   /** The hub comes back with another journal. */
   renewEpoch(epoch: string): void {
-    this.crashHub();
-    this.hub.store.adopt(epoch);
+    this.hub.crash();
+    this.hub.impl.host.store.adopt(epoch);
   }
 
-  #makeFanout(): RelayFanout {
-    const { hub, wire, clock } = this;
-    return new RelayFanout({
-      guildId: "g",
-      store: hub.store,
-      clock: () => clock.now,
-      call: (index, call) => {
-        const relay = this.relays[index];
-        if (relay === undefined) throw new Error(`there is no relay ${index}`);
-        return wire.carry(hub, relay, () => relay.relay.take(structuredClone(call)));
+  /** What the Worker would hand over for a client. */
+  #upgrade(object: MemoryObject<Served>, options: VirtualConnect): Upgrade {
+    const { sub = "alice", grants = [], batch = false, signals = false, epoch, seq, iat } = options;
+    const { exp = Math.floor(this.time.now / 1000) + 3600 } = options;
+    const relay = readRelayName(object.name)?.index;
+    const handover: Handover = {
+      v: 1,
+      guildId: GUILD,
+      batch,
+      signals,
+      ...(relay === undefined ? {} : { relay }),
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(seq === undefined ? {} : { seq }),
+      identity: {
+        sub,
+        grants: [`sub:${sub}`, ...grants],
+        exp,
+        ...(iat === undefined ? {} : { iat }),
       },
-      background: (work) => void work.catch(() => {}),
-      revision: () => this.revision,
-      onAck: (_, { closed }) => {
-        this.closedAtRelays += closed;
+    };
+    const text = writeHandover(handover);
+    return {
+      headers: { get: (name) => (name === HANDOVER_HEADER ? text : null) },
+      signal: STAYS,
+    };
+  }
+
+  #reachFrom(from: Caller): Reach {
+    return {
+      newId: this.#newId,
+      // A token of this world is what it says.
+      verifyToken: async (token) => ok(JSON.parse(token) as Principal),
+      hub: () => this.#remote(from, () => this.hub) as ReturnType<Reach["hub"]>,
+      relay: (_, index) =>
+        this.#remote(from, () => this.relay(index)) as ReturnType<Reach["relay"]>,
+    };
+  }
+
+  /** An object as another one calls it: every method takes copies, and a while. */
+  #remote(from: Caller, to: () => MemoryObject<Served>): object {
+    return new Proxy(
+      {},
+      {
+        get: (_, method) => {
+          return (...parameters: unknown[]) => {
+            const name = String(method);
+            this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+            const copies = structuredClone(parameters);
+            return this.#carry(from, to(), (impl) => {
+              const called = (impl as unknown as Record<string, (...all: unknown[]) => unknown>)[
+                name
+              ];
+              if (called === undefined) throw new Error(`nothing answers to ${name}`);
+              return called.apply(impl, copies);
+            });
+          };
+        },
       },
+    );
+  }
+
+  /** Never settles for a caller that died meanwhile. */
+  #carry(from: Caller, to: MemoryObject<Served>, run: (impl: Served) => unknown): Promise<unknown> {
+    const { thereMs = 0, backMs = 0, lost } = this.fate();
+    const { isMute } = from;
+    const { crashes } = to;
+    return new Promise((resolve, reject) => {
+      const back = (settle: () => void): void =>
+        this.#travel(backMs, () => {
+          if (!from.isGone) settle();
+        });
+      const fail = (): void => back(() => reject(new Error("the call was lost")));
+      this.#travel(thereMs, () => {
+        // What has left arrives, though its caller may be dead by then.
+        if (isMute || (thereMs === 0 && from.isGone)) return;
+        if (lost === "request" || to.crashes !== crashes) return fail();
+        void Promise.allSettled([to.event(run)]).then(([outcome]) => {
+          if (lost === "answer") return fail();
+          return back(() => {
+            if (outcome.status === "rejected") reject(outcome.reason);
+            else resolve(structuredClone(outcome.value));
+          });
+        });
+      });
     });
   }
+
+  #travel(ms: number, arrive: () => void): void {
+    // What takes no time still leaves after the turn that sent it.
+    if (ms === 0) queueMicrotask(arrive);
+    else this.time.after(ms, arrive);
+  }
 }
+
+/** A deployment that nothing outside is asked for. */
+const VARIABLES = {
+  PRIMARY_GUILD_ID: GUILD,
+  HUB_SECRET: "virtual-hub-secret-0123456789-0123456789",
+  DISCORD_BOT_TOKEN: "virtual-bot-token-0123456789-0123456789",
+  JWT_ISSUER: "https://idp.test",
+  JWT_AUDIENCE: "guildhub",
+  JWT_PUBLIC_JWK_URL: "https://idp.test/jwks",
+  WEB_ORIGIN: "https://page.test",
+};

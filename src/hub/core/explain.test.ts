@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { JOURNAL_MAX_EVENTS } from "../../protocol/limits.ts";
 import type { ExplanationCode } from "../../protocol/hub-report.ts";
-import { VirtualHub, type VirtualSocket } from "../../testing/virtual-hub.ts";
+import { type MemorySocket } from "../../testing/memory-platform.ts";
+import { VirtualHub } from "../../testing/virtual-hub.ts";
 import { explain } from "./explain.ts";
 
 /** What `inspection.ts` asks the core, for one socket of a virtual hub. */
-function ask(bench: VirtualHub, socket: VirtualSocket, seq: number): ExplanationCode {
+function ask(bench: VirtualHub, socket: MemorySocket, seq: number): ExplanationCode {
   const session = bench.server.sessions.live(socket);
   if (session === null) throw new Error("no session");
   const extent = bench.store.extent();
@@ -15,12 +16,12 @@ function ask(bench: VirtualHub, socket: VirtualSocket, seq: number): Explanation
 }
 
 describe("HUB-19 why a connection did or did not get an event", () => {
-  test("what was sent is delivered, also where it was found again after a wake", () => {
+  test("what was sent is delivered, also where it was found again after a wake", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.publish();
     expect(ask(bench, socket, 1)).toBe("delivered");
-    bench.evict();
+    await bench.evict();
     expect(ask(bench, socket, 1)).toBe("delivered");
   });
 
@@ -34,7 +35,7 @@ describe("HUB-19 why a connection did or did not get an event", () => {
     expect(ask(bench, socket, 2)).toBe("delivered");
   });
 
-  test("what was before the snapshot, or before the place of a resume", () => {
+  test("what was before the snapshot, or before the place of a resume", async () => {
     const bench = new VirtualHub();
     for (let i = 0; i < 4; i += 1) bench.publish();
     const fresh = bench.connect();
@@ -44,7 +45,7 @@ describe("HUB-19 why a connection did or did not get an event", () => {
       "before_connection",
       "delivered",
     ]);
-    bench.evict();
+    await bench.evict();
     expect([2, 3].map((seq) => ask(bench, resumed, seq))).toEqual([
       "before_connection",
       "delivered",
@@ -66,13 +67,13 @@ describe("HUB-19 why a connection did or did not get an event", () => {
     ]);
   });
 
-  test("what goes out with the next shared frame", () => {
+  test("what goes out with the next shared frame", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ batch: true });
     bench.publish();
     bench.publish();
     expect([1, 2].map((seq) => ask(bench, socket, seq))).toEqual(["delivered", "pending"]);
-    bench.pass(10);
+    await bench.pass(10);
     expect(ask(bench, socket, 2)).toBe("delivered");
   });
 

@@ -6,18 +6,20 @@ import {
   LAGGING_MAX_MS,
   UNACKNOWLEDGED_BYTES_MAX,
 } from "../../protocol/limits.ts";
-import { type VirtualConnect, VirtualHub, type VirtualSocket } from "../../testing/virtual-hub.ts";
+import { type MemorySocket } from "../../testing/memory-platform.ts";
+import type { VirtualConnect } from "../../testing/virtual-guild.ts";
+import { VirtualHub } from "../../testing/virtual-hub.ts";
 import { LAGGING_TASK } from "./flow.ts";
 
 const KB = 1024;
 const big = (bytes: number): Record<string, unknown> => ({ text: "x".repeat(bytes) });
 
-const seqs = (socket: VirtualSocket): number[] => socket.events().map((event) => event.seq);
+const seqs = (socket: MemorySocket): number[] => socket.events().map((event) => event.seq);
 const upTo = (last: number, first = 1): number[] =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 /** A client that has shown that it acknowledges. */
-function acker(bench: VirtualHub, options: VirtualConnect = {}): VirtualSocket {
+function acker(bench: VirtualHub, options: VirtualConnect = {}): MemorySocket {
   const socket = bench.connect(options);
   bench.ack(socket, bench.store.extent().head);
   return socket;
@@ -28,13 +30,13 @@ function publishBig(bench: VirtualHub, count: number, bytes = 32 * KB): void {
 }
 
 /** What a client got of events since a mark, in bytes. */
-const eventBytes = (socket: VirtualSocket): number =>
+const eventBytes = (socket: MemorySocket): number =>
   socket.sent
     .filter((text) => text.includes('"type":"event"') || text.includes('"type":"batch"'))
     .reduce((sum, text) => sum + text.length, 0);
 
 /** Every event once, in order, with `prev` exactly at jumps. */
-function expectWhole(socket: VirtualSocket, wanted: readonly number[], from = 0): void {
+function expectWhole(socket: MemorySocket, wanted: readonly number[], from = 0): void {
   let before = from;
   for (const event of socket.events()) {
     expect(event.prev ?? event.seq - 1).toBe(before);
@@ -97,7 +99,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expectWhole(slow, upTo(36));
   });
 
-  test.each([false, true])("`prev` is right where it is fed, batch: %s", (batch) => {
+  test.each([false, true])("`prev` is right where it is fed, batch: %s", async (batch) => {
     const bench = new VirtualHub();
     const socket = acker(bench, { batch });
     const wanted: number[] = [];
@@ -105,11 +107,11 @@ describe("HUB-10 the window of a client that acknowledges", () => {
       bench.publish(i % 3 === 0 ? ["sub:bob"] : null, null, undefined, big(16 * KB));
       if (i % 3 !== 0) wanted.push(i);
     }
-    bench.pass(10);
+    await bench.pass(10);
     expect(bench.server.sessions.laggingCount).toBe(1);
     expect(eventBytes(socket)).toBeLessThanOrEqual(CREDIT_WINDOW_BYTES);
     for (let i = 0; i < 40; i += 1) bench.ack(socket, seqs(socket).at(-1) ?? 0);
-    bench.pass(10);
+    await bench.pass(10);
     expectWhole(socket, wanted);
     expect(socket.closed).toBeNull();
   });
@@ -128,17 +130,17 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expectWhole(socket, [1, 2, 3, 4, 5, 6, 7, 9]);
   });
 
-  test("it is fed through evictions: what it lags by is found again", () => {
+  test("it is fed through evictions: what it lags by is found again", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 12);
-    bench.evict();
+    await bench.evict();
     expect(bench.server.sessions.laggingCount).toBe(1);
     bench.publish();
     expect(seqs(socket)).toEqual(upTo(5));
     for (let i = 0; i < 6; i += 1) {
       bench.ack(socket, seqs(socket).at(-1) ?? 0);
-      bench.evict();
+      await bench.evict();
     }
     expectWhole(socket, upTo(13));
     expect(bench.server.sessions.laggingCount).toBe(0);
@@ -158,38 +160,38 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expect(seqs(socket)).toEqual(upTo(8));
   });
 
-  test("its pings do not count", () => {
+  test("its pings do not count", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
-    bench.pass(6_000);
+    await bench.pass(6_000);
     socket.pingAt = bench.now;
-    bench.pass(6_000);
+    await bench.pass(6_000);
     bench.publish();
     expect(seqs(socket)).toEqual(upTo(5));
   });
 });
 
 describe("HUB-10 a client that lags", () => {
-  test("and takes nothing for a minute is closed with 1013, not a millisecond before", () => {
+  test("and takes nothing for a minute is closed with 1013, not a millisecond before", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
-    bench.pass(LAGGING_MAX_MS - 1);
+    await bench.pass(LAGGING_MAX_MS - 1);
     expect(socket.closed).toBeNull();
-    bench.pass(10_000);
+    await bench.pass(10_000);
     expect(socket.closed).toBe("overloaded");
     expect(bench.ended).toEqual(["overloaded"]);
-    bench.pass(10_000);
+    await bench.pass(10_000);
     expect(bench.store.readTask(LAGGING_TASK)).toBeNull();
   });
 
-  test("and takes something now and then stays, however far behind", () => {
+  test("and takes something now and then stays, however far behind", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 60);
     for (let i = 0; i < 8; i += 1) {
-      bench.pass(LAGGING_MAX_MS - 5_000);
+      await bench.pass(LAGGING_MAX_MS - 5_000);
       bench.ack(socket, seqs(socket).at(-1) ?? 0);
     }
     expect(socket.closed).toBeNull();
@@ -197,12 +199,12 @@ describe("HUB-10 a client that lags", () => {
     expect(bench.server.sessions.laggingCount).toBe(1);
   });
 
-  test("an acknowledgement that shows nothing new is no progress", () => {
+  test("an acknowledgement that shows nothing new is no progress", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
     for (let i = 0; i < 7; i += 1) {
-      bench.pass(10_000);
+      await bench.pass(10_000);
       bench.ack(socket, 0);
     }
     expect(socket.closed).toBe("overloaded");
@@ -239,19 +241,19 @@ describe("HUB-10 a client that lags", () => {
     expect(seqs(socket)).toEqual(upTo(5));
   });
 
-  test("and pings, but whose events are trimmed, is closed once", () => {
+  test("and pings, but whose events are trimmed, is closed once", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.clock.now += 1;
     socket.pingAt = bench.now;
     for (let i = 0; i < 2 * CREDIT_WINDOW_EVENTS + JOURNAL_MAX_EVENTS; i += 1) bench.publish();
     expect(bench.server.sessions.laggingCount).toBe(1);
-    bench.pass(LAGGING_MAX_MS);
+    await bench.pass(LAGGING_MAX_MS);
     expect(socket.closed).toBe("overloaded");
     expect(bench.ended).toEqual(["overloaded"]);
   });
 
-  test("is looked after every few seconds, and one more that lags puts that off for nobody", () => {
+  test("is looked after every few seconds, and one more that lags puts that off for nobody", async () => {
     const bench = new VirtualHub();
     const first = acker(bench);
     publishBig(bench, 8);
@@ -262,12 +264,12 @@ describe("HUB-10 a client that lags", () => {
     publishBig(bench, 8);
     expect(bench.server.sessions.laggingCount).toBe(2);
     expect(bench.store.readTask(LAGGING_TASK)).toBe(due);
-    bench.pass(2_000);
+    await bench.pass(2_000);
     expect(bench.store.readTask(LAGGING_TASK)).toBe(bench.now + 5_000);
     expect(first.closed).toBeNull();
   });
 
-  test("is closed once, among others that lag, that wait, or that are well", () => {
+  test("is closed once, among others that lag, that wait, or that are well", async () => {
     const bench = new VirtualHub();
     const gone = acker(bench);
     const well = acker(bench, { sub: "well" });
@@ -279,7 +281,7 @@ describe("HUB-10 a client that lags", () => {
     const stuck = acker(bench, { sub: "bob" });
     publishBig(bench, 8);
     for (let i = 0; i < 13; i += 1) {
-      bench.pass(5_000);
+      await bench.pass(5_000);
       bench.ack(well, seqs(well).at(-1) ?? 0);
     }
     expect([gone.closed, well.closed, stuck.closed]).toEqual(["restart", null, "overloaded"]);
@@ -297,13 +299,13 @@ describe("HUB-10 a client that lags", () => {
     expectWhole(socket, upTo(8));
   });
 
-  test("who leaves while it lags is looked after no more", () => {
+  test("who leaves while it lags is looked after no more", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
     bench.drop(socket);
     expect(bench.server.sessions.laggingCount).toBe(0);
-    bench.pass(5_000);
+    await bench.pass(5_000);
     expect(bench.store.readTask(LAGGING_TASK)).toBeNull();
     expect(bench.ended).toEqual([]);
   });
@@ -311,37 +313,37 @@ describe("HUB-10 a client that lags", () => {
 
 describe("HUB-10 a client that only pings", () => {
   /** One whose runtime answers a ping now. */
-  function ping(bench: VirtualHub, socket: VirtualSocket): void {
-    bench.pass(1_001);
+  async function ping(bench: VirtualHub, socket: MemorySocket): Promise<void> {
+    await bench.pass(1_001);
     socket.pingAt = bench.now;
-    bench.pass(1);
+    await bench.pass(1);
   }
 
-  test("has taken what was sent before its last ping", () => {
+  test("has taken what was sent before its last ping", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
-    ping(bench, socket);
+    await ping(bench, socket);
     publishBig(bench, 8);
     expect(seqs(socket)).toEqual(upTo(5));
-    ping(bench, socket);
+    await ping(bench, socket);
     bench.publish();
     expect(seqs(socket)).toEqual(upTo(9));
   });
 
-  test("is fed by the alarm when no event passes", () => {
+  test("is fed by the alarm when no event passes", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
-    ping(bench, socket);
+    await ping(bench, socket);
     publishBig(bench, 8);
-    ping(bench, socket);
-    bench.pass(5_000);
+    await ping(bench, socket);
+    await bench.pass(5_000);
     expect(seqs(socket)).toEqual(upTo(8));
   });
 
-  test("is asked for its ping about once a second, not at each event", () => {
+  test("is asked for its ping about once a second, not at each event", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
-    ping(bench, socket);
+    await ping(bench, socket);
     publishBig(bench, 8);
     let asked = 0;
     const { pingAt } = socket;
@@ -359,19 +361,19 @@ describe("HUB-10 a client that only pings", () => {
     expect(asked).toBeLessThan(8);
   });
 
-  test("and stops pinging is closed after a minute", () => {
+  test("and stops pinging is closed after a minute", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
-    ping(bench, socket);
+    await ping(bench, socket);
     publishBig(bench, 8);
-    for (let i = 0; i < 12; i += 1) bench.pass(5_000);
+    for (let i = 0; i < 12; i += 1) await bench.pass(5_000);
     expect(socket.closed).toBe("overloaded");
   });
 });
 
 describe("HUB-10 a silent client", () => {
   /** Frames of 64 KB each that one user's sockets get before one of them is closed. */
-  function until(bench: VirtualHub, sockets: readonly VirtualSocket[]): number {
+  function until(bench: VirtualHub, sockets: readonly MemorySocket[]): number {
     let count = 0;
     while (sockets.every((socket) => socket.closed === null) && count < 2_000) {
       publishBig(bench, 1, 63 * KB);
@@ -457,14 +459,14 @@ describe("HUB-10 a silent client", () => {
     expect(seqs(socket)).toEqual(upTo(400));
   });
 
-  test("lets nothing more out once it is closed, also of the same turn", () => {
+  test("lets nothing more out once it is closed, also of the same turn", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     publishBig(bench, 255, 63 * KB);
     expect(socket.closed).toBeNull();
-    bench.sequencer.turn(() => {
+    await bench.turn((turn) => {
       for (let i = 0; i < 20; i += 1) {
-        bench.sequencer.publish({
+        turn.publish({
           event: "test.happened",
           payload: big(63 * KB),
           audience: null,
@@ -489,21 +491,21 @@ describe("HUB-10 HUB-4 a resume larger than the window", () => {
     expect(slow.last()).toMatchObject({ type: "resumed", from: 2, to: 30 });
   });
 
-  test("of a client that pings goes on with its pings, and ends with `resumed`", () => {
+  test("of a client that pings goes on with its pings, and ends with `resumed`", async () => {
     const bench = new VirtualHub();
     publishBig(bench, 30);
-    bench.pass(2_000);
+    await bench.pass(2_000);
     const socket = bench.connect({ epoch: "epoch-1", seq: 2, pingAt: bench.now - 1 });
     expect(seqs(socket)).toEqual(upTo(7, 3));
     expect(socket.frames().map((frame) => frame.type)).not.toContain("resumed");
     bench.publish();
     for (let i = 0; i < 8; i += 1) {
-      bench.pass(5_000);
+      await bench.pass(5_000);
       socket.pingAt = bench.now;
-      bench.evict();
-      bench.pass(1);
+      await bench.evict();
+      await bench.pass(1);
     }
-    bench.pass(5_000);
+    await bench.pass(5_000);
     expectWhole(socket, upTo(31, 3), 2);
     const types = socket.frames().map((frame) => frame.type);
     expect(types.filter((type) => type === "resumed")).toHaveLength(1);

@@ -1,10 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { MemoryStore } from "../memory-store.ts";
+import { memoryStore } from "../../testing/memory-storage.ts";
+import type { SqliteStore } from "../sqlite-store.ts";
 import { entryFor } from "../store-suite.ts";
 import { JournalPages } from "./journal-pages.ts";
 
-function filled(count: number, payload = "{}"): MemoryStore {
-  const store = new MemoryStore("e");
+function filled(count: number, payload = "{}"): SqliteStore {
+  const store = memoryStore("e");
   for (let seq = 1; seq <= count; seq += 1) store.append(entryFor(seq, { payload }));
   return store;
 }

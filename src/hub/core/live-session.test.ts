@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { memoryStore } from "../../testing/memory-storage.ts";
+import type { SqliteStore } from "../sqlite-store.ts";
 import { entryFor } from "../store-suite.ts";
-import { MemoryStore } from "../memory-store.ts";
 import type { Audience } from "../publisher.ts";
 import { LiveSession } from "./live-session.ts";
 import type { OpenSession } from "./session.ts";
@@ -21,8 +22,8 @@ const record = (extra: Partial<OpenSession> = {}): OpenSession => ({
 });
 
 /** A journal of so many entries; `audienceOf` says for whom each is. */
-function journal(count: number, audienceOf: (seq: number) => Audience): MemoryStore {
-  const store = new MemoryStore("e");
+function journal(count: number, audienceOf: (seq: number) => Audience): SqliteStore {
+  const store = memoryStore("e");
   for (let seq = 1; seq <= count; seq += 1) {
     store.append(entryFor(seq, { audience: audienceOf(seq) }));
   }

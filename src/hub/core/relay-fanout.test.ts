@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MemoryStore } from "../memory-store.ts";
+import { memoryStore } from "../../testing/memory-storage.ts";
 import type { Signal } from "../publisher.ts";
 import { entryFor } from "../store-suite.ts";
 import type { RelayRow } from "./journal.ts";
@@ -17,7 +17,7 @@ const signal = (key: string, payload: string): Signal => ({
 
 /** A fan-out whose calls are answered by the test. */
 function fanout(relays: readonly number[] = [0]) {
-  const store = new MemoryStore("e");
+  const store = memoryStore("e");
   const clock = { now: 1_000 };
   const hub = { revision: 0 };
   const calls: { index: number; call: RelayCall }[] = [];

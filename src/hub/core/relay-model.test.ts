@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { VirtualSocket } from "../../testing/virtual-hub.ts";
-import { type Fate, VirtualGuild } from "../../testing/virtual-guild.ts";
+import type { MemoryObject, MemorySocket, Served } from "../../testing/memory-platform.ts";
+import { EPOCH, type Fate, VirtualGuild } from "../../testing/virtual-guild.ts";
 import type { Entry } from "./journal.ts";
 
 const RELAYS = 3;
@@ -14,7 +14,7 @@ type Client = {
   /** Counts up with each attempt to join and each drop: an earlier attempt is given up. */
   attempt: number;
   joining: boolean;
-  socket: VirtualSocket | null;
+  socket: MemorySocket | null;
   home: number;
   taken: number;
   epoch: string;
@@ -32,69 +32,78 @@ type Frame = {
 };
 
 const FATE: fc.Arbitrary<Fate> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant("arrives" as const) },
-  { weight: 2, arbitrary: fc.constant("request lost" as const) },
-  { weight: 2, arbitrary: fc.constant("answer lost" as const) },
-  { weight: 2, arbitrary: fc.record({ lateMs: fc.constantFrom(1, 30, 900, 4_000) }) },
+  { weight: 4, arbitrary: fc.constant({}) },
+  { weight: 2, arbitrary: fc.constant({ lost: "request" as const }) },
+  { weight: 2, arbitrary: fc.constant({ lost: "answer" as const }) },
+  { weight: 2, arbitrary: fc.record({ thereMs: fc.constantFrom(1, 30, 900, 4_000) }) },
+  { weight: 1, arbitrary: fc.record({ backMs: fc.constantFrom(1, 30, 900, 4_000) }) },
 );
+
+const USUAL = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("publish" as const),
+      to: fc.constantFrom("all", "a", "b", "c"),
+      count: fc.constantFrom(1, 1, 2, 30),
+      thenCrash: fc.constantFrom(false, false, false, true),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("join" as const),
+      client: fc.nat(CLIENTS - 1),
+      at: fc.nat(RELAYS),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("drop" as const), client: fc.nat(CLIENTS - 1) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("fates" as const),
+      fates: fc.array(FATE, { maxLength: 8 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("pass" as const),
+      ms: fc.constantFrom(1, 10, 600, 1_000, 3_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("evict" as const), at: fc.nat(RELAYS) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), at: fc.nat(RELAYS) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom("trim" as const, "trim" as const, "epoch" as const),
+    }),
+  },
+);
+
+/** More than one pull carries, of which no client sees anything. */
+const BULK = fc.record({ do: fc.constant("bulk" as const) });
 
 const STEP = fc.record({
   /** Whether everything that is under way comes to its end before the next step. */
   quiet: fc.boolean(),
-  what: fc.oneof(
-    {
-      weight: 8,
-      arbitrary: fc.record({
-        do: fc.constant("publish" as const),
-        to: fc.constantFrom("all", "a", "b", "c"),
-        count: fc.constantFrom(1, 1, 2, 30),
-        thenCrash: fc.constantFrom(false, false, false, true),
-      }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        do: fc.constant("join" as const),
-        client: fc.nat(CLIENTS - 1),
-        at: fc.nat(RELAYS),
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({ do: fc.constant("drop" as const), client: fc.nat(CLIENTS - 1) }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        do: fc.constant("fates" as const),
-        fates: fc.array(FATE, { maxLength: 8 }),
-      }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        do: fc.constant("pass" as const),
-        ms: fc.constantFrom(1, 10, 600, 1_000, 3_000),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("evict" as const), at: fc.nat(RELAYS) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), at: fc.nat(RELAYS) }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        do: fc.constantFrom("trim" as const, "trim" as const, "epoch" as const),
-      }),
-    },
-  ),
+  what: fc.oneof({ weight: 100, arbitrary: USUAL }, { weight: 1, arbitrary: BULK }),
 });
 
 type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
 
+/** A pull carries 1 MB. */
+const BULK_EVENTS = 18;
+const BULK_TEXT = "x".repeat(60 * 1024);
 /** Index of the hub among the places of clients. */
 const HUB = RELAYS;
 
 class Model {
-  readonly guild = new VirtualGuild(RELAYS);
+  readonly guild = new VirtualGuild();
   readonly clients: Client[] = ["a", "b", "c", "a", "b", "d"].map((sub, i) => ({
     sub,
     batch: i % 2 === 1,
@@ -108,13 +117,13 @@ class Model {
     seen: [],
   }));
   /** Everything that was ever committed, by epoch. */
-  readonly history = new Map<string, Entry[]>([["epoch-1", []]]);
+  readonly history = new Map<string, Entry[]>([[EPOCH, []]]);
   #epochs = 1;
 
   async run(steps: readonly Step[]): Promise<void> {
     for (const { what, quiet } of steps) {
       await this.#do(what);
-      if (quiet) await this.guild.quiet();
+      if (quiet) await this.guild.time.quiet();
       this.clients.forEach((client) => this.#take(client));
     }
     await this.#settle();
@@ -125,7 +134,10 @@ class Model {
     switch (what.do) {
       case "publish":
         for (let i = 0; i < what.count; i += 1) this.#publish(what.to);
-        if (what.thenCrash) guild.crashHub();
+        if (what.thenCrash) guild.hub.crash();
+        return;
+      case "bulk":
+        for (let i = 0; i < BULK_EVENTS; i += 1) this.#publish("nobody", BULK_TEXT);
         return;
       case "join":
         return this.#join(this.clients[what.client], what.at);
@@ -133,17 +145,23 @@ class Model {
         return this.#drop(this.clients[what.client]);
       case "fates": {
         const left = [...what.fates];
-        guild.wire.fate = () => left.shift() ?? "arrives";
+        guild.fate = () => left.shift() ?? {};
         return;
       }
       case "pass":
-        return guild.pass(what.ms);
+        return guild.time.pass(what.ms);
       case "evict":
-        return what.at === HUB ? guild.evictHub() : guild.evictRelay(what.at);
+        await guild.time.quiet();
+        // What has something to do does not sleep.
+        if (!this.#place(what.at).isBusy) this.#place(what.at).evict();
+        return;
       case "crash":
-        return what.at === HUB ? guild.crashHub() : guild.crashRelay(what.at);
+        return this.#place(what.at).crash();
       case "trim":
-        guild.hub.store.trim({ maxAgeMs: 1e12, maxBytes: 1e12, maxEvents: 4 }, guild.clock.now);
+        guild.hub.impl.host.store.trim(
+          { maxAgeMs: 1e12, maxBytes: 1e12, maxEvents: 4 },
+          guild.time.now,
+        );
         return;
       case "epoch": {
         this.#epochs += 1;
@@ -154,9 +172,14 @@ class Model {
     }
   }
 
-  #publish(to: string): void {
-    const { store } = this.guild.hub;
-    this.guild.publish(to === "all" ? null : [`sub:${to}`]);
+  /** The hub, or a relay. */
+  #place(at: number): MemoryObject<Served> {
+    return at === HUB ? this.guild.hub : this.guild.relay(at);
+  }
+
+  #publish(to: string, text = ""): void {
+    const { store } = this.guild.hub.impl.host;
+    this.guild.publish(to === "all" ? null : [`sub:${to}`], null, undefined, { text });
     const { epoch, head } = store.extent();
     const [entry] = store.readBefore(head + 1, 1);
     if (entry !== undefined) this.history.get(epoch)?.push(entry);
@@ -168,9 +191,9 @@ class Model {
     const { attempt } = client;
     client.joining = true;
     const options = { sub: client.sub, batch: client.batch, ...client.position };
-    const come = (socket: VirtualSocket | null): void => {
+    const come = (socket: MemorySocket | null): void => {
       if (client.attempt !== attempt) {
-        if (socket !== null) this.guild.relays[at]?.drop(socket);
+        if (socket !== null) this.#place(at).drop(socket);
         return;
       }
       client.joining = false;
@@ -178,9 +201,7 @@ class Model {
       client.home = at;
       client.taken = 0;
     };
-    const relay = this.guild.relays[at];
-    if (relay === undefined) come(this.guild.hub.connect(options));
-    else void relay.join(options).then(come);
+    void this.guild.enter(this.#place(at), options).then(come);
   }
 
   #drop(client: Client | undefined): void {
@@ -190,7 +211,7 @@ class Model {
     if (client.socket === null) return;
     this.#take(client);
     if (client.socket === null) return;
-    (this.guild.relays[client.home] ?? this.guild.hub).drop(client.socket);
+    this.#place(client.home).drop(client.socket);
     client.socket = null;
   }
 
@@ -234,22 +255,22 @@ class Model {
   /** The network is well again: everything becomes equal everywhere. */
   async #settle(): Promise<void> {
     const { guild } = this;
-    guild.wire.fate = () => "arrives";
+    guild.fate = () => ({});
     // A relay learns of another journal with the next event.
     this.#publish("all");
-    for (let i = 0; i < 6; i += 1) await guild.pass(1_001);
+    for (let i = 0; i < 6; i += 1) await guild.time.pass(1_001);
     for (const client of this.clients) this.#take(client);
     for (const [i, client] of this.clients.entries()) this.#join(client, i % (RELAYS + 1));
-    await guild.quiet();
-    for (let i = 0; i < 3; i += 1) await guild.pass(1_001);
-    const { epoch, head } = guild.hub.store.extent();
-    for (const relay of guild.relays) {
-      if (relay.store.readFact("relay") !== "attached") continue;
-      expect(relay.store.extent()).toMatchObject({ epoch, head });
-      const from = Math.max(relay.store.extent().oldest, guild.hub.store.extent().oldest) - 1;
-      expect(relay.store.readAfter(from, 10_000)).toEqual(
-        guild.hub.store.readAfter(from, 10_000).map((entry) => ({ ...entry })),
-      );
+    await guild.time.quiet();
+    for (let i = 0; i < 3; i += 1) await guild.time.pass(1_001);
+    const hub = guild.hub.impl.host.store;
+    const { epoch, head } = hub.extent();
+    for (const { impl } of guild.relays.values()) {
+      const { store } = impl.host;
+      if (store.readFact("relay") !== "attached") continue;
+      expect(store.extent()).toMatchObject({ epoch, head });
+      const from = Math.max(store.extent().oldest, hub.extent().oldest) - 1;
+      expect(store.readAfter(from, 10_000)).toEqual(hub.readAfter(from, 10_000));
     }
     for (const client of this.clients) {
       this.#take(client);

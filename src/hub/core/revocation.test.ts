@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { REVOCATION_TTL_MS } from "../../protocol/limits.ts";
+import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
 import { VirtualGuild } from "../../testing/virtual-guild.ts";
 
@@ -27,11 +28,11 @@ describe("HUB-14 revocation of a user", () => {
     expect(newer.events()).toHaveLength(1);
   });
 
-  test("finds who is connected after an eviction, and nobody who only waits", () => {
+  test("finds who is connected after an eviction, and nobody who only waits", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ iat: 5 });
     const waiting = bench.wait();
-    bench.evict();
+    await bench.evict();
     expect(bench.server.revoke({ sub: "alice" }, bench.now)).toBe(1);
     expect([socket.closed, waiting.closed]).toEqual(["unauthorized", null]);
   });
@@ -85,58 +86,61 @@ test("HUB-14 revocation of one connection closes that one and refuses no token",
 });
 
 describe("HUB-14 HUB-16 revocation at relays", () => {
-  const joined = async (guild: VirtualGuild, index: number, sub: string) => {
-    const socket = await guild.relays[index]?.join({ sub, iat: 1 });
-    if (socket === undefined || socket === null) throw new Error("nobody was let in");
+  const joined = async (
+    guild: VirtualGuild,
+    index: number,
+    sub: string,
+    iat = 1,
+  ): Promise<MemorySocket> => {
+    const socket = await guild.join(guild.relay(index), { sub, iat });
+    if (socket === null) throw new Error("nobody was let in");
     return socket;
   };
+  const revisions = (guild: VirtualGuild): (string | null)[] =>
+    [...guild.relays.values()].map(({ impl }) => impl.host.store.readFact("revision"));
 
   test("reaches all of them, is told back how many it closed, and is taken once", async () => {
-    const guild = new VirtualGuild(2);
+    const guild = new VirtualGuild();
     const sockets = [
       await joined(guild, 0, "alice"),
       await joined(guild, 0, "alice"),
       await joined(guild, 1, "alice"),
       await joined(guild, 1, "bob"),
     ];
-    expect(guild.revoke({ sub: "alice" })).toBe(0);
-    await guild.quiet();
+    expect(await guild.hub.impl.revoke({ sub: "alice" })).toEqual({ closed: 3 });
     expect(sockets.map((socket) => socket.closed)).toEqual([
       "unauthorized",
       "unauthorized",
       "unauthorized",
       null,
     ]);
-    expect(guild.closedAtRelays).toBe(3);
-    expect(guild.relays.map(({ relay }) => relay.revision)).toEqual([1, 1]);
-    expect(guild.relays[1]?.server.isRevoked({ sub: "alice", iat: 1 })).toBe(true);
-    const later = await guild.relays[0]?.join({ sub: "alice", iat: 2_000_000_000 });
+    expect(revisions(guild)).toEqual(["1", "1"]);
+    expect(await guild.join(guild.relay(1), { sub: "alice", iat: 1 })).toBeNull();
+    const later = await joined(guild, 0, "alice", 2_000_000_000);
     guild.publish();
-    await guild.quiet();
-    expect(later?.closed).toBeNull();
+    await guild.time.quiet();
+    expect(later.closed).toBeNull();
   });
 
   test("a relay that was not reached learns of all it missed when it is called again", async () => {
-    const guild = new VirtualGuild(1);
+    const guild = new VirtualGuild();
     const [alice, bob] = [await joined(guild, 0, "alice"), await joined(guild, 0, "bob")];
-    guild.wire.fate = () => "request lost";
-    guild.revoke({ sub: "alice" });
-    await guild.quiet();
-    guild.revoke({ sub: "bob" });
-    await guild.quiet();
+    guild.fate = () => ({ lost: "request" });
+    expect(await guild.hub.impl.revoke({ sub: "alice" })).toEqual({ closed: 0 });
+    expect(await guild.hub.impl.revoke({ sub: "bob" })).toEqual({ closed: 0 });
     expect([alice.closed, bob.closed]).toEqual([null, null]);
-    guild.wire.fate = () => "arrives";
-    await guild.pass(1_000);
+    guild.fate = () => ({});
+    await guild.time.pass(1_000);
     expect([alice.closed, bob.closed]).toEqual(["unauthorized", "unauthorized"]);
-    expect(guild.relays[0]?.relay.revision).toBe(2);
+    expect(revisions(guild)).toEqual(["2"]);
   });
 
   test("a new relay knows those that are in force, and its revision survives its eviction", async () => {
-    const guild = new VirtualGuild(1);
-    guild.revoke({ sub: "alice" });
+    const guild = new VirtualGuild();
+    await guild.hub.impl.revoke({ sub: "alice" });
     await joined(guild, 0, "bob");
-    expect(guild.relays[0]?.server.isRevoked({ sub: "alice", iat: 1 })).toBe(true);
-    await guild.evictRelay(0);
-    expect(guild.relays[0]?.relay.revision).toBe(1);
+    expect(await guild.join(guild.relay(0), { sub: "alice", iat: 1 })).toBeNull();
+    await guild.evict(guild.relay(0));
+    expect(revisions(guild)).toEqual(["1"]);
   });
 });

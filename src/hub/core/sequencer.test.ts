@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { memoryStore } from "../../testing/memory-storage.ts";
+import type { SqliteStore } from "../sqlite-store.ts";
 import { DEDUPE_TTL_MS, EVENT_PAYLOAD_MAX_BYTES } from "../../protocol/limits.ts";
-import { MemoryStore } from "../memory-store.ts";
 import type { Publication } from "../publisher.ts";
 import type { Entry } from "./journal.ts";
 import { Sequencer } from "./sequencer.ts";
@@ -14,12 +15,12 @@ const publication = (extra: Partial<Publication> = {}): Publication => ({
 });
 
 function sequencer(): {
-  readonly store: MemoryStore;
+  readonly store: SqliteStore;
   readonly sequencer: Sequencer;
   readonly sent: (readonly Entry[])[];
   readonly clock: { now: number };
 } {
-  const store = new MemoryStore("e");
+  const store = memoryStore("e");
   const sent: (readonly Entry[])[] = [];
   const clock = { now: 1_000 };
   let ids = 0;

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { CREDIT_WINDOW_BYTES, SIGNAL_KEYS_MAX } from "../../protocol/limits.ts";
-import { VirtualHub, type VirtualSocket } from "../../testing/virtual-hub.ts";
+import { type MemorySocket } from "../../testing/memory-platform.ts";
+import { GUILD } from "../../testing/virtual-guild.ts";
+import { VirtualHub } from "../../testing/virtual-hub.ts";
 import type { Signal } from "../publisher.ts";
 
 const KB = 1024;
@@ -18,7 +20,7 @@ function signal(key: string, n: number, extra: Partial<Signal> = {}): Signal {
 }
 
 /** `key:n` of each signal that a socket was sent. */
-function signalsOf(socket: VirtualSocket): string[] {
+function signalsOf(socket: MemorySocket): string[] {
   return socket
     .frames()
     .flatMap((frame) =>
@@ -26,7 +28,7 @@ function signalsOf(socket: VirtualSocket): string[] {
     );
 }
 
-function lagging(bench: VirtualHub, sub = "alice"): VirtualSocket {
+function lagging(bench: VirtualHub, sub = "alice"): MemorySocket {
   const socket = bench.connect({ sub, signals: true });
   bench.ack(socket, bench.store.extent().head);
   for (let i = 0; i < 8; i += 1) {
@@ -36,7 +38,7 @@ function lagging(bench: VirtualHub, sub = "alice"): VirtualSocket {
   return socket;
 }
 
-function ackAll(bench: VirtualHub, socket: VirtualSocket): void {
+function ackAll(bench: VirtualHub, socket: MemorySocket): void {
   bench.ack(socket, socket.events().at(-1)?.seq ?? bench.store.extent().head);
 }
 
@@ -88,10 +90,10 @@ describe("HUB-15 signals", () => {
     expect(bench.server.hasSignalReaders).toBe(false);
   });
 
-  test("still go to who asked for them after an eviction", () => {
+  test("still go to who asked for them after an eviction", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ signals: true });
-    bench.evict();
+    await bench.evict();
     bench.server.signal(signal("a", 1));
     expect(signalsOf(socket)).toEqual(["a:1"]);
   });
@@ -168,7 +170,6 @@ describe("HUB-15 what a hub keeps of signals", () => {
   test("who is here is told to who resumes and asked for signals: there is no snapshot to say it", () => {
     const bench = new VirtualHub();
     bench.publish();
-    bench.presence = { count: 2, users: null };
     const position = { epoch: "epoch-1", seq: 0 };
     const asked = bench.connect({ ...position, signals: true });
     expect(asked.frames().map((frame) => frame.type)).toEqual([
@@ -182,7 +183,7 @@ describe("HUB-15 what a hub keeps of signals", () => {
       type: "signal",
       event: "presence",
       key: "presence",
-      payload: { guildId: "g", count: 2, users: null },
+      payload: { guildId: GUILD, count: 1, users: [{ userId: "alice", since: bench.now }] },
       ts: bench.now,
     });
     const other = bench.connect({ ...position, sub: "bob" });
@@ -229,7 +230,7 @@ describe("HUB-10 signals and the window", () => {
 
   test.each([false, true])(
     "no event is lost or doubled for who lags by signals, batch: %s",
-    (batch) => {
+    async (batch) => {
       const bench = new VirtualHub();
       const socket = bench.connect({ signals: true, batch });
       bench.ack(socket, 0);
@@ -239,11 +240,11 @@ describe("HUB-10 signals and the window", () => {
       bench.publish();
       bench.publish(["sub:bob"]);
       bench.publish();
-      bench.pass(10);
+      await bench.pass(10);
       expect(bench.server.sessions.laggingCount).toBe(1);
       bench.ack(socket, socket.events().at(-1)?.seq ?? 0);
       bench.publish();
-      bench.pass(10);
+      await bench.pass(10);
       bench.ack(socket, socket.events().at(-1)?.seq ?? 0);
       expect(socket.events()).toMatchObject([
         { seq: 1 },

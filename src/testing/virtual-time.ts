@@ -3,22 +3,23 @@ type Task = { readonly at: number; readonly order: number; readonly run: () => v
 
 /** A clock that stands still until told to go on, and then jumps from one task to the next. */
 export class VirtualTime {
-  #now: number;
+  /** Milliseconds. Set by hand, it jumps, and what was due meanwhile comes late. */
+  now: number;
   #order = 0;
   /** A binary heap: the earliest first. */
   readonly #tasks: Task[] = [];
 
   /** @param now milliseconds */
   constructor(now: number) {
-    this.#now = now;
+    this.now = now;
   }
 
-  readonly clock = (): number => this.#now;
+  readonly clock = (): number => this.now;
 
   /** Runs `run` in so many milliseconds, after everything that was asked for the same moment before. */
   readonly after = (ms: number, run: () => void): void => {
     this.#order += 1;
-    const task = { at: this.#now + Math.max(0, Math.ceil(ms)), order: this.#order, run };
+    const task = { at: this.now + Math.max(0, Math.ceil(ms)), order: this.#order, run };
     const tasks = this.#tasks;
     let child = tasks.push(task) - 1;
     while (child > 0) {
@@ -36,22 +37,27 @@ export class VirtualTime {
    * promised meanwhile is kept before the clock goes on.
    */
   async pass(ms: number): Promise<void> {
-    const until = this.#now + ms;
+    const until = this.now + ms;
     for (;;) {
       const [next] = this.#tasks;
       if (next === undefined || next.at > until) break;
-      this.#now = next.at;
+      this.now = Math.max(this.now, next.at);
       this.#runMoment();
       // Promises may ask for more at this very moment.
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.quiet();
     }
-    this.#now = until;
+    this.now = until;
+  }
+
+  /** Until all that takes no time is done. */
+  async quiet(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #runMoment(): void {
     for (;;) {
       const [next] = this.#tasks;
-      if (next === undefined || next.at > this.#now) return;
+      if (next === undefined || next.at > this.now) return;
       this.#take();
       next.run();
     }

@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import { memoryStore, MemoryStorage } from "../testing/memory-storage.ts";
+import { storeSuite } from "./store-suite.ts";
+
+describe("the store over a storage in memory", () => {
+  storeSuite(async (use) => use(memoryStore("epoch-1")));
+});
+
+describe("a storage in memory", () => {
+  const filled = (): MemoryStorage => {
+    const storage = new MemoryStorage();
+    storage.sql.exec("CREATE TABLE a (n INTEGER); CREATE TABLE b (n INTEGER);");
+    storage.sql.exec("INSERT INTO a VALUES (?), (?)", 1, 2);
+    return storage;
+  };
+  const numbers = ({ sql }: MemoryStorage): number[] =>
+    sql
+      .exec<{ n: number }>("SELECT n FROM a ORDER BY n")
+      .toArray()
+      .map(({ n }) => n);
+
+  test("undoes what fails, also inside of what does not", () => {
+    const storage = filled();
+    storage.transactionSync(() => {
+      storage.sql.exec("INSERT INTO a VALUES (3)");
+      expect(() =>
+        storage.transactionSync(() => {
+          storage.sql.exec("DELETE FROM a");
+          throw new Error("a bug");
+        }),
+      ).toThrow("a bug");
+    });
+    expect(numbers(storage)).toEqual([1, 2, 3]);
+  });
+
+  test("says how many rows were written, and gives one only where there is one", () => {
+    const { sql } = filled();
+    expect(sql.exec("DELETE FROM a WHERE n > 1").rowsWritten).toBe(1);
+    expect(sql.exec("SELECT n FROM a").one()).toEqual({ n: 1 });
+    expect(() => sql.exec("SELECT n FROM b").one()).toThrow("not exactly one row");
+  });
+
+  test("keeps nothing of what was done in vain but its result", () => {
+    const storage = filled();
+    const seen = storage.inVain(() => {
+      storage.sql.exec("DELETE FROM a WHERE n = 1");
+      return numbers(storage);
+    });
+    expect(seen).toEqual([2]);
+    expect(numbers(storage)).toEqual([1, 2]);
+  });
+});

@@ -1,0 +1,334 @@
+import { deserialize, serialize } from "node:v8";
+import type { StreamHost } from "../hub/host.ts";
+import type { HubRuntime, RuntimeSocket, Upgrade } from "../hub/runtime.ts";
+import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
+import { ServerFrame } from "../protocol/frames.ts";
+import { MemoryStorage } from "./memory-storage.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** What a socket may carry through hibernation, bytes (Cloudflare, `serializeAttachment`). */
+const ATTACHMENT_MAX_BYTES = 2_048;
+/** A reason of a close has at most so many bytes (RFC 6455 §5.5). */
+const REASON_MAX_BYTES = 123;
+/** Codes that nobody may send (RFC 6455 §7.4.1). */
+const RESERVED_CODES: ReadonlySet<number> = new Set([1005, 1006, 1015]);
+/** A client answers a close after this time, milliseconds. */
+const CLOSE_HANDSHAKE_MS = 1;
+/** The platform calls `alarm` again this time after it failed, milliseconds. */
+const ALARM_RETRY_MS = 2_000;
+/** What an end of a connection counts as that nobody announced. */
+const LOST = 1006;
+
+const NAMES: ReadonlyMap<number, CloseName> = new Map(
+  Object.entries(CLOSE_CODES).map(([name, { code }]) => [code, name as CloseName]),
+);
+
+/** The client at the other end of a socket, where it does more than to keep what it is sent. */
+export type SocketClient = {
+  receive(text: string): void;
+  /** The connection is over, whoever ended it. */
+  ended(): void;
+  /** When a ping of it was last answered, milliseconds; null: never. */
+  pingedAt(now: number): number | null;
+};
+
+/** Both ends of a WebSocket. */
+export class MemorySocket implements RuntimeSocket {
+  readyState: number = WebSocket.OPEN;
+  /** What a client without hands of its own was sent. */
+  readonly sent: string[] = [];
+  /** When its last ping was answered, milliseconds. */
+  pingAt: number | null = null;
+  /** Code that it was closed with; null: it is open. */
+  closedWith: number | null = null;
+  /** Bytes, a character each: a million of them take less room so. */
+  #attachment: string | null = null;
+  #client: SocketClient | null = null;
+  readonly #object: Pick<MemoryObject<Served>, "isMute" | "closing">;
+
+  constructor(object: Pick<MemoryObject<Served>, "isMute" | "closing">) {
+    this.#object = object;
+  }
+
+  /** Gives it a client, who takes what was sent already. */
+  attach(client: SocketClient): void {
+    this.#client = client;
+    for (const text of this.sent.splice(0)) client.receive(text);
+    if (this.closedWith !== null) client.ended();
+  }
+
+  send(text: string | ArrayBuffer | ArrayBufferView): void {
+    if (this.readyState !== WebSocket.OPEN) throw new TypeError("the socket is not open");
+    if (typeof text !== "string") throw new TypeError("frames are text");
+    if (this.#object.isMute) return;
+    if (this.#client === null) this.sent.push(text);
+    else this.#client.receive(text);
+  }
+
+  close(code = 1000, reason = ""): void {
+    if (RESERVED_CODES.has(code)) throw new TypeError(`nobody may send the close code ${code}`);
+    if (Buffer.byteLength(reason) > REASON_MAX_BYTES) throw new TypeError("the reason is too long");
+    if (this.readyState !== WebSocket.OPEN) return;
+    this.readyState = WebSocket.CLOSING;
+    this.#object.closing(this, code);
+    this.end(code);
+  }
+
+  /** The client sees the end. */
+  end(code: number): void {
+    if (this.closedWith !== null) return;
+    this.closedWith = code;
+    this.#client?.ended();
+  }
+
+  /** By the name of its code. */
+  get closed(): CloseName | "lost" | null {
+    return this.closedWith === null ? null : (NAMES.get(this.closedWith) ?? "lost");
+  }
+
+  serializeAttachment(value: unknown): void {
+    const bytes = serialize(value);
+    if (bytes.length > ATTACHMENT_MAX_BYTES) throw new Error("the attachment is too large");
+    this.#attachment = bytes.toString("latin1");
+  }
+
+  deserializeAttachment(): unknown {
+    return this.#attachment === null ? null : deserialize(Buffer.from(this.#attachment, "latin1"));
+  }
+
+  pingedAt(now: number): number | null {
+    return this.#client === null ? this.pingAt : this.#client.pingedAt(now);
+  }
+
+  frames(): ServerFrame[] {
+    return this.sent.map((text) => ServerFrame.parse(JSON.parse(text)));
+  }
+
+  /** Every event it was sent, out of batches as well. */
+  events(): { seq: number; prev?: number | undefined; event: string; id: string }[] {
+    return this.frames().flatMap((frame) => {
+      if (frame.type === "event") return [frame];
+      return frame.type === "batch" ? frame.events : [];
+    });
+  }
+
+  last(): ServerFrame | undefined {
+    return this.frames().at(-1);
+  }
+}
+
+/** What an object is made of: ours. */
+export type Served = { readonly host: StreamHost };
+
+/** One life of an object, as far as others are concerned. */
+export type Caller = { readonly isGone: boolean; readonly isMute: boolean };
+
+/** What an object has from outside. */
+export type Reach = Pick<HubRuntime, "hub" | "relay" | "verifyToken" | "newId">;
+
+/** One life of an object, from a wake until it sleeps or is killed. */
+type Life = {
+  /** Events that it works on: who waits for them learns of its end. */
+  readonly events: Set<() => void>;
+  /** Work that keeps it awake. */
+  pending: number;
+};
+
+/**
+ * A Durable Object without workerd: storage, alarm and sockets outlive its memory, and everything that it asked
+ * for in one life goes nowhere in the next.
+ */
+export class MemoryObject<Impl extends Served> {
+  readonly storage = new MemoryStorage();
+  readonly sockets = new Set<MemorySocket>();
+  /** What it sends and calls goes nowhere: set it for a turn that it is to die after. */
+  isMute = false;
+  impl: Impl;
+  /** Times that it was killed. */
+  crashes = 0;
+  readonly name: string;
+  readonly #time: VirtualTime;
+  readonly #reachFrom: (from: Caller) => Reach;
+  readonly #make: (runtime: HubRuntime) => Impl;
+  #life: Life = { events: new Set(), pending: 0 };
+  #autoResponse: { readonly request: string; readonly response: string } | null = null;
+  #alarmAt: number | null = null;
+  #isAlarming = false;
+
+  constructor(parts: {
+    readonly name: string;
+    readonly time: VirtualTime;
+    readonly reachFrom: (from: Caller) => Reach;
+    readonly make: (runtime: HubRuntime) => Impl;
+  }) {
+    this.name = parts.name;
+    this.#time = parts.time;
+    this.#reachFrom = parts.reachFrom;
+    this.#make = parts.make;
+    this.impl = this.#wake();
+  }
+
+  /** Whether it does something that it could not sleep through. */
+  get isBusy(): boolean {
+    return this.#life.events.size > 0 || this.#life.pending > 0;
+  }
+
+  /** It sleeps and wakes: its memory is gone, its sockets are not. */
+  evict(): void {
+    if (this.isBusy) throw new Error("what has something to do does not sleep");
+    this.impl = this.#wake();
+  }
+
+  /** Its process dies and another takes its place: sockets, and calls to it, are gone as well. */
+  crash(): void {
+    const lost = [...this.sockets];
+    this.sockets.clear();
+    this.crashes += 1;
+    const broken = [...this.#life.events];
+    this.impl = this.#wake();
+    for (const fail of broken) fail();
+    for (const socket of lost) {
+      socket.readyState = WebSocket.CLOSED;
+      socket.end(LOST);
+    }
+  }
+
+  /** An event comes, which may wake it. Rejects when it dies over it. */
+  async event<T>(run: (impl: Impl) => T | Promise<T>): Promise<T> {
+    const { events } = this.#life;
+    let fail = (): void => {};
+    const death = new Promise<never>((_, reject) => {
+      fail = () => reject(new Error("the object died"));
+    });
+    events.add(fail);
+    try {
+      return await Promise.race([run(this.impl), death]);
+    } finally {
+      events.delete(fail);
+    }
+  }
+
+  /** A client comes. @returns its socket, or the status that it was refused with */
+  async connect(upgrade: Upgrade): Promise<MemorySocket | number> {
+    const response = await this.event(({ host }) => host.connect(upgrade));
+    const { socket, status } = response as Response & { readonly socket?: MemorySocket };
+    return socket ?? status;
+  }
+
+  /** A socket, with nobody at its other end yet. */
+  accept(): MemorySocket {
+    const socket = new MemorySocket(this);
+    this.sockets.add(socket);
+    return socket;
+  }
+
+  /** A client sends a frame. */
+  message(socket: MemorySocket, text: string): void {
+    if (!this.sockets.has(socket)) return;
+    if (text === this.#autoResponse?.request) {
+      socket.pingAt = this.#time.now;
+      socket.send(this.#autoResponse.response);
+    } else void this.event(({ host }) => host.message(socket, text)).catch(() => {});
+  }
+
+  /** A client closes, or the network loses it. */
+  drop(socket: MemorySocket, code = LOST): void {
+    if (!this.sockets.delete(socket)) return;
+    if (socket.readyState === WebSocket.OPEN) socket.readyState = WebSocket.CLOSING;
+    socket.end(code);
+    this.impl.host.closed(socket, code);
+    socket.readyState = WebSocket.CLOSED;
+  }
+
+  /** We close a socket: its client answers soon. */
+  closing(socket: MemorySocket, code: number): void {
+    this.#time.after(CLOSE_HANDSHAKE_MS, () => this.drop(socket, code));
+  }
+
+  #wake(): Impl {
+    const life: Life = { events: new Set(), pending: 0 };
+    this.#life = life;
+    this.isMute = false;
+    return this.#make(this.#runtime(life));
+  }
+
+  #runtime(life: Life): HubRuntime {
+    const time = this.#time;
+    const isGone = (): boolean => this.#life !== life;
+    const isMute = (): boolean => this.isMute;
+    const { storage } = this;
+    // What was under way in it when it died goes on for a moment, and changes nothing.
+    const sql = {
+      exec: (query: string, ...bindings: SqlStorageValue[]) =>
+        isGone()
+          ? storage.inVain(() => storage.sql.exec(query, ...bindings))
+          : storage.sql.exec(query, ...bindings),
+    };
+    return {
+      name: this.name,
+      storage: {
+        sql: sql as SqlStorage,
+        transactionSync: (work) => storage.transactionSync(work),
+        sync: () => storage.sync(),
+      },
+      clock: time.clock,
+      timer: (ms, run) => {
+        let isWanted = true;
+        time.after(ms, () => {
+          if (isWanted && !isGone()) run();
+        });
+        return () => {
+          isWanted = false;
+        };
+      },
+      setAlarm: (at) => {
+        if (isGone() || at === this.#alarmAt) return;
+        this.#alarmAt = at;
+        this.#schedule();
+      },
+      waitUntil: (work) => {
+        life.pending += 1;
+        void Promise.allSettled([work]).then(() => (life.pending -= 1));
+      },
+      sockets: () => [...this.sockets],
+      accept: () => {
+        const socket = isGone() ? new MemorySocket(this) : this.accept();
+        return { socket, response: Object.assign(new Response(), { socket }) };
+      },
+      setAutoResponse: (request, response) => {
+        this.#autoResponse = { request, response };
+      },
+      autoRespondedAt: (socket) =>
+        socket instanceof MemorySocket ? socket.pingedAt(time.now) : null,
+      ...this.#reachFrom({
+        get isGone() {
+          return isGone();
+        },
+        get isMute() {
+          return isMute();
+        },
+      }),
+    };
+  }
+
+  #schedule(): void {
+    const at = this.#alarmAt;
+    if (at === null || this.#isAlarming) return;
+    this.#time.after(at - this.#time.now, () => {
+      if (this.#alarmAt === at && !this.#isAlarming) void this.#alarm();
+    });
+  }
+
+  /** Never two at once; one that failed, or died, is made up for. */
+  async #alarm(): Promise<void> {
+    this.#alarmAt = null;
+    this.#isAlarming = true;
+    try {
+      await this.event(({ host }) => host.alarm());
+    } catch {
+      this.#alarmAt ??= this.#time.now + ALARM_RETRY_MS;
+    }
+    this.#isAlarming = false;
+    this.#schedule();
+  }
+}
