@@ -18,7 +18,7 @@ export type RoomDraft = {
 };
 
 /** A field of the form. */
-export type DraftField = keyof RoomDraft;
+type DraftField = keyof RoomDraft;
 
 /** Messages by field; `typed` has none of its own. */
 export type DraftErrors = Readonly<Partial<Record<DraftField, string>>>;
