@@ -2,11 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { SOON } from "../src/testing/soon.ts";
 import { z } from "zod";
 import { Child } from "./fixtures/child.ts";
 import { FakeGateway } from "./fixtures/fake-gateway.ts";
-import { FakeHub, until } from "./fixtures/fake-hub.ts";
+import { FakeHub } from "./fixtures/fake-hub.ts";
 
 const GUILD = "100000000000000001";
 const SECRET = "crash-test-hub-secret-0123456789-abcdef";
@@ -110,7 +111,7 @@ test("SIGKILL at any moment loses no dispatch and announces none twice", async (
   const roll = dice(seed);
   const people = new Wanderers(seed);
   let current = start();
-  await until("connected", () => hub.of(GUILD).length > 0);
+  await vi.waitUntil(() => hub.of(GUILD).length > 0, SOON);
   const wandering = people.run();
   for (let kills = 0; kills < 6; kills += 1) {
     const resumes = gateway.count(6);
@@ -119,11 +120,11 @@ test("SIGKILL at any moment loses no dispatch and announces none twice", async (
     // A lost answer must not lead to a second announcement either.
     if (kills % 2 === 0) hub.script.push({ status: 200, afterEffect: true, cut: true });
     current = start();
-    await until("resumed", () => gateway.count(6) > resumes);
+    await vi.waitUntil(() => gateway.count(6) > resumes, SOON);
   }
   people.running = false;
   await wandering;
-  await until(`all events arrive (seed ${seed})`, () => heard().length >= people.expected.length);
+  await vi.waitUntil(() => heard().length >= people.expected.length, SOON);
 
   expect(heard(), `seed ${seed}`).toEqual(people.expected);
   expect(new Set(hub.events.map(({ id }) => id)).size).toBe(hub.events.length);

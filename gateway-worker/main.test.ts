@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SOON } from "../src/testing/soon.ts";
 import { Child } from "./fixtures/child.ts";
 import { FakeGateway } from "./fixtures/fake-gateway.ts";
-import { FakeHub, until } from "./fixtures/fake-hub.ts";
+import { FakeHub } from "./fixtures/fake-hub.ts";
 import { listenLocally } from "./fixtures/listen.ts";
 
 const GUILD = "100000000000000001";
@@ -60,11 +61,11 @@ async function readyz(child: Child): Promise<{ status: number; body: Readiness }
 
 /** Ready, and the hub has received everything so far. */
 async function ready(child: Child): Promise<void> {
-  await until("an address", () => child.address !== null);
-  await until("ready", async () => {
+  await vi.waitUntil(() => child.address !== null, SOON);
+  await vi.waitUntil(async () => {
     const { status, body } = await readyz(child);
     return status === 200 && body.outbox.events === 0;
-  });
+  }, SOON);
 }
 
 async function reasons(child: Child): Promise<string[]> {
@@ -107,9 +108,7 @@ test("lives: ready when Discord and the hub are there, and says so in three ways
   expect(metrics).toMatch(/guildhub_publishes_total\{outcome="accepted"\} [1-9]/);
   expect((await fetch(`${child.address}/nothing`)).status).toBe(404);
   expect((await fetch(`${child.address}/healthz`, { method: "POST" })).status).toBe(405);
-  await until("it says that it is connected", () =>
-    hub.heartbeats.some(({ state }) => state === "connected"),
-  );
+  await vi.waitUntil(() => hub.heartbeats.some(({ state }) => state === "connected"), SOON);
   expect(hub.heartbeats[0]).toMatchObject({ guildId: GUILD, state: "down" });
   expect(hub.events.map(({ event }) => event)).toEqual([
     "gateway.state",
@@ -134,7 +133,7 @@ test("SIGTERM: leaves Discord resumably, hands over what waits, and the next one
   gateway.voice(GUILD, "u2", "a");
   const second = start();
   await ready(second);
-  await until("both", () => voice().length === 2);
+  await vi.waitUntil(() => voice().length === 2, SOON);
   expect(voice().map(({ payload }) => payload["userId"])).toEqual(["u1", "u2"]);
   expect(gateway.count(2)).toBe(1);
   expect(gateway.count(6)).toBe(1);
@@ -145,7 +144,7 @@ test("SIGTERM with a hub that does not answer ends all the same", async () => {
   await ready(child);
   hub.hang = true;
   gateway.voice(GUILD, "u1", "a");
-  await until("it is on its way", () => hub.hanging > 0);
+  await vi.waitUntil(() => hub.hanging > 0, SOON);
   expect(await child.kill("SIGINT")).toBe(0);
 });
 
@@ -154,9 +153,9 @@ test("a hub that is away: not ready, and everything arrives in order later", asy
   await ready(child);
   hub.always = { status: 200, cut: true };
   for (let i = 0; i < 150; i += 1) gateway.voice(GUILD, `u${i}`, "a");
-  await until("not ready", async () => (await reasons(child)).includes("hub_unreachable"));
+  await vi.waitUntil(async () => (await reasons(child)).includes("hub_unreachable"), SOON);
   hub.always = null;
-  await until("all of it", () => hub.of(GUILD).length === 151);
+  await vi.waitUntil(() => hub.of(GUILD).length === 151, SOON);
   const users = hub.of(GUILD).flatMap(({ payload }) => payload["userId"] ?? []);
   expect(users).toEqual(Array.from({ length: 150 }, (_, i) => `u${i}`));
   await ready(child);
@@ -164,8 +163,8 @@ test("a hub that is away: not ready, and everything arrives in order later", asy
 
 test("a wrong secret: not ready, and says which variable", async () => {
   const child = start({ HUB_SECRET: "another-process-secret-0123456789-abcdef" });
-  await until("an address", () => child.address !== null);
-  await until("refused", async () => (await reasons(child)).includes("hub_refuses"));
+  await vi.waitUntil(() => child.address !== null, SOON);
+  await vi.waitUntil(async () => (await reasons(child)).includes("hub_refuses"), SOON);
   const refusal = (await readyz(child)).body.reasons.find(({ code }) => code === "hub_refuses");
   expect(refusal?.message).toContain("HUB_SECRET");
   expect((await fetch(`${child.address}/healthz`)).status).toBe(200);
@@ -175,15 +174,15 @@ test("a token that Discord refuses: stays, does not loop, and says so", async ()
   const child = start();
   await ready(child);
   gateway.last?.close(4004);
-  await until("refused", async () => (await reasons(child)).includes("discord_refused"));
+  await vi.waitUntil(async () => (await reasons(child)).includes("discord_refused"), SOON);
   expect(child.exitCode).toBeNull();
   expect(gateway.connections).toHaveLength(1);
 });
 
 test("the wrong guild: not ready, and says what to do", async () => {
   const child = start({ PRIMARY_GUILD_ID: "100000000000000009" });
-  await until("an address", () => child.address !== null);
-  await until("noticed", async () => (await reasons(child)).includes("not_in_primary_guild"));
+  await vi.waitUntil(() => child.address !== null, SOON);
+  await vi.waitUntil(async () => (await reasons(child)).includes("not_in_primary_guild"), SOON);
 });
 
 test("two at a time: the older leaves Discord, stays and says why", async () => {
@@ -199,8 +198,8 @@ test("two at a time: the older leaves Discord, stays and says why", async () => 
     99,
     "VOICE_STATE_UPDATE",
   );
-  await until("superseded", async () => (await reasons(older)).includes("superseded"));
-  await until("it left", () => gateway.connections[0]?.closeCode === 4000);
+  await vi.waitUntil(async () => (await reasons(older)).includes("superseded"), SOON);
+  await vi.waitUntil(() => gateway.connections[0]?.closeCode === 4000, SOON);
   expect(older.exitCode).toBeNull();
   await ready(newer);
   await rm(otherDir, { recursive: true, force: true });
@@ -211,9 +210,9 @@ test("what the hub refuses for good is kept for a person", async () => {
   await ready(child);
   hub.script.push({ status: 422 });
   gateway.voice(GUILD, "u1", "a");
-  await until("the alert", () => child.lines.some(({ level }) => level === "alert"));
+  await vi.waitUntil(() => child.lines.some(({ level }) => level === "alert"), SOON);
   const letters = await readFile(join(stateDir, "dead-letters.jsonl"), "utf8");
   expect(JSON.parse(letters)).toMatchObject({ why: "http_422", payload: { userId: "u1" } });
   gateway.voice(GUILD, "u2", "a");
-  await until("the next", () => hub.of(GUILD).at(-1)?.payload["userId"] === "u2");
+  await vi.waitUntil(() => hub.of(GUILD).at(-1)?.payload["userId"] === "u2", SOON);
 });

@@ -7,6 +7,7 @@ import { createApp } from "./app.ts";
 import * as main from "./index.ts";
 import { HUB_ADMIN_SCOPE } from "./platform/auth/principal.ts";
 import { Problem, PROBLEM_TYPE } from "./platform/http/problem.ts";
+import { hexOf } from "./protocol/bytes.ts";
 import { ClientFrame, ServerFrame } from "./protocol/frames.ts";
 import { CLIENT_FRAME_MAX_BYTES, SIGNED_BODY_MAX_BYTES } from "./protocol/limits.ts";
 import { SIGNED_EVENT_PAYLOADS, signBody } from "./protocol/signed-events.ts";
@@ -49,8 +50,7 @@ beforeAll(async () => {
   ])) as CryptoKeyPair;
   interactionKey = pair.privateKey;
   const raw = new Uint8Array((await crypto.subtle.exportKey("raw", pair.publicKey)) as ArrayBuffer);
-  const hex = [...raw].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  interactionEnv = { ...env, DISCORD_PUBLIC_KEY: hex } as typeof env;
+  interactionEnv = { ...env, DISCORD_PUBLIC_KEY: hexOf(raw) } as typeof env;
 });
 
 beforeEach(() => {
@@ -484,8 +484,7 @@ async function signatures(path: string, bytes: Uint8Array): Promise<Record<strin
       const timestamp = String(Math.floor(Date.now() / 1000));
       const signed = new Uint8Array([...new TextEncoder().encode(timestamp), ...bytes]);
       const mac = new Uint8Array(await crypto.subtle.sign("Ed25519", interactionKey, signed));
-      const hex = [...mac].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      return { "X-Signature-Timestamp": timestamp, "X-Signature-Ed25519": hex };
+      return { "X-Signature-Timestamp": timestamp, "X-Signature-Ed25519": hexOf(mac) };
     }
     default:
       return {};

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { SOON } from "../../src/testing/soon.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const IS_ROOT = process.getuid?.() === 0;
@@ -164,9 +165,6 @@ async function startContainer(
   };
 }
 
-const until = <T>(check: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(check, { timeout: 60_000, interval: 50 });
-
 describe("the image", () => {
   it("builds where VOLUME is refused, and copies only what exists and is sent", async () => {
     const all = [...build, ...image];
@@ -224,7 +222,7 @@ describe("the container, from just what is copied", () => {
     const stateDir = path.join(folder, "volume");
     await mkdir(stateDir, { mode: 0o755 });
     const { child, output, address } = await startContainer(stateDir);
-    await until(() => expect(address(), output()).toBeDefined());
+    await vi.waitFor(() => expect(address(), output()).toBeDefined(), SOON);
     expect((await fetch(`${address()}/healthz`)).status).toBe(200);
 
     const health = words(valuesOf(image, "HEALTHCHECK")[0]?.replace(/^.*?CMD /, ""));

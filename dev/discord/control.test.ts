@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { LOBBY } from "./seed.ts";
-import { until } from "../testing/eventually.ts";
+import { SOON } from "../../src/testing/soon.ts";
 import { type LocalDiscord, startLocalDiscord } from "./local-discord.ts";
 import { DiscordControl } from "./control-client.ts";
 import {
@@ -65,7 +65,7 @@ describe("the control API", () => {
     }
     const { id } = await control(discord, "POST", "/channels", { name: "By hand" });
     await control(discord, "DELETE", `/channels/${String(id)}`);
-    await until(() => heard(client).length >= 3);
+    await vi.waitUntil(() => heard(client).length >= 3, SOON);
     expect(heard(client)).toMatchObject([
       ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: LOBBY }],
       ["CHANNEL_CREATE", { id, name: "By hand", type: 2 }],
@@ -85,7 +85,7 @@ describe("the control API", () => {
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: null });
     await control(discord, "POST", availability, { available: true });
     await control(discord, "DELETE", `/guilds/${String(guildId)}`);
-    await until(() => heard(client).length >= 8);
+    await vi.waitUntil(() => heard(client).length >= 8, SOON);
     expect(heard(client)).toMatchObject([
       ["VOICE_STATE_UPDATE", { guild_id: GUILD, channel_id: LOBBY }],
       ["GUILD_CREATE", { id: guildId, name: "Second", voice_states: [] }],
@@ -107,7 +107,7 @@ describe("the control API", () => {
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
     const client = await identified(discord);
     await control(discord, "DELETE", `/channels/${LOBBY}`);
-    await until(() => client.events().includes("CHANNEL_DELETE"));
+    await vi.waitUntil(() => client.events().includes("CHANNEL_DELETE"), SOON);
     expect(heard(client).map(([event]) => event)).toEqual(events);
     expect((await control(discord, "GET", "/state"))["voiceStates"]).toEqual([]);
   });
@@ -199,7 +199,7 @@ describe("the control API", () => {
     const name = { globalName: "<b>One</b>", bot: true };
     expect(await control(discord, "POST", `/users/${PLAYER}`, name)).toMatchObject(name);
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
-    await until(() => heard(client).length >= 3);
+    await vi.waitUntil(() => heard(client).length >= 3, SOON);
     // Without the intent for members nobody is told more than this.
     expect(heard(client)).toMatchObject([
       ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: LOBBY }],
@@ -231,7 +231,7 @@ describe("the control API", () => {
     stranger.identify();
     expect((await stranger.dispatch("READY"))["guilds"]).toEqual([]);
     await kick(true);
-    await until(() => heard(client).length >= 2);
+    await vi.waitUntil(() => heard(client).length >= 2, SOON);
     expect(heard(client)).toMatchObject([
       ["GUILD_DELETE", { id: GUILD }],
       ["GUILD_CREATE", { id: GUILD, voice_states: [{ user_id: PLAYER, channel_id: id }] }],
@@ -415,7 +415,7 @@ describe("a local Discord as a process", () => {
         stream?.on("data", (chunk: Buffer) => (text += chunk.toString()));
       }
       onTestFinished(() => void child.kill("SIGKILL"));
-      await until(() => wanted.test(text));
+      await vi.waitUntil(() => wanted.test(text), SOON);
       return text;
     };
     await output(run({ DISCORD_BOT_TOKEN: "" }), /DISCORD_BOT_TOKEN is missing/);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { LOBBY } from "./seed.ts";
-import { until } from "../testing/eventually.ts";
+import { SOON } from "../../src/testing/soon.ts";
 import { REPLAY_EVENTS_MAX } from "./gateway/session.ts";
 import type { LocalDiscord } from "./local-discord.ts";
 import { call, control, GUILD, INTENTS, PLAYER, RawClient, startForTest } from "./test-client.ts";
@@ -79,7 +79,10 @@ describe("the local gateway", () => {
     const ask = async (d: Record<string, unknown>): Promise<Record<string, unknown>> => {
       client.send({ op: 8, d: { guild_id: GUILD, limit: 2, ...d } });
       const answers = () => client.received.filter(({ t }) => t === "GUILD_MEMBERS_CHUNK");
-      await until(() => answers().some(({ d: data }) => Object(data).nonce === d["nonce"]));
+      await vi.waitUntil(
+        () => answers().some(({ d: data }) => Object(data).nonce === d["nonce"]),
+        SOON,
+      );
       return Object(answers().at(-1)?.d);
     };
     expect(await ask({ query: "PLAYER-", nonce: "a" })).toMatchObject({
@@ -137,7 +140,7 @@ describe("the local gateway", () => {
     const client = await ready(await startForTest());
     client.send(`{"op":1,"d":"${"x".repeat(4_081)}"}`);
     for (let sent = 2; sent < 120; sent += 1) client.send({ op: 1, d: null });
-    await until(() => client.received.filter(({ op }) => op === 11).length === 119);
+    await vi.waitUntil(() => client.received.filter(({ op }) => op === 11).length === 119, SOON);
     expect(client.closeCode).toBeNull();
     client.send({ op: 1, d: null });
     expect(await client.closed()).toBe(4008);

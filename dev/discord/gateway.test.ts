@@ -8,9 +8,9 @@ import {
   WebSocketShardEvents,
 } from "@discordjs/ws";
 import { REST } from "@discordjs/rest";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { LOBBY } from "./seed.ts";
-import { until } from "../testing/eventually.ts";
+import { SOON } from "../../src/testing/soon.ts";
 import type { LocalDiscord } from "./local-discord.ts";
 import { asObject, control, GUILD, INTENTS, PLAYER, startForTest, TOKEN } from "./test-client.ts";
 
@@ -71,7 +71,7 @@ describe("@discordjs/ws on the local Discord", () => {
     await join(discord, PLAYER, LOBBY);
     const bot = botOn(discord);
     await bot.manager.connect();
-    await until(() => named(bot, "GUILD_CREATE").length === 1);
+    await vi.waitUntil(() => named(bot, "GUILD_CREATE").length === 1, SOON);
     expect(named(bot, "READY")).toMatchObject([
       {
         v: 10,
@@ -95,7 +95,7 @@ describe("@discordjs/ws on the local Discord", () => {
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: id, selfMute: true });
     await join(discord, PLAYER, null);
     await control(discord, "DELETE", `/channels/${String(id)}`);
-    await until(() => named(bot, "CHANNEL_DELETE").length === 1);
+    await vi.waitUntil(() => named(bot, "CHANNEL_DELETE").length === 1, SOON);
     expect(named(bot, "CHANNEL_CREATE")).toMatchObject([{ id, name: "By hand", guild_id: GUILD }]);
     const member = { user: { id: PLAYER, username: "player-1" } };
     expect(named(bot, "VOICE_STATE_UPDATE")).toMatchObject([
@@ -120,7 +120,7 @@ describe("@discordjs/ws on the local Discord", () => {
     for (const [index, disturbance] of disturbances.entries()) {
       await control(discord, "POST", "/gateway", disturbance);
       await join(discord, users[index] ?? "", LOBBY);
-      await until(() => bot.resumed() === index + 1);
+      await vi.waitUntil(() => bot.resumed() === index + 1, SOON);
     }
     expect(named(bot, "VOICE_STATE_UPDATE").map((d) => d["user_id"])).toEqual(users);
     expect(bot.ready()).toBe(1);
@@ -133,9 +133,9 @@ describe("@discordjs/ws on the local Discord", () => {
     const bot = botOn(discord);
     await bot.manager.connect();
     await control(discord, "POST", "/gateway", { action: "invalidate", resumable: true });
-    await until(() => bot.resumed() === 1);
+    await vi.waitUntil(() => bot.resumed() === 1, SOON);
     await control(discord, "POST", "/gateway", { action: "invalidate" });
-    await until(() => bot.ready() === 2);
+    await vi.waitUntil(() => bot.ready() === 2, SOON);
     const sessions = named(bot, "READY").map((d) => d["session_id"]);
     expect(new Set(sessions).size).toBe(2);
   });
@@ -150,22 +150,22 @@ describe("@discordjs/ws on the local Discord", () => {
     // Enough for many frames in one context, and long enough for the others to be compressed.
     const names = Array.from({ length: 30 }, (__, n) => `${"room ".repeat(15)}${n}`);
     for (const name of names) await control(discord, "POST", "/channels", { name });
-    await until(() => named(bot, "CHANNEL_CREATE").length === names.length);
+    await vi.waitUntil(() => named(bot, "CHANNEL_CREATE").length === names.length, SOON);
     expect(named(bot, "CHANNEL_CREATE").map((d) => d["name"])).toEqual(names);
     expect(bot.errors).toEqual([]);
     await control(discord, "POST", "/gateway", { action: "drop" });
-    await until(() => bot.resumed() === 1);
+    await vi.waitUntil(() => bot.resumed() === 1, SOON);
   });
 
   it("notices a silent line by its missing acks and resumes on another", async () => {
     const discord = await startForTest({ heartbeatIntervalMs: 800 });
     const bot = botOn(discord);
     await bot.manager.connect();
-    await until(() => bot.beats() >= 2);
+    await vi.waitUntil(() => bot.beats() >= 2, SOON);
     await control(discord, "POST", "/gateway", { action: "zombie" });
     await join(discord, PLAYER, LOBBY);
     expect(named(bot, "VOICE_STATE_UPDATE")).toEqual([]);
-    await until(() => bot.resumed() === 1);
+    await vi.waitUntil(() => bot.resumed() === 1, SOON);
     expect(named(bot, "VOICE_STATE_UPDATE")).toMatchObject([{ user_id: PLAYER }]);
     expect(bot.closes).toContain(4200);
   });
@@ -186,7 +186,7 @@ describe("@discordjs/ws on the local Discord", () => {
     await join(first, PLAYER, LOBBY);
     await first.close();
     const second = await startForTest({ stateFile, port });
-    await until(() => bot.resumed() === 1);
+    await vi.waitUntil(() => bot.resumed() === 1, SOON);
     expect(named(bot, "VOICE_STATE_UPDATE")).toMatchObject([
       { user_id: PLAYER, channel_id: LOBBY },
     ]);

@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { LOBBY } from "./seed.ts";
-import { until } from "../testing/eventually.ts";
+import { SOON } from "../../src/testing/soon.ts";
 import { BOT_PERMISSIONS } from "./permissions.ts";
 import { DiscordControl } from "./control-client.ts";
 import {
@@ -352,7 +352,7 @@ describe("permissions of the bot", () => {
     }
     await control(discord, "DELETE", `/channels/${secret}`);
     await control(discord, "DELETE", `/channels/${room}`);
-    await until(() => client.events().includes("CHANNEL_DELETE"));
+    await vi.waitUntil(() => client.events().includes("CHANNEL_DELETE"), SOON);
     const seen = client.received
       .filter(({ t }) => t !== null && !["READY", "GUILD_CREATE"].includes(t))
       .map(({ t, d }) => {

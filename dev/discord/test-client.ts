@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
 import { callControl } from "../doubles/control-client.ts";
-import { until } from "../testing/eventually.ts";
+import { SOON } from "../../src/testing/soon.ts";
 import { type LocalDiscord, type LocalDiscordOptions, startLocalDiscord } from "./local-discord.ts";
 import { PRIMARY_GUILD } from "./seed.ts";
 
@@ -120,7 +120,7 @@ export class RawClient {
 
   /** The last payload of an opcode, waited for. */
   async next(op: number): Promise<Payload> {
-    await until(() => this.received.some((payload) => payload.op === op));
+    await vi.waitUntil(() => this.received.some((payload) => payload.op === op), SOON);
     return (
       this.received.findLast((payload) => payload.op === op) ?? { op, t: null, s: null, d: null }
     );
@@ -128,7 +128,7 @@ export class RawClient {
 
   /** The data of a dispatch, waited for. */
   async dispatch(event: string): Promise<Record<string, unknown>> {
-    await until(() => this.events().includes(event));
+    await vi.waitUntil(() => this.events().includes(event), SOON);
     return asObject(this.received.find(({ t }) => t === event)?.d);
   }
 
@@ -138,7 +138,7 @@ export class RawClient {
   }
 
   async closed(): Promise<number> {
-    await until(() => this.closeCode !== null);
+    await vi.waitUntil(() => this.closeCode !== null, SOON);
     return this.closeCode ?? 0;
   }
 }

@@ -1,7 +1,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { describe, expect, it } from "vitest";
-import { until } from "../testing/eventually.ts";
+import { describe, expect, it, vi } from "vitest";
+import { SOON } from "../../src/testing/soon.ts";
 import type { LocalFaceit } from "./local-faceit.ts";
 import {
   asJson,
@@ -39,11 +39,11 @@ describe("the webhooks of a match's life", () => {
     // One after the other, since nothing keeps deliveries in order.
     let expected = 1;
     for (const status of ["VOTING", "configuring", "READY", "ONGOING", "FINISHED"]) {
-      await until(() => received.length === expected);
+      await vi.waitUntil(() => received.length === expected, SOON);
       await control(faceit, "POST", `/matches/${id}/status`, { status });
       if (status !== "VOTING" && status !== "ONGOING") expected += 1;
     }
-    await until(() => received.length === expected);
+    await vi.waitUntil(() => received.length === expected, SOON);
     expect(events(received)).toEqual([
       "match_object_created",
       "match_status_configuring",
@@ -92,7 +92,7 @@ describe("the webhooks of a match's life", () => {
         const silent = index < moves.length - 1;
         await control(faceit, "POST", `/matches/${id}/status`, { ...move, silent });
       }
-      await until(() => receiver.received.length === before + 1);
+      await vi.waitUntil(() => receiver.received.length === before + 1, SOON);
       return payload(receiver.received.at(-1));
     };
     expect(await of([{ status: "FINISHED", forfeit: true }])).toMatchObject({ started_at: EPOCH });
@@ -112,7 +112,7 @@ describe("the webhooks of a match's life", () => {
     const faceit = await startForTest({ webhookUrl: receiver.url });
     const id = await newMatch(faceit, { status: "FINISHED", silent: true });
     await control(faceit, "POST", "/webhook", { event: "match_demo_ready", matchId: id });
-    await until(() => receiver.received.length === 1);
+    await vi.waitUntil(() => receiver.received.length === 1, SOON);
     const { demo_url: url, teams } = payload(receiver.received[0]);
     expect(url).toMatch(/^https:.*\.dem\.zst$/);
     expect(teams).toMatchObject([{ players: [] }, { players: [] }]);
@@ -130,7 +130,7 @@ describe("a delivery", () => {
     };
     const faceit = await startForTest({ webhookUrl: receiver.url });
     await newMatch(faceit);
-    await until(async () => (await deliveries(faceit))[0]?.["state"] === "delivered");
+    await vi.waitUntil(async () => (await deliveries(faceit))[0]?.["state"] === "delivered", SOON);
     expect(receiver.received.map(({ body }) => body["retry_count"])).toEqual([0, 1, 2]);
     expect(new Set(receiver.received.map(({ body }) => body["event_id"])).size).toBe(1);
     expect(await deliveries(faceit)).toMatchObject([
@@ -153,7 +153,7 @@ describe("a delivery", () => {
     });
     await newMatch(faceit);
     await control(faceit, "POST", "/webhook", { event: "other" });
-    await until(async () => (await deliveries(faceit))[0]?.["state"] === "given_up");
+    await vi.waitUntil(async () => (await deliveries(faceit))[0]?.["state"] === "given_up", SOON);
     expect(new Set(waits)).toEqual(new Set([1_000, 5_000]));
     expect(await deliveries(faceit)).toMatchObject([
       { attempts: 3, status: null },
@@ -171,9 +171,9 @@ describe("a delivery", () => {
     });
     await control(faceit, "POST", "/webhook", { event: "late", delayMs: 60_000 });
     await control(faceit, "POST", "/webhook", { event: "early" });
-    await until(() => receiver.received.length === 1);
+    await vi.waitUntil(() => receiver.received.length === 1, SOON);
     wake();
-    await until(() => receiver.received.length === 2);
+    await vi.waitUntil(() => receiver.received.length === 2, SOON);
     expect(events(receiver.received)).toEqual(["early", "late"]);
   });
 
@@ -197,7 +197,7 @@ describe("a delivery", () => {
     );
     expect(receiver.received).toEqual([]);
     await control(faceit, "POST", "/hold", { hold: false });
-    await until(() => receiver.received.length === 3);
+    await vi.waitUntil(() => receiver.received.length === 3, SOON);
     expect(new Set(events(receiver.received))).toEqual(new Set(["first", "second", "third"]));
     expect(drawn).toBe(3);
     expect(await control(faceit, "GET", "/state")).toMatchObject({ hold: false });
@@ -209,12 +209,12 @@ describe("a delivery", () => {
     const id = await newMatch(first, { status: "READY", silent: true });
     await control(first, "POST", "/players", { nickname: "guest" });
     await control(first, "POST", "/webhook", { event: "match_status_ready", eventId: "owed" });
-    await until(async () => (await deliveries(first))[0]?.["attempts"] === 1);
+    await vi.waitUntil(async () => (await deliveries(first))[0]?.["attempts"] === 1, SOON);
     await first.close();
 
     const receiver = await startReceiver();
     const second = await startForTest({ stateFile, webhookUrl: receiver.url });
-    await until(() => receiver.received.length === 1);
+    await vi.waitUntil(() => receiver.received.length === 1, SOON);
     expect(receiver.received[0]?.body).toMatchObject({ event_id: "owed", retry_count: 1 });
     expect((await dataApi(second, `/matches/${id}`)).body).toMatchObject({ status: "READY" });
     expect((await dataApi(second, "/players?nickname=guest")).status).toBe(200);
@@ -230,7 +230,7 @@ describe("a webhook by hand", () => {
 
     const ready = { event: "match_status_ready", matchId, version: 3, eventId: "mine" };
     expect(await send({ ...ready, duplicate: 20 })).toMatchObject({ eventId: "mine", version: 3 });
-    await until(() => receiver.received.length === 20);
+    await vi.waitUntil(() => receiver.received.length === 20, SOON);
     expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1);
     expect(receiver.received[0]?.body).toMatchObject({
       event_id: "mine",
@@ -239,18 +239,18 @@ describe("a webhook by hand", () => {
     expect((await dataApi(faceit, `/matches/${matchId}`)).body["version"]).toBe(1);
 
     await send({ event: "match_status_aborted", secret: "wrong" });
-    await until(() => receiver.received.length === 21);
+    await vi.waitUntil(() => receiver.received.length === 21, SOON);
     expect(receiver.received[20]?.secret).toBe("wrong");
     await send({ event: "match_status_aborted", secret: null });
-    await until(() => receiver.received.length === 22);
+    await vi.waitUntil(() => receiver.received.length === 22, SOON);
     expect(receiver.received[21]?.secret).toBeUndefined();
     await send({ event: "broken", body: "not { JSON" });
-    await until(() => receiver.received.length === 23);
+    await vi.waitUntil(() => receiver.received.length === 23, SOON);
     expect(receiver.received[22]?.text).toBe("not { JSON");
 
     const unknown = "1-00000000-0000-4000-8000-000000000000";
     await send({ event: "match_status_cancelled", matchId: unknown });
-    await until(() => receiver.received.length === 24);
+    await vi.waitUntil(() => receiver.received.length === 24, SOON);
     expect(payload(receiver.received[23])).toMatchObject({ id: unknown, reason: "AFK" });
     expect((await dataApi(faceit, `/matches/${unknown}`)).status).toBe(404);
   });

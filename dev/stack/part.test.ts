@@ -51,8 +51,6 @@ function start(script: string, more: Partial<PartSpec> = {}): Part {
   return part;
 }
 
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, SOON);
-
 const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
@@ -64,7 +62,7 @@ const isAlive = (pid: number): boolean => {
 
 it("starts a part again that dies, later each time, and shows its last lines", async () => {
   const part = start("console.log('last words'); process.exit(3)");
-  await until(() => expect(part.status().restarts).toBeGreaterThanOrEqual(4));
+  await vi.waitFor(() => expect(part.status().restarts).toBeGreaterThanOrEqual(4), SOON);
   const waits = said.flatMap((line) => /exit code 3.*again in ([\d.]+) s/.exec(line)?.[1] ?? []);
   expect(waits.slice(0, 4)).toEqual(["0.1", "0.2", "0.3", "0.3"]);
   expect(said).toContain("test part> last words");
@@ -74,14 +72,14 @@ it("gives a killed part a new process", async () => {
   const part = start(forever);
   const first = part.status().pid ?? 0;
   process.kill(first, "SIGKILL");
-  await until(() => expect(part.status().pid ?? first).not.toBe(first));
+  await vi.waitFor(() => expect(part.status().pid ?? first).not.toBe(first), SOON);
   expect(said.join("\n")).toContain("killed by SIGKILL");
 });
 
 it("is quiet but for what matters, and keeps all of it in the log", async () => {
   start(`console.log("chatter"); console.error("an error"); ${forever}`);
   const log = path.join(folder, "test-part.log");
-  await until(async () => expect(await readFile(log, "utf8")).toContain("error"));
+  await vi.waitFor(async () => expect(await readFile(log, "utf8")).toContain("error"), SOON);
   expect(await readFile(log, "utf8")).toContain("chatter");
   expect(said).toEqual(["test part> an error"]);
 });
@@ -92,11 +90,11 @@ it("takes grandchildren along, and kills what ignores SIGTERM", async () => {
     `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(grandchild)}],
       { stdio: "inherit" }); process.on("SIGTERM", () => {}); ${forever}`,
   );
-  await until(() => expect(said.join()).toMatch(/error \d+/));
+  await vi.waitFor(() => expect(said.join()).toMatch(/error \d+/), SOON);
   const pid = Number(/error (\d+)/.exec(said.join())?.[1]);
   expect(isAlive(pid)).toBe(true);
   await part.stop();
-  await until(() => expect(isAlive(pid)).toBe(false));
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), SOON);
   expect(part.status().restarts).toBe(0);
 });
 
@@ -105,10 +103,10 @@ it("kills what a dead leader leaves behind", async () => {
     `const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(forever)}]);
      console.log("error", child.pid); ${forever}`,
   );
-  await until(() => expect(said.join()).toMatch(/error \d+/));
+  await vi.waitFor(() => expect(said.join()).toMatch(/error \d+/), SOON);
   const pid = Number(/error (\d+)/.exec(said.join())?.[1]);
   process.kill(part.status().pid ?? 0, "SIGKILL");
-  await until(() => expect(isAlive(pid)).toBe(false));
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), SOON);
 });
 
 it("leaves a part alone that is slow for a while", async () => {
@@ -123,7 +121,7 @@ it("leaves a part alone that is slow for a while", async () => {
   const { port } = server.address() as AddressInfo;
   try {
     const part = start(forever, { healthUrl: `http://127.0.0.1:${port}/health` });
-    await until(() => expect(checks).toBeGreaterThan(10));
+    await vi.waitFor(() => expect(checks).toBeGreaterThan(10), SOON);
     expect(part.status().restarts).toBe(0);
     expect(said.join()).not.toContain("no longer answers");
   } finally {
@@ -144,9 +142,9 @@ it("starts a part again that hangs", async () => {
   server.on("request", () => checks++);
   try {
     const part = start(forever, { healthUrl: `http://127.0.0.1:${port}/health` });
-    await until(() => expect(checks).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(checks).toBeGreaterThan(0), SOON);
     isWell = false;
-    await until(() => expect(part.status().restarts).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(part.status().restarts).toBeGreaterThan(0), SOON);
     expect(said).toContain("The test part no longer answers.");
   } finally {
     server.close();

@@ -27,15 +27,3 @@ export async function eventually<T>(
     }
   }
 }
-
-/** Waits until a condition holds, looking often. @throws when it does not within two minutes */
-export function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  return eventually(
-    "the condition holds",
-    async () => {
-      if (!(await condition())) throw new Error("it does not hold");
-    },
-    120_000,
-    10,
-  );
-}

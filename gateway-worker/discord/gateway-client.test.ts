@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SOON } from "../../src/testing/soon.ts";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import { FakeGateway } from "../fixtures/fake-gateway.ts";
-import { until } from "../fixtures/fake-hub.ts";
 import { MemoryLog } from "../fixtures/memory-log.ts";
 import { testMetrics } from "../fixtures/memory-metrics.ts";
 import { prepareSchema } from "../store/schema.ts";
@@ -45,7 +45,7 @@ function create(compress = false): GatewayClient {
 }
 
 async function connected(): Promise<void> {
-  await until("connected", () => states.at(-1) === "connected");
+  await vi.waitUntil(() => states.at(-1) === "connected", SOON);
 }
 
 beforeEach(async () => {
@@ -73,7 +73,7 @@ describe("connecting", () => {
     guildDue = true;
     create().start();
     await connected();
-    await until("the guild", () => heard.length === 2);
+    await vi.waitUntil(() => heard.length === 2, SOON);
     expect(timers.mock.calls.filter(([, ms]) => ms === GUILD_DEADLINE_MS)).toHaveLength(1);
     timers.mockRestore();
   });
@@ -81,7 +81,7 @@ describe("connecting", () => {
   test("reads GET /gateway/bot, identifies, beats, and says who it is everywhere", async () => {
     create().start();
     await connected();
-    await until("a beat", () => gateway.count(1) > 0);
+    await vi.waitUntil(() => gateway.count(1) > 0, SOON);
     expect(gateway.restCalls).toEqual([
       {
         url: "/api/v10/gateway/bot",
@@ -94,7 +94,7 @@ describe("connecting", () => {
     expect(gateway.last?.userAgent).toMatch(/^DiscordBot \(/);
     const identify = gateway.last?.frames.find(({ op }) => op === 2);
     expect(identify?.d).toMatchObject({ token: TOKEN, intents: (1 << 0) | (1 << 7) });
-    await until("the guild", () => heard.length === 2);
+    await vi.waitUntil(() => heard.length === 2, SOON);
     expect(heard.map(({ name }) => name)).toEqual(["READY", "GUILD_CREATE"]);
     expect(settings.session()).toEqual({
       sessionId: "session-1",
@@ -113,7 +113,7 @@ describe("connecting", () => {
   test("a token that REST refuses is not tried again", async () => {
     gateway.restScript.push({ status: 401, body: { message: "401: Unauthorized" } });
     create().start();
-    await until("fatal", () => client.status.phase === "fatal");
+    await vi.waitUntil(() => client.status.phase === "fatal", SOON);
     expect(client.status.obstacle).toContain("DISCORD_BOT_TOKEN");
     expect(log.has("alert", "not tried again")).toBe(true);
     expect(gateway.connections).toHaveLength(0);
@@ -123,7 +123,7 @@ describe("connecting", () => {
     create().start();
     await connected();
     gateway.last?.close(4004);
-    await until("fatal", () => client.status.phase === "fatal");
+    await vi.waitUntil(() => client.status.phase === "fatal", SOON);
     expect(states.at(-1)).toBe("down");
     expect(gateway.connections).toHaveLength(1);
   });
@@ -132,7 +132,7 @@ describe("connecting", () => {
     create().start();
     await connected();
     gateway.last?.close(4000);
-    await until("resumed", () => gateway.count(6) === 1);
+    await vi.waitUntil(() => gateway.count(6) === 1, SOON);
     expect(JSON.stringify(log.lines)).not.toContain(TOKEN);
   });
 });
@@ -143,7 +143,7 @@ describe("coming back", () => {
     await connected();
     gateway.askToReconnect();
     gateway.voice(GUILD, "u1", "c1");
-    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
     expect(gateway.connections[0]?.closeCode).toBe(4000);
     expect(gateway.last?.url.pathname).toBe("/resume");
     expect(gateway.last?.url.search).toBe("?v=10&encoding=json");
@@ -160,7 +160,7 @@ describe("coming back", () => {
     create().start();
     await connected();
     gateway.last?.terminate();
-    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
     expect(states).toEqual(["down", "connected", "resuming", "connected"]);
   });
 
@@ -168,12 +168,12 @@ describe("coming back", () => {
     gateway.heartbeatIntervalMs = 40;
     gateway.answerHeartbeats = false;
     create().start();
-    await until("closed", () => gateway.connections[0]?.closeCode === 4000);
+    await vi.waitUntil(() => gateway.connections[0]?.closeCode === 4000, SOON);
     expect(answered).toEqual([]);
     gateway.answerHeartbeats = true;
     const before = Date.now();
-    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
-    await until("answered", () => answered.length > 0);
+    await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
+    await vi.waitUntil(() => answered.length > 0, SOON);
     expect(answered[0]).toBeGreaterThanOrEqual(before);
   });
 
@@ -189,7 +189,7 @@ describe("coming back", () => {
     create().start();
     await connected();
     gateway.last?.sendText("{oops");
-    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
   });
 });
 
@@ -197,11 +197,11 @@ test("the end closes with a resumable code; the next process resumes", async () 
   create().start();
   await connected();
   await client.stop();
-  await until("closed", () => gateway.connections[0]?.closeCode !== null);
+  await vi.waitUntil(() => gateway.connections[0]?.closeCode !== null, SOON);
   expect(gateway.connections[0]?.closeCode).toBe(4000);
   gateway.voice(GUILD, "u1", "c1");
   create().start();
-  await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+  await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
   expect(heard.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
@@ -220,25 +220,25 @@ describe("zlib-stream", () => {
     }));
     gateway.guilds = [{ id: GUILD, channels }];
     create(true).start();
-    await until("the guild", () => heard.length === 2);
+    await vi.waitUntil(() => heard.length === 2, SOON);
     expect(gateway.last?.url.searchParams.get("compress")).toBe("zlib-stream");
     for (let i = 0; i < 500; i += 1) gateway.voice(GUILD, `u${i}`, "c1");
-    await until("all of it", () => heard.length === 502);
+    await vi.waitUntil(() => heard.length === 502, SOON);
     expect(heard[1]?.data).toMatchObject({ channels: { length: 20_000 } });
     expect(heard.map(({ seq }) => seq)).toEqual(Array.from({ length: 502 }, (_, i) => i + 1));
 
     gateway.last?.terminate();
-    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
     expect(gateway.last?.url.search).toBe("?v=10&encoding=json&compress=zlib-stream");
     gateway.voice(GUILD, "u1", "c2");
-    await until("live again", () => heard.at(-1)?.name === "VOICE_STATE_UPDATE");
+    await vi.waitUntil(() => heard.at(-1)?.name === "VOICE_STATE_UPDATE", SOON);
   });
 
   test("a broken stream ends the connection, not the session", async () => {
     create(true).start();
     await connected();
     gateway.last?.sendRaw(Buffer.from([1, 2, 3, 0, 0, 0xff, 0xff]));
-    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
     expect(gateway.count(2)).toBe(1);
   });
 
@@ -247,7 +247,7 @@ describe("zlib-stream", () => {
     await connected();
     gateway.voice(GUILD, "u1", "c1");
     gateway.last?.closeSoon(4000);
-    await until("resumed", () => heard.some(({ name }) => name === "RESUMED"));
+    await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
     expect(heard.filter(({ name }) => name === "VOICE_STATE_UPDATE")).toHaveLength(1);
     // It was handled then, not in the replay: the resume asks for later events only.
     expect(gateway.last?.frames.find(({ op }) => op === 6)?.d).toMatchObject({ seq: 3 });

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { ulid } from "ulid";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SOON } from "../../src/testing/soon.ts";
 import { OUTBOX_MAX_EVENTS, SIGNED_BATCH_MAX } from "../../src/protocol/limits.ts";
 import { newTraceId, readTraceparent } from "../../src/protocol/trace.ts";
-import { FakeHub, until } from "../fixtures/fake-hub.ts";
+import { FakeHub } from "../fixtures/fake-hub.ts";
 import { MemoryLog } from "../fixtures/memory-log.ts";
 import { testMetrics } from "../fixtures/memory-metrics.ts";
 import { openDatabase } from "../store/database.ts";
@@ -111,7 +112,7 @@ async function begin(): Promise<void> {
 }
 
 async function empty(): Promise<void> {
-  await until("the outbox is empty", () => outbox.totals().events === 0);
+  await vi.waitUntil(() => outbox.totals().events === 0, SOON);
 }
 
 function heard(guildId = GUILD): string[] {
@@ -262,7 +263,7 @@ describe("what has to wait", () => {
     await begin();
     hub.always = { status: 200, cut: true };
     for (let i = 0; i < 20; i += 1) move(`u${i}`, "a");
-    await until("some attempts", () => waits.length > 5);
+    await vi.waitUntil(() => waits.length > 5, SOON);
     expect(client.status.state).toBe("unreachable");
     hub.always = null;
     await empty();
@@ -277,7 +278,7 @@ describe("what has to wait", () => {
     patient = true;
     hub.always = { status: 200, cut: true };
     move("u1", "a");
-    await until("the wait", () => waits.length === 1);
+    await vi.waitUntil(() => waits.length === 1, SOON);
     hub.always = null;
     publisher.hubIsBack();
     await empty();
@@ -289,11 +290,11 @@ describe("what has to wait", () => {
     patient = true;
     hub.script.push({ status: 503, headers: { "Retry-After": "2" } });
     move("u1", "a");
-    await until("the wait", () => waits.length === 1);
+    await vi.waitUntil(() => waits.length === 1, SOON);
     const asked = hub.requests.length;
     publisher.hubIsBack();
     move("u2", "a", OTHER);
-    await until("another guild's event", () => heard(OTHER).length === 1);
+    await vi.waitUntil(() => heard(OTHER).length === 1, SOON);
     expect(hub.requests).toHaveLength(asked + 1);
   });
 
@@ -329,7 +330,7 @@ describe("what has to wait", () => {
     await begin();
     hub.always = { status };
     move("u1", "a");
-    await until("two attempts", () => waits.length >= 2);
+    await vi.waitUntil(() => waits.length >= 2, SOON);
     expect(client.status).toMatchObject({ state: "misconfigured" });
     expect(log.has("alert", "until this is repaired")).toBe(true);
     for (const ms of waits) expect(ms).toBeGreaterThanOrEqual(MISCONFIGURED_RETRY_MS / 2);
@@ -345,7 +346,7 @@ describe("fencing", () => {
     await begin();
     hub.script.push({ status: 409, body: { code: "stale_publisher", guildId: GUILD } });
     move("u1", "a");
-    await until("stale", () => stale === 1);
+    await vi.waitUntil(() => stale === 1, SOON);
     const before = hub.requests.length;
     move("v1", "a", OTHER);
     await delay(20);
@@ -479,7 +480,7 @@ test("the end gives what waits one more chance, and does not wait for it", async
   patient = true;
   hub.always = { status: 503, headers: { "Retry-After": "300" } };
   move("u1", "a");
-  await until("it waits", () => waits.length > 0);
+  await vi.waitUntil(() => waits.length > 0, SOON);
   hub.always = null;
   await publisher.stop();
   expect(heard()).toEqual(["voice.joined u1"]);

@@ -1,11 +1,13 @@
 import { EncryptJWT, jwtDecrypt } from "jose";
 import { z } from "zod";
+import { derivedKey } from "../platform/derived-key.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { TICKET_TTL_MS } from "../protocol/limits.ts";
 import type { HubConfig } from "./config.ts";
 
 /** `typ` of a ticket, so that no other token of ours can stand in for one (RFC 8725 §3.11). */
 const TICKET_TYPE = "guildhub-ticket+jwt";
+const KEY_PURPOSE = "guildhub websocket ticket v1";
 
 const TicketClaims = z.object({
   jti: z.string(),
@@ -61,7 +63,7 @@ export async function sealTicket(
     .setJti(ticket.id)
     .setSubject(ticket.identity.sub)
     .setExpirationTime(Math.ceil(expiresAt / 1000))
-    .encrypt(await ticketKey(config.hubSecrets[0]));
+    .encrypt(await derivedKey(config.hubSecrets[0], KEY_PURPOSE, "encrypt"));
   return { text, expiresAt };
 }
 
@@ -73,7 +75,7 @@ export async function openTicket(
 ): Promise<Result<Ticket, "invalid_ticket">> {
   for (const secret of config.hubSecrets) {
     try {
-      const { payload } = await jwtDecrypt(text, await ticketKey(secret), {
+      const { payload } = await jwtDecrypt(text, await derivedKey(secret, KEY_PURPOSE, "encrypt"), {
         typ: TICKET_TYPE,
         keyManagementAlgorithms: ["dir"],
         contentEncryptionAlgorithms: ["A256GCM"],
@@ -90,34 +92,4 @@ export async function openTicket(
     }
   }
   return err("invalid_ticket");
-}
-
-/** The type of a key is named differently by workerd and by Node: it is what `deriveKey` gives. */
-type TicketKey = Awaited<ReturnType<typeof crypto.subtle.deriveKey>>;
-
-/** A process knows two secrets at most: the key of each is derived once. */
-const ticketKeys = new Map<string, TicketKey>();
-
-/** A key of its own purpose, derived: tickets and event signatures never share one (RFC 5869). */
-async function ticketKey(secret: string): Promise<TicketKey> {
-  const known = ticketKeys.get(secret);
-  if (known !== undefined) return known;
-  const encoder = new TextEncoder();
-  const material = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, [
-    "deriveKey",
-  ]);
-  const key = await crypto.subtle.deriveKey(
-    {
-      name: "HKDF",
-      hash: "SHA-256",
-      salt: new Uint8Array(),
-      info: encoder.encode("guildhub websocket ticket v1"),
-    },
-    material,
-    { name: "AES-GCM", length: 256 },
-    false,
-    ["encrypt", "decrypt"],
-  );
-  ticketKeys.set(secret, key);
-  return key;
 }

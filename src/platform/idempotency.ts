@@ -1,6 +1,7 @@
 import { and, eq, isNull, lte, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { idempotencyKeys as table } from "../../drizzle/platform.ts";
+import { hexOf, sha256 } from "../protocol/bytes.ts";
 import { IDEMPOTENCY_KEY_MAX_LENGTH, IDEMPOTENCY_TTL_MS } from "../protocol/limits.ts";
 import { err, ok, type Result } from "./result.ts";
 
@@ -44,8 +45,7 @@ export function readIdempotencyKey(headers: Headers): Result<string | null, "inv
 /** What makes two requests the same: method, path and body, whatever the order of its members. */
 export async function fingerprintOf(method: string, path: string, body: unknown): Promise<string> {
   const text = `${method} ${path} ${JSON.stringify(sorted(body))}`;
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(await sha256(text));
 }
 
 /** Claims the key, or says what is known of it. One statement decides, so two requests cannot both win. */

@@ -12,3 +12,31 @@ export function pageLimit(most: number, usual: number) {
     z.number().int().min(1).max(most).default(usual),
   );
 }
+
+/**
+ * The query parameters of a list in pages.
+ * @param cursor the form of `nextCursor`, which clients hand back as it is
+ */
+export function pageQuery(cursor: RegExp, most: number, usual: number) {
+  return {
+    cursor: z
+      .string()
+      .regex(cursor, "take it from nextCursor")
+      .optional()
+      .openapi({ description: "`nextCursor` of the page before" }),
+    limit: pageLimit(most, usual),
+  };
+}
+
+/**
+ * Reads a page. One extra row shows whether there is a next page.
+ * @returns its rows, and the last of them when more follow
+ */
+export async function readPage<T>(
+  limit: number,
+  read: (limit: number) => Promise<readonly T[]>,
+): Promise<{ readonly rows: readonly T[]; readonly last: T | null }> {
+  const found = await read(limit + 1);
+  const rows = found.slice(0, limit);
+  return { rows, last: found.length > rows.length ? (rows.at(-1) ?? null) : null };
+}

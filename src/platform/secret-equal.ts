@@ -1,4 +1,4 @@
-const encoder = new TextEncoder();
+import { sha256 } from "../protocol/bytes.ts";
 
 /**
  * Whether a value is one of some secrets, in the same time whatever it is: digests of equal length are
@@ -14,8 +14,4 @@ export async function isOneOf(given: string, secrets: readonly string[]): Promis
     if (difference === 0) isKnown = true;
   }
   return isKnown;
-}
-
-async function sha256(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bytesOfHex, hexOf, prefixed } from "./bytes.ts";
 import { DiscordId } from "./discord-id.ts";
 import {
   GatewayState,
@@ -149,8 +150,6 @@ export const PublisherConflict = z.object({
   guildId: DiscordId.optional(),
 });
 
-const encoder = new TextEncoder();
-
 /** Workerd and Node name this type differently. */
 type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
@@ -162,21 +161,13 @@ async function hmacKey(secret: string): Promise<HmacKey> {
   if (known !== undefined) return known;
   const key = await crypto.subtle.importKey(
     "raw",
-    encoder.encode(secret),
+    new TextEncoder().encode(secret),
     { name: "HMAC", hash: "SHA-256" },
     false,
     ["sign", "verify"],
   );
   hmacKeys.set(secret, key);
   return key;
-}
-
-function signedBytes(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
-  const prefix = encoder.encode(`${timestamp}.`);
-  const bytes = new Uint8Array(prefix.length + body.length);
-  bytes.set(prefix);
-  bytes.set(body, prefix.length);
-  return bytes;
 }
 
 /**
@@ -190,23 +181,14 @@ export async function signBody(
   nowMs: number,
 ): Promise<Record<string, string>> {
   const timestamp = String(Math.floor(nowMs / 1000));
-  const bytes = signedBytes(timestamp, body);
+  const bytes = prefixed(`${timestamp}.`, body);
   const signatures = await Promise.all(
     secrets.map(async (secret) => {
       const mac = await crypto.subtle.sign("HMAC", await hmacKey(secret), bytes);
-      const hex = [...new Uint8Array(mac)].map((b) => b.toString(16).padStart(2, "0")).join("");
-      return `sha256=${hex}`;
+      return `sha256=${hexOf(new Uint8Array(mac))}`;
     }),
   );
   return { [TIMESTAMP_HEADER]: timestamp, [SIGNATURE_HEADER]: signatures.join(",") };
-}
-
-function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let at = 0; at < bytes.length; at += 1) {
-    bytes[at] = Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16);
-  }
-  return bytes;
 }
 
 /**
@@ -228,7 +210,7 @@ export async function verifyBody(
     .map((part) => /^sha256=([0-9a-f]{64})$/i.exec(part.trim())?.[1])
     .filter((hex) => hex !== undefined)
     .map(bytesOfHex);
-  const bytes = signedBytes(timestamp, body);
+  const bytes = prefixed(`${timestamp}.`, body);
   let valid = false;
   for (const secret of secrets) {
     const key = await hmacKey(secret);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hexOf } from "./bytes.ts";
 
 /** Header that carries a trace over HTTP (W3C Trace Context §3.2). */
 export const TRACEPARENT_HEADER = "traceparent";
@@ -41,14 +42,9 @@ export function writeTraceparent(traceId: string): string {
   return `00-${traceId}-${randomHex(8)}-00`;
 }
 
-/** The two hex digits of each byte. A table, because every request needs 16 of them. */
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
 function randomHex(bytes: number): string {
   const random = crypto.getRandomValues(new Uint8Array(bytes));
   // All zeros would be invalid, so set one bit.
   random[0] = (random[0] ?? 0) | 1;
-  let hex = "";
-  for (const byte of random) hex += HEX[byte] ?? "";
-  return hex;
+  return hexOf(random);
 }

@@ -2,6 +2,7 @@ import { applyD1Migrations, createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { base64url } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { hexOf } from "../../protocol/bytes.ts";
 import { createApp } from "../../app.ts";
 import { Problem } from "../../platform/http/problem.ts";
 import {
@@ -23,11 +24,11 @@ const keys = (await crypto.subtle.generateKey("Ed25519", true, [
   "sign",
   "verify",
 ])) as CryptoKeyPair;
-const hexOf = (bytes: ArrayBuffer): string =>
-  [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 // Before anything reads the configuration, which is parsed once.
 Object.assign(env, {
-  DISCORD_PUBLIC_KEY: hexOf((await crypto.subtle.exportKey("raw", keys.publicKey)) as ArrayBuffer),
+  DISCORD_PUBLIC_KEY: hexOf(
+    new Uint8Array((await crypto.subtle.exportKey("raw", keys.publicKey)) as ArrayBuffer),
+  ),
 });
 
 const GUILD = env.PRIMARY_GUILD_ID;
@@ -120,7 +121,7 @@ async function interact(
   const headers = {
     "Content-Type": "application/json",
     "X-Signature-Timestamp": timestamp,
-    "X-Signature-Ed25519": hexOf(signature),
+    "X-Signature-Ed25519": hexOf(new Uint8Array(signature)),
     ...more.headers,
   };
   const present = Object.entries(headers).filter((entry): entry is [string, string] => {

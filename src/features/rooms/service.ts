@@ -1,6 +1,7 @@
 import { guildFor, type Principal } from "../../platform/auth/principal.ts";
 import { isUnknownChannel } from "../../platform/discord/call.ts";
 import type { DiscordInvite } from "../../platform/discord/operations.ts";
+import { readPage } from "../../platform/pagination.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { Room } from "../../protocol/room.ts";
 import type { RoomFailure } from "./errors.ts";
@@ -51,13 +52,12 @@ export async function listRooms(
   },
 ): Promise<RoomsPage> {
   const reader = { sub: who.sub, discordId: who.discordId, manages: managesRooms(who) };
-  // One extra row shows whether there is a next page.
-  const records = await ports.copy.list({ ...query, reader, limit: query.limit + 1 });
-  const page = records.slice(0, query.limit);
-  const last = page.at(-1);
+  const { rows, last } = await readPage(query.limit, (limit) =>
+    ports.copy.list({ ...query, reader, limit }),
+  );
   return {
-    rooms: (await withHub(ports, query.guildId, page)).filter(({ state }) => state === query.state),
-    next: records.length > page.length && last !== undefined ? last.id : null,
+    rooms: (await withHub(ports, query.guildId, rows)).filter(({ state }) => state === query.state),
+    next: last?.id ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
-import { DrizzleQueryError, and, asc, desc, eq, isNull, lt, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, isNull, lt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { activeMatches, matchesTable } from "../../../../drizzle/matches.ts";
+import { overOlder, withoutValues } from "../../../platform/compare-and-swap.ts";
 import { FACTIONS, Match, type Faction } from "../../../protocol/match.ts";
 import type { MatchesStore, MatchRecord } from "../ports.ts";
 
@@ -17,11 +18,7 @@ export function d1Matches(database: D1Database): MatchesStore {
         db
           .insert(matchesTable)
           .values(row)
-          .onConflictDoUpdate({
-            target: matchesTable.matchId,
-            set: row,
-            setWhere: lt(matchesTable.revision, record.revision),
-          }),
+          .onConflictDoUpdate(overOlder(matchesTable.matchId, matchesTable.revision, row)),
       );
     },
 
@@ -136,13 +133,4 @@ function rowOf(record: MatchRecord): typeof matchesTable.$inferInsert {
     },
     revision,
   };
-}
-
-/** Unwraps Drizzle's error, because its message repeats all values and would be logged. */
-async function withoutValues(query: Promise<unknown>): Promise<void> {
-  try {
-    await query;
-  } catch (error) {
-    throw error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
-  }
 }

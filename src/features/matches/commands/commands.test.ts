@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { SlashCommandUse } from "../../../platform/discord/interactions/slash-command.ts";
 import { err, ok } from "../../../platform/result.ts";
 import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
-import { sha256 } from "../linking/secrets.ts";
+import { hashOf } from "../linking/secrets.ts";
 import type { CommandPorts, FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
 import { answerLink, answerUnlink, link, unlink } from "./link.ts";
 import { answerInServedGuild } from "./match-command.ts";
@@ -76,7 +76,7 @@ describe("/link", () => {
     const state = url.searchParams.get("state") ?? "";
     expect([...memory.attempts.rows.values()]).toEqual([
       {
-        stateHash: await sha256(state),
+        stateHash: await hashOf(state),
         step: "open",
         discordId: ALICE,
         guildId: GUILD,

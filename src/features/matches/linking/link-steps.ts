@@ -10,7 +10,7 @@ import type {
   MatchesStore,
   MatchRooms,
 } from "../ports.ts";
-import { isSecret, sha256 } from "./secrets.ts";
+import { isSecret, hashOf } from "./secrets.ts";
 
 /**
  * Begins a linking for the Discord user of a signed interaction.
@@ -27,7 +27,7 @@ export async function beginLink(
   const now = clock();
   await attempts.add(
     {
-      stateHash: await sha256(state),
+      stateHash: await hashOf(state),
       step: "open",
       discordId: who.discordId,
       guildId: who.guildId,
@@ -109,11 +109,11 @@ async function takeReturn(
 ): Promise<CountedReturn | LinkOutcome> {
   if (!isSecret(state)) return { kind: "expired" };
   const step = at === "Discord" ? "discord" : "faceit";
-  const attempt = await attempts.take(await sha256(state), step, clock());
+  const attempt = await attempts.take(await hashOf(state), step, clock());
   if (attempt === null) return { kind: "expired" };
   if (!isSecret(browser)) return { kind: "other_browser" };
   // A plain comparison is safe: its timing reveals hashes, never the random secrets.
-  const browserHash = await sha256(browser);
+  const browserHash = await hashOf(browser);
   if (browserHash !== attempt.browserHash) return { kind: "other_browser" };
   if (error === "access_denied") return { kind: "cancelled", at };
   if (error !== undefined) return { kind: "refused", at };
@@ -149,11 +149,11 @@ export async function openLink(
 ): Promise<LinkStepResult<{ readonly browser: string }>> {
   const { attempts, discord, clock, newSecret } = ports;
   if (!isSecret(state)) return { kind: "expired" };
-  const attempt = await attempts.find(await sha256(state), "open", clock());
+  const attempt = await attempts.find(await hashOf(state), "open", clock());
   if (attempt === null) return { kind: "expired" };
   // Keep an existing cookie, so that linking in a second tab does not break the first.
   const cookie = isSecret(browser) ? browser : newSecret();
-  const next = await addStep(ports, attempt, "discord", await sha256(cookie));
+  const next = await addStep(ports, attempt, "discord", await hashOf(cookie));
   return { kind: "go", url: discord.authorizeUrl(next), browser: cookie };
 }
 
@@ -165,7 +165,7 @@ async function addStep(
   browserHash: string,
 ): Promise<string> {
   const state = newSecret();
-  const stateHash = await sha256(state);
+  const stateHash = await hashOf(state);
   await attempts.add({ ...attempt, stateHash, step, browserHash }, clock());
   return state;
 }
@@ -185,7 +185,7 @@ export async function returnFromDiscord(
   if (!user.ok) return toOutcome("Discord", user.error);
   if (user.value.id !== taken.attempt.discordId) return { kind: "other_discord_user" };
   const state = await addStep(ports, taken.attempt, "faceit", taken.browserHash);
-  const challenge = await sha256(await ports.verifierOf(state));
+  const challenge = await hashOf(await ports.verifierOf(state));
   return {
     kind: "go",
     url: ports.faceit.authorizeUrl(state, challenge),

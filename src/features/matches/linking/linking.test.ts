@@ -12,7 +12,7 @@ import {
   returnFromDiscord,
   returnFromFaceit,
 } from "./link-steps.ts";
-import { newSecret, sha256, verifiersOf } from "./secrets.ts";
+import { newSecret, hashOf, verifiersOf } from "./secrets.ts";
 
 const ALICE = "100000000000000021";
 const MALLORY = "100000000000000066";
@@ -116,10 +116,10 @@ describe("linking", () => {
     const kept = JSON.stringify([...ports.attempts.rows]);
     expect(kept).not.toContain(state);
     expect(kept).not.toContain(browser.cookie);
-    expect(kept).toContain(await sha256(state));
+    expect(kept).toContain(await hashOf(state));
     await browser.open(back(faceit, { code: "player" }));
     expect(ports.verifiers).toEqual([`verifier of ${state}`]);
-    expect(challenge).toBe(await sha256(`verifier of ${state}`));
+    expect(challenge).toBe(await hashOf(`verifier of ${state}`));
   });
 
   it("takes a reload of the first address, and the ways back once each", async () => {

@@ -1,9 +1,8 @@
 import { base64url } from "jose";
+import { derivedKey } from "../../../platform/derived-key.ts";
+import { sha256 } from "../../../protocol/bytes.ts";
 
-const encoder = new TextEncoder();
-
-/** The HKDF info, which separates this key from those of other purposes (RFC 5869 §3.2). */
-const PURPOSE = encoder.encode("guildhub: PKCE verifiers of FACEIT");
+const PURPOSE = "guildhub: PKCE verifiers of FACEIT";
 
 /** 32 random bytes as base64url, 43 characters. */
 export function newSecret(): string {
@@ -16,10 +15,8 @@ export function isSecret(text: string | undefined): text is string {
 }
 
 /** SHA-256 as base64url: the stored form of a secret, and the S256 challenge of a verifier (RFC 7636 §4.2). */
-export async function sha256(text: string): Promise<string> {
-  return base64url.encode(
-    new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))),
-  );
+export async function hashOf(text: string): Promise<string> {
+  return base64url.encode(await sha256(text));
 }
 
 /**
@@ -28,24 +25,8 @@ export async function sha256(text: string): Promise<string> {
  */
 export function verifiersOf(serverSecret: string): (state: string) => Promise<string> {
   return async (state) => {
-    const key = await verifierKey(serverSecret);
-    const mac = await crypto.subtle.sign("HMAC", key, encoder.encode(state));
+    const key = await derivedKey(serverSecret, PURPOSE, "sign");
+    const mac = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(state));
     return base64url.encode(new Uint8Array(mac));
   };
-}
-
-/** Workerd and Node name this type differently. */
-type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
-
-async function verifierKey(serverSecret: string): Promise<HmacKey> {
-  const secret = await crypto.subtle.importKey("raw", encoder.encode(serverSecret), "HKDF", false, [
-    "deriveKey",
-  ]);
-  return crypto.subtle.deriveKey(
-    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: PURPOSE },
-    secret,
-    { name: "HMAC", hash: "SHA-256", length: 256 },
-    false,
-    ["sign"],
-  );
 }

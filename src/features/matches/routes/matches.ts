@@ -5,7 +5,7 @@ import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problem, type ProblemAnswer, problems } from "../../../platform/http/problem.ts";
-import { pageLimit } from "../../../platform/pagination.ts";
+import { pageQuery, readPage } from "../../../platform/pagination.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { MATCHES_PAGE_DEFAULT, MATCHES_PAGE_MAX } from "../../../protocol/limits.ts";
@@ -14,13 +14,12 @@ import type { MatchesQuery, MatchRecord, ReadPorts } from "../ports.ts";
 import { readPortsOf } from "../wire.ts";
 
 /** Time and id of the previous page's last match. Opaque to clients. */
-const Cursor = z.string().regex(/^\d{1,15}\.[\w-]{1,64}$/, "take it from nextCursor");
+const CURSOR = /^\d{1,15}\.[\w-]{1,64}$/;
 
 const Query = z.object({
   guildId: DiscordId.optional(),
   state: z.enum(["live", "ended"]).default("live"),
-  cursor: Cursor.optional().openapi({ description: "`nextCursor` of the page before" }),
-  limit: pageLimit(MATCHES_PAGE_MAX, MATCHES_PAGE_DEFAULT),
+  ...pageQuery(CURSOR, MATCHES_PAGE_MAX, MATCHES_PAGE_DEFAULT),
 });
 
 const MatchesPage = z
@@ -122,14 +121,12 @@ async function listMatches(
 ): Promise<Result<Page, MatchFailure>> {
   const guildId = guildFor(who, asked, ports.primaryGuildId);
   if (guildId === undefined) return err({ kind: "forbidden_guild" });
-  // One extra row shows whether there is a next page.
-  const records = await ports.store.list({ ...query, guildId, limit: query.limit + 1 });
-  const page = records.slice(0, query.limit);
-  const last = page.at(-1);
-  const isLast = records.length === page.length || last === undefined;
+  const { rows, last } = await readPage(query.limit, (limit) =>
+    ports.store.list({ ...query, guildId, limit }),
+  );
   return ok({
-    matches: await withVoice(ports, guildId, page),
-    next: isLast ? null : { createdAt: Date.parse(last.createdAt), matchId: last.matchId },
+    matches: await withVoice(ports, guildId, rows),
+    next: last === null ? null : { createdAt: Date.parse(last.createdAt), matchId: last.matchId },
   });
 }
 

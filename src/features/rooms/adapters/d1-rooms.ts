@@ -1,6 +1,7 @@
-import { DrizzleQueryError, and, desc, eq, lt, or, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, lt, or, sql, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { roomsTable } from "../../../../drizzle/rooms.ts";
+import { overOlder, withoutValues } from "../../../platform/compare-and-swap.ts";
 import { complete, release } from "../../../platform/idempotency.ts";
 import type { LateAnswers, Reader, RoomsCopy } from "../ports.ts";
 import { createdRoomAnswer } from "../room-record.ts";
@@ -41,19 +42,12 @@ export function d1Rooms(database: D1Database): RoomsCopy {
         return;
       }
       const row = { ...rest, state };
-      try {
-        await db
+      await withoutValues(
+        db
           .insert(roomsTable)
           .values(row)
-          .onConflictDoUpdate({
-            target: roomsTable.id,
-            set: row,
-            setWhere: lt(roomsTable.revision, record.revision),
-          });
-      } catch (error) {
-        // Unwrap Drizzle's error, because its message repeats all values and would be logged.
-        throw error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
-      }
+          .onConflictDoUpdate(overOlder(roomsTable.id, roomsTable.revision, row)),
+      );
     },
   };
 }

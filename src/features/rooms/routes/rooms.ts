@@ -4,7 +4,7 @@ import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
-import { pageLimit } from "../../../platform/pagination.ts";
+import { pageQuery } from "../../../platform/pagination.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
   ROOM_ENDS_PER_MINUTE,
@@ -68,13 +68,12 @@ function mountEndRoom(app: OpenAPIHono<AppEnv>): void {
 }
 
 /** The id of the previous page's last room, a ULID. Opaque to clients. */
-const Cursor = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "take it from nextCursor");
+const CURSOR = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 const Query = z.object({
   guildId: DiscordId.optional(),
   state: z.enum(["open", "ended"]).default("open"),
-  cursor: Cursor.optional().openapi({ description: "`nextCursor` of the page before" }),
-  limit: pageLimit(ROOMS_PAGE_MAX, ROOMS_PAGE_DEFAULT),
+  ...pageQuery(CURSOR, ROOMS_PAGE_MAX, ROOMS_PAGE_DEFAULT),
 });
 
 const RoomsPage = z

@@ -1,3 +1,4 @@
+import { bytesOfHex, prefixed } from "../../../protocol/bytes.ts";
 import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
 
 /** Header with the signature over timestamp and body, 128 hexadecimal digits. */
@@ -10,8 +11,6 @@ type PublicKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** A process knows one key, while it is exchanged two: each is imported once. */
 const keys = new Map<string, PublicKey>();
-
-const encoder = new TextEncoder();
 
 /**
  * Whether Discord signed this request: Ed25519 over the timestamp and the raw body (§B), within
@@ -32,7 +31,7 @@ export async function verifyInteraction(
   if (Math.abs(nowMs / 1000 - Number(timestamp)) > INTERACTION_MAX_SKEW_SECONDS) return false;
   const key = await keyOf(publicKey);
   if (key === null) return false;
-  const signed = signedBytes(timestamp, body);
+  const signed = prefixed(timestamp, body);
   return crypto.subtle.verify("Ed25519", key, bytesOfHex(signature), signed);
 }
 
@@ -45,20 +44,4 @@ async function keyOf(publicKey: string): Promise<PublicKey | null> {
   ]);
   keys.set(publicKey, key);
   return key;
-}
-
-function signedBytes(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
-  const prefix = encoder.encode(timestamp);
-  const bytes = new Uint8Array(prefix.length + body.length);
-  bytes.set(prefix);
-  bytes.set(body, prefix.length);
-  return bytes;
-}
-
-function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let at = 0; at < bytes.length; at += 1) {
-    bytes[at] = Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16);
-  }
-  return bytes;
 }

@@ -1,0 +1,41 @@
+const encoder = new TextEncoder();
+
+/** What a derived key may be for. */
+const USES = {
+  encrypt: { algorithm: { name: "AES-GCM", length: 256 }, usages: ["encrypt", "decrypt"] },
+  sign: { algorithm: { name: "HMAC", hash: "SHA-256", length: 256 }, usages: ["sign", "verify"] },
+} as const;
+
+/** workerd and Node name the type of a key differently. */
+type DerivedKey = Awaited<ReturnType<typeof crypto.subtle.deriveKey>>;
+
+/** A process knows two secrets and a handful of purposes: each key is derived once. */
+const keys = new Map<string, DerivedKey>();
+
+/**
+ * A key that follows from one of the server's secrets and is used for one purpose, so that no signature or
+ * token of one kind can stand in for another (HKDF, RFC 5869 §3.2).
+ * @param purpose the HKDF info; another one is another key
+ */
+export async function derivedKey(
+  secret: string,
+  purpose: string,
+  use: keyof typeof USES,
+): Promise<DerivedKey> {
+  const name = JSON.stringify([use, purpose, secret]);
+  const known = keys.get(name);
+  if (known !== undefined) return known;
+  const { algorithm, usages } = USES[use];
+  const material = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, [
+    "deriveKey",
+  ]);
+  const key = await crypto.subtle.deriveKey(
+    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode(purpose) },
+    material,
+    algorithm,
+    false,
+    [...usages],
+  );
+  keys.set(name, key);
+  return key;
+}

@@ -1,0 +1,34 @@
+/** Two digits for each byte, looked up: every request asks for some. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+const encoder = new TextEncoder();
+
+/** Bytes as lower-case hexadecimal digits. */
+export function hexOf(bytes: Uint8Array): string {
+  let hex = "";
+  for (const byte of bytes) hex += HEX[byte] ?? "";
+  return hex;
+}
+
+/** Bytes of hexadecimal digits. @param hex pairs of digits and nothing else; callers have looked */
+export function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let at = 0; at < bytes.length; at += 1) {
+    bytes[at] = Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16);
+  }
+  return bytes;
+}
+
+/** A body with a text before it: what a signature covers. */
+export function prefixed(prefix: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const before = encoder.encode(prefix);
+  const bytes = new Uint8Array(before.length + body.length);
+  bytes.set(before);
+  bytes.set(body, before.length);
+  return bytes;
+}
+
+/** SHA-256 of a text. */
+export async function sha256(text: string): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
+}
