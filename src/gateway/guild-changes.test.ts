@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { IncomingEvent, Publication } from "../hub/publisher.ts";
-import { memorySql } from "../testing/memory-sql.ts";
+import { MemoryStorage } from "../testing/memory-storage.ts";
 import { changesOf, type GuildChange } from "./guild-changes.ts";
 import { isVoiceKnown } from "./guild-voice.ts";
 import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
@@ -11,7 +11,7 @@ const NOW = 1_000_000;
 
 /** A guild of which nothing is known yet. */
 function setUp() {
-  const { sql } = memorySql();
+  const { sql } = new MemoryStorage();
   createVoiceTables(sql);
   const voice = sqlGuildVoice(sql);
   const published: Publication[] = [];

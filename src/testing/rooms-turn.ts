@@ -6,7 +6,7 @@ import type { GuildVoice } from "../gateway/guild-voice.ts";
 import { createVoiceTables, sqlGuildVoice } from "../gateway/sql-guild-voice.ts";
 import type { Taken } from "../hub/extension.ts";
 import { causedBy, type IncomingEvent } from "../hub/publisher.ts";
-import { memorySql } from "./memory-sql.ts";
+import { MemoryStorage } from "./memory-storage.ts";
 
 /** The rooms of a guild over its own SQLite, told of changes by the gateway as in a hub. */
 export type RoomsWorld = {
@@ -18,7 +18,8 @@ export type RoomsWorld = {
 
 /** Rooms of which the test keeps the clock, the tasks and what is published. */
 export function roomsWorld(hub: RoomsTurn["hub"]): RoomsWorld {
-  const { sql, transaction } = memorySql();
+  const storage = new MemoryStorage();
+  const { sql } = storage;
   createVoiceTables(sql);
   createRoomsTables(sql);
   const turn = { state: sqlRoomsState(sql), hub };
@@ -34,10 +35,18 @@ export function roomsWorld(hub: RoomsTurn["hub"]): RoomsWorld {
   return {
     turn,
     voice,
-    take: (event) =>
-      transaction(
-        () => take(event),
-        (taken) => taken === "done",
-      ),
+    take: (event) => {
+      let taken: Taken = "done";
+      const held = new Error("held");
+      try {
+        storage.transactionSync(() => {
+          taken = take(event);
+          if (taken !== "done") throw held;
+        });
+      } catch (error) {
+        if (error !== held) throw error;
+      }
+      return taken;
+    },
   };
 }
