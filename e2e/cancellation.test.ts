@@ -178,16 +178,16 @@ const roomsAreChannels = (): Promise<void> =>
     expect((await openRooms()).toSorted()).toEqual((await channelsInDiscord()).toSorted());
   });
 
-describe("a client that hangs up", () => {
+describe("a client that disconnects", () => {
   // This test comes first, because the keys are known afterwards.
-  it("while the provider is asked for its keys keeps nobody out, and it is asked once", async () => {
+  it("while the provider is asked for its keys, does not block others, and the provider is asked once", async () => {
     const asks = await request("GET", "/rooms");
     await Promise.all(Array.from({ length: 20 }, (_, i) => world.hangUp(asks, (i + 1) * STEP_MS)));
     await othersAreServed();
     expect(world.keyRequests()).toBe(1);
   });
 
-  it("while its place is asked for keeps nobody out", async () => {
+  it("while its place is asked for, does not block others", async () => {
     for (const where of ["/ws", "/events"]) {
       await Promise.all(
         Array.from({ length: 12 }, async (_, i) =>
@@ -201,7 +201,7 @@ describe("a client that hangs up", () => {
     }
   });
 
-  it("during POST /create-room leaves a room or none, and no key that stays in flight", async () => {
+  it("during POST /create-room leaves a complete room or none, and no key in flight", async () => {
     const key = (n: number): string => `left-${n}`;
     const create = (n: number): Promise<RawRequest> =>
       request(
@@ -235,7 +235,7 @@ describe("a client that hangs up", () => {
     await othersAreServed();
   });
 
-  it("during DELETE /end-room leaves a room that stands or one that is over", async () => {
+  it("during DELETE /end-room leaves a room that is open or one that is over", async () => {
     const rooms = await openRooms();
     const end = (n: number): Promise<RawRequest> =>
       request("DELETE", `/end-room/${rooms[n % rooms.length] ?? ""}`, undefined, {
@@ -248,7 +248,7 @@ describe("a client that hangs up", () => {
     expect(await openRooms()).toEqual([]);
   });
 
-  it("during POST /internal/events loses none, doubles none, and lets none wait", async () => {
+  it("during POST /internal/events loses, duplicates and delays no event", async () => {
     const seen: string[] = [];
     const ticket = await send(await request("POST", "/ws/ticket", {}));
     const socket = await open(z.object({ url: z.string() }).parse(ticket.body).url, (frame) => {
@@ -340,7 +340,7 @@ describe("a client that hangs up", () => {
     },
   );
 
-  it("with a webhook leaves a match with the two channels of one, however many left", async () => {
+  it("with a webhook leaves a match with exactly two channels, however many clients disconnected", async () => {
     // FACEIT itself has reported the match to nobody.
     await eventually("the match of the webhooks has its two channels", async () => {
       const { channels } = await world.discord.state();

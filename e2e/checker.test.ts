@@ -36,7 +36,7 @@ it.each<[string, Seen[]]>([
   expect(() => checkHistory(history)).toThrow(complaint);
 });
 
-it("finds clients that were told different things", () => {
+it("finds clients that got different events", () => {
   checkSame([snapshot, opened], [opened, joined]);
   expect(() => checkSame([opened], [event(2, "room.created", { channelId: "other" })])).toThrow(
     "different events at e/2",

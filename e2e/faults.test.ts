@@ -104,7 +104,7 @@ describe("processes that are killed", () => {
 
 describe("the network between container and Worker", () => {
   // The contract says a minute; this outage lasts as long as the back-off needs for several attempts.
-  it("is cut and comes back", async () => {
+  it("is cut and restored", async () => {
     const mark = recorders[0]?.mark() ?? 0;
     stack.hubNetwork.cut();
     const attempts = await metric("guildhub_publishes_total");
@@ -147,7 +147,7 @@ describe("Discord's gateway", () => {
     expectNoReset();
   });
 
-  it("is gone for a while", async () => {
+  it("is down for a while", async () => {
     await discord.gateway({ action: "outage" });
     await moveAround(10);
     await eventually("clients are told", () => {

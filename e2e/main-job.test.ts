@@ -51,7 +51,7 @@ async function sees(
 }
 
 describe("a room and its people", () => {
-  it("reach every socket once and in order", async () => {
+  it("produce events that reach every socket once and in order", async () => {
     const alice = await api("alice");
     const [one, two] = [await record("alice"), await record("bob")];
     const marks = [one.mark(), two.mark()] as const;
@@ -144,7 +144,7 @@ describe("a room and its people", () => {
     await discord.deleteChannel(foreign);
   });
 
-  it("come once for one idempotency key, at once and later", async () => {
+  it("are created once for one idempotency key, at the same time and later", async () => {
     const alice = await api("alice");
     const key = { "idempotency-key": crypto.randomUUID() };
     const create = () => alice.call("POST", "/create-room", { name: "Only one" }, key);

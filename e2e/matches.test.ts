@@ -92,7 +92,7 @@ async function nothingIsLeft(): Promise<void> {
 }
 
 describe("linking", () => {
-  it("leads from /link over Discord and FACEIT to a link, and says so everywhere", async () => {
+  it("leads from /link over Discord and FACEIT to a link, and reports it everywhere", async () => {
     const page = await link(await linkButton(PLAYER(1)), {
       discordId: PLAYER(1),
       playerId: accountOf("aurora_one"),
@@ -135,7 +135,7 @@ describe("linking", () => {
     expect(await rows("SELECT * FROM player_links")).toEqual(before);
   });
 
-  it("is taken back by /unlink", async () => {
+  it("is removed by /unlink", async () => {
     await link(await linkButton(PLAYER(4)), {
       discordId: PLAYER(4),
       playerId: accountOf("borealis_two"),
@@ -188,7 +188,7 @@ describe("a match", () => {
     });
   });
 
-  it("lets in who links while it is played, and lets out who is substituted", async () => {
+  it("admits players who link during the match, and removes substituted ones", async () => {
     const { matchId } = await faceit.createMatch({ status: "READY" });
     await eventually("both channels are there", async () => {
       expect((await channels()).size).toBe(2);

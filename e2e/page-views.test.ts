@@ -272,8 +272,8 @@ describe("a room and its people", () => {
   });
 });
 
-describe("getting about", () => {
-  it("works by links, the way back, and the keyboard; the focus goes along", async () => {
+describe("navigation", () => {
+  it("works by links, the back button and the keyboard; the focus follows", async () => {
     const page = await open({}, "#/activity");
     await signInAs(page, "walker");
     await page.getByRole("heading", { level: 1, name: "Activity" }).waitFor();
@@ -308,7 +308,7 @@ describe("getting about", () => {
 });
 
 describe("what happened", () => {
-  it("is there after a reload, in sentences, from before the page was opened", async () => {
+  it("is shown after a reload, in sentences, from before the page was opened", async () => {
     const api = await apiOf("historian");
     const channelId = await api.createRoom({ name: "Archive" });
     const page = await openSignedIn("reader");
@@ -327,7 +327,7 @@ describe("what happened", () => {
     await expect.poll(() => page.locator("[data-seq]").count()).toBe(1);
   });
 
-  it("is not said of Discord while nothing arrives, and errors go when it does again", async () => {
+  it("is unknown for Discord while the stream is down, and errors disappear when it is back", async () => {
     const page = await openSignedIn("watcher");
     await cutOff(page);
     await page.getByText("nothing new has arrived since").waitFor();

@@ -315,7 +315,7 @@ describe("the page", () => {
     await isGone(page, "Typed");
   });
 
-  it("has an API page where an operation is sent with its example, as who is signed in", async () => {
+  it("has an API page that sends an operation with its example, as the signed-in user", async () => {
     const page = await openPage();
     await page.goto(`${stack.urls.worker}/docs`);
     await page.getByRole("button", { name: "Sign in to send requests" }).press("Enter");

@@ -131,7 +131,7 @@ describe("npm start refuses at once, by name,", () => {
 });
 
 describe("npm start", () => {
-  it("runs the README, brings back what dies, refuses a second one, and leaves nothing", async () => {
+  it("runs the README, restarts what dies, refuses a second stack, and leaves nothing", async () => {
     const { stack, left } = await npmStart();
     await stack.isReady();
     await eventually("it says so", () => {
@@ -211,7 +211,7 @@ describe("npm start", () => {
     expect(left()).toEqual([]);
   });
 
-  it("uses another provider that the environment names, and leaves nothing when killed", async () => {
+  it("uses another provider that the environment names, and leaves nothing behind when killed", async () => {
     const [workerPort = 0] = await freePorts(1);
     const provider = await startIdentityProvider({
       port: 0,
@@ -249,7 +249,7 @@ describe("npm start", () => {
     }
   });
 
-  it("starts just the parts of what AREAS names, and they are a whole", async () => {
+  it("starts only the parts that AREAS needs, and they work together", async () => {
     const { stack } = await npmStart({ AREAS: "rooms" });
     await stack.isReady();
     expect(Object.keys(stack.file().parts).toSorted((a, b) => a.localeCompare(b))).toEqual([

@@ -13,7 +13,7 @@ function message(environment: Record<string, string | undefined>): string {
   return parsed.ok ? "" : parsed.message;
 }
 
-test("the four of the seed are enough", () => {
+test("four variables are enough", () => {
   expect(parseConfig(GOOD)).toEqual({
     ok: true,
     config: {
@@ -30,7 +30,7 @@ test("the four of the seed are enough", () => {
   });
 });
 
-test("what is set is used; an empty variable is not set", () => {
+test("set variables are used; an empty one counts as not set", () => {
   const parsed = parseConfig({
     ...GOOD,
     HUB_SECRET_PREVIOUS: "config-test-old-secret-0123456789-abcde",

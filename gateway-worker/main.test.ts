@@ -72,7 +72,7 @@ async function reasons(child: Child): Promise<string[]> {
   return (await readyz(child)).body.reasons.map(({ code }) => code);
 }
 
-describe("a start that cannot be", () => {
+describe("an impossible start", () => {
   test("a missing variable is named, without a stack", async () => {
     const child = start({ HUB_SECRET: "" });
     expect(await child.ended()).toBe(78);
@@ -91,7 +91,7 @@ describe("a start that cannot be", () => {
   });
 });
 
-test("lives: ready when Discord and the hub are there, and says so in three ways", async () => {
+test("is ready when Discord and the hub are up, and reports it in three ways", async () => {
   const child = start();
   await ready(child);
   const health = await fetch(`${child.address}/healthz`);
@@ -121,7 +121,7 @@ test("lives: ready when Discord and the hub are there, and says so in three ways
   expect(mode & 0o077).toBe(0);
 });
 
-test("SIGTERM: leaves Discord resumably, hands over what waits, and the next one resumes", async () => {
+test("SIGTERM: closes with a resumable code, sends waiting events, and the next process resumes", async () => {
   const first = start();
   await ready(first);
   gateway.voice(GUILD, "u1", "a");
@@ -139,7 +139,7 @@ test("SIGTERM: leaves Discord resumably, hands over what waits, and the next one
   expect(gateway.count(6)).toBe(1);
 });
 
-test("SIGTERM with a hub that does not answer ends all the same", async () => {
+test("SIGTERM stops the process even if the hub does not answer", async () => {
   const child = start();
   await ready(child);
   hub.hang = true;
@@ -148,7 +148,7 @@ test("SIGTERM with a hub that does not answer ends all the same", async () => {
   expect(await child.kill("SIGINT")).toBe(0);
 });
 
-test("a hub that is away: not ready, and everything arrives in order later", async () => {
+test("hub down: not ready, and everything arrives in order later", async () => {
   const child = start();
   await ready(child);
   hub.always = { status: 200, cut: true };
@@ -161,7 +161,7 @@ test("a hub that is away: not ready, and everything arrives in order later", asy
   await ready(child);
 });
 
-test("a wrong secret: not ready, and says which variable", async () => {
+test("a wrong secret: not ready, and the variable is named", async () => {
   const child = start({ HUB_SECRET: "another-process-secret-0123456789-abcdef" });
   await vi.waitUntil(() => child.address !== null, SOON);
   await vi.waitUntil(async () => (await reasons(child)).includes("hub_refuses"), SOON);
@@ -170,7 +170,7 @@ test("a wrong secret: not ready, and says which variable", async () => {
   expect((await fetch(`${child.address}/healthz`)).status).toBe(200);
 });
 
-test("a token that Discord refuses: stays, does not loop, and says so", async () => {
+test("a token that Discord refuses: keeps running, does not loop, and reports it", async () => {
   const child = start();
   await ready(child);
   gateway.last?.close(4004);
@@ -179,13 +179,13 @@ test("a token that Discord refuses: stays, does not loop, and says so", async ()
   expect(gateway.connections).toHaveLength(1);
 });
 
-test("the wrong guild: not ready, and says what to do", async () => {
+test("the wrong guild: not ready, with the way to fix it", async () => {
   const child = start({ PRIMARY_GUILD_ID: "100000000000000009" });
   await vi.waitUntil(() => child.address !== null, SOON);
   await vi.waitUntil(async () => (await reasons(child)).includes("not_in_primary_guild"), SOON);
 });
 
-test("two at a time: the older leaves Discord, stays and says why", async () => {
+test("two processes: the older disconnects from Discord, keeps running and reports why", async () => {
   const older = start();
   await ready(older);
   const otherDir = await mkdtemp(join(tmpdir(), "gateway-worker-"));
@@ -205,7 +205,7 @@ test("two at a time: the older leaves Discord, stays and says why", async () => 
   await rm(otherDir, { recursive: true, force: true });
 });
 
-test("what the hub refuses for good is kept for a person", async () => {
+test("an event that the hub refuses for good is kept for a person", async () => {
   const child = start();
   await ready(child);
   hub.script.push({ status: 422 });

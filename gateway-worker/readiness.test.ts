@@ -47,11 +47,11 @@ describe("each reason", () => {
     }
   });
 
-  test("an event that waits for a minute is not behind yet", () => {
+  test("an event that waits for exactly a minute is not behind yet", () => {
     expect(codes({ outbox: { events: 3, bytes: 9, oldestAgeMs: BEHIND_AFTER_MS } })).toEqual([]);
   });
 
-  test("what is waited for, and what was in the way last", () => {
+  test("the message has what it waits for and the last obstacle", () => {
     const obstacle = "Discord did not say HELLO";
     const messageOf = (phase: Phase, retryAt: number | null): string | undefined =>
       reasonsNotReady({ ...FINE, discord: { phase, obstacle, retryAt } })[0]?.message;

@@ -16,16 +16,19 @@ const answer = (code: string, retryAfter: string | null = null, message = FOR_PR
     { code, message, requestId: "01JD2X" },
   );
 
-describe("why something did not work", () => {
-  it.each([...Object.keys(ERROR_CODES), "other"])("is said in words of people: %s", (code) => {
-    // This sentence is Discord's own; nothing of it is ours.
-    const own = code === "discord_refused" ? "Discord refused: Missing Permissions." : undefined;
-    for (const attempt of ["open", "end", "invite", undefined] as const) {
-      const words = failureInWords(answer(code, null, own), attempt);
-      expect(words).not.toMatch(API_WORDS);
-      expect(words).toMatch(/^[A-Z].{10,}[.\w]$/);
-    }
-  });
+describe("why something failed", () => {
+  it.each([...Object.keys(ERROR_CODES), "other"])(
+    "is explained without technical terms: %s",
+    (code) => {
+      // This sentence is Discord's own; nothing of it is ours.
+      const own = code === "discord_refused" ? "Discord refused: Missing Permissions." : undefined;
+      for (const attempt of ["open", "end", "invite", undefined] as const) {
+        const words = failureInWords(answer(code, null, own), attempt);
+        expect(words).not.toMatch(API_WORDS);
+        expect(words).toMatch(/^[A-Z].{10,}[.\w]$/);
+      }
+    },
+  );
 
   it.each<[string, string | null, Attempt | undefined, RegExp]>([
     ["rate_limited", "12", "open", /^That was quick\. Try again in 12 seconds\.$/],
@@ -43,11 +46,11 @@ describe("why something did not work", () => {
     expect(failureInWords(answer(code, retryAfter), attempt)).toMatch(words);
   });
 
-  it("is what the client says when nobody answered", () => {
+  it("is the client's own message without an answer", () => {
     expect(failureInWords(UNREACHABLE, "open")).toBe(UNREACHABLE.message);
   });
 
-  it("does not repeat what something on the way has answered", () => {
+  it("does not repeat the answer of a proxy", () => {
     const words = failureInWords(failureOf(502, null, { message: "upstream header mismatch" }));
     expect(words).toBe("That did not work just now. Try again in a moment.");
   });

@@ -105,7 +105,7 @@ afterEach(() => {
 });
 
 describe("what happened before the page was opened", () => {
-  it("is read from where the journal begins, however few events it has left", async () => {
+  it("is read from the beginning of the journal, however few events it has", async () => {
     server.seqs = [HEAD - 2, HEAD - 1, HEAD];
     server.oldest = HEAD - 2;
     await connect();
@@ -114,7 +114,7 @@ describe("what happened before the page was opened", () => {
     expect(logged()).toEqual([HEAD, HEAD - 1, HEAD - 2]);
   });
 
-  it("is read to its end where one answer cannot hold it", async () => {
+  it("is read to its end over several answers", async () => {
     server.seqs = Array.from({ length: HEAD }, (_, n) => n + 1);
     server.perAnswer = 100;
     await connect();
@@ -123,7 +123,7 @@ describe("what happened before the page was opened", () => {
     expect([logged()[0], logged().at(-1)]).toEqual([HEAD, HEAD - 249]);
   });
 
-  it("is not said to be nothing by a server that does not tell where its journal begins", async () => {
+  it("is unknown, not empty, if the server does not say where its journal begins", async () => {
     server.seqs = [HEAD];
     server.oldest = null;
     await connect();
@@ -132,11 +132,11 @@ describe("what happened before the page was opened", () => {
   });
 });
 
-describe("what did not work", () => {
+describe("failures", () => {
   const ofDiscord = failureOf(503, "5", { code: "discord_rate_limited", message: "Later." });
   const ofThePerson = failureOf(403, null, { code: "forbidden", message: "No." });
 
-  it("is taken back when the connection that it hung on is back, and not before", async () => {
+  it("disappear when their connection is restored, and not before", async () => {
     await connect();
     server.socket.end(1006);
     notifyFailure(UNREACHABLE, "invite");
@@ -158,7 +158,7 @@ describe("what did not work", () => {
     expect(discord.value).toBe((before[1] ?? 0) + 1);
   });
 
-  it("at the first attempt is not called a loss", async () => {
+  it("at the first attempt are not called a loss", async () => {
     guild.start();
     await settle();
     server.socket.end(1006);

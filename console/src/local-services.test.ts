@@ -24,7 +24,7 @@ const match = (matchId: string, status: string): unknown => ({
 afterEach(() => vi.unstubAllGlobals());
 
 describe("the local FACEIT", () => {
-  it("lists what is not over, newest first, and plays a match on", async () => {
+  it("lists matches that are not over, newest first, and advances a match", async () => {
     const matches = [match("1-a", "READY"), match("1-b", "ABORTED"), match("1-c", "CHECK_IN"), {}];
     const asked = services(() => json({ matches }));
     const faceit = new LocalFaceit("http://127.0.0.1:8791/");
@@ -39,7 +39,7 @@ describe("the local FACEIT", () => {
     ]);
   });
 
-  it("says why an order did not work, until one does", async () => {
+  it("shows why a call failed, until one works", async () => {
     services((path) =>
       path.endsWith("/state") ? json({}) : json({ error: "there is no such match" }, 404),
     );
@@ -60,7 +60,7 @@ describe("the local FACEIT", () => {
     ]);
   });
 
-  it("knows what comes after what", () => {
+  it("knows the order of the statuses", () => {
     expect(["CHECK_IN", "VOTING", "CONFIGURING", "READY", "ONGOING"].map(nextStatus)).toEqual([
       "VOTING",
       "CONFIGURING",
@@ -100,7 +100,7 @@ describe("a slash command in the local Discord", () => {
     ]);
   });
 
-  it("leads nowhere but to the web", async () => {
+  it("has only web links", async () => {
     const buttons = [
       { label: "Script", url: "javascript:alert(1)" },
       { label: "Elsewhere", url: "http://elsewhere.test/" },
@@ -126,14 +126,14 @@ describe("a slash command in the local Discord", () => {
 describe("a message of the bot", () => {
   const shown = (content: string) => discordText(content, (id) => (id === "301" ? "Player 1" : id));
 
-  it("is shown as people read it", () => {
+  it("is shown as plain text", () => {
     expect(shown("<@301> is **aurora\\_one** at FACEIT. `/unlink` undoes it.")).toBe(
       "Player 1 is aurora_one at FACEIT. /unlink undoes it.",
     );
     expect(shown("Since <t:1764000000:D>.")).toMatch(/^Since .*2025.*\.$/);
   });
 
-  it("keeps what somebody else chose as it is", () => {
+  it("leaves names that somebody chose unchanged", () => {
     expect(shown(String.raw`\*\*bold\*\* \<\@301\> \\ <b>`)).toBe("**bold** <@301> \\ <b>");
   });
 });

@@ -51,7 +51,7 @@ const firstSide = (change: Partial<MatchSide>) => {
 };
 
 describe("a side of a match", () => {
-  it("tells who is linked and who sits in the side's channel", () => {
+  it("shows who is linked and who is in the side's channel", () => {
     const { players, guests } = firstSide({
       players: [player("one", "301"), player("two"), player("three", "303")],
       inVoice: ["301", "999"],
@@ -66,7 +66,7 @@ describe("a side of a match", () => {
     expect(guests).toEqual(["999"]);
   });
 
-  it("says nothing about a channel that is there", () => {
+  it("has no note about an existing channel", () => {
     expect(firstSide({})).toMatchObject({
       channel: { name: "match-7c1f0a52-faction1" },
       note: "",
@@ -97,13 +97,13 @@ describe("a side of a match", () => {
     expect(trouble).toBe(true);
   });
 
-  it("has a name though FACEIT gives none", () => {
+  it("has a name even if FACEIT gives none", () => {
     expect(firstSide({ name: " " }).name).toBe("Side 1");
   });
 });
 
 describe("a match", () => {
-  it("is called by its sides, and by its competition before they have names", () => {
+  it("is named after its sides, or its competition while they have no names", () => {
     expect(matchName(match())).toBe("team_aurora against team_borealis");
     const nameless = { factions: { faction1: side(), faction2: side({ name: "" }) } };
     expect(matchName(match(nameless))).toBe("Nordic Night Hub");

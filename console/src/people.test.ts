@@ -13,7 +13,7 @@ import {
 } from "./people.ts";
 
 describe("who people are", () => {
-  it("is read from what the server told, and only pictures that are safe are shown", () => {
+  it("is read from the server's data, and only safe pictures are shown", () => {
     const avatarUrl = "https://cdn.discordapp.com/avatars/1/a.png";
     expect(readPerson({ userId: "1", name: "Ada", avatarUrl })).toEqual({
       userId: "1",
@@ -33,7 +33,7 @@ describe("who people are", () => {
     },
   );
 
-  it("is remembered, as last told", () => {
+  it("is remembered as it was last sent", () => {
     expect(nameOf("100000000000000301")).toBe("User …0301");
     rememberPeople([{ userId: "100000000000000301", name: "Ada", avatarUrl: null }]);
     rememberPeople([{ userId: "100000000000000301", name: "Ada L.", avatarUrl: null }]);
@@ -42,7 +42,7 @@ describe("who people are", () => {
     expect([channelName("c1"), channelName("c2")]).toEqual(["Friday", undefined]);
   });
 
-  it("is forgotten with the server that told it", () => {
+  it("is forgotten together with its server", () => {
     rememberPeople([{ userId: "601", name: "Ada", avatarUrl: null }]);
     rememberChannels([["c9", "Friday"]]);
     forgetPeople();
@@ -73,7 +73,7 @@ describe("who people are", () => {
   });
 });
 
-describe("what stands for a picture", () => {
+describe("the replacement of a picture", () => {
   it.each([
     ["Grace Hopper", "GH"],
     ["aurora_one", "AO"],

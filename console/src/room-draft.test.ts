@@ -30,7 +30,7 @@ describe("the form of a new room", () => {
     ]);
   });
 
-  it("cuts a long name of a person so that the room's is none too long", () => {
+  it("cuts a person's long name, so that the room's name is not too long", () => {
     const longest = "👩🏽‍🚀".repeat(ROOM_NAME_MAX_LENGTH);
     const name = ownRoomName(longest);
     expect(Array.from(name)).toHaveLength(ROOM_NAME_MAX_LENGTH);
@@ -45,7 +45,7 @@ describe("the form of a new room", () => {
     });
   });
 
-  it("takes who is picked and ids that are typed, each once, and only for a private room", () => {
+  it("takes picked people and typed ids, each once, and only for a private room", () => {
     const people = { allowedUserIds: ["123"], typed: " 456\n789;  123" };
     expect(read({ private: true, ...people })).toEqual({
       ok: true,
@@ -78,7 +78,7 @@ describe("the form of a new room", () => {
     expect(errors({ userLimit: String(ROOM_USER_LIMIT_MAX) })).toEqual([]);
   });
 
-  it("refuses too many people, and half a name that is nobody yet", () => {
+  it("refuses too many people, and half a name that is not a person yet", () => {
     const ids = Array.from({ length: ROOM_ALLOWED_USERS_MAX + 1 }, (_, n) => `1${n}`);
     expect(errors({ private: true, allowedUserIds: ids.slice(1) })).toEqual([]);
     expect(errors({ private: true, allowedUserIds: ids })).toEqual(["allowedUserIds"]);
@@ -95,7 +95,7 @@ describe("the form of a new room", () => {
   });
 });
 
-it("a name that is being typed for the picker touches no field, a person who is picked does", () => {
+it("typing a name in the picker touches no field, picking a person does", () => {
   const draft = { ...EMPTY_DRAFT, private: true, allowedUserIds: ["1"] };
   const { allowedUserIds } = draft;
   expect(changedFields(draft, { allowedUserIds, typed: "gr" })).toEqual([]);
@@ -105,14 +105,14 @@ it("a name that is being typed for the picker touches no field, a person who is 
   expect(changedFields(draft, { userLimit: "400" })).toEqual(["userLimit"]);
 });
 
-it("what the server refuses is said at its field, in words of people", () => {
+it("what the server refuses is shown at its field, without technical terms", () => {
   const refused = refusedFields(["allowedUserIds", "parentId", "toString"]);
   expect(Object.keys(refused)).toEqual(["allowedUserIds"]);
   expect(refused.allowedUserIds).toMatch(/not the Discord id of a person/);
 });
 
 describe("a text that is pasted", () => {
-  it("is people when it holds ids only", () => {
+  it("counts as people if it contains only ids", () => {
     expect(idsIn(" 123456789012345678,\n223456789012345678; ")).toEqual([
       "123456789012345678",
       "223456789012345678",

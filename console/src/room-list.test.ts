@@ -27,7 +27,7 @@ describe("the list of rooms", () => {
     expect(listed([])).toEqual([[""]]);
   });
 
-  it("has those with people first once it is long", () => {
+  it("shows rooms with people first once it is long", () => {
     const long = listed(some(LONG_LIST_FROM));
     expect(long.map(([title]) => title)).toEqual(["With people", "Empty"]);
     expect(long[0]?.slice(1)).toEqual(["c6", "c4", "c2", "c0"]);

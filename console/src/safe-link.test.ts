@@ -28,7 +28,7 @@ describe("an address from outside", () => {
     expect(httpsLink(null)).toBeNull();
   });
 
-  it("of this machine is a link for the local services alone", () => {
+  it("of this machine is a link only for the local services", () => {
     const url = "http://127.0.0.1:8787/faceit/link?state=abc";
     expect(localLink(url)).toBe(url);
     expect(localLink("http://localhost:8787/")).toBe("http://localhost:8787/");

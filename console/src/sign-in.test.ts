@@ -23,7 +23,7 @@ it.each([
   expect(callbackProblem(new ErrorResponse(answer))).toBe(words);
 });
 
-it("says of anything else that it may be tried again", () => {
+it("suggests a retry after any other failure", () => {
   expect(callbackProblem(new Error("No matching state found in storage"))).toBe(
     "The sign-in was not completed. Please try again.",
   );

@@ -19,19 +19,19 @@ const DEAD: readonly ConnectionState[] = [
 ];
 
 describe("both connections together", () => {
-  it.each(DEAD)("say nothing of Discord while nothing arrives: %j", (state) => {
+  it.each(DEAD)("say nothing about Discord while the stream is down: %j", (state) => {
     const { discord, trouble } = standingOf(state, gateway("connected"), LOST_AT);
     expect(discord).toMatchObject({ tone: "quiet", text: "Not known" });
     expect(trouble?.text).toContain(`Nothing new has arrived since ${since}.`);
   });
 
-  it.each(DEAD)("do not say that something is lost that never was: %j", (state) => {
+  it.each(DEAD)("do not call a connection lost that never existed: %j", (state) => {
     const { stream, trouble } = standingOf(state, null, "never live");
     expect(trouble?.text).toContain("There is no connection yet.");
     expect(`${stream.text} ${trouble?.text}`).not.toMatch(/lost|since|missed|reconnecting/i);
   });
 
-  it("say in words of people why nobody is let in", () => {
+  it("explain without technical terms why access is refused", () => {
     const why = "Your token's guilds claim does not list this guild.";
     const failure = failureOf(403, null, { code: "forbidden_guild", message: why });
     const { stream, trouble } = standingOf({ kind: "stopped", why, failure }, null, "never live");
@@ -57,7 +57,7 @@ describe("both connections together", () => {
     expect(standingOf(state, null, LOST_AT).stream).toMatchObject({ tone, text });
   });
 
-  it("offer the way out that there is", () => {
+  it("offer the action that helps", () => {
     const actions = DEAD.map((state) => standingOf(state, null, LOST_AT).trouble?.action);
     expect(actions).toEqual([null, "reconnect", null, "sign-in", "reconnect"]);
     expect(standingOf(DEAD[4] ?? { kind: "connecting" }, null, LOST_AT).trouble?.text).toMatch(
@@ -75,7 +75,7 @@ describe("both connections together", () => {
     expect(standing.trouble === null).toBe(state !== "down");
   });
 
-  it("say since when Discord is away, and when nothing was heard of it", () => {
+  it("say since when Discord is disconnected, and when there was no report", () => {
     const { trouble } = standingOf(live("http"), gateway("down"), null);
     expect(trouble?.text).toContain(`since ${moment(0)}`);
     expect(standingOf(live("http"), null, null).discord.text).toBe("Not known");

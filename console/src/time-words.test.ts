@@ -20,12 +20,12 @@ describe("a time", () => {
   const noon = new Date(2026, 10, 29, 12, 0).getTime();
   const hour = 3_600_000;
 
-  it("has its day when that is not today", () => {
+  it("includes its date if it is not today", () => {
     expect(moment(noon - hour, noon)).toMatch(/^11\W/);
     expect(moment(noon - 13 * hour, noon)).toMatch(/28.*,\s*11\W/);
   });
 
-  it("belongs to a day that has a name", () => {
+  it("has a day with a name", () => {
     expect(dayInWords(noon - hour, noon)).toBe("Today");
     expect(dayInWords(noon - 13 * hour, noon)).toBe("Yesterday");
     expect(dayInWords(noon - 40 * hour, noon)).toMatch(/27/);

@@ -119,7 +119,7 @@ describe("the log in words", () => {
     expect(topicOf(line(event))).toBe(topic);
   });
 
-  it("does without a room's name", () => {
+  it("works without a room's name", () => {
     const payload = { channelId: "c7", userId: "u1", guildId };
     expect(said(line({ event: "voice.left", payload }, null))).toBe(
       "User …u1 left a voice channel",
@@ -144,7 +144,7 @@ describe("the log in words", () => {
     );
   });
 
-  it("does without the name of an event of another kind", () => {
+  it("works with an unknown event", () => {
     expect(said(line(null))).toMatch(/^This page is out of date/);
   });
 
@@ -172,7 +172,7 @@ describe("when a room ends by itself", () => {
   });
 });
 
-it("says whose a room is, as far as that is known", () => {
+it("names the owner of a room, if known", () => {
   rememberPeople([{ userId: "301", name: "Ada", avatarUrl: null }]);
   expect(["301", "302", "me"].map((one) => openerInWords(one, "me"))).toEqual([
     " by Ada",
@@ -181,7 +181,7 @@ it("says whose a room is, as far as that is known", () => {
   ]);
 });
 
-it("counts people, oneself among them", () => {
+it("counts people, including the reader", () => {
   expect([1, 2, 40].map(pageReaders)).toEqual([
     "1 person has this page open",
     "2 people have this page open",

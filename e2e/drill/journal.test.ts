@@ -15,7 +15,7 @@ it("finds an event with two places in the journal, and places with two events", 
   expect(judged([], { truth: [...TRUTH, other] }).problems.count("wrong")).toBeGreaterThan(0);
 });
 
-it("finds a journal that began anew", () => {
+it("finds a journal that was recreated", () => {
   const other: TruthLine = { k: "journal", guild: GUILD, epoch: "f", events: [] };
   const events = [at(1)];
   expect(judged([], { truth: [...TRUTH, { ...other, events }] }).problems.count("wrong")).toBe(1);

@@ -17,7 +17,7 @@ import {
   type Step,
 } from "./written-history.ts";
 
-it("finds nothing wrong where nothing is", () => {
+it("finds no problem in a correct history", () => {
   const verdict = judged(BOBS);
   expect(verdict.problems.all).toEqual([]);
   expect(verdict.deliveries).toBe(6 + 4);

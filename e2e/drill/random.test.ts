@@ -4,12 +4,12 @@ import { seededRandom, type Random } from "./random.ts";
 const choices = (random: Random): number[] =>
   Array.from({ length: 50 }, () => random.between(1, 1_000));
 
-it("chooses the same again from the same seed, and other things from another", () => {
+it("makes the same choices from the same seed, and other choices from another", () => {
   expect(choices(seededRandom(7))).toEqual(choices(seededRandom(7)));
   expect(choices(seededRandom(7))).not.toEqual(choices(seededRandom(8)));
 });
 
-it("gives each part choices of its own, whatever the others have chosen", () => {
+it("gives each part its own choices, whatever the others have chosen", () => {
   const used = seededRandom(7);
   choices(used);
   expect(choices(used.fork("faults"))).toEqual(choices(seededRandom(7).fork("faults")));

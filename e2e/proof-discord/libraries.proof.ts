@@ -120,7 +120,7 @@ async function watchRooms({ file, readsOpcode9 }: Case): Promise<void> {
   await hasSeenAll("in the next session", resumes, 2);
 }
 
-describe("a gateway library that nobody here wrote sees rooms come and go, and resumes without a gap", () => {
+describe("an independent gateway library sees rooms appear and disappear, and resumes without a gap", () => {
   it.each(LIBRARIES)("%s", async (_, library) => watchRooms(library));
 
   it.skipIf(withoutPython !== undefined)("python3-discord of Debian", async () =>

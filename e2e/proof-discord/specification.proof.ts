@@ -67,7 +67,7 @@ describe("the judge", () => {
     await discord.close();
   });
 
-  it("has nothing against a good exchange, made by us or not", () => {
+  it("accepts a good exchange, ours or another one", () => {
     expect(problemsOf(made)).toEqual([]);
     expect(problemsOf({ ...made, headers: {} })).toEqual([]);
     // The invalid name is ours: the refusal itself is correct.
@@ -295,7 +295,7 @@ describe("Discord's specification", () => {
       });
     });
 
-    it("was asked about every operation, with good answers and with bad ones", async () => {
+    it("has seen every operation, with good and bad answers", async () => {
       const source = await readFile(
         path.join(root, "src/platform/discord/calling-client.ts"),
         "utf8",

@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-it("Lighthouse finds every view accessible and made as it should be", async () => {
+it("Lighthouse finds every view accessible and built by best practices", async () => {
   const api = new Api(stack, await stack.token("host"));
   const channelId = await api.createRoom({ name: "Friday raid" });
   await stack.discord.move("100000000000000302", channelId);

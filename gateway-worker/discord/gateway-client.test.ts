@@ -68,7 +68,7 @@ afterEach(async () => {
 });
 
 describe("connecting", () => {
-  test("a guild that Discord lists and does not serve is waited for, with an end", async () => {
+  test("waits a limited time for a guild that Discord lists but does not serve", async () => {
     const timers = vi.spyOn(globalThis, "setTimeout");
     guildDue = true;
     create().start();
@@ -78,7 +78,7 @@ describe("connecting", () => {
     timers.mockRestore();
   });
 
-  test("reads GET /gateway/bot, identifies, beats, and says who it is everywhere", async () => {
+  test("reads GET /gateway/bot, identifies, sends heartbeats, and names itself everywhere", async () => {
     create().start();
     await connected();
     await vi.waitUntil(() => gateway.count(1) > 0, SOON);
@@ -103,7 +103,7 @@ describe("connecting", () => {
     });
   });
 
-  test("REST that is not there at first is asked again", async () => {
+  test("REST that is not available at first is tried again", async () => {
     gateway.restScript.push({ status: 503, body: {} }, { status: 200, body: { url: "?" } });
     create().start();
     await connected();
@@ -137,8 +137,8 @@ describe("connecting", () => {
   });
 });
 
-describe("coming back", () => {
-  test("op 7: resumes at the resume address and hears what it missed", async () => {
+describe("reconnecting", () => {
+  test("op 7: resumes at the resume URL and gets what it missed", async () => {
     create().start();
     await connected();
     gateway.askToReconnect();
@@ -156,7 +156,7 @@ describe("coming back", () => {
     expect(gateway.count(2)).toBe(1);
   });
 
-  test("a connection that is cut is resumed", async () => {
+  test("a connection that was cut is resumed", async () => {
     create().start();
     await connected();
     gateway.last?.terminate();
@@ -164,7 +164,7 @@ describe("coming back", () => {
     expect(states).toEqual(["down", "connected", "resuming", "connected"]);
   });
 
-  test("a connection that no longer answers heartbeats is closed resumably and resumed", async () => {
+  test("a connection that no longer answers heartbeats is closed with a resumable code and resumed", async () => {
     gateway.heartbeatIntervalMs = 40;
     gateway.answerHeartbeats = false;
     create().start();
@@ -177,7 +177,7 @@ describe("coming back", () => {
     expect(answered[0]).toBeGreaterThanOrEqual(before);
   });
 
-  test("op 9 false after a RESUME: a new session on the base address", async () => {
+  test("op 9 false after a RESUME: a new session at the base URL", async () => {
     settings.saveSession({ sessionId: "lost", resumeUrl: gateway.address("/resume"), seq: 9 });
     create().start();
     await connected();
@@ -185,7 +185,7 @@ describe("coming back", () => {
     expect(settings.session()?.sessionId).toBe("session-1");
   });
 
-  test("what is not JSON ends the connection, not the session", async () => {
+  test("a frame that is not JSON ends the connection, not the session", async () => {
     create().start();
     await connected();
     gateway.last?.sendText("{oops");
@@ -193,7 +193,7 @@ describe("coming back", () => {
   });
 });
 
-test("the end closes with a resumable code; the next process resumes", async () => {
+test("a stop closes with a resumable code; the next process resumes", async () => {
   create().start();
   await connected();
   await client.stop();
@@ -205,7 +205,7 @@ test("the end closes with a resumable code; the next process resumes", async () 
   expect(heard.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
-test("an IDENTIFY that was used counts for the next process", async () => {
+test("an IDENTIFY counts for the next process too", async () => {
   create().start();
   await connected();
   expect(settings.identifyRecord().streak).toBe(1);
@@ -242,7 +242,7 @@ describe("zlib-stream", () => {
     expect(gateway.count(2)).toBe(1);
   });
 
-  test("what comes right before a close is heard before it", async () => {
+  test("a frame right before a close is handled before the close", async () => {
     create(true).start();
     await connected();
     gateway.voice(GUILD, "u1", "c1");

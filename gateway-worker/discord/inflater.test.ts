@@ -17,7 +17,7 @@ function create(): { inflater: Inflater; payloads: string[]; broken: string[] } 
   return { inflater, payloads, broken };
 }
 
-test("a payload may come in several messages; drained means handed on", async () => {
+test("a payload may arrive in several messages; after drained() it was passed on", async () => {
   const { inflater, payloads } = create();
   const bytes = compressed('{"op":11,"text":"ünï"}');
   inflater.push(bytes.subarray(0, 5));
@@ -37,7 +37,7 @@ test("a payload one byte over the limit breaks the stream", async () => {
   expect(payloads).toEqual([]);
 });
 
-test("after the end nothing is handed on, and nobody waits", async () => {
+test("after close nothing is passed on, and nothing waits", async () => {
   const { inflater, payloads } = create();
   inflater.push(compressed("{}"));
   inflater.close();

@@ -147,7 +147,7 @@ describe("a first connection", () => {
     expect(world.state.told).toBe("connected");
   });
 
-  test("waits for a used-up budget and reads it again", () => {
+  test("waits when the budget is used up, and reads it again", () => {
     const world = new World();
     world.give({ type: "start" });
     const until = world.now + 3_600_000;
@@ -174,7 +174,7 @@ describe("a first connection", () => {
     expect(world.timers.size).toBe(0);
   });
 
-  test("REST that fails is asked again, not before its Retry-After", () => {
+  test("a failed REST call is tried again, not before its Retry-After", () => {
     const world = new World();
     world.give({ type: "start" });
     world.give({ type: "gateway-failed", fatal: false, retryAfterMs: 4_000, reason: "503" });
@@ -183,7 +183,7 @@ describe("a first connection", () => {
   });
 });
 
-describe("an answer that does not come", () => {
+describe("a missing answer", () => {
   /** Machines that wait, each in another phase. */
   const waiting: Readonly<Record<AwaitingPhase, () => World>> = {
     discovering: () => {
@@ -206,22 +206,25 @@ describe("an answer that does not come", () => {
     resuming: () => resuming(),
   };
 
-  test.each(Object.entries(waiting))("while %s: given up, and named", (phase, make) => {
-    const world = make();
-    expect(world.state.phase).toBe(phase);
-    const { ms, missing } = DEADLINES[phase as AwaitingPhase];
-    expect(ms).toBeGreaterThanOrEqual(15_000);
-    expect(ms).toBeLessThanOrEqual(60_000);
-    expect(world.timers.get("deadline")).toBe(ms);
-    const had = world.open !== null;
-    const effects = world.fire("deadline");
-    expect(find(effects, "close")?.code).toBe(had ? 4000 : undefined);
-    expect(find(effects, "lost")?.reason).toBe(missing);
-    expect(world.state.phase).toBe("waiting");
-    world.fire("reconnect");
-    // This also holds during the next attempt.
-    expect(world.state.obstacle).toBe(missing);
-  });
+  test.each(Object.entries(waiting))(
+    "while %s: the connection is given up, and the reason is named",
+    (phase, make) => {
+      const world = make();
+      expect(world.state.phase).toBe(phase);
+      const { ms, missing } = DEADLINES[phase as AwaitingPhase];
+      expect(ms).toBeGreaterThanOrEqual(15_000);
+      expect(ms).toBeLessThanOrEqual(60_000);
+      expect(world.timers.get("deadline")).toBe(ms);
+      const had = world.open !== null;
+      const effects = world.fire("deadline");
+      expect(find(effects, "close")?.code).toBe(had ? 4000 : undefined);
+      expect(find(effects, "lost")?.reason).toBe(missing);
+      expect(world.state.phase).toBe("waiting");
+      world.fire("reconnect");
+      // This also holds during the next attempt.
+      expect(world.state.obstacle).toBe(missing);
+    },
+  );
 
   test.each(["READY", "RESUMED"])("%s ends the wait and the obstacle", (name) => {
     const world = name === "READY" ? waiting.identifying() : waiting.resuming();
@@ -265,7 +268,7 @@ describe("an answer that does not come", () => {
     expect(world.state.obstacle).not.toBeNull();
   });
 
-  test("a HELLO with an interval of a year is beaten more often, so that a dead one shows", () => {
+  test("with a HELLO interval of a year heartbeats are sent more often, to detect a dead connection", () => {
     const world = connected();
     world.closed(1006);
     world.fire("reconnect");
@@ -275,8 +278,8 @@ describe("an answer that does not come", () => {
   });
 });
 
-describe("the guild that this deployment is for", () => {
-  test("is asked for by a new session when Discord does not serve it", () => {
+describe("the primary guild", () => {
+  test("leads to a new session when Discord does not serve it", () => {
     const world = connected();
     world.give({ type: "guild", due: true });
     expect(world.timers.get("guild")).toBe(GUILD_DEADLINE_MS);
@@ -292,7 +295,7 @@ describe("the guild that this deployment is for", () => {
     expect(types(world.hello())).toContain("identify");
   });
 
-  test("that comes in time changes nothing", () => {
+  test("changes nothing when it arrives in time", () => {
     const world = connected();
     world.give({ type: "guild", due: true });
     expect(types(world.give({ type: "guild", due: false }))).toEqual(["clear-timer"]);
@@ -300,7 +303,7 @@ describe("the guild that this deployment is for", () => {
     expect(world.state.phase).toBe("ready");
   });
 
-  test("is nobody's concern while there is no session", () => {
+  test("does not matter while there is no session", () => {
     const world = connected();
     world.give({ type: "guild", due: true });
     world.closed(1006);
@@ -310,7 +313,7 @@ describe("the guild that this deployment is for", () => {
 });
 
 describe("heartbeats", () => {
-  test("the first comes after interval * random, then each interval, with the last seq", () => {
+  test("the first is sent after interval * random, then one per interval, with the last seq", () => {
     const world = connected();
     world.random = 0.25;
     world.closed(1006);
@@ -321,7 +324,7 @@ describe("heartbeats", () => {
     expect(world.timers.get("heartbeat")).toBe(40_000);
   });
 
-  test("before anything was heard they carry null", () => {
+  test("carry null before the first dispatch", () => {
     const world = new World();
     world.give({ type: "start" });
     world.gateway();
@@ -329,7 +332,7 @@ describe("heartbeats", () => {
     expect(find(world.fire("heartbeat"), "beat")?.seq).toBeNull();
   });
 
-  test("one that stays unanswered shows a dead connection: closed resumably, then resumed", () => {
+  test("an unanswered one means a dead connection: closed with a resumable code, then resumed", () => {
     const world = connected();
     world.fire("heartbeat");
     const effects = world.fire("heartbeat");
@@ -338,7 +341,7 @@ describe("heartbeats", () => {
     expect(find(world.hello(), "resume")?.session.seq).toBe(1);
   });
 
-  test("what the last connection did not answer does not count against the next", () => {
+  test("an unanswered one on the last connection does not count against the next", () => {
     const world = connected();
     world.fire("heartbeat");
     world.fire("heartbeat");
@@ -347,7 +350,7 @@ describe("heartbeats", () => {
     expect(types(world.fire("heartbeat"))).toContain("beat");
   });
 
-  test("an answer gives the latency and keeps the connection", () => {
+  test("an answer gives the latency and keeps the connection alive", () => {
     const world = connected();
     world.fire("heartbeat");
     world.now += 123;
@@ -355,14 +358,14 @@ describe("heartbeats", () => {
     expect(types(world.fire("heartbeat"))).toContain("beat");
   });
 
-  test("op 1 is answered at once and leaves the rhythm alone", () => {
+  test("op 1 is answered at once and does not change the rhythm", () => {
     const world = connected();
     expect(types(world.frame(1))).toEqual(["beat"]);
     expect(types(world.fire("heartbeat"))).toContain("beat");
     expect(world.state.phase).toBe("ready");
   });
 
-  test("op 1 cannot make us send more than Discord takes", () => {
+  test("op 1 cannot make us send more than Discord accepts", () => {
     const world = connected();
     const sent = Array.from({ length: REQUESTED_BEATS_PER_WINDOW + 5 }, () => world.frame(1));
     expect(sent.flat()).toHaveLength(REQUESTED_BEATS_PER_WINDOW - 1);
@@ -371,8 +374,8 @@ describe("heartbeats", () => {
   });
 });
 
-describe("what Discord asks for", () => {
-  test("op 7: a new connection at once, resumed at the resume address", () => {
+describe("requests of Discord", () => {
+  test("op 7: a new connection at once, resumed at the resume URL", () => {
     const world = connected();
     expect(find(world.frame(7), "close")?.code).toBe(4000);
     expect(world.timers.get("reconnect")).toBe(0);
@@ -423,7 +426,7 @@ describe("closes", () => {
     expect(world.timers.get("reconnect")).toBeGreaterThanOrEqual(10_000);
   });
 
-  test.each([4003, 4005, 4007, 4009])("%i makes a new session", (code) => {
+  test.each([4003, 4005, 4007, 4009])("%i starts a new session", (code) => {
     const world = connected();
     expect(types(world.closed(code))).toContain("drop-session");
     expect(types(world.fire("reconnect"))).toContain("discover");
@@ -438,7 +441,7 @@ describe("closes", () => {
     expect(world.give({ type: "timer", name: "reconnect" })).toEqual([]);
   });
 
-  test("a close of a connection that was given up is not heard", () => {
+  test("a close of a connection that was given up is ignored", () => {
     const world = connected();
     const old = world.state.connection;
     world.frame(7);
@@ -447,7 +450,7 @@ describe("closes", () => {
 });
 
 describe("a resume", () => {
-  test("hears the replay once and in order", () => {
+  test("gets the replay once and in order", () => {
     const world = resuming();
     expect(find(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"), "dispatch")?.session.seq).toBe(8);
     expect(types(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"))).toEqual(["repeated-dispatch"]);
@@ -456,7 +459,7 @@ describe("a resume", () => {
     expect(world.state.told).toBe("connected");
   });
 
-  test("that dies three times gives way to a new session", () => {
+  test("that fails three times is replaced by a new session", () => {
     const world = resuming();
     world.closed(1006);
     world.fire("reconnect");
@@ -468,7 +471,7 @@ describe("a resume", () => {
     expect(types(world.fire("reconnect"))).toContain("discover");
   });
 
-  test("at an address that is gone goes on at the base address, with the same session", () => {
+  test("at a URL that is gone continues at the base URL, with the same session", () => {
     const world = new World(SESSION);
     world.give({ type: "start" });
     for (let failures = 0; failures < 3; failures += 1) {
@@ -480,7 +483,7 @@ describe("a resume", () => {
     expect(find(world.hello(), "resume")?.session).toEqual(SESSION);
   });
 
-  test("that does not come about is `down` after a while, and never more than 15 s apart", () => {
+  test("that does not succeed is `down` after a while, and is tried at least every 15 s", () => {
     const world = new World(SESSION);
     world.random = 0.999;
     world.give({ type: "start" });
@@ -496,7 +499,7 @@ describe("a resume", () => {
 });
 
 describe("the budget of IDENTIFY", () => {
-  test("is not burned by a process that crashes again and again", () => {
+  test("is not used up by a process in a crash loop", () => {
     let record = NEVER;
     let now = 1_000_000_000;
     let identifies = 0;
@@ -518,7 +521,7 @@ describe("the budget of IDENTIFY", () => {
     expect(identifies).toBeLessThan(320);
   });
 
-  test("the pause between new sessions is named with its end", () => {
+  test("the pause between new sessions is reported with its end", () => {
     const world = new World(null, { streak: 8, lastAt: 1_000_000_000 - 1_000 });
     world.give({ type: "start" });
     const until = world.now + 79_000;
@@ -532,7 +535,7 @@ describe("the budget of IDENTIFY", () => {
     expect(world.state.retryAt).toBeNull();
   });
 
-  test("forgets sessions that ended by our own stop: six restarts, none waits longer", () => {
+  test("does not count sessions that our own stop ended: six restarts, none waits longer", () => {
     let record = NEVER;
     let now = 1_000_000_000;
     for (let restarts = 0; restarts < 6; restarts += 1) {
@@ -558,7 +561,7 @@ describe("the budget of IDENTIFY", () => {
     }
   });
 
-  test("a stop before READY forgets nothing: that session may never have been", () => {
+  test("counts a session that was stopped before READY: it may never have existed", () => {
     const world = new World();
     world.give({ type: "start" });
     world.gateway();
@@ -567,7 +570,7 @@ describe("the budget of IDENTIFY", () => {
     expect(world.state.identify.streak).toBe(1);
   });
 
-  test("is whole again after a session that lasted", () => {
+  test("is full again after a successful session", () => {
     const world = connected();
     world.now += 70_000;
     world.frame(11);
@@ -575,7 +578,7 @@ describe("the budget of IDENTIFY", () => {
   });
 });
 
-test("the end closes resumably and leaves nothing behind", () => {
+test("a stop closes with a resumable code and leaves nothing behind", () => {
   const world = connected();
   const effects = world.give({ type: "stop" });
   expect(find(effects, "close")?.code).toBe(4000);
@@ -602,7 +605,7 @@ const happening = fc.record({
   passed: fc.nat(5_000),
 });
 
-test("whatever happens: it goes on, in order, within Discord's bounds", () => {
+test("any sequence of inputs: it continues, in order, within Discord's limits", () => {
   const codes = [1000, 1001, 1006, 4000, 4003, 4007, 4008, 4009];
   fc.assert(
     fc.property(fc.boolean(), fc.array(happening, { maxLength: 150 }), (stored, happenings) => {

@@ -84,7 +84,7 @@ function knownGuild(channels: string[], people: Record<string, string> = {}): Gu
 }
 
 describe("voice", () => {
-  test("enter, mute, move, leave", () => {
+  test("join, mute, move, leave", () => {
     const guild = knownGuild(["a", "b"]);
     expect(apply(guild, voice("u", "a"))).toEqual(["voice.joined a u"]);
     expect(apply(guild, voice("u", "a"))).toEqual([]);
@@ -102,7 +102,7 @@ describe("voice", () => {
 });
 
 describe("channels", () => {
-  test("come, change and go", () => {
+  test("are created, changed and deleted", () => {
     const guild = knownGuild([]);
     const told = (name: string, userLimit: number) =>
       apply(guild, { type: "channel", guildId: GUILD, channel: channel("a", name, userLimit) });
@@ -115,7 +115,7 @@ describe("channels", () => {
     ]);
   });
 
-  test("one that ends empties itself first", () => {
+  test("everybody leaves a channel before it is deleted", () => {
     const guild = knownGuild(["a", "b"], { u: "a", v: "a", w: "b" });
     expect(apply(guild, { type: "channel-gone", guildId: GUILD, channelId: "a" })).toEqual([
       "voice.left a u",
@@ -124,7 +124,7 @@ describe("channels", () => {
     ]);
   });
 
-  test("one that ended ends once, and nobody enters it any more", () => {
+  test("a deletion is published once, and nobody joins a deleted channel", () => {
     const guild = knownGuild(["a"], { u: "a" });
     const gone: GuildDispatch = { type: "channel-gone", guildId: GUILD, channelId: "a" };
     apply(guild, gone);
@@ -132,7 +132,7 @@ describe("channels", () => {
     expect(apply(guild, voice("u", "a"))).toEqual([]);
   });
 
-  test("one that was only hidden from us comes back", () => {
+  test("a channel that was only hidden from us comes back", () => {
     const guild = knownGuild(["a"]);
     apply(guild, guildOf([]));
     expect(apply(guild, { type: "channel", guildId: GUILD, channel: channel("a") })).toEqual([
@@ -141,7 +141,7 @@ describe("channels", () => {
     expect(apply(guild, voice("u", "a"))).toEqual(["voice.joined a u"]);
   });
 
-  test("one whose creation was missed still ends", () => {
+  test("a channel whose creation was missed is still deleted", () => {
     const guild = knownGuild([]);
     expect(apply(guild, { type: "channel-gone", guildId: GUILD, channelId: "a" })).toEqual([
       "room.deleted a",
@@ -159,7 +159,7 @@ describe("channels", () => {
 });
 
 describe("the whole guild", () => {
-  test("again: only the difference is an event", () => {
+  test("a repeated GUILD_CREATE: only differences become events", () => {
     const guild = knownGuild(["a", "b"], { u: "a", v: "b" });
     expect(apply(guild, guildOf(["a", "b"], { u: "a", v: "b" }))).toEqual([]);
     expect(apply(guild, guildOf(["b", "c"], { u: "c", v: "b", w: "b" }))).toEqual([
@@ -171,7 +171,7 @@ describe("the whole guild", () => {
     ]);
   });
 
-  test("as far as it could be read: what is missing stays", () => {
+  test("an incomplete GUILD_CREATE: what is missing stays", () => {
     const guild = knownGuild(["a", "b"], { u: "a", v: "b" });
     const told = guildOf(["b", "c"], { v: "c", w: "c" });
     const odd = { channels: { ...told.channels, isComplete: false } };
@@ -193,7 +193,7 @@ describe("the whole guild", () => {
     ]);
   });
 
-  test("an outage changes nothing but the flag", () => {
+  test("an outage changes only the flag", () => {
     const guild = knownGuild(["a"], { u: "a" });
     expect(apply(guild, { type: "guild-unavailable", guildId: GUILD })).toEqual([]);
     expect(guild.available).toBe(false);
@@ -202,7 +202,7 @@ describe("the whole guild", () => {
     expect(guild.available).toBe(true);
   });
 
-  test("that the bot was removed from ends everything", () => {
+  test("removal of the bot ends everything", () => {
     const guild = knownGuild(["a"], { u: "a" });
     expect(apply(guild, { type: "guild-gone", guildId: GUILD })).toEqual([
       "voice.left a u",
@@ -258,7 +258,7 @@ const dispatches: fc.Arbitrary<GuildDispatch> = fc.oneof(
   },
 );
 
-test("who believes the events knows what we know, whatever is missing or comes twice", () => {
+test("a reader of the events has our state, whatever dispatches are missing or repeated", () => {
   fc.assert(
     fc.property(fc.array(dispatches, { maxLength: 80 }), (sequence) => {
       const guild = unknownGuild(GUILD);
@@ -278,7 +278,7 @@ test("who believes the events knows what we know, whatever is missing or comes t
   );
 });
 
-describe("who somebody is", () => {
+describe("names of people", () => {
   const avatar = "0f".repeat(16);
   const read = (name: string, data: object): GuildDispatch => {
     const parsed = parseDispatch(name, { guild_id: GUILD, ...data });
@@ -314,7 +314,7 @@ describe("who somebody is", () => {
     expect("user" in told ? told.user : undefined).toEqual(user);
   });
 
-  test("is told when they enter, and in the snapshot; a new name alone is no event", () => {
+  test("are sent with a join and in the snapshot; a new name alone is no event", () => {
     const guild = unknownGuild(GUILD);
     const create = read("GUILD_CREATE", {
       id: GUILD,
@@ -349,7 +349,7 @@ describe("who somebody is", () => {
 });
 
 describe("reading dispatches", () => {
-  test("a guild: voice channels only, and who is in one", () => {
+  test("a guild: voice channels only, and the people in them", () => {
     expect(
       parseDispatch("GUILD_CREATE", {
         id: GUILD,
@@ -496,7 +496,7 @@ describe("reading dispatches", () => {
     expect(stateOf(guild)).toEqual(left);
   });
 
-  test("what could not be read of a known channel is as it was", () => {
+  test("unreadable members of a known channel stay as they were", () => {
     const guild = knownGuild(["a", "b"]);
     after(guild, { channels: [{ id: "a" }, { id: "b", type: 2, user_limit: "many" }] });
     expect([...guild.channels.values()]).toEqual([channel("a"), channel("b")]);
@@ -508,13 +508,13 @@ describe("reading dispatches", () => {
     expect(apply(guild, gone.dispatch)).toEqual(["voice.left a u", "room.deleted a"]);
   });
 
-  test("a name is cut to what Discord allows, or the hub would refuse it", () => {
+  test("a name is cut to Discord's limit, or the hub would refuse it", () => {
     const guild = unknownGuild(GUILD);
     after(guild, { channels: [{ id: "a", type: 2, name: "😀".repeat(150) }] });
     expect(guild.channels.get("a")?.name).toBe("😀".repeat(100));
   });
 
-  test("an end that is in doubt is an outage", () => {
+  test("a doubtful deletion of a guild counts as an outage", () => {
     const told = (unavailable: unknown) =>
       parseDispatch("GUILD_DELETE", { id: GUILD, unavailable });
     expect(told(undefined)).toMatchObject({ dispatch: { type: "guild-gone" } });
@@ -522,7 +522,7 @@ describe("reading dispatches", () => {
     expect(told("yes")).toMatchObject({ dispatch: { type: "guild-unavailable" } });
   });
 
-  test("READY with an odd guild: the others, and the note", () => {
+  test("READY with a malformed guild: the others are used, and a note is left", () => {
     expect(parseDispatch("READY", { guilds: [{ id: "g1" }, null, { id: 5 }] })).toMatchObject({
       kind: "ready",
       guilds: { entries: ["g1"], isComplete: false },
@@ -542,7 +542,7 @@ describe("reading dispatches", () => {
     expect(parseDispatch(name, data)).toEqual({ kind: "ignored" });
   });
 
-  test("whatever Discord sends, it is read or refused", () => {
+  test("whatever Discord sends is parsed or refused", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(

@@ -17,25 +17,25 @@ describe("answers of the hub", () => {
     });
   });
 
-  test("200 of a hub of the seed", () => expect(kind(200, { ok: true })).toBe("accepted"));
+  test("200 of an older hub", () => expect(kind(200, { ok: true })).toBe("accepted"));
 
-  test("200 of something that is no hub stores nothing", () => {
+  test("200 of something that is not a hub stores nothing", () => {
     expect(classifyAnswer(200, null, "<!doctype html>", NOW).kind).toBe("misconfigured");
   });
 
-  test.each([400, 413, 422])("%i is about the content", (status) => {
+  test.each([400, 413, 422])("%i means wrong content", (status) => {
     expect(kind(status)).toBe("rejected");
   });
 
-  test.each([401, 403, 404, 405, 307])("%i is about the set-up", (status) => {
+  test.each([401, 403, 404, 405, 307])("%i means wrong configuration", (status) => {
     expect(kind(status)).toBe("misconfigured");
   });
 
-  test.each([408, 425, 429, 500, 502, 503, 504])("%i is for later", (status) => {
+  test.each([408, 425, 429, 500, 502, 503, 504])("%i means a retry later", (status) => {
     expect(kind(status)).toBe("later");
   });
 
-  test("409 says which", () => {
+  test("409 is told apart by its code", () => {
     expect(kind(409, { code: "stale_publisher" })).toBe("stale");
     expect(kind(409, { code: "gap", expected: 3 })).toBe("gap");
     expect(kind(409, { code: "gap" })).toBe("later");
@@ -43,7 +43,7 @@ describe("answers of the hub", () => {
     expect(kind(409, {})).toBe("later");
   });
 
-  test("whatever it answers, it is understood as something", () => {
+  test("every answer has a meaning", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 200, max: 599 }),

@@ -19,7 +19,7 @@ function read(body: Uint8Array): SignedEvent[] {
   return (batch.success ? batch.data.events : [json]).map((one) => SignedEvent.parse(one));
 }
 
-test("one event goes without an envelope, as the seed's hub takes it", () => {
+test("a single event is sent without an envelope, as older hubs expect it", () => {
   const batch = takeBatch([event(1, "ü")], EPOCH, 7);
   expect(JSON.parse(new TextDecoder().decode(batch?.body))).toEqual({
     id: "id-1",
@@ -31,7 +31,7 @@ test("one event goes without an envelope, as the seed's hub takes it", () => {
   });
 });
 
-test("each event carries the trace of what caused it, and the request that of the first", () => {
+test("each event carries the trace of its cause, and the request that of the first event", () => {
   const [a, b] = ["a".repeat(32), "b".repeat(32)];
   const batch = takeBatch(
     [{ ...event(1, ""), trace: a }, { ...event(2, ""), trace: b }, event(3, "")],
@@ -46,7 +46,7 @@ test("each event carries the trace of what caused it, and the request that of th
   ]);
 });
 
-test("an event that fits no request is not taken", () => {
+test("an event that fits in no request is not taken", () => {
   expect(takeBatch([event(1, "x".repeat(SIGNED_BODY_MAX_BYTES))], EPOCH, 1)).toBeNull();
 });
 

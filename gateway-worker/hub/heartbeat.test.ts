@@ -39,13 +39,13 @@ afterEach(async () => {
 });
 
 describe("a silence", () => {
-  test("is none while beats arrive", async () => {
+  test("does not exist while heartbeats arrive", async () => {
     heartbeat.beat();
     await vi.advanceTimersByTimeAsync(10 * GATEWAY_HEARTBEAT_INTERVAL_MS);
     expect(silences).toBe(0);
   });
 
-  test("is over with the first beat that arrives after two that did not", async () => {
+  test("is over with the first heartbeat that arrives after two lost ones", async () => {
     heartbeat.beat();
     await vi.advanceTimersByTimeAsync(1_000);
     answer = LATER;
@@ -56,7 +56,7 @@ describe("a silence", () => {
     expect(silences).toBe(1);
   });
 
-  test("that is short changes nothing", async () => {
+  test("changes nothing when it is short", async () => {
     heartbeat.beat();
     await vi.advanceTimersByTimeAsync(1_000);
     answer = LATER;

@@ -148,7 +148,7 @@ afterEach(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-describe("in good times", () => {
+describe("without failures", () => {
   test("each guild's events arrive in order, numbered without a gap", async () => {
     await begin();
     for (let i = 0; i < 250; i += 1) {
@@ -164,7 +164,7 @@ describe("in good times", () => {
     expect(hub.gaps).toBe(0);
   });
 
-  test("while a key is rotated, a hub with either of the two takes it", async () => {
+  test("during a rotation, a hub with either key accepts the request", async () => {
     await stop();
     db.close();
     create(["another-hub-secret-0123456789-0123456789", SECRET]);
@@ -215,7 +215,7 @@ describe("what the hub refuses for good", () => {
     expect(log.has("alert", "dead-letters.jsonl")).toBe(true);
   });
 
-  test("at the end of a batch: the next one goes on from what the hub counted", async () => {
+  test("at the end of a batch: the next one continues from what the hub counted", async () => {
     await begin();
     hub.script.push({ status: 503 });
     for (const user of ["u1", "u2", "u3"]) move(user, "a");
@@ -231,17 +231,20 @@ describe("what the hub refuses for good", () => {
     expect(hub.gaps).toBe(1);
   });
 
-  test.each([400, 413, 422])("%i to a batch: it is split, and only the culprit goes", async (s) => {
-    await begin();
-    hub.script.push({ status: 503 }, { status: s });
-    for (const user of ["u1", "u2", "u3"]) move(user, "a");
-    hub.refusedIds.add(outbox.head(GUILD, 2)[1]?.id ?? "");
-    await empty();
-    expect(heard()).toEqual(["voice.joined u1", "voice.joined u3"]);
-    expect(await deadLetters()).toMatchObject([{ why: "http_400", payload: { userId: "u2" } }]);
-  });
+  test.each([400, 413, 422])(
+    "%i to a batch: it is split, and only the faulty event is dropped",
+    async (s) => {
+      await begin();
+      hub.script.push({ status: 503 }, { status: s });
+      for (const user of ["u1", "u2", "u3"]) move(user, "a");
+      hub.refusedIds.add(outbox.head(GUILD, 2)[1]?.id ?? "");
+      await empty();
+      expect(heard()).toEqual(["voice.joined u1", "voice.joined u3"]);
+      expect(await deadLetters()).toMatchObject([{ why: "http_400", payload: { userId: "u2" } }]);
+    },
+  );
 
-  test("what does not fit a request at all", async () => {
+  test("an event that fits in no request", async () => {
     await begin();
     const channels = Array.from({ length: 9_000 }, (_, i) => ({
       id: `c${i}`,
@@ -258,7 +261,7 @@ describe("what the hub refuses for good", () => {
   });
 });
 
-describe("what has to wait", () => {
+describe("waiting events", () => {
   test("no answer: everything is kept and arrives in order later", async () => {
     await begin();
     hub.always = { status: 200, cut: true };
@@ -273,7 +276,7 @@ describe("what has to wait", () => {
     expect(waits.slice(0, 6)).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000]);
   });
 
-  test("no answer, and then a sign that the hub is back: what waits goes at once", async () => {
+  test("no answer, then a sign that the hub is back: waiting events are sent at once", async () => {
     await begin();
     patient = true;
     hub.always = { status: 200, cut: true };
@@ -285,7 +288,7 @@ describe("what has to wait", () => {
     expect(heard()).toEqual(["voice.joined u1"]);
   });
 
-  test("a sign that the hub is back does not cut short a time that it named", async () => {
+  test("a sign that the hub is back does not shorten a pause that the hub named", async () => {
     await begin();
     patient = true;
     hub.script.push({ status: 503, headers: { "Retry-After": "2" } });
@@ -298,7 +301,7 @@ describe("what has to wait", () => {
     expect(hub.requests).toHaveLength(asked + 1);
   });
 
-  test("an answer that got lost leads to no second announcement", async () => {
+  test("a lost answer causes no second announcement", async () => {
     await begin();
     hub.script.push({ status: 200, afterEffect: true, cut: true });
     move("u1", "a");
@@ -317,7 +320,7 @@ describe("what has to wait", () => {
     expect(heard()).toEqual(["voice.joined u1"]);
   });
 
-  test("a guild that has to wait does not hold up another", async () => {
+  test("a guild that has to wait does not delay another", async () => {
     await begin();
     hub.script.push({ status: 503, headers: { "Retry-After": "300" } });
     move("u1", "a");
@@ -326,7 +329,7 @@ describe("what has to wait", () => {
     expect(heard(OTHER)).toEqual(["voice.joined v1"]);
   });
 
-  test.each([401, 403, 404])("%i: keeps everything, shouts, tries seldom", async (status) => {
+  test.each([401, 403, 404])("%i: keeps everything, alerts, retries seldom", async (status) => {
     await begin();
     hub.always = { status };
     move("u1", "a");
@@ -342,7 +345,7 @@ describe("what has to wait", () => {
 });
 
 describe("fencing", () => {
-  test("stale: this process stops for good and keeps what it has", async () => {
+  test("stale: this process stops for good and keeps its events", async () => {
     await begin();
     hub.script.push({ status: 409, body: { code: "stale_publisher", guildId: GUILD } });
     move("u1", "a");
@@ -355,7 +358,7 @@ describe("fencing", () => {
     expect(outbox.totals().events).toBe(2);
   });
 
-  test("a gap: a fresh snapshot takes the place of what waited", async () => {
+  test("a gap: a new snapshot replaces the waiting events", async () => {
     await begin();
     hub.script.push({ status: 503 }, { status: 409, body: { code: "gap", expected: 3 } });
     move("u1", "a");
@@ -369,7 +372,7 @@ describe("fencing", () => {
     ]);
   });
 
-  test("a hub that lost everything is told everything", async () => {
+  test("a hub that lost its state gets everything", async () => {
     await begin();
     move("u1", "a");
     await empty();
@@ -383,7 +386,7 @@ describe("fencing", () => {
     expect(heard()).toEqual(["voice.joined u3"]);
   });
 
-  test("a gap while Discord is away: the snapshot waits until our state is current", async () => {
+  test("a gap while Discord is disconnected: the snapshot waits until our state is current", async () => {
     await begin();
     hub.script.push({ status: 409, guildId: GUILD, body: { code: "gap", expected: 2 } });
     intake.setGatewayState("resuming");
@@ -397,7 +400,7 @@ describe("fencing", () => {
     expect(since[1]?.payload["channels"]).toHaveLength(3);
   });
 
-  test("the next process numbers what was left anew; ids stay", async () => {
+  test("the next process renumbers the remaining events; ids stay", async () => {
     await begin();
     await hub.close();
     move("u1", "a");
@@ -416,8 +419,8 @@ describe("fencing", () => {
   });
 });
 
-describe("an outbox that is full", () => {
-  test("one event more than may wait: a snapshot takes their place", async () => {
+describe("a full outbox", () => {
+  test("one event too many: a snapshot replaces them", async () => {
     await stop();
     db.close();
     create([SECRET], { events: 10, bytes: 1_000_000 });
@@ -436,7 +439,7 @@ describe("an outbox that is full", () => {
     expect(hub.gaps).toBe(0);
   });
 
-  test("what is on its way stays, so that a lost answer does not cost the snapshot", async () => {
+  test("events that are being sent stay, so that a lost answer does not cost the snapshot", async () => {
     await stop();
     db.close();
     create([SECRET], { events: 5, bytes: 1_000_000 });
@@ -452,7 +455,7 @@ describe("an outbox that is full", () => {
     expect(hub.duplicates).toBe(1);
   });
 
-  test("bytes count as well", async () => {
+  test("bytes are limited as well", async () => {
     await stop();
     db.close();
     create([SECRET], { events: 1_000, bytes: 1_500 });
@@ -475,7 +478,7 @@ describe("an outbox that is full", () => {
   });
 });
 
-test("the end gives what waits one more chance, and does not wait for it", async () => {
+test("a stop gives waiting events one more attempt, without a pause", async () => {
   await begin();
   patient = true;
   hub.always = { status: 503, headers: { "Retry-After": "300" } };

@@ -100,7 +100,7 @@ afterEach(async () => {
 });
 
 describe("a new session", () => {
-  test("each guild is told of the connection, and gets a snapshot", () => {
+  test("each guild gets the connection's state and a snapshot", () => {
     begin();
     expect(drain()).toEqual(["gateway.state", "guild.snapshot"]);
     expect(drain(OTHER)).toEqual(["gateway.state", "guild.snapshot"]);
@@ -123,7 +123,7 @@ describe("a new session", () => {
     expect(drain()).toEqual(["gateway.state", "gateway.state", "gateway.state", "guild.snapshot"]);
   });
 
-  test("a guild that is no longer in READY is over", () => {
+  test("a guild that is no longer in READY is removed", () => {
     begin();
     drain(OTHER);
     dispatch("READY", { guilds: [{ id: GUILD }] });
@@ -131,7 +131,7 @@ describe("a new session", () => {
     expect(guilds.get(OTHER)).toBeUndefined();
   });
 
-  test("READY with a guild that cannot be read ends none", () => {
+  test("READY with a guild that cannot be read removes none", () => {
     begin();
     drain(OTHER);
     expect(dispatch("READY", { guilds: [{ id: GUILD }, { id: 5 }] })).toMatchObject({
@@ -142,7 +142,7 @@ describe("a new session", () => {
     expect(guilds.get(OTHER)?.available).toBe(false);
   });
 
-  test("a new guild without a list of channels is no empty one: nothing is told of it", () => {
+  test("a new guild without a list of channels is not an empty one: nothing is sent about it", () => {
     dispatch("READY", { guilds: [{ id: GUILD }] });
     intake.setGatewayState("connected");
     expect(dispatch("GUILD_CREATE", { id: GUILD, channels: null }).kind).toBe("taken");
@@ -150,15 +150,15 @@ describe("a new session", () => {
     expect(guilds.get(GUILD)?.available).toBe(false);
   });
 
-  test("a guild that the bot joins later is told of the connection too", () => {
+  test("a guild that the bot joins later gets the connection's state too", () => {
     begin();
     dispatch("GUILD_CREATE", { id: "g3", channels: [] });
     expect(drain("g3")).toEqual(["gateway.state", "guild.snapshot"]);
   });
 });
 
-describe("guilds that go", () => {
-  test("an outage keeps everything; its hub knows that it is one, and when it is over", () => {
+describe("lost guilds", () => {
+  test("an outage keeps everything; the hub is told its beginning and end", () => {
     begin();
     drain();
     drain(OTHER);
@@ -179,7 +179,7 @@ describe("guilds that go", () => {
     expect(drain(OTHER)).toEqual([]);
   });
 
-  test("one that the bot was removed from", () => {
+  test("a guild that removed the bot", () => {
     begin();
     drain();
     dispatch("GUILD_DELETE", { id: GUILD });
@@ -191,7 +191,7 @@ describe("guilds that go", () => {
 });
 
 describe("the next process", () => {
-  test("knows the session, the guilds and what waits", () => {
+  test("has the session, the guilds and the waiting events", () => {
     begin();
     dispatch("CHANNEL_DELETE", { guild_id: GUILD, id: "a", type: 2 });
     const before = structuredClone(guilds.all());
@@ -203,7 +203,7 @@ describe("the next process", () => {
     expect(intake.gatewayState?.state).toBe("connected");
   });
 
-  test("knows who those in voice are, and a file from before there were names is used as it is", () => {
+  test("has the names of people in voice, and uses a file without names", () => {
     begin();
     const member = { user: { id: "u", username: "Ada", avatar: null } };
     const mute = { guild_id: GUILD, user_id: "u", channel_id: "a", member };
@@ -220,7 +220,7 @@ describe("the next process", () => {
     expect(guilds.get(GUILD)?.users.size).toBe(0);
   });
 
-  test("a snapshot that names would make too large goes without them", () => {
+  test("a snapshot that would be too large with names is sent without them", () => {
     const people = Array.from({ length: 9_000 }, (_, i) => `1000000000000${i}`);
     dispatch("READY", { guilds: [{ id: GUILD }] });
     intake.setGatewayState("connected");
@@ -236,7 +236,7 @@ describe("the next process", () => {
     expect(guilds.get(GUILD)?.users.size).toBe(people.length);
   });
 
-  test("sends a snapshot once it has resumed, not of the past before", () => {
+  test("sends a snapshot after it has resumed, not an outdated one before", () => {
     begin();
     drain();
     reopen();
@@ -257,7 +257,7 @@ describe("the next process", () => {
   });
 });
 
-describe("after the hubs heard nothing for long they get a snapshot", () => {
+describe("after a long silence the hubs get a snapshot", () => {
   /** Discord acknowledges a heartbeat that was sent at this time. */
   const answerTo = (sentAt: number): string[] => {
     intake.beatAnswered(sentAt);
@@ -269,7 +269,7 @@ describe("after the hubs heard nothing for long they get a snapshot", () => {
     drain();
   });
 
-  test("once, when a beat to Discord that was sent since then is answered", () => {
+  test("once, when Discord acknowledges a heartbeat that was sent since then", () => {
     expect(answerTo(1_000)).toEqual([]);
     now = 5_000;
     intake.repeatSnapshots();
@@ -280,7 +280,7 @@ describe("after the hubs heard nothing for long they get a snapshot", () => {
     expect(answerTo(6_000)).toEqual([]);
   });
 
-  test("with what came in before that answer", () => {
+  test("with everything that arrived before that answer", () => {
     intake.repeatSnapshots();
     dispatch("CHANNEL_CREATE", { guild_id: GUILD, id: "b", type: 2, name: "b" });
     intake.beatAnswered(now);
@@ -329,7 +329,7 @@ describe("traces", () => {
   const tracesOf = (guildId = GUILD): (string | null)[] =>
     outbox.head(guildId, 1_000).map(({ trace }) => trace);
 
-  test("what one dispatch causes shares a trace; the next one has its own", () => {
+  test("the events of one dispatch share a trace; the next one has its own", () => {
     begin();
     drain();
     dispatch("CHANNEL_CREATE", { guild_id: GUILD, id: "b", type: 2, name: "b" });
@@ -341,7 +341,7 @@ describe("traces", () => {
     expect(created).not.toBe(left);
   });
 
-  test("a dispatch tells its trace, unless nothing came of it", () => {
+  test("a dispatch returns its trace, unless it caused no event", () => {
     begin();
     drain();
     const move = { guild_id: GUILD, user_id: "u", channel_id: null };
@@ -350,14 +350,14 @@ describe("traces", () => {
     expect(dispatch("VOICE_STATE_UPDATE", move)).toMatchObject({ kind: "taken", trace: null });
   });
 
-  test("it stays with the event over a restart", () => {
+  test("a trace stays with its event over a restart", () => {
     begin();
     const before = tracesOf();
     reopen();
     expect(tracesOf()).toEqual(before);
   });
 
-  test("a file from before there were traces is used as it is", () => {
+  test("a file without traces is used", () => {
     begin();
     db.exec("ALTER TABLE outbox DROP COLUMN trace");
     db.exec("ALTER TABLE voice_states DROP COLUMN user");
@@ -384,7 +384,7 @@ describe("one transaction for each dispatch", () => {
     expect(outbox.depth(GUILD).events).toBe(0);
   });
 
-  test("a dispatch that is not for us, or not as documented, still moves the sequence", () => {
+  test("a dispatch that is not for us or is malformed still moves the sequence", () => {
     begin();
     appended = [];
     expect(dispatch("TYPING_START", {})).toEqual({ kind: "ignored" });
@@ -395,7 +395,7 @@ describe("one transaction for each dispatch", () => {
 });
 
 describe("opening", () => {
-  test("a second process on the same directory is refused, by the variable's name", () => {
+  test("a second process on the same directory is refused, with the variable's name", () => {
     const second = openDatabase(directory, 50);
     expect(second).toMatchObject({
       ok: false,
@@ -412,7 +412,7 @@ describe("opening", () => {
     });
   });
 
-  test("a file of a newer version is left alone", () => {
+  test("a file of a newer version is not touched", () => {
     db.exec("PRAGMA user_version = 99");
     db.close();
     expect(openDatabase(directory)).toMatchObject({
@@ -422,7 +422,7 @@ describe("opening", () => {
     db = new DatabaseSync(":memory:");
   });
 
-  test("files that a version before left open to other users are closed, and nobody else's", async () => {
+  test("files that an earlier version left readable for others are closed, and no other files", async () => {
     const modes = async (): Promise<string[]> =>
       Promise.all(
         (await readdir(directory)).toSorted().map(async (name) => {

@@ -12,24 +12,24 @@ function focusOnA(): { readonly held: HeldFocus; readonly control: { isConnected
 }
 
 describe("the focus in a list", () => {
-  it("follows a row that is made anew", () => {
+  it("follows a row that is rendered again", () => {
     const { held, control } = focusOnA();
     control.isConnected = false;
     expect(held.toRestore(true, KEYS)).toEqual(NAME_OF_A);
   });
 
-  it("is not taken from what has it", () => {
+  it("is not taken from another control", () => {
     const { held, control } = focusOnA();
     control.isConnected = false;
     expect(held.toRestore(false, KEYS)).toBeNull();
   });
 
-  it("does not come back to a row that is still there, once it was taken away", () => {
+  it("does not return to an existing row once it has moved elsewhere", () => {
     const { held } = focusOnA();
     expect(held.toRestore(true, KEYS)).toBeNull();
   });
 
-  it("does not come back after somebody pressed beside the rows", () => {
+  it("does not return after a press outside the rows", () => {
     const { held, control } = focusOnA();
     held.turnedTo(null, { isConnected: true });
     control.isConnected = false;
