@@ -6,21 +6,21 @@ import {
   ROOM_USER_LIMIT_MAX,
 } from "../../src/protocol/limits.ts";
 
-/** What stands in the form. */
+/** The content of the form. */
 export type RoomDraft = {
   readonly name: string;
   readonly userLimit: string;
   readonly private: boolean;
-  /** Discord ids of who may come in. */
+  /** Discord ids of the people who may join. */
   readonly allowedUserIds: readonly string[];
-  /** What is typed beside them and is nobody yet: a part of a name, or ids. */
+  /** Text in the picker that is not a person yet: part of a name, or ids. */
   readonly typed: string;
 };
 
 /** A field of the form. */
 type DraftField = keyof RoomDraft;
 
-/** Messages by field; `typed` has none of its own. */
+/** Messages by field; `typed` never has one. */
 export type DraftErrors = Readonly<Partial<Record<DraftField, string>>>;
 
 /** An untouched form. */
@@ -32,7 +32,7 @@ export const EMPTY_DRAFT: RoomDraft = {
   typed: "",
 };
 
-/** What somebody's room is called when they give it no name, as long as a name may be. */
+/** The name of a person's room without a name, cut to the allowed length. */
 export function ownRoomName(userName: string): string {
   const end = "'s room";
   const letters = Array.from(userName.trim()).slice(0, ROOM_NAME_MAX_LENGTH - end.length);
@@ -40,8 +40,8 @@ export function ownRoomName(userName: string): string {
 }
 
 /**
- * Reads the form: the request that it stands for, or what is wrong in which field.
- * @param userName whose room it is, for a room that gets no name
+ * Parses the form: the request, or what is wrong in which field.
+ * @param userName the creator's name, for a room without a name
  */
 export function readDraft(
   draft: RoomDraft,
@@ -67,14 +67,17 @@ export function readDraft(
   };
 }
 
-/** The fields that a change touches. Half a name is no mistake yet: what is typed for the picker is none. */
+/** The fields that a change touches. Text in the picker is left out: half a name is not an error yet. */
 export function changedFields(draft: RoomDraft, changed: Partial<RoomDraft>): readonly string[] {
   return Object.entries(changed)
     .filter(([field, value]) => field !== "typed" && draft[field as DraftField] !== value)
     .map(([field]) => field);
 }
 
-/** What the server did not take though {@link readDraft} did. @param fields as it names them */
+/**
+ * The fields that the server refused although {@link readDraft} accepted them.
+ * @param fields names as the server uses them
+ */
 export function refusedFields(fields: readonly string[]): DraftErrors {
   return Object.fromEntries(Object.entries(REFUSED).filter(([field]) => fields.includes(field)));
 }
@@ -85,7 +88,7 @@ const REFUSED: DraftErrors = {
   allowedUserIds: "One of these is not the Discord id of a person.",
 };
 
-/** Discord ids of a text that holds nothing else, however they are separated; else none. */
+/** The Discord ids of a text that contains nothing else, whatever separates them; otherwise none. */
 export function idsIn(text: string): readonly string[] {
   const parts = partsOf(text);
   return parts.every((part) => NUMBER.test(part)) ? parts : [];
@@ -106,7 +109,7 @@ function limitError(limit: string): DraftErrors {
   return { userLimit: `0 to ${ROOM_USER_LIMIT_MAX} only` };
 }
 
-/** How Discord writes its ids: long numbers. Shorter ones are of the local Discord. */
+/** Discord's ids are long numbers. The local Discord has shorter ones. */
 const NUMBER = /^\d{1,22}$/;
 
 function idsError(ids: readonly string[], typed: string): DraftErrors {

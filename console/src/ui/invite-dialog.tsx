@@ -6,10 +6,10 @@ import type { Invite } from "../../../src/client/resources.ts";
 import { duration } from "../time-words.ts";
 import { Dialog } from "./dialog.tsx";
 
-/** So that a day is called a day, though a moment of it is over. */
+/** Rounds up, so that a link that is valid for a day is shown as a day. */
 const HALF_A_MINUTE_MS = 30_000;
 
-/** Shows the link that was made, copied already where the browser allows it. */
+/** Shows the new invite link, already copied if the browser allows it. */
 export function InviteDialog({
   room,
   invite,

@@ -18,10 +18,10 @@ import { NewRoomDialog } from "./new-room-dialog.tsx";
 import { RoomRow } from "./room-row.tsx";
 import { focusTitle, ViewHead } from "./view-head.tsx";
 
-/** Scope whose holder may end every room (rooms.md §1). */
+/** The scope that allows ending every room (rooms.md §1). */
 const MANAGE_ROOMS_SCOPE = "rooms:manage";
 
-/** The open rooms, with what can be done to them. */
+/** The open rooms and their actions. */
 export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JSX.Element {
   const { claims } = user;
   const { known, rooms, guildId: told } = guild.view.value;
@@ -145,7 +145,7 @@ export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JS
             ending.value = null;
             if (!ended) return;
             goTo(placeLink("rooms"), "replace");
-            // The button that was pressed is about to go.
+            // The pressed button is about to disappear.
             requestAnimationFrame(focusTitle);
           }}
         />
@@ -163,7 +163,7 @@ export function RoomsView({ guild, guildId, user, config, item }: AreaProps): JS
   );
 }
 
-/** What stands where no room does. */
+/** Shown when there is no room. */
 function Nothing({
   state,
   broken,
@@ -171,7 +171,7 @@ function Nothing({
   idleMinutes,
 }: {
   readonly state: "unknown" | "none" | "unfound" | null;
-  /** Whether the page says already what is wrong. */
+  /** Whether the page already shows what is wrong. */
   readonly broken: boolean;
   readonly search: string;
   readonly idleMinutes: number;
@@ -207,7 +207,7 @@ function Nothing({
   }
 }
 
-/** Puts the focus on a room's row as soon as the stream has told of it. */
+/** Focuses a room's row as soon as the stream has announced the room. */
 function useFocusOnceThere(rooms: ReadonlyMap<string, RoomView>): (channelId: string) => void {
   const wanted = useRef<string | null>(null);
   const tryNow = (): void => {
