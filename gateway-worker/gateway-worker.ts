@@ -174,7 +174,7 @@ export async function startGatewayWorker(
     const delayMs = eventLoop.max / 1e6;
     eventLoop.reset();
     if (delayMs > EVENT_LOOP_DELAY_MAX_MS) {
-      return `The process was held up for ${Math.round(delayMs)} ms.`;
+      return `The process was blocked for ${Math.round(delayMs)} ms.`;
     }
     try {
       settings.probe();

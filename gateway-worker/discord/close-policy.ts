@@ -34,7 +34,7 @@ export function policyAfterClose(code: number): ClosePolicy {
       return {
         action: "stop",
         reason:
-          "The bot is in too many guilds for one connection (4011). Take it out of the guilds that it does not serve.",
+          "The bot is in too many guilds for one connection (4011). Remove it from the guilds that it does not serve.",
       };
     case GatewayCloseCodes.InvalidAPIVersion:
       return {
