@@ -40,7 +40,7 @@ const joined = (guildId = "1", userId = "u1") => ({
 });
 
 describe("signed events", () => {
-  it("takes the single event of a seed publisher", async () => {
+  it("takes the single event of the seed's publisher", async () => {
     const { take, ingested } = setUp();
     expect(await take(joined())).toEqual({
       ok: true,
@@ -49,7 +49,7 @@ describe("signed events", () => {
     expect(ingested).toEqual([{ guildId: "1", events: [joined()] }]);
   });
 
-  it("hands each event's trace on, and never loses an event for a bad one", async () => {
+  it("passes each event's trace on, and does not lose an event because of an invalid one", async () => {
     const { take, ingested } = setUp();
     const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     const bad = ["not-a-trace", trace.toUpperCase(), "0".repeat(32), 7, null];
@@ -69,7 +69,7 @@ describe("signed events", () => {
     ]);
   });
 
-  it("refuses a bad event alone, and tells the hub where it stood", async () => {
+  it("refuses an invalid event by itself, and tells the hub its position", async () => {
     const { take, ingested } = setUp();
     const position = { id: "x", epoch: ulid(NOW), seq: 7 };
     const result = await take({
@@ -97,7 +97,7 @@ describe("signed events", () => {
     ]);
   });
 
-  it("refuses a single bad event, and tells the hub where it stood", async () => {
+  it("refuses a single invalid event, and tells the hub its position", async () => {
     const { take, ingested } = setUp();
     const epoch = ulid(NOW);
     const result = await take({ event: "nope", payload: { guildId: "1" }, epoch, seq: 1 });
@@ -118,7 +118,7 @@ describe("signed events", () => {
     },
   );
 
-  it("takes nothing with an epoch of the future, and keeps nothing of the rest", async () => {
+  it("takes nothing of a batch with an epoch in the future", async () => {
     const { take, ingested, beats } = setUp();
     const latest = NOW + PUBLISHER_EPOCH_AHEAD_MAX_MS;
     const of = (time: number) => ({ ...joined(), epoch: ulid(time), seq: 1 });
@@ -150,7 +150,7 @@ describe("signed events", () => {
     expect(ingested).toEqual([]);
   });
 
-  it("says which guild's hub does not go on", async () => {
+  it("says which guild's hub refused", async () => {
     expect(await setUp({ kind: "gap", expected: 4 }).take(joined("9"))).toMatchObject({
       error: { kind: "gap", expected: 4, guildId: "9" },
     });
@@ -162,14 +162,14 @@ describe("signed events", () => {
     });
   });
 
-  it("passes on to clients only what the event's schema knows", async () => {
+  it("passes only fields of the event's schema on to clients", async () => {
     const { take, ingested } = setUp();
     const { event, payload } = joined();
     await take({ event, payload: { ...payload, token: "secret" } });
     expect(ingested[0]?.events[0]?.payload).toEqual(payload);
   });
 
-  it("passes on no text that turns or hides what is beside it, of any event", async () => {
+  it("removes characters that change direction or hide text from every event", async () => {
     const unseen =
       "\0\u0007\u0085\u00AD\u061C\u200B\u200E\u202E\u2028\u2066\u2069\uFEFF\u{E0061}\uD83D";
     const unit = fc.constantFrom(...Array.from(unseen), "\uDE00", "\u200D", "🏴", "a", " ", "é");
@@ -196,7 +196,7 @@ describe("signed events", () => {
     );
   });
 
-  it("counts a channel's limit above Discord's largest as that, and refuses one that is no limit", async () => {
+  it("lowers a user limit above Discord's maximum to it, and refuses an invalid one", async () => {
     for (const [userLimit, known] of [
       [0, 0],
       [ROOM_USER_LIMIT_MAX, ROOM_USER_LIMIT_MAX],
@@ -219,7 +219,7 @@ describe("signed events", () => {
     }
   });
 
-  it("never throws, whatever JSON comes", async () => {
+  it("never throws, whatever JSON it gets", async () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue(), async (body) => {
         expect((await setUp().take(body)).ok).toBe(false);

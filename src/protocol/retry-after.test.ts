@@ -50,7 +50,7 @@ describe("Retry-After (RFC 9110 §10.2.3)", () => {
     );
   });
 
-  it("is never negative and never longer than is believed, whatever it says", () => {
+  it("is never negative and never longer than the maximum", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.double().map(String)), (value) => {
         const ms = retryAfterMs(value, NOW);

@@ -22,7 +22,7 @@ describe("a text from outside", () => {
     expect(shownText(text, 100)).toBe(shown);
   });
 
-  it("is cut to what fits, and half a character is none", () => {
+  it("is cut to the maximum, never inside a character", () => {
     expect(shownText("x".repeat(101), 100)).toHaveLength(100);
     expect(shownText("x".repeat(100), 100)).toHaveLength(100);
     expect(shownText(`${"x".repeat(99)}😀`, 100)).toBe("x".repeat(99));
@@ -31,7 +31,7 @@ describe("a text from outside", () => {
     expect(shownText(`${"\u200D".repeat(100)}y`, 100)).toBe("");
   });
 
-  it("is shown the same when it comes again", () => {
+  it("stays the same when it is cleaned again", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.integer({ min: 1, max: 20 }), (text, max) => {
         const shown = shownText(text, max);

@@ -48,7 +48,7 @@ const READY = {
   voting: { map: { pick: ["de_inferno"] } },
 };
 
-/** FACEIT answers these, one after the other. */
+/** Has FACEIT give these answers, one after the other. */
 function answering(...answers: readonly (Response | Error)[]) {
   const left = [...answers];
   const asked: Request[] = [];
@@ -136,7 +136,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     const match = await faceitApi(config().faceit).match(MATCH_ID);
     if (!match.ok) throw new Error("no match");
     expect(match.value.scheduledAt).toBe(1_795_226_000_000);
-    // Each map once, and no more than a match may have.
+    // Each recording once, and at most MATCH_DEMOS_MAX.
     expect(match.value.demoUrl).toBe("https://demos.test/1.dem");
     expect(match.value.demoUrls).toEqual(
       Array.from({ length: MATCH_DEMOS_MAX }, (_, i) => `https://demos.test/${i + 1}.dem`),
@@ -144,7 +144,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     expect(match.value.rosters?.faction1.players).toHaveLength(MATCH_PLAYERS_PER_SIDE_MAX);
   });
 
-  it("takes a player whose id is none, or what every object has, for nobody", async () => {
+  it("skips a player whose id is invalid or a property of every object", async () => {
     const ids = ["not an id!", "constructor", "__proto__", "toString", "p1"];
     answering(Response.json({ ...READY, teams: { ...READY.teams, faction1: team("a", ids) } }));
     const match = await faceitApi(config().faceit).match(MATCH_ID);
@@ -169,7 +169,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     expect(await api.match(MATCH_ID)).toEqual({ ok: false, error });
   });
 
-  it("is left alone by all matches while it asks for a pause, as a date too, and longer each time", async () => {
+  it("is not asked by any match during a pause, which may be a date and grows each time", async () => {
     let now = Date.UTC(2026, 10, 21);
     const date = new Date(now + 30_000).toUTCString();
     const asked = answering(
@@ -199,7 +199,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     }
   });
 
-  it("is asked by one match after a pause, and by the others once it has answered", async () => {
+  it("is asked by one match after a pause, and by the others once that one is answered", async () => {
     let now = 0;
     const asked = answering(
       new Response(null, { status: 429, headers: { "Retry-After": "10" } }),
@@ -228,7 +228,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     });
   });
 
-  it("has five seconds, and then nobody waits for it", async () => {
+  it("has five seconds to answer", async () => {
     vi.useFakeTimers();
     let aborted = false;
     vi.spyOn(globalThis, "fetch").mockImplementation(
@@ -260,7 +260,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     expect(asked).toHaveLength(4);
   });
 
-  it("knows players by their nickname, whatever is in it", async () => {
+  it("finds players by their nickname, whatever characters it has", async () => {
     const asked = answering(
       Response.json({ player_id: "p1", nickname: "a&b" }),
       Response.json({}, { status: 404 }),
@@ -317,7 +317,7 @@ describe("a webhook (matches-and-music.md §A3)", () => {
     });
   });
 
-  it("of an end is one, also when it says that nothing was ever played", () => {
+  it("about an end is taken, also for a match that was never played", () => {
     const ended = body("match_status_finished", { started_at: "1970-01-01T00:00:00Z", teams: [] });
     const read = readWebhook(ended, config().faceit, "100");
     expect(read).toMatchObject({ kind: "match", hint: { match: { status: "FINISHED" } } });
@@ -334,7 +334,7 @@ describe("a webhook (matches-and-music.md §A3)", () => {
     }
   });
 
-  it("may say where the recording is, over https only", () => {
+  it("may have the address of a recording, over https only", () => {
     const demo = (url: unknown) =>
       readWebhook(body("match_demo_ready", { demo_url: url }), { organizers: [] }, "100");
     expect(demo("https://demos.test/1.dem")).toMatchObject({
@@ -343,13 +343,13 @@ describe("a webhook (matches-and-music.md §A3)", () => {
     expect(demo("javascript:alert(1)")).toMatchObject({ hint: { match: { demoUrl: null } } });
   });
 
-  it("of another kind is ignored, whatever is in it", () => {
+  it("of another kind is ignored, whatever it contains", () => {
     for (const event of ["hub_user_added", "championship_created", "toString", "__proto__"]) {
       expect(readWebhook({ event }, { organizers: [] }, "100")).toEqual({ kind: "ignored" });
     }
   });
 
-  it("of somebody else's matches is ignored; a hub counts before its organizer", () => {
+  it("about a match that is not ours is ignored; a FACEIT hub counts before its organizer", () => {
     const { organizers } = config({ FACEIT_ORGANIZERS: "org=200,hub=300" }).faceit;
     const guildOf = (payload: Record<string, unknown>) => {
       const webhook = readWebhook(body("match_status_ready", payload), { organizers }, "100");

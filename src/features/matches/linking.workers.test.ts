@@ -42,10 +42,10 @@ const FACEIT_REFRESH = "faceit-refresh-token-0123456789";
 let provider: TestProvider;
 let discord: FakeDiscord;
 let tests = 0;
-/** Who signs in: a Discord user and an address of each test's own. */
+/** The person who signs in: each test has its own Discord user and address. */
 let userId = "";
 let address = "";
-/** What FACEIT's userinfo answers, and what its token endpoint was asked. */
+/** The answer of FACEIT's userinfo, and the requests to its token endpoint. */
 let userinfo: unknown;
 let exchanges: { readonly authorization: string | null; readonly form: URLSearchParams }[];
 let lines: string[];
@@ -99,12 +99,12 @@ async function outside(request: Request): Promise<Response> {
     : new Response(null, { status: 404 });
 }
 
-/** Not `text()`: the runtime warns of it for a form. */
+/** Reads bytes, because the runtime warns about `text()` for a form. */
 async function formOf(request: Request): Promise<URLSearchParams> {
   return new URLSearchParams(new TextDecoder().decode(await request.arrayBuffer()));
 }
 
-/** An interaction as Discord sends it; `more` changes what it sends. */
+/** Sends an interaction as Discord does; `more` changes it. */
 async function interact(
   body: unknown,
   more: {
@@ -139,7 +139,7 @@ type Answered = {
   };
 };
 
-/** Somebody uses a slash command. */
+/** Uses a slash command. */
 async function command(
   name: string,
   options: Record<string, string> = {},
@@ -164,13 +164,13 @@ async function command(
   return data;
 }
 
-/** The address of the button that `/link` gives. */
+/** The address of the button in the reply to `/link`. */
 async function link(): Promise<string> {
   const { components } = await command("link");
   return components?.[0]?.components[0]?.url ?? "";
 }
 
-/** Opens an address as a browser with this cookie does. */
+/** Opens an address like a browser with this cookie. */
 function visit(url: string, cookie = "", signal: AbortSignal | null = null): Promise<Response> {
   return callWorker(url, {
     signal,
@@ -187,7 +187,7 @@ const locationOf = (answer: Response): URL => {
 };
 const stateOf = (answer: Response): string => locationOf(answer).searchParams.get("state") ?? "";
 
-/** Everything up to FACEIT's way back. */
+/** Goes through all steps until FACEIT's redirect. */
 async function upToFaceit(): Promise<{ cookie: string; state: string; secrets: string[] }> {
   const url = await link();
   const opened = await visit(url);
@@ -235,14 +235,14 @@ describe("POST /interactions", () => {
     }
   });
 
-  it("refuses what is too large before it looks at the signature", async () => {
+  it("refuses a body that is too large before it checks the signature", async () => {
     const refused = await interact(" ".repeat(INTERACTION_BODY_MAX_BYTES + 1), { seconds: 0 });
     expect(refused.status).toBe(413);
     const large = await interact({ type: 1, more: "x".repeat(INTERACTION_BODY_MAX_BYTES - 100) });
     expect(large.status).toBe(200);
   });
 
-  it("refuses politely what it does not know", async () => {
+  it("answers an unknown command with a message", async () => {
     expect((await interact("{")).status).toBe(400);
     for (const body of [{ type: 4 }, { type: "2" }, {}, null, [], { type: 2, data: {} }]) {
       const refused = await interact(body);
@@ -256,7 +256,7 @@ describe("POST /interactions", () => {
     expect((await direct.json<Answered>()).data.content).toContain("in a server only");
   });
 
-  it("is nothing for pages, as the steps of a linking are not", async () => {
+  it("does not allow other origins, as the steps of linking do not", async () => {
     for (const path of ["/interactions", "/faceit/link", "/faceit/callback", "/faceit-webhook"]) {
       const preflight = await callWorker(path, {
         method: "OPTIONS",
@@ -280,7 +280,7 @@ describe("POST /interactions", () => {
     expect(Problem.parse(await answer.json()).detail).toContain("DISCORD_PUBLIC_KEY");
   });
 
-  it("lets a person begin, and look up, so often in a time", async () => {
+  it("limits how often a person begins linking and looks players up", async () => {
     // The quota refills as time goes by.
     vi.useFakeTimers({ toFake: ["Date"] });
     for (let begun = 0; begun < LINKS_PER_TEN_MINUTES; begun += 1) {
@@ -361,7 +361,7 @@ describe("linking, over HTTP", () => {
     }
   });
 
-  it("is done when the browser leaves on the way: FACEIT's code is good only once", async () => {
+  it("is completed when the browser disconnects: FACEIT's code works only once", async () => {
     const { cookie, state } = await upToFaceit();
     let released = false;
     mockOutside(provider, async (request) => {
@@ -463,7 +463,7 @@ describe("linking, over HTTP", () => {
     expect(await linkOf()).toBeNull();
   });
 
-  it("is over after ten minutes, and what is over is swept", async () => {
+  it("expires after ten minutes, and expired steps are deleted", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const url = await link();
     const { cookie, state } = await upToFaceit();
@@ -477,7 +477,7 @@ describe("linking, over HTTP", () => {
     expect(rows.results).toEqual([{ discord_id: userId, step: "open" }]);
   });
 
-  it("takes so many steps of an address in a minute", async () => {
+  it("limits the steps per address and minute", async () => {
     // The quota refills as time goes by.
     vi.useFakeTimers({ toFake: ["Date"] });
     const statuses: number[] = [];
@@ -493,7 +493,7 @@ describe("linking, over HTTP", () => {
     expect((await visit("/faceit/callback")).status).toBe(410);
   });
 
-  it("says which variables are missing; over http the cookie has no more than http can", async () => {
+  it("says which variables are missing; over http the cookie is without prefix and Secure", async () => {
     const app = createApp();
     const open = (changed: object): Promise<Response> => {
       const other: MatchesEnv = Object.assign({}, env, changed);

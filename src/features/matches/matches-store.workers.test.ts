@@ -43,7 +43,7 @@ const matchesHub = hubMatches(publisher);
 
 let provider: TestProvider;
 let tests = 0;
-/** A guild and a match of this test's own. */
+/** Each test has its own guild and match. */
 let guildId = "";
 let matchId = "";
 
@@ -65,7 +65,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-// Rooms that a sweep revived would go on asking FACEIT while the run ends, which then may never do.
+// Matches that a sweep revived would go on asking FACEIT and could keep the run from ending.
 afterAll(async () => {
   for (const id of await listDurableObjectIds(env.MATCH)) {
     await runInDurableObject(env.MATCH.get(id), async (_, state) => {
@@ -105,7 +105,7 @@ describe("links in D1", () => {
     return results.map((row) => Object.values(row).join(" "));
   }
 
-  it("are written, found from both sides, and written down", async () => {
+  it("are written, found from both sides, and audited", async () => {
     const one = link("01", "a");
     expect(await put(one)).toEqual(linked);
     expect(await links.ofDiscord(one.discordId)).toEqual(one);
@@ -160,12 +160,12 @@ describe("links in D1", () => {
     ]);
   });
 
-  it("by hand never take the place of a proven one, and leave no trace then", async () => {
+  it("by hand never replace a proven one, and are not audited then", async () => {
     const [proven, other] = [link("01", "a"), link("02", "b", manual)];
     await put(proven);
     await put(other, "9");
     const before = await audit();
-    // Another person's account, and another account of a person who has proven his own.
+    // Another person's account, and another account of a person with a proven link.
     for (const refused of [
       link("02", "a", manual),
       link("01", "c", manual),
@@ -175,13 +175,13 @@ describe("links in D1", () => {
     }
     expect(await links.ofDiscord(proven.discordId)).toEqual(proven);
     expect(await links.ofDiscord(other.discordId)).toEqual(other);
-    // What is proven stays so when somebody says the same by hand.
+    // A proven link stays proven when the same link is made by hand.
     expect(await put({ ...proven, ...manual, linkedAt: 9_000 }, "9")).toEqual(linked);
     expect(await links.ofDiscord(proven.discordId)).toEqual(proven);
     expect(await audit()).toEqual(before);
   });
 
-  it("by hand give way to each other and to a proof", async () => {
+  it("by hand are replaced by each other and by a proof", async () => {
     const first = link("01", "a", manual);
     await put(first, "9");
     const second = link("02", "a", manual);
@@ -194,7 +194,7 @@ describe("links in D1", () => {
     );
   });
 
-  it("are removed once, with a trace", async () => {
+  it("are removed once, and that is audited", async () => {
     const one = link("01", "a");
     await put(one);
     const removed = await Promise.all(
@@ -207,7 +207,7 @@ describe("links in D1", () => {
 
   it("stay one for each person and each account when twenty are written at once", async () => {
     const all = [
-      // Ten people prove one account, one person proves ten, and each is written twice.
+      // Ten people prove one account, one person proves ten, and each link is written twice.
       ...Array.from({ length: 10 }, (_, n) => link(`1${n}`, "wanted")),
       ...Array.from({ length: 10 }, (_, n) => link("10", `account-${n}`)),
     ];
@@ -220,7 +220,7 @@ describe("links in D1", () => {
     const accounts = results.map((row) => row.faceit_id);
     expect(new Set(people).size).toBe(people.length);
     expect(new Set(accounts).size).toBe(accounts.length);
-    // Every link that was written and is not there any more was replaced, taken over, or both at once.
+    // Every link that was written and is gone again was replaced, taken over, or both.
     const written = await audit();
     const count = (action: string): number =>
       written.filter((row) => row.startsWith(action)).length;
@@ -229,7 +229,7 @@ describe("links in D1", () => {
 });
 
 describe("matches in D1", () => {
-  it("are the newest revision, whatever comes late", async () => {
+  it("keep the newest revision when an older one comes late", async () => {
     const second = testMatch(matchId, guildId, { revision: 2, status: "ONGOING" });
     await store.write(second);
     await store.write(testMatch(matchId, guildId, { revision: 1 }));
@@ -240,7 +240,7 @@ describe("matches in D1", () => {
     expect(await store.get("999", matchId)).toBeNull();
   });
 
-  it("keep nobody's voice channel", async () => {
+  it("do not store who is in voice", async () => {
     const side = testSide("aurora", { inVoice: ["200"] });
     await store.write(testMatch(matchId, guildId, { factions: { faction1: side } }));
     expect((await store.get(guildId, matchId))?.factions.faction1.inVoice).toEqual([]);
@@ -268,7 +268,7 @@ describe("matches in D1", () => {
     ...more,
   });
 
-  it("reserve the name of a channel, which no other side of the guild has then", async () => {
+  it("reserve the name of a channel, which no other side in the guild can get then", async () => {
     expect(await store.reserve(side(), 5)).toBe("ours");
     expect(await store.reserve(side(), 6)).toBe("ours");
     const other = `${matchId}-b`;
@@ -280,7 +280,7 @@ describe("matches in D1", () => {
     await store.opened(matchId, "faction1", "77");
     expect(await store.reserve(side(), 8)).toBe("ours");
     expect(await store.roomsOf(guildId)).toEqual([side({ channelId: "77" })]);
-    // A side that asks for another name has that one from then on, and its channel still.
+    // A side that reserves another name keeps its channel.
     expect(await store.reserve(side({ channelName: `longer-${tests}` }), 9)).toBe("ours");
     expect(await store.roomsOf(guildId)).toMatchObject([
       { channelId: "77", channelName: `longer-${tests}` },
@@ -299,14 +299,14 @@ describe("matches in D1", () => {
         store.reserve(side({ matchId: `${matchId}-${n % 10}` }), n),
       ),
     );
-    // Each of the ten asked twice, so whoever has it heard so twice.
+    // Each of the ten asked twice, so the side with the name got it twice.
     expect(asked.filter((answer) => answer === "ours")).toHaveLength(2);
     expect(await store.roomsOf(guildId)).toHaveLength(1);
   });
 });
 
 describe("the tables by the seed's own columns", () => {
-  // They name no guild, so that every guild's sweep would see them.
+  // Their rows have no guild, so every guild's sweep sees them.
   afterEach(() => env.DB.prepare("DELETE FROM active_matches WHERE guild_id IS NULL").run());
 
   const run = (sql: string, ...values: readonly string[]) =>
@@ -314,7 +314,7 @@ describe("the tables by the seed's own columns", () => {
       .bind(...values)
       .all();
 
-  it("take a match's channels, each side once, find them and let them go", async () => {
+  it("store a match's channels, one per side, find them and delete them", async () => {
     const upsert = `INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, ?, ?)
       ON CONFLICT (match_id, faction) DO UPDATE SET voice_channel_id = excluded.voice_channel_id`;
     await run(upsert, matchId, "faction1", "7001");
@@ -340,7 +340,7 @@ describe("the tables by the seed's own columns", () => {
     expect((await run(select, matchId)).results).toEqual([]);
   });
 
-  it("have channels that no guild's sweep takes for nobody's", async () => {
+  it("have channels that no guild's sweep deletes", async () => {
     const insert =
       "INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, ?, ?)";
     await run(insert, matchId, "faction1", "7006");
@@ -349,7 +349,7 @@ describe("the tables by the seed's own columns", () => {
         { matchId, faction: "faction1", guildId: null, channelId: "7006", channelName: "" },
       ]);
     }
-    // Its match takes it over with a name.
+    // The match takes the row over and gives it a name.
     const room = {
       matchId,
       faction: "faction1",
@@ -362,7 +362,7 @@ describe("the tables by the seed's own columns", () => {
     expect(await store.roomsOf(guildId)).toEqual([{ ...room, channelId: "7006" }]);
   });
 
-  it("take a link of two ids, which counts as proven by signing in", async () => {
+  it("store a link of two ids, which counts as proven by OAuth", async () => {
     const [discordId, faceitId] = [`${tests}8001`, `f-${tests}`];
     const upsert = `INSERT INTO player_links (discord_id, faceit_id) VALUES (?, ?)
       ON CONFLICT (discord_id) DO UPDATE SET faceit_id = excluded.faceit_id`;
@@ -374,7 +374,7 @@ describe("the tables by the seed's own columns", () => {
     await expect(run(upsert, `${tests}8002`, faceitId)).rejects.toThrow(/UNIQUE/);
   });
 
-  it("keep what they had when they were made anew", async () => {
+  it("keep their rows through the migration that rebuilds them", async () => {
     const room = {
       matchId,
       faction: "faction2",
@@ -410,7 +410,7 @@ describe("GET /matches", () => {
   const at = (minute: number): string => `2026-11-20T19:0${minute}:00.000Z`;
 
   it("has the guild's matches, newest first, page by page, each once", async () => {
-    // Several began in the same millisecond: a page may end between them.
+    // Several began in the same millisecond, and a page may end between them.
     const times = [1, 2, 2, 2, 3];
     await Promise.all(
       times.map((minute, n) =>
@@ -446,7 +446,7 @@ describe("GET /matches", () => {
     expect(Match.parse(await one.json())).toEqual(match);
   });
 
-  it("refuses a guild that the token is not for, and whatever is not a query", async () => {
+  it("refuses a guild that the token does not list, and an invalid query", async () => {
     const foreign = await tokenFor({ guilds: ["1"] });
     for (const path of [`/matches?guildId=${guildId}`, `/matches/${matchId}?guildId=${guildId}`]) {
       const refused = await callAs(foreign, "GET", path);
@@ -466,7 +466,7 @@ describe("GET /matches", () => {
     ];
     for (const query of bad) expect((await get(query)).status).toBe(400);
     expect((await get(`&limit=${MATCHES_PAGE_MAX}`)).status).toBe(200);
-    // Without the claim a token is for the primary guild, whatever is asked for.
+    // Without the claim a token is for the primary guild only.
     await store.write(testMatch(matchId, guildId));
     const primary = await get("", await tokenFor({}));
     expect(ids(Page.parse(await primary.json()))).not.toContain(matchId);
@@ -545,7 +545,7 @@ describe("matches in the guild's hub", () => {
     await evictDurableObject(hub());
   }
 
-  it("tells a match's life once and in order, also when the hub slept in between", async () => {
+  it("publishes a match's events once and in order, also through evictions of the hub", async () => {
     const client = await stream();
     const first = testMatch(matchId, guildId);
     await matchesHub.put(first);
@@ -563,7 +563,7 @@ describe("matches in the guild's hub", () => {
     await client.until(({ events }) => events.length >= 10);
     expect(names(client)).toEqual([
       "match.created",
-      // Players are linked besides, which is more than the rooms.
+      // Players are linked too, so the match's own event is needed.
       "match.updated",
       "match.room.created",
       "match.room.created",
@@ -585,7 +585,7 @@ describe("matches in the guild's hub", () => {
     client.close();
   });
 
-  it("tells nothing of a match that was over when it was heard of, until it is opened again", async () => {
+  it("publishes nothing of a match that had ended when it became known, until it is reopened", async () => {
     const client = await stream();
     await put(1, ended);
     await put(2, { ...ended, demoUrl: "https://demos.example.invalid/1" });
@@ -595,7 +595,7 @@ describe("matches in the guild's hub", () => {
     client.close();
   });
 
-  it("tells it once when it comes twenty times at once", async () => {
+  it("publishes a revision once when it is put twenty times at once", async () => {
     const client = await stream();
     await Promise.all(Array.from({ length: 20 }, () => put(1)));
     await put(2, ended);
@@ -604,7 +604,7 @@ describe("matches in the guild's hub", () => {
     client.close();
   });
 
-  it("remembers a match that is over so long, and then no more", async () => {
+  it("keeps an ended match for its time, and then deletes it", async () => {
     const isShown = async (): Promise<boolean> => {
       const client = await stream();
       client.close();
@@ -627,7 +627,7 @@ describe("matches in the guild's hub", () => {
     });
   });
 
-  it("has live matches in the snapshot, the newest of many; without one no such member", async () => {
+  it("has the newest live matches in the snapshot, and no `matches` without one", async () => {
     const snapshotOf = async () => {
       const client = await stream();
       const [frame] = client.of("snapshot");
@@ -651,7 +651,7 @@ describe("matches in the guild's hub", () => {
     expect(await snapshotOf()).not.toHaveProperty("matches");
   });
 
-  it("knows who is where, through moves, deletions, snapshots and sleep", async () => {
+  it("knows who is in which channel, through moves, deletions, snapshots and evictions", async () => {
     const where = async () => {
       const users = await matchesHub.whereabouts(guildId, ["201", "202", "203"]);
       return Object.fromEntries(users.map(({ userId, channelId }) => [userId, channelId]));
@@ -659,7 +659,7 @@ describe("matches in the guild's hub", () => {
     await put(1, { factions: both() });
     await publisher.ingest(guildId, [joined(LOBBY, "201"), joined(LOBBY, "202")]);
     await publisher.ingest(guildId, [left(LOBBY, "201"), joined(ROOM1, "201")]);
-    // Late: he has been somewhere else since.
+    // Late: the user has joined another channel since.
     await publisher.ingest(guildId, [left(LOBBY, "201")]);
     await sleep();
     expect(await where()).toEqual({ "201": ROOM1, "202": LOBBY });
@@ -674,7 +674,7 @@ describe("matches in the guild's hub", () => {
     expect(await where()).toEqual({ "201": ROOM1 });
     await publisher.ingest(guildId, [snapshotEvent([ROOM1, ROOM2], { "203": ROOM2 })]);
     expect(await where()).toEqual({ "203": ROOM2 });
-    // Known for certain only by a gateway that is connected, and its snapshot after that.
+    // Voice is known only while the gateway is connected and its snapshot was applied.
     const gateway = async (state: string, since: number): Promise<boolean | undefined> => {
       const payload = { guildId, state, since };
       await publisher.ingest(guildId, [{ event: "gateway.state", payload }]);
@@ -689,14 +689,14 @@ describe("matches in the guild's hub", () => {
     expect(await matchesHub.whereabouts(guildId, [])).toEqual([]);
   });
 
-  it("knows which of those in voice are bots, as soon as Discord told", async () => {
+  it("knows which users in voice are bots once Discord has said so", async () => {
     const inside = async () => (await matchesHub.inVoice(guildId, [matchId])).get(matchId);
     const bot = { name: "DJ", avatar: null, bot: true as const };
     await put(1, { factions: both() });
     await publisher.ingest(guildId, [joined(ROOM1, "800", bot), joined(ROOM2, "801")]);
     await sleep();
     expect(await inside()).toMatchObject({ faction1: ["800"], faction2: ["801"], bots: ["800"] });
-    // A container of before did not tell.
+    // An older container did not send this.
     const { event, payload } = snapshotEvent([ROOM1, ROOM2], {});
     const voiceStates = [{ userId: "801", channelId: ROOM2, user: bot }];
     await publisher.ingest(guildId, [{ event, payload: { ...payload, voiceStates } }]);
@@ -717,7 +717,7 @@ describe("matches in the guild's hub", () => {
     return { event: "guild.snapshot", payload };
   }
 
-  it("tells the whole match when somebody was in its channel before anybody knew whose it is", async () => {
+  it("publishes the whole match when somebody was in its channel before the channel was known", async () => {
     const client = await stream();
     await put(1, { factions: roomless });
     await publisher.ingest(guildId, [joined(ROOM1, "201")]);
@@ -735,8 +735,8 @@ describe("matches in the guild's hub", () => {
     client.close();
   });
 
-  describe("has a match's room look", () => {
-    /** Matches whose rooms were told, and whether channels may be gone. */
+  describe("wakes a match", () => {
+    /** The matches that were woken, and whether their channels may have been deleted. */
     async function looksAfter(...events: readonly IncomingEvent[]): Promise<string[]> {
       const looked: string[] = [];
       const spy = vi.spyOn(MatchRoom.prototype, "look").mockImplementation(async function (
@@ -744,7 +744,7 @@ describe("matches in the guild's hub", () => {
         channels,
       ) {
         const { ctx } = this as unknown as { ctx: DurableObjectState };
-        // Other guilds' hubs visit their matches by the clock.
+        // Hubs of other guilds wake their matches at their own times.
         const name = ctx.id.name ?? "";
         const isOwn = name === matchId || name.startsWith(`${matchId}-`);
         if (isOwn) looked.push(`${name}${channels ? " channels" : ""}`);
@@ -764,20 +764,20 @@ describe("matches in the guild's hub", () => {
           .map(({ key }) => key),
       );
 
-    it("when a linked player comes into voice or leaves it, but for his own side's channel", async () => {
+    it("when a linked player joins or leaves voice, except for their own side's channel", async () => {
       await put(1, { factions: both() });
       expect(await looksAfter(joined(LOBBY, "201"))).toEqual([matchId]);
       expect(await looksAfter(joined(LOBBY, "999"))).toEqual([]);
       expect(await looksAfter(left(LOBBY, "201"))).toEqual([matchId]);
       expect(await looksAfter(joined(ROOM1, "201"))).toEqual([]);
       expect(await looksAfter(left(ROOM1, "201"))).toEqual([]);
-      // The other side's channel is not his.
+      // The other side's channel is not the player's own.
       expect(await looksAfter(joined(ROOM2, "201"))).toEqual([matchId]);
       await put(2, { factions: both(), ...ended });
       expect(await looksAfter(left(ROOM2, "201"))).toEqual([]);
     });
 
-    it("when its channel was deleted, or a snapshot of the guild has it no more", async () => {
+    it("when its channel was deleted, or is missing in a snapshot", async () => {
       await put(1, { factions: both() });
       const deleted = (channelId: string): IncomingEvent => ({
         event: "room.deleted",
@@ -792,7 +792,7 @@ describe("matches in the guild's hub", () => {
       expect(await looksAfter(deleted(ROOM1))).toEqual([]);
     });
 
-    it("in all of them, when he plays in several, and on both sides of one", async () => {
+    it("for each match of a player who plays in several, and on both sides of one", async () => {
       await put(1, { factions: both() });
       const other = `${matchId}-b`;
       const players = [testPlayer("a", "201")];
@@ -806,7 +806,7 @@ describe("matches in the guild's hub", () => {
       expect(await looksAfter(left("82", "201"))).toEqual([matchId]);
     });
 
-    it("follows a substitution and a late link", async () => {
+    it("for a substitute and for a player who linked late", async () => {
       await put(1, { factions: both() });
       await put(2, { factions: both({ players: [testPlayer("c", "301")] }) });
       expect(await looksAfter(joined(LOBBY, "201"))).toEqual([]);
@@ -825,7 +825,7 @@ describe("matches in the guild's hub", () => {
       );
       return at === undefined ? null : at - Date.now();
     };
-    /** Due within this time, give or take what the test itself takes. */
+    /** Whether it is due within this time, with a margin for the duration of the test. */
     const expectSweepIn = async (ms: number): Promise<void> => {
       const due = await sweepIn();
       expect(due).toBeGreaterThan(ms - 30_000);
@@ -838,7 +838,7 @@ describe("matches in the guild's hub", () => {
       expect(await sweepIn()).toBeNull();
       await put(1);
       await expectSweepIn(SWEEP_EVERY_MS);
-      // A match that comes later does not put it off.
+      // A later match does not postpone the sweep.
       await later(SWEEP_EVERY_MS / 2);
       await matchesHub.put(testMatch(`${matchId}-b`, guildId));
       await expectSweepIn(SWEEP_EVERY_MS / 2);
@@ -848,7 +848,7 @@ describe("matches in the guild's hub", () => {
       await later(SWEEP_EVERY_MS / 2);
       await put(2, ended);
       await matchesHub.put(testMatch(`${matchId}-b`, guildId, { ...ended, revision: 2 }));
-      // That one comes too soon after the end: what was being made then may not be old enough.
+      // This sweep is too soon after the end: a channel made then may not be old enough.
       await later(SWEEP_EVERY_MS / 2);
       await expectSweepIn(SWEEP_EVERY_MS);
       await later(SWEEP_EVERY_MS);
@@ -857,7 +857,7 @@ describe("matches in the guild's hub", () => {
       await expectSweepIn(SWEEP_EVERY_MS);
     });
 
-    it("visit the rooms of live matches first: one that lost its storage is there again", async () => {
+    it("wakes live matches first, so that one that lost its storage is back", async () => {
       const revived: Match[] = [];
       vi.spyOn(MatchRoom.prototype, "revive").mockImplementation(async (record) => {
         if (record.matchId === matchId) revived.push(record);

@@ -35,7 +35,7 @@ import { MATCHES_HUB_PORTS } from "./wire.ts";
 const SECRET = { "X-Webhook-Secret": "test-webhook-secret-0123456789-0123456" };
 const GUILD = env.PRIMARY_GUILD_ID;
 const MINUTE = 60_000;
-/** Discord's ids count milliseconds from here. */
+/** The epoch of Discord's snowflake ids, milliseconds since 1970. */
 const DISCORD_EPOCH_MS = 1_420_070_400_000n;
 
 let provider: TestProvider;
@@ -51,7 +51,7 @@ class FakeFaceit {
   version = 1;
   status = "CHECK_IN";
   hasTeams = false;
-  /** Made when they are sent: an answer belongs to the object that asked. */
+  /** Responses are created when they are sent, because a response belongs to the object that asked. */
   failures: (() => Response)[] = [];
 
   answer(): Response {
@@ -86,7 +86,7 @@ const room = () => env.MATCH.get(env.MATCH.idFromName(matchId));
 beforeAll(async () => {
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
   provider = await testProvider();
-  // It is known who is in voice.
+  // The hub knows who is in voice.
   const state = { guildId: GUILD, state: "connected", since: 1 };
   const guild = { guildId: GUILD, channels: [], voiceStates: [] };
   await hubPublisher(env).ingest(GUILD, [
@@ -97,7 +97,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   tests += 1;
-  // Channels are named after its first digits: a match of another test may still be at work.
+  // Channel names use the first digits, and a match of another test may still be at work.
   const digits = (0x7c1f0000 + tests).toString(16);
   matchId = `1-${digits}-4b1e-4d0e-9a34-000000000000`;
   ownPrefix = `match-${digits}-`;
@@ -143,12 +143,12 @@ async function sendOk(event: string, change: Record<string, unknown> = {}): Prom
   return (await response.json<{ result: string }>()).result;
 }
 
-/** Lets the match's room do what is due now. */
+/** Runs the match's alarm. */
 async function work(): Promise<void> {
   await runDurableObjectAlarm(room());
 }
 
-/** The same until something holds: Discord's limits give each call its turn. */
+/** Runs the alarm until a condition holds, because Discord's limits delay calls. */
 async function workUntil(condition: () => boolean | Promise<boolean>): Promise<void> {
   await vi.waitUntil(async () => {
     await work();
@@ -178,7 +178,7 @@ async function ready(): Promise<void> {
   await workUntil(() => ours().length === 2);
 }
 
-/** A match that went on would make its channels in the next test's Discord. */
+/** Ends the match, which would otherwise create channels in the next test's Discord. */
 async function over(): Promise<void> {
   faceit.advance("CANCELLED");
   await sendOk("match_status_cancelled");
@@ -197,25 +197,25 @@ describe("POST /faceit-webhook", () => {
     expect(faceit.reads).toBe(0);
   });
 
-  it("takes the present secret and the one before it", async () => {
+  it("accepts the present and the previous secret", async () => {
     expect(await sendOk("match_object_created")).toBe("taken");
     const old = { "X-Webhook-Secret": "test-old-webhook-secret-0123456789-01" };
     expect((await send(webhook("match_status_ready"), old)).status).toBe(200);
   });
 
-  it("takes no secret from the address unless that is set up", async () => {
+  it("accepts a secret in the address only if that is set up", async () => {
     const query = `?secret=${SECRET["X-Webhook-Secret"]}`;
     expect((await send(webhook("match_object_created"), {}, query)).status).toBe(401);
   });
 
-  it("has a limit of its own", async () => {
+  it("has its own limit for the body", async () => {
     const fits = `${webhook("hub_created")}${" ".repeat(WEBHOOK_BODY_MAX_BYTES)}`;
     const body = fits.slice(0, WEBHOOK_BODY_MAX_BYTES);
     expect((await send(body)).status).toBe(202);
     expect((await send(`${body} `)).status).toBe(413);
   });
 
-  it("is 400 for what cannot be read, and 202 for what nobody needs", async () => {
+  it("answers 400 to an unreadable webhook, and 202 to one that is not used", async () => {
     expect((await send("{")).status).toBe(400);
     expect((await send("[]")).status).toBe(400);
     const unreadable = await send(webhook("match_status_ready", { payload: { id: "../x" } }));
@@ -225,11 +225,11 @@ describe("POST /faceit-webhook", () => {
     expect(faceit.reads).toBe(0);
   });
 
-  it("is answered before the work is done, and the same twice is one", async () => {
+  it("answers before the work is done, and takes a repeated delivery once", async () => {
     const body = webhook("match_object_created");
     expect(await (await send(body)).json()).toEqual({ ok: true, result: "taken" });
     expect(await (await send(body)).json()).toEqual({ ok: true, result: "duplicate" });
-    // Another delivery of the same: it is not known whether FACEIT keeps the id.
+    // A repeated delivery with another id, since FACEIT does not document whether the id stays.
     expect(await sendOk("match_object_created")).toBe("duplicate");
     expect(await sendOk("match_status_configuring")).toBe("taken");
   });
@@ -282,7 +282,7 @@ describe("one match", () => {
     later(MINUTE + 1_000);
     await workUntil(() => ours().length === 0);
     expect(await rows()).toEqual([]);
-    // Discord has said nothing of the deletion: nobody is in a channel that is gone, all the same.
+    // Discord has not reported the deletion, but nobody counts as being in the deleted channel.
     expect(await hubMatches(hubPublisher(env)).whereabouts(GUILD, [guest])).toEqual([]);
     await client.until(({ events: told }) =>
       told.some(
@@ -335,7 +335,7 @@ describe("one match", () => {
     expect(await rows()).toEqual([]);
   });
 
-  it("waits as long as FACEIT asks, and for a slow one no longer than it must", async () => {
+  it("waits as long as FACEIT asks, and for a slow answer only until the time-out", async () => {
     faceit.failures = [
       () => Response.json({}, { status: 429, headers: { "Retry-After": "30" } }),
       () => Response.json({}, { status: 500 }),
@@ -365,7 +365,7 @@ describe("one match", () => {
     later(2 * 24 * 60 * MINUTE);
     await work();
     expect(await room().look(false)).toBe("unknown");
-    // The same object hears of it again, as of a match of its own.
+    // The same object takes a new webhook like one of a new match.
     faceit.advance("READY");
     expect(await sendOk("match_status_ready")).toBe("taken");
     await workUntil(() => ours().length === 2);
@@ -408,7 +408,7 @@ describe("one match", () => {
     await workUntil(async () => (await d1Matches(env.DB).get(GUILD, matchId))?.status === "READY");
     const link = { nickname: "x", verifiedMethod: "oauth", linkedAt: 1 } as const;
     const [faceitId, discordId] = [player("a", 2), user("a", 2)];
-    // The hub is asked after D1; what is linked then is told by a look that comes during the round.
+    // The hub is asked after D1, so a link that is made then wakes the match during the round.
     let looked = false;
     vi.spyOn(GuildHub.prototype, "command").mockImplementationOnce(async () => {
       looked = true;
@@ -425,8 +425,8 @@ describe("one match", () => {
   });
 });
 
-describe("a match whose work breaks as a whole", () => {
-  it("is tried again, later each time, and from the beginning when it went well", async () => {
+describe("a match whose work throws", () => {
+  it("is retried with growing pauses, which start again after a success", async () => {
     await ready();
     const stored = async (change: (state: object) => object): Promise<void> =>
       runInDurableObject(room(), (_, { storage }) =>
@@ -437,7 +437,7 @@ describe("a match whose work breaks as a whole", () => {
       for (let time = 0; time < times; time += 1) {
         await runInDurableObject(room(), (_, { storage }) => storage.setAlarm(Date.now()));
         await runDurableObjectAlarm(room());
-        // Nothing of it is in memory only.
+        // The count must not be in memory only.
         await evictDurableObject(room());
         const at = await runInDurableObject(room(), (_, { storage }) => storage.getAlarm());
         all.push((at ?? Number.NaN) - Date.now());
@@ -502,7 +502,7 @@ describe("the sweep", () => {
     return id;
   };
 
-  it("shows operators which settings name nothing, until they do", async () => {
+  it("shows operators settings that name nothing in Discord, until they are fixed", async () => {
     const troubles = async (): Promise<unknown> => {
       const { checks } = await (
         await callWorker("/ready")
@@ -521,7 +521,7 @@ describe("the sweep", () => {
     expect(await troubles()).toBeUndefined();
   });
 
-  it("has a trouble told once, again after a day, and at once when another id is named", async () => {
+  it("posts a trouble once, again after a day, and at once if the setting changes", async () => {
     const store = d1MatchTroubles(env.DB);
     const trouble = { guildId: `300${tests}`, kind: "staffRole", subject: "1" };
     const told = await Promise.all(Array.from({ length: 5 }, () => store.add(trouble, 10)));
@@ -535,7 +535,7 @@ describe("the sweep", () => {
         guildId.startsWith(trouble.guildId) ? [kind] : [],
       );
     expect(await kinds()).toEqual([]);
-    // The key for FACEIT is the same for all guilds.
+    // All guilds share the key for FACEIT.
     for (const kind of ["faceitKey", "faceitDown", "moving"]) {
       for (const n of ["", "9"]) {
         await store.add({ guildId: trouble.guildId + n, kind, subject: "" }, 10);
@@ -545,7 +545,7 @@ describe("the sweep", () => {
     expect(await kinds()).toEqual(["moving", "moving"]);
   });
 
-  it("deletes what no match owns, and keeps everything else", async () => {
+  it("deletes channels that no match owns, and keeps all others", async () => {
     await ready();
     const [mine] = ours();
     const foreign = discord.addChannel(`${ownPrefix}faction1`);
@@ -569,7 +569,7 @@ describe("the sweep", () => {
     expect(discord.channels.has(young)).toBe(false);
   });
 
-  it("keeps the row and the channel of a match that somebody else opened by hand", async () => {
+  it("keeps a row that was inserted by hand, and its channel", async () => {
     const channelId = addOurs("match-00000000-faction1");
     await env.DB.prepare(
       "INSERT INTO active_matches (match_id, faction, voice_channel_id) VALUES (?, 'faction1', ?)",
@@ -579,11 +579,11 @@ describe("the sweep", () => {
     await sweep();
     expect(discord.channels.has(channelId)).toBe(true);
     expect(await rows()).toEqual([{ faction: "faction1", voice_channel_id: channelId }]);
-    // Every guild's sweep sees it.
+    // Every guild's sweep sees the row.
     await env.DB.prepare("DELETE FROM active_matches WHERE match_id = ?").bind(matchId).run();
   });
 
-  it("takes the rows and channels of a match that nobody remembers", async () => {
+  it("deletes the rows and channels of a match that was forgotten", async () => {
     await ready();
     await runInDurableObject(room(), async (_, state) => state.storage.deleteAll());
     await evictDurableObject(room());
@@ -598,7 +598,7 @@ describe("once an hour", () => {
     await worker.scheduled(createScheduledController(), env);
   };
 
-  it("channels that no match owns are looked for, also when nothing is played", async () => {
+  it("channels that no match owns are deleted, also when no match is live", async () => {
     const id = discord.addChannel("match-00000000-faction1");
     const channel = discord.channels.get(id);
     if (channel === undefined) throw new Error("no channel");
@@ -608,7 +608,7 @@ describe("once an hour", () => {
     expect(discord.channels.has(id)).toBe(false);
   });
 
-  it("every guild has its turn, also after one whose hub is broken", async () => {
+  it("every guild is swept, also after one whose hub fails", async () => {
     const asked: string[] = [];
     const hubs = {
       get: (id: DurableObjectId) => env.HUB.get(id),
@@ -623,7 +623,7 @@ describe("once an hour", () => {
     expect(asked).toEqual([GUILD, "3001", "3002"]);
   });
 
-  it("a room that lost what it knew gets it back before its channels are judged", async () => {
+  it("a match that lost its state gets it back before its channels are swept", async () => {
     await ready();
     const before = new Set(discord.channels.keys());
     await runInDurableObject(room(), async (_, state) => state.storage.deleteAll());
@@ -634,7 +634,7 @@ describe("once an hour", () => {
     expect(await room().look(false)).toBe("looks");
   });
 
-  it("ended matches and the trace of links go when their time is over, and not before", async () => {
+  it("ended matches and the audit of links are deleted after their retention, not before", async () => {
     await ready();
     faceit.advance("FINISHED");
     await sendOk("match_status_finished");

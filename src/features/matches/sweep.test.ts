@@ -8,7 +8,7 @@ import type { ActiveRoom } from "./ports.ts";
 import { sweepOrphans } from "./sweep.ts";
 
 const BOT = "42";
-/** What the bot gives itself (matches-and-music.md §A4). */
+/** The permissions that the bot gives itself (matches-and-music.md §A4). */
 const ALLOW = 17_826_832n;
 const ADMINISTRATOR_ADDED = 1n << 11n;
 
@@ -16,7 +16,7 @@ const ADMINISTRATOR_ADDED = 1n << 11n;
 class Guild {
   readonly channels = new Map<string, GuildChannel>();
   readonly failures = new Map<string, DiscordFailure>();
-  /** They are in no list of channels. */
+  /** Threads are not in the list of channels. */
   readonly threads = new Set<string>();
   rows: ActiveRoom[] = [];
   asked = 0;
@@ -28,7 +28,7 @@ class Guild {
   };
   readonly troubles = new Map<string, string>();
   readonly messages: string[] = [];
-  /** Channels that the hub was told are gone. */
+  /** Channels that were reported to the hub as deleted. */
   readonly gone: string[] = [];
   look: (matchId: string) => Promise<"looks" | "unknown"> = async () => "looks";
 
@@ -99,7 +99,7 @@ const FORBIDDEN: DiscordFailure = { kind: "refused", status: 403, code: 50_013, 
 const orphan = (n: number): string => `match-0000000${n}-faction1`;
 
 describe("the sweep", () => {
-  it("tells once of a category, a lobby or a notice channel that is not there, or is something else", async () => {
+  it("posts once that a category, lobby or notice channel does not exist or is of another type", async () => {
     const guild = new Guild();
     const place = (id: string, type: number): void => {
       guild.channels.set(id, { id, name: id, type, parentId: null, overwrites: [] });
@@ -126,7 +126,7 @@ describe("the sweep", () => {
     guild.settings = { ...guild.settings, categoryId: "category", lobbyId: "a voice channel" };
     await guild.sweep();
     expect([guild.troubles.size, guild.messages.length]).toEqual([0, 2]);
-    // Nobody can be told there.
+    // Without the notice channel nothing can be posted.
     guild.settings = { ...guild.settings, noticeChannelId: "gone" };
     await guild.sweep();
     expect([[...guild.troubles.keys()], guild.messages.length]).toEqual([["noticeChannel"], 2]);
@@ -146,7 +146,7 @@ describe("the sweep", () => {
     },
   );
 
-  it("takes whatever has messages for a notice channel: a voice channel's chat, a thread", async () => {
+  it("accepts any channel with messages as the notice channel: a voice channel's chat, a thread", async () => {
     const guild = new Guild();
     guild.threads.add("thread");
     for (const [id, type] of Object.entries({ voice: 2, stage: 13, news: 5, text: 0 })) {
@@ -160,7 +160,7 @@ describe("the sweep", () => {
     guild.threads.clear();
     await guild.sweep();
     expect([...guild.troubles]).toEqual([["noticeChannel", "thread"]]);
-    // What Discord does not say is neither mended nor wrong.
+    // Without an answer from Discord a trouble is neither added nor removed.
     guild.failures.set("thread", { kind: "failed", status: 500 });
     guild.failures.set("hidden", FORBIDDEN);
     await guild.sweep();
@@ -170,7 +170,7 @@ describe("the sweep", () => {
     expect([...guild.troubles]).toEqual([["noticeChannel", "thread"]]);
   });
 
-  it("also finds a channel whose permissions an administrator added to", async () => {
+  it("also finds a channel to which an administrator added permissions", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1), ALLOW | ADMINISTRATOR_ADDED);
     guild.add("2", orphan(2), ADMINISTRATOR_ADDED);
@@ -178,7 +178,7 @@ describe("the sweep", () => {
     expect([...guild.channels.keys()]).toEqual(["2"]);
   });
 
-  it("deletes the others although one may not be deleted, and gives up after a few refusals", async () => {
+  it("goes on after a channel that it may not delete, and stops after a few refusals", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1));
     guild.failures.set("1", FORBIDDEN);
@@ -205,7 +205,7 @@ describe("the sweep", () => {
     expect(guild.asked).toBe(1);
   });
 
-  it("leaves a channel alone that its match is still looking for, and takes the double of one that is there", async () => {
+  it("keeps a channel that its match is still looking for, and deletes a duplicate", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1));
     guild.row("m1", null, { channelName: orphan(1) });
@@ -216,7 +216,7 @@ describe("the sweep", () => {
     expect([...guild.channels.keys()]).toEqual(["1", "3"]);
   });
 
-  it("does not take a match for forgotten because its room cannot be asked", async () => {
+  it("keeps the rows of a match that cannot be asked", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1));
     guild.row("m1", "1", { channelName: orphan(1) });
@@ -228,7 +228,7 @@ describe("the sweep", () => {
     expect([[...guild.channels.keys()], guild.rows.length]).toEqual([["1"], 1]);
   });
 
-  it("keeps what was written by hand, also of a match that nobody remembers", async () => {
+  it("keeps rows that were inserted by hand, also of a forgotten match", async () => {
     const guild = new Guild();
     guild.look = async () => "unknown";
     guild.add("1", orphan(1));
@@ -240,7 +240,7 @@ describe("the sweep", () => {
     expect(guild.rows).toMatchObject([{ matchId: "m1", channelId: "1" }]);
   });
 
-  it("keeps the row of a match that is heard of again meanwhile", async () => {
+  it("keeps the row of a match that becomes known again meanwhile", async () => {
     const guild = new Guild();
     guild.row("m1", null, { channelName: orphan(1) });
     let looks = 0;

@@ -25,7 +25,7 @@ const GUILD = "1";
 const IDLE_MS = 15 * 60_000;
 const HOUR_MS = 60 * 60_000;
 
-/** What may go wrong with one call to Discord: before or after it takes effect. */
+/** Faults of one call to Discord, before or after it takes effect. */
 const FAULTS = [
   "refused",
   "500",
@@ -100,7 +100,7 @@ function setUp() {
         return channel === undefined ? null : { id: channelId, name: channel.name };
       }),
     findByAuditReason: (_, nonce) =>
-      // Without the permission to look nothing can be found out: it is taken for absent.
+      // Without the permission to read the audit log the channel counts as absent.
       discordCall(
         () => [...channels].find(([, { reason }]) => reason.includes(nonce))?.[0] ?? null,
         "lost",
@@ -167,7 +167,7 @@ function setUp() {
     faults,
     turn,
     take,
-    /** When the container was heard last. */
+    /** When the container's last heartbeat arrived. */
     hears: (at: (now: number) => number) => {
       heardAt = at;
     },
@@ -235,7 +235,7 @@ describe("creating a room", () => {
     expect([...world.rows.values()]).toMatchObject([{ channelId: "c2", state: "open" }]);
   });
 
-  it("answers with the channel that was made although the answer was lost", async () => {
+  it("answers with the channel that Discord created although its answer was lost", async () => {
     for (const fault of ["lost after effect", "500 after effect"] as const) {
       const world = setUp();
       world.faults.push(fault);
@@ -245,7 +245,7 @@ describe("creating a room", () => {
     }
   });
 
-  it("leaves nothing behind when Discord says no", async () => {
+  it("leaves nothing behind when Discord refuses", async () => {
     for (const fault of ["refused", "500", "rate limited"] as const) {
       const world = setUp();
       world.faults.push(fault);
@@ -257,7 +257,7 @@ describe("creating a room", () => {
     }
   });
 
-  it("keeps a lost answer open until it knows, then frees the request", async () => {
+  it("keeps a creation without an answer open until it is certain, then frees the key", async () => {
     const world = setUp();
     world.faults.push("lost");
     expect(await world.create()).toMatchObject({ ok: false, error: { kind: "undecided" } });
@@ -268,7 +268,7 @@ describe("creating a room", () => {
     expect(world.rows.size).toBe(0);
   });
 
-  it("gives a late answer when the channel turns up", async () => {
+  it("completes the key with the late answer when the channel appears", async () => {
     const world = setUp();
     world.faults.push("lost after effect", "500");
     expect(await world.create()).toMatchObject({ ok: false, error: { kind: "undecided" } });
@@ -277,7 +277,7 @@ describe("creating a room", () => {
     expect(world.news()).toEqual(["room.created"]);
   });
 
-  it("ends a room that nobody joins, again and again until Discord lets it", async () => {
+  it("ends a room that nobody joins, and retries until Discord deletes its channel", async () => {
     const world = setUp();
     await world.create();
     world.faults.push("500", "rate limited");
@@ -289,7 +289,7 @@ describe("creating a room", () => {
     expect(world.news()).toEqual(["room.created", "room.deleted"]);
   });
 
-  it("ends no room before a sign of life of the container shows that nobody came in", async () => {
+  it("ends no room before a heartbeat of the container shows that nobody joined", async () => {
     const world = setUp();
     await world.create();
     const [room] = world.state.roomsIn("open");
@@ -298,7 +298,7 @@ describe("creating a room", () => {
     world.hears(() => heardAt);
     await world.run(IDLE_MS + 60_000);
     expect(world.state.roomsIn("open")).toHaveLength(1);
-    // Somebody came in just before the container died; it tells when it is back.
+    // A user joined just before the container died, which reports it when it is back.
     const payload = { guildId: GUILD, channelId: "c2", userId: "u1" };
     world.take({ event: "voice.joined", payload });
     heardAt = due + 1;
@@ -310,7 +310,7 @@ describe("creating a room", () => {
     expect(world.channels.size).toBe(0);
   });
 
-  it("tries more and more rarely to end a room that Discord does not let it end", async () => {
+  it("retries less and less often to end a room whose channel Discord does not delete", async () => {
     const world = setUp();
     await world.create();
     const tries = 2_000;
@@ -341,7 +341,7 @@ describe("creating a room", () => {
             if (!(error instanceof Killed)) throw error;
           }
           await world.run(60_000);
-          // What is left of the faults must not outlast the time after which nobody looks any more.
+          // The remaining faults must end before the hub stops looking.
           await world.run(REPAIR_GIVES_UP_MS - 120_000);
 
           const open = world.state.roomsIn("open");
@@ -366,7 +366,7 @@ describe("the channel of a room that has ended", () => {
   const refusals = (fault: Fault, count = 1_000): Fault[] =>
     Array.from({ length: count }, () => fault);
 
-  /** A private room that is over, although its channel stands: the bot was away. */
+  /** An ended private room whose channel still exists, because the bot was away. */
   async function ended() {
     const world = setUp();
     await world.create({ private: true });
@@ -378,7 +378,7 @@ describe("the channel of a room that has ended", () => {
     return { ...world, id: room.id };
   }
 
-  it("is told again although Discord does not show it to the bot, and nobody else waits", async () => {
+  it("reopens its room although the bot may not see the channel, and holds no other channel up", async () => {
     const world = await ended();
     world.faults.push(...refusals("refused"));
     world.take(joined("u1"));
@@ -391,7 +391,7 @@ describe("the channel of a room that has ended", () => {
     expect(world.state.room(world.id)).toMatchObject({ state: "open", channelId: "c2" });
   });
 
-  it("is taken for standing when Discord has given no word for long", async () => {
+  it("counts as existing when Discord has not answered for long", async () => {
     const world = await ended();
     world.faults.push(...refusals("500"));
     world.take(joined("u1"));
@@ -402,7 +402,7 @@ describe("the channel of a room that has ended", () => {
     expect(world.state.heldCount()).toBe(0);
   });
 
-  it("is never everybody's while it stands, however long the bot was away", async () => {
+  it("is never visible to everybody while it exists, however long the bot was away", async () => {
     for (const fault of [null, "refused"] as const) {
       const world = await ended();
       world.faults.push(...(fault === null ? [] : refusals(fault, 3)));
@@ -415,7 +415,7 @@ describe("the channel of a room that has ended", () => {
     }
   });
 
-  it("is forgotten when it is gone, with all that waits for it, and asked about ever more rarely", async () => {
+  it("is forgotten once it is gone, with the events held for it, and is asked about ever less often", async () => {
     const world = await ended();
     const asked = refusals("refused");
     world.faults.push(...asked);
@@ -425,7 +425,7 @@ describe("the channel of a room that has ended", () => {
     world.channels.clear();
     const due = world.tasks.get(`forget/${world.id}`) ?? 0;
     await world.run(due - world.turn.hub.now() - 1_000);
-    // It shows itself once more, and Discord gives no word before the room is forgotten.
+    // It is seen once more, and Discord does not answer before the room is forgotten.
     world.faults.push("500");
     world.take(joined("u1"));
     world.take(joined("u2"));
@@ -436,7 +436,7 @@ describe("the channel of a room that has ended", () => {
     expect([world.news(), [...world.tasks.keys()]]).toEqual([[], []]);
   });
 
-  it("waits for Discord when it is to be forgotten, and is asked about again", async () => {
+  it("is not forgotten until Discord answers, which is asked again", async () => {
     const world = await ended();
     world.channels.clear();
     world.faults.push(...refusals("lost", 3));

@@ -90,7 +90,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Moves the date on. */
+/** Advances the clock. */
 function later(ms: number): void {
   const to = Date.now() + ms;
   vi.useFakeTimers({ toFake: ["Date"] });
@@ -114,7 +114,7 @@ const createAs = (
   headers: Record<string, string> = {},
   signal?: AbortSignal,
 ) =>
-  // An address of each test's own: a limit that was used up in the future stays so in the past.
+  // Each test has its own address, because a limit that was used up at a later date stays used up.
   callAs(
     who.token,
     "POST",
@@ -170,7 +170,7 @@ type SendOptions = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Sends a signed body; `sent` is sent instead of what was signed. */
+/** Signs a body and sends it, or sends `sent` with that signature. */
 async function signed(body: unknown, options: SendOptions = {}): Promise<Response> {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const secrets = options.secrets ?? [env.HUB_SECRET];
@@ -225,9 +225,9 @@ const ABANDONED = {
   revision: 0,
 };
 
-/** Discord does what it is asked to by this method, but does not answer. @returns has it answer */
+/** Has Discord carry out requests of this method without answering. @returns a function that lets it answer */
 function slowDiscord(method: string): () => void {
-  // A variable, since a promise of one object cannot be waited for in another.
+  // A variable, because a promise of one object cannot be awaited in another.
   let released = false;
   mockOutside(provider, async (request) => {
     const response = await discord.answer(request);
@@ -239,7 +239,7 @@ function slowDiscord(method: string): () => void {
   };
 }
 
-/** Makes a request and hangs up as soon as Discord has done what this method asks for. */
+/** Sends a request and hangs up as soon as Discord has carried out the method. */
 async function leaveDuring(
   method: string,
   request: (signal: AbortSignal) => Promise<Response>,
@@ -334,13 +334,13 @@ describe("POST /create-room", () => {
         "/allowedUserIds/0",
         "allowedUserIds.0 must be a text.",
       ],
-      // The role of everybody has this id.
+      // The @everyone role has this id.
       [
         { private: true, allowedUserIds: ["d-bob", guildId] },
         "/allowedUserIds/1",
         "allowedUserIds.1 must be a user's id, but this is the guild's id.",
       ],
-      // As a number it would be the guild's.
+      // As a number it equals the guild's id.
       [
         { private: true, allowedUserIds: [`0${guildId}`] },
         "/allowedUserIds/0",
@@ -371,7 +371,7 @@ describe("POST /create-room", () => {
     expect(discord.calls).toEqual([]);
   });
 
-  it("wants to know the creator's Discord account for a private room", async () => {
+  it("requires the creator's Discord account for a private room", async () => {
     const nobody = await person("nobody", { discord_id: undefined });
     const headers = { "Idempotency-Key": "private" };
     const answer = await createAs(nobody, { private: true }, headers);
@@ -381,7 +381,7 @@ describe("POST /create-room", () => {
     expect((await createAs(nobody, {}, headers)).status).toBe(200);
   });
 
-  it("wants a token, and a guild that is in it", async () => {
+  it("requires a token, and a guild that the token lists", async () => {
     await expectProblem(
       await callWorker("/create-room", { method: "POST", body: "{}" }),
       401,
@@ -392,7 +392,7 @@ describe("POST /create-room", () => {
     expect((await created(await createAs(seeds, { guildId: "other" }))).guildId).toBe(PRIMARY);
   });
 
-  it("closes a private room to everybody but those it names, and shows it to nobody else", async () => {
+  it("lets only those it names enter or see a private room", async () => {
     const streams = await Promise.all([streamOf(alice), streamOf(bob), streamOf(mod)]);
     const stranger = await person("mallory");
     const unseen = await streamOf(stranger);
@@ -421,7 +421,7 @@ describe("POST /create-room", () => {
 
     await endAs(alice, room.channelId);
     await expectProblem(await endAs(stranger, room.channelId), 404, "room_not_found");
-    // A late event of a private room that has ended is nobody's either.
+    // A late event of an ended private room is published to nobody.
     await taken(voice("joined", "d-bob", room.channelId));
     const open = await created(await createAs(alice));
     await unseen.until(() => unseen.events.length > 0);
@@ -440,7 +440,7 @@ describe("POST /create-room", () => {
     }
   });
 
-  it("stops after so many a minute, and tells when to come back", async () => {
+  it("limits rooms per minute, and says when to try again", async () => {
     later(0);
     for (let i = 0; i < ROOMS_PER_MINUTE_PER_USER; i += 1) await created(await createAs(alice));
     const refused = await createAs(alice);
@@ -450,7 +450,7 @@ describe("POST /create-room", () => {
     expect((await createAs(bob)).status).toBe(200);
   });
 
-  it("stops after so many a minute from one address", async () => {
+  it("limits rooms per minute from one address", async () => {
     const address = `192.0.2.${tests}`;
     later(0);
     const limit = { name: "create-room-address", key: address, windowMs: 60_000 };
@@ -483,7 +483,7 @@ describe("idempotency of POST /create-room", () => {
     expect(discord.channels.size).toBe(4);
   });
 
-  it("works once when the same comes twice at once", async () => {
+  it("creates one room for two concurrent requests with the same key", async () => {
     const headers = { "Idempotency-Key": "at-once" };
     const both = await Promise.all([createAs(alice, {}, headers), createAs(alice, {}, headers)]);
     expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
@@ -502,14 +502,14 @@ describe("idempotency of POST /create-room", () => {
     expect((await createAs(alice, {}, longest)).status).toBe(200);
   });
 
-  it("frees the key of a failure, also of a refusal for being too quick", async () => {
+  it("frees the key after a failure, also after a rate limit", async () => {
     const headers = { "Idempotency-Key": "again" };
     discord.fail({ status: 403, code: 50_013 });
     await expectProblem(await createAs(alice, {}, headers), 502, "discord_refused");
     expect((await createAs(alice, {}, headers)).status).toBe(200);
   });
 
-  it("keeps the key until it knows that nothing came of a lost call", async () => {
+  it("keeps the key until it is certain that an unanswered call created nothing", async () => {
     const headers = { "Idempotency-Key": "lost" };
     discord.fail({ on: { method: "POST" }, status: "lost" });
     await expectProblem(await createAs(alice, {}, headers), 502, "discord_failed");
@@ -522,7 +522,7 @@ describe("idempotency of POST /create-room", () => {
     expect(discord.channels.size).toBe(1);
   });
 
-  it("gives the room as the late answer when the channel turns up", async () => {
+  it("answers a repetition with the room when the channel appears late", async () => {
     const headers = { "Idempotency-Key": "late" };
     discord.fail(
       { on: { method: "POST" }, status: "lost", afterEffect: true },
@@ -541,7 +541,7 @@ describe("idempotency of POST /create-room", () => {
     expect(discord.channels.size).toBe(1);
   });
 
-  it("finds the channel of a Worker that died in the middle, for whoever asks again", async () => {
+  it("finds the channel of a Worker that died in the middle, for the repeated request", async () => {
     const key = "died";
     const body = { guildId, name: "Raid", userLimit: 4, private: false, allowedUserIds: [] };
     const fingerprint = await fingerprintOf("POST", "/create-room", body);
@@ -575,7 +575,7 @@ describe("a client that hangs up", () => {
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
   });
 
-  it("frees its key when Discord says no after that", async () => {
+  it("frees its key when Discord refuses after that", async () => {
     const headers = { "Idempotency-Key": "left" };
     discord.fail({ on: { method: "POST" }, status: 403, code: 50_013 });
     await leaveDuring("POST", (signal) => createAs(alice, {}, headers, signal));
@@ -591,7 +591,7 @@ describe("a client that hangs up", () => {
     expect(short(stream)).toEqual(["room.created", "room.deleted"]);
   });
 
-  it("has the hub learn that a channel is gone, which its invite found out", async () => {
+  it("still lets the hub learn that its invite found the channel gone", async () => {
     const stream = await streamOf(bob);
     const { channelId } = await created(await createAs(alice));
     discord.channels.clear();
@@ -623,7 +623,7 @@ describe("what Discord does to a creation", () => {
     expect((await createAs(alice)).status).toBe(200);
   });
 
-  it("makes the caller wait a little for a rate limit, and come back for a longer one", async () => {
+  it("waits out a short rate limit, and answers a long one with Retry-After", async () => {
     discord.fail({ status: 429, retryAfter: 0.05, headers: { "X-RateLimit-Scope": "shared" } });
     expect((await createAs(alice)).status).toBe(200);
     discord.fail({ status: 429, retryAfter: 30, headers: { "X-RateLimit-Scope": "user" } });
@@ -639,7 +639,7 @@ describe("what Discord does to a creation", () => {
     expect((await roomsFor(alice)).rooms).toHaveLength(1);
   });
 
-  it("is found out when its answer is lost: a channel that was made is the room", async () => {
+  it("does not lose a room whose answer is lost: its channel is found", async () => {
     for (const status of ["lost", 500] as const) {
       discord.fail({ on: { method: "POST" }, status, afterEffect: true });
       expect((await createAs(alice)).status).toBe(200);
@@ -652,7 +652,7 @@ describe("what Discord does to a creation", () => {
 });
 
 describe("DELETE /end-room/:channelId", () => {
-  it("ends a room once, however often and at the same time it is asked", async () => {
+  it("ends a room once, even for repeated and concurrent requests", async () => {
     const stream = await streamOf(bob);
     const { channelId } = await created(await createAs(alice));
     const both = await Promise.all([endAs(alice, channelId), endAs(mod, channelId)]);
@@ -667,7 +667,7 @@ describe("DELETE /end-room/:channelId", () => {
     expect(stream.events[2]?.payload).toMatchObject({ channelId: next.channelId });
   });
 
-  it("deletes a channel that stands although its room is over, and never says over while it stands", async () => {
+  it("deletes a channel that still exists after its room ended, and answers 200 only once it is gone", async () => {
     const { channelId } = await created(await createAs(alice));
     await taken({ event: "room.deleted", payload: { guildId, channelId } });
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
@@ -678,7 +678,7 @@ describe("DELETE /end-room/:channelId", () => {
     expect(discord.channels.size).toBe(0);
   });
 
-  it("tells a room again when its channel shows itself after the bot was away", async () => {
+  it("reopens a room when its channel is seen again after the bot was away", async () => {
     const stream = await streamOf(alice);
     const stranger = await streamOf(await person("mallory"));
     const { channelId } = await created(await createAs(alice, { private: true }));
@@ -713,7 +713,7 @@ describe("DELETE /end-room/:channelId", () => {
     expect(discord.channels.has(foreign)).toBe(true);
   });
 
-  it("is for the creator and for who manages rooms, in their own guilds", async () => {
+  it("is for the creator and for holders of rooms:manage, in their own guilds", async () => {
     const { channelId } = await created(await createAs(alice));
     await expectProblem(await endAs(bob, channelId), 403, "forbidden");
     const elsewhere = await person("elsewhere", { guilds: ["9"], scope: "rooms:manage" });
@@ -759,7 +759,7 @@ describe("GET /rooms", () => {
     expect((await roomsFor(mod)).rooms).toHaveLength(10);
   });
 
-  it("refuses what is not a page", async () => {
+  it("refuses an invalid query", async () => {
     for (const query of [
       `limit=${ROOMS_PAGE_MAX + 1}`,
       "limit=0",
@@ -816,7 +816,7 @@ describe("POST /rooms/:channelId/invite", () => {
 describe("POST /internal/events", () => {
   const one = () => voice("joined", "u1", "lobby");
 
-  it("takes a good signature of either secret, also beside another one", async () => {
+  it("accepts a valid signature of either secret, also beside an invalid one", async () => {
     await streamOf(alice);
     for (const secrets of [
       [env.HUB_SECRET],
@@ -827,7 +827,7 @@ describe("POST /internal/events", () => {
     }
   });
 
-  it("refuses what is not signed, signed wrongly, stale or changed, before it reads it", async () => {
+  it("refuses an unsigned, wrongly signed, stale or changed body before it reads it", async () => {
     const body = JSON.stringify(one());
     const plain = await callWorker("/internal/events", { method: "POST", body });
     await expectProblem(plain, 403, "bad_signature");
@@ -846,7 +846,7 @@ describe("POST /internal/events", () => {
     await expectProblem(await signed("{"), 400, "invalid_json");
   });
 
-  it("refuses a signed body that is no UTF-8, and the next one does not suffer from it", async () => {
+  it("refuses a signed body that is not UTF-8, without an effect on the next one", async () => {
     await streamOf(alice);
     const [start, end] = ['{"event":"voice.joined","pad":"', '"}'];
     const text = new TextEncoder();
@@ -873,7 +873,7 @@ describe("POST /internal/events", () => {
     await expectProblem(await signed(`${exact} `), 413, "body_too_large");
   });
 
-  it("refuses a batch that is one too long, whole, and a bad event in a good one, alone", async () => {
+  it("refuses a batch that is one too long as a whole, and an invalid event in a valid batch by itself", async () => {
     const stream = await streamOf(alice);
     const events = Array.from({ length: SIGNED_BATCH_MAX + 1 }, (_, i) =>
       voice("joined", `u${i}`, "lobby"),
@@ -926,7 +926,7 @@ describe("POST /internal/events", () => {
       "stale_publisher",
     );
     expect(stale).toMatchObject({ guildId });
-    // A bad event's place is not taken, and alone it closes nothing.
+    // An invalid single event does not take its seq.
     await expectProblem(
       await signed(at(epoch, 3, { event: "no", payload: { guildId } })),
       400,
@@ -944,7 +944,7 @@ describe("POST /internal/events", () => {
     ]);
   });
 
-  it("cannot be closed to the real publisher by one signed body, and can be reset", async () => {
+  it("keeps accepting the real publisher after a signed body with an extreme epoch or seq, and can be reset", async () => {
     const stream = await streamOf(alice);
     const epoch = ulid();
     const of = (seq: number, event: object, by = epoch) => ({
@@ -980,7 +980,7 @@ describe("POST /internal/events", () => {
     expect(await taken(of(1, voice("left", "u1", "lobby"), older))).toMatchObject({ accepted: 1 });
   });
 
-  it("tells who somebody is, and finds them again; never for being in a private room", async () => {
+  it("publishes names and finds people by them, except those seen only in a private room", async () => {
     const stream = await streamOf(bob);
     const ada = { name: "Ada\u202e🦊", avatar: "0".repeat(32) };
     const known = {
@@ -995,7 +995,7 @@ describe("POST /internal/events", () => {
     const hidden = await created(await createAs(alice, { private: true }));
     await taken(enters("200", open.channelId, ada));
     await taken(enters("201", hidden.channelId, { name: "Secret", avatar: null }));
-    // What cannot be read of a user is no reason to lose the event.
+    // A malformed user does not lose the event.
     for (const odd of [
       { name: "\u0000", avatar: null },
       { name: 5 },
@@ -1030,7 +1030,7 @@ describe("POST /internal/events", () => {
     expect(await people(alice, "&q=secret")).toEqual({ people: [] });
   });
 
-  it("lists people only of a guild of the token, and so many", async () => {
+  it("lists people only of the token's guild, and at most the limit", async () => {
     const ask = (token: string, query: string) => callAs(token, "GET", `/people${query}`);
     await expectProblem(await ask("nonsense", ""), 401, "unauthorized");
     const mine = `?guildId=${guildId}`;
@@ -1048,7 +1048,7 @@ describe("POST /internal/events", () => {
     expect(stream.of("ack")[0]?.seq).toBe(0);
   });
 
-  it("keeps events of a channel that may be a room's while others go on, through evictions", async () => {
+  it("holds events of a channel that may be a room's through evictions, while others go on", async () => {
     const stream = await streamOf(bob);
     const owner = await streamOf(alice);
     await taken(snapshotOf(["lobby"]));
@@ -1056,7 +1056,7 @@ describe("POST /internal/events", () => {
     const creating = createAs(alice, { private: true });
     await vi.waitUntil(() => discord.channels.size > 0, SOON);
     const [channelId = ""] = discord.channels.keys();
-    // Nor can the audit log be read.
+    // The audit log cannot be read either.
     discord.fail(...Array.from({ length: 9 }, () => ({ on: { method: "GET" }, status: 500 })));
     expect(await taken(voice("joined", "d-alice", channelId))).toMatchObject({ accepted: 1 });
     expect(await taken(voice("joined", "u1", "lobby"))).toMatchObject({ accepted: 1 });
@@ -1086,7 +1086,7 @@ describe("POST /internal/events", () => {
     ]);
   });
 
-  it("looks at Discord when an event waits for a creation whose Worker died", async () => {
+  it("asks Discord when an event is held for a creation whose Worker died", async () => {
     const stream = await streamOf(bob);
     const id = "01JD0000000000000000000001";
     await hubPublisher(env).command(guildId, "rooms.reserve", { ...ABANDONED, id, guildId });
@@ -1132,7 +1132,7 @@ describe("POST /internal/events", () => {
     expect(row).toEqual({ name: "Renamed" });
   });
 
-  it("shows no name that turns or hides what is beside it, told now or stored before", async () => {
+  it("removes characters that change direction or hide text from new and from stored names", async () => {
     const { channelId } = await created(await createAs(alice));
     const stream = await streamOf(bob);
     const update = (name: string, userLimit: number) =>
@@ -1155,7 +1155,7 @@ describe("POST /internal/events", () => {
       );
     });
     expect(await getRoom(bob, channelId)).toMatchObject({ name: "dlo" });
-    // What clients hold of it is mended by the next that Discord tells.
+    // The next update from Discord corrects the name that clients have.
     await update("dlo", 5);
     await stream.until(() => stream.events.length > 2);
     expect(stream.events[2]?.payload).toMatchObject({ name: "dlo", userLimit: 5 });
@@ -1168,7 +1168,7 @@ describe("a room that nobody is in", () => {
     payload: { guildId, state, since },
   });
 
-  it("ends after its time, when Discord lets it, and not before", async () => {
+  it("ends after its idle time, once Discord deletes the channel, and not before", async () => {
     await taken({ events: [gateway("connected"), snapshotOf([])] });
     const { channelId } = await created(await createAs(alice));
     await hubAlarmAfter(IDLE_MS - 10_000);
@@ -1193,7 +1193,7 @@ describe("a room that nobody is in", () => {
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
   });
 
-  it("stays while the gateway is away, and its time begins anew with the snapshot after it", async () => {
+  it("stays while the gateway is away, and its idle time restarts with the next snapshot", async () => {
     alice = await person("alice", { exp: Math.floor(Date.now() / 1000) + 86_400 });
     // After a deploy there is no gateway yet.
     const { channelId } = await created(await createAs(alice));
@@ -1216,7 +1216,7 @@ describe("a room that nobody is in", () => {
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
   });
 
-  it("ends also in a hub whose storage is older than what is kept of the gateway: it is told anew", async () => {
+  it("ends also in a hub whose storage is older than the gateway's tables, after a new heartbeat and snapshot", async () => {
     const { channelId } = await created(await createAs(alice));
     const epoch = ulid(Date.now() - 60_000);
     const from = (first: number, ...events: object[]) =>
@@ -1231,12 +1231,12 @@ describe("a room that nobody is in", () => {
       storage.sql.exec("DELETE FROM rooms_empty");
     });
     await evictHub();
-    // The hub that the new version finds: the container goes on as if nothing were missing.
+    // The storage that a new version finds. The container goes on as if nothing were missing.
     expect(await conflict(await from(4, voice("left", "u1", channelId)))).toMatchObject({
       status: 409,
       body: { code: "gap", expected: 1 },
     });
-    // One of before this container is still not heard.
+    // An event of an earlier container is still refused.
     const older = { ...gateway("down"), epoch: ulid(Date.now() - 120_000), seq: 1 };
     expect(await conflict(await signed(older))).toMatchObject({
       status: 409,
@@ -1250,7 +1250,7 @@ describe("a room that nobody is in", () => {
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "ended" });
   });
 
-  /** The hub's storage as versions before had it: rooms and matches each kept who is in voice. */
+  /** The hub's storage of older versions, where rooms and matches each kept who is in voice. */
   const asBefore = (voices: Readonly<Record<string, string>>) =>
     runInDurableObject(hub(), (_, { storage: { sql } }) => {
       sql.exec(`
@@ -1278,7 +1278,7 @@ describe("a room that nobody is in", () => {
       }
     });
 
-  it("is not lost while somebody is in it and the version changes, nor is what waits", async () => {
+  it("survives an upgrade while somebody is in it, as do held events", async () => {
     await taken(gateway("connected"));
     await taken(snapshotOf([]));
     const { channelId } = await created(await createAs(alice));
@@ -1287,7 +1287,7 @@ describe("a room that nobody is in", () => {
     await dropNow();
     const payload = { guildId, channelId: "c9", userId: "u2" };
     await runInDurableObject(hub(), (_, { storage: { sql } }) => {
-      // Of a channel of which nobody knew yet whose it is; matches took it at once.
+      // An event of an undecided channel: rooms held it, matches applied it at once.
       const event = { id: "e9", event: "voice.joined", payload, ts: 5 };
       sql.exec("INSERT INTO rooms_unsettled VALUES ('c9', 'nobody')");
       sql.exec(
@@ -1322,7 +1322,7 @@ describe("a room that nobody is in", () => {
       { event: "voice.left", payload: { userId: "u2" } },
     ]);
 
-    // A version before this one ran again for a while: what it kept is newer.
+    // The older version ran again for a while, so its tables are newer.
     await asBefore({ u7: channelId });
     await evictHub();
     expect(await members()).toEqual(["u7"]);
@@ -1332,7 +1332,7 @@ describe("a room that nobody is in", () => {
     expect(tables).toEqual([{ name: "gateway_voice" }]);
   });
 
-  it("stays when its container died in silence, also before anybody noticed", async () => {
+  it("stays when its container died silently, also before that is noticed", async () => {
     const beat = () =>
       taken({
         event: "gateway.heartbeat",
@@ -1346,7 +1346,7 @@ describe("a room that nobody is in", () => {
     await beat();
     await hubAlarmAfter(2_000);
     expect(await getRoom(alice, channelId)).toMatchObject({ state: "open" });
-    // The next beat shows that nobody had come in.
+    // The next heartbeat shows that nobody joined.
     later(29_000);
     await beat();
     await hubAlarmAfter(10_000);
@@ -1379,7 +1379,7 @@ describe("what D1 missed", () => {
 });
 
 describe("names of people", () => {
-  it("look at a few rows to keep somebody whom the hub knows, however many it knows", async () => {
+  it("are stored with few row reads for a known person, however many people the hub knows", async () => {
     const rows = await runInDurableObject(hub(), (_, { storage }) => {
       const cursors: { readonly rowsRead: number }[] = [];
       const exec: typeof storage.sql.exec = (query, ...bindings) => {
@@ -1413,7 +1413,7 @@ describe("gateway heartbeats", () => {
     return { status: response.status, gateway: checks.gateway };
   };
 
-  it("say in which guilds the bot is: without the primary one nothing works", async () => {
+  it("say in which guilds the bot is: without the primary one the Worker is not ready", async () => {
     const told = async (guildIds?: readonly string[]) => {
       const payload = { guildId: PRIMARY, state: "connected", since: 1_000, guildIds };
       await taken({ event: "gateway.heartbeat", payload });
@@ -1422,7 +1422,7 @@ describe("gateway heartbeats", () => {
     };
     expect(await told([guildId])).toMatchObject({ status: 503, gateway: { inGuild: false } });
     expect(await told([PRIMARY])).toMatchObject({ status: 200, gateway: { inGuild: true } });
-    // A container of an older version does not say.
+    // A container of an older version does not send this.
     expect(await told()).toMatchObject({ status: 200, gateway: { inGuild: null } });
   });
 
@@ -1447,7 +1447,7 @@ describe("gateway heartbeats", () => {
     expect(fresh.of("snapshot")[0]?.gateway).toEqual({ state: "connected", since: 1_000 });
   });
 
-  it("are told to who has not heard them, and to nobody else", async () => {
+  it("are passed to hubs that have not heard them, and to no others", async () => {
     const second = `${guildId}1`;
     alice = await person("alice", { guilds: [guildId, second] });
     const beatWith = (...guildIds: string[]) => {
@@ -1459,7 +1459,7 @@ describe("gateway heartbeats", () => {
       return z.object({ state: z.string() }).optional().parse(stream.of("snapshot")[0]?.gateway);
     };
     await beatWith(PRIMARY, guildId);
-    // Discord does not serve this guild: its hub knows more than the heartbeats say.
+    // Discord does not serve this guild, which its hub knows and the heartbeats do not say.
     const payload = { guildId, state: "down", since: Date.now() };
     await taken({ event: "gateway.state", payload });
     const newcomer = env.HUB.get(env.HUB.idFromName(second));
@@ -1468,7 +1468,7 @@ describe("gateway heartbeats", () => {
     });
     await beatWith(PRIMARY, guildId, second);
     expect(await stateIn(guildId)).toEqual({ state: "down" });
-    // The next wake makes the table again.
+    // The next wake creates the table again.
     await evictDurableObject(newcomer);
     expect(await stateIn(second)).toBeUndefined();
     await runDurableObjectAlarm(monitor());

@@ -9,7 +9,7 @@ const SUB = "22222222-2222-4222-8222-222222222222";
 type Call = { readonly url: string; readonly init: RequestInit };
 
 let calls: Call[];
-/** Answers in order; a function may throw. */
+/** Gives these answers in order; a function may throw. */
 let answers: (() => Response)[];
 let lines: string[];
 
@@ -171,7 +171,7 @@ describe("FACEIT's OAuth2", () => {
       for (const answer of asked) {
         if (answer.ok || answer.error.kind !== "rate_limited") throw new Error("no pause was told");
         if (ms === null) expect(answer.error.retryAfterMs).toBeNull();
-        // A date has whole seconds.
+        // An HTTP date has whole seconds only.
         else expect(Math.abs((answer.error.retryAfterMs ?? 0) - ms)).toBeLessThan(10_000);
       }
     },

@@ -14,7 +14,7 @@ const withRoom = (channelId: string, inVoice: string[] = []): More => ({
 const ENDED: More = { state: "ended", status: "FINISHED", endedAt: "2026-11-20T20:00:00.000Z" };
 const known = (record: Match): Remembered => ({ announced: true, record });
 
-/** Names and rooms of what is told; every payload is as the registry says. */
+/** Names and channels of the publications. Checks every payload against the registry. */
 function told(before: Remembered | null, now: Match): string[] {
   return publicationsOf(before, now).map(({ event, payload, audience, topic }) => {
     const definition = MATCH_EVENTS.find(({ name }) => name === event);
@@ -26,13 +26,13 @@ function told(before: Remembered | null, now: Match): string[] {
   });
 }
 
-describe("a match that nothing is known of", () => {
-  it("is told once, with the rooms that it has", () => {
+describe("a match that is new to the hub", () => {
+  it("is published as created, with the rooms that it has", () => {
     expect(told(null, match(1))).toEqual(["match.created"]);
     expect(told(null, match(1, withRoom("7")))).toEqual(["match.created", "match.room.created 7"]);
   });
 
-  it("is not told when it is over already: nobody saw it live", () => {
+  it("is not published if it has ended already, since nobody saw it live", () => {
     expect(told(null, match(1, ENDED))).toEqual([]);
     const unseen = { announced: false, record: null };
     expect(told(unseen, match(2, ENDED))).toEqual([]);
@@ -43,25 +43,25 @@ describe("a match that nothing is known of", () => {
 describe("a room", () => {
   const side2: More = { factions: { faction2: testSide("borealis", { room: room("8", "b") }) } };
 
-  it("that comes or goes alone has only its own event", () => {
+  it("that is created or deleted alone has only its own event", () => {
     expect(told(known(match(1)), match(2, withRoom("7")))).toEqual(["match.room.created 7"]);
     expect(told(known(match(1, side2)), match(2))).toEqual(["match.room.deleted 8"]);
   });
 
-  it("in place of another one is told as gone, then there", () => {
+  it("that replaces another one is published as deleted, then created", () => {
     expect(told(known(match(1, withRoom("7"))), match(2, withRoom("9")))).toEqual([
       "match.room.deleted 7",
       "match.room.created 9",
     ]);
   });
 
-  it("that somebody is in already comes with the whole match, who joined before it was known", () => {
+  it("with somebody inside comes with the whole match: they joined before the room was known", () => {
     const now = match(2, withRoom("7", ["200"]));
     expect(told(known(match(1)), now)).toEqual(["match.updated", "match.room.created 7"]);
     expect(told(known(match(1, withRoom("7"))), now)).toEqual([]);
   });
 
-  it("that has another name is told with the match", () => {
+  it("with a new name is published with the match", () => {
     const renamed = {
       faction1: testSide("aurora", { room: room("7", "match-aaaaaaaaaaaa-faction1") }),
     };
@@ -69,7 +69,7 @@ describe("a room", () => {
     expect(told(known(match(1, withRoom("7"))), now)).toEqual(["match.updated"]);
   });
 
-  it("goes with the end of its match or after it", () => {
+  it("is deleted with the end of its match or after it", () => {
     const live = known(match(1, withRoom("7")));
     expect(told(live, match(2, ENDED))).toEqual(["match.ended", "match.room.deleted 7"]);
     expect(told(live, match(2, { ...withRoom("7"), ...ENDED }))).toEqual(["match.ended"]);
@@ -78,8 +78,8 @@ describe("a room", () => {
   });
 });
 
-describe("a match that is known", () => {
-  it("is not told again when nothing is different but its revision", () => {
+describe("a match that clients know", () => {
+  it("is not published again if only its revision changed", () => {
     expect(told(known(match(1)), match(2))).toEqual([]);
   });
 
@@ -97,12 +97,12 @@ describe("a match that is known", () => {
     expect(told(known(match(1)), match(2, more))).toEqual(["match.updated"]);
   });
 
-  it("is told before its rooms when both are different", () => {
+  it("is published before its rooms if both changed", () => {
     const now = match(2, { ...withRoom("7"), status: "ONGOING" });
     expect(told(known(match(1)), now)).toEqual(["match.updated", "match.room.created 7"]);
   });
 
-  it("is told as over once, and what comes of it afterwards as an update", () => {
+  it("is published as ended once, and later changes as updates", () => {
     expect(told(known(match(1)), match(2, ENDED))).toEqual(["match.ended"]);
     const over = { announced: true, record: null };
     expect(told(over, match(3, { ...ENDED, demoUrl: "https://demos.example.invalid/1" }))).toEqual([
@@ -110,7 +110,7 @@ describe("a match that is known", () => {
     ]);
   });
 
-  it("is told as an update, with its new rooms, when it is opened again", () => {
+  it("is published as an update, with its new rooms, when it is reopened", () => {
     const over = { announced: true, record: null };
     expect(told(over, match(3))).toEqual(["match.updated"]);
     expect(told(over, match(3, withRoom("7")))).toEqual(["match.updated", "match.room.created 7"]);

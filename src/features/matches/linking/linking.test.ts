@@ -21,12 +21,12 @@ const PAGE = "https://hub.test/faceit/link";
 
 let ports: MemoryLinkPorts;
 
-/** Somebody's browser: its cookie, and what it has in its hands. */
+/** A person's browser: its cookie, and the user who signed in at Discord. */
 class Browser {
   cookie: string | undefined;
   discord: DiscordUser | null = null;
 
-  /** Opens an address of ours; gives where it leads, or how it ends. */
+  /** Opens an address of ours. @returns where it redirects, or how the linking ended */
   async open(address: string): Promise<string | LinkOutcome> {
     const url = new URL(address);
     const query = queryOf(url);
@@ -68,7 +68,7 @@ function back(authorizeUrl: string | LinkOutcome, answer: Record<string, string>
 const begin = (discordId = ALICE): Promise<string> =>
   beginLink(ports, { discordId, guildId: "100000000000000001" }, PAGE);
 
-/** Goes all the way up to FACEIT's way back. */
+/** Goes through all steps until FACEIT's redirect. */
 async function upToFaceit(browser: Browser, link: string, user = "alice"): Promise<string> {
   const discord = await browser.open(link);
   return back(await browser.open(back(discord, { code: user })), { code: "player" });
@@ -135,7 +135,7 @@ describe("linking", () => {
     expect(await browser.open(fromDiscord)).toEqual({ kind: "expired" });
     expect(await browser.open(callback)).toMatchObject({ kind: "linked" });
     expect(await browser.open(callback)).toEqual({ kind: "expired" });
-    // It is done: what else was open would only do it again.
+    // Linking is done, so the other pending steps were deleted.
     expect(await browser.open(link)).toEqual({ kind: "expired" });
     expect(await browser.open(back(second, { code: "alice" }))).toEqual({ kind: "expired" });
   });
@@ -149,7 +149,7 @@ describe("linking", () => {
     expect(ports.verifiers).toHaveLength(1);
   });
 
-  it("of two people in two tabs of one browser goes to each, and neither reads the other's name", async () => {
+  it("works for two people in two tabs of one browser, and shows neither the other's name", async () => {
     const browser = new Browser();
     ports.knowPlayer("other", "22222222-2222-4222-8222-222222222222");
     const first = await upToFaceit(browser, await begin(ALICE));
@@ -174,7 +174,7 @@ describe("linking", () => {
       expect(await browser.open(address)).toEqual({ kind: "expired" });
     }
     expect(ports.links.rows).toEqual([]);
-    // The next one sweeps what is left.
+    // The next linking deletes expired steps.
     await begin();
     expect(ports.attempts.rows.size).toBe(1);
   });
@@ -199,7 +199,7 @@ describe("linking", () => {
 });
 
 describe("an address that is sent on to somebody else", () => {
-  it("that of /link stops at Discord: it says another user", async () => {
+  it("from /link stops at Discord, where another user signs in", async () => {
     const victim = new Browser();
     const discord = await victim.open(await begin(MALLORY));
     const end = await victim.open(back(discord, { code: "alice" }));
@@ -217,7 +217,7 @@ describe("an address that is sent on to somebody else", () => {
       const discord = await mallory.open(await begin(MALLORY));
       const sentOn = back(discord, { code: "mallory" });
       expect(await victim.open(sentOn)).toEqual({ kind: "other_browser" });
-      // And it is spent: nobody else goes on with it either.
+      // The step is used up: nobody can go on with it.
       expect(await mallory.open(sentOn)).toEqual({ kind: "expired" });
 
       const callback = await upToFaceit(mallory, await begin(MALLORY), "mallory");
@@ -232,7 +232,7 @@ describe("an address that is sent on to somebody else", () => {
 describe("a FACEIT account that is linked already", () => {
   const other = "100000000000000077";
 
-  it("goes to who proves it now, and who had it hears of it", async () => {
+  it("moves to the user who proves it now, and the earlier owner gets a message", async () => {
     await ports.links.put({
       discordId: other,
       faceitId: PLAYER,
@@ -252,7 +252,7 @@ describe("a FACEIT account that is linked already", () => {
     expect(told?.message.content).toContain(String.raw`new \*name\*`);
   });
 
-  it("is let go by who proves another one, whose matches both look again", async () => {
+  it("is released when its owner proves another one, and the matches of both are woken", async () => {
     ports.live.set("before", "1-old").set(PLAYER, "1-new");
     await ports.links.put({
       discordId: ALICE,
@@ -337,7 +337,7 @@ describe("the page", () => {
     expect(page).toContain("&lt;img src=x onerror=alert(1)&gt;");
   });
 
-  it("says how long a provider asks to wait, where it does", async () => {
+  it("says how long a provider asks to wait, if it does", async () => {
     const pageAfter = async (retryAfterMs: number | null): Promise<string> =>
       String(await linkPage({ kind: "busy", at: "Discord", retryAfterMs }, "n0nce"));
     expect(await pageAfter(90_000)).toContain("Wait 2 minutes.");

@@ -35,7 +35,7 @@ function reserved(id: string, isPrivate = false): RoomRecord {
   };
 }
 
-/** A hub of which everything can be looked at. */
+/** A hub in memory, with access to all that it stores and publishes. */
 function setUp() {
   const published: Publication[] = [];
   const tasks = new Map<string, number>();
@@ -61,7 +61,7 @@ function setUp() {
     at: (ms: number) => {
       now = ms;
     },
-    /** What was published since this was last asked, in short. */
+    /** What was published since the last call, in short. */
     news: (): string[] =>
       published.splice(0).map(({ event, payload }) => {
         const user = typeof payload["userId"] === "string" ? ` ${payload["userId"]}` : "";
@@ -128,7 +128,7 @@ const snapshot = (
 });
 
 describe("events of the gateway", () => {
-  it("publishes a room once, whoever tells first", () => {
+  it("publishes a room once, whether Discord's answer or its event comes first", () => {
     const { take, open, news } = setUp();
     open("c1");
     take(channelCreated("c1"));
@@ -146,7 +146,7 @@ describe("events of the gateway", () => {
     expect(news()).toEqual(["voice.joined lobby u1", "voice.left lobby u1"]);
   });
 
-  it("says nothing of what changes nothing", () => {
+  it("publishes nothing for an event that changes nothing", () => {
     const { take, open, news } = setUp();
     open("c1");
     news();
@@ -187,7 +187,7 @@ describe("events of the gateway", () => {
     expect(news()).toEqual([]);
   });
 
-  it("asks Discord about the channel of an ended room that shows itself, and tells it again if it stands", () => {
+  it("asks Discord when the channel of an ended room is seen again, and reopens the room if it exists", () => {
     const { take, turn, state, open, news, tasks, at } = setUp();
     const shown = [
       joined("u1", "c1"),
@@ -203,7 +203,7 @@ describe("events of the gateway", () => {
       news();
       const check = roomTask.check(ended.id);
       at(turn.hub.now() + 10_000);
-      // Of the time before: it is only late.
+      // From before the end: it is only late.
       take({ ...event, ts: turn.hub.now() - 10_000 });
       expect([tasks.has(check), state.heldCount()]).toEqual([false, 0]);
       take(event);
@@ -221,7 +221,7 @@ describe("events of the gateway", () => {
       expect(back).toMatchObject({ state: "open", private: true, endedAt: null });
       if (back !== null) endRoom(turn, back);
       expect(news().at(-1)).toBe("room.deleted c1");
-      // And if it does not stand, nothing of it was true.
+      // If the channel does not exist, its held events are dropped.
       at(turn.hub.now() + 10_000);
       take(joined("u3", "c1"));
       const gone = state.roomOfChannel("c1");
@@ -232,7 +232,7 @@ describe("events of the gateway", () => {
     }
   });
 
-  it("counts bots as nobody", () => {
+  it("treats a room with only bots as empty", () => {
     const { take, open, tasks, at } = setUp();
     take(gateway("connected"));
     take(snapshot([], {}));
@@ -252,7 +252,7 @@ describe("events of the gateway", () => {
     at(1_020_000);
     take(left("bot", "c1"));
     expect(tasks.get(task)).toBe(1_010_000 + IDLE_MS);
-    // Who was taken for a person until a snapshot told better.
+    // A snapshot shows that a user is a bot.
     take(joined("bot2", "c1"));
     expect(tasks.has(task)).toBe(false);
     const told = snapshot(["c1"], {});
@@ -283,7 +283,7 @@ describe("events of the gateway", () => {
     expect(news()).toEqual(["voice.left new u1"]);
   });
 
-  it("keeps what somebody does after that, in its order, and what becomes of the channel", () => {
+  it("holds later changes of the same user or channel too, and keeps their order", () => {
     const { take, turn, state, news } = setUp();
     for (const channelId of ["lobby", "hall"]) take(channelCreated(channelId));
     state.saveRoom(reserved("r1"));
@@ -292,7 +292,7 @@ describe("events of the gateway", () => {
       left("u1", "new"),
       joined("u1", "lobby"),
       joined("u2", "lobby"),
-      // Whoever waits to come in would be in a channel that is gone.
+      // Otherwise the user whose join is held would be in a channel that is gone.
       channelDeleted("lobby"),
       joined("u2", "hall"),
       channelDeleted("new"),
@@ -325,12 +325,12 @@ describe("events of the gateway", () => {
     expect(tasks.get(task)).toBe(1_000_000);
     tasks.set(task, 1_010_000);
     at(1_005_000);
-    // The next one waits for the same answer.
+    // The second event waits for the same answer.
     take(joined("u2", "new"));
     expect(tasks.get(task)).toBe(1_010_000);
   });
 
-  it("does not keep a channel waiting for rooms that were asked for after it was there", () => {
+  it("does not hold a channel's events for rooms that were requested after it was seen", () => {
     const { take, turn, state, news } = setUp();
     state.saveRoom(reserved("r1"));
     take(channelCreated("hall"));
@@ -343,7 +343,7 @@ describe("events of the gateway", () => {
     expect(news()).toEqual(["voice.joined hall u2"]);
   });
 
-  it("takes a snapshot while a room is being made, but for the channel that may be its", () => {
+  it("applies a snapshot while a room is being created, except for the channel that may be its", () => {
     const { take, turn, state, open, news } = setUp();
     open("c1");
     take(channelCreated("lobby"));
@@ -366,21 +366,21 @@ describe("events of the gateway", () => {
     ]);
   });
 
-  it("has the publisher wait when it keeps as much as it may, and loses nothing", () => {
+  it("has the publisher send again when it holds as many events as it may, and loses nothing", () => {
     const { take, turn, state, news } = setUp();
     state.saveRoom(reserved("r1"));
     for (let i = 0; i < HELD_EVENTS_MAX; i += 1) {
       expect(take(joined(`u${i}`, "new"))).toBe("done");
     }
     expect(take(joined("one-more", "new"))).toEqual({ holdMs: HOLD_MS });
-    // Of whom it keeps one already there is nothing to add.
+    // The join of u1 is held already, so this adds no held event.
     expect(take(joined("u1", "new"))).toBe("done");
     openRoom(turn, "r1", { id: "new", name: "r1" });
     expect(news()).toHaveLength(HELD_EVENTS_MAX + 1);
     expect(take(joined("one-more", "new"))).toBe("done");
   });
 
-  it("lets events go on when a creation came to nothing", () => {
+  it("applies held events when a creation was given up", () => {
     const { take, turn, state } = setUp();
     state.saveRoom(reserved("r1"));
     giveUpRoom(turn, "r1");
@@ -408,7 +408,7 @@ describe("events of the gateway", () => {
     for (const { audience } of published) expect(audience).toEqual(audienceOf(room));
   });
 
-  it("watches an empty room, and one that somebody is in not", () => {
+  it("starts the idle time of an empty room, and not of an occupied one", () => {
     const { take, open, tasks, at } = setUp();
     take(gateway("connected"));
     take(snapshot([], {}));
@@ -421,12 +421,12 @@ describe("events of the gateway", () => {
     expect(tasks.get(task)).toBe(2_000_000 + IDLE_MS);
   });
 
-  it("watches no room while nobody knows who is in voice, and begins anew when it is known", () => {
+  it("stops the idle time while voice is not known, and restarts it when it is", () => {
     const { take, open, tasks, at } = setUp();
     const [empty, used] = [roomTask.idle(open("c1").id), roomTask.idle(open("c2").id)];
     const idle = (): string[] => [...tasks.keys()].filter((key) => key.startsWith("idle/"));
     const voice = { u1: "c2" };
-    // No gateway was ever heard of; it connects; its snapshot comes.
+    // First nothing is known of the gateway; then it connects; then its snapshot comes.
     expect(idle()).toEqual([]);
     take(gateway("connected"));
     expect(idle()).toEqual([]);
@@ -437,7 +437,7 @@ describe("events of the gateway", () => {
       at(now);
       take(gateway(away, now));
       expect(idle()).toEqual([]);
-      // Whoever leaves now may be followed by somebody unseen.
+      // Somebody may join unseen after this leave.
       take(left("u1", "c2"));
       take(joined("u1", "c2"));
       take(gateway("connected", now));
@@ -445,16 +445,16 @@ describe("events of the gateway", () => {
       at(now + 5_000);
       take(snapshot(["c1", "c2"], voice));
       expect([idle(), tasks.get(empty)]).toEqual([[empty], now + 5_000 + IDLE_MS]);
-      // What a container says late of the time before changes nothing.
+      // A late report from before the connection changes nothing.
       take(gateway("down", now - 1));
       expect(tasks.get(empty)).toBe(now + 5_000 + IDLE_MS);
     }
-    // Nor does a clock that is far ahead keep it connected for ever.
+    // A clock that is far ahead does not keep it connected for ever.
     take(gateway("connected", 99_000_000));
     at(8_000_000);
     take(gateway("down", 8_000_000));
     expect(idle()).toEqual([]);
-    // One that resumed sends its snapshot before it says that it is connected.
+    // A gateway that resumed sends its snapshot before it reports that it is connected.
     take(gateway("resuming", 9_000_000));
     take(snapshot(["c1", "c2"], {}));
     expect(idle()).toEqual([]);
@@ -596,7 +596,7 @@ describe("what was published, from the start, is the state", () => {
     );
   });
 
-  it("tells who it is, where Discord told it, now and later", () => {
+  it("publishes a user's name if Discord sent it, now or earlier", () => {
     const { take, published } = setUp();
     take(joined("u1", "lobby"));
     take(named("u2", "lobby", "Ada"));
@@ -614,7 +614,7 @@ describe("what was published, from the start, is the state", () => {
     ]);
   });
 
-  it("takes names from a snapshot, also of those who stay where they are", () => {
+  it("takes names from a snapshot, also of users who stay in their channel", () => {
     const { take, state, news } = setUp();
     take(joined("u1", "lobby"));
     news();
@@ -633,7 +633,7 @@ describe("what was published, from the start, is the state", () => {
     expect(state.person("u3")).toBeNull();
   });
 
-  it("finds people by a part of the name, those that begin with it first, and no bot", () => {
+  it("finds people by a part of the name, names that begin with it first, and no bots", () => {
     const { take, state } = setUp();
     const names = { u1: "Zoë", u2: "zoe", u3: "Bezoe", u4: "ﬁona", u5: "100%", u6: "Zoebot" };
     for (const [id, name] of Object.entries(names)) {
@@ -649,7 +649,7 @@ describe("what was published, from the start, is the state", () => {
     expect(find("")).toEqual(["u5", "u3", "u4", "u1", "u2"]);
   });
 
-  it("lists nobody for being in a private room, though those in it see the name", () => {
+  it("does not list people seen only in a private room, but shows their names there", () => {
     const { take, state, open, published } = setUp();
     open("c1", true);
     take(named("u1", "c1", "Ada"));
@@ -663,7 +663,7 @@ describe("what was published, from the start, is the state", () => {
     expect(state.findPeople({ q: "", limit: 10 })).toMatchObject([{ name: "Ada L." }]);
   });
 
-  it("forgets whom it has not seen for long, and looks once a day", () => {
+  it("deletes people who were not seen for long, once a day", () => {
     const { take, turn, state, tasks, at } = setUp();
     const day = 24 * 3_600_000;
     at(10 * day + 5);
@@ -684,7 +684,7 @@ describe("what was published, from the start, is the state", () => {
     expect([state.person("u2"), tasks.has(PEOPLE_TASK)]).toEqual([null, false]);
   });
 
-  it(`keeps the names of ${PEOPLE_MAX} people: with one more, who was seen longest ago goes`, () => {
+  it(`keeps the names of ${PEOPLE_MAX} people: one more drops the one seen longest ago`, () => {
     const { state } = setUp();
     const save = (n: number, seenAt: number): boolean =>
       state.savePerson({ userId: `p${n}`, name: `P ${n}`, avatar: null, listed: true, seenAt });
@@ -697,7 +697,7 @@ describe("what was published, from the start, is the state", () => {
     expect(state.person(`p${PEOPLE_MAX}`)).not.toBeNull();
   });
 
-  it("is the same for each user and channel when it had to wait for the room to be opened", () => {
+  it("is the same for each user and channel if events had to wait for the room to open", () => {
     const event = fc.oneof(
       fc.tuple(user, channel).map(([userId, channelId]) => joined(userId, channelId)),
       fc.tuple(user, channel).map(([userId, channelId]) => left(userId, channelId)),
@@ -722,7 +722,7 @@ describe("what was published, from the start, is the state", () => {
             };
             for (const [i, one] of events.entries()) {
               if (i === opensAfter) settle();
-              // Far enough from the opening for the snapshot to be trusted in both.
+              // Far enough from the opening that both trust the snapshot.
               expect(take({ ...one, ts: 1 })).toBe("done");
             }
             settle();
@@ -732,7 +732,7 @@ describe("what was published, from the start, is the state", () => {
           };
           const of = (published: readonly Publication[], key: string) =>
             Object.groupBy(
-              // Its id is the hub's to give.
+              // The hub assigns its id.
               published.map((one) => ({ ...one, id: undefined })),
               ({ payload }) => String(payload[key]),
             );
