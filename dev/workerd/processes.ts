@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 
 /** How long a server may take to announce its ports, milliseconds. */
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 120_000;
 /** How long a process may take to end by itself, milliseconds: workerd drains for ever. */
 const STOP_MS = 300;
 

@@ -14,7 +14,7 @@ export function overOlder<Row extends { readonly revision: number }>(
   return { target: id, set: row, setWhere: lt(revision, row.revision) };
 }
 
-/** Waits for a query. @throws D1's own error: Drizzle's repeats all values, which have no place in a log */
+/** Waits for a query. @throws D1's own error: the message of Drizzle's repeats all values and would be logged */
 export async function withoutValues(query: PromiseLike<unknown>): Promise<void> {
   try {
     await query;
