@@ -67,22 +67,19 @@ export function documentOf(document: Document, owns: (path: string) => boolean):
 }
 
 /** What something refers to, directly or by way of others (RFC 6901). */
-function refsIn(value: object, components: object): Set<string> {
-  const found = new Set<string>();
-  const look = (text: string): void => {
-    for (const [, ref = ""] of text.matchAll(/"\$ref":"([^"]+)"/g)) {
-      if (found.has(ref)) continue;
-      found.add(ref);
-      const target = ref
-        .split("/")
-        .slice(2)
-        .reduce<unknown>(
-          (at, key) => (at as Readonly<Record<string, unknown>> | undefined)?.[key],
-          components,
-        );
-      look(JSON.stringify(target) ?? "");
+function refsIn(value: unknown, components: object, found = new Set<string>()): Set<string> {
+  if (typeof value !== "object" || value === null) return found;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key !== "$ref" || typeof inner !== "string") {
+      refsIn(inner, components, found);
+    } else if (!found.has(inner)) {
+      found.add(inner);
+      let target: unknown = components;
+      for (const part of inner.split("/").slice(2)) {
+        target = (target as Readonly<Record<string, unknown>> | undefined)?.[part];
+      }
+      refsIn(target, components, found);
     }
-  };
-  look(JSON.stringify(value));
+  }
   return found;
 }
