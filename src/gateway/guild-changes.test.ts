@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { IncomingEvent, Publication } from "../hub/publisher.ts";
 import { MemoryStorage } from "../testing/memory-storage.ts";
-import { changesOf, type GuildChange } from "./guild-changes.ts";
+import { SIGNED_EVENT_PAYLOADS } from "../protocol/signed-events.ts";
+import { changesOf, GUILD_EVENTS, type GuildChange } from "./guild-changes.ts";
 import { isVoiceKnown } from "./guild-voice.ts";
 import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
 
@@ -62,6 +63,11 @@ const snapshot = (
   });
 const gateway = (state: string, since: number): IncomingEvent =>
   told("gateway.state", { state, since });
+
+it("are made of every event that a container may send, but for its heartbeat", () => {
+  const sent = [...SIGNED_EVENT_PAYLOADS.keys()].filter((name) => name !== "gateway.heartbeat");
+  expect([...GUILD_EVENTS].toSorted()).toEqual(sent.toSorted());
+});
 
 describe("changes of who is in voice", () => {
   it("are a leave and a join for a move, also when only the join is told", () => {

@@ -3,10 +3,12 @@ import { bytesOfHex, hexOf, prefixed } from "./bytes.ts";
 import { DiscordId } from "./discord-id.ts";
 import {
   GatewayState,
-  ROOM_EVENTS,
+  gatewayState,
   roomCreated,
+  roomDeleted,
   roomUpdated,
   voiceJoined,
+  voiceLeft,
 } from "./events/rooms.ts";
 import {
   PUBLISHER_EPOCH_AHEAD_MAX_MS,
@@ -73,12 +75,14 @@ export const GatewayHeartbeat = z.object({
 });
 export type GatewayHeartbeat = z.infer<typeof GatewayHeartbeat>;
 
-/** Kinds of signed events and the schema of each one's payload (rooms.md §4). */
+/** Kinds of events that a container may send, and the schema of each one's payload (rooms.md §4). */
 export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
-  ...ROOM_EVENTS.map((event) => [event.name, event.payload] as const),
   [roomCreated.name, SignedRoomCreated],
   [roomUpdated.name, SignedRoomUpdated],
+  [roomDeleted.name, roomDeleted.payload],
   [voiceJoined.name, SignedVoiceJoined],
+  [voiceLeft.name, voiceLeft.payload],
+  [gatewayState.name, gatewayState.payload],
   ["guild.snapshot", GuildSnapshot],
   ["gateway.heartbeat", GatewayHeartbeat],
 ]);

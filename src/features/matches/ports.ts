@@ -96,7 +96,7 @@ export interface MatchesStore {
   write(record: MatchRecord): Promise<void>;
   get(guildId: string, matchId: string): Promise<MatchRecord | null>;
   list(query: MatchesQuery): Promise<readonly MatchRecord[]>;
-  /** Ids of live matches in which any of these players plays. */
+  /** Ids of live matches in which any of these players plays, in whatever guild. */
   liveMatchesOf(faceitIds: readonly string[]): Promise<readonly string[]>;
   /**
    * Reserves a channel's name for a side, before Discord is asked for the channel. Safe to repeat.

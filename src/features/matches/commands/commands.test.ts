@@ -5,7 +5,7 @@ import { MemoryLinkPorts } from "../../../testing/memory-link-ports.ts";
 import { hashOf } from "../linking/secrets.ts";
 import type { CommandPorts, FaceitFailure, FaceitPlayer, PlayerLink } from "../ports.ts";
 import { answerLink, answerUnlink, link, unlink } from "./link.ts";
-import { answerInServedGuild } from "./match-command.ts";
+import { answerInServedGuild } from "./served-command.ts";
 import { answerRegister, register } from "./register.ts";
 import { answerWhois, whois } from "./whois.ts";
 
@@ -258,6 +258,8 @@ describe("/register", () => {
   });
 });
 
+const COMMANDS = [link, unlink, whois, register];
+
 describe("the commands", () => {
   it("answer nothing about links in a guild that this deployment is not for", async () => {
     memory.links.rows = [linked()];
@@ -271,7 +273,7 @@ describe("the commands", () => {
   });
 
   it("are ones that Discord takes", () => {
-    for (const { definition } of [link, unlink, whois, register]) {
+    for (const { definition } of COMMANDS) {
       expect(definition.name).toMatch(/^[a-z0-9_-]{1,32}$/);
       expect(definition.description.length).toBeLessThanOrEqual(100);
       expect(definition.contexts).toEqual([0]);
@@ -279,7 +281,7 @@ describe("the commands", () => {
       // Discord wants the required ones first.
       expect(required.lastIndexOf(true)).toBe(required.filter(Boolean).length - 1);
     }
-    const restricted = [link, unlink, whois, register].filter(
+    const restricted = COMMANDS.filter(
       ({ definition }) => definition.default_member_permissions !== undefined,
     );
     expect(restricted.map(({ definition }) => definition.name)).toEqual(["register"]);

@@ -1,6 +1,6 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
 import { beginLink, tellMatches } from "../linking/link-steps.ts";
-import { type AnswerUse, matchCommand } from "./match-command.ts";
+import { type AnswerUse, servedCommand } from "./served-command.ts";
 
 const HOW =
   "The button works for ten minutes, and only for you: you sign in at Discord, then at FACEIT, in one browser.";
@@ -33,7 +33,7 @@ export const answerLink: AnswerUse = async (ports, { userId, guildId }) => {
 };
 
 /** The slash command `/link`. */
-export const link = matchCommand(
+export const link = servedCommand(
   {
     name: "link",
     description: "Link your FACEIT account, to get into your side's voice channel",
@@ -54,7 +54,7 @@ export const answerUnlink: AnswerUse = async (ports, { userId }) => {
 };
 
 /** The slash command `/unlink`. */
-export const unlink = matchCommand(
+export const unlink = servedCommand(
   { name: "unlink", description: "Undo the link to your FACEIT account", contexts: [0] },
   answerUnlink,
 );

@@ -1,6 +1,6 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
 import { tellMatches } from "../linking/link-steps.ts";
-import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, matchCommand } from "./match-command.ts";
+import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, servedCommand } from "./served-command.ts";
 
 const ADMINISTRATOR = 1n << 3n;
 
@@ -54,7 +54,7 @@ export const answerRegister: AnswerUse = async (
 };
 
 /** The slash command `/register`, for administrators. */
-export const register = matchCommand(
+export const register = servedCommand(
   {
     name: "register",
     description: "Register who somebody is at FACEIT, without their signing in",

@@ -3,7 +3,7 @@ import {
   type SlashCommandReply,
 } from "../../../platform/discord/interactions/slash-command.ts";
 import type { CommandPorts, PlayerLink } from "../ports.ts";
-import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, matchCommand } from "./match-command.ts";
+import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, servedCommand } from "./served-command.ts";
 
 const PROOF = {
   oauth: "proven by signing in at FACEIT",
@@ -57,7 +57,7 @@ function describe({ discordId, faceitId, nickname, ...proof }: PlayerLink): stri
 }
 
 /** The slash command `/whois`. */
-export const whois = matchCommand(
+export const whois = servedCommand(
   {
     name: "whois",
     description: "See who somebody is at FACEIT, or in Discord",

@@ -23,8 +23,8 @@ export async function answerInServedGuild(
   return ports.isServed(use.guildId) ? answer(ports, use) : NOT_SERVED;
 }
 
-/** A slash command of matches. */
-export function matchCommand(definition: SlashCommandDefinition, answer: AnswerUse): SlashCommand {
+/** A slash command that is answered in the guilds of this deployment only. */
+export function servedCommand(definition: SlashCommandDefinition, answer: AnswerUse): SlashCommand {
   return {
     definition,
     run: (env, use, later) => answerInServedGuild(answer, commandPortsOf(env, later), use),
