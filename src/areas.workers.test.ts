@@ -3,8 +3,15 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "./app.ts";
 import { AREAS, guildHubParts, runningAreas } from "./features.ts";
-import { REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
-import { NOTE_BODY_MAX_BYTES, notes, NOTES_QUOTA } from "./testing/notes-area.ts";
+import { type FileUsage, putFile } from "./platform/files/put-file.ts";
+import { FILE_NAME_MAX_LENGTH, REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
+import {
+  NOTE_BODY_MAX_BYTES,
+  NOTE_FILE_MAX_BYTES,
+  NOTE_FILES_QUOTA_BYTES,
+  notes,
+  NOTES_QUOTA,
+} from "./testing/notes-area.ts";
 import { PAGE_ORIGIN } from "./testing/worker.ts";
 
 /** A page that no area of the product knows. */
@@ -334,5 +341,178 @@ describe("AREAS: each starts with just its own variables", () => {
     expect(answer.status).toBe(503);
     expect(await answer.text()).toContain(sentence.replaceAll('"', String.raw`\"`));
     expect((await ask(variables, "/health")).status).toBe(200);
+  });
+});
+
+describe("files (platform/files)", () => {
+  const PNG = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3, 4]);
+  const MIB = 1024 * 1024;
+  /** An image of so many bytes, without a length, as it comes from a form or a program. */
+  function image(size: number): ReadableStream<Uint8Array> {
+    let left = size - PNG.byteLength;
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(PNG),
+      pull(controller) {
+        const count = Math.min(left, 700_001);
+        left -= count;
+        if (count === 0) controller.close();
+        else controller.enqueue(new Uint8Array(count).fill(left % 256));
+      },
+    });
+  }
+  const put = (
+    owner: string,
+    name: string,
+    body: BodyInit,
+    type = "image/png",
+  ): Promise<Response> =>
+    call(
+      "PUT",
+      `/v9/files/${encodeURIComponent(name)}`,
+      { "X-Key": owner, "Content-Type": type },
+      body,
+    );
+  const get = (
+    owner: string,
+    name: string,
+    headers: Record<string, string> = {},
+    method = "GET",
+  ): Promise<Response> =>
+    call(method, `/v9/files/${encodeURIComponent(name)}`, { "X-Key": owner, ...headers });
+  const refusal = async (answer: Promise<Response>): Promise<unknown> => {
+    const { status, ...rest } = await answer.then(async (one) => ({
+      status: one.status,
+      body: await one.json<{ error: string }>(),
+    }));
+    return [status, rest.body.error];
+  };
+  const listed = async (owner: string): Promise<number> =>
+    (await env.UPLOADS.list({ prefix: `notes/${owner}/` })).objects.length;
+
+  it("are kept as they came, with what they are called, small or in parts", async () => {
+    for (const size of [PNG.byteLength, 5 * MIB, 5 * MIB + 1, 11 * MIB]) {
+      const name = `${size} \u00fc (1).png`;
+      const stored = await put("ann", name, image(size));
+      expect(await stored.json()).toMatchObject({ name, type: "image/png", size });
+      const answer = await get("ann", name);
+      expect([answer.status, answer.headers.get("Content-Length")]).toEqual([200, String(size)]);
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const expected = new Uint8Array(await new Response(image(size)).arrayBuffer());
+      expect(bytes.byteLength).toBe(size);
+      expect(await crypto.subtle.digest("SHA-256", bytes)).toEqual(
+        await crypto.subtle.digest("SHA-256", expected),
+      );
+      expect(
+        (await call("DELETE", `/v9/files/${encodeURIComponent(name)}`, { "X-Key": "ann" })).status,
+      ).toBe(200);
+      expect((await get("ann", name)).status).toBe(404);
+    }
+  });
+
+  it("are served so that nothing in them runs, and only to whom may read them", async () => {
+    await put("bob", "a'b.svg", "<svg onload='alert(1)'/>", "image/svg+xml");
+    const { headers } = await get("bob", "a'b.svg");
+    expect(headers.get("Content-Disposition")).toBe("attachment; filename*=UTF-8''a%27b.svg");
+    expect(headers.get("Content-Type")).toBe("image/svg+xml");
+    expect(headers.get("X-Content-Type-Options")).toBe("nosniff");
+    expect(headers.get("Content-Security-Policy")).toBe("default-src 'none'; sandbox");
+    expect(headers.get("Cache-Control")).toBe("private, no-cache");
+    await put("bob", "b.png", PNG);
+    expect((await get("bob", "b.png")).headers.get("Content-Disposition")).toMatch(/^inline;/);
+    await put("bob", "c.txt", "<script>alert(1)</script>", "text/plain");
+    expect((await get("bob", "c.txt")).headers.get("Content-Disposition")).toMatch(/^attachment;/);
+    expect((await get("eve", "b.png")).status).toBe(404);
+    expect((await call("GET", "/v9/files/b.png")).status).toBe(401);
+  });
+
+  it("come in ranges, and not again when they are there already", async () => {
+    await put("cleo", "r.png", PNG);
+    const whole = await get("cleo", "r.png");
+    const etag = whole.headers.get("ETag") ?? "";
+    expect(whole.headers.get("Accept-Ranges")).toBe("bytes");
+    const part = await get("cleo", "r.png", { Range: "bytes=8-10" });
+    expect([
+      part.status,
+      part.headers.get("Content-Range"),
+      part.headers.get("Content-Length"),
+    ]).toEqual([206, "bytes 8-10/12", "3"]);
+    expect([...new Uint8Array(await part.arrayBuffer())]).toEqual([1, 2, 3]);
+    const none = await get("cleo", "r.png", { Range: "bytes=12-" });
+    expect([none.status, none.headers.get("Content-Range")]).toEqual([416, "bytes */12"]);
+    expect((await get("cleo", "r.png", { Range: "bytes=0-1", "If-Range": '"old"' })).status).toBe(
+      200,
+    );
+    expect((await get("cleo", "r.png", { Range: "bytes=0-1", "If-Range": etag })).status).toBe(206);
+    const same = await get("cleo", "r.png", { "If-None-Match": `"old", W/${etag}` });
+    expect([same.status, await same.text(), same.headers.get("ETag")]).toEqual([304, "", etag]);
+    expect((await get("cleo", "r.png", { "If-None-Match": '"old"' })).status).toBe(200);
+    const head = await get("cleo", "r.png", { Range: "bytes=0-1" }, "HEAD");
+    expect([head.status, head.headers.get("Content-Length"), await head.text()]).toEqual([
+      200,
+      "12",
+      "",
+    ]);
+  });
+
+  it("are refused one byte over the limit, and nothing of them is left", async () => {
+    expect((await put("dora", "most.png", image(NOTE_FILE_MAX_BYTES))).status).toBe(200);
+    expect(await refusal(put("dora", "more.png", image(NOTE_FILE_MAX_BYTES + 1)))).toEqual([
+      413,
+      "too_large",
+    ]);
+    expect(await listed("dora")).toBe(1);
+    // 8 MiB are left of the quota, to the byte.
+    const left = NOTE_FILES_QUOTA_BYTES - NOTE_FILE_MAX_BYTES;
+    expect(await refusal(put("dora", "over.png", image(left + 1)))).toEqual([400, "over_quota"]);
+    expect(await listed("dora")).toBe(1);
+    expect((await put("dora", "rest.png", image(left))).status).toBe(200);
+    expect(await refusal(put("dora", "one.png", PNG))).toEqual([400, "over_quota"]);
+    // Others have theirs.
+    expect((await put("dan", "one.png", PNG)).status).toBe(200);
+  });
+
+  it("are refused when they are not what they say, empty, or have no name to save them by", async () => {
+    expect(await refusal(put("eve", "a.png", "<html>"))).toEqual([400, "wrong_type"]);
+    expect(await refusal(put("eve", "a.html", "<html>", "text/html"))).toEqual([400, "wrong_type"]);
+    expect(await refusal(put("eve", "a.png", ""))).toEqual([400, "empty"]);
+    for (const name of ["../a", "a\\b", "a\nb", "n".repeat(FILE_NAME_MAX_LENGTH + 1)]) {
+      expect(await refusal(put("eve", name, PNG))).toEqual([400, "wrong_name"]);
+    }
+    expect((await put("eve", "\u5b57".repeat(FILE_NAME_MAX_LENGTH), PNG)).status).toBe(200);
+    expect(await listed("eve")).toBe(1);
+  });
+
+  it("leave nothing, and count for nothing, when their sender hangs up in the middle", async () => {
+    let sent = 0;
+    const broken = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 1;
+        if (sent > 9) controller.error(new Error("gone"));
+        else controller.enqueue(sent === 1 ? PNG : new Uint8Array(MIB));
+      },
+    });
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    expect((await put("fred", "half.png", broken)).status).toBe(500);
+    expect(await listed("fred")).toBe(0);
+    expect((await put("fred", "a.png", image(NOTE_FILE_MAX_BYTES))).status).toBe(200);
+    expect((await put("fred", "b.png", image(8 * MIB))).status).toBe(200);
+  });
+
+  it("that R2 does not take count for nothing", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const taken: number[] = [];
+    const usage: FileUsage = {
+      take: async (bytes) => taken.push(bytes) > 0,
+      give: async (bytes) => void taken.push(-bytes),
+    };
+    const bucket = { put: () => Promise.reject(new Error("R2 is away")) } as unknown as R2Bucket;
+    const file = { key: "k", name: "a.png", type: "image/png", body: image(20) };
+    const rules = { maxBytes: 100, takes: () => true, usage };
+    await expect(putFile(bucket, file, rules)).rejects.toThrow("R2 is away");
+    for (const name of ["", ".", "..", "\ud800"]) {
+      const refused = await putFile(bucket, { ...file, name, body: null }, rules);
+      expect(refused).toEqual({ ok: false, error: { kind: "wrong_name" } });
+    }
+    expect(taken).toEqual([20, -20]);
   });
 });

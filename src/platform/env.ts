@@ -7,6 +7,8 @@ export type PlatformEnv = {
   readonly ASSETS: Fetcher;
   readonly DISCORD: DurableObjectNamespace<DiscordRestRpc>;
   readonly LIMITER: DurableObjectNamespace<RateLimiterRpc>;
+  /** Files that people upload (`platform/files`); absent: no area that runs takes any. */
+  readonly UPLOADS?: R2Bucket;
   /** Counters (docs/operations.md); absent: nothing is counted. */
   readonly METRICS?: AnalyticsEngineDataset;
 };

@@ -206,6 +206,9 @@ export const ROOMS_PER_MINUTE_PER_ADDRESS = 240;
 /** Bytes of an HTTP request body (rooms.md §1). Over it: 413. */
 export const REQUEST_BODY_MAX_BYTES = 64 * 1024;
 
+/** Characters of the name of an uploaded file. Over it the upload is refused. */
+export const FILE_NAME_MAX_LENGTH = 255;
+
 /** Bytes of a body of `POST /internal/events` (rooms.md §1). Over it: 413. */
 export const SIGNED_BODY_MAX_BYTES = 1024 * 1024;
 

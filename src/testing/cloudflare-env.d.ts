@@ -3,6 +3,7 @@ declare namespace Cloudflare {
   interface Env extends Readonly<import("../env.ts").Env> {
     // Tests look into the objects themselves.
     readonly RELAY: DurableObjectNamespace<import("../hub/hub-relay.ts").HubRelay>;
+    readonly UPLOADS: R2Bucket;
     readonly HUB_SECRET: string;
     readonly HUB_SECRET_PREVIOUS: string;
     readonly PRIMARY_GUILD_ID: string;

@@ -1,8 +1,10 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Area } from "../hub/area.ts";
 import { requireAuth } from "../platform/auth/require-auth.ts";
 import { clientNetwork } from "../platform/client-network.ts";
+import { type FileUsage, putFile } from "../platform/files/put-file.ts";
+import { serveFile } from "../platform/files/serve-file.ts";
 import type { AppEnv, Failure } from "../platform/http/app-env.ts";
 import { pathsBelow } from "../platform/http/areas.ts";
 import { err, ok } from "../platform/result.ts";
@@ -63,7 +65,8 @@ export const notes: Area = {
     requestHeaders: ["X-Key", "Content-Type"],
     exposedHeaders: ["X-RateLimit-Remaining"],
   }),
-  bodyLimit: (path) => (path === "/v9/uploads" ? null : NOTE_BODY_MAX_BYTES),
+  bodyLimit: (path) =>
+    path === "/v9/uploads" || path.startsWith("/v9/files/") ? null : NOTE_BODY_MAX_BYTES,
   anyBodyIsJson: false,
   async authenticate(c) {
     const key = c.req.header("X-Key");
@@ -89,6 +92,7 @@ export const notes: Area = {
   tags: [{ name: "notes", description: "Notes of a test" }],
   events: [],
   mount(app) {
+    mountFiles(app);
     app.openapi(route, (c) =>
       c.json({ by: c.get("principal").sub, text: c.req.valid("json").text }, 200),
     );
@@ -111,6 +115,67 @@ export const notes: Area = {
     });
   },
 };
+
+/** Bytes of a file, and of all files of an owner, that the tests' area takes. */
+export const NOTE_FILE_MAX_BYTES = 12 * 1024 * 1024;
+export const NOTE_FILES_QUOTA_BYTES = 20 * 1024 * 1024;
+const FILE_TYPES: ReadonlySet<string> = new Set(["image/png", "image/svg+xml", "text/plain"]);
+
+/** What each owner has stored: an area of the product keeps it beside its list of files. */
+const used = new Map<string, number>();
+
+function usageOf(owner: string): FileUsage {
+  const give = (bytes: number): void => void used.set(owner, (used.get(owner) ?? 0) - bytes);
+  return {
+    async take(bytes) {
+      if ((used.get(owner) ?? 0) + bytes > NOTE_FILES_QUOTA_BYTES) return false;
+      give(-bytes);
+      return true;
+    },
+    give: async (bytes) => give(bytes),
+  };
+}
+
+/** Files of somebody's own, by name. */
+function mountFiles(app: OpenAPIHono<AppEnv>): void {
+  const bucketOf = (c: Context<AppEnv>): R2Bucket => {
+    const { UPLOADS } = c.env;
+    if (UPLOADS === undefined) throw new Error("the tests have a bucket");
+    return UPLOADS;
+  };
+  const keyOf = (c: Context<AppEnv>): string =>
+    `notes/${c.get("principal").sub}/${encodeURIComponent(c.req.param("name") ?? "")}`;
+  app.use("/v9/files/*", requireAuth);
+  app.put("/v9/files/:name", async (c) => {
+    const stored = await putFile(
+      bucketOf(c),
+      {
+        key: keyOf(c),
+        name: c.req.param("name"),
+        type: c.req.header("Content-Type"),
+        body: c.req.raw.body,
+      },
+      {
+        maxBytes: NOTE_FILE_MAX_BYTES,
+        takes: (type) => FILE_TYPES.has(type),
+        usage: usageOf(c.get("principal").sub),
+      },
+    );
+    if (stored.ok) return c.json(stored.value);
+    const code = stored.error.kind === "too_large" ? "body_too_large" : "invalid_request";
+    return failure(c, { code, detail: stored.error.kind });
+  });
+  app.get("/v9/files/:name", async (c) => {
+    const served = await serveFile(bucketOf(c), keyOf(c), c.req.raw);
+    return served ?? failure(c, { code: "not_found", detail: "No such file." });
+  });
+  app.delete("/v9/files/:name", async (c) => {
+    const found = await bucketOf(c).head(keyOf(c));
+    await bucketOf(c).delete(keyOf(c));
+    await usageOf(c.get("principal").sub).give(found?.size ?? 0);
+    return c.json({ deleted: found !== null });
+  });
+}
 
 /** An error as a string; another method gets no body at all. */
 function failure(c: Context<AppEnv>, { code, detail, headers }: Failure): Response {

@@ -9,6 +9,7 @@ type Rows = Readonly<Partial<Record<LimitName, string>>>;
 /** What happens to whoever goes over each limit, or what the number means. Markdown. */
 const HTTP = {
   REQUEST_BODY_MAX_BYTES: "413 `body_too_large`; counted while reading, whatever was declared",
+  FILE_NAME_MAX_LENGTH: "the upload is refused; no area takes uploads yet",
   SIGNED_BODY_MAX_BYTES: "413 for `POST /internal/events`, before the signature is checked",
   ROOMS_PER_MINUTE_PER_USER: "429 `rate_limited` with `Retry-After` and the `RateLimit` fields",
   ROOMS_PER_MINUTE_PER_ADDRESS: "429; by `CF-Connecting-IP`, one IPv6 /64 is one client",
