@@ -15,8 +15,8 @@ offerHelp(`Usage: npm run simulate [-- CLIENTS [SEED]]
 const DOCUMENT = path.join(import.meta.dirname, "../../docs/scale.md");
 const THREAD = path.join(import.meta.dirname, "run-thread.ts");
 const MILLION = 1_000_000;
-/** A million clients live in about 2 GB; the rest is for what comes and goes. */
-const HEAP_MEGABYTES = 2_800;
+/** A million clients live in about 3 GB; the rest is for what comes and goes. */
+const HEAP_MEGABYTES = 4_000;
 
 const [clients = MILLION, seed = 1] = process.argv.slice(2).map(Number);
 const tables = arithmeticTables();

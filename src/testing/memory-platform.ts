@@ -36,7 +36,7 @@ export type SocketClient = {
 export class MemorySocket implements RuntimeSocket {
   readyState: number = WebSocket.OPEN;
   /** What a client without hands of its own was sent. */
-  readonly sent: string[] = [];
+  sent: string[] = [];
   /** When its last ping was answered, milliseconds. */
   pingAt: number | null = null;
   /** Code that it was closed with; null: it is open. */
@@ -53,7 +53,10 @@ export class MemorySocket implements RuntimeSocket {
   /** Gives it a client, who takes what was sent already. */
   attach(client: SocketClient): void {
     this.#client = client;
-    for (const text of this.sent.splice(0)) client.receive(text);
+    const { sent } = this;
+    // Not emptied: a million of them would keep the room.
+    this.sent = [];
+    for (const text of sent) client.receive(text);
     if (this.closedWith !== null) client.ended();
   }
 
