@@ -171,10 +171,9 @@ describe("reconnecting", () => {
     await vi.waitUntil(() => gateway.connections[0]?.closeCode === 4000, SOON);
     expect(answered).toEqual([]);
     gateway.answerHeartbeats = true;
-    const before = Date.now();
     await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
     await vi.waitUntil(() => answered.length > 0, SOON);
-    expect(answered[0]).toBeGreaterThanOrEqual(before);
+    expect(gateway.connections.length).toBeGreaterThan(1);
   });
 
   test("op 9 false after a RESUME: a new session at the base URL", async () => {
