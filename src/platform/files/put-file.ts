@@ -1,0 +1,146 @@
+import { FILE_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
+import { err, ok, type Result } from "../result.ts";
+import { beginsAs, typeOf } from "./file-type.ts";
+
+/** What an owner has stored, counted where the owner's files are listed. Both are atomic. */
+export type FileUsage = {
+  /** Counts so many bytes more. @returns false: that would be over the owner's quota, and nothing is counted */
+  take(bytes: number): Promise<boolean>;
+  /** Takes back what was counted of a file that could not be stored. */
+  give(bytes: number): Promise<void>;
+};
+
+/** A file that somebody sends. */
+export type IncomingFile = {
+  /** Where it is stored: a new key for each file, which nobody outside chooses. */
+  readonly key: string;
+  /** What its sender calls it. */
+  readonly name: string;
+  /** Its `Content-Type`. */
+  readonly type: string | null | undefined;
+  readonly body: ReadableStream<Uint8Array> | null;
+};
+
+/** What may be stored. */
+export type FileRules = {
+  readonly maxBytes: number;
+  /** Whether files of this type are taken. */
+  readonly takes: (type: string) => boolean;
+  readonly usage: FileUsage;
+};
+
+/** A file that is stored now. */
+export type StoredFile = {
+  readonly key: string;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+};
+
+/** Why a file is not stored. Nothing of it is left. */
+export type FileFailure =
+  | { readonly kind: "empty" }
+  | { readonly kind: "wrong_name" }
+  /** Files of this type are not taken, or it does not begin as one does. */
+  | { readonly kind: "wrong_type"; readonly type: string }
+  | { readonly kind: "too_large"; readonly maxBytes: number }
+  | { readonly kind: "over_quota" };
+
+/** Bytes that are stored at once: the smallest part of a multipart upload that R2 takes. */
+const PART_BYTES = 5 * 1024 * 1024;
+
+/**
+ * Stores a file as it comes, without ever holding more than a part of it. Its size is what was counted, and its
+ * type is what its first bytes are, whatever its sender says.
+ */
+export async function putFile(
+  bucket: R2Bucket,
+  { key, name, type: field, body }: IncomingFile,
+  { maxBytes, takes, usage }: FileRules,
+): Promise<Result<StoredFile, FileFailure>> {
+  const type = typeOf(field);
+  if (!isName(name)) return err({ kind: "wrong_name" });
+  if (!takes(type)) return err({ kind: "wrong_type", type });
+  const options = {
+    httpMetadata: { contentType: type },
+    // It becomes a field of HTTP, which has no other characters.
+    customMetadata: { name: encodeURIComponent(name) },
+  };
+  // A file that is small by its rules is refused as soon as it is one byte over them.
+  const partBytes = Math.min(PART_BYTES, maxBytes + 1);
+  let upload: R2MultipartUpload | undefined;
+  let counted = 0;
+  let stored = false;
+  try {
+    const uploaded: R2UploadedPart[] = [];
+    let size = 0;
+    let last = new Uint8Array();
+    for await (const part of partsOf(body, partBytes)) {
+      const isFirst = size === 0;
+      size += part.byteLength;
+      if (size > maxBytes) return err({ kind: "too_large", maxBytes });
+      if (isFirst && size > 0 && !beginsAs(type, part)) {
+        return err({ kind: "wrong_type", type });
+      }
+      if (part.byteLength < partBytes) {
+        last = part;
+        break;
+      }
+      upload ??= await bucket.createMultipartUpload(key, options);
+      uploaded.push(await upload.uploadPart(uploaded.length + 1, part));
+    }
+    if (size === 0) return err({ kind: "empty" });
+    if (!(await usage.take(size))) return err({ kind: "over_quota" });
+    counted = size;
+    if (upload === undefined) {
+      await bucket.put(key, last, options);
+    } else {
+      if (last.byteLength > 0) {
+        uploaded.push(await upload.uploadPart(uploaded.length + 1, last));
+      }
+      await upload.complete(uploaded);
+    }
+    stored = true;
+    return ok({ key, name, type, size });
+  } finally {
+    if (!stored) {
+      await upload?.abort();
+      if (counted > 0) await usage.give(counted);
+    }
+  }
+}
+
+/** Names that can be saved under on any machine. */
+function isName(name: string): boolean {
+  return (
+    name !== "" &&
+    name.length <= FILE_NAME_MAX_LENGTH &&
+    name.isWellFormed() &&
+    !/[/\\\p{Cc}]/u.test(name) &&
+    name !== "." &&
+    name !== ".."
+  );
+}
+
+/** The bytes in parts of this length; the last one has fewer, and may have none. */
+async function* partsOf(
+  body: ReadableStream<Uint8Array> | null,
+  length: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let part = new Uint8Array(length);
+  let filled = 0;
+  for await (const chunk of body ?? []) {
+    let from = 0;
+    while (from < chunk.byteLength) {
+      const piece = chunk.subarray(from, from + length - filled);
+      part.set(piece, filled);
+      filled += piece.byteLength;
+      from += piece.byteLength;
+      if (filled < length) continue;
+      yield part;
+      part = new Uint8Array(length);
+      filled = 0;
+    }
+  }
+  yield part.subarray(0, filled);
+}

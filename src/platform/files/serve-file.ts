@@ -1,0 +1,86 @@
+import { isShown, typeOf } from "./file-type.ts";
+
+/** Bytes of a file, from `offset` on. */
+export type ByteRange = { readonly offset: number; readonly length: number };
+
+/**
+ * Answers a `GET` or `HEAD` for a stored file: the whole, one range of it (RFC 9110 §14), or that nothing has
+ * changed (§13). Nothing in it is ever run, and only the browser that may read it keeps it.
+ * @returns null: there is no such file
+ */
+export async function serveFile(
+  bucket: R2Bucket,
+  key: string,
+  { method, headers: asked }: Pick<Request, "method" | "headers">,
+): Promise<Response | null> {
+  const found = await bucket.head(key);
+  if (found === null) return null;
+  const headers = new Headers({
+    ...inert(found),
+    ETag: found.httpEtag,
+    "Accept-Ranges": "bytes",
+    // It asks each time: who may read it can change.
+    "Cache-Control": "private, no-cache",
+  });
+  if (isKnown(asked.get("If-None-Match"), found.httpEtag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  // RFC 9110 §14.2: ranges are for GET; §13.1.5: of another version they are worth nothing.
+  const condition = asked.get("If-Range");
+  const isSame = condition === null || condition === found.httpEtag;
+  const range = method === "GET" && isSame ? rangeOf(asked.get("Range"), found.size) : "whole";
+  if (range === "none") {
+    headers.set("Content-Range", `bytes */${found.size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  const { offset, length } = range === "whole" ? { offset: 0, length: found.size } : range;
+  headers.set("Content-Length", String(length));
+  if (method === "HEAD") return new Response(null, { headers });
+  const object = await bucket.get(key, {
+    onlyIf: { etagMatches: found.etag },
+    ...(range === "whole" ? {} : { range: { offset, length } }),
+  });
+  // Deleted meanwhile.
+  if (object === null || !("body" in object)) return null;
+  if (range === "whole") return new Response(object.body, { headers });
+  headers.set("Content-Range", `bytes ${offset}-${offset + length - 1}/${found.size}`);
+  return new Response(object.body, { status: 206, headers });
+}
+
+/** What keeps a file from being run, whatever is in it. */
+function inert({ httpMetadata, customMetadata }: R2Object): Record<string, string> {
+  const type = typeOf(httpMetadata?.contentType);
+  const name = customMetadata?.["name"] ?? "file";
+  return {
+    "Content-Type": type,
+    // RFC 8187: `encodeURIComponent` leaves some of what has to be encoded.
+    "Content-Disposition": `${isShown(type) ? "inline" : "attachment"}; filename*=UTF-8''${name.replaceAll(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)}`,
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+  };
+}
+
+/** RFC 9110 §13.1.2: weak comparison, for our strong tags. */
+function isKnown(field: string | null, etag: string): boolean {
+  if (field === null) return false;
+  return field.split(",").some((tag) => ["*", etag, `W/${etag}`].includes(tag.trim()));
+}
+
+/**
+ * What a `Range` field asks of so many bytes. More than one range, another unit and what cannot be read are
+ * ignored, as RFC 9110 §14.2 allows.
+ * @returns "none": nothing of it is there
+ */
+export function rangeOf(field: string | null, size: number): ByteRange | "whole" | "none" {
+  const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(field ?? "") ?? [];
+  if (first === "" && last === "") return "whole";
+  if (first === "") {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? "none" : { offset: size - length, length };
+  }
+  const offset = Number(first);
+  if (last !== "" && Number(last) < offset) return "whole";
+  if (offset >= size) return "none";
+  const end = last === "" ? size : Math.min(Number(last) + 1, size);
+  return { offset, length: end - offset };
+}
