@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AppEnv } from "../platform/http/app-env.ts";
+import { inItsArea } from "../platform/http/areas.ts";
 import { invalidRequest, unexpected } from "../platform/http/failures.ts";
 import { requestLog } from "../platform/http/headers.ts";
 import { Problem } from "../platform/http/problem.ts";
@@ -10,6 +11,7 @@ import type { Explanation, HubConnection, HubReport } from "../protocol/hub-repo
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { mockOutside } from "../testing/worker.ts";
 import type { HubInspection } from "./hub-inspection.ts";
+import { stream } from "./index.ts";
 import { mountAdmin } from "./routes/admin.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;
@@ -108,7 +110,7 @@ afterEach(() => {
 
 const app = new OpenAPIHono<AppEnv>({ defaultHook: invalidRequest });
 app.onError(unexpected);
-app.use(requestLog);
+app.use(inItsArea([], stream), requestLog);
 mountAdmin(app, () => hub);
 
 /** `RESET` for a body: a DELETE. */
