@@ -10,7 +10,7 @@ import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
 const GUILD = "1";
 const NOW = 1_000_000;
 
-/** A guild of which nothing is known yet. */
+/** A guild whose voice is not known yet. */
 function setUp() {
   const { sql } = new MemoryStorage();
   createVoiceTables(sql);
@@ -70,14 +70,14 @@ it("are made of every event that a container may send, but for its heartbeat", (
 });
 
 describe("changes of who is in voice", () => {
-  it("are a leave and a join for a move, also when only the join is told", () => {
+  it("are a leave and a join for a move, also if only the join is reported", () => {
     const { news, voice } = setUp();
     expect(news(joined("u1", "a"))).toEqual(["joined u1 a"]);
     expect(news(joined("u1", "b"))).toEqual(["left u1 a", "joined u1 b"]);
     expect(voice.of("u1")).toEqual({ userId: "u1", channelId: "b", since: NOW });
   });
 
-  it("do not come from a leave of another channel, or of nobody", () => {
+  it("do not come from a leave of another channel, or of a user who is not in voice", () => {
     const { news } = setUp();
     news(joined("u1", "b"));
     expect(news(left("u1", "a"))).toEqual([]);
@@ -86,7 +86,7 @@ describe("changes of who is in voice", () => {
     expect(news(left("u1", "b"))).toEqual([]);
   });
 
-  it("say since when somebody was there, and keep it when the join is told again", () => {
+  it("say since when a user was there, also if the join is reported again", () => {
     const { take, voice } = setUp();
     take({ ...joined("u1", "a"), ts: 5 });
     expect(take({ ...joined("u1", "a"), ts: 9 })).toMatchObject([{ kind: "seen", ts: 9 }]);
@@ -94,7 +94,7 @@ describe("changes of who is in voice", () => {
     expect(take({ ...left("u1", "a"), ts: 12 })).toMatchObject([{ since: 5, ts: 12 }]);
   });
 
-  it("empty a channel before it is gone", () => {
+  it("empty a channel before its deletion", () => {
     const { news, voice } = setUp();
     for (const event of [joined("u2", "a"), joined("u1", "a"), joined("u3", "b")]) news(event);
     expect(news(told("room.deleted", { channelId: "a" }))).toEqual([
@@ -105,7 +105,7 @@ describe("changes of who is in voice", () => {
     expect(voice.all().map(({ userId }) => userId)).toEqual(["u3"]);
   });
 
-  it("carry the id of the event only where they are what it tells, and its trace always", () => {
+  it("carry the event's id only if the event reports exactly them, and its trace always", () => {
     const { take } = setUp();
     take(joined("u1", "a"));
     const cause = { id: "e1", trace: "t1" };
@@ -121,7 +121,7 @@ describe("changes of who is in voice", () => {
     expect([emptied?.id, gone?.id]).toEqual([undefined, "e1"]);
   });
 
-  it("remember who is a bot for as long as he stays, however he is told of", () => {
+  it("remember who is a bot through events that do not say it, until one says otherwise", () => {
     const { take, voice } = setUp();
     const bot = { name: "Music", avatar: null, bot: true };
     take(joined("u1", "a"));
@@ -137,7 +137,7 @@ describe("changes of who is in voice", () => {
 });
 
 describe("a snapshot", () => {
-  it("tells its channels, then who left, then who came, then that it is done", () => {
+  it("yields its channels, then the leaves, then the joins, then its end", () => {
     const { news, voice } = setUp();
     for (const event of [joined("u1", "a"), joined("u2", "a"), joined("u3", "b")]) news(event);
     const now = [
@@ -157,23 +157,23 @@ describe("a snapshot", () => {
     expect(voice.membersOf("b").map(({ userId }) => userId)).toEqual(["u2", "u3"]);
   });
 
-  it("shows channels that it lists, and those that only somebody is in", () => {
+  it("names the channels that it lists, and those that only a voice state names", () => {
     const { take } = setUp();
     const done = take(snapshot([{ userId: "u1", channelId: "b" }], ["a"]));
     expect(done.at(-1)).toMatchObject({ channelIds: new Set(["a", "b"]) });
   });
 });
 
-describe("what is known of the gateway", () => {
+describe("the gateway's state", () => {
   const isKnown = ({ voice }: ReturnType<typeof setUp>): boolean => isVoiceKnown(voice.knowledge());
 
-  it("is known when it is connected and a snapshot came, in either order", () => {
+  it("makes voice known once it is connected and a snapshot came, in either order", () => {
     const world = setUp();
     expect(world.news(gateway("connected", 5))).toEqual([]);
     expect(isKnown(world)).toBe(false);
     expect(world.take(snapshot([])).at(-1)).toMatchObject({ kind: "voice_known", isKnown: true });
     expect(isKnown(world)).toBe(true);
-    // What was before the connection is late.
+    // A state from before the connection is late.
     expect(world.take(gateway("down", 4))).toEqual([]);
     expect(world.take(gateway("resuming", 6))).toMatchObject([{ isKnown: false }]);
     world.take(snapshot([]));
@@ -181,7 +181,7 @@ describe("what is known of the gateway", () => {
     expect(world.take(gateway("connected", 7))).toMatchObject([{ isKnown: true }]);
   });
 
-  it("is published when it changes, not later than now", () => {
+  it("is published when it changes, with a time that is not in the future", () => {
     const { take, published, voice } = setUp();
     for (const state of ["connected", "connected", "down"]) take(gateway(state, NOW + 50_000));
     expect(published.map(({ payload }) => payload)).toEqual([
@@ -206,7 +206,7 @@ describe("for any events", () => {
       ),
   );
 
-  it("the changes lead to what the table shows, and the same event again changes nothing", () => {
+  it("the changes add up to the voice table, and a repeated event changes nothing", () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
         const { take, voice } = setUp();

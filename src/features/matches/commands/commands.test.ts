@@ -16,7 +16,7 @@ const ADMINISTRATOR = 8n;
 
 let memory: MemoryLinkPorts;
 let ports: CommandPorts;
-/** FACEIT's players by nickname, or what it answers for one. */
+/** FACEIT's players by nickname, or the failure for one. */
 let players: Map<string, FaceitPlayer | FaceitFailure>;
 let elsewhere: Set<string>;
 let allowed: { begin: boolean; lookUp: boolean };
@@ -86,14 +86,14 @@ describe("/link", () => {
     ]);
   });
 
-  it("says so when one is linked already, and offers to change it", async () => {
+  it("says so when the user is linked already, and offers to change the link", async () => {
     memory.links.rows = [linked()];
     const { content, button } = await answerLink(ports, use());
     expect(content).toContain(String.raw`**aurora\_\*one\***`);
     expect(button?.label).toBe("Change the link");
   });
 
-  it("asks who begins too often to wait", async () => {
+  it("asks a user above the limit to wait", async () => {
     allowed.begin = false;
     const { content, button } = await answerLink(ports, use());
     expect(content).toContain("wait some minutes");
@@ -109,7 +109,7 @@ describe("/link", () => {
 });
 
 describe("/unlink", () => {
-  it("takes away the link and what was begun, and the live match hears of it", async () => {
+  it("removes the link and pending steps, and wakes the live match", async () => {
     memory.links.rows = [linked(), linked({ discordId: BOB, faceitId: "other" })];
     memory.live.set("player", "1-match");
     await answerLink(ports, use());
@@ -128,7 +128,7 @@ describe("/unlink", () => {
 });
 
 describe("/whois", () => {
-  it("knows oneself, somebody in Discord, and a nickname", async () => {
+  it("shows the user's own link, that of a Discord user, and that of a nickname", async () => {
     memory.links.rows = [
       linked(),
       linked({ discordId: BOB, faceitId: "b", verifiedMethod: "manual" }),
@@ -161,7 +161,7 @@ describe("/whois", () => {
     expect((await answerWhois(ports, use({ options }))).content).toContain(words);
   });
 
-  it("tells of nobody who is not in this server", async () => {
+  it("shows no link of a user who is not in this server", async () => {
     memory.links.rows = [linked({ discordId: BOB, faceitId: "b" })];
     players.set("Bob", { playerId: "b", nickname: "Bob" });
     elsewhere.add(BOB);
@@ -216,19 +216,19 @@ describe("/register", () => {
     },
   );
 
-  it("is not for others, whatever Discord let through", async () => {
+  it("is refused to users who are not administrators, whatever Discord let through", async () => {
     const { content } = await byAdmin({ permissions: ~ADMINISTRATOR & 0xffffffffn });
     expect(content).toContain("Only an administrator");
     expect(memory.links.rows).toEqual([]);
   });
 
-  it("is not for administrators of another guild: the word counts in all of them", async () => {
+  it("is refused to administrators of another guild, because links hold in all guilds", async () => {
     const { content } = await byAdmin({ guildId: "200" });
     expect(content).toContain("main server");
     expect(memory.links.rows).toEqual([]);
   });
 
-  it("does not take the place of what was proven, on either side", async () => {
+  it("does not replace a proven link, on either side", async () => {
     for (const proven of [linked({ faceitId: "b" }), linked({ discordId: BOB })]) {
       memory.links.rows = [proven];
       expect((await byAdmin()).content).toContain("linked by signing in at FACEIT already");
@@ -237,7 +237,7 @@ describe("/register", () => {
     expect(memory.pending).toEqual([]);
   });
 
-  it("takes the place of an earlier word", async () => {
+  it("replaces an earlier registration", async () => {
     memory.links.rows = [linked({ faceitId: "b", verifiedMethod: "manual" })];
     expect((await byAdmin()).content).toContain(
       `<@${ALICE}>, who was linked to it before, no longer is.`,
@@ -272,13 +272,13 @@ describe("the commands", () => {
     expect((await answerInServedGuild(answerWhois, ports, use())).content).toContain("at FACEIT");
   });
 
-  it("are ones that Discord takes", () => {
+  it("have definitions that Discord accepts", () => {
     for (const { definition } of COMMANDS) {
       expect(definition.name).toMatch(/^[a-z0-9_-]{1,32}$/);
       expect(definition.description.length).toBeLessThanOrEqual(100);
       expect(definition.contexts).toEqual([0]);
       const required = (definition.options ?? []).map((option) => option.required);
-      // Discord wants the required ones first.
+      // Discord requires required options to come first.
       expect(required.lastIndexOf(true)).toBe(required.filter(Boolean).length - 1);
     }
     const restricted = COMMANDS.filter(
