@@ -2,8 +2,10 @@ import { matches } from "./features/matches/index.ts";
 import { rooms } from "./features/rooms/index.ts";
 import { gateway, interactions } from "./gateway/index.ts";
 import type { Area } from "./hub/area.ts";
+import type { HubEnv } from "./hub/env.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 import { stream } from "./hub/index.ts";
+import { log } from "./platform/log.ts";
 import { err, ok, type Result } from "./platform/result.ts";
 import { chosenAreas, ConfigError } from "./platform/variables.ts";
 
@@ -42,4 +44,17 @@ export function guildHubParts(env: object): HubParts {
     extensions: areas.flatMap(({ extension }) => extension ?? []),
     events: new Set(areas.flatMap(({ events }) => events.map(({ name }) => name))),
   };
+}
+
+/** The hourly work of all areas (`[triggers]` in wrangler.toml). One that fails keeps none of the others. */
+export async function runHourly(areas: readonly Area[], env: HubEnv): Promise<void> {
+  await Promise.all(
+    areas.map(async ({ name, hourly }) => {
+      try {
+        await hourly?.(env);
+      } catch (error) {
+        log("error", "hourly.failed", { area: name, error });
+      }
+    }),
+  );
 }

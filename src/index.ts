@@ -1,8 +1,7 @@
 import { appFor } from "./app.ts";
 import type { Env } from "./env.ts";
-import { AREAS, guildHubParts, runningAreas } from "./features.ts";
+import { AREAS, guildHubParts, runHourly, runningAreas } from "./features.ts";
 import { GuildHub as Hub } from "./hub/guild-hub.ts";
-import { runHourly } from "./hub/hourly.ts";
 
 export { MatchRoom } from "./features/matches/room/match-room.ts";
 export { GatewayMonitor } from "./gateway/gateway-monitor.ts";

@@ -15,8 +15,7 @@ import {
   usageOf,
 } from "./arithmetic.ts";
 import { fillDocument } from "./document.ts";
-import { SIZES } from "./sizes.ts";
-import { arithmeticTables } from "./tables.ts";
+import { arithmeticTables, SIZES } from "./tables.ts";
 
 describe("placement", () => {
   test("the hub comes first, relays take what is left, none is opened for nobody", () => {

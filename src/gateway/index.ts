@@ -1,11 +1,37 @@
 import type { Area } from "../hub/area.ts";
 import { hubConfigOf } from "../hub/config.ts";
+import type { HubExtension } from "../hub/extension.ts";
 import { mountInteractions } from "../platform/discord/interactions/mount-interactions.ts";
 import { pathsBelow } from "../platform/http/areas.ts";
 import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
+import { gatewayState } from "../protocol/events/rooms.ts";
 import { gatewayMonitor } from "./env.ts";
-import { gatewayHubExtension } from "./hub-extension.ts";
+import { changesOf, GUILD_EVENTS, GuildChanged } from "./guild-changes.ts";
+import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
 import { mountTakeEvents } from "./take-events.ts";
+
+/** Keeps who is in which voice channel inside a guild's hub, and passes changes to the areas. */
+const gatewayHubExtension: HubExtension = {
+  name: "gateway",
+  outside: {
+    events: GUILD_EVENTS,
+    wholeStates: ["guild.snapshot"],
+    claims: ["guild.snapshot", gatewayState.name],
+    take(hub, event) {
+      const turn = { voice: sqlGuildVoice(hub.sql), hub };
+      for (const change of changesOf(turn, event)) {
+        const heard = hub.tell(new GuildChanged(change));
+        if (heard !== "done") return heard;
+      }
+      return "done";
+    },
+  },
+  migrate: createVoiceTables,
+  snapshot({ sql }) {
+    const gateway = sqlGuildVoice(sql).standing();
+    return gateway === null ? {} : { gateway };
+  },
+};
 
 /** Takes Discord's gateway events from the container (rooms.md §4), for every area that uses Discord. */
 export const gateway: Area = {

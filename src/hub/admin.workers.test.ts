@@ -10,8 +10,8 @@ import { Problem } from "../platform/http/problem.ts";
 import type { Explanation, HubConnection, HubReport } from "../protocol/hub-report.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { mockOutside } from "../testing/worker.ts";
-import type { HubInspection } from "./hub-inspection.ts";
 import { stream } from "./index.ts";
+import type { HubInspection } from "./inspection.ts";
 import { mountAdmin } from "./routes/admin.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
 import { SOON } from "../testing/soon.ts";
 import { EventStream } from "./event-stream.ts";
-import { SseReader, type ReceivedMessage } from "./http/sse-reader.ts";
+import { SseReader, type ReceivedMessage } from "./http/sse.ts";
 
 const frame = (members: object): string => JSON.stringify({ v: 1, ...members });
 const ack = frame({ type: "ack", event: "auth.ok", epoch: "E", seq: 4, retryWindowMs: 2_000 });

@@ -1,7 +1,7 @@
 import { CLOSE_CODES, reconnectAfter } from "../protocol/close-codes.ts";
 import { UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
 import { markOf } from "./frame-mark.ts";
-import { SSE_CLOSE_EVENT, sseMessage } from "./http/sse-text.ts";
+import { SSE_CLOSE_EVENT, sseMessage } from "./http/sse.ts";
 
 /** Messages are handed out together up to this length, characters: each hand-out is a round trip. */
 const CHUNK_LENGTH = 64 * 1024;

@@ -12,7 +12,7 @@ import { SOCKETS_PER_USER } from "../protocol/limits.ts";
 import { SOON } from "../testing/soon.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { callWorker, mockOutside, streamAs, ticketFor, upgrade } from "../testing/worker.ts";
-import { SseReader, type ReceivedMessage } from "./http/sse-reader.ts";
+import { SseReader, type ReceivedMessage } from "./http/sse.ts";
 import type { Audience, Publication } from "./publisher.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;

@@ -1,7 +1,6 @@
 import { guildFor, type Principal } from "../platform/auth/principal.ts";
 import type { TokenFailure } from "../platform/auth/verify-token.ts";
-import type { Clock } from "../platform/clock.ts";
-import { within } from "../platform/deadline.ts";
+import { type Clock, within } from "../platform/clock.ts";
 import type { IdGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";

@@ -1,10 +1,9 @@
-import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
 import { pathsBelow } from "../platform/http/areas.ts";
+import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
 import type { Area } from "./area.ts";
 import { mountAdmin } from "./routes/admin.ts";
 import { mountEvents } from "./routes/events.ts";
-import { mountTicket } from "./routes/ws-ticket.ts";
-import { mountStream } from "./routes/ws.ts";
+import { mountStream, mountTicket } from "./routes/ws.ts";
 
 /** The event stream of a guild, which every area with a guild's events stands on (rooms.md §2). */
 export const stream: Area = {

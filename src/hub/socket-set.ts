@@ -1,6 +1,5 @@
 import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
-import { parseSessionRecord, type SessionRecord } from "./core/session.ts";
-import type { HubSockets } from "./core/sockets.ts";
+import { type HubSockets, parseSessionRecord, type SessionRecord } from "./core/session.ts";
 import { EventStream } from "./event-stream.ts";
 import type { HubRuntime, RuntimeSocket } from "./runtime.ts";
 

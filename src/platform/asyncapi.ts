@@ -19,7 +19,7 @@ import {
   SnapshotFrame,
   SubscribeFrame,
 } from "../protocol/frames.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "./openapi.ts";
 
 type Message = { readonly summary: string; readonly schema: z.ZodType };
 

@@ -1,6 +1,10 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv, HttpArea } from "./http/app-env.ts";
-import { VERSION } from "./version.ts";
+
+import manifest from "../../package.json" with { type: "json" };
+
+/** Version of this deployment. */
+export const VERSION: string = manifest.version;
 
 /** What stands at the head of the OpenAPI document. */
 const DOCUMENT = {

@@ -5,13 +5,11 @@ import { BATCH_WINDOW_MS } from "../../protocol/limits.ts";
 import { encodeFrame } from "./encode.ts";
 import { FrameTexts } from "./fan-out.ts";
 import { Flow } from "./flow.ts";
-import { JournalPages } from "./journal-pages.ts";
+import { type JournalBefore, JournalPages, LookBack } from "./journal-pages.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
-import { LookBack, type JournalBefore } from "./look-back.ts";
-import type { OpenSession } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
-import type { HubSockets } from "./sockets.ts";
+import type { HubSockets, OpenSession } from "./session.ts";
 
 /** Calls back after some milliseconds: the batching window, and nothing else. */
 export type After = (ms: number, run: () => void) => void;

@@ -6,7 +6,7 @@ import {
 import type { HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
-import type { HubSockets } from "./sockets.ts";
+import type { HubSockets } from "./session.ts";
 
 /** Task that looks after clients that lag. */
 export const LAGGING_TASK = "hub/lagging";

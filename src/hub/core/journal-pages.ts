@@ -1,5 +1,5 @@
 import { FrameTexts } from "./fan-out.ts";
-import type { HubStore } from "./journal.ts";
+import type { Entry, HubStore } from "./journal.ts";
 
 /** Rows and bytes of one page. */
 const PAGE_ROWS = 500;
@@ -42,5 +42,29 @@ export class JournalPages {
     const [oldest] = this.#pages.keys();
     if (this.#pages.size > PAGES_KEPT && oldest !== undefined) this.#pages.delete(oldest);
     return texts;
+  }
+}
+
+/** What finding an earlier event needs of the journal. */
+export type JournalBefore = Pick<HubStore, "readBefore">;
+
+/**
+ * Reads of one delivery back into the journal, each made once: after a wake every socket looks back
+ * from the same event.
+ */
+export class LookBack implements JournalBefore {
+  readonly #journal: JournalBefore;
+  readonly #pages = new Map<number, Entry[]>();
+
+  constructor(journal: JournalBefore) {
+    this.#journal = journal;
+  }
+
+  readBefore(before: number, limit: number): Entry[] {
+    const known = this.#pages.get(before);
+    if (known !== undefined) return known;
+    const page = this.#journal.readBefore(before, limit);
+    this.#pages.set(before, page);
+    return page;
   }
 }

@@ -2,8 +2,8 @@ import type { Audience } from "../publisher.ts";
 import { mayRead } from "./audience.ts";
 import { Credit } from "./credit.ts";
 import type { FrameWindow } from "./frame-rate.ts";
+import type { JournalBefore } from "./journal-pages.ts";
 import type { Entry } from "./journal.ts";
-import type { JournalBefore } from "./look-back.ts";
 import type { OpenSession } from "./session.ts";
 
 /** How many journal rows one look back reads at a time. */

@@ -1,7 +1,6 @@
 import type { HubStore } from "./journal.ts";
 import { LiveSession } from "./live-session.ts";
-import type { OpenSession, WaitingSession } from "./session.ts";
-import type { HubSockets } from "./sockets.ts";
+import type { HubSockets, OpenSession, WaitingSession } from "./session.ts";
 
 /**
  * Who is connected. Everything here is found again after a wake from what the sockets carry (HUB-6);

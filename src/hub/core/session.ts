@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { CloseName } from "../../protocol/close-codes.ts";
 
 /** What a socket carries through hibernation: small, versioned, without secrets (HUB-6). */
 const SessionRecord = z.discriminatedUnion("state", [
@@ -71,3 +72,17 @@ export type SessionIdentity = {
   /** When its token was issued, seconds; absent: the token does not say. */
   readonly iat?: number | undefined;
 };
+
+/** What the hub needs of its sockets. The adapter over hibernating WebSockets is `socket-set.ts`. */
+export interface HubSockets<Socket extends object> {
+  /** Every socket; one that is closing may still be among them. */
+  all(): Iterable<Socket>;
+  /** Sends, or does nothing when the socket is closing. */
+  send(socket: Socket, text: string): void;
+  close(socket: Socket, why: CloseName): void;
+  /** What the socket carries through hibernation. */
+  load(socket: Socket): SessionRecord | null;
+  save(socket: Socket, record: SessionRecord): void;
+  /** When the runtime last answered its ping, milliseconds; null: never. */
+  lastPingAt(socket: Socket): number | null;
+}

@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import { PROTOCOL_VERSION, type Presence } from "../../protocol/frames.ts";
+import type { RevocationTarget } from "../../protocol/hub-report.ts";
 import {
   ACCEPTS_BURST,
   ACCEPTS_PER_SECOND,
@@ -18,7 +19,6 @@ import {
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_HUB,
 } from "../../protocol/limits.ts";
-import type { RevocationTarget } from "../../protocol/hub-report.ts";
 import type { Audience, Signal } from "../publisher.ts";
 import { AcceptRate, AnonymousAcceptRate, retryWindowMs } from "./accept-rate.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -28,10 +28,9 @@ import { type ConnectionOptions, FrameIntake, type TokenRequest } from "./frame-
 import { JOURNAL_BOUNDS, type Entry, type HubStore } from "./journal.ts";
 import { LiveSession } from "./live-session.ts";
 import { decideResume, type ResumeDecision } from "./resume.ts";
-import type { SessionIdentity } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
+import type { HubSockets, SessionIdentity } from "./session.ts";
 import { presenceSignal, Signals } from "./signals.ts";
-import type { HubSockets } from "./sockets.ts";
 
 /** What `auth.ok` announces. */
 const LIMITS = {

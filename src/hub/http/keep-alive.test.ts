@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { keepAlive } from "./keep-alive.ts";
-import { SseReader } from "./sse-reader.ts";
+import { SseReader } from "./sse.ts";
 
 const QUIET_MS = 15_000;
 const encoder = new TextEncoder();

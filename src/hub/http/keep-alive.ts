@@ -1,6 +1,6 @@
-import { within } from "../../platform/deadline.ts";
+import { within } from "../../platform/clock.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
-import { SSE_CLOSE_EVENT, SSE_KEEP_ALIVE, sseMessage } from "./sse-text.ts";
+import { SSE_CLOSE_EVENT, SSE_KEEP_ALIVE, sseMessage } from "./sse.ts";
 
 const LINE_FEED = 0x0a;
 

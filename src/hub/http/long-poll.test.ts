@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LONG_POLL_BYTES_MAX, LONG_POLL_EVENTS_MAX } from "../../protocol/limits.ts";
 import { pollOnce, type PollOutcome } from "./long-poll.ts";
-import { sseMessage } from "./sse-text.ts";
+import { sseMessage } from "./sse.ts";
 
 const encoder = new TextEncoder();
 const WAIT_MS = 25_000;

@@ -1,7 +1,6 @@
 import type { SnapshotReason } from "../../protocol/frames.ts";
 import { LONG_POLL_BYTES_MAX, LONG_POLL_EVENTS_MAX } from "../../protocol/limits.ts";
-import { SseReader, type ReceivedMessage } from "./sse-reader.ts";
-import { SSE_CLOSE_EVENT } from "./sse-text.ts";
+import { type ReceivedMessage, SSE_CLOSE_EVENT, SseReader } from "./sse.ts";
 
 /** What came of one long poll. */
 export type PollOutcome =

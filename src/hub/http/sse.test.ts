@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SseReader, type ReceivedMessage } from "./sse-reader.ts";
-import { SSE_KEEP_ALIVE, sseMessage, type SseMessage } from "./sse-text.ts";
+import {
+  type ReceivedMessage,
+  SSE_KEEP_ALIVE,
+  sseMessage,
+  type SseMessage,
+  SseReader,
+} from "./sse.ts";
 
 const encoder = new TextEncoder();
 

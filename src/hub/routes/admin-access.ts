@@ -8,7 +8,7 @@ import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { hubConfigOf } from "../config.ts";
 import type { HubEnv } from "../env.ts";
-import type { HubInspection } from "../hub-inspection.ts";
+import type { HubInspection } from "../inspection.ts";
 
 /** How the routes of operators reach hubs; tests give their own. */
 export type InspectionOf = (env: HubEnv) => HubInspection;

@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "../../platform/http/app-env.ts";
-import { hubInspection } from "../hub-inspection.ts";
+import { hubInspection } from "../inspection.ts";
 import type { InspectionOf } from "./admin-access.ts";
 import {
   mountAdminConnections,

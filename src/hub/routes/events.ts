@@ -8,7 +8,7 @@ import { EventFrame, SnapshotFrame, SnapshotReason } from "../../protocol/frames
 import { EVENT_STREAM_KEEP_ALIVE_MS, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
 import { keepAlive } from "../http/keep-alive.ts";
 import { pollOnce } from "../http/long-poll.ts";
-import { SSE_TYPE } from "../http/sse-text.ts";
+import { SSE_TYPE } from "../http/sse.ts";
 import { positionOf, StreamHeaders, StreamQuery } from "../http/stream-query.ts";
 import { callHub, decideEntry, hubUnavailable, refuseOrigin } from "./entry.ts";
 

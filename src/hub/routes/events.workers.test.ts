@@ -13,7 +13,7 @@ import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callWorker, mockOutside, PAGE_ORIGIN, ticketFor } from "../../testing/worker.ts";
 import { EventStream } from "../event-stream.ts";
 import { HANDOVER_HEADER, readHandover, type Handover } from "../handover.ts";
-import { SseReader, type ReceivedMessage } from "../http/sse-reader.ts";
+import { SseReader, type ReceivedMessage } from "../http/sse.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;
 const BASE = "https://hub.test";

@@ -1,13 +1,12 @@
 import { waitUntil } from "cloudflare:workers";
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { systemClock } from "../../platform/clock.ts";
-import { within } from "../../platform/deadline.ts";
+import { systemClock, within } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { log } from "../../platform/log.ts";
 import { READY_FRESH_MS } from "../../protocol/limits.ts";
+import type { Area } from "../area.ts";
 import { hubConfigOf } from "../config.ts";
 import { hubEnv, type HubEnv } from "../env.ts";
-import type { Area } from "../area.ts";
 import { hubPublisher } from "../guild-hub-client.ts";
 
 /** A check that has not answered after this time has failed, milliseconds. */

@@ -1,5 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../openapi.ts";
 import type { AppEnv } from "./app-env.ts";
 import { errorsHtml } from "./error-reference.ts";
 import { limitsHtml } from "./limit-reference.ts";

@@ -1,5 +1,5 @@
 import { INTERACTION_DEADLINE_MS } from "../../../protocol/limits.ts";
-import { within } from "../../deadline.ts";
+import { within } from "../../clock.ts";
 import type { PlatformEnv } from "../../env.ts";
 import { log } from "../../log.ts";
 import type { CommandInteraction } from "./interaction.ts";
