@@ -97,7 +97,7 @@ const JSON_TYPE = "application/json";
  * become it. A body that has no bytes has no type: many clients send `Content-Type` with every request,
  * and nothing is not broken JSON.
  */
-export function asJson(c: Context<AppEnv>): void {
+function asJson(c: Context<AppEnv>): void {
   const { raw } = c.req;
   const isEmpty = raw.body === null || raw.headers.get("Content-Length") === "0";
   const type = raw.headers.get("Content-Type");
