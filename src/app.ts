@@ -47,7 +47,11 @@ export function createApp(
   app.notFound(notFoundIn(app, HOUSE, partners));
 
   app.use(inItsArea(areas, HOUSE));
-  app.use((c, next) => (SAFE_METHODS.has(c.req.method) ? next() : toItsEnd(c, next)));
+  app.use((c, next) => {
+    const isSafe = SAFE_METHODS.has(c.req.method);
+    const changes = !isSafe || c.get("area").changesByGet?.(c.req.path) === true;
+    return changes ? toItsEnd(c, next) : next();
+  });
   app.use(requestLog, securityHeaders);
   // Whatever is asked: the operator reads which variables are missing, of all areas at once.
   app.use((c, next) => {

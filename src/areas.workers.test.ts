@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "./app.ts";
 import { AREAS, guildHubParts, runningAreas } from "./features.ts";
+import type { HubParts } from "./hub/hub-object.ts";
 import { type FileUsage, putFile } from "./platform/files/put-file.ts";
 import { FILE_NAME_MAX_LENGTH, REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
 import {
@@ -49,6 +50,13 @@ async function call(
     body,
   });
   return together.fetch(request, everything, createExecutionContext());
+}
+
+/** What a deployment with these variables keeps in its hubs. */
+function hubPartsOf(variables: object): HubParts {
+  const parts = guildHubParts(variables);
+  if ("refused" in parts) throw parts.refused;
+  return parts;
 }
 
 const JSON_TYPE = { "Content-Type": "application/json" };
@@ -288,7 +296,7 @@ describe("AREAS: each starts with just its own variables", () => {
     const asyncApi = JSON.stringify(await (await ask(only, "/asyncapi.json")).json());
     expect(asyncApi).toContain('"room.');
     expect(asyncApi).not.toContain('"match.');
-    const { extensions, events } = guildHubParts(only);
+    const { extensions, events } = hubPartsOf(only);
     expect(extensions.map(({ name }) => name)).not.toContain("matches");
     expect([...events].filter((name) => name.startsWith("match"))).toEqual([]);
   });
@@ -300,7 +308,7 @@ describe("AREAS: each starts with just its own variables", () => {
     expect(await (await ask(both, "/ready")).json()).toMatchObject({
       checks: { matches: { webhook: false, dataApi: false, linking: false } },
     });
-    expect(guildHubParts(both).extensions.map(({ name }) => name)).toContain("matches");
+    expect(hubPartsOf(both).extensions.map(({ name }) => name)).toContain("matches");
   });
 
   it("only something else: no guild, no bot, no provider, no page", async () => {
@@ -446,6 +454,10 @@ describe("files (platform/files)", () => {
     const same = await get("cleo", "r.png", { "If-None-Match": `"old", W/${etag}` });
     expect([same.status, await same.text(), same.headers.get("ETag")]).toEqual([304, "", etag]);
     expect((await get("cleo", "r.png", { "If-None-Match": '"old"' })).status).toBe(200);
+    const matched = async (field: string) =>
+      (await get("cleo", "r.png", { "If-Match": field, "If-None-Match": etag })).status;
+    expect([await matched(`"old", ${etag}`), await matched("*")]).toEqual([304, 304]);
+    expect([await matched('"old"'), await matched(`W/${etag}`)]).toEqual([412, 412]);
     const head = await get("cleo", "r.png", { Range: "bytes=0-1" }, "HEAD");
     expect([head.status, head.headers.get("Content-Length"), await head.text()]).toEqual([
       200,
@@ -475,7 +487,13 @@ describe("files (platform/files)", () => {
     expect(await refusal(put("eve", "a.png", "<html>"))).toEqual([400, "wrong_type"]);
     expect(await refusal(put("eve", "a.html", "<html>", "text/html"))).toEqual([400, "wrong_type"]);
     expect(await refusal(put("eve", "a.png", ""))).toEqual([400, "empty"]);
-    for (const name of ["../a", "a\\b", "a\nb", "n".repeat(FILE_NAME_MAX_LENGTH + 1)]) {
+    for (const name of [
+      "../a",
+      "a\\b",
+      "a\nb",
+      "a\u202Egnp.exe",
+      "n".repeat(FILE_NAME_MAX_LENGTH + 1),
+    ]) {
       expect(await refusal(put("eve", name, PNG))).toEqual([400, "wrong_name"]);
     }
     expect(await listed("eve")).toBe(0);
@@ -505,7 +523,10 @@ describe("files (platform/files)", () => {
       take: async (bytes) => taken.push(bytes) > 0,
       give: async (bytes) => void taken.push(-bytes),
     };
-    const bucket = { put: () => Promise.reject(new Error("R2 is away")) } as unknown as R2Bucket;
+    const bucket = {
+      put: () => Promise.reject(new Error("R2 is away")),
+      delete: () => Promise.resolve(),
+    } as unknown as R2Bucket;
     const file = { key: "k", name: "a.png", type: "image/png", body: image(20) };
     const rules = { maxBytes: 100, takes: () => true, usage };
     await expect(putFile(bucket, file, rules)).rejects.toThrow("R2 is away");
@@ -514,5 +535,21 @@ describe("files (platform/files)", () => {
       expect(refused).toEqual({ ok: false, error: { kind: "wrong_name" } });
     }
     expect(taken).toEqual([20, -20]);
+    // Nor what it may have taken although it did not say so, and does not let go either.
+    vi.spyOn(console, "warn").mockImplementation(() => {});
+    const away = (): Promise<never> => Promise.reject(new Error("R2 is away"));
+    const deleted: string[] = [];
+    const large = {
+      createMultipartUpload: async () => ({
+        uploadPart: async (partNumber: number) => ({ partNumber, etag: "e" }),
+        complete: away,
+        abort: away,
+      }),
+      delete: async (key: string) => void deleted.push(key),
+    } as unknown as R2Bucket;
+    const body = image(6 * MIB);
+    const wide = { ...rules, maxBytes: 8 * MIB };
+    await expect(putFile(large, { ...file, body }, wide)).rejects.toThrow("R2 is away");
+    expect([taken.slice(2), deleted]).toEqual([[6 * MIB, -6 * MIB], ["k"]]);
   });
 });

@@ -247,7 +247,7 @@ describe("AREAS (ARCHITECTURE.md §4)", () => {
   it.each([
     ["another name", { AREAS: "rooms,chess" }, 'there is no area "chess", but rooms, matches'],
     ["one without what it needs", { AREAS: "matches" }, "matches needs rooms"],
-    ["nothing at all", { AREAS: "," }, "no area is set up"],
+    ["nothing at all", { AREAS: "," }, "AREAS: it names no area, but may name rooms, matches"],
   ])("refuses %s", (_, changes, reason) => {
     expect(refusal(changes)).toContain(reason);
   });

@@ -37,12 +37,12 @@ export function runningAreas(
 }
 
 /** What the areas of this deployment keep in a guild's hub, and which events they publish there. */
-export function guildHubParts(env: object): HubParts {
+export function guildHubParts(env: object): HubParts | { readonly refused: ConfigError } {
   const running = runningAreas(AREAS, env);
-  const areas = running.ok ? running.value : [];
+  if (!running.ok) return { refused: running.error };
   return {
-    extensions: areas.flatMap(({ extension }) => extension ?? []),
-    events: new Set(areas.flatMap(({ events }) => events.map(({ name }) => name))),
+    extensions: running.value.flatMap(({ extension }) => extension ?? []),
+    events: new Set(running.value.flatMap(({ events }) => events.map(({ name }) => name))),
   };
 }
 

@@ -2,6 +2,7 @@ import { appFor } from "./app.ts";
 import type { Env } from "./env.ts";
 import { AREAS, guildHubParts, runHourly, runningAreas } from "./features.ts";
 import { GuildHub as Hub } from "./hub/guild-hub.ts";
+import { log } from "./platform/log.ts";
 
 export { MatchRoom } from "./features/matches/room/match-room.ts";
 export { GatewayMonitor } from "./gateway/gateway-monitor.ts";
@@ -22,5 +23,6 @@ export default {
   async scheduled(_, env) {
     const running = runningAreas(AREAS, env);
     if (running.ok) await runHourly(running.value, env);
+    else log("error", "config.refused", { error: running.error });
   },
 } satisfies ExportedHandler<Env>;

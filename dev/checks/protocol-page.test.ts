@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, it } from "vitest";
 import { MATCH_EVENTS } from "../../src/protocol/events/matches.ts";
-import { ROOM_EVENTS } from "../../src/protocol/events/rooms.ts";
+import { GATEWAY_EVENTS, ROOM_EVENTS } from "../../src/protocol/events/rooms.ts";
 import { CLIENT_FRAME_TYPES, ClientFrame, ServerFrame } from "../../src/protocol/frames.ts";
 
 const DOCS = path.resolve(import.meta.dirname, "../../docs");
-const EVENTS = [...ROOM_EVENTS, ...MATCH_EVENTS];
+const EVENTS = [...ROOM_EVENTS, ...GATEWAY_EVENTS, ...MATCH_EVENTS];
 
 /** Types of the frames that a page shows, and names of the events in them; all are what the schemas say. */
 async function shownOn(name: string): Promise<{ frames: Set<string>; events: Set<string> }> {

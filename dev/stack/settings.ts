@@ -144,7 +144,7 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
   const issuer = given("JWT_ISSUER") ?? urls.idp;
   const hasLocalIdp = needed.has("idp") && isLocal(issuer, ports.idp);
   const jwks = given("JWT_PUBLIC_JWK_URL");
-  if (!hasLocalIdp && jwks === undefined) {
+  if (needed.has("idp") && !hasLocalIdp && jwks === undefined) {
     problems.push(
       `JWT_PUBLIC_JWK_URL is missing: JWT_ISSUER is ${issuer}, so say where its public keys are.`,
     );

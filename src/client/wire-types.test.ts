@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { z } from "zod";
 import { MATCH_EVENTS } from "../protocol/events/matches.ts";
-import { ROOM_EVENTS } from "../protocol/events/rooms.ts";
+import { GATEWAY_EVENTS, ROOM_EVENTS } from "../protocol/events/rooms.ts";
 import type * as wire from "../protocol/frames.ts";
 import type * as wireMatch from "../protocol/match.ts";
 import type * as wireRoom from "../protocol/room.ts";
@@ -17,7 +17,7 @@ type Frozen<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T;
 
-type Definition = (typeof ROOM_EVENTS | typeof MATCH_EVENTS)[number];
+type Definition = (typeof ROOM_EVENTS | typeof GATEWAY_EVENTS | typeof MATCH_EVENTS)[number];
 type Registered = {
   readonly [Each in Definition as Each["name"]]: Frozen<z.infer<Each["payload"]>>;
 };
@@ -53,7 +53,9 @@ describe("the types that are shipped", () => {
 describe("the events that are known", () => {
   it("are all that are registered", () => {
     expect(
-      [...ROOM_EVENTS, ...MATCH_EVENTS].filter(({ name }) => !isGuildEvent({ event: name })),
+      [...ROOM_EVENTS, ...GATEWAY_EVENTS, ...MATCH_EVENTS].filter(
+        ({ name }) => !isGuildEvent({ event: name }),
+      ),
     ).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import type { HubExtension } from "../hub/extension.ts";
 import { mountInteractions } from "../platform/discord/interactions/mount-interactions.ts";
 import { pathsBelow } from "../platform/http/areas.ts";
 import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
-import { gatewayState } from "../protocol/events/rooms.ts";
+import { GATEWAY_EVENTS, gatewayState } from "../protocol/events/rooms.ts";
 import { gatewayMonitor } from "./env.ts";
 import { changesOf, GUILD_EVENTS, GuildChanged } from "./guild-changes.ts";
 import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
@@ -50,7 +50,7 @@ export const gateway: Area = {
   },
   tags: [{ name: "gateway", description: "Signed events of the gateway-worker" }],
   hubs: ["guild"],
-  events: [],
+  events: GATEWAY_EVENTS,
   extension: gatewayHubExtension,
   mount: mountTakeEvents,
   async check(env) {

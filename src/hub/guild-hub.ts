@@ -30,7 +30,7 @@ import { workerdRuntime } from "./runtime.ts";
 export class GuildHub extends DurableObject<HubEnv> implements GuildHubRpc {
   readonly #impl: HubObject;
 
-  constructor(ctx: DurableObjectState, env: HubEnv, parts: HubParts) {
+  constructor(ctx: DurableObjectState, env: HubEnv, parts: HubParts | { readonly refused: Error }) {
     super(ctx, env);
     this.#impl = new HubObject(workerdRuntime(ctx, env), env, parts);
   }

@@ -35,12 +35,17 @@ import type {
 import type { HubRuntime } from "./runtime.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
-/** What the areas put into a hub. */
+/** What the areas that run put into a hub. */
 export type HubParts = {
   readonly extensions: readonly HubExtension[];
   /** Names of all events that may be published. */
   readonly events: ReadonlySet<string>;
 };
+
+/** A task of an area that does not run now is looked at again after this, milliseconds. */
+const AREA_AWAY_MS = 60 * 60_000;
+/** The same while which areas run cannot be known: an operator is mending it. */
+const AREAS_REFUSED_MS = 60_000;
 
 /** Everything behind a `GuildHub`: the journal, its sockets, its relays, and what the areas keep in it. */
 export class HubObject {
@@ -48,22 +53,27 @@ export class HubObject {
   readonly relays: HubRelays;
   readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
-  readonly #extensions: readonly HubExtension[];
+  readonly #parts: HubParts | { readonly refused: Error };
   readonly #guildId: string;
   readonly #store: SqliteStore;
   readonly #sequencer: Sequencer;
   readonly #presence: PresenceTeller;
   #isKnownAsServed = false;
 
-  constructor(runtime: HubRuntime, env: HubEnv, { extensions, events }: HubParts) {
+  /** @param parts `refused`: which areas run cannot be known, so nothing that needs them is done */
+  constructor(runtime: HubRuntime, env: HubEnv, parts: HubParts | { readonly refused: Error }) {
     this.#runtime = runtime;
     this.#env = env;
-    this.#extensions = extensions;
+    this.#parts = parts;
     this.#store = new SqliteStore(runtime.storage);
     // First those that others hear of the outside by: their tables are what the others build on.
+    const extensions = "refused" in parts ? [] : parts.extensions;
     const byFloor = extensions.toSorted((a, b) => Number(!a.outside) - Number(!b.outside));
-    const lacking = byFloor.map((extension) => extension.migrate(runtime.storage.sql));
-    if (lacking.includes(true)) this.#missWholeState();
+    // All or nothing: what one version took over from the one before is taken over once.
+    runtime.storage.transactionSync(() => {
+      const lacking = byFloor.map((extension) => extension.migrate(runtime.storage.sql));
+      if (lacking.includes(true)) this.#missWholeState();
+    });
     this.#guildId = this.#knowGuild();
     const snapshot: SnapshotSource = (mayRead) => this.#snapshot(mayRead);
     this.host = new StreamHost(runtime, env, this.#store, {
@@ -84,7 +94,7 @@ export class HubObject {
       store: this.#store,
       clock: runtime.clock,
       newId: this.host.newId,
-      isKnownEvent: (event) => events.has(event),
+      isKnownEvent: (event) => this.#areas.events.has(event),
       onAppended: (entries) => this.#send(entries),
     });
   }
@@ -103,7 +113,7 @@ export class HubObject {
     this.#serve();
     const result = ingestEvents(
       {
-        extensions: this.#extensions,
+        extensions: this.#areas.extensions,
         now: this.host.clock,
         turn: (work) => this.#turn(work),
         hubTurn: (publish, extension) => this.#turnOf(publish, extension),
@@ -119,7 +129,7 @@ export class HubObject {
   }
 
   async command(name: string, input: unknown, ids?: RequestIds): Promise<unknown> {
-    const extension = this.#extensions.find((one) => name.startsWith(`${one.name}.`));
+    const extension = this.#areas.extensions.find((one) => name.startsWith(`${one.name}.`));
     const command = extension?.commands?.find((one) => one.name === name);
     if (extension === undefined || command === undefined) throw new Error(`no hub command ${name}`);
     this.#serve();
@@ -226,6 +236,11 @@ export class HubObject {
     return published;
   }
 
+  get #areas(): HubParts {
+    if ("refused" in this.#parts) throw this.#parts.refused;
+    return this.#parts;
+  }
+
   #turn<T>(work: () => T): T {
     return this.#sequencer.turn(work);
   }
@@ -238,7 +253,9 @@ export class HubObject {
 
   #snapshot(mayRead: (audience: Audience) => boolean): SnapshotAt {
     const publish = (publication: Publication): Published => this.#publish(publication);
-    const parts = this.#extensions.map((one) => one.snapshot(this.#turnOf(publish, one), mayRead));
+    const parts = this.#areas.extensions.map((one) =>
+      one.snapshot(this.#turnOf(publish, one), mayRead),
+    );
     const state = Object.assign({}, ...parts) as Record<string, unknown>;
     return { seq: this.#store.extent().head, state };
   }
@@ -247,8 +264,16 @@ export class HubObject {
     if (key === RELAYS_TASK) return this.relays.recall();
     if (key === PRESENCE_TASK) return this.#presence.tell();
     const slash = key.indexOf("/");
-    const extension = this.#extensions.find((one) => one.name === key.slice(0, slash));
-    await extension?.task?.(this.#contextOf(extension, newTraceId()), key.slice(slash + 1));
+    const isRefused = "refused" in this.#parts;
+    const extensions = isRefused ? [] : this.#areas.extensions;
+    const extension = extensions.find((one) => one.name === key.slice(0, slash));
+    if (extension === undefined) {
+      // Its area may run again later, and then this is still to be done.
+      const pause = isRefused ? AREAS_REFUSED_MS : AREA_AWAY_MS;
+      this.#store.writeTask(key, this.host.clock() + pause);
+      return;
+    }
+    await extension.task?.(this.#contextOf(extension, newTraceId()), key.slice(slash + 1));
   }
 
   /** @param trace of the request that this is done for: what it publishes carries it */
@@ -277,7 +302,7 @@ export class HubObject {
       schedule: (key, at) => this.#store.writeTask(`${prefix}/${key}`, at),
       cancel: (key) => this.#store.writeTask(`${prefix}/${key}`, null),
       tell: (said) => {
-        for (const other of this.#extensions) {
+        for (const other of this.#areas.extensions) {
           if (other === extension) continue;
           const heard = other.hear?.(this.#turnOf(publish, other), said) ?? "done";
           if (heard !== "done") return heard;
@@ -294,7 +319,9 @@ export class HubObject {
     return events.some(
       (event) =>
         event.refused !== true &&
-        this.#extensions.some(({ outside }) => outside?.claims.includes(event.event) === true),
+        this.#areas.extensions.some(
+          ({ outside }) => outside?.claims.includes(event.event) === true,
+        ),
     );
   }
 

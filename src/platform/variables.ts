@@ -149,6 +149,7 @@ export function chosenAreas<A extends Configured>(areas: readonly A[], env: obje
       : names.includes(name),
   );
   const problems = [
+    ...(names?.length === 0 ? [`AREAS: it names no area, but may name ${known}`] : []),
     ...(names ?? [])
       .filter((name) => !areas.some((area) => area.name === name))
       .map((name) => `AREAS: there is no area "${name}", but ${known}`),

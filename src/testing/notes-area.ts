@@ -121,8 +121,9 @@ export const NOTE_FILE_MAX_BYTES = 12 * 1024 * 1024;
 export const NOTE_FILES_QUOTA_BYTES = 20 * 1024 * 1024;
 const FILE_TYPES: ReadonlySet<string> = new Set(["image/png", "image/svg+xml", "text/plain"]);
 
-/** What each owner has stored: an area of the product keeps it beside its list of files. */
+/** What each owner has stored, and where: an area of the product keeps both in one row. */
 const used = new Map<string, number>();
+const files = new Map<string, { readonly key: string; readonly size: number }>();
 
 function usageOf(owner: string): FileUsage {
   const give = (bytes: number): void => void used.set(owner, (used.get(owner) ?? 0) - bytes);
@@ -143,14 +144,19 @@ function mountFiles(app: OpenAPIHono<AppEnv>): void {
     if (UPLOADS === undefined) throw new Error("the tests have a bucket");
     return UPLOADS;
   };
-  const keyOf = (c: Context<AppEnv>): string =>
-    `notes/${c.get("principal").sub}/${encodeURIComponent(c.req.param("name") ?? "")}`;
+  const pathOf = (c: Context<AppEnv>): string =>
+    `${c.get("principal").sub}/${c.req.param("name") ?? ""}`;
+  /** Lets a file go, once: whoever takes it out of the list. */
+  const remove = async (c: Context<AppEnv>, file: { key: string; size: number }): Promise<void> => {
+    await bucketOf(c).delete(file.key);
+    await usageOf(c.get("principal").sub).give(file.size);
+  };
   app.use("/v9/files/*", requireAuth);
   app.put("/v9/files/:name", async (c) => {
     const stored = await putFile(
       bucketOf(c),
       {
-        key: keyOf(c),
+        key: `notes/${c.get("principal").sub}/${crypto.randomUUID()}`,
         name: c.req.param("name"),
         type: c.req.header("Content-Type"),
         body: c.req.raw.body,
@@ -161,19 +167,25 @@ function mountFiles(app: OpenAPIHono<AppEnv>): void {
         usage: usageOf(c.get("principal").sub),
       },
     );
-    if (stored.ok) return c.json(stored.value);
+    if (stored.ok) {
+      const before = files.get(pathOf(c));
+      files.set(pathOf(c), stored.value);
+      if (before !== undefined) await remove(c, before);
+      return c.json(stored.value);
+    }
     const code = stored.error.kind === "too_large" ? "body_too_large" : "invalid_request";
     return failure(c, { code, detail: stored.error.kind });
   });
   app.get("/v9/files/:name", async (c) => {
-    const served = await serveFile(bucketOf(c), keyOf(c), c.req.raw);
+    const file = files.get(pathOf(c));
+    const served = file && (await serveFile(bucketOf(c), file.key, c.req.raw));
     return served ?? failure(c, { code: "not_found", detail: "No such file." });
   });
   app.delete("/v9/files/:name", async (c) => {
-    const found = await bucketOf(c).head(keyOf(c));
-    await bucketOf(c).delete(keyOf(c));
-    await usageOf(c.get("principal").sub).give(found?.size ?? 0);
-    return c.json({ deleted: found !== null });
+    const file = files.get(pathOf(c));
+    files.delete(pathOf(c));
+    if (file !== undefined) await remove(c, file);
+    return c.json({ deleted: file !== undefined });
   });
 }
 

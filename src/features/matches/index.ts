@@ -19,6 +19,8 @@ export const matches: Area = {
   ...PROBLEM_DIALECT,
   name: "matches",
   owns: pathsBelow("/matches", "/faceit", WEBHOOK_PATH),
+  // Linking goes on by what a browser is sent to.
+  changesByGet: pathsBelow("/faceit"),
   // What FACEIT calls, and where people link, is no API for pages of others.
   cors: (path) =>
     path === "/matches" || path.startsWith("/matches/") ? PROBLEM_DIALECT.cors(path) : null,

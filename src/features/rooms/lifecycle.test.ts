@@ -166,6 +166,7 @@ function setUp() {
     tasks,
     faults,
     turn,
+    voice,
     take,
     /** When the container's last heartbeat arrived. */
     hears: (at: (now: number) => number) => {
@@ -287,6 +288,17 @@ describe("creating a room", () => {
     expect(world.state.roomsIn("open")).toHaveLength(0);
     expect(world.channels.size).toBe(0);
     expect(world.news()).toEqual(["room.created", "room.deleted"]);
+  });
+
+  it("does not end a room that somebody is in, also when rooms were not told of it", async () => {
+    const world = setUp();
+    await world.create();
+    world.voice.save({ userId: "u1", channelId: "c2", since: 1, isBot: false });
+    await world.run(2 * IDLE_MS);
+    expect(world.state.roomsIn("open")).toHaveLength(1);
+    world.take({ event: "voice.left", payload: { guildId: GUILD, channelId: "c2", userId: "u1" } });
+    await world.run(IDLE_MS);
+    expect(world.state.roomsIn("open")).toHaveLength(0);
   });
 
   it("ends no room before a heartbeat of the container shows that nobody joined", async () => {

@@ -1259,6 +1259,10 @@ describe("a room that nobody is in", () => {
         ) STRICT;
         CREATE TABLE matches_voice (user_id TEXT PRIMARY KEY, channel_id TEXT NOT NULL) STRICT;
         CREATE TABLE matches_bot (user_id TEXT PRIMARY KEY) STRICT;
+        CREATE TABLE rooms_held (
+          position INTEGER PRIMARY KEY AUTOINCREMENT, channel_id TEXT NOT NULL, user_id TEXT,
+          held TEXT NOT NULL
+        ) STRICT;
         CREATE TABLE rooms_gateway (one INTEGER PRIMARY KEY, state TEXT, since INTEGER) STRICT;
         CREATE TABLE rooms_knowledge (one INTEGER PRIMARY KEY, knowledge TEXT NOT NULL) STRICT;
         CREATE TABLE matches_knowledge (one INTEGER PRIMARY KEY, knowledge TEXT NOT NULL) STRICT;
@@ -1294,6 +1298,12 @@ describe("a room that nobody is in", () => {
         "INSERT INTO rooms_held (channel_id, user_id, held) VALUES ('c9', 'u2', ?)",
         JSON.stringify({ channelId: "c9", userId: "u2", event }),
       );
+      // What nobody can read holds nothing up.
+      const odd = { ...event, event: "voice.sung" };
+      sql.exec(
+        "INSERT INTO rooms_held (channel_id, user_id, held) VALUES ('c9', 'u3', ?)",
+        JSON.stringify({ channelId: "c9", userId: "u3", event: odd }),
+      );
       sql.exec("INSERT INTO matches_voice VALUES ('u2', 'c9')");
     });
     await evictHub();
@@ -1327,7 +1337,9 @@ describe("a room that nobody is in", () => {
     await evictHub();
     expect(await members()).toEqual(["u7"]);
     const tables = await runInDurableObject(hub(), (_, { storage: { sql } }) =>
-      sql.exec("SELECT name FROM sqlite_master WHERE name GLOB '*_voice'").toArray(),
+      sql
+        .exec("SELECT name FROM sqlite_master WHERE name GLOB '*_voice' OR name = 'rooms_held'")
+        .toArray(),
     );
     expect(tables).toEqual([{ name: "gateway_voice" }]);
   });

@@ -1,4 +1,5 @@
 import { FILE_NAME_MAX_LENGTH } from "../../protocol/limits.ts";
+import { log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { beginsAs, typeOf } from "./file-type.ts";
 
@@ -37,7 +38,7 @@ export type StoredFile = {
   readonly size: number;
 };
 
-/** Why a file is not stored. Nothing of it is left. */
+/** Why a file is not stored. */
 export type FileFailure =
   | { readonly kind: "empty" }
   | { readonly kind: "wrong_name" }
@@ -46,7 +47,7 @@ export type FileFailure =
   | { readonly kind: "too_large"; readonly maxBytes: number }
   | { readonly kind: "over_quota" };
 
-/** Bytes that are stored at once: the smallest part of a multipart upload that R2 takes. */
+/** Size of each part of a multipart upload, bytes: the smallest that R2 accepts. */
 const PART_BYTES = 5 * 1024 * 1024;
 
 /**
@@ -104,19 +105,30 @@ export async function putFile(
     return ok({ key, name, type, size });
   } finally {
     if (!stored) {
-      await upload?.abort();
+      await inVain(key, () => upload?.abort());
+      // R2 may have stored it although no answer said so. Nobody else has this key.
+      if (counted > 0) await inVain(key, () => bucket.delete(key));
       if (counted > 0) await usage.give(counted);
     }
   }
 }
 
-/** Names that can be saved under on any machine. */
+/** Tidies up after a failure, which is what the caller hears of. */
+async function inVain(key: string, work: () => Promise<void> | undefined): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log("warn", "files.not_tidied", { key, error });
+  }
+}
+
+/** A name of one file, in which nothing hides how it ends. */
 function isName(name: string): boolean {
   return (
     name !== "" &&
     name.length <= FILE_NAME_MAX_LENGTH &&
     name.isWellFormed() &&
-    !/[/\\\p{Cc}]/u.test(name) &&
+    !/[/\\\p{Cc}\p{Bidi_Control}]/u.test(name) &&
     name !== "." &&
     name !== ".."
   );

@@ -22,10 +22,17 @@ export async function serveFile(
     // It asks each time: who may read it can change.
     "Cache-Control": "private, no-cache",
   });
-  if (isKnown(asked.get("If-None-Match"), found.httpEtag)) {
+  // RFC 9110 §13.1.1: strong comparison, and before any other condition.
+  const wanted = asked.get("If-Match");
+  if (wanted !== null && !namesTag(wanted, ["*", found.httpEtag])) {
+    return new Response(null, { status: 412, headers });
+  }
+  // RFC 9110 §13.1.2: weak comparison.
+  const known = asked.get("If-None-Match");
+  if (known !== null && namesTag(known, ["*", found.httpEtag, `W/${found.httpEtag}`])) {
     return new Response(null, { status: 304, headers });
   }
-  // RFC 9110 §14.2: ranges are for GET; §13.1.5: of another version they are worth nothing.
+  // RFC 9110 §14.2: only GET has ranges; §13.1.5: a range of another version is not served.
   const condition = asked.get("If-Range");
   const isSame = condition === null || condition === found.httpEtag;
   const range = method === "GET" && isSame ? rangeOf(asked.get("Range"), found.size) : "whole";
@@ -60,10 +67,9 @@ function inert({ httpMetadata, customMetadata }: R2Object): Record<string, strin
   };
 }
 
-/** RFC 9110 §13.1.2: weak comparison, for our strong tags. */
-function isKnown(field: string | null, etag: string): boolean {
-  if (field === null) return false;
-  return field.split(",").some((tag) => ["*", etag, `W/${etag}`].includes(tag.trim()));
+/** Whether a list of entity tags names one of these. */
+function namesTag(field: string, tags: readonly string[]): boolean {
+  return field.split(",").some((tag) => tags.includes(tag.trim()));
 }
 
 /**

@@ -77,6 +77,8 @@ export type HttpArea = HttpDialect & {
   readonly name: string;
   /** Whether a path belongs to it, also one that no route answers. Areas share none. */
   readonly owns: (path: string) => boolean;
+  /** Whether a GET of this path changes something all the same: it is worked on to its end. */
+  readonly changesByGet?: (path: string) => boolean;
   /** Its chapters of the OpenAPI document. */
   readonly tags: readonly { readonly name: string; readonly description: string }[];
 };

@@ -70,11 +70,7 @@ export const gatewayState = defineEvent(
 );
 
 /** All events of this area, for the registry. */
-export const ROOM_EVENTS = [
-  roomCreated,
-  roomUpdated,
-  roomDeleted,
-  voiceJoined,
-  voiceLeft,
-  gatewayState,
-] as const;
+export const ROOM_EVENTS = [roomCreated, roomUpdated, roomDeleted, voiceJoined, voiceLeft] as const;
+
+/** The events of the gateway, on which every area with Discord stands. */
+export const GATEWAY_EVENTS = [gatewayState] as const;

@@ -3,7 +3,6 @@ import type { Context } from "hono";
 import { clientNetwork } from "../../../platform/client-network.ts";
 import type { Later } from "../../../platform/discord/interactions/slash-command.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
-import { toItsEnd } from "../../../platform/http/areas.ts";
 import { retryAfter } from "../../../platform/http/problem.ts";
 import { log } from "../../../platform/log.ts";
 import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
@@ -63,8 +62,6 @@ const linkRoute = createRoute({
 
 /** The pages that a browser opens while somebody links FACEIT (matches-and-music.md §A7). */
 export function mountLinking(app: OpenAPIHono<AppEnv>): void {
-  // It goes on by what a browser is sent to: a GET that changes something.
-  app.use("/faceit/*", toItsEnd);
   mountFaceitLink(app);
   mountFaceitCallback(app);
 }

@@ -506,6 +506,20 @@ describe("events of the gateway", () => {
   });
 });
 
+describe("a snapshot", () => {
+  it("corrects what readers were told of somebody who is in no channel", () => {
+    const { take, state, open, news } = setUp();
+    open("c1");
+    news();
+    state.savePublishedVoice("u1", { userId: "u1", channelId: "c1", since: 1 });
+    take(snapshot(["c1"], {}));
+    expect(news()).toEqual(["voice.left c1 u1"]);
+    expect(state.membersOf("c1")).toEqual([]);
+    take(snapshot(["c1"], {}));
+    expect(news()).toEqual([]);
+  });
+});
+
 describe("what was published, from the start, is the state", () => {
   const user = fc.constantFrom("u1", "u2", "u3");
   const channel = fc.constantFrom("c1", "c2", "lobby", "hall");

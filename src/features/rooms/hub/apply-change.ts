@@ -42,7 +42,7 @@ export function applyChange(turn: RoomsTurn, change: GuildChange): Taken {
       onChannelsListed(turn, change);
       return "done";
     case "snapshot_done":
-      onSnapshotDone(turn, change.channelIds);
+      onSnapshotDone(turn, change);
       return "done";
     case "voice_known":
       onVoiceKnown(turn, change.isKnown);
@@ -81,8 +81,13 @@ function applyOrHold(turn: RoomsTurn, change: HeldChange, told: VoiceState | nul
       if (room !== null) updateRoom(turn, room, change, ts);
       return "done";
     case "channel_deleted":
-      if (room !== null) endRoom(turn, room, ts);
-      else state.removeForeign(channelId);
+      if (room !== null) {
+        endRoom(turn, room, ts);
+        return "done";
+      }
+      // Of a change that an older version held, nobody has left before.
+      for (const voice of state.membersOf(channelId)) leave(turn, voice, ts);
+      state.removeForeign(channelId);
       return "done";
     case "joined":
       rememberPerson(turn, change);
@@ -130,8 +135,12 @@ function onChannelsListed(
   }
 }
 
-function onSnapshotDone(turn: RoomsTurn, channelIds: ReadonlySet<string>): void {
+function onSnapshotDone(
+  turn: RoomsTurn,
+  { channelIds, ts }: Extract<GuildChange, { kind: "snapshot_done" }>,
+): void {
   const { state } = turn;
+  for (const voice of state.unexplainedVoice()) leave(turn, voice, ts);
   for (const channelId of state.foreignChannels()) {
     if (!channelIds.has(channelId)) state.removeForeign(channelId);
   }

@@ -6,7 +6,7 @@ import { findChannel, findCreatedChannel, type Finding } from "../find-created-c
 import type { Recovered, RoomTaskPorts } from "../ports.ts";
 import type { RoomRecord } from "../room-record.ts";
 import { confirmEnd, giveUpRoom, openRoom, reopenRoom, type RepairTimes } from "./creation.ts";
-import { endRoom, roomTask, TOMBSTONE_MS, watchIdle } from "./room-changes.ts";
+import { endRoom, forgetIdle, roomTask, TOMBSTONE_MS, watchIdle } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
 /**
@@ -182,8 +182,16 @@ function idleDue(turn: RoomsTurn, id: string): number | null {
     return null;
   }
   const due = since + room.idleMs;
-  if (due <= hub.now()) return due;
-  hub.schedule(roomTask.idle(id), due);
+  if (due > hub.now()) {
+    hub.schedule(roomTask.idle(id), due);
+    return null;
+  }
+  // Rooms hear of who comes in only while they run (`AREAS`).
+  const isUsed = state
+    .membersOf(room.channelId)
+    .some(({ userId }) => state.person(userId)?.bot !== true);
+  if (!isUsed) return due;
+  forgetIdle(turn, id);
   return null;
 }
 

@@ -135,6 +135,11 @@ export interface RoomsState extends PeopleState {
   savePublishedVoice(userId: string, voice: VoiceState | null): void;
   /** Whether readers were told something else about a user than the guild's voice says. */
   isPublishedVoiceBehind(userId: string): boolean;
+  /**
+   * Users who are in no channel, although readers were told that they are and nothing waits that would correct
+   * it. There should be none; a snapshot corrects it, so that no room keeps somebody for ever.
+   */
+  unexplainedVoice(): readonly VoiceState[];
   /** Whether everybody in voice is known. */
   isVoiceKnown(): boolean;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isVoiceKnown, type VoiceState } from "../../../gateway/guild-voice.ts";
 import { hasTable, sqlGuildVoice } from "../../../gateway/sql-guild-voice.ts";
+import { log } from "../../../platform/log.ts";
 import { RoomRecord } from "../room-record.ts";
 import { createPeopleTable, sqlPeople } from "./people.ts";
 import {
@@ -35,7 +36,7 @@ export function createRoomsTables(sql: SqlStorage): false {
       channel_id TEXT PRIMARY KEY,
       room_ids TEXT NOT NULL
     ) STRICT;
-    CREATE TABLE IF NOT EXISTS rooms_held (
+    CREATE TABLE IF NOT EXISTS rooms_waiting (
       position INTEGER PRIMARY KEY AUTOINCREMENT,
       channel_id TEXT NOT NULL,
       user_id TEXT,
@@ -64,26 +65,39 @@ function takeOverTold(sql: SqlStorage): void {
       UNION ALL
       SELECT user_id, NULL, NULL FROM gateway_voice
         WHERE user_id NOT IN (SELECT user_id FROM rooms_voice);
+    DELETE FROM rooms_waiting;
     DROP TABLE rooms_voice;
   `);
-  const rows = sql.exec<{ position: number; held: string }>(
-    "SELECT position, held FROM rooms_held",
+  // A table of their own: a version before could not read what this one holds, and none that it holds is lost.
+  if (!hasTable(sql, "rooms_held")) return;
+  const rows = sql.exec<HeldRow>(
+    "SELECT channel_id, user_id, held FROM rooms_held ORDER BY position",
   );
-  for (const { position, held } of rows.toArray()) {
-    const before = HeldBefore.safeParse(JSON.parse(held));
-    if (!before.success) continue;
-    const { event, payload, ts, ...cause } = before.data.event;
+  for (const row of rows.toArray()) {
+    const { event, payload, ts, ...cause } = HeldBefore.parse(JSON.parse(row.held)).event;
     const kinds = Object.entries(EVENT_OF).flatMap(([kind, name]) =>
       name === event ? [kind] : [],
     );
-    const change = { ...payload, ...cause, ts, since: ts, kind: kinds[0] };
+    const change = StoredChange.safeParse({ ...payload, ...cause, ts, since: ts, kind: kinds[0] });
+    if (!change.success) {
+      log("warn", "rooms.held_event_dropped", { event });
+      continue;
+    }
     sql.exec(
-      "UPDATE rooms_held SET held = ? WHERE position = ?",
-      JSON.stringify(StoredChange.parse(change)),
-      position,
+      "INSERT INTO rooms_waiting (channel_id, user_id, held) VALUES (?, ?, ?)",
+      row.channel_id,
+      row.user_id,
+      JSON.stringify(change.data),
     );
   }
+  sql.exec("DROP TABLE rooms_held");
 }
+
+type HeldRow = {
+  readonly channel_id: string;
+  readonly user_id: string | null;
+  readonly held: string;
+};
 
 /** A held event in the form that older versions stored. */
 const HeldBefore = z.object({
@@ -117,7 +131,7 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
     publishedApart("WHERE user_id = ?", userId)[0];
   const held = (): HeldChange[] =>
     sql
-      .exec<{ held: string }>("SELECT held FROM rooms_held ORDER BY position")
+      .exec<{ held: string }>("SELECT held FROM rooms_waiting ORDER BY position")
       .toArray()
       .map((row) => StoredChange.parse(JSON.parse(row.held)));
 
@@ -194,25 +208,25 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
     hold: (change) => {
       const { channelId, userId } = subjectOf(change);
       sql.exec(
-        "INSERT INTO rooms_held (channel_id, user_id, held) VALUES (?, ?, ?)",
+        "INSERT INTO rooms_waiting (channel_id, user_id, held) VALUES (?, ?, ?)",
         channelId,
         userId,
         JSON.stringify(change),
       );
     },
-    heldCount: () => sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_held").one().n,
+    heldCount: () => sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_waiting").one().n,
     held,
     takeHeld: () => {
       const taken = held();
-      sql.exec("DELETE FROM rooms_held");
+      sql.exec("DELETE FROM rooms_waiting");
       return taken;
     },
     isAfterHeld: ({ channelId, userId }) => {
       const found =
         userId === null
-          ? sql.exec("SELECT 1 FROM rooms_held WHERE channel_id = ? LIMIT 1", channelId)
+          ? sql.exec("SELECT 1 FROM rooms_waiting WHERE channel_id = ? LIMIT 1", channelId)
           : sql.exec(
-              `SELECT 1 FROM rooms_held
+              `SELECT 1 FROM rooms_waiting
                WHERE user_id = ? OR (channel_id = ? AND user_id IS NULL) LIMIT 1`,
               userId,
               channelId,
@@ -221,7 +235,8 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
     },
 
     isWaiting: (userId) =>
-      sql.exec("SELECT 1 FROM rooms_held WHERE user_id = ? LIMIT 1", userId).toArray().length > 0,
+      sql.exec("SELECT 1 FROM rooms_waiting WHERE user_id = ? LIMIT 1", userId).toArray().length >
+      0,
 
     emptySince: (roomId) => {
       const [row] = sql
@@ -266,6 +281,13 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       );
     },
     isPublishedVoiceBehind: (userId) => publishedApartOf(userId) !== undefined,
+    unexplainedVoice: () =>
+      publishedApart("WHERE channel_id IS NOT NULL").flatMap(({ userId, voice: told }) => {
+        const isWaiting =
+          sql.exec("SELECT 1 FROM rooms_waiting WHERE user_id = ? LIMIT 1", userId).toArray()
+            .length > 0;
+        return told === null || isWaiting || voice.of(userId) !== null ? [] : [told];
+      }),
     isVoiceKnown: () => isVoiceKnown(voice.knowledge()),
   };
 }

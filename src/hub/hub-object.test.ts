@@ -1,0 +1,86 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { MemoryObject } from "../testing/memory-platform.ts";
+import { GUILD, VirtualGuild } from "../testing/virtual-guild.ts";
+import type { HubExtension, HubTurn } from "./extension.ts";
+import { HubObject, type HubParts } from "./hub-object.ts";
+
+const HOUR_MS = 60 * 60_000;
+const SCHEDULE = "plans.schedule";
+
+let done: string[];
+
+/** An area that plans something. */
+const plans: HubExtension = {
+  name: "plans",
+  migrate: () => false,
+  commands: [
+    {
+      name: SCHEDULE,
+      run: (hub, at) => hub.turn((turn: HubTurn) => turn.schedule("it", Number(at))),
+    },
+  ],
+  snapshot: () => ({ plans: [] }),
+  task: async (_, key) => void done.push(key),
+};
+
+beforeEach(() => {
+  done = [];
+});
+
+/** A hub whose areas can be chosen anew at each wake. */
+function setUp() {
+  const { time, env } = new VirtualGuild();
+  const running: HubParts = { extensions: [plans], events: new Set(["test.happened"]) };
+  let parts: HubParts | { readonly refused: Error } = running;
+  const noOne = (): never => {
+    throw new Error("it is alone");
+  };
+  const hub = new MemoryObject<HubObject>({
+    name: GUILD,
+    time,
+    reachFrom: () => ({ hub: noOne, relay: noOne, verifyToken: noOne, newId: noOne }),
+    make: (runtime) => new HubObject(runtime, env, parts),
+  });
+  return {
+    hub,
+    time,
+    running,
+    wakeWith: (now: typeof parts) => {
+      parts = now;
+      hub.evict();
+    },
+  };
+}
+
+describe("what an area has planned", () => {
+  it.each([
+    ["does not run", { extensions: [], events: new Set<string>() }],
+    ["cannot be known to run", { refused: new Error("AREAS: there is no area") }],
+  ])("waits while the area %s, and is done when it runs again", async (_, without) => {
+    const { hub, time, running, wakeWith } = setUp();
+    await hub.event((impl) => impl.command(SCHEDULE, time.now + 1_000));
+    wakeWith(without);
+    await time.pass(3 * HOUR_MS);
+    expect(done).toEqual([]);
+    wakeWith(running);
+    await time.pass(HOUR_MS);
+    expect(done).toEqual(["it"]);
+    await time.pass(2 * HOUR_MS);
+    expect(done).toEqual(["it"]);
+  });
+});
+
+describe("a hub that cannot know its areas", () => {
+  it("does nothing for them, rather than without them", async () => {
+    const { hub, wakeWith } = setUp();
+    const why = "AREAS: there is no area";
+    wakeWith({ refused: new Error(why) });
+    const { impl } = hub;
+    const event = { event: "test.happened", payload: {}, audience: null, topic: null };
+    expect(() => impl.publish([event])).toThrow(why);
+    expect(() => impl.ingest([{ event: "voice.joined", payload: {} }])).toThrow(why);
+    expect(() => impl.snapshotsFor([["sub:alice"]])).toThrow(why);
+    await expect(impl.command(SCHEDULE, 1)).rejects.toThrow(why);
+    expect(impl.status().seq).toBe(0);
+  });
+});
