@@ -654,8 +654,8 @@ describe("any frame on a socket is answered, taken or closes it", () => {
             if (isSilent(one, isWaiting)) client.send('{"type":"ack","seq":9007199254740991}');
             await client.until(({ frames, closed }) => closed !== null || frames.length > before);
           }
-          for (const text of client.texts) {
-            if (text !== PONG_FRAME) ServerFrame.parse(JSON.parse(text));
+          for (const frameText of client.texts) {
+            if (frameText !== PONG_FRAME) ServerFrame.parse(JSON.parse(frameText));
           }
           if (client.closed === null) client.close();
           else expect([1009, 1013, 4401, 4403, 4408, 4429, 4499]).toContain(client.closed.code);
