@@ -9,21 +9,7 @@ export const bareLoop: Subject = {
   name: "bare",
   label: "bare Durable Object loop",
   remembers: "nothing",
-  start: async (folder, { port = 0 } = {}) => {
-    const service = {
-      name: "loop",
-      module: fileURLToPath(import.meta.resolve("./bare-loop.worker.mjs")),
-      bindings: [{ name: "LOOP", objects: "BareLoop" }],
-      objects: ["BareLoop"],
-    };
-    const server = await startWorkerd(folder, [service], { port });
-    const entry = { port: server.port, path: "/ws" };
-    return {
-      ...server,
-      clientOf: () => silentClient(() => Promise.resolve(entry), PING_FRAME),
-      calls: () => countAt(server.port, "/calls"),
-    };
-  },
+  start: starting(fileURLToPath(import.meta.resolve("./bare-loop.worker.mjs")), "LOOP", "BareLoop"),
 };
 
 /** partyserver with hibernation. @param module its bundle, an absolute path */
@@ -32,20 +18,25 @@ export function party(module: string): Subject {
     name: "party",
     label: "partyserver",
     remembers: "nothing",
-    start: async (folder, { port = 0 } = {}) => {
-      const service = {
-        name: "party",
-        module,
-        bindings: [{ name: "PARTY", objects: "Party" }],
-        objects: ["Party"],
-      };
-      const server = await startWorkerd(folder, [service], { port });
-      const entry = { port: server.port, path: "/ws" };
-      return {
-        ...server,
-        clientOf: () => silentClient(() => Promise.resolve(entry), PING_FRAME),
-        calls: () => countAt(server.port, "/calls"),
-      };
-    },
+    start: starting(module, "PARTY", "Party"),
+  };
+}
+
+/** How a Worker with one class of objects, which counts its calls, is started. */
+function starting(module: string, binding: string, objects: string): Subject["start"] {
+  return async (folder, { port = 0 } = {}) => {
+    const service = {
+      name: binding.toLowerCase(),
+      module,
+      bindings: [{ name: binding, objects }],
+      objects: [objects],
+    };
+    const server = await startWorkerd(folder, [service], { port });
+    const entry = { port: server.port, path: "/ws" };
+    return {
+      ...server,
+      clientOf: () => silentClient(() => Promise.resolve(entry), PING_FRAME),
+      calls: () => countAt(server.port, "/calls"),
+    };
   };
 }

@@ -5,19 +5,35 @@ import { changesOf } from "../gateway/guild-changes.ts";
 import type { GuildVoice } from "../gateway/guild-voice.ts";
 import { createVoiceTables, sqlGuildVoice } from "../gateway/sql-guild-voice.ts";
 import type { Taken } from "../hub/extension.ts";
-import { causedBy, type IncomingEvent } from "../hub/publisher.ts";
+import { causedBy, type IncomingEvent, type Publication } from "../hub/publisher.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 
 /** The rooms of a guild over its own SQLite, told of changes by the gateway as in a hub. */
 export type RoomsWorld = {
   readonly turn: RoomsTurn;
   readonly voice: GuildVoice;
+  /** What was published, oldest first. */
+  readonly published: Publication[];
+  /** When each task is due, milliseconds. */
+  readonly tasks: Map<string, number>;
   /** Takes an event of the gateway; one that has to wait leaves nothing. */
   readonly take: (event: IncomingEvent) => Taken;
 };
 
-/** Rooms of which the test keeps the clock, the tasks and what is published. */
-export function roomsWorld(hub: RoomsTurn["hub"]): RoomsWorld {
+/** Rooms of which the test keeps the clock, and sees what is published and planned. */
+export function roomsWorld(guildId: string, now: () => number): RoomsWorld {
+  const published: Publication[] = [];
+  const tasks = new Map<string, number>();
+  const hub: RoomsTurn["hub"] = {
+    guildId,
+    now,
+    publish: (publication) => {
+      published.push(publication);
+      return { kind: "published", seq: published.length };
+    },
+    schedule: (key, at) => void tasks.set(key, at),
+    cancel: (key) => void tasks.delete(key),
+  };
   const storage = new MemoryStorage();
   const { sql } = storage;
   createVoiceTables(sql);
@@ -35,6 +51,8 @@ export function roomsWorld(hub: RoomsTurn["hub"]): RoomsWorld {
   return {
     turn,
     voice,
+    published,
+    tasks,
     take: (event) => {
       let taken: Taken = "done";
       const held = new Error("held");

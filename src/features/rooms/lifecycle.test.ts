@@ -1,6 +1,5 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Publication } from "../../hub/publisher.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { createRoom, type CreateRoomInput } from "./create-room.ts";
@@ -52,8 +51,6 @@ class Killed extends Error {}
 function setUp() {
   let now = 1_000_000;
   let ids = 0;
-  const tasks = new Map<string, number>();
-  const published: Publication[] = [];
   const rows = new Map<string, RoomRecord>();
   const answers: string[] = [];
   const channels = new Map<string, { readonly name: string; readonly reason: string }>();
@@ -62,16 +59,7 @@ function setUp() {
   let alive = true;
   let heardAt: (now: number) => number | null = () => null;
 
-  const { turn, voice, take } = roomsWorld({
-    guildId: GUILD,
-    now: () => now,
-    publish: (publication) => {
-      published.push(publication);
-      return { kind: "published", seq: published.length };
-    },
-    schedule: (key, at) => void tasks.set(key, at),
-    cancel: (key) => void tasks.delete(key),
-  });
+  const { turn, voice, take, published, tasks } = roomsWorld(GUILD, () => now);
   const { state } = turn;
   voice.saveKnowledge({ connectedSince: 0, hasSnapshot: true });
   const context: RoomsContext = { guildId: GUILD, now: () => now, turn: (work) => work(turn) };

@@ -37,19 +37,8 @@ function reserved(id: string, isPrivate = false): RoomRecord {
 
 /** A hub in memory, with access to all that it stores and publishes. */
 function setUp() {
-  const published: Publication[] = [];
-  const tasks = new Map<string, number>();
   let now = 1_000_000;
-  const { turn, voice, take } = roomsWorld({
-    guildId: GUILD,
-    now: () => now,
-    publish: (publication) => {
-      published.push(publication);
-      return { kind: "published", seq: published.length };
-    },
-    schedule: (key, at) => void tasks.set(key, at),
-    cancel: (key) => void tasks.delete(key),
-  });
+  const { turn, voice, take, published, tasks } = roomsWorld(GUILD, () => now);
   const { state } = turn;
   return {
     turn,

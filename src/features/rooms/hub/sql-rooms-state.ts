@@ -129,6 +129,8 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       }));
   const publishedApartOf = (userId: string): PublishedVoice | undefined =>
     publishedApart("WHERE user_id = ?", userId)[0];
+  const isWaiting = (userId: string): boolean =>
+    sql.exec("SELECT 1 FROM rooms_waiting WHERE user_id = ? LIMIT 1", userId).toArray().length > 0;
   const held = (): HeldChange[] =>
     sql
       .exec<{ held: string }>("SELECT held FROM rooms_waiting ORDER BY position")
@@ -234,9 +236,7 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
       return found.toArray().length > 0;
     },
 
-    isWaiting: (userId) =>
-      sql.exec("SELECT 1 FROM rooms_waiting WHERE user_id = ? LIMIT 1", userId).toArray().length >
-      0,
+    isWaiting,
 
     emptySince: (roomId) => {
       const [row] = sql
@@ -282,12 +282,9 @@ export function sqlRoomsState(sql: SqlStorage): RoomsState {
     },
     isPublishedVoiceBehind: (userId) => publishedApartOf(userId) !== undefined,
     unexplainedVoice: () =>
-      publishedApart("WHERE channel_id IS NOT NULL").flatMap(({ userId, voice: told }) => {
-        const isWaiting =
-          sql.exec("SELECT 1 FROM rooms_waiting WHERE user_id = ? LIMIT 1", userId).toArray()
-            .length > 0;
-        return told === null || isWaiting || voice.of(userId) !== null ? [] : [told];
-      }),
+      publishedApart("WHERE channel_id IS NOT NULL").flatMap(({ userId, voice: told }) =>
+        told === null || isWaiting(userId) || voice.of(userId) !== null ? [] : [told],
+      ),
     isVoiceKnown: () => isVoiceKnown(voice.knowledge()),
   };
 }
