@@ -95,6 +95,7 @@ export default defineConfig({
           exclude: ["**/*.workers.test.ts", "**/node_modules/**"],
           // Loading zod and Hono anew for each of 160 files takes longer than many of the tests.
           isolate: false,
+          setupFiles: ["src/testing/fail-on-hub-failures.ts"],
           unstubGlobals: true,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,

@@ -1,6 +1,10 @@
 import { PLACEMENT_TTL_MS, SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import type { MemoryObject, Served } from "../../src/testing/memory-platform.ts";
-import { type VirtualConnect, VirtualGuild } from "../../src/testing/virtual-guild.ts";
+import {
+  COME_BACK_LATER,
+  type VirtualConnect,
+  VirtualGuild,
+} from "../../src/testing/virtual-guild.ts";
 import { type Client, Connection } from "./client.ts";
 import { Crowd } from "./crowd.ts";
 import { KINDS, Ledger } from "./ledger.ts";
@@ -78,7 +82,8 @@ export function makeWorld({ clients, limits }: Size, seed: number): World {
   }
   async function come(client: Client, object: Place): Promise<void> {
     const socket = await guild.enter(object, optionsOf(client));
-    if (socket === null) return crowd.turnedAway(client);
+    if (socket === COME_BACK_LATER) return crowd.turnedAway(client);
+    if (typeof socket === "number") throw new Error(`a client was refused with ${socket}`);
     const counts = acceptedAt.get(object) ?? new Map<number, number>();
     acceptedAt.set(object, counts);
     countSecond(counts, time.now);

@@ -40,6 +40,11 @@ const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, ME
 /** Makes the whole state for a reader, when it needs it. */
 export type SnapshotSource = (mayRead: (audience: Audience) => boolean) => SnapshotAt;
 
+/** Of a client that needs no state, as long as it can resume. */
+export const RESUMES_ONLY: SnapshotSource = () => {
+  throw new Error("a client that was to resume asks for the whole state");
+};
+
 /** What differs between a hub and a relay. */
 export type StreamHostPorts = {
   readonly guildId: string;
@@ -137,7 +142,7 @@ export class StreamHost {
     return this.#entrance.enter(() => {
       const status = request.signal.aborted
         ? CLIENT_CLOSED_REQUEST
-        : this.#admit(identity, handover);
+        : this.#admit(identity, handover, this.#isReady(source, options));
       if (status !== null) {
         this.server.notAccepted();
         return refused(status);
@@ -268,8 +273,8 @@ export class StreamHost {
   }
 
   /** @returns an HTTP status to refuse with, or null */
-  #admit(identity: SessionIdentity, { ticket }: Handover): 401 | 503 | null {
-    if (!this.server.hasRoom()) return 503;
+  #admit(identity: SessionIdentity, { ticket }: Handover, isReady: boolean): 401 | 503 | null {
+    if (!isReady || !this.server.hasRoom()) return 503;
     if (this.server.isRevoked(identity)) return 401;
     if (ticket === undefined) return null;
     const now = this.clock();
@@ -350,7 +355,7 @@ export class StreamHost {
     }
     const source = await this.#prepared(identity.value, request.options);
     if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
-    if (source === null) {
+    if (source === null || !this.#isReady(source, request.options)) {
       server.tokenRefused(socket, "overloaded");
       return;
     }
@@ -368,6 +373,11 @@ export class StreamHost {
       log("warn", "hub.not_prepared", { guildId: this.#ports.guildId, error });
       return null;
     }
+  }
+
+  /** While a client waited, the journal may have lost what it was to resume from: it comes back for the state. */
+  #isReady(source: SnapshotSource, options: ConnectionOptions): boolean {
+    return source !== RESUMES_ONLY || this.server.decide(options).kind === "resume";
   }
 
   /** While something was awaited the socket may have closed, or another frame may have opened it. */

@@ -8,7 +8,7 @@ import { Relay } from "./core/relay.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import { type GuildHubRpc, type HubEnv, readRelayName } from "./env.ts";
-import { StreamHost, type SnapshotSource } from "./host.ts";
+import { RESUMES_ONLY, StreamHost, type SnapshotSource } from "./host.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
 import type { HubRuntime, Remote } from "./runtime.ts";
 import { SharedCall } from "./shared-call.ts";
@@ -144,11 +144,7 @@ export class RelayObject {
     if (epoch === extent.epoch && seq !== undefined && seq > extent.head) {
       await this.#catchUp.ask(seq);
     }
-    if (this.host.server.decide(options).kind === "resume") {
-      return () => {
-        throw new Error("the journal was trimmed while a client came in");
-      };
-    }
+    if (this.host.server.decide(options).kind === "resume") return RESUMES_ONLY;
     const at = await this.#snapshots.ask(identity.grants);
     return () => at;
   }

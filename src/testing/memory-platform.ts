@@ -1,6 +1,7 @@
 import { deserialize, serialize } from "node:v8";
 import type { StreamHost } from "../hub/host.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "../hub/runtime.ts";
+import { log } from "../platform/log.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
 import { ServerFrame } from "../protocol/frames.ts";
 import { MemoryStorage } from "./memory-storage.ts";
@@ -22,6 +23,11 @@ const LOST = 1006;
 const NAMES: ReadonlyMap<number, CloseName> = new Map(
   Object.entries(CLOSE_CODES).map(([name, { code }]) => [code, name as CloseName]),
 );
+
+/** The object that was to answer was killed before it did. */
+export class ObjectDied extends Error {
+  override readonly name = "ObjectDied";
+}
 
 /** The client at the other end of a socket, where it does more than to keep what it is sent. */
 export type SocketClient = {
@@ -149,6 +155,8 @@ export class MemoryObject<Impl extends Served> {
   impl: Impl;
   /** Times that it was killed. */
   crashes = 0;
+  /** Timers that it set, in all its lives. */
+  timers = 0;
   readonly name: string;
   readonly #time: VirtualTime;
   readonly #reachFrom: (from: Caller) => Reach;
@@ -157,6 +165,8 @@ export class MemoryObject<Impl extends Served> {
   #autoResponse: { readonly request: string; readonly response: string } | null = null;
   #alarmAt: number | null = null;
   #isAlarming = false;
+  /** Whose end it is told of just now. */
+  readonly #leaving = new Set<MemorySocket>();
 
   constructor(parts: {
     readonly name: string;
@@ -201,7 +211,7 @@ export class MemoryObject<Impl extends Served> {
     const { events } = this.#life;
     let fail = (): void => {};
     const death = new Promise<never>((_, reject) => {
-      fail = () => reject(new Error("the object died"));
+      fail = () => reject(new ObjectDied(`${this.name} died`));
     });
     events.add(fail);
     try {
@@ -231,16 +241,20 @@ export class MemoryObject<Impl extends Served> {
     if (text === this.#autoResponse?.request) {
       socket.pingAt = this.#time.now;
       socket.send(this.#autoResponse.response);
-    } else void this.event(({ host }) => host.message(socket, text)).catch(() => {});
+    } else void this.event(({ host }) => host.message(socket, text)).catch(this.#logFailure);
   }
 
   /** A client closes, or the network loses it. */
   drop(socket: MemorySocket, code = LOST): void {
-    if (!this.sockets.delete(socket)) return;
+    if (!this.sockets.has(socket) || this.#leaving.has(socket)) return;
+    this.#leaving.add(socket);
     if (socket.readyState === WebSocket.OPEN) socket.readyState = WebSocket.CLOSING;
     socket.end(code);
+    // Until it has heard of the end, the platform lists the socket among the others.
     this.impl.host.closed(socket, code);
     socket.readyState = WebSocket.CLOSED;
+    this.sockets.delete(socket);
+    this.#leaving.delete(socket);
   }
 
   /** We close a socket: its client answers soon. */
@@ -277,6 +291,7 @@ export class MemoryObject<Impl extends Served> {
       clock: time.clock,
       timer: (ms, run) => {
         let isWanted = true;
+        this.timers += 1;
         time.after(ms, () => {
           if (isWanted && !isGone()) run();
         });
@@ -293,7 +308,7 @@ export class MemoryObject<Impl extends Served> {
         life.pending += 1;
         void Promise.allSettled([work]).then(() => (life.pending -= 1));
       },
-      sockets: () => [...this.sockets],
+      sockets: () => (isGone() ? [] : [...this.sockets]),
       accept: () => {
         const socket = isGone() ? new MemorySocket(this) : this.accept();
         return { socket, response: Object.assign(new Response(), { socket }) };
@@ -328,10 +343,17 @@ export class MemoryObject<Impl extends Served> {
     this.#isAlarming = true;
     try {
       await this.event(({ host }) => host.alarm());
-    } catch {
+    } catch (error) {
+      this.#logFailure(error);
       this.#alarmAt ??= this.#time.now + ALARM_RETRY_MS;
     }
     this.#isAlarming = false;
     this.#schedule();
   }
+
+  /** As the platform does with what nobody waits for. */
+  readonly #logFailure = (error: unknown): void => {
+    if (!(error instanceof ObjectDied))
+      log("error", "hub.event_failed", { name: this.name, error });
+  };
 }

@@ -12,6 +12,7 @@ import {
   type Caller,
   MemoryObject,
   type MemorySocket,
+  ObjectDied,
   type Reach,
   type Served,
 } from "./memory-platform.ts";
@@ -27,6 +28,8 @@ const TURN = "test.turn";
 export const EPOCH = "epoch-1";
 /** Nobody waits longer than this, milliseconds: less than a call may take until it is given up. */
 const PATIENCE_MS = 20_000;
+/** What the Worker says of an object that died (`routes/entry.ts`), and the object when it takes nobody now. */
+export const COME_BACK_LATER = 503;
 /** Signal of a client that stays. */
 const STAYS: AbortSignal = new AbortController().signal;
 
@@ -35,6 +38,25 @@ export type Fate = {
   readonly thereMs?: number;
   readonly backMs?: number;
   readonly lost?: "request" | "answer";
+};
+
+/** A call that the network lost. */
+export class CallLost extends Error {
+  override readonly name = "CallLost";
+}
+
+/** A call by a stub that lost one before. */
+export class StubBroken extends Error {
+  override readonly name = "StubBroken";
+}
+
+/** A call between objects. */
+type Call = {
+  readonly from: Caller;
+  readonly to: MemoryObject<Served>;
+  readonly run: (impl: Served) => unknown;
+  /** The stub that it was made by takes no more. */
+  readonly breaks: () => void;
 };
 
 /** How a virtual client connects. */
@@ -90,7 +112,7 @@ export class VirtualGuild {
     this.hub = new MemoryObject({
       name: GUILD,
       time,
-      reachFrom: (from) => this.#reachFrom(from),
+      reachFrom: (from) => this.reachFrom(from),
       make: (runtime) => new HubObject(runtime, this.env, parts),
     });
     this.hub.impl.host.store.adopt(EPOCH);
@@ -103,7 +125,7 @@ export class VirtualGuild {
     const relay = new MemoryObject<RelayObject>({
       name: relayName(GUILD, index),
       time: this.time,
-      reachFrom: (from) => this.#reachFrom(from),
+      reachFrom: (from) => this.reachFrom(from),
       make: (runtime) => new RelayObject(runtime, this.env),
     });
     this.relays.set(index, relay);
@@ -142,20 +164,24 @@ export class VirtualGuild {
     await this.hub.event((impl) => impl.command(TURN, work));
   }
 
-  /** A client comes to the hub or to a relay. @returns null: it has to come back later */
+  /** A client comes to the hub or to a relay. @returns its socket, or the status that it was refused with */
   async enter(
     object: MemoryObject<Served>,
     options: VirtualConnect = {},
-  ): Promise<MemorySocket | null> {
-    const answer = await object.connect(this.#upgrade(object, options)).catch(() => null);
-    return typeof answer === "number" ? null : answer;
+  ): Promise<MemorySocket | number> {
+    try {
+      return await object.connect(this.#upgrade(object, options));
+    } catch (error) {
+      if (error instanceof ObjectDied) return COME_BACK_LATER;
+      throw error;
+    }
   }
 
   /** The same, with a clock that goes on until it was answered. */
   async join(
     object: MemoryObject<Served>,
     options: VirtualConnect = {},
-  ): Promise<MemorySocket | null> {
+  ): Promise<MemorySocket | number> {
     let isAnswered = false;
     const answer = this.enter(object, options).finally(() => {
       isAnswered = true;
@@ -212,7 +238,8 @@ export class VirtualGuild {
     };
   }
 
-  #reachFrom(from: Caller): Reach {
+  /** What an object of this world has from outside. */
+  reachFrom(from: Caller): Reach {
     return {
       newId: this.#newId,
       // A token of this world is what it says.
@@ -223,23 +250,32 @@ export class VirtualGuild {
     };
   }
 
-  /** An object as another one calls it: every method takes copies, and a while. */
+  /**
+   * An object as another one calls it: every method takes copies, and a while. A call that got lost, or whose
+   * callee died, breaks the stub for all calls after it.
+   */
   #remote(from: Caller, to: () => MemoryObject<Served>): object {
+    let isBroken = false;
+    const breaks = (): void => {
+      isBroken = true;
+    };
     return new Proxy(
       {},
       {
         get: (_, method) => {
           return (...parameters: unknown[]) => {
             const name = String(method);
+            if (isBroken) return Promise.reject(new StubBroken(`${name} by a broken stub`));
             this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
             const copies = structuredClone(parameters);
-            return this.#carry(from, to(), (impl) => {
+            const run = (impl: Served): unknown => {
               const called = (impl as unknown as Record<string, (...all: unknown[]) => unknown>)[
                 name
               ];
               if (called === undefined) throw new Error(`nothing answers to ${name}`);
               return called.apply(impl, copies);
-            });
+            };
+            return this.#carry({ from, to: to(), run, breaks });
           };
         },
       },
@@ -247,7 +283,7 @@ export class VirtualGuild {
   }
 
   /** Never settles for a caller that died meanwhile. */
-  #carry(from: Caller, to: MemoryObject<Served>, run: (impl: Served) => unknown): Promise<unknown> {
+  #carry({ from, to, run, breaks }: Call): Promise<unknown> {
     const { thereMs = 0, backMs = 0, lost } = this.fate();
     const { isMute } = from;
     const { crashes } = to;
@@ -256,24 +292,32 @@ export class VirtualGuild {
         this.#travel(backMs, () => {
           if (!from.isGone) settle();
         });
-      const fail = (): void => back(() => reject(new Error("the call was lost")));
-      this.#travel(thereMs, () => {
-        // What has left arrives, though its caller may be dead by then.
-        if (isMute || (thereMs === 0 && from.isGone)) return;
+      const fail = (): void =>
+        back(() => {
+          breaks();
+          reject(new CallLost("the call was lost"));
+        });
+      const arrive = (): void => {
         if (lost === "request" || to.crashes !== crashes) return fail();
         void Promise.allSettled([to.event(run)]).then(([outcome]) => {
           if (lost === "answer") return fail();
           return back(() => {
+            if (to.crashes !== crashes) breaks();
             if (outcome.status === "rejected") reject(outcome.reason);
             else resolve(structuredClone(outcome.value));
           });
         });
+      };
+      // It leaves after the turn that sent it, and not at all when its caller is dead by then. What has left arrives.
+      queueMicrotask(() => {
+        if (isMute || from.isGone) return;
+        if (thereMs === 0) arrive();
+        else this.time.after(thereMs, arrive);
       });
     });
   }
 
   #travel(ms: number, arrive: () => void): void {
-    // What takes no time still leaves after the turn that sent it.
     if (ms === 0) queueMicrotask(arrive);
     else this.time.after(ms, arrive);
   }

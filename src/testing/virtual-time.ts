@@ -34,10 +34,11 @@ export class VirtualTime {
 
   /**
    * Runs what is due in the next `ms` milliseconds; the clock then stands at their end. What was
-   * promised meanwhile is kept before the clock goes on.
+   * promised before or meanwhile is kept before the clock goes on.
    */
   async pass(ms: number): Promise<void> {
     const until = this.now + ms;
+    await this.quiet();
     for (;;) {
       const [next] = this.#tasks;
       if (next === undefined || next.at > until) break;

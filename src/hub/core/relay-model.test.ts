@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MemoryObject, MemorySocket, Served } from "../../testing/memory-platform.ts";
-import { EPOCH, type Fate, VirtualGuild } from "../../testing/virtual-guild.ts";
+import { COME_BACK_LATER, EPOCH, type Fate, VirtualGuild } from "../../testing/virtual-guild.ts";
+import { takeHubFailures } from "../../testing/hub-failures.ts";
 import type { Entry } from "./journal.ts";
 
 const RELAYS = 3;
@@ -119,6 +120,8 @@ class Model {
   /** Everything that was ever committed, by epoch. */
   readonly history = new Map<string, Entry[]>([[EPOCH, []]]);
   #epochs = 1;
+  /** What no attempt to join may end with. */
+  readonly #wrong: unknown[] = [];
 
   async run(steps: readonly Step[]): Promise<void> {
     for (const { what, quiet } of steps) {
@@ -191,7 +194,11 @@ class Model {
     const { attempt } = client;
     client.joining = true;
     const options = { sub: client.sub, batch: client.batch, ...client.position };
-    const come = (socket: MemorySocket | null): void => {
+    const come = (answer: MemorySocket | number): void => {
+      if (typeof answer === "number" && answer !== COME_BACK_LATER) {
+        this.#wrong.push(`a client was refused with ${answer}`);
+      }
+      const socket = typeof answer === "number" ? null : answer;
       if (client.attempt !== attempt) {
         if (socket !== null) this.#place(at).drop(socket);
         return;
@@ -201,7 +208,9 @@ class Model {
       client.home = at;
       client.taken = 0;
     };
-    void this.guild.enter(this.#place(at), options).then(come);
+    void this.guild
+      .enter(this.#place(at), options)
+      .then(come, (error: unknown) => this.#wrong.push(error));
   }
 
   #drop(client: Client | undefined): void {
@@ -263,6 +272,7 @@ class Model {
     for (const [i, client] of this.clients.entries()) this.#join(client, i % (RELAYS + 1));
     await guild.time.quiet();
     for (let i = 0; i < 3; i += 1) await guild.time.pass(1_001);
+    expect([...this.#wrong, ...takeHubFailures()]).toEqual([]);
     const hub = guild.hub.impl.host.store;
     const { epoch, head } = hub.extent();
     for (const { impl } of guild.relays.values()) {
@@ -283,9 +293,12 @@ class Model {
 
 test("HUB-16 whatever is lost, late or restarted: relays become equal to the hub, and every client sees what it may see, in order, once", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(STEP, { minLength: 10, maxLength: 80 }), async (steps) => {
-      await new Model().run(steps);
-    }),
-    { numRuns: Number(process.env["MODEL_RUNS"] ?? 1_000) },
+    fc.asyncProperty(
+      fc.array(STEP, { minLength: 10, maxLength: 80, size: "max" }),
+      async (steps) => {
+        await new Model().run(steps);
+      },
+    ),
+    { numRuns: Number(process.env["MODEL_RUNS"] ?? 300) },
   );
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { JOURNAL_MAX_AGE_MS, REVOCATION_TTL_MS } from "../../protocol/limits.ts";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
 import {
+  COME_BACK_LATER,
   type Fate,
   GUILD,
   type VirtualConnect,
@@ -12,8 +13,7 @@ import { RELAYS_TASK } from "./relay-fanout.ts";
 
 const callsOf = ({ calls }: VirtualGuild): number =>
   [...calls.values()].reduce((sum, count) => sum + count, 0);
-const seqs = (socket: MemorySocket | null): number[] =>
-  socket?.events().map((event) => event.seq) ?? [];
+const seqs = (socket: MemorySocket): number[] => socket.events().map((event) => event.seq);
 
 const ARRIVES: Fate = {};
 const REQUEST_LOST: Fate = { lost: "request" };
@@ -30,7 +30,7 @@ async function join(
   options: VirtualConnect = {},
 ): Promise<MemorySocket> {
   const socket = await guild.join(guild.relay(index), options);
-  if (socket === null) throw new Error("nobody was let in");
+  if (typeof socket === "number") throw new Error(`refused with ${socket}`);
   return socket;
 }
 
@@ -39,13 +39,14 @@ describe("HUB-16 relays", () => {
     const guild = new VirtualGuild();
     guild.publish();
     const here = await guild.join(guild.hub, { sub: "alice" });
+    if (typeof here === "number") throw new Error(`refused with ${here}`);
     const there = await join(guild, 0, { sub: "alice" });
     const bob = await join(guild, 1, { sub: "bob" });
     guild.publish();
     guild.publish(["sub:alice"]);
     guild.publish();
     await guild.time.quiet();
-    expect(there.sent.slice(2)).toEqual(here?.sent.slice(2));
+    expect(there.sent.slice(2)).toEqual(here.sent.slice(2));
     expect(seqs(there)).toEqual([2, 3, 4]);
     expect(bob.events()).toMatchObject([{ seq: 2 }, { seq: 4, prev: 2 }]);
   });
@@ -285,6 +286,25 @@ describe("HUB-16 relays", () => {
     ).not.toContain("old");
   });
 
+  test("who was to resume comes back when the journal lost its place while it waited to be let in", async () => {
+    const guild = new VirtualGuild();
+    await join(guild, 0);
+    for (let i = 0; i < 3; i += 1) guild.publish();
+    await guild.time.quiet();
+    await guild.time.pass(10);
+    const relay = guild.relay(0);
+    const resume = { epoch: "epoch-1", seq: 0 };
+    const answers = Promise.all([guild.enter(relay, resume), guild.enter(relay, resume)]);
+    await guild.time.quiet();
+    relay.impl.host.store.trim({ maxEvents: 1, maxBytes: 1e9, maxAgeMs: 1e12 }, guild.time.now);
+    await guild.time.pass(10);
+    const [first, second] = await answers;
+    expect([typeof first, second]).toEqual(["object", COME_BACK_LATER]);
+    expect(relay.sockets.size).toBe(2);
+    const back = await join(guild, 0, resume);
+    expect(back.last()).toMatchObject({ type: "snapshot", reason: "too_old" });
+  });
+
   test("signals reach who asked for them there", async () => {
     const guild = new VirtualGuild();
     const asked = await join(guild, 0, { signals: true });
@@ -318,10 +338,20 @@ describe("HUB-16 relays", () => {
     await join(guild, 0);
     await join(guild, 0);
     await join(guild, 0, { sub: "bob" });
+    const { relays } = guild.hub.impl;
+    fates(guild, { backMs: 50 }, REQUEST_LOST);
     guild.publish();
     await guild.time.quiet();
-    expect(guild.hub.impl.relays.rows).toMatchObject([{ index: 0, sockets: 3, users: 2 }]);
-    expect(guild.hub.impl.relays.report()).toMatchObject([{ state: "open", acked: 1, behind: 0 }]);
+    expect(guild.relay(0).impl.host.store.extent().head).toBe(1);
+    expect(relays.report()).toMatchObject([{ state: "open", acked: 0, behind: 1 }]);
+    await guild.time.pass(50);
+    expect(relays.report()).toMatchObject([{ state: "open", acked: 1, behind: 0 }]);
+    expect(relays.rows).toMatchObject([{ index: 0, sockets: 3, users: 2 }]);
+    guild.publish();
+    await guild.time.quiet();
+    expect(relays.report()).toMatchObject([{ state: "unreachable", acked: 1, behind: 1 }]);
+    await guild.time.pass(1_000);
+    expect(relays.report()).toMatchObject([{ state: "open", acked: 2, behind: 0 }]);
   });
 
   test("entries that do not follow are refused, not stored", async () => {

@@ -319,16 +319,21 @@ describe("how a connection starts", () => {
       const rooms = ["sub:alice", "sub:bob"].filter((grant) => mayRead([grant]));
       return { seq: 1, state: { rooms } };
     };
+    const opened = (): unknown[] =>
+      [...bench.counts].filter(([name]) => /^(reset|resumed)/.test(name));
     const [fresh, resumed] = [bench.hub.accept(), bench.hub.accept()];
     bench.server.open(fresh, identity, options, snapshot);
     expect(asked).toBe(1);
     expect(fresh.sent.at(-1)).toContain('"rooms":["sub:alice"]');
+    expect(opened()).toEqual([["reset first_connection", 1]]);
     const resume = { epoch: "epoch-1", seq: 1 };
     bench.server.open(resumed, identity, { ...options, resume }, snapshot);
     expect(asked).toBe(1);
-    expect(resumed.last()).toMatchObject({ type: "resumed" });
-    expect(bench.counts.get("reset first_connection")).toBe(1);
-    expect(bench.counts.get("resumed")).toBe(1);
+    expect(resumed.last()).toMatchObject({ type: "resumed", from: 1, to: 1 });
+    expect(opened()).toEqual([
+      ["reset first_connection", 1],
+      ["resumed", 1],
+    ]);
   });
 
   test("a transport that says itself what was taken is held to its window from the start", async () => {

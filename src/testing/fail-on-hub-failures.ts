@@ -1,0 +1,20 @@
+/** Set-up of every test in Node: one that expects a hub to fail catches its log by a spy of its own. */
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { noteHubFailure, takeHubFailures } from "./hub-failures.ts";
+
+const write = console.error;
+
+beforeAll(() => {
+  console.error = (...parts: unknown[]) => {
+    noteHubFailure(parts[0]);
+    write(...parts);
+  };
+});
+
+afterEach(() => {
+  expect(takeHubFailures()).toEqual([]);
+});
+
+afterAll(() => {
+  console.error = write;
+});
