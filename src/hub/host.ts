@@ -37,12 +37,12 @@ const COUNTS_EVERY_MS = 1_000;
 const CLIENT_CLOSED_REQUEST = 499;
 const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
 
-/** Makes the whole state for a reader, when it needs it. */
-export type SnapshotSource = (mayRead: (audience: Audience) => boolean) => SnapshotAt;
-
-/** Of a client that needs no state, as long as it can resume. */
-export const RESUMES_ONLY: SnapshotSource = () => {
-  throw new Error("a client that was to resume asks for the whole state");
+/** What a client is given at its start. Others may be served before it, so some time passes. */
+export type Start = {
+  /** Whether the journal is still the one that this start was made for. */
+  readonly holds: () => boolean;
+  /** The whole state, for a client that needs it. */
+  readonly snapshot: (mayRead: (audience: Audience) => boolean) => SnapshotAt;
 };
 
 /** What differs between a hub and a relay. */
@@ -54,12 +54,11 @@ export type StreamHostPorts = {
   readonly attach: () => boolean | Promise<boolean>;
   /**
    * Gets ready to serve a connection. Rejects when it cannot now: the client comes back.
-   * @returns what gives it the whole state
    */
   readonly prepare: (
     identity: SessionIdentity,
     options: ConnectionOptions,
-  ) => SnapshotSource | Promise<SnapshotSource>;
+  ) => Start | Promise<Start>;
   readonly presence: () => Presence;
   readonly onPresenceChange: () => void;
   /** Somebody was let in. */
@@ -137,12 +136,12 @@ export class StreamHost {
     if (identity === undefined) return this.#letWait(options, handover.address, request.signal);
     // First what costs nothing: how many come decides how much work there is.
     if (!this.server.accepts() || !(await this.#ports.attach())) return refused(503);
-    const source = await this.#prepared(identity, options);
-    if (source === null) return refused(503);
+    const start = await this.#prepared(identity, options);
+    if (start === null) return refused(503);
     return this.#entrance.enter(() => {
       const status = request.signal.aborted
         ? CLIENT_CLOSED_REQUEST
-        : this.#admit(identity, handover, this.#isReady(source, options));
+        : this.#admit(identity, handover, start);
       if (status !== null) {
         this.server.notAccepted();
         return refused(status);
@@ -150,8 +149,8 @@ export class StreamHost {
       this.#ports.onServed();
       const response =
         handover.transport === undefined
-          ? this.#openSocket(identity, options, source)
-          : this.#openStream(identity, options, source, request.signal);
+          ? this.#openSocket(identity, options, start)
+          : this.#openStream(identity, options, start, request.signal);
       this.arm();
       return response;
     });
@@ -273,8 +272,8 @@ export class StreamHost {
   }
 
   /** @returns an HTTP status to refuse with, or null */
-  #admit(identity: SessionIdentity, { ticket }: Handover, isReady: boolean): 401 | 503 | null {
-    if (!isReady || !this.server.hasRoom()) return 503;
+  #admit(identity: SessionIdentity, { ticket }: Handover, start: Start): 401 | 503 | null {
+    if (!start.holds() || !this.server.hasRoom()) return 503;
     if (this.server.isRevoked(identity)) return 401;
     if (ticket === undefined) return null;
     const now = this.clock();
@@ -285,20 +284,16 @@ export class StreamHost {
     return fresh ? null : 401;
   }
 
-  #openSocket(
-    identity: SessionIdentity,
-    options: ConnectionOptions,
-    source: SnapshotSource,
-  ): Response {
+  #openSocket(identity: SessionIdentity, options: ConnectionOptions, start: Start): Response {
     const { socket, response } = this.#runtime.accept();
-    this.server.open(socket, identity, options, source);
+    this.server.open(socket, identity, options, start.snapshot);
     return response;
   }
 
   #openStream(
     identity: SessionIdentity,
     options: ConnectionOptions,
-    source: SnapshotSource,
+    start: Start,
     client: AbortSignal,
   ): Response {
     const stream: EventStream = new EventStream({
@@ -315,7 +310,7 @@ export class StreamHost {
       random: Math.random,
     });
     this.sockets.addStream(stream);
-    this.server.open(stream, identity, options, source);
+    this.server.open(stream, identity, options, start.snapshot);
     // A body that nobody pulls is not cancelled until something is written to it.
     const { code, meaning } = CLOSE_CODES.goingAway;
     client.addEventListener("abort", () => stream.close(code, meaning), { once: true });
@@ -353,31 +348,23 @@ export class StreamHost {
       server.renew(socket, identity.value);
       return;
     }
-    const source = await this.#prepared(identity.value, request.options);
+    const start = await this.#prepared(identity.value, request.options);
     if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
-    if (source === null || !this.#isReady(source, request.options)) {
+    if (start === null || !start.holds()) {
       server.tokenRefused(socket, "overloaded");
       return;
     }
     this.#ports.onServed();
-    server.open(socket, identity.value, request.options, source);
+    server.open(socket, identity.value, request.options, start.snapshot);
   }
 
-  async #prepared(
-    identity: SessionIdentity,
-    options: ConnectionOptions,
-  ): Promise<SnapshotSource | null> {
+  async #prepared(identity: SessionIdentity, options: ConnectionOptions): Promise<Start | null> {
     try {
       return await this.#ports.prepare(identity, options);
     } catch (error) {
       log("warn", "hub.not_prepared", { guildId: this.#ports.guildId, error });
       return null;
     }
-  }
-
-  /** While a client waited, the journal may have lost what it was to resume from: it comes back for the state. */
-  #isReady(source: SnapshotSource, options: ConnectionOptions): boolean {
-    return source !== RESUMES_ONLY || this.server.decide(options).kind === "resume";
   }
 
   /** While something was awaited the socket may have closed, or another frame may have opened it. */

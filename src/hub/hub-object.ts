@@ -18,7 +18,7 @@ import { Sequencer } from "./core/sequencer.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
-import { StreamHost, type SnapshotSource } from "./host.ts";
+import { type Start, StreamHost } from "./host.ts";
 import { HubRelays } from "./hub-relays.ts";
 import { ingestEvents } from "./ingest.ts";
 import { connectionsOf, explainHere, reportOf } from "./inspection.ts";
@@ -75,12 +75,12 @@ export class HubObject {
       if (lacking.includes(true)) this.#missWholeState();
     });
     this.#guildId = this.#knowGuild();
-    const snapshot: SnapshotSource = (mayRead) => this.#snapshot(mayRead);
+    const start: Start = { holds: () => true, snapshot: (mayRead) => this.#snapshot(mayRead) };
     this.host = new StreamHost(runtime, env, this.#store, {
       guildId: this.#guildId,
       relay: null,
       attach: () => true,
-      prepare: () => snapshot,
+      prepare: () => start,
       presence: () => this.#presence.now(),
       onPresenceChange: () => this.#presence.changed(),
       onServed: () => this.#serve(),
@@ -193,10 +193,11 @@ export class HubObject {
 
   /** The whole state for several readers, each given by its grants. */
   snapshotsFor(readers: readonly (readonly string[])[]): RelaySnapshot[] {
+    const { epoch } = this.#store.extent();
     return readers.map((grants) => {
       const held = new Set(grants);
       const { seq, state } = this.#snapshot((audience) => mayReadWith(audience, held));
-      return { seq, state: JSON.stringify(state) };
+      return { epoch, seq, state: JSON.stringify(state) };
     });
   }
 

@@ -8,7 +8,7 @@ import { Relay } from "./core/relay.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import { type GuildHubRpc, type HubEnv, readRelayName } from "./env.ts";
-import { RESUMES_ONLY, StreamHost, type SnapshotSource } from "./host.ts";
+import { type Start, StreamHost } from "./host.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
 import type { HubRuntime, Remote } from "./runtime.ts";
 import { SharedCall } from "./shared-call.ts";
@@ -36,8 +36,8 @@ export class RelayObject {
   readonly #attachment: SharedCall<null, boolean>;
   /** Of clients who have seen a later seq than this relay has: catches up with the hub. */
   readonly #catchUp: SharedCall<number, true>;
-  /** Of readers, by their grants: the whole state from the hub. */
-  readonly #snapshots: SharedCall<readonly string[], SnapshotAt>;
+  /** Of readers, by their grants: the whole state from the hub, and the journal it belongs to. */
+  readonly #snapshots: SharedCall<readonly string[], SnapshotAt & { readonly epoch: string }>;
   #presence: Presence = { count: 0, users: null };
 
   constructor(runtime: HubRuntime, env: HubEnv) {
@@ -76,8 +76,10 @@ export class RelayObject {
       return seqs.map(() => true);
     }, background);
     this.#snapshots = new SharedCall(async (readers) => {
+      const here = this.#store.extent();
       const snapshots = await this.#ask((hub) => hub.snapshotsFor(readers));
-      return snapshots.map(({ seq, state }) => ({
+      return snapshots.map(({ epoch = here.epoch, seq, state }) => ({
+        epoch,
         seq,
         state: JSON.parse(state) as SnapshotAt["state"],
       }));
@@ -137,16 +139,25 @@ export class RelayObject {
     return state === "draining" ? false : null;
   }
 
-  async #prepare(identity: SessionIdentity, options: ConnectionOptions): Promise<SnapshotSource> {
+  async #prepare(identity: SessionIdentity, options: ConnectionOptions): Promise<Start> {
     const { epoch, seq } = options.resume;
     const extent = this.#store.extent();
     // It was served elsewhere, where more was known.
     if (epoch === extent.epoch && seq !== undefined && seq > extent.head) {
       await this.#catchUp.ask(seq);
     }
-    if (this.host.server.decide(options).kind === "resume") return RESUMES_ONLY;
-    const at = await this.#snapshots.ask(identity.grants);
-    return () => at;
+    const resumes = (): boolean => this.host.server.decide(options).kind === "resume";
+    if (resumes()) {
+      const snapshot = (): never => {
+        throw new Error("a client that was to resume asks for the whole state");
+      };
+      return { holds: resumes, snapshot };
+    }
+    const state = await this.#snapshots.ask(identity.grants);
+    const isOurs = (): boolean => state.epoch === this.#store.extent().epoch;
+    // The hub has begun another journal, and no event has told this relay yet.
+    if (!isOurs()) await this.#catchUp.ask(Number.POSITIVE_INFINITY);
+    return { holds: isOurs, snapshot: () => state };
   }
 
   #tellLoadSoon(): void {

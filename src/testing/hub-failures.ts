@@ -1,6 +1,6 @@
 /** What the network of a virtual guild does to a call: objects are to make up for it. */
 const NETWORK = /^(CallLost|ObjectDied)$/;
-const NO_ANSWER = /has not answered in \d+ ms$/;
+const NO_ANSWER = /has not answered in \d{1,9} ms$/;
 
 const failures: string[] = [];
 

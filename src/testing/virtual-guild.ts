@@ -41,12 +41,12 @@ export type Fate = {
 };
 
 /** A call that the network lost. */
-export class CallLost extends Error {
+class CallLost extends Error {
   override readonly name = "CallLost";
 }
 
 /** A call by a stub that lost one before. */
-export class StubBroken extends Error {
+class StubBroken extends Error {
   override readonly name = "StubBroken";
 }
 

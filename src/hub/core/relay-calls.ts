@@ -40,8 +40,12 @@ export type RelayAck = {
   readonly closed: number;
 };
 
-/** The whole state for one reader; `state` is JSON text. */
-export type RelaySnapshot = { readonly seq: number; readonly state: string };
+/** The whole state for one reader; `state` is JSON text. A hub of an older version names no epoch. */
+export type RelaySnapshot = {
+  readonly epoch?: string;
+  readonly seq: number;
+  readonly state: string;
+};
 
 /** A relay's answer to a call that is not for it. */
 export type RelayRefusal = { readonly v: 1; readonly refused: "other_guild" };

@@ -305,6 +305,43 @@ describe("HUB-16 relays", () => {
     expect(back.last()).toMatchObject({ type: "snapshot", reason: "too_old" });
   });
 
+  test("a state of a journal that was given up meanwhile is given to nobody", async () => {
+    const guild = new VirtualGuild();
+    await join(guild, 0);
+    for (let i = 0; i < 3; i += 1) guild.publish();
+    await guild.time.quiet();
+    await guild.time.pass(10);
+    const relay = guild.relay(0);
+    const answers = Promise.all([guild.enter(relay), guild.enter(relay)]);
+    await guild.time.quiet();
+    guild.renewEpoch("epoch-2");
+    guild.publish();
+    await guild.time.quiet();
+    await guild.time.pass(10);
+    const [first, second] = await answers;
+    expect([typeof first, second]).toEqual(["object", COME_BACK_LATER]);
+    expect(typeof first === "object" && first.closed).toBe("restart");
+    const back = await join(guild, 0);
+    expect(back.last()).toMatchObject({ type: "snapshot", epoch: "epoch-2", seq: 1 });
+  });
+
+  test("who comes to a relay that has not heard of the hub's new journal is served from the new one", async () => {
+    const guild = new VirtualGuild();
+    const before = await join(guild, 0);
+    for (let i = 0; i < 3; i += 1) guild.publish();
+    await guild.time.quiet();
+    guild.renewEpoch("epoch-2");
+    const socket = await join(guild, 0);
+    expect(socket.frames()).toMatchObject([
+      { type: "ack", epoch: "epoch-2", seq: 0 },
+      { type: "snapshot", epoch: "epoch-2", seq: 0 },
+    ]);
+    expect(before.closed).toBe("restart");
+    guild.publish();
+    await guild.time.quiet();
+    expect(seqs(socket)).toEqual([1]);
+  });
+
   test("signals reach who asked for them there", async () => {
     const guild = new VirtualGuild();
     const asked = await join(guild, 0, { signals: true });
