@@ -24,22 +24,22 @@ import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
 import { type HubSocket, SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
-/** A task that failed is tried again after this time, milliseconds. */
+/** A failed task runs again after this time, milliseconds. */
 const TASK_RETRY_MS = 5_000;
 
-/** Fact with the time when counting began, milliseconds. */
+/** Fact: when counting began, milliseconds. */
 export const COUNTED_SINCE_FACT = "counted since";
-/** Task that writes what was counted: a timer would keep the object awake. */
+/** Task that writes the metrics. A timer would keep the object awake. */
 const METER_TASK = "hub/meter";
-/** Closes are written at most this often, milliseconds, or with what is written anyway. */
+/** Shortest time between two writes of counted closes, milliseconds; they also go with other writes. */
 const COUNTS_EVERY_MS = 1_000;
-/** Answer for a client that has left: nobody reads it (nginx's code for its log). */
+/** Status for a client that has left, as nginx logs it. Nobody receives it. */
 const CLIENT_CLOSED_REQUEST = 499;
 const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
 
-/** What a client is given at its start. Others may be served before it, so some time passes. */
+/** What a client starts from. It is prepared before the client is let in, and may be outdated by then. */
 export type Start = {
-  /** Whether the journal is still the one that this start was made for. */
+  /** Whether it still fits the journal. */
   readonly holds: () => boolean;
   /** The whole state, for a client that needs it. */
   readonly snapshot: (mayRead: (audience: Audience) => boolean) => SnapshotAt;
@@ -48,20 +48,18 @@ export type Start = {
 /** What differs between a hub and a relay. */
 export type StreamHostPorts = {
   readonly guildId: string;
-  /** null: the hub itself. */
+  /** Index; null: the hub itself. */
   readonly relay: number | null;
-  /** Sees to it that this object has what it serves. @returns whether it takes clients */
+  /** Gets this object ready to serve. @returns whether it takes clients */
   readonly attach: () => boolean | Promise<boolean>;
-  /**
-   * Gets ready to serve a connection. Rejects when it cannot now: the client comes back.
-   */
+  /** Prepares the start of a connection. Rejects when it cannot now; the client tries again. */
   readonly prepare: (
     identity: SessionIdentity,
     options: ConnectionOptions,
   ) => Start | Promise<Start>;
   readonly presence: () => Presence;
   readonly onPresenceChange: () => void;
-  /** Somebody was let in. */
+  /** A client was let in. */
   readonly onServed: () => void;
   /** A task that is not the stream's own is due. */
   readonly runTask: (key: string) => Promise<void>;
@@ -79,10 +77,10 @@ export class StreamHost {
   readonly #env: HubEnv;
   readonly #ports: StreamHostPorts;
   readonly #entrance: Entrance;
-  /** When the alarm is set for; undefined: not known since the last wake. */
+  /** When the alarm is set for; undefined: not known since the wake. */
   #armedAt: number | null | undefined;
   #flushMeter: () => void = () => {};
-  /** Counted and not written yet: when everybody leaves at once, it is not a commit for each. */
+  /** Counted but not written yet, so that many closes at once share a commit. */
   readonly #closes = new Map<string, number>();
   #countedAt = 0;
 
@@ -121,7 +119,7 @@ export class StreamHost {
     runtime.setAutoResponse(PING_FRAME, PONG_FRAME);
   }
 
-  /** Takes a WebSocket or a stream that the Worker hands over, or says by a status why not. */
+  /** Takes a WebSocket or a stream that the Worker hands over, or refuses with a status. */
   async connect(request: Upgrade): Promise<Response> {
     const handover = readHandover(request.headers.get(HANDOVER_HEADER));
     if (handover === null || !this.#isForUs(handover)) return refused(503);
@@ -134,7 +132,7 @@ export class StreamHost {
     };
     const { identity } = handover;
     if (identity === undefined) return this.#letWait(options, handover.address, request.signal);
-    // First what costs nothing: how many come decides how much work there is.
+    // The rate comes first: what follows costs work for each client.
     if (!this.server.accepts() || !(await this.#ports.attach())) return refused(503);
     const start = await this.#prepared(identity, options);
     if (start === null) return refused(503);
@@ -157,8 +155,8 @@ export class StreamHost {
   }
 
   /**
-   * Takes one frame of a client. Never rejects: where our own code or the storage fails, the socket is
-   * closed, and its client resumes on another.
+   * Takes one frame of a client. Never rejects: if our code or the storage fails, the socket is closed, and the
+   * client resumes.
    */
   async message(socket: RuntimeSocket, data: string | ArrayBuffer): Promise<void> {
     try {
@@ -170,7 +168,7 @@ export class StreamHost {
       this.arm();
     } catch (error) {
       this.#logFailure("hub.message_failed", error);
-      // Without what the core would write: that may be what failed.
+      // Not through the core, which would write to the storage that may have failed.
       this.sockets.close(socket, "restart");
     }
   }
@@ -186,7 +184,7 @@ export class StreamHost {
     }
   }
 
-  /** Does what is due. */
+  /** Runs the tasks that are due. */
   async alarm(): Promise<void> {
     this.#armedAt = undefined;
     const due = this.store.dueTasks(this.clock());
@@ -203,13 +201,13 @@ export class StreamHost {
     this.arm();
   }
 
-  /** Writes what was counted: call it where something is written anyway. */
+  /** Writes what was counted. Call it where something is written anyway. */
   writeCounts(): void {
     for (const [name, by] of this.#closes) this.store.count(name, by);
     this.#closes.clear();
   }
 
-  /** Sets the alarm for the next task: at the end of everything that happens here. */
+  /** Sets the alarm for the next task. Call it at the end of each event. */
   arm(): void {
     this.meter.count("delivered", this.server.takeDelivered());
     const next = this.store.nextTaskAt();
@@ -218,7 +216,7 @@ export class StreamHost {
     this.#runtime.setAlarm(next);
   }
 
-  /** Lets work go on after the present event was answered. */
+  /** Keeps work alive after the present event was answered. */
   background(work: Promise<unknown>): void {
     this.#runtime.waitUntil(
       work.catch((error: unknown) => {
@@ -228,8 +226,7 @@ export class StreamHost {
   }
 
   /**
-   * Waits for the answer of another object. Rejects when it cannot be reached, or says nothing in time: others
-   * wait for what it says.
+   * Waits for the answer of another object. Rejects when it cannot be reached, or does not answer in time.
    */
   answerOf<T>(name: string, answer: Promise<T>): Promise<T> {
     return within(
@@ -263,7 +260,7 @@ export class StreamHost {
   ): Promise<Response> {
     if (!this.server.acceptsToWait(address) || !(await this.#ports.attach())) return refused(503);
     if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
-    // Others may have taken the places meanwhile.
+    // Other sockets may have taken the places meanwhile.
     if (!this.server.hasPlaceToWait(address)) return refused(503);
     const { socket, response } = this.#runtime.accept();
     this.server.wait(socket, options, address);
@@ -278,7 +275,7 @@ export class StreamHost {
     if (ticket === undefined) return null;
     const now = this.clock();
     this.writeCounts();
-    // Single use: between this read and this write nothing can come (HUB-7).
+    // Read and write without an `await` in between, so that a ticket works only once (HUB-7).
     const fresh =
       ticket.expiresAt > now && this.store.remember(`ticket:${ticket.id}`, ticket.expiresAt, now);
     return fresh ? null : 401;
@@ -311,7 +308,7 @@ export class StreamHost {
     });
     this.sockets.addStream(stream);
     this.server.open(stream, identity, options, start.snapshot);
-    // A body that nobody pulls is not cancelled until something is written to it.
+    // The runtime cancels a body only when something is written to it.
     const { code, meaning } = CLOSE_CODES.goingAway;
     client.addEventListener("abort", () => stream.close(code, meaning), { once: true });
     return new Response(stream.readable, { headers: { "Content-Type": "text/event-stream" } });
@@ -325,7 +322,7 @@ export class StreamHost {
     const { server } = this;
     if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
     if (!verified.ok) {
-      // Without the provider's keys nothing is known of the token: the client comes back with it.
+      // Without the provider's keys the token cannot be checked: the client tries again with it.
       const isUnknown = verified.error.reason === "keys_unavailable";
       server.tokenRefused(socket, isUnknown ? "overloaded" : "unauthorized");
       return;
@@ -367,7 +364,7 @@ export class StreamHost {
     }
   }
 
-  /** While something was awaited the socket may have closed, or another frame may have opened it. */
+  /** During an `await` the socket may have closed, or another frame may have opened it. */
   #isAnswerable(socket: RuntimeSocket, request: TokenRequest): boolean {
     return (
       socket.readyState === WebSocket.OPEN &&
@@ -375,7 +372,7 @@ export class StreamHost {
     );
   }
 
-  /** Looks after the sockets; later once more when that failed. */
+  /** Runs a check of the sockets, and again later if it fails. */
   #look(task: string, look: () => void): void {
     try {
       look();
@@ -394,7 +391,7 @@ export class StreamHost {
     const at = store.readTask(key);
     try {
       await this.#ports.runTask(key);
-      // Unless it was scheduled anew meanwhile.
+      // Unless it was rescheduled meanwhile.
       if (store.readTask(key) === at) store.writeTask(key, null);
     } catch (error) {
       this.#logFailure("hub.task_failed", error, { task: key });
@@ -408,7 +405,7 @@ export class StreamHost {
         try {
           run();
         } catch (error) {
-          // A client that missed something by it sees the hole in `seq` and resumes.
+          // A client that missed something sees the gap in `seq` and resumes.
           this.#logFailure("hub.timer_failed", error);
         }
         resolve();

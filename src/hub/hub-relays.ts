@@ -10,15 +10,15 @@ import type { StreamHost } from "./host.ts";
 import type { Signal } from "./publisher.ts";
 import type { HubRuntime, Remote } from "./runtime.ts";
 
-/** What one pull carries at most. */
+/** The most that one pull carries. */
 const PULL_EVENTS = 1_000;
 const PULL_BYTES = 1024 * 1024;
-/** Fact with the newest revocation. */
+/** Fact: revision of the newest revocation. */
 const REVISION_FACT = "revision";
-/** Fact with the time since when one relay less would do; empty: it would not. */
+/** Fact: since when one relay less is enough; empty: all are needed. */
 const LOW_FACT = "relays low since";
 
-/** The hub's side of its relays: who they are, what they are told, and who is sent to them. */
+/** The relays of a hub: which there are, what they are sent, and which clients go there. */
 export class HubRelays {
   readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
@@ -58,12 +58,12 @@ export class HubRelays {
     });
   }
 
-  /** Those that this hub calls. */
+  /** The relays that this hub calls. */
   get rows(): readonly RelayRow[] {
     return this.#fanout.relays;
   }
 
-  /** Tells the relays what was appended. */
+  /** Sends the relays what was appended. */
   tell(entries: readonly Entry[]): void {
     const [first] = entries;
     if (first === undefined || this.rows.length === 0) return;
@@ -71,7 +71,7 @@ export class HubRelays {
     void this.#fanout.flush({ from: first.seq - 1 });
   }
 
-  /** Calls relays with all that they do not have. */
+  /** Calls every relay with what it does not have. */
   async flush(what: { readonly signal?: Signal } = {}): Promise<void> {
     await this.#fanout.flush(what);
   }
@@ -81,7 +81,7 @@ export class HubRelays {
     await this.#fanout.recall();
   }
 
-  /** Where new clients go; a relay that is not needed any more begins to send its own away. */
+  /** Where new clients go. A relay that is no longer needed begins to drain. */
   place(): Placement {
     const { store, server } = this.#host;
     const known = store.readFact(LOW_FACT) ?? "";
@@ -103,7 +103,7 @@ export class HubRelays {
     return placement;
   }
 
-  /** What a relay reads of the journal. */
+  /** The part of the journal that a relay pulls. */
   pull(after: number): JournalPull {
     const { store } = this.#host;
     const { epoch, head, oldest } = store.extent();
@@ -111,7 +111,7 @@ export class HubRelays {
     return { v: 1, epoch, head, oldest, entries };
   }
 
-  /** Takes a relay that is new, or was let go and has a client again. */
+  /** Attaches a relay that is new, or was released and has a client again. */
   attach(index: number): RelayAttachment {
     const known = this.rows.find((one) => one.index === index);
     if (known?.state === "draining") return { v: 1, accepted: false };
@@ -125,7 +125,7 @@ export class HubRelays {
     };
   }
 
-  /** A relay that sent everybody away is not called any more. */
+  /** Releases a relay that has no client left: it is not called any more. */
   release(index: number): boolean {
     const known = this.rows.find((one) => one.index === index);
     if (known?.state === "open") return false;
@@ -134,7 +134,7 @@ export class HubRelays {
     return true;
   }
 
-  /** A relay says how many it holds. @returns whether it is to send them away */
+  /** A relay reports its load. @returns whether it is to send its clients away */
   noteLoad(index: number, sockets: number, users: number): { readonly draining: boolean } {
     const known = this.rows.find((one) => one.index === index);
     if (known === undefined) return { draining: false };
@@ -143,7 +143,7 @@ export class HubRelays {
     return { draining: known.state === "draining" };
   }
 
-  /** Closes whom a revocation concerns, everywhere (HUB-14). @returns how many */
+  /** Closes the sockets that a revocation concerns, here and at the relays (HUB-14). @returns how many */
   async revoke(target: RevocationTarget): Promise<number> {
     const { store, server } = this.#host;
     const at = this.#host.clock();
@@ -159,7 +159,7 @@ export class HubRelays {
     return closed + this.#closedAtRelays - before;
   }
 
-  /** Asks every relay something; one that cannot be reached says nothing. */
+  /** Asks every relay. Those that cannot be reached are left out. */
   async ask<T>(question: (relay: Remote<HubRelayRpc>) => Promise<T>): Promise<T[]> {
     const answers = await Promise.allSettled(
       this.rows.map(async ({ index }) => this.#ask(index, question)),
@@ -187,7 +187,7 @@ export class HubRelays {
     return Number(this.#host.store.readFact(REVISION_FACT) ?? 0);
   }
 
-  /** Asks one relay. Rejects when it cannot be reached, or says nothing in time. */
+  /** Asks one relay. Rejects when it cannot be reached, or does not answer in time. */
   #ask<T>(index: number, question: (relay: Remote<HubRelayRpc>) => Promise<T>): Promise<T> {
     const relay = this.#runtime.relay(this.#guildId, index);
     return this.#host.answerOf(`relay ${index}`, question(relay));

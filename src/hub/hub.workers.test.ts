@@ -42,7 +42,7 @@ import type { HubStore } from "./core/journal.ts";
 import { GuildHub } from "./guild-hub.ts";
 import type { Audience, Publication } from "./publisher.ts";
 import { SqliteStore } from "./sqlite-store.ts";
-import { storeSuite } from "./store-suite.ts";
+import { storeSuite } from "../testing/store-suite.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;
 let provider: TestProvider;

@@ -15,15 +15,15 @@ import { SharedCall } from "./shared-call.ts";
 import type { HubSocket } from "./socket-set.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
-/** Task that tells the hub how many are here, and sends them away when the hub wants that. */
+/** Task that reports the load to the hub, and sends clients away when the hub wants it. */
 const LOAD_TASK = "relay/load";
-/** While it sends clients away, milliseconds between two parts of them, and how many each has. */
+/** While it drains: milliseconds between two parts, and sockets in each part. */
 const DRAIN_EVERY_MS = 1_000;
 const DRAIN_SOCKETS = ACCEPTS_PER_SECOND / 2;
-/** Fact: what the hub has made of this relay. Absent: the hub does not call it. */
+/** Fact: `attached`, `draining` or `released`. Absent: the hub does not call this relay yet. */
 const STATE_FACT = "relay";
 
-/** Everything behind a `HubRelay`: a copy of the journal and the sockets that it serves. */
+/** The implementation of `HubRelay`: a copy of the journal, and the sockets that it serves. */
 export class RelayObject {
   readonly host: StreamHost;
   readonly #runtime: HubRuntime;
@@ -32,11 +32,11 @@ export class RelayObject {
   readonly #store: SqliteStore;
   /** The copy of the journal. */
   readonly copy: Relay<HubSocket>;
-  /** Of clients who came before this relay had the journal: whether it has it now, and they may stay. */
+  /** Attaches this relay to the hub, for clients that come before. @returns whether it takes them */
   readonly #attachment: SharedCall<null, boolean>;
-  /** Of clients who have seen a later seq than this relay has: catches up with the hub. */
+  /** Catches up with the hub, for clients that have seen a later seq than this relay. */
   readonly #catchUp: SharedCall<number, true>;
-  /** Of readers, by their grants: the whole state from the hub, and the journal it belongs to. */
+  /** The whole state from the hub for readers with these grants, and the epoch that it belongs to. */
   readonly #snapshots: SharedCall<readonly string[], SnapshotAt & { readonly epoch: string }>;
   #presence: Presence = { count: 0, users: null };
 
@@ -108,8 +108,8 @@ export class RelayObject {
   }
 
   /**
-   * Whether the hub calls this relay, and it has the journal. One that is to be let go, or that the hub does
-   * not want, takes nobody: they get another place.
+   * Whether this relay takes clients. One that drains, or that the hub does not want, takes none; they are placed
+   * elsewhere.
    */
   #attached(): boolean | Promise<boolean> {
     return this.#isAttached() ?? this.#attachment.ask(null);
@@ -126,7 +126,7 @@ export class RelayObject {
       log("warn", "hub.not_attached", { guildId: this.#guildId, relay: this.#index, error });
       return false;
     }
-    // Meanwhile the hub may have told this relay to drain.
+    // The hub may have told this relay to drain meanwhile.
     if (this.#isAttached() === false) return false;
     this.#store.writeFact(STATE_FACT, "attached");
     return true;
@@ -142,7 +142,7 @@ export class RelayObject {
   async #prepare(identity: SessionIdentity, options: ConnectionOptions): Promise<Start> {
     const { epoch, seq } = options.resume;
     const extent = this.#store.extent();
-    // It was served elsewhere, where more was known.
+    // The client was served elsewhere, by an object that had more.
     if (epoch === extent.epoch && seq !== undefined && seq > extent.head) {
       await this.#catchUp.ask(seq);
     }
@@ -155,7 +155,7 @@ export class RelayObject {
     }
     const state = await this.#snapshots.ask(identity.grants);
     const isOurs = (): boolean => state.epoch === this.#store.extent().epoch;
-    // The hub has begun another journal, and no event has told this relay yet.
+    // The hub has begun another journal, and this relay has not heard of it yet.
     if (!isOurs()) await this.#catchUp.ask(Number.POSITIVE_INFINITY);
     return { holds: isOurs, snapshot: () => state };
   }
@@ -173,7 +173,7 @@ export class RelayObject {
     await this.#drain(openCount);
   }
 
-  /** Sends some away; with nobody left the hub forgets this relay, and the copy is dropped. */
+  /** Sends some clients away. When none is left, the hub forgets this relay, and the copy is dropped. */
   async #drain(openCount: number): Promise<void> {
     this.#store.writeFact(STATE_FACT, "draining");
     this.host.server.sendAway(DRAIN_SOCKETS);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { memoryStore, MemoryStorage } from "../testing/memory-storage.ts";
-import { storeSuite } from "./store-suite.ts";
+import { storeSuite } from "../testing/store-suite.ts";
 
 describe("the store over a storage in memory", () => {
   storeSuite(async (use) => use(memoryStore("epoch-1")));

@@ -8,8 +8,8 @@ import {
 } from "../../protocol/limits.ts";
 
 /**
- * How fast clients may come in: a burst, then a steady rate. Only in memory, since whoever slept has
- * rested. What is refused here costs nothing but the answer.
+ * How fast clients may connect: a burst, then a steady rate. It is kept in memory only: an object that slept
+ * long enough to lose it has its whole burst again.
  */
 export class AcceptRate {
   readonly #burst: number;
@@ -23,7 +23,7 @@ export class AcceptRate {
     this.#tokens = burst;
   }
 
-  /** Takes one client at `now`, milliseconds. @returns false when it must come later */
+  /** Counts one client at `now`, milliseconds. @returns false when it must try again later */
   take(now: number): boolean {
     const passed = Math.max(0, now - this.#at);
     this.#at = now;
@@ -33,15 +33,15 @@ export class AcceptRate {
     return true;
   }
 
-  /** One that was taken has not come in after all. */
+  /** A client that was counted did not connect after all. */
   giveBack(): void {
     this.#tokens = Math.min(this.#burst, this.#tokens + 1);
   }
 }
 
 /**
- * More addresses cannot come in while one of them recovers its burst: whoever came longest ago among so many
- * has rested, and forgetting it changes nothing.
+ * Addresses that are remembered. The shared rate lets no more of them in while one recovers its burst, so the
+ * one that is forgotten has its whole burst anyway.
  */
 const ADDRESSES_KEPT =
   UNAUTHENTICATED_ACCEPTS_BURST +
@@ -49,18 +49,18 @@ const ADDRESSES_KEPT =
     (UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS / UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS);
 
 /**
- * How fast clients may come in that have not said who they are: an {@link AcceptRate} of which one address
- * has only a share, however fast its sockets come and go.
+ * How fast clients without a ticket may connect: an {@link AcceptRate} for all of them, and a smaller one for
+ * each address, however fast its sockets come and go.
  */
 export class AnonymousAcceptRate {
   readonly #all = new AcceptRate(UNAUTHENTICATED_ACCEPTS_BURST, UNAUTHENTICATED_ACCEPTS_PER_SECOND);
-  /** The one that came last is the last. */
+  /** Ordered by the last connection: the newest is last. */
   readonly #byAddress = new Map<string, AcceptRate>();
 
   /**
-   * Takes one client at `now`, milliseconds.
-   * @param address undefined: it is not known, and only what all have together counts
-   * @returns false when it must come later
+   * Counts one client at `now`, milliseconds.
+   * @param address undefined: not known, so only the rate of all clients applies
+   * @returns false when it must try again later
    */
   take(address: string | undefined, now: number): boolean {
     if (address === undefined) return this.#all.take(now);
@@ -86,8 +86,8 @@ export class AnonymousAcceptRate {
 }
 
 /**
- * Over how many milliseconds the clients of an object with so many sockets should spread their return
- * after they all lost it: no more of them than it takes in that time.
+ * Milliseconds over which clients should spread their reconnects when all of them lose this object at once: as
+ * long as it needs to accept that many sockets.
  */
 export function retryWindowMs(sockets: number, perSecond = ACCEPTS_PER_SECOND): number {
   return Math.max(RETRY_WINDOW_MIN_MS, Math.ceil(sockets / perSecond) * 1000);

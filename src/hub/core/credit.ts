@@ -1,14 +1,14 @@
 import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../protocol/limits.ts";
 
-/** Bytes and events between two marks: what an acknowledgement may be short of. */
+/** Bytes and events between two marks. An acknowledgement may be counted that much too low. */
 const MARK_BYTES = CREDIT_WINDOW_BYTES / 8;
 const MARK_EVENTS = CREDIT_WINDOW_EVENTS / 8;
 /** Marks in a quarter of a window. */
 const QUARTER_MARKS = 2;
-/** With more marks than this, every second one goes. */
+/** With more marks than this, every second one is dropped. */
 const MARKS_MAX = 64;
 
-/** Up to `seq` so much had been sent. */
+/** How much had been sent up to `seq`. */
 type Mark = {
   readonly seq: number;
   readonly bytes: number;
@@ -18,9 +18,9 @@ type Mark = {
 };
 
 /**
- * What a socket was sent and what it has shown to have taken (HUB-10). A runtime that tells nobody how
- * much it still buffers leaves this as the only measure. Counts are exact; an acknowledgement between
- * two marks counts as one of the earlier mark, never as more than was taken.
+ * What a socket was sent, and what its client has confirmed (HUB-10). The runtime does not say how much it
+ * still buffers, so this is the only measure. An acknowledgement between two marks counts as the earlier mark:
+ * never more than the client has taken.
  */
 export class Credit {
   #bytes = 0;
@@ -32,30 +32,30 @@ export class Credit {
   #lastSentAt = 0;
   #marks: Mark[] = [];
   #marksMade = 0;
-  /** It has acknowledged, or pinged: from then on it is held to the window. */
+  /** The client has acknowledged or pinged. From then on the window applies. */
   #shows: "nothing" | "pings" | "acknowledges" = "nothing";
 
-  /** What was sent and not shown to be taken. */
+  /** Sent and not confirmed yet. */
   get outstandingBytes(): number {
     return this.#bytes - this.#shownBytes;
   }
 
-  /** Quarters of a window that were sent so far, of bytes or events: each may be acknowledged. */
+  /** Quarters of a window that were sent so far, counted in bytes or events: each allows one acknowledgement. */
   get sentQuarters(): number {
     return Math.floor(this.#marksMade / QUARTER_MARKS);
   }
 
-  /** Whether it has never acknowledged and never pinged. */
+  /** Whether the client has never acknowledged and never pinged. */
   get isSilent(): boolean {
     return this.#shows === "nothing";
   }
 
-  /** Whether it acknowledges: then its pings do not count. */
+  /** Whether the client acknowledges. Its pings do not count then. */
   get acknowledges(): boolean {
     return this.#shows === "acknowledges";
   }
 
-  /** Whether a frame may be sent. One that is larger than the window goes when nothing is under way. */
+  /** Whether a frame may be sent. A frame above the window may be, once all before it is confirmed. */
   fits(bytes: number, events: number): boolean {
     const open = this.#bytes - this.#shownBytes;
     if (open === 0) return true;
@@ -65,7 +65,7 @@ export class Credit {
     );
   }
 
-  /** Counts a frame that was sent. @param seq of the last event in it, or sent before it */
+  /** Counts a frame that was sent. @param seq of its last event, or of the last event before it */
   sent(bytes: number, events: number, seq: number, now: number): void {
     this.#bytes += bytes;
     this.#events += events;
@@ -90,14 +90,14 @@ export class Credit {
     else this.#showUpTo((mark) => mark.seq <= seq);
   }
 
-  /** The runtime answered its ping at `at`, milliseconds: what was sent before has been taken. */
+  /** The runtime answered its ping at `at`, milliseconds, so the client has taken what was sent before. */
   pinged(at: number): void {
     if (this.#shows === "nothing") this.#shows = "pings";
     if (this.#lastSentAt < at) this.#show(this.#bytes, this.#events);
     else this.#showUpTo((mark) => mark.at < at);
   }
 
-  /** A client that is neither known to acknowledge nor to ping said something. */
+  /** A client that has neither acknowledged nor pinged yet sent a frame. */
   signOfLife(): void {
     if (this.#shows === "nothing") this.#show(this.#bytes, this.#events);
   }

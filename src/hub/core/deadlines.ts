@@ -4,10 +4,10 @@ import type { ServingParts } from "./delivery.ts";
 import { encodeFrame } from "./encode.ts";
 import type { LiveSession } from "./live-session.ts";
 
-/** Task that looks for sockets whose time to authenticate or whose token has run out. */
+/** Task that looks for sockets whose authentication is overdue or whose token has expired. */
 export const DEADLINES_TASK = "hub/deadlines";
 
-/** Closes sockets whose time is over and warns those whose token ends soon (HUB-7). */
+/** Closes sockets whose deadline has passed, and warns those whose token expires soon (HUB-7). */
 export class Deadlines<Socket extends object> {
   readonly #parts: ServingParts<Socket>;
 
@@ -15,12 +15,12 @@ export class Deadlines<Socket extends object> {
     this.#parts = parts;
   }
 
-  /** A waiting socket closes at `at`, milliseconds, unless it has authenticated. */
+  /** Closes a waiting socket at `at`, milliseconds, unless it has authenticated by then. */
   watchWaiting(at: number): void {
     this.#dueNoLaterThan(at);
   }
 
-  /** A session is warned before its token ends, and closed at its end. */
+  /** Warns a session before its token expires, and closes it when it does. */
   watchToken(session: LiveSession): void {
     this.#dueNoLaterThan(session.expiresAtMs - EXPIRY_WARNING_MS);
   }

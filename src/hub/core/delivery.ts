@@ -11,10 +11,10 @@ import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets, OpenSession } from "./session.ts";
 
-/** Calls back after some milliseconds: the batching window, and nothing else. */
+/** Calls back after some milliseconds. Only the batching window uses it. */
 export type After = (ms: number, run: () => void) => void;
 
-/** What the parts of a hub that answer sockets work with. */
+/** What the parts of a hub that serve sockets share. */
 export type ServingParts<Socket extends object> = {
   readonly sockets: HubSockets<Socket>;
   readonly sessions: SessionRegistry<Socket>;
@@ -23,7 +23,7 @@ export type ServingParts<Socket extends object> = {
   readonly clock: Clock;
 };
 
-/** Sends events to those who may see them, in order, each once (HUB-2, HUB-5, HUB-8). */
+/** Sends events to the sessions that may see them, in order, each once (HUB-2, HUB-5, HUB-8). */
 export class Delivery<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
   readonly #sessions: SessionRegistry<Socket>;
@@ -36,7 +36,7 @@ export class Delivery<Socket extends object> {
   readonly #onLag: () => void;
   readonly #onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
   #delivered = 0;
-  /** Appended since the batching window opened; null: no window is open. */
+  /** Entries appended since the batching window opened; null: no window is open. */
   #batched: Entry[] | null = null;
 
   constructor(parts: {
@@ -46,9 +46,9 @@ export class Delivery<Socket extends object> {
     readonly clock: Clock;
     readonly after: After;
     readonly onEnd: (why: CloseName) => void;
-    /** A live session has used up its credit. */
+    /** A session has used up its credit and begins to lag. */
     readonly onLag: () => void;
-    /** A session that lagged, or resumed, is live again. */
+    /** A session that lagged or resumed has reached the end of the journal. */
     readonly onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
   }) {
     this.#sockets = parts.sockets;
@@ -63,7 +63,7 @@ export class Delivery<Socket extends object> {
     this.#onCaughtUp = parts.onCaughtUp;
   }
 
-  /** Sends what one turn appended. Batching sessions get it now, or with the open window. */
+  /** Sends what one turn appended. Sessions that take batches get it at once, or when the open window ends. */
   broadcast(entries: readonly Entry[]): void {
     const windowOpen = this.#batched !== null;
     this.#batched?.push(...entries);
@@ -73,15 +73,15 @@ export class Delivery<Socket extends object> {
   }
 
   /**
-   * Sends everything after `from` that the session may see, then `resumed` (HUB-4). What its credit
-   * does not cover follows when it acknowledges.
+   * Sends everything after `from` that the session may see, then `resumed` (HUB-4). What exceeds its credit
+   * follows when it acknowledges.
    */
   replay(socket: Socket, session: LiveSession, from: number): void {
     session.record = { ...session.record, resuming: from, start: from };
     this.catchUp(socket, session, from);
   }
 
-  /** Sends everything after `from`; it becomes live at the journal's end. */
+  /** Sends everything after `from`. The session is live when it has reached the end of the journal. */
   catchUp(socket: Socket, session: LiveSession, from: number): void {
     session.lastSent = from;
     session.cursor = from;
@@ -90,7 +90,7 @@ export class Delivery<Socket extends object> {
   }
 
   /**
-   * Gives a lagging session what its credit covers, from the journal; at the journal's end it is live
+   * Sends a lagging session as much of the journal as its credit covers. At the end of the journal it is live
    * again (HUB-10).
    */
   feed(socket: Socket, session: LiveSession): void {
@@ -98,7 +98,7 @@ export class Delivery<Socket extends object> {
     const start = session.cursor;
     const { oldest } = this.#store.extent();
     if (start < oldest - 1) {
-      // What it waits for is gone: it comes back and gets a snapshot.
+      // The next event for it was trimmed: the client reconnects and gets a snapshot.
       this.end(socket, "overloaded");
       return;
     }
@@ -123,7 +123,7 @@ export class Delivery<Socket extends object> {
     this.#caughtUp(socket, session);
   }
 
-  /** Sends one frame that is not an event. A client that is known to be behind gets it nevertheless. */
+  /** Sends one frame that is not an event, also to a client that lags. */
   send(socket: Socket, session: LiveSession, text: string): void {
     if (session.ended) return;
     const seq = session.lastSent ?? session.record.from;
@@ -131,7 +131,7 @@ export class Delivery<Socket extends object> {
     this.#sockets.send(socket, text);
   }
 
-  /** Events that were sent since this was asked last. */
+  /** Events sent since the last call. */
   takeDelivered(): number {
     const delivered = this.#delivered;
     this.#delivered = 0;
@@ -139,9 +139,9 @@ export class Delivery<Socket extends object> {
   }
 
   /**
-   * Sends one last-value frame, as far as the session's credit covers it: otherwise it lags from now
-   * on, and whoever calls sends the newest value when it has caught up (HUB-10, HUB-15).
-   * @returns false when it waits
+   * Sends one last-value frame if the session's credit covers it. Otherwise the session lags from now on, and
+   * the caller sends the newest value when it has caught up (HUB-10, HUB-15).
+   * @returns false when the frame was not sent because the session lags
    */
   sendSignal(socket: Socket, session: LiveSession, text: string): boolean {
     if (session.ended) return true;
@@ -156,15 +156,15 @@ export class Delivery<Socket extends object> {
     return verdict !== "wait";
   }
 
-  /** Forgets what was kept of the journal: another one takes its place. */
+  /** Drops what is cached of the journal, because another one replaces it. */
   forget(): void {
     if (this.#batched !== null) this.#batched = [];
     this.#pages = new JournalPages(this.#store);
   }
 
   /**
-   * Call it before a session's grants or subscription change, and save the session afterwards: what
-   * was decided by the old ones is not looked at again with the new ones.
+   * Call it before a session's grants or subscription change, and save the session afterwards. Events up to now
+   * were filtered by the old ones, and are not filtered again by the new ones.
    */
   settle(session: LiveSession): void {
     const { head } = this.#store.extent();
@@ -184,7 +184,7 @@ export class Delivery<Socket extends object> {
     this.#onEnd(why);
   }
 
-  /** A socket is gone, whoever closed it. */
+  /** A socket is gone, whichever side closed it. */
   gone(socket: Socket): void {
     this.#flow.gone(socket);
   }
@@ -196,7 +196,7 @@ export class Delivery<Socket extends object> {
     this.feed(socket, session);
   }
 
-  /** Feeds lagging clients that pinged meanwhile, and ends those that take nothing any more. */
+  /** Feeds lagging clients that have pinged, and closes those that have stopped reading. */
   checkLagging(): void {
     const now = this.#clock();
     for (const socket of this.#sockets.all()) {
@@ -208,7 +208,7 @@ export class Delivery<Socket extends object> {
     this.#flow.schedule(this.#sessions.laggingCount > 0, now);
   }
 
-  /** The first event of a burst went at once; those of the next milliseconds share a frame. */
+  /** The first event of a burst was sent at once. Those of the next milliseconds share a frame. */
   #openWindow(): void {
     this.#batched = [];
     this.#after(BATCH_WINDOW_MS, () => {
@@ -219,7 +219,7 @@ export class Delivery<Socket extends object> {
     });
   }
 
-  /** @returns whether there is a session that takes batches */
+  /** @returns whether any session takes batches */
   #deliver(entries: readonly Entry[], to: (record: OpenSession) => boolean): boolean {
     const texts = new FrameTexts(entries);
     const lookBack = new LookBack(this.#store);
@@ -242,7 +242,7 @@ export class Delivery<Socket extends object> {
     return batching;
   }
 
-  /** Only a client that pings instead of acknowledging has to be asked whether it goes on. */
+  /** Feeds a lagging client that has pinged. One that acknowledges is fed by its acknowledgements. */
   #nudge(socket: Socket, session: LiveSession, now: number): void {
     if (this.#flow.hasPinged(socket, session, now)) this.feed(socket, session);
   }
@@ -286,7 +286,7 @@ export class Delivery<Socket extends object> {
     seq: number,
     now: number,
   ): boolean {
-    // Nothing waits for a socket that is gone.
+    // The socket is closed: there is nobody to wait for.
     if (session.ended) return true;
     const { credit } = session;
     if (!credit.fits(text.length, events)) {
@@ -303,7 +303,7 @@ export class Delivery<Socket extends object> {
     return true;
   }
 
-  /** Lags while no event waits for it, but those that the open window holds. */
+  /** Makes a session lag when only the open batching window may hold events for it. */
   #lagByNothing(socket: Socket, session: LiveSession, now: number): void {
     session.lastSent = session.sentBefore(this.#store.extent().head + 1, this.#store);
     this.#lagFrom(socket, session, session.record.batch ? this.#batched?.[0] : undefined, now);
@@ -316,7 +316,7 @@ export class Delivery<Socket extends object> {
     this.#keepLagging(socket, session, now);
   }
 
-  /** @param progressAt when it took something, milliseconds; null: it did not */
+  /** @param progressAt when the client last took something, milliseconds; null: not this time */
   #keepLagging(socket: Socket, session: LiveSession, progressAt: number | null): void {
     const from = session.lastSent ?? session.record.from;
     if (!session.isLagging) this.#onLag();

@@ -16,8 +16,7 @@ function eventMembers(entry: Entry): string {
 }
 
 /**
- * Text of an event frame. The payload is JSON already, so one event is encoded once however many
- * sockets it goes to.
+ * Text of an event frame. The payload is JSON text already, so an event is encoded once for all sockets.
  * @param prev seq of the event sent before to this socket, when the seq jumps (rooms.md §2)
  */
 export function encodeEvent(entry: Entry, prev?: number): string {
@@ -27,7 +26,7 @@ export function encodeEvent(entry: Entry, prev?: number): string {
 
 /**
  * Text of a batch frame.
- * @param prev stands in the first event, and in each that follows a jump inside the batch
+ * @param prev written into the first event, and into each event that follows a jump inside the batch
  */
 export function encodeBatch(entries: readonly Entry[], prev: number): string {
   let before = prev;

@@ -2,7 +2,7 @@ import type { ExplanationCode } from "../../protocol/hub-report.ts";
 import type { Entry, JournalExtent } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 
-/** What is known of the event that somebody asks about. */
+/** What is known about the event in question. */
 export type Asked = {
   readonly seq: number;
   readonly entry: Entry | undefined;
@@ -12,8 +12,8 @@ export type Asked = {
 };
 
 /**
- * Why a session did or did not get an event, by the same rules that sent it or did not (HUB-8).
- * @param sent seq of the last event that the session was sent
+ * Why a session did or did not get an event, decided by the same rules as the sending (HUB-8).
+ * @param sent seq of the last event sent to the session
  */
 export function explain(session: LiveSession, sent: number, asked: Asked): ExplanationCode {
   const { seq, entry, extent, now } = asked;

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { BATCH_EVENTS_MAX, BATCH_MAX_BYTES } from "../../protocol/limits.ts";
 import { EventFrame, ServerFrame } from "../../protocol/frames.ts";
-import { entryFor } from "../store-suite.ts";
+import { entryFor } from "../../testing/store-suite.ts";
 import { encodeBatch, encodeEvent, encodeSignal } from "./encode.ts";
 import { FrameTexts } from "./fan-out.ts";
 import type { Entry } from "./journal.ts";

@@ -11,8 +11,8 @@ export type EventsFrame = {
 };
 
 /**
- * Texts of one delivery, made once and shared by all sockets that get the same. Only sockets behind a
- * jump (HUB-5) need texts of their own, and those that jump from the same place share one.
+ * The frame texts of one delivery, each made once and shared by all sockets that get the same one. After a jump
+ * (HUB-5) the text differs by `prev`, and sockets with the same `prev` share it.
  */
 export class FrameTexts {
   readonly entries: readonly Entry[];
@@ -23,7 +23,7 @@ export class FrameTexts {
     this.entries = entries;
   }
 
-  /** Frame of one event, for a socket that was sent `prev` before. */
+  /** Frame of one event, for a socket whose last event was `prev`. */
   event(entry: Entry, prev: number): string {
     if (prev === entry.seq - 1) {
       const known = this.#plain.get(entry.seq);
@@ -35,7 +35,7 @@ export class FrameTexts {
     return this.#once(`${entry.seq}<${prev}`, () => encodeEvent(entry, prev));
   }
 
-  /** Frames of several events, for a socket that takes batches: one event goes as itself. */
+  /** Frames of several events, for a socket that takes batches. A single event is no batch. */
   *batches(wanted: readonly Entry[], prev: number): Generator<EventsFrame> {
     let before = prev;
     for (let start = 0; start < wanted.length;) {

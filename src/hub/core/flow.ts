@@ -8,17 +8,17 @@ import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets } from "./session.ts";
 
-/** Task that looks after clients that lag. */
+/** Task that checks the clients that lag. */
 export const LAGGING_TASK = "hub/lagging";
 
-/** Pings of clients that lag are looked at this often, milliseconds. */
+/** How often lagging clients are checked, milliseconds. */
 const LOOK_MS = 5_000;
-/** One client's ping is asked for at most this often while events pass, milliseconds. */
+/** Shortest time between two looks at one client's ping while events pass, milliseconds. */
 const PING_LOOK_MS = 1_000;
-/** A silent client is looked at again after so many more bytes. */
+/** A silent client is judged again after this many more bytes. */
 const SILENT_STEP_BYTES = 64 * 1024;
 
-/** What becomes of a client whose credit does not cover a frame. */
+/** What happens to a frame that exceeds the credit of its client. */
 export type Verdict = "send" | "wait" | "end";
 
 /** Decides on clients that have used up their credit (HUB-10). */
@@ -26,7 +26,7 @@ export class Flow<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
   readonly #sessions: SessionRegistry<Socket>;
   readonly #store: HubStore;
-  /** Silent clients that were closed and that the runtime still holds: closing frees nothing. */
+  /** Silent clients that were closed, but whose bytes the runtime still buffers. */
   readonly #leaving = new Map<Socket, LiveSession>();
 
   constructor(parts: {
@@ -39,7 +39,7 @@ export class Flow<Socket extends object> {
     this.#store = parts.store;
   }
 
-  /** Decides on a frame that does not fit. Asking the runtime for a ping is left for when it matters. */
+  /** Decides on a frame that exceeds the credit. Only then is the runtime asked for the last ping, which is slow. */
   judge(socket: Socket, session: LiveSession, bytes: number, events: number, now: number): Verdict {
     const { credit } = session;
     if (credit.isSilent && credit.outstandingBytes + bytes <= session.nextLookBytes) return "send";
@@ -50,7 +50,7 @@ export class Flow<Socket extends object> {
     return "send";
   }
 
-  /** Takes a ping into account, of a client that does not acknowledge. @returns whether there was one */
+  /** Counts the last ping of a client that does not acknowledge. @returns whether there was one */
   hasPinged(socket: Socket, session: LiveSession, now: number): boolean {
     if (session.credit.acknowledges) return false;
     if (session.isLagging && now - session.pingAskedAt < PING_LOOK_MS) return false;
@@ -61,24 +61,24 @@ export class Flow<Socket extends object> {
     return true;
   }
 
-  /** Whether a client that lags has taken nothing for too long. */
+  /** Whether a lagging client has taken nothing for too long. */
   isStuck(session: LiveSession, now: number): boolean {
     const since = session.record.lagging;
     return since !== undefined && now - since >= LAGGING_MAX_MS;
   }
 
-  /** A client is closed by us. What the runtime keeps for it counts until {@link gone}. */
+  /** We close a client. What the runtime buffers for it counts until {@link gone}. */
   ends(socket: Socket, session: LiveSession): void {
     const { isSilent, outstandingBytes } = session.credit;
     if (isSilent && outstandingBytes > CREDIT_WINDOW_BYTES) this.#leaving.set(socket, session);
   }
 
-  /** The runtime has given a socket up, with everything that it held for it. */
+  /** The runtime has dropped a socket, with everything it buffered for it. */
   gone(socket: Socket): void {
     this.#leaving.delete(socket);
   }
 
-  /** Looks again soon, as long as there is somebody to look after. */
+  /** Schedules the next check, as long as a client lags. */
   schedule(isNeeded: boolean, now: number): void {
     if (!isNeeded) this.#store.writeTask(LAGGING_TASK, null);
     else {

@@ -15,8 +15,8 @@ import type { ResumePosition } from "./resume.ts";
 import type { WaitingSession } from "./session.ts";
 
 /**
- * Reads a frame of a client whose size and rate were checked (HUB-9). A token that is missing, or no text
- * that could be one, is refused as a wrong one is.
+ * Parses a client's frame after its size and rate were checked (HUB-9). A missing or malformed token is refused
+ * like a wrong one.
  */
 function readClientFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCode> {
   if (typeof data !== "string") return err("binary");
@@ -34,23 +34,23 @@ function readClientFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameE
   return err(isOfToken ? "invalid_token" : "invalid_frame");
 }
 
-/** How a connection asks to be served. */
+/** How a client wants to be served. */
 export type ConnectionOptions = {
   readonly id: string;
   readonly batch: boolean;
-  /** Whether it wants signals: the newest value of what is not journaled. */
+  /** Whether it wants signals (HUB-15). */
   readonly signals?: boolean;
   /** Absent: a WebSocket. */
   readonly transport?: "sse" | "poll";
   readonly resume: ResumePosition;
 };
 
-/** What a client's frame asks for that needs a token to be verified first. */
+/** A client's frame that takes effect when its token is verified. */
 export type TokenRequest =
   | { readonly kind: "auth"; readonly token: string; readonly options: ConnectionOptions }
   | { readonly kind: "reauth"; readonly token: string };
 
-/** What clients say: each frame is measured before it is read, and answered or handed on (HUB-9). */
+/** Takes the frames of clients: checks size and rate first, then parses, and answers or hands on (HUB-9). */
 export class FrameIntake<Socket extends object> {
   readonly #parts: ServingParts<Socket>;
 
@@ -67,12 +67,12 @@ export class FrameIntake<Socket extends object> {
     const session = this.#parts.sessions.live(socket);
     if (session !== null) return this.#messageOfOpen(socket, session, data);
     const waiting = this.#parts.sessions.waiting(socket);
-    // A record of a version that this code does not know: the client resumes on a new socket.
+    // The record is of an unknown version: the client resumes on a new socket.
     if (waiting === null) return this.#end(socket, "restart");
     return this.#messageOfWaiting(socket, waiting, data);
   }
 
-  /** Tells a client that something it sent was not used. */
+  /** Tells a client that its frame was refused. */
   refuse(socket: Socket, session: LiveSession, code: FrameErrorCode): null {
     this.#parts.delivery.send(socket, session, errorFrame(code));
     return null;
@@ -97,7 +97,7 @@ export class FrameIntake<Socket extends object> {
     }
     const { token, epoch, seq } = frame.value;
     const { id, batch, signals = false } = record;
-    // The frame's own position wins over the query's.
+    // A position in the frame wins over one in the query.
     const resume = epoch === undefined && seq === undefined ? record.resume : { epoch, seq };
     return { kind: "auth", token, options: { id, batch, signals, resume } };
   }

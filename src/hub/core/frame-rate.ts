@@ -1,6 +1,6 @@
 import { CLIENT_FRAMES_PER_WINDOW, CLIENT_FRAME_WINDOW_MS } from "../../protocol/limits.ts";
 
-/** Frames that a socket sent in its present window, and what it had been sent when that began. */
+/** Frames that a client sent in the present window, and what it had been sent when the window began. */
 export type FrameWindow = {
   readonly startedAt: number;
   readonly frames: number;
@@ -8,9 +8,9 @@ export type FrameWindow = {
 };
 
 /**
- * Counts one frame of a client at `now` (milliseconds). Whoever is sent a lot has to acknowledge often:
- * for each quarter of its credit that it was sent meanwhile, a client may send one frame more.
- * @param sentQuarters so many, since it connected
+ * Counts one frame of a client at `now` (milliseconds). A client that receives much has to acknowledge often, so
+ * each quarter of its credit that it was sent in the window allows one frame more.
+ * @param sentQuarters quarters sent since it connected
  * @returns the window to remember, and whether the frame is within the limit (HUB-9)
  */
 export function countFrame(

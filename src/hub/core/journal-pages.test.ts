@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { memoryStore } from "../../testing/memory-storage.ts";
 import type { SqliteStore } from "../sqlite-store.ts";
-import { entryFor } from "../store-suite.ts";
+import { entryFor } from "../../testing/store-suite.ts";
 import { JournalPages } from "./journal-pages.ts";
 
 function filled(count: number, payload = "{}"): SqliteStore {

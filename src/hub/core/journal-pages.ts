@@ -4,19 +4,19 @@ import type { Entry, HubStore } from "./journal.ts";
 /** Rows and bytes of one page. */
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 512 * 1024;
-/** Pages that are kept: clients that come back together read from the same places. */
+/** Pages that are kept, because clients that reconnect together read the same ones. */
 const PAGES_KEPT = 8;
 
 type Page = {
   readonly texts: FrameTexts;
-  /** There was more in the journal than fits: nothing can be added to this page. */
+  /** The journal had more than fits, so nothing can be added to this page. */
   readonly isFull: boolean;
 };
 
 /**
- * Reads the journal forward in pages that clients at the same place share, with the texts of their
- * frames: after a restart everybody resumes from nearly the same seq. Entries never change, so a kept
- * page is only read again when the journal has grown beyond it.
+ * Reads the journal forward in pages, with the texts of their frames. Clients at the same position share a page:
+ * after a restart all of them resume from nearly the same seq. Entries never change, so a page is read again
+ * only when it was the last one and the journal has grown.
  */
 export class JournalPages {
   readonly #store: HubStore;
@@ -26,7 +26,7 @@ export class JournalPages {
     this.#store = store;
   }
 
-  /** The page of entries with `seq > after`; one without entries: the end is reached. */
+  /** The page of entries with `seq > after`; without entries at the end of the journal. */
   after(after: number): FrameTexts {
     const { head } = this.#store.extent();
     const known = this.#pages.get(after);
@@ -45,12 +45,12 @@ export class JournalPages {
   }
 }
 
-/** What finding an earlier event needs of the journal. */
+/** How an earlier event is found in the journal. */
 export type JournalBefore = Pick<HubStore, "readBefore">;
 
 /**
- * Reads of one delivery back into the journal, each made once: after a wake every socket looks back
- * from the same event.
+ * Reads backwards during one delivery, and each page only once: after a wake every socket looks back from the
+ * same event.
  */
 export class LookBack implements JournalBefore {
   readonly #journal: JournalBefore;

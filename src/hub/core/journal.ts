@@ -6,7 +6,7 @@ import {
 } from "../../protocol/limits.ts";
 import type { Audience } from "../publisher.ts";
 
-/** One journaled event. `payload` is JSON text already, so that it is encoded once. */
+/** One journaled event. `payload` is JSON text, so that it is encoded only once. */
 export type Entry = {
   readonly seq: number;
   readonly id: string;
@@ -14,15 +14,15 @@ export type Entry = {
   readonly payload: string;
   /** Milliseconds. */
   readonly ts: number;
-  /** When it was appended, milliseconds: what the age bound counts from. */
+  /** When it was appended, milliseconds. The age bound counts from here. */
   readonly at: number;
   readonly audience: Audience;
   readonly topic: string | null;
-  /** W3C trace id of what caused it. */
+  /** W3C trace id of the request or event that caused it. */
   readonly trace: string | null;
 };
 
-/** Bounds of a journal; whichever is met first trims (HUB-3). */
+/** Bounds of a journal; the one that is reached first trims it (HUB-3). */
 export type JournalBounds = {
   readonly maxAgeMs: number;
   readonly maxEvents: number;
@@ -36,35 +36,29 @@ export const JOURNAL_BOUNDS: JournalBounds = {
   maxBytes: JOURNAL_MAX_BYTES,
 };
 
-/** Where a journal stands. An empty one has `oldest = head + 1`. */
+/** The range of a journal. An empty one has `oldest = head + 1`. */
 export type JournalExtent = {
   readonly epoch: string;
   readonly head: number;
   readonly oldest: number;
 };
 
-/**
- * What the hub keeps, as one storage contract: synchronous, so that nothing comes between a read and
- * a write. The SQLite adapter and the memory one pass the same suite.
- */
+/** Everything that the hub stores. Synchronous, so that nothing happens between a read and a write. */
 export interface HubStore {
   extent(): JournalExtent;
   /** Appends; `entry.seq` is `head + 1`. */
   append(entry: Entry): void;
-  /**
-   * Entries with `seq > after`, oldest first, at most `limit` and about `maxBytes`, but one at least
-   * when there is one.
-   */
+  /** Entries with `seq > after`, oldest first: at most `limit`, about `maxBytes`, at least one if any. */
   readAfter(after: number, limit: number, maxBytes?: number): Entry[];
   /** Entries with `seq < before`, newest first, at most `limit`. */
   readBefore(before: number, limit: number): Entry[];
-  /** How much the journal holds. */
+  /** The size of the journal. */
   usage(): JournalUsage;
-  /** Empties the journal and gives it another epoch: what a relay does that copies a new one. */
+  /** Empties the journal and sets its epoch, for a relay that begins to copy another journal. */
   adopt(epoch: string): void;
-  /** Drops what is outside the bounds at `now`; never the newest entry for its size alone. */
+  /** Drops what exceeds the bounds at `now`. A newest entry that is too large alone stays. */
   trim(bounds: JournalBounds, now: number): void;
-  /** Remembers a key. @returns false when it was remembered already and has not expired */
+  /** Remembers a key. @returns false when it is known already and has not expired */
   remember(key: string, expiresAt: number, now: number): boolean;
   readPosition(): PublisherPosition | null;
   /** null: forgets it. */
@@ -74,10 +68,10 @@ export interface HubStore {
   writeFilter(connectionId: string, topics: readonly string[] | null): void;
   /** Forgets the filters of connections that are gone. */
   retainFilters(connectionIds: ReadonlySet<string>): void;
-  /** Small facts of the hub itself. */
+  /** Single values of the hub itself, by name. */
   readFact(key: string): string | null;
   writeFact(key: string, value: string): void;
-  /** Sets when a task is due, milliseconds; null takes it back. */
+  /** Sets when a task is due, milliseconds; null cancels it. */
   writeTask(key: string, at: number | null): void;
   readTask(key: string): number | null;
   /** Keys of the tasks due at `now`, earliest first. */
@@ -88,40 +82,40 @@ export interface HubStore {
   readRelays(): RelayRow[];
   writeRelay(relay: RelayRow): void;
   deleteRelay(index: number): void;
-  /** Takes a revocation; `revision` counts up by one. A later one of the same target replaces it. */
+  /** Stores a revocation; `revision` counts up by one. A later one of the same target replaces it. */
   writeRevocation(revocation: Revocation): void;
-  /** Those with a greater revision, oldest first, that have not expired. */
+  /** Revocations with a greater revision that have not expired, oldest first. */
   readRevocations(afterRevision: number, now: number): Revocation[];
-  /** When the tokens of a user were revoked last, milliseconds; null: never, or long ago. */
+  /** When the tokens of a user were last revoked, milliseconds; null: never, or they have all expired. */
   readRevokedAt(sub: string, now: number): number | null;
-  /** Adds to a counter that outlives the object's memory. */
+  /** Adds to a counter that is stored. */
   count(name: string, by: number): void;
   readCounters(): Readonly<Record<string, number>>;
-  /** Runs `work` whole or not at all. */
+  /** Runs `work` in a transaction: all of it is stored, or nothing. */
   transaction<T>(work: () => T): T;
 }
 
-/** How much a journal holds. `oldestAt` in milliseconds; null: it is empty. */
+/** The size of a journal. `oldestAt` in milliseconds; null: it is empty. */
 export type JournalUsage = {
   readonly events: number;
   readonly bytes: number;
   readonly oldestAt: number | null;
 };
 
-/** A relay as its hub knows it. */
+/** What a hub stores of one of its relays. */
 export type RelayRow = {
   readonly index: number;
-  /** A draining one gets no new clients, sends its own away, and is let go when it is empty. */
+  /** A draining relay gets no new clients, sends its own away, and is released when it is empty. */
   readonly state: "open" | "draining";
   readonly sockets: number;
   readonly users: number;
 };
 
-/** Ends what a user or a connection has (HUB-14). */
+/** A revocation of the tokens of a user, or of one connection (HUB-14). */
 export type Revocation = {
   readonly revision: number;
   readonly target: RevocationTarget;
-  /** Milliseconds: tokens issued before it are refused. */
+  /** Milliseconds. Tokens issued before are refused. */
   readonly at: number;
   readonly expiresAt: number;
 };
@@ -129,7 +123,7 @@ export type Revocation = {
 /** The newest event of an outside publisher that the hub has taken (rooms.md §4). */
 export type PublisherPosition = { readonly epoch: string; readonly seq: number };
 
-/** Bytes that an entry counts with: what a client would receive of it, nearly. */
+/** Bytes that an entry counts as: about what a client receives for it. */
 export function entryBytes(entry: Pick<Entry, "payload" | "event" | "id" | "audience">): number {
   const audience = entry.audience === null ? 0 : JSON.stringify(entry.audience).length;
   return entry.payload.length + entry.event.length + entry.id.length + audience + 64;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { memoryStore } from "../../testing/memory-storage.ts";
 import type { SqliteStore } from "../sqlite-store.ts";
-import { entryFor } from "../store-suite.ts";
+import { entryFor } from "../../testing/store-suite.ts";
 import type { Audience } from "../publisher.ts";
 import { LiveSession } from "./live-session.ts";
 import type { OpenSession } from "./session.ts";

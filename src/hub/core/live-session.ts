@@ -9,29 +9,26 @@ import type { OpenSession } from "./session.ts";
 /** How many journal rows one look back reads at a time. */
 const LOOK_BACK_PAGE = 200;
 
-/**
- * An open session as the hub works with it: its record and what can be found again after a wake.
- * Nothing here is the only copy of anything.
- */
+/** An open session in memory: its record, and values that are found again after a wake. */
 export class LiveSession {
   record: OpenSession;
   grants: ReadonlySet<string>;
   expiresAtMs: number;
-  /** seq of the last event sent to it; null: not known since the last wake. */
+  /** seq of the last event sent to it; null: not known since the wake. */
   lastSent: number | null;
-  /** While it lags: everything up to this seq was looked at for it. */
+  /** While it lags: everything up to this seq was sent, or is not for it. */
   cursor: number;
   frameWindow: FrameWindow | undefined;
-  /** Closed by us: nothing more is sent, although the runtime may still list it. */
+  /** We closed it. Nothing more is sent, although the runtime may still list the socket. */
   ended = false;
   readonly credit = new Credit();
-  /** The newest seq that it has acknowledged; null: none since the last wake. */
+  /** The newest seq that it has acknowledged; null: none since the wake. */
   acked: number | null = null;
-  /** Bytes under way at which a silent client is looked at again. */
+  /** Unconfirmed bytes at which a silent client is judged again. */
   nextLookBytes = 0;
-  /** When its last ping was asked for, milliseconds. */
+  /** When the runtime was last asked for its ping, milliseconds. */
   pingAskedAt = 0;
-  /** Keys of signals that came while it lagged. */
+  /** Keys of the signals that it missed while it lagged. */
   readonly missedSignals = new Set<string>();
   #filter: ReadonlySet<string> | null;
 
@@ -44,7 +41,7 @@ export class LiveSession {
     this.#filter = filter === null ? null : new Set(filter);
   }
 
-  /** Whether it gets nothing for now but what the journal feeds it (HUB-10). */
+  /** Whether it gets only what is fed to it from the journal (HUB-10). */
   get isLagging(): boolean {
     return this.record.lagging !== undefined;
   }
@@ -56,12 +53,12 @@ export class LiveSession {
     this.expiresAtMs = record.exp * 1000;
   }
 
-  /** Narrows to topics; null: all. */
+  /** Subscribes to these topics only; null: all. */
   narrow(topics: readonly string[] | null): void {
     this.#filter = topics === null ? null : new Set(topics);
   }
 
-  /** What it has narrowed to; null: everything. */
+  /** Topics it has subscribed to; null: all. */
   get topics(): string[] | null {
     return this.#filter === null ? null : [...this.#filter];
   }
@@ -70,20 +67,20 @@ export class LiveSession {
     return mayRead(audience, this.grants);
   }
 
-  /** Whether its subscription lets something of this topic through; null concerns everyone. */
+  /** Whether its subscription includes this topic. Everyone gets what has no topic (null). */
   hears(topic: string | null): boolean {
     return this.#filter === null || topic === null || this.#filter.has(topic);
   }
 
-  /** Whether an event goes to this session: it may see it and has not narrowed it away. */
+  /** Whether an event goes to this session: it may see it, and its subscription includes it. */
   wants(entry: Entry): boolean {
     if (entry.audience !== null && !mayRead(entry.audience, this.grants)) return false;
     return this.#filter === null || entry.topic === null || this.#filter.has(entry.topic);
   }
 
   /**
-   * seq of the event that was sent before `seq`. After a wake it is looked up in the journal, so
-   * that no attachment has to be written for each event.
+   * seq of the event that was sent before `seq`. After a wake it is found in the journal, so that sending an
+   * event does not have to write the attachment.
    */
   sentBefore(seq: number, journal: JournalBefore): number {
     if (this.lastSent !== null) return this.lastSent;

@@ -1,21 +1,21 @@
 import { RELAYS_PER_HUB, RELAY_KEEP_MS } from "../../protocol/limits.ts";
 import type { RelayRow } from "./journal.ts";
 
-/** From this share of its sockets on, nobody new is sent to an object: places are given some seconds ahead. */
+/** From this share on an object counts as full, because clients are placed some seconds before they connect. */
 const FULL_AT = 0.8;
-/** A relay goes when the sockets of all of them fit into the rest and fill at most this share of it. */
+/** A relay is released when all sockets would fill at most this share of the other relays. */
 const SHRINK_AT = 0.4;
 
-/** How many sockets the objects of a guild should hold. */
+/** Sockets that the hub, and each relay, should hold. */
 export type PlacementLimits = { readonly hub: number; readonly relay: number };
 
-/** Where new clients of a guild go, and whether a relay is let go. */
+/** Where new clients of a guild go, and which relay is drained. */
 export type Placement = {
-  /** Indices of relays that take new clients; empty: the hub itself does. */
+  /** Indices of the relays that take new clients; empty: the hub does. */
   readonly relays: readonly number[];
   /** Index of the relay that should send its clients away now. */
   readonly drain: number | null;
-  /** Since when one relay less would do, milliseconds; null: it would not. */
+  /** Since when one relay less is enough, milliseconds; null: all are needed. */
   readonly lowSince: number | null;
 };
 
@@ -25,16 +25,16 @@ export type PlacementState = {
   readonly ownSockets: number;
   readonly relays: readonly RelayRow[];
   readonly limits: PlacementLimits;
-  /** What the last plan said. */
+  /** From the last plan. */
   readonly lowSince: number | null;
   /** Milliseconds. */
   readonly now: number;
 };
 
 /**
- * Decides where new clients go (hub.md, scale-out). Growing and shrinking are far apart, so that a
- * guild at an edge does not move its clients to and fro; and a relay goes only when it was not needed for
- * a while, since after a crash all are empty for as long as it takes their clients to come back. Pure.
+ * Decides where new clients go (hub.md, scale-out). The thresholds for growing and shrinking are far apart, so
+ * that clients are not moved to and fro. A relay is released only after it was not needed for a while: after a
+ * crash all relays are empty until their clients have reconnected.
  */
 export function planPlacement(state: PlacementState): Placement {
   const { ownSockets, relays, limits, now } = state;
@@ -48,9 +48,9 @@ export function planPlacement(state: PlacementState): Placement {
   if (kept.length === 0 && ownSockets < FULL_AT * limits.hub) {
     return { relays: [], drain, lowSince };
   }
-  // A guild that grows fast gets half as many again: one by one it would wait for each.
+  // Half as many again at once: a guild that grows fast would wait for each of them.
   const next = unusedIndices(relays, Math.max(1, Math.ceil(kept.length / 2)));
-  // With every relay there may be in use, the emptiest of them say for themselves when they are full.
+  // With all relays in use, new clients go to any of them, and a full one refuses.
   return { relays: next.length === 0 ? kept.map(({ index }) => index) : next, drain, lowSince };
 }
 
@@ -59,13 +59,13 @@ function relayTooMany(
   relays: readonly RelayRow[],
   limits: PlacementLimits,
 ): number | null {
-  // One at a time: what a draining relay still holds comes back to the others first.
+  // One at a time: the clients of a draining relay have to fit into the others first.
   if (relays.some((relay) => relay.state === "draining")) return null;
   const last = relays.toSorted((a, b) => b.index - a.index)[0];
   if (last === undefined) return null;
   const there = relays.reduce((sum, relay) => sum + relay.sockets, 0);
   const rest = relays.length - 1;
-  // Who has to leave goes to the other relays, and to the hub only when there are none.
+  // The clients move to the other relays, and to the hub only from the last relay.
   const fits =
     rest === 0
       ? ownSockets + there <= SHRINK_AT * limits.hub

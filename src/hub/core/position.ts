@@ -2,7 +2,7 @@ import { PUBLISHER_SEQ_JUMP_MAX } from "../../protocol/limits.ts";
 import { isPossibleEpoch } from "../../protocol/signed-events.ts";
 import type { PublisherPosition } from "./journal.ts";
 
-/** What the hub makes of an outside event's `(epoch, seq)` (rooms.md §4, fencing). */
+/** The decision on the `(epoch, seq)` of an outside event (rooms.md §4, fencing). */
 export type PositionDecision =
   | { readonly kind: "next" }
   | { readonly kind: "duplicate" }
@@ -12,10 +12,10 @@ export type PositionDecision =
 /**
  * Decides on the position of an outside event. Epochs sort by start time: an older one belongs to a
  * process that has been replaced. A new epoch starts at 1.
- * @param known what was taken last; an epoch that no publisher may have does not count, so that a
- * hub that took one before it was refused is not closed to every publisher for ever
- * @param carriesWholeState such an event needs nothing before it, so a gap does not matter, unless it
- * is so wide that it would leave no room behind it ({@link PUBLISHER_SEQ_JUMP_MAX})
+ * @param known the last position that was taken. An epoch that is not allowed is ignored: an earlier version may
+ * have stored one, and it would lock out every publisher
+ * @param carriesWholeState such an event may follow a gap of up to {@link PUBLISHER_SEQ_JUMP_MAX}: a wider one
+ * would use up the range of seq
  * @param now milliseconds since 1970
  */
 export function decidePosition(

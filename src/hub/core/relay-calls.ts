@@ -2,17 +2,14 @@ import type { Signal } from "../publisher.ts";
 import type { Entry, Revocation } from "./journal.ts";
 
 /**
- * What a hub and its relays say to each other. Both sides may run one version apart for some minutes
- * (ARCHITECTURE.md §5), so members are only ever added.
+ * Messages between a hub and its relays. The two may differ by one version for some minutes (ARCHITECTURE.md §5),
+ * so members are only added.
  */
 
-/**
- * A call that has no answer after this time, milliseconds, counts as lost: what waits for it goes on without,
- * or tries again.
- */
+/** A call without an answer counts as lost after this time, milliseconds. */
 export const RELAY_CALL_DEADLINE_MS = 10_000;
 
-/** What a hub calls a relay with: what is new since the relay's last acknowledgement. */
+/** A call of a hub to a relay: everything new since the relay's last acknowledgement. */
 export type RelayCall = {
   readonly v: 1;
   readonly guildId: string;
@@ -25,18 +22,18 @@ export type RelayCall = {
   readonly signals: readonly Signal[];
   /** The hub's newest revocation. */
   readonly revision: number;
-  /** It is to send its clients away. */
+  /** The relay is to send its clients away. */
   readonly draining: boolean;
 };
 
-/** A relay's acknowledgement: what it has for good. */
+/** A relay's acknowledgement: what it has stored. */
 export type RelayAck = {
   readonly v: 1;
   readonly have: number;
   readonly revision: number;
   readonly sockets: number;
   readonly users: number;
-  /** How many it closed for revocations in this call. */
+  /** How many sockets this call closed for revocations. */
   readonly closed: number;
 };
 
@@ -50,7 +47,7 @@ export type RelaySnapshot = {
 /** A relay's answer to a call that is not for it. */
 export type RelayRefusal = { readonly v: 1; readonly refused: "other_guild" };
 
-/** What a relay pulls from the hub's journal. */
+/** A part of the hub's journal, pulled by a relay. */
 export type JournalPull = {
   readonly v: 1;
   readonly epoch: string;
@@ -59,7 +56,7 @@ export type JournalPull = {
   readonly entries: readonly Entry[];
 };
 
-/** What a hub answers a relay that is new or was let go. */
+/** Answer of a hub to a relay that is new or was released. */
 export type RelayAttachment =
   | { readonly v: 1; readonly accepted: true; readonly revocations: readonly Revocation[] }
   | { readonly v: 1; readonly accepted: false };

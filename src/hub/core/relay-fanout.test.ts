@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { memoryStore } from "../../testing/memory-storage.ts";
 import type { Signal } from "../publisher.ts";
-import { entryFor } from "../store-suite.ts";
+import { entryFor } from "../../testing/store-suite.ts";
 import type { RelayRow } from "./journal.ts";
 import type { RelayAck, RelayCall } from "./relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./relay-fanout.ts";

@@ -8,18 +8,18 @@ export const RELAYS_TASK = "hub/relays";
 
 /** A relay that did not acknowledge is called again after this time, milliseconds. */
 const RECALL_MS = 1_000;
-/** What one call carries at most. */
+/** The most that one call carries. */
 const CALL_EVENTS = 1_000;
 const CALL_BYTES = 1024 * 1024;
 
-/** What the fan-out to relays needs. */
+/** What the fan-out to relays is built from. */
 export type RelayFanoutPorts = {
   readonly guildId: string;
   readonly store: HubStore;
   readonly clock: Clock;
   /** Calls a relay. Rejects when it cannot be reached. */
   readonly call: (index: number, call: RelayCall) => Promise<RelayAck>;
-  /** Lets work go on after the present event is answered. */
+  /** Keeps work alive after the present event was answered. */
   readonly background: (work: Promise<unknown>) => void;
   /** The newest revocation. */
   readonly revision: () => number;
@@ -28,10 +28,10 @@ export type RelayFanoutPorts = {
 };
 
 type Link = {
-  /** What the relay has acknowledged; null: not asked since the last wake. */
+  /** The seq that the relay has acknowledged; null: it was not called since the wake. */
   have: number | null;
   revision: number | null;
-  /** What it was told that it is; null: nothing since the last wake. */
+  /** The state that it was last told; null: it was not called since the wake. */
   state: RelayRow["state"] | null;
   failed: boolean;
   running: Promise<void> | null;
@@ -39,9 +39,9 @@ type Link = {
 };
 
 /**
- * Tells relays what is new: at most one call under way for each, which carries all that it has not
- * acknowledged, so a burst shares calls and a lost one loses nothing (hub.md, scale-out). The journal
- * is the queue; the task makes up for a crash between the commit and the call.
+ * Sends relays what is new (hub.md, scale-out). Each relay has at most one call under way, which carries
+ * everything that it has not acknowledged. So a burst shares calls, and a lost call loses nothing. The journal
+ * is the queue. A task repeats the calls that a crash after the commit has prevented.
  */
 export class RelayFanout {
   readonly #ports: RelayFanoutPorts;
@@ -58,29 +58,26 @@ export class RelayFanout {
     return this.#relays;
   }
 
-  /** What a relay has acknowledged; null: it was not asked since the last wake. */
+  /** The seq that a relay has acknowledged; null: it was not called since the wake. */
   acknowledged(index: number): { readonly have: number | null; readonly failed: boolean } {
     const { have = null, failed = false } = this.#links.get(index) ?? {};
     return { have, failed };
   }
 
-  /** Takes a relay, or what changed of it. */
+  /** Stores a relay, or its change. */
   write(relay: RelayRow): void {
     this.#ports.store.writeRelay(relay);
     this.#relays = null;
   }
 
-  /** Lets a relay go that has nobody left. */
+  /** Forgets a relay. */
   remove(index: number): void {
     this.#ports.store.deleteRelay(index);
     this.#links.delete(index);
     this.#relays = null;
   }
 
-  /**
-   * Something was appended: call it in the turn that did, so that the task is stored with it, and
-   * {@link flush} afterwards.
-   */
+  /** Plans a call. Run it in the turn that appends, so that both are stored together, then {@link flush}. */
   expectCall(): void {
     if (this.relays.length === 0) return;
     const { store, clock } = this.#ports;
@@ -88,9 +85,9 @@ export class RelayFanout {
   }
 
   /**
-   * Calls the relays with all that they do not have.
-   * @param from where a relay probably stands that was not asked since the last wake
-   * @returns when each was called, or could not be
+   * Calls every relay with what it does not have.
+   * @param from the probable seq of a relay that was not called since the wake
+   * @returns after each was called, or could not be reached
    */
   async flush({ from, signal }: { from?: number; signal?: Signal } = {}): Promise<void> {
     const work = this.relays.map((relay) => {
@@ -108,7 +105,7 @@ export class RelayFanout {
     await all;
   }
 
-  /** The task is due: whoever does not have everything is called again. */
+  /** The task is due: calls the relays again that do not have everything. */
   async recall(): Promise<void> {
     await this.flush();
     const { store, clock } = this.#ports;
@@ -118,7 +115,7 @@ export class RelayFanout {
 
   async #run(index: number, link: Link): Promise<void> {
     const { guildId, store, call, revision } = this.#ports;
-    // After a wake nothing is known, and everybody is called once.
+    // After a wake nothing is known, so every relay is called once.
     while (!this.#isUpToDate(index, link)) {
       const { epoch, head } = store.extent();
       const after = link.have ?? head;
@@ -145,7 +142,7 @@ export class RelayFanout {
         link.state = state;
         link.failed = false;
         this.#noteAck(index, ack);
-        // A relay that gets no further would be called for ever: the task tries again.
+        // The call has changed nothing. The task tries again later.
         if ((ack.have === before && ack.have !== head) || ack.revision < told) return;
       } catch {
         link.failed = true;
@@ -155,7 +152,7 @@ export class RelayFanout {
     }
   }
 
-  /** One that was let go lacks nothing. */
+  /** A relay that was released lacks nothing. */
   #isUpToDate(index: number, { have, revision, state, signals }: Link): boolean {
     const row = this.#rowOf(index);
     return (

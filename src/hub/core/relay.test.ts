@@ -8,7 +8,7 @@ import {
   type VirtualConnect,
   VirtualGuild,
 } from "../../testing/virtual-guild.ts";
-import { entryFor } from "../store-suite.ts";
+import { entryFor } from "../../testing/store-suite.ts";
 import { RELAYS_TASK } from "./relay-fanout.ts";
 
 const callsOf = ({ calls }: VirtualGuild): number =>

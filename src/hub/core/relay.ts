@@ -3,19 +3,19 @@ import { JOURNAL_BOUNDS, type Entry, type HubStore, type Revocation } from "./jo
 import type { JournalPull, RelayAck, RelayCall } from "./relay-calls.ts";
 import type { StreamServer } from "./stream-server.ts";
 
-/** What a relay needs of its hub. Both reject when the hub cannot be reached. */
+/** What a relay asks its hub for. Both reject when the hub cannot be reached. */
 export type HubLink = {
-  /** Reads the hub's journal after a seq. */
+  /** A part of the hub's journal after a seq. */
   readonly pull: (after: number) => Promise<JournalPull>;
   readonly revocations: (afterRevision: number) => Promise<readonly Revocation[]>;
 };
 
-/** Fact with the newest revocation that this relay has. */
+/** Fact: revision of the newest revocation that this relay has. */
 const REVISION_FACT = "revision";
 
 /**
- * A relay's copy of its hub's journal: it takes what the hub sends, in order, and pulls what it missed
- * (hub.md, scale-out). What it has acknowledged it has stored, so a lost call loses nothing.
+ * A relay's copy of its hub's journal (hub.md, scale-out). It takes what the hub sends, in order, and pulls what
+ * it missed. It acknowledges only what it has stored, so a lost call loses nothing.
  */
 export class Relay<Socket extends object> {
   readonly #store: HubStore;
@@ -35,11 +35,11 @@ export class Relay<Socket extends object> {
     this.#hub = parts.hub;
   }
 
-  /** Takes a call of the hub. Rejects when something is missing that the hub does not give now. */
+  /** Takes a call of the hub. Rejects when something is missing and the hub cannot be asked for it. */
   async take(call: RelayCall): Promise<RelayAck> {
     const { epoch, head } = this.#store.extent();
     if (call.epoch !== epoch || call.after > head) await this.catchUp(call.head);
-    // A call that was long on its way may tell of a journal that the hub has given up.
+    // A call that took long may be about a journal that the hub has replaced since.
     if (call.epoch === this.#store.extent().epoch) this.#apply(call.entries);
     const closed = call.revision > this.revision ? await this.#catchUpRevocations(call) : 0;
     for (const signal of call.signals) this.#server.signal(signal);
@@ -54,14 +54,14 @@ export class Relay<Socket extends object> {
     };
   }
 
-  /** The newest revocation that it has. */
+  /** Revision of the newest revocation that it has. */
   get revision(): number {
     return Number(this.#store.readFact(REVISION_FACT) ?? 0);
   }
 
   /**
-   * Takes revocations: closes whom they concern and refuses their tokens from now on (HUB-14).
-   * @returns how many it closed
+   * Takes revocations: closes the sockets concerned, and refuses their tokens from now on (HUB-14).
+   * @returns how many sockets it closed
    */
   revoke(revocations: readonly Revocation[]): number {
     let closed = 0;
@@ -76,18 +76,18 @@ export class Relay<Socket extends object> {
   }
 
   /**
-   * Pulls from the hub until it has what the hub has, at least up to `seq`. Several may do so side by
-   * side: each takes from its answers what is still missing then.
+   * Pulls from the hub until it has everything, at least up to `seq`. Several pulls may run at once: each takes
+   * from its answers what is still missing.
    */
   async catchUp(seq = 0): Promise<void> {
     for (;;) {
       const before = this.#store.extent();
       const pulled = await this.#hub.pull(before.head);
       const { epoch, head } = this.#store.extent();
-      // Another pull began a new journal meanwhile: this answer is about the old one.
+      // Another pull has begun a new journal meanwhile, and this answer is about the old one.
       if (epoch !== before.epoch) continue;
       const isOther = pulled.epoch !== epoch;
-      // Nobody can be told what was trimmed before it came here: they come back and are reset.
+      // Events in between were trimmed before they came here, so the clients reconnect and get a snapshot.
       if (isOther || pulled.oldest > head + 1) {
         this.#server.startOver();
         this.#store.adopt(pulled.epoch);
@@ -101,12 +101,12 @@ export class Relay<Socket extends object> {
 
   async #catchUpRevocations({ revision }: RelayCall): Promise<number> {
     const closed = this.revoke(await this.#hub.revocations(this.revision));
-    // Those that have expired are not sent any more: having them or not is the same.
+    // Expired revocations are not sent any more, and do not matter.
     if (revision > this.revision) this.#store.writeFact(REVISION_FACT, String(revision));
     return closed;
   }
 
-  /** Appends what follows and sends it; what is there already is passed over. */
+  /** Appends what is new and sends it. Entries that it has already are skipped. */
   #apply(entries: readonly Entry[]): void {
     const { head } = this.#store.extent();
     const fresh = entries.filter((entry) => entry.seq > head);

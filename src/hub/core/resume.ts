@@ -2,16 +2,16 @@ import type { SnapshotReason } from "../../protocol/frames.ts";
 import { EPOCH_MAX_LENGTH } from "../../protocol/limits.ts";
 import type { JournalExtent } from "./journal.ts";
 
-/** Where a client says it stands; absent parts were not sent. */
+/** The position that a client resumes from; absent parts were not sent. */
 export type ResumePosition = {
   readonly epoch?: string | undefined;
   readonly seq?: number | undefined;
 };
 
-/** What no journal has: the answer is `invalid_position`. */
+/** A seq that no journal has, so that the answer is `invalid_position`. */
 export const NO_SEQ = -1;
 
-/** Everything that was missed, or the whole state: never a part (HUB-4). */
+/** A connection starts with everything it missed, or with the whole state (HUB-4). */
 export type ResumeDecision =
   | { readonly kind: "resume"; readonly from: number }
   | { readonly kind: "snapshot"; readonly reason: SnapshotReason };
@@ -33,8 +33,8 @@ function snapshot(reason: SnapshotReason): ResumeDecision {
 }
 
 /**
- * Reads a position from query parameters. What cannot be one stays one that {@link decideResume} answers
- * with a snapshot: it is carried by a socket that waits, which holds neither NaN nor a text of any length.
+ * Reads a position from query parameters. A malformed one becomes one that {@link decideResume} answers with a
+ * snapshot, and that fits into the attachment of a waiting socket.
  */
 export function resumePositionFrom(query: URLSearchParams): ResumePosition {
   const epoch = query.get("epoch");

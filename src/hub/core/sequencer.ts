@@ -11,14 +11,14 @@ export type SequencerPorts = {
   readonly newId: IdGenerator;
   /** Whether a feature names this event. */
   readonly isKnownEvent: (event: string) => boolean;
-  /** Called after a turn with what it appended. */
+  /** Called after a turn with the entries that it appended. */
   readonly onAppended: (entries: readonly Entry[]) => void;
 };
 
-/** Gives a guild's events their order: one gap-free `seq`, journaled before anybody sees it (HUB-1). */
+/** Numbers a guild's events: one `seq` without gaps, journaled before anybody is sent it (HUB-1). */
 export class Sequencer {
   readonly #ports: SequencerPorts;
-  /** Appended in the present turn and not sent yet. */
+  /** Entries of the present turn, not sent yet. */
   #unsent: Entry[] = [];
   #turnDepth = 0;
 
@@ -27,8 +27,8 @@ export class Sequencer {
   }
 
   /**
-   * Runs `work` in one transaction and then sends what it published (HUB-2). Throws what `work`
-   * throws, with nothing stored and nothing sent.
+   * Runs `work` in one transaction, then sends what it published (HUB-2). Throws what `work` throws; nothing is
+   * stored or sent then.
    */
   turn<T>(work: () => T): T {
     const mark = this.#unsent.length;
@@ -81,7 +81,7 @@ export class Sequencer {
 
 const encoder = new TextEncoder();
 
-/** Whether a text has more bytes than that as UTF-8. */
+/** Whether a text is longer than so many bytes of UTF-8. */
 function isLongerThan(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }

@@ -3,8 +3,8 @@ import { LiveSession } from "./live-session.ts";
 import type { HubSockets, OpenSession, WaitingSession } from "./session.ts";
 
 /**
- * Who is connected. Everything here is found again after a wake from what the sockets carry (HUB-6);
- * the maps only spare reading it for each event.
+ * Who is connected. After a wake it is rebuilt from the attachments of the sockets (HUB-6). The maps save reading
+ * those for each event.
  */
 export class SessionRegistry<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
@@ -23,27 +23,27 @@ export class SessionRegistry<Socket extends object> {
     return this.#indexed().open;
   }
 
-  /** Those of them that get one frame per event. */
+  /** Open sessions that get one frame per event. */
   get unbatchedCount(): number {
     return this.#indexed().unbatched;
   }
 
-  /** Those that get nothing for now but what the journal feeds them. */
+  /** Open sessions that lag (HUB-10). */
   get laggingCount(): number {
     return this.#indexed().lagging.size;
   }
 
-  /** Those that asked for signals. */
+  /** Open sessions that asked for signals. */
   get signalsCount(): number {
     return this.#indexed().signals;
   }
 
-  /** Users who are here, however many sockets each has. */
+  /** Users with at least one open session. */
   get usersCount(): number {
     return this.#indexed().byUser.size;
   }
 
-  /** Users who are here and since when, milliseconds. */
+  /** Users with an open session, and since when, milliseconds. */
   *users(): Generator<{ readonly userId: string; readonly since: number }> {
     for (const [userId, sockets] of this.#indexed().byUser) {
       yield { userId, since: Math.min(...[...sockets].map((socket) => this.#since(socket))) };
@@ -76,7 +76,7 @@ export class SessionRegistry<Socket extends object> {
     return this.#indexed().waiting;
   }
 
-  /** Those of them that come from this address. */
+  /** Waiting sockets from this address. */
   waitingFrom(address: string): number {
     return this.#indexed().waitingBy.get(address) ?? 0;
   }
@@ -102,7 +102,7 @@ export class SessionRegistry<Socket extends object> {
     return this.live(socket) === null ? (this.#waiting.get(socket) ?? null) : null;
   }
 
-  /** Takes a socket that waits, or the changed record of one. */
+  /** Adds a waiting socket, or changes its record. */
   saveWaiting(socket: Socket, record: WaitingSession): void {
     const index = this.#indexed();
     if (!this.#waiting.has(socket)) countWaiting(index, record, 1);
@@ -111,8 +111,7 @@ export class SessionRegistry<Socket extends object> {
   }
 
   /**
-   * Takes a session that has authenticated. Its record is not written yet: how it starts is decided in
-   * the same turn, and writes it.
+   * Adds a session that has authenticated. Its record is written later in the same turn, by its start.
    * @returns all sockets of that user, the oldest first
    */
   add(socket: Socket, session: LiveSession): Socket[] {
@@ -125,7 +124,7 @@ export class SessionRegistry<Socket extends object> {
     return [...own].toSorted((a, b) => this.#since(a) - this.#since(b));
   }
 
-  /** Writes what an open session carries through hibernation. */
+  /** Writes the attachment of an open session. */
   save(socket: Socket, session: LiveSession): void {
     this.#sockets.save(socket, session.record);
   }
@@ -139,7 +138,7 @@ export class SessionRegistry<Socket extends object> {
     this.save(socket, session);
   }
 
-  /** A session has seen what it may see up to `seq`: what was sent from here on follows that. */
+  /** A session begins with the state at `seq`: it gets the events after it. */
   startFrom(socket: Socket, session: LiveSession, seq: number): void {
     session.lastSent = seq;
     session.record = { ...session.record, from: seq };

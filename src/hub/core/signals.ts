@@ -4,7 +4,7 @@ import type { Signal } from "../publisher.ts";
 import { encodeSignal } from "./encode.ts";
 import type { LiveSession } from "./live-session.ts";
 
-/** Who is here, as a signal. */
+/** The signal that tells who is connected. */
 export function presenceSignal(guildId: string, presence: Presence, now: number): Signal {
   return {
     event: "presence",
@@ -16,12 +16,12 @@ export function presenceSignal(guildId: string, presence: Presence, now: number)
   };
 }
 
-/** Sends one frame to one session. @returns false when the session lags and cannot have it now */
+/** Sends one frame to one session. @returns false when the session lags */
 type Send<Socket> = (socket: Socket, session: LiveSession, text: string) => boolean;
 
 /**
- * Last-value signals: what is only worth knowing now, such as who is here. Not journaled; a client
- * that lags gets the newest of each key when it has caught up, and never the ones in between.
+ * Signals are values that matter only now, such as who is connected. They are not journaled. A client that lags
+ * gets the newest value of each key when it has caught up.
  */
 export class Signals<Socket extends object> {
   readonly #send: Send<Socket>;
@@ -31,7 +31,7 @@ export class Signals<Socket extends object> {
     this.#send = send;
   }
 
-  /** Sends a signal to those who asked for signals and may see it. */
+  /** Sends a signal to the sessions that asked for signals and may see it. */
   broadcast(signal: Signal, to: Iterable<readonly [Socket, LiveSession]>): void {
     const newest = { signal, text: encodeSignal(signal) };
     this.#newest.delete(signal.key);
@@ -43,7 +43,7 @@ export class Signals<Socket extends object> {
     }
   }
 
-  /** Sends what came while a session lagged; what it cannot take now is missed again. */
+  /** Sends the signals that a session missed while it lagged. Those that exceed its credit stay missed. */
   catchUp(socket: Socket, session: LiveSession): void {
     const missed = [...session.missedSignals];
     session.missedSignals.clear();
@@ -53,7 +53,7 @@ export class Signals<Socket extends object> {
     }
   }
 
-  /** @returns false when it would get it, but not now */
+  /** @returns false when the session is to get it, but lags */
   #sendTo(
     socket: Socket,
     session: LiveSession,
@@ -64,7 +64,7 @@ export class Signals<Socket extends object> {
   }
 }
 
-/** Keys that are no longer kept need not be remembered: the latest ones last. */
+/** Remembers only keys whose values are kept, in the order of the newest value. */
 function miss({ missedSignals }: LiveSession, key: string): void {
   missedSignals.delete(key);
   missedSignals.add(key);

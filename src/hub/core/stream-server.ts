@@ -32,7 +32,7 @@ import { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets, SessionIdentity } from "./session.ts";
 import { presenceSignal, Signals } from "./signals.ts";
 
-/** What `auth.ok` announces. */
+/** Limits that `auth.ok` announces. */
 const LIMITS = {
   frameBytes: CLIENT_FRAME_MAX_BYTES,
   framesPerWindow: CLIENT_FRAMES_PER_WINDOW,
@@ -44,31 +44,31 @@ const LIMITS = {
   unacknowledgedBytes: UNACKNOWLEDGED_BYTES_MAX,
 } as const;
 
-/** The whole state at a seq, as one reader may see it. */
+/** The whole state at a seq, as far as one reader may see it. */
 export type SnapshotAt = { readonly seq: number; readonly state: Record<string, unknown> };
 
-/** What a stream server is built from. Everything that is not deterministic comes from outside. */
+/** What a stream server is built from. Clock and timers are passed in, so that it is deterministic. */
 export type StreamPorts<Socket extends object> = {
   readonly guildId: string;
   readonly store: HubStore;
   readonly sockets: HubSockets<Socket>;
   readonly clock: Clock;
   readonly after: After;
-  /** Who is here, with everybody that the same hub serves elsewhere. */
+  /** Who is connected to the guild, relays included. */
   readonly presence: () => Presence;
-  /** Users came or went, or were never counted. */
+  /** Users have come or gone. */
   readonly onPresenceChange: () => void;
   /** A socket is closed by us. */
   readonly onEnd: (why: CloseName) => void;
-  /** A client that was live has used up its credit. */
+  /** A client has begun to lag. */
   readonly onLag: () => void;
-  /** How a client that connected starts. */
+  /** A client has connected; `decision` is how it starts. */
   readonly onOpen: (decision: ResumeDecision) => void;
 };
 
 /**
- * Serves a guild's journal to sockets: sessions, resume, fan-out, flow control. The hub and its relays
- * both are one. It knows no feature and nothing of Workers; `src/hub/SPEC.md` numbers its rules.
+ * Serves a guild's journal to sockets: sessions, resume, fan-out, flow control. A hub has one, and each relay has
+ * one. It knows neither features nor Workers. `src/hub/SPEC.md` numbers its rules.
  */
 export class StreamServer<Socket extends object> {
   readonly #ports: StreamPorts<Socket>;
@@ -112,36 +112,36 @@ export class StreamServer<Socket extends object> {
     this.#deadlines = new Deadlines(parts);
   }
 
-  /** Sends what was appended to the journal. */
+  /** Sends entries that were appended to the journal. */
   broadcast(entries: readonly Entry[]): void {
     this.#delivery.broadcast(entries);
   }
 
-  /** Sends the newest value of something that is not journaled. */
+  /** Sends a signal (HUB-15). */
   signal(signal: Signal): void {
     this.#signals.broadcast(signal, this.#whoAskedForSignals());
   }
 
-  /** Whether anybody here asked for signals. */
+  /** Whether any session asked for signals. */
   get hasSignalReaders(): boolean {
     return this.#sessions.signalsCount > 0;
   }
 
-  /** Whether one more client that is known may come now; each call counts as one (hub.md, deploy). */
+  /** Whether one more client with a ticket may connect now. Each call counts as one (hub.md, deploy). */
   accepts(): boolean {
     return this.#accepts.take(this.#ports.clock());
   }
 
-  /** Gives back the accept of a client that was refused afterwards, such as one with a used ticket, or has left. */
+  /** Takes back the count of a client that was refused afterwards, for example for a used ticket, or has left. */
   notAccepted(): void {
     this.#accepts.giveBack();
   }
 
   /**
-   * Whether one more socket may come and wait for its `auth` frame; each yes counts as one. Such sockets
-   * have places and accepts of their own, so that nobody anonymous takes those of a client with a ticket,
-   * and one address takes neither all places nor all accepts (hub.md, pre-auth).
-   * @param address whose it is; undefined: a Worker of an older version does not say
+   * Whether one more socket may connect and wait for its `auth` frame. Each yes counts as one. Waiting sockets have
+   * places and a rate of their own, so that they do not use up those of clients with a ticket, and no address
+   * can use up all of them (hub.md, pre-auth).
+   * @param address of the client; undefined: a Worker of an older version does not send it
    */
   acceptsToWait(address: string | undefined): boolean {
     if (!this.hasPlaceToWait(address)) return false;
@@ -162,7 +162,7 @@ export class StreamServer<Socket extends object> {
     return this.#sessions.openCount < SOCKETS_PER_OBJECT;
   }
 
-  /** Takes a socket that must authenticate by its first frame (rooms.md §2). */
+  /** Adds a socket that must authenticate by its first frame (rooms.md §2). */
   wait(socket: Socket, options: ConnectionOptions, address?: string): void {
     const deadline = this.#ports.clock() + AUTHENTICATION_DEADLINE_MS;
     const { id, batch, signals, resume } = options;
@@ -181,15 +181,15 @@ export class StreamServer<Socket extends object> {
     this.#deadlines.watchWaiting(deadline);
   }
 
-  /** How a connection that asks so would start now. */
+  /** How a connection with these options would start now. */
   decide(options: ConnectionOptions): ResumeDecision {
     this.#store.trim(JOURNAL_BOUNDS, this.#ports.clock());
     return decideResume(options.resume, this.#store.extent());
   }
 
   /**
-   * Opens a session: acknowledges, then sends what was missed or the whole state (HUB-4).
-   * @param snapshot called when it needs the whole state
+   * Opens a session: acknowledges, then sends what it missed or the whole state (HUB-4).
+   * @param snapshot called when the whole state is sent
    */
   open(
     socket: Socket,
@@ -206,7 +206,7 @@ export class StreamServer<Socket extends object> {
     const session = new LiveSession(openRecord(identity, options, this.#ports.clock(), head), null);
     const whole =
       decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
-    // Such a transport says itself what was taken: it is held to its window from the start.
+    // This transport reports what the client has taken, so the window applies from the start.
     if (options.transport !== undefined) session.credit.acknowledge(head, head);
     const acceptsPerSecond = this.isWaiting(socket)
       ? UNAUTHENTICATED_ACCEPTS_PER_SECOND
@@ -247,7 +247,7 @@ export class StreamServer<Socket extends object> {
     return this.#frames.take(socket, data);
   }
 
-  /** A transport that knows what its client took says so, as an `ack` frame would (HUB-10). */
+  /** A transport reports what its client has taken, as an `ack` frame does (HUB-10). */
   taken(socket: Socket, seq: number): void {
     const session = this.#sessions.live(socket);
     if (session === null || session.ended) return;
@@ -255,7 +255,7 @@ export class StreamServer<Socket extends object> {
     this.#delivery.acknowledged(socket, session, seq, sent);
   }
 
-  /** Puts a newer token of the same user in force (HUB-7). */
+  /** Replaces the token of a session by a newer one of the same user (HUB-7). */
   renew(socket: Socket, identity: SessionIdentity): void {
     const session = this.#sessions.live(socket);
     if (session === null || session.ended) return;
@@ -282,8 +282,8 @@ export class StreamServer<Socket extends object> {
   }
 
   /**
-   * Answers a token that was refused. An open socket keeps the token it has when the new one is not
-   * valid, and closes when the new one takes the guild away.
+   * Answers a token that was refused. An open socket keeps its present token when the new one is invalid, and is
+   * closed when the new one does not include the guild.
    */
   tokenRefused(
     socket: Socket,
@@ -295,14 +295,14 @@ export class StreamServer<Socket extends object> {
     else this.#frames.refuse(socket, session, "token_not_checked");
   }
 
-  /** Answers an `auth` frame of a socket that another one has authenticated meanwhile. */
+  /** Answers an `auth` frame of a socket that another frame has authenticated meanwhile. */
   authenticatedAlready(socket: Socket): void {
     const session = this.#sessions.live(socket);
     if (session === null || session.ended) return;
     this.#frames.refuse(socket, session, "already_authenticated");
   }
 
-  /** Closes what a revocation concerns. @returns how many (HUB-14) */
+  /** Closes the sockets that a revocation concerns. @returns how many (HUB-14) */
   revoke(target: RevocationTarget, at: number): number {
     let closed = 0;
     for (const socket of this.#sockets()) {
@@ -326,7 +326,7 @@ export class StreamServer<Socket extends object> {
     return at !== null && (identity.iat === undefined || identity.iat * 1000 <= at);
   }
 
-  /** Sends that many sockets away, resumable: this object restarts, or is let go. */
+  /** Closes that many sockets with 1012, so that their clients resume elsewhere. */
   sendAway(count: number): void {
     let left = count;
     for (const socket of this.#sockets()) {
@@ -338,18 +338,18 @@ export class StreamServer<Socket extends object> {
     }
   }
 
-  /** Sends everybody away: another journal takes the place of this one. */
+  /** Closes all sockets with 1012, because another journal replaces this one. */
   startOver(): void {
     this.sendAway(Number.POSITIVE_INFINITY);
     this.#delivery.forget();
   }
 
-  /** Whether the socket still waits for its token to be verified. */
+  /** Whether the socket has not authenticated yet. */
   isWaiting(socket: Socket): boolean {
     return this.#sessions.waiting(socket) !== null;
   }
 
-  /** A socket is gone. @returns whether it was one that we still served */
+  /** A socket is gone. @returns whether we had not closed it ourselves */
   closed(socket: Socket): boolean {
     const session = this.#sessions.live(socket);
     const served = session !== null && !session.ended;
@@ -359,17 +359,17 @@ export class StreamServer<Socket extends object> {
     return served;
   }
 
-  /** Events that were sent to anybody since this was asked last. */
+  /** Events sent to all sockets since the last call. */
   takeDelivered(): number {
     return this.#delivery.takeDelivered();
   }
 
-  /** Closes what is overdue and warns who expires soon (HUB-7). */
+  /** Closes overdue sockets, and warns those whose token expires soon (HUB-7). */
   checkDeadlines(): void {
     this.#deadlines.check();
   }
 
-  /** Looks after clients that lag (HUB-10). */
+  /** Checks the clients that lag (HUB-10). */
   checkLagging(): void {
     this.#delivery.checkLagging();
   }
@@ -379,7 +379,7 @@ export class StreamServer<Socket extends object> {
     return this.#sessions;
   }
 
-  /** Sends nothing any more to a socket and closes it. */
+  /** Closes a socket, and sends nothing more to it. */
   end(socket: Socket, why: CloseName): void {
     this.#delivery.end(socket, why);
   }
@@ -400,11 +400,11 @@ export class StreamServer<Socket extends object> {
       session,
       JSON.stringify({ v, type: "snapshot", epoch, seq, reason, oldest, ...state, ...presence }),
     );
-    // The state came from elsewhere and more has been published since.
+    // The state came from the hub, and more was published since.
     if (seq < head) this.#delivery.catchUp(socket, session, seq);
   }
 
-  /** Who left while a client was away, nobody told it. */
+  /** A client that resumes has missed signals, so it is told who is connected. */
   #tellPresence(socket: Socket, session: LiveSession): void {
     const { guildId, presence, clock } = this.#ports;
     this.#delivery.send(

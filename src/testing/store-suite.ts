@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { entryBytes, type Entry, type HubStore } from "./core/journal.ts";
+import { entryBytes, type Entry, type HubStore } from "../hub/core/journal.ts";
 
 const BOUNDS = { maxAgeMs: 1_000, maxEvents: 5, maxBytes: 1_000_000 };
 
@@ -20,8 +20,7 @@ export function entryFor(seq: number, extra: Partial<Entry> = {}): Entry {
 }
 
 /**
- * What every {@link HubStore} does. The memory store runs it in Node, the SQLite one in a Durable
- * Object.
+ * What a {@link HubStore} does. It runs over SQLite in Node and over that of a Durable Object.
  * @param withStore gives an empty store to a test
  */
 export function storeSuite(withStore: (use: (store: HubStore) => void) => Promise<void>): void {
