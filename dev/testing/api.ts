@@ -49,8 +49,8 @@ export class Api {
   }
 
   /**
-   * Opens a room and returns the id of its channel. Comes back when Discord's limits ask for it: a test
-   * on a quick machine makes more than 40 rooms in ten seconds.
+   * Opens a room and returns the id of its channel. Tries again when Discord's limits, or our own, ask for it: a
+   * test on a fast machine opens more than 40 rooms in ten seconds.
    * @throws when that is refused
    */
   async createRoom(body: Readonly<Record<string, unknown>> = {}): Promise<string> {
@@ -61,7 +61,8 @@ export class Api {
         return z.object({ channelId: z.string() }).parse(answer.body).channelId;
       }
       const seconds = Number(answer.headers.get("retry-after"));
-      const isLimited = answer.status === 503 && seconds > 0 && performance.now() < deadline;
+      const isLimited =
+        [429, 503].includes(answer.status) && seconds > 0 && performance.now() < deadline;
       if (!isLimited) throw new Error(`create-room: ${JSON.stringify(answer)}`);
       await delay(seconds * 1000);
     }

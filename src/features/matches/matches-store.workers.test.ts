@@ -502,6 +502,10 @@ const left = (channelId: string, userId: string): IncomingEvent => ({
 });
 
 describe("matches in the guild's hub", () => {
+  // Their rooms know nothing of these matches: a look of the hub would end them.
+  const keepMatches = () => vi.spyOn(MatchRoom.prototype, "look").mockResolvedValue("looks");
+  beforeEach(() => void keepMatches());
+
   const hub = () => env.HUB.get(env.HUB.idFromName(guildId));
   const LOBBY = "60";
   const [ROOM1, ROOM2] = ["71", "72"];
@@ -754,6 +758,7 @@ describe("matches in the guild's hub", () => {
       await runDurableObjectAlarm(hub());
       await vi.waitUntil(async () => !(await tasks()).some((key) => /look|check/.test(key)), SOON);
       spy.mockRestore();
+      keepMatches();
       return looked;
     }
     const tasks = () =>
@@ -815,6 +820,8 @@ describe("matches in the guild's hub", () => {
   });
 
   describe("sweeps", () => {
+    beforeEach(() => keepMatches().mockRestore());
+
     const sweepIn = async (): Promise<number | null> => {
       const at = await runInDurableObject(
         hub(),
