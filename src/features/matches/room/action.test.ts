@@ -5,7 +5,7 @@ const faction = "faction2";
 const userId = "u";
 const channelId = "c";
 
-describe("what is tried again", () => {
+describe("actions that are tried again", () => {
   // Pauses are stored by these keys: another key would forget what an older version remembered.
   it.each<[string, Action]>([
     ["read", { kind: "read" }],
@@ -36,7 +36,7 @@ describe("what is tried again", () => {
     expect(keyOf(action)).toBe(key);
   });
 
-  it("is the same thing for a person whom Discord has to be asked for in another channel", () => {
+  it("are the same for a person, in whichever channel", () => {
     expect(keyOf({ kind: "evict", userId, channelId: null })).toBe(
       keyOf({ kind: "evict", userId, channelId }),
     );

@@ -3,12 +3,12 @@ import { MATCH_ID } from "../../../testing/faceit-matches.ts";
 import { channelName, MATCH_CHANNEL_NAME } from "./channel-name.ts";
 
 describe("the name of a match's channel", () => {
-  it("is the beginning of FACEIT's id, and longer where another match has that", () => {
+  it("is the beginning of FACEIT's id, and longer when another match has that name", () => {
     expect(channelName(MATCH_ID, "faction1", 0)).toBe("match-7c1f0a52-faction1");
     expect(channelName(MATCH_ID, "faction2", 1)).toBe("match-7c1f0a524b1e-faction2");
   });
 
-  it("is another one as often as the one before was taken", () => {
+  it("changes each time the one before was taken", () => {
     const names = [0, 1, 2, 3, 4].map((taken) => channelName(MATCH_ID, "faction1", taken));
     expect(new Set(names).size).toBe(5);
   });
@@ -30,7 +30,7 @@ describe("the name of a match's channel", () => {
     },
   );
 
-  it("differs in all its digits between ids that are no UUIDs", () => {
+  it("uses all digits of ids that are not UUIDs", () => {
     const ends = ["1-x", "1-y", "1-z"].map((id) => channelName(id, "faction1", 1).slice(14, 18));
     expect(new Set(ends).size).toBe(3);
   });

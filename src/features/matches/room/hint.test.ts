@@ -35,8 +35,8 @@ const ended = (hasApi: boolean): RoomState =>
     hasApi,
   );
 
-describe("a webhook, where FACEIT cannot be asked", () => {
-  it("is believed when it is newer, and takes nothing away that it does not tell", () => {
+describe("a webhook, when FACEIT cannot be asked", () => {
+  it("is used when it is newer, and removes nothing that it does not mention", () => {
     const bare = faceitMatch("ONGOING", 11, null);
     const state = hear(knowing(READY), "match_status_ready", bare, false);
     const { rosters: known, map, url } = READY;
@@ -44,7 +44,7 @@ describe("a webhook, where FACEIT cannot be asked", () => {
     expect([state.version, state.heardAt, state.mustRead]).toEqual([11, NOW, false]);
   });
 
-  it("replaces what it does tell", () => {
+  it("replaces what it mentions", () => {
     const change = { rosters: rosters(["c1"]), map: "de_dust2", url: "https://f.example/2" };
     const newer = { ...READY, ...change, version: 11 };
     expect(hear(knowing(READY), "match_status_ready", newer, false).match).toEqual(newer);
@@ -57,12 +57,12 @@ describe("a webhook, where FACEIT cannot be asked", () => {
     expect(state).toEqual({ ...before, heardAt: NOW });
   });
 
-  it("that is the first one is believed, whatever its version", () => {
+  it("is used whatever its version, if it is the first", () => {
     const first = { ...READY, version: 0 };
     expect(hear(knowing(null), "match_status_ready", first, false).match).toEqual(first);
   });
 
-  it("says where the recording is", () => {
+  it("tells the recording's address", () => {
     const told = hear(knowing(READY), "match_demo_ready", { ...READY, demoUrl: DEMO }, false);
     const recorded = { ...READY, demoUrl: DEMO, demoUrls: [DEMO] };
     expect(told).toEqual({ ...knowing(READY), heardAt: NOW, match: recorded });
@@ -72,7 +72,7 @@ describe("a webhook, where FACEIT cannot be asked", () => {
     expect(unknown.match).toBeNull();
   });
 
-  it("says where each map's recording is, once, and no more of them than are kept", () => {
+  it("tells the recording's address of each map once, up to the number that is kept", () => {
     const addresses = Array.from({ length: MATCH_DEMOS_MAX + 1 }, (_, i) => `${DEMO}?map=${i}`);
     let state = knowing(READY);
     for (const demoUrl of [...addresses, ...addresses]) {
@@ -83,7 +83,7 @@ describe("a webhook, where FACEIT cannot be asked", () => {
     expect(state.match?.demoUrls).toEqual(addresses.slice(0, MATCH_DEMOS_MAX));
   });
 
-  it("ends the match, unless what is known is newer", () => {
+  it("ends the match, unless newer facts are known", () => {
     const state = ended(false);
     const end = { version: 20, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
     expect([state.phase, state.end, state.mustRead]).toEqual(["closing", end, false]);
@@ -95,7 +95,7 @@ describe("a webhook, where FACEIT cannot be asked", () => {
     });
   });
 
-  it("takes an end back when it is newer than that", () => {
+  it("reopens an ended match when it is newer than the end", () => {
     for (const version of [19, 20]) {
       const late = { ...READY, version };
       const before = ended(false);
@@ -105,7 +105,7 @@ describe("a webhook, where FACEIT cannot be asked", () => {
     expect([state.phase, state.end, state.match?.version]).toEqual(["live", null, 21]);
   });
 
-  it("that tells of the end again is as good as the first", () => {
+  it("may repeat the end", () => {
     const again = { ...READY, version: 30, status: "CANCELLED" };
     expect(hear(ended(false), "match_status_cancelled", again, false)).toMatchObject({
       end: { version: 30, status: "FINISHED", confirmed: true },
@@ -114,7 +114,7 @@ describe("a webhook, where FACEIT cannot be asked", () => {
   });
 });
 
-describe("a webhook, where FACEIT can be asked", () => {
+describe("a webhook, when FACEIT can be asked", () => {
   it.each([
     [10, false],
     [11, true],
@@ -123,30 +123,30 @@ describe("a webhook, where FACEIT can be asked", () => {
     expect([state.mustRead, state.match]).toEqual([isReason, READY]);
   });
 
-  it("about the recording is a reason to ask, and no address to believe", () => {
+  it("about the recording only makes us ask; its address is not used", () => {
     const state = hear(knowing(READY), "match_demo_ready", { ...READY, demoUrl: DEMO }, true);
     expect([state.mustRead, state.match]).toEqual([true, READY]);
   });
 
-  it("ends the match, and FACEIT is asked whether that is true", () => {
+  it("ends the match, and FACEIT is asked to confirm", () => {
     const state = ended(true);
     const end = { version: 20, status: "FINISHED", at: NOW, confirmed: false, contradicted: 0 };
     expect([state.phase, state.end, state.mustRead]).toEqual(["closing", end, true]);
   });
 
-  it("ends the match also at the version that FACEIT told last", () => {
+  it("ends the match also with the version of FACEIT's last answer", () => {
     const same = { ...READY, status: "FINISHED" };
     expect(hear(knowing(READY), "match_status_finished", same, true).phase).toBe("closing");
   });
 
-  it("about an end before what FACEIT told is only a reason to ask", () => {
+  it("about an end older than FACEIT's answer only makes us ask", () => {
     const late = { ...READY, version: 9, status: "CANCELLED" };
     const before = knowing(READY);
     const state = hear(before, "match_status_cancelled", late, true);
     expect(state).toEqual({ ...before, heardAt: NOW, mustRead: true });
   });
 
-  it("about the end again counts when it is newer: the answers so far were about another one", () => {
+  it("about a newer end restarts the confirmation", () => {
     const first = ended(true);
     const before: RoomState = {
       ...first,
@@ -166,7 +166,7 @@ describe("a webhook, where FACEIT can be asked", () => {
     });
   });
 
-  it("after the end is a reason to ask when it is newer, and opens nothing", () => {
+  it("that is newer than the end makes us ask, and reopens nothing", () => {
     const before: RoomState = { ...ended(true), mustRead: false };
     const same = hear(before, "match_status_ready", { ...READY, version: 20 }, true);
     expect([same.mustRead, same.phase]).toEqual([false, "closing"]);

@@ -5,8 +5,8 @@ import { failureLineOf } from "./notice.ts";
 const READ = { kind: "read" } as const;
 const DELETE = { kind: "delete", faction: "faction1", channelId: "c" } as const;
 
-describe("what an operator has to know", () => {
-  it("is that FACEIT's key is refused, or that it does not answer", () => {
+describe("problems shown to operators", () => {
+  it("include FACEIT's refusal of the key, and its silence", () => {
     const refused = {
       kind: "read",
       result: err({ kind: "refused" } as const),
@@ -18,7 +18,7 @@ describe("what an operator has to know", () => {
     });
   });
 
-  it("is what Discord refused, with its code and without its words", () => {
+  it("include what Discord refused, with its code but not its text", () => {
     const error = { kind: "refused", status: 403, code: 50_013, message: "Missing" } as const;
     expect(failureLineOf(DELETE, { kind: "discord", result: err(error) })).toEqual({
       event: "match.discord_failed",
@@ -26,7 +26,7 @@ describe("what an operator has to know", () => {
     });
   });
 
-  it("is not that something went well, or that a pause was asked for", () => {
+  it("include neither successes nor pauses", () => {
     const paused = err({ kind: "rate_limited", retryAfterMs: 5 } as const);
     expect(failureLineOf(DELETE, { kind: "discord", result: ok(undefined) })).toBeNull();
     expect(failureLineOf(DELETE, { kind: "discord", result: paused })).toBeNull();

@@ -122,7 +122,7 @@ describe("what the guild's audit log says", () => {
 });
 
 describe("a channel", () => {
-  it("that is deleted is told to the hub: Discord may say nothing of it", async () => {
+  it("is reported to the hub when it is deleted, because Discord may send no event", async () => {
     const { calls } = await doing({ kind: "delete", faction, channelId: "c" });
     expect(calls).toEqual([
       ["delete", "c", REASON],
@@ -130,7 +130,7 @@ describe("a channel", () => {
     ]);
   });
 
-  it("is made with what everybody may do in it, and remembered", async () => {
+  it("is created with its permissions, and stored", async () => {
     const { calls, outcome } = await doing(
       { ...CREATE, people: ["u", BOT] },
       { config: { staffRoleId: "staff" } },
@@ -150,7 +150,7 @@ describe("a channel", () => {
     expect(outcome).toEqual({ kind: "create", result: ok({ id: "c1", name: "n" }) });
   });
 
-  it("is made outside the category and without the right to move, where Discord refused these", async () => {
+  it("is created outside the category and without the permission to move when Discord refuses these", async () => {
     const without = { withCategory: false, withMoving: false, people: [] };
     const { calls } = await doing({ ...CREATE, ...without });
     const everybody = { id: GUILD, kind: "role", allow: 0n, deny: ENTER };
@@ -192,14 +192,14 @@ describe("a channel", () => {
     ],
   };
 
-  it("that is found is remembered with the members who may come in", async () => {
+  it("is stored with its members when it is found", async () => {
     const channels = ok([{ ...own, id: "c6", overwrites: [] }, { ...own, name: "x" }, own]);
     const { calls, outcome } = await doing({ kind: "find", faction, name: "n" }, { channels });
     expect(calls).toEqual([["opened", MATCH_ID, faction, "c7"]]);
     expect(outcome).toEqual({ kind: "find", result: ok({ id: "c7", access: ["u"] }) });
   });
 
-  it("is not known to be missing where Discord does not list channels, or say who the bot is", async () => {
+  it("does not count as missing when Discord does not list channels, or does not tell who the bot is", async () => {
     const failure = err({ kind: "failed", status: 500 } as const);
     for (const world of [{ bot: failure }, { channels: failure }]) {
       const { calls, outcome } = await doing({ kind: "find", faction, name: "n" }, world);
@@ -207,7 +207,7 @@ describe("a channel", () => {
     }
   });
 
-  it("is ours by what the bot itself may do in a voice channel", () => {
+  it("is recognised as ours by the bot's own permissions in it", () => {
     const having = (...overwrites: PermissionOverwrite[]): GuildChannel => ({ ...own, overwrites });
     expect(isOurs(own, BOT)).toBe(true);
     expect(isOurs(having(member(BOT, STILL_BOT)), BOT)).toBe(true);
@@ -220,7 +220,7 @@ describe("a channel", () => {
   });
 });
 
-describe("what people read", () => {
+describe("messages", () => {
   /** Nobody is linked but `a1`. */
   const LINE = String.raw`**Nordic Night Hub**: **team\_aurora** against **team\_borealis**, `;
   const said = async (state: RoomState): Promise<string> => {
@@ -231,14 +231,14 @@ describe("what people read", () => {
     return message.content;
   };
 
-  it("is one direct message with the way to the channel", async () => {
+  it("are one direct message with the way to the channel", async () => {
     const { calls } = await doing({ kind: "message", userId: "u", channelId: "c" });
     const content = "Your match is on. Your team's voice channel is open for you.";
     const button = { label: "Join your team", url: "https://discord.com/channels/100/c" };
     expect(calls).toEqual([["direct", "u", { content, button }]]);
   });
 
-  it("names the match, the teams and the players who are not linked", async () => {
+  it("name the match, the teams and the players who are not linked", async () => {
     const links = { a1: "d-a1", a2: "d-a2", b1: "d-b1" };
     const how = "cannot be let into the team's channel";
     const last = "Use /link; you are let in at once.";
@@ -252,7 +252,7 @@ describe("what people read", () => {
     );
   });
 
-  it("numbers the sides that have no name", async () => {
+  it("number the sides that have no name", async () => {
     const { faction1, faction2 } = rosters();
     const sides = { faction1: { ...faction1, name: "" }, faction2: { ...faction2, name: "" } };
     const text = await said({ ...STATE, match: faceitMatch("READY", 1, sides), links: {} });
@@ -260,7 +260,7 @@ describe("what people read", () => {
     expect(text).toContain("b2 (Side 2)");
   });
 
-  it("shows names letter for letter, and as many as a message holds", async () => {
+  it("show names literally, and as many as fit", async () => {
     const side = (letter: string) => ({
       name: `[x](https://evil.test)${"_".repeat(70)}`,
       players: Array.from({ length: 20 }, (_, n) => ({
@@ -333,7 +333,7 @@ describe("what people read", () => {
   });
 });
 
-describe("whose match it is", () => {
+describe("the guild of a match", () => {
   it.each<[string, World["faceit"], string | null]>([
     ["its owners say", ok(faceitMatch("READY", 1, null)), "200"],
     ["owners without a guild say", ok({ ...faceitMatch("READY", 1, null), owners: ["x"] }), null],
@@ -346,7 +346,7 @@ describe("whose match it is", () => {
 });
 
 describe("the hub and D1", () => {
-  it("get the match as it is shown, and the names that are not needed any more", async () => {
+  it("get the match as it is shown, and the names that are free again", async () => {
     const tell = await doing({ kind: "tell", revision: 1 });
     const store = await doing({ kind: "store", revision: 1 });
     const record: unknown = expect.objectContaining<Partial<MatchRecord>>({
@@ -362,13 +362,13 @@ describe("the hub and D1", () => {
     for (const { outcome } of [tell, store, release]) expect(outcome).toEqual({ kind: "done" });
   });
 
-  it("get nothing of a match of which FACEIT has told nothing", async () => {
+  it("get nothing of a match that FACEIT has not told about", async () => {
     const unknown = newRoom(MATCH_ID, GUILD, NOW);
     expect((await doing({ kind: "tell", revision: 1 }, {}, unknown)).calls).toEqual([]);
     expect((await doing({ kind: "store", revision: 1 }, {}, unknown)).calls).toEqual([]);
   });
 
-  it("keep a name for a side, and say when it is another match's", async () => {
+  it("reserve a name for a side, and tell when another match has it", async () => {
     const { calls, outcome } = await doing({ kind: "reserve", faction, name: "n" });
     const row = { matchId: MATCH_ID, guildId: GUILD, faction, channelId: null, channelName: "n" };
     expect([calls, outcome]).toEqual([[["reserve", row, NOW]], { kind: "reserve", taken: true }]);

@@ -79,31 +79,31 @@ async function working(before: RoomState, change: Partial<ReconcilePorts> = {}) 
 const LIVE_LOOK_MS = 5 * 60_000;
 const down = new Error("down");
 
-describe("a match on which nothing is left to do", () => {
-  it("is looked at again when FACEIT is to be asked, and nobody is asked twice", async () => {
+describe("a match without anything left to do", () => {
+  it("is looked at again when FACEIT is due, and nothing is asked twice", async () => {
     const { next, did, broken, asked } = await working(withChannel(played()));
     expect([next, did, broken, asked]).toEqual([NOW + LIVE_LOOK_MS, [], [], ["links", "voice"]]);
   });
 
-  it("is looked at again soon where the hub does not say who is in voice", async () => {
+  it("is looked at again soon when the hub does not tell who is in voice", async () => {
     const whereabouts = async (): Promise<never> => Promise.reject(down);
     const hub = { whereabouts, inVoice: async () => new Map() };
     const { next, did, broken } = await working(withChannel(played()), { hub });
     expect([next, did, broken]).toEqual([NOW + 5_000, [], [["whereabouts", MATCH_ID, down]]]);
   });
 
-  it("is looked at again soon where D1 does not say who is linked", async () => {
+  it("is looked at again soon when D1 does not tell who is linked", async () => {
     const links = { ofPlayers: async (): Promise<never> => Promise.reject(down) };
     const { next, did, broken } = await working(withChannel(played()), { links });
     expect([next, did, broken]).toEqual([NOW + 5_000, [], [["links", MATCH_ID, down]]]);
   });
 
-  it("asks nobody where people are, as long as it has no channels", async () => {
+  it("does not ask where people are while it has no channels", async () => {
     const before = { ...played(), match: faceitMatch("CHECK_IN", 1, null), shownRecord: "" };
     expect((await working(before)).asked).not.toContain("voice");
   });
 
-  it("asks nobody anything, once it is over", async () => {
+  it("asks nothing once it is over", async () => {
     const end = { version: 2, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
     const { next, did, asked } = await working({ ...played(), phase: "closed", end });
     expect([next, did.map(({ kind }) => kind), asked]).toEqual([null, ["tell", "store"], []]);
@@ -113,7 +113,7 @@ describe("a match on which nothing is left to do", () => {
 describe("a match that ends", () => {
   const NOBODY = new Map([[MATCH_ID, { faction1: [], faction2: [], bots: [], isKnown: true }]]);
 
-  it("waits where the hub cannot say who is in its channel", async () => {
+  it("waits while the hub cannot tell who is in its channel", async () => {
     const end = { version: 2, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
     const before: RoomState = { ...withChannel(played()), phase: "closing", end };
     const unknown = new Map([[MATCH_ID, { faction1: [], faction2: [], bots: [], isKnown: false }]]);
@@ -124,7 +124,7 @@ describe("a match that ends", () => {
     }
   });
 
-  it("keeps who was linked, and loses its channel at once when it is known to be empty", async () => {
+  it("keeps its links, and loses its channel as soon as that is known to be empty", async () => {
     const end = { version: 2, status: "FINISHED", at: NOW, confirmed: true, contradicted: 0 };
     const before: RoomState = { ...withChannel(played()), phase: "closing", end };
     const hub = { whereabouts: async () => [], inVoice: async () => NOBODY };
@@ -135,15 +135,15 @@ describe("a match that ends", () => {
   });
 });
 
-describe("what goes wrong", () => {
-  it("is said with what was to be done, and tried again", async () => {
+describe("an action that fails", () => {
+  it("is reported by name, and tried again", async () => {
     const before = { ...newRoom(MATCH_ID, GUILD, NOW), mustRead: true };
     const perform = async (): Promise<never> => Promise.reject(down);
     const { next, broken } = await working(before, { perform });
     expect([next, broken]).toEqual([NOW + 1_000, [["read", MATCH_ID, down]]]);
   });
 
-  it("without an end is said, and leaves the others their turn", async () => {
+  it("for ever is reported, and does not block the others", async () => {
     const before = { ...played(), match: null, mustRead: true };
     let rounds = 0;
     const { next, broken } = await working(before, {

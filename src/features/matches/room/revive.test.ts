@@ -21,7 +21,7 @@ const record = testMatch("1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90", GUILD, {
 });
 
 describe("a room that was lost", () => {
-  it("shows what clients were shown, but for channels that it has to look for", () => {
+  it("shows what clients were shown, except channels that it has to look for", () => {
     const { faction1, faction2 } = record.factions;
     expect(recordOf(revived(record, NOW))).toEqual({
       ...record,
@@ -33,7 +33,7 @@ describe("a room that was lost", () => {
     expect(revived(newest, NOW).revision).toBe(NOW + 5);
   });
 
-  it("knows who may have been let in, and asks FACEIT, to whom the match belongs", () => {
+  it("knows who may have been let in, and asks FACEIT whose match it is", () => {
     const state = revived(record, NOW);
     expect([state.links, state.admitted]).toEqual([{ a1: USER }, [`faction1:${USER}`]]);
     expect([state.mustRead, state.match?.owners, state.match?.version]).toEqual([true, [], 0]);
@@ -62,7 +62,7 @@ describe("a room that was lost", () => {
     expect(match.rows.size).toBe(2);
   });
 
-  it("takes away at the end what was made beside the channels that it found", async () => {
+  it("deletes at the end what was created besides the channels that it found", async () => {
     const match = await readyMatch();
     const own = match.channelOf("faction1");
     if (match.record === null || own === undefined) throw new Error("no channel");
@@ -93,7 +93,7 @@ const over: RoomState = {
   postedTroubles: ["full"],
 };
 
-it("begins anew with everybody, and keeps what is in Discord", () => {
+it("starts again with everybody, and keeps what is in Discord", () => {
   const used = withSide(over, "faction1", {
     channelsMade: 4,
     problem: "discord_refused",
@@ -107,7 +107,7 @@ it("begins anew with everybody, and keeps what is in Discord", () => {
   });
 });
 
-it("looks whether channels are still there, if any is known", () => {
+it("checks whether channels still exist, if any is known", () => {
   expect(reopened(over).checksWanted).toBe(0);
   const channel = { id: "c2", access: [] };
   expect(reopened(withSide(over, "faction2", { channel })).checksWanted).toBe(1);

@@ -22,8 +22,8 @@ const FACTS = {
 };
 const NOBODY = { name: "", players: [], room: null, problem: null, inVoice: [] };
 
-describe("what clients are shown", () => {
-  it("is a match without sides, then its sides, then that it is over", async () => {
+describe("the match that clients are shown", () => {
+  it("has no sides at first, then sides, then an end", async () => {
     const match = linkedMatch();
     match.hint("match_object_created");
     await match.pass(0);
@@ -80,7 +80,7 @@ describe("what clients are shown", () => {
   });
 });
 
-describe("what is stored", () => {
+describe("stored state", () => {
   describe("under older names of its fields", () => {
     const older = { told: 3, stored: 2, shown: "{}", noticed: true, complained: ["full"] } as const;
     const olderSide = { name: "n", asked: true, absences: 1, doubtful: true, made: 2 };
@@ -112,7 +112,7 @@ describe("what is stored", () => {
       expect(state).toEqual({ ...newRoom("1-m", "100", 7), ...now, sides });
     });
 
-    it("counts instead of the present ones: an older version wrote it after a rollback", () => {
+    it("wins over the present ones, because an older version wrote it after a rollback", () => {
       const { sides, ...before } = newRoom("1-m", "100", 7);
       const state = restored({
         ...before,
@@ -130,7 +130,7 @@ describe("what is stored", () => {
     });
   });
 
-  it("by the oldest version has no more than where the match began", () => {
+  it("of the oldest version has only the beginning of the match", () => {
     const side = {
       name: null,
       reserving: false,
@@ -179,7 +179,7 @@ describe("what is stored", () => {
     });
   });
 
-  it("of a match that is over is that nothing is left", async () => {
+  it("of a match that is over has nothing left to do", async () => {
     const match = await readyMatch();
     finish(match);
     await match.pass(HOUR);
@@ -197,13 +197,13 @@ describe("what is stored", () => {
 });
 
 describe("a side", () => {
-  it("gets its people together with its channel, without a call for each", async () => {
+  it("gets its people together with its channel, in one call", async () => {
     const match = await readyMatch();
     expect(unsettled(match)).toEqual([]);
     expect([calls(match, "create"), calls(match, "grant")]).toEqual([2, 0]);
   });
 
-  it("keeps its channel while FACEIT has no rosters, and loses it at once at the end", async () => {
+  it("keeps its channel while FACEIT has no rosters, and loses it at the end", async () => {
     const match = await readyMatch();
     match.advance("CONFIGURING", null);
     match.hint("match_status_configuring");
@@ -214,7 +214,7 @@ describe("a side", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("whose channel comes after all when nothing was left is not forgotten", () => {
+  it("is not forgotten when its channel appears after nothing was left", () => {
     const closed = {
       ...withSide(newRoom("1-m", "100", 7), "faction1", { channelsMade: 1 }),
       match: { ...FACTS, owners: [], version: 1, status: "READY", scheduledAt: null },

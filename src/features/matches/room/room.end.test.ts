@@ -33,8 +33,8 @@ async function finish(match: VirtualMatch, ms: number): Promise<void> {
 const movesAtEnd = (match: VirtualMatch): number =>
   match.calls.filter((name) => name === "move").length - 1;
 
-describe("people who are still in a channel of a match that is over", () => {
-  it("keep the channels until they are in the lobby, for 15 seconds at most", async () => {
+describe("people who are still in a channel after the match", () => {
+  it("keep it until they are in the lobby, for at most 15 seconds", async () => {
     const match = await playedMatch();
     await finish(match, 59 * SECOND);
     match.faultsOf.set(
@@ -48,7 +48,7 @@ describe("people who are still in a channel of a match that is over", () => {
     expect(movesAtEnd(match)).toBeGreaterThan(3);
   });
 
-  it("are moved nowhere where there is no lobby", async () => {
+  it("are not moved when there is no lobby", async () => {
     const match = await playedMatch({ lobbyId: undefined });
     await finish(match, 59 * SECOND);
     expect(match.ours).toHaveLength(2);
@@ -57,7 +57,7 @@ describe("people who are still in a channel of a match that is over", () => {
     expect(movesAtEnd(match)).toBe(0);
   });
 
-  it("are not thrown out because the hub cannot say where they are", async () => {
+  it("are not disconnected while the hub cannot tell where they are", async () => {
     const match = await playedMatch();
     match.hubIsDown = true;
     await finish(match, 59 * SECOND);
@@ -68,7 +68,7 @@ describe("people who are still in a channel of a match that is over", () => {
 });
 
 describe("a match that is over", () => {
-  it("keeps its channels for their time while nobody knows who is in them", async () => {
+  it("keeps its channels for a while when nobody knows who is in them", async () => {
     const match = await playedMatch();
     match.voice.clear();
     match.gatewayIsDown = true;
@@ -93,7 +93,7 @@ describe("a match that is over", () => {
     expect([match.ours.length, match.state?.phase]).toEqual([0, "closed"]);
   });
 
-  it("because nothing was heard of it has to be empty for certain", async () => {
+  it("without news for hours keeps its channels until they are known to be empty", async () => {
     const match = await playedMatch();
     match.voice.clear();
     match.gatewayIsDown = true;
@@ -105,14 +105,14 @@ describe("a match that is over", () => {
     expect(match.ours).toEqual([]);
   });
 
-  it("is left alone before its time of grace has passed, when nobody has to be waited for", async () => {
+  it("is not looked at during its grace period when nobody is in a channel", async () => {
     const match = await playedMatch();
     match.voice.clear();
     await finish(match, 0);
     expect([match.state?.phase, match.alarmAt]).toEqual(["closed", null]);
   });
 
-  it("by a webhook lets nobody in any more, although FACEIT has not confirmed it", async () => {
+  it("by a webhook lets nobody in, even before FACEIT confirms it", async () => {
     const match = await playedMatch();
     const calls = match.calls.length;
     match.faceitFaults = Array.from({ length: 50 }, () => ({ kind: "failed" }) as const);
@@ -124,7 +124,7 @@ describe("a match that is over", () => {
     expect(match.calls.slice(calls)).toEqual([]);
   });
 
-  it("of itself is one without a word for six hours, where FACEIT cannot be asked", async () => {
+  it("is also one without news for six hours, when FACEIT cannot be asked", async () => {
     const match = await playedMatch({}, false);
     expect(match.alarmAt).toBe(match.now + 6 * HOUR);
     await match.pass(7 * HOUR);

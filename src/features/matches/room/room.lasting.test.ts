@@ -49,8 +49,8 @@ const count = (match: VirtualMatch, call: string): number =>
 const many = <T>(value: T, times = 5_000): T[] => Array.from({ length: times }, () => value);
 const down = many({ kind: "failed" } as const);
 
-describe("a room never spins, and always comes to an end", () => {
-  it("when nothing is heard for hours while people are in its channels", async () => {
+describe("a room never loops, and always ends", () => {
+  it("when there is no news for hours while people are in its channels", async () => {
     const match = await readyMatch();
     match.faceitFaults = [...down];
     await match.pass(12 * HOUR);
@@ -75,7 +75,7 @@ describe("a room never spins, and always comes to an end", () => {
     expect(match.ours).toHaveLength(2);
   });
 
-  it("when FACEIT or Discord asks for a pause of no length", async () => {
+  it("when FACEIT or Discord asks for a pause of zero seconds", async () => {
     const match = begin(linkedMatch());
     match.faceitFaults = many({ kind: "rate_limited", retryAfterMs: 0 });
     await match.pass(MINUTE);
@@ -90,7 +90,7 @@ describe("a room never spins, and always comes to an end", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("when Discord says of a channel outside all categories that its category is full", async () => {
+  it("when Discord says that the category is full for a channel outside all categories", async () => {
     const match = linkedMatch({ categoryId: undefined });
     match.refusal = {
       kind: "refused",
@@ -127,7 +127,7 @@ describe("a room never spins, and always comes to an end", () => {
     expect(match.record?.factions.faction1.room).toBeNull();
   });
 
-  it("when Discord is away for an hour: few calls, and all is well a minute after", async () => {
+  it("when Discord is down for an hour: few calls, and everything is done a minute later", async () => {
     const match = begin(linkedMatch());
     match.faults = many("failed");
     await match.pass(HOUR);
@@ -138,7 +138,7 @@ describe("a room never spins, and always comes to an end", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("when FACEIT does not know a match that is over: a few looks, and nothing but that it ended", async () => {
+  it("when FACEIT does not know a match that is over: it is asked a few times, and the match stays ended", async () => {
     const match = linkedMatch();
     const unknown = Array.from({ length: 3_000 }, () => ({ kind: "not_found" }) as const);
     match.faceitFaults = [...unknown];
@@ -157,7 +157,7 @@ describe("a room never spins, and always comes to an end", () => {
     expect(match.state?.retries).toEqual({});
   });
 
-  it("when FACEIT does not know a match of which a beginning was told", async () => {
+  it("when FACEIT does not know a match that a webhook has started", async () => {
     const match = linkedMatch();
     match.faceitFaults = Array.from({ length: 3_000 }, () => ({ kind: "not_found" }) as const);
     match.hint("match_status_ready");
@@ -237,8 +237,8 @@ describe("a room never spins, and always comes to an end", () => {
   });
 });
 
-describe("what is under way when something else happens", () => {
-  it("a name that is being reserved when the match ends is given back", async () => {
+describe("something in progress", () => {
+  it("a name that is being reserved when the match ends is released", async () => {
     const match = linkedMatch();
     match.duringReserve = () => {
       match.advance("CANCELLED");
@@ -250,7 +250,7 @@ describe("what is under way when something else happens", () => {
     expect(match.state?.phase).toBe("closed");
   });
 
-  it("a second channel is taken instead of one that was deleted, where an answer was lost", async () => {
+  it("a second channel replaces one that was deleted, when an answer was lost", async () => {
     const match = begin(linkedMatch());
     match.faultsOf.set("create", ["late", "late"]);
     await match.work();
@@ -267,7 +267,7 @@ describe("what is under way when something else happens", () => {
     expect(count(match, "create")).toBe(creates);
   });
 
-  it("a channel that was deleted is made again at once, where no answer was lost", async () => {
+  it("a channel that was deleted is created again at once, when no answer was lost", async () => {
     const match = await readyMatch();
     for (const { id } of match.ours) match.channels.delete(id);
     match.look(true);
@@ -275,7 +275,7 @@ describe("what is under way when something else happens", () => {
     expect(match.ours).toHaveLength(2);
   });
 
-  it("a deletion whose answer was lost is noticed when the match is taken back", async () => {
+  it("a deletion whose answer was lost is noticed when the match is reopened", async () => {
     const match = await readyMatch();
     match.voice.clear();
     match.advance("CANCELLED");
@@ -292,7 +292,7 @@ describe("what is under way when something else happens", () => {
 });
 
 describe("FACEIT's answers are of different ages", () => {
-  it("an old one does not end a match that was taken back", async () => {
+  it("an old one does not end a match that was reopened", async () => {
     const match = await readyMatch();
     match.voice.clear();
     match.advance("CANCELLED");
@@ -312,7 +312,7 @@ describe("FACEIT's answers are of different ages", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("an old one does not keep an ended match from being taken back", async () => {
+  it("an old one does not keep an ended match from being reopened", async () => {
     const match = await readyMatch();
     match.voice.clear();
     match.advance("CANCELLED");
@@ -331,7 +331,7 @@ describe("FACEIT's answers are of different ages", () => {
     expect(match.ours).toHaveLength(2);
   });
 
-  it("an old one is known by what FACEIT itself told before, also without a webhook", async () => {
+  it("an old one is recognised by FACEIT's own earlier answer, also without a webhook", async () => {
     const match = await readyMatch();
     const before = match.faceit;
     match.advance("ONGOING", rosters(["c1", "a2"]));
@@ -346,7 +346,7 @@ describe("FACEIT's answers are of different ages", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("one that stays old is the truth", async () => {
+  it("one that stays the same is used in the end", async () => {
     const match = await readyMatch();
     match.voice.clear();
     match.faceit = faceitMatch("FINISHED", 2, rosters());
@@ -355,7 +355,7 @@ describe("FACEIT's answers are of different ages", () => {
     expect(match.state?.phase).toBe("closed");
   });
 
-  it("a pause that it asked for is kept although the match ends", async () => {
+  it("a pause that it asked for is kept when the match ends", async () => {
     const match = linkedMatch();
     match.faceitFaults = [{ kind: "rate_limited", retryAfterMs: 30 * SECOND }];
     begin(match);
@@ -370,7 +370,7 @@ describe("FACEIT's answers are of different ages", () => {
 });
 
 describe("people", () => {
-  it("who come into the guild during a match are let in", async () => {
+  it("who join the guild during a match are let in", async () => {
     const match = linkedMatch();
     match.members.delete("d-b2");
     begin(match);
@@ -384,7 +384,7 @@ describe("people", () => {
     expect(match.voice.get("d-b2")).toBe(match.channelOf("faction2")?.id);
   });
 
-  it("whom only the hub believes to be there are asked for rarely", async () => {
+  it("whom only the hub sees are looked up rarely", async () => {
     const match = linkedMatch();
     match.members.delete("d-b2");
     match.voice.set("d-b2", LOBBY);
@@ -394,7 +394,7 @@ describe("people", () => {
     expect(match.accessOf("faction2")).toEqual(["d-b1"]);
   });
 
-  it("who left voice before they could be moved are moved when they are back", async () => {
+  it("who left voice before they could be moved are moved when they return", async () => {
     const match = linkedMatch();
     match.gone.add("d-a1");
     begin(match);
@@ -406,7 +406,7 @@ describe("people", () => {
     expect(match.voice.get("d-a1")).toBe(match.channelOf("faction1")?.id);
   });
 
-  it("who were substituted do not listen on because there is no way to the lobby", async () => {
+  it("who were substituted lose access even when they cannot be moved to the lobby", async () => {
     const match = await readyMatch();
     match.faultsOf.set("move", ["refused"]);
     match.advance("ONGOING", rosters(["c1", "a2"]));
@@ -415,7 +415,7 @@ describe("people", () => {
     expect(match.voice.has("d-a1")).toBe(false);
   });
 
-  it("who were substituted and came back are taken to the lobby at the end", async () => {
+  it("who were substituted and returned are moved to the lobby at the end", async () => {
     const match = await readyMatch();
     match.advance("ONGOING", rosters(["c1", "a2"]));
     match.hint("match_status_configuring");
@@ -429,7 +429,7 @@ describe("people", () => {
     expect(match.voice.get("d-a1")).toBe(LOBBY);
   });
 
-  it("are moved after all when their channel had been deleted", async () => {
+  it("are moved after their deleted channel was created again", async () => {
     const match = await readyMatch();
     for (const { id } of match.ours) match.channels.delete(id);
     match.voice.set("d-b1", LOBBY);
@@ -439,7 +439,7 @@ describe("people", () => {
     expect(match.voice.get("d-b1")).toBe(match.channelOf("faction2")?.id);
   });
 
-  it("who play in two live matches are pulled once by each, and then left alone", async () => {
+  it("who play in two live matches are moved once by each, and then left alone", async () => {
     const guild = new MatchGuild();
     const old = begin(linkedMatch({}, guild));
     const other = begin(linkedMatch({}, guild, "1-99999999-4b1e-4d0e-9a34-2f6d5b8e1c90"));
@@ -461,7 +461,7 @@ describe("people", () => {
     expect(here.ours).toHaveLength(2);
   });
 
-  it("are served as before while D1 does not say who is linked, and the end is not missed", async () => {
+  it("are served as before while D1 does not tell who is linked, and the end is not missed", async () => {
     const match = await readyMatch();
     match.linksAreDown = true;
     match.advance("FINISHED");
@@ -470,7 +470,7 @@ describe("people", () => {
     expect(match.state?.phase).toBe("closed");
   });
 
-  it("who link while D1 is away are let in when it is back", async () => {
+  it("who link while D1 is down are let in when it is back", async () => {
     const match = linkedMatch();
     match.links.delete("b2");
     begin(match);
@@ -485,7 +485,7 @@ describe("people", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("begin anew in a match that is taken back: who came, what was posted and deleted counts no more", async () => {
+  it("start again in a match that is reopened: earlier visits, messages and deletions do not count", async () => {
     const match = linkedMatch();
     match.members.delete("d-a2");
     match.links.delete("b2");
@@ -508,7 +508,7 @@ describe("people", () => {
     expect(match.messages.filter(({ to }) => to === "notices")).toHaveLength(2);
   });
 
-  it("are moved and told again by a match that is taken back, without a key for FACEIT too", async () => {
+  it("are moved and told again by a match that is reopened, also without a key for FACEIT", async () => {
     const match = linkedMatch();
     match.hasApi = false;
     match.hint("match_status_ready", { version: 10, rosters: rosters() });
@@ -523,8 +523,8 @@ describe("people", () => {
   });
 });
 
-describe("what was remembered before", () => {
-  it("by an older version of the code is understood", async () => {
+describe("state stored earlier", () => {
+  it("by an older version is understood", async () => {
     const match = await readyMatch();
     const { state } = match;
     if (state === null) throw new Error("no state");
@@ -557,7 +557,7 @@ describe("what was remembered before", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("in the hub and D1 does not hide a match that the room has forgotten", async () => {
+  it("in the hub and D1 does not hide a match that the room has lost", async () => {
     const match = await readyMatch();
     match.voice.clear();
     await finish(match);
@@ -569,7 +569,7 @@ describe("what was remembered before", () => {
     expect([match.record?.state, match.stored?.state]).toEqual(["live", "live"]);
   });
 
-  it("in the hub brings a lost room back, with the channels that are there", async () => {
+  it("in the hub restores a lost room, with the channels that exist", async () => {
     const match = await readyMatch();
     const channels = match.ours.map(({ id }) => id);
     const { record } = match;
@@ -584,7 +584,7 @@ describe("what was remembered before", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("in the hub brings back a room whose channels were being made, or that FACEIT does not know", async () => {
+  it("in the hub restores a room whose channels were being created, or that FACEIT does not know", async () => {
     for (const isKnown of [true, false]) {
       const match = await readyMatch();
       const { record } = match;

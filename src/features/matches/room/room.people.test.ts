@@ -39,8 +39,8 @@ const count = (match: VirtualMatch, call: string): number =>
 const notices = (match: VirtualMatch): string[] =>
   match.messages.flatMap(({ to, text }) => (to === "notices" ? [text] : []));
 
-describe("who is moved", () => {
-  it("is who changes sides: straight to the new side, also where only the lobby is emptied", async () => {
+describe("moving people", () => {
+  it("takes who changes sides straight to the new side, also when only people in the lobby are moved", async () => {
     for (const moveFrom of ["lobby", "anywhere"] as const) {
       const match = await begin(linkedMatch({ moveFrom }));
       const first = match.channelOf("faction1")?.id;
@@ -54,7 +54,7 @@ describe("who is moved", () => {
     }
   });
 
-  it("is not who came to their channel by themselves", async () => {
+  it("leaves out who came to their channel themselves", async () => {
     const match = linkedMatch();
     match.voice.clear();
     await begin(match);
@@ -64,7 +64,7 @@ describe("who is moved", () => {
     expect(match.moves).toEqual([]);
   });
 
-  it("is not who was substituted, and sits somewhere else", async () => {
+  it("leaves out who was substituted and is somewhere else", async () => {
     const match = await begin(linkedMatch());
     match.voice.set("d-a1", "elsewhere");
     match.voice.set("d-b1", "elsewhere");
@@ -73,7 +73,7 @@ describe("who is moved", () => {
     expect(match.voice.get("d-a1")).toBe("elsewhere");
   });
 
-  it("is who plays on the only side that has a channel", async () => {
+  it("includes who plays on the only side with a channel", async () => {
     const match = linkedMatch({ skipEmptyFactions: true });
     match.links.delete("b1");
     match.links.delete("b2");
@@ -83,7 +83,7 @@ describe("who is moved", () => {
 });
 
 describe("a message with a way in", () => {
-  it("comes once to somebody who stays in another channel", async () => {
+  it("is sent once to somebody who stays in another channel", async () => {
     const match = linkedMatch({ moveFrom: "lobby" });
     match.voice.set("d-b1", "elsewhere");
     await begin(match);
@@ -95,8 +95,8 @@ describe("a message with a way in", () => {
   });
 });
 
-describe("who is not in the guild", () => {
-  it("is asked for once, as long as nobody sees them, also while the hub is away", async () => {
+describe("a player who is not in the guild", () => {
+  it("is looked up once until somebody sees them, also while the hub is down", async () => {
     const match = linkedMatch();
     match.members.delete("d-a2");
     match.hubIsDown = true;
@@ -108,7 +108,7 @@ describe("who is not in the guild", () => {
     expect(count(match, "grant")).toBe(2);
   });
 
-  it("keeps nobody else out of a channel that is made anew", async () => {
+  it("does not keep others out of a channel that is created again", async () => {
     const match = await begin(linkedMatch());
     await play(match, rosters(["a1", "c1"]));
     match.members.delete("d-c1");
@@ -139,7 +139,7 @@ describe("the notice of players who are not linked", () => {
     },
   );
 
-  it("comes also where a side without a linked player gets no channel", async () => {
+  it("is also posted when a side without a linked player gets no channel", async () => {
     const match = linkedMatch({ skipEmptyFactions: true });
     match.links.delete("b1");
     match.links.delete("b2");
@@ -148,7 +148,7 @@ describe("the notice of players who are not linked", () => {
     expect(notices(match)).toEqual([expect.stringContaining("2 players of this match are not")]);
   });
 
-  it("does not come while D1 says of nobody whether they are linked", async () => {
+  it("is not posted while D1 cannot tell who is linked", async () => {
     const match = linkedMatch({ skipEmptyFactions: true });
     match.linksAreDown = true;
     await begin(match, MINUTE);
@@ -159,7 +159,7 @@ describe("the notice of players who are not linked", () => {
   });
 });
 
-describe("what somebody in Discord has deleted", () => {
+describe("something that somebody deleted in Discord", () => {
   const SETTINGS = { staffRoleId: "staff" };
 
   it.each([
@@ -184,7 +184,7 @@ describe("what somebody in Discord has deleted", () => {
     expect(notices(match)).toHaveLength(1);
   });
 
-  it("both of them", async () => {
+  it("both channels", async () => {
     const match = linkedMatch(SETTINGS);
     match.deleted.add("staff").add("category");
     await begin(match);
@@ -192,7 +192,7 @@ describe("what somebody in Discord has deleted", () => {
     expect([...match.troubles.keys()].toSorted()).toEqual(["category", "staffRole"]);
   });
 
-  it("the lobby: people are taken out of voice at the end, and it is said", async () => {
+  it("the lobby: people are disconnected at the end, and it is reported", async () => {
     const match = linkedMatch();
     await begin(match);
     match.deleted.add(LOBBY);
@@ -204,7 +204,7 @@ describe("what somebody in Discord has deleted", () => {
     expect(notices(match)).toEqual([expect.stringContaining("`LOBBY_VC_ID`")]);
   });
 
-  it("the notice channel: matches go on, and it is written down", async () => {
+  it("the notice channel: matches go on, and it is logged", async () => {
     const match = linkedMatch();
     match.links.delete("b2");
     match.deleted.add("notices");
@@ -215,7 +215,7 @@ describe("what somebody in Discord has deleted", () => {
   });
 });
 
-describe("what lasts until somebody mends it is said", () => {
+describe("a lasting problem is reported", () => {
   it("when the bot may not move people, once for the guild", async () => {
     const match = linkedMatch();
     match.botMayMove = false;
@@ -224,7 +224,7 @@ describe("what lasts until somebody mends it is said", () => {
     expect(notices(match)).toEqual([expect.stringContaining("may not move members")]);
   });
 
-  it("when Discord refuses channels, but not for the first time only", async () => {
+  it("when Discord refuses channels more than once", async () => {
     const match = linkedMatch();
     const refused = (): "refused"[] => Array.from({ length: 12 }, () => "refused");
     match.faultsOf.set("create", refused());
@@ -288,7 +288,7 @@ describe("what lasts until somebody mends it is said", () => {
     expect(notices(match)).toHaveLength(2);
   });
 
-  it("and what another match has said is taken back by one that goes well", async () => {
+  it("and taken back when another match succeeds", async () => {
     const match = linkedMatch();
     for (const kind of ["faceitKey", "faceitDown", "moving"]) match.troubles.set(kind, "");
     await begin(match);
@@ -311,7 +311,7 @@ describe("what lasts until somebody mends it is said", () => {
 });
 
 describe("channels", () => {
-  it("are not made while nobody can say which are there", async () => {
+  it("are not created while nobody can tell which exist", async () => {
     const match = linkedMatch();
     match.faultsOf.set("list", ["failed"]);
     match.advance("READY", rosters());
@@ -323,7 +323,7 @@ describe("channels", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("that find no room are said, also when it is only one of the two", async () => {
+  it("without room in the guild are reported, also when only one of the two is missing", async () => {
     const match = linkedMatch();
     match.guildMax = 1;
     await begin(match, MINUTE);

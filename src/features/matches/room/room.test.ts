@@ -9,7 +9,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-describe("a match that is played", () => {
+describe("a match", () => {
   it("gets a private channel for each side, and its linked players in it", async () => {
     const match = await readyMatch();
     expect(match.ours.map(({ name, parentId }) => [name, parentId])).toEqual([
@@ -38,7 +38,7 @@ describe("a match that is played", () => {
     expect(count(match, "create")).toBe(2);
   });
 
-  it("waits for rosters in CHECK_IN, less and less often, until the ready webhook comes", async () => {
+  it("looks for rosters during CHECK_IN, less and less often, until the ready webhook comes", async () => {
     const match = linkedMatch();
     match.hint("match_object_created");
     await match.pass(14 * SECOND);
@@ -56,7 +56,7 @@ describe("a match that is played", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("finds out by itself that rosters are there", async () => {
+  it("finds the rosters without a webhook", async () => {
     const match = linkedMatch();
     match.hint("match_object_created");
     await match.pass(0);
@@ -65,7 +65,7 @@ describe("a match that is played", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("is made once, however many webhooks come, in whatever order", async () => {
+  it("is created once, however many webhooks come, in whatever order", async () => {
     const match = await readyMatch();
     for (let i = 0; i < 20; i += 1) match.hint("match_status_ready");
     match.hint("match_object_created", { version: 1 });
@@ -74,7 +74,7 @@ describe("a match that is played", () => {
     expect(match.faceitReads).toBe(1);
   });
 
-  it("is asked about again when FACEIT itself is behind its webhook", async () => {
+  it("is asked about again when FACEIT's answer is older than its webhook", async () => {
     const match = linkedMatch();
     match.hint("match_status_ready", { version: 71 });
     await match.pass(0);
@@ -84,7 +84,7 @@ describe("a match that is played", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("that is scheduled gets its channels 15 minutes before it begins", async () => {
+  it("gets its channels 15 minutes before its scheduled time", async () => {
     const match = linkedMatch();
     match.faceit = {
       ...faceitMatch("SCHEDULED", 5, rosters()),
@@ -97,7 +97,7 @@ describe("a match that is played", () => {
     expect(match.ours).toHaveLength(2);
   });
 
-  it("has no channel for a side without a linked player where that is wanted", async () => {
+  it("has no channel for a side without a linked player, if configured so", async () => {
     const match = linkedMatch({ skipEmptyFactions: true });
     match.links.delete("b1");
     match.links.delete("b2");
@@ -111,7 +111,7 @@ describe("a match that is played", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("lets staff in where there is a role for them", async () => {
+  it("lets staff in if a role is configured", async () => {
     const match = await readyMatch({ staffRoleId: "staff" });
     expect(match.channelOf("faction2")?.overwrites).toContainEqual({
       id: "staff",
@@ -139,7 +139,7 @@ describe("a match that is played", () => {
     expect(channelName(MATCH_ID, "faction1", 2)).not.toBe(channelName(MATCH_ID, "faction1", 3));
   });
 
-  it("works by webhooks alone without a key for FACEIT", async () => {
+  it("works with webhooks alone when there is no key for FACEIT", async () => {
     const match = linkedMatch();
     match.hasApi = false;
     match.hint("match_object_created", { rosters: null });
@@ -158,7 +158,7 @@ describe("a match that is played", () => {
   });
 });
 
-describe("the people of a match", () => {
+describe("the players of a match", () => {
   it("who link during it are let in and told at once", async () => {
     const match = linkedMatch();
     match.links.delete("b2");
@@ -188,7 +188,7 @@ describe("the people of a match", () => {
     expect(match.accessOf("faction1")).toEqual(["d-a1"]);
   });
 
-  it("who are substituted leave the channel, and the substitute comes in", async () => {
+  it("who are substituted leave the channel, and the substitute is let in", async () => {
     const match = await readyMatch();
     match.links.set("c1", "d-c1");
     match.voice.set("d-c1", LOBBY);
@@ -200,7 +200,7 @@ describe("the people of a match", () => {
     expect(match.voice.get("d-c1")).toBe(match.channelOf("faction1")?.id);
   });
 
-  it("who are substituted are taken out of voice where there is no lobby", async () => {
+  it("who are substituted are disconnected when there is no lobby", async () => {
     const match = await readyMatch({ lobbyId: undefined });
     match.advance("ONGOING", rosters(["c1", "a2"]));
     match.hint("match_status_configuring");
@@ -208,7 +208,7 @@ describe("the people of a match", () => {
     expect(match.voice.has("d-a1")).toBe(false);
   });
 
-  it("are moved once: who leaves again is left alone", async () => {
+  it("are moved once, and left alone when they leave again", async () => {
     const match = await readyMatch();
     match.voice.set("d-a1", LOBBY);
     match.look();
@@ -216,7 +216,7 @@ describe("the people of a match", () => {
     expect(match.voice.get("d-a1")).toBe(LOBBY);
   });
 
-  it("are moved when they come into the lobby later", async () => {
+  it("are moved when they join the lobby later", async () => {
     const match = await readyMatch();
     match.voice.set("d-b1", LOBBY);
     match.look();
@@ -224,7 +224,7 @@ describe("the people of a match", () => {
     expect(match.voice.get("d-b1")).toBe(match.channelOf("faction2")?.id);
   });
 
-  it("are moved from the lobby only, where that is wanted; others get a way in", async () => {
+  it("are moved only from the lobby if configured so; others get a link", async () => {
     const match = linkedMatch({ moveFrom: "lobby" });
     match.voice.set("d-b1", "elsewhere");
     match.advance("READY", rosters());
@@ -235,7 +235,7 @@ describe("the people of a match", () => {
     expect(match.messages.map(({ to }) => to)).toContain("d-b1");
   });
 
-  it("who stand on both sides belong to the first", async () => {
+  it("who are on both rosters belong to the first side", async () => {
     const match = linkedMatch();
     match.advance("READY", rosters(["a1", "a2"], ["a1", "b1"]));
     match.hint("match_status_ready");
@@ -245,7 +245,7 @@ describe("the people of a match", () => {
     expect(match.accessOf("faction2")).toEqual(["d-b1"]);
   });
 
-  it("who are not in the guild keep nobody else out", async () => {
+  it("who are not in the guild do not keep others out", async () => {
     const match = linkedMatch();
     match.members.delete("d-a2");
     match.advance("READY", rosters());
@@ -256,7 +256,7 @@ describe("the people of a match", () => {
     expect(match.messages.map(({ to }) => to)).not.toContain("d-a2");
   });
 
-  it("who take no messages are asked once", async () => {
+  it("who accept no messages are written to once", async () => {
     const match = linkedMatch();
     match.closedToMessages.add("d-a2");
     match.advance("READY", rosters());
@@ -286,7 +286,7 @@ describe("the people of a match", () => {
     expect(count(match, "message")).toBe(3);
   });
 
-  it("are not moved by a bot that may not, and have access all the same", async () => {
+  it("are not moved by a bot without that permission, but still have access", async () => {
     const match = linkedMatch();
     match.botMayMove = false;
     match.advance("READY", rosters());
@@ -348,7 +348,7 @@ describe("the end of a match", () => {
     expect([match.ours.length, match.rows.size]).toEqual([0, 0]);
   });
 
-  it("before its beginning is remembered: a late webhook opens nothing", async () => {
+  it("before its beginning is stored, so that a late webhook opens nothing", async () => {
     const match = linkedMatch();
     match.faceit = faceitMatch("CANCELLED", 80, rosters());
     match.hint("match_status_cancelled");
@@ -398,7 +398,7 @@ describe("the end of a match", () => {
     expect(match.ours).toEqual([]);
   });
 
-  it("that FACEIT denies again and again was none", async () => {
+  it("is taken back when FACEIT denies it again and again", async () => {
     const match = await readyMatch();
     match.voice.clear();
     match.hint("match_status_finished", { version: 999_999 });
@@ -409,7 +409,7 @@ describe("the end of a match", () => {
     expect(match.record?.state).toBe("live");
   });
 
-  it("comes of itself when nothing is heard for hours and nobody is there", async () => {
+  it("is assumed when there is no news for hours and nobody is there", async () => {
     const match = await readyMatch();
     match.faceitFaults = Array.from({ length: 500 }, () => ({ kind: "failed" }) as const);
     await match.pass(7 * HOUR);
@@ -420,7 +420,7 @@ describe("the end of a match", () => {
     expect([match.ours.length, match.rows.size]).toEqual([0, 0]);
   });
 
-  it("may bring a recording afterwards, and touches nothing else", async () => {
+  it("may be followed by a recording, which changes nothing else", async () => {
     const match = await readyMatch();
     match.voice.clear();
     match.advance("FINISHED");
@@ -436,8 +436,8 @@ describe("the end of a match", () => {
   });
 });
 
-describe("whose match it is", () => {
-  it("decides what it is played out with: nothing of one guild is used in another", async () => {
+describe("the guild of a match", () => {
+  it("decides which settings apply: nothing of one guild is used in another", async () => {
     const match = linkedMatch({ staffRoleId: "staff", moveFrom: "lobby" });
     match.guildOf = () => "200";
     match.links.delete("b2");
@@ -462,7 +462,7 @@ describe("whose match it is", () => {
     expect(match.ours).toEqual([]);
   });
 
-  it("is FACEIT's to say: a webhook that calls another's match ours makes nothing", async () => {
+  it("is decided by FACEIT: a webhook that claims another's match creates nothing", async () => {
     const match = linkedMatch();
     match.guildOf = () => null;
     match.advance("READY", rosters());
@@ -477,7 +477,7 @@ describe("whose match it is", () => {
     expect([match.calls, match.record]).toEqual([[], null]);
   });
 
-  it("is the guild's whose hub FACEIT names, whatever the webhook said", async () => {
+  it("is the one whose FACEIT hub FACEIT names, whatever the webhook says", async () => {
     const match = linkedMatch();
     match.guildOf = (owners) => (owners[0] === "hub" ? "200" : null);
     match.advance("READY", rosters());
@@ -486,7 +486,7 @@ describe("whose match it is", () => {
     expect(match.record?.guildId).toBe("200");
   });
 
-  it("does not change while it is played: its channels stay where they are", async () => {
+  it("does not change during the match: its channels stay where they are", async () => {
     const match = await readyMatch();
     match.guildOf = () => "200";
     match.advance("ONGOING");
@@ -524,7 +524,7 @@ describe("Discord fails", () => {
     },
   );
 
-  it("between any two calls of a whole match's life the process may end", async () => {
+  it("the process may die between any two calls of a match", async () => {
     const whole = await readyMatch();
     whole.advance("FINISHED");
     whole.hint("match_status_finished");
@@ -553,7 +553,7 @@ describe("Discord fails", () => {
     }
   });
 
-  it("a channel that comes into being long after it was asked for goes with the match", async () => {
+  it("a channel that appears long after it was requested is deleted with the match", async () => {
     const match = linkedMatch();
     match.advance("READY", rosters());
     match.hint("match_status_ready");
@@ -566,7 +566,7 @@ describe("Discord fails", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("a full guild is told, and tried again until there is room", async () => {
+  it("a full guild is reported, and tried again until there is room", async () => {
     const match = linkedMatch();
     match.guildMax = 0;
     match.advance("READY", rosters());
@@ -582,7 +582,7 @@ describe("Discord fails", () => {
     expect(match.record?.factions.faction1.problem).toBeNull();
   });
 
-  it("a full category is left, and the channels are made outside it", async () => {
+  it("channels are created outside a full category", async () => {
     const match = linkedMatch();
     for (let i = 0; i < 49; i += 1) match.addForeign(`room ${i}`);
     match.advance("READY", rosters());
@@ -594,7 +594,7 @@ describe("Discord fails", () => {
     );
   });
 
-  it("what is refused is tried rarely, and said", async () => {
+  it("refused calls are repeated rarely, and reported", async () => {
     const match = linkedMatch();
     match.faults = Array.from({ length: 200 }, () => "refused" as const);
     match.advance("READY", rosters());
@@ -605,7 +605,7 @@ describe("Discord fails", () => {
     expect(match.calls.length).toBeLessThan(30);
   });
 
-  it("a channel that somebody deletes comes back, but not for ever", async () => {
+  it("a channel that somebody deletes is created again, but not for ever", async () => {
     const match = await readyMatch();
     for (let times = 0; times < 8; times += 1) {
       for (const { id } of match.ours) match.channels.delete(id);
@@ -620,7 +620,7 @@ describe("Discord fails", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("a channel that is deleted while they are looked for is looked for again", async () => {
+  it("a channel that is deleted during a search is searched for again", async () => {
     const match = await readyMatch();
     const push = match.calls.push.bind(match.calls);
     match.calls.push = (...names) => {
@@ -640,7 +640,7 @@ describe("Discord fails", () => {
     expect(count(match, "create")).toBeGreaterThan(2);
   });
 
-  it("a channel that is missing is noticed by what is refused there", async () => {
+  it("a missing channel is noticed by calls that fail in it", async () => {
     const match = await readyMatch();
     for (const { id } of match.ours) match.channels.delete(id);
     match.links.delete("a2");
@@ -681,7 +681,7 @@ describe("FACEIT fails", () => {
     expect(unsettled(match)).toEqual([]);
   });
 
-  it("for hours: it is asked a bounded number of times", async () => {
+  it("for hours: it is asked a limited number of times", async () => {
     const match = linkedMatch();
     match.faceitFaults = Array.from({ length: 10_000 }, () => ({ kind: "failed" }) as const);
     match.hint("match_status_ready");
@@ -692,7 +692,7 @@ describe("FACEIT fails", () => {
 });
 
 describe("the hub fails", () => {
-  it("nobody is moved blindly, and clients are told when it is back", async () => {
+  it("nobody is moved without knowing where they are, and clients are updated when it is back", async () => {
     const match = linkedMatch();
     match.hubIsDown = true;
     match.advance("READY", rosters());

@@ -26,15 +26,15 @@ function expectCalm(match: VirtualMatch): void {
   expect(match.state?.retries).toEqual({});
 }
 
-describe("a name", () => {
-  it("that was reserved at the second attempt leaves nothing to try again", async () => {
+describe("a channel's name", () => {
+  it("that was reserved at the second attempt leaves nothing to repeat", async () => {
     const match = begin(linkedMatch());
     match.writeFaults = ["failed"];
     await match.pass(MINUTE);
     expectCalm(match);
   });
 
-  it("is another one for each match that has it already", async () => {
+  it("changes for each match that has it already", async () => {
     const match = begin(linkedMatch());
     const [first, second, third] = [0, 1, 2].map((taken) =>
       channelName(MATCH_ID, "faction1", taken),
@@ -46,7 +46,7 @@ describe("a name", () => {
   });
 });
 
-describe("a channel that Discord does not make", () => {
+describe("a channel that Discord does not create", () => {
   it.each<[string, CallFault, number, string | null]>([
     ["because of a pause, is no problem", "rate limited", 3 * SECOND, null],
     ["in a failure, is looked for after a second", "failed", SECOND, "discord_unreachable"],
@@ -64,7 +64,7 @@ describe("a channel that Discord does not make", () => {
     expect(match.record?.factions.faction1.problem).toBeNull();
   });
 
-  it("because it refuses the bot's token, is asked for when it is taken again", async () => {
+  it("because it refuses the bot's token, is requested when the token works again", async () => {
     const match = begin(linkedMatch());
     match.refusal = { kind: "unauthorized", retryAfterMs: MINUTE };
     match.faultsOf.set("create", ["refused", "refused"]);
@@ -75,7 +75,7 @@ describe("a channel that Discord does not make", () => {
     expectCalm(match);
   });
 
-  it("because a category is gone, is made outside it, and people are let in", async () => {
+  it("because a category is gone, is created outside it, and people are let in", async () => {
     const match = begin(linkedMatch());
     match.refusal = { kind: "refused", status: 400, code: 50_035, message: "Invalid Form Body" };
     match.faultsOf.set("create", ["refused", "refused", "refused", "refused"]);
@@ -84,7 +84,7 @@ describe("a channel that Discord does not make", () => {
     expect(match.ours.map(({ parentId }) => parentId)).toEqual([null, null]);
   });
 
-  it("because a category is full, is made outside it with its people", async () => {
+  it("because a category is full, is created outside it with its people", async () => {
     const match = begin(linkedMatch());
     for (let i = 0; i < 50; i += 1) match.addForeign(`room ${i}`);
     await match.pass(0);
@@ -94,7 +94,7 @@ describe("a channel that Discord does not make", () => {
 });
 
 describe("a channel whose answer was lost", () => {
-  it("may come between two looks: then it is the one", async () => {
+  it("may appear between two searches, and is used then", async () => {
     const like = await channelLike();
     const match = begin(linkedMatch());
     match.faultsOf.set("create", ["lost"]);
@@ -107,7 +107,7 @@ describe("a channel whose answer was lost", () => {
     expect(calls(match, "create")).toBe(2);
   });
 
-  it("goes with the match also when it comes after another was made", async () => {
+  it("is deleted with the match, also when it appears after another was created", async () => {
     const like = await channelLike();
     const match = begin(linkedMatch());
     match.faultsOf.set("create", ["lost"]);
@@ -122,8 +122,8 @@ describe("a channel whose answer was lost", () => {
   });
 });
 
-describe("a look whether channels are still there", () => {
-  it("that fails is repeated after a second", async () => {
+describe("a check whether channels still exist", () => {
+  it("is repeated after a second when it fails", async () => {
     const match = await readyMatch();
     for (const { id } of match.ours) match.channels.delete(id);
     match.faultsOf.set("list", ["failed"]);

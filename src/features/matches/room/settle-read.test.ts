@@ -13,7 +13,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const NOW = 1_800_000_000_000;
 
-describe("FACEIT that does not say", () => {
+describe("FACEIT without an answer", () => {
   it.each<[FaceitFailure, number, number]>([
     [{ kind: "failed" }, SECOND, 2 * SECOND],
     [{ kind: "not_found" }, SECOND, 2 * SECOND],
@@ -33,8 +33,8 @@ describe("FACEIT that does not say", () => {
   });
 });
 
-describe("FACEIT that is behind a webhook", () => {
-  it("is believed in all that is not older than its answer before", async () => {
+describe("an answer of FACEIT that is older than a webhook", () => {
+  it("is used as far as it is not older than the answer before", async () => {
     const match = linkedMatch();
     match.hint("match_object_created");
     await match.pass(MINUTE);
@@ -51,7 +51,7 @@ describe("FACEIT that is behind a webhook", () => {
     expect(match.state?.retries).toEqual({});
   });
 
-  it("for good is asked soon five times, and then as of any match", async () => {
+  it("for good is repeated soon five times, and then as for any match", async () => {
     const match = await readyMatch();
     match.hint("match_status_ready", { version: 9_999 });
     await match.pass(MINUTE);
@@ -61,7 +61,7 @@ describe("FACEIT that is behind a webhook", () => {
     expect(match.faceitReads - reads).toBe(12);
   });
 
-  it("and tells less than before is believed the sixth time", async () => {
+  it("with less than before is used the sixth time", async () => {
     const match = await readyMatch();
     match.faceit = faceitMatch("FINISHED", 2, rosters());
     match.voice.clear();
@@ -74,7 +74,7 @@ describe("FACEIT that is behind a webhook", () => {
 });
 
 describe("rosters that FACEIT takes back", () => {
-  it("are looked for as at the beginning", async () => {
+  it("are searched for as at the beginning", async () => {
     const match = linkedMatch();
     match.hint("match_object_created");
     await match.pass(4 * MINUTE);
@@ -91,8 +91,8 @@ describe("rosters that FACEIT takes back", () => {
   });
 });
 
-describe("a match that turns out to be somebody else's", () => {
-  it("is over for us, as FACEIT had it", () => {
+describe("a match that turns out to belong to another guild", () => {
+  it("is over for us, with FACEIT's status", () => {
     const before = { ...retryLater(newRoom("1-m", "100", NOW), "read", NOW), mustRead: true };
     const read = {
       kind: "read",
@@ -110,7 +110,7 @@ describe("a match that turns out to be somebody else's", () => {
 });
 
 describe("an end", () => {
-  it("that FACEIT tells is one to close for", () => {
+  it("from FACEIT closes the channels", () => {
     const room = retryLater(newRoom("1-m", "100", NOW), "tell", NOW);
     const match = faceitMatch("FINISHED", 8, null);
     const read = { kind: "read", result: ok(match), guildId: "100" } as const;
@@ -125,7 +125,7 @@ describe("an end", () => {
     });
   });
 
-  it("that FACEIT confirmed stays, whatever webhooks and the same version say", async () => {
+  it("that FACEIT confirmed stays, whatever webhooks of the same version say", async () => {
     const match = await readyMatch();
     finish(match);
     await match.pass(MINUTE);
@@ -141,7 +141,7 @@ describe("an end", () => {
     expect(match.record?.state).toBe("ended");
   });
 
-  it("that FACEIT confirms late hurries nothing that Discord refused", async () => {
+  it("that FACEIT confirms late does not hurry what Discord refused", async () => {
     const match = await readyMatch();
     match.faceitFaults = [{ kind: "failed" }];
     match.faultsOf.set("delete", ["refused", "refused"]);
@@ -153,7 +153,7 @@ describe("an end", () => {
     expect(match.state?.retries).toEqual({});
   });
 
-  it("that FACEIT denies five times was none", async () => {
+  it("that FACEIT denies five times is taken back", async () => {
     const match = await readyMatch();
     match.voice.clear();
     // Of the version that FACEIT has, so it is not behind.

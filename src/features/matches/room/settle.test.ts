@@ -26,7 +26,7 @@ async function look(match: VirtualMatch, ms = 0): Promise<void> {
   await match.pass(ms);
 }
 
-describe("what is done to a channel that is not there any more", () => {
+describe("calls on a channel that no longer exists", () => {
   const room = newRoom("1-m", "100", NOW);
   const people = { faction: "faction1", userId: "d-a1", channelId: "old" } as const;
 
@@ -44,7 +44,7 @@ describe("what is done to a channel that is not there any more", () => {
 });
 
 describe("somebody who is not in the guild", () => {
-  it("is asked for once, until they are seen in voice", async () => {
+  it("is looked up once, until they are seen in voice", async () => {
     const match = await readyMatch();
     match.members.delete("d-c1");
     match.links.set("c1", "d-c1");
@@ -53,7 +53,7 @@ describe("somebody who is not in the guild", () => {
     expect(calls(match, "grant")).toBe(1);
   });
 
-  it("although the hub saw them in voice is moved when they are back", async () => {
+  it("is moved when they return, although the hub saw them in voice before", async () => {
     const match = await readyMatch();
     match.members.delete("d-b1");
     match.voice.set("d-b1", LOBBY);
@@ -67,7 +67,7 @@ describe("somebody who is not in the guild", () => {
 });
 
 describe("somebody who loses their place", () => {
-  it("loses it alone", async () => {
+  it("loses only their own access", async () => {
     const match = await readyMatch();
     match.links.delete("a2");
     await look(match);
@@ -75,7 +75,7 @@ describe("somebody who loses their place", () => {
     expect([calls(match, "revoke"), calls(match, "grant")]).toEqual([1, 0]);
   });
 
-  it("is taken out also when they linked during the match", async () => {
+  it("is removed also when they linked during the match", async () => {
     const match = linkedMatch();
     match.links.delete("a2");
     begin(match);
@@ -88,7 +88,7 @@ describe("somebody who loses their place", () => {
     expect(match.voice.get("d-a2")).toBe(LOBBY);
   });
 
-  it("is taken out once: whom somebody lets in afterwards may stay, and others may not", async () => {
+  it("is removed once, and may stay when somebody lets them in afterwards", async () => {
     const match = await readyMatch();
     const own = match.channelOf("faction1")?.id ?? "";
     match.voice.set("d-a2", own);
@@ -153,7 +153,7 @@ describe("a pause that Discord asked for", () => {
     expect(calls(match, call)).toBe(sent + 1);
   });
 
-  it("delays the word that there is no room for channels", async () => {
+  it("delays the report that there is no room for channels", async () => {
     const match = linkedMatch();
     match.guildMax = 0;
     match.faultsOf.set("notice", ["rate limited", "failed"]);
@@ -164,7 +164,7 @@ describe("a pause that Discord asked for", () => {
     expect(match.messages).toEqual([]);
   });
 
-  it("is not what a message that failed has", async () => {
+  it("is not caused by a message that failed", async () => {
     const match = linkedMatch();
     match.links.delete("b2");
     match.faultsOf.set("message", ["failed", "lost"]);
@@ -177,7 +177,7 @@ describe("a pause that Discord asked for", () => {
 });
 
 describe("the end", () => {
-  it("waits for nobody who left voice unnoticed: they are tried to be moved once", async () => {
+  it("does not wait for somebody who left voice unnoticed: one move is tried", async () => {
     const match = await readyMatch();
     match.gone.add("d-a1");
     match.advance("FINISHED");
@@ -187,7 +187,7 @@ describe("the end", () => {
     expect(calls(match, "move")).toBe(2);
   });
 
-  it("is where it was, however long Discord does not let the channels go", async () => {
+  it("keeps its time, however long Discord refuses to delete the channels", async () => {
     const match = await readyMatch();
     match.faultsOf.set(
       "delete",
@@ -202,7 +202,7 @@ describe("the end", () => {
     expect([match.state?.phase, match.rows.size]).toEqual(["closed", 0]);
   });
 
-  it("comes after six hours of silence to the millisecond, in the status that was known", async () => {
+  it("comes after exactly six hours without news, with the last known status", async () => {
     const match = await readyMatch();
     match.voice.clear();
     match.faceitFaults = Array.from({ length: 500 }, () => ({ kind: "failed" }) as const);
@@ -213,7 +213,7 @@ describe("the end", () => {
     expect(match.ours).toEqual([]);
   });
 
-  it("that only silence tells is not FACEIT's word", () => {
+  it("that only silence implies is not attributed to FACEIT", () => {
     const room = { ...newRoom("1-m", "100", NOW), version: 3 };
     const at = NOW + 6 * HOUR;
     const end = { version: 3, status: "CANCELLED", at, confirmed: false, contradicted: 0 };

@@ -27,8 +27,8 @@ const room = (change: Partial<RoomState> = {}): RoomState => ({
   ...change,
 });
 
-describe("FACEIT is asked without a reason", () => {
-  it("at once about a match that nothing is known of", () => {
+describe("FACEIT is asked regularly", () => {
+  it("at once about a match that nothing is known about", () => {
     expect(nextLookAt(room())).toBe(SEEN);
     expect(nextLookAt(room({ match: faceitMatch("READY", 1, rosters()) }))).toBe(SEEN);
     expect(nextLookAt(room({ readAt: SEEN + HOUR }))).toBe(SEEN);
@@ -47,13 +47,13 @@ describe("FACEIT is asked without a reason", () => {
     expect(nextLookAt(room({ match, readAt, emptyReads })) - readAt).toBe(pause);
   });
 
-  it("every five minutes about one that is played, also when that began before its time", () => {
+  it("every five minutes about a live match, also when it began early", () => {
     const early = { ...faceitMatch("READY", 1, rosters()), scheduledAt: SEEN + 5 * HOUR };
     expect(nextLookAt(room({ match: early, readAt: SEEN }))).toBe(SEEN + 5 * MINUTE);
     expect(isDue(early, SEEN)).toBe(true);
   });
 
-  it("when a scheduled match gets its channels, and before that every six hours", () => {
+  it("when a scheduled match is to get its channels, and every six hours before", () => {
     const at = (scheduledAt: number | null): number => {
       const match = { ...faceitMatch("SCHEDULED", 1, rosters()), scheduledAt };
       return nextLookAt(room({ match, readAt: SEEN })) - SEEN;
@@ -68,14 +68,14 @@ describe("FACEIT is asked without a reason", () => {
 describe("an answer of FACEIT", () => {
   const match = faceitMatch("READY", 10, rosters());
 
-  it("is fresh for a while, unless a webhook told of something newer", () => {
+  it("is fresh for a while, unless a webhook had something newer", () => {
     expect(freshUntil(room({ match, readAt: SEEN, version: 10 }))).toBe(SEEN + FACEIT_FRESH_MS);
     expect(freshUntil(room({ match, readAt: SEEN, version: 11 }))).toBe(0);
     expect(freshUntil(room({ match, version: 10 }))).toBe(0);
     expect(freshUntil(room({ readAt: SEEN, version: 10 }))).toBe(0);
   });
 
-  it("serves several webhooks that bring no new version", async () => {
+  it("serves several webhooks without a new version", async () => {
     const played = new VirtualMatch();
     played.hint("match_object_created");
     await played.pass(0);
@@ -89,8 +89,8 @@ describe("an answer of FACEIT", () => {
   });
 });
 
-describe("a match of which nothing is heard", () => {
-  it("counts as over six hours after the last word, or after it was to begin", () => {
+describe("a match without news", () => {
+  it("counts as over six hours after the last news, or after its scheduled time", () => {
     const heardAt = SEEN + HOUR;
     const ahead = { ...faceitMatch("SCHEDULED", 1, null), scheduledAt: SEEN + 9 * HOUR };
     expect(silentAt(room({ heardAt }))).toBe(SEEN + 7 * HOUR);
@@ -98,7 +98,7 @@ describe("a match of which nothing is heard", () => {
     expect(silentAt(room({ heardAt, match: { ...ahead, status: "READY" } }))).toBe(SEEN + 7 * HOUR);
   });
 
-  it("and that never had channels is closed, although FACEIT does not answer", async () => {
+  it("and without channels is closed even when FACEIT does not answer", async () => {
     const match = new VirtualMatch();
     match.hint("match_object_created");
     match.faceitFaults = Array.from({ length: 500 }, () => ({ kind: "failed" }) as const);
@@ -112,7 +112,7 @@ describe("a match of which nothing is heard", () => {
 const NOW = 1_800_000_000_000;
 const untried = newRoom("1-m", "100", NOW);
 
-describe("what failed", () => {
+describe("a failed action", () => {
   it("is tried again later each time, and its failures are forgotten when it is done", () => {
     let state = retryLater(untried, "tell", NOW);
     state = retryLater(retryLater(state, "tell", NOW), "store", NOW);
@@ -124,7 +124,7 @@ describe("what failed", () => {
     expect(state.retries).toEqual({ store: { count: 1, notBefore: NOW + 1_000 } });
   });
 
-  it("keeps its failures through a pause that was asked for, which is none itself", () => {
+  it("keeps its failures through a requested pause, which is not a failure", () => {
     expect(retryAfterPause(untried, "read", NOW, 7_000).retries).toEqual({
       read: { count: 0, notBefore: NOW + 7_000 },
     });
@@ -136,7 +136,7 @@ describe("what failed", () => {
     );
   });
 
-  it("is a new beginning when the match ends, but for the pause that FACEIT asked for", () => {
+  it("starts again when the match ends, except for a pause that FACEIT asked for", () => {
     expect(clearedRetries(retryLater(untried, "tell", NOW))).toStrictEqual({});
     const state = retryAfterPause(retryLater(untried, "tell", NOW), "read", NOW, 7_000);
     expect(Object.keys(clearedRetries(state))).toEqual(["read"]);
