@@ -286,7 +286,7 @@ describe("navigation", () => {
     await page.keyboard.press("Tab");
     expect(await focused(page)).toBe("Skip to content");
     await page.keyboard.press("Enter");
-    expect(await focused(page)).toBe("Activity");
+    await expect.poll(() => focused(page)).toBe("Activity");
     expect(new URL(page.url()).hash).toBe("#/activity");
 
     await page.getByRole("link", { name: "Matches" }).press("Enter");
@@ -334,8 +334,8 @@ describe("what happened", () => {
     const page = await openSignedIn("watcher");
     await cutOff(page);
     await page.getByText("nothing new has arrived since").waitFor();
-    expect(await statusOf(page, "Stream")).not.toMatch(/^Live/);
-    expect(await statusOf(page, "Discord")).toBe("Not known");
+    await expect.poll(() => statusOf(page, "Stream")).not.toMatch(/^Live/);
+    await expect.poll(() => statusOf(page, "Discord")).toBe("Not known");
 
     await page.getByRole("button", { name: "New room" }).click();
     await page.getByRole("button", { name: "Open room" }).click();
@@ -393,7 +393,7 @@ describe("a busy guild", () => {
     await page.getByRole("button", { name: "Squad 0", exact: true }).focus();
     await discord.move("500000000000000001", null);
     await page.getByRole("heading", { name: "With people" }).waitFor({ state: "detached" });
-    expect(await focused(page)).toBe("Squad 0");
+    await expect.poll(() => focused(page)).toBe("Squad 0");
 
     await page.getByLabel("Search rooms and people").fill("squad 4");
     await expect.poll(() => page.getByRole("heading", { level: 3 }).count()).toBe(11);
