@@ -37,8 +37,12 @@ export type SlowWorld = {
   /** The controls of the local services, which answer at once. */
   readonly discord: DiscordControl;
   readonly faceit: FaceitControl;
-  /** A token of this person. */
-  readonly token: (sub: string, claims?: Readonly<Record<string, unknown>>) => Promise<string>;
+  /** A token of this person. @param lifetime such as `1h`, the default */
+  readonly token: (
+    sub: string,
+    claims?: Readonly<Record<string, unknown>>,
+    lifetime?: string,
+  ) => Promise<string>;
   /** How often the identity provider was asked for its keys. */
   readonly keyRequests: () => number;
   readonly secrets: { readonly hub: string; readonly webhook: string };
@@ -149,14 +153,14 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
       url,
       discord: new DiscordControl(discord),
       faceit: new FaceitControl(faceit),
-      token: (sub, claims = {}) =>
+      token: (sub, claims = {}, lifetime = "1h") =>
         new SignJWT({ ...claims })
           .setProtectedHeader({ alg: "ES256", kid: "slow", typ: "at+jwt" })
           .setIssuer(ISSUER)
           .setAudience(AUDIENCE)
           .setSubject(sub)
           .setIssuedAt()
-          .setExpirationTime("1h")
+          .setExpirationTime(lifetime)
           .sign(privateKey),
       keyRequests: () => keyRequests,
       secrets,
