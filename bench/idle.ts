@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { Fleet } from "./load/fleet.ts";
@@ -30,9 +29,7 @@ export async function runIdle(subjects: readonly Subject[], folder: string): Pro
   const servers: RunningSubject[] = [];
   try {
     for (const { name, start } of subjects) {
-      const own = path.join(folder, name);
-      await mkdir(own, { recursive: true });
-      const server = await start(own, { observed: true });
+      const server = await start(path.join(folder, name), { observed: true });
       servers.push(server);
       const fleet = new Fleet(0);
       await fleet.open(PLAN.idleSockets, PLAN.connecting, server.clientOf);

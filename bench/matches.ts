@@ -1,27 +1,24 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as rest } from "node:timers/promises";
 import { startStack } from "../dev/testing/stack.ts";
-import { tellCalmly } from "./matches/calm.ts";
-import { DiscordWatch } from "./matches/discord-watch.ts";
-import { MatchRows } from "./matches/match-rows.ts";
-import { playAlone, playAtOnce } from "./matches/matches-run.ts";
-import { IS_PUBLISHED, MATCH_PLAN } from "./matches/plan.ts";
-import { faultsOf, writeMatchReport } from "./matches/report.ts";
-import { addMatches } from "./matches/setting.ts";
-import { writeSection } from "./report/document.ts";
-import { describeMachine } from "./report/machine.ts";
 import { offerHelp } from "../dev/usage.mjs";
+import { runBench } from "./bench.ts";
+import { playAlone, playAtOnce, tellCalmly } from "./matches/matches-run.ts";
+import { reportOf } from "./matches/report.ts";
+import { addMatches, MATCH_PLAN } from "./matches/setting.ts";
+import { DiscordWatch, openMatchRows } from "./matches/watch.ts";
 
 offerHelp(`Usage: npm run bench:matches
   Two hundred matches at once at Discord's limits. Writes its part of docs/benchmarks.md.`);
 
-const secret = randomBytes(32).toString("hex");
-console.log("starting the local services …");
-const stack = await startStack({ FACEIT_WEBHOOK_SECRET: secret, MATCH_GRACE_SECONDS: "0" });
-const watch = new DiscordWatch(stack.discord);
-try {
+await runBench("matches", null, async ({ secret, atEnd }) => {
+  console.log("starting the local services …");
+  const stack = await startStack({ FACEIT_WEBHOOK_SECRET: secret, MATCH_GRACE_SECONDS: "0" });
+  atEnd(() => stack.stop());
+  const watch = new DiscordWatch(stack.discord);
+  atEnd(() => watch.close());
   await stack.untilReady();
-  const rows = await MatchRows.open(stack.process);
+  const rows = await openMatchRows(stack.process);
+  atEnd(() => rows.close());
   const setting = { stack, watch, rows };
 
   console.log("players and matches …");
@@ -39,19 +36,5 @@ try {
   await rest(MATCH_PLAN.restMs);
   console.log(`${matches.length} matches at once …`);
   const storm = await playAtOnce(setting, matches);
-  rows.close();
-
-  const figures = { webhooks, alone, storm, missedCalls: watch.missed };
-  const report = writeMatchReport(figures, describeMachine(stack.process.stateDir));
-  console.log(`\n${report}`);
-  if (faultsOf(figures).length > 0) {
-    process.exitCode = 1;
-  } else if (IS_PUBLISHED) {
-    await writeSection("matches", report);
-  } else {
-    console.log("\nnot written down: BENCH_MATCHES makes it smaller");
-  }
-} finally {
-  await watch.close();
-  await stack.stop();
-}
+  return reportOf({ webhooks, alone, storm, missedCalls: watch.missed });
+});

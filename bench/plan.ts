@@ -59,12 +59,6 @@ export const PLAN = {
   idleSettleMs: scaled(10_000, 5_000),
 } as const;
 
-/** No single wait takes longer, milliseconds. */
-export const DEADLINE_MS = 30_000;
-
-/** A voice channel that nobody opened through the Worker. */
-export const CHANNEL_ID = "300000000000000001";
-
 function readScale(text: string | undefined): number {
   const scale = Number(text ?? "1");
   if (scale > 0 && scale <= 1) return scale;

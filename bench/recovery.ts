@@ -1,15 +1,48 @@
-import { mkdir } from "node:fs/promises";
-import { Publisher } from "./load/publisher.ts";
-import { measureRestart, type RestartTrial } from "./restart.ts";
-import { measureResumes, type ResumeTrial } from "./resume.ts";
-import type { Subject } from "./subjects/subject.ts";
-import { warm } from "./work.ts";
+import { setTimeout as rest } from "node:timers/promises";
+import type { Client } from "./load/clients.ts";
+import { Fleet } from "./load/fleet.ts";
+import { Publisher } from "./load/stream.ts";
+import { peakPerSecond, quantile } from "./statistics.ts";
+import { PLAN } from "./plan.ts";
+import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts";
+import { cpuSecondsOf, publish, publishAndReceive, warm } from "./work.ts";
 
 /** How a subject's clients come back: after a loss of their own, and after one of the server. */
 export type RecoveryTrial = {
+  readonly subject: SubjectName;
   /** null: it keeps nothing that a client could resume from. */
   readonly resume: ResumeTrial | null;
   readonly restart: RestartTrial;
+  readonly faults: readonly string[];
+};
+
+/** What it took to come back after {@link PLAN.missedEvents}. */
+export type ResumeTrial = {
+  /** From the TCP connection to the last missed event, milliseconds: one alone, several at a time. */
+  readonly loneP50: number;
+  readonly loneP99: number;
+  readonly crowdedP50: number;
+  readonly crowdedP99: number;
+  readonly cpuMsPerResume: number;
+  /** D1 queries during all of them; null: there is no D1. */
+  readonly d1Queries: number | null;
+};
+
+/** What happened after a server was killed with all its sockets. Times since the kill, milliseconds. */
+type RestartTrial = {
+  /** Clients spread their first attempt over this time: ours, or what the server asked for. */
+  readonly spreadMs: number;
+  /** The new process listens. */
+  readonly upMs: number;
+  /** The last client is served again. */
+  readonly backMs: number;
+  /** The last client has every event; null: nobody gets what was missed. */
+  readonly caughtUpMs: number | null;
+  /** Clients served per second, in the busiest 100 ms. */
+  readonly peakPerSecond: number;
+  /** Deliveries of events around the restart, and how many of them never came. */
+  readonly deliveries: number;
+  readonly lost: number;
 };
 
 /** Measures one subject, on a server of its own. @param folder for its files */
@@ -18,21 +51,170 @@ export async function runRecovery(
   folder: string,
   secret: string,
 ): Promise<RecoveryTrial> {
-  await mkdir(folder, { recursive: true });
   let server = await subject.start(folder, { recovery: true });
   const publisher = new Publisher(server.port, secret);
   try {
     const faults = await warm(server, publisher);
     const resume =
-      subject.remembers === "nothing"
-        ? null
-        : await measureResumes(subject.name, server, publisher);
-    const after = await measureRestart(subject, folder, server, publisher);
+      subject.remembers === "nothing" ? null : await measureResumes(server, publisher, faults);
+    const after = await measureRestart(subject, folder, server, publisher, faults);
     server = after.server;
-    const restart = { ...after.trial, faults: [...faults, ...after.trial.faults] };
-    return { resume, restart };
+    return { subject: subject.name, resume, restart: after.trial, faults };
   } finally {
     publisher.close();
     await server.stop();
   }
+}
+
+/** Measures resumes on a warm server. @param faults gets what went wrong */
+async function measureResumes(
+  server: RunningSubject,
+  publisher: Publisher,
+  faults: string[],
+): Promise<ResumeTrial> {
+  const absent = await missEvents(server, publisher);
+  await resumeMany(absent, PLAN.warmUpResumes, 1);
+  let lone: number[] = [];
+  let crowded: number[] = [];
+  const d1Before = await server.d1Queries?.();
+  const cpuSeconds = await cpuSecondsOf(server, async () => {
+    lone = await resumeMany(absent, PLAN.loneResumes, 1);
+    crowded = await resumeMany(absent, PLAN.crowdedResumes, PLAN.resumesAtOnce);
+  });
+  const d1After = await server.d1Queries?.();
+  const d1Queries = d1Before === undefined ? null : (d1After ?? 0) - d1Before;
+  const count = PLAN.loneResumes + PLAN.crowdedResumes;
+  faults.push(...absent.faults);
+  if (d1Queries !== null && d1Queries > 0)
+    faults.push(`${d1Queries} D1 queries in ${count} resumes`);
+  return {
+    loneP50: quantile(lone, 0.5),
+    loneP99: quantile(lone, 0.99),
+    crowdedP50: quantile(crowded, 0.5),
+    crowdedP99: quantile(crowded, 0.99),
+    cpuMsPerResume: (cpuSeconds * 1000) / count,
+    d1Queries,
+  };
+}
+
+/** Counts the rows that one resume reads. */
+export async function countRows(
+  server: RunningSubject & { readonly rowsRead: () => Promise<number> },
+  publisher: Publisher,
+): Promise<number> {
+  const absent = await missEvents(server, publisher);
+  await resumeMany(absent, 1, 1);
+  await server.rowsRead();
+  await resumeMany(absent, PLAN.countedResumes, 1);
+  return (await server.rowsRead()) / PLAN.countedResumes;
+}
+
+/** Clients that were here, left, and all miss the same events. */
+type Absent = {
+  readonly clients: readonly { readonly client: Client; readonly putBack: () => void }[];
+  readonly first: number;
+  readonly end: number;
+  readonly faults: string[];
+};
+
+/** Everybody gets one event, leaves, and misses the next ones. */
+async function missEvents(server: RunningSubject, publisher: Publisher): Promise<Absent> {
+  const clients = Array.from({ length: PLAN.resumeClients }, (_, at) => server.clientOf(at));
+  const fleet = new Fleet(publisher.next);
+  await fleet.open(clients.length, 1, (index) => clients[index] ?? server.clientOf(index));
+  await publishAndReceive(fleet, publisher, 1);
+  await fleet.close(publisher.next);
+  // The server notices that they left.
+  await rest(PLAN.settleMs);
+  const first = publisher.next;
+  await publish(publisher, PLAN.missedEvents);
+  return {
+    clients: clients.map((client) => ({ client, putBack: client.mark?.() ?? (() => undefined) })),
+    first,
+    end: publisher.next,
+    faults: fleet.faults,
+  };
+}
+
+/** Comes back `count` times, `atOnce` at a time. @returns how long each took, milliseconds */
+async function resumeMany(absent: Absent, count: number, atOnce: number): Promise<number[]> {
+  const { clients, first, end, faults } = absent;
+  const times: number[] = [];
+  let next = 0;
+  const work = async (worker: number): Promise<void> => {
+    // Nobody is here twice at the same time: each worker has clients of its own, in turns.
+    const own = clients.filter((_, at) => at % atOnce === worker);
+    for (let turn = 0; next < count; turn += 1) {
+      next += 1;
+      const one = own[turn % own.length];
+      if (one === undefined) throw new Error("too few clients");
+      one.putBack();
+      const fleet = new Fleet(first);
+      const startedAt = performance.now();
+      await fleet.open(1, 1, () => one.client);
+      await fleet.receive(end - first, 0);
+      times.push(performance.now() - startedAt);
+      await fleet.close(end);
+      faults.push(...fleet.faults);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, (_, worker) => work(worker)));
+  return times;
+}
+
+/**
+ * Publishes, kills the server while it sends, starts it again in the same folder at the same port,
+ * and publishes again while the clients come back.
+ * @param faults gets what went wrong
+ * @returns also the new server, which is to be stopped
+ */
+async function measureRestart(
+  subject: Subject,
+  folder: string,
+  server: RunningSubject,
+  publisher: Publisher,
+  faults: string[],
+): Promise<{ readonly trial: RestartTrial; readonly server: RunningSubject }> {
+  const forgets = subject.remembers !== "on disk";
+  const fleet = new Fleet(publisher.next);
+  await fleet.open(PLAN.sockets, PLAN.connecting, server.clientOf);
+  await publishAndReceive(fleet, publisher, 1);
+  const spreadMs = Math.max(PLAN.spreadMs, fleet.retryWindowMs);
+  fleet.expectLoss();
+  // Whoever knows of these events knows them for good: the request was answered.
+  await publisher.publish(PLAN.restartEvents);
+  const killedAt = performance.now();
+  const returning = fleet.comeBack(spreadMs, forgets);
+  const restarted = server
+    .kill()
+    .then(() => subject.start(folder, { port: server.port, recovery: true }));
+  const [servedAt, newServer, upAt] = await Promise.all([
+    returning,
+    restarted,
+    restarted.then(async () => {
+      const now = performance.now();
+      await publisher.publish(PLAN.restartEvents);
+      return now;
+    }),
+  ]);
+  const backAt = Math.max(...servedAt);
+  if (!forgets) await fleet.catchUp(publisher.next);
+  const caughtUpAt = Math.max(backAt, fleet.lastReceiptAt);
+  // Who forgets shows its losses with the next event, and everybody is live again.
+  await publisher.publish(1);
+  await fleet.catchUp(publisher.next);
+  await fleet.close(publisher.next);
+  faults.push(...fleet.faults);
+  return {
+    server: newServer,
+    trial: {
+      spreadMs,
+      upMs: upAt - killedAt,
+      backMs: backAt - killedAt,
+      caughtUpMs: forgets ? null : caughtUpAt - killedAt,
+      peakPerSecond: peakPerSecond(servedAt, 100),
+      deliveries: 2 * PLAN.restartEvents * PLAN.sockets,
+      lost: fleet.lostEvents,
+    },
+  };
 }

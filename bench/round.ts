@@ -1,20 +1,19 @@
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { Fleet } from "./load/fleet.ts";
-import { Publisher } from "./load/publisher.ts";
+import { Publisher } from "./load/stream.ts";
 import { usageOf } from "../dev/testing/process-usage.ts";
-import { quantile } from "./measure/statistics.ts";
 import { PLAN } from "./plan.ts";
+import { quantile } from "./statistics.ts";
 import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts";
-import { connect, publish, publishAndReceive, warm } from "./work.ts";
+import { connect, cpuSecondsOf, publish, publishAndReceive, warm } from "./work.ts";
 
 /** What one subject did in one round. */
 export type Trial = {
   readonly subject: SubjectName;
   readonly connectsPerSecond: number;
-  /** null: this subject has no tickets. */
-  readonly ticketConnectsPerSecond: number | null;
+  /** NaN: this subject has no tickets. */
+  readonly ticketConnectsPerSecond: number;
   readonly kibPerSocket: number;
   /** Time from publish to receipt of lone events, milliseconds. */
   readonly quietP50: number;
@@ -36,15 +35,18 @@ export type Trial = {
 
 /** A started subject with its sockets, and what was measured of it so far. */
 type Contender = {
-  readonly name: SubjectName;
   readonly server: RunningSubject;
   readonly publisher: Publisher;
   readonly fleet: Fleet;
-  readonly faults: string[];
-  readonly unheardPerSecond: number;
-  readonly unheardCpuMs: number;
-  readonly connectsPerSecond: number;
-  readonly kibPerSocket: number;
+  readonly start: Pick<
+    Trial,
+    | "subject"
+    | "unheardPerSecond"
+    | "unheardCpuMs"
+    | "connectsPerSecond"
+    | "kibPerSocket"
+    | "faults"
+  >;
   readonly bursts: {
     serverSeconds: number;
     ownSeconds: number;
@@ -88,27 +90,30 @@ async function startContender(
   folder: string,
   secret: string,
 ): Promise<Contender> {
-  await mkdir(folder, { recursive: true });
   const server = await subject.start(folder);
   const publisher = new Publisher(server.port, secret);
   const faults = await warm(server, publisher);
-  const silent = await usageOf(server.pid);
-  const unheardMs = await publish(publisher, PLAN.unheardEvents);
+  let unheardMs = 0;
+  const unheardCpuSeconds = await cpuSecondsOf(server, async () => {
+    unheardMs = await publish(publisher, PLAN.unheardEvents);
+  });
   const before = await usageOf(server.pid);
   const fleet = new Fleet(publisher.next);
   const connectsPerSecond = await connect(fleet, PLAN.sockets, server.clientOf);
   await rest(PLAN.settleMs);
   const idle = await usageOf(server.pid);
   return {
-    name: subject.name,
     server,
     publisher,
     fleet,
-    faults,
-    unheardPerSecond: (PLAN.unheardEvents * 1000) / unheardMs,
-    unheardCpuMs: ((before.cpuSeconds - silent.cpuSeconds) * 1e6) / PLAN.unheardEvents,
-    connectsPerSecond,
-    kibPerSocket: (idle.residentKib - before.residentKib) / PLAN.sockets,
+    start: {
+      subject: subject.name,
+      unheardPerSecond: (PLAN.unheardEvents * 1000) / unheardMs,
+      unheardCpuMs: (unheardCpuSeconds * 1e6) / PLAN.unheardEvents,
+      connectsPerSecond,
+      kibPerSocket: (idle.residentKib - before.residentKib) / PLAN.sockets,
+      faults,
+    },
     bursts: { serverSeconds: 0, ownSeconds: 0, seconds: 0, publishSeconds: 0 },
   };
 }
@@ -123,9 +128,9 @@ async function runQuiet(contenders: readonly Contender[]): Promise<void> {
     for (const { fleet, publisher } of contenders) {
       const next = rest(PLAN.quietIntervalMs / contenders.length);
       const since = fleet.received;
-      await publisher.publish(1, () => fleet.markPublished(performance.now()));
+      await publisher.publish(1, () => (fleet.publishedAt = performance.now()));
       await fleet.receive(1, since);
-      fleet.markPublished(null);
+      fleet.publishedAt = null;
       await next;
     }
   }
@@ -134,47 +139,41 @@ async function runQuiet(contenders: readonly Contender[]): Promise<void> {
 /** One burst. Before it an event that is not counted wakes who sleeps. */
 async function runBurst({ server, publisher, fleet, bursts }: Contender): Promise<void> {
   await publishAndReceive(fleet, publisher, 1);
-  const serverBefore = await usageOf(server.pid);
-  const ownBefore = process.cpuUsage();
-  const startedAt = performance.now();
-  bursts.publishSeconds += (await publishAndReceive(fleet, publisher, PLAN.burstEvents)) / 1000;
-  bursts.seconds += (performance.now() - startedAt) / 1000;
-  const own = process.cpuUsage(ownBefore);
-  bursts.ownSeconds += (own.user + own.system) / 1e6;
-  // What a server still does for the burst after its last frame counts as well.
-  await rest(PLAN.burstPauseMs);
-  const serverAfter = await usageOf(server.pid);
-  bursts.serverSeconds += serverAfter.cpuSeconds - serverBefore.cpuSeconds;
+  bursts.serverSeconds += await cpuSecondsOf(server, async () => {
+    const ownBefore = process.cpuUsage();
+    const startedAt = performance.now();
+    bursts.publishSeconds += (await publishAndReceive(fleet, publisher, PLAN.burstEvents)) / 1000;
+    bursts.seconds += (performance.now() - startedAt) / 1000;
+    const own = process.cpuUsage(ownBefore);
+    bursts.ownSeconds += (own.user + own.system) / 1e6;
+    // What a server still does for the burst after its last frame counts as well.
+    await rest(PLAN.burstPauseMs);
+  });
 }
 
-async function finish(contender: Contender): Promise<Trial> {
-  const { name, server, publisher, fleet, bursts } = contender;
+async function finish({ start, server, publisher, fleet, bursts }: Contender): Promise<Trial> {
   await fleet.close(publisher.next);
   const events = PLAN.bursts * PLAN.burstEvents;
   const deliveries = events * PLAN.sockets;
   return {
-    subject: name,
-    connectsPerSecond: contender.connectsPerSecond,
+    ...start,
     ticketConnectsPerSecond: await connectWithTickets(server, publisher.next),
-    kibPerSocket: contender.kibPerSocket,
     quietP50: quantile(fleet.latencies, 0.5),
     quietP99: quantile(fleet.latencies, 0.99),
     deliveriesPerCpuSecond: deliveries / bursts.serverSeconds,
     deliveriesPerSecond: deliveries / bursts.seconds,
-    unheardPerSecond: contender.unheardPerSecond,
-    unheardCpuMs: contender.unheardCpuMs,
     heardPerSecond: events / bursts.publishSeconds,
     generatorPerCpuSecond: deliveries / bursts.ownSeconds,
     generatorBusy: bursts.ownSeconds / bursts.seconds,
-    faults: [...contender.faults, ...fleet.faults],
+    faults: [...start.faults, ...fleet.faults],
   };
 }
 
 async function connectWithTickets(
   { ticketClientOf }: RunningSubject,
   next: number,
-): Promise<number | null> {
-  if (ticketClientOf === undefined) return null;
+): Promise<number> {
+  if (ticketClientOf === undefined) return Number.NaN;
   // The objects that count tickets are made once in the life of a deployment, with their databases.
   const first = new Fleet(next);
   await first.open(PLAN.ticketWarmUpSockets, PLAN.connecting, ticketClientOf);

@@ -13,16 +13,13 @@ import { usageOf } from "../dev/testing/process-usage.ts";
 import { offerHelp } from "../dev/usage.mjs";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { startWorkerd, type WorkerService } from "../dev/workerd/workerd.ts";
-import { median } from "./measure/statistics.ts";
-import { writeSection } from "./report/document.ts";
-import { describeMachine } from "./report/machine.ts";
-import { ms, table, times } from "./report/table.ts";
+import { runBench } from "./bench.ts";
+import { ms, tableOf, times } from "./report/table.ts";
+import { median } from "./statistics.ts";
 
-const USAGE = `Usage: npm run bench:start [-- OTHER_CHECKOUT]
+offerHelp(`Usage: npm run bench:start [-- OTHER_CHECKOUT]
   CPU until an isolate with the Worker has started, and of its first request. With another checkout
-  of this repository, compares the two and writes its part of docs/benchmarks.md.`;
-
-offerHelp(USAGE);
+  of this repository, compares the two and writes its part of docs/benchmarks.md.`);
 
 /** Isolates of a process beyond its first: what a process costs by itself is in neither. */
 const ISOLATES = 10;
@@ -78,21 +75,15 @@ async function workerOf(label: string, folder: string, root?: string): Promise<S
   };
 }
 
-if (process.platform !== "linux") {
-  console.error("The benchmark reads CPU times from /proc: run it on Linux.");
-  process.exit(1);
-}
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-
 const [other] = process.argv.slice(2);
-const scratch = await mkdtemp(path.join(tmpdir(), "guildhub-start-"));
-try {
+
+await runBench("start", "CPU times", async ({ folder }) => {
   console.log("bundling …");
   const subjects = [
-    await workerOf("this version", path.join(scratch, "this")),
+    await workerOf("this version", path.join(folder, "this")),
     ...(other === undefined
       ? []
-      : [await workerOf("the other", path.join(scratch, "other"), path.resolve(other))]),
+      : [await workerOf("the other", path.join(folder, "other"), path.resolve(other))]),
     {
       label: "bare Durable Object loop",
       service: {
@@ -109,28 +100,31 @@ try {
     rounds.push(costs);
     console.log(`round ${round + 1} of ${ROUNDS}`);
   }
-  const figure = (read: (costs: Cost[]) => number): number => median(rounds.map(read));
-  const { cpu, cores, load, versions } = describeMachine(scratch);
-  const report = [
-    `${new Date().toISOString().slice(0, 10)} · ${cpu}, ${cores} cores, load ${load.toFixed(1)} at the end · ` +
-      `${versions
-        .slice(0, 2)
-        .map((version) => version.join(" "))
-        .join(", ")} · ${ROUNDS} rounds of ${ISOLATES} isolates`,
-    table([
-      ["", "CPU of a start", "× this version", "CPU of its first request"],
-      ...subjects.map(({ label }, at) => [
-        label,
-        ms(figure((costs) => costs[at]?.start ?? Number.NaN)),
-        times(
-          figure((costs) => (costs[at]?.start ?? Number.NaN) / (costs[0]?.start ?? Number.NaN)),
-        ),
-        ms(figure((costs) => costs[at]?.request ?? Number.NaN)),
+  /** The median of what the rounds say of a subject. */
+  const figure = (of: Subject, read: (cost: Cost, ours: Cost) => number): number => {
+    const at = subjects.indexOf(of);
+    return median(
+      rounds.flatMap((costs) => {
+        const [cost, ours] = [costs[at], costs[0]];
+        return cost === undefined || ours === undefined ? [] : [read(cost, ours)];
+      }),
+    );
+  };
+  return {
+    waitsForDisk: false,
+    extent: `${ROUNDS} rounds of ${ISOLATES} isolates`,
+    faults: [],
+    parts: [
+      tableOf<Subject>(subjects, [
+        ["", ({ label }) => label],
+        ["CPU of a start", (subject) => ms(figure(subject, ({ start }) => start))],
+        [
+          "× this version",
+          (subject) => times(figure(subject, ({ start }, ours) => start / ours.start)),
+        ],
+        ["CPU of its first request", (subject) => ms(figure(subject, ({ request }) => request))],
       ]),
-    ]),
-  ].join("\n\n");
-  console.log(`\n${report}`);
-  if (other !== undefined) await writeSection("start", report);
-} finally {
-  await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
-}
+    ],
+    ...(other === undefined ? { withheld: "there is no other checkout to compare with" } : {}),
+  };
+});

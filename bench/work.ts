@@ -1,6 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
+import { usageOf } from "../dev/testing/process-usage.ts";
 import { Fleet, type ClientOf } from "./load/fleet.ts";
-import type { Publisher } from "./load/publisher.ts";
+import type { Publisher } from "./load/stream.ts";
 import { PLAN } from "./plan.ts";
 import type { RunningSubject } from "./subjects/subject.ts";
 
@@ -39,4 +40,14 @@ export async function publishAndReceive(
   const received = fleet.receive(events, fleet.received);
   const [ms] = await Promise.all([publish(publisher, events), received]);
   return ms;
+}
+
+/** Does some work. @returns the server's CPU in that time, seconds */
+export async function cpuSecondsOf(
+  { pid }: RunningSubject,
+  work: () => Promise<unknown>,
+): Promise<number> {
+  const before = await usageOf(pid);
+  await work();
+  return (await usageOf(pid)).cpuSeconds - before.cpuSeconds;
 }

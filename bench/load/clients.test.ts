@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Entry } from "./client.ts";
-import { GuildClient } from "./guild-client.ts";
-import { offsetIn, SocketIoClient } from "./socket-io-client.ts";
+import { GuildClient, offsetIn, SocketIoClient, type Client } from "./clients.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -14,15 +12,12 @@ const authOk = (limits: Record<string, number>): Buffer =>
   Buffer.from(JSON.stringify({ v: 1, type: "ack", event: "auth.ok", epoch: "e", seq: 7, limits }));
 
 function guildClient(limits: Record<string, number>): { client: GuildClient; sent: string[] } {
-  const client = new GuildClient((position) =>
-    Promise.resolve({ port: 1, path: JSON.stringify(position) }),
-  );
+  const client = new GuildClient((position) => ({ port: 1, path: JSON.stringify(position) }));
   client.see(authOk(limits));
   return { client, sent: [] };
 }
 
-const pathOf = async ({ entry }: { entry: () => Promise<Entry> }): Promise<string> =>
-  (await entry()).path;
+const pathOf = async ({ entry }: Client): Promise<string> => (await entry()).path;
 
 test("half of the window is acknowledged at once, counted in events or in bytes", () => {
   const { client, sent } = guildClient({ windowEvents: 10, windowBytes: 1_000 });
@@ -52,9 +47,7 @@ test("a server without credit is not acknowledged", () => {
 });
 
 test("a client comes back with its position, and can be put back to an earlier one", async () => {
-  const fresh = new GuildClient((position) =>
-    Promise.resolve({ port: 1, path: JSON.stringify(position) }),
-  );
+  const fresh = new GuildClient((position) => ({ port: 1, path: JSON.stringify(position) }));
   expect(await pathOf(fresh)).toBe("null");
   const { client } = guildClient({});
   expect(await pathOf(client)).toBe('{"epoch":"e","seq":7}');

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { eventAt } from "../events.ts";
-import { silentClient, type Client } from "./client.ts";
+import type { Client } from "./clients.ts";
 import { Fleet } from "./fleet.ts";
+import { eventAt } from "./stream.ts";
 import { maskedText } from "../../dev/testing/wire/frame-reader.ts";
 
 const servers: WebSocketServer[] = [];
@@ -42,7 +42,7 @@ async function serve(texts: readonly string[]): Promise<number> {
 
 function clientAt(port: number): Client {
   const entry = { port, path: "/", hello: '{"type":"auth"}', greeting: '"auth.ok"' };
-  return silentClient(() => Promise.resolve(entry));
+  return { entry: () => entry };
 }
 
 async function receive(texts: readonly string[], events: number): Promise<Fleet> {
@@ -104,8 +104,7 @@ test("a refused upgrade says so", async () => {
   servers.push(server);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const client = silentClient(() => Promise.resolve({ port, path: "/" }));
-  const opening = new Fleet(0).open(1, 1, () => client);
+  const opening = new Fleet(0).open(1, 1, () => ({ entry: () => ({ port, path: "/" }) }));
   await expect(opening).rejects.toThrow("401");
 });
 

@@ -1,8 +1,11 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { readEvents } from "../events.ts";
-import { DEADLINE_MS } from "../plan.ts";
-import { openSocket, type ClientSocket } from "./client-socket.ts";
-import type { Client } from "./client.ts";
+import { openLeanSocket, ownAddress, type LeanSocket } from "../../dev/testing/wire/lean-socket.ts";
+import { LOST } from "../../dev/testing/wire/wire.ts";
+import type { Client } from "./clients.ts";
+import { readEvents } from "./stream.ts";
+
+/** No single wait takes longer, milliseconds. */
+const DEADLINE_MS = 30_000;
 
 /** First and longest pause of a client between two attempts to come back, milliseconds. */
 const BACKOFF_MS = 250;
@@ -23,39 +26,23 @@ export class Fleet {
   readonly #first: number;
   readonly #members: Member[] = [];
   readonly faults: string[] = [];
-  /** Time between {@link Fleet.markPublished} and each receipt, milliseconds. */
+  /** Receipts are timed from here (`performance.now()`); null: they are not. */
+  publishedAt: number | null = null;
+  /** Time from {@link Fleet.publishedAt} to each receipt, milliseconds. */
   readonly latencies: number[] = [];
-  #publishedAt: number | null = null;
-  #received = 0;
-  #lastReceiptAt = 0;
+  /** Deliveries counted by all connections. */
+  received = 0;
+  /** When the last event came (`performance.now()`). */
+  lastReceiptAt = 0;
+  /** Events that never came to somebody whose server forgets, since {@link Fleet.comeBack}. */
+  lostEvents = 0;
   #pongs = 0;
-  /** Events that never came to somebody whose server forgets; only while it may. */
-  #lostEvents = 0;
   #mayLose = false;
   #awaited: { readonly isOver: () => boolean; readonly reached: () => void } | null = null;
 
   /** @param first index of the first event that these connections must get */
   constructor(first: number) {
     this.#first = first;
-  }
-
-  get size(): number {
-    return this.#members.length;
-  }
-
-  /** Deliveries counted by all connections. */
-  get received(): number {
-    return this.#received;
-  }
-
-  /** When the last event came (`performance.now()`). */
-  get lastReceiptAt(): number {
-    return this.#lastReceiptAt;
-  }
-
-  /** Deliveries that were lost since {@link Fleet.comeBack} allowed it. */
-  get lostEvents(): number {
-    return this.#lostEvents;
   }
 
   /** Opens `count` connections, `atOnce` at a time. */
@@ -73,17 +60,12 @@ export class Fleet {
     await Promise.all(Array.from({ length: atOnce }, work));
   }
 
-  /** From now on receipts are timed from `at` (`performance.now()`); null: not at all. */
-  markPublished(at: number | null): void {
-    this.#publishedAt = at;
-  }
-
   /** Waits until every connection has `events` more than the fleet had got at `since`. */
   async receive(events: number, since: number): Promise<void> {
     const count = since + events * this.#members.length;
     await this.#until(
-      () => this.#received >= count,
-      () => `${count - this.#received} deliveries are missing`,
+      () => this.received >= count,
+      () => `${count - this.received} deliveries are missing`,
     );
   }
 
@@ -174,61 +156,90 @@ export class Fleet {
     for (const { next } of this.#members) {
       if (next !== end) this.#fault(`a socket got events up to ${next}, not ${end}`);
     }
-    await Promise.all(this.#members.map(async ({ socket }) => socket?.close()));
+    for (const { socket } of this.#members) socket?.terminate();
+    for (const { socket } of this.#members) await socket?.closed;
   }
 
+  /** Connects, and waits until it is served. @throws when it is refused, or that takes too long */
   async #connect(member: Member): Promise<void> {
     const { client } = member;
-    const entry = await client.entry();
-    member.socket = await openSocket(entry, {
-      text: (payload, send) => {
-        client.see?.(payload, send);
-        let events = 0;
-        let lastSeq = 0;
-        readEvents(payload, (event, seq) => {
-          events += 1;
-          lastSeq = seq;
-          this.#count(member, event, seq);
-        });
-        if (events === 0) this.#pongs += payload.equals(PONG) ? 1 : 0;
-        else {
-          this.#lastReceiptAt = performance.now();
-          client.took?.(events, payload.length, lastSeq, send);
-        }
+    const { port, path, hello, greeting } = await client.entry();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let isServed = false;
+    const serve = (): void => {
+      isServed = true;
+      resolve();
+    };
+    const socket = openLeanSocket(
+      {
+        url: new URL(path, `ws://127.0.0.1:${port}`),
+        headers: ownAddress(),
+        ...(hello === undefined ? {} : { hello }),
       },
-      lost: (code) => {
-        // A code is something that the server said, and no death.
-        if (code !== null) this.#fault(`a socket was closed with ${code}`);
-        else if (member.away === null) this.#fault("a socket was lost");
-        member.away?.resolve();
+      {
+        onOpen: () => {
+          if (greeting === undefined) serve();
+        },
+        onText: (payload) => {
+          if (!isServed && greeting !== undefined && payload.includes(greeting)) serve();
+          this.#take(member, payload, socket);
+        },
+        onClose: (code) => {
+          if (!isServed) reject(new Error(`closed with ${code}`));
+          // A code is something that the server said, and no death.
+          else if (code !== LOST) this.#fault(`a socket was closed with ${code}`);
+          else if (member.away === null) this.#fault("a socket was lost");
+          if (isServed) member.away?.resolve();
+        },
+        onRefused: (status) => reject(new Error(`upgrade refused with ${status}`)),
       },
+    );
+    try {
+      await inTime(promise, () => `no ${greeting ?? "upgrade"}`);
+    } catch (error) {
+      socket.terminate();
+      throw error;
+    }
+    member.socket = socket;
+  }
+
+  #take(member: Member, payload: Buffer, { send }: LeanSocket): void {
+    const { client } = member;
+    client.see?.(payload, send);
+    let events = 0;
+    let lastSeq = 0;
+    readEvents(payload, (event, seq) => {
+      events += 1;
+      lastSeq = seq;
+      this.#count(member, event, seq);
     });
+    if (events === 0) this.#pongs += payload.equals(PONG) ? 1 : 0;
+    else {
+      this.lastReceiptAt = performance.now();
+      client.took?.(events, payload.length, lastSeq, send);
+    }
   }
 
   #count(member: Member, index: number, seq: number): void {
     member.base ??= seq - index;
-    if (this.#mayLose && index > member.next) this.#lostEvents += index - member.next;
+    if (this.#mayLose && index > member.next) this.lostEvents += index - member.next;
     else if (index !== member.next) {
       this.#fault(`event ${index} came where ${member.next} was due`);
     }
     if (seq - index !== member.base) this.#fault(`event ${index} has the seq ${seq}`);
     member.next = index + 1;
-    this.#received += 1;
-    if (this.#publishedAt !== null) this.latencies.push(performance.now() - this.#publishedAt);
+    this.received += 1;
+    if (this.publishedAt !== null) this.latencies.push(performance.now() - this.publishedAt);
     if (this.#awaited?.isOver() === true) this.#awaited.reached();
   }
 
   async #until(isOver: () => boolean, missing: () => string): Promise<void> {
     if (isOver()) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => {
-      reject(new Error(`${missing()}. ${this.faults[0] ?? ""}`));
-    }, DEADLINE_MS);
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#awaited = { isOver, reached: resolve };
     try {
-      await promise;
+      await inTime(promise, () => `${missing()}. ${this.faults[0] ?? ""}`);
     } finally {
-      clearTimeout(timer);
       this.#awaited = null;
     }
   }
@@ -240,10 +251,24 @@ export class Fleet {
 
 type Member = {
   readonly client: Client;
-  socket: ClientSocket | null;
+  socket: LeanSocket | null;
   next: number;
   /** Difference between seq and index, known after the first event. */
   base: number | null;
   /** Set while the server's end is expected; resolved by it. */
   away: { readonly promise: Promise<void>; readonly resolve: () => void } | null;
 };
+
+/** Waits for something. @throws with what is missing, when it takes longer than any wait may */
+export async function inTime<Value>(
+  awaited: Promise<Value>,
+  missing: () => string,
+): Promise<Value> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(missing())), DEADLINE_MS);
+  try {
+    return await Promise.race([awaited, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,11 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as rest } from "node:timers/promises";
 import type { FaceitControl, FaceitMatch } from "../../dev/faceit/control-client.ts";
+import { webhookBody } from "../../dev/faceit/webhook-body.ts";
 import { Api } from "../../dev/testing/api.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import type { Stack } from "../../dev/testing/stack.ts";
-import type { DiscordWatch, MatchChannel } from "./discord-watch.ts";
-import type { MatchRows } from "./match-rows.ts";
-import { DISCORD_LIMITS, MATCH_PLAN } from "./plan.ts";
+import { DISCORD_LIMITS, MATCH_PLAN } from "./setting.ts";
+import type { DiscordWatch, MatchChannel, MatchRows } from "./watch.ts";
 
 /** What a run works with. */
 type Setting = {
@@ -40,6 +41,54 @@ const CHANNELS_EACH = 2;
 export function creationsTake(channels: number): number {
   const { creations, creationsWindowMs } = DISCORD_LIMITS;
   return (Math.ceil(channels / creations) - 1) * creationsWindowMs;
+}
+
+/**
+ * Tells the Worker of each match as FACEIT does when it is made, one after the other.
+ * @returns milliseconds until each was answered
+ */
+export async function tellCalmly(
+  url: string,
+  secret: string,
+  matches: readonly FaceitMatch[],
+): Promise<readonly number[]> {
+  const answered: Promise<number>[] = [];
+  for (const match of matches) {
+    answered.push(post(url, secret, createdWebhook(match)));
+    await rest(MATCH_PLAN.calmEveryMs);
+  }
+  return Promise.all(answered);
+}
+
+async function post(url: string, secret: string, body: unknown): Promise<number> {
+  const began = performance.now();
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-webhook-secret": secret },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  const took = performance.now() - began;
+  if (response.status !== 200)
+    throw new Error(`a webhook was answered ${response.status}: ${text}`);
+  return took;
+}
+
+/** `match_object_created` (matches-and-music.md §A3): it tells of no teams. */
+function createdWebhook({ matchId, version }: FaceitMatch): unknown {
+  const now = new Date().toISOString();
+  const payload = {
+    id: matchId,
+    organizer_id: "a1b2c3d4-0000-4000-8000-00000000abcd",
+    region: "EU",
+    game: "cs2",
+    version,
+    entity: { id: "5b0d7c1e-2c55-4a3b-8f0e-9a1b2c3d4e5f", name: "Nordic Night Hub", type: "hub" },
+    created_at: now,
+    updated_at: now,
+  };
+  const ids = { eventId: randomUUID(), transactionId: randomUUID() };
+  return webhookBody("match_object_created", payload, ids, Date.now());
 }
 
 /** Plays one match alone. @returns milliseconds from its `ready` webhook to both channels */

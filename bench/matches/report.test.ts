@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Machine } from "../report/machine.ts";
+import { writeReport, type Machine } from "../bench.ts";
 import { type Storm, creationsTake } from "./matches-run.ts";
-import { faultsOf, writeMatchReport, type MatchFigures } from "./report.ts";
+import { reportOf, type MatchFigures } from "./report.ts";
 
 const MACHINE: Machine = { cpu: "a core", cores: 2, load: 0.5, storage: "disk", versions: [] };
 const STORM: Storm = {
@@ -22,6 +22,7 @@ const FIGURES: MatchFigures = {
   storm: STORM,
   missedCalls: 0,
 };
+const written = (figures: MatchFigures): string => writeReport(reportOf(figures), MACHINE);
 const withStorm = (change: Partial<Storm>): MatchFigures => ({
   ...FIGURES,
   storm: { ...STORM, ...change },
@@ -30,7 +31,7 @@ const withStorm = (change: Partial<Storm>): MatchFigures => ({
 describe("the report of the matches' benchmark", () => {
   it("puts the last channel beside the time that Discord's limit alone takes", () => {
     expect([2, 40, 41, 400].map(creationsTake)).toEqual([0, 0, 10_000, 90_000]);
-    const report = writeMatchReport(FIGURES, MACHINE);
+    const report = written(FIGURES);
     expect(report).toMatch(/last channel × that\s+\| 1\.01 ×\s+\| ≤ 1\.20 ×\s+\| aim met/);
     expect(report).toContain("Every match had both of its channels");
     expect(report).not.toContain("aim missed");
@@ -42,7 +43,7 @@ describe("the report of the matches' benchmark", () => {
       webhooks: [60],
       alone: [1_500],
     };
-    const missed = writeMatchReport(slow, MACHINE).match(/.*aim missed.*/g) ?? [];
+    const missed = written(slow).match(/.*aim missed.*/g) ?? [];
     expect(missed.map((row) => row.split("|")[1]?.trim())).toEqual([
       "webhook answered, p99",
       "the same, worst",
@@ -58,8 +59,8 @@ describe("the report of the matches' benchmark", () => {
       withStorm({ leftRows: 1 }),
       { ...FIGURES, missedCalls: 1 },
     ]) {
-      expect(faultsOf(bad)).toHaveLength(1);
-      expect(writeMatchReport(bad, MACHINE)).toContain("**This run is void.**");
+      expect(reportOf(bad).faults).toHaveLength(1);
+      expect(written(bad)).toContain("**This run is void.**");
     }
   });
 });

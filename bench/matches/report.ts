@@ -1,8 +1,8 @@
-import { median, quantile } from "../measure/statistics.ts";
-import type { Machine } from "../report/machine.ts";
-import { ms, seconds, table, times } from "../report/table.ts";
+import type { Report } from "../bench.ts";
+import { ms, seconds, table, times, verdict } from "../report/table.ts";
+import { median, quantile } from "../statistics.ts";
 import { creationsTake, type Storm } from "./matches-run.ts";
-import { DISCORD_LIMITS, MATCH_PLAN } from "./plan.ts";
+import { DISCORD_LIMITS, MATCH_PLAN, PUBLISHED } from "./setting.ts";
 
 /** What a run found. Times are milliseconds. */
 export type MatchFigures = {
@@ -22,96 +22,77 @@ const AIM_SCHEDULE = 1.2;
 /** Calls that Discord may refuse for their rate: next to none. */
 const AIM_REFUSED_SHARE = 0.005;
 
-/** What makes a run void: something was not done, or left behind. */
-export function faultsOf({ storm, missedCalls }: MatchFigures): readonly string[] {
-  return [
-    ...(storm.starved === 0 ? [] : [`${storm.starved} matches never had both channels`]),
-    ...(storm.leftChannels === 0 ? [] : [`${storm.leftChannels} channels were left behind`]),
-    ...(storm.leftRows === 0 ? [] : [`${storm.leftRows} rows were left behind`]),
-    ...(missedCalls === 0 ? [] : [`${missedCalls} calls were not seen`]),
-  ];
-}
-
-/** The generated part of the document. */
-export function writeMatchReport(figures: MatchFigures, machine: Machine): string {
-  const { webhooks, alone, storm } = figures;
-  const faults = faultsOf(figures);
+/** What `npm run bench:matches` found. */
+export function reportOf({ webhooks, alone, storm, missedCalls }: MatchFigures): Report {
+  const { matches, loneMatches } = MATCH_PLAN;
+  const { creations, creationsWindowMs, callsPerSecond } = DISCORD_LIMITS;
   const schedule = creationsTake(storm.channels.length);
   const last = storm.channels.at(-1) ?? Number.NaN;
-  const refused = storm.refused / storm.calls;
   const p99 = quantile(webhooks, 0.99);
   const worst = Math.max(...alone);
-  return [
-    describe(machine),
-    faults.length === 0
-      ? "Every match had both of its channels, and no channel and no row was left."
-      : `**This run is void.** ${faults.map((fault) => `\n- ${fault}`).join("")}`,
-    table([
-      ["", "this run", "aim", ""],
-      ["webhook answered, p50", ms(median(webhooks)), "", ""],
-      ["webhook answered, p99", ms(p99), `< ${AIM_WEBHOOK_MS} ms`, verdict(p99 < AIM_WEBHOOK_MS)],
-      ["`ready` to both channels, alone, median", ms(median(alone)), "", ""],
-      ["the same, worst", ms(worst), `< ${AIM_ALONE_MS} ms`, verdict(worst < AIM_ALONE_MS)],
-      [
-        `${MATCH_PLAN.matches} at once: first channel`,
-        seconds(storm.channels[0] ?? Number.NaN),
-        "",
-        "",
-      ],
-      ["median channel", seconds(median(storm.channels)), "", ""],
-      ["last channel", seconds(last), "", ""],
-      ["Discord's limit alone, last channel", seconds(schedule), "", ""],
-      ...(schedule === 0
-        ? []
-        : [
-            [
-              "last channel × that",
-              times(last / schedule),
-              `≤ ${times(AIM_SCHEDULE)}`,
-              verdict(last / schedule <= AIM_SCHEDULE),
-            ],
-          ]),
-      ["both channels of a match, median", seconds(median(storm.matches)), "", ""],
-      [
-        "calls that Discord refused for their rate",
-        `${storm.refused} of ${storm.calls}`,
-        `≤ ${AIM_REFUSED_SHARE * 100} %`,
-        verdict(refused <= AIM_REFUSED_SHARE),
-      ],
-      ...roomRows(storm.rooms),
-      ["all finished: last channel gone", seconds(storm.channelsGone), "", ""],
-      ["last row gone", seconds(storm.rowsGone), "", ""],
-    ]),
-  ].join("\n\n");
-}
-
-function describe({ cpu, cores, storage, load, versions }: Machine): string {
-  const date = new Date().toISOString().slice(0, 10);
-  const shown = versions.filter(([name]) => name === "Node" || name === "workerd");
-  const { creations, creationsWindowMs, callsPerSecond } = DISCORD_LIMITS;
-  return (
-    `${date} · ${cpu}, ${cores} cores, storage on ${storage}, load ${load.toFixed(1)} at the end · ` +
-    `${shown.map((pair) => pair.join(" ")).join(", ")} · ${MATCH_PLAN.matches} matches, ` +
-    `${MATCH_PLAN.loneMatches} alone before · the local Discord allows ${creations} new channels in ` +
-    `${creationsWindowMs / 1_000} s, and ${callsPerSecond} calls a second`
-  );
-}
-
-/** What people who open rooms notice of the matches. */
-function roomRows(rooms: Storm["rooms"]): string[][] {
-  if (rooms.length === 0) return [];
-  const opened = rooms.filter((waited) => waited !== null);
-  return [
-    [
-      "rooms that people opened meanwhile",
-      `${opened.length} of ${rooms.length}`,
-      "all",
-      verdict(opened.length === rooms.length),
-    ],
-    ["the longest of them", ms(Math.max(...opened)), "", ""],
+  const opened = storm.rooms.filter((waited) => waited !== null);
+  const told = (what: string, figure: string): string[] => [what, figure, "", ""];
+  const aimed = (what: string, figure: string, aim: string, met: boolean): string[] => [
+    what,
+    figure,
+    aim,
+    verdict(met),
   ];
-}
-
-function verdict(met: boolean): string {
-  return met ? "aim met" : "aim missed";
+  const rows = [
+    told("webhook answered, p50", ms(median(webhooks))),
+    aimed("webhook answered, p99", ms(p99), `< ${AIM_WEBHOOK_MS} ms`, p99 < AIM_WEBHOOK_MS),
+    told("`ready` to both channels, alone, median", ms(median(alone))),
+    aimed("the same, worst", ms(worst), `< ${AIM_ALONE_MS} ms`, worst < AIM_ALONE_MS),
+    told(`${matches} at once: first channel`, seconds(storm.channels[0] ?? Number.NaN)),
+    told("median channel", seconds(median(storm.channels))),
+    told("last channel", seconds(last)),
+    told("Discord's limit alone, last channel", seconds(schedule)),
+    ...(schedule === 0
+      ? []
+      : [
+          aimed(
+            "last channel × that",
+            times(last / schedule),
+            `≤ ${times(AIM_SCHEDULE)}`,
+            last / schedule <= AIM_SCHEDULE,
+          ),
+        ]),
+    told("both channels of a match, median", seconds(median(storm.matches))),
+    aimed(
+      "calls that Discord refused for their rate",
+      `${storm.refused} of ${storm.calls}`,
+      `≤ ${AIM_REFUSED_SHARE * 100} %`,
+      storm.refused / storm.calls <= AIM_REFUSED_SHARE,
+    ),
+    // What people who open rooms notice of the matches.
+    ...(storm.rooms.length === 0
+      ? []
+      : [
+          aimed(
+            "rooms that people opened meanwhile",
+            `${opened.length} of ${storm.rooms.length}`,
+            "all",
+            opened.length === storm.rooms.length,
+          ),
+          told("the longest of them", ms(Math.max(...opened))),
+        ]),
+    told("all finished: last channel gone", seconds(storm.channelsGone)),
+    told("last row gone", seconds(storm.rowsGone)),
+  ];
+  const faults: readonly (readonly [number, string])[] = [
+    [storm.starved, "matches never had both channels"],
+    [storm.leftChannels, "channels were left behind"],
+    [storm.leftRows, "rows were left behind"],
+    [missedCalls, "calls were not seen"],
+  ];
+  return {
+    waitsForDisk: true,
+    extent:
+      `${matches} matches, ${loneMatches} alone before · the local Discord allows ${creations} new ` +
+      `channels in ${creationsWindowMs / 1_000} s, and ${callsPerSecond} calls a second`,
+    faults: faults.filter(([found]) => found !== 0).map((fault) => fault.join(" ")),
+    sound: "Every match had both of its channels, and no channel and no row was left.",
+    parts: [table([["", "this run", "aim", ""], ...rows])],
+    ...(matches === PUBLISHED ? {} : { withheld: "BENCH_MATCHES makes it smaller" }),
+  };
 }

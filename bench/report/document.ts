@@ -1,22 +1,29 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import path from "node:path";
 
-const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
+/** Generated parts of a document, by the names in their markers. */
+type Sections = Readonly<Record<string, string>>;
 
-/** Whose part of docs/benchmarks.md it is. */
-type Section = "bench" | "matches" | "stalled" | "start";
-
-/** The text with what stands between a section's markers replaced. @throws when a marker is missing */
-export function replaceSection(text: string, section: Section, generated: string): string {
-  const [startMark, endMark] = [`<!-- ${section}:start -->`, `<!-- ${section}:end -->`];
-  const start = text.indexOf(startMark);
-  const end = text.indexOf(endMark);
-  if (start < 0 || end < start) throw new Error(`the document lacks ${startMark} and ${endMark}`);
-  return `${text.slice(0, start + startMark.length)}\n\n${generated}\n\n${text.slice(end)}`;
+/**
+ * The text with what stands between `<!-- NAME:start -->` and `<!-- NAME:end -->` replaced.
+ * @throws when a marker is missing
+ */
+export function fillSections(text: string, sections: Sections): string {
+  let filled = text;
+  for (const [name, content] of Object.entries(sections)) {
+    const [startMark, endMark] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
+    const start = filled.indexOf(startMark);
+    const end = filled.indexOf(endMark);
+    if (start < 0 || end < start) throw new Error(`the document lacks ${startMark} and ${endMark}`);
+    const before = filled.slice(0, start + startMark.length);
+    filled = `${before}\n\n${content}\n\n${filled.slice(end)}`;
+  }
+  return filled;
 }
 
-/** Writes a section down. */
-export async function writeSection(section: Section, generated: string): Promise<void> {
-  await writeFile(DOCUMENT, replaceSection(await readFile(DOCUMENT, "utf8"), section, generated));
-  console.log("\nwritten to docs/benchmarks.md");
+/** Writes sections down. @param document its path in the repository */
+export async function writeSections(document: string, sections: Sections): Promise<void> {
+  const file = path.join(import.meta.dirname, "../..", document);
+  await writeFile(file, fillSections(await readFile(file, "utf8"), sections));
+  console.log(`\nwritten to ${document}`);
 }

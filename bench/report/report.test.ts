@@ -3,16 +3,16 @@ import type { IdleTrial } from "../idle.ts";
 import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
 import type { SubjectName } from "../subjects/subject.ts";
-import { aimsOf } from "./aims.ts";
-import { replaceSection } from "./document.ts";
-import { writeReport } from "./report.ts";
-import { ratio, summarize, ticketRatio, type Results, type Summary } from "./summary.ts";
+import { writeReport } from "../bench.ts";
+import { fillSections } from "./document.ts";
+import { aimsOf, reportOf } from "./report.ts";
+import { ratio, summarize, type Results, type Summary } from "./summary.ts";
 
 function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Trial {
   return {
     subject,
     connectsPerSecond: perCpuSecond,
-    ticketConnectsPerSecond: subject === "hub" ? perCpuSecond / 2 : null,
+    ticketConnectsPerSecond: subject === "hub" ? perCpuSecond / 2 : Number.NaN,
     kibPerSocket: 80,
     quietP50,
     quietP99: quietP50 * 2,
@@ -29,17 +29,14 @@ function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Tr
 
 function recovery(subject: SubjectName, remembers: boolean): RecoveryTrial {
   const resume = {
-    subject,
     loneP50: 12.5,
     loneP99: 60,
     crowdedP50: 80,
     crowdedP99: 90,
     cpuMsPerResume: 4.2,
     d1Queries: 0,
-    faults: [],
   };
   const restart = {
-    subject,
     spreadMs: 2_000,
     upMs: 300,
     backMs: 2_000,
@@ -47,9 +44,8 @@ function recovery(subject: SubjectName, remembers: boolean): RecoveryTrial {
     peakPerSecond: 700,
     deliveries: 1_000,
     lost: remembers ? 0 : 620,
-    faults: [],
   };
-  return { resume: remembers ? resume : null, restart };
+  return { subject, resume: remembers ? resume : null, restart, faults: [] };
 }
 
 const idle = (subject: SubjectName, wakes: IdleTrial["wakes"]): IdleTrial => ({
@@ -93,7 +89,8 @@ test("ratios are those inside a round, so that a slow round spoils none", () => 
   const summary = summarize({ ...RESULTS, trials: [...RESULTS.trials, ...third] });
   expect(ratio(summary, "deliveriesPerCpuSecond", "hub", "bare")).toBeCloseTo(0.9);
   expect(ratio(summary, "quietP50", "hub", "bare")).toBeCloseTo(1.1);
-  expect(ticketRatio(summary, "hub", "bare")).toBeCloseTo(0.45);
+  const connects = ["ticketConnectsPerSecond", "hub", "bare", "connectsPerSecond"] as const;
+  expect(ratio(summary, ...connects)).toBeCloseTo(0.45);
 });
 
 test("aims are told as they are: met, missed, or not measured", () => {
@@ -123,7 +120,7 @@ test("a call into an idle object is seen, whatever the hub says of itself", () =
 });
 
 test("where a subject has nothing to measure the cell says cannot; what it lost is told", () => {
-  const report = writeReport(summarize(RESULTS), CONTENDERS, MACHINE, 10);
+  const report = writeReport(reportOf(summarize(RESULTS), CONTENDERS, 10), MACHINE);
   const cells = report.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
   const rows = cells.filter(([, label]) => label === "the loop");
   expect(rows).toContainEqual(["", "the loop", ...Array<string>(7).fill("cannot"), ""]);
@@ -135,11 +132,10 @@ test("where a subject has nothing to measure the cell says cannot; what it lost 
 test("a run with a fault in any part is void and says why", () => {
   const slow = { ...trial("hub", 1, 1), faults: ["event 3 came where 2 was due"] };
   const awake = { ...idle("hub", 2), faults: ["it woke"] };
-  const { restart, resume } = recovery("hub-batch", true);
   const summary = summarize({
     ...RESULTS,
     trials: [...RESULTS.trials, slow],
-    recoveries: [{ resume, restart: { ...restart, faults: ["doubled"] } }],
+    recoveries: [{ ...recovery("hub-batch", true), faults: ["doubled"] }],
     idle: [awake],
   });
   expect(summary.faults).toEqual([
@@ -147,15 +143,15 @@ test("a run with a fault in any part is void and says why", () => {
     "hub-batch: doubled",
     "hub: it woke",
   ]);
-  const report = writeReport(summary, CONTENDERS, MACHINE, 10);
+  const report = writeReport(reportOf(summary, CONTENDERS, 10), MACHINE);
   expect(report).toContain("void");
   expect(report).not.toContain("once and in order");
 });
 
 test("only what stands between the markers is replaced", () => {
   const text = "before\n<!-- bench:start -->\nold\n<!-- bench:end -->\nafter\n";
-  const replaced = replaceSection(text, "bench", "new");
+  const replaced = fillSections(text, { bench: "new" });
   expect(replaced).toBe("before\n<!-- bench:start -->\n\nnew\n\n<!-- bench:end -->\nafter\n");
-  expect(replaceSection(replaced, "bench", "new")).toBe(replaced);
-  expect(() => replaceSection(text, "stalled", "new")).toThrow("stalled:start");
+  expect(fillSections(replaced, { bench: "new" })).toBe(replaced);
+  expect(() => fillSections(text, { stalled: "new" })).toThrow("stalled:start");
 });

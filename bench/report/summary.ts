@@ -1,11 +1,11 @@
 import type { IdleTrial } from "../idle.ts";
-import { median } from "../measure/statistics.ts";
+import { median } from "../statistics.ts";
 import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
 import type { SubjectName } from "../subjects/subject.ts";
 
-/** What is measured of each subject in the rounds; medians of them. */
-export type Figures = Omit<Trial, "subject" | "faults">;
+/** What is measured of each subject in the rounds. */
+export type Figure = Exclude<keyof Trial, "subject" | "faults">;
 
 /** All that a run measured. Parts that it left out are empty. */
 export type Results = {
@@ -25,13 +25,7 @@ export type Summary = Results & {
 /** Puts the parts together. */
 export function summarize(results: Results): Summary {
   const { trials, recoveries, idle } = results;
-  const all = [
-    ...trials,
-    ...recoveries.flatMap(({ resume, restart }) =>
-      resume === null ? [restart] : [resume, restart],
-    ),
-    ...idle,
-  ];
+  const all = [...trials, ...recoveries, ...idle];
   return {
     ...results,
     of: Map.groupBy(trials, (trial) => trial.subject),
@@ -39,61 +33,28 @@ export function summarize(results: Results): Summary {
   };
 }
 
-/** The figures of a subject: the median of its rounds. */
-export function figures(summary: Summary, name: SubjectName): Figures {
-  const trials = trialsOf(summary, name);
-  const of = (read: (trial: Trial) => number): number => median(trials.map(read));
-  const tickets = trials.flatMap(({ ticketConnectsPerSecond: one }) => (one === null ? [] : [one]));
-  return {
-    connectsPerSecond: of((trial) => trial.connectsPerSecond),
-    ticketConnectsPerSecond: tickets.length === 0 ? null : median(tickets),
-    kibPerSocket: of((trial) => trial.kibPerSocket),
-    quietP50: of((trial) => trial.quietP50),
-    quietP99: of((trial) => trial.quietP99),
-    deliveriesPerCpuSecond: of((trial) => trial.deliveriesPerCpuSecond),
-    deliveriesPerSecond: of((trial) => trial.deliveriesPerSecond),
-    unheardPerSecond: of((trial) => trial.unheardPerSecond),
-    unheardCpuMs: of((trial) => trial.unheardCpuMs),
-    heardPerSecond: of((trial) => trial.heardPerSecond),
-    generatorPerCpuSecond: of((trial) => trial.generatorPerCpuSecond),
-    generatorBusy: of((trial) => trial.generatorBusy),
-  };
+/** A figure of a subject: the median of its rounds. NaN for what it does not have. */
+export function figure({ of }: Summary, what: Figure, name: SubjectName): number {
+  return median((of.get(name) ?? []).map((trial) => trial[what]));
 }
 
-/** One subject by another: the median of the ratios that each round has. */
+/**
+ * One subject by another: the median of the ratios that each round has. NaN when one of them was not
+ * measured.
+ * @param base what of the other it is compared with
+ */
 export function ratio(
-  summary: Summary,
-  what: Exclude<keyof Figures, "ticketConnectsPerSecond">,
+  { of }: Summary,
+  what: Figure,
   name: SubjectName,
   other: SubjectName,
+  base: Figure = what,
 ): number {
-  return medianRatio(summary, name, other, (trial, base) => trial[what] / base[what]);
-}
-
-/** Connects with a ticket by another subject's connects without. NaN for a subject without tickets. */
-export function ticketRatio(summary: Summary, name: SubjectName, other: SubjectName): number {
-  return medianRatio(summary, name, other, (trial, base) =>
-    trial.ticketConnectsPerSecond === null
-      ? Number.NaN
-      : trial.ticketConnectsPerSecond / base.connectsPerSecond,
-  );
-}
-
-function medianRatio(
-  summary: Summary,
-  name: SubjectName,
-  other: SubjectName,
-  read: (trial: Trial, base: Trial) => number,
-): number {
-  const others = trialsOf(summary, other);
+  const others = of.get(other) ?? [];
   return median(
-    trialsOf(summary, name).flatMap((trial, round) => {
-      const base = others[round];
-      return base === undefined ? [] : [read(trial, base)];
+    (of.get(name) ?? []).flatMap((trial, round) => {
+      const by = others[round]?.[base];
+      return by === undefined ? [] : [trial[what] / by];
     }),
   );
-}
-
-function trialsOf({ of }: Summary, name: SubjectName): readonly Trial[] {
-  return of.get(name) ?? [];
 }

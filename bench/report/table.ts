@@ -1,7 +1,16 @@
 /** Stands where a subject has nothing that could be measured; the text says why. */
 export const CANNOT = "cannot";
 
-/** A Markdown table, padded so that it reads as text as well. */
+/** A column of a table: its head, and what it says of an item. */
+export type Column<Item> = readonly [head: string, cell: (item: Item) => string];
+
+/** A table with a row for each item. */
+export function tableOf<Item>(items: readonly Item[], columns: readonly Column<Item>[]): string {
+  const rows = items.map((item) => columns.map(([, cell]) => cell(item)));
+  return table([columns.map(([head]) => head), ...rows]);
+}
+
+/** A Markdown table, padded as the formatter pads it, so that it reads as text as well. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)),
@@ -15,6 +24,11 @@ export function table(rows: readonly (readonly string[])[]): string {
 /** A figure with three digits that count. */
 export function count(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en-US");
+}
+
+/** A whole number with thousands apart. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
 }
 
 /** A ratio. */
@@ -34,5 +48,11 @@ export function seconds(value: number): string {
 
 /** A share of 1. */
 export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+  return `${whole(share * 100)} %`;
+}
+
+/** How a run stands to an aim; null: it did not measure it. */
+export function verdict(met: boolean | null): string {
+  if (met === null) return "–";
+  return met ? "aim met" : "aim missed";
 }

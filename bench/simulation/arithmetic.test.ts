@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { planPlacement } from "../../src/hub/core/placement.ts";
 import { RATE_LIMITERS } from "../../src/platform/gcra.ts";
 import { SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
+import { fillSections } from "../report/document.ts";
 import {
   acksPerSecond,
   callsPerSecond,
@@ -14,7 +15,6 @@ import {
   totalCost,
   usageOf,
 } from "./arithmetic.ts";
-import { fillDocument } from "./document.ts";
 import { arithmeticTables, SIZES } from "./tables.ts";
 
 describe("placement", () => {
@@ -85,10 +85,10 @@ describe("docs/scale.md", () => {
 
   test("has the tables of the arithmetic; `npm run simulate` writes them", async () => {
     const text = await readFile("docs/scale.md", "utf8");
-    expect(fillDocument(text, arithmeticTables())).toBe(text);
+    expect(fillSections(text, arithmeticTables())).toBe(text);
   });
 
   test("a document without a place for a table is refused", () => {
-    expect(() => fillDocument("no marks", { guild: "x" })).toThrow("guild");
+    expect(() => fillSections("no marks", { guild: "x" })).toThrow("guild");
   });
 });

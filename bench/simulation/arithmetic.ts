@@ -4,7 +4,34 @@ import {
   JOURNAL_MAX_BYTES,
   JOURNAL_MAX_EVENTS,
 } from "../../src/protocol/limits.ts";
-import { MONTH_SECONDS, PLATFORM, PRICES } from "./platform.ts";
+
+/**
+ * What Cloudflare documents of Durable Objects on the paid plan, looked up in November 2026.
+ * docs/scale.md links each page; nothing here is an estimate of ours.
+ */
+export const PLATFORM = {
+  /** Bytes of a database with nothing in it. */
+  emptyDatabaseBytes: 12_000,
+  /** Memory that duration is billed for, gigabytes, whatever is used. */
+  billedGigabytes: 0.128,
+  /** Incoming WebSocket messages that are billed as one request. */
+  messagesPerRequest: 20,
+} as const;
+
+/** Prices of a million beyond what the plan includes, US dollars. */
+const PRICES = {
+  workerRequests: 0.3,
+  workerCpuMs: 0.02,
+  requests: 0.15,
+  gigabyteSeconds: 12.5,
+  rowsWritten: 1,
+  rowsRead: 0.001,
+  /** Gigabytes for a month. */
+  storedGigabytes: 0.2e6,
+} as const;
+
+/** The month that Cloudflare's own examples calculate with, seconds. */
+export const MONTH_SECONDS = 30 * 24 * 3600;
 
 /**
  * What no document says and the arithmetic needs. docs/scale.md names where each comes from; change
@@ -155,7 +182,7 @@ function activeShare(placement: Placement, eventsPerSecond: number): number {
 
 /** What a usage costs in a month, US dollars: beyond the plan, as if nothing were included. */
 export function costOf(usage: Usage): Record<keyof Usage, number> {
-  const cost = (key: keyof Usage): number => (usage[key] * PRICES[key].perMillion) / 1e6;
+  const cost = (key: keyof Usage): number => (usage[key] * PRICES[key]) / 1e6;
   return {
     workerRequests: cost("workerRequests"),
     workerCpuMs: cost("workerCpuMs"),

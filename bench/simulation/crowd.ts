@@ -1,10 +1,97 @@
 import { backoffMs } from "../../src/client/backoff.ts";
 import { ACK_INTERVAL_MS } from "../../src/client/outbox.ts";
 import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../src/protocol/limits.ts";
-import { Client, type Connection, type Listener } from "./client.ts";
-import type { Ledger } from "./ledger.ts";
+import type {
+  MemoryObject,
+  MemorySocket,
+  Served,
+  SocketClient,
+} from "../../src/testing/memory-platform.ts";
 import type { Random } from "../../src/testing/random.ts";
 import type { VirtualTime } from "../../src/testing/virtual-time.ts";
+import { KINDS, type Kind, type Ledger, type Witness } from "./ledger.ts";
+
+/** A client pings this often, milliseconds. */
+const PING_MS = 25_000;
+
+/** How a client shows that it reads: the page pings, our client acknowledges too, a seed's does nothing. */
+type Manner = "pings" | "acknowledges" | "silent";
+
+/** Somebody who wants a guild's stream, over all connections. Small: there are a million. */
+export class Client implements Witness {
+  start = 0;
+  last = 0;
+  received = 0;
+  epoch: string | undefined = undefined;
+  connection: Connection | null = null;
+  attempt = 0;
+  /** `retryWindowMs` of the last server, milliseconds. */
+  windowMs = 0;
+  readonly index: number;
+  readonly sub: string;
+  readonly kind: Kind;
+  readonly manner: Manner;
+  readonly batch: boolean;
+
+  constructor(index: number) {
+    this.index = index;
+    this.sub = `user-${index}`;
+    this.kind = index % 10 === 0 ? KINDS.privileged : KINDS.everybody;
+    this.manner = index % 50 === 1 ? "acknowledges" : index % 50 === 2 ? "silent" : "pings";
+    this.batch = index % 4 !== 3;
+  }
+}
+
+/** One connection of a client: the other end of a socket. */
+export class Connection implements SocketClient {
+  readonly client: Client;
+  readonly object: MemoryObject<Served>;
+  readonly socket: MemorySocket;
+  readonly openedAt: number;
+  open = true;
+  /** Frames under way: null when they arrive at once. */
+  underWay: string[] | null = null;
+  stalledAt: number | null = null;
+  /** When it acknowledges next, milliseconds; null: nothing came since it did. */
+  ackAt: number | null = null;
+  /** What came since it acknowledged last. */
+  unackedEvents = 0;
+  unackedBytes = 0;
+
+  readonly #crowd: Crowd;
+
+  constructor(
+    crowd: Crowd,
+    parts: {
+      readonly client: Client;
+      readonly object: MemoryObject<Served>;
+      readonly socket: MemorySocket;
+      readonly now: number;
+    },
+  ) {
+    this.#crowd = crowd;
+    this.client = parts.client;
+    this.object = parts.object;
+    this.socket = parts.socket;
+    this.openedAt = parts.now;
+  }
+
+  receive(text: string): void {
+    this.#crowd.take(this, text);
+  }
+
+  ended(): void {
+    this.#crowd.lost(this);
+  }
+
+  /** When its last ping was answered, milliseconds; null: never. */
+  pingedAt(now: number): number | null {
+    if (this.client.manner === "silent") return null;
+    const until = this.stalledAt ?? now;
+    const pings = Math.floor((until - this.openedAt) / PING_MS);
+    return pings < 1 ? null : this.openedAt + pings * PING_MS;
+  }
+}
 
 type Frame = {
   readonly type: string;
@@ -18,7 +105,7 @@ type Frame = {
 };
 
 /** All clients: they connect, receive, judge, acknowledge, lose connections and come back. */
-export class Crowd implements Listener {
+export class Crowd {
   readonly clients: readonly Client[];
   readonly ledger: Ledger;
   readonly snapshots = new Map<string, number>();

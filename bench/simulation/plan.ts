@@ -1,54 +1,5 @@
-import type { Crowd } from "./crowd.ts";
-import type { Fault, Ledger } from "./ledger.ts";
-import type { Network } from "./network.ts";
-import type { Random } from "../../src/testing/random.ts";
-import type { VirtualTime } from "../../src/testing/virtual-time.ts";
-
-/** What can be done to the objects of a run, and read off them. */
-export type World = {
-  readonly random: Random;
-  readonly time: VirtualTime;
-  readonly network: Network;
-  readonly ledger: Ledger;
-  readonly crowd: Crowd;
-  /** @returns null: the hub died, and nobody knows what became of it */
-  readonly publish: (
-    mark: string,
-    pad: string,
-    privileged: boolean,
-  ) => "published" | "duplicate" | null;
-  readonly killHubAfterCommit: () => void;
-  readonly crashRelay: () => void;
-  readonly crashAll: () => void;
-  /** Lets that share of the objects that have nothing to do lose its memory, not its sockets. */
-  readonly sleep: (share: number) => void;
-  readonly counts: () => Counts;
-  /** How clients came back since a time, milliseconds. */
-  readonly returnSince: (ms: number) => Return;
-};
-
-/** The busiest second of a return. */
-type Return = {
-  /** Clients let in by one object, and by all. */
-  readonly accepts: { readonly one: number; readonly all: number };
-  /** Clients that tried, each with a ticket. */
-  readonly tries: number;
-};
-
-type Counts = {
-  /** Relays that the hub calls. */
-  readonly relays: number;
-  readonly relaySockets: readonly number[];
-  readonly hubSockets: number;
-  readonly calls: number;
-  readonly pulls: number;
-  readonly snapshotCalls: number;
-  readonly places: number;
-  /** Times that a client used up its credit. */
-  readonly lags: number;
-  readonly hubRows: number;
-  readonly relayRows: number;
-};
+import type { Fault } from "./ledger.ts";
+import { type Return, sizeOf, World } from "./world.ts";
 
 /** Calls and rows of a phase, by event. */
 export type PerEvent = {
@@ -106,14 +57,16 @@ const RESTART_EVENTS = 30;
 /** The share of clients that stands for most. */
 const MOST = 0.99;
 
-/** Does everything that one run does: arrival, calm, bursts, faults, a restart of all, and a count. */
-export async function runPlan(
-  world: World,
-  size: { readonly clients: number; readonly pad: number },
-): Promise<Results> {
+/**
+ * Does everything that one run does: arrival, calm, bursts, faults, a restart of all, and a count.
+ * @param seed of all chance in it
+ */
+export async function runPlan(clients: number, seed: number): Promise<Results> {
   const cpu = process.cpuUsage();
+  const size = sizeOf(clients);
+  const world = new World(size, seed);
   const pad = "x".repeat(size.pad);
-  const { crowd, time, ledger, network } = world;
+  const { crowd, time, ledger } = world;
   let published = 0;
   const publish = async (): Promise<void> => {
     published += 1;
@@ -126,7 +79,7 @@ export async function runPlan(
     }
   };
 
-  const arrival = await arrive(world, size.clients);
+  const arrival = await arrive(world, clients);
   const { relays, relaySockets, hubSockets } = world.counts();
   const fullest = { hub: hubSockets, relay: Math.max(0, ...relaySockets) };
 
@@ -147,7 +100,7 @@ export async function runPlan(
   });
 
   const before = world.counts();
-  network.lossRate = 0.02;
+  world.lossRate = 0.02;
   let crashes = 0;
   for (let event = 0; event < FAULTY_EVENTS; event += 1) {
     // The last one dies with the hub: nothing that is published later helps to notice that.
@@ -160,21 +113,21 @@ export async function runPlan(
     await time.pass(1_000);
     world.sleep(0.2);
   }
-  network.lossRate = 0;
-  await untilComplete(world, size.clients);
+  world.lossRate = 0;
+  await untilComplete(world, clients);
   const faulty = {
     incomplete: crowd.behind().length,
     events: FAULTY_EVENTS,
-    lostCalls: network.lost,
+    lostCalls: world.lostCalls,
     crashes,
     pulls: world.counts().pulls - before.pulls,
   };
 
-  const restart = await restartAll(world, size.clients, publish);
-  await untilComplete(world, size.clients);
+  const restart = await restartAll(world, clients, publish);
+  await untilComplete(world, clients);
   const used = process.cpuUsage(cpu);
   return {
-    clients: size.clients,
+    clients,
     arrival: { ...arrival, relays },
     fullest,
     steady,

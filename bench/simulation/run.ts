@@ -1,33 +1,37 @@
 /** `npm run simulate`: the tables of docs/scale.md, and a million clients at the real core. */
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
-import path from "node:path";
-import { Worker } from "node:worker_threads";
-import { fillDocument } from "./document.ts";
-import type { Results } from "./plan.ts";
-import { describeResults, findProblems } from "./results.ts";
-import { arithmeticTables } from "./tables.ts";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { offerHelp } from "../../dev/usage.mjs";
+import { isHubFailure } from "../../src/testing/hub-failures.ts";
+import { writeSections } from "../report/document.ts";
+import { runPlan, type Results } from "./plan.ts";
+import { arithmeticTables, describeResults, findProblems } from "./tables.ts";
 
 offerHelp(`Usage: npm run simulate [-- CLIENTS [SEED]]
   Writes the tables of docs/scale.md, and runs a million clients, or so many, at the real core; 0: none.`);
 
-const DOCUMENT = path.join(import.meta.dirname, "../../docs/scale.md");
-const THREAD = path.join(import.meta.dirname, "run-thread.ts");
+const DOCUMENT = "docs/scale.md";
 const MILLION = 1_000_000;
 /** A million clients live in about 3 GB; the rest is for what comes and goes. */
 const HEAP_MEGABYTES = 4_000;
 
-const [clients = MILLION, seed = 1] = process.argv.slice(2).map(Number);
-const tables = arithmeticTables();
-await fill(tables);
-for (const [name, content] of Object.entries(tables)) console.log(`${name}\n\n${content}\n`);
-if (clients !== 0) await simulate();
+/** What the thread is told. */
+type Run = { readonly clients: number; readonly seed: number };
 
-async function simulate(): Promise<void> {
-  console.log(`simulating ${clients} clients; a million take some minutes …\n`);
-  const thread = new Worker(THREAD, {
-    workerData: { clients, seed },
+await (isMainThread ? main() : runInThread(workerData as Run));
+
+async function main(): Promise<void> {
+  const [clients = MILLION, seed = 1] = process.argv.slice(2).map(Number);
+  const tables = arithmeticTables();
+  await writeSections(DOCUMENT, tables);
+  for (const [name, content] of Object.entries(tables)) console.log(`${name}\n\n${content}\n`);
+  if (clients !== 0) await simulate({ clients, seed });
+}
+
+async function simulate(run: Run): Promise<void> {
+  console.log(`simulating ${run.clients} clients; a million take some minutes …\n`);
+  const thread = new Worker(import.meta.filename, {
+    workerData: run,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
   });
   const [results] = (await once(thread, "message")) as [Results];
@@ -37,12 +41,21 @@ async function simulate(): Promise<void> {
   if (problems.length > 0) {
     console.error(`\nA client did not get what it should have: ${problems.join("; ")}.`);
     process.exitCode = 1;
-  } else if (clients === MILLION) {
-    await fill({ results: text });
-    console.log("\nwritten to docs/scale.md");
+  } else if (run.clients === MILLION) {
+    await writeSections(DOCUMENT, { results: text });
   }
 }
 
-async function fill(parts: Readonly<Record<string, string>>): Promise<void> {
-  await writeFile(DOCUMENT, fillDocument(await readFile(DOCUMENT, "utf8"), parts));
+/** One run in a thread of its own, which may use more memory than Node gives by itself. */
+async function runInThread({ clients, seed }: Run): Promise<void> {
+  // Hubs log each call that was lost; what matters of that is counted. A failure of their own ends the run.
+  console.warn = () => undefined;
+  console.error = (line: unknown) => {
+    if (isHubFailure(line)) queueMicrotask(() => fail(line));
+  };
+  parentPort?.postMessage(await runPlan(clients, seed), []);
+}
+
+function fail(line: string): never {
+  throw new Error(`a hub failed: ${line}`);
 }

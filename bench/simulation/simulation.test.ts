@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { runPlan, type Results } from "./plan.ts";
-import { describeResults, findProblems } from "./results.ts";
-import { makeWorld, sizeOf } from "./world.ts";
+import { describeResults, findProblems } from "./tables.ts";
 
 /** `npm run simulate` has a million of them. */
 const CLIENTS = 1_000;
@@ -10,8 +9,7 @@ describe("a crowd at a hub and its relays", () => {
   let results: Results;
 
   beforeAll(async () => {
-    const size = sizeOf(CLIENTS);
-    results = await runPlan(makeWorld(size, 1), size);
+    results = await runPlan(CLIENTS, 1);
   });
 
   test("every client gets each event once and in order, whatever dies", () => {

@@ -1,4 +1,5 @@
 import { SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
+import { type Column, percent, tableOf, whole } from "../report/table.ts";
 import {
   acksPerSecond,
   ASSUMPTIONS,
@@ -7,8 +8,10 @@ import {
   EVENING,
   fanOutMs,
   IDLE,
+  MONTH_SECONDS,
   place,
   type Placement,
+  PLATFORM,
   returnSeconds,
   ROWS,
   STEADY,
@@ -16,8 +19,7 @@ import {
   type Usage,
   usageOf,
 } from "./arithmetic.ts";
-import { PLATFORM } from "./platform.ts";
-
+import type { PerEvent, Results } from "./plan.ts";
 /** From this share of its sockets on nobody new is sent to an object (`core/placement.ts`). */
 const FULL_AT = 0.8;
 
@@ -50,101 +52,80 @@ export function arithmeticTables(): Record<string, string> {
 }
 
 function guildTable(): string {
-  const header = [
-    "sockets",
-    "relays",
-    "calls per event",
-    "rows written per event",
-    "CPU of the hub per event",
-    "CPU of each relay",
-    "last socket after",
-  ];
-  return table(
-    header,
-    GUILDS.map(placed).map((placement) => {
-      const { sockets, relays, hubSockets, relaySockets, perObject } = placement;
-      const calls = callsPerSecond(relays, 1);
-      const hub = fanOutMs(hubSockets) + calls * ASSUMPTIONS.callMs;
-      const relay = relays === 0 ? "–" : ms(fanOutMs(relaySockets));
-      const last =
-        ASSUMPTIONS.commitMs +
-        (relays === 0 ? 0 : ASSUMPTIONS.roundTripMs + ASSUMPTIONS.commitMs) +
-        fanOutMs(perObject);
-      return [
-        count(sockets),
-        count(relays),
-        count(calls),
-        count(ROWS.hubEvent + relays * ROWS.relayEvent),
-        ms(hub),
-        relay,
-        ms(last),
-      ];
-    }),
-  );
+  const { callMs, commitMs, roundTripMs } = ASSUMPTIONS;
+  return tableOf(GUILDS.map(placed), [
+    ["sockets", ({ sockets }) => whole(sockets)],
+    ["relays", ({ relays }) => whole(relays)],
+    ["calls per event", ({ relays }) => whole(callsPerSecond(relays, 1))],
+    ["rows written per event", ({ relays }) => whole(ROWS.hubEvent + relays * ROWS.relayEvent)],
+    [
+      "CPU of the hub per event",
+      ({ relays, hubSockets }) => ms(fanOutMs(hubSockets) + callsPerSecond(relays, 1) * callMs),
+    ],
+    [
+      "CPU of each relay",
+      ({ relays, relaySockets }) => (relays === 0 ? "–" : ms(fanOutMs(relaySockets))),
+    ],
+    [
+      "last socket after",
+      ({ relays, perObject }) =>
+        ms(commitMs + (relays === 0 ? 0 : roundTripMs + commitMs) + fanOutMs(perObject)),
+    ],
+  ]);
 }
 
 function objectTable(): string {
-  const header = [
-    "sockets of an object",
-    "CPU per event",
-    "CPU at 1 event/s",
-    "at 5 events/s",
-    "frames of one event each, at most",
-    "acknowledgements/s",
-    "all are back after",
-    "relays for a million",
-  ];
-  return table(
-    header,
-    OBJECTS.map((sockets) => [
-      count(sockets),
-      ms(fanOutMs(sockets)),
-      percent(fanOutMs(sockets) / 1000),
-      percent((fanOutMs(sockets) * 5) / 1000),
-      `${(1000 / fanOutMs(sockets)).toFixed(1)} events/s`,
-      count(sockets * acksPerSecond(1)),
-      `${count(returnSeconds(sockets))} s`,
-      count(place(1_000_000, sockets, sockets).relays),
-    ]),
-  );
+  return tableOf(OBJECTS, [
+    ["sockets of an object", whole],
+    ["CPU per event", (sockets) => ms(fanOutMs(sockets))],
+    ["CPU at 1 event/s", (sockets) => percent(fanOutMs(sockets) / 1000)],
+    ["at 5 events/s", (sockets) => percent((fanOutMs(sockets) * 5) / 1000)],
+    [
+      "frames of one event each, at most",
+      (sockets) => `${(1000 / fanOutMs(sockets)).toFixed(1)} events/s`,
+    ],
+    ["acknowledgements/s", (sockets) => whole(sockets * acksPerSecond(1))],
+    ["all are back after", (sockets) => `${whole(returnSeconds(sockets))} s`],
+    ["relays for a million", (sockets) => whole(place(1_000_000, sockets, sockets).relays)],
+  ]);
 }
 
 function ackTable(): string {
-  const header = [
-    "an `ack` after",
-    ...[10_000, 30_000].map((sockets) => `messages/s, ${count(sockets)} sockets`),
-    "a month, each 10,000 sockets",
-  ];
-  return table(
-    header,
-    [...new Set([5, 10, ASSUMPTIONS.ackSeconds, 60])].map((seconds) => {
-      const perSocket = acksPerSecond(1, seconds);
-      const messages = 10_000 * perSocket * 30 * 24 * 3600;
-      const usage = { ...NOTHING, requests: messages / PLATFORM.messagesPerRequest };
-      return [
-        seconds === ASSUMPTIONS.ackSeconds ? `${seconds} s, our client` : `${seconds} s`,
-        ...[10_000, 30_000].map((sockets) => count(sockets * perSocket)),
-        dollars(totalCost(usage)),
-      ];
-    }),
+  const perSecond = (sockets: number, after: number): number => sockets * acksPerSecond(1, after);
+  const { messagesPerRequest } = PLATFORM;
+  return tableOf(
+    [...new Set([5, 10, ASSUMPTIONS.ackSeconds, 60])],
+    [
+      [
+        "an `ack` after",
+        (after) => `${after} s${after === ASSUMPTIONS.ackSeconds ? ", our client" : ""}`,
+      ],
+      ["messages/s, 10,000 sockets", (after) => whole(perSecond(10_000, after))],
+      ["messages/s, 30,000 sockets", (after) => whole(perSecond(30_000, after))],
+      [
+        "a month, each 10,000 sockets",
+        (after) => {
+          const messages = perSecond(10_000, after) * MONTH_SECONDS;
+          return dollars(totalCost({ ...NOTHING, requests: messages / messagesPerRequest }));
+        },
+      ],
+    ],
   );
 }
 
 function costTable(): string {
-  const header = ["sockets", "no events", "1 event/s", "evenings", "1 event/s, each 1,000 sockets"];
-  return table(
-    header,
-    GUILDS.map(placed).map((placement) => {
-      const of = (day: typeof STEADY): number => totalCost(usageOf(placement, day));
-      return [
-        count(placement.sockets),
-        dollars(of(IDLE)),
-        dollars(of(STEADY)),
-        dollars(of(EVENING)),
-        dollars((of(STEADY) * 1_000) / placement.sockets),
-      ];
-    }),
-  );
+  const of = (placement: Placement, day: typeof STEADY): number =>
+    totalCost(usageOf(placement, day));
+  return tableOf(GUILDS.map(placed), [
+    ["sockets", ({ sockets }) => whole(sockets)],
+    ["no events", (placement) => dollars(of(placement, IDLE))],
+    ["1 event/s", (placement) => dollars(of(placement, STEADY))],
+    ["evenings", (placement) => dollars(of(placement, EVENING))],
+    [
+      "1 event/s, each 1,000 sockets",
+      (placement) => dollars((of(placement, STEADY) * 1_000) / placement.sockets),
+    ],
+  ]);
 }
 
 const PARTS: readonly (readonly [keyof Usage, string])[] = [
@@ -158,79 +139,61 @@ const PARTS: readonly (readonly [keyof Usage, string])[] = [
 ];
 
 function partsTable(): string {
-  const chosen = [100, 10_000, 100_000, 1_000_000];
-  const costs = chosen.map((sockets) => costOf(usageOf(placed(sockets), STEADY)));
-  return table(
-    ["1 event/s", ...chosen.map((sockets) => `${count(sockets)} sockets`)],
-    PARTS.map(([key, label]) => [label, ...costs.map((cost) => dollars(cost[key]))]),
-  );
+  return tableOf(PARTS, [
+    ["1 event/s", ([, label]) => label],
+    ...[100, 10_000, 100_000, 1_000_000].map((sockets): Column<(typeof PARTS)[number]> => {
+      const costs = costOf(usageOf(placed(sockets), STEADY));
+      return [`${whole(sockets)} sockets`, ([key]) => dollars(costs[key])];
+    }),
+  ]);
 }
 
 function guildsTable(): string {
-  const rows: readonly (readonly [string, Placement, typeof STEADY])[] = [
-    ["nobody there, journal empty", placed(0), IDLE],
-    ["20 sockets, 300 events a day", placed(20), [{ hours: 24, eventsPerSecond: 300 / 86_400 }]],
-    ["100 sockets, 5,000 a day", placed(100), [{ hours: 24, eventsPerSecond: 5_000 / 86_400 }]],
+  const daily = (events: number): typeof STEADY => [
+    { hours: 24, eventsPerSecond: events / 86_400 },
   ];
-  return table(
-    ["each guild", "rows written", "requests", "GB-s", "stored", "a guild", "a million guilds"],
-    rows.map(([label, placement, day]) => {
-      const usage = usageOf(placement, day);
-      return [
-        label,
-        count(usage.rowsWritten),
-        count(usage.requests),
-        count(usage.gigabyteSeconds),
-        `${(usage.storedGigabytes * 1e6).toFixed(0)} KB`,
-        `$${totalCost(usage).toPrecision(2)}`,
-        dollars(totalCost(usage) * 1e6),
-      ];
-    }),
-  );
+  const guilds = [
+    { label: "nobody there, journal empty", usage: usageOf(placed(0), IDLE) },
+    { label: "20 sockets, 300 events a day", usage: usageOf(placed(20), daily(300)) },
+    { label: "100 sockets, 5,000 a day", usage: usageOf(placed(100), daily(5_000)) },
+  ];
+  return tableOf(guilds, [
+    ["each guild", ({ label }) => label],
+    ["rows written", ({ usage }) => whole(usage.rowsWritten)],
+    ["requests", ({ usage }) => whole(usage.requests)],
+    ["GB-s", ({ usage }) => whole(usage.gigabyteSeconds)],
+    ["stored", ({ usage }) => `${(usage.storedGigabytes * 1e6).toFixed(0)} KB`],
+    ["a guild", ({ usage }) => `$${totalCost(usage).toPrecision(2)}`],
+    ["a million guilds", ({ usage }) => dollars(totalCost(usage) * 1e6)],
+  ]);
 }
 
 function levelTable(): string {
-  const rates = [1, 5, 1000 / ASSUMPTIONS.roundTripMs];
-  return table(
-    ["events/s", "calls/s to each relay", "relays at half the hub's thread", "sockets"],
-    rates.map((rate) => {
-      const perRelay = callsPerSecond(1, rate);
-      const relays = Math.floor((SHARE * 1000) / (perRelay * ASSUMPTIONS.callMs));
-      return [
-        rate === rates.at(-1) ? `${rate} and more` : String(rate),
-        String(perRelay),
-        count(relays),
-        count(relays * SIZES.perRelay),
-      ];
-    }),
+  const most = 1000 / ASSUMPTIONS.roundTripMs;
+  const relays = (rate: number): number =>
+    Math.floor((SHARE * 1000) / (callsPerSecond(1, rate) * ASSUMPTIONS.callMs));
+  return tableOf(
+    [1, 5, most],
+    [
+      ["events/s", (rate) => (rate === most ? `${rate} and more` : String(rate))],
+      ["calls/s to each relay", (rate) => String(callsPerSecond(1, rate))],
+      ["relays at half the hub's thread", (rate) => whole(relays(rate))],
+      ["sockets", (rate) => whole(relays(rate) * SIZES.perRelay)],
+    ],
   );
 }
 
 function stormTable(): string {
-  const header = [
-    "sockets that come back",
-    "objects",
-    "spread over",
-    "accepts/s, all objects",
-    "tickets/s of each limiter",
-    "pulls at the hub",
-  ];
-  return table(
-    header,
-    GUILDS.filter((sockets) => sockets >= 1_000)
-      .map(placed)
-      .map(({ sockets, relays, perObject }) => {
-        const perSecond = sockets / returnSeconds(perObject);
-        return [
-          count(sockets),
-          count(relays + 1),
-          `${count(returnSeconds(perObject))} s`,
-          count(perSecond),
-          count(perSecond / SIZES.limiters),
-          count(relays),
-        ];
-      }),
-  );
+  const perSecond = ({ sockets, perObject }: Placement): number =>
+    sockets / returnSeconds(perObject);
+  return tableOf(GUILDS.filter((sockets) => sockets >= 1_000).map(placed), [
+    ["sockets that come back", ({ sockets }) => whole(sockets)],
+    ["objects", ({ relays }) => whole(relays + 1)],
+    ["spread over", ({ perObject }) => `${whole(returnSeconds(perObject))} s`],
+    ["accepts/s, all objects", (placement) => whole(perSecond(placement))],
+    ["tickets/s of each limiter", (placement) => whole(perSecond(placement) / SIZES.limiters)],
+    ["pulls at the hub", ({ relays }) => whole(relays)],
+  ]);
 }
 
 const NOTHING: Usage = {
@@ -247,30 +210,64 @@ function placed(sockets: number): Placement {
   return place(sockets, SIZES.perHub, SIZES.perRelay);
 }
 
-/** A Markdown table, padded as the formatter pads it. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((name, column) =>
-    Math.max(3, name.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  const rule = widths.map((width) => "-".repeat(width));
-  return [line(header), line(rule), ...rows.map(line)].join("\n");
+/** What a run showed, as docs/scale.md has it. */
+export function describeResults(results: Results): string {
+  const { arrival, bursts, faulty, fullest, restart, steady } = results;
+  const rows: readonly (readonly [string, string])[] = [
+    ["clients", whole(results.clients)],
+    [
+      "arrival",
+      `spread over 20 min; all in after ${seconds(arrival.ms)}, on the hub and ${whole(arrival.relays)} relays; ${whole(arrival.refused)} times somebody was told to come later`,
+    ],
+    ["fullest", `hub ${whole(fullest.hub)} sockets, relay ${whole(fullest.relay)}`],
+    ["one event a second", perEvent(steady)],
+    ["bursts of five in 25 ms", perEvent(bursts)],
+    [
+      "faults",
+      `${faulty.events} events with ${faulty.crashes} crashes and ${whole(faulty.lostCalls)} lost calls; relays pulled ${whole(faulty.pulls)} times`,
+    ],
+    [
+      "restart of everything, with an event a second",
+      `99 of 100 were connected after ${seconds(restart.mostMs)}, the last had caught up after ${seconds(restart.ms)}; at most ${whole(restart.busiest.accepts.one)} accepts a second at one object, ${whole(restart.busiest.accepts.all)} at all objects together, where ${whole(restart.busiest.tries)} tried; ${whole(restart.refused)} times somebody was told to come later; ${whole(restart.relays)} relays afterwards; relays asked for a snapshot ${whole(restart.snapshotCalls)} times`,
+    ],
+    ["deliveries", whole(results.deliveries)],
+    ["times that a client used up its credit", whole(results.lags)],
+    ["lost, duplicated, reordered, leaked, altered", Object.values(results.faults).join(", ")],
+    ["without everything at the end", whole(results.incomplete)],
+    ["real CPU", `${whole(results.cpuSeconds)} s, ${whole(results.heapMegabytes)} MB`],
+  ];
+  return tableOf(rows, [
+    ["what", ([what]) => what],
+    ["result", ([, result]) => result],
+  ]);
 }
 
-/** A whole number with thousands apart. */
-export function count(value: number): string {
-  return Math.round(value).toLocaleString("en-US");
+/** What a run showed that must not be, as sentences; none: every client got exactly what it should. */
+export function findProblems({ faults, faulty, incomplete, snapshots }: Results): string[] {
+  const problems = Object.entries(faults)
+    .filter(([, times]) => times > 0)
+    .map(([fault, times]) => `${whole(times)} events were ${fault}`);
+  const missing = Math.max(faulty.incomplete, incomplete);
+  if (missing > 0) problems.push(`${whole(missing)} clients do not have everything`);
+  for (const reason of Object.keys(snapshots)) {
+    if (reason !== "first_connection") problems.push(`a client got the whole state: ${reason}`);
+  }
+  return problems;
+}
+
+function perEvent({ calls, hubRows, relayRows, relays }: PerEvent): string {
+  const each = (all: number): string => (all / Math.max(1, relays)).toFixed(2);
+  return `${whole(relays)} relays; an event took ${each(calls)} calls to each, and ${each(relayRows)} journal rows in each (hub: ${hubRows.toFixed(2)})`;
+}
+
+function seconds(milliseconds: number): string {
+  return `${whole(milliseconds / 1000)} s`;
 }
 
 function ms(value: number): string {
-  return value < 10 ? `${value.toFixed(1)} ms` : `${count(value)} ms`;
-}
-
-function percent(share: number): string {
-  return `${count(share * 100)} %`;
+  return value < 10 ? `${value.toFixed(1)} ms` : `${whole(value)} ms`;
 }
 
 function dollars(value: number): string {
-  return value < 10 ? `$${value.toFixed(2)}` : `$${count(value)}`;
+  return value < 10 ? `$${value.toFixed(2)}` : `$${whole(value)}`;
 }

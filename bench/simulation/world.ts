@@ -1,17 +1,15 @@
 import { PLACEMENT_TTL_MS, SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import type { MemoryObject, Served } from "../../src/testing/memory-platform.ts";
+import { type Random, seededRandom } from "../../src/testing/random.ts";
 import {
   COME_BACK_LATER,
+  type Fate,
   type VirtualConnect,
   VirtualGuild,
 } from "../../src/testing/virtual-guild.ts";
-import { type Client, Connection } from "./client.ts";
-import { Crowd } from "./crowd.ts";
-import { KINDS, Ledger } from "./ledger.ts";
-import { Network } from "./network.ts";
-import type { World } from "./plan.ts";
-import { seededRandom } from "../../src/testing/random.ts";
 import { VirtualTime } from "../../src/testing/virtual-time.ts";
+import { type Client, Connection, Crowd } from "./crowd.ts";
+import { KINDS, Ledger } from "./ledger.ts";
 
 /** Some day in 2027, milliseconds since 1970. */
 const START = 1_800_000_000_000;
@@ -36,112 +34,182 @@ export function sizeOf(clients: number): Size {
   return { clients, limits: { hub: SOCKETS_PER_HUB, relay: SOCKETS_PER_RELAY }, pad: 300 };
 }
 
-/** The hub or a relay. */
-type Place = MemoryObject<Served>;
-
 /** Seconds since 1970 at which nobody's token has ended. */
 const FAR_FUTURE = 4e9;
+
+/** The hub or a relay. */
+type Place = MemoryObject<Served>;
 
 /** The placement as one isolate knows it. */
 type Remembered = { readonly relays: readonly number[]; readonly until: number };
 
-/** Everything of one run, made anew. @param seed of all chance in it */
-export function makeWorld({ clients, limits }: Size, seed: number): World {
-  const random = seededRandom(seed);
-  const time = new VirtualTime(START);
-  const network = new Network(random);
-  const ledger = new Ledger();
-  const guild = new VirtualGuild(time, {
-    SOCKETS_PER_HUB: String(limits.hub),
-    SOCKETS_PER_RELAY: String(limits.relay),
-  });
-  guild.fate = network.fate;
-  const { hub } = guild;
-  const isolates = new Map<number, Remembered>();
-  const crowd = new Crowd({ count: clients, time, random, ledger, enter });
-  const triesAt = new Map<number, number>();
+/** The busiest second of a return. */
+export type Return = {
+  /** Clients let in by one object, and by all. */
+  readonly accepts: { readonly one: number; readonly all: number };
+  /** Clients that tried, each with a ticket. */
+  readonly tries: number;
+};
+
+/** What is read off the objects of a run. */
+type Counts = {
+  /** Relays that the hub calls. */
+  readonly relays: number;
+  readonly relaySockets: readonly number[];
+  readonly hubSockets: number;
+  readonly calls: number;
+  readonly pulls: number;
+  readonly snapshotCalls: number;
+  /** Times that a client used up its credit. */
+  readonly lags: number;
+  readonly hubRows: number;
+  readonly relayRows: number;
+};
+
+/** Everything of one run: a hub with its relays, the network between them, and the crowd. */
+export class World {
+  readonly random: Random;
+  readonly time = new VirtualTime(START);
+  readonly ledger = new Ledger();
+  readonly crowd: Crowd;
+  /** Share of calls between objects that never arrive, and of answers that never do. */
+  lossRate = 0;
+  lostCalls = 0;
+  readonly #guild: VirtualGuild;
+  readonly #isolates = new Map<number, Remembered>();
+  readonly #triesAt = new Map<number, number>();
   /** Clients let in, by object and second. */
-  const acceptedAt = new Map<Place, Map<number, number>>();
-  let places = 0;
-  let dies = false;
-  function placeOf(client: Client): Place {
+  readonly #acceptedAt = new Map<Place, Map<number, number>>();
+  #hubDies = false;
+
+  /** @param seed of all chance in it */
+  constructor({ clients, limits }: Size, seed: number) {
+    const { time, ledger } = this;
+    const random = seededRandom(seed);
+    this.random = random;
+    this.#guild = new VirtualGuild(time, {
+      SOCKETS_PER_HUB: String(limits.hub),
+      SOCKETS_PER_RELAY: String(limits.relay),
+    });
+    this.#guild.fate = () => this.#fate();
+    const enter = (client: Client): void => {
+      countSecond(this.#triesAt, time.now);
+      void this.#come(client, this.#placeOf(client));
+    };
+    this.crowd = new Crowd({ count: clients, time, random, ledger, enter });
+  }
+
+  /** @returns null: the hub died, and nobody knows what became of it */
+  publish(mark: string, pad: string, privileged: boolean): "published" | "duplicate" | null {
+    const { hub } = this.#guild;
+    const dies = this.#hubDies;
+    hub.isMute = dies;
+    const published = this.#guild.publish(privileged ? ["mods"] : null, null, mark, { mark, pad });
+    if (dies) {
+      this.#hubDies = false;
+      hub.crash();
+      return null;
+    }
+    if (published.kind === "refused") throw new Error(published.why);
+    return published.kind;
+  }
+
+  killHubAfterCommit(): void {
+    this.#hubDies = true;
+  }
+
+  crashRelay(): void {
+    const all = this.#relays();
+    all[Math.floor(this.random() * all.length)]?.crash();
+  }
+
+  crashAll(): void {
+    for (const object of this.#objects()) object.crash();
+  }
+
+  /** Lets that share of the objects that have nothing to do lose its memory, not its sockets. */
+  sleep(share: number): void {
+    for (const object of this.#objects()) {
+      if (!object.isBusy && this.random() < share) object.evict();
+    }
+  }
+
+  counts(): Counts {
+    const { hub, calls, counts } = this.#guild;
+    const relays = this.#relays();
+    const rowsOf = ({ impl }: Place): number => impl.host.store.extent().head;
+    return {
+      relays: hub.impl.relays.rows.length,
+      relaySockets: relays.map((relay) => relay.sockets.size),
+      hubSockets: hub.sockets.size,
+      calls: calls.get("take") ?? 0,
+      pulls: calls.get("pull") ?? 0,
+      snapshotCalls: calls.get("snapshotsFor") ?? 0,
+      lags: counts.get("lagging") ?? 0,
+      hubRows: rowsOf(hub),
+      relayRows: relays.reduce((sum, relay) => sum + rowsOf(relay), 0),
+    };
+  }
+
+  /** How clients came back since a time, milliseconds. */
+  returnSince(ms: number): Return {
+    return {
+      accepts: mostAtOnce([...this.#acceptedAt.values()], ms),
+      tries: mostAtOnce([this.#triesAt], ms).all,
+    };
+  }
+
+  /** What becomes of the next call between objects: it takes time, and may be lost there or back. */
+  #fate(): Fate {
+    const fate = { thereMs: this.#latencyMs(), backMs: this.#latencyMs() };
+    if (this.#isLost()) return { ...fate, lost: "request" };
+    return this.#isLost() ? { ...fate, lost: "answer" } : fate;
+  }
+
+  #latencyMs(): number {
+    return 10 + Math.floor(this.random() * 30);
+  }
+
+  #isLost(): boolean {
+    const isLost = this.random() < this.lossRate;
+    if (isLost) this.lostCalls += 1;
+    return isLost;
+  }
+
+  #relays(): Place[] {
+    return [...this.#guild.relays.values()];
+  }
+
+  #objects(): Place[] {
+    return [this.#guild.hub, ...this.#relays()];
+  }
+
+  #placeOf(client: Client): Place {
+    const { hub } = this.#guild;
     const isolate = client.index % ISOLATES;
     // An object that had no room makes its isolate ask again.
-    let known = client.attempt > 0 ? undefined : isolates.get(isolate);
-    if (known === undefined || known.until <= time.now) {
-      places += 1;
-      known = { relays: hub.impl.place().relays, until: time.now + PLACEMENT_TTL_MS };
-      isolates.set(isolate, known);
+    let known = client.attempt > 0 ? undefined : this.#isolates.get(isolate);
+    if (known === undefined || known.until <= this.time.now) {
+      known = { relays: hub.impl.place().relays, until: this.time.now + PLACEMENT_TTL_MS };
+      this.#isolates.set(isolate, known);
     }
     const relay = known.relays[client.index % known.relays.length];
-    return relay === undefined ? hub : guild.relay(relay);
+    return relay === undefined ? hub : this.#guild.relay(relay);
   }
-  function enter(client: Client): void {
-    countSecond(triesAt, time.now);
-    void come(client, placeOf(client));
-  }
-  async function come(client: Client, object: Place): Promise<void> {
-    const socket = await guild.enter(object, optionsOf(client));
+
+  async #come(client: Client, object: Place): Promise<void> {
+    const { crowd } = this;
+    const socket = await this.#guild.enter(object, optionsOf(client));
     if (socket === COME_BACK_LATER) return crowd.turnedAway(client);
     if (typeof socket === "number") throw new Error(`a client was refused with ${socket}`);
-    const counts = acceptedAt.get(object) ?? new Map<number, number>();
-    acceptedAt.set(object, counts);
-    countSecond(counts, time.now);
-    const connection = new Connection(crowd, { client, object, socket, now: time.now });
+    const counts = this.#acceptedAt.get(object) ?? new Map<number, number>();
+    this.#acceptedAt.set(object, counts);
+    const { now } = this.time;
+    countSecond(counts, now);
+    const connection = new Connection(crowd, { client, object, socket, now });
     crowd.entered(connection);
     socket.attach(connection);
   }
-  const relays = (): Place[] => [...guild.relays.values()];
-  const objects = (): Place[] => [hub, ...relays()];
-  const called = (name: string): number => guild.calls.get(name) ?? 0;
-  const rowsOf = ({ impl }: Place): number => impl.host.store.extent().head;
-  return {
-    random,
-    time,
-    network,
-    ledger,
-    crowd,
-    publish: (mark, pad, privileged) => {
-      hub.isMute = dies;
-      const published = guild.publish(privileged ? ["mods"] : null, null, mark, { mark, pad });
-      if (dies) {
-        dies = false;
-        hub.crash();
-        return null;
-      }
-      if (published.kind === "refused") throw new Error(published.why);
-      return published.kind;
-    },
-    killHubAfterCommit: () => {
-      dies = true;
-    },
-    crashRelay: () => {
-      const all = relays();
-      all[Math.floor(random() * all.length)]?.crash();
-    },
-    crashAll: () => {
-      for (const object of objects()) object.crash();
-    },
-    sleep: (share) => {
-      for (const object of objects()) if (!object.isBusy && random() < share) object.evict();
-    },
-    counts: () => ({
-      relays: hub.impl.relays.rows.length,
-      relaySockets: relays().map((relay) => relay.sockets.size),
-      hubSockets: hub.sockets.size,
-      calls: called("take"),
-      pulls: called("pull"),
-      snapshotCalls: called("snapshotsFor"),
-      places,
-      lags: guild.counts.get("lagging") ?? 0,
-      hubRows: rowsOf(hub),
-      relayRows: relays().reduce((sum, relay) => sum + rowsOf(relay), 0),
-    }),
-    returnSince: (ms) => ({
-      accepts: mostAtOnce([...acceptedAt.values()], ms),
-      tries: mostAtOnce([triesAt], ms).all,
-    }),
-  };
 }
 
 /** The highest counts of one second since a time, milliseconds: of one place, and of all together. */

@@ -1,119 +1,67 @@
-import { quantile } from "../measure/statistics.ts";
-import type { Machine } from "../report/machine.ts";
-import { ms, table, times } from "../report/table.ts";
+import type { Report } from "../bench.ts";
+import { ms, tableOf, times, whole } from "../report/table.ts";
+import { quantile } from "../statistics.ts";
 import type { MemoryTrial } from "./memory.ts";
-import { STALLED_PLAN, type StalledTrial } from "./trial.ts";
-
-/** A round: two hubs without stalled readers, and one with them. */
-export type StalledRound = {
-  readonly without: StalledTrial;
-  readonly control: StalledTrial;
-  readonly among: StalledTrial;
-};
+import { STALLED_PLAN, type StalledRound, type StalledTrial } from "./trial.ts";
 
 /** Healthy readers may be served later by so much of what they are without stalled ones. */
 const AIM = 1.1;
+/** Faults that are shown: a reader that is lost has one for every event. */
+const FAULTS_SHOWN = 10;
 
-/** What healthy readers missed, got twice or out of order. */
-export function faultsOf(rounds: readonly StalledRound[]): string[] {
-  return rounds.flatMap((round) => Object.values(round).flatMap(({ faults }) => faults));
-}
+/** What is looked at: times of all rounds, and the share of them that lies below a figure. */
+type Figure = readonly [name: string, times: "lone" | "bursts", share: number];
 
-/** The generated part of the document. */
-export function writeStalledReport(
-  rounds: readonly StalledRound[],
-  memory: readonly MemoryTrial[],
-  machine: Machine,
-): string {
-  const faults = faultsOf(rounds);
-  const lone: Values = ({ lone: values }) => values;
-  const bursts: Values = ({ bursts: values }) => values;
-  const p99 = figureOf(rounds, "among", lone, 0.99) / figureOf(rounds, "without", lone, 0.99);
-  return [
-    describe(machine),
-    faults.length === 0
-      ? "Every healthy reader got every event once and in order."
-      : `**This run is void.** ${faults
-          .slice(0, 10)
-          .map((fault) => `\n- ${fault}`)
-          .join("")}`,
-    table([
-      ["", "nobody stalls", "nobody, again", `${STALLED_PLAN.stalled} stalled`, "ratio", "again"],
-      row(rounds, "lone event p50", lone, 0.5),
-      row(rounds, "lone event p99", lone, 0.99),
-      row(rounds, "burst p50", bursts, 0.5),
-      row(rounds, "burst p90", bursts, 0.9),
-    ]),
-    `Aim: p99 of lone events ≤ ${times(AIM)}: ${p99 <= AIM ? "met" : "missed"}.`,
-    memoryTable(memory),
-  ].join("\n\n");
-}
+const LONE_P99: Figure = ["lone event p99", "lone", 0.99];
+const FIGURES: readonly Figure[] = [
+  ["lone event p50", "lone", 0.5],
+  LONE_P99,
+  ["burst p50", "bursts", 0.5],
+  ["burst p90", "bursts", 0.9],
+];
 
-function describe({ cpu, cores, storage, load, versions }: Machine): string {
-  const date = new Date().toISOString().slice(0, 10);
-  const shown = versions.filter(([name]) => name === "Node" || name === "workerd");
-  const { rounds, healthy, loneEvents, bursts, burstRequests, requestEvents } = STALLED_PLAN;
-  return (
-    `${date} · ${cpu}, ${cores} cores, storage on ${storage}, load ${load.toFixed(1)} at the end · ` +
-    `${shown.map((pair) => pair.join(" ")).join(", ")} · ${rounds} rounds of ${healthy} healthy readers, ` +
-    `${loneEvents} lone events, ${bursts} bursts of ${burstRequests * requestEvents} events`
-  );
-}
-
-type Values = (trial: StalledTrial) => readonly number[];
-
-/** Of what happened in all rounds: a single one has too few events for its slowest hundredth. */
-function figureOf(
-  rounds: readonly StalledRound[],
-  side: keyof StalledRound,
-  values: Values,
-  share: number,
-): number {
-  return quantile(
-    rounds.flatMap((round) => values(round[side])),
-    share,
-  );
-}
-
-function row(
-  rounds: readonly StalledRound[],
-  name: string,
-  values: Values,
-  share: number,
-): string[] {
-  const without = figureOf(rounds, "without", values, share);
-  const control = figureOf(rounds, "control", values, share);
-  const among = figureOf(rounds, "among", values, share);
-  return [
-    name,
-    ms(without),
-    ms(control),
-    ms(among),
-    times(among / without),
-    times(control / without),
-  ];
-}
-
-function memoryTable(trials: readonly MemoryTrial[]): string {
-  return table([
-    [
-      "published",
-      "resident memory, nobody stalls",
-      `${STALLED_PLAN.stalled} stalled`,
-      "for each",
-      "of its window in the kernel",
+/** What `npm run bench:stalled` found. */
+export function reportOf(rounds: readonly StalledRound[], memory: readonly MemoryTrial[]): Report {
+  // Of what happened in all rounds: a single one has too few events for its slowest hundredth.
+  const of = (side: keyof StalledRound, [, values, share]: Figure): number =>
+    quantile(
+      rounds.flatMap((round) => round[side][values]),
+      share,
+    );
+  const ratio = (side: keyof StalledRound, figure: Figure): number =>
+    of(side, figure) / of("without", figure);
+  const all: StalledTrial[] = rounds.flatMap((round) => Object.values(round));
+  const { healthy, loneEvents, bursts, burstRequests, requestEvents, stalled } = STALLED_PLAN;
+  return {
+    waitsForDisk: true,
+    extent:
+      `${STALLED_PLAN.rounds} rounds of ${healthy} healthy readers, ${loneEvents} lone events, ` +
+      `${bursts} bursts of ${burstRequests * requestEvents} events`,
+    faults: all.flatMap(({ faults }) => faults).slice(0, FAULTS_SHOWN),
+    sound: "Every healthy reader got every event once and in order.",
+    parts: [
+      tableOf(FIGURES, [
+        ["", ([name]) => name],
+        ["nobody stalls", (figure) => ms(of("without", figure))],
+        ["nobody, again", (figure) => ms(of("control", figure))],
+        [`${stalled} stalled`, (figure) => ms(of("among", figure))],
+        ["ratio", (figure) => times(ratio("among", figure))],
+        ["again", (figure) => times(ratio("control", figure))],
+      ]),
+      `Aim: p99 of lone events ≤ ${times(AIM)}: ${ratio("among", LONE_P99) <= AIM ? "met" : "missed"}.`,
+      tableOf(memory, [
+        [
+          "published",
+          ({ plan: { turns, events, bytes } }) =>
+            `${whole(turns * events)} events, ${whole(bytes)} bytes in each`,
+        ],
+        ["resident memory, nobody stalls", ({ withoutBytes }) => `+${mib(withoutBytes)}`],
+        [`${stalled} stalled`, ({ amongBytes }) => `+${mib(amongBytes)}`],
+        ["for each", (trial) => kib((trial.amongBytes - trial.withoutBytes) / trial.stalled)],
+        ["of its window in the kernel", ({ queuedBytes }) => kib(queuedBytes)],
+      ]),
     ],
-    ...trials.map(({ plan, stalled, withoutBytes, amongBytes, queuedBytes }) => {
-      const { turns, events, bytes } = plan;
-      return [
-        `${(turns * events).toLocaleString("en-US")} events, ${bytes.toLocaleString("en-US")} bytes in each`,
-        `+${mib(withoutBytes)}`,
-        `+${mib(amongBytes)}`,
-        kib((amongBytes - withoutBytes) / stalled),
-        kib(queuedBytes),
-      ];
-    }),
-  ]);
+  };
 }
 
 function kib(bytes: number): string {

@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { Identity } from "../../dev/testing/identity.ts";
-import type { Publisher } from "../load/publisher.ts";
-import { DEADLINE_MS } from "../plan.ts";
+import { inTime } from "../load/fleet.ts";
+import type { Publisher } from "../load/stream.ts";
 import type { FilledHub } from "../../dev/testing/stalled/filled-hub.ts";
 import { Reader } from "../../dev/testing/stalled/reader.ts";
 
@@ -37,8 +37,18 @@ export type StalledTrial = {
   readonly faults: readonly string[];
 };
 
+/** A round: two hubs without stalled readers, and one with them. */
+export type StalledRound = {
+  readonly without: StalledTrial;
+  readonly control: StalledTrial;
+  readonly among: StalledTrial;
+};
+
+/** A hub, and who publishes to it. */
+type Filled = { readonly hub: FilledHub; readonly publisher: Publisher };
+
 /** A hub with its readers, while a round lasts. */
-export class Side {
+class Side {
   readonly lone: number[] = [];
   readonly bursts: number[] = [];
   readonly #hub: FilledHub;
@@ -49,7 +59,7 @@ export class Side {
   #due = 0;
   #reached: (() => void) | null = null;
 
-  constructor(hub: FilledHub, publisher: Publisher) {
+  constructor({ hub, publisher }: Filled) {
     this.#hub = hub;
     this.#publisher = publisher;
   }
@@ -120,22 +130,25 @@ export class Side {
   }
 
   async #untilAllHave(events: number, publish: () => Promise<void>): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => {
-      reject(new Error(`${this.#due} deliveries are missing`));
-    }, DEADLINE_MS);
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#due = events * this.#healthy.length;
     this.#reached = resolve;
-    try {
-      await Promise.all([publish(), promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await inTime(Promise.all([publish(), promise]), () => `${this.#due} deliveries are missing`);
   }
 }
 
-/** One round: the same work for all hubs, one after the other all the time. */
-export async function runStalledRound(sides: readonly Side[]): Promise<void> {
+/**
+ * One round: the same work for all hubs, one after the other all the time.
+ * @param hubs three; the last of them gets the stalled readers
+ */
+export async function runStalledRound(
+  hubs: readonly Filled[],
+  identity: Identity,
+): Promise<StalledRound> {
+  const sides = hubs.map((hub) => new Side(hub));
+  for (const [at, side] of sides.entries()) {
+    await side.open(identity, at === sides.length - 1 ? STALLED_PLAN.stalled : 0);
+  }
   for (const side of sides) await side.fill();
   for (const side of sides) await side.publishLone(false);
   for (let at = 0; at < STALLED_PLAN.loneEvents; at += 1) {
@@ -148,6 +161,11 @@ export async function runStalledRound(sides: readonly Side[]): Promise<void> {
   for (let at = 0; at < STALLED_PLAN.bursts; at += 1) {
     for (const side of fromOn(sides, at)) await side.publishBurst();
   }
+  const [without, control, among] = sides.map((side) => side.close());
+  if (without === undefined || control === undefined || among === undefined) {
+    throw new Error("a round needs three hubs");
+  }
+  return { without, control, among };
 }
 
 /** All of them, each time another one first. */

@@ -1,10 +1,12 @@
+import { mkdtemp } from "node:fs/promises";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
 import { workerVariables, type Identity } from "../../dev/testing/identity.ts";
-import type { Client, Entry } from "../load/client.ts";
-import { AUTHENTICATED, GuildClient, type Position } from "../load/guild-client.ts";
-import { startWorkerd } from "../../dev/workerd/workerd.ts";
+import { askForTicket } from "../../dev/testing/wire/wire.ts";
 import { D1_SERVICE, workerServices, type WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
+import { startWorkerd } from "../../dev/workerd/workerd.ts";
+import { AUTHENTICATED, GuildClient } from "../load/clients.ts";
 import { countAt, type RunningSubject, type StartOptions, type Subject } from "./subject.ts";
 
 /** What all subjects of the Worker need. */
@@ -13,9 +15,6 @@ export type GuildHubParts = {
   readonly identity: Identity;
   readonly secret: string;
 };
-
-/** What is counted at the hub from outside. */
-type Observed = "calls" | "rows";
 
 /** The whole Worker, as a client of the seed sees it: one frame per event. */
 export function guildHub(parts: GuildHubParts): Subject {
@@ -39,19 +38,16 @@ export function guildHubBatching(parts: GuildHubParts): Subject {
 
 /**
  * The whole Worker, with objects that write to memory: what the disk costs shows beside it.
- * @param memory makes a folder in memory out of one on disk
+ * @param memory a folder in memory
  */
-export function guildHubInMemory(
-  parts: GuildHubParts,
-  memory: (folder: string) => Promise<string>,
-): Subject {
+export function guildHubInMemory(parts: GuildHubParts, memory: string): Subject {
   return {
     name: "hub-memory",
     label: "GuildHub, objects in memory",
     remembers: "in its process",
     // It stands only in the table of the journal, which has no tickets.
-    start: async (folder, options) =>
-      startHub(parts, await memory(folder), options, { tickets: false }),
+    start: async (_folder, options) =>
+      startHub(parts, await mkdtemp(path.join(memory, "hub-")), options, { tickets: false }),
   };
 }
 
@@ -65,79 +61,54 @@ export async function startCountingHub(
 }
 
 async function startHub(
-  parts: GuildHubParts,
+  { bundle, identity, secret }: GuildHubParts,
   folder: string,
-  { port = 0, observed = false }: StartOptions = {},
+  options: StartOptions = {},
   own: {
     readonly query?: string;
-    readonly observed?: Observed;
+    /** What is counted at the hub from outside. */
+    readonly observed?: "calls" | "rows";
     readonly tickets?: boolean;
   } = {},
 ): Promise<RunningSubject> {
-  const { identity } = parts;
   const { query = "", tickets = true } = own;
-  const watched = own.observed ?? (observed ? "calls" : undefined);
-  const server = await startWorkerd(folder, servicesOf(parts, watched), {
-    port,
+  const observed = own.observed ?? (options.observed === true ? "calls" : undefined);
+  const variables = workerVariables(identity, secret);
+  const observer = fileURLToPath(import.meta.resolve("./observed-hub.worker.mjs"));
+  const services =
+    observed === undefined
+      ? workerServices(bundle, variables)
+      : workerServices(bundle, { OBSERVED: observed, ...variables }, observer);
+  const server = await startWorkerd(folder, services, {
+    port: options.port ?? 0,
     alsoOpen: [D1_SERVICE],
   });
-  const d1Port = server.ports.get(D1_SERVICE) ?? 0;
+  const { port } = server;
+  const clientOf = (index: number): GuildClient =>
+    new GuildClient((position) => ({
+      port,
+      path: `/ws${query}`,
+      hello: JSON.stringify({ type: "auth", token: identity.tokenOf(index), ...position }),
+      greeting: AUTHENTICATED,
+    }));
+  const ticketClientOf = (index: number): GuildClient =>
+    new GuildClient(async (position) => {
+      const url = await askForTicket(`http://127.0.0.1:${port}`, identity.tokenOf(index));
+      if (!(url instanceof URL)) throw new Error(`no ticket: ${url.status}`);
+      const parameters = new URLSearchParams(query);
+      for (const [name, value] of [...url.searchParams, ...Object.entries(position ?? {})]) {
+        parameters.set(name, String(value));
+      }
+      return { port, path: `/ws?${parameters.toString()}`, greeting: AUTHENTICATED };
+    });
   return {
     ...server,
-    clientOf: (index) => {
-      const token = identity.tokenOf(index);
-      return new GuildClient((position) =>
-        Promise.resolve({
-          port: server.port,
-          path: `/ws${query}`,
-          hello: JSON.stringify({ type: "auth", token, ...position }),
-          greeting: AUTHENTICATED,
-        }),
-      );
-    },
-    ...(tickets
-      ? {
-          ticketClientOf: (index: number) =>
-            ticketClient(server.port, identity.tokenOf(index), query),
-        }
-      : {}),
-    d1Queries: () => countAt(d1Port, "/queries"),
-    ...(watched === "calls" ? { calls: () => countAt(server.port, "/calls") } : {}),
-    wakes: () => hubWakes(server.port, identity.adminToken),
+    clientOf,
+    ...(tickets ? { ticketClientOf } : {}),
+    d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
+    ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),
+    wakes: () => hubWakes(port, identity.adminToken),
   };
-}
-
-function servicesOf(
-  { bundle, identity, secret }: GuildHubParts,
-  observed: Observed | undefined,
-): ReturnType<typeof workerServices> {
-  const variables = workerVariables(identity, secret);
-  if (observed === undefined) return workerServices(bundle, variables);
-  const observer = fileURLToPath(import.meta.resolve("./observed-hub.worker.mjs"));
-  return workerServices(bundle, { OBSERVED: observed, ...variables }, observer);
-}
-
-function ticketClient(port: number, token: string, query: string): Client {
-  return new GuildClient((position) => ticketEntry(port, token, query, position));
-}
-
-async function ticketEntry(
-  port: number,
-  token: string,
-  query: string,
-  position: Position | null,
-): Promise<Entry> {
-  const response = await fetch(`http://127.0.0.1:${port}/ws/ticket`, {
-    method: "POST",
-    headers: { Authorization: `Bearer ${token}` },
-  });
-  if (response.status !== 201)
-    throw new Error(`no ticket: ${response.status} ${await response.text()}`);
-  const { ticket } = (await response.json()) as { ticket: string };
-  const parameters = new URLSearchParams(query);
-  parameters.set("ticket", ticket);
-  for (const [name, value] of Object.entries(position ?? {})) parameters.set(name, String(value));
-  return { port, path: `/ws?${parameters.toString()}`, greeting: AUTHENTICATED };
 }
 
 /** @returns null when the hub does not say */

@@ -1,4 +1,5 @@
-import type { Client } from "../load/client.ts";
+import type { Server } from "../../dev/workerd/processes.ts";
+import type { Client } from "../load/clients.ts";
 
 /** Key of a subject in the results. */
 export type SubjectName =
@@ -33,9 +34,7 @@ export type StartOptions = {
 };
 
 /** A started subject. */
-export type RunningSubject = {
-  readonly pid: number;
-  readonly port: number;
+export type RunningSubject = Pick<Server, "pid" | "port" | "stop" | "kill"> & {
   /** The `index`th user. */
   readonly clientOf: (index: number) => Client;
   /** The same with a ticket; asking the server for it is part of connecting. */
@@ -49,9 +48,6 @@ export type RunningSubject = {
   readonly calls?: () => Promise<number>;
   /** How often its object woke, by its own count; null: it does not say. Asking wakes it. */
   readonly wakes?: () => Promise<number | null>;
-  readonly stop: () => Promise<void>;
-  /** Without a warning. */
-  readonly kill: () => Promise<void>;
 };
 
 /** Asks one of the bench's own Workers for a number. */

@@ -1,7 +1,12 @@
+import { once } from "node:events";
+import { Agent, request, type IncomingMessage } from "node:http";
+import { text as textOf } from "node:stream/consumers";
 import { ulid } from "ulid";
-import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
-import type { SignedEvent } from "../src/protocol/signed-events.ts";
-import { CHANNEL_ID } from "./plan.ts";
+import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
+import { signBody, type SignedEvent } from "../../src/protocol/signed-events.ts";
+
+/** A voice channel that nobody opened through the Worker. */
+const CHANNEL_ID = "300000000000000001";
 
 /** Digits of a user id; the last nine of them count the visits. */
 const USER_ID_DIGITS = 19;
@@ -55,4 +60,59 @@ function digits(text: Buffer, start: number, end: number): number {
     value = value * 10 + digit;
   }
   return value;
+}
+
+/**
+ * Publishes one stream of events to a subject, in order, one request at a time, as the
+ * gateway-worker does.
+ */
+export class Publisher {
+  readonly #port: number;
+  readonly #secret: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #epoch = ulid();
+  /** Index of the next event. */
+  next = 0;
+
+  constructor(port: number, secret: string) {
+    this.#port = port;
+    this.#secret = secret;
+  }
+
+  /**
+   * Publishes `count` events in one signed request.
+   * @param onSent is called right before the request leaves
+   * @throws when it is not answered with 200
+   */
+  async publish(count: number, onSent: () => unknown = () => undefined): Promise<void> {
+    const events = Array.from({ length: count }, (_, at) => eventAt(this.next + at, this.#epoch));
+    this.next += count;
+    const body = Buffer.from(JSON.stringify({ events }));
+    const signature = await signBody([this.#secret], body, Date.now());
+    onSent();
+    const outgoing = request({
+      host: "127.0.0.1",
+      port: this.#port,
+      path: "/internal/events",
+      method: "POST",
+      agent: this.#agent,
+      headers: {
+        ...signature,
+        "Content-Type": "application/json",
+        "Content-Length": body.length,
+      },
+    });
+    // The first one is what `once` throws; after an answer there may be more.
+    outgoing.on("error", () => {});
+    outgoing.end(body);
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    const answer = await textOf(response);
+    if (response.statusCode !== 200) {
+      throw new Error(`publishing was answered with ${response.statusCode}: ${answer}`);
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
 }

@@ -1,4 +1,8 @@
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { DiscordControl } from "../../dev/discord/control-client.ts";
+import type { StackProcess } from "../../dev/testing/stack.ts";
 
 const EVERY_MS = 400;
 /** 2015-01-01: an id of Discord counts its milliseconds from here. */
@@ -22,7 +26,8 @@ export class DiscordWatch {
   readonly #timer: NodeJS.Timeout;
   #last = 0;
   #reading: Promise<void> = Promise.resolve();
-  #missed = 0;
+  /** Calls that came and went between two looks: a run with any of them says nothing. */
+  missed = 0;
 
   constructor(discord: DiscordControl) {
     this.#discord = discord;
@@ -33,11 +38,6 @@ export class DiscordWatch {
   async since(time: number): Promise<readonly SeenCall[]> {
     await this.read();
     return this.#calls.filter(({ at }) => at >= time);
-  }
-
-  /** Calls that came and went between two looks: a run with any of them says nothing. */
-  get missed(): number {
-    return this.#missed;
   }
 
   /** The channels of matches that are there. */
@@ -62,7 +62,7 @@ export class DiscordWatch {
   async #take(): Promise<void> {
     for (const { n, at, ...call } of await this.#discord.calls()) {
       if (n <= this.#last) continue;
-      this.#missed += n - this.#last - 1;
+      this.missed += n - this.#last - 1;
       this.#last = n;
       this.#calls.push({ at: Date.parse(at), ...call });
     }
@@ -72,4 +72,33 @@ export class DiscordWatch {
 /** When something of Discord was made: its id says it. */
 function timeOf(id: string): number {
   return Number(BigInt(id) >> 22n) + DISCORD_EPOCH_MS;
+}
+
+/** The stack's D1, read beside the Worker. */
+export type MatchRows = {
+  /** Rows of channels that are there or being made. */
+  readonly active: () => number;
+  /** Matches that are not over. */
+  readonly live: () => number;
+  readonly close: () => void;
+};
+
+/** @throws when the stack has no D1 with matches */
+export async function openMatchRows({ stateDir }: StackProcess): Promise<MatchRows> {
+  const folder = path.join(stateDir, "worker");
+  const files = await readdir(folder, { recursive: true });
+  for (const file of files.filter((name) => /d1.*\.sqlite$/.test(name))) {
+    const database = new DatabaseSync(path.join(folder, file), { readOnly: true });
+    const count = (of: string): number =>
+      Number(database.prepare(`SELECT count(*) AS n FROM ${of}`).get()?.["n"] ?? Number.NaN);
+    if (count("sqlite_master WHERE name = 'active_matches'") > 0) {
+      return {
+        active: () => count("active_matches"),
+        live: () => count("matches WHERE state = 'live'"),
+        close: () => database.close(),
+      };
+    }
+    database.close();
+  }
+  throw new Error(`no database in ${folder} has the table active_matches`);
 }

@@ -1,0 +1,125 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, statfsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import path from "node:path";
+import { workerdVersion } from "../dev/workerd/workerd.ts";
+import { writeSections } from "./report/document.ts";
+
+/** `f_type` of a tmpfs (statfs(2)). */
+const TMPFS_MAGIC = 0x01021994;
+
+/** What a benchmark works with. */
+export type Bench = {
+  /** Where its subjects write; it is removed at the end. */
+  readonly folder: string;
+  /** Signs what is sent to the subjects. */
+  readonly secret: string;
+  /** Undoes something when the run is over, whatever came of it; what was made last is undone first. */
+  readonly atEnd: (undo: () => unknown) => void;
+};
+
+/** What a run found, as docs/benchmarks.md tells it. */
+export type Report = {
+  /** Packages that take part beside Node and workerd, by the names that are shown. */
+  readonly packages?: Readonly<Record<string, string>>;
+  /** Whether the subjects wait for a disk. */
+  readonly waitsForDisk: boolean;
+  /** How much was done. */
+  readonly extent: string;
+  /** What makes the run void. */
+  readonly faults: readonly string[];
+  /** What holds of a run without faults. */
+  readonly sound?: string;
+  /** Tables and sentences. */
+  readonly parts: readonly string[];
+  /** Why it is shown and not written down; absent: it is. */
+  readonly withheld?: string;
+};
+
+/** What a run was made on and with. Nothing that names the machine. */
+export type Machine = {
+  readonly cpu: string;
+  readonly cores: number;
+  /** Processes that wanted a core when the run ended, on average over a minute. */
+  readonly load: number;
+  /** Where the subjects write: a commit that reaches a disk takes its time. */
+  readonly storage: "disk" | "memory";
+  /** Name and version of what takes part. */
+  readonly versions: readonly (readonly [string, string])[];
+};
+
+/**
+ * Runs a benchmark, shows its report and writes it down. It fails when the report has faults.
+ * @param section of docs/benchmarks.md
+ * @param reads what it reads from /proc, which only Linux has; null: nothing
+ */
+export async function runBench(
+  section: string,
+  reads: string | null,
+  run: (bench: Bench) => Promise<Report>,
+): Promise<void> {
+  if (reads !== null && process.platform !== "linux") {
+    console.error(`The benchmark reads ${reads} from /proc: run it on Linux.`);
+    process.exit(1);
+  }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+  const folder = await mkdtemp(path.join(tmpdir(), `guildhub-${section}-`));
+  const undos: (() => unknown)[] = [
+    () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  ];
+  try {
+    const report = await run({
+      folder,
+      secret: randomBytes(32).toString("hex"),
+      atEnd: (undo) => undos.push(undo),
+    });
+    const text = writeReport(report, describeMachine(folder, report.packages));
+    console.log(`\n${text}`);
+    if (report.faults.length > 0) process.exitCode = 1;
+    else if (report.withheld !== undefined) console.log(`\nnot written down: ${report.withheld}`);
+    else await writeSections("docs/benchmarks.md", { [section]: text });
+  } finally {
+    for (const undo of undos.toReversed()) await undo();
+  }
+}
+
+/** A report as text: what it was made on, whether it is void, and what it found. */
+export function writeReport(report: Report, machine: Machine): string {
+  const { waitsForDisk, extent, faults, sound, parts } = report;
+  const { cpu, cores, storage, load, versions } = machine;
+  const made = [
+    new Date().toISOString().slice(0, 10),
+    [
+      `${cpu}, ${cores} cores`,
+      ...(waitsForDisk ? [`storage on ${storage}`] : []),
+      `load ${load.toFixed(1)} at the end`,
+    ].join(", "),
+    versions.map((pair) => pair.join(" ")).join(", "),
+    extent,
+  ].join(" · ");
+  const isVoid = `**This run is void.** ${faults.map((fault) => `\n- ${fault}`).join("")}`;
+  const verdict = faults.length > 0 ? isVoid : sound;
+  return [made, ...(verdict === undefined ? [] : [verdict]), ...parts].join("\n\n");
+}
+
+function describeMachine(folder: string, packages: Report["packages"] = {}): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    storage: statfsSync(folder).type === TMPFS_MAGIC ? "memory" : "disk",
+    load: loadavg()[0] ?? Number.NaN,
+    versions: [
+      ["Node", process.versions.node],
+      ["workerd", workerdVersion()],
+      ...Object.entries(packages).map(([shown, name]) => [shown, versionOf(name)] as const),
+    ],
+  };
+}
+
+/** Reads the installed version; some packages do not let their `package.json` be imported. */
+function versionOf(name: string): string {
+  const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
+  return version;
+}

@@ -1,0 +1,158 @@
+import { Acknowledging } from "../../dev/testing/wire/acknowledging.ts";
+import { PING_FRAME } from "../../src/protocol/frames.ts";
+
+/** Where and how to open one connection of a subject. */
+export type Entry = {
+  readonly port: number;
+  /** Path and query. */
+  readonly path: string;
+  /** First frame to send. */
+  readonly hello?: string;
+  /** Text that a frame contains once the connection is served; absent: the upgrade is enough. */
+  readonly greeting?: string;
+};
+
+/** Sends one text frame. */
+export type Send = (text: string) => void;
+
+/**
+ * What a client of a subject does by itself, and what it remembers of one connection for the next.
+ * The generator counts the events; a client only keeps the protocol of its server.
+ */
+export type Client = {
+  /** How it connects now; after a first connection with its position, where the subject has one. */
+  readonly entry: () => Entry | Promise<Entry>;
+  /** Sees each text frame before its events are counted; the payload is only valid meanwhile. */
+  readonly see?: (payload: Buffer, send: Send) => void;
+  /** A frame had so many events, of so many bytes together, the last one with this seq. */
+  readonly took?: (events: number, bytes: number, lastSeq: number, send: Send) => void;
+  /** What it sends to show that it lives; absent: the server asks. */
+  readonly ping?: string;
+  /** Over what time the server wants its clients to come back, milliseconds, once it has said so. */
+  readonly retryWindowMs?: number;
+  /** Keeps where it stands. @returns what puts it back there, so that it can miss the same again */
+  readonly mark?: () => () => void;
+};
+
+/** Stands in the first frame of a connection that was let in. */
+export const AUTHENTICATED = '"auth.ok"';
+const AUTHENTICATED_BYTES = Buffer.from(AUTHENTICATED);
+
+/** Where a client stands in the stream. */
+export type Position = { readonly epoch: string; readonly seq: number };
+
+/** The first frame as far as a client needs it; the limits are absent where there is no credit. */
+type AuthOk = {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly retryWindowMs?: number;
+  readonly limits: { readonly windowBytes?: number; readonly windowEvents?: number };
+};
+
+/**
+ * A well-behaved client of GuildHub: it acknowledges after half of the window that it was given, or
+ * some seconds after the first event that it has not acknowledged, and comes back with its position.
+ */
+export class GuildClient implements Client {
+  readonly entry: Client["entry"];
+  readonly ping = PING_FRAME;
+  /** The last event that it has; null: it never had one. */
+  #position: Position | null = null;
+  readonly #acknowledging = new Acknowledging();
+  #greeted = false;
+  /** 0: the server has not said. */
+  retryWindowMs = 0;
+
+  /** @param entryAt how to connect, new or with a position */
+  constructor(entryAt: (position: Position | null) => Entry | Promise<Entry>) {
+    this.entry = () => {
+      this.#greeted = false;
+      this.#acknowledging.stop();
+      return entryAt(this.#position);
+    };
+  }
+
+  see(payload: Buffer): void {
+    if (this.#greeted || !payload.includes(AUTHENTICATED_BYTES)) return;
+    this.#greeted = true;
+    const { epoch, seq, limits, retryWindowMs } = JSON.parse(payload.toString()) as AuthOk;
+    this.#position ??= { epoch, seq };
+    this.#acknowledging.start(limits);
+    this.retryWindowMs = retryWindowMs ?? 0;
+  }
+
+  took(events: number, bytes: number, lastSeq: number, send: Send): void {
+    if (this.#position !== null) this.#position = { epoch: this.#position.epoch, seq: lastSeq };
+    this.#acknowledging.took(events, bytes, lastSeq, send);
+  }
+
+  mark(): () => void {
+    const position = this.#position;
+    return () => {
+      this.#position = position;
+    };
+  }
+}
+
+/** Packets of engine.io (the first digit) and, in its messages, of socket.io (the second). */
+const OPEN = 0x30;
+const PING = 0x32;
+const MESSAGE = 0x34;
+const CONNECT = 0x30;
+
+/** Starts the answer that lets a client in. */
+const CONNECTED = "40{";
+
+/** Bytes at the end of an event packet that hold the offset, if there is one: `,"<offset>"]`. */
+const OFFSET_TAIL = 40;
+
+/**
+ * A client that speaks Socket.IO's text protocol: it opens the namespace with its token, answers the
+ * server's pings, and comes back with its private id and the offset of the last event it has.
+ */
+export class SocketIoClient implements Client {
+  readonly entry: () => Entry;
+  readonly #token: string;
+  readonly #remembers: boolean;
+  #pid: string | null = null;
+  #offset: string | null = null;
+
+  /** @param remembers keep the offset of each event, as connection state recovery needs it */
+  constructor(port: number, token: string, remembers: boolean) {
+    const path = "/socket.io/?EIO=4&transport=websocket";
+    this.entry = () => ({ port, path, greeting: CONNECTED });
+    this.#token = token;
+    this.#remembers = remembers;
+  }
+
+  see(payload: Buffer, send: Send): void {
+    const kind = payload[0];
+    if (kind === PING) send("3");
+    else if (kind === OPEN) send(`40${JSON.stringify(this.#introduction())}`);
+    else if (kind === MESSAGE && payload[1] === CONNECT) {
+      const { pid } = JSON.parse(payload.subarray(2).toString()) as { pid?: string };
+      this.#pid = pid ?? null;
+    } else if (kind === MESSAGE && this.#remembers) {
+      this.#offset = offsetIn(payload) ?? this.#offset;
+    }
+  }
+
+  mark(): () => void {
+    const [pid, offset] = [this.#pid, this.#offset];
+    return () => {
+      [this.#pid, this.#offset] = [pid, offset];
+    };
+  }
+
+  #introduction(): Record<string, string> {
+    const token = this.#token;
+    if (this.#pid === null || this.#offset === null) return { token };
+    return { token, pid: this.#pid, offset: this.#offset };
+  }
+}
+
+/** The offset that connection state recovery puts at the end of an event packet; null: none. */
+export function offsetIn(payload: Buffer): string | null {
+  const tail = payload.toString("latin1", Math.max(0, payload.length - OFFSET_TAIL));
+  return /,"([^",]*)"\]$/.exec(tail)?.[1] ?? null;
+}

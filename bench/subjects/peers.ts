@@ -1,0 +1,130 @@
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
+import type { Identity } from "../../dev/testing/identity.ts";
+import { startServer, type Server } from "../../dev/workerd/processes.ts";
+import { startWorkerd } from "../../dev/workerd/workerd.ts";
+import { PING_FRAME } from "../../src/protocol/frames.ts";
+import { AUTHENTICATED, SocketIoClient } from "../load/clients.ts";
+import { PLAN } from "../plan.ts";
+import type { NodeSettings } from "./node-server.ts";
+import { countAt, type StartOptions, type Subject } from "./subject.ts";
+
+/** A Durable Object that only loops over its sockets. */
+export const bareLoop: Subject = {
+  name: "bare",
+  label: "bare Durable Object loop",
+  remembers: "nothing",
+  start: starting(fileURLToPath(import.meta.resolve("./bare-loop.worker.mjs")), "LOOP", "BareLoop"),
+};
+
+/** partyserver with hibernation. @param module its bundle, an absolute path */
+export function party(module: string): Subject {
+  return {
+    name: "party",
+    label: "partyserver",
+    remembers: "nothing",
+    start: starting(module, "PARTY", "Party"),
+  };
+}
+
+/** How a Worker with one class of objects, which counts its calls, is started. */
+function starting(module: string, binding: string, objects: string): Subject["start"] {
+  return async (folder, { port = 0 } = {}) => {
+    const service = {
+      name: binding.toLowerCase(),
+      module,
+      bindings: [{ name: binding, objects }],
+      objects: [objects],
+    };
+    const server = await startWorkerd(folder, [service], { port });
+    const entry = { port: server.port, path: "/ws" };
+    return {
+      ...server,
+      clientOf: () => ({ entry: () => entry, ping: PING_FRAME }),
+      calls: () => countAt(server.port, "/calls"),
+    };
+  };
+}
+
+/** The seed's own design: Node, `ws` and Hono. */
+export function nodeWs(identity: Identity, secret: string): Subject {
+  return {
+    name: "node",
+    label: "Node + ws + Hono (the seed's design)",
+    remembers: "nothing",
+    start: async (folder, options) => {
+      const server = await startNode("ws", identity, secret, folder, options);
+      return {
+        ...server,
+        clientOf: (index) => {
+          const hello = JSON.stringify({ type: "auth", token: identity.tokenOf(index) });
+          const entry = { port: server.port, path: "/ws", hello, greeting: AUTHENTICATED };
+          return { entry: () => entry, ping: PING_FRAME };
+        },
+      };
+    },
+  };
+}
+
+/** Socket.IO, whose clients take and answer its own text protocol. */
+export function socketIo(identity: Identity, secret: string): Subject {
+  return {
+    name: "socket-io",
+    label: "Socket.IO",
+    remembers: "in its process",
+    start: async (folder, options) => {
+      const server = await startNode("socket.io", identity, secret, folder, options);
+      const { port } = server;
+      const remembers = options?.recovery ?? false;
+      return {
+        ...server,
+        clientOf: (index) => new SocketIoClient(port, identity.tokenOf(index), remembers),
+      };
+    },
+  };
+}
+
+/** What shows the ceiling of the load generator. */
+export const rawTcp: Subject = {
+  name: "ceiling",
+  label: "load generator's ceiling (raw TCP writes)",
+  remembers: "nothing",
+  start: async (folder) => {
+    const server = await startScript(import.meta.resolve("./raw-tcp-server.ts"), folder, {});
+    const entry = { port: server.port, path: "/ws" };
+    return { ...server, clientOf: () => ({ entry: () => entry }) };
+  },
+};
+
+function startNode(
+  library: NodeSettings["library"],
+  { issuer, audience, jwksUrl }: Identity,
+  secret: string,
+  folder: string,
+  { port = 0, recovery = false }: StartOptions = {},
+): Promise<Server> {
+  const settings: NodeSettings = {
+    library,
+    port,
+    issuer,
+    audience,
+    jwksUrl,
+    secret,
+    guildId: PRIMARY_GUILD,
+    recovery,
+    pingMs: PLAN.idlePingMs,
+  };
+  const script = import.meta.resolve("./node-server.ts");
+  return startScript(script, folder, { SETTINGS: JSON.stringify(settings) });
+}
+
+async function startScript(
+  script: string,
+  folder: string,
+  variables: NodeJS.ProcessEnv,
+): Promise<Server> {
+  await mkdir(folder, { recursive: true });
+  const env = { PATH: process.env["PATH"], ...variables };
+  return startServer(process.execPath, [fileURLToPath(script)], { cwd: folder, env });
+}
