@@ -4,49 +4,54 @@ import { SecretValue } from "../src/protocol/secret.ts";
 
 const HttpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
 
-/** An empty variable counts as not set: container hosts and `.env` files clear variables that way. */
-const Variables = z.object({
-  DISCORD_BOT_TOKEN: SecretValue,
-  PRIMARY_GUILD_ID: DiscordId,
-  HUB_ENDPOINT: HttpUrl,
-  HUB_SECRET: SecretValue,
-  HUB_SECRET_PREVIOUS: SecretValue.optional(),
-  DISCORD_API_URL: HttpUrl.default("https://discord.com/api/v10"),
-  DISCORD_COMPRESS: z
-    .literal("zlib-stream", { error: "must be zlib-stream, or not be set" })
-    .optional(),
-  HOST: z.string().default("0.0.0.0"),
-  PORT: z
-    .string()
-    .regex(/^\d{1,5}$/, "must be a port number")
-    .transform(Number)
-    .refine((port) => port <= 65_535, "must be a port number")
-    .default(8790),
-  STATE_DIR: z.string().default(".state/gateway-worker"),
-});
+/** The variables of rooms.md §6. */
+const Variables = z
+  .object({
+    DISCORD_BOT_TOKEN: SecretValue,
+    PRIMARY_GUILD_ID: DiscordId,
+    HUB_ENDPOINT: HttpUrl,
+    HUB_SECRET: SecretValue,
+    HUB_SECRET_PREVIOUS: SecretValue.optional(),
+    DISCORD_API_URL: HttpUrl.default("https://discord.com/api/v10"),
+    DISCORD_COMPRESS: z
+      .literal("zlib-stream", { error: "must be zlib-stream, or not be set" })
+      .optional(),
+    HOST: z.string().default("0.0.0.0"),
+    PORT: z
+      .string()
+      .regex(/^\d{1,5}$/, "must be a port number")
+      .transform(Number)
+      .refine((port) => port <= 65_535, "must be a port number")
+      .default(8790),
+    STATE_DIR: z.string().default(".state/gateway-worker"),
+  })
+  .transform((vars) => ({
+    discordBotToken: vars.DISCORD_BOT_TOKEN,
+    primaryGuildId: vars.PRIMARY_GUILD_ID,
+    hubEndpoint: vars.HUB_ENDPOINT,
+    /** The current key, then during a rotation the previous one: each request is signed with both. */
+    hubSecrets: [
+      vars.HUB_SECRET,
+      ...(vars.HUB_SECRET_PREVIOUS === undefined ? [] : [vars.HUB_SECRET_PREVIOUS]),
+    ],
+    /** Without a slash at the end. */
+    discordApiUrl: vars.DISCORD_API_URL.replace(/\/{1,9}$/, ""),
+    compress: vars.DISCORD_COMPRESS !== undefined,
+    host: vars.HOST,
+    /** 0 means any free port. */
+    port: vars.PORT,
+    stateDir: vars.STATE_DIR,
+  }));
 
-/** The parsed variables of rooms.md §6. */
-export type Config = {
-  readonly discordBotToken: string;
-  readonly primaryGuildId: string;
-  readonly hubEndpoint: string;
-  /** The current key, then during a rotation the previous one: each request is signed with both. */
-  readonly hubSecrets: readonly string[];
-  /** Without a slash at the end. */
-  readonly discordApiUrl: string;
-  readonly compress: boolean;
-  readonly host: string;
-  /** 0 means any free port. */
-  readonly port: number;
-  readonly stateDir: string;
-};
+/** What the variables say. */
+export type Config = Readonly<z.output<typeof Variables>>;
 
 /** The configuration, or a message that names each missing or malformed variable. */
 export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly message: string };
 
-/** Parses the environment. */
+/** Parses the environment. An empty variable counts as not set: container hosts and `.env` files clear them so. */
 export function parseConfig(
   environment: Readonly<Record<string, string | undefined>>,
 ): ParsedConfig {
@@ -64,22 +69,5 @@ export function parseConfig(
       message: `Configuration: ${named.join("; ")}. gateway-worker/README.md explains each variable.`,
     };
   }
-  const vars = parsed.data;
-  return {
-    ok: true,
-    config: {
-      discordBotToken: vars.DISCORD_BOT_TOKEN,
-      primaryGuildId: vars.PRIMARY_GUILD_ID,
-      hubEndpoint: vars.HUB_ENDPOINT,
-      hubSecrets: [
-        vars.HUB_SECRET,
-        ...(vars.HUB_SECRET_PREVIOUS === undefined ? [] : [vars.HUB_SECRET_PREVIOUS]),
-      ],
-      discordApiUrl: vars.DISCORD_API_URL.replace(/\/{1,9}$/, ""),
-      compress: vars.DISCORD_COMPRESS !== undefined,
-      host: vars.HOST,
-      port: vars.PORT,
-      stateDir: vars.STATE_DIR,
-    },
-  };
+  return { ok: true, config: parsed.data };
 }

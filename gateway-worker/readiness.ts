@@ -51,62 +51,54 @@ const AWAITED: Readonly<Partial<Record<Phase, string>>> = {
   resuming: "RESUMED",
 };
 
-function discordReasons(situation: Situation): Reason[] {
+function discordReason(situation: Situation): Reason | null {
   const { phase, obstacle, retryAt } = situation.discord;
-  if (phase === "fatal") return [{ code: "discord_refused", message: obstacle ?? "" }];
+  if (phase === "fatal") return { code: "discord_refused", message: obstacle ?? "" };
   if (phase !== "ready") {
     const awaited = AWAITED[phase];
     const now = awaited === undefined ? "" : `, waiting for ${awaited}`;
     const next = retryAt === null ? "" : `, trying again at ${new Date(retryAt).toISOString()}`;
     const why = obstacle === null ? "" : ` Last: ${obstacle}.`;
     const message = `Not connected to Discord${now}${next}.${why}`;
-    return [{ code: "discord_connecting", message }];
+    return { code: "discord_connecting", message };
   }
   const { primaryGuildId } = situation;
   switch (situation.primaryGuild) {
     case "available":
-      return [];
+      return null;
     case "absent":
-      return [
-        {
-          code: "not_in_primary_guild",
-          message: `The bot is not in the guild ${primaryGuildId}. Invite it, or correct PRIMARY_GUILD_ID.`,
-        },
-      ];
+      return {
+        code: "not_in_primary_guild",
+        message: `The bot is not in the guild ${primaryGuildId}. Invite it, or correct PRIMARY_GUILD_ID.`,
+      };
     case "unavailable":
-      return [
-        {
-          code: "primary_guild_unavailable",
-          message: `Discord does not serve the guild ${primaryGuildId} right now. It comes back by itself; after 15 minutes a new session is tried.`,
-        },
-      ];
+      return {
+        code: "primary_guild_unavailable",
+        message: `Discord does not serve the guild ${primaryGuildId} right now. It comes back by itself; after 15 minutes a new session is tried.`,
+      };
   }
 }
 
-function hubReasons({ hub, outbox }: Situation): Reason[] {
+function hubReason({ hub, outbox }: Situation): Reason | null {
   switch (hub.state) {
     case "unknown":
-      return [{ code: "hub_unknown", message: `Not ready yet: ${hub.reason}.` }];
+      return { code: "hub_unknown", message: `Not ready yet: ${hub.reason}.` };
     case "unreachable":
-      return [
-        {
-          code: "hub_unreachable",
-          message: `Events are kept: ${hub.reason}. They are sent when the Worker is back.`,
-        },
-      ];
+      return {
+        code: "hub_unreachable",
+        message: `Events are kept: ${hub.reason}. They are sent when the Worker is back.`,
+      };
     case "misconfigured":
-      return [{ code: "hub_refuses", message: `Events are kept: ${hub.reason}.` }];
+      return { code: "hub_refuses", message: `Events are kept: ${hub.reason}.` };
     case "stale":
-      return [];
+      return null;
     case "accepting": {
-      if (outbox.oldestAgeMs <= BEHIND_AFTER_MS) return [];
+      if (outbox.oldestAgeMs <= BEHIND_AFTER_MS) return null;
       const seconds = Math.round(outbox.oldestAgeMs / 1000);
-      return [
-        {
-          code: "hub_behind",
-          message: `${outbox.events} events wait for the hub, the oldest for ${seconds} s. The log says what the hub answers.`,
-        },
-      ];
+      return {
+        code: "hub_behind",
+        message: `${outbox.events} events wait for the hub, the oldest for ${seconds} s. The log says what the hub answers.`,
+      };
     }
   }
 }
@@ -123,5 +115,5 @@ export function reasonsNotReady(situation: Situation): readonly Reason[] {
     ];
   }
   if (situation.stopping) return [{ code: "stopping", message: "The process is ending." }];
-  return [...discordReasons(situation), ...hubReasons(situation)];
+  return [discordReason(situation), hubReason(situation)].filter((reason) => reason !== null);
 }

@@ -5,7 +5,7 @@ import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import { FakeGateway } from "../fixtures/fake-gateway.ts";
 import { MemoryLog } from "../fixtures/memory-log.ts";
 import { testMetrics } from "../fixtures/memory-metrics.ts";
-import { prepareSchema } from "../store/schema.ts";
+import { prepareSchema } from "../store/database.ts";
 import { SettingsStore } from "../store/settings-store.ts";
 import { GatewayClient } from "./gateway-client.ts";
 import { GUILD_DEADLINE_MS } from "./machine-draft.ts";

@@ -1,4 +1,4 @@
-import { GatewayIntentBits } from "discord-api-types/v10";
+import { GatewayIntentBits, GatewayOpcodes } from "discord-api-types/v10";
 import { WebSocket, type RawData } from "ws";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import type { Logger } from "../log.ts";
@@ -16,7 +16,6 @@ import {
   type TimerName,
 } from "./machine-state.ts";
 import { step } from "./machine.ts";
-import { OPCODES } from "./opcodes.ts";
 
 /** GUILDS and GUILD_VOICE_STATES; neither intent is privileged. */
 const INTENTS = GatewayIntentBits.Guilds | GatewayIntentBits.GuildVoiceStates;
@@ -111,14 +110,14 @@ export class GatewayClient {
         this.#connect(effect.connection, effect.url);
         return;
       case "beat":
-        this.#send(OPCODES.heartbeat, effect.seq);
+        this.#send(GatewayOpcodes.Heartbeat, effect.seq);
         return;
       case "identify":
         // Stored before it is sent: after a crash in between, the IDENTIFY must still count.
         settings.saveIdentifyRecord(effect.record);
         metrics.identifies.inc();
         log.log("info", "identifying at Discord", { streak: effect.record.streak });
-        this.#send(OPCODES.identify, {
+        this.#send(GatewayOpcodes.Identify, {
           token: this.#parts.token,
           intents: INTENTS,
           properties: { os: process.platform, browser: "guildhub", device: "guildhub" },
@@ -127,7 +126,7 @@ export class GatewayClient {
       case "resume":
         metrics.resumes.inc();
         log.log("info", "resuming the Discord session", { seq: effect.session.seq });
-        this.#send(OPCODES.resume, {
+        this.#send(GatewayOpcodes.Resume, {
           token: this.#parts.token,
           session_id: effect.session.sessionId,
           seq: effect.session.seq,
@@ -236,7 +235,7 @@ export class GatewayClient {
     this.#closed = closed;
   }
 
-  #send(op: number, d: unknown): void {
+  #send(op: GatewayOpcodes, d: unknown): void {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ op, d }));
   }
 

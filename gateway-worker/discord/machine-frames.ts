@@ -1,5 +1,6 @@
+import { GatewayOpcodes } from "discord-api-types/v10";
+import type { Session } from "../store/settings-store.ts";
 import type { Frame } from "./frame.ts";
-import { IDENTIFY_SETTLED_MS } from "./identify-budget.ts";
 import {
   awaitAnswer,
   dropSession,
@@ -8,8 +9,6 @@ import {
   takeSend,
   type Draft,
 } from "./machine-draft.ts";
-import type { Session } from "../store/settings-store.ts";
-import { OPCODES } from "./opcodes.ts";
 
 /**
  * Heartbeats that Discord requests may use this many of the frames; the rest is reserved for frames that we
@@ -24,6 +23,9 @@ const INVALID_SESSION_WAIT = { minMs: 1_000, spreadMs: 4_000 } as const;
  * Longest interval between heartbeats, whatever HELLO says, because a dead connection is detected by them.
  */
 export const HEARTBEAT_INTERVAL_MAX_MS = 120_000;
+
+/** After this time a session counts as successful and resets the streak. */
+const IDENTIFY_SETTLED_MS = 60_000;
 
 function beat(draft: Draft): void {
   draft.do({ type: "beat", seq: draft.state.session?.seq ?? null });
@@ -148,25 +150,25 @@ function onInvalidSession(draft: Draft, data: unknown): void {
 
 /** Handles a frame of the current connection. */
 export function onFrame(draft: Draft, frame: Frame): void {
-  switch (frame.op) {
-    case OPCODES.dispatch:
+  switch (frame.op as GatewayOpcodes) {
+    case GatewayOpcodes.Dispatch:
       onDispatch(draft, frame);
       return;
-    case OPCODES.heartbeat:
+    case GatewayOpcodes.Heartbeat:
       // A requested heartbeat is not part of our rhythm, so the next regular one must not find it
       // unanswered.
       if (takeSend(draft, REQUESTED_BEATS_PER_WINDOW)) beat(draft);
       return;
-    case OPCODES.reconnect:
+    case GatewayOpcodes.Reconnect:
       giveUp(draft, "Discord asks for a new connection");
       return;
-    case OPCODES.invalidSession:
+    case GatewayOpcodes.InvalidSession:
       onInvalidSession(draft, frame.d);
       return;
-    case OPCODES.hello:
+    case GatewayOpcodes.Hello:
       onHello(draft, frame.d);
       return;
-    case OPCODES.heartbeatAck:
+    case GatewayOpcodes.HeartbeatAck:
       onAcknowledged(draft);
       return;
     default:

@@ -1,6 +1,7 @@
+import { type Backoff, doublingPause } from "../../src/protocol/backoff.ts";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
+import type { IdentifyRecord } from "../store/settings-store.ts";
 import { policyAfterClose, RESUMABLE_CLOSE_CODE } from "./close-policy.ts";
-import { identifyWait } from "./identify-budget.ts";
 import {
   becomeFatal,
   clearConnectionTimers,
@@ -19,6 +20,15 @@ import type { Circumstances, Input, MachineState, Step, TimerName } from "./mach
 
 /** After this many connections in a row without a sign of life, the state is `down`. */
 const DOWN_AFTER_ATTEMPTS = 5;
+
+/** Discord allows one IDENTIFY in this time per unit of `max_concurrency`; we use one unit. */
+const IDENTIFY_SPACING_MS = 5_000;
+
+/** Number of IDENTIFYs in a row for which only the spacing applies. */
+const FREE_IDENTIFIES = 5;
+
+/** Applies after those. The longest pause is 288 IDENTIFYs a day, far below Discord's 1000 (discord.md §2). */
+const IDENTIFY_BACKOFF: Backoff = { firstMs: 2 * IDENTIFY_SPACING_MS, mostMs: 300_000 };
 
 function stateOf(state: MachineState): GatewayState {
   if (state.phase === "ready") return "connected";
@@ -62,6 +72,19 @@ function onGateway(draft: Draft, input: Extract<Input, { type: "gateway" }>): vo
   const waitMs = identifyWait(identify, draft.now);
   if (waitMs === 0) connect(draft, input.url);
   else hold(draft, `${identify.streak} new sessions in a row: the next one has to wait`, waitMs);
+}
+
+/**
+ * How long to wait before the next IDENTIFY, milliseconds. The record survives the process, so that a
+ * process in a crash loop slows down instead of using up the day's budget; then Discord would reset the
+ * token.
+ */
+function identifyWait(record: IdentifyRecord, now: number): number {
+  const over = record.streak - FREE_IDENTIFIES;
+  const pauseMs = over < 0 ? IDENTIFY_SPACING_MS : doublingPause(IDENTIFY_BACKOFF, over);
+  const next = record.lastAt + pauseMs;
+  // If the clock went back, we must not wait longer than the pause itself.
+  return Math.max(0, Math.min(pauseMs, next - now));
 }
 
 /** Delays a new session. The budget is read again afterwards, because it may have changed. */
