@@ -225,50 +225,39 @@ type Aim = {
 
 /** How the run stands to the project's aims. Aims are shown, they fail nothing. */
 export function aimsOf(summary: Summary): Aim[] {
-  const by = (what: Figure, name: SubjectName, other: SubjectName): number =>
-    ratio(summary, what, name, other);
-  const perCpu = "deliveriesPerCpuSecond";
-  const tickets = ratio(summary, "ticketConnectsPerSecond", "hub", "bare", "connectsPerSecond");
+  const perCpu = (name: SubjectName, other: SubjectName): number =>
+    ratio(summary, "deliveriesPerCpuSecond", name, other);
+  const p50 = (name: SubjectName): number => ratio(summary, "quietP50", name, "bare");
+  const onDisk = (what: Figure): number => ratio(summary, what, "hub", "hub-memory");
+  const perTicket = ratio(summary, "ticketConnectsPerSecond", "hub", "bare", "connectsPerSecond");
+  const deliveries = "bursts, batching: deliveries per CPU-second of";
   return [
-    atLeast(
-      "bursts, batching: deliveries per CPU-second of the bare loop",
-      by(perCpu, "hub-batch", "bare"),
-      5,
-    ),
-    atLeast(
-      "bursts, batching: deliveries per CPU-second of Node + ws",
-      by(perCpu, "hub-batch", "node"),
-      1.5,
-    ),
-    atLeast("bursts, one event a frame: of the bare loop", by(perCpu, "hub", "bare"), 0.85),
-    atMost("lone events: p50 of the bare loop", by("quietP50", "hub", "bare"), 1.1),
-    atMost("lone events, batching: p50 of the bare loop", by("quietP50", "hub-batch", "bare"), 1.1),
-    atMost(
-      "journal on disk: lone p50 of the same in memory",
-      by("quietP50", "hub", "hub-memory"),
-      1.15,
-    ),
-    atLeast(
+    aim(`${deliveries} the bare loop`, perCpu("hub-batch", "bare"), "≥", 5, times),
+    aim(`${deliveries} Node + ws`, perCpu("hub-batch", "node"), "≥", 1.5, times),
+    aim("bursts, one event a frame: of the bare loop", perCpu("hub", "bare"), "≥", 0.85, times),
+    aim("lone events: p50 of the bare loop", p50("hub"), "≤", 1.1, times),
+    aim("lone events, batching: p50 of the bare loop", p50("hub-batch"), "≤", 1.1, times),
+    aim("journal on disk: lone p50 of the same in memory", onDisk("quietP50"), "≤", 1.15, times),
+    aim(
       "journal on disk: publish rate of the same in memory",
-      by("unheardPerSecond", "hub", "hub-memory"),
+      onDisk("unheardPerSecond"),
+      "≥",
       0.85,
+      times,
     ),
     ...resumeAims(summary, "hub", "resume of 1,000 events"),
     ...resumeAims(summary, "hub-batch", "resume of 1,000 events, batching"),
-    atLeast("connects with a ticket: of the bare loop's connects", tickets, 0.5),
+    aim("connects with a ticket: of the bare loop's connects", perTicket, "≥", 0.5, times),
     idleAim(summary),
   ];
 }
 
 function resumeAims({ recoveries }: Summary, name: SubjectName, text: string): Aim[] {
   const resume = recoveries.find(({ subject }) => subject === name)?.resume;
-  const p99 = resume?.loneP99 ?? Number.NaN;
-  const cpu = resume?.cpuMsPerResume ?? Number.NaN;
-  const d1 = resume?.d1Queries ?? Number.NaN;
   return [
-    aim(`${text}: p99 < 50 ms`, p99, p99 < 50, ms),
-    aim(`${text}: server CPU < 5 ms`, cpu, cpu < 5, ms),
-    aim(`${text}: D1 queries = 0`, d1, d1 === 0, String),
+    aim(`${text}: p99`, resume?.loneP99 ?? Number.NaN, "<", 50, ms),
+    aim(`${text}: server CPU`, resume?.cpuMsPerResume ?? Number.NaN, "<", 5, ms),
+    aim(`${text}: D1 queries`, resume?.d1Queries ?? Number.NaN, "=", 0, String),
   ];
 }
 
@@ -282,18 +271,25 @@ function idleAim({ idle }: Summary): Aim {
   return { text, value: `${calls}, ${wakes}`, met };
 }
 
-function atLeast(text: string, value: number, bound: number): Aim {
-  return aim(`${text} ≥ ${bound} ×`, value, value >= bound, times);
-}
+const HOLDS = {
+  "≥": (value: number, bound: number) => value >= bound,
+  "≤": (value: number, bound: number) => value <= bound,
+  "<": (value: number, bound: number) => value < bound,
+  "=": (value: number, bound: number) => value === bound,
+} as const;
 
-function atMost(text: string, value: number, bound: number): Aim {
-  return aim(`${text} ≤ ${bound} ×`, value, value <= bound, times);
-}
-
-function aim(text: string, value: number, met: boolean, write: (value: number) => string): Aim {
-  return Number.isNaN(value)
-    ? { text, value: "not measured", met: null }
-    : { text, value: write(value), met };
+/** @param write a figure as the table shows it, with its unit behind the number */
+function aim(
+  what: string,
+  value: number,
+  sign: keyof typeof HOLDS,
+  bound: number,
+  write: (value: number) => string,
+): Aim {
+  const unit = write(0).replace(/^[\d.]+/, "");
+  const text = `${what} ${sign} ${bound}${unit}`;
+  if (Number.isNaN(value)) return { text, value: "not measured", met: null };
+  return { text, value: write(value), met: HOLDS[sign](value, bound) };
 }
 
 function describeGenerator(summary: Summary): string {

@@ -19,7 +19,7 @@ export const PLATFORM = {
 } as const;
 
 /** Prices of a million beyond what the plan includes, US dollars. */
-const PRICES = {
+const PRICES: Readonly<Record<keyof Usage, number>> = {
   workerRequests: 0.3,
   workerCpuMs: 0.02,
   requests: 0.15,
@@ -28,7 +28,7 @@ const PRICES = {
   rowsRead: 0.001,
   /** Gigabytes for a month. */
   storedGigabytes: 0.2e6,
-} as const;
+};
 
 /** The month that Cloudflare's own examples calculate with, seconds. */
 export const MONTH_SECONDS = 30 * 24 * 3600;
@@ -181,21 +181,15 @@ function activeShare(placement: Placement, eventsPerSecond: number): number {
 }
 
 /** What a usage costs in a month, US dollars: beyond the plan, as if nothing were included. */
-export function costOf(usage: Usage): Record<keyof Usage, number> {
-  const cost = (key: keyof Usage): number => (usage[key] * PRICES[key]) / 1e6;
-  return {
-    workerRequests: cost("workerRequests"),
-    workerCpuMs: cost("workerCpuMs"),
-    requests: cost("requests"),
-    gigabyteSeconds: cost("gigabyteSeconds"),
-    rowsWritten: cost("rowsWritten"),
-    rowsRead: cost("rowsRead"),
-    storedGigabytes: cost("storedGigabytes"),
-  };
+export function costOf(usage: Partial<Usage>): Record<keyof Usage, number> {
+  const costs = Object.entries(PRICES).map(([part, price]) => {
+    return [part, ((usage[part as keyof Usage] ?? 0) * price) / 1e6];
+  });
+  return Object.fromEntries(costs) as Record<keyof Usage, number>;
 }
 
 /** The sum of {@link costOf}. */
-export function totalCost(usage: Usage): number {
+export function totalCost(usage: Partial<Usage>): number {
   return Object.values(costOf(usage)).reduce((sum, part) => sum + part, 0);
 }
 

@@ -73,7 +73,7 @@ export async function runPlan(clients: number, seed: number): Promise<Results> {
     const mark = `m${published}`;
     const privileged = published % 5 === 0;
     ledger.publish(mark, privileged);
-    for (let tries = 0; world.publish(mark, pad, privileged) === null; tries += 1) {
+    for (let tries = 0; !world.publish(mark, pad, privileged); tries += 1) {
       if (tries > 3) throw new Error("the hub takes nothing");
       await time.pass(200);
     }

@@ -106,7 +106,7 @@ function ackTable(): string {
         "a month, each 10,000 sockets",
         (after) => {
           const messages = perSecond(10_000, after) * MONTH_SECONDS;
-          return dollars(totalCost({ ...NOTHING, requests: messages / messagesPerRequest }));
+          return dollars(totalCost({ requests: messages / messagesPerRequest }));
         },
       ],
     ],
@@ -195,16 +195,6 @@ function stormTable(): string {
     ["pulls at the hub", ({ relays }) => whole(relays)],
   ]);
 }
-
-const NOTHING: Usage = {
-  workerRequests: 0,
-  workerCpuMs: 0,
-  requests: 0,
-  gigabyteSeconds: 0,
-  rowsWritten: 0,
-  rowsRead: 0,
-  storedGigabytes: 0,
-};
 
 function placed(sockets: number): Placement {
   return place(sockets, SIZES.perHub, SIZES.perRelay);

@@ -99,8 +99,8 @@ export class World {
     this.crowd = new Crowd({ count: clients, time, random, ledger, enter });
   }
 
-  /** @returns null: the hub died, and nobody knows what became of it */
-  publish(mark: string, pad: string, privileged: boolean): "published" | "duplicate" | null {
+  /** @returns false: the hub died, and nobody knows what became of it */
+  publish(mark: string, pad: string, privileged: boolean): boolean {
     const { hub } = this.#guild;
     const dies = this.#hubDies;
     hub.isMute = dies;
@@ -108,10 +108,10 @@ export class World {
     if (dies) {
       this.#hubDies = false;
       hub.crash();
-      return null;
+      return false;
     }
     if (published.kind === "refused") throw new Error(published.why);
-    return published.kind;
+    return true;
   }
 
   killHubAfterCommit(): void {
