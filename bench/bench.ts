@@ -38,16 +38,7 @@ export type Report = {
 };
 
 /** What a run was made on and with. Nothing that names the machine. */
-export type Machine = {
-  readonly cpu: string;
-  readonly cores: number;
-  /** Processes that wanted a core when the run ended, on average over a minute. */
-  readonly load: number;
-  /** Where the subjects write: a commit that reaches a disk takes its time. */
-  readonly storage: "disk" | "memory";
-  /** Name and version of what takes part. */
-  readonly versions: readonly (readonly [string, string])[];
-};
+export type Machine = ReturnType<typeof describeMachine>;
 
 /**
  * Runs a benchmark, shows its report and writes it down. It fails when the report has faults.
@@ -103,17 +94,20 @@ export function writeReport(report: Report, machine: Machine): string {
   return [made, ...(verdict === undefined ? [] : [verdict]), ...parts].join("\n\n");
 }
 
-function describeMachine(folder: string, packages: Report["packages"] = {}): Machine {
+function describeMachine(folder: string, packages: Report["packages"] = {}) {
+  const versions: readonly (readonly [string, string])[] = [
+    ["Node", process.versions.node],
+    ["workerd", workerdVersion()],
+    ...Object.entries(packages).map(([shown, name]) => [shown, versionOf(name)] as const),
+  ];
   return {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
+    /** Where the subjects write: a commit that reaches a disk takes its time. */
     storage: statfsSync(folder).type === TMPFS_MAGIC ? "memory" : "disk",
+    /** Processes that wanted a core when the run ended, on average over a minute. */
     load: loadavg()[0] ?? Number.NaN,
-    versions: [
-      ["Node", process.versions.node],
-      ["workerd", workerdVersion()],
-      ...Object.entries(packages).map(([shown, name]) => [shown, versionOf(name)] as const),
-    ],
+    versions,
   };
 }
 

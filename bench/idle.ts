@@ -16,16 +16,9 @@ export type IdleTrial = {
   readonly faults: readonly string[];
 };
 
-type Idler = {
-  readonly name: SubjectName;
-  readonly server: RunningSubject;
-  readonly fleet: Fleet;
-  readonly stopPinging: ReturnType<Fleet["startPinging"]>;
-};
-
 /** Watches all subjects at the same time. @param folder gets a folder for each */
 export async function runIdle(subjects: readonly Subject[], folder: string): Promise<IdleTrial[]> {
-  const idlers: Idler[] = [];
+  const idlers: (() => Promise<IdleTrial>)[] = [];
   const servers: RunningSubject[] = [];
   try {
     for (const { name, start } of subjects) {
@@ -33,48 +26,47 @@ export async function runIdle(subjects: readonly Subject[], folder: string): Pro
       servers.push(server);
       const fleet = new Fleet(0);
       await fleet.open(PLAN.idleSockets, PLAN.connecting, server.clientOf);
-      idlers.push({ name, server, fleet, stopPinging: fleet.startPinging(PLAN.idlePingMs) });
+      const stopPinging = fleet.startPinging(PLAN.idlePingMs);
+      idlers.push(() => watch(name, server, fleet, stopPinging));
     }
-    await rest(PLAN.idleSettleMs);
-    // Asking a hub for its wakes is a call: before the first count of calls and after the last.
-    const wakesBefore = await Promise.all(idlers.map(async ({ server }) => server.wakes?.()));
-    const before = await Promise.all(idlers.map(look));
-    await rest(PLAN.idleMs);
-    const after = await Promise.all(idlers.map(look));
-    const wakesAfter = await Promise.all(idlers.map(async ({ server }) => server.wakes?.()));
-    const unanswered = await stopAll(idlers);
-    return idlers.map(({ name, fleet }, at) => {
-      const [was, is, missing] = [before[at], after[at], unanswered[at] ?? 0];
-      if (was === undefined || is === undefined) throw new Error(`nobody looked at ${name}`);
-      const calls = was.calls === null || is.calls === null ? null : is.calls - was.calls;
-      const wakes = wakesBetween(wakesBefore[at], wakesAfter[at]);
-      return {
-        subject: name,
-        calls,
-        wakes,
-        cpuMs: (is.cpuSeconds - was.cpuSeconds) * 1000,
-        faults: [
-          ...fleet.faults,
-          ...(missing > 0 ? [`${missing} pings were not answered`] : []),
-          // Ours promises not to; what others do is theirs.
-          ...(name.startsWith("hub") ? wakeFaults(calls, wakes) : []),
-        ],
-      };
-    });
+    return await Promise.all(idlers.map((idler) => idler()));
   } finally {
     for (const server of servers) await server.stop();
   }
 }
 
-/** Ends the pings. @returns how many each server did not answer */
-async function stopAll(idlers: readonly Idler[]): Promise<number[]> {
-  const settled = rest(PLAN.settleMs);
-  const unanswered = await Promise.all(idlers.map(({ stopPinging }) => stopPinging(settled)));
-  await Promise.all(idlers.map(({ fleet }) => fleet.close(0)));
-  return unanswered;
+/** Watches one subject whose sockets ping. */
+async function watch(
+  subject: SubjectName,
+  server: RunningSubject,
+  fleet: Fleet,
+  stopPinging: ReturnType<Fleet["startPinging"]>,
+): Promise<IdleTrial> {
+  await rest(PLAN.idleSettleMs);
+  // Asking a hub for its wakes is a call: before the first count of calls and after the last.
+  const wakesBefore = await server.wakes?.();
+  const was = await look(server);
+  await rest(PLAN.idleMs);
+  const is = await look(server);
+  const wakes = wakesBetween(wakesBefore, await server.wakes?.());
+  const unanswered = await stopPinging(rest(PLAN.settleMs));
+  await fleet.close(0);
+  const calls = was.calls === null || is.calls === null ? null : is.calls - was.calls;
+  return {
+    subject,
+    calls,
+    wakes,
+    cpuMs: (is.cpuSeconds - was.cpuSeconds) * 1000,
+    faults: [
+      ...fleet.faults,
+      ...(unanswered > 0 ? [`${unanswered} pings were not answered`] : []),
+      // Ours promises not to; what others do is theirs.
+      ...(subject.startsWith("hub") ? wakeFaults(calls, wakes) : []),
+    ],
+  };
 }
 
-async function look({ server }: Idler): Promise<{ calls: number | null; cpuSeconds: number }> {
+async function look(server: RunningSubject): Promise<{ calls: number | null; cpuSeconds: number }> {
   const { cpuSeconds } = await usageOf(server.pid);
   return { calls: (await server.calls?.()) ?? null, cpuSeconds };
 }

@@ -17,33 +17,10 @@ export type RecoveryTrial = {
 };
 
 /** What it took to come back after {@link PLAN.missedEvents}. */
-export type ResumeTrial = {
-  /** From the TCP connection to the last missed event, milliseconds: one alone, several at a time. */
-  readonly loneP50: number;
-  readonly loneP99: number;
-  readonly crowdedP50: number;
-  readonly crowdedP99: number;
-  readonly cpuMsPerResume: number;
-  /** D1 queries during all of them; null: there is no D1. */
-  readonly d1Queries: number | null;
-};
+export type ResumeTrial = Awaited<ReturnType<typeof measureResumes>>;
 
-/** What happened after a server was killed with all its sockets. Times since the kill, milliseconds. */
-type RestartTrial = {
-  /** Clients spread their first attempt over this time: ours, or what the server asked for. */
-  readonly spreadMs: number;
-  /** The new process listens. */
-  readonly upMs: number;
-  /** The last client is served again. */
-  readonly backMs: number;
-  /** The last client has every event; null: nobody gets what was missed. */
-  readonly caughtUpMs: number | null;
-  /** Clients served per second, in the busiest 100 ms. */
-  readonly peakPerSecond: number;
-  /** Deliveries of events around the restart, and how many of them never came. */
-  readonly deliveries: number;
-  readonly lost: number;
-};
+/** What happened after a server was killed with all its sockets. */
+type RestartTrial = Awaited<ReturnType<typeof measureRestart>>["trial"];
 
 /** Measures one subject, on a server of its own. @param folder for its files */
 export async function runRecovery(
@@ -67,11 +44,7 @@ export async function runRecovery(
 }
 
 /** Measures resumes on a warm server. @param faults gets what went wrong */
-async function measureResumes(
-  server: RunningSubject,
-  publisher: Publisher,
-  faults: string[],
-): Promise<ResumeTrial> {
+async function measureResumes(server: RunningSubject, publisher: Publisher, faults: string[]) {
   const absent = await missEvents(server, publisher);
   await resumeMany(absent, PLAN.warmUpResumes, 1);
   let lone: number[] = [];
@@ -88,11 +61,13 @@ async function measureResumes(
   if (d1Queries !== null && d1Queries > 0)
     faults.push(`${d1Queries} D1 queries in ${count} resumes`);
   return {
+    // From the TCP connection to the last missed event, milliseconds: one alone, several at a time.
     loneP50: quantile(lone, 0.5),
     loneP99: quantile(lone, 0.99),
     crowdedP50: quantile(crowded, 0.5),
     crowdedP99: quantile(crowded, 0.99),
     cpuMsPerResume: (cpuSeconds * 1000) / count,
+    /** During all of them; null: there is no D1. */
     d1Queries,
   };
 }
@@ -174,7 +149,7 @@ async function measureRestart(
   server: RunningSubject,
   publisher: Publisher,
   faults: string[],
-): Promise<{ readonly trial: RestartTrial; readonly server: RunningSubject }> {
+) {
   const forgets = subject.remembers !== "on disk";
   const fleet = new Fleet(publisher.next);
   await fleet.open(PLAN.sockets, PLAN.connecting, server.clientOf);
@@ -207,12 +182,19 @@ async function measureRestart(
   faults.push(...fleet.faults);
   return {
     server: newServer,
+    // Times since the kill, milliseconds.
     trial: {
+      /** Clients spread their first attempt over this time: ours, or what the server asked for. */
       spreadMs,
+      /** The new process listens. */
       upMs: upAt - killedAt,
+      /** The last client is served again. */
       backMs: backAt - killedAt,
+      /** The last client has every event; null: nobody gets what was missed. */
       caughtUpMs: forgets ? null : caughtUpAt - killedAt,
+      /** Clients served per second, in the busiest 100 ms. */
       peakPerSecond: peakPerSecond(servedAt, 100),
+      /** Deliveries of events around the restart, and how many of them never came. */
       deliveries: 2 * PLAN.restartEvents * PLAN.sockets,
       lost: fleet.lostEvents,
     },

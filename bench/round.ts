@@ -34,26 +34,7 @@ export type Trial = {
 };
 
 /** A started subject with its sockets, and what was measured of it so far. */
-type Contender = {
-  readonly server: RunningSubject;
-  readonly publisher: Publisher;
-  readonly fleet: Fleet;
-  readonly start: Pick<
-    Trial,
-    | "subject"
-    | "unheardPerSecond"
-    | "unheardCpuMs"
-    | "connectsPerSecond"
-    | "kibPerSocket"
-    | "faults"
-  >;
-  readonly bursts: {
-    serverSeconds: number;
-    ownSeconds: number;
-    seconds: number;
-    publishSeconds: number;
-  };
-};
+type Contender = Awaited<ReturnType<typeof startContender>>;
 
 /**
  * Starts all subjects and measures each. Lone events and bursts go to one after the other, so that
@@ -85,11 +66,7 @@ export async function runRound(
   }
 }
 
-async function startContender(
-  subject: Subject,
-  folder: string,
-  secret: string,
-): Promise<Contender> {
+async function startContender(subject: Subject, folder: string, secret: string) {
   const server = await subject.start(folder);
   const publisher = new Publisher(server.port, secret);
   const faults = await warm(server, publisher);

@@ -16,24 +16,7 @@ type Setting = {
 };
 
 /** Many matches at once. Times are milliseconds. */
-export type Storm = {
-  /** From the start until each channel was there, ascending. */
-  readonly channels: readonly number[];
-  /** From the start until a match had both of its channels, ascending. */
-  readonly matches: readonly number[];
-  /** Matches that never had both. */
-  readonly starved: number;
-  /** How long people waited for rooms that they opened meanwhile; null: they were told to try later. */
-  readonly rooms: readonly (number | null)[];
-  /** Calls that Discord refused for their rate, of all calls. */
-  readonly refused: number;
-  readonly calls: number;
-  /** From the end of all matches until the last channel, and the last row, was gone. */
-  readonly channelsGone: number;
-  readonly rowsGone: number;
-  readonly leftChannels: number;
-  readonly leftRows: number;
-};
+export type Storm = Awaited<ReturnType<typeof playAtOnce>>;
 
 const CHANNELS_EACH = 2;
 
@@ -111,10 +94,7 @@ export async function playAlone(setting: Setting, match: FaceitMatch): Promise<n
 }
 
 /** Lets all matches begin at once, and when all have their channels, end at once. */
-export async function playAtOnce(
-  setting: Setting,
-  matches: readonly FaceitMatch[],
-): Promise<Storm> {
+export async function playAtOnce(setting: Setting, matches: readonly FaceitMatch[]) {
   const { watch, rows } = setting;
   const { faceit } = setting.stack;
   const wanted = matches.length * CHANNELS_EACH;
@@ -153,14 +133,20 @@ export async function playAtOnce(
       at >= end && method === "DELETE" && /^\/channels\/\d+$/.test(path) && status === 200,
   );
   return {
+    /** From the start until each channel was there, ascending. */
     channels: channels.map(({ madeAt }) => madeAt - start).toSorted((a, b) => a - b),
+    /** From the start until a match had both of its channels, ascending. */
     matches: complete
       .map((mine) => Math.max(...mine.map(({ madeAt }) => madeAt)) - start)
       .toSorted((a, b) => a - b),
+    /** Matches that never had both. */
     starved: matches.length - complete.length,
+    /** How long people waited for rooms that they opened meanwhile; null: they were told to try later. */
     rooms: waited,
+    /** Calls that Discord refused for their rate, of all calls. */
     refused: calls.filter(({ status }) => status === 429).length,
     calls: calls.length,
+    /** From the end of all matches until the last channel, and the last row, was gone. */
     channelsGone: Math.max(...gone.map(({ at }) => at)) - end,
     rowsGone: rowsGoneAt - end,
     leftChannels: (await watch.matchChannels()).length,

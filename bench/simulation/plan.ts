@@ -1,49 +1,7 @@
-import type { Fault } from "./ledger.ts";
-import { type Return, sizeOf, World } from "./world.ts";
-
-/** Calls and rows of a phase, by event. */
-export type PerEvent = {
-  readonly events: number;
-  readonly relays: number;
-  readonly calls: number;
-  readonly hubRows: number;
-  readonly relayRows: number;
-};
+import { sizeOf, World } from "./world.ts";
 
 /** What one run showed. Times in milliseconds of the virtual clock. */
-export type Results = {
-  readonly clients: number;
-  readonly arrival: { readonly ms: number; readonly refused: number; readonly relays: number };
-  readonly fullest: { readonly hub: number; readonly relay: number };
-  readonly steady: PerEvent;
-  readonly bursts: PerEvent;
-  readonly faulty: {
-    /** Clients that had not got everything long after the last fault. */
-    readonly incomplete: number;
-    readonly events: number;
-    readonly lostCalls: number;
-    readonly crashes: number;
-    readonly pulls: number;
-  };
-  readonly restart: {
-    /** Until everybody had everything. */
-    readonly ms: number;
-    /** Until 99 of 100 were connected again. */
-    readonly mostMs: number;
-    readonly refused: number;
-    readonly busiest: Return;
-    readonly relays: number;
-    readonly snapshotCalls: number;
-  };
-  readonly deliveries: number;
-  readonly lags: number;
-  readonly faults: Readonly<Record<Fault, number>>;
-  readonly snapshots: Readonly<Record<string, number>>;
-  readonly incomplete: number;
-  /** Real CPU of this process for all of it. */
-  readonly cpuSeconds: number;
-  readonly heapMegabytes: number;
-};
+export type Results = Awaited<ReturnType<typeof runPlan>>;
 
 /** A wait that is longer than this ends the run: somebody never comes back, milliseconds. */
 const PATIENCE_MS = 3600 * 1000;
@@ -61,7 +19,7 @@ const MOST = 0.99;
  * Does everything that one run does: arrival, calm, bursts, faults, a restart of all, and a count.
  * @param seed of all chance in it
  */
-export async function runPlan(clients: number, seed: number): Promise<Results> {
+export async function runPlan(clients: number, seed: number) {
   const cpu = process.cpuUsage();
   const size = sizeOf(clients);
   const world = new World(size, seed);
@@ -116,6 +74,7 @@ export async function runPlan(clients: number, seed: number): Promise<Results> {
   world.lossRate = 0;
   await untilComplete(world, clients);
   const faulty = {
+    /** Clients that had not got everything long after the last fault. */
     incomplete: crowd.behind().length,
     events: FAULTY_EVENTS,
     lostCalls: world.lostCalls,
@@ -137,17 +96,16 @@ export async function runPlan(clients: number, seed: number): Promise<Results> {
     deliveries: crowd.deliveries,
     lags: world.counts().lags,
     faults: { ...ledger.faults },
+    /** How often clients got the whole state, by reason. */
     snapshots: Object.fromEntries(crowd.snapshots),
     incomplete: crowd.behind().length,
+    /** Real CPU of this process for all of it. */
     cpuSeconds: (used.user + used.system) / 1e6,
     heapMegabytes: process.memoryUsage().rss / 1e6,
   };
 }
 
-async function arrive(
-  { crowd, time }: World,
-  clients: number,
-): Promise<{ ms: number; refused: number }> {
+async function arrive({ crowd, time }: World, clients: number) {
   const start = time.clock();
   crowd.arrive(ARRIVAL_MS);
   for (let waited = 0; crowd.connected < clients && waited < PATIENCE_MS; waited += 1_000) {
@@ -159,11 +117,8 @@ async function arrive(
   return { ms, refused: crowd.refused };
 }
 
-async function perEvent(
-  world: World,
-  events: number,
-  work: () => Promise<void>,
-): Promise<PerEvent> {
+/** Calls and rows of a phase, by event. */
+async function perEvent(world: World, events: number, work: () => Promise<void>) {
   const before = world.counts();
   await work();
   const after = world.counts();
@@ -187,11 +142,7 @@ function disturb({ crowd, random }: World): void {
   }
 }
 
-async function restartAll(
-  world: World,
-  clients: number,
-  publish: () => Promise<void>,
-): Promise<Results["restart"]> {
+async function restartAll(world: World, clients: number, publish: () => Promise<void>) {
   const { crowd, time } = world;
   const [start, refused, { snapshotCalls }] = [time.clock(), crowd.refused, world.counts()];
   world.crashAll();
@@ -206,7 +157,9 @@ async function restartAll(
   }
   const after = world.counts();
   return {
+    /** Until everybody had everything. */
     ms: time.clock() - start,
+    /** Until 99 of 100 were connected again. */
     mostMs: mostMs ?? Number.NaN,
     refused: crowd.refused - refused,
     busiest: world.returnSince(start),

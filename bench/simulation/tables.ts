@@ -19,7 +19,7 @@ import {
   type Usage,
   usageOf,
 } from "./arithmetic.ts";
-import type { PerEvent, Results } from "./plan.ts";
+import type { Results } from "./plan.ts";
 /** From this share of its sockets on nobody new is sent to an object (`core/placement.ts`). */
 const FULL_AT = 0.8;
 
@@ -245,7 +245,7 @@ export function findProblems({ faults, faulty, incomplete, snapshots }: Results)
   return problems;
 }
 
-function perEvent({ calls, hubRows, relayRows, relays }: PerEvent): string {
+function perEvent({ calls, hubRows, relayRows, relays }: Results["steady"]): string {
   const each = (all: number): string => (all / Math.max(1, relays)).toFixed(2);
   return `${whole(relays)} relays; an event took ${each(calls)} calls to each, and ${each(relayRows)} journal rows in each (hub: ${hubRows.toFixed(2)})`;
 }

@@ -43,29 +43,6 @@ type Place = MemoryObject<Served>;
 /** The placement as one isolate knows it. */
 type Remembered = { readonly relays: readonly number[]; readonly until: number };
 
-/** The busiest second of a return. */
-export type Return = {
-  /** Clients let in by one object, and by all. */
-  readonly accepts: { readonly one: number; readonly all: number };
-  /** Clients that tried, each with a ticket. */
-  readonly tries: number;
-};
-
-/** What is read off the objects of a run. */
-type Counts = {
-  /** Relays that the hub calls. */
-  readonly relays: number;
-  readonly relaySockets: readonly number[];
-  readonly hubSockets: number;
-  readonly calls: number;
-  readonly pulls: number;
-  readonly snapshotCalls: number;
-  /** Times that a client used up its credit. */
-  readonly lags: number;
-  readonly hubRows: number;
-  readonly relayRows: number;
-};
-
 /** Everything of one run: a hub with its relays, the network between them, and the crowd. */
 export class World {
   readonly random: Random;
@@ -134,27 +111,32 @@ export class World {
     }
   }
 
-  counts(): Counts {
+  /** What is read off the objects. */
+  counts() {
     const { hub, calls, counts } = this.#guild;
     const relays = this.#relays();
     const rowsOf = ({ impl }: Place): number => impl.host.store.extent().head;
     return {
+      /** Relays that the hub calls. */
       relays: hub.impl.relays.rows.length,
       relaySockets: relays.map((relay) => relay.sockets.size),
       hubSockets: hub.sockets.size,
       calls: calls.get("take") ?? 0,
       pulls: calls.get("pull") ?? 0,
       snapshotCalls: calls.get("snapshotsFor") ?? 0,
+      /** Times that a client used up its credit. */
       lags: counts.get("lagging") ?? 0,
       hubRows: rowsOf(hub),
       relayRows: relays.reduce((sum, relay) => sum + rowsOf(relay), 0),
     };
   }
 
-  /** How clients came back since a time, milliseconds. */
-  returnSince(ms: number): Return {
+  /** The busiest second of a return since a time, milliseconds. */
+  returnSince(ms: number) {
     return {
+      /** Clients let in by one object, and by all. */
       accepts: mostAtOnce([...this.#acceptedAt.values()], ms),
+      /** Clients that tried, each with a ticket. */
       tries: mostAtOnce([this.#triesAt], ms).all,
     };
   }
