@@ -1,19 +1,13 @@
 import { z } from "zod";
 
 /** A payload of Discord's gateway: opcode, data, and a dispatch's sequence and name. */
-export type Frame = {
-  readonly op: number;
-  readonly d: unknown;
-  readonly s: number | null;
-  readonly t: string | null;
-};
-
-const FrameSchema = z.object({
+const Frame = z.object({
   op: z.number().int(),
   d: z.unknown(),
-  s: z.number().int().nullish(),
-  t: z.string().nullish(),
+  s: z.number().int().nullable().default(null),
+  t: z.string().nullable().default(null),
 });
+export type Frame = Readonly<z.output<typeof Frame>>;
 
 /**
  * Parses one payload.
@@ -26,10 +20,7 @@ export function parseFrame(text: string): Frame | null {
   } catch {
     return null;
   }
-  const parsed = FrameSchema.safeParse(json);
-  if (!parsed.success) return null;
-  const { op, d, s, t } = parsed.data;
-  return { op, d, s: s ?? null, t: t ?? null };
+  return Frame.safeParse(json).data ?? null;
 }
 
 /**

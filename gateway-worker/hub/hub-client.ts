@@ -13,16 +13,7 @@ export type HubStatus = {
 };
 
 /** Sends signed bodies to the hub, and remembers the result. */
-export interface HubClient {
-  readonly status: HubStatus;
-  /**
-   * One attempt, signed now. Never throws: without an answer it returns `later`.
-   * @param trace W3C trace id of the body's subject; null: the hub creates one
-   */
-  post(body: Uint8Array<ArrayBuffer>, trace: string | null): Promise<Answer>;
-  /** Aborts the attempts that wait for an answer. */
-  abort(): void;
-}
+export type HubClient = ReturnType<typeof createHubClient>;
 
 /** Dependencies of a hub client. */
 export type HubClientParts = {
@@ -55,7 +46,7 @@ function statusAfter(answer: Answer, before: HubStatus): HubStatus {
 }
 
 /** The client of `POST /internal/events` (rooms.md §4). */
-export function createHubClient(parts: HubClientParts): HubClient {
+export function createHubClient(parts: HubClientParts) {
   const {
     endpoint,
     secrets,
@@ -89,10 +80,14 @@ export function createHubClient(parts: HubClientParts): HubClient {
   }
 
   return {
-    get status() {
+    get status(): HubStatus {
       return status;
     },
-    async post(body, trace) {
+    /**
+     * One attempt, signed now. Never throws: without an answer it returns `later`.
+     * @param trace W3C trace id of the body's subject; null: the hub creates one
+     */
+    async post(body: Uint8Array<ArrayBuffer>, trace: string | null): Promise<Answer> {
       const answer = await attempt(body, trace);
       const before = status;
       // A process that was told to stop publishing stays stopped, whatever a late answer says.
@@ -100,6 +95,7 @@ export function createHubClient(parts: HubClientParts): HubClient {
       if (status.state === "accepting" && before.state !== "accepting") onAccepting();
       return answer;
     },
+    /** Aborts the attempts that wait for an answer. */
     abort: () => aborter.abort(),
   };
 }

@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { DiscordUser } from "../../src/protocol/person.ts";
 import {
   applyChange,
@@ -12,44 +12,11 @@ import {
 export class GuildStore {
   readonly #guilds = new Map<string, GuildState>();
   readonly #db: DatabaseSync;
-  readonly #saveGuild: StatementSync;
-  readonly #saveVoice: StatementSync;
-  readonly #removeVoice: StatementSync;
-  readonly #saveChannel: StatementSync;
-  readonly #removeChannel: StatementSync;
-  readonly #saveGone: StatementSync;
-  readonly #removeGone: StatementSync;
-  readonly #pruneGone: StatementSync;
+  readonly #sql: ReturnType<typeof statementsOf>;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#saveGuild = db.prepare(
-      `INSERT INTO guilds (guild_id, known, available, snapshot_due) VALUES (?, ?, ?, ?)
-       ON CONFLICT (guild_id) DO UPDATE SET known = excluded.known,
-         available = excluded.available, snapshot_due = excluded.snapshot_due`,
-    );
-    this.#saveVoice = db.prepare(
-      `INSERT INTO voice_states (guild_id, user_id, channel_id, user) VALUES (?, ?, ?, ?)
-       ON CONFLICT (guild_id, user_id) DO UPDATE SET channel_id = excluded.channel_id,
-         user = coalesce(excluded.user, user)`,
-    );
-    this.#removeVoice = db.prepare("DELETE FROM voice_states WHERE guild_id = ? AND user_id = ?");
-    this.#saveChannel = db.prepare(
-      `INSERT INTO channels (guild_id, channel_id, name, user_limit) VALUES (?, ?, ?, ?)
-       ON CONFLICT (guild_id, channel_id) DO UPDATE SET name = excluded.name,
-         user_limit = excluded.user_limit`,
-    );
-    this.#removeChannel = db.prepare("DELETE FROM channels WHERE guild_id = ? AND channel_id = ?");
-    this.#saveGone = db.prepare(
-      "INSERT OR IGNORE INTO gone_channels (guild_id, channel_id) VALUES (?, ?)",
-    );
-    this.#removeGone = db.prepare(
-      "DELETE FROM gone_channels WHERE guild_id = ? AND channel_id = ?",
-    );
-    this.#pruneGone = db.prepare(
-      `DELETE FROM gone_channels WHERE guild_id = ?1 AND position NOT IN
-         (SELECT position FROM gone_channels WHERE guild_id = ?1 ORDER BY position DESC LIMIT ?2)`,
-    );
+    this.#sql = statementsOf(db);
     this.#load();
   }
 
@@ -75,7 +42,7 @@ export class GuildStore {
     const { guildId } = guild;
     switch (change.type) {
       case "voice":
-        if (change.to === null) this.#removeVoice.run(guildId, change.userId);
+        if (change.to === null) this.#sql.removeVoice.run(guildId, change.userId);
         else this.#writeVoice(guildId, change.userId, change.to, change.user);
         return;
       case "user":
@@ -83,14 +50,14 @@ export class GuildStore {
         return;
       case "channel": {
         const { channelId, name, userLimit } = change.after;
-        this.#saveChannel.run(guildId, channelId, name, userLimit);
-        this.#removeGone.run(guildId, channelId);
+        this.#sql.saveChannel.run(guildId, channelId, name, userLimit);
+        this.#sql.removeGone.run(guildId, channelId);
         return;
       }
       case "channel-gone":
-        this.#removeChannel.run(guildId, change.channelId);
-        this.#saveGone.run(guildId, change.channelId);
-        this.#pruneGone.run(guildId, GONE_CHANNELS_MAX);
+        this.#sql.removeChannel.run(guildId, change.channelId);
+        this.#sql.saveGone.run(guildId, change.channelId);
+        this.#sql.pruneGone.run(guildId, GONE_CHANNELS_MAX);
         return;
       case "available":
       case "known":
@@ -107,12 +74,12 @@ export class GuildStore {
   ): void {
     if (channelId === undefined) return;
     const text = user === undefined ? null : JSON.stringify(user);
-    this.#saveVoice.run(guildId, userId, channelId, text);
+    this.#sql.saveVoice.run(guildId, userId, channelId, text);
   }
 
   /** Writes the flags of a guild. */
   save(guild: GuildState): void {
-    this.#saveGuild.run(
+    this.#sql.saveGuild.run(
       guild.guildId,
       Number(guild.known),
       Number(guild.available),
@@ -157,4 +124,34 @@ export class GuildStore {
       this.get(String(row["guild_id"]))?.gone.add(String(row["channel_id"]));
     }
   }
+}
+
+function statementsOf(db: DatabaseSync) {
+  return {
+    saveGuild: db.prepare(
+      `INSERT INTO guilds (guild_id, known, available, snapshot_due) VALUES (?, ?, ?, ?)
+       ON CONFLICT (guild_id) DO UPDATE SET known = excluded.known,
+         available = excluded.available, snapshot_due = excluded.snapshot_due`,
+    ),
+    saveVoice: db.prepare(
+      `INSERT INTO voice_states (guild_id, user_id, channel_id, user) VALUES (?, ?, ?, ?)
+       ON CONFLICT (guild_id, user_id) DO UPDATE SET channel_id = excluded.channel_id,
+         user = coalesce(excluded.user, user)`,
+    ),
+    removeVoice: db.prepare("DELETE FROM voice_states WHERE guild_id = ? AND user_id = ?"),
+    saveChannel: db.prepare(
+      `INSERT INTO channels (guild_id, channel_id, name, user_limit) VALUES (?, ?, ?, ?)
+       ON CONFLICT (guild_id, channel_id) DO UPDATE SET name = excluded.name,
+         user_limit = excluded.user_limit`,
+    ),
+    removeChannel: db.prepare("DELETE FROM channels WHERE guild_id = ? AND channel_id = ?"),
+    saveGone: db.prepare(
+      "INSERT OR IGNORE INTO gone_channels (guild_id, channel_id) VALUES (?, ?)",
+    ),
+    removeGone: db.prepare("DELETE FROM gone_channels WHERE guild_id = ? AND channel_id = ?"),
+    pruneGone: db.prepare(
+      `DELETE FROM gone_channels WHERE guild_id = ?1 AND position NOT IN
+         (SELECT position FROM gone_channels WHERE guild_id = ?1 ORDER BY position DESC LIMIT ?2)`,
+    ),
+  };
 }

@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { OUTBOX_MAX_BYTES, OUTBOX_MAX_EVENTS } from "../../src/protocol/limits.ts";
 
 /** An event that the hub has not acknowledged yet. */
@@ -34,30 +34,14 @@ export class Outbox {
    */
   readonly #inFlight = new Map<string, number>();
   readonly #bounds: OutboxBounds;
-  readonly #append: StatementSync;
-  readonly #head: StatementSync;
-  readonly #removeTo: StatementSync;
-  readonly #removeAfter: StatementSync;
-  readonly #depth: StatementSync;
-  readonly #oldest: StatementSync;
-  readonly #last: StatementSync;
+  readonly #sql: ReturnType<typeof statementsOf>;
 
   constructor(
     db: DatabaseSync,
     bounds: OutboxBounds = { events: OUTBOX_MAX_EVENTS, bytes: OUTBOX_MAX_BYTES },
   ) {
     this.#bounds = bounds;
-    this.#append = db.prepare(
-      "INSERT INTO outbox (guild_id, id, event, payload, ts, bytes, trace) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    );
-    this.#head = db.prepare("SELECT * FROM outbox WHERE guild_id = ? ORDER BY position LIMIT ?");
-    this.#removeTo = db.prepare("DELETE FROM outbox WHERE guild_id = ? AND position <= ?");
-    this.#removeAfter = db.prepare("DELETE FROM outbox WHERE guild_id = ? AND position > ?");
-    this.#depth = db.prepare(
-      "SELECT COUNT(*) AS events, COALESCE(SUM(bytes), 0) AS bytes FROM outbox WHERE guild_id = ?",
-    );
-    this.#oldest = db.prepare("SELECT MIN(ts) AS ts FROM outbox");
-    this.#last = db.prepare("SELECT MAX(position) AS position FROM outbox WHERE guild_id = ?");
+    this.#sql = statementsOf(db);
     for (const row of db.prepare("SELECT DISTINCT guild_id FROM outbox").all()) {
       this.#recount(String(row["guild_id"]));
     }
@@ -67,7 +51,7 @@ export class Outbox {
   append(event: Omit<OutboxEvent, "position">): void {
     const bytes = Buffer.byteLength(event.payload) + event.id.length + event.event.length;
     const { guildId, id, payload, ts, trace } = event;
-    this.#append.run(guildId, id, event.event, payload, ts, bytes, trace);
+    this.#sql.append.run(guildId, id, event.event, payload, ts, bytes, trace);
     const depth = this.#depths.get(event.guildId) ?? { events: 0, bytes: 0 };
     this.#depths.set(event.guildId, {
       events: depth.events + 1,
@@ -77,7 +61,7 @@ export class Outbox {
 
   /** The first events of a guild. */
   head(guildId: string, limit: number): readonly OutboxEvent[] {
-    return this.#head.all(guildId, limit).map((row) => ({
+    return this.#sql.head.all(guildId, limit).map((row) => ({
       position: Number(row["position"]),
       guildId,
       id: String(row["id"]),
@@ -90,7 +74,7 @@ export class Outbox {
 
   /** Removes a guild's events up to a position: the hub has them, or they are dead letters. */
   removeTo(guildId: string, position: number): void {
-    this.#removeTo.run(guildId, position);
+    this.#sql.removeTo.run(guildId, position);
     this.#recount(guildId);
   }
 
@@ -102,7 +86,7 @@ export class Outbox {
 
   /** Deletes a guild's events that are not being sent. */
   dropUnsent(guildId: string): void {
-    this.#removeAfter.run(guildId, this.#inFlight.get(guildId) ?? 0);
+    this.#sql.removeAfter.run(guildId, this.#inFlight.get(guildId) ?? 0);
     this.#recount(guildId);
   }
 
@@ -135,19 +119,35 @@ export class Outbox {
 
   /** When the oldest waiting event happened, milliseconds since 1970; null: none waits. */
   oldestTs(): number | null {
-    const ts = this.#oldest.get()?.["ts"];
+    const ts = this.#sql.oldest.get()?.["ts"];
     return typeof ts === "number" ? ts : null;
   }
 
   /** Position of the last event of a guild, 0 when none waits. */
   lastPosition(guildId: string): number {
-    return Number(this.#last.get(guildId)?.["position"] ?? 0);
+    return Number(this.#sql.last.get(guildId)?.["position"] ?? 0);
   }
 
   #recount(guildId: string): void {
-    const row = this.#depth.get(guildId);
+    const row = this.#sql.depth.get(guildId);
     const events = Number(row?.["events"] ?? 0);
     if (events === 0) this.#depths.delete(guildId);
     else this.#depths.set(guildId, { events, bytes: Number(row?.["bytes"] ?? 0) });
   }
+}
+
+function statementsOf(db: DatabaseSync) {
+  return {
+    append: db.prepare(
+      "INSERT INTO outbox (guild_id, id, event, payload, ts, bytes, trace) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ),
+    head: db.prepare("SELECT * FROM outbox WHERE guild_id = ? ORDER BY position LIMIT ?"),
+    removeTo: db.prepare("DELETE FROM outbox WHERE guild_id = ? AND position <= ?"),
+    removeAfter: db.prepare("DELETE FROM outbox WHERE guild_id = ? AND position > ?"),
+    depth: db.prepare(
+      "SELECT COUNT(*) AS events, COALESCE(SUM(bytes), 0) AS bytes FROM outbox WHERE guild_id = ?",
+    ),
+    oldest: db.prepare("SELECT MIN(ts) AS ts FROM outbox"),
+    last: db.prepare("SELECT MAX(position) AS position FROM outbox WHERE guild_id = ?"),
+  };
 }
