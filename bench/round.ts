@@ -5,33 +5,11 @@ import { Publisher } from "./load/stream.ts";
 import { usageOf } from "../dev/testing/process-usage.ts";
 import { PLAN } from "./plan.ts";
 import { quantile } from "./statistics.ts";
-import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts";
+import type { RunningSubject, Subject } from "./subjects/subject.ts";
 import { connect, cpuSecondsOf, publish, publishAndReceive, warm } from "./work.ts";
 
 /** What one subject did in one round. */
-export type Trial = {
-  readonly subject: SubjectName;
-  readonly connectsPerSecond: number;
-  /** NaN: this subject has no tickets. */
-  readonly ticketConnectsPerSecond: number;
-  readonly kibPerSocket: number;
-  /** Time from publish to receipt of lone events, milliseconds. */
-  readonly quietP50: number;
-  readonly quietP99: number;
-  /** In the bursts. */
-  readonly deliveriesPerCpuSecond: number;
-  readonly deliveriesPerSecond: number;
-  /** Events taken per second, one full request after the other: nobody listens, everybody does. */
-  readonly unheardPerSecond: number;
-  readonly heardPerSecond: number;
-  /** Server CPU for 1,000 events while nobody listens, milliseconds. */
-  readonly unheardCpuMs: number;
-  /** Deliveries of the generator per second of its own CPU, and how busy it was. */
-  readonly generatorPerCpuSecond: number;
-  readonly generatorBusy: number;
-  /** What was lost, doubled or out of order; anything here makes the run void. */
-  readonly faults: readonly string[];
-};
+export type Trial = Awaited<ReturnType<typeof finish>>;
 
 /** A started subject with its sockets, and what was measured of it so far. */
 type Contender = Awaited<ReturnType<typeof startContender>>;
@@ -85,7 +63,9 @@ async function startContender(subject: Subject, folder: string, secret: string) 
     fleet,
     start: {
       subject: subject.name,
+      /** Events taken per second, one full request after the other, while nobody listens. */
       unheardPerSecond: (PLAN.unheardEvents * 1000) / unheardMs,
+      /** Server CPU for 1,000 of them, milliseconds. */
       unheardCpuMs: (unheardCpuSeconds * 1e6) / PLAN.unheardEvents,
       connectsPerSecond,
       kibPerSocket: (idle.residentKib - before.residentKib) / PLAN.sockets,
@@ -128,20 +108,26 @@ async function runBurst({ server, publisher, fleet, bursts }: Contender): Promis
   });
 }
 
-async function finish({ start, server, publisher, fleet, bursts }: Contender): Promise<Trial> {
+async function finish({ start, server, publisher, fleet, bursts }: Contender) {
   await fleet.close(publisher.next);
   const events = PLAN.bursts * PLAN.burstEvents;
   const deliveries = events * PLAN.sockets;
   return {
     ...start,
+    /** NaN: this subject has no tickets. */
     ticketConnectsPerSecond: await connectWithTickets(server, publisher.next),
+    /** Time from publish to receipt of lone events, milliseconds. */
     quietP50: quantile(fleet.latencies, 0.5),
     quietP99: quantile(fleet.latencies, 0.99),
+    /** In the bursts; the next one as well. */
     deliveriesPerCpuSecond: deliveries / bursts.serverSeconds,
     deliveriesPerSecond: deliveries / bursts.seconds,
+    /** As `unheardPerSecond`, while everybody listens. */
     heardPerSecond: events / bursts.publishSeconds,
+    /** Deliveries of the generator per second of its own CPU, and how busy it was. */
     generatorPerCpuSecond: deliveries / bursts.ownSeconds,
     generatorBusy: bursts.ownSeconds / bursts.seconds,
+    /** What was lost, doubled or out of order; anything here makes the run void. */
     faults: [...start.faults, ...fleet.faults],
   };
 }

@@ -29,13 +29,7 @@ export const STALLED_PLAN = {
 } as const;
 
 /** What one hub did in one round, with or without stalled readers. */
-export type StalledTrial = {
-  /** From right before the request leaves to the receipt by each healthy reader, milliseconds. */
-  readonly lone: readonly number[];
-  /** From the first request to the last receipt, milliseconds, of each burst. */
-  readonly bursts: readonly number[];
-  readonly faults: readonly string[];
-};
+export type StalledTrial = ReturnType<Side["close"]>;
 
 /** A round: two hubs without stalled readers, and one with them. */
 export type StalledRound = {
@@ -49,7 +43,9 @@ type Filled = { readonly hub: FilledHub; readonly publisher: Publisher };
 
 /** A hub with its readers, while a round lasts. */
 class Side {
+  /** From right before the request leaves to the receipt by each healthy reader, milliseconds. */
   readonly lone: number[] = [];
+  /** From the first request to the last receipt, milliseconds, of each burst. */
   readonly bursts: number[] = [];
   readonly #hub: FilledHub;
   readonly #publisher: Publisher;
@@ -113,7 +109,7 @@ class Side {
   }
 
   /** Ends the round: everybody leaves. */
-  close(): StalledTrial {
+  close() {
     const head = this.#healthy[0]?.seq ?? 0;
     const faults = [...this.#healthy, ...this.#stalled].flatMap(({ sequence }) => sequence.faults);
     if (this.#healthy.some(({ seq, snapshots }) => seq !== head || snapshots !== 1)) {
