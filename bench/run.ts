@@ -17,12 +17,7 @@ import { countRows, runRecovery, type RecoveryTrial } from "./recovery.ts";
 import { reportOf } from "./report/report.ts";
 import { summarize } from "./report/summary.ts";
 import { runRound, type Trial } from "./round.ts";
-import {
-  guildHub,
-  guildHubBatching,
-  guildHubInMemory,
-  startCountingHub,
-} from "./subjects/guild-hub.ts";
+import { guildHubs, startCountingHub } from "./subjects/guild-hub.ts";
 import { bareLoop, nodeWs, party, rawTcp, socketIo } from "./subjects/peers.ts";
 
 offerHelp(`Usage: npm run bench
@@ -47,9 +42,10 @@ await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd })
   const partyWorker = fileURLToPath(import.meta.resolve("./subjects/party.worker.mjs"));
   const partyBundle = await bundleModule(partyWorker, path.join(folder, "party"));
   const hubParts = { bundle, identity, secret };
+  const { single, batching, inMemory } = guildHubs(hubParts, memory);
   const contenders = [
-    guildHub(hubParts),
-    guildHubBatching(hubParts),
+    single,
+    batching,
     bareLoop,
     party(partyBundle),
     nodeWs(identity, secret),
@@ -60,7 +56,6 @@ await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd })
   if (parts.includes("rounds")) {
     console.log("measuring the load generator …");
     trials.push(...(await runRound([rawTcp], path.join(folder, "ceiling"), secret)));
-    const inMemory = guildHubInMemory(hubParts, memory);
     for (let round = 1; round <= PLAN.rounds; round += 1) {
       const own = path.join(folder, `round-${round}`);
       for (const trial of await runRound([...contenders, inMemory], own, secret)) {

@@ -75,16 +75,10 @@ function timeOf(id: string): number {
 }
 
 /** The stack's D1, read beside the Worker. */
-export type MatchRows = {
-  /** Rows of channels that are there or being made. */
-  readonly active: () => number;
-  /** Matches that are not over. */
-  readonly live: () => number;
-  readonly close: () => void;
-};
+export type MatchRows = Awaited<ReturnType<typeof openMatchRows>>;
 
 /** @throws when the stack has no D1 with matches */
-export async function openMatchRows({ stateDir }: StackProcess): Promise<MatchRows> {
+export async function openMatchRows({ stateDir }: StackProcess) {
   const folder = path.join(stateDir, "worker");
   const files = await readdir(folder, { recursive: true });
   for (const file of files.filter((name) => /d1.*\.sqlite$/.test(name))) {
@@ -93,7 +87,9 @@ export async function openMatchRows({ stateDir }: StackProcess): Promise<MatchRo
       Number(database.prepare(`SELECT count(*) AS n FROM ${of}`).get()?.["n"] ?? Number.NaN);
     if (count("sqlite_master WHERE name = 'active_matches'") > 0) {
       return {
+        /** Rows of channels that are there or being made. */
         active: () => count("active_matches"),
+        /** Matches that are not over. */
         live: () => count("matches WHERE state = 'live'"),
         close: () => database.close(),
       };

@@ -151,10 +151,7 @@ function recoveryTables(summary: Summary, contenders: readonly Named[]): string[
     (cell: (trial: ResumeTrial) => string) =>
     ({ resume: trial }: RecoveryTrial): string =>
       trial === null ? CANNOT : cell(trial);
-  const restart =
-    (cell: (trial: RecoveryTrial["restart"]) => string) =>
-    ({ restart: trial }: RecoveryTrial): string =>
-      cell(trial);
+  const restarts = trials.map(({ label, restart }) => ({ label, ...restart }));
   return [
     tableOf(trials, [
       [`resume of ${count(PLAN.missedEvents)} events`, ({ label }) => label],
@@ -175,23 +172,22 @@ function recoveryTables(summary: Summary, contenders: readonly Named[]): string[
         resume(({ d1Queries }) => (d1Queries === null ? "has no D1" : String(d1Queries))),
       ],
     ]),
-    tableOf(trials, [
+    tableOf(restarts, [
       ["SIGKILL and restart", ({ label }) => label],
-      ["first attempt within", restart(({ spreadMs }) => seconds(spreadMs))],
-      ["server listens after", restart(({ upMs }) => seconds(upMs))],
-      ["last client back after", restart(({ backMs }) => seconds(backMs))],
+      ["first attempt within", ({ spreadMs }) => seconds(spreadMs)],
+      ["server listens after", ({ upMs }) => seconds(upMs)],
+      ["last client back after", ({ backMs }) => seconds(backMs)],
       [
         "last one caught up after",
-        restart(({ caughtUpMs }) => (caughtUpMs === null ? CANNOT : seconds(caughtUpMs))),
+        ({ caughtUpMs }) => (caughtUpMs === null ? CANNOT : seconds(caughtUpMs)),
       ],
-      ["peak accepts a second", restart(({ peakPerSecond }) => count(peakPerSecond))],
+      ["peak accepts a second", ({ peakPerSecond }) => count(peakPerSecond)],
       [
         "deliveries lost",
-        restart(({ deliveries, lost }) =>
+        ({ deliveries, lost }) =>
           lost === 0
             ? "0"
             : `${count(lost)} of ${count(deliveries)} (${percent(lost / deliveries)})`,
-        ),
       ],
     ]),
   ];

@@ -60,20 +60,12 @@ export class Connection implements SocketClient {
 
   readonly #crowd: Crowd;
 
-  constructor(
-    crowd: Crowd,
-    parts: {
-      readonly client: Client;
-      readonly object: MemoryObject<Served>;
-      readonly socket: MemorySocket;
-      readonly now: number;
-    },
-  ) {
+  constructor(crowd: Crowd, ends: Pick<Connection, "client" | "object" | "socket" | "openedAt">) {
     this.#crowd = crowd;
-    this.client = parts.client;
-    this.object = parts.object;
-    this.socket = parts.socket;
-    this.openedAt = parts.now;
+    this.client = ends.client;
+    this.object = ends.object;
+    this.socket = ends.socket;
+    this.openedAt = ends.openedAt;
   }
 
   receive(text: string): void {

@@ -188,7 +188,7 @@ export class World {
     this.#acceptedAt.set(object, counts);
     const { now } = this.time;
     countSecond(counts, now);
-    const connection = new Connection(crowd, { client, object, socket, now });
+    const connection = new Connection(crowd, { client, object, socket, openedAt: now });
     crowd.entered(connection);
     socket.attach(connection);
   }

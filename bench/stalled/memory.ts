@@ -7,15 +7,7 @@ import { queuedBytes } from "../../dev/testing/stalled/queued-bytes.ts";
 import { Reader } from "../../dev/testing/stalled/reader.ts";
 
 /** What stalled readers cost a hub in memory. */
-export type MemoryTrial = {
-  readonly plan: FloodPlan;
-  readonly stalled: number;
-  /** Growth of the resident set in a flood, bytes: the second one with nobody stalled, the third with. */
-  readonly withoutBytes: number;
-  readonly amongBytes: number;
-  /** What the kernel holds for a stalled reader, bytes, on average. */
-  readonly queuedBytes: number;
-};
+export type MemoryTrial = Awaited<ReturnType<typeof measureMemory>>;
 
 const SETTLE_MS = 1_000;
 
@@ -25,7 +17,7 @@ export async function measureMemory(
   identity: Identity,
   plan: FloodPlan,
   stalled: number,
-): Promise<MemoryTrial> {
+) {
   const { port } = hub;
   const join = async (user: number, batch: boolean): Promise<Reader> => {
     const token = identity.tokenOf(user);
@@ -56,5 +48,13 @@ export async function measureMemory(
   const queued = await queuedBytes(port);
   const held = readers.reduce((sum, { localPort }) => sum + (queued.get(localPort) ?? 0), 0);
   for (const reader of [...healthy, ...readers]) reader.leave();
-  return { plan, stalled, withoutBytes, amongBytes, queuedBytes: held / stalled };
+  return {
+    plan,
+    stalled,
+    /** Growth of the resident set in a flood: the second one with nobody stalled, the third with. */
+    withoutBytes,
+    amongBytes,
+    /** What the kernel holds for a stalled reader, on average. */
+    queuedBytes: held / stalled,
+  };
 }

@@ -32,11 +32,7 @@ export const STALLED_PLAN = {
 export type StalledTrial = ReturnType<Side["close"]>;
 
 /** A round: two hubs without stalled readers, and one with them. */
-export type StalledRound = {
-  readonly without: StalledTrial;
-  readonly control: StalledTrial;
-  readonly among: StalledTrial;
-};
+export type StalledRound = Awaited<ReturnType<typeof runStalledRound>>;
 
 /** A hub, and who publishes to it. */
 type Filled = { readonly hub: FilledHub; readonly publisher: Publisher };
@@ -137,10 +133,7 @@ class Side {
  * One round: the same work for all hubs, one after the other all the time.
  * @param hubs three; the last of them gets the stalled readers
  */
-export async function runStalledRound(
-  hubs: readonly Filled[],
-  identity: Identity,
-): Promise<StalledRound> {
+export async function runStalledRound(hubs: readonly Filled[], identity: Identity) {
   const sides = hubs.map((hub) => new Side(hub));
   for (const [at, side] of sides.entries()) {
     await side.open(identity, at === sides.length - 1 ? STALLED_PLAN.stalled : 0);

@@ -10,44 +10,42 @@ import { AUTHENTICATED, GuildClient } from "../load/clients.ts";
 import { countAt, type RunningSubject, type StartOptions, type Subject } from "./subject.ts";
 
 /** What all subjects of the Worker need. */
-export type GuildHubParts = {
+type GuildHubParts = {
   readonly bundle: WorkerBundle;
   readonly identity: Identity;
   readonly secret: string;
 };
 
-/** The whole Worker, as a client of the seed sees it: one frame per event. */
-export function guildHub(parts: GuildHubParts): Subject {
-  return {
-    name: "hub",
-    label: "GuildHub",
-    remembers: "on disk",
-    start: (folder, options) => startHub(parts, folder, options),
-  };
-}
-
-/** The whole Worker, for clients that take batches. */
-export function guildHubBatching(parts: GuildHubParts): Subject {
-  return {
-    name: "hub-batch",
-    label: "GuildHub, `?batch=1`",
-    remembers: "on disk",
-    start: (folder, options) => startHub(parts, folder, options, { query: "?batch=1" }),
-  };
-}
-
 /**
- * The whole Worker, with objects that write to memory: what the disk costs shows beside it.
+ * The whole Worker: as a client of the seed sees it, with one frame per event; for clients that take
+ * batches; and with objects that write to memory, beside which shows what the disk costs.
  * @param memory a folder in memory
  */
-export function guildHubInMemory(parts: GuildHubParts, memory: string): Subject {
+export function guildHubs(
+  parts: GuildHubParts,
+  memory: string,
+): Readonly<Record<"single" | "batching" | "inMemory", Subject>> {
   return {
-    name: "hub-memory",
-    label: "GuildHub, objects in memory",
-    remembers: "in its process",
-    // It stands only in the table of the journal, which has no tickets.
-    start: async (_folder, options) =>
-      startHub(parts, await mkdtemp(path.join(memory, "hub-")), options, { tickets: false }),
+    single: {
+      name: "hub",
+      label: "GuildHub",
+      remembers: "on disk",
+      start: (folder, options) => startHub(parts, folder, options),
+    },
+    batching: {
+      name: "hub-batch",
+      label: "GuildHub, `?batch=1`",
+      remembers: "on disk",
+      start: (folder, options) => startHub(parts, folder, options, { query: "?batch=1" }),
+    },
+    inMemory: {
+      name: "hub-memory",
+      label: "GuildHub, objects in memory",
+      remembers: "in its process",
+      // It stands only in the table of the journal, which has no tickets.
+      start: async (_folder, options) =>
+        startHub(parts, await mkdtemp(path.join(memory, "hub-")), options, { tickets: false }),
+    },
   };
 }
 
