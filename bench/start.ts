@@ -93,36 +93,31 @@ await runBench("start", "CPU times", async ({ folder }) => {
       },
     },
   ];
-  const rounds: Cost[][] = [];
+  const measured = subjects.map((subject) => ({ ...subject, costs: [] as Cost[] }));
   for (let round = 0; round < ROUNDS; round += 1) {
-    const costs: Cost[] = [];
-    for (const subject of subjects) costs.push(await costOfOne(subject));
-    rounds.push(costs);
+    for (const subject of measured) subject.costs.push(await costOfOne(subject));
     console.log(`round ${round + 1} of ${ROUNDS}`);
   }
-  /** The median of what the rounds say of a subject. */
-  const figure = (of: Subject, read: (cost: Cost, ours: Cost) => number): number => {
-    const at = subjects.indexOf(of);
-    return median(
-      rounds.flatMap((costs) => {
-        const [cost, ours] = [costs[at], costs[0]];
-        return cost === undefined || ours === undefined ? [] : [read(cost, ours)];
-      }),
-    );
-  };
+  const ours = measured[0]?.costs ?? [];
   return {
     waitsForDisk: false,
     extent: `${ROUNDS} rounds of ${ISOLATES} isolates`,
     faults: [],
     parts: [
-      tableOf<Subject>(subjects, [
+      tableOf(measured, [
         ["", ({ label }) => label],
-        ["CPU of a start", (subject) => ms(figure(subject, ({ start }) => start))],
+        ["CPU of a start", ({ costs }) => ms(median(costs.map(({ start }) => start)))],
         [
           "× this version",
-          (subject) => times(figure(subject, ({ start }, ours) => start / ours.start)),
+          ({ costs }) =>
+            times(
+              median(costs.map(({ start }, round) => start / (ours[round]?.start ?? Number.NaN))),
+            ),
         ],
-        ["CPU of its first request", (subject) => ms(figure(subject, ({ request }) => request))],
+        [
+          "CPU of its first request",
+          ({ costs }) => ms(median(costs.map(({ request }) => request))),
+        ],
       ]),
     ],
     ...(other === undefined ? { withheld: "there is no other checkout to compare with" } : {}),
