@@ -1,12 +1,12 @@
+import type { Room } from "../src/protocol/room.ts";
 import type { Seen } from "./recorder.ts";
 
-/** User ids by voice channel. */
-type Voice = ReadonlyMap<string, ReadonlySet<string>>;
+/** Open rooms with their members. */
+export type RoomsView = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The state of the guild at the end of a history. */
-export type View = {
-  /** Open rooms with their members. */
-  readonly rooms: Voice;
+type View = {
+  readonly rooms: RoomsView;
   /** Number of times that the client had to start over. */
   readonly resets: number;
 };
@@ -20,7 +20,7 @@ export type View = {
 export function checkHistory(history: readonly Seen[]): View {
   const problems: string[] = [];
   const ids = new Set<string>();
-  let rooms = new Map<string, Set<string>>();
+  let story = new Story([]);
   let position: { epoch: string; seq: number } | undefined;
   let resets = -1;
 
@@ -28,12 +28,7 @@ export function checkHistory(history: readonly Seen[]): View {
     if (seen.kind === "snapshot") {
       resets++;
       position = { epoch: seen.epoch, seq: seen.seq };
-      rooms = new Map(
-        seen.rooms.map((room) => [
-          room.channelId,
-          new Set(room.members.map((member) => member.userId)),
-        ]),
-      );
+      story = new Story(seen.rooms);
     } else if (seen.kind === "wrong") {
       problems.push(seen.what);
     } else if (seen.kind === "resumed" && seen.to !== position?.seq) {
@@ -45,42 +40,64 @@ export function checkHistory(history: readonly Seen[]): View {
       if (ids.has(id)) problems.push(`event ${id} (${seq}) came twice`);
       ids.add(id);
       position = { epoch: seen.epoch, seq };
-      const complaint = apply(rooms, event, seen.frame.payload);
-      if (complaint !== undefined) problems.push(`event ${seq}: ${complaint}`);
+      const complaint = story.apply(event, seen.frame.payload);
+      if (complaint !== null) problems.push(`event ${seq}: ${complaint}`);
     }
   }
   if (problems.length > 0) throw new Error(problems.join("\n"));
-  return { rooms, resets: Math.max(resets, 0) };
+  return { rooms: story.rooms, resets: Math.max(resets, 0) };
 }
 
-/** Applies an event to the rooms; reports a contradiction. */
-function apply(
-  rooms: Map<string, Set<string>>,
-  event: string,
-  payload: unknown,
-): string | undefined {
-  const { channelId, userId } = Object(payload) as { channelId: string; userId: string };
-  const members = rooms.get(channelId);
-  switch (event) {
-    case "room.created":
-      if (members !== undefined) return `room ${channelId} was created twice`;
-      rooms.set(channelId, new Set());
-      return undefined;
-    case "room.deleted":
-      if (members === undefined) return `room ${channelId} was deleted, but is unknown`;
-      if (members.size > 0) return `room ${channelId} was deleted with ${[...members].join()}`;
-      rooms.delete(channelId);
-      return undefined;
-    case "voice.joined":
-      if (members?.has(userId) === true) return `${userId} joined ${channelId} twice`;
-      members?.add(userId);
-      return undefined;
-    case "voice.left":
-      if (members?.has(userId) === false) return `${userId} left ${channelId} without joining`;
-      members?.delete(userId);
-      return undefined;
-    default:
-      return undefined;
+/** What the events of a guild tell: which rooms are open, and who is in which voice channel. */
+export class Story {
+  readonly #rooms = new Map<string, Set<string>>();
+  readonly #channelOf = new Map<string, string>();
+  readonly #isWhole: boolean;
+
+  /** @param rooms open at its start, when it is unknown who is elsewhere; absent: it starts with nothing */
+  constructor(rooms?: readonly Room[]) {
+    this.#isWhole = rooms === undefined;
+    for (const { channelId, members } of rooms ?? []) {
+      this.#rooms.set(channelId, new Set(members.map(({ userId }) => userId)));
+      for (const { userId } of members) this.#channelOf.set(userId, channelId);
+    }
+  }
+
+  get rooms(): RoomsView {
+    return this.#rooms;
+  }
+
+  /** Goes on with an event. @returns what cannot be, in words; null: nothing */
+  apply(event: string, payload: unknown): string | null {
+    const { channelId, userId } = Object(payload) as { channelId: string; userId: string };
+    const members = this.#rooms.get(channelId);
+    const before = this.#channelOf.get(userId);
+    switch (event) {
+      case "room.created":
+        this.#rooms.set(channelId, new Set());
+        return members === undefined ? null : `room ${channelId} was created twice`;
+      case "room.deleted": {
+        if (!this.#rooms.delete(channelId)) return `${channelId} was deleted, but is unknown`;
+        const inside = [...this.#channelOf].filter(([, at]) => at === channelId);
+        const users = inside.map(([user]) => user).join();
+        return users === "" ? null : `room ${channelId} was deleted with ${users}`;
+      }
+      case "voice.joined":
+        members?.add(userId);
+        this.#channelOf.set(userId, channelId);
+        if (before === channelId) return `${userId} joined ${channelId} twice`;
+        return before === undefined ? null : `${userId} joined ${channelId} and was in ${before}`;
+      case "voice.left": {
+        members?.delete(userId);
+        this.#channelOf.delete(userId);
+        const isKnown = before !== undefined || members !== undefined || this.#isWhole;
+        return before === channelId || !isKnown
+          ? null
+          : `${userId} left ${channelId} without joining`;
+      }
+      default:
+        return null;
+    }
   }
 }
 

@@ -43,6 +43,7 @@ const KNOWN_TO_TOOLS = [
   "src/protocol/",
   "src/client/",
   "src/testing/fake-hub.ts",
+  "src/testing/random.ts",
   "src/testing/soon.ts",
   ...CORE_PLATFORM,
   "src/config.ts",

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { FILES } from "./drill-log.ts";
+import { FILES } from "./drill.ts";
 import {
   readLines,
   type ClientLine,

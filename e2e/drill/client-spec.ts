@@ -1,5 +1,3 @@
-import type { Claim } from "./history.ts";
-
 /** The identity and behaviour of a client. */
 export type ClientSpec = {
   readonly name: string;
@@ -54,23 +52,3 @@ export type Surroundings = {
 
 /** The kinds of wrong positions that a returning client may claim. */
 export type Misplaced = "forgotten" | "older" | "nonsense";
-
-/** A client that follows a guild over any transport. */
-export type Participant = {
-  readonly spec: ClientSpec;
-  /** Its position; null: it was never served. */
-  readonly position: Claim | null;
-  /** Whether it is authenticated and reads. */
-  readonly isServed: boolean;
-  readonly deliveries: number;
-  readonly start: () => void;
-  /** Does the work that depends on time. Called several times a second. */
-  readonly tick: (now: number) => void;
-  /** Breaks its connection without a close. */
-  readonly drop: (misplaced?: Misplaced | null) => void;
-  /** Stops reading for a time. */
-  readonly stall: (ms: number) => void;
-  readonly readOn: () => void;
-  /** Stops; its history is in the file. */
-  readonly stop: () => void;
-};

@@ -1,19 +1,18 @@
+import { Acknowledging } from "../../dev/testing/wire/acknowledging.ts";
+import { openWire, type Entrance, type Wire } from "../../dev/testing/wire/wire.ts";
 import { PING_FRAME } from "../../src/protocol/frames.ts";
-import { Acks } from "./acks.ts";
 import {
   grantsOf,
   type ClientSpec,
   type Misplaced,
-  type Participant,
   type Surroundings,
   type Token,
 } from "./client-spec.ts";
-import { announcedBy, isWhereItSays, readFrame } from "./frames.ts";
+import type { DrillLog } from "./drill.ts";
+import { knock, misplace } from "./entrance.ts";
 import type { Claim, ClientLine, LineWriter, SeenFrame } from "./history.ts";
-import { knock } from "./knock.ts";
-import { misplace } from "./misplace.ts";
+import { openPoll } from "./poll.ts";
 import type { Random } from "./random.ts";
-import { openWire, type Entrance, type Wire } from "../../dev/testing/wire/wire.ts";
 
 const LONG_TOKEN_SECONDS = 3_600;
 /** The hub warns a minute before the expiry, so such a token is renewed some seconds after its first use. */
@@ -25,15 +24,16 @@ const GREETING_MS = 12_000;
 const RETRY_BASE_MS = 200;
 const RETRY_CAP_MS = 2_000;
 
-/** A client that always reconnects, resumes from its position, and records everything. */
-export class DrillClient implements Participant {
+/** A client of any transport that always reconnects, resumes from its position, and records everything. */
+export class DrillClient {
   readonly spec: ClientSpec;
   readonly #around: Surroundings;
   readonly #random: Random;
   readonly #history: LineWriter;
   #token: Token | null = null;
   #wire: Wire | null = null;
-  #acks: Acks | null = null;
+  readonly #acknowledging = new Acknowledging();
+  #isOpen = false;
   #position: Claim | null;
   #misplaced: Misplaced | null = null;
   #attempt = 0;
@@ -47,21 +47,25 @@ export class DrillClient implements Participant {
   #isOver = false;
   deliveries = 0;
 
-  /** @param from its first position; absent: it starts with a snapshot */
+  /**
+   * Starts it.
+   * @param from its first position; absent: it starts with a snapshot
+   */
   constructor(
+    log: DrillLog,
     spec: ClientSpec,
     around: Surroundings,
     random: Random,
-    history: LineWriter,
     from: Claim | null = null,
   ) {
+    const { name, guild, observer } = spec;
     this.spec = spec;
     this.#around = around;
-    this.#random = random;
-    this.#history = history;
+    this.#random = random.fork(name);
+    this.#history = log.clientWriter(name);
     this.#position = from;
-    const { name, guild, observer } = spec;
     this.#write({ t: Date.now(), k: "client", name, guild, observer });
+    void this.#connect();
   }
 
   /** Its position; null: it was never served. */
@@ -71,11 +75,7 @@ export class DrillClient implements Participant {
 
   /** Whether it is authenticated and reads. */
   get isServed(): boolean {
-    return this.#acks !== null && this.#stalledUntil === 0;
-  }
-
-  start(): void {
-    void this.#connect();
+    return this.#isOpen && this.#stalledUntil === 0;
   }
 
   /** Breaks its connection without a close. */
@@ -109,11 +109,10 @@ export class DrillClient implements Participant {
       if (now >= this.#stalledUntil) this.readOn();
       return;
     }
-    if (this.#acks === null) {
+    if (!this.#isOpen) {
       if (now - this.#openedAt > GREETING_MS) wire.terminate();
       return;
     }
-    this.#acknowledge(now);
     if (this.spec.life === "pings" && now - this.#pingedAt > PING_EVERY_MS) {
       this.#pingedAt = now;
       wire.send(PING_FRAME);
@@ -126,8 +125,9 @@ export class DrillClient implements Participant {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#retry);
+    this.#acknowledging.stop();
     this.#wire?.terminate();
-    this.#history.close();
+    this.#history.flush();
   }
 
   async #connect(): Promise<void> {
@@ -174,7 +174,8 @@ export class DrillClient implements Participant {
 
   #later(atLeastMs: number): void {
     this.#wire = null;
-    this.#acks = null;
+    this.#isOpen = false;
+    this.#acknowledging.stop();
     this.#stalledUntil = 0;
     if (this.#isOver) return;
     const backoff = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** this.#attempt);
@@ -191,10 +192,12 @@ export class DrillClient implements Participant {
     this.#openedAt = Date.now();
     this.#stalledUntil = 0;
     this.#renewing = false;
-    this.#wire = openWire(entrance, {
+    const { entry } = this.spec;
+    const open = entry === "poll" ? openPoll : openWire;
+    this.#wire = open(entrance, {
       onText: (text, id) => {
         if (this.#isOver) return;
-        const isGood = entrance.kind === "socket" || isWhereItSays(text, id);
+        const isGood = entry !== "stream" || isWhereItSays(text, id);
         this.#take(isGood ? text : "", claim);
       },
       onClose: (code) => {
@@ -220,10 +223,13 @@ export class DrillClient implements Participant {
         this.#opened(frame, claim);
         break;
       case "event":
-        this.#moved(frame.seq, 1, text.length, now);
+        this.#moved(frame.seq, 1, text.length);
         break;
       case "batch":
-        this.#moved(frame.events.at(-1)?.seq ?? 0, frame.events.length, text.length, now);
+        this.#moved(frame.events.at(-1)?.seq ?? 0, frame.events.length, text.length);
+        break;
+      case "position":
+        this.#moved(frame.seq, 0, 0);
         break;
       case "snapshot":
         this.#position = { epoch: frame.epoch, seq: frame.seq };
@@ -240,10 +246,10 @@ export class DrillClient implements Participant {
   }
 
   #opened(frame: SeenFrame & { readonly type: "ack" }, claim: Claim | null): void {
-    const announced = announcedBy(frame);
-    this.#retryWindowMs = announced.retryWindowMs;
+    this.#isOpen = true;
+    this.#retryWindowMs = frame.retryWindowMs ?? 0;
     this.#attempt = 0;
-    this.#acks = new Acks(announced);
+    this.#acknowledging.start(frame.limits ?? {});
     // A client that went back gets everything from there once more.
     const known = this.#position;
     if (claim !== null && known !== null && claim.epoch === known.epoch && claim.seq < known.seq) {
@@ -252,18 +258,14 @@ export class DrillClient implements Participant {
     if (this.spec.narrows) this.#narrow(Date.now());
   }
 
-  #moved(seq: number, events: number, bytes: number, now: number): void {
+  #moved(seq: number, events: number, bytes: number): void {
     this.deliveries += events;
     this.#position = { epoch: this.#position?.epoch ?? "", seq };
-    this.#acks?.count(events, bytes, now);
-    this.#acknowledge(now);
-  }
-
-  #acknowledge(now: number): void {
-    if (this.spec.life !== "acks" || this.#acks?.isDue(now) !== true) return;
-    const seq = this.#position?.seq ?? 0;
-    this.#write({ t: now, k: "ack", seq });
-    this.#wire?.send(JSON.stringify({ type: "ack", seq }));
+    if (this.spec.life !== "acks") return;
+    this.#acknowledging.took(events, bytes, seq, (text) => {
+      this.#write({ t: Date.now(), k: "ack", seq: this.#position?.seq ?? seq });
+      this.#wire?.send(text);
+    });
   }
 
   #narrow(now: number): void {
@@ -299,4 +301,30 @@ export class DrillClient implements Participant {
   #write(line: ClientLine): void {
     if (!this.#isOver) this.#history.write(line);
   }
+}
+
+/** Parses a text from the server; null: a pong. */
+function readFrame(text: string): SeenFrame | null {
+  if (text === '{"type":"pong"}') return null;
+  try {
+    const frame: unknown = JSON.parse(text);
+    if (typeof frame === "object" && frame !== null && "type" in frame) return frame as SeenFrame;
+  } catch {
+    // Handled below.
+  }
+  return { type: "unreadable" };
+}
+
+/** Whether a message that moves the client's position names the same position as its frame. */
+function isWhereItSays(text: string, id: string | undefined): boolean {
+  const frame = JSON.parse(text) as {
+    readonly type: string;
+    readonly seq?: number;
+    readonly to?: number;
+    readonly events?: readonly { readonly seq: number }[];
+  };
+  const moves = ["event", "batch", "snapshot", "resumed"].includes(frame.type);
+  if (!moves) return id === undefined;
+  const seq = frame.events?.at(-1)?.seq ?? frame.to ?? frame.seq;
+  return id?.endsWith(`:${seq}`) === true;
 }

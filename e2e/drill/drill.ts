@@ -1,5 +1,7 @@
+import path from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
 import type { Stack } from "../../dev/testing/stack.ts";
-import type { DrillLog } from "./drill-log.ts";
+import { LineWriter, type DrillFacts, type TruthLine } from "./history.ts";
 import type { DrillPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
 
@@ -17,3 +19,57 @@ export type Drill = {
   /** Ends waits that would never end. */
   readonly hurry: AbortController;
 };
+
+/** File names in the folder of a drill: the program writes them and the checker reads them. */
+export const FILES = {
+  /** One file per client. */
+  clients: "clients",
+  truth: "truth.jsonl",
+  faults: "faults.jsonl",
+  facts: "facts.json",
+} as const;
+
+/** The files of one drill. */
+export class DrillLog {
+  readonly folder: string;
+  readonly #truth: LineWriter;
+  readonly #faults: LineWriter;
+  readonly #problems: string[] = [];
+  /** Relays that held sockets at the end. */
+  relays = 0;
+
+  /** @param folder for the files */
+  constructor(folder: string) {
+    this.folder = folder;
+    mkdirSync(path.join(folder, FILES.clients), { recursive: true });
+    this.#truth = new LineWriter(path.join(folder, FILES.truth));
+    this.#faults = new LineWriter(path.join(folder, FILES.faults));
+  }
+
+  /** A writer for the history of a client. */
+  clientWriter(name: string): LineWriter {
+    return new LineWriter(path.join(this.folder, FILES.clients, `${name}.jsonl`));
+  }
+
+  truth(line: TruthLine): void {
+    this.#truth.write(line);
+  }
+
+  /** Records an injected fault. */
+  fault(kind: string, what: string): void {
+    this.#faults.write({ t: Date.now(), k: kind, what });
+  }
+
+  /** Records that something necessary did not happen: the run fails. */
+  problem(what: string): void {
+    if (this.#problems.length < 20) this.#problems.push(what);
+  }
+
+  /** Writes everything that is pending. */
+  close(facts: Pick<DrillFacts, "seed" | "seconds">): void {
+    this.#truth.flush();
+    this.#faults.flush();
+    const all: DrillFacts = { ...facts, relays: this.relays, problems: this.#problems };
+    writeFileSync(path.join(this.folder, FILES.facts), JSON.stringify(all));
+  }
+}

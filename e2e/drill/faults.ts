@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../dev/testing/eventually.ts";
-import type { Stack } from "../../dev/testing/stack.ts";
 import type { TcpProxy } from "../../dev/testing/tcp-proxy.ts";
-import type { ClientSpec, Participant } from "./client-spec.ts";
-import type { DrillLog } from "./drill-log.ts";
+import type { ClientSpec, Misplaced } from "./client-spec.ts";
+import type { DrillClient } from "./drill-client.ts";
+import type { Drill, DrillLog } from "./drill.ts";
 import type { DrillPlan, FaultKind } from "./plan.ts";
 import type { Random } from "./random.ts";
 
@@ -15,12 +15,11 @@ const SERVED_WITHIN_MS = 60_000;
 
 /** The targets of faults. */
 type Targets = {
-  readonly stack: Stack;
   /** The links that get faults. */
   readonly clientLinks: readonly TcpProxy[];
-  readonly clients: readonly Participant[];
+  readonly clients: readonly DrillClient[];
   /** The clients whose links get no faults. */
-  readonly undisturbed: readonly Participant[];
+  readonly undisturbed: readonly DrillClient[];
 };
 
 /** Whether the hub learns that the client reads, other than from its transport. */
@@ -30,17 +29,19 @@ function isHeard({ entry, life }: ClientSpec): boolean {
 
 /** Injects faults while there is traffic: a fixed number of each kind, at times that the seed decides. */
 export class Faults {
+  readonly #drill: Drill;
   readonly #targets: Targets;
   readonly #plan: DrillPlan;
   readonly #random: Random;
   readonly #log: DrillLog;
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(targets: Targets, plan: DrillPlan, random: Random, log: DrillLog) {
+  constructor(drill: Drill, targets: Targets) {
+    this.#drill = drill;
     this.#targets = targets;
-    this.#plan = plan;
-    this.#random = random;
-    this.#log = log;
+    this.#plan = drill.plan;
+    this.#random = drill.random.fork("faults");
+    this.#log = drill.log;
   }
 
   /** Injects faults until the signal, and waits until the last one is over. */
@@ -52,7 +53,7 @@ export class Faults {
 
   /** Ends all faults that are in force. */
   heal(): void {
-    this.#targets.stack.hubNetwork.heal();
+    this.#drill.stack.hubNetwork.heal();
     for (const link of this.#targets.clientLinks) link.heal();
     for (const client of this.#targets.clients) client.readOn();
   }
@@ -99,7 +100,7 @@ export class Faults {
   }
 
   async #inject(kind: FaultKind, signal: AbortSignal): Promise<void> {
-    const { stack } = this.#targets;
+    const { stack } = this.#drill;
     switch (kind) {
       case "worker killed":
         this.#log.fault(kind, "SIGKILL");
@@ -118,11 +119,13 @@ export class Faults {
       case "client dropped":
         return this.#toClient(kind, (client) => client.drop());
       case "position forgotten":
-        return this.#toOrdinary(kind, (client) => client.drop("forgotten"));
       case "position older":
-        return this.#toOrdinary(kind, (client) => client.drop("older"));
-      case "position nonsense":
-        return this.#toOrdinary(kind, (client) => client.drop("nonsense"));
+      case "position nonsense": {
+        const how = kind.slice("position ".length) as Misplaced;
+        // An ordinary client: the observers' histories are the journal.
+        const ordinary = this.#targets.clients.filter(({ spec }) => !spec.observer);
+        return this.#toClient(kind, (client) => client.drop(how), "", ordinary);
+      }
       case "reader lost": {
         // Only a client that has shown that it reads: a silent one would be closed for its amount of data,
         // not for its silence.
@@ -157,7 +160,7 @@ export class Faults {
 
   async #toClient(
     kind: FaultKind,
-    act: (client: Participant) => void,
+    act: (client: DrillClient) => void,
     what = "",
     among = this.#targets.clients,
   ): Promise<void> {
@@ -171,11 +174,5 @@ export class Faults {
     // For stalled readers it matters whether they had ever shown that they read.
     this.#log.fault(kind === "reader stalled" ? `${kind} (${life})` : kind, `${name} ${what}`);
     act(client);
-  }
-
-  /** Applies a fault to an ordinary client: the observers' histories are the journal. */
-  #toOrdinary(kind: FaultKind, act: (client: Participant) => void): Promise<void> {
-    const ordinary = this.#targets.clients.filter(({ spec }) => !spec.observer);
-    return this.#toClient(kind, act, "", ordinary);
   }
 }

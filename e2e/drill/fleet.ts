@@ -1,8 +1,9 @@
 import type { ClientSpec, Identity } from "./client-spec.ts";
 import type { DrillPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
-import { MANAGER_SCOPE } from "./room-life.ts";
 
+/** The scope that sees and ends every room. */
+export const MANAGER_SCOPE = "rooms:manage";
 const OBSERVERS = 4;
 const OTHER_OBSERVERS = 2;
 /** Most sockets of one user: fewer than the hub allows, even while it has not noticed the end of old ones. */

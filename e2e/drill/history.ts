@@ -1,5 +1,4 @@
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { StringDecoder } from "node:string_decoder";
+import { appendFileSync, readFileSync } from "node:fs";
 
 /** One event of the stream in a history, alone or in a batch. */
 export type SeenEvent = {
@@ -19,7 +18,14 @@ export type SeenRoom = {
 
 /** A frame of the server as received. The file also has the members that the checker ignores. */
 export type SeenFrame =
-  | { readonly type: "ack"; readonly epoch: string; readonly seq: number }
+  | {
+      readonly type: "ack";
+      readonly epoch: string;
+      readonly seq: number;
+      /** What a client is told of its window, and when to come back; long polls are told nothing. */
+      readonly limits?: { readonly windowBytes?: number; readonly windowEvents?: number };
+      readonly retryWindowMs?: number;
+    }
   | ({ readonly type: "event" } & SeenEvent)
   | { readonly type: "batch"; readonly events: readonly SeenEvent[] }
   | { readonly type: "resumed"; readonly epoch: string; readonly from: number; readonly to: number }
@@ -80,13 +86,12 @@ export type ClientLine =
 export type TruthLine =
   /** A room with a unique name was requested; `audience` null: everybody in the guild sees it. */
   | { readonly k: "room"; readonly name: string; readonly audience: readonly string[] | null }
-  /** The hub accepted these events (HTTP 200); `position` is that of the first one if they were fenced. */
+  /** The hub accepted these events (HTTP 200). */
   | {
       readonly k: "accepted";
       readonly guild: string;
       /** Events that always change something: each must be in the journal once. */
       readonly must: readonly string[];
-      readonly position?: Claim;
       /** In the journal they are in the order of this stream. */
       readonly stream?: string;
     }
@@ -115,17 +120,15 @@ export type DrillFacts = {
   readonly problems: readonly string[];
 };
 
-const WRITE_BYTES = 16 * 1024;
-const READ_BYTES = 256 * 1024;
+const WRITE_CHARACTERS = 16 * 1024;
 
 /** Appends lines to a file, in blocks of some kilobytes. */
 export class LineWriter {
-  readonly #file: number;
-  #pending: string[] = [];
-  #length = 0;
+  readonly #path: string;
+  #pending = "";
 
   constructor(path: string) {
-    this.#file = openSync(path, "a", 0o600);
+    this.#path = path;
   }
 
   write(line: ClientLine | TruthLine | FaultLine): void {
@@ -134,41 +137,21 @@ export class LineWriter {
 
   /** @param text one line of JSON, without the newline */
   writeText(text: string): void {
-    this.#pending.push(text);
-    this.#length += text.length;
-    if (this.#length >= WRITE_BYTES) this.flush();
+    this.#pending += `${text}\n`;
+    if (this.#pending.length >= WRITE_CHARACTERS) this.flush();
   }
 
+  /** Writes what is pending. */
   flush(): void {
-    if (this.#pending.length === 0) return;
-    const bytes = Buffer.from(`${this.#pending.join("\n")}\n`);
-    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
-    this.#pending = [];
-    this.#length = 0;
-  }
-
-  close(): void {
-    this.flush();
-    closeSync(this.#file);
+    appendFileSync(this.#path, this.#pending, { mode: 0o600 });
+    this.#pending = "";
   }
 }
 
-/** Reads a file of JSON lines, one at a time. @throws when a line is not JSON */
+/** Reads a file of JSON lines. @throws when a line is not JSON */
 export function* readLines<T>(path: string): Generator<T> {
-  const file = openSync(path, "r");
-  const decoder = new StringDecoder("utf8");
-  const chunk = Buffer.alloc(READ_BYTES);
-  let rest = "";
-  try {
-    for (;;) {
-      const length = readSync(file, chunk, 0, READ_BYTES, null);
-      if (length === 0) break;
-      const lines = (rest + decoder.write(chunk.subarray(0, length))).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) yield JSON.parse(line) as T;
-    }
-    if (rest !== "") yield JSON.parse(rest) as T;
-  } finally {
-    closeSync(file);
+  for (const line of readFileSync(path, "utf8").split("\n")) {
+    // The last line is empty.
+    if (line !== "") yield JSON.parse(line) as T;
   }
 }

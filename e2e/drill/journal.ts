@@ -1,3 +1,4 @@
+import { Story, type RoomsView } from "../checker.ts";
 import type { SeenEvent, TruthLine } from "./history.ts";
 import type { Problems } from "./problems.ts";
 
@@ -11,9 +12,6 @@ export type JournalEntry = {
   /** A reader needs one of these grants; null: everybody may read it. */
   readonly audience: readonly string[] | null;
 };
-
-/** The visible state of a guild at some point: members by open room. */
-export type RoomsView = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
  * The journal of one guild, put together from everything that clients with full rights got: a `seq` must be
@@ -112,27 +110,14 @@ export class Journal {
    * @param seqs sorted, the lowest first
    */
   *views(seqs: Iterable<number>): Generator<RoomsView> {
-    const rooms = new Map<string, Set<string>>();
-    const voice = new Map<string, string>();
+    const story = new Story();
     let at = 0;
     for (const seq of seqs) {
-      for (; at < seq; at += 1) this.#replay(at + 1, rooms, voice);
-      yield rooms;
-    }
-  }
-
-  #replay(seq: number, rooms: Map<string, Set<string>>, voice: Map<string, string>): void {
-    const entry = this.at(seq);
-    if (entry === undefined || entry.channelId === null) return;
-    const { event, channelId, userId } = entry;
-    if (event === "room.created") rooms.set(channelId, new Set());
-    else if (event === "room.deleted") rooms.delete(channelId);
-    else if (userId !== null && event === "voice.joined") {
-      voice.set(userId, channelId);
-      rooms.get(channelId)?.add(userId);
-    } else if (userId !== null && event === "voice.left") {
-      voice.delete(userId);
-      rooms.get(channelId)?.delete(userId);
+      for (; at < seq; at += 1) {
+        const entry = this.at(at + 1);
+        if (entry !== undefined) story.apply(entry.event, entry);
+      }
+      yield story.rooms;
     }
   }
 
@@ -141,7 +126,11 @@ export class Journal {
    * from a publisher, once and in order.
    */
   check(truth: readonly TruthLine[], problems: Problems): void {
-    this.#checkStory(problems);
+    const story = new Story();
+    for (const entry of this.#entries) {
+      const complaint = story.apply(entry.event, entry);
+      if (complaint !== null) problems.add("wrong", `${this.guild} ${entry.seq}: ${complaint}`);
+    }
     const lastOf = new Map<string, number>();
     const counted = new Set<string>();
     for (const line of truth) {
@@ -163,38 +152,6 @@ export class Journal {
         const last = lastOf.get(line.stream) ?? 0;
         if (seq < last) problems.add("reordered", `${id} (${seq}) was published after ${last}`);
         lastOf.set(line.stream, seq);
-      }
-    }
-  }
-
-  #checkStory(problems: Problems): void {
-    const rooms = new Set<string>();
-    const voice = new Map<string, string>();
-    for (const { seq, event, channelId, userId } of this.#entries) {
-      const say = (what: string): void => problems.add("wrong", `${this.guild} ${seq}: ${what}`);
-      if (channelId === null) continue;
-      switch (event) {
-        case "room.created":
-          if (rooms.has(channelId)) say(`${channelId} was created twice`);
-          rooms.add(channelId);
-          break;
-        case "room.deleted":
-          if (!rooms.delete(channelId)) say(`${channelId} was deleted, but is unknown`);
-          if ([...voice.values()].includes(channelId)) say(`${channelId} was deleted with users`);
-          break;
-        case "voice.joined":
-          if (userId === null) break;
-          if (voice.has(userId)) say(`${userId} joined ${channelId} and was somewhere`);
-          voice.set(userId, channelId);
-          break;
-        case "voice.left":
-          if (userId === null) break;
-          if (voice.get(userId) !== channelId)
-            say(`${userId} left ${channelId} without being there`);
-          voice.delete(userId);
-          break;
-        default:
-          break;
       }
     }
   }

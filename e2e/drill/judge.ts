@@ -1,6 +1,7 @@
+import type { RoomsView } from "../checker.ts";
 import { ClientCheck, type SeenSnapshot } from "./client-check.ts";
 import type { ClientLine, FaultLine, SeenEvent, TruthLine } from "./history.ts";
-import { Journal, type RoomsView } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { Problems } from "./problems.ts";
 
 /** The records of a run. Each may be read several times. */

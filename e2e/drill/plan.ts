@@ -1,22 +1,22 @@
-/** Number of faults of each kind that a run injects. */
-type FaultCounts = {
-  readonly "worker killed": number;
-  readonly "container killed": number;
-  readonly "client link cut": number;
-  readonly "client link stalled": number;
-  readonly "client link slow": number;
-  readonly "hub link cut": number;
-  readonly "hub link stalled": number;
-  readonly "hub link slow": number;
-  readonly "client dropped": number;
-  readonly "reader stalled": number;
+/** Faults that a period of the full drill injects, of each kind. */
+const FULL_FAULTS = {
+  "worker killed": 5,
+  "container killed": 5,
+  "client link cut": 38,
+  "client link stalled": 23,
+  "client link slow": 23,
+  "hub link cut": 12,
+  "hub link stalled": 8,
+  "hub link slow": 8,
+  "client dropped": 450,
+  "reader stalled": 112,
   /** On a link without other faults, for so long that the hub gives the client up (HUB-10). */
-  readonly "reader lost": number;
-  readonly "position forgotten": number;
-  readonly "position older": number;
-  readonly "position nonsense": number;
+  "reader lost": 10,
+  "position forgotten": 30,
+  "position older": 60,
+  "position nonsense": 45,
 };
-export type FaultKind = keyof FaultCounts;
+export type FaultKind = keyof typeof FULL_FAULTS;
 
 /** Parameters of a drill. */
 export type DrillPlan = {
@@ -39,7 +39,7 @@ export type DrillPlan = {
   readonly periodMs: number;
   /** Whether periods repeat; otherwise the rest has events without faults. */
   readonly repeats: boolean;
-  readonly faults: FaultCounts;
+  readonly faults: Readonly<Record<FaultKind, number>>;
   /** Processes are killed in this first part of each period; readers are lost right after it. */
   readonly killsUntil: number;
   /** Longest fault of a link, and longest time without reading, milliseconds. */
@@ -68,22 +68,7 @@ export const FULL_DRILL: DrillPlan = {
   otherEventsPerSecond: 10,
   periodMs: 240_000,
   repeats: true,
-  faults: {
-    "worker killed": 5,
-    "container killed": 5,
-    "client link cut": 38,
-    "client link stalled": 23,
-    "client link slow": 23,
-    "hub link cut": 12,
-    "hub link stalled": 8,
-    "hub link slow": 8,
-    "client dropped": 450,
-    "reader stalled": 112,
-    "reader lost": 10,
-    "position forgotten": 30,
-    "position older": 60,
-    "position nonsense": 45,
-  },
+  faults: FULL_FAULTS,
   killsUntil: 0.22,
   linkFaultMs: 5_000,
   readerStallMs: 40_000,

@@ -1,3 +1,5 @@
+import { seededRandom as numbersOf } from "../../src/testing/random.ts";
+
 /** Repeatable random choices: the same seed gives the same choices in the same order. */
 export type Random = {
   /** In [0, 1). */
@@ -17,15 +19,9 @@ export type Random = {
   readonly fork: (name: string) => Random;
 };
 
-/** Mulberry32: short, and good enough to choose faults. */
+/** Choices from the numbers of a seed. */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = numbersOf(seed);
   const between = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
   const random: Random = {
     next,

@@ -6,21 +6,17 @@ import { eventually } from "../../dev/testing/eventually.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startStack } from "../../dev/testing/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../../dev/testing/tcp-proxy.ts";
-import type { ClientSpec, Participant, Surroundings, Token } from "./client-spec.ts";
-import { OTHER_GUILD, type Drill } from "./drill.ts";
-import { DrillLog } from "./drill-log.ts";
+import type { ClientSpec, Surroundings, Token } from "./client-spec.ts";
+import { DrillClient } from "./drill-client.ts";
+import { DrillLog, OTHER_GUILD, type Drill } from "./drill.ts";
 import { Faults } from "./faults.ts";
-import { FencedPublisher } from "./fenced-publisher.ts";
-import { GUESTS, OWNERS, specsOf } from "./fleet.ts";
-import { LoosePublisher } from "./loose-publisher.ts";
+import { specsOf } from "./fleet.ts";
 import { CLIENT_LINKS, type DrillPlan } from "./plan.ts";
+import { fencedPublisher, loosePublisher } from "./publishers.ts";
 import { seededRandom } from "./random.ts";
 import { RoomLife } from "./room-life.ts";
 import { countRelays, readBack, settle } from "./settle.ts";
-import { SignedPost } from "./signed-post.ts";
-import { startClient } from "./start-client.ts";
 
-const OTHER_CHANNELS = ["300000000000000001", "300000000000000002"] as const;
 const TICK_MS = 100;
 /** The traffic ends after this many events of one guild, so that the journal still has its start. */
 const JOURNALED_MAX = JOURNAL_MAX_EVENTS - 1_000;
@@ -74,15 +70,8 @@ async function populate(drill: Drill): Promise<void> {
   const links = await Promise.all(
     ports.map((port) => startTcpProxy(port, stack.process.ports.worker)),
   );
-  const rooms = new RoomLife({
-    stack,
-    discord: stack.discord,
-    random: random.fork("rooms"),
-    log: drill.log,
-    owners: OWNERS,
-    guests: GUESTS,
-  });
-  const clients: Participant[] = [];
+  const rooms = new RoomLife(drill);
+  const clients: DrillClient[] = [];
   const beat = setInterval(() => {
     const now = Date.now();
     for (const client of clients) client.tick(now);
@@ -93,7 +82,8 @@ async function populate(drill: Drill): Promise<void> {
     const around = surroundings(drill, () => rooms.channels, clients);
     const arrivals = random.fork("fleet");
     for (const spec of specsOf(plan, PRIMARY_GUILD, OTHER_GUILD, arrivals)) {
-      clients.push(startClient(drill.log, spec, around(pickLink(links, clients.length)), arrivals));
+      const at = around(pickLink(links, clients.length));
+      clients.push(new DrillClient(drill.log, spec, at, arrivals));
       await delay(1000 / ARRIVALS_PER_SECOND);
     }
     // Counted once: at any moment some client with an expired token is reconnecting.
@@ -119,7 +109,7 @@ function pickLink(links: readonly TcpProxy[], index: number): TcpProxy {
 function surroundings(
   { plan, stack }: Drill,
   channels: () => readonly string[],
-  clients: readonly Participant[],
+  clients: readonly DrillClient[],
 ): (link: TcpProxy) => Surroundings {
   const token = async (identity: ClientSpec["identity"], lifeSeconds: number): Promise<Token> => {
     const text = await stack.token(identity.sub, { ...identity, expiresIn: lifeSeconds });
@@ -140,38 +130,18 @@ function surroundings(
 async function traffic(
   parts: Drill,
   rooms: RoomLife,
-  clients: Participant[],
+  clients: DrillClient[],
   links: readonly TcpProxy[],
   around: (link: TcpProxy) => Surroundings,
 ): Promise<void> {
-  const { plan, random, log, stack, secret, say, hurry } = parts;
-  const post = new SignedPost(`${stack.urls.worker}/internal/events`, secret);
-  const loose = new LoosePublisher({
-    post,
-    guildId: PRIMARY_GUILD,
-    random: random.fork("loose"),
-    log,
-    lobbies: [LOBBY],
-    rooms: () => rooms.channels,
+  const { plan, log, stack, say, hurry } = parts;
+  const publishLoosely = loosePublisher(parts, () => rooms.channels);
+  const fenced = fencedPublisher(parts);
+  const faults = new Faults(parts, {
+    clientLinks: links.slice(0, -1),
+    clients,
+    undisturbed: clients.filter((_, index) => index % links.length === links.length - 1),
   });
-  const fenced = new FencedPublisher({
-    post,
-    guildId: OTHER_GUILD,
-    random: random.fork("fenced"),
-    log,
-    channels: OTHER_CHANNELS,
-  });
-  const faults = new Faults(
-    {
-      stack,
-      clientLinks: links.slice(0, -1),
-      clients,
-      undisturbed: clients.filter((_, index) => index % links.length === links.length - 1),
-    },
-    plan,
-    random.fork("faults"),
-    log,
-  );
   const byDiscord = plan.eventsPerSecond * DISCORD_SHARE;
 
   say("traffic and faults …");
@@ -181,9 +151,9 @@ async function traffic(
   const { signal: ending, stop } = endingOf(plan, clients);
   try {
     const sources = [
-      loose.run(plan.eventsPerSecond - byDiscord, ending, hurry.signal),
-      fenced.run(plan.otherEventsPerSecond, ending, hurry.signal),
-      rooms.moveAround(byDiscord / EVENTS_PER_MOVE, LOBBY, ending),
+      publishLoosely(plan.eventsPerSecond - byDiscord, ending),
+      fenced.publish(plan.otherEventsPerSecond, ending),
+      rooms.moveAround(byDiscord / EVENTS_PER_MOVE, ending),
       ...(plan.roomTurnoverMs === null ? [] : [rooms.turnOver(plan.roomTurnoverMs, ending)]),
     ];
     await faults.run(ending);
@@ -200,15 +170,15 @@ async function traffic(
     clearInterval(progress);
     stop();
   }
-  await settle(parts, post, fenced, clients);
-  log.relays(await countRelays(stack));
+  await settle(parts, fenced.finish, clients);
+  log.relays = await countRelays(stack);
   await readBack(parts, clients, around(pickLink(links, 0)));
 }
 
 /** The end of the traffic: when enough was delivered, or when the time or the journal is used up. */
 function endingOf(
   plan: DrillPlan,
-  clients: readonly Participant[],
+  clients: readonly DrillClient[],
 ): { readonly signal: AbortSignal; readonly stop: () => void } {
   const ending = new AbortController();
   const startedAt = performance.now();
@@ -221,11 +191,11 @@ function endingOf(
   return { signal: ending.signal, stop: () => clearInterval(timer) };
 }
 
-function deliveriesTo(clients: readonly Participant[]): number {
+function deliveriesTo(clients: readonly DrillClient[]): number {
   return clients.reduce((sum, client) => sum + client.deliveries, 0);
 }
 
-function progressOf(clients: readonly Participant[]): string {
+function progressOf(clients: readonly DrillClient[]): string {
   const deliveries = deliveriesTo(clients);
   const served = clients.filter((client) => client.isServed).length;
   return `  ${deliveries} deliveries, ${served} of ${clients.length} clients served`;

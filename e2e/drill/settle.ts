@@ -5,21 +5,23 @@ import type { SignedEvent } from "../../src/protocol/signed-events.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { askForTicket } from "../../dev/testing/wire/wire.ts";
 import { type Stack } from "../../dev/testing/stack.ts";
-import type { Participant, Surroundings } from "./client-spec.ts";
+import type { Surroundings } from "./client-spec.ts";
+import { DrillClient } from "./drill-client.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
-import type { FencedPublisher } from "./fenced-publisher.ts";
 import { observer } from "./fleet.ts";
-import { readJournal } from "./poll-events.ts";
-import type { SignedPost } from "./signed-post.ts";
-import { startClient } from "./start-client.ts";
+import { readJournal } from "./poll.ts";
+import { postUntilSettled } from "./signed-post.ts";
 
-/** Publishes the last event of each guild, and waits until all clients have it. */
+/**
+ * Publishes the last event of each guild, and waits until all clients have it.
+ * @param finish publishes the last events of the other guild
+ */
 export async function settle(
-  { plan, log, stack, hurry }: Drill,
-  post: SignedPost,
-  fenced: FencedPublisher,
-  clients: readonly Participant[],
+  drill: Drill,
+  finish: (events: readonly SignedEvent[]) => Promise<void>,
+  clients: readonly DrillClient[],
 ): Promise<void> {
+  const { plan, log, stack } = drill;
   await stack.untilReady();
   await eventually(
     "the container has handed over everything",
@@ -30,13 +32,10 @@ export async function settle(
     },
     plan.settleMs,
   );
-  const last = [markers(PRIMARY_GUILD), markers(OTHER_GUILD)] as const;
-  await post.untilSettled(last[0], hurry.signal);
-  await fenced.finish(last[1], hurry.signal);
-  for (const [guild, events] of [
-    [PRIMARY_GUILD, last[0]],
-    [OTHER_GUILD, last[1]],
-  ] as const) {
+  const last = { [PRIMARY_GUILD]: markers(PRIMARY_GUILD), [OTHER_GUILD]: markers(OTHER_GUILD) };
+  await postUntilSettled(drill, last[PRIMARY_GUILD]);
+  await finish(last[OTHER_GUILD]);
+  for (const [guild, events] of Object.entries(last)) {
     log.truth({ k: "marker", guild, id: events.at(-1)?.id ?? "" });
   }
   await eventually(
@@ -82,17 +81,16 @@ function markers(guildId: string): SignedEvent[] {
 
 /** Reads both journals from their start over WebSocket, as a client that missed everything, and over HTTP. */
 export async function readBack(
-  parts: Drill,
-  clients: Participant[],
+  { plan, log, random }: Drill,
+  clients: DrillClient[],
   around: Surroundings,
 ): Promise<void> {
-  const { plan, log, random } = parts;
   for (const guild of [PRIMARY_GUILD, OTHER_GUILD]) {
     const head = clients.find(({ spec }) => spec.guild === guild)?.position;
     if (head === null || head === undefined) continue;
     const guilds = guild === OTHER_GUILD ? [guild] : undefined;
     const spec = observer(`auditor-${guild}`, guild, true, guilds);
-    const auditor = startClient(log, spec, around, random, { epoch: head.epoch, seq: 0 });
+    const auditor = new DrillClient(log, spec, around, random, { epoch: head.epoch, seq: 0 });
     clients.push(auditor);
     await eventually(
       `the journal of ${guild} is read from its start`,
@@ -109,12 +107,8 @@ export async function readBack(
       return answer.searchParams.get("ticket") ?? "";
     };
     const { epoch } = head;
-    const events = await readJournal(
-      around.origin,
-      epoch,
-      ticket,
-      AbortSignal.timeout(plan.settleMs),
-    );
+    const signal = AbortSignal.timeout(plan.settleMs);
+    const events = await readJournal(around.origin, epoch, ticket, signal);
     log.truth({ k: "journal", guild, epoch, events });
   }
 }

@@ -1,0 +1,123 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import {
+  LOST,
+  type Entrance,
+  type Refused,
+  type Wire,
+  type WireEvents,
+} from "../../dev/testing/wire/wire.ts";
+import type { SeenEvent } from "./history.ts";
+
+/** Time between two polls, milliseconds: a user may send 240 a minute and has up to three clients. */
+const BETWEEN_MS = 800;
+const WAIT_SECONDS = 3;
+
+const Page = z.object({
+  epoch: z.string(),
+  seq: z.number(),
+  events: z.array(
+    z.looseObject({
+      event: z.string(),
+      payload: z.looseObject({}),
+      ts: z.number(),
+      seq: z.number(),
+      id: z.string(),
+    }),
+  ),
+  more: z.boolean(),
+  reset: z
+    .object({ reason: z.string(), snapshot: z.looseObject({ rooms: z.array(z.unknown()) }) })
+    .optional(),
+});
+
+/**
+ * One `GET /events` as a long poll.
+ * @param query what is asked, and perhaps a ticket
+ * @throws without an answer that a client can read
+ */
+async function poll(
+  { url, headers }: Pick<Entrance, "url" | "headers">,
+  waitSeconds: number,
+  query: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<(z.infer<typeof Page> & { readonly kind: "page" }) | Refused> {
+  const asked = new URL(url);
+  for (const [name, value] of Object.entries({ ...query, wait: String(waitSeconds) })) {
+    asked.searchParams.set(name, value);
+  }
+  const response = await fetch(asked, {
+    headers: { ...headers, accept: "application/json" },
+    signal: AbortSignal.any([signal, AbortSignal.timeout((waitSeconds + 20) * 1000)]),
+  });
+  const text = await response.text();
+  const { status } = response;
+  const retryAfterMs = Number(response.headers.get("retry-after") ?? 0) * 1000;
+  if (status !== 200) return { kind: "refused", status, retryAfterMs };
+  return { kind: "page", ...Page.parse(JSON.parse(text)) };
+}
+
+/** Follows a guild by long polls: what each answers comes as the frames that are equivalent to it. */
+export function openPoll(entrance: Entrance, events: WireEvents): Wire {
+  const over = new AbortController();
+  let reading = Promise.resolve();
+  let readOn = (): void => {};
+  const follow = async (): Promise<void> => {
+    let position: Readonly<Record<string, string>> = {};
+    for (let isFirst = true; ; isFirst = false) {
+      const page = await poll(entrance, WAIT_SECONDS, position, over.signal);
+      await reading;
+      over.signal.throwIfAborted();
+      if (page.kind === "refused") {
+        events.onRefused(page.status, page.retryAfterMs);
+        return;
+      }
+      const { epoch, seq, reset } = page;
+      const tell = (frame: object): void => events.onText(JSON.stringify(frame));
+      if (isFirst) tell({ type: "ack", epoch, seq });
+      if (reset === undefined) {
+        if (page.events.length > 0) tell({ type: "batch", events: page.events });
+        tell({ type: "position", seq });
+      } else {
+        tell({ type: "snapshot", epoch, seq, reason: reset.reason, ...reset.snapshot });
+      }
+      position = { epoch, after: String(seq) };
+      await delay(BETWEEN_MS, undefined, { signal: over.signal });
+    }
+  };
+  // The request was cut off, or nobody answered.
+  follow().catch(() => events.onClose(LOST));
+  return {
+    send: () => {},
+    terminate: () => {
+      over.abort();
+      readOn();
+    },
+    pause: () => ({ promise: reading, resolve: readOn } = Promise.withResolvers<void>()),
+    resume: () => readOn(),
+  };
+}
+
+/**
+ * Reads a journal from its start, page by page, without waiting for new events.
+ * @param ticket returns one for each page
+ * @throws when a page is refused or starts over
+ */
+export async function readJournal(
+  origin: string,
+  epoch: string,
+  ticket: () => Promise<string>,
+  signal: AbortSignal,
+): Promise<SeenEvent[]> {
+  const events: SeenEvent[] = [];
+  const entrance = { url: new URL("/events", origin), headers: {} };
+  for (let seq = 0; ;) {
+    const query = { epoch, after: String(seq), ticket: await ticket() };
+    const page = await poll(entrance, 0, query, signal);
+    if (page.kind === "refused") throw new Error(`GET /events was answered with ${page.status}`);
+    if (page.reset !== undefined) throw new Error(`GET /events could not go on from ${seq}`);
+    events.push(...page.events);
+    seq = page.seq;
+    if (!page.more) return events;
+  }
+}
