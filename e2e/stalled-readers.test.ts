@@ -4,15 +4,17 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startIdentity, type Identity } from "../dev/testing/identity.ts";
-import { usageOf } from "../dev/testing/process-usage.ts";
-import { flood as floodHub, untilAllHave } from "../dev/testing/stalled/flood.ts";
-import { startFilledHub, type FilledHub } from "../dev/testing/stalled/filled-hub.ts";
-import { queuedBytes } from "../dev/testing/stalled/queued-bytes.ts";
+import { queuedBytes, usageOf } from "../dev/testing/process-usage.ts";
+import {
+  flood as floodHub,
+  startFilledHub,
+  untilAllHave,
+  type FilledHub,
+} from "../dev/testing/stalled/filled-hub.ts";
 import { Reader, type ReaderOptions } from "../dev/testing/stalled/reader.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
 import { eventually } from "../dev/testing/eventually.ts";
-import { StreamReader } from "../dev/testing/stalled/stream-reader.ts";
 
 const STALLED = 200;
 /** Size of one event, and number of events in one turn: together a megabyte. */
@@ -37,7 +39,7 @@ let identity: Identity;
 let hub: FilledHub;
 let users = 0;
 /** Connected all the time, and read everything. */
-let keepUp: readonly (Reader | StreamReader)[];
+let keepUp: readonly Reader[];
 const opened: { leave: () => void }[] = [];
 
 beforeAll(async () => {
@@ -49,7 +51,7 @@ beforeAll(async () => {
   keepUp = [
     await join({ shows: "acknowledges" }),
     await join({ shows: "acknowledges", batch: true }),
-    await follow(),
+    await join({ shows: "nothing", isStream: true }),
   ];
   // From now on the memory includes what a hub keeps anyway: pages of the journal and compiled code. A
   // second flood of that kind adds a megabyte or two.
@@ -64,17 +66,10 @@ afterAll(async () => {
 });
 
 async function join(
-  options: Pick<ReaderOptions, "shows" | "batch" | "pingEveryMs">,
+  options: Pick<ReaderOptions, "shows" | "batch" | "isStream" | "pingEveryMs">,
   user = users++,
 ): Promise<Reader> {
   const reader = new Reader({ port: hub.port, token: identity.tokenOf(user), ...options });
-  opened.push(reader);
-  await reader.connect();
-  return reader;
-}
-
-async function follow(): Promise<StreamReader> {
-  const reader = new StreamReader(hub.port, identity.tokenOf(users++));
   opened.push(reader);
   await reader.connect();
   return reader;
@@ -107,7 +102,7 @@ async function flood(turns: number): Promise<number> {
   });
 }
 
-function faultsOf(readers: readonly (Reader | StreamReader)[]): string[] {
+function faultsOf(readers: readonly Reader[]): string[] {
   return readers.flatMap(({ sequence }) => sequence.faults);
 }
 

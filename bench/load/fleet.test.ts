@@ -5,7 +5,7 @@ import { WebSocketServer } from "ws";
 import type { Client } from "./clients.ts";
 import { Fleet } from "./fleet.ts";
 import { eventAt } from "./stream.ts";
-import { maskedText } from "../../dev/testing/wire/frame-reader.ts";
+import { maskedText } from "../../dev/testing/wire/lean-socket.ts";
 
 const servers: WebSocketServer[] = [];
 afterEach(async () => {

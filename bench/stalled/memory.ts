@@ -1,9 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { Identity } from "../../dev/testing/identity.ts";
-import { usageOf } from "../../dev/testing/process-usage.ts";
-import { flood, type FloodPlan } from "../../dev/testing/stalled/flood.ts";
-import type { FilledHub } from "../../dev/testing/stalled/filled-hub.ts";
-import { queuedBytes } from "../../dev/testing/stalled/queued-bytes.ts";
+import { queuedBytes, usageOf } from "../../dev/testing/process-usage.ts";
+import { flood, type FilledHub, type FloodPlan } from "../../dev/testing/stalled/filled-hub.ts";
 import { Reader } from "../../dev/testing/stalled/reader.ts";
 
 /** What stalled readers cost a hub in memory. */

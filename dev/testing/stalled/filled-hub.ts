@@ -1,9 +1,16 @@
-import { Agent, request } from "node:http";
 import { fileURLToPath } from "node:url";
+import { eventually } from "../eventually.ts";
 import { workerVariables, type Identity } from "../identity.ts";
 import type { Server } from "../../workerd/processes.ts";
 import { startWorkerd } from "../../workerd/workerd.ts";
 import { workerServices, type WorkerBundle } from "../../workerd/worker-bundle.ts";
+
+/** A reader is served, and has what was published, by then, milliseconds. */
+export const SERVED_WITHIN_MS = 30_000;
+
+/** Events that a healthy reader may be behind before the publisher waits for it. */
+const BEHIND_MAX = 1_000;
+const LOOK_MS = 2;
 
 /** The Worker under plain workerd, with a hub that can be filled. */
 export type FilledHub = Server & {
@@ -28,32 +35,57 @@ export async function startFilledHub(
   const around = fileURLToPath(import.meta.resolve("./filled-hub.worker.mjs"));
   const services = workerServices(bundle, workerVariables(identity, secret), around);
   const server = await startWorkerd(folder, services);
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  return {
-    ...server,
-    fill: (events, bytes) => fill(server.port, agent, `/fill?events=${events}&bytes=${bytes}`),
-    stop: () => {
-      agent.destroy();
-      return server.stop();
-    },
-  };
+  return { ...server, fill: (events, bytes) => fill(server.port, events, bytes) };
 }
 
-function fill(port: number, agent: Agent, path: string): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const outgoing = request({ host: "127.0.0.1", port, path, method: "POST", agent }, (response) => {
-    let text = "";
-    response.setEncoding("utf8");
-    response.on("data", (chunk: string) => {
-      text += chunk;
-    });
-    response.on("error", reject);
-    response.on("end", () => {
-      if (response.statusCode === 200) resolve((JSON.parse(text) as { seq: number }).seq);
-      else reject(new Error(`filling was answered with ${response.statusCode}: ${text}`));
-    });
-  });
-  outgoing.on("error", reject);
-  outgoing.end();
-  return promise;
+async function fill(port: number, events: number, bytes: number): Promise<number> {
+  const url = `http://127.0.0.1:${port}/fill?events=${events}&bytes=${bytes}`;
+  const response = await fetch(url, { method: "POST" });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`filling was answered with ${response.status}: ${text}`);
+  return (JSON.parse(text) as { readonly seq: number }).seq;
+}
+
+/** How much is published, and in what portions. */
+export type FloodPlan = {
+  /** Turns of the hub; each publishes `events` of them at once, with `bytes` added to each. */
+  readonly turns: number;
+  readonly events: number;
+  readonly bytes: number;
+};
+
+type Follower = { readonly seq: number };
+
+/**
+ * Publishes, no faster than these readers take it, and waits until they have it all.
+ * @param afterTurn is called after each turn with its number, from 0
+ * @returns seq of the last event
+ */
+export async function flood(
+  hub: FilledHub,
+  readers: readonly Follower[],
+  { turns, events, bytes }: FloodPlan,
+  afterTurn: (turn: number) => Promise<void> = () => Promise.resolve(),
+): Promise<number> {
+  let seq = 0;
+  for (let turn = 0; turn < turns; turn += 1) {
+    seq = await hub.fill(events, bytes);
+    await untilAllHave(readers, seq - BEHIND_MAX);
+    await afterTurn(turn);
+  }
+  await untilAllHave(readers, seq);
+  return seq;
+}
+
+/** Waits until all have an event, or a state that stands for it. @throws when it takes too long */
+export async function untilAllHave(readers: readonly Follower[], seq: number): Promise<void> {
+  await eventually(
+    `all readers are at ${seq}`,
+    () => {
+      const behind = readers.filter((reader) => reader.seq < seq);
+      if (behind.length > 0) throw new Error(`${behind.length} are not: ${behind[0]?.seq}`);
+    },
+    SERVED_WITHIN_MS,
+    LOOK_MS,
+  );
 }

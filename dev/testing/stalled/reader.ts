@@ -1,8 +1,8 @@
 import { PING_FRAME } from "../../../src/protocol/frames.ts";
 import { Acknowledging } from "../wire/acknowledging.ts";
 import { openLeanSocket, ownAddress, type LeanSocket } from "../wire/lean-socket.ts";
-import { SERVED_WITHIN_MS } from "./flood.ts";
-import { Sequence } from "./sequence.ts";
+import { openWire, type Wire, type WireEvents } from "../wire/wire.ts";
+import { SERVED_WITHIN_MS } from "./filled-hub.ts";
 
 /** How a reader shows what it has taken. */
 type Shows = "acknowledges" | "pings" | "nothing";
@@ -12,6 +12,8 @@ export type ReaderOptions = {
   readonly port: number;
   readonly token: string;
   readonly shows: Shows;
+  /** Whether it reads Server-Sent Events, over which it shows nothing; else a WebSocket. */
+  readonly isStream?: boolean;
   /** Whether it takes batches. */
   readonly batch?: boolean;
   /** A reader that pings does it this often, milliseconds; absent: once, when it has connected. */
@@ -22,18 +24,49 @@ const EVENT = Buffer.from('{"v":1,"type":"event"');
 const BATCH = Buffer.from('{"v":1,"type":"batch"');
 const SEQ_KEY = Buffer.from('"seq":');
 
+/** What one reader has got of a stream whose every event it may see: complete and in order, or a fault. */
+class Sequence {
+  #seq: number | null = null;
+  #events = 0;
+  readonly faults: string[] = [];
+
+  /** seq of the newest event that it has, or of the state that it was given; null: neither. */
+  get seq(): number | null {
+    return this.#seq;
+  }
+
+  /** Events that came, without those that a state stood for. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** It was given the whole state up to a seq. */
+  start(seq: number): void {
+    this.#seq = seq;
+  }
+
+  /** An event came. */
+  take(seq: number): void {
+    const due = this.#seq === null ? null : this.#seq + 1;
+    if (seq !== due && this.faults.length < 5) this.faults.push(`${seq} came where ${due} was due`);
+    this.#seq = seq;
+    this.#events += 1;
+  }
+}
+
 /**
- * A client on a plain TCP socket that can stop reading: then the kernel's buffers fill, and behind them
- * the server's. It takes a stream of which it may see every event.
+ * A client that can stop reading: then the kernel's buffers fill, and behind them the server's. It takes
+ * a stream of which it may see every event.
  */
 export class Reader {
   readonly sequence = new Sequence();
   readonly #options: ReaderOptions;
   readonly #acknowledging: Acknowledging | null;
   readonly #onEvent: () => void;
-  readonly #send = (text: string): void => this.#socket?.send(text);
+  readonly #send = (text: string): void => this.#wire?.send(text);
   #epoch: string | null = null;
-  #socket: LeanSocket | null = null;
+  #wire: Wire | LeanSocket | null = null;
+  #hasLeft = false;
   #pinging: NodeJS.Timeout | null = null;
   /** Code of the last close; null: it is open, or was never. */
   closedWith: number | null = null;
@@ -48,9 +81,9 @@ export class Reader {
     this.#acknowledging = options.shows === "acknowledges" ? new Acknowledging() : null;
   }
 
-  /** The port at its end, for {@link queuedBytes}. */
+  /** The port at its end, for `queuedBytes`. */
   get localPort(): number {
-    return this.#socket?.localPort() ?? 0;
+    return this.#wire !== null && "localPort" in this.#wire ? this.#wire.localPort() : 0;
   }
 
   /** How many events it has; 0 before its state. */
@@ -67,28 +100,22 @@ export class Reader {
       SERVED_WITHIN_MS,
     );
     const served = this.snapshots + this.resumes;
-    const { port, token, batch = false } = this.#options;
-    const position = this.#epoch === null ? {} : { epoch: this.#epoch, seq: this.seq };
-    const socket = openLeanSocket(
-      {
-        url: new URL(`ws://127.0.0.1:${port}/ws${batch ? "?batch=1" : ""}`),
-        headers: ownAddress(),
-        hello: JSON.stringify({ type: "auth", token, ...position }),
+    const wire = this.#open({
+      onText: (payload) => {
+        this.#take(payload);
+        if (this.snapshots + this.resumes > served) resolve();
       },
-      {
-        onText: (payload) => {
-          this.#take(payload);
-          if (this.snapshots + this.resumes > served) resolve();
-        },
-        onClose: (code) => {
-          // The one before may end when this one is open already.
-          if (this.#socket === socket) this.closedWith = code;
-          reject(new Error(`closed with ${code}`));
-        },
-        onRefused: (status) => reject(new Error(`the upgrade was refused with ${status}`)),
+      onClose: (code) => {
+        // The one before may end when this one is open already.
+        if (this.#wire === wire) this.closedWith = code;
+        if (this.#options.isStream === true && !this.#hasLeft) {
+          this.sequence.faults.push("the stream ended");
+        }
+        reject(new Error(`closed with ${code}`));
       },
-    );
-    this.#socket = socket;
+      onRefused: (status) => reject(new Error(`it was refused with ${status}`)),
+    });
+    this.#wire = wire;
     try {
       await promise;
     } finally {
@@ -99,19 +126,34 @@ export class Reader {
 
   /** Reads nothing any more; what it sends still goes. */
   stall(): void {
-    this.#socket?.pause();
+    this.#wire?.pause();
   }
 
   /** Reads again. */
   readOn(): void {
-    this.#socket?.resume();
+    this.#wire?.resume();
   }
 
   /** Leaves without a word. */
   leave(): void {
+    this.#hasLeft = true;
     if (this.#pinging !== null) clearInterval(this.#pinging);
     this.#acknowledging?.stop();
-    this.#socket?.terminate();
+    this.#wire?.terminate();
+  }
+
+  #open(events: WireEvents<Buffer>): Wire | LeanSocket {
+    const { port, token, batch = false, isStream = false } = this.#options;
+    if (isStream) {
+      const url = new URL(`http://127.0.0.1:${port}/events`);
+      const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
+      const onText = (text: string): void => events.onText(Buffer.from(text));
+      return openWire({ kind: "stream", url, headers }, { ...events, onText });
+    }
+    const url = new URL(`ws://127.0.0.1:${port}/ws${batch ? "?batch=1" : ""}`);
+    const position = this.#epoch === null ? {} : { epoch: this.#epoch, seq: this.seq };
+    const hello = JSON.stringify({ type: "auth", token, ...position });
+    return openLeanSocket({ url, headers: ownAddress(), hello }, events);
   }
 
   #show(): void {
