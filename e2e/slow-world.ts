@@ -5,20 +5,18 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { LOBBY, PRIMARY_GUILD } from "../dev/discord/seed.ts";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { localApplication } from "../dev/discord/application.ts";
 import { DiscordControl } from "../dev/discord/control-client.ts";
 import { startLocalDiscord } from "../dev/discord/local-discord.ts";
 import { answerBy, serveDouble } from "../dev/doubles/server.ts";
 import { FaceitControl } from "../dev/faceit/control-client.ts";
 import { startLocalFaceit } from "../dev/faceit/local-faceit.ts";
+import { startIdentity, workerVariables, type Identity } from "../dev/testing/identity.ts";
+import { localFaceit } from "../dev/testing/stack.ts";
 import { bundleWorker, workerServices } from "../dev/workerd/worker-bundle.ts";
 import { startWorkerd } from "../dev/workerd/workerd.ts";
 import { freePorts } from "../dev/stack/ports.ts";
-
-const ISSUER = "https://idp.test";
-const AUDIENCE = "guildhub";
 
 /** The pause before each call, milliseconds. */
 type Slowness = { readonly objects: number; readonly outside: number };
@@ -37,12 +35,8 @@ export type SlowWorld = {
   /** The controls of the local services, which answer at once. */
   readonly discord: DiscordControl;
   readonly faceit: FaceitControl;
-  /** A token of this person. @param lifetime such as `1h`, the default */
-  readonly token: (
-    sub: string,
-    claims?: Readonly<Record<string, unknown>>,
-    lifetime?: string,
-  ) => Promise<string>;
+  /** A token of this person. */
+  readonly token: Identity["token"];
   /** How often the identity provider was asked for its keys. */
   readonly keyRequests: () => number;
   readonly secrets: { readonly hub: string; readonly webhook: string };
@@ -71,10 +65,11 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
   try {
     const [port = 0] = await freePorts(1);
     const url = `http://127.0.0.1:${port}`;
-    const secrets = { hub: secret(), webhook: secret(), bot: secret(), faceit: secret() };
+    const secrets = { hub: secret(), webhook: secret(), bot: secret() };
+    const faceitSecrets = { apiKey: secret(), clientSecret: secret() };
     const application = localApplication(secrets.bot);
-    const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
-    const keys = [{ ...(await exportJWK(publicKey)), kid: "slow", alg: "ES256", use: "sig" }];
+    const identity = await startIdentity(0);
+    closing.push(identity.close);
 
     const discord = await startLocalDiscord({
       port: 0,
@@ -86,7 +81,7 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
     closing.push(() => discord.close());
     const faceit = await startLocalFaceit({
       port: 0,
-      apiKey: secrets.faceit,
+      ...faceitSecrets,
       clientId: "guildhub-e2e",
       redirectUris: [`${url}/faceit/callback`],
       webhookUrl: `${url}/faceit-webhook`,
@@ -109,21 +104,20 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
     const slowDiscord = await slowly(forwardTo(discord.url));
     const slowFaceit = await slowly(forwardTo(faceit.url));
     let keyRequests = 0;
-    const idp = await slowly(() => {
+    const askIdentity = forwardTo(identity.issuer);
+    const idp = await slowly((request) => {
       keyRequests += 1;
-      return Promise.resolve(Response.json({ keys }));
+      return askIdentity(request);
     });
 
     const bundle = await bundleWorker(folder);
     let output = "";
     const variables = {
+      ...workerVariables(identity, secrets.hub),
+      ...localFaceit(url, slowFaceit),
       SLOW_MS: String(slowness.objects),
-      PRIMARY_GUILD_ID: PRIMARY_GUILD,
-      HUB_SECRET: secrets.hub,
       DISCORD_BOT_TOKEN: secrets.bot,
       DISCORD_API_URL: `${slowDiscord}/api/v10`,
-      JWT_ISSUER: ISSUER,
-      JWT_AUDIENCE: AUDIENCE,
       JWT_PUBLIC_JWK_URL: `${idp}/jwks`,
       WEB_ORIGIN: url,
       ROOM_IDLE_MINUTES: "0",
@@ -131,16 +125,8 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
       DISCORD_PUBLIC_KEY: application.publicKeyHex,
       DISCORD_CLIENT_SECRET: application.clientSecret,
       FACEIT_WEBHOOK_SECRET: secrets.webhook,
-      FACEIT_API_KEY: secrets.faceit,
-      FACEIT_API_URL: `${slowFaceit}/data/v4`,
-      FACEIT_AUTH_URL: `${slowFaceit}/oauth/authorize`,
-      FACEIT_TOKEN_URL: `${slowFaceit}/oauth/token`,
-      FACEIT_USERINFO_URL: `${slowFaceit}/oauth/userinfo`,
-      FACEIT_CLIENT_ID: "guildhub-e2e",
-      FACEIT_REDIRECT_URI: `${url}/faceit/callback`,
-      VC_CATEGORY_ID: "100000000000000010",
-      LOBBY_VC_ID: LOBBY,
-      MATCH_GRACE_SECONDS: "1",
+      FACEIT_API_KEY: faceitSecrets.apiKey,
+      FACEIT_CLIENT_SECRET: faceitSecrets.clientSecret,
     };
     const around = fileURLToPath(import.meta.resolve("./slow-objects.worker.mjs"));
     const server = await startWorkerd(folder, workerServices(bundle, variables, around), {
@@ -153,15 +139,7 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
       url,
       discord: new DiscordControl(discord),
       faceit: new FaceitControl(faceit),
-      token: (sub, claims = {}, lifetime = "1h") =>
-        new SignJWT({ ...claims })
-          .setProtectedHeader({ alg: "ES256", kid: "slow", typ: "at+jwt" })
-          .setIssuer(ISSUER)
-          .setAudience(AUDIENCE)
-          .setSubject(sub)
-          .setIssuedAt()
-          .setExpirationTime(lifetime)
-          .sign(privateKey),
+      token: identity.token,
       keyRequests: () => keyRequests,
       secrets,
       signInteraction: (body) => {

@@ -9,10 +9,14 @@ export type Identity = {
   readonly jwksUrl: string;
   /** A token of the `index`th user; every user has a name of their own. */
   readonly tokenOf: (index: number) => string;
+  /** A token of anybody, signed now. @param lifetime such as `1h`, the default */
+  readonly token: (subject: string, claims?: Claims, lifetime?: string) => Promise<string>;
   /** A token of somebody who may look into a hub. */
   readonly adminToken: string;
   readonly close: () => Promise<void>;
 };
+
+type Claims = Readonly<Record<string, unknown>>;
 
 const AUDIENCE = "guildhub";
 const KEY_ID = "test";
@@ -28,14 +32,14 @@ export async function startIdentity(users: number): Promise<Identity> {
   const { url: issuer, close } = await serveDouble({ port: 0, host: "127.0.0.1" }, () => ({
     request: answerBy({ fetch: () => Response.json(keys) }),
   }));
-  const sign = (subject: string, claims: Record<string, string> = {}): Promise<string> =>
-    new SignJWT(claims)
+  const sign = (subject: string, claims: Claims = {}, lifetime = "1h"): Promise<string> =>
+    new SignJWT({ ...claims })
       .setProtectedHeader({ alg: "ES256", kid: KEY_ID, typ: "at+jwt" })
       .setIssuer(issuer)
       .setAudience(AUDIENCE)
       .setSubject(subject)
       .setIssuedAt()
-      .setExpirationTime("1h")
+      .setExpirationTime(lifetime)
       .sign(privateKey);
   const tokens = await Promise.all(
     Array.from({ length: users }, (_, index) => sign(`user-${index}`)),
@@ -45,6 +49,7 @@ export async function startIdentity(users: number): Promise<Identity> {
     issuer,
     audience: AUDIENCE,
     jwksUrl: `${issuer}/jwks`,
+    token: sign,
     adminToken,
     tokenOf: (index) => {
       const token = tokens[index];

@@ -22,7 +22,9 @@ const root = path.resolve(import.meta.dirname, "../..");
 export type StackProcess = {
   readonly child: ChildProcess;
   readonly stateDir: string;
-  readonly ports: Readonly<Record<PartName | "hubProxy", number>>;
+  readonly ports: Readonly<Record<PartName, number>>;
+  /** Where each part will be. */
+  readonly urls: Readonly<Record<PartName, string>>;
   readonly output: () => string;
   /** Settles with the exit code. */
   readonly exited: Promise<number | null>;
@@ -47,9 +49,16 @@ export async function launchStack(
   if (database !== undefined && program === STACK) {
     await cp(database, path.join(stateDir, "worker"), { recursive: true });
   }
-  const [worker = 0, idp = 0, discord = 0, gateway = 0, faceit = 0, hubProxy = 0] =
-    await freePorts(6);
-  const ports = { worker, idp, discord, gateway, faceit, hubProxy };
+  const [worker = 0, idp = 0, discord = 0, gateway = 0, faceit = 0] = await freePorts(5);
+  const ports = { worker, idp, discord, gateway, faceit };
+  const at = (port: number): string => `http://127.0.0.1:${port}`;
+  const urls = {
+    worker: at(worker),
+    idp: at(idp),
+    discord: at(discord),
+    gateway: at(gateway),
+    faceit: at(faceit),
+  };
   const child = spawn(process.execPath, [path.join(root, program)], {
     cwd: root,
     env: {
@@ -64,17 +73,17 @@ export async function launchStack(
       FACEIT_PORT: String(faceit),
       HUB_SECRET: randomBytes(32).toString("base64url"),
       DISCORD_BOT_TOKEN: randomBytes(32).toString("base64url"),
-      DISCORD_API_URL: `http://127.0.0.1:${discord}/api/v10`,
-      JWT_ISSUER: `http://127.0.0.1:${idp}`,
+      DISCORD_API_URL: `${urls.discord}/api/v10`,
+      JWT_ISSUER: urls.idp,
       JWT_AUDIENCE: "guildhub",
-      JWT_PUBLIC_JWK_URL: `http://127.0.0.1:${idp}/jwks`,
+      JWT_PUBLIC_JWK_URL: `${urls.idp}/jwks`,
       OIDC_CLIENT_ID: "guildhub-console",
       PRIMARY_GUILD_ID: PRIMARY_GUILD,
-      WEB_ORIGIN: `http://127.0.0.1:${worker},http://localhost:${worker}`,
-      HUB_ENDPOINT: `http://127.0.0.1:${worker}/internal/events`,
+      WEB_ORIGIN: `${urls.worker},http://localhost:${worker}`,
+      HUB_ENDPOINT: `${urls.worker}/internal/events`,
       ROOM_NAME_PREFIX: "spell-coven",
       ROOM_IDLE_MINUTES: "15",
-      ...localFaceit(`http://127.0.0.1:${worker}`, `http://127.0.0.1:${faceit}`),
+      ...localFaceit(urls.worker, urls.faceit),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
@@ -93,6 +102,7 @@ export async function launchStack(
     child,
     stateDir,
     ports,
+    urls,
     output: () => output,
     exited,
     file,
@@ -120,8 +130,8 @@ export async function launchStack(
   };
 }
 
-/** So that nobody's real FACEIT matters either. */
-function localFaceit(worker: string, faceit: string): Readonly<Record<string, string>> {
+/** Variables of a Worker that plays matches of the local FACEIT: nobody's real one matters either. */
+export function localFaceit(worker: string, faceit: string): Readonly<Record<string, string>> {
   return {
     FACEIT_API_URL: `${faceit}/data/v4`,
     FACEIT_AUTH_URL: `${faceit}/oauth/authorize`,
@@ -180,15 +190,7 @@ export async function startStack(
     await stop();
     throw error;
   }
-  const local = (part: PartName): string => `http://127.0.0.1:${stack.ports[part]}`;
-  const urls = {
-    worker: local("worker"),
-    idp: local("idp"),
-    discord: local("discord"),
-    gateway: local("gateway"),
-    faceit: local("faceit"),
-  };
-
+  const { urls } = stack;
   return {
     urls,
     process: stack,
