@@ -1,6 +1,9 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { z } from "zod";
 import type { RestExchange } from "../../dev/discord/rest/request.ts";
-import type { Operation, Specification } from "./specification.ts";
+import { problemsOf, type Operation } from "./specification.ts";
 
 /** The User-Agent of the Worker and the container. */
 export const OURS = "DiscordBot (https://guildhub.example, 0.1.0)";
@@ -28,6 +31,30 @@ const BUCKET_HEADERS = ["bucket", "limit", "remaining", "reset", "reset-after"].
   (name) => `x-ratelimit-${name}`,
 );
 
+/** A file for `DISCORD_RECORD_FILE`, in its own folder. */
+type RecordFile = {
+  readonly path: string;
+  /** Everything recorded so far. */
+  readonly exchanges: () => readonly RestExchange[];
+  readonly remove: () => void;
+};
+
+/** Creates the folder of a recording; the local Discord creates the file. */
+export function recordFile(): RecordFile {
+  const folder = mkdtempSync(path.join(tmpdir(), "guildhub-proof-"));
+  const file = path.join(folder, "exchanges.ndjson");
+  return {
+    path: file,
+    exchanges: () => {
+      if (!existsSync(file)) return [];
+      const lines = readFileSync(file, "utf8").split("\n");
+      // The local Discord of this repository wrote the file; its last line is empty.
+      return lines.filter(Boolean).map((line): RestExchange => JSON.parse(line));
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
 /** The operation of one exchange, and everything that is wrong with it. */
 export type Verdict = {
   /** The operation's name in the specification; null: it has no such operation. */
@@ -41,14 +68,14 @@ export type Verdict = {
  * Discord accepted them. Answers are checked unless a test invented them or they are 5xx, which the
  * specification does not describe.
  */
-export function judge(exchange: RestExchange, specification: Specification): Verdict {
+export function judge(exchange: RestExchange, operations: readonly Operation[]): Verdict {
   const ours = exchange.headers["user-agent"] === OURS;
   const name = `${exchange.method} ${exchange.path}`;
   const oauth2 = OAUTH2[name];
   if (oauth2 !== undefined) {
     return { operation: name, ours, problems: judgeOAuth2(exchange, oauth2) };
   }
-  const operation = operationOf(exchange, specification);
+  const operation = operationOf(exchange, operations);
   if (operation === undefined) {
     const refused = exchange.status >= 400;
     const problems = ours || !refused ? [`${name}: Discord has no such operation`] : [];
@@ -56,16 +83,17 @@ export function judge(exchange: RestExchange, specification: Specification): Ver
   }
   const sound = ours || exchange.status < 400;
   const problems = [
-    ...(sound ? judgeRequest(exchange, operation, specification, ours) : []),
-    ...(exchange.invented || exchange.status >= 500
-      ? []
-      : judgeAnswer(exchange, operation, specification)),
+    ...(sound ? judgeRequest(exchange, operation, ours) : []),
+    ...(exchange.invented || exchange.status >= 500 ? [] : judgeAnswer(exchange, operation)),
   ];
   const title = `${operation.method} ${operation.path}`;
   return { operation: title, ours, problems: problems.map((it) => `${title}: ${it}`) };
 }
 
-function operationOf(exchange: RestExchange, { operations }: Specification): Operation | undefined {
+function operationOf(
+  exchange: RestExchange,
+  operations: readonly Operation[],
+): Operation | undefined {
   const fitting = operations.filter(
     ({ method, path }) => method === exchange.method && parametersIn(exchange.path, path) !== null,
   );
@@ -94,11 +122,11 @@ function parametersIn(path: string, pattern: string): Readonly<Record<string, st
 function judgeRequest(
   exchange: RestExchange,
   operation: Operation,
-  { problemsOf }: Specification,
   ours: boolean,
 ): readonly string[] {
   const inPath = parametersIn(exchange.path, operation.path) ?? {};
-  const ofPath = operation.inPath.kind === "nothing" ? [] : problemsOf(operation.inPath, inPath);
+  const ofPath =
+    operation.inPath instanceof z.ZodUndefined ? [] : problemsOf(operation.inPath, inPath);
   const query = Object.keys(exchange.query).length === 0 ? undefined : readQuery(exchange.query);
   const body = requestAsSpecified(parseJson(exchange.request));
   const label = (kind: string, problems: readonly string[]) =>
@@ -142,7 +170,6 @@ function isReason(header: string): boolean {
 function judgeAnswer(
   { status, answer, answerHeaders: headers }: RestExchange,
   { answers }: Operation,
-  { problemsOf }: Specification,
 ): readonly string[] {
   const range = `${Math.floor(status / 100)}XX`;
   const known =
@@ -159,7 +186,7 @@ function judgeAnswer(
   const body = parseJson(answer);
   const specified = status < 400 ? body : refusalAsSpecified(body, status);
   return [
-    ...problemsOf(known.shape, specified).map((it) => `answer ${status}: ${it}`),
+    ...problemsOf(known.schema, specified).map((it) => `answer ${status}: ${it}`),
     ...(half ? [`answer ${status}: only ${present.join(", ")} of the limit's headers`] : []),
     ...(unsaid ? ["answer 429: no Retry-After"] : []),
   ];

@@ -1,14 +1,10 @@
-// Prints the paths of Discord's specification as JSON. `discord-api-spec` has the schemas as code, but
-// their operations only as a TypeScript interface. This is plain JavaScript, because its parser is
-// installed for this proof alone.
+// Reads the operations of Discord's specification. `discord-api-spec` has the schemas as code, but their
+// operations only as a TypeScript interface. This is plain JavaScript, because its parser is installed for
+// this proof alone, and has no types here.
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { parse } from "@babel/parser";
-
-const file = new URL("./discord-api-spec.ts", import.meta.resolve("discord-api-spec"));
-const { program } = parse(readFileSync(file, "utf8"), {
-  sourceType: "module",
-  plugins: ["typescript"],
-});
+import { z } from "zod";
 
 const nameOf = (key) => key.name ?? key.value;
 const membersOf = (node) =>
@@ -18,70 +14,82 @@ const membersOf = (node) =>
       )
     : {};
 
-/** A type as data: see `Shape` in specification.ts. */
-function shapeOf(node) {
-  switch (node.type) {
-    case "TSTypeReference":
-      return { kind: "schema", name: node.typeName.name };
-    case "TSArrayType":
-      return { kind: "list", of: shapeOf(node.elementType) };
-    case "TSUnionType":
-      return { kind: "one of", shapes: node.types.map(shapeOf) };
-    case "TSParenthesizedType":
-      return shapeOf(node.typeAnnotation);
-    case "TSLiteralType":
-      return { kind: "literal", value: node.literal.value };
-    case "TSTypeLiteral":
-      if (node.members[0]?.type === "TSIndexSignature") {
-        return { kind: "record", of: shapeOf(node.members[0].typeAnnotation.typeAnnotation) };
-      }
+/**
+ * @param {string} folder of the installed `discord-api-spec`
+ * @param {Readonly<Record<string, unknown>>} schemas its schemas, by the names of its module
+ * @returns {import("./specification.ts").Operation[]}
+ */
+export function readOperations(folder, schemas) {
+  const { program } = parse(readFileSync(path.join(folder, "discord-api-spec.ts"), "utf8"), {
+    sourceType: "module",
+    plugins: ["typescript"],
+  });
+  const paths = program.body
+    .map((statement) => statement.declaration ?? statement)
+    .find(({ type, id }) => type === "TSInterfaceDeclaration" && id.name === "Paths");
+  const read = (node) => schemaOf(node, schemas);
+  return paths.body.body.flatMap(({ key, typeAnnotation }) =>
+    Object.entries(membersOf(typeAnnotation.typeAnnotation)).map(([method, operation]) => {
+      const { parameters, requestBody, responses, security } = membersOf(operation);
+      const { path: inPath, query } = membersOf(parameters);
       return {
-        kind: "object",
-        members: node.members.map(({ key, optional, typeAnnotation }) => ({
-          name: nameOf(key),
-          optional: optional === true,
-          shape: shapeOf(typeAnnotation.typeAnnotation),
+        method: method.toUpperCase(),
+        path: key.value,
+        inPath: read(inPath),
+        query: read(query),
+        request: read(requestBody),
+        answers: Object.entries(membersOf(responses)).map(([status, node]) => ({
+          status,
+          schema: read(node),
         })),
+        schemes: (security?.elementTypes ?? []).flatMap((it) => Object.keys(membersOf(it))),
       };
-    case "TSNullKeyword":
-      return { kind: "literal", value: null };
-    case "TSStringKeyword":
-    case "TSNumberKeyword":
-    case "TSBooleanKeyword":
-      return { kind: node.type.slice(2, -"Keyword".length).toLowerCase() };
-    case "TSUnknownKeyword":
-      return { kind: "anything" };
-    case "TSUndefinedKeyword":
-    case "TSNeverKeyword":
-      return { kind: "nothing" };
-    default:
-      throw new Error(`${node.type} of ${file} is not understood`);
-  }
+    }),
+  );
 }
 
-const operations = [];
-const paths = program.body
-  .map((statement) => statement.declaration ?? statement)
-  .find(({ type, id }) => type === "TSInterfaceDeclaration" && id.name === "Paths");
-for (const { key, typeAnnotation } of paths.body.body) {
-  for (const [method, operation] of Object.entries(membersOf(typeAnnotation.typeAnnotation))) {
-    const { parameters, requestBody, responses, security } = membersOf(operation);
-    const { path: inPath, query } = membersOf(parameters);
-    operations.push({
-      method: method.toUpperCase(),
-      path: key.value,
-      inPath: shapeOf(inPath),
-      query: shapeOf(query),
-      request: shapeOf(requestBody),
-      answers: Object.entries(membersOf(responses)).map(([status, node]) => ({
-        status,
-        shape: shapeOf(node),
-      })),
-      schemes:
-        security === undefined
-          ? []
-          : security.elementTypes.flatMap((it) => Object.keys(membersOf(it))),
-    });
+/** The schema of a type. */
+function schemaOf(node, schemas) {
+  const of = (one) => schemaOf(one, schemas);
+  switch (node.type) {
+    case "TSTypeReference": {
+      // zod handles schemas of `zod/mini` as its own.
+      const schema = schemas[`${node.typeName.name}Schema`];
+      if (schema === undefined) throw new Error(`there is no schema ${node.typeName.name}`);
+      return schema;
+    }
+    case "TSArrayType":
+      return z.array(of(node.elementType));
+    case "TSUnionType":
+      return z.union(node.types.map(of));
+    case "TSParenthesizedType":
+      return of(node.typeAnnotation);
+    case "TSLiteralType":
+      return z.literal(node.literal.value);
+    case "TSTypeLiteral": {
+      const member = ({ optional, typeAnnotation }) => {
+        const schema = of(typeAnnotation.typeAnnotation);
+        return optional === true ? z.optional(schema) : schema;
+      };
+      const [first] = node.members;
+      return first?.type === "TSIndexSignature"
+        ? z.record(z.string(), member(first))
+        : z.object(Object.fromEntries(node.members.map((it) => [nameOf(it.key), member(it)])));
+    }
+    case "TSNullKeyword":
+      return z.null();
+    case "TSStringKeyword":
+      return z.string();
+    case "TSNumberKeyword":
+      return z.number();
+    case "TSBooleanKeyword":
+      return z.boolean();
+    case "TSUnknownKeyword":
+      return z.unknown();
+    case "TSUndefinedKeyword":
+    case "TSNeverKeyword":
+      return z.undefined();
+    default:
+      throw new Error(`${node.type} of the specification is not understood`);
   }
 }
-process.stdout.write(JSON.stringify(operations));

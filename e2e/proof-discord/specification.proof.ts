@@ -14,9 +14,8 @@ import { Api } from "../../dev/testing/api.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { link } from "../link-browser.ts";
 import { startStack, type Stack } from "../../dev/testing/stack.ts";
-import { judge, OURS } from "./judge.ts";
-import { recordFile } from "./recorded.ts";
-import { loadSpecification, type Specification } from "./specification.ts";
+import { judge, OURS, recordFile } from "./judge.ts";
+import { loadOperations, type Operation } from "./specification.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -30,12 +29,12 @@ const OTHER_OPERATIONS = [
   "PUT /applications/:applicationId/guilds/:guildId/commands",
 ];
 
-let specification: Specification;
+let operations: readonly Operation[];
 beforeAll(async () => {
-  specification = await loadSpecification();
+  operations = await loadOperations();
 });
 
-const problemsOf = (exchange: RestExchange) => judge(exchange, specification).problems;
+const problemsOf = (exchange: RestExchange) => judge(exchange, operations).problems;
 
 /** Everything that is wrong with a recording, each problem once. */
 function allProblems(exchanges: readonly RestExchange[]): readonly string[] {
@@ -304,7 +303,7 @@ describe("Discord's specification", () => {
       const wanted = [...calls].map(([, method = "", route = ""]) => `${method} ${route}`);
       expect(wanted.length).toBeGreaterThanOrEqual(13);
       const shape = (text: string) => text.replaceAll(/:\w+|\{\w+\}/g, ":id");
-      const verdicts = ours().map((one) => ({ ...judge(one, specification), status: one.status }));
+      const verdicts = ours().map((one) => ({ ...judge(one, operations), status: one.status }));
       const good = verdicts.filter(({ status }) => status < 300);
       const seen = new Set(good.map(({ operation }) => shape(operation ?? "none")));
       expect([...seen].toSorted()).toEqual(
