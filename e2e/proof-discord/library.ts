@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import path from "node:path";
 import { z } from "zod";
 
 /** Debian's own Python, which has python3-discord. */
@@ -25,10 +24,14 @@ type Library = {
   readonly stop: () => void;
 };
 
-/** Starts the bot in one of the files in `libraries/`. */
-export function startLibrary(file: string, discordUrl: string, token: string): Library {
-  const program = file.endsWith(".py") ? PYTHON : process.execPath;
-  const child = spawn(program, [path.join(import.meta.dirname, "libraries", file)], {
+/** Starts the bot of a library. */
+export function startLibrary(name: string, discordUrl: string, token: string): Library {
+  const [program, ...args] =
+    name === "python3-discord"
+      ? ([PYTHON, "discord-py.py"] as const)
+      : ([process.execPath, "libraries.mjs", name] as const);
+  const child = spawn(program, args, {
+    cwd: import.meta.dirname,
     env: { ...process.env, DISCORD_URL: discordUrl, DISCORD_TOKEN: token },
     stdio: ["ignore", "pipe", "pipe"],
   });
