@@ -15,12 +15,12 @@ const SCRIPTS = {
   Runs every test, or those whose file's path contains a filter; a part of the tests that has none says so. More at once: npx vitest run --help`,
   ],
   "proof:discord": [
-    "e2e/proof-discord/run.ts",
+    "e2e/proof.ts",
     `Usage: npm run proof:discord
   Discord's own specification and gateway libraries that nobody here wrote judge the local Discord.`,
   ],
   "proof:page": [
-    "e2e/proof-page/run.ts",
+    "e2e/proof.ts",
     `Usage: npm run proof:page
   Lighthouse judges every view of the page: accessible, and made as it should be.`,
   ],
@@ -30,5 +30,7 @@ const [name = ""] = process.argv.splice(2, 1);
 const script = SCRIPTS[name];
 if (script === undefined) fail(`dev/run.mjs knows ${Object.keys(SCRIPTS).join(", ")}`);
 offerHelp(script[1]);
+// Both proofs are one program, which is told which.
+if (name.startsWith("proof:")) process.argv.splice(2, 0, name.slice("proof:".length));
 ensureInstalled();
 handOver(script[0]);

@@ -1,20 +1,69 @@
+// The program behind `npm run proof:discord` and `npm run proof:page` (dev/run.mjs): installs the external
+// software that a proof needs, and runs its tests. The last line is `N passed, N failed`.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
+import { findChromium, installChromium } from "../dev/chromium.ts";
 import { buildPage, DEPLOYED_PAGE } from "../dev/stack/prepare.ts";
 import { VitestRuns } from "../dev/vitest-runs.ts";
+import { PYTHON } from "./proof-discord/library.ts";
 
 const INSTALL_DEADLINE_MS = 300_000;
 const root = path.dirname(import.meta.dirname);
 
+const [name = "", ...filters] = process.argv.slice(2);
+/** Has the tests, a `package.json` and its lock file. */
+const folder = path.join(import.meta.dirname, `proof-${name}`);
+const runs = new VitestRuns(root);
+try {
+  const environment = name === "page" ? prepareLighthouse() : prepareLibraries();
+  const failure = attempt("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
+  if (failure !== null) throw new Error(`npm ci in e2e/proof-${name} failed:\n${failure}`);
+  await buildPage(root, path.join(root, DEPLOYED_PAGE), undefined);
+  await runs.run(["--project=proof", `e2e/proof-${name}/`, ...filters], {
+    ...process.env,
+    ...environment,
+  });
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  runs.failed++;
+}
+runs.finish();
+
+/** Lighthouse rates the page in a browser. @throws when none is found */
+function prepareLighthouse(): Readonly<Record<string, string>> {
+  if ((findChromium() ?? installChromium()) !== undefined) return {};
+  throw new Error("No Chromium was found. Install one or set CHROMIUM_PATH.");
+}
+
 /**
- * Runs a program.
+ * Discord's own specification and independent gateway libraries check the local Discord and what we send to
+ * it. One of them is Debian's.
+ * @returns the variable that says why it is not available here, unless it is
+ */
+function prepareLibraries(): Readonly<Record<string, string>> {
+  const skipped = installPythonLibrary();
+  if (skipped === null) return {};
+  console.log(`Skipped: python3-discord on the local gateway. ${skipped}`);
+  return { WITHOUT_PYTHON_DISCORD: skipped };
+}
+
+/** @returns why python3-discord is not available here; null: it is */
+function installPythonLibrary(): string | null {
+  const missing = () => attempt(PYTHON, "-c", "import discord");
+  if (missing() === null) return null;
+  if (process.getuid?.() !== 0)
+    return "python3-discord is not installed, and only root may install it";
+  const install = ["install", "-y", "--no-install-recommends", "python3-discord"];
+  const refused = attempt("apt-get", ...install);
+  if (refused !== null && attempt("apt-get", "update") === null) attempt("apt-get", ...install);
+  return missing() === null ? null : `apt-get cannot install python3-discord: ${refused ?? ""}`;
+}
+
+/**
+ * Runs a program in the folder of the proof.
  * @returns its output if it failed, else null
  */
-export function attempt(
-  folder: string,
-  command: string,
-  ...args: readonly string[]
-): string | null {
+function attempt(command: string, ...args: readonly string[]): string | null {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: folder,
     encoding: "utf8",
@@ -23,35 +72,4 @@ export function attempt(
   });
   if (status === 0) return null;
   return error?.message ?? `${stdout}${stderr}`.trim().split("\n").slice(-5).join("\n");
-}
-
-/**
- * Runs the tests of a proof with the external software that they need, and ends the process. The last line
- * is `N passed, N failed`.
- * @param folder contains the tests, a `package.json` and its lock file
- * @param environment of the tests
- */
-export async function runProof(
-  folder: string,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<never> {
-  const runs = new VitestRuns(root);
-  const failure = attempt(folder, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
-  if (failure !== null) {
-    console.error(`npm ci in ${path.relative(root, folder)} failed:\n${failure}`);
-    runs.failed++;
-    return runs.finish();
-  }
-  try {
-    await buildPage(root, path.join(root, DEPLOYED_PAGE), undefined);
-    const tests = path.relative(root, folder);
-    await runs.run(["--project=proof", `${tests}/`, ...process.argv.slice(2)], {
-      ...process.env,
-      ...environment,
-    });
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    runs.failed++;
-  }
-  return runs.finish();
 }
