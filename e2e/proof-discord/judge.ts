@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import path from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import type { RestExchange } from "../../dev/discord/rest/request.ts";
 import { problemsOf, type Operation } from "./specification.ts";
@@ -41,8 +41,8 @@ type RecordFile = {
 
 /** Creates the folder of a recording; the local Discord creates the file. */
 export function recordFile(): RecordFile {
-  const folder = mkdtempSync(path.join(tmpdir(), "guildhub-proof-"));
-  const file = path.join(folder, "exchanges.ndjson");
+  const folder = mkdtempSync(join(tmpdir(), "guildhub-proof-"));
+  const file = join(folder, "exchanges.ndjson");
   return {
     path: file,
     exchanges: () => {
