@@ -1,3 +1,6 @@
+/** A page, and where it redirects; null: nowhere. */
+type Step = { readonly page: string; readonly to: string | null };
+
 /** A person's browser for the pages of the linking flow: keeps cookies and follows redirects step by step. */
 export class LinkBrowser {
   readonly #cookies = new Map<string, string>();
@@ -9,16 +12,13 @@ export class LinkBrowser {
   }
 
   /** Opens a URL and returns where it redirects; null: it is a page. */
-  async open(url: string): Promise<{ readonly page: string; readonly to: string | null }> {
+  async open(url: string): Promise<Step> {
     const response = await fetch(url, { redirect: "manual", headers: this.headersFor(url) });
     return this.#take(url, response);
   }
 
   /** Fills in a page's only form and submits it. */
-  async submit(
-    url: string,
-    fields: Readonly<Record<string, string>>,
-  ): Promise<{ readonly page: string; readonly to: string | null }> {
+  async submit(url: string, fields: Readonly<Record<string, string>>): Promise<Step> {
     const response = await fetch(url, {
       method: "POST",
       redirect: "manual",
@@ -33,7 +33,7 @@ export class LinkBrowser {
     return this.#take(url, response);
   }
 
-  async #take(url: string, response: Response): Promise<{ page: string; to: string | null }> {
+  async #take(url: string, response: Response): Promise<Step> {
     const { host } = new URL(url);
     for (const cookie of response.headers.getSetCookie()) {
       const [pair = ""] = cookie.split(";", 1);
@@ -76,9 +76,6 @@ export async function link(
   if (atFaceit.to === null) return atFaceit.page;
   return (await browser.open(atFaceit.to)).page;
 }
-
-/** The page or the redirect of a step. */
-type Step = Awaited<ReturnType<LinkBrowser["open"]>>;
 
 /** From the button of `/link` to the URL to which Discord sends the browser back. */
 export async function provenAtDiscord(

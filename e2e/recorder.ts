@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { askForTicket, openWire, type Wire } from "../dev/testing/wire/wire.ts";
-import { EventFrame } from "../src/protocol/frames.ts";
-import { Room } from "../src/protocol/room.ts";
+import {
+  AuthOkFrame,
+  ErrorFrame,
+  EventFrame,
+  ResumedFrame,
+  SnapshotFrame,
+} from "../src/protocol/frames.ts";
+import type { Room } from "../src/protocol/room.ts";
 
 /** One item of a recorder's history, in order. */
 export type Seen =
@@ -19,18 +25,13 @@ export type Seen =
   /** A frame that no client should ever get. */
   | { readonly kind: "wrong"; readonly what: string };
 
+/** The frames that it may get. */
 const Frame = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("ack"), epoch: z.string(), seq: z.number() }),
-  z.object({
-    type: z.literal("snapshot"),
-    epoch: z.string(),
-    seq: z.number(),
-    reason: z.string(),
-    rooms: z.array(Room),
-  }),
-  EventFrame.extend({ type: z.literal("event") }),
-  z.object({ type: z.literal("resumed"), epoch: z.string(), from: z.number(), to: z.number() }),
-  z.object({ type: z.literal("error"), code: z.string(), message: z.string() }),
+  AuthOkFrame,
+  SnapshotFrame,
+  EventFrame,
+  ResumedFrame,
+  ErrorFrame,
 ]);
 
 const RETRY_MS = 100;

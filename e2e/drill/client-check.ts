@@ -4,11 +4,13 @@ import type { Journal, JournalEntry } from "./journal.ts";
 import type { Problems } from "./problems.ts";
 import { Views } from "./views.ts";
 
-/** The totals of one client's history. */
-type ClientTally = {
+/** What is counted of the histories of all clients. */
+export type Tally = {
   deliveries: number;
   resumes: number;
+  /** Snapshots by reason. */
   readonly snapshots: Map<string, number>;
+  /** Closes by code. */
   readonly closes: Map<number, number>;
 };
 
@@ -46,16 +48,11 @@ type Connection = {
  * journal, unless a necessary snapshot covered it; nothing else may come.
  */
 export class ClientCheck {
-  readonly tally: ClientTally = {
-    deliveries: 0,
-    resumes: 0,
-    snapshots: new Map(),
-    closes: new Map(),
-  };
   readonly snapshots: SeenSnapshot[] = [];
+  readonly journal: Journal;
   readonly #name: string;
-  readonly #journal: Journal;
   readonly #problems: Problems;
+  readonly #tally: Tally;
   readonly #received: Uint8Array;
   #connection: Connection | null = null;
   /**
@@ -65,10 +62,11 @@ export class ClientCheck {
   #position: number | null = null;
   #hasLeft = false;
 
-  constructor(name: string, journal: Journal, problems: Problems) {
+  constructor(name: string, journal: Journal, problems: Problems, tally: Tally) {
     this.#name = name;
-    this.#journal = journal;
+    this.journal = journal;
     this.#problems = problems;
+    this.#tally = tally;
     this.#received = new Uint8Array(journal.head + 1);
   }
 
@@ -131,7 +129,7 @@ export class ClientCheck {
       return;
     }
     if (frame.type === "ack") {
-      if (!this.#journal.epochs.has(frame.epoch)) this.#say("wrong", `epoch ${frame.epoch}?`);
+      if (!this.journal.epochs.has(frame.epoch)) this.#say("wrong", `epoch ${frame.epoch}?`);
       connection.ack = frame;
       return;
     }
@@ -174,9 +172,9 @@ export class ClientCheck {
   #event(connection: Connection, event: SeenEvent): void {
     if (!connection.started) this.#resume(connection);
     const { seq } = event;
-    const entry = this.#journal.at(seq);
-    this.tally.deliveries += 1;
-    if (entry === undefined || !this.#journal.has(event)) {
+    const entry = this.journal.at(seq);
+    this.#tally.deliveries += 1;
+    if (entry === undefined || !this.journal.has(event)) {
       this.#say("wrong", `was sent ${seq} (${event.id}), which the journal does not have so`);
       return;
     }
@@ -214,7 +212,7 @@ export class ClientCheck {
   /** Nothing between these two came: no event there may have been due. */
   #skip(after: number, before: number, views: Views): void {
     for (let seq = after + 1; seq < before; seq += 1) {
-      const entry: JournalEntry | undefined = this.#journal.at(seq);
+      const entry: JournalEntry | undefined = this.journal.at(seq);
       if (entry !== undefined && views.mustGet(entry)) {
         this.#say("lost", `was never sent ${seq} (${entry.event} of ${entry.channelId})`);
       }
@@ -240,7 +238,7 @@ export class ClientCheck {
     frame: { readonly from: number; readonly to: number; readonly epoch: string },
   ): void {
     if (!connection.started) this.#resume(connection);
-    this.tally.resumes += 1;
+    this.#tally.resumes += 1;
     if (frame.from !== connection.claim?.seq || frame.to !== this.#position) {
       const { from, to } = frame;
       this.#say("wrong", `was resumed from ${from} to ${to}, and is at ${this.#position}`);
@@ -249,7 +247,7 @@ export class ClientCheck {
 
   #snapshot(connection: Connection, frame: SeenFrame & { readonly type: "snapshot" }): void {
     const { reason, seq, rooms } = frame;
-    this.tally.snapshots.set(reason, (this.tally.snapshots.get(reason) ?? 0) + 1);
+    addOne(this.#tally.snapshots, reason);
     const { claim } = connection;
     const due = claim === null ? "first_connection" : this.#whyNot(connection, claim);
     if (due === null) {
@@ -275,7 +273,7 @@ export class ClientCheck {
   }
 
   #closed(code: number, t: number): void {
-    this.tally.closes.set(code, (this.tally.closes.get(code) ?? 0) + 1);
+    addOne(this.#tally.closes, code);
     const isLate = code === AUTHENTICATION_TIMEOUT && this.#connection?.ack !== undefined;
     if (CODES_OF_FAULT.has(code) || isLate) this.#say("wrong", `was closed with ${code}`);
     const exp = this.#connection?.exp ?? 0;
@@ -288,4 +286,9 @@ export class ClientCheck {
   #say(kind: Parameters<Problems["add"]>[0], what: string): void {
     this.#problems.add(kind, `${this.#name} ${what}`);
   }
+}
+
+/** Counts one more of something. */
+export function addOne<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -1,5 +1,5 @@
 import type { RoomsView } from "../checker.ts";
-import { ClientCheck, type SeenSnapshot } from "./client-check.ts";
+import { addOne, ClientCheck, type SeenSnapshot, type Tally } from "./client-check.ts";
 import type { ClientLine, FaultLine, SeenEvent, TruthLine } from "./history.ts";
 import { Journal } from "./journal.ts";
 import { Problems } from "./problems.ts";
@@ -15,15 +15,9 @@ type DrillHistory = {
 };
 
 /** The result of a run. */
-export type Verdict = {
+export type Verdict = Readonly<Tally> & {
   readonly problems: Problems;
   readonly clients: number;
-  readonly deliveries: number;
-  readonly resumes: number;
-  /** Snapshots by reason. */
-  readonly snapshots: ReadonlyMap<string, number>;
-  /** Closes by code. */
-  readonly closes: ReadonlyMap<number, number>;
   /** Injected faults by kind. */
   readonly faults: ReadonlyMap<string, number>;
   /** Events of each guild. */
@@ -37,45 +31,35 @@ export type Verdict = {
 export function judge(history: DrillHistory): Verdict {
   const problems = new Problems();
   const journals = readJournals(history, problems);
-  const snapshots = new Map<string, number>();
-  const closes = new Map<number, number>();
-  let deliveries = 0;
-  let resumes = 0;
+  const tally: Tally = { deliveries: 0, resumes: 0, snapshots: new Map(), closes: new Map() };
   const seen = new Map<Journal, SeenSnapshot[]>();
 
   for (const { name, lines } of history.clients) {
-    let check: { readonly client: ClientCheck; readonly journal: Journal } | undefined;
+    let check: ClientCheck | undefined;
     for (const line of lines()) {
       if (line.k === "client") {
         const journal = journals.get(line.guild);
         if (journal === undefined) break;
-        check = { client: new ClientCheck(name, journal, problems), journal };
+        check = new ClientCheck(name, journal, problems, tally);
       }
-      check?.client.take(line);
+      check?.take(line);
     }
     if (check === undefined) {
       problems.add("wrong", `${name} has no history of a known guild`);
       continue;
     }
-    const { client, journal } = check;
-    client.end(endOf(journal, history.truth));
-    deliveries += client.tally.deliveries;
-    resumes += client.tally.resumes;
-    addTo(snapshots, client.tally.snapshots);
-    addTo(closes, client.tally.closes);
-    seen.set(journal, [...(seen.get(journal) ?? []), ...client.snapshots]);
+    const { journal } = check;
+    check.end(endOf(journal, history.truth));
+    seen.set(journal, [...(seen.get(journal) ?? []), ...check.snapshots]);
   }
   for (const [journal, shown] of seen) checkSnapshots(journal, shown, problems);
 
   const faults = new Map<string, number>();
-  for (const { k } of history.faults) faults.set(k, (faults.get(k) ?? 0) + 1);
+  for (const { k } of history.faults) addOne(faults, k);
   return {
+    ...tally,
     problems,
     clients: history.clients.length,
-    deliveries,
-    resumes,
-    snapshots,
-    closes,
     faults,
     journals: new Map([...journals].map(([guild, journal]) => [guild, journal.head])),
   };
@@ -169,8 +153,4 @@ function checkSnapshot(
       say("wrong", `shows ${[...users].join()} in ${channelId}, not ${[...members].join()}`);
     }
   }
-}
-
-function addTo<Key>(sum: Map<Key, number>, counts: ReadonlyMap<Key, number>): void {
-  for (const [key, count] of counts) sum.set(key, (sum.get(key) ?? 0) + count);
 }

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
 import {
   LOST,
   type Entrance,
@@ -13,23 +12,15 @@ import type { SeenEvent } from "./history.ts";
 const BETWEEN_MS = 800;
 const WAIT_SECONDS = 3;
 
-const Page = z.object({
-  epoch: z.string(),
-  seq: z.number(),
-  events: z.array(
-    z.looseObject({
-      event: z.string(),
-      payload: z.looseObject({}),
-      ts: z.number(),
-      seq: z.number(),
-      id: z.string(),
-    }),
-  ),
-  more: z.boolean(),
-  reset: z
-    .object({ reason: z.string(), snapshot: z.looseObject({ rooms: z.array(z.unknown()) }) })
-    .optional(),
-});
+/** One answer of the long poll. */
+type Page = {
+  readonly kind: "page";
+  readonly epoch: string;
+  readonly seq: number;
+  readonly events: readonly SeenEvent[];
+  readonly more: boolean;
+  readonly reset?: { readonly reason: string; readonly snapshot: object };
+};
 
 /**
  * One `GET /events` as a long poll.
@@ -41,7 +32,7 @@ async function poll(
   waitSeconds: number,
   query: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<(z.infer<typeof Page> & { readonly kind: "page" }) | Refused> {
+): Promise<Page | Refused> {
   const asked = new URL(url);
   for (const [name, value] of Object.entries({ ...query, wait: String(waitSeconds) })) {
     asked.searchParams.set(name, value);
@@ -54,7 +45,7 @@ async function poll(
   const { status } = response;
   const retryAfterMs = Number(response.headers.get("retry-after") ?? 0) * 1000;
   if (status !== 200) return { kind: "refused", status, retryAfterMs };
-  return { kind: "page", ...Page.parse(JSON.parse(text)) };
+  return { ...(JSON.parse(text) as Omit<Page, "kind">), kind: "page" };
 }
 
 /** Follows a guild by long polls: what each answers comes as the frames that are equivalent to it. */

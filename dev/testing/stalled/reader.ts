@@ -26,31 +26,18 @@ const SEQ_KEY = Buffer.from('"seq":');
 
 /** What one reader has got of a stream whose every event it may see: complete and in order, or a fault. */
 class Sequence {
-  #seq: number | null = null;
-  #events = 0;
-  readonly faults: string[] = [];
-
   /** seq of the newest event that it has, or of the state that it was given; null: neither. */
-  get seq(): number | null {
-    return this.#seq;
-  }
-
+  seq: number | null = null;
   /** Events that came, without those that a state stood for. */
-  get events(): number {
-    return this.#events;
-  }
-
-  /** It was given the whole state up to a seq. */
-  start(seq: number): void {
-    this.#seq = seq;
-  }
+  events = 0;
+  readonly faults: string[] = [];
 
   /** An event came. */
   take(seq: number): void {
-    const due = this.#seq === null ? null : this.#seq + 1;
+    const due = this.seq === null ? null : this.seq + 1;
     if (seq !== due && this.faults.length < 5) this.faults.push(`${seq} came where ${due} was due`);
-    this.#seq = seq;
-    this.#events += 1;
+    this.seq = seq;
+    this.events += 1;
   }
 }
 
@@ -191,7 +178,7 @@ export class Reader {
     }
     if (frame.type === "snapshot") {
       this.snapshots += 1;
-      this.sequence.start(frame.seq);
+      this.sequence.seq = frame.seq;
     } else if (frame.type === "resumed") this.resumes += 1;
     else if (frame.type === "error") this.sequence.faults.push(payload.toString());
   }
