@@ -7,10 +7,17 @@ import {
   type Misplaced,
   type Surroundings,
   type Token,
-} from "./client-spec.ts";
+} from "./fleet.ts";
 import type { DrillLog } from "./drill.ts";
 import { knock, misplace } from "./entrance.ts";
-import type { Claim, ClientLine, LineWriter, SeenFrame } from "./history.ts";
+import {
+  isWhereItSays,
+  readFrame,
+  type Claim,
+  type ClientLine,
+  type LineWriter,
+  type SeenFrame,
+} from "./history.ts";
 import { openPoll } from "./poll.ts";
 import type { Random } from "./random.ts";
 
@@ -301,30 +308,4 @@ export class DrillClient {
   #write(line: ClientLine): void {
     if (!this.#isOver) this.#history.write(line);
   }
-}
-
-/** Parses a text from the server; null: a pong. */
-function readFrame(text: string): SeenFrame | null {
-  if (text === '{"type":"pong"}') return null;
-  try {
-    const frame: unknown = JSON.parse(text);
-    if (typeof frame === "object" && frame !== null && "type" in frame) return frame as SeenFrame;
-  } catch {
-    // Handled below.
-  }
-  return { type: "unreadable" };
-}
-
-/** Whether a message that moves the client's position names the same position as its frame. */
-function isWhereItSays(text: string, id: string | undefined): boolean {
-  const frame = JSON.parse(text) as {
-    readonly type: string;
-    readonly seq?: number;
-    readonly to?: number;
-    readonly events?: readonly { readonly seq: number }[];
-  };
-  const moves = ["event", "batch", "snapshot", "resumed"].includes(frame.type);
-  if (!moves) return id === undefined;
-  const seq = frame.events?.at(-1)?.seq ?? frame.to ?? frame.seq;
-  return id?.endsWith(`:${seq}`) === true;
 }

@@ -1,6 +1,6 @@
 /** How a client comes: with which position, and with its own way to authenticate. */
 import { askForTicket, type Entrance, type Refused } from "../../dev/testing/wire/wire.ts";
-import type { ClientSpec, Misplaced, Token } from "./client-spec.ts";
+import type { ClientSpec, Misplaced, Token } from "./fleet.ts";
 import type { Claim } from "./history.ts";
 import type { Random } from "./random.ts";
 

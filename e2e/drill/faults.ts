@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../dev/testing/eventually.ts";
 import type { TcpProxy } from "../../dev/testing/tcp-proxy.ts";
-import type { ClientSpec, Misplaced } from "./client-spec.ts";
+import type { ClientSpec, Misplaced } from "./fleet.ts";
 import type { DrillClient } from "./drill-client.ts";
-import type { Drill, DrillLog } from "./drill.ts";
-import type { DrillPlan, FaultKind } from "./plan.ts";
+import type { Drill } from "./drill.ts";
+import type { FaultKind } from "./plan.ts";
 import type { Random } from "./random.ts";
 
 /** Bytes per second of a slow link. */
@@ -31,23 +31,19 @@ function isHeard({ entry, life }: ClientSpec): boolean {
 export class Faults {
   readonly #drill: Drill;
   readonly #targets: Targets;
-  readonly #plan: DrillPlan;
   readonly #random: Random;
-  readonly #log: DrillLog;
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(drill: Drill, targets: Targets) {
     this.#drill = drill;
     this.#targets = targets;
-    this.#plan = drill.plan;
     this.#random = drill.random.fork("faults");
-    this.#log = drill.log;
   }
 
   /** Injects faults until the signal, and waits until the last one is over. */
   async run(signal: AbortSignal): Promise<void> {
     do await this.#period(signal);
-    while (this.#plan.repeats && !signal.aborted);
+    while (this.#drill.plan.repeats && !signal.aborted);
     await Promise.all(this.#underWay);
   }
 
@@ -70,17 +66,17 @@ export class Faults {
       const fault = this.#inject(kind, signal)
         .catch((error: unknown) => {
           const why = error instanceof Error ? error.message : String(error);
-          this.#log.fault(`not: ${kind}`, why);
+          this.#drill.log.fault(`not: ${kind}`, why);
         })
         .finally(() => this.#underWay.delete(fault));
       this.#underWay.add(fault);
     }
-    await until(this.#plan.periodMs);
+    await until(this.#drill.plan.periodMs);
   }
 
   /** The times of each kind are spread over the period, so that kills do not coincide by kind. */
   #timeline(): { at: number; kind: FaultKind }[] {
-    const { faults, periodMs } = this.#plan;
+    const { faults, periodMs } = this.#drill.plan;
     return (Object.entries(faults) as [FaultKind, number][])
       .flatMap(([kind, count]) => {
         const [from, to] = this.#span(kind);
@@ -94,7 +90,7 @@ export class Faults {
 
   /** When in a period a kind may happen, as fractions of the period. */
   #span(kind: FaultKind): readonly [from: number, to: number] {
-    const { killsUntil } = this.#plan;
+    const { killsUntil } = this.#drill.plan;
     if (kind.endsWith("killed")) return [0, killsUntil];
     return kind === "reader lost" ? [killsUntil + 0.05, killsUntil + 0.06] : [0, 1];
   }
@@ -103,10 +99,10 @@ export class Faults {
     const { stack } = this.#drill;
     switch (kind) {
       case "worker killed":
-        this.#log.fault(kind, "SIGKILL");
+        this.#drill.log.fault(kind, "SIGKILL");
         return stack.kill("worker");
       case "container killed":
-        this.#log.fault(kind, "SIGKILL");
+        this.#drill.log.fault(kind, "SIGKILL");
         return stack.kill("gateway");
       case "client link cut":
       case "client link stalled":
@@ -132,10 +128,15 @@ export class Faults {
         const heard = this.#targets.undisturbed.filter(
           ({ spec }) => isHeard(spec) && spec.token === "lasts",
         );
-        return this.#toClient(kind, (client) => client.stall(this.#plan.readerLostMs), "", heard);
+        return this.#toClient(
+          kind,
+          (client) => client.stall(this.#drill.plan.readerLostMs),
+          "",
+          heard,
+        );
       }
       case "reader stalled": {
-        const ms = this.#random.between(500, this.#plan.readerStallMs);
+        const ms = this.#random.between(500, this.#drill.plan.readerStallMs);
         return this.#toClient(kind, (client) => client.stall(ms), `${ms} ms`);
       }
     }
@@ -146,9 +147,9 @@ export class Faults {
     link: TcpProxy,
     signal: AbortSignal,
   ): Promise<void> {
-    const ms = this.#random.between(LINK_FAULT_LEAST_MS, this.#plan.linkFaultMs);
+    const ms = this.#random.between(LINK_FAULT_LEAST_MS, this.#drill.plan.linkFaultMs);
     const rate = this.#random.between(SLOW_BYTES.from, SLOW_BYTES.to);
-    this.#log.fault(kind, `port ${link.port} for ${ms} ms`);
+    this.#drill.log.fault(kind, `port ${link.port} for ${ms} ms`);
     if (kind.endsWith("cut")) link.cut();
     else if (kind.endsWith("stalled")) link.stall();
     else link.slow(rate);
@@ -172,7 +173,10 @@ export class Faults {
     );
     const { name, life } = client.spec;
     // For stalled readers it matters whether they had ever shown that they read.
-    this.#log.fault(kind === "reader stalled" ? `${kind} (${life})` : kind, `${name} ${what}`);
+    this.#drill.log.fault(
+      kind === "reader stalled" ? `${kind} (${life})` : kind,
+      `${name} ${what}`,
+    );
     act(client);
   }
 }

@@ -44,6 +44,32 @@ export type SeenFrame =
   /** Not JSON, or of an unknown type. */
   | { readonly type: "unreadable" };
 
+/** Parses a text from the server; null: a pong. */
+export function readFrame(text: string): SeenFrame | null {
+  if (text === '{"type":"pong"}') return null;
+  try {
+    const frame: unknown = JSON.parse(text);
+    if (typeof frame === "object" && frame !== null && "type" in frame) return frame as SeenFrame;
+  } catch {
+    // Handled below.
+  }
+  return { type: "unreadable" };
+}
+
+/** Whether a message that moves the client's position names the same position as its frame. */
+export function isWhereItSays(text: string, id: string | undefined): boolean {
+  const frame = JSON.parse(text) as {
+    readonly type: string;
+    readonly seq?: number;
+    readonly to?: number;
+    readonly events?: readonly { readonly seq: number }[];
+  };
+  const moves = ["event", "batch", "snapshot", "resumed"].includes(frame.type);
+  if (!moves) return id === undefined;
+  const seq = frame.events?.at(-1)?.seq ?? frame.to ?? frame.seq;
+  return id?.endsWith(`:${seq}`) === true;
+}
+
 /** The position that a client claims. */
 export type Claim = { readonly epoch: string; readonly seq: number };
 

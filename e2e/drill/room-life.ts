@@ -3,9 +3,8 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { LOBBY } from "../../dev/discord/seed.ts";
 import { Api, type Answer } from "../../dev/testing/api.ts";
-import { grantsOf } from "./client-spec.ts";
 import type { Drill } from "./drill.ts";
-import { GUESTS, MANAGER_SCOPE, OWNERS } from "./fleet.ts";
+import { grantsOf, GUESTS, MANAGER_SCOPE, OWNERS } from "./fleet.ts";
 import type { Random } from "./random.ts";
 
 const RETRY_MS = 500;

@@ -6,11 +6,10 @@ import { eventually } from "../../dev/testing/eventually.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startStack } from "../../dev/testing/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../../dev/testing/tcp-proxy.ts";
-import type { ClientSpec, Surroundings, Token } from "./client-spec.ts";
 import { DrillClient } from "./drill-client.ts";
 import { DrillLog, OTHER_GUILD, type Drill } from "./drill.ts";
 import { Faults } from "./faults.ts";
-import { specsOf } from "./fleet.ts";
+import { specsOf, type Identity, type Surroundings, type Token } from "./fleet.ts";
 import { CLIENT_LINKS, type DrillPlan } from "./plan.ts";
 import { fencedPublisher, loosePublisher } from "./publishers.ts";
 import { seededRandom } from "./random.ts";
@@ -111,7 +110,7 @@ function surroundings(
   channels: () => readonly string[],
   clients: readonly DrillClient[],
 ): (link: TcpProxy) => Surroundings {
-  const token = async (identity: ClientSpec["identity"], lifeSeconds: number): Promise<Token> => {
+  const token = async (identity: Identity, lifeSeconds: number): Promise<Token> => {
     const text = await stack.token(identity.sub, { ...identity, expiresIn: lifeSeconds });
     const payload = Buffer.from(text.split(".")[1] ?? "", "base64url").toString();
     return { text, exp: (JSON.parse(payload) as { readonly exp: number }).exp };

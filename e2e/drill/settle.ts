@@ -5,12 +5,11 @@ import type { SignedEvent } from "../../src/protocol/signed-events.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { askForTicket } from "../../dev/testing/wire/wire.ts";
 import { type Stack } from "../../dev/testing/stack.ts";
-import type { Surroundings } from "./client-spec.ts";
 import { DrillClient } from "./drill-client.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
-import { observer } from "./fleet.ts";
+import { observer, type Surroundings } from "./fleet.ts";
 import { readJournal } from "./poll.ts";
-import { postUntilSettled } from "./signed-post.ts";
+import { postUntilSettled } from "./publishers.ts";
 
 /**
  * Publishes the last event of each guild, and waits until all clients have it.
