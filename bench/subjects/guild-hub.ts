@@ -105,7 +105,7 @@ async function startHub(
     ...(tickets ? { ticketClientOf } : {}),
     d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
     ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),
-    wakes: () => hubWakes(port, identity.adminToken),
+    wakes: async () => hubWakes(port, await identity.token("operator", { scope: "hub:admin" })),
   };
 }
 

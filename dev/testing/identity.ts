@@ -11,8 +11,6 @@ export type Identity = {
   readonly tokenOf: (index: number) => string;
   /** A token of anybody, signed now. @param lifetime such as `1h`, the default */
   readonly token: (subject: string, claims?: Claims, lifetime?: string) => Promise<string>;
-  /** A token of somebody who may look into a hub. */
-  readonly adminToken: string;
   readonly close: () => Promise<void>;
 };
 
@@ -20,8 +18,6 @@ type Claims = Readonly<Record<string, unknown>>;
 
 const AUDIENCE = "guildhub";
 const KEY_ID = "test";
-/** Scope of `GET /admin/guilds/:id/hub`. */
-const ADMIN_SCOPE = "hub:admin";
 
 /** Starts the provider and signs `users` tokens that live for an hour. */
 export async function startIdentity(users: number): Promise<Identity> {
@@ -44,13 +40,11 @@ export async function startIdentity(users: number): Promise<Identity> {
   const tokens = await Promise.all(
     Array.from({ length: users }, (_, index) => sign(`user-${index}`)),
   );
-  const adminToken = await sign("operator", { scope: ADMIN_SCOPE });
   return {
     issuer,
     audience: AUDIENCE,
     jwksUrl: `${issuer}/jwks`,
     token: sign,
-    adminToken,
     tokenOf: (index) => {
       const token = tokens[index];
       if (token === undefined) throw new Error(`no token for user ${index}`);

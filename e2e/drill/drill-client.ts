@@ -14,7 +14,7 @@ import {
   isWhereItSays,
   readFrame,
   type Claim,
-  type ClientLine,
+  type ClientFact,
   type LineWriter,
   type SeenFrame,
 } from "./history.ts";
@@ -71,7 +71,7 @@ export class DrillClient {
     this.#random = random.fork(name);
     this.#history = log.clientWriter(name);
     this.#position = from;
-    this.#write({ t: Date.now(), k: "client", name, guild, observer });
+    this.#write({ k: "client", name, guild, observer });
     void this.#connect();
   }
 
@@ -88,7 +88,7 @@ export class DrillClient {
   /** Breaks its connection without a close. */
   drop(misplaced: Misplaced | null = null): void {
     this.#misplaced = misplaced;
-    this.#note("dropped");
+    this.#write({ k: "note", what: "dropped" });
     this.#wire?.terminate();
   }
 
@@ -96,7 +96,7 @@ export class DrillClient {
   stall(ms: number): void {
     if (this.#wire === null || this.#stalledUntil > 0) return;
     this.#stalledUntil = Date.now() + ms;
-    this.#note("stopped reading");
+    this.#write({ k: "note", what: "stopped reading" });
     this.#wire.pause();
   }
 
@@ -104,7 +104,7 @@ export class DrillClient {
   readOn(): void {
     if (this.#stalledUntil === 0) return;
     this.#stalledUntil = 0;
-    this.#note("reads on");
+    this.#write({ k: "note", what: "reads on" });
     this.#wire?.resume();
   }
 
@@ -145,12 +145,12 @@ export class DrillClient {
       const entrance = await knock(this.spec, this.#around.origin, token, claim);
       if (this.#isOver) return;
       if (entrance.kind === "refused") {
-        this.#write({ t: Date.now(), k: "refused", status: entrance.status });
+        this.#write({ k: "refused", status: entrance.status });
         this.#later(entrance.retryAfterMs);
         return;
       }
       const grants = grantsOf(identity);
-      this.#write({ t: Date.now(), k: "connect", grants, exp: token.exp, claim });
+      this.#write({ k: "connect", grants, exp: token.exp, claim });
       this.#listen(entrance, claim);
     } catch {
       this.#later(0);
@@ -208,12 +208,12 @@ export class DrillClient {
         this.#take(isGood ? text : "", claim);
       },
       onClose: (code) => {
-        this.#write({ t: Date.now(), k: "close", code });
+        this.#write({ k: "close", code });
         if (code === 4401) this.#token = null;
         this.#later(0);
       },
       onRefused: (status, retryAfterMs) => {
-        this.#write({ t: Date.now(), k: "refused", status });
+        this.#write({ k: "refused", status });
         this.#later(retryAfterMs);
       },
     });
@@ -270,7 +270,7 @@ export class DrillClient {
     this.#position = { epoch: this.#position?.epoch ?? "", seq };
     if (this.spec.life !== "acks") return;
     this.#acknowledging.took(events, bytes, seq, (text) => {
-      this.#write({ t: Date.now(), k: "ack", seq: this.#position?.seq ?? seq });
+      this.#write({ k: "ack", seq: this.#position?.seq ?? seq });
       this.#wire?.send(text);
     });
   }
@@ -281,7 +281,7 @@ export class DrillClient {
     this.#narrowedAt = now;
     const all = this.#around.channels();
     const channelIds = this.#random.shuffle(all).slice(0, this.#random.between(0, all.length));
-    this.#write({ t: now, k: "subscribe", channelIds });
+    this.#write({ k: "subscribe", channelIds });
     this.#wire?.send(JSON.stringify({ type: "subscribe", channelIds }));
   }
 
@@ -293,7 +293,7 @@ export class DrillClient {
       if (this.#isOver || wire === null || wire !== this.#wire) return;
       this.#token = token;
       const { exp } = token;
-      this.#write({ t: Date.now(), k: "reauth", grants: grantsOf(this.spec.identity), exp });
+      this.#write({ k: "reauth", grants: grantsOf(this.spec.identity), exp });
       wire.send(JSON.stringify({ type: "reauth", token: token.text }));
     } catch {
       // Then the token expires, and the client reconnects with a new one.
@@ -301,11 +301,7 @@ export class DrillClient {
     }
   }
 
-  #note(what: string): void {
-    this.#write({ t: Date.now(), k: "note", what });
-  }
-
-  #write(line: ClientLine): void {
-    if (!this.#isOver) this.#history.write(line);
+  #write(fact: ClientFact): void {
+    if (!this.#isOver) this.#history.write({ t: Date.now(), ...fact });
   }
 }

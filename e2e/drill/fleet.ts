@@ -1,3 +1,5 @@
+import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
+import { OTHER_GUILD } from "./drill.ts";
 import type { DrillPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
 
@@ -76,29 +78,24 @@ export const OWNERS: readonly Identity[] = ["anna", "berta", "clara"].map((sub, 
 export const GUESTS: readonly string[] = [1, 2, 3, 4].map((one) => `20000000000000010${one}`);
 
 /** All clients: some of every kind, in a mix that the seed decides. */
-export function specsOf(
-  plan: DrillPlan,
-  guild: string,
-  otherGuild: string,
-  random: Random,
-): ClientSpec[] {
+export function specsOf(plan: DrillPlan, random: Random): ClientSpec[] {
   const observers = Array.from({ length: OBSERVERS }, (_, at) =>
-    observer(`observer-${at}`, guild, at % 2 === 0),
+    observer(`observer-${at}`, PRIMARY_GUILD, at % 2 === 0),
   );
   const others = Array.from({ length: OTHER_OBSERVERS }, (_, at) =>
-    observer(`observer-other-${at}`, otherGuild, at % 2 === 0, [otherGuild]),
+    observer(`observer-other-${at}`, OTHER_GUILD, at % 2 === 0),
   );
   const known: Identity[] = [
     ...OWNERS,
     ...GUESTS.map((id) => ({ sub: `guest-${id}`, discord_id: id })),
   ];
   const ordinary = (name: string, at: number, of: string): ClientSpec => {
-    const sub = `${of === guild ? "user" : "other"}-${Math.floor(at / SOCKETS_OF_ONE)}`;
+    const sub = `${of === PRIMARY_GUILD ? "user" : "other"}-${Math.floor(at / SOCKETS_OF_ONE)}`;
     const identity =
-      of === otherGuild
-        ? { sub, guilds: [guild, otherGuild] }
+      of === OTHER_GUILD
+        ? { sub, guilds: [PRIMARY_GUILD, OTHER_GUILD] }
         : (known[Math.floor(at / 2)] ?? { sub });
-    const entry = of === otherGuild ? "ticket" : random.pick(ENTRIES);
+    const entry = of === OTHER_GUILD ? "ticket" : random.pick(ENTRIES);
     const spec: ClientSpec = {
       name,
       guild: of,
@@ -118,20 +115,15 @@ export function specsOf(
   return [
     ...observers,
     ...others,
-    ...Array.from({ length: plan.clients }, (_, at) => ordinary(`client-${at}`, at, guild)),
+    ...Array.from({ length: plan.clients }, (_, at) => ordinary(`client-${at}`, at, PRIMARY_GUILD)),
     ...Array.from({ length: plan.otherClients }, (_, at) =>
-      ordinary(`client-other-${at}`, at, otherGuild),
+      ordinary(`client-other-${at}`, at, OTHER_GUILD),
     ),
   ];
 }
 
 /** A client that may see everything. */
-export function observer(
-  name: string,
-  guild: string,
-  batch: boolean,
-  guilds?: readonly string[],
-): ClientSpec {
+export function observer(name: string, guild: string, batch: boolean): ClientSpec {
   return {
     name,
     guild,
@@ -139,7 +131,7 @@ export function observer(
     identity: {
       sub: name,
       scope: MANAGER_SCOPE,
-      ...(guilds === undefined ? {} : { guilds }),
+      ...(guild === OTHER_GUILD ? { guilds: [guild] } : {}),
     },
     batch,
     signals: false,

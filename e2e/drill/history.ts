@@ -73,10 +73,9 @@ export function isWhereItSays(text: string, id: string | undefined): boolean {
 /** The position that a client claims. */
 export type Claim = { readonly epoch: string; readonly seq: number };
 
-/** One line of a client's history; `t` is the time, milliseconds since 1970. */
-export type ClientLine =
+/** Something that happened to a client, or that it did. */
+export type ClientFact =
   | {
-      readonly t: number;
       readonly k: "client";
       readonly name: string;
       readonly guild: string;
@@ -85,28 +84,25 @@ export type ClientLine =
     }
   /** It authenticates with a token that has these grants and expires at `exp` (seconds). */
   | {
-      readonly t: number;
       readonly k: "connect";
       readonly grants: readonly string[];
       readonly exp: number;
       readonly claim: Claim | null;
     }
-  | { readonly t: number; readonly k: "in"; readonly f: SeenFrame }
-  | { readonly t: number; readonly k: "ack"; readonly seq: number }
-  | { readonly t: number; readonly k: "subscribe"; readonly channelIds: readonly string[] }
-  | {
-      readonly t: number;
-      readonly k: "reauth";
-      readonly grants: readonly string[];
-      readonly exp: number;
-    }
-  | { readonly t: number; readonly k: "close"; readonly code: number }
+  | { readonly k: "in"; readonly f: SeenFrame }
+  | { readonly k: "ack"; readonly seq: number }
+  | { readonly k: "subscribe"; readonly channelIds: readonly string[] }
+  | { readonly k: "reauth"; readonly grants: readonly string[]; readonly exp: number }
+  | { readonly k: "close"; readonly code: number }
   /** It was refused: the HTTP status, 0 without an answer. */
-  | { readonly t: number; readonly k: "refused"; readonly status: number }
+  | { readonly k: "refused"; readonly status: number }
   /** It stopped reading, continued reading, or broke its connection on purpose. */
-  | { readonly t: number; readonly k: "note"; readonly what: string }
+  | { readonly k: "note"; readonly what: string }
   /** It left for good; no later event is due to it. */
-  | { readonly t: number; readonly k: "left" };
+  | { readonly k: "left" };
+
+/** One line of a client's history; `t` is the time, milliseconds since 1970. */
+export type ClientLine = { readonly t: number } & ClientFact;
 
 /** What the publishers know. */
 export type TruthLine =

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { LOBBY, PRIMARY_GUILD } from "../../dev/discord/seed.ts";
+import { LOBBY } from "../../dev/discord/seed.ts";
 import { JOURNAL_MAX_EVENTS } from "../../src/protocol/limits.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startStack } from "../../dev/testing/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../../dev/testing/tcp-proxy.ts";
 import { DrillClient } from "./drill-client.ts";
-import { DrillLog, OTHER_GUILD, type Drill } from "./drill.ts";
+import { DrillLog, type Drill } from "./drill.ts";
 import { Faults } from "./faults.ts";
 import { specsOf, type Identity, type Surroundings, type Token } from "./fleet.ts";
 import { CLIENT_LINKS, type DrillPlan } from "./plan.ts";
@@ -80,7 +80,7 @@ async function populate(drill: Drill): Promise<void> {
     for (let i = 0; i < plan.rooms; i += 1) await rooms.open(drill.hurry.signal);
     const around = surroundings(drill, () => rooms.channels, clients);
     const arrivals = random.fork("fleet");
-    for (const spec of specsOf(plan, PRIMARY_GUILD, OTHER_GUILD, arrivals)) {
+    for (const spec of specsOf(plan, arrivals)) {
       const at = around(pickLink(links, clients.length));
       clients.push(new DrillClient(drill.log, spec, at, arrivals));
       await delay(1000 / ARRIVALS_PER_SECOND);

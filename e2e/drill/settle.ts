@@ -87,8 +87,7 @@ export async function readBack(
   for (const guild of [PRIMARY_GUILD, OTHER_GUILD]) {
     const head = clients.find(({ spec }) => spec.guild === guild)?.position;
     if (head === null || head === undefined) continue;
-    const guilds = guild === OTHER_GUILD ? [guild] : undefined;
-    const spec = observer(`auditor-${guild}`, guild, true, guilds);
+    const spec = observer(`auditor-${guild}`, guild, true);
     const auditor = new DrillClient(log, spec, around, random, { epoch: head.epoch, seq: 0 });
     clients.push(auditor);
     await eventually(

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { RestExchange } from "../../dev/discord/rest/request.ts";
-import { problemsOf, type Operation } from "./specification.ts";
+import { isObject, problemsOf, type Operation } from "./specification.ts";
 
 /** The User-Agent of the Worker and the container. */
 export const OURS = "DiscordBot (https://guildhub.example, 0.1.0)";
@@ -241,10 +241,6 @@ function isBitSet(value: unknown): boolean {
 
 function isWord(value: unknown): boolean {
   return typeof value === "string" && /^[A-Z][A-Z0-9_]+$/.test(value);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parseJson(text: string): unknown {
