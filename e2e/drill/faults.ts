@@ -96,13 +96,13 @@ export class Faults {
   }
 
   async #inject(kind: FaultKind, signal: AbortSignal): Promise<void> {
-    const { stack } = this.#drill;
+    const { log, plan, stack } = this.#drill;
     switch (kind) {
       case "worker killed":
-        this.#drill.log.fault(kind, "SIGKILL");
+        log.fault(kind, "SIGKILL");
         return stack.kill("worker");
       case "container killed":
-        this.#drill.log.fault(kind, "SIGKILL");
+        log.fault(kind, "SIGKILL");
         return stack.kill("gateway");
       case "client link cut":
       case "client link stalled":
@@ -128,15 +128,10 @@ export class Faults {
         const heard = this.#targets.undisturbed.filter(
           ({ spec }) => isHeard(spec) && spec.token === "lasts",
         );
-        return this.#toClient(
-          kind,
-          (client) => client.stall(this.#drill.plan.readerLostMs),
-          "",
-          heard,
-        );
+        return this.#toClient(kind, (client) => client.stall(plan.readerLostMs), "", heard);
       }
       case "reader stalled": {
-        const ms = this.#random.between(500, this.#drill.plan.readerStallMs);
+        const ms = this.#random.between(500, plan.readerStallMs);
         return this.#toClient(kind, (client) => client.stall(ms), `${ms} ms`);
       }
     }
@@ -173,10 +168,8 @@ export class Faults {
     );
     const { name, life } = client.spec;
     // For stalled readers it matters whether they had ever shown that they read.
-    this.#drill.log.fault(
-      kind === "reader stalled" ? `${kind} (${life})` : kind,
-      `${name} ${what}`,
-    );
+    const shown = kind === "reader stalled" ? `${kind} (${life})` : kind;
+    this.#drill.log.fault(shown, `${name} ${what}`);
     act(client);
   }
 }
