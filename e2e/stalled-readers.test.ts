@@ -27,8 +27,8 @@ const SHORT_FLOOD = 20;
 
 const MIB = 1024 * 1024;
 /**
- * Their windows are 38 MiB, some of it in the kernel. The rest is garbage that V8 has not collected yet: the growth of one and the same hub
- * was measured between 12 and 68 MiB. What the readers have not taken is 20,000 MB.
+ * Their windows are 38 MiB, some of it in the kernel. The rest is garbage that V8 has not collected yet: the
+ * growth of the same hub was measured between 12 and 68 MiB. What the readers have not taken is 20,000 MB.
  */
 const GROWTH_MAX_BYTES = 128 * MIB;
 /** Publishing stops when memory has grown by this much, to protect the machine. */
