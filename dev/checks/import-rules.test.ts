@@ -33,7 +33,6 @@ const GATEWAY_PORTS = [
   "src/gateway/env.ts",
   "src/gateway/guild-changes.ts",
   "src/gateway/guild-voice.ts",
-  "src/gateway/sql-guild-voice.ts",
 ];
 /** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
 const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];

@@ -4,8 +4,7 @@ import type { IncomingEvent, Publication } from "../hub/publisher.ts";
 import { MemoryStorage } from "../testing/memory-storage.ts";
 import { SIGNED_EVENT_PAYLOADS } from "../protocol/signed-events.ts";
 import { changesOf, GUILD_EVENTS, type GuildChange } from "./guild-changes.ts";
-import { isVoiceKnown } from "./guild-voice.ts";
-import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
+import { createVoiceTables, isVoiceKnown, sqlGuildVoice } from "./guild-voice.ts";
 
 const GUILD = "1";
 const NOW = 1_000_000;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DiscordId } from "../protocol/discord-id.ts";
-import type { GatewayStanding } from "../protocol/events/rooms.ts";
+import { GatewayStanding } from "../protocol/events/rooms.ts";
 
 /** A user in a voice channel; `since` in milliseconds since 1970. */
 export const VoiceState = z.object({
@@ -9,27 +9,6 @@ export const VoiceState = z.object({
   since: z.number().int(),
 });
 export type VoiceState = z.infer<typeof VoiceState>;
-
-/**
- * Who is in which voice channel of a guild, and whether that is complete. The guild's hub keeps it once for all
- * areas.
- */
-export interface GuildVoice {
-  of(userId: string): VoiceState | null;
-  /** In the order in which they joined. */
-  membersOf(channelId: string): readonly VoiceState[];
-  all(): readonly VoiceState[];
-  /** Whether a user in voice is a bot, as far as Discord has said. */
-  isBot(userId: string): boolean;
-  save(voice: VoiceState & { readonly isBot: boolean }): void;
-  remove(userId: string): void;
-
-  /** The gateway's state that was published last; null: none was. */
-  standing(): GatewayStanding | null;
-  saveStanding(standing: GatewayStanding): void;
-  knowledge(): VoiceKnowledge;
-  saveKnowledge(knowledge: VoiceKnowledge): void;
-}
 
 /** What decides whether the hub knows everybody who is in voice. */
 export const VoiceKnowledge = z.object({
@@ -74,3 +53,138 @@ export function isOldNews(
 ): boolean {
   return state !== "connected" && connectedSince !== null && since < connectedSince;
 }
+
+/**
+ * Creates the tables of {@link sqlGuildVoice}. Runs again at each wake.
+ * @returns whether the gateway's table is new: then a snapshot is needed to know who is in voice
+ */
+export function createVoiceTables(sql: SqlStorage): boolean {
+  const isNew = !hasTable(sql, "gateway_voice");
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS gateway_voice (
+      user_id TEXT PRIMARY KEY,
+      channel_id TEXT NOT NULL,
+      since INTEGER NOT NULL,
+      bot INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS gateway_voice_channel ON gateway_voice (channel_id, since);
+    CREATE TABLE IF NOT EXISTS gateway_standing (
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      knowledge TEXT NOT NULL,
+      state TEXT,
+      since INTEGER
+    ) STRICT;
+  `);
+  // Also after a rollback: the previous version then kept its own tables, which are newer than ours.
+  const wasKept = hasTable(sql, "rooms_knowledge");
+  if (hasTable(sql, "rooms_voice") && (isNew || wasKept)) takeOverVoice(sql);
+  if (wasKept) takeOverStanding(sql);
+  const begun = sql.exec(
+    "INSERT OR IGNORE INTO gateway_standing (one, knowledge) VALUES (1, ?) RETURNING one",
+    JSON.stringify(NO_VOICE_KNOWLEDGE),
+  );
+  return begun.toArray().length > 0;
+}
+
+/**
+ * Takes over who is in voice from versions that kept it once for rooms and once for matches. The matches' table
+ * is newer, because an event could wait for its room; it is used only if a snapshot has filled it.
+ * `rooms_voice` stays for the rooms area, which takes over from it what readers were told.
+ */
+function takeOverVoice(sql: SqlStorage): void {
+  sql.exec("DELETE FROM gateway_voice");
+  const [noted] = hasTable(sql, "matches_knowledge")
+    ? sql.exec<{ knowledge: string }>("SELECT knowledge FROM matches_knowledge").toArray()
+    : [];
+  const isWhole =
+    noted !== undefined && VoiceKnowledge.parse(JSON.parse(noted.knowledge)).hasSnapshot;
+  sql.exec(
+    isWhole
+      ? `INSERT INTO gateway_voice (user_id, channel_id, since, bot)
+         SELECT now.user_id, now.channel_id, coalesce(told.since, ?1), bot.user_id IS NOT NULL
+         FROM matches_voice AS now
+         LEFT JOIN rooms_voice AS told USING (user_id, channel_id)
+         LEFT JOIN matches_bot AS bot USING (user_id)`
+      : `INSERT INTO gateway_voice (user_id, channel_id, since, bot)
+         SELECT user_id, channel_id, min(since, ?1), 0 FROM rooms_voice`,
+    Date.now(),
+  );
+}
+
+/**
+ * Takes over what was known of the gateway, and drops the old tables, so that a previous version starts empty
+ * after a rollback.
+ */
+function takeOverStanding(sql: SqlStorage): void {
+  sql.exec(
+    `INSERT OR REPLACE INTO gateway_standing (one, knowledge, state, since)
+     SELECT 1, knowledge, state, since FROM rooms_knowledge LEFT JOIN rooms_gateway USING (one)`,
+  );
+  for (const area of ["rooms_knowledge", "rooms_gateway", "matches_voice", "matches_bot"]) {
+    sql.exec(`DROP TABLE IF EXISTS ${area}`);
+  }
+  sql.exec("DROP TABLE IF EXISTS matches_knowledge");
+}
+
+/** Whether the hub's storage has this table. */
+export function hasTable(sql: SqlStorage, name: string): boolean {
+  const found = sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name);
+  return found.toArray().length > 0;
+}
+
+/**
+ * Who is in which voice channel of a guild, and whether that is complete. The guild's hub keeps it once for all
+ * areas, in its SQLite.
+ */
+export function sqlGuildVoice(sql: SqlStorage) {
+  const voices = (where: string, ...bindings: readonly string[]): readonly VoiceState[] =>
+    sql
+      .exec<VoiceState>(
+        `SELECT user_id AS userId, channel_id AS channelId, since FROM gateway_voice ${where}`,
+        ...bindings,
+      )
+      .toArray();
+
+  return {
+    of: (userId: string): VoiceState | null => voices("WHERE user_id = ?", userId)[0] ?? null,
+    /** In the order in which they joined. */
+    membersOf: (channelId: string) =>
+      voices("WHERE channel_id = ? ORDER BY since, user_id", channelId),
+    all: () => voices("ORDER BY since, user_id"),
+    /** Whether a user in voice is a bot, as far as Discord has said. */
+    isBot: (userId: string): boolean =>
+      sql.exec("SELECT 1 FROM gateway_voice WHERE user_id = ? AND bot = 1", userId).toArray()
+        .length > 0,
+    save: ({ userId, channelId, since, isBot }: VoiceState & { readonly isBot: boolean }): void => {
+      sql.exec(
+        `INSERT INTO gateway_voice (user_id, channel_id, since, bot) VALUES (?, ?, ?, ?)
+         ON CONFLICT (user_id) DO UPDATE SET channel_id = excluded.channel_id,
+           since = excluded.since, bot = excluded.bot`,
+        userId,
+        channelId,
+        since,
+        Number(isBot),
+      );
+    },
+    remove: (userId: string): void => {
+      sql.exec("DELETE FROM gateway_voice WHERE user_id = ?", userId);
+    },
+
+    /** The gateway's state that was published last; null: none was. */
+    standing: (): GatewayStanding | null => {
+      const row = sql.exec("SELECT state, since FROM gateway_standing").one();
+      return row["state"] === null ? null : GatewayStanding.parse(row);
+    },
+    saveStanding: ({ state, since }: GatewayStanding): void => {
+      sql.exec("UPDATE gateway_standing SET state = ?, since = ?", state, since);
+    },
+    knowledge: (): VoiceKnowledge => {
+      const row = sql.exec<{ knowledge: string }>("SELECT knowledge FROM gateway_standing").one();
+      return VoiceKnowledge.parse(JSON.parse(row.knowledge));
+    },
+    saveKnowledge: (knowledge: VoiceKnowledge): void => {
+      sql.exec("UPDATE gateway_standing SET knowledge = ?", JSON.stringify(knowledge));
+    },
+  };
+}
+export type GuildVoice = ReturnType<typeof sqlGuildVoice>;

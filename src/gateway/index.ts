@@ -7,7 +7,7 @@ import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
 import { GATEWAY_EVENTS, gatewayState } from "../protocol/events/rooms.ts";
 import { gatewayMonitor } from "./env.ts";
 import { changesOf, GUILD_EVENTS, GuildChanged } from "./guild-changes.ts";
-import { createVoiceTables, sqlGuildVoice } from "./sql-guild-voice.ts";
+import { createVoiceTables, sqlGuildVoice } from "./guild-voice.ts";
 import { mountTakeEvents } from "./take-events.ts";
 
 /** Keeps who is in which voice channel inside a guild's hub, and passes changes to the areas. */

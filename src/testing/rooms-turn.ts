@@ -1,9 +1,11 @@
-import { createRoomsTables, sqlRoomsState } from "../features/rooms/hub/sql-rooms-state.ts";
 import { applyChange } from "../features/rooms/hub/apply-change.ts";
-import type { RoomsTurn } from "../features/rooms/hub/rooms-state.ts";
+import {
+  createRoomsTables,
+  type RoomsTurn,
+  sqlRoomsState,
+} from "../features/rooms/hub/rooms-state.ts";
 import { changesOf } from "../gateway/guild-changes.ts";
-import type { GuildVoice } from "../gateway/guild-voice.ts";
-import { createVoiceTables, sqlGuildVoice } from "../gateway/sql-guild-voice.ts";
+import { createVoiceTables, type GuildVoice, sqlGuildVoice } from "../gateway/guild-voice.ts";
 import type { Taken } from "../hub/extension.ts";
 import { causedBy, type IncomingEvent, type Publication } from "../hub/publisher.ts";
 import { MemoryStorage } from "./memory-storage.ts";

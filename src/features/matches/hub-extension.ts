@@ -1,6 +1,5 @@
 import { type GuildChange, GuildChanged } from "../../gateway/guild-changes.ts";
-import { isVoiceKnown } from "../../gateway/guild-voice.ts";
-import { sqlGuildVoice } from "../../gateway/sql-guild-voice.ts";
+import { isVoiceKnown, sqlGuildVoice } from "../../gateway/guild-voice.ts";
 import { handlersWith } from "../../hub/command.ts";
 import type { CommandHandler, HubContext, HubExtension, HubTurn } from "../../hub/extension.ts";
 import { log } from "../../platform/log.ts";

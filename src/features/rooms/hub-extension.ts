@@ -21,9 +21,13 @@ import {
   tryCopyRoom,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
+import {
+  createRoomsTables,
+  type RoomsState,
+  type RoomsTurn,
+  sqlRoomsState,
+} from "./hub/rooms-state.ts";
 import type { RoomTaskPorts } from "./ports.ts";
-import type { RoomsState, RoomsTurn } from "./hub/rooms-state.ts";
-import { createRoomsTables, sqlRoomsState } from "./hub/sql-rooms-state.ts";
 import { audienceOf, toRoom, type Member } from "./room-record.ts";
 
 type Work = { readonly context: RoomsContext; readonly ports: RoomTaskPorts };

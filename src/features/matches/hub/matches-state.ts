@@ -14,34 +14,6 @@ type KeptMatch = Remembered & {
 /** A linked player of a live match. */
 export type PlayingUser = { readonly userId: string; readonly faction: Faction };
 
-/** A live match of a user, and its channels in which the user belongs. */
-type Playing = { readonly matchId: string; readonly ownChannelIds: readonly string[] };
-
-/** The matches of a guild, as its hub stores them. */
-export interface MatchesState {
-  match(matchId: string): KeptMatch | null;
-  /** Live matches, newest first. */
-  liveMatches(limit: number): readonly MatchRecord[];
-  hasLiveMatch(): boolean;
-  /** Whether a match ended after this time, milliseconds since 1970. */
-  endedSince(time: number): boolean;
-  saveMatch(match: KeptMatch): void;
-  removeMatch(matchId: string): void;
-
-  /** Live matches of which this is a side's channel. */
-  liveMatchesIn(channelId: string): readonly string[];
-  /** The channels of live matches. */
-  liveChannels(): readonly { readonly matchId: string; readonly channelId: string }[];
-  /** Live matches in which this Discord user plays. */
-  playing(userId: string): readonly Playing[];
-  /** Replaces the linked players of a match. */
-  savePlayers(matchId: string, players: readonly PlayingUser[]): void;
-
-  /** Whether the sweep is scheduled. */
-  isSweeping(): boolean;
-  setSweeping(isSweeping: boolean): void;
-}
-
 /** Creates the tables of the matches extension. Runs again at each wake. */
 export function createMatchesTables(sql: SqlStorage): false {
   sql.exec(`
@@ -73,36 +45,32 @@ export function createMatchesTables(sql: SqlStorage): false {
 }
 
 type MatchRow = {
-  match_id: string;
-  revision: number;
-  state: string;
-  announced: number;
-  ended_at: number | null;
-  record: string | null;
+  readonly matchId: string;
+  readonly revision: number;
+  readonly state: string;
+  readonly announced: number;
+  readonly endedAt: number | null;
+  readonly record: string | null;
 };
 
-/** {@link MatchesState} in the SQLite of a guild's hub. */
-export function sqlMatchesState(sql: SqlStorage): MatchesState {
+/** The matches of a guild, in the SQLite of its hub. */
+export function sqlMatchesState(sql: SqlStorage) {
   const isAny = (query: string, ...bindings: readonly (string | number)[]): boolean =>
     sql.exec(query, ...bindings).toArray().length > 0;
-  const texts = (query: string, ...bindings: readonly string[]): string[] =>
-    sql
-      .exec<{ text: string }>(query, ...bindings)
-      .toArray()
-      .map(({ text }) => text);
 
   return {
-    match: (matchId) => {
+    match: (matchId: string): KeptMatch | null => {
       const [row] = sql
         .exec<MatchRow>(
-          `SELECT match_id, revision, state, announced, ended_at, record
+          `SELECT match_id AS matchId, revision, state, announced, ended_at AS endedAt, record
            FROM matches_match WHERE match_id = ?`,
           matchId,
         )
         .toArray();
       return row === undefined ? null : keptOf(row);
     },
-    liveMatches: (limit) =>
+    /** Live matches, newest first. */
+    liveMatches: (limit: number): readonly MatchRecord[] =>
       sql
         .exec<{ record: string }>(
           `SELECT record FROM matches_match WHERE state = 'live' AND record IS NOT NULL
@@ -112,8 +80,10 @@ export function sqlMatchesState(sql: SqlStorage): MatchesState {
         .toArray()
         .map(({ record }) => Match.parse(JSON.parse(record))),
     hasLiveMatch: () => isAny("SELECT 1 FROM matches_match WHERE state = 'live' LIMIT 1"),
-    endedSince: (time) => isAny("SELECT 1 FROM matches_match WHERE ended_at > ? LIMIT 1", time),
-    saveMatch: ({ matchId, revision, state, announced, endedAt, record }) => {
+    /** Whether a match ended after this time, milliseconds since 1970. */
+    endedSince: (time: number) =>
+      isAny("SELECT 1 FROM matches_match WHERE ended_at > ? LIMIT 1", time),
+    saveMatch: ({ matchId, revision, state, announced, endedAt, record }: KeptMatch): void => {
       const [channel1, channel2] = FACTIONS.map((faction) => record?.factions[faction].room);
       sql.exec(
         `INSERT OR REPLACE INTO matches_match
@@ -130,44 +100,52 @@ export function sqlMatchesState(sql: SqlStorage): MatchesState {
         record === null ? null : JSON.stringify(record),
       );
     },
-    removeMatch: (matchId) => {
+    removeMatch: (matchId: string): void => {
       sql.exec("DELETE FROM matches_match WHERE match_id = ?", matchId);
       sql.exec("DELETE FROM matches_player WHERE match_id = ?", matchId);
     },
 
-    liveMatchesIn: (channelId) =>
-      texts(
-        `SELECT match_id AS text FROM matches_match
-         WHERE (channel1 = ?1 OR channel2 = ?1) AND state = 'live'`,
-        channelId,
-      ),
-    liveChannels: () =>
+    /** Live matches of which this is a side's channel. */
+    liveMatchesIn: (channelId: string): readonly string[] =>
       sql
-        .exec<{ match_id: string; channel1: string | null; channel2: string | null }>(
-          "SELECT match_id, channel1, channel2 FROM matches_match WHERE state = 'live'",
+        .exec<{ matchId: string }>(
+          `SELECT match_id AS matchId FROM matches_match
+           WHERE (channel1 = ?1 OR channel2 = ?1) AND state = 'live'`,
+          channelId,
         )
         .toArray()
-        .flatMap(({ match_id: matchId, channel1, channel2 }) =>
+        .map(({ matchId }) => matchId),
+    /** The channels of live matches. */
+    liveChannels: () =>
+      sql
+        .exec<{ matchId: string; channel1: string | null; channel2: string | null }>(
+          "SELECT match_id AS matchId, channel1, channel2 FROM matches_match WHERE state = 'live'",
+        )
+        .toArray()
+        .flatMap(({ matchId, channel1, channel2 }) =>
           [channel1, channel2].flatMap((channelId) =>
             channelId === null ? [] : [{ matchId, channelId }],
           ),
         ),
-    playing: (userId) => {
+    /** Live matches in which this Discord user plays, and their channels in which the user belongs. */
+    playing: (userId: string) => {
       const rows = sql
-        .exec<{ match_id: string; channel_id: string | null }>(
-          `SELECT match_id, CASE faction WHEN 'faction1' THEN channel1 ELSE channel2 END AS channel_id
+        .exec<{ matchId: string; channelId: string | null }>(
+          `SELECT match_id AS matchId,
+             CASE faction WHEN 'faction1' THEN channel1 ELSE channel2 END AS channelId
            FROM matches_player JOIN matches_match USING (match_id) WHERE user_id = ?`,
           userId,
         )
         .toArray();
-      return [...new Set(rows.map(({ match_id }) => match_id))].map((matchId) => ({
+      return [...new Set(rows.map(({ matchId }) => matchId))].map((matchId) => ({
         matchId,
-        ownChannelIds: rows.flatMap(({ match_id, channel_id }) =>
-          match_id === matchId && channel_id !== null ? [channel_id] : [],
+        ownChannelIds: rows.flatMap((row) =>
+          row.matchId === matchId && row.channelId !== null ? [row.channelId] : [],
         ),
       }));
     },
-    savePlayers: (matchId, players) => {
+    /** Replaces the linked players of a match. */
+    savePlayers: (matchId: string, players: readonly PlayingUser[]): void => {
       sql.exec("DELETE FROM matches_player WHERE match_id = ?", matchId);
       for (const { userId, faction } of players) {
         sql.exec(
@@ -179,21 +157,21 @@ export function sqlMatchesState(sql: SqlStorage): MatchesState {
       }
     },
 
+    /** Whether the sweep is scheduled. */
     isSweeping: () => isAny("SELECT 1 FROM matches_sweep"),
-    setSweeping: (isSweeping) => {
+    setSweeping: (isSweeping: boolean): void => {
       if (isSweeping) sql.exec("INSERT OR IGNORE INTO matches_sweep (one) VALUES (1)");
       else sql.exec("DELETE FROM matches_sweep");
     },
   };
 }
+export type MatchesState = ReturnType<typeof sqlMatchesState>;
 
-function keptOf(row: MatchRow): KeptMatch {
+function keptOf({ state, announced, record, ...row }: MatchRow): KeptMatch {
   return {
-    matchId: row.match_id,
-    revision: row.revision,
-    state: row.state === "live" ? "live" : "ended",
-    announced: row.announced === 1,
-    endedAt: row.ended_at,
-    record: row.record === null ? null : Match.parse(JSON.parse(row.record)),
+    ...row,
+    state: state === "live" ? "live" : "ended",
+    announced: announced === 1,
+    record: record === null ? null : Match.parse(JSON.parse(record)),
   };
 }

@@ -1,6 +1,7 @@
 import type { GuildChange } from "../../../gateway/guild-changes.ts";
 import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { Taken } from "../../../hub/extension.ts";
+import type { HeldChange } from "./held-change.ts";
 import { hold, mustWait, noteIfMaybeRoom, recheckEndedRoom } from "./held-changes.ts";
 import { rememberPerson } from "./people.ts";
 import {
@@ -12,7 +13,7 @@ import {
   updateRoom,
   watchIfEmpty,
 } from "./room-changes.ts";
-import type { HeldChange, RoomsState, RoomsTurn } from "./rooms-state.ts";
+import type { RoomsState, RoomsTurn } from "./rooms-state.ts";
 
 /**
  * A snapshot may be older than a room that it does not show, because clocks differ and outboxes are delayed. A

@@ -2,9 +2,10 @@ import { causedBy } from "../../../hub/publisher.ts";
 import { roomNameFromDiscord } from "../room-name.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
 import { applyHeld } from "./apply-change.ts";
+import { EVENT_OF, type HeldChange } from "./held-change.ts";
 import { settleChannels } from "./held-changes.ts";
 import { changeRoom, roomTask, watchIdle } from "./room-changes.ts";
-import { EVENT_OF, type HeldChange, type RoomsTurn } from "./rooms-state.ts";
+import type { RoomsTurn } from "./rooms-state.ts";
 
 /** When a creation that its request has not settled is looked for, and when it is decided, milliseconds. */
 export type RepairTimes = { readonly lookMs: number; readonly decideMs: number };

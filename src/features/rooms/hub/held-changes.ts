@@ -1,7 +1,8 @@
 import type { Taken } from "../../../hub/extension.ts";
 import { HELD_EVENTS_MAX } from "../../../protocol/limits.ts";
+import { type HeldChange, subjectOf } from "./held-change.ts";
 import { roomTask } from "./room-changes.ts";
-import { subjectOf, type HeldChange, type RoomsTurn } from "./rooms-state.ts";
+import type { RoomsTurn } from "./rooms-state.ts";
 
 /** When a publisher sends an event again that the hub has no space to hold, milliseconds. */
 export const HOLD_MS = 250;

@@ -1,7 +1,28 @@
 import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
 import type { DiscordUser } from "../../../protocol/person.ts";
 import type { VoiceState } from "../../../gateway/guild-voice.ts";
-import type { KnownPerson, PeopleState, RoomsTurn } from "./rooms-state.ts";
+import type { HubTurn } from "../../../hub/extension.ts";
+import type { PeopleQuery } from "../ports.ts";
+
+/** A user whom the hub has seen in voice. */
+type KnownPerson = DiscordUser & {
+  readonly userId: string;
+  /**
+   * Whether the user was seen in a channel that everybody in the guild may see. Others are not listed, because
+   * the list would reveal that they were in a private room.
+   */
+  readonly listed: boolean;
+  /** Milliseconds since 1970. */
+  readonly seenAt: number;
+};
+
+/** The part of a turn of the rooms that concerns people. */
+type PeopleTurn = {
+  readonly state: ReturnType<typeof sqlPeople> & {
+    roomOfChannel(channelId: string): { readonly private: boolean } | null;
+  };
+  readonly hub: Pick<HubTurn, "now" | "schedule">;
+};
 
 /** The task of {@link sweepPeople}. */
 export const PEOPLE_TASK = "people/sweep";
@@ -15,7 +36,7 @@ function nextSweep(now: number): number {
 
 /** Stores the name of a user in a voice channel, if Discord sent it. */
 export function rememberPerson(
-  { state, hub }: RoomsTurn,
+  { state, hub }: PeopleTurn,
   {
     userId,
     channelId,
@@ -29,7 +50,7 @@ export function rememberPerson(
 }
 
 /** Deletes people who were not seen for {@link PEOPLE_KEEP_MS}. */
-export function sweepPeople({ state, hub }: RoomsTurn): void {
+export function sweepPeople({ state, hub }: PeopleTurn): void {
   const now = hub.now();
   if (state.forgetPeople(now - PEOPLE_KEEP_MS)) hub.schedule(PEOPLE_TASK, nextSweep(now));
 }
@@ -55,38 +76,29 @@ export function createPeopleTable(sql: SqlStorage): void {
   `);
 }
 
-type PersonRow = {
-  readonly user_id: string;
-  readonly name: string;
-  readonly avatar: string | null;
+type PersonRow = Pick<KnownPerson, "userId" | "name" | "avatar" | "seenAt"> & {
   readonly bot: number;
   readonly listed: number;
-  readonly seen_at: number;
 };
+const PERSON = "user_id AS userId, name, avatar, bot, listed, seen_at AS seenAt";
 
-function personOf(row: PersonRow): KnownPerson {
-  return {
-    userId: row.user_id,
-    name: row.name,
-    avatar: row.avatar,
-    listed: row.listed === 1,
-    seenAt: row.seen_at,
-    ...(row.bot === 1 ? { bot: true } : {}),
-  };
+function personOf({ bot, listed, ...row }: PersonRow): KnownPerson {
+  return { ...row, listed: listed === 1, ...(bot === 1 ? { bot: true } : {}) };
 }
 
-/** {@link PeopleState} in the SQLite of a guild's hub. */
-export function sqlPeople(sql: SqlStorage): PeopleState {
+/** The names that a guild's hub knows, at most {@link PEOPLE_MAX}, in its SQLite. */
+export function sqlPeople(sql: SqlStorage) {
   const count = (): number =>
     sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_person").one().n;
   return {
-    person: (userId) => {
+    person: (userId: string): DiscordUser | null => {
       const [row] = sql
-        .exec<PersonRow>("SELECT * FROM rooms_person WHERE user_id = ?", userId)
+        .exec<PersonRow>(`SELECT ${PERSON} FROM rooms_person WHERE user_id = ?`, userId)
         .toArray();
       return row === undefined ? null : personOf(row);
     },
-    savePerson: ({ userId, name, avatar, bot, listed, seenAt }) => {
+    /** Stores a person. Once listed, always listed. @returns whether the person is new */
+    savePerson: ({ userId, name, avatar, bot, listed, seenAt }: KnownPerson): boolean => {
       const isNew =
         sql.exec("SELECT 1 FROM rooms_person WHERE user_id = ?", userId).toArray().length === 0;
       sql.exec(
@@ -114,19 +126,19 @@ export function sqlPeople(sql: SqlStorage): PeopleState {
       }
       return isNew;
     },
-    findPeople: ({ q, limit }) => {
-      const part = folded(q);
-      return sql
+    /** Listed people whose name contains `q` in any case, except bots. Names that begin with it come first. */
+    findPeople: ({ q, limit }: PeopleQuery): readonly KnownPerson[] =>
+      sql
         .exec<PersonRow>(
-          `SELECT * FROM rooms_person WHERE listed = 1 AND bot = 0 AND instr(folded, ?1) > 0
+          `SELECT ${PERSON} FROM rooms_person WHERE listed = 1 AND bot = 0 AND instr(folded, ?1) > 0
            ORDER BY instr(folded, ?1) <> 1, folded, user_id LIMIT ?2`,
-          part,
+          folded(q),
           limit,
         )
         .toArray()
-        .map(personOf);
-    },
-    forgetPeople: (seenBefore) => {
+        .map(personOf),
+    /** Deletes people last seen before this time, milliseconds since 1970. @returns whether anybody is left */
+    forgetPeople: (seenBefore: number): boolean => {
       sql.exec("DELETE FROM rooms_person WHERE seen_at < ?", seenBefore);
       return count() > 0;
     },

@@ -1,148 +1,315 @@
 import { z } from "zod";
-import type { ChannelChange, VoiceChange } from "../../../gateway/guild-changes.ts";
-import type { VoiceState } from "../../../gateway/guild-voice.ts";
-import type { HubTurn } from "../../../hub/extension.ts";
 import {
-  roomDeleted,
-  roomUpdated,
-  voiceJoined,
-  voiceLeft,
-} from "../../../protocol/events/rooms.ts";
-import { DiscordUser } from "../../../protocol/person.ts";
-import type { PeopleQuery } from "../ports.ts";
-import type { RoomRecord } from "../room-record.ts";
+  hasTable,
+  isVoiceKnown,
+  sqlGuildVoice,
+  type VoiceState,
+} from "../../../gateway/guild-voice.ts";
+import type { HubTurn } from "../../../hub/extension.ts";
+import { log } from "../../../platform/log.ts";
+import { RoomRecord } from "../room-record.ts";
+import {
+  type ChangeSubject,
+  EVENT_OF,
+  type HeldChange,
+  StoredChange,
+  subjectOf,
+} from "./held-change.ts";
+import { createPeopleTable, sqlPeople } from "./people.ts";
 
-/** A user whom the hub has seen in voice. */
-export type KnownPerson = DiscordUser & {
-  readonly userId: string;
-  /**
-   * Whether the user was seen in a channel that everybody in the guild may see. Others are not listed, because
-   * the list would reveal that they were in a private room.
-   */
-  readonly listed: boolean;
-  /** Milliseconds since 1970. */
-  readonly seenAt: number;
-};
-
-/** The names that a guild's hub knows, at most `PEOPLE_MAX`. */
-export interface PeopleState {
-  person(userId: string): DiscordUser | null;
-  /** Stores a person. Once listed, always listed. @returns whether the person is new */
-  savePerson(person: KnownPerson): boolean;
-  /** Listed people whose name contains `q` in any case, except bots. Names that begin with it come first. */
-  findPeople(query: PeopleQuery): readonly KnownPerson[];
-  /** Deletes people last seen before this time, milliseconds since 1970. @returns whether anybody is left */
-  forgetPeople(seenBefore: number): boolean;
+/** Creates the tables of the rooms extension, after those of the gateway. Runs again at each wake. */
+export function createRoomsTables(sql: SqlStorage): false {
+  createPeopleTable(sql);
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS rooms_room (
+      id TEXT PRIMARY KEY,
+      channel_id TEXT UNIQUE,
+      state TEXT NOT NULL,
+      created_by TEXT NOT NULL,
+      idempotency_key TEXT,
+      record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS rooms_room_state ON rooms_room (state);
+    CREATE INDEX IF NOT EXISTS rooms_room_request ON rooms_room (created_by, idempotency_key);
+    CREATE TABLE IF NOT EXISTS rooms_told (
+      user_id TEXT PRIMARY KEY,
+      channel_id TEXT,
+      since INTEGER
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_foreign (channel_id TEXT PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_unsettled (
+      channel_id TEXT PRIMARY KEY,
+      room_ids TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_waiting (
+      position INTEGER PRIMARY KEY AUTOINCREMENT,
+      channel_id TEXT NOT NULL,
+      user_id TEXT,
+      held TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS rooms_empty (
+      room_id TEXT PRIMARY KEY,
+      since INTEGER NOT NULL
+    ) STRICT;
+  `);
+  if (hasTable(sql, "rooms_voice")) takeOverTold(sql);
+  return false;
 }
 
-/** What a change is about: a channel, or a user in one. */
-export type ChangeSubject = {
-  readonly channelId: string;
-  /** Null: the change is about the channel itself. */
-  readonly userId: string | null;
-};
-
-/** A change that can be held until it is decided whether its channel is a room. */
-export type HeldChange = VoiceChange | ChannelChange;
-
-/** The name of the event that reports a change. */
-export const EVENT_OF: Readonly<Record<HeldChange["kind"], string>> = {
-  joined: voiceJoined.name,
-  left: voiceLeft.name,
-  channel_updated: roomUpdated.name,
-  channel_deleted: roomDeleted.name,
-};
-
-export function subjectOf(change: HeldChange): ChangeSubject {
-  return { channelId: change.channelId, userId: "userId" in change ? change.userId : null };
+/**
+ * Takes over what older versions stored: who is in voice, as readers were told, and held events in the form in
+ * which they arrived.
+ */
+function takeOverTold(sql: SqlStorage): void {
+  sql.exec(`
+    DELETE FROM rooms_told;
+    INSERT INTO rooms_told (user_id, channel_id, since)
+      SELECT told.user_id, told.channel_id, told.since
+        FROM rooms_voice AS told LEFT JOIN gateway_voice AS now USING (user_id)
+        WHERE now.channel_id IS NOT told.channel_id
+      UNION ALL
+      SELECT user_id, NULL, NULL FROM gateway_voice
+        WHERE user_id NOT IN (SELECT user_id FROM rooms_voice);
+    DELETE FROM rooms_waiting;
+    DROP TABLE rooms_voice;
+  `);
+  // A table of their own: a version before could not read what this one holds, and none that it holds is lost.
+  if (!hasTable(sql, "rooms_held")) return;
+  const rows = sql.exec<HeldRow>(
+    "SELECT channel_id, user_id, held FROM rooms_held ORDER BY position",
+  );
+  for (const row of rows.toArray()) {
+    const { event, payload, ts, ...cause } = HeldBefore.parse(JSON.parse(row.held)).event;
+    const kinds = Object.entries(EVENT_OF).flatMap(([kind, name]) =>
+      name === event ? [kind] : [],
+    );
+    const change = StoredChange.safeParse({ ...payload, ...cause, ts, since: ts, kind: kinds[0] });
+    if (!change.success) {
+      log("warn", "rooms.held_event_dropped", { event });
+      continue;
+    }
+    sql.exec(HOLD, row.channel_id, row.user_id, JSON.stringify(change.data));
+  }
+  sql.exec("DROP TABLE rooms_held");
 }
 
-const told = {
-  channelId: z.string(),
-  ts: z.number(),
-  id: z.string().exactOptional(),
-  trace: z.string().exactOptional(),
+const HOLD = "INSERT INTO rooms_waiting (channel_id, user_id, held) VALUES (?, ?, ?)";
+
+type HeldRow = {
+  readonly channel_id: string;
+  readonly user_id: string | null;
+  readonly held: string;
 };
 
-/** A {@link HeldChange} as it is stored. */
-export const StoredChange: z.ZodType<HeldChange> = z.discriminatedUnion("kind", [
-  z.object({
-    ...told,
-    kind: z.literal("joined"),
-    userId: z.string(),
-    user: DiscordUser.optional(),
+/** A held event in the form that older versions stored. */
+const HeldBefore = z.object({
+  event: z.object({
+    id: z.string().exactOptional(),
+    event: z.string(),
+    payload: z.record(z.string(), z.unknown()),
+    ts: z.number(),
+    trace: z.string().exactOptional(),
   }),
-  z.object({ ...told, kind: z.literal("left"), userId: z.string(), since: z.number() }),
-  z.object({
-    ...told,
-    kind: z.literal("channel_updated"),
-    name: z.string(),
-    userLimit: z.number(),
-  }),
-  z.object({ ...told, kind: z.literal("channel_deleted") }),
-]);
+});
 
-/** The rooms of a guild, and what readers were told about voice, as the hub stores them. */
-export interface RoomsState extends PeopleState {
-  room(id: string): RoomRecord | null;
-  /** The room with this channel, open or ended. */
-  roomOfChannel(channelId: string): RoomRecord | null;
-  /** The newest room that this person requested with this idempotency key. */
-  roomOfRequest(createdBy: string, idempotencyKey: string): RoomRecord | null;
-  roomsIn(state: "creating" | "open"): readonly RoomRecord[];
-  saveRoom(room: RoomRecord): void;
-  removeRoom(id: string): void;
+/** The rooms of a guild, and what readers were told about voice, in the SQLite of its hub. */
+export function sqlRoomsState(sql: SqlStorage) {
+  const isAny = (query: string, ...bindings: readonly string[]): boolean =>
+    sql.exec(query, ...bindings).toArray().length > 0;
+  const records = (query: string, ...bindings: readonly string[]): RoomRecord[] =>
+    sql
+      .exec<{ record: string }>(query, ...bindings)
+      .toArray()
+      .map(({ record }) => RoomRecord.parse(JSON.parse(record)));
+  const channelsIn = (table: "rooms_foreign" | "rooms_unsettled"): readonly string[] =>
+    sql
+      .exec<{ channelId: string }>(`SELECT channel_id AS channelId FROM ${table}`)
+      .toArray()
+      .map(({ channelId }) => channelId);
+  const voice = sqlGuildVoice(sql);
+  /** Users about whom readers were told something else than the voice table says; null voice: in no channel. */
+  const publishedApart = (where: string, ...bindings: readonly string[]) =>
+    sql
+      .exec<{ userId: string; channelId: string | null; since: number | null }>(
+        `SELECT user_id AS userId, channel_id AS channelId, since FROM rooms_told ${where}`,
+        ...bindings,
+      )
+      .toArray()
+      .map(({ userId, channelId, since }) => ({
+        userId,
+        voice: channelId === null ? null : { userId, channelId, since: since ?? 0 },
+      }));
+  const publishedApartOf = (userId: string) => publishedApart("WHERE user_id = ?", userId)[0];
+  const isWaiting = (userId: string): boolean =>
+    isAny("SELECT 1 FROM rooms_waiting WHERE user_id = ? LIMIT 1", userId);
+  const held = (): readonly HeldChange[] =>
+    sql
+      .exec<{ held: string }>("SELECT held FROM rooms_waiting ORDER BY position")
+      .toArray()
+      .map((row) => StoredChange.parse(JSON.parse(row.held)));
 
-  /** Voice channels of the guild that are not rooms. */
-  foreignChannels(): readonly string[];
-  isForeign(channelId: string): boolean;
-  addForeign(channelId: string): void;
-  removeForeign(channelId: string): void;
+  return {
+    ...sqlPeople(sql),
+    room: (id: string) => records("SELECT record FROM rooms_room WHERE id = ?", id)[0] ?? null,
+    /** The room with this channel, open or ended. */
+    roomOfChannel: (channelId: string) =>
+      records("SELECT record FROM rooms_room WHERE channel_id = ?", channelId)[0] ?? null,
+    /** The newest room that this person requested with this idempotency key. */
+    roomOfRequest: (createdBy: string, idempotencyKey: string) =>
+      records(
+        `SELECT record FROM rooms_room WHERE created_by = ? AND idempotency_key = ?
+         ORDER BY id DESC LIMIT 1`,
+        createdBy,
+        idempotencyKey,
+      )[0] ?? null,
+    roomsIn: (state: "creating" | "open"): readonly RoomRecord[] =>
+      records("SELECT record FROM rooms_room WHERE state = ? ORDER BY id", state),
+    saveRoom: (room: RoomRecord): void => {
+      sql.exec(
+        `INSERT INTO rooms_room (id, channel_id, state, created_by, idempotency_key, record)
+         VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET channel_id = excluded.channel_id, state = excluded.state,
+           record = excluded.record`,
+        room.id,
+        room.channelId,
+        room.state,
+        room.createdBy,
+        room.idempotencyKey,
+        JSON.stringify(room),
+      );
+    },
+    removeRoom: (id: string): void => {
+      sql.exec("DELETE FROM rooms_room WHERE id = ?", id);
+    },
 
-  /** Channels that were first seen while rooms were being created, and may belong to one of them. */
-  unsettledChannels(): readonly string[];
-  /** Ids of the rooms whose channel this may be; null: it has not been seen yet, or is decided. */
-  candidatesOf(channelId: string): readonly string[] | null;
-  saveCandidates(channelId: string, roomIds: readonly string[]): void;
-  removeCandidates(channelId: string): void;
+    /** Voice channels of the guild that are not rooms. */
+    foreignChannels: () => channelsIn("rooms_foreign"),
+    isForeign: (channelId: string) =>
+      isAny("SELECT 1 FROM rooms_foreign WHERE channel_id = ?", channelId),
+    addForeign: (channelId: string): void => {
+      sql.exec("INSERT OR IGNORE INTO rooms_foreign (channel_id) VALUES (?)", channelId);
+    },
+    removeForeign: (channelId: string): void => {
+      sql.exec("DELETE FROM rooms_foreign WHERE channel_id = ?", channelId);
+    },
 
-  /** Holds a change, after those that are held already. */
-  hold(change: HeldChange): void;
-  heldCount(): number;
-  /** The held changes, oldest first. */
-  held(): readonly HeldChange[];
-  /** Returns the held changes, oldest first, and removes them. */
-  takeHeld(): readonly HeldChange[];
-  /**
-   * Whether a change of this subject must stay behind a held one. One about a user: behind those of the same user
-   * and of the channel itself. One about a channel: behind all in that channel.
-   */
-  isAfterHeld(subject: ChangeSubject): boolean;
-  /** Whether a change of this user is held. */
-  isWaiting(userId: string): boolean;
+    /** Channels that were first seen while rooms were being created, and may belong to one of them. */
+    unsettledChannels: () => channelsIn("rooms_unsettled"),
+    /** Ids of the rooms whose channel this may be; null: it has not been seen yet, or is decided. */
+    candidatesOf: (channelId: string): readonly string[] | null => {
+      const [row] = sql
+        .exec<{ room_ids: string }>(
+          "SELECT room_ids FROM rooms_unsettled WHERE channel_id = ?",
+          channelId,
+        )
+        .toArray();
+      return row === undefined ? null : row.room_ids.split(" ");
+    },
+    saveCandidates: (channelId: string, roomIds: readonly string[]): void => {
+      sql.exec(
+        "INSERT OR REPLACE INTO rooms_unsettled (channel_id, room_ids) VALUES (?, ?)",
+        channelId,
+        roomIds.join(" "),
+      );
+    },
+    removeCandidates: (channelId: string): void => {
+      sql.exec("DELETE FROM rooms_unsettled WHERE channel_id = ?", channelId);
+    },
 
-  /** Since when an open room is known to be empty, milliseconds since 1970; null: it is not known to be. */
-  emptySince(roomId: string): number | null;
-  saveEmptySince(roomId: string, since: number | null): void;
+    /** Holds a change, after those that are held already. */
+    hold: (change: HeldChange): void => {
+      const { channelId, userId } = subjectOf(change);
+      sql.exec(HOLD, channelId, userId, JSON.stringify(change));
+    },
+    heldCount: (): number =>
+      sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_waiting").one().n,
+    /** The held changes, oldest first. */
+    held,
+    /** Returns the held changes, oldest first, and removes them. */
+    takeHeld: (): readonly HeldChange[] => {
+      const taken = held();
+      sql.exec("DELETE FROM rooms_waiting");
+      return taken;
+    },
+    /**
+     * Whether a change of this subject must stay behind a held one. One about a user: behind those of the same
+     * user and of the channel itself. One about a channel: behind all in that channel.
+     */
+    isAfterHeld: ({ channelId, userId }: ChangeSubject): boolean =>
+      userId === null
+        ? isAny("SELECT 1 FROM rooms_waiting WHERE channel_id = ? LIMIT 1", channelId)
+        : isAny(
+            `SELECT 1 FROM rooms_waiting
+             WHERE user_id = ? OR (channel_id = ? AND user_id IS NULL) LIMIT 1`,
+            userId,
+            channelId,
+          ),
+    /** Whether a change of this user is held. */
+    isWaiting,
 
-  /**
-   * Where a user is by what readers were told. It differs from the guild's voice only while a change is held, or
-   * in the channel of an ended room.
-   */
-  publishedVoiceOf(userId: string): VoiceState | null;
-  /** Who is in a channel by what readers were told, in the order in which they joined. */
-  membersOf(channelId: string): readonly VoiceState[];
-  savePublishedVoice(userId: string, voice: VoiceState | null): void;
-  /** Whether readers were told something else about a user than the guild's voice says. */
-  isPublishedVoiceBehind(userId: string): boolean;
-  /**
-   * Users who are in no channel, although readers were told that they are and nothing waits that would correct
-   * it. There should be none; a snapshot corrects it, so that no room keeps somebody for ever.
-   */
-  unexplainedVoice(): readonly VoiceState[];
-  /** Whether everybody in voice is known. */
-  isVoiceKnown(): boolean;
+    /** Since when an open room is known to be empty, milliseconds since 1970; null: it is not known to be. */
+    emptySince: (roomId: string): number | null => {
+      const [row] = sql
+        .exec<{ since: number }>("SELECT since FROM rooms_empty WHERE room_id = ?", roomId)
+        .toArray();
+      return row?.since ?? null;
+    },
+    saveEmptySince: (roomId: string, since: number | null): void => {
+      if (since === null) sql.exec("DELETE FROM rooms_empty WHERE room_id = ?", roomId);
+      else {
+        sql.exec(
+          "INSERT OR REPLACE INTO rooms_empty (room_id, since) VALUES (?, ?)",
+          roomId,
+          since,
+        );
+      }
+    },
+
+    /**
+     * Where a user is by what readers were told. It differs from the guild's voice only while a change is held,
+     * or in the channel of an ended room.
+     */
+    publishedVoiceOf: (userId: string): VoiceState | null => {
+      const told = publishedApartOf(userId);
+      return told === undefined ? voice.of(userId) : told.voice;
+    },
+    /** Who is in a channel by what readers were told, in the order in which they joined. */
+    membersOf: (channelId: string): readonly VoiceState[] => {
+      const apart = new Map(publishedApart("").map((told) => [told.userId, told.voice]));
+      const members = voice.membersOf(channelId);
+      if (apart.size === 0) return members;
+      const told = [...apart.values()].filter((one) => one?.channelId === channelId);
+      return [...members.filter(({ userId }) => !apart.has(userId)), ...told]
+        .filter((one) => one !== null)
+        .toSorted((a, b) => a.since - b.since || (a.userId < b.userId ? -1 : 1));
+    },
+    savePublishedVoice: (userId: string, told: VoiceState | null): void => {
+      if (told?.channelId === voice.of(userId)?.channelId) {
+        sql.exec("DELETE FROM rooms_told WHERE user_id = ?", userId);
+        return;
+      }
+      sql.exec(
+        "INSERT OR REPLACE INTO rooms_told (user_id, channel_id, since) VALUES (?, ?, ?)",
+        userId,
+        told?.channelId ?? null,
+        told?.since ?? null,
+      );
+    },
+    /** Whether readers were told something else about a user than the guild's voice says. */
+    isPublishedVoiceBehind: (userId: string) => publishedApartOf(userId) !== undefined,
+    /**
+     * Users who are in no channel, although readers were told that they are and nothing waits that would correct
+     * it. There should be none; a snapshot corrects it, so that no room keeps somebody for ever.
+     */
+    unexplainedVoice: (): readonly VoiceState[] =>
+      publishedApart("WHERE channel_id IS NOT NULL").flatMap(({ userId, voice: told }) =>
+        told === null || isWaiting(userId) || voice.of(userId) !== null ? [] : [told],
+      ),
+    /** Whether everybody in voice is known. */
+    isVoiceKnown: () => isVoiceKnown(voice.knowledge()),
+  };
 }
+export type RoomsState = ReturnType<typeof sqlRoomsState>;
 
 /** The stored state, with what a turn of the hub can do. */
 export type RoomsTurn = {
