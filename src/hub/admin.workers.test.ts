@@ -7,12 +7,16 @@ import { inItsArea } from "../platform/http/areas.ts";
 import { invalidRequest, unexpected } from "../platform/http/failures.ts";
 import { requestLog } from "../platform/http/headers.ts";
 import { Problem } from "../platform/http/problem.ts";
-import type { Explanation, HubConnection, HubReport } from "../protocol/hub-report.ts";
+import type {
+  Explanation,
+  HubConnection,
+  HubReport,
+  RevocationTarget,
+} from "../protocol/hub-report.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { mockOutside } from "../testing/worker.ts";
+import type { GuildHubRpc } from "./env.ts";
 import { stream } from "./index.ts";
-import type { HubInspection } from "./inspection.ts";
-import { mountAdmin } from "./routes/admin.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;
 const OTHER = "200000000000000002";
@@ -71,14 +75,33 @@ const REPORT: HubReport = {
   },
 };
 
+/** A question to the hub of a guild, which is named first. */
+type Question<Name extends keyof GuildHubRpc> = GuildHubRpc[Name] extends (
+  ...given: infer Given
+) => infer Answer
+  ? (guildId: string, ...given: Given) => Promise<Awaited<Answer>>
+  : never;
+
 const hub = {
-  report: vi.fn<HubInspection["report"]>(),
-  connections: vi.fn<HubInspection["connections"]>(),
-  explain: vi.fn<HubInspection["explain"]>(),
-  revoke: vi.fn<HubInspection["revoke"]>(),
-  publisher: vi.fn<HubInspection["publisher"]>(),
-  resetPublisher: vi.fn<HubInspection["resetPublisher"]>(),
+  report: vi.fn<Question<"inspect">>(),
+  connections: vi.fn<Question<"connections">>(),
+  explain: vi.fn<Question<"explain">>(),
+  revoke: vi.fn<Question<"revoke">>(),
+  publisher: vi.fn<Question<"publisher">>(),
+  resetPublisher: vi.fn<Question<"resetPublisher">>(),
 };
+const HUB = {
+  idFromName: (guildId: string) => guildId,
+  get: (guildId: string) => ({
+    inspect: () => hub.report(guildId),
+    connections: (sub: string) => hub.connections(guildId, sub),
+    explain: (id: string, seq: number) => hub.explain(guildId, id, seq),
+    revoke: (target: RevocationTarget) => hub.revoke(guildId, target),
+    publisher: () => hub.publisher(guildId),
+    resetPublisher: () => hub.resetPublisher(guildId),
+  }),
+};
+const bindings = { ...env, HUB };
 const POSITION = { epoch: "01KB7TTP5DAYXWYZCD2A2MX0A8", seq: 42 };
 
 let provider: TestProvider;
@@ -111,7 +134,7 @@ afterEach(() => {
 const app = new OpenAPIHono<AppEnv>({ defaultHook: invalidRequest });
 app.onError(unexpected);
 app.use(inItsArea([], stream), requestLog);
-mountAdmin(app, () => hub);
+stream.mount(app, []);
 
 /** `RESET` for a body: a DELETE. */
 const RESET = Symbol("DELETE");
@@ -122,14 +145,14 @@ async function call(token: string | null, path: string, body?: unknown): Promise
       method: "DELETE",
       headers: token === null ? {} : { Authorization: `Bearer ${token}` },
     };
-    return app.fetch(new Request(`https://hub.test${path}`, init), env, createExecutionContext());
+    return app.fetch(new Request(`https://hub.test${path}`, init), bindings, createExecutionContext());
   }
   const headers = {
     ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
     ...(body === undefined ? {} : { "Content-Type": "application/json" }),
   };
   const init = body === undefined ? { headers } : { method: "POST", headers, body: text(body) };
-  return app.fetch(new Request(`https://hub.test${path}`, init), env, createExecutionContext());
+  return app.fetch(new Request(`https://hub.test${path}`, init), bindings, createExecutionContext());
 }
 
 const text = (body: unknown): string => (typeof body === "string" ? body : JSON.stringify(body));

@@ -1,7 +1,8 @@
 import { pathsBelow } from "../platform/http/areas.ts";
 import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
 import type { Area } from "./area.ts";
-import { mountAdmin } from "./routes/admin.ts";
+import { mountAdminConnections } from "./routes/admin-connections.ts";
+import { mountAdminHub, mountAdminPublisher } from "./routes/admin-hub.ts";
 import { mountEvents } from "./routes/events.ts";
 import { mountStream, mountTicket } from "./routes/ws.ts";
 
@@ -20,6 +21,8 @@ export const stream: Area = {
     mountTicket(app);
     mountStream(app);
     mountEvents(app);
-    mountAdmin(app);
+    mountAdminHub(app);
+    mountAdminConnections(app);
+    mountAdminPublisher(app);
   },
 };

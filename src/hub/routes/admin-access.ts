@@ -7,11 +7,8 @@ import { limitUser, REQUESTS } from "../../platform/http/limit-user.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { hubConfigOf } from "../config.ts";
-import type { HubEnv } from "../env.ts";
-import type { HubInspection } from "../inspection.ts";
-
-/** How the routes of operators reach hubs; tests give their own. */
-export type InspectionOf = (env: HubEnv) => HubInspection;
+import { type GuildHubRpc, hubEnv } from "../env.ts";
+import { callHub } from "../guild-hub-client.ts";
 
 /** What all routes of operators have in common, for `createRoute`. */
 export const ADMIN_ROUTE = {
@@ -34,4 +31,13 @@ export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer 
     "forbidden_guild",
     "Your token does not name this guild. Get one whose guilds claim has it.",
   );
+}
+
+/** Asks a guild's hub for an operator: whatever it is, doing it twice is the same as doing it once. */
+export async function askHub<T>(
+  c: Context<AppEnv>,
+  guildId: string,
+  question: (hub: DurableObjectStub<GuildHubRpc>) => Promise<T>,
+): Promise<T> {
+  return callHub(hubEnv(c.env), guildId, question, true);
 }

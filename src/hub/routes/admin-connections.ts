@@ -8,9 +8,8 @@ import {
   RevocationResult,
   RevocationTarget,
 } from "../../protocol/hub-report.ts";
-import { hubEnv } from "../env.ts";
 import { sentenceFor } from "../explain-sentence.ts";
-import { ADMIN_ROUTE, GuildParam, type InspectionOf, refuseGuild } from "./admin-access.ts";
+import { ADMIN_ROUTE, askHub, GuildParam, refuseGuild } from "./admin-access.ts";
 
 const connectionsRoute = createRoute({
   ...ADMIN_ROUTE,
@@ -30,14 +29,21 @@ const connectionsRoute = createRoute({
   },
 });
 
+/** The connections to a hub (hub.md, inspection): list a user's, explain one, close them. */
+export function mountAdminConnections(app: OpenAPIHono<AppEnv>): void {
+  mountConnections(app);
+  mountExplain(app);
+  mountRevocations(app);
+}
+
 /** `GET /admin/guilds/:id/hub/connections?sub=`: how a `connectionId` is found. */
-export function mountAdminConnections(app: OpenAPIHono<AppEnv>, inspectionOf: InspectionOf): void {
+function mountConnections(app: OpenAPIHono<AppEnv>): void {
   app.openapi(connectionsRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
     const { sub } = c.req.valid("query");
-    const connections = await inspectionOf(hubEnv(c.env)).connections(guildId, sub);
+    const connections = await askHub(c, guildId, (hub) => hub.connections(sub));
     return c.json({ connections: [...connections] }, 200);
   });
 }
@@ -78,13 +84,13 @@ const explainRoute = createRoute({
 });
 
 /** `GET /admin/guilds/:id/hub/explain?connectionId=&seq=` (hub.md, inspection). */
-export function mountAdminExplain(app: OpenAPIHono<AppEnv>, inspectionOf: InspectionOf): void {
+function mountExplain(app: OpenAPIHono<AppEnv>): void {
   app.openapi(explainRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
     const { connectionId, seq } = c.req.valid("query");
-    const explanation = await inspectionOf(hubEnv(c.env)).explain(guildId, connectionId, seq);
+    const explanation = await askHub(c, guildId, (hub) => hub.explain(connectionId, seq));
     const sentence = sentenceFor(explanation);
     if (explanation.code === "unknown_connection") {
       return problem(c, "connection_not_found", sentence);
@@ -126,7 +132,7 @@ const revokeRoute = createRoute({
 });
 
 /** `POST /admin/guilds/:id/revocations` (hub.md, authentication). */
-export function mountAdminRevocations(app: OpenAPIHono<AppEnv>, inspectionOf: InspectionOf): void {
+function mountRevocations(app: OpenAPIHono<AppEnv>): void {
   app.openapi(revokeRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
@@ -136,7 +142,7 @@ export function mountAdminRevocations(app: OpenAPIHono<AppEnv>, inspectionOf: In
       return problem(c, "invalid_json", 'Send {"sub":"…"} or {"connectionId":"…"}.');
     }
     const target = c.req.valid("json");
-    const { closed } = await inspectionOf(hubEnv(c.env)).revoke(guildId, target);
+    const { closed } = await askHub(c, guildId, (hub) => hub.revoke(target));
     log("info", "admin.revoked", { guildId, by: c.get("principal").sub, target, closed });
     return c.json({ closed }, 200);
   });

@@ -5,8 +5,7 @@ import { log } from "../../platform/log.ts";
 import { HubReport } from "../../protocol/hub-report.ts";
 import { epochBegan } from "../../protocol/signed-events.ts";
 import type { PublisherPosition } from "../core/journal.ts";
-import { hubEnv } from "../env.ts";
-import { ADMIN_ROUTE, GuildParam, type InspectionOf, refuseGuild } from "./admin-access.ts";
+import { ADMIN_ROUTE, askHub, GuildParam, refuseGuild } from "./admin-access.ts";
 
 const hubRoute = createRoute({
   ...ADMIN_ROUTE,
@@ -22,12 +21,12 @@ const hubRoute = createRoute({
 });
 
 /** `GET /admin/guilds/:id/hub` (hub.md, inspection). */
-export function mountAdminHub(app: OpenAPIHono<AppEnv>, inspectionOf: InspectionOf): void {
+export function mountAdminHub(app: OpenAPIHono<AppEnv>): void {
   app.openapi(hubRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    return c.json(await inspectionOf(hubEnv(c.env)).report(guildId), 200);
+    return c.json(await askHub(c, guildId, (hub) => hub.inspect()), 200);
   });
 }
 
@@ -85,18 +84,18 @@ function reportOf(position: PublisherPosition | null): z.infer<typeof PublisherR
 }
 
 /** `GET` and `DELETE /admin/guilds/:id/publisher` (hub.md, publisher position). */
-export function mountAdminPublisher(app: OpenAPIHono<AppEnv>, inspectionOf: InspectionOf): void {
+export function mountAdminPublisher(app: OpenAPIHono<AppEnv>): void {
   app.openapi(readRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    return c.json(reportOf(await inspectionOf(hubEnv(c.env)).publisher(guildId)), 200);
+    return c.json(reportOf(await askHub(c, guildId, (hub) => hub.publisher())), 200);
   });
   app.openapi(resetRoute, async (c) => {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    const before = await inspectionOf(hubEnv(c.env)).resetPublisher(guildId);
+    const before = await askHub(c, guildId, (hub) => hub.resetPublisher());
     log("info", "admin.publisher_reset", { guildId, by: c.get("principal").sub, before });
     return c.json(reportOf(before), 200);
   });
