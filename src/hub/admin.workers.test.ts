@@ -145,14 +145,22 @@ async function call(token: string | null, path: string, body?: unknown): Promise
       method: "DELETE",
       headers: token === null ? {} : { Authorization: `Bearer ${token}` },
     };
-    return app.fetch(new Request(`https://hub.test${path}`, init), bindings, createExecutionContext());
+    return app.fetch(
+      new Request(`https://hub.test${path}`, init),
+      bindings,
+      createExecutionContext(),
+    );
   }
   const headers = {
     ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
     ...(body === undefined ? {} : { "Content-Type": "application/json" }),
   };
   const init = body === undefined ? { headers } : { method: "POST", headers, body: text(body) };
-  return app.fetch(new Request(`https://hub.test${path}`, init), bindings, createExecutionContext());
+  return app.fetch(
+    new Request(`https://hub.test${path}`, init),
+    bindings,
+    createExecutionContext(),
+  );
 }
 
 const text = (body: unknown): string => (typeof body === "string" ? body : JSON.stringify(body));

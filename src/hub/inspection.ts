@@ -1,9 +1,4 @@
-import type {
-  Explanation,
-  HubConnection,
-  HubReport,
-  RelayReport,
-} from "../protocol/hub-report.ts";
+import type { Explanation, HubConnection, HubReport, RelayReport } from "../protocol/hub-report.ts";
 import {
   CREDIT_WINDOW_BYTES,
   CREDIT_WINDOW_EVENTS,
