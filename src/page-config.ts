@@ -4,6 +4,7 @@ import { roomsConfigOf } from "./features/rooms/config.ts";
 import type { PagePartners } from "./platform/http/page.ts";
 import type { AppEnv } from "./platform/http/app-env.ts";
 import { problems } from "./platform/http/problem.ts";
+import { jsonAnswer } from "./platform/openapi.ts";
 
 const route = createRoute({
   method: "get",
@@ -12,23 +13,19 @@ const route = createRoute({
   tags: ["service"],
   summary: "What the page needs to sign a person in; nothing secret",
   responses: {
-    200: {
-      description: "Addresses and ids",
-      content: {
-        "application/json": {
-          schema: z.object({
-            issuer: z.url(),
-            clientId: z.string().nullable(),
-            audience: z.string(),
-            guildId: z.string(),
-            matches: z.boolean().openapi({ description: "Whether FACEIT matches are set up" }),
-            roomIdleMinutes: z.number().openapi({
-              description: "A room that stays empty for so long ends by itself; 0: it never does",
-            }),
-          }),
-        },
-      },
-    },
+    200: jsonAnswer(
+      "Addresses and ids",
+      z.object({
+        issuer: z.url(),
+        clientId: z.string().nullable(),
+        audience: z.string(),
+        guildId: z.string(),
+        matches: z.boolean().openapi({ description: "Whether FACEIT matches are set up" }),
+        roomIdleMinutes: z.number().openapi({
+          description: "A room that stays empty for so long ends by itself; 0: it never does",
+        }),
+      }),
+    ),
     ...problems(),
   },
 });

@@ -1,13 +1,14 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { hubConfigOf } from "../hub/config.ts";
 import { hubEnv } from "../hub/env.ts";
 import { hubPublisher } from "../hub/guild-hub-client.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { PlatformEnv } from "../platform/env.ts";
 import type { AppEnv } from "../platform/http/app-env.ts";
+import { limitRawBody } from "../platform/http/areas.ts";
 import { problem, problems, retryAfter } from "../platform/http/problem.ts";
+import { jsonAnswer, jsonBody } from "../platform/openapi.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { SIGNED_BODY_MAX_BYTES } from "../protocol/limits.ts";
 import {
@@ -35,28 +36,17 @@ const route = createRoute({
     "One event, or `{events: […]}` with up to 100. Signed with HMAC-SHA-256 over `<timestamp>.<body>`.",
   security: [{ signature: [] }],
   request: {
-    body: {
-      required: true,
-      content: {
-        "application/json": {
-          schema: z.union([SignedEvent, z.object({ events: z.array(SignedEvent) })]),
-          example: {
-            event: "voice.joined",
-            payload: {
-              guildId: "100000000000000001",
-              channelId: "100000000000000012",
-              userId: "200000000000000001",
-            },
-          },
-        },
+    body: jsonBody(z.union([SignedEvent, z.object({ events: z.array(SignedEvent) })]), {
+      event: "voice.joined",
+      payload: {
+        guildId: "100000000000000001",
+        channelId: "100000000000000012",
+        userId: "200000000000000001",
       },
-    },
+    }),
   },
   responses: {
-    200: {
-      description: "How many were accepted, and which were refused",
-      content: { "application/json": { schema: SignedEventsResult } },
-    },
+    200: jsonAnswer("How many were accepted, and which were refused", SignedEventsResult),
     ...problems(
       "invalid_json",
       "invalid_event",
@@ -74,33 +64,25 @@ const route = createRoute({
 export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
   app.openAPIRegistry.registerPath(route);
   // Not through the validator: the signature covers the raw bytes and is checked before any parsing.
-  app.post(
-    "/internal/events",
-    bodyLimit({
-      maxSize: SIGNED_BODY_MAX_BYTES,
-      onError: (c) =>
-        problem(c, "body_too_large", `A signed body may have ${SIGNED_BODY_MAX_BYTES} bytes.`),
-    }),
-    async (c) => {
-      const bytes = new Uint8Array(await c.req.raw.arrayBuffer());
-      const headers = {
-        timestamp: c.req.header(TIMESTAMP_HEADER) ?? null,
-        signature: c.req.header(SIGNATURE_HEADER) ?? null,
-      };
-      const now = systemClock();
-      if (!(await verifyBody(hubConfigOf(c.env).hubSecrets, headers, bytes, now))) {
-        return problem(
-          c,
-          "bad_signature",
-          "The signature is missing, wrong or older than a minute. Check HUB_SECRET and the clock.",
-        );
-      }
-      const body = parseJson(bytes);
-      if (!body.ok) return problem(c, "invalid_json", "The signed body is not JSON.");
-      const taken = await takeSignedEvents(portsOf(c.env), body.value);
-      return taken.ok ? c.json(taken.value) : renderRefusal(c, taken.error);
-    },
-  );
+  app.post("/internal/events", limitRawBody(SIGNED_BODY_MAX_BYTES, "A signed body"), async (c) => {
+    const bytes = new Uint8Array(await c.req.raw.arrayBuffer());
+    const headers = {
+      timestamp: c.req.header(TIMESTAMP_HEADER) ?? null,
+      signature: c.req.header(SIGNATURE_HEADER) ?? null,
+    };
+    const now = systemClock();
+    if (!(await verifyBody(hubConfigOf(c.env).hubSecrets, headers, bytes, now))) {
+      return problem(
+        c,
+        "bad_signature",
+        "The signature is missing, wrong or older than a minute. Check HUB_SECRET and the clock.",
+      );
+    }
+    const body = parseJson(bytes);
+    if (!body.ok) return problem(c, "invalid_json", "The signed body is not JSON.");
+    const taken = await takeSignedEvents(portsOf(c.env), body.value);
+    return taken.ok ? c.json(taken.value) : renderRefusal(c, taken.error);
+  });
 }
 
 function portsOf(env: PlatformEnv): SignedEventsPorts {

@@ -1,4 +1,4 @@
-import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { AppEnv, HttpArea } from "./http/app-env.ts";
 
 import manifest from "../../package.json" with { type: "json" };
@@ -86,4 +86,14 @@ function refsIn(value: unknown, components: object, found = new Set<string>()): 
     }
   }
   return found;
+}
+
+/** An answer in JSON, for `createRoute`. */
+export function jsonAnswer<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { description, content: { "application/json": { schema } } };
+}
+
+/** A body in JSON that a request must have, for `createRoute`. */
+export function jsonBody<Schema extends z.ZodType>(schema: Schema, example: z.input<Schema>) {
+  return { required: true, content: { "application/json": { schema, example } } };
 }

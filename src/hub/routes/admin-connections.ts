@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
+import { jsonAnswer, jsonBody } from "../../platform/openapi.ts";
 import {
   Explanation,
   HubConnection,
@@ -19,12 +20,10 @@ const connectionsRoute = createRoute({
   summary: "A user's connections to a guild's hub",
   request: { params: GuildParam, query: z.object({ sub: z.string().min(1).max(255) }) },
   responses: {
-    200: {
-      description: "The present ones, the oldest first",
-      content: {
-        "application/json": { schema: z.object({ connections: z.array(HubConnection) }) },
-      },
-    },
+    200: jsonAnswer(
+      "The present ones, the oldest first",
+      z.object({ connections: z.array(HubConnection) }),
+    ),
     ...problems("invalid_request", "unauthorized", "forbidden", "forbidden_guild", "rate_limited"),
   },
 });
@@ -71,7 +70,7 @@ const explainRoute = createRoute({
   description: "`code` is one of a closed list. The event's payload is not shown.",
   request: { params: GuildParam, query: Query },
   responses: {
-    200: { description: "Why", content: { "application/json": { schema: Explained } } },
+    200: jsonAnswer("Why", Explained),
     ...problems(
       "invalid_request",
       "unauthorized",
@@ -109,16 +108,10 @@ const revokeRoute = createRoute({
     "They close with 4401 within a second. A user's present tokens are refused by this hub for 24 hours; whoever still gets new ones comes back: take the access away at the identity provider first.",
   request: {
     params: GuildParam,
-    body: {
-      required: true,
-      content: { "application/json": { schema: RevocationTarget, example: { sub: "mallory" } } },
-    },
+    body: jsonBody(RevocationTarget, { sub: "mallory" }),
   },
   responses: {
-    200: {
-      description: "How many were closed; 0 when nobody was connected",
-      content: { "application/json": { schema: RevocationResult } },
-    },
+    200: jsonAnswer("How many were closed; 0 when nobody was connected", RevocationResult),
     ...problems(
       "invalid_request",
       "invalid_json",

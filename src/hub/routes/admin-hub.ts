@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problems } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
+import { jsonAnswer } from "../../platform/openapi.ts";
 import { HubReport } from "../../protocol/hub-report.ts";
 import { epochBegan } from "../../protocol/signed-events.ts";
 import type { PublisherPosition } from "../core/journal.ts";
@@ -15,7 +16,7 @@ const hubRoute = createRoute({
   summary: "How a guild's hub does",
   request: { params: GuildParam },
   responses: {
-    200: { description: "Its report", content: { "application/json": { schema: HubReport } } },
+    200: jsonAnswer("Its report", HubReport),
     ...problems("invalid_request", "unauthorized", "forbidden", "forbidden_guild", "rate_limited"),
   },
 });
@@ -45,7 +46,6 @@ const PublisherReport = z
   })
   .openapi("PublisherReport");
 
-const content = { "application/json": { schema: PublisherReport } };
 const common = { ...ADMIN_ROUTE, path: "/admin/guilds/{guildId}/publisher" } as const;
 const refusals = problems(
   "invalid_request",
@@ -61,7 +61,7 @@ const readRoute = createRoute({
   operationId: "admin.publisher",
   summary: "Where the gateway-worker stands as the guild's publisher",
   request: { params: GuildParam },
-  responses: { 200: { description: "Its epoch and seq", content }, ...refusals },
+  responses: { 200: jsonAnswer("Its epoch and seq", PublisherReport), ...refusals },
 });
 
 const resetRoute = createRoute({
@@ -72,7 +72,7 @@ const resetRoute = createRoute({
   description:
     "For a hub that answers a good gateway-worker `stale_publisher`, or takes its events for duplicates. The next publisher may be any: see that only one runs, reset, and restart it.",
   request: { params: GuildParam },
-  responses: { 200: { description: "Where it stood before", content }, ...refusals },
+  responses: { 200: jsonAnswer("Where it stood before", PublisherReport), ...refusals },
 });
 
 function reportOf(position: PublisherPosition | null): z.infer<typeof PublisherReport> {

@@ -3,6 +3,7 @@ import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { systemClock, within } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { log } from "../../platform/log.ts";
+import { jsonAnswer } from "../../platform/openapi.ts";
 import { READY_FRESH_MS } from "../../protocol/limits.ts";
 import type { Area } from "../area.ts";
 import { hubConfigOf } from "../config.ts";
@@ -24,7 +25,6 @@ function readyRoute(areas: readonly Area[]) {
   const hub = hasHub(areas) ? { hub: z.boolean() } : {};
   const checks = z.looseObject({ d1: z.boolean(), ...hub });
   const schema = z.object({ ready: z.boolean(), checks }).openapi("Ready");
-  const content = { "application/json": { schema } };
   return createRoute({
     method: "get",
     path: "/ready",
@@ -32,8 +32,8 @@ function readyRoute(areas: readonly Area[]) {
     tags: ["service"],
     summary: "Whether everything that rooms need works",
     responses: {
-      200: { description: "It does", content },
-      503: { description: "Something does not: see `checks`", content },
+      200: jsonAnswer("It does", schema),
+      503: jsonAnswer("Something does not: see `checks`", schema),
     },
   });
 }

@@ -7,6 +7,7 @@ import { CONNECTIONS, refuseTooMany } from "../../platform/http/limit-user.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
 import { ulidGenerator } from "../../platform/ids.ts";
 import { metricsOf } from "../../platform/metrics.ts";
+import { jsonAnswer } from "../../platform/openapi.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { hubConfigOf } from "../config.ts";
 import { resumePositionFrom } from "../core/resume.ts";
@@ -40,14 +41,10 @@ const route = createRoute({
     },
   },
   responses: {
-    201: {
-      description: "The ticket",
-      content: {
-        "application/json": {
-          schema: z.object({ ticket: z.string(), expiresAt: z.iso.datetime(), url: z.url() }),
-        },
-      },
-    },
+    201: jsonAnswer(
+      "The ticket",
+      z.object({ ticket: z.string(), expiresAt: z.iso.datetime(), url: z.url() }),
+    ),
     ...problems(
       "invalid_request",
       "invalid_json",

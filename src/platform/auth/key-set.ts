@@ -2,6 +2,7 @@ import { importJWK } from "jose";
 import { z } from "zod";
 import { JWT_KEY_CANDIDATES_MAX } from "../../protocol/limits.ts";
 import { log } from "../log.ts";
+import { parseJson } from "../outbound.ts";
 
 const SHARED = {
   kid: z.string().exactOptional(),
@@ -60,13 +61,7 @@ export class KeySet {
 
   /** @returns null when the text is no key set, or has no entry that can be used */
   static parse(text: string): KeySet | null {
-    let json: unknown;
-    try {
-      json = JSON.parse(text);
-    } catch {
-      return null;
-    }
-    const document = Document.safeParse(json);
+    const document = Document.safeParse(parseJson(text));
     if (!document.success) return null;
     const jwks = document.data.keys.flatMap((key) => {
       const jwk = Jwk.safeParse(key);

@@ -4,7 +4,7 @@ import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
 import { takeToken } from "../rate-limit.ts";
 import type { AppEnv, Failure, HttpArea } from "./app-env.ts";
-import type { ProblemAnswer } from "./problem.ts";
+import { problem, type ProblemAnswer } from "./problem.ts";
 
 /** `owns` of an area whose paths are these and whatever is below them. */
 export function pathsBelow(...tops: readonly string[]): HttpArea["owns"] {
@@ -87,6 +87,13 @@ export const areaBody = createMiddleware<AppEnv>((c, next) => {
   const onError = (): Response => refuse(c, { code: "body_too_large", detail });
   return bodyLimit({ maxSize, onError })(c, next);
 });
+
+/** Bounds the body of a route that reads it as it came: its area leaves that to it. @param what such a body is */
+export const limitRawBody = (maxSize: number, what: string) =>
+  bodyLimit({
+    maxSize,
+    onError: (c) => problem(c, "body_too_large", `${what} may have ${maxSize} bytes.`),
+  });
 
 const JSON_TYPE = "application/json";
 

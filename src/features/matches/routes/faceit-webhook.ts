@@ -1,11 +1,13 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { limitRawBody } from "../../../platform/http/areas.ts";
 import { problem, problems } from "../../../platform/http/problem.ts";
 import { log } from "../../../platform/log.ts";
+import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
+import { parseJson } from "../../../platform/outbound.ts";
 import { requestIds } from "../../../platform/request-ids.ts";
-import { isOneOf } from "../../../platform/secret-equal.ts";
+import { sha256 } from "../../../protocol/bytes.ts";
 import { WEBHOOK_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
 import { matchesConfigOf } from "../config.ts";
 import { matchRoom } from "../env.ts";
@@ -26,33 +28,19 @@ const route = createRoute({
     "FACEIT does not sign: the configured header carries a secret. The body is only a hint; the match is read again from FACEIT afterwards.",
   security: [{ webhookSecret: [] }],
   request: {
-    body: {
-      required: true,
-      content: {
-        "application/json": {
-          schema: z.looseObject({ event: z.string() }),
-          example: {
-            event: "match_status_ready",
-            event_id: "3f1a7c8e-0000-4000-8000-000000000001",
-            payload: {
-              id: "1-3f1a7c8e-0000-4000-8000-000000000002",
-              organizer_id: "your-organizer",
-              version: 1,
-            },
-          },
-        },
+    body: jsonBody(z.looseObject({ event: z.string() }), {
+      event: "match_status_ready",
+      event_id: "3f1a7c8e-0000-4000-8000-000000000001",
+      payload: {
+        id: "1-3f1a7c8e-0000-4000-8000-000000000002",
+        organizer_id: "your-organizer",
+        version: 1,
       },
-    },
+    }),
   },
   responses: {
-    200: {
-      description: "Stored now or before; the work is done afterwards",
-      content: { "application/json": { schema: Taken } },
-    },
-    202: {
-      description: "Ignored: an event that is not used, or a match that is not ours",
-      content: { "application/json": { schema: Taken } },
-    },
+    200: jsonAnswer("Stored now or before; the work is done afterwards", Taken),
+    202: jsonAnswer("Ignored: an event that is not used, or a match that is not ours", Taken),
     ...problems("invalid_json", "invalid_request", "bad_webhook_secret", "body_too_large"),
   },
 });
@@ -67,38 +55,28 @@ export function mountFaceitWebhook(app: OpenAPIHono<AppEnv>): void {
   });
   app.openAPIRegistry.registerPath(route);
   // Not through the validator: nothing is parsed before the secret is checked.
-  app.post(
-    WEBHOOK_PATH,
-    bodyLimit({
-      maxSize: WEBHOOK_BODY_MAX_BYTES,
-      onError: (c) =>
-        problem(c, "body_too_large", `A webhook may have ${WEBHOOK_BODY_MAX_BYTES} bytes.`),
-    }),
-    async (c) => {
-      const refusal = await checkSecret(c);
-      if (refusal !== null) return refusal;
-      let body: unknown;
-      try {
-        body = JSON.parse(await c.req.text());
-      } catch {
-        return problem(c, "invalid_json", "The body of the webhook is not JSON.");
-      }
-      const { faceit, primaryGuildId } = matchesConfigOf(c.env);
-      const webhook = readWebhook(body, faceit, primaryGuildId);
-      if (webhook.kind === "invalid") return problem(c, "invalid_request", webhook.detail);
-      if (webhook.kind === "ignored") return c.json({ ok: true, result: "ignored" }, 202);
-      const { eventId, guildId, hint } = webhook;
-      const room = matchRoom(c.env, hint.match.matchId);
-      const result = await room.hint({ eventId, guildId, hint }, requestIds());
-      log("info", "match.webhook", {
-        matchId: hint.match.matchId,
-        webhook: hint.event,
-        version: hint.match.version,
-        result,
-      });
-      return c.json({ ok: true, result }, 200);
-    },
-  );
+  app.post(WEBHOOK_PATH, limitRawBody(WEBHOOK_BODY_MAX_BYTES, "A webhook"), async (c) => {
+    const refusal = await checkSecret(c);
+    if (refusal !== null) return refusal;
+    const body = parseJson(await c.req.text());
+    if (body === undefined) {
+      return problem(c, "invalid_json", "The body of the webhook is not JSON.");
+    }
+    const { faceit, primaryGuildId } = matchesConfigOf(c.env);
+    const webhook = readWebhook(body, faceit, primaryGuildId);
+    if (webhook.kind === "invalid") return problem(c, "invalid_request", webhook.detail);
+    if (webhook.kind === "ignored") return c.json({ ok: true, result: "ignored" }, 202);
+    const { eventId, guildId, hint } = webhook;
+    const room = matchRoom(c.env, hint.match.matchId);
+    const result = await room.hint({ eventId, guildId, hint }, requestIds());
+    log("info", "match.webhook", {
+      matchId: hint.match.matchId,
+      webhook: hint.event,
+      version: hint.match.version,
+      result,
+    });
+    return c.json({ ok: true, result }, 200);
+  });
 }
 
 async function checkSecret(c: Context<AppEnv>): Promise<Response | null> {
@@ -115,4 +93,20 @@ async function checkSecret(c: Context<AppEnv>): Promise<Response | null> {
     "bad_webhook_secret",
     `Send the secret that is agreed on in the header ${webhookHeader}.`,
   );
+}
+
+/**
+ * Whether a value is one of some secrets, in the same time whatever it is: digests of equal length are
+ * compared to the end, for every secret.
+ */
+async function isOneOf(given: string, secrets: readonly string[]): Promise<boolean> {
+  const digest = await sha256(given);
+  let isKnown = false;
+  for (const secret of secrets) {
+    const other = await sha256(secret);
+    let difference = 0;
+    for (const [at, byte] of digest.entries()) difference |= byte ^ (other[at] ?? 0);
+    if (difference === 0) isKnown = true;
+  }
+  return isKnown;
 }

@@ -5,6 +5,7 @@ import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problem, type ProblemAnswer, problems } from "../../../platform/http/problem.ts";
+import { jsonAnswer } from "../../../platform/openapi.ts";
 import { pageQuery, readPage } from "../../../platform/pagination.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
@@ -36,7 +37,7 @@ const listRoute = createRoute({
   middleware: [requireAuth, limitUser(REQUESTS)],
   request: { query: Query },
   responses: {
-    200: { description: "One page", content: { "application/json": { schema: MatchesPage } } },
+    200: jsonAnswer("One page", MatchesPage),
     ...problems("invalid_request", "unauthorized", "forbidden_guild", "rate_limited"),
   },
 });
@@ -85,7 +86,7 @@ const getRoute = createRoute({
     query: z.object({ guildId: DiscordId.optional() }),
   },
   responses: {
-    200: { description: "The match", content: { "application/json": { schema: Match } } },
+    200: jsonAnswer("The match", Match),
     ...problems(
       "invalid_request",
       "unauthorized",

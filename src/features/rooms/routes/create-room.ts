@@ -21,6 +21,7 @@ import {
   release,
 } from "../../../platform/idempotency.ts";
 import { ulidGenerator } from "../../../platform/ids.ts";
+import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import { rateLimitHeaders, takeToken } from "../../../platform/rate-limit.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
@@ -84,21 +85,10 @@ const route = createRoute({
         description: "1 to 255 characters; X-Idempotency-Key is the same. Kept for 24 hours",
       }),
     }),
-    body: {
-      required: true,
-      content: {
-        "application/json": {
-          schema: CreateRoomBody,
-          example: { name: "Friday raid", userLimit: 5 },
-        },
-      },
-    },
+    body: jsonBody(CreateRoomBody, { name: "Friday raid", userLimit: 5 }),
   },
   responses: {
-    200: {
-      description: "The room is open",
-      content: { "application/json": { schema: CreatedRoom } },
-    },
+    200: jsonAnswer("The room is open", CreatedRoom),
     ...problems(
       "invalid_request",
       "invalid_json",

@@ -3,6 +3,7 @@ import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
+import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import {
   INVITES_PER_MINUTE,
   INVITE_MAX_AGE_SECONDS,
@@ -38,15 +39,10 @@ const route = createRoute({
   middleware: [requireAuth, limitUser({ name: "invites", perMinute: INVITES_PER_MINUTE })],
   request: {
     params: ChannelParam,
-    body: {
-      required: true,
-      content: {
-        "application/json": { schema: InviteBody, example: { maxAge: 3_600, maxUses: 1 } },
-      },
-    },
+    body: jsonBody(InviteBody, { maxAge: 3_600, maxUses: 1 }),
   },
   responses: {
-    201: { description: "The invite", content: { "application/json": { schema: Invite } } },
+    201: jsonAnswer("The invite", Invite),
     ...problems(
       "invalid_request",
       "invalid_json",

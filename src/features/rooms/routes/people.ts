@@ -4,6 +4,7 @@ import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
+import { jsonAnswer } from "../../../platform/openapi.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
@@ -43,7 +44,7 @@ const route = createRoute({
   middleware: [requireAuth, limitUser(REQUESTS)],
   request: { query: Query },
   responses: {
-    200: { description: "At most `limit`", content: { "application/json": { schema: People } } },
+    200: jsonAnswer("At most `limit`", People),
     ...problems("invalid_request", "unauthorized", "forbidden_guild", "rate_limited"),
   },
 });

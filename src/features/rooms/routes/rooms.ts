@@ -4,6 +4,7 @@ import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
+import { jsonAnswer } from "../../../platform/openapi.ts";
 import { pageQuery } from "../../../platform/pagination.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import {
@@ -34,10 +35,7 @@ const endRoute = createRoute({
   middleware: [requireAuth, limitUser({ name: "end-room", perMinute: ROOM_ENDS_PER_MINUTE })],
   request: { params: ChannelParam },
   responses: {
-    200: {
-      description: "The room is over",
-      content: { "application/json": { schema: z.object({ ok: z.literal(true) }) } },
-    },
+    200: jsonAnswer("The room is over", z.object({ ok: z.literal(true) })),
     ...problems(
       "invalid_request",
       "unauthorized",
@@ -90,7 +88,7 @@ const listRoute = createRoute({
   middleware: [requireAuth, limitUser(REQUESTS)],
   request: { query: Query },
   responses: {
-    200: { description: "One page", content: { "application/json": { schema: RoomsPage } } },
+    200: jsonAnswer("One page", RoomsPage),
     ...problems("invalid_request", "unauthorized", "forbidden_guild", "rate_limited"),
   },
 });
@@ -118,7 +116,7 @@ const getRoute = createRoute({
   middleware: [requireAuth, limitUser(REQUESTS)],
   request: { params: ChannelParam },
   responses: {
-    200: { description: "The room", content: { "application/json": { schema: Room } } },
+    200: jsonAnswer("The room", Room),
     ...problems("invalid_request", "unauthorized", "room_not_found", "rate_limited"),
   },
 });

@@ -1,11 +1,12 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { INTERACTION_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
 import { systemClock } from "../../clock.ts";
 import { platformConfigOf } from "../../config.ts";
 import type { AppEnv } from "../../http/app-env.ts";
+import { limitRawBody } from "../../http/areas.ts";
 import { problem, problems } from "../../http/problem.ts";
+import { jsonAnswer, jsonBody } from "../../openapi.ts";
 import { parseJson } from "../../outbound.ts";
 import { answerCommand, UNKNOWN_COMMAND } from "./answer-command.ts";
 import {
@@ -36,21 +37,13 @@ const route = createRoute({
     headers: z.object({
       [INTERACTION_TIMESTAMP_HEADER]: z.string().openapi({ description: "Seconds since 1970" }),
     }),
-    body: {
-      required: true,
-      content: {
-        "application/json": {
-          schema: z.union([CommandInteraction, AnyInteraction]),
-          example: { type: 1 },
-        },
-      },
-    },
+    body: jsonBody(z.union([CommandInteraction, AnyInteraction]), { type: 1 }),
   },
   responses: {
-    200: {
-      description: "Discord's own form of an answer: a pong, or a message for one person",
-      content: { "application/json": { schema: z.looseObject({ type: z.number().int() }) } },
-    },
+    200: jsonAnswer(
+      "Discord's own form of an answer: a pong, or a message for one person",
+      z.looseObject({ type: z.number().int() }),
+    ),
     ...problems(
       "invalid_json",
       "invalid_request",
@@ -70,15 +63,7 @@ export function mountInteractions(
   // Not through the validator: the signature is over the raw bytes, and comes before any parsing.
   app.post(
     "/interactions",
-    bodyLimit({
-      maxSize: INTERACTION_BODY_MAX_BYTES,
-      onError: (c) =>
-        problem(
-          c,
-          "body_too_large",
-          `An interaction may have ${INTERACTION_BODY_MAX_BYTES} bytes.`,
-        ),
-    }),
+    limitRawBody(INTERACTION_BODY_MAX_BYTES, "An interaction"),
     async (c) => {
       const { publicKey } = platformConfigOf(c.env).discordApp;
       if (publicKey === undefined) {
