@@ -296,7 +296,7 @@ describe("Discord's specification", () => {
 
     it("has seen every operation, with good and bad answers", async () => {
       const source = await readFile(
-        path.join(root, "src/platform/discord/calling-client.ts"),
+        path.join(root, "src/platform/discord/discord-client.ts"),
         "utf8",
       );
       const calls = source.matchAll(/method: "([A-Z]+)",\s+route: "([^"]+)"/g);

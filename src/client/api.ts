@@ -1,7 +1,13 @@
 import type { ByteStream } from "./event-stream.ts";
 import { hasTexts, isRecord } from "./json-shape.ts";
-import { failed, type Outcome, type TokenSource } from "./outcome.ts";
-import { failureOf, UNREACHABLE, unreachableFrom } from "./problem.ts";
+import {
+  failed,
+  failureOf,
+  type Outcome,
+  type TokenSource,
+  UNREACHABLE,
+  unreachableFrom,
+} from "./outcome.ts";
 import {
   type CreatedRoom,
   type Invite,

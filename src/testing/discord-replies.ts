@@ -1,5 +1,5 @@
 import type { DiscordCall } from "../platform/discord/call.ts";
-import { createDiscordClient } from "../platform/discord/calling-client.ts";
+import { createDiscordClient } from "../platform/discord/discord-client.ts";
 import { FullCategories } from "../platform/discord/full-categories.ts";
 import type { DiscordClient, NewVoiceChannel } from "../platform/discord/operations.ts";
 import { RateLimits } from "../platform/discord/rate-limits.ts";

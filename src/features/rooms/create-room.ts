@@ -1,11 +1,8 @@
 import type { Principal } from "../../platform/auth/principal.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
-import type { DiscordChannel } from "../../platform/discord/operations.ts";
-import {
-  privateOverwrites,
-  type PrivateAccess,
-} from "../../platform/discord/private-overwrites.ts";
+import { PERMISSION } from "../../platform/discord/constants.ts";
+import type { DiscordChannel, PermissionOverwrite } from "../../platform/discord/operations.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { RoomFailure } from "./errors.ts";
@@ -117,6 +114,36 @@ async function accessOf(
   if (!bot.ok) return bot;
   const creator = discordId === undefined ? [] : [discordId];
   return ok({ userIds: [...creator, ...input.allowedUserIds], botUserId: bot.value });
+}
+
+/** Who may see and enter a channel besides those whose roles allow it. */
+type PrivateAccess = {
+  /** Discord users that are let in. */
+  readonly userIds: readonly string[];
+  /** The bot, which would lose sight of the channel otherwise. */
+  readonly botUserId: string;
+};
+
+/** Closes a channel to everybody but some users and the bot. */
+export function privateOverwrites(
+  guildId: string,
+  { userIds, botUserId }: PrivateAccess,
+): PermissionOverwrite[] {
+  const enter = PERMISSION.viewChannel | PERMISSION.connect;
+  const talk = enter | PERMISSION.speak | PERMISSION.stream;
+  const member = (id: string, allow: bigint): PermissionOverwrite => ({
+    id,
+    kind: "member",
+    allow,
+    deny: 0n,
+  });
+  const others = [...new Set(userIds)].filter((id) => id !== botUserId);
+  return [
+    // The role of everybody has the guild's own id.
+    { id: guildId, kind: "role", allow: 0n, deny: enter },
+    ...others.map((id) => member(id, talk)),
+    member(botUserId, enter | PERMISSION.manageChannels),
+  ];
 }
 
 function newRecord(

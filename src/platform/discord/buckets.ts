@@ -1,8 +1,7 @@
 import type { RateLimitRoute } from "./call.ts";
-import { namedShare, PACE_MS, pacedTurn, releasedAt } from "./fair-share.ts";
+import { namedShare, PACE_MS, pacedTurn, releasedAt, WaitingLine } from "./fair-share.ts";
 import type { LimitSignals } from "./limit-signals.ts";
 import { hear, openWindow, spend, type LimitWindow } from "./limit-window.ts";
-import { WaitingLine } from "./waiting-line.ts";
 
 /** Longest pause that is believed; a longer one is asked about again after this. */
 export const LONGEST_PAUSE_MS = 24 * 60 * 60 * 1000;

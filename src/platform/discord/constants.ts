@@ -21,39 +21,39 @@ export const OVERWRITE: {
 /** Audit-log event of a created channel. */
 export const CHANNEL_CREATED: AuditLogEvent.ChannelCreate = 10;
 
-const unknownChannel: RESTJSONErrorCodes.UnknownChannel = 10_003;
 /** Discord's error code for a channel that does not exist. */
-export const UNKNOWN_CHANNEL: number = unknownChannel;
+export const UNKNOWN_CHANNEL: number = 10_003 satisfies RESTJSONErrorCodes.UnknownChannel;
 
-const guildFull: RESTJSONErrorCodes.MaximumNumberOfGuildChannelsReached = 30_013;
 /** Discord's error code for a guild that has all the channels it may have. */
-export const GUILD_FULL: number = guildFull;
+export const GUILD_FULL: number =
+  30_013 satisfies RESTJSONErrorCodes.MaximumNumberOfGuildChannelsReached;
 
 /** Discord's code, within the errors of a form, for a category that has all the channels it may have. */
 export const CATEGORY_FULL = "CHANNEL_PARENT_MAX_CHANNELS";
 
-const unknownOverwrite: RESTJSONErrorCodes.UnknownPermissionOverwrite = 10_009;
 /** Discord's error code for an overwrite that a channel does not have. */
-export const UNKNOWN_OVERWRITE: number = unknownOverwrite;
+export const UNKNOWN_OVERWRITE: number =
+  10_009 satisfies RESTJSONErrorCodes.UnknownPermissionOverwrite;
 
-const notInVoice: RESTJSONErrorCodes.TargetUserIsNotConnectedToVoice = 40_032;
 /** Discord's error code for moving somebody who is not in voice. */
-export const NOT_IN_VOICE: number = notInVoice;
+export const NOT_IN_VOICE: number =
+  40_032 satisfies RESTJSONErrorCodes.TargetUserIsNotConnectedToVoice;
 
-const unknownMember: RESTJSONErrorCodes.UnknownMember = 10_007;
-const unknownUser: RESTJSONErrorCodes.UnknownUser = 10_013;
 /** Discord's error codes for somebody who is not in the guild. */
-export const NOT_A_MEMBER: readonly number[] = [unknownMember, unknownUser];
+export const NOT_A_MEMBER: readonly number[] = [
+  10_007 satisfies RESTJSONErrorCodes.UnknownMember,
+  10_013 satisfies RESTJSONErrorCodes.UnknownUser,
+];
 
-const missingAccess: RESTJSONErrorCodes.MissingAccess = 50_001;
-const missingPermissions: RESTJSONErrorCodes.MissingPermissions = 50_013;
 /** Discord's error codes for what the bot may not see, and may not do. */
-export const MISSING_ACCESS: number = missingAccess;
-export const MISSING_PERMISSIONS: number = missingPermissions;
+export const MISSING_ACCESS: number = 50_001 satisfies RESTJSONErrorCodes.MissingAccess;
+export const MISSING_PERMISSIONS: number = 50_013 satisfies RESTJSONErrorCodes.MissingPermissions;
 
-const cannotMessage: RESTJSONErrorCodes.CannotSendMessagesToThisUser = 50_007;
 /** Discord's error codes for somebody who takes no direct messages from the bot. */
-export const TAKES_NO_MESSAGES: readonly number[] = [cannotMessage, 50_278];
+export const TAKES_NO_MESSAGES: readonly number[] = [
+  50_007 satisfies RESTJSONErrorCodes.CannotSendMessagesToThisUser,
+  50_278,
+];
 
 /** Parts of a message with a button that leads to an address. */
 export const ACTION_ROW: ComponentType.ActionRow = 1;

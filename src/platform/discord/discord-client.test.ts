@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
 import { bodyOf, discordWithReplies, json, ROOM, TOKEN } from "../../testing/discord-replies.ts";
-import { privateOverwrites } from "./private-overwrites.ts";
 import { FullCategories } from "./full-categories.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { REQUEST_TIMEOUT_MS, sendToDiscord, USER_AGENT } from "./send.ts";
@@ -23,23 +22,6 @@ describe("the Discord client", () => {
       name: ROOM.name,
       type: 2,
       user_limit: 4,
-    });
-  });
-
-  it("closes a private channel to everybody but the named users and the bot", async () => {
-    const { client, sent } = discordWithReplies([created()]);
-    const access = { userIds: ["u1", "u2", "u1"], botUserId: "bot" };
-    const overwrites = privateOverwrites("1", access);
-    await client.createVoiceChannel({ ...ROOM, parentId: "cat", overwrites });
-    const talk = String((1 << 10) + (1 << 20) + (1 << 21) + (1 << 9));
-    expect(bodyOf(sent[0])).toMatchObject({
-      parent_id: "cat",
-      permission_overwrites: [
-        { id: "1", type: 0, allow: "0", deny: String((1 << 10) + (1 << 20)) },
-        { id: "u1", type: 1, allow: talk, deny: "0" },
-        { id: "u2", type: 1, allow: talk, deny: "0" },
-        { id: "bot", type: 1, allow: String((1 << 10) + (1 << 20) + (1 << 4)), deny: "0" },
-      ],
     });
   });
 

@@ -1,10 +1,17 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { namedShare, PACE_CALLS, PACE_MS } from "./fair-share.ts";
+import {
+  LINE_MAX,
+  namedShare,
+  PACE_CALLS,
+  PACE_MS,
+  PLACE_KEPT_MS,
+  TURN_HELD_MS,
+  WaitingLine,
+} from "./fair-share.ts";
 import { GLOBAL_REQUESTS_PER_SECOND } from "./global-rate.ts";
 import type { LimitSignals } from "./limit-signals.ts";
 import { RateLimits } from "./rate-limits.ts";
-import { LINE_MAX, PLACE_KEPT_MS, TURN_HELD_MS, WaitingLine } from "./waiting-line.ts";
 
 /** A window of Discord's: it opens with its first call. */
 class DiscordWindow {

@@ -1,5 +1,4 @@
-import { namedShare, PACE_CALLS, PACE_MS, pacedTurn } from "./fair-share.ts";
-import { WaitingLine } from "./waiting-line.ts";
+import { namedShare, PACE_CALLS, PACE_MS, pacedTurn, WaitingLine } from "./fair-share.ts";
 
 /** Requests a bot may send in any second, over all routes (discord.md §2 REST). */
 export const GLOBAL_REQUESTS_PER_SECOND = 50;

@@ -2,8 +2,8 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
 import type { PlatformEnv } from "../../env.ts";
-import { answerCommand } from "./answer-command.ts";
 import { CommandInteraction, toInteractionAnswer } from "./interaction.ts";
+import { answerCommand } from "./mount-interactions.ts";
 import { escapeMarkdown, type SlashCommand, type SlashCommandUse } from "./slash-command.ts";
 import { verifyInteraction } from "./verify.ts";
 

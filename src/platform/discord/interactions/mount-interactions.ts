@@ -1,21 +1,22 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { INTERACTION_BODY_MAX_BYTES } from "../../../protocol/limits.ts";
-import { systemClock } from "../../clock.ts";
+import { INTERACTION_BODY_MAX_BYTES, INTERACTION_DEADLINE_MS } from "../../../protocol/limits.ts";
+import { systemClock, within } from "../../clock.ts";
 import { platformConfigOf } from "../../config.ts";
+import type { PlatformEnv } from "../../env.ts";
 import type { AppEnv } from "../../http/app-env.ts";
 import { limitRawBody } from "../../http/areas.ts";
 import { problem, problems } from "../../http/problem.ts";
 import { jsonAnswer, jsonBody } from "../../openapi.ts";
+import { log } from "../../log.ts";
 import { parseJson } from "../../outbound.ts";
-import { answerCommand, UNKNOWN_COMMAND } from "./answer-command.ts";
 import {
   AnyInteraction,
   CommandInteraction,
   INTERACTION_TYPE,
   toInteractionAnswer,
 } from "./interaction.ts";
-import type { SlashCommand } from "./slash-command.ts";
+import type { Later, SlashCommand, SlashCommandReply } from "./slash-command.ts";
 import {
   INTERACTION_SIGNATURE_HEADER,
   INTERACTION_TIMESTAMP_HEADER,
@@ -113,4 +114,62 @@ async function answer(
       return c.json(toInteractionAnswer(UNKNOWN_COMMAND));
   }
   return problem(c, "invalid_request", "This is no interaction that is known here.");
+}
+
+/** What the person reads when a command is not here any more, or not here yet. */
+const UNKNOWN_COMMAND: SlashCommandReply = {
+  content: "I do not know this command any more. Reload Discord, and pick it from the list again.",
+};
+
+const ONLY_IN_SERVERS: SlashCommandReply = {
+  content: "I answer commands in a server only. Use it there: only you will see my answer.",
+};
+
+const TRY_AGAIN: SlashCommandReply = {
+  content: "Something went wrong on my side. Try again in a moment.",
+};
+
+const TOOK_TOO_LONG: SlashCommandReply = {
+  content: "This takes longer than usual. Look in a minute whether it is done, or try again.",
+};
+
+/**
+ * Answers a command by whoever contributed it, whatever happens inside: Discord shows a person that
+ * nobody answered as "the application did not respond", which tells them nothing.
+ * @param deadlineMs milliseconds after which the person is told that it takes longer
+ */
+export async function answerCommand(
+  commands: readonly SlashCommand[],
+  env: PlatformEnv,
+  { guild_id: guildId, member, data }: CommandInteraction,
+  later: Later,
+  deadlineMs: number = INTERACTION_DEADLINE_MS,
+): Promise<SlashCommandReply> {
+  if (guildId === undefined || member === undefined) return ONLY_IN_SERVERS;
+  const command = commands.find(({ definition }) => definition.name === data.name);
+  if (command === undefined) return UNKNOWN_COMMAND;
+  const options = (data.options ?? []).flatMap(({ name, value }) =>
+    typeof value === "string" ? [[name, value] as const] : [],
+  );
+  const use = {
+    guildId,
+    userId: member.user.id,
+    permissions: BigInt(member.permissions),
+    options: Object.fromEntries(options),
+  };
+  const answered = run(command, env, use, later);
+  later(answered);
+  return within(deadlineMs, answered, () => TOOK_TOO_LONG);
+}
+
+async function run(
+  command: SlashCommand,
+  ...use: Parameters<SlashCommand["run"]>
+): Promise<SlashCommandReply> {
+  try {
+    return await command.run(...use);
+  } catch (error) {
+    log("error", "interaction.failed", { command: command.definition.name, error });
+    return TRY_AGAIN;
+  }
 }
