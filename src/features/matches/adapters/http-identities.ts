@@ -62,58 +62,72 @@ function shownName(names: readonly unknown[], otherwise: string): string {
 const Tokens = z.object({ access_token: z.string().min(1) });
 const OAuthError = z.object({ error: z.string() });
 
-/** Our OAuth client at a provider. */
-type OAuthClient = {
-  readonly id: string;
+/** An identity provider, and our OAuth client there. */
+type Provider = {
+  /** The names of our two requests in the log. */
+  readonly tokenCall: string;
+  readonly userCall: string;
+  readonly authorizeUrl: string;
+  readonly tokenUrl: string;
+  readonly userUrl: string;
+  readonly clientId: string;
   /** Absent: a public client, which names itself in the body (RFC 6749 §2.1, §4.1.3). */
-  readonly secret: string | undefined;
+  readonly clientSecret: string | undefined;
+  readonly redirectUri: string;
+  /** Headers of both requests. */
+  readonly headers: Readonly<Record<string, string>>;
 };
 
+/** The address where a user signs in (RFC 6749 §4.1.1). @param more the parameters besides our client's */
+function signInUrl(
+  { authorizeUrl, clientId, redirectUri }: Provider,
+  more: Readonly<Record<string, string>>,
+): string {
+  const url = new URL(authorizeUrl);
+  const client = { response_type: "code", client_id: clientId, redirect_uri: redirectUri };
+  for (const [name, value] of Object.entries({ ...client, ...more })) {
+    url.searchParams.set(name, value);
+  }
+  return url.href;
+}
+
 /**
- * Exchanges a code for an access token (RFC 6749 §4.1.3).
- * @param form the parameters besides `grant_type`
- * @returns the token, which the caller uses for one request and does not keep
+ * Asks who is behind a code: exchanges it for an access token (RFC 6749 §4.1.3), which is used for one request
+ * and not kept.
+ * @param form the code, and what belongs to it
+ * @returns the body of the provider's answer about the user
  */
-async function exchangeCode(
+async function askUser(
   fetch: Fetch,
-  call: string,
-  url: string,
-  { id, secret }: OAuthClient,
+  { tokenCall, userCall, tokenUrl, userUrl, clientId, clientSecret, redirectUri, ...own }: Provider,
   form: Readonly<Record<string, string>>,
-): Promise<Result<string, IdentityFailure>> {
+): Promise<Result<unknown, IdentityFailure>> {
+  const headers = { Accept: "application/json", ...own.headers };
   const body = new URLSearchParams({
     grant_type: "authorization_code",
+    redirect_uri: redirectUri,
     ...form,
-    ...(secret === undefined ? { client_id: id } : {}),
+    ...(clientSecret === undefined ? { client_id: clientId } : {}),
   });
-  const answer = await askProvider(fetch, call, url, {
+  const exchanged = await askProvider(fetch, tokenCall, tokenUrl, {
     method: "POST",
     headers: {
-      Accept: "application/json",
+      ...headers,
       "Content-Type": "application/x-www-form-urlencoded",
-      ...(secret === undefined ? {} : { Authorization: basicAuthorization(id, secret) }),
+      ...(clientSecret === undefined
+        ? {}
+        : { Authorization: basicAuthorization(clientId, clientSecret) }),
     },
     body: body.toString(),
   });
-  const tokens = answer?.status === 200 ? Tokens.safeParse(answer.body) : undefined;
-  return tokens?.success === true ? ok(tokens.data.access_token) : err(whyNot(answer));
-}
-
-/** Requests `url` with the token, and returns the answer's body. */
-async function askWithToken(
-  fetch: Fetch,
-  call: string,
-  url: string,
-  token: string,
-): Promise<Result<unknown, IdentityFailure>> {
-  const answer = await askProvider(fetch, call, url, {
-    headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
+  const tokens = exchanged?.status === 200 ? Tokens.safeParse(exchanged.body) : undefined;
+  if (tokens?.success !== true) return err(whyNot(exchanged));
+  const answer = await askProvider(fetch, userCall, userUrl, {
+    headers: { ...headers, Authorization: `Bearer ${tokens.data.access_token}` },
   });
   if (answer?.status === 200) return ok(answer.body);
-  const pause = pauseIn(answer);
-  if (pause !== null) return err(pause);
   const isRefused = answer?.status === 401 || answer?.status === 403;
-  return err({ kind: isRefused ? "refused" : "failed" });
+  return err(pauseIn(answer) ?? { kind: isRefused ? "refused" : "failed" });
 }
 
 /** The failure of an answer that asks for a pause; null for any other answer. */
@@ -133,14 +147,10 @@ function whyNot(answer: ProviderAnswer | null): IdentityFailure {
 }
 
 /** Discord's addresses and our application there. */
-export type DiscordIdentityConfig = {
+export type DiscordIdentityConfig = Pick<Provider, "authorizeUrl" | "clientId" | "redirectUri"> & {
   /** Without a slash at the end. */
   readonly apiUrl: string;
-  readonly authorizeUrl: string;
-  readonly clientId: string;
   readonly clientSecret: string;
-  /** One of the redirects registered for the application. */
-  readonly redirectUri: string;
 };
 
 const Me = z.object({
@@ -150,38 +160,24 @@ const Me = z.object({
 });
 
 /** {@link DiscordIdentity} over HTTP. */
-export function httpDiscordIdentity(config: DiscordIdentityConfig, fetch: Fetch): DiscordIdentity {
-  const { apiUrl, authorizeUrl, clientId, clientSecret, redirectUri } = config;
-  // Discord refuses requests without this User-Agent (discord.md §2 REST).
-  const named: Fetch = (url, { headers, ...init }) => {
-    const all = new Headers(headers);
-    all.set("User-Agent", USER_AGENT);
-    return fetch(url, { ...init, headers: all });
+export function httpDiscordIdentity(
+  { apiUrl, ...client }: DiscordIdentityConfig,
+  fetch: Fetch,
+): DiscordIdentity {
+  const provider: Provider = {
+    ...client,
+    tokenCall: "discord token",
+    userCall: "discord user",
+    tokenUrl: `${apiUrl}/oauth2/token`,
+    userUrl: `${apiUrl}/users/@me`,
+    // Discord refuses requests without this User-Agent (discord.md §2 REST).
+    headers: { "User-Agent": USER_AGENT },
   };
   return {
-    authorizeUrl(state) {
-      const url = new URL(authorizeUrl);
-      url.searchParams.set("response_type", "code");
-      url.searchParams.set("client_id", clientId);
-      url.searchParams.set("redirect_uri", redirectUri);
-      url.searchParams.set("scope", "identify");
-      url.searchParams.set("state", state);
-      return url.href;
-    },
+    authorizeUrl: (state) => signInUrl(provider, { scope: "identify", state }),
 
     async whoIs(code) {
-      const client = { id: clientId, secret: clientSecret };
-      const token = await exchangeCode(named, "discord token", `${apiUrl}/oauth2/token`, client, {
-        code,
-        redirect_uri: redirectUri,
-      });
-      if (!token.ok) return token;
-      const answered = await askWithToken(
-        named,
-        "discord user",
-        `${apiUrl}/users/@me`,
-        token.value,
-      );
+      const answered = await askUser(fetch, provider, { code });
       if (!answered.ok) return answered;
       const me = Me.safeParse(answered.value);
       if (!me.success) return err({ kind: "failed" });
@@ -207,33 +203,29 @@ const AccountId = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 
 /** {@link FaceitIdentity} over HTTP. */
 export function httpFaceitIdentity(
-  oauth: NonNullable<FaceitConfig["oauth"]>,
+  { userinfoUrl, ...client }: NonNullable<FaceitConfig["oauth"]>,
   fetch: Fetch,
 ): FaceitIdentity {
+  const provider: Provider = {
+    ...client,
+    tokenCall: "faceit token",
+    userCall: "faceit userinfo",
+    userUrl: userinfoUrl,
+    headers: {},
+  };
   return {
-    authorizeUrl(state, challenge) {
-      const url = new URL(oauth.authorizeUrl);
-      url.searchParams.set("response_type", "code");
-      url.searchParams.set("client_id", oauth.clientId);
-      url.searchParams.set("redirect_uri", oauth.redirectUri);
-      url.searchParams.set("scope", SCOPES);
-      url.searchParams.set("state", state);
-      url.searchParams.set("code_challenge", challenge);
-      url.searchParams.set("code_challenge_method", "S256");
-      // Without this FACEIT's page behaves as a popup and never redirects back (§A1).
-      url.searchParams.set("redirect_popup", "true");
-      return url.href;
-    },
+    authorizeUrl: (state, challenge) =>
+      signInUrl(provider, {
+        scope: SCOPES,
+        state,
+        code_challenge: challenge,
+        code_challenge_method: "S256",
+        // Without this FACEIT's page behaves as a popup and never redirects back (§A1).
+        redirect_popup: "true",
+      }),
 
     async whoIs(code, verifier) {
-      const client = { id: oauth.clientId, secret: oauth.clientSecret };
-      const token = await exchangeCode(fetch, "faceit token", oauth.tokenUrl, client, {
-        code,
-        redirect_uri: oauth.redirectUri,
-        code_verifier: verifier,
-      });
-      if (!token.ok) return token;
-      const answered = await askWithToken(fetch, "faceit userinfo", oauth.userinfoUrl, token.value);
+      const answered = await askUser(fetch, provider, { code, code_verifier: verifier });
       if (!answered.ok) return answered;
       const info = Userinfo.safeParse(answered.value);
       const id = AccountId.safeParse(info.data?.guid ?? info.data?.sub);
