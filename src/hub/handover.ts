@@ -26,7 +26,7 @@ const Handover = z.object({
   identity: z
     .object({
       sub: z.string(),
-      grants: z.array(z.string()),
+      grants: z.array(z.string()).readonly(),
       exp: z.number(),
       iat: z.number().optional(),
     })

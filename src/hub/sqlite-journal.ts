@@ -8,17 +8,7 @@ import {
 } from "./core/journal.ts";
 import type { HubRuntime } from "./runtime.ts";
 
-type EntryRow = {
-  seq: number;
-  id: string;
-  event: string;
-  payload: string;
-  ts: number;
-  at: number;
-  audience: string | null;
-  topic: string | null;
-  trace: string | null;
-};
+type EntryRow = Omit<Entry, "audience"> & { readonly audience: string | null };
 
 const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
 
@@ -214,16 +204,6 @@ export class SqliteJournal {
   }
 }
 
-function entryFromRow(row: EntryRow): Entry {
-  return {
-    seq: row.seq,
-    id: row.id,
-    event: row.event,
-    payload: row.payload,
-    ts: row.ts,
-    at: row.at,
-    audience: row.audience === null ? null : (JSON.parse(row.audience) as string[]),
-    topic: row.topic,
-    trace: row.trace,
-  };
+function entryFromRow({ audience, ...row }: EntryRow): Entry {
+  return { ...row, audience: audience === null ? null : (JSON.parse(audience) as string[]) };
 }

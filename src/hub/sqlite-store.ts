@@ -95,16 +95,8 @@ export class SqliteStore extends SqliteJournal implements HubStore {
 
   readRelays(): RelayRow[] {
     return this.sql
-      .exec<{ idx: number; state: string; sockets: number; users: number }>(
-        "SELECT idx, state, sockets, users FROM relays ORDER BY idx",
-      )
-      .toArray()
-      .map(({ idx, state, sockets, users }) => ({
-        index: idx,
-        state: state === "draining" ? "draining" : "open",
-        sockets,
-        users,
-      }));
+      .exec<RelayRow>('SELECT idx AS "index", state, sockets, users FROM relays ORDER BY idx')
+      .toArray();
   }
 
   writeRelay({ index, state, sockets, users }: RelayRow): void {
@@ -138,17 +130,16 @@ export class SqliteStore extends SqliteJournal implements HubStore {
 
   readRevocations(afterRevision: number, now: number): Revocation[] {
     return this.sql
-      .exec<{ kind: string; value: string; revision: number; at: number; expires_at: number }>(
-        "SELECT kind, value, revision, at, expires_at FROM revocations WHERE revision > ? AND expires_at > ? ORDER BY revision",
+      .exec<Omit<Revocation, "target"> & { kind: string; value: string }>(
+        `SELECT kind, value, revision, at, expires_at AS expiresAt FROM revocations
+         WHERE revision > ? AND expires_at > ? ORDER BY revision`,
         afterRevision,
         now,
       )
       .toArray()
-      .map(({ kind, value, revision, at, expires_at: expiresAt }) => ({
+      .map(({ kind, value, ...revocation }) => ({
+        ...revocation,
         target: kind === "sub" ? { sub: value } : { connectionId: value },
-        revision,
-        at,
-        expiresAt,
       }));
   }
 

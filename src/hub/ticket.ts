@@ -4,6 +4,7 @@ import { derivedKey } from "../platform/derived-key.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { TICKET_TTL_MS } from "../protocol/limits.ts";
 import type { HubConfig } from "./config.ts";
+import type { SessionIdentity } from "./core/session.ts";
 
 /** `typ` of a ticket, so that no other token of ours can stand in for one (RFC 8725 §3.11). */
 const TICKET_TYPE = "guildhub-ticket+jwt";
@@ -30,14 +31,8 @@ export type Ticket = {
   readonly guildId: string;
   /** The Origin it was made from; null: not from a browser. */
   readonly origin: string | null;
-  readonly identity: {
-    readonly sub: string;
-    readonly grants: readonly string[];
-    /** Seconds: of the token it was made with. */
-    readonly exp: number;
-    /** Seconds; absent: the token does not say. */
-    readonly iat?: number | undefined;
-  };
+  /** Of the token it was made with. */
+  readonly identity: SessionIdentity;
   /** Index of the relay that serves it; absent: the hub itself. */
   readonly relay?: number | undefined;
 };

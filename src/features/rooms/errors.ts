@@ -2,7 +2,6 @@ import type { Context } from "hono";
 import type { DiscordFailure } from "../../platform/discord/call.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { problem, type ProblemAnswer, retryAfter } from "../../platform/http/problem.ts";
-import type { ErrorCode } from "../../protocol/error-codes.ts";
 
 /** Why an operation on rooms failed. */
 export type RoomFailure =
@@ -20,79 +19,61 @@ export type RoomFailure =
       readonly failure: Extract<DiscordFailure, { kind: "failed" | "unknown_outcome" }>;
     };
 
-/** The contents of a problem document. */
-type RoomProblem = {
-  readonly code: ErrorCode;
-  readonly detail: string;
-  readonly retryAfterMs?: number;
-  /** Discord's own code and message. Callers see nothing else of Discord's answer. */
-  readonly discord?: { readonly code: number; readonly message: string };
-};
-
 /** The one place where failures of rooms become problem documents (rooms.md §1). */
-function toProblem(failure: RoomFailure): RoomProblem {
+export function renderFailure(c: Context<AppEnv>, failure: RoomFailure): ProblemAnswer {
   switch (failure.kind) {
     case "not_found":
-      return { code: "room_not_found", detail: "There is no such room, or you may not see it." };
+      return problem(c, "room_not_found", "There is no such room, or you may not see it.");
     case "not_yours":
-      return {
-        code: "forbidden",
-        detail: "Only the room's creator, or someone with the scope rooms:manage, may end it.",
-      };
+      return problem(
+        c,
+        "forbidden",
+        "Only the room's creator, or someone with the scope rooms:manage, may end it.",
+      );
     case "forbidden_guild":
-      return {
-        code: "forbidden_guild",
-        detail: "Your token's guilds claim does not list this guild.",
-      };
+      return problem(c, "forbidden_guild", "Your token's guilds claim does not list this guild.");
     case "discord_account_needed":
-      return {
-        code: "discord_account_needed",
-        detail:
-          "Your token does not say which Discord account is yours, so a private room would keep you out. Sign in with Discord, or link Discord at your identity provider, and get a new token with the claim discord_id.",
-      };
+      return problem(
+        c,
+        "discord_account_needed",
+        "Your token does not say which Discord account is yours, so a private room would keep you out. Sign in with Discord, or link Discord at your identity provider, and get a new token with the claim discord_id.",
+      );
     case "discord":
-      return discordProblem(failure.failure);
+      return renderDiscordFailure(c, failure.failure);
     case "undecided":
-      return {
-        code: "discord_failed",
-        detail:
-          "Discord did not say whether it created the channel. The server is finding out: repeat the request with the same idempotency key in a minute.",
-      };
+      return problem(
+        c,
+        "discord_failed",
+        "Discord did not say whether it created the channel. The server is finding out: repeat the request with the same idempotency key in a minute.",
+      );
   }
 }
 
-function discordProblem(failure: DiscordFailure): RoomProblem {
+/** Of Discord's answer callers see nothing but its own code and message. */
+function renderDiscordFailure(c: Context<AppEnv>, failure: DiscordFailure): ProblemAnswer {
   switch (failure.kind) {
-    case "refused":
-      return {
-        code: "discord_refused",
-        detail: `Discord refused: ${failure.message === "" ? "no reason given" : failure.message}.`,
-        discord: { code: failure.code, message: failure.message },
-      };
+    case "refused": {
+      const { code, message } = failure;
+      const detail = `Discord refused: ${message === "" ? "no reason given" : message}.`;
+      return problem(c, "discord_refused", detail, { members: { discord: { code, message } } });
+    }
     case "failed":
-      return { code: "discord_failed", detail: "Discord answered with an error. Try again." };
+      return problem(c, "discord_failed", "Discord answered with an error. Try again.");
     case "unknown_outcome":
-      return { code: "discord_failed", detail: "Discord did not answer in time. Try again." };
+      return problem(c, "discord_failed", "Discord did not answer in time. Try again.");
     case "rate_limited":
-      return {
-        code: "discord_rate_limited",
-        detail: "Discord asks us to wait. Try again after the time in Retry-After.",
-        retryAfterMs: failure.retryAfterMs,
-      };
+      return problem(
+        c,
+        "discord_rate_limited",
+        "Discord asks us to wait. Try again after the time in Retry-After.",
+        { headers: retryAfter(failure.retryAfterMs) },
+      );
     case "unauthorized":
-      return {
-        code: "discord_refused",
-        detail: "Discord does not accept our bot. Whoever runs this server must check its token.",
-        retryAfterMs: failure.retryAfterMs,
-      };
+      return problem(
+        c,
+        "discord_refused",
+        "Discord does not accept our bot. Whoever runs this server must check its token.",
+        { headers: retryAfter(failure.retryAfterMs) },
+      );
   }
-}
-
-/** Answers a failure. */
-export function renderFailure(c: Context<AppEnv>, failure: RoomFailure): ProblemAnswer {
-  const { code, detail, retryAfterMs, discord } = toProblem(failure);
-  return problem(c, code, detail, {
-    ...(retryAfterMs === undefined ? {} : { headers: retryAfter(retryAfterMs) }),
-    ...(discord === undefined ? {} : { members: { discord } }),
-  });
 }

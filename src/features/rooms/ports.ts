@@ -22,7 +22,7 @@ export type Reader = {
 };
 
 /** One page of a guild's rooms, newest first. */
-type RoomsQuery = {
+export type RoomsQuery = {
   readonly guildId: string;
   readonly state: "open" | "ended";
   readonly reader: Reader;

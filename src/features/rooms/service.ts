@@ -6,7 +6,7 @@ import { err, ok, type Result } from "../../platform/result.ts";
 import type { Room } from "../../protocol/room.ts";
 import type { RoomFailure } from "./errors.ts";
 import { managesRooms, mayEnd, mayInvite, maySee } from "./policy.ts";
-import type { RoomsPorts } from "./ports.ts";
+import type { RoomsPorts, RoomsQuery } from "./ports.ts";
 import { toRoom, type RoomRecord } from "./room-record.ts";
 
 /** Ends a room. One that has ended already gets the same result (rooms.md §1). */
@@ -40,16 +40,11 @@ export async function getRoom(
 /** One page of a guild's rooms. */
 export type RoomsPage = { readonly rooms: readonly Room[]; readonly next: string | null };
 
-/** The rooms of a guild that a person may see, newest first. @param before id from `next` */
+/** The rooms of a guild that a person may see, newest first. */
 export async function listRooms(
   ports: RoomsPorts,
   who: Principal,
-  query: {
-    readonly guildId: string;
-    readonly state: "open" | "ended";
-    readonly before: string | null;
-    readonly limit: number;
-  },
+  query: Omit<RoomsQuery, "reader">,
 ): Promise<RoomsPage> {
   const reader = { sub: who.sub, discordId: who.discordId, manages: managesRooms(who) };
   const { rows, last } = await readPage(query.limit, (limit) =>

@@ -8,7 +8,6 @@ import { refuse } from "../../platform/http/areas.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
 import { hubConfigOf } from "../config.ts";
-import type { SessionIdentity } from "../core/session.ts";
 import { hubEnv, relayName } from "../env.ts";
 import {
   HANDOVER_HEADER,
@@ -48,7 +47,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
     if (origin !== null && origin !== originOf(c)) return badTicket(c);
     return {
       guildId,
-      identity: identityFor(identity),
+      identity,
       ticket: { id, expiresAt },
       ...(relay === undefined ? {} : { relay }),
     };
@@ -72,7 +71,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   const identity = identityOf(principal.value, systemClock());
   if (!identity.ok) return noSession(c, identity.error);
   const place = await placeOf(hubEnv(c.env), guildId, principal.value.sub);
-  return { guildId, identity: identityFor(identity.value), ...place };
+  return { guildId, identity: identity.value, ...place };
 }
 
 /** The answer to somebody whose token is good for a request and for no session. */
@@ -84,10 +83,6 @@ export function noSession(c: Context<AppEnv>, why: NoIdentity): ProblemAnswer {
         "forbidden",
         "Your token carries too many scopes for one connection. Ask for fewer.",
       );
-}
-
-function identityFor({ sub, grants, exp, iat }: SessionIdentity): NonNullable<Entry["identity"]> {
-  return { sub, grants: [...grants], exp, ...(iat === undefined ? {} : { iat }) };
 }
 
 /**

@@ -4,9 +4,8 @@ import type { IncomingEvent, Publication } from "../../../hub/publisher.ts";
 import { HELD_EVENTS_MAX, PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
 import { roomsWorld } from "../../../testing/rooms-turn.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
-import { SNAPSHOT_MARGIN_MS } from "./apply-change.ts";
+import { HOLD_MS, SNAPSHOT_MARGIN_MS } from "./apply-change.ts";
 import { confirmEnd, giveUpRoom, openRoom, reopenRoom, watchCreation } from "./creation.ts";
-import { HOLD_MS } from "./held-changes.ts";
 import { PEOPLE_TASK, sweepPeople } from "./people.ts";
 import { endRoom, roomTask } from "./room-changes.ts";
 

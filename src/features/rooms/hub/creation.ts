@@ -1,9 +1,8 @@
 import { causedBy } from "../../../hub/publisher.ts";
 import { roomNameFromDiscord } from "../room-name.ts";
 import { audienceOf, type RoomRecord } from "../room-record.ts";
-import { applyHeld } from "./apply-change.ts";
+import { applyHeld, settleChannels } from "./apply-change.ts";
 import { EVENT_OF, type HeldChange } from "./held-change.ts";
-import { settleChannels } from "./held-changes.ts";
 import { changeRoom, roomTask, watchIdle } from "./room-changes.ts";
 import type { RoomsTurn } from "./rooms-state.ts";
 
