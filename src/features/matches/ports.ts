@@ -6,6 +6,7 @@ import type { Result } from "../../platform/result.ts";
 import type { Faction, Match } from "../../protocol/match.ts";
 import type { MatchSettings } from "./config.ts";
 import type { FaceitMatch } from "./faceit-match.ts";
+import type { MatchesHub } from "./hub-commands.ts";
 
 /** Why a request to FACEIT's Data API failed. */
 export type FaceitFailure =
@@ -126,37 +127,6 @@ export interface MatchTroubles {
   /** Removes troubles that are over, or that could not be posted. @param guildId null: in all guilds */
   remove(guildId: string | null, ...kinds: readonly string[]): Promise<void>;
   all(): Promise<readonly (GuildTrouble & { readonly toldAt: number })[]>;
-}
-
-/** The voice channel of a user, as the gateway last reported it. */
-type Whereabouts = { readonly userId: string; readonly channelId: string };
-
-/** The users in the channels of a match. */
-type SidesInVoice = Readonly<Record<Faction, readonly string[]>> & {
-  /** Those of them who are bots: a channel with only bots counts as empty. */
-  readonly bots: readonly string[];
-  /** Whether nobody else can be there: the gateway is connected, and a snapshot was applied since. */
-  readonly isKnown: boolean;
-};
-
-/** The matches part of a guild's hub: it publishes changes of matches, and answers who is in voice. */
-export interface MatchesHub {
-  /**
-   * Stores the present record of a match and publishes what changed. An older revision changes nothing.
-   * Safe to repeat.
-   */
-  put(record: MatchRecord): Promise<void>;
-  /** The voice channels of those of the users who are in one. */
-  whereabouts(guildId: string, userIds: readonly string[]): Promise<readonly Whereabouts[]>;
-  /**
-   * Reports a channel that we deleted, so that nobody counts as being in it even if Discord's own event is lost.
-   * Best effort, never rejects: the next snapshot corrects it too.
-   */
-  channelGone(guildId: string, channelId: string): Promise<void>;
-  /** Deletes our channels that no match owns. Safe to repeat. */
-  sweep(guildId: string): Promise<void>;
-  /** The users in the channels of these matches, by match id. */
-  inVoice(guildId: string, matchIds: readonly string[]): Promise<ReadonlyMap<string, SidesInVoice>>;
 }
 
 /** Wakes matches because something changed. Best effort: each also wakes by itself. */

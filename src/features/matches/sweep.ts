@@ -3,7 +3,8 @@ import type { DiscordClient, GuildChannel } from "../../platform/discord/operati
 import { log } from "../../platform/log.ts";
 import { ORPHAN_MIN_AGE_MS } from "../../protocol/limits.ts";
 import type { MatchSettings } from "./config.ts";
-import type { MatchesHub, MatchesStore, MatchTroubles } from "./ports.ts";
+import type { MatchesHub } from "./hub-commands.ts";
+import type { MatchesStore, MatchTroubles } from "./ports.ts";
 import { MATCH_CHANNEL_NAME } from "./room/channel-name.ts";
 import { guildTroubleNotice } from "./room/notice.ts";
 import { isOurs } from "./room/perform.ts";

@@ -2,8 +2,9 @@ import { z } from "zod";
 import { FaceitId } from "../../protocol/match.ts";
 import { shownText } from "../../protocol/shown-text.ts";
 import { type FaceitConfig, guildOfOwners } from "./config.ts";
+import type { DeliveredHint } from "./env.ts";
 import { httpsUrl, readRosters, Team } from "./faceit-match.ts";
-import { DEMO_EVENT, STATUS_OF_EVENT, type Hint } from "./room/hint.ts";
+import { DEMO_EVENT, STATUS_OF_EVENT } from "./room/hint.ts";
 
 const Envelope = z.object({ event: z.string().min(1).max(100) });
 
@@ -31,12 +32,7 @@ export type Webhook =
   /** An event that we do not use, or of a match that is not ours. */
   | { readonly kind: "ignored" }
   | { readonly kind: "invalid"; readonly detail: string }
-  | {
-      readonly kind: "match";
-      readonly eventId: string;
-      readonly guildId: string;
-      readonly hint: Hint;
-    };
+  | ({ readonly kind: "match" } & DeliveredHint);
 
 /** Reads a webhook whose secret was checked. Its contents are only a hint: FACEIT does not sign them. */
 export function readWebhook(

@@ -7,7 +7,8 @@ import type { IdGenerator } from "../../platform/ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
-import type { RoomsDiscord, RoomsHub } from "./ports.ts";
+import type { RoomsHub } from "./hub-commands.ts";
+import type { RoomsDiscord } from "./ports.ts";
 import { roomName, roomNameFromDiscord } from "./room-name.ts";
 import type { CreatedRoom, RoomRecord } from "./room-record.ts";
 

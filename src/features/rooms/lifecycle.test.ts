@@ -17,7 +17,8 @@ import {
   repairCreation,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
-import type { RoomsCopy, RoomsDiscord, RoomsHub } from "./ports.ts";
+import type { RoomsHub } from "./hub-commands.ts";
+import type { RoomsCopy, RoomsDiscord } from "./ports.ts";
 import type { RoomRecord } from "./room-record.ts";
 
 const GUILD = "1";

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../platform/clock.ts";
 import { FACTIONS } from "../../../protocol/match.ts";
-import type { MatchesHub, PlayerLinks } from "../ports.ts";
+import type { MatchesHub } from "../hub-commands.ts";
+import type { PlayerLinks } from "../ports.ts";
 import type { Action } from "./action.ts";
 import { decide, type RoomSettings, type VoiceView } from "./decide.ts";
 import { isGone, peopleOf, normalized, type RoomState } from "./room-state.ts";

@@ -2,7 +2,7 @@ import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
 import type { DiscordUser } from "../../../protocol/person.ts";
 import type { VoiceState } from "../../../gateway/guild-voice.ts";
 import type { HubTurn } from "../../../hub/extension.ts";
-import type { PeopleQuery } from "../ports.ts";
+import type { PeopleQuery } from "../hub-commands.ts";
 
 /** A user whom the hub has seen in voice. */
 type KnownPerson = DiscordUser & {
