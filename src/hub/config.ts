@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { platformConfigOf, type PlatformConfig } from "../platform/config.ts";
+import { platformConfigOf } from "../platform/config.ts";
 import { defineConfig } from "../platform/variables.ts";
 import { DiscordId } from "../protocol/discord-id.ts";
 import { SOCKETS_PER_HUB, SOCKETS_PER_OBJECT, SOCKETS_PER_RELAY } from "../protocol/limits.ts";
@@ -15,27 +15,20 @@ const Variables = z.object({
   SOCKETS_PER_RELAY: SocketCount.default(SOCKETS_PER_RELAY),
 });
 
-/** What the hubs of this deployment need. */
-export type HubConfig = PlatformConfig & {
-  readonly primaryGuildId: string;
-  /** The present key first, then the previous one while it is rotated. */
-  readonly hubSecrets: readonly [string, ...string[]];
-  /** Sockets that a hub holds before new clients go to relays, and that each relay holds. */
-  readonly socketsPerHub: number;
-  readonly socketsPerRelay: number;
-};
-
-/** The variables of the hub. */
-export const hubConfigOf: (env: object) => HubConfig = defineConfig(
+/** The variables of the hubs, beside those of the platform. */
+export const hubConfigOf = defineConfig(
   Variables,
   (vars) => ({
     primaryGuildId: vars.PRIMARY_GUILD_ID,
+    /** The present key first, then the previous one while it is rotated. */
     hubSecrets: secrets(vars.HUB_SECRET, vars.HUB_SECRET_PREVIOUS),
+    /** Sockets that a hub holds before new clients go to relays, and that each relay holds. */
     socketsPerHub: vars.SOCKETS_PER_HUB,
     socketsPerRelay: vars.SOCKETS_PER_RELAY,
   }),
   platformConfigOf,
 );
+export type HubConfig = ReturnType<typeof hubConfigOf>;
 
 function secrets(present: string, previous: string | undefined): readonly [string, ...string[]] {
   return previous === undefined ? [present] : [present, previous];

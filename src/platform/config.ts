@@ -24,34 +24,18 @@ const Variables = z.object({
     ),
 });
 
-/** What every area needs of Discord and of the identity provider. */
-export type PlatformConfig = {
-  readonly discordBotToken: string;
-  /** Without a slash at the end. */
-  readonly discordApiUrl: string;
-  /** The application that the bot belongs to: slash commands, and who somebody is in Discord. */
-  readonly discordApp: {
-    readonly id: string | undefined;
-    /** 64 hexadecimal digits; absent: `POST /interactions` is not set up. */
-    readonly publicKey: string | undefined;
-    readonly clientSecret: string | undefined;
-    /** Where a person says who they are (OAuth2). */
-    readonly authorizeUrl: string;
-  };
-  readonly jwt: { readonly issuer: string; readonly audience: string; readonly jwksUrl: string };
-  /** Client id of the page at the identity provider; absent: the page says that sign-in is not set up. */
-  readonly oidcClientId: string | undefined;
-  readonly webOrigins: readonly string[];
-};
-
-/** The variables of the platform. */
-export const platformConfigOf = defineConfig(Variables, (vars): PlatformConfig => ({
+/** The variables of the platform: what every area needs of Discord and of the identity provider. */
+export const platformConfigOf = defineConfig(Variables, (vars) => ({
   discordBotToken: vars.DISCORD_BOT_TOKEN,
+  /** Without a slash at the end. */
   discordApiUrl: vars.DISCORD_API_URL,
+  /** The application that the bot belongs to: slash commands, and who somebody is in Discord. */
   discordApp: {
     id: vars.DISCORD_APPLICATION_ID,
+    /** 64 hexadecimal digits; absent: `POST /interactions` is not set up. */
     publicKey: vars.DISCORD_PUBLIC_KEY,
     clientSecret: vars.DISCORD_CLIENT_SECRET,
+    /** Where a person says who they are (OAuth2). */
     authorizeUrl: `${new URL(vars.DISCORD_API_URL).origin}/oauth2/authorize`,
   },
   jwt: {
@@ -59,6 +43,7 @@ export const platformConfigOf = defineConfig(Variables, (vars): PlatformConfig =
     audience: vars.JWT_AUDIENCE,
     jwksUrl: vars.JWT_PUBLIC_JWK_URL,
   },
+  /** Client id of the page at the identity provider; absent: the page says that sign-in is not set up. */
   oidcClientId: vars.OIDC_CLIENT_ID,
   webOrigins: vars.WEB_ORIGIN,
 }));

@@ -70,8 +70,8 @@ export function defineConfig<Shape extends z.ZodRawShape, Own, Below = unknown>(
   variables: z.ZodObject<Shape>,
   ownConfig: (variables: z.output<z.ZodObject<Shape>>) => Own,
   below?: (env: object) => Below,
-): (env: object) => Below & Own {
-  const known = new WeakMap<object, Below & Own>();
+): (env: object) => Readonly<Below & Own> {
+  const known = new WeakMap<object, Readonly<Below & Own>>();
   return (env) => {
     const before = known.get(env);
     if (before !== undefined) return before;

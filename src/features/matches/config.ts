@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type HubConfig, hubConfigOf } from "../../hub/config.ts";
+import { hubConfigOf } from "../../hub/config.ts";
 import {
   type AreaConfig,
   BaseUrl,
@@ -57,39 +57,6 @@ const Variables = z.object({
   MATCH_SKIP_EMPTY_FACTIONS: OnOff.default(false),
 });
 
-/** The configuration of FACEIT and of matches in Discord. */
-export type MatchesConfig = HubConfig & {
-  readonly faceit: FaceitConfig;
-  readonly match: MatchConfig;
-};
-
-/** Credentials and addresses of FACEIT. */
-export type FaceitConfig = {
-  /** The current secret first, then the previous one; empty: webhooks are not set up. */
-  readonly webhookSecrets: readonly string[];
-  readonly webhookHeader: string;
-  /** Name of the query parameter that may carry the secret; absent: only the header may. */
-  readonly webhookQuery: string | undefined;
-  /** Key of the Data API; absent: rosters are taken from the webhooks. */
-  readonly apiKey: string | undefined;
-  /** Without a slash at the end. */
-  readonly apiUrl: string;
-  /** Absent: nobody can link an account. */
-  readonly oauth:
-    | {
-        readonly clientId: string;
-        /** Absent: a public client. */
-        readonly clientSecret: string | undefined;
-        readonly redirectUri: string;
-        readonly authorizeUrl: string;
-        readonly tokenUrl: string;
-        readonly userinfoUrl: string;
-      }
-    | undefined;
-  /** Organizers, hubs and championships whose matches are ours, and their guild (null: the primary one); empty: all. */
-  readonly organizers: readonly { readonly id: string; readonly guildId: string | null }[];
-};
-
 /** The match settings of all guilds. Read it with {@link matchSettingsOf}. */
 type MatchConfig = {
   /** Guilds that a variable names. */
@@ -121,12 +88,13 @@ export function matchSettingsOf(
   return match.guilds.get(guildId) ?? match.elsewhere;
 }
 
-/** The variables of matches. */
-export const matchesConfigOf: (env: object) => MatchesConfig = defineConfig(
+/** The variables of FACEIT and of matches in Discord, beside those of the hubs. */
+export const matchesConfigOf = defineConfig(
   Variables,
   (vars) => ({ faceit: faceitConfig(vars), match: matchConfig(vars) }),
   hubConfigOf,
 );
+export type MatchesConfig = ReturnType<typeof matchesConfigOf>;
 
 /**
  * Matches run where rooms do: without FACEIT's variables they have nothing to do, and say so. A snapshot of
@@ -138,27 +106,37 @@ export const matchesVariables: AreaConfig<MatchesConfig> = {
   parse: matchesConfigOf,
 };
 
-function faceitConfig(vars: z.output<typeof Variables>): FaceitConfig {
+/** Credentials and addresses of FACEIT. */
+export type FaceitConfig = ReturnType<typeof faceitConfig>;
+
+function faceitConfig(vars: z.output<typeof Variables>) {
   const { FACEIT_CLIENT_ID: clientId, FACEIT_REDIRECT_URI: redirectUri } = vars;
   return {
+    /** The current secret first, then the previous one; empty: webhooks are not set up. */
     webhookSecrets: [vars.FACEIT_WEBHOOK_SECRET, vars.FACEIT_WEBHOOK_SECRET_PREVIOUS].flatMap(
       (secret) => secret ?? [],
     ),
     webhookHeader: vars.FACEIT_WEBHOOK_HEADER,
+    /** Name of the query parameter that may carry the secret; absent: only the header may. */
     webhookQuery: vars.FACEIT_WEBHOOK_QUERY,
+    /** Key of the Data API; absent: rosters are taken from the webhooks. */
     apiKey: vars.FACEIT_API_KEY,
+    /** Without a slash at the end. */
     apiUrl: vars.FACEIT_API_URL,
+    /** Absent: nobody can link an account. */
     oauth:
       clientId === undefined || redirectUri === undefined
         ? undefined
         : {
             clientId,
+            /** Absent: a public client. */
             clientSecret: vars.FACEIT_CLIENT_SECRET,
             redirectUri,
             authorizeUrl: vars.FACEIT_AUTH_URL,
             tokenUrl: vars.FACEIT_TOKEN_URL,
             userinfoUrl: vars.FACEIT_USERINFO_URL,
           },
+    /** Organizers, hubs and championships whose matches are ours, and their guild (null: the primary one); empty: all. */
     organizers: vars.FACEIT_ORGANIZERS,
   };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hubConfigOf, type HubConfig } from "../../hub/config.ts";
+import { hubConfigOf } from "../../hub/config.ts";
 import { type AreaConfig, defineConfig } from "../../platform/variables.ts";
 
 const Variables = z.object({
@@ -7,22 +7,17 @@ const Variables = z.object({
   ROOM_IDLE_MINUTES: z.coerce.number().min(0).max(10_080).default(15),
 });
 
-/** The configuration of rooms. */
-export type RoomsConfig = HubConfig & {
-  readonly roomNamePrefix: string;
-  /** 0: rooms never end by themselves. */
-  readonly roomIdleMs: number;
-};
-
-/** The variables of rooms. */
-export const roomsConfigOf: (env: object) => RoomsConfig = defineConfig(
+/** The variables of rooms, beside those of the hubs. */
+export const roomsConfigOf = defineConfig(
   Variables,
   (vars) => ({
     roomNamePrefix: vars.ROOM_NAME_PREFIX,
+    /** 0: rooms never end by themselves. */
     roomIdleMs: vars.ROOM_IDLE_MINUTES * 60_000,
   }),
   hubConfigOf,
 );
+export type RoomsConfig = ReturnType<typeof roomsConfigOf>;
 
 /** Rooms run where there is a guild, and a bot in it. */
 export const roomsVariables: AreaConfig<RoomsConfig> = {
