@@ -20,7 +20,7 @@ export const VoiceKnowledge = z.object({
 export type VoiceKnowledge = z.infer<typeof VoiceKnowledge>;
 
 /** The knowledge before anything was heard of the gateway, and while it is not connected. */
-export const NO_VOICE_KNOWLEDGE: VoiceKnowledge = { connectedSince: null, hasSnapshot: false };
+const NO_VOICE_KNOWLEDGE: VoiceKnowledge = { connectedSince: null, hasSnapshot: false };
 
 /**
  * Whether the hub knows everybody who is in voice (rooms.md §5): the gateway is connected, and a snapshot made

@@ -2,7 +2,7 @@ import type { PlatformEnv } from "./env.ts";
 import { log } from "./log.ts";
 
 /** One count, which becomes one data point. The table in docs/operations.md says what there is. */
-export type Count = {
+type Count = {
   readonly area: "http" | "hub";
   /** What is counted. Of a fixed set, never something that a client may choose. */
   readonly name: string;

@@ -33,57 +33,27 @@ const BROKEN_BACKOFF: Backoff = { firstMs: 5_000, mostMs: 10 * 60_000 };
  * Webhooks are stored and answered at once; the alarm does all the work, since it fires again after a crash.
  */
 export class MatchRoom extends DurableObject<MatchesEnv> implements MatchRoomRpc {
-  readonly #impl: Room;
-
-  constructor(ctx: DurableObjectState, env: MatchesEnv) {
-    super(ctx, env);
-    this.#impl = new Room(ctx, env);
-  }
-
-  async hint(delivered: DeliveredHint, ids?: RequestIds): Promise<"taken" | "duplicate"> {
-    return asRequest(ids, () => this.#impl.hint(delivered));
-  }
-
-  async look(channels: boolean): Promise<"looks" | "unknown"> {
-    return this.#impl.look(channels);
-  }
-
-  async revive(record: MatchRecord): Promise<void> {
-    await this.#impl.revive(record);
-  }
-
-  override async alarm(): Promise<void> {
-    await this.#impl.work();
-  }
-}
-
-class Room {
-  readonly #ctx: DurableObjectState;
-  readonly #env: MatchesEnv;
   #isWorking = false;
   /** Something changed that the work in progress may not have seen. */
   #isAwaited = false;
 
   constructor(ctx: DurableObjectState, env: MatchesEnv) {
-    this.#ctx = ctx;
-    this.#env = env;
+    super(ctx, env);
     this.#createTables();
   }
 
-  #createTables(): void {
-    this.#ctx.storage.sql.exec(
-      "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
-    );
+  async hint(delivered: DeliveredHint, ids?: RequestIds): Promise<"taken" | "duplicate"> {
+    return asRequest(ids, () => this.#take(delivered));
   }
 
-  async hint({ eventId, guildId, hint }: DeliveredHint): Promise<"taken" | "duplicate"> {
+  async #take({ eventId, guildId, hint }: DeliveredHint): Promise<"taken" | "duplicate"> {
     const now = systemClock();
     const { matchId, version } = hint.match;
     // FACEIT does not document whether a repeated delivery keeps its id (§A3).
     const keys = [`id/${eventId}`, `version/${hint.event}/${version}`];
-    const { faceit } = matchesConfigOf(this.#env);
+    const { faceit } = matchesConfigOf(this.env);
     // One transaction: a hint that is marked as seen must also be in the state.
-    const isNew = this.#ctx.storage.transactionSync(() => {
+    const isNew = this.ctx.storage.transactionSync(() => {
       if (!this.#isNew(keys, now)) return false;
       const before = this.#read() ?? newRoom(matchId, guildId, now);
       this.#write(normalized(takeHint(before, hint, now, faceit.apiKey !== undefined)));
@@ -112,11 +82,11 @@ class Room {
 
   async #goOn(now: number): Promise<void> {
     this.#isAwaited = true;
-    await this.#ctx.storage.setAlarm(now);
+    await this.ctx.storage.setAlarm(now);
   }
 
   /** Runs one at a time: two runs would decide on the same actions and do them twice. */
-  async work(): Promise<void> {
+  override async alarm(): Promise<void> {
     if (this.#isWorking) {
       this.#isAwaited = true;
       return;
@@ -134,13 +104,13 @@ class Room {
     const state = this.#read();
     if (state === undefined) return;
     if (state.phase === "closed" && systemClock() >= tombstoneEnd(state)) {
-      await this.#ctx.storage.deleteAlarm();
-      await this.#ctx.storage.deleteAll();
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
       // The object may stay in memory and get another webhook of this match.
       this.#createTables();
       return;
     }
-    const { kv } = this.#ctx.storage;
+    const { kv } = this.ctx.storage;
     let next: number | null;
     try {
       next = await this.#reconcile(state.matchId);
@@ -156,11 +126,11 @@ class Room {
     // `setAlarm` below would postpone an alarm that was set while this ran.
     const again = this.#isAwaited ? systemClock() : null;
     const at = [next, forget, again].filter((time) => time !== null);
-    if (at.length > 0) await this.#ctx.storage.setAlarm(Math.min(...at));
+    if (at.length > 0) await this.ctx.storage.setAlarm(Math.min(...at));
   }
 
   #reconcile(matchId: string): Promise<number | null> {
-    const ports = roomPortsOf(this.#env, matchId);
+    const ports = roomPortsOf(this.env, matchId);
     return reconcile(
       {
         read: () => this.#known(matchId),
@@ -191,9 +161,15 @@ class Room {
     );
   }
 
+  #createTables(): void {
+    this.ctx.storage.sql.exec(
+      "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    );
+  }
+
   /** Marks the keys as seen. @returns whether none of them had been seen before */
   #isNew(keys: readonly string[], now: number): boolean {
-    const { sql } = this.#ctx.storage;
+    const { sql } = this.ctx.storage;
     const known = keys.filter(
       (key) => sql.exec("SELECT 1 FROM seen WHERE key = ?", key).toArray().length > 0,
     );
@@ -208,12 +184,12 @@ class Room {
   }
 
   #read(): RoomState | undefined {
-    const stored = this.#ctx.storage.kv.get<StoredRoom>(STATE_KEY);
+    const stored = this.ctx.storage.kv.get<StoredRoom>(STATE_KEY);
     return stored === undefined ? undefined : restored(stored);
   }
 
   #write(state: RoomState): void {
-    this.#ctx.storage.kv.put(STATE_KEY, state);
+    this.ctx.storage.kv.put(STATE_KEY, state);
   }
 }
 
