@@ -112,15 +112,9 @@ export class MemoryLinkPorts implements LinkPorts {
       return Promise.resolve(this.players.get(code) ?? err({ kind: "bad_code" } as const));
     },
   };
-  readonly matches = {
-    liveMatchesOf: (ids: readonly string[]) =>
-      Promise.resolve(ids.flatMap((id) => this.live.get(id) ?? [])),
-  };
-  readonly rooms = {
-    look: (ids: readonly string[]) => {
-      this.looked.push(...ids);
-      return Promise.resolve();
-    },
+  readonly tellMatches = (ids: readonly string[]): Promise<void> => {
+    this.looked.push(...ids.flatMap((id) => this.live.get(id) ?? []));
+    return Promise.resolve();
   };
   readonly tell = (discordId: string, message: NewMessage): Promise<void> => {
     this.told.push({ discordId, message });

@@ -1,8 +1,7 @@
 import type { HubEnv } from "../../hub/env.ts";
 import type { PlatformEnv } from "../../platform/env.ts";
-import { log } from "../../platform/log.ts";
 import type { RequestIds } from "../../platform/request-ids.ts";
-import type { MatchRecord, MatchRooms } from "./ports.ts";
+import type { MatchRecord } from "./ports.ts";
 import type { Hint } from "./room/hint.ts";
 
 /** The bindings of matches, beside those of the hubs. */
@@ -40,15 +39,4 @@ export interface MatchRoomRpc extends Rpc.DurableObjectBranded {
 export function matchRoom(env: PlatformEnv, matchId: string): DurableObjectStub<MatchRoomRpc> {
   const { MATCH } = matchesEnv(env);
   return MATCH.get(MATCH.idFromName(matchId));
-}
-
-/** {@link MatchRooms} over the Durable Objects. */
-export function matchRooms(env: PlatformEnv): MatchRooms {
-  return {
-    async look(matchIds) {
-      const told = await Promise.allSettled(matchIds.map((id) => matchRoom(env, id).look(false)));
-      const failed = told.filter(({ status }) => status === "rejected").length;
-      if (failed > 0) log("warn", "match_rooms.not_told", { failed });
-    },
-  };
 }

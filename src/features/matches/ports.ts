@@ -129,11 +129,6 @@ export interface MatchTroubles {
   all(): Promise<readonly (GuildTrouble & { readonly toldAt: number })[]>;
 }
 
-/** Wakes matches because something changed. Best effort: each also wakes by itself. */
-export interface MatchRooms {
-  look(matchIds: readonly string[]): Promise<void>;
-}
-
 /** The next step of linking: open the link, return from Discord, return from FACEIT. */
 export type LinkStep = "open" | "discord" | "faceit";
 
@@ -203,8 +198,11 @@ export type LinkPorts = {
   readonly discord: DiscordIdentity;
   readonly faceit: FaceitIdentity;
   readonly links: PlayerLinks;
-  readonly matches: Pick<MatchesStore, "liveMatchesOf">;
-  readonly rooms: MatchRooms;
+  /**
+   * Wakes the live matches of these players because a link changed, so that they let somebody in or out. Never
+   * rejects: a match also wakes by itself.
+   */
+  readonly tellMatches: (faceitIds: readonly string[]) => Promise<void>;
   /** Sends a direct message. Never throws: some users accept none. */
   readonly tell: (discordId: string, message: NewMessage) => Promise<void>;
   readonly clock: Clock;
@@ -218,7 +216,7 @@ export type LinkPorts = {
 /** What the slash commands need. */
 export type CommandPorts = Pick<
   LinkPorts,
-  "attempts" | "links" | "matches" | "rooms" | "clock" | "newSecret" | "later"
+  "attempts" | "links" | "tellMatches" | "clock" | "newSecret" | "later"
 > & {
   readonly faceit: Pick<FaceitApi, "playerByNickname">;
   /** Address of the page that begins a linking, or the variables that are missing for it. */

@@ -23,7 +23,7 @@ import {
   matchesConfigOf,
   matchSettingsOf,
 } from "./config.ts";
-import { matchesEnv, matchRoom, matchRooms } from "./env.ts";
+import { matchesEnv, matchRoom } from "./env.ts";
 import { hubMatches } from "./hub-commands.ts";
 import { newSecret, verifiersOf } from "./linking/secrets.ts";
 import type { CommandPorts, LinkPorts, MatchesHubPorts, ReadPorts, RoomPorts } from "./ports.ts";
@@ -70,8 +70,7 @@ export function commandPortsOf(env: PlatformEnv, later: Later): CommandPorts {
   return {
     attempts: d1LinkAttempts(env.DB),
     links: d1PlayerLinks(env.DB),
-    matches: d1Matches(env.DB),
-    rooms: matchRooms(env),
+    tellMatches: (faceitIds) => tellMatches(env, faceitIds),
     faceit:
       apiKey === undefined
         ? { playerByNickname: () => Promise.resolve(err({ kind: "refused" })) }
@@ -104,8 +103,7 @@ export function linkPortsOf(env: PlatformEnv, later: Later): Result<LinkPorts, r
     discord: httpDiscordIdentity(setup.value.discord, send),
     faceit: httpFaceitIdentity(setup.value.faceit, send),
     links: d1PlayerLinks(env.DB),
-    matches: d1Matches(env.DB),
-    rooms: matchRooms(env),
+    tellMatches: (faceitIds) => tellMatches(env, faceitIds),
     tell: async (discordId, message) => {
       const sent = await discordClient(env).sendDirectMessage(discordId, message);
       if (!sent.ok) log("warn", "link.message_not_sent", { reason: sent.error.kind });
@@ -115,6 +113,17 @@ export function linkPortsOf(env: PlatformEnv, later: Later): Result<LinkPorts, r
     verifierOf: verifiersOf(config.hubSecrets[0]),
     later,
   });
+}
+
+async function tellMatches(env: PlatformEnv, faceitIds: readonly string[]): Promise<void> {
+  try {
+    const live = await d1Matches(env.DB).liveMatchesOf(faceitIds);
+    const told = await Promise.allSettled(live.map((id) => matchRoom(env, id).look(false)));
+    const failed = told.filter(({ status }) => status === "rejected").length;
+    if (failed > 0) log("warn", "match_rooms.not_told", { failed });
+  } catch (error) {
+    log("warn", "link.matches_not_told", { error });
+  }
 }
 
 /** Path of the page that a person opens first, and to which Discord redirects them back. */

@@ -43,12 +43,11 @@ beforeEach(() => {
   players = new Map();
   elsewhere = new Set();
   allowed = { begin: true, lookUp: true };
-  const { attempts, links, matches, rooms, clock, newSecret, later } = memory;
+  const { attempts, links, tellMatches, clock, newSecret, later } = memory;
   ports = {
     attempts,
     links,
-    matches,
-    rooms,
+    tellMatches,
     clock,
     newSecret,
     later,

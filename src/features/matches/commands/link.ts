@@ -1,5 +1,5 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
-import { beginLink, tellMatches } from "../linking/link-steps.ts";
+import { beginLink } from "../linking/link-steps.ts";
 import { type AnswerUse, servedCommand } from "./served-command.ts";
 
 const HOW =
@@ -47,7 +47,7 @@ export const answerUnlink: AnswerUse = async (ports, { userId }) => {
   await ports.attempts.forget(userId);
   const removed = await ports.links.remove(userId, userId, ports.clock());
   if (removed === null) return { content: "You are not linked to any FACEIT account." };
-  ports.later(tellMatches(ports, [removed.faceitId]));
+  ports.later(ports.tellMatches([removed.faceitId]));
   return {
     content: `You are no longer linked to the FACEIT account **${escapeMarkdown(removed.nickname)}**. \`/link\` links you again.`,
   };

@@ -1,5 +1,4 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
-import { tellMatches } from "../linking/link-steps.ts";
 import { type AnswerUse, faceitWords, LOOKED_UP_OFTEN, servedCommand } from "./served-command.ts";
 
 const ADMINISTRATOR = 1n << 3n;
@@ -47,7 +46,7 @@ export const answerRegister: AnswerUse = async (
     };
   }
   const { replaced, takenFrom } = linked;
-  ports.later(tellMatches(ports, replaced === null ? [playerId] : [playerId, replaced]));
+  ports.later(ports.tellMatches(replaced === null ? [playerId] : [playerId, replaced]));
   const before =
     takenFrom === null ? "" : ` <@${takenFrom}>, who was linked to it before, no longer is.`;
   return { content: `<@${discordId}> is registered as ${shown}.${before}` };

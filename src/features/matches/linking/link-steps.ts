@@ -1,15 +1,7 @@
 import { escapeMarkdown } from "../../../platform/discord/interactions/slash-command.ts";
 import type { NewMessage } from "../../../platform/discord/operations.ts";
-import { log } from "../../../platform/log.ts";
 import { LINK_TTL_MS } from "../../../protocol/limits.ts";
-import type {
-  DiscordUser,
-  IdentityFailure,
-  LinkAttempt,
-  LinkPorts,
-  MatchesStore,
-  MatchRooms,
-} from "../ports.ts";
+import type { DiscordUser, IdentityFailure, LinkAttempt, LinkPorts } from "../ports.ts";
 import { isSecret, hashOf } from "./secrets.ts";
 
 /**
@@ -229,7 +221,7 @@ export async function returnFromFaceit(
   // Pending links of this person are no longer needed.
   await ports.attempts.forget(discordId);
   const { replaced, takenFrom } = linked;
-  ports.later(tellMatches(ports, replaced === null ? [playerId] : [playerId, replaced]));
+  ports.later(ports.tellMatches(replaced === null ? [playerId] : [playerId, replaced]));
   ports.later(ports.tell(discordId, nowLinked(nickname)));
   if (takenFrom !== null) ports.later(ports.tell(takenFrom, takenOver(nickname)));
   const discordName = discord?.id === discordId ? discord.name : null;
@@ -246,20 +238,4 @@ function takenOver(nickname: string): NewMessage {
   return {
     content: `The FACEIT account **${escapeMarkdown(nickname)}** is no longer linked to you: somebody signed in at FACEIT with it and linked it to another Discord account. If that was not you, change your password at FACEIT, then use \`/link\` again.`,
   };
-}
-
-/**
- * Wakes the live matches of these players because a link changed, so that they let somebody in or out.
- * Never throws: a match also wakes by itself.
- */
-export async function tellMatches(
-  { matches, rooms }: { matches: Pick<MatchesStore, "liveMatchesOf">; rooms: MatchRooms },
-  faceitIds: readonly string[],
-): Promise<void> {
-  try {
-    const live = await matches.liveMatchesOf(faceitIds);
-    if (live.length > 0) await rooms.look(live);
-  } catch (error) {
-    log("warn", "link.matches_not_told", { error });
-  }
 }
