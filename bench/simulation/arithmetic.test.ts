@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { planPlacement } from "../../src/hub/core/placement.ts";
-import { RATE_LIMITERS } from "../../src/platform/gcra.ts";
+import { RATE_LIMITERS } from "../../src/platform/quota.ts";
 import { SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import { fillSections } from "../report/document.ts";
 import {

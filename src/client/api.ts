@@ -33,23 +33,18 @@ import type { OtherEvent, StreamEvent } from "./stream-item.ts";
 /** Longest wait for one answer, milliseconds: Discord may be slow, a person is not patient. */
 const REQUEST_TIMEOUT_MS = 20_000;
 
-/** Which rooms of a guild; absent: the open ones of the guild that the token is for. */
-export type RoomsQuery = {
+type PageQuery = {
   readonly guildId?: string;
-  readonly state?: "open" | "ended";
   /** `nextCursor` of the page before. */
   readonly cursor?: string;
   readonly limit?: number;
 };
 
+/** Which rooms of a guild; absent: the open ones of the guild that the token is for. */
+export type RoomsQuery = PageQuery & { readonly state?: "open" | "ended" };
+
 /** Which matches of a guild; absent: the live ones of the guild that the token is for. */
-export type MatchesQuery = {
-  readonly guildId?: string;
-  readonly state?: "live" | "ended";
-  /** `nextCursor` of the page before. */
-  readonly cursor?: string;
-  readonly limit?: number;
-};
+export type MatchesQuery = PageQuery & { readonly state?: "live" | "ended" };
 
 /** Whom to look for; absent: anybody of the guild that the token is for. */
 export type PeopleQuery = {

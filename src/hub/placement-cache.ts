@@ -1,5 +1,5 @@
 import { systemClock } from "../platform/clock.ts";
-import { fnv1a } from "../platform/fnv1a.ts";
+import { fnv1a } from "../protocol/bytes.ts";
 import { log } from "../platform/log.ts";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
 import type { HubEnv } from "./env.ts";

@@ -55,19 +55,19 @@ const FROM_SERVER: Readonly<Record<string, Message>> = {
 /** The AsyncAPI 3.0 document of the guild stream, from the registry that also validates it. */
 export function asyncApiDocument(events: readonly EventDefinition[]): object {
   const schemas: Record<string, object> = {};
-  const fromServer: Record<string, object> = {};
-  const fromClient: Record<string, object> = {};
-  for (const [name, message] of Object.entries(FROM_SERVER)) {
-    fromServer[name] = messageOf(name, message, schemas);
-  }
-  for (const event of events) {
-    const schema = EventFrame.extend({ event: z.literal(event.name), payload: event.payload });
-    const message = { summary: event.summary, schema };
-    fromServer[camelCase(event.name)] = messageOf(event.name, message, schemas);
-  }
-  for (const [name, message] of Object.entries(FROM_CLIENT)) {
-    fromClient[name] = messageOf(name, message, schemas);
-  }
+  const messagesOf = (messages: Readonly<Record<string, Message>>): Record<string, object> =>
+    Object.fromEntries(
+      Object.entries(messages).map(([name, message]) => [
+        camelCase(name),
+        messageOf(name, message, schemas),
+      ]),
+    );
+  const ofEvents = events.map(({ name, payload, summary }) => {
+    const schema = EventFrame.extend({ event: z.literal(name), payload });
+    return [name, { summary, schema }] as const;
+  });
+  const fromServer = messagesOf({ ...FROM_SERVER, ...Object.fromEntries(ofEvents) });
+  const fromClient = messagesOf(FROM_CLIENT);
   const refs = (messages: object): object[] =>
     Object.keys(messages).map((name) => ({ $ref: `#/channels/stream/messages/${name}` }));
   return {

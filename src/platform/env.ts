@@ -1,5 +1,5 @@
 import type { DiscordAnswer, DiscordCall } from "./discord/call.ts";
-import type { Quota, QuotaDecision } from "./gcra.ts";
+import type { Quota, QuotaDecision } from "./quota.ts";
 
 /** The bindings (wrangler.toml) that every area may use. Variables are read by `config.ts` of each layer. */
 export type PlatformEnv = {

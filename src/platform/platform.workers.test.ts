@@ -41,7 +41,7 @@ import { forgetProviderKeys } from "./auth/provider-keys.ts";
 import { verifyToken } from "./auth/verify-token.ts";
 import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
 import { begin, CLAIM_STALE_MS, complete, release, sweepIdempotencyKeys } from "./idempotency.ts";
-import { RATE_LIMITERS } from "./gcra.ts";
+import { RATE_LIMITERS } from "./quota.ts";
 import { limiterOf, rateLimitHeaders, takeToken } from "./rate-limit.ts";
 
 const NOW = Math.floor(Date.now() / 1000);

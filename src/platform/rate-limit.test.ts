@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decideGcra } from "./gcra.ts";
+import { decideGcra } from "./quota.ts";
 import { rateLimitHeaders, type RateLimitDecision } from "./rate-limit.ts";
 
 const NOW = 1_000_000;

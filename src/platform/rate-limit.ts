@@ -1,6 +1,6 @@
 import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
-import { fnv1a } from "./fnv1a.ts";
-import { type Quota, type QuotaDecision, RATE_LIMITERS } from "./gcra.ts";
+import { fnv1a } from "../protocol/bytes.ts";
+import { type Quota, type QuotaDecision, RATE_LIMITERS } from "./quota.ts";
 
 /** A limit as its policy names it, and whose requests are counted. */
 export type RateLimit = Quota & {

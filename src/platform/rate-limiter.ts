@@ -1,8 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import { systemClock } from "./clock.ts";
 import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
-import { decideGcra, type Quota, type QuotaDecision } from "./gcra.ts";
-import { decideSecondBucket, type SecondBucket } from "./second-bucket.ts";
+import {
+  decideGcra,
+  decideSecondBucket,
+  type Quota,
+  type QuotaDecision,
+  type SecondBucket,
+} from "./quota.ts";
 
 /** What was counted is written together after this time, milliseconds: what a crash may forget. */
 const WRITE_BEHIND_MS = 500;

@@ -32,3 +32,12 @@ export function prefixed(prefix: string, body: Uint8Array): Uint8Array<ArrayBuff
 export async function sha256(text: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
 }
+
+/** FNV-1a of 32 bits: spreads keys evenly over a few places. It protects nothing. */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return hash >>> 0;
+}

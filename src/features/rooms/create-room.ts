@@ -7,8 +7,7 @@ import type { IdGenerator } from "../../platform/ids.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { RoomFailure } from "./errors.ts";
 import { auditReason, findCreatedChannel } from "./find-created-channel.ts";
-import type { RoomsHub } from "./hub-commands.ts";
-import type { RoomsDiscord } from "./ports.ts";
+import type { RoomsDiscord, RoomsPorts } from "./ports.ts";
 import { roomName, roomNameFromDiscord } from "./room-name.ts";
 import type { CreatedRoom, RoomRecord } from "./room-record.ts";
 
@@ -16,9 +15,7 @@ import type { CreatedRoom, RoomRecord } from "./room-record.ts";
 const AUDIT_LAG_MS = 1_000;
 
 /** What creating a room needs. */
-export type CreateRoomPorts = {
-  readonly discord: RoomsDiscord;
-  readonly hub: RoomsHub;
+export type CreateRoomPorts = Pick<RoomsPorts, "discord" | "hub"> & {
   readonly clock: Clock;
   readonly newId: IdGenerator;
   readonly sleep: (ms: number) => Promise<void>;

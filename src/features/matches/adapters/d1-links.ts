@@ -83,10 +83,9 @@ const WRITE = `
     verified_method = excluded.verified_method, linked_at = excluded.linked_at
   WHERE excluded.verified_method = 'oauth' OR verified_method <> 'oauth'`;
 
-const SELECT_LINK = `
-  SELECT discord_id AS discordId, faceit_id AS faceitId, nickname,
-    verified_method AS verifiedMethod, linked_at AS linkedAt
-  FROM player_links`;
+const LINK = `discord_id AS discordId, faceit_id AS faceitId, nickname,
+  verified_method AS verifiedMethod, linked_at AS linkedAt`;
+const SELECT_LINK = `SELECT ${LINK} FROM player_links`;
 
 /**
  * {@link PlayerLinks} in D1. The database decides between concurrent writes: each call is one transaction,
@@ -151,11 +150,7 @@ export function d1PlayerLinks(
           )
           .bind(discordId, newId(now), now, byDiscordId),
         database
-          .prepare(
-            `DELETE FROM player_links WHERE discord_id = ?1
-             RETURNING discord_id AS discordId, faceit_id AS faceitId, nickname,
-               verified_method AS verifiedMethod, linked_at AS linkedAt`,
-          )
+          .prepare(`DELETE FROM player_links WHERE discord_id = ?1 RETURNING ${LINK}`)
           .bind(discordId),
       ]);
       return removed?.results[0] ?? null;

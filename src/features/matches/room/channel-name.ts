@@ -1,4 +1,4 @@
-import { fnv1a } from "../../../platform/fnv1a.ts";
+import { fnv1a } from "../../../protocol/bytes.ts";
 import type { Faction } from "../../../protocol/match.ts";
 
 /** The names of match channels. The sweep ignores every other channel. */

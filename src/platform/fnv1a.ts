@@ -1,8 +1,0 @@
-/** FNV-1a of 32 bits: spreads keys evenly over a few places. It protects nothing. */
-export function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  }
-  return hash >>> 0;
-}
