@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { ResumePosition } from "../core/resume.ts";
 import { EPOCH_MAX_LENGTH, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
 
 /** An epoch is opaque: visible ASCII, so that it can stand in a header. */
@@ -59,9 +60,6 @@ export const StreamHeaders = z.object({
     .openapi({ description: "Resume: `<epoch>:<seq>`. Wins over the query" }),
 });
 
-/** Where a client says it stands: absent parts were not sent. */
-export type AskedPosition = { readonly epoch?: string; readonly seq?: number };
-
 /**
  * The position of a request that {@link StreamQuery} and {@link StreamHeaders} let pass. An
  * `EventSource` that comes back repeats its address and adds the header, so the header is the newer.
@@ -69,7 +67,7 @@ export type AskedPosition = { readonly epoch?: string; readonly seq?: number };
 export function positionOf(
   query: z.infer<typeof StreamQuery>,
   headers: z.infer<typeof StreamHeaders>,
-): AskedPosition {
+): ResumePosition {
   const named = parseEventId(headers["last-event-id"] ?? "");
   if (named !== null) return named;
   const { epoch, after } = query;
@@ -79,7 +77,7 @@ export function positionOf(
   };
 }
 
-function parseEventId(text: string): Required<AskedPosition> | null {
+function parseEventId(text: string): { readonly epoch: string; readonly seq: number } | null {
   const colon = text.lastIndexOf(":");
   const epoch = text.slice(0, Math.max(0, colon));
   const seq = text.slice(colon + 1);

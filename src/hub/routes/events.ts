@@ -124,7 +124,6 @@ async function serve(
   const tooMany = await refuseTooMany(c, EVENTS, entry.identity.sub);
   if (tooMany !== null) return tooMany;
   const isStream = c.req.header("Accept")?.toLowerCase().includes(SSE_TYPE) === true;
-  const { epoch, seq } = positionOf(query, headers);
   const response = await callHub(
     c,
     "/events",
@@ -134,8 +133,7 @@ async function serve(
       batch: !isStream || query.batch === "1",
       transport: isStream ? "sse" : "poll",
       signals: query.signals === "1",
-      ...(epoch === undefined ? {} : { epoch }),
-      ...(seq === undefined ? {} : { seq }),
+      ...positionOf(query, headers),
     },
     { success: 200 },
   );

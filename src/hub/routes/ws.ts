@@ -116,7 +116,6 @@ export function mountStream(app: OpenAPIHono<AppEnv>): void {
       const tooMany = await refuseTooMany(c, CONNECTIONS, entry.identity.sub);
       if (tooMany !== null) return tooMany;
     }
-    const { epoch, seq } = resumePositionFrom(new URL(c.req.url).searchParams);
     return callHub(
       c,
       "/ws",
@@ -125,8 +124,7 @@ export function mountStream(app: OpenAPIHono<AppEnv>): void {
         ...entry,
         batch: c.req.query("batch") === "1",
         signals: c.req.query("signals") === "1",
-        ...(epoch === undefined ? {} : { epoch }),
-        ...(seq === undefined ? {} : { seq }),
+        ...resumePositionFrom(new URL(c.req.url).searchParams),
       },
       { headers: { Upgrade: "websocket" }, success: 101 },
     );

@@ -4,6 +4,25 @@ import { htmlTable, inline, markdownTable, referencePage } from "./reference-pag
 
 const PROBLEMS: readonly (readonly [string, ErrorRow])[] = Object.entries(ERROR_CODES);
 
+const TABLES = [
+  {
+    id: "frames",
+    title: "Error frames on `/ws`",
+    head: ["code", "meaning"],
+    rows: Object.entries(FRAME_ERRORS).map(([code, text]) => [`\`${code}\``, text]),
+  },
+  {
+    id: "close-codes",
+    title: "Close codes of `/ws`",
+    head: ["code", "reconnect", "meaning"],
+    rows: Object.values(CLOSE_CODES).map(({ code, ...row }) => [
+      String(code),
+      row.reconnect,
+      row.meaning,
+    ]),
+  },
+];
+
 /** `docs/errors.md`: the tables of `src/protocol` as a page. */
 export function errorsPage(): string {
   return `# Errors
@@ -29,13 +48,7 @@ stands, names each wrong field by a JSON pointer. \`requestId\` finds the reques
 
 ${PROBLEMS.map(([code, { status, help }]) => `## ${code}\n\n**${status}.** ${help}`).join("\n\n")}
 
-# Error frames on \`/ws\`
-
-${markdownTable(FRAME_HEAD, frameRows())}
-
-# Close codes of \`/ws\`
-
-${markdownTable(CLOSE_HEAD, closeRows())}
+${TABLES.map(({ title, head, rows }) => `# ${title}\n\n${markdownTable(head, rows)}`).join("\n\n")}
 `;
 }
 
@@ -47,25 +60,8 @@ export function errorsHtml(): string {
 <p>HTTP ${status} ${inline(`\`${code}\``)}</p>
 <p>${inline(help)}</p>`,
   );
-  return referencePage(
-    "Errors",
-    `${problems.join("\n")}
-<h2 id="frames">Error frames on <code>/ws</code></h2>${htmlTable(FRAME_HEAD, frameRows())}
-<h2 id="close-codes">Close codes of <code>/ws</code></h2>${htmlTable(CLOSE_HEAD, closeRows())}`,
+  const tables = TABLES.map(
+    ({ id, title, head, rows }) => `<h2 id="${id}">${inline(title)}</h2>${htmlTable(head, rows)}`,
   );
-}
-
-const FRAME_HEAD = ["code", "meaning"];
-const CLOSE_HEAD = ["code", "reconnect", "meaning"];
-
-function frameRows(): string[][] {
-  return Object.entries(FRAME_ERRORS).map(([code, text]) => [`\`${code}\``, text]);
-}
-
-function closeRows(): string[][] {
-  return Object.values(CLOSE_CODES).map(({ code, reconnect, meaning }) => [
-    String(code),
-    reconnect,
-    meaning,
-  ]);
+  return referencePage("Errors", [...problems, ...tables].join("\n"));
 }

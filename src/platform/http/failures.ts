@@ -9,18 +9,13 @@ import { refuse } from "./areas.ts";
 import { serveAsset, type PagePartners } from "./page.ts";
 import type { ProblemAnswer } from "./problem.ts";
 
+/** What zod found wrong with a request. */
+type Issues = readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+
 /** The part of a zod result that `invalidRequest` reads. */
 type Checked =
   | { readonly success: true }
-  | {
-      readonly success: false;
-      readonly error: {
-        readonly issues: readonly {
-          readonly path: readonly PropertyKey[];
-          readonly message: string;
-        }[];
-      };
-    };
+  | { readonly success: false; readonly error: { readonly issues: Issues } };
 
 /** Hook of every validated route: what is wrong with a request, and where. */
 export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | undefined {
@@ -28,10 +23,7 @@ export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | 
 }
 
 /** Refuses a request for what is wrong with its fields; the first of them is the sentence that people read. */
-export function invalidFields(
-  c: Context<AppEnv>,
-  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
-): ProblemAnswer {
+export function invalidFields(c: Context<AppEnv>, issues: Issues): ProblemAnswer {
   const errors: FieldError[] = issues.map(({ path, message }) => ({
     pointer: path
       .map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`)
