@@ -1,5 +1,6 @@
 import { hasTexts } from "../../src/client/json-shape.ts";
-import { failed, failureOf, type Outcome, UNREACHABLE } from "../../src/client/outcome.ts";
+import { failed, type Outcome } from "../../src/client/outcome.ts";
+import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
 
 /** What the Worker tells the page: `GET /config.json`. */
 export type PageConfig = {

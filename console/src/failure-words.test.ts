@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Failure, failureOf, UNREACHABLE } from "../../src/client/outcome.ts";
+import type { Failure } from "../../src/client/outcome.ts";
+import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
 import { ERROR_CODES } from "../../src/protocol/error-codes.ts";
 import { type Attempt, failureInWords } from "./failure-words.ts";
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { failureOf, UNREACHABLE } from "../../src/client/outcome.ts";
+import { failureOf, UNREACHABLE } from "../../src/client/problem.ts";
 import { FakeSocket } from "../../src/testing/fake-hub.ts";
 import { Guild } from "./guild.ts";
 import { notices, notifyFailure } from "./notices.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { GatewayView } from "../../src/client/guild-view.ts";
-import { failureOf } from "../../src/client/outcome.ts";
+import { failureOf } from "../../src/client/problem.ts";
 import type { ConnectionState } from "../../src/client/stream-item.ts";
 import { standingOf, type Tone } from "./standing.ts";
 import { moment } from "./time-words.ts";

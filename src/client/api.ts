@@ -1,13 +1,7 @@
 import type { ByteStream } from "./event-stream.ts";
 import { hasTexts, isRecord } from "./json-shape.ts";
-import {
-  failed,
-  failureOf,
-  type Outcome,
-  type TokenSource,
-  UNREACHABLE,
-  unreachableFrom,
-} from "./outcome.ts";
+import { failed, type Outcome, type TokenSource } from "./outcome.ts";
+import { failureOf, UNREACHABLE, unreachableFrom } from "./problem.ts";
 import {
   type CreatedRoom,
   type Invite,

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { failureOf } from "./outcome.ts";
+import { failureOf } from "./problem.ts";
 
 describe("an error answer", () => {
   it("speaks with the words of the problem document", () => {
