@@ -30,20 +30,18 @@ import {
 import type { RoomTaskPorts } from "./ports.ts";
 import { audienceOf, toRoom, type Member } from "./room-record.ts";
 
-type Work = { readonly context: RoomsContext; readonly ports: RoomTaskPorts };
-
 /** The handlers of {@link ROOMS_COMMANDS}. Each is safe to repeat. */
-const commandsOf = (workOf: (hub: HubContext) => Work): readonly CommandHandler[] => {
-  const on = handlersWith(workOf);
+const commandsOf = (contextOf: (hub: HubContext) => RoomsContext): readonly CommandHandler[] => {
+  const on = handlersWith(contextOf);
   return [
-    on(ROOMS_COMMANDS.reserve, async ({ context, ports }, room) => {
+    on(ROOMS_COMMANDS.reserve, async (context, room) => {
       context.turn((turn) => {
         if (turn.state.room(room.id) !== null) return;
         changeRoom(turn, room);
         watchCreation(turn, room.id, REPAIR_ABANDONED);
       });
       try {
-        await copyRoom(context, ports, room.id);
+        await copyRoom(context, room.id);
       } catch (error) {
         // Discord has not been asked yet, so there is no channel to look for.
         context.turn((turn) => giveUpRoom(turn, room.id));
@@ -52,38 +50,38 @@ const commandsOf = (workOf: (hub: HubContext) => Work): readonly CommandHandler[
       return {};
     }),
 
-    on(ROOMS_COMMANDS.open, async ({ context, ports }, { id, channel }) => {
+    on(ROOMS_COMMANDS.open, async (context, { id, channel }) => {
       const opened = context.turn((turn) => openRoom(turn, id, channel));
       if (!opened) return { outcome: "gone" as const };
-      await tryCopyRoom(context, ports, id);
+      await tryCopyRoom(context, id);
       return { outcome: "opened" as const };
     }),
 
-    on(ROOMS_COMMANDS.giveUp, async ({ context, ports }, { id }) => {
+    on(ROOMS_COMMANDS.giveUp, async (context, { id }) => {
       context.turn((turn) => giveUpRoom(turn, id));
-      await tryCopyRoom(context, ports, id);
+      await tryCopyRoom(context, id);
       return {};
     }),
 
-    on(ROOMS_COMMANDS.doubt, ({ context }, { id }) => {
+    on(ROOMS_COMMANDS.doubt, (context, { id }) => {
       context.turn((turn) => watchCreation(turn, id, REPAIR_IN_DOUBT));
       return {};
     }),
 
-    on(ROOMS_COMMANDS.recover, async ({ context, ports }, { createdBy, idempotencyKey }) => {
+    on(ROOMS_COMMANDS.recover, async (context, { createdBy, idempotencyKey }) => {
       const room = context.turn(({ state }) => state.roomOfRequest(createdBy, idempotencyKey));
       if (room === null) return { kind: "nothing" as const };
       const last = context.now() - room.createdAt >= REPAIR_ABANDONED.decideMs;
-      return settleCreation(context, ports, room.id, last);
+      return settleCreation(context, room.id, last);
     }),
 
-    on(ROOMS_COMMANDS.end, async ({ context, ports }, { channelId }) => {
+    on(ROOMS_COMMANDS.end, async (context, { channelId }) => {
       const room = context.turn(({ state }) => state.roomOfChannel(channelId));
-      if (room !== null) await endHere(context, ports, room);
+      if (room !== null) await endHere(context, room);
       return {};
     }),
 
-    on(ROOMS_COMMANDS.read, ({ context }, { channelIds }) =>
+    on(ROOMS_COMMANDS.read, (context, { channelIds }) =>
       context.turn(({ state }) =>
         channelIds.flatMap((channelId) => {
           const room = state.roomOfChannel(channelId);
@@ -92,38 +90,36 @@ const commandsOf = (workOf: (hub: HubContext) => Work): readonly CommandHandler[
       ),
     ),
 
-    on(ROOMS_COMMANDS.people, ({ context }, query) =>
+    on(ROOMS_COMMANDS.people, (context, query) =>
       context.turn(({ state }) => [...state.findPeople(query)]),
     ),
   ];
 };
 
-const TASKS: Readonly<Record<string, (work: Work, id: string) => Promise<void>>> = {
-  copy: ({ context, ports }, id) => copyRoom(context, ports, id),
-  repair: ({ context, ports }, id) => repairCreation(context, ports, id, false),
-  decide: ({ context, ports }, id) => repairCreation(context, ports, id, true),
-  idle: ({ context, ports }, id) => endIdleRoom(context, ports, id),
-  check: ({ context, ports }, id) => checkRoom(context, ports, id),
-  forget: ({ context, ports }, id) => forgetRoom(context, ports, id),
-  people: async ({ context }) => context.turn(sweepPeople),
+const TASKS: Readonly<Record<string, (context: RoomsContext, id: string) => Promise<void>>> = {
+  copy: copyRoom,
+  repair: (context, id) => repairCreation(context, id, false),
+  decide: (context, id) => repairCreation(context, id, true),
+  idle: endIdleRoom,
+  check: checkRoom,
+  forget: forgetRoom,
+  people: async (context) => context.turn(sweepPeople),
 };
 
 /** The rooms part of a guild's hub: it keeps live rooms, publishes their changes, and runs their tasks. */
 export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): HubExtension {
-  const workOf = (hub: HubContext): Work => ({
-    ports: portsFor(hub.env),
-    context: {
-      guildId: hub.guildId,
-      now: () => hub.now(),
-      turn: (work) => hub.turn((turn) => work(roomsTurnOf(turn))),
-    },
+  const contextOf = (hub: HubContext): RoomsContext => ({
+    ...portsFor(hub.env),
+    guildId: hub.guildId,
+    now: () => hub.now(),
+    turn: (work) => hub.turn((turn) => work(roomsTurnOf(turn))),
   });
   return {
     name: "rooms",
     migrate: createRoomsTables,
     hear: (hub, said) =>
       said instanceof GuildChanged ? applyChange(roomsTurnOf(hub), said.change) : "done",
-    commands: commandsOf(workOf),
+    commands: commandsOf(contextOf),
     snapshot(hub, mayRead) {
       const { state } = roomsTurnOf(hub);
       const rooms: Room[] = state.roomsIn("open").flatMap((record) => {
@@ -135,7 +131,7 @@ export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): Hub
     },
     async task(hub, key) {
       const slash = key.indexOf("/");
-      await TASKS[key.slice(0, slash)]?.(workOf(hub), key.slice(slash + 1));
+      await TASKS[key.slice(0, slash)]?.(contextOf(hub), key.slice(slash + 1));
     },
   };
 }

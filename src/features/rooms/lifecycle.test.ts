@@ -63,7 +63,6 @@ function setUp() {
   const { turn, voice, take, published, tasks } = roomsWorld(GUILD, () => now);
   const { state } = turn;
   voice.saveKnowledge({ connectedSince: 0, hasSnapshot: true });
-  const context: RoomsContext = { guildId: GUILD, now: () => now, turn: (work) => work(turn) };
 
   async function discordCall<T>(
     effect: () => T,
@@ -105,7 +104,10 @@ function setUp() {
       else if ((rows.get(room.id)?.revision ?? -1) < room.revision) rows.set(room.id, room);
     },
   };
-  const ports = {
+  const context: RoomsContext = {
+    guildId: GUILD,
+    now: () => now,
+    turn: (work) => work(turn),
     discord,
     copy,
     answers: {
@@ -135,7 +137,7 @@ function setUp() {
     reserve: async (room) => {
       changeRoom(turn, room);
       watchCreation(turn, room.id, REPAIR_ABANDONED);
-      await copyRoom(context, ports, room.id);
+      await copyRoom(context, room.id);
     },
     open: async ({ id }, channel) => (openRoom(turn, id, channel) ? "opened" : "gone"),
     giveUp: async ({ id }) => void giveUpRoom(turn, id),
@@ -199,12 +201,12 @@ function setUp() {
         now = Math.max(now, at);
         const [kind, id] = key.split("/", 2);
         if (id === undefined) throw new Error(`a task without a room: ${key}`);
-        if (kind === "copy") await copyRoom(context, ports, id);
-        else if (kind === "repair") await repairCreation(context, ports, id, false);
-        else if (kind === "decide") await repairCreation(context, ports, id, true);
-        else if (kind === "idle") await endIdleRoom(context, ports, id);
-        else if (kind === "check") await checkRoom(context, ports, id);
-        else if (kind === "forget") await forgetRoom(context, ports, id);
+        if (kind === "copy") await copyRoom(context, id);
+        else if (kind === "repair") await repairCreation(context, id, false);
+        else if (kind === "decide") await repairCreation(context, id, true);
+        else if (kind === "idle") await endIdleRoom(context, id);
+        else if (kind === "check") await checkRoom(context, id);
+        else if (kind === "forget") await forgetRoom(context, id);
         if (tasks.get(key) === at) tasks.delete(key);
       }
       now = end;

@@ -38,21 +38,16 @@ const DISCORD_RETRY_MOST_MS = 60 * 60_000;
 /** How long a heartbeat of the container may take to arrive, milliseconds. */
 const HEARTBEAT_MARGIN_MS = 5_000;
 
-/** Turns of the hub, with the rooms' state. */
-export type RoomsContext = Pick<HubContext, "guildId" | "now"> & {
-  readonly turn: <T>(work: (turn: RoomsTurn) => T) => T;
-};
+/** Turns of the hub with the rooms' state, and what lies outside the hub. */
+export type RoomsContext = Pick<HubContext, "guildId" | "now"> &
+  RoomTaskPorts & { readonly turn: <T>(work: (turn: RoomsTurn) => T) => T };
 
 /** Copies a room to D1, and cancels the task that would do so once D1 has the newest revision. */
-export async function copyRoom(
-  context: RoomsContext,
-  { copy }: Pick<RoomTaskPorts, "copy">,
-  id: string,
-): Promise<void> {
+export async function copyRoom(context: RoomsContext, id: string): Promise<void> {
   for (;;) {
     const room = context.turn(({ state }) => state.room(id));
     if (room === null) return;
-    await copy.write(room);
+    await context.copy.write(room);
     const upToDate = context.turn(({ state, hub }) => {
       if (state.room(id)?.revision !== room.revision) return false;
       hub.cancel(roomTask.copy(id));
@@ -64,13 +59,9 @@ export async function copyRoom(
 }
 
 /** {@link copyRoom}, but a failure is only logged: the task retries. */
-export async function tryCopyRoom(
-  context: RoomsContext,
-  ports: Pick<RoomTaskPorts, "copy">,
-  id: string,
-): Promise<void> {
+export async function tryCopyRoom(context: RoomsContext, id: string): Promise<void> {
   try {
-    await copyRoom(context, ports, id);
+    await copyRoom(context, id);
   } catch (error) {
     log("warn", "rooms.copy_failed", { guildId: context.guildId, roomId: id, error });
   }
@@ -85,13 +76,12 @@ type Settled = Recovered & { readonly now: boolean };
  */
 export async function settleCreation(
   context: RoomsContext,
-  ports: Pick<RoomTaskPorts, "discord" | "copy">,
   id: string,
   last: boolean,
 ): Promise<Settled> {
   const room = context.turn(({ state }) => state.room(id));
   if (room?.state !== "creating") return { ...outcomeOf(room), now: false };
-  const finding = await findCreatedChannel(ports.discord, room);
+  const finding = await findCreatedChannel(context.discord, room);
   const open = finding.kind !== "found" && !(last && decides(context, room, finding));
   const settled = context.turn((turn) => {
     const before = turn.state.room(id);
@@ -107,22 +97,21 @@ export async function settleCreation(
     else giveUpRoom(turn, id);
     return { ...outcomeOf(turn.state.room(id)), now: true };
   });
-  if (settled.now) await tryCopyRoom(context, ports, id);
+  if (settled.now) await tryCopyRoom(context, id);
   return settled;
 }
 
 /** Settles a creation that its request left open, and stores the answer for a repetition of that request. */
 export async function repairCreation(
   context: RoomsContext,
-  ports: RoomTaskPorts,
   id: string,
   last: boolean,
 ): Promise<void> {
   const room = context.turn(({ state }) => state.room(id));
-  const settled = await settleCreation(context, ports, id, last);
+  const settled = await settleCreation(context, id, last);
   if (!settled.now || room === null) return;
-  if (settled.kind === "opened") await ports.answers.succeeded(settled.room);
-  else await ports.answers.failed(room);
+  if (settled.kind === "opened") await context.answers.succeeded(settled.room);
+  else await context.answers.failed(room);
 }
 
 function outcomeOf(room: RoomRecord | null): Exclude<Recovered, { kind: "undecided" }> {
@@ -140,14 +129,10 @@ function decides(
 }
 
 /** Ends a room that stayed empty, in Discord first. */
-export async function endIdleRoom(
-  context: RoomsContext,
-  ports: RoomTaskPorts,
-  id: string,
-): Promise<void> {
+export async function endIdleRoom(context: RoomsContext, id: string): Promise<void> {
   const due = context.turn((turn) => idleDue(turn, id));
   if (due === null) return;
-  const heardAt = await ports.gatewayHeardAt(context.guildId);
+  const heardAt = await context.gatewayHeardAt(context.guildId);
   const room = context.turn((turn) => {
     const found = turn.state.room(id);
     if (found === null || idleDue(turn, id) !== due) return null;
@@ -158,9 +143,9 @@ export async function endIdleRoom(
     return null;
   });
   if (room === null || room.channelId === null) return;
-  const deleted = await ports.discord.deleteChannel(room.channelId, "Nobody was in this room");
+  const deleted = await context.discord.deleteChannel(room.channelId, "Nobody was in this room");
   if (deleted.ok) {
-    await endHere(context, ports, room);
+    await endHere(context, room);
     return;
   }
   log("warn", "rooms.idle_end_failed", {
@@ -200,15 +185,11 @@ function idleDue(turn: RoomsTurn, id: string): number | null {
  * Asks Discord whether a room's channel exists: a snapshot lacked that of a young room, or an event showed that
  * of an ended one.
  */
-export async function checkRoom(
-  context: RoomsContext,
-  ports: RoomTaskPorts,
-  id: string,
-): Promise<void> {
+export async function checkRoom(context: RoomsContext, id: string): Promise<void> {
   const room = context.turn(({ state }) => state.room(id));
   if (room === null || room.state === "gone" || room.channelId === null) return;
   const known = { id: room.channelId, name: room.name };
-  const channel = await findChannel(ports.discord, known);
+  const channel = await findChannel(context.discord, known);
   if (!channel.ok && !context.turn((turn) => isAwaitedTooLong(turn, known.id))) {
     retryLater(context, roomTask.check(id), channel.error, context.now());
     return;
@@ -223,7 +204,7 @@ export async function checkRoom(
     else if (now.endedAt === room.endedAt) reopenRoom(turn, now, found);
     else turn.hub.schedule(roomTask.check(id), turn.hub.now());
   });
-  await tryCopyRoom(context, ports, id);
+  await tryCopyRoom(context, id);
 }
 
 /** Whether events of a channel have been held for Discord's answer for {@link REPAIR_GIVES_UP_MS}. */
@@ -236,16 +217,12 @@ function isAwaitedTooLong({ state, hub }: RoomsTurn, channelId: string): boolean
  * Deletes an ended room whose channel is gone from the hub; D1 keeps its copy. While the channel exists the hub
  * must keep the room, or events in a private room's channel would be visible to everybody.
  */
-export async function forgetRoom(
-  context: RoomsContext,
-  ports: Pick<RoomTaskPorts, "discord" | "copy">,
-  id: string,
-): Promise<void> {
-  await copyRoom(context, ports, id);
+export async function forgetRoom(context: RoomsContext, id: string): Promise<void> {
+  await copyRoom(context, id);
   const room = context.turn(({ state }) => state.room(id));
   if (room?.state !== "ended" || room.channelId === null || room.endedAt === null) return;
   const { endedAt, channelId } = room;
-  const channel = await findChannel(ports.discord, { id: channelId, name: room.name });
+  const channel = await findChannel(context.discord, { id: channelId, name: room.name });
   if (!channel.ok) {
     retryLater(context, roomTask.forget(id), channel.error, endedAt + TOMBSTONE_MS);
     return;
@@ -265,16 +242,12 @@ export async function forgetRoom(
 }
 
 /** Ends a room whose channel was deleted in Discord. */
-export async function endHere(
-  context: RoomsContext,
-  ports: Pick<RoomTaskPorts, "copy">,
-  room: Pick<RoomRecord, "id">,
-): Promise<void> {
+export async function endHere(context: RoomsContext, room: Pick<RoomRecord, "id">): Promise<void> {
   context.turn((turn) => {
     const now = turn.state.room(room.id);
     if (now !== null) endRoom(turn, now);
   });
-  await tryCopyRoom(context, ports, room.id);
+  await tryCopyRoom(context, room.id);
 }
 
 /** @param dueAt when the task was due, milliseconds since 1970: the pause is the time since then, so it doubles */
