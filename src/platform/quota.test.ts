@@ -100,10 +100,10 @@ const NOW = 1_800_000_000_000;
 /** Asks at each of these times, and keeps what is remembered. */
 function askBucket(
   limit: { readonly quota: number; readonly windowMs: number },
-  times: readonly number[],
+  moments: readonly number[],
 ): { allowed: number[]; bucket: SecondBucket | undefined } {
   let bucket: SecondBucket | undefined;
-  const allowed = times.filter((now) => {
+  const allowed = moments.filter((now) => {
     const decision = decideSecondBucket(limit, bucket, now);
     ({ bucket } = decision);
     return decision.allowed;
@@ -144,15 +144,15 @@ describe("a bucket in whole seconds (chat.md §1.4)", () => {
   });
 
   it("lets come what it said would be let come, never more than the quota at once, and is full in time", () => {
-    const times = fc
+    const moments = fc
       .array(fc.integer({ min: 0, max: 4_000 }), { minLength: 1, maxLength: 200 })
       .map((gaps) => gaps.map((_, i) => NOW + gaps.slice(0, i + 1).reduce((a, b) => a + b, 0)));
-    const limits = fc.record({
+    const quotas = fc.record({
       quota: fc.integer({ min: 1, max: 200 }),
       windowMs: fc.integer({ min: 1, max: 600 }).map((seconds) => seconds * 1000),
     });
     fc.assert(
-      fc.property(limits, times, (limit, asked) => {
+      fc.property(quotas, moments, (limit, asked) => {
         const { bucket } = askBucket(limit, asked);
         const now = asked.at(-1) ?? NOW;
         const decision = decideSecondBucket(limit, bucket, now);
