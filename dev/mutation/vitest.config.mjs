@@ -10,6 +10,10 @@ export default defineConfig({
       "src/hub/sqlite-store.test.ts",
       "src/features/matches/room/*.test.ts",
       "src/features/matches/faceit.test.ts",
+      "src/features/rooms/hub/*.test.ts",
+      "src/features/rooms/lifecycle.test.ts",
+      "src/gateway/guild-changes.test.ts",
+      "src/platform/quota.test.ts",
     ],
     // A million pairs a mutant would take hours, and notice nothing that the others do not.
     exclude: ["**/audience-pairs.test.ts", "**/node_modules/**"],
