@@ -16,8 +16,8 @@ import type { Gateway } from "./gateway/gateway.ts";
 import type { InteractionsEndpoint } from "./interactions/endpoint.ts";
 import { channelObject, guildObject, voiceStateObject } from "./objects.ts";
 import { parsePermissions } from "./permissions.ts";
-import type { CallLog } from "./rest/call-log.ts";
-import type { Faults } from "./rest/faults.ts";
+import type { CallLog } from "./rest/recording.ts";
+import type { Faults } from "./faults.ts";
 import { SERVER_OWNER } from "./seed.ts";
 import type { World } from "./world.ts";
 

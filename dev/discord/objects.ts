@@ -18,6 +18,7 @@ import type {
   AuditLogRecord,
   ChannelRecord,
   DirectChannelRecord,
+  DispatchData,
   GuildRecord,
   InviteRecord,
   RoleRecord,
@@ -243,5 +244,83 @@ export function auditLogEntryObject(entry: AuditLogRecord): APIAuditLogEntry {
     ...(entry.changes.length === 0 ? {} : { changes: [...entry.changes] }),
     ...(entry.options === null ? {} : { options: entry.options }),
     ...(entry.reason === null ? {} : { reason: entry.reason }),
+  };
+}
+
+/** What the data is made of: the local Discord's world. */
+type Shown = {
+  readonly botId: string;
+  channelsOf(guildId: string): readonly ChannelRecord[];
+  isVisible(channel: ChannelRecord): boolean;
+  voiceOf(guildId: string): readonly VoiceRecord[];
+  user(id: string): UserRecord;
+};
+
+/**
+ * The data of GUILD_CREATE: the guild with all that the bot may see of it.
+ * @param justJoined whether the bot came into the guild a moment ago
+ */
+export function guildCreate(
+  world: Shown,
+  guild: GuildRecord,
+  justJoined = false,
+): Record<string, unknown> {
+  const channels = world.channelsOf(guild.id).filter((channel) => world.isVisible(channel));
+  const visible = new Set(channels.map(({ id }) => id));
+  const voice = world.voiceOf(guild.id).filter(({ channelId }) => visible.has(channelId));
+  const inside = new Set([world.botId, ...voice.map(({ userId }) => userId)]);
+  return {
+    ...guildObject(guild),
+    joined_at: guild.members[world.botId] ?? null,
+    large: false,
+    unavailable: false,
+    member_count: Object.keys(guild.members).length,
+    // Without the members intent: the bot itself and those in voice channels.
+    members: [...inside].map((userId) => memberObject(guild, world.user(userId))),
+    channels: channels.map((channel) => withoutGuildId(channelObject(channel))),
+    voice_states: voice.map((state) => withoutGuildId({ ...voiceStateObject(state) })),
+    threads: [],
+    presences: [],
+    stage_instances: [],
+    guild_scheduled_events: [],
+    soundboard_sounds: [],
+    ...(justJoined ? { geo_restricted: false } : {}),
+  };
+}
+
+function withoutGuildId(object: Record<string, unknown>): Record<string, unknown> {
+  const { guild_id: _, ...rest } = object;
+  return rest;
+}
+
+/** Members that one request may name or find. */
+const MEMBERS_MAX = 100;
+
+/**
+ * GUILD_MEMBERS_CHUNK for a request of a client (opcode 8): the members that `user_ids` name, or whose
+ * names begin with `query`. Everybody at once would need a privileged intent, which nobody has here.
+ */
+export function membersChunk(
+  world: Shown,
+  guild: GuildRecord,
+  request: Readonly<Record<string, unknown>>,
+): DispatchData {
+  const { user_ids: ids, query, limit, nonce } = request;
+  const named = ids === undefined ? [] : [ids].flat().map(String).slice(0, MEMBERS_MAX);
+  const max = typeof limit === "number" && limit > 0 ? Math.min(limit, MEMBERS_MAX) : MEMBERS_MAX;
+  const start = typeof query === "string" ? query.toLowerCase() : "";
+  const found = Object.keys(guild.members)
+    .filter((id) => {
+      if (ids !== undefined) return named.includes(id);
+      return start !== "" && world.user(id).username.toLowerCase().startsWith(start);
+    })
+    .slice(0, max);
+  return {
+    guild_id: guild.id,
+    members: found.map((id) => memberObject(guild, world.user(id))),
+    chunk_index: 0,
+    chunk_count: 1,
+    ...(ids === undefined ? {} : { not_found: named.filter((id) => !found.includes(id)) }),
+    ...(typeof nonce === "string" ? { nonce } : {}),
   };
 }

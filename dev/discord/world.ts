@@ -6,7 +6,6 @@ import {
 } from "discord-api-types/v10";
 import type { Clock } from "../../src/platform/clock.ts";
 import { Archive } from "./archive.ts";
-import { guildCreate } from "./guild-create.ts";
 import type {
   ChannelRecord,
   Dispatch,
@@ -18,6 +17,7 @@ import type {
 } from "./model.ts";
 import {
   channelObject,
+  guildCreate,
   memberObject,
   roleObject,
   userObject,

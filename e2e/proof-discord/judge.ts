@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import type { RestExchange } from "../../dev/discord/rest/request.ts";
+import type { RestExchange } from "../../dev/discord/rest/recording.ts";
 import { isObject, problemsOf, type Operation } from "./specification.ts";
 
 /** The User-Agent of the Worker and the container. */

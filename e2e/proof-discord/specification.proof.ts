@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { LOBBY } from "../../dev/discord/seed.ts";
 import type { DiscordControl } from "../../dev/discord/control-client.ts";
 import { startLocalDiscord } from "../../dev/discord/local-discord.ts";
-import type { RestExchange } from "../../dev/discord/rest/request.ts";
+import type { RestExchange } from "../../dev/discord/rest/recording.ts";
 import { BOT, call, GUILD, PLAYER, TEXT_CHANNEL, TOKEN } from "../../dev/discord/test-client.ts";
 import type { FaceitControl } from "../../dev/faceit/control-client.ts";
 import { Api } from "../../dev/testing/api.ts";

@@ -1,8 +1,8 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { FaultStatus, withBody } from "../../doubles/control-api.ts";
-import type { CallLog } from "../rest/call-log.ts";
-import type { Faults } from "../rest/faults.ts";
+import type { CallLog } from "../rest/recording.ts";
+import type { Faults } from "../faults.ts";
 import type { World } from "../world.ts";
 
 const TIMES_MAX = 10_000;

@@ -1,4 +1,5 @@
 import {
+  type APIGatewaySessionStartLimit,
   GatewayCloseCodes,
   GatewayDispatchEvents,
   GatewayIntentBits,
@@ -6,16 +7,19 @@ import {
 } from "discord-api-types/v10";
 import type { WebSocket } from "ws";
 import type { Clock } from "../../../src/platform/clock.ts";
-import { guildCreate } from "../guild-create.ts";
+import { EventFaults } from "../faults.ts";
 import type { Dispatch, DispatchData } from "../model.ts";
-import { userObject } from "../objects.ts";
-import type { SessionStartLimit } from "../rest/api.ts";
+import { guildCreate, membersChunk, userObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
-import { EventFaults } from "./event-faults.ts";
-import { type IdentifyBudgetState, IdentifyBudget } from "./identify-budget.ts";
-import { membersChunk } from "./members-chunk.ts";
-import { type SessionState, checkIntents, Session, SESSION_LIFETIME_MS } from "./session.ts";
+import {
+  checkIntents,
+  IdentifyBudget,
+  type IdentifyBudgetState,
+  Session,
+  SESSION_LIFETIME_MS,
+  type SessionState,
+} from "./session.ts";
 
 const GUILD_CREATE: string = GatewayDispatchEvents.GuildCreate;
 const RESUMED: string = GatewayDispatchEvents.Resumed;
@@ -239,7 +243,7 @@ export class Gateway implements ConnectionOwner {
   }
 
   /** As `GET /gateway/bot` tells it. */
-  sessionStartLimit(): SessionStartLimit {
+  sessionStartLimit(): APIGatewaySessionStartLimit {
     return this.#budget.limit();
   }
 

@@ -5,8 +5,8 @@ import type { Clock } from "../../../src/platform/clock.ts";
 import { type Result, err, ok } from "../../../src/platform/result.ts";
 import type { LinkButton } from "../model.ts";
 import { Form } from "../rest/form.ts";
-import { readMessage } from "../rest/message-form.ts";
-import type { RestExchange } from "../rest/request.ts";
+import { readMessage } from "../rest/messages.ts";
+import type { RestExchange } from "../rest/recording.ts";
 
 /** How long an endpoint may take, milliseconds. */
 export const ANSWER_DEADLINE_MS = 3_000;

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { choicePage, refusalPage } from "../../doubles/card-page.ts";
 import type { LocalApplication } from "../application.ts";
-import type { Faults } from "../rest/faults.ts";
+import type { Faults } from "../faults.ts";
 import type { World } from "../world.ts";
 import { type Grants, SCOPE } from "./grants.ts";
 

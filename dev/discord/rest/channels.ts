@@ -1,22 +1,40 @@
 import {
   type APIAuditLogChange,
+  type APIOverwrite,
   AuditLogEvent,
   ChannelType,
+  OverwriteType,
   PermissionFlagsBits,
 } from "discord-api-types/v10";
-import { err, ok, type Result } from "../../../src/platform/result.ts";
-import { GUILD_CHANNELS_MAX } from "../model.ts";
+import { err, ok } from "../../../src/platform/result.ts";
+import {
+  CATEGORY_CHANNELS_MAX,
+  type ChannelRecord,
+  GUILD_CHANNELS_MAX,
+  type GuildChannelType,
+} from "../model.ts";
 import { channelObject, directChannelObject } from "../objects.ts";
+import { parsePermissions } from "../permissions.ts";
 import type { World } from "../world.ts";
 import { checkOverwrites, findChannel, findGuild } from "./access.ts";
-import { readChannel, readChannelType, readOverwrite } from "./channel-form.ts";
-import { type Failure, FAILURES } from "./failure.ts";
-import { type Fields, Form } from "./form.ts";
+import { FAILURES } from "./failure.ts";
+import type { Form } from "./form.ts";
+import type { Outcome, RestCall } from "./request.ts";
 
-type Outcome = Result<unknown, Failure>;
+const CHANNEL_TYPES: readonly GuildChannelType[] = [
+  ChannelType.GuildText,
+  ChannelType.GuildVoice,
+  ChannelType.GuildCategory,
+];
+
+/** The highest bitrate of a guild that nobody boosted, bits per second. */
+const BITRATE_MAX = 96_000;
+const OVERWRITE_ID = /^(?!0\d{0,63}$)[\w-]{1,64}$/;
+
+type Changes = Partial<Omit<ChannelRecord, "id" | "guildId" | "type">>;
 
 /** `GET /guilds/:guildId/channels`: the channels that the bot sees. */
-export function listChannels(world: World, guildId: string): Outcome {
+export function listChannels({ world, guildId }: RestCall): Outcome {
   const guild = findGuild(world, guildId);
   if (!guild.ok) return guild;
   const channels = world.channelsOf(guildId).filter((channel) => world.isVisible(channel));
@@ -24,15 +42,9 @@ export function listChannels(world: World, guildId: string): Outcome {
 }
 
 /** `POST /guilds/:guildId/channels` */
-export function createChannel(
-  world: World,
-  guildId: string,
-  fields: Fields,
-  reason: string | null,
-): Outcome {
+export function createChannel({ world, guildId, form, reason }: RestCall): Outcome {
   const guild = findGuild(world, guildId, PermissionFlagsBits.ManageChannels);
   if (!guild.ok) return guild;
-  const form = new Form(fields);
   const type = readChannelType(form);
   const channel = readChannel(form, { guildId, type }, world);
   const failure = form.failure() ?? checkOverwrites(world, guild.value, channel.overwrites ?? []);
@@ -49,7 +61,7 @@ export function createChannel(
 }
 
 /** `GET /channels/:channelId`: of a guild, or a direct one. */
-export function getChannel(world: World, channelId: string): Outcome {
+export function getChannel({ world, channelId }: RestCall): Outcome {
   const direct = world.archive.directChannel(channelId);
   if (direct !== undefined) return ok(directChannelObject(direct, world.user(direct.recipientId)));
   const found = findChannel(world, channelId);
@@ -57,16 +69,10 @@ export function getChannel(world: World, channelId: string): Outcome {
 }
 
 /** `PATCH /channels/:channelId` */
-export function updateChannel(
-  world: World,
-  channelId: string,
-  fields: Fields,
-  reason: string | null,
-): Outcome {
+export function updateChannel({ world, channelId, form, reason }: RestCall): Outcome {
   const found = findChannel(world, channelId, PermissionFlagsBits.ManageChannels);
   if (!found.ok) return found;
   const { guild, channel } = found.value;
-  const form = new Form(fields);
   const changes = readChannel(form, channel, world);
   const invalid = form.failure();
   if (invalid !== null) return err(invalid);
@@ -91,7 +97,7 @@ export function updateChannel(
 }
 
 /** `DELETE /channels/:channelId`: answers with the channel as it was. */
-export function deleteChannel(world: World, channelId: string, reason: string | null): Outcome {
+export function deleteChannel({ world, channelId, reason }: RestCall): Outcome {
   const found = findChannel(world, channelId, PermissionFlagsBits.ManageChannels);
   if (!found.ok) return found;
   const { guild, channel } = found.value;
@@ -107,16 +113,11 @@ export function deleteChannel(world: World, channelId: string, reason: string | 
 }
 
 /** `PUT /channels/:channelId/permissions/:overwriteId` */
-export function putOverwrite(
-  world: World,
-  { channelId, overwriteId }: { channelId: string; overwriteId: string },
-  fields: Fields,
-  reason: string | null,
-): Outcome {
+export function putOverwrite(call: RestCall): Outcome {
+  const { world, channelId, overwriteId, form, reason } = call;
   const found = findChannel(world, channelId, PermissionFlagsBits.ManageRoles);
   if (!found.ok) return found;
   const { guild, channel } = found.value;
-  const form = new Form(fields);
   if (!form.has("type")) form.refuse("type", "BASE_TYPE_REQUIRED", "This field is required");
   const overwrite = readOverwrite(form, overwriteId);
   const failure = form.failure() ?? checkOverwrites(world, guild, [overwrite]);
@@ -134,11 +135,7 @@ export function putOverwrite(
 }
 
 /** `DELETE /channels/:channelId/permissions/:overwriteId` */
-export function deleteOverwrite(
-  world: World,
-  { channelId, overwriteId }: { channelId: string; overwriteId: string },
-  reason: string | null,
-): Outcome {
+export function deleteOverwrite({ world, channelId, overwriteId, reason }: RestCall): Outcome {
   const found = findChannel(world, channelId, PermissionFlagsBits.ManageRoles);
   if (!found.ok) return found;
   const { guild, channel } = found.value;
@@ -155,7 +152,92 @@ export function deleteOverwrite(
   return ok(undefined);
 }
 
-/** Whether people can write in a channel of this type: all but categories. */
-export function takesMessages(type: ChannelType): boolean {
-  return type !== ChannelType.GuildCategory;
+/** The type of a channel that is to be made; text when none is named. */
+function readChannelType(form: Form): GuildChannelType {
+  return form.choice("type", CHANNEL_TYPES) ?? ChannelType.GuildText;
+}
+
+/** The fields of a channel; one without an id is to be made, and needs a name. */
+function readChannel(
+  form: Form,
+  channel: Pick<ChannelRecord, "guildId" | "type"> & { readonly id?: string },
+  world: World,
+): Changes {
+  const { id, type } = channel;
+  const name = form.text("name", { min: 1, max: 100, required: id === undefined });
+  const voice = type === ChannelType.GuildVoice;
+  return present({
+    name: name === undefined || voice ? name : textName(name, type),
+    position: form.integer("position", { min: 0, max: 2_147_483_647 }),
+    parentId: type === ChannelType.GuildCategory ? undefined : readParent(form, channel, world),
+    overwrites: form.list("permission_overwrites", (item) =>
+      readOverwrite(item, readOverwriteId(item)),
+    ),
+    topic: form.text("topic", { max: 1_024 }),
+    nsfw: form.flag("nsfw"),
+    rateLimitPerUser: form.integer("rate_limit_per_user", { min: 0, max: 21_600 }),
+    bitrate: voice ? form.integer("bitrate", { min: 8_000, max: BITRATE_MAX }) : undefined,
+    userLimit: voice ? form.integer("user_limit", { min: 0, max: 99 }) : undefined,
+    rtcRegion: voice ? form.text("rtc_region", { max: 100 }) : undefined,
+  });
+}
+
+/** One overwrite; the bits may be absent, and are then none. */
+function readOverwrite(form: Form, id: string): APIOverwrite {
+  const type = form.choice("type", [OverwriteType.Role, OverwriteType.Member]);
+  return {
+    id,
+    type: type ?? OverwriteType.Role,
+    allow: readPermissions(form, "allow"),
+    deny: readPermissions(form, "deny"),
+  };
+}
+
+function readOverwriteId(form: Form): string {
+  const id = form.raw("id");
+  if (typeof id === "string" && OVERWRITE_ID.test(id)) return id;
+  form.refuse("id", "BASE_TYPE_REQUIRED", "This field is required");
+  return "";
+}
+
+function readPermissions(form: Form, name: string): string {
+  const raw = form.raw(name) ?? "0";
+  const permissions = parsePermissions(raw);
+  if (permissions !== null) return permissions.toString();
+  form.refuse(name, "NUMBER_TYPE_COERCE", `Value ${JSON.stringify(raw)} is not int.`);
+  return "0";
+}
+
+function readParent(
+  form: Form,
+  { id, guildId }: { readonly id?: string; readonly guildId: string },
+  world: World,
+): string | null | undefined {
+  if (form.has("parent_id") && form.raw("parent_id") === null) return null;
+  const parentId = form.snowflake("parent_id");
+  if (parentId === undefined) return undefined;
+  const parent = world.channels.get(parentId);
+  if (parent === undefined || parent.guildId !== guildId) {
+    return form.refuse("parent_id", "CHANNEL_PARENT_INVALID", "Category does not exist");
+  }
+  if (parent.type !== ChannelType.GuildCategory) {
+    return form.refuse("parent_id", "CHANNEL_PARENT_INVALID_TYPE", "Not a category");
+  }
+  const inside = world
+    .channelsOf(guildId)
+    .filter((channel) => channel.parentId === parentId && channel.id !== id);
+  if (inside.length >= CATEGORY_CHANNELS_MAX) {
+    const message = `Maximum number of channels in category reached (${CATEGORY_CHANNELS_MAX})`;
+    return form.refuse("parent_id", "CHANNEL_PARENT_MAX_CHANNELS", message);
+  }
+  return parentId;
+}
+
+/** Text channels have no capitals and no spaces; categories and voice channels keep them. */
+function textName(name: string, type: GuildChannelType): string {
+  return type === ChannelType.GuildText ? name.toLowerCase().replaceAll(/\s+/g, "-") : name;
+}
+
+function present(fields: { [K in keyof Changes]: Changes[K] | undefined }): Changes {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -1,33 +1,44 @@
+import { ApplicationCommandOptionType, ApplicationCommandType } from "discord-api-types/v10";
 import { err, ok, type Result } from "../../../src/platform/result.ts";
-import type { CommandRecord } from "../model.ts";
-import type { World } from "../world.ts";
-import { type CommandFields, readCommands } from "./command-form.ts";
-import { type Failure, FAILURES } from "./failure.ts";
+import type { CommandOption, CommandRecord } from "../model.ts";
+import { parsePermissions } from "../permissions.ts";
+import { type Failure, FAILURES, invalidForm } from "./failure.ts";
+import { type Form, readList } from "./form.ts";
+import type { Outcome, RestCall } from "./request.ts";
+
+/** What an application says of a command. */
+type CommandFields = Omit<CommandRecord, "id" | "version" | "guildId">;
+
+/** Letters and digits of any language, lower case where there is one. */
+const NAME = /^[-_'\p{L}\p{N}\p{sc=Deva}\p{sc=Thai}]{1,32}$/u;
+const DESCRIPTION_MAX_LENGTH = 100;
+const OPTIONS_MAX = 25;
+const TEXT_MAX_LENGTH = 6_000;
+const CONTEXTS: readonly number[] = [0, 1, 2];
+
+const { String: TEXT, User: USER } = ApplicationCommandOptionType;
 
 const COMMANDS_MAX = 100;
 const CHAT_INPUT = 1;
 
 /** Whose commands, and where: without a guild those of all guilds. */
-interface CommandScope {
-  readonly applicationId: string;
-  readonly guildId?: string;
-}
+type CommandScope = Pick<RestCall, "world" | "applicationId" | "guildId">;
 
 /** `GET /applications/:applicationId/commands`, or those of a guild. */
-export function listCommands(world: World, scope: CommandScope): Result<unknown, Failure> {
-  const guildId = findScope(world, scope);
+export function listCommands(call: RestCall): Outcome {
+  const { world } = call;
+  const guildId = findScope(call);
   if (!guildId.ok) return guildId;
   return ok(world.archive.commandsOf(guildId.value).map((it) => commandObject(it, world.botId)));
 }
 
 /** `PUT` of the same: replaces all of them. A command of the same name keeps its id. */
 export function replaceCommands(
-  world: World,
-  scope: CommandScope,
+  call: CommandScope & Pick<RestCall, "newId">,
   body: unknown,
-  newId: () => string,
-): Result<unknown, Failure> {
-  const guildId = findScope(world, scope);
+): Outcome {
+  const { world, newId } = call;
+  const guildId = findScope(call);
   if (!guildId.ok) return guildId;
   const commands = readCommands(body);
   if (!commands.ok) return commands;
@@ -44,12 +55,13 @@ export function replaceCommands(
 }
 
 /** The guild's id, or null for all of them. An application's id is its bot's. */
-function findScope(
-  world: World,
-  { applicationId, guildId = null }: { applicationId: string; guildId?: string | null },
-): Result<string | null, Failure> {
+function findScope({
+  world,
+  applicationId,
+  guildId,
+}: CommandScope): Result<string | null, Failure> {
   if (applicationId !== world.botId) return err(FAILURES.otherApplication);
-  if (guildId === null) return ok(null);
+  if (guildId === "") return ok(null);
   const guild = world.guilds.get(guildId);
   if (guild === undefined || !world.isIn(guild)) return err(FAILURES.missingAccess);
   return ok(guildId);
@@ -77,4 +89,93 @@ function commandObject(command: CommandRecord, applicationId: string): Record<st
     integration_types: [0],
     nsfw: false,
   };
+}
+
+/** A list of slash commands; what is wrong is named by its place in the list. */
+function readCommands(body: unknown): Result<readonly CommandFields[], Failure> {
+  const { items: commands, errors } = readList(body, readCommand);
+  for (const [index, { name }] of commands.entries()) {
+    if (commands.findIndex((other) => other.name === name) === index) continue;
+    const message = "Application command names must be unique";
+    errors[index] ??= { _errors: [{ code: "APPLICATION_COMMANDS_DUPLICATE_NAME", message }] };
+  }
+  return Object.keys(errors).length === 0 ? ok(commands) : err(invalidForm(errors));
+}
+
+function readCommand(form: Form): CommandFields {
+  form.choice("type", [ApplicationCommandType.ChatInput]);
+  return {
+    name: readName(form),
+    description: readDescription(form),
+    options: readOptions(form),
+    defaultMemberPermissions: readPermissions(form),
+    contexts: readContexts(form),
+  };
+}
+
+function readName(form: Form): string {
+  const name = form.text("name", { min: 1, max: 32, required: true });
+  if (name !== undefined && !(NAME.test(name) && name === name.toLowerCase())) {
+    form.refuse("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
+  }
+  return name ?? "";
+}
+
+function readDescription(form: Form): string {
+  return form.text("description", { min: 1, max: DESCRIPTION_MAX_LENGTH, required: true }) ?? "";
+}
+
+function readOptions(form: Form): readonly CommandOption[] {
+  const options = form.list("options", readOption) ?? [];
+  if (options.length > OPTIONS_MAX) {
+    const message = `Must be ${OPTIONS_MAX} or fewer in length.`;
+    form.refuse("options", "BASE_TYPE_MAX_LENGTH", message);
+  }
+  if (new Set(options.map(({ name }) => name)).size < options.length) {
+    const message = "Option name already exists";
+    form.refuse("options", "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS", message);
+  }
+  const firstOptional = options.findIndex(({ required }) => required !== true);
+  const lastRequired = options.findLastIndex(({ required }) => required === true);
+  if (firstOptional !== -1 && lastRequired > firstOptional) {
+    const message = "Required options must be placed before non-required options";
+    form.refuse("options", "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", message);
+  }
+  return options;
+}
+
+function readOption(form: Form): CommandOption {
+  const range = { min: 0, max: TEXT_MAX_LENGTH };
+  const required = form.flag("required");
+  const shortest = form.integer("min_length", range);
+  const longest = form.integer("max_length", range);
+  return {
+    type: form.choice("type", [TEXT, USER], { required: true }) ?? TEXT,
+    name: readName(form),
+    description: readDescription(form),
+    ...(required === undefined ? {} : { required }),
+    ...(shortest === undefined ? {} : { min_length: shortest }),
+    ...(longest === undefined ? {} : { max_length: longest }),
+  };
+}
+
+function readPermissions(form: Form): string | null {
+  const raw = form.raw("default_member_permissions") ?? null;
+  if (raw === null) return null;
+  const permissions = parsePermissions(raw);
+  if (permissions !== null) return permissions.toString();
+  const message = `Value ${JSON.stringify(raw)} is not int.`;
+  form.refuse("default_member_permissions", "NUMBER_TYPE_COERCE", message);
+  return null;
+}
+
+function readContexts(form: Form): readonly number[] | null {
+  const raw = form.raw("contexts") ?? null;
+  if (raw === null) return null;
+  const contexts = Array.isArray(raw) ? raw : [raw];
+  const known = CONTEXTS.filter((context) => contexts.includes(context));
+  if (known.length > 0 && known.length === contexts.length) return known;
+  const message = `Value must be one of {${CONTEXTS.join(", ")}}.`;
+  form.refuse("contexts", "BASE_TYPE_CHOICES", message);
+  return null;
 }

@@ -114,17 +114,7 @@ export class Form {
   list<T>(name: string, read: (form: Form) => T): readonly T[] | undefined {
     const value = this.#value(name, false);
     if (value === undefined) return undefined;
-    if (!Array.isArray(value)) {
-      return this.refuse(name, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType.");
-    }
-    const errors: ErrorTree = {};
-    const items = value.map((item: unknown, index) => {
-      const ofItem: ErrorTree = {};
-      const form = new Form(isFields(item) ? item : {}, ofItem);
-      const result = read(form);
-      if (Object.keys(ofItem).length > 0) errors[index] = ofItem;
-      return result;
-    });
+    const { items, errors } = readList(value, read);
     if (Object.keys(errors).length > 0) this.#errors[name] = errors;
     return items;
   }
@@ -141,6 +131,25 @@ export class Form {
     }
     return value;
   }
+}
+
+/** Reads each object of a list with a form of its own; what is wrong is named by its place. */
+export function readList<T>(
+  list: unknown,
+  read: (form: Form) => T,
+): { readonly items: readonly T[]; readonly errors: ErrorTree } {
+  if (!Array.isArray(list)) {
+    const message = "Only iterables may be used in a ListType.";
+    return { items: [], errors: { _errors: [{ code: "LIST_TYPE_CONVERT", message }] } };
+  }
+  const errors: ErrorTree = {};
+  const items = list.map((item: unknown, index) => {
+    const ofItem: ErrorTree = {};
+    const result = read(new Form(isFields(item) ? item : {}, ofItem));
+    if (Object.keys(ofItem).length > 0) errors[index] = ofItem;
+    return result;
+  });
+  return { items, errors };
 }
 
 function show(value: unknown): string {

@@ -1,16 +1,15 @@
 import { PermissionFlagsBits } from "discord-api-types/v10";
-import { err, ok, type Result } from "../../../src/platform/result.ts";
+import { err, ok } from "../../../src/platform/result.ts";
 import { auditLogEntryObject, guildObject, roleObject, userObject } from "../objects.ts";
-import type { World } from "../world.ts";
 import { findGuild } from "./access.ts";
-import { type Failure, FAILURES } from "./failure.ts";
-import { Form } from "./form.ts";
+import { FAILURES } from "./failure.ts";
+import type { Outcome, RestCall } from "./request.ts";
 
 const AUDIT_LOG_PAGE_DEFAULT = 50;
 const AUDIT_LOG_PAGE_MAX = 100;
 
 /** `GET /guilds/:guildId`: to the bot a guild that it is not in is not there. */
-export function getGuild(world: World, guildId: string): Result<unknown, Failure> {
+export function getGuild({ world, guildId }: RestCall): Outcome {
   const known = world.guilds.get(guildId);
   if (known !== undefined && !world.isIn(known)) return err(FAILURES.unknownGuild);
   const guild = findGuild(world, guildId);
@@ -18,26 +17,21 @@ export function getGuild(world: World, guildId: string): Result<unknown, Failure
 }
 
 /** `GET /guilds/:guildId/roles` */
-export function listRoles(world: World, guildId: string): Result<unknown, Failure> {
+export function listRoles({ world, guildId }: RestCall): Outcome {
   const guild = findGuild(world, guildId);
   return guild.ok ? ok(guild.value.roles.map(roleObject)) : guild;
 }
 
 /** `GET /guilds/:guildId/audit-logs`: newest first, unless `after` asks for the other direction. */
-export function getAuditLog(
-  world: World,
-  guildId: string,
-  query: Readonly<Record<string, string>>,
-): Result<unknown, Failure> {
+export function getAuditLog({ world, guildId, form }: RestCall): Outcome {
   const guild = findGuild(world, guildId, PermissionFlagsBits.ViewAuditLog);
   if (!guild.ok) return guild;
-  const form = new Form(query);
   const limit =
     form.integer("limit", { min: 1, max: AUDIT_LOG_PAGE_MAX }) ?? AUDIT_LOG_PAGE_DEFAULT;
   const action = form.integer("action_type", { min: 0, max: 1_000 });
   const before = form.snowflake("before");
   const after = form.snowflake("after");
-  const userId = query["user_id"];
+  const userId = form.raw("user_id");
   const invalid = form.failure();
   if (invalid !== null) return err(invalid);
 

@@ -1,13 +1,11 @@
 import { randomInt } from "node:crypto";
 import { AuditLogEvent, ChannelType, PermissionFlagsBits } from "discord-api-types/v10";
-import type { Clock } from "../../../src/platform/clock.ts";
-import { err, ok, type Result } from "../../../src/platform/result.ts";
+import { err, ok } from "../../../src/platform/result.ts";
 import { GUILD_INVITES_MAX, type InviteRecord } from "../model.ts";
 import { inviteObject } from "../objects.ts";
-import type { World } from "../world.ts";
 import { findChannel } from "./access.ts";
-import { type Failure, FAILURES } from "./failure.ts";
-import { type Fields, Form } from "./form.ts";
+import { FAILURES } from "./failure.ts";
+import type { Outcome, RestCall } from "./request.ts";
 
 const MAX_AGE_DEFAULT_SECONDS = 86_400;
 const MAX_AGE_SECONDS = 604_800;
@@ -15,17 +13,11 @@ const CODE_LENGTH = 10;
 const CODE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /** `POST /channels/:channelId/invites`: an equal one is answered again unless `unique` is asked. */
-export function createInvite(
-  world: World,
-  channelId: string,
-  fields: Fields,
-  { reason, clock }: { reason: string | null; clock: Clock },
-): Result<unknown, Failure> {
+export function createInvite({ world, channelId, form, reason, clock }: RestCall): Outcome {
   const found = findChannel(world, channelId, PermissionFlagsBits.CreateInstantInvite);
   if (!found.ok) return found;
   const { guild, channel } = found.value;
   if (channel.type === ChannelType.GuildCategory) return err(FAILURES.wrongChannelType);
-  const form = new Form(fields);
   const maxAge = form.integer("max_age", { min: 0, max: MAX_AGE_SECONDS });
   const maxUses = form.integer("max_uses", { min: 0, max: 100 });
   const temporary = form.flag("temporary");

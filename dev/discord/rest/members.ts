@@ -5,13 +5,13 @@ import { memberObject, voiceStateObject } from "../objects.ts";
 import type { World } from "../world.ts";
 import { findChannel, findGuild } from "./access.ts";
 import { type Failure, FAILURES } from "./failure.ts";
-import { type Fields, Form } from "./form.ts";
+import type { Outcome, RestCall } from "./request.ts";
 
-function findMember(
-  world: World,
-  guildId: string,
-  userId: string,
-): Result<{ readonly guild: GuildRecord; readonly user: UserRecord }, Failure> {
+function findMember({
+  world,
+  guildId,
+  userId,
+}: RestCall): Result<{ readonly guild: GuildRecord; readonly user: UserRecord }, Failure> {
   const guild = findGuild(world, guildId);
   if (!guild.ok) return guild;
   const user = world.users.get(userId === "@me" ? world.botId : userId);
@@ -22,22 +22,17 @@ function findMember(
 }
 
 /** `GET /guilds/:guildId/members/:userId` */
-export function getMember(world: World, guildId: string, userId: string): Result<unknown, Failure> {
-  const found = findMember(world, guildId, userId);
+export function getMember(call: RestCall): Outcome {
+  const found = findMember(call);
   return found.ok ? ok(memberObject(found.value.guild, found.value.user)) : found;
 }
 
 /** `PATCH /guilds/:guildId/members/:userId`: moves somebody who is in voice, or with null kicks. */
-export function updateMember(
-  world: World,
-  { guildId, userId }: { guildId: string; userId: string },
-  fields: Fields,
-  reason: string | null,
-): Result<unknown, Failure> {
-  const found = findMember(world, guildId, userId);
+export function updateMember(call: RestCall): Outcome {
+  const { world, guildId, form, reason } = call;
+  const found = findMember(call);
   if (!found.ok) return found;
   const { guild, user } = found.value;
-  const form = new Form(fields);
   if (!form.has("channel_id")) return ok(memberObject(guild, user));
   const channelId = form.snowflake("channel_id");
   const invalid = form.failure();
@@ -50,12 +45,8 @@ export function updateMember(
   if (!from.ok) return from;
   if (channelId === undefined) {
     world.setVoice(user.id, null);
-    world.archive.audit({
-      guildId,
-      action: AuditLogEvent.MemberDisconnect,
-      targetId: null,
-      reason,
-    });
+    const action = AuditLogEvent.MemberDisconnect;
+    world.archive.audit({ guildId, action, targetId: null, reason });
     return ok(memberObject(guild, user));
   }
   const to = findChannel(world, channelId, needed | PermissionFlagsBits.Connect);
@@ -74,11 +65,7 @@ export function updateMember(
 }
 
 /** `GET /guilds/:guildId/voice-states/:userId` */
-export function getVoiceState(
-  world: World,
-  guildId: string,
-  userId: string,
-): Result<unknown, Failure> {
+export function getVoiceState({ world, guildId, userId }: RestCall): Outcome {
   const guild = findGuild(world, guildId);
   if (!guild.ok) return guild;
   const id = userId === "@me" ? world.botId : userId;

@@ -1,9 +1,11 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import { RESTJSONErrorCodes } from "discord-api-types/v10";
+import type { Clock } from "../../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../../src/platform/result.ts";
+import type { World } from "../world.ts";
 import { type Failure, FAILURES, invalidForm } from "./failure.ts";
-import { type Fields, isFields } from "./form.ts";
+import { type Fields, Form, isFields } from "./form.ts";
 
 /** What the server gives to the local REST API. */
 export type RestBindings = {
@@ -11,25 +13,35 @@ export type RestBindings = {
   /** Whether the answer is one that a test made up, odd as it may be. */
   Variables: { invented?: boolean };
 };
+export type RestContext = Context<RestBindings>;
 
-/** A call and its answer, as they went over the wire. */
-export interface RestExchange {
-  readonly method: string;
-  /** Below `/api/v10`, without the query. */
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-  readonly headers: Readonly<Record<string, string>>;
-  /** The body as it came. */
-  readonly request: string;
-  readonly status: number;
-  readonly answerHeaders: Readonly<Record<string, string>>;
-  readonly answer: string;
-  /** Whether a test made the answer up, odd as it may be. */
-  readonly invented: boolean;
+const VERSION_PATH = "/api/v10";
+
+/** A request's path as the documentation writes it: without `/api/v10`. */
+export function pathInVersion(path: string): string {
+  return path.startsWith(VERSION_PATH) ? path.slice(VERSION_PATH.length) : path;
 }
 
-/** What a handler of the local REST API gets. */
-export type RestContext = Context<RestBindings>;
+/** What every call can use. */
+export interface RestTools {
+  readonly world: World;
+  readonly clock: Clock;
+  readonly newId: () => string;
+}
+
+/** The parts of a path; one that a route has not is empty. */
+const NO_PARTS = { guildId: "", channelId: "", userId: "", overwriteId: "", applicationId: "" };
+
+/** A call of the local REST API. */
+export interface RestCall extends RestTools, Readonly<typeof NO_PARTS> {
+  /** The fields of the body, or of the query where a call has no body. */
+  readonly form: Form;
+  /** The decoded `X-Audit-Log-Reason`. */
+  readonly reason: string | null;
+}
+
+/** What a call is answered: an object, nothing (204), or a refusal. */
+export type Outcome = Result<unknown, Failure>;
 
 /** Characters of an audit log reason, decoded (contract discord.md §2). */
 const REASON_MAX_LENGTH = 512;
@@ -40,18 +52,31 @@ export function refuse(c: RestContext, failure: Failure): Response {
   return c.json(body, status);
 }
 
-/** Writes a handler's outcome: an object, or with no object 204. */
-export function reply(
-  c: RestContext,
-  outcome: Result<unknown, Failure>,
-  status: 200 | 201 = 200,
-): Response {
+/** Writes a call's outcome. */
+export function reply(c: RestContext, outcome: Outcome, status: 200 | 201 = 200): Response {
   if (!outcome.ok) return refuse(c, outcome.error);
   return outcome.value === undefined ? c.body(null, 204) : c.json(outcome.value, status);
 }
 
-/** The JSON object of the request; an empty body is an empty one. */
-export async function readFields(c: RestContext): Promise<Result<Fields, Failure>> {
+/** The parts of the path of a call. */
+export function partsOf(c: RestContext): typeof NO_PARTS {
+  return { ...NO_PARTS, ...c.req.param() };
+}
+
+/** Reads a call; fails with what is wrong with its body or its reason. */
+export async function readCall(
+  c: RestContext,
+  tools: RestTools,
+): Promise<Result<RestCall, Failure>> {
+  const parts = { ...tools, ...partsOf(c) };
+  if (c.req.method === "GET") return ok({ ...parts, form: new Form(c.req.query()), reason: null });
+  const fields = await readFields(c);
+  if (!fields.ok) return fields;
+  const reason = readReason(c);
+  return reason.ok ? ok({ ...parts, form: new Form(fields.value), reason: reason.value }) : reason;
+}
+
+async function readFields(c: RestContext): Promise<Result<Fields, Failure>> {
   const json = await readJson(c);
   if (!json.ok) return json;
   if (isFields(json.value)) return ok(json.value);
@@ -81,8 +106,7 @@ export async function readJson(c: RestContext): Promise<Result<unknown, Failure>
   }
 }
 
-/** The decoded `X-Audit-Log-Reason`, or null. */
-export function readReason(c: RestContext): Result<string | null, Failure> {
+function readReason(c: RestContext): Result<string | null, Failure> {
   const header = c.req.header("x-audit-log-reason");
   if (header === undefined || header === "") return ok(null);
   const reason = decode(header);

@@ -1,13 +1,11 @@
 import type { MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
 import { cutConnection } from "../../doubles/server.ts";
 import type { Grants } from "../oauth2/grants.ts";
-import type { CallLog } from "./call-log.ts";
 import { FAILURES } from "./failure.ts";
-import type { Fault, Faults } from "./faults.ts";
+import type { Fault, Faults, RateLimitScope } from "../faults.ts";
 import type { RateLimits } from "./rate-limits.ts";
-import { refuse, type RestBindings, type RestContext, type RestExchange } from "./request.ts";
-import { majorId, pathInVersion, type RouteTable } from "./route-table.ts";
-import { tooManyRequests } from "./too-many-requests.ts";
+import { pathInVersion, refuse, type RestBindings, type RestContext } from "./request.ts";
 
 /**
  * What a call gets that meets a fault: as near as possible to what Discord sends with the status.
@@ -61,6 +59,35 @@ function known(c: RestContext, status: number): { code: number; message: string 
   return c.req.path.includes("/guilds/") ? FAILURES.unknownGuild : FAILURES.notFound;
 }
 
+/** Answers 429 with the headers and the body that Discord sends for each scope. */
+function tooManyRequests(
+  c: RestContext,
+  asked: {
+    readonly scope: RateLimitScope;
+    /** Seconds, or the header as it stands; null: none. */
+    readonly retryAfter: number | string | null;
+    /** The bucket's headers; a global limit has none. */
+    readonly headers: Readonly<Record<string, string>>;
+  },
+): Response {
+  const { scope, retryAfter } = asked;
+  const seconds = typeof retryAfter === "number" ? retryAfter : 1;
+  const global = scope === "global";
+  const message =
+    scope === "shared" ? "The resource is being rate limited." : "You are being rate limited.";
+  const headers = {
+    ...(global ? { "X-RateLimit-Global": "true" } : asked.headers),
+    "X-RateLimit-Scope": scope,
+    // Whole seconds in the header, the exact time in the body.
+    ...(retryAfter === null
+      ? {}
+      : {
+          "Retry-After": typeof retryAfter === "string" ? retryAfter : String(Math.ceil(seconds)),
+        }),
+  };
+  return c.json({ message, retry_after: seconds, global }, 429, headers);
+}
+
 type Rule = MiddlewareHandler<RestBindings>;
 
 /** Calls that carry no token: the gateway's address, and what an OAuth2 client asks by its secret. */
@@ -70,34 +97,15 @@ const WITHOUT_TOKEN: ReadonlySet<string | null> = new Set([
   "POST /oauth2/token/revoke",
 ]);
 
-/** Writes down every call with what it was answered. */
-export function recordCalls(calls: CallLog): Rule {
-  return async (c, next) => {
-    await next();
-    const status = c.env.incoming.socket.destroyed ? 0 : c.res.status;
-    calls.add({ method: c.req.method, path: pathInVersion(c.req.path), status });
-  };
+/** Method and pattern of the route that will answer, asked before it does; null: there is none. */
+function routeOf(c: RestContext): string | null {
+  const found = matchedRoutes(c).find(({ method }) => method === c.req.method);
+  return found === undefined ? null : `${found.method} ${pathInVersion(found.path)}`;
 }
 
-/** Hands on every exchange as it went over the wire. Outermost: it sees what the other rules answer. */
-export function recordExchanges(tell: (exchange: RestExchange) => void): Rule {
-  return async (c, next) => {
-    // Read here, or it would be gone by the time that the answer is known.
-    const request = await c.req.text();
-    await next();
-    if (c.env.incoming.socket.destroyed) return;
-    tell({
-      method: c.req.method,
-      path: pathInVersion(c.req.path),
-      query: c.req.query(),
-      headers: c.req.header(),
-      request,
-      status: c.res.status,
-      answerHeaders: Object.fromEntries(c.res.headers),
-      answer: await c.res.clone().text(),
-      invented: c.get("invented") ?? false,
-    });
-  };
+/** The guild's or channel's id in a path: it has a bucket of its own. */
+function majorId(path: string): string {
+  return /\/(?:guilds|channels)\/([^/]+)/.exec(path)?.[1] ?? "";
 }
 
 /** Discord's front door turns away callers that do not say who they are. */
@@ -107,14 +115,14 @@ export const checkClient: Rule = async (c, next) => {
 };
 
 /** The outage of everything, and the faults that a test asked for. */
-export function injectFaults(faults: Faults, limits: RateLimits, routes: RouteTable): Rule {
+export function injectFaults(faults: Faults, limits: RateLimits): Rule {
   return async (c, next) => {
     if (faults.outage) return c.text("upstream connect error", 503);
     const fault = faults.take(c.req.method, pathInVersion(c.req.path));
     if (fault === null) return next();
     if (fault.afterEffect) await next();
     const seconds = typeof fault.retryAfter === "number" ? fault.retryAfter : 1;
-    const bucket = limits.exhausted(routes.nameOf(c.req) ?? "", seconds * 1_000);
+    const bucket = limits.exhausted(routeOf(c) ?? "", seconds * 1_000);
     // Without this the headers of the lost answer would stay.
     c.res = undefined;
     c.res = faultAnswer(c, fault, bucket);
@@ -124,9 +132,9 @@ export function injectFaults(faults: Faults, limits: RateLimits, routes: RouteTa
 }
 
 /** The bot by its token; a user by an OAuth2 token, for the one call that `identify` allows. */
-export function authenticate(botToken: string, grants: Grants, routes: RouteTable): Rule {
+export function authenticate(botToken: string, grants: Grants): Rule {
   return async (c, next) => {
-    const route = routes.nameOf(c.req);
+    const route = routeOf(c);
     const authorization = c.req.header("authorization");
     const allowed =
       WITHOUT_TOKEN.has(route) ||
@@ -137,9 +145,9 @@ export function authenticate(botToken: string, grants: Grants, routes: RouteTabl
 }
 
 /** The limits of the bot; what others call is not counted. */
-export function limit(botToken: string, limits: RateLimits, routes: RouteTable): Rule {
+export function limit(botToken: string, limits: RateLimits): Rule {
   return async (c, next) => {
-    const route = routes.nameOf(c.req);
+    const route = routeOf(c);
     if (route === null || c.req.header("authorization") !== `Bot ${botToken}`) return next();
     const verdict = limits.take(route, majorId(c.req.path));
     if (verdict.limited === false) {

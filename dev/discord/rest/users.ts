@@ -1,12 +1,12 @@
 import { Locale } from "discord-api-types/v10";
-import { err, ok, type Result } from "../../../src/platform/result.ts";
+import { err, ok } from "../../../src/platform/result.ts";
 import type { LocalApplication } from "../application.ts";
 import type { UserRecord } from "../model.ts";
 import { directChannelObject, userObject } from "../objects.ts";
 import { SERVER_OWNER } from "../seed.ts";
 import type { World } from "../world.ts";
-import { type Failure, FAILURES } from "./failure.ts";
-import { type Fields, Form } from "./form.ts";
+import { FAILURES } from "./failure.ts";
+import type { Outcome, RestCall } from "./request.ts";
 
 const SELF = "@me";
 
@@ -14,11 +14,7 @@ const SELF = "@me";
  * `GET /users/:userId`: who asks gets some members more of itself.
  * @param bearer the user whose OAuth2 token asks, who is told about nobody else; null: the bot
  */
-export function getUser(
-  world: World,
-  userId: string,
-  bearer: string | null = null,
-): Result<unknown, Failure> {
+export function getUser({ world, userId }: RestCall, bearer: string | null): Outcome {
   if (userId === SELF) return ok(ownUserObject(world.user(bearer ?? world.botId)));
   if (bearer !== null) return err(FAILURES.unauthorized);
   const user = world.users.get(userId);
@@ -72,13 +68,8 @@ export function applicationObject({
 }
 
 /** `POST /users/@me/channels`: the channel between the bot and one user. */
-export function openDirectChannel(
-  world: World,
-  userId: string,
-  fields: Fields,
-): Result<unknown, Failure> {
+export function openDirectChannel({ world, userId, form }: RestCall): Outcome {
   if (userId !== SELF) return err(FAILURES.notFound);
-  const form = new Form(fields);
   const recipientId = form.text("recipient_id", { min: 1, max: 64, required: true });
   const invalid = form.failure();
   if (invalid !== null) return err(invalid);

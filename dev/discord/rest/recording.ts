@@ -1,0 +1,88 @@
+import type { MiddlewareHandler } from "hono";
+import type { Clock } from "../../../src/platform/clock.ts";
+import { pathInVersion, type RestBindings } from "./request.ts";
+
+/** Calls that are kept. */
+const CALLS_MAX = 2_000;
+
+/** A REST call that was answered, for tests and measurements. */
+interface RestCall {
+  /** Counts all calls since the start, from 1: who reads in time misses none. */
+  readonly n: number;
+  /** When it was answered, RFC 3339. */
+  readonly at: string;
+  readonly method: string;
+  /** Below `/api/v10`, without the query. */
+  readonly path: string;
+  /** The HTTP status; 0: the connection was cut. */
+  readonly status: number;
+}
+
+/** The last calls, oldest first. */
+export class CallLog {
+  readonly #clock: Clock;
+  readonly #calls: RestCall[] = [];
+  #count = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(call: Pick<RestCall, "method" | "path" | "status">): void {
+    this.#count += 1;
+    this.#calls.push({ n: this.#count, at: new Date(this.#clock()).toISOString(), ...call });
+    if (this.#calls.length > CALLS_MAX) this.#calls.shift();
+  }
+
+  list(): readonly RestCall[] {
+    return this.#calls;
+  }
+}
+
+/** A call and its answer, as they went over the wire. */
+export interface RestExchange {
+  readonly method: string;
+  /** Below `/api/v10`, without the query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body as it came. */
+  readonly request: string;
+  readonly status: number;
+  readonly answerHeaders: Readonly<Record<string, string>>;
+  readonly answer: string;
+  /** Whether a test made the answer up, odd as it may be. */
+  readonly invented: boolean;
+}
+
+/** Writes down every call with what it was answered. */
+export function recordCalls(calls: CallLog): MiddlewareHandler<RestBindings> {
+  return async (c, next) => {
+    await next();
+    const status = c.env.incoming.socket.destroyed ? 0 : c.res.status;
+    calls.add({ method: c.req.method, path: pathInVersion(c.req.path), status });
+  };
+}
+
+/** Hands on every exchange as it went over the wire. Outermost: it sees what the other rules answer. */
+export function recordExchanges(
+  tell: (exchange: RestExchange) => void,
+): MiddlewareHandler<RestBindings> {
+  return async (c, next) => {
+    // Read here, or it would be gone by the time that the answer is known.
+    const request = await c.req.text();
+    await next();
+    if (c.env.incoming.socket.destroyed) return;
+    tell({
+      method: c.req.method,
+      path: pathInVersion(c.req.path),
+      query: c.req.query(),
+      headers: c.req.header(),
+      request,
+      status: c.res.status,
+      answerHeaders: Object.fromEntries(c.res.headers),
+      answer: await c.res.clone().text(),
+      invented: c.get("invented") ?? false,
+    });
+  };
+}
