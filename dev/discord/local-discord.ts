@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { appendFileSync } from "node:fs";
 import { WebSocketServer } from "ws";
 import { systemClock } from "../../src/platform/clock.ts";
+import { authorizePages } from "../doubles/oauth2.ts";
 import { type RunningDouble, answerBy, refuseUpgrade, serveDouble } from "../doubles/server.ts";
 import { openStateFile } from "../doubles/state-file.ts";
 import { localApplication } from "./application.ts";
@@ -11,8 +12,7 @@ import { Gateway, type GatewayState } from "./gateway/gateway.ts";
 import { IDENTIFY_INTERVAL_MS } from "./gateway/session.ts";
 import { ANSWER_DEADLINE_MS, InteractionsEndpoint } from "./interactions/endpoint.ts";
 import type { WorldState } from "./model.ts";
-import { createAuthorizePages } from "./oauth2/authorize.ts";
-import { Grants } from "./oauth2/grants.ts";
+import { discordOAuth } from "./oauth2.ts";
 import { createRestApi } from "./rest/api.ts";
 import { CallLog, type RestExchange } from "./rest/recording.ts";
 import { addGuild, initialWorld, PRIMARY_GUILD } from "./seed.ts";
@@ -69,7 +69,6 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const application = localApplication(botToken);
   const faults = new Faults();
   const calls = new CallLog(clock);
-  const grants = new Grants(clock);
   const { recordFile } = options;
   // At once: the line is to be there whatever becomes of this process.
   const recorder =
@@ -113,17 +112,17 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const gateway: Gateway = new Gateway(gatewayPorts, saved?.gateway);
 
   const sessionStartLimit = gateway.sessionStartLimit.bind(gateway);
-  const bot = { botToken, application, grants };
-  const redirectUris = options.oauthRedirectUris ?? [];
+  const oauth = discordOAuth(world, application, options.oauthRedirectUris ?? [], clock);
   const rest = createRestApi({
     world,
-    ...bot,
+    botToken,
+    application,
+    oauth,
     faults,
     calls,
     clock,
     newId,
     sessionStartLimit,
-    redirectUris,
     interactionsUrl: options.interactionsUrl ?? null,
     ...recorder,
   });
@@ -131,7 +130,10 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const app = new Hono()
     .get("/", (c) => c.text("A local Discord for development: dev/discord/README.md\n"))
     .route("/api", rest)
-    .route("/oauth2", createAuthorizePages({ world, application, grants, faults, redirectUris }))
+    .use("/oauth2/*", async (c, next) =>
+      faults.outage ? c.text("upstream connect error", 503) : next(),
+    )
+    .route("/oauth2", authorizePages(oauth))
     .route("/_control", createControlApi(controls));
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES });

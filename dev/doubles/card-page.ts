@@ -57,19 +57,18 @@ export function choicePage({
   /** Name of the form's field that carries the id of who was chosen. */
   readonly field: string;
   readonly choices: readonly { readonly id: string; readonly name: string }[];
-  /** Where the choice is posted; absent: to the page's own address. */
-  readonly action?: string;
+  /** Where the choice is posted. */
+  readonly action: string;
 }): string {
   const buttons = choices.map(
     ({ id, name }) =>
       `<button name="${field}" value="${escapeHtml(id)}">Continue as ${escapeHtml(name)}</button>`,
   );
-  const target = action === undefined ? "" : ` action="${escapeHtml(action)}"`;
   return cardPage(
     `${title} · ${whose} local`,
     `<h1>${escapeHtml(heading)}</h1>
 <p>The local ${whose}: choose whoever you want to be, there is no password.</p>
-<form method="post"${target}>
+<form method="post" action="${escapeHtml(action)}">
 ${buttons.join("\n")}
 <button name="cancel" value="yes" class="second">Cancel</button>
 </form>`,

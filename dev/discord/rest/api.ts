@@ -1,9 +1,8 @@
 import type { APIGatewaySessionStartLimit } from "discord-api-types/v10";
 import { Hono } from "hono";
 import { fits } from "../../doubles/faults.ts";
+import { exchangeCode, type OAuthRules, revokeToken } from "../../doubles/oauth2.ts";
 import type { LocalApplication } from "../application.ts";
-import type { Grants } from "../oauth2/grants.ts";
-import { exchangeCode, revokeToken } from "../oauth2/token.ts";
 import {
   createChannel,
   deleteChannel,
@@ -40,12 +39,10 @@ import { applicationObject, getUser, openDirectChannel } from "./users.ts";
 export interface RestPorts extends RestTools {
   readonly botToken: string;
   readonly application: LocalApplication;
-  readonly grants: Grants;
+  readonly oauth: OAuthRules;
   readonly faults: Faults;
   readonly calls: CallLog;
   readonly sessionStartLimit: () => APIGatewaySessionStartLimit;
-  /** Where OAuth2 may send a browser back to. */
-  readonly redirectUris: readonly string[];
   /** Where slash commands are sent; null: nowhere. */
   readonly interactionsUrl: string | null;
   /** Hears every exchange; absent: nobody does. */
@@ -85,7 +82,7 @@ const COMMAND_PATHS = [
 
 /** The REST API v10, mounted at `/api`: what a room service and its gateway client call. */
 export function createRestApi(ports: RestPorts): Hono<RestBindings> {
-  const { botToken, grants, faults } = ports;
+  const { world, botToken, oauth, faults } = ports;
   const api = new Hono<RestBindings>();
   const limits = new RateLimits(ports.clock);
   const rules = [
@@ -93,7 +90,7 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
     recordCalls(ports.calls),
     checkClient,
     injectFaults(faults, limits),
-    authenticate(botToken, grants),
+    authenticate(botToken, oauth.grants),
     limit(botToken, limits),
   ];
   for (const rule of rules) api.use("/v10/*", rule);
@@ -113,11 +110,15 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
   });
   // Some clients write %40me: a parameter is decoded, a fixed path is not.
   v10.get("/users/:userId", (c) => {
-    const bearer = grants.userOf(c.req.header("authorization"));
-    return answer(c, (call) => getUser(call, bearer));
+    const bearer = oauth.grants.ofBearer(c.req.header("authorization"));
+    return answer(c, (call) => getUser(call, bearer?.subject ?? null));
   });
   for (const path of OWN_APPLICATION_PATHS) {
-    v10.get(path, (c) => c.json(applicationObject(ports)));
+    v10.get(path, (c) =>
+      c.json(
+        applicationObject(world, ports.application, oauth.redirectUris, ports.interactionsUrl),
+      ),
+    );
   }
   for (const path of COMMAND_PATHS) {
     v10.get(path, (c) => answer(c, listCommands));
@@ -127,8 +128,8 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
       return reply(c, body.ok ? replaceCommands(scope, body.value) : body);
     });
   }
-  v10.post("/oauth2/token", (c) => exchangeCode(c, ports));
-  v10.post("/oauth2/token/revoke", (c) => revokeToken(c, ports));
+  v10.post("/oauth2/token", (c) => exchangeCode(c, oauth));
+  v10.post("/oauth2/token/revoke", (c) => revokeToken(c, oauth));
 
   const paths = api.routes.filter(({ method }) => method !== "ALL").map(({ path }) => path);
   v10.all("/*", (c) => {

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
+import type { Grants } from "../../doubles/oauth2.ts";
 import { cutConnection } from "../../doubles/server.ts";
-import type { Grants } from "../oauth2/grants.ts";
 import { FAILURES } from "./failure.ts";
 import type { Fault, Faults, RateLimitScope } from "../faults.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -139,7 +139,7 @@ export function authenticate(botToken: string, grants: Grants): Rule {
     const allowed =
       WITHOUT_TOKEN.has(route) ||
       authorization === `Bot ${botToken}` ||
-      (route === "GET /users/:userId" && grants.userOf(authorization) !== null);
+      (route === "GET /users/:userId" && grants.ofBearer(authorization) !== null);
     return allowed ? next() : refuse(c, FAILURES.unauthorized);
   };
 }

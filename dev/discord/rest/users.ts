@@ -28,17 +28,12 @@ function ownUserObject(user: UserRecord): Record<string, unknown> {
 }
 
 /** `GET /applications/@me`: what the developer portal shows of the bot's application. */
-export function applicationObject({
-  world,
-  application,
-  redirectUris,
-  interactionsUrl,
-}: {
-  readonly world: World;
-  readonly application: LocalApplication;
-  readonly redirectUris: readonly string[];
-  readonly interactionsUrl: string | null;
-}): Record<string, unknown> {
+export function applicationObject(
+  world: World,
+  application: LocalApplication,
+  redirectUris: readonly string[],
+  interactionsUrl: string | null,
+): Record<string, unknown> {
   const bot = world.bot();
   return {
     id: application.id,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { localApplication } from "../application.ts";
-import type { LocalDiscord } from "../local-discord.ts";
-import { asObject, BOT, call, control, PLAYER, startForTest, TOKEN } from "../test-client.ts";
-import { CODE_LIFETIME_MS, Grants } from "./grants.ts";
+import { localApplication } from "./application.ts";
+import type { LocalDiscord } from "./local-discord.ts";
+import { asObject, BOT, call, control, PLAYER, startForTest, TOKEN } from "./test-client.ts";
+import { CODE_LIFETIME_MS, Grants } from "../doubles/oauth2.ts";
 
 const BACK = "http://127.0.0.1:8787/faceit/link";
 const { id, clientSecret } = localApplication(TOKEN);
@@ -146,9 +146,10 @@ describe("OAuth2 of the local Discord", () => {
 
   it("forgets a code after its time", () => {
     let now = 0;
-    const grants = new Grants(() => now);
-    const code = grants.issueCode(PLAYER, BACK);
+    const grants = new Grants(() => now, 60);
+    const granted = { subject: PLAYER, scope: "identify", redirectUri: BACK, challenge: null };
+    const code = grants.issueCode(granted);
     now = CODE_LIFETIME_MS;
-    expect(grants.exchange(code, BACK)).toEqual({ ok: false, error: "code" });
+    expect(grants.exchange(code, BACK, "")).toEqual({ ok: false, error: "code" });
   });
 });
