@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { callControl } from "../doubles/control-client.ts";
-import type { EventFault, GatewayFault } from "./control.ts";
-import type { CommandUse } from "./control/interactions.ts";
-import type { UserChanges } from "./control/people.ts";
-import type { RestFault } from "./control/rest.ts";
+import { callControl } from "../doubles/control.ts";
+import type { GatewayFault } from "./control.ts";
+import type { CommandUse, UserChanges } from "./control-people.ts";
+import type { EventFault, RestFaultBody } from "./faults.ts";
 
 const VOICE_CHANNEL = 2;
 
@@ -90,12 +89,12 @@ export class DiscordControl {
   }
 
   /** Loses, doubles or distorts every event of a name; with nothing said it is as usual again. */
-  async events(fault: EventFault): Promise<void> {
+  async events(fault: z.input<typeof EventFault>): Promise<void> {
     await this.#post("/events", fault);
   }
 
   /** Breaks the next REST calls. */
-  async rest(fault: RestFault): Promise<void> {
+  async rest(fault: z.input<typeof RestFaultBody>): Promise<void> {
     await this.#post("/rest", fault);
   }
 

@@ -1,23 +1,22 @@
 import { AuditLogEvent, ChannelType } from "discord-api-types/v10";
 import type { Hono } from "hono";
 import { z } from "zod";
+import { err, ok } from "../../src/platform/result.ts";
 import {
-  bad,
-  beginControlApi,
-  endControlApi,
+  controlApi,
+  DONE,
   Milliseconds,
-  withBody,
-} from "../doubles/control-api.ts";
-import { BitSet, Name } from "./control/fields.ts";
-import { interactionControls } from "./control/interactions.ts";
-import { peopleControls } from "./control/people.ts";
-import { restControls } from "./control/rest.ts";
+  noSuch,
+  onDelete,
+  onGet,
+  onPost,
+} from "../doubles/control.ts";
+import { BitSet, Name, peopleControls } from "./control-people.ts";
+import { EventFault, type Faults, RestFaultBody } from "./faults.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import type { InteractionsEndpoint } from "./interactions/endpoint.ts";
 import { channelObject, guildObject, voiceStateObject } from "./objects.ts";
-import { parsePermissions } from "./permissions.ts";
 import type { CallLog } from "./rest/recording.ts";
-import type { Faults } from "./faults.ts";
 import { SERVER_OWNER } from "./seed.ts";
 import type { World } from "./world.ts";
 
@@ -45,17 +44,8 @@ const GatewayBody = z.object({
   ms: Milliseconds.optional(),
   times: z.int().min(0).max(10_000).default(1),
 });
-const EventBody = z.object({
-  event: z.string().regex(/^[A-Z_]{1,64}$/, "an event's name, for example GUILD_CREATE"),
-  copies: z.int().min(0).max(10).default(1),
-  merge: z.record(z.string(), z.unknown()).default({}),
-});
-
 /** What is done to the bot's gateway connection. */
 export type GatewayFault = z.input<typeof GatewayBody>;
-
-/** What becomes of every event of a name. */
-export type EventFault = z.input<typeof EventBody>;
 
 export interface ControlPorts {
   readonly world: World;
@@ -69,10 +59,9 @@ export interface ControlPorts {
 
 /** What a test or the page does to this Discord that a bot can't do: `/_control`. */
 export function createControlApi(ports: ControlPorts): Hono {
-  const { world, gateway, faults, calls, endpoint, newId, primaryGuildId } = ports;
-  const api = beginControlApi();
-  api.get("/state", (c) =>
-    c.json({
+  const { world, gateway, faults, calls, endpoint, primaryGuildId } = ports;
+  return controlApi([
+    onGet("/state", () => ({
       guilds: [...world.guilds.values()].map((guild) => guildObject(guild)),
       channels: [...world.channels.values()].map(channelObject),
       voiceStates: [...world.voice.values()].map((voice) => ({
@@ -84,79 +73,62 @@ export function createControlApi(ports: ControlPorts): Hono {
       })),
       users: [...world.users.values()].filter(({ bot }) => !bot),
       gateway: gateway.report(),
-    }),
-  );
+    })),
+    onGet("/calls", () => calls.list()),
+    onGet("/messages", () => world.archive.messages()),
 
-  api.route("/", peopleControls(world, primaryGuildId));
-  api.route("/", restControls(world, faults, calls));
-  api.route("/interactions", interactionControls(world, endpoint, { primaryGuildId, newId }));
+    ...peopleControls(world, endpoint, ports),
 
-  api.post("/channels", (c) =>
-    withBody(c, ChannelBody, ({ name, guildId = primaryGuildId }) => {
-      if (!world.guilds.has(guildId)) return bad(c, `guildId: there is no guild ${guildId}`);
+    onPost("/channels", ChannelBody, ({ name, guildId = primaryGuildId }) => {
+      if (!world.guilds.has(guildId)) return err(`guildId: there is no guild ${guildId}`);
       const channel = world.createChannel({ guildId, name, type: ChannelType.GuildVoice });
       const action = AuditLogEvent.ChannelCreate;
       world.archive.audit({ guildId, action, targetId: channel.id, userId: SERVER_OWNER.id });
-      return c.json(channelObject(channel));
+      return ok(channelObject(channel));
     }),
-  );
+    onDelete("/channels/:id", (id) => {
+      const channel = world.channels.get(id);
+      if (channel === undefined) return noSuch("channel");
+      world.deleteChannel(channel);
+      const { guildId } = channel;
+      const action = AuditLogEvent.ChannelDelete;
+      world.archive.audit({ guildId, action, targetId: id, userId: SERVER_OWNER.id });
+      return ok(channelObject(channel));
+    }),
 
-  api.delete("/channels/:id", (c) => {
-    const channel = world.channels.get(c.req.param("id"));
-    if (channel === undefined) return c.json({ error: "there is no such channel" }, 404);
-    world.deleteChannel(channel);
-    const action = AuditLogEvent.ChannelDelete;
-    const entry = { guildId: channel.guildId, action, targetId: channel.id };
-    world.archive.audit({ ...entry, userId: SERVER_OWNER.id });
-    return c.json(channelObject(channel));
-  });
-
-  api.post("/guilds", (c) =>
-    withBody(c, GuildBody, ({ name }) => c.json({ id: world.createGuild(name).id })),
-  );
-
-  api.delete("/guilds/:id", (c) => {
-    const id = c.req.param("id");
-    if (!world.guilds.has(id)) return c.json({ error: "there is no such guild" }, 404);
-    if (id === primaryGuildId) return bad(c, "id: the primary guild stays");
-    world.removeGuild(id);
-    return c.json({ ok: true });
-  });
-
-  api.post("/guilds/:id/availability", (c) =>
-    withBody(c, AvailabilityBody, ({ available }) => {
-      const guild = world.guilds.get(c.req.param("id"));
-      if (guild === undefined) return c.json({ error: "there is no such guild" }, 404);
+    onPost("/guilds", GuildBody, ({ name }) => ok({ id: world.createGuild(name).id })),
+    onDelete("/guilds/:id", (id) => {
+      if (!world.guilds.has(id)) return noSuch("guild");
+      if (id === primaryGuildId) return err("id: the primary guild stays");
+      world.removeGuild(id);
+      return DONE;
+    }),
+    onPost("/guilds/:id/availability", AvailabilityBody, ({ available }, id) => {
+      const guild = world.guilds.get(id);
+      if (guild === undefined) return noSuch("guild");
       world.setAvailable(guild, available);
-      return c.json({ ok: true });
+      return DONE;
     }),
-  );
-
-  api.post("/permissions", (c) =>
-    withBody(c, PermissionsBody, ({ guildId = primaryGuildId, permissions }) => {
+    onPost("/permissions", PermissionsBody, ({ guildId = primaryGuildId, permissions }) => {
       const guild = world.guilds.get(guildId);
-      if (guild === undefined) return bad(c, `guildId: there is no guild ${guildId}`);
-      world.setBotPermissions(guild, parsePermissions(permissions) ?? 0n);
-      return c.json({ ok: true });
+      if (guild === undefined) return err(`guildId: there is no guild ${guildId}`);
+      world.setBotPermissions(guild, BigInt(permissions));
+      return DONE;
     }),
-  );
 
-  api.post("/gateway", (c) =>
-    withBody(c, GatewayBody, (body) => {
+    onPost("/gateway", GatewayBody, (body) => {
       act(body, ports);
-      return c.json({ ok: true });
+      return DONE;
     }),
-  );
-
-  api.post("/events", (c) =>
-    withBody(c, EventBody, ({ event, ...fault }) => {
-      const isUsual = fault.copies === 1 && Object.keys(fault.merge).length === 0;
-      gateway.eventFaults.set(event, isUsual ? null : fault);
-      return c.json({ ok: true });
+    onPost("/events", EventFault, (fault) => {
+      gateway.eventFaults.set(fault);
+      return DONE;
     }),
-  );
-
-  return endControlApi(api);
+    onPost("/rest", RestFaultBody, ({ times, skip, method, path, ...fault }) => {
+      faults.set(fault, { times, skip, target: { method, path } });
+      return DONE;
+    }),
+  ]);
 }
 
 function act(body: z.infer<typeof GatewayBody>, { gateway, faults }: ControlPorts): void {

@@ -1,27 +1,41 @@
+import { z } from "zod";
+import { FaultStatus } from "../doubles/control.ts";
 import { CallFaults } from "../doubles/faults.ts";
 import type { DispatchData } from "./model.ts";
 
-/** The 429 that a fault answers: of the route, of the bot, or of the resource that others use too. */
-export type RateLimitScope = "user" | "global" | "shared";
+const RestFault = z.object({
+  status: FaultStatus,
+  /** Of a 429: seconds, or `Retry-After` as it stands, for example a date; null: none is said. */
+  retryAfter: z
+    .union([z.number().min(0).max(86_400), z.string().regex(/^[ -~]{1,64}$/)])
+    .nullable()
+    .default(1),
+  /** The 429 is of the route, of the bot, or of the resource that others use too. */
+  scope: z.enum(["user", "global", "shared"]).default("user"),
+  /** The call takes effect before its answer is lost. */
+  afterEffect: z.boolean().default(false),
+  /** Discord's error code; null: the usual one of the status. */
+  code: z.int().min(0).max(1_000_000).nullable().default(null),
+  /** Null: what Discord says with the code. */
+  message: z.string().max(200).nullable().default(null),
+  /** A page of whatever stands in front of Discord, without limit headers. */
+  html: z.boolean().default(false),
+  /** Stands instead of the answer's JSON; absent: as usual. */
+  body: z.unknown().optional(),
+});
 
 /** What the next calls get instead of their answer. */
-export interface Fault {
-  /** An HTTP status; 0 closes the connection without an answer. */
-  readonly status: number;
-  /** Of a 429: seconds, or `Retry-After` as it stands, for example a date; null: none is said. */
-  readonly retryAfter: number | string | null;
-  readonly scope: RateLimitScope;
-  /** The call takes effect before its answer is lost. */
-  readonly afterEffect: boolean;
-  /** Discord's error code; null: the usual one of the status. */
-  readonly code: number | null;
-  /** Null: what Discord says with the code. */
-  readonly message: string | null;
-  /** A page of whatever stands in front of Discord, without limit headers. */
-  readonly html: boolean;
-  /** Stands instead of the answer's JSON; absent: as usual. */
-  readonly body?: unknown;
-}
+export type Fault = z.output<typeof RestFault>;
+
+const TIMES_MAX = 10_000;
+
+/** How many calls get a fault, and which. */
+export const RestFaultBody = RestFault.extend({
+  times: z.int().min(0).max(TIMES_MAX),
+  skip: z.int().min(0).max(TIMES_MAX).default(0),
+  method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).nullable().default(null),
+  path: z.string().startsWith("/").max(200).nullable().default(null),
+});
 
 /** Faults that a test asked for: for the next so many REST calls, and the outage of everything. */
 export class Faults extends CallFaults<Fault> {
@@ -46,22 +60,21 @@ export class Faults extends CallFaults<Fault> {
   }
 }
 
-/** What becomes of every event of one name. */
-export interface EventFault {
+export const EventFault = z.object({
+  event: z.string().regex(/^[A-Z_]{1,64}$/, "an event's name, for example GUILD_CREATE"),
   /** How often it is sent: 0 loses it, 2 sends it twice. */
-  readonly copies: number;
+  copies: z.int().min(0).max(10).default(1),
   /** Lists are added to those of the event, anything else stands instead of it. */
-  readonly merge: DispatchData;
-}
+  merge: z.record(z.string(), z.unknown()).default({}),
+});
 
 /** Events that are lost, doubled or odd, because a test asked for it: the real Discord has all of them. */
 export class EventFaults {
-  readonly #faults = new Map<string, EventFault>();
+  readonly #faults = new Map<string, z.output<typeof EventFault>>();
 
-  /** From now on, for every event of that name; null: as usual. */
-  set(event: string, fault: EventFault | null): void {
-    if (fault === null) this.#faults.delete(event);
-    else this.#faults.set(event, fault);
+  /** From now on, for every event of that name. */
+  set(fault: z.output<typeof EventFault>): void {
+    this.#faults.set(fault.event, fault);
   }
 
   /** What is sent instead of one event. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
-import { callControl } from "../doubles/control-client.ts";
+import { callControl } from "../doubles/control.ts";
 import { SOON } from "../../src/testing/soon.ts";
 import { type LocalDiscord, type LocalDiscordOptions, startLocalDiscord } from "./local-discord.ts";
 import { PRIMARY_GUILD } from "./seed.ts";

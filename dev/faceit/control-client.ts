@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { callControl } from "../doubles/control-client.ts";
+import { callControl } from "../doubles/control.ts";
 import type { HandmadeWebhook, NewMatch, NextStatus, Substitution } from "./control.ts";
 
 const Player = z.object({ playerId: z.string(), nickname: z.string() });

@@ -1,14 +1,18 @@
-import type { Context, Hono } from "hono";
+import type { Hono } from "hono";
 import { z } from "zod";
 import type { Clock } from "../../src/platform/clock.ts";
+import { ok, type Result } from "../../src/platform/result.ts";
 import {
-  bad,
-  beginControlApi,
-  endControlApi,
+  controlApi,
+  type ControlOutcome,
+  DONE,
   FaultStatus,
   Milliseconds,
-  withBody,
-} from "../doubles/control-api.ts";
+  noSuch,
+  onDelete,
+  onGet,
+  onPost,
+} from "../doubles/control.ts";
 import type { CallFaults } from "../doubles/faults.ts";
 import type { DataApiFault } from "./data-api.ts";
 import { playersOf } from "./documents.ts";
@@ -102,10 +106,8 @@ export interface ControlPorts {
 /** What a test or the page does with this FACEIT that nobody can do with the real one: `/_control`. */
 export function createControlApi(ports: ControlPorts): Hono {
   const { world, sender, faults } = ports;
-  const api = beginControlApi();
-
-  api.get("/state", (c) =>
-    c.json({
+  return controlApi([
+    onGet("/state", () => ({
       accounts: [...world.players.values()].map(({ id, nickname, skillLevel }) => ({
         playerId: id,
         nickname,
@@ -119,79 +121,47 @@ export function createControlApi(ports: ControlPorts): Hono {
         },
       ),
       hold: sender.holds,
-    }),
-  );
+    })),
 
-  api.post("/players", (c) =>
-    withBody(c, PlayerBody, ({ nickname, playerId }) => {
+    onPost("/players", PlayerBody, ({ nickname, playerId }) => {
       const made = world.putPlayer(nickname, playerId);
-      if (!made.ok) return bad(c, made.error);
-      return c.json({ playerId: made.value.id, nickname: made.value.nickname });
+      return made.ok ? ok({ playerId: made.value.id, nickname: made.value.nickname }) : made;
     }),
-  );
 
-  api.post("/matches", (c) =>
-    withBody(c, NewMatchBody, ({ silent, status, ...wanted }) => {
+    onPost("/matches", NewMatchBody, ({ silent, status, ...wanted }) => {
       const isFirst = status === "SCHEDULED" || status === "CREATED" || status === "CHECK_IN";
       const made = world.createMatch({ ...wanted, status: isFirst ? status : "CHECK_IN" });
-      if (!made.ok) return bad(c, made.error);
-      let match = made.value;
-      if (!silent) tell(ports, CREATED, match);
-      if (!isFirst) {
-        const moved = world.move(match, { status });
-        if (!moved.ok) return bad(c, moved.error);
-        match = moved.value;
-        if (!silent) tellStatus(ports, match);
-      }
-      return c.json(matchView(match, world));
+      if (!made.ok) return made;
+      if (!silent) tell(ports, CREATED, made.value);
+      if (isFirst) return ok(matchView(made.value, world));
+      return moved(ports, world.move(made.value, { status }), silent);
     }),
-  );
-
-  api.delete("/matches/:id", (c) =>
-    world.deleteMatch(c.req.param("id")) ? c.json({ ok: true }) : noMatch(c),
-  );
-
-  api.post("/matches/:id/status", (c) =>
-    withBody(c, MoveBody, ({ silent, ...move }) => {
-      const match = world.matches.get(c.req.param("id"));
-      if (match === undefined) return noMatch(c);
-      const moved = world.move(match, move);
-      if (!moved.ok) return bad(c, moved.error);
-      if (!silent) tellStatus(ports, moved.value);
-      return c.json(matchView(moved.value, world));
+    onDelete("/matches/:id", (id) => (world.deleteMatch(id) ? DONE : noSuch("match"))),
+    onPost("/matches/:id/status", MoveBody, ({ silent, ...move }, id) => {
+      const match = world.matches.get(id);
+      if (match === undefined) return noSuch("match");
+      return moved(ports, world.move(match, move), silent);
     }),
-  );
-
-  api.post("/matches/:id/roster", (c) =>
-    withBody(c, RosterBody, ({ faction, ...players }) => {
-      const match = world.matches.get(c.req.param("id"));
-      if (match === undefined) return noMatch(c);
-      const changed = world.substitute(match, faction, players);
-      return changed.ok ? c.json(matchView(changed.value, world)) : bad(c, changed.error);
+    onPost("/matches/:id/roster", RosterBody, ({ faction, ...players }, id) => {
+      const match = world.matches.get(id);
+      if (match === undefined) return noSuch("match");
+      return moved(ports, world.substitute(match, faction, players), true);
     }),
-  );
 
-  api.post("/webhook", (c) => withBody(c, WebhookBody, (body) => sendByHand(c, ports, body)));
-
-  api.post("/api", (c) =>
-    withBody(c, ApiBody, ({ times, ...fault }) => {
+    onPost("/webhook", WebhookBody, (body) => sendByHand(ports, body)),
+    onPost("/api", ApiBody, ({ times, ...fault }) => {
       faults.set(fault, { times });
-      return c.json({ ok: true });
+      return DONE;
     }),
-  );
-
-  api.post("/hold", (c) =>
-    withBody(c, HoldBody, ({ hold }) => {
+    onPost("/hold", HoldBody, ({ hold }) => {
       sender.hold(hold);
-      return c.json({ ok: true });
+      return DONE;
     }),
-  );
-
-  return endControlApi(api);
+  ]);
 }
 
 /** A webhook as nobody would get it: late, twice, of a match that is unknown, with a wrong secret. */
-function sendByHand(c: Context, ports: ControlPorts, asked: z.infer<typeof WebhookBody>): Response {
+function sendByHand(ports: ControlPorts, asked: z.infer<typeof WebhookBody>): ControlOutcome {
   const { world, sender, newId, clock } = ports;
   const { event, duplicate, delayMs, secret, eventId = newId() } = asked;
   const newest = [...world.matches.keys()].at(-1);
@@ -199,7 +169,7 @@ function sendByHand(c: Context, ports: ControlPorts, asked: z.infer<typeof Webho
   if (match !== undefined && event === DEMO_READY) match = world.publishDemo(match);
   if (match === undefined) {
     const drafted = world.draftMatch({ status: "CHECK_IN" }, asked.matchId);
-    if (!drafted.ok) return bad(c, drafted.error);
+    if (!drafted.ok) return drafted;
     match = drafted.value;
   }
   const told = { ...match, version: asked.version ?? match.version };
@@ -216,12 +186,19 @@ function sendByHand(c: Context, ports: ControlPorts, asked: z.infer<typeof Webho
     delayMs,
   };
   for (let copy = 0; copy < duplicate; copy += 1) sender.send(outgoing);
-  return c.json({ eventId, matchId: told.id, version: told.version, copies: duplicate });
+  return ok({ eventId, matchId: told.id, version: told.version, copies: duplicate });
 }
 
-function tellStatus(ports: ControlPorts, match: MatchRecord): void {
-  const event = EVENT_OF_STATUS[match.status];
-  if (event !== undefined) tell(ports, event, match);
+/** A match that changed, or why it did not; the webhook that fits its status is sent, unless silent. */
+function moved(
+  ports: ControlPorts,
+  change: Result<MatchRecord, string>,
+  silent: boolean,
+): ControlOutcome {
+  if (!change.ok) return change;
+  const event = EVENT_OF_STATUS[change.value.status];
+  if (event !== undefined && !silent) tell(ports, event, change.value);
+  return ok(matchView(change.value, ports.world));
 }
 
 function tell({ world, sender, newId, clock }: ControlPorts, event: string, match: MatchRecord) {
@@ -248,8 +225,4 @@ function matchView(match: MatchRecord, world: World): Readonly<Record<string, un
     createdAt: new Date(match.createdAt).toISOString(),
     updatedAt: new Date(match.updatedAt).toISOString(),
   };
-}
-
-function noMatch(c: Context): Response {
-  return c.json({ error: "there is no such match" }, 404);
 }

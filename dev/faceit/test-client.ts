@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
 import { serveDouble } from "../doubles/server.ts";
-import { callControl } from "../doubles/control-client.ts";
+import { callControl } from "../doubles/control.ts";
 import { type LocalFaceit, type LocalFaceitOptions, startLocalFaceit } from "./local-faceit.ts";
 
 const API_KEY = "key-of-the-data-api";

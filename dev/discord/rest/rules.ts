@@ -3,7 +3,7 @@ import { matchedRoutes } from "hono/route";
 import type { Grants } from "../../doubles/oauth2.ts";
 import { cutConnection } from "../../doubles/server.ts";
 import { FAILURES } from "./failure.ts";
-import type { Fault, Faults, RateLimitScope } from "../faults.ts";
+import type { Fault, Faults } from "../faults.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import { pathInVersion, refuse, type RestBindings, type RestContext } from "./request.ts";
 
@@ -63,7 +63,7 @@ function known(c: RestContext, status: number): { code: number; message: string 
 function tooManyRequests(
   c: RestContext,
   asked: {
-    readonly scope: RateLimitScope;
+    readonly scope: Fault["scope"];
     /** Seconds, or the header as it stands; null: none. */
     readonly retryAfter: number | string | null;
     /** The bucket's headers; a global limit has none. */

@@ -1,0 +1,122 @@
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import { z } from "zod";
+import { err, ok, type Result } from "../../src/platform/result.ts";
+import { isLocalOrigin } from "./server.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** A time that a test asks for. */
+export const Milliseconds = z.int().min(0).max(DAY_MS);
+
+/** What a fault answers; 0 closes the connection without an answer. */
+export const FaultStatus = z.union([z.literal(0), z.int().min(200).max(599)]).default(500);
+
+/** JSON, or with undefined `{"ok":true}`. Fails with what is wrong: 400 unless it says another status. */
+export type ControlOutcome = Result<
+  unknown,
+  string | { readonly status: 404 | 502; readonly error: string }
+>;
+
+/** The outcome of a call that only does something. */
+export const DONE = ok(undefined);
+
+/** The outcome of a call about what is not there. @param what for example `channel` */
+export function noSuch(what: string): ControlOutcome {
+  return err({ status: 404, error: `there is no such ${what}` });
+}
+
+/** A call of a control API. Of a path with `:id` it gets that part. */
+export interface ControlRoute {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly run: (c: Context, id: string) => ControlOutcome | Promise<ControlOutcome>;
+}
+
+export function onGet(path: string, read: () => unknown): ControlRoute {
+  return { method: "GET", path, run: () => ok(read()) };
+}
+
+export function onDelete(path: string, remove: (id: string) => ControlOutcome): ControlRoute {
+  return { method: "DELETE", path, run: (_, id) => remove(id) };
+}
+
+export function onPost<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  work: (body: T, id: string) => ControlOutcome | Promise<ControlOutcome>,
+): ControlRoute {
+  return {
+    method: "POST",
+    path,
+    run: async (c, id) => {
+      const json: unknown = await c.req.json().catch(() => undefined);
+      if (json === undefined) return err("the body is not JSON");
+      const body = schema.safeParse(json);
+      return body.success ? work(body.data, id) : err(problemsOf(body.error));
+    },
+  };
+}
+
+/** What is wrong with a body, in one sentence. */
+export function problemsOf({ issues }: z.ZodError): string {
+  const problems = issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join(".")}: ${message}`,
+  );
+  return problems.join("; ");
+}
+
+/**
+ * A double's control API. Only callers without an `Origin` and pages of this machine get in (names on
+ * the internet are kept out by the double as a whole, `server.ts`).
+ */
+export function controlApi(routes: readonly ControlRoute[]): Hono {
+  const api = new Hono();
+  api.use(
+    // Another site's page must not steer this, even though it runs in the developer's browser.
+    async (c, next) => {
+      const origin = c.req.header("origin");
+      if (origin === undefined || isLocalOrigin(origin)) return next();
+      return c.json({ error: "only pages of this machine may call the control API" }, 403);
+    },
+    cors({ origin: (origin) => (isLocalOrigin(origin) ? origin : null) }),
+  );
+  for (const { method, path, run } of routes) {
+    api.on(method, path, async (c) => {
+      const outcome = await run(c, c.req.param("id") ?? "");
+      if (outcome.ok) return c.json(outcome.value ?? { ok: true });
+      const { error } = outcome;
+      return typeof error === "string"
+        ? c.json({ error }, 400)
+        : c.json({ error: error.error }, error.status);
+    });
+  }
+  return api.all("/*", (c) =>
+    c.json({ error: "there is no such control call; see README.md" }, 404),
+  );
+}
+
+/**
+ * Calls the control API of a double.
+ * @param double where it listens
+ * @param path below `/_control`
+ * @returns its answer's JSON
+ * @throws with what it says when it is not 200
+ */
+export async function callControl(
+  { url }: { readonly url: string },
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const response = await fetch(`${url}/_control${path}`, {
+    method,
+    headers: { "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (response.status !== 200) {
+    throw new Error(`${method} ${url}/_control${path}: ${response.status} ${text}`);
+  }
+  return JSON.parse(text);
+}
