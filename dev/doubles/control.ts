@@ -61,7 +61,7 @@ export function onPost<T>(
 /** What is wrong with a body, in one sentence. */
 export function problemsOf({ issues }: z.ZodError): string {
   const problems = issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join(".")}: ${message}`,
+    path.length === 0 ? `body: ${message}` : `${path.join(".")}: ${message}`,
   );
   return problems.join("; ");
 }

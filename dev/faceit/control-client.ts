@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { callControl } from "../doubles/control.ts";
-import type { HandmadeWebhook, NewMatch, NextStatus, Substitution } from "./control.ts";
+import type { HandmadeWebhook } from "./control.ts";
+import type { Move, NewMatch, Substitution } from "./model.ts";
 
 const Player = z.object({ playerId: z.string(), nickname: z.string() });
 const Side = z.object({ name: z.string(), players: z.array(Player) });
@@ -49,7 +50,7 @@ export class FaceitControl {
   }
 
   /** Makes a match; the webhooks that fit it are sent, unless it is `silent`. */
-  async createMatch(match: NewMatch = {}): Promise<FaceitMatch> {
+  async createMatch(match: z.input<typeof NewMatch> = {}): Promise<FaceitMatch> {
     return FaceitMatch.parse(await this.#post("/matches", match));
   }
 
@@ -57,14 +58,17 @@ export class FaceitControl {
   async move(
     matchId: string,
     status: string,
-    more: Omit<NextStatus, "status"> = {},
+    more: Omit<z.input<typeof Move>, "status"> = {},
   ): Promise<FaceitMatch> {
     const path = `/matches/${matchId}/status`;
     return FaceitMatch.parse(await this.#post(path, { status, ...more }));
   }
 
   /** One player for another; no webhook tells of it. */
-  async substitute(matchId: string, substitution: Substitution): Promise<FaceitMatch> {
+  async substitute(
+    matchId: string,
+    substitution: z.input<typeof Substitution>,
+  ): Promise<FaceitMatch> {
     return FaceitMatch.parse(await this.#post(`/matches/${matchId}/roster`, substitution));
   }
 

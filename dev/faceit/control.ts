@@ -6,7 +6,6 @@ import {
   controlApi,
   type ControlOutcome,
   DONE,
-  FaultStatus,
   Milliseconds,
   noSuch,
   onDelete,
@@ -14,53 +13,25 @@ import {
   onPost,
 } from "../doubles/control.ts";
 import type { CallFaults } from "../doubles/faults.ts";
-import type { DataApiFault } from "./data-api.ts";
-import { playersOf } from "./documents.ts";
-import { FACTIONS, type MatchRecord, type SideRecord, STATUSES } from "./model.ts";
+import { DataApiFault } from "./data-api.ts";
+import {
+  type MatchRecord,
+  Move,
+  NewMatch,
+  PlayerName,
+  type SideRecord,
+  Substitution,
+  Version,
+} from "./model.ts";
 import { EVENT_OF_STATUS, matchPayload, webhookBody } from "./webhook-body.ts";
 import type { Outgoing, WebhookSender } from "./webhook-sender.ts";
 import type { World } from "./world.ts";
 
 const CREATED = "match_object_created";
+/** A match can begin in these; in any other it comes through CHECK_IN. */
+const FIRST_STATUSES: ReadonlySet<string> = new Set(["SCHEDULED", "CREATED", "CHECK_IN"]);
 const DEMO_READY = "match_demo_ready";
 
-const PlayerName = z.string().min(1).max(200);
-const Text = z.string().max(1_000);
-const Status = z.string().toUpperCase().pipe(z.enum(STATUSES));
-const Version = z.int().min(0).max(1_000_000_000);
-const Sides = <T extends z.ZodType>(side: T) =>
-  z.strictObject({ faction1: side.optional(), faction2: side.optional() });
-
-const NewMatchBody = z.strictObject({
-  rosters: Sides(z.array(PlayerName).max(20).readonly()).optional(),
-  names: Sides(Text).optional(),
-  competition: z
-    .strictObject({
-      id: z.string().min(1).max(64).optional(),
-      name: Text.optional(),
-      type: z.enum(["hub", "championship", "matchmaking"]).optional(),
-    })
-    .optional(),
-  map: Text.optional(),
-  status: Status.default("CHECK_IN"),
-  organizerId: z.string().min(1).max(64).optional(),
-  scheduledAt: z.iso
-    .datetime({ offset: true })
-    .transform((text) => Date.parse(text))
-    .optional(),
-  silent: z.boolean().default(false),
-});
-const MoveBody = z.strictObject({
-  status: Status,
-  version: Version.optional(),
-  forfeit: z.boolean().default(false),
-  silent: z.boolean().default(false),
-});
-const RosterBody = z.strictObject({
-  faction: z.enum(FACTIONS),
-  out: PlayerName,
-  in: PlayerName,
-});
 const PlayerBody = z.strictObject({ nickname: PlayerName, playerId: z.uuid().optional() });
 const WebhookBody = z.strictObject({
   event: z.string().min(1).max(100),
@@ -72,22 +43,8 @@ const WebhookBody = z.strictObject({
   eventId: z.string().min(1).max(100).optional(),
   body: z.union([z.string(), z.looseObject({})]).optional(),
 });
-const ApiBody = z.strictObject({
-  status: FaultStatus,
-  times: z.int().min(0).max(100_000),
-  delayMs: Milliseconds.default(0),
-  retryAfter: z.number().min(0).max(86_400).optional(),
-});
+const ApiBody = DataApiFault.extend({ times: z.int().min(0).max(100_000) });
 const HoldBody = z.strictObject({ hold: z.boolean() });
-
-/** A match that is to be made; what is absent is as usual. Rosters are of ids or nicknames. */
-export type NewMatch = z.input<typeof NewMatchBody>;
-
-/** A move of a match to a status. */
-export type NextStatus = z.input<typeof MoveBody>;
-
-/** One player for another. */
-export type Substitution = z.input<typeof RosterBody>;
 
 /** A webhook by hand. Without `matchId` it is about the newest match; `body` goes as it is. */
 export type HandmadeWebhook = z.input<typeof WebhookBody>;
@@ -128,21 +85,21 @@ export function createControlApi(ports: ControlPorts): Hono {
       return made.ok ? ok({ playerId: made.value.id, nickname: made.value.nickname }) : made;
     }),
 
-    onPost("/matches", NewMatchBody, ({ silent, status, ...wanted }) => {
-      const isFirst = status === "SCHEDULED" || status === "CREATED" || status === "CHECK_IN";
+    onPost("/matches", NewMatch, ({ silent, status, ...wanted }) => {
+      const isFirst = FIRST_STATUSES.has(status);
       const made = world.createMatch({ ...wanted, status: isFirst ? status : "CHECK_IN" });
       if (!made.ok) return made;
       if (!silent) tell(ports, CREATED, made.value);
       if (isFirst) return ok(matchView(made.value, world));
-      return moved(ports, world.move(made.value, { status }), silent);
+      return moved(ports, world.move(made.value, { status, forfeit: false }), silent);
     }),
     onDelete("/matches/:id", (id) => (world.deleteMatch(id) ? DONE : noSuch("match"))),
-    onPost("/matches/:id/status", MoveBody, ({ silent, ...move }, id) => {
+    onPost("/matches/:id/status", Move, ({ silent, ...move }, id) => {
       const match = world.matches.get(id);
       if (match === undefined) return noSuch("match");
       return moved(ports, world.move(match, move), silent);
     }),
-    onPost("/matches/:id/roster", RosterBody, ({ faction, ...players }, id) => {
+    onPost("/matches/:id/roster", Substitution, ({ faction, ...players }, id) => {
       const match = world.matches.get(id);
       if (match === undefined) return noSuch("match");
       return moved(ports, world.substitute(match, faction, players), true);
@@ -211,7 +168,7 @@ function tell({ world, sender, newId, clock }: ControlPorts, event: string, matc
 function matchView(match: MatchRecord, world: World): Readonly<Record<string, unknown>> {
   const side = (record: SideRecord) => ({
     name: record.name,
-    players: playersOf(record, world).map(({ id, nickname }) => ({ playerId: id, nickname })),
+    players: world.playersOf(record).map(({ id, nickname }) => ({ playerId: id, nickname })),
   });
   return {
     matchId: match.id,

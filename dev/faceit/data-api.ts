@@ -1,22 +1,24 @@
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
+import { z } from "zod";
+import { FaultStatus, Milliseconds } from "../doubles/control.ts";
 import type { CallFaults } from "../doubles/faults.ts";
 import { cutConnection } from "../doubles/server.ts";
-import { matchDocument, playerDocument } from "./documents.ts";
+import type { MatchRecord, PlayerRecord, SideRecord, Status } from "./model.ts";
 import type { Sleep } from "./webhook-sender.ts";
 import type { World } from "./world.ts";
 
 type Route = { Bindings: HttpBindings };
 
-/** What the next calls of the Data API get. */
-export interface DataApiFault {
-  /** An HTTP status; 200 leaves the answer as it is; 0 closes the connection without one. */
-  readonly status: number;
-  /** Milliseconds before the answer. */
-  readonly delayMs: number;
+/** What the next calls of the Data API get. A status of 200 leaves the answer as it is. */
+export const DataApiFault = z.strictObject({
+  status: FaultStatus,
+  /** Before the answer. */
+  delayMs: Milliseconds.default(0),
   /** Seconds, in the header `Retry-After`; absent: none. */
-  readonly retryAfter?: number | undefined;
-}
+  retryAfter: z.number().min(0).max(86_400).optional(),
+});
+export type DataApiFault = z.output<typeof DataApiFault>;
 
 interface DataApiPorts {
   readonly world: World;
@@ -25,6 +27,12 @@ interface DataApiPorts {
   readonly faults: CallFaults<DataApiFault>;
   readonly sleep: Sleep;
 }
+
+const GAME = "cs2";
+const REGION = "EU";
+
+/** Teams are put together only after it: until then FACEIT says nothing of who plays. */
+const WITHOUT_TEAMS: ReadonlySet<Status> = new Set(["CREATED", "CHECK_IN"]);
 
 /** FACEIT's own codes and sentences. */
 const ERRORS: Readonly<Record<number, { readonly code: string; readonly message: string }>> = {
@@ -81,4 +89,105 @@ function failure(c: Context, status: number): Response {
     status: status as 500,
     headers: { "content-type": "application/json" },
   });
+}
+
+/** `GET /matches/{match_id}` of the Data API (§A2). What has not happened yet is absent. */
+function matchDocument(match: MatchRecord, world: World): Readonly<Record<string, unknown>> {
+  const { competition, sides, id } = match;
+  const hasTeams = !WITHOUT_TEAMS.has(match.status);
+  return {
+    match_id: id,
+    version: match.version,
+    game: GAME,
+    region: REGION,
+    competition_id: competition.id,
+    competition_type: competition.type,
+    competition_name: competition.name,
+    organizer_id: match.organizerId,
+    teams: hasTeams
+      ? { faction1: team(sides.faction1, world), faction2: team(sides.faction2, world) }
+      : {},
+    ...(match.vote === "none" ? {} : { voting: voting(match) }),
+    calculate_elo: true,
+    ...seconds("scheduled_at", match.scheduledAt),
+    ...seconds("configured_at", match.configuredAt),
+    ...seconds("started_at", match.startedAt),
+    ...seconds("finished_at", match.finishedAt),
+    ...(match.demoUrl === null ? {} : { demo_url: [match.demoUrl] }),
+    chat_room_id: `match-${id}`,
+    best_of: 1,
+    ...(match.status === "FINISHED" ? results() : {}),
+    status: match.status,
+    faceit_url: `https://www.faceit.com/{lang}/${GAME}/room/${id}`,
+  };
+}
+
+/** `GET /players/{player_id}` of the Data API. */
+function playerDocument(player: PlayerRecord): Readonly<Record<string, unknown>> {
+  return {
+    player_id: player.id,
+    nickname: player.nickname,
+    avatar: "",
+    country: "no",
+    games: {
+      [GAME]: {
+        region: REGION,
+        game_player_id: player.gamePlayerId,
+        game_player_name: player.nickname,
+        skill_level: player.skillLevel,
+        faceit_elo: 800 + player.skillLevel * 150,
+      },
+    },
+    memberships: [player.membership],
+    steam_id_64: player.gamePlayerId,
+    faceit_url: `https://www.faceit.com/{lang}/players/${encodeURIComponent(player.nickname)}`,
+    verified: false,
+  };
+}
+
+function team(side: SideRecord, world: World): unknown {
+  return {
+    faction_id: side.factionId,
+    leader: side.players[0] ?? "",
+    avatar: "",
+    roster: world.playersOf(side).map((player) => ({
+      player_id: player.id,
+      nickname: player.nickname,
+      avatar: "",
+      membership: player.membership,
+      game_player_id: player.gamePlayerId,
+      game_player_name: player.nickname,
+      game_skill_level: player.skillLevel,
+      anticheat_required: true,
+    })),
+    substituted: side.substitutes.length > 0,
+    name: side.name,
+    type: "",
+  };
+}
+
+function voting({ map, vote }: MatchRecord): unknown {
+  const name = map.replace(/^de_/, "");
+  const entity = {
+    name: `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`,
+    class_name: map,
+    game_map_id: map,
+    guid: map,
+    image_lg: "",
+    image_sm: "",
+  };
+  return {
+    voted_entity_types: ["map"],
+    map: { pick: vote === "closed" ? [map] : [], entities: [entity] },
+  };
+}
+
+function results(): Readonly<Record<string, unknown>> {
+  const result = { winner: "faction1", score: { faction1: 1, faction2: 0 } };
+  return { results: result, detailed_results: [{ asc_score: false, ...result }] };
+}
+
+/** Unix seconds here; webhooks have texts. */
+function seconds(name: string, time: number | null): Readonly<Record<string, number>> {
+  return time === null ? {} : { [name]: Math.floor(time / 1_000) };
 }

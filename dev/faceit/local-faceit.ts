@@ -6,13 +6,12 @@ import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { CallFaults } from "../doubles/faults.ts";
 import { answerBy, type RunningDouble, serveDouble } from "../doubles/server.ts";
 import { openStateFile } from "../doubles/state-file.ts";
-import { FIRST_ACCOUNTS } from "./accounts.ts";
 import { createControlApi } from "./control.ts";
 import { createDataApi, type DataApiFault } from "./data-api.ts";
 import type { WorldState } from "./model.ts";
 import { createOAuthApi, openIdConfiguration } from "./oauth.ts";
 import { type Delivery, type Sleep, WebhookSender } from "./webhook-sender.ts";
-import { World } from "./world.ts";
+import { FIRST_ACCOUNTS, World } from "./world.ts";
 
 const RETRY_DELAYS_MS = [1_000, 5_000, 30_000];
 const ANSWER_DEADLINE_MS = 5_000;

@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 /** FACEIT's statuses of a match (contract matches-and-music.md §A2). */
 export const STATUSES = [
   "SCHEDULED",
@@ -69,3 +71,50 @@ export interface WorldState {
   readonly players: readonly PlayerRecord[];
   readonly matches: readonly MatchRecord[];
 }
+
+/** An id or a nickname. */
+export const PlayerName = z.string().min(1).max(200);
+const Text = z.string().max(1_000);
+const AnyStatus = z.string().toUpperCase().pipe(z.enum(STATUSES));
+export const Version = z.int().min(0).max(1_000_000_000);
+const Sides = <T extends z.ZodType>(side: T) =>
+  z.strictObject({ faction1: side.optional(), faction2: side.optional() });
+
+/** A match that is to be made; what is absent is as usual. */
+export const NewMatch = z.strictObject({
+  rosters: Sides(z.array(PlayerName).max(20).readonly()).optional(),
+  names: Sides(Text).optional(),
+  competition: z
+    .strictObject({
+      id: z.string().min(1).max(64).optional(),
+      name: Text.optional(),
+      type: z.enum(["hub", "championship", "matchmaking"]).optional(),
+    })
+    .optional(),
+  map: Text.optional(),
+  status: AnyStatus.default("CHECK_IN"),
+  organizerId: z.string().min(1).max(64).optional(),
+  scheduledAt: z.iso
+    .datetime({ offset: true })
+    .transform((text) => Date.parse(text))
+    .optional(),
+  silent: z.boolean().default(false),
+});
+/** What the world is told of it. */
+export type NewMatch = Omit<z.output<typeof NewMatch>, "silent">;
+
+/** A move of a match. */
+export const Move = z.strictObject({
+  status: AnyStatus,
+  version: Version.optional(),
+  forfeit: z.boolean().default(false),
+  silent: z.boolean().default(false),
+});
+export type Move = Omit<z.output<typeof Move>, "silent">;
+
+/** One player for another. */
+export const Substitution = z.strictObject({
+  faction: z.enum(FACTIONS),
+  out: PlayerName,
+  in: PlayerName,
+});

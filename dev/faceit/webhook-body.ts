@@ -1,4 +1,3 @@
-import { playersOf } from "./documents.ts";
 import type { MatchRecord, SideRecord, Status } from "./model.ts";
 import type { World } from "./world.ts";
 
@@ -100,7 +99,7 @@ function team(side: SideRecord, world: World): unknown {
     leader_id: side.players[0] ?? "",
     co_leader_id: "",
     // The Data API calls the same things player_id and game_player_id.
-    roster: playersOf(side, world).map((player) => ({
+    roster: world.playersOf(side).map((player) => ({
       id: player.id,
       nickname: player.nickname,
       avatar: "",

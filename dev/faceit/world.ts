@@ -1,10 +1,12 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
-import { newAccount, USUAL_ROSTERS } from "./accounts.ts";
 import type {
   CompetitionRecord,
   Faction,
   MatchRecord,
+  Move,
+  NewMatch,
   PlayerRecord,
   SideRecord,
   Status,
@@ -21,36 +23,27 @@ const COMPETITION: CompetitionRecord = {
   type: "hub",
 };
 
+const NUMBERS = ["one", "two", "three", "four", "five"] as const;
+
+/** The accounts of a first start: two teams of five, and two who come in for others. */
+export const FIRST_ACCOUNTS: readonly PlayerRecord[] = [
+  ...team("aurora", "a0000000"),
+  ...team("borealis", "b0000000"),
+  ...team("substitute", "c0000000").slice(0, 2),
+];
+
+/** Nicknames of the rosters of a match that names none. */
+const USUAL_ROSTERS = {
+  faction1: NUMBERS.map((number) => `aurora_${number}`),
+  faction2: NUMBERS.map((number) => `borealis_${number}`),
+};
+
 export interface WorldPorts {
   readonly clock: Clock;
   /** A random UUID. */
   readonly newId: () => string;
   /** Something is different now. */
   readonly changed: () => void;
-}
-
-/** A match that is to be made. What is absent is as usual. */
-export interface NewMatch {
-  /** Ids or nicknames. */
-  readonly rosters?: Partial<Readonly<Record<Faction, readonly string[] | undefined>>> | undefined;
-  readonly names?: Partial<Readonly<Record<Faction, string | undefined>>> | undefined;
-  readonly competition?:
-    | { readonly [K in keyof CompetitionRecord]?: CompetitionRecord[K] | undefined }
-    | undefined;
-  readonly organizerId?: string | undefined;
-  readonly map?: string | undefined;
-  readonly status: "SCHEDULED" | "CREATED" | "CHECK_IN";
-  /** Milliseconds. */
-  readonly scheduledAt?: number | undefined;
-}
-
-/** A move of a match. */
-export interface Move {
-  readonly status: Status;
-  /** Absent: the next one. */
-  readonly version?: number | undefined;
-  /** It ends without having been played. */
-  readonly forfeit?: boolean | undefined;
 }
 
 /** Accounts and matches. Failures are sentences for whoever called. */
@@ -82,6 +75,11 @@ export class World {
   player(idOrNickname: string): PlayerRecord | undefined {
     const byId = this.#players.get(idOrNickname);
     return byId ?? [...this.#players.values()].find(({ nickname }) => nickname === idOrNickname);
+  }
+
+  /** The players of a side, as far as their accounts are still there. */
+  playersOf({ players }: SideRecord): PlayerRecord[] {
+    return players.flatMap((id) => this.#players.get(id) ?? []);
   }
 
   /** Makes an account, or gives the one that has this id another nickname. */
@@ -135,10 +133,7 @@ export class World {
   }
 
   /** Moves a match to a status: to any, since FACEIT also finishes what it has aborted. */
-  move(
-    match: MatchRecord,
-    { status, version, forfeit = false }: Move,
-  ): Result<MatchRecord, string> {
+  move(match: MatchRecord, { status, version, forfeit }: Move): Result<MatchRecord, string> {
     if (version !== undefined && version <= match.version) {
       const hint = "an event that comes late is sent by POST /_control/webhook";
       return err(`version: the match is at ${match.version} already; ${hint}`);
@@ -219,4 +214,23 @@ export class World {
     this.#ports.changed();
     return match;
   }
+}
+
+function team(name: string, firstPart: string): PlayerRecord[] {
+  return NUMBERS.map((number, index) => {
+    const id = `${firstPart}-0000-4000-8000-00000000000${index + 1}`;
+    return newAccount(id, `${name}_${number}`);
+  });
+}
+
+/** An account; what nobody named follows from its id. */
+function newAccount(id: string, nickname: string): PlayerRecord {
+  const number = createHash("sha256").update(id).digest().readUInt32BE() % 1_000_000_000;
+  return {
+    id,
+    nickname,
+    membership: number % 3 === 0 ? "premium" : "free",
+    skillLevel: (number % 10) + 1,
+    gamePlayerId: `76561190${String(number).padStart(9, "0")}`,
+  };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { SignJWT, type JWK } from "jose";
 import { z } from "zod";
 import { err, ok, type Result } from "../../src/platform/result.ts";
+import { problemsOf } from "../doubles/control.ts";
 
 /** Body of `POST /dev/token`. */
 const DevTokenRequest = z.strictObject({
@@ -37,12 +38,7 @@ export async function mintDevToken(
   body: unknown,
 ): Promise<Result<string, string>> {
   const parsed = DevTokenRequest.safeParse(body);
-  if (!parsed.success) {
-    const rows = parsed.error.issues.map(
-      (issue) => `${issue.path.join(".") || "body"}: ${issue.message}`,
-    );
-    return err(rows.join("; "));
-  }
+  if (!parsed.success) return err(problemsOf(parsed.error));
   const { sub, guilds, scope, discord_id, expiresIn, claims, header } = parsed.data;
   const now = Math.floor(signer.nowMs() / 1000);
   const payload = override(

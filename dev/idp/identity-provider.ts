@@ -1,11 +1,16 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { errors, Provider, type Configuration } from "oidc-provider";
-import { isLocalOrigin, type RunningDouble, serveDouble } from "../doubles/server.ts";
+import { answerBy, isLocalOrigin, type RunningDouble, serveDouble } from "../doubles/server.ts";
 import { mintDevToken } from "./dev-token.ts";
 import { EMPTY_LOGIN, loginPage, logoutPage, messagePage, type LoginForm } from "./pages.ts";
 import { openStore, type Account, type ProviderStore } from "./store.ts";
+
+type Bindings = { Bindings: HttpBindings };
 
 /** What the provider is told at its start. */
 type IdentityProviderOptions = {
@@ -52,7 +57,24 @@ export async function startIdentityProvider(
   let issuer = options.issuer ?? "";
   const double = await serveDouble({ port: options.port, host: HOST }, (url) => {
     issuer = options.issuer ?? url;
-    return { request: requestsTo(issuer, options, store, { signingKey, cookieKeys }) };
+    const provider = new Provider(issuer, configure(options, store, signingKey, cookieKeys));
+    provider.on("server_error", (_context, error) => {
+      console.error(`The identity provider failed: ${error.message}`);
+    });
+    const standard = provider.callback();
+    const signer = { issuer, audience: options.audience, key: signingKey, nowMs: Date.now };
+    const app = new Hono<Bindings>()
+      .post("/dev/token", limited, (c) => giveToken(c, signer))
+      .all("/interaction/*", limited, (c) => handleLogin(c, provider, store))
+      .all("*", async ({ env }) => {
+        await standard(env.incoming, env.outgoing);
+        return RESPONSE_ALREADY_SENT;
+      })
+      .onError((error, c) => {
+        console.error(`${c.req.method} ${c.req.path}: ${String(error)}`);
+        return c.json({ error: "server_error" }, 500);
+      });
+    return { request: answerBy(app) };
   });
   return {
     ...double,
@@ -61,46 +83,6 @@ export async function startIdentityProvider(
       await double.close();
       store.close();
     },
-  };
-}
-
-/** Answers everything that the provider is asked. */
-function requestsTo(
-  issuer: string,
-  options: IdentityProviderOptions,
-  store: ProviderStore,
-  { signingKey, cookieKeys }: { readonly signingKey: JWK; readonly cookieKeys: string[] },
-): RequestListener {
-  const provider = new Provider(issuer, configure(options, store, signingKey, cookieKeys));
-  provider.on("server_error", (_context, error) => {
-    console.error(`The identity provider failed: ${error.message}`);
-  });
-  const standard = provider.callback();
-  const signer = { issuer, audience: options.audience, key: signingKey, nowMs: Date.now };
-
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { pathname } = new URL(request.url ?? "/", issuer);
-    if (pathname === "/dev/token" && request.method === "POST") {
-      const { origin } = request.headers;
-      if (origin !== undefined && !isLocalOrigin(origin)) {
-        sendJson(response, 403, { error: "access_denied" });
-        return;
-      }
-      const minted = await mintDevToken(signer, parseJson(await readBody(request)));
-      if (minted.ok) sendJson(response, 200, { access_token: minted.value });
-      else sendJson(response, 400, { error: "invalid_request", error_description: minted.error });
-    } else if (pathname.startsWith("/interaction/")) {
-      await handleLogin(provider, store, request, response);
-    } else {
-      await standard(request, response);
-    }
-  };
-  return (request, response) => {
-    handle(request, response).catch((error: unknown) => {
-      console.error(`${request.method} ${request.url}: ${String(error)}`);
-      if (response.headersSent) response.destroy();
-      else sendJson(response, 500, { error: "server_error" });
-    });
   };
 }
 
@@ -219,35 +201,63 @@ function configure(
   };
 }
 
+/** Pages hold what was typed, and answers a token: nobody keeps them. */
+const NO_STORE = { "cache-control": "no-store" };
+
+const limited = bodyLimit({
+  maxSize: FORM_MAX_BYTES,
+  onError: (c) => refuseToken(c, "the body is too long"),
+});
+
+/** `POST /dev/token`, for callers without an origin and for pages of this machine. */
+async function giveToken(
+  c: Context<Bindings>,
+  signer: Parameters<typeof mintDevToken>[0],
+): Promise<Response> {
+  const origin = c.req.header("origin");
+  if (origin !== undefined && !isLocalOrigin(origin)) {
+    return c.json({ error: "access_denied" }, 403, NO_STORE);
+  }
+  const minted = await mintDevToken(signer, await c.req.json().catch(() => undefined));
+  return minted.ok
+    ? c.json({ access_token: minted.value }, 200, NO_STORE)
+    : refuseToken(c, minted.error);
+}
+
+function refuseToken(c: Context, problem: string): Response {
+  return c.json({ error: "invalid_request", error_description: problem }, 400, NO_STORE);
+}
+
+/** The sign-in form, and what was typed into it. */
 async function handleLogin(
+  c: Context<Bindings>,
   provider: Provider,
   store: ProviderStore,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const interaction = await provider.interactionDetails(request, response).catch(() => undefined);
-  if (interaction === undefined) {
-    sendHtml(
-      response,
-      400,
-      messagePage("This sign-in has expired", "Go back to GuildHub and sign in again."),
-    );
-    return;
-  }
+): Promise<Response> {
+  const { incoming, outgoing } = c.env;
+  const interaction = await provider.interactionDetails(incoming, outgoing).catch(() => undefined);
+  if (interaction === undefined) return sayExpired(c);
   const action = `/interaction/${interaction.uid}`;
-  if (request.method !== "POST") {
-    sendHtml(response, 200, loginPage(action, EMPTY_LOGIN, undefined));
-    return;
+  if (c.req.method !== "POST") {
+    return c.html(loginPage(action, EMPTY_LOGIN, undefined), 200, NO_STORE);
   }
-  const form = readLoginForm(await readBody(request));
+  const form = readLoginForm(await c.req.text());
   const account = accountOf(form);
   if (account === undefined) {
-    sendHtml(response, 400, loginPage(action, form, "Type a name of up to 64 characters."));
-    return;
+    const page = loginPage(action, form, "Type a name of up to 64 characters.");
+    return c.html(page, 400, NO_STORE);
   }
   store.saveAccount(account);
   const result = { login: { accountId: account.sub, remember: true } };
-  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+  await provider.interactionFinished(incoming, outgoing, result, {
+    mergeWithLastSubmission: false,
+  });
+  return RESPONSE_ALREADY_SENT;
+}
+
+function sayExpired(c: Context): Response {
+  const page = messagePage("This sign-in has expired", "Go back to GuildHub and sign in again.");
+  return c.html(page, 400, NO_STORE);
 }
 
 function readLoginForm(body: string): LoginForm {
@@ -270,36 +280,4 @@ function accountOf(form: LoginForm): Account | undefined {
     guilds: guilds.length === 0 ? undefined : guilds,
     managesRooms: form.managesRooms,
   };
-}
-
-/** The body as text; one that is too long is cut, and then no longer parses. */
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= FORM_MAX_BYTES) chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
-  response.end(JSON.stringify(body));
-}
-
-function sendHtml(response: ServerResponse, status: number, html: string): void {
-  response.writeHead(status, {
-    "content-type": "text/html; charset=utf-8",
-    "cache-control": "no-store",
-  });
-  response.end(html);
 }
