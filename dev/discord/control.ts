@@ -61,19 +61,7 @@ export interface ControlPorts {
 export function createControlApi(ports: ControlPorts): Hono {
   const { world, gateway, faults, calls, endpoint, primaryGuildId } = ports;
   return controlApi([
-    onGet("/state", () => ({
-      guilds: [...world.guilds.values()].map((guild) => guildObject(guild)),
-      channels: [...world.channels.values()].map(channelObject),
-      voiceStates: [...world.voice.values()].map((voice) => ({
-        ...voiceStateObject(voice),
-        guildId: voice.guildId,
-        channelId: voice.channelId,
-        userId: voice.userId,
-        selfMute: voice.selfMute,
-      })),
-      users: [...world.users.values()].filter(({ bot }) => !bot),
-      gateway: gateway.report(),
-    })),
+    onGet("/state", () => controlState(ports)),
     onGet("/calls", () => calls.list()),
     onGet("/messages", () => world.archive.messages()),
 
@@ -129,6 +117,23 @@ export function createControlApi(ports: ControlPorts): Hono {
       return DONE;
     }),
   ]);
+}
+
+/** Everything that this Discord holds. */
+export function controlState({ world, gateway }: ControlPorts) {
+  return {
+    guilds: [...world.guilds.values()].map((guild) => guildObject(guild)),
+    channels: [...world.channels.values()].map(channelObject),
+    voiceStates: [...world.voice.values()].map((voice) => ({
+      ...voiceStateObject(voice),
+      guildId: voice.guildId,
+      channelId: voice.channelId,
+      userId: voice.userId,
+      selfMute: voice.selfMute,
+    })),
+    users: [...world.users.values()].filter(({ bot }) => !bot),
+    gateway: gateway.report(),
+  };
 }
 
 function act(body: z.infer<typeof GatewayBody>, { gateway, faults }: ControlPorts): void {

@@ -176,6 +176,6 @@ export interface Dispatch {
 }
 
 /** Whether people can be in the channel. */
-export function isVoice(channel: ChannelRecord): boolean {
+export function isVoice(channel: Pick<ChannelRecord, "type">): boolean {
   return channel.type === ChannelType.GuildVoice;
 }

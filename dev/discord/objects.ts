@@ -132,7 +132,7 @@ export function guildObject(
 }
 
 /** A guild's channel as Discord writes it; GUILD_CREATE leaves `guild_id` out. */
-export function channelObject(channel: ChannelRecord): Record<string, unknown> {
+export function channelObject(channel: ChannelRecord) {
   const base = {
     id: channel.id,
     type: channel.type,

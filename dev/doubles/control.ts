@@ -120,3 +120,25 @@ export async function callControl(
   }
   return JSON.parse(text);
 }
+
+/** A double as the person at its controls sees it. What it answers has the types of its own code. */
+export class ControlClient {
+  readonly #double: { readonly url: string };
+
+  /** @param double where it listens */
+  constructor(double: { readonly url: string }) {
+    this.#double = double;
+  }
+
+  protected async get<T>(path: string): Promise<T> {
+    return (await callControl(this.#double, "GET", path)) as T;
+  }
+
+  protected async post<T>(path: string, body?: unknown): Promise<T> {
+    return (await callControl(this.#double, "POST", path, body)) as T;
+  }
+
+  protected async delete<T>(path: string): Promise<T> {
+    return (await callControl(this.#double, "DELETE", path)) as T;
+  }
+}

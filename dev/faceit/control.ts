@@ -64,21 +64,7 @@ export interface ControlPorts {
 export function createControlApi(ports: ControlPorts): Hono {
   const { world, sender, faults } = ports;
   return controlApi([
-    onGet("/state", () => ({
-      accounts: [...world.players.values()].map(({ id, nickname, skillLevel }) => ({
-        playerId: id,
-        nickname,
-        skillLevel,
-      })),
-      matches: [...world.matches.values()].map((match) => matchView(match, world)),
-      deliveries: sender.deliveries.map(
-        ({ event, eventId, matchId, version, state, status, attempts }) => {
-          const what = { url: ports.webhookUrl, event, eventId, matchId, version };
-          return { ...what, state, status, attempts };
-        },
-      ),
-      hold: sender.holds,
-    })),
+    onGet("/state", () => controlState(ports)),
 
     onPost("/players", PlayerBody, ({ nickname, playerId }) => {
       const made = world.putPlayer(nickname, playerId);
@@ -115,6 +101,24 @@ export function createControlApi(ports: ControlPorts): Hono {
       return DONE;
     }),
   ]);
+}
+
+/** Everything that this FACEIT holds. */
+export function controlState({ world, sender, webhookUrl: url }: ControlPorts) {
+  return {
+    accounts: [...world.players.values()].map(({ id, nickname, skillLevel }) => ({
+      playerId: id,
+      nickname,
+      skillLevel,
+    })),
+    matches: [...world.matches.values()].map((match) => matchView(match, world)),
+    deliveries: sender.deliveries.map(
+      ({ event, eventId, matchId, version, state, status, attempts }) => {
+        return { url, event, eventId, matchId, version, state, status, attempts };
+      },
+    ),
+    hold: sender.holds,
+  };
 }
 
 /** A webhook as nobody would get it: late, twice, of a match that is unknown, with a wrong secret. */
@@ -165,7 +169,8 @@ function tell({ world, sender, newId, clock }: ControlPorts, event: string, matc
   sender.send({ event, eventId, matchId: match.id, version: match.version, body });
 }
 
-function matchView(match: MatchRecord, world: World): Readonly<Record<string, unknown>> {
+/** A match with its players. */
+export function matchView(match: MatchRecord, world: World) {
   const side = (record: SideRecord) => ({
     name: record.name,
     players: world.playersOf(record).map(({ id, nickname }) => ({ playerId: id, nickname })),

@@ -6,7 +6,7 @@ import { pathInVersion, type RestBindings } from "./request.ts";
 const CALLS_MAX = 2_000;
 
 /** A REST call that was answered, for tests and measurements. */
-interface RestCall {
+export interface AnsweredCall {
   /** Counts all calls since the start, from 1: who reads in time misses none. */
   readonly n: number;
   /** When it was answered, RFC 3339. */
@@ -21,20 +21,20 @@ interface RestCall {
 /** The last calls, oldest first. */
 export class CallLog {
   readonly #clock: Clock;
-  readonly #calls: RestCall[] = [];
+  readonly #calls: AnsweredCall[] = [];
   #count = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  add(call: Pick<RestCall, "method" | "path" | "status">): void {
+  add(call: Pick<AnsweredCall, "method" | "path" | "status">): void {
     this.#count += 1;
     this.#calls.push({ n: this.#count, at: new Date(this.#clock()).toISOString(), ...call });
     if (this.#calls.length > CALLS_MAX) this.#calls.shift();
   }
 
-  list(): readonly RestCall[] {
+  list(): readonly AnsweredCall[] {
     return this.#calls;
   }
 }
