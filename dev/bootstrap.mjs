@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { stop } from "./usage.mjs";
 
 /** The repository's top folder. */
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -18,12 +19,6 @@ const OLDEST_MODERN_NODE = [22, 18];
 function isAtLeast(version, oldest) {
   const parts = version.replace(/^v/, "").split(".").map(Number);
   return parts[0] > oldest[0] || (parts[0] === oldest[0] && parts[1] >= oldest[1]);
-}
-
-/** Ends the process with a message for the person at the keyboard. @param {string} message */
-export function fail(message) {
-  process.stderr.write(`${message}\n`);
-  process.exit(1);
 }
 
 /**
@@ -51,7 +46,7 @@ function isInstalled() {
 /** Installs what is missing: `npm ci`, or `npm install` where there is no lock file. */
 export function ensureInstalled() {
   if (!isAtLeast(process.versions.node, OLDEST_NODE)) {
-    fail(`GuildHub needs Node ${OLDEST_NODE[0]} or newer; this is ${process.versions.node}.`);
+    stop(`GuildHub needs Node ${OLDEST_NODE[0]} or newer; this is ${process.versions.node}.`);
   }
   if (isInstalled()) return;
   const command = existsSync(path.join(ROOT, "package-lock.json")) ? "ci" : "install";
@@ -64,7 +59,7 @@ export function ensureInstalled() {
     stdio: ["ignore", 2, 2],
   });
   if (result.status !== 0) {
-    fail(`npm ${command} failed. What it said is above; run it again when that is solved.`);
+    stop(`npm ${command} failed. What it said is above; run it again when that is solved.`);
   }
 }
 
@@ -73,7 +68,7 @@ function modernNode() {
   const installed = path.join(ROOT, "node_modules", ".bin", "node");
   if (existsSync(installed)) return installed;
   if (isAtLeast(process.versions.node, OLDEST_MODERN_NODE)) return process.execPath;
-  return fail(
+  return stop(
     `No Node 24 is published for this system as an npm package, so yours runs everything. It is ` +
       `${process.versions.node}; GuildHub needs ${OLDEST_MODERN_NODE.join(".")} or newer.`,
   );
@@ -104,7 +99,7 @@ export function handOver(file, onMessage, onEnd) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, pass);
   if (onMessage !== undefined) child.on("message", onMessage);
   watchNpm(() => pass("SIGTERM"));
-  child.on("error", (error) => fail(`${file} could not start: ${error.message}`));
+  child.on("error", (error) => stop(`${file} could not start: ${error.message}`));
   child.on("exit", (code, signal) => {
     onEnd?.();
     process.exit(code ?? 128 + (constants.signals[signal ?? "SIGKILL"] ?? 9));

@@ -1,7 +1,7 @@
 // `npm run build`, and the [build] command of wrangler.toml: the page, as it is deployed. Wrangler names
 // its own command; the environment is the first argument.
-import { fail, handOver } from "./bootstrap.mjs";
-import { offerHelp } from "./usage.mjs";
+import { handOver } from "./bootstrap.mjs";
+import { offerHelp, stop } from "./usage.mjs";
 
 offerHelp(`Usage: npm run build
   Builds the page into console/dist. A deploy does it by itself.`);
@@ -12,7 +12,7 @@ const [environment] = process.argv.slice(2);
 // `wrangler dev` serves what is there; `npm start` builds a page of its own.
 if (command === "dev" || command === "types") process.exit(0);
 if (command !== undefined && environment === undefined) {
-  fail(
+  stop(
     "The top level of wrangler.toml is for this machine only, so nothing was deployed. " +
       "Deploy with: npm run deploy -- production",
   );

@@ -7,8 +7,8 @@ import { gzip } from "node:zlib";
 import { lookAtBundle, type Metafile } from "./bundle-size.ts";
 import { fingerprint } from "./stack/fingerprint.ts";
 import { buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
-import { runOnce } from "./stack/run-once.ts";
-import { QUIET_WRANGLER, wranglerArgs } from "./stack/wrangler.ts";
+import { runOnce } from "./stack/process-group.ts";
+import { wranglerCommand } from "./stack/wrangler.ts";
 
 /** @returns lines that are worth reading, also when all is well */
 type Check = { readonly name: string; readonly run: () => Promise<readonly string[] | void> };
@@ -35,17 +35,9 @@ const bundle = (environment: string): Check => ({
   run: async () => {
     const outdir = path.join(scratch, `bundle-${environment}`);
     const metafile = path.join(outdir, "meta.json");
-    await runOnce("The Worker does not build", {
-      args: wranglerArgs(root, [
-        "deploy",
-        "--dry-run",
-        `--outdir=${outdir}`,
-        `--metafile=${metafile}`,
-        `--env=${environment}`,
-      ]),
-      cwd: root,
-      env: { ...process.env, ...QUIET_WRANGLER },
-    });
+    const build = ["deploy", "--dry-run", `--outdir=${outdir}`, `--metafile=${metafile}`];
+    const command = wranglerCommand(root, [...build, `--env=${environment}`]);
+    await runOnce("The Worker does not build", command);
     let bytes = 0;
     for (const file of await readdir(outdir)) {
       if (!/\.(m?js|wasm)$/.test(file)) continue;

@@ -3,62 +3,46 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { parseConfig } from "../src/config.ts";
 import { ConfigError } from "../src/platform/variables.ts";
 import { freshSecret, parseTomlVars, parseVariables, type Variables } from "./stack/variables.ts";
-import { wranglerArgs } from "./stack/wrangler.ts";
-import { offerHelp } from "./usage.mjs";
+import { wranglerCommand } from "./stack/wrangler.ts";
+import { readArguments, stop } from "./usage.mjs";
 
 const USAGE = `Usage: npm run deploy -- ENVIRONMENT [--dry-run]
   Applies the migrations of D1, then deploys the Worker and the page. docs/deploy.md has the steps before.
   ENVIRONMENT   production or staging, as wrangler.toml has them
   --dry-run     checks and builds, and uploads nothing`;
 
-offerHelp(USAGE);
-
-function stop(message: string): never {
-  console.error(message);
-  process.exit(1);
-}
-
-function readArguments(): { readonly environment: string; readonly dryRun: boolean } {
-  try {
-    const { positionals, values } = parseArgs({
-      allowPositionals: true,
-      options: { "dry-run": { type: "boolean", default: false } },
-    });
-    const [environment, ...others] = positionals;
-    if (environment === undefined || others.length > 0) return stop(USAGE);
-    // Without `--` before it, npm takes the flag for its own.
-    const isNpmDryRun = process.env["npm_config_dry_run"] === "true";
-    return { environment, dryRun: values["dry-run"] || isNpmDryRun };
-  } catch {
-    return stop(USAGE);
-  }
-}
+const { positionals, values } = readArguments(USAGE, {
+  allowPositionals: true,
+  options: { "dry-run": { type: "boolean", default: false } },
+});
+const [environment, ...others] = positionals;
+if (environment === undefined || others.length > 0) stop(USAGE);
+// Without `--` before it, npm takes the flag for its own.
+const dryRun = values["dry-run"] || process.env["npm_config_dry_run"] === "true";
 
 /** What has to be filled in before this environment can work; secrets are Cloudflare's and not seen here. */
-function problemsOf(toml: string, environment: string, vars: Variables): readonly string[] {
+function problemsOf(toml: string, name: string, vars: Variables): readonly string[] {
   const problems: string[] = [];
   try {
     parseConfig({ ...vars, HUB_SECRET: freshSecret(), DISCORD_BOT_TOKEN: freshSecret() });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    problems.push(`[env.${environment}.vars]: ${error.message}`);
+    problems.push(`[env.${name}.vars]: ${error.message}`);
   }
-  const section = toml.split(`[[env.${environment}.d1_databases]]`)[1]?.split("\n[")[0] ?? "";
-  const { database_id: id = "", database_name: name = "" } = parseVariables(section);
+  const section = toml.split(`[[env.${name}.d1_databases]]`)[1]?.split("\n[")[0] ?? "";
+  const { database_id: id = "", database_name: database = "" } = parseVariables(section);
   if (/^[0-]*$/.test(id)) {
     problems.push(
-      `[[env.${environment}.d1_databases]]: database_id is missing. ` +
-        `\`npx wrangler d1 create ${name}\` prints it.`,
+      `[[env.${name}.d1_databases]]: database_id is missing. ` +
+        `\`npx wrangler d1 create ${database}\` prints it.`,
     );
   }
   return problems;
 }
 
-const { environment, dryRun } = readArguments();
 const root = path.dirname(import.meta.dirname);
 const toml = readFileSync(path.join(root, "wrangler.toml"), "utf8");
 const vars = parseTomlVars(toml, `env.${environment}.vars`);
@@ -67,14 +51,12 @@ if (Object.keys(vars).length === 0)
 const problems = problemsOf(toml, environment, vars);
 if (problems.length > 0) stop(`wrangler.toml is not filled in yet:\n  ${problems.join("\n  ")}`);
 
-function wrangler(...args: readonly string[]): void {
-  const { status } = spawnSync(
-    process.execPath,
-    wranglerArgs(root, [...args, "--env", environment]),
-    { cwd: root, stdio: "inherit" },
-  );
+const wrangler = (...args: readonly string[]): void => {
+  const command = wranglerCommand(root, [...args, "--env", environment]);
+  // As it is: whoever deploys hears what wrangler has to say.
+  const { status } = spawnSync(process.execPath, command.args, { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
-}
+};
 
 if (dryRun) {
   wrangler("deploy", "--dry-run");

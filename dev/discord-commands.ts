@@ -1,13 +1,12 @@
 // `npm run discord:commands`: registers the slash commands in every guild of this deployment.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { z } from "zod";
 import { parseConfig } from "../src/config.ts";
 import { registerCommands, servedGuilds } from "./commands/register-commands.ts";
 import { commandSettings } from "./stack/command-settings.ts";
 import { freshSecret } from "./stack/variables.ts";
-import { offerHelp } from "./usage.mjs";
+import { readArguments, stop } from "./usage.mjs";
 
 const USAGE = `Usage: npm run discord:commands -- [--dry-run]
   --dry-run   says what differs, and changes nothing`;
@@ -18,25 +17,11 @@ const WORDS = {
   differs: "would get these commands",
 } as const;
 
-function stop(message: string): never {
-  console.error(message);
-  process.exit(1);
-}
-
-offerHelp(USAGE);
-
+const { values } = readArguments(USAGE, {
+  options: { "dry-run": { type: "boolean", default: false } },
+});
 const root = path.dirname(import.meta.dirname);
 
-function readArguments(): { readonly dryRun: boolean } {
-  try {
-    const { values } = parseArgs({ options: { "dry-run": { type: "boolean", default: false } } });
-    return { dryRun: values["dry-run"] };
-  } catch {
-    return stop(USAGE);
-  }
-}
-
-const { dryRun } = readArguments();
 // For the deployed bot the environment is enough: no file, and no secret that this does not use.
 const settings = commandSettings(root, { HUB_SECRET: freshSecret() });
 if (!settings.ok) stop(settings.error.join("\n"));
@@ -55,7 +40,7 @@ console.log(commands.map(({ name }) => `/${name}`).join(" "));
 for (const guildId of servedGuilds(config)) {
   const { discordApiUrl: apiUrl, discordBotToken: botToken } = config;
   const target = { apiUrl, botToken, applicationId, guildId };
-  const registered = await registerCommands(target, commands, dryRun);
+  const registered = await registerCommands(target, commands, values["dry-run"]);
   if (registered.ok) {
     console.log(`Guild ${guildId} ${WORDS[registered.value]}.`);
   } else {

@@ -1,6 +1,6 @@
 // Scripts of package.json that may run before anything is installed: installs what is missing and hands over.
-import { ensureInstalled, fail, handOver } from "./bootstrap.mjs";
-import { offerHelp } from "./usage.mjs";
+import { ensureInstalled, handOver } from "./bootstrap.mjs";
+import { offerHelp, stop } from "./usage.mjs";
 
 /** @type {Readonly<Record<string, readonly [program: string, usage: string]>>} */
 const SCRIPTS = {
@@ -28,7 +28,7 @@ const SCRIPTS = {
 
 const [name = ""] = process.argv.splice(2, 1);
 const script = SCRIPTS[name];
-if (script === undefined) fail(`dev/run.mjs knows ${Object.keys(SCRIPTS).join(", ")}`);
+if (script === undefined) stop(`dev/run.mjs knows ${Object.keys(SCRIPTS).join(", ")}`);
 offerHelp(script[1]);
 // Both proofs are one program, which is told which.
 if (name.startsWith("proof:")) process.argv.splice(2, 0, name.slice("proof:".length));

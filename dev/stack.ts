@@ -4,12 +4,11 @@ import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PART_LABELS, type PartName } from "./stack/names.ts";
-import { terminalOutput } from "./stack/output.ts";
+import { seconds, showProgress, terminalOutput } from "./stack/output.ts";
 import { partSpec } from "./stack/parts.ts";
 import { answers, logFile, supervise, USUAL_SUPERVISION, type Part } from "./stack/part.ts";
 import { portProblems } from "./stack/ports.ts";
 import { applyMigrations, buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
-import { showProgress } from "./stack/progress.ts";
 import { readSettings, type Settings } from "./stack/settings.ts";
 import { removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
 import { ensureDevVars, namesInExample, parseTomlVars, parseVariables } from "./stack/variables.ts";
@@ -167,7 +166,7 @@ function printAddresses(): void {
   const { urls, parts, needed } = settings;
   // Other terminals look for the stack in .state unless they are told where it is.
   const withState = process.env["STATE_DIR"] ? `STATE_DIR=${settings.stateDir} ` : "";
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const took = seconds(performance.now() - startedAt);
   const row = (name: PartName, note: string): string => {
     const isDouble = name === "idp" || name === "discord" || name === "faceit";
     const where = isDouble && !parts.includes(name) ? "not ours: used as it is" : note;
@@ -176,7 +175,7 @@ function printAddresses(): void {
   output.say(
     [
       "",
-      `${output.strong("GuildHub is ready")} after ${seconds} s: ${output.strong(urls.worker)}`,
+      `${output.strong("GuildHub is ready")} after ${took}: ${output.strong(urls.worker)}`,
       "",
       ...ROWS.flatMap(([name, note]) => (needed.has(name) ? [row(name, note)] : [])),
       "",

@@ -1,10 +1,9 @@
 // `npm run token -- alice`: prints an access token of the local identity provider.
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { devToken } from "./idp/control-client.ts";
 import { commandSettings } from "./stack/command-settings.ts";
 import { freshSecret } from "./stack/variables.ts";
-import { offerHelp } from "./usage.mjs";
+import { readArguments, stop } from "./usage.mjs";
 
 const USAGE = `Usage: npm run token -- NAME [options]
   --scope "rooms:manage"   scopes, separated by spaces
@@ -13,12 +12,17 @@ const USAGE = `Usage: npm run token -- NAME [options]
   --expires-in 3600        seconds until it expires
   STATE_DIR=…              before the command: of which stack, if it has a folder of its own`;
 
-offerHelp(USAGE);
-
-function stop(message: string): never {
-  console.error(message);
-  process.exit(1);
-}
+const { positionals, values } = readArguments(USAGE, {
+  allowPositionals: true,
+  options: {
+    scope: { type: "string" },
+    guilds: { type: "string" },
+    "discord-id": { type: "string" },
+    "expires-in": { type: "string" },
+  },
+});
+const [sub] = positionals;
+if (sub === undefined || positionals.length > 1) stop(USAGE);
 
 // A token needs no secret: without a stack, what is missing is the stack and not a variable.
 const settings = commandSettings(path.dirname(import.meta.dirname), {
@@ -29,26 +33,6 @@ if (!settings.ok) stop(settings.error.join("\n"));
 if (!settings.value.parts.includes("idp")) {
   stop(`JWT_ISSUER is ${settings.value.urls.idp}, not the local provider: get a token there.`);
 }
-
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        scope: { type: "string" },
-        guilds: { type: "string" },
-        "discord-id": { type: "string" },
-        "expires-in": { type: "string" },
-      },
-    });
-  } catch {
-    return stop(USAGE);
-  }
-}
-
-const { positionals, values } = readArguments();
-const [sub] = positionals;
-if (sub === undefined || positionals.length > 1) stop(USAGE);
 
 const { idp } = settings.value.urls;
 const token = await devToken({ url: idp }, sub, {

@@ -1,4 +1,5 @@
-import { portVariable, required, runDouble, stop, variable } from "../doubles/program.ts";
+import { portVariable, required, runDouble, variable } from "../doubles/program.ts";
+import { stop } from "../usage.mjs";
 import { startLocalDiscord } from "./local-discord.ts";
 import { PRIMARY_GUILD } from "./seed.ts";
 import { isSnowflake } from "./snowflake.ts";

@@ -1,3 +1,4 @@
+import { stop } from "../usage.mjs";
 import type { RunningDouble } from "./server.ts";
 
 /** A variable of the environment; empty counts as absent. */
@@ -16,12 +17,6 @@ export function portVariable(name: string, usual: number): number {
   const port = Number(variable(name) ?? usual);
   const isPort = Number.isInteger(port) && port >= 0 && port <= 65_535;
   return isPort ? port : stop(`${name} is not a port`);
-}
-
-/** Ends the program with a sentence that says what is wrong. */
-export function stop(problem: string): never {
-  console.error(problem);
-  process.exit(1);
 }
 
 /** Runs a double as a program of its own, until it is told to end. */

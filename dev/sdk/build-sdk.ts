@@ -4,7 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { build } from "vite";
-import { runOnce } from "../stack/run-once.ts";
+import { runOnce } from "../stack/process-group.ts";
 
 /** The one file, compressed, may have this many bytes (hub.md, SDK). */
 export const SDK_MAX_GZIP_BYTES = 6 * 1024;

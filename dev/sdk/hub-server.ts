@@ -1,10 +1,6 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Readable } from "node:stream";
-import type { ReadableStream } from "node:stream/web";
 import { type WebSocket, WebSocketServer } from "ws";
 import { FakeHub } from "../../src/testing/fake-hub.ts";
+import { answerBy, type RunningDouble, serveDouble } from "../doubles/server.ts";
 
 /** The one token that it takes. */
 const TOKEN = "t1";
@@ -13,74 +9,51 @@ const TOKEN = "t1";
 export class HubServer {
   /** Whom the next client meets. */
   hub = new FakeHub();
-  readonly #server: Server;
+  #double: RunningDouble | undefined;
   readonly #upgrades = new WebSocketServer({ noServer: true });
-
-  constructor() {
-    this.#server = createServer((request, response) => void this.#answer(request, response));
-    this.#server.on("upgrade", (request, tcp, head) => {
-      if (!this.hub.websockets) tcp.destroy();
-      else {
-        this.#upgrades.handleUpgrade(request, tcp, head, (peer) => {
-          this.#bridge(peer, request.url ?? "");
-        });
-      }
-    });
-  }
 
   /** Where it listens. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#double?.url ?? "";
   }
 
   /** Listens on a free port of this machine. */
   async start(): Promise<void> {
-    await once(this.#server.listen(0, "127.0.0.1"), "listening");
+    this.#double = await serveDouble({ port: 0, host: "127.0.0.1" }, () => ({
+      request: answerBy({ fetch: (request: Request) => this.#answer(request) }),
+      upgrade: (request, tcp, head) => {
+        if (!this.hub.websockets) return tcp.destroy();
+        return this.#upgrades.handleUpgrade(request, tcp, head, (peer) =>
+          this.#bridge(peer, request.url ?? ""),
+        );
+      },
+    }));
   }
 
   /** Ends it with all its connections. */
   async stop(): Promise<void> {
     for (const peer of this.#upgrades.clients) peer.terminate();
-    this.#server.closeAllConnections();
-    await once(this.#server.close(), "close");
+    await this.#double?.close();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname, searchParams } = new URL(request.url ?? "", this.url);
-    if (request.headers.authorization !== `Bearer ${TOKEN}`) {
-      response.writeHead(401).end();
-      return;
+  async #answer({ url, headers, signal }: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(url);
+    if (headers.get("authorization") !== `Bearer ${TOKEN}`) {
+      return new Response(null, { status: 401 });
     }
     if (pathname === "/ws/ticket") {
-      const url = `${this.url.replace("http", "ws")}/ws?ticket=1`;
-      response.writeHead(201, { "Content-Type": "application/json" }).end(JSON.stringify({ url }));
-      return;
+      const ticket = { url: `${this.url.replace("http", "ws")}/ws?ticket=1` };
+      return Response.json(ticket, { status: 201 });
     }
-    const gone = new AbortController();
-    response.on("close", () => {
-      gone.abort();
-    });
-    const stream = await this.hub.events(searchParams, gone.signal);
-    if (!stream.ok) {
-      response.writeHead(503).end();
-      return;
-    }
-    response.writeHead(200, { "Content-Type": "text/event-stream" });
-    Readable.fromWeb(stream.value.body as ReadableStream)
-      .on("error", () => response.destroy())
-      .pipe(response);
+    const stream = await this.hub.events(searchParams, signal);
+    if (!stream.ok) return new Response(null, { status: 503 });
+    return new Response(stream.value.body, { headers: { "Content-Type": "text/event-stream" } });
   }
 
   #bridge(peer: WebSocket, path: string): void {
     const socket = this.hub.open(`ws://hub${path}`);
-    socket.addEventListener("message", ({ data }) => {
-      peer.send(String(data));
-    });
-    socket.addEventListener("close", ({ code }) => {
-      peer.close(code);
-    });
-    peer.on("message", (data: Buffer) => {
-      socket.send(data.toString());
-    });
+    socket.addEventListener("message", ({ data }) => peer.send(String(data)));
+    socket.addEventListener("close", ({ code }) => peer.close(code));
+    peer.on("message", (data: Buffer) => socket.send(data.toString()));
   }
 }

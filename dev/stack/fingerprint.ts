@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 /** Folders of what a tool has made: never a source. */
@@ -19,27 +19,16 @@ export async function fingerprint(
 }
 
 async function filesOf(root: string, entry: string): Promise<string[]> {
-  const found = await readdir(path.join(root, entry), {
-    recursive: true,
-    withFileTypes: true,
-  }).catch((error: unknown) => {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOTDIR" || code === "ENOENT") return undefined;
-    throw error;
-  });
-  if (found === undefined) return (await exists(path.join(root, entry))) ? [entry] : [];
+  const place = path.join(root, entry);
+  const stats = await stat(place).catch(() => undefined);
+  if (stats === undefined) return [];
+  if (!stats.isDirectory()) return [entry];
+  const found = await readdir(place, { recursive: true, withFileTypes: true });
   return found
     .filter((file) => file.isFile())
     .map((file) => path.relative(root, path.join(file.parentPath, file.name)))
     .filter((file) => !MADE.test(file))
     .toSorted();
-}
-
-async function exists(file: string): Promise<boolean> {
-  return readFile(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 /**

@@ -2,7 +2,7 @@ import { createWriteStream, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { readLogLine, type LogLine } from "./log-line.ts";
-import type { Output } from "./output.ts";
+import { type Output, seconds } from "./output.ts";
 import { startGroup, type Command, type ProcessGroup } from "./process-group.ts";
 
 /** One process of the stack. */
@@ -157,8 +157,4 @@ export async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

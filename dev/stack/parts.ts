@@ -4,7 +4,7 @@ import { PART_LABELS, type PartName } from "./names.ts";
 import type { PartSpec } from "./part.ts";
 import { type Settings, WORKER_VARIABLES_FILE } from "./settings.ts";
 import { formatVariables } from "./variables.ts";
-import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
+import { wranglerCommand } from "./wrangler.ts";
 
 /** The command of each part, with the variables that it needs. */
 export function partSpec(name: PartName, settings: Settings, root: string): PartSpec {
@@ -23,8 +23,9 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
       return {
         label,
         healthUrl: `${settings.urls.worker}/health`,
-        command: {
-          args: wranglerArgs(root, [
+        command: wranglerCommand(
+          root,
+          [
             "dev",
             "--ip=127.0.0.1",
             `--port=${ports.worker}`,
@@ -33,14 +34,9 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
             `--env-file=${writeWorkerVariables(settings)}`,
             `--persist-to=${settings.workerStateDir}`,
             `--assets=${settings.pageDir}`,
-          ]),
-          cwd: root,
-          env: {
-            ...process.env,
-            ...QUIET_WRANGLER,
-            WRANGLER_REGISTRY_PATH: own("wrangler-registry"),
-          },
-        },
+          ],
+          { WRANGLER_REGISTRY_PATH: own("wrangler-registry") },
+        ),
       };
     case "idp":
       return {

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fingerprint, unlessDone } from "./fingerprint.ts";
-import { runOnce } from "./run-once.ts";
-import { QUIET_WRANGLER, wranglerArgs } from "./wrangler.ts";
+import { runOnce } from "./process-group.ts";
+import { wranglerCommand } from "./wrangler.ts";
 
 /** Where the page is built for real use: what is deployed, and what plain `wrangler dev` serves. */
 export const DEPLOYED_PAGE = "console/dist";
@@ -73,18 +73,11 @@ export async function applyMigrations(
   await unlessDone(path.join(workerStateDir, ".migrations"), mark, () =>
     runOnce(
       "The migrations could not be applied",
-      {
-        args: wranglerArgs(root, [
-          "d1",
-          "migrations",
-          "apply",
-          "guildhub",
-          "--local",
-          `--persist-to=${workerStateDir}`,
-        ]),
-        cwd: root,
-        env: { ...process.env, ...QUIET_WRANGLER, CI: "true" },
-      },
+      wranglerCommand(
+        root,
+        ["d1", "migrations", "apply", "guildhub", "--local", `--persist-to=${workerStateDir}`],
+        { CI: "true" },
+      ),
       signal,
     ),
   );

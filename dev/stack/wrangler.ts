@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { Command } from "./process-group.ts";
 
 /** Variables that keep wrangler quiet and offline: no metrics, no error reports, no version check. */
 export const QUIET_WRANGLER = {
@@ -9,7 +10,15 @@ export const QUIET_WRANGLER = {
   WRANGLER_WRITE_LOGS: "false",
 } as const;
 
-/** Arguments for Node that run the installed wrangler. */
-export function wranglerArgs(root: string, args: readonly string[]): string[] {
-  return [path.join(root, "node_modules/wrangler/bin/wrangler.js"), ...args];
+/** Has the installed wrangler of a checkout work there, quietly. */
+export function wranglerCommand(
+  root: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Command {
+  return {
+    args: [path.join(root, "node_modules/wrangler/bin/wrangler.js"), ...args],
+    cwd: root,
+    env: { ...process.env, ...QUIET_WRANGLER, ...variables },
+  };
 }

@@ -99,23 +99,3 @@ async function readPorts(control: Readable, count: number): Promise<Map<string, 
   }
   return ports;
 }
-
-/** Runs a program to its end. @throws with its output when it fails */
-export async function runToEnd(
-  command: string,
-  args: readonly string[],
-  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
-): Promise<string> {
-  const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
-  running.add(child);
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  }
-  const [code] = (await once(child, "exit")) as [number | null];
-  running.delete(child);
-  if (code !== 0) throw new Error(`${command} ${args.join(" ")} failed:\n${output}`);
-  return output;
-}

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { runToEnd } from "./processes.ts";
+import { runOnce } from "../stack/process-group.ts";
+import { wranglerCommand } from "../stack/wrangler.ts";
 import { COMPATIBILITY_DATE, d1Service, type WorkerService } from "./workerd.ts";
 
 /** The Worker as `wrangler deploy` would upload it. */
@@ -93,21 +93,8 @@ export function readFlags(toml: string): string[] {
 }
 
 async function dryRun(cwd: string, options: readonly string[]): Promise<void> {
-  const wrangler = path.join(
-    path.dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
-    "bin/wrangler.js",
-  );
-  await runToEnd(process.execPath, [wrangler, "deploy", "--dry-run", ...options], {
-    cwd,
-    env: {
-      ...process.env,
-      CI: "1",
-      CLOUDFLARE_CF_FETCH_ENABLED: "false",
-      WRANGLER_HIDE_BANNER: "true",
-      WRANGLER_SEND_ERROR_REPORTS: "false",
-      WRANGLER_SEND_METRICS: "false",
-    },
-  });
+  const command = wranglerCommand(ROOT, ["deploy", "--dry-run", ...options], { CI: "1" });
+  await runOnce("The Worker does not build", { ...command, cwd });
 }
 
 async function readMigrations(root: string): Promise<string[]> {

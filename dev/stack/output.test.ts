@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { terminalOutput } from "./output.ts";
-import { showProgress } from "./progress.ts";
+import { showProgress, terminalOutput } from "./output.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
