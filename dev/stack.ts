@@ -1,17 +1,18 @@
 // The local stack behind `npm start` (dev/start.mjs): starts every part, starts it again when it
 // dies, and takes all of them along when it ends.
-import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { commandSettings } from "./stack/command-settings.ts";
 import { PART_LABELS, type PartName } from "./stack/names.ts";
 import { seconds, showProgress, terminalOutput } from "./stack/output.ts";
 import { partSpec } from "./stack/parts.ts";
 import { answers, logFile, supervise, USUAL_SUPERVISION, type Part } from "./stack/part.ts";
 import { portProblems } from "./stack/ports.ts";
 import { applyMigrations, buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
-import { readSettings, type Settings } from "./stack/settings.ts";
+import type { Settings } from "./stack/settings.ts";
 import { removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
-import { ensureDevVars, namesInExample, parseTomlVars, parseVariables } from "./stack/variables.ts";
+import { ensureDevVars } from "./stack/variables.ts";
 
 // State has keys and tokens in it: what this process and its parts write is for its user alone.
 process.umask(0o077);
@@ -35,8 +36,6 @@ const ending = new AbortController();
 const running = new Map<PartName, Part>();
 let isReady = false;
 
-const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
-
 function refuse(problems: readonly string[]): never {
   for (const problem of problems) console.error(problem);
   process.exit(1);
@@ -46,13 +45,7 @@ function settingsOfThisRun(): Settings {
   if (ensureDevVars(path.join(root, ".dev.vars"), path.join(root, ".dev.vars.example"))) {
     output.say("Made .dev.vars with fresh secrets.");
   }
-  const settings = readSettings({
-    environment: process.env,
-    devVars: parseVariables(read(".dev.vars")),
-    toml: parseTomlVars(read("wrangler.toml")),
-    known: namesInExample(read(".dev.vars.example")),
-    root,
-  });
+  const settings = commandSettings(root);
   if (!settings.ok) return refuse(settings.error);
   const { madeSecrets } = settings.value;
   if (madeSecrets.length > 0) {

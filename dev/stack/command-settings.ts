@@ -9,8 +9,8 @@ import { namesInExample, parseTomlVars, parseVariables, type Variables } from ".
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Settings for a command beside the stack: those of the stack that runs, whatever ports and variables it
- * was started with; else what `npm start` would have. The command's own environment wins.
+ * Settings of a stack that starts, and of a command beside one: those of the stack that runs, whatever ports
+ * and variables it was started with; else what the files say. The command's own environment wins.
  * @param otherwise variables that hold when nobody has set them
  * @returns the settings, or one sentence for each variable that is wrong
  */

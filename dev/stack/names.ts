@@ -3,6 +3,17 @@ import type { AreaName } from "../../src/config.ts";
 /** The processes of the local stack. */
 export type PartName = "worker" | "idp" | "discord" | "faceit" | "gateway";
 
+/** A value for each of them. */
+export function ofParts<T>(value: (part: PartName) => T): Record<PartName, T> {
+  return {
+    worker: value("worker"),
+    idp: value("idp"),
+    discord: value("discord"),
+    gateway: value("gateway"),
+    faceit: value("faceit"),
+  };
+}
+
 /** The parts that each area needs beside the Worker. */
 export const AREA_PARTS: Readonly<Record<AreaName, readonly PartName[]>> = {
   rooms: ["idp", "discord", "gateway"],

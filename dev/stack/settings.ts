@@ -6,47 +6,12 @@ import { localApplication } from "../discord/application.ts";
 import {
   AREA_PARTS,
   DEFAULT_STATE,
+  ofParts,
   type PartName,
   PORT_VARIABLES,
   STACK_VARIABLES,
 } from "./names.ts";
-import { freshSecret, type Variables } from "./variables.ts";
-
-/** Secrets that the Worker shares with the local FACEIT. */
-const FACEIT_SECRETS = ["FACEIT_WEBHOOK_SECRET", "FACEIT_API_KEY", "FACEIT_CLIENT_SECRET"] as const;
-
-/** What somebody has set by a file or the environment. */
-type Given = (name: string) => string | undefined;
-
-/** What the Worker is told of the local Discord: its application, and where players are sent. */
-function discordVariables(botToken: string, toml: Variables, given: Given): Variables {
-  const { id, publicKeyHex, clientSecret } = localApplication(botToken);
-  return {
-    ...chosen(["VC_CATEGORY_ID", "LOBBY_VC_ID"], toml, given),
-    DISCORD_APPLICATION_ID: id,
-    DISCORD_PUBLIC_KEY: publicKeyHex,
-    DISCORD_CLIENT_SECRET: clientSecret,
-  };
-}
-
-/** What the Worker is told of the local FACEIT. */
-function faceitVariables(url: string, toml: Variables, given: Given): Variables {
-  return {
-    ...chosen(["FACEIT_CLIENT_ID"], toml, given),
-    FACEIT_AUTH_URL: given("FACEIT_AUTH_URL") ?? `${url}/oauth/authorize`,
-    FACEIT_TOKEN_URL: given("FACEIT_TOKEN_URL") ?? `${url}/oauth/token`,
-    FACEIT_USERINFO_URL: given("FACEIT_USERINFO_URL") ?? `${url}/oauth/userinfo`,
-  };
-}
-
-function chosen(names: readonly string[], toml: Variables, given: Given): Variables {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = given(name) ?? toml[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
-}
+import { FACEIT_SECRETS, freshSecret, type Variables } from "./variables.ts";
 
 /** What the stack starts, where, and with which variables. */
 export type Settings = {
@@ -106,6 +71,10 @@ const DERIVED: ReadonlySet<string> = new Set([
   "FACEIT_REDIRECT_URI",
 ]);
 
+/** Those of {@link DERIVED} that hold beside the local services. */
+const OF_LOCAL_DISCORD: ReadonlySet<string> = new Set(["VC_CATEGORY_ID", "LOBBY_VC_ID"]);
+const OF_LOCAL_FACEIT: ReadonlySet<string> = new Set(["FACEIT_CLIENT_ID"]);
+
 /**
  * Merges the variables (environment, then `.dev.vars`, then wrangler.toml) and decides what is local.
  * @returns the settings, or one sentence for each variable that is wrong
@@ -124,20 +93,8 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     problems.push(`${variable}: "${text}" is no port. Give a number from 1 to 65535.`);
     return usual;
   };
-  const ports = {
-    worker: port("worker"),
-    idp: port("idp"),
-    discord: port("discord"),
-    gateway: port("gateway"),
-    faceit: port("faceit"),
-  };
-  const urls = {
-    worker: `http://127.0.0.1:${ports.worker}`,
-    idp: `http://127.0.0.1:${ports.idp}`,
-    discord: `http://127.0.0.1:${ports.discord}`,
-    gateway: `http://127.0.0.1:${ports.gateway}`,
-    faceit: `http://127.0.0.1:${ports.faceit}`,
-  };
+  const ports = ofParts(port);
+  const urls = ofParts((part) => `http://127.0.0.1:${ports[part]}`);
 
   const needed = neededParts((name) => given(name) ?? toml[name]);
 
@@ -161,19 +118,26 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
   const hasLocalFaceit = needed.has("faceit") && isLocal(faceitApi, ports.faceit);
   const madeSecrets = hasLocalFaceit ? FACEIT_SECRETS.filter((name) => !given(name)) : [];
 
+  const isMeant = (name: string): boolean =>
+    (hasLocalDiscord && OF_LOCAL_DISCORD.has(name)) ||
+    (hasLocalFaceit && OF_LOCAL_FACEIT.has(name)) ||
+    !DERIVED.has(name);
   const names = new Set([...known, ...Object.keys(toml), ...Object.keys(devVars)]);
   const merged: Record<string, string> = {};
   for (const name of names) {
     if (STACK_VARIABLES.has(name)) continue;
-    const value = given(name) ?? (DERIVED.has(name) ? undefined : toml[name]);
+    const value = given(name) ?? (isMeant(name) ? toml[name] : undefined);
     if (value !== undefined && value !== "") merged[name] = value;
   }
   const botToken = given("DISCORD_BOT_TOKEN");
   const worker: Variables = {
     ...merged,
-    // Of the local Discord's application nothing else would work, whatever is given.
-    ...(hasLocalDiscord && botToken !== undefined && discordVariables(botToken, toml, given)),
-    ...(hasLocalFaceit && faceitVariables(urls.faceit, toml, given)),
+    ...(hasLocalDiscord && botToken !== undefined && applicationVariables(botToken)),
+    ...(hasLocalFaceit && {
+      FACEIT_AUTH_URL: given("FACEIT_AUTH_URL") ?? `${urls.faceit}/oauth/authorize`,
+      FACEIT_TOKEN_URL: given("FACEIT_TOKEN_URL") ?? `${urls.faceit}/oauth/token`,
+      FACEIT_USERINFO_URL: given("FACEIT_USERINFO_URL") ?? `${urls.faceit}/oauth/userinfo`,
+    }),
     ...Object.fromEntries(madeSecrets.map((name) => [name, newSecret()])),
     ...(needed.has("faceit") && {
       FACEIT_API_URL: faceitApi,
@@ -219,6 +183,16 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     pageDir: path.join(stateDir, "page"),
     verbose: given("VERBOSE") !== undefined,
   });
+}
+
+/** Of the local Discord's application nothing else would work, whatever is given. */
+function applicationVariables(botToken: string): Variables {
+  const { id, publicKeyHex, clientSecret } = localApplication(botToken);
+  return {
+    DISCORD_APPLICATION_ID: id,
+    DISCORD_PUBLIC_KEY: publicKeyHex,
+    DISCORD_CLIENT_SECRET: clientSecret,
+  };
 }
 
 /** What the areas of this stack need. When they are chosen wrongly, `parseConfig` says so. */

@@ -4,14 +4,15 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 /** Names and values of variables, as a file or the environment gives them. */
 export type Variables = Readonly<Record<string, string>>;
 
-/** Secrets that a fresh `.dev.vars` gets as random values. */
-const GENERATED = [
-  "HUB_SECRET",
-  "DISCORD_BOT_TOKEN",
+/** Secrets that the Worker shares with the local FACEIT. */
+export const FACEIT_SECRETS = [
   "FACEIT_WEBHOOK_SECRET",
   "FACEIT_API_KEY",
   "FACEIT_CLIENT_SECRET",
-];
+] as const;
+
+/** Secrets that a fresh `.dev.vars` gets as random values. */
+const GENERATED: readonly string[] = ["HUB_SECRET", "DISCORD_BOT_TOKEN", ...FACEIT_SECRETS];
 
 /** A random value that works as any of the secrets. */
 export function freshSecret(): string {

@@ -8,7 +8,7 @@ import { LOBBY, PRIMARY_GUILD } from "../discord/seed.ts";
 import { FaceitControl } from "../faceit/control-client.ts";
 import { devToken, type TokenOptions } from "../idp/control-client.ts";
 import { readStackFile, type StackFile } from "../stack/stack-file.ts";
-import type { PartName } from "../stack/names.ts";
+import { ofParts, type PartName } from "../stack/names.ts";
 import { DATABASE_VARIABLE } from "./database.ts";
 import { eventually } from "./eventually.ts";
 import { freePorts } from "../stack/ports.ts";
@@ -51,14 +51,7 @@ export async function launchStack(
   }
   const [worker = 0, idp = 0, discord = 0, gateway = 0, faceit = 0] = await freePorts(5);
   const ports = { worker, idp, discord, gateway, faceit };
-  const at = (port: number): string => `http://127.0.0.1:${port}`;
-  const urls = {
-    worker: at(worker),
-    idp: at(idp),
-    discord: at(discord),
-    gateway: at(gateway),
-    faceit: at(faceit),
-  };
+  const urls = ofParts((part) => `http://127.0.0.1:${ports[part]}`);
   const child = spawn(process.execPath, [path.join(root, program)], {
     cwd: root,
     env: {
