@@ -1,6 +1,6 @@
 // `npm run token -- alice`: prints an access token of the local identity provider.
 import path from "node:path";
-import { devToken } from "./idp/control-client.ts";
+import { devToken } from "./idp/dev-token.ts";
 import { commandSettings } from "./stack/command-settings.ts";
 import { freshSecret } from "./stack/variables.ts";
 import { readArguments, stop } from "./usage.mjs";

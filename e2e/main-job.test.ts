@@ -4,7 +4,7 @@ import { Api } from "../dev/testing/api.ts";
 import { checkHistory, checkSame } from "./checker.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import type { DiscordControl } from "../dev/discord/control-client.ts";
-import type { TokenOptions } from "../dev/idp/control-client.ts";
+import type { TokenOptions } from "../dev/idp/dev-token.ts";
 import { Recorder } from "./recorder.ts";
 import { startStack, type Stack } from "../dev/testing/stack.ts";
 

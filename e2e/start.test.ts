@@ -10,7 +10,7 @@ import { decodeJwt } from "jose";
 import { afterEach, describe, expect, it } from "vitest";
 import { PART_LABELS } from "../dev/stack/names.ts";
 import { DiscordControl } from "../dev/discord/control-client.ts";
-import { devToken } from "../dev/idp/control-client.ts";
+import { devToken } from "../dev/idp/dev-token.ts";
 import { startIdentityProvider } from "../dev/idp/identity-provider.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import { freePorts } from "../dev/stack/ports.ts";

@@ -26,95 +26,83 @@ interface ArchivePorts {
   readonly changed: () => void;
 }
 
+type ArchiveState = Required<
+  Pick<WorldState, "invites" | "auditLog" | "directChannels" | "messages" | "commands">
+>;
+
 /** The part of the world that REST knows and the gateway tells nobody. */
 export class Archive {
   readonly #botId: string;
-  readonly #directChannels: Map<string, DirectChannelRecord>;
-  #invites: readonly InviteRecord[];
-  #auditLog: readonly AuditLogRecord[];
-  #messages: readonly MessageRecord[];
-  #commands: readonly CommandRecord[];
   readonly #ports: ArchivePorts;
+  #state: ArchiveState;
 
   constructor(state: WorldState, ports: ArchivePorts) {
-    this.#botId = state.botId;
-    this.#directChannels = new Map(state.directChannels.map((it) => [it.id, it]));
-    this.#invites = state.invites;
-    this.#auditLog = state.auditLog;
-    this.#messages = state.messages ?? [];
-    this.#commands = state.commands ?? [];
+    const { botId, invites, auditLog, directChannels, messages = [], commands = [] } = state;
+    this.#botId = botId;
+    this.#state = { invites, auditLog, directChannels, messages, commands };
     this.#ports = ports;
   }
 
-  state(): Pick<WorldState, "invites" | "auditLog" | "directChannels" | "messages" | "commands"> {
-    return {
-      invites: this.#invites,
-      auditLog: this.#auditLog,
-      directChannels: [...this.#directChannels.values()],
-      messages: this.#messages,
-      commands: this.#commands,
-    };
+  /** Everything, of messages the last ones of all channels; oldest first. */
+  state(): ArchiveState {
+    return this.#state;
   }
 
   forgetGuild(guildId: string): void {
-    this.#invites = this.#invites.filter((invite) => invite.guildId !== guildId);
-    this.#auditLog = this.#auditLog.filter((entry) => entry.guildId !== guildId);
-    this.#commands = this.#commands.filter((command) => command.guildId !== guildId);
+    const { invites, auditLog, commands } = this.#state;
+    this.#change({
+      invites: invites.filter((invite) => invite.guildId !== guildId),
+      auditLog: auditLog.filter((entry) => entry.guildId !== guildId),
+      commands: commands.filter((command) => command.guildId !== guildId),
+    });
   }
 
   forgetInvitesTo(channelId: string): void {
-    this.#invites = this.#invites.filter((invite) => invite.channelId !== channelId);
+    const { invites } = this.#state;
+    this.#change({ invites: invites.filter((invite) => invite.channelId !== channelId) });
   }
 
   addInvite(invite: InviteRecord): void {
-    this.#invites = [...this.#invites, invite];
-    this.#ports.changed();
+    this.#change({ invites: [...this.#state.invites, invite] });
   }
 
   /** Invites of a guild that have not expired. */
   invitesOf(guildId: string): readonly InviteRecord[] {
     const now = this.#ports.clock();
-    return this.#invites.filter(
+    return this.#state.invites.filter(
       (it) => it.guildId === guildId && (it.maxAge === 0 || it.createdAt + it.maxAge * 1_000 > now),
     );
   }
 
   /** The channel between the bot and a user; made on first use. */
   directChannelWith(recipientId: string): DirectChannelRecord {
-    const known = [...this.#directChannels.values()].find((it) => it.recipientId === recipientId);
+    const { directChannels } = this.#state;
+    const known = directChannels.find((it) => it.recipientId === recipientId);
     if (known !== undefined) return known;
     const channel = { id: this.#ports.newId(), recipientId };
-    this.#directChannels.set(channel.id, channel);
-    this.#ports.changed();
+    this.#change({ directChannels: [...directChannels, channel] });
     return channel;
   }
 
   /** A channel between the bot and a user, by its id. */
   directChannel(id: string): DirectChannelRecord | undefined {
-    return this.#directChannels.get(id);
+    return this.#state.directChannels.find((channel) => channel.id === id);
   }
 
   /** Keeps a message; the oldest goes when there are too many. */
   addMessage(message: MessageRecord): void {
-    this.#messages = [...this.#messages, message].slice(-MESSAGES_MAX);
-    this.#ports.changed();
-  }
-
-  /** The last messages of all channels, oldest first. */
-  messages(): readonly MessageRecord[] {
-    return this.#messages;
+    this.#change({ messages: [...this.#state.messages, message].slice(-MESSAGES_MAX) });
   }
 
   /** The application's commands in a guild, or with null those of all guilds. */
   commandsOf(guildId: string | null): readonly CommandRecord[] {
-    return this.#commands.filter((command) => command.guildId === guildId);
+    return this.#state.commands.filter((command) => command.guildId === guildId);
   }
 
   /** Replaces all commands of a guild, or with null those of all guilds. */
   setCommands(guildId: string | null, commands: readonly CommandRecord[]): void {
-    const others = this.#commands.filter((command) => command.guildId !== guildId);
-    this.#commands = [...others, ...commands];
-    this.#ports.changed();
+    const others = this.#state.commands.filter((command) => command.guildId !== guildId);
+    this.#change({ commands: [...others, ...commands] });
   }
 
   /** Writes a line into the guild's audit log. */
@@ -128,13 +116,17 @@ export class Archive {
       id: this.#ports.newId(),
     };
     const ofGuild = [...this.auditLogOf(entry.guildId), record].slice(-AUDIT_LOG_ENTRIES_MAX);
-    const others = this.#auditLog.filter((it) => it.guildId !== entry.guildId);
-    this.#auditLog = [...others, ...ofGuild];
-    this.#ports.changed();
+    const others = this.#state.auditLog.filter((it) => it.guildId !== entry.guildId);
+    this.#change({ auditLog: [...others, ...ofGuild] });
   }
 
   /** The guild's audit log, oldest first. */
   auditLogOf(guildId: string): readonly AuditLogRecord[] {
-    return this.#auditLog.filter((entry) => entry.guildId === guildId);
+    return this.#state.auditLog.filter((entry) => entry.guildId === guildId);
+  }
+
+  #change(changes: Partial<ArchiveState>): void {
+    this.#state = { ...this.#state, ...changes };
+    this.#ports.changed();
   }
 }

@@ -26,10 +26,10 @@ const MemberBody = z.object({
   guildId: z.string().optional(),
 });
 const UserBody = z.object({
-  username: Name.optional(),
-  globalName: Name.nullable().optional(),
-  acceptsDirectMessages: z.boolean().optional(),
-  bot: z.boolean().optional(),
+  username: Name.exactOptional(),
+  globalName: Name.nullable().exactOptional(),
+  acceptsDirectMessages: z.boolean().exactOptional(),
+  bot: z.boolean().exactOptional(),
 });
 const CommandBody = z.object({
   userId: UserId,
@@ -73,21 +73,11 @@ export function peopleControls(
       return DONE;
     }),
 
-    onPost(
-      "/users/:id",
-      UserBody,
-      ({ username, globalName, acceptsDirectMessages, bot }, userId) => {
-        const id = UserId.safeParse(userId);
-        if (!id.success || id.data === world.botId) return err("there is no such person");
-        const changed = world.updateUser(world.user(id.data), {
-          ...(username === undefined ? {} : { username }),
-          ...(globalName === undefined ? {} : { globalName }),
-          ...(acceptsDirectMessages === undefined ? {} : { acceptsDirectMessages }),
-          ...(bot === undefined ? {} : { bot }),
-        });
-        return ok(changed);
-      },
-    ),
+    onPost("/users/:id", UserBody, (changes, userId) => {
+      const id = UserId.safeParse(userId);
+      if (!id.success || id.data === world.botId) return err("there is no such person");
+      return ok(world.updateUser(world.user(id.data), changes));
+    }),
 
     onPost("/interactions", CommandBody, async ({ userId, guildId = primaryGuildId, ...use }) => {
       const present = world.guilds.get(guildId);

@@ -63,7 +63,7 @@ export function createControlApi(ports: ControlPorts): Hono {
   return controlApi([
     onGet("/state", () => controlState(ports)),
     onGet("/calls", () => calls.list()),
-    onGet("/messages", () => world.archive.messages()),
+    onGet("/messages", () => world.archive.state().messages),
 
     ...peopleControls(world, endpoint, ports),
 

@@ -41,32 +41,28 @@ export function cardPage(title: string, body: string): string {
 </html>`;
 }
 
-/** A page of OAuth2 that asks who somebody is: a button for each. */
-export function choicePage({
-  title,
-  heading,
-  whose,
-  field,
-  choices,
-  action,
-}: {
+/**
+ * A page of OAuth2 that asks who somebody is: a button for each.
+ * @param page its words, whose it is (`Discord` or `FACEIT`), and where the choice is posted
+ */
+export function choicePage(page: {
   readonly title: string;
-  readonly heading: string;
-  /** Whose page it is: `Discord` or `FACEIT`. */
+  readonly heading: () => string;
   readonly whose: string;
-  /** Name of the form's field that carries the id of who was chosen. */
   readonly field: string;
-  readonly choices: readonly { readonly id: string; readonly name: string }[];
-  /** Where the choice is posted. */
+  readonly people: () => readonly { readonly id: string; readonly name: string }[];
   readonly action: string;
 }): string {
-  const buttons = choices.map(
-    ({ id, name }) =>
-      `<button name="${field}" value="${escapeHtml(id)}">Continue as ${escapeHtml(name)}</button>`,
-  );
+  const { title, whose, field, action } = page;
+  const buttons = page
+    .people()
+    .map(
+      ({ id, name }) =>
+        `<button name="${field}" value="${escapeHtml(id)}">Continue as ${escapeHtml(name)}</button>`,
+    );
   return cardPage(
     `${title} · ${whose} local`,
-    `<h1>${escapeHtml(heading)}</h1>
+    `<h1>${escapeHtml(page.heading())}</h1>
 <p>The local ${whose}: choose whoever you want to be, there is no password.</p>
 <form method="post" action="${escapeHtml(action)}">
 ${buttons.join("\n")}

@@ -133,7 +133,7 @@ export interface OAuthRules {
   readonly page: {
     readonly title: string;
     readonly heading: () => string;
-    /** Name of the form's field that says who was chosen. */
+    /** Name of the form's field that carries the id of who was chosen. */
     readonly field: string;
     readonly people: () => readonly { readonly id: string; readonly name: string }[];
     /** Whom the field's value names: their id. */
@@ -202,11 +202,7 @@ export function authorizePages(rules: OAuthRules): Hono {
     const request = readRequest(c);
     if (request instanceof Response) return request;
     const { pathname, search } = new URL(c.req.url);
-    const { title, heading, field, people } = page;
-    const action = pathname + search;
-    return c.html(
-      choicePage({ title, heading: heading(), whose, field, choices: people(), action }),
-    );
+    return c.html(choicePage({ ...page, whose, action: pathname + search }));
   });
   pages.post("/authorize", async (c) => {
     const request = readRequest(c);

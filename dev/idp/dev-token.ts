@@ -18,9 +18,6 @@ const DevTokenRequest = z.strictObject({
   header: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** What a token is to say. */
-export type DevTokenRequest = z.input<typeof DevTokenRequest>;
-
 /** Who signs, and for whom. */
 type TokenSigner = {
   readonly issuer: string;
@@ -75,4 +72,33 @@ function override(
 ): Record<string, unknown> {
   const entries = Object.entries({ ...base, ...changes });
   return Object.fromEntries(entries.filter(([, value]) => value !== null && value !== undefined));
+}
+
+/** What a token may say beside its `sub`. */
+export type TokenOptions = Omit<z.input<typeof DevTokenRequest>, "sub">;
+
+const Answer = z.object({
+  access_token: z.string().optional(),
+  error_description: z.string().optional(),
+});
+
+/**
+ * Gets an access token for the Worker from the local identity provider, without its sign-in form.
+ * @param double where the provider listens
+ * @throws a TypeError when nothing answers there, or what is wrong with the token
+ */
+export async function devToken(
+  { url }: { readonly url: string },
+  sub: string,
+  options: TokenOptions = {},
+): Promise<string> {
+  const response = await fetch(`${url}/dev/token`, {
+    method: "POST",
+    body: JSON.stringify({ sub, ...options }),
+  });
+  const answer = Answer.parse(await response.json());
+  if (answer.access_token === undefined) {
+    throw new Error(answer.error_description ?? "No token came back.");
+  }
+  return answer.access_token;
 }

@@ -6,7 +6,7 @@ import path from "node:path";
 import { DiscordControl } from "../discord/control-client.ts";
 import { LOBBY, PRIMARY_GUILD } from "../discord/seed.ts";
 import { FaceitControl } from "../faceit/control-client.ts";
-import { devToken, type TokenOptions } from "../idp/control-client.ts";
+import { devToken, type TokenOptions } from "../idp/dev-token.ts";
 import { readStackFile, type StackFile } from "../stack/stack-file.ts";
 import { ofParts, type PartName } from "../stack/names.ts";
 import { DATABASE_VARIABLE } from "./database.ts";

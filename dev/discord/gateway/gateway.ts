@@ -51,17 +51,6 @@ interface GatewayPorts {
   readonly changed: () => void;
 }
 
-/** What the control API tells of the gateway. */
-interface GatewayReport {
-  readonly connected: boolean;
-  /** Sessions opened by IDENTIFY since the state file began. */
-  readonly identifies: number;
-  /** Sessions resumed. */
-  readonly resumes: number;
-  /** The last sequence number of the newest session. */
-  readonly seq: number;
-}
-
 /** The gateway v10: opens and resumes sessions, and gives each the events that it asked for. */
 export class Gateway implements ConnectionOwner {
   readonly clock: Clock;
@@ -232,12 +221,15 @@ export class Gateway implements ConnectionOwner {
     for (const connection of this.#connections) connection.requestHeartbeat();
   }
 
-  report(): GatewayReport {
+  /** What the control API tells of it. */
+  report() {
     const newest = [...this.#attached.keys()].at(-1) ?? [...this.#sessions.values()].at(-1);
     return {
       connected: this.#attached.size > 0,
+      /** Sessions opened by IDENTIFY since the state file began, and sessions resumed. */
       identifies: this.#identifies,
       resumes: this.#resumes,
+      /** The last sequence number of the newest session. */
       seq: newest?.seq ?? 0,
     };
   }

@@ -29,6 +29,9 @@ const CommandResponse = z.object({
   data: z.record(z.string(), z.unknown()),
 });
 
+const Callback = z.object({ id: z.string(), token: z.string() });
+const Pong = z.object({ type: z.literal(InteractionResponseType.Pong) });
+
 interface EndpointPorts {
   /** Null: none was saved. */
   readonly url: string | null;
@@ -73,7 +76,7 @@ export class InteractionsEndpoint {
   async check(ping: unknown): Promise<Result<undefined, string>> {
     const good = await this.#post(ping, "good");
     if (!good.ok) return good;
-    if (good.value.status !== 200 || !isPong(parse(good.value.text))) {
+    if (good.value.status !== 200 || !Pong.safeParse(parse(good.value.text)).success) {
       return err(`a PING was not answered with PONG but with ${good.value.status}`);
     }
     const bad = await this.#post(ping, "bad");
@@ -124,14 +127,6 @@ export class InteractionsEndpoint {
       return err(`${NO_RESPONSE}${late ? " in time" : ": its endpoint cannot be reached"}`);
     }
   }
-}
-
-const Callback = z.object({ id: z.string(), token: z.string() });
-
-const Pong = z.object({ type: z.literal(InteractionResponseType.Pong) });
-
-function isPong(body: unknown): boolean {
-  return Pong.safeParse(body).success;
 }
 
 function parse(text: string): unknown {

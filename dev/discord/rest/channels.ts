@@ -14,11 +14,10 @@ import {
   type GuildChannelType,
 } from "../model.ts";
 import { channelObject, directChannelObject } from "../objects.ts";
-import { parsePermissions } from "../permissions.ts";
 import type { World } from "../world.ts";
 import { checkOverwrites, findChannel, findGuild } from "./access.ts";
 import { FAILURES } from "./failure.ts";
-import type { Form } from "./form.ts";
+import { type Form, present } from "./form.ts";
 import type { Outcome, RestCall } from "./request.ts";
 
 const CHANNEL_TYPES: readonly GuildChannelType[] = [
@@ -188,8 +187,8 @@ function readOverwrite(form: Form, id: string): APIOverwrite {
   return {
     id,
     type: type ?? OverwriteType.Role,
-    allow: readPermissions(form, "allow"),
-    deny: readPermissions(form, "deny"),
+    allow: form.permissions("allow") ?? "0",
+    deny: form.permissions("deny") ?? "0",
   };
 }
 
@@ -198,14 +197,6 @@ function readOverwriteId(form: Form): string {
   if (typeof id === "string" && OVERWRITE_ID.test(id)) return id;
   form.refuse("id", "BASE_TYPE_REQUIRED", "This field is required");
   return "";
-}
-
-function readPermissions(form: Form, name: string): string {
-  const raw = form.raw(name) ?? "0";
-  const permissions = parsePermissions(raw);
-  if (permissions !== null) return permissions.toString();
-  form.refuse(name, "NUMBER_TYPE_COERCE", `Value ${JSON.stringify(raw)} is not int.`);
-  return "0";
 }
 
 function readParent(
@@ -236,8 +227,4 @@ function readParent(
 /** Text channels have no capitals and no spaces; categories and voice channels keep them. */
 function textName(name: string, type: GuildChannelType): string {
   return type === ChannelType.GuildText ? name.toLowerCase().replaceAll(/\s+/g, "-") : name;
-}
-
-function present(fields: { [K in keyof Changes]: Changes[K] | undefined }): Changes {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -1,9 +1,8 @@
 import { ApplicationCommandOptionType, ApplicationCommandType } from "discord-api-types/v10";
 import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { CommandOption, CommandRecord } from "../model.ts";
-import { parsePermissions } from "../permissions.ts";
 import { type Failure, FAILURES, invalidForm } from "./failure.ts";
-import { type Form, readList } from "./form.ts";
+import { type Form, present, readList } from "./form.ts";
 import type { Outcome, RestCall } from "./request.ts";
 
 /** What an application says of a command. */
@@ -108,7 +107,7 @@ function readCommand(form: Form): CommandFields {
     name: readName(form),
     description: readDescription(form),
     options: readOptions(form),
-    defaultMemberPermissions: readPermissions(form),
+    defaultMemberPermissions: form.permissions("default_member_permissions") ?? null,
     contexts: readContexts(form),
   };
 }
@@ -146,27 +145,16 @@ function readOptions(form: Form): readonly CommandOption[] {
 
 function readOption(form: Form): CommandOption {
   const range = { min: 0, max: TEXT_MAX_LENGTH };
-  const required = form.flag("required");
-  const shortest = form.integer("min_length", range);
-  const longest = form.integer("max_length", range);
   return {
     type: form.choice("type", [TEXT, USER], { required: true }) ?? TEXT,
     name: readName(form),
     description: readDescription(form),
-    ...(required === undefined ? {} : { required }),
-    ...(shortest === undefined ? {} : { min_length: shortest }),
-    ...(longest === undefined ? {} : { max_length: longest }),
+    ...present({
+      required: form.flag("required"),
+      min_length: form.integer("min_length", range),
+      max_length: form.integer("max_length", range),
+    }),
   };
-}
-
-function readPermissions(form: Form): string | null {
-  const raw = form.raw("default_member_permissions") ?? null;
-  if (raw === null) return null;
-  const permissions = parsePermissions(raw);
-  if (permissions !== null) return permissions.toString();
-  const message = `Value ${JSON.stringify(raw)} is not int.`;
-  form.refuse("default_member_permissions", "NUMBER_TYPE_COERCE", message);
-  return null;
 }
 
 function readContexts(form: Form): readonly number[] | null {

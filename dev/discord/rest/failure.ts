@@ -1,4 +1,4 @@
-import { type RESTErrorFieldInformation, RESTJSONErrorCodes } from "discord-api-types/v10";
+import { type RESTErrorFieldInformation, RESTJSONErrorCodes as Codes } from "discord-api-types/v10";
 
 /** Errors by field; Discord writes a list's items by their index. */
 export interface ErrorTree {
@@ -25,72 +25,60 @@ export const FAILURES = {
   unauthorized: failure(401, 0, "401: Unauthorized"),
   notFound: failure(404, 0, "404: Not Found"),
   methodNotAllowed: failure(405, 0, "405: Method Not Allowed"),
-  invalidVersion: failure(
-    400,
-    RESTJSONErrorCodes.InvalidAPIVersion,
-    "Invalid API version provided",
-  ),
+  invalidVersion: failure(400, Codes.InvalidAPIVersion, "Invalid API version provided"),
   invalidJson: failure(
     400,
-    RESTJSONErrorCodes.RequestBodyContainsInvalidJSON,
+    Codes.RequestBodyContainsInvalidJSON,
     "The request body contains invalid JSON.",
   ),
-  unknownChannel: failure(404, RESTJSONErrorCodes.UnknownChannel, "Unknown Channel"),
-  unknownGuild: failure(404, RESTJSONErrorCodes.UnknownGuild, "Unknown Guild"),
-  unknownMember: failure(404, RESTJSONErrorCodes.UnknownMember, "Unknown Member"),
-  unknownOverwrite: failure(
-    404,
-    RESTJSONErrorCodes.UnknownPermissionOverwrite,
-    "Unknown Overwrite",
-  ),
-  invalidRole: failure(400, RESTJSONErrorCodes.InvalidRole, "Invalid Role"),
-  unknownUser: failure(404, RESTJSONErrorCodes.UnknownUser, "Unknown User"),
-  unknownVoiceState: failure(404, RESTJSONErrorCodes.UnknownVoiceState, "Unknown Voice State"),
+  unknownChannel: failure(404, Codes.UnknownChannel, "Unknown Channel"),
+  unknownGuild: failure(404, Codes.UnknownGuild, "Unknown Guild"),
+  unknownMember: failure(404, Codes.UnknownMember, "Unknown Member"),
+  unknownOverwrite: failure(404, Codes.UnknownPermissionOverwrite, "Unknown Overwrite"),
+  invalidRole: failure(400, Codes.InvalidRole, "Invalid Role"),
+  unknownUser: failure(404, Codes.UnknownUser, "Unknown User"),
+  unknownVoiceState: failure(404, Codes.UnknownVoiceState, "Unknown Voice State"),
   tooManyChannels: failure(
     400,
-    RESTJSONErrorCodes.MaximumNumberOfGuildChannelsReached,
+    Codes.MaximumNumberOfGuildChannelsReached,
     "Maximum number of server channels reached (500)",
   ),
   tooManyInvites: failure(
     400,
-    RESTJSONErrorCodes.MaximumNumberOfInvitesReached,
+    Codes.MaximumNumberOfInvitesReached,
     "Maximum number of invites reached (1000)",
   ),
   notInVoice: failure(
     400,
-    RESTJSONErrorCodes.TargetUserIsNotConnectedToVoice,
+    Codes.TargetUserIsNotConnectedToVoice,
     "Target user is not connected to voice.",
   ),
-  missingAccess: failure(403, RESTJSONErrorCodes.MissingAccess, "Missing Access"),
-  missingPermissions: failure(403, RESTJSONErrorCodes.MissingPermissions, "Missing Permissions"),
+  missingAccess: failure(403, Codes.MissingAccess, "Missing Access"),
+  missingPermissions: failure(403, Codes.MissingPermissions, "Missing Permissions"),
   wrongChannelType: failure(
     400,
-    RESTJSONErrorCodes.CannotExecuteActionOnThisChannelType,
+    Codes.CannotExecuteActionOnThisChannelType,
     "Cannot execute action on this channel type",
   ),
-  emptyMessage: failure(
-    400,
-    RESTJSONErrorCodes.CannotSendAnEmptyMessage,
-    "Cannot send an empty message",
-  ),
+  emptyMessage: failure(400, Codes.CannotSendAnEmptyMessage, "Cannot send an empty message"),
   cannotMessageUser: failure(
     403,
-    RESTJSONErrorCodes.CannotSendMessagesToThisUser,
+    Codes.CannotSendMessagesToThisUser,
     "Cannot send messages to this user",
   ),
   noMutualGuild: failure(
     403,
-    RESTJSONErrorCodes.CannotSendMessagesToThisUserDueToHavingNoMutualGuilds,
+    Codes.CannotSendMessagesToThisUserDueToHavingNoMutualGuilds,
     "Cannot send messages to this user due to having no mutual guilds",
   ),
   otherApplication: failure(
     403,
-    RESTJSONErrorCodes.NotAuthorizedToPerformThisActionOnThisApplication,
+    Codes.NotAuthorizedToPerformThisActionOnThisApplication,
     "You are not authorized to perform this action on this application",
   ),
   tooManyCommands: failure(
     400,
-    RESTJSONErrorCodes.MaximumNumberOfApplicationCommandsReached,
+    Codes.MaximumNumberOfApplicationCommandsReached,
     "Maximum number of application commands reached (100)",
   ),
 } as const satisfies Record<string, Failure>;
@@ -99,7 +87,7 @@ export const FAILURES = {
 export function invalidForm(errors: ErrorTree): Failure {
   return {
     status: 400,
-    code: RESTJSONErrorCodes.InvalidFormBodyOrContentType,
+    code: Codes.InvalidFormBodyOrContentType,
     message: "Invalid Form Body",
     errors,
   };

@@ -1,8 +1,19 @@
+import { parsePermissions } from "../permissions.ts";
 import { isSnowflake } from "../snowflake.ts";
 import { type ErrorTree, type Failure, invalidForm } from "./failure.ts";
 
 /** A JSON object of a request. */
 export type Fields = Readonly<Record<string, unknown>>;
+
+/** Those of some fields that were there, and right. */
+export function present<T extends object>(
+  fields: T,
+): {
+  [K in keyof T]?: Exclude<T[K], undefined>;
+} {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as T;
+}
 
 /** Whether a parsed JSON value is an object. */
 export function isFields(value: unknown): value is Fields {
@@ -108,6 +119,15 @@ export class Form {
     if (value === undefined) return undefined;
     if (typeof value === "string" && isSnowflake(value)) return value;
     return this.refuse(name, "NUMBER_TYPE_COERCE", `Value "${show(value)}" is not snowflake.`);
+  }
+
+  /** A bit set as a decimal string. */
+  permissions(name: string): string | undefined {
+    const value = this.#value(name, false);
+    if (value === undefined) return undefined;
+    const message = `Value ${JSON.stringify(value)} is not int.`;
+    const permissions = parsePermissions(value)?.toString();
+    return permissions ?? this.refuse(name, "NUMBER_TYPE_COERCE", message);
   }
 
   /** Reads each object of a list with a form of its own. */
