@@ -111,7 +111,6 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   };
   const gateway: Gateway = new Gateway(gatewayPorts, saved?.gateway);
 
-  const sessionStartLimit = gateway.sessionStartLimit.bind(gateway);
   const oauth = discordOAuth(world, application, options.oauthRedirectUris ?? [], clock);
   const rest = createRestApi({
     world,
@@ -122,7 +121,7 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
     calls,
     clock,
     newId,
-    sessionStartLimit,
+    gateway,
     interactionsUrl: options.interactionsUrl ?? null,
     ...recorder,
   });

@@ -1,5 +1,5 @@
 import { type HttpBindings, getRequestListener } from "@hono/node-server";
-import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
 import type { Duplex } from "node:stream";
 
@@ -14,14 +14,8 @@ export interface RunningDouble {
 interface DoubleHandlers {
   readonly request: RequestListener;
   /** Takes WebSockets, of callers that are allowed in; absent: there are none. */
-  readonly upgrade?: (...upgrade: Parameters<UpgradeListener>) => void;
+  readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
-
-type UpgradeListener = (
-  request: Parameters<RequestListener>[0],
-  socket: Duplex,
-  head: Buffer,
-) => void;
 
 /**
  * Listens for callers of this machine alone.
@@ -47,7 +41,7 @@ export async function serveDouble(
     server.on("upgrade", (incoming, socket, head) => {
       const { origin } = incoming.headers;
       const isOwnPage = origin === undefined || isLocalOrigin(origin);
-      if (isOwnPage && isForThisMachine(incoming.headers)) upgrade(incoming, socket, head);
+      if (isOwnPage && isForThisMachine(incoming)) upgrade(incoming, socket, head);
       else refuseUpgrade(socket, "403 Forbidden");
     });
   }
@@ -91,7 +85,7 @@ export function isLocalOrigin(origin: string): boolean {
  * have. A name there may suddenly mean this machine (DNS rebinding): its page then reads and does here
  * what it likes, since to the browser that is its own site.
  */
-function isForThisMachine({ host }: IncomingHttpHeaders): boolean {
+function isForThisMachine({ headers: { host } }: IncomingMessage): boolean {
   // Browsers always send it.
   if (host === undefined) return true;
   const hostname = URL.parse(`http://${host}`)?.hostname;
@@ -102,7 +96,7 @@ function isForThisMachine({ host }: IncomingHttpHeaders): boolean {
 /** Refuses what is not for this machine: the outermost layer of each double. */
 function onlyForThisMachine(listener: RequestListener): RequestListener {
   return (request, response) => {
-    if (isForThisMachine(request.headers)) {
+    if (isForThisMachine(request)) {
       listener(request, response);
       return;
     }

@@ -4,17 +4,8 @@ import { dirname } from "node:path";
 /** Changes of this long share one write, milliseconds. */
 const WRITE_DELAY_MS = 50;
 
-/** A JSON file that is replaced as a whole, so that a reader never finds half of it. */
-interface StateFile<State> {
-  /** What it holds; undefined when there is none yet. @throws when it holds something else */
-  read(): State | undefined;
-  /** Asks for a write of the state as it will be a moment later. */
-  schedule(): void;
-  /** Writes now what was asked for. */
-  flush(): void;
-}
-
 /**
+ * Opens a JSON file that is replaced as a whole, so that a reader never finds half of it.
  * @param path where the file is; absent: the state stays in memory only
  * @param of whose it is, and what such a state has at least: the file is our own, written as a whole
  * @param state gives what is to be written
@@ -23,7 +14,7 @@ export function openStateFile<State extends object>(
   path: string | undefined,
   of: { readonly name: string; readonly members: readonly (keyof State & string)[] },
   state: () => State,
-): StateFile<State> {
+) {
   let timer: NodeJS.Timeout | undefined;
   const write = (): void => {
     clearTimeout(timer);
@@ -37,15 +28,18 @@ export function openStateFile<State extends object>(
     typeof saved === "object" && saved !== null && of.members.every((member) => member in saved);
   if (path !== undefined) mkdirSync(dirname(path), { recursive: true });
   return {
-    read() {
+    /** What it holds; undefined when there is none yet. @throws when it holds something else */
+    read(): State | undefined {
       const saved = path === undefined ? undefined : readJson(path);
       if (saved === undefined || isState(saved)) return saved;
       throw new Error(`${path} holds something else than the state of ${of.name}`);
     },
-    schedule() {
+    /** Asks for a write of the state as it will be a moment later. */
+    schedule(): void {
       timer ??= setTimeout(write, WRITE_DELAY_MS);
     },
-    flush() {
+    /** Writes now what was asked for. */
+    flush(): void {
       if (timer !== undefined) write();
     },
   };

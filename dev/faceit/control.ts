@@ -75,7 +75,7 @@ export function createControlApi(ports: ControlPorts): Hono {
       const isFirst = FIRST_STATUSES.has(status);
       const made = world.createMatch({ ...wanted, status: isFirst ? status : "CHECK_IN" });
       if (!made.ok) return made;
-      if (!silent) tell(ports, CREATED, made.value);
+      if (!silent) sender.send(newWebhook(ports, CREATED, made.value));
       if (isFirst) return ok(matchView(made.value, world));
       return moved(ports, world.move(made.value, { status, forfeit: false }), silent);
     }),
@@ -123,8 +123,8 @@ export function controlState({ world, sender, webhookUrl: url }: ControlPorts) {
 
 /** A webhook as nobody would get it: late, twice, of a match that is unknown, with a wrong secret. */
 function sendByHand(ports: ControlPorts, asked: z.infer<typeof WebhookBody>): ControlOutcome {
-  const { world, sender, newId, clock } = ports;
-  const { event, duplicate, delayMs, secret, eventId = newId() } = asked;
+  const { world, sender } = ports;
+  const { event, duplicate, delayMs, secret } = asked;
   const newest = [...world.matches.keys()].at(-1);
   let match = world.matches.get(asked.matchId ?? newest ?? "");
   if (match !== undefined && event === DEMO_READY) match = world.publishDemo(match);
@@ -134,20 +134,13 @@ function sendByHand(ports: ControlPorts, asked: z.infer<typeof WebhookBody>): Co
     match = drafted.value;
   }
   const told = { ...match, version: asked.version ?? match.version };
-  const ids = { eventId, transactionId: newId() };
-  const envelope = webhookBody(event, matchPayload(event, told, world), ids, clock());
+  const usual = newWebhook(ports, event, told, asked.eventId);
   const own = typeof asked.body === "object" ? JSON.stringify(asked.body) : asked.body;
-  const outgoing: Outgoing = {
-    event,
-    eventId,
-    matchId: told.id,
-    version: told.version,
-    body: own ?? envelope,
-    secret,
-    delayMs,
-  };
-  for (let copy = 0; copy < duplicate; copy += 1) sender.send(outgoing);
-  return ok({ eventId, matchId: told.id, version: told.version, copies: duplicate });
+  for (let copy = 0; copy < duplicate; copy += 1) {
+    sender.send({ ...usual, body: own ?? usual.body, secret, delayMs });
+  }
+  const { eventId, matchId, version } = usual;
+  return ok({ eventId, matchId, version, copies: duplicate });
 }
 
 /** A match that changed, or why it did not; the webhook that fits its status is sent, unless silent. */
@@ -158,15 +151,21 @@ function moved(
 ): ControlOutcome {
   if (!change.ok) return change;
   const event = EVENT_OF_STATUS[change.value.status];
-  if (event !== undefined && !silent) tell(ports, event, change.value);
+  if (event !== undefined && !silent) ports.sender.send(newWebhook(ports, event, change.value));
   return ok(matchView(change.value, ports.world));
 }
 
-function tell({ world, sender, newId, clock }: ControlPorts, event: string, match: MatchRecord) {
-  const eventId = newId();
-  const payload = matchPayload(event, match, world);
-  const body = webhookBody(event, payload, { eventId, transactionId: newId() }, clock());
-  sender.send({ event, eventId, matchId: match.id, version: match.version, body });
+function newWebhook(
+  ports: ControlPorts,
+  event: string,
+  match: MatchRecord,
+  eventId = ports.newId(),
+): Outgoing {
+  const { id: matchId, version } = match;
+  const payload = matchPayload(event, match, ports.world);
+  const ids = { eventId, transactionId: ports.newId() };
+  const body = webhookBody(event, payload, ids, ports.clock());
+  return { event, eventId, matchId, version, body };
 }
 
 /** A match with its players. */

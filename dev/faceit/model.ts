@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** FACEIT's statuses of a match (contract matches-and-music.md §A2). */
-export const STATUSES = [
+const STATUSES = [
   "SCHEDULED",
   "CREATED",
   "CHECK_IN",
@@ -15,7 +15,7 @@ export const STATUSES = [
 ] as const;
 export type Status = (typeof STATUSES)[number];
 
-export const FACTIONS = ["faction1", "faction2"] as const;
+const FACTIONS = ["faction1", "faction2"] as const;
 export type Faction = (typeof FACTIONS)[number];
 
 /** Somebody with an account. */

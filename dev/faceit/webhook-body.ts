@@ -14,26 +14,15 @@ export const EVENT_OF_STATUS: Readonly<Partial<Record<Status, string>>> = {
 const THIRD_PARTY_ID = "3d1f7b52-aaaa-4b7c-9f10-5e6d7c8b9a00";
 const APP_ID = "9c8b7a65-bbbb-4c3d-8e2f-1a0b9c8d7e6f";
 
-/** What every webhook has around its payload. */
-export interface WebhookBody {
-  readonly transaction_id: string;
-  readonly event: string;
-  readonly event_id: string;
-  readonly third_party_id: string;
-  readonly app_id: string;
-  readonly timestamp: string;
-  readonly retry_count: number;
-  readonly version: 1;
-  readonly payload: Readonly<Record<string, unknown>>;
-}
+export type WebhookBody = ReturnType<typeof webhookBody>;
 
 /** The envelope of a first delivery. */
 export function webhookBody(
   event: string,
-  payload: WebhookBody["payload"],
+  payload: Readonly<Record<string, unknown>>,
   ids: { readonly eventId: string; readonly transactionId: string },
   now: number,
-): WebhookBody {
+) {
   return {
     transaction_id: ids.transactionId,
     event,
@@ -52,7 +41,7 @@ export function matchPayload(
   event: string,
   match: MatchRecord,
   world: World,
-): WebhookBody["payload"] {
+): Readonly<Record<string, unknown>> {
   const { faction1, faction2 } = match.sides;
   const base = {
     id: match.id,

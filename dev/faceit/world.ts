@@ -190,12 +190,10 @@ export class World {
   }
 
   #newSide(faction: Faction, { rosters, names }: NewMatch): Result<SideRecord, string> {
-    const players: PlayerRecord[] = [];
-    for (const wanted of rosters?.[faction] ?? USUAL_ROSTERS[faction]) {
-      const player = this.player(wanted);
-      if (player === undefined) return err(`rosters.${faction}: there is no account ${wanted}`);
-      players.push(player);
-    }
+    const wanted = rosters?.[faction] ?? USUAL_ROSTERS[faction];
+    const unknown = wanted.find((one) => this.player(one) === undefined);
+    if (unknown !== undefined) return err(`rosters.${faction}: there is no account ${unknown}`);
+    const players = wanted.flatMap((one) => this.player(one) ?? []);
     return ok({
       factionId: this.#ports.newId(),
       name: names?.[faction] ?? `team_${players[0]?.nickname ?? faction}`,

@@ -12,16 +12,6 @@ export type Account = {
   readonly managesRooms: boolean;
 };
 
-/** The provider's memory on disk: a restart logs nobody out and changes no key. */
-export type ProviderStore = {
-  readonly adapterFor: (model: string) => Adapter;
-  readonly saveAccount: (account: Account) => void;
-  readonly findAccount: (sub: string) => Account | undefined;
-  /** A value that is made once and kept: signing keys and cookie keys. */
-  readonly remember: <T>(name: string, make: () => Promise<T>) => Promise<T>;
-  readonly close: () => void;
-};
-
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS models (
     model TEXT NOT NULL, id TEXT NOT NULL, payload TEXT NOT NULL, expires_at INTEGER,
@@ -32,12 +22,14 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 `;
 
+export type ProviderStore = ReturnType<typeof openStore>;
+
 /**
- * Opens the store.
+ * The provider's memory on disk: a restart logs nobody out and changes no key.
  * @param stateDir a folder that is made when absent; `undefined` keeps everything in memory
  * @param nowMs the present, milliseconds since 1970
  */
-export function openStore(stateDir: string | undefined, nowMs: () => number): ProviderStore {
+export function openStore(stateDir: string | undefined, nowMs: () => number) {
   if (stateDir !== undefined) mkdirSync(stateDir, { recursive: true });
   const db = new DatabaseSync(
     stateDir === undefined ? ":memory:" : path.join(stateDir, "identity-provider.sqlite"),
@@ -49,14 +41,15 @@ export function openStore(stateDir: string | undefined, nowMs: () => number): Pr
   const writeKept = db.prepare("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)");
 
   return {
-    adapterFor: (model) => adapter(db, model, nowMs),
-    saveAccount: (account) => {
+    adapterFor: (model: string): Adapter => adapter(db, model, nowMs),
+    saveAccount: (account: Account): void => {
       writeKept.run(`account:${account.sub}`, JSON.stringify(account));
     },
-    findAccount: (sub) => {
+    findAccount: (sub: string): Account | undefined => {
       const row = readKept.get(`account:${sub}`);
       return row === undefined ? undefined : (JSON.parse(String(row["value"])) as Account);
     },
+    /** A value that is made once and kept: signing keys and cookie keys. */
     remember: async <T>(name: string, make: () => Promise<T>): Promise<T> => {
       const row = readKept.get(name);
       if (row !== undefined) return JSON.parse(String(row["value"])) as T;
@@ -64,7 +57,7 @@ export function openStore(stateDir: string | undefined, nowMs: () => number): Pr
       writeKept.run(name, JSON.stringify(made));
       return made;
     },
-    close: () => {
+    close: (): void => {
       db.close();
     },
   };

@@ -91,19 +91,14 @@ export class Connection {
     this.transport.terminate();
   }
 
-  /** Asks for a heartbeat at once, as the real gateway does now and then. */
-  requestHeartbeat(): void {
-    this.transport.send({ op: GatewayOpcodes.Heartbeat, d: null });
+  /** Sends what is no dispatch. */
+  tell(op: GatewayOpcodes, d: unknown = null): void {
+    this.transport.send({ op, t: null, s: null, d });
   }
 
   #greet(): void {
     const interval = this.#owner.heartbeatIntervalMs;
-    this.transport.send({
-      op: GatewayOpcodes.Hello,
-      t: null,
-      s: null,
-      d: { heartbeat_interval: interval, _trace: ["local-discord"] },
-    });
+    this.tell(GatewayOpcodes.Hello, { heartbeat_interval: interval, _trace: ["local-discord"] });
     this.#watchdog = setInterval(() => {
       if (this.#owner.clock() - this.#lastHeartbeatAt <= interval * MISSED_INTERVALS) return;
       this.close(GatewayCloseCodes.SessionTimedOut, "Session timed out.");
@@ -126,7 +121,7 @@ export class Connection {
   #handle(op: number, data: unknown): void {
     if (op === HEARTBEAT) {
       this.#lastHeartbeatAt = this.#owner.clock();
-      return this.transport.send({ op: GatewayOpcodes.HeartbeatAck, t: null, s: null, d: null });
+      return this.tell(GatewayOpcodes.HeartbeatAck);
     }
     const opens = op === IDENTIFY || op === RESUME;
     if (!opens && op !== REQUEST_MEMBERS && !ACCEPTED_OPCODES.has(op)) {

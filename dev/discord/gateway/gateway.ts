@@ -109,7 +109,7 @@ export class Gateway implements ConnectionOwner {
     const shard = readShard(data["shard"]);
     if (shard === null) return connection.close(GatewayCloseCodes.InvalidShard, "Invalid shard.");
     const budget = this.#budget.take(shard[0]);
-    if (budget === "too_soon") return invalidSession(connection, false);
+    if (budget === "too_soon") return connection.tell(GatewayOpcodes.InvalidSession, false);
     if (budget === "exhausted") {
       // Discord resets a token that opened too many sessions: the old one is no longer valid.
       return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
@@ -132,7 +132,8 @@ export class Gateway implements ConnectionOwner {
     const { session_id: id, seq } = data;
     this.#forgetExpired();
     const session = typeof id === "string" ? this.#sessions.get(id) : undefined;
-    if (session === undefined || typeof seq !== "number") return invalidSession(connection, false);
+    if (session === undefined || typeof seq !== "number")
+      return connection.tell(GatewayOpcodes.InvalidSession, false);
     const missed = session.missedAfter(seq);
     if (missed === "ahead") {
       this.#sessions.delete(session.id);
@@ -140,7 +141,7 @@ export class Gateway implements ConnectionOwner {
     }
     if (missed === "gone") {
       this.#sessions.delete(session.id);
-      return invalidSession(connection, false);
+      return connection.tell(GatewayOpcodes.InvalidSession, false);
     }
     // The client knows better than we do that its old line is dead.
     const old = this.#attached.get(session);
@@ -185,16 +186,14 @@ export class Gateway implements ConnectionOwner {
 
   /** Tells every client to reconnect and resume (op 7). */
   askToReconnect(): void {
-    for (const connection of this.#connections) {
-      connection.transport.send({ op: GatewayOpcodes.Reconnect, t: null, s: null, d: null });
-    }
+    for (const connection of this.#connections) connection.tell(GatewayOpcodes.Reconnect);
   }
 
   /** Invalidates the sessions (op 9): `resumable` ones may be resumed, others are gone. */
   invalidate(resumable: boolean): void {
     for (const connection of this.#connections) {
       this.#detach(connection);
-      invalidSession(connection, resumable);
+      connection.tell(GatewayOpcodes.InvalidSession, resumable);
     }
     if (!resumable) this.#sessions.clear();
     this.#ports.changed();
@@ -216,9 +215,9 @@ export class Gateway implements ConnectionOwner {
     this.#unanswered = times;
   }
 
-  /** Asks every client for a heartbeat (op 1). */
+  /** Asks every client for a heartbeat (op 1), as the real gateway does now and then. */
   requestHeartbeats(): void {
-    for (const connection of this.#connections) connection.requestHeartbeat();
+    for (const connection of this.#connections) connection.tell(GatewayOpcodes.Heartbeat);
   }
 
   /** What the control API tells of it. */
@@ -322,10 +321,6 @@ export class Gateway implements ConnectionOwner {
       if (session.isExpired(this.clock, SESSION_LIFETIME_MS)) this.#sessions.delete(session.id);
     }
   }
-}
-
-function invalidSession(connection: Connection, resumable: boolean): void {
-  connection.transport.send({ op: GatewayOpcodes.InvalidSession, t: null, s: null, d: resumable });
 }
 
 /** `[id, count]` of IDENTIFY; one shard when it is not named; null when it makes no sense. */

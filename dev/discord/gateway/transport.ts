@@ -4,21 +4,13 @@ import type { WebSocket } from "ws";
 /** Payloads under this size are not worth compressing one by one, bytes. */
 const PAYLOAD_COMPRESSION_MIN_BYTES = 1_024;
 
-/** Writes payloads to one socket, in order, compressed as the client asked. */
-export interface Transport {
-  send(payload: unknown): void;
-  /** Compresses large payloads one by one from now on (`compress` of IDENTIFY). */
-  compressPayloads(): void;
-  /** Holds everything back, as a network path does that went silent; false lets it through. */
-  hold(held: boolean): void;
-  /** Closes after what was sent before. */
-  close(code: number, reason: string): void;
-  /** Cuts the connection: no close frame. */
-  terminate(): void;
-}
+export type Transport = ReturnType<typeof createTransport>;
 
-/** @param zlibStream one compression context for the whole connection (`compress=zlib-stream`) */
-export function createTransport(socket: WebSocket, zlibStream: boolean): Transport {
+/**
+ * Writes payloads to one socket, in order, compressed as the client asked.
+ * @param zlibStream one compression context for the whole connection (`compress=zlib-stream`)
+ */
+export function createTransport(socket: WebSocket, zlibStream: boolean) {
   const encode = zlibStream ? streamEncoder() : null;
   let payloadCompression = false;
   let held = false;
@@ -44,24 +36,28 @@ export function createTransport(socket: WebSocket, zlibStream: boolean): Transpo
   };
 
   return {
-    send(payload) {
+    send(payload: unknown): void {
       const text = JSON.stringify(payload);
       perform(() => later(() => write(text)));
     },
-    compressPayloads() {
+    /** Compresses large payloads one by one from now on (`compress` of IDENTIFY). */
+    compressPayloads(): void {
       payloadCompression = encode === null;
     },
-    hold(next) {
+    /** Holds everything back, as a network path does that went silent; false lets it through. */
+    hold(next: boolean): void {
       held = next;
       if (held) return;
       const released = waiting;
       waiting = [];
       for (const work of released) work();
     },
-    close(code, reason) {
+    /** Closes after what was sent before. */
+    close(code: number, reason: string): void {
       perform(() => later(() => socket.close(code, reason)));
     },
-    terminate() {
+    /** Cuts the connection: no close frame. */
+    terminate(): void {
       socket.terminate();
     },
   };

@@ -1,4 +1,3 @@
-import type { APIGatewaySessionStartLimit } from "discord-api-types/v10";
 import { Hono } from "hono";
 import { fits } from "../../doubles/faults.ts";
 import { exchangeCode, type OAuthRules, revokeToken } from "../../doubles/oauth2.ts";
@@ -15,6 +14,7 @@ import {
 import { listCommands, replaceCommands } from "./commands.ts";
 import { FAILURES } from "./failure.ts";
 import type { Faults } from "../faults.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import { getAuditLog, getGuild, listRoles } from "./guilds.ts";
 import { createInvite } from "./invites.ts";
 import { getMember, getVoiceState, updateMember } from "./members.ts";
@@ -42,7 +42,7 @@ export interface RestPorts extends RestTools {
   readonly oauth: OAuthRules;
   readonly faults: Faults;
   readonly calls: CallLog;
-  readonly sessionStartLimit: () => APIGatewaySessionStartLimit;
+  readonly gateway: Gateway;
   /** Where slash commands are sent; null: nowhere. */
   readonly interactionsUrl: string | null;
   /** Hears every exchange; absent: nobody does. */
@@ -105,8 +105,8 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
   }
   v10.get("/gateway", (c) => c.json({ url: gatewayUrl(c) }));
   v10.get("/gateway/bot", (c) => {
-    const limitNow = ports.sessionStartLimit();
-    return c.json({ url: gatewayUrl(c), shards: 1, session_start_limit: limitNow });
+    const session_start_limit = ports.gateway.sessionStartLimit();
+    return c.json({ url: gatewayUrl(c), shards: 1, session_start_limit });
   });
   // Some clients write %40me: a parameter is decoded, a fixed path is not.
   v10.get("/users/:userId", (c) => {
