@@ -71,15 +71,13 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const calls = new CallLog(clock);
   const { recordFile } = options;
   // At once: the line is to be there whatever becomes of this process.
-  const recorder =
+  const onExchange =
     recordFile === undefined
-      ? {}
-      : {
-          onExchange: (exchange: RestExchange): void =>
-            appendFileSync(recordFile, `${JSON.stringify(exchange)}\n`),
-        };
+      ? null
+      : (exchange: RestExchange): void =>
+          appendFileSync(recordFile, `${JSON.stringify(exchange)}\n`);
   const endpoint = new InteractionsEndpoint({
-    ...recorder,
+    onExchange,
     url: options.interactionsUrl ?? null,
     privateKey: application.privateKey,
     clock,
@@ -123,7 +121,7 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
     newId,
     gateway,
     interactionsUrl: options.interactionsUrl ?? null,
-    ...recorder,
+    onExchange,
   });
   const controls = { world, gateway, faults, calls, endpoint, newId, primaryGuildId };
   const app = new Hono()

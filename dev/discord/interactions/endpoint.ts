@@ -39,8 +39,8 @@ interface EndpointPorts {
   readonly privateKey: KeyObject;
   readonly clock: Clock;
   readonly deadlineMs: number;
-  /** Hears every answer that was taken, as the call that it stands for; absent: nobody does. */
-  readonly onExchange?: (exchange: RestExchange) => void;
+  /** Hears every answer that was taken, as the call that it stands for; null: nobody does. */
+  readonly onExchange: ((exchange: RestExchange) => void) | null;
 }
 
 interface Answer {

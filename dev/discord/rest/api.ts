@@ -45,8 +45,8 @@ export interface RestPorts extends RestTools {
   readonly gateway: Gateway;
   /** Where slash commands are sent; null: nowhere. */
   readonly interactionsUrl: string | null;
-  /** Hears every exchange; absent: nobody does. */
-  readonly onExchange?: (exchange: RestExchange) => void;
+  /** Hears every exchange; null: nobody does. */
+  readonly onExchange: ((exchange: RestExchange) => void) | null;
 }
 
 type Answer = (call: RestCall) => Outcome;
@@ -86,7 +86,7 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
   const api = new Hono<RestBindings>();
   const limits = new RateLimits(ports.clock);
   const rules = [
-    ...(ports.onExchange === undefined ? [] : [recordExchanges(ports.onExchange)]),
+    ...(ports.onExchange === null ? [] : [recordExchanges(ports.onExchange)]),
     recordCalls(ports.calls),
     checkClient,
     injectFaults(faults, limits),

@@ -20,10 +20,7 @@ function faultAnswer(
   if (status === 0) return cutConnection(c);
   if (fault.html) return page(fault);
   if (fault.body !== undefined) return Response.json(fault.body, { status });
-  if (status === 429) {
-    const { scope, retryAfter } = fault;
-    return tooManyRequests(c, { scope, retryAfter, headers });
-  }
+  if (status === 429) return tooManyRequests(c, fault, headers);
   if (status < 400) return new Response(null, { status });
   // What is in front of Discord does not speak JSON.
   if (status >= 502 && fault.code === null)
@@ -59,31 +56,25 @@ function known(c: RestContext, status: number): { code: number; message: string 
   return c.req.path.includes("/guilds/") ? FAILURES.unknownGuild : FAILURES.notFound;
 }
 
-/** Answers 429 with the headers and the body that Discord sends for each scope. */
+/**
+ * Answers 429 with the headers and the body that Discord sends for each scope.
+ * @param bucket its headers; a global limit has none
+ */
 function tooManyRequests(
   c: RestContext,
-  asked: {
-    readonly scope: Fault["scope"];
-    /** Seconds, or the header as it stands; null: none. */
-    readonly retryAfter: number | string | null;
-    /** The bucket's headers; a global limit has none. */
-    readonly headers: Readonly<Record<string, string>>;
-  },
+  { scope, retryAfter }: Pick<Fault, "scope" | "retryAfter">,
+  bucket: Readonly<Record<string, string>>,
 ): Response {
-  const { scope, retryAfter } = asked;
   const seconds = typeof retryAfter === "number" ? retryAfter : 1;
+  // Whole seconds in the header, the exact time in the body.
+  const wait = typeof retryAfter === "string" ? retryAfter : String(Math.ceil(seconds));
   const global = scope === "global";
   const message =
     scope === "shared" ? "The resource is being rate limited." : "You are being rate limited.";
   const headers = {
-    ...(global ? { "X-RateLimit-Global": "true" } : asked.headers),
+    ...(global ? { "X-RateLimit-Global": "true" } : bucket),
     "X-RateLimit-Scope": scope,
-    // Whole seconds in the header, the exact time in the body.
-    ...(retryAfter === null
-      ? {}
-      : {
-          "Retry-After": typeof retryAfter === "string" ? retryAfter : String(Math.ceil(seconds)),
-        }),
+    ...(retryAfter === null ? {} : { "Retry-After": wait }),
   };
   return c.json({ message, retry_after: seconds, global }, 429, headers);
 }
@@ -156,6 +147,6 @@ export function limit(botToken: string, limits: RateLimits): Rule {
       return undefined;
     }
     const { limited: scope, retryAfterMs, headers } = verdict;
-    return tooManyRequests(c, { scope, retryAfter: retryAfterMs / 1_000, headers });
+    return tooManyRequests(c, { scope, retryAfter: retryAfterMs / 1_000 }, headers);
   };
 }
