@@ -8,11 +8,11 @@ import { LOBBY } from "./seed.ts";
 import { SOON } from "../../src/testing/soon.ts";
 import { type LocalDiscord, startLocalDiscord } from "./local-discord.ts";
 import { DiscordControl } from "./control-client.ts";
+import { control } from "../doubles/control.ts";
 import {
   asObject,
   BOT,
   call,
-  control,
   GUILD,
   PLAYER,
   RawClient,

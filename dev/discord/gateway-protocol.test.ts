@@ -4,7 +4,8 @@ import { LOBBY } from "./seed.ts";
 import { SOON } from "../../src/testing/soon.ts";
 import { REPLAY_EVENTS_MAX } from "./gateway/session.ts";
 import type { LocalDiscord } from "./local-discord.ts";
-import { call, control, GUILD, INTENTS, PLAYER, RawClient, startForTest } from "./test-client.ts";
+import { control } from "../doubles/control.ts";
+import { call, GUILD, INTENTS, PLAYER, RawClient, startForTest } from "./test-client.ts";
 
 const GUILDS = 1 << 0;
 

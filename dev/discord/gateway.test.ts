@@ -12,7 +12,8 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { LOBBY } from "./seed.ts";
 import { SOON } from "../../src/testing/soon.ts";
 import type { LocalDiscord } from "./local-discord.ts";
-import { asObject, control, GUILD, INTENTS, PLAYER, startForTest, TOKEN } from "./test-client.ts";
+import { control } from "../doubles/control.ts";
+import { asObject, GUILD, INTENTS, PLAYER, startForTest, TOKEN } from "./test-client.ts";
 
 interface Bot {
   readonly manager: WebSocketManager;

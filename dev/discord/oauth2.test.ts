@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { localApplication } from "./application.ts";
 import type { LocalDiscord } from "./local-discord.ts";
-import { asObject, BOT, call, control, PLAYER, startForTest, TOKEN } from "./test-client.ts";
+import { control } from "../doubles/control.ts";
+import { asObject, BOT, call, PLAYER, startForTest, TOKEN } from "./test-client.ts";
 import { CODE_LIFETIME_MS, Grants } from "../doubles/oauth2.ts";
 
 const BACK = "http://127.0.0.1:8787/faceit/link";

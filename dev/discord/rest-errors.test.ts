@@ -3,12 +3,12 @@ import { LOBBY } from "./seed.ts";
 import { SOON } from "../../src/testing/soon.ts";
 import { BOT_PERMISSIONS } from "./permissions.ts";
 import { DiscordControl } from "./control-client.ts";
+import { control } from "../doubles/control.ts";
 import {
   asObject,
   BOT,
   call,
   CATEGORY,
-  control,
   GUILD,
   PLAYER,
   RawClient,

@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import { LOBBY } from "./seed.ts";
 import type { LocalDiscord } from "./local-discord.ts";
 import { DiscordControl } from "./control-client.ts";
+import { control } from "../doubles/control.ts";
 import {
   asObject,
   BOT,
   CATEGORY,
-  control,
   GUILD,
   PLAYER,
   startForTest,

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
-import { callControl } from "../doubles/control.ts";
 import { SOON } from "../../src/testing/soon.ts";
 import { type LocalDiscord, type LocalDiscordOptions, startLocalDiscord } from "./local-discord.ts";
 import { PRIMARY_GUILD } from "./seed.ts";
@@ -32,13 +31,6 @@ export async function startForTest(
   });
   onTestFinished(() => discord.close());
   return discord;
-}
-
-/** A call of the control API that must work. */
-export async function control(
-  ...order: Parameters<typeof callControl>
-): Promise<Record<string, unknown>> {
-  return asObject(await callControl(...order));
 }
 
 /** A REST call by plain `fetch`. */

@@ -100,15 +100,15 @@ export function controlApi(routes: readonly ControlRoute[]): Hono {
  * Calls the control API of a double.
  * @param double where it listens
  * @param path below `/_control`
- * @returns its answer's JSON
+ * @returns its answer's JSON, which has the types of the double's own code
  * @throws with what it says when it is not 200
  */
-export async function callControl(
+export async function control<T = Record<string, unknown>>(
   { url }: { readonly url: string },
-  method: "GET" | "POST" | "DELETE",
+  method: ControlRoute["method"],
   path: string,
   body?: unknown,
-): Promise<unknown> {
+): Promise<T> {
   const response = await fetch(`${url}/_control${path}`, {
     method,
     headers: { "content-type": "application/json" },
@@ -118,10 +118,10 @@ export async function callControl(
   if (response.status !== 200) {
     throw new Error(`${method} ${url}/_control${path}: ${response.status} ${text}`);
   }
-  return JSON.parse(text);
+  return JSON.parse(text) as T;
 }
 
-/** A double as the person at its controls sees it. What it answers has the types of its own code. */
+/** A double as the person at its controls sees it. */
 export class ControlClient {
   readonly #double: { readonly url: string };
 
@@ -130,15 +130,15 @@ export class ControlClient {
     this.#double = double;
   }
 
-  protected async get<T>(path: string): Promise<T> {
-    return (await callControl(this.#double, "GET", path)) as T;
+  protected get<T>(path: string): Promise<T> {
+    return control(this.#double, "GET", path);
   }
 
-  protected async post<T>(path: string, body?: unknown): Promise<T> {
-    return (await callControl(this.#double, "POST", path, body)) as T;
+  protected post<T>(path: string, body?: unknown): Promise<T> {
+    return control(this.#double, "POST", path, body);
   }
 
-  protected async delete<T>(path: string): Promise<T> {
-    return (await callControl(this.#double, "DELETE", path)) as T;
+  protected delete<T>(path: string): Promise<T> {
+    return control(this.#double, "DELETE", path);
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { AURORA_ONE, control, dataApi, type Json, startForTest } from "./test-client.ts";
+import { control } from "../doubles/control.ts";
+import { AURORA_ONE, dataApi, type Json, startForTest } from "./test-client.ts";
 
 describe("the Data API", () => {
   it("has no teams and no vote in CHECK_IN, both rosters later, and a result at the end", async () => {

@@ -3,7 +3,6 @@ import type { ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
 import { serveDouble } from "../doubles/server.ts";
-import { callControl } from "../doubles/control.ts";
 import { type LocalFaceit, type LocalFaceitOptions, startLocalFaceit } from "./local-faceit.ts";
 
 const API_KEY = "key-of-the-data-api";
@@ -70,11 +69,6 @@ export async function startForTest({
   });
   onTestFinished(() => faceit.close());
   return faceit;
-}
-
-/** A call of the control API that must work. */
-export async function control(...order: Parameters<typeof callControl>): Promise<Json> {
-  return asJson(await callControl(...order));
 }
 
 /** A call of the Data API. */

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { describe, expect, it, vi } from "vitest";
 import { SOON } from "../../src/testing/soon.ts";
 import type { LocalFaceit } from "./local-faceit.ts";
+import { control } from "../doubles/control.ts";
 import {
   asJson,
   AURORA_ONE,
-  control,
   dataApi,
   type Json,
   type Received,

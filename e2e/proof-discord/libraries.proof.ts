@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { LOBBY } from "../../dev/discord/seed.ts";
-import { BOT, call, control, GUILD, PLAYER, startForTest } from "../../dev/discord/test-client.ts";
+import { control } from "../../dev/doubles/control.ts";
+import { BOT, call, GUILD, PLAYER, startForTest } from "../../dev/discord/test-client.ts";
 import type { LocalDiscord } from "../../dev/discord/local-discord.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { startLibrary, type Told } from "./library.ts";

@@ -5,11 +5,11 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { serveDouble } from "../../doubles/server.ts";
 import { localApplication } from "../application.ts";
 import type { LocalDiscord } from "../local-discord.ts";
+import { control } from "../../doubles/control.ts";
 import {
   asObject,
   BOT,
   call,
-  control,
   GUILD,
   PLAYER,
   startForTest,
