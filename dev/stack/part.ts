@@ -13,15 +13,10 @@ export type PartSpec = {
   readonly healthUrl?: string;
 };
 
-/** What a supervised part is doing, for `stack.json`. */
-type PartStatus = {
-  readonly pid: number | undefined;
-  readonly restarts: number;
-};
-
 /** A supervised part. */
 export type Part = {
-  readonly status: () => PartStatus;
+  /** What it is doing, for `stack.json`. */
+  readonly status: () => { readonly pid: number | undefined; readonly restarts: number };
   readonly stop: () => Promise<void>;
 };
 

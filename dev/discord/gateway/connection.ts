@@ -1,7 +1,7 @@
 import { GatewayCloseCodes, GatewayOpcodes, GatewayVersion } from "discord-api-types/v10";
 import type { RawData, WebSocket } from "ws";
 import type { Clock } from "../../../src/platform/clock.ts";
-import { isFields } from "../rest/form.ts";
+import { isFields, parseJson } from "../rest/form.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
 /** Bytes of one payload from a client. */
@@ -158,12 +158,8 @@ function asBuffer(data: Buffer | ArrayBuffer): Buffer {
 }
 
 function parse(text: string): { readonly op: number; readonly d: unknown } | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) && typeof value["op"] === "number"
-      ? { op: value["op"], d: value["d"] }
-      : null;
-  } catch {
-    return null;
-  }
+  const value = parseJson(text);
+  return isFields(value) && typeof value["op"] === "number"
+    ? { op: value["op"], d: value["d"] }
+    : null;
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Clock } from "../../../src/platform/clock.ts";
 import { type Result, err, ok } from "../../../src/platform/result.ts";
 import type { LinkButton } from "../model.ts";
-import { Form } from "../rest/form.ts";
+import { Form, parseJson } from "../rest/form.ts";
 import { readMessage } from "../rest/messages.ts";
 import type { RestExchange } from "../rest/recording.ts";
 
@@ -62,7 +62,7 @@ export class InteractionsEndpoint {
     if (!answer.ok) return answer;
     const { status, text } = answer.value;
     if (status !== 200) return err(`${NO_RESPONSE}: its endpoint answered ${status}`);
-    const reply = readReply(parse(text));
+    const reply = readReply(parseJson(text));
     if (reply.ok) this.#tell(interaction, text);
     return reply.ok
       ? ok({ status, ...reply.value })
@@ -76,7 +76,7 @@ export class InteractionsEndpoint {
   async check(ping: unknown): Promise<Result<undefined, string>> {
     const good = await this.#post(ping, "good");
     if (!good.ok) return good;
-    if (good.value.status !== 200 || !Pong.safeParse(parse(good.value.text)).success) {
+    if (good.value.status !== 200 || !Pong.safeParse(parseJson(good.value.text)).success) {
       return err(`a PING was not answered with PONG but with ${good.value.status}`);
     }
     const bad = await this.#post(ping, "bad");
@@ -126,14 +126,6 @@ export class InteractionsEndpoint {
       const late = error instanceof Error && error.name === "TimeoutError";
       return err(`${NO_RESPONSE}${late ? " in time" : ": its endpoint cannot be reached"}`);
     }
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from "../../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { World } from "../world.ts";
 import { type Failure, FAILURES, invalidForm } from "./failure.ts";
-import { type Fields, Form, isFields } from "./form.ts";
+import { type Fields, Form, isFields, parseJson } from "./form.ts";
 
 /** What the server gives to the local REST API. */
 export type RestBindings = {
@@ -99,11 +99,8 @@ export async function readJson(c: RestContext): Promise<Result<unknown, Failure>
       message: "Expected \"Content-Type\" header to be one of {'application/json'}.",
     });
   }
-  try {
-    return ok(JSON.parse(text));
-  } catch {
-    return err(FAILURES.invalidJson);
-  }
+  const json = parseJson(text);
+  return json === undefined ? err(FAILURES.invalidJson) : ok(json);
 }
 
 function readReason(c: RestContext): Result<string | null, Failure> {
