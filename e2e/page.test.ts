@@ -271,8 +271,9 @@ describe("the page", () => {
       page.evaluate(
         "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()",
       );
-    /** Presses Tab until that control has the focus, which has to be visible. */
+    /** Presses Tab until that button has the focus, which has to be visible. */
     const tabTo = async (name: string): Promise<void> => {
+      await page.getByRole("button", { name, exact: true }).waitFor();
       for (let presses = 0; presses < 60; presses++) {
         if ((await focused()) === name) {
           const outline = await page.evaluate(
@@ -285,7 +286,6 @@ describe("the page", () => {
       }
       throw new Error(`Tab never reached ${name}`);
     };
-    await page.getByRole("button", { name: "Sign in" }).waitFor();
     await tabTo("Sign in");
     await page.keyboard.press("Enter");
     await page.getByLabel("Name").waitFor();
