@@ -95,8 +95,11 @@ export class SqliteStore extends SqliteJournal implements HubStore {
 
   readRelays(): RelayRow[] {
     return this.sql
-      .exec<RelayRow>('SELECT idx AS "index", state, sockets, users FROM relays ORDER BY idx')
-      .toArray();
+      .exec<Omit<RelayRow, "state"> & { state: string }>(
+        'SELECT idx AS "index", state, sockets, users FROM relays ORDER BY idx',
+      )
+      .toArray()
+      .map((row) => ({ ...row, state: row.state === "draining" ? "draining" : "open" }));
   }
 
   writeRelay({ index, state, sockets, users }: RelayRow): void {

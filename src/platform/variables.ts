@@ -60,6 +60,11 @@ export class ConfigError extends Error {
   }
 }
 
+/** All requests share a configuration, so nobody may change any part of it. */
+type DeepReadonly<T> = T extends (...parameters: never[]) => unknown
+  ? T
+  : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
+
 /**
  * How a layer reads its variables from the Worker's environment, in which everybody's are.
  * @param below the layer beneath, whose variables this one may use as well
@@ -70,8 +75,8 @@ export function defineConfig<Shape extends z.ZodRawShape, Own, Below = unknown>(
   variables: z.ZodObject<Shape>,
   ownConfig: (variables: z.output<z.ZodObject<Shape>>) => Own,
   below?: (env: object) => Below,
-): (env: object) => Readonly<Below & Own> {
-  const known = new WeakMap<object, Readonly<Below & Own>>();
+): (env: object) => DeepReadonly<Below & Own> {
+  const known = new WeakMap<object, DeepReadonly<Below & Own>>();
   return (env) => {
     const before = known.get(env);
     if (before !== undefined) return before;
@@ -79,7 +84,7 @@ export function defineConfig<Shape extends z.ZodRawShape, Own, Below = unknown>(
     const lower = collected(problems, () => below?.(env));
     const own = collected(problems, () => ownConfig(parsed(variables, env)));
     if (problems.length > 0) throw new ConfigError(problems);
-    const config = { ...lower, ...own } as Below & Own;
+    const config = { ...lower, ...own } as DeepReadonly<Below & Own>;
     known.set(env, config);
     return config;
   };

@@ -107,7 +107,7 @@ export const matchesVariables: AreaConfig<MatchesConfig> = {
 };
 
 /** Credentials and addresses of FACEIT. */
-export type FaceitConfig = ReturnType<typeof faceitConfig>;
+export type FaceitConfig = MatchesConfig["faceit"];
 
 function faceitConfig(vars: z.output<typeof Variables>) {
   const { FACEIT_CLIENT_ID: clientId, FACEIT_REDIRECT_URI: redirectUri } = vars;

@@ -14,11 +14,14 @@ import {
   LOOKUPS_PER_MINUTE,
 } from "../../protocol/limits.ts";
 import { FakeDiscord } from "../../testing/discord.ts";
+import { testMatch, testPlayer, testSide } from "../../testing/match.ts";
 import { SOON } from "../../testing/soon.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callWorker, mockOutside, PAGE_ORIGIN } from "../../testing/worker.ts";
 import { d1PlayerLinks } from "./adapters/d1-links.ts";
+import { d1Matches } from "./adapters/d1-matches.ts";
 import type { MatchesEnv } from "./env.ts";
+import { MatchRoom } from "./room/match-room.ts";
 
 const keys = (await crypto.subtle.generateKey("Ed25519", true, [
   "sign",
@@ -359,6 +362,29 @@ describe("linking, over HTTP", () => {
       expect(lines.join("\n")).not.toContain(secret);
       expect(kept).not.toContain(secret);
     }
+  });
+
+  it("wakes the player's live matches, also when one of them fails", async () => {
+    const players = [testPlayer(FACEIT_ACCOUNT)];
+    const factions = { faction1: testSide("aurora", { players }) };
+    const live = [`${tests}-broken`, `${tests}-whole`];
+    const store = d1Matches(env.DB);
+    for (const id of live) await store.write(testMatch(id, GUILD, { factions }));
+    await store.write(testMatch(`${tests}-over`, GUILD, { factions, state: "ended" }));
+    const looked: string[] = [];
+    vi.spyOn(MatchRoom.prototype, "look").mockImplementation(async function (this: MatchRoom) {
+      const { ctx } = this as unknown as { ctx: DurableObjectState };
+      const name = ctx.id.name ?? "";
+      looked.push(name);
+      if (name.endsWith("broken")) throw new Error("the room is broken");
+      return "looks";
+    });
+    const { cookie, state } = await upToFaceit();
+    await visit(`/faceit/callback?code=${FACEIT_CODE}&state=${state}`, cookie);
+    const line = "match_rooms.not_told";
+    await vi.waitUntil(() => lines.some((text) => text.includes(line)), SOON);
+    expect(looked.toSorted()).toEqual(live);
+    for (const id of live) await store.write(testMatch(id, GUILD, { factions, state: "ended" }));
   });
 
   it("is completed when the browser disconnects: FACEIT's code works only once", async () => {
