@@ -19,7 +19,7 @@ describe("a storage in memory", () => {
       .toArray()
       .map(({ n }) => n);
 
-  test("undoes what fails, also inside of what does not", () => {
+  test("rolls back a transaction that fails, also inside of one that does not", () => {
     const storage = filled();
     storage.transactionSync(() => {
       storage.sql.exec("INSERT INTO a VALUES (3)");
@@ -33,16 +33,16 @@ describe("a storage in memory", () => {
     expect(numbers(storage)).toEqual([1, 2, 3]);
   });
 
-  test("says how many rows were written, and gives one only where there is one", () => {
+  test("returns the number of written rows, and `one` only if there is exactly one row", () => {
     const { sql } = filled();
     expect(sql.exec("DELETE FROM a WHERE n > 1").rowsWritten).toBe(1);
     expect(sql.exec("SELECT n FROM a").one()).toEqual({ n: 1 });
     expect(() => sql.exec("SELECT n FROM b").one()).toThrow("not exactly one row");
   });
 
-  test("keeps nothing of what was done in vain but its result", () => {
+  test("keeps only the result of work in `rolledBack`", () => {
     const storage = filled();
-    const seen = storage.inVain(() => {
+    const seen = storage.rolledBack(() => {
       storage.sql.exec("DELETE FROM a WHERE n = 1");
       return numbers(storage);
     });

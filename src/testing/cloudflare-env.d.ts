@@ -1,14 +1,14 @@
 declare namespace Cloudflare {
-  /** What `cloudflare:workers` gives the tests of the Workers pool. */
+  /** The `env` of `cloudflare:workers` in tests of the Workers pool. */
   interface Env extends Readonly<import("../env.ts").Env> {
-    // Tests look into the objects themselves.
+    // Tests also access the object's own members.
     readonly RELAY: DurableObjectNamespace<import("../hub/hub-relay.ts").HubRelay>;
     readonly UPLOADS: R2Bucket;
     readonly HUB_SECRET: string;
     readonly HUB_SECRET_PREVIOUS: string;
     readonly PRIMARY_GUILD_ID: string;
     readonly DISCORD_BOT_TOKEN: string;
-    /** Of the fuzz: runs of each property, and what a failed one printed. */
+    /** Runs of each fuzz property, and the seed and path that a failed run printed. */
     readonly TEST_FUZZ_RUNS: string;
     readonly TEST_FUZZ_SEED: string;
     readonly TEST_FUZZ_PATH: string;

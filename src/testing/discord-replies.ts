@@ -5,14 +5,14 @@ import type { DiscordClient, NewVoiceChannel } from "../platform/discord/operati
 import { RateLimits } from "../platform/discord/rate-limits.ts";
 import { sendToDiscord } from "../platform/discord/send.ts";
 
-/** A request as it left. */
+/** A request as it was sent. */
 export type Sent = { readonly url: string; readonly init: RequestInit };
-/** What it is answered with. */
+/** The answer to a request. */
 export type Reply = Response | "connection lost";
 
 export const TOKEN = "a-token-that-must-not-leak";
 
-/** A channel to ask for. */
+/** A channel to create. */
 export const ROOM: NewVoiceChannel = {
   guildId: "1",
   name: "Ünder the ⭐",
@@ -22,7 +22,7 @@ export const ROOM: NewVoiceChannel = {
   reason: "Opened (room 01H) – ★",
 };
 
-/** A client over `replies`, with a clock that only waiting moves. */
+/** A client that gets `replies`, in order. Its clock moves only when it sleeps. */
 export function discordWithReplies(replies: readonly Reply[], budgetMs = 3_000) {
   const sent: Sent[] = [];
   const waited: number[] = [];

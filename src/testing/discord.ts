@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What happens to the next matching call. `lost`: the connection breaks. */
+/** A fault of the next matching call. `lost`: the connection breaks. */
 export type DiscordFault = {
   readonly on?: { readonly method: string; readonly path?: RegExp };
   readonly status: number | "lost";
@@ -21,7 +21,7 @@ export type DiscordRecord = {
   readonly headers: Headers;
 };
 
-/** An overwrite as Discord writes it. */
+/** A permission overwrite in Discord's format. */
 const FakeOverwrite = z.object({
   id: z.string(),
   type: z.number(),
@@ -29,7 +29,7 @@ const FakeOverwrite = z.object({
   deny: z.string(),
 });
 
-/** A channel as it was made. */
+/** A channel as it was created. */
 export type FakeChannel = {
   readonly name: string;
   readonly reason: string;
@@ -43,7 +43,7 @@ export type FakeChannel = {
 export type FakeMessage = {
   readonly channelId: string;
   readonly toUserId: string | null;
-  /** As it was sent. */
+  /** As the bot sent it. */
   readonly body: unknown;
 };
 
@@ -56,7 +56,7 @@ const NewChannel = z.object({
 const Moved = z.object({ channel_id: z.string().nullable() });
 const Recipient = z.object({ recipient_id: z.string() });
 
-/** Discord gives an id once, also to different fakes. */
+/** Shared by all fakes, because Discord never gives an id twice. */
 let lastId = 900_000_000_000_000_000n;
 
 function nextId(): string {
@@ -76,21 +76,21 @@ const CATEGORY_FULL = {
 export class FakeDiscord {
   readonly channels = new Map<string, FakeChannel>();
   readonly calls: DiscordRecord[] = [];
-  /** Who is in voice: user to channel. */
+  /** Users in voice: user to channel. */
   readonly voice = new Map<string, string>();
-  /** Who is in the guild; null: everybody. */
+  /** Members of the guild; null: every user is a member. */
   members: Set<string> | null = null;
   readonly messages: FakeMessage[] = [];
-  /** Users who take no direct messages. */
+  /** Users who accept no direct messages. */
   readonly closedTo = new Set<string>();
-  /** Channels that the guild may have, and each category. */
+  /** Limits of channels in the guild, and in each category. */
   guildMax = 500;
   categoryMax = 50;
-  /** Direct channels: to whom they lead. */
+  /** Direct channels: channel to user. */
   readonly #direct = new Map<string, string>();
   #faults: DiscordFault[] = [];
 
-  /** The next calls that match fail like this, one each. */
+  /** Adds faults. Each one makes one matching call fail. */
   fail(...faults: readonly DiscordFault[]): void {
     this.#faults.push(...faults);
   }
@@ -100,7 +100,7 @@ export class FakeDiscord {
     return this.calls.filter((call) => call.method === method);
   }
 
-  /** Makes a channel as somebody in Discord would. */
+  /** Creates a channel, as a user in Discord would. */
   addChannel(
     name: string,
     reason = "",

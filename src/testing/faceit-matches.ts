@@ -4,7 +4,7 @@ import type { Faction } from "../protocol/match.ts";
 /** The first match's id. */
 export const MATCH_ID = "1-7c1f0a52-4b1e-4d0e-9a34-2f6d5b8e1c90";
 
-/** A match as FACEIT tells it. */
+/** A match as FACEIT reports it. */
 export function faceitMatch(
   status: string,
   version: number,

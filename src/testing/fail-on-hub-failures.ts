@@ -1,4 +1,4 @@
-/** Set-up of every test in Node: one that expects a hub to fail catches its log by a spy of its own. */
+/** Set-up of every test in Node. A test that expects a hub to fail has to spy on `console.error` itself. */
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { noteHubFailure, takeHubFailures } from "./hub-failures.ts";
 

@@ -6,18 +6,18 @@ import { applyItems, EMPTY_VIEW } from "../client/guild-view.ts";
 import type { TokenSource } from "../client/outcome.ts";
 import type { ConnectionState, StreamItem } from "../client/stream-item.ts";
 
-/** Somebody enters a room. For tests. */
+/** A user enters a room. */
 export const join = (userId: string, channelId = "c1"): GuildEvent => ({
   event: "voice.joined",
   payload: { guildId: "g", channelId, userId },
 });
-/** A room opens. For tests. */
+/** A room is opened. */
 export const open = (channelId = "c1", name = channelId): GuildEvent => ({
   event: "room.created",
   payload: { guildId: "g", channelId, name },
 });
 
-/** A client on a hub; what it hands on is kept. Waits are the longest that the jitter allows. */
+/** A client of a hub. It keeps what the client passes on. Its waits are the longest that the jitter allows. */
 function client(hub = new FakeHub(), tokens?: TokenSource) {
   const items: StreamItem[] = [];
   const states: ConnectionState[] = [];
@@ -43,7 +43,7 @@ function client(hub = new FakeHub(), tokens?: TokenSource) {
   };
 }
 
-/** The same, connected. Needs `vi.useFakeTimers`. */
+/** A connected client. Needs `vi.useFakeTimers`. */
 export async function connected(hub?: FakeHub, tokens?: TokenSource) {
   const made = client(hub, tokens);
   made.socket.connect();

@@ -6,7 +6,7 @@ import type { Room } from "../client/resources.ts";
 import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
 import { EVENT_STREAM_KEEP_ALIVE_MS } from "../protocol/limits.ts";
 
-/** What is in the journal, or was. */
+/** An entry of the journal. */
 export type Entry = {
   readonly seq: number;
   readonly body: GuildEvent;
@@ -14,15 +14,15 @@ export type Entry = {
   readonly visible: boolean;
 };
 
-/** A frame as tests look at it. */
+/** A frame as tests read it. */
 export type SentFrame = Readonly<Record<string, unknown>>;
 
-/** The hub's end of one connection. For tests. */
+/** The hub's end of one connection. */
 export class FakeSocket implements SocketLike {
   readonly url: URL;
-  /** What the client sent. */
+  /** Frames that the client sent. */
   readonly received: SentFrame[] = [];
-  /** False: the network swallows everything, in both directions. */
+  /** False: the network drops everything, in both directions. */
   network = true;
   closed = false;
   /** Seq of the last event sent here, for `prev`. */
@@ -62,7 +62,7 @@ export class FakeSocket implements SocketLike {
     for (const listener of this.#onMessage) listener({ data });
   }
 
-  /** The connection ends, as the client sees it. */
+  /** Ends the connection, as the client sees it. */
   end(code: number): void {
     if (this.closed) return;
     this.closed = true;
@@ -70,7 +70,7 @@ export class FakeSocket implements SocketLike {
   }
 }
 
-/** The same over HTTP: what is sent stands in the body of an answer. For tests. */
+/** The hub's end of one connection over HTTP. It sends frames in the body of an answer. */
 export class FakeStream extends FakeSocket {
   readonly body: EventStream["body"];
   #out: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
@@ -117,28 +117,28 @@ export class FakeStream extends FakeSocket {
   }
 }
 
-/** A hub with one client, after rooms.md §2: journal, resume, snapshot. For tests. */
+/** A hub with one client, as in rooms.md §2: journal, resume, snapshot. */
 export class FakeHub {
   epoch = "epoch-1";
   journal: Entry[] = [];
   readonly sockets: FakeSocket[] = [];
-  /** Tokens that tickets were asked to avoid. */
+  /** Stale tokens that requests for tickets and streams named. */
   readonly staleTokens: (string | undefined)[] = [];
-  /** What the next ticket requests are answered instead. */
+  /** Replace the answers to the next ticket requests. */
   readonly ticketAnswers: (Outcome<StreamTicket> | Promise<Outcome<StreamTicket>>)[] = [];
-  /** Of the events that a new connection is sent, how many get through. */
+  /** How many missed events arrive on a new connection. With more, the connection breaks after them. */
   deliverAtMost = Number.POSITIVE_INFINITY;
-  /** Accepts connections and says nothing. */
+  /** Accepts connections and sends nothing. */
   mute = false;
-  /** Something on the way lets no WebSocket through. */
+  /** False: something on the way blocks WebSockets. */
   websockets = true;
-  /** Whether its client asks for last values. */
+  /** Whether its client asks for signals. */
   signals = false;
-  /** What `auth.ok` says besides. */
+  /** Additional members of `auth.ok`. */
   welcome: SentFrame = {};
-  /** What the next requests for the stream over HTTP are answered instead. */
+  /** Replace the answers to the next requests for the stream over HTTP. */
   readonly httpAnswers: Outcome<EventStream>[] = [];
-  /** Every entry there ever was, by epoch. */
+  /** Every entry that was ever published, by epoch. */
   readonly history = new Map<string, Entry[]>();
   /** Seqs of events that never arrive, however often they are sent. */
   readonly lossy = new Set<number>();
@@ -150,7 +150,7 @@ export class FakeHub {
 
   get socket(): FakeSocket {
     const socket = this.sockets.at(-1);
-    if (socket === undefined) throw new Error("nobody has connected");
+    if (socket === undefined) throw new Error("no client has connected");
     return socket;
   }
 
@@ -196,7 +196,7 @@ export class FakeHub {
     return Promise.resolve({ ok: true, value: { body: stream.body, token } });
   };
 
-  /** Appends an event and sends it. What changes nothing is left out, as the contract says. */
+  /** Appends an event and sends it, unless it changes nothing (as in the contract). */
   publish(body: GuildEvent, visible = true): void {
     if (visible && !this.#apply(body)) return;
     const entry = { seq: this.head + 1, body, visible };
@@ -209,7 +209,7 @@ export class FakeHub {
     }
   }
 
-  /** The journal is lost: a new epoch, in which the rooms are still there. */
+  /** Loses the journal and starts a new epoch, with the same rooms. */
   renew(): void {
     this.epoch = `${this.epoch}+`;
     this.journal = [];
@@ -282,7 +282,7 @@ export class FakeHub {
   }
 }
 
-/** An open room with nobody in it. For tests. */
+/** An open room without members. */
 export function newRoom(channelId: string, name = channelId): Room {
   return {
     channelId,

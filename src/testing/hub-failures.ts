@@ -1,20 +1,20 @@
-/** What the network of a virtual guild does to a call: objects are to make up for it. */
+/** Errors that the network of a virtual guild causes. Objects must recover from them. */
 const NETWORK = /^(CallLost|ObjectDied)$/;
 const NO_ANSWER = /has not answered in \d{1,9} ms$/;
 
 const failures: string[] = [];
 
-/** Failures that were logged since the last look: hubs log what they make up for, and no test would see it. */
+/** Failures logged since the last call. Hubs recover from them, so otherwise no test would notice them. */
 export function takeHubFailures(): string[] {
   return failures.splice(0);
 }
 
-/** Keeps a line of the log when a hub tells by it that its own code failed. */
+/** Keeps a line of the log if it reports a failure of a hub's own code. */
 export function noteHubFailure(line: unknown): void {
   if (isHubFailure(line)) failures.push(line);
 }
 
-/** Whether a line of the log is the failure of a hub's own code, and not of a call that got lost. */
+/** Whether a line of the log reports a failure of a hub's own code, and not a lost call. */
 export function isHubFailure(line: unknown): line is string {
   if (typeof line !== "string" || !line.startsWith('{"level":"error","event":"hub.')) return false;
   const { error } = JSON.parse(line) as { error?: { name?: string; message?: string } };

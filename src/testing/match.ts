@@ -1,17 +1,17 @@
 import { Match, type MatchPlayer, type MatchSide } from "../protocol/match.ts";
 
-/** A player; with a Discord id, one who has linked it. */
+/** A player. With a Discord id the player has linked it. */
 export function testPlayer(playerId: string, discordId: string | null = null): MatchPlayer {
   return { playerId, nickname: `nick ${playerId}`, skillLevel: 7, discordId };
 }
 
-/** A side with one player who has not linked, and no channel. */
+/** A side with one player without a link, and no channel. */
 export function testSide(name: string, more: Partial<MatchSide> = {}): MatchSide {
   const players = [testPlayer(`${name}-1`)];
   return { name, players, room: null, problem: null, inVoice: [], ...more };
 }
 
-/** A match as it is when both sides are known: its first revision, live. */
+/** A live match with both sides known, in its first revision. */
 export function testMatch(
   matchId: string,
   guildId: string,

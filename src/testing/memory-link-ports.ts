@@ -42,7 +42,7 @@ class MemoryLinkAttempts implements LinkAttempts {
   }
 }
 
-/** {@link PlayerLinks} in memory, for tests: what they say is what the table's own tests show. */
+/** {@link PlayerLinks} in memory, for tests. They behave like the table, as far as its own tests show. */
 class MemoryPlayerLinks implements PlayerLinks {
   rows: PlayerLink[] = [];
 
@@ -79,12 +79,12 @@ class MemoryPlayerLinks implements PlayerLinks {
   }
 }
 
-/** What the steps of a linking need, for tests: both providers know codes, and say who they are of. */
+/** {@link LinkPorts} for tests. Both providers accept the codes in `users` and `players`. */
 export class MemoryLinkPorts implements LinkPorts {
   readonly attempts = new MemoryLinkAttempts();
   readonly links = new MemoryPlayerLinks();
   now = 1_795_226_000_000;
-  /** Users and players by code; a code that is not here is not good. */
+  /** Users and players by code. Any other code is bad. */
   readonly users = new Map<string, Result<DiscordUser, IdentityFailure>>();
   readonly players = new Map<
     string,
@@ -94,7 +94,7 @@ export class MemoryLinkPorts implements LinkPorts {
   readonly live = new Map<string, string>();
   readonly looked: string[] = [];
   readonly told: { readonly discordId: string; readonly message: NewMessage }[] = [];
-  /** What FACEIT was given with codes. */
+  /** Verifiers that FACEIT received. */
   readonly verifiers: string[] = [];
   readonly pending: Promise<unknown>[] = [];
   #secrets = 0;
@@ -128,7 +128,7 @@ export class MemoryLinkPorts implements LinkPorts {
   readonly verifierOf = (state: string): Promise<string> => Promise.resolve(`verifier of ${state}`);
   readonly later = (work: Promise<unknown>): void => void this.pending.push(work);
 
-  /** Somebody signs in with this code. */
+  /** Makes Discord accept this code. */
   knowUser(code: string, id: string): void {
     this.users.set(code, ok({ id, name: `name of ${id}` }));
   }

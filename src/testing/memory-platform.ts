@@ -7,47 +7,47 @@ import { ServerFrame } from "../protocol/frames.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** What a socket may carry through hibernation, bytes (Cloudflare, `serializeAttachment`). */
+/** Size limit of a socket's attachment, bytes (Cloudflare, `serializeAttachment`). */
 const ATTACHMENT_MAX_BYTES = 2_048;
-/** A reason of a close has at most so many bytes (RFC 6455 §5.5). */
+/** Size limit of a close reason, bytes (RFC 6455 §5.5). */
 const REASON_MAX_BYTES = 123;
-/** Codes that nobody may send (RFC 6455 §7.4.1). */
+/** Close codes that must not be sent (RFC 6455 §7.4.1). */
 const RESERVED_CODES: ReadonlySet<number> = new Set([1005, 1006, 1015]);
 /** A client answers a close after this time, milliseconds. */
 const CLOSE_HANDSHAKE_MS = 1;
-/** The platform calls `alarm` again this time after it failed, milliseconds. */
+/** The platform repeats a failed `alarm` after this time, milliseconds. */
 const ALARM_RETRY_MS = 2_000;
-/** What an end of a connection counts as that nobody announced. */
+/** Close code of a connection that ended without a close frame. */
 const LOST = 1006;
 
 const NAMES: ReadonlyMap<number, CloseName> = new Map(
   Object.entries(CLOSE_CODES).map(([name, { code }]) => [code, name as CloseName]),
 );
 
-/** The object that was to answer was killed before it did. */
+/** The object was killed before it answered. */
 export class ObjectDied extends Error {
   override readonly name = "ObjectDied";
 }
 
-/** The client at the other end of a socket, where it does more than to keep what it is sent. */
+/** A client at the other end of a socket. Without one, the socket keeps what it was sent. */
 export type SocketClient = {
   receive(text: string): void;
-  /** The connection is over, whoever ended it. */
+  /** The connection has ended, from either side. */
   ended(): void;
-  /** When a ping of it was last answered, milliseconds; null: never. */
+  /** When its last ping was answered, milliseconds; null: never. */
   pingedAt(now: number): number | null;
 };
 
 /** Both ends of a WebSocket. */
 export class MemorySocket implements RuntimeSocket {
   readyState: number = WebSocket.OPEN;
-  /** What a client without hands of its own was sent. */
+  /** Frames that were sent while no client was attached. */
   sent: string[] = [];
   /** When its last ping was answered, milliseconds. */
   pingAt: number | null = null;
-  /** Code that it was closed with; null: it is open. */
+  /** The code it was closed with; null: it is open. */
   closedWith: number | null = null;
-  /** Bytes, a character each: a million of them take less room so. */
+  /** Bytes as one character each: a million attachments need less memory like this. */
   #attachment: string | null = null;
   #client: SocketClient | null = null;
   readonly #object: Pick<MemoryObject<Served>, "isMute" | "closing">;
@@ -56,11 +56,11 @@ export class MemorySocket implements RuntimeSocket {
     this.#object = object;
   }
 
-  /** Gives it a client, who takes what was sent already. */
+  /** Attaches a client, which receives what was already sent. */
   attach(client: SocketClient): void {
     this.#client = client;
     const { sent } = this;
-    // Not emptied: a million of them would keep the room.
+    // A new array instead of an emptied one: a million emptied arrays would keep their memory.
     this.sent = [];
     for (const text of sent) client.receive(text);
     if (this.closedWith !== null) client.ended();
@@ -75,7 +75,7 @@ export class MemorySocket implements RuntimeSocket {
   }
 
   close(code = 1000, reason = ""): void {
-    if (RESERVED_CODES.has(code)) throw new TypeError(`nobody may send the close code ${code}`);
+    if (RESERVED_CODES.has(code)) throw new TypeError(`the close code ${code} must not be sent`);
     if (Buffer.byteLength(reason) > REASON_MAX_BYTES) throw new TypeError("the reason is too long");
     if (this.readyState !== WebSocket.OPEN) return;
     this.readyState = WebSocket.CLOSING;
@@ -83,14 +83,14 @@ export class MemorySocket implements RuntimeSocket {
     this.end(code);
   }
 
-  /** The client sees the end. */
+  /** Ends the connection for the client. */
   end(code: number): void {
     if (this.closedWith !== null) return;
     this.closedWith = code;
     this.#client?.ended();
   }
 
-  /** By the name of its code. */
+  /** Name of the close code; null: it is open. */
   get closed(): CloseName | "lost" | null {
     return this.closedWith === null ? null : (NAMES.get(this.closedWith) ?? "lost");
   }
@@ -113,7 +113,7 @@ export class MemorySocket implements RuntimeSocket {
     return this.sent.map((text) => ServerFrame.parse(JSON.parse(text)));
   }
 
-  /** Every event it was sent, out of batches as well. */
+  /** Every event that it was sent, including those in batches. */
   events(): { seq: number; prev?: number | undefined; event: string; id: string }[] {
     return this.frames().flatMap((frame) => {
       if (frame.type === "event") return [frame];
@@ -126,36 +126,36 @@ export class MemorySocket implements RuntimeSocket {
   }
 }
 
-/** What an object is made of: ours. */
+/** The implementation of an object: our hub or relay. */
 export type Served = { readonly host: StreamHost };
 
-/** One life of an object, as far as others are concerned. */
+/** One life of an object, as the caller of another object. */
 export type Caller = { readonly isGone: boolean; readonly isMute: boolean };
 
-/** What an object has from outside. */
+/** What an object can reach outside of itself. */
 export type Reach = Pick<HubRuntime, "hub" | "relay" | "verifyToken" | "newId">;
 
 /** One life of an object, from a wake until it sleeps or is killed. */
 type Life = {
-  /** Events that it works on: who waits for them learns of its end. */
+  /** The events under way. Each function rejects its event when the object dies. */
   readonly events: Set<() => void>;
-  /** Work that keeps it awake. */
+  /** Number of promises that keep it awake. */
   pending: number;
 };
 
 /**
- * A Durable Object without workerd: storage, alarm and sockets outlive its memory, and everything that it asked
- * for in one life goes nowhere in the next.
+ * A Durable Object without workerd. Storage, alarm and sockets outlive its memory. Timers and calls of one life
+ * have no effect in the next one.
  */
 export class MemoryObject<Impl extends Served> {
   readonly storage = new MemoryStorage();
   readonly sockets = new Set<MemorySocket>();
-  /** What it sends and calls goes nowhere: set it for a turn that it is to die after. */
+  /** Drops everything that it sends and calls. Set it for a turn after which it shall die. */
   isMute = false;
   impl: Impl;
-  /** Times that it was killed. */
+  /** How often it was killed. */
   crashes = 0;
-  /** Timers that it set, in all its lives. */
+  /** How many timers it has set, in all its lives. */
   timers = 0;
   readonly name: string;
   readonly #time: VirtualTime;
@@ -165,7 +165,7 @@ export class MemoryObject<Impl extends Served> {
   #autoResponse: { readonly request: string; readonly response: string } | null = null;
   #alarmAt: number | null = null;
   #isAlarming = false;
-  /** Whose end it is told of just now. */
+  /** Sockets whose close it is handling. */
   readonly #leaving = new Set<MemorySocket>();
 
   constructor(parts: {
@@ -181,18 +181,18 @@ export class MemoryObject<Impl extends Served> {
     this.impl = this.#wake();
   }
 
-  /** Whether it does something that it could not sleep through. */
+  /** Whether it has work that keeps it awake. */
   get isBusy(): boolean {
     return this.#life.events.size > 0 || this.#life.pending > 0;
   }
 
-  /** It sleeps and wakes: its memory is gone, its sockets are not. */
+  /** Lets it sleep and wake. It loses its memory and keeps its sockets. */
   evict(): void {
-    if (this.isBusy) throw new Error("what has something to do does not sleep");
+    if (this.isBusy) throw new Error("a busy object does not sleep");
     this.impl = this.#wake();
   }
 
-  /** Its process dies and another takes its place: sockets, and calls to it, are gone as well. */
+  /** Kills its process and starts a new one. Its sockets, and calls to it, are lost as well. */
   crash(): void {
     const lost = [...this.sockets];
     this.sockets.clear();
@@ -206,7 +206,7 @@ export class MemoryObject<Impl extends Served> {
     }
   }
 
-  /** An event comes, which may wake it. Rejects when it dies over it. */
+  /** Runs one event. Rejects when the object dies meanwhile. */
   async event<T>(run: (impl: Impl) => T | Promise<T>): Promise<T> {
     const { events } = this.#life;
     let fail = (): void => {};
@@ -221,14 +221,14 @@ export class MemoryObject<Impl extends Served> {
     }
   }
 
-  /** A client comes. @returns its socket, or the status that it was refused with */
+  /** Connects a client. @returns its socket, or the status of the refusal */
   async connect(upgrade: Upgrade): Promise<MemorySocket | number> {
     const response = await this.event(({ host }) => host.connect(upgrade));
     const { socket, status } = response as Response & { readonly socket?: MemorySocket };
     return socket ?? status;
   }
 
-  /** A socket, with nobody at its other end yet. */
+  /** Creates a socket, without a client yet. */
   accept(): MemorySocket {
     const socket = new MemorySocket(this);
     this.sockets.add(socket);
@@ -250,14 +250,14 @@ export class MemoryObject<Impl extends Served> {
     this.#leaving.add(socket);
     if (socket.readyState === WebSocket.OPEN) socket.readyState = WebSocket.CLOSING;
     socket.end(code);
-    // Until it has heard of the end, the platform lists the socket among the others.
+    // The platform lists the socket until the object has handled its close.
     this.impl.host.closed(socket, code);
     socket.readyState = WebSocket.CLOSED;
     this.sockets.delete(socket);
     this.#leaving.delete(socket);
   }
 
-  /** We close a socket: its client answers soon. */
+  /** The object closes a socket. Its client answers soon. */
   closing(socket: MemorySocket, code: number): void {
     this.#time.after(CLOSE_HANDSHAKE_MS, () => this.drop(socket, code));
   }
@@ -274,11 +274,11 @@ export class MemoryObject<Impl extends Served> {
     const isGone = (): boolean => this.#life !== life;
     const isMute = (): boolean => this.isMute;
     const { storage } = this;
-    // What was under way in it when it died goes on for a moment, and changes nothing.
+    // Code of an ended life may still run for a moment. Its writes are rolled back.
     const sql = {
       exec: (query: string, ...bindings: SqlStorageValue[]) =>
         isGone()
-          ? storage.inVain(() => storage.sql.exec(query, ...bindings))
+          ? storage.rolledBack(() => storage.sql.exec(query, ...bindings))
           : storage.sql.exec(query, ...bindings),
     };
     return {
@@ -337,7 +337,7 @@ export class MemoryObject<Impl extends Served> {
     });
   }
 
-  /** Never two at once; one that failed, or died, is made up for. */
+  /** Runs `alarm`, never two at once. A failed one is repeated. */
   async #alarm(): Promise<void> {
     this.#alarmAt = null;
     this.#isAlarming = true;
@@ -351,7 +351,7 @@ export class MemoryObject<Impl extends Served> {
     this.#schedule();
   }
 
-  /** As the platform does with what nobody waits for. */
+  /** Logs errors of events without a caller, like the platform. */
   readonly #logFailure = (error: unknown): void => {
     if (!(error instanceof ObjectDied))
       log("error", "hub.event_failed", { name: this.name, error });

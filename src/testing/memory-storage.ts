@@ -4,10 +4,10 @@ import { SqliteStore } from "../hub/sqlite-store.ts";
 
 type Row = Record<string, SqlStorageValue>;
 
-/** The storage of a Durable Object, as far as hubs use it, in a SQLite of this process. */
+/** The parts of a Durable Object's storage that hubs use, with SQLite in memory. */
 export class MemoryStorage {
   readonly #database = new DatabaseSync(":memory:");
-  /** Each text is compiled once. */
+  /** Compiled statements, by their text. */
   readonly #statements = new Map<string, { run: StatementSync; gives: boolean }>();
   #depth = 0;
 
@@ -32,8 +32,8 @@ export class MemoryStorage {
     }
   }
 
-  /** Runs `work`, of which only the result stays. */
-  inVain<T>(work: () => T): T {
+  /** Runs `work`, rolls its changes back, and returns its result. */
+  rolledBack<T>(work: () => T): T {
     let result: { readonly value: T } | undefined;
     const undo = new Error("undone");
     try {
@@ -67,14 +67,14 @@ export class MemoryStorage {
   }
 }
 
-/** The store of a hub, whose journal has that epoch. */
+/** The store of a hub whose journal has this epoch. */
 export function memoryStore(epoch: string): SqliteStore {
   const store = new SqliteStore(new MemoryStorage());
   store.adopt(epoch);
   return store;
 }
 
-/** What `exec` answers. Unlike the real one it has read everything already. */
+/** The result of `exec`. Unlike the real cursor it has read all rows already. */
 class Cursor implements Iterable<Row> {
   readonly rowsWritten: number;
   readonly #rows: readonly Row[];

@@ -12,10 +12,10 @@ import { defineConfig } from "../platform/variables.ts";
 import { SecretValue } from "../protocol/secret.ts";
 import { ERROR_CODES } from "../protocol/error-codes.ts";
 
-/** Bytes that a note's body may have. */
+/** Size limit of a note's body, bytes. */
 export const NOTE_BODY_MAX_BYTES = 64;
 
-/** Requests of an address: `quota` at once, filled again in whole seconds. */
+/** Requests of an address: `quota` at once, refilled in whole seconds. */
 export const NOTES_QUOTA = { quota: 70, windowMs: 60_000, inWholeSeconds: true } as const;
 
 const notesConfigOf = defineConfig(z.object({ NOTES_SECRET: SecretValue }), (vars) => ({
@@ -49,9 +49,9 @@ const route = createRoute({
 });
 
 /**
- * A tiny area that shares nothing with those of the product: it fails with `{error: string}`, is open to
- * pages of any origin, takes small bodies and large uploads, knows people by a key, and counts everything
- * by address in whole seconds.
+ * A small area that differs from those of the product in everything: its errors are `{error: string}`, pages of
+ * any origin may call it, it takes small bodies and large uploads, authenticates by a key, and limits requests by
+ * address in whole seconds.
  */
 export const notes: Area = {
   name: "notes",
@@ -97,7 +97,7 @@ export const notes: Area = {
       c.json({ by: c.get("principal").sub, text: c.req.valid("json").text }, 200),
     );
     app.get("/v9/broken", () => {
-      throw new Error("nobody expected this");
+      throw new Error("an unexpected failure");
     });
     app.post("/v9/uploads", async (c) => {
       const form = await c.req.raw.formData();
@@ -106,7 +106,7 @@ export const notes: Area = {
         return failure(c, { code: "invalid_request", detail: "No file." });
       return c.json({ name: file.name, type: file.type, size: file.size });
     });
-    // As much as has come: whoever buffers on the way waits for ever.
+    // Reads only the first chunk. A layer that buffers the whole body would wait for ever.
     app.put("/v9/uploads", async (c) => {
       const reader = c.req.raw.body?.getReader();
       const first = await reader?.read();
@@ -116,12 +116,12 @@ export const notes: Area = {
   },
 };
 
-/** Bytes of a file, and of all files of an owner, that the tests' area takes. */
+/** Size limits of one file, and of all files of an owner, bytes. */
 export const NOTE_FILE_MAX_BYTES = 12 * 1024 * 1024;
 export const NOTE_FILES_QUOTA_BYTES = 20 * 1024 * 1024;
 const FILE_TYPES: ReadonlySet<string> = new Set(["image/png", "image/svg+xml", "text/plain"]);
 
-/** What each owner has stored, and where: an area of the product keeps both in one row. */
+/** Bytes stored by each owner, and the stored files. An area of the product keeps both in one row. */
 const used = new Map<string, number>();
 const files = new Map<string, { readonly key: string; readonly size: number }>();
 
@@ -137,16 +137,16 @@ function usageOf(owner: string): FileUsage {
   };
 }
 
-/** Files of somebody's own, by name. */
+/** Routes for a user's own files, by name. */
 function mountFiles(app: OpenAPIHono<AppEnv>): void {
   const bucketOf = (c: Context<AppEnv>): R2Bucket => {
     const { UPLOADS } = c.env;
-    if (UPLOADS === undefined) throw new Error("the tests have a bucket");
+    if (UPLOADS === undefined) throw new Error("the tests need the UPLOADS bucket");
     return UPLOADS;
   };
   const pathOf = (c: Context<AppEnv>): string =>
     `${c.get("principal").sub}/${c.req.param("name") ?? ""}`;
-  /** Lets a file go, once: whoever takes it out of the list. */
+  /** Deletes a file. The caller has removed it from `files`, so this happens once. */
   const remove = async (c: Context<AppEnv>, file: { key: string; size: number }): Promise<void> => {
     await bucketOf(c).delete(file.key);
     await usageOf(c.get("principal").sub).give(file.size);
@@ -189,7 +189,7 @@ function mountFiles(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** An error as a string; another method gets no body at all. */
+/** An error as a string. `method_not_allowed` has no body. */
 function failure(c: Context<AppEnv>, { code, detail, headers }: Failure): Response {
   const { status } = ERROR_CODES[code];
   if (code === "method_not_allowed") return c.body(null, status, { ...headers });

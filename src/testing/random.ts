@@ -1,4 +1,4 @@
-/** A number from 0 up to, but without, 1. */
+/** Returns a number from 0 up to, but without, 1. */
 export type Random = () => number;
 
 /** The same numbers for the same seed, so that a run can be repeated (mulberry32). */

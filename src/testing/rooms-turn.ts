@@ -10,19 +10,19 @@ import type { Taken } from "../hub/extension.ts";
 import { causedBy, type IncomingEvent, type Publication } from "../hub/publisher.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 
-/** The rooms of a guild over its own SQLite, told of changes by the gateway as in a hub. */
+/** The rooms of a guild with their own SQLite. The gateway passes changes to them as in a hub. */
 export type RoomsWorld = {
   readonly turn: RoomsTurn;
   readonly voice: GuildVoice;
-  /** What was published, oldest first. */
+  /** Publications, oldest first. */
   readonly published: Publication[];
   /** When each task is due, milliseconds. */
   readonly tasks: Map<string, number>;
-  /** Takes an event of the gateway; one that has to wait leaves nothing. */
+  /** Applies an event of the gateway. An event that has to wait changes nothing. */
   readonly take: (event: IncomingEvent) => Taken;
 };
 
-/** Rooms of which the test keeps the clock, and sees what is published and planned. */
+/** Rooms with the test's clock. The test can read what they publish and schedule. */
 export function roomsWorld(guildId: string, now: () => number): RoomsWorld {
   const published: Publication[] = [];
   const tasks = new Map<string, number>();

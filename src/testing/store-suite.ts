@@ -3,7 +3,7 @@ import { entryBytes, type Entry, type HubStore } from "../hub/core/journal.ts";
 
 const BOUNDS = { maxAgeMs: 1_000, maxEvents: 5, maxBytes: 1_000_000 };
 
-/** An entry for tests; `extra` changes what matters. */
+/** An entry for tests. `extra` replaces members. */
 export function entryFor(seq: number, extra: Partial<Entry> = {}): Entry {
   return {
     seq,
@@ -20,11 +20,11 @@ export function entryFor(seq: number, extra: Partial<Entry> = {}): Entry {
 }
 
 /**
- * What a {@link HubStore} does. It runs over SQLite in Node and over that of a Durable Object.
- * @param withStore gives an empty store to a test
+ * Tests of a {@link HubStore}. They run with SQLite in Node, and with that of a Durable Object.
+ * @param withStore runs a test with an empty store
  */
 export function storeSuite(withStore: (use: (store: HubStore) => void) => Promise<void>): void {
-  test("an empty journal has no oldest entry: the next one will be it", () =>
+  test("an empty journal has no oldest entry: the next entry will be the oldest", () =>
     withStore((store) => {
       const { epoch, head, oldest } = store.extent();
       expect({ head, oldest }).toEqual({ head: 0, oldest: 1 });
@@ -32,7 +32,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.readAfter(0, 10)).toEqual([]);
     }));
 
-  test("entries come back as they went in, both ways, in pages", () =>
+  test("entries are read as they were appended, in both directions, in pages", () =>
     withStore((store) => {
       const entries = [
         entryFor(1, { audience: ["sub:ä", "scope:x y"], topic: "c1" }),
@@ -112,7 +112,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       ]);
     }));
 
-  test("HUB-2 a transaction that throws leaves nothing behind", () =>
+  test("HUB-2 a transaction that throws leaves nothing in journal, keys, facts and tasks", () =>
     withStore((store) => {
       store.append(entryFor(1));
       expect(() =>
@@ -132,7 +132,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.extent().head).toBe(2);
     }));
 
-  test("an entry keeps its trace and its own time, and a page is bounded in bytes, but never empty", () =>
+  test("an entry keeps its trace and its time, and a page is bounded in bytes, but never empty", () =>
     withStore((store) => {
       const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
       store.append(entryFor(1, { trace, ts: 5, at: 9, payload: "x".repeat(10) }));
@@ -159,7 +159,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.readBefore(4, 10)).toEqual([]);
     }));
 
-  test("HUB-19 says how much the journal holds: nothing, what was appended, what trimming left", () =>
+  test("HUB-3 reports the size of the journal: empty, after appends, after trimming", () =>
     withStore((store) => {
       expect(store.usage()).toEqual({ events: 0, bytes: 0, oldestAt: null });
       for (let seq = 1; seq <= 6; seq += 1) {
@@ -171,7 +171,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.usage()).toEqual({ events: 5, bytes: 5 * size, oldestAt: 20 });
     }));
 
-  test("HUB-16 a journal of another epoch starts empty, and goes on from wherever its first entry is", () =>
+  test("HUB-16 a journal of another epoch starts empty, and continues from any first entry", () =>
     withStore((store) => {
       store.append(entryFor(1));
       store.writeFact("f", "1");
@@ -187,7 +187,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.usage()).toMatchObject({ events: 2, oldestAt: 3 });
     }));
 
-  test("HUB-16 relays are kept by index, in order, until they are let go", () =>
+  test("HUB-16 relays are kept by index, in order, until they are deleted", () =>
     withStore((store) => {
       expect(store.readRelays()).toEqual([]);
       store.writeRelay({ index: 2, state: "open", sockets: 5, users: 4 });
@@ -202,7 +202,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.readRelays().map(({ index }) => index)).toEqual([2]);
     }));
 
-  test("HUB-14 revocations come in order of their revision, until they expire", () =>
+  test("HUB-14 revocations are read in order of their revision, until they expire", () =>
     withStore((store) => {
       const [alice, bob, one] = [{ sub: "alice" }, { sub: "bob" }, { connectionId: "alice" }];
       expect(store.readRevokedAt("alice", 0)).toBeNull();
@@ -221,12 +221,12 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       store.writeRevocation({ revision: 4, target: alice, at: 40, expiresAt: 140 });
       expect(store.readRevokedAt("alice", 50)).toBe(40);
       expect(store.readRevocations(0, 50).map(({ revision }) => revision)).toEqual([2, 3, 4]);
-      // The next one takes what has expired with it.
+      // The next revocation deletes expired ones.
       store.writeRevocation({ revision: 5, target: one, at: 135, expiresAt: 235 });
       expect(store.readRevocations(0, 0).map(({ revision }) => revision)).toEqual([4, 5]);
     }));
 
-  test("counters add up, each for itself", () =>
+  test("counters add up, each one separately", () =>
     withStore((store) => {
       store.count("suite:a", 1);
       store.count("suite:a", 4);
@@ -234,7 +234,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.readCounters()).toMatchObject({ "suite:a": 5, "suite:b": 2 });
     }));
 
-  test("HUB-2 a transaction that throws takes back what is around the journal as well", () =>
+  test("HUB-2 a transaction that throws also leaves nothing in relays, revocations, filters and counters", () =>
     withStore((store) => {
       store.writeRelay({ index: 0, state: "open", sockets: 1, users: 1 });
       store.writeFilter("c", ["a"]);
@@ -256,7 +256,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.readCounters()).not.toHaveProperty("suite:undone");
     }));
 
-  test("HUB-2 a transaction gives back what its work gives, and keeps it", () =>
+  test("HUB-2 a transaction returns the result of its work, and stores the changes", () =>
     withStore((store) => {
       const result = store.transaction(() => {
         store.append(entryFor(1));
@@ -266,7 +266,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.extent().head).toBe(1);
     }));
 
-  test("of tasks that are due together the one with the lower key comes first", () =>
+  test("of tasks that are due together, the one with the lower key comes first", () =>
     withStore((store) => {
       store.writeTask("b", 5);
       store.writeTask("a", 5);

@@ -10,16 +10,14 @@ export type TestProvider = {
   readonly jwks: { readonly keys: readonly object[] };
   readonly privateKey: CryptoKey;
   readonly publicKey: CryptoKey;
-  /**
-   * A token for `sub`. A claim that is undefined is left out, so that tokens without one can be tried.
-   */
+  /** A token for `sub`. A claim that is undefined is left out, for tests of tokens without it. */
   mint(
     claims: { readonly sub: string | undefined; readonly [claim: string]: unknown },
     header?: { readonly [member: string]: unknown },
   ): Promise<string>;
 };
 
-/** Makes a provider with a key of its own. */
+/** Creates a provider with its own key. */
 export async function testProvider(kid = "key-1", alg = "ES256"): Promise<TestProvider> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid, alg, use: "sig" };

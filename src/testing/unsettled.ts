@@ -1,7 +1,7 @@
 import { ENDED_STATUSES, FACTIONS } from "../protocol/match.ts";
 import type { VirtualMatch } from "./virtual-match.ts";
 
-/** What must hold once everything that was to happen has happened; sentences about what does not. */
+/** Checks a match after everything has happened. @returns a sentence for each rule that does not hold */
 export function unsettled(match: VirtualMatch): string[] {
   const { faceit, state, record } = match;
   const wrong: string[] = [];

@@ -3,7 +3,7 @@ import type { DiscordFailure } from "../platform/discord/call.ts";
 import type { GuildChannel } from "../platform/discord/operations.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 
-/** What happens to a call to Discord. `late`: no answer, and the effect comes later. */
+/** A fault of a call to Discord. `late`: no answer, and the effect comes later. */
 export type CallFault =
   | "refused"
   | "failed"
@@ -20,16 +20,16 @@ export const LOBBY = "lobby";
 export const CATEGORY = "category";
 export const BOT = "bot";
 const MOVE_MEMBERS = 1n << 24n;
-/** Discord's limits of the virtual guild. */
+/** Discord's limit of channels in a category. */
 const CATEGORY_MAX = 50;
 
-/** The process ended: nothing after this point happened. */
+/** The process ended at this point. */
 export class Crash extends Error {}
 
-/** `owner`: the match that it was made for; null: somebody else's. */
+/** `owner`: the match that created it; null: it belongs to no match. */
 export type VirtualChannel = GuildChannel & { readonly owner: string | null };
 
-/** A Discord guild, which several matches may share. */
+/** A Discord guild. Several matches may share it. */
 export class MatchGuild {
   readonly channels = new Map<string, VirtualChannel>();
   readonly voice = new Map<string, string>();
@@ -46,26 +46,26 @@ export class MatchGuild {
 export class VirtualDiscord {
   readonly guild: MatchGuild;
   readonly closedToMessages = new Set<string>();
-  /** Who has left voice, and the hub has not heard of it. */
+  /** Users who have left voice, of which the hub does not know yet. */
   readonly gone = new Set<string>();
   readonly messages: { readonly to: string; readonly text: string }[] = [];
   readonly moves: { readonly userId: string; readonly channelId: string | null }[] = [];
-  /** Calls to Discord, by name, newest last. */
+  /** Names of the calls to Discord, newest last. */
   readonly calls: string[] = [];
   guildMax = 500;
-  /** Ids of a category, lobby, text channel or role that somebody has deleted. */
+  /** Ids of categories, lobbies, text channels and roles that were deleted. */
   readonly deleted = new Set<string>();
   faults: CallFault[] = [];
-  /** The same for the next calls of one kind. */
+  /** Faults of the next calls with a name. */
   readonly faultsOf = new Map<string, CallFault[]>();
-  /** A bot gives nobody, not even itself, what it does not have. */
+  /** Whether the bot may move members. Without this permission it cannot grant it, not even to itself. */
   botMayMove = true;
-  /** What `refused` says. */
+  /** The failure that `refused` returns. */
   refusal: DiscordFailure = { kind: "refused", status: 403, code: 50_013, message: "Missing" };
 
-  /** The pause that `rate limited` asks for. */
+  /** The pause that `rate limited` requires, milliseconds. */
   pauseMs = 3_000;
-  /** Effects that come after their answer was given up. */
+  /** Effects of `late` calls. */
   protected readonly late: (() => void)[] = [];
 
   constructor(guild: MatchGuild) {

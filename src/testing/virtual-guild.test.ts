@@ -4,7 +4,7 @@ import { takeHubFailures } from "./hub-failures.ts";
 import { type Caller, MemoryObject, type MemorySocket, type Served } from "./memory-platform.ts";
 import { COME_BACK_LATER, GUILD, VirtualGuild } from "./virtual-guild.ts";
 
-/** Another object of the world. */
+/** Another object, which is alive. */
 const ALIVE: Caller = { isGone: false, isMute: false };
 
 /** A hub with one client at a relay. */
@@ -15,15 +15,15 @@ async function guildWithRelay(): Promise<{ guild: VirtualGuild; socket: MemorySo
   return { guild, socket };
 }
 
-describe("a client that comes", () => {
-  test("to an object that dies over it comes back later", async () => {
+describe("a client that connects", () => {
+  test("gets 503 when the object dies meanwhile", async () => {
     const guild = new VirtualGuild();
     const answer = guild.enter(guild.hub);
     guild.hub.crash();
     expect(await answer).toBe(COME_BACK_LATER);
   });
 
-  test("sees what our own code throws, and the status that it says", async () => {
+  test("gets errors of our own code, and the status of a refusal", async () => {
     const guild = new VirtualGuild();
     await guild.hub.impl.revoke({ sub: "alice" });
     expect(await guild.join(guild.hub, { sub: "alice", iat: 1 })).toBe(401);
@@ -32,8 +32,8 @@ describe("a client that comes", () => {
   });
 });
 
-describe("a failure that a hub makes up for", () => {
-  test("is seen in its log: of a frame, of an alarm and of a task", async () => {
+describe("a failure that a hub recovers from", () => {
+  test("is found in its log: of a frame, of an alarm and of a task", async () => {
     const { guild, socket } = await guildWithRelay();
     const { host } = guild.relay(0).impl;
     vi.spyOn(host, "message").mockRejectedValueOnce(new TypeError("a slip in a frame"));
@@ -52,7 +52,7 @@ describe("a failure that a hub makes up for", () => {
     expect(takeHubFailures()).toEqual([expect.stringContaining("a slip in a task")]);
   });
 
-  test("is none when the network lost a call", async () => {
+  test("is not reported for a call that the network lost", async () => {
     const { guild } = await guildWithRelay();
     const logged = vi.spyOn(console, "error");
     guild.fate = () => ({ lost: "request" });
@@ -64,7 +64,7 @@ describe("a failure that a hub makes up for", () => {
 });
 
 describe("a stub", () => {
-  test.each(["request", "answer"] as const)("whose %s was lost stays broken", async (lost) => {
+  test.each(["request", "answer"] as const)("stays broken after its %s was lost", async (lost) => {
     const { guild } = await guildWithRelay();
     const stub = guild.reachFrom(ALIVE).hub(GUILD);
     guild.fate = () => ({ lost });
@@ -74,7 +74,7 @@ describe("a stub", () => {
     expect(await guild.reachFrom(ALIVE).hub(GUILD).presence()).toMatchObject({ count: 0 });
   });
 
-  test("whose object died while it answered stays broken, and one that was refused does not", async () => {
+  test("stays broken after its object died during a call, but not after an error", async () => {
     const { guild } = await guildWithRelay();
     const stub = guild.reachFrom(ALIVE).hub(GUILD);
     const presence = vi.spyOn(guild.hub.impl, "presence");
@@ -93,7 +93,7 @@ describe("a stub", () => {
 });
 
 describe("a life that has ended", () => {
-  test("makes no calls and lists no sockets", async () => {
+  test("sends no calls and lists no sockets", async () => {
     const guild = new VirtualGuild();
     const lives: HubRuntime[] = [];
     const object = new MemoryObject<Served>({
@@ -110,7 +110,7 @@ describe("a life that has ended", () => {
     object.evict();
     const attach = vi.spyOn(guild.hub.impl, "attachRelay");
     guild.fate = () => ({ thereMs: 10 });
-    // One begun before its end, in the same turn, has not left yet either.
+    // A call of the turn in which the object dies has not left yet, so it is not sent either.
     void lives[0]?.hub(GUILD).attachRelay(0);
     void lives[1]?.hub(GUILD).attachRelay(1);
     object.crash();
@@ -122,7 +122,7 @@ describe("a life that has ended", () => {
   });
 });
 
-test("a socket that closes is listed until its object was told", async () => {
+test("a closing socket is listed until its object has handled the close", async () => {
   const { guild, socket } = await guildWithRelay();
   const relay = guild.relay(0);
   const closed = vi.spyOn(relay.impl.host, "closed");

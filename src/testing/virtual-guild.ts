@@ -20,20 +20,20 @@ import { seededRandom } from "./random.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 export const GUILD = "100000000000000001";
-/** Every event that it may publish. */
+/** Every event that the hub may publish. */
 const EVENTS: ReadonlySet<string> = new Set(["test.happened", "test.moved", "x.y"]);
-/** Command that runs a turn of the test. */
+/** Command that runs a turn for the test. */
 const TURN = "test.turn";
-/** The epoch of its journal when nobody says otherwise. */
+/** The first epoch of the hub's journal. */
 export const EPOCH = "epoch-1";
-/** Nobody waits longer than this, milliseconds: less than a call may take until it is given up. */
+/** Everything must finish within this time, milliseconds: longer than a call between objects may take. */
 const PATIENCE_MS = 20_000;
-/** What the Worker says of an object that died (`routes/entry.ts`), and the object when it takes nobody now. */
+/** Status when an object died (`routes/entry.ts`), or when it accepts no clients now. */
 export const COME_BACK_LATER = 503;
-/** Signal of a client that stays. */
+/** Signal of a client that never aborts. */
 const STAYS: AbortSignal = new AbortController().signal;
 
-/** What becomes of one call between objects: how long each way takes, milliseconds, and whether it gets lost. */
+/** The fate of one call between objects: the time of each way, milliseconds, and whether it is lost. */
 export type Fate = {
   readonly thereMs?: number;
   readonly backMs?: number;
@@ -45,7 +45,7 @@ class CallLost extends Error {
   override readonly name = "CallLost";
 }
 
-/** A call by a stub that lost one before. */
+/** A call by a stub that has failed before. */
 class StubBroken extends Error {
   override readonly name = "StubBroken";
 }
@@ -55,7 +55,7 @@ type Call = {
   readonly from: Caller;
   readonly to: MemoryObject<Served>;
   readonly run: (impl: Served) => unknown;
-  /** The stub that it was made by takes no more. */
+  /** Breaks the stub of this call for all later calls. */
   readonly breaks: () => void;
 };
 
@@ -72,7 +72,7 @@ export type VirtualConnect = {
   readonly seq?: number;
 };
 
-/** An area that keeps nothing: it runs what a test wants to have in a turn. */
+/** An area without state. It runs functions of a test in a turn. */
 const AREA: HubExtension = {
   name: "test",
   migrate: () => false,
@@ -80,28 +80,28 @@ const AREA: HubExtension = {
   snapshot: () => ({ rooms: [] }),
 };
 
-/** A hub with its relays, as they are shipped, over memory, a clock of their own and a network that loses calls. */
+/** The real hub and relays, with storage in memory, a virtual clock and a network that can lose calls. */
 export class VirtualGuild {
   readonly time: VirtualTime;
   readonly env: HubEnv;
   readonly hub: MemoryObject<HubObject>;
   readonly relays = new Map<number, MemoryObject<RelayObject>>();
-  /** Decides on each call. */
+  /** Decides the fate of each call. */
   fate: () => Fate = () => ({});
-  /** Calls that were made, by the name of what was called. */
+  /** Number of calls, by the name of the method. */
   readonly calls = new Map<string, number>();
   readonly #newId = ulidGenerator(seededRandom(1));
-  /** What was counted, by `name label`. */
+  /** Counted metrics, by `name label`. */
   readonly #counts = new Map<string, number>();
 
-  /** @param variables of the deployment that are to differ */
+  /** @param variables replace variables of the deployment */
   constructor(time = new VirtualTime(1_000_000_000_000), variables: Record<string, string> = {}) {
     this.time = time;
     this.env = {
       ...VARIABLES,
       ...variables,
       METRICS: {
-        // As `analyticsEngine` writes them.
+        // The format that `analyticsEngine` writes.
         writeDataPoint: ({ blobs, doubles }: { blobs: string[]; doubles: number[] }) => {
           const name = `${blobs[1]} ${blobs[2]}`.trim();
           this.#counts.set(name, (this.#counts.get(name) ?? 0) + (doubles[0] ?? 0));
@@ -118,7 +118,7 @@ export class VirtualGuild {
     this.hub.impl.host.store.adopt(EPOCH);
   }
 
-  /** The relay of that index, whether it was ever called or not. */
+  /** The relay with this index. It is created if necessary. */
   relay(index: number): MemoryObject<RelayObject> {
     const known = this.relays.get(index);
     if (known !== undefined) return known;
@@ -132,13 +132,13 @@ export class VirtualGuild {
     return relay;
   }
 
-  /** What was counted so far, such as `lagging` or `closed 1012`; of what was killed since, not all. */
+  /** The metrics so far, such as `lagging` or `closed 1012`. The last ones of a killed object are missing. */
   get counts(): ReadonlyMap<string, number> {
     for (const { impl } of [this.hub, ...this.relays.values()]) impl.host.meter.flush();
     return this.#counts;
   }
 
-  /** Publishes in the hub, for a caller that waits for nothing. */
+  /** Publishes in the hub, synchronously. */
   publish(
     audience: Audience = null,
     topic: string | null = null,
@@ -155,7 +155,7 @@ export class VirtualGuild {
         ...(dedupeKey === undefined ? {} : { dedupeKey }),
       },
     ]);
-    if (published === undefined) throw new Error("nothing was said of what was published");
+    if (published === undefined) throw new Error("the hub has returned no result");
     return published;
   }
 
@@ -164,7 +164,7 @@ export class VirtualGuild {
     await this.hub.event((impl) => impl.command(TURN, work));
   }
 
-  /** A client comes to the hub or to a relay. @returns its socket, or the status that it was refused with */
+  /** Connects a client to the hub or to a relay. @returns its socket, or the status of the refusal */
   async enter(
     object: MemoryObject<Served>,
     options: VirtualConnect = {},
@@ -177,7 +177,7 @@ export class VirtualGuild {
     }
   }
 
-  /** The same, with a clock that goes on until it was answered. */
+  /** Like {@link enter}, and lets time pass until there is an answer. */
   async join(
     object: MemoryObject<Served>,
     options: VirtualConnect = {},
@@ -190,7 +190,7 @@ export class VirtualGuild {
     return answer;
   }
 
-  /** Time passes until an object has nothing to do, and then it sleeps and wakes. */
+  /** Lets time pass until the object is idle. Then it sleeps and wakes. */
   async evict(object: MemoryObject<Served> = this.hub): Promise<void> {
     await this.#passUntil(() => !object.isBusy);
     object.evict();
@@ -202,16 +202,16 @@ export class VirtualGuild {
       if (isSo()) return;
       await this.time.pass(1);
     }
-    throw new Error("somebody waits for ever");
+    throw new Error(`nothing has finished in ${PATIENCE_MS} ms`);
   }
 
-  /** The hub comes back with another journal. */
+  /** Restarts the hub with a new journal. */
   renewEpoch(epoch: string): void {
     this.hub.crash();
     this.hub.impl.host.store.adopt(epoch);
   }
 
-  /** What the Worker would hand over for a client. */
+  /** The request with which the Worker would hand a client over. */
   #upgrade(object: MemoryObject<Served>, options: VirtualConnect): Upgrade {
     const { sub = "alice", grants = [], batch = false, signals = false, epoch, seq, iat } = options;
     const { exp = Math.floor(this.time.now / 1000) + 3600 } = options;
@@ -238,11 +238,11 @@ export class VirtualGuild {
     };
   }
 
-  /** What an object of this world has from outside. */
+  /** The outside of an object in this guild. */
   reachFrom(from: Caller): Reach {
     return {
       newId: this.#newId,
-      // A token of this world is what it says.
+      // Tokens here are just the JSON of a principal.
       verifyToken: async (token) => ok(JSON.parse(token) as Principal),
       hub: () => this.#remote(from, () => this.hub) as ReturnType<Reach["hub"]>,
       relay: (_, index) =>
@@ -251,8 +251,8 @@ export class VirtualGuild {
   }
 
   /**
-   * An object as another one calls it: every method takes copies, and a while. A call that got lost, or whose
-   * callee died, breaks the stub for all calls after it.
+   * A stub of an object. Parameters and results are copied, and each call takes time. A call that is lost, or
+   * whose callee dies, breaks the stub for all later calls.
    */
   #remote(from: Caller, to: () => MemoryObject<Served>): object {
     let isBroken = false;
@@ -272,7 +272,7 @@ export class VirtualGuild {
               const called = (impl as unknown as Record<string, (...all: unknown[]) => unknown>)[
                 name
               ];
-              if (called === undefined) throw new Error(`nothing answers to ${name}`);
+              if (called === undefined) throw new Error(`the object has no method ${name}`);
               return called.apply(impl, copies);
             };
             return this.#carry({ from, to: to(), run, breaks });
@@ -282,7 +282,7 @@ export class VirtualGuild {
     );
   }
 
-  /** Never settles for a caller that died meanwhile. */
+  /** Carries one call. It never settles if the caller died meanwhile. */
   #carry({ from, to, run, breaks }: Call): Promise<unknown> {
     const { thereMs = 0, backMs = 0, lost } = this.fate();
     const { isMute } = from;
@@ -308,7 +308,7 @@ export class VirtualGuild {
           });
         });
       };
-      // It leaves after the turn that sent it, and not at all when its caller is dead by then. What has left arrives.
+      // The call leaves after the turn that made it, unless its caller is dead by then. After that it arrives.
       queueMicrotask(() => {
         if (isMute || from.isGone) return;
         if (thereMs === 0) arrive();
@@ -323,7 +323,7 @@ export class VirtualGuild {
   }
 }
 
-/** A deployment that nothing outside is asked for. */
+/** The variables of a deployment that needs nothing from outside. */
 const VARIABLES = {
   PRIMARY_GUILD_ID: GUILD,
   HUB_SECRET: "virtual-hub-secret-0123456789-0123456789",

@@ -6,11 +6,11 @@ import type { MemorySocket } from "./memory-platform.ts";
 import { type VirtualConnect, VirtualGuild } from "./virtual-guild.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** A hub without relays, for tests of its core: clients are in at once, past the entrance and its limits. */
+/** A hub without relays, for tests of its core. Clients connect at once, without the entrance and its limits. */
 export class VirtualHub extends VirtualGuild {
   #ids = 0;
 
-  /** The core of the present life. */
+  /** The core of the current life. */
   get server(): StreamServer<HubSocket> {
     return this.hub.impl.host.server;
   }
@@ -31,7 +31,7 @@ export class VirtualHub extends VirtualGuild {
     return this.hub.sockets;
   }
 
-  /** Why sockets were closed by us, in the order of the first of each. */
+  /** Why we closed sockets, grouped by reason, in the order of each first close. */
   get ended(): CloseName[] {
     const names = Object.keys(CLOSE_CODES) as CloseName[];
     return [...this.counts].flatMap(([counted, times]) => {
@@ -40,7 +40,7 @@ export class VirtualHub extends VirtualGuild {
     });
   }
 
-  /** Times that a client used up its credit. */
+  /** How often a client used up its credit. */
   get lags(): number {
     return this.counts.get("lagging") ?? 0;
   }
@@ -80,7 +80,7 @@ export class VirtualHub extends VirtualGuild {
   }
 
   async pass(ms: number): Promise<void> {
-    // Who reaches into the core leaves that to this.
+    // Tests that call the core directly do not arm the alarm.
     this.hub.impl.host.arm();
     await this.time.pass(ms);
   }

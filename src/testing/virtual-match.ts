@@ -25,14 +25,14 @@ import {
   type VirtualChannel,
 } from "./virtual-discord.ts";
 
-/** What happens to a write to D1 or the hub. */
+/** A fault of a write to D1 or the hub. */
 export type WriteFault = "failed" | "failed after effect" | "crash" | "crash after effect";
 
-/** Turns of the alarm at one moment of which something comes of: more is a room that spins. */
+/** More runs of the alarm at one moment than this mean that the room is in an endless loop. */
 const TURNS_AT_ONCE_MAX = 60;
 
-/** A guild for which no variable names anything. */
-const NOTHING_OF_ITS_OWN: MatchSettings = {
+/** The settings of a guild without variables. */
+const NO_SETTINGS: MatchSettings = {
   categoryId: undefined,
   lobbyId: undefined,
   moveFrom: "anywhere",
@@ -53,47 +53,47 @@ export const DEFAULT_MATCH_SETTINGS: MatchSettings = {
 };
 
 /**
- * One match with everything around it made up: FACEIT, Discord, D1, the hub, links, the clock; and a
- * process that can end between any two calls.
+ * One match with doubles of everything around it: FACEIT, Discord, D1, the hub, links and the clock. Its process
+ * can end between any two calls.
  */
 export class VirtualMatch extends VirtualDiscord {
   now = 1_800_000_000_000;
   readonly config: MatchSettings;
   hasApi = true;
-  /** Which guild plays a match of these owners. */
+  /** The guild of a match with these owners. */
   guildOf: (owners: readonly string[]) => string | null = () => GUILD;
 
-  /** The truth at FACEIT. */
+  /** The current match at FACEIT. */
   faceit: FaceitMatch;
   faceitFaults: FaceitFailure[] = [];
-  /** So many changes ago is what FACEIT's Data API tells. */
+  /** FACEIT's Data API returns the match as it was so many changes ago. */
   replicaBehind = 0;
   faceitReads = 0;
 
   readonly matchId: string;
   readonly links = new Map<string, string>();
-  /** Of those in voice. */
+  /** Users in voice that are bots. */
   readonly bots = new Set<string>();
-  /** What was written down for the guild's operator: kind to subject. */
+  /** Troubles stored for the guild's operator: kind to subject. */
   readonly troubles = new Map<string, string>();
   readonly rows = new Map<string, string | null>();
   readonly takenNames = new Set<string>();
   record: MatchRecord | null = null;
   stored: MatchRecord | null = null;
   hubIsDown = false;
-  /** People come and go, and nobody tells the hub. */
+  /** The hub does not learn who joins and leaves voice. */
   gatewayIsDown = false;
-  /** What happens to the next writes to D1 and the hub; null: nothing. */
+  /** Faults of the next writes to D1 and the hub; null: the write succeeds. */
   writeFaults: (WriteFault | null)[] = [];
   linksAreDown = false;
-  /** Each time the room gave up going on at once. */
+  /** How often the room stopped after too many rounds. */
   spun = 0;
-  /** Something that happens while D1 is asked for a name. */
+  /** Runs while D1 reserves a name. */
   duringReserve: (() => void) | null = null;
 
   #state: string | null = null;
   #alarmAt: number | null = null;
-  /** What FACEIT told before, newest first. */
+  /** Earlier versions of the match at FACEIT, newest first. */
   readonly #before: FaceitMatch[] = [];
 
   constructor(config: Partial<MatchSettings> = {}, guild = new MatchGuild(), matchId = MATCH_ID) {
@@ -107,7 +107,7 @@ export class VirtualMatch extends VirtualDiscord {
     return this.#state === null ? null : restored(JSON.parse(this.#state) as RoomState);
   }
 
-  /** What is stored becomes this; null: nothing is. */
+  /** Replaces the stored state; null: deletes it. */
   store(state: object | null): void {
     this.#state = state === null ? null : JSON.stringify(state);
     if (state === null) this.#alarmAt = null;
@@ -128,19 +128,19 @@ export class VirtualMatch extends VirtualDiscord {
     return this.ours.find(({ name }) => name.endsWith(faction));
   }
 
-  /** Members who may come into a side's channel, the bot left out. */
+  /** Members with access to a side's channel, without the bot. */
   accessOf(faction: Faction): string[] {
     const overwrites = this.channelOf(faction)?.overwrites ?? [];
     return overwrites.flatMap(({ id, kind }) => (kind === "member" && id !== BOT ? [id] : []));
   }
 
-  /** FACEIT moves on: a new version. */
+  /** Changes the match at FACEIT, with a new version. */
   advance(status: string, sides: FaceitMatch["rosters"] = this.faceit.rosters): void {
     this.#before.unshift(this.faceit);
     this.faceit = { ...this.faceit, status, rosters: sides, version: this.faceit.version + 7 };
   }
 
-  /** A webhook arrives, as FACEIT would send it now unless said otherwise. */
+  /** A webhook arrives, as FACEIT would send it now. `change` replaces members. */
   hint(event: string, change: Partial<FaceitMatch> = {}): void {
     const status: string = STATUS_OF_EVENT.get(event) ?? this.faceit.status;
     const match = { ...this.faceit, status, ...(this.hasApi ? { rosters: null } : {}), ...change };
@@ -150,7 +150,7 @@ export class VirtualMatch extends VirtualDiscord {
     this.#alarmAt = this.now;
   }
 
-  /** Somebody tells the room to look. */
+  /** Asks the room to check the match. */
   look(channels = false): void {
     const { state } = this;
     if (state === null || state.phase === "closed") return;
@@ -158,7 +158,7 @@ export class VirtualMatch extends VirtualDiscord {
     this.#alarmAt = this.now;
   }
 
-  /** Works at once, once. @returns false when the process ended in the middle */
+  /** Runs the room's work once, now. @returns false when the process ended in the middle */
   async work(): Promise<boolean> {
     if (this.#state === null) return true;
     let isAlive = true;
@@ -244,7 +244,7 @@ export class VirtualMatch extends VirtualDiscord {
     return isAlive;
   }
 
-  /** Lets time pass, and everything happen that becomes due, for so many milliseconds. */
+  /** Lets `ms` milliseconds pass, and runs everything that becomes due. */
   async pass(ms: number): Promise<void> {
     const until = this.now + ms;
     let turns = 0;
@@ -252,7 +252,8 @@ export class VirtualMatch extends VirtualDiscord {
       for (const effect of this.late.splice(0)) effect();
       if (this.#alarmAt === null || this.#alarmAt > until) break;
       turns = this.#alarmAt > this.now ? 0 : turns + 1;
-      if (turns > TURNS_AT_ONCE_MAX || this.spun > 0) throw new Error("the room spins");
+      if (turns > TURNS_AT_ONCE_MAX || this.spun > 0)
+        throw new Error("the room is in an endless loop");
       this.now = Math.max(this.now, this.#alarmAt);
       this.#alarmAt = null;
       await this.work();
@@ -261,7 +262,7 @@ export class VirtualMatch extends VirtualDiscord {
   }
 
   #settingsOf(guildId: string): MatchSettings {
-    return guildId === GUILD ? this.config : NOTHING_OF_ITS_OWN;
+    return guildId === GUILD ? this.config : NO_SETTINGS;
   }
 
   async #readFaceit(): Promise<Result<FaceitMatch, FaceitFailure>> {
@@ -308,7 +309,7 @@ export class VirtualMatch extends VirtualDiscord {
         }),
       opened: (_: string, faction: Faction, channelId: string) =>
         this.#written(() => {
-          // No row, no update.
+          // As in SQL, an update without a row has no effect.
           if (this.rows.has(faction)) this.rows.set(faction, channelId);
         }),
       released: (_: string, faction: Faction) =>

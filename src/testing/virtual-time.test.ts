@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { VirtualTime } from "./virtual-time.ts";
 
-test("tasks run in the order of their time, then of their asking, each at its moment", async () => {
+test("tasks run in the order of their time, then in the order they were added, each at its time", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(20)), async (delays) => {
       const time = new VirtualTime(1_000);
@@ -18,7 +18,7 @@ test("tasks run in the order of their time, then of their asking, each at its mo
   );
 });
 
-test("what is not due waits, and a task may ask for the next", async () => {
+test("a task that is not due waits, and a task may add the next one", async () => {
   const time = new VirtualTime(0);
   const ran: number[] = [];
   const again = (): void => {

@@ -1,12 +1,12 @@
-/** What happens at a time, in the order it was asked for. */
+/** Tasks of the same time run in the order in which they were added. */
 type Task = { readonly at: number; readonly order: number; readonly run: () => void };
 
-/** A clock that stands still until told to go on, and then jumps from one task to the next. */
+/** A clock that moves only in {@link VirtualTime.pass}, from one task to the next. */
 export class VirtualTime {
-  /** Milliseconds. Set by hand, it jumps, and what was due meanwhile comes late. */
+  /** Milliseconds. When a test sets it, tasks that were due in between run late. */
   now: number;
   #order = 0;
-  /** A binary heap: the earliest first. */
+  /** A binary heap with the earliest task first. */
   readonly #tasks: Task[] = [];
 
   /** @param now milliseconds */
@@ -16,7 +16,7 @@ export class VirtualTime {
 
   readonly clock = (): number => this.now;
 
-  /** Runs `run` in so many milliseconds, after everything that was asked for the same moment before. */
+  /** Runs `run` in `ms` milliseconds, after all earlier tasks of the same moment. */
   readonly after = (ms: number, run: () => void): void => {
     this.#order += 1;
     const task = { at: this.now + Math.max(0, Math.ceil(ms)), order: this.#order, run };
@@ -33,8 +33,8 @@ export class VirtualTime {
   };
 
   /**
-   * Runs what is due in the next `ms` milliseconds; the clock then stands at their end. What was
-   * promised before or meanwhile is kept before the clock goes on.
+   * Runs the tasks of the next `ms` milliseconds, and then sets the clock to their end. Pending promise callbacks
+   * run before the clock moves.
    */
   async pass(ms: number): Promise<void> {
     const until = this.now + ms;
@@ -44,13 +44,13 @@ export class VirtualTime {
       if (next === undefined || next.at > until) break;
       this.now = Math.max(this.now, next.at);
       this.#runMoment();
-      // Promises may ask for more at this very moment.
+      // Promise callbacks may add tasks for the same moment.
       await this.quiet();
     }
     this.now = until;
   }
 
-  /** Until all that takes no time is done. */
+  /** Waits until all pending promise callbacks have run. */
   async quiet(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -4,7 +4,7 @@ import type { ServerFrame } from "../protocol/frames.ts";
 import { SOON } from "./soon.ts";
 import { TEST_JWKS_URL, type TestProvider } from "./tokens.ts";
 
-/** Origin of the tests' page: in `WEB_ORIGIN` of `vitest.config.ts`. */
+/** Origin of the tests' page, which is in `WEB_ORIGIN` of `vitest.config.ts`. */
 export const PAGE_ORIGIN = "https://page.test";
 const BASE = "https://hub.test";
 
@@ -15,7 +15,7 @@ export function callWorker(path: string, init: RequestInit = {}): Promise<Respon
 
 /**
  * Calls the Worker with a token and, if there is one, a JSON body.
- * @param signal hangs up
+ * @param signal aborts the request
  */
 export function callAs(
   token: string,
@@ -37,10 +37,10 @@ export function callAs(
   });
 }
 
-/** Answers of the outside world: by host and path; the provider's keys are there already. */
+/** Answers outgoing requests. Those for the provider's keys are answered already. */
 export type OutsideWorld = (request: Request) => Promise<Response> | Response;
 
-/** Replaces outgoing requests: nothing of a test leaves the machine. */
+/** Replaces outgoing requests, so that no test sends anything to the network. */
 export function mockOutside(provider: TestProvider, world: OutsideWorld): void {
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input, init);
@@ -88,7 +88,7 @@ export class StreamClient {
     );
   }
 
-  /** Names of the events that came, out of batches as well. */
+  /** All received events, including those in batches. */
   get events(): { event: string; seq: number; prev?: number | undefined; payload: unknown }[] {
     return this.frames.flatMap((frame) => {
       if (frame.type === "event") return [frame];
@@ -96,7 +96,7 @@ export class StreamClient {
     });
   }
 
-  /** Where it stands: what it would resume from. */
+  /** The position that it would resume from. */
   get position(): { epoch: string; seq: number } {
     const [ack] = this.of("ack");
     const last = this.frames.findLast(
@@ -132,7 +132,7 @@ export async function openStream(
   return new StreamClient(webSocket);
 }
 
-/** A ticket's text, made as that token's person. */
+/** Requests a ticket with this token. @returns its text */
 export async function ticketFor(
   token: string,
   body: unknown = {},
