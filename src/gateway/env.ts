@@ -24,7 +24,7 @@ export type GatewayStatus = {
 
 /** The RPC methods of `GatewayMonitor`. */
 export interface GatewayMonitorRpc extends Rpc.DurableObjectBranded {
-  /** Takes one heartbeat. @param ids the ids of the request that brought it, for the log */
+  /** Accepts one heartbeat. @param ids ids of the request that brought it, for the log */
   heartbeat(beat: GatewayHeartbeat, ids?: RequestIds): Promise<void>;
 
   /** The gateway state of the container that serves this guild. */

@@ -8,7 +8,7 @@ import { GATEWAY_HEARTBEAT_TIMEOUT_MS } from "../protocol/limits.ts";
 import type { GatewayHeartbeat } from "../protocol/signed-events.ts";
 import type { GatewayEnv, GatewayMonitorRpc, GatewayStatus } from "./env.ts";
 
-/** When a hub that could not be reached is told again, milliseconds. */
+/** A hub that could not be reached is called again after this time, milliseconds. */
 const TELL_AGAIN_MS = 5_000;
 
 /** The stored state of one container, under the container's primary guild. Times are milliseconds since 1970. */
@@ -21,16 +21,16 @@ const Container = z.object({
   guildIds: z.array(z.string()),
   /** The guilds that the bot is in; null: an older container does not say. */
   serves: z.array(z.string()).nullable().default(null),
-  /** The state that the guilds' hubs were told last; null: it is not sure what arrived. */
+  /** The state that was last sent to the guilds' hubs; null: it is not known which state arrived. */
   told: GatewayState.nullable(),
-  /** Guilds whose hubs were not told that state: their hub could not be reached, or they were added since. */
+  /** Guilds whose hubs do not have that state: the hub could not be reached, or the guild was added since. */
   untold: z.array(z.string()).default([]),
 });
 type Container = z.infer<typeof Container>;
 
 /**
  * Watches whether the containers are alive (rooms.md §4, `gateway.heartbeat`). A silent container counts as
- * down. The hubs of its guilds are told when its state changes.
+ * down. The hubs of its guilds get its state when it changes.
  */
 export class GatewayMonitor extends DurableObject<GatewayEnv> implements GatewayMonitorRpc {
   readonly #kv: SyncKvStorage;
@@ -47,7 +47,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
   async #take(beat: GatewayHeartbeat): Promise<void> {
     const known = this.#read(beat.guildId);
     const guildIds = [...new Set([beat.guildId, ...(beat.guildIds ?? [])])];
-    // Only these are told again: another hub may have learned since that Discord does not serve its guild.
+    // Only these get the state again: another hub may have learned since that Discord does not serve its guild.
     const untold = guildIds.filter(
       (guildId) => known?.guildIds.includes(guildId) !== true || known.untold.includes(guildId),
     );
@@ -83,7 +83,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
     await this.#armAlarm();
   }
 
-  /** Tells the hubs of a container's guilds its state, unless they know it. */
+  /** Sends a container's state to the hubs of its guilds that do not have it. */
   async #tell(name: string): Promise<void> {
     const container = this.#read(name);
     if (container === null) return;
@@ -91,7 +91,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
     const state = stateOf(container, now);
     const guildIds = container.told === state ? container.untold : container.guildIds;
     if (guildIds.length === 0) return;
-    // Until all have answered it is not sure what arrived, also if this call is cut off.
+    // Until all have answered it is not known what arrived, also if this call is aborted.
     if (container.told !== state) this.#write(name, { ...container, told: null });
     const since = state === container.state ? container.since : now;
     const hub = hubPublisher(this.env);
@@ -104,7 +104,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
     if (untold.length > 0) {
       log("warn", "gateway_monitor.hubs_not_told", { state, failed: untold.length });
     }
-    // A heartbeat that came meanwhile may have sent another state: then it is not sure which one arrived last.
+    // A heartbeat during these calls may have sent another state. Then it is not known which one arrived last.
     const latest = this.#read(name) ?? container;
     const isSure = stateOf(latest, Date.now()) === state;
     const came = latest.guildIds.filter((guildId) => !container.guildIds.includes(guildId));

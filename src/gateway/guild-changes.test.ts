@@ -29,7 +29,7 @@ function setUp() {
     voice,
     published,
     take,
-    /** The changes in short. */
+    /** The changes as short texts. */
     news: (event: IncomingEvent): string[] =>
       take(event).map((change) =>
         [
@@ -63,7 +63,7 @@ const snapshot = (
 const gateway = (state: string, since: number): IncomingEvent =>
   told("gateway.state", { state, since });
 
-it("are made of every event that a container may send, but for its heartbeat", () => {
+it("changes come from every event that a container may send, except its heartbeat", () => {
   const sent = [...SIGNED_EVENT_PAYLOADS.keys()].filter((name) => name !== "gateway.heartbeat");
   expect([...GUILD_EVENTS].toSorted()).toEqual(sent.toSorted());
 });
@@ -76,7 +76,7 @@ describe("changes of who is in voice", () => {
     expect(voice.of("u1")).toEqual({ userId: "u1", channelId: "b", since: NOW });
   });
 
-  it("do not come from a leave of another channel, or of a user who is not in voice", () => {
+  it("are none for a leave from another channel, or of a user who is not in voice", () => {
     const { news } = setUp();
     news(joined("u1", "b"));
     expect(news(left("u1", "a"))).toEqual([]);
@@ -85,7 +85,7 @@ describe("changes of who is in voice", () => {
     expect(news(left("u1", "b"))).toEqual([]);
   });
 
-  it("say since when a user was there, also if the join is reported again", () => {
+  it("have the time since when a user was there, also if the join is reported again", () => {
     const { take, voice } = setUp();
     take({ ...joined("u1", "a"), ts: 5 });
     expect(take({ ...joined("u1", "a"), ts: 9 })).toMatchObject([{ kind: "seen", ts: 9 }]);
@@ -104,7 +104,7 @@ describe("changes of who is in voice", () => {
     expect(voice.all().map(({ userId }) => userId)).toEqual(["u3"]);
   });
 
-  it("carry the event's id only if the event reports exactly them, and its trace always", () => {
+  it("have the event's id only if the event reports exactly them, and always its trace", () => {
     const { take } = setUp();
     take(joined("u1", "a"));
     const cause = { id: "e1", trace: "t1" };
@@ -120,7 +120,7 @@ describe("changes of who is in voice", () => {
     expect([emptied?.id, gone?.id]).toEqual([undefined, "e1"]);
   });
 
-  it("remember who is a bot through events that do not say it, until one says otherwise", () => {
+  it("keep who is a bot through events without that flag, until an event changes it", () => {
     const { take, voice } = setUp();
     const bot = { name: "Music", avatar: null, bot: true };
     take(joined("u1", "a"));
@@ -166,13 +166,13 @@ describe("a snapshot", () => {
 describe("the gateway's state", () => {
   const isKnown = ({ voice }: ReturnType<typeof setUp>): boolean => isVoiceKnown(voice.knowledge());
 
-  it("makes voice known once it is connected and a snapshot came, in either order", () => {
+  it("makes voice known once it is connected and a snapshot has arrived, in either order", () => {
     const world = setUp();
     expect(world.news(gateway("connected", 5))).toEqual([]);
     expect(isKnown(world)).toBe(false);
     expect(world.take(snapshot([])).at(-1)).toMatchObject({ kind: "voice_known", isKnown: true });
     expect(isKnown(world)).toBe(true);
-    // A state from before the connection is late.
+    // A state from before the connection is ignored.
     expect(world.take(gateway("down", 4))).toEqual([]);
     expect(world.take(gateway("resuming", 6))).toMatchObject([{ isKnown: false }]);
     world.take(snapshot([]));

@@ -19,7 +19,7 @@ import {
   type VoiceKnowledge,
 } from "./guild-voice.ts";
 
-/** Kinds of signed events that the gateway's extension takes (rooms.md §4). */
+/** Names of the signed events that the gateway's extension applies (rooms.md §4). */
 export const GUILD_EVENTS = [
   roomCreated.name,
   roomUpdated.name,
@@ -30,7 +30,7 @@ export const GUILD_EVENTS = [
   "guild.snapshot",
 ] as const;
 
-/** When a change happened, milliseconds since 1970; `id` only if an event reported exactly this change. */
+/** `ts`: when a change happened, milliseconds since 1970. `id`: only if an event reported exactly this change. */
 type Told = { readonly ts: number; readonly id?: string; readonly trace?: string };
 
 /** A user joined or left a voice channel. A move is a `left` and a `joined`. */
@@ -83,7 +83,7 @@ export type GuildTurn = {
 
 /**
  * Applies one event of the gateway to {@link GuildVoice}, and yields each change right after it is applied.
- * Yields nothing that is known already (rooms.md §2). Throws on a payload that does not fit the event.
+ * Yields no change that is known already (rooms.md §2). Throws on a payload that does not fit the event.
  */
 export function* changesOf(turn: GuildTurn, event: IncomingEvent): Generator<GuildChange> {
   const { voice } = turn;

@@ -10,7 +10,7 @@ export const VoiceState = z.object({
 });
 export type VoiceState = z.infer<typeof VoiceState>;
 
-/** What decides whether the hub knows everybody who is in voice. */
+/** The facts that decide whether the hub knows everybody in voice. */
 export const VoiceKnowledge = z.object({
   /** When the gateway connected, by its own clock, milliseconds since 1970; null: it is not connected. */
   connectedSince: z.number().nullable(),
@@ -19,12 +19,12 @@ export const VoiceKnowledge = z.object({
 });
 export type VoiceKnowledge = z.infer<typeof VoiceKnowledge>;
 
-/** The knowledge before anything was heard of the gateway, and while it is not connected. */
+/** The knowledge before the first report of the gateway, and while it is not connected. */
 const NO_VOICE_KNOWLEDGE: VoiceKnowledge = { connectedSince: null, hasSnapshot: false };
 
 /**
- * Whether the hub knows everybody who is in voice (rooms.md §5): the gateway is connected, and a snapshot made
- * up for what was missed while it was not.
+ * Whether the hub knows everybody in voice (rooms.md §5): the gateway is connected, and a snapshot has replaced
+ * the events that were missed before.
  */
 export function isVoiceKnown({ connectedSince, hasSnapshot }: VoiceKnowledge): boolean {
   return connectedSince !== null && hasSnapshot;
@@ -56,7 +56,7 @@ export function isOldNews(
 
 /**
  * Creates the tables of {@link sqlGuildVoice}. Runs again at each wake.
- * @returns whether the gateway's table is new: then a snapshot is needed to know who is in voice
+ * @returns whether the gateway's state is new, so that a snapshot is needed to know who is in voice
  */
 export function createVoiceTables(sql: SqlStorage): boolean {
   const isNew = !hasTable(sql, "gateway_voice");
@@ -87,9 +87,9 @@ export function createVoiceTables(sql: SqlStorage): boolean {
 }
 
 /**
- * Takes over who is in voice from versions that kept it once for rooms and once for matches. The matches' table
+ * Copies who is in voice from versions that kept it once for rooms and once for matches. The matches' table
  * is newer, because an event could wait for its room; it is used only if a snapshot has filled it.
- * `rooms_voice` stays for the rooms area, which takes over from it what readers were told.
+ * `rooms_voice` stays for the rooms area, which copies from it what was published to readers.
  */
 function takeOverVoice(sql: SqlStorage): void {
   sql.exec("DELETE FROM gateway_voice");
@@ -112,7 +112,7 @@ function takeOverVoice(sql: SqlStorage): void {
 }
 
 /**
- * Takes over what was known of the gateway, and drops the old tables, so that a previous version starts empty
+ * Copies what was known about the gateway, and drops the old tables, so that the previous version starts empty
  * after a rollback.
  */
 function takeOverStanding(sql: SqlStorage): void {
@@ -170,7 +170,7 @@ export function sqlGuildVoice(sql: SqlStorage) {
       sql.exec("DELETE FROM gateway_voice WHERE user_id = ?", userId);
     },
 
-    /** The gateway's state that was published last; null: none was. */
+    /** The gateway state that was published last; null: none yet. */
     standing: (): GatewayStanding | null => {
       const row = sql.exec("SELECT state, since FROM gateway_standing").one();
       return row["state"] === null ? null : GatewayStanding.parse(row);

@@ -33,12 +33,12 @@ const gatewayHubExtension: HubExtension = {
   },
 };
 
-/** Takes Discord's gateway events from the container (rooms.md §4), for every area that uses Discord. */
+/** Accepts Discord's gateway events from the container (rooms.md §4), for every area that uses Discord. */
 export const gateway: Area = {
   ...PROBLEM_DIALECT,
   name: "gateway",
   owns: pathsBelow("/internal"),
-  // The route's own: what is signed is read as bytes.
+  // The route has a limit of its own, because it reads the signed bytes.
   bodyLimit: () => null,
   securityScheme: {
     signature: {
@@ -62,13 +62,13 @@ export const gateway: Area = {
   },
 };
 
-/** What people do in Discord with the slash commands of all areas. */
+/** Discord's interactions: the slash commands of all areas. */
 export const interactions: Area = {
   ...PROBLEM_DIALECT,
   name: "interactions",
   owns: pathsBelow("/interactions"),
   cors: () => null,
-  // The route's own: what is signed is read as bytes.
+  // The route has a limit of its own, because it reads the signed bytes.
   bodyLimit: () => null,
   securityScheme: {
     discord: {

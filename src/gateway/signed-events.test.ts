@@ -40,7 +40,7 @@ const joined = (guildId = "1", userId = "u1") => ({
 });
 
 describe("signed events", () => {
-  it("takes the single event of the seed's publisher", async () => {
+  it("accepts the single event of the seed's publisher", async () => {
     const { take, ingested } = setUp();
     expect(await take(joined())).toEqual({
       ok: true,
@@ -118,7 +118,7 @@ describe("signed events", () => {
     },
   );
 
-  it("takes nothing of a batch with an epoch in the future", async () => {
+  it("accepts nothing of a batch with an epoch in the future", async () => {
     const { take, ingested, beats } = setUp();
     const latest = NOW + PUBLISHER_EPOCH_AHEAD_MAX_MS;
     const of = (time: number) => ({ ...joined(), epoch: ulid(time), seq: 1 });
@@ -131,7 +131,7 @@ describe("signed events", () => {
     expect((await take(of(latest))).ok).toBe(true);
   });
 
-  it("takes nothing of a batch that is one too long, or empty", async () => {
+  it("accepts nothing of a batch that has one event too many, or none", async () => {
     const { take, ingested } = setUp();
     const events = Array.from({ length: SIGNED_BATCH_MAX + 1 }, () => joined());
     expect(await take({ events })).toMatchObject({ error: { kind: "invalid" } });
@@ -150,7 +150,7 @@ describe("signed events", () => {
     expect(ingested).toEqual([]);
   });
 
-  it("says which guild's hub refused", async () => {
+  it("names the guild whose hub refused", async () => {
     expect(await setUp({ kind: "gap", expected: 4 }).take(joined("9"))).toMatchObject({
       error: { kind: "gap", expected: 4, guildId: "9" },
     });
@@ -196,7 +196,7 @@ describe("signed events", () => {
     );
   });
 
-  it("lowers a user limit above Discord's maximum to it, and refuses an invalid one", async () => {
+  it("lowers a user limit to Discord's maximum, and refuses an invalid one", async () => {
     for (const [userLimit, known] of [
       [0, 0],
       [ROOM_USER_LIMIT_MAX, ROOM_USER_LIMIT_MAX],

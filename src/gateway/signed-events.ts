@@ -11,7 +11,7 @@ import {
   type SignedEventsResult,
 } from "../protocol/signed-events.ts";
 
-/** Why signed events were not taken. Events before the failure stay taken (rooms.md §4). */
+/** Why signed events were not accepted. Events before the failure stay accepted (rooms.md §4). */
 export type SignedEventsFailure =
   | { readonly kind: "invalid"; readonly detail: string }
   | { readonly kind: "stale_publisher"; readonly guildId: string }
@@ -19,7 +19,7 @@ export type SignedEventsFailure =
   | { readonly kind: "gap"; readonly guildId: string; readonly expected: number }
   | { readonly kind: "hold"; readonly retryAfterMs: number };
 
-/** Where signed events go: to hubs, and heartbeats to the monitor. */
+/** The receivers of signed events: heartbeats go to the monitor, all others to hubs. */
 export type SignedEventsPorts = {
   readonly hub: Pick<HubPublisher, "ingest">;
   readonly monitor: {
@@ -48,7 +48,7 @@ type Checked =
     };
 
 /**
- * Takes the body of `POST /internal/events`, whose signature was checked: one event or a batch (rooms.md §4).
+ * Accepts a body of `POST /internal/events` with a valid signature: one event or a batch (rooms.md §4).
  * In a batch an invalid event is refused by itself; an invalid single event is a failure.
  */
 export async function takeSignedEvents(
@@ -131,7 +131,7 @@ function checkEvent(value: unknown): Checked {
   return { kind: "event", guildId, event: { ...outside, payload: known } };
 }
 
-/** The events of each guild, in the order in which they came. */
+/** The events of each guild, in the order of the body. */
 function byGuild(checked: readonly Checked[]): Map<string, IncomingEvent[]> {
   const guilds = new Map<string, IncomingEvent[]>();
   for (const one of checked) {

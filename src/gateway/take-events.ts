@@ -108,9 +108,14 @@ function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Respon
         members: { guildId: failure.guildId, expected: failure.expected },
       });
     case "hold":
-      return problem(c, "unavailable", "Something must be settled first. Send the same again.", {
-        headers: retryAfter(failure.retryAfterMs),
-      });
+      return problem(
+        c,
+        "unavailable",
+        "The hub holds too many events that it cannot apply yet. Send the same again later.",
+        {
+          headers: retryAfter(failure.retryAfterMs),
+        },
+      );
   }
 }
 
