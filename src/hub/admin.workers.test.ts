@@ -75,7 +75,7 @@ const REPORT: HubReport = {
   },
 };
 
-/** A question to the hub of a guild, which is named first. */
+/** A method of a guild's hub, with the guild's id as an additional first parameter. */
 type Question<Name extends keyof GuildHubRpc> = GuildHubRpc[Name] extends (
   ...given: infer Given
 ) => infer Answer
@@ -136,7 +136,7 @@ app.onError(unexpected);
 app.use(inItsArea([], stream), requestLog);
 stream.mount(app, []);
 
-/** `RESET` for a body: a DELETE. */
+/** Passed as a body, it makes the call a DELETE. */
 const RESET = Symbol("DELETE");
 
 async function call(token: string | null, path: string, body?: unknown): Promise<Response> {
@@ -173,7 +173,7 @@ async function problemOf(response: Response): Promise<[number, string]> {
 const at = (path: string, guildId = GUILD): string => `/admin/guilds/${guildId}/${path}`;
 const EXPLAIN = "hub/explain?connectionId=01JD2W&seq=813";
 
-/** Every operation, as it is called rightly. */
+/** Every operation, with a valid call. */
 const OPERATIONS: readonly (readonly [string, string, unknown])[] = [
   ["the report", "hub", undefined],
   ["the connections", "hub/connections?sub=alice", undefined],
@@ -186,11 +186,11 @@ const OPERATIONS: readonly (readonly [string, string, unknown])[] = [
 const untouched = (): boolean => Object.values(hub).every((one) => one.mock.calls.length === 0);
 
 describe.each(OPERATIONS)("%s", (_, path, body) => {
-  it("is answered to who has the scope, for the primary guild", async () => {
+  it("answers a user with the scope, for the primary guild", async () => {
     expect((await call(admin, at(path), body)).status).toBe(200);
   });
 
-  it("is answered for a guild of the token", async () => {
+  it("answers for a guild of the token", async () => {
     const token = await provider.mint({ sub: "olga", scope: "hub:admin", guilds: [OTHER] });
     expect((await call(token, at(path, OTHER), body)).status).toBe(200);
     const asked: unknown[][] = Object.values(hub).flatMap((one): unknown[][] => one.mock.calls);
@@ -231,7 +231,7 @@ describe.each(OPERATIONS)("%s", (_, path, body) => {
     expect(untouched()).toBe(true);
   });
 
-  it("does not repeat what broke inside", async () => {
+  it("does not reveal an internal error", async () => {
     for (const one of Object.values(hub)) one.mockRejectedValue(new Error("inside information"));
     const response = await call(admin, at(path), body);
     expect(response.status).toBe(500);
@@ -239,7 +239,7 @@ describe.each(OPERATIONS)("%s", (_, path, body) => {
   });
 });
 
-describe("what comes back", () => {
+describe("the answer", () => {
   it("is the hub's report", async () => {
     expect(await (await call(admin, at("hub"))).json()).toEqual(REPORT);
     expect(hub.report).toHaveBeenCalledWith(GUILD);
@@ -261,7 +261,7 @@ describe("what comes back", () => {
     expect(hub.explain).toHaveBeenCalledWith(GUILD, "01JD2W", 813);
   });
 
-  it("is a 404 for a connection that is not there", async () => {
+  it("is a 404 for an unknown connection", async () => {
     hub.explain.mockResolvedValue({
       code: "unknown_connection",
       seq: 813,
@@ -272,7 +272,7 @@ describe("what comes back", () => {
   });
 
   it.each([{ sub: "alice" }, { connectionId: "01JD2W" }])(
-    "is how many connections %o closed, and the log says who did it",
+    "is the number of connections that %o closed, and the log names the operator",
     async (target) => {
       const response = await call(admin, at("revocations"), target);
       expect(await response.json()).toEqual({ closed: 2 });
@@ -284,7 +284,7 @@ describe("what comes back", () => {
     },
   );
 
-  it("is where the publisher stands, and since when", async () => {
+  it("is the publisher's position, and since when it publishes", async () => {
     const response = await call(admin, at("publisher"));
     const since = "2025-11-29T12:53:55.501Z";
     expect(await response.json()).toEqual({ publisher: { ...POSITION, since } });
@@ -297,7 +297,7 @@ describe("what comes back", () => {
     expect(await (await call(admin, at("publisher"))).json()).toEqual({ publisher: null });
   });
 
-  it("is where it stood before the reset, and the log says who did it", async () => {
+  it("is the publisher's position before the reset, and the log names the operator", async () => {
     const response = await call(admin, at("publisher"), RESET);
     expect(await response.json()).toMatchObject({ publisher: POSITION });
     expect(hub.resetPublisher).toHaveBeenCalledWith(GUILD);
@@ -306,7 +306,7 @@ describe("what comes back", () => {
     );
   });
 
-  it("is 0, and no failure, when nobody was connected", async () => {
+  it("is 0, and not a failure, when the user has no connection", async () => {
     hub.revoke.mockResolvedValue({ closed: 0 });
     const response = await call(admin, at("revocations"), { sub: "nobody" });
     expect([response.status, await response.json()]).toEqual([200, { closed: 0 }]);
@@ -355,7 +355,7 @@ describe("bad input", () => {
     expect(untouched()).toBe(true);
   });
 
-  it("revoking what is not JSON", async () => {
+  it("a revocation that is not JSON", async () => {
     expect(await problemOf(await call(admin, at("revocations"), "{"))).toEqual([
       400,
       "invalid_json",

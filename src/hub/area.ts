@@ -8,11 +8,11 @@ import type { HubExtension } from "./extension.ts";
 
 /** What an area contributes (ARCHITECTURE.md §4). `src/features.ts` lists them. */
 export type Area = HttpArea & {
-  /** Its variables. Absent: it is what areas with the same kind of hub stand on, and runs with them. */
+  /** Its variables. Absent: areas with the same kind of hub build on this area, and it runs with them. */
   readonly config?: AreaConfig;
-  /** The kinds of hubs that its events go to. */
+  /** The kinds of hubs that it uses. */
   readonly hubs: readonly "guild"[];
-  /** Its routes. @param areas all that run, itself included */
+  /** Adds its routes. @param areas all areas that run, including this one */
   readonly mount: (app: OpenAPIHono<AppEnv>, areas: readonly Area[]) => void;
   /** Its events of the guild stream, for AsyncAPI. */
   readonly events: readonly EventDefinition[];
@@ -20,9 +20,9 @@ export type Area = HttpArea & {
   readonly extension?: HubExtension;
   /** Its slash commands: `POST /interactions` finds them by name. */
   readonly slashCommands?: readonly SlashCommand[];
-  /** What it does once an hour, whatever happens meanwhile. Idempotent. */
+  /** Runs once an hour. Idempotent. */
   readonly hourly?: (env: HubEnv) => Promise<void>;
-  /** Its part of `/ready`: what it found, and whether it can do its work. */
+  /** Its part of `/ready`: facts, and whether it can work. */
   readonly check?: (
     env: HubEnv,
   ) => Promise<{ readonly ready: boolean; readonly facts: Record<string, unknown> }>;

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { CommandHandler, HubContext } from "./extension.ts";
 import type { HubPublisher } from "./publisher.ts";
 
-/** A call into an area's part of a guild's hub: what crosses is checked on both sides. */
+/** A call into an area's part of a guild's hub. Both sides check what is passed. */
 export type HubCommand<Input extends z.ZodType, Output extends z.ZodType> = {
   readonly name: string;
   readonly input: Input;
@@ -10,8 +10,8 @@ export type HubCommand<Input extends z.ZodType, Output extends z.ZodType> = {
 };
 
 /**
- * Declares a command. Worker and hub may be of different versions for minutes, so both ends of it stay
- * compatible one version back.
+ * Declares a command. Worker and hub may differ by one version for some minutes, so both of its schemas stay
+ * compatible with the previous version.
  * @param name `<area>.<command>`
  */
 export function hubCommand<Input extends z.ZodType, Output extends z.ZodType>(
@@ -23,8 +23,8 @@ export function hubCommand<Input extends z.ZodType, Output extends z.ZodType>(
 }
 
 /**
- * How an extension says what its commands do.
- * @param contextOf what all of them work with
+ * Binds commands to functions, for an extension.
+ * @param contextOf creates what all of these functions work with
  */
 export function handlersWith<Context>(contextOf: (hub: HubContext) => Context) {
   return <Input extends z.ZodType, Output extends z.ZodType>(
@@ -38,7 +38,7 @@ export function handlersWith<Context>(contextOf: (hub: HubContext) => Context) {
 
 /**
  * Calls a command in a guild's hub.
- * @throws what the command threw, or when the hub cannot be reached
+ * @throws the error of the command, or an error when the hub cannot be reached
  */
 export async function callCommand<Input extends z.ZodType, Output extends z.ZodType>(
   hub: Pick<HubPublisher, "command">,

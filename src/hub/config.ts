@@ -20,9 +20,9 @@ export const hubConfigOf = defineConfig(
   Variables,
   (vars) => ({
     primaryGuildId: vars.PRIMARY_GUILD_ID,
-    /** The present key first, then the previous one while it is rotated. */
+    /** The current secret first, then the previous one during a rotation. */
     hubSecrets: secrets(vars.HUB_SECRET, vars.HUB_SECRET_PREVIOUS),
-    /** Sockets that a hub holds before new clients go to relays, and that each relay holds. */
+    /** Sockets that the hub, and each relay, should hold. Further clients go to other relays. */
     socketsPerHub: vars.SOCKETS_PER_HUB,
     socketsPerRelay: vars.SOCKETS_PER_RELAY,
   }),

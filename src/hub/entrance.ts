@@ -1,22 +1,22 @@
 import type { After } from "./core/delivery.ts";
 
-/** Who comes within this time after somebody else waits for the rest of them, milliseconds. */
+/** A client that connects within this time after another one waits for the end of it, milliseconds. */
 const GROUP_MS = 3;
 
 /**
- * Lets clients in together when many come at once: what their entry writes is one commit instead of
- * one for each. Who comes alone does not wait.
+ * Groups clients that connect at nearly the same time, so that the writes of their entry are one commit instead of
+ * one for each. A client that connects alone does not wait.
  */
 export class Entrance {
   readonly #after: After;
-  /** null: nobody came just now. */
+  /** The clients that wait; null: no client has connected within the last {@link GROUP_MS}. */
   #group: (() => void)[] | null = null;
 
   constructor(after: After) {
     this.#after = after;
   }
 
-  /** Runs `work`, at once or with the group that gathers. Rejects with what it throws. */
+  /** Runs `work`, at once or with the current group. Rejects with the error of `work`. */
   enter<T>(work: () => T): Promise<T> {
     if (this.#group === null) {
       this.#gather();
@@ -40,7 +40,7 @@ export class Entrance {
     this.#after(GROUP_MS, () => {
       this.#group = null;
       if (group.length === 0) return;
-      // Those who come now may be the next group.
+      // Clients that connect from now on wait for the next group.
       this.#gather();
       for (const enter of group) enter();
     });

@@ -33,12 +33,12 @@ export type HubEnv = PlatformEnv & {
   readonly RELAY: DurableObjectNamespace<HubRelayRpc>;
 };
 
-/** The same bindings for code that may know the hubs: the Worker always has them. */
+/** The same bindings, for code that may use the hubs. The cast holds because the Worker always has them. */
 export function hubEnv(env: PlatformEnv): HubEnv {
   return env as HubEnv;
 }
 
-/** What is called of `GuildHub`. */
+/** The RPC methods of `GuildHub`. */
 export interface GuildHubRpc extends Rpc.DurableObjectBranded {
   /** {@link HubPublisher.publish} */
   publish(publications: readonly Publication[]): Published[];
@@ -61,25 +61,25 @@ export interface GuildHubRpc extends Rpc.DurableObjectBranded {
   /** For relays: the journal after a seq. */
   pull(after: number): JournalPull;
 
-  /** For relays: revocations after one. */
+  /** For relays: revocations after this revision. */
   revocationsAfter(revision: number): Revocation[];
 
-  /** For relays: one that has a first client asks to be called from now on. */
+  /** For relays: a relay with a first client asks to be called from now on. */
   attachRelay(index: number): RelayAttachment;
 
-  /** For relays: one that is to be let go has nobody left. @returns false: it is wanted again */
+  /** For relays: a draining relay is empty and may be released. @returns false: it is needed again */
   releaseRelay(index: number): boolean;
 
-  /** For relays: how many one holds. */
+  /** For relays: how many sockets and users a relay has. */
   noteLoad(index: number, sockets: number, users: number): { readonly draining: boolean };
 
   /** For relays: the whole state for readers with these grants. */
   snapshotsFor(readers: readonly (readonly string[])[]): RelaySnapshot[];
 
-  /** For relays: who is here. */
+  /** For relays: the users who are connected. */
   presence(): Presence;
 
-  /** For operators: how it does. */
+  /** For operators: the hub's report. */
   inspect(): Promise<HubReport>;
 
   /** For operators: the connections of a user. */
@@ -88,19 +88,19 @@ export interface GuildHubRpc extends Rpc.DurableObjectBranded {
   /** For operators: why a connection did or did not get an event. */
   explain(connectionId: string, seq: number): Promise<Explanation>;
 
-  /** For operators: closes a user's connections, or one. */
+  /** For operators: closes the connections of a user, or one connection. */
   revoke(target: RevocationTarget): Promise<RevocationResult>;
 
-  /** For operators: where the outside publisher stands. */
+  /** For operators: position of the outside publisher. */
   publisher(): PublisherPosition | null;
 
-  /** For operators: forgets that. */
+  /** For operators: forgets that position, and returns it. */
   resetPublisher(): PublisherPosition | null;
 }
 
-/** What is called of `HubRelay`. */
+/** The RPC methods of `HubRelay`. */
 export interface HubRelayRpc extends Rpc.DurableObjectBranded {
-  /** For the hub: what is new. Resolves when it is stored here. */
+  /** For the hub: brings everything new. Resolves when it is stored here. */
   take(call: RelayCall): Promise<RelayAck | RelayRefusal>;
 
   /** For the hub: the connections of a user. */
@@ -115,7 +115,7 @@ export function relayName(guildId: string, index: number): string {
   return `${guildId}:${index}`;
 }
 
-/** Reads {@link relayName}; null: it is not one. */
+/** Reads {@link relayName}; null: it is not the name of a relay. */
 export function readRelayName(
   name: string | undefined,
 ): { readonly guildId: string; readonly index: number } | null {

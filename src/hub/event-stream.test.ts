@@ -29,7 +29,7 @@ beforeEach(() => {
   });
 });
 
-/** A consumer that takes when it is told to. */
+/** A consumer that reads when the test says so. */
 class Consumer {
   readonly messages: ReceivedMessage[] = [];
   readonly texts: string[] = [];
@@ -49,7 +49,7 @@ class Consumer {
 const ids = (consumer: Consumer): string[] => consumer.messages.map(({ id }) => id);
 
 describe("frames as messages", () => {
-  it("an id stands where the position moves, and says how to resume", async () => {
+  it("a message has an id when it moves the position, and a client can resume from it", async () => {
     const consumer = new Consumer();
     stream.send(ack);
     stream.send(frame({ type: "snapshot", epoch: "E", seq: 4, reason: "x", rooms: [] }));
@@ -68,7 +68,7 @@ describe("frames as messages", () => {
     ).toEqual(["ack", "snapshot", "event", "signal", "batch"]);
   });
 
-  it("what one turn sends goes out together, a long queue in parts that keep the order", async () => {
+  it("frames of one turn are sent in one chunk, a long queue in several chunks in order", async () => {
     const consumer = new Consumer();
     stream.send(ack);
     for (let seq = 1; seq <= 300; seq += 1) stream.send(event(seq, "x".repeat(1_000)));
@@ -84,7 +84,7 @@ describe("frames as messages", () => {
 });
 
 describe("flow control", () => {
-  it("asking for more acknowledges what came before, and never more", async () => {
+  it("a pull acknowledges the chunks before it, and nothing more", async () => {
     const consumer = new Consumer();
     stream.send(ack);
     stream.send(event(1));
@@ -103,7 +103,7 @@ describe("flow control", () => {
     expect(taken).toEqual([2]);
   });
 
-  it("a reader that stalls takes nothing, and is told of nothing", async () => {
+  it("a reader that stalls gets nothing, and nothing is reported as taken", async () => {
     stream.send(ack);
     stream.send(event(1));
     await new Promise(setImmediate);
@@ -113,7 +113,7 @@ describe("flow control", () => {
     expect(consumer.messages).toHaveLength(2);
   });
 
-  it("what is sent in answer to an acknowledgement follows it", async () => {
+  it("frames that an acknowledgement triggers come next", async () => {
     const sent: number[] = [];
     const fed = new EventStream({
       stored: () => Promise.resolve(),
@@ -132,7 +132,7 @@ describe("flow control", () => {
     expect(sent).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it("nothing leaves before it is stored", async () => {
+  it("nothing is sent before it is stored", async () => {
     let store = (): void => undefined;
     isStored = () =>
       new Promise((resolve) => {
@@ -148,7 +148,7 @@ describe("flow control", () => {
     expect(consumer.messages).toHaveLength(1);
   });
 
-  it("only what waits is counted: a reader that keeps up is never cut off", async () => {
+  it("only the queue counts: a reader that keeps up is never closed", async () => {
     const consumer = new Consumer();
     const big = event(1, "x".repeat(1024 * 1024));
     for (let length = 0; length <= UNACKNOWLEDGED_BYTES_MAX; length += big.length) {
@@ -158,7 +158,7 @@ describe("flow control", () => {
     expect([gone, stream.isOpen]).toEqual([0, true]);
   });
 
-  it("what cannot be stored is never seen, and the client has to resume", async () => {
+  it("events that cannot be stored are never sent, and the client has to resume", async () => {
     isStored = () => Promise.reject(new Error("disk"));
     const consumer = new Consumer();
     stream.send(ack);
@@ -166,7 +166,7 @@ describe("flow control", () => {
     expect([consumer.messages, gone, stream.isOpen]).toEqual([[], 1, false]);
   });
 
-  it("a queue that outgrows every window ends the stream, which frees it", async () => {
+  it("a queue that outgrows every window ends the stream and is freed", async () => {
     const big = event(1, "x".repeat(1024 * 1024));
     for (let length = 0; length <= UNACKNOWLEDGED_BYTES_MAX; length += big.length) stream.send(big);
     expect(gone).toBe(1);
@@ -178,8 +178,8 @@ describe("flow control", () => {
   });
 });
 
-describe("the end", () => {
-  it("says why, and what to do", async () => {
+describe("the end of a stream", () => {
+  it("names the reason, and whether to reconnect", async () => {
     const consumer = new Consumer();
     const taking = consumer.take();
     stream.close(4401, "the token is expired");
@@ -192,7 +192,7 @@ describe("the end", () => {
     expect(stream.isOpen).toBe(false);
   });
 
-  it("gives nothing more to who was shut out: neither the queue nor what was in hand", async () => {
+  it("gives a client without access nothing more: neither the queue nor the current chunk", async () => {
     let store = (): void => undefined;
     isStored = () =>
       new Promise((resolve) => {
@@ -212,7 +212,7 @@ describe("the end", () => {
     expect(taken).toEqual([]);
   });
 
-  it("acknowledges nothing after it", async () => {
+  it("is followed by no acknowledgement", async () => {
     const consumer = new Consumer();
     stream.send(ack);
     stream.send(event(1));
@@ -222,7 +222,7 @@ describe("the end", () => {
     expect(taken).toEqual([]);
   });
 
-  it("a consumer that leaves is reported once, whether it waited or not", async () => {
+  it("is reported once when the consumer leaves, whether it waited or not", async () => {
     const consumer = new Consumer();
     const taking = consumer.take();
     await consumer.reader.cancel();
@@ -234,7 +234,7 @@ describe("the end", () => {
     expect(stream.isOpen).toBe(false);
   });
 
-  it("a consumer that leaves after the end is not reported again", async () => {
+  it("is not reported again when the consumer leaves after it", async () => {
     stream.close(1012, "restart");
     await stream.readable.cancel();
     expect(gone).toBe(1);

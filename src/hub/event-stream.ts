@@ -3,50 +3,50 @@ import { UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
 import { markOf } from "./frame-mark.ts";
 import { SSE_CLOSE_EVENT, sseMessage } from "./http/sse.ts";
 
-/** Messages are handed out together up to this length, characters: each hand-out is a round trip. */
+/** Messages are sent in chunks of up to this length, characters: each chunk costs a round trip. */
 const CHUNK_LENGTH = 64 * 1024;
 
-/** Least time until an `EventSource` comes back, milliseconds; the server's window comes on top. */
+/** Shortest wait before an `EventSource` reconnects, milliseconds. A random part of the window is added. */
 const RETRY_MIN_MS = 1_000;
 
-/** What an {@link EventStream} tells its owner, and what it needs of it. */
+/** What an {@link EventStream} reports to its owner, and what it needs from it. */
 export type EventStreamPorts = {
   /**
-   * Resolves when everything written so far is on disk (`ctx.storage.sync`). Awaited before bytes are
-   * handed out: the runtime promises as much for WebSocket messages, but not for the later chunks of a
+   * Resolves when everything written so far is on disk (`ctx.storage.sync`). The stream waits for it before it
+   * sends bytes: for WebSocket messages the runtime does this itself, but not for the later chunks of a response
    * body (HUB-2).
    */
   readonly stored: () => Promise<void>;
   /**
-   * The consumer has taken every message up to the event `seq`: an acknowledgement that it cannot
-   * forge or forget. Never called with a seq that was not sent; a `send` from inside is fine.
+   * The consumer has taken every message up to the event `seq`: an acknowledgement that the client can neither
+   * forge nor forget. `seq` was always sent before. The callback may call `send`.
    */
   readonly onTaken: (seq: number) => void;
   /**
-   * It is over: the consumer left, or {@link EventStream.close} was called (then before it returns).
+   * The stream has ended: the consumer left, or {@link EventStream.close} was called (then before it returns).
    * Called once.
    */
   readonly onGone: () => void;
-  /** From 0 up to 1, to spread the clients that come back. */
+  /** From 0 up to 1, to spread the reconnects of clients. */
   readonly random: () => number;
 };
 
 /**
- * The hub's side of one Server-Sent-Events client: stands in the place of a WebSocket, so that audience,
- * expiry, limits and resume are the same code (see `routes/events.ts`).
+ * The hub's side of one Server-Sent-Events client. It replaces a WebSocket, so that audience, expiry, limits and
+ * resume are the same code (see `routes/events.ts`).
  *
- * It takes frames as a socket does and makes messages of them, with an `id` where a frame moves the
- * client's position. It cannot hibernate: it dies with the object, and the client resumes.
+ * It accepts frames like a socket and turns them into messages, with an `id` where a frame moves the client's
+ * position. It cannot hibernate: it ends with the object, and the client resumes.
  *
- * Flow control is exact here. Nothing is buffered below: bytes leave the queue only when the consumer
- * asks for them, and when it asks for more it has the ones before. So {@link EventStreamPorts.onTaken}
- * replaces the client's `ack`, and the queue is what a stalled reader costs. The hub's credit window
- * keeps it short; a hub that sent on regardless would meet `UNACKNOWLEDGED_BYTES_MAX`.
+ * Flow control is exact here, because no layer below buffers: bytes leave the queue only when the consumer pulls,
+ * and a further pull proves that it has the bytes before. So {@link EventStreamPorts.onTaken} replaces the
+ * client's `ack`, and a stalled reader costs only the memory of the queue. The hub's credit window keeps the queue
+ * short. `UNACKNOWLEDGED_BYTES_MAX` bounds it if the hub ignores the window.
  */
 export class EventStream {
   /** Body of the answer (`text/event-stream`). */
   readonly readable: ReadableStream<Uint8Array>;
-  /** What a socket carries through hibernation; here it only stands in memory. */
+  /** A socket carries this through hibernation. Here it is only in memory. */
   attachment: unknown = null;
 
   readonly #ports: EventStreamPorts;
@@ -54,11 +54,11 @@ export class EventStream {
   #queue: Queued[] = [];
   #queuedLength = 0;
   #epoch = "";
-  /** Newest event in what was handed out and not yet reported as taken. */
+  /** seq of the newest event that was sent and not yet reported as taken. */
   #handedOut: number | null = null;
   #wake: (() => void) | null = null;
   #state: "open" | "closing" | "gone" = "open";
-  /** The closing message, while it waits to be taken. */
+  /** The last message, until the consumer pulls it. */
   #farewell = "";
 
   constructor(ports: EventStreamPorts) {
@@ -68,17 +68,17 @@ export class EventStream {
         pull: (controller) => this.#handOut(controller),
         cancel: () => this.#end("gone"),
       },
-      // Nothing ahead of what is asked for: what was pulled has been taken.
+      // No prefetching: a pull then means that the consumer has taken everything before.
       { highWaterMark: 0 },
     );
   }
 
-  /** Whether it still takes frames. */
+  /** Whether frames can still be sent. */
   get isOpen(): boolean {
     return this.#state === "open";
   }
 
-  /** Sends one frame, as a WebSocket would. After the end it does nothing. */
+  /** Sends one frame, as a WebSocket would. Does nothing after the end. */
   send(text: string): void {
     if (!this.isOpen) return;
     const { epoch, seq, retryWindowMs } = markOf(text);
@@ -99,8 +99,8 @@ export class EventStream {
   }
 
   /**
-   * Ends the stream with a last message that says why. What was not taken yet is dropped, which frees
-   * its memory at once and gives nothing more to who was shut out; the others resume and get it then.
+   * Ends the stream with a last message that says why. The queue is dropped: this frees its memory at once, and
+   * a client that lost its access gets nothing more. Other clients resume and get these events then.
    */
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
@@ -110,7 +110,7 @@ export class EventStream {
   }
 
   async #handOut(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    // Whoever asks for more has what it got before.
+    // This pull proves that the consumer has the chunk before.
     const taken = this.#handedOut;
     this.#handedOut = null;
     if (taken !== null && this.isOpen) this.#ports.onTaken(taken);
@@ -126,7 +126,7 @@ export class EventStream {
       this.#end("gone");
       throw error;
     }
-    // It may have ended meanwhile, and then what was in hand is dropped as well.
+    // The stream may have ended meanwhile. This chunk is dropped then, too.
     switch (this.#state) {
       case "open":
         this.#handedOut = seq;

@@ -35,7 +35,7 @@ function publication(
 async function publish(...publications: Publication[]): Promise<number> {
   const done = await hub().publish(publications);
   const last = done.at(-1);
-  if (last?.kind !== "published") throw new Error("it was not published");
+  if (last?.kind !== "published") throw new Error("the hub did not publish the event");
   return last.seq;
 }
 
@@ -88,7 +88,7 @@ class Stream {
     return this;
   }
 
-  /** Reads until everything missed has come. */
+  /** Reads until everything missed has arrived. */
   live(): Promise<this> {
     return this.until(({ frames }) =>
       frames.some(({ type }) => type === "snapshot" || type === "resumed"),
@@ -113,7 +113,7 @@ class Stream {
     });
   }
 
-  /** What an EventSource sends when it comes back. */
+  /** The header that an `EventSource` sends when it reconnects. */
   get position(): Record<string, string> {
     return { "Last-Event-ID": this.messages.at(-1)?.id ?? "" };
   }
@@ -142,12 +142,12 @@ beforeEach(() => {
 afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
-  // Whoever left is gone: no session stays behind a stream that nobody reads.
+  // No session stays open after its client has left.
   await vi.waitUntil(async () => (await sockets()) === 0, SOON);
 });
 
 describe("Server-Sent Events", () => {
-  test("carry the very frames of a WebSocket", async () => {
+  test("carry the same frames as a WebSocket", async () => {
     const [socket, stream] = [await streamAs(alice), await Stream.open(bearer(alice))];
     await stream.live();
     await publish(publication(), publication(["sub:bob"]), publication());
@@ -161,7 +161,7 @@ describe("Server-Sent Events", () => {
     await stream.leave();
   });
 
-  test("HUB-4 resume from Last-Event-ID: everything missed that it may see, once, in order", async () => {
+  test("HUB-4 resume from Last-Event-ID: every missed event that it may see, once, in order", async () => {
     const first = await (await Stream.open(bearer(alice))).live();
     const base = await publish(publication());
     await first.until(({ seqs }) => seqs.length === 1);
@@ -174,7 +174,7 @@ describe("Server-Sent Events", () => {
     await second.leave();
   });
 
-  test("the position in the middle of a resume is a good one", async () => {
+  test("a position in the middle of a resume is valid", async () => {
     const start = await poll(alice);
     const last = await publish(...Array.from({ length: 50 }, () => publication()));
     const seen: number[] = [];
@@ -183,7 +183,7 @@ describe("Server-Sent Events", () => {
     };
     while (seen.at(-1) !== last) {
       const stream = await Stream.open({ ...bearer(alice), ...position });
-      // Gone after a part of it, as a network would have it.
+      // The client leaves in the middle, as if the network failed.
       await stream.until(({ seqs }) => seqs.length > 0);
       await stream.leave();
       const part = stream.messages.slice(0, 1 + Math.ceil(stream.seqs.length / 3));
@@ -194,7 +194,7 @@ describe("Server-Sent Events", () => {
     expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => start.seq + 1 + i));
   });
 
-  test("a hub that dies ends the stream with 1012, and nothing is lost", async () => {
+  test("a hub that is killed ends the stream with 1012, and nothing is lost", async () => {
     const stream = await (await Stream.open(bearer(alice))).live();
     const seq = await publish(publication());
     await stream.until(({ seqs }) => seqs.length === 1);
@@ -211,7 +211,7 @@ describe("Server-Sent Events", () => {
     await again.leave();
   });
 
-  test("one that reads late gets everything, in order", async () => {
+  test("a client that reads late gets everything, in order", async () => {
     const stream = await (await Stream.open(bearer(alice), "?batch=1")).live();
     const from = (await hub().status()).seq;
     const payload = { guildId: GUILD, text: "x".repeat(10_000) };
@@ -225,7 +225,7 @@ describe("Server-Sent Events", () => {
 });
 
 describe("the long poll", () => {
-  test("starts with the whole state, and goes on from there", async () => {
+  test("starts with the whole state, and continues from there", async () => {
     const start = await poll(alice);
     expect(start).toMatchObject({
       seq: (await hub().status()).seq,
@@ -239,7 +239,7 @@ describe("the long poll", () => {
     expect(await poll(alice, after(missed))).toMatchObject({ seq: last, events: [], more: false });
   });
 
-  test("an event that happens while it waits ends the wait", async () => {
+  test("an event ends the wait", async () => {
     const start = await poll(alice);
     const waiting = poll(alice, after(start, 25));
     await vi.waitUntil(async () => (await sockets()) === 1, SOON);
@@ -248,7 +248,7 @@ describe("the long poll", () => {
     expect(await waiting).toMatchObject({ seq, events: [{ seq, prev: hidden - 1 }] });
   });
 
-  test("a quiet one ends with no events and the position, and leaves nothing behind", async () => {
+  test("without events it returns the position, and leaves no session open", async () => {
     const start = await poll(alice);
     const { epoch, seq } = start;
     const quiet = await poll(alice, after(start, 1));
@@ -257,7 +257,7 @@ describe("the long poll", () => {
     await vi.waitUntil(async () => (await sockets()) === 0, SOON);
   });
 
-  test("HUB-8 what is not for this client moves it on, and is not told", async () => {
+  test("HUB-8 an event that is not for this client moves its position, and is not sent", async () => {
     const start = await poll(alice);
     const seq = await publish(publication(["sub:bob"]), publication(["sub:bob"]));
     expect(await poll(alice, after(start))).toMatchObject({ seq, events: [] });
@@ -279,7 +279,7 @@ describe("the long poll", () => {
     });
   });
 
-  test("an epoch of another guild's hub is foreign here", async () => {
+  test("an epoch of another guild's hub is unknown here", async () => {
     const carol = await provider.mint({ sub: "carol", guilds: ["200", GUILD] });
     const ticket = await ticketFor(carol, { guildId: "200" });
     const elsewhere = await (await callWorker(`/events?ticket=${ticket}`)).json<Answer>();
@@ -288,7 +288,7 @@ describe("the long poll", () => {
     });
   });
 
-  test("whatever happens between the calls, each reader gets what it may see, once, in order", async () => {
+  test("whatever happens between the calls, each reader gets the events it may see, once, in order", async () => {
     const step = fc.oneof(
       fc.constantFrom("poll alice", "poll bob", "evict"),
       fc.constantFrom("for all", "for alice", "for bob"),
@@ -328,7 +328,7 @@ describe("the long poll", () => {
 });
 
 describe("a session like a socket", () => {
-  test("a ticket works once, whichever way it is used", async () => {
+  test("a ticket works once, over either transport", async () => {
     const ticket = encodeURIComponent(await ticketFor(alice));
     expect((await callWorker(`/events?ticket=${ticket}`)).status).toBe(200);
     const again = await callWorker(`/events?ticket=${ticket}`);
@@ -339,7 +339,7 @@ describe("a session like a socket", () => {
     expect((await upgrade(`?ticket=${ticket}`)).status).toBe(401);
   });
 
-  test("of two streams with one ticket at the same instant one gets in", async () => {
+  test("of two streams with one ticket at the same instant one is accepted", async () => {
     const path = `/events?ticket=${encodeURIComponent(await ticketFor(alice))}`;
     const headers = { Accept: "text/event-stream" };
     const answers = await Promise.all([
@@ -350,7 +350,7 @@ describe("a session like a socket", () => {
     for (const { body } of answers) await body?.cancel();
   });
 
-  test("HUB-7 the end of its token closes it with 4401, and a waiting poll is told 401", async () => {
+  test("HUB-7 when its token expires, a stream closes with 4401 and a waiting poll gets 401", async () => {
     const exp = seconds() + 100;
     const dave = await provider.mint({ sub: "dave", exp });
     const stream = await (await Stream.open(bearer(dave))).live();
@@ -367,7 +367,7 @@ describe("a session like a socket", () => {
     expect((await waiting).status).toBe(401);
   });
 
-  test("HUB-9 streams and sockets of one user are counted together: the oldest goes with 4409", async () => {
+  test("HUB-9 streams and sockets of one user are counted together: the oldest closes with 4409", async () => {
     const erin = await provider.mint({ sub: "erin" });
     const oldest = await (await Stream.open(bearer(erin))).live();
     const others = [];

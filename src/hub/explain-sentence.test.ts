@@ -40,13 +40,13 @@ test.each(ExplanationCode.options)("%s is a whole sentence, with and without fac
   }
 });
 
-test("delivered says how far the client is", () => {
+test("delivered says how much the client has acknowledged", () => {
   expect(sentenceFor(explained("delivered", 9))).toContain("has acknowledged it");
   expect(sentenceFor(explained("delivered", 7))).toContain("no more than 7");
   expect(sentenceFor(explained("delivered", null))).toContain("acknowledged nothing yet");
 });
 
-test("what was missing is named", () => {
+test("the missing grant or topic is named", () => {
   expect(sentenceFor(explained("not_in_audience"))).toContain(
     "for sub:bob, and this connection holds sub:alice, discord:42 and scope:openid",
   );

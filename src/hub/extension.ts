@@ -2,76 +2,75 @@ import type { HubEnv } from "./env.ts";
 import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
 
 /**
- * How a feature lives inside a guild's hub: state that must change in the same turn as the journal
- * (who is in which channel), and work that a clock starts (a room that stayed empty). The hub calls
- * these; it knows no feature. Everything that is not async runs in one SQLite transaction with the
- * events it publishes.
+ * The part of a feature inside a guild's hub: state that must change in the same turn as the journal (who is in
+ * which channel), and work that a timer starts (a room that stayed empty). The hub calls these members; it knows
+ * no feature. Everything that is not async runs in one SQLite transaction with the events that it publishes.
  */
 export interface HubExtension {
   /** Prefix of its commands, tasks and tables. */
   readonly name: string;
-  /** What it takes of outside events. */
+  /** The outside events that it applies. */
   readonly outside?: OutsideEvents;
-  /** Another extension says what changed ({@link HubTurn.tell}). Synchronous, in the same turn. */
+  /** Receives a change from another extension ({@link HubTurn.tell}). Synchronous, in the same turn. */
   readonly hear?: (hub: HubTurn, said: unknown) => Taken;
   /**
-   * Creates its tables; runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). Extensions that
-   * take outside events come first.
-   * @returns whether the storage lacks what only a whole state brings, such as in a hub of a version that did
-   * not keep it; once true, at the next wake false
+   * Creates its tables. It runs at each wake, so it is idempotent (`CREATE TABLE IF NOT EXISTS`). Extensions with
+   * outside events come first.
+   * @returns whether the storage lacks data that only a whole state brings, for example because an older version
+   * did not keep it. True once: at the next wake it is false
    */
   migrate(sql: SqlStorage): boolean;
-  /** What its area asks of it by `callCommand`. */
+  /** What its area calls by `callCommand`. */
   readonly commands?: readonly CommandHandler[];
-  /** Its members of the snapshot frame, for a reader with these grants. Synchronous. */
+  /** Its members of the snapshot frame, with only what `mayRead` allows the reader. Synchronous. */
   snapshot(hub: HubTurn, mayRead: (audience: Audience) => boolean): Record<string, unknown>;
-  /** A task that it scheduled is due. Idempotent: it may run again after a crash. */
+  /** Runs when a task that it scheduled is due. Idempotent: it may run again after a crash. */
   readonly task?: (hub: HubContext, key: string) => Promise<void>;
 }
 
-/** The outside events that an extension takes. */
+/** The outside events that an extension applies. */
 export type OutsideEvents = {
   readonly events: readonly string[];
-  /** Those of them that carry the whole state: they are taken even when events before them are missing. */
+  /** Events that carry the whole state. They are accepted even when events before them are missing. */
   readonly wholeStates: readonly string[];
-  /** Those of them that only a publisher of this guild sends: by them a hub that nobody used comes into use. */
+  /** Events that only a publisher of this guild sends. They bring an unused hub into use. */
   readonly claims: readonly string[];
-  /** Applies one. Synchronous. */
+  /** Applies one event. Synchronous. */
   take(hub: HubTurn, event: IncomingEvent): Taken;
 };
 
 /**
- * What became of something that happened outside. What an extension cannot apply yet it keeps itself;
- * `holdMs` is for when it may not keep more: the publisher then waits with everything of this guild.
+ * The outcome of an outside event. An extension keeps an event that it cannot apply yet. When it may not keep
+ * more, it returns `holdMs`, and the publisher waits that long with all events of this guild.
  */
 export type Taken = "done" | { readonly holdMs: number };
 
-/** What is at hand inside a turn. Nothing here waits. */
+/** What an extension can do inside a turn. Everything is synchronous. */
 export interface HubTurn {
   readonly guildId: string;
   readonly sql: SqlStorage;
   /** Milliseconds. */
   now(): number;
-  /** Appends to the journal; sockets get it when the transaction is done. */
+  /** Appends to the journal. Sockets get the event when the transaction is done. */
   publish(publication: Publication): Published;
-  /** Calls `task(key)` at or soon after `at` (milliseconds); a second call moves it. */
+  /** Calls `task(key)` at or soon after `at` (milliseconds). A second call replaces the time. */
   schedule(key: string, at: number): void;
-  /** Takes a scheduled task back. */
+  /** Removes a scheduled task. */
   cancel(key: string): void;
-  /** Tells every other extension of this hub, in order; the first that must wait ends it. */
+  /** Calls `hear` of every other extension of this hub, in order, until one cannot take it. */
   tell(said: unknown): Taken;
 }
 
-/** What is at hand outside a turn: async work, and turns of its own. */
+/** What an extension can do outside a turn: async work, and turns of its own. */
 export interface HubContext {
   readonly guildId: string;
   readonly env: HubEnv;
   now(): number;
-  /** Runs `work` in one transaction; what it published is sent afterwards. */
+  /** Runs `work` in one transaction, and then sends what it published. */
   turn<T>(work: (hub: HubTurn) => T): T;
 }
 
-/** A command of an area with its work, as `handlersWith` makes it. */
+/** A command of an area with its function, as `handlersWith` creates it. */
 export type CommandHandler = {
   readonly name: string;
   readonly run: (hub: HubContext, input: unknown) => unknown;

@@ -4,7 +4,7 @@ import { encodeBatch, encodeEvent } from "./core/encode.ts";
 import type { Entry } from "./core/journal.ts";
 import { markOf } from "./frame-mark.ts";
 
-/** Text that would lead a careless reader astray. */
+/** Text that looks like members of a frame. */
 const nasty = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.constantFrom('","seq":7,"id":"', ',"seq":7', '\\","seq":7}', '}]},"seq":7,"prev":7}'),
@@ -25,7 +25,7 @@ const entry: fc.Arbitrary<Entry> = fc.record({
 });
 
 describe("the mark of a frame", () => {
-  it("is the seq of an event, whatever its payload, name and id say", () => {
+  it("is the seq of an event, whatever its payload, name and id contain", () => {
     fc.assert(
       fc.property(entry, fc.option(fc.nat(), { nil: undefined }), (one, prev) => {
         expect(markOf(encodeEvent(one, prev))).toEqual({ seq: one.seq });
@@ -43,7 +43,7 @@ describe("the mark of a frame", () => {
     );
   });
 
-  it("is position and epoch of the frames that start a stream", () => {
+  it("is the position and the epoch of frames that start a stream", () => {
     const text = (frame: object): string => JSON.stringify({ v: 1, ...frame });
     expect(
       markOf(text({ type: "snapshot", epoch: "e", seq: 3, rooms: [{ seq: 9, epoch: "x" }] })),
@@ -60,7 +60,7 @@ describe("the mark of a frame", () => {
     expect(markOf(text(ack))).toEqual({ epoch: "e", retryWindowMs: 0 });
   });
 
-  it("is nothing for a frame that moves nobody", () => {
+  it("is empty for a frame that moves no position", () => {
     for (const frame of [
       { type: "auth.expiring", exp: 1 },
       { type: "error", code: "x", message: "y" },

@@ -1,7 +1,7 @@
-/** What a frame says of the stream it stands in; absent: nothing. */
+/** What a frame says about its stream. Members that it does not have are absent. */
 export type FrameMark = {
   readonly epoch?: string;
-  /** Where a client stands that has this frame. */
+  /** Position of a client that has this frame. */
   readonly seq?: number;
   readonly retryWindowMs?: number;
 };
@@ -11,9 +11,9 @@ const TYPE = /^\{"v":\d{1,9},"type":"([a-z.]+)"/;
 /**
  * Reads the mark of a server frame from its text, as `core/encode.ts` writes it.
  *
- * Events are the many, and are not parsed: of the members that follow an event's `seq` none is an
- * object, and inside a JSON string a quote stands behind a backslash, so that the last `,"seq":` of the
- * text is always the member of the last event.
+ * Most frames are events, and these are not parsed. No member after an event's `seq` is an object, and a quote
+ * inside a JSON string has a backslash before it. So the last `,"seq":` of the text always belongs to the last
+ * event.
  */
 export function markOf(text: string): FrameMark {
   switch (TYPE.exec(text)?.[1]) {

@@ -44,8 +44,8 @@ const server = (frame: ServerFrame): string => encodeFrame(frame);
 const client = (frame: ClientFrame): string => JSON.stringify(frame);
 
 /**
- * Frames byte for byte as the hub writes them and clients may send them, for clients in any language to
- * test with (`docs/spec/golden-frames.jsonl`). Made by the hub's own encoders.
+ * Frames byte for byte as the hub writes them and as clients may send them. Clients in any language can test with
+ * them (`docs/spec/golden-frames.jsonl`). The hub's own encoders create them.
  */
 export function goldenFrames(): string {
   const frames: readonly (readonly [from: "hub" | "client", about: string, text: string])[] = [

@@ -10,7 +10,7 @@ const EVENT = { event: "voice.joined", payload: { guildId: "g" } };
 const TRACED = { ...EVENT, trace: OWN };
 const PUBLICATION = { ...EVENT, audience: null, topic: null };
 
-/** A binding whose hubs keep what they are called with. */
+/** A binding whose hubs record their calls. */
 function hubs() {
   const calls: unknown[][] = [];
   const stub = new Proxy(
@@ -26,7 +26,7 @@ function hubs() {
   return { calls, hub: hubPublisher({ HUB: namespace as unknown as HubEnv["HUB"] }) };
 }
 
-test("what a request causes carries its trace, and keeps one of its own", async () => {
+test("an event that a request causes carries the request's trace, unless it has its own", async () => {
   const { calls, hub } = hubs();
   await asRequest(IDS, async () => {
     await hub.publish("g", [PUBLICATION]);
@@ -38,7 +38,7 @@ test("what a request causes carries its trace, and keeps one of its own", async 
   ]);
 });
 
-test("outside of a request there is none", async () => {
+test("outside of a request there is no trace", async () => {
   const { calls, hub } = hubs();
   await hub.publish("g", [PUBLICATION]);
   expect(calls).toEqual([["publish", [PUBLICATION]]]);

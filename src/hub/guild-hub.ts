@@ -24,8 +24,8 @@ import type {
 import { workerdRuntime } from "./runtime.ts";
 
 /**
- * One guild's hub as a Durable Object. Thin on purpose: every method here can be called over RPC, so
- * each only hands on, and the rest is behind `#impl`; `env.ts` says what they do. `index.ts` names the extensions.
+ * One guild's hub as a Durable Object. It is thin on purpose: every method here can be called over RPC, so each
+ * one only calls `#impl`. `env.ts` documents them. `src/index.ts` passes the extensions in.
  */
 export class GuildHub extends DurableObject<HubEnv> implements GuildHubRpc {
   readonly #impl: HubObject;
@@ -35,7 +35,7 @@ export class GuildHub extends DurableObject<HubEnv> implements GuildHubRpc {
     this.#impl = new HubObject(workerdRuntime(ctx, env), env, parts);
   }
 
-  /** Takes a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
+  /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
   override fetch(request: Request): Promise<Response> {
     return this.#impl.host.connect(request);
   }

@@ -5,8 +5,8 @@ import { grantsOf, type Principal } from "../platform/auth/principal.ts";
 import type { SessionIdentity } from "./core/session.ts";
 
 /**
- * Header in which the Worker tells a hub for whom it hands a socket over. Only the Worker can reach a
- * hub, and it builds that request itself, so a client cannot set it.
+ * Header in which the Worker tells a hub whose socket it hands over. Only the Worker can reach a hub, and it
+ * builds that request itself, so a client cannot set the header.
  */
 export const HANDOVER_HEADER = "X-GuildHub-Handover";
 
@@ -14,14 +14,14 @@ const Handover = z.object({
   v: z.literal(1),
   guildId: z.string(),
   batch: z.boolean(),
-  /** Absent from a Worker that knows of none. */
+  /** Absent: the Worker is of a version without signals. */
   signals: z.boolean().optional(),
   /** Absent: a WebSocket. */
   transport: z.enum(["sse", "poll"]).optional(),
   /** Index of the relay that is to serve it; absent: the hub itself. */
   relay: z.number().int().min(0).optional(),
   epoch: z.string().optional(),
-  /** null: a Worker of an older version was sent something that is no number. */
+  /** null: the client sent something that is not a number (only Workers of older versions pass it on). */
   seq: z.number().nullable().optional(),
   identity: z
     .object({
@@ -31,21 +31,21 @@ const Handover = z.object({
       iat: z.number().optional(),
     })
     .optional(),
-  /** Who comes when there is no identity yet, as limits by address count (`client-network.ts`). */
+  /** The client's network (`client-network.ts`), for the limits of each address; only without an identity. */
   address: z.string().optional(),
-  /** Id of the ticket, to be used once, and when it would have expired, milliseconds. */
+  /** The ticket, which works once. `expiresAt` in milliseconds. */
   ticket: z.object({ id: z.string(), expiresAt: z.number() }).optional(),
 });
 
-/** What the Worker knows about a socket that it hands over. Versioned: both sides deploy apart. */
+/** What the Worker knows about a socket that it hands over. Versioned, because Worker and hub may differ. */
 export type Handover = z.infer<typeof Handover>;
 
-/** Writes the header: ASCII only, whatever the subject's name is. */
+/** Writes the header. It is ASCII only, also if the subject's name is not. */
 export function writeHandover(handover: Handover): string {
   return encodeURIComponent(JSON.stringify(handover));
 }
 
-/** Reads the header; null: the Worker speaks a version that this hub does not know. */
+/** Reads the header; null: it is missing, or of a version that this hub does not know. */
 export function readHandover(header: string | null): Handover | null {
   if (header === null) return null;
   try {
@@ -56,13 +56,13 @@ export function readHandover(header: string | null): Handover | null {
   }
 }
 
-/** Why somebody with a good token gets no session. */
+/** Why a user with a valid token gets no session. */
 export type NoIdentity = "expired" | "grants_too_large";
 
 /**
- * What a session keeps of a principal. Refused when its grants do not fit what a socket carries through
- * hibernation, and when the token has ended: it is good for a request for a little longer (clock skew), but a
- * session would end at once.
+ * The part of a principal that a session keeps. It is refused when the grants are too large for what a socket
+ * carries through hibernation, and when the token has expired: a request may still use it for a moment (clock
+ * skew), but a session would end at once.
  * @param now milliseconds since 1970
  */
 export function identityOf(principal: Principal, now: number): Result<SessionIdentity, NoIdentity> {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { POINTS_PER_INVOCATION } from "../platform/metrics.ts";
 import { hubMeter, METER_FLUSH_MS } from "./hub-meter.ts";
 
-/** A meter whose time the test moves. */
+/** A meter whose timers the test runs. */
 function metered(bound = true) {
   const counts: object[] = [];
   const timers: { readonly ms: number; readonly run: () => void }[] = [];
@@ -16,7 +16,7 @@ function metered(bound = true) {
   return { meter, counts, timers };
 }
 
-test("many turns become one point a counter and second", () => {
+test("many turns become one point for each counter and second", () => {
   const { meter, counts, timers } = metered();
   for (let turn = 0; turn < 10_000; turn += 1) {
     meter.count("published");
@@ -35,7 +35,7 @@ test("many turns become one point a counter and second", () => {
   ]);
 });
 
-test("after a flush it counts from 0, and an idle one has no timer", () => {
+test("after a flush it counts from 0, and an idle meter has no timer", () => {
   const { meter, counts, timers } = metered();
   meter.count("published");
   timers[0]?.run();

@@ -1,37 +1,37 @@
 import { metricsOf, POINTS_PER_INVOCATION } from "../platform/metrics.ts";
 import type { HubEnv } from "./env.ts";
 
-/** What has been counted goes out together after this time, milliseconds. */
+/** Counts are written together after this time, milliseconds. */
 export const METER_FLUSH_MS = 1_000;
 
-/** What hubs and relays count; docs/operations.md says what each is and how to ask for it. */
+/** What hubs and relays count. docs/operations.md explains each, and how to query it. */
 type HubCounter =
   /** Events that were appended to the journal. */
   | "published"
-  /** Events that were sent, over all sockets and streams. */
+  /** Events that were sent, summed over all sockets and streams. */
   | "delivered"
-  /** Connections that went on where they had stopped. */
+  /** Connections that resumed. */
   | "resumed"
-  /** Connections that got the whole state instead; label: the snapshot's reason. */
+  /** Connections that got a snapshot; label: the snapshot's reason. */
   | "reset"
   /** Sockets that were closed; label: the close code. */
   | "closed"
   /** Times that a connection fell behind its window. */
   | "lagging";
 
-/** Adds counts up, so that a busy object writes a few points a second whatever happens in it. */
+/** Sums counts up, so that also a busy object writes only a few points a second. */
 export interface HubMeter {
-  /** Adds to one counter; cheap enough for each turn. @param label of a fixed set */
+  /** Adds to one counter. Cheap enough for each turn. @param label one of a fixed set */
   count(name: HubCounter, by?: number, label?: string): void;
-  /** Writes what has been counted now. */
+  /** Writes all counts now, up to the limit of one invocation. */
   flush(): void;
 }
 
 /**
- * The meter of one guild's hub or relay. What is not written when the object is killed is lost: at most a second.
- * @param env without a binding nothing is counted, and no timer is ever set
- * @param after runs something later. It is called only after something was counted, and not again before it ran:
- *   an idle object has no timer, so it can hibernate
+ * The meter of one guild's hub or relay. When the object is killed, the counts of at most a second are lost.
+ * @param env without `METRICS` nothing is counted, and no timer is set
+ * @param after runs a function later. It is called after a count, and not again until the function ran, so that an
+ *   idle object has no timer and can hibernate
  */
 export function hubMeter(
   env: Pick<HubEnv, "METRICS">,

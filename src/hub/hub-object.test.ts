@@ -9,7 +9,7 @@ const SCHEDULE = "plans.schedule";
 
 let done: string[];
 
-/** An area that plans something. */
+/** An area that schedules a task. */
 const plans: HubExtension = {
   name: "plans",
   migrate: () => false,
@@ -27,13 +27,13 @@ beforeEach(() => {
   done = [];
 });
 
-/** A hub whose areas can be chosen anew at each wake. */
+/** A hub whose areas the test chooses at each wake. */
 function setUp() {
   const { time, env } = new VirtualGuild();
   const running: HubParts = { extensions: [plans], events: new Set(["test.happened"]) };
   let parts: HubParts | { readonly refused: Error } = running;
   const noOne = (): never => {
-    throw new Error("it is alone");
+    throw new Error("this hub calls no other object");
   };
   const hub = new MemoryObject<HubObject>({
     name: GUILD,
@@ -52,11 +52,11 @@ function setUp() {
   };
 }
 
-describe("what an area has planned", () => {
+describe("a task of an area", () => {
   it.each([
     ["does not run", { extensions: [], events: new Set<string>() }],
-    ["cannot be known to run", { refused: new Error("AREAS: there is no area") }],
-  ])("waits while the area %s, and is done when it runs again", async (_, without) => {
+    ["has an invalid configuration", { refused: new Error("AREAS: there is no area") }],
+  ])("waits while the area %s, and runs when the area is back", async (_, without) => {
     const { hub, time, running, wakeWith } = setUp();
     await hub.event((impl) => impl.command(SCHEDULE, time.now + 1_000));
     wakeWith(without);
@@ -70,8 +70,8 @@ describe("what an area has planned", () => {
   });
 });
 
-describe("a hub that cannot know its areas", () => {
-  it("does nothing for them, rather than without them", async () => {
+describe("a hub with an invalid configuration of areas", () => {
+  it("fails every call that needs areas, and does not work without them", async () => {
     const { hub, wakeWith } = setUp();
     const why = "AREAS: there is no area";
     wakeWith({ refused: new Error(why) });

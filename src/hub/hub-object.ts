@@ -35,19 +35,19 @@ import type {
 import type { HubRuntime } from "./runtime.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
-/** What the areas that run put into a hub. */
+/** What the running areas add to a hub. */
 export type HubParts = {
   readonly extensions: readonly HubExtension[];
   /** Names of all events that may be published. */
   readonly events: ReadonlySet<string>;
 };
 
-/** A task of an area that does not run now is looked at again after this, milliseconds. */
+/** A task of an area that does not run is tried again after this time, milliseconds. */
 const AREA_AWAY_MS = 60 * 60_000;
-/** The same while which areas run cannot be known: an operator is mending it. */
+/** The same while the configuration of areas is invalid. An operator will fix it soon. */
 const AREAS_REFUSED_MS = 60_000;
 
-/** Everything behind a `GuildHub`: the journal, its sockets, its relays, and what the areas keep in it. */
+/** The implementation of `GuildHub`: the journal, the sockets, the relays, and the extensions of the areas. */
 export class HubObject {
   readonly host: StreamHost;
   readonly relays: HubRelays;
@@ -60,16 +60,16 @@ export class HubObject {
   readonly #presence: PresenceTeller;
   #isKnownAsServed = false;
 
-  /** @param parts `refused`: which areas run cannot be known, so nothing that needs them is done */
+  /** @param parts `refused`: the configuration of areas is invalid, so everything that needs an area fails */
   constructor(runtime: HubRuntime, env: HubEnv, parts: HubParts | { readonly refused: Error }) {
     this.#runtime = runtime;
     this.#env = env;
     this.#parts = parts;
     this.#store = new SqliteStore(runtime.storage);
-    // First those that others hear of the outside by: their tables are what the others build on.
+    // Extensions with outside events first: the tables of other extensions build on theirs.
     const extensions = "refused" in parts ? [] : parts.extensions;
     const byFloor = extensions.toSorted((a, b) => Number(!a.outside) - Number(!b.outside));
-    // All or nothing: what one version took over from the one before is taken over once.
+    // One transaction: data of an older version must be taken over completely, and once.
     runtime.storage.transactionSync(() => {
       const lacking = byFloor.map((extension) => extension.migrate(runtime.storage.sql));
       if (lacking.includes(true)) this.#missWholeState();
@@ -141,19 +141,19 @@ export class HubObject {
     }
   }
 
-  /** Where the outside publisher stands. */
+  /** Position of the outside publisher. */
   publisher(): PublisherPosition | null {
     return this.#store.readPosition();
   }
 
-  /** Forgets where the outside publisher stands: the next one may be any. @returns where it stood */
+  /** Forgets the position of the outside publisher, so that any publisher may follow. @returns that position */
   resetPublisher(): PublisherPosition | null {
     const before = this.#store.readPosition();
     this.#store.writePosition(null);
     return before;
   }
 
-  /** Sends the newest value of something to who asked for signals, at this hub and its relays. */
+  /** Sends the newest value of something to clients with signals, at this hub and its relays. */
   signal(signal: Signal): void {
     this.host.server.signal(signal);
     void this.relays.flush({ signal });
@@ -169,7 +169,7 @@ export class HubObject {
     return this.relays.place();
   }
 
-  /** What a relay reads of the journal. */
+  /** A part of the journal, for a relay. */
   pull(after: number): JournalPull {
     return this.relays.pull(after);
   }
@@ -191,7 +191,7 @@ export class HubObject {
     return this.relays.noteLoad(index, sockets, users);
   }
 
-  /** The whole state for several readers, each given by its grants. */
+  /** The whole state for several readers. Each reader is a list of grants. */
   snapshotsFor(readers: readonly (readonly string[])[]): RelaySnapshot[] {
     const { epoch } = this.#store.extent();
     return readers.map((grants) => {
@@ -205,7 +205,7 @@ export class HubObject {
     return this.#presence.now();
   }
 
-  /** Closes what is concerned, here and at the relays, and refuses its tokens (HUB-14). */
+  /** Closes the connections concerned, here and at the relays, and refuses the user's tokens (HUB-14). */
   async revoke(target: RevocationTarget): Promise<RevocationResult> {
     const closed = await this.relays.revoke(target);
     this.host.arm();
@@ -230,7 +230,7 @@ export class HubObject {
 
   #publish(publication: Publication): Published {
     const published = this.#sequencer.publish(publication);
-    // A feature that publishes what it does not name has a bug: nothing of its turn may stay.
+    // The feature has a bug, so its whole turn is rolled back.
     if (published.kind === "refused") {
       throw new Error(`${publication.event} cannot be published: ${published.why}`);
     }
@@ -269,7 +269,7 @@ export class HubObject {
     const extensions = isRefused ? [] : this.#areas.extensions;
     const extension = extensions.find((one) => one.name === key.slice(0, slash));
     if (extension === undefined) {
-      // Its area may run again later, and then this is still to be done.
+      // The area may run again later. Its task must not be lost.
       const pause = isRefused ? AREAS_REFUSED_MS : AREA_AWAY_MS;
       this.#store.writeTask(key, this.host.clock() + pause);
       return;
@@ -277,7 +277,7 @@ export class HubObject {
     await extension.task?.(this.#contextOf(extension, newTraceId()), key.slice(slash + 1));
   }
 
-  /** @param trace of the request that this is done for: what it publishes carries it */
+  /** @param trace trace id for everything that is published in this context */
   #contextOf(extension: HubExtension, trace?: string): HubContext {
     const publish = (publication: Publication): Published =>
       this.#publish(trace === undefined ? publication : { trace, ...publication });
@@ -313,7 +313,7 @@ export class HubObject {
     };
   }
 
-  /** A hub that nobody ever used ignores events of its guild: it is a foreign one (rooms.md §4). */
+  /** Whether the hub is in use. An unused hub ignores events: its guild is foreign (rooms.md §4). */
   #isServed(events: readonly IncomingEvent[]): boolean {
     if (this.#hasBeenServed()) return true;
     if (this.#guildId === hubConfigOf(this.#env).primaryGuildId) return true;
@@ -332,13 +332,13 @@ export class HubObject {
     this.#isKnownAsServed = true;
   }
 
-  /** The publisher's next event leaves a gap, so it sends a whole state. Its epoch still keeps older ones out. */
+  /** Makes the publisher's next event a gap, so that it sends a whole state. Older epochs stay refused. */
   #missWholeState(): void {
     const position = this.#store.readPosition();
     if (position !== null) this.#store.writePosition({ ...position, seq: 0 });
   }
 
-  /** Looked up once a wake: it never goes back. */
+  /** Cached once it is true, because it never becomes false again. */
   #hasBeenServed(): boolean {
     this.#isKnownAsServed ||= this.#store.readFact("served") !== null;
     return this.#isKnownAsServed;
@@ -348,7 +348,7 @@ export class HubObject {
     const known = this.#store.readFact("guild");
     if (known !== null) return known;
     const { name } = this.#runtime;
-    if (name === undefined) throw new Error("a hub is reached by the name of its guild");
+    if (name === undefined) throw new Error("a hub must be addressed by the id of its guild");
     this.#store.writeFact("guild", name);
     return name;
   }

@@ -6,8 +6,8 @@ import { RelayObject } from "./relay-object.ts";
 import { workerdRuntime } from "./runtime.ts";
 
 /**
- * Holds sockets of a guild that has too many for its hub (hub.md, scale-out). Thin on purpose: every
- * method here can be called over RPC.
+ * Holds sockets of a guild that has too many for its hub (hub.md, scale-out). It is thin on purpose: every method
+ * here can be called over RPC.
  */
 export class HubRelay extends DurableObject<HubEnv> implements HubRelayRpc {
   readonly #impl: RelayObject;
@@ -17,7 +17,7 @@ export class HubRelay extends DurableObject<HubEnv> implements HubRelayRpc {
     this.#impl = new RelayObject(workerdRuntime(ctx, env), env);
   }
 
-  /** Takes a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
+  /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
   override fetch(request: Request): Promise<Response> {
     return this.#impl.host.connect(request);
   }

@@ -48,7 +48,7 @@ const GUILD = env.PRIMARY_GUILD_ID;
 let provider: TestProvider;
 let alice: string;
 
-/** A new stub each time: one whose object was evicted stays broken. */
+/** A new stub each time, because a stub stays broken after an eviction of its object. */
 const hub = (guildId = GUILD) => env.HUB.get(env.HUB.idFromName(guildId));
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
@@ -94,8 +94,8 @@ describe("SQLite store", () => {
   });
 });
 
-describe("ways in (rooms.md §2)", () => {
-  test("a ticket: ack first, then the snapshot, all as the document says", async () => {
+describe("authentication (rooms.md §2)", () => {
+  test("with a ticket: the ack first, then the snapshot, both as in the document", async () => {
     const client = await streamAs(alice);
     expect(client.frames.map((frame) => frame.type)).toEqual(["ack", "snapshot"]);
     expect(client.frames[0]).toMatchObject({ v: 1, event: "auth.ok", guildId: GUILD });
@@ -104,7 +104,7 @@ describe("ways in (rooms.md §2)", () => {
     client.close();
   });
 
-  test("the answer of POST /ws/ticket has the whole URL and when it ends", async () => {
+  test("the answer of POST /ws/ticket has the whole URL and the time of expiry", async () => {
     const response = await callAs(alice, "POST", "/ws/ticket");
     expect(response.status).toBe(201);
     const body = await response.json<{ ticket: string; expiresAt: string; url: string }>();
@@ -120,7 +120,7 @@ describe("ways in (rooms.md §2)", () => {
     expect(body.ticket).not.toContain(btoa("alice").replaceAll("=", ""));
   });
 
-  test("a ticket works once, also after the hub slept", async () => {
+  test("a ticket works once, also after an eviction of the hub", async () => {
     const ticket = await ticketFor(alice);
     const first = await openStream(`?ticket=${ticket}`);
     await evictDurableObject(hub());
@@ -128,7 +128,7 @@ describe("ways in (rooms.md §2)", () => {
     first.close();
   });
 
-  test("of two sockets with one ticket at the same instant one gets in", async () => {
+  test("of two sockets with one ticket at the same instant one is accepted", async () => {
     const ticket = await ticketFor(alice);
     const answers = await Promise.all([upgrade(`?ticket=${ticket}`), upgrade(`?ticket=${ticket}`)]);
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([101, 401]);
@@ -151,7 +151,7 @@ describe("ways in (rooms.md §2)", () => {
     }
   });
 
-  test("a ticket made from an origin works only from it; a foreign origin never gets in", async () => {
+  test("a ticket works only from the origin that requested it; a foreign origin is always refused", async () => {
     const own = { Origin: PAGE_ORIGIN };
     const other = { Origin: "http://localhost:8787" };
     const ticket = await ticketFor(alice, {}, own);
@@ -165,7 +165,7 @@ describe("ways in (rooms.md §2)", () => {
     expect(await foreign.json()).toMatchObject({ code: "forbidden_origin" });
   });
 
-  test("a ticket is for one guild of the `guilds` claim, and for no other", async () => {
+  test("a ticket is for one guild of the `guilds` claim only", async () => {
     const bob = await provider.mint({ sub: "bob", guilds: ["200", GUILD] });
     const client = await streamAs(bob, undefined, { guildId: "200" });
     expect(client.of("ack")[0]?.guildId).toBe("200");
@@ -174,17 +174,17 @@ describe("ways in (rooms.md §2)", () => {
     expect(refused.status).toBe(403);
     const elsewhere = await provider.mint({ sub: "carol", guilds: ["200"] });
     expect((await callAs(elsewhere, "POST", "/ws/ticket", {})).status).toBe(403);
-    // Without the claim what the client names is ignored.
+    // Without the claim, the guild that the client names is ignored.
     const ignored = await streamAs(alice, undefined, { guildId: "300" });
     expect(ignored.of("ack")[0]?.guildId).toBe(GUILD);
     ignored.close();
   });
 
-  test("one ticket too many in a minute gets 429 and when to come back", async () => {
-    // The quota refills as time goes by.
+  test("one ticket too many in a minute gets 429 with a time to retry", async () => {
+    // The clock stands still, because the quota refills with time.
     vi.useFakeTimers({ toFake: ["Date"] });
     const busy = await provider.mint({ sub: "busy" });
-    // The quota comes back by the second, and sixty tickets may take longer than one.
+    // The quota refills every second, and sixty tickets may take longer than that.
     vi.setSystemTime(Date.now());
     for (let i = 0; i < TICKETS_PER_MINUTE; i += 1) await ticketFor(busy);
     const refused = await callAs(busy, "POST", "/ws/ticket");
@@ -194,7 +194,7 @@ describe("ways in (rooms.md §2)", () => {
     expect((await callAs(alice, "POST", "/ws/ticket")).status).toBe(201);
   });
 
-  test("a Bearer header lets in; a bad one is 401 and does not fall through", async () => {
+  test("a Bearer header authenticates; a bad one is 401 and does not fall through", async () => {
     const client = await openStream("", { Authorization: `Bearer ${alice}` });
     await client.until(({ frames }) => frames.length === 2);
     client.close();
@@ -205,7 +205,7 @@ describe("ways in (rooms.md §2)", () => {
     expect((await upgrade("", { Authorization: `Bearer ${elsewhere}` })).status).toBe(403);
   });
 
-  test("an auth frame lets in and may name a position; until then nothing is sent", async () => {
+  test("an auth frame authenticates and may name a position; until then nothing is sent", async () => {
     const first = await streamAs(alice);
     const { position } = first;
     await hub().publish([publication()]);
@@ -219,7 +219,7 @@ describe("ways in (rooms.md §2)", () => {
     client.close();
   });
 
-  test("a position that cannot be one is kept while a socket waits, and is answered", async () => {
+  test("an invalid position is kept while a socket waits, and is answered with a snapshot", async () => {
     const client = await openStream(`?epoch=${"e".repeat(15_000)}&seq=twelve`);
     await evictDurableObject(hub());
     client.send({ type: "auth", token: alice });
@@ -259,7 +259,7 @@ describe("ways in (rooms.md §2)", () => {
     expect([client.closed?.code, client.frames]).toEqual([4401, []]);
   });
 
-  test("HUB-7 a reauth is answered, whatever stands in it", async () => {
+  test("HUB-7 a reauth is answered, whatever its token is", async () => {
     const client = await streamAs(alice);
     const odd = [undefined, "", 5, null, {}, "x", `${btoa('{"alg":"RS256","typ":5}')}.e30.AA`];
     for (const [index, token] of odd.entries()) {
@@ -272,7 +272,7 @@ describe("ways in (rooms.md §2)", () => {
     client.close();
   });
 
-  test("two auth frames at once: one lets in, the other is told so", async () => {
+  test("two auth frames at once: one authenticates, the other gets an error", async () => {
     const client = await openStream("");
     client.send({ type: "auth", token: alice });
     client.send({ type: "auth", token: alice });
@@ -282,7 +282,7 @@ describe("ways in (rooms.md §2)", () => {
     client.close();
   });
 
-  test("a frame at which our own code fails closes with 1012, and stands in the log", async () => {
+  test("a frame that makes our own code fail closes with 1012, and the failure is logged", async () => {
     const erin = await provider.mint({ sub: "erin", guilds: ["501"] });
     const client = await streamAs(erin, undefined, { guildId: "501" });
     await runInDurableObject(hub("501"), (_, state) => {
@@ -295,7 +295,7 @@ describe("ways in (rooms.md §2)", () => {
     expect(logged.mock.calls.flat().join()).toContain("hub.message_failed");
   });
 
-  test("HUB-18 waiting sockets of one IPv6 /64 are bounded, and take nobody's place", async () => {
+  test("HUB-18 waiting sockets of one IPv6 /64 are bounded, and take no places of other clients", async () => {
     const from = (address: string) => upgrade("", { "CF-Connecting-IP": address });
     vi.setSystemTime(Date.now());
     const waiting: Response[] = [];
@@ -313,7 +313,7 @@ describe("ways in (rooms.md §2)", () => {
       const refused = await from("2001:db8:0:1:ffff::1");
       expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);
     }
-    // Nor does the hub have work with them, for which others would wait: it is asked once a second at most.
+    // They also cost the hub no work that delays others: it is asked at most once a second.
     expect(placed.mock.calls.length).toBeLessThanOrEqual(1);
     vi.useRealTimers();
     const others = [await from("2001:db8:0:2::1"), await from("192.0.2.1")];
@@ -327,7 +327,7 @@ describe("ways in (rooms.md §2)", () => {
     }, SOON);
   });
 
-  test("no auth frame within 5 s closes, by the alarm of a hub that sleeps", async () => {
+  test("without an auth frame the socket closes after 5 s, by the alarm of a sleeping hub", async () => {
     const client = await openStream("");
     await evictDurableObject(hub());
     vi.setSystemTime(Date.now() + AUTHENTICATION_DEADLINE_MS);
@@ -336,7 +336,7 @@ describe("ways in (rooms.md §2)", () => {
     expect(client.closed?.code).toBe(4408);
   });
 
-  test("a hub that fails is a 503 with a time to come back, and tells nothing of itself", async () => {
+  test("a hub that fails is a 503 with a time to retry, and reveals no internals", async () => {
     const erin = await provider.mint({ sub: "erin", guilds: ["500"] });
     const client = await streamAs(erin, undefined, { guildId: "500" });
     const { epoch } = client.position;
@@ -351,7 +351,7 @@ describe("ways in (rooms.md §2)", () => {
     expect(await response.text()).not.toContain("journal");
   });
 
-  test("a plain GET is told to upgrade", async () => {
+  test("a plain GET is a 426", async () => {
     const response = await callWorker("/ws");
     expect(response.status).toBe(426);
     expect(await response.json()).toMatchObject({ code: "upgrade_required" });
@@ -363,7 +363,7 @@ describe("the stream through evictions", () => {
     "HUB-4 HUB-6 nothing is missed or doubled when the hub is evicted after every step (%s)",
     async (webSockets) => {
       const evict = async (): Promise<void> => {
-        // What sleeps already cannot be evicted.
+        // An object that sleeps already cannot be evicted, so wake it first.
         await hub().status();
         await evictDurableObject(hub(), { webSockets });
       };
@@ -374,7 +374,7 @@ describe("the stream through evictions", () => {
         ["alice", alice],
         ["bob", bob],
       ]);
-      /** Takes what came, and comes back when the socket is gone. */
+      /** Waits for the last events, after a reconnect if the socket is gone. */
       const settle = async (expectLast: Map<string, number>): Promise<void> => {
         for (const [name, token] of tokens) {
           let client = clients.get(name) ?? (await streamAs(token));
@@ -418,7 +418,7 @@ describe("the stream through evictions", () => {
     },
   );
 
-  test("HUB-1 the epoch and the sequence survive", async () => {
+  test("HUB-1 the epoch and the sequence survive an eviction", async () => {
     const before = await hub().status();
     await evictDurableObject(hub(), { webSockets: "close" });
     await hub().publish([publication()]);
@@ -430,7 +430,7 @@ describe("the stream through evictions", () => {
     await evictDurableObject(hub());
     client.send(PING_FRAME);
     await client.until(({ texts }) => texts.includes('{"type":"pong"}'));
-    // Nobody woke: evicting what does not run is refused.
+    // The hub did not wake: it is not running, so the eviction is refused.
     await expect(evictDurableObject(hub())).rejects.toThrow();
     client.close();
   });
@@ -448,7 +448,7 @@ describe("the stream through evictions", () => {
     client.close();
   });
 
-  test("a filter set by `subscribe` survives, and goes with its connection", async () => {
+  test("a filter set by `subscribe` survives an eviction", async () => {
     const client = await streamAs(alice);
     client.send({ type: "subscribe", channelIds: ["c1"] });
     client.send(PING_FRAME);
@@ -464,7 +464,7 @@ describe("the stream through evictions", () => {
 });
 
 describe("tokens on a live socket (HUB-7)", () => {
-  test("warned, renewed, and closed at the end of the newer token", async () => {
+  test("a session is warned, renewed, and closed when the newer token expires", async () => {
     const exp = seconds() + 100;
     const dave = await provider.mint({ sub: "dave", exp });
     const client = await streamAs(dave);
@@ -486,7 +486,7 @@ describe("tokens on a live socket (HUB-7)", () => {
     expect(client.closed?.code).toBe(4401);
   });
 
-  test("a token that has ended begins no session and ends none, however little ago", async () => {
+  test("a token that has just expired neither begins nor ends a session", async () => {
     const ended = await provider.mint({ sub: "alice", exp: seconds() - 15 });
     const response = await upgrade("", { Authorization: `Bearer ${ended}` });
     expect(response.status).toBe(401);
@@ -500,7 +500,7 @@ describe("tokens on a live socket (HUB-7)", () => {
     client.close();
   });
 
-  test("a reauth of somebody else, a bad one, and one that takes the guild away", async () => {
+  test("a reauth of another user, with a bad token, and with a token without the guild", async () => {
     const client = await streamAs(alice);
     client.send({ type: "reauth", token: await provider.mint({ sub: "mallory" }) });
     await client.until((one) => one.of("error").length === 1);
@@ -515,7 +515,7 @@ describe("tokens on a live socket (HUB-7)", () => {
 });
 
 describe("frames of clients (HUB-9)", () => {
-  test("a frame over the limit closes 1009; unusable ones get errors and the third closes 4499", async () => {
+  test("a frame over the limit closes with 1009; the third invalid one closes with 4499", async () => {
     const big = await streamAs(alice);
     big.send("x".repeat(CLIENT_FRAME_MAX_BYTES + 1));
     await big.until(({ closed }) => closed !== null);
@@ -533,7 +533,7 @@ describe("frames of clients (HUB-9)", () => {
     expect(rude.closed?.code).toBe(4499);
   });
 
-  test("what is refused leaves the journal as it was", async () => {
+  test("a refused frame does not change the journal", async () => {
     const before = await hub().status();
     const client = await streamAs(alice);
     client.send({ type: "ack", seq: before.seq + 1_000 });
@@ -543,7 +543,7 @@ describe("frames of clients (HUB-9)", () => {
   });
 });
 
-describe("bad input: refused by name, and nothing is journaled", () => {
+describe("bad input is refused with a reason, and nothing is journaled:", () => {
   const position = async (): Promise<{ epoch: string; seq: number }> => hub().status();
 
   test.each([
@@ -565,7 +565,7 @@ describe("bad input: refused by name, and nothing is journaled", () => {
     expect(await position()).toMatchObject(before);
   });
 
-  test("HUB-4 the epoch of another guild is not this guild's", async () => {
+  test("HUB-4 a resume with the epoch of another guild", async () => {
     const other = await provider.mint({ sub: "alice", guilds: ["501"] });
     (await streamAs(other, undefined, { guildId: "501" })).close();
     await hub("501").publish([publication()]);
@@ -578,7 +578,7 @@ describe("bad input: refused by name, and nothing is journaled", () => {
     client.close();
   });
 
-  test("HUB-10 an ack of what was never sent to this socket, though the journal has it", async () => {
+  test("HUB-10 an ack of a journaled event that was never sent to this socket", async () => {
     const client = await streamAs(alice);
     const { seq } = await position();
     await hub().publish([publication(["sub:somebody else"])]);
@@ -616,8 +616,8 @@ describe("bad input: refused by name, and nothing is journaled", () => {
   });
 });
 
-// Last in this file: afterwards there is no database.
-test("HUB-4 a resume and a first connection ask D1 nothing: its tables are gone", async () => {
+// This test is the last one here, because it drops the tables.
+test("HUB-4 a resume and a first connection do not use D1: they work without its tables", async () => {
   const first = await streamAs(alice);
   const { position } = first;
   first.close();

@@ -6,7 +6,7 @@ import { mountAdminHub, mountAdminPublisher } from "./routes/admin-hub.ts";
 import { mountEvents } from "./routes/events.ts";
 import { mountStream, mountTicket } from "./routes/ws.ts";
 
-/** The event stream of a guild, which every area with a guild's events stands on (rooms.md §2). */
+/** The event stream of a guild (rooms.md §2). Every area with events of a guild builds on it. */
 export const stream: Area = {
   ...PROBLEM_DIALECT,
   name: "stream",

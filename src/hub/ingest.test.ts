@@ -6,7 +6,7 @@ import type { HubExtension, OutsideEvents } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
 import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
 
-/** Tables of extensions have no place here: what they keep stands in facts, which are undone as well. */
+/** There is no SQLite for extensions here. They keep their state in facts, which a rollback undoes as well. */
 function area(
   name: string,
   events: readonly string[],
@@ -36,7 +36,7 @@ class Hub {
     this.#extensions = extensions;
   }
 
-  /** What was published, with its id. */
+  /** Names and ids of the published events. */
   get published(): string[] {
     return this.store.readAfter(0, 100).map(({ event, id }) => `${event} ${id}`);
   }
@@ -81,7 +81,7 @@ const joined = (seq: number): IncomingEvent => ({
   epoch: EPOCH,
   seq,
 });
-/** What the door makes of an event that its schema refuses. */
+/** An event that the schema refused, as `signed-events.ts` passes it on. */
 const refused = (seq: number): IncomingEvent => ({ ...joined(seq), payload: {}, refused: true });
 
 const done = (accepted: number, duplicates = 0): IngestResult => ({
@@ -99,7 +99,7 @@ describe("HUB-11 a refused event", () => {
       }),
     );
 
-  it("moves no position, whatever it says", () => {
+  it("moves no position, whatever position it has", () => {
     const hub = hubOfRooms();
     expect(hub.ingest(refused(1))).toEqual(done(0));
     expect(hub.ingest({ ...refused(1), epoch: ulid(1_000) })).toEqual(done(0));
@@ -109,12 +109,12 @@ describe("HUB-11 a refused event", () => {
     expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 1 });
   });
 
-  it("is no gap for those behind it in the same request", () => {
+  it("leaves no gap before later events of the same request", () => {
     const hub = hubOfRooms();
     const sent = [refused(1), joined(2), refused(3), refused(4), joined(5), refused(6)];
     expect(hub.ingest(...sent)).toEqual(done(2));
     expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 5 });
-    // The sender numbers on from what was counted.
+    // The sender continues from the last accepted event.
     expect(hub.ingest(joined(7))).toEqual({ kind: "gap", expected: 6 });
     expect(hub.ingest({ ...joined(7), seq: 6 })).toEqual(done(1));
     expect(hub.published).toEqual(["id-2", "id-5", "id-7"].map((id) => `voice.joined ${id}`));
@@ -125,7 +125,7 @@ describe("HUB-11 a refused event", () => {
     hub.ingest(joined(1));
     expect(hub.ingest({ ...refused(1), epoch: ulid(1_000) }, joined(2))).toEqual(done(1));
     expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 2 });
-    // The first of a new publisher is refused; it goes on all the same.
+    // The first event of a new publisher is refused, and its later events are accepted nevertheless.
     const newer = { epoch: ulid(2_000) };
     expect(hub.ingest({ ...refused(1), ...newer }, { ...joined(2), ...newer, id: "n" })).toEqual(
       done(1),
@@ -134,7 +134,7 @@ describe("HUB-11 a refused event", () => {
     expect(hub.ingest(refused(3), joined(4))).toEqual({ kind: "stale_publisher" });
   });
 
-  it("carries nobody further than a snapshot may jump, however many there are", () => {
+  it("moves the position no further than a snapshot may jump, however many there are", () => {
     const kinds = ["voice.joined", "guild.snapshot"];
     const hub = new Hub(area("rooms", kinds, () => "done", ["guild.snapshot"]));
     hub.ingest(joined(1));
@@ -145,12 +145,12 @@ describe("HUB-11 a refused event", () => {
     const next = joined(2 + 2 * PUBLISHER_SEQ_JUMP_MAX);
     expect(hub.ingest(far(1), far(2), next)).toEqual({ kind: "gap", expected: 2 });
     expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 1 });
-    // One that far is taken, as a snapshot is.
+    // A snapshot that jumps exactly so far is accepted.
     const taken = { ...joined(1 + PUBLISHER_SEQ_JUMP_MAX), event: "guild.snapshot" };
     expect(hub.ingest(taken)).toEqual(done(1));
   });
 
-  it("is nothing when the request comes again, also when an id between is known", () => {
+  it("is skipped when the request is sent again, also when an id in between is known", () => {
     const hub = hubOfRooms();
     hub.ingest({ ...joined(3), seq: 1 });
     const sent = [joined(2), refused(3), { ...joined(4), id: "id-3" }, joined(5)];
@@ -160,8 +160,8 @@ describe("HUB-11 a refused event", () => {
   });
 });
 
-describe("when something happened", () => {
-  it("is never later than now: a clock that is ahead, or lies, moves nothing", () => {
+describe("the time of an outside event", () => {
+  it("is never later than now, also if the sender's clock is ahead", () => {
     const seen: (number | undefined)[] = [];
     const hub = new Hub(
       area("rooms", ["voice.joined"], (_, { ts }) => {
@@ -175,7 +175,7 @@ describe("when something happened", () => {
 });
 
 describe("an outside event that two areas take", () => {
-  it("reaches both in one turn; its own entry keeps its id, what it causes besides does not", () => {
+  it("reaches both in one turn; its own entry keeps its id, other entries that it causes do not", () => {
     const hub = new Hub(
       area("rooms", ["voice.joined"], (turn) => {
         turn.publish(publication("room.updated"));
@@ -188,7 +188,7 @@ describe("an outside event that two areas take", () => {
         return "done";
       }),
       area("music", ["voice.left"], () => {
-        throw new Error("it does not take this event");
+        throw new Error("this area does not take the event");
       }),
     );
     expect(hub.ingest(joined(1))).toEqual({ kind: "done", accepted: 1, duplicates: 0 });

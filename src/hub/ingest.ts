@@ -10,11 +10,11 @@ import {
   type Published,
 } from "./publisher.ts";
 
-/** What taking outside events needs of the hub. */
+/** What {@link ingestEvents} needs from the hub. */
 export type IngestPorts = {
   readonly extensions: readonly HubExtension[];
   readonly now: () => number;
-  /** One transaction. */
+  /** Runs one transaction. */
   readonly turn: <T>(work: () => T) => T;
   readonly hubTurn: (
     publish: (publication: Publication) => Published,
@@ -28,7 +28,7 @@ export type IngestPorts = {
 
 type Outcome = "accepted" | "duplicate" | IngestResult;
 
-/** Undoes the transaction of an event that must come again later. */
+/** Rolls back the transaction of an event that has to be sent again later. */
 class Held extends Error {
   readonly holdMs: number;
   constructor(holdMs: number) {
@@ -38,18 +38,18 @@ class Held extends Error {
 }
 
 /**
- * Takes events of an outside publisher in order (HUB-11, rooms.md §4). Each is one transaction: its
- * position, its id, what the extensions change and what that publishes. The first that cannot be
- * taken ends the batch; those before it stay taken, and come back as duplicates.
+ * Accepts events of an outside publisher in order (HUB-11, rooms.md §4). Each event is one transaction: its
+ * position, its id, the changes of the extensions and what these publish. The first event that cannot be accepted
+ * ends the batch. Events before it stay accepted, and count as duplicates when they are sent again.
  */
 export function ingestEvents(ports: IngestPorts, events: readonly IncomingEvent[]): IngestResult {
   let accepted = 0;
   let duplicates = 0;
-  // Of the refused events right before the next one: they were seen, so they are no gap.
+  // Position of the last refused event: it did arrive, so it leaves no gap before the next event.
   let passed: PublisherPosition | null = null;
   for (const given of events) {
     const now = ports.now();
-    // Nothing happened later than now, whatever the sender's clock says.
+    // The sender's clock may be ahead of ours.
     const event = given.ts === undefined ? given : { ...given, ts: Math.min(given.ts, now) };
     const outcome = ingestOne(ports, event, passed, now);
     if (typeof outcome !== "string") return outcome;
@@ -64,7 +64,7 @@ function positionOf({ epoch, seq }: IncomingEvent): PublisherPosition | null {
   return epoch === undefined || seq === undefined ? null : { epoch, seq };
 }
 
-/** Where an event of this epoch has to follow on: refused ones of another epoch say nothing of it. */
+/** The position that an event of this epoch has to follow. Refused events count only in their own epoch. */
 function positionBefore(
   epoch: string,
   passed: PublisherPosition | null,
@@ -76,7 +76,7 @@ function positionBefore(
   return stored.seq > passed.seq ? stored : passed;
 }
 
-/** However many refused events lie between: no request moves the position further than one snapshot may. */
+/** Whether refused events carry the position further than a single snapshot may. */
 function isTooFar(position: PublisherPosition, stored: PublisherPosition | null): boolean {
   const last = stored?.epoch === position.epoch ? stored.seq : 0;
   return position.seq > last + PUBLISHER_SEQ_JUMP_MAX;

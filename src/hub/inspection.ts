@@ -11,7 +11,7 @@ import { JOURNAL_BOUNDS } from "./core/journal.ts";
 import type { LiveSession } from "./core/live-session.ts";
 import { COUNTED_SINCE_FACT, type StreamHost } from "./host.ts";
 
-/** What a hub tells an operator of itself. */
+/** The report of a hub for operators. */
 export function reportOf(
   host: StreamHost,
   guildId: string,

@@ -95,7 +95,7 @@ async function send(event: object, headers: Record<string, string> = {}): Promis
   expect((await callWorker("/internal/events", init)).status).toBe(200);
 }
 
-/** A connection at a relay: the Worker hands it over as the placement says. */
+/** Opens a connection at a relay, handed over like by the Worker. */
 async function openAtRelay(sub: string): Promise<StreamClient> {
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const handover = writeHandover({
@@ -128,7 +128,7 @@ describe("a trace", () => {
     expect(tracesOf(client)).toEqual([TRACE]);
   });
 
-  it("of a signed event that brings none, or a malformed one, is its request's", async () => {
+  it("of a signed event without one, or with a malformed one, is its request's", async () => {
     const client = await open(alice);
     const traceparent = writeTraceparent(TRACE);
     await send({ event: "voice.joined" }, { traceparent });
@@ -137,7 +137,7 @@ describe("a trace", () => {
     expect(tracesOf(client)).toEqual([TRACE, TRACE]);
   });
 
-  it("of a REST call becomes that of the events which it causes", async () => {
+  it("of a REST call is also the trace of the events that it causes", async () => {
     const client = await open(alice);
     const traceparent = writeTraceparent(TRACE);
     const made = await callAs(alice, "POST", "/create-room", { guildId }, { traceparent });
@@ -164,7 +164,7 @@ describe("a trace", () => {
 });
 
 describe("the report of a hub", () => {
-  it("counts who is there, and what was published", async () => {
+  it("counts connected users, and published events", async () => {
     const empty = await report();
     expect(empty).toMatchObject({ guildId, seq: 0, sockets: 0, users: 0, journal: { events: 0 } });
     await open(alice);
@@ -185,7 +185,7 @@ describe("the report of a hub", () => {
     expect(now.journal.bytes).toBeGreaterThan(0);
   });
 
-  it("counts closes by code, and wakes", async () => {
+  it("counts closes by code, and wake-ups", async () => {
     await open(alice);
     const before = await report();
     await revoke({ sub: `alice-${tests}` });
@@ -198,8 +198,8 @@ describe("the report of a hub", () => {
   });
 });
 
-describe("why an event came or not", () => {
-  it("names the connections of one user, and no other's", async () => {
+describe("why an event was sent or not", () => {
+  it("lists the connections of one user, and of no other", async () => {
     const client = await open(alice);
     await open(bob);
     const seq = await publish();
@@ -217,7 +217,7 @@ describe("why an event came or not", () => {
     ]);
   });
 
-  it("knows a stream over HTTP as one", async () => {
+  it("shows a stream over HTTP as such", async () => {
     const ticket = await ticketFor(alice, { guildId });
     const response = await callWorker(`/events?ticket=${encodeURIComponent(ticket)}`, {
       headers: { Accept: "text/event-stream" },
@@ -242,7 +242,7 @@ describe("why an event came or not", () => {
     expect(await explain(client, seq + 1)).toBe("not_yet");
   });
 
-  it("not in the audience, and why another is", async () => {
+  it("not in the audience, and why another connection is", async () => {
     const [one, two] = [await open(alice), await open(bob)];
     const seq = await publish({ audience: [`sub:bob-${tests}`] });
     await two.until(({ events }) => events.length === 1);
@@ -268,7 +268,7 @@ describe("why an event came or not", () => {
     expect(await explain(client, seq)).toBe("delivered");
   });
 
-  it("404 for a connection that is not there, also one of another guild", async () => {
+  it("404 for an unknown connection, also for one of another guild", async () => {
     const client = await open(alice);
     const connectionId = client.of("ack")[0]?.connectionId ?? "";
     guildId = `5000${tests}`;
@@ -281,7 +281,7 @@ describe("why an event came or not", () => {
 });
 
 describe("a guild with a relay", () => {
-  it("reports it, and asks it who is there and why", async () => {
+  it("reports it, and asks it for its connections and explanations", async () => {
     const sub = `alice-${tests}`;
     const [here, there] = [await open(alice), await openAtRelay(sub)];
     const seq = await publish({ trace: TRACE });
@@ -317,7 +317,7 @@ describe("a guild with a relay", () => {
 });
 
 describe("a revocation", () => {
-  it("closes all connections of the user with 4401, and nobody else's", async () => {
+  it("closes all connections of the user with 4401, and no others", async () => {
     const [one, two, other] = [await open(alice), await open(alice), await open(bob)];
     expect(await revoke({ sub: `alice-${tests}` })).toEqual({ closed: 2 });
     for (const client of [one, two]) {
@@ -330,7 +330,7 @@ describe("a revocation", () => {
     expect(one.events).toEqual([]);
   });
 
-  it("lets nobody in with a token from before, and with a new one again", async () => {
+  it("refuses older tokens of the user, and accepts a new one", async () => {
     const ticket = await ticketFor(alice, { guildId });
     await revoke({ sub: `alice-${tests}` });
     expect((await upgrade(`?ticket=${encodeURIComponent(ticket)}`)).status).toBe(401);
@@ -348,14 +348,14 @@ describe("a revocation", () => {
     await two.until(({ events }) => events.length === 1);
   });
 
-  it("reaches sessions of a hub that slept", async () => {
+  it("reaches sessions of a hub after an eviction", async () => {
     const client = await open(alice);
     await evictDurableObject(hub(), { webSockets: "hibernate" });
     expect(await revoke({ sub: `alice-${tests}` })).toEqual({ closed: 1 });
     await client.until(({ closed }) => closed?.code === 4401);
   });
 
-  it("of nobody closes nothing", async () => {
+  it("of an unknown user closes nothing", async () => {
     const client = await open(alice);
     for (const target of [{ sub: "alice" }, { sub: "%" }, { connectionId: "nobody" }]) {
       expect(await revoke(target)).toEqual({ closed: 0 });

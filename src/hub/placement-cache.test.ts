@@ -6,7 +6,7 @@ const GUILD = "guild";
 
 type Answer = (placement: { readonly relays: readonly number[] }) => void;
 
-/** A hub that answers when it is told to; `asked` has a function for each call that waits. */
+/** A hub that answers when the test says so. `asked` has a function for each pending call. */
 function slowHub() {
   const asked: Answer[] = [];
   const stub = { place: () => new Promise((resolve: Answer) => asked.push(resolve)) };
@@ -22,9 +22,9 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers());
 
 describe("placement of clients", () => {
-  it("lets nobody wait for the call of a client that hung up", async () => {
+  it("lets no client wait for the call of a client that hung up", async () => {
     const { asked, env } = slowHub();
-    // Its request is cancelled while the hub is asked: this call never comes to an end.
+    // The request of this client is cancelled, so this call never settles.
     void placeOf(env, GUILD, "gone");
     const other = placeOf(env, GUILD, "alice");
     asked[1]?.({ relays: [3] });
@@ -48,7 +48,7 @@ describe("placement of clients", () => {
     expect(await next).toEqual({});
   });
 
-  it("asks anew when an object had no room, once in a second, however many are refused", async () => {
+  it("asks again when an object had no room, at most once a second, however many are refused", async () => {
     const { asked, env } = slowHub();
     askPlacementAgain(GUILD);
     const first = placeOf(env, GUILD, "alice");

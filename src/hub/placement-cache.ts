@@ -4,29 +4,29 @@ import { log } from "../platform/log.ts";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
 import type { HubEnv } from "./env.ts";
 
-/** Guilds that one isolate remembers the placement of. */
+/** How many guilds' placements one isolate keeps. */
 const GUILDS_KEPT = 10_000;
-/** Between two questions for a placement that is known are at least so many milliseconds. */
+/** Shortest time between two requests for a placement that is known, milliseconds. */
 const ASK_AGAIN_MS = 1_000;
 
 type Known = {
   readonly relays: readonly number[];
-  /** When the hub was asked, or somebody set out to, milliseconds. */
+  /** When the hub answered, or the last call to it began, milliseconds. */
   readonly askedAt: number;
   readonly until: number;
 };
 
 /**
- * Of this isolate, and finished answers only: a client that hangs up takes its own call to the hub along
- * (hub.md, cancellation), so nobody else may wait for it. A stale one is harmless: an object that is full
- * or gone says so.
+ * The placements that this isolate knows. It holds answers, never pending calls: a client that hangs up cancels
+ * its call to the hub (hub.md, cancellation), so no other client may wait for that call. A stale placement is
+ * harmless: an object that is full or gone refuses the client.
  */
 const known = new Map<string, Known>();
 
 /**
- * Where a new client of a guild goes (hub.md, scale-out): nothing for the hub itself, or one of its
- * relays. The same user goes to the same place while the places stay the same, so that all of one
- * user's sockets are counted together.
+ * Where a new client of a guild goes (hub.md, scale-out): to one of the relays, or without `relay` to the hub
+ * itself. While the placement is the same, a user always goes to the same object, so that all sockets of the user
+ * are counted together.
  */
 export async function placeOf(
   env: Pick<HubEnv, "HUB">,
@@ -39,8 +39,8 @@ export async function placeOf(
 }
 
 /**
- * An object had no room: a client that comes soon asks again where to go, and the others go where they went
- * until it knows. However many are refused, that is one question in a second.
+ * Call it when an object had no room. One of the next clients then asks the hub for the placement, and the others
+ * use the known one until it has the answer. The hub is asked at most once a second, however many are refused.
  */
 export function askPlacementAgain(guildId: string): void {
   const remembered = known.get(guildId);
@@ -49,7 +49,7 @@ export function askPlacementAgain(guildId: string): void {
   known.set(guildId, { ...remembered, until });
 }
 
-/** Forgets what this isolate knows of a guild: what a restart does. For tests. */
+/** Forgets the placement of a guild, like a restart. For tests. */
 export function forgetPlacement(guildId: string): void {
   known.delete(guildId);
 }
@@ -58,7 +58,7 @@ async function placementOf(env: Pick<HubEnv, "HUB">, guildId: string): Promise<K
   const remembered = known.get(guildId);
   const now = systemClock();
   if (remembered !== undefined && remembered.until > now) return remembered;
-  // Claimed before the call: those who come meanwhile go where clients went before.
+  // Extended before the call: clients that connect meanwhile use the known placement.
   if (remembered !== undefined) {
     known.set(guildId, { ...remembered, askedAt: now, until: now + ASK_AGAIN_MS });
   }
@@ -72,13 +72,13 @@ async function placementOf(env: Pick<HubEnv, "HUB">, guildId: string): Promise<K
     if (known.size > GUILDS_KEPT && oldest !== undefined) known.delete(oldest);
     return fresh;
   } catch (error) {
-    // The hub restarts. Where clients were sent before is still right, or says so itself.
+    // The hub restarts. The known placement is still right, or the object refuses the client.
     log("warn", "hub.not_placed", { guildId, error });
     return known.get(guildId) ?? { relays: [], askedAt: now, until: 0 };
   }
 }
 
-/** Rendezvous hashing: a relay more or less moves only the users whose place it is. */
+/** Rendezvous hashing: one relay more or less moves only the users of that relay. */
 function highestScore(relays: readonly number[], sub: string): number | undefined {
   let best: number | undefined;
   let bestScore = -1;
@@ -89,7 +89,7 @@ function highestScore(relays: readonly number[], sub: string): number | undefine
   return best;
 }
 
-/** The last characters of a key change only the low bits of its hash: they are spread once more. */
+/** Spreads a hash further: the last characters of a key change only its low bits. */
 function mixed(hash: number): number {
   const value = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return (value ^ (value >>> 12)) >>> 0;

@@ -4,15 +4,15 @@ import type { StreamHost } from "./host.ts";
 import type { HubRelays } from "./hub-relays.ts";
 import { presenceSignal } from "./core/signals.ts";
 
-/** Task that tells who is here. */
+/** Task that sends the presence. */
 export const PRESENCE_TASK = "hub/presence";
 
-/** Who is here, by user: told together, some time after somebody came or went (HUB-15). */
+/** Sends the users who are connected, some time after one has connected or left (HUB-15). */
 export class PresenceTeller {
   readonly #host: StreamHost;
   readonly #relays: HubRelays;
   readonly #guildId: string;
-  /** What was told last; a reload of a page changes nothing. */
+  /** The payload that was sent last. After the reload of a page it is the same, and is not sent again. */
   #told: string | null = null;
 
   constructor(host: StreamHost, relays: HubRelays, guildId: string) {
@@ -21,7 +21,7 @@ export class PresenceTeller {
     this.#guildId = guildId;
   }
 
-  /** Who is here now. With relays there are too many to list; a user is then counted once at each. */
+  /** The users now. With relays they are too many to list, and a user counts once at each object. */
   now(): Presence {
     const { sessions } = this.#host.server;
     const { rows } = this.#relays;
@@ -33,7 +33,7 @@ export class PresenceTeller {
     return { count, users };
   }
 
-  /** Somebody came or went. Nobody is woken for it when nobody asked to know. */
+  /** A user has connected or left. Without a reader of signals no task is scheduled. */
   changed(): void {
     const { server, store } = this.#host;
     if (!server.hasSignalReaders && this.#relays.rows.length === 0) return;
@@ -42,7 +42,7 @@ export class PresenceTeller {
     this.#host.arm();
   }
 
-  /** The task is due. */
+  /** Runs when the task is due. */
   async tell(): Promise<void> {
     const signal = presenceSignal(this.#guildId, this.now(), this.#host.clock());
     if (signal.payload === this.#told) return;

@@ -1,9 +1,9 @@
 /**
- * The port that features use to reach a guild's hub. The adapter over the Durable Object is
- * `guild-hub-client.ts`; the hub itself knows no feature.
+ * The port that features use to reach a guild's hub. `guild-hub-client.ts` is its adapter over the Durable Object.
+ * The hub itself knows no feature.
  */
 
-/** Grants of which a reader needs one (see `grantsOf`); null: everyone in the guild. */
+/** A reader needs one of these grants (see `grantsOf`); null: everyone in the guild may read. */
 export type Audience = readonly string[] | null;
 
 /** What a feature asks a hub to publish. */
@@ -12,21 +12,21 @@ export type Publication = {
   readonly event: string;
   readonly payload: Record<string, unknown>;
   readonly audience: Audience;
-  /** What `subscribe` narrows by: the voice channel, or null for events of the whole guild. */
+  /** The voice channel, which `subscribe` filters by; null: the whole guild. */
   readonly topic: string | null;
-  /** The same key within 24 h is accepted and not sent again. */
+  /** A second publication with the same key within 24 h is a duplicate, and is not sent. */
   readonly dedupeKey?: string;
   /** When it happened, milliseconds; absent: now. */
   readonly ts?: number;
   /** W3C trace id of what caused it. */
   readonly trace?: string;
-  /** Of the journal entry; absent: a new one. */
+  /** Id of the journal entry; absent: a new id. */
   readonly id?: string;
 };
 
 /**
- * The newest value of something that is only worth knowing now (who types, where a song is). It is not
- * journaled and has no seq; a later one with the same key replaces it.
+ * The newest value of something that matters only now (who is typing, the position in a song). It is not journaled
+ * and has no seq. A later signal with the same key replaces it.
  */
 export type Signal = {
   readonly event: string;
@@ -39,14 +39,14 @@ export type Signal = {
   readonly ts: number;
 };
 
-/** What became of a publication. */
+/** The outcome of a publication. */
 export type Published =
   | { readonly kind: "published"; readonly seq: number }
   | { readonly kind: "duplicate" }
   /** Nothing was journaled: no feature names this event, or its payload is over the limit. */
   | { readonly kind: "refused"; readonly why: "unknown_event" | "too_large" };
 
-/** One event of an outside publisher after its signature and schema were checked. */
+/** One event of an outside publisher, after the check of its signature and schema. */
 export type IncomingEvent = {
   readonly id?: string;
   readonly event: string;
@@ -56,13 +56,13 @@ export type IncomingEvent = {
   readonly seq?: number;
   /** W3C trace id of what caused it. */
   readonly trace?: string;
-  /** Set when the schema refused it: it moves no position, and is no gap before those after it. */
+  /** The schema refused the event: it moves no position, and leaves no gap before later events. */
   readonly refused?: true;
 };
 
 /**
- * Publishes what an outside event causes: all of it carries the event's trace, and the first entry of the
- * event's own kind keeps its id; what else it causes gets new ones.
+ * Wraps `publish` for everything that an outside event causes. All entries carry the event's trace. The first
+ * entry of the event's own kind keeps the event's id, and all others get new ids.
  */
 export function causedBy(
   event: Pick<IncomingEvent, "event" | "id" | "trace">,
@@ -78,29 +78,29 @@ export function causedBy(
   };
 }
 
-/** What a hub made of a batch of one guild. */
+/** The outcome of a batch of events of one guild. */
 export type IngestResult =
   | { readonly kind: "done"; readonly accepted: number; readonly duplicates: number }
   | { readonly kind: "stale_publisher" }
   | { readonly kind: "gap"; readonly expected: number }
-  /** The hub keeps too much that is not settled yet; send the same again after this time. */
+  /** An extension keeps too many events that it cannot apply yet. Send the same again after this time. */
   | { readonly kind: "hold"; readonly retryAfterMs: number };
 
 /** A hub as features see it. */
 export interface HubPublisher {
   /** Publishes in order, in one turn. */
   publish(guildId: string, publications: readonly Publication[]): Promise<readonly Published[]>;
-  /** Takes events of an outside publisher (rooms.md §4). */
+  /** Passes events of an outside publisher to the hub (rooms.md §4). */
   ingest(guildId: string, events: readonly IncomingEvent[]): Promise<IngestResult>;
   /** Runs a command of a feature's hub extension (`name` is `extension.command`). */
   command(guildId: string, name: string, input: unknown): Promise<unknown>;
   /** Sends the newest value of something that is not journaled. It may be lost. */
   signal(guildId: string, signal: Signal): Promise<void>;
-  /** That the hub answers, for `/ready`. */
+  /** Shows that the hub answers, for `/ready`. */
   status(guildId: string): Promise<HubStatus>;
 }
 
-/** What a hub says of itself. */
+/** The state of a hub in short. */
 export type HubStatus = {
   readonly epoch: string;
   readonly seq: number;

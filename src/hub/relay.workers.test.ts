@@ -32,12 +32,12 @@ import { HubRelay } from "./hub-relay.ts";
 import { forgetPlacement } from "./placement-cache.ts";
 import type { Audience } from "./publisher.ts";
 
-// Before any object of this file reads its configuration: two sockets fill a hub, three a relay.
+// Set before any object of this file reads its configuration: two sockets fill a hub, three fill a relay.
 Object.assign(env, { SOCKETS_PER_HUB: "2", SOCKETS_PER_RELAY: "3" });
 
 let provider: TestProvider;
 let guilds = 0;
-/** A guild of its own for each test. */
+/** Each test has its own guild. */
 let guild: string;
 
 const hub = () => env.HUB.get(env.HUB.idFromName(guild));
@@ -57,7 +57,7 @@ async function publish(audience: Audience = null): Promise<void> {
   ]);
 }
 
-/** Connects a user; the placement is asked for anew. */
+/** Connects a user, with a fresh placement. */
 async function connect(
   sub: string,
   position?: { readonly epoch: string; readonly seq: number },
@@ -66,7 +66,7 @@ async function connect(
   return streamAs(await mint(sub), position, { guildId: guild });
 }
 
-/** Two users at the hub, so that whoever comes next is sent to a relay. */
+/** Connects two users to the hub, so that the next one is sent to a relay. */
 async function fillHub(): Promise<StreamClient[]> {
   return [await connect("first"), await connect("second")];
 }
@@ -79,13 +79,13 @@ const heads = async (): Promise<unknown[]> =>
     behind,
   }));
 
-/** The time passes after which relays say how many they hold. */
+/** Lets so much time pass that relays report their load. */
 async function relaysTellTheirLoad(): Promise<void> {
   vi.setSystemTime(Date.now() + PRESENCE_DEBOUNCE_MS);
   for (const index of [0, 1]) await runDurableObjectAlarm(relay(index));
 }
 
-/** The fields with which the Worker hands a user over to the first relay, but for `change`. */
+/** The headers with which the Worker hands a user over to the first relay. `change` replaces fields. */
 const handedOver = (change: Partial<Handover>): Record<string, string> => ({
   Upgrade: "websocket",
   [HANDOVER_HEADER]: writeHandover({
@@ -98,14 +98,14 @@ const handedOver = (change: Partial<Handover>): Record<string, string> => ({
   }),
 });
 
-/** Hands somebody over to the first relay. @returns the status of its answer */
+/** Hands a user over to the first relay. @returns the status of its answer */
 async function handOver(change: Partial<Handover>): Promise<number> {
   const response = await relay().fetch("https://hub/ws", { headers: handedOver(change) });
   response.webSocket?.accept();
   return response.status;
 }
 
-/** How often each status came. */
+/** How often each status occurs. */
 const tally = (statuses: readonly number[]): Record<number, number> =>
   Object.fromEntries(
     [...new Set(statuses)].map((status) => [
@@ -114,7 +114,7 @@ const tally = (statuses: readonly number[]): Record<number, number> =>
     ]),
   );
 
-/** From now on the time in which hub and relay must answer each other is over at once. */
+/** From now on every call between hub and relay misses its deadline at once. */
 function callsAreLate(): void {
   const real = setTimeout;
   vi.spyOn(globalThis, "setTimeout").mockImplementation((run: () => void, ms?: number) =>
@@ -122,10 +122,10 @@ function callsAreLate(): void {
   );
 }
 
-/** What does not answer for longer than a test may take. */
+/** A call without an answer, for longer than a test may take. */
 const silent = async (): Promise<never> => {
   await scheduler.wait(120_000);
-  throw new Error("it was waited for");
+  throw new Error("somebody waited for a call without an answer");
 };
 
 const seqs = (client: StreamClient): number[] => client.events.map(({ seq }) => seq);
@@ -147,12 +147,12 @@ afterEach(() => {
 });
 
 describe("HUB-16 relays", () => {
-  test("who does not fit the hub is served by a relay, and sees the same", async () => {
+  test("a client that the hub has no room for is served by a relay, and sees the same", async () => {
     const [first] = await fillHub();
     await publish();
     const third = await connect("third");
     expect(await hub().connections("third")).toMatchObject([{ relay: 0, sub: "third" }]);
-    // The whole state comes from the hub, and the seq that live events follow.
+    // The hub provides the whole state, and the seq that live events follow.
     expect(third.of("snapshot")).toMatchObject([{ seq: 1, rooms: [] }]);
     await publish();
     await publish(["sub:third"]);
@@ -164,7 +164,7 @@ describe("HUB-16 relays", () => {
     expect(first?.events.at(-1)).toMatchObject({ seq: 4, prev: 2 });
   });
 
-  test("a client goes from the hub to a relay and back with a resume, and misses nothing", async () => {
+  test("a client moves from the hub to a relay with a resume, and misses nothing", async () => {
     const [first] = await fillHub();
     await publish();
     await first?.until(({ events }) => events.length === 1);
@@ -175,7 +175,7 @@ describe("HUB-16 relays", () => {
     await vi.waitFor(async () => {
       expect(await hub().inspect()).toMatchObject({ sockets: 2, closes: { "1000": 1 } });
     }, SOON);
-    // Two are left, one at the hub: the next one still belongs to the relay.
+    // Two clients are left, one of them at the hub: the next one still goes to the relay.
     const back = await connect("fourth", position);
     expect(await hub().connections("fourth")).toMatchObject([{ relay: 0 }]);
     expect(back.frames.map(({ type }) => type)).toEqual(["ack", "event", "resumed"]);
@@ -186,7 +186,7 @@ describe("HUB-16 relays", () => {
     "nothing is missed or doubled when hub and relay are evicted after every step (%s)",
     async (webSockets) => {
       const evict = async (): Promise<void> => {
-        // Which relay it is changes: an empty one is let go meanwhile.
+        // The index changes, because an empty relay is released.
         const index = (await hub().connections("third"))[0]?.relay ?? 0;
         await evictDurableObject(hub(), { webSockets });
         await relay(index).connections("nobody");
@@ -224,7 +224,7 @@ describe("HUB-16 relays", () => {
     const client = await connect("third");
     await publish();
     await client.until(({ events }) => events.length === 1);
-    // What a lost call leaves behind: the hub has it, the relay does not, and nobody told it.
+    // As after a lost call: the hub has the event, and the relay was never called.
     await runInDurableObject(hub(), (_, { storage }) => {
       storage.sql.exec(
         "INSERT INTO journal (seq, id, event, payload, ts, at, audience, topic, trace, total) SELECT 2, 'lost', event, payload, ts, at, audience, topic, trace, total FROM journal WHERE seq = 1",
@@ -236,7 +236,7 @@ describe("HUB-16 relays", () => {
     expect(seqs(client)).toEqual([1, 2, 3]);
   });
 
-  test("a crash between the commit and the call is made up for by the alarm", async () => {
+  test("after a crash between the commit and the call, the alarm repeats the call", async () => {
     await fillHub();
     const client = await connect("third");
     await publish();
@@ -253,18 +253,18 @@ describe("HUB-16 relays", () => {
     expect(await heads()).toEqual([{ index: 0, state: "open", sockets: 1, behind: 0 }]);
   });
 
-  test("a relay serves its own guild only, under its own index, takes no ticket twice and few that wait", async () => {
+  test("a relay serves only its guild under its index, no ticket twice, and few waiting sockets", async () => {
     await fillHub();
     await connect("third");
     expect(await handOver({ guildId: "1" })).toBe(503);
     expect(await handOver({ relay: 1 })).toBe(503);
-    // Whoever is let in here rests: with a clock that stands, no place comes back by itself.
+    // The clock stands still, so that the accept rate does not recover during the test.
     vi.setSystemTime(Date.now());
     const ticket = { id: "once", expiresAt: Date.now() + 10_000 };
     expect(await handOver({ ticket })).toBe(101);
     expect(await handOver({ ticket })).toBe(401);
 
-    // Those that have not said who they are have places of their own, also here (HUB-18).
+    // Unauthenticated sockets have places of their own, also here (HUB-18).
     const wait = (address: string): Promise<number> => handOver({ identity: undefined, address });
     for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) {
       expect(await wait("2001:db8::/64")).toBe(101);
@@ -273,7 +273,7 @@ describe("HUB-16 relays", () => {
     expect(await wait("192.0.2.1")).toBe(101);
     expect(await handOver({ ticket: { ...ticket, id: "another" } })).toBe(101);
 
-    // Nor does a used ticket take anybody's, or a client that leaves, as often as they may come.
+    // A used ticket, or a client that leaves, takes no place either, however often it connects.
     const comesOften = async (request: Request): Promise<number[]> =>
       runInDurableObject(relay(), async (object) => {
         const statuses = new Set<number>();
@@ -305,7 +305,7 @@ describe("HUB-16 relays", () => {
     expect(await relay().take(call)).toEqual({ v: 1, refused: "other_guild" });
   });
 
-  test("many who come to a relay without the journal wait for one copy of it", async () => {
+  test("many clients of a relay without a journal share one copy of it", async () => {
     await fillHub();
     await publish();
     const attaches = vi.spyOn(GuildHub.prototype, "attachRelay");
@@ -318,7 +318,7 @@ describe("HUB-16 relays", () => {
     expect([attaches.mock.calls.length, pulls.mock.calls.length]).toEqual([1, 1]);
   });
 
-  test("many who have seen more than a relay has wait for one look at the hub", async () => {
+  test("many clients that are ahead of their relay share one pull from the hub", async () => {
     await fillHub();
     const client = await connect("third");
     await publish();
@@ -339,7 +339,7 @@ describe("HUB-16 relays", () => {
     await client.until(({ events }) => events.length === 2);
   });
 
-  test("HUB-18 many who have not said who they are find the same places there", async () => {
+  test("HUB-18 a relay limits unauthenticated sockets of an address, like a hub", async () => {
     const statuses = await Promise.all(
       Array.from({ length: UNAUTHENTICATED_SOCKETS_PER_ADDRESS + 10 }, () =>
         handOver({ identity: undefined, address: "192.0.2.1" }),
@@ -348,7 +348,7 @@ describe("HUB-16 relays", () => {
     expect(tally(statuses)).toEqual({ 101: UNAUTHENTICATED_SOCKETS_PER_ADDRESS, 503: 10 });
   });
 
-  test("HUB-18 whoever comes too often makes a relay that is not wanted ask its hub no more", async () => {
+  test("HUB-18 clients above the accept rate do not make an unneeded relay call its hub", async () => {
     const attaches = vi
       .spyOn(GuildHub.prototype, "attachRelay")
       .mockReturnValue({ v: 1, accepted: false });
@@ -359,7 +359,7 @@ describe("HUB-16 relays", () => {
     expect(attaches).toHaveBeenCalledTimes(UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS);
   });
 
-  test("nobody waits for ever for a hub that does not answer, and those who come later are served", async () => {
+  test("no client waits for ever for a hub that does not answer, and later clients are served", async () => {
     await fillHub();
     await connect("third");
     const asked = vi
@@ -387,7 +387,7 @@ describe("HUB-16 relays", () => {
     expect(await heads()).toMatchObject([{ state: "open", behind: 0 }]);
   });
 
-  test("HUB-14 a revocation closes at the hub and its relays, and keeps old tokens out", async () => {
+  test("HUB-14 a revocation closes sockets at the hub and its relays, and refuses old tokens", async () => {
     await fillHub();
     const [before, other] = [await mint("third"), await connect("fourth")];
     const third = await connect("third");
@@ -400,7 +400,7 @@ describe("HUB-16 relays", () => {
     expect((await upgrade(`?ticket=${encodeURIComponent(ticket)}`)).status).toBe(401);
   });
 
-  test("of two sockets with one ticket at the same instant one gets in", async () => {
+  test("of two sockets with one ticket at the same instant one is accepted", async () => {
     await fillHub();
     forgetPlacement(guild);
     const ticket = encodeURIComponent(await ticketFor(await mint("third"), { guildId: guild }));
@@ -411,7 +411,7 @@ describe("HUB-16 relays", () => {
 });
 
 describe("HUB-17 placement", () => {
-  test("relays are added as a guild grows, and let go as it shrinks", async () => {
+  test("relays are added as a guild grows, and released as it shrinks", async () => {
     const clients = await fillHub();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     for (let i = 0; i < 6; i += 1) {
@@ -424,7 +424,7 @@ describe("HUB-17 placement", () => {
     expect(grown.sockets).toBe(8);
     expect(grown.relays.map(({ index }) => index)).toEqual([0, 1]);
 
-    // All leave but one at a relay; the emptiest places are given up one after the other.
+    // All clients leave except one at a relay. The relays are released one after the other.
     const last = clients.at(-1);
     for (const client of clients.slice(0, -1)) client.close();
     await vi.waitFor(async () => {
@@ -446,7 +446,7 @@ describe("HUB-17 placement", () => {
     expect(await hub().connections("user-5")).toMatchObject([{ relay: null }]);
   });
 
-  test("a Worker asks again after a while where new clients go", async () => {
+  test("a Worker asks for the placement again after a while", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     await fillHub();
     forgetPlacement(guild);
@@ -458,7 +458,7 @@ describe("HUB-17 placement", () => {
   });
 });
 
-test("HUB-15 presence counts users at hub and relays, and lists nobody when there are relays", async () => {
+test("HUB-15 presence counts users at hub and relays, and lists no users when there are relays", async () => {
   await fillHub();
   forgetPlacement(guild);
   const ticket = encodeURIComponent(await ticketFor(await mint("third"), { guildId: guild }));

@@ -5,20 +5,20 @@ import { type IdGenerator, ulidGenerator } from "../platform/ids.ts";
 import type { Result } from "../platform/result.ts";
 import { type GuildHubRpc, type HubEnv, type HubRelayRpc, relayName } from "./env.ts";
 
-/** A WebSocket of a client, which outlives the memory of the object that serves it. */
+/** A client's WebSocket. It outlives the memory of the object that serves it. */
 export type RuntimeSocket = Pick<
   WebSocket,
   "readyState" | "send" | "close" | "serializeAttachment" | "deserializeAttachment"
 >;
 
-/** What the Worker hands over when a client comes: only these of its request are read. */
+/** The Worker's request that hands a client over. Only these members are read. */
 export type Upgrade = {
   readonly headers: Pick<Headers, "get">;
-  /** Aborts when the client leaves before it was answered, or while its stream is read. */
+  /** Aborts when the client leaves before the answer, or while it reads its stream. */
   readonly signal: AbortSignal;
 };
 
-/** Another object, as who calls it sees it. A call rejects when it is lost, or its object dies. */
+/** Another object as its caller sees it. A call rejects when it is lost, or when the object dies. */
 export type Remote<Rpc> = {
   readonly [Name in keyof Omit<Rpc, keyof Rpc.DurableObjectBranded>]: Rpc[Name] extends (
     ...parameters: infer Parameters
@@ -28,30 +28,30 @@ export type Remote<Rpc> = {
 };
 
 /**
- * What a hub or a relay needs of what is around it: the platform that it lives on, and who signs tokens. Tests
- * and the simulation run the same objects over memory and a clock of their own (`src/testing/memory-platform.ts`).
+ * What a hub or a relay needs from its environment: the platform, and the check of tokens. Tests and the
+ * simulation run the same objects with memory and a virtual clock (`src/testing/memory-platform.ts`).
  */
 export interface HubRuntime {
-  /** The name by which the object is reached. */
+  /** The name that the object is addressed by. */
   readonly name: string | undefined;
-  /** Outlives the object. Writes without an `await` between them are stored together. */
+  /** Outlives the object. Writes with no `await` in between are stored together. */
   readonly storage: Pick<DurableObjectStorage, "sql" | "transactionSync" | "sync">;
   readonly clock: Clock;
   readonly timer: Timer;
   readonly newId: IdGenerator;
-  /** When `alarm` is called, milliseconds, also of an object that sleeps or was killed; null: not at all. */
+  /** Sets when `alarm` is called, milliseconds, also if the object sleeps or was killed; null: never. */
   setAlarm(at: number | null): void;
-  /** Keeps the object awake, and work alive when the event that began it is over. */
+  /** Keeps the object awake, and the work alive after the event that began it. */
   waitUntil(work: Promise<unknown>): void;
-  /** All sockets, also those that are closing. */
+  /** All sockets, including closing ones. */
   sockets(): RuntimeSocket[];
-  /** A socket for the client that is being answered. @returns our end of it, and the answer */
+  /** Creates a socket for the client of the current request. @returns our end of it, and the answer */
   accept(): { readonly socket: RuntimeSocket; readonly response: Response };
-  /** Answers one text with another on every socket, without waking the object. */
+  /** Makes the runtime answer one text with another on every socket, without waking the object. */
   setAutoResponse(request: string, response: string): void;
-  /** When a socket was last answered so, milliseconds; null: never. */
+  /** When the runtime last answered a socket like that, milliseconds; null: never. */
   autoRespondedAt(socket: RuntimeSocket): number | null;
-  /** Whose token it is. Never rejects. */
+  /** Checks a token and returns its principal. Never rejects. */
   verifyToken(token: string): Promise<Result<Principal, TokenFailure>>;
   /** The hub of a guild. A stub that threw stays broken, so each call takes a new one. */
   hub(guildId: string): Remote<GuildHubRpc>;

@@ -1,7 +1,7 @@
 /**
- * One call for all who want to know the same kind of thing: who asks while one is under way shares the next, so
- * nobody gets an answer from before they asked. For Durable Objects, whose events may wait for each other; the
- * call must have a deadline.
+ * Combines requests into shared calls. A request that arrives while a call is under way joins the next call, so no
+ * answer is older than its request. For Durable Objects only, because there one request may wait for the call of
+ * another. The call must have a deadline.
  */
 export class SharedCall<Input, Output> {
   readonly #call: (inputs: readonly Input[]) => Promise<readonly Output[]>;
@@ -10,8 +10,8 @@ export class SharedCall<Input, Output> {
   #isUnderWay = false;
 
   /**
-   * @param call gives an answer for each input, in their order
-   * @param background keeps work alive whatever becomes of the event that began it
+   * @param call returns an answer for each input, in the same order
+   * @param background keeps work alive after the event that began it
    */
   constructor(
     call: (inputs: readonly Input[]) => Promise<readonly Output[]>,
@@ -21,7 +21,7 @@ export class SharedCall<Input, Output> {
     this.#background = background;
   }
 
-  /** Asks together with others. Rejects when the call does. */
+  /** Asks together with other requests. Rejects when the call does. */
   ask(input: Input): Promise<Output> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ input, resolve, reject });
@@ -37,7 +37,8 @@ export class SharedCall<Input, Output> {
         const answers = await this.#call(asked.map(({ input }) => input));
         for (const [index, { resolve, reject }] of asked.entries()) {
           const answer = answers[index];
-          if (answer === undefined) reject(new Error("there is no answer for one who asked"));
+          if (answer === undefined)
+            reject(new Error("the shared call has no answer for one of its inputs"));
           else resolve(answer);
         }
       } catch (error) {

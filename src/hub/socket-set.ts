@@ -3,25 +3,25 @@ import { type HubSockets, parseSessionRecord, type SessionRecord } from "./core/
 import { EventStream } from "./event-stream.ts";
 import type { HubRuntime, RuntimeSocket } from "./runtime.ts";
 
-/** What the hub serves: a WebSocket, or a stream of `GET /events`. */
+/** A connection that the hub serves: a WebSocket, or a stream of `GET /events`. */
 export type HubSocket = RuntimeSocket | EventStream;
 
 /** {@link HubSockets} over the hibernating WebSockets of an object and its streams (HUB-6). */
 export class SocketSet implements HubSockets<HubSocket> {
   readonly #runtime: HubRuntime;
-  /** They do not hibernate: they live as long as the object. */
+  /** Streams do not hibernate: they end with the object. */
   readonly #streams = new Set<EventStream>();
 
   constructor(runtime: HubRuntime) {
     this.#runtime = runtime;
   }
 
-  /** Streams that are open. */
+  /** Number of open streams. */
   get streamCount(): number {
     return this.#streams.size;
   }
 
-  /** Takes a stream, until {@link removeStream}. */
+  /** Adds a stream, until {@link removeStream}. */
   addStream(stream: EventStream): void {
     this.#streams.add(stream);
   }
@@ -31,7 +31,7 @@ export class SocketSet implements HubSockets<HubSocket> {
   }
 
   all(): HubSocket[] {
-    // Not asked for its state: that would cost a third of what sending to it does.
+    // Closed sockets are not filtered out: reading the state costs a third of what a send costs.
     const sockets = this.#runtime.sockets();
     return this.#streams.size === 0 ? sockets : [...sockets, ...this.#streams];
   }
@@ -55,7 +55,7 @@ export class SocketSet implements HubSockets<HubSocket> {
     if (socket.readyState === WebSocket.CLOSING) socket.close(CLOSE_CODES.normal.code);
   }
 
-  /** Whether it still takes frames. */
+  /** Whether frames can still be sent. */
   isOpen(socket: HubSocket): boolean {
     return isOpen(socket);
   }

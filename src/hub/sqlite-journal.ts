@@ -12,18 +12,18 @@ type EntryRow = Omit<Entry, "audience"> & { readonly audience: string | null };
 
 const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
 
-/** The ends of the journal, so that neither a publish nor a trim has to ask for them. */
+/** Both ends of the journal, cached so that a publish or a trim needs no query for them. */
 type Ends = {
   head: number;
   oldest: number;
-  /** Bytes of all entries ever appended, up to and including the newest. */
+  /** Bytes of all entries that were ever appended, including the newest. */
   total: number;
-  /** The same up to, but without, the oldest one kept. */
+  /** The same for all entries before the oldest one that is kept. */
   totalBefore: number;
   oldestAt: number;
 };
 
-/** The journal in the SQLite of a Durable Object, and the facts that belong to it (HUB-3). */
+/** The journal and its facts in the SQLite of a Durable Object (HUB-3). */
 export class SqliteJournal {
   protected readonly sql: SqlStorage;
   readonly #storage: HubRuntime["storage"];
@@ -115,7 +115,7 @@ export class SqliteJournal {
       e.head - e.oldest + 1 > bounds.maxEvents ||
       e.total - e.totalBefore > bounds.maxBytes ||
       now - e.oldestAt > bounds.maxAgeMs;
-    // The newest entry stays whatever its age: the sequence goes on from it.
+    // The newest entry always stays: the sequence continues from it.
     while (ends.oldest < ends.head && outside(ends)) {
       this.sql.exec("DELETE FROM journal WHERE seq = ?", ends.oldest);
       ends = { ...ends, ...this.#readOldest(ends.oldest + 1) };
@@ -188,7 +188,7 @@ export class SqliteJournal {
     return ends;
   }
 
-  /** The oldest entry from `from` on; call it when there is one. */
+  /** The oldest entry from `from` on. There must be one. */
   #readOldest(from: number): Pick<Ends, "oldest" | "oldestAt" | "totalBefore"> {
     const row = this.sql
       .exec<EntryRow & { total: number }>(

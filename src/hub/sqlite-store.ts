@@ -2,14 +2,14 @@ import type { HubStore, PublisherPosition, RelayRow, Revocation } from "./core/j
 import type { HubRuntime } from "./runtime.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
 
-/** Expired keys are looked for this often, milliseconds, and so many go at once. */
+/** Expired keys are deleted at this interval, milliseconds, and at most so many at once. */
 const SWEEP_EVERY_MS = 60_000;
 const SWEEP_KEYS = 500;
 
 /** {@link HubStore} in the SQLite of a Durable Object (HUB-3). */
 export class SqliteStore extends SqliteJournal implements HubStore {
   #sweptAt = 0;
-  /** Whether there is any revocation; null: not looked up since the last wake. */
+  /** Whether there is any revocation; null: not looked up since the wake. */
   #hasRevocations: boolean | null = null;
 
   constructor(storage: HubRuntime["storage"]) {
@@ -170,7 +170,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
     return Object.fromEntries(rows.toArray().map(({ name, n }) => [name, n]));
   }
 
-  /** Forgets keys that have expired: some now and then, so that no event pays for all of them. */
+  /** Deletes some expired keys now and then, so that no single event has to delete all of them. */
   #sweep(now: number): void {
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     const { rowsWritten } = this.sql.exec(
@@ -178,7 +178,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
       now,
       SWEEP_KEYS,
     );
-    // With more to do it goes on with the next key.
+    // If more are left, the next call deletes more.
     if (rowsWritten < SWEEP_KEYS) this.#sweptAt = now;
   }
 

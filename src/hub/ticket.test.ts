@@ -15,7 +15,7 @@ const ticket = {
 };
 
 describe("a ticket (rooms.md §2)", () => {
-  it("carries what it stands for, and ends", async () => {
+  it("carries its content, and expires", async () => {
     const { text, expiresAt } = await sealTicket(config, ticket, NOW);
     expect(expiresAt).toBe(NOW + TICKET_TTL_MS);
     expect(await openTicket(config, text, NOW)).toEqual({
@@ -26,7 +26,7 @@ describe("a ticket (rooms.md §2)", () => {
     expect((await openTicket(config, text, expiresAt)).ok).toBe(false);
   });
 
-  it("is made with the present secret, and read with the previous one as well", async () => {
+  it("is sealed with the current secret, and also opened with the previous one", async () => {
     const { text } = await sealTicket({ hubSecrets: [secretOf("previous")] }, ticket, NOW);
     const rotated = { hubSecrets: [secretOf("present"), secretOf("previous")] as const };
     expect((await openTicket(rotated, text, NOW)).ok).toBe(true);
@@ -35,7 +35,7 @@ describe("a ticket (rooms.md §2)", () => {
     expect((await openTicket(config, fresh.text, NOW)).ok).toBe(true);
   });
 
-  it("has a key that anybody who holds the secret derives alike (RFC 5869)", async () => {
+  it("has a key that everyone with the secret derives in the same way (RFC 5869)", async () => {
     const info = "guildhub websocket ticket v1";
     const key = new Uint8Array(hkdfSync("sha256", config.hubSecrets[0], "", info, 32));
     const { guildId, origin, identity } = ticket;
@@ -54,11 +54,11 @@ describe("a ticket (rooms.md §2)", () => {
         .encrypt(key);
     const text = await sealed("guildhub-ticket+jwt");
     expect((await openTicket(config, text, NOW)).ok).toBe(true);
-    // Another token of ours under the same key is no ticket (RFC 8725 §3.11).
+    // Another token of ours with the same key is not a ticket (RFC 8725 §3.11).
     expect((await openTicket(config, await sealed("other+jwt"), NOW)).ok).toBe(false);
   });
 
-  it("is refused when a byte of it changed, and tells no reason", async () => {
+  it("is refused without a reason when a byte of it has changed", async () => {
     const { text } = await sealTicket(config, ticket, NOW);
     const parts = text.split(".");
     for (const part of [0, 2, 3, 4]) {

@@ -6,7 +6,7 @@ import { TICKET_TTL_MS } from "../protocol/limits.ts";
 import type { HubConfig } from "./config.ts";
 import type { SessionIdentity } from "./core/session.ts";
 
-/** `typ` of a ticket, so that no other token of ours can stand in for one (RFC 8725 §3.11). */
+/** `typ` of a ticket, so that no other token of ours is accepted as a ticket (RFC 8725 §3.11). */
 const TICKET_TYPE = "guildhub-ticket+jwt";
 const KEY_PURPOSE = "guildhub websocket ticket v1";
 
@@ -23,21 +23,21 @@ const TicketClaims = z.object({
   relay: z.number().int().min(0).optional(),
 });
 
-/** What a ticket stands for (rooms.md §2). */
+/** The content of a ticket (rooms.md §2). */
 export type Ticket = {
   readonly id: string;
   /** Milliseconds. */
   readonly expiresAt: number;
   readonly guildId: string;
-  /** The Origin it was made from; null: not from a browser. */
+  /** The `Origin` of the request for it; null: not from a browser. */
   readonly origin: string | null;
-  /** Of the token it was made with. */
+  /** From the token that it was created with. */
   readonly identity: SessionIdentity;
-  /** Index of the relay that serves it; absent: the hub itself. */
+  /** Index of the relay that serves the client; absent: the hub itself. */
   readonly relay?: number | undefined;
 };
 
-/** Makes the opaque text of a ticket: encrypted, so that the URL it stands in tells nothing. */
+/** Creates the opaque text of a ticket. It is encrypted, because it becomes part of a URL. */
 export async function sealTicket(
   config: Pick<HubConfig, "hubSecrets">,
   ticket: Omit<Ticket, "expiresAt">,
@@ -51,7 +51,7 @@ export async function sealTicket(
     tokenExp: ticket.identity.exp,
     tokenIat: ticket.identity.iat,
     relay: ticket.relay,
-    // Finer than `exp`, which counts whole seconds.
+    // In milliseconds: `exp` has whole seconds.
     expiresAt,
   })
     .setProtectedHeader({ alg: "dir", enc: "A256GCM", typ: TICKET_TYPE })
@@ -62,7 +62,7 @@ export async function sealTicket(
   return { text, expiresAt };
 }
 
-/** Reads a ticket. Whether it was used already only its hub knows. */
+/** Reads a ticket. Only its hub knows whether it was used before. */
 export async function openTicket(
   config: Pick<HubConfig, "hubSecrets">,
   text: string,
@@ -83,7 +83,7 @@ export async function openTicket(
       const identity = { sub, grants, exp: tokenExp, iat: tokenIat };
       return ok({ id: jti, expiresAt, guildId, origin, identity, relay });
     } catch {
-      // Of the previous key, perhaps; what is wrong with a ticket is nobody's business but ours.
+      // The ticket may be sealed with the other secret. Clients must not learn the reason of a refusal.
     }
   }
   return err("invalid_ticket");

@@ -9,14 +9,14 @@ const EVENTS = 1_000;
 const GRANTS = 12;
 const TOPICS = 4;
 
-/** What a session holds, as bits: written down apart from the code that is tested. */
+/** The expected state of a session, as bits, kept apart from the tested code. */
 type Reader = {
   readonly socket: MemorySocket;
   readonly own: string;
   grants: number;
   /** Bits of topics; 0: all. */
   topics: number;
-  /** One character for each event so far: whether it is due. */
+  /** One byte for each event so far: 1 if the session must get it. */
   due: Uint8Array;
   taken: number;
 };
@@ -25,7 +25,7 @@ const grantNames = (bits: number): string[] =>
   Array.from({ length: GRANTS }, (_, i) => `scope:g${i}`).filter((_, i) => (bits >> i) & 1);
 const topicId = (index: number): string => `10000000000000000${index}`;
 
-/** Sends a million pairs of event and session through a hub. @returns how many were due */
+/** Runs a million pairs of event and session through a hub. @returns how many had to be sent */
 async function run(seed: number): Promise<{ readonly pairs: number; readonly due: number }> {
   const chance = seededRandom(seed);
   const random = (below: number): number => Math.floor(chance() * below);
@@ -54,7 +54,7 @@ async function run(seed: number): Promise<{ readonly pairs: number; readonly due
     bench.server.message(reader.socket, JSON.stringify({ type: "subscribe", channelIds }));
   };
 
-  /** Reads what came, with nothing of the hub's own code, and compares. */
+  /** Compares the sent frames with the expected state, without any code of the hub. */
   const check = (upTo: number): void => {
     for (const reader of readers) {
       let before = reader.taken;
@@ -82,7 +82,7 @@ async function run(seed: number): Promise<{ readonly pairs: number; readonly due
 
   for (let seq = 1; seq <= EVENTS; seq += 1) {
     if (random(4) === 0) {
-      // The window is over, so that it is certain which grants an event is judged by.
+      // Ends the batching window, so that it is certain which grants apply to an event.
       await bench.pass(10);
       for (let i = random(6); i > 0; i -= 1) {
         const reader = readers[random(SESSIONS)];
@@ -112,12 +112,12 @@ async function run(seed: number): Promise<{ readonly pairs: number; readonly due
   return { pairs: SESSIONS * EVENTS, due };
 }
 
-test("HUB-8 a million pairs of event and session: sent to exactly those who may see it, once, in order", async () => {
+test("HUB-8 of a million pairs of event and session the allowed ones are sent, once, in order", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const { pairs, due } = await run(seed);
       expect(pairs).toBe(1_000_000);
-      // Both answers are common enough for the comparison to mean something.
+      // Both outcomes are common enough for the comparison to be meaningful.
       expect(due).toBeGreaterThan(100_000);
       expect(due).toBeLessThan(500_000);
     }),

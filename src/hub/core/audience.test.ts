@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { mayRead } from "./audience.ts";
 
 describe("HUB-8 an audience", () => {
-  test("null is for everyone, an empty one for nobody, any other for who holds one of its grants", () => {
+  test("null is for everyone, an empty one for nobody, any other for readers with one of its grants", () => {
     const grants = new Set(["sub:alice", "scope:x"]);
     expect(mayRead(null, new Set())).toBe(true);
     expect(mayRead([], grants)).toBe(false);

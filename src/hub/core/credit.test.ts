@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../protocol/limits.ts";
 import { Credit } from "./credit.ts";
 
-/** Half of what may lie between an acknowledgement and what it counts as. */
+/** An eighth of the window: half of the distance between two marks. */
 const EIGHTH = CREDIT_WINDOW_BYTES / 8;
 
 /** A credit that was sent `frames` frames of one event each; seq and time count up from 1. */
@@ -29,7 +29,7 @@ describe("HUB-10 the window", () => {
     expect(credit.fits(10, 3)).toBe(false);
   });
 
-  test("a frame larger than the window goes when nothing is under way, and only then", () => {
+  test("a frame larger than the window fits only when everything before it is confirmed", () => {
     const credit = new Credit();
     expect(credit.fits(CREDIT_WINDOW_BYTES * 3, 1)).toBe(true);
     credit.sent(1, 1, 1, 0);
@@ -40,14 +40,14 @@ describe("HUB-10 the window", () => {
 });
 
 describe("HUB-10 an acknowledgement", () => {
-  test("of the last event shows everything, the frames after that event as well", () => {
+  test("of the last event confirms everything, including frames after that event", () => {
     const credit = sent(3, 1_000);
     credit.sent(500, 0, 3, 9);
     credit.acknowledge(3, 3);
     expect(credit.outstandingBytes).toBe(0);
   });
 
-  test("in the middle counts as the mark before it: never as more than was taken", () => {
+  test("in the middle counts as the mark before it: never as more than the client has taken", () => {
     const credit = sent(8, EIGHTH);
     credit.acknowledge(5, 8);
     expect(credit.outstandingBytes).toBe(3 * EIGHTH);
@@ -58,7 +58,7 @@ describe("HUB-10 an acknowledgement", () => {
     expect(between.outstandingBytes).toBe(4 * (EIGHTH / 2));
   });
 
-  test("of many small events counts by events, when those are what fills the window", () => {
+  test("of many small events counts by events, when these fill the window", () => {
     const credit = new Credit();
     for (let i = 1; i <= CREDIT_WINDOW_EVENTS; i += 1) credit.sent(1, 1, i, 0);
     expect(credit.fits(1, 1)).toBe(false);
@@ -67,7 +67,7 @@ describe("HUB-10 an acknowledgement", () => {
     expect(credit.fits(1, CREDIT_WINDOW_EVENTS / 2 + 1)).toBe(false);
   });
 
-  test("before the first mark shows nothing yet, but that the client acknowledges", () => {
+  test("before the first mark confirms nothing, and shows only that the client acknowledges", () => {
     const credit = sent(2, 100);
     expect([credit.isSilent, credit.acknowledges]).toEqual([true, false]);
     credit.acknowledge(1, 2);
@@ -75,14 +75,14 @@ describe("HUB-10 an acknowledgement", () => {
     expect([credit.isSilent, credit.acknowledges]).toEqual([false, true]);
   });
 
-  test("that comes late takes nothing back", () => {
+  test("that arrives late revokes nothing", () => {
     const credit = sent(8, EIGHTH);
     credit.acknowledge(6, 8);
     credit.acknowledge(2, 8);
     expect(credit.outstandingBytes).toBe(2 * EIGHTH);
   });
 
-  test("after everything was shown counts only what came since", () => {
+  test("after everything was confirmed counts only what was sent since", () => {
     const credit = sent(4, EIGHTH);
     credit.acknowledge(4, 4);
     credit.sent(EIGHTH, 1, 5, 5);
@@ -92,7 +92,7 @@ describe("HUB-10 an acknowledgement", () => {
     expect(credit.outstandingBytes).toBe(0);
   });
 
-  test("of a client that was silent for long finds a mark near it, though the oldest were dropped", () => {
+  test("of a client that was silent for long finds a near mark, although many marks were dropped", () => {
     for (let frames = 540; frames <= 600; frames += 1) {
       const credit = sent(frames, EIGHTH);
       credit.acknowledge(frames - 5, frames);
@@ -104,7 +104,7 @@ describe("HUB-10 an acknowledgement", () => {
 });
 
 describe("HUB-10 a ping", () => {
-  test("shows what was sent before it", () => {
+  test("confirms what was sent before it", () => {
     const credit = sent(8, EIGHTH);
     credit.pinged(6);
     expect(credit.outstandingBytes).toBe(3 * EIGHTH);
@@ -116,7 +116,7 @@ describe("HUB-10 a ping", () => {
     expect(little.outstandingBytes).toBe(0);
   });
 
-  test("in the same millisecond as the last frame proves nothing of that frame", () => {
+  test("in the same millisecond as the last frame does not confirm that frame", () => {
     const credit = new Credit();
     credit.sent(EIGHTH, 1, 1, 5);
     credit.pinged(5);
@@ -125,7 +125,7 @@ describe("HUB-10 a ping", () => {
     expect(credit.outstandingBytes).toBe(0);
   });
 
-  test("of a client that acknowledges does not make it one that only pings", () => {
+  test("does not turn a client that acknowledges into one that only pings", () => {
     const credit = sent(1, 10);
     credit.acknowledge(0, 1);
     credit.pinged(0);
@@ -133,7 +133,7 @@ describe("HUB-10 a ping", () => {
   });
 });
 
-test("HUB-10 any sign of life shows everything of a silent client, and nothing of another", () => {
+test("HUB-10 any sign of life confirms everything for a silent client, and nothing for others", () => {
   const silent = sent(3, 100);
   silent.signOfLife();
   expect([silent.outstandingBytes, silent.isSilent]).toEqual([0, true]);
@@ -143,7 +143,7 @@ test("HUB-10 any sign of life shows everything of a silent client, and nothing o
   expect(other.outstandingBytes).toBe(300);
 });
 
-test("HUB-10 whatever happens, no more counts as taken than was", () => {
+test("HUB-10 whatever happens, never more is confirmed than the client has taken", () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("send" as const), bytes: fc.integer({ min: 1, max: 40_000 }) }),
     fc.record({
@@ -174,7 +174,7 @@ test("HUB-10 whatever happens, no more counts as taken than was", () => {
         }
         const all = bytesUpTo(frames.length);
         expect(credit.outstandingBytes).toBeGreaterThanOrEqual(all - bytesUpTo(taken));
-        // What came between two marks and stays open is bounded while marks are not thinned.
+        // With so few frames no mark was dropped, so nothing stays unconfirmed.
         if (frames.length < 60 && taken === frames.length) expect(credit.outstandingBytes).toBe(0);
       }
     }),

@@ -5,7 +5,7 @@ import { type MemorySocket } from "../../testing/memory-platform.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
 import { explain } from "./explain.ts";
 
-/** What `inspection.ts` asks the core, for one socket of a virtual hub. */
+/** Explains like `inspection.ts`, for one socket of a virtual hub. */
 function ask(bench: VirtualHub, socket: MemorySocket, seq: number): ExplanationCode {
   const session = bench.server.sessions.live(socket);
   if (session === null) throw new Error("no session");
@@ -15,8 +15,8 @@ function ask(bench: VirtualHub, socket: MemorySocket, seq: number): ExplanationC
   return explain(session, sent, { seq, entry, extent, now: bench.now });
 }
 
-describe("HUB-19 why a connection did or did not get an event", () => {
-  test("what was sent is delivered, also where it was found again after a wake", async () => {
+describe("HUB-20 why a connection did or did not get an event", () => {
+  test("a sent event is delivered, also after a wake", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.publish();
@@ -25,7 +25,7 @@ describe("HUB-19 why a connection did or did not get an event", () => {
     expect(ask(bench, socket, 1)).toBe("delivered");
   });
 
-  test("what does not exist yet, and what the journal has dropped", () => {
+  test("an event that does not exist yet, and a trimmed event", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.publish();
@@ -35,7 +35,7 @@ describe("HUB-19 why a connection did or did not get an event", () => {
     expect(ask(bench, socket, 2)).toBe("delivered");
   });
 
-  test("what was before the snapshot, or before the place of a resume", async () => {
+  test("an event before the snapshot, or before the position of a resume", async () => {
     const bench = new VirtualHub();
     for (let i = 0; i < 4; i += 1) bench.publish();
     const fresh = bench.connect();
@@ -52,7 +52,7 @@ describe("HUB-19 why a connection did or did not get an event", () => {
     ]);
   });
 
-  test("what it may not see, and what it has narrowed away: the first reason first", () => {
+  test("an event outside its audience, and outside its subscription: the audience comes first", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     const channelIds = ["100000000000000001"];
@@ -67,7 +67,7 @@ describe("HUB-19 why a connection did or did not get an event", () => {
     ]);
   });
 
-  test("what goes out with the next shared frame", async () => {
+  test("an event that waits for the next shared frame", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ batch: true });
     bench.publish();
@@ -77,7 +77,7 @@ describe("HUB-19 why a connection did or did not get an event", () => {
     expect(ask(bench, socket, 2)).toBe("delivered");
   });
 
-  test("what waits for a client that lags, and what its token did not live to see", () => {
+  test("an event that waits for a lagging client, and one after its token has expired", () => {
     const bench = new VirtualHub();
     const exp = Math.floor(bench.now / 1000) + 10;
     const socket = bench.connect({ exp });

@@ -10,7 +10,7 @@ const entries = (count: number, extra: Partial<Entry> = {}): Entry[] =>
   Array.from({ length: count }, (_, i) => entryFor(i + 1, extra));
 
 describe("texts of frames", () => {
-  test("an event's frame is what the contract says, with a trace where there is one", () => {
+  test("an event's frame is as in the contract, with its trace if it has one", () => {
     const entry = entryFor(7, { event: 'with "quotes"', id: "id\n", topic: "c", audience: ["a"] });
     expect(EventFrame.parse(JSON.parse(encodeEvent(entry)))).toEqual({
       v: 1,
@@ -26,7 +26,7 @@ describe("texts of frames", () => {
     expect(encodeEvent(entry)).not.toMatch(/trace|prev|audience|topic/);
   });
 
-  test("a batch carries `prev` at its start and at each jump inside, and nowhere else", () => {
+  test("a batch has `prev` at its start and at each jump inside, and nowhere else", () => {
     const [one, two, , four] = entries(4);
     if (one === undefined || two === undefined || four === undefined) throw new Error("four");
     const parsed = ServerFrame.parse(JSON.parse(encodeBatch([one, two, four], 0)));
@@ -37,7 +37,7 @@ describe("texts of frames", () => {
     expect(prevs(encodeBatch([two, four], 0))).toEqual([0, 2]);
   });
 
-  test("a signal's frame is what the contract says", () => {
+  test("a signal's frame is as in the contract", () => {
     const text = encodeSignal({ event: 'e"', key: "k\\", payload: '{"a":1}', ts: 5 });
     expect(ServerFrame.parse(JSON.parse(text))).toEqual({
       v: 1,
@@ -50,8 +50,8 @@ describe("texts of frames", () => {
   });
 });
 
-describe("texts that many sockets get", () => {
-  test("are made once, whoever asks for them, alone, after a jump or in a batch", () => {
+describe("texts for many sockets", () => {
+  test("are encoded once for all sockets: alone, after a jump and in a batch", () => {
     const all = entries(3);
     const texts = new FrameTexts(all);
     const stringify = vi.spyOn(JSON, "stringify");
@@ -70,7 +70,7 @@ describe("texts that many sockets get", () => {
 });
 
 describe("HUB-13 events that share a frame", () => {
-  test("at most so many of them", () => {
+  test("are at most so many", () => {
     const all = entries(BATCH_EVENTS_MAX + 1);
     const frames = [...new FrameTexts(all).batches(all, 0)];
     expect(frames.map(({ events, seq }) => [events, seq])).toEqual([
@@ -79,7 +79,7 @@ describe("HUB-13 events that share a frame", () => {
     ]);
   });
 
-  test("at most so many bytes of payload: exactly the limit fits, one more does not", () => {
+  test("have at most so many bytes of payload: exactly the limit fits, one more does not", () => {
     const half = "x".repeat(BATCH_MAX_BYTES / 2);
     const fits = entries(2, { payload: half });
     expect([...new FrameTexts(fits).batches(fits, 0)].map(({ events }) => events)).toEqual([2]);
@@ -87,7 +87,7 @@ describe("HUB-13 events that share a frame", () => {
     expect([...new FrameTexts(over).batches(over, 0)].map(({ events }) => events)).toEqual([1, 1]);
   });
 
-  test("one that is larger than a frame goes alone, as an event, between the others", () => {
+  test("do not include an event above that limit, which is sent alone between the others", () => {
     const large = { payload: `{"t":"${"x".repeat(BATCH_MAX_BYTES)}"}` };
     const all = [entryFor(1), entryFor(2), entryFor(3, large), entryFor(4), entryFor(5)];
     const frames = [...new FrameTexts(all).batches(all, 0)].map(
@@ -98,11 +98,11 @@ describe("HUB-13 events that share a frame", () => {
     expect(frames[1]).not.toHaveProperty("prev");
   });
 
-  test("nothing wanted is no frame", () => {
+  test("without any event there is no frame", () => {
     expect([...new FrameTexts(entries(2)).batches([], 0)]).toEqual([]);
   });
 
-  test("those who saw something else before, or want something else, get another text", () => {
+  test("sockets with another event before, or other events to get, get another text", () => {
     const all = entries(3);
     const texts = new FrameTexts(all);
     const text = (wanted: readonly Entry[], prev: number): string =>
@@ -110,7 +110,7 @@ describe("HUB-13 events that share a frame", () => {
     const variants = [text(all, 0), text(all, -1), text(all.slice(1), 1), text(all.slice(1), 0)];
     expect(new Set(variants).size).toBe(4);
     expect(text(all.slice(1), 1)).toBe(variants[2]);
-    // As many as the delivery has, but not the same ones.
+    // The same number of events as before, but not the same events.
     expect(text(all.toSpliced(1, 1), 0)).toContain('"prev":1');
     const plain = [0, 0, -1].map((prev) => texts.event(entryFor(1), prev));
     expect(plain[0]).toBe(plain[1]);

@@ -18,7 +18,7 @@ const seqs = (socket: MemorySocket): number[] => socket.events().map((event) => 
 const upTo = (last: number, first = 1): number[] =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-/** A client that has shown that it acknowledges. */
+/** A client that has acknowledged once. */
 function acker(bench: VirtualHub, options: VirtualConnect = {}): MemorySocket {
   const socket = bench.connect(options);
   bench.ack(socket, bench.store.extent().head);
@@ -29,13 +29,13 @@ function publishBig(bench: VirtualHub, count: number, bytes = 32 * KB): void {
   for (let i = 0; i < count; i += 1) bench.publish(null, null, undefined, big(bytes));
 }
 
-/** What a client got of events since a mark, in bytes. */
+/** Bytes of the events that a client was sent. */
 const eventBytes = (socket: MemorySocket): number =>
   socket.sent
     .filter((text) => text.includes('"type":"event"') || text.includes('"type":"batch"'))
     .reduce((sum, text) => sum + text.length, 0);
 
-/** Every event once, in order, with `prev` exactly at jumps. */
+/** Expects every event once, in order, with `prev` exactly at jumps. */
 function expectWhole(socket: MemorySocket, wanted: readonly number[], from = 0): void {
   let before = from;
   for (const event of socket.events()) {
@@ -47,7 +47,7 @@ function expectWhole(socket: MemorySocket, wanted: readonly number[], from = 0):
 }
 
 describe("HUB-10 the window of a client that acknowledges", () => {
-  test("by bytes: the frame that would be over it waits, and comes with the acknowledgement", () => {
+  test("by bytes: the frame that exceeds it waits, and is sent after the acknowledgement", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 10);
@@ -76,7 +76,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expect(bench.server.sessions.laggingCount).toBe(1);
   });
 
-  test("an event that is larger than what is left goes alone when all before it is acknowledged", () => {
+  test("an event larger than the rest of it is sent when all before it is acknowledged", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 1, 60 * KB);
@@ -86,7 +86,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expect(seqs(socket)).toEqual([1, 2, 3, 4]);
   });
 
-  test("live events never overtake those that wait, and each comes once", () => {
+  test("live events never overtake waiting ones, and each is sent once", () => {
     const bench = new VirtualHub();
     const [slow, quick] = [acker(bench), acker(bench, { sub: "bob" })];
     for (let round = 0; round < 12; round += 1) {
@@ -99,7 +99,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expectWhole(slow, upTo(36));
   });
 
-  test.each([false, true])("`prev` is right where it is fed, batch: %s", async (batch) => {
+  test.each([false, true])("`prev` is right when the client is fed, batch: %s", async (batch) => {
     const bench = new VirtualHub();
     const socket = acker(bench, { batch });
     const wanted: number[] = [];
@@ -116,7 +116,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expect(socket.closed).toBeNull();
   });
 
-  test("what it has narrowed away is passed over when it is fed", () => {
+  test("events outside its subscription are skipped when it is fed", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     bench.server.message(
@@ -130,7 +130,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expectWhole(socket, [1, 2, 3, 4, 5, 6, 7, 9]);
   });
 
-  test("it is fed through evictions: what it lags by is found again", async () => {
+  test("the client is fed through evictions: the hub finds its lag again", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 12);
@@ -148,7 +148,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     expectWhole(socket, upTo(14));
   });
 
-  test("an acknowledgement of what was never sent to it is refused and changes nothing", () => {
+  test("an acknowledgement of an event that it was never sent is refused and changes nothing", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
@@ -173,7 +173,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
 });
 
 describe("HUB-10 a client that lags", () => {
-  test("and takes nothing for a minute is closed with 1013, not a millisecond before", async () => {
+  test("and reads nothing for a minute is closed with 1013, not a millisecond before", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
@@ -186,7 +186,7 @@ describe("HUB-10 a client that lags", () => {
     expect(bench.store.readTask(LAGGING_TASK)).toBeNull();
   });
 
-  test("and takes something now and then stays, however far behind", async () => {
+  test("and reads something now and then stays connected, however far behind", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 60);
@@ -199,7 +199,7 @@ describe("HUB-10 a client that lags", () => {
     expect(bench.server.sessions.laggingCount).toBe(1);
   });
 
-  test("an acknowledgement that shows nothing new is no progress", async () => {
+  test("makes no progress by an acknowledgement of nothing new", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
@@ -210,7 +210,7 @@ describe("HUB-10 a client that lags", () => {
     expect(socket.closed).toBe("overloaded");
   });
 
-  test("and whose events are trimmed is closed with 1013: it gets a snapshot when it is back", () => {
+  test("and whose events are trimmed is closed with 1013, to get a snapshot", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     for (let i = 0; i < CREDIT_WINDOW_EVENTS + JOURNAL_MAX_EVENTS + 1; i += 1) bench.publish();
@@ -220,7 +220,7 @@ describe("HUB-10 a client that lags", () => {
     expect(seqs(socket)).toHaveLength(CREDIT_WINDOW_EVENTS);
   });
 
-  test("and whose next event is the oldest that is left is fed", () => {
+  test("and whose next event is the oldest in the journal is fed", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     for (let i = 0; i < CREDIT_WINDOW_EVENTS + JOURNAL_MAX_EVENTS; i += 1) bench.publish();
@@ -230,7 +230,7 @@ describe("HUB-10 a client that lags", () => {
     expect(seqs(socket)).toHaveLength(2 * CREDIT_WINDOW_EVENTS);
   });
 
-  test("and whose token ends meanwhile gets nothing more, but 4401", () => {
+  test("and whose token expires meanwhile gets only 4401", () => {
     const bench = new VirtualHub();
     const exp = Math.floor(bench.now / 1000) + 10;
     const socket = acker(bench, { exp });
@@ -253,7 +253,7 @@ describe("HUB-10 a client that lags", () => {
     expect(bench.ended).toEqual(["overloaded"]);
   });
 
-  test("is looked after every few seconds, and one more that lags puts that off for nobody", async () => {
+  test("is checked every few seconds, and another lagging client does not postpone that", async () => {
     const bench = new VirtualHub();
     const first = acker(bench);
     publishBig(bench, 8);
@@ -269,7 +269,7 @@ describe("HUB-10 a client that lags", () => {
     expect(first.closed).toBeNull();
   });
 
-  test("is closed once, among others that lag, that wait, or that are well", async () => {
+  test("is closed once, among lagging, waiting and healthy clients", async () => {
     const bench = new VirtualHub();
     const gone = acker(bench);
     const well = acker(bench, { sub: "well" });
@@ -288,7 +288,7 @@ describe("HUB-10 a client that lags", () => {
     expect(bench.ended.toSorted()).toEqual(["authenticationTimeout", "overloaded", "restart"]);
   });
 
-  test("gets answers to what it asks all the same", () => {
+  test("still gets answers to its frames", () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
@@ -299,7 +299,7 @@ describe("HUB-10 a client that lags", () => {
     expectWhole(socket, upTo(8));
   });
 
-  test("who leaves while it lags is looked after no more", async () => {
+  test("is not checked any more when it has left", async () => {
     const bench = new VirtualHub();
     const socket = acker(bench);
     publishBig(bench, 8);
@@ -312,14 +312,14 @@ describe("HUB-10 a client that lags", () => {
 });
 
 describe("HUB-10 a client that only pings", () => {
-  /** One whose runtime answers a ping now. */
+  /** The client pings after a moment, and the runtime answers. */
   async function ping(bench: VirtualHub, socket: MemorySocket): Promise<void> {
     await bench.pass(1_001);
     socket.pingAt = bench.now;
     await bench.pass(1);
   }
 
-  test("has taken what was sent before its last ping", async () => {
+  test("confirms by its last ping what was sent before", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     await ping(bench, socket);
@@ -330,7 +330,7 @@ describe("HUB-10 a client that only pings", () => {
     expect(seqs(socket)).toEqual(upTo(9));
   });
 
-  test("is fed by the alarm when no event passes", async () => {
+  test("is fed by the alarm when no event is published", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     await ping(bench, socket);
@@ -340,7 +340,7 @@ describe("HUB-10 a client that only pings", () => {
     expect(seqs(socket)).toEqual(upTo(8));
   });
 
-  test("is asked for its ping about once a second, not at each event", async () => {
+  test("has its ping looked up about once a second, not at each event", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     await ping(bench, socket);
@@ -393,7 +393,7 @@ describe("HUB-10 a silent client", () => {
     expect(bench.ended).toEqual(["overloaded"]);
   });
 
-  test("shares them with the other sockets of the same user, and with nobody else", () => {
+  test("shares them with the other sockets of the same user, and with no other user", () => {
     const bench = new VirtualHub();
     const own = [bench.connect(), bench.connect()];
     const other = bench.connect({ sub: "bob" });
@@ -405,7 +405,7 @@ describe("HUB-10 a silent client", () => {
     expect(own.filter((socket) => socket.closed === null)).toHaveLength(1);
   });
 
-  test("that was closed counts until its socket is gone: coming back gives no more", () => {
+  test("that was closed counts until its socket is gone: a reconnect gives no more", () => {
     const bench = new VirtualHub();
     const stalled = bench.connect();
     const count = until(bench, [stalled]);
@@ -418,7 +418,7 @@ describe("HUB-10 a silent client", () => {
     expect(seqs(again).length).toBeGreaterThan(count - 10);
   });
 
-  test("one that acknowledges takes no part of the silent ones' share", () => {
+  test("loses nothing of its share to a client that acknowledges", () => {
     const bench = new VirtualHub();
     const silent = bench.connect();
     const spoken = acker(bench);
@@ -430,7 +430,7 @@ describe("HUB-10 a silent client", () => {
     expect(total).toBeLessThanOrEqual(UNACKNOWLEDGED_BYTES_MAX + 64 * KB);
   });
 
-  test("is looked at now and then, not for each frame", () => {
+  test("is checked now and then, not for each frame", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     publishBig(bench, 4, 60 * KB);
@@ -447,9 +447,9 @@ describe("HUB-10 a silent client", () => {
   });
 
   test.each([
-    ["a frame that it may not send", "{"],
+    ["an invalid frame", "{"],
     ["a reauth", JSON.stringify({ type: "reauth", token: "t" })],
-  ])("any sign of life starts it anew: %s", (_, frame) => {
+  ])("starts a new count with any sign of life: %s", (_, frame) => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     publishBig(bench, 200, 63 * KB);
@@ -459,7 +459,7 @@ describe("HUB-10 a silent client", () => {
     expect(seqs(socket)).toEqual(upTo(400));
   });
 
-  test("lets nothing more out once it is closed, also of the same turn", async () => {
+  test("gets nothing more once it is closed, also of the same turn", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     publishBig(bench, 255, 63 * KB);
@@ -484,14 +484,14 @@ describe("HUB-10 HUB-4 a resume larger than the window", () => {
     const bench = new VirtualHub();
     publishBig(bench, 30);
     const socket = bench.connect({ epoch: "epoch-1", seq: 2, batch });
-    // Silent until now, so it got all; another one has spoken before its resume is through.
+    // Both clients are silent so far, so they are sent everything at once.
     expect(socket.last()).toMatchObject({ type: "resumed", from: 2, to: 30 });
     const slow = bench.connect({ epoch: "epoch-1", seq: 2, batch, sub: "bob" });
     expectWhole(slow, upTo(30, 3), 2);
     expect(slow.last()).toMatchObject({ type: "resumed", from: 2, to: 30 });
   });
 
-  test("of a client that pings goes on with its pings, and ends with `resumed`", async () => {
+  test("of a client that pings continues with its pings, and ends with `resumed`", async () => {
     const bench = new VirtualHub();
     publishBig(bench, 30);
     await bench.pass(2_000);

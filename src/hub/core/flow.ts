@@ -39,7 +39,7 @@ export class Flow<Socket extends object> {
     this.#store = parts.store;
   }
 
-  /** Decides on a frame that exceeds the credit. Only then is the runtime asked for the last ping, which is slow. */
+  /** Decides on a frame that exceeds the credit. Only then the runtime is asked for the last ping: that is slow. */
   judge(socket: Socket, session: LiveSession, bytes: number, events: number, now: number): Verdict {
     const { credit } = session;
     if (credit.isSilent && credit.outstandingBytes + bytes <= session.nextLookBytes) return "send";

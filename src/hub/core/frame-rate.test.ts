@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { CLIENT_FRAMES_PER_WINDOW, CLIENT_FRAME_WINDOW_MS } from "../../protocol/limits.ts";
 import { countFrame, type FrameWindow } from "./frame-rate.ts";
 
-/** How many of so many frames at once are within the limit. */
+/** How many of `tries` frames at once are within the limit. */
 function allowed(
   tries: number,
   now: number,
@@ -20,7 +20,7 @@ function allowed(
 }
 
 describe("HUB-9 frames in a window", () => {
-  test("are so many, and as many again when it is over", () => {
+  test("are limited, and as many are allowed in the next window", () => {
     const first = allowed(CLIENT_FRAMES_PER_WINDOW + 5, 0, 0);
     expect(first.count).toBe(CLIENT_FRAMES_PER_WINDOW);
     expect(allowed(1, CLIENT_FRAME_WINDOW_MS - 1, 0, first.window).count).toBe(0);
@@ -29,7 +29,7 @@ describe("HUB-9 frames in a window", () => {
     );
   });
 
-  test("are one more for each quarter of the credit that was sent in it, not before it", () => {
+  test("are one more for each quarter of the credit that was sent in this window", () => {
     const before = allowed(1, 0, 40);
     expect(allowed(200, 10, 47, before.window).count).toBe(CLIENT_FRAMES_PER_WINDOW + 7 - 1);
     expect(allowed(200, CLIENT_FRAME_WINDOW_MS, 47, before.window).count).toBe(

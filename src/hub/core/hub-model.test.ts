@@ -7,22 +7,22 @@ import { VirtualHub } from "../../testing/virtual-hub.ts";
 const CLIENTS = 8;
 const ROLES = ["r0", "r1"] as const;
 
-/** How a client shows that it takes what it is sent. */
+/** How a client confirms what it has received. */
 type Manner = "acks" | "pings" | "silent";
 
-/** What a client keeps: its position and everything it was given since its snapshot. */
+/** The state of a client: its position, and everything that it has received since its snapshot. */
 type Client = {
   readonly sub: string;
   readonly batch: boolean;
   readonly signals: boolean;
   readonly manner: Manner;
-  /** What its next token says. */
+  /** The roles of its next token. */
   roles: readonly string[];
   socket: MemorySocket | null;
   taken: number;
   position: { epoch: string; seq: number } | null;
   seen: number[];
-  /** Since this seq its grants are the present ones. */
+  /** From this seq on its current grants apply. */
   since: number;
   signal: number;
 };
@@ -37,7 +37,7 @@ const STEP = fc.oneof(
       do: fc.constant("publish" as const),
       to: fc.constantFrom("all", "all", "sub:a", "sub:b", "scope:r0", "scope:r1"),
       kilobytes: fc.constantFrom(0, 0, 30, 60),
-      /** One key of few: some are used twice. */
+      /** One of a few keys, so that some are used twice. */
       key: fc.option(fc.nat(4), { nil: null, freq: 5 }),
     }),
   },
@@ -102,7 +102,7 @@ class Model {
     signal: 0,
   }));
   readonly #keys = new Set<number>();
-  /** When the tokens of a user were revoked last, milliseconds. */
+  /** When the tokens of each user were last revoked, milliseconds. */
   readonly #revokedAt = new Map<string, number>();
   #signals = 0;
 
@@ -179,7 +179,7 @@ class Model {
       exp: iat + 1_000_000,
       ...one.position,
     });
-    // Only a token that was revoked keeps anybody out here.
+    // Only a revoked token is refused in this model.
     const revokedAt = this.#revokedAt.get(one.sub) ?? -1;
     const status = typeof answer === "number" ? answer : null;
     expect(status).toBe(iat * 1000 <= revokedAt ? 401 : null);
@@ -194,7 +194,7 @@ class Model {
     one.socket = null;
   }
 
-  /** The client shows what it has, or a part of it, in its manner. */
+  /** The client confirms what it has received, or a part of it, in its manner. */
   async #show(one: Client | undefined, share: number): Promise<void> {
     if (one === undefined || one.socket === null) return;
     if (one.manner === "acks") {
@@ -207,7 +207,7 @@ class Model {
       one.socket.pingAt = this.bench.now;
       await this.bench.pass(5_000);
     }
-    // A frame that is refused is a sign of life as well; more than two of them close.
+    // A refused frame is a sign of life as well, but more than two of them close the socket.
     if (one.manner === "silent" && share === 1) {
       await this.bench.pass(1_000);
       this.bench.hub.message(one.socket, JSON.stringify({ type: "auth", token: "t" }));
@@ -217,7 +217,7 @@ class Model {
   async #giveRoles(one: Client | undefined, roles: readonly string[]): Promise<void> {
     if (one === undefined) return;
     if (one.socket !== null) {
-      // What waits is sent first, so that it is certain which grants it is judged by.
+      // Waiting events are sent first, so that it is certain which grants apply to them.
       await this.#drain(one);
       if (one.socket === null) return;
     }
@@ -231,7 +231,7 @@ class Model {
     const token = JSON.stringify({ sub: one.sub, scopes: roles, exp: iat + 1_000_000, iat });
     this.bench.hub.message(one.socket, JSON.stringify({ type: "reauth", token }));
     await this.bench.time.quiet();
-    // It was one frame too many: it comes back with its new grants, as somebody new.
+    // Otherwise it was one frame too many, and the client connects again without a position.
     if (one.socket.closed === null) {
       expect(one.socket.last()).toMatchObject({ type: "reauth.ok" });
     } else {
@@ -249,7 +249,7 @@ class Model {
     for (const one of open) expect(one.socket?.closed).toBe("unauthorized");
   }
 
-  /** Takes what arrived and holds it against what was published, as a client would. */
+  /** Reads new frames as a client would, and compares them with what was published. */
   #take(one: Client): void {
     const { socket } = one;
     if (socket === null) return;
@@ -268,7 +268,7 @@ class Model {
     }
     one.taken = socket.sent.length;
     if (socket.closed !== null) {
-      // Too slow, revoked, or the hub died: nothing else closes anybody here.
+      // Too slow, revoked, lost in a crash, or too many frames: nothing else may close a socket here.
       expect(["overloaded", "unauthorized", "lost", "tooManyFrames"]).toContain(socket.closed);
       one.socket = null;
     }
@@ -290,13 +290,13 @@ class Model {
     one.signal = n;
   }
 
-  /** By the grants of now. */
+  /** Seqs that the client may see with its current grants. */
   #may(one: Client, upTo: number): number[] {
     const held = new Set(["all", `sub:${one.sub}`, ...one.roles.map((role) => `scope:${role}`)]);
     return this.history.filter(({ seq, to }) => seq <= upTo && held.has(to)).map(({ seq }) => seq);
   }
 
-  /** The client takes and shows until nothing more waits for it. */
+  /** The client reads and confirms until no event waits for it. */
   async #drain(one: Client): Promise<void> {
     await this.bench.pass(10);
     for (let i = 0; i < 60; i += 1) {
@@ -309,15 +309,15 @@ class Model {
     for (const other of this.clients) this.#take(other);
   }
 
-  /** In the end everyone is back, takes what it is sent, and has everything it may see. */
+  /** At the end every client connects, reads, and has every event that it may see. */
   async #settle(): Promise<void> {
-    // A token of now is newer than what was revoked.
+    // So that new tokens are newer than every revocation.
     await this.bench.pass(1_000);
     for (const one of this.clients) {
       this.#take(one);
       await this.#connect(one);
       await this.#drain(one);
-      // Another one's pings take time, in which this one may have been closed as too slow.
+      // Pings of other clients take time, in which this client may have been closed as too slow.
       if (one.socket === null) {
         await this.#connect(one);
         await this.#drain(one);

@@ -50,7 +50,7 @@ describe("order and delivery", () => {
     expect(socket.events().map((event) => event.seq)).toEqual([1]);
   });
 
-  test("a dedupe key counts once in 24 h, and again afterwards", async () => {
+  test("a dedupe key is accepted once in 24 h, and again afterwards", async () => {
     const bench = new VirtualHub();
     bench.publish(null, null, "k");
     bench.publish(null, null, "k");
@@ -72,7 +72,7 @@ describe("order and delivery", () => {
 });
 
 describe("HUB-4 resume", () => {
-  test("brings what was missed, in order, then `resumed`, then live events", () => {
+  test("sends missed events in order, then `resumed`, then live events", () => {
     const bench = new VirtualHub();
     for (let i = 0; i < 5; i += 1) bench.publish();
     const socket = bench.connect({ epoch: "epoch-1", seq: 2 });
@@ -115,7 +115,7 @@ describe("HUB-4 resume", () => {
     expect(socket.last()).toMatchObject({ type: "resumed", from: 1, to: JOURNAL_MAX_EVENTS + 1 });
   });
 
-  test("HUB-3 entries older than 24 h are gone at the next look, but the sequence goes on", async () => {
+  test("HUB-3 entries older than 24 h are trimmed, but the sequence continues", async () => {
     const bench = new VirtualHub();
     bench.publish();
     bench.publish();
@@ -127,8 +127,8 @@ describe("HUB-4 resume", () => {
   });
 });
 
-describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
-  test("an event that a session may not see leaves no trace but `prev`", () => {
+describe("HUB-5 and HUB-8: audience and jumps", () => {
+  test("an event that a session may not see shows only as `prev`", () => {
     const bench = new VirtualHub();
     const alice = bench.connect({ sub: "alice" });
     const bob = bench.connect({ sub: "bob" });
@@ -151,7 +151,7 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     expect(bob.events()).toMatchObject([{ seq: 1 }, { seq: 3, prev: 1 }]);
   });
 
-  test("after an eviction one look back into the journal serves all sockets", async () => {
+  test("after an eviction one read of the journal serves all sockets", async () => {
     const bench = new VirtualHub();
     const readers = ["a", "b", "c"].map((sub) => bench.connect({ sub }));
     bench.publish();
@@ -167,7 +167,7 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     ]);
   });
 
-  test("a narrowed session gets its channels and what concerns the whole guild", async () => {
+  test("a session with a subscription gets its channels and events of the whole guild", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.publish(null, "c0");
@@ -192,7 +192,7 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     expect(socket.events()).toHaveLength(1);
   });
 
-  test("what earlier grants or subscriptions kept from it is not taken for sent after an eviction", async () => {
+  test("events that earlier grants or subscriptions excluded do not count as sent after an eviction", async () => {
     const bench = new VirtualHub();
     const [renewed, widened] = [bench.connect(), bench.connect({ sub: "bob" })];
     bench.server.message(widened, json({ type: "subscribe", channelIds: ["100000000000000001"] }));
@@ -207,7 +207,7 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     expect(widened.events()).toMatchObject([{ seq: 3, prev: 0 }]);
   });
 
-  test("grants that `reauth` brings count after an eviction as well", async () => {
+  test("grants that `reauth` adds apply after an eviction as well", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     const exp = Math.floor(bench.now / 1000) + 7200;
@@ -219,7 +219,7 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     expect(bench.server.sessions.live(socket)?.record.exp).toBe(exp);
   });
 
-  test("grants that come while a shared frame waits leave `prev` right after an eviction", async () => {
+  test("with grants that change while a shared frame waits, `prev` is right after an eviction", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ batch: true });
     bench.publish();
@@ -233,7 +233,7 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
     expect(socket.events().at(-1)).not.toHaveProperty("prev");
   });
 
-  test("grants that `reauth` brings or takes count from the next event on", () => {
+  test("grants that `reauth` adds or removes apply from the next event on", () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ sub: "alice", grants: ["scope:all"] });
     bench.publish(["scope:all"]);
@@ -247,7 +247,7 @@ describe("HUB-5 and HUB-8: who sees what, and how a jump shows", () => {
 });
 
 describe("HUB-7 authentication", () => {
-  test("a socket that stays silent is closed after 5 s, also when the hub slept meanwhile", async () => {
+  test("a silent socket is closed after 5 s, also when the hub slept meanwhile", async () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     bench.publish();
@@ -259,7 +259,7 @@ describe("HUB-7 authentication", () => {
     expect(socket.sent).toEqual([]);
   });
 
-  test("HUB-12 it receives nothing and is not counted", () => {
+  test("HUB-12 a socket that has not authenticated receives nothing and is not counted", () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     bench.publish();
@@ -267,7 +267,7 @@ describe("HUB-7 authentication", () => {
     expect(bench.server.sessions.openCount).toBe(0);
   });
 
-  test("its auth frame is handed on with the position it names", () => {
+  test("an auth frame is passed on with the position that it names", () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     const request = bench.server.message(
@@ -294,7 +294,7 @@ describe("HUB-7 authentication", () => {
   );
 
   test.each([undefined, "", 5, null, {}])(
-    "a reauth frame whose token is %j is answered as one with a wrong token",
+    "a reauth frame whose token is %j is answered like one with a bad token",
     (token) => {
       const bench = new VirtualHub();
       const socket = bench.connect();
@@ -306,7 +306,7 @@ describe("HUB-7 authentication", () => {
     },
   );
 
-  test("whatever a client sends is answered, taken or closes, and nothing is thrown", () => {
+  test("whatever a client sends is answered, accepted or closes the socket, and nothing throws", () => {
     const value = fc.oneof(fc.jsonValue(), fc.string(), fc.integer({ min: -1, max: 9 }));
     const type = fc.constantFrom("auth", "reauth", "ack", "subscribe", "resume", "__proto__", "");
     const member = fc.constantFrom("token", "seq", "epoch", "channelIds", "type", "v");
@@ -345,7 +345,7 @@ describe("HUB-7 authentication", () => {
     expect(socket.last()).toMatchObject({ type: "error", code: "invalid_frame" });
   });
 
-  test("a frame before `auth` is refused, and the limit of them closes", () => {
+  test("a frame before `auth` is refused, and too many of them close the socket", () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     for (let i = 0; i < UNAUTHENTICATED_FRAMES_MAX; i += 1) {
@@ -359,7 +359,7 @@ describe("HUB-7 authentication", () => {
     expect(other.last()).toMatchObject({ type: "error", code: "not_authenticated" });
   });
 
-  test("warns 60 s before the token ends and closes at its end, through evictions", async () => {
+  test("warns 60 s before the token expires and closes when it does, through evictions", async () => {
     const bench = new VirtualHub();
     const exp = Math.floor(bench.now / 1000) + 120;
     const socket = bench.connect({ exp });
@@ -372,7 +372,7 @@ describe("HUB-7 authentication", () => {
     expect(socket.closed).toBe("unauthorized");
   });
 
-  test("`reauth` of the same user extends; another user's changes nothing", async () => {
+  test("`reauth` of the same user extends the session; another user's changes nothing", async () => {
     const bench = new VirtualHub();
     const seconds = Math.floor(bench.now / 1000);
     const socket = bench.connect({ sub: "alice", exp: seconds + 61 });
@@ -390,7 +390,7 @@ describe("HUB-7 authentication", () => {
     expect(socket.closed).toBe("unauthorized");
   });
 
-  test("an event after the token's end is not delivered, even before the alarm has come", () => {
+  test("an event after the token has expired is not delivered, even before the alarm", () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ exp: Math.floor(bench.now / 1000) + 10 });
     bench.clock.now += 10_000;
@@ -399,7 +399,7 @@ describe("HUB-7 authentication", () => {
     expect(socket.closed).toBe("unauthorized");
   });
 
-  test("a refused `reauth` keeps the token that is in force; one without the guild closes", () => {
+  test("a refused `reauth` keeps the current token; one without the guild closes", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.server.tokenRefused(socket, "unauthorized");
@@ -411,7 +411,7 @@ describe("HUB-7 authentication", () => {
 });
 
 describe("HUB-9 limits", () => {
-  test("a frame one byte over the limit closes, whatever is in it", () => {
+  test("a frame one byte over the limit closes, whatever it contains", () => {
     const bench = new VirtualHub();
     const [fits, over, wide] = [bench.connect(), bench.connect(), bench.connect()];
     bench.server.message(fits, "x".repeat(CLIENT_FRAME_MAX_BYTES));
@@ -425,7 +425,7 @@ describe("HUB-9 limits", () => {
     expect(binary.closed).toBe("frameTooBig");
   });
 
-  test("one frame too many in the window closes; after the window it starts again", async () => {
+  test("one frame too many in a window closes; a new window starts a new count", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     const send = (): unknown => bench.server.message(socket, json({ type: "ack", seq: 0 }));
@@ -437,7 +437,7 @@ describe("HUB-9 limits", () => {
     expect(socket.closed).toBe("tooManyFrames");
   });
 
-  test("who is sent much may acknowledge as often as it is asked to, and no oftener", () => {
+  test("a client that is sent much may send more acknowledgements, and not more than that", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     const ack = (): unknown =>
@@ -474,7 +474,7 @@ describe("HUB-9 limits", () => {
     expect(socket.closed).toBe("protocolError");
   });
 
-  test("a second auth frame and an ack of what was never sent are refused", () => {
+  test("a second auth frame, and an ack of an event that was never sent, are refused", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.server.message(socket, json({ type: "auth", token: "t" }));
@@ -484,7 +484,7 @@ describe("HUB-9 limits", () => {
     expect(socket.closed).toBeNull();
   });
 
-  test("the oldest is the one that was opened first, in whatever order they are listed", async () => {
+  test("the oldest socket is the first one opened, in whatever order the runtime lists them", async () => {
     const bench = new VirtualHub();
     const sockets: MemorySocket[] = [];
     for (let i = 0; i < SOCKETS_PER_USER; i += 1) {
@@ -501,7 +501,7 @@ describe("HUB-9 limits", () => {
     ]);
   });
 
-  test("after a wake the newest event may be acknowledged, and nothing after it", async () => {
+  test("after a wake a client may acknowledge the newest event, and nothing after it", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.publish();
@@ -533,14 +533,14 @@ describe("HUB-9 limits", () => {
     expect(bench.server.sessions.openCount).toBe(SOCKETS_PER_USER + 1);
   });
 
-  test("a full hub takes nobody more", () => {
+  test("a full hub accepts no more clients", () => {
     const bench = new VirtualHub();
     for (let i = 0; i < SOCKETS_PER_OBJECT; i += 1) bench.connect({ sub: `u${i}` });
     expect(bench.server.hasRoom()).toBe(false);
     expect(bench.connect({ sub: "late" }).closed).toBe("overloaded");
   });
 
-  test("only so many sockets may wait for their auth frame", () => {
+  test("the number of sockets without an auth frame is limited", () => {
     const bench = new VirtualHub();
     const accepts = (): boolean => bench.server.acceptsToWait("a");
     const sockets = Array.from({ length: UNAUTHENTICATED_SOCKETS_PER_HUB - 1 }, () => bench.wait());
@@ -552,7 +552,7 @@ describe("HUB-9 limits", () => {
     expect(accepts()).toBe(true);
   });
 
-  test("one address may have only so many of them, also after an eviction", async () => {
+  test("one address may have only a share of them, also after an eviction", async () => {
     const bench = new VirtualHub();
     const accepts = (address: string): boolean => bench.server.acceptsToWait(address);
     for (let i = 1; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) bench.wait("a");
@@ -561,7 +561,7 @@ describe("HUB-9 limits", () => {
     expect([accepts("a"), accepts("b")]).toEqual([false, true]);
     await bench.evict();
     expect([accepts("a"), accepts("b")]).toEqual([false, true]);
-    // Who has said who it is waits no more, as who has gone, and who took too long.
+    // A socket frees its place when it authenticates, when it leaves, and when it takes too long.
     bench.server.message(last, json({ type: "auth", token: "t" }));
     const identity = { sub: "s", grants: [], exp: bench.now / 1000 + 60 };
     const options = { id: "c", batch: false, resume: {} };
@@ -579,7 +579,7 @@ describe("HUB-9 limits", () => {
 });
 
 describe("HUB-13 batching", () => {
-  test("the first event of a burst goes at once, the rest of the window shares a frame", async () => {
+  test("the first event of a burst is sent at once, the rest of the window shares a frame", async () => {
     const bench = new VirtualHub();
     const [batching, plain] = [bench.connect({ batch: true }), bench.connect()];
     for (let i = 0; i < 4; i += 1) bench.publish();
@@ -610,7 +610,7 @@ describe("HUB-13 batching", () => {
     expect(socket.events()).toHaveLength(BATCH_EVENTS_MAX + 2);
   });
 
-  test("who connects inside a window gets its events once", async () => {
+  test("a client that connects inside a window gets its events once", async () => {
     const bench = new VirtualHub();
     bench.connect({ batch: true });
     bench.publish();
@@ -621,7 +621,7 @@ describe("HUB-13 batching", () => {
     expect(late.events().map((event) => event.seq)).toEqual([1, 2, 3]);
   });
 
-  test("the window opens again after each shared frame, and closes when nothing came", async () => {
+  test("the window opens again after each shared frame, and closes after no event", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ batch: true });
     const got = (): number => socket.events().length;
@@ -639,7 +639,7 @@ describe("HUB-13 batching", () => {
     expect(got()).toBe(5);
   });
 
-  test("an acknowledgement does not bring what waits for the window", async () => {
+  test("an acknowledgement does not send the events of the open window", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ batch: true });
     bench.publish();
@@ -650,7 +650,7 @@ describe("HUB-13 batching", () => {
     expect(socket.events()).toHaveLength(2);
   });
 
-  test("without anybody who takes batches there is no timer at all", () => {
+  test("without a client that takes batches there is no timer", () => {
     const bench = new VirtualHub();
     bench.connect();
     bench.publish();
@@ -660,7 +660,7 @@ describe("HUB-13 batching", () => {
     expect(bench.hub.timers).toBe(1);
   });
 
-  test("who takes no batches waits for no window, also when all others do", () => {
+  test("a client without batches never waits for the window, also when all others do", () => {
     const bench = new VirtualHub();
     bench.connect({ batch: true });
     bench.publish();

@@ -16,7 +16,7 @@ const range = (pages: JournalPages, after: number): (number | undefined)[] => {
 };
 
 describe("pages of the journal that clients share", () => {
-  test("follow each other to the end, by rows", () => {
+  test("follow each other to the end, bounded in rows", () => {
     const pages = new JournalPages(filled(1_100));
     expect([0, 500, 1_000, 1_100, 2_000].map((after) => range(pages, after))).toEqual([
       [1, 500],
@@ -33,7 +33,7 @@ describe("pages of the journal that clients share", () => {
     expect(range(pages, 8)).toEqual([9, 16]);
   });
 
-  test("are read once for all who are at the same place, and nothing is read at the end", () => {
+  test("are read once for all clients at the same position, and not at all at the end", () => {
     const store = filled(600);
     const read = vi.spyOn(store, "readAfter");
     const pages = new JournalPages(store);
@@ -43,7 +43,7 @@ describe("pages of the journal that clients share", () => {
     expect(read).toHaveBeenCalledTimes(2);
   });
 
-  test("are read again when the journal has grown beyond them, but not when they are full", () => {
+  test("are read again when the journal has grown, but not when they are full", () => {
     const store = filled(600);
     const pages = new JournalPages(store);
     const [first, second] = [pages.after(0), pages.after(500)];
@@ -53,7 +53,7 @@ describe("pages of the journal that clients share", () => {
     expect(range(pages, 500)).toEqual([501, 601]);
   });
 
-  test("only some are kept: the one that was made longest ago goes", () => {
+  test("are kept up to a limit: the page that was read first is dropped", () => {
     const store = filled(20);
     const pages = new JournalPages(store);
     const made = Array.from({ length: 8 }, (_, after) => pages.after(after));
@@ -63,7 +63,7 @@ describe("pages of the journal that clients share", () => {
     expect(pages.after(0)).not.toBe(made[0]);
   });
 
-  test("one that grew counts as made anew", () => {
+  test("that have grown count as new", () => {
     const store = filled(20);
     const pages = new JournalPages(store);
     for (let after = 0; after < 8; after += 1) pages.after(after);

@@ -21,7 +21,7 @@ const record = (extra: Partial<OpenSession> = {}): OpenSession => ({
   ...extra,
 });
 
-/** A journal of so many entries; `audienceOf` says for whom each is. */
+/** A journal of so many entries, with these audiences. */
 function journal(count: number, audienceOf: (seq: number) => Audience): SqliteStore {
   const store = memoryStore("e");
   for (let seq = 1; seq <= count; seq += 1) {
@@ -31,7 +31,7 @@ function journal(count: number, audienceOf: (seq: number) => Audience): SqliteSt
 }
 
 describe("HUB-5 the event before, found again in the journal", () => {
-  test("however many there are in between that the session may not see", () => {
+  test("is found behind any number of events that the session may not see", () => {
     const store = journal(1_000, (seq) => (seq === 3 || seq === 800 ? null : ["sub:bob"]));
     const session = new LiveSession(record(), null);
     expect(session.sentBefore(1_001, store)).toBe(800);
@@ -39,7 +39,7 @@ describe("HUB-5 the event before, found again in the journal", () => {
     expect(session.sentBefore(3, store)).toBe(0);
   });
 
-  test("is no further back than where the session began, or what was decided otherwise", () => {
+  test("is not searched before the session's start, or before its grants last changed", () => {
     const store = journal(700, () => null);
     expect(new LiveSession(record({ from: 700 }), null).sentBefore(701, store)).toBe(700);
     expect(new LiveSession(record({ from: 5, decided: 700 }), null).sentBefore(701, store)).toBe(5);
@@ -48,7 +48,7 @@ describe("HUB-5 the event before, found again in the journal", () => {
     );
     const hidden = journal(700, () => ["sub:bob"]);
     expect(new LiveSession(record({ from: 5 }), null).sentBefore(701, hidden)).toBe(5);
-    // Exactly as many as are read at a time.
+    // Exactly as many entries as one read returns.
     expect(
       new LiveSession(record(), null).sentBefore(
         201,
@@ -57,7 +57,7 @@ describe("HUB-5 the event before, found again in the journal", () => {
     ).toBe(0);
   });
 
-  test("is not looked for while it is known", () => {
+  test("is not searched while it is known", () => {
     const session = new LiveSession(record(), null);
     session.lastSent = 4;
     expect(
@@ -71,7 +71,7 @@ describe("HUB-5 the event before, found again in the journal", () => {
 });
 
 describe("what a session wants", () => {
-  test("is what it may see and has not narrowed away", () => {
+  test("is what it may see and has subscribed to", () => {
     const session = new LiveSession(record(), ["c1"]);
     const wants = (audience: Audience, topic: string | null): boolean =>
       session.wants(entryFor(1, { audience, topic }));

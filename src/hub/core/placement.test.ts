@@ -17,7 +17,7 @@ const draining = (index: number, sockets: number): RelayRow => ({
   state: "draining",
 });
 
-/** The plan of a guild that has been as it is for long enough to let a relay go. */
+/** The plan of a guild whose load has not changed for long enough to release a relay. */
 function planOf(
   ownSockets: number,
   relays: readonly RelayRow[],
@@ -34,7 +34,7 @@ function planOf(
 }
 
 describe("HUB-17 placement", () => {
-  test("a relay goes only when it was not needed for a while, and a busy moment starts that anew", () => {
+  test("a relay is released only when it was not needed for a while, and a busy moment restarts that time", () => {
     const at = (now: number, lowSince: number | null, sockets: number) =>
       planPlacement({ ownSockets: 0, relays: [open(0, sockets)], limits: LIMITS, lowSince, now });
     expect(at(1_000, null, 1)).toEqual({ relays: [0], drain: null, lowSince: 1_000 });
@@ -48,29 +48,29 @@ describe("HUB-17 placement", () => {
     expect(planOf(100, full, LIMITS).relays).toEqual([1, 3, 5]);
   });
 
-  test("the hub takes everybody until four fifths of its share, then the first relay does", () => {
+  test("the hub takes all clients until four fifths of its share, then the first relay does", () => {
     expect(planOf(0, [], LIMITS)).toEqual({ relays: [], drain: null });
     expect(planOf(79, [], LIMITS)).toEqual({ relays: [], drain: null });
     expect(planOf(80, [], LIMITS)).toEqual({ relays: [0], drain: null });
   });
 
-  test("with a relay the hub takes nobody new, though some of its own have gone", () => {
+  test("with a relay the hub takes no new clients, although some of its own have left", () => {
     expect(planOf(50, [open(0, 150)], LIMITS).relays).toEqual([0]);
   });
 
-  test("all relays with room take new clients; with none of them, the lowest free index does", () => {
+  test("all relays with room take new clients; if all are full, the lowest free index does", () => {
     expect(planOf(80, [open(0, 159), open(2, 160)], LIMITS).relays).toEqual([0]);
     expect(planOf(80, [open(0, 160), open(2, 160)], LIMITS).relays).toEqual([1]);
     expect(planOf(80, [open(0, 100), open(1, 100)], LIMITS).relays).toEqual([0, 1]);
   });
 
-  test("one that drains takes nobody, and its index is not given again", () => {
+  test("a draining relay takes no clients, and its index is not reused", () => {
     expect(planOf(80, [draining(0, 10), open(1, 160)], LIMITS).relays).toEqual([2]);
     expect(planOf(80, [draining(0, 10)], LIMITS).relays).toEqual([1]);
     expect(planOf(20, [draining(0, 10)], LIMITS).relays).toEqual([]);
   });
 
-  test("the last one goes when two fifths of the rest would hold all", () => {
+  test("the last relay is released when two fifths of the rest would hold all clients", () => {
     const two = (sockets: number): RelayRow[] => [open(0, sockets), open(1, 40)];
     expect(planOf(10, two(41), LIMITS)).toEqual({ relays: [0, 1], drain: null });
     expect(planOf(99, two(40), LIMITS)).toEqual({ relays: [0], drain: 1 });
@@ -78,15 +78,15 @@ describe("HUB-17 placement", () => {
     expect(planOf(20, [open(0, 20)], LIMITS)).toEqual({ relays: [], drain: 0 });
   });
 
-  test("the one with the highest index goes, in whatever order they are known", () => {
+  test("the relay with the highest index is released, in whatever order they are listed", () => {
     expect(planOf(0, [open(3, 1), open(7, 1), open(1, 1)], LIMITS).drain).toBe(7);
   });
 
-  test("one at a time", () => {
+  test("relays are released one at a time", () => {
     expect(planOf(0, [draining(2, 5), open(1, 0), open(0, 0)], LIMITS).drain).toBeNull();
   });
 
-  test("with every relay there may be in use and full, those say for themselves when they are full", () => {
+  test("with the maximum of relays in use and full, clients go to all of them, and full ones refuse", () => {
     const relays = Array.from({ length: RELAYS_PER_HUB }, (_, index) => open(index, 200));
     const all = relays.map(({ index }) => index);
     expect(planOf(100, relays, LIMITS)).toEqual({ relays: all, drain: null });
@@ -117,7 +117,7 @@ describe("HUB-17 whatever a guild does", () => {
     }),
   );
 
-  test("nobody is sent to a relay that drains or is full, while another place is left", () => {
+  test("no client is sent to a draining or full relay while another place is left", () => {
     fc.assert(
       fc.property(guild, ({ limits: limit, own, relays }) => {
         const plan = planOf(own, relays, limit);
@@ -125,7 +125,7 @@ describe("HUB-17 whatever a guild does", () => {
           const row = relays.find((relay) => relay.index === index);
           expect(index).not.toBe(plan.drain);
           expect(row?.state).not.toBe("draining");
-          // 1,000 relays are never reached here, so there is always another place.
+          // The maximum of relays is never reached here, so there is always another place.
           expect((row?.sockets ?? 0) / limit.relay).toBeLessThan(0.8);
         }
         if (plan.relays.length === 0) expect(own / limit.hub).toBeLessThan(0.8);
@@ -136,7 +136,7 @@ describe("HUB-17 whatever a guild does", () => {
     );
   });
 
-  test("a relay that is let go is not needed again by those who had to leave it", () => {
+  test("a released relay is not needed again for the clients that had to leave it", () => {
     fc.assert(
       fc.property(guild, fc.nat(1_000), ({ limits: limit, own, relays }, seed) => {
         const plan = planOf(own, relays, limit);
@@ -146,7 +146,7 @@ describe("HUB-17 whatever a guild does", () => {
           row.index === plan.drain ? draining(row.index, left) : { ...row },
         );
         let here = own;
-        // One by one they come to where the plan of the moment says.
+        // They connect one by one, each according to the current plan.
         for (let step = seed; left > 0; left -= 1, step += 7) {
           const now = planOf(here, rows, limit);
           const to = now.relays[step % Math.max(1, now.relays.length)];
@@ -164,7 +164,7 @@ describe("HUB-17 whatever a guild does", () => {
     );
   });
 
-  test("a guild that loses a tenth and gets it back, over and over, lets no relay go", () => {
+  test("a guild that loses a tenth and gets it back, over and over, releases no relay", () => {
     fc.assert(
       fc.property(limits, fc.integer({ min: 10, max: 1_500 }), (limit, size) => {
         const rows: RelayRow[] = [];

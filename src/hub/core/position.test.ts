@@ -22,7 +22,7 @@ describe("HUB-11 position of an outside event", () => {
     ["the same again", { epoch: "b", seq: 4 }, { epoch: "b", seq: 4 }, { kind: "duplicate" }],
     ["an earlier one", { epoch: "b", seq: 4 }, { epoch: "b", seq: 1 }, { kind: "duplicate" }],
     [
-      "one after a hole",
+      "one after a gap",
       { epoch: "b", seq: 4 },
       { epoch: "b", seq: 6 },
       { kind: "gap", expected: 5 },
@@ -39,13 +39,13 @@ describe("HUB-11 position of an outside event", () => {
     expect(decide(known, incoming)).toEqual(decision);
   });
 
-  test("a whole state needs nothing before it, but is no newer than it is", () => {
+  test("a whole state may follow a gap, but an old one is still refused", () => {
     expect(decide(null, { epoch: "b", seq: 9 }, true)).toEqual({ kind: "next" });
     expect(decide({ epoch: "b", seq: 9 }, { epoch: "b", seq: 9 }, true).kind).toBe("duplicate");
     expect(decide({ epoch: "b", seq: 9 }, { epoch: "a", seq: 10 }, true).kind).toBe("stale");
   });
 
-  test("a whole state may jump so far, and no further: the numbers after it must last", () => {
+  test("a whole state may jump so far, and no further, because the range of seq must last", () => {
     const far = (seq: number) => decide({ epoch: "b", seq: 9 }, { epoch: "b", seq }, true);
     expect(far(9 + PUBLISHER_SEQ_JUMP_MAX)).toEqual({ kind: "next" });
     expect(far(9 + PUBLISHER_SEQ_JUMP_MAX + 1)).toEqual({ kind: "gap", expected: 10 });
@@ -57,19 +57,19 @@ describe("HUB-11 position of an outside event", () => {
 
   test.each([
     ["is no ULID", "~"],
-    ["is written otherwise", ulid(NOW).toLowerCase()],
-    ["lies in the future", ulid(NOW + PUBLISHER_EPOCH_AHEAD_MAX_MS + 1)],
-  ])("a known epoch that %s closes the hub to nobody", (_, epoch) => {
+    ["is in lower case", ulid(NOW).toLowerCase()],
+    ["is in the future", ulid(NOW + PUBLISHER_EPOCH_AHEAD_MAX_MS + 1)],
+  ])("a known epoch that %s locks no publisher out", (_, epoch) => {
     const next = decidePosition({ epoch, seq: 9 }, at({ epoch: "a", seq: 1 }), false, NOW);
     expect(next).toEqual({ kind: "next" });
   });
 
-  test("one that is just early enough counts", () => {
+  test("a known epoch that is just early enough counts", () => {
     const known = { epoch: ulid(NOW + PUBLISHER_EPOCH_AHEAD_MAX_MS), seq: 9 };
     expect(decidePosition(known, at({ epoch: "c", seq: 1 }), false, NOW).kind).toBe("stale");
   });
 
-  test("when an epoch began can be read back", () => {
+  test("the time of an epoch can be read from it", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 2 ** 48 - 1 }), (time) => {
         expect(epochBegan(ulid(time))).toBe(time);
@@ -80,7 +80,7 @@ describe("HUB-11 position of an outside event", () => {
     );
   });
 
-  test("whatever is sent again, late or twice, each seq of an epoch is taken once and in order", () => {
+  test("whatever is repeated or late, each seq of an epoch is accepted once and in order", () => {
     fc.assert(
       fc.property(
         fc.array(

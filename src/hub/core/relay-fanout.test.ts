@@ -15,7 +15,7 @@ const signal = (key: string, payload: string): Signal => ({
   ts: 0,
 });
 
-/** A fan-out whose calls are answered by the test. */
+/** A fan-out whose calls the test answers. */
 function fanout(relays: readonly number[] = [0]) {
   const store = memoryStore("e");
   const clock = { now: 1_000 };
@@ -23,7 +23,7 @@ function fanout(relays: readonly number[] = [0]) {
   const calls: { index: number; call: RelayCall }[] = [];
   const acks: { before: RelayRow; ack: RelayAck }[] = [];
   const background: Promise<unknown>[] = [];
-  /** What relays have, as they acknowledge it; null: it cannot be reached. */
+  /** The seq that each relay acknowledges; null: the relay cannot be reached. */
   const have = new Map<number, number | null>();
   let answer = (index: number, call: RelayCall): Partial<RelayAck> => {
     const before = have.get(index) ?? 0;
@@ -80,8 +80,8 @@ function fanout(relays: readonly number[] = [0]) {
 const seqsOf = ({ call }: { readonly call: RelayCall }): number[] =>
   call.entries.map(({ seq }) => seq);
 
-describe("HUB-16 what a relay is told", () => {
-  test("is all that it has not acknowledged, and what the hub stands at", async () => {
+describe("HUB-16 a call to a relay", () => {
+  test("has everything that the relay has not acknowledged, and the hub's head", async () => {
     const one = fanout();
     one.append(3);
     await one.fanout.flush({ from: 1 });
@@ -98,7 +98,7 @@ describe("HUB-16 what a relay is told", () => {
     expect(one.calls.map(seqsOf)).toEqual([[2, 3], [4]]);
   });
 
-  test("after a wake is only where the hub stands: the relay pulls what it does not have", async () => {
+  test("after a wake has only the hub's head: the relay pulls what it does not have", async () => {
     const one = fanout();
     one.append(3);
     one.have.set(0, 3);
@@ -106,7 +106,7 @@ describe("HUB-16 what a relay is told", () => {
     expect(one.calls[0]?.call).toMatchObject({ head: 3, after: 3, entries: [] });
   });
 
-  test("is one call for a burst that came while another call was under way", async () => {
+  test("carries the whole burst that was published while another call was under way", async () => {
     const one = fanout();
     one.append(1);
     const first = one.fanout.flush({ from: 0 });
@@ -119,7 +119,7 @@ describe("HUB-16 what a relay is told", () => {
     expect(one.calls.map(seqsOf)).toEqual([[1], [2, 3, 4, 5, 6]]);
   });
 
-  test("comes in several calls when it is much, by events and by bytes", async () => {
+  test("is bounded in events and in bytes, and further calls carry the rest", async () => {
     const one = fanout();
     one.append(1_001);
     await one.fanout.flush({ from: 0 });
@@ -130,7 +130,7 @@ describe("HUB-16 what a relay is told", () => {
     expect(two.calls.map((call) => seqsOf(call).length)).toEqual([16, 4]);
   });
 
-  test("begins at the oldest entry that is left", async () => {
+  test("begins at the oldest entry of the journal", async () => {
     const one = fanout();
     one.append(5);
     one.store.trim({ maxEvents: 2, maxBytes: 1e9, maxAgeMs: 1e9 }, 0);
@@ -138,7 +138,7 @@ describe("HUB-16 what a relay is told", () => {
     expect(one.calls[0]?.call).toMatchObject({ after: 3, head: 5 });
   });
 
-  test("goes to every relay, whichever of them cannot be reached", async () => {
+  test("is sent to every relay, even if another one cannot be reached", async () => {
     const one = fanout([0, 1, 2]);
     one.have.set(1, null);
     one.append(1);
@@ -154,14 +154,14 @@ describe("HUB-16 what a relay is told", () => {
     expect(one.fanout.acknowledged(1)).toEqual({ have: 1, failed: false });
   });
 
-  test("says that it is to let go of its clients", async () => {
+  test("says that the relay is draining", async () => {
     const one = fanout([0, 1]);
     one.fanout.write({ index: 1, state: "draining", sockets: 0, users: 0 });
     await one.fanout.flush();
     expect(one.calls.map(({ call }) => call.draining)).toEqual([false, true]);
   });
 
-  test("says so also when that was decided while it was called, and says it once", async () => {
+  test("says it also when that was decided during another call, and says it once", async () => {
     const one = fanout();
     await one.fanout.flush();
     const underWay = one.fanout.flush({ signal: signal("a", "1") });
@@ -171,7 +171,7 @@ describe("HUB-16 what a relay is told", () => {
     expect(one.calls.map(({ call }) => call.draining)).toEqual([false, false, true]);
   });
 
-  test("is nothing when it has everything", async () => {
+  test("is not sent when the relay has everything", async () => {
     const one = fanout();
     await one.fanout.flush();
     await one.fanout.flush();
@@ -179,7 +179,7 @@ describe("HUB-16 what a relay is told", () => {
     expect(one.calls).toHaveLength(1);
   });
 
-  test("with no relay is nothing", async () => {
+  test("is not sent without a relay", async () => {
     const one = fanout([]);
     one.append(1);
     one.fanout.expectCall();
@@ -190,8 +190,8 @@ describe("HUB-16 what a relay is told", () => {
   });
 });
 
-describe("HUB-16 a relay that gets no further", () => {
-  test("is not called for ever: the next try is the task's", async () => {
+describe("HUB-16 a relay that makes no progress", () => {
+  test("is not called for ever: the task tries again", async () => {
     const one = fanout();
     one.append(3);
     one.have.set(0, 1);
@@ -205,7 +205,7 @@ describe("HUB-16 a relay that gets no further", () => {
     expect(behind.calls).toHaveLength(2);
   });
 
-  test("nor one that does not take a revocation, or has more than the hub", async () => {
+  test("is not called for ever either if it does not take a revocation, or is ahead of the hub", async () => {
     const one = fanout();
     one.hub.revision = 4;
     one.answerWith(() => ({ revision: 3 }));
@@ -218,7 +218,7 @@ describe("HUB-16 a relay that gets no further", () => {
     expect(ahead.calls.length).toBeLessThan(4);
   });
 
-  test("a revocation that came meanwhile is told with another call", async () => {
+  test("gets a revocation that was added meanwhile with another call", async () => {
     const one = fanout();
     one.answerWith(() => {
       one.hub.revision = 1;
@@ -229,8 +229,8 @@ describe("HUB-16 a relay that gets no further", () => {
   });
 });
 
-describe("HUB-16 the task that makes up for lost calls", () => {
-  test("is stored with the event, and not put off by later ones", () => {
+describe("HUB-16 the task that repeats lost calls", () => {
+  test("is stored with the event, and not postponed by later ones", () => {
     const one = fanout();
     one.fanout.expectCall();
     expect(one.store.readTask(RELAYS_TASK)).toBe(2_000);
@@ -239,7 +239,7 @@ describe("HUB-16 the task that makes up for lost calls", () => {
     expect(one.store.readTask(RELAYS_TASK)).toBe(2_000);
   });
 
-  test("calls until everybody has everything, then no more", async () => {
+  test("calls until every relay has everything, then no more", async () => {
     const one = fanout([0, 1]);
     one.append(2);
     one.fanout.expectCall();
@@ -255,7 +255,7 @@ describe("HUB-16 the task that makes up for lost calls", () => {
     expect(one.have.get(1)).toBe(2);
   });
 
-  test("calls after a crash, where nothing is known of who has what", async () => {
+  test("calls after a crash, when it is not known what each relay has", async () => {
     const one = fanout();
     one.append(2);
     one.fanout.expectCall();
@@ -266,7 +266,7 @@ describe("HUB-16 the task that makes up for lost calls", () => {
     expect(one.store.readTask(RELAYS_TASK)).toBeNull();
   });
 
-  test("goes on while a signal or a revocation has not arrived", async () => {
+  test("continues while a signal or a revocation has not arrived", async () => {
     const one = fanout();
     await one.fanout.flush();
     one.have.set(0, null);
@@ -284,7 +284,7 @@ describe("HUB-16 the task that makes up for lost calls", () => {
 });
 
 describe("HUB-15 signals on their way to relays", () => {
-  test("go along once, the newest of each key", async () => {
+  test("are sent once, the newest of each key", async () => {
     const one = fanout();
     const first = one.fanout.flush({ signal: signal("a", "1") });
     void one.fanout.flush({ signal: signal("a", "2") });
@@ -298,7 +298,7 @@ describe("HUB-15 signals on their way to relays", () => {
     ]);
   });
 
-  test("that were lost go with the next call, unless a newer one has come", async () => {
+  test("that were lost are sent with the next call, unless there is a newer one", async () => {
     const one = fanout();
     one.have.set(0, null);
     await one.fanout.flush({ signal: signal("a", "1") });
@@ -313,7 +313,7 @@ describe("HUB-15 signals on their way to relays", () => {
     expect(one.calls).toHaveLength(4);
   });
 
-  test("of a call that was lost do not replace what came while it was under way", async () => {
+  test("of a lost call do not replace newer ones that were sent while it was under way", async () => {
     const one = fanout();
     one.have.set(0, null);
     const lost = one.fanout.flush({ signal: signal("a", "1") });
@@ -325,8 +325,8 @@ describe("HUB-15 signals on their way to relays", () => {
   });
 });
 
-describe("HUB-16 what the hub knows of its relays", () => {
-  test("is what they say with each acknowledgement, written when it changed", async () => {
+describe("HUB-16 what the hub knows about its relays", () => {
+  test("is what they report with each acknowledgement, written when it has changed", async () => {
     const one = fanout();
     one.answerWith(() => ({ sockets: 5, users: 3, closed: 2 }));
     await one.fanout.flush();
@@ -346,7 +346,7 @@ describe("HUB-16 what the hub knows of its relays", () => {
     expect(one.fanout.relays).toMatchObject([{ sockets: 4 }]);
   });
 
-  test("is nothing of one that was let go, also while it was called", async () => {
+  test("is nothing about a released relay, also when it was released during a call", async () => {
     const one = fanout([0, 1]);
     const underWay = one.fanout.flush();
     one.append(1);

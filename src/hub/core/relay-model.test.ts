@@ -8,11 +8,11 @@ import type { Entry } from "./journal.ts";
 const RELAYS = 3;
 const CLIENTS = 6;
 
-/** A client: where it was, and what it has seen of the present epoch since its snapshot. */
+/** A client: its last position, and what it has seen of the current epoch since its snapshot. */
 type Client = {
   readonly sub: string;
   readonly batch: boolean;
-  /** Counts up with each attempt to join and each drop: an earlier attempt is given up. */
+  /** Counts attempts to join and drops. An answer to an earlier attempt is ignored. */
   attempt: number;
   joining: boolean;
   socket: MemorySocket | null;
@@ -86,21 +86,21 @@ const USUAL = fc.oneof(
   },
 );
 
-/** More than one pull carries, of which no client sees anything. */
+/** Publishes more than one pull carries, visible to no client. */
 const BULK = fc.record({ do: fc.constant("bulk" as const) });
 
 const STEP = fc.record({
-  /** Whether everything that is under way comes to its end before the next step. */
+  /** Whether everything under way finishes before the next step. */
   quiet: fc.boolean(),
   what: fc.oneof({ weight: 100, arbitrary: USUAL }, { weight: 1, arbitrary: BULK }),
 });
 
 type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
 
-/** A pull carries 1 MB. */
+/** So many events of so much text are more than the 1 MB of one pull. */
 const BULK_EVENTS = 18;
 const BULK_TEXT = "x".repeat(60 * 1024);
-/** Index of the hub among the places of clients. */
+/** Index of the hub among the objects that clients join. */
 const HUB = RELAYS;
 
 class Model {
@@ -117,10 +117,10 @@ class Model {
     position: null,
     seen: [],
   }));
-  /** Everything that was ever committed, by epoch. */
+  /** Every entry that was ever committed, by epoch. */
   readonly history = new Map<string, Entry[]>([[EPOCH, []]]);
   #epochs = 1;
-  /** What no attempt to join may end with. */
+  /** Unexpected errors and answers of attempts to join. */
   readonly #wrong: unknown[] = [];
 
   async run(steps: readonly Step[]): Promise<void> {
@@ -155,7 +155,7 @@ class Model {
         return guild.time.pass(what.ms);
       case "evict":
         await guild.time.quiet();
-        // What has something to do does not sleep.
+        // An object that is busy does not sleep.
         if (!this.#place(what.at).isBusy) this.#place(what.at).evict();
         return;
       case "crash":
@@ -224,7 +224,7 @@ class Model {
     client.socket = null;
   }
 
-  /** Takes what arrived, as a client would, and holds it against what was published. */
+  /** Reads new frames as a client would, and compares them with what was published. */
   #take(client: Client): void {
     const { socket } = client;
     if (socket === null) return;
@@ -243,7 +243,7 @@ class Model {
   }
 
   #takeEvent(client: Client, { seq = -1, id = "", prev = seq - 1 }: Frame): void {
-    // What was sent before may have been trimmed since: then `prev` is older, but never newer.
+    // If the event sent before was trimmed since, `prev` is older, but never newer.
     expect(prev).toBeLessThanOrEqual(client.position?.seq ?? -1);
     client.position = { epoch: client.epoch, seq };
     client.seen.push(id);
@@ -261,11 +261,11 @@ class Model {
       .map(({ id }) => id);
   }
 
-  /** The network is well again: everything becomes equal everywhere. */
+  /** The network works again, and all objects and clients become equal. */
   async #settle(): Promise<void> {
     const { guild } = this;
     guild.fate = () => ({});
-    // A relay learns of another journal with the next event.
+    // A relay learns about a new journal with the next event.
     this.#publish("all");
     for (let i = 0; i < 6; i += 1) await guild.time.pass(1_001);
     for (const client of this.clients) this.#take(client);
@@ -291,7 +291,7 @@ class Model {
   }
 }
 
-test("HUB-16 whatever is lost, late or restarted: relays become equal to the hub, and every client sees what it may see, in order, once", async () => {
+test("HUB-16 after any loss, delay or restart, relays equal the hub, and clients miss nothing", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(STEP, { minLength: 10, maxLength: 80, size: "max" }),

@@ -19,7 +19,7 @@ const ARRIVES: Fate = {};
 const REQUEST_LOST: Fate = { lost: "request" };
 const ANSWER_LOST: Fate = { lost: "answer" };
 
-/** Fates of the next calls; afterwards all arrive. */
+/** Sets the fates of the next calls. All later calls arrive. */
 function fates(guild: VirtualGuild, ...next: Fate[]): void {
   guild.fate = () => next.shift() ?? ARRIVES;
 }
@@ -35,7 +35,7 @@ async function join(
 }
 
 describe("HUB-16 relays", () => {
-  test("who is at a relay gets what one at the hub gets: same frames, same audience, same prev", async () => {
+  test("a client at a relay gets what a client at the hub gets: same frames, audience and prev", async () => {
     const guild = new VirtualGuild();
     guild.publish();
     const here = await guild.join(guild.hub, { sub: "alice" });
@@ -51,7 +51,7 @@ describe("HUB-16 relays", () => {
     expect(bob.events()).toMatchObject([{ seq: 2 }, { seq: 4, prev: 2 }]);
   });
 
-  test("a guild whose last revocation was forgotten takes a new relay, and calls it no more than needed", async () => {
+  test("a hub whose last revocation has expired calls a new relay no more often than needed", async () => {
     const guild = new VirtualGuild();
     await guild.hub.impl.revoke({ sub: "mallory" });
     await guild.time.pass(REVOCATION_TTL_MS + 1);
@@ -60,7 +60,7 @@ describe("HUB-16 relays", () => {
     let left = 100;
     guild.fate = () => {
       left -= 1;
-      if (left < 0) throw new Error("calls without end");
+      if (left < 0) throw new Error("the calls never end");
       return ARRIVES;
     };
     guild.publish();
@@ -72,7 +72,7 @@ describe("HUB-16 relays", () => {
     expect(guild.hub.impl.host.store.readTask(RELAYS_TASK)).toBeNull();
   });
 
-  test("what is published while a relay is told of a signal reaches it at once", async () => {
+  test("an event that is published during the call for a signal reaches the relay at once", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     guild.publish();
@@ -90,7 +90,7 @@ describe("HUB-16 relays", () => {
     expect(seqs(socket)).toEqual([1, 2]);
   });
 
-  test("a lost call is made again, a lost acknowledgement sends nothing twice", async () => {
+  test("a lost call is repeated, and a lost acknowledgement sends nothing twice", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     fates(guild, REQUEST_LOST);
@@ -108,11 +108,11 @@ describe("HUB-16 relays", () => {
     expect(seqs(socket)).toEqual([1, 2, 3]);
   });
 
-  test("what it missed it pulls, in as many parts as it takes, and sends it once", async () => {
+  test("a relay pulls what it missed, in as many parts as needed, and sends it once", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     guild.fate = () => REQUEST_LOST;
-    // Twice what one pull carries.
+    // More than two pulls carry.
     const text = "x".repeat(32 * 1024);
     for (let i = 0; i < 70; i += 1) guild.publish(null, null, undefined, { text });
     await guild.time.quiet();
@@ -125,7 +125,7 @@ describe("HUB-16 relays", () => {
     expect((guild.calls.get("pull") ?? 0) - before).toBe(3);
   });
 
-  test("a hub that dies between its commit and its call makes up for it when the task is due", async () => {
+  test("a hub that is killed between its commit and its call repeats the call when the task is due", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     guild.publish();
@@ -138,7 +138,7 @@ describe("HUB-16 relays", () => {
     expect(guild.hub.impl.host.store.readTask(RELAYS_TASK)).toBeNull();
   });
 
-  test("a relay that dies keeps what it acknowledged: who comes back resumes at it", async () => {
+  test("a relay that is killed keeps what it acknowledged, and its clients resume at it", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     guild.publish();
@@ -156,7 +156,7 @@ describe("HUB-16 relays", () => {
     }
   });
 
-  test("who was served elsewhere, where more was known, is not taken for ahead of the hub", async () => {
+  test("a client from an object with more events does not count as ahead of the hub", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     fates(guild, REQUEST_LOST);
@@ -168,7 +168,7 @@ describe("HUB-16 relays", () => {
     expect(seqs(moved)).toEqual([2]);
   });
 
-  test("a snapshot from the hub that is ahead of the relay: nothing of it comes again", async () => {
+  test("when the hub's snapshot is ahead of the relay, none of its events is sent again", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     fates(guild, REQUEST_LOST);
@@ -187,7 +187,7 @@ describe("HUB-16 relays", () => {
     expect(socket.last()).toMatchObject({ type: "event" });
   });
 
-  test("a snapshot that the relay has passed meanwhile: what came since follows it", async () => {
+  test("when the relay is ahead of the hub's snapshot, the events in between follow it", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     guild.publish();
@@ -203,7 +203,7 @@ describe("HUB-16 relays", () => {
     expect(guild.relay(0).impl.host.server.sessions.laggingCount).toBe(0);
   });
 
-  test("a relay that fell behind what the hub still has sends everybody away, to be reset", async () => {
+  test("a relay that missed trimmed events closes all its clients, and they get a snapshot", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     guild.publish();
@@ -225,7 +225,7 @@ describe("HUB-16 relays", () => {
     expect(back.last()).toMatchObject({ type: "snapshot", reason: "too_old", seq: 21 });
   });
 
-  test("one that lacks nothing but what was trimmed behind it goes on", async () => {
+  test("a relay whose next event is the oldest of the hub continues", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     guild.publish();
@@ -240,7 +240,7 @@ describe("HUB-16 relays", () => {
     expect(seqs(socket)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  test("another journal of the hub takes the place of the copy, pages and open batches as well", async () => {
+  test("a new journal of the hub replaces the copy, including pages and open batches", async () => {
     const guild = new VirtualGuild();
     const old = await join(guild, 0);
     for (let i = 0; i < 3; i += 1) guild.publish(null, null, undefined, { of: "old" });
@@ -262,7 +262,7 @@ describe("HUB-16 relays", () => {
     expect(reset.last()).toMatchObject({ type: "snapshot", reason: "unknown_epoch", seq: 2 });
   });
 
-  test("a call of a journal that was given up meanwhile changes nothing", async () => {
+  test("a call about a journal that was replaced meanwhile changes nothing", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     guild.publish();
@@ -275,7 +275,7 @@ describe("HUB-16 relays", () => {
     await guild.time.quiet();
     const store = guild.relay(0).impl.host.store;
     expect(store.extent()).toEqual({ epoch: "epoch-2", head: 1, oldest: 1 });
-    // The call of before arrives: its second event would follow the first one of today.
+    // The old call arrives. Its second event would follow the first one of the new journal.
     await guild.time.pass(5_000);
     expect(store.extent().head).toBe(1);
     expect(
@@ -286,7 +286,7 @@ describe("HUB-16 relays", () => {
     ).not.toContain("old");
   });
 
-  test("who was to resume comes back when the journal lost its place while it waited to be let in", async () => {
+  test("a client whose position is trimmed while it waits to be accepted has to reconnect", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     for (let i = 0; i < 3; i += 1) guild.publish();
@@ -305,7 +305,7 @@ describe("HUB-16 relays", () => {
     expect(back.last()).toMatchObject({ type: "snapshot", reason: "too_old" });
   });
 
-  test("a state of a journal that was given up meanwhile is given to nobody", async () => {
+  test("the state of a journal that was replaced meanwhile is given to no client", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     for (let i = 0; i < 3; i += 1) guild.publish();
@@ -325,7 +325,7 @@ describe("HUB-16 relays", () => {
     expect(back.last()).toMatchObject({ type: "snapshot", epoch: "epoch-2", seq: 1 });
   });
 
-  test("who comes to a relay that has not heard of the hub's new journal is served from the new one", async () => {
+  test("a relay that does not know the hub's new journal yet serves a new client from it", async () => {
     const guild = new VirtualGuild();
     const before = await join(guild, 0);
     for (let i = 0; i < 3; i += 1) guild.publish();
@@ -342,7 +342,7 @@ describe("HUB-16 relays", () => {
     expect(seqs(socket)).toEqual([1]);
   });
 
-  test("signals reach who asked for them there", async () => {
+  test("signals reach clients of a relay that asked for them", async () => {
     const guild = new VirtualGuild();
     const asked = await join(guild, 0, { signals: true });
     const deaf = await join(guild, 0);
@@ -359,7 +359,7 @@ describe("HUB-16 relays", () => {
     expect(deaf.last()).toMatchObject({ type: "snapshot" });
   });
 
-  test("keeps its copy within the journal's bounds", async () => {
+  test("a relay keeps its copy within the journal's bounds", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     guild.publish();
@@ -370,7 +370,7 @@ describe("HUB-16 relays", () => {
     expect(guild.relay(0).impl.host.store.extent()).toMatchObject({ oldest: 2, head: 2 });
   });
 
-  test("acknowledges what it has and whom it serves", async () => {
+  test("a relay acknowledges what it has, with its numbers of sockets and users", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     await join(guild, 0);
@@ -391,7 +391,7 @@ describe("HUB-16 relays", () => {
     expect(relays.report()).toMatchObject([{ state: "open", acked: 2, behind: 0 }]);
   });
 
-  test("entries that do not follow are refused, not stored", async () => {
+  test("entries after a gap are refused, not stored", async () => {
     const guild = new VirtualGuild();
     await join(guild, 0);
     guild.publish();
@@ -413,7 +413,7 @@ describe("HUB-16 relays", () => {
     expect(guild.relay(0).impl.host.store.extent().head).toBe(2);
   });
 
-  test("a pull whose answer does not come holds up nobody, and what comes twice is taken once", async () => {
+  test("a pull without an answer delays no other pull, and repeated entries are stored once", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     fates(guild, REQUEST_LOST, { thereMs: 5_000 });
@@ -428,7 +428,7 @@ describe("HUB-16 relays", () => {
     expect(seqs(socket)).toEqual([1]);
   });
 
-  test("a pull that was answered after another one began a new journal asks again", async () => {
+  test("a pull whose answer arrives after another pull began a new journal is repeated", async () => {
     const guild = new VirtualGuild();
     const socket = await join(guild, 0);
     guild.publish();

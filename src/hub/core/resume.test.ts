@@ -8,7 +8,7 @@ const decide = (epoch: string | undefined, seq: number | undefined): string => {
   return decision.kind === "resume" ? `from ${decision.from}` : decision.reason;
 };
 
-describe("HUB-4 where a client says it stands", () => {
+describe("HUB-4 the position of a client", () => {
   test.each([
     [undefined, undefined, "first_connection"],
     ["e", undefined, "invalid_position"],
@@ -26,7 +26,7 @@ describe("HUB-4 where a client says it stands", () => {
     expect(decide(epoch, seq)).toBe(decision);
   });
 
-  test("an empty journal is resumed at its start", () => {
+  test("an empty journal can be resumed at its start", () => {
     expect(decideResume({ epoch: "e", seq: 0 }, { epoch: "e", head: 0, oldest: 1 })).toEqual({
       kind: "resume",
       from: 0,

@@ -5,7 +5,7 @@ import { VirtualHub } from "../../testing/virtual-hub.ts";
 import { VirtualGuild } from "../../testing/virtual-guild.ts";
 
 describe("HUB-14 revocation of a user", () => {
-  test("closes tokens that were issued until then or do not say when, and leaves newer ones", () => {
+  test("closes sessions whose token was issued before or has no `iat`, and leaves newer ones", () => {
     const bench = new VirtualHub();
     const second = Math.floor(bench.now / 1000);
     const older = bench.connect({ iat: second - 10 });
@@ -28,7 +28,7 @@ describe("HUB-14 revocation of a user", () => {
     expect(newer.events()).toHaveLength(1);
   });
 
-  test("finds who is connected after an eviction, and nobody who only waits", async () => {
+  test("finds connected users after an eviction, and no waiting sockets", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ iat: 5 });
     const waiting = bench.wait();
@@ -44,13 +44,13 @@ describe("HUB-14 revocation of a user", () => {
     const exp = second + 7_200;
     bench.server.renew(socket, { sub: "alice", grants: [], exp, iat: second + 5 });
     expect(bench.server.revoke({ sub: "alice" }, bench.now)).toBe(0);
-    // One that does not say keeps the age that is known.
+    // A token without `iat` keeps the age that is known.
     bench.server.renew(socket, { sub: "alice", grants: [], exp });
     expect(bench.server.revoke({ sub: "alice" }, bench.now)).toBe(0);
     expect(socket.closed).toBeNull();
   });
 
-  test("refuses older tokens for a day, and newer ones never", () => {
+  test("refuses older tokens for a day, and never newer ones", () => {
     const bench = new VirtualHub();
     const at = bench.now;
     const second = Math.floor(at / 1000);
@@ -99,7 +99,7 @@ describe("HUB-14 HUB-16 revocation at relays", () => {
   const revisions = (guild: VirtualGuild): number[] =>
     [...guild.relays.values()].map(({ impl }) => impl.copy.revision);
 
-  test("reaches all of them, is told back how many it closed, and is taken once", async () => {
+  test("reaches all relays, returns how many sockets it closed, and is applied once", async () => {
     const guild = new VirtualGuild();
     const sockets = [
       await joined(guild, 0, "alice"),
@@ -122,7 +122,7 @@ describe("HUB-14 HUB-16 revocation at relays", () => {
     expect(later.closed).toBeNull();
   });
 
-  test("a relay that was not reached learns of all it missed when it is called again", async () => {
+  test("a relay that was not reached gets all missed revocations with the next call", async () => {
     const guild = new VirtualGuild();
     const [alice, bob] = [await joined(guild, 0, "alice"), await joined(guild, 0, "bob")];
     guild.fate = () => ({ lost: "request" });
@@ -135,7 +135,7 @@ describe("HUB-14 HUB-16 revocation at relays", () => {
     expect(revisions(guild)).toEqual([2]);
   });
 
-  test("a new relay knows those that are in force, and its revision survives its eviction", async () => {
+  test("a new relay knows all revocations in force, and its revision survives an eviction", async () => {
     const guild = new VirtualGuild();
     await guild.hub.impl.revoke({ sub: "alice" });
     await joined(guild, 0, "bob");

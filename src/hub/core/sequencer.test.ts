@@ -38,7 +38,7 @@ function sequencer(): {
   };
 }
 
-/** A payload of exactly so many bytes as JSON in UTF-8. */
+/** A payload whose JSON has exactly so many bytes in UTF-8. */
 function payloadOf(bytes: number, letter: string): Record<string, unknown> {
   const each = new TextEncoder().encode(letter).length;
   const text = letter.repeat(Math.floor((bytes - 8) / each));
@@ -46,7 +46,7 @@ function payloadOf(bytes: number, letter: string): Record<string, unknown> {
   return { t: `${text}${pad}` };
 }
 
-describe("HUB-2 what is refused leaves nothing", () => {
+describe("HUB-2 a refused event leaves nothing:", () => {
   test("an event that no feature names", () => {
     const { sequencer: one, store, sent } = sequencer();
     expect(one.turn(() => one.publish(publication({ event: "x", dedupeKey: "k" })))).toEqual({
@@ -76,8 +76,8 @@ describe("HUB-2 what is refused leaves nothing", () => {
   });
 });
 
-describe("HUB-1 what is published", () => {
-  test("is journaled with what was given, and with what was not", () => {
+describe("HUB-1 a published event", () => {
+  test("is journaled with given values, and with defaults for the others", () => {
     const { sequencer: one, store, clock } = sequencer();
     const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     one.turn(() => {
@@ -111,7 +111,7 @@ describe("HUB-1 what is published", () => {
     ]);
   });
 
-  test("is sent after the outermost turn, together, once", () => {
+  test("is sent once after the outermost turn, together with others", () => {
     const { sequencer: one, sent } = sequencer();
     one.turn(() => {
       one.publish(publication());
@@ -125,7 +125,7 @@ describe("HUB-1 what is published", () => {
     expect(sent.at(-1)?.map(({ seq }) => seq)).toEqual([4]);
   });
 
-  test("inside a turn that fails is neither stored nor sent; what is around it is", () => {
+  test("inside a turn that fails is neither stored nor sent, but events of the outer turn are", () => {
     const { sequencer: one, sent, store } = sequencer();
     one.turn(() => {
       one.publish(publication());
@@ -141,7 +141,7 @@ describe("HUB-1 what is published", () => {
     expect(store.readAfter(0, 9).map(({ payload }) => payload)).toEqual(["{}", '{"after":true}']);
   });
 
-  test("twice with one key is a duplicate, until the key's time is over", () => {
+  test("with the key of another one is a duplicate, until the key expires", () => {
     const { sequencer: one, clock } = sequencer();
     const again = (): string => one.turn(() => one.publish(publication({ dedupeKey: "k" })).kind);
     expect([again(), again()]).toEqual(["published", "duplicate"]);

@@ -31,8 +31,8 @@ const SessionRecord = z.discriminatedUnion("state", [
     /** Up to this seq everything for it was sent. What was sent later is found in the journal. */
     from: z.number(),
     /**
-     * Between `from` and this seq, earlier grants or an earlier subscription applied, and nothing was sent. Absent:
-     * the present ones applied all the time.
+     * Between `from` and this seq, earlier grants or an earlier subscription applied, and nothing was sent.
+     * Absent: the present ones applied all the time.
      */
     decided: z.number().optional(),
     batch: z.boolean(),

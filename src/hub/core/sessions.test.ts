@@ -12,8 +12,8 @@ import { parseSessionRecord } from "./session.ts";
 const json = (value: unknown): string => JSON.stringify(value);
 const CHANNEL = "100000000000000001";
 
-describe("HUB-15 who is here", () => {
-  test("is counted by user, with the time of the first of its sockets, also after an eviction", async () => {
+describe("HUB-15 presence", () => {
+  test("is counted by user, since the first of the user's sockets, also after an eviction", async () => {
     const bench = new VirtualHub();
     const start = bench.now;
     const first = bench.connect({ sub: "alice" });
@@ -59,7 +59,7 @@ describe("HUB-15 who is here", () => {
     });
   });
 
-  test("a change is told for a user who comes, for one who is closed and for one who goes", async () => {
+  test("is sent when a user connects, is closed, or leaves", async () => {
     const bench = new VirtualHub();
     const watcher = bench.connect({ sub: "watcher", signals: true });
     let told = 0;
@@ -86,7 +86,7 @@ describe("HUB-15 who is here", () => {
     expect(await changes()).toBe(0);
   });
 
-  test("the snapshot tells it only to who asked for signals", () => {
+  test("is in the snapshot only for clients that asked for signals", () => {
     const bench = new VirtualHub();
     const asked = bench.connect({ signals: true });
     const presence = { count: 1, users: [{ userId: "alice", since: bench.now }] };
@@ -96,7 +96,7 @@ describe("HUB-15 who is here", () => {
 });
 
 describe("a socket that is gone", () => {
-  test("was served by us, or was not: only the first counts as our close", () => {
+  test("counts as closed only if its session was open until then", () => {
     const bench = new VirtualHub();
     const [open, ended, waiting] = [bench.connect(), bench.connect(), bench.wait()];
     bench.server.end(ended, "restart");
@@ -109,7 +109,7 @@ describe("a socket that is gone", () => {
     expect([bench.server.sessions.openCount, bench.server.sessions.waitingCount]).toEqual([0, 0]);
   });
 
-  test("is listed no more, and its subscription is forgotten", () => {
+  test("is not listed any more, and its subscription is forgotten", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.server.message(socket, json({ type: "subscribe", channelIds: [CHANNEL] }));
@@ -122,7 +122,7 @@ describe("a socket that is gone", () => {
     expect(bench.store.readFilter(id)).toBeNull();
   });
 
-  test("whose close nobody told is forgotten at the next look", () => {
+  test("without a close event is forgotten at the next check", () => {
     const bench = new VirtualHub();
     const [gone, stays] = [bench.connect({ sub: "a" }), bench.connect({ sub: "b" })];
     for (const socket of [gone, stays]) {
@@ -134,7 +134,7 @@ describe("a socket that is gone", () => {
     expect(ids.map((id) => bench.store.readFilter(id))).toEqual([null, [CHANNEL]]);
   });
 
-  test("a frame that comes after we closed is not answered", () => {
+  test("gets no answer to a frame that arrives after we closed it", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     bench.server.end(socket, "restart");
@@ -150,7 +150,7 @@ describe("a socket that is gone", () => {
 });
 
 describe("HUB-7 a socket that waits", () => {
-  test("keeps how it wants to be served, through an eviction", async () => {
+  test("keeps its options through an eviction", async () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     bench.server.wait(socket, {
@@ -188,7 +188,7 @@ describe("HUB-7 a socket that waits", () => {
     expect(bench.server.isWaiting(socket)).toBe(true);
   });
 
-  test("each has its own deadline", async () => {
+  test("has its own deadline", async () => {
     const bench = new VirtualHub();
     const first = bench.wait();
     await bench.pass(1_000);
@@ -201,7 +201,7 @@ describe("HUB-7 a socket that waits", () => {
     expect(second.closed).toBe("authenticationTimeout");
   });
 
-  test("that has authenticated waits no more", async () => {
+  test("stops waiting when it has authenticated", async () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     const options = { id: "w", batch: false, resume: {} };
@@ -216,7 +216,7 @@ describe("HUB-7 a socket that waits", () => {
     expect(socket.closed).toBeNull();
   });
 
-  test("its frames and the bad ones among them are counted through evictions", async () => {
+  test("has its frames, and its bad frames, counted through evictions", async () => {
     const bench = new VirtualHub();
     const [busy, bad] = [bench.wait(), bench.wait()];
     for (let i = 0; i < UNAUTHENTICATED_FRAMES_MAX; i += 1) {
@@ -231,7 +231,7 @@ describe("HUB-7 a socket that waits", () => {
     );
   });
 
-  test("with a record that this code does not know is asked to come again", async () => {
+  test("with a record of an unknown version is closed, and has to reconnect", async () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     socket.serializeAttachment({ v: 2, state: "open" });
@@ -241,7 +241,7 @@ describe("HUB-7 a socket that waits", () => {
     expect(parseSessionRecord({ v: 2, state: "open" })).toBeNull();
   });
 
-  test("goes when a token could not be checked; an open one keeps its own", () => {
+  test("is closed when its token cannot be checked, while an open one keeps its token", () => {
     const bench = new VirtualHub();
     const [waiting, open] = [bench.wait(), bench.connect()];
     bench.server.tokenRefused(waiting, "overloaded");
@@ -252,7 +252,7 @@ describe("HUB-7 a socket that waits", () => {
 });
 
 describe("HUB-7 deadlines", () => {
-  test("are looked at when the first is due, and no more when there is none", async () => {
+  test("are checked when the first is due, and not at all when there is none", async () => {
     const bench = new VirtualHub();
     const start = bench.now;
     const seconds = start / 1000;
@@ -276,7 +276,7 @@ describe("HUB-7 deadlines", () => {
     expect(bench.ended).toEqual(["authenticationTimeout", "unauthorized"]);
   });
 
-  test("who was warned is not warned again after an eviction", async () => {
+  test("cause only one warning, also after an eviction", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ exp: bench.now / 1000 + 60 });
     await bench.pass(0);
@@ -285,7 +285,7 @@ describe("HUB-7 deadlines", () => {
     expect(socket.frames().filter((frame) => frame.type === "auth.expiring")).toHaveLength(1);
   });
 
-  test("a renewed token that ends sooner is looked at sooner", async () => {
+  test("are earlier after a renewal by a token that expires earlier", async () => {
     const bench = new VirtualHub();
     const seconds = bench.now / 1000;
     const socket = bench.connect({ exp: seconds + 10_000 });
@@ -294,7 +294,7 @@ describe("HUB-7 deadlines", () => {
     expect(socket.closed).toBe("unauthorized");
   });
 
-  test("a renewed token is warned of anew", async () => {
+  test("cause a new warning for a renewed token", async () => {
     const bench = new VirtualHub();
     const seconds = bench.now / 1000;
     const socket = bench.connect({ exp: seconds + 60 });
@@ -310,7 +310,7 @@ describe("how a connection starts", () => {
   const options = { id: "x", batch: false, resume: {} };
   const identity = { sub: "alice", grants: ["sub:alice"], exp: 9_999_999_999 };
 
-  test("the whole state is asked for when it is needed, for the reader's own eyes", () => {
+  test("the whole state is read only when it is needed, and only what the reader may see", () => {
     const bench = new VirtualHub();
     bench.publish();
     let asked = 0;
@@ -336,7 +336,7 @@ describe("how a connection starts", () => {
     ]);
   });
 
-  test("a transport that says itself what was taken is held to its window from the start", async () => {
+  test("for a transport that reports what was taken, the window applies from the start", async () => {
     const bench = new VirtualHub();
     const stream = bench.hub.accept();
     bench.server.open(stream, identity, { ...options, transport: "sse" }, () => ({
@@ -351,7 +351,7 @@ describe("how a connection starts", () => {
     expect(bench.server.sessions.live(stream)?.record.transport).toBe("sse");
   });
 
-  test("what was delivered is counted, and counted anew after each look", async () => {
+  test("delivered events are counted, and the count restarts after each read", async () => {
     const bench = new VirtualHub();
     bench.connect();
     bench.connect({ sub: "bob", batch: true });
@@ -364,8 +364,8 @@ describe("how a connection starts", () => {
   });
 });
 
-describe("sending away", () => {
-  test("so many, resumable, the ones that are left later", () => {
+describe("`sendAway`", () => {
+  test("closes so many sockets with a code to resume, and the others later", () => {
     const bench = new VirtualHub();
     const sockets = Array.from({ length: 5 }, (_, i) => bench.connect({ sub: `u${i}` }));
     const waiting = bench.wait();
@@ -381,7 +381,7 @@ describe("sending away", () => {
   });
 });
 
-test("a transport that knows what its client took says so as an acknowledgement does", () => {
+test("a transport's report of what its client has taken counts as an acknowledgement", () => {
   const bench = new VirtualHub();
   const socket = bench.connect();
   bench.server.taken(socket, 0);

@@ -43,7 +43,7 @@ function ackAll(bench: VirtualHub, socket: MemorySocket): void {
 }
 
 describe("HUB-15 signals", () => {
-  test("go to who asked for them, may see them, and has not narrowed them away", () => {
+  test("are sent to clients that asked for them, may see them, and have subscribed to their topic", () => {
     const bench = new VirtualHub();
     const alice = bench.connect({ sub: "alice", signals: true });
     const bob = bench.connect({ sub: "bob", signals: true });
@@ -68,7 +68,7 @@ describe("HUB-15 signals", () => {
     });
   });
 
-  test("move no position: the next event follows the one before", () => {
+  test("move no position: the next event follows the event before", () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ signals: true });
     bench.publish();
@@ -78,7 +78,7 @@ describe("HUB-15 signals", () => {
     expect(bench.store.extent().head).toBe(2);
   });
 
-  test("nobody who asked: nobody is looked at", () => {
+  test("without a client that asked for them are not sent", () => {
     const bench = new VirtualHub();
     const socket = bench.connect();
     expect(bench.server.hasSignalReaders).toBe(false);
@@ -90,7 +90,7 @@ describe("HUB-15 signals", () => {
     expect(bench.server.hasSignalReaders).toBe(false);
   });
 
-  test("still go to who asked for them after an eviction", async () => {
+  test("are still sent after an eviction", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ signals: true });
     await bench.evict();
@@ -98,7 +98,7 @@ describe("HUB-15 signals", () => {
     expect(signalsOf(socket)).toEqual(["a:1"]);
   });
 
-  test("that come while a client lags come as the newest of each key, after the events", () => {
+  test("for a lagging client are sent after the events, the newest of each key", () => {
     const bench = new VirtualHub();
     const socket = lagging(bench);
     for (const n of [1, 2, 3]) {
@@ -117,7 +117,7 @@ describe("HUB-15 signals", () => {
     expect(signalsOf(socket)).toHaveLength(3);
   });
 
-  test("are judged by what a client may see when they come, not when they were made", () => {
+  test("are filtered by the grants at the time of sending, not of creation", () => {
     const bench = new VirtualHub();
     const socket = lagging(bench);
     bench.server.signal(signal("a", 1, { audience: ["sub:alice"] }));
@@ -127,7 +127,7 @@ describe("HUB-15 signals", () => {
     expect(signalsOf(socket)).toEqual([]);
   });
 
-  test("of more keys than are kept: the oldest are forgotten", () => {
+  test("of too many keys are dropped, the oldest first", () => {
     const bench = new VirtualHub();
     const socket = lagging(bench);
     bench.server.signal(signal("again", 0));
@@ -142,8 +142,8 @@ describe("HUB-15 signals", () => {
   });
 });
 
-describe("HUB-15 what a hub keeps of signals", () => {
-  test("a key that was made anew is not among the oldest", () => {
+describe("HUB-15 stored signals", () => {
+  test("a key with a new value is not among the oldest", () => {
     const bench = new VirtualHub();
     const socket = lagging(bench);
     bench.server.signal(signal("old", 1));
@@ -157,7 +157,7 @@ describe("HUB-15 what a hub keeps of signals", () => {
     expect(signalsOf(socket)).toEqual(["again:2"]);
   });
 
-  test("nothing is remembered for a session that may not see it, and no more than is kept", () => {
+  test("a session remembers only keys that it may see, and not more than are stored", () => {
     const bench = new VirtualHub();
     const socket = lagging(bench);
     const missed = (): number => bench.server.sessions.live(socket)?.missedSignals.size ?? -1;
@@ -167,7 +167,7 @@ describe("HUB-15 what a hub keeps of signals", () => {
     expect(missed()).toBe(SIGNAL_KEYS_MAX);
   });
 
-  test("who is here is told to who resumes and asked for signals: there is no snapshot to say it", () => {
+  test("presence is sent to a client with signals that resumes, because it gets no snapshot", () => {
     const bench = new VirtualHub();
     bench.publish();
     const position = { epoch: "epoch-1", seq: 0 };
@@ -214,7 +214,7 @@ describe("HUB-10 signals and the window", () => {
     expect(socket.closed).toBeNull();
   });
 
-  test("what it missed of many keys comes window by window", () => {
+  test("missed signals of many keys are sent window by window", () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ signals: true });
     bench.ack(socket, 0);
@@ -229,7 +229,7 @@ describe("HUB-10 signals and the window", () => {
   });
 
   test.each([false, true])(
-    "no event is lost or doubled for who lags by signals, batch: %s",
+    "no event is lost or doubled for a client that lags by signals, batch: %s",
     async (batch) => {
       const bench = new VirtualHub();
       const socket = bench.connect({ signals: true, batch });
@@ -256,7 +256,7 @@ describe("HUB-10 signals and the window", () => {
     },
   );
 
-  test("who lags by signals alone is fed although what it was sent last is long trimmed", () => {
+  test("a client that lags only by signals is fed although its last event is trimmed", () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ signals: true });
     bench.publish();
@@ -271,7 +271,7 @@ describe("HUB-10 signals and the window", () => {
     expect(socket.events().at(-1)).toMatchObject({ seq: 10_102, prev: 1 });
   });
 
-  test("a silent client's signals count to its 16 MB", () => {
+  test("a silent client's signals count towards its 16 MB", () => {
     const bench = new VirtualHub();
     const socket = bench.connect({ signals: true });
     let n = 0;

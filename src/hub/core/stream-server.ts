@@ -138,9 +138,9 @@ export class StreamServer<Socket extends object> {
   }
 
   /**
-   * Whether one more socket may connect and wait for its `auth` frame. Each yes counts as one. Waiting sockets have
-   * places and a rate of their own, so that they do not use up those of clients with a ticket, and no address
-   * can use up all of them (hub.md, pre-auth).
+   * Whether one more socket may connect and wait for its `auth` frame. Each yes counts as one. Waiting sockets
+   * have places and a rate of their own, so that they do not use up those of clients with a ticket, and no
+   * address can use up all of them (hub.md, pre-auth).
    * @param address of the client; undefined: a Worker of an older version does not send it
    */
   acceptsToWait(address: string | undefined): boolean {

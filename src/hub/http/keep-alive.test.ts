@@ -45,7 +45,7 @@ afterEach(() => {
 });
 
 describe("an event stream on its way to the client", () => {
-  it("gets a comment whenever it was quiet for so long, and never sooner", async () => {
+  it("gets a comment whenever it was quiet for `quietMs`, and never sooner", async () => {
     const first = take();
     send("data: 1\n\n");
     expect(await first).toBe("data: 1\n\n");
@@ -64,12 +64,12 @@ describe("an event stream on its way to the client", () => {
     expect(await fourth).toBe("data: 2\n\n");
   });
 
-  it("gets none in the middle of a message, wherever that was cut", async () => {
+  it("gets no comment in the middle of a message, wherever that was cut", async () => {
     const parser = new SseReader();
     const texts: string[] = [];
     for (const part of ['data: {"a"', ":1}", "\n", "\n", "data: 2\n\n"]) {
       const taking = take();
-      // Quiet first: a comment may come instead, then the part.
+      // Without data for `quietMs` a comment may come before the part.
       await vi.advanceTimersByTimeAsync(QUIET_MS);
       send(part);
       texts.push((await taking) ?? "");
@@ -82,7 +82,7 @@ describe("an event stream on its way to the client", () => {
     ]);
   });
 
-  it("is read only as fast as the client takes it, and nothing is made up for one that stalls", async () => {
+  it("is read only as fast as the client reads, and a client that stalls gets no comments", async () => {
     expect(pulls).toBe(0);
     const taking = take();
     send("data: 1\n\n");
@@ -94,7 +94,7 @@ describe("an event stream on its way to the client", () => {
     expect(await take()).toBe("data: 2\n\n");
   });
 
-  it("a client that leaves is told to the hub, also while both wait", async () => {
+  it("is cancelled when the client leaves, also while both sides wait", async () => {
     const taking = take();
     await vi.advanceTimersByTimeAsync(1);
     await reader.cancel("gone");
@@ -118,7 +118,7 @@ describe("an event stream on its way to the client", () => {
     expect(await take()).toBeNull();
   });
 
-  it("adds nothing to a message that the hub did not finish", async () => {
+  it("gets no close message after a message that the hub did not finish", async () => {
     const first = take();
     send("data: ha");
     await first;

@@ -5,11 +5,11 @@ import { SSE_CLOSE_EVENT, SSE_KEEP_ALIVE, sseMessage } from "./sse.ts";
 const LINE_FEED = 0x0a;
 
 /**
- * Passes an event stream on, and adds a comment whenever nothing came for `quietMs`: proxies keep the
- * connection, and a client that has gone is noticed when the comment cannot be written. Reads only
- * what the client takes, so that its pace reaches the hub; when it leaves, the hub's side is cancelled.
+ * Passes an event stream on, and adds a comment whenever nothing arrived for `quietMs`. So proxies keep the
+ * connection, and a client that is gone is noticed when the comment cannot be written. It reads only as fast as
+ * the client does, so that backpressure reaches the hub. When the client leaves, the hub's stream is cancelled.
  *
- * When the hub breaks off between two messages the stream ends with the close message of a restart.
+ * When the hub breaks off between two messages, the stream ends with the close message of a restart.
  */
 export function keepAlive(
   upstream: ReadableStream<Uint8Array>,
@@ -20,7 +20,7 @@ export function keepAlive(
   let next: ReturnType<typeof reader.read> | null = null;
   let lineFeeds = 2;
   let hasLeft = false;
-  // A comment in the middle of a message would be part of it.
+  // A comment in the middle of a message would become part of it.
   const betweenMessages = (): boolean => lineFeeds >= 2;
   return new ReadableStream(
     {
@@ -45,7 +45,7 @@ export function keepAlive(
             }
           }
         } catch {
-          // The hub restarted: what a socket would see as 1006.
+          // The hub restarted. A socket would close with 1006.
           if (betweenMessages()) controller.enqueue(encoder.encode(RESTART));
           controller.close();
         }
@@ -65,7 +65,7 @@ const RESTART = sseMessage({
   data: JSON.stringify({ code, reason: meaning, reconnect }),
 });
 
-/** Line feeds at the end of what was passed on so far. */
+/** Number of line feeds at the end of everything passed on so far. */
 function trailingLineFeeds(chunk: Uint8Array, before: number): number {
   let count = 0;
   while (count < chunk.length && chunk[chunk.length - 1 - count] === LINE_FEED) count += 1;

@@ -6,7 +6,7 @@ import { sseMessage } from "./sse.ts";
 const encoder = new TextEncoder();
 const WAIT_MS = 25_000;
 
-/** A hub's event stream, by hand. */
+/** A hub's event stream that the test writes. */
 class FakeHub {
   readonly body: ReadableStream<Uint8Array>;
   cancelled = 0;
@@ -23,7 +23,7 @@ class FakeHub {
     });
   }
 
-  /** Frames of one turn: they arrive together. */
+  /** Sends frames of one turn, which arrive together. */
   send(...frames: readonly object[]): this {
     const text = frames.map((frame) => sseMessage({ data: JSON.stringify({ v: 1, ...frame }) }));
     this.#controller?.enqueue(encoder.encode(text.join("")));
@@ -112,7 +112,7 @@ describe("a long poll", () => {
     expect(hub.cancelled).toBe(1);
   });
 
-  it("waits for the first event, and takes what comes with it", async () => {
+  it("waits for the first event, and returns the events that arrive with it", async () => {
     hub.send(ack(4), resumed(4, 4));
     const polling = pollOnce(hub.body, WAIT_MS);
     await vi.advanceTimersByTimeAsync(WAIT_MS - 1);
@@ -125,7 +125,7 @@ describe("a long poll", () => {
     expect(hub.cancelled).toBe(1);
   });
 
-  it("answers without events when the time is up, and no message but an event ends it sooner", async () => {
+  it("answers without events when the time is up, and only an event ends it sooner", async () => {
     hub.send(ack(4), resumed(4, 4));
     let isDone = false;
     const polling = pollOnce(hub.body, WAIT_MS).finally(() => {
@@ -140,19 +140,19 @@ describe("a long poll", () => {
     expect(hub.cancelled).toBe(1);
   });
 
-  it("with a wait of 0 only asks", async () => {
+  it("with a wait of 0 answers at once", async () => {
     hub.send(ack(4), resumed(4, 4));
     expect(answerOf(await pollOnce(hub.body, 0))).toMatchObject({ seq: 4, events: [] });
   });
 
-  it("the time counts from when the client has all: a slow hub is waited for", async () => {
+  it("starts the wait only when everything missed has arrived, so a slow hub has its time", async () => {
     const polling = pollOnce(hub.body, 0);
     await vi.advanceTimersByTimeAsync(WAIT_MS);
     hub.send(ack(5), event(5), resumed(4, 5));
     expect(answerOf(await polling)).toMatchObject({ seq: 5, events: [entry(5)], more: false });
   });
 
-  it("moves on over what is not for this client, or it would fall out of the journal", async () => {
+  it("moves past events that are not for this client, or its position would be trimmed", async () => {
     hub.send(ack(900), resumed(4, 4));
     expect(answerOf(await pollOnce(hub.body, 0)).seq).toBe(900);
     hub = new FakeHub().send(ack(900), event(7), resumed(4, 7));
@@ -173,7 +173,7 @@ describe("a long poll", () => {
       retryWindowMs: 700,
     });
     expect(hub.cancelled).toBe(1);
-    // A hub of an older version does not say it.
+    // A hub of an older version does not send `oldest`.
     hub = new FakeHub().send(ack(9), snapshot);
     expect(answerOf(await pollOnce(hub.body, WAIT_MS)).reset).toEqual({
       reason: "too_old",
@@ -183,7 +183,7 @@ describe("a long poll", () => {
 });
 
 describe("the bounds of an answer", () => {
-  it("one event more than fits is for the next call", async () => {
+  it("an event above the limit is left for the next call", async () => {
     const entries = Array.from({ length: LONG_POLL_EVENTS_MAX + 1 }, (_, i) => entry(i + 1));
     const last = LONG_POLL_EVENTS_MAX + 1;
     hub.send(ack(last), { type: "batch", events: entries }, resumed(0, last));
@@ -198,7 +198,7 @@ describe("the bounds of an answer", () => {
     expect(answerOf(await pollOnce(hub.body, WAIT_MS)).more).toBe(false);
   });
 
-  it("bytes are bounded as well, but for an event that is larger by itself", async () => {
+  it("bytes are bounded as well, except for a single larger event", async () => {
     const big = "x".repeat(LONG_POLL_BYTES_MAX / 2);
     hub.send(ack(3), event(1, big), event(2, big), event(3, big), resumed(0, 3));
     expect(answerOf(await pollOnce(hub.body, WAIT_MS))).toMatchObject({ seq: 1, more: true });
@@ -209,7 +209,7 @@ describe("the bounds of an answer", () => {
 });
 
 describe("a hub that ends the stream", () => {
-  it("its reason is the outcome when there is nothing to answer with", async () => {
+  it("its close code is the outcome when there are no events", async () => {
     hub.send(ack(4), resumed(4, 4));
     const polling = pollOnce(hub.body, WAIT_MS);
     await vi.advanceTimersByTimeAsync(10);
@@ -217,7 +217,7 @@ describe("a hub that ends the stream", () => {
     expect(await polling).toEqual({ kind: "closed", code: 4401 });
   });
 
-  it("what was missed is answered with all the same, and the client asks for the rest", async () => {
+  it("missed events are answered nevertheless, and the client asks for the rest", async () => {
     hub.send(ack(9), event(5)).end(1013);
     expect(answerOf(await pollOnce(hub.body, WAIT_MS))).toMatchObject({ seq: 5, more: true });
     hub = new FakeHub().send(ack(9), event(5));
@@ -227,7 +227,7 @@ describe("a hub that ends the stream", () => {
     expect(answerOf(await polling)).toMatchObject({ seq: 5, more: true });
   });
 
-  it("one that breaks off has nothing to say", async () => {
+  it("a stream that breaks off without events is lost", async () => {
     expect(await pollOnce(hub.breakOff().body, WAIT_MS)).toEqual({ kind: "lost" });
     hub = new FakeHub().send(ack(4), resumed(4, 4));
     const polling = pollOnce(hub.body, WAIT_MS);

@@ -2,16 +2,16 @@ import type { SnapshotReason } from "../../protocol/frames.ts";
 import { LONG_POLL_BYTES_MAX, LONG_POLL_EVENTS_MAX } from "../../protocol/limits.ts";
 import { type ReceivedMessage, SSE_CLOSE_EVENT, SseReader } from "./sse.ts";
 
-/** What came of one long poll. */
+/** The outcome of one long poll. */
 export type PollOutcome =
   /** `body` is the JSON text of the answer. */
   | { readonly kind: "answer"; readonly body: string }
-  /** The hub ended the stream before there was anything to answer with. */
+  /** The hub closed the stream before it had sent anything to answer with. */
   | { readonly kind: "closed"; readonly code: number }
-  /** The hub broke off. */
+  /** The stream broke off without a close message. */
   | { readonly kind: "lost" };
 
-/** The members of the hub's frames that an answer is made of. The hub is ours, and so is their shape. */
+/** The members of the hub's frames that an answer needs. They are not validated: the hub is our own. */
 type Frame = {
   readonly type: string;
   readonly epoch: string;
@@ -25,8 +25,8 @@ type Frame = {
 type Event = { readonly seq: number };
 
 /**
- * Makes one answer out of a hub's event stream: everything that was missed, or the first that happens
- * within `waitMs`, or the snapshot of a position that cannot be resumed. Cancels the stream.
+ * Reads one answer from a hub's event stream: everything that was missed, or the first events within `waitMs`, or
+ * a snapshot if the position cannot be resumed. Cancels the stream.
  */
 export async function pollOnce(
   stream: ReadableStream<Uint8Array>,
@@ -45,7 +45,7 @@ export async function pollOnce(
         const outcome = poll.take(message);
         if (outcome !== null) return outcome;
       }
-      // After all that came together: one answer instead of several.
+      // Only after the whole chunk, so that events that arrived together are one answer.
       if (poll.isLive && (poll.hasEvents || waitMs === 0)) return poll.answer();
       if (poll.isLive && timer === undefined) {
         timer = setTimeout(() => {
@@ -55,7 +55,7 @@ export async function pollOnce(
       }
     }
   } catch {
-    // workerd rejects the read that our own cancel interrupts; elsewhere it is done.
+    // In workerd our own cancel rejects a pending read. Elsewhere the read returns `done`.
     return timeIsUp ? poll.answer() : poll.broken();
   } finally {
     clearTimeout(timer);
@@ -64,11 +64,11 @@ export async function pollOnce(
 }
 
 class Poll {
-  /** Everything missed has come: what follows happens now. */
+  /** Everything missed has arrived. Further events are live. */
   isLive = false;
   #epoch = "";
   #retryWindowMs = 0;
-  /** The client has all that it may see up to here. */
+  /** The client has everything that it may see up to this seq. */
   #seq = 0;
   /** The hub's newest seq when the stream was opened. */
   #head = 0;
@@ -79,7 +79,7 @@ class Poll {
     return this.#events.length > 0;
   }
 
-  /** @returns an answer that cannot wait for more, or null */
+  /** @returns the outcome if the poll ends with this message, otherwise null */
   take({ event, data }: ReceivedMessage): PollOutcome | null {
     const frame = JSON.parse(data) as Frame;
     if (event === SSE_CLOSE_EVENT) {
@@ -96,7 +96,7 @@ class Poll {
         return this.#reset(frame);
       case "resumed":
         this.isLive = true;
-        // Up to the head everything was sent, or is not for this client: it need not ask again.
+        // Everything up to the head was sent, or is not for this client.
         this.#seq = Math.max(this.#seq, frame.to, this.#head);
         return null;
       case "event":
@@ -122,7 +122,7 @@ class Poll {
       const fits =
         this.#events.length < LONG_POLL_EVENTS_MAX &&
         this.#length + text.length <= LONG_POLL_BYTES_MAX;
-      // One is always taken: an answer that could never hold it would stop its client for good.
+      // A first event is always added, also above the limit: the client could never get past it otherwise.
       if (!fits && this.hasEvents) return this.answer(true);
       this.#events.push(text);
       this.#length += text.length;

@@ -17,14 +17,14 @@ function readAll(chunks: Iterable<Uint8Array>): ReceivedMessage[] {
 
 const read = (text: string): ReceivedMessage[] => readAll([encoder.encode(text)]);
 
-/** Bytes cut at these places, each taken modulo what is there. */
+/** Bytes cut at these places, modulo their number. */
 function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   const at = places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b);
   return [...at, bytes.length].map((end, i) => bytes.subarray(at[i - 1] ?? 0, end));
 }
 
 const line = fc.string({ unit: "binary" }).map((text) => text.replaceAll(/[\r\n\0]/g, ""));
-/** Text that leans towards what can go wrong: line ends, colons, spaces and long characters. */
+/** Text with many difficult parts: line ends, colons, spaces and characters of several bytes. */
 const data = fc
   .array(fc.oneof(fc.constantFrom("\n", ":", " ", "data", "é", "🦊", "\u2028", "\uFEFF"), line))
   .map((parts) => parts.join("").replaceAll("\r", ""));
@@ -38,7 +38,7 @@ const message: fc.Arbitrary<SseMessage> = fc.record(
   { requiredKeys: ["data"] },
 );
 
-/** What a client must get of messages that were sent. */
+/** The messages that a client must read from those that were sent. */
 function received(sent: readonly SseMessage[]): ReceivedMessage[] {
   let last = "";
   return sent.map(({ data: text, event = "message", id = last }) => {
@@ -48,7 +48,7 @@ function received(sent: readonly SseMessage[]): ReceivedMessage[] {
 }
 
 describe("an event stream", () => {
-  it("is read as it was written, wherever it is cut and whichever line ends it has", () => {
+  it("is read as it was written, wherever it is cut and with all kinds of line ends", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(message, fc.boolean())),
@@ -68,7 +68,7 @@ describe("an event stream", () => {
     );
   });
 
-  it("is read byte by byte, characters and line ends cut in two", () => {
+  it("is read byte by byte, with characters and line ends cut in two", () => {
     const text = 'id: e:1\r\ndata: {"name":"Füchse 🦊"}\r\n\r\n:\r\n\r\ndata: 2\r\n\r\n';
     const chunks = Array.from(encoder.encode(text), (byte) => Uint8Array.of(byte));
     expect(readAll(chunks)).toEqual([
@@ -77,13 +77,13 @@ describe("an event stream", () => {
     ]);
   });
 
-  it("gives nothing of a message whose end never came", () => {
+  it("returns nothing of a message without its end", () => {
     expect(read("data: whole\n\ndata: half\n")).toEqual([
       { data: "whole", event: "message", id: "" },
     ]);
   });
 
-  it("hands a message over with the line feed that ends it, also when it might be half of one", () => {
+  it("returns a message at the line end that completes it, also if that may be half of one", () => {
     const reader = new SseReader();
     expect(reader.push(encoder.encode("data: 1\r\n\r"))).toHaveLength(1);
     expect(reader.push(encoder.encode("\ndata: 2\n\n"))).toEqual([
@@ -91,7 +91,7 @@ describe("an event stream", () => {
     ]);
   });
 
-  it("knows the fields of the standard and leaves the others out", () => {
+  it("reads the fields of the standard and skips others", () => {
     expect(read("foo: 1\ndata\ndata:a\ndata:  b\nid: x\0y\nretry: 5\nevent: e\n\n")).toEqual([
       { data: "\na\n b", event: "e", id: "" },
     ]);

@@ -1,18 +1,18 @@
 /** Media type of Server-Sent Events. */
 export const SSE_TYPE = "text/event-stream";
 
-/** A comment: says that the connection lives, and means nothing to the client. */
+/** A comment, which keeps the connection alive. The client ignores it. */
 export const SSE_KEEP_ALIVE = ":\n\n";
 
-/** Name of the message that ends a stream: what a close frame is on the WebSocket. */
+/** Name of the message that ends a stream, like a close frame on a WebSocket. */
 export const SSE_CLOSE_EVENT = "close";
 
 /** One message of an event stream. */
 export type SseMessage = {
   readonly data: string;
-  /** Absent: `message`, what `onmessage` gets. */
+  /** Absent: `message`, which `onmessage` receives. */
   readonly event?: string;
-  /** What the client names as `Last-Event-ID`; absent: the one before stays. One line. */
+  /** What the client sends as `Last-Event-ID`; absent: the id of the message before. One line. */
   readonly id?: string;
   /** How long an `EventSource` waits before it connects again, milliseconds. */
   readonly retry?: number;
@@ -24,20 +24,19 @@ export function sseMessage({ data, event, id, retry }: SseMessage): string {
     (event === undefined ? "" : `event: ${event}\n`) +
     (id === undefined ? "" : `id: ${id}\n`) +
     (retry === undefined ? "" : `retry: ${retry}\n`);
-  // A frame is one line of JSON: the look is cheaper than the split that it nearly always spares.
+  // A frame is nearly always one line of JSON, and this test is cheaper than the split.
   const lines = /[\r\n]/.test(data) ? data.split(/\r\n|[\r\n]/).join("\ndata: ") : data;
   return `${head}data: ${lines}\n\n`;
 }
 
-/** A message as it arrived. `id` is the last one that the stream named, also by an earlier message. */
+/** A message as it arrived. `id` is the last id of the stream, also if an earlier message brought it. */
 export type ReceivedMessage = Required<Pick<SseMessage, "data" | "event">> & {
   readonly id: string;
 };
 
 /**
- * Reads an event stream out of chunks that may be cut anywhere, also inside a character or a line end
- * (HTML Living Standard §9.2.6). Comments, unknown fields and a message without its empty line are
- * left out.
+ * Reads an event stream from chunks that may be cut anywhere, even inside a character or a line end (HTML Living
+ * Standard §9.2.6). It skips comments, unknown fields, and a message without its empty line.
  */
 export class SseReader {
   readonly #decoder = new TextDecoder();
@@ -47,11 +46,11 @@ export class SseReader {
   #event = "";
   #id = "";
 
-  /** Takes the next bytes. @returns the messages that they complete */
+  /** Reads the next bytes. @returns the messages that they complete */
   push(bytes: Uint8Array): ReceivedMessage[] {
     let text = this.#decoder.decode(bytes, { stream: true });
     if (text === "") return [];
-    // The other half of a line end that the chunk before was cut in.
+    // The second half of a line end that was cut between two chunks.
     if (this.#skipLineFeed && text.startsWith("\n")) text = text.slice(1);
     this.#skipLineFeed = text.endsWith("\r");
     const messages: ReceivedMessage[] = [];

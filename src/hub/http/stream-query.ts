@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { ResumePosition } from "../core/resume.ts";
 import { EPOCH_MAX_LENGTH, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
 
-/** An epoch is opaque: visible ASCII, so that it can stand in a header. */
+/** An epoch is opaque. It is visible ASCII, so that it fits into a header. */
 const EPOCH = new RegExp(`^[\\x21-\\x7e]{1,${EPOCH_MAX_LENGTH}}$`);
 const WHOLE_NUMBER = /^\d{1,16}$/;
 
@@ -10,11 +10,11 @@ const Seq = z
   .string()
   .refine((text) => isSeq(text), {
     error:
-      "`after` is the `seq` of the last event you have, a whole number from 0. Leave it out to start anew",
+      "`after` is the `seq` of the last event you have, a whole number from 0. Leave it out to get a snapshot",
   })
   .openapi({ description: "Resume: the `seq` of the last answer, or of the last event" });
 
-/** Query of `GET /events`. Its members are text: what they mean is {@link positionOf}'s to say. */
+/** Query of `GET /events`. Its members are text; {@link positionOf} reads them. */
 export const StreamQuery = z
   .object({
     ticket: z.string().optional().openapi({
@@ -22,7 +22,7 @@ export const StreamQuery = z
     }),
     epoch: z
       .string()
-      .regex(EPOCH, "`epoch` is the `epoch` of the last answer. Leave it out to start anew")
+      .regex(EPOCH, "`epoch` is the `epoch` of the last answer. Leave it out to get a snapshot")
       .optional()
       .openapi({ description: "Resume: the `epoch` of the last answer" }),
     after: Seq.optional(),
@@ -45,7 +45,7 @@ export const StreamQuery = z
   })
   .refine(({ epoch, after }) => epoch === undefined || after !== undefined, {
     path: ["after"],
-    error: "`epoch` needs `after` beside it: send both to resume, or neither to start anew",
+    error: "`epoch` needs `after` beside it: send both to resume, or neither to get a snapshot",
   });
 
 /** Headers of `GET /events`. */
@@ -54,15 +54,15 @@ export const StreamHeaders = z.object({
     .string()
     .refine(
       (text) => text === "" || parseEventId(text) !== null,
-      "`Last-Event-ID` is the `id` of the last message, `<epoch>:<seq>`. Leave it out to start anew",
+      "`Last-Event-ID` is the `id` of the last message, `<epoch>:<seq>`. Leave it out to get a snapshot",
     )
     .optional()
     .openapi({ description: "Resume: `<epoch>:<seq>`. Wins over the query" }),
 });
 
 /**
- * The position of a request that {@link StreamQuery} and {@link StreamHeaders} let pass. An
- * `EventSource` that comes back repeats its address and adds the header, so the header is the newer.
+ * The position of a request that {@link StreamQuery} and {@link StreamHeaders} have accepted. An `EventSource`
+ * that reconnects repeats its URL and adds the header, so the header is newer.
  */
 export function positionOf(
   query: z.infer<typeof StreamQuery>,

@@ -10,7 +10,7 @@ import { hubConfigOf } from "../config.ts";
 import { type GuildHubRpc, hubEnv } from "../env.ts";
 import { callHub } from "../guild-hub-client.ts";
 
-/** What all routes of operators have in common, for `createRoute`. */
+/** The common part of all operator routes, for `createRoute`. */
 export const ADMIN_ROUTE = {
   tags: ["admin"],
   security: [{ bearer: [] }],
@@ -22,7 +22,7 @@ export const GuildParam = z.object({
   guildId: DiscordId.openapi({ param: { name: "guildId", in: "path" } }),
 });
 
-/** null when the token allows this guild: without a `guilds` claim only the primary one. */
+/** null: the token allows this guild. Without a `guilds` claim it allows only the primary guild. */
 export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer | null {
   const { primaryGuildId } = hubConfigOf(c.env);
   if (guildFor(c.get("principal"), guildId, primaryGuildId) === guildId) return null;
@@ -33,7 +33,7 @@ export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer 
   );
 }
 
-/** Asks a guild's hub for an operator: whatever it is, doing it twice is the same as doing it once. */
+/** Calls a guild's hub for an operator. `question` must be idempotent, because it may be repeated. */
 export async function askHub<T>(
   c: Context<AppEnv>,
   guildId: string,

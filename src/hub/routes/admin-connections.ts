@@ -28,14 +28,14 @@ const connectionsRoute = createRoute({
   },
 });
 
-/** The connections to a hub (hub.md, inspection): list a user's, explain one, close them. */
+/** Routes for the connections to a hub (hub.md, inspection): list a user's, explain one, close them. */
 export function mountAdminConnections(app: OpenAPIHono<AppEnv>): void {
   mountConnections(app);
   mountExplain(app);
   mountRevocations(app);
 }
 
-/** `GET /admin/guilds/:id/hub/connections?sub=`: how a `connectionId` is found. */
+/** `GET /admin/guilds/:id/hub/connections?sub=`: to find a `connectionId`. */
 function mountConnections(app: OpenAPIHono<AppEnv>): void {
   app.openapi(connectionsRoute, async (c) => {
     const { guildId } = c.req.valid("param");
@@ -130,7 +130,7 @@ function mountRevocations(app: OpenAPIHono<AppEnv>): void {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    // What has no type passes the validator unread, and nothing has no type.
+    // The validator skips a body without a `Content-Type`, and an empty body has none.
     if (c.req.raw.body === null) {
       return problem(c, "invalid_json", 'Send {"sub":"…"} or {"connectionId":"…"}.');
     }

@@ -19,10 +19,10 @@ import {
 import { askPlacementAgain, placeOf } from "../placement-cache.ts";
 import { openTicket } from "../ticket.ts";
 
-/** Who comes in where. No identity: who it is will be said by the first frame of a socket. */
+/** The client of a request, and the object that serves it. No identity: the socket's first frame brings it. */
 export type Entry = Pick<Handover, "guildId" | "identity" | "address" | "ticket" | "relay">;
 
-/** Refuses a page whose origin is not in `WEB_ORIGIN`; without an Origin it is no page (rooms.md §2). */
+/** Refuses a page whose origin is not in `WEB_ORIGIN`. A client without `Origin` is no page (rooms.md §2). */
 export function refuseOrigin(c: Context<AppEnv>): Response | null {
   const origin = c.req.header("Origin");
   if (origin === undefined || hubConfigOf(c.env).webOrigins.includes(origin)) return null;
@@ -34,8 +34,8 @@ export function refuseOrigin(c: Context<AppEnv>): Response | null {
 }
 
 /**
- * Decides who comes in: by ticket, or by token. There is one way in; one that fails does not fall
- * through to the next. With neither there is no identity, and the primary guild.
+ * Authenticates a client by ticket or by token. A bad ticket does not fall through to the token. Without both
+ * there is no identity, and the guild is the primary one.
  */
 export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response> {
   const config = hubConfigOf(c.env);
@@ -54,7 +54,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   }
   if (c.req.header("Authorization") === undefined) {
     const guildId = config.primaryGuildId;
-    // Who it is will be known later: any of the places will do.
+    // The user is not known yet, so any key will do.
     const place = await placeOf(hubEnv(c.env), guildId, c.get("requestId"));
     return { guildId, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
   }
@@ -74,7 +74,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   return { guildId, identity: identity.value, ...place };
 }
 
-/** The answer to somebody whose token is good for a request and for no session. */
+/** The answer to a user whose token is valid but allows no session. */
 export function noSession(c: Context<AppEnv>, why: NoIdentity): ProblemAnswer {
   return why === "expired"
     ? problem(c, "unauthorized", "Your token has expired. Get a new one.")
@@ -87,7 +87,7 @@ export function noSession(c: Context<AppEnv>, why: NoIdentity): ProblemAnswer {
 
 /**
  * Hands a client over to its guild's hub.
- * @param success status of the hub's answer when it took the client
+ * @param success status of the hub's answer when it accepted the client
  * @returns the hub's answer, or the problem to answer with
  */
 export async function callHub(
@@ -102,7 +102,7 @@ export async function callHub(
     relay === undefined
       ? HUB.get(HUB.idFromName(guildId))
       : RELAY.get(RELAY.idFromName(relayName(guildId, relay)));
-  // A request of our own: nothing that the client sent reaches the hub but what stands in here.
+  // A request of our own, so that nothing else of the client's request reaches the hub.
   const headers = { ...request.headers, [HANDOVER_HEADER]: writeHandover(handover) };
   try {
     const response = await hub.fetch(`https://hub${path}`, { headers });
@@ -110,13 +110,13 @@ export async function callHub(
     if (response.status === 401) return badTicket(c);
     if (response.status === 503) askPlacementAgain(guildId);
   } catch (error) {
-    // It restarts or is overloaded: the client comes back, which is what it does anyway.
+    // The hub restarts or is overloaded. The client retries.
     log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });
   }
   return hubUnavailable(c);
 }
 
-/** The hub does not take this client now, or dropped it. */
+/** The hub does not accept this client now, or has dropped it. */
 export function hubUnavailable(c: Context<AppEnv>): Response {
   return problem(
     c,
@@ -127,8 +127,8 @@ export function hubUnavailable(c: Context<AppEnv>): Response {
 }
 
 /**
- * The page that asks. Browsers leave `Origin` out of a GET to the page's own origin, and then say so in
- * `Sec-Fetch-Site`, which no script can set.
+ * Origin of the page that sent the request. Browsers omit `Origin` on a GET to the page's own origin. They then
+ * send `Sec-Fetch-Site: same-origin`, which no script can set.
  */
 function originOf(c: Context<AppEnv>): string | undefined {
   const origin = c.req.header("Origin");

@@ -87,13 +87,12 @@ Otherwise it is a long poll: the answer comes when there are events, or after \`
 });
 
 /**
- * `GET /events`: the event stream over plain HTTP (hub.md, fallback). One mechanism behind both forms:
- * the hub serves an event stream as it serves a socket, and the long poll reads one until it has
- * something to answer with.
+ * `GET /events`: the event stream over plain HTTP (hub.md, fallback). Both forms use one mechanism: the hub serves
+ * an event stream like a socket, and a long poll reads such a stream until it has an answer.
  */
 export function mountEvents(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
-    // Whoever asks for headers only would open a session that nobody reads.
+    // Hono routes HEAD here as well. It would open a session that nobody reads.
     if (c.req.method !== "GET") {
       return problem(c, "method_not_allowed", "This path takes GET.", {
         headers: { Allow: "GET" },
@@ -142,7 +141,7 @@ async function serve(
     return c.body(keepAlive(response.body, EVENT_STREAM_KEEP_ALIVE_MS), 200, {
       "Content-Type": SSE_TYPE,
       "Cache-Control": "no-cache, no-transform",
-      // nginx would collect the stream before it passes it on.
+      // Otherwise nginx buffers the stream.
       "X-Accel-Buffering": "no",
     });
   }
@@ -161,7 +160,7 @@ async function serve(
   }
 }
 
-/** What a close code is in HTTP. */
+/** The HTTP answer for a close code. */
 function closedPoll(c: Context<AppEnv>, code: number): Response {
   switch (code) {
     case CLOSE_CODES.unauthorized.code:

@@ -50,14 +50,14 @@ const RESUMED = frame({ type: "resumed", epoch: "E", from: 4, to: 4 });
 const event = (seq: number): string =>
   frame({ type: "event", event: "x", payload: { n: "🦊" }, ts: 1, seq, id: `i${seq}` });
 
-/** A hub that does what a test says, behind the Worker as it is. */
+/** A hub that the test controls, behind the real Worker. */
 class FakeHub {
   readonly handovers: Handover[] = [];
   readonly streams: EventStream[] = [];
   gone = 0;
-  /** What it answers with instead of a stream. */
+  /** Its answer instead of a stream. */
   refusal: (() => Response) | null = null;
-  /** Frames that a new stream starts with. */
+  /** The first frames of a new stream. */
   greeting: readonly string[] = [ACK, SNAPSHOT];
 
   async call(
@@ -78,7 +78,7 @@ class FakeHub {
   #serve(name: string, url: string, init: { headers: Record<string, string> }): Promise<Response> {
     const handover = readHandover(init.headers[HANDOVER_HEADER] ?? null);
     if (handover === null || url !== "https://hub/events" || name !== handover.guildId) {
-      return Promise.reject(new Error("not the handover that was agreed on"));
+      return Promise.reject(new Error("the handover is not valid"));
     }
     this.handovers.push(handover);
     if (this.refusal !== null) return Promise.resolve(this.refusal());
@@ -98,7 +98,7 @@ class FakeHub {
   }
 }
 
-/** Reads messages of an answer. */
+/** Reads the messages of an answer. */
 class Messages {
   readonly all: ReceivedMessage[] = [];
   text = "";
@@ -137,7 +137,7 @@ async function code(response: Response): Promise<[number, unknown]> {
 }
 
 describe("Server-Sent Events", () => {
-  test("pass the hub's messages on, unbuffered, until the client leaves", async () => {
+  test("are the hub's messages, unbuffered, until the client leaves", async () => {
     const hub = new FakeHub();
     const response = await hub.call("", { ...bearer(alice), ...SSE });
     expect(response.status).toBe(200);
@@ -189,7 +189,7 @@ describe("Server-Sent Events", () => {
 });
 
 describe("the long poll", () => {
-  test("answers a first call with the whole state and where to go on", async () => {
+  test("answers a first call with the whole state and the next position", async () => {
     const hub = new FakeHub();
     const response = await hub.call("", bearer(alice));
     expect([response.status, response.headers.get("Content-Type")]).toEqual([
@@ -210,7 +210,7 @@ describe("the long poll", () => {
     expect(hub.gone).toBe(1);
   });
 
-  test("waits for an event, or for as long as it was told", async () => {
+  test("waits for an event, or for the time of `wait`", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const hub = new FakeHub();
     hub.greeting = [ACK, RESUMED];
@@ -226,7 +226,7 @@ describe("the long poll", () => {
     expect(hub.gone).toBe(2);
   });
 
-  test("says why the hub ended it", async () => {
+  test("reports why the hub closed the stream", async () => {
     const hub = new FakeHub();
     hub.greeting = [ACK, RESUMED];
     for (const [closeCode, answer] of [
@@ -244,7 +244,7 @@ describe("the long poll", () => {
   });
 });
 
-describe("what the hub is told", () => {
+describe("the handover to the hub contains", () => {
   const told = async (query: string, headers: Record<string, string> = {}): Promise<unknown> => {
     const hub = new FakeHub();
     const response = await hub.call(query, { ...bearer(alice), ...headers });
@@ -254,7 +254,7 @@ describe("what the hub is told", () => {
     return handover;
   };
 
-  test("who it is", async () => {
+  test("the identity", async () => {
     const hub = new FakeHub();
     await hub.call("", bearer(await provider.mint({ sub: "bob", scope: "rooms:manage" })));
     expect(hub.handovers[0]?.identity).toMatchObject({
@@ -263,7 +263,7 @@ describe("what the hub is told", () => {
     });
   });
 
-  test("the position, the header's before the query's", async () => {
+  test("the position, from the header before the query", async () => {
     const polled = { v: 1, guildId: GUILD, batch: true, transport: "poll", signals: false };
     expect(await told("")).toEqual(polled);
     expect(await told("?epoch=E&after=12")).toEqual({ ...polled, epoch: "E", seq: 12 });
@@ -277,20 +277,20 @@ describe("what the hub is told", () => {
       epoch: "E",
       seq: 12,
     });
-    // The hub knows what is wrong with half a position, as on the WebSocket.
+    // An incomplete position is passed on: the hub answers it, as on the WebSocket.
     expect(await told("?after=12")).toEqual({ ...polled, seq: 12 });
     expect(await told(`?epoch=E&after=${Number.MAX_SAFE_INTEGER}`)).toMatchObject({
       seq: Number.MAX_SAFE_INTEGER,
     });
   });
 
-  test("a stream is in batches and has signals only when asked", async () => {
+  test("batches and signals of a stream only on request", async () => {
     const plain = { v: 1, guildId: GUILD, batch: false, transport: "sse", signals: false };
     expect(await told("", SSE)).toEqual(plain);
     expect(await told("?batch=1&signals=1", SSE)).toEqual({ ...plain, batch: true, signals: true });
   });
 
-  test("the ticket, to be used once", async () => {
+  test("the ticket, which works once", async () => {
     const hub = new FakeHub();
     await hub.call(`?ticket=${await ticketFor(alice)}`, bearer("not looked at"));
     expect(hub.handovers[0]).toMatchObject({
@@ -301,7 +301,7 @@ describe("what the hub is told", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("the route refuses", () => {
   test.each([
     ["?after=-1&epoch=E", "/after"],
     ["?after=1.5&epoch=E", "/after"],
@@ -339,7 +339,7 @@ describe("what is refused", () => {
     },
   );
 
-  test("who brings neither token nor ticket, or a bad one", async () => {
+  test("a client without token and ticket, or with a bad one", async () => {
     const hub = new FakeHub();
     for (const [query, headers] of [
       ["", {}],
@@ -370,7 +370,7 @@ describe("what is refused", () => {
     const query = `?ticket=${await ticketFor(alice, {}, { Origin: PAGE_ORIGIN })}`;
     expect((await hub.call(query, { Origin: "http://localhost:8787" })).status).toBe(401);
     expect((await hub.call(query)).status).toBe(401);
-    // Said of the page at our own address, which this ticket is not from.
+    // `same-origin` means a page at our own origin, and the ticket is from another page.
     expect((await hub.call(query, { "Sec-Fetch-Site": "same-origin" })).status).toBe(401);
     const own = await hub.call(query, { Origin: PAGE_ORIGIN });
     expect([own.status, own.headers.get("Access-Control-Allow-Origin")]).toEqual([
@@ -386,8 +386,8 @@ describe("what is refused", () => {
     expect(hub.handovers).toEqual([]);
   });
 
-  test("one request too many in a minute, with when to come back", async () => {
-    // The quota refills as time goes by.
+  test("one request too many in a minute, with a time to retry", async () => {
+    // The clock stands still, because the quota refills with time.
     vi.useFakeTimers({ toFake: ["Date"] });
     const hub = new FakeHub();
     const busy = await provider.mint({ sub: "busy" });
@@ -402,7 +402,7 @@ describe("what is refused", () => {
     expect((await hub.call("", bearer(alice))).status).toBe(200);
   });
 
-  test("what the hub refuses", async () => {
+  test("a client that the hub refuses", async () => {
     const hub = new FakeHub();
     for (const [refusal, answer] of [
       [() => new Response(null, { status: 401 }), [401, "unauthorized"]],

@@ -12,7 +12,7 @@ import { hubPublisher } from "../guild-hub-client.ts";
 
 /** A check that has not answered after this time has failed, milliseconds. */
 const CHECK_TIMEOUT_MS = 5_000;
-/** Whoever waits for the first answer looks for it this often, milliseconds. */
+/** A request that waits for the first answer looks for it at this interval, milliseconds. */
 const LOOK_EVERY_MS = 50;
 
 type Answer = { readonly ready: boolean; readonly checks: { readonly d1: boolean } };
@@ -39,8 +39,8 @@ function readyRoute(areas: readonly Area[]) {
 }
 
 /**
- * `GET /ready` (rooms.md §1). Anybody may ask, so an answer is given again for a moment. While one request
- * asks anew, the others get the last one, or wait for the first; a cancelled request delays nobody.
+ * `GET /ready` (rooms.md §1). It is public, so an answer is reused for a moment. While one request runs the
+ * checks, the others get the last answer, or wait for the first one. A cancelled request delays no other request.
  */
 export function mountReady(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): void {
   let last: { readonly answer: Answer; readonly until: number } | null = null;

@@ -99,7 +99,7 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** `GET /ws`: decides at the upgrade who comes in, and hands the socket to the guild's hub (rooms.md §2). */
+/** `GET /ws`: authenticates at the upgrade, and hands the socket over to the guild's hub (rooms.md §2). */
 export function mountStream(app: OpenAPIHono<AppEnv>): void {
   app.get("/ws", async (c) => {
     if (c.req.header("Upgrade")?.toLowerCase() !== "websocket") {
@@ -111,7 +111,7 @@ export function mountStream(app: OpenAPIHono<AppEnv>): void {
     if (refused !== null) return refused;
     const entry = await decideEntry(c);
     if (entry instanceof Response) return entry;
-    // A ticket was counted when it was made.
+    // A ticket was counted when it was created.
     if (entry.identity !== undefined && entry.ticket === undefined) {
       const tooMany = await refuseTooMany(c, CONNECTIONS, entry.identity.sub);
       if (tooMany !== null) return tooMany;
