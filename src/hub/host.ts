@@ -27,6 +27,9 @@ import type { SqliteStore } from "./sqlite-store.ts";
 /** A failed task runs again after this time, milliseconds. */
 const TASK_RETRY_MS = 5_000;
 
+/** The latest time of an alarm, milliseconds: the runtime refuses later ones, and a token may expire later. */
+const ALARM_LATEST = Date.UTC(2189, 0);
+
 /** Fact: when counting began, milliseconds. */
 export const COUNTED_SINCE_FACT = "counted since";
 /** Task that writes the metrics. A timer would keep the object awake. */
@@ -210,7 +213,8 @@ export class StreamHost {
   /** Sets the alarm for the next task. Call it at the end of each event. */
   arm(): void {
     this.meter.count("delivered", this.server.takeDelivered());
-    const next = this.store.nextTaskAt();
+    const at = this.store.nextTaskAt();
+    const next = at === null ? null : Math.min(at, ALARM_LATEST);
     if (next === this.#armedAt) return;
     this.#armedAt = next;
     this.#runtime.setAlarm(next);

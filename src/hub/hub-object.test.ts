@@ -52,6 +52,19 @@ function setUp() {
   };
 }
 
+describe("a token that expires later than an alarm may be set", () => {
+  it("opens a session, and other tasks still run", async () => {
+    const guild = new VirtualGuild();
+    const socket = await guild.join(guild.hub, { sub: "eternal", exp: 9_999_999_999 });
+    expect(typeof socket === "object" && socket.closed).toBeNull();
+    await guild.time.pass(100_000);
+    const mortal = await guild.join(guild.hub, { exp: guild.time.now / 1000 + 100 });
+    await guild.time.pass(100_000);
+    expect(typeof mortal === "object" && mortal.closed).toBe("unauthorized");
+    expect(typeof socket === "object" && socket.closed).toBeNull();
+  });
+});
+
 describe("a task of an area", () => {
   it.each([
     ["does not run", { extensions: [], events: new Set<string>() }],

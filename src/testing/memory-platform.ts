@@ -15,6 +15,8 @@ const REASON_MAX_BYTES = 123;
 const RESERVED_CODES: ReadonlySet<number> = new Set([1005, 1006, 1015]);
 /** A client answers a close after this time, milliseconds. */
 const CLOSE_HANDSHAKE_MS = 1;
+/** The platform refuses alarms from this time on, milliseconds. */
+const ALARM_LIMIT = Date.UTC(2190, 0);
 /** The platform repeats a failed `alarm` after this time, milliseconds. */
 const ALARM_RETRY_MS = 2_000;
 /** Close code of a connection that ended without a close frame. */
@@ -301,6 +303,7 @@ export class MemoryObject<Impl extends Served> {
       },
       setAlarm: (at) => {
         if (isGone() || at === this.#alarmAt) return;
+        if (at !== null && at >= ALARM_LIMIT) throw new TypeError("the alarm is too late");
         this.#alarmAt = at;
         this.#schedule();
       },
