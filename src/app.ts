@@ -9,10 +9,10 @@ import {
   areaBody,
   areaCors,
   areaRateLimit,
+  finishAfterDisconnect,
   inItsArea,
   ownerOf,
   refuse,
-  toItsEnd,
 } from "./platform/http/areas.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
 import { requestLog, securityHeaders } from "./platform/http/headers.ts";
@@ -21,7 +21,7 @@ import { mountService } from "./platform/http/service-routes.ts";
 import { collected, ConfigError } from "./platform/variables.ts";
 import { declareSecurity, documentOf, openApiDocument } from "./platform/openapi.ts";
 
-/** Whose are the paths that no area owns: the deployment's own, and the page's. */
+/** Owns the paths that belong to no area: the deployment's own, and the page's. */
 const HOUSE: HttpArea = {
   ...PROBLEM_DIALECT,
   name: "service",
@@ -33,9 +33,9 @@ const HOUSE: HttpArea = {
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * The Worker's HTTP side: middleware in the order in which it acts, then routes.
- * @param areas what runs
- * @param refused what is wrong with the choice of them
+ * The HTTP side of the Worker: middleware in the order in which it runs, then routes.
+ * @param areas the areas that run
+ * @param refused the error in the variables that choose them
  */
 export function createApp(
   areas: readonly Area[] = AREAS,
@@ -50,10 +50,10 @@ export function createApp(
   app.use((c, next) => {
     const isSafe = SAFE_METHODS.has(c.req.method);
     const changes = !isSafe || c.get("area").changesByGet?.(c.req.path) === true;
-    return changes ? toItsEnd(c, next) : next();
+    return changes ? finishAfterDisconnect(c, next) : next();
   });
   app.use(requestLog, securityHeaders);
-  // Whatever is asked: the operator reads which variables are missing, of all areas at once.
+  // For every route, so that the operator reads all missing variables of all areas at once.
   app.use((c, next) => {
     if (c.req.path === "/health") return next();
     if (refused !== undefined) throw refused;
@@ -89,7 +89,7 @@ export function createApp(
 
 const apps = new WeakMap<object, OpenAPIHono<AppEnv>>();
 
-/** The app of a deployment with these variables, made when it is first needed. */
+/** The app of a deployment with these variables, created at its first request. */
 export function appFor(env: object): OpenAPIHono<AppEnv> {
   const before = apps.get(env);
   if (before !== undefined) return before;
@@ -99,7 +99,7 @@ export function appFor(env: object): OpenAPIHono<AppEnv> {
   return app;
 }
 
-/** @throws ConfigError that names each variable which is missing or malformed, whichever area reads it */
+/** @throws ConfigError that names each missing or malformed variable of all areas */
 function checkVariables(areas: readonly Area[], env: object): void {
   const problems: string[] = [];
   for (const { config } of areas) collected(problems, () => config?.parse(env));
@@ -114,7 +114,7 @@ export function openApiOf(
   return openApiDocument(app, [...areas, HOUSE]);
 }
 
-/** Makes something when it is first asked for: a document takes longer than most requests. */
+/** Creates a value at its first use and keeps it: a document takes longer than most requests. */
 function once<T extends object>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());

@@ -10,7 +10,7 @@ const document = asyncApiDocument(ROOM_EVENTS);
 describe("the AsyncAPI document", () => {
   it("is valid AsyncAPI 3.0 by its own parser", async () => {
     const { document: parsed, diagnostics } = await new Parser().parse(JSON.stringify(document));
-    // 0: an error; what follows are hints.
+    // 0 is an error; higher severities are hints.
     expect(diagnostics).not.toContainEqual(expect.objectContaining({ severity: 0 }));
     expect(parsed?.version()).toBe("3.0.0");
     expect(parsed?.channels().all()).toHaveLength(1);

@@ -116,7 +116,7 @@ export function asyncApiDocument(events: readonly EventDefinition[]): object {
   };
 }
 
-/** `servers` of the document when the Worker is asked for it at `at`: the stream is there too. */
+/** `servers` of the document for a request to `at`: the Worker that serves the document serves the stream. */
 export function streamServers(at: URL): object {
   return {
     worker: {
@@ -144,14 +144,14 @@ function messageOf(
 ): object {
   const payload = z.toJSONSchema(schema, {
     target: "draft-7",
-    // What a reader must take: unknown members are for later versions.
+    // The input form allows unknown members: readers must accept what later versions add.
     io: "input",
     override: ({ jsonSchema }) => dropSafeIntegers(jsonSchema),
   });
   return { name, title: name, summary, payload: hoist(payload, schemas) };
 }
 
-/** JavaScript's own bounds say nothing about the protocol. */
+/** Drops bounds of JavaScript's safe integers: they are no part of the protocol. */
 function dropSafeIntegers(schema: { minimum?: number; maximum?: number }): void {
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;

@@ -5,18 +5,18 @@ import { clientNetwork } from "./client-network.ts";
 const group = fc.integer({ min: 0, max: 0xffff });
 const groups = (count: number) => fc.array(group, { minLength: count, maxLength: count });
 
-/** The address in full, and as other software may write it. */
+/** The address in full, and in other forms that software writes. */
 function spellings(all: readonly number[]): string[] {
   const full = all.map((one) => one.toString(16).padStart(4, "0")).join(":");
   const short = all.map((one) => one.toString(16)).join(":");
   return [full, full.toUpperCase(), short, new URL(`http://[${full}]`).hostname.slice(1, -1)];
 }
 
-describe("who counts as one client", () => {
-  test("a whole IPv6 /64, however its addresses are written", () => {
+describe("addresses that count as one client", () => {
+  test("a whole IPv6 /64, in every notation of its addresses", () => {
     fc.assert(
       fc.property(groups(4), groups(4), groups(4), (network, one, other) => {
-        // Not one that stands for an IPv4 address.
+        // The all-zero network holds the IPv4-mapped addresses.
         fc.pre(network.some((part) => part !== 0));
         const seen = [one, other].flatMap((host) => spellings([...network, ...host]));
         expect(new Set(seen.map(clientNetwork)).size).toBe(1);
@@ -24,7 +24,7 @@ describe("who counts as one client", () => {
     );
   });
 
-  test("not two of them", () => {
+  test("two IPv6 /64 are two clients", () => {
     fc.assert(
       fc.property(groups(8), groups(8), (one, other) => {
         fc.pre(one.slice(0, 4).join() !== other.slice(0, 4).join());
@@ -34,7 +34,7 @@ describe("who counts as one client", () => {
     );
   });
 
-  test("an IPv4 address, also where it is written as IPv6", () => {
+  test("an IPv4 address, also when it is written as IPv6", () => {
     fc.assert(
       fc.property(fc.ipV4(), fc.ipV4(), (one, other) => {
         expect(clientNetwork(`::ffff:${one}`)).toBe(one);
@@ -53,7 +53,7 @@ describe("who counts as one client", () => {
   );
 
   test.each([undefined, "", "nobody", "1.2.3", "fe80::1%eth0", "1::2::3", "::1]/x[", "g::1", ":"])(
-    "%j is one with all that nobody knows",
+    "%j counts with all unknown addresses",
     (text) => {
       expect(clientNetwork(text)).toBe("unknown");
     },

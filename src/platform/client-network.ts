@@ -1,14 +1,14 @@
-/** Everybody whose address is not known is one client. */
+/** All clients whose address is not known count as one. */
 const UNKNOWN = "unknown";
 
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 const IPV6 = /^[\da-f:.]{2,45}$/i;
 
 /**
- * Whose requests are counted together where a limit is by address. An IPv6 client has a whole /64 and may
- * take another address of it for each request (RFC 8981), so that the /64 is the client; an IPv4 address
- * is the same however it is written (RFC 4291 §2.5.5.2).
- * @param address as `CF-Connecting-IP` has it; absent only where no Cloudflare is in front
+ * The key by which a limit per address counts. An IPv6 client has a whole /64 and may use another of its
+ * addresses for each request (RFC 8981), so the /64 is the client. An IPv4 address written as IPv6
+ * (RFC 4291 §2.5.5.2) is the same client as the plain one.
+ * @param address of the header `CF-Connecting-IP`; absent only without Cloudflare in front
  */
 export function clientNetwork(address: string | undefined): string {
   if (address === undefined) return UNKNOWN;
@@ -21,7 +21,7 @@ export function clientNetwork(address: string | undefined): string {
   return `${network.join(":")}::/64`;
 }
 
-/** The eight groups of an IPv6 address; null: it is none. */
+/** The eight groups of an IPv6 address; null: the text is no IPv6 address. */
 function groupsOf(address: string): number[] | null {
   if (!IPV6.test(address)) return null;
   const url = URL.parse(`http://[${address}]`);

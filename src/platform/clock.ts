@@ -1,10 +1,10 @@
 /** Milliseconds since 1970. Injected, so that cores stay deterministic. */
 export type Clock = () => number;
 
-/** The clock of the machine. Called late, so that faked dates in tests are seen. */
+/** The clock of the machine. `Date.now` is looked up at each call, so that tests can replace it. */
 export const systemClock: Clock = () => Date.now();
 
-/** Runs something some milliseconds later. @returns takes it back */
+/** Runs `run` after `ms` milliseconds. @returns a function that cancels it */
 export type Timer = (ms: number, run: () => void) => () => void;
 
 /** The timer of the machine. */
@@ -14,9 +14,9 @@ export const systemTimer: Timer = (ms, run) => {
 };
 
 /**
- * Waits for work, but not longer than `ms` milliseconds. The work itself goes on. Not AbortSignal.timeout: a
- * timer that outlives what it is for keeps a Durable Object awake.
- * @param late what to do instead when the time is up: a value, or a throw
+ * Waits for work, but not longer than `ms` milliseconds. The work itself goes on. AbortSignal.timeout is not
+ * used, because its timer cannot be cancelled and keeps a Durable Object awake after the work has ended.
+ * @param late gives the result, or throws, when the time is up
  */
 export async function within<T, L>(
   ms: number,

@@ -24,18 +24,18 @@ const Variables = z.object({
     ),
 });
 
-/** The variables of the platform: what every area needs of Discord and of the identity provider. */
+/** The variables of the platform: Discord and the identity provider, which every area needs. */
 export const platformConfigOf = defineConfig(Variables, (vars) => ({
   discordBotToken: vars.DISCORD_BOT_TOKEN,
   /** Without a slash at the end. */
   discordApiUrl: vars.DISCORD_API_URL,
-  /** The application that the bot belongs to: slash commands, and who somebody is in Discord. */
+  /** The application of the bot: slash commands, and OAuth2 to find a person's Discord account. */
   discordApp: {
     id: vars.DISCORD_APPLICATION_ID,
-    /** 64 hexadecimal digits; absent: `POST /interactions` is not set up. */
+    /** 64 hexadecimal digits; absent: `POST /interactions` is not configured. */
     publicKey: vars.DISCORD_PUBLIC_KEY,
     clientSecret: vars.DISCORD_CLIENT_SECRET,
-    /** Where a person says who they are (OAuth2). */
+    /** Where a person authorizes us to read their identity (OAuth2). */
     authorizeUrl: `${new URL(vars.DISCORD_API_URL).origin}/oauth2/authorize`,
   },
   jwt: {
@@ -43,7 +43,7 @@ export const platformConfigOf = defineConfig(Variables, (vars) => ({
     audience: vars.JWT_AUDIENCE,
     jwksUrl: vars.JWT_PUBLIC_JWK_URL,
   },
-  /** Client id of the page at the identity provider; absent: the page says that sign-in is not set up. */
+  /** Client id of the page at the identity provider; absent: the page says that sign-in is not configured. */
   oidcClientId: vars.OIDC_CLIENT_ID,
   webOrigins: vars.WEB_ORIGIN,
 }));

@@ -10,7 +10,7 @@ async function mac(secret: string, purpose: string): Promise<string> {
 }
 
 describe("a derived key", () => {
-  it("is the same for the same secret and purpose, and another one for any other", async () => {
+  it("is the same for the same secret and purpose, and differs for any other", async () => {
     const macs = [
       await mac("secret", "first"),
       await mac("secret", "second"),
@@ -20,14 +20,14 @@ describe("a derived key", () => {
     expect(await mac("secret", "first")).toBe(macs[0]);
   });
 
-  it("is what HKDF and HMAC say (RFC 5869, RFC 2104)", async () => {
+  it("equals the result of HKDF and HMAC (RFC 5869, RFC 2104)", async () => {
     const { createHmac, hkdfSync } = await import("node:crypto");
     const key = Buffer.from(hkdfSync("sha256", "secret", "", "first", 32));
     const expected = createHmac("sha256", key).update("text").digest("hex");
     expect(await mac("secret", "first")).toBe(expected);
   });
 
-  it("does nothing but what it is for, and never leaves", async () => {
+  it("can be used only for its purpose, and cannot be exported", async () => {
     const [sign, encrypt] = [
       await derivedKey("secret", "first", "sign"),
       await derivedKey("secret", "first", "encrypt"),

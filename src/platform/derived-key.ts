@@ -9,13 +9,13 @@ const USES = {
 /** workerd and Node name the type of a key differently. */
 type DerivedKey = Awaited<ReturnType<typeof crypto.subtle.deriveKey>>;
 
-/** A process knows two secrets and a handful of purposes: each key is derived once. */
+/** Each key is derived once. There are few, because a process has two secrets and a handful of purposes. */
 const keys = new Map<string, DerivedKey>();
 
 /**
- * A key that follows from one of the server's secrets and is used for one purpose, so that no signature or
- * token of one kind can stand in for another (HKDF, RFC 5869 §3.2).
- * @param purpose the HKDF info; another one is another key
+ * A key that is derived from one of the server's secrets for one purpose, so that a signature or token of one
+ * kind can never be used as another (HKDF, RFC 5869 §3.2).
+ * @param purpose the HKDF info; another purpose gives another key
  */
 export async function derivedKey(
   secret: string,

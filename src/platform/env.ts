@@ -1,26 +1,26 @@
 import type { DiscordAnswer, DiscordCall } from "./discord/call.ts";
 import type { Quota, QuotaDecision } from "./quota.ts";
 
-/** The bindings (wrangler.toml) that every area may use. Variables are read by `config.ts` of each layer. */
+/** The bindings (wrangler.toml) that every area may use. The `config.ts` of each layer reads the variables. */
 export type PlatformEnv = {
   readonly DB: D1Database;
   readonly ASSETS: Fetcher;
   readonly DISCORD: DurableObjectNamespace<DiscordRestRpc>;
   readonly LIMITER: DurableObjectNamespace<RateLimiterRpc>;
-  /** Files that people upload (`platform/files`); absent: no area that runs takes any. */
+  /** Files that people upload (`platform/files`); absent: no running area accepts uploads. */
   readonly UPLOADS?: R2Bucket;
   /** Counters (docs/operations.md); absent: nothing is counted. */
   readonly METRICS?: AnalyticsEngineDataset;
 };
 
-/** What is called of `DiscordRest`. */
+/** The RPC methods of `DiscordRest`. */
 export interface DiscordRestRpc extends Rpc.DurableObjectBranded {
   /** Sends one call once. Failures are values. */
   call(call: DiscordCall): Promise<DiscordAnswer>;
 }
 
-/** What is called of `RateLimiter`. */
+/** The RPC methods of `RateLimiter`. */
 export interface RateLimiterRpc extends Rpc.DurableObjectBranded {
-  /** Takes one request of this key's quota, if one is left. */
+  /** Counts one request of this key, if its quota allows one more. */
   take(key: string, limit: Quota): QuotaDecision;
 }

@@ -6,12 +6,12 @@ import { IDEMPOTENCY_KEY_MAX_LENGTH, IDEMPOTENCY_TTL_MS } from "../protocol/limi
 import { err, ok, type Result } from "./result.ts";
 
 /**
- * A claim that has not ended after this time belongs to a Worker that died, milliseconds: longer than
- * any request of ours may take.
+ * A claim that is older belongs to a Worker that died, milliseconds. It is longer than any of our requests may
+ * take.
  */
 export const CLAIM_STALE_MS = 30_000;
 
-/** A request that carries a key, of one user. */
+/** A request of a user with an idempotency key. */
 export type IdempotentRequest = {
   readonly sub: string;
   readonly key: string;
@@ -19,22 +19,22 @@ export type IdempotentRequest = {
   readonly fingerprint: string;
 };
 
-/** Whose key it is: two users may choose the same. */
+/** A key together with its user, because two users may choose the same key. */
 type Key = Pick<IdempotentRequest, "sub" | "key">;
 
 /** What the key says about this request (rooms.md §1, Idempotency). */
 export type Claim =
-  /** The first of its kind: do it, then {@link complete} or {@link release}. */
+  /** The first request with this key: execute it, then call {@link complete} or {@link release}. */
   | { readonly kind: "new" }
-  /** It was done: answer the same. */
+  /** The request was completed before: send the same answer. */
   | { readonly kind: "replay"; readonly status: number; readonly body: unknown }
   | { readonly kind: "in_flight" }
   /** The key was used for another request. */
   | { readonly kind: "mismatch" }
-  /** Claimed anew from a Worker that died: find out first what it had done. */
+  /** Taken over from a Worker that died: find out first what it had already done. */
   | { readonly kind: "stale" };
 
-/** The key of a request, from either header; null: it has none. */
+/** The key of a request, from either header; null: the request has none. */
 export function readIdempotencyKey(headers: Headers): Result<string | null, "invalid"> {
   const key = headers.get("Idempotency-Key") ?? headers.get("X-Idempotency-Key");
   if (key === null) return ok(null);
@@ -42,13 +42,13 @@ export function readIdempotencyKey(headers: Headers): Result<string | null, "inv
   return ok(key);
 }
 
-/** What makes two requests the same: method, path and body, whatever the order of its members. */
+/** Equal for requests with the same method, path and body. The order of the body's members does not matter. */
 export async function fingerprintOf(method: string, path: string, body: unknown): Promise<string> {
   const text = `${method} ${path} ${JSON.stringify(sorted(body))}`;
   return hexOf(await sha256(text));
 }
 
-/** Claims the key, or says what is known of it. One statement decides, so two requests cannot both win. */
+/** Claims the key, or reports its state. All statements are one transaction, so only one request can claim it. */
 export async function begin(
   database: D1Database,
   request: IdempotentRequest,
@@ -89,7 +89,7 @@ export async function begin(
   return { kind: "replay", status: row.status, body: JSON.parse(row.body ?? "null") };
 }
 
-/** Stores a success: from now on the key answers it. Idempotent. */
+/** Stores the answer of a success, for later requests with the same key. Idempotent. */
 export async function complete(
   database: D1Database,
   key: Key,
@@ -103,10 +103,10 @@ export async function complete(
 
 /** Old keys that one statement deletes. */
 const SWEEP_ROWS = 1_000;
-/** Statements of one sweep: what is left then goes an hour later. */
+/** Statements of one sweep. The rest is deleted an hour later. */
 const SWEEP_STATEMENTS = 100;
 
-/** Forgets keys whose time is over. Once an hour; a sweep is bounded, and the next goes on. */
+/** Deletes expired keys. Runs once an hour; a sweep is bounded, and the next one continues. */
 export async function sweepIdempotencyKeys(database: D1Database, now: number): Promise<void> {
   for (let i = 0; i < SWEEP_STATEMENTS; i += 1) {
     const { meta } = await database
@@ -122,7 +122,7 @@ export async function sweepIdempotencyKeys(database: D1Database, now: number): P
 
 /**
  * Frees the key of a request that failed. Idempotent.
- * @param claimedBy a claim that began later than this, milliseconds, is another request's and stays
+ * @param claimedBy a later claim than this, milliseconds, belongs to another request and stays
  */
 export async function release(database: D1Database, key: Key, claimedBy: number): Promise<void> {
   await drizzle(database)

@@ -5,7 +5,7 @@ export type IdGenerator = (now: number) => string;
 
 /**
  * ULIDs that also sort within one millisecond.
- * @param random from 0 up to 1; absent: what the machine has for keys
+ * @param random from 0 up to 1; absent: the secure random numbers of the machine
  */
 export function ulidGenerator(random?: () => number): IdGenerator {
   const next = monotonicFactory(random);

@@ -20,7 +20,7 @@ afterEach(() => {
 const written = (): Record<string, unknown>[] =>
   lines.map((line): Record<string, unknown> => JSON.parse(line));
 
-test("a line of a request carries its ids, also after waiting; another's never mix in", async () => {
+test("a log line has the ids of its own request, also after an await, and never those of another", async () => {
   const other = { ...IDS, requestId: "r-2" };
   const work = async (mine: typeof IDS): Promise<void> => {
     await Promise.resolve();
@@ -56,7 +56,7 @@ test.each([
   ["a form", "grant_type=authorization_code&code_verifier=opaque-0123456789"],
   ["an answer", `{"access_token":"opaque-0123456789","id_token": "opaque-0123456789"}`],
   ["a signature", `sha256=${"ab".repeat(32)}`],
-])("%s that somebody's message repeats is not written", (_, text) => {
+])("%s in the message of an error is not logged", (_, text) => {
   log("warn", "refused", { error: new Error(`cannot use ${text} here`), detail: text });
   for (const secret of [/eyJ/, /0123456789/, /abab/]) expect(lines[0]).not.toMatch(secret);
   expect(written()[0]?.["detail"]).toMatch(/\[token\]|\[signature\]/);

@@ -4,9 +4,9 @@ import { requestIds } from "./request-ids.ts";
 type Level = "debug" | "info" | "warn" | "error";
 
 /**
- * Writes one JSON line, with `requestId` and `traceId` while a request is worked on. Facts are plain
- * values: never a token, a secret or a body. An `error` becomes its name, message and stack, which
- * stay in the log.
+ * Writes one JSON line, with the `requestId` and `traceId` of the current request. Facts are plain values:
+ * never a token, a secret or a body. An `error` is written as its name, message and stack, which appear only in
+ * the log.
  */
 export function log(
   level: Level,
@@ -26,9 +26,10 @@ export function log(
 }
 
 /**
- * What a message of somebody else's code may repeat: tokens in the form of a JWT or JWE, credentials
- * after their scheme, tickets in an address, signatures. No line is written to have any; this is the net.
- * Paths come from anybody: each pattern is done in linear time (`dev/checks/linear-patterns.test.ts`).
+ * Removes secrets that the messages of libraries may repeat: tokens in the form of a JWT or JWE, credentials
+ * after their scheme, tickets in an address, signatures. Our own lines never contain any; this is a safety net.
+ * Clients choose the paths in a line, so each pattern runs in linear time
+ * (`dev/checks/linear-patterns.test.ts`).
  */
 function redact(line: string): string {
   return line
@@ -42,7 +43,7 @@ function redact(line: string): string {
     .replace(/\bsha256=[0-9a-f]{64}/gi, "sha256=[signature]");
 }
 
-/** A JWT or JWE is words with two or four dots between them, and begins with `{"` in Base64. */
+/** A JWT or JWE is three or five parts joined by dots, and begins with `{"` in Base64. */
 function hideToken(word: string): string {
   const start = word.indexOf("eyJ");
   if (start === -1) return word;

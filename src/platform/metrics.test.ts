@@ -22,7 +22,7 @@ test("a count is one data point, indexed by its guild", () => {
   ]);
 });
 
-test("whatever is counted stays within the limits of a data point", () => {
+test("every count stays within the limits of a data point", () => {
   const to = dataset();
   const long = "ü€😀".repeat(2_000);
   analyticsEngine(to).count({ area: "hub", name: long, label: long, guildId: long });
@@ -33,7 +33,7 @@ test("whatever is counted stays within the limits of a data point", () => {
   expect(point?.indexes?.[0]).not.toMatch(/\uFFFD|[\uD800-\uDBFF]$/u);
 });
 
-test("a data set that fails costs no request", () => {
+test("a failing data set does not fail the request", () => {
   const failing = {
     writeDataPoint: () => {
       throw new Error("too many");

@@ -1,21 +1,21 @@
 import type { PlatformEnv } from "./env.ts";
 import { log } from "./log.ts";
 
-/** One count, which becomes one data point. The table in docs/operations.md says what there is. */
+/** One count, which becomes one data point. docs/operations.md lists all counts. */
 type Count = {
   readonly area: "http" | "hub";
-  /** What is counted. Of a fixed set, never something that a client may choose. */
+  /** What is counted: one of a fixed set of names, never a text of a client. */
   readonly name: string;
-  /** What tells the counts of a name apart: a status, a reason, a close code. Also of a fixed set. */
+  /** Divides the counts of a name, for example by status, reason or close code. Also one of a fixed set. */
   readonly label?: string;
   readonly guildId?: string;
-  /** How many; absent: 1. */
+  /** The number to add; absent: 1. */
   readonly by?: number;
-  /** How long all of them together took, milliseconds. */
+  /** Total duration, milliseconds. */
   readonly ms?: number;
 };
 
-/** Where counts go. Counting never fails and never waits. */
+/** Receives counts. Counting never fails and never waits. */
 export interface Metrics {
   count(count: Count): void;
 }
@@ -25,15 +25,15 @@ const NO_METRICS: Metrics = { count: () => undefined };
 
 /** Bytes of an index (Analytics Engine, Limits). */
 const INDEX_MAX_BYTES = 96;
-/** Bytes of one of our blobs: far below the 16 KB that all of a point's may have together. */
+/** Bytes of one of our blobs, far below the 16 KB that all blobs of a point may have together. */
 const BLOB_MAX_BYTES = 256;
 /** Points in one invocation of a Worker (Analytics Engine, Limits). */
 export const POINTS_PER_INVOCATION = 250;
 
 /**
  * Counts as data points of Analytics Engine: `blob1` area, `blob2` name, `blob3` label, `blob4` guild,
- * `double1` how many, `double2` milliseconds. The index, by which it samples, is the guild, or the name
- * where there is none: a loud guild does not drown a quiet one.
+ * `double1` number, `double2` milliseconds. Analytics Engine samples by index. The index is the guild, or the
+ * name where there is no guild, so that a busy guild does not reduce the accuracy of a quiet one.
  */
 export function analyticsEngine(dataset: Pick<AnalyticsEngineDataset, "writeDataPoint">): Metrics {
   return {
@@ -53,7 +53,7 @@ export function analyticsEngine(dataset: Pick<AnalyticsEngineDataset, "writeData
 
 const known = new WeakMap<object, Metrics>();
 
-/** Where this environment counts: the binding `METRICS`, or nowhere. */
+/** The metrics of this environment: the binding `METRICS`, or none. */
 export function metricsOf({ METRICS: dataset }: Pick<PlatformEnv, "METRICS">): Metrics {
   if (dataset === undefined) return NO_METRICS;
   const before = known.get(dataset);
@@ -65,7 +65,7 @@ export function metricsOf({ METRICS: dataset }: Pick<PlatformEnv, "METRICS">): M
 
 const encoder = new TextEncoder();
 
-/** The first bytes of a text, without half a character at their end. */
+/** The first bytes of a text, cut between two characters. */
 function cut(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes) return text;
   const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes));

@@ -6,7 +6,7 @@ import manifest from "../../package.json" with { type: "json" };
 /** Version of this deployment. */
 export const VERSION: string = manifest.version;
 
-/** What stands at the head of the OpenAPI document. */
+/** The head of the OpenAPI document. */
 const DOCUMENT = {
   openapi: "3.1.0",
   info: {
@@ -19,7 +19,7 @@ const DOCUMENT = {
   servers: [{ url: "/" }],
 };
 
-/** Chapters that come last, in this order: the page shows them as the document has them. */
+/** Chapters that come last, in this order. The page shows chapters in the order of the document. */
 const SHARED_TAGS = ["stream", "gateway", "discord", "admin", "service"];
 
 /** Declares how requests authenticate. */
@@ -30,17 +30,17 @@ export function declareSecurity(app: OpenAPIHono<AppEnv>, areas: readonly HttpAr
   }
 }
 
-/** An OpenAPI 3.1 document, as far as it is read here. */
+/** An OpenAPI 3.1 document, as Hono types it. */
 type Document = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 
-/** The OpenAPI 3.1 document of everything that is mounted, without chapters that are empty. */
+/** The OpenAPI 3.1 document of all mounted routes, without empty chapters. */
 export function openApiDocument(app: OpenAPIHono<AppEnv>, areas: readonly HttpArea[]): Document {
   const rank = (name: string): number => SHARED_TAGS.indexOf(name);
   const tags = areas.flatMap((area) => area.tags).toSorted((a, b) => rank(a.name) - rank(b.name));
   return documentOf(app.getOpenAPI31Document({ ...DOCUMENT, tags }), () => true);
 }
 
-/** What of a document is about some of its paths: these, and what they use. */
+/** The part of a document for some of its paths, with the components that they use. */
 export function documentOf(document: Document, owns: (path: string) => boolean): Document {
   const paths = Object.fromEntries(
     Object.entries(document.paths ?? {}).filter(([path]) => owns(path)),
@@ -70,7 +70,7 @@ export function documentOf(document: Document, owns: (path: string) => boolean):
   };
 }
 
-/** What something refers to, directly or by way of others (RFC 6901). */
+/** All references in a value, direct and indirect (RFC 6901). */
 function refsIn(value: unknown, components: object, found = new Set<string>()): Set<string> {
   if (typeof value !== "object" || value === null) return found;
   for (const [key, inner] of Object.entries(value)) {

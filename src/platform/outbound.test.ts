@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("gives the whole answer, follows no redirect, and leaves no timer", async () => {
+it("returns the whole answer, follows no redirect, and leaves no timer running", async () => {
   vi.useFakeTimers();
   const send = vi.fn(() => Promise.resolve(new Response("four", { status: 418 })));
   const answer = await askOutside(URL, { method: "POST" }, BOUNDS, send);
@@ -20,7 +20,7 @@ it("gives the whole answer, follows no redirect, and leaves no timer", async () 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it("reads no more than it may, and lets the rest go", async () => {
+it("reads no more than the limit, and cancels the rest of the body", async () => {
   const cancel = vi.fn();
   const endless = new ReadableStream<Uint8Array>({
     pull: (stream) => stream.enqueue(new Uint8Array(3)),
@@ -31,7 +31,7 @@ it("reads no more than it may, and lets the rest go", async () => {
   expect(cancel).toHaveBeenCalledOnce();
 });
 
-it("gives up when the time is over, by the name that logs know", async () => {
+it("throws a TimeoutError when the time is up", async () => {
   vi.useFakeTimers();
   const never = (_: string, { signal }: RequestInit): Promise<Response> =>
     new Promise((_resolve, reject) => {
@@ -49,6 +49,6 @@ it.each([
   ["<html>", undefined],
   ["", undefined],
   [null, undefined],
-])("takes %s for JSON or for nothing", (text, json) => {
+])("parses %s as JSON, or returns undefined", (text, json) => {
   expect(parseJson(text)).toEqual(json);
 });

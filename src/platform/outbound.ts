@@ -1,29 +1,29 @@
-/** How requests leave. */
+/** Sends a request: `fetch`, or a double in tests. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** What somebody else's server answered. */
+/** The answer of a server that is not ours. */
 export type OutboundAnswer = {
   readonly status: number;
   readonly headers: Headers;
-  /** Null: it has more bytes than were asked for. */
+  /** Null: the body is larger than `maxBytes`. */
   readonly text: string | null;
 };
 
 /**
- * The one way to ask a server that is not ours, once: bounded in time and in size. Redirects are not
- * followed, so that a token or a code goes nowhere else.
- * @param bounds milliseconds until the whole answer must be there, and bytes of its body
+ * Sends one request to a server that is not ours, bounded in time and size. All outgoing requests use it.
+ * Redirects are not followed, so that a token or a code is never sent to another server.
+ * @param bounds milliseconds until the whole answer must have arrived, and bytes that its body may have
  * @throws when the connection is lost, or the time is up (`TimeoutError`)
  */
 export async function askOutside(
   url: string,
   init: RequestInit,
   bounds: { readonly timeoutMs: number; readonly maxBytes: number },
-  // Looked up when it is called: tests replace it.
+  // `fetch` is looked up at each call, because tests replace it.
   send: Fetch = (to, what) => fetch(to, what),
 ): Promise<OutboundAnswer> {
   const abort = new AbortController();
-  // Not AbortSignal.timeout: a timer that outlives its request keeps a Durable Object awake.
+  // Not AbortSignal.timeout: its timer would outlive the request and keep a Durable Object awake.
   const timer = setTimeout(() => {
     abort.abort(new DOMException("The answer did not come in time.", "TimeoutError"));
   }, bounds.timeoutMs);
@@ -37,7 +37,7 @@ export async function askOutside(
   }
 }
 
-/** Reads a body, and stops as soon as it is larger than it may be: null. */
+/** Reads a body. It stops and returns null as soon as the body is larger than allowed. */
 async function readAtMost(
   body: ReadableStream<Uint8Array> | null,
   max: number,
@@ -59,7 +59,7 @@ async function readAtMost(
   return bytes;
 }
 
-/** The JSON of an answer, or undefined when it is none. */
+/** The JSON of an answer, or undefined when the text is not JSON. */
 export function parseJson(text: string | null): unknown {
   if (text === null || text === "") return undefined;
   try {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { pageQuery, readPage } from "./pagination.ts";
 
 describe("pages", () => {
-  it("have every row once, in order, and end", async () => {
+  it("contain every row once and in order, and come to an end", async () => {
     const rows = fc.integer({ min: 0, max: 30 });
     const limits = fc.integer({ min: 1, max: 12 });
     await fc.assert(
@@ -23,14 +23,14 @@ describe("pages", () => {
     );
   });
 
-  it("never lead to an empty one", async () => {
+  it("never lead to an empty page", async () => {
     const page = await readPage(2, async (most) => ["a", "b"].slice(0, most));
     expect(page).toEqual({ rows: ["a", "b"], last: null });
   });
 
   const Query = z.object(pageQuery(/^\d{3}$/, 50, 20));
 
-  it("are asked for by a cursor that we have given, and a number in decimal digits", () => {
+  it("accept only a cursor in our own form, and a limit in decimal digits", () => {
     expect(Query.parse({})).toEqual({ limit: 20 });
     expect(Query.parse({ cursor: "123", limit: "50" })).toEqual({ cursor: "123", limit: 50 });
     for (const limit of ["51", "0", "-1", "0x10", "1e1", "", " 5"]) {

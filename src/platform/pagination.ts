@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 
 /**
- * The query parameter that says how many entries a page may have: decimal digits and nothing else, where
- * `Number` would also take `0x10`, `1e1` and the empty string.
+ * The query parameter for the number of entries of a page. It accepts only decimal digits: `Number` would also
+ * accept `0x10`, `1e1` and the empty string.
  * @param most entries of the largest page
- * @param usual entries of a page that nobody asked a number for
+ * @param usual entries of a page when the parameter is absent
  */
 export function pageLimit(most: number, usual: number) {
   return z.preprocess(
@@ -15,7 +15,7 @@ export function pageLimit(most: number, usual: number) {
 
 /**
  * The query parameters of a list in pages.
- * @param cursor the form of `nextCursor`, which clients hand back as it is
+ * @param cursor the form of `nextCursor`, which clients return unchanged
  */
 export function pageQuery(cursor: RegExp, most: number, usual: number) {
   return {
@@ -29,8 +29,8 @@ export function pageQuery(cursor: RegExp, most: number, usual: number) {
 }
 
 /**
- * Reads a page. One extra row shows whether there is a next page.
- * @returns its rows, and the last of them when more follow
+ * Reads a page, and one row more to find out whether there is a next page.
+ * @returns the rows of the page; `last` is the last of them if more follow
  */
 export async function readPage<T>(
   limit: number,

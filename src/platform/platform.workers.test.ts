@@ -47,7 +47,7 @@ import { limiterOf, rateLimitHeaders, takeToken } from "./rate-limit.ts";
 const NOW = Math.floor(Date.now() / 1000);
 const HOUR_MS = 3_600_000;
 
-/** Entries of a key set that nothing can be done with (RFC 7517 §5). */
+/** Entries of a key set that cannot be used (RFC 7517 §5). */
 const UNUSABLE_KEYS: readonly unknown[] = [
   { kid: "key-1" },
   { kty: 5, kid: "key-1" },
@@ -63,7 +63,7 @@ const UNUSABLE_KEYS: readonly unknown[] = [
 
 let provider: TestProvider;
 let good: string;
-/** Answers for the keys; each test may replace it. */
+/** Answers the provider's key URL. A test may replace it. */
 let answerKeys: () => Promise<Response> | Response;
 let keyRequests = 0;
 
@@ -108,7 +108,7 @@ function later(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
 }
 
-/** An answer that is given when it is let go, and not before. */
+/** An answer that is held back until `release` is called. */
 function held(answer: () => Response): {
   readonly answer: () => Promise<Response>;
   readonly begun: Promise<void>;
@@ -127,7 +127,7 @@ function held(answer: () => Response): {
   };
 }
 
-/** What stands in the problem document of this answer. */
+/** The problem document of an answer. */
 async function problemOf(response: Response): Promise<z.infer<typeof Problem>> {
   expect(response.headers.get("Content-Type")).toBe(PROBLEM_TYPE);
   return Problem.parse(await response.json());
@@ -269,25 +269,25 @@ describe("app JWT (rooms.md §1)", () => {
   });
 
   it.each([undefined, "JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"])(
-    "takes typ %s",
+    "accepts typ %s",
     async (typ) => {
       const token = await provider.mint({ sub: "alice" }, { typ });
       expect((await verifyToken(env, token)).ok).toBe(true);
     },
   );
 
-  it("takes a token up to a second before the skew is over, and not one after it", async () => {
+  it("accepts a token until the skew is over, to the second", async () => {
     vi.setSystemTime(NOW * 1000);
     const skew = JWT_CLOCK_SKEW_SECONDS;
-    const isTaken = async (claims: object): Promise<boolean> =>
+    const isAccepted = async (claims: object): Promise<boolean> =>
       (await verifyToken(env, await provider.mint({ sub: "a", ...claims }))).ok;
-    expect(await isTaken({ exp: NOW - skew + 1 })).toBe(true);
-    expect(await isTaken({ exp: NOW - skew })).toBe(false);
-    expect(await isTaken({ nbf: NOW + skew })).toBe(true);
-    expect(await isTaken({ nbf: NOW + skew + 1 })).toBe(false);
+    expect(await isAccepted({ exp: NOW - skew + 1 })).toBe(true);
+    expect(await isAccepted({ exp: NOW - skew })).toBe(false);
+    expect(await isAccepted({ nbf: NOW + skew })).toBe(true);
+    expect(await isAccepted({ nbf: NOW + skew + 1 })).toBe(false);
   });
 
-  it("reads who it is and what they may", async () => {
+  it("reads the subject, guilds, scopes and Discord id", async () => {
     const token = await provider.mint({
       sub: "alice",
       guilds: ["1", "2"],
@@ -317,7 +317,7 @@ describe("app JWT (rooms.md §1)", () => {
     expect(await verifyToken(env, token)).toMatchObject({ ok: true, value: { scopes } });
   });
 
-  it("takes nothing, and never throws, whatever stands in the header", async () => {
+  it("refuses any other header, and never throws", async () => {
     await fc.assert(
       fc.asyncProperty(fc.json(), fc.dictionary(fc.string(), fc.jsonValue()), async (any, more) => {
         for (const header of [JSON.parse(any), { alg: "ES256", kid: "key-1", ...more }]) {
@@ -328,7 +328,7 @@ describe("app JWT (rooms.md §1)", () => {
     );
   });
 
-  it("asks for a token when there is none, or another scheme", async () => {
+  it("requests a token when there is none, or one of another scheme", async () => {
     for (const headers of [{}, { Authorization: "Basic YTpi" }, { Authorization: "Bearer " }]) {
       const response = await callWorker("/rooms", { headers: new Headers(headers) });
       expect(response.status).toBe(401);
@@ -340,14 +340,14 @@ describe("app JWT (rooms.md §1)", () => {
 describe("the provider's keys (rooms.md §1)", () => {
   const verify = async (token = good): Promise<boolean> => (await verifyToken(env, token)).ok;
 
-  it("are asked for once, not for each request", async () => {
+  it("are fetched once, not for each request", async () => {
     expect(await Promise.all([verify(), verify()])).toEqual([true, true]);
     const before = keyRequests;
     expect(await verify()).toBe(true);
     expect(keyRequests).toBe(before);
   });
 
-  it("go on working while the provider is down, also after a restart of ours", async () => {
+  it("keep working while the provider is down, also after a restart of the Worker", async () => {
     expect(await verify()).toBe(true);
     answerKeys = () => {
       throw new TypeError("connect ECONNREFUSED");
@@ -361,7 +361,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(await verify(fresh)).toBe(true);
   });
 
-  it("that never came are a 503, and come as soon as the provider is back", async () => {
+  it("that have never arrived lead to a 503, until the provider is back", async () => {
     answerKeys = () => new Response("starting", { status: 502 });
     const response = await callAs(good, "GET", "/rooms");
     expect(response.status).toBe(503);
@@ -374,7 +374,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(await verify()).toBe(true);
   });
 
-  it("that never came are no refusal at the stream either: a client comes back with its token", async () => {
+  it("that have never arrived lead to a 503 or 1013 at the stream, so that a client keeps its token", async () => {
     answerKeys = () => new Response("starting", { status: 502 });
     const atUpgrade = await upgrade("", { Authorization: `Bearer ${good}` });
     expect(atUpgrade.status).toBe(503);
@@ -384,7 +384,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(socket.closed?.code).toBe(CLOSE_CODES.overloaded.code);
   });
 
-  it("are asked for again on an unknown kid, at most once a minute, by all isolates together", async () => {
+  it("are fetched again for an unknown kid, at most once a minute by all isolates together", async () => {
     expect(await verify()).toBe(true);
     const next = await testProvider("key-2");
     const rotated = { keys: [...provider.jwks.keys, ...next.jwks.keys] };
@@ -404,7 +404,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(2);
   });
 
-  it("are asked for once by a hundred tokens with unknown kids", async () => {
+  it("are fetched once for a hundred tokens with unknown kids", async () => {
     expect(await verify()).toBe(true);
     later(JWKS_REFETCH_COOLDOWN_MS);
     keyRequests = 0;
@@ -416,7 +416,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(1);
   });
 
-  it("that are new come to everybody who waits for them, with one question", async () => {
+  it("that are new reach all waiting requests with one fetch", async () => {
     expect(await verify()).toBe(true);
     const next = await testProvider("key-2");
     const asked = held(() => Response.json(next.jwks));
@@ -430,7 +430,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(2);
   });
 
-  /** Another isolate has set out to ask; what came of it is told by {@link answerElsewhere}. */
+  /** Another isolate starts a fetch. {@link answerElsewhere} ends it. */
   const askElsewhere = async (jwks: object): Promise<void> => {
     await env.DB.prepare(
       "INSERT INTO provider_keys (url, jwks, asked_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET asked_at = ?3",
@@ -444,12 +444,12 @@ describe("the provider's keys (rooms.md §1)", () => {
       .run();
   };
 
-  it("that another isolate is asking for come to one that has just begun", async () => {
+  it("that another isolate is fetching reach an isolate that has just started", async () => {
     expect(await verify()).toBe(true);
     later(JWKS_REFETCH_COOLDOWN_MS);
     await askElsewhere(provider.jwks);
     forgetProviderKeys();
-    // Tokens of known keys wait for nobody.
+    // Tokens of known keys do not wait.
     expect(await verify()).toBe(true);
     const next = await testProvider("key-2");
     const token = await next.mint({ sub: "alice" });
@@ -461,7 +461,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(1);
   });
 
-  it("that another isolate is asking for, the first of all, are waited for as well", async () => {
+  it("are waited for also when another isolate fetches the first ones", async () => {
     await askElsewhere({ keys: [] });
     const waits = vi.spyOn(scheduler, "wait");
     const verified = Array.from({ length: 5 }, () => verify());
@@ -471,7 +471,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(0);
   });
 
-  it("are asked for by another when whoever claimed it has died", async () => {
+  it("are fetched by another isolate when the one with the claim has died", async () => {
     await env.DB.prepare("INSERT INTO provider_keys (url, jwks, asked_at) VALUES (?, ?, ?)")
       .bind(TEST_JWKS_URL, '{"keys":[]}', Date.now())
       .run();
@@ -480,7 +480,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(1);
   });
 
-  it("are read from what an older version of ours has written", async () => {
+  it("are read from a row that an older version has written", async () => {
     await env.DB.prepare("INSERT INTO provider_keys (url, jwks, asked_at) VALUES (?, ?, ?)")
       .bind(TEST_JWKS_URL, JSON.stringify(provider.jwks), Date.now() - 1_000)
       .run();
@@ -492,7 +492,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     const jwks = { keys: [key, ...provider.jwks.keys] };
     answerKeys = () => Response.json(jwks);
     expect(await verify()).toBe(true);
-    // Also out of our own copy, which an older version may have written whole.
+    // Also from the copy in D1, in which an older version may have stored every entry.
     await env.DB.prepare("UPDATE provider_keys SET jwks = ?").bind(JSON.stringify(jwks)).run();
     forgetProviderKeys();
     answerKeys = () => new Response(null, { status: 502 });
@@ -504,7 +504,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     { kty: "EC", crv: "P-256", x: "%", y: "", kid: "key-2" },
     { kty: "EC", kid: "key-2" },
     { kty: "RSA", n: "AQAB", e: "AQAB", kid: "key-2" },
-  ])("of which the named one is broken (%j) refuse the token", async (key) => {
+  ])("refuse a token whose kid names a broken key (%j)", async (key) => {
     answerKeys = () => Response.json({ keys: [...provider.jwks.keys, key] });
     for (const alg of ["ES256", "RS256", "PS512", "EdDSA"]) {
       const token = withHeader(good, { alg, kid: "key-2" });
@@ -513,7 +513,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(await verify()).toBe(true);
   });
 
-  it("of RSA that are too short verify nothing", async () => {
+  it("verify nothing when they are RSA keys that are too short", async () => {
     const short = await crypto.subtle.generateKey(
       {
         name: "RSASSA-PKCS1-v1_5",
@@ -524,7 +524,7 @@ describe("the provider's keys (rooms.md §1)", () => {
       true,
       ["sign", "verify"],
     );
-    if (!("publicKey" in short)) throw new Error("a pair of keys was asked for");
+    if (!("publicKey" in short)) throw new Error("generateKey returned no key pair");
     const jwk = await crypto.subtle.exportKey("jwk", short.publicKey);
     answerKeys = () => Response.json({ keys: [Object.assign(jwk, { kid: "key-2" })] });
     const unsigned = withHeader(good, { alg: "RS256", kid: "key-2" }).replace(/\.[^.]*$/, "");
@@ -537,7 +537,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect((await callAs(token, "GET", "/rooms")).status).toBe(401);
   });
 
-  it("decide by themselves which one a token without a kid is of", async () => {
+  it("are all tried for a token without a kid", async () => {
     const [one, two] = [await testProvider("a", "RS256"), await testProvider("b", "RS256")];
     answerKeys = () => Response.json({ keys: [...one.jwks.keys, ...two.jwks.keys] });
     for (const either of [one, two]) {
@@ -546,12 +546,12 @@ describe("the provider's keys (rooms.md §1)", () => {
     const third = await testProvider("c", "RS256");
     expect(await verify(await third.mint({ sub: "alice" }, { kid: undefined }))).toBe(false);
     expect(await verify(await one.mint({ sub: "alice" }, { kid: "b" }))).toBe(false);
-    // Its claims are still looked at.
+    // Its claims are checked as well.
     const expired = await two.mint({ sub: "alice", exp: NOW - 100 }, { kid: undefined });
     expect(await verifyToken(env, expired)).toMatchObject({ error: { reason: "expired" } });
   });
 
-  it("that a provider without key ids has changed are found by its tokens", async () => {
+  it("are fetched again for a token without a kid that no key verifies", async () => {
     expect(await verify()).toBe(true);
     const next = await testProvider("key-2");
     answerKeys = () => Response.json(next.jwks);
@@ -577,7 +577,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(await verify(await mine.mint({ sub: "alice" }))).toBe(true);
   });
 
-  it("that another isolate has fetched are found without asking the provider", async () => {
+  it("that another isolate has fetched are found without another fetch", async () => {
     expect(await verify()).toBe(true);
     const next = await testProvider("key-2");
     later(JWKS_REFETCH_COOLDOWN_MS);
@@ -604,7 +604,7 @@ describe("the provider's keys (rooms.md §1)", () => {
       "a flood",
       () => new Response(JSON.stringify({ keys: [{ kty: "EC", pad: "x".repeat(300_000) }] })),
     ],
-  ])("are not taken from %s", async (_, answer) => {
+  ])("are not read from %s", async (_, answer) => {
     answerKeys = answer;
     expect(await verifyToken(env, good)).toEqual({
       ok: false,
@@ -612,7 +612,7 @@ describe("the provider's keys (rooms.md §1)", () => {
     });
   });
 
-  it("are verified with while the database is down", async () => {
+  it("verify tokens while the database is down", async () => {
     const broken = {
       ...env,
       DB: {
@@ -637,7 +637,7 @@ describe("idempotency keys (rooms.md §1)", () => {
   };
   const T = 1_800_000_000_000;
 
-  it("the first claims, the same again waits, then gets the same answer", async () => {
+  it("the first request claims it, a repetition waits and then gets the same answer", async () => {
     const one = request();
     expect(await begin(env.DB, one, T)).toEqual({ kind: "new" });
     expect(await begin(env.DB, one, T + 1)).toEqual({ kind: "in_flight" });
@@ -647,7 +647,7 @@ describe("idempotency keys (rooms.md §1)", () => {
     expect(await begin(env.DB, one, T + CLAIM_STALE_MS * 2)).toEqual(replay);
   });
 
-  it("of many at once, one wins", async () => {
+  it("one of many simultaneous requests claims it", async () => {
     const one = request();
     const claims = await Promise.all(Array.from({ length: 8 }, () => begin(env.DB, one, T)));
     expect(claims.map(({ kind }) => kind).toSorted()).toEqual([
@@ -656,7 +656,7 @@ describe("idempotency keys (rooms.md §1)", () => {
     ]);
   });
 
-  it("another request with the key does not match, done or not", async () => {
+  it("another request with the key does not match, before and after the first is completed", async () => {
     const one = request();
     await begin(env.DB, one, T);
     const other = { ...one, fingerprint: "f2" };
@@ -673,7 +673,7 @@ describe("idempotency keys (rooms.md §1)", () => {
     expect(await begin(env.DB, { ...one, sub: "bob" }, T)).toEqual({ kind: "new" });
   });
 
-  it("a failure frees it; a success that is there already stays", async () => {
+  it("a failure frees it, but does not remove a stored success", async () => {
     const one = request();
     await begin(env.DB, one, T);
     await release(env.DB, one, T);
@@ -683,7 +683,7 @@ describe("idempotency keys (rooms.md §1)", () => {
     expect(await begin(env.DB, one, T)).toMatchObject({ kind: "replay" });
   });
 
-  it("a claim whose Worker died is taken over, by one", async () => {
+  it("a claim whose Worker died is taken over by one request", async () => {
     const one = request();
     await begin(env.DB, one, T);
     const at = T + CLAIM_STALE_MS;
@@ -692,7 +692,7 @@ describe("idempotency keys (rooms.md §1)", () => {
     expect(claims.map(({ kind }) => kind).toSorted()).toEqual(["in_flight", "stale"]);
   });
 
-  it("is swept when its time is over, many at once, and not before", async () => {
+  it("is deleted when it has expired, together with many others, and not before", async () => {
     const one = request("swept");
     await begin(env.DB, one, T);
     const rows = async () => {
@@ -730,7 +730,7 @@ describe("rate limits (rooms.md §1)", () => {
     const stub = limiterOf(env, { ...limit, key });
     await vi.waitUntil(async () => (await rowsAt(stub)).includes(`test:${key}`), SOON);
   };
-  /** Another key that the same object counts. */
+  /** Another key that is counted by the same object. */
   function neighbourOf(key: string): string {
     const { id } = limiterOf(env, { ...limit, key });
     for (let i = 0; ; i += 1) {
@@ -738,12 +738,12 @@ describe("rate limits (rooms.md §1)", () => {
     }
   }
 
-  it("allow the quota, refuse one more, and forget when all of it is back", async () => {
+  it("allow the quota, refuse one more, and delete the row when the quota is full again", async () => {
     const decisions = [];
     for (let i = 0; i < 4; i += 1) decisions.push(await takeToken(env, limit));
     expect(decisions.map(({ allowed }) => allowed)).toEqual([true, true, true, false]);
     const [, , , refused] = decisions;
-    if (refused === undefined) throw new Error("four were asked");
+    if (refused === undefined) throw new Error("there must be four decisions");
     expect(Number(rateLimitHeaders([refused])["Retry-After"])).toBeGreaterThan(15);
     expect((await takeToken(env, { ...limit, key: "bob" })).allowed).toBe(true);
     expect((await takeToken(env, { ...limit, name: "other" })).allowed).toBe(true);
@@ -763,14 +763,14 @@ describe("rate limits (rooms.md §1)", () => {
     expect((await takeToken(env, limit)).remaining).toBe(2);
   });
 
-  it("let no one use up another's, who is counted by the same object", async () => {
+  it("count each key by itself, also two in the same object", async () => {
     const [mine, theirs] = ["carol", neighbourOf("carol")];
     for (let i = 0; i < 10; i += 1) await takeToken(env, { ...limit, key: mine });
     expect((await takeToken(env, { ...limit, key: mine })).allowed).toBe(false);
     expect((await takeToken(env, { ...limit, key: theirs })).remaining).toBe(2);
   });
 
-  it("are exact when many come at once, and after an object was full of others", async () => {
+  it("are exact for many simultaneous requests, and when the object has many other keys", async () => {
     const many = { ...limit, key: "dave", quota: 60 };
     const crowd = Array.from({ length: 1_200 }, (_, i) =>
       limiterOf(env, many).take(`crowd:${i}`, { quota: 1, windowMs: 60_000 }),
@@ -787,7 +787,7 @@ describe("rate limits (rooms.md §1)", () => {
     expect(again.filter(({ allowed }) => allowed).length).toBeLessThanOrEqual(200);
   });
 
-  it("hold for a user on every route that looks into D1 or a hub", async () => {
+  it("apply to a user on every route that reads D1 or a hub", async () => {
     const dave = await provider.mint({ sub: "dave", scope: HUB_ADMIN_SCOPE });
     const guild = env.PRIMARY_GUILD_ID;
     const useUp = async (name: string, quota: number): Promise<void> => {
@@ -799,7 +799,7 @@ describe("rate limits (rooms.md §1)", () => {
     const { paths } = z
       .object({ paths: z.record(z.string(), z.record(z.string(), Operation)) })
       .parse(await (await callWorker("/openapi.json")).json());
-    // Those that count by something narrower.
+    // Routes with a narrower limit.
     const narrow = new Map([
       ["/end-room/123", "end-room"],
       ["/rooms/123/invite", "invites"],
@@ -831,7 +831,7 @@ describe("rate limits (rooms.md §1)", () => {
       expect([path, status]).not.toEqual([path, 429]);
       if (status !== 101) expect(headers.get("RateLimit")).toContain(`"${name}"`);
     }
-    // The time stands still: nothing comes back meanwhile.
+    // Time stands still, so that no quota is refilled.
     later(0);
     await useUp("requests", limits.USER_REQUESTS_PER_MINUTE);
     await useUp("end-room", limits.ROOM_ENDS_PER_MINUTE);
@@ -846,7 +846,7 @@ describe("rate limits (rooms.md §1)", () => {
     }
   });
 
-  it("need a fixed number of objects, however many ask", async () => {
+  it("need a fixed number of objects for any number of keys", async () => {
     await Promise.all(
       Array.from({ length: 500 }, (_, i) => takeToken(env, { ...limit, key: `user-${i}` })),
     );
@@ -855,7 +855,7 @@ describe("rate limits (rooms.md §1)", () => {
     expect(objects.length).toBeGreaterThan(RATE_LIMITERS / 2);
   });
 
-  it("sweep what is whole again, also while others keep coming", async () => {
+  it("delete rows with a full quota, also while other requests keep arriving", async () => {
     const other = neighbourOf("erin");
     await takeToken(env, { ...limit, key: "erin" });
     await written("erin");
@@ -873,7 +873,7 @@ describe("rate limits (rooms.md §1)", () => {
 });
 
 describe("the shell", () => {
-  it("gives each answer an id of ours, whatever the client sends, and no page may frame it", async () => {
+  it("gives each answer our own request id and headers against framing, whatever the client sends", async () => {
     const mine = { "X-Request-Id": "chosen-by-the-client" };
     const answers = [
       await callWorker("/health", { headers: mine }),
@@ -886,7 +886,7 @@ describe("the shell", () => {
       expect(headers.get("Content-Security-Policy")).toContain("frame-ancestors 'none'");
       expect(headers.get("Strict-Transport-Security")).not.toBeNull();
       expect(headers.get("Cache-Control")).toBe("no-store");
-      // Also where nobody named an origin: a cache may answer a page with it.
+      // Also without an Origin, because a cache may use the answer for a page of another origin.
       expect(headers.get("Vary")).toMatch(/^Origin$|, Origin$/);
     }
     const ids = answers.map(({ headers }) => headers.get("X-Request-Id"));
@@ -907,7 +907,7 @@ describe("the shell", () => {
     expect(lines[0]).not.toContain("secret");
   });
 
-  it("says that it lives: in words, and as JSON when asked for", async () => {
+  it("answers /health as text, and as JSON on request", async () => {
     const plain = await callWorker("/health");
     expect([plain.status, await plain.text()]).toEqual([200, "ok"]);
     expect(plain.headers.get("Content-Type")).toMatch(/^text\/plain/);
@@ -920,7 +920,7 @@ describe("the shell", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
-  it("is ready when D1, the hub and the gateway are, and says which is not", async () => {
+  it("is ready when D1, the hub and the gateway are, and names the part that is not", async () => {
     const monitor = env.MONITOR.get(env.MONITOR.idFromName("gateway"));
     const before = await callWorker("/ready");
     expect(before.status).toBe(503);
@@ -943,7 +943,7 @@ describe("the shell", () => {
     });
   });
 
-  it("asks the hub and D1 once in a while, however many want to know whether it is ready", async () => {
+  it("checks the hub and D1 once in a while, however many requests /ready gets", async () => {
     const app = createApp();
     let looks = 0;
     const counted = {
@@ -964,7 +964,7 @@ describe("the shell", () => {
     later(READY_FRESH_MS);
     await Promise.all(Array.from({ length: 20 }, ask));
     expect(looks).toBe(2);
-    // The one that asks anew is cancelled: the others get the last answer, and soon one asks again.
+    // The request that checks again is cancelled. The others get the last answer, and soon one checks again.
     later(READY_FRESH_MS);
     const silent = { ...counted, DB: { prepare: () => ({ all: never }) } };
     void app.request("/ready", {}, silent);
@@ -972,7 +972,7 @@ describe("the shell", () => {
     later(10_000);
     await ask();
     expect(looks).toBe(3);
-    // Before the first answer they wait for it, and for nobody longer than an answer may take.
+    // Before the first answer all requests wait for it, but not longer than an answer may take.
     const begun = createApp();
     void begun.request("/ready", {}, silent);
     const waiting = Array.from({ length: 5 }, async () => begun.request("/ready", {}, counted));
@@ -983,7 +983,7 @@ describe("the shell", () => {
     expect(looks).toBe(4);
   });
 
-  it("welcomes a program with JSON, and tells the page what it needs", async () => {
+  it("answers a program at / with JSON, and gives the page its configuration", async () => {
     const welcome = await callWorker("/");
     expect(await welcome.json()).toMatchObject({ name: "GuildHub", docs: "/docs" });
     expect(welcome.headers.get("Vary")).toContain("Accept");
@@ -1023,7 +1023,7 @@ describe("the shell", () => {
     const visit = (path: string, headers: Record<string, string> = { Accept: "text/html,*/*" }) =>
       createApp().request(`https://hub.test${path}`, { headers }, { ...env, ASSETS });
 
-    it("shows it to browsers, and only to them", async () => {
+    it("serves it to browsers, and only to them", async () => {
       const page = await visit("/");
       expect(await page.text()).toBe("the page");
       expect(page.headers.get("Vary")).toContain("Accept");
@@ -1035,7 +1035,7 @@ describe("the shell", () => {
       expect(await problemOf(await visit("/gone.js"))).toMatchObject({ code: "not_found" });
     });
 
-    it("lets caches keep what is named by its content, and nothing that is missing", async () => {
+    it("lets caches store files that are named by their content, and no missing files", async () => {
       const kept = async (path: string): Promise<unknown> => {
         const { status, headers } = await visit(path);
         return [status, headers.get("Cache-Control")];
@@ -1048,7 +1048,7 @@ describe("the shell", () => {
       }
     });
 
-    it("lets it run its own scripts only, and talk to the stream, the issuer and Discord", async () => {
+    it("allows it only its own scripts, and requests to the stream, the issuer and Discord", async () => {
       const { headers } = await visit("/");
       const policy = new Map(
         (headers.get("Content-Security-Policy") ?? "").split("; ").map((rule) => {
@@ -1072,7 +1072,7 @@ describe("the shell", () => {
     });
   });
 
-  it("explains each error where its type points", async () => {
+  it("explains each error at the address of its type", async () => {
     const problem = await problemOf(await callWorker("/nothing"));
     const url = new URL(problem.type, "https://hub.test");
     const page = await callWorker(url.pathname, { headers: { Accept: "text/html" } });
@@ -1106,7 +1106,7 @@ describe("the shell", () => {
     expect((await callWorker("/create-room", { method: "GET" })).headers.get("Allow")).toBe("POST");
   });
 
-  it("says nothing about a bug but the id that its log line has", async () => {
+  it("answers a bug with the request id of its log line, and without details", async () => {
     const app = createApp();
     app.get("/bug", () => {
       throw new Error("secret detail");
@@ -1122,7 +1122,7 @@ describe("the shell", () => {
     expect(line).toContain(problem.requestId);
   });
 
-  it("tells what a library refuses by its status, and a part that restarts as unavailable", async () => {
+  it("maps the HTTPException of a library by its status, and a restarting part to unavailable", async () => {
     const app = createApp();
     app.get("/refused/:status", (c) => {
       throw new HTTPException(Number(c.req.param("status")) as 400, { message: "secret detail" });
@@ -1160,7 +1160,7 @@ describe("the shell", () => {
     }
   });
 
-  it("names the variable that is missing, in the answer and in the log", async () => {
+  it("names each missing variable in the answer and in the log", async () => {
     const error = vi.spyOn(console, "error");
     const broken = {
       ...env,
@@ -1173,7 +1173,7 @@ describe("the shell", () => {
     expect(response.status).toBe(503);
     const problem = await problemOf(response);
     expect(problem.detail).toContain("JWT_ISSUER");
-    // Of every layer and area, whichever the route belongs to.
+    // Variables of all layers and areas, not only of the route's area.
     expect(problem.detail).toContain("HUB_SECRET");
     expect(problem.detail).toContain("ROOM_IDLE_MINUTES");
     expect(problem.detail).toContain("FACEIT_API_URL");
@@ -1194,7 +1194,7 @@ describe("CORS (rooms.md §1)", () => {
       },
     });
 
-  it("lets the pages of WEB_ORIGIN in", async () => {
+  it("allows the origins in WEB_ORIGIN", async () => {
     for (const origin of [PAGE_ORIGIN, "http://localhost:8787"]) {
       const { headers, status } = await preflight(origin);
       expect(status).toBe(204);
@@ -1213,7 +1213,7 @@ describe("CORS (rooms.md §1)", () => {
   });
 
   it.each(["https://evil.test", "https://page.test.evil.test", "http://page.test", "null"])(
-    "keeps %s out",
+    "does not allow %s",
     async (origin) => {
       expect((await preflight(origin)).headers.get("Access-Control-Allow-Origin")).toBeNull();
       const real = await callWorker("/health", { headers: { Origin: origin } });
@@ -1221,7 +1221,7 @@ describe("CORS (rooms.md §1)", () => {
     },
   );
 
-  it("lets a page ask whether the Worker runs", async () => {
+  it("lets a page read /health", async () => {
     const { headers } = await callWorker("/health", { headers: { Origin: PAGE_ORIGIN } });
     expect(headers.get("Access-Control-Allow-Origin")).toBe(PAGE_ORIGIN);
   });
@@ -1262,7 +1262,7 @@ describe("bodies", () => {
     ["/create-room", REQUEST_BODY_MAX_BYTES],
     ["/ws/ticket", REQUEST_BODY_MAX_BYTES],
     ["/internal/events", SIGNED_BODY_MAX_BYTES],
-  ])("%s takes as much as the limit, and not one byte more", async (path, limit) => {
+  ])("%s accepts a body up to the limit, and not one byte more", async (path, limit) => {
     for (const body of [(n: number) => `"${"x".repeat(n - 2)}"`, streamed]) {
       expect((await post(path, body(limit))).status).not.toBe(413);
       const response = await post(path, body(limit + 1));
@@ -1271,7 +1271,7 @@ describe("bodies", () => {
     }
   });
 
-  it("must be JSON, whatever it is called", async () => {
+  it("must be JSON, whatever their Content-Type is", async () => {
     expect(await problemOf(await post("/ws/ticket", "{"))).toMatchObject({ code: "invalid_json" });
     for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
       expect((await post("/ws/ticket", "{}", { "Content-Type": type })).status).toBe(201);
@@ -1307,12 +1307,12 @@ describe("bodies", () => {
     }
   });
 
-  it("may be absent where nothing is required, whatever the type says", async () => {
+  it("may be absent where no field is required, whatever the Content-Type is", async () => {
     expect((await callAs(good, "POST", "/ws/ticket")).status).toBe(201);
     expect((await post("/ws/ticket", "")).status).toBe(201);
   });
 
-  it("are told what is wrong where", async () => {
+  it("that are invalid are refused with a pointer to each error", async () => {
     const response = await callAs(good, "POST", "/ws/ticket", { guildId: "a b" });
     const problem = await problemOf(response);
     expect(problem).toMatchObject({
@@ -1358,7 +1358,7 @@ describe("the OpenAPI document", () => {
     for (const id of ids) expect(id).toMatch(/^[a-z]+\.[a-zA-Z]+$/);
   });
 
-  it("has a limit for each user on whatever a token opens", async () => {
+  it("has a limit per user on each operation with a token", async () => {
     const unlimited = (await operations())
       .filter(({ security = [] }) => security.some((one) => "bearer" in one))
       .filter(({ responses }) => responses["429"] === undefined)
@@ -1366,7 +1366,7 @@ describe("the OpenAPI document", () => {
     expect(unlimited).toEqual([]);
   });
 
-  it("declares what each operation answers to a request that is wrong", async () => {
+  it("declares the answers of each operation to a wrong request", async () => {
     const undeclared: string[] = [];
     const json = { "Content-Type": "application/json" };
     for (const operation of await operations()) {
@@ -1411,7 +1411,7 @@ describe("the OpenAPI document", () => {
   it.each([
     ["http://127.0.0.1:9001", { host: "127.0.0.1:9001", protocol: "ws" }],
     ["https://hub.example", { host: "hub.example", protocol: "wss" }],
-  ])("names %s, where it was asked for, as the stream's server", async (origin, server) => {
+  ])("names %s, the origin of the request, as the stream's server", async (origin, server) => {
     const answer = await callWorker(`${origin}/asyncapi.json`);
     expect(await answer.json()).toMatchObject({ servers: { worker: server } });
   });

@@ -4,7 +4,7 @@ import { decideGcra, decideSecondBucket, type Quota, type SecondBucket } from ".
 
 const TEN_A_MINUTE: Quota = { quota: 10, windowMs: 60_000 };
 
-/** Asks at each of these times. */
+/** Sends a request at each of these times. */
 function ask(
   limit: Quota,
   times: readonly number[],
@@ -27,7 +27,7 @@ const times = fc
   .map((gaps) => gaps.map((_, i) => 1e12 + gaps.slice(0, i + 1).reduce((a, b) => a + b, 0)));
 
 describe("GCRA", () => {
-  it("allows the quota at once, and not one more", () => {
+  it("allows the whole quota at once, and not one more", () => {
     const { allowed } = ask(
       TEN_A_MINUTE,
       Array.from({ length: 11 }, () => 1_000_000),
@@ -35,7 +35,7 @@ describe("GCRA", () => {
     expect(allowed).toHaveLength(10);
   });
 
-  it("counts down what is left, and says when the next is allowed", () => {
+  it("counts the remaining requests down, and reports when the next is allowed", () => {
     let tat: number | undefined;
     const left = Array.from({ length: 11 }, () => {
       const decision = decideGcra(TEN_A_MINUTE, tat, 1_000_000);
@@ -64,7 +64,7 @@ describe("GCRA", () => {
     );
   });
 
-  it("keeps its word: after retryAfterMs one is allowed, a moment before it is not", () => {
+  it("allows a request exactly after retryAfterMs, and not a moment before", () => {
     fc.assert(
       fc.property(limits, times, (limit, at) => {
         const { tat } = ask(limit, at);
@@ -97,7 +97,7 @@ describe("GCRA", () => {
 const ACCORD = { quota: 70, windowMs: 60_000 };
 const NOW = 1_800_000_000_000;
 
-/** Asks at each of these times, and keeps what is remembered. */
+/** Sends a request at each of these times, and returns the times that were allowed and the last state. */
 function askBucket(
   limit: { readonly quota: number; readonly windowMs: number },
   moments: readonly number[],
@@ -112,7 +112,7 @@ function askBucket(
 }
 
 describe("a bucket in whole seconds (chat.md §1.4)", () => {
-  it("takes 70 at once, and then refuses until the next second", () => {
+  it("allows 70 requests at once, and then refuses until the next second", () => {
     const { allowed, bucket } = askBucket(ACCORD, Array<number>(71).fill(NOW + 400));
     expect(allowed).toHaveLength(70);
     const refused = decideSecondBucket(ACCORD, bucket, NOW + 999);
@@ -127,23 +127,23 @@ describe("a bucket in whole seconds (chat.md §1.4)", () => {
     [59, 68],
     [60, 70],
     [10_000, 70],
-  ])("that is empty has after %i seconds %i tokens", (seconds, tokens) => {
+  ])("that is empty: after %i seconds it has %i tokens", (seconds, tokens) => {
     const empty = { tokens: 0, second: NOW / 1000 };
     const { remaining } = decideSecondBucket(ACCORD, empty, NOW + seconds * 1000);
     expect(remaining).toBe(tokens - 1);
   });
 
-  it("gives a token in time also where a second gives less than one", () => {
+  it("gives tokens at the right time also when a second gives less than one", () => {
     const slow = { quota: 6, windowMs: 60_000 };
     const everySecond = Array.from({ length: 61 }, (_, i) => NOW + i * 1000);
     const at = [...Array<number>(6).fill(NOW), ...everySecond];
-    // One each ten seconds, although somebody asks in between.
+    // One token every ten seconds, although requests in between are refused.
     expect(askBucket(slow, at).allowed.slice(6)).toEqual(
       [1, 2, 3, 4, 5, 6].map((n) => NOW + n * 10_000),
     );
   });
 
-  it("lets come what it said would be let come, never more than the quota at once, and is full in time", () => {
+  it("allows a request exactly after retryAfterMs, never more than the quota at once, and is full at fullAt", () => {
     const moments = fc
       .array(fc.integer({ min: 0, max: 4_000 }), { minLength: 1, maxLength: 200 })
       .map((gaps) => gaps.map((_, i) => NOW + gaps.slice(0, i + 1).reduce((a, b) => a + b, 0)));

@@ -1,31 +1,31 @@
-/** How many requests in how long: `quota` at once, then one each `windowMs / quota`. */
+/** A rate limit: `quota` requests at once, then one every `windowMs / quota` milliseconds. */
 export type Quota = {
   readonly quota: number;
   readonly windowMs: number;
-  /** Counted by `decideSecondBucket`, for clients that were made for such a server. */
+  /** Counted by `decideSecondBucket`, for clients that were written for a server with such a bucket. */
   readonly inWholeSeconds?: true;
 };
 
-/** What a request may do, and what is left. */
+/** Whether a request is allowed, and what remains of the quota. */
 export type QuotaDecision = {
   readonly allowed: boolean;
-  /** Requests left at once. */
+  /** Further requests that would be allowed now. */
   readonly remaining: number;
-  /** Until one more is allowed, milliseconds; 0 when it is now. */
+  /** Time until one more is allowed, milliseconds; 0: now. */
   readonly retryAfterMs: number;
-  /** Until the whole quota is there again, milliseconds. */
+  /** Time until the whole quota is available again, milliseconds. */
   readonly resetMs: number;
 };
 
-/** The same, with what to remember. */
+/** A decision with the state to store. */
 export type GcraDecision = QuotaDecision & {
   /** The theoretical arrival time, milliseconds; unchanged when refused. */
   readonly tat: number;
 };
 
 /**
- * Generic cell rate algorithm: exact, with one number a key, and no burst at a window's edge.
- * @param tat what the last decision left; absent: never asked
+ * Generic cell rate algorithm: exact, one number per key, and no burst at the edge of a window.
+ * @param tat of the last decision; absent: this is the first request
  */
 export function decideGcra(limit: Quota, tat: number | undefined, now: number): GcraDecision {
   const interval = limit.windowMs / limit.quota;
@@ -34,7 +34,7 @@ export function decideGcra(limit: Quota, tat: number | undefined, now: number): 
   const earliest = next - limit.windowMs;
   const allowed = earliest <= now;
   const kept = allowed ? next : from;
-  // Floating point: 9.999999 of ten intervals are ten.
+  // The 1e-9 corrects floating point: 9.9999999999 intervals are ten.
   const remaining = Math.floor((limit.windowMs - (kept - now)) / interval + 1e-9);
   return {
     allowed,
@@ -45,12 +45,12 @@ export function decideGcra(limit: Quota, tat: number | undefined, now: number): 
   };
 }
 
-/** What is remembered of a bucket. */
+/** The stored state of a bucket. */
 export type SecondBucket = {
   readonly tokens: number;
   /** When it was last filled, whole seconds since 1970. */
   readonly second: number;
-  /** When it is full again at the latest, milliseconds since 1970: then it need not be remembered. */
+  /** When the bucket is full again at the latest, milliseconds since 1970. Its state can be deleted then. */
   readonly fullAt: number;
 };
 
@@ -58,7 +58,7 @@ export type SecondBucket = {
  * A bucket that is filled at whole seconds only: when the second has advanced by n, it gets
  * `floor(n · quota / window)` tokens, and is full after a whole window (chat.md §1.4). A refused request
  * costs nothing.
- * @param known what the last decision left; absent: never asked, or long ago
+ * @param known state of the last decision; absent: there was none, or the bucket is full again
  */
 export function decideSecondBucket(
   { quota, windowMs }: Quota,
@@ -70,7 +70,7 @@ export function decideSecondBucket(
   const before = known ?? { tokens: quota, second };
   const passed = Math.max(0, second - before.second);
   const refill = passed >= window ? quota : Math.floor((passed * quota) / window);
-  // Seconds that gave nothing count on: with less than one token a second nobody would ever get one.
+  // Seconds that gave no token are added up. Otherwise a rate below one token a second would never give any.
   const filled =
     refill === 0 ? before : { tokens: Math.min(quota, before.tokens + refill), second };
   const allowed = filled.tokens > 0;
@@ -87,7 +87,7 @@ export function decideSecondBucket(
 }
 
 /**
- * Objects that share the counting of rate limits. Each takes about a thousand requests a second, and
- * its database is made once; another number forgets what was counted (docs/design/rate-limits.md).
+ * Number of objects that count the rate limits. Each handles about a thousand requests a second. Its database is
+ * created once. After a change of this number all counts start at zero (docs/design/rate-limits.md).
  */
 export const RATE_LIMITERS = 32;

@@ -12,20 +12,20 @@ function after(count: number, name: string, quota: number): RateLimitDecision {
 }
 
 describe("the fields of a limited answer", () => {
-  it("name each policy and what is left of it", () => {
+  it("name each policy and its remaining requests", () => {
     expect(rateLimitHeaders([after(1, "user", 10), after(3, "address", 240)])).toEqual({
       "RateLimit-Policy": '"user";q=10;w=60, "address";q=240;w=60',
       RateLimit: '"user";r=9;t=6, "address";r=237;t=1',
     });
   });
 
-  it("say how long to wait, by the limit that refused for the longest", () => {
+  it("tell the client to wait for the limit that refuses longest", () => {
     const headers = rateLimitHeaders([after(11, "user", 10), after(3, "tiny", 2)]);
     expect(headers["Retry-After"]).toBe("30");
     expect(headers["RateLimit"]).toContain('"user";r=0');
   });
 
-  it("never say to come back at once", () => {
+  it("never have a Retry-After of 0", () => {
     const refused = { ...after(11, "user", 10), retryAfterMs: 0 };
     expect(rateLimitHeaders([refused])["Retry-After"]).toBe("1");
   });

@@ -2,17 +2,17 @@ import type { PlatformEnv, RateLimiterRpc } from "./env.ts";
 import { fnv1a } from "../protocol/bytes.ts";
 import { type Quota, type QuotaDecision, RATE_LIMITERS } from "./quota.ts";
 
-/** A limit as its policy names it, and whose requests are counted. */
+/** A named limit, and the key of the client whose requests it counts. */
 export type RateLimit = Quota & {
   /** Name of the policy in the `RateLimit` fields. */
   readonly name: string;
   readonly key: string;
 };
 
-/** What came of it. */
+/** The decision of one limit, with its name and size for the header fields. */
 export type RateLimitDecision = QuotaDecision & Pick<RateLimit, "name" | "quota" | "windowMs">;
 
-/** Takes one request of a limit. */
+/** Counts one request by a limit. */
 export async function takeToken(
   env: Pick<PlatformEnv, "LIMITER">,
   limit: RateLimit,
@@ -27,7 +27,7 @@ export function limiterOf(
   env: Pick<PlatformEnv, "LIMITER">,
   limit: Pick<RateLimit, "name" | "key">,
 ): DurableObjectStub<RateLimiterRpc> {
-  // Who aims at one share meets their own quota there.
+  // An attacker who sends everything to one object is limited there by their own quota.
   const share = fnv1a(countedAs(limit)) % RATE_LIMITERS;
   return env.LIMITER.get(env.LIMITER.idFromName(`share-${share}`));
 }

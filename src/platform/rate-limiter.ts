@@ -9,28 +9,28 @@ import {
   type SecondBucket,
 } from "./quota.ts";
 
-/** What was counted is written together after this time, milliseconds: what a crash may forget. */
+/** Counts are written together after this time, milliseconds. A crash loses at most that much. */
 const WRITE_BEHIND_MS = 500;
 
-/** So many keys that wait are written at once, whatever the time. */
+/** This many unwritten keys are written at once, before the time is up. */
 const WAITING_MAX = 1_000;
 
-/** Keys whose quota is whole again are swept this often, milliseconds. */
+/** How often keys whose quota is full again are deleted, milliseconds. */
 const SWEEP_MS = 60_000;
 
-/** What is remembered of a key: when its quota is whole again, milliseconds since 1970, or a bucket. */
+/** The stored state of a key: when its quota is full again, milliseconds since 1970, or a bucket. */
 type Counted = number | SecondBucket;
 
 /**
- * Counts the requests of its share of the keys exactly (docs/design/rate-limits.md). A row a key, which
- * goes when its quota is whole again.
+ * Counts the requests of its share of the keys exactly (docs/design/rate-limits.md). Each key has one row, which
+ * is deleted when its quota is full again.
  */
 export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimiterRpc {
   readonly #storage: DurableObjectStorage;
   /** Counted, but not written yet. */
   readonly #waiting = new Map<string, Counted>();
   #writesLater = false;
-  /** When the alarm is set for; undefined: not known since the last wake. */
+  /** Time of the alarm; undefined: not known since the object was started or the alarm fired. */
   #sweepAt: number | undefined;
 
   constructor(ctx: DurableObjectState, env: PlatformEnv) {
@@ -80,7 +80,7 @@ export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimit
     this.ctx.waitUntil(written);
   }
 
-  /** One commit for all that wait. */
+  /** Writes all waiting counts in one commit. */
   #write(): void {
     if (this.#waiting.size === 0) return;
     for (const [key, counted] of this.#waiting) this.#storage.kv.put(key, counted);
@@ -88,7 +88,7 @@ export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimit
     this.#arm(systemClock());
   }
 
-  /** At fixed times: one that were counted from the last request might never come. */
+  /** Sets the alarm to fixed times. A time relative to the last request could move on forever. */
   #arm(now: number): void {
     const at = (Math.floor(now / SWEEP_MS) + 1) * SWEEP_MS;
     if (at === this.#sweepAt) return;
@@ -97,7 +97,7 @@ export class RateLimiter extends DurableObject<PlatformEnv> implements RateLimit
   }
 }
 
-/** What was counted in the other way is forgotten: a limit has changed to this one. */
+/** Ignores a stored count of the other algorithm: the limit has changed since then. */
 function decide(
   limit: Quota,
   known: Counted | undefined,

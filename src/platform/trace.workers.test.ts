@@ -35,7 +35,7 @@ const lineOf = (event: string): Line | undefined =>
   written().find((line) => line["event"] === event);
 
 describe("the trace of a request", () => {
-  it("is the one it came with, beside an id of ours", async () => {
+  it("is the trace of its header, next to our own request id", async () => {
     const response = await callWorker("/health", { headers: { traceparent: TRACEPARENT } });
     expect(lineOf("http.request")).toMatchObject({
       traceId: TRACE,
@@ -47,10 +47,10 @@ describe("the trace of a request", () => {
 
   it.each([
     ["none", undefined],
-    ["a malformed one", "00-hello-world-01"],
-    ["one with capitals", TRACEPARENT.toUpperCase()],
-    ["a very long one", `${TRACEPARENT}-${"x".repeat(4_000)}`],
-  ])("with %s it is a new one", async (_, traceparent) => {
+    ["a malformed header", "00-hello-world-01"],
+    ["a header with capitals", TRACEPARENT.toUpperCase()],
+    ["a very long header", `${TRACEPARENT}-${"x".repeat(4_000)}`],
+  ])("is a new trace with %s", async (_, traceparent) => {
     const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
     const response = await callWorker("/health", { headers });
     expect(response.status).toBe(200);
@@ -59,7 +59,7 @@ describe("the trace of a request", () => {
     expect(traceId).not.toBe(TRACE);
   });
 
-  it("stands on every line of the request, whoever writes it", async () => {
+  it("is on every log line of the request", async () => {
     const token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5In0.";
     const response = await callWorker("/rooms?ticket=secret-ticket-1", {
       headers: { traceparent: TRACEPARENT, Authorization: `Bearer ${token}` },
@@ -71,7 +71,7 @@ describe("the trace of a request", () => {
     expect(lines.join("\n")).not.toMatch(/secret-ticket|eyJ/);
   });
 
-  it("stands on the line of a bug as well", async () => {
+  it("is on the log line of a bug as well", async () => {
     const app = createApp();
     app.get("/broken", () => {
       throw new Error("a bug");
@@ -112,7 +112,7 @@ describe("counting requests", () => {
     await createApp().fetch(request, { ...env, METRICS }, createExecutionContext());
   };
 
-  it("one point each, by route and status, never by what the client wrote", async () => {
+  it("writes one point for each, by route and status, never with a text of the client", async () => {
     await call("/health");
     expect(points.map(({ blobs }) => blobs)).toEqual([["http", "GET /health", "200", ""]]);
     await call("/rooms/123456?secret=1");
@@ -125,7 +125,7 @@ describe("counting requests", () => {
     expect(points.map(({ blobs }) => blobs)).toEqual([["http", "none", "405", ""]]);
   });
 
-  it("and one for a ticket, with its guild", async () => {
+  it("writes one point for a ticket, with its guild", async () => {
     const token = await provider.mint({ sub: "alice", guilds: ["7"] });
     await call("/ws/ticket", {
       method: "POST",

@@ -1,18 +1,18 @@
 import { z } from "zod";
 import { DiscordId } from "../protocol/discord-id.ts";
 
-/** An address of the web, `http` or `https`. */
+/** An `http` or `https` URL. */
 export const HttpUrl = z.url({ protocol: /^https?$/, abort: true });
 
 const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
-/** Where browsers are sent back to with a code: anybody on the way could read it over plain http. */
+/** An address to which browsers are redirected with an OAuth code. Plain http would expose the code. */
 export const ReturnUrl = HttpUrl.refine((text) => {
   const { protocol, hostname } = new URL(text);
   return protocol === "https:" || LOOPBACK.has(hostname);
 }, "must be https, unless it is this machine");
 
-/** An address to which paths are added: without a slash at the end. */
+/** A URL to which paths are appended, without a slash at its end. */
 export const BaseUrl = HttpUrl.transform((url) => url.replace(/\/{1,9}$/, ""));
 
 /** A list separated by commas. */
@@ -23,7 +23,7 @@ export const List = z.string().transform((list) =>
     .filter((item) => item !== ""),
 );
 
-/** `<id>` of something in the primary guild, or `<id>=<guild>`, separated by commas: one for each guild. */
+/** A list with one id for each guild: `<id>` for the primary guild, `<id>=<guild>` for another one. */
 export const ByGuild = List.transform((items, context) => {
   const found = items.flatMap((item) => {
     const [id, guildId, ...more] = item.split("=");
@@ -35,7 +35,7 @@ export const ByGuild = List.transform((items, context) => {
     context.addIssue({ code: "custom", message: `"${item}" is neither <id> nor <id>=<guild id>` });
     return [];
   });
-  // Nothing in Discord is in two guilds.
+  // A Discord id belongs to one guild only.
   if (new Set(found.map(({ id }) => id)).size < found.length) {
     context.addIssue({ code: "custom", message: "names the same id twice" });
   }
@@ -45,10 +45,10 @@ export const ByGuild = List.transform((items, context) => {
 /** `on` or `off`. */
 export const OnOff = z.enum(["on", "off"]).transform((value) => value === "on");
 
-/** What wrangler.toml says for staging and production until somebody fills it in. */
+/** Start of the placeholders in wrangler.toml for staging and production. */
 const PLACEHOLDER = "replace-with-your";
 
-/** A variable is missing or malformed; the message names each. */
+/** At least one variable is missing or malformed. The message names each of them. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -66,10 +66,10 @@ type DeepReadonly<T> = T extends (...parameters: never[]) => unknown
   : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
 
 /**
- * How a layer reads its variables from the Worker's environment, in which everybody's are.
- * @param below the layer beneath, whose variables this one may use as well
- * @returns a function that parses them once for each environment, and throws a {@link ConfigError} that
- * names each variable which is missing or malformed
+ * Defines how a layer reads its own variables from the environment of the Worker, which has those of all layers.
+ * @param below the layer below, whose variables this one may use as well
+ * @returns a function that parses them once for each environment. It throws a {@link ConfigError} that names
+ * each missing or malformed variable
  */
 export function defineConfig<Shape extends z.ZodRawShape, Own, Below = unknown>(
   variables: z.ZodObject<Shape>,
@@ -90,7 +90,7 @@ export function defineConfig<Shape extends z.ZodRawShape, Own, Below = unknown>(
   };
 }
 
-/** What `parse` gives, or what is wrong among the other problems. */
+/** The result of `parse`. If it throws a {@link ConfigError}, adds its problems to `problems`. */
 export function collected<T>(problems: string[], parse: () => T): T | undefined {
   try {
     return parse();
@@ -106,7 +106,7 @@ function parsed<Shape extends z.ZodRawShape>(
   variables: z.ZodObject<Shape>,
   env: object,
 ): z.output<z.ZodObject<Shape>> {
-  // An empty line in a file of variables means that it is not set.
+  // A variable with an empty value counts as not set.
   const set = Object.entries(env).filter(
     ([name, value]) => name in variables.shape && value !== "",
   );
@@ -127,23 +127,23 @@ function parsed<Shape extends z.ZodRawShape>(
 
 /** The variables of an area, and when it runs. */
 export type AreaConfig<Config extends object = object> = {
-  /** Unless `AREAS` says which run, it does as soon as one of these is set. */
+  /** Without `AREAS`, the area runs if at least one of these variables is set. */
   readonly startedBy: readonly string[];
-  /** Names of areas that it cannot be without. */
+  /** Names of areas that it cannot run without. */
   readonly needs?: readonly string[];
-  /** @throws ConfigError that names each variable which is missing or malformed */
+  /** @throws ConfigError that names each missing or malformed variable */
   readonly parse: (env: object) => Config;
 };
 
-/** An area by its name, as far as its variables go. */
+/** The name and the variables of an area. */
 type Configured = { readonly name: string; readonly config: AreaConfig };
 
 /** `AREAS`: which areas run (ARCHITECTURE.md §4). */
 const Chosen = z.object({ AREAS: List.optional() });
 
 /**
- * Which of these areas run: those that `AREAS` names, else those that have a variable set.
- * @throws ConfigError when `AREAS` names another, or leaves one out that another needs, and when there is none
+ * The areas that run: those that `AREAS` names, or without `AREAS` those with a variable set.
+ * @throws ConfigError when `AREAS` names an unknown area or omits one that another needs, or when no area runs
  */
 export function chosenAreas<A extends Configured>(areas: readonly A[], env: object): readonly A[] {
   const { AREAS: names } = parsed(Chosen, env);

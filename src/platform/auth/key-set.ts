@@ -11,7 +11,7 @@ const SHARED = {
   key_ops: z.array(z.string()).exactOptional(),
 };
 
-/** What is read of a key. Members that would make it a private one are left behind. */
+/** The members that are read of a key. Private members are dropped. */
 const Jwk = z.discriminatedUnion("kty", [
   z.object({ kty: z.literal("RSA"), n: z.string(), e: z.string(), ...SHARED }),
   z.object({ kty: z.literal("EC"), crv: z.string(), x: z.string(), y: z.string(), ...SHARED }),
@@ -39,13 +39,13 @@ const KEY_OF_ALGORITHM: Readonly<Record<string, { readonly kty: Jwk["kty"]; crv?
   Ed25519: { kty: "OKP", crv: "Ed25519" },
 };
 
-/** Names of the algorithms that a token may be signed with. */
+/** Algorithms that a token may be signed with. */
 export const ALGORITHMS: readonly string[] = Object.keys(KEY_OF_ALGORITHM);
 
 /** What a token's header says about the key that signed it. */
 export type KeyChoice = { readonly alg: string; readonly kid?: string | undefined };
 
-/** One key, and what became of it when it was imported for an algorithm; null: it is unusable. */
+/** One key, and its import for each algorithm that was tried; null: the key cannot be used with it. */
 type Entry = { readonly jwk: Jwk; readonly imported: Map<string, CryptoKey | null> };
 
 /** The public keys of an identity provider. Entries that cannot be used are ignored (RFC 7517 §5). */
@@ -71,8 +71,8 @@ export class KeySet {
   }
 
   /**
-   * Keys that may have signed such a token: those with its `kid`, or without one all that fit its
-   * algorithm (RFC 7515 §4.1.4), of which at most {@link JWT_KEY_CANDIDATES_MAX} are given.
+   * Keys that may have signed such a token: those with its `kid`. For a token without `kid`, all keys that fit
+   * its algorithm (RFC 7515 §4.1.4), at most {@link JWT_KEY_CANDIDATES_MAX}.
    */
   async *candidates(choice: KeyChoice): AsyncGenerator<CryptoKey> {
     let given = 0;

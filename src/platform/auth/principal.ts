@@ -1,15 +1,15 @@
-/** Scope that lets a person end and see every room (rooms.md §1). */
+/** Scope that lets a person see and end every room (rooms.md §1). */
 export const MANAGE_ROOMS_SCOPE = "rooms:manage";
 
 /** Scope of operators: lets a person look into hubs and close connections (hub.md, inspection). */
 export const HUB_ADMIN_SCOPE = "hub:admin";
 
-/** Who a verified token speaks for. */
+/** The person that a verified token was issued for. */
 export type Principal = {
   readonly sub: string;
   /** Seconds since 1970, like the claim. */
   readonly exp: number;
-  /** When the token was issued, seconds since 1970; absent: it does not say. */
+  /** When the token was issued, seconds since 1970; absent: the token has no such claim. */
   readonly iat?: number;
   /** Absent claim: undefined, which means the primary guild only (rooms.md §1). */
   readonly guilds?: readonly string[];
@@ -18,8 +18,8 @@ export type Principal = {
 };
 
 /**
- * What a principal holds, as the strings that an audience may list. An event or room is visible to
- * whoever holds one of its audience's grants.
+ * The grants of a principal, as the strings that an audience lists. An event or room is visible to every
+ * principal with at least one grant of its audience.
  */
 export function grantsOf(principal: Pick<Principal, "sub" | "scopes" | "discordId">): string[] {
   return [
@@ -37,8 +37,8 @@ export const grant = {
 } as const;
 
 /**
- * The guild that a request is for (rooms.md §1): without the claim the primary one whatever was
- * asked; with it, what was asked must be in it, and nothing asked means the primary one if it is in.
+ * The guild that a request is for (rooms.md §1). Without a `guilds` claim it is always the primary guild. With
+ * the claim, the requested guild must be in it; a request that names none gets the primary guild if that is in it.
  * @returns the guild id, or undefined when the token does not allow it
  */
 export function guildFor(

@@ -11,38 +11,38 @@ import { KeySet } from "./key-set.ts";
 
 const FETCH_TIMEOUT_MS = 5_000;
 const JWKS_MAX_BYTES = 256 * 1024;
-/** Keys are asked for again after this time even when all tokens fit, so that withdrawn ones go. */
+/** Keys are fetched again after this time even when all tokens verify, so that withdrawn keys disappear. */
 const JWKS_MAX_AGE_MS = 60 * 60 * 1000;
-/** While there are no keys at all, the provider is asked at most this often, milliseconds. */
+/** Shortest time between two fetches while no keys are known at all, milliseconds. */
 const FIRST_KEYS_RETRY_MS = 1_000;
-/** A claim without an answer after this time, in milliseconds, is abandoned. */
+/** A claimed fetch without a result after this time, milliseconds, counts as abandoned. */
 const ANSWER_WITHIN_MS = FETCH_TIMEOUT_MS + 1_000;
-/** Whoever waits for somebody else's answer looks first after this time, then after twice as long … */
+/** First wait of an isolate that polls for the result of another's fetch, milliseconds; it doubles each time. */
 const FIRST_LOOK_MS = 50;
-/** What stands in D1 before there are any. */
+/** The key set that D1 holds before the first fetch succeeds. */
 const NO_KEYS = '{"keys":[]}';
 
-/** What is known of a provider. */
+/** The last keys of a provider, and its last fetch. */
 type Known = {
-  /** The last that it gave; null: it has never given any. */
+  /** From the last fetch that succeeded; null: none has. */
   readonly keys: KeySet | null;
-  /** When somebody set out to ask it, milliseconds. */
+  /** When the last fetch started, milliseconds. */
   readonly askedAt: number;
-  /** When that came to an end, with keys or without, milliseconds; before `askedAt`: it has not. */
+  /** When the last fetch ended, with keys or without, milliseconds; before `askedAt`: it is still running. */
   readonly answeredAt: number;
 };
 
 /**
- * Of this isolate, by the address of the keys; a new isolate starts from the copy in D1. Values only: a
- * promise would never settle once the request that made it is cancelled.
+ * The memory of this isolate, by the URL of the keys; a new isolate starts from the copy in D1. It holds no
+ * promises: a promise never settles once the request that created it is cancelled.
  */
 const known = new Map<string, Known>();
 
 /**
- * The provider's public keys (rooms.md §1): in memory, behind it the last good copy in D1, so that a
- * provider that is down logs nobody out, also not after a restart of ours. Whoever wants to ask the
- * provider claims that first, in D1 for all isolates, and then asks to the end even when its own client
- * leaves; the others wait for what comes of it (docs/design/provider-keys.md).
+ * The provider's public keys (rooms.md §1): in memory, with the last good copy in D1, so that users stay signed
+ * in while the provider is down, also when our isolates restart. An isolate claims a fetch in D1 before it
+ * starts, and finishes it even when its own client disconnects; the other isolates wait for the result
+ * (docs/design/provider-keys.md).
  */
 export class ProviderKeys {
   readonly #database: D1Database;
@@ -55,66 +55,67 @@ export class ProviderKeys {
     this.#now = now;
   }
 
-  /** Keys to verify with; null: the provider has never given any. */
+  /** Keys to verify with; null: no fetch has ever succeeded. */
   async current(): Promise<KeySet | null> {
     const before = known.get(this.#url) ?? (await this.#fromDatabase());
     const keys = before?.keys ?? null;
-    if (before === null || keys === null) return (await this.#ask(FIRST_KEYS_RETRY_MS, keys)).keys;
+    if (before === null || keys === null)
+      return (await this.#refresh(FIRST_KEYS_RETRY_MS, keys)).keys;
     if (this.#now() - before.askedAt < JWKS_MAX_AGE_MS) return keys;
-    return (await this.#ask(JWKS_REFETCH_COOLDOWN_MS, keys)).keys ?? keys;
+    return (await this.#refresh(JWKS_REFETCH_COOLDOWN_MS, keys)).keys ?? keys;
   }
 
-  /** Keys that may hold one which `tried` does not; null: too soon to ask, or nothing new. */
+  /** A newer key set than `tried`; null: too soon to fetch, or nothing new. */
   async otherThan(tried: KeySet): Promise<KeySet | null> {
-    const { keys } = await this.#ask(JWKS_REFETCH_COOLDOWN_MS, tried);
+    const { keys } = await this.#refresh(JWKS_REFETCH_COOLDOWN_MS, tried);
     return keys === tried ? null : keys;
   }
 
-  /** What stands in D1, remembered if the question that it tells of was answered. */
+  /** Reads the copy in D1. It is kept in memory only if the fetch that it describes has ended. */
   async #fromDatabase(): Promise<Known | null> {
     const stored = await this.#read();
     const since = known.get(this.#url);
     if (since !== undefined) return since;
-    // The answer to a question of another isolate comes to D1 and not to this memory: `#ask` waits for it there.
+    // Another isolate writes its result to D1, not to this memory: `#refresh` has to wait for it there.
     const answered = this.#answered(stored);
     return answered === null ? stored : this.#keep(answered);
   }
 
   /**
-   * Asks the provider, or takes what came of it when somebody asked less than `interval` ms ago.
-   * @param keys to go on with meanwhile
+   * Fetches the keys, or returns the result of a fetch that started less than `interval` ms ago.
+   * @param keys used by others until the fetch has ended
    */
-  async #ask(interval: number, keys: KeySet | null): Promise<Known> {
+  async #refresh(interval: number, keys: KeySet | null): Promise<Known> {
     const before = known.get(this.#url) ?? null;
     const now = this.#now();
     if (before !== null && !this.#isAnswered(before)) {
       return (await waitFor(async () => this.#answered(known.get(this.#url) ?? null))) ?? before;
     }
     if (before !== null && now - before.askedAt < interval) return before;
-    // Claimed within this isolate: between the look above and this line nothing can come.
+    // Claims the fetch within this isolate. There is no await since the check above, so no other request did.
     this.#keep({ keys: before?.keys ?? keys, askedAt: now, answeredAt: now - 1 });
-    const work = this.#askForAll(interval, now);
+    const work = this.#claimAndFetch(interval, now);
     waitUntil(work);
     return work;
   }
 
   /** Never rejects. */
-  async #askForAll(interval: number, now: number): Promise<Known> {
+  async #claimAndFetch(interval: number, now: number): Promise<Known> {
     const other = await this.#claim(interval, now);
     if (other !== null) {
       const answer = this.#answered(other) ?? (await waitFor(() => this.#read(true)));
       return this.#keep(answer ?? { ...other, answeredAt: other.askedAt });
     }
     const given = await fetchKeys(this.#url);
-    const keys = given === null ? (known.get(this.#url)?.keys ?? null) : this.#unlessSame(given);
+    const keys = given === null ? (known.get(this.#url)?.keys ?? null) : this.#reuseIfSame(given);
     const answer = { keys, askedAt: now, answeredAt: Math.max(now, this.#now()) };
     await this.#write(answer, given);
     return this.#keep(answer);
   }
 
   /**
-   * Claims the asking for this isolate, in one statement.
-   * @returns null when it is ours; what is known of whoever has it
+   * Claims the fetch for this isolate, in one batch.
+   * @returns null when the claim is ours, else the record of the isolate that holds it
    */
   async #claim(interval: number, now: number): Promise<Known | null> {
     try {
@@ -135,13 +136,13 @@ export class ProviderKeys {
       const [row] = rows;
       return claimed.length > 0 || row === undefined ? null : this.#knownFrom(row);
     } catch (error) {
-      // A database that is down keeps nobody out: then each isolate counts for itself.
+      // While the database is down, each isolate fetches for itself, so that users can still sign in.
       log("warn", "auth.keys_not_claimed", { error });
       return null;
     }
   }
 
-  /** @param isAnswered null as well while whoever claimed it has not told what came of it */
+  /** @param isAnswered returns null also while the claimed fetch has no result */
   async #read(isAnswered = false): Promise<Known | null> {
     try {
       const [row] = await drizzle(this.#database)
@@ -166,7 +167,7 @@ export class ProviderKeys {
         .onConflictDoUpdate({
           target: table.url,
           set: { ...copy, askedAt, answeredAt },
-          // Whoever claimed it since has a newer answer.
+          // A later claim brings a newer result, which must stay.
           setWhere: lte(table.askedAt, askedAt),
         });
     } catch (error) {
@@ -176,11 +177,11 @@ export class ProviderKeys {
 
   #knownFrom({ jwks, askedAt, answeredAt }: typeof table.$inferSelect): Known {
     const keys = KeySet.parse(jwks);
-    return { keys: keys === null ? null : this.#unlessSame(keys), askedAt, answeredAt };
+    return { keys: keys === null ? null : this.#reuseIfSame(keys), askedAt, answeredAt };
   }
 
-  /** The set that is there already when it is the same one: its keys are imported. */
-  #unlessSame(keys: KeySet): KeySet {
+  /** Returns the set in memory when it has the same text, because its keys are imported already. */
+  #reuseIfSame(keys: KeySet): KeySet {
     const before = known.get(this.#url)?.keys;
     return before?.text === keys.text ? before : keys;
   }
@@ -199,12 +200,12 @@ export class ProviderKeys {
   }
 }
 
-/** Forgets what this isolate knows: what a restart does. For tests. */
+/** Clears the memory of this isolate, as a restart does. For tests. */
 export function forgetProviderKeys(): void {
   known.clear();
 }
 
-/** Looks again and again, ever less often; null: it took too long. */
+/** Polls, and doubles the wait each time; null: it took too long. */
 async function waitFor(look: () => Promise<Known | null>): Promise<Known | null> {
   for (let wait = FIRST_LOOK_MS; wait < ANSWER_WITHIN_MS; wait *= 2) {
     await scheduler.wait(wait);

@@ -7,7 +7,7 @@ import { err, type Result } from "../result.ts";
 import type { Principal } from "./principal.ts";
 import { type TokenFailure, verifyToken } from "./verify-token.ts";
 
-/** Lets only requests pass that say who sends them, as their area wants it said. */
+/** Lets only requests pass that authenticate in the way of their area. */
 export const requireAuth = createMiddleware<AppEnv>(async (c, next) => {
   const principal = await c.get("area").authenticate(c);
   if (!principal.ok) return refuse(c, principal.error);
@@ -15,7 +15,7 @@ export const requireAuth = createMiddleware<AppEnv>(async (c, next) => {
   return next();
 });
 
-/** Who the app JWT in the `Authorization` header speaks for, or what is wrong with it (rooms.md §1). */
+/** The principal of the app JWT in the `Authorization` header, or what is wrong with it (rooms.md §1). */
 export async function authenticateByToken(c: Context<AppEnv>): Promise<Result<Principal, Failure>> {
   const token = /^Bearer {1,9}(\S+)$/i.exec(c.req.header("Authorization") ?? "")?.[1];
   if (token === undefined) {
@@ -41,7 +41,7 @@ export async function authenticateByToken(c: Context<AppEnv>): Promise<Result<Pr
   });
 }
 
-/** What a client may know: enough to mend it, nothing to attack with. */
+/** What a client is told: enough to correct the request, and nothing that helps an attacker. */
 function adviceFor(failure: TokenFailure): string {
   switch (failure.reason) {
     case "expired":
@@ -53,7 +53,7 @@ function adviceFor(failure: TokenFailure): string {
   }
 }
 
-/** Lets only tokens with this scope pass. Stands behind `requireAuth`. */
+/** Lets only tokens with this scope pass. Use after `requireAuth`. */
 export function requireScope(scope: string) {
   return createMiddleware<AppEnv>(async (c, next) => {
     if (!c.get("principal").scopes.includes(scope)) {

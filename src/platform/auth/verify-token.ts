@@ -11,7 +11,7 @@ import { ALGORITHMS, type KeyChoice, type KeySet } from "./key-set.ts";
 import type { Principal } from "./principal.ts";
 import { ProviderKeys } from "./provider-keys.ts";
 
-/** Why a token was not taken. What of it a client may know is decided in `require-auth.ts`. */
+/** Why a token was refused. `require-auth.ts` decides what the client is told. */
 export type TokenFailure =
   | { readonly reason: "malformed" }
   | { readonly reason: "unsupported"; readonly what: "algorithm" | "type" | "embedded_key" }
@@ -21,7 +21,7 @@ export type TokenFailure =
   | { readonly reason: "bad_claim"; readonly claim: string }
   | { readonly reason: "keys_unavailable" };
 
-/** RFC 9068 §2.1 and RFC 7519 §5.1; compared without `application/` and case (RFC 7515 §4.1.9). */
+/** Accepted `typ` (RFC 9068 §2.1, RFC 7519 §5.1); compared without `application/` and case (RFC 7515 §4.1.9). */
 const TYPES: ReadonlySet<string> = new Set(["jwt", "at+jwt"]);
 
 /** Members that would let a token bring its own key (RFC 8725 §3.10). */
@@ -47,12 +47,12 @@ const Claims = z.object({
   iat: z.number().optional(),
   guilds: z.array(z.string().min(1).max(64)).max(1_000).optional(),
   scope: Scopes,
-  /** What Okta and Entra call it. */
+  /** The name of the same claim at Okta and Entra. */
   scp: Scopes,
   discord_id: DiscordId.optional(),
 });
 
-/** Verifies an app JWT (rooms.md §1). Never throws, whatever the token or the provider's keys are. */
+/** Verifies an app JWT (rooms.md §1). Never throws for a bad token or bad keys of the provider. */
 export async function verifyToken(
   env: PlatformEnv,
   token: string,
@@ -102,7 +102,7 @@ async function verifyWith(
     if (verified.ok) return verified;
     if (verified.error.reason === "unknown_key") continue;
     if (verified.error.reason !== "bad_signature") return verified;
-    // Without a key id it may be of a key that is too new to be known.
+    // A token without a key id may be signed with a key that is too new to be in the set.
     if (choice.kid !== undefined) failure = verified.error;
   }
   return err(failure);
@@ -152,7 +152,7 @@ function failureFrom(error: unknown): TokenFailure {
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) return { reason: "bad_signature" };
   if (error instanceof errors.JOSEError) return { reason: "malformed" };
-  // The key was imported, and is of no use: one of RSA with fewer than 2048 bits (RFC 7518 §3.3).
+  // The key could be imported but not used: for example RSA with fewer than 2048 bits (RFC 7518 §3.3).
   log("warn", "auth.key_unusable", { error });
   return { reason: "unknown_key" };
 }

@@ -3,32 +3,32 @@ import { namedShare, PACE_MS, pacedTurn, releasedAt, WaitingLine } from "./fair-
 import type { LimitSignals } from "./limit-signals.ts";
 import { hear, openWindow, spend, type LimitWindow } from "./limit-window.ts";
 
-/** Longest pause that is believed; a longer one is asked about again after this. */
+/** Longest pause that is accepted from a response. Of a longer one, a call is tried after this time. */
 export const LONGEST_PAUSE_MS = 24 * 60 * 60 * 1000;
 
-/** Pause after a 429 that does not say how long, and length of a window of which nothing is known. */
+/** Pause after a 429 without a time, and length of a window that is not known yet. */
 export const DEFAULT_PAUSE_MS = 1_000;
 
-/** A window opens with its first call, so each begins a little after the one before ended. */
+/** Gap between two windows, milliseconds: a window opens with its first call, not when the last one ends. */
 const WINDOW_GAP_MS = 50;
 
-/** Windows and lines that are kept; beyond it the finished ones are dropped. */
+/** Windows and waiting lines that are kept. Above it, those that have ended are dropped. */
 const KEYS_MAX = 2_000;
 
-/** What a bucket's windows are like. */
+/** Size and length of a bucket's windows. */
 type Shape = { readonly limit: number; readonly lengthMs: number };
 
-/** What must outlive an eviction. */
+/** The state that must survive an eviction. */
 export type RememberedBuckets = {
   readonly buckets: readonly (readonly [route: string, bucket: string])[];
   readonly windows: readonly (readonly [key: string, window: LimitWindow])[];
-  /** Absent in what older versions stored. */
+  /** Absent in the state of older versions. */
   readonly shapes?: readonly (readonly [bucket: string, shape: Shape])[];
 };
 
 /**
- * The limits of single routes: buckets by the hash that Discord names, and the major id (discord.md §2
- * REST), each with the line of those who wait for it. Times are milliseconds.
+ * The limits of single routes: buckets by Discord's bucket hash and the major id (discord.md §2 REST), each with
+ * the line of its waiting callers. Times are milliseconds.
  */
 export class Buckets {
   readonly #buckets: Map<string, string>;
@@ -36,7 +36,7 @@ export class Buckets {
   readonly #shapes: Map<string, Shape>;
   readonly #inFlight = new Map<string, number>();
   readonly #lines = new Map<string, WaitingLine>();
-  /** Routes that have answered: what is not known of their limits now, they do not say. */
+  /** Routes that have answered. If their limits are still unknown, their responses do not state them. */
   readonly #heard = new Set<string>();
 
   constructor(remembered?: RememberedBuckets) {
@@ -45,13 +45,13 @@ export class Buckets {
     this.#shapes = new Map(remembered?.shapes);
   }
 
-  /** From when on a call may go; not after `now`: at once. @param place of a named caller */
+  /** When a call may be sent; at once if that is not after `now`. @param place of a named caller */
   until(route: RateLimitRoute, now: number, place?: string): number {
     const key = this.#keyOf(route);
     const window = this.#windowOf(route, now);
     const line = this.#lines.get(key);
     if (window === undefined) {
-      // One call finds out; named callers wait for it, instead of running into a limit together.
+      // One call probes the unknown limit. Named callers wait for its answer, so as not to exceed it together.
       const isAsking = !this.#heard.has(route.name) && this.#inFlight.has(key);
       if (place === undefined || !isAsking) return 0;
       return pacedTurn(now + PACE_MS, line?.before(place, now) ?? 0);
@@ -69,14 +69,14 @@ export class Buckets {
     return this.#turnAfter(route, window, before - remaining);
   }
 
-  /** When a named caller's turn comes in a later window, with so many before it from the next one on. */
+  /** The turn of a named caller in a later window. @param before callers ahead of it from the next window on */
   #turnAfter(route: RateLimitRoute, { limit, resetAt }: LimitWindow, before: number): number {
     const lengthMs = this.#lengthOf(route);
     const opensAt = resetAt + Math.floor(before / limit) * (lengthMs + WINDOW_GAP_MS);
     return before % limit < namedShare(limit) ? opensAt : releasedAt(opensAt + lengthMs, lengthMs);
   }
 
-  /** A call goes. */
+  /** Records that a call is sent. */
   take(route: RateLimitRoute, now: number, place?: string): void {
     const key = this.#keyOf(route);
     this.#inFlight.set(key, (this.#inFlight.get(key) ?? 0) + 1);
@@ -88,17 +88,17 @@ export class Buckets {
     if (line?.isEmpty(now) === true) this.#lines.delete(key);
   }
 
-  /** Keeps the place of one who comes back at `dueAt`. */
+  /** Keeps the place of a caller that returns at `dueAt`. */
   keep(route: RateLimitRoute, place: string, dueAt: number, now: number): void {
     this.#lineOf(route, now).keep(place, dueAt);
   }
 
-  /** Discord refused a call that was let go: it goes before all others. */
+  /** Moves a call to the front, because Discord refused it although we had admitted it. */
   keepFirst(route: RateLimitRoute, place: string, dueAt: number, now: number): void {
     this.#lineOf(route, now).keepFirst(place, dueAt);
   }
 
-  /** A call that went has ended. */
+  /** Records that a sent call has ended. */
   end(route: RateLimitRoute): void {
     const key = this.#keyOf(route);
     const count = this.#inFlight.get(key) ?? 0;
@@ -106,7 +106,7 @@ export class Buckets {
     else this.#inFlight.set(key, count - 1);
   }
 
-  /** Takes in what an answer says, other than a 429. */
+  /** Learns from a response other than a 429. */
   learn(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): void {
     this.#heard.add(route.name);
     if (signals.bucket !== undefined) this.#nameBucket(route, signals.bucket);
@@ -121,14 +121,14 @@ export class Buckets {
     const inFlight = this.#inFlight.get(key) ?? 0;
     const call = { sentAt: now - tookMs, now, inFlight, isNamed: place !== undefined };
     this.#windows.set(key, hear(this.#windows.get(key), told, call));
-    // Only the window's first call is told its whole length.
+    // Only the response to a window's first call states the whole length.
     const knownMs = remaining === told.limit - 1 ? 0 : this.#lengthOf(route);
     const lengthMs = Math.max(told.resetAfterMs, knownMs);
     this.#shapes.set(this.#bucketOf(route), { limit: told.limit, lengthMs });
     this.#forgetFinished(now);
   }
 
-  /** Takes in a 429. It says exactly when, whatever was believed of this window before. */
+  /** Learns from a 429. Its time is exact and replaces everything known about the window. */
   learnRefusal(route: RateLimitRoute, signals: LimitSignals, pauseMs: number, now: number): void {
     if (signals.bucket !== undefined) this.#nameBucket(route, signals.bucket);
     const key = this.#keyOf(route);
@@ -136,7 +136,7 @@ export class Buckets {
     this.#windows.set(key, { limit, remaining: 0, resetAt: now + pauseMs, refused: true });
   }
 
-  /** What has to be stored for the next life. Windows that are over are left out. */
+  /** The state to store, so that it survives a restart. Windows that have ended are omitted. */
   remember(now: number): RememberedBuckets {
     return {
       buckets: [...this.#buckets],
@@ -157,7 +157,7 @@ export class Buckets {
     return this.#shapes.get(this.#bucketOf(route))?.lengthMs ?? DEFAULT_PAUSE_MS;
   }
 
-  /** The window that a call now would be in; undefined while nothing is known. */
+  /** The window of a call that is sent now; undefined while no limit is known. */
   #windowOf(route: RateLimitRoute, now: number): LimitWindow | undefined {
     const key = this.#keyOf(route);
     const known = this.#windows.get(key);
@@ -180,7 +180,7 @@ export class Buckets {
     return line;
   }
 
-  /** What is known under the route's old key holds under the bucket's. */
+  /** Moves the state of the route's old key to the key of its bucket. */
   #nameBucket(route: RateLimitRoute, bucket: string): void {
     const before = this.#keyOf(route);
     const old = this.#bucketOf(route);

@@ -1,6 +1,6 @@
 import { CATEGORY_FULL, GUILD_FULL, UNKNOWN_CHANNEL } from "./constants.ts";
 
-/** One request to Discord's REST API v10, as data: it crosses from the Worker to the one caller. */
+/** One request to Discord's REST API v10, as data that the Worker sends to `DiscordRest`. */
 export type DiscordCall = {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Path below the API's base, with `:name` for each of {@link params}. */
@@ -12,51 +12,51 @@ export type DiscordCall = {
   /** Shown in the guild's audit log, 1 to 512 characters. */
   readonly reason?: string;
   /**
-   * Who asks, of callers that come back when they are told to: it keeps their turn. Absent: somebody
-   * waits for the answer.
+   * Name of a caller that returns by itself when it is told to wait. Its turn is kept under this name. Absent: a
+   * person waits for the answer.
    */
   readonly caller?: string;
-  /** What a named caller's call is about, where its parameters do not say it. */
+  /** Tells the calls of a named caller apart when their parameters are equal. */
   readonly about?: string;
-  /** The category that a new channel is to be in. */
+  /** The category of a new channel. */
   readonly within?: string;
 };
 
 /**
- * Why a call did not succeed. What Discord says of its own limits and our token stays in here;
- * features turn it into their own failures.
+ * Why a call did not succeed. Features turn it into failures of their own, so that clients learn nothing about
+ * our limits at Discord or our token.
  */
 export type DiscordFailure =
-  /** Discord understood and said no. `code` is Discord's JSON error code, 0 when it gave none. */
+  /** Discord refused the call. `code` is Discord's JSON error code, 0 when the answer has none. */
   | {
       readonly kind: "refused";
       readonly status: number;
       readonly code: number;
       readonly message: string;
-      /** Of an invalid form (50035): Discord's codes of what is wrong with it. Not for answers. */
+      /** Discord's codes for each error of an invalid form (50035). Not for answers to clients. */
       readonly formErrors?: readonly string[];
     }
-  /** An answer that is none: 5xx, or a body that is not what was asked for. */
+  /** An unusable answer: 5xx, or a body that is not as documented. */
   | { readonly kind: "failed"; readonly status: number }
-  /** No answer came, so the call may or may not have had its effect. */
+  /** No answer arrived, so the call may or may not have had its effect. */
   | { readonly kind: "unknown_outcome" }
-  /** Discord asks for a pause. The call had no effect. */
+  /** A limit of Discord is used up. The call had no effect. */
   | { readonly kind: "rate_limited"; readonly retryAfterMs: number }
-  /** Discord refuses the bot token: nobody calls again for a while. */
+  /** Discord refuses the bot token. No call is sent for a while. */
   | { readonly kind: "unauthorized"; readonly retryAfterMs: number };
 
-/** What became of a call. `text` is the body as it came, at most {@link RESPONSE_MAX_BYTES}. */
+/** The outcome of a call. `text` is the raw body, at most {@link RESPONSE_MAX_BYTES}. */
 export type DiscordAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly text: string }
   | DiscordFailure;
 
-/** Bytes of a response that are read. The largest we ask for is a guild's 500 channels. */
+/** Bytes of a response that are read. Our largest response is a guild's list of 500 channels. */
 export const RESPONSE_MAX_BYTES = 4 * 1024 * 1024;
 
-/** Discord counts limits per route and per one of these ids in it (discord.md §2 REST). */
+/** Discord counts limits per route and per one of these ids in its path (discord.md §2 REST). */
 const MAJOR_PARAMETERS = ["guildId", "channelId"] as const;
 
-/** What Discord's rate limits are kept by: the route as written, and its major id. */
+/** The key of Discord's rate limits: the route as written, and its major id. */
 export type RateLimitRoute = { readonly name: string; readonly major: string };
 
 /** The rate-limit identity of a call. */
@@ -65,13 +65,13 @@ export function rateLimitRouteOf(call: DiscordCall): RateLimitRoute {
   return { name: `${call.method} ${call.route}`, major: major ?? "" };
 }
 
-/** What the turn of a named caller's call is kept by: the same when it is asked for again. */
+/** The key under which the turn of a named caller's call is kept. A repeated call has the same key. */
 export function placeOf({ caller, method, route, params, about }: DiscordCall): string | undefined {
   if (caller === undefined) return undefined;
   return [caller, method, route, ...Object.values(params), about ?? ""].join(" ");
 }
 
-/** The URL of a call. Ids are escaped, so that none of them can reach another path. */
+/** The URL of a call. Ids are escaped, so that an id cannot change the path. */
 export function urlOf(call: DiscordCall, baseUrl: string): string {
   const path = call.route.replaceAll(/:(\w+)/g, (_, name: string) =>
     encodeURIComponent(call.params[name] ?? ""),
@@ -80,12 +80,12 @@ export function urlOf(call: DiscordCall, baseUrl: string): string {
   return `${baseUrl}${path}${query}`;
 }
 
-/** Whether doing it twice has the effect of doing it once (RFC 9110 §9.2.2). */
+/** Whether a repeated call has the same effect as one (RFC 9110 §9.2.2). */
 export function isIdempotent(method: DiscordCall["method"]): boolean {
   return method === "GET" || method === "PUT" || method === "DELETE";
 }
 
-/** Whether a refusal says that the channel does not exist (any more). */
+/** Whether Discord refused a call because the channel does not exist, or no longer exists. */
 export function isUnknownChannel(refusal: {
   readonly status: number;
   readonly code: number;
@@ -93,7 +93,7 @@ export function isUnknownChannel(refusal: {
   return refusal.code === UNKNOWN_CHANNEL || refusal.status === 404;
 }
 
-/** Whether there is no room for another channel: in the category that was named, or in the guild. */
+/** Whether the category or the guild is full, so that another channel cannot be created in it; null: neither. */
 export function fullPlace(failure: DiscordFailure): "category" | "guild" | null {
   if (failure.kind !== "refused") return null;
   if (failure.code === GUILD_FULL) return "guild";

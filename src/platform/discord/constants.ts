@@ -7,7 +7,7 @@ import type {
   RESTJSONErrorCodes,
 } from "discord-api-types/v10";
 
-// Only the types of discord-api-types come along: its tables would be a large part of the bundle.
+// Only the types of discord-api-types are imported: its tables would be a large part of the bundle.
 
 /** Type of a voice channel. */
 export const GUILD_VOICE: ChannelType.GuildVoice = 2;
@@ -24,11 +24,11 @@ export const CHANNEL_CREATED: AuditLogEvent.ChannelCreate = 10;
 /** Discord's error code for a channel that does not exist. */
 export const UNKNOWN_CHANNEL: number = 10_003 satisfies RESTJSONErrorCodes.UnknownChannel;
 
-/** Discord's error code for a guild that has all the channels it may have. */
+/** Discord's error code for a guild with the maximum number of channels. */
 export const GUILD_FULL: number =
   30_013 satisfies RESTJSONErrorCodes.MaximumNumberOfGuildChannelsReached;
 
-/** Discord's code, within the errors of a form, for a category that has all the channels it may have. */
+/** Discord's code, within the errors of a form, for a category with the maximum number of channels. */
 export const CATEGORY_FULL = "CHANNEL_PARENT_MAX_CHANNELS";
 
 /** Discord's error code for an overwrite that a channel does not have. */
@@ -45,17 +45,17 @@ export const NOT_A_MEMBER: readonly number[] = [
   10_013 satisfies RESTJSONErrorCodes.UnknownUser,
 ];
 
-/** Discord's error codes for what the bot may not see, and may not do. */
+/** Discord's error codes for a channel or guild that the bot may not see, and for a missing permission. */
 export const MISSING_ACCESS: number = 50_001 satisfies RESTJSONErrorCodes.MissingAccess;
 export const MISSING_PERMISSIONS: number = 50_013 satisfies RESTJSONErrorCodes.MissingPermissions;
 
-/** Discord's error codes for somebody who takes no direct messages from the bot. */
+/** Discord's error codes for a user who does not accept direct messages from the bot. */
 export const TAKES_NO_MESSAGES: readonly number[] = [
   50_007 satisfies RESTJSONErrorCodes.CannotSendMessagesToThisUser,
   50_278,
 ];
 
-/** Parts of a message with a button that leads to an address. */
+/** Components of a message with a link button. */
 export const ACTION_ROW: ComponentType.ActionRow = 1;
 export const BUTTON: ComponentType.Button = 2;
 export const LINK_STYLE: ButtonStyle.Link = 5;

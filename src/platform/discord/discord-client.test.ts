@@ -7,7 +7,7 @@ import { REQUEST_TIMEOUT_MS, sendToDiscord, USER_AGENT } from "./send.ts";
 const created = () => json(201, { id: "77", name: "under", type: 2 });
 
 describe("the Discord client", () => {
-  it("creates a voice channel as Discord wants it", async () => {
+  it("creates a voice channel with the request that Discord documents", async () => {
     const { client, sent } = discordWithReplies([created()]);
     expect(await client.createVoiceChannel(ROOM)).toEqual({
       ok: true,
@@ -25,7 +25,7 @@ describe("the Discord client", () => {
     });
   });
 
-  it("never creates twice: a lost connection and a 500 are left open", async () => {
+  it("never repeats a create after a lost connection or a 500, whose outcome is unknown", async () => {
     const lost = discordWithReplies(["connection lost"]);
     expect(await lost.client.createVoiceChannel(ROOM)).toEqual({
       ok: false,
@@ -39,7 +39,7 @@ describe("the Discord client", () => {
     expect([lost.sent.length, failed.sent.length]).toEqual([1, 1]);
   });
 
-  it("waits for a 429 and asks again, also for a create", async () => {
+  it("waits after a 429 and repeats the call, also a create", async () => {
     const { client, sent, waited } = discordWithReplies([
       json(429, { retry_after: 0.4 }),
       created(),
@@ -56,14 +56,14 @@ describe("the Discord client", () => {
       ok: false,
       error: { kind: "rate_limited", retryAfterMs: 9_000 },
     });
-    // The next one is told so without a call.
+    // The next operation is refused without a call.
     expect(await client.createVoiceChannel(ROOM)).toMatchObject({
       error: { kind: "rate_limited" },
     });
     expect(sent).toHaveLength(1);
   });
 
-  it("repeats what is safe to repeat, a few times", async () => {
+  it("repeats idempotent calls a few times", async () => {
     const good = discordWithReplies([
       json(502, {}),
       "connection lost",
@@ -79,7 +79,7 @@ describe("the Discord client", () => {
     expect(bad.sent).toHaveLength(3);
   });
 
-  it("takes a channel that is gone for deleted", async () => {
+  it("counts a missing channel as deleted", async () => {
     const gone = json(404, { code: 10_003, message: "Unknown Channel" });
     expect((await discordWithReplies([gone]).client.deleteChannel("5", "ended")).ok).toBe(true);
     expect(await discordWithReplies([json(404, {})]).client.getChannel("5")).toEqual({
@@ -88,7 +88,7 @@ describe("the Discord client", () => {
     });
   });
 
-  it("says what Discord refused", async () => {
+  it("returns Discord's status, code and message when it refuses", async () => {
     const { client } = discordWithReplies([
       json(403, { code: 50_013, message: "Missing Permissions" }),
     ]);
@@ -107,7 +107,7 @@ describe("the Discord client", () => {
     expect(sent).toHaveLength(1);
   });
 
-  it("does not believe a body that is not what was asked for", async () => {
+  it("fails on a body that is not as documented", async () => {
     for (const body of ["<html>", "{}", '{"id":7}', "x".repeat(4 * 1024 * 1024 + 1)]) {
       const { client } = discordWithReplies([new Response(body, { status: 200 })]);
       expect(await client.createVoiceChannel(ROOM)).toMatchObject({ error: { kind: "failed" } });
@@ -157,7 +157,7 @@ describe("the Discord client", () => {
     expect(await client.findByAuditReason("1", "01HX")).toEqual({ ok: true, value: null });
   });
 
-  it("makes an invite", async () => {
+  it("creates an invite", async () => {
     const { client, sent } = discordWithReplies([
       json(200, { code: "abc", expires_at: "2026-01-01T00:00:00+00:00" }),
     ]);

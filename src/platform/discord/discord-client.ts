@@ -32,17 +32,17 @@ import {
   toWire,
 } from "./wire.ts";
 
-/** Attempts of a call that may be repeated, when Discord or the network fails. */
+/** Attempts of an idempotent call when Discord or the network fails. */
 const ATTEMPTS_MAX = 3;
 
-/** Between them. */
+/** Pause between these attempts. */
 const RETRY_BACKOFF: Backoff = { firstMs: 400, mostMs: 800 };
 
-/** What sending with retries needs from outside. */
+/** The dependencies of sending with retries. */
 export type RetryPorts = {
   /** Sends a call once. */
   readonly send: (call: DiscordCall) => Promise<DiscordAnswer>;
-  /** Milliseconds that one operation may spend on waiting; 0: it never waits. */
+  /** Milliseconds that one operation may wait in total; 0: it never waits. */
   readonly budgetMs: number;
   readonly clock: Clock;
   readonly sleep: (ms: number) => Promise<void>;
@@ -50,7 +50,7 @@ export type RetryPorts = {
   readonly random: () => number;
 };
 
-/** Sends a call, and again while that is safe and the budget lasts. */
+/** Sends a call, and repeats it as long as that is safe and the budget allows it. */
 async function sendWithRetries(
   call: DiscordCall,
   { send, budgetMs, clock, sleep, random }: RetryPorts,
@@ -64,7 +64,7 @@ async function sendWithRetries(
   }
 }
 
-/** Milliseconds to wait before the same call goes again; null: it must not, or need not. */
+/** Milliseconds to wait before the call is repeated; null: it must not or need not be repeated. */
 function pauseBeforeRetry(
   call: DiscordCall,
   answer: DiscordAnswer,
@@ -78,10 +78,10 @@ function pauseBeforeRetry(
   return fullJitter(RETRY_BACKOFF, attempt - 1, random());
 }
 
-/** Audit-log entries that are looked through: Discord's page. */
+/** Audit-log entries that are searched: the largest page of Discord. */
 const AUDIT_ENTRIES = "100";
 
-/** A client over any way to send a call. */
+/** Creates a client from a function that sends a call. */
 export function createDiscordClient(ports: RetryPorts): DiscordClient {
   async function ask<T>(
     call: DiscordCall,
@@ -93,7 +93,7 @@ export function createDiscordClient(ports: RetryPorts): DiscordClient {
     return body.success ? ok(body.data) : err({ kind: "failed", status: answer.status });
   }
 
-  /** For calls whose answer says nothing. */
+  /** For calls whose answer has no content. */
   async function done(call: DiscordCall): Promise<Result<undefined, DiscordFailure>> {
     const answer = await sendWithRetries(call, ports);
     return answer.kind === "answered" ? ok(undefined) : err(answer);
@@ -255,7 +255,7 @@ export function createDiscordClient(ports: RetryPorts): DiscordClient {
   };
 }
 
-/** Whether Discord said no with one of these codes. */
+/** Whether Discord refused a call with one of these codes. */
 function isRefused(result: Result<unknown, DiscordFailure>, ...codes: readonly number[]): boolean {
   return !result.ok && result.error.kind === "refused" && codes.includes(result.error.code);
 }
@@ -268,10 +268,10 @@ function isChannelGone(result: Result<unknown, DiscordFailure>): boolean {
 const WAIT_BUDGET_MS = 3_000;
 
 /**
- * The client that talks through the bot's one caller (`DISCORD` binding).
+ * The client that sends calls through `DiscordRest` (`DISCORD` binding).
  * @param budgetMs milliseconds an operation may wait; 0 inside a Durable Object, which reschedules
- * @param caller names one that repeats a refused operation by itself after `retryAfterMs`, for example
- * a match: its turn is kept then (docs/design/discord-fair-share.md); absent: somebody waits
+ * @param caller name of a caller that repeats a refused operation by itself after `retryAfterMs`, for example a
+ * match, so that its turn is kept (docs/design/discord-fair-share.md); absent: a person waits for the answer
  */
 export function discordClient(
   env: PlatformEnv,
@@ -284,7 +284,7 @@ export function discordClient(
       try {
         return await rest.call(caller === undefined ? call : { ...call, caller });
       } catch {
-        // The object was moved or restarted: nobody knows whether the call had left already.
+        // The object was moved or restarted, and the call may have been sent already.
         return { kind: "unknown_outcome" };
       }
     },
@@ -305,5 +305,5 @@ export function discordClient(
   };
 }
 
-/** The bot's id never changes while a token lives. */
+/** The bot's user ids. They are cached because an id never changes while its token is valid. */
 const botUserIds = new WeakMap<PlatformEnv["DISCORD"], string>();

@@ -7,12 +7,12 @@ import { FullCategories } from "./full-categories.ts";
 import { RateLimits, type RememberedLimits } from "./rate-limits.ts";
 import { sendToDiscord } from "./send.ts";
 
-/** Key of the remembered limits in the object's storage. */
+/** Key of the limits in the object's storage. */
 const LIMITS_KEY = "limits";
 
 /**
- * The one place that calls Discord's REST API with the bot's token, because its rate limits are the
- * bot's and not the caller's. It never waits: who is told to wait does so elsewhere.
+ * Sends all calls with the bot's token to Discord's REST API. There is one such object, because Discord's rate
+ * limits are per bot. It never waits: a caller that has to wait does so itself.
  */
 export class DiscordRest extends DurableObject<PlatformEnv> implements DiscordRestRpc {
   readonly #limits: RateLimits;

@@ -41,7 +41,7 @@ const bucket = (limit: number, remaining: number, resetAfterSeconds: number) => 
   "X-RateLimit-Remaining": String(remaining),
   "X-RateLimit-Reset-After": String(resetAfterSeconds),
 });
-/** What a match is told that wants a channel: "made", or for how long to wait. */
+/** Creates a channel. @returns "made", the milliseconds to wait, or the kind of failure */
 const create = async (
   caller?: string,
   parentId: string | null = null,
@@ -58,8 +58,8 @@ const create = async (
   return made.error.kind === "rate_limited" ? made.error.retryAfterMs : made.error.kind;
 };
 
-describe("the one caller of Discord", () => {
-  it("still knows what says not before when it starts anew", async () => {
+describe("the object that calls Discord", () => {
+  it("keeps its pauses after a restart", async () => {
     discord.fail({ status: 429, retryAfter: 30, headers: { "X-RateLimit-Scope": "shared" } });
     expect(await create()).toBe(30_000);
     await restart();
@@ -80,13 +80,13 @@ describe("the one caller of Discord", () => {
     expect(await create()).toBe("made");
   });
 
-  it("does not let every match find out by itself that a category is full", async () => {
+  it("refuses further channels in a full category without a call to Discord", async () => {
     discord.categoryMax = 2;
     const inCategory = (match: number) => create(`match ${match}`, "77");
     expect([await inCategory(1), await inCategory(2)]).toEqual(["made", "made"]);
     expect([await inCategory(3), await inCategory(4)]).toEqual(["refused", "refused"]);
     expect(discord.calls).toHaveLength(3);
-    // People ask Discord itself; and once something was deleted, so does everybody.
+    // Calls for people always reach Discord. After a channel was deleted, a match's call does so as well.
     expect(await create(undefined, "77")).toBe("refused");
     expect(discord.calls).toHaveLength(4);
     const [first = ""] = discord.channels.keys();
@@ -98,14 +98,14 @@ describe("the one caller of Discord", () => {
     expect(await inCategory(5)).toBe("made");
   });
 
-  it("keeps the turns of those who come back, and serves who comes first after a restart", async () => {
+  it("keeps the turns of callers that return, and forgets them at a restart", async () => {
     discord.fail({ status: 400, code: 50_035, headers: bucket(5, 0, 30) });
     await create("match 0");
     const told: (string | number)[] = [];
     for (const match of [1, 2, 3, 4, 5, 6]) told.push(await create(`match ${match}`));
     const [first, , , fourth, fifth, sixth] = told;
     expect([first, fourth]).toEqual([30_000, 30_000]);
-    // A fifth of the window is left to people who wait for an answer, as long as it lasts.
+    // A fifth of the window is reserved for people who wait for an answer, until its last part.
     expect(fifth).toBe(54_000);
     expect(sixth).toBeGreaterThan(60_000);
 
@@ -121,7 +121,7 @@ describe("the one caller of Discord", () => {
     expect(discord.channels.size).toBe(6);
   });
 
-  it("stays away from Discord in every route once its edge refuses our address, also after a restart", async () => {
+  it("stops the calls of all routes while Discord's edge refuses our address, also after a restart", async () => {
     const page = () =>
       new Response("<html>error 1015</html>", {
         status: 429,
@@ -137,7 +137,7 @@ describe("the one caller of Discord", () => {
     later(1_000);
     const other = await discordClient(env, 0, "match 1").getChannel("1");
     expect(other).toEqual({ ok: false, error: { kind: "rate_limited", retryAfterMs: 3_599_000 } });
-    // Ten minutes in which matches and people ask all the time.
+    // Matches and people try every second for ten minutes.
     for (let i = 0; i < 600; i += 1) {
       later(1_000);
       await create(i % 2 === 0 ? undefined : `match ${i}`);

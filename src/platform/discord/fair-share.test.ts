@@ -13,7 +13,7 @@ import { GLOBAL_REQUESTS_PER_SECOND } from "./global-rate.ts";
 import type { LimitSignals } from "./limit-signals.ts";
 import { RateLimits } from "./rate-limits.ts";
 
-/** A window of Discord's: it opens with its first call. */
+/** A rate limit window at Discord: it opens with its first call. */
 class DiscordWindow {
   readonly limit: number;
   readonly lengthMs: number;
@@ -40,13 +40,13 @@ class DiscordWindow {
   }
 }
 
-/** Milliseconds that a call or its answer is under way at most. */
+/** Longest time that a call or its answer is in transit, milliseconds. */
 const SLOWEST_MS = 150;
 
-/** One who calls until a call went: `place` as `RateLimits` has it. */
+/** A caller that retries until its call is sent. `place` is the one of `RateLimits`. */
 type Caller = { readonly place?: string; readonly major: string; readonly from: number };
 
-/** Plays callers against one window for each major; time is what they are told. */
+/** Simulates callers against one window for each major id, in virtual time. */
 class Play {
   readonly limits = new RateLimits();
   readonly servedAt = new Map<Caller, number>();
@@ -65,7 +65,7 @@ class Play {
     this.#events.push({ at: time, run });
   }
 
-  /** @param latencies until Discord has the call, until its answer is here, and so on in a circle */
+  /** @param latencies of a call, of its answer, and so on; repeated when used up */
   add(caller: Caller, latencies: readonly number[] = [0], isPatient = true): void {
     const ask = (now: number): void => {
       const route = { name: "POST /guilds/:guildId/channels", major: caller.major };
@@ -96,7 +96,7 @@ class Play {
     return latencies[this.#taken % latencies.length] ?? 0;
   }
 
-  /** Runs what happens until `end`. */
+  /** Runs all events until `end`. */
   run(end: number): void {
     for (;;) {
       let next = 0;
@@ -116,7 +116,7 @@ const person = (from: number, major = "1"): Caller => ({ major, from });
 const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
 describe("fair shares of Discord's limits", () => {
-  it("gives everybody who waits a turn in time, whatever newcomers and people do", () => {
+  it("gives every waiting caller its turn in time, whatever newcomers and people do", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 12 }),
@@ -129,7 +129,7 @@ describe("fair shares of Discord's limits", () => {
           const play = new Play(() => new DiscordWindow(limit, lengthMs));
           const callers = range(waiting).map((index) => named(`match ${index}`));
           for (const caller of callers) play.add(caller, latencies);
-          // They come once the limit is known: before, a person runs into it like anybody.
+          // Newcomers and people start when the limit is known: before that, calls for people may exceed it.
           for (const [index, after] of newcomers.entries()) {
             play.add(named(`newcomer ${index}`, 1_000 + after), latencies);
           }
@@ -146,7 +146,7 @@ describe("fair shares of Discord's limits", () => {
     );
   });
 
-  it("serves those who wait in the order in which they came", () => {
+  it("serves waiting callers in the order in which they arrived", () => {
     const play = new Play(() => new DiscordWindow(5, 5_000));
     const callers = range(40).map((index) => named(`match ${index}`, index));
     for (const caller of callers) play.add(caller);
@@ -155,7 +155,7 @@ describe("fair shares of Discord's limits", () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
 
-  it("hands out turns of a known window to the millisecond: nobody comes twice", () => {
+  it("assigns turns of a known window to the millisecond, so that no caller has to return twice", () => {
     const limits = new RateLimits();
     const route = { name: "POST /guilds/:guildId/channels", major: "1" };
     limits.admit(route, 0);
@@ -167,7 +167,7 @@ describe("fair shares of Discord's limits", () => {
     });
     const at = (time: number): number => told.filter((one) => one === time).length;
     const share = namedShare(10);
-    // Now, what people leave of this window, the next one, what they leave of that, the one after.
+    // Now, the unused reserve of this window, the next window, its unused reserve, and the window after it.
     expect([0, 8_000, 10_000, 18_000, 20_050].map(at)).toEqual([
       share,
       1,
@@ -178,7 +178,7 @@ describe("fair shares of Discord's limits", () => {
     expect(told.filter((time) => time > 20_050)).toHaveLength(30 - 3 * share - 1 - (10 - share));
   });
 
-  it("gives everybody a turn over all routes in time, and never exceeds the global limit", () => {
+  it("gives every caller its turn over all routes in time, and never exceeds the global limit", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 150, maxLength: 200 }),
@@ -204,7 +204,7 @@ describe("fair shares of Discord's limits", () => {
     );
   });
 
-  it("lets people into a bucket while hundreds wait", () => {
+  it("sends a bucket's calls for people at once while hundreds wait", () => {
     const limit = 40;
     const play = new Play(() => new DiscordWindow(limit, 10_000));
     for (const index of range(400)) play.add(named(`match ${index}`));
@@ -218,7 +218,7 @@ describe("fair shares of Discord's limits", () => {
     expect(waited).toEqual(people.map(() => 0));
   });
 
-  it("uses up a limit when nobody else does, and lets nobody wait for more than its last part", () => {
+  it("uses a limit up when few people call, and delays no person longer than the last part of a window", () => {
     const lengthMs = 10_000;
     const play = new Play(() => new DiscordWindow(40, lengthMs));
     const matches = range(400).map((index) => named(`match ${index}`));
@@ -229,12 +229,12 @@ describe("fair shares of Discord's limits", () => {
     const waited = people.map((one) => (play.servedAt.get(one) ?? Infinity) - one.from);
     expect(Math.max(...waited)).toBeLessThanOrEqual(lengthMs / 5);
     const last = Math.max(...matches.map((match) => play.servedAt.get(match) ?? Infinity));
-    // 430 calls of 40 a window: the last of them is in the eleventh.
+    // 430 calls, 40 in each window: the last is in the eleventh window.
     expect(last).toBeLessThan(11 * (lengthMs + 50));
     expect(play.refusedByDiscord).toBe(0);
   });
 
-  it("lets people in over all routes while hundreds wait", () => {
+  it("sends calls for people over all routes at once while hundreds wait", () => {
     const busy = new Play(() => new DiscordWindow(100, 1_000));
     for (const index of range(400)) busy.add(named(`${index}`, 0, `${index}`));
     const rooms = range(40).map((index) => person(index * 150 + 70, `p${index}`));
@@ -245,7 +245,7 @@ describe("fair shares of Discord's limits", () => {
     );
   });
 
-  it("frees the turns of those who never come back", () => {
+  it("frees the turns of callers that never return", () => {
     const play = new Play(() => new DiscordWindow(5, 5_000));
     for (const index of range(20)) play.add(named(`gone ${index}`), [0], false);
     const during = named("during", 100);
@@ -253,13 +253,13 @@ describe("fair shares of Discord's limits", () => {
     play.add(during);
     play.add(after);
     play.run(120_000);
-    // It waits for those before it as long as they may come, and no longer.
+    // It waits for the callers before it as long as their turns are held, and no longer.
     const windows = Math.ceil(20 / namedShare(5)) + 1;
     expect(play.servedAt.get(during)).toBeLessThan(windows * 5_100);
     expect(play.servedAt.get(after)).toBe(after.from);
   });
 
-  it("serves who is late before who came later", () => {
+  it("serves a late caller before callers that arrived after it", () => {
     const line = new WaitingLine();
     line.keep("late", 1_000);
     line.keep("next", 1_000);
@@ -267,7 +267,7 @@ describe("fair shares of Discord's limits", () => {
     expect(["late", "next", "last", "new"].map((place) => line.before(place, 500))).toEqual([
       0, 1, 2, 3,
     ]);
-    // Its turn is no longer held against others, but its place is still the first.
+    // The late caller's turn is no longer held against others, but its place is still the first.
     const now = 1_000 + TURN_HELD_MS;
     expect(["late", "next", "last", "new"].map((place) => line.before(place, now))).toEqual([
       0, 0, 0, 1,
@@ -276,7 +276,7 @@ describe("fair shares of Discord's limits", () => {
     expect(["late", "last"].map((place) => line.before(place, later))).toEqual([1, 0]);
   });
 
-  it("puts one whose turn Discord refused before all others", () => {
+  it("moves a caller whose admitted call Discord refused to the front", () => {
     const limits = new RateLimits();
     const route = { name: "POST /guilds/:guildId/channels", major: "1" };
     limits.admit(route, 0);
@@ -284,13 +284,13 @@ describe("fair shares of Discord's limits", () => {
     limits.settle(route, { status: 200, ...window }, 0);
     expect(limits.admit(route, 0, "unlucky").kind).toBe("go");
     for (const index of range(8)) limits.admit(route, 0, `match ${index}`);
-    // Another bot, or another Worker, had used it up.
+    // Another user of the bucket had used it up.
     limits.settle(route, { status: 429, retryAfterMs: 700, limit: 5 }, 0, "unlucky");
     expect(limits.admit(route, 1, "unlucky")).toEqual({ kind: "rate_limited", retryAfterMs: 699 });
     expect(limits.admit(route, 700, "unlucky").kind).toBe("go");
   });
 
-  it("gives one whose call was in vain the next turn as well, for what it asks for instead", () => {
+  it("gives a caller whose call had no effect the next turn, for the call that it makes instead", () => {
     const limits = new RateLimits();
     const route = { name: "POST /guilds/:guildId/channels", major: "1" };
     limits.admit(route, 0);
@@ -307,7 +307,7 @@ describe("fair shares of Discord's limits", () => {
     expect(limits.admit(route, 1_000, "in vain").kind).toBe("go");
   });
 
-  it("finds out an unknown limit with one call", () => {
+  it("probes an unknown limit with one call", () => {
     const play = new Play(() => new DiscordWindow(3, 2_000));
     for (const index of range(12)) play.add(named(`match ${index}`), [40]);
     play.run(60);

@@ -1,6 +1,6 @@
 /**
- * Callers that come back by themselves (those with a name) leave this part of every limit to people
- * who wait for an answer: a fifth, rounded up. A limit of one cannot be shared.
+ * Part of every limit that is reserved for people who wait for an answer: a fifth, rounded up. Named callers,
+ * which return by themselves, may not use it. A limit of one cannot be shared.
  */
 const LEFT_TO_PEOPLE = 1 / 5;
 
@@ -10,43 +10,43 @@ export function namedShare(limit: number): number {
 }
 
 /**
- * Part of a window, at its end, in which named callers may use what people left: whoever comes then is
- * served in the next window, which is near.
+ * Last part of a window, in which named callers may use what people left of it. A person who comes then waits
+ * only for the next window, which is near.
  */
 const RELEASED = 1 / 5;
 
-/** From when on what people left of a window is anybody's. */
+/** When named callers may begin to use the reserve of a window. */
 export function releasedAt(resetAt: number, lengthMs: number): number {
   return resetAt - lengthMs * RELEASED;
 }
 
-/** Named callers start no more than this many calls in {@link PACE_MS}, whatever they call. */
+/** Calls that named callers may start in {@link PACE_MS}, over all routes. */
 export const PACE_CALLS = 8;
 export const PACE_MS = 200;
 
-/** When the turn comes of one with so many before it, if turns are handed out from `start` on. */
+/** The turn of a caller with `before` callers ahead of it, when the first turn is at `start`. */
 export function pacedTurn(start: number, before: number): number {
   return start + Math.floor(before / PACE_CALLS) * PACE_MS;
 }
 
-/** A turn is held for so long after its time, because alarms are late at times. Milliseconds. */
+/** How long a turn is held after its time, because alarms can be late, milliseconds. */
 export const TURN_HELD_MS = 2_000;
 
-/** So long after its time somebody is still before all who came later. Milliseconds. */
+/** How long after its time a caller keeps its place before all later ones, milliseconds. */
 export const PLACE_KEPT_MS = 10_000;
 
-/** Places of one line. Who comes beyond is told a time as well, but nothing is kept. */
+/** Places of one line. A caller above it also gets a time, but its place is not kept. */
 export const LINE_MAX = 2_000;
 
 /**
- * Who was told to come back, in the order in which they first came (docs/design/discord-fair-share.md).
- * Times are milliseconds.
+ * Callers that were told to return, in the order in which they first arrived
+ * (docs/design/discord-fair-share.md). Times are milliseconds.
  */
 export class WaitingLine {
-  /** When each comes back; the order is the line's. */
+  /** When each place returns, in the order of the line. */
   readonly #dueAt = new Map<string, number>();
 
-  /** How many turns come before this place's: all, for one that is not in the line. */
+  /** Turns held before this place: all of them if it is not in the line. */
   before(place: string, now: number): number {
     let held = 0;
     for (const [other, dueAt] of this.#dueAt) {
@@ -57,22 +57,22 @@ export class WaitingLine {
     return held;
   }
 
-  /** Turns that are held. */
+  /** All turns that are held. */
   held(now: number): number {
     return this.before("", now);
   }
 
-  /** Whether nobody is waited for any more. */
+  /** Whether no place is kept. */
   isEmpty(now: number): boolean {
     return this.held(now) === 0 && this.#dueAt.size === 0;
   }
 
-  /** Keeps the place of one who comes back at `dueAt`; who has none yet goes to the end. */
+  /** Keeps the place of a caller that returns at `dueAt`. A new place goes to the end. */
   keep(place: string, dueAt: number): void {
     if (this.#dueAt.size < LINE_MAX || this.#dueAt.has(place)) this.#dueAt.set(place, dueAt);
   }
 
-  /** Puts one whose turn was in vain before all others. */
+  /** Moves a place whose turn had no effect to the front. */
   keepFirst(place: string, dueAt: number): void {
     const others = [...this.#dueAt].filter(([other]) => other !== place);
     this.#dueAt.clear();
@@ -80,7 +80,7 @@ export class WaitingLine {
     for (const [other, due] of others) this.#dueAt.set(other, due);
   }
 
-  /** Its turn came, or it needs none. */
+  /** Removes a place that has had its turn or needs none. */
   leave(place: string): void {
     this.#dueAt.delete(place);
   }

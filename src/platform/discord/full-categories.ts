@@ -1,6 +1,6 @@
 import { fullPlace, type DiscordAnswer, type DiscordCall, type DiscordFailure } from "./call.ts";
 
-/** So often a named caller finds out whether a full category has room again, milliseconds. */
+/** How often one named caller's call probes whether a full category has room again, milliseconds. */
 export const FULL_KEPT_MS = 30_000;
 
 /** Categories that are remembered. */
@@ -8,20 +8,20 @@ const CATEGORIES_MAX = 200;
 
 type Full = {
   readonly refusal: DiscordFailure;
-  /** When one may ask again. */
+  /** When the next call may probe. */
   readonly askAt: number;
-  /** Channels that were deleted since: so many may ask now. */
+  /** Channels deleted since then. Each allows one call. */
   readonly freed: number;
 };
 
 /**
- * Categories that Discord called full. A refused call counts like any other, so that matches which all
- * ask for a place in the same full category would use the limit up twice. Times are milliseconds.
+ * Categories that Discord reported as full. A refused call counts like any other, so matches that all try the
+ * same full category would use up the limit twice. Times are milliseconds.
  */
 export class FullCategories {
   readonly #full = new Map<string, Full>();
 
-  /** What Discord would answer; null: it has to be asked. People's calls always ask. */
+  /** The refusal that Discord would give; null: the call has to be sent. Calls for people are always sent. */
   refusalOf({ caller, within }: DiscordCall, now: number): DiscordFailure | null {
     if (caller === undefined || within === undefined) return null;
     const known = this.#full.get(within);
@@ -36,10 +36,10 @@ export class FullCategories {
     return null;
   }
 
-  /** Takes in what Discord answered. */
+  /** Learns from an answer of Discord. */
   learn({ method, route, within }: DiscordCall, answer: DiscordAnswer, now: number): void {
     if (answer.kind === "answered") {
-      // Nobody knows which category a deleted channel was in.
+      // The answer does not name the category of the deleted channel, so it counts for all.
       if (method === "DELETE" && route === "/channels/:channelId") this.#free();
     } else if (within !== undefined && fullPlace(answer) === "category") {
       if (this.#full.size >= CATEGORIES_MAX) this.#full.clear();

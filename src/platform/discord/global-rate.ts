@@ -5,8 +5,8 @@ export const GLOBAL_REQUESTS_PER_SECOND = 50;
 const GLOBAL_WINDOW_MS = 1000;
 
 /**
- * Calls that may be in Discord's present second. Nobody knows when a call gets there, only that it was
- * between its start and its answer: so it counts from the one until a second after the other.
+ * Calls that may count in Discord's current second. A call reaches Discord at an unknown time between its start
+ * and its answer, so it counts from its start until one second after its answer.
  */
 class Recent {
   #inFlight = 0;
@@ -26,15 +26,15 @@ class Recent {
     this.#endedAt.push(now);
   }
 
-  /** When so many more of them no longer count, at the earliest. */
+  /** The earliest time at which `calls` of them no longer count. */
   fewerAt(calls: number, now: number): number {
     return (this.#endedAt[calls - 1] ?? now) + GLOBAL_WINDOW_MS;
   }
 }
 
 /**
- * The limit over all routes. Named callers are paced, so that their turns neither reach Discord as one
- * burst nor use up what is left to people. Times are milliseconds.
+ * The limit over all routes. Named callers are paced, so that their calls neither reach Discord in one burst nor
+ * use up the share of people. Times are milliseconds.
  */
 export class GlobalRate {
   readonly #all = new Recent();
@@ -43,8 +43,8 @@ export class GlobalRate {
   readonly #line = new WaitingLine();
 
   /**
-   * From when on a call may go; not after `now`: at once.
-   * @param notBefore nobody may call earlier
+   * When a call may be sent; at once if that is not after `now`.
+   * @param notBefore end of a pause of all calls
    * @param place of a named caller
    */
   until(now: number, notBefore: number, place?: string): number {
@@ -53,7 +53,7 @@ export class GlobalRate {
       : this.#untilForNamed(now, notBefore, place);
   }
 
-  /** A call goes. */
+  /** Records that a call is sent. */
   take(now: number, place?: string): void {
     this.#all.begin();
     if (place === undefined) return;
@@ -62,23 +62,23 @@ export class GlobalRate {
     this.#line.leave(place);
   }
 
-  /** A call that went has ended, in whatever way. */
+  /** Records that a sent call has ended, with or without an answer. */
   end(now: number, place?: string): void {
     this.#all.end(now);
     if (place !== undefined) this.#named.end(now);
   }
 
-  /** Keeps the place of one who comes back at `dueAt`. */
+  /** Keeps the place of a caller that returns at `dueAt`. */
   keep(place: string, dueAt: number): void {
     this.#line.keep(place, dueAt);
   }
 
-  /** It waits for something else first. */
+  /** Removes the place of a caller that waits for its bucket first. */
   leave(place: string): void {
     this.#line.leave(place);
   }
 
-  /** Discord refused a call that was let go: it goes before all others. */
+  /** Moves a call to the front, because Discord refused it although we had admitted it. */
   keepFirst(place: string, dueAt: number): void {
     this.#line.keepFirst(place, dueAt);
   }

@@ -6,7 +6,7 @@ const done = () => new Response(null, { status: 204 });
 const reasonOf = ({ headers }: RequestInit) => new Headers(headers).get("X-Audit-Log-Reason");
 
 describe("the Discord client, for matches", () => {
-  it("lists a guild's channels: what can be read of them, and no list that is none", async () => {
+  it("lists the readable channels of a guild, and fails when the answer is no list", async () => {
     const overwrites = [
       { id: "1", type: 0, allow: "0", deny: "1049600" },
       { id: "42", type: 1, allow: "9007199254740993", deny: "0" },
@@ -64,7 +64,7 @@ describe("the Discord client, for matches", () => {
     }
   });
 
-  it("sets an overwrite and takes it away; one that is not there is away", async () => {
+  it("sets and removes an overwrite, and counts a missing one as removed", async () => {
     const absent = json(404, { code: 10_009, message: "Unknown Overwrite" });
     const { client, sent } = discordWithReplies([done(), done(), absent]);
     const overwrite = { id: "7", kind: "member", allow: 1_024n, deny: 0n } as const;
@@ -84,7 +84,7 @@ describe("the Discord client, for matches", () => {
     });
   });
 
-  it("moves who is in voice, and says why somebody cannot be moved", async () => {
+  it("moves a member who is in voice, and reports why a member cannot be moved", async () => {
     const { client, sent } = discordWithReplies([json(200, {}), json(200, {})]);
     expect(await client.moveMember("1", "7", "5", "match")).toEqual({ ok: true, value: "moved" });
     expect(await client.moveMember("1", "7", null, "match")).toEqual({ ok: true, value: "moved" });
@@ -110,7 +110,7 @@ describe("the Discord client, for matches", () => {
     }
   });
 
-  it("knows who is in a guild", async () => {
+  it("finds out whether a user is in a guild", async () => {
     const { client, sent } = discordWithReplies([json(200, { user: { id: "7" } })]);
     expect(await client.isMember("1", "7")).toEqual({ ok: true, value: true });
     expect(sent[0]?.init.method).toBe("GET");
@@ -121,7 +121,7 @@ describe("the Discord client, for matches", () => {
     expect((await refused.client.isMember("1", "7")).ok).toBe(false);
   });
 
-  it("writes to somebody, and takes a closed door for an answer", async () => {
+  it("sends a direct message, and returns `closed` when the user does not accept any", async () => {
     const open = () => json(200, { id: "900", type: 1 });
     const { client, sent } = discordWithReplies([open(), json(200, { id: "1" })]);
     const button = { label: "Enter", url: "https://discord.com/channels/1/5" };
@@ -153,7 +153,7 @@ describe("the Discord client, for matches", () => {
     }
   });
 
-  it("never writes twice when nobody knows whether a message arrived", async () => {
+  it("never repeats a message when its outcome is unknown", async () => {
     const { client, sent } = discordWithReplies(["connection lost"]);
     expect(await client.sendMessage("5", { content: "Hello" })).toEqual({
       ok: false,
@@ -163,7 +163,7 @@ describe("the Discord client, for matches", () => {
     expect(bodyOf(sent[0])).toEqual({ content: "Hello", allowed_mentions: { parse: [] } });
   });
 
-  it("tells a category that is full from a guild that is, and from another bad form", async () => {
+  it("distinguishes a full category from a full guild and from another invalid form", async () => {
     const form = (code: string) => ({
       code: 50_035,
       message: "Invalid Form Body",

@@ -1,35 +1,35 @@
 import { z } from "zod";
 import { retryAfterMs } from "../../protocol/retry-after.ts";
 
-/** What a response says of limits. Times are relative, so that clocks need not agree. */
+/** The limits that a response states. Times are relative, so that clocks need not agree. */
 export type LimitSignals = {
   readonly status: number;
   readonly bucket?: string;
   readonly limit?: number;
   readonly remaining?: number;
   readonly resetAfterMs?: number;
-  /** Of a 429. */
+  /** Only of a 429. */
   readonly retryAfterMs?: number;
   /**
-   * Whose limit it is. `address`: not Discord's API answered but the edge before it, which refuses
-   * whatever comes from our address.
+   * Which limit it is. `address`: the answer is not from Discord's API but from its edge, which refuses all
+   * requests from our address.
    */
   readonly scope?: "user" | "global" | "shared" | "address";
-  /** How long the call was under way: so old is what it says at most. Absent: no time at all. */
+  /** Duration of the call, milliseconds. The signals are at most that old; absent: 0. */
   readonly tookMs?: number;
 };
 
-/** Whether a response counts towards Discord's ban: a shared limit is nobody's fault. */
+/** Whether a response counts towards Discord's ban. A 429 of a shared limit does not. */
 export function isInvalidRequest({ status, scope }: LimitSignals): boolean {
   return status === 401 || status === 403 || (status === 429 && scope !== "shared");
 }
 
-/** Whether a response changed something that `RateLimits.remember` must keep. */
+/** Whether a response changed something that `RateLimits.remember` has to store. */
 export function mustBeRemembered(signals: LimitSignals): boolean {
   return isInvalidRequest(signals) || signals.status === 429 || signals.remaining === 0;
 }
 
-/** What Discord's API says in the body of a 429. */
+/** The body of a 429 from Discord's API. */
 const RateLimitBody = z.object({
   retry_after: z.number().min(0),
   global: z.boolean().catch(false),
@@ -39,8 +39,8 @@ const RateLimitBody = z.object({
 const LIMIT_HEADERS = ["Bucket", "Limit", "Remaining", "Reset-After", "Scope", "Global"] as const;
 
 /**
- * The limits that a response states (discord.md §2 REST). What is unusable is ignored.
- * @param body the parsed JSON; undefined when there was none
+ * Reads the limits that a response states (discord.md §2 REST). Unusable values are ignored.
+ * @param body the parsed JSON; undefined when the body is no JSON
  * @param now milliseconds since 1970
  */
 export function readLimitSignals(
@@ -72,8 +72,8 @@ export function readLimitSignals(
 }
 
 /**
- * Whether the edge before Discord's API refused the call. The API names the limit that it means, and
- * refuses in JSON; the edge does neither.
+ * Whether the edge in front of Discord's API refused the call. The API names the limit and answers in JSON; the
+ * edge does neither.
  */
 function isEdgeRefusal(status: number, headers: Headers): boolean {
   if (status === 403) return headers.get("Content-Type")?.startsWith("text/html") === true;

@@ -1,29 +1,29 @@
-/** A window of one of Discord's limits. Times are milliseconds; it is stored as it is. */
+/** A window of one of Discord's limits. Times are milliseconds. It is stored in this form. */
 export type LimitWindow = {
   readonly limit: number;
   /**
-   * Calls that may still go before {@link resetAt}: those that went are taken off, and what others use
-   * of the same bucket as far as a response shows more than all of ours.
+   * Calls that may still be sent before {@link resetAt}. Sent calls are subtracted. The calls of other users of
+   * the bucket are subtracted when a response reports fewer than that.
    */
   readonly remaining: number;
-  /** It is over by then. */
+  /** Latest end of the window. */
   readonly resetAt: number;
-  /** It is not over before, as far as responses tell. */
+  /** Earliest end of the window, from the responses so far. */
   readonly endsFrom?: number;
-  /** Nothing was heard of it yet: its end is a guess. */
+  /** No response of this window has arrived, so its end is a guess. */
   readonly guessed?: true;
-  /** When the first call of a guessed one went. */
+  /** When the first call of a guessed window was sent. */
   readonly since?: number;
-  /** Discord refused a call and said until when: nothing else is believed. */
+  /** Discord refused a call with a time. Other responses do not change the window. */
   readonly refused?: true;
-  /** Calls of named callers in it. */
+  /** Calls of named callers in the window. */
   readonly named?: number;
 };
 
-/** What a response says of its window. */
+/** The window as a response states it. */
 type Told = { readonly limit: number; readonly remaining: number; readonly resetAfterMs: number };
 
-/** The call that it answers, and how many others have no answer yet. */
+/** The call of a response, and the number of others without an answer yet. */
 type Answered = {
   readonly sentAt: number;
   readonly now: number;
@@ -41,7 +41,7 @@ export function openWindow(
   return { limit, remaining: limit - inFlight, resetAt: now + lengthMs, guessed: true, since: now };
 }
 
-/** The window after another call went. */
+/** The window after another call was sent. */
 export function spend(window: LimitWindow, isNamed: boolean): LimitWindow {
   return {
     ...window,
@@ -50,7 +50,7 @@ export function spend(window: LimitWindow, isNamed: boolean): LimitWindow {
   };
 }
 
-/** The window after a response. What it says is as old as the call was on its way. */
+/** The window after a response. Its numbers may be as old as the duration of the call. */
 export function hear(known: LimitWindow | undefined, told: Told, call: Answered): LimitWindow {
   const { limit, remaining, resetAfterMs } = told;
   const { sentAt, now, inFlight, isNamed } = call;
@@ -59,7 +59,7 @@ export function hear(known: LimitWindow | undefined, told: Told, call: Answered)
   const isSame = known !== undefined && known.resetAt > now;
   if (isSame && known.refused === true) return known;
   if (!isSame || (known.guessed !== true && endsFrom > known.resetAt)) {
-    // A window that nothing was known of: this call and those in flight may be all of it.
+    // A new window: this call and those in flight are counted, because all of them may belong to it.
     const own = limit - 1 - inFlight;
     const named = isNamed ? 1 : 0;
     return { limit, remaining: Math.min(remaining, own), resetAt, endsFrom, named };

@@ -1,7 +1,7 @@
 import type { Result } from "../result.ts";
 import type { DiscordFailure } from "./call.ts";
 
-/** What a channel allows and denies one role or member, as bit sets. */
+/** Permissions that a channel allows and denies one role or member, as bit sets. */
 export type PermissionOverwrite = {
   readonly id: string;
   readonly kind: "role" | "member";
@@ -9,7 +9,7 @@ export type PermissionOverwrite = {
   readonly deny: bigint;
 };
 
-/** A channel of a guild, as lists show it. */
+/** A channel in a guild's list of channels. */
 export type GuildChannel = {
   readonly id: string;
   readonly name: string;
@@ -22,7 +22,7 @@ export type GuildChannel = {
 /** A message. Mentions in it notify nobody. */
 export type NewMessage = {
   readonly content: string;
-  /** A button that leads to an address. */
+  /** A link button. */
   readonly button?: { readonly label: string; readonly url: string };
 };
 
@@ -34,7 +34,7 @@ export type NewVoiceChannel = {
   readonly userLimit: number;
   /** Category, or null for none. */
   readonly parentId: string | null;
-  /** Null: as the guild's roles have it. */
+  /** Null: the permissions of the guild's roles apply. */
   readonly overwrites: readonly PermissionOverwrite[] | null;
   readonly reason: string;
 };
@@ -42,14 +42,14 @@ export type NewVoiceChannel = {
 /** The part of a channel that we read. */
 export type DiscordChannel = { readonly id: string; readonly name: string };
 
-/** An invite as Discord made it. `expiresAt` is RFC 3339 in UTC; null: never. */
+/** An invite that Discord created. `expiresAt` is RFC 3339 in UTC; null: never. */
 export type DiscordInvite = { readonly code: string; readonly expiresAt: string | null };
 
 /** The operations of Discord's REST API that we use. */
 export interface DiscordClient {
-  /** Not repeated unless Discord certainly did nothing: `unknown_outcome` and `failed` are open. */
+  /** Repeated only when Discord certainly did nothing: after `unknown_outcome` or `failed` it may exist. */
   createVoiceChannel(channel: NewVoiceChannel): Promise<Result<DiscordChannel, DiscordFailure>>;
-  /** A channel that is gone already counts as deleted. */
+  /** A channel that does not exist counts as deleted. */
   deleteChannel(channelId: string, reason: string): Promise<Result<undefined, DiscordFailure>>;
   /** Null: there is no such channel. */
   getChannel(channelId: string): Promise<Result<DiscordChannel | null, DiscordFailure>>;
@@ -70,15 +70,15 @@ export interface DiscordClient {
     overwrite: PermissionOverwrite,
     reason: string,
   ): Promise<Result<undefined, DiscordFailure>>;
-  /** Takes an overwrite away; one that is not there counts as taken away. */
+  /** Removes an overwrite. One that does not exist counts as removed. */
   removeOverwrite(
     channelId: string,
     overwriteId: string,
     reason: string,
   ): Promise<Result<undefined, DiscordFailure>>;
   /**
-   * Moves somebody who is in voice; null: out of voice. `not_in_voice` (40032) and `not_member` (10007,
-   * 10013) are no failures: a bot cannot put somebody into voice.
+   * Moves a member who is in voice; null: disconnects them. `not_in_voice` (40032) and `not_member` (10007, 10013)
+   * are no failures, because a bot can only move members who are in voice.
    */
   moveMember(
     guildId: string,
@@ -86,13 +86,13 @@ export interface DiscordClient {
     channelId: string | null,
     reason: string,
   ): Promise<Result<"moved" | "not_in_voice" | "not_member", DiscordFailure>>;
-  /** Whether somebody is in the guild. */
+  /** Whether a user is in the guild. */
   isMember(guildId: string, userId: string): Promise<Result<boolean, DiscordFailure>>;
-  /** `closed`: this person takes no messages from the bot (50007, 50278). */
+  /** `closed`: this person does not accept messages from the bot (50007, 50278). */
   sendDirectMessage(
     userId: string,
     message: NewMessage,
   ): Promise<Result<"sent" | "closed", DiscordFailure>>;
-  /** Writes into a text channel. Not repeated when nobody knows whether it arrived. */
+  /** Sends a message to a text channel. Not repeated when its outcome is unknown. */
   sendMessage(channelId: string, message: NewMessage): Promise<Result<undefined, DiscordFailure>>;
 }

@@ -14,7 +14,7 @@ import {
 
 const inGuild = (major: string): RateLimitRoute => ({ name: "POST /guilds/:guildId/x", major });
 
-/** A bucket as Discord keeps it: so many calls in a window that starts with the first. */
+/** A bucket at Discord: a number of calls in a window that starts with the first of them. */
 class DiscordBucket {
   #left = 0;
   #resetAt = 0;
@@ -45,14 +45,14 @@ class DiscordBucket {
   }
 }
 
-/** What a response says that took so long. */
+/** The signals of a response that took `tookMs`. */
 const heard = (response: Response, tookMs: number): LimitSignals => ({
   ...readLimitSignals(response.status, response.headers, undefined, 0),
   tookMs,
 });
 
 describe("rate limits of Discord", () => {
-  it("never runs into a 429 once the bucket is known, whatever the pace", () => {
+  it("never gets a 429 once the bucket is known, at any pace", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 10 }),
@@ -74,7 +74,7 @@ describe("rate limits of Discord", () => {
               expect(admission.retryAfterMs).toBeGreaterThan(0);
               expect(admission.retryAfterMs).toBeLessThanOrEqual(windowMs);
             }
-            // An eviction between two calls forgets nothing that says "not before".
+            // An eviction between two calls must not lose any pause.
             if (pause % 3 === 0) limits = new RateLimits(limits.remember(now));
           }
         },
@@ -82,7 +82,7 @@ describe("rate limits of Discord", () => {
     );
   });
 
-  it("sends no more at once than the window holds, also while responses are outstanding", () => {
+  it("sends no more at once than the window allows, also while responses are outstanding", () => {
     const bucket = new DiscordBucket(5, 1_000);
     const limits = new RateLimits();
     const first = bucket.take(0);
@@ -101,13 +101,13 @@ describe("rate limits of Discord", () => {
       limits.admit(inGuild("1"), 20);
       return bucket.take(20);
     });
-    // The newest one came first: it has counted those that are still on their way.
+    // The newest response arrives first. It has counted the calls whose responses are still in transit.
     for (const answer of answers.slice(-1)) limits.settle(inGuild("1"), heard(answer, 10), 30);
     const rest = Array.from({ length: 20 }, () => limits.admit(inGuild("1"), 40));
     expect(rest.filter(({ kind }) => kind === "go")).toHaveLength(9);
   });
 
-  it("takes into account what others use of the same bucket", () => {
+  it("counts the calls of other users of the same bucket", () => {
     const bucket = new DiscordBucket(10, 1_000);
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);
@@ -124,7 +124,7 @@ describe("rate limits of Discord", () => {
     const bucket = new DiscordBucket(10, 1_000);
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);
-    // It took nearly a second: by then the window seems to last until 1,900.
+    // The answer took nearly a second, so the window seems to last until 1,900.
     limits.settle(inGuild("1"), heard(bucket.take(0), 900), 900);
     limits.admit(inGuild("1"), 1_100);
     limits.settle(inGuild("1"), heard(bucket.take(1_105), 10), 1_110);
@@ -133,7 +133,7 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("1"), 1_960)).toEqual({ kind: "rate_limited", retryAfterMs: 150 });
   });
 
-  it("is not misled by an answer that comes when its window is long over", () => {
+  it("ignores an answer that arrives long after its window has ended", () => {
     const bucket = new DiscordBucket(10, 1_000);
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);
@@ -163,7 +163,7 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("1"), 5_000).kind).toBe("go");
   });
 
-  it("believes a 429 about when, also against what an older response said of the window", () => {
+  it("uses the time of a 429, also against an older response about the window", () => {
     const limits = new RateLimits();
     const window = { bucket: "b", limit: 40, remaining: 39, resetAfterMs: 10_000 };
     for (const signals of [
@@ -177,7 +177,7 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("1"), 200).kind).toBe("go");
   });
 
-  it("believes a 429 also against answers that were on their way", () => {
+  it("uses the time of a 429 also against answers that were in transit", () => {
     const limits = new RateLimits();
     for (let i = 0; i < 2; i += 1) limits.admit(inGuild("1"), 0);
     const window = { bucket: "b", limit: 40, remaining: 38, resetAfterMs: 10_000, tookMs: 20 };
@@ -187,7 +187,7 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("1"), 510).kind).toBe("go");
   });
 
-  it("learns from a quick answer when a window that a slow one made look longer is over", () => {
+  it("learns the end of a window from a fast answer after a slow one made it look longer", () => {
     const bucket = new DiscordBucket(2, 1_000);
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);
@@ -197,7 +197,7 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("1"), 900)).toEqual({ kind: "rate_limited", retryAfterMs: 105 });
   });
 
-  it("reads an unknown window rightly when its answers overtake each other", () => {
+  it("reads an unknown window correctly when its answers overtake each other", () => {
     const bucket = new DiscordBucket(10, 1_000);
     const limits = new RateLimits();
     const answers = Array.from({ length: 5 }, () => {
@@ -217,7 +217,7 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("2"), 700).kind).toBe("go");
   });
 
-  it("holds the global limit in every second of Discord's, however long calls are under way", () => {
+  it("keeps the global limit in every second of Discord, however long calls are in transit", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 100, maxLength: 300 }),
@@ -248,11 +248,11 @@ describe("rate limits of Discord", () => {
     );
   });
 
-  /** What a response of the edge before Discord says. */
+  /** The signals of a response from Discord's edge. */
   const edge = (headers: Record<string, string> = {}, now = 0): LimitSignals =>
     readLimitSignals(429, new Headers({ "Content-Type": "text/html", ...headers }), undefined, now);
 
-  it("stops everything when the edge before Discord refuses our address", () => {
+  it("stops all calls when Discord's edge refuses our address", () => {
     const limits = new RateLimits();
     limits.admit(inGuild("1"), 0);
     expect(limits.settle(inGuild("1"), edge({ "Retry-After": "3600" }), 0)).toBe(true);
@@ -261,7 +261,7 @@ describe("rate limits of Discord", () => {
     const later = new RateLimits(limits.remember(1));
     expect(later.admit(inGuild("2"), 1)).toEqual(paused);
     expect(later.admit(inGuild("2"), 3_600_000).kind).toBe("go");
-    // Nobody is believed for longer.
+    // A longer Retry-After counts as the longest pause.
     later.settle(inGuild("2"), edge({ "Retry-After": "3601" }), 3_600_000);
     expect(later.admit(inGuild("2"), 3_600_000)).toEqual({
       kind: "rate_limited",
@@ -279,21 +279,15 @@ describe("rate limits of Discord", () => {
     ],
     ["a 403 of Discord", 403, { "Content-Type": "application/json" }, { code: 50_013 }, undefined],
     ["a 429 that names no limit", 429, {}, undefined, "address"],
-    ["one whose body is not Discord's", 429, {}, { message: "slow down" }, "address"],
-    ["one that names its bucket", 429, { "X-RateLimit-Bucket": "b" }, undefined, undefined],
-    ["one in Discord's own words", 429, {}, { retry_after: 1 }, undefined],
-    [
-      "a global one that only the body calls so",
-      429,
-      {},
-      { retry_after: 1, global: true },
-      "global",
-    ],
-  ])("knows whose limit it is: %s", (_, status, headers, body, scope) => {
+    ["a 429 whose body is not Discord's", 429, {}, { message: "slow down" }, "address"],
+    ["a 429 that names its bucket", 429, { "X-RateLimit-Bucket": "b" }, undefined, undefined],
+    ["a 429 with Discord's body", 429, {}, { retry_after: 1 }, undefined],
+    ["a 429 that only its body calls global", 429, {}, { retry_after: 1, global: true }, "global"],
+  ])("finds out which limit it is: %s", (_, status, headers, body, scope) => {
     expect(readLimitSignals(status, new Headers(headers), body, 0).scope).toBe(scope);
   });
 
-  it("reads a date, and what a window says, as the pause that is asked for", () => {
+  it("takes the pause from a Retry-After with a date, or from X-RateLimit-Reset-After", () => {
     const limits = new RateLimits();
     const now = Date.UTC(2026, 10, 21);
     limits.admit(inGuild("1"), now);
@@ -312,10 +306,10 @@ describe("rate limits of Discord", () => {
     });
   });
 
-  it("makes a handful of calls in ten minutes while its address is refused, whoever asks how often", () => {
+  it("sends a handful of calls in ten minutes while its address is refused, however often callers try", () => {
     fc.assert(
       fc.property(
-        // Whether the page says how long to wait, or lies about it.
+        // The edge gives no time, or one that is too short.
         fc.constantFrom({}, { "Retry-After": "0" }, { "Retry-After": "1" }),
         fc.integer({ min: 5, max: 500 }),
         fc.integer({ min: 0, max: 2_000 }),
@@ -327,7 +321,7 @@ describe("rate limits of Discord", () => {
             while (answers[0] !== undefined && answers[0].at <= now) {
               const { at, major } = answers.shift() ?? { at: now, major: "" };
               limits.settle(inGuild(major), { ...edge(headers, at), tookMs: latencyMs }, at);
-              // An eviction forgets none of it.
+              // An eviction must not lose the pause.
               if (calls % 3 === 0) limits = new RateLimits(limits.remember(at));
             }
             const major = String(now % 7);
@@ -335,7 +329,7 @@ describe("rate limits of Discord", () => {
             calls += 1;
             answers.push({ at: now + latencyMs, major });
           }
-          // Those that left before the first answer came, and one after each pause.
+          // The calls that were sent before the first answer arrived, and one after each pause.
           const before = GLOBAL_REQUESTS_PER_SECOND * Math.ceil((latencyMs + 1) / 1_000);
           expect(calls).toBeLessThan(before + 16);
         },
@@ -344,7 +338,7 @@ describe("rate limits of Discord", () => {
     );
   });
 
-  it("lets one call find out whether the address is taken again, and then everybody", () => {
+  it("probes with one call whether the address is accepted again, and then admits all", () => {
     const limits = new RateLimits();
     let now = 0;
     const pauses: number[] = [];
@@ -362,9 +356,9 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("2"), now + 1).kind).toBe("rate_limited");
     expect(limits.settle(inGuild("1"), { status: 200, remaining: 3 }, now + 2)).toBe(true);
     expect(limits.admit(inGuild("2"), now + 2).kind).toBe("go");
-    // Also when the clock is set back.
+    // Calls are also admitted when the clock is set back.
     expect(limits.admit(inGuild("3"), 0).kind).toBe("go");
-    // It begins anew.
+    // The next refusal begins with the first pause again.
     limits.settle(inGuild("2"), edge(), now + 3);
     expect(limits.admit(inGuild("2"), now + 3)).toEqual({
       kind: "rate_limited",
@@ -384,7 +378,7 @@ describe("rate limits of Discord", () => {
     expect(later.admit(inGuild("2"), UNAUTHORIZED_PAUSE_MS).kind).toBe("go");
   });
 
-  it("stays far away from the ban for invalid requests", () => {
+  it("stops far below the number of invalid requests that leads to a ban", () => {
     const limits = new RateLimits();
     let now = 0;
     let sent = 0;
@@ -406,7 +400,7 @@ describe("rate limits of Discord", () => {
     expect(limits.admit(inGuild("x"), INVALID_REQUESTS_MAX * 21 + 25).kind).toBe("go");
   });
 
-  it("ignores headers that are no numbers and never throws on any", () => {
+  it("ignores headers that are no numbers, and never throws", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[ -~]*$/), fc.stringMatching(/^[ -~]*$/), (a, b) => {
         const headers = new Headers({
@@ -425,7 +419,7 @@ describe("rate limits of Discord", () => {
     expect(readLimitSignals(200, nonsense, undefined, 0)).toEqual({ status: 200 });
   });
 
-  it("remembers what says not before, and nothing else", () => {
+  it("stores its state only after a response that makes calls wait", () => {
     expect(mustBeRemembered({ status: 200, remaining: 3 })).toBe(false);
     expect(mustBeRemembered({ status: 200, remaining: 0 })).toBe(true);
     expect(mustBeRemembered({ status: 429 })).toBe(true);

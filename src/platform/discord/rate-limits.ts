@@ -5,38 +5,37 @@ import { OUTSIDE_PAUSE_MAX_MS } from "../../protocol/limits.ts";
 import { GrowingPause, type RememberedPause } from "../growing-pause.ts";
 import { isInvalidRequest, mustBeRemembered, type LimitSignals } from "./limit-signals.ts";
 
-/** Discord bans an address for a while at 10,000 of 401, 403 and 429 in this time. */
+/** Discord bans an address for a while after 10,000 responses of 401, 403 and 429 in this time. */
 export const INVALID_WINDOW_MS = 10 * 60 * 1000;
-/** We stop at half of that: other Workers may share the address. */
+/** We stop at half of that, because other Workers may share the address. */
 export const INVALID_REQUESTS_MAX = 5_000;
 
-/** After a 401 nobody calls for this long: each further call would count towards the ban. */
+/** Pause of all calls after a 401, because each further call would count towards the ban. */
 export const UNAUTHORIZED_PAUSE_MS = 60_000;
 
-/** First pause after Discord's edge refused our address and did not say for how long. */
+/** First pause after Discord's edge refused our address without a time. */
 export const ADDRESS_PAUSE_FIRST_MS = 5_000;
 
-/** Whether a call may go now. */
+/** Whether a call may be sent now. */
 export type Admission =
   | { readonly kind: "go" }
   | { readonly kind: "rate_limited"; readonly retryAfterMs: number }
   | { readonly kind: "unauthorized"; readonly retryAfterMs: number };
 
-/** What must outlive an eviction: everything that says "not before". Who waits is not in it. */
+/** The state that must survive an eviction: every pause and limit. The waiting lines are not in it. */
 export type RememberedLimits = RememberedBuckets & {
   readonly pausedUntil: number;
   readonly unauthorizedUntil: number;
   readonly invalid: { readonly since: number; readonly count: number };
-  /** Absent in what older versions stored. */
+  /** Absent in the state of older versions. */
   readonly address?: RememberedPause;
 };
 
 /**
- * Discord's rate limits as far as responses have told us (discord.md §2 REST): buckets, the global
- * limit, the guard against the ban for invalid requests, and the pause over everything once our address
- * is refused. A caller that names itself by a place and
- * comes back when it was told to finds its turn (docs/design/discord-fair-share.md). Pure: time comes
- * in as milliseconds, nothing waits.
+ * Discord's rate limits, learned from responses (discord.md §2 REST): buckets, the global limit, the guard
+ * against the ban for invalid requests, and the pause of all calls while our address is refused. A caller with a
+ * place that returns at the time it was given gets its turn (docs/design/discord-fair-share.md). Pure: times are
+ * passed in as milliseconds, and nothing waits.
  */
 export class RateLimits {
   readonly #buckets: Buckets;
@@ -58,8 +57,8 @@ export class RateLimits {
   }
 
   /**
-   * Asks to send; "go" counts it as in flight until {@link settle} or {@link abandon}.
-   * @param place the same each time this call is asked for again; absent: whoever comes is served
+   * Decides whether a call may be sent. After "go" it counts as in flight until {@link settle} or {@link abandon}.
+   * @param place the same for each repetition of this call; absent: a person waits, and no turn is kept
    */
   admit(route: RateLimitRoute, now: number, place?: string): Admission {
     if (now < this.#unauthorizedUntil) {
@@ -79,7 +78,7 @@ export class RateLimits {
       return { kind: "go" };
     }
     if (place !== undefined) {
-      // Its turn in the bucket is also kept while the global limit makes it wait.
+      // The turn in the bucket is kept also while the caller waits for the global limit.
       this.#buckets.keep(route, place, until, now);
       if (bucketUntil <= now) this.#global.keep(place, until);
       else this.#global.leave(place);
@@ -88,8 +87,8 @@ export class RateLimits {
   }
 
   /**
-   * Takes in what the response to an admitted call says.
-   * @returns whether something changed that {@link remember} must keep
+   * Learns from the response to an admitted call.
+   * @returns whether something changed that {@link remember} has to store
    */
   settle(route: RateLimitRoute, signals: LimitSignals, now: number, place?: string): boolean {
     this.abandon(route, now, place);
@@ -121,18 +120,18 @@ export class RateLimits {
     if (signals.scope === "global") this.#global.keepFirst(place, now + pause);
   }
 
-  /** A call was in vain, and another one is asked for at once in its place: it is the next. */
+  /** Gives the next turn to a caller whose call had no effect and is replaced by another at once. */
   giveBack(route: RateLimitRoute, place: string, now: number): void {
     this.#buckets.keepFirst(route, place, now, now);
   }
 
-  /** An admitted call ended without a response. */
+  /** Records that an admitted call ended without a response. */
   abandon(route: RateLimitRoute, now: number, place?: string): void {
     this.#buckets.end(route);
     this.#global.end(now, place);
   }
 
-  /** What has to be stored for the next life. */
+  /** The state to store, so that it survives a restart. */
   remember(now: number): RememberedLimits {
     return {
       ...this.#buckets.remember(now),

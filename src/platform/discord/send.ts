@@ -16,7 +16,7 @@ import type { FullCategories } from "./full-categories.ts";
 import { readLimitSignals } from "./limit-signals.ts";
 import type { RateLimits } from "./rate-limits.ts";
 
-/** Codes that are read of one answer, how deep they are looked for, and how one looks. */
+/** Number of codes that are read from one answer, depth of the search, and form of a code. */
 const FORM_ERRORS_MAX = 10;
 const DEPTH_MAX = 6;
 const FormErrorCode = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/);
@@ -30,7 +30,7 @@ const DiscordErrorBody = z
   })
   .catch({ code: 0, message: "", errors: undefined });
 
-/** What a 4xx says. Its text is for people, its codes are what programs go by. */
+/** Reads a 4xx. Its message is for people; programs decide by its codes. */
 function readRefusal(status: number, body: unknown): Extract<DiscordFailure, { kind: "refused" }> {
   const { code, message, errors } = DiscordErrorBody.parse(body);
   const formErrors: string[] = [];
@@ -46,7 +46,7 @@ function readRefusal(status: number, body: unknown): Extract<DiscordFailure, { k
   };
 }
 
-/** Discord nests the errors of a form by field, and writes them into lists named `_errors`. */
+/** Finds the codes of a form's errors. Discord nests them by field, in lists named `_errors`. */
 function* codesIn(errors: unknown, depth: number): Generator<string> {
   if (typeof errors !== "object" || errors === null || depth === 0) return;
   if ("code" in errors) {
@@ -56,13 +56,13 @@ function* codesIn(errors: unknown, depth: number): Generator<string> {
   for (const below of Object.values(errors)) yield* codesIn(below, depth - 1);
 }
 
-/** Time Discord has to answer, milliseconds. */
+/** Time that Discord has to answer, milliseconds. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 
-/** Discord and the proxy before it want to know who calls (discord.md §2 REST). */
+/** Discord and the proxy in front of it require this form (discord.md §2 REST). */
 export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
 
-/** What sending needs from outside. */
+/** The dependencies of sending. */
 export type SendPorts = {
   readonly fetch: Fetch;
   readonly baseUrl: string;
@@ -70,17 +70,17 @@ export type SendPorts = {
   readonly limits: RateLimits;
   readonly full: FullCategories;
   readonly clock: Clock;
-  /** Something changed that must outlive this process. */
+  /** Called when the limits have changed in a way that must survive a restart. */
   readonly remember: () => void;
 };
 
 /**
- * Sends one call once, if the limits let it go. Never waits for a limit and never repeats a call:
- * who calls decides that. Never throws for what the network or Discord does.
+ * Sends one call once, if the limits allow it. Never waits for a limit and never repeats a call, which is up to
+ * the caller. Never throws for a failure of the network or of Discord.
  */
 export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promise<DiscordAnswer> {
   const { limits, full, clock } = ports;
-  // Before it is counted: its turn is kept for what is asked for instead.
+  // Before the call is counted, so that the caller keeps its turn for the call that it makes instead.
   const refusal = full.refusalOf(call, clock());
   if (refusal !== null) return refusal;
   const route = rateLimitRouteOf(call);
@@ -94,7 +94,7 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
     return { kind: "unknown_outcome" };
   }
   const { status, headers, text } = exchanged;
-  // Of other answers the body, which may be large, is no signal.
+  // Other bodies, which may be large, say nothing about limits.
   const body = status === 429 ? parseJson(text) : undefined;
   const signals = {
     ...readLimitSignals(status, headers, body, clock()),
@@ -103,7 +103,7 @@ export async function sendToDiscord(call: DiscordCall, ports: SendPorts): Promis
   if (limits.settle(route, signals, clock(), place)) ports.remember();
   const isEdge = signals.scope === "address";
   if (isEdge || status === 429) {
-    // A call that was refused for its rate asks again: the limits now know for how long.
+    // `admit` gives the time to wait, because the limits have learned from this response.
     const next = limits.admit(route, clock(), place);
     if (next.kind === "go") limits.abandon(route, clock(), place);
     const pauseMs = next.kind === "go" ? (signals.retryAfterMs ?? 0) : next.retryAfterMs;

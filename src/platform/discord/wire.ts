@@ -13,10 +13,10 @@ import type {
   PermissionOverwrite,
 } from "./operations.ts";
 
-/** What nothing depends on may be anything: it must not make an answer unreadable. */
+/** A text that nothing depends on. Another type becomes null, so that the rest of the answer can be read. */
 const Incidental = z.string().nullish().catch(null);
 
-/** A list of which each entry stands for itself: one that cannot be read is left out, and logged. */
+/** A list whose unreadable entries are skipped and logged. */
 function readableOf<Entry extends z.ZodType>(entry: Entry, what: string) {
   return z.array(z.unknown()).transform((list): z.output<Entry>[] => {
     const read = list.flatMap((one) => {
@@ -36,12 +36,12 @@ export const Invite = z.object({
   code: z.string().min(1),
   expires_at: z.iso.datetime({ offset: true }).nullish().catch(null),
 });
-/** Anything of which only the id matters: the bot itself, a direct channel. */
+/** An object of which only the id is read: the bot itself, a direct message channel. */
 export const Identified = z.object({ id: DiscordId });
 
 const ROLE: number = OVERWRITE.role;
 const BitSet = z.string().regex(/^\d{1,30}$/);
-/** Type of a channel whose type cannot be read: it exists, and is none that we make. */
+/** Type of a channel whose type cannot be read. The channel exists, and we did not create it. */
 const UNKNOWN_TYPE = -1;
 const Overwrite = z.object({ id: DiscordId, type: z.number().int(), allow: BitSet, deny: BitSet });
 const ListedChannel = z.object({
@@ -54,7 +54,7 @@ const ListedChannel = z.object({
 /** `GET /guilds/:guildId/channels`. */
 export const ChannelList = readableOf(ListedChannel, "channels");
 
-/** `GET /guilds/:guildId/audit-logs`, as far as it says who was made and why. */
+/** `GET /guilds/:guildId/audit-logs`: the created channels and the reasons. */
 export const AuditLog = z.object({
   audit_log_entries: readableOf(
     z.object({ target_id: Incidental, reason: Incidental }),
@@ -62,12 +62,12 @@ export const AuditLog = z.object({
   ),
 });
 
-/** As Discord writes it (discord.md §2 REST: bits as strings). */
+/** An overwrite in Discord's form (discord.md §2 REST: bits as strings). */
 export function toWire({ id, kind, allow, deny }: PermissionOverwrite) {
   return { id, type: OVERWRITE[kind], allow: allow.toString(), deny: deny.toString() };
 }
 
-/** As features read it. */
+/** A channel in the form that features read. */
 export function toChannel(channel: z.output<typeof ListedChannel>): GuildChannel {
   return {
     id: channel.id,
@@ -97,7 +97,7 @@ export function toNewChannel(channel: NewVoiceChannel): string {
   return JSON.stringify(body);
 }
 
-/** A message in which nothing notifies anybody. */
+/** The body of a message whose mentions notify nobody. */
 export function messageBody({ content, button }: NewMessage) {
   if (button === undefined) return { content, allowed_mentions: { parse: [] } };
   const { label, url } = button;
@@ -109,7 +109,7 @@ export function messageBody({ content, button }: NewMessage) {
   };
 }
 
-/** {@link messageBody} as it is sent. */
+/** {@link messageBody} as JSON text. */
 export function toMessage(message: NewMessage): string {
   const body: RESTPostAPIChannelMessageJSONBody = messageBody(message);
   return JSON.stringify(body);

@@ -1,10 +1,10 @@
-/** So many bytes at the beginning of a file decide. */
+/** Bytes at the beginning of a file that its type is checked by. */
 const SNIFFED_BYTES = 1_024;
 
-/** Stands for any byte. */
+/** `?` in a signature: any byte. */
 const ANY = 0x3f;
 
-/** What a type's files begin with, a character a byte; `?` is any. */
+/** First bytes of the files of a type, one character for each byte; `?` is any byte. */
 const SIGNATURES: Readonly<Record<string, readonly string[]>> = {
   "image/png": ["\u0089PNG\r\n\u001A\n"],
   "image/jpeg": ["\u00FF\u00D8\u00FF"],
@@ -16,13 +16,13 @@ const SIGNATURES: Readonly<Record<string, readonly string[]>> = {
   "audio/wav": ["RIFF????WAVE"],
 };
 
-/** Types that a browser may show: nothing in them is ever run. */
+/** Types that a browser may show, because they contain no scripts. */
 const SHOWN: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
 /** A part of a type's name (RFC 6838 §4.2). */
 const TYPE_PART = /^[a-z0-9][\w!#$&^.+-]{0,126}$/;
 
-/** The type of a `Content-Type` field, without parameters; what cannot be read are bytes of some kind. */
+/** The type of a `Content-Type` field, without parameters; `application/octet-stream` if it cannot be parsed. */
 export function typeOf(field: string | null | undefined): string {
   const [text = ""] = (field ?? "").toLowerCase().split(";");
   const type = text.trim();
@@ -32,8 +32,8 @@ export function typeOf(field: string | null | undefined): string {
 }
 
 /**
- * Whether a file begins as files of its declared type do. What has no known beginning, such as text, may be
- * anything: it is served so that nothing in it is run.
+ * Whether a file begins as files of its declared type do. A type without a known signature, such as text, accepts
+ * any content: files are served with headers that prevent scripts.
  * @param head the first 1,024 bytes or more, or the whole file
  */
 export function beginsAs(type: string, head: Uint8Array): boolean {
@@ -49,14 +49,14 @@ export function isShown(type: string): boolean {
   return SHOWN.has(type);
 }
 
-/** What may stand before the root element of an XML document: its beginning, end by end. */
+/** What may come before the root element of an XML document, as pairs of beginning and end. */
 const PROLOG = [
   ["<?", "?>"],
   ["<!--", "-->"],
   ["<!DOCTYPE", ">"],
 ] as const;
 
-/** An XML document from its root element on; without one, nothing. */
+/** An XML document from its root element on; empty if it has none. */
 function withoutProlog(text: string): string {
   const rest = text.trimStart();
   const before = PROLOG.find(([start]) => rest.startsWith(start));

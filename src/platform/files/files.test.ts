@@ -16,7 +16,7 @@ describe("the type of a file", () => {
     ["image/svg+xml", '<?xml version="1.0"?>\n<!-- a -- b -->\n<!DOCTYPE svg>\n<svg xmlns="x">'],
     ["image/svg+xml", "<svg/>"],
     ["text/plain", "<script>alert(1)</script>"],
-  ])("%s begins as one", (type, text) => {
+  ])("%s: the file begins as its type does", (type, text) => {
     expect(beginsAs(type, bytes(text))).toBe(true);
   });
 
@@ -32,14 +32,14 @@ describe("the type of a file", () => {
     expect(beginsAs(type, bytes(text))).toBe(false);
   });
 
-  it("is read without parameters, and is no type when it is none", () => {
+  it("is read without parameters, and is application/octet-stream when it cannot be parsed", () => {
     expect(typeOf("Image/PNG; charset=x")).toBe("image/png");
     for (const field of [undefined, null, "", "png", "a/b/c", "text/html\r\nX: y", "text/ht ml"]) {
       expect(typeOf(field)).toBe("application/octet-stream");
     }
   });
 
-  it("is shown by a browser only where nothing in it can be run", () => {
+  it("may be shown by a browser only when it can contain no script", () => {
     const shown = ["image/png", "image/jpeg", "image/gif", "image/webp"];
     for (const type of shown) expect(isShown(type)).toBe(true);
     for (const type of ["image/svg+xml", "text/html", "application/pdf", "text/xml"]) {

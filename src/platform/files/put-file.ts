@@ -3,19 +3,19 @@ import { log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { beginsAs, typeOf } from "./file-type.ts";
 
-/** What an owner has stored, counted where the owner's files are listed. Both are atomic. */
+/** The bytes that an owner has stored, counted where the owner's files are listed. Both methods are atomic. */
 export type FileUsage = {
-  /** Counts so many bytes more. @returns false: that would be over the owner's quota, and nothing is counted */
+  /** Counts these bytes. @returns false: they would exceed the owner's quota, and nothing is counted */
   take(bytes: number): Promise<boolean>;
-  /** Takes back what was counted of a file that could not be stored. */
+  /** Subtracts the bytes of a file that could not be stored. */
   give(bytes: number): Promise<void>;
 };
 
-/** A file that somebody sends. */
+/** An upload. */
 export type IncomingFile = {
-  /** Where it is stored: a new key for each file, which nobody outside chooses. */
+  /** Where it is stored: a new key for each file, chosen by us. */
   readonly key: string;
-  /** What its sender calls it. */
+  /** The file name that its sender gave. */
   readonly name: string;
   /** Its `Content-Type`. */
   readonly type: string | null | undefined;
@@ -25,12 +25,12 @@ export type IncomingFile = {
 /** What may be stored. */
 export type FileRules = {
   readonly maxBytes: number;
-  /** Whether files of this type are taken. */
+  /** Whether files of this type are accepted. */
   readonly takes: (type: string) => boolean;
   readonly usage: FileUsage;
 };
 
-/** A file that is stored now. */
+/** A file that was stored. */
 export type StoredFile = {
   readonly key: string;
   readonly name: string;
@@ -38,11 +38,11 @@ export type StoredFile = {
   readonly size: number;
 };
 
-/** Why a file is not stored. */
+/** Why a file was not stored. */
 export type FileFailure =
   | { readonly kind: "empty" }
   | { readonly kind: "wrong_name" }
-  /** Files of this type are not taken, or it does not begin as one does. */
+  /** The type is not accepted, or the file does not begin as files of this type do. */
   | { readonly kind: "wrong_type"; readonly type: string }
   | { readonly kind: "too_large"; readonly maxBytes: number }
   | { readonly kind: "over_quota" };
@@ -51,8 +51,8 @@ export type FileFailure =
 const PART_BYTES = 5 * 1024 * 1024;
 
 /**
- * Stores a file as it comes, without ever holding more than a part of it. Its size is what was counted, and its
- * type is what its first bytes are, whatever its sender says.
+ * Stores a file while it arrives, with at most one part of it in memory. The size is the number of bytes that
+ * arrived, whatever its sender declared, and its first bytes must fit the declared type.
  */
 export async function putFile(
   bucket: R2Bucket,
@@ -64,10 +64,10 @@ export async function putFile(
   if (!takes(type)) return err({ kind: "wrong_type", type });
   const options = {
     httpMetadata: { contentType: type },
-    // It becomes a field of HTTP, which has no other characters.
+    // The name becomes part of an HTTP header, which is ASCII.
     customMetadata: { name: encodeURIComponent(name) },
   };
-  // A file that is small by its rules is refused as soon as it is one byte over them.
+  // With a small limit, a file is refused as soon as it is one byte above it.
   const partBytes = Math.min(PART_BYTES, maxBytes + 1);
   let upload: R2MultipartUpload | undefined;
   let counted = 0;
@@ -105,16 +105,16 @@ export async function putFile(
     return ok({ key, name, type, size });
   } finally {
     if (!stored) {
-      await inVain(key, () => upload?.abort());
-      // R2 may have stored it although no answer said so. Nobody else has this key.
-      if (counted > 0) await inVain(key, () => bucket.delete(key));
+      await cleanUp(key, () => upload?.abort());
+      // R2 may have stored the file although its answer was lost. No other file has this key.
+      if (counted > 0) await cleanUp(key, () => bucket.delete(key));
       if (counted > 0) await usage.give(counted);
     }
   }
 }
 
-/** Tidies up after a failure, which is what the caller hears of. */
-async function inVain(key: string, work: () => Promise<void> | undefined): Promise<void> {
+/** Cleans up after a failure. It never throws, so that the caller gets the first error. */
+async function cleanUp(key: string, work: () => Promise<void> | undefined): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -122,7 +122,7 @@ async function inVain(key: string, work: () => Promise<void> | undefined): Promi
   }
 }
 
-/** A name of one file, in which nothing hides how it ends. */
+/** Whether a file name has no path, and no control or direction characters that could hide its extension. */
 function isName(name: string): boolean {
   return (
     name !== "" &&

@@ -4,8 +4,8 @@ import { isShown, typeOf } from "./file-type.ts";
 export type ByteRange = { readonly offset: number; readonly length: number };
 
 /**
- * Answers a `GET` or `HEAD` for a stored file: the whole, one range of it (RFC 9110 §14), or that nothing has
- * changed (§13). Nothing in it is ever run, and only the browser that may read it keeps it.
+ * Answers a `GET` or `HEAD` for a stored file: the whole file, one range of it (RFC 9110 §14), or 304 when it has
+ * not changed (§13). The headers keep browsers from running it, and shared caches from storing it.
  * @returns null: there is no such file
  */
 export async function serveFile(
@@ -19,10 +19,10 @@ export async function serveFile(
     ...inert(found),
     ETag: found.httpEtag,
     "Accept-Ranges": "bytes",
-    // It asks each time: who may read it can change.
+    // The browser asks each time, because access to the file can change.
     "Cache-Control": "private, no-cache",
   });
-  // RFC 9110 §13.1.1: strong comparison, and before any other condition.
+  // RFC 9110 §13.1.1: strong comparison, evaluated before any other condition.
   const wanted = asked.get("If-Match");
   if (wanted !== null && !namesTag(wanted, ["*", found.httpEtag])) {
     return new Response(null, { status: 412, headers });
@@ -47,20 +47,20 @@ export async function serveFile(
     onlyIf: { etagMatches: found.etag },
     ...(range === "whole" ? {} : { range: { offset, length } }),
   });
-  // Deleted meanwhile.
+  // The file was deleted, or replaced, after `head`.
   if (object === null || !("body" in object)) return null;
   if (range === "whole") return new Response(object.body, { headers });
   headers.set("Content-Range", `bytes ${offset}-${offset + length - 1}/${found.size}`);
   return new Response(object.body, { status: 206, headers });
 }
 
-/** What keeps a file from being run, whatever is in it. */
+/** Headers that keep a browser from running a file, whatever it contains. */
 function inert({ httpMetadata, customMetadata }: R2Object): Record<string, string> {
   const type = typeOf(httpMetadata?.contentType);
   const name = customMetadata?.["name"] ?? "file";
   return {
     "Content-Type": type,
-    // RFC 8187: `encodeURIComponent` leaves some of what has to be encoded.
+    // RFC 8187: `encodeURIComponent` leaves some characters that have to be encoded.
     "Content-Disposition": `${isShown(type) ? "inline" : "attachment"}; filename*=UTF-8''${name.replaceAll(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)}`,
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -73,9 +73,9 @@ function namesTag(field: string, tags: readonly string[]): boolean {
 }
 
 /**
- * What a `Range` field asks of so many bytes. More than one range, another unit and what cannot be read are
- * ignored, as RFC 9110 §14.2 allows.
- * @returns "none": nothing of it is there
+ * The range that a `Range` field requests of a file of `size` bytes. A field with several ranges, another unit or
+ * a wrong form is ignored, as RFC 9110 §14.2 allows.
+ * @returns "none": the file has no byte of the range
  */
 export function rangeOf(field: string | null, size: number): ByteRange | "whole" | "none" {
   const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(field ?? "") ?? [];

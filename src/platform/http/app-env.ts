@@ -10,11 +10,11 @@ import type { Result } from "../result.ts";
 export type AppEnv = {
   readonly Bindings: PlatformEnv;
   readonly Variables: {
-    /** Whose path it is, and so how it is answered. */
+    /** The area that owns the path. Its dialect is used for the answer. */
     area: HttpArea;
-    /** Ours: stands in the answer's `X-Request-Id`, in problems and in the log. */
+    /** Created by us. It is in the answer's `X-Request-Id`, in problems and in the log. */
     requestId: string;
-    /** Of what caused the request: stands in the log and on the events that it causes. */
+    /** Trace of the request's cause. It is in the log and on the events that the request causes. */
     traceId: string;
     /** Set by `requireAuth`. */
     principal: Principal;
@@ -26,21 +26,21 @@ export type FieldError = { readonly pointer: string; readonly detail: string };
 
 /** What a failure may carry besides its code and text. */
 export type FailureExtras = {
-  /** Fields that HTTP asks for, such as `Retry-After` or `Allow`. */
+  /** Header fields that HTTP requires, such as `Retry-After` or `Allow`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Members of this kind of failure, such as `expected`. */
+  /** Members that only this kind of failure has, such as `expected`. */
   readonly members?: Readonly<Record<string, unknown>>;
   readonly errors?: readonly FieldError[];
 };
 
-/** An expected failure, told apart by its code. How it leaves the Worker is its area's dialect. */
+/** An expected failure, identified by its code. The dialect of the area turns it into an answer. */
 export type Failure = FailureExtras & {
   readonly code: ErrorCode;
   /** Tells the person what to do; nothing internal. */
   readonly detail: string;
 };
 
-/** Which pages of other origins may call a path, and what their scripts may send and read. */
+/** Which origins may call a path, and what their scripts may send and read. */
 export type CorsPolicy = {
   readonly allows: (origin: string, env: PlatformEnv) => boolean;
   readonly methods: readonly string[];
@@ -52,33 +52,33 @@ export type CorsPolicy = {
 export type HttpDialect = {
   /** The one place that turns a failure into HTTP. */
   readonly failure: (c: Context<AppEnv>, failure: Failure) => Response;
-  /** @returns null: no page of another origin may call this path */
+  /** @returns null: no other origin may call this path */
   readonly cors: (path: string) => CorsPolicy | null;
-  /** Bytes that a body may have. @returns null: the body reaches its route untouched, which has a limit of its own */
+  /** @returns bytes that a body may have; null: the route gets the body as it came, and has its own limit */
   readonly bodyLimit: (path: string) => number | null;
   /** Whether a body with a limit is read as JSON, whatever its `Content-Type` says. */
   readonly anyBodyIsJson: boolean;
-  /** Who sends a request. `requireAuth` asks. */
+  /** Finds the sender of a request. `requireAuth` calls it. */
   readonly authenticate: (c: Context<AppEnv>) => Promise<Result<Principal, Failure>>;
-  /** The same for the OpenAPI document, by the name that its operations use. */
+  /** The way of authenticating for the OpenAPI document, by the name that its operations use. */
   readonly securityScheme: Readonly<
     Record<string, Parameters<OpenAPIHono["openAPIRegistry"]["registerComponent"]>[2]>
   >;
-  /** What an answer says of the limits that a request was counted by. */
+  /** Header fields that report the limits by which a request was counted. */
   readonly rateLimitHeaders: (
     decisions: readonly RateLimitDecision[],
   ) => Readonly<Record<string, string>>;
-  /** Counts each request but a preflight before anything is read; absent: each route has limits of its own. */
+  /** Limit of all requests except preflights, counted before the body is read; absent: each route has its own. */
   readonly rateLimit?: (c: Context<AppEnv>) => RateLimit;
 };
 
 /** An area as HTTP sees it. */
 export type HttpArea = HttpDialect & {
   readonly name: string;
-  /** Whether a path belongs to it, also one that no route answers. Areas share none. */
+  /** Whether a path belongs to the area, even when no route answers it. No path belongs to two areas. */
   readonly owns: (path: string) => boolean;
-  /** Whether a GET of this path changes something all the same: it is worked on to its end. */
+  /** Whether a GET of this path changes something, and so is completed when the client disconnects. */
   readonly changesByGet?: (path: string) => boolean;
-  /** Its chapters of the OpenAPI document. */
+  /** The area's chapters of the OpenAPI document. */
   readonly tags: readonly { readonly name: string; readonly description: string }[];
 };

@@ -6,17 +6,17 @@ import { takeToken } from "../rate-limit.ts";
 import type { AppEnv, Failure, HttpArea } from "./app-env.ts";
 import { problem, type ProblemAnswer } from "./problem.ts";
 
-/** `owns` of an area whose paths are these and whatever is below them. */
+/** `owns` of an area with these paths and all paths below them. */
 export function pathsBelow(...tops: readonly string[]): HttpArea["owns"] {
   return (path) => tops.some((top) => path === top || path.startsWith(`${top}/`));
 }
 
-/** Whose path this is. @param house owns what no area does */
+/** The area that owns this path. @param house owns every path that belongs to no area */
 export function ownerOf(areas: readonly HttpArea[], house: HttpArea, path: string): HttpArea {
   return areas.find((area) => area.owns(path)) ?? house;
 }
 
-/** Finds whose path a request is for. */
+/** Sets the area that owns the path of a request. */
 export const inItsArea = (areas: readonly HttpArea[], house: HttpArea) =>
   createMiddleware<AppEnv>((c, next) => {
     c.set("area", ownerOf(areas, house, c.req.path));
@@ -24,28 +24,28 @@ export const inItsArea = (areas: readonly HttpArea[], house: HttpArea) =>
   });
 
 /**
- * Answers with a failure, in the dialect of the path's area. As with `problem`, a handler may return it
- * whatever its success looks like.
+ * Answers with a failure, in the dialect of the path's area. As with `problem`, every handler may return it,
+ * whatever the type of its success.
  */
 export function refuse(c: Context<AppEnv>, failure: Failure): ProblemAnswer {
   return c.get("area").failure(c, failure) as ProblemAnswer;
 }
 
 /**
- * A client that hangs up cancels its request: in workerd nothing after the next await runs, `finally`
- * included. So whatever may change something is worked on under `waitUntil`, which lets it come to its
- * end: no half of it stays undone, no idempotency key stays in flight, and no room stays `creating`.
+ * A client that disconnects cancels its request: in workerd nothing after the next await runs, not even
+ * `finally`. A request that may change something therefore runs under `waitUntil`, which lets it finish: no
+ * change stays half done, no idempotency key stays in flight, and no room stays `creating`.
  */
-export const toItsEnd = createMiddleware<AppEnv>(async (c, next) => {
+export const finishAfterDisconnect = createMiddleware<AppEnv>(async (c, next) => {
   const work = next();
   c.executionCtx.waitUntil(work);
   return work;
 });
 
-/** CORS as the path's area has it. */
+/** Applies the CORS policy of the path's area. */
 export const areaCors = createMiddleware<AppEnv>((c, next) => {
   const isPlain = c.req.header("Origin") === undefined && c.req.method !== "OPTIONS";
-  // No page asks: what CORS would say, nobody reads.
+  // Without an `Origin`, no browser reads the CORS headers.
   const policy = isPlain ? null : c.get("area").cors(c.req.path);
   if (policy === null) return next();
   return cors({
@@ -57,27 +57,27 @@ export const areaCors = createMiddleware<AppEnv>((c, next) => {
   })(c, next);
 });
 
-/** Counts a request by the limit of its whole area, if that has one. */
+/** Counts a request by the limit of its whole area, if the area has one. */
 export const areaRateLimit = createMiddleware<AppEnv>(async (c, next) => {
   const area = c.get("area");
   const limit = area.rateLimit?.(c);
   if (limit === undefined) return next();
   const decision = await takeToken(c.env, limit);
   const headers = area.rateLimitHeaders([decision]);
-  if (!decision.allowed) return refuse(c, tooOften(headers));
+  if (!decision.allowed) return refuse(c, rateLimited(headers));
   await next();
   if (c.res.status === 101) return undefined;
   for (const [field, value] of Object.entries(headers)) c.header(field, value);
   return undefined;
 });
 
-/** What somebody is told who asks too often. @param headers what the area says of its limits */
-export function tooOften(headers: Readonly<Record<string, string>>): Failure {
-  const detail = "You ask too often. Wait for the time in Retry-After.";
+/** The failure of a request over a rate limit. @param headers the fields of the area that report its limits */
+export function rateLimited(headers: Readonly<Record<string, string>>): Failure {
+  const detail = "You sent too many requests. Wait for the time in Retry-After.";
   return { code: "rate_limited", detail, headers };
 }
 
-/** Bounds a body, and calls it JSON where its area reads any body as that. */
+/** Limits the size of a body, and sets its type to JSON if the area reads every body as JSON. */
 export const areaBody = createMiddleware<AppEnv>((c, next) => {
   const { bodyLimit: limitOf, anyBodyIsJson } = c.get("area");
   const maxSize = limitOf(c.req.path);
@@ -88,7 +88,7 @@ export const areaBody = createMiddleware<AppEnv>((c, next) => {
   return bodyLimit({ maxSize, onError })(c, next);
 });
 
-/** Bounds the body of a route that reads it as it came: its area leaves that to it. @param what such a body is */
+/** Limits the body of a route that reads it raw, when its area sets no limit. @param what names it in the error */
 export const limitRawBody = (maxSize: number, what: string) =>
   bodyLimit({
     maxSize,
@@ -98,11 +98,10 @@ export const limitRawBody = (maxSize: number, what: string) =>
 const JSON_TYPE = "application/json";
 
 /**
- * Calls a body JSON whatever it is called: seed clients may say nothing about its type (rooms.md §1), and
- * without cookies there is no form to fear. The validator reads only what has exactly this type, so it is
- * set anew: `application/json ;charset=UTF-8` (RFC 9110 §5.6.6), a doubled field and a misspelt one all
- * become it. A body that has no bytes has no type: many clients send `Content-Type` with every request,
- * and nothing is not broken JSON.
+ * Sets the type of every body to JSON: seed clients may omit it (rooms.md §1), and without cookies a form of
+ * another site can do no harm. The validator reads only a body with exactly this type, so it also replaces
+ * `application/json ;charset=UTF-8` (RFC 9110 §5.6.6), a repeated field and a misspelt one. The type of an empty
+ * body is removed: many clients send `Content-Type` with every request, and an empty body is not broken JSON.
  */
 function asJson(c: Context<AppEnv>): void {
   const { raw } = c.req;

@@ -52,7 +52,7 @@ ${TABLES.map(({ title, head, rows }) => `# ${title}\n\n${markdownTable(head, row
 `;
 }
 
-/** The same for a browser, at the address that a problem's `type` names. */
+/** The same page as HTML, served at the address that a problem's `type` names. */
 export function errorsHtml(): string {
   const problems = PROBLEMS.map(
     ([code, { status, title, help }]) =>

@@ -9,7 +9,7 @@ import { refuse } from "./areas.ts";
 import { serveAsset, type PagePartners } from "./page.ts";
 import type { ProblemAnswer } from "./problem.ts";
 
-/** What zod found wrong with a request. */
+/** The errors that zod found in a request. */
 type Issues = readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
 
 /** The part of a zod result that `invalidRequest` reads. */
@@ -17,12 +17,12 @@ type Checked =
   | { readonly success: true }
   | { readonly success: false; readonly error: { readonly issues: Issues } };
 
-/** Hook of every validated route: what is wrong with a request, and where. */
+/** Hook of every validated route: refuses an invalid request, with the place of each error. */
 export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | undefined {
   return result.success ? undefined : invalidFields(c, result.error.issues);
 }
 
-/** Refuses a request for what is wrong with its fields; the first of them is the sentence that people read. */
+/** Refuses a request with errors in its fields. The sentence for people describes the first error. */
 export function invalidFields(c: Context<AppEnv>, issues: Issues): ProblemAnswer {
   const errors: FieldError[] = issues.map(({ path, message }) => ({
     pointer: path
@@ -58,7 +58,7 @@ const UNITS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   array: ["entry", "entries"],
 };
 
-/** What a schema without a message of its own says of a field, to go on after the field's name. */
+/** The end of a sentence that begins with the field's name, for a schema without a message of its own. */
 function issueInWords(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type": {
@@ -95,7 +95,7 @@ function bound(side: string, value: number | bigint, origin: string): string {
   return `${verb} have ${side} ${value} ${units[Number(value) === 1 ? 0 : 1]}`;
 }
 
-/** How a status that a library refuses a request with is told. Others of 4xx: the request is not valid. */
+/** Our code for the 4xx status of a library's `HTTPException`. Any other 4xx is `invalid_request`. */
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: "invalid_json",
   401: "unauthorized",
@@ -107,7 +107,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: "rate_limited",
 };
 
-/** What nobody expected: a bug, a missing variable, a part that restarts, or a body that cannot be read. */
+/** Answers for a thrown error: a bug, a missing variable, a restart of D1 or an object, or an unreadable body. */
 export function unexpected(error: Error, c: Context<AppEnv>): Response {
   if (error instanceof ConfigError) {
     log("error", "config.invalid", { error });
@@ -124,30 +124,30 @@ export function unexpected(error: Error, c: Context<AppEnv>): Response {
     log("warn", "http.unavailable", { method, path, error });
     return refuse(c, {
       code: "unavailable",
-      detail: "A part that this needs restarts. Try again shortly.",
+      detail: "A service that this request needs is restarting. Try again shortly.",
       headers: { "Retry-After": "2" },
     });
   }
   log("error", "http.failed", { method, path, error });
   return refuse(c, {
     code: "internal",
-    detail: "It is written down under this requestId. Try again, or report it.",
+    detail: "The error was logged under this requestId. Try again, or report it.",
   });
 }
 
-/** What D1 says of a failure that passes (developers.cloudflare.com/d1/observability/debug-d1). */
+/** D1's messages of temporary failures (developers.cloudflare.com/d1/observability/debug-d1). */
 const D1_RESTARTS =
   /^D1_ERROR: .*(?:Network connection lost|caused object to be reset|code was updated|is overloaded|exceeded timeout)/s;
 
-/** A Durable Object, or D1, that is restarted or has too much to do fails with an error that says so. */
+/** Whether the error reports that a Durable Object or D1 restarts or is overloaded. */
 function isRestarting(error: Error): boolean {
   const { retryable, overloaded } = error as Error & { retryable?: unknown; overloaded?: unknown };
   if (retryable === true || overloaded === true || D1_RESTARTS.test(error.message)) return true;
-  // Drizzle wraps what D1 throws.
+  // Drizzle wraps the errors of D1.
   return error.cause instanceof Error && isRestarting(error.cause);
 }
 
-/** What no route answers: a file of the page where no area is, another method's path, or nothing. */
+/** Answers when no route matches: with a file of the page outside of areas, a 405, or a 404. */
 export function notFoundIn(
   app: Hono<AppEnv>,
   house: HttpArea,

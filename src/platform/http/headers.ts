@@ -8,8 +8,8 @@ import { asRequest } from "../request-ids.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /**
- * Gives each request an id of ours and the trace it came with, or a new one, and writes one line
- * about it when it is answered. A trace may be anybody's: it is only written down and passed on.
+ * Gives each request our own id and the trace that the client sent, or a new trace, and logs one line when it is
+ * answered. The client may send any trace id, so it is only logged and passed on.
  */
 export const requestLog = createMiddleware<AppEnv>((c, next) => {
   const requestId = crypto.randomUUID();
@@ -21,14 +21,14 @@ export const requestLog = createMiddleware<AppEnv>((c, next) => {
     await next();
     const { status } = c.res;
     const ms = Date.now() - startedAt;
-    // The path without its query: a ticket may stand in there.
+    // Without the query, because it may contain a ticket.
     const { method, path } = c.req;
     log("info", "http.request", { method, path, status, ms });
     metricsOf(c.env).count({ area: "http", name: routeOf(c), label: String(status), ms });
   });
 });
 
-/** Method and pattern of what answered: unlike paths and methods there are only so many of them. */
+/** Method and pattern of the route that answered. There is a fixed number of them, unlike of paths. */
 function routeOf(c: Context<AppEnv>): string {
   const pattern = routePath(c, -1);
   return pattern.endsWith("*") || pattern === "" ? "none" : `${c.req.method} ${pattern}`;
@@ -37,13 +37,13 @@ function routeOf(c: Context<AppEnv>): string {
 const NO_PAGE = "default-src 'none'; frame-ancestors 'none'";
 
 /**
- * Headers of every answer but an upgrade: its id, and nothing is sniffed, framed or leaked by a
- * referrer; a cache keeps the answers to two origins apart.
+ * Headers of every answer except an upgrade: the request id, no sniffing, no framing, no referrer, and `Vary` so
+ * that caches store the answers to different origins separately.
  */
 export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();
   if (c.res.status === 101) return;
-  // On an answer that is there `c.header` makes a copy that can be written to: one is enough.
+  // `c.header` copies the answer so that its headers can be changed. One copy is enough.
   c.header("X-Request-Id", c.get("requestId"));
   const { headers } = c.res;
   headers.set("X-Content-Type-Options", "nosniff");
@@ -51,7 +51,7 @@ export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   headers.set("Referrer-Policy", "no-referrer");
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
   if (headers.get("Vary")?.includes("Origin") !== true) headers.append("Vary", "Origin");
-  // What sets its own is a page or a file of it.
+  // Pages and their files have set their own policy.
   if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", NO_PAGE);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   if (new URL(c.req.url).protocol === "https:") {

@@ -6,7 +6,7 @@ const VALUES: Readonly<Record<LimitName, number>> = { ...limits };
 
 type Rows = Readonly<Partial<Record<LimitName, string>>>;
 
-/** What happens to whoever goes over each limit, or what the number means, by chapter. Markdown. */
+/** What happens above each limit, or what the number means, by chapter. Markdown. */
 const CHAPTERS = {
   HTTP: {
     REQUEST_BODY_MAX_BYTES: "413 `body_too_large`; counted while reading, whatever was declared",
@@ -22,25 +22,25 @@ const CHAPTERS = {
     IDEMPOTENCY_TTL_MS: "the key is free again",
     ROOMS_PAGE_MAX: "400 `invalid_request`",
     PEOPLE_PAGE_MAX: "400 `invalid_request`; also for a `q` with more characters than a name",
-    PEOPLE_PAGE_DEFAULT: "what an answer of `GET /people` holds when `limit` is absent",
-    ROOMS_PAGE_DEFAULT: "what a page holds when `limit` is absent",
+    PEOPLE_PAGE_DEFAULT: "entries of an answer of `GET /people` when `limit` is absent",
+    ROOMS_PAGE_DEFAULT: "entries of a page when `limit` is absent",
   },
   Rooms: {
     ROOM_NAME_MAX_LENGTH: "the name is cut, by code points",
     ROOM_USER_LIMIT_MAX: "400",
-    ROOM_USER_LIMIT_DEFAULT: "what a room gets that names none",
+    ROOM_USER_LIMIT_DEFAULT: "for a room that names none",
     ROOM_ALLOWED_USERS_MAX: "400",
     ROOM_ENDS_PER_MINUTE: "429 for `DELETE /end-room/:channelId`",
     INVITES_PER_MINUTE: "429 for `POST /rooms/:channelId/invite`",
     INVITE_MAX_AGE_SECONDS: "400",
     PERSON_NAME_MAX_LENGTH: "the name is cut",
-    PEOPLE_MAX: "who was seen longest ago is forgotten",
+    PEOPLE_MAX: "the person who was seen longest ago is forgotten",
     PEOPLE_KEEP_MS: "forgotten",
     INVITE_MAX_USES: "400",
   },
   "Tokens and secrets": {
     JWT_CLOCK_SKEW_SECONDS: "401: a token is expired, or not valid yet",
-    JWKS_REFETCH_COOLDOWN_MS: "an unknown key id does not ask the provider again sooner",
+    JWKS_REFETCH_COOLDOWN_MS: "an unknown key id fetches the provider's keys no sooner",
     JWT_KEY_CANDIDATES_MAX: "401: a token without `kid` is not tried with more keys",
     SECRET_MIN_LENGTH: "a secret with fewer characters stops the start",
     SESSION_GRANTS_MAX_BYTES: "403: a token with more scopes does not fit a socket's memory",
@@ -52,28 +52,29 @@ const CHAPTERS = {
     CLIENT_FRAME_MAX_BYTES: "close 1009",
     CLIENT_FRAMES_PER_WINDOW: "close 4429",
     CLIENT_FRAME_WINDOW_MS: "the window that the frames are counted in",
-    BAD_FRAMES_MAX: "so many unusable frames close with 4499",
+    BAD_FRAMES_MAX: "after this many unusable frames the socket closes with 4499",
     EPOCH_MAX_LENGTH:
       "`error` frame `invalid_frame`; in a query the position counts as unknown, or 400",
     SUBSCRIBE_CHANNELS_MAX: "`error` frame `invalid_frame`",
     SOCKETS_PER_USER: "the oldest socket closes with 4409",
     SOCKETS_PER_OBJECT: "503 at the upgrade, or close 1013",
     SOCKETS_PER_HUB: "from four fifths of it on, new clients go to a relay",
-    SOCKETS_PER_RELAY: "the same: to the next relay",
-    RELAY_KEEP_MS: "a relay that is not needed is let go",
+    SOCKETS_PER_RELAY: "from four fifths of it on, new clients go to the next relay",
+    RELAY_KEEP_MS: "a relay that is not needed is released",
     RELAYS_PER_HUB: "503 at the upgrade when all are full",
-    PLACEMENT_TTL_MS: "where new clients go is asked again",
+    PLACEMENT_TTL_MS: "the hub is asked again where new clients go",
     ACCEPTS_PER_SECOND: "503 at the upgrade, once the burst is used up",
-    ACCEPTS_BURST: "what a rested hub takes at once",
+    ACCEPTS_BURST: "clients that an idle hub accepts at once",
     RETRY_WINDOW_MIN_MS: "`retryWindowMs` is never shorter",
     UNAUTHENTICATED_SOCKETS_PER_HUB: "503 at the upgrade",
     UNAUTHENTICATED_SOCKETS_PER_ADDRESS: "the same; one IPv6 /64 is one address",
     UNAUTHENTICATED_ACCEPTS_PER_SECOND:
       "the same, once the burst is used up; clients with a ticket or header are not counted",
-    UNAUTHENTICATED_ACCEPTS_BURST: "what a rested hub takes of them at once",
+    UNAUTHENTICATED_ACCEPTS_BURST:
+      "clients without ticket or header that an idle hub accepts at once",
     UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS:
       "503 at the upgrade, once the burst is used up; one IPv6 /64 is one address",
-    UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS: "what a rested hub takes of one address at once",
+    UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS: "the same, for one address",
     EXPIRY_WARNING_MS: "`auth.expiring` is sent this long before",
     CREDIT_WINDOW_BYTES: "the client lags: it is fed from the journal when it acknowledges",
     CREDIT_WINDOW_EVENTS: "the same",
@@ -81,16 +82,16 @@ const CHAPTERS = {
     UNACKNOWLEDGED_BYTES_MAX: "close 1013; resume later",
     SIGNAL_KEYS_MAX: "clients that lag miss the oldest",
     SIGNAL_MAX_BYTES: "nothing is sent",
-    PRESENCE_DEBOUNCE_MS: "how long after the first change who is here is told",
+    PRESENCE_DEBOUNCE_MS: "time from the first change of presence until it is sent",
     PRESENCE_USERS_MAX: "`users` is null, `count` goes on",
-    REVOCATION_TTL_MS: "a revoked user's older tokens work again, if they still do",
+    REVOCATION_TTL_MS: "a revoked user's older tokens work again, unless they have expired",
     BATCH_WINDOW_MS: "with `?batch=1`: how long a later event of a burst waits",
     BATCH_EVENTS_MAX: "the rest goes into the next frame",
     BATCH_MAX_BYTES: "the same",
   },
   "The stream over HTTP, `/events`": {
     EVENT_REQUESTS_PER_MINUTE: "429 for `GET /events`",
-    LONG_POLL_WAIT_MAX_SECONDS: "400 `invalid_request`; what `wait` is when absent",
+    LONG_POLL_WAIT_MAX_SECONDS: "400 `invalid_request`; also the default of `wait`",
     LONG_POLL_EVENTS_MAX: "`more: true`: the rest is for the next call",
     LONG_POLL_BYTES_MAX: "the same; an event that is larger comes alone",
     EVENT_STREAM_KEEP_ALIVE_MS: "a comment is sent, so that the connection is kept",
@@ -104,35 +105,36 @@ const CHAPTERS = {
   },
   "Signed events and the gateway-worker": {
     SIGNED_BATCH_MAX: "400 `invalid_event`",
-    HELD_EVENTS_MAX: "503: events of channels that nobody can place yet; they are sent again",
+    HELD_EVENTS_MAX:
+      "503: events of channels that may be rooms in creation; the publisher sends them again",
     SIGNATURE_MAX_SKEW_SECONDS: "403 `bad_signature`",
-    SIGNATURES_MAX: "more signatures in one header are not looked at",
+    SIGNATURES_MAX: "further signatures in one header are ignored",
     PUBLISHER_EPOCH_AHEAD_MAX_MS: "409 `future_epoch`",
     PUBLISHER_SEQ_JUMP_MAX: "409 `gap`, also for a snapshot",
     OUTBOX_MAX_EVENTS: "a snapshot of the guild replaces its events",
     OUTBOX_MAX_BYTES: "the same",
-    GATEWAY_HEARTBEAT_INTERVAL_MS: "how often the container says that it lives",
+    GATEWAY_HEARTBEAT_INTERVAL_MS: "how often the container sends a heartbeat",
     GATEWAY_HEARTBEAT_TIMEOUT_MS: "the gateway counts as down",
   },
   "Limits of others": {
     RETRY_AFTER_MAX_MS: "a longer `Retry-After` counts as this",
-    OUTSIDE_PAUSE_MAX_MS: "one call finds out whether Discord's edge, or FACEIT, takes calls again",
+    OUTSIDE_PAUSE_MAX_MS: "one call probes whether Discord's edge, or FACEIT, accepts calls again",
   },
   "Matches and links": {
     WEBHOOK_BODY_MAX_BYTES: "413 for `POST /faceit-webhook`",
     INTERACTION_BODY_MAX_BYTES: "413 for `POST /interactions`",
     INTERACTION_MAX_SKEW_SECONDS: "401: the signature is too old, or from the future",
     INTERACTION_DEADLINE_MS: "the command answers that it takes longer",
-    LOOKUPS_PER_MINUTE: "`/whois` and `/register` answer that one has to wait",
+    LOOKUPS_PER_MINUTE: "`/whois` and `/register` ask the user to wait",
     LINK_TTL_MS: "the link has expired: use `/link` again",
-    LINKS_PER_TEN_MINUTES: "`/link` answers that one has to wait",
+    LINKS_PER_TEN_MINUTES: "`/link` asks the user to wait",
     LINK_STEPS_PER_MINUTE_PER_ADDRESS: "429 for `/faceit/link` and `/faceit/callback`",
     MATCHES_PAGE_MAX: "400 `invalid_request`",
-    MATCHES_PAGE_DEFAULT: "what a page holds when `limit` is absent",
+    MATCHES_PAGE_DEFAULT: "entries of a page when `limit` is absent",
     SNAPSHOT_MATCHES_MAX: "older ones are in `GET /matches`",
     MATCH_PLAYERS_PER_SIDE_MAX: "the players after these are left out",
     TROUBLE_TOLD_AGAIN_MS:
-      "what keeps a guild's matches from working is told in its notice channel again",
+      "the notice channel of a guild is told again why its matches do not work",
     MATCH_DEMOS_MAX: "the recordings after these are left out",
     FACEIT_ANSWER_MAX_BYTES: "the answer counts as a failure",
     FACEIT_TIMEOUT_MS: "the same",
@@ -140,15 +142,15 @@ const CHAPTERS = {
     MATCH_TOMBSTONE_MS: "the match is forgotten",
     MATCH_KEEP_MS: "an ended match is deleted from the list",
     LINK_AUDIT_KEEP_MS: "the entry is deleted",
-    GUILD_CHANNELS_MAX: "no channel can be made; tried again as others go",
-    CATEGORY_CHANNELS_MAX: "the channel is made outside the category",
+    GUILD_CHANNELS_MAX: "no channel can be created; tried again when others are deleted",
+    CATEGORY_CHANNELS_MAX: "the channel is created outside the category",
     ORPHAN_MIN_AGE_MS: "a channel of ours that no match owns is deleted",
   },
 } as const satisfies Readonly<Record<string, Rows>>;
 
 type Chapters = typeof CHAPTERS;
 type Explained = { [Title in keyof Chapters]: keyof Chapters[Title] }[keyof Chapters];
-/** Nothing fits the name of a limit that no chapter explains: the compiler tells it. */
+/** A compile error names each limit that no chapter explains. */
 type Complete = [Exclude<LimitName, Explained>] extends [never]
   ? object
   : Exclude<LimitName, Explained>;
@@ -169,7 +171,7 @@ ${RATES}
 `;
 }
 
-/** The same for a browser. */
+/** The same page as HTML. */
 export function limitsHtml(): string {
   const tables = chapters((title, rows) => `<h2>${inline(title)}</h2>${htmlTable(HEAD, rows)}`);
   return referencePage("Limits", `${tables.join("\n")}<h2>Rates</h2><p>${inline(RATES)}</p>`);
@@ -185,7 +187,7 @@ function chapters(write: (title: string, rows: readonly string[][]) => string): 
   });
 }
 
-/** A limit as people say it, exactly: its unit is the end of its name. */
+/** A limit for people, without rounding. The end of its name is its unit. */
 function valueOf(name: LimitName): string {
   const value = VALUES[name];
   if (name.endsWith("_BYTES")) return inUnits(value, BYTES);

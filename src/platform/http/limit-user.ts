@@ -7,22 +7,22 @@ import {
 } from "../../protocol/limits.ts";
 import { takeToken } from "../rate-limit.ts";
 import type { AppEnv } from "./app-env.ts";
-import { refuse, tooOften } from "./areas.ts";
+import { refuse, rateLimited } from "./areas.ts";
 import type { ProblemAnswer } from "./problem.ts";
 
 /** How often a user may do something in a minute. Routes with one `name` share what it counts. */
 export type UserLimit = { readonly name: string; readonly perMinute: number };
 
-/** Of everything that has no narrower limit: each request costs a look into D1 or a hub. */
+/** The limit of all requests without a narrower one, because each of them reads D1 or a hub. */
 export const REQUESTS: UserLimit = { name: "requests", perMinute: USER_REQUESTS_PER_MINUTE };
 
-/** Of ways to the event stream: a ticket, or a token at the upgrade itself. */
+/** The limit of connections to the event stream: tickets, and upgrades with a token. */
 export const CONNECTIONS: UserLimit = { name: "ws-ticket", perMinute: TICKETS_PER_MINUTE };
 
-/** Of the event stream over HTTP: a long poll comes back after each event. */
+/** The limit of the event stream over HTTP, where a long poll returns after each event. */
 export const EVENTS: UserLimit = { name: "events", perMinute: EVENT_REQUESTS_PER_MINUTE };
 
-/** Counts one request of a user. @returns the answer to one too many, or null; `c` gets the fields */
+/** Counts one request of a user, and sets the rate limit fields. @returns the refusal, or null if allowed */
 export async function refuseTooMany(
   c: Context<AppEnv>,
   { name, perMinute }: UserLimit,
@@ -31,7 +31,7 @@ export async function refuseTooMany(
   const limit = { name, key: sub, quota: perMinute, windowMs: 60_000 };
   const decision = await takeToken(c.env, limit);
   const headers = c.get("area").rateLimitHeaders([decision]);
-  if (!decision.allowed) return refuse(c, tooOften(headers));
+  if (!decision.allowed) return refuse(c, rateLimited(headers));
   for (const [field, value] of Object.entries(headers)) c.header(field, value);
   return null;
 }

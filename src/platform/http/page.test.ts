@@ -13,26 +13,26 @@ function directive(
 }
 
 describe("the page's policy", () => {
-  it("lets it sign in and stream, run its own scripts only, and be framed by nobody", () => {
+  it("allows sign-in, the stream and the page's own scripts, and no framing", () => {
     expect(directive("connect-src")).toContain("wss://page.test");
     expect(directive("form-action")).toBe("form-action 'self' https://issuer.test");
     expect(directive("script-src")).toBe("script-src 'self'");
     expect(directive("frame-ancestors")).toBe("frame-ancestors 'none'");
   });
 
-  it("lets the API page alone have styles that Scalar puts in", () => {
+  it("allows Scalar's inline styles on the API page only", () => {
     expect(directive("style-src")).toBe("style-src 'self'");
     const docs = directive("style-src", "https://page.test/docs");
     expect(docs).toBe("style-src 'self' 'unsafe-inline'");
     expect(directive("script-src", "https://page.test/docs")).toBe("script-src 'self'");
   });
 
-  it("lets it call what the areas name", () => {
+  it("allows requests to the origins that the areas name", () => {
     const sources = directive("connect-src", "http://127.0.0.1:8787/", ["http://127.0.0.1:8791"]);
     expect(sources.split(" ")).toContain("http://127.0.0.1:8791");
   });
 
-  it("names nobody where no area has a part of it", () => {
+  it("names no other host when no area has a part of the page", () => {
     const policy = pagePolicy(null, new URL("https://page.test/docs"));
     expect(policy).toContain("form-action 'self'; ");
     expect(policy).toContain("connect-src 'self' wss://page.test https:; ");

@@ -2,19 +2,19 @@ import type { Context } from "hono";
 import type { AppEnv } from "./app-env.ts";
 
 /**
- * Where people sign in, and where the page's scripts may call beside the Worker: the areas know. Null: none
- * of them has a part of the page.
+ * The issuer where people sign in, and the origins that the page's scripts may call besides the Worker. The areas
+ * provide both; null: no area has a part of the page.
  */
 export type PagePartners = (
   env: object,
 ) => { readonly issuer: string; readonly origins: readonly string[] } | null;
 
-/** Files whose names change with their content: Vite writes them. */
+/** Files of Vite, whose names change with their content. */
 const NAMED_BY_CONTENT = "/assets/";
 
 /**
- * The file of the page at this request's path, or null when there is none. Only one that is there may be
- * kept: a name that is missing during a deploy is there a moment later.
+ * The file of the page at this request's path, or null when there is none. Caches may store only files that
+ * exist: a name that is missing during a deploy may exist a moment later.
  */
 export async function serveAsset(
   c: Context<AppEnv>,
@@ -36,22 +36,22 @@ export async function serveAsset(
 }
 
 /**
- * The page runs its own scripts only, frames nothing, and is framed by nobody.
- * @param page where the page is
+ * The Content-Security-Policy of the page: only its own scripts, no frames, and no other page may frame it.
+ * @param page address of the page
  */
 export function pagePolicy(partners: ReturnType<PagePartners>, page: URL): string {
-  // Scalar puts its styles into the API page; nothing of anybody else is shown there.
+  // Scalar adds inline styles to the API page, which shows no content of other people.
   const styles = page.pathname.startsWith("/docs") ? "'self' 'unsafe-inline'" : "'self'";
   const stream = `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}`;
   return [
     "default-src 'none'",
     "script-src 'self'",
     `style-src ${styles}`,
-    // Pictures of people are at Discord.
+    // Avatars come from Discord.
     "img-src 'self' data: https://cdn.discordapp.com",
     "font-src 'self'",
-    // A provider may have its token endpoint on another host than its issuer. For some browsers
-    // 'self' is not the stream.
+    // A provider may have its token endpoint on another host than its issuer. In some browsers 'self' does not
+    // cover the WebSocket.
     `connect-src 'self' ${stream} https: ${partners?.origins.join(" ") ?? ""}`.trimEnd(),
     partners === null
       ? "form-action 'self'"

@@ -7,7 +7,7 @@ import { ConfigError } from "../variables.ts";
 import type { CorsPolicy, HttpDialect } from "./app-env.ts";
 import { problem } from "./problem.ts";
 
-/** CORS for the origins in `WEB_ORIGIN`, and no other (rooms.md §1). */
+/** CORS for the origins in `WEB_ORIGIN` only (rooms.md §1). */
 const PAGES: CorsPolicy = {
   allows: (origin, env) => webOrigins(env).includes(origin),
   methods: ["GET", "POST", "DELETE"],
@@ -22,7 +22,7 @@ const PAGES: CorsPolicy = {
   exposedHeaders: ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
 };
 
-/** How rooms, matches and what they stand on talk: problems (RFC 9457), JSON, and the app's JWT. */
+/** The HTTP dialect of rooms, matches and the hub: problems (RFC 9457), JSON, and the app's JWT. */
 export const PROBLEM_DIALECT: HttpDialect = {
   failure: (c, { code, detail, ...extras }) => problem(c, code, detail, extras),
   cors: () => PAGES,
@@ -40,7 +40,7 @@ export const PROBLEM_DIALECT: HttpDialect = {
   rateLimitHeaders,
 };
 
-/** /health says that the Worker runs, configured or not: then no page is known. */
+/** No origins while the configuration is invalid, because /health must answer then as well. */
 function webOrigins(env: object): readonly string[] {
   try {
     return platformConfigOf(env).webOrigins;

@@ -6,7 +6,7 @@ import type { AppEnv, FailureExtras } from "./app-env.ts";
 /** Media type of a problem document. */
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** A failure as it leaves the Worker (RFC 9457). `message` is what the seed's clients read. */
+/** A failure as a problem document (RFC 9457). The seed's clients read `message`. */
 export const Problem = z
   .object({
     type: z.string().openapi({ example: "/docs/errors#unauthorized" }),
@@ -24,13 +24,13 @@ export const Problem = z
   .openapi("Problem");
 
 /**
- * A problem as a handler may return it whatever its success looks like; `problems` declares it in the
- * document.
+ * A problem with a type that every handler may return, whatever the type of its success. `problems` declares it
+ * in the OpenAPI document.
  */
 export type ProblemAnswer = Response & TypedResponse<never, never, never>;
 
 /**
- * A failure in the dialect of RFC 9457. What may be asked by any area answers with `refuse`.
+ * Answers with a problem (RFC 9457). Code that all areas share uses `refuse` instead.
  * @param detail tells the person what to do; nothing internal
  */
 export function problem(
@@ -52,7 +52,7 @@ export function problem(
     ...(extras.errors === undefined ? {} : { errors: extras.errors }),
   };
   return c.body(JSON.stringify(body), status, {
-    // RFC 9110 §15.5.2: a 401 always says how to authenticate.
+    // RFC 9110 §15.5.2: a 401 must have this field.
     ...(status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
     ...extras.headers,
     "Content-Type": PROBLEM_TYPE,
@@ -65,10 +65,10 @@ type ProblemResponse = {
   content: { "application/problem+json": { schema: typeof Problem } };
 };
 
-/** What may happen to any request: a bug, and a deployment that lacks a variable or a part. */
+/** Failures that every request may have: a bug, and a deployment without a required variable or binding. */
 const ANYWHERE = ["internal", "unavailable"] as const;
 
-/** Declares an operation's failures for its `createRoute`: those of one status share an entry. */
+/** Declares an operation's failures for its `createRoute`. Failures with the same status share an entry. */
 export function problems(...codes: readonly ErrorCode[]): Record<number, ProblemResponse> {
   const byStatus: Record<number, ProblemResponse> = {};
   for (const code of new Set([...codes, ...ANYWHERE])) {

@@ -1,4 +1,4 @@
-/** A page to read, without a script: nothing on it comes from a request. */
+/** A static page without scripts. Nothing on it comes from a request. */
 export function referencePage(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -36,14 +36,14 @@ ${body}
 `;
 }
 
-/** Markdown of one line as HTML; the only markup in it is \`code\`. */
+/** One line of Markdown as HTML. The only markup that it supports is \`code\`. */
 export function inline(markdown: string): string {
   return markdown
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .split("`")
     .map((text, i) =>
-      // A long name may break where people would break it.
+      // Lets the browser break a long name after each underscore.
       i % 2 === 0 ? text : `<code>${text.replaceAll("_", "_<wbr>")}</code>`,
     )
     .join("");
@@ -56,7 +56,7 @@ export function htmlTable(head: readonly string[], rows: readonly (readonly stri
   return `<table>${cells("th", head)}${rows.map((row) => cells("td", row)).join("")}</table>`;
 }
 
-/** The same as Markdown. */
+/** The same table as Markdown. */
 export function markdownTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],

@@ -38,7 +38,7 @@ export function mountService(app: OpenAPIHono<AppEnv>, partners: PagePartners): 
     return c.json({ status: "healthy" as const, timestamp, version: VERSION }, 200);
   });
 
-  // Where the `type` of a problem points, and its neighbour. /docs itself is a file of the page.
+  // The `type` of a problem points to /docs/errors. /docs itself is a file of the page.
   app.get("/docs/errors", (c) => c.html(errorsHtml(), 200, REFERENCE_HEADERS));
   app.get("/docs/", (c) => c.redirect("/docs", 308));
   app.get("/docs/limits", (c) => c.html(limitsHtml(), 200, REFERENCE_HEADERS));
@@ -60,7 +60,7 @@ export function mountService(app: OpenAPIHono<AppEnv>, partners: PagePartners): 
   });
 }
 
-/** These pages are made of constants and run nothing. */
+/** Headers of the reference pages, which are static and have no scripts. */
 const REFERENCE_HEADERS = {
   "Content-Security-Policy":
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, isNull, lt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { activeMatches, matchesTable } from "../../../../drizzle/matches.ts";
-import { overOlder, withoutValues } from "../../../platform/compare-and-swap.ts";
+import { replacingOlder, withoutValues } from "../../../platform/compare-and-swap.ts";
 import { FACTIONS, Match, type Faction } from "../../../protocol/match.ts";
 import type { MatchesStore, MatchRecord } from "../ports.ts";
 
@@ -18,7 +18,7 @@ export function d1Matches(database: D1Database): MatchesStore {
         db
           .insert(matchesTable)
           .values(row)
-          .onConflictDoUpdate(overOlder(matchesTable.matchId, matchesTable.revision, row)),
+          .onConflictDoUpdate(replacingOlder(matchesTable.matchId, matchesTable.revision, row)),
       );
     },
 

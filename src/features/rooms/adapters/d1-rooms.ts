@@ -1,7 +1,7 @@
 import { and, desc, eq, lt, or, sql, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { roomsTable } from "../../../../drizzle/rooms.ts";
-import { overOlder, withoutValues } from "../../../platform/compare-and-swap.ts";
+import { replacingOlder, withoutValues } from "../../../platform/compare-and-swap.ts";
 import { complete, release } from "../../../platform/idempotency.ts";
 import type { LateAnswers, Reader, RoomsCopy } from "../ports.ts";
 import { createdRoomAnswer } from "../room-record.ts";
@@ -46,7 +46,7 @@ export function d1Rooms(database: D1Database): RoomsCopy {
         db
           .insert(roomsTable)
           .values(row)
-          .onConflictDoUpdate(overOlder(roomsTable.id, roomsTable.revision, row)),
+          .onConflictDoUpdate(replacingOlder(roomsTable.id, roomsTable.revision, row)),
       );
     },
   };

@@ -11,10 +11,10 @@ import type { SlashCommandReply } from "./slash-command.ts";
 /** Kinds of interactions (Discord: interaction type). */
 export const INTERACTION_TYPE = { ping: 1, command: 2, component: 3, modal: 5 } as const;
 
-/** What every interaction has. Discord adds members over time: what is not read may be anything. */
+/** The part that every interaction has. Other members are not checked, because Discord adds new ones over time. */
 export const AnyInteraction = z.object({ type: z.number().int() });
 
-/** A slash command that somebody used. */
+/** The use of a slash command. */
 export const CommandInteraction = z.object({
   type: z.literal(INTERACTION_TYPE.command),
   /** Absent in a direct message. */
@@ -22,7 +22,7 @@ export const CommandInteraction = z.object({
   member: z
     .object({
       user: z.object({ id: DiscordId }),
-      /** Bit set of what the member may do in this channel. */
+      /** Bit set of the member's permissions in this channel. */
       permissions: z.string().regex(/^\d{1,30}$/),
     })
     .optional(),
@@ -42,13 +42,13 @@ export type CommandInteraction = z.infer<typeof CommandInteraction>;
 
 const MESSAGE: InteractionResponseType.ChannelMessageWithSource = 4;
 
-/** Seen by who used the command only. */
+/** Only the user of the command sees the message. */
 const EPHEMERAL: MessageFlags.Ephemeral = 64;
 
 /** Characters of a message (Discord). */
 const CONTENT_MAX = 2_000;
 
-/** A reply as Discord takes it: seen by one person, and nothing in it notifies anybody. */
+/** A reply in Discord's form. Only the user of the command sees it, and its mentions notify nobody. */
 export function toInteractionAnswer(
   reply: SlashCommandReply,
 ): APIInteractionResponseChannelMessageWithSource {

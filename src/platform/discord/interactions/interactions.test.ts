@@ -29,20 +29,20 @@ describe("Discord's signature", () => {
     key = PUBLIC_KEY,
   ) => verifyInteraction(key, headers, bytes(text), NOW);
 
-  it("is taken when it fits timestamp and body", async () => {
+  it("is accepted when it fits timestamp and body", async () => {
     expect(await verified(signed(body))).toBe(true);
     const { timestamp, signature } = signed(body);
     expect(await verified({ timestamp, signature: signature.toUpperCase() })).toBe(true);
   });
 
-  it("is refused for another body, another time and another key", async () => {
+  it("is refused with another body, another timestamp or another key", async () => {
     expect(await verified(signed(body), `${body} `)).toBe(false);
     expect(await verified({ ...signed(body), timestamp: String(NOW / 1000 + 1) })).toBe(false);
     const other = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" });
     expect(await verified(signed(body), body, other.subarray(-32).toString("hex"))).toBe(false);
   });
 
-  it("is refused when it is older than five minutes, or as far from the future", async () => {
+  it("is refused when it is more than five minutes old, or that far in the future", async () => {
     for (const sense of [-1, 1]) {
       const edge = NOW / 1000 + sense * INTERACTION_MAX_SKEW_SECONDS;
       expect(await verified(signed(body, edge))).toBe(true);
@@ -54,23 +54,23 @@ describe("Discord's signature", () => {
     ["nothing", { timestamp: null, signature: null }],
     ["no signature", { ...signed(body), signature: null }],
     ["no timestamp", { ...signed(body), timestamp: null }],
-    ["a word for a time", signed(body, "now")],
-    ["a time with a sign", signed(body, `+${NOW / 1000}`)],
+    ["a word as timestamp", signed(body, "now")],
+    ["a timestamp with a sign", signed(body, `+${NOW / 1000}`)],
     ["half a signature", { ...signed(body), signature: signed(body).signature.slice(0, 64) }],
-    ["digits that are none", { ...signed(body), signature: "zz".repeat(64) }],
-    ["a point that is none", { ...signed(body), signature: "ff".repeat(64) }],
+    ["digits that are not hexadecimal", { ...signed(body), signature: "zz".repeat(64) }],
+    ["a point that is not on the curve", { ...signed(body), signature: "ff".repeat(64) }],
     ["an odd number of digits", { ...signed(body), signature: `${signed(body).signature}0` }],
-    ["an empty one", { ...signed(body), signature: "" }],
+    ["an empty signature", { ...signed(body), signature: "" }],
   ])("is refused with %s, and nothing is thrown", async (_, headers) => {
     expect(await verified(headers)).toBe(false);
   });
 
-  it("is refused for a key that is none", async () => {
+  it("is refused when the public key is malformed", async () => {
     expect(await verified(signed(body), body, "no key")).toBe(false);
   });
 });
 
-describe("a text from outside in Discord's Markdown", () => {
+describe("a text of a user in Discord's Markdown", () => {
   it.each([
     ["**bold** _x_ ~~y~~ ||z||", String.raw`\*\*bold\*\* \_x\_ \~\~y\~\~ \|\|z\|\|`],
     ["<@100000000000000001> @everyone", String.raw`\<\@100000000000000001\> \@everyone`],
@@ -85,7 +85,7 @@ describe("a text from outside in Discord's Markdown", () => {
 });
 
 describe("a slash command", () => {
-  // None of these commands looks at its environment.
+  // None of these commands reads its environment.
   const ENV = {} as PlatformEnv;
   const uses: SlashCommandUse[] = [];
   const hello: SlashCommand = {
@@ -112,7 +112,7 @@ describe("a slash command", () => {
     uses.length = 0;
   });
 
-  it("gets who used it, where, what they may do, and what they wrote", async () => {
+  it("gets its user, guild, permissions and options", async () => {
     const options = [
       { name: "user", type: 6, value: "8" },
       { name: "count", type: 4, value: 3 },
@@ -135,7 +135,7 @@ describe("a slash command", () => {
     });
   });
 
-  it("that is not known, or used in a direct message, is answered politely", async () => {
+  it("that is unknown, or used in a direct message, is answered with an explanation", async () => {
     const unknown = await answerCommand([], ENV, use(), nothingLater);
     expect(unknown.content).toContain("do not know this command");
     const direct = use({ guild_id: undefined, member: undefined, user: { id: "7" } });
@@ -144,7 +144,7 @@ describe("a slash command", () => {
     expect(uses).toEqual([]);
   });
 
-  it("that breaks is written down and answered with a word to try again", async () => {
+  it("that fails is logged, and its user is asked to try again", async () => {
     const lines = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const broken: SlashCommand = {
       ...hello,
@@ -156,7 +156,7 @@ describe("a slash command", () => {
     expect(String(lines.mock.calls[0])).toContain("the database is away");
   });
 
-  it("that takes longer than Discord waits is answered for, and goes on", async () => {
+  it("that takes longer than Discord waits is answered before it ends, and goes on", async () => {
     const pending: Promise<unknown>[] = [];
     const slow: SlashCommand = { ...hello, run: () => new Promise(() => undefined) };
     const reply = await answerCommand([slow], ENV, use(), (work) => pending.push(work), 5);
@@ -164,7 +164,7 @@ describe("a slash command", () => {
     expect(pending).toHaveLength(1);
   });
 
-  it("never answers with more than Discord takes", () => {
+  it("never answers with more characters than Discord allows", () => {
     const { data } = toInteractionAnswer({ content: "x".repeat(3_000) });
     expect(data.content).toHaveLength(2_000);
   });

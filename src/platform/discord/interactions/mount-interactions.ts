@@ -55,13 +55,13 @@ const route = createRoute({
   },
 });
 
-/** `POST /interactions` (§B): size before signature before JSON. */
+/** `POST /interactions` (§B). It checks size, then signature, then JSON. */
 export function mountInteractions(
   app: OpenAPIHono<AppEnv>,
   commands: readonly SlashCommand[],
 ): void {
   app.openAPIRegistry.registerPath(route);
-  // Not through the validator: the signature is over the raw bytes, and comes before any parsing.
+  // Without the validator: the signature covers the raw bytes, and is checked before any parsing.
   app.post(
     "/interactions",
     limitRawBody(INTERACTION_BODY_MAX_BYTES, "An interaction"),
@@ -108,15 +108,15 @@ async function answer(
       const later = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
       return c.json(toInteractionAnswer(await answerCommand(commands, c.env, command.data, later)));
     }
-    // Of messages that we never send: an older version might have.
+    // We send no messages with components, but an older version may have.
     case INTERACTION_TYPE.component:
     case INTERACTION_TYPE.modal:
       return c.json(toInteractionAnswer(UNKNOWN_COMMAND));
   }
-  return problem(c, "invalid_request", "This is no interaction that is known here.");
+  return problem(c, "invalid_request", "This kind of interaction is not known here.");
 }
 
-/** What the person reads when a command is not here any more, or not here yet. */
+/** Reply to a command that does not exist here any more, or not yet. */
 const UNKNOWN_COMMAND: SlashCommandReply = {
   content: "I do not know this command any more. Reload Discord, and pick it from the list again.",
 };
@@ -134,9 +134,9 @@ const TOOK_TOO_LONG: SlashCommandReply = {
 };
 
 /**
- * Answers a command by whoever contributed it, whatever happens inside: Discord shows a person that
- * nobody answered as "the application did not respond", which tells them nothing.
- * @param deadlineMs milliseconds after which the person is told that it takes longer
+ * Runs a command in the area that contributed it, and always answers, even when it fails or takes too long.
+ * Without an answer, Discord shows "the application did not respond", which does not help the user.
+ * @param deadlineMs milliseconds after which the user is told that the command takes longer
  */
 export async function answerCommand(
   commands: readonly SlashCommand[],

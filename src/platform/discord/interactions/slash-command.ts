@@ -7,7 +7,7 @@ export type SlashCommandDefinition = {
   readonly name: string;
   /** 1 to 100 characters, shown in Discord. */
   readonly description: string;
-  /** Bit set, as a decimal string, that a member needs; absent: everybody may. */
+  /** Bit set of the required permissions, as a decimal string; absent: every member may use the command. */
   readonly default_member_permissions?: string;
   /** 0: only in guilds. */
   readonly contexts: readonly [0];
@@ -24,39 +24,39 @@ export type SlashCommandDefinition = {
 /** A verified use of a slash command. */
 export type SlashCommandUse = {
   readonly guildId: string;
-  /** Who used it. */
+  /** The user of the command. */
   readonly userId: string;
-  /** What this member may do in the channel, as Discord computed it. */
+  /** This member's permissions in the channel, as Discord computed them. */
   readonly permissions: bigint;
   /** Options by name: text, or the id of a user. */
   readonly options: Readonly<Record<string, string>>;
 };
 
-/** What is answered, seen by who used the command only. Mentions in it notify nobody. */
+/** A reply that only the user of the command sees. Its mentions notify nobody. */
 export type SlashCommandReply = {
-  /** At most 2000 characters of Discord's Markdown: what others wrote is escaped by `escapeMarkdown`. */
+  /** At most 2000 characters of Discord's Markdown. Texts of other people are escaped by `escapeMarkdown`. */
   readonly content: string;
-  /** A button that leads to an address. */
+  /** A link button. */
   readonly button?: { readonly label: string; readonly url: string };
 };
 
-/** Work that goes on after the answer. */
+/** Keeps work running after the answer. */
 export type Later = (work: Promise<unknown>) => void;
 
 /** A slash command that an area contributes. */
 export type SlashCommand = {
   readonly definition: SlashCommandDefinition;
-  /** Answers within Discord's 3 seconds; who takes longer is answered for. */
+  /** Should answer within Discord's 3 seconds. When it takes longer, `answerCommand` answers instead. */
   run(env: PlatformEnv, use: SlashCommandUse, later: Later): Promise<SlashCommandReply>;
 };
 
-/** What means something in Discord's Markdown; `@` and `<` also begin mentions. */
-const MEANS_SOMETHING = /[\\*_~`|>#[\]()<@:.-]/g;
+/** Characters with a meaning in Discord's Markdown; `@` and `<` also begin mentions. */
+const MARKUP = /[\\*_~`|>#[\]()<@:.-]/g;
 
 /**
- * A text that somebody else chose, such as a nickname, as Discord shows it letter for letter: no markup,
- * no mention, no link, no line of its own.
+ * Escapes a text that another person chose, such as a nickname, so that Discord shows it literally: no markup, no
+ * mention, no link, no line break.
  */
 export function escapeMarkdown(text: string): string {
-  return shownText(text, Number.POSITIVE_INFINITY).replaceAll(MEANS_SOMETHING, String.raw`\$&`);
+  return shownText(text, Number.POSITIVE_INFINITY).replaceAll(MARKUP, String.raw`\$&`);
 }

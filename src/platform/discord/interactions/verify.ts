@@ -6,16 +6,16 @@ export const INTERACTION_SIGNATURE_HEADER = "X-Signature-Ed25519";
 /** Header with the time of the interaction, seconds since 1970. */
 export const INTERACTION_TIMESTAMP_HEADER = "X-Signature-Timestamp";
 
-/** The type of a key is named differently by workerd and by Node: it is what `importKey` gives. */
+/** The result of `importKey`, because workerd and Node name the type of a key differently. */
 type PublicKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
-/** A process knows one key, while it is exchanged two: each is imported once. */
+/** Each key is imported once. A process has one, or two while the key is rotated. */
 const keys = new Map<string, PublicKey>();
 
 /**
  * Whether Discord signed this request: Ed25519 over the timestamp and the raw body (§B), within
- * {@link INTERACTION_MAX_SKEW_SECONDS} of now, so that nothing old can be sent again. Never throws on
- * bad headers or a key that is none.
+ * {@link INTERACTION_MAX_SKEW_SECONDS} of now, so that an old request cannot be replayed. Never throws for bad
+ * headers or a malformed key.
  * @param publicKey of the application, 64 hexadecimal digits
  * @param nowMs milliseconds
  */
