@@ -7,7 +7,7 @@ export type Backoff = {
 };
 
 /**
- * The pause of a back-off, for one who waits alone.
+ * The pause of a back-off without jitter, for a client that does not share its peer with many others.
  * @param attempt 0 for the first pause
  * @returns milliseconds
  */
@@ -16,8 +16,8 @@ export function doublingPause({ firstMs, mostMs }: Backoff, attempt: number): nu
 }
 
 /**
- * The pause of a back-off with full jitter: anything between nothing and {@link doublingPause}, so that
- * many who lost the same peer do not come back in step.
+ * The pause of a back-off with full jitter: random between 0 and {@link doublingPause}, so that many clients that
+ * lost the same peer do not reconnect at the same time.
  * @param attempt 0 for the first pause
  * @param random at least 0, at most 1
  * @returns milliseconds, whole

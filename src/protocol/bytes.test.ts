@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { bytesOfHex, hexOf, prefixed, sha256 } from "./bytes.ts";
 
 describe("bytes", () => {
-  it("are the same after they were hexadecimal digits", () => {
+  it("stay the same when they are converted to hexadecimal digits and back", () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         expect(hexOf(bytes)).toBe(Buffer.from(bytes).toString("hex"));
@@ -13,7 +13,7 @@ describe("bytes", () => {
     );
   });
 
-  it("follow a text, as UTF-8", () => {
+  it("can be prefixed with a text in UTF-8", () => {
     expect([...prefixed("é.", Uint8Array.of(0, 255))]).toEqual([0xc3, 0xa9, 0x2e, 0, 255]);
     expect(prefixed("", new Uint8Array())).toHaveLength(0);
   });

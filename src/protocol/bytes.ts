@@ -1,4 +1,4 @@
-/** Two digits for each byte, looked up: every request asks for some. */
+/** Two digits for each byte. A table is faster, and every request needs some. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 const encoder = new TextEncoder();
@@ -10,7 +10,7 @@ export function hexOf(bytes: Uint8Array): string {
   return hex;
 }
 
-/** Bytes of hexadecimal digits. @param hex pairs of digits and nothing else; callers have looked */
+/** Bytes of hexadecimal digits. @param hex only pairs of digits, which callers have checked */
 export function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(hex.length / 2);
   for (let at = 0; at < bytes.length; at += 1) {
@@ -19,7 +19,7 @@ export function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** A body with a text before it: what a signature covers. */
+/** A body with a text before it, as signatures cover it. */
 export function prefixed(prefix: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const before = encoder.encode(prefix);
   const bytes = new Uint8Array(before.length + body.length);
@@ -33,7 +33,7 @@ export async function sha256(text: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
 }
 
-/** FNV-1a of 32 bits: spreads keys evenly over a few places. It protects nothing. */
+/** FNV-1a of 32 bits, to spread keys evenly. It is no cryptographic hash. */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) {

@@ -62,7 +62,7 @@ export const ERROR_CODES = {
   bad_signature: {
     status: 403,
     title: "The signature is not valid",
-    help: "`X-Hub-Signature` does not match the body, `X-Hub-Timestamp` differs from our clock by more than 60 s, or the two sides have different `HUB_SECRET`s. Sign each attempt anew.",
+    help: "`X-Hub-Signature` does not match the body, `X-Hub-Timestamp` differs from our clock by more than 60 s, or the two sides have different `HUB_SECRET`s. Sign each attempt again.",
   },
   not_found: {
     status: 404,
@@ -72,7 +72,7 @@ export const ERROR_CODES = {
   room_not_found: {
     status: 404,
     title: "No such room",
-    help: "The channel is not a room of this server, or it is private and you may not see it. Channels that were not made here are never touched.",
+    help: "The channel is not a room of this server, or it is private and you may not see it. Channels that this server did not create are never touched.",
   },
   match_not_found: {
     status: 404,

@@ -54,7 +54,7 @@ export const RELAY_KEEP_MS = 10 * 60 * 1000;
  */
 export const ACCEPTS_PER_SECOND = 1_000;
 
-/** Clients that a rested hub or relay accepts at once, for a guild that lost its server. */
+/** Clients that an idle hub or relay accepts at once, for a guild that reconnects after a restart. */
 export const ACCEPTS_BURST = 4_000;
 
 /** Shortest time over which clients spread their return after a loss, milliseconds (hub.md, deploy). */
@@ -72,7 +72,7 @@ export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
  */
 export const UNAUTHENTICATED_ACCEPTS_PER_SECOND = 250;
 
-/** Unauthenticated sockets that a rested hub or relay accepts at once. */
+/** Unauthenticated sockets that an idle hub or relay accepts at once. */
 export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
 
 /**
@@ -81,7 +81,7 @@ export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
  */
 export const UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS = 25;
 
-/** Unauthenticated sockets that a rested hub or relay accepts at once from one address. */
+/** Unauthenticated sockets that an idle hub or relay accepts at once from one address. */
 export const UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS = 100;
 
 /** Bytes of a session's grants as JSON, so that a socket's attachment stays under 2 KB. Over it: 403. */
@@ -150,13 +150,13 @@ export const LONG_POLL_WAIT_MAX_SECONDS = 25;
 /** Events in one answer of a long poll. */
 export const LONG_POLL_EVENTS_MAX = 500;
 
-/** Length of the events in one answer of a long poll, as JSON text. One event is always taken. */
+/** Length of the events in one answer of a long poll, as JSON text. A larger event is sent alone. */
 export const LONG_POLL_BYTES_MAX = 1024 * 1024;
 
 /** The silence after which an event stream gets a comment, milliseconds. */
 export const EVENT_STREAM_KEEP_ALIVE_MS = 10_000;
 
-/** Journal bounds (rooms.md §3): whichever is met first. */
+/** Journal bounds (rooms.md §3). The one that is reached first trims the journal. */
 export const JOURNAL_MAX_AGE_MS = 24 * 60 * 60 * 1000;
 export const JOURNAL_MAX_EVENTS = 10_000;
 export const JOURNAL_MAX_BYTES = 32 * 1024 * 1024;
@@ -312,7 +312,7 @@ export const LINK_TTL_MS = 10 * 60 * 1000;
 /** Linkings that one Discord user may begin in ten minutes. One more: the command says to wait. */
 export const LINKS_PER_TEN_MINUTES = 10;
 
-/** Steps of linkings (`/faceit/link`, `/faceit/callback`) per client address, or IPv6 /64, and minute. Over it: 429. */
+/** Steps of linkings (`/faceit/link`, `/faceit/callback`) per client address, or /64, and minute. Over it: 429. */
 export const LINK_STEPS_PER_MINUTE_PER_ADDRESS = 60;
 
 /** Page size of `GET /matches`. */
@@ -325,7 +325,7 @@ export const SNAPSHOT_MATCHES_MAX = 50;
 /** Players of one side that are read: FACEIT's largest teams have fewer. The rest get no access. */
 export const MATCH_PLAYERS_PER_SIDE_MAX = 20;
 
-/** When a trouble of a guild's matches is posted again if it persists, milliseconds. */
+/** Time after which a trouble of a guild's matches that persists is posted again, milliseconds. */
 export const TROUBLE_TOLD_AGAIN_MS = 24 * 60 * 60 * 1000;
 
 /** Recordings of one match: the longest series has fewer maps. The rest is left out. */
@@ -363,6 +363,6 @@ export const RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000;
 
 /**
  * The longest pause after Discord's edge blocked our address, or FACEIT limited our key, milliseconds. After it
- * one call finds out whether that is over.
+ * one call probes whether calls are accepted again.
  */
 export const OUTSIDE_PAUSE_MAX_MS = 60 * 60 * 1000;

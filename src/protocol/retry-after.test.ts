@@ -36,11 +36,11 @@ describe("Retry-After (RFC 9110 §10.2.3)", () => {
     "Infinity",
     "2026-11-21",
     "Sat, soon",
-  ])("%s says nothing", (value) => {
+  ])("%s is no valid value", (value) => {
     expect(retryAfterMs(value, NOW)).toBeNull();
   });
 
-  it("reads every whole second of a day, however it is written", () => {
+  it("reads every whole second of a day, as a number and as a date", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 86_400 }), (seconds) => {
         const date = new Date(NOW + seconds * 1000).toUTCString();

@@ -7,17 +7,17 @@ const SCOTLAND = "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
 describe("a text from outside", () => {
   it.each<[string, unknown, string]>([
     ["is one line", "a\n\u0000b\u2028c\t", "a b c"],
-    ["keeps no mark that turns it, and is not split by one", "a\u202Eb\u200Fc\u2066d", "abcd"],
-    ["keeps no mark that cannot be seen", "\uFEFFa\u200Bb\u00ADc\u2060", "abc"],
-    ["keeps an emoji of several", "👩‍💻 dev", "👩‍💻 dev"],
-    ["keeps words that a joiner shapes", "می\u200Cخواهم क्\u200Dष", "می\u200Cخواهم क्\u200Dष"],
-    ["keeps the flag of a part of a country", `${SCOTLAND} Ada`, `${SCOTLAND} Ada`],
-    ["keeps no tags that hide", "a\u{E0067}\u{E0062}\u{E007F}", "a"],
+    ["loses direction marks, and is not split by them", "a\u202Eb\u200Fc\u2066d", "abcd"],
+    ["loses invisible marks", "\uFEFFa\u200Bb\u00ADc\u2060", "abc"],
+    ["keeps an emoji that is joined from several", "👩‍💻 dev", "👩‍💻 dev"],
+    ["keeps words with joiners", "می\u200Cخواهم क्\u200Dष", "می\u200Cخواهم क्\u200Dष"],
+    ["keeps the flag of a region", `${SCOTLAND} Ada`, `${SCOTLAND} Ada`],
+    ["loses hidden tags", "a\u{E0067}\u{E0062}\u{E007F}", "a"],
     ["is empty when only joiners are left", "\u200D \u200C\u200D\u202E", ""],
-    ["is empty when it has no shape", "\u3164\u2800\uFE0F", ""],
+    ["is empty when no character is visible", "\u3164\u2800\uFE0F", ""],
     ["is well-formed", "a\uD83Db \uDE00", "a\uFFFDb \uFFFD"],
-    ["makes no character of halves that a mark kept apart", "\uD83D\u200B\uDE00", "\uFFFD\uFFFD"],
-    ["is empty when it is none", 7, ""],
+    ["joins no surrogates that a mark kept apart", "\uD83D\u200B\uDE00", "\uFFFD\uFFFD"],
+    ["is empty when the value is no text", 7, ""],
   ])("%s", (_, text, shown) => {
     expect(shownText(text, 100)).toBe(shown);
   });

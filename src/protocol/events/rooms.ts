@@ -72,5 +72,5 @@ export const gatewayState = defineEvent(
 /** All events of this area, for the registry. */
 export const ROOM_EVENTS = [roomCreated, roomUpdated, roomDeleted, voiceJoined, voiceLeft] as const;
 
-/** The events of the gateway, on which every area with Discord stands. */
+/** The events of the gateway, which every area that uses Discord needs. */
 export const GATEWAY_EVENTS = [gatewayState] as const;
