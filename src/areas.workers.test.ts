@@ -15,7 +15,7 @@ import {
 } from "./testing/notes-area.ts";
 import { PAGE_ORIGIN } from "./testing/worker.ts";
 
-/** A page that no area of the product knows. */
+/** An origin that no area of the product allows. */
 const ELSEWHERE = "https://elsewhere.test";
 
 const NOW = 1_800_000_000_000;
@@ -34,7 +34,7 @@ const NOTES = { NOTES_SECRET: "notes-secret-0123456789-0123456789-0123" };
 const everything = { ...env, ...NOTES };
 const together = createApp([...AREAS, notes]);
 
-/** Each caller is a client of its own unless it names an address. */
+/** Each call comes from a new client address, unless it names one. */
 let address = 0;
 
 async function call(
@@ -52,7 +52,7 @@ async function call(
   return together.fetch(request, everything, createExecutionContext());
 }
 
-/** What a deployment with these variables keeps in its hubs. */
+/** The parts of the hubs in a deployment with these variables. */
 function hubPartsOf(variables: object): HubParts {
   const parts = guildHubParts(variables);
   if ("refused" in parts) throw parts.refused;
@@ -63,24 +63,21 @@ const JSON_TYPE = { "Content-Type": "application/json" };
 const NOTE = JSON.stringify({ text: "hello" });
 
 describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
-  it("takes what its own clients send, and knows them by its own scheme", async () => {
+  it("accepts the requests of its own clients, and authenticates them in its own way", async () => {
     const answer = await call("POST", "/v9/notes", { ...JSON_TYPE, "X-Key": "ann" }, NOTE);
     expect([answer.status, await answer.json()]).toEqual([200, { by: "ann", text: "hello" }]);
   });
 
   it.each([
     ["no key", "POST", {}, NOTE, 401, "Send your key in X-Key."],
-    ["a field that is missing", "POST", { "X-Key": "ann" }, "{}", 400, "text is missing."],
-    ["what is no JSON", "POST", { "X-Key": "ann" }, "{", 400, "The body must be JSON."],
-  ])(
-    "says of %s what is wrong in its own words",
-    async (_, method, headers, body, status, error) => {
-      const answer = await call(method, "/v9/notes", { ...JSON_TYPE, ...headers }, body);
-      expect([answer.status, await answer.json()]).toEqual([status, { error }]);
-    },
-  );
+    ["a missing field", "POST", { "X-Key": "ann" }, "{}", 400, "text is missing."],
+    ["a body that is no JSON", "POST", { "X-Key": "ann" }, "{", 400, "The body must be JSON."],
+  ])("refuses %s in its own dialect", async (_, method, headers, body, status, error) => {
+    const answer = await call(method, "/v9/notes", { ...JSON_TYPE, ...headers }, body);
+    expect([answer.status, await answer.json()]).toEqual([status, { error }]);
+  });
 
-  it("keeps its dialect for bugs, unknown paths and other methods, and tells nothing internal", async () => {
+  it("keeps its dialect for bugs, unknown paths and other methods, and leaks nothing internal", async () => {
     vi.spyOn(console, "log").mockImplementation(() => {});
     vi.spyOn(console, "error").mockImplementation(() => {});
     const broken = await call("GET", "/v9/broken");
@@ -96,7 +93,7 @@ describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
     ]);
   });
 
-  it("is told nowhere else: paths of others and of nobody answer with a problem", async () => {
+  it("is used on no other path: those of other areas and of none answer with a problem", async () => {
     for (const path of ["/rooms", "/matches/1", "/v9x", "/v", "/internal/nothing"]) {
       const answer = await call("GET", path);
       expect([path, answer.headers.get("Content-Type")]).toEqual([
@@ -107,7 +104,7 @@ describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
     }
   });
 
-  it("bounds a body where it says so, to the byte, and the others where they do", async () => {
+  it("limits bodies by its own limit, to the byte, and other areas by theirs", async () => {
     const padded = (bytes: number): string => NOTE.padEnd(bytes, " ");
     const post = (path: string, body: string): Promise<Response> =>
       call("POST", path, { ...JSON_TYPE, "X-Key": "ann" }, body);
@@ -117,12 +114,12 @@ describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
       413,
       { error: `A body may have ${NOTE_BODY_MAX_BYTES} bytes. Send less.` },
     ]);
-    // Elsewhere more is read: without a token that is a 401.
+    // Another area accepts more: without a token it answers 401, not 413.
     expect((await post("/create-room", padded(NOTE_BODY_MAX_BYTES + 1))).status).toBe(401);
     expect((await post("/create-room", padded(REQUEST_BODY_MAX_BYTES + 1))).status).toBe(413);
   });
 
-  it("leaves a type alone that is not JSON", async () => {
+  it("does not change a type other than JSON", async () => {
     const answer = await call(
       "POST",
       "/v9/notes",
@@ -132,7 +129,7 @@ describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
     expect(answer.status).toBe(400);
   });
 
-  it("gets an upload as it was sent: with its boundary, and as it comes", async () => {
+  it("gets an upload unchanged, with its boundary, and as a stream", async () => {
     const form = new FormData();
     const bytes = new Uint8Array(REQUEST_BODY_MAX_BYTES * 2);
     form.set("file", new File([bytes], "big.bin", { type: "image/png" }));
@@ -149,7 +146,7 @@ describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
     expect(await begun.json()).toEqual({ type: "image/png", size: 10 });
   });
 
-  it("lets pages of other origins in, and only to its own paths", async () => {
+  it("allows other origins, and only on its own paths", async () => {
     const preflight = async (path: string, origin: string): Promise<Headers> =>
       (await call("OPTIONS", path, { Origin: origin, "Access-Control-Request-Method": "PUT" }))
         .headers;
@@ -160,13 +157,13 @@ describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
     expect((await preflight("/rooms", ELSEWHERE)).has("Access-Control-Allow-Origin")).toBe(false);
     const page = await preflight("/rooms", PAGE_ORIGIN);
     expect(page.get("Access-Control-Allow-Methods")).toBe("GET,POST,DELETE");
-    // Discord and FACEIT call these, and no page.
+    // Discord and FACEIT call these paths, and no page does.
     for (const path of ["/interactions", "/faceit-webhook", "/faceit/link"]) {
       expect((await preflight(path, PAGE_ORIGIN)).has("Access-Control-Allow-Origin")).toBe(false);
     }
   });
 
-  it("counts everything by address in whole seconds, says so its own way, and preflights are free", async () => {
+  it("limits requests per address in whole seconds, with its own header fields, except preflights", async () => {
     const from = { "CF-Connecting-IP": "192.0.2.1" };
     const ask = (): Promise<Response> => call("GET", "/v9/nothing", from);
     const first = await ask();
@@ -179,7 +176,7 @@ describe("an area with another dialect (ARCHITECTURE.md §4)", () => {
     expect(refused.headers.has("X-RateLimit-Limit")).toBe(false);
     expect(Object.keys(await refused.json<object>())).toEqual(["error"]);
     expect((await call("OPTIONS", "/v9/nothing", { ...from, Origin: ELSEWHERE })).status).toBe(204);
-    // Others, and the paths of others, are not counted with it.
+    // Other addresses, and the paths of other areas, are not counted.
     expect((await call("GET", "/v9/nothing", { "CF-Connecting-IP": "192.0.2.2" })).status).toBe(
       404,
     );
@@ -209,7 +206,7 @@ describe("/openapi.json?area=", () => {
     (await call("GET", `/openapi.json${query}`)).json();
   const names = [...AREAS, notes].map(({ name }) => name);
 
-  it("has the area's paths, chapters, and just what they use", async () => {
+  it("has the area's paths and chapters, and only the components that they use", async () => {
     const { paths, tags, components } = await documentOf("?area=notes");
     expect(Object.keys(paths)).toEqual(["/v9/notes"]);
     expect(tags.map(({ name }) => name)).toEqual(["notes"]);
@@ -220,12 +217,12 @@ describe("/openapi.json?area=", () => {
     });
     const rooms = await documentOf("?area=rooms");
     expect(Object.keys(rooms.components["securitySchemes"] ?? {})).toEqual(["bearer"]);
-    // Room is in RoomsPage.
+    // Room is used by RoomsPage.
     expect(Object.keys(rooms.components["schemas"] ?? {})).toContain("Room");
     expect(Object.keys(rooms.components["schemas"] ?? {})).not.toContain("Match");
   });
 
-  it("names everything once, and refers to nothing that it lacks", async () => {
+  it("has each path in one area, and no reference to a missing component", async () => {
     const whole = await documentOf();
     const parts = await Promise.all(
       [...names, "service"].map((name) => documentOf(`?area=${name}`)),
@@ -241,7 +238,7 @@ describe("/openapi.json?area=", () => {
     }
   });
 
-  it("says which areas there are when it knows none of that name", async () => {
+  it("lists the areas when the name is unknown", async () => {
     const answer = await call("GET", "/openapi.json?area=chat");
     expect([answer.status, await answer.json()]).toMatchObject([
       400,
@@ -250,7 +247,7 @@ describe("/openapi.json?area=", () => {
   });
 });
 
-describe("AREAS: each starts with just its own variables", () => {
+describe("AREAS: each area starts with only its own variables", () => {
   const BINDINGS = ["DB", "ASSETS", "HUB", "RELAY", "DISCORD", "LIMITER", "MONITOR", "MATCH"];
   const ROOMS = [
     "PRIMARY_GUILD_ID",
@@ -261,12 +258,12 @@ describe("AREAS: each starts with just its own variables", () => {
     "JWT_PUBLIC_JWK_URL",
     "WEB_ORIGIN",
   ];
-  /** A deployment that has these variables and no other. */
+  /** A deployment with only these variables. */
   function deployment(names: readonly string[], more: Record<string, string> = {}): typeof env {
     const kept = Object.entries(env).filter(([name]) => [...BINDINGS, ...names].includes(name));
     return { ...Object.fromEntries(kept), ...more } as typeof env;
   }
-  /** What answers there. */
+  /** Sends a request to a deployment with these variables. */
   async function ask(
     variables: typeof env,
     path: string,
@@ -301,7 +298,7 @@ describe("AREAS: each starts with just its own variables", () => {
     expect([...events].filter((name) => name.startsWith("match"))).toEqual([]);
   });
 
-  it("rooms and matches, as today", async () => {
+  it("rooms and matches, the same as without AREAS", async () => {
     const both = deployment(ROOMS, { AREAS: "rooms,matches" });
     expect(await pathsOf(both)).toEqual(await pathsOf(deployment(ROOMS)));
     expect((await ask(both, "/matches")).status).toBe(401);
@@ -341,9 +338,9 @@ describe("AREAS: each starts with just its own variables", () => {
       "NOTES_SECRET",
     ],
     ["half of rooms is set", deployment(["PRIMARY_GUILD_ID"]), "DISCORD_BOT_TOKEN"],
-    ["nothing is", deployment([]), "PRIMARY_GUILD_ID or DISCORD_BOT_TOKEN for rooms"],
-    ["AREAS names another", deployment(ROOMS, { AREAS: "rooms,chess" }), 'no area "chess"'],
-  ])("says so when %s, and still says that it lives", async (_, variables, sentence) => {
+    ["no variable is set", deployment([]), "PRIMARY_GUILD_ID or DISCORD_BOT_TOKEN for rooms"],
+    ["AREAS names an unknown area", deployment(ROOMS, { AREAS: "rooms,chess" }), 'no area "chess"'],
+  ])("explains when %s, and still answers /health", async (_, variables, sentence) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const answer = await ask(variables, "/anything");
     expect(answer.status).toBe(503);
@@ -355,7 +352,7 @@ describe("AREAS: each starts with just its own variables", () => {
 describe("files (platform/files)", () => {
   const PNG = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3, 4]);
   const MIB = 1024 * 1024;
-  /** An image of so many bytes, without a length, as it comes from a form or a program. */
+  /** An image of `size` bytes, as a stream without a declared length. */
   function image(size: number): ReadableStream<Uint8Array> {
     let left = size - PNG.byteLength;
     return new ReadableStream<Uint8Array>({
@@ -397,7 +394,7 @@ describe("files (platform/files)", () => {
   const listed = async (owner: string): Promise<number> =>
     (await env.UPLOADS.list({ prefix: `notes/${owner}/` })).objects.length;
 
-  it("are kept as they came, with what they are called, small or in parts", async () => {
+  it("are stored unchanged and with their name, in one part or in several", async () => {
     for (const size of [PNG.byteLength, 5 * MIB, 5 * MIB + 1, 11 * MIB]) {
       const name = `${size} \u00fc (1).png`;
       const stored = await put("ann", name, image(size));
@@ -417,7 +414,7 @@ describe("files (platform/files)", () => {
     }
   });
 
-  it("are served so that nothing in them runs, and only to whom may read them", async () => {
+  it("are served with headers against scripts, and only to their owner", async () => {
     await put("bob", "a'b.svg", "<svg onload='alert(1)'/>", "image/svg+xml");
     const { headers } = await get("bob", "a'b.svg");
     expect(headers.get("Content-Disposition")).toBe("attachment; filename*=UTF-8''a%27b.svg");
@@ -433,7 +430,7 @@ describe("files (platform/files)", () => {
     expect((await call("GET", "/v9/files/b.png")).status).toBe(401);
   });
 
-  it("come in ranges, and not again when they are there already", async () => {
+  it("are served in ranges, and with 304 when they have not changed", async () => {
     await put("cleo", "r.png", PNG);
     const whole = await get("cleo", "r.png");
     const etag = whole.headers.get("ETag") ?? "";
@@ -466,24 +463,24 @@ describe("files (platform/files)", () => {
     ]);
   });
 
-  it("are refused one byte over the limit, and nothing of them is left", async () => {
+  it("are refused one byte over the limit, and leave nothing in the bucket", async () => {
     expect((await put("dora", "most.png", image(NOTE_FILE_MAX_BYTES))).status).toBe(200);
     expect(await refusal(put("dora", "more.png", image(NOTE_FILE_MAX_BYTES + 1)))).toEqual([
       413,
       "too_large",
     ]);
     expect(await listed("dora")).toBe(1);
-    // 8 MiB are left of the quota, to the byte.
+    // The quota is exact: 8 MiB of it remain.
     const left = NOTE_FILES_QUOTA_BYTES - NOTE_FILE_MAX_BYTES;
     expect(await refusal(put("dora", "over.png", image(left + 1)))).toEqual([400, "over_quota"]);
     expect(await listed("dora")).toBe(1);
     expect((await put("dora", "rest.png", image(left))).status).toBe(200);
     expect(await refusal(put("dora", "one.png", PNG))).toEqual([400, "over_quota"]);
-    // Others have theirs.
+    // Each owner has a quota.
     expect((await put("dan", "one.png", PNG)).status).toBe(200);
   });
 
-  it("are refused when they are not what they say, empty, or have no name to save them by", async () => {
+  it("are refused when they have another type than declared, are empty, or have an unsafe name", async () => {
     expect(await refusal(put("eve", "a.png", "<html>"))).toEqual([400, "wrong_type"]);
     expect(await refusal(put("eve", "a.html", "<html>", "text/html"))).toEqual([400, "wrong_type"]);
     expect(await refusal(put("eve", "a.png", ""))).toEqual([400, "empty"]);
@@ -500,7 +497,7 @@ describe("files (platform/files)", () => {
     expect((await put("eve", "n".repeat(FILE_NAME_MAX_LENGTH), PNG)).status).toBe(200);
   });
 
-  it("leave nothing, and count for nothing, when their sender hangs up in the middle", async () => {
+  it("leave nothing in bucket and quota when their sender disconnects in the middle", async () => {
     let sent = 0;
     const broken = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -516,7 +513,7 @@ describe("files (platform/files)", () => {
     expect((await put("fred", "b.png", image(8 * MIB))).status).toBe(200);
   });
 
-  it("that R2 does not take count for nothing", async () => {
+  it("that R2 does not store are not counted", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const taken: number[] = [];
     const usage: FileUsage = {
@@ -535,7 +532,7 @@ describe("files (platform/files)", () => {
       expect(refused).toEqual({ ok: false, error: { kind: "wrong_name" } });
     }
     expect(taken).toEqual([20, -20]);
-    // Nor what it may have taken although it did not say so, and does not let go either.
+    // Nor is a file counted that R2 may have stored before its answer was lost, even if the clean-up fails.
     vi.spyOn(console, "warn").mockImplementation(() => {});
     const away = (): Promise<never> => Promise.reject(new Error("R2 is away"));
     const deleted: string[] = [];

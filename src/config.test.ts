@@ -20,7 +20,7 @@ const VARIABLES = {
   WEB_ORIGIN: "https://a.test, http://localhost:8787",
 };
 
-/** The sentence that refuses these variables. */
+/** The error message for these variables. */
 function refusal(changes: Readonly<Record<string, string | undefined>>): string {
   try {
     parseConfig({ ...VARIABLES, ...changes });
@@ -32,7 +32,7 @@ function refusal(changes: Readonly<Record<string, string | undefined>>): string 
 }
 
 describe("the variables of the Worker (rooms.md §6)", () => {
-  it("are read, with defaults for what is optional", () => {
+  it("are read, with defaults for optional ones", () => {
     const { rooms, matches } = parseConfig(VARIABLES);
     expect({ ...rooms, ...matches }).toEqual({
       primaryGuildId: "100000000000000001",
@@ -80,7 +80,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     });
   });
 
-  it("that are empty are not set", () => {
+  it("count as not set when they are empty", () => {
     const empty = {
       HUB_SECRET_PREVIOUS: "",
       OIDC_CLIENT_ID: "",
@@ -91,7 +91,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     expect(refusal({ JWT_ISSUER: "" })).toContain("JWT_ISSUER");
   });
 
-  it("may name an old secret, no idle end, and an address with a slash", () => {
+  it("may have a previous secret, no idle end, and a URL with a slash at its end", () => {
     const config = roomsConfigOf({
       ...VARIABLES,
       HUB_SECRET_PREVIOUS: SECRET.toUpperCase(),
@@ -141,7 +141,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     expect(refusal({ [name]: value })).toContain(name);
   });
 
-  it("say whose matches are ours, and where", () => {
+  it("map the organizers of our matches to guilds", () => {
     const { faceit } = matchesConfigOf({ ...VARIABLES, FACEIT_ORGANIZERS: "org-1, hub-2=200, " });
     expect(faceit.organizers).toEqual([
       { id: "org-1", guildId: null },
@@ -151,7 +151,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     expect(refusal({ FACEIT_ORGANIZERS: "org=a/b" })).toContain("FACEIT_ORGANIZERS");
   });
 
-  it("move players from the lobby as soon as there is one, unless told otherwise", () => {
+  it("let players be moved from the lobby if the guild has one, unless MATCH_MOVE_FROM is set", () => {
     const moveFrom = (variables: Readonly<Record<string, string>>): string =>
       matchSettingsOf(matchesConfigOf({ ...VARIABLES, ...variables }), PRIMARY).moveFrom;
     expect(moveFrom({ LOBBY_VC_ID: "12" })).toBe("lobby");
@@ -160,7 +160,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     expect(refusal({ MATCH_MOVE_FROM: "somewhere" })).toContain("MATCH_MOVE_FROM");
   });
 
-  it("say where matches are played out in each guild, and nothing of one guild in another", () => {
+  it("give each guild its own category, lobby, notice channel and staff role", () => {
     const config = matchesConfigOf({
       ...VARIABLES,
       VC_CATEGORY_ID: "10, 20=200",
@@ -196,7 +196,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
   });
 
   it.each(["VC_CATEGORY_ID", "LOBBY_VC_ID", "MATCH_NOTICE_CHANNEL_ID", "MATCH_STAFF_ROLE_ID"])(
-    "%s names one thing for each guild",
+    "%s has one id for each guild",
     (name) => {
       const wrong = [
         "a b",
@@ -213,7 +213,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     },
   );
 
-  it("take two webhook secrets while one is rotated", () => {
+  it("accept two webhook secrets while one is rotated", () => {
     const secrets = {
       FACEIT_WEBHOOK_SECRET: `new-${SECRET}`,
       FACEIT_WEBHOOK_SECRET_PREVIOUS: `old-${SECRET}`,
@@ -227,12 +227,12 @@ describe("the variables of the Worker (rooms.md §6)", () => {
 });
 
 describe("AREAS (ARCHITECTURE.md §4)", () => {
-  it("is all that are configured, unless it says which", () => {
+  it("is optional: without it, all configured areas run", () => {
     expect(areaNames(VARIABLES)).toEqual(["rooms", "matches"]);
     expect(areaNames({ ...VARIABLES, AREAS: "" })).toEqual(["rooms", "matches"]);
     expect(areaNames({ ...VARIABLES, AREAS: " matches, rooms " })).toEqual(["rooms", "matches"]);
     expect(areaNames({ ...VARIABLES, AREAS: "rooms" })).toEqual(["rooms"]);
-    // Half of what rooms need: what is missing is to be named, not left alone.
+    // Rooms are half configured: the area must run, so that its missing variables are named.
     expect(areaNames({ PRIMARY_GUILD_ID: PRIMARY })).toContain("rooms");
     expect(refusal({ DISCORD_BOT_TOKEN: undefined })).toContain("DISCORD_BOT_TOKEN");
   });
@@ -245,26 +245,26 @@ describe("AREAS (ARCHITECTURE.md §4)", () => {
   });
 
   it.each([
-    ["another name", { AREAS: "rooms,chess" }, 'there is no area "chess", but rooms, matches'],
-    ["one without what it needs", { AREAS: "matches" }, "matches needs rooms"],
-    ["nothing at all", { AREAS: "," }, "AREAS: it names no area, but may name rooms, matches"],
+    ["an unknown name", { AREAS: "rooms,chess" }, 'there is no area "chess", but rooms, matches'],
+    ["an area without another that it needs", { AREAS: "matches" }, "matches needs rooms"],
+    ["no name", { AREAS: "," }, "AREAS: it names no area, but may name rooms, matches"],
   ])("refuses %s", (_, changes, reason) => {
     expect(refusal(changes)).toContain(reason);
   });
 
-  it("says what to set where nothing is", () => {
+  it("names the variables to set when none is set", () => {
     expect(() => parseConfig({})).toThrow(
       "no area is set up. Set PRIMARY_GUILD_ID or DISCORD_BOT_TOKEN for rooms",
     );
   });
 });
 
-describe("where the page's scripts may call", () => {
+describe("the origins that the page's scripts may call", () => {
   const both = [{ name: "rooms" }, { name: "matches" }];
   const variables = { ...VARIABLES, DISCORD_API_URL: "https://discord.test/api/v10" };
   const local = { ...variables, FACEIT_API_URL: "http://127.0.0.1:8791/data/v4" };
 
-  it("is the provider, Discord and a FACEIT of this machine; the real one is named nowhere", () => {
+  it("are the provider, Discord and a local FACEIT, but not the real FACEIT", () => {
     expect(pagePartners(both)(variables)).toEqual({
       issuer: "https://idp.test",
       origins: ["https://idp.test", "https://discord.test"],
@@ -272,7 +272,7 @@ describe("where the page's scripts may call", () => {
     expect(pagePartners(both)(local)?.origins).toContain("http://127.0.0.1:8791");
   });
 
-  it("is no FACEIT without matches, and nowhere without rooms", () => {
+  it("have no FACEIT without matches, and do not exist without rooms", () => {
     expect(pagePartners([{ name: "rooms" }])(local)?.origins).toHaveLength(2);
     expect(pagePartners([{ name: "notes" }])({})).toBeNull();
   });

@@ -2,7 +2,7 @@ import { matchesVariables, type MatchesConfig } from "./features/matches/config.
 import { roomsVariables, type RoomsConfig } from "./features/rooms/config.ts";
 import { type AreaConfig, chosenAreas, collected, ConfigError } from "./platform/variables.ts";
 
-/** The variables of each area; absent: it does not run. */
+/** The variables of each area; absent: the area does not run. */
 export type Config = { readonly rooms?: RoomsConfig; readonly matches?: MatchesConfig };
 
 /** Name of an area that `AREAS` may name. */
@@ -15,16 +15,16 @@ const VARIABLES = [
 
 /**
  * Names of the areas that run in a deployment with these variables.
- * @throws ConfigError when `AREAS` cannot be followed, or nothing is set up
+ * @throws ConfigError when `AREAS` is invalid, or no area is configured
  */
 export function areaNames(env: object): readonly AreaName[] {
   return chosenAreas(VARIABLES, env).map(({ name }) => name);
 }
 
 /**
- * Parses the variables of a deployment, without anything that only the Worker has: `npm start` and commands
- * refuse what the Worker refuses.
- * @throws ConfigError that names each variable which is missing or malformed, whichever area reads it
+ * Parses the variables of a deployment. It needs no bindings, so that `npm start` and commands can refuse the same
+ * variables as the Worker.
+ * @throws ConfigError that names each missing or malformed variable of all areas
  */
 export function parseConfig(env: object): Config {
   const problems: string[] = [];

@@ -5,13 +5,13 @@ import { asyncApiDocument } from "./platform/asyncapi.ts";
 import { errorsPage } from "./platform/http/error-reference.ts";
 import { limitsPage } from "./platform/http/limit-reference.ts";
 
-/** The files below docs/ that are made from the code, by name; `npm run spec` writes them. */
+/** The files below docs/ that are generated from the code, by name. `npm run spec` writes them. */
 export function documents(): Readonly<Record<string, string>> {
   return {
     "spec/openapi.json": pretty(openApiOf(createApp(), AREAS)),
     "spec/asyncapi.json": pretty(asyncApiDocument(AREAS.flatMap(({ events }) => events))),
     "spec/golden-frames.jsonl": goldenFrames(),
-    // What `npm run discord:commands` registers.
+    // The commands that `npm run discord:commands` registers.
     "spec/slash-commands.json": pretty(
       AREAS.flatMap(({ slashCommands }) => slashCommands ?? []).map((one) => one.definition),
     ),

@@ -1,5 +1,5 @@
 import type { MatchesEnv } from "./features/matches/env.ts";
 import type { GatewayEnv } from "./gateway/env.ts";
 
-/** Every binding that wrangler.toml declares: each layer names its own. */
+/** All bindings of wrangler.toml. Each layer declares its own. */
 export type Env = GatewayEnv & MatchesEnv;

@@ -9,10 +9,13 @@ import { log } from "./platform/log.ts";
 import { err, ok, type Result } from "./platform/result.ts";
 import { chosenAreas, ConfigError } from "./platform/variables.ts";
 
-/** The areas that there are, and what they stand on. A new one is a folder, a table file, an events file and a line here. */
+/**
+ * All areas, and the parts that they need (stream, gateway, interactions). A new area is a folder, a file of
+ * tables, a file of events and a line here.
+ */
 export const AREAS: readonly Area[] = [stream, rooms, gateway, matches, interactions];
 
-/** What of these runs in a deployment with these variables: what it has chosen, and what that stands on. */
+/** The areas that run in a deployment with these variables: the chosen ones, and the parts that they need. */
 export function runningAreas(
   all: readonly Area[],
   env: object,
@@ -36,7 +39,7 @@ export function runningAreas(
   }
 }
 
-/** What the areas of this deployment keep in a guild's hub, and which events they publish there. */
+/** The extensions of a guild's hub from the areas of this deployment, and the events that they publish. */
 export function guildHubParts(env: object): HubParts | { readonly refused: ConfigError } {
   const running = runningAreas(AREAS, env);
   if (!running.ok) return { refused: running.error };
@@ -46,7 +49,7 @@ export function guildHubParts(env: object): HubParts | { readonly refused: Confi
   };
 }
 
-/** The hourly work of all areas (`[triggers]` in wrangler.toml). One that fails keeps none of the others. */
+/** Runs the hourly work of all areas (`[triggers]` in wrangler.toml). A failure of one does not stop another. */
 export async function runHourly(areas: readonly Area[], env: HubEnv): Promise<void> {
   await Promise.all(
     areas.map(async ({ name, hourly }) => {

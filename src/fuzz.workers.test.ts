@@ -16,10 +16,10 @@ import { testProvider, type TestProvider } from "./testing/tokens.ts";
 import { mockOutside, PAGE_ORIGIN, StreamClient } from "./testing/worker.ts";
 
 /**
- * Whatever anybody sends to any route and on any socket gets an answer that the contract knows. Routes are
- * what is mounted, and names of fields and parameters those of the OpenAPI document: a new one is tried
- * without a line here. A failure prints a seed and a path; docs/testing.md says how to play it again, and
- * how to try for longer.
+ * Every request to any route, and every frame on any socket, gets an answer that the contract defines. The routes
+ * are the mounted ones, and the names of fields and parameters come from the OpenAPI document, so a new one is
+ * tested without a change here. A failure prints a seed and a path. docs/testing.md explains how to replay it, and
+ * how to run for longer.
  */
 const RUNS = Number(env.TEST_FUZZ_RUNS);
 const REPLAY =
@@ -37,7 +37,7 @@ const app = createApp();
 let provider: TestProvider;
 let interactionKey: CryptoKey;
 let interactionEnv: typeof env;
-/** Each run is somebody else, whom no limit has met. */
+/** Each run is another user, so that no limit is used up. */
 let people = 0;
 const failures: string[] = [];
 
@@ -83,7 +83,7 @@ afterAll(() => {
   vi.restoreAllMocks();
 });
 
-/** Writes down what any handler or method of a Durable Object throws. */
+/** Records what any handler or method of a Durable Object throws. */
 function watch(object: { readonly name: string; readonly prototype: object }): void {
   for (
     let { prototype } = object;
@@ -113,7 +113,7 @@ function watch(object: { readonly name: string; readonly prototype: object }): v
   }
 }
 
-// ---- what is tried ---------------------------------------------------------------------------
+// ---- the inputs ------------------------------------------------------------------------------
 
 const Operation = z.object({
   parameters: z
@@ -128,7 +128,7 @@ const Document = z.object({
 
 const document = Document.parse(await (await app.request("/openapi.json", {}, env)).json());
 
-/** Every route, as Hono knows it: also those that the document leaves out, such as `/ws`. */
+/** Every route of the app, also those that are not in the document, such as `/ws`. */
 const ROUTES = new Map(
   app.routes
     .filter(({ method, path }) => method !== "ALL" && !path.includes("*"))
@@ -216,7 +216,7 @@ const { value: oddValue } = fc.letrec((tie) => ({
     fc.dictionary(fc.constantFrom(...NAMES), tie("value"), { maxKeys: 7 }),
   ),
 }));
-/** Well-formed on the outside, so that what is inside is reached. */
+/** A valid envelope, so that the code behind its check is reached. */
 const oddEvent = fc.record(
   {
     id: oddText,
@@ -246,7 +246,7 @@ const oddInteraction = fc.record({
   }),
 });
 const text = (value: unknown): string => JSON.stringify(value) ?? "null";
-/** Of routes that are guarded by a signature or a secret, and read bodies of their own. */
+/** Bodies for the routes that are guarded by a signature or a secret. */
 const shaped = fc.record({
   "/internal/events": fc.oneof(oddEvent, fc.record({ events: fc.array(oddEvent) })).map(text),
   "/faceit-webhook": oddWebhook.map(text),
@@ -275,7 +275,7 @@ const oddBody: fc.Arbitrary<string | Uint8Array<ArrayBuffer>> = fc.oneof(
   },
 );
 
-/** What may stand in a header: bytes without control characters. */
+/** The value of a header: bytes without control characters. */
 const fieldValue = fc.oneof(
   fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((n) => String.fromCharCode(n)) }),
   fc.constantFrom("", ",", ";", '"', "a".repeat(8_000), "*", "bytes=0-1,5-", 'W/"x"', "\xff\xfe"),
@@ -324,7 +324,7 @@ const HEADERS: Readonly<Record<string, fc.Arbitrary<string>>> = {
   "X-HTTP-Method-Override": fc.constantFrom("DELETE", "nonsense"),
 };
 
-/** Who asks. Claims and header of a token that is signed may be odd as well. */
+/** The sender of a request. Also the claims and the header of a signed token may be odd. */
 const who = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("good" as const) }) },
   {
@@ -376,7 +376,7 @@ async function authorization(asked: Who): Promise<string | undefined> {
     case "forged":
       return `Bearer ${base64url(asked.header)}.${base64url(asked.claims)}.c2ln`;
     case "signed":
-      // What cannot be signed cannot be sent either.
+      // A token that cannot be signed is not sent.
       return provider.mint({ sub, ...asked.claims }, asked.header).then(
         (token) => `Bearer ${token}`,
         () => undefined,
@@ -405,14 +405,14 @@ const part = fc.oneof(
   ),
   oddText.map((value) => encodeURIComponent(value.toWellFormed()).slice(0, 2_000)),
 );
-/** null: nothing odd here, so that a request gets past this. */
+/** Mostly null, which stands for a valid value, so that requests pass this check. */
 const rarely = <Value>(odd: fc.Arbitrary<Value>): fc.Arbitrary<Value | null> =>
   fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: odd });
 
 const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "PURGE"];
 const oddRequest = fc.record({
   route: fc.constantFrom(...ROUTES.keys()),
-  /** null: one that the route takes. */
+  /** null: the method of the route. */
   method: rarely(fc.constantFrom(...METHODS)),
   parts: fc.array(part, { minLength: 3, maxLength: 3 }),
   elsewhere: rarely(fc.constantFrom("/", "//", "/..", "/%zz", "/%00", ";a=b")),
@@ -433,7 +433,7 @@ const oddRequest = fc.record({
   ),
   who,
   body: fc.option(oddBody, { freq: 6 }),
-  /** Whether what guards the route is as it should be: an upgrade, a signature. */
+  /** Whether the request has the valid upgrade or signature that the route requires. */
   isGuarded: fc.boolean(),
   shaped,
 });
@@ -449,7 +449,7 @@ async function toRequest(route: Route, odd: OddRequest): Promise<Request> {
     ({ nth: n, odd: name, value }) =>
       `${encodeURIComponent((name ?? names[n % names.length] ?? "").toWellFormed())}=${value}`,
   );
-  // A poll that can wait would.
+  // A long poll would wait otherwise.
   if (route.path === "/events") search.push("wait=0");
   const headers = new Headers(odd.headers as Record<string, string>);
   if (odd.type !== null) headers.set("Content-Type", odd.type);
@@ -473,7 +473,7 @@ function isShaped(path: string): path is keyof OddRequest["shaped"] {
   return path === "/internal/events" || path === "/faceit-webhook" || path === "/interactions";
 }
 
-/** So that what is behind a signature is reached. */
+/** Valid signatures, so that the code behind their check is reached. */
 async function signatures(path: string, bytes: Uint8Array): Promise<Record<string, string>> {
   switch (path) {
     case "/internal/events":
@@ -528,14 +528,14 @@ async function checkAnswer(
   const isTheRoute = odd.elsewhere === null && request.method === route.method;
   const isGone = odd.parts.some((one) => /^$|%2e|%2f|%5c|^\.|%2E|%2F/.test(one));
   if (operation !== undefined && isTheRoute && !isGone) {
-    // Where no body is taken one may still be too large.
+    // An operation without a body can still refuse a body that is too large.
     const named = [...Object.keys(operation.responses), ...(body === null ? [] : ["413"])];
     expect(named).toContain(String(status));
   }
 }
 
 test(
-  "any request to any route gets an answer that the contract names",
+  "any request to any route gets an answer that the contract defines",
   { timeout: TIMEOUT_MS },
   async () => {
     expect(ROUTES.size).toBeGreaterThan(20);
@@ -543,7 +543,7 @@ test(
       fc.asyncProperty(oddRequest, async (odd) => {
         failures.length = 0;
         const route = ROUTES.get(odd.route);
-        if (route === undefined) throw new Error("a route that is not there");
+        if (route === undefined) throw new Error("the route does not exist");
         const request = await toRequest(route, odd);
         const response = await send(request);
         expect([...failures]).toEqual([]);
@@ -556,7 +556,7 @@ test(
   },
 );
 
-describe("any frame on a socket is answered, taken or closes it", () => {
+describe("any frame on a socket is answered, accepted or closes it", () => {
   const field = fc.oneof(
     oddValue,
     fc.nat(3),
@@ -608,7 +608,7 @@ describe("any frame on a socket is answered, taken or closes it", () => {
     },
   );
 
-  /** Whether it may be taken without a word: what comes of it is seen in what the stream sends. */
+  /** Whether the hub may accept a frame without an answer of its own. */
   function isSilent(sent: string | Uint8Array, isWaiting: boolean): boolean {
     if (typeof sent !== "string" || isWaiting) return false;
     try {
@@ -650,7 +650,7 @@ describe("any frame on a socket is answered, taken or closes it", () => {
             const before = client.frames.length;
             if (typeof one === "string") client.send(one);
             else client.sendBytes(one);
-            // What is taken in silence is followed by something that never is, and is no fault.
+            // This acknowledgement always gets an error frame, which shows that both frames were handled.
             if (isSilent(one, isWaiting)) client.send('{"type":"ack","seq":9007199254740991}');
             await client.until(({ frames, closed }) => closed !== null || frames.length > before);
           }

@@ -10,7 +10,7 @@ export { HubRelay } from "./hub/hub-relay.ts";
 export { DiscordRest } from "./platform/discord/discord-rest.ts";
 export { RateLimiter } from "./platform/rate-limiter.ts";
 
-/** The hub with what the areas keep inside it. */
+/** The hub with the extensions of the areas. */
 export class GuildHub extends Hub {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, guildHubParts(env));
@@ -18,7 +18,7 @@ export class GuildHub extends Hub {
 }
 
 export default {
-  // Made at the first request: objects start without routes.
+  // The app is created at the first request, because Durable Objects do not need its routes.
   fetch: (request, env, ctx) => appFor(env).fetch(request, env, ctx),
   async scheduled(_, env) {
     const running = runningAreas(AREAS, env);

@@ -30,13 +30,13 @@ const route = createRoute({
   },
 });
 
-/** An area that runs, by its name. */
+/** A running area. */
 type Running = { readonly name: string };
 
 const runs = (areas: readonly Running[], name: string): boolean =>
   areas.some((area) => area.name === name);
 
-/** `GET /config.json`: what the page is told of this deployment, by the areas that have a part of it. */
+/** `GET /config.json`: the page's configuration, from the areas that have a part of the page. */
 export function mountPageConfig(app: OpenAPIHono<AppEnv>, areas: readonly Running[]): void {
   if (!runs(areas, "rooms")) return;
   app.openapi(route, (c) => {
@@ -56,13 +56,13 @@ export function mountPageConfig(app: OpenAPIHono<AppEnv>, areas: readonly Runnin
   });
 }
 
-/** Whom the page may call beside the Worker: the provider, Discord, and a FACEIT of this machine. */
+/** The origins that the page may call besides the Worker: the provider, Discord, and a local FACEIT. */
 export function pagePartners(areas: readonly Running[]): PagePartners {
   if (!runs(areas, "rooms")) return () => null;
   return (env) => {
     const { jwt, discordApiUrl } = roomsConfigOf(env);
     const faceit = runs(areas, "matches") ? matchesConfigOf(env).faceit.apiUrl : "";
-    // The page steers a local FACEIT, and it never calls the real one.
+    // The page controls a local FACEIT double. It never calls the real FACEIT.
     const local = faceit.startsWith("http:") ? [faceit] : [];
     const urls = [jwt.issuer, discordApiUrl, ...local];
     return { issuer: jwt.issuer, origins: urls.map((url) => new URL(url).origin) };
