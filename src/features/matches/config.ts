@@ -97,8 +97,8 @@ export const matchesConfigOf = defineConfig(
 export type MatchesConfig = ReturnType<typeof matchesConfigOf>;
 
 /**
- * Matches run where rooms do: without FACEIT's variables they have nothing to do, and say so. A snapshot of
- * the stream always has rooms.
+ * Matches run where rooms run, because a snapshot of the stream always has rooms. Without FACEIT's variables they
+ * have nothing to do, and /ready reports that.
  */
 export const matchesVariables: AreaConfig<MatchesConfig> = {
   startedBy: ["PRIMARY_GUILD_ID", "DISCORD_BOT_TOKEN"],
@@ -136,7 +136,7 @@ function faceitConfig(vars: z.output<typeof Variables>) {
             tokenUrl: vars.FACEIT_TOKEN_URL,
             userinfoUrl: vars.FACEIT_USERINFO_URL,
           },
-    /** Organizers, hubs and championships whose matches are ours, and their guild (null: the primary one); empty: all. */
+    /** Organizers, hubs and championships of our matches, with their guild (null: the primary one); empty: all. */
     organizers: vars.FACEIT_ORGANIZERS,
   };
 }

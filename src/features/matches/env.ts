@@ -7,7 +7,7 @@ import type { Hint } from "./room/hint.ts";
 /** The bindings of matches, beside those of the hubs. */
 export type MatchesEnv = HubEnv & { readonly MATCH: DurableObjectNamespace<MatchRoomRpc> };
 
-/** Narrows the bindings for code of this area. The cast holds because the Worker always has them all. */
+/** Narrows the bindings for code of this area. The cast is safe because the Worker always has all bindings. */
 export function matchesEnv(env: PlatformEnv): MatchesEnv {
   return env as MatchesEnv;
 }
@@ -25,7 +25,7 @@ export interface MatchRoomRpc extends Rpc.DurableObjectBranded {
   hint(delivered: DeliveredHint, ids?: RequestIds): Promise<"taken" | "duplicate">;
 
   /**
-   * Makes the match work soon, because a link or somebody's voice channel may have changed.
+   * Wakes the match soon, because a link or a player's voice channel may have changed.
    * @param channels whether channels may have been deleted
    * @returns `unknown`: the object has no state of this match
    */

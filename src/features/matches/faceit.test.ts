@@ -48,7 +48,7 @@ const READY = {
   voting: { map: { pick: ["de_inferno"] } },
 };
 
-/** Has FACEIT give these answers, one after the other. */
+/** A FACEIT double with these answers, in order. */
 function answering(...answers: readonly (Response | Error)[]) {
   const left = [...answers];
   const asked: Request[] = [];
@@ -64,7 +64,7 @@ function answering(...answers: readonly (Response | Error)[]) {
 afterEach(() => vi.restoreAllMocks());
 
 describe("the Data API (matches-and-music.md §A2)", () => {
-  it("tells a match with both rosters", async () => {
+  it("returns a match with both rosters", async () => {
     const asked = answering(Response.json(READY));
     expect(await faceitApi(config().faceit).match(MATCH_ID)).toEqual({
       ok: true,
@@ -169,7 +169,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     expect(await api.match(MATCH_ID)).toEqual({ ok: false, error });
   });
 
-  it("is not asked by any match during a pause, which may be a date and grows each time", async () => {
+  it("gets no request of any match during a pause, which may be a date and grows each time", async () => {
     let now = Date.UTC(2026, 10, 21);
     const date = new Date(now + 30_000).toUTCString();
     const asked = answering(
@@ -199,7 +199,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     }
   });
 
-  it("is asked by one match after a pause, and by the others once that one is answered", async () => {
+  it("gets one match's request after a pause, and those of the others once that one is answered", async () => {
     let now = 0;
     const asked = answering(
       new Response(null, { status: 429, headers: { "Retry-After": "10" } }),
@@ -248,7 +248,7 @@ describe("the Data API (matches-and-music.md §A2)", () => {
     vi.useRealTimers();
   });
 
-  it("is left alone for a minute after its key was refused three times", async () => {
+  it("gets no request for a minute after it refused our key three times", async () => {
     const refusals = Array.from({ length: 5 }, () => Response.json({}, { status: 401 }));
     const asked = answering(...refusals);
     let now = 0;
@@ -317,7 +317,7 @@ describe("a webhook (matches-and-music.md §A3)", () => {
     });
   });
 
-  it("about an end is taken, also for a match that was never played", () => {
+  it("about an end is read, also for a match that was never played", () => {
     const ended = body("match_status_finished", { started_at: "1970-01-01T00:00:00Z", teams: [] });
     const read = readWebhook(ended, config().faceit, "100");
     expect(read).toMatchObject({ kind: "match", hint: { match: { status: "FINISHED" } } });
@@ -369,14 +369,14 @@ describe("a webhook (matches-and-music.md §A3)", () => {
     [body("match_status_ready", { id: "../players" })],
     [body("match_status_ready", { id: undefined })],
     [{ ...body("match_status_ready"), event_id: undefined }],
-  ])("that cannot be read says where: %j", (bad) => {
+  ])("that cannot be read is refused with the place of the error: %j", (bad) => {
     const webhook = readWebhook(bad, { organizers: [] }, "100");
     expect(webhook.kind).toBe("invalid");
   });
 });
 
 describe("texts from FACEIT", () => {
-  it("are addresses only over https", () => {
+  it("count as addresses only with https", () => {
     expect(httpsUrl("https://a.test/x")).toBe("https://a.test/x");
     for (const bad of ["http://a.test", "javascript:alert(1)", "https://u:p@a.test", "", null]) {
       expect(httpsUrl(bad)).toBeNull();

@@ -106,7 +106,7 @@ function inVoiceOf({ state, voice }: MatchesTurn, matchId: string) {
   return { matchId, ...sides, bots, isKnown };
 }
 
-/** Wakes the live matches first, so that one that lost its alarm or storage is back before its channels are swept. */
+/** Wakes live matches first, so that a match without alarm or storage recovers before its channels are swept. */
 async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<Record<string, never>> {
   const live = hub.turn((turn) => matchesTurnOf(turn).state.liveMatches(LOOKS_MAX));
   await Promise.allSettled(live.map((record) => ports.look(hub.env, record, false)));

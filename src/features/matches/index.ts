@@ -19,12 +19,12 @@ export const matches: Area = {
   ...PROBLEM_DIALECT,
   name: "matches",
   owns: pathsBelow("/matches", "/faceit", WEBHOOK_PATH),
-  // Linking goes on by what a browser is sent to.
+  // The steps of linking change state by a GET, because a browser is redirected to them.
   changesByGet: pathsBelow("/faceit"),
-  // What FACEIT calls, and where people link, is no API for pages of others.
+  // Webhooks and the pages of linking are no API for other origins.
   cors: (path) =>
     path === "/matches" || path.startsWith("/matches/") ? PROBLEM_DIALECT.cors(path) : null,
-  // The route's own (matches-and-music.md §A3).
+  // The webhook's route has its own limit (matches-and-music.md §A3).
   bodyLimit: (path) => (path === WEBHOOK_PATH ? null : PROBLEM_DIALECT.bodyLimit(path)),
   config: matchesVariables,
   hubs: ["guild"],

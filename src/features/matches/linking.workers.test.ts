@@ -27,7 +27,7 @@ const keys = (await crypto.subtle.generateKey("Ed25519", true, [
   "sign",
   "verify",
 ])) as CryptoKeyPair;
-// Before anything reads the configuration, which is parsed once.
+// Set before the configuration is read, because it is parsed only once.
 Object.assign(env, {
   DISCORD_PUBLIC_KEY: hexOf(
     new Uint8Array((await crypto.subtle.exportKey("raw", keys.publicKey)) as ArrayBuffer),
@@ -301,7 +301,7 @@ describe("POST /interactions", () => {
 });
 
 describe("linking, over HTTP", () => {
-  it("links once, whoever calls back how often, and keeps and tells no secret", async () => {
+  it("links once, however often the callback is opened, and neither stores nor shows a secret", async () => {
     const url = await link();
     expect(new URL(url).origin).toBe("https://hub.test");
 
@@ -409,7 +409,7 @@ describe("linking, over HTTP", () => {
     await vi.waitUntil(() => discord.messages.length > 0, SOON);
   });
 
-  it("proves with the verifier of the challenge (RFC 7636 §4.6)", async () => {
+  it("sends FACEIT the verifier of the challenge (RFC 7636 §4.6)", async () => {
     const opened = await visit(await link());
     const cookie = cookieOf(opened);
     const returned = await visit(
@@ -424,7 +424,7 @@ describe("linking, over HTTP", () => {
     expect(searchParams.get("code_challenge")).toBe(base64url.encode(new Uint8Array(digest)));
   });
 
-  it("says on a calm page what went wrong, and repeats nothing that it was sent", async () => {
+  it("shows a failure on a page that repeats nothing from the request", async () => {
     const evil = "%3Cscript%3Ealert(1)%3C/script%3E";
     const { cookie, state } = await upToFaceit();
     const refused = await visit(
@@ -453,7 +453,7 @@ describe("linking, over HTTP", () => {
     expect(await linkOf()).toBeNull();
   });
 
-  it("stops a linking that goes on in another browser, or as another Discord user", async () => {
+  it("stops a linking that continues in another browser, or as another Discord user", async () => {
     const { state } = await upToFaceit();
     const other = `__Host-guildhub-link=${"x".repeat(43)}`;
     expect((await visit(`/faceit/callback?code=${FACEIT_CODE}&state=${state}`, other)).status).toBe(
@@ -473,7 +473,7 @@ describe("linking, over HTTP", () => {
     expect(await linkOf()).toBeNull();
   });
 
-  it("says so when FACEIT refuses this server, or does not say whose account it is", async () => {
+  it("shows when FACEIT refuses this server, or does not name the account", async () => {
     const first = await upToFaceit();
     const refused = await visit(`/faceit/callback?code=wrong&state=${first.state}`, first.cookie);
     expect(refused.status).toBe(502);
@@ -519,7 +519,7 @@ describe("linking, over HTTP", () => {
     expect((await visit("/faceit/callback")).status).toBe(410);
   });
 
-  it("says which variables are missing; over http the cookie is without prefix and Secure", async () => {
+  it("names the missing variables; over http the cookie has neither prefix nor Secure", async () => {
     const app = createApp();
     const open = (changed: object): Promise<Response> => {
       const other: MatchesEnv = Object.assign({}, env, changed);

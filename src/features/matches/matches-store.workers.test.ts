@@ -119,7 +119,7 @@ describe("links in D1", () => {
     ]);
   });
 
-  it("are found among more players than a statement takes parameters", async () => {
+  it("are found among more players than a statement may have parameters", async () => {
     const both = [link("01", "a"), link("02", "b")];
     await Promise.all(both.map((one) => put(one)));
     const nobody = Array.from({ length: 120 }, (_, n) => `nobody-${n}`);
@@ -141,7 +141,7 @@ describe("links in D1", () => {
     ]);
   });
 
-  it("move to who proves it last, from whoever had it and whatever he had", async () => {
+  it("move to the user with the newest proof, and replace the older links on both sides", async () => {
     const [old, own] = [link("01", "a"), link("02", "b")];
     await put(old);
     await put(own);
@@ -160,7 +160,7 @@ describe("links in D1", () => {
     ]);
   });
 
-  it("by hand never replace a proven one, and are not audited then", async () => {
+  it("registered by hand never replace a proven link, and are not audited then", async () => {
     const [proven, other] = [link("01", "a"), link("02", "b", manual)];
     await put(proven);
     await put(other, "9");
@@ -175,13 +175,13 @@ describe("links in D1", () => {
     }
     expect(await links.ofDiscord(proven.discordId)).toEqual(proven);
     expect(await links.ofDiscord(other.discordId)).toEqual(other);
-    // A proven link stays proven when the same link is made by hand.
+    // A proven link stays proven when the same link is registered by hand.
     expect(await put({ ...proven, ...manual, linkedAt: 9_000 }, "9")).toEqual(linked);
     expect(await links.ofDiscord(proven.discordId)).toEqual(proven);
     expect(await audit()).toEqual(before);
   });
 
-  it("by hand are replaced by each other and by a proof", async () => {
+  it("registered by hand are replaced by newer ones and by a proof", async () => {
     const first = link("01", "a", manual);
     await put(first, "9");
     const second = link("02", "a", manual);
@@ -268,7 +268,7 @@ describe("matches in D1", () => {
     ...more,
   });
 
-  it("reserve the name of a channel, which no other side in the guild can get then", async () => {
+  it("reserve the name of a channel, so that no other side in the guild can get it", async () => {
     expect(await store.reserve(side(), 5)).toBe("ours");
     expect(await store.reserve(side(), 6)).toBe("ours");
     const other = `${matchId}-b`;
@@ -299,7 +299,7 @@ describe("matches in D1", () => {
         store.reserve(side({ matchId: `${matchId}-${n % 10}` }), n),
       ),
     );
-    // Each of the ten asked twice, so the side with the name got it twice.
+    // Each of the ten sides asked twice, so the side with the name got it twice.
     expect(asked.filter((answer) => answer === "ours")).toHaveLength(2);
     expect(await store.roomsOf(guildId)).toHaveLength(1);
   });
@@ -434,7 +434,7 @@ describe("GET /matches", () => {
     expect(ids(await page("&state=ended"))).toEqual([`${matchId}-over`]);
   });
 
-  it("says who is in voice, of those that are live", async () => {
+  it("shows who is in voice for live matches", async () => {
     const factions = { faction1: testSide("aurora", { room: { channelId: "71", name: "x" } }) };
     const record = testMatch(matchId, guildId, { factions });
     await store.write(record);
@@ -502,7 +502,7 @@ const left = (channelId: string, userId: string): IncomingEvent => ({
 });
 
 describe("matches in the guild's hub", () => {
-  // Their rooms know nothing of these matches: a look of the hub would end them.
+  // The match objects have no state of these matches, so a wake by the hub would end them.
   const keepMatches = () => vi.spyOn(MatchRoom.prototype, "look").mockResolvedValue("looks");
   beforeEach(() => void keepMatches());
 
@@ -693,7 +693,7 @@ describe("matches in the guild's hub", () => {
     expect(await matchesHub.whereabouts(guildId, [])).toEqual([]);
   });
 
-  it("knows which users in voice are bots once Discord has said so", async () => {
+  it("knows which users in voice are bots once Discord has reported it", async () => {
     const inside = async () => (await matchesHub.inVoice(guildId, [matchId])).get(matchId);
     const bot = { name: "DJ", avatar: null, bot: true as const };
     await put(1, { factions: both() });

@@ -188,9 +188,9 @@ async function over(): Promise<void> {
 describe("POST /faceit-webhook", () => {
   it.each([
     ["no secret", {}],
-    ["a wrong one", { "X-Webhook-Secret": "wrong-webhook-secret-0123456789-012345" }],
-    ["an empty one", { "X-Webhook-Secret": "" }],
-  ])("with %s is 401, and nothing is looked at", async (_, headers) => {
+    ["a wrong secret", { "X-Webhook-Secret": "wrong-webhook-secret-0123456789-012345" }],
+    ["an empty secret", { "X-Webhook-Secret": "" }],
+  ])("answers 401 with %s, and reads nothing of the body", async (_, headers) => {
     const response = await send("not json", headers);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ code: "bad_webhook_secret" });
@@ -225,7 +225,7 @@ describe("POST /faceit-webhook", () => {
     expect(faceit.reads).toBe(0);
   });
 
-  it("answers before the work is done, and takes a repeated delivery once", async () => {
+  it("answers before the work is done, and accepts a repeated delivery once", async () => {
     const body = webhook("match_object_created");
     expect(await (await send(body)).json()).toEqual({ ok: true, result: "taken" });
     expect(await (await send(body)).json()).toEqual({ ok: true, result: "duplicate" });
@@ -236,7 +236,7 @@ describe("POST /faceit-webhook", () => {
 });
 
 describe("one match", () => {
-  it("gets its channels from twenty webhooks at once, and has two", async () => {
+  it("gets exactly two channels from twenty simultaneous webhooks", async () => {
     faceit.advance("READY");
     const responses = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
@@ -259,7 +259,7 @@ describe("one match", () => {
     ]);
   });
 
-  it("is told to clients from its first webhook to its end, and leaves nothing behind", async () => {
+  it("is published to clients from its first webhook to its end, and leaves nothing behind", async () => {
     const alice = await provider.mint({ sub: `alice-${tests}`, guilds: [GUILD] });
     const client = await streamAs(alice);
     await sendOk("match_object_created");
@@ -309,7 +309,7 @@ describe("one match", () => {
     client.close();
   });
 
-  it("goes on where it was after an eviction between any two of its rounds", async () => {
+  it("continues after an eviction between any two of its rounds", async () => {
     await sendOk("match_object_created");
     await evictDurableObject(room());
     await work();
@@ -365,7 +365,7 @@ describe("one match", () => {
     later(2 * 24 * 60 * MINUTE);
     await work();
     expect(await room().look(false)).toBe("unknown");
-    // The same object takes a new webhook like one of a new match.
+    // The same object handles a new webhook like that of a new match.
     faceit.advance("READY");
     expect(await sendOk("match_status_ready")).toBe("taken");
     await workUntil(() => ours().length === 2);
@@ -376,7 +376,7 @@ describe("one match", () => {
     await over();
   });
 
-  it("goes on with its own channels when its storage was lost", async () => {
+  it("keeps its own channels when its storage was lost", async () => {
     await ready();
     const known = async () => d1Matches(env.DB).get(GUILD, matchId);
     const channelsOf = (match: Match | null) =>
@@ -408,7 +408,7 @@ describe("one match", () => {
     await workUntil(async () => (await d1Matches(env.DB).get(GUILD, matchId))?.status === "READY");
     const link = { nickname: "x", verifiedMethod: "oauth", linkedAt: 1 } as const;
     const [faceitId, discordId] = [player("a", 2), user("a", 2)];
-    // The hub is asked after D1, so a link that is made then wakes the match during the round.
+    // The hub is read after D1, so a new link between the two wakes the match during the round.
     let looked = false;
     vi.spyOn(GuildHub.prototype, "command").mockImplementationOnce(async () => {
       looked = true;

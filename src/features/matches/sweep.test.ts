@@ -12,7 +12,7 @@ const BOT = "42";
 const ALLOW = 17_826_832n;
 const ADMINISTRATOR_ADDED = 1n << 11n;
 
-/** A guild whose channels are all old, and what is known of its matches. */
+/** A guild whose channels are all old, and its matches. */
 class Guild {
   readonly channels = new Map<string, GuildChannel>();
   readonly failures = new Map<string, DiscordFailure>();
@@ -133,7 +133,7 @@ describe("the sweep", () => {
   });
 
   it.each(["rate_limited", "unauthorized"] as const)(
-    "tells it the next time where nothing was asked of Discord: %s",
+    "posts it at the next sweep when Discord did not process the message: %s",
     async (kind) => {
       const guild = new Guild();
       guild.channels.set("text", { id: "text", name: "", type: 0, parentId: null, overwrites: [] });
@@ -170,7 +170,7 @@ describe("the sweep", () => {
     expect([...guild.troubles]).toEqual([["noticeChannel", "thread"]]);
   });
 
-  it("also finds a channel to which an administrator added permissions", async () => {
+  it("also deletes a channel to which an administrator added permissions", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1), ALLOW | ADMINISTRATOR_ADDED);
     guild.add("2", orphan(2), ADMINISTRATOR_ADDED);
@@ -178,7 +178,7 @@ describe("the sweep", () => {
     expect([...guild.channels.keys()]).toEqual(["2"]);
   });
 
-  it("goes on after a channel that it may not delete, and stops after a few refusals", async () => {
+  it("continues after a channel that it may not delete, and stops after a few refusals", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1));
     guild.failures.set("1", FORBIDDEN);
@@ -216,7 +216,7 @@ describe("the sweep", () => {
     expect([...guild.channels.keys()]).toEqual(["1", "3"]);
   });
 
-  it("keeps the rows of a match that cannot be asked", async () => {
+  it("keeps the rows of a match whose object fails", async () => {
     const guild = new Guild();
     guild.add("1", orphan(1));
     guild.row("m1", "1", { channelName: orphan(1) });
@@ -240,7 +240,7 @@ describe("the sweep", () => {
     expect(guild.rows).toMatchObject([{ matchId: "m1", channelId: "1" }]);
   });
 
-  it("keeps the row of a match that becomes known again meanwhile", async () => {
+  it("keeps the row of a match that becomes known again during the sweep", async () => {
     const guild = new Guild();
     guild.row("m1", null, { channelName: orphan(1) });
     let looks = 0;

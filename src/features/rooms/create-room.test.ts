@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { bodyOf, discordWithReplies, json, ROOM } from "../../testing/discord-replies.ts";
 import { privateOverwrites } from "./create-room.ts";
 
-it("closes a private channel to everybody but the named users and the bot", async () => {
+it("closes a private channel to everybody except the listed users and the bot", async () => {
   const { client, sent } = discordWithReplies([json(201, { id: "77", name: "under", type: 2 })]);
   const access = { userIds: ["u1", "u2", "u1"], botUserId: "bot" };
   const overwrites = privateOverwrites("1", access);

@@ -49,7 +49,7 @@ export function renderFailure(c: Context<AppEnv>, failure: RoomFailure): Problem
   }
 }
 
-/** Of Discord's answer callers see nothing but its own code and message. */
+/** Callers see only the code and message of Discord's answer. */
 function renderDiscordFailure(c: Context<AppEnv>, failure: DiscordFailure): ProblemAnswer {
   switch (failure.kind) {
     case "refused": {
@@ -72,7 +72,7 @@ function renderDiscordFailure(c: Context<AppEnv>, failure: DiscordFailure): Prob
       return problem(
         c,
         "discord_refused",
-        "Discord does not accept our bot. Whoever runs this server must check its token.",
+        "Discord does not accept our bot. The operator of this server must check its token.",
         { headers: retryAfter(failure.retryAfterMs) },
       );
   }

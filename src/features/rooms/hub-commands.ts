@@ -58,7 +58,7 @@ export function hubRooms(hub: Pick<HubPublisher, "command">) {
     /** Gives up a creation: Discord certainly did not create the channel. */
     giveUp: async ({ guildId, id }: RoomKey): Promise<void> =>
       void (await callCommand(hub, guildId, giveUp, { id })),
-    /** Has the hub find out soon whether the channel exists. */
+    /** Makes the hub look soon whether the channel exists. */
     doubt: async ({ guildId, id }: RoomKey): Promise<void> =>
       void (await callCommand(hub, guildId, doubt, { id })),
     /** Settles the creation of an earlier request with this key. */
@@ -67,7 +67,7 @@ export function hubRooms(hub: Pick<HubPublisher, "command">) {
     /** Ends the room of a channel that was deleted in Discord. Safe for a room that has ended already. */
     end: async (guildId: string, channelId: string): Promise<void> =>
       void (await callCommand(hub, guildId, end, { channelId })),
-    /** Those of the channels that are rooms in the hub. */
+    /** The rooms with these channels, if the hub knows them. */
     read: async (guildId: string, channelIds: readonly string[]) =>
       channelIds.length === 0
         ? []

@@ -159,7 +159,7 @@ function setUp() {
     turn,
     voice,
     take,
-    /** When the container's last heartbeat arrived. */
+    /** Sets when the container's last heartbeat arrived. */
     hears: (at: (now: number) => number) => {
       heardAt = at;
     },
@@ -281,7 +281,7 @@ describe("creating a room", () => {
     expect(world.news()).toEqual(["room.created", "room.deleted"]);
   });
 
-  it("does not end a room that somebody is in, also when rooms were not told of it", async () => {
+  it("does not end a room that somebody is in, even if the rooms area missed the join", async () => {
     const world = setUp();
     await world.create();
     world.voice.save({ userId: "u1", channelId: "c2", since: 1, isBot: false });
@@ -418,7 +418,7 @@ describe("the channel of a room that has ended", () => {
     }
   });
 
-  it("is forgotten once it is gone, with the events held for it, and is asked about ever less often", async () => {
+  it("is forgotten once it is gone, with its held events, and is checked less and less often", async () => {
     const world = await ended();
     const asked = refusals("refused");
     world.faults.push(...asked);

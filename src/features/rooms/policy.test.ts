@@ -14,7 +14,7 @@ describe("who may do what with a room", () => {
     for (const who of [alice, bob, stranger, manager]) expect(maySee(who, open)).toBe(true);
   });
 
-  it("shows a private room to its creator, the listed users and who manages rooms", () => {
+  it("shows a private room to its creator, the listed users and those who manage rooms", () => {
     expect([alice, bob, manager, stranger].map((who) => maySee(who, closed))).toEqual([
       true,
       true,
@@ -23,13 +23,13 @@ describe("who may do what with a room", () => {
     ]);
   });
 
-  it("does not take one kind of name for another", () => {
+  it("does not confuse subjects, scopes and Discord ids", () => {
     expect(maySee({ sub: "200", scopes: ["200"] }, closed)).toBe(false);
     expect(maySee({ sub: "discord:200", scopes: [] }, closed)).toBe(false);
     expect(maySee({ sub: "x", scopes: [], discordId: "alice" }, closed)).toBe(false);
   });
 
-  it("lets only the creator and who manages rooms end one", () => {
+  it("lets only the creator and those who manage rooms end a room", () => {
     expect([alice, bob, manager, stranger].map((who) => mayEnd(who, closed))).toEqual([
       true,
       false,
@@ -38,7 +38,7 @@ describe("who may do what with a room", () => {
     ]);
   });
 
-  it("lets who sees an open room invite to it", () => {
+  it("lets those who see an open room invite to it", () => {
     expect(mayInvite(bob, closed)).toBe(true);
     expect(mayInvite(stranger, closed)).toBe(false);
     expect(mayInvite(alice, { ...open, state: "ended" })).toBe(false);

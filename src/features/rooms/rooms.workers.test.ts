@@ -392,7 +392,7 @@ describe("POST /create-room", () => {
     expect((await created(await createAs(seeds, { guildId: "other" }))).guildId).toBe(PRIMARY);
   });
 
-  it("lets only those it names enter or see a private room", async () => {
+  it("lets only the listed users see and enter a private room", async () => {
     const streams = await Promise.all([streamOf(alice), streamOf(bob), streamOf(mod)]);
     const stranger = await person("mallory");
     const unseen = await streamOf(stranger);
@@ -559,8 +559,8 @@ describe("idempotency of POST /create-room", () => {
   });
 });
 
-describe("a client that hangs up", () => {
-  it("gets its room all the same, and its key answers it", async () => {
+describe("a client that disconnects", () => {
+  it("gets its room nevertheless, and its key returns it", async () => {
     const stream = await streamOf(bob);
     const headers = { "Idempotency-Key": "left" };
     await leaveDuring("POST", (signal) => createAs(alice, { name: "Raid" }, headers, signal));
@@ -583,7 +583,7 @@ describe("a client that hangs up", () => {
     expect((await roomsFor(alice)).rooms).toHaveLength(1);
   });
 
-  it("has ended its room, for everybody", async () => {
+  it("ends its room nevertheless, for everybody", async () => {
     const stream = await streamOf(bob);
     const { channelId } = await created(await createAs(alice));
     await leaveDuring("DELETE", (signal) => endAs(alice, channelId, signal));
@@ -591,7 +591,7 @@ describe("a client that hangs up", () => {
     expect(short(stream)).toEqual(["room.created", "room.deleted"]);
   });
 
-  it("still lets the hub learn that its invite found the channel gone", async () => {
+  it("ends a room whose channel its invite found missing", async () => {
     const stream = await streamOf(bob);
     const { channelId } = await created(await createAs(alice));
     discord.channels.clear();
@@ -602,8 +602,8 @@ describe("a client that hangs up", () => {
   });
 });
 
-describe("what Discord does to a creation", () => {
-  it("is told without its headers and our token", async () => {
+describe("a failure of Discord during a creation", () => {
+  it("is reported without Discord's headers and our token", async () => {
     discord.fail({ status: 403, code: 50_013 });
     const problem = await expectProblem(await createAs(alice), 502, "discord_refused");
     expect(problem).toMatchObject({ discord: { code: 50_013, message: "Made to fail" } });
@@ -612,7 +612,7 @@ describe("what Discord does to a creation", () => {
     expect((await roomsFor(alice)).rooms).toEqual([]);
   });
 
-  it("stops the calls for a while when it refuses our token", async () => {
+  it("stops all calls for a while when our token is refused", async () => {
     discord.fail({ status: 401 });
     await expectProblem(await createAs(alice), 502, "discord_refused");
     const calls = discord.calls.length;
@@ -623,7 +623,7 @@ describe("what Discord does to a creation", () => {
     expect((await createAs(alice)).status).toBe(200);
   });
 
-  it("waits out a short rate limit, and answers a long one with Retry-After", async () => {
+  it("delays the answer for a short rate limit, and answers a long one with Retry-After", async () => {
     discord.fail({ status: 429, retryAfter: 0.05, headers: { "X-RateLimit-Scope": "shared" } });
     expect((await createAs(alice)).status).toBe(200);
     discord.fail({ status: 429, retryAfter: 30, headers: { "X-RateLimit-Scope": "user" } });
@@ -639,7 +639,7 @@ describe("what Discord does to a creation", () => {
     expect((await roomsFor(alice)).rooms).toHaveLength(1);
   });
 
-  it("does not lose a room whose answer is lost: its channel is found", async () => {
+  it("does not lose a room when the answer is lost: its channel is found", async () => {
     for (const status of ["lost", 500] as const) {
       discord.fail({ on: { method: "POST" }, status, afterEffect: true });
       expect((await createAs(alice)).status).toBe(200);
@@ -782,7 +782,7 @@ describe("GET /rooms", () => {
 });
 
 describe("POST /rooms/:channelId/invite", () => {
-  it("makes an invite", async () => {
+  it("creates an invite", async () => {
     const { channelId } = await created(await createAs(alice));
     const path = `/rooms/${channelId}/invite`;
     const response = await callAs(bob.token, "POST", path, { maxAge: 60, maxUses: 2 });
@@ -803,7 +803,7 @@ describe("POST /rooms/:channelId/invite", () => {
     await expectProblem(await callAs(bob.token, "POST", path, {}), 502, "discord_refused");
   });
 
-  it("notices that the channel is gone", async () => {
+  it("ends the room when the channel is gone", async () => {
     const { channelId } = await created(await createAs(alice));
     discord.channels.clear();
     const path = `/rooms/${channelId}/invite`;
@@ -900,7 +900,7 @@ describe("POST /internal/events", () => {
     expect(short(stream)).toEqual(["voice.joined u1"]);
   });
 
-  it("takes every event once, in order, from the newest publisher", async () => {
+  it("accepts every event once, in order, from the newest publisher", async () => {
     const stream = await streamOf(alice);
     const at = (epoch: string, seq: number, event: object) => ({
       id: `${epoch}-${seq}`,
@@ -926,7 +926,7 @@ describe("POST /internal/events", () => {
       "stale_publisher",
     );
     expect(stale).toMatchObject({ guildId });
-    // An invalid single event does not take its seq.
+    // An invalid single event does not use up its seq.
     await expectProblem(
       await signed(at(epoch, 3, { event: "no", payload: { guildId } })),
       400,
@@ -1120,7 +1120,7 @@ describe("POST /internal/events", () => {
     expect((await roomsFor(bob)).rooms).toEqual([]);
   });
 
-  it("takes a name that was changed in Discord", async () => {
+  it("stores a name that was changed in Discord", async () => {
     const { channelId } = await created(await createAs(alice));
     const payload = { guildId, channelId, name: "Renamed", userLimit: 9 };
     await taken({ event: "room.updated", payload });
@@ -1298,7 +1298,7 @@ describe("a room that nobody is in", () => {
         "INSERT INTO rooms_held (channel_id, user_id, held) VALUES ('c9', 'u2', ?)",
         JSON.stringify({ channelId: "c9", userId: "u2", event }),
       );
-      // What nobody can read holds nothing up.
+      // An unreadable event does not stop the others.
       const odd = { ...event, event: "voice.sung" };
       sql.exec(
         "INSERT INTO rooms_held (channel_id, user_id, held) VALUES ('c9', 'u3', ?)",
@@ -1366,8 +1366,8 @@ describe("a room that nobody is in", () => {
   });
 });
 
-describe("what D1 missed", () => {
-  it("is written when D1 is back", async () => {
+describe("a change that could not be copied to D1", () => {
+  it("is copied when D1 is back", async () => {
     const { channelId } = await created(await createAs(alice));
     const rowState = async () => {
       const row = await env.DB.prepare("SELECT state FROM rooms WHERE channel_id = ?")

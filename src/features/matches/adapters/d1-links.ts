@@ -65,7 +65,7 @@ const OTHER_OWNER = "faceit_id = ?2 AND discord_id <> ?1";
 /** Selects the link of another FACEIT account that this Discord user had. */
 const OTHER_ACCOUNT = "discord_id = ?1 AND faceit_id <> ?2";
 
-/** Not when the same link is proven again, or when an administrator registers a link that is proven. */
+/** Audits the new link, unless the same link already exists with the same method or proven by OAuth. */
 const AUDIT_NEW = `
   INSERT INTO link_audit (id, at, action, discord_id, faceit_id, verified_method, by_discord_id)
   SELECT ?7, ?5, 'linked', ?1, ?2, ?4, ?6

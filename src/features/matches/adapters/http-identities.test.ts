@@ -9,14 +9,14 @@ const SUB = "22222222-2222-4222-8222-222222222222";
 type Call = { readonly url: string; readonly init: RequestInit };
 
 let calls: Call[];
-/** Gives these answers in order; a function may throw. */
+/** The next answers, in order. A function may throw. */
 let answers: (() => Response)[];
 let lines: string[];
 
 const fetchOf = (url: string, init: RequestInit): Promise<Response> => {
   calls.push({ url, init });
   const answer = answers.shift();
-  return answer === undefined ? Promise.reject(new Error("nobody asked for")) : tried(answer);
+  return answer === undefined ? Promise.reject(new Error("no answer is left")) : tried(answer);
 };
 
 async function tried(answer: () => Response): Promise<Response> {
@@ -69,7 +69,7 @@ beforeEach(() => {
 afterEach(() => void vi.restoreAllMocks());
 
 describe("FACEIT's OAuth2", () => {
-  it("is entered with a challenge and a state (RFC 6749 §4.1.1, RFC 7636 §4.3)", () => {
+  it("is opened with a challenge and a state (RFC 6749 §4.1.1, RFC 7636 §4.3)", () => {
     const url = new URL(faceit().authorizeUrl("the-state", "the-challenge"));
     expect(url.origin).toBe("https://accounts.faceit.test");
     expect(Object.fromEntries(url.searchParams)).toEqual({
@@ -85,7 +85,7 @@ describe("FACEIT's OAuth2", () => {
     });
   });
 
-  it("gives the account for a code, the verifier and the client's secret", async () => {
+  it("returns the account for a code, the verifier and the client's secret", async () => {
     answers = [TOKENS, json({ guid: GUID, sub: SUB, nickname: " aurora\u202E_one\n", name: "x" })];
     expect(await faceit().whoIs("the-code", "the-verifier")).toEqual({
       ok: true,
@@ -104,7 +104,7 @@ describe("FACEIT's OAuth2", () => {
     expect(calls.every(({ init }) => init.redirect === "manual")).toBe(true);
   });
 
-  it("takes a public client, which names itself in the body", async () => {
+  it("supports a public client, which names itself in the body", async () => {
     answers = [TOKENS, json({ guid: GUID, nickname: "n" })];
     await faceit({ clientSecret: undefined }).whoIs("the-code", "the-verifier");
     const [token] = calls;
@@ -130,7 +130,7 @@ describe("FACEIT's OAuth2", () => {
       { guid: GUID, nickname: 7 },
       { playerId: GUID, nickname: GUID },
     ],
-  ])("of %j is %j", async (userinfo, value) => {
+  ])("reads %j as %j", async (userinfo, value) => {
     answers = [TOKENS, json(userinfo)];
     expect(await faceit().whoIs("c", "v")).toEqual({ ok: true, value });
   });
@@ -142,7 +142,7 @@ describe("FACEIT's OAuth2", () => {
   });
 
   it.each([{}, { guid: "not-a-uuid", sub: SUB }, { sub: "me" }, { guid: 7 }, [], "text", null])(
-    "of %j is nobody",
+    "finds no account in %j",
     async (userinfo) => {
       answers = [TOKENS, json(userinfo)];
       expect(await faceit().whoIs("c", "v")).toEqual({
@@ -155,10 +155,10 @@ describe("FACEIT's OAuth2", () => {
   it.each([
     ["in seconds", 429, "90", 90_000],
     ["as a date", 429, new Date(Date.now() + 3_600_000).toUTCString(), 3_600_000],
-    ["without a word", 429, undefined, null],
-    ["because it is down", 503, "120", 120_000],
+    ["without a time", 429, undefined, null],
+    ["in a 503", 503, "120", 120_000],
   ])(
-    "a pause that is asked for %s is told, wherever it is asked for",
+    "returns a requested pause (%s), from the token endpoint and from userinfo",
     async (_, status, told, ms) => {
       const headers: HeadersInit = told === undefined ? {} : { "Retry-After": told };
       const pause = (): Response => new Response("<html>", { status, headers });
@@ -169,7 +169,8 @@ describe("FACEIT's OAuth2", () => {
         await discord().whoIs("the-code"),
       ];
       for (const answer of asked) {
-        if (answer.ok || answer.error.kind !== "rate_limited") throw new Error("no pause was told");
+        if (answer.ok || answer.error.kind !== "rate_limited")
+          throw new Error("no pause was returned");
         if (ms === null) expect(answer.error.retryAfterMs).toBeNull();
         // An HTTP date has whole seconds only.
         else expect(Math.abs((answer.error.retryAfterMs ?? 0) - ms)).toBeLessThan(10_000);
@@ -178,8 +179,8 @@ describe("FACEIT's OAuth2", () => {
   );
 
   it.each([
-    ["a code that is no good", json({ error: "invalid_grant" }, 400), "bad_code"],
-    ["a client that it does not know", json({ error: "invalid_client" }, 401), "refused"],
+    ["an invalid code", json({ error: "invalid_grant" }, 400), "bad_code"],
+    ["an unknown client", json({ error: "invalid_client" }, 401), "refused"],
     ["another 400", json({ error: "invalid_request" }, 400), "refused"],
     ["a 400 without a reason", json("no", 400), "refused"],
     ["its own failure", json({}, 500), "failed"],
@@ -212,7 +213,7 @@ describe("FACEIT's OAuth2", () => {
 });
 
 describe("Discord's OAuth2", () => {
-  it("asks for no more than who somebody is", () => {
+  it("requests only the scope to identify the user", () => {
     const url = new URL(discord().authorizeUrl("the-state"));
     expect(Object.fromEntries(url.searchParams)).toEqual({
       response_type: "code",
@@ -223,7 +224,7 @@ describe("Discord's OAuth2", () => {
     });
   });
 
-  it("gives the user for a code", async () => {
+  it("returns the user for a code", async () => {
     answers = [TOKENS, json({ id: "7", username: "alice", global_name: "Alice" })];
     expect(await discord().whoIs("the-code")).toEqual({
       ok: true,
@@ -258,7 +259,7 @@ describe("Discord's OAuth2", () => {
   });
 });
 
-it("nothing secret is written down, whatever fails", async () => {
+it("nothing secret is logged, whatever fails", async () => {
   for (const last of [
     lost,
     json({ error_description: "the-code the-token" }, 400),

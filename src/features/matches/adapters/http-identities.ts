@@ -92,8 +92,8 @@ function signInUrl(
 }
 
 /**
- * Asks who is behind a code: exchanges it for an access token (RFC 6749 §4.1.3), which is used for one request
- * and not kept.
+ * Finds the user of a code: exchanges it for an access token (RFC 6749 §4.1.3), which is used for one request and
+ * not kept.
  * @param form the code, and what belongs to it
  * @returns the body of the provider's answer about the user
  */

@@ -85,7 +85,7 @@ describe("/link", () => {
     ]);
   });
 
-  it("says so when the user is linked already, and offers to change the link", async () => {
+  it("reports an existing link, and offers to change it", async () => {
     memory.links.rows = [linked()];
     const { content, button } = await answerLink(ports, use());
     expect(content).toContain(String.raw`**aurora\_\*one\***`);
@@ -100,7 +100,7 @@ describe("/link", () => {
     expect(memory.attempts.rows.size).toBe(0);
   });
 
-  it("names what is missing where linking is not set up", async () => {
+  it("names the missing variables when linking is not set up", async () => {
     const missing = err(["FACEIT_CLIENT_ID", "DISCORD_CLIENT_SECRET"] as const);
     const { content } = await answerLink({ ...ports, linkPage: missing }, use());
     expect(content).toContain("`FACEIT_CLIENT_ID`, `DISCORD_CLIENT_SECRET`");
@@ -120,7 +120,7 @@ describe("/unlink", () => {
     expect(memory.looked).toEqual(["1-match"]);
   });
 
-  it("says that there is none", async () => {
+  it("reports that there is no link", async () => {
     expect((await answerUnlink(ports, use())).content).toContain("not linked");
     expect(memory.pending).toEqual([]);
   });
@@ -177,7 +177,7 @@ describe("/whois", () => {
   });
 
   it.each([{ nickname: "x" }, { user: BOB }])(
-    "asks who looks up too often to wait: %j",
+    "asks a user above the limit to wait: %j",
     async (options) => {
       allowed.lookUp = false;
       const { content } = await answerWhois(ports, use({ options }));
@@ -195,7 +195,7 @@ describe("/register", () => {
   beforeEach(() => void players.set("Bob_", { playerId: "b", nickname: "Bob_" }));
 
   it.each([ADMINISTRATOR, ADMINISTRATOR | 1024n])(
-    "is an administrator's word: permissions %s",
+    "links a user for an administrator: permissions %s",
     async (permissions) => {
       memory.live.set("b", "1-match");
       expect((await byAdmin({ permissions })).content).toContain(
@@ -215,7 +215,7 @@ describe("/register", () => {
     },
   );
 
-  it("is refused to users who are not administrators, whatever Discord let through", async () => {
+  it("is refused to users who are not administrators, even if Discord shows them the command", async () => {
     const { content } = await byAdmin({ permissions: ~ADMINISTRATOR & 0xffffffffn });
     expect(content).toContain("Only an administrator");
     expect(memory.links.rows).toEqual([]);
@@ -260,7 +260,7 @@ describe("/register", () => {
 const COMMANDS = [link, unlink, whois, register];
 
 describe("the commands", () => {
-  it("answer nothing about links in a guild that this deployment is not for", async () => {
+  it("reveal nothing about links in a guild that this deployment does not serve", async () => {
     memory.links.rows = [linked()];
     const inAnother = use({ guildId: "666", permissions: ADMINISTRATOR });
     for (const answer of [answerLink, answerUnlink, answerWhois, answerRegister]) {

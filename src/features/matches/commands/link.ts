@@ -10,7 +10,7 @@ export const answerLink: AnswerUse = async (ports, { userId, guildId }) => {
   if (!ports.linkPage.ok) {
     const missing = ports.linkPage.error.map((name) => `\`${name}\``).join(", ");
     return {
-      content: `Linking is not set up here: whoever runs this server must set ${missing}. Until then an administrator can use \`/register\`.`,
+      content: `Linking is not set up here: the operator of this server must set ${missing}. Until then an administrator can use \`/register\`.`,
     };
   }
   if (!(await ports.mayBegin(userId))) {

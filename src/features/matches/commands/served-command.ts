@@ -11,7 +11,7 @@ import { commandPortsOf } from "../wire.ts";
 export type AnswerUse = (ports: CommandPorts, use: SlashCommandUse) => Promise<SlashCommandReply>;
 
 const NOT_SERVED: SlashCommandReply = {
-  content: "This server has no matches here. Ask whoever runs GuildHub to add it.",
+  content: "This server has no matches here. Ask the operator of GuildHub to add it.",
 };
 
 /** Answers only in the guilds of this deployment: anybody can be administrator of a guild of their own. */
@@ -37,7 +37,7 @@ export function faceitWords(failure: FaceitFailure): string {
     case "not_found":
       return "FACEIT has no player with this nickname. Capital letters matter.";
     case "refused":
-      return "FACEIT does not let this server look players up. Whoever runs it must check `FACEIT_API_KEY`.";
+      return "FACEIT does not let this server look players up. Its operator must check `FACEIT_API_KEY`.";
     case "rate_limited":
       return `FACEIT asks for a pause. Try again in ${Math.max(1, Math.ceil(failure.retryAfterMs / 1000))} seconds.`;
     case "failed":

@@ -55,7 +55,7 @@ describe("a room", () => {
     ]);
   });
 
-  it("with somebody inside comes with the whole match: they joined before the room was known", () => {
+  it("with somebody inside is published with the whole match, because they joined before it was known", () => {
     const now = match(2, withRoom("7", ["200"]));
     expect(told(known(match(1)), now)).toEqual(["match.updated", "match.room.created 7"]);
     expect(told(known(match(1, withRoom("7"))), now)).toEqual([]);
@@ -93,7 +93,7 @@ describe("a match that clients know", () => {
       { factions: { faction1: testSide("aurora", { players: [testPlayer("aurora-1", "200")] }) } },
     ],
     ["problem", { factions: { faction1: testSide("aurora", { problem: "discord_full" }) } }],
-  ])("is told when its %s is different", (_, more) => {
+  ])("is published when its %s changes", (_, more) => {
     expect(told(known(match(1)), match(2, more))).toEqual(["match.updated"]);
   });
 

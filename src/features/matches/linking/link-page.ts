@@ -179,7 +179,7 @@ function wordsOf(outcome: LinkOutcome): Words {
         status: 502,
         title: `${outcome.at} did not accept this server`,
         text: "Something is set up wrongly here. Nothing was linked.",
-        next: "Tell whoever runs this server: its log says more.",
+        next: "Tell the operator of this server: the log says more.",
       };
     case "no_account_id":
       return {
@@ -192,7 +192,7 @@ function wordsOf(outcome: LinkOutcome): Words {
       return {
         status: 503,
         title: "Linking is not set up here",
-        text: `Whoever runs this server must set ${outcome.missing.join(", ")}.`,
+        text: `The operator of this server must set ${outcome.missing.join(", ")}.`,
         next: "Until then an administrator of the Discord server can link you with /register.",
       };
     case "too_many":

@@ -78,7 +78,7 @@ export type ProviderReturn = {
   readonly error: string | undefined;
 };
 
-/** A valid return: the first with its state, in time, and in the browser that began. */
+/** A valid return: the first with its state, in time, and in the browser that began the linking. */
 type CountedReturn = {
   readonly kind: "counted";
   readonly attempt: LinkAttempt;

@@ -57,7 +57,7 @@ function addressOf(end: string | LinkOutcome): string {
   return end;
 }
 
-/** Where a provider sends the browser back to. */
+/** The address to which a provider redirects the browser back. */
 function back(authorizeUrl: string | LinkOutcome, answer: Record<string, string>): string {
   const { hostname, searchParams } = new URL(addressOf(authorizeUrl));
   const path = hostname === "discord.test" ? "/faceit/link" : "/faceit/callback";
@@ -107,7 +107,7 @@ describe("linking", () => {
     expect(ports.attempts.rows.size).toBe(0);
   });
 
-  it("keeps no state, and proves at FACEIT with the verifier of the challenge", async () => {
+  it("stores no state, and sends FACEIT the verifier of the challenge", async () => {
     const browser = new Browser();
     const faceit = await browser.open(back(await browser.open(await begin()), { code: "alice" }));
     const { searchParams } = new URL(addressOf(faceit));
@@ -122,7 +122,7 @@ describe("linking", () => {
     expect(challenge).toBe(await hashOf(`verifier of ${state}`));
   });
 
-  it("takes a reload of the first address, and the ways back once each", async () => {
+  it("allows a reload of the first address, and each redirect back once", async () => {
     const browser = new Browser();
     const link = await begin();
     const first = await browser.open(link);
@@ -163,7 +163,7 @@ describe("linking", () => {
     expect(ports.links.rows.map(({ discordId }) => discordId)).toEqual([ALICE, MALLORY]);
   });
 
-  it("ends ten minutes after it was asked for, whatever the step", async () => {
+  it("expires ten minutes after /link, at every step", async () => {
     const browser = new Browser();
     const link = await begin();
     const discord = await browser.open(link);
@@ -179,7 +179,7 @@ describe("linking", () => {
     expect(ports.attempts.rows.size).toBe(1);
   });
 
-  it("takes a step only where it belongs", async () => {
+  it("accepts the state of a step only at that step's address", async () => {
     const browser = new Browser();
     const link = await begin();
     const state = new URL(link).searchParams.get("state") ?? "";
@@ -198,7 +198,7 @@ describe("linking", () => {
   });
 });
 
-describe("an address that is sent on to somebody else", () => {
+describe("an address that is forwarded to another person", () => {
   it("from /link stops at Discord, where another user signs in", async () => {
     const victim = new Browser();
     const discord = await victim.open(await begin(MALLORY));
@@ -209,7 +209,7 @@ describe("an address that is sent on to somebody else", () => {
   });
 
   it.each(["without a cookie", "with a linking of their own"])(
-    "that of Discord, and that of FACEIT, stop at the browser: %s",
+    "from Discord or FACEIT is refused in another browser: %s",
     async (kind) => {
       const mallory = new Browser();
       const victim = new Browser();
@@ -217,7 +217,7 @@ describe("an address that is sent on to somebody else", () => {
       const discord = await mallory.open(await begin(MALLORY));
       const sentOn = back(discord, { code: "mallory" });
       expect(await victim.open(sentOn)).toEqual({ kind: "other_browser" });
-      // The step is used up: nobody can go on with it.
+      // The step is used up for both browsers.
       expect(await mallory.open(sentOn)).toEqual({ kind: "expired" });
 
       const callback = await upToFaceit(mallory, await begin(MALLORY), "mallory");
@@ -252,7 +252,7 @@ describe("a FACEIT account that is linked already", () => {
     expect(told?.message.content).toContain(String.raw`new \*name\*`);
   });
 
-  it("is released when its owner proves another one, and the matches of both are woken", async () => {
+  it("is released when its owner proves another account, and the matches of both are woken", async () => {
     ports.live.set("before", "1-old").set(PLAYER, "1-new");
     await ports.links.put({
       discordId: ALICE,
@@ -268,7 +268,7 @@ describe("a FACEIT account that is linked already", () => {
   });
 });
 
-describe("a provider that does not say who it is", () => {
+describe("a provider that does not identify the user", () => {
   it.each([
     [{ error: "access_denied" }, { kind: "cancelled", at: "Discord" }],
     [{ error: "server_error" }, { kind: "refused", at: "Discord" }],
@@ -327,7 +327,7 @@ describe("the page", () => {
     { kind: "broken" },
   ];
 
-  it("shows both names, letter for letter", async () => {
+  it("shows both names literally", async () => {
     const nickname = `<script>alert("1")</script>`;
     const discordName = `"><img src=x onerror=alert(1)>`;
     const page = String(await linkPage({ kind: "linked", nickname, discordName }, "n0nce"));
@@ -337,7 +337,7 @@ describe("the page", () => {
     expect(page).toContain("&lt;img src=x onerror=alert(1)&gt;");
   });
 
-  it("says how long a provider asks to wait, if it does", async () => {
+  it("shows the pause that a provider requests, if it names one", async () => {
     const pageAfter = async (retryAfterMs: number | null): Promise<string> =>
       String(await linkPage({ kind: "busy", at: "Discord", retryAfterMs }, "n0nce"));
     expect(await pageAfter(90_000)).toContain("Wait 2 minutes.");
@@ -345,7 +345,7 @@ describe("the page", () => {
     expect(await pageAfter(null)).toContain("Wait a few minutes.");
   });
 
-  it("says for every end what happened and what to do, and runs nothing", async () => {
+  it("explains every outcome and what to do, and has no scripts", async () => {
     const titles = await Promise.all(
       ALL.map(async (outcome) => {
         const page = String(await linkPage(outcome, "n0nce"));
@@ -361,7 +361,7 @@ describe("the page", () => {
 });
 
 describe("the verifier of a state", () => {
-  it("is the same each time, and another for another state or secret", async () => {
+  it("is the same each time, and differs for another state or secret", async () => {
     const state = newSecret();
     const of = verifiersOf("a server's secret");
     const verifier = await of(state);

@@ -42,7 +42,7 @@ export function takeHint(before: RoomState, hint: Hint, now: number, hasApi: boo
     : takeLife(heard, hint, isNews, hasApi);
 }
 
-/** People open this address, so where the Data API can be asked it is taken from there, not from a webhook. */
+/** Stores a recording's address. People open it, so with a Data API key it is read there, not from a webhook. */
 function takeDemo(state: RoomState, { match: { demoUrl } }: Hint, hasApi: boolean): RoomState {
   if (hasApi) return { ...state, mustRead: true };
   if (state.match === null || demoUrl === null) return state;
@@ -86,7 +86,7 @@ function takeLife(state: RoomState, { match }: Hint, isNews: boolean, hasApi: bo
     : { ...reopened(state), match: merged(state.match, match) };
 }
 
-/** A webhook often lacks rosters, map and address: those that are known stay. */
+/** A webhook often lacks rosters, map and address, so the known ones are kept. */
 function merged(before: FaceitMatch | null, now: FaceitMatch): FaceitMatch {
   if (before === null) return now;
   return {

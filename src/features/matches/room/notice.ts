@@ -49,13 +49,13 @@ export function guildTroubleNotice(
 ): string {
   if (isDiscordSetting(kind)) {
     const { variable, what } = DISCORD_SETTINGS[kind];
-    return `\`${variable}\` names the ${what} \`${subjectOf(kind, settings)}\`, which this server does not have. Matches go on without it. Whoever runs GuildHub: correct it, or leave it empty.`;
+    return `\`${variable}\` names the ${what} \`${subjectOf(kind, settings)}\`, which this server does not have. Matches go on without it. The operator of GuildHub must correct it, or leave it empty.`;
   }
   switch (kind) {
     case "moving":
       return "The bot may not move members here. Players have access to their team's channel and go there themselves. To have them moved, give the bot Move Members and Connect.";
     case "faceitKey":
-      return "FACEIT refuses the API key, so that no match can begin. Whoever runs GuildHub: set `FACEIT_API_KEY` anew.";
+      return "FACEIT refuses the API key, so that no match can begin. The operator of GuildHub must set a valid `FACEIT_API_KEY`.";
     case "faceitDown":
       return "FACEIT does not answer. Matches begin as soon as it does.";
   }

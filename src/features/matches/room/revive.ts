@@ -7,7 +7,7 @@ import { clearedRetries } from "./timetable.ts";
 
 /**
  * Rebuilds the state of a live match whose own storage was lost, from the record that clients were shown.
- * That record is believed until FACEIT answers. Existing channels are looked for first, so that none is made
+ * That record is believed until FACEIT answers. Existing channels are searched first, so that none is created
  * twice.
  */
 export function revived(record: MatchRecord, now: number): RoomState {

@@ -55,7 +55,7 @@ export type RoomState = {
   readonly v: 1;
   readonly matchId: string;
   readonly guildId: string;
-  /** `closing`: channels are being deleted. `closed`: only this state is left, so that late webhooks are recognized. */
+  /** `closing`: channels are being deleted. `closed`: only this state is left, to recognize late webhooks. */
   readonly phase: "live" | "closing" | "closed";
   readonly match: FaceitMatch | null;
   /** The highest version seen in a webhook or an answer. */
@@ -172,8 +172,8 @@ export function newRoom(matchId: string, guildId: string, now: number): RoomStat
 }
 
 /**
- * Completes a state that an older version stored. Where a field is there under its older name too, an older
- * version wrote it last, after a rollback: that value counts.
+ * Completes a state that an older version stored. A field that exists under its older name too was last written by
+ * an older version, after a rollback, so the older name's value is used.
  */
 export function restored(room: StoredRoom): RoomState {
   const { told, stored, shown, noticed, complained, sides, ...rest } = room;
@@ -218,7 +218,7 @@ export function isGone({ name, reserving, channel, creationUnanswered }: SideSta
   return name === null && !reserving && channel === null && !creationUnanswered;
 }
 
-/** The match as clients see it; null: nothing is known of it yet. */
+/** The match as clients see it; null: no data of it has arrived yet. */
 export function recordOf(state: RoomState): MatchRecord | null {
   const { match, end } = state;
   if (match === null) return null;

@@ -35,7 +35,7 @@ const NO_SUCH_CATEGORY = "CHANNEL_PARENT_INVALID";
 /** Discord's codes for a role that does not exist. */
 const NO_SUCH_ROLE: readonly number[] = [50_028, 10_011];
 
-/** The state after a reservation. A name that is taken makes the next candidate differ. */
+/** The state after a reservation. If another match has the name, the next candidate differs. */
 export function settleReserve(
   state: RoomState,
   { faction, name }: Extract<Action, { kind: "reserve" }>,
@@ -155,7 +155,7 @@ export function settleFind(
   );
 }
 
-/** The state after a check. Channels that somebody deleted by hand are made again. */
+/** The state after a check. Channels that were deleted by hand are created again. */
 export function settleCheck(
   before: RoomState,
   { wanted }: Extract<Action, { kind: "check" }>,

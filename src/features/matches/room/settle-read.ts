@@ -84,7 +84,7 @@ function mostPause({ phase }: RoomState): number {
   return phase === "closed" ? MOST_CLOSED_RETRY_MS : MOST_READ_RETRY_MS;
 }
 
-/** FACEIT has no such match. For a closed match this is soon believed, since nothing depends on it any more. */
+/** FACEIT has no such match. For a closed match this is soon accepted, because nothing depends on it any more. */
 function notFound(state: RoomState, now: number): RoomState {
   const count = (state.retries["missing"]?.count ?? 0) + 1;
   if (state.phase === "closed" && count >= NOT_FOUND_MAX) {
@@ -100,7 +100,7 @@ function withDemosOf(match: FaceitMatch, known: FaceitMatch | null): FaceitMatch
   return { ...match, demoUrl: known.demoUrl, demoUrls: demosOf(known) };
 }
 
-/** Closes a match that a webhook called ours and that by FACEIT's answer belongs to somebody else. */
+/** Closes a match that was ours by a webhook, but is not ours by FACEIT's answer. */
 function notOurs(state: RoomState, { version, status }: FaceitMatch, now: number): RoomState {
   const end = { version, status, at: now, confirmed: true, contradicted: 0 };
   return { ...state, phase: "closed", end, readAt: now, heardAt: now, mustRead: false };
@@ -118,7 +118,7 @@ function judge(read: RoomState, match: FaceitMatch, now: number): RoomState {
   return end === null ? clearRetry(read, "read") : contradict(read, end, match, now);
 }
 
-/** Asks again soon, because FACEIT's answer was older than its webhook. `waits` false: we no longer expect a newer one. */
+/** Reads again soon: FACEIT's answer was older than its webhook. `waits` false: no newer one is expected. */
 function askAgain(before: RoomState, judged: RoomState, waits: boolean, now: number): RoomState {
   const count = lagsOf(before) + 1;
   const notBefore = now + doublingPause(LAG_BACKOFF, count - 1);

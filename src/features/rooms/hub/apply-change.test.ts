@@ -495,7 +495,7 @@ describe("events of the gateway", () => {
 });
 
 describe("a snapshot", () => {
-  it("corrects what readers were told of somebody who is in no channel", () => {
+  it("publishes the leave of a user whom readers still see in a channel", () => {
     const { take, state, open, news } = setUp();
     open("c1");
     news();
@@ -508,7 +508,7 @@ describe("a snapshot", () => {
   });
 });
 
-describe("what was published, from the start, is the state", () => {
+describe("the state that results from all published events", () => {
   const user = fc.constantFrom("u1", "u2", "u3");
   const channel = fc.constantFrom("c1", "c2", "lobby", "hall");
   const step = fc.oneof(
@@ -523,7 +523,7 @@ describe("what was published, from the start, is the state", () => {
     }),
   );
 
-  it("holds for any events in any order, and a second delivery changes nothing", () => {
+  it("equals the stored state after any events in any order, and a second delivery changes nothing", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const world = setUp();

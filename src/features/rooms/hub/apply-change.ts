@@ -103,7 +103,7 @@ function applyOrHold(turn: RoomsTurn, change: HeldChange, told: VoiceState | nul
 }
 
 function onChannelCreated(turn: RoomsTurn, channelId: string): void {
-  // Whether it is ours is decided when the room opens, or at the channel's first event after that.
+  // When the room opens, or at the channel's first event after that, it is decided whether the channel is ours.
   if (noteIfMaybeRoom(turn, channelId)) return;
   if (turn.state.roomOfChannel(channelId) === null) turn.state.addForeign(channelId);
 }

@@ -9,7 +9,7 @@ import type { RoomsTurn } from "./rooms-state.ts";
 /** When a task copies a change to D1 in case its request did not, milliseconds. */
 const COPY_DELAY_MS = 2_000;
 
-/** How long an ended room is kept at least: as long as its events, so that late events of its channel are recognized. */
+/** How long an ended room is kept at least: as long as its events, so that its channel's late events are known. */
 export const TOMBSTONE_MS = JOURNAL_MAX_AGE_MS;
 
 /** Keys of the tasks of one room. */
@@ -146,7 +146,7 @@ export function forgetIdle({ state, hub }: RoomsTurn, id: string): void {
   hub.cancel(roomTask.idle(id));
 }
 
-/** Who may see a channel's events: those of a foreign channel everyone in the guild. */
+/** Who may see a channel's events. Everyone in the guild may see those of a foreign channel. */
 function channelAudience({ state }: RoomsTurn, channelId: string): Audience {
   const room = state.roomOfChannel(channelId);
   return room === null ? null : audienceOf(room);

@@ -118,7 +118,7 @@ function outcomeOf(room: RoomRecord | null): Exclude<Recovered, { kind: "undecid
   return room === null || room.state === "gone" ? { kind: "nothing" } : { kind: "opened", room };
 }
 
-/** Whether to give up on a channel that was not found: Discord let us look, never will, or has not for long. */
+/** Whether a channel counts as not created: the search missed it, was refused, or has failed for too long. */
 function decides(
   context: RoomsContext,
   room: RoomRecord,
@@ -156,7 +156,7 @@ export async function endIdleRoom(context: RoomsContext, id: string): Promise<vo
   retryLater(context, roomTask.idle(id), deleted.error, due);
 }
 
-/** When a room's idle time ended, milliseconds since 1970; null: it has not, and the task is scheduled if it runs. */
+/** When a room's idle time ended, milliseconds since 1970; null: it has not. Schedules a running task. */
 function idleDue(turn: RoomsTurn, id: string): number | null {
   const { state, hub } = turn;
   const room = state.room(id);
@@ -172,7 +172,7 @@ function idleDue(turn: RoomsTurn, id: string): number | null {
     hub.schedule(roomTask.idle(id), due);
     return null;
   }
-  // Rooms hear of who comes in only while they run (`AREAS`).
+  // Rooms learn of joins only while the area runs (`AREAS`), so the guild's voice is checked too.
   const isUsed = state
     .membersOf(room.channelId)
     .some(({ userId }) => state.person(userId)?.bot !== true);

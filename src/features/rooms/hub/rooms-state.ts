@@ -73,7 +73,7 @@ function takeOverTold(sql: SqlStorage): void {
     DELETE FROM rooms_waiting;
     DROP TABLE rooms_voice;
   `);
-  // A table of their own: a version before could not read what this one holds, and none that it holds is lost.
+  // The new form has its own table, because an older version could not read it. Its events are moved there.
   if (!hasTable(sql, "rooms_held")) return;
   const rows = sql.exec<HeldRow>(
     "SELECT channel_id, user_id, held FROM rooms_held ORDER BY position",
@@ -273,7 +273,7 @@ export function sqlRoomsState(sql: SqlStorage) {
       const told = publishedApartOf(userId);
       return told === undefined ? voice.of(userId) : told.voice;
     },
-    /** Who is in a channel by what readers were told, in the order in which they joined. */
+    /** The users in a channel as readers were told, in the order in which they joined. */
     membersOf: (channelId: string): readonly VoiceState[] => {
       const apart = new Map(publishedApart("").map((told) => [told.userId, told.voice]));
       const members = voice.membersOf(channelId);
