@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
 import { choicePage, refusalPage } from "./card-page.ts";
@@ -285,7 +285,12 @@ function isClient(
   const basic = /^Basic (\S+)$/.exec(authorization ?? "")?.[1];
   const inForm = secretInForm ? `${named}:${form.get("client_secret") ?? ""}` : null;
   const given = basic === undefined ? inForm : Buffer.from(basic, "base64").toString();
-  return given === `${clientId}:${clientSecret}`;
+  return given !== null && timingSafeEqual(digest(given), digest(`${clientId}:${clientSecret}`));
+}
+
+/** Gives texts of any length the equal lengths that `timingSafeEqual` needs. */
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
 }
 
 /** A refusal in the form of RFC 6749 §5.2. */
