@@ -4,7 +4,7 @@ import { failed, type TokenSource } from "./outcome.ts";
 
 type Seen = { readonly method: string; readonly url: string; readonly request: Request };
 
-/** An Api over a list of answers; each request is kept. */
+/** An Api that gets these answers in turn. Each request is kept. */
 function apiOver(answers: readonly (Response | "no answer")[], tokens?: TokenSource) {
   const seen: Seen[] = [];
   const rest = [...answers];
@@ -54,7 +54,7 @@ describe("the REST calls", () => {
     ]);
   });
 
-  it("reads matches, of the guild and from where it is told", async () => {
+  it("reads matches of the given guild, from the given cursor", async () => {
     const match = { matchId: "1-m", state: "live", createdAt: "x", factions: {} };
     const page = { matches: [match], nextCursor: "5.1-m" };
     const answers = [page, page, match, match, { matches: [{}] }, { ...match, factions: null }];
@@ -73,7 +73,7 @@ describe("the REST calls", () => {
     expect((await api.match("1-m")).ok).toBe(false);
   });
 
-  it("reads what is past, of the guild that it is told, and says when there is nothing", async () => {
+  it("reads past events of the given guild, and reports a position that the journal does not have", async () => {
     const payload = { channelId: "c1", guildId: "g1" };
     const deleted = { event: "room.deleted", payload, ts: 5, seq: 8, id: "e8", prev: 6 };
     const later = { event: "song.started", payload: {}, ts: 6, seq: 9, id: "e9" };
@@ -124,7 +124,7 @@ describe("the REST calls", () => {
     expect((await api.people()).ok).toBe(false);
   });
 
-  it("reads rooms, of the guild and from where it is told", async () => {
+  it("reads rooms of the given guild, from the given cursor", async () => {
     const room = {
       channelId: "c1",
       name: "Friday",
@@ -144,17 +144,17 @@ describe("the REST calls", () => {
     expect(await api.rooms()).toMatchObject({ ok: false, failure: { status: 502 } });
   });
 
-  it("names the other reason that a page of another origin gets no answer", async () => {
+  it("also names WEB_ORIGIN when a page of another origin gets no answer", async () => {
     vi.stubGlobal("location", { origin: "https://page.test" });
     const { api } = apiOver(["no answer"]);
     const outcome = await api.room("c1");
     vi.unstubAllGlobals();
-    if (outcome.ok) throw new Error("somebody answered");
+    if (outcome.ok) throw new Error("the call got an answer");
     expect(outcome.failure.kind).toBe("unreachable");
     expect(outcome.failure.message).toContain("WEB_ORIGIN does not list https://page.test");
   });
 
-  it("renews a refused token once and sends the same again", async () => {
+  it("renews a refused token once and repeats the request", async () => {
     const { api, seen } = apiOver([new Response(null, { status: 401 }), Response.json(created)]);
     expect((await api.createRoom({}, "k")).ok).toBe(true);
     expect(seen.map(({ request }) => request.headers.get("authorization"))).toEqual([
@@ -164,7 +164,7 @@ describe("the REST calls", () => {
     expect(await seen[1]?.request.json()).toEqual({});
   });
 
-  it("does not renew for ever: the second 401 is the answer", async () => {
+  it("renews a token only once: the second 401 is the answer", async () => {
     const refused = () => Response.json({ message: "No." }, { status: 401 });
     const { api, seen } = apiOver([refused(), refused(), refused()]);
     expect(await api.createRoom({}, "k")).toMatchObject({
@@ -174,25 +174,25 @@ describe("the REST calls", () => {
     expect(seen).toHaveLength(2);
   });
 
-  it("asks nobody without a token", async () => {
+  it("sends no request without a token", async () => {
     const signedOut = failed({ kind: "signed-out", message: "Sign in first." });
     const { api, seen } = apiOver([], () => Promise.resolve(signedOut));
     expect(await api.room("c1")).toEqual(signedOut);
     expect(seen).toHaveLength(0);
   });
 
-  it("says that nobody answered", async () => {
+  it("reports that no answer came", async () => {
     const { api } = apiOver(["no answer"]);
     expect(await api.endRoom("c1")).toMatchObject({ ok: false, failure: { kind: "unreachable" } });
   });
 
-  it("does not take any 200 for a success", async () => {
+  it("does not accept every 200 as a success", async () => {
     const { api } = apiOver([new Response("<html>a captive portal</html>"), Response.json({})]);
     expect((await api.createRoom({}, "k")).ok).toBe(false);
     expect((await api.room("c1")).ok).toBe(false);
   });
 
-  it("hands the token out with the ticket, and takes another one when that is stale", async () => {
+  it("returns the token with the ticket, and uses another one when that is stale", async () => {
     const answers = [Response.json({ url: "wss://x" }), Response.json({ url: "wss://y" })];
     const { api, seen } = apiOver(answers);
     expect(await api.ticket()).toEqual({ ok: true, value: { url: "wss://x", token: "t1" } });
@@ -204,7 +204,7 @@ describe("the REST calls", () => {
     expect(await seen[1]?.request.json()).toEqual({ guildId: "g2" });
   });
 
-  it("opens the stream over HTTP by its token, for another guild by a ticket", async () => {
+  it("opens the stream over HTTP with its token, and with a ticket for another guild", async () => {
     const { api, seen } = apiOver([
       new Response("data: x\n\n"),
       Response.json({ url: "wss://hub.test/ws?ticket=a%2Fb" }),
@@ -225,7 +225,7 @@ describe("the REST calls", () => {
     expect(seen[2]?.request.headers.get("authorization")).toBe("Bearer t2");
   });
 
-  it("says why the stream over HTTP is not given", async () => {
+  it("reports why the stream over HTTP was refused", async () => {
     const busy = Response.json(
       { message: "Later." },
       { status: 429, headers: { "Retry-After": "7" } },

@@ -24,7 +24,7 @@ import { type EventBody, isEvent, isSeq } from "./server-frame.ts";
 import { streamEventOf } from "./stream-cursor.ts";
 import type { OtherEvent, StreamEvent } from "./stream-item.ts";
 
-/** Longest wait for one answer, milliseconds: Discord may be slow, a person is not patient. */
+/** Longest wait for one answer, milliseconds. Discord may be slow, but a person does not wait longer. */
 const REQUEST_TIMEOUT_MS = 20_000;
 
 type PageQuery = {
@@ -34,13 +34,13 @@ type PageQuery = {
   readonly limit?: number;
 };
 
-/** Which rooms of a guild; absent: the open ones of the guild that the token is for. */
+/** Selects rooms. Without members: the open rooms of the token's guild. */
 export type RoomsQuery = PageQuery & { readonly state?: "open" | "ended" };
 
-/** Which matches of a guild; absent: the live ones of the guild that the token is for. */
+/** Selects matches. Without members: the live matches of the token's guild. */
 export type MatchesQuery = PageQuery & { readonly state?: "live" | "ended" };
 
-/** Whom to look for; absent: anybody of the guild that the token is for. */
+/** Selects people. Without members: anyone in the token's guild. */
 export type PeopleQuery = {
   readonly guildId?: string;
   /** A part of the name. */
@@ -48,26 +48,26 @@ export type PeopleQuery = {
   readonly limit?: number;
 };
 
-/** A position in a guild's journal: what comes after event `after` of `epoch`. */
+/** A position in a guild's journal: right after event `after` of `epoch`. */
 export type JournalPosition = { readonly epoch: string; readonly after: number };
 
-/** Events of a guild that are past, oldest first: those that the reader may see. */
+/** Past events of a guild that the reader may see, oldest first. */
 export type PastEvents = {
   readonly events: readonly (StreamEvent | OtherEvent)[];
   /** The `after` of the next call. */
   readonly seq: number;
-  /** There are later ones already. */
+  /** The journal already has later events. */
   readonly more: boolean;
-  /** The journal does not reach back so far, or is another one: there are no events here. */
+  /** The journal no longer has the position, or has another epoch. `events` is empty then. */
   readonly reset: boolean;
   /**
-   * With `reset`, the oldest event that there is: `after` may be one less. Null: not told, by a server of an
-   * older version.
+   * With `reset`, the oldest event that the journal has; `after` may be one less. Null: a server of an older
+   * version does not report it.
    */
   readonly oldest: number | null;
 };
 
-/** Where to connect, and the token that the ticket was made with. */
+/** Where to connect, and the token that the ticket was issued for. */
 export type StreamTicket = { readonly url: string; readonly token: string };
 
 /**
@@ -76,12 +76,11 @@ export type StreamTicket = { readonly url: string; readonly token: string };
  */
 export type EventStream = { readonly body: ByteStream; readonly token: string };
 
-/** The `fetch` of wherever this is used. */
+/** The type of the global `fetch` in a browser or in Node, where it has one. */
 export type Fetch = typeof globalThis extends { readonly fetch: infer Own } ? Own : unknown;
 
-/** Where the Worker is and who calls. */
 export type ApiOptions = {
-  /** Origin of the Worker, no slash at the end; empty for the page's own. */
+  /** Origin of the Worker, without a slash at the end. Empty: the page's own origin. */
   readonly baseUrl: string;
   readonly tokens: TokenSource;
   readonly fetch?: Fetch;
@@ -92,17 +91,17 @@ type Call = {
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A token that the caller knows to be of no more use. */
+  /** A token that the server has refused. */
   readonly staleToken?: string | undefined;
-  /** Ends the call; absent: time does. */
+  /** Ends the call. Absent: it ends after {@link REQUEST_TIMEOUT_MS}. */
   readonly until?: AbortSignal;
 };
 
 type Answer = { readonly response: Response; readonly token: string };
 
 /**
- * The REST calls of rooms and matches. Each answers with an {@link Outcome}; none throws. A refused token
- * is renewed once and the call repeated: a 401 has changed nothing.
+ * The REST calls of rooms and matches. Each returns an {@link Outcome}; none throws. When the server refuses the
+ * token, it is renewed once and the call is repeated, because a request with a 401 has changed nothing.
  */
 export class Api {
   readonly #options: ApiOptions;
@@ -113,7 +112,7 @@ export class Api {
 
   /**
    * Opens a room.
-   * @param idempotencyKey the same key with the same room opens it once, however often it is sent
+   * @param idempotencyKey repeated calls with the same key and the same room open one room only
    */
   async createRoom(room: NewRoom, idempotencyKey: string): Promise<Outcome<CreatedRoom>> {
     return this.#json(isCreatedRoom, {
@@ -124,7 +123,7 @@ export class Api {
     });
   }
 
-  /** Ends a room; one that is ended already counts as a success. */
+  /** Ends a room. A room that has already ended counts as a success. */
   async endRoom(channelId: string): Promise<Outcome<Record<string, unknown>>> {
     const path = `/end-room/${encodeURIComponent(channelId)}`;
     return this.#json(isRecord, { method: "DELETE", path });
@@ -141,7 +140,7 @@ export class Api {
     return this.#json(isRoom, { method: "GET", path });
   }
 
-  /** Makes a link into a room, with Discord's own life and number of uses. */
+  /** Creates an invite link to a room, with Discord's default lifetime and number of uses. */
   async invite(channelId: string): Promise<Outcome<Invite>> {
     const path = `/rooms/${encodeURIComponent(channelId)}/invite`;
     return this.#json(isInvite, { method: "POST", path, body: {} });
@@ -164,7 +163,7 @@ export class Api {
   }
 
   /**
-   * Reads what happened, without waiting for more: the journal of the last 24 hours.
+   * Reads past events from the journal of the last 24 hours, without waiting for new ones.
    * @param guildId absent: the guild that the token is for
    */
   async pastEvents(
@@ -200,8 +199,8 @@ export class Api {
   }
 
   /**
-   * The event stream as Server-Sent Events, for where no WebSocket gets through.
-   * @param until ends it, while it is asked for and afterwards
+   * The event stream as Server-Sent Events, for networks where no WebSocket gets through.
+   * @param until ends the request, or the open stream
    * @param guildId as for a ticket
    * @param staleToken as for a ticket
    * @internal
@@ -226,16 +225,16 @@ export class Api {
     return body === null ? failed(UNREACHABLE) : { ok: true, value: { body, token } };
   }
 
-  /** `GET /events` of that guild: a token alone leads to the primary one, a ticket names its own. */
+  /** `GET /events` of a guild. A token alone leads to the primary guild; for another guild a ticket is needed. */
   async #eventsCall(
     query: URLSearchParams,
     guildId: string | undefined,
     staleToken?: string,
   ): Promise<Outcome<Call>> {
     if (guildId !== undefined) {
-      const made = await this.ticket(guildId, staleToken);
-      if (!made.ok) return made;
-      query.set("ticket", new URL(made.value.url).searchParams.get("ticket") ?? "");
+      const issued = await this.ticket(guildId, staleToken);
+      if (!issued.ok) return issued;
+      query.set("ticket", new URL(issued.value.url).searchParams.get("ticket") ?? "");
     }
     return { ok: true, value: { method: "GET", path: `/events?${query.toString()}` } };
   }
@@ -245,7 +244,7 @@ export class Api {
     return answer.ok ? bodyOf(is, answer.value.response) : answer;
   }
 
-  /** Sends it, with another token if the first is refused. */
+  /** Sends the call, and once more with another token when the first is refused. */
   async #send(call: Call): Promise<Outcome<Answer>> {
     const first = await this.#options.tokens(call.staleToken);
     if (!first.ok) return first;
@@ -293,7 +292,7 @@ function queryOf(members: Readonly<Record<string, string | number | undefined>>)
   return query.toString();
 }
 
-/** The answer's JSON, if it is what was asked for. */
+/** The JSON of an answer; a failure if it does not have the expected shape. */
 async function bodyOf<T>(is: Guard<T>, response: Response): Promise<Outcome<T>> {
   const body = await jsonOf(response);
   return is(body) ? { ok: true, value: body } : failed(failureOf(502, null, undefined));

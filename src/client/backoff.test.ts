@@ -15,7 +15,7 @@ describe("the back-off", () => {
     ]);
   });
 
-  it("jitters over the whole range, above what the server asked for", () => {
+  it("jitters over the whole range, above the wait that the server requested", () => {
     expect(backoffMs(3, 0)).toBe(0);
     fc.assert(
       fc.property(

@@ -1,20 +1,20 @@
 /** Upper bound of the first wait, milliseconds; it doubles with each attempt. */
 export const BACKOFF_BASE_MS = 1_000;
-/** No wait is longer, milliseconds, unless the server asks for it. */
+/** Upper bound of every wait, milliseconds, unless the server requests a longer one. */
 export const BACKOFF_CAP_MS = 30_000;
-/** The same while no answer comes at all, milliseconds: waiting longer spares nobody then. */
+/** Upper bound while no answer comes at all, milliseconds: a longer wait would not relieve the server. */
 export const UNREACHABLE_CAP_MS = 10_000;
-/** The longest spread that is granted to the server, milliseconds: it may be wrong, too. */
+/** The longest `retryWindowMs` that is accepted from the server, milliseconds, in case its value is wrong. */
 export const RETRY_WINDOW_CAP_MS = 600_000;
 
 /**
- * Time to wait before an attempt: full jitter, so that all the browsers that lost the same server
- * do not come back in the same moment.
+ * Time to wait before an attempt. Full jitter keeps browsers that lost the same server from reconnecting at the
+ * same moment.
  * @param attempt 0 for the first try after a loss
  * @param random 0 to 1
- * @param atLeastMs what the server asked for, milliseconds
- * @param windowMs the server's `retryWindowMs`: spread over this if it is longer
- * @param capMs upper bound of the wait without the two above
+ * @param atLeastMs the wait that the server requested, milliseconds
+ * @param windowMs the server's `retryWindowMs`: the wait is spread over it if it is longer than the bound
+ * @param capMs upper bound of the wait, not counting the two above
  * @returns milliseconds
  */
 export function backoffMs(
@@ -24,7 +24,7 @@ export function backoffMs(
   windowMs = 0,
   capMs = BACKOFF_CAP_MS,
 ): number {
-  // `doublingPause` of the protocol, written out: each call of it costs the package a part of its 6 KiB.
+  // This is `doublingPause` of the protocol, inlined: importing it would use up a part of the package's 6 KiB.
   const bound = Math.min(capMs, BACKOFF_BASE_MS * 2 ** attempt);
   return Math.round(atLeastMs + random * Math.max(bound, Math.min(RETRY_WINDOW_CAP_MS, windowMs)));
 }

@@ -2,7 +2,7 @@ import type { CLOSE_CODES, CloseCode, CloseName } from "../protocol/close-codes.
 
 type Row = (typeof CLOSE_CODES)[CloseName];
 
-/** What to do after each close code, and why it came, for the person in front of the page. */
+/** The reaction to each close code, and the reason in words for the person in front of the page. */
 const CLOSES = {
   1000: ["no", "The server closed the connection."],
   1001: ["yes", "The server is going away."],
@@ -20,8 +20,8 @@ const CLOSES = {
 };
 
 /**
- * What a close code asks for, and its sentence. Undefined for one that the server never sends: a
- * network that broke.
+ * The reaction to a close code, and its reason in words. Undefined for a code that the server never sends, such as
+ * that of a broken network.
  */
 export function closeOf(
   code: number,

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readEventStream } from "./event-stream.ts";
 
-/** What is read of a body whose bytes come in these pieces. */
+/** The messages read from a body that arrives in these pieces. */
 async function read(pieces: readonly Uint8Array[]): Promise<[string, string][]> {
   const messages: [string, string][] = [];
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -49,7 +49,7 @@ describe("reading Server-Sent Events", () => {
     expect(await read([bytes(text)])).toEqual(messages);
   });
 
-  it("does not mind where the network cuts, not even inside a character or a line end", async () => {
+  it("reads the same wherever the network cuts, even inside a character or a line end", async () => {
     const line = fc.constantFrom("data: é€😀", "data:", "event: x", ": note", "id: 1", "");
     const end = fc.constantFrom("\n", "\r\n", "\r");
     await fc.assert(

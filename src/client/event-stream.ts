@@ -1,12 +1,12 @@
-/** A body that is read piece by piece: what `fetch` answers with. */
+/** The body of a `fetch` response. */
 export type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /**
- * Reads Server-Sent Events (WHATWG HTML §9.2) to their end. By hand, because the browser's own
- * EventSource cannot carry a header, and there is none in Node.
- * @param onMessage gets each message's event name, empty when it has none, and its data
- * @param onBytes called whenever anything came, a comment too: the other end lives
- * @throws what the body fails with
+ * Reads Server-Sent Events (WHATWG HTML §9.2) to their end. The browser's EventSource is not used, because it
+ * cannot send a header and Node has none.
+ * @param onMessage gets the event name (empty when absent) and the data of each message
+ * @param onBytes called when anything arrives, also a comment: the other end is alive
+ * @throws the error of the body
  */
 export async function readEventStream(
   body: ByteStream,

@@ -23,7 +23,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("cut" as const),
       code: fc.constantFrom(1001, 1006, 1012, 1013, 4401, 4429),
-      /** Of what the next connection sends, this many events arrive before it breaks too. */
+      /** The next connection delivers this many events before it breaks too. */
       deliverAtMost: fc.constantFrom(0, 1, 2, Number.POSITIVE_INFINITY),
     }),
   },
@@ -56,8 +56,8 @@ function anyEvent(): fc.Arbitrary<GuildEvent> {
 }
 
 /**
- * What is wrong with what was handed on: within each epoch every event that this client may see
- * follows the one before it, as the hub published it, from the snapshot to the end.
+ * The errors in the items that the client handed on. Within each epoch it must hand on every event that it may
+ * see, in order and as the hub published it, from the snapshot to the end.
  */
 function complaints(items: readonly StreamItem[], hub: FakeHub): string[] {
   const found: string[] = [];
@@ -78,7 +78,7 @@ function complaints(items: readonly StreamItem[], hub: FakeHub): string[] {
 }
 
 describe("whatever happens to the connection", () => {
-  it("hands on everything once and in order, and ends with the hub's own view", async () => {
+  it("hands on everything once and in order, and ends with the same rooms as the hub", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 40 }),

@@ -1,8 +1,8 @@
 import type { Faction, Match, Person } from "./resources.ts";
 
 /**
- * Payload of every event of the stream, by its name. Written out, so that the package's types stand
- * without zod; a test holds them equal to the registry.
+ * Payload of every event of the stream, by name. The types are written out so that the package does not need zod;
+ * a test compares them with the registry.
  */
 export type EventPayloads = {
   /** A room was opened. */
@@ -40,11 +40,11 @@ export type EventPayloads = {
     readonly state: "connected" | "resuming" | "down";
     readonly since: number;
   };
-  /** A match is known. */
+  /** GuildHub has learned of a match. */
   readonly "match.created": { readonly guildId: string; readonly match: Match };
   /** A match's status, rosters, links or map changed. */
   readonly "match.updated": { readonly guildId: string; readonly match: Match };
-  /** One side's private voice channel is there. */
+  /** The private voice channel of one side was created. */
   readonly "match.room.created": {
     readonly guildId: string;
     readonly matchId: string;
@@ -52,14 +52,14 @@ export type EventPayloads = {
     readonly channelId: string;
     readonly name: string;
   };
-  /** One side's private voice channel is gone. */
+  /** The private voice channel of one side was deleted. */
   readonly "match.room.deleted": {
     readonly guildId: string;
     readonly matchId: string;
     readonly faction: Faction;
     readonly channelId: string;
   };
-  /** A match is over. */
+  /** A match ended. */
   readonly "match.ended": { readonly guildId: string; readonly match: Match };
 };
 
@@ -69,7 +69,7 @@ export type EventName = keyof EventPayloads;
 /** Payload of a registered event. */
 export type PayloadOf<Name extends EventName> = EventPayloads[Name];
 
-/** An event whose name is known here, with its payload: the name narrows it. */
+/** An event with a known name. The name narrows the payload. */
 export type GuildEvent = {
   [Name in EventName]: { readonly event: Name; readonly payload: PayloadOf<Name> };
 }[EventName];
@@ -89,8 +89,8 @@ const KNOWN: Readonly<Record<EventName, true>> = {
 };
 
 /**
- * Whether it is an event of a kind that is known here, and not of a later version or another area.
- * The hub publishes registered names only, and a test holds these types equal to their schemas.
+ * Whether the name of an event is known here, and not one of a later version or another area. The payload is not
+ * checked: the hub publishes registered events only, and a test compares these types with their schemas.
  */
 export function isGuildEvent(frame: {
   readonly event: string;

@@ -17,14 +17,14 @@ afterEach(() => {
 });
 
 describe("connecting", () => {
-  it("goes to the ticket's address, asks for batches, and is live with the first state", async () => {
+  it("connects to the ticket's address, requests batches, and is live with the first snapshot", async () => {
     const { hub, state, items } = await connected();
     expect(hub.socket.url.searchParams.toString()).toBe("ticket=token-1&batch=1");
     expect(state()?.kind).toBe("live");
     expect(items.map((item) => item.type)).toEqual(["accepted", "snapshot"]);
   });
 
-  it("connects once, however often it is told to", async () => {
+  it("connects once, however often `connect` is called", async () => {
     const { hub, socket } = await connected();
     socket.connect();
     socket.connect();
@@ -44,7 +44,7 @@ describe("connecting", () => {
     });
   });
 
-  it("waits as long as the server asks when tickets are limited", async () => {
+  it("waits as long as the server requests when tickets are limited", async () => {
     const hub = new FakeHub();
     const failure = { kind: "busy", message: "Slow down.", retryAfterMs: 7_000 } as const;
     hub.ticketAnswers.push(failed(failure));
@@ -59,7 +59,7 @@ describe("connecting", () => {
     expect(state()?.kind).toBe("live");
   });
 
-  it("says so when a new sign-in is needed, and does not try on", async () => {
+  it("reports that a new sign-in is needed, and does not retry", async () => {
     const hub = new FakeHub();
     hub.ticketAnswers.push(failed({ kind: "signed-out", message: "Sign in." }));
     const { state } = await connected(hub);
@@ -68,7 +68,7 @@ describe("connecting", () => {
     expect(hub.sockets).toHaveLength(0);
   });
 
-  it("stops with the server's reason when the ticket is refused, and can be told to try", async () => {
+  it("stops with the server's reason when the ticket is refused, until `connect` is called", async () => {
     const hub = new FakeHub();
     hub.ticketAnswers.push(failed({ kind: "refused", message: "This guild is not yours." }));
     const { state, socket } = await connected(hub);
@@ -83,7 +83,7 @@ describe("connecting", () => {
   });
 });
 
-describe("coming back", () => {
+describe("reconnecting", () => {
   it("resumes from the last event and hands each one on once", async () => {
     const { hub, view, seqs, state } = await connected();
     hub.publish(open());
@@ -115,7 +115,7 @@ describe("coming back", () => {
     expect(hub.socket.url.searchParams.get("seq")).toBe("2");
   });
 
-  it("backs off while the server is away, and starts anew after a good connection", async () => {
+  it("backs off while the server is away, and starts from the base after a stable connection", async () => {
     const { hub, states } = await connected();
     const unreachable = failed({ kind: "unreachable", message: "No answer." });
     hub.ticketAnswers.push(unreachable, unreachable, unreachable);
@@ -128,7 +128,7 @@ describe("coming back", () => {
     expect(states.at(-1)).toMatchObject({ until: Date.now() + BACKOFF_BASE_MS });
   });
 
-  it("waits longer each time when connections do not hold", async () => {
+  it("waits longer each time when connections break soon", async () => {
     const { hub, states } = await connected();
     for (let round = 0; round < 4; round += 1) {
       hub.socket.end(CLOSE_CODES.overloaded.code);
@@ -137,7 +137,7 @@ describe("coming back", () => {
     }
   });
 
-  it("does not wait when it is told that the network is back", async () => {
+  it("reconnects at once when `connect` is called", async () => {
     const { hub, socket, state } = await connected();
     hub.socket.end(1006);
     socket.connect();
@@ -162,7 +162,7 @@ describe("coming back", () => {
     expect(hub.staleTokens).toEqual([undefined, stale]);
   });
 
-  it("closes a hole by resuming before it hands anything on, and says so", async () => {
+  it("reports a hole, and resumes before it hands anything else on", async () => {
     const { hub, items, seqs } = await connected();
     hub.publish(open());
     hub.lossy.add(2);
@@ -175,7 +175,7 @@ describe("coming back", () => {
     expect(seqs()).toEqual([1, 2, 3]);
   });
 
-  it("takes a snapshot when resuming does not close the hole", async () => {
+  it("requests a snapshot when resuming does not close the hole", async () => {
     const { hub, items, view, state } = await connected();
     hub.publish(open());
     hub.lossy.add(2);
@@ -196,7 +196,7 @@ describe("coming back", () => {
     expect(seqs()).toEqual([1]);
   });
 
-  it("hears nothing more of a connection it let go of", async () => {
+  it("ignores a connection that it has closed", async () => {
     const { hub, socket, items, state } = await connected();
     const old = hub.socket;
     socket.stop();
@@ -231,7 +231,7 @@ describe("an open connection", () => {
     expect(hub.sockets).toHaveLength(1);
   });
 
-  it("notices that the other end has gone silent", async () => {
+  it("notices that the server has gone silent", async () => {
     const { hub, state } = await connected();
     hub.socket.network = false;
     await vi.advanceTimersByTimeAsync(PING_INTERVAL_MS + PONG_TIMEOUT_MS);
@@ -240,7 +240,7 @@ describe("an open connection", () => {
     expect(state()?.kind).toBe("live");
   });
 
-  it("is probed sooner when there is reason to doubt", async () => {
+  it("notices a silent server sooner after a probe", async () => {
     const { hub, socket, state } = await connected();
     socket.probe();
     await vi.advanceTimersByTimeAsync(PROBE_TIMEOUT_MS);
@@ -251,25 +251,25 @@ describe("an open connection", () => {
     expect(state()?.kind).toBe("waiting");
   });
 
-  it("renews its token when the hub warns", async () => {
-    const asked: (string | undefined)[] = [];
+  it("renews its token when the hub warns that it expires", async () => {
+    const staleTokens: (string | undefined)[] = [];
     const { hub } = await connected(undefined, (stale) => {
-      asked.push(stale);
-      return Promise.resolve({ ok: true, value: `renewed-${asked.length}` });
+      staleTokens.push(stale);
+      return Promise.resolve({ ok: true, value: `renewed-${staleTokens.length}` });
     });
     hub.socket.deliver({ v: 1, type: "auth.expiring", exp: 1 });
     await vi.advanceTimersByTimeAsync(0);
     hub.socket.deliver({ v: 1, type: "reauth.ok", exp: 2 });
     hub.socket.deliver({ v: 1, type: "auth.expiring", exp: 2 });
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked).toEqual(["token-1", "renewed-1"]);
+    expect(staleTokens).toEqual(["token-1", "renewed-1"]);
     expect(hub.socket.received).toEqual([
       { type: "reauth", token: "renewed-1" },
       { type: "reauth", token: "renewed-2" },
     ]);
   });
 
-  it("keeps the connection when no newer token can be had yet", async () => {
+  it("keeps the connection when no newer token is available yet", async () => {
     const { hub, state } = await connected(undefined, () =>
       Promise.resolve(failed({ kind: "unreachable", message: "The provider is away." })),
     );
@@ -279,7 +279,7 @@ describe("an open connection", () => {
     expect(state()?.kind).toBe("live");
   });
 
-  it("passes over frames that it does not know", async () => {
+  it("ignores frames that it does not know", async () => {
     const { hub, state, seqs } = await connected();
     hub.socket.deliver({ v: 2, type: "of.tomorrow" });
     hub.socket.deliver("not json");

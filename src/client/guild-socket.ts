@@ -11,20 +11,21 @@ import { StreamCursor } from "./stream-cursor.ts";
 import type { ConnectionState, StreamItem } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
 
-/** A connection that held this long was a good one: the back-off starts anew, milliseconds. */
+/** A connection that was live this long, milliseconds, resets the back-off. */
 const STABLE_AFTER_MS = 10_000;
-/** WebSockets that did not open, one after the other, until the stream is asked for over HTTP. */
+/** After this many WebSockets in a row that did not open, the client uses HTTP. */
 export const WEBSOCKET_TRIES = 3;
-/** A WebSocket is tried again at the first reconnect after this time over HTTP, milliseconds. */
+/** After this time over HTTP, milliseconds, the next reconnect tries a WebSocket again. */
 export const WEBSOCKET_PAUSE_MS = 5 * 60_000;
 
 const NORMAL: (typeof CLOSE_CODES)["normal"]["code"] = 1000;
 
-/** What the stream needs from around it. */
 export type GuildSocketOptions = {
-  /** Gets a single-use ticket, made with another token than `staleToken`. */
+  /** Gets a single-use ticket, issued for another token than `staleToken`. */
   readonly ticket: (staleToken?: string) => Promise<Outcome<StreamTicket>>;
-  /** Opens the stream over HTTP with this query, likewise. Absent: there is no fallback. */
+  /**
+   * Opens the stream over HTTP with this query, also with another token than `staleToken`. Absent: no fallback.
+   */
   readonly events?: (
     query: URLSearchParams,
     until: AbortSignal,
@@ -33,7 +34,7 @@ export type GuildSocketOptions = {
   readonly tokens: TokenSource;
   /** Whether to get presence and other last values. */
   readonly signals?: boolean;
-  /** What arrived, in order; several at once when they came in one frame. Must not throw. */
+  /** Gets the items in order, several in one call when they came in one frame. Must not throw. */
   readonly onItems: (items: readonly StreamItem[]) => void;
   readonly onState: (state: ConnectionState) => void;
   readonly openSocket?: (url: string) => SocketLike;
@@ -42,10 +43,9 @@ export type GuildSocketOptions = {
 };
 
 /**
- * A guild's event stream that comes back by itself (rooms.md §2): ticket, connection, resume from
- * the last event seen, back-off with full jitter, token renewal on the open socket, and HTTP where
- * no WebSocket gets through. What it hands on has no duplicate, and a hole is closed by resuming
- * before anything after it is handed on.
+ * A guild's event stream that reconnects by itself (rooms.md §2): ticket, connection, resume from the last event
+ * seen, back-off with full jitter, token renewal on the open socket, and HTTP where no WebSocket gets through. It
+ * hands on no duplicates, and it resumes to fill a hole before it hands on any later event.
  */
 export class GuildSocket {
   readonly #options: GuildSocketOptions;
@@ -55,39 +55,42 @@ export class GuildSocket {
   #channelIds: readonly string[] = [];
   #attempt = 0;
   #staleToken: string | undefined;
-  /** The server's wish for the first attempt after a loss, milliseconds. */
+  /** The server's `retryWindowMs`, for the first attempt after a loss, milliseconds. */
   #retryWindowMs = 0;
-  /** WebSockets that did not open since the last one that did. */
+  /** WebSockets that failed to open since the last one that opened. */
   #unopened = 0;
-  /** Until then HTTP is used; milliseconds since 1970. */
+  /** HTTP is used until this time; milliseconds since 1970. */
   #httpUntil = 0;
 
   constructor(options: GuildSocketOptions) {
     this.#options = options;
   }
 
-  /** Connects now: the first time, instead of waiting, or after it had stopped. */
+  /** Connects now: for the first time, before the end of a wait, or after a stop. */
   connect(): void {
     if (this.#link !== undefined) return;
     this.#waiting.clear();
     void this.#connect();
   }
 
-  /** Checks that the connection is still alive: the network changed or the page was hidden. */
+  /** Checks that the connection is still alive, after the network changed or the page was hidden. */
   probe(): void {
     this.#link?.probe();
   }
 
-  /** There is reason to look: connects if it waits to, and checks the connection if there is one. */
+  /**
+   * Call it when the network may have changed. Connects at once if a reconnect is scheduled, else probes the
+   * connection.
+   */
   wake(): void {
     if (this.#waiting.pending) this.connect();
     else this.probe();
   }
 
   /**
-   * Narrows the stream to some channels, on this connection and every later one; an empty list
-   * takes that back. Over HTTP the stream is not narrowed.
-   * @returns a failure, and nothing is changed, when there are more than the hub takes
+   * Limits the stream to some channels, on this connection and every later one. An empty list removes the limit.
+   * Over HTTP it has no effect.
+   * @returns a failure when there are more channels than the hub accepts; nothing changes then
    */
   subscribe(channelIds: readonly string[]): Outcome<null> {
     if (channelIds.length > SUBSCRIBE_CHANNELS_MAX) {
@@ -138,7 +141,7 @@ export class GuildSocket {
     }
   }
 
-  /** What a connection takes, and the position to resume from. */
+  /** The options of a connection, and the position to resume from. */
   #query(seqName: "seq" | "after"): URLSearchParams {
     const { position } = this.#cursor;
     return new URLSearchParams({
@@ -152,8 +155,8 @@ export class GuildSocket {
     const { kind, message } = failure;
     this.#drop();
     const overHttp = link.over === "http";
-    // Refused over HTTP may only mean that this server has no such stream: the ticket will tell. No answer
-    // at all says nothing about the carrier.
+    // A refusal over HTTP may only mean that this server has no such stream. The request for a ticket will show
+    // it. No answer at all says nothing about the carrier.
     if (overHttp && kind !== "unreachable") this.#httpUntil = 0;
     if (kind === "signed-out") this.#state({ kind });
     else if (kind === "refused" && !overHttp) this.#stopped(message, failure);
@@ -186,7 +189,7 @@ export class GuildSocket {
         return;
       }
       case "resumed": {
-        // Complete up to the hub's head, though the last events may have been for others only.
+        // The client has everything up to the hub's head, even if the last events were not for this reader.
         const { type, epoch, from, to } = frame;
         const seq = Math.max(this.#cursor.position?.seq ?? 0, to, link.head);
         this.#cursor.jump({ epoch, seq });
@@ -230,7 +233,7 @@ export class GuildSocket {
     this.#state({ kind: "live", since, over: link.over });
   }
 
-  /** A newer token for the open socket. Without one the hub closes with 4401 and we come back. */
+  /** Sends a newer token on the open socket. Without one the hub closes with 4401, and the client reconnects. */
   async #renew(link: Link): Promise<void> {
     if (link.outbox === undefined) return;
     const token = await this.#options.tokens(link.token);
@@ -252,19 +255,19 @@ export class GuildSocket {
     }
   }
 
-  /** Chooses the carrier of the next connection: the other one, if this one has had its chances. */
+  /** Chooses the carrier of the next connection after one that did not open. */
   #didNotOpen({ over, token }: Link): void {
     if (over === "http") {
       this.#httpUntil = 0;
       return;
     }
-    // Without a token not even the ticket was there: the carrier is not to blame.
+    // Without a token even the ticket failed, so the carrier is not the cause.
     if (token === "" || this.#options.events === undefined) return;
     this.#unopened += 1;
-    // The server gave a ticket, so waiting longer for it would not help.
+    // The server issued a ticket, so it is up, and a longer wait would not help.
     this.#attempt = Math.max(0, this.#attempt - 1);
     if (this.#unopened >= WEBSOCKET_TRIES) {
-      // From now on, one failure is enough to come back to HTTP.
+      // From now on one failed WebSocket is enough to return to HTTP.
       this.#unopened = WEBSOCKET_TRIES - 1;
       this.#httpUntil = Date.now() + WEBSOCKET_PAUSE_MS;
     }

@@ -52,7 +52,7 @@ describe("the view", () => {
     expect(see([snapshot(3)]).known).toBe(true);
   });
 
-  it("shows people come, move and go", () => {
+  it("shows people who join, move and leave", () => {
     const view = see([
       snapshot(0, "a"),
       event(1, created("b")),
@@ -67,7 +67,7 @@ describe("the view", () => {
     expect(view.seq).toBe(5);
   });
 
-  it("replaces everything by a snapshot, ended rooms left out, oldest first", () => {
+  it("is replaced by a snapshot: open rooms only, oldest first", () => {
     const before = see([snapshot(0, "old"), event(1, joined("old", "u1"))]);
     const rooms = [
       { ...newRoom("young"), createdAt: "2026-01-03T00:00:00Z" },
@@ -80,7 +80,7 @@ describe("the view", () => {
     expect(view.log).toHaveLength(3);
   });
 
-  it("names the room in the log as it was called then", () => {
+  it("logs the name that the room had at that time", () => {
     const view = see([
       snapshot(0),
       event(1, created("a")),
@@ -95,7 +95,7 @@ describe("the view", () => {
     expect(names).toEqual([null, "renamed", "renamed", "room a", "mark"]);
   });
 
-  it("fills in what an event does not say, once, and keeps what came later", () => {
+  it("adds room details once, and keeps later changes", () => {
     const renamed: GuildEvent = {
       event: "room.updated",
       payload: { channelId: "a", name: "a", guildId, userLimit: 7 },
@@ -116,7 +116,7 @@ describe("the view", () => {
     expect(see([{ ...snapshot(0), gateway }]).gateway).toEqual(gateway);
   });
 
-  it("keeps the gateway's last word", () => {
+  it("keeps the newest state of the gateway", () => {
     const state: GuildEvent = {
       event: "gateway.state",
       payload: { guildId, state: "resuming", since: 77 },
@@ -138,7 +138,7 @@ describe("the view", () => {
     expect(members(view, "a")).toEqual(["u1"]);
   });
 
-  it("knows who is here, as last told", () => {
+  it("shows the newest presence, and none after a loss", () => {
     const view = see([
       snapshot(0),
       { type: "presence", count: 1, users: [{ userId: "u1", since: 5 }] },
@@ -166,7 +166,7 @@ describe("the view", () => {
     expect(new Set(view.log.map((entry) => entry.key)).size).toBe(4);
   });
 
-  it("has what happened before the stream began below what it told, and changes nothing by it", () => {
+  it("appends past events below the log, and changes nothing else", () => {
     const now = see([snapshot(5, "a"), event(6, joined("a", "u1"))]);
     const past = [
       event(1, created("old")),
@@ -193,7 +193,7 @@ describe("the view", () => {
     expect(applyPast(view, past)).toEqual(view);
   });
 
-  it("keeps so many entries and no more", () => {
+  it("keeps at most LOG_MAX_ENTRIES entries", () => {
     const events = Array.from({ length: LOG_MAX_ENTRIES + 1 }, (_, n) =>
       event(n + 1, n % 2 === 0 ? joined("a", "u1") : left("a", "u1")),
     );
@@ -218,7 +218,7 @@ const history = fc
   .map((bodies) => bodies.map((body, index) => event(index + 1, body)));
 
 describe("any way to receive the same history", () => {
-  it("gives the same view: breaks, resumes and repeats leave no trace but marks", () => {
+  it("gives the same view: losses, resumes and repeats leave only marks", () => {
     const breaks = fc.array(fc.tuple(fc.nat(60), fc.nat(10)), { maxLength: 8 });
     fc.assert(
       fc.property(history, breaks, (events, cuts) => {
@@ -242,7 +242,7 @@ describe("any way to receive the same history", () => {
     );
   });
 
-  it("gives the same rooms when a snapshot stands for the first part", () => {
+  it("gives the same rooms when a snapshot replaces the first part", () => {
     fc.assert(
       fc.property(history, fc.nat(60), (events, cut) => {
         const straight = see([snapshot(0), ...events]);

@@ -16,7 +16,7 @@ import type {
   StreamItem,
 } from "./stream-item.ts";
 
-/** Entries that the log keeps; the oldest go. */
+/** Entries that the log keeps. Older ones are dropped. */
 export const LOG_MAX_ENTRIES = 300;
 
 /** Someone in a room; `joinedAt` in milliseconds since 1970. */
@@ -25,10 +25,10 @@ export type MemberView = {
   readonly joinedAt: number;
 };
 
-/** What an event does not say about a room: it is asked for once. */
+/** Facts about a room that events do not carry. They are fetched once. */
 export type RoomDetails = Pick<Room, "userLimit" | "private" | "createdBy" | "createdAt">;
 
-/** A room as it is now. `details` null: only its event has been seen. */
+/** A room as it is now. `details` null: not fetched yet. */
 export type RoomView = {
   readonly channelId: string;
   readonly name: string;
@@ -36,7 +36,7 @@ export type RoomView = {
   readonly details: RoomDetails | null;
 };
 
-/** The Discord connection as the stream last told; `since` in milliseconds since 1970. */
+/** The newest state of the Discord connection; `since` in milliseconds since 1970. */
 export type GatewayView = Pick<PayloadOf<"gateway.state">, "state" | "since">;
 
 /** A line of the log. `key` is unique; `at` and `ts` in milliseconds since 1970. */
@@ -45,13 +45,13 @@ export type LogEntry =
       readonly kind: "event";
       readonly key: string;
       readonly seq: number;
-      /** The seq before this one, after a jump over what this reader may not see. */
+      /** The seq of the event sent before, when events between are hidden from this reader. */
       readonly prev?: number | undefined;
       readonly ts: number;
-      /** Null: an event of a kind that is not known here. */
+      /** Null: an event with an unknown name. */
       readonly event: GuildEvent | null;
       readonly eventName: string;
-      /** Name of its room at that time; null when it is not about a room of ours. */
+      /** Name of its room at that time; null: the event is not about a known room. */
       readonly roomName: string | null;
     }
   | { readonly kind: "mark"; readonly key: string; readonly at: number; readonly mark: Mark };
@@ -63,23 +63,23 @@ export type Mark =
   | { readonly type: "hole"; readonly after: number; readonly got: number }
   | { readonly type: "lost"; readonly why: string };
 
-/** Everything that the stream has told. Never changed in place. */
+/** The state of a guild, built from its stream. Never changed in place. */
 export type GuildView = {
   readonly guildId: string | null;
   readonly epoch: string | null;
   readonly seq: number;
-  /** Whether a snapshot has arrived: before it, no rooms means nothing. */
+  /** Whether a snapshot has arrived. Before it, an empty `rooms` does not mean that there are none. */
   readonly known: boolean;
   /** By channel id, oldest first. */
   readonly rooms: ReadonlyMap<string, RoomView>;
-  /** With who is in voice now. */
+  /** Live matches, with the users in voice now. */
   readonly matches: LiveMatches;
   readonly gateway: GatewayView | null;
-  /** Who is connected, as last told; null: not told. */
+  /** Who is connected; null: not known. */
   readonly presence: Presence | null;
   /** Newest first, at most {@link LOG_MAX_ENTRIES}. */
   readonly log: readonly LogEntry[];
-  /** Marks made so far, for their keys. */
+  /** Number of marks so far, for their keys. */
   readonly marks: number;
 };
 
@@ -98,9 +98,9 @@ export const EMPTY_VIEW: GuildView = {
 };
 
 /**
- * Applies what arrived, in order. Pure: an event that was applied already changes nothing, and a
- * snapshot replaces what was known.
- * @param at now, milliseconds since 1970: when marks are made
+ * Applies items in order. Pure. An event that was already applied changes nothing, and a snapshot replaces the
+ * state.
+ * @param at now, milliseconds since 1970: the time of new marks
  */
 export function applyItems(view: GuildView, items: readonly StreamItem[], at: number): GuildView {
   let next = view;
@@ -108,7 +108,7 @@ export function applyItems(view: GuildView, items: readonly StreamItem[], at: nu
   return next;
 }
 
-/** Fills in what an event left open about a room. Members come from the stream alone. */
+/** Adds the details of a room. Its members come from the stream only. */
 export function applyRoomDetails(view: GuildView, room: Room): GuildView {
   const known = view.rooms.get(room.channelId);
   if (known === undefined || known.details !== null) return view;
@@ -146,7 +146,7 @@ function applyItem(view: GuildView, item: StreamItem, at: number): GuildView {
     case "hole":
       return withMark(view, { type: "hole", after: item.after, got: item.got }, at);
     case "lost":
-      // Who came and went meanwhile is not told again.
+      // A resume does not report presence changes that were missed.
       return withMark({ ...view, presence: null }, { type: "lost", why: item.why }, at);
   }
 }
@@ -171,9 +171,9 @@ function entryOf(
 }
 
 /**
- * Puts events from before the stream began below the log. The state is untouched: it came with the
- * snapshot.
- * @param events of the view's epoch, oldest first; those that the log has already are left out
+ * Appends events from before the snapshot to the end of the log. The rest of the state stays: the snapshot
+ * includes them.
+ * @param events of the view's epoch, oldest first; events that the log already has are skipped
  */
 export function applyPast(
   view: GuildView,

@@ -1,16 +1,16 @@
 import type { PING_FRAME } from "../protocol/frames.ts";
 import { Timer } from "./timer.ts";
 
-/** A ping goes out this often, milliseconds; the runtime answers it without waking the hub. */
+/** Interval of pings, milliseconds. The runtime answers them without waking the hub. */
 export const PING_INTERVAL_MS = 25_000;
-/** A peer that stays silent this long after a ping is gone, milliseconds. */
+/** A peer that stays silent this long after a ping counts as gone, milliseconds. */
 export const PONG_TIMEOUT_MS = 10_000;
-/** The same after {@link Heartbeat.probe}, when there is reason to doubt, milliseconds. */
+/** The same after {@link Heartbeat.probe}, milliseconds. */
 export const PROBE_TIMEOUT_MS = 4_000;
 
 const PING: typeof PING_FRAME = '{"type":"ping"}';
 
-/** Notices that the other end is gone when no close frame says so (a cable pulled, a laptop asleep). */
+/** Notices that the peer is gone without a close frame (an unplugged cable, a sleeping laptop). */
 export class Heartbeat {
   readonly #send: (text: string) => void;
   readonly #onDead: () => void;
@@ -19,7 +19,7 @@ export class Heartbeat {
 
   /**
    * @param send sends on the open socket
-   * @param onDead called once at most, when an answer did not come in time
+   * @param onDead called at most once, when an answer did not come in time
    */
   constructor(send: (text: string) => void, onDead: () => void) {
     this.#send = send;
@@ -29,12 +29,12 @@ export class Heartbeat {
     }, PING_INTERVAL_MS);
   }
 
-  /** Something was received: the peer lives. */
+  /** Call it when anything was received. */
   alive(): void {
     this.#deadline.clear();
   }
 
-  /** Asks now, with a short deadline: the network changed or the page came back to the front. */
+  /** Pings now, with a short deadline, after the network changed or the page came to the front. */
   probe(): void {
     this.alive();
     this.#ping(PROBE_TIMEOUT_MS);

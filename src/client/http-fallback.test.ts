@@ -14,10 +14,10 @@ const sockets = (count: number) => Array.from({ length: count }, () => "/ws");
 /** A client whose network lets no WebSocket through, live over HTTP. */
 async function overHttp(hub = new FakeHub()) {
   hub.websockets = false;
-  const made = await connected(hub);
+  const client = await connected(hub);
   await vi.advanceTimersByTimeAsync(7 * BACKOFF_BASE_MS);
-  expect(made.state()).toMatchObject({ kind: "live", over: "http" });
-  return made;
+  expect(client.state()).toMatchObject({ kind: "live", over: "http" });
+  return client;
 }
 
 beforeEach(() => {
@@ -29,13 +29,13 @@ afterEach(() => {
 });
 
 describe("where no WebSocket gets through", () => {
-  it("asks for the stream over HTTP after some that did not open", async () => {
+  it("requests the stream over HTTP after some WebSockets that did not open", async () => {
     const { hub } = await overHttp();
     expect(carriers(hub)).toEqual([...sockets(WEBSOCKET_TRIES), "/events"]);
     expect(hub.socket.url.searchParams.toString()).toBe("batch=1");
   });
 
-  it("gets the same, resumes there, and says nothing", async () => {
+  it("gets the same events, resumes over HTTP, and sends no frames", async () => {
     const { hub, seqs, items } = await overHttp();
     hub.publish(open());
     hub.publish(join("u1"));
@@ -50,7 +50,7 @@ describe("where no WebSocket gets through", () => {
     expect(items.at(-1)).toMatchObject({ type: "resumed", events: 1 });
   });
 
-  it("takes up a WebSocket's position, and the other way round", async () => {
+  it("resumes over HTTP from a WebSocket's position, and the other way round", async () => {
     const { hub, seqs, state } = await connected();
     hub.publish(open());
     hub.websockets = false;
@@ -70,7 +70,7 @@ describe("where no WebSocket gets through", () => {
     expect(seqs()).toEqual([1, 2, 3, 4]);
   });
 
-  it("stays with HTTP for a while, then one WebSocket that does not open is enough", async () => {
+  it("stays with HTTP for a while, and returns to it after one WebSocket that does not open", async () => {
     const { hub, state } = await overHttp();
     hub.socket.end(1012);
     await vi.advanceTimersByTimeAsync(BACKOFF_CAP_MS);
@@ -82,7 +82,7 @@ describe("where no WebSocket gets through", () => {
     expect(state()).toMatchObject({ kind: "live", over: "http" });
   });
 
-  it("gets a new token when the server says that the old one has ended", async () => {
+  it("gets a new token when the server reports that the old one has expired", async () => {
     const { hub, state } = await overHttp();
     hub.socket.end(4401);
     await vi.advanceTimersByTimeAsync(BACKOFF_CAP_MS);
@@ -90,7 +90,7 @@ describe("where no WebSocket gets through", () => {
     expect(state()).toMatchObject({ kind: "live", over: "http" });
   });
 
-  it("does what the closing message says: 4403 ends it", async () => {
+  it("follows the code of the closing message: 4403 stops the client", async () => {
     const { hub, state } = await overHttp();
     hub.socket.end(4403);
     await vi.advanceTimersByTimeAsync(10 * BACKOFF_CAP_MS);
@@ -98,7 +98,7 @@ describe("where no WebSocket gets through", () => {
     expect(hub.sockets).toHaveLength(WEBSOCKET_TRIES + 1);
   });
 
-  it("takes the closing message for the end, even if the answer stays open", async () => {
+  it("ends at the closing message, even if the response stays open", async () => {
     const { hub, state } = await overHttp();
     const stream = hub.socket;
     if (!(stream instanceof FakeStream)) throw new Error("not over HTTP");
@@ -108,7 +108,7 @@ describe("where no WebSocket gets through", () => {
     expect(stream.closed).toBe(true);
   });
 
-  it("lets keep-alives hold the stream for hours, and notices silence", async () => {
+  it("stays live for hours with keep-alives, and notices silence", async () => {
     const { hub, state, states } = await overHttp();
     await vi.advanceTimersByTimeAsync(3 * 60 * 60_000);
     expect(hub.sockets).toHaveLength(WEBSOCKET_TRIES + 1);
@@ -133,7 +133,7 @@ describe("where no WebSocket gets through", () => {
     expect(state()).toMatchObject({ kind: "waiting", why: "The server has gone silent." });
   });
 
-  it("is back within ten seconds of a server that nobody could reach, over HTTP at once", async () => {
+  it("reconnects over HTTP within ten seconds after an unreachable server is back", async () => {
     const { hub, state } = await overHttp();
     const unreachable = failed({ kind: "unreachable", message: "No answer." });
     hub.httpAnswers.push(...Array.from({ length: 12 }, () => unreachable));
@@ -151,7 +151,7 @@ describe("where no WebSocket gets through", () => {
     expect(state()).toMatchObject({ kind: "live", over: "http" });
   });
 
-  it("ends the request when it is stopped, and hears nothing more of it", async () => {
+  it("aborts the request when it is stopped, and receives nothing more", async () => {
     const { hub, socket, items } = await overHttp();
     const count = items.length;
     const stream = hub.socket;
@@ -164,7 +164,7 @@ describe("where no WebSocket gets through", () => {
     expect(hub.sockets).toHaveLength(WEBSOCKET_TRIES + 1);
   });
 
-  it("survives garbage, even as a closing message", async () => {
+  it("survives invalid data, even as a closing message", async () => {
     const { hub, state, seqs } = await overHttp();
     const stream = hub.socket;
     if (!(stream instanceof FakeStream)) throw new Error("not over HTTP");
@@ -181,7 +181,7 @@ describe("where no WebSocket gets through", () => {
 });
 
 describe("the choice of the carrier", () => {
-  it("does not blame the WebSocket when not even a ticket is to be had", async () => {
+  it("stays with WebSockets when the ticket cannot be fetched", async () => {
     const hub = new FakeHub();
     const unreachable = failed({ kind: "unreachable", message: "No answer." });
     hub.ticketAnswers.push(...Array.from({ length: 2 * WEBSOCKET_TRIES }, () => unreachable));
@@ -191,7 +191,7 @@ describe("the choice of the carrier", () => {
     expect(state()).toMatchObject({ kind: "live", over: "websocket" });
   });
 
-  it("does not blame it either when the ticket does not come in time", async () => {
+  it("stays with WebSockets when the ticket does not come in time", async () => {
     const hub = new FakeHub();
     const never = new Promise<never>(() => {});
     hub.ticketAnswers.push(...Array.from({ length: WEBSOCKET_TRIES }, () => never));
@@ -200,20 +200,20 @@ describe("the choice of the carrier", () => {
     expect(carriers(hub)).toEqual(["/ws"]);
   });
 
-  it("does not leave the WebSocket for a server that closes it with a code of its own", async () => {
+  it("stays with WebSockets when the server closes them with a close code of the contract", async () => {
     const hub = new FakeHub();
     hub.mute = true;
     const { state } = await connected(hub);
     for (let round = 0; round < 2 * WEBSOCKET_TRIES; round += 1) {
       hub.socket.end(1013);
       const now = state();
-      if (now?.kind !== "waiting") throw new Error("does not come back");
+      if (now?.kind !== "waiting") throw new Error("the client does not reconnect");
       await vi.advanceTimersByTimeAsync(now.until - Date.now());
     }
     expect(new Set(carriers(hub))).toEqual(new Set(["/ws"]));
   });
 
-  it("counts a WebSocket that opens and never speaks", async () => {
+  it("counts a WebSocket that opens but stays silent as a failure", async () => {
     const hub = new FakeHub();
     hub.mute = true;
     await connected(hub);
@@ -221,7 +221,7 @@ describe("the choice of the carrier", () => {
     expect(carriers(hub)).toEqual([...sockets(WEBSOCKET_TRIES), "/events"]);
   });
 
-  it("counts anew after a WebSocket that opened", async () => {
+  it("starts the count from zero after a WebSocket that opened", async () => {
     const { hub, state } = await connected();
     for (let round = 0; round < WEBSOCKET_TRIES; round += 1) {
       hub.websockets = false;
@@ -234,7 +234,7 @@ describe("the choice of the carrier", () => {
     expect(carriers(hub)).not.toContain("/events");
   });
 
-  it("leaves HTTP again when something else answers there", async () => {
+  it("returns to WebSockets when something else answers over HTTP", async () => {
     const hub = new FakeHub();
     hub.websockets = false;
     const page = new Response("<html>Please pay for the network</html>");
@@ -245,7 +245,7 @@ describe("the choice of the carrier", () => {
     expect(carriers(hub)).toEqual([...sockets(WEBSOCKET_TRIES + 1), "/events"]);
   });
 
-  it("takes turns while neither gets through", async () => {
+  it("alternates between the carriers while neither gets through", async () => {
     const hub = new FakeHub();
     hub.websockets = false;
     const busy = failed({ kind: "busy", message: "Later.", status: 503 });
@@ -258,7 +258,7 @@ describe("the choice of the carrier", () => {
     expect(states.map(({ kind }) => kind)).not.toContain("stopped");
   });
 
-  it("says that a new sign-in is needed when HTTP says so", async () => {
+  it("reports that a new sign-in is needed when the HTTP request does", async () => {
     const hub = new FakeHub();
     hub.websockets = false;
     hub.httpAnswers.push(failed({ kind: "signed-out", message: "Sign in." }));

@@ -19,10 +19,10 @@ function hubThatSays(welcome: Readonly<Record<string, unknown>>): FakeHub {
   return hub;
 }
 
-describe("the time to spread over that the hub asks for", () => {
+describe("the hub's retryWindowMs", () => {
   const retryWindowMs = 120_000;
 
-  it("is kept by the first reconnect after a loss only", async () => {
+  it("applies only to the first reconnect after a loss", async () => {
     const { hub, state } = await connected(hubThatSays({ retryWindowMs }));
     hub.mute = true;
     hub.socket.end(1012);
@@ -32,7 +32,7 @@ describe("the time to spread over that the hub asks for", () => {
     expect(state()).toMatchObject({ until: Date.now() + 2 * BACKOFF_BASE_MS });
   });
 
-  it("has a bound, and nonsense has no effect", async () => {
+  it("is bounded, and an invalid value has no effect", async () => {
     const { hub, state } = await connected(hubThatSays({ retryWindowMs: 1e15 }));
     hub.socket.end(1012);
     expect(state()).toMatchObject({ until: Date.now() + RETRY_WINDOW_CAP_MS });
@@ -41,7 +41,7 @@ describe("the time to spread over that the hub asks for", () => {
     expect(odd.state()).toMatchObject({ until: Date.now() + BACKOFF_BASE_MS });
   });
 
-  it("is not for a loss that is this client's own: its token, or a hole", async () => {
+  it("does not apply when this client alone loses its connection: by its token, or a hole", async () => {
     const expired = await connected(hubThatSays({ retryWindowMs }));
     expired.hub.socket.end(4401);
     expect(expired.state()).toMatchObject({ until: Date.now() + BACKOFF_BASE_MS });
@@ -54,7 +54,7 @@ describe("the time to spread over that the hub asks for", () => {
 });
 
 describe("the credit that the hub announces", () => {
-  it("is answered by acknowledging half of it, never more than has come", async () => {
+  it("makes the client acknowledge at half of it, never more than has arrived", async () => {
     const { hub } = await connected(hubThatSays({ limits: { windowEvents: 4 } }));
     hub.publish(open());
     expect(hub.socket.received).toEqual([]);
@@ -72,7 +72,7 @@ describe("the credit that the hub announces", () => {
     expect(hub.socket.received).toEqual([{ type: "ack", seq: 1 }]);
   });
 
-  it("starts anew with each connection", async () => {
+  it("starts from zero with each connection", async () => {
     const { hub, seqs } = await connected(hubThatSays({ limits: { windowEvents: 4 } }));
     hub.publish(open());
     hub.socket.end(1006);
@@ -104,7 +104,7 @@ describe("a subscription", () => {
     expect(hub.socket.received).toEqual([]);
   });
 
-  it("of too many channels is refused with a reason, and the one before stays", async () => {
+  it("of too many channels is refused with a reason, and the previous one stays", async () => {
     const { hub, socket } = await connected();
     socket.subscribe(["1"]);
     const many = Array.from({ length: SUBSCRIBE_CHANNELS_MAX + 1 }, (_, n) => String(n));
@@ -117,7 +117,7 @@ describe("a subscription", () => {
     expect(hub.socket.received).toEqual([subscribe("1")]);
   });
 
-  it("that the hub does not take is told", async () => {
+  it("that the hub refuses is reported", async () => {
     const { hub, socket, items } = await connected();
     socket.subscribe(["nonsense"]);
     hub.socket.deliver({ v: 1, type: "error", code: "invalid_frame", message: "No such id." });
@@ -128,7 +128,7 @@ describe("a subscription", () => {
 describe("last values", () => {
   const users = [{ userId: "u1", since: 5 }];
 
-  it("are asked for only on request", async () => {
+  it("are requested only with the option", async () => {
     const without = await connected();
     expect(without.hub.socket.url.searchParams.has("signals")).toBe(false);
     const hub = new FakeHub();
@@ -137,7 +137,7 @@ describe("last values", () => {
     expect(hub.socket.url.searchParams.get("signals")).toBe("1");
   });
 
-  it("tell who is here: with the snapshot, and when it changes", async () => {
+  it("give presence with the snapshot, and when it changes", async () => {
     const { hub, items, view } = await connected();
     const { epoch, head } = hub;
     const snapshot = { v: 1, type: "snapshot", epoch, seq: head, reason: "too_old", rooms: [] };
@@ -152,7 +152,7 @@ describe("last values", () => {
     expect(view().presence?.count).toBe(900);
   });
 
-  it("of other kinds are handed on as they are, and are no events", async () => {
+  it("of other kinds are handed on unchanged, and not as events", async () => {
     const { hub, items, seqs } = await connected();
     const typing = { event: "typing", key: "typing:u1", payload: { userId: "u1" }, ts: 1 };
     hub.socket.deliver({ v: 1, type: "signal", ...typing });

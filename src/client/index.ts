@@ -5,9 +5,7 @@ import { type SocketLike, watchNetwork } from "./network.ts";
 import { failed, type Outcome, type TokenSource } from "./outcome.ts";
 import type { ConnectionState, StreamEventOf, StreamItem } from "./stream-item.ts";
 
-/**
- * The entry of the package `guildhub-client`: what is not exported here may change.
- */
+/** The entry of the package `guildhub-client`. Everything that is not exported here may change. */
 export type {
   Api,
   Fetch,
@@ -38,41 +36,40 @@ export type {
 } from "./resources.ts";
 export type * from "./stream-item.ts";
 
-/** Who connects, and where to. */
 export type GuildClientOptions = {
-  /** Origin of the Worker, no slash at the end; absent in a page: its own. */
+  /** Origin of the Worker, without a slash at the end. Absent in a page: the page's own origin. */
   readonly baseUrl?: string;
-  /** Which guild; absent: the one that the token is for. */
+  /** Absent: the guild that the token is for. */
   readonly guildId?: string | undefined;
   /**
-   * Gets an access token, or why there is none.
-   * @param stale a token that is refused or about to expire: another one is wanted
+   * Returns an access token, or a failure that says why there is none.
+   * @param stale a token that was refused or is about to expire; return another one
    */
   readonly token: (stale?: string) => MaybeLater<string | Outcome<string>>;
   /** Whether to get presence and other last values. */
   readonly signals?: boolean;
-  /** In place of the global one. */
+  /** Replaces the global `fetch`. */
   readonly fetch?: Fetch;
-  /** In place of the global WebSocket. */
+  /** Replaces the global `WebSocket`. */
   readonly openSocket?: (url: string) => SocketLike;
 };
 
 type MaybeLater<T> = T | Promise<T>;
 
-/** What can be listened to, by name: an event, a kind of item, everything, or the state. */
+/** The names that {@link GuildClient.on} accepts: an event, a type of item, `items` or `state`. */
 export type Heard = {
   readonly [Name in EventName]: StreamEventOf<Name>;
 } & {
   readonly [Type in StreamItem["type"]]: Extract<StreamItem, { readonly type: Type }>;
 } & {
-  /** Everything in order; several at once when they came in one frame. */
+  /** All items in order, several in one call when they came in one frame. */
   readonly items: readonly StreamItem[];
   readonly state: ConnectionState;
 };
 
 /**
- * One guild: its event stream, which comes back by itself, and the calls that change it. Nothing is
- * asked for before {@link GuildClient.connect}.
+ * One guild: its event stream, which reconnects by itself, and the REST calls that change it. The stream sends no
+ * request before {@link GuildClient.connect}.
  */
 export class GuildClient {
   /** The REST calls. */
@@ -93,28 +90,27 @@ export class GuildClient {
       tokens,
       signals: options.signals === true,
       onItems: (items) => {
-        this.#tell("items", items);
+        this.#emit("items", items);
         for (const item of items) {
-          this.#tell(item.type, item);
-          if (item.type === "event") this.#tell(item.event, item);
+          this.#emit(item.type, item);
+          if (item.type === "event") this.#emit(item.event, item);
         }
       },
       onState: (state) => {
         this.#state = state;
-        this.#tell("state", state);
+        this.#emit("state", state);
       },
       ...(openSocket && { openSocket }),
     });
   }
 
-  /** Where the connection stands. */
   get state(): ConnectionState {
     return this.#state;
   }
 
   /**
-   * Calls `handler` with everything of that name from now on.
-   * @returns ends that
+   * Calls `handler` with each value of that name from now on.
+   * @returns removes the handler
    */
   on<Name extends keyof Heard>(name: Name, handler: (value: Heard[Name]) => void): () => void {
     const handlers = this.#handlers.get(name) ?? new Set();
@@ -124,7 +120,10 @@ export class GuildClient {
     };
   }
 
-  /** Connects and stays connected: now, instead of later, or again. An open connection is checked. */
+  /**
+   * Connects now, also before the end of a wait or after a stop, and stays connected. An open connection is
+   * probed.
+   */
   connect(): void {
     if (this.#watch === undefined) {
       this.#watch = new AbortController();
@@ -137,44 +136,44 @@ export class GuildClient {
   }
 
   /**
-   * Narrows the stream to some channels, on this connection and every later one; an empty list
-   * takes that back. Over HTTP the stream is not narrowed.
-   * @returns a failure, and nothing is changed, when there are more than the hub takes
+   * Limits the stream to some channels, on this connection and every later one. An empty list removes the limit.
+   * Over HTTP it has no effect.
+   * @returns a failure when there are more channels than the hub accepts; nothing changes then
    */
   subscribe(channelIds: readonly string[]): Outcome<null> {
     return this.#socket.subscribe(channelIds);
   }
 
-  /** Ends the stream. A later `connect` resumes where it was. */
+  /** Ends the stream. A later `connect` resumes from the last event. */
   close(): void {
     this.#watch?.abort();
     this.#watch = undefined;
     this.#socket.stop();
   }
 
-  #tell(name: string, value: unknown): void {
+  #emit(name: string, value: unknown): void {
     for (const handler of this.#handlers.get(name) ?? []) {
-      unbroken(() => {
+      callHandler(() => {
         (handler as (value: unknown) => void)(value);
       });
     }
   }
 }
 
-/** What the user's function gives, or throws, as an outcome. */
+/** Turns the result or the error of the user's function into an outcome. */
 function tokensFrom(token: GuildClientOptions["token"]): TokenSource {
   return async (stale) => {
     try {
       const given = await token(stale);
       return typeof given === "string" ? { ok: true, value: given } : given;
     } catch {
-      return failed({ kind: "unreachable", message: "No access token could be had." });
+      return failed({ kind: "unreachable", message: "No access token is available." });
     }
   };
 }
 
-/** Calls the user's code; what it throws is reported as uncaught, and the rest goes on. */
-function unbroken(call: () => void): void {
+/** Calls a user's handler. Its error is reported as uncaught, and the next handlers still run. */
+function callHandler(call: () => void): void {
   try {
     call();
   } catch (error) {

@@ -8,103 +8,103 @@ import type { Credit } from "./server-frame.ts";
 import type { Carrier } from "./stream-item.ts";
 import { Timer } from "./timer.ts";
 
-/** Without any progress for this long, a connection that is being made is given up, milliseconds. */
+/** A connection attempt that makes no progress for this long is aborted, milliseconds. */
 export const CONNECT_TIMEOUT_MS = 10_000;
-/** A stream over HTTP that says nothing for this long is gone, milliseconds: two keep-alives and some. */
+/** A stream over HTTP that is silent for this long counts as lost, milliseconds: two keep-alives and 2 s. */
 export const HTTP_SILENCE_MS = 2 * EVENT_STREAM_KEEP_ALIVE_MS + 2_000;
-/** The same when there is reason to doubt, milliseconds: one keep-alive is overdue. */
+/** The same at a {@link Link.probe}, milliseconds: one keep-alive is overdue. */
 const HTTP_PROBE_SILENCE_MS = EVENT_STREAM_KEEP_ALIVE_MS + 2_000;
 
-/** The code of a connection that ended without saying why. */
+/** The close code of a connection that ended without a close frame (RFC 6455 §7.4.1). */
 const ABNORMAL = 1006;
 
 const SILENT = "The server has gone silent.";
 
-/** Who hears of what a connection does. Nothing is told after {@link Link.close}. */
-export type LinkEars = {
+/** The listeners of a connection. None is called after {@link Link.close}. */
+export type LinkListeners = {
   readonly onMessage: (data: unknown) => void;
-  /** @param why absent: what the code says */
+  /** @param why absent: the reason of the code */
   readonly onEnd: (code: number, why?: string) => void;
 };
 
-/** One connection, from the ticket to its end, over one or the other carrier. */
+/** One connection over either carrier, from the request for a ticket to its end. */
 export class Link {
   readonly over: Carrier;
-  /** Token that the hub knows this connection by. */
+  /** The token that the hub last got for this connection. */
   token = "";
   epoch = "";
   /** The hub's seq when it accepted us. */
   head = 0;
-  /** Events that it brought. */
+  /** Events received on this connection. */
   events = 0;
-  /** Since when everything missed is here; milliseconds since 1970. */
+  /** When the client had caught up; milliseconds since 1970. */
   liveSince: number | undefined;
-  /** Over a WebSocket, once accepted. */
+  /** Only over a WebSocket, once accepted. */
   outbox: Outbox | undefined;
-  readonly #ears: LinkEars;
+  readonly #listeners: LinkListeners;
   readonly #abort = new AbortController();
   readonly #deadline = new Timer();
   #socket: SocketLike | undefined;
   #heartbeat: Heartbeat | undefined;
   #accepted = false;
-  /** When the last byte came; milliseconds since 1970. */
-  #heardAt = 0;
+  /** When anything was last received; milliseconds since 1970. */
+  #receivedAt = 0;
 
-  constructor(over: Carrier, ears: LinkEars) {
+  constructor(over: Carrier, listeners: LinkListeners) {
     this.over = over;
-    this.#ears = ears;
+    this.#listeners = listeners;
     this.#expectMore();
   }
 
-  /** Fires when it is closed. */
+  /** Aborted when the connection is closed. */
   get closed(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Whether the hub has ever spoken. */
+  /** Whether the hub has accepted the client on this connection. */
   get accepted(): boolean {
     return this.#accepted;
   }
 
-  /** Carries it by a WebSocket. */
+  /** Opens the WebSocket. */
   openSocket(open: (url: string) => SocketLike, url: string): void {
     try {
       const socket = open(url);
       this.#socket = socket;
       socket.addEventListener("message", ({ data }) => {
-        this.#hear(data);
+        this.#receive(data);
       });
       socket.addEventListener("close", ({ code }) => {
         this.#end(code);
       });
-      // Its close follows; without a listener the `ws` package would end the program.
+      // A close event follows. Without an error listener the `ws` package would end the program.
       socket.addEventListener("error", () => {});
     } catch {
       this.#end(ABNORMAL);
     }
   }
 
-  /** Carries it by an answer that goes on; resolves at its end. */
+  /** Reads the stream from an HTTP response; resolves at its end. */
   async read(stream: EventStream): Promise<void> {
     try {
       await readEventStream(
         stream.body,
         (event, data) => {
-          // Not at the end of the answer: something on the way may keep it open.
+          // The closing message ends it, because a proxy may keep the response open.
           if (event === "close") this.#end((JSON.parse(data) as { readonly code: number }).code);
-          else this.#hear(data);
+          else this.#receive(data);
         },
         () => {
           this.#expectMore();
         },
       );
     } catch {
-      // Broken off: the same as an end without a word.
+      // A broken response is handled like an end without a closing message.
     }
     this.#end(ABNORMAL);
   }
 
-  /** The hub has let us in. */
+  /** Call it when the hub has accepted the client. */
   accept(epoch: string, head: number, credit: Credit): void {
     this.#accepted = true;
     this.epoch = epoch;
@@ -123,29 +123,29 @@ export class Link {
     );
   }
 
-  /** Everything missed is here. */
+  /** Call it when the client has caught up. */
   live(now: number): void {
     this.liveSince = now;
     this.#deadline.clear();
     this.#expectMore();
   }
 
-  /** Sends a frame now; over HTTP there is no way to. */
+  /** Sends a frame now. Over HTTP it does nothing. */
   send(text: string): void {
     this.#socket?.send(text);
   }
 
   /**
-   * Asks whether the other end is still there. Over HTTP nothing can be asked, but a page that was in
-   * the background sees only now that a keep-alive is missing.
+   * Checks whether the server is still there. Over HTTP there is no ping, but a page that was in the background
+   * can notice an overdue keep-alive.
    */
   probe(): void {
     this.#heartbeat?.probe();
-    const isLate = Date.now() - this.#heardAt > HTTP_PROBE_SILENCE_MS;
+    const isLate = Date.now() - this.#receivedAt > HTTP_PROBE_SILENCE_MS;
     if (this.over === "http" && this.liveSince !== undefined && isLate) this.#end(ABNORMAL, SILENT);
   }
 
-  /** Lets go of it; nothing of it is heard any more. */
+  /** Closes the connection. No listener is called any more. */
   close(code?: number): void {
     this.#abort.abort();
     this.#deadline.clear();
@@ -154,20 +154,20 @@ export class Link {
     this.#socket?.close(code);
   }
 
-  #hear(data: unknown): void {
+  #receive(data: unknown): void {
     if (this.closed.aborted) return;
     this.#heartbeat?.alive();
     this.#expectMore();
-    this.#ears.onMessage(data);
+    this.#listeners.onMessage(data);
   }
 
   #end(code: number, why?: string): void {
-    if (!this.closed.aborted) this.#ears.onEnd(code, why);
+    if (!this.closed.aborted) this.#listeners.onEnd(code, why);
   }
 
-  /** A socket that is live has its pings; everything else must show progress. */
+  /** Restarts the deadline for the next data. A live WebSocket needs none, because it has pings. */
   #expectMore(): void {
-    this.#heardAt = Date.now();
+    this.#receivedAt = Date.now();
     const live = this.liveSince !== undefined;
     if (this.closed.aborted || (live && this.over === "websocket")) return;
     this.#deadline.set(live ? HTTP_SILENCE_MS : CONNECT_TIMEOUT_MS, () => {

@@ -35,7 +35,7 @@ const withRoom = (channelId: string, inVoice: readonly string[] = []) => ({
     faction2: SIDE,
   },
 });
-const told = (
+const matchEvent = (
   event: "match.created" | "match.updated" | "match.ended",
   one: Match,
 ): GuildEvent => ({
@@ -63,14 +63,14 @@ function snapshot(seq: number, ...matches: readonly Match[]): Snapshot & { type:
 const numbered = (bodies: readonly GuildEvent[]): StreamEvent[] =>
   bodies.map((body, at) => ({ type: "event", ...body, ts: at, seq: at + 1, id: `e${at}` }));
 const see = (items: readonly StreamItem[]): GuildView => applyItems(EMPTY_VIEW, items, 0);
-/** The view after a snapshot with these matches and then these events. */
+/** The view after a snapshot with these matches, followed by these events. */
 const after = (known: readonly Match[], ...bodies: readonly GuildEvent[]): GuildView =>
   see([snapshot(0, ...known), ...numbered(bodies)]);
 const sideOf = (view: GuildView, faction: Faction = "faction1") =>
   view.matches.get("m1")?.factions[faction];
 
 describe("the matches of the view", () => {
-  it("are those of the snapshot that are live, oldest first; none when it has no such member", () => {
+  it("are the live matches of the snapshot, oldest first; none when it has no `matches`", () => {
     const view = after([
       match("young", 1, { createdAt: "2026-11-20T20:00:00.000Z" }),
       match("old", 1),
@@ -81,40 +81,45 @@ describe("the matches of the view", () => {
     expect(applyItems(view, [without], 0).matches.size).toBe(0);
   });
 
-  it("come, change, end, and come back when they are opened again", () => {
+  it("are added, change, end, and return when they are reopened", () => {
     const ended = match("m1", 3, { state: "ended" });
-    const first = [told("match.created", match("m1", 1)), told("match.updated", match("m1", 2))];
+    const first = [
+      matchEvent("match.created", match("m1", 1)),
+      matchEvent("match.updated", match("m1", 2)),
+    ];
     expect(after([], ...first).matches.get("m1")?.revision).toBe(2);
-    expect(after([], ...first, told("match.ended", ended)).matches.size).toBe(0);
-    const again = told("match.updated", match("m1", 4, { status: "ONGOING" }));
-    const reopened = after([], ...first, told("match.ended", ended), again);
+    expect(after([], ...first, matchEvent("match.ended", ended)).matches.size).toBe(0);
+    const again = matchEvent("match.updated", match("m1", 4, { status: "ONGOING" }));
+    const reopened = after([], ...first, matchEvent("match.ended", ended), again);
     expect(reopened.matches.get("m1")?.status).toBe("ONGOING");
   });
 
-  it("are not changed by an older revision, or the same again", () => {
+  it("are not changed by an older or the same revision", () => {
     const known = match("m1", 5, { status: "ONGOING" });
     const before = after([known]);
     for (const revision of [4, 5]) {
       for (const event of ["match.created", "match.updated"] as const) {
-        expect(after([known], told(event, match("m1", revision))).matches).toEqual(before.matches);
+        expect(after([known], matchEvent(event, match("m1", revision))).matches).toEqual(
+          before.matches,
+        );
       }
-      const late = told("match.ended", match("m1", revision, { state: "ended" }));
+      const late = matchEvent("match.ended", match("m1", revision, { state: "ended" }));
       expect(after([known], late).matches).toEqual(before.matches);
     }
   });
 
-  it("have their rooms, each on its own side", () => {
+  it("have the room of each side", () => {
     const view = after([match("m1", 1)], opened("c1"), opened("c2", "faction2"), deleted("c1"));
     expect(sideOf(view)?.room).toBeNull();
     expect(sideOf(view, "faction2")?.room).toEqual({ channelId: "c2", name: "match-c2" });
-    // The one that is gone is not the one that is there.
+    // An event about a deleted room does not remove the side's newer room.
     expect(sideOf(after([match("m1", 1)], opened("c3"), deleted("c1")))?.room).toMatchObject({
       channelId: "c3",
     });
     expect(after([], opened("c1"), deleted("c1")).matches.size).toBe(0);
   });
 
-  it("show who is in voice: only in the side's own channel, and each once", () => {
+  it("list users in voice: only in the side's own channel, and each once", () => {
     const known = [match("m1", 1, withRoom("c1", ["u1"]))];
     const joined = after(
       known,
@@ -127,12 +132,12 @@ describe("the matches of the view", () => {
     expect(sideOf(joined)?.inVoice).toEqual(["u2"]);
     expect(sideOf(after(known, opened("c1")))?.inVoice).toEqual(["u1"]);
     expect(sideOf(after(known, deleted("c1")))?.inVoice).toEqual([]);
-    const told2 = told("match.updated", match("m1", 2, withRoom("c1", ["u1", "u9"])));
-    expect(sideOf(after(known, told2))?.inVoice).toEqual(["u1", "u9"]);
+    const updated = matchEvent("match.updated", match("m1", 2, withRoom("c1", ["u1", "u9"])));
+    expect(sideOf(after(known, updated))?.inVoice).toEqual(["u1", "u9"]);
   });
 
-  it("stand in the log with all else that happened", () => {
-    const names = after([], told("match.created", match("m1", 1))).log.map((entry) =>
+  it("appear in the log with all other events", () => {
+    const names = after([], matchEvent("match.created", match("m1", 1))).log.map((entry) =>
       entry.kind === "event" ? entry.event?.event : entry.mark.type,
     );
     expect(names).toEqual(["match.created", "snapshot"]);
@@ -143,16 +148,18 @@ const channel = fc.constantFrom("c1", "c2");
 const faction = fc.constantFrom<Faction>("faction1", "faction2");
 const revision = fc.nat(6);
 const happening = fc.oneof(
-  revision.map((n) => told("match.created", match("m1", n))),
-  fc.tuple(revision, channel).map(([n, c]) => told("match.updated", match("m1", n, withRoom(c)))),
-  revision.map((n) => told("match.ended", match("m1", n, { state: "ended" }))),
+  revision.map((n) => matchEvent("match.created", match("m1", n))),
+  fc
+    .tuple(revision, channel)
+    .map(([n, c]) => matchEvent("match.updated", match("m1", n, withRoom(c)))),
+  revision.map((n) => matchEvent("match.ended", match("m1", n, { state: "ended" }))),
   fc.tuple(channel, faction).map((args) => opened(...args)),
   fc.tuple(channel, faction).map((args) => deleted(...args)),
   channel.map((c) => voice("voice.joined", c, "u1")),
   channel.map((c) => voice("voice.left", c, "u1")),
 );
 
-it("is the same whatever part of the history a snapshot stands for, and however often it is sent", () => {
+it("gives the same matches whichever part of the history a snapshot replaces, and with repeated events", () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 40 }), fc.nat(40), (bodies, cut) => {
       const events = numbered(bodies);

@@ -4,10 +4,10 @@ import type { Faction, Match, MatchSide } from "./resources.ts";
 /** Live matches by id, in the order in which they became known. Never changed in place. */
 export type LiveMatches = ReadonlyMap<string, Match>;
 
-/** Both, in FACEIT's order. */
+/** Both factions, in FACEIT's order. */
 export const FACTIONS: readonly Faction[] = ["faction1", "faction2"];
 
-/** The matches of a snapshot, oldest first. */
+/** The live matches of a snapshot, oldest first. */
 export function liveMatchesOf(matches: readonly Match[]): LiveMatches {
   const oldestFirst = matches
     .filter((match) => match.state === "live")
@@ -15,7 +15,7 @@ export function liveMatchesOf(matches: readonly Match[]): LiveMatches {
   return new Map(oldestFirst.map((match) => [match.matchId, match]));
 }
 
-/** A match as an event has it: one that is over goes, and an older revision changes nothing. */
+/** Applies the match of an event. An ended match is removed, and an older or equal revision changes nothing. */
 export function applyMatch(known: LiveMatches, match: Match): LiveMatches {
   const before = known.get(match.matchId);
   if (before !== undefined && before.revision >= match.revision) return known;
@@ -25,7 +25,7 @@ export function applyMatch(known: LiveMatches, match: Match): LiveMatches {
   return matches;
 }
 
-/** One side's channel is there; or it is gone, unless the side has another one by now. */
+/** Sets or removes the channel of one side. A side that has another channel by now keeps it. */
 export function applyMatchRoom(
   known: LiveMatches,
   room: PayloadOf<"match.room.deleted"> & { readonly name?: string },
@@ -38,7 +38,7 @@ export function applyMatchRoom(
   });
 }
 
-/** Somebody came into a voice channel, or left it. */
+/** Applies that a user joined or left a voice channel. */
 export function applyMatchVoice(
   known: LiveMatches,
   { channelId, userId }: PayloadOf<"voice.joined">,

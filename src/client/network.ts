@@ -1,4 +1,4 @@
-/** The part of a WebSocket that is used: the browser's and that of the `ws` package fit. */
+/** The part of a WebSocket that the client uses. The browser's class and that of the `ws` package have it. */
 export type SocketLike = {
   send(text: string): void;
   close(code?: number, reason?: string): void;
@@ -7,7 +7,9 @@ export type SocketLike = {
   addEventListener(type: "error", listener: () => void): void;
 };
 
-/** What a page or a worker has and Node has not. Structural: a Node project knows no DOM. */
+/**
+ * Globals that a page or a worker has, but Node does not. Written out, because a Node project has no DOM types.
+ */
 type Surroundings = {
   readonly addEventListener?: Listen;
   readonly document?: { readonly hidden: boolean; readonly addEventListener: Listen };
@@ -15,15 +17,15 @@ type Surroundings = {
 };
 type Listen = (type: string, listener: () => void, options: { readonly signal: unknown }) => void;
 
-/** Whether the device says that it has no network. Where nobody says anything, it has one. */
+/** Whether the device reports that it has no network. Without a report it counts as online. */
 export function isOffline(): boolean {
   return (globalThis as Surroundings).navigator?.onLine === false;
 }
 
 /**
- * Calls when there is reason to look after the connection: the network came or went, or the page is
- * in front again. Does nothing in Node.
- * @param ended an AbortSignal: stops it
+ * Calls `onChange` when the connection should be checked: the network came or went, or the page is visible again.
+ * Does nothing in Node.
+ * @param ended an AbortSignal that removes the listeners
  */
 export function watchNetwork(ended: unknown, onChange: () => void): void {
   const { addEventListener, document } = globalThis as Surroundings;

@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 describe("acknowledging", () => {
-  it("happens at once when half of the events that the hub grants have come", () => {
+  it("happens at once when half of the events in the credit have arrived", () => {
     const { box, sent } = outbox({ windowEvents: 10 });
     for (let seq = 1; seq <= 4; seq += 1) box.received(seq, 1, "{}");
     expect(sent).toEqual([]);
@@ -29,7 +29,7 @@ describe("acknowledging", () => {
     expect(sent).toEqual([ack(5)]);
   });
 
-  it("happens at once when half of the bytes have come, which are more than the characters", () => {
+  it("happens at once when half of the bytes have arrived, counted in UTF-8", () => {
     const windowBytes = 9_000;
     const { box, sent } = outbox({ windowBytes });
     box.received(1, 1, "a".repeat(windowBytes / 2 - 3));
@@ -38,7 +38,7 @@ describe("acknowledging", () => {
     expect(sent).toEqual([ack(2)]);
   });
 
-  it("counts from the last acknowledgement, and a batch by its events", () => {
+  it("counts from the last acknowledgement, and each event of a batch", () => {
     const { box, sent } = outbox({ windowEvents: 10 });
     box.received(7, 7, "{}");
     box.received(11, 4, "{}");
@@ -47,7 +47,7 @@ describe("acknowledging", () => {
     expect(sent).toEqual([ack(7), ack(12)]);
   });
 
-  it("happens after a while when less has come, and not without anything new", () => {
+  it("happens after a while when less has arrived, and only with something new", () => {
     const { box, sent } = outbox({ windowEvents: 1_000, windowBytes: 1_000_000 });
     box.received(3, 1, "{}");
     vi.advanceTimersByTime(ACK_INTERVAL_MS - 1);
@@ -56,7 +56,7 @@ describe("acknowledging", () => {
     expect(sent).toEqual([ack(3)]);
   });
 
-  it("goes with a subscription", () => {
+  it("is sent with a subscription", () => {
     const { box, sent } = outbox();
     box.received(3, 1, "{}");
     box.subscribe(["1"]);
@@ -65,7 +65,7 @@ describe("acknowledging", () => {
 });
 
 describe("what waits to be sent", () => {
-  it("is the newest subscription and the newest acknowledgement, whatever was asked for", () => {
+  it("is only the newest subscription and the newest acknowledgement", () => {
     const { box, sent } = outbox({ windowEvents: 2 });
     for (let n = 1; n <= 100; n += 1) {
       box.subscribe([String(n)]);
@@ -77,11 +77,11 @@ describe("what waits to be sent", () => {
     expect(sent.slice(atOnce)).toEqual([subscribe("100"), ack(100)]);
   });
 
-  it("never goes faster than the hub takes it, whenever it begins to count", () => {
+  it("is never sent faster than the hub accepts, in any window of its count", () => {
     const { box, sent } = outbox({ windowEvents: 1 });
     const at: number[] = [];
     for (let ms = 0; ms < 3 * CLIENT_FRAME_WINDOW_MS; ms += 5) {
-      // Idle for a while in the middle: what was not used then must not come on top.
+      // A pause in the middle: frames that were not sent then must not be sent on top later.
       if (ms < 5_000 || ms > 9_000) {
         box.subscribe([String(ms)]);
         box.received(ms, 1, "{}");

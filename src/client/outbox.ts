@@ -2,20 +2,20 @@ import type { Credit } from "./server-frame.ts";
 import { Timer } from "./timer.ts";
 
 /**
- * What was received is acknowledged at the latest this long after the first event, milliseconds: seldom,
- * since each acknowledgement wakes the hub, and half of the credit is acknowledged at once anyway.
+ * Events are acknowledged at the latest this long after the first of them, milliseconds. Rarely, because each
+ * acknowledgement wakes the hub, and half of the credit is acknowledged at once anyway.
  */
 export const ACK_INTERVAL_MS = 30_000;
-/** Frames that go at once; then one in {@link SEND_SPACING_MS}. */
+/** Frames that may be sent at once. After them, one in {@link SEND_SPACING_MS}. */
 export const SEND_BURST = 12;
-/** Milliseconds: with the burst at most 53 frames in the 10 s in which the hub takes 60. */
+/** Milliseconds. With the burst that is at most 53 frames in 10 s; the hub accepts 60. */
 const SEND_SPACING_MS = 250;
 
 const encoder = new TextEncoder();
 
 /**
- * What one connection sends. It holds at most one subscription and one acknowledgement: a newer one
- * takes the place of one that still waits, because only the last of each means anything.
+ * The frames that one connection sends. At most one subscription and one acknowledgement wait; a newer one
+ * replaces it, because only the newest of each matters.
  */
 export class Outbox {
   readonly #send: (text: string) => void;
@@ -25,8 +25,8 @@ export class Outbox {
   #seq: number | undefined;
   #events = 0;
   #bytes = 0;
-  /** When all that was sent would have gone by the spacing alone; milliseconds since 1970. */
-  #paidUntil = 0;
+  /** When the next frame would be due if every frame had waited for the spacing; milliseconds since 1970. */
+  #spacedUntil = 0;
   /** When the timer runs; milliseconds since 1970. */
   #due = Number.POSITIVE_INFINITY;
 
@@ -36,9 +36,9 @@ export class Outbox {
   }
 
   /**
-   * Notes what has come, to be acknowledged: at once when it is half of the credit, else in a while.
+   * Counts received events. They are acknowledged at once when they are half of the credit, else after a while.
    * @param seq of the last event
-   * @param frame the text that brought them
+   * @param frame the text of the frame that brought them
    */
   received(seq: number, events: number, frame: string): void {
     this.#seq = seq;
@@ -50,7 +50,7 @@ export class Outbox {
     this.#flushIn(half ? 0 : ACK_INTERVAL_MS);
   }
 
-  /** Asks for these channels; an empty list for all. */
+  /** Subscribes to these channels; an empty list: to all. */
   subscribe(channelIds: readonly string[]): void {
     this.#channelIds = channelIds;
     this.#flushIn(0);
@@ -63,7 +63,7 @@ export class Outbox {
 
   #flushIn(ms: number): void {
     const now = Date.now();
-    const at = Math.max(now + ms, this.#paidUntil - (SEND_BURST - 1) * SEND_SPACING_MS);
+    const at = Math.max(now + ms, this.#spacedUntil - (SEND_BURST - 1) * SEND_SPACING_MS);
     if (at <= now) this.#flush();
     else if (at < this.#due) {
       this.#due = at;
@@ -77,18 +77,18 @@ export class Outbox {
     this.#timer.clear();
     this.#due = Number.POSITIVE_INFINITY;
     if (this.#channelIds !== undefined) {
-      this.#pay({ type: "subscribe", channelIds: this.#channelIds });
+      this.#sendFrame({ type: "subscribe", channelIds: this.#channelIds });
       this.#channelIds = undefined;
     }
     if (this.#seq !== undefined) {
-      this.#pay({ type: "ack", seq: this.#seq });
+      this.#sendFrame({ type: "ack", seq: this.#seq });
       this.#seq = undefined;
       this.#events = this.#bytes = 0;
     }
   }
 
-  #pay(frame: object): void {
-    this.#paidUntil = Math.max(Date.now(), this.#paidUntil) + SEND_SPACING_MS;
+  #sendFrame(frame: object): void {
+    this.#spacedUntil = Math.max(Date.now(), this.#spacedUntil) + SEND_SPACING_MS;
     this.#send(JSON.stringify(frame));
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { failureOf } from "./problem.ts";
 
 describe("an error answer", () => {
-  it("speaks with the words of the problem document", () => {
+  it("uses the message of the problem document", () => {
     const body = { type: "x", title: "Not allowed", status: 403, message: "Only its creator may." };
     expect(failureOf(403, null, { ...body, code: "forbidden", requestId: "r1" })).toEqual({
       kind: "refused",
@@ -45,7 +45,7 @@ describe("an error answer", () => {
     expect(failureOf(status, null, undefined).kind).toBe(kind);
   });
 
-  it("keeps the wait that the server asks for, and ignores one that it can't read", () => {
+  it("keeps the wait that the server requests, and ignores an unreadable one", () => {
     expect(failureOf(429, "7", {}).retryAfterMs).toBe(7_000);
     vi.useFakeTimers({ now: Date.parse("2026-10-21T07:27:30Z") });
     expect(failureOf(429, "Wed, 21 Oct 2026 07:28:00 GMT", {}).retryAfterMs).toBe(30_000);
@@ -54,7 +54,7 @@ describe("an error answer", () => {
   });
 
   it.each([undefined, null, "<html>", 7, [], { message: 5 }])(
-    "has words of its own for a body that says nothing: %j",
+    "has its own message for a body without one: %j",
     (body) => {
       for (const status of [400, 401, 403, 404, 409, 413, 429, 502]) {
         expect(failureOf(status, null, body).message).toMatch(/\w.*\.$/);

@@ -2,7 +2,7 @@ import { retryAfterMs } from "../protocol/retry-after.ts";
 import { isRecord } from "./json-shape.ts";
 import type { Failure } from "./outcome.ts";
 
-/** What is said when the server's answer has no words of its own. */
+/** Messages by status, for an answer that has none. */
 const FALLBACKS: ReadonlyMap<number, string> = new Map([
   [401, "Your sign-in is no longer valid. Please sign in again."],
   [429, "That was a lot at once. Try again in a moment."],
@@ -15,8 +15,8 @@ export const UNREACHABLE: Failure = {
 };
 
 /**
- * The same for a Worker at this address. A browser does not tell a page whether a server of another origin
- * is away or does not list it (CORS), so both are named.
+ * The same failure for a Worker at this address. If it has another origin, a page cannot know whether the server
+ * is away or refuses the page's origin (CORS), so the message names both.
  * @param baseUrl origin of the Worker; empty: the page's own
  */
 export function unreachableFrom(baseUrl: string): Failure {
@@ -28,8 +28,8 @@ export function unreachableFrom(baseUrl: string): Failure {
 }
 
 /**
- * Turns an error answer into a failure. Reads RFC 9457 problem documents (rooms.md §1) and copes
- * with anything else, because a proxy on the way may have answered.
+ * Turns an error answer into a failure. Reads RFC 9457 problem documents (rooms.md §1) and accepts any other body,
+ * because a proxy may have answered.
  * @param body the parsed JSON, or undefined when there was none
  */
 export function failureOf(status: number, retryAfter: string | null, body: unknown): Failure {
@@ -57,7 +57,7 @@ function kindOf(status: number): Failure["kind"] {
   return status === 409 || status === 429 || status >= 500 ? "busy" : "refused";
 }
 
-/** By the first part of each JSON Pointer, the first message of each. */
+/** The first message for each field, by the first part of its JSON Pointer. */
 function fieldMessages(errors: unknown): Record<string, string> | undefined {
   const fields: Record<string, string> = {};
   for (const { pointer, detail } of Array.isArray(errors) ? errors.filter(isRecord) : []) {

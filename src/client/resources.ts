@@ -1,14 +1,14 @@
 import { hasTexts, isRecord } from "./json-shape.ts";
 
-/** What is known of a user besides the id. */
+/** Name and picture of a user. */
 export type Person = {
-  /** As the guild sees it. */
+  /** The name that the guild shows. */
   readonly name: string;
-  /** A small picture at Discord; null: none. */
+  /** URL of a small picture at Discord; null: none. */
   readonly avatarUrl: string | null;
 };
 
-/** A user who is in a room's voice channel now, with the name where Discord told it. */
+/** A user who is in a room's voice channel now, with a name if Discord sent it. */
 export type RoomMember = {
   readonly userId: string;
   /** RFC 3339. */
@@ -35,12 +35,12 @@ export type Room = {
 /** The two sides of a match, as FACEIT calls them. */
 export type Faction = "faction1" | "faction2";
 
-/** Somebody who plays in a match. */
+/** A player of a match. */
 export type MatchPlayer = {
   readonly playerId: string;
   readonly nickname: string;
   readonly skillLevel: number | null;
-  /** Null: has not linked Discord. */
+  /** Null: the player has not linked Discord. */
   readonly discordId: string | null;
 };
 
@@ -50,7 +50,7 @@ export type MatchSide = {
   readonly players: readonly MatchPlayer[];
   /** Its private voice channel. */
   readonly room: { readonly channelId: string; readonly name: string } | null;
-  /** What keeps it from having one. */
+  /** Why it has no voice channel; null: no problem. */
   readonly problem: "discord_full" | "discord_refused" | "discord_unreachable" | null;
   /** Discord users who are in its channel now. */
   readonly inVoice: readonly string[];
@@ -61,7 +61,7 @@ export type Match = {
   readonly matchId: string;
   readonly guildId: string;
   readonly state: "live" | "ended";
-  /** FACEIT's own: READY, ONGOING, FINISHED, … */
+  /** FACEIT's own status: READY, ONGOING, FINISHED, … */
   readonly status: string;
   readonly game: string;
   readonly region: string;
@@ -75,7 +75,7 @@ export type Match = {
   readonly factions: { readonly [Side in Faction]: MatchSide };
   readonly createdAt: string;
   readonly endedAt: string | null;
-  /** Grows with each change of the match: a lower one is older. */
+  /** Grows with each change of the match: a lower revision is older. */
   readonly revision: number;
 };
 
@@ -102,19 +102,19 @@ export type Invite = {
   readonly expiresAt: string | null;
 };
 
-/** A page of rooms, newest first; `nextCursor` null: it is the last. */
+/** A page of rooms, newest first; `nextCursor` null: the last page. */
 export type RoomsPage = {
   readonly rooms: readonly Room[];
   readonly nextCursor: string | null;
 };
 
-/** A page of matches, newest first; `nextCursor` null: it is the last. */
+/** A page of matches, newest first; `nextCursor` null: the last page. */
 export type MatchesPage = {
   readonly matches: readonly Match[];
   readonly nextCursor: string | null;
 };
 
-/** People by name; those not in it can still be named by their Discord id. */
+/** People by name. People who are not in it can still be given by their Discord id. */
 export type People = { readonly people: readonly (Person & { readonly userId: string })[] };
 
 /** Whether a body is a {@link CreatedRoom}. */
@@ -151,7 +151,7 @@ export function isPeople(body: unknown): body is People {
   return isPage(body, "people", (one) => hasTexts(one, ["userId", "name"]));
 }
 
-/** Whether a body is an object with a list under this name, each of which is one of those. */
+/** Whether a body is an object with an array under this name, whose items all pass `isOne`. */
 export function isPage(
   body: unknown,
   list: string,

@@ -2,7 +2,7 @@ import type { PONG_FRAME } from "../protocol/frames.ts";
 import { isRecord, isText } from "./json-shape.ts";
 import type { EventMeta, Presence, Snapshot } from "./stream-item.ts";
 
-/** An event as it stands in a frame: its name may be of a later version. */
+/** An event in a frame. Its name may be one of a later version. */
 export type EventBody = {
   readonly event: string;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -41,7 +41,7 @@ export type ServerFrame =
   | { readonly type: "reauth.ok"; readonly exp: number }
   | { readonly type: "error"; readonly code: string; readonly message: string };
 
-/** How far the hub sends beyond what is acknowledged; absent: a hub that does not count. */
+/** How much the hub sends beyond the last acknowledgement; absent: a hub without that limit. */
 export type Credit = {
   readonly windowBytes?: number | undefined;
   readonly windowEvents?: number | undefined;
@@ -49,11 +49,11 @@ export type Credit = {
 
 const PONG: typeof PONG_FRAME = '{"type":"pong"}';
 
-/** What a message of the server is. */
+/** A message of the server, as it was read. */
 export type ReadFrame =
   | { readonly kind: "frame"; readonly frame: ServerFrame }
   | { readonly kind: "pong" }
-  /** Not understood: of a later version, or broken. Both are passed over. */
+  /** Not understood: of a later version, or invalid. Both are ignored. */
   | { readonly kind: "unknown" };
 
 const UNKNOWN: ReadFrame = { kind: "unknown" };
@@ -96,7 +96,7 @@ function isServerFrame(value: unknown): value is ServerFrame {
   }
 }
 
-/** Whether it says who is here. */
+/** Whether a value is presence. */
 export function isPresence(value: unknown): value is Presence {
   return (
     isRecord(value) &&
@@ -105,7 +105,7 @@ export function isPresence(value: unknown): value is Presence {
   );
 }
 
-/** Whether it is an event as frames carry it. */
+/** Whether a value is an event in a frame. */
 export function isEvent(value: unknown): value is EventBody {
   return (
     isRecord(value) &&
@@ -117,7 +117,7 @@ export function isEvent(value: unknown): value is EventBody {
   );
 }
 
-/** Whether it is a whole number from 0: a seq, a count, a length of time. */
+/** Whether a value is a whole number from 0: a seq, a count, a duration. */
 export function isSeq(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }

@@ -2,16 +2,16 @@ import { isGuildEvent } from "./guild-event.ts";
 import type { EventBody } from "./server-frame.ts";
 import type { OtherEvent, StreamEvent, StreamItem } from "./stream-item.ts";
 
-/** The last thing a client has seen: what it names to resume (rooms.md §2). */
+/** The position that a client resumes from (rooms.md §2). */
 export type StreamPosition = { readonly epoch: string; readonly seq: number };
 
-/** What an event is to a client that stands at a position. */
+/** How an event relates to the client's position. */
 type Arrival = "next" | "duplicate" | "hole";
 
 /**
- * Decides on an event by its `seq` and `prev` (rooms.md §2). A jump is announced by `prev`, the
- * event sent before; it is a hole when that one never arrived.
- * @param seen seq of the last thing seen
+ * Classifies an event by its `seq` and `prev` (rooms.md §2). `prev` announces a jump: it is the event sent before.
+ * If that event never arrived, there is a hole.
+ * @param seen seq of the client's position
  */
 function judgeArrival(
   seen: number,
@@ -22,25 +22,25 @@ function judgeArrival(
   return event.prev !== undefined && event.prev <= seen ? "next" : "hole";
 }
 
-/** Where a client stands in the stream, over all its connections. */
+/** The client's position in the stream, kept over all its connections. */
 export class StreamCursor {
   #position: StreamPosition | null = null;
-  /** Seq before the last hole: a second one there means that resuming does not help. */
+  /** Seq before the last hole. A second hole there means that resuming does not help. */
   #lastHole: number | undefined;
 
-  /** Null: nothing was seen yet, or resuming does not help. */
+  /** Null: nothing was received yet, or resuming does not help. */
   get position(): StreamPosition | null {
     return this.#position;
   }
 
-  /** Everything up to here is known, by a snapshot or because the server says so. */
+  /** Moves the position. The client has everything up to it, by a snapshot or by the server's word. */
   jump(position: StreamPosition): void {
     this.#position = position;
   }
 
   /**
-   * Takes events as they came. What it gives back goes on to the user: no duplicate, and a hole
-   * last, after which the connection is to be made again.
+   * Takes events in the order of arrival. Returns the items for the user, without duplicates. If the last item is
+   * a hole, the caller must reconnect.
    */
   take(epoch: string, events: readonly EventBody[]): StreamItem[] {
     const items: StreamItem[] = [];
@@ -61,7 +61,7 @@ export class StreamCursor {
   }
 }
 
-/** An event as it is handed on: one of the registry, or another. */
+/** An event as the client hands it on: `event` if its name is registered, else `other`. */
 export function streamEventOf(event: EventBody): StreamEvent | OtherEvent {
   return isGuildEvent(event) ? { ...event, type: "event" } : { ...event, type: "other" };
 }

@@ -2,15 +2,15 @@ import type { EventName, GuildEvent, PayloadOf } from "./guild-event.ts";
 import type { Failure } from "./outcome.ts";
 import type { Match, Room } from "./resources.ts";
 
-/** What every event carries besides its name and payload. */
+/** The members of every event besides its name and payload. */
 export type EventMeta = {
   /** Milliseconds since 1970. */
   readonly ts: number;
   readonly seq: number;
   readonly id: string;
-  /** The seq sent before this one, after a jump. */
+  /** After a jump: the seq of the event sent before. */
   readonly prev?: number | undefined;
-  /** W3C trace id of what caused the event: 32 hex digits. */
+  /** W3C trace id of the request or event that caused it: 32 hex digits. */
   readonly trace?: string | undefined;
 };
 
@@ -24,7 +24,7 @@ export type StreamEventOf<Name extends EventName> = {
   readonly payload: PayloadOf<Name>;
 } & EventMeta;
 
-/** An event that this version does not know: of a later server. */
+/** An event of a later server, whose name this version does not know. */
 export type OtherEvent = {
   readonly type: "other";
   readonly event: string;
@@ -45,7 +45,7 @@ export type SnapshotReason =
   | "ahead_of_hub"
   | "invalid_position";
 
-/** The whole state at `seq`: forget what was known. */
+/** The whole state at `seq`. It replaces everything known before. */
 export type Snapshot = {
   readonly type: "snapshot";
   readonly epoch: string;
@@ -56,27 +56,27 @@ export type Snapshot = {
   readonly rooms: readonly Room[];
   /** The newest live matches; absent: none. */
   readonly matches?: readonly Match[] | undefined;
-  /** The connection to Discord; absent before the container was ever heard of. */
+  /** The connection to Discord; absent before the container has reported it for the first time. */
   readonly gateway?: Pick<PayloadOf<"gateway.state">, "state" | "since"> | undefined;
 };
 
-/** What a connection to the stream hands on, in order. */
+/** An item that the stream hands on. */
 export type StreamItem =
-  /** The connection is accepted; names the guild, and the connection for whoever helps you. */
+  /** The hub has accepted the connection. `connectionId` is for a support request. */
   | { readonly type: "accepted"; readonly guildId: string; readonly connectionId: string }
   | StreamEvent
   | OtherEvent
   | Snapshot
-  /** All that was missed has been sent again; `events` is how many that were. */
+  /** All missed events have been sent; `events` is their number. */
   | {
       readonly type: "resumed";
       readonly from: number;
       readonly to: number;
       readonly events: number;
     }
-  /** Who is here, now. Only with `signals`. */
+  /** Who is connected now. Only with `signals`. */
   | ({ readonly type: "presence" } & Presence)
-  /** Another last value, which replaces the one before of its `key`. Only with `signals`. */
+  /** Another last value, which replaces the previous one of its `key`. Only with `signals`. */
   | {
       readonly type: "signal";
       readonly event: string;
@@ -84,29 +84,29 @@ export type StreamItem =
       readonly payload: unknown;
       readonly ts: number;
     }
-  /** The hub did not take something that was sent, such as a `subscribe` of bad ids. */
+  /** The hub refused a frame, such as a `subscribe` with invalid ids. */
   | { readonly type: "error"; readonly code: string; readonly message: string }
-  /** Something after `after` is missing; the connection is made again to fetch it. */
+  /** Events after `after` are missing. The client reconnects to fetch them. */
   | { readonly type: "hole"; readonly after: number; readonly got: number }
   /** The connection is gone; `why` is in plain words. */
   | { readonly type: "lost"; readonly why: string };
 
-/** What carries the stream: a WebSocket, or Server-Sent Events where those do not get through. */
+/** The transport of the stream: a WebSocket, or Server-Sent Events where no WebSocket gets through. */
 export type Carrier = "websocket" | "http";
 
-/** Where the connection stands; times in milliseconds since 1970. */
+/** The state of the connection; times in milliseconds since 1970. */
 export type ConnectionState =
   | { readonly kind: "connecting" }
   | { readonly kind: "live"; readonly since: number; readonly over: Carrier }
-  /** Lost; the next attempt is at `until`. `offline`: this device says that it has no network. */
+  /** Not connected; the next attempt is at `until`. `offline`: the device reports that it has no network. */
   | {
       readonly kind: "waiting";
       readonly until: number;
       readonly why: string;
       readonly offline?: true;
-      /** The call that let nobody in, when that is why. */
+      /** The failed call, if a call was the reason. */
       readonly failure?: Failure | undefined;
     }
   | { readonly kind: "signed-out" }
-  /** It will not come back by itself; `why` says what to do. `failure` as while it waits. */
+  /** The client will not reconnect by itself; `why` says what to do. `failure` as in `waiting`. */
   | { readonly kind: "stopped"; readonly why: string; readonly failure?: Failure | undefined };

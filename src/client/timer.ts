@@ -1,4 +1,4 @@
-/** One wait that can be set again and taken back. */
+/** One timeout that can be replaced and cancelled. */
 export class Timer {
   #id: ReturnType<typeof setTimeout> | undefined;
 
@@ -7,7 +7,7 @@ export class Timer {
     return this.#id !== undefined;
   }
 
-  /** Runs `work` after `ms` milliseconds, instead of what was set before. */
+  /** Runs `work` after `ms` milliseconds, instead of the work set before. */
   set(ms: number, work: () => void): void {
     this.clear();
     this.#id = setTimeout(() => {
@@ -16,7 +16,6 @@ export class Timer {
     }, ms);
   }
 
-  /** Takes it back. */
   clear(): void {
     if (this.#id !== undefined) clearTimeout(this.#id);
     this.#id = undefined;

@@ -10,7 +10,7 @@ import type { Faction, Match, MatchPlayer, MatchSide, Room, RoomMember } from ".
 import type { ServerFrame } from "./server-frame.ts";
 import type { Presence, Snapshot, SnapshotReason } from "./stream-item.ts";
 
-/** The same with nothing that may be changed: that is how the client hands it out. */
+/** The type with everything readonly, as the client hands values on. */
 type Frozen<T> = T extends readonly (infer Item)[]
   ? readonly Frozen<Item>[]
   : T extends object
@@ -22,13 +22,13 @@ type Registered = {
   readonly [Each in Definition as Each["name"]]: Frozen<z.infer<Each["payload"]>>;
 };
 
-/** Checked by `tsc`, not at run time: the package's types and the schemas of the wire. */
-describe("the types that are shipped", () => {
-  it("are those of the registry", () => {
+/** `tsc` checks it, not the run: the types of the package equal the schemas of the wire. */
+describe("the types of the package", () => {
+  it("equal those of the registry", () => {
     expectTypeOf<EventPayloads>().toEqualTypeOf<Registered>();
   });
 
-  it("are those of rooms, matches and snapshots", () => {
+  it("equal those of rooms, matches and snapshots", () => {
     expectTypeOf<Room>().toEqualTypeOf<Frozen<wireRoom.Room>>();
     expectTypeOf<RoomMember>().toEqualTypeOf<Frozen<wireRoom.RoomMember>>();
     expectTypeOf<Faction>().toEqualTypeOf<wireMatch.Faction>();
@@ -40,7 +40,7 @@ describe("the types that are shipped", () => {
     expectTypeOf<Frozen<z.infer<typeof wire.SnapshotFrame>>>().toExtend<Snapshot>();
   });
 
-  it("know every frame that the server sends", () => {
+  it("include every frame that the server sends", () => {
     type Sent = wire.ServerFrame["type"];
     expectTypeOf<Exclude<Sent, ServerFrame["type"]>>().toEqualTypeOf<never>();
     expectTypeOf<Frozen<z.infer<typeof wire.AuthOkFrame>>>().toExtend<ServerFrame>();
@@ -50,8 +50,8 @@ describe("the types that are shipped", () => {
   });
 });
 
-describe("the events that are known", () => {
-  it("are all that are registered", () => {
+describe("the known events", () => {
+  it("are all registered events", () => {
     expect(
       [...ROOM_EVENTS, ...GATEWAY_EVENTS, ...MATCH_EVENTS].filter(
         ({ name }) => !isGuildEvent({ event: name }),
@@ -59,7 +59,7 @@ describe("the events that are known", () => {
     ).toEqual([]);
   });
 
-  it("are not those of a later version", () => {
+  it("do not include events of a later version", () => {
     expect(isGuildEvent({ event: "match.started" })).toBe(false);
     expect(isGuildEvent({ event: "toString" })).toBe(false);
   });
