@@ -3,12 +3,12 @@ import { Grants, type OAuthRules } from "../doubles/oauth2.ts";
 import type { LocalApplication } from "./application.ts";
 import type { World } from "./world.ts";
 
-/** How long an access token is good, seconds: 7 days. */
+/** Lifetime of an access token, seconds: 7 days. */
 const TOKEN_SECONDS = 604_800;
 
 /**
- * OAuth2 as Discord has it. The one scope that is modelled is `identify`: who the user is.
- * @param redirectUris where a browser may be sent back to
+ * Discord's OAuth2. The only modelled scope is `identify`, which gives the user's identity.
+ * @param redirectUris the addresses that a browser may be sent back to
  */
 export function discordOAuth(
   world: World,
@@ -18,7 +18,7 @@ export function discordOAuth(
 ): OAuthRules {
   const people = () => [...world.users.values()].filter(({ bot }) => !bot);
   return {
-    whose: "Discord",
+    service: "Discord",
     grants: new Grants(clock, TOKEN_SECONDS),
     clientId: id,
     clientSecret,

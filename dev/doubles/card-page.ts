@@ -1,4 +1,4 @@
-/** Makes text safe inside HTML text and quoted attributes. */
+/** Escapes text for HTML content and quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
@@ -28,7 +28,7 @@ const STYLE = `
   [role=alert] { color: var(--bad); margin: 1rem 0 0 }
 `;
 
-/** A page of one of the local doubles: one calm card. @param body HTML */
+/** A page of one of the local doubles: a single card. @param body HTML */
 export function cardPage(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -42,18 +42,18 @@ export function cardPage(title: string, body: string): string {
 }
 
 /**
- * A page of OAuth2 that asks who somebody is: a button for each.
- * @param page its words, whose it is (`Discord` or `FACEIT`), and where the choice is posted
+ * An OAuth2 page where the user chooses an account, with a button for each.
+ * @param page its texts, the service (`Discord` or `FACEIT`), and where the choice is posted
  */
 export function choicePage(page: {
   readonly title: string;
   readonly heading: () => string;
-  readonly whose: string;
+  readonly service: string;
   readonly field: string;
   readonly people: () => readonly { readonly id: string; readonly name: string }[];
   readonly action: string;
 }): string {
-  const { title, whose, field, action } = page;
+  const { title, service, field, action } = page;
   const buttons = page
     .people()
     .map(
@@ -61,9 +61,9 @@ export function choicePage(page: {
         `<button name="${field}" value="${escapeHtml(id)}">Continue as ${escapeHtml(name)}</button>`,
     );
   return cardPage(
-    `${title} · ${whose} local`,
+    `${title} · ${service} local`,
     `<h1>${escapeHtml(page.heading())}</h1>
-<p>The local ${whose}: choose whoever you want to be, there is no password.</p>
+<p>The local ${service}: choose any account, there is no password.</p>
 <form method="post" action="${escapeHtml(action)}">
 ${buttons.join("\n")}
 <button name="cancel" value="yes" class="second">Cancel</button>
@@ -71,10 +71,10 @@ ${buttons.join("\n")}
   );
 }
 
-/** Says why nobody is sent anywhere. @param whose whose page it is: `Discord` or `FACEIT` */
-export function refusalPage(whose: string, problem: string): string {
+/** A page that says why the browser is not sent back. @param service `Discord` or `FACEIT` */
+export function refusalPage(service: string, problem: string): string {
   return cardPage(
-    `Not possible · ${whose} local`,
+    `Not possible · ${service} local`,
     `<h1>This request is not possible</h1><p role="alert">${escapeHtml(problem)}</p>`,
   );
 }

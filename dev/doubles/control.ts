@@ -6,27 +6,29 @@ import { isLocalOrigin } from "./server.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** A time that a test asks for. */
+/** A delay that a test sets, milliseconds. */
 export const Milliseconds = z.int().min(0).max(DAY_MS);
 
-/** What a fault answers; 0 closes the connection without an answer. */
+/** The HTTP status of a fault; 0 closes the connection without an answer. */
 export const FaultStatus = z.union([z.literal(0), z.int().min(200).max(599)]).default(500);
 
-/** JSON, or with undefined `{"ok":true}`. Fails with what is wrong: 400 unless it says another status. */
+/**
+ * The JSON to answer; undefined: `{"ok":true}`. A failure is a message, with status 400 unless it has another one.
+ */
 export type ControlOutcome = Result<
   unknown,
   string | { readonly status: 404 | 502; readonly error: string }
 >;
 
-/** The outcome of a call that only does something. */
+/** The outcome of a call that has no result. */
 export const DONE = ok(undefined);
 
-/** The outcome of a call about what is not there. @param what for example `channel` */
+/** The outcome when the named object does not exist. @param what for example `channel` */
 export function noSuch(what: string): ControlOutcome {
   return err({ status: 404, error: `there is no such ${what}` });
 }
 
-/** A call of a control API. Of a path with `:id` it gets that part. */
+/** A call of a control API. If the path has `:id`, `run` gets that part. */
 export interface ControlRoute {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
@@ -58,7 +60,7 @@ export function onPost<T>(
   };
 }
 
-/** What is wrong with a body, in one sentence. */
+/** The problems of a body as one text. */
 export function problemsOf({ issues }: z.ZodError): string {
   const problems = issues.map(({ path, message }) =>
     path.length === 0 ? `body: ${message}` : `${path.join(".")}: ${message}`,
@@ -67,13 +69,13 @@ export function problemsOf({ issues }: z.ZodError): string {
 }
 
 /**
- * A double's control API. Only callers without an `Origin` and pages of this machine get in (names on
- * the internet are kept out by the double as a whole, `server.ts`).
+ * A double's control API. It accepts only callers without an `Origin` and pages of this machine. Names on the
+ * internet are refused for the whole double (`server.ts`).
  */
 export function controlApi(routes: readonly ControlRoute[]): Hono {
   const api = new Hono();
   api.use(
-    // Another site's page must not steer this, even though it runs in the developer's browser.
+    // A page of another site must not control the double, even in the developer's browser.
     async (c, next) => {
       const origin = c.req.header("origin");
       if (origin === undefined || isLocalOrigin(origin)) return next();
@@ -100,8 +102,8 @@ export function controlApi(routes: readonly ControlRoute[]): Hono {
  * Calls the control API of a double.
  * @param double where it listens
  * @param path below `/_control`
- * @returns its answer's JSON, which has the types of the double's own code
- * @throws with what it says when it is not 200
+ * @returns the JSON of the answer; its types are those of the double's own code
+ * @throws with the answer's text when the status is not 200
  */
 export async function control<T = Record<string, unknown>>(
   { url }: { readonly url: string },
@@ -121,7 +123,7 @@ export async function control<T = Record<string, unknown>>(
   return JSON.parse(text) as T;
 }
 
-/** A double as the person at its controls sees it. */
+/** Calls the control API of a double. */
 export class ControlClient {
   readonly #double: { readonly url: string };
 

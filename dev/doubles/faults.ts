@@ -2,7 +2,7 @@
 interface FaultTarget {
   /** Null: all. */
   readonly method: string | null;
-  /** A path below the API's own: `:name` is any one part, a last `*` any rest. Null: all. */
+  /** A path below the API's base path: `:name` matches any one part, a final `*` any rest. Null: all paths. */
   readonly path: string | null;
 }
 
@@ -15,13 +15,13 @@ interface Rule<Fault> {
 
 const EVERY_CALL: FaultTarget = { method: null, path: null };
 
-/** Faults that a test asked for: what the next so many calls of an API get instead of their answer. */
+/** Faults that a test has set. The next calls of an API get them instead of their answer. */
 export class CallFaults<Fault> {
   #rules: readonly Rule<Fault>[] = [];
 
   /**
-   * After `skip` calls of the target the next `times` get the fault. It replaces what was asked for
-   * the same target; 0 times clears it, and all of it when the target is every call.
+   * After `skip` calls of the target, the next `times` calls get the fault. It replaces an earlier fault of the
+   * same target. With `times` 0 it only removes that one, or all faults if the target is every call.
    */
   set(
     fault: Fault,
@@ -38,8 +38,8 @@ export class CallFaults<Fault> {
   }
 
   /**
-   * The fault of the call that just came, or null.
-   * @param path below the API's own
+   * The fault for this call, or null. It counts the call.
+   * @param path below the API's base path
    */
   take(method: string, path: string): Fault | null {
     for (const rule of this.#rules) {
@@ -56,7 +56,7 @@ export class CallFaults<Fault> {
   }
 }
 
-/** Whether a path is one of a pattern, in which `:name` stands for any one part. */
+/** Whether a path matches a pattern, in which `:name` matches any one part. */
 export function fits(pattern: string, path: string): boolean {
   const expected = pattern.split("/");
   const actual = path.split("/");

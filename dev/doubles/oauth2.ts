@@ -4,7 +4,7 @@ import type { Clock } from "../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
 import { choicePage, refusalPage } from "./card-page.ts";
 
-/** How long a code may wait for its exchange, milliseconds. */
+/** Lifetime of an authorization code, milliseconds. */
 export const CODE_LIFETIME_MS = 60_000;
 
 const FORM_TYPE = "application/x-www-form-urlencoded";
@@ -21,17 +21,17 @@ const PAGE_HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** What somebody allowed the client. */
+/** What a user has allowed the client. */
 export interface Grant {
-  /** Whose it is. */
+  /** The user's id. */
   readonly subject: string;
-  /** What was asked for, separated by spaces. */
+  /** The requested scopes, separated by spaces. */
   readonly scope: string;
 }
 
 interface Code extends Grant {
   readonly redirectUri: string;
-  /** PKCE: base64url(SHA-256(verifier)); null: without it. */
+  /** PKCE: base64url(SHA-256(verifier)); null: without PKCE. */
   readonly challenge: string | null;
 }
 
@@ -41,9 +41,9 @@ interface Token extends Grant {
 
 type Kept<T> = T & { readonly expiresAt: number };
 
-/** Authorization codes and access tokens. A restart forgets them. */
+/** Authorization codes and access tokens. They are lost with a restart. */
 export class Grants {
-  /** How long an access token is good. */
+  /** Lifetime of an access token, seconds. */
   readonly tokenSeconds: number;
   readonly #clock: Clock;
   readonly #codes = new Map<string, Kept<Code>>();
@@ -54,12 +54,14 @@ export class Grants {
     this.tokenSeconds = tokenSeconds;
   }
 
-  /** @returns a code for one exchange within a minute */
+  /** @returns a code for one exchange within {@link CODE_LIFETIME_MS} */
   issueCode(code: Code): string {
     return this.#keep(this.#codes, code, CODE_LIFETIME_MS);
   }
 
-  /** Uses a code up, whether the rest fits or not. Fails with the name of what does not. */
+  /**
+   * Exchanges a code and invalidates it, also when the exchange fails. Fails with the name of the wrong parameter.
+   */
   exchange(
     code: string,
     redirectUri: string,
@@ -81,13 +83,13 @@ export class Grants {
     return ok({ grant, accessToken, refreshToken });
   }
 
-  /** What the access token of an `Authorization` header allows, or null. */
+  /** The grant of the access token in an `Authorization` header, or null. */
   ofBearer(authorization: string | undefined): Grant | null {
     const token = /^Bearer (\S+)$/.exec(authorization ?? "")?.[1] ?? "";
     return this.#find(this.#tokens, token) ?? null;
   }
 
-  /** Ends what an access or refresh token allows; one that is not known is no error (RFC 7009 §2.2). */
+  /** Revokes an access or refresh token, with its pair. An unknown token is no error (RFC 7009 §2.2). */
   revoke(token: string): void {
     for (const [accessToken, { refreshToken }] of this.#tokens) {
       if (token === accessToken || token === refreshToken) this.#tokens.delete(accessToken);
@@ -111,52 +113,51 @@ function newSecret(): string {
   return randomBytes(32).toString("base64url");
 }
 
-/** The one client of an authorization server, and what its service does in its own way. */
+/** The only client of an authorization server, and the rules that differ between the services. */
 export interface OAuthRules {
-  readonly whose: "Discord" | "FACEIT";
+  readonly service: "Discord" | "FACEIT";
   readonly grants: Grants;
   readonly clientId: string;
   /** Absent: a public client. */
   readonly clientSecret: string | undefined;
-  /** Whether the secret may also stand in the form, instead of HTTP Basic (RFC 6749 §2.3.1). */
+  /** Whether the secret may also be sent in the form instead of HTTP Basic (RFC 6749 §2.3.1). */
   readonly secretInForm: boolean;
-  /** Where a browser may be sent back to, each of them exactly. */
+  /** The addresses that a browser may be sent back to, compared exactly. */
   readonly redirectUris: readonly string[];
-  /** The variable that they are from. */
+  /** Name of the environment variable with these addresses, for error messages. */
   readonly redirectVariable: string;
   readonly redirectStatus: 302 | 303;
-  /** Whether every code is bound to a verifier, by S256 (RFC 7636). */
+  /** Whether PKCE with S256 is required (RFC 7636). */
   readonly pkce: boolean;
-  /** The one scope that there is; absent: any. */
+  /** The only scope that is accepted; absent: any. */
   readonly onlyScope?: string;
-  /** The page that asks who somebody is. */
+  /** The page where the user chooses an account. */
   readonly page: {
     readonly title: string;
     readonly heading: () => string;
-    /** Name of the form's field that carries the id of who was chosen. */
+    /** Name of the form field with the chosen account. */
     readonly field: string;
     readonly people: () => readonly { readonly id: string; readonly name: string }[];
-    /** Whom the field's value names: their id. */
+    /** The id of the account that the field's value names. */
     readonly find: (chosen: string) => string | undefined;
   };
-  /** What an exchange answers besides the tokens. */
+  /** The members of a token response besides the tokens. */
   readonly more: (grant: Grant) => Promise<object> | object;
 }
 
-/** Who asks, and where the browser goes back to. */
 interface AuthorizationRequest extends Omit<Code, "subject"> {
   readonly state: string | undefined;
 }
 
 /**
- * `/authorize`: where a browser says who it is. A real one knows by a login; here anybody may be
- * anybody, by a form that is posted to the same address.
+ * `/authorize`: where the user chooses an account. The real services know the user by a login. Here the page is a
+ * form without a password, posted to the same address.
  */
 export function authorizePages(rules: OAuthRules): Hono {
-  const { whose, grants, page, redirectStatus } = rules;
+  const { service, grants, page, redirectStatus } = rules;
   const pages = new Hono();
   const refuse = (c: Context, problem: string): Response =>
-    c.html(refusalPage(whose, problem), 400);
+    c.html(refusalPage(service, problem), 400);
   const sendBack = (
     c: Context,
     { redirectUri, state }: AuthorizationRequest,
@@ -167,13 +168,13 @@ export function authorizePages(rules: OAuthRules): Hono {
     if (state !== undefined) target.searchParams.set("state", state);
     return c.redirect(target.href, redirectStatus);
   };
-  /** What the browser came with, or the answer to it. */
+  /** The valid request, or the response that refuses it. */
   const readRequest = (c: Context): AuthorizationRequest | Response => {
     const query = c.req.query();
     const { redirect_uri: redirectUri = "", code_challenge: challenge = "", scope = "" } = query;
-    // RFC 6749 §4.1.2.1: nobody is sent to an address that the client has not registered.
+    // RFC 6749 §4.1.2.1: a browser is never sent to an address that the client has not registered.
     if (query["client_id"] !== rules.clientId) {
-      return refuse(c, `This client_id is not the one of the local ${whose}.`);
+      return refuse(c, `This client_id is not the one of the local ${service}.`);
     }
     if (!rules.redirectUris.includes(redirectUri)) {
       return refuse(c, `This redirect_uri is not in ${rules.redirectVariable}.`);
@@ -202,7 +203,7 @@ export function authorizePages(rules: OAuthRules): Hono {
     const request = readRequest(c);
     if (request instanceof Response) return request;
     const { pathname, search } = new URL(c.req.url);
-    return c.html(choicePage({ ...page, whose, action: pathname + search }));
+    return c.html(choicePage({ ...page, service, action: pathname + search }));
   });
   pages.post("/authorize", async (c) => {
     const request = readRequest(c);
@@ -213,13 +214,13 @@ export function authorizePages(rules: OAuthRules): Hono {
       return sendBack(c, request, { error: "access_denied", error_description: description });
     }
     const subject = page.find(form.get(page.field) ?? "");
-    if (subject === undefined) return refuse(c, `There is no such person in this ${whose}.`);
+    if (subject === undefined) return refuse(c, `There is no such person in this ${service}.`);
     return sendBack(c, request, { code: grants.issueCode({ ...request, subject }) });
   });
   return pages;
 }
 
-/** `POST /token`: an authorization code for an access token. */
+/** `POST /token`: exchanges an authorization code for an access token. */
 export function exchangeCode(c: Context, rules: OAuthRules): Promise<Response> {
   return asClient(c, rules, async (form) => {
     if (form.get("grant_type") !== "authorization_code") {
@@ -241,7 +242,7 @@ export function exchangeCode(c: Context, rules: OAuthRules): Promise<Response> {
       token_type: "Bearer",
       access_token: accessToken,
       expires_in: rules.grants.tokenSeconds,
-      // Good for nothing but to be revoked: refreshing is not modelled.
+      // It can only be revoked: refreshing is not modelled.
       refresh_token: refreshToken,
       ...(await rules.more(grant)),
     });
@@ -271,7 +272,7 @@ async function asClient(
   }
   const form = new URLSearchParams(await c.req.text());
   if (isClient(c.req.header("authorization"), form, rules)) return work(form);
-  c.header("WWW-Authenticate", `Basic realm="local ${rules.whose}"`);
+  c.header("WWW-Authenticate", `Basic realm="local ${rules.service}"`);
   return refuseClient(c, 401, "invalid_client");
 }
 

@@ -7,19 +7,19 @@ export function variable(name: string): string | undefined {
   return value === "" ? undefined : value;
 }
 
-/** A variable that there must be. @param what says what it is, or where that is written */
+/** A required variable; without it the program ends. @param what its meaning, or where to find it */
 export function required(name: string, what: string): string {
   return variable(name) ?? stop(`${name} is missing: ${what}`);
 }
 
-/** A port from the environment; 0 takes a free one. */
+/** A port from the environment. 0: any free port. */
 export function portVariable(name: string, usual: number): number {
   const port = Number(variable(name) ?? usual);
   const isPort = Number.isInteger(port) && port >= 0 && port <= 65_535;
   return isPort ? port : stop(`${name} is not a port`);
 }
 
-/** Runs a double as a program of its own, until it is told to end. */
+/** Runs a double as its own program until SIGINT or SIGTERM. */
 export async function runDouble(starting: Promise<RunningDouble>): Promise<void> {
   const double = await starting.catch((error: unknown) =>
     stop(error instanceof Error ? error.message : String(error)),

@@ -30,7 +30,7 @@ const START: Readonly<Record<string, () => Promise<RunningDouble>>> = {
     }),
 };
 
-/** `fetch` sets `Host` itself. */
+/** The status of a request with this `Host`, which `fetch` would overwrite. */
 function statusOf(url: string, host: string, method: string, body?: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method, headers: { host } }, (response) => {
@@ -49,7 +49,7 @@ describe.each(Object.entries(START))("%s", (_, start) => {
   });
   afterAll(() => double.close());
 
-  it.each(FOREIGN)("answers nothing to a page that came by the name %s", async (host) => {
+  it.each(FOREIGN)("answers 403 to a page at the host name %s", async (host) => {
     const paths = ["/", "/dev/token", "/jwks", "/auth", "/token", "/_control/state", "/oauth2/x"];
     for (const path of paths) {
       for (const [method, body] of [["GET"], ["POST", '{"sub":"evil"}']] as const) {
@@ -59,13 +59,13 @@ describe.each(Object.entries(START))("%s", (_, start) => {
     }
   });
 
-  it.each(OWN)("answers by its own name %s", async (host) => {
+  it.each(OWN)("answers at its own host name %s", async (host) => {
     expect(await statusOf(new URL("/", double.url).href, host, "GET")).not.toBe(403);
   });
 });
 
 describe("the gateway of the local Discord", () => {
-  it("takes no page that came by a name on the internet, and no page of another site", async () => {
+  it("refuses a page at a name on the internet, and a page of another site", async () => {
     const discord = await startLocalDiscord({ port: 0, botToken: "t" });
     const outcome = (headers: Record<string, string>): Promise<string> =>
       new Promise((resolve) => {
@@ -87,7 +87,7 @@ describe("the gateway of the local Discord", () => {
 });
 
 describe("POST /dev/token", () => {
-  it("is for callers without an origin and for pages of this machine", async () => {
+  it("accepts callers without an origin and pages of this machine only", async () => {
     const { url, close } = (await START["the identity provider"]?.()) ?? expect.fail("no provider");
     const from = async (headers: Record<string, string>): Promise<number> => {
       const body = JSON.stringify({ sub: "alice" });

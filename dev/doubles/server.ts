@@ -3,24 +3,23 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { type AddressInfo, isIP } from "node:net";
 import type { Duplex } from "node:stream";
 
-/** A double that listens. */
+/** A running double. */
 export interface RunningDouble {
-  /** Where it listens: `http://host:port`. */
+  /** Its address: `http://host:port`. */
   readonly url: string;
   readonly close: () => Promise<void>;
 }
 
-/** What a double does with what comes in. */
 interface DoubleHandlers {
   readonly request: RequestListener;
-  /** Takes WebSockets, of callers that are allowed in; absent: there are none. */
+  /** Handles WebSocket upgrades of allowed callers; absent: upgrades are not supported. */
   readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 /**
- * Listens for callers of this machine alone.
- * @param handlersAt is told the address first: some doubles say it in their answers
- * @throws when the port is taken
+ * Starts a server for callers of this machine only.
+ * @param handlersAt gets the address first, because some doubles need it in their answers
+ * @throws when the port is in use
  */
 export async function serveDouble(
   { port, host }: { readonly port: number; readonly host: string },
@@ -54,7 +53,7 @@ export async function serveDouble(
   };
 }
 
-/** Has a Hono application answer. */
+/** Answers requests with a Hono application. */
 export function answerBy(app: {
   readonly fetch: Parameters<typeof getRequestListener>[0];
 }): RequestListener {
@@ -67,7 +66,7 @@ export function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-/** Closes the connection without an answer. @returns what nobody reads: the socket is gone */
+/** Closes the connection without an answer. @returns a response for Hono's types; it is never sent */
 export function cutConnection({ env }: { readonly env: HttpBindings }): Response {
   env.incoming.socket.destroy();
   return new Response(null, { status: 204 });
@@ -81,19 +80,19 @@ export function isLocalOrigin(origin: string): boolean {
 }
 
 /**
- * Whether a request was sent to this machine by its address, or by a name that nobody on the internet can
- * have. A name there may suddenly mean this machine (DNS rebinding): its page then reads and does here
- * what it likes, since to the browser that is its own site.
+ * Whether `Host` is an IP address or a name without a dot, which no site on the internet can have. The owner of an
+ * internet name can point it at this machine (DNS rebinding). The browser then treats the double as that page's
+ * own site, and the page may read and change everything.
  */
 function isForThisMachine({ headers: { host } }: IncomingMessage): boolean {
-  // Browsers always send it.
+  // Browsers always send `Host`.
   if (host === undefined) return true;
   const hostname = URL.parse(`http://${host}`)?.hostname;
   if (hostname === undefined) return false;
   return isIP(hostname.replace(/^\[|\]$/g, "")) !== 0 || !hostname.includes(".");
 }
 
-/** Refuses what is not for this machine: the outermost layer of each double. */
+/** The outermost layer of each double: refuses requests with another `Host`. */
 function onlyForThisMachine(listener: RequestListener): RequestListener {
   return (request, response) => {
     if (isForThisMachine(request)) {
@@ -102,6 +101,10 @@ function onlyForThisMachine(listener: RequestListener): RequestListener {
     }
     request.resume();
     response.writeHead(403, { "content-type": "application/json" });
-    response.end(JSON.stringify({ error: "this service of the local stack has no such name" }));
+    response.end(
+      JSON.stringify({
+        error: "this service of the local stack is not available at this host name",
+      }),
+    );
   };
 }

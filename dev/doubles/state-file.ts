@@ -1,14 +1,15 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Changes of this long share one write, milliseconds. */
+/** Changes within this time share one write, milliseconds. */
 const WRITE_DELAY_MS = 50;
 
 /**
- * Opens a JSON file that is replaced as a whole, so that a reader never finds half of it.
- * @param path where the file is; absent: the state stays in memory only
- * @param of whose it is, and what such a state has at least: the file is our own, written as a whole
- * @param state gives what is to be written
+ * Opens a JSON file that is always replaced as a whole, so that a reader never sees a part of it.
+ * @param path absent: the state is kept in memory only
+ * @param of the owner's name for errors, and the members that a valid state has. More is not checked, because only
+ * this code writes the file
+ * @param state returns the state to write
  */
 export function openStateFile<State extends object>(
   path: string | undefined,
@@ -28,17 +29,17 @@ export function openStateFile<State extends object>(
     typeof saved === "object" && saved !== null && of.members.every((member) => member in saved);
   if (path !== undefined) mkdirSync(dirname(path), { recursive: true });
   return {
-    /** What it holds; undefined when there is none yet. @throws when it holds something else */
+    /** The saved state; undefined: there is no file yet. @throws when the file holds something else */
     read(): State | undefined {
       const saved = path === undefined ? undefined : readJson(path);
       if (saved === undefined || isState(saved)) return saved;
       throw new Error(`${path} holds something else than the state of ${of.name}`);
     },
-    /** Asks for a write of the state as it will be a moment later. */
+    /** Schedules a write. It writes the state of that later moment. */
     schedule(): void {
       timer ??= setTimeout(write, WRITE_DELAY_MS);
     },
-    /** Writes now what was asked for. */
+    /** Writes now if a write is scheduled. */
     flush(): void {
       if (timer !== undefined) write();
     },
@@ -50,6 +51,6 @@ function readJson(path: string): unknown {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw new Error(`${path} can't be read; delete it to start anew`, { cause: error });
+    throw new Error(`${path} can't be read; delete it to start over`, { cause: error });
   }
 }

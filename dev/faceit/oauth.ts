@@ -17,11 +17,11 @@ const ID_TOKEN_SECONDS = 3_600;
 interface OAuthPorts extends Pick<OAuthRules, "clientId" | "clientSecret" | "redirectUris"> {
   readonly world: World;
   readonly clock: Clock;
-  /** Where this FACEIT is. */
+  /** Address of this FACEIT: the issuer of its tokens. */
   readonly baseUrl: string;
 }
 
-/** OAuth2 and OpenID Connect with PKCE as FACEIT has it (§A1), mounted at `/oauth`. */
+/** FACEIT's OAuth2 and OpenID Connect with PKCE (§A1), mounted at `/oauth`. */
 export function createOAuthApi({ world, clock, baseUrl, ...client }: OAuthPorts): Hono {
   let keys: ReturnType<typeof generateKeyPair> | undefined;
   const signingKeys = (): ReturnType<typeof generateKeyPair> => (keys ??= generateKeyPair("RS256"));
@@ -37,7 +37,7 @@ export function createOAuthApi({ world, clock, baseUrl, ...client }: OAuthPorts)
   };
   const rules: OAuthRules = {
     ...client,
-    whose: "FACEIT",
+    service: "FACEIT",
     grants: new Grants(clock, TOKEN_SECONDS),
     secretInForm: false,
     redirectVariable: "FACEIT_REDIRECT_URI",
@@ -68,7 +68,7 @@ export function createOAuthApi({ world, clock, baseUrl, ...client }: OAuthPorts)
   return api;
 }
 
-/** Where everything is: `/auth/v1/openid_configuration`. */
+/** The discovery document, `/auth/v1/openid_configuration`. */
 export function openIdConfiguration(baseUrl: string): Readonly<Record<string, unknown>> {
   return {
     issuer: baseUrl,
@@ -90,7 +90,7 @@ function scopesOf({ scope }: Grant): ReadonlySet<string> {
   return new Set(scope.split(" "));
 }
 
-/** `guid` is the player's id; which other claims there are depends on the scopes. */
+/** The claims of a player. `guid` is the player's id; most others depend on the scopes. */
 function claims(grant: Grant, world: World): Record<string, unknown> {
   const { subject: playerId } = grant;
   const scope = scopesOf(grant);
