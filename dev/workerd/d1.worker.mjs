@@ -1,26 +1,29 @@
-// What a D1 binding talks to, in its smallest form: one SQLite Durable Object. The binding itself is
-// workerd's own. It stands beside what is measured: the Worker reads its provider keys from it once.
+// The smallest server for a D1 binding: one SQLite Durable Object. The binding itself is workerd's own. It is not
+// part of what a benchmark measures: the Worker only reads its provider keys from it once.
 import { DurableObject } from "cloudflare:workers";
 
-/** Requests of the binding: a statement, or some at once; outside the object, so that counting is no query. */
+/**
+ * Number of requests of the binding, each with one or more statements. Kept outside the object, so that reading it
+ * is not a query.
+ */
 let queries = 0;
 
 export class Database extends DurableObject {
   constructor(ctx, env) {
     super(ctx, env);
     const { sql } = ctx.storage;
-    // A restarted server finds its tables.
+    // After a restart the tables exist already.
     const [{ tables }] = sql.exec("SELECT count(*) AS tables FROM sqlite_schema").toArray();
     if (tables === 0) for (const statement of JSON.parse(env.MIGRATIONS)) sql.exec(statement);
   }
 
   /** @param {Request} request */
   async fetch(request) {
-    const asked = await request.json();
+    const statements = await request.json();
     const asRows = new URL(request.url).searchParams.get("resultsFormat") === "ROWS_AND_COLUMNS";
     try {
       const answers = this.ctx.storage.transactionSync(() =>
-        [asked].flat().map(({ sql, params }) => this.answer(sql, params ?? [], asRows)),
+        [statements].flat().map(({ sql, params }) => this.answer(sql, params ?? [], asRows)),
       );
       return Response.json(answers);
     } catch (error) {

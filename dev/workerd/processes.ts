@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 
 /** How long a server may take to announce its ports, milliseconds. */
 const DEADLINE_MS = 120_000;
-/** How long a process may take to end by itself, milliseconds: workerd drains for ever. */
+/** How long a process may take to end by itself, milliseconds. workerd may drain its connections forever. */
 const STOP_MS = 300;
 
 const running = new Set<ChildProcess>();
@@ -18,9 +18,9 @@ export type Server = {
   readonly port: number;
   /** Ports of all its sockets, by name. */
   readonly ports: ReadonlyMap<string, number>;
-  /** Ends it as it would like to be ended. */
+  /** Ends it with SIGTERM, and with SIGKILL after {@link STOP_MS}. */
   readonly stop: () => Promise<void>;
-  /** Ends it without a warning (SIGKILL). */
+  /** Ends it with SIGKILL. */
   readonly kill: () => Promise<void>;
 };
 
@@ -29,7 +29,7 @@ export const HTTP_SOCKET = "http";
 
 /**
  * Starts a server that announces its ports as workerd does (`--control-fd=3`).
- * @throws with what it wrote to stderr when it ends before
+ * @throws with its stderr when it ends or announces no port in time
  */
 export async function startServer(
   command: string,
@@ -37,9 +37,9 @@ export async function startServer(
   options: {
     readonly cwd: string;
     readonly env?: NodeJS.ProcessEnv;
-    /** Names of the sockets that it announces besides {@link HTTP_SOCKET}. */
+    /** Names of the sockets that the server announces besides {@link HTTP_SOCKET}. */
     readonly sockets?: readonly string[];
-    /** Gets what it writes to its standard output, piece by piece. */
+    /** Gets the server's standard output in pieces. */
     readonly onOutput?: (text: string) => void;
   },
 ): Promise<Server> {
@@ -79,7 +79,7 @@ export async function startServer(
   };
 }
 
-/** @returns fewer than `count` when the process ended or said nothing for too long */
+/** @returns fewer than `count` when the process ended or did not announce all in time */
 async function readPorts(control: Readable, count: number): Promise<Map<string, number>> {
   const ports = new Map<string, number>();
   let text = "";
@@ -93,7 +93,7 @@ async function readPorts(control: Readable, count: number): Promise<Map<string, 
       if (ports.size >= count) break;
     }
   } catch {
-    // It was destroyed by the timer: what was announced so far is all.
+    // The timer destroyed the stream: return the ports that were announced so far.
   } finally {
     clearTimeout(timer);
   }

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { readFlags, readObjects } from "./worker-bundle.ts";
 
-test("the Worker's own Durable Objects are found, those of environments are not counted twice", async () => {
+test("readObjects finds the Worker's Durable Objects, and those of environments not twice", async () => {
   const toml = await readFile(
     fileURLToPath(new URL("../../wrangler.toml", import.meta.url)),
     "utf8",
@@ -13,11 +13,11 @@ test("the Worker's own Durable Objects are found, those of environments are not 
   expect(new Set(objects.map(([name]) => name)).size).toBe(objects.length);
 });
 
-test("a file without any has none", () => {
+test("readObjects returns none for a file without Durable Objects", () => {
   expect(readObjects('name = "x"\n[vars]\nA = "b"\n')).toEqual([]);
 });
 
-test("the Worker runs with the flags that it is deployed with", async () => {
+test("readFlags finds the compatibility flags of the deployment", async () => {
   const toml = await readFile(
     fileURLToPath(new URL("../../wrangler.toml", import.meta.url)),
     "utf8",

@@ -5,26 +5,26 @@ import { runOnce } from "../stack/process-group.ts";
 import { wranglerCommand } from "../stack/wrangler.ts";
 import { COMPATIBILITY_DATE, d1Service, type WorkerService } from "./workerd.ts";
 
-/** The Worker as `wrangler deploy` would upload it. */
+/** The Worker as `wrangler deploy` uploads it. */
 export type WorkerBundle = {
   /** The bundled module, an absolute path. */
   readonly module: string;
-  /** Statements that make its tables. */
+  /** Statements that create its tables. */
   readonly migrations: readonly string[];
-  /** Its Durable Objects: names of the bindings and of the classes. */
+  /** Its Durable Objects: name of the binding, name of the class. */
   readonly objects: readonly (readonly [string, string])[];
   readonly compatibilityFlags: readonly string[];
 };
 
-/** The name of the service that is D1. */
+/** The name of the D1 service. */
 export const D1_SERVICE = "d1";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /**
- * Bundles the Worker without an account and without network.
- * @param folder gets the files
- * @param root another checkout than this one
+ * Bundles the Worker. It needs no Cloudflare account and no network.
+ * @param folder where the files are written
+ * @param root the checkout to bundle; absent: this one
  */
 export async function bundleWorker(folder: string, root = ROOT): Promise<WorkerBundle> {
   const assets = path.join(folder, "assets");
@@ -41,8 +41,8 @@ export async function bundleWorker(folder: string, root = ROOT): Promise<WorkerB
 }
 
 /**
- * The bundle as a service of plain workerd, with the service that is its D1.
- * @param around a module that imports the bundle as `bundle.js`, in front of it
+ * The bundle as a service of plain workerd, and its D1 service.
+ * @param around a module in front of the bundle, which it imports as `bundle.js`
  */
 export function workerServices(
   bundle: WorkerBundle,
@@ -59,7 +59,7 @@ export function workerServices(
       ...Object.entries(variables).map(([name, text]) => ({ name, text })),
       ...bundle.objects.map(([name, className]) => ({ name, objects: className })),
       { name: "DB", d1: D1_SERVICE },
-      // There is no page here; nothing asks for it.
+      // There is no page here, and nothing requests it.
       { name: "ASSETS", service: "internet" },
     ],
     objects: bundle.objects.map(([, className]) => className),
@@ -67,7 +67,7 @@ export function workerServices(
   return [worker, d1Service(D1_SERVICE, bundle.migrations)];
 }
 
-/** Bundles one module with what it imports. @returns the bundle, an absolute path */
+/** Bundles one module with its imports. @returns the bundle, an absolute path */
 export async function bundleModule(entry: string, folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   const config = path.join(folder, "wrangler.json");

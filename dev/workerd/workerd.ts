@@ -4,10 +4,10 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { HTTP_SOCKET, startServer, type Server } from "./processes.ts";
 
-/** The date that the Worker is built for (wrangler.toml). */
+/** The compatibility date of the Worker (wrangler.toml). */
 export const COMPATIBILITY_DATE = "2026-10-23";
 
-/** What a Worker finds in its `env`. */
+/** A member of a Worker's `env`. */
 type Binding =
   | { readonly name: string; readonly text: string }
   | { readonly name: string; readonly objects: string }
@@ -20,7 +20,7 @@ export type WorkerService = {
   readonly name: string;
   /** Its module, as an absolute path. */
   readonly module: string;
-  /** Modules that it imports, by the names it imports them by. */
+  /** Modules that it imports, by import name. */
   readonly imports?: Readonly<Record<string, string>>;
   readonly compatibilityFlags?: readonly string[];
   readonly bindings: readonly Binding[];
@@ -28,7 +28,7 @@ export type WorkerService = {
   readonly objects: readonly string[];
 };
 
-/** The workerd that wrangler brings. */
+/** The version of the workerd that wrangler depends on. */
 export function workerdVersion(): string {
   const { version } = fromWrangler("workerd/package.json") as { version: string };
   return version;
@@ -36,9 +36,8 @@ export function workerdVersion(): string {
 
 /**
  * Starts plain `workerd serve` with these Workers; the first one gets the requests.
- * @param folder gets the configuration and the objects' files, and may have them from a former start
- * @param options the port to listen on (0: a free one), services with a socket of their own, and who
- * hears what they log
+ * @param folder where the configuration and the objects' files are written; it may have them from an earlier start
+ * @param options the port (0: any free port), services that get their own socket, and a listener for their logs
  */
 export async function startWorkerd(
   folder: string,
@@ -73,7 +72,7 @@ export async function startWorkerd(
   });
 }
 
-/** The D1 that {@link WorkerService} bindings of kind `d1` talk to, with its tables. */
+/** The service behind {@link WorkerService} bindings of kind `d1`, with its tables. */
 export function d1Service(name: string, migrations: readonly string[]): WorkerService {
   return {
     name,
@@ -90,7 +89,7 @@ function socketText(name: string, port: number, service: string): string {
   return `(name = ${quote(name)}, address = "127.0.0.1:${port}", http = (), service = ${quote(service)})`;
 }
 
-/** Loads a module as wrangler would: workerd is its dependency, not ours. */
+/** Loads a module from wrangler's dependencies: workerd is one of them, not one of ours. */
 function fromWrangler(name: string): unknown {
   const ours = createRequire(import.meta.url);
   return createRequire(ours.resolve("wrangler/package.json"))(name);
