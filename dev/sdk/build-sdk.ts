@@ -6,17 +6,17 @@ import { gzip } from "node:zlib";
 import { build } from "vite";
 import { runOnce } from "../stack/process-group.ts";
 
-/** The one file, compressed, may have this many bytes (hub.md, SDK). */
+/** Upper bound for the script of the package, bytes after gzip (hub.md, SDK). */
 export const SDK_MAX_GZIP_BYTES = 6 * 1024;
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const ENTRY = "src/client/index.ts";
 
 /**
- * Builds the package `guildhub-client` into a folder, which is emptied first: one ESM file with
- * nothing to install, its types, a readme and the licence. `npm pack` takes it from there.
- * @returns bytes of its one file, compressed
- * @throws when it does not build, or is larger than {@link SDK_MAX_GZIP_BYTES}
+ * Builds the package `guildhub-client` into a folder, which is emptied first: one ESM file without dependencies,
+ * its types, a readme and the licence. `npm pack` makes a tarball of the folder.
+ * @returns size of the script, bytes after gzip
+ * @throws when the build fails, or the script is not smaller than {@link SDK_MAX_GZIP_BYTES}
  */
 export async function buildSdk(folder: string): Promise<number> {
   await rm(folder, { recursive: true, force: true });
@@ -48,17 +48,17 @@ async function writeScript(folder: string): Promise<void> {
       outDir: folder,
       emptyOutDir: false,
       target: "es2023",
-      // Vite leaves the space in libraries, for bundlers that read annotations: there are none here.
+      // Vite does not remove whitespace in libraries, because bundlers may need annotations. Here there are none.
       rolldownOptions: { output: { minify: true } },
     },
   });
 }
 
-/** The types that can be reached from the entry; what they do not need is not shipped. */
+/** Writes only the type files that the entry needs. */
 async function writeTypes(folder: string): Promise<void> {
   const scratch = await mkdtemp(path.join(tmpdir(), "guildhub-sdk-"));
   try {
-    await runOnce("The types could not be made", {
+    await runOnce("The types could not be built", {
       args: [
         path.join(ROOT, "node_modules/typescript/bin/tsc"),
         "--project",
@@ -95,7 +95,7 @@ async function writePackage(folder: string): Promise<void> {
     name: "guildhub-client",
     version: own.version,
     description:
-      "GuildHub's event stream in browsers and Node: in order, without gaps, and it comes back.",
+      "GuildHub's event stream in browsers and Node: in order, without gaps, with automatic reconnects.",
     license: own.license,
     type: "module",
     sideEffects: false,

@@ -2,17 +2,16 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { FakeHub } from "../../src/testing/fake-hub.ts";
 import { answerBy, type RunningDouble, serveDouble } from "../doubles/server.ts";
 
-/** The one token that it takes. */
+/** The only token that it accepts. */
 const TOKEN = "t1";
 
-/** A real server before the client's test double of a hub: tickets, WebSockets, and `/events`. */
+/** A real server in front of the client's fake hub, with tickets, WebSockets and `/events`. */
 export class HubServer {
-  /** Whom the next client meets. */
+  /** The hub for the next client. */
   hub = new FakeHub();
   #double: RunningDouble | undefined;
   readonly #upgrades = new WebSocketServer({ noServer: true });
 
-  /** Where it listens. */
   get url(): string {
     return this.#double?.url ?? "";
   }
@@ -30,7 +29,7 @@ export class HubServer {
     }));
   }
 
-  /** Ends it with all its connections. */
+  /** Stops the server and closes all connections. */
   async stop(): Promise<void> {
     for (const peer of this.#upgrades.clients) peer.terminate();
     await this.#double?.close();

@@ -16,12 +16,12 @@ import { HubServer } from "./hub-server.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const CONSUMER = path.join(import.meta.dirname, "consumer");
-/** How the consumer's types name the package while they are in this repository. */
+/** How `consumer/types.ts` imports the package while it is in this repository. */
 const SOURCE_ENTRY = "../../../src/client/index.ts";
 const TSC = path.join(ROOT, "node_modules/typescript/bin/tsc");
 
 let scratch: string;
-/** Where the package is installed, as somebody else would. */
+/** A project where the package is installed, like a user's. */
 let project: string;
 let gzipBytes: number;
 let script: string;
@@ -45,10 +45,10 @@ afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-/** Runs npm there, with no registry to ask. */
+/** Runs npm in a folder, without a registry. */
 async function npm(cwd: string, ...args: readonly string[]): Promise<void> {
   const quiet = ["--offline", "--no-audit", "--no-fund", "--no-update-notifier"];
-  // Its own settings, not those of the npm that runs the tests.
+  // It must not inherit the settings of the npm that runs the tests.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")),
   );
@@ -60,7 +60,7 @@ async function npm(cwd: string, ...args: readonly string[]): Promise<void> {
 }
 
 describe("the package", () => {
-  it("is one small ESM file that needs nothing", async () => {
+  it("is one small ESM file without dependencies", async () => {
     expect(gzipBytes).toBeLessThan(SDK_MAX_GZIP_BYTES);
     expect(script).not.toMatch(/\bimport\b|\brequire\b|\bprocess\./);
     const files = await readdir(path.join(project, "node_modules/guildhub-client"));
@@ -79,7 +79,7 @@ describe("the package", () => {
   it.each([
     ["a program without any other types", { lib: ["ES2022"], module: "nodenext" }],
     ["a page", { lib: ["ES2022", "DOM"], module: "preserve", moduleResolution: "bundler" }],
-  ])("has types that are checked in full by %s", async (_name, options) => {
+  ])("has types that compile without skipLibCheck in %s", async (_name, options) => {
     const compilerOptions = {
       ...options,
       target: "es2022",
@@ -92,13 +92,13 @@ describe("the package", () => {
     };
     const config = path.join(project, "tsconfig.json");
     await writeFile(config, JSON.stringify({ compilerOptions, files: ["types.ts"] }));
-    const said = await promisify(execFile)(process.execPath, [TSC, "--project", config]).catch(
+    const compiled = await promisify(execFile)(process.execPath, [TSC, "--project", config]).catch(
       (error: { readonly stdout: string }) => error,
     );
-    expect(said.stdout).toBe("");
+    expect(compiled.stdout).toBe("");
   });
 
-  it("knows every event that an area registers", async () => {
+  it("has the types of every event that an area registers", async () => {
     const folder = path.join(ROOT, "src/protocol/events");
     const areas = await Promise.all(
       (await readdir(folder)).map(
@@ -111,7 +111,7 @@ describe("the package", () => {
       .flatMap((events: readonly EventDefinition[]) => events.map(({ name }) => name));
     expect(names).toContain("room.created");
     const missing = names.filter((event) => !isGuildEvent({ event }));
-    expect(missing, "write these into src/client/guild-event.ts").toEqual([]);
+    expect(missing, "add these to src/client/guild-event.ts").toEqual([]);
   });
 });
 
@@ -119,7 +119,7 @@ describe("a program that has installed it", () => {
   const server = new HubServer();
   let hub: FakeHub;
   let child: ChildProcessWithoutNullStreams;
-  let told: unknown[];
+  let printed: unknown[];
 
   beforeAll(() => server.start());
   afterAll(() => server.stop());
@@ -129,18 +129,18 @@ describe("a program that has installed it", () => {
 
   function start(withHub: FakeHub): void {
     server.hub = hub = withHub;
-    told = [];
+    printed = [];
     child = spawn(process.execPath, ["watch.mjs", server.url], { cwd: project });
-    createInterface({ input: child.stdout }).on("line", (line) => told.push(JSON.parse(line)));
-    createInterface({ input: child.stderr }).on("line", (line) => told.push({ stderr: line }));
+    createInterface({ input: child.stdout }).on("line", (line) => printed.push(JSON.parse(line)));
+    createInterface({ input: child.stderr }).on("line", (line) => printed.push({ stderr: line }));
   }
-  const hears = (what: unknown): Promise<void> =>
-    vi.waitFor(() => expect(told).toContainEqual(what), SOON);
+  const waitFor = (line: unknown): Promise<void> =>
+    vi.waitFor(() => expect(printed).toContainEqual(line), SOON);
 
-  it("sees everything once, over a loss, and ends when it is closed", async () => {
+  it("gets every event once across a reconnect, and ends when the client is closed", async () => {
     const presence = { count: 1, users: null };
     start(new FakeHub());
-    await hears({ kind: "live", over: "websocket" });
+    await waitFor({ kind: "live", over: "websocket" });
     await vi.waitFor(() => {
       expect(hub.socket.received).toEqual([{ type: "subscribe", channelIds: ["1"] }]);
     }, SOON);
@@ -151,20 +151,20 @@ describe("a program that has installed it", () => {
       ts: 1,
       payload: presence,
     });
-    await hears({ here: 1 });
+    await waitFor({ here: 1 });
     hub.publish(open());
     hub.publish(join("u1"));
-    await hears({ seq: 2, joined: "u1" });
+    await waitFor({ seq: 2, joined: "u1" });
     hub.socket.end(1012);
     hub.publish(join("u2"));
-    await hears({ seq: 3, joined: "u2" });
+    await waitFor({ seq: 3, joined: "u2" });
     child.stdin.end();
     const [exitCode] = (await once(child, "exit")) as [number | null];
     expect(exitCode).toBe(0);
-    // When a fault of a handler is reported is the runtime's business.
-    const fault = { uncaught: "a handler with a fault" };
-    expect(told).toContainEqual(fault);
-    expect(told.filter((one) => JSON.stringify(one) !== JSON.stringify(fault))).toEqual([
+    // The runtime decides when it reports the error of a handler.
+    const fault = { uncaught: "a handler that throws" };
+    expect(printed).toContainEqual(fault);
+    expect(printed.filter((one) => JSON.stringify(one) !== JSON.stringify(fault))).toEqual([
       { ok: true, value: null },
       { kind: "connecting", over: null },
       { rooms: 0 },
@@ -179,20 +179,20 @@ describe("a program that has installed it", () => {
     ]);
   });
 
-  it("gets it over HTTP where no WebSocket gets through", async () => {
+  it("gets events over HTTP where no WebSocket gets through", async () => {
     const blocked = new FakeHub();
     blocked.websockets = false;
     start(blocked);
-    await hears({ kind: "live", over: "http" });
+    await waitFor({ kind: "live", over: "http" });
     hub.publish(open());
     hub.publish(join("u1"));
-    await hears({ seq: 2, joined: "u1" });
+    await waitFor({ seq: 2, joined: "u1" });
     hub.socket.end(1006);
     hub.publish(join("u2"));
-    await hears({ seq: 3, joined: "u2" });
+    await waitFor({ seq: 3, joined: "u2" });
     child.stdin.end();
     const [exitCode] = (await once(child, "exit")) as [number | null];
     expect(exitCode).toBe(0);
-    expect(told.filter((one) => JSON.stringify(one).includes("joined"))).toHaveLength(2);
+    expect(printed.filter((one) => JSON.stringify(one).includes("joined"))).toHaveLength(2);
   });
 });

@@ -1,5 +1,5 @@
-// What a program that is strict about its libraries may write with the package's types. The test
-// compiles it against the package itself.
+// A program that uses the package's types and also checks the types of its libraries. The test compiles it against
+// the built package.
 import {
   type ConnectionState,
   type EventName,
@@ -39,7 +39,7 @@ export function inWords(item: StreamItem): string {
   }
 }
 
-/** Every state is one of these. */
+/** The switch must cover every state. */
 export function stateInWords(state: ConnectionState): string {
   switch (state.kind) {
     case "live":
