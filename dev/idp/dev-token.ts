@@ -10,15 +10,14 @@ const DevTokenRequest = z.strictObject({
   guilds: z.array(z.string()).readonly().optional(),
   scope: z.string().optional(),
   discord_id: z.string().optional(),
-  /** Seconds; zero or less makes a token that has expired already. */
+  /** Seconds. Zero or less creates an expired token. */
   expiresIn: z.number().int().default(3600),
-  /** Overrides claims, or removes one with null: so that wrong ones can be tried, well signed. */
+  /** Overrides claims; null removes one. A test can try wrong claims under a valid signature. */
   claims: z.record(z.string(), z.unknown()).default({}),
-  /** The same for the protected header. `alg` stays: the key decides it. */
+  /** The same for the protected header. `alg` cannot be changed: the key decides it. */
   header: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** Who signs, and for whom. */
 type TokenSigner = {
   readonly issuer: string;
   readonly audience: string;
@@ -27,8 +26,8 @@ type TokenSigner = {
 };
 
 /**
- * Mints an access token for a script, signed by the provider's own key.
- * @returns the token, or a sentence that says what is wrong with the request
+ * Creates an access token for a script, signed with the provider's own key.
+ * @returns the token, or an error text about the request
  */
 export async function mintDevToken(
   signer: TokenSigner,
@@ -56,7 +55,7 @@ export async function mintDevToken(
   const alg = signer.key.alg ?? "RS256";
   const protectedHeader = override({ alg, kid: signer.key.kid, typ: "at+jwt" }, header);
   if (protectedHeader["alg"] !== alg) {
-    return err(`header.alg: tokens are signed with ${alg}; make another one yourself`);
+    return err(`header.alg: the provider signs with ${alg} only`);
   }
   try {
     const signing = new SignJWT(payload).setProtectedHeader({ ...protectedHeader, alg });
@@ -74,7 +73,7 @@ function override(
   return Object.fromEntries(entries.filter(([, value]) => value !== null && value !== undefined));
 }
 
-/** What a token may say beside its `sub`. */
+/** The options of a token besides its `sub`. */
 export type TokenOptions = Omit<z.input<typeof DevTokenRequest>, "sub">;
 
 const Answer = z.object({
@@ -85,7 +84,7 @@ const Answer = z.object({
 /**
  * Gets an access token for the Worker from the local identity provider, without its sign-in form.
  * @param double where the provider listens
- * @throws a TypeError when nothing answers there, or what is wrong with the token
+ * @throws a TypeError when nothing answers there, or an Error with the provider's error text
  */
 export async function devToken(
   { url }: { readonly url: string },
@@ -98,7 +97,7 @@ export async function devToken(
   });
   const answer = Answer.parse(await response.json());
   if (answer.access_token === undefined) {
-    throw new Error(answer.error_description ?? "No token came back.");
+    throw new Error(answer.error_description ?? "The answer has no token.");
   }
   return answer.access_token;
 }

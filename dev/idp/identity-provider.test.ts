@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => idp.close());
 
-/** A browser without a screen: follows redirects by hand and keeps cookies. */
+/** A simple browser: follows redirects and keeps cookies. */
 class Browser {
   readonly #cookies = new Map<string, string>();
 
@@ -42,7 +42,10 @@ class Browser {
     return response;
   }
 
-  /** Follows redirects inside the provider; returns the first answer or the URL that leads out. */
+  /**
+   * Follows redirects inside the provider. Returns the first other response, or the URL of a redirect to another
+   * site.
+   */
   async follow(url: string, form?: Record<string, string>): Promise<Response | URL> {
     let response = await this.open(url, form);
     let at = url;
@@ -144,19 +147,19 @@ describe("sign-in with PKCE", () => {
     expect(decodeJwt(body["id_token"] ?? "")).toMatchObject({ sub: "alice", name: "alice" });
   });
 
-  it("puts what was typed into the token, whatever scope was asked for", async () => {
+  it("puts the form's values into the token, whatever scope was requested", async () => {
     const form = { name: "mod", discord_id: "42", guilds: "1, 2", manages_rooms: "yes" };
     const { body } = await redeem(idp.issuer, await signIn(idp.issuer, new Browser(), form));
     const { payload } = await verify(idp.issuer, body["access_token"] ?? "");
     expect(payload).toMatchObject({ discord_id: "42", guilds: ["1", "2"], scope: "rooms:manage" });
 
-    const asked = { scope: "openid rooms:manage offline_access" };
-    const landed = await signIn(idp.issuer, new Browser(), { name: "player" }, asked);
+    const requested = { scope: "openid rooms:manage offline_access" };
+    const landed = await signIn(idp.issuer, new Browser(), { name: "player" }, requested);
     const player = await redeem(idp.issuer, landed);
     expect(decodeJwt(player.body["access_token"] ?? "")["scope"]).toBeUndefined();
   });
 
-  it("remembers the browser, and prompt=login asks again", async () => {
+  it("remembers the browser, and shows the form again for prompt=login", async () => {
     const browser = new Browser();
     await signIn(idp.issuer, browser, { name: "bob" });
     expect(await browser.follow(authorizeUrl(idp.issuer))).toBeInstanceOf(URL);
@@ -195,17 +198,17 @@ describe("sign-in with PKCE", () => {
     expect(wrong.body["error"]).toBe("invalid_grant");
   });
 
-  it("returns to nobody but the page", async () => {
+  it("refuses a redirect_uri that is not the page's", async () => {
     const elsewhere = authorizeUrl(idp.issuer, { redirect_uri: "https://evil.test/" });
     const answer = await new Browser().follow(elsewhere);
     expect(answer instanceof Response && answer.status).toBe(400);
   });
 
-  it("asks again for a name that is empty or too long, and escapes what was typed", async () => {
+  it("shows the form again for a name that is empty or too long, and escapes its values", async () => {
     const browser = new Browser();
     const page = await browser.follow(authorizeUrl(idp.issuer));
     const html = page instanceof URL ? "" : await page.text();
-    // The browser asks for no /favicon.ico, which nobody has here.
+    // With this link the browser does not request /favicon.ico, which the provider does not have.
     expect(html).toContain('<link rel="icon" href="data:,">');
     const action = new URL(/action="([^"]+)"/.exec(html)?.[1] ?? "", idp.issuer).href;
     for (const name of ["", "   ", "x".repeat(65)]) {
@@ -217,7 +220,7 @@ describe("sign-in with PKCE", () => {
     expect(await answer.text()).not.toContain('"><script>');
   });
 
-  it("offers a Discord account that the local Discord has, so that a private room can be opened", async () => {
+  it("offers a Discord account of the local Discord, so that a private room can be opened", async () => {
     const page = await new Browser().follow(authorizeUrl(idp.issuer));
     const html = page instanceof URL ? "" : await page.text();
     const [, offered = ""] = /name="discord_id" value="(\d+)"/.exec(html) ?? [];
@@ -225,13 +228,13 @@ describe("sign-in with PKCE", () => {
     expect(users.find(({ id }) => id === offered)?.globalName).toBe("Player 1");
   });
 
-  it("says what to do when a sign-in page is too old", async () => {
+  it("tells the user what to do when a sign-in page has expired", async () => {
     const answer = await new Browser().open(new URL("/interaction/gone", idp.issuer).href);
     expect(answer.status).toBe(400);
     expect(await answer.text()).toContain("sign in again");
   });
 
-  it("allows the page's origins to call it, and no other", async () => {
+  it("allows CORS for the page's origins only", async () => {
     const ask = async (origin: string) =>
       (
         await fetch(new URL("/token", idp.issuer), {
@@ -244,7 +247,7 @@ describe("sign-in with PKCE", () => {
     expect(await ask("https://evil.test")).toBeNull();
   });
 
-  it("publishes discovery and public keys only", async () => {
+  it("publishes the discovery document, and only public keys", async () => {
     const discovery = (await (
       await fetch(new URL("/.well-known/openid-configuration", idp.issuer))
     ).json()) as Record<string, unknown>;
@@ -294,7 +297,7 @@ describe("POST /dev/token", () => {
     expect(decodeProtectedHeader(plain.body["access_token"] ?? "")).toEqual({ alg: "RS256" });
   });
 
-  it("makes expired tokens", async () => {
+  it("creates expired tokens", async () => {
     const { body } = await devToken({ sub: "carol", expiresIn: -60 });
     await expect(verify(idp.issuer, body["access_token"] ?? "")).rejects.toThrow(/exp/);
   });
@@ -307,7 +310,7 @@ describe("POST /dev/token", () => {
     ["another algorithm", { sub: "a", header: { alg: "HS256" } }, "alg"],
     ["an unknown critical extension", { sub: "a", header: { crit: ["x"], x: 1 } }, "x"],
     ["a body that is too long", { sub: "a", scope: "x".repeat(17_000) }, "body"],
-  ])("refuses %s by name", async (_case, request, named) => {
+  ])("refuses %s and names the problem", async (_case, request, named) => {
     const { status, body } = await devToken(request);
     expect(status).toBe(400);
     expect(body["error_description"]).toContain(named);
@@ -333,7 +336,7 @@ describe("a restart", () => {
 
     const after = await startIdentityProvider({ ...OPTIONS, stateDir, port });
     try {
-      // The pool of this process first has to find its old connections closed.
+      // The connection pool of this process first has to notice that its old connections are closed.
       await vi.waitFor(() => fetch(new URL("/jwks", after.issuer)), SOON);
       await verify(after.issuer, body["access_token"] ?? "");
       const renewed = await tokenRequest(after.issuer, {

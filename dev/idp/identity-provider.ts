@@ -12,18 +12,17 @@ import { openStore, type Account, type ProviderStore } from "./store.ts";
 
 type Bindings = { Bindings: HttpBindings };
 
-/** What the provider is told at its start. */
 type IdentityProviderOptions = {
-  /** 0 takes any free port. */
+  /** 0: any free port. */
   readonly port: number;
-  /** `iss` of every token; the provider's own address when absent. */
+  /** `iss` of every token; absent: the provider's own address. */
   readonly issuer?: string;
   readonly audience: string;
-  /** Client id of the page: a public client, so PKCE is all that protects it. */
+  /** Client id of the page. It is a public client, so only PKCE protects it. */
   readonly clientId: string;
-  /** Origins that the page is served from: where a sign-in may return to, and CORS. */
+  /** Origins of the page: a sign-in may return to them, and they may call the provider (CORS). */
   readonly webOrigins: readonly string[];
-  /** Keeps keys, sessions and accounts; in memory when absent. */
+  /** Folder for keys, sessions and accounts; absent: they are kept in memory only. */
   readonly stateDir?: string;
 };
 
@@ -40,10 +39,10 @@ const FORM_MAX_BYTES = 16 * 1024;
 const DAY_SECONDS = 24 * 60 * 60;
 
 /**
- * Starts an OpenID provider on the loopback address: authorization code with PKCE, refresh tokens,
- * JWT access tokens for our audience. Anybody may sign in under any name, so it is never for more
- * than one machine, and answers to no name on the internet.
- * @throws when the port is taken
+ * Starts an OpenID provider on the loopback address: authorization code with PKCE, refresh tokens, JWT access
+ * tokens for our audience. Anyone may sign in under any name, so it serves this machine only and refuses requests
+ * to internet names.
+ * @throws when the port is in use
  */
 export async function startIdentityProvider(
   options: IdentityProviderOptions,
@@ -120,7 +119,7 @@ function configure(
     pkce: { required: () => true },
     scopes: ["openid", "offline_access"],
     claims: { openid: ["sub"], profile: ["name", "preferred_username"] },
-    // The page asks for no userinfo, so the ID token itself carries the name.
+    // The page does not request userinfo, so the ID token itself carries the name.
     conformIdTokenClaims: false,
     features: {
       devInteractions: { enabled: false },
@@ -134,7 +133,7 @@ function configure(
           context.body = messagePage("Signed out", "You can close this page.");
         },
       },
-      // A client that asks for nothing special gets JWT access tokens for the Worker's audience.
+      // Without a `resource` parameter a client gets JWT access tokens for the Worker's audience.
       resourceIndicators: {
         enabled: true,
         defaultResource: () => API,
@@ -151,7 +150,7 @@ function configure(
         },
       },
     },
-    // What a user may do was typed at the sign-in, whatever scope the client asked for.
+    // The user's rights come from the sign-in form, whatever scope the client requested.
     formats: {
       customizers: {
         jwt: (_context, token, parts) => {
@@ -171,7 +170,7 @@ function configure(
         claims: () => ({ sub, name: sub, preferred_username: sub }),
       },
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
-    // There is one client and it is ours: signing in is the consent.
+    // The only client is our own page, so a sign-in counts as consent.
     loadExistingGrant: async (context) => {
       const { provider, session, client } = context.oidc;
       if (session?.accountId === undefined || client === undefined) return undefined;
@@ -201,7 +200,7 @@ function configure(
   };
 }
 
-/** Pages hold what was typed, and answers a token: nobody keeps them. */
+/** Pages contain form values and answers contain tokens, so no cache may store them. */
 const NO_STORE = { "cache-control": "no-store" };
 
 const limited = bodyLimit({
@@ -228,7 +227,7 @@ function refuseToken(c: Context, problem: string): Response {
   return c.json({ error: "invalid_request", error_description: problem }, 400, NO_STORE);
 }
 
-/** The sign-in form, and what was typed into it. */
+/** Shows the sign-in form, and handles its submission. */
 async function handleLogin(
   c: Context<Bindings>,
   provider: Provider,

@@ -1,7 +1,7 @@
 import { cardPage, escapeHtml } from "../doubles/card-page.ts";
 import { playerId } from "../discord/seed.ts";
 
-/** What the sign-in form sends. */
+/** The fields of the sign-in form. */
 export type LoginForm = {
   readonly name: string;
   readonly discordId: string;
@@ -9,7 +9,7 @@ export type LoginForm = {
   readonly managesRooms: boolean;
 };
 
-/** The form as it is first shown. With a Discord id, a first private room can be opened at once. */
+/** The initial form. It has a Discord id, so that a private room can be opened at once. */
 export const EMPTY_LOGIN: LoginForm = {
   name: "",
   discordId: playerId(1),
@@ -17,7 +17,7 @@ export const EMPTY_LOGIN: LoginForm = {
   managesRooms: false,
 };
 
-/** The sign-in form. Nothing here needs a password: the provider exists on this machine only. */
+/** The sign-in form. It has no password, because the provider serves this machine only. */
 export function loginPage(action: string, form: LoginForm, problem: string | undefined): string {
   const alert =
     problem === undefined ? "" : `<p role="alert" id="problem">${escapeHtml(problem)}</p>`;
@@ -51,7 +51,7 @@ ${alert}
   );
 }
 
-/** Ends the provider's session at once; the button is for browsers without scripts. */
+/** Ends the provider's session at once. The button is for browsers without scripts. */
 export function logoutPage(form: string): string {
   return cardPage(
     "Sign out · GuildHub local",

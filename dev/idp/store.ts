@@ -3,7 +3,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Adapter, AdapterPayload } from "oidc-provider";
 
-/** What somebody typed into the sign-in form: it becomes claims of their tokens. */
+/** A user, from the sign-in form. The fields become claims of the user's tokens. */
 export type Account = {
   readonly sub: string;
   readonly discordId: string | undefined;
@@ -25,8 +25,8 @@ const SCHEMA = `
 export type ProviderStore = ReturnType<typeof openStore>;
 
 /**
- * The provider's memory on disk: a restart logs nobody out and changes no key.
- * @param stateDir a folder that is made when absent; `undefined` keeps everything in memory
+ * The provider's database. With it a restart keeps sessions and keys.
+ * @param stateDir a folder, created if it does not exist; `undefined`: everything is kept in memory
  * @param nowMs the present, milliseconds since 1970
  */
 export function openStore(stateDir: string | undefined, nowMs: () => number) {
@@ -49,13 +49,13 @@ export function openStore(stateDir: string | undefined, nowMs: () => number) {
       const row = readKept.get(`account:${sub}`);
       return row === undefined ? undefined : (JSON.parse(String(row["value"])) as Account);
     },
-    /** A value that is made once and kept: signing keys and cookie keys. */
+    /** Returns a stored value, or creates and stores it: signing keys and cookie keys. */
     remember: async <T>(name: string, make: () => Promise<T>): Promise<T> => {
       const row = readKept.get(name);
       if (row !== undefined) return JSON.parse(String(row["value"])) as T;
-      const made = await make();
-      writeKept.run(name, JSON.stringify(made));
-      return made;
+      const created = await make();
+      writeKept.run(name, JSON.stringify(created));
+      return created;
     },
     close: (): void => {
       db.close();
