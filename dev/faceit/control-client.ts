@@ -3,27 +3,27 @@ import { ControlClient } from "../doubles/control.ts";
 import type { controlState, HandmadeWebhook, matchView } from "./control.ts";
 import type { Move, NewMatch, Substitution } from "./model.ts";
 
-/** A match as the local FACEIT's controls show it. */
+/** A match in the local FACEIT's control API. */
 export type FaceitMatch = ReturnType<typeof matchView>;
 
-/** The local FACEIT as the person at its controls sees it (README.md, Control API). */
+/** Calls the control API of the local FACEIT (README.md, Control API). */
 export class FaceitControl extends ControlClient {
-  /** Everything it holds. */
+  /** The whole state. */
   state(): Promise<ReturnType<typeof controlState>> {
     return this.get("/state");
   }
 
-  /** Makes an account and returns its id. */
+  /** Creates an account and returns its id. */
   async createPlayer(nickname: string): Promise<string> {
     return (await this.post<{ playerId: string }>("/players", { nickname })).playerId;
   }
 
-  /** Makes a match; the webhooks that fit it are sent, unless it is `silent`. */
+  /** Creates a match. Its webhooks are sent unless it is `silent`. */
   createMatch(match: z.input<typeof NewMatch> = {}): Promise<FaceitMatch> {
     return this.post("/matches", match);
   }
 
-  /** Moves a match to a status; the webhook that fits it is sent. */
+  /** Moves a match to a status. The status's webhook is sent unless the move is `silent`. */
   move(
     matchId: string,
     status: string,
@@ -32,7 +32,7 @@ export class FaceitControl extends ControlClient {
     return this.post(`/matches/${matchId}/status`, { status, ...more });
   }
 
-  /** One player for another; no webhook tells of it. */
+  /** Replaces one player by another. No webhook is sent. */
   substitute(matchId: string, substitution: z.input<typeof Substitution>): Promise<FaceitMatch> {
     return this.post(`/matches/${matchId}/roster`, substitution);
   }
@@ -42,7 +42,7 @@ export class FaceitControl extends ControlClient {
     return (await this.post<{ eventId: string }>("/webhook", webhook)).eventId;
   }
 
-  /** Keeps webhooks back, or lets them go, shuffled. */
+  /** Holds webhooks, or releases them in random order. */
   hold(hold: boolean): Promise<unknown> {
     return this.post("/hold", { hold });
   }

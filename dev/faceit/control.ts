@@ -28,7 +28,7 @@ import type { Outgoing, WebhookSender } from "./webhook-sender.ts";
 import type { World } from "./world.ts";
 
 const CREATED = "match_object_created";
-/** A match can begin in these; in any other it comes through CHECK_IN. */
+/** A match can be created in these. For any other it is created in CHECK_IN and moved. */
 const FIRST_STATUSES: ReadonlySet<string> = new Set(["SCHEDULED", "CREATED", "CHECK_IN"]);
 const DEMO_READY = "match_demo_ready";
 
@@ -46,7 +46,7 @@ const WebhookBody = z.strictObject({
 const ApiBody = DataApiFault.extend({ times: z.int().min(0).max(100_000) });
 const HoldBody = z.strictObject({ hold: z.boolean() });
 
-/** A webhook by hand. Without `matchId` it is about the newest match; `body` goes as it is. */
+/** A webhook by hand. Without `matchId` it is about the newest match; `body` is sent unchanged. */
 export type HandmadeWebhook = z.input<typeof WebhookBody>;
 
 export interface ControlPorts {
@@ -56,28 +56,30 @@ export interface ControlPorts {
   readonly clock: Clock;
   /** A random UUID. */
   readonly newId: () => string;
-  /** Where webhooks go. */
+  /** The URL that gets the webhooks. */
   readonly webhookUrl: string;
 }
 
-/** What a test or the page does with this FACEIT that nobody can do with the real one: `/_control`. */
+/** `/_control`: lets a test or the page do what the real FACEIT does not offer. */
 export function createControlApi(ports: ControlPorts): Hono {
   const { world, sender, faults } = ports;
   return controlApi([
     onGet("/state", () => controlState(ports)),
 
     onPost("/players", PlayerBody, ({ nickname, playerId }) => {
-      const made = world.putPlayer(nickname, playerId);
-      return made.ok ? ok({ playerId: made.value.id, nickname: made.value.nickname }) : made;
+      const player = world.putPlayer(nickname, playerId);
+      return player.ok
+        ? ok({ playerId: player.value.id, nickname: player.value.nickname })
+        : player;
     }),
 
     onPost("/matches", NewMatch, ({ silent, status, ...wanted }) => {
       const isFirst = FIRST_STATUSES.has(status);
-      const made = world.createMatch({ ...wanted, status: isFirst ? status : "CHECK_IN" });
-      if (!made.ok) return made;
-      if (!silent) sender.send(newWebhook(ports, CREATED, made.value));
-      if (isFirst) return ok(matchView(made.value, world));
-      return moved(ports, world.move(made.value, { status, forfeit: false }), silent);
+      const created = world.createMatch({ ...wanted, status: isFirst ? status : "CHECK_IN" });
+      if (!created.ok) return created;
+      if (!silent) sender.send(newWebhook(ports, CREATED, created.value));
+      if (isFirst) return ok(matchView(created.value, world));
+      return moved(ports, world.move(created.value, { status, forfeit: false }), silent);
     }),
     onDelete("/matches/:id", (id) => (world.deleteMatch(id) ? DONE : noSuch("match"))),
     onPost("/matches/:id/status", Move, ({ silent, ...move }, id) => {
@@ -103,7 +105,7 @@ export function createControlApi(ports: ControlPorts): Hono {
   ]);
 }
 
-/** Everything that this FACEIT holds. */
+/** The whole state of this FACEIT. */
 export function controlState({ world, sender, webhookUrl: url }: ControlPorts) {
   return {
     accounts: [...world.players.values()].map(({ id, nickname, skillLevel }) => ({
@@ -121,21 +123,21 @@ export function controlState({ world, sender, webhookUrl: url }: ControlPorts) {
   };
 }
 
-/** A webhook as nobody would get it: late, twice, of a match that is unknown, with a wrong secret. */
-function sendByHand(ports: ControlPorts, asked: z.infer<typeof WebhookBody>): ControlOutcome {
+/** Sends a webhook with faults: late, several times, about an unknown match, or with a wrong secret. */
+function sendByHand(ports: ControlPorts, webhook: z.infer<typeof WebhookBody>): ControlOutcome {
   const { world, sender } = ports;
-  const { event, duplicate, delayMs, secret } = asked;
+  const { event, duplicate, delayMs, secret } = webhook;
   const newest = [...world.matches.keys()].at(-1);
-  let match = world.matches.get(asked.matchId ?? newest ?? "");
+  let match = world.matches.get(webhook.matchId ?? newest ?? "");
   if (match !== undefined && event === DEMO_READY) match = world.publishDemo(match);
   if (match === undefined) {
-    const drafted = world.draftMatch({ status: "CHECK_IN" }, asked.matchId);
+    const drafted = world.draftMatch({ status: "CHECK_IN" }, webhook.matchId);
     if (!drafted.ok) return drafted;
     match = drafted.value;
   }
-  const told = { ...match, version: asked.version ?? match.version };
-  const usual = newWebhook(ports, event, told, asked.eventId);
-  const own = typeof asked.body === "object" ? JSON.stringify(asked.body) : asked.body;
+  const shown = { ...match, version: webhook.version ?? match.version };
+  const usual = newWebhook(ports, event, shown, webhook.eventId);
+  const own = typeof webhook.body === "object" ? JSON.stringify(webhook.body) : webhook.body;
   for (let copy = 0; copy < duplicate; copy += 1) {
     sender.send({ ...usual, body: own ?? usual.body, secret, delayMs });
   }
@@ -143,7 +145,7 @@ function sendByHand(ports: ControlPorts, asked: z.infer<typeof WebhookBody>): Co
   return ok({ eventId, matchId, version, copies: duplicate });
 }
 
-/** A match that changed, or why it did not; the webhook that fits its status is sent, unless silent. */
+/** Answers a change of a match, and sends the webhook of its status unless silent. */
 function moved(
   ports: ControlPorts,
   change: Result<MatchRecord, string>,

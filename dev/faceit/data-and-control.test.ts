@@ -61,7 +61,7 @@ describe("the Data API", () => {
     expect((await dataApi(faceit, `/players/${AURORA_ONE}`, "wrong")).status).toBe(401);
   });
 
-  it("fails as it is told to, so often and no more", async () => {
+  it("fails exactly as often as `/_control/api` sets", async () => {
     const waits: number[] = [];
     const faceit = await startForTest({ sleep: async (ms) => void waits.push(ms) });
     const get = (): ReturnType<typeof dataApi> => dataApi(faceit, `/players/${AURORA_ONE}`);
@@ -83,7 +83,7 @@ describe("the Data API", () => {
 });
 
 describe("the control API", () => {
-  it("lists twelve accounts that are always the same", async () => {
+  it("lists twelve accounts with fixed ids", async () => {
     const { accounts } = await control(await startForTest(), "GET", "/state");
     expect(accounts).toHaveLength(12);
     expect(accounts).toContainEqual(
@@ -93,7 +93,7 @@ describe("the control API", () => {
     expect(JSON.stringify(accounts)).toContain("substitute_two");
   });
 
-  it("makes matches of anybody, under any name, and takes them away again", async () => {
+  it("creates matches with any players and names, and deletes them", async () => {
     const faceit = await startForTest();
     const name = '<img src=x onerror="alert(1)">';
     const { playerId } = await control(faceit, "POST", "/players", { nickname: name });
@@ -148,7 +148,7 @@ describe("the control API", () => {
     ["/api", { status: 99, times: 1 }, "status"],
     ["/hold", { hold: "yes" }, "hold"],
     ["/hold", "no JSON", "JSON"],
-  ])("says what is wrong: %s %o", async (path, body, named) => {
+  ])("names the invalid member: %s %o", async (path, body, named) => {
     const faceit = await startForTest();
     const { matchId } = await control(faceit, "POST", "/matches", { silent: true });
     const response = await fetch(`${faceit.url}/_control${path.replace("{id}", String(matchId))}`, {
@@ -159,7 +159,7 @@ describe("the control API", () => {
     expect(await response.json()).toEqual({ error: expect.stringContaining(named) });
   });
 
-  it("is for callers without an origin and for pages of this machine", async () => {
+  it("accepts callers without an origin and pages of this machine only", async () => {
     const faceit = await startForTest();
     const from = (origin: string): Promise<Response> =>
       fetch(`${faceit.url}/_control/state`, { headers: { origin } });

@@ -10,10 +10,10 @@ import type { World } from "./world.ts";
 
 type Route = { Bindings: HttpBindings };
 
-/** What the next calls of the Data API get. A status of 200 leaves the answer as it is. */
+/** A fault of the next calls of the Data API. Status 200 does not change the answer. */
 export const DataApiFault = z.strictObject({
   status: FaultStatus,
-  /** Before the answer. */
+  /** Delay before the answer. */
   delayMs: Milliseconds.default(0),
   /** Seconds, in the header `Retry-After`; absent: none. */
   retryAfter: z.number().min(0).max(86_400).optional(),
@@ -22,7 +22,7 @@ export type DataApiFault = z.output<typeof DataApiFault>;
 
 interface DataApiPorts {
   readonly world: World;
-  /** The one server-side key that is accepted. */
+  /** The only API key that is accepted. */
   readonly apiKey: string;
   readonly faults: CallFaults<DataApiFault>;
   readonly sleep: Sleep;
@@ -31,10 +31,10 @@ interface DataApiPorts {
 const GAME = "cs2";
 const REGION = "EU";
 
-/** Teams are put together only after it: until then FACEIT says nothing of who plays. */
+/** In these statuses FACEIT does not report the teams yet. */
 const WITHOUT_TEAMS: ReadonlySet<Status> = new Set(["CREATED", "CHECK_IN"]);
 
-/** FACEIT's own codes and sentences. */
+/** FACEIT's own codes and messages. */
 const ERRORS: Readonly<Record<number, { readonly code: string; readonly message: string }>> = {
   400: { code: "err_bad_request", message: "Bad request." },
   401: { code: "err_unauthorized", message: "Unauthorized." },
@@ -85,13 +85,13 @@ function failure(c: Context, status: number): Response {
   const error = ERRORS[status] ?? { code: `err_${status}`, message: "Something went wrong." };
   const errors = [{ ...error, http_status: status, parameters: [] }];
   return c.newResponse(JSON.stringify({ errors }), {
-    // Hono's type for statuses knows fewer than HTTP has.
+    // Hono's type does not include every HTTP status.
     status: status as 500,
     headers: { "content-type": "application/json" },
   });
 }
 
-/** `GET /matches/{match_id}` of the Data API (§A2). What has not happened yet is absent. */
+/** `GET /matches/{match_id}` of the Data API (§A2). Members about later events are absent. */
 function matchDocument(match: MatchRecord, world: World): Readonly<Record<string, unknown>> {
   const { competition, sides, id } = match;
   const hasTeams = !WITHOUT_TEAMS.has(match.status);
@@ -187,7 +187,7 @@ function results(): Readonly<Record<string, unknown>> {
   return { results: result, detailed_results: [{ asc_score: false, ...result }] };
 }
 
-/** Unix seconds here; webhooks have texts. */
+/** The Data API has Unix seconds; webhooks have ISO 8601 texts. */
 function seconds(name: string, time: number | null): Readonly<Record<string, number>> {
   return time === null ? {} : { [name]: Math.floor(time / 1_000) };
 }

@@ -17,29 +17,29 @@ const RETRY_DELAYS_MS = [1_000, 5_000, 30_000];
 const ANSWER_DEADLINE_MS = 5_000;
 
 export interface LocalFaceitOptions {
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly host?: string;
-  /** The one key of the Data API that is accepted. */
+  /** The only key that the Data API accepts. */
   readonly apiKey: string;
   readonly clientId: string;
   /** Absent: a public client. */
   readonly clientSecret?: string | undefined;
-  /** Where a person may be sent back to, each exactly. */
+  /** The addresses that a browser may be sent back to, compared exactly. */
   readonly redirectUris: readonly string[];
   readonly webhookUrl: string;
   /** Name of the header that carries the secret. */
   readonly webhookHeader: string;
   readonly webhookSecret: string;
-  /** Where the state outlives the process; absent: nowhere. */
+  /** Keeps the state over a restart; absent: in memory only. */
   readonly stateFile?: string | undefined;
-  /** Before each further attempt of a webhook, milliseconds; default 1 s, 5 s, 30 s. */
+  /** Waits before the retries of a webhook, milliseconds; default 1 s, 5 s, 30 s. */
   readonly retryDelaysMs?: readonly number[];
-  /** So long a webhook waits for its answer, milliseconds; default 5 s. */
+  /** How long a webhook waits for its answer, milliseconds; default 5 s. */
   readonly answerDeadlineMs?: number;
   readonly clock?: Clock;
   readonly sleep?: Sleep;
-  /** From 0 to below 1, for the order in which webhooks that were held are let go. */
+  /** From 0 to below 1, for the order in which held webhooks are released. */
   readonly random?: () => number;
 }
 
@@ -52,9 +52,8 @@ interface SavedState {
 }
 
 /**
- * Starts a FACEIT for this machine: accounts, OAuth2, the Data API, webhooks and the control API on
- * one port (contract matches-and-music.md §A). Fails when the port is taken or the state file is
- * broken.
+ * Starts a FACEIT for this machine: accounts, OAuth2, the Data API, webhooks and the control API on one port
+ * (contract matches-and-music.md §A). Fails when the port is in use or the state file is invalid.
  */
 export async function startLocalFaceit(options: LocalFaceitOptions): Promise<LocalFaceit> {
   const { port, host = "127.0.0.1", clock = systemClock, sleep = sleepOnTimer } = options;

@@ -18,13 +18,13 @@ export type Status = (typeof STATUSES)[number];
 const FACTIONS = ["faction1", "faction2"] as const;
 export type Faction = (typeof FACTIONS)[number];
 
-/** Somebody with an account. */
+/** A FACEIT account. */
 export interface PlayerRecord {
   readonly id: string;
   readonly nickname: string;
   readonly membership: "free" | "premium";
   readonly skillLevel: number;
-  /** A Steam id, as the game knows the player. */
+  /** The player's Steam id. */
   readonly gamePlayerId: string;
 }
 
@@ -32,9 +32,9 @@ export interface PlayerRecord {
 export interface SideRecord {
   readonly factionId: string;
   readonly name: string;
-  /** Player ids; the first one leads. */
+  /** Player ids; the first is the leader. */
   readonly players: readonly string[];
-  /** Player ids that came in for others. */
+  /** Ids of players that replaced another one. */
   readonly substitutes: readonly string[];
 }
 
@@ -54,19 +54,19 @@ export interface MatchRecord {
   readonly competition: CompetitionRecord;
   readonly sides: Readonly<Record<Faction, SideRecord>>;
   readonly map: string;
-  /** How far the vote for the map is. */
+  /** State of the vote for the map. */
   readonly vote: "none" | "open" | "closed";
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly scheduledAt: number | null;
   readonly configuredAt: number | null;
-  /** 0, which is 1970: it finished without having been played. */
+  /** 0, which is 1970: the match finished without being played. */
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
   readonly demoUrl: string | null;
 }
 
-/** What the local FACEIT knows, as it stands in the state file. */
+/** The content of the state file. */
 export interface WorldState {
   readonly players: readonly PlayerRecord[];
   readonly matches: readonly MatchRecord[];
@@ -80,7 +80,7 @@ export const Version = z.int().min(0).max(1_000_000_000);
 const Sides = <T extends z.ZodType>(side: T) =>
   z.strictObject({ faction1: side.optional(), faction2: side.optional() });
 
-/** A match that is to be made; what is absent is as usual. */
+/** A match to create. Absent members get default values. */
 export const NewMatch = z.strictObject({
   rosters: Sides(z.array(PlayerName).max(20).readonly()).optional(),
   names: Sides(Text).optional(),
@@ -100,7 +100,7 @@ export const NewMatch = z.strictObject({
     .optional(),
   silent: z.boolean().default(false),
 });
-/** What the world is told of it. */
+/** The part of it that {@link World} needs. */
 export type NewMatch = Omit<z.output<typeof NewMatch>, "silent">;
 
 /** A move of a match. */

@@ -28,7 +28,7 @@ function authorizeUrl({ url }: LocalFaceit, challenge: string, changes: Paramete
   return `${url}/oauth/authorize?${new URLSearchParams(parameters).toString()}`;
 }
 
-/** Presses a button of the page; where the browser is sent then. */
+/** Presses a button of the page. @returns the address that the browser is sent to */
 async function press(page: string, form: Parameters): Promise<URL> {
   const body = new URLSearchParams(form);
   const response = await fetch(page, { method: "POST", body, redirect: "manual" });
@@ -69,7 +69,7 @@ async function userinfo({ url }: LocalFaceit, token: unknown): Promise<Response>
 }
 
 describe("linking a FACEIT account", () => {
-  it("shows every account, sends the browser back, and tells who it was", async () => {
+  it("shows every account, sends the browser back, and identifies the chosen one", async () => {
     const faceit = await startForTest();
     const { verifier, challenge } = newPkce();
     const page = await fetch(authorizeUrl(faceit, challenge));
@@ -116,7 +116,7 @@ describe("linking a FACEIT account", () => {
     [{ client_id: "another" }],
     [{ redirect_uri: `${REDIRECT_URI}/` }],
     [{ redirect_uri: "https://page.test/<script>" }],
-  ])("sends nobody anywhere who is not known: %o", async (changes) => {
+  ])("does not redirect a request of an unknown client or address: %o", async (changes) => {
     const faceit = await startForTest();
     for (const method of ["GET", "POST"]) {
       const url = authorizeUrl(faceit, newPkce().challenge, changes);
@@ -130,7 +130,7 @@ describe("linking a FACEIT account", () => {
     [{ response_type: "token" }, "unsupported_response_type"],
     [{ code_challenge_method: "plain" }, "invalid_request"],
     [{ code_challenge: "" }, "invalid_request"],
-  ])("says what is wrong with the request: %o", async (changes, error) => {
+  ])("names the error of the request: %o", async (changes, error) => {
     const faceit = await startForTest();
     const url = authorizeUrl(faceit, newPkce().challenge, changes);
     const response = await fetch(url, { redirect: "manual" });
@@ -155,7 +155,7 @@ describe("the exchange of a code", () => {
     const other = newPkce().verifier;
     const wrong = await exchange(faceit, { ...form, code_verifier: other });
     expect([wrong.status, wrong.body["error"]]).toEqual([400, "invalid_grant"]);
-    // A wrong verifier uses the code up as well.
+    // A wrong verifier invalidates the code, too.
     expect((await exchange(faceit, form)).status).toBe(400);
   });
 
@@ -177,7 +177,7 @@ describe("the exchange of a code", () => {
     expect((await exchange(faceit, late)).body["error"]).toBe("invalid_grant");
   });
 
-  it("of a public client needs the verifier alone", async () => {
+  it("of a public client needs only the verifier", async () => {
     const faceit = await startForTest({ isPublic: true });
     const { verifier, challenge } = newPkce();
     const form = { code: await newCode(faceit, challenge), code_verifier: verifier };
@@ -185,7 +185,7 @@ describe("the exchange of a code", () => {
     expect((await exchange(faceit, { ...form, client_id: CLIENT_ID }, null)).status).toBe(200);
   });
 
-  it("refuses what it does not model", async () => {
+  it("refuses refresh tokens and JSON bodies", async () => {
     const faceit = await startForTest();
     const { body } = await exchange(faceit, { grant_type: "refresh_token" });
     expect(body["error"]).toBe("unsupported_grant_type");
@@ -199,7 +199,7 @@ describe("the exchange of a code", () => {
 });
 
 describe("userinfo", () => {
-  it("wants a token with enough scopes", async () => {
+  it("requires a token with the scope openid", async () => {
     const faceit = await startForTest();
     expect((await userinfo(faceit, "nonsense")).status).toBe(401);
     const { verifier, challenge } = newPkce();
@@ -210,7 +210,7 @@ describe("userinfo", () => {
     expect(await refused.json()).toEqual({ error: "insufficient_scope" });
   });
 
-  it("is found by the discovery document", async () => {
+  it("is listed in the discovery document", async () => {
     const { url } = await startForTest();
     const found = asJson(await (await fetch(`${url}/auth/v1/openid_configuration`)).json());
     expect(found).toMatchObject({

@@ -15,18 +15,18 @@ export const AURORA_ONE = "a0000000-0000-4000-8000-000000000001";
 /** A JSON object. */
 export type Json = Record<string, unknown>;
 
-/** A webhook as it was received. */
+/** A received webhook. */
 export interface Received {
   readonly secret: string | undefined;
   readonly text: string;
   readonly body: Json;
 }
 
-/** Somebody who gets webhooks. */
+/** A server that receives webhooks. */
 interface Receiver {
   readonly url: string;
   readonly received: readonly Received[];
-  /** Answers the next one, or never does. */
+  /** Answers a webhook. It may also leave it without an answer. */
   answer: (response: ServerResponse, count: number) => void;
 }
 
@@ -50,7 +50,7 @@ export async function startReceiver(): Promise<Receiver> {
   return receiver;
 }
 
-/** Starts a FACEIT for one test; without a receiver nobody takes its webhooks. */
+/** Starts a FACEIT for one test. Without a `webhookUrl` its webhooks fail. */
 export async function startForTest({
   isPublic = false,
   ...options
@@ -84,7 +84,7 @@ export async function dataApi(
   return { status, headers, body: asJson(await response.json()) };
 }
 
-/** PKCE, RFC 7636. */
+/** A PKCE pair (RFC 7636). */
 export function newPkce(): { readonly verifier: string; readonly challenge: string } {
   const verifier = randomBytes(32).toString("base64url");
   return { verifier, challenge: createHash("sha256").update(verifier).digest("base64url") };

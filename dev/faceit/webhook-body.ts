@@ -1,7 +1,7 @@
 import type { MatchRecord, SideRecord, Status } from "./model.ts";
 import type { World } from "./world.ts";
 
-/** The events of matches that FACEIT has (§A3). Of votes and of a match that began it tells nothing. */
+/** FACEIT's event for each status of a match (§A3). VOTING and ONGOING have none. */
 export const EVENT_OF_STATUS: Readonly<Partial<Record<Status, string>>> = {
   CONFIGURING: "match_status_configuring",
   READY: "match_status_ready",
@@ -16,7 +16,7 @@ const APP_ID = "9c8b7a65-bbbb-4c3d-8e2f-1a0b9c8d7e6f";
 
 export type WebhookBody = ReturnType<typeof webhookBody>;
 
-/** The envelope of a first delivery. */
+/** The envelope of a first delivery (`retry_count` 0). */
 export function webhookBody(
   event: string,
   payload: Readonly<Record<string, unknown>>,
@@ -36,7 +36,7 @@ export function webhookBody(
   };
 }
 
-/** What an event says of a match; an unknown event says no more than the created one. */
+/** The payload of an event about a match. An unknown event gets the payload of `match_object_created`. */
 export function matchPayload(
   event: string,
   match: MatchRecord,
@@ -70,7 +70,7 @@ export function matchPayload(
     case "match_demo_ready":
       return {
         ...base,
-        // A text here, a list in the Data API.
+        // A string here, an array in the Data API.
         demo_url: match.demoUrl ?? "",
         teams: [faction1, faction2].map(({ factionId: id, name }) => ({ id, name, players: [] })),
       };
@@ -87,7 +87,7 @@ function team(side: SideRecord, world: World): unknown {
     avatar: "",
     leader_id: side.players[0] ?? "",
     co_leader_id: "",
-    // The Data API calls the same things player_id and game_player_id.
+    // The Data API calls these members player_id, game_player_id and game_player_name.
     roster: world.playersOf(side).map((player) => ({
       id: player.id,
       nickname: player.nickname,

@@ -1,9 +1,9 @@
 import type { WebhookBody } from "./webhook-body.ts";
 
-/** Deliveries that are remembered for the control API; the oldest finished ones go first. */
+/** Deliveries kept for the control API. Above it, the oldest finished ones are dropped. */
 const REMEMBERED = 2_000;
 
-/** Sleeps so many milliseconds; ends early, without an error, when the signal is given. */
+/** Sleeps `ms` milliseconds. Ends early, without an error, when the signal is aborted. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 interface SenderOptions {
@@ -11,32 +11,32 @@ interface SenderOptions {
   /** Name of the header that carries the secret. */
   readonly header: string;
   readonly secret: string;
-  /** Before each further attempt, milliseconds; after the last one it is given up. */
+  /** Waits before the retries, milliseconds. After the last retry the delivery is given up. */
   readonly retryDelaysMs: readonly number[];
-  /** So long an attempt waits for an answer, milliseconds. */
+  /** How long an attempt waits for an answer, milliseconds. */
   readonly answerDeadlineMs: number;
   readonly sleep: Sleep;
-  /** From 0 to below 1, for the order in which what was held back is let go. */
+  /** From 0 to below 1, for the order in which held attempts are released. */
   readonly random: () => number;
-  /** What is under way is different now. */
+  /** Called after each change of a delivery. */
   readonly changed: () => void;
 }
 
-/** A webhook that is to be delivered. */
+/** A webhook to deliver. */
 export interface Outgoing {
   readonly event: string;
   readonly eventId: string;
   readonly matchId: string | null;
   readonly version: number | null;
-  /** The envelope, or whatever else a test wants to be posted. */
+  /** The envelope, or any other body from a test. */
   readonly body: WebhookBody | string;
-  /** Another secret than the right one; null: none. */
+  /** Replaces the right secret; null: no secret is sent. */
   readonly secret?: string | null | undefined;
   /** Milliseconds before the first attempt. */
   readonly delayMs?: number | undefined;
 }
 
-/** One delivery and what has become of it. */
+/** A delivery and its progress. */
 export interface Delivery extends Outgoing {
   readonly state: "waiting" | "held" | "sending" | "delivered" | "given_up";
   /** HTTP status of the newest answer; null: none yet, or no answer came. */
@@ -45,8 +45,8 @@ export interface Delivery extends Outgoing {
 }
 
 /**
- * Delivers webhooks at least once (§A3): an answer other than 2xx, or none in time, and it is sent
- * again with the same ids. Nothing waits for anything else, so deliveries overlap and overtake.
+ * Delivers webhooks at least once (§A3). After an answer other than 2xx, or none in time, a webhook is sent again
+ * with the same ids. Deliveries do not wait for each other, so they overlap and may arrive in another order.
  */
 export class WebhookSender {
   readonly #options: SenderOptions;
@@ -68,12 +68,12 @@ export class WebhookSender {
     return [...this.#deliveries.values()];
   }
 
-  /** What still has to be delivered, for the state file. */
+  /** Unfinished deliveries, for the state file. */
   pending(): readonly Delivery[] {
     return this.deliveries.filter(({ state }) => state !== "delivered" && state !== "given_up");
   }
 
-  /** Goes on with a delivery that an earlier process left. */
+  /** Continues a delivery that an earlier process did not finish. */
   resume({ event, eventId, matchId, version, body, secret, attempts }: Delivery): void {
     void this.#deliver({ event, eventId, matchId, version, body, secret }, attempts);
   }
@@ -82,7 +82,7 @@ export class WebhookSender {
     void this.#deliver(outgoing, 0);
   }
 
-  /** Keeps all attempts back, or lets them go, shuffled. */
+  /** Holds all attempts, or releases them in random order. */
   hold(on: boolean): void {
     if (on) {
       this.#held ??= [];
@@ -96,7 +96,7 @@ export class WebhookSender {
     }
   }
 
-  /** Stops; what is pending stays pending. */
+  /** Stops sending. Unfinished deliveries stay pending. */
   close(): void {
     this.#closing.abort();
   }
@@ -129,7 +129,7 @@ export class WebhookSender {
     await new Promise<void>((resolve) => held.push(resolve));
   }
 
-  /** @returns the answer's status; null: there was none in time */
+  /** @returns the answer's status; null: no answer in time */
   async #post({ body, secret }: Outgoing, retryCount: number): Promise<number | null> {
     const { url, header, secret: usual, answerDeadlineMs } = this.#options;
     const value = secret === undefined ? usual : secret;

@@ -31,12 +31,12 @@ async function deliveries(faceit: LocalFaceit): Promise<Json[]> {
 }
 
 describe("the webhooks of a match's life", () => {
-  it("are FACEIT's, with a rising version, and none for a vote or a match that began", async () => {
+  it("are FACEIT's, with a rising version, and none for VOTING and ONGOING", async () => {
     const receiver = await startReceiver();
     const faceit = await startForTest({ webhookUrl: receiver.url });
     const id = await newMatch(faceit);
     const { received } = receiver;
-    // One after the other, since nothing keeps deliveries in order.
+    // Each waits for the previous one, because deliveries have no order.
     let expected = 1;
     for (const status of ["VOTING", "configuring", "READY", "ONGOING", "FINISHED"]) {
       await vi.waitUntil(() => received.length === expected, SOON);
@@ -82,7 +82,7 @@ describe("the webhooks of a match's life", () => {
     expect(payload(received[3])["finished_at"]).toMatch(/Z$/);
   });
 
-  it("say 1970 where nothing was played, and why a match was cancelled", async () => {
+  it("start in 1970 when the match was not played, and give the reason of a cancelled match", async () => {
     const receiver = await startReceiver();
     const faceit = await startForTest({ webhookUrl: receiver.url });
     const of = async (moves: readonly Json[]): Promise<Json> => {
@@ -107,7 +107,7 @@ describe("the webhooks of a match's life", () => {
     });
   });
 
-  it("tell of a demo by a text, which the Data API has in a list", async () => {
+  it("have the demo's URL as a string, the Data API as an array", async () => {
     const receiver = await startReceiver();
     const faceit = await startForTest({ webhookUrl: receiver.url });
     const id = await newMatch(faceit, { status: "FINISHED", silent: true });
@@ -121,7 +121,7 @@ describe("the webhooks of a match's life", () => {
 });
 
 describe("a delivery", () => {
-  it("is repeated with the same ids until it is taken", async () => {
+  it("is repeated with the same ids until it is accepted", async () => {
     const receiver = await startReceiver();
     receiver.answer = (response, count) => {
       if (count === 1) response.writeHead(500).end();
@@ -138,7 +138,7 @@ describe("a delivery", () => {
     ]);
   });
 
-  it("that gets no answer in time is repeated, at last given up, and keeps nobody waiting", async () => {
+  it("that gets no answer in time is repeated, then given up, and does not delay others", async () => {
     const receiver = await startReceiver();
     receiver.answer = (response, count) => {
       const body = receiver.received[count - 1]?.body["event"];
@@ -161,7 +161,7 @@ describe("a delivery", () => {
     ]);
   });
 
-  it("waits when asked to, and is overtaken", async () => {
+  it("with a delay waits, and later ones overtake it", async () => {
     const receiver = await startReceiver();
     let wake = (): void => {};
     const faceit = await startForTest({
@@ -177,7 +177,7 @@ describe("a delivery", () => {
     expect(events(receiver.received)).toEqual(["early", "late"]);
   });
 
-  it("is held and let go in another order", async () => {
+  it("is held and released in another order", async () => {
     const receiver = await startReceiver();
     let drawn = 0;
     const faceit = await startForTest({
@@ -203,7 +203,7 @@ describe("a delivery", () => {
     expect(await control(faceit, "GET", "/state")).toMatchObject({ hold: false });
   });
 
-  it("outlives the process that owes it, as matches and accounts do", async () => {
+  it("survives a restart, like matches and accounts", async () => {
     const stateFile = `${await mkdtemp(`${tmpdir()}/local-faceit-`)}/state.json`;
     const first = await startForTest({ stateFile, sleep: () => new Promise(() => {}) });
     const id = await newMatch(first, { status: "READY", silent: true });
@@ -222,7 +222,7 @@ describe("a delivery", () => {
 });
 
 describe("a webhook by hand", () => {
-  it("is sent in copies, with any secret, version, id and body", async () => {
+  it("can be sent several times, with any secret, version, id and body", async () => {
     const receiver = await startReceiver();
     const faceit = await startForTest({ webhookUrl: receiver.url });
     const matchId = await newMatch(faceit, { silent: true });

@@ -13,7 +13,7 @@ import type {
   WorldState,
 } from "./model.ts";
 
-/** A match's version rises by so much with each change: nobody should count on the next number. */
+/** A match's version rises by this much with each change, so that no caller relies on consecutive numbers. */
 const VERSION_STEP = 7;
 
 const ORGANIZER_ID = "a1b2c3d4-0000-4000-8000-00000000abcd";
@@ -25,14 +25,14 @@ const COMPETITION: CompetitionRecord = {
 
 const NUMBERS = ["one", "two", "three", "four", "five"] as const;
 
-/** The accounts of a first start: two teams of five, and two who come in for others. */
+/** The accounts of a first start: two teams of five, and two substitutes. */
 export const FIRST_ACCOUNTS: readonly PlayerRecord[] = [
   ...team("aurora", "a0000000"),
   ...team("borealis", "b0000000"),
   ...team("substitute", "c0000000").slice(0, 2),
 ];
 
-/** Nicknames of the rosters of a match that names none. */
+/** Nicknames of the default rosters. */
 const USUAL_ROSTERS = {
   faction1: NUMBERS.map((number) => `aurora_${number}`),
   faction2: NUMBERS.map((number) => `borealis_${number}`),
@@ -42,11 +42,11 @@ export interface WorldPorts {
   readonly clock: Clock;
   /** A random UUID. */
   readonly newId: () => string;
-  /** Something is different now. */
+  /** Called after each change. */
   readonly changed: () => void;
 }
 
-/** Accounts and matches. Failures are sentences for whoever called. */
+/** Accounts and matches. Failures are texts for the caller of the control API. */
 export class World {
   readonly #ports: WorldPorts;
   readonly #players: Map<string, PlayerRecord>;
@@ -71,18 +71,18 @@ export class World {
     return { players: [...this.#players.values()], matches: [...this.#matches.values()] };
   }
 
-  /** Whoever has this id or exactly this nickname. */
+  /** The player with this id or exactly this nickname. */
   player(idOrNickname: string): PlayerRecord | undefined {
     const byId = this.#players.get(idOrNickname);
     return byId ?? [...this.#players.values()].find(({ nickname }) => nickname === idOrNickname);
   }
 
-  /** The players of a side, as far as their accounts are still there. */
+  /** The players of a side whose accounts still exist. */
   playersOf({ players }: SideRecord): PlayerRecord[] {
     return players.flatMap((id) => this.#players.get(id) ?? []);
   }
 
-  /** Makes an account, or gives the one that has this id another nickname. */
+  /** Creates an account, or changes the nickname of the account with this id. */
   putPlayer(nickname: string, id = this.#ports.newId()): Result<PlayerRecord, string> {
     const other = this.player(nickname);
     if (other !== undefined && other.id !== id) {
@@ -94,13 +94,13 @@ export class World {
     return ok(player);
   }
 
-  /** Makes a match at version 1. */
+  /** Creates a match at version 1. */
   createMatch(wanted: NewMatch): Result<MatchRecord, string> {
     const match = this.draftMatch(wanted);
     return match.ok ? ok(this.#keep(match.value)) : match;
   }
 
-  /** A match that nobody can ask for: what a webhook of an unknown one tells. */
+  /** A match that is not stored, for a webhook about an unknown match. */
   draftMatch(wanted: NewMatch, id = `1-${this.#ports.newId()}`): Result<MatchRecord, string> {
     const { clock } = this.#ports;
     const one = this.#newSide("faction1", wanted);
@@ -132,10 +132,10 @@ export class World {
     });
   }
 
-  /** Moves a match to a status: to any, since FACEIT also finishes what it has aborted. */
+  /** Moves a match to any status: FACEIT also finishes matches that it has aborted. */
   move(match: MatchRecord, { status, version, forfeit }: Move): Result<MatchRecord, string> {
     if (version !== undefined && version <= match.version) {
-      const hint = "an event that comes late is sent by POST /_control/webhook";
+      const hint = "to send a late event, use POST /_control/webhook";
       return err(`version: the match is at ${match.version} already; ${hint}`);
     }
     const now = this.#ports.clock();
@@ -155,7 +155,7 @@ export class World {
     return ok(this.#change(match, { ...changes[status], status }, version));
   }
 
-  /** One player for another. */
+  /** Replaces one player by another. */
   substitute(
     match: MatchRecord,
     faction: Faction,
@@ -176,17 +176,17 @@ export class World {
     return ok(this.#change(match, { sides: { ...match.sides, [faction]: changed } }));
   }
 
-  /** The recording of a match can be had. */
+  /** Publishes the recording of a match. */
   publishDemo(match: MatchRecord): MatchRecord {
     const demoUrl = `https://demos.example.invalid/cs2/${match.id}-1-1.dem.zst`;
     return this.#change(match, { demoUrl });
   }
 
-  /** @returns whether there was one */
+  /** @returns whether the match existed */
   deleteMatch(id: string): boolean {
-    const was = this.#matches.delete(id);
-    if (was) this.#ports.changed();
-    return was;
+    const existed = this.#matches.delete(id);
+    if (existed) this.#ports.changed();
+    return existed;
   }
 
   #newSide(faction: Faction, { rosters, names }: NewMatch): Result<SideRecord, string> {
@@ -221,7 +221,7 @@ function team(name: string, firstPart: string): PlayerRecord[] {
   });
 }
 
-/** An account; what nobody named follows from its id. */
+/** A new account. Its other values are derived from its id. */
 function newAccount(id: string, nickname: string): PlayerRecord {
   const number = createHash("sha256").update(id).digest().readUInt32BE() % 1_000_000_000;
   return {
