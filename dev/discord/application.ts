@@ -1,15 +1,15 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 
-/** The application's id: it is the bot's user id, as in every newer application of the real one. */
+/** The application's id. It is the bot's user id, like in all newer applications of Discord. */
 const LOCAL_APPLICATION_ID = "100000000000000100";
 
-/** RFC 8410 §7: a PKCS #8 Ed25519 private key, up to its 32 bytes. */
+/** RFC 8410 §7: the start of a PKCS #8 Ed25519 private key, before its 32 bytes. */
 const PKCS8_BEFORE_SEED = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** What Discord's developer portal shows of an application, and the key that it shows to nobody. */
+/** An application's values in Discord's developer portal, and the private key, which Discord never shows. */
 export interface LocalApplication {
   readonly id: string;
-  /** The public key by which interactions are checked: 64 hexadecimal digits. */
+  /** The public key that verifies interactions: 64 hexadecimal digits. */
   readonly publicKeyHex: string;
   /** The Ed25519 key that signs interactions. */
   readonly privateKey: KeyObject;
@@ -18,8 +18,8 @@ export interface LocalApplication {
 }
 
 /**
- * The application of the local Discord. All of it follows from the bot token, so that the stack can
- * tell the Worker what the local Discord will use without either asking the other.
+ * The application of the local Discord. All of it is derived from the bot token. So the stack can configure the
+ * Worker before the local Discord runs.
  */
 export function localApplication(botToken: string): LocalApplication {
   const seed = sha256(`guildhub local interactions:${botToken}`);

@@ -11,7 +11,7 @@ import {
   type WorldState,
 } from "./model.ts";
 
-/** What a line of the audit log says; without a user it was the bot. */
+/** An entry for the audit log. Without `userId` the bot did it. */
 type AuditLogEntry = Pick<AuditLogRecord, "guildId" | "action" | "targetId"> & {
   readonly userId?: string;
   readonly reason?: string | null;
@@ -22,7 +22,7 @@ type AuditLogEntry = Pick<AuditLogRecord, "guildId" | "action" | "targetId"> & {
 interface ArchivePorts {
   readonly clock: Clock;
   readonly newId: () => string;
-  /** Called after every change: the state has to be written. */
+  /** Called after every change, to write the state. */
   readonly changed: () => void;
 }
 
@@ -30,7 +30,7 @@ type ArchiveState = Required<
   Pick<WorldState, "invites" | "auditLog" | "directChannels" | "messages" | "commands">
 >;
 
-/** The part of the world that REST knows and the gateway tells nobody. */
+/** The part of the world that is visible over REST and has no gateway events. */
 export class Archive {
   readonly #botId: string;
   readonly #ports: ArchivePorts;
@@ -43,7 +43,7 @@ export class Archive {
     this.#ports = ports;
   }
 
-  /** Everything, of messages the last ones of all channels; oldest first. */
+  /** The whole state, each list oldest first. Of messages it has the last {@link MESSAGES_MAX}. */
   state(): ArchiveState {
     return this.#state;
   }
@@ -74,7 +74,7 @@ export class Archive {
     );
   }
 
-  /** The channel between the bot and a user; made on first use. */
+  /** The channel between the bot and a user; created on first use. */
   directChannelWith(recipientId: string): DirectChannelRecord {
     const { directChannels } = this.#state;
     const known = directChannels.find((it) => it.recipientId === recipientId);
@@ -89,23 +89,23 @@ export class Archive {
     return this.#state.directChannels.find((channel) => channel.id === id);
   }
 
-  /** Keeps a message; the oldest goes when there are too many. */
+  /** Keeps a message, and drops the oldest above {@link MESSAGES_MAX}. */
   addMessage(message: MessageRecord): void {
     this.#change({ messages: [...this.#state.messages, message].slice(-MESSAGES_MAX) });
   }
 
-  /** The application's commands in a guild, or with null those of all guilds. */
+  /** The application's commands of one guild; null: its global commands. */
   commandsOf(guildId: string | null): readonly CommandRecord[] {
     return this.#state.commands.filter((command) => command.guildId === guildId);
   }
 
-  /** Replaces all commands of a guild, or with null those of all guilds. */
+  /** Replaces the commands of one guild; null: the global commands. */
   setCommands(guildId: string | null, commands: readonly CommandRecord[]): void {
     const others = this.#state.commands.filter((command) => command.guildId !== guildId);
     this.#change({ commands: [...others, ...commands] });
   }
 
-  /** Writes a line into the guild's audit log. */
+  /** Adds an entry to the guild's audit log. */
   audit(entry: AuditLogEntry): void {
     const record: AuditLogRecord = {
       changes: [],

@@ -7,14 +7,14 @@ import type { CommandReply } from "./interactions/endpoint.ts";
 import { isVoice, type MessageRecord } from "./model.ts";
 import type { AnsweredCall } from "./rest/recording.ts";
 
-/** The local Discord as the person at its controls sees it (README.md, Control API). */
+/** Calls the control API of the local Discord (README.md, Control API). */
 export class DiscordControl extends ControlClient {
-  /** Everything it holds. */
+  /** The whole state. */
   state(): Promise<ReturnType<typeof controlState>> {
     return this.get("/state");
   }
 
-  /** Moves a user; null: out of voice. */
+  /** Moves a user to a voice channel; null: out of voice. */
   move(userId: string, channelId: string | null, selfMute = false): Promise<unknown> {
     return this.post("/voice", { userId, channelId, selfMute });
   }
@@ -24,12 +24,12 @@ export class DiscordControl extends ControlClient {
     return this.delete(`/channels/${channelId}`);
   }
 
-  /** Makes a channel by hand and returns its id. */
+  /** Creates a channel by hand and returns its id. */
   async createChannel(name: string): Promise<string> {
     return (await this.post<{ id: string }>("/channels", { name })).id;
   }
 
-  /** Makes a guild with the bot in it and returns its id. */
+  /** Creates a guild with the bot in it and returns its id. */
   async createGuild(name: string): Promise<string> {
     return (await this.post<{ id: string }>("/guilds", { name })).id;
   }
@@ -39,17 +39,17 @@ export class DiscordControl extends ControlClient {
     return this.post("/gateway", fault);
   }
 
-  /** Loses, doubles or distorts every event of a name; with nothing said it is as usual again. */
+  /** Drops, repeats or changes all events of a name. Without options they are normal again. */
   events(fault: z.input<typeof EventFault>): Promise<unknown> {
     return this.post("/events", fault);
   }
 
-  /** Breaks the next REST calls. */
+  /** Sets a fault for the next REST calls. */
   rest(fault: z.input<typeof RestFaultBody>): Promise<unknown> {
     return this.post("/rest", fault);
   }
 
-  /** The last REST calls with what they were answered, oldest first. */
+  /** The last REST calls with the status of their answers, oldest first. */
   calls(): Promise<readonly AnsweredCall[]> {
     return this.get("/calls");
   }
@@ -59,22 +59,22 @@ export class DiscordControl extends ControlClient {
     return this.get("/messages");
   }
 
-  /** Uses a slash command and gives what the person sees of the answer. */
+  /** Uses a slash command. @returns the answer as the user sees it */
   use(command: CommandUse): Promise<CommandReply> {
     return this.post("/interactions", command);
   }
 
-  /** Checks the interactions endpoint as Discord does before it takes the address. */
+  /** Checks the interactions endpoint like Discord does before it saves the address. */
   checkInteractions(): Promise<unknown> {
     return this.post("/interactions/ping");
   }
 
-  /** Makes somebody a member of the primary guild, or takes them out of it. */
+  /** Adds a user to the primary guild, or removes them. */
   setMember(userId: string, member: boolean): Promise<unknown> {
     return this.post("/members", { userId, member });
   }
 
-  /** Changes what somebody is called, or whether the bot may write to them. */
+  /** Changes a user's names, or whether the user accepts direct messages. */
   changeUser(userId: string, changes: UserChanges): Promise<unknown> {
     return this.post(`/users/${userId}`, changes);
   }
@@ -87,7 +87,7 @@ export class DiscordControl extends ControlClient {
       .map(({ name }) => name);
   }
 
-  /** Who is in each of these channels. */
+  /** The ids of the users in each of these channels. */
   async membersOf(
     channelIds: readonly string[],
   ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {

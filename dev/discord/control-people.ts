@@ -6,13 +6,12 @@ import { commandInteraction, pingInteraction } from "./interactions/interaction.
 import { isVoice } from "./model.ts";
 import type { World } from "./world.ts";
 
-/** A user's id; any will do. */
+/** A user's id. It does not have to exist. */
 const UserId = z.string().regex(/^[\w-]{1,64}$/, "1 to 64 letters, digits, - or _");
 
-/** What a guild, a channel or a person is called. */
+/** The name of a guild, a channel or a user. */
 export const Name = z.string().trim().min(1).max(100);
 
-/** Permissions. */
 export const BitSet = z.string().regex(/^\d{1,20}$/, "a bit set as a decimal string");
 
 const VoiceBody = z.object({
@@ -39,15 +38,15 @@ const CommandBody = z.object({
   guildId: z.string().optional(),
 });
 
-/** What is different about somebody from now on. */
+/** Changes of a user. */
 export type UserChanges = z.input<typeof UserBody>;
 
-/** A slash command as somebody uses it. `permissions` is what they may do, a bit set. */
+/** A use of a slash command. `permissions` are the member's, as a bit set. */
 export type CommandUse = z.input<typeof CommandBody>;
 
 /**
- * What people do: they move (`/voice`), come and go (`/members`), change (`/users`), use a slash command
- * and save the endpoint's address (`/interactions`). An unknown user is made.
+ * Actions of people: move (`/voice`), join and leave (`/members`), change a user (`/users`), use a slash command
+ * or check the endpoint (`/interactions`). An unknown user is created.
  */
 export function peopleControls(
   world: World,

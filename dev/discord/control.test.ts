@@ -28,8 +28,8 @@ async function identified(discord: LocalDiscord): Promise<RawClient> {
   return client;
 }
 
-/** What a client heard after its first GUILD_CREATE. */
-function heard(client: RawClient): [string | null, Record<string, unknown>][] {
+/** The dispatches that a client got after READY and its first GUILD_CREATE. */
+function dispatchesOf(client: RawClient): [string | null, Record<string, unknown>][] {
   return client.received
     .filter(({ op }) => op === 0)
     .slice(2)
@@ -41,7 +41,7 @@ async function stateFile(): Promise<string> {
 }
 
 describe("the control API", () => {
-  it("tells all of the state", async () => {
+  it("returns the whole state", async () => {
     const discord = await startForTest();
     await identified(discord);
     const body = { userId: "any_User-1", channelId: LOBBY, selfMute: true };
@@ -56,7 +56,7 @@ describe("the control API", () => {
     expect(JSON.stringify(state["users"])).toContain("player-1");
   });
 
-  it("dispatches what it changes, once, and nothing where nothing changes", async () => {
+  it("dispatches each change once, and nothing for a call that changes nothing", async () => {
     const discord = await startForTest();
     const client = await identified(discord);
     const join = { userId: PLAYER, channelId: LOBBY };
@@ -65,15 +65,15 @@ describe("the control API", () => {
     }
     const { id } = await control(discord, "POST", "/channels", { name: "By hand" });
     await control(discord, "DELETE", `/channels/${String(id)}`);
-    await vi.waitUntil(() => heard(client).length >= 3, SOON);
-    expect(heard(client)).toMatchObject([
+    await vi.waitUntil(() => dispatchesOf(client).length >= 3, SOON);
+    expect(dispatchesOf(client)).toMatchObject([
       ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: LOBBY }],
       ["CHANNEL_CREATE", { id, name: "By hand", type: 2 }],
       ["CHANNEL_DELETE", { id }],
     ]);
   });
 
-  it("adds a guild, moves a user between guilds, and takes the bot out again", async () => {
+  it("adds a guild, moves a user between guilds, and removes the bot again", async () => {
     const discord = await startForTest();
     const client = await identified(discord);
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
@@ -85,15 +85,15 @@ describe("the control API", () => {
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: null });
     await control(discord, "POST", availability, { available: true });
     await control(discord, "DELETE", `/guilds/${String(guildId)}`);
-    await vi.waitUntil(() => heard(client).length >= 8, SOON);
-    expect(heard(client)).toMatchObject([
+    await vi.waitUntil(() => dispatchesOf(client).length >= 8, SOON);
+    expect(dispatchesOf(client)).toMatchObject([
       ["VOICE_STATE_UPDATE", { guild_id: GUILD, channel_id: LOBBY }],
       ["GUILD_CREATE", { id: guildId, name: "Second", voice_states: [] }],
       ["CHANNEL_CREATE", { id, guild_id: guildId }],
       ["VOICE_STATE_UPDATE", { guild_id: GUILD, channel_id: null }],
       ["VOICE_STATE_UPDATE", { guild_id: guildId, channel_id: id }],
       ["GUILD_DELETE", { id: guildId, unavailable: true }],
-      // In its outage the guild was silent: who left is seen only now.
+      // During its outage the guild sent no events: the bot sees only now that the user left.
       ["GUILD_CREATE", { id: guildId, voice_states: [] }],
       ["GUILD_DELETE", { id: guildId }],
     ]);
@@ -108,11 +108,11 @@ describe("the control API", () => {
     const client = await identified(discord);
     await control(discord, "DELETE", `/channels/${LOBBY}`);
     await vi.waitUntil(() => client.events().includes("CHANNEL_DELETE"), SOON);
-    expect(heard(client).map(([event]) => event)).toEqual(events);
+    expect(dispatchesOf(client).map(([event]) => event)).toEqual(events);
     expect((await control(discord, "GET", "/state"))["voiceStates"]).toEqual([]);
   });
 
-  it("lets the effect happen and loses the answer, so often and no more", async () => {
+  it("does the work and loses the answer, exactly as often as it was set", async () => {
     const discord = await startForTest();
     const create = (name: string): ReturnType<typeof call> =>
       call(discord, "POST", `/guilds/${GUILD}/channels`, { body: { name, type: 2 } });
@@ -133,7 +133,7 @@ describe("the control API", () => {
     ).toEqual([true, true, false, true]);
   });
 
-  it("breaks the calls that are named and no others, after some that work", async () => {
+  it("breaks only the calls of its target, after `skip` calls that work", async () => {
     const discord = await startForTest();
     const create = async (name: string): Promise<number> =>
       (await call(discord, "POST", `/guilds/${GUILD}/channels`, { body: { name } })).status;
@@ -173,7 +173,7 @@ describe("the control API", () => {
     expect(await read(`/channels/${LOBBY}`)).toBe(200);
   });
 
-  it("tells every REST call with its answer", async () => {
+  it("lists every REST call with its status", async () => {
     const discord = await startForTest();
     await call(discord, "GET", `/channels/${LOBBY}?with=query`);
     await control(discord, "POST", "/rest", { status: 0, times: 1 });
@@ -190,7 +190,7 @@ describe("the control API", () => {
     ]);
   });
 
-  it("lets people leave and come back, and calls them something else", async () => {
+  it("lets users leave and return, and renames them", async () => {
     const discord = await startForTest();
     const client = await identified(discord);
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
@@ -199,9 +199,9 @@ describe("the control API", () => {
     const name = { globalName: "<b>One</b>", bot: true };
     expect(await control(discord, "POST", `/users/${PLAYER}`, name)).toMatchObject(name);
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
-    await vi.waitUntil(() => heard(client).length >= 3, SOON);
-    // Without the intent for members nobody is told more than this.
-    expect(heard(client)).toMatchObject([
+    await vi.waitUntil(() => dispatchesOf(client).length >= 3, SOON);
+    // Without the intent GUILD_MEMBERS the client gets no more events than these.
+    expect(dispatchesOf(client)).toMatchObject([
       ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: LOBBY }],
       ["VOICE_STATE_UPDATE", { user_id: PLAYER, channel_id: null }],
       [
@@ -211,7 +211,7 @@ describe("the control API", () => {
     ]);
   });
 
-  it("kicks the bot and lets it come back to a guild that went on", async () => {
+  it("kicks the bot and lets it return to a guild that has changed", async () => {
     const discord = await startForTest();
     const client = await identified(discord);
     const kick = (member: boolean) => control(discord, "POST", "/members", { userId: BOT, member });
@@ -231,17 +231,17 @@ describe("the control API", () => {
     stranger.identify();
     expect((await stranger.dispatch("READY"))["guilds"]).toEqual([]);
     await kick(true);
-    await vi.waitUntil(() => heard(client).length >= 2, SOON);
-    expect(heard(client)).toMatchObject([
+    await vi.waitUntil(() => dispatchesOf(client).length >= 2, SOON);
+    expect(dispatchesOf(client)).toMatchObject([
       ["GUILD_DELETE", { id: GUILD }],
       ["GUILD_CREATE", { id: GUILD, voice_states: [{ user_id: PLAYER, channel_id: id }] }],
     ]);
-    expect(heard(client)[0]?.[1]).not.toHaveProperty("unavailable");
-    expect(JSON.stringify(heard(client)[1])).toContain("Meanwhile");
+    expect(dispatchesOf(client)[0]?.[1]).not.toHaveProperty("unavailable");
+    expect(JSON.stringify(dispatchesOf(client)[1])).toContain("Meanwhile");
     expect(await read(`/channels/${LOBBY}`)).toEqual([200, undefined]);
   });
 
-  it("loses, doubles and distorts events until it is told to stop", async () => {
+  it("drops, repeats and changes events until the fault is cleared", async () => {
     const discord = await startForTest();
     const merge = { channels: [{ id: "1" }], voice_states: null, name: "Odd" };
     await control(discord, "POST", "/events", { event: "GUILD_CREATE", merge });
@@ -258,7 +258,7 @@ describe("the control API", () => {
     }
     await control(discord, "DELETE", `/channels/${LOBBY}`);
     await client.dispatch("CHANNEL_DELETE");
-    const made = heard(client).flatMap(([event, { id }]) =>
+    const made = dispatchesOf(client).flatMap(([event, { id }]) =>
       event === "CHANNEL_CREATE" ? [id] : [],
     );
     expect(made).toHaveLength(3);
@@ -268,7 +268,7 @@ describe("the control API", () => {
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 
-  it("answers as a proxy does, with a waiting time in any form, or with whatever it is told", async () => {
+  it("answers like a proxy, with a Retry-After of any form, or with any given body", async () => {
     const discord = await startForTest();
     const date = "Wed, 21 Oct 2026 07:28:00 GMT";
     const limited = { status: 429, times: 1 };
@@ -328,14 +328,14 @@ describe("the control API", () => {
     expect(asObject(await response.json())["error"]).toContain(message);
   });
 
-  it("answers 404 for what is not there", async () => {
+  it("answers 404 for an unknown channel, guild or path", async () => {
     const { url } = await startForTest();
     for (const path of ["/channels/1", "/guilds/1", "/nothing"]) {
       expect((await fetch(`${url}/_control${path}`, { method: "DELETE" })).status).toBe(404);
     }
   });
 
-  it("is open to pages of this machine and to no others", async () => {
+  it("accepts pages of this machine only", async () => {
     const { url } = await startForTest();
     const from = (origin: string, method = "GET"): Promise<Response> =>
       fetch(`${url}/_control/state`, {
@@ -354,7 +354,7 @@ describe("the control API", () => {
 });
 
 describe("a local Discord as a process", () => {
-  it("keeps everything over a restart", async () => {
+  it("keeps its state over a restart", async () => {
     const file = await stateFile();
     const first = await startForTest({ stateFile: file });
     const reason = {
@@ -379,7 +379,7 @@ describe("a local Discord as a process", () => {
     ]);
   });
 
-  it("takes another primary guild in beside the saved ones", async () => {
+  it("adds another primary guild to the saved ones", async () => {
     const file = await stateFile();
     await (await startForTest({ stateFile: file })).close();
     const other = await startForTest({ stateFile: file, primaryGuildId: "100000000000000002" });
@@ -388,7 +388,7 @@ describe("a local Discord as a process", () => {
     expect(guilds).toMatchObject([{ id: GUILD }, { id: "100000000000000002" }]);
   });
 
-  it("does not start on a broken state file or a taken port", async () => {
+  it("does not start with an invalid state file or on a port in use", async () => {
     const file = await stateFile();
     for (const content of ["{", "{}"]) {
       await writeFile(file, content);
@@ -402,7 +402,7 @@ describe("a local Discord as a process", () => {
     await expect(startLocalDiscord({ port, botToken: TOKEN })).rejects.toThrow("EADDRINUSE");
   });
 
-  it("starts by its variables, names a bad one, and saves at the end", async () => {
+  it("starts with its variables, names an invalid one, and saves its state at the end", async () => {
     const file = await stateFile();
     const run = (variables: Record<string, string>): ReturnType<typeof spawn> =>
       spawn(process.execPath, [`${import.meta.dirname}/main.ts`], {

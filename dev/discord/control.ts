@@ -38,13 +38,13 @@ const GatewayBody = z.object({
     "heartbeat",
     "unanswered",
   ]),
-  // 1004 to 1006 are never on the wire.
+  // The codes 1004 to 1006 are never sent on the wire.
   code: z.union([z.literal(1000), z.literal(1001), z.int().min(3000).max(4999)]).optional(),
   resumable: z.boolean().default(false),
   ms: Milliseconds.optional(),
   times: z.int().min(0).max(10_000).default(1),
 });
-/** What is done to the bot's gateway connection. */
+/** A fault of the bot's gateway connection. */
 export type GatewayFault = z.input<typeof GatewayBody>;
 
 export interface ControlPorts {
@@ -57,7 +57,7 @@ export interface ControlPorts {
   readonly primaryGuildId: string;
 }
 
-/** What a test or the page does to this Discord that a bot can't do: `/_control`. */
+/** `/_control`: lets a test or the page do what a bot can't do. */
 export function createControlApi(ports: ControlPorts): Hono {
   const { world, gateway, faults, calls, endpoint, primaryGuildId } = ports;
   return controlApi([
@@ -119,7 +119,7 @@ export function createControlApi(ports: ControlPorts): Hono {
   ]);
 }
 
-/** Everything that this Discord holds. */
+/** The whole state of this Discord. */
 export function controlState({ world, gateway }: ControlPorts) {
   return {
     guilds: [...world.guilds.values()].map((guild) => guildObject(guild)),
@@ -141,7 +141,7 @@ function act(body: z.infer<typeof GatewayBody>, { gateway, faults }: ControlPort
     case "drop":
       return gateway.drop(body.code ?? null);
     case "reconnect":
-      return gateway.askToReconnect();
+      return gateway.requestReconnects();
     case "invalidate":
       return gateway.invalidate(body.resumable);
     case "zombie":

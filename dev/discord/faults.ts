@@ -5,31 +5,31 @@ import type { DispatchData } from "./model.ts";
 
 const RestFault = z.object({
   status: FaultStatus,
-  /** Of a 429: seconds, or `Retry-After` as it stands, for example a date; null: none is said. */
+  /** For a 429: seconds, or the exact text of `Retry-After`, for example a date. Null: no header. */
   retryAfter: z
     .union([z.number().min(0).max(86_400), z.string().regex(/^[ -~]{1,64}$/)])
     .nullable()
     .default(1),
-  /** The 429 is of the route, of the bot, or of the resource that others use too. */
+  /** Whether the 429 is a limit of the route (user), of the bot (global), or of a resource shared with others. */
   scope: z.enum(["user", "global", "shared"]).default("user"),
-  /** The call takes effect before its answer is lost. */
+  /** Whether the call takes effect before its answer is replaced. */
   afterEffect: z.boolean().default(false),
-  /** Discord's error code; null: the usual one of the status. */
+  /** Discord's error code; null: the usual code of the status. */
   code: z.int().min(0).max(1_000_000).nullable().default(null),
-  /** Null: what Discord says with the code. */
+  /** Null: Discord's message of the code. */
   message: z.string().max(200).nullable().default(null),
-  /** A page of whatever stands in front of Discord, without limit headers. */
+  /** Whether the answer is an HTML page of a proxy in front of Discord, without rate limit headers. */
   html: z.boolean().default(false),
-  /** Stands instead of the answer's JSON; absent: as usual. */
+  /** Replaces the JSON of the answer; absent: the usual JSON. */
   body: z.unknown().optional(),
 });
 
-/** What the next calls get instead of their answer. */
+/** The answer that the next calls get instead of their own. */
 export type Fault = z.output<typeof RestFault>;
 
 const TIMES_MAX = 10_000;
 
-/** How many calls get a fault, and which. */
+/** A fault, and which calls get it. */
 export const RestFaultBody = RestFault.extend({
   times: z.int().min(0).max(TIMES_MAX),
   skip: z.int().min(0).max(TIMES_MAX).default(0),
@@ -37,12 +37,12 @@ export const RestFaultBody = RestFault.extend({
   path: z.string().startsWith("/").max(200).nullable().default(null),
 });
 
-/** Faults that a test asked for: for the next so many REST calls, and the outage of everything. */
+/** Faults that a test has set: for the next REST calls, and the outage of everything. */
 export class Faults extends CallFaults<Fault> {
   #outage = false;
   #outageEnd: NodeJS.Timeout | undefined;
 
-  /** Whether nothing works: REST answers 503, the gateway refuses connections. */
+  /** During an outage REST answers 503, and the gateway refuses connections. */
   get outage(): boolean {
     return this.#outage;
   }
@@ -62,22 +62,22 @@ export class Faults extends CallFaults<Fault> {
 
 export const EventFault = z.object({
   event: z.string().regex(/^[A-Z_]{1,64}$/, "an event's name, for example GUILD_CREATE"),
-  /** How often it is sent: 0 loses it, 2 sends it twice. */
+  /** How often an event is sent: 0 drops it, 2 sends it twice. */
   copies: z.int().min(0).max(10).default(1),
-  /** Lists are added to those of the event, anything else stands instead of it. */
+  /** Lists are appended to those of the event; other values replace the event's. */
   merge: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** Events that are lost, doubled or odd, because a test asked for it: the real Discord has all of them. */
+/** Events that a test wants dropped, repeated or changed. All of that happens with the real Discord, too. */
 export class EventFaults {
   readonly #faults = new Map<string, z.output<typeof EventFault>>();
 
-  /** From now on, for every event of that name. */
+  /** Sets the fault for all later events of its name. */
   set(fault: z.output<typeof EventFault>): void {
     this.#faults.set(fault.event, fault);
   }
 
-  /** What is sent instead of one event. */
+  /** The data of the events that are sent instead of this one. */
   copiesOf(event: string, data: DispatchData): readonly DispatchData[] {
     const fault = this.#faults.get(event);
     if (fault === undefined) return [data];

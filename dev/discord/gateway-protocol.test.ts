@@ -16,7 +16,7 @@ async function ready(discord: LocalDiscord, changes = {}): Promise<RawClient> {
   return client;
 }
 
-/** A client's session, and that client gone without a farewell. */
+/** A session whose client has disconnected without a close frame. */
 async function lostSession(discord: LocalDiscord): Promise<{ id: unknown; seq: number }> {
   const client = await ready(discord);
   const { session_id: id } = await client.dispatch("READY");
@@ -35,7 +35,7 @@ async function disconnected(discord: LocalDiscord): Promise<void> {
 }
 
 describe("the local gateway", () => {
-  it("greets first, answers a heartbeat at any time and asks for one when told", async () => {
+  it("sends HELLO first, answers a heartbeat at any time, and requests one on command", async () => {
     const discord = await startForTest({ heartbeatIntervalMs: 4_321 });
     const client = new RawClient(discord);
     expect((await client.next(10)).d).toMatchObject({ heartbeat_interval: 4_321 });
@@ -48,7 +48,7 @@ describe("the local gateway", () => {
     await client.next(1);
   });
 
-  it("names the address to come back to as the client knows it", async () => {
+  it("gives the client's own host as the address for a resume", async () => {
     const discord = await startForTest();
     const url = discord.url.replace("127.0.0.1", "localhost");
     const client = await new RawClient({ ...discord, url }).opened();
@@ -57,7 +57,7 @@ describe("the local gateway", () => {
     expect(back).toBe(url.replace("http", "ws"));
   });
 
-  it("can be told to answer neither IDENTIFY nor RESUME, while it answers heartbeats", async () => {
+  it("leaves IDENTIFY and RESUME unanswered on command, and still answers heartbeats", async () => {
     const discord = await startForTest();
     const { id, seq } = await lostSession(discord);
     await control(discord, "POST", "/gateway", { action: "unanswered", times: 2 });
@@ -74,7 +74,7 @@ describe("the local gateway", () => {
     expect(clients.map((client) => client.events())).toEqual([[], [], ["RESUMED"]]);
   });
 
-  it("gives the members that are asked for by id or by the start of a name", async () => {
+  it("returns members that are requested by id or by the start of a name", async () => {
     const discord = await startForTest();
     const client = await ready(discord);
     const ask = async (d: Record<string, unknown>): Promise<Record<string, unknown>> => {
@@ -96,7 +96,7 @@ describe("the local gateway", () => {
       members: [{ user: { id: PLAYER } }],
       not_found: ["7"],
     });
-    // All of them: that would need a privileged intent.
+    // A request for all members would need a privileged intent.
     expect(await ask({ query: "", limit: 0, nonce: "c" })).toMatchObject({ members: [] });
   });
 
@@ -110,8 +110,8 @@ describe("the local gateway", () => {
   });
 
   it.each<[string, unknown, number]>([
-    ["what is no JSON", "{", 4002],
-    ["JSON that is no payload", [1], 4002],
+    ["invalid JSON", "{", 4002],
+    ["JSON that is not a payload", [1], 4002],
     ["a payload of 4097 bytes", `{"op":1,"d":"${"x".repeat(4_082)}"}`, 4002],
     ["an unknown opcode", { op: 99, d: {} }, 4001],
     ["an opcode that only the server sends", { op: 7, d: null }, 4001],
@@ -129,7 +129,7 @@ describe("the local gateway", () => {
     ["no intents", { intents: undefined }, 4013],
     ["unknown intents", { intents: 1 << 30 }, 4013],
     ["privileged intents", { intents: INTENTS | (1 << 15) }, 4014],
-    ["a shard that can't be", { shard: [1, 1] }, 4010],
+    ["an impossible shard", { shard: [1, 1] }, 4010],
     ["half a shard", { shard: [0] }, 4010],
   ])("closes an IDENTIFY with %s", async (_, changes, code) => {
     const client = await new RawClient(await startForTest()).opened();
@@ -137,7 +137,7 @@ describe("the local gateway", () => {
     expect(await client.closed()).toBe(code);
   });
 
-  it("takes a payload of 4096 bytes, 120 in a minute and not one more", async () => {
+  it("accepts a payload of 4096 bytes and 120 payloads in a minute, and closes on one more", async () => {
     const client = await ready(await startForTest());
     client.send(`{"op":1,"d":"${"x".repeat(4_081)}"}`);
     for (let sent = 2; sent < 120; sent += 1) client.send({ op: 1, d: null });
@@ -153,7 +153,7 @@ describe("the local gateway", () => {
     expect(await client.closed()).toBe(4005);
   });
 
-  it("gives only the events of the intents", async () => {
+  it("sends only the events of the intents", async () => {
     const discord = await startForTest();
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
     const none = await ready(discord, { intents: 0 });
@@ -169,7 +169,7 @@ describe("the local gateway", () => {
     expect(voice.events()).toEqual(["READY", "VOICE_STATE_UPDATE"]);
   });
 
-  it("gives each shard its own guilds", async () => {
+  it("sends each shard only its own guilds", async () => {
     const discord = await startForTest();
     const shards = await Promise.all([0, 1].map((shard) => ready(discord, { shard: [shard, 2] })));
     const home = Number((BigInt(GUILD) >> 22n) % 2n);
@@ -179,7 +179,7 @@ describe("the local gateway", () => {
     expect(shards[1 - home]?.events()).toEqual(["READY"]);
   });
 
-  it("closes 4009 when the heartbeats stop, and that session is over", async () => {
+  it("closes with 4009 when the heartbeats stop, and ends that session", async () => {
     const discord = await startForTest({ heartbeatIntervalMs: 400 });
     const client = await ready(discord);
     const { session_id: id } = await client.dispatch("READY");
@@ -189,7 +189,7 @@ describe("the local gateway", () => {
     expect((await next.next(9)).d).toBe(false);
   });
 
-  it("replays exactly what was missed, then RESUMED", async () => {
+  it("replays exactly the missed events, then RESUMED", async () => {
     const discord = await startForTest();
     const { id, seq } = await lostSession(discord);
     for (const name of ["One", "Two"]) await control(discord, "POST", "/channels", { name });
@@ -201,7 +201,7 @@ describe("the local gateway", () => {
       ["CHANNEL_CREATE", seq + 2],
       ["RESUMED", seq + 3],
     ]);
-    // A second resume takes the session away from the first line.
+    // A second RESUME moves the session from the first connection to the second.
     const other = await new RawClient(discord).opened();
     other.resume(id, seq + 1);
     await other.dispatch("RESUMED");
@@ -209,12 +209,12 @@ describe("the local gateway", () => {
     await client.closed();
   });
 
-  it("refuses to resume what it can't replay", async () => {
+  it("refuses to resume a session that it can't replay", async () => {
     const discord = await startForTest();
     const unknown = await new RawClient(discord).opened();
     unknown.resume("no-such-session", 1);
     expect((await unknown.next(9)).d).toBe(false);
-    // The line stays: a client may identify on it.
+    // The connection stays open: a client may identify on it.
     unknown.identify();
     await unknown.dispatch("READY");
     unknown.socket.terminate();
@@ -235,21 +235,18 @@ describe("the local gateway", () => {
     expect((await late.next(9)).d).toBe(false);
   });
 
-  it.each([1000, 1001])(
-    "forgets the session when the client says goodbye with %i",
-    async (code) => {
-      const discord = await startForTest();
-      const client = await ready(discord);
-      const { session_id: id } = await client.dispatch("READY");
-      client.socket.close(code);
-      await disconnected(discord);
-      const next = await new RawClient(discord).opened();
-      next.resume(id, 1);
-      expect((await next.next(9)).d).toBe(false);
-    },
-  );
+  it.each([1000, 1001])("ends the session when the client closes with %i", async (code) => {
+    const discord = await startForTest();
+    const client = await ready(discord);
+    const { session_id: id } = await client.dispatch("READY");
+    client.socket.close(code);
+    await disconnected(discord);
+    const next = await new RawClient(discord).opened();
+    next.resume(id, 1);
+    expect((await next.next(9)).d).toBe(false);
+  });
 
-  it("lets one IDENTIFY through in its interval, and counts them", async () => {
+  it("accepts one IDENTIFY per interval, and counts them", async () => {
     const discord = await startForTest({ identifyIntervalMs: 60_000 });
     await ready(discord);
     const hasty = await new RawClient(discord).opened();
@@ -260,7 +257,7 @@ describe("the local gateway", () => {
     });
   });
 
-  it("releases what a silent line held back when it heals", async () => {
+  it("releases held payloads when a silent connection recovers", async () => {
     const discord = await startForTest();
     const client = await ready(discord);
     await client.dispatch("GUILD_CREATE");
@@ -272,7 +269,7 @@ describe("the local gateway", () => {
     expect(client.closeCode).toBeNull();
   });
 
-  it("refuses connections and calls in an outage, and comes back by itself", async () => {
+  it("refuses connections and calls during an outage, which ends by itself", async () => {
     const discord = await startForTest();
     const client = await ready(discord);
     await control(discord, "POST", "/gateway", { action: "outage" });
@@ -287,7 +284,7 @@ describe("the local gateway", () => {
     await expect.poll(async () => (await call(discord, "GET", "/users/@me")).status).toBe(200);
   });
 
-  it("has one address for the gateway", async () => {
+  it("answers 404 at any other path", async () => {
     const client = new RawClient(await startForTest(), "?v=10", "/other");
     const [error]: unknown[] = await once(client.socket, "error");
     expect(String(error)).toContain("404");

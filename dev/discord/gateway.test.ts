@@ -25,14 +25,14 @@ interface Bot {
   readonly errors: unknown[];
 }
 
-/** `@discordjs/ws` as it is, pointed at the local Discord. */
+/** An unchanged `@discordjs/ws` that connects to the local Discord. */
 function botOn({ url }: LocalDiscord, options: Partial<CreateWebSocketManagerOptions> = {}): Bot {
   const rest = new REST({ version: "10", api: `${url}/api` }).setToken(TOKEN);
   const manager = new WebSocketManager({
     token: TOKEN,
     intents: INTENTS,
     rest,
-    // Its own throttle waits 5 s; that of the local Discord is off in these tests.
+    // The library's own throttle waits 5 s. In these tests the local Discord has no interval either.
     buildIdentifyThrottler: () => ({ waitForIdentify: () => Promise.resolve() }),
     ...options,
   });
@@ -67,7 +67,7 @@ const join = (discord: LocalDiscord, userId: string, channelId: string | null): 
   control(discord, "POST", "/voice", { userId, channelId });
 
 describe("@discordjs/ws on the local Discord", () => {
-  it("gets READY, the guild in full, then what happens", async () => {
+  it("gets READY, the complete guild, then its events", async () => {
     const discord = await startForTest();
     await join(discord, PLAYER, LOBBY);
     const bot = botOn(discord);
@@ -108,7 +108,7 @@ describe("@discordjs/ws on the local Discord", () => {
     expect(seqs).toEqual(seqs.map((_, index) => index + 1));
   });
 
-  it("loses nothing over a cut line, a close code and op 7", async () => {
+  it("loses no event over a cut connection, a close code and op 7", async () => {
     const discord = await startForTest();
     const bot = botOn(discord);
     await bot.manager.connect();
@@ -129,7 +129,7 @@ describe("@discordjs/ws on the local Discord", () => {
     expect(gateway).toMatchObject({ connected: true, identifies: 1, resumes: 3 });
   });
 
-  it("identifies anew after op 9 with false, resumes after op 9 with true", async () => {
+  it("identifies again after op 9 with false, and resumes after op 9 with true", async () => {
     const discord = await startForTest();
     const bot = botOn(discord);
     await bot.manager.connect();
@@ -148,7 +148,7 @@ describe("@discordjs/ws on the local Discord", () => {
     const discord = await startForTest();
     const bot = botOn(discord, options);
     await bot.manager.connect();
-    // Enough for many frames in one context, and long enough for the others to be compressed.
+    // Many frames for the shared context, and long enough that single payloads are compressed.
     const names = Array.from({ length: 30 }, (__, n) => `${"room ".repeat(15)}${n}`);
     for (const name of names) await control(discord, "POST", "/channels", { name });
     await vi.waitUntil(() => named(bot, "CHANNEL_CREATE").length === names.length, SOON);
@@ -158,7 +158,7 @@ describe("@discordjs/ws on the local Discord", () => {
     await vi.waitUntil(() => bot.resumed() === 1, SOON);
   });
 
-  it("notices a silent line by its missing acks and resumes on another", async () => {
+  it("notices a silent connection by its missing acks, and resumes on another one", async () => {
     const discord = await startForTest({ heartbeatIntervalMs: 800 });
     const bot = botOn(discord);
     await bot.manager.connect();
@@ -171,7 +171,7 @@ describe("@discordjs/ws on the local Discord", () => {
     expect(bot.closes).toContain(4200);
   });
 
-  it("resumes over a restart of the local Discord, with what happened meanwhile", async () => {
+  it("resumes over a restart of the local Discord, with the missed events", async () => {
     const stateFile = `${await mkdtemp(`${tmpdir()}/local-discord-`)}/state.json`;
     const first = await startForTest({ stateFile });
     const port = Number(new URL(first.url).port);
@@ -196,7 +196,7 @@ describe("@discordjs/ws on the local Discord", () => {
     expect(gateway).toMatchObject({ identifies: 1, resumes: 1 });
   });
 
-  it("is told that its token or its intents are wrong", async () => {
+  it("is refused for a wrong token or wrong intents", async () => {
     const discord = await startForTest();
     const privileged = botOn(discord, { intents: INTENTS | (1 << 1) });
     await expect(privileged.manager.connect()).rejects.toThrow("Used disallowed intents");

@@ -21,31 +21,31 @@ import { World } from "./world.ts";
 
 const HEARTBEAT_INTERVAL_MS = 5_000;
 
-/** Bytes of a WebSocket message that are read at all; a payload's own limit is far lower. */
+/** Maximum size of a WebSocket message, bytes. The limit of a payload is far lower and has its own close code. */
 const MESSAGE_MAX_BYTES = 1024 * 1024;
 
 export interface LocalDiscordOptions {
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly host?: string;
-  /** The one bot token that is accepted. */
+  /** The only bot token that is accepted. */
   readonly botToken: string;
   readonly primaryGuildId?: string;
-  /** Where the state outlives the process; absent: nowhere. */
+  /** Keeps the state over a restart; absent: in memory only. */
   readonly stateFile?: string | undefined;
   /** Milliseconds between heartbeats; default 5 s. */
   readonly heartbeatIntervalMs?: number;
-  /** One IDENTIFY per shard in so many milliseconds; default 5 s, as Discord has it. */
+  /** Each shard may send one IDENTIFY in this time, milliseconds; default 5 s, like Discord. */
   readonly identifyIntervalMs?: number;
   /** Whether members of a deleted channel get a VOICE_STATE_UPDATE first; default no. */
   readonly voiceUpdatesOnDelete?: boolean;
-  /** Where slash commands are sent; absent: nowhere. */
+  /** The URL that gets slash commands; absent: none. */
   readonly interactionsUrl?: string | undefined;
-  /** Milliseconds that the endpoint may take; default 3 s, as Discord has it. */
+  /** How long the endpoint may take to answer, milliseconds; default 3 s, like Discord. */
   readonly interactionDeadlineMs?: number;
-  /** Where OAuth2 may send a browser back to, exactly; default: nowhere. */
+  /** The addresses that OAuth2 may send a browser back to, compared exactly; default: none. */
   readonly oauthRedirectUris?: readonly string[];
-  /** A file that gets a line of JSON, a `RestExchange`, for every call; absent: nobody is told. */
+  /** A file that gets a line of JSON, a `RestExchange`, for every call; absent: calls are not recorded. */
   readonly recordFile?: string | undefined;
 }
 
@@ -58,8 +58,8 @@ interface SavedState {
 }
 
 /**
- * Starts a Discord for this machine: REST v10, gateway v10 and the control API on one port
- * (contract discord.md §2). Fails when the port is taken or the state file is broken.
+ * Starts a Discord for this machine: REST v10, gateway v10 and the control API on one port (contract discord.md
+ * §2). Fails when the port is in use or the state file is invalid.
  */
 export async function startLocalDiscord(options: LocalDiscordOptions): Promise<LocalDiscord> {
   const { port, botToken, host = "127.0.0.1" } = options;
@@ -70,7 +70,7 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
   const faults = new Faults();
   const calls = new CallLog(clock);
   const { recordFile } = options;
-  // At once: the line is to be there whatever becomes of this process.
+  // Written synchronously, so that the line is in the file even if this process is killed.
   const onExchange =
     recordFile === undefined
       ? null
@@ -138,7 +138,7 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
     request: answerBy(app),
     upgrade: (request, socket, head) => {
       if (faults.outage) return refuseUpgrade(socket, "503 Service Unavailable");
-      // The address that the client has for us: it is told to come back to the same one.
+      // The address that the client used. READY sends the same one for a resume.
       const url = new URL(
         request.url ?? "/",
         `http://${request.headers.host ?? new URL(own).host}`,
@@ -156,7 +156,7 @@ export async function startLocalDiscord(options: LocalDiscordOptions): Promise<L
       file.schedule();
       file.flush();
       await double.close();
-      // The sockets' close events came in the meantime and asked for another write.
+      // Meanwhile the sockets' close events have scheduled another write.
       file.flush();
     },
   };

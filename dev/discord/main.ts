@@ -10,14 +10,14 @@ const interactionsUrl = variable("INTERACTIONS_URL");
 const redirectUris = (variable("OAUTH_REDIRECT_URIS")?.split(",") ?? []).map((it) => it.trim());
 for (const url of [interactionsUrl ?? [], redirectUris].flat()) {
   if (!/^https?:/.test(url) || !URL.canParse(url)) {
-    stop(`INTERACTIONS_URL and OAUTH_REDIRECT_URIS hold addresses, and "${url}" is none`);
+    stop(`INTERACTIONS_URL and OAUTH_REDIRECT_URIS must be http(s) URLs, but "${url}" is none`);
   }
 }
 
 await runDouble(
   startLocalDiscord({
     port: portVariable("DISCORD_PORT", 8789),
-    botToken: required("DISCORD_BOT_TOKEN", "the one bot token to accept"),
+    botToken: required("DISCORD_BOT_TOKEN", "the only bot token that is accepted"),
     primaryGuildId,
     host: variable("HOST") ?? "127.0.0.1",
     oauthRedirectUris: redirectUris,

@@ -1,18 +1,18 @@
 import { type APIAuditLogChange, type APIOverwrite, ChannelType } from "discord-api-types/v10";
 
-/** Channels of one guild, categories counted; one more is error 30013. */
+/** Maximum of channels in a guild, with categories. One more is error 30013. */
 export const GUILD_CHANNELS_MAX = 500;
 
-/** Channels of one category. */
+/** Maximum of channels in a category. */
 export const CATEGORY_CHANNELS_MAX = 50;
 
-/** Invites of one guild; one more is error 30016. */
+/** Maximum of invites in a guild. One more is error 30016. */
 export const GUILD_INVITES_MAX = 1_000;
 
-/** Audit log entries that are kept for one guild (the real one keeps 45 days). */
+/** Audit log entries that are kept for a guild (Discord keeps 45 days). */
 export const AUDIT_LOG_ENTRIES_MAX = 1_000;
 
-/** Messages that are kept, of all channels together. */
+/** Messages that are kept, for all channels together. */
 export const MESSAGES_MAX = 200;
 
 /** The channel types that are modelled. */
@@ -26,7 +26,7 @@ export interface UserRecord {
   readonly username: string;
   readonly globalName: string | null;
   readonly bot: boolean;
-  /** False: the user refuses direct messages. Absent: takes them. */
+  /** False: the user refuses direct messages. Absent: the user accepts them. */
   readonly acceptsDirectMessages?: boolean;
 }
 
@@ -44,7 +44,7 @@ export interface GuildRecord {
   readonly id: string;
   readonly name: string;
   readonly ownerId: string;
-  /** An outage of this guild alone: READY lists it, GUILD_CREATE waits. */
+  /** Whether this guild has an outage: READY lists it, and GUILD_CREATE follows after the outage. */
   readonly unavailable: boolean;
   readonly roles: readonly RoleRecord[];
   /** User id to RFC 3339 time of joining. */
@@ -67,7 +67,7 @@ export interface ChannelRecord {
   readonly rtcRegion: string | null;
 }
 
-/** Where a user is. A user is in one voice channel of all guilds at most. */
+/** A user's voice channel. A user is in at most one voice channel of all guilds. */
 export interface VoiceRecord {
   readonly userId: string;
   readonly guildId: string;
@@ -104,7 +104,7 @@ export interface DirectChannelRecord {
   readonly recipientId: string;
 }
 
-/** A button that leads to an address. */
+/** A button with a link. */
 export interface LinkButton {
   readonly label: string;
   readonly url: string;
@@ -114,7 +114,7 @@ export interface LinkButton {
 export interface MessageRecord {
   readonly id: string;
   readonly channelId: string;
-  /** Of a direct message: to whom. */
+  /** The recipient of a direct message. */
   readonly recipientId?: string;
   readonly content: string;
   readonly buttons: readonly LinkButton[];
@@ -122,7 +122,7 @@ export interface MessageRecord {
   readonly at: string;
 }
 
-/** An option of a slash command, as Discord writes it. */
+/** An option of a slash command in Discord's form. */
 export interface CommandOption {
   readonly type: number;
   readonly name: string;
@@ -135,20 +135,20 @@ export interface CommandOption {
 /** A slash command that the application has registered. */
 export interface CommandRecord {
   readonly id: string;
-  /** Another one after every change. */
+  /** Changes with every change of the command. */
   readonly version: string;
-  /** Null: a command of all guilds. */
+  /** Null: a global command. */
   readonly guildId: string | null;
   readonly name: string;
   readonly description: string;
   readonly options: readonly CommandOption[];
-  /** A bit set as a decimal string; null: everybody may use it. */
+  /** A bit set as a decimal string; null: everyone may use it. */
   readonly defaultMemberPermissions: string | null;
   /** Where it can be used: 0 guilds, 1 the bot's direct messages, 2 others; null: everywhere. */
   readonly contexts: readonly number[] | null;
 }
 
-/** All that the local Discord knows, as it stands in the state file. */
+/** The local Discord's world in the state file. */
 export interface WorldState {
   readonly botId: string;
   readonly users: readonly UserRecord[];
@@ -158,15 +158,15 @@ export interface WorldState {
   readonly invites: readonly InviteRecord[];
   readonly auditLog: readonly AuditLogRecord[];
   readonly directChannels: readonly DirectChannelRecord[];
-  /** Absent in files of earlier versions, as are commands. */
+  /** Absent in files of earlier versions, like `commands`. */
   readonly messages?: readonly MessageRecord[];
   readonly commands?: readonly CommandRecord[];
 }
 
-/** What an event carries. */
+/** The data of an event. */
 export type DispatchData = Readonly<Record<string, unknown>>;
 
-/** Something that the gateway tells the sessions that asked for it. */
+/** An event for all sessions with one of its intents. */
 export interface Dispatch {
   readonly event: string;
   /** The session needs one of these intent bits. */
@@ -175,7 +175,7 @@ export interface Dispatch {
   readonly data: DispatchData;
 }
 
-/** Whether people can be in the channel. */
+/** Whether it is a voice channel. */
 export function isVoice(channel: Pick<ChannelRecord, "type">): boolean {
   return channel.type === ChannelType.GuildVoice;
 }

@@ -11,7 +11,7 @@ const BASIC = `Basic ${Buffer.from(`${id}:${clientSecret}`).toString("base64")}`
 
 const start = (): Promise<LocalDiscord> => startForTest({ oauthRedirectUris: [BACK] });
 
-/** The authorize page's address, with something changed or (null) left out. */
+/** The address of the authorize page with changed parameters; null removes one. */
 function address({ url }: LocalDiscord, changes: Record<string, string | null> = {}): string {
   const usual = { client_id: id, redirect_uri: BACK, response_type: "code", scope: "identify" };
   const query = Object.entries({ ...usual, state: "s&t", ...changes });
@@ -22,7 +22,7 @@ function address({ url }: LocalDiscord, changes: Record<string, string | null> =
   return page.href;
 }
 
-/** What a browser's form does; gives the parameters that it is sent back with. */
+/** Submits the form like a browser. @returns the query parameters of the redirect */
 async function choose(page: string, form: Record<string, string>): Promise<Record<string, string>> {
   const sent = await fetch(page, {
     method: "POST",
@@ -55,7 +55,7 @@ const exchange = (discord: LocalDiscord, code: string, form: Record<string, stri
   post(discord, "/token", { grant_type: "authorization_code", code, redirect_uri: BACK, ...form });
 
 describe("OAuth2 of the local Discord", () => {
-  it("tells the application who the browser is, and nothing more", async () => {
+  it("gives the application the user's identity, and nothing more", async () => {
     const discord = await start();
     const { state, ...sentBack } = await choose(address(discord), { user_id: PLAYER });
     expect([state, Object.keys(sentBack)]).toEqual(["s&t", ["code"]]);
@@ -72,7 +72,7 @@ describe("OAuth2 of the local Discord", () => {
     expect((await call(discord, "GET", "/users/@me", { headers })).status).toBe(401);
   });
 
-  it("shows everybody on the page, as text, and may not be framed", async () => {
+  it("lists all users on the page, escaped, and forbids frames", async () => {
     const discord = await start();
     const name = `<script>alert("1")</script>`;
     await control(discord, "POST", `/users/${PLAYER}`, { globalName: name });
@@ -97,7 +97,7 @@ describe("OAuth2 of the local Discord", () => {
     ["no address", { redirect_uri: null }],
     ["an address with more to it", { redirect_uri: `${BACK}/more` }],
     ["another site", { redirect_uri: "http://evil.test/faceit/link" }],
-  ])("sends nobody away for %s", async (_, changes) => {
+  ])("does not redirect a request with %s", async (_, changes) => {
     const page = address(await start(), changes);
     for (const method of ["GET", "POST"]) {
       const body = method === "POST" ? { body: new URLSearchParams({ user_id: PLAYER }) } : {};
@@ -106,7 +106,7 @@ describe("OAuth2 of the local Discord", () => {
     }
   });
 
-  it("says what of the request it does not support, and who is nobody", async () => {
+  it("names unsupported parameters, and refuses an unknown user", async () => {
     const discord = await start();
     for (const [changes, error] of [
       [{ response_type: "token" }, "unsupported_response_type"],
@@ -120,7 +120,7 @@ describe("OAuth2 of the local Discord", () => {
     }
   });
 
-  it("takes a code once, from the application, with the address that it was made for", async () => {
+  it("accepts a code once, from the application, with the redirect URI of its request", async () => {
     const discord = await start();
     const badCode = { error: "invalid_grant", error_description: 'Invalid "code" in request.' };
     const code = await codeOf(discord);
@@ -145,7 +145,7 @@ describe("OAuth2 of the local Discord", () => {
     });
   });
 
-  it("forgets a code after its time", () => {
+  it("refuses a code after its lifetime", () => {
     let now = 0;
     const grants = new Grants(() => now, 60);
     const granted = { subject: PLAYER, scope: "identify", redirectUri: BACK, challenge: null };

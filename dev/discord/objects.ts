@@ -28,7 +28,7 @@ import type {
 
 const NO_FLAGS: number = 0;
 
-/** A user as Discord writes it. */
+/** A user in Discord's form. */
 export function userObject(user: UserRecord): APIUser & { readonly primary_guild: null } {
   return {
     id: user.id,
@@ -46,7 +46,7 @@ export function userObject(user: UserRecord): APIUser & { readonly primary_guild
   };
 }
 
-/** A role as Discord writes it. */
+/** A role in Discord's form. */
 export function roleObject(role: RoleRecord): APIRole {
   return {
     id: role.id,
@@ -65,7 +65,7 @@ export function roleObject(role: RoleRecord): APIRole {
   };
 }
 
-/** A member of a guild as Discord writes it. */
+/** A member of a guild in Discord's form. */
 export function memberObject(guild: GuildRecord, user: UserRecord): APIGuildMember {
   return {
     user: userObject(user),
@@ -83,7 +83,10 @@ export function memberObject(guild: GuildRecord, user: UserRecord): APIGuildMemb
   };
 }
 
-/** A guild as `GET /guilds/:id` writes it: as Discord's specification has it, where the types differ. */
+/**
+ * A guild in the form of `GET /guilds/:id`. Where discord-api-types differs from Discord's specification, it
+ * follows the specification.
+ */
 export function guildObject(
   guild: GuildRecord,
 ): Omit<APIGuild, "hub_type"> & { readonly home_header: null; readonly nsfw: boolean } {
@@ -131,7 +134,7 @@ export function guildObject(
   };
 }
 
-/** A guild's channel as Discord writes it; GUILD_CREATE leaves `guild_id` out. */
+/** A guild's channel in Discord's form. GUILD_CREATE omits `guild_id`. */
 export function channelObject(channel: ChannelRecord) {
   const base = {
     id: channel.id,
@@ -175,7 +178,7 @@ export function directChannelObject(
   };
 }
 
-/** A voice state as Discord writes it; `channelId` null says that the user has left. */
+/** A voice state in Discord's form; `channelId` null: the user has left. */
 export function voiceStateObject(
   voice: VoiceRecord,
   channelId: string | null = voice.channelId,
@@ -196,7 +199,7 @@ export function voiceStateObject(
   };
 }
 
-/** An invite with its metadata, as `POST /channels/:id/invites` answers. */
+/** An invite with its metadata, the answer to `POST /channels/:id/invites`. */
 export function inviteObject(
   invite: InviteRecord,
   guild: GuildRecord,
@@ -234,7 +237,7 @@ export function inviteObject(
   };
 }
 
-/** One line of the audit log as Discord writes it. */
+/** An entry of the audit log in Discord's form. */
 export function auditLogEntryObject(entry: AuditLogRecord): APIAuditLogEntry {
   return {
     id: entry.id,
@@ -247,8 +250,8 @@ export function auditLogEntryObject(entry: AuditLogRecord): APIAuditLogEntry {
   };
 }
 
-/** What the data is made of: the local Discord's world. */
-type Shown = {
+/** The part of the world that the data is built from. */
+type WorldView = {
   readonly botId: string;
   channelsOf(guildId: string): readonly ChannelRecord[];
   isVisible(channel: ChannelRecord): boolean;
@@ -257,11 +260,11 @@ type Shown = {
 };
 
 /**
- * The data of GUILD_CREATE: the guild with all that the bot may see of it.
- * @param justJoined whether the bot came into the guild a moment ago
+ * The data of GUILD_CREATE: the guild with everything that the bot may see.
+ * @param justJoined whether the bot has just joined the guild
  */
 export function guildCreate(
-  world: Shown,
+  world: WorldView,
   guild: GuildRecord,
   justJoined = false,
 ): Record<string, unknown> {
@@ -275,7 +278,7 @@ export function guildCreate(
     large: false,
     unavailable: false,
     member_count: Object.keys(guild.members).length,
-    // Without the members intent: the bot itself and those in voice channels.
+    // Without the intent GUILD_MEMBERS: only the bot itself and users in voice channels.
     members: [...inside].map((userId) => memberObject(guild, world.user(userId))),
     channels: channels.map((channel) => withoutGuildId(channelObject(channel))),
     voice_states: voice.map((state) => withoutGuildId({ ...voiceStateObject(state) })),
@@ -293,15 +296,15 @@ function withoutGuildId(object: Record<string, unknown>): Record<string, unknown
   return rest;
 }
 
-/** Members that one request may name or find. */
+/** Maximum of members in the answer to one request. */
 const MEMBERS_MAX = 100;
 
 /**
- * GUILD_MEMBERS_CHUNK for a request of a client (opcode 8): the members that `user_ids` name, or whose
- * names begin with `query`. Everybody at once would need a privileged intent, which nobody has here.
+ * The data of GUILD_MEMBERS_CHUNK for a client's request (opcode 8): the members in `user_ids`, or whose names
+ * begin with `query`. A list of all members would need a privileged intent, which no bot has here.
  */
 export function membersChunk(
-  world: Shown,
+  world: WorldView,
   guild: GuildRecord,
   request: Readonly<Record<string, unknown>>,
 ): DispatchData {

@@ -7,7 +7,7 @@ export const ALL_PERMISSIONS = Object.values(PermissionFlagsBits).reduce(
   0n,
 );
 
-/** What everybody may do in a new guild. */
+/** Permissions of the default role in a new guild. */
 export const EVERYONE_PERMISSIONS =
   PermissionFlagsBits.ViewChannel |
   PermissionFlagsBits.CreateInstantInvite |
@@ -18,7 +18,7 @@ export const EVERYONE_PERMISSIONS =
   PermissionFlagsBits.SendMessages |
   PermissionFlagsBits.ReadMessageHistory;
 
-/** What the bot's own role adds when it is invited as the deployment guide says. */
+/** Permissions of the bot's own role when the bot is invited as in the deployment guide. */
 export const BOT_PERMISSIONS =
   EVERYONE_PERMISSIONS |
   PermissionFlagsBits.ManageChannels |
@@ -26,18 +26,18 @@ export const BOT_PERMISSIONS =
   PermissionFlagsBits.MoveMembers |
   PermissionFlagsBits.ViewAuditLog;
 
-/** A bit set from its decimal string; null when it is none. */
+/** A bit set from its decimal string; null: not a bit set. */
 export function parsePermissions(text: unknown): bigint | null {
   if (typeof text !== "string" && typeof text !== "number") return null;
   return /^\d{1,20}$/.test(String(text)) ? BigInt(text) : null;
 }
 
-/** The roles that belong to the bot, and the default role. */
+/** The bot's own roles and the default role. */
 function rolesOf(guild: GuildRecord, botId: string): GuildRecord["roles"] {
   return guild.roles.filter((role) => role.id === guild.id || role.botId === botId);
 }
 
-/** What the bot may do in the guild as a whole. */
+/** The bot's permissions in the guild. */
 export function guildPermissions(guild: GuildRecord, botId: string): bigint {
   const held = rolesOf(guild, botId).reduce((all, role) => all | BigInt(role.permissions), 0n);
   return (held & PermissionFlagsBits.Administrator) === 0n ? held : ALL_PERMISSIONS;
@@ -50,8 +50,8 @@ function apply(permissions: bigint, overwrites: readonly APIOverwrite[]): bigint
 }
 
 /**
- * What the bot may do in one channel: default role, then its roles, then itself. No VIEW_CHANNEL,
- * or no CONNECT in a voice channel, takes the rest away as well.
+ * The bot's permissions in one channel, from overwrites for the default role, then its own roles, then itself. A
+ * missing VIEW_CHANNEL removes all permissions, a missing CONNECT in a voice channel all except VIEW_CHANNEL.
  */
 export function channelPermissions(
   guild: GuildRecord,

@@ -37,9 +37,9 @@ describe("refusals of the local REST API", () => {
     ["an unknown guild", "GET", `/guilds/${ABSENT}/channels`, undefined, 404, 10_004],
     ["an unknown user", "GET", `/users/${ABSENT}`, undefined, 404, 10_013],
     ["an unknown member", "GET", `/guilds/${GUILD}/members/${ABSENT}`, undefined, 404, 10_013],
-    ["a channel's id that is none", "GET", "/channels/abc", undefined, 400, 50_035],
-    ["a guild's id that is none", "GET", "/guilds/abc", undefined, 400, 50_035],
-    ["a body that is no JSON", "POST", `/guilds/${GUILD}/channels`, "{", 400, 50_109],
+    ["an invalid channel id", "GET", "/channels/abc", undefined, 400, 50_035],
+    ["an invalid guild id", "GET", "/guilds/abc", undefined, 400, 50_035],
+    ["a body that is not JSON", "POST", `/guilds/${GUILD}/channels`, "{", 400, 50_109],
     ["a body that is a list", "POST", `/guilds/${GUILD}/channels`, [], 400, 50_035],
     ["a channel without a name", "POST", `/guilds/${GUILD}/channels`, {}, 400, 50_035],
     ["a name of 101", "POST", `/guilds/${GUILD}/channels`, { name: "x".repeat(101) }, 400, 50_035],
@@ -47,7 +47,7 @@ describe("refusals of the local REST API", () => {
     ["a negative limit", "PATCH", `/channels/${LOBBY}`, { user_limit: -1 }, 400, 50_035],
     ["a bitrate too low", "PATCH", `/channels/${LOBBY}`, { bitrate: 7_999 }, 400, 50_035],
     [
-      "a parent that is no category",
+      "a parent that is not a category",
       "PATCH",
       `/channels/${LOBBY}`,
       { parent_id: TEXT_CHANNEL },
@@ -72,7 +72,7 @@ describe("refusals of the local REST API", () => {
       50_035,
     ],
     [
-      "bits that are none",
+      "an invalid bit set",
       "PUT",
       `/channels/${LOBBY}/permissions/${PLAYER}`,
       { type: 1, allow: "-1" },
@@ -80,7 +80,7 @@ describe("refusals of the local REST API", () => {
       50_035,
     ],
     [
-      "a role that is none",
+      "an overwrite for an unknown role",
       "PUT",
       `/channels/${LOBBY}/permissions/${PLAYER}`,
       { type: 0 },
@@ -115,20 +115,48 @@ describe("refusals of the local REST API", () => {
       400,
       50_035,
     ],
-    ["another's commands", "GET", `/applications/${ABSENT}/commands`, undefined, 403, 20_012],
     [
-      "commands where it is not",
+      "commands of another application",
+      "GET",
+      `/applications/${ABSENT}/commands`,
+      undefined,
+      403,
+      20_012,
+    ],
+    [
+      "commands of a guild without the bot",
       "PUT",
       `${APPLICATION}/guilds/${ABSENT}/commands`,
       [],
       403,
       50_001,
     ],
-    ["commands that are no list", "PUT", `${APPLICATION}/commands`, {}, 400, 50_035],
-    ["a command in capitals", "PUT", `${APPLICATION}/commands`, [command("Link")], 400, 50_035],
-    ["one without a text", "PUT", `${APPLICATION}/commands`, [{ name: "link" }], 400, 50_035],
+    ["commands that are not a list", "PUT", `${APPLICATION}/commands`, {}, 400, 50_035],
+    [
+      "a command name with capitals",
+      "PUT",
+      `${APPLICATION}/commands`,
+      [command("Link")],
+      400,
+      50_035,
+    ],
+    [
+      "a command without a description",
+      "PUT",
+      `${APPLICATION}/commands`,
+      [{ name: "link" }],
+      400,
+      50_035,
+    ],
     ["a message to a bot", "POST", "/users/@me/channels", { recipient_id: BOT }, 403, 50_007],
-    ["a message to nobody", "POST", "/users/@me/channels", { recipient_id: ABSENT }, 404, 10_013],
+    [
+      "a message to an unknown user",
+      "POST",
+      "/users/@me/channels",
+      { recipient_id: ABSENT },
+      404,
+      10_013,
+    ],
   ])("%s", async (_, method, path, body, status, code) => {
     const discord = await startForTest();
     const answer = await call(discord, method, path, { body });
@@ -136,7 +164,7 @@ describe("refusals of the local REST API", () => {
     expect(answer.body["message"]).toEqual(expect.any(String));
   });
 
-  it("another version, no token, another token, no name, another content type", async () => {
+  it("another version, no token, another token, no user agent, another content type, a long reason", async () => {
     const discord = await startForTest();
     expect((await call(discord, "GET", "/../v9/users/@me")).body).toMatchObject({ code: 50_041 });
     for (const authorization of ["", "Bot nobody", "Bearer nobody"]) {
@@ -160,7 +188,7 @@ describe("refusals of the local REST API", () => {
     });
   });
 
-  it("counts a bucket per channel and refuses what is over it", async () => {
+  it("counts a bucket per channel and refuses calls above its limit", async () => {
     const discord = await startForTest();
     const path = `/channels/${TEXT_CHANNEL}/messages`;
     const sent: Awaited<ReturnType<typeof call>>[] = [];
@@ -193,7 +221,7 @@ describe("refusals of the local REST API", () => {
     expect(other.status).toBe(200);
   });
 
-  it("names the place of every command that is wrong", async () => {
+  it("names the index of every invalid command", async () => {
     const discord = await startForTest();
     const option = (name: string, required: boolean): object => ({
       ...command(name),
@@ -221,7 +249,7 @@ describe("refusals of the local REST API", () => {
     expect((await call(discord, "GET", `${APPLICATION}/commands`)).body).toEqual({});
   });
 
-  it("knows who has left, and what they still may be sent", async () => {
+  it("answers with the right code about users who have left or refuse messages", async () => {
     const discord = await startForTest();
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
     await control(discord, "POST", "/members", { userId: PLAYER, member: false });
@@ -245,7 +273,7 @@ describe("refusals of the local REST API", () => {
     expect(await new DiscordControl(discord).messages()).toHaveLength(1);
   });
 
-  it("knows when a guild is full", async () => {
+  it("refuses a channel when the guild is full", async () => {
     const discord = await startForTest();
     const create = (): ReturnType<typeof call> =>
       call(discord, "POST", `/guilds/${GUILD}/channels`, { body: { name: "one more", type: 2 } });
@@ -260,36 +288,50 @@ describe("refusals of the local REST API", () => {
 
 describe("permissions of the bot", () => {
   it.each<[string, bigint, string, string, unknown, number]>([
-    ["sees no channel", VIEW_CHANNEL, "GET", `/channels/${LOBBY}`, undefined, 50_001],
+    ["cannot read a channel", VIEW_CHANNEL, "GET", `/channels/${LOBBY}`, undefined, 50_001],
     [
-      "makes no channel",
+      "cannot create a channel",
       MANAGE_CHANNELS,
       "POST",
       `/guilds/${GUILD}/channels`,
       { name: "x" },
       50_013,
     ],
-    ["deletes no channel", MANAGE_CHANNELS, "DELETE", `/channels/${LOBBY}`, undefined, 50_013],
-    ["deletes none without CONNECT", CONNECT, "DELETE", `/channels/${LOBBY}`, undefined, 50_013],
+    ["cannot delete a channel", MANAGE_CHANNELS, "DELETE", `/channels/${LOBBY}`, undefined, 50_013],
     [
-      "sets no overwrite",
+      "cannot delete a channel that it cannot join",
+      CONNECT,
+      "DELETE",
+      `/channels/${LOBBY}`,
+      undefined,
+      50_013,
+    ],
+    [
+      "cannot set an overwrite",
       MANAGE_ROLES,
       "PUT",
       `/channels/${LOBBY}/permissions/${PLAYER}`,
       { type: 1 },
       50_013,
     ],
-    ["invites nobody", 1n, "POST", `/channels/${LOBBY}/invites`, {}, 50_013],
+    ["cannot create an invite", 1n, "POST", `/channels/${LOBBY}/invites`, {}, 50_013],
     [
-      "moves nobody",
+      "cannot move a member",
       1n << 24n,
       "PATCH",
       `/guilds/${GUILD}/members/${PLAYER}`,
       { channel_id: null },
       50_013,
     ],
-    ["reads no audit log", VIEW_AUDIT_LOG, "GET", `/guilds/${GUILD}/audit-logs`, undefined, 50_013],
-  ])("without the bit it %s", async (_, bit, method, path, body, code) => {
+    [
+      "cannot read the audit log",
+      VIEW_AUDIT_LOG,
+      "GET",
+      `/guilds/${GUILD}/audit-logs`,
+      undefined,
+      50_013,
+    ],
+  ])("without the permission the bot %s", async (_, bit, method, path, body, code) => {
     const discord = await startForTest();
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
     const permissions = String(BOT_PERMISSIONS & ~bit);
@@ -301,7 +343,7 @@ describe("permissions of the bot", () => {
     expect(allowed.status).toBeLessThan(300);
   });
 
-  it("moves nobody to where it may not enter", async () => {
+  it("cannot move a member to a channel that the bot may not enter", async () => {
     const discord = await startForTest();
     await control(discord, "POST", "/voice", { userId: PLAYER, channelId: LOBBY });
     const { body: room } = await call(discord, "POST", `/guilds/${GUILD}/channels`, {
@@ -317,7 +359,7 @@ describe("permissions of the bot", () => {
     expect([moved.status, moved.body["code"]]).toEqual([403, 50_013]);
   });
 
-  it("gives away only what it has, and never MANAGE_ROLES", async () => {
+  it("can grant only permissions that the bot has, and never MANAGE_ROLES", async () => {
     const discord = await startForTest();
     const allow = (bits: bigint): ReturnType<typeof call> =>
       call(discord, "POST", `/guilds/${GUILD}/channels`, {
@@ -331,7 +373,7 @@ describe("permissions of the bot", () => {
     expect((await allow(VIEW_CHANNEL | CONNECT)).status).toBe(201);
   });
 
-  it("hears nothing of a channel that is hidden from it", async () => {
+  it("gets no events of a channel that is hidden from the bot", async () => {
     const discord = await startForTest();
     const client = await new RawClient(discord).opened();
     client.identify();
@@ -362,7 +404,7 @@ describe("permissions of the bot", () => {
     expect(seen).toEqual([
       ["CHANNEL_CREATE", "private"],
       ["VOICE_STATE_UPDATE", room],
-      // Into the hidden one: for the bot the player is gone.
+      // The player moved into the hidden channel: the bot sees that the player left.
       ["VOICE_STATE_UPDATE", null],
       ["VOICE_STATE_UPDATE", room],
       ["VOICE_STATE_UPDATE", null],

@@ -16,7 +16,7 @@ import {
   TOKEN,
 } from "./test-client.ts";
 
-/** `@discordjs/rest` as it is, pointed at the local Discord. */
+/** An unchanged `@discordjs/rest` that calls the local Discord. */
 function restOf({ url }: LocalDiscord, options: ConstructorParameters<typeof REST>[0] = {}): REST {
   return new REST({ version: "10", api: `${url}/api`, ...options }).setToken(TOKEN);
 }
@@ -25,7 +25,7 @@ const SECOND = "100000000000000302";
 const PRIVATE = { view: 1 << 10, connect: 1 << 20, speak: 1 << 21 };
 
 describe("@discordjs/rest on the local Discord", () => {
-  it("makes, reads, changes and deletes a voice channel", async () => {
+  it("creates, reads, changes and deletes a voice channel", async () => {
     const rest = restOf(await startForTest());
     const created = asObject(
       await rest.post(Routes.guildChannels(GUILD), {
@@ -93,11 +93,11 @@ describe("@discordjs/rest on the local Discord", () => {
         },
       },
     });
-    // The library writes one line per field out of that shape.
+    // The library turns that structure into one line per field.
     expect(String(error)).toContain("user_limit[NUMBER_TYPE_MAX]");
   });
 
-  it("waits out a 429 of the route and of the bot, and reports one of a shared resource", async () => {
+  it("waits after a 429 of the route and of the bot, and reports one of a shared resource", async () => {
     const discord = await startForTest();
     const rest = restOf(discord);
     for (const scope of ["user", "global"]) {
@@ -115,7 +115,7 @@ describe("@discordjs/rest on the local Discord", () => {
     expect(refused).toMatchObject({ scope: "shared", global: false, retryAfter: 1_050 });
   });
 
-  it("keeps to the announced buckets without ever being refused", async () => {
+  it("follows the announced buckets and is never refused", async () => {
     const rest = restOf(await startForTest());
     const limited: number[] = [];
     const refused: number[] = [];
@@ -128,7 +128,7 @@ describe("@discordjs/rest on the local Discord", () => {
     expect({ limited, refused }).toEqual({ limited: [5], refused: [] });
   });
 
-  it("retries a 500, gives up after a cut connection, stops at a wrong token", async () => {
+  it("retries a 500, fails after a cut connection, and stops at a wrong token", async () => {
     const discord = await startForTest();
     const rest = restOf(discord);
     await control(discord, "POST", "/rest", { status: 500, times: 2 });
@@ -142,13 +142,13 @@ describe("@discordjs/rest on the local Discord", () => {
     await expect(stranger.get(Routes.user())).rejects.toMatchObject({ status: 401, code: 0 });
   });
 
-  it("takes 50 channels into a category and not one more", async () => {
+  it("accepts 50 channels in a category and not one more", async () => {
     const discord = await startForTest();
     const rest = restOf(discord);
     const put = async (): Promise<unknown> => {
       const { id } = await control(discord, "POST", "/channels", { name: "room" });
       const body = { parent_id: CATEGORY };
-      // Twice: one that is inside already does not count against itself.
+      // The second call checks that a channel which is already inside does not count against the limit.
       await rest.patch(Routes.channel(String(id)), { body });
       return rest.patch(Routes.channel(String(id)), { body });
     };
@@ -156,7 +156,7 @@ describe("@discordjs/rest on the local Discord", () => {
     await expect(put()).rejects.toThrow("Maximum number of channels in category reached (50)");
   });
 
-  it("invites, and answers an equal invite again unless a unique one is asked", async () => {
+  it("creates invites, and returns an equal invite again unless a unique one is requested", async () => {
     const rest = restOf(await startForTest());
     const invite = async (body: object): Promise<Record<string, unknown>> =>
       asObject(await rest.post(Routes.channelInvites(LOBBY), { body }));
@@ -179,7 +179,7 @@ describe("@discordjs/rest on the local Discord", () => {
     await expect(invite({ max_age: 604_801 })).rejects.toMatchObject({ code: 50_035 });
   });
 
-  it("moves and kicks somebody who is in voice, and nobody else", async () => {
+  it("moves and kicks only a user who is in voice", async () => {
     const discord = await startForTest();
     const rest = restOf(discord);
     const move = (channelId: string | null): Promise<unknown> =>
@@ -196,7 +196,7 @@ describe("@discordjs/rest on the local Discord", () => {
     await expect(state()).rejects.toMatchObject({ code: 10_065 });
   });
 
-  it("gives a match a private channel, follows its players, and takes it away with them in it", async () => {
+  it("creates a match's private channel, moves players into it, and deletes it with them inside", async () => {
     const discord = await startForTest();
     const rest = restOf(discord);
     const everyone = { id: GUILD, type: OverwriteType.Role, allow: "0", deny: "1049600" };
@@ -230,7 +230,7 @@ describe("@discordjs/rest on the local Discord", () => {
     expect((await control(discord, "GET", "/state"))["voiceStates"]).toEqual([]);
   });
 
-  it("writes to people and channels, and shows what was written", async () => {
+  it("sends messages to users and channels, and shows them in the control API", async () => {
     const discord = await startForTest();
     const rest = restOf(discord);
     const button = { type: 2, style: 5, label: "Join", url: "https://discord.com/channels/1/2" };
@@ -255,7 +255,7 @@ describe("@discordjs/rest on the local Discord", () => {
     ]);
   });
 
-  it("replaces an application's commands, of a guild and of all", async () => {
+  it("replaces an application's commands, of one guild and global ones", async () => {
     const rest = restOf(await startForTest());
     const ofGuild = Routes.applicationGuildCommands(BOT, GUILD);
     const put = async (route: `/${string}`, ...names: string[]): Promise<unknown[]> => {

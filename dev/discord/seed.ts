@@ -2,19 +2,19 @@ import { ChannelType } from "discord-api-types/v10";
 import type { ChannelRecord, GuildRecord, RoleRecord, UserRecord, WorldState } from "./model.ts";
 import { BOT_PERMISSIONS, EVERYONE_PERMISSIONS } from "./permissions.ts";
 
-/** The guild that there is from the start, and its one voice channel. */
+/** The guild of a first start, and its only voice channel. */
 export const PRIMARY_GUILD = "100000000000000001";
 export const LOBBY = "100000000000000012";
 const BOT_ID = "100000000000000100";
 const OWNER_ID = "100000000000000200";
 const PLAYERS = 6;
 
-/** The Discord id of a test player of the local guild. @param number from 1 on */
+/** The Discord id of a test player of the local guild. @param number 1 to 6 */
 export function playerId(number: number): string {
   return `10000000000000030${number}`;
 }
 
-/** The user who owns every guild and does what is done "by hand". */
+/** The user who owns every guild. Changes "by hand" are this user's in the audit log. */
 export const SERVER_OWNER: UserRecord = {
   id: OWNER_ID,
   username: "server-owner",
@@ -24,7 +24,7 @@ export const SERVER_OWNER: UserRecord = {
 
 const BOT: UserRecord = { id: BOT_ID, username: "guildhub", globalName: null, bot: true };
 
-/** The two roles a guild has once the bot is in it. */
+/** The two roles of a guild with the bot. */
 export function initialRoles(guildId: string, botRoleId: string): readonly RoleRecord[] {
   return [
     {
@@ -109,7 +109,7 @@ export function initialWorld(guildId: string, now: number): WorldState {
   };
 }
 
-/** A saved world with the primary guild in it, should that have another id than when it was saved. */
+/** Adds the primary guild to a saved world if `PRIMARY_GUILD_ID` has changed since it was saved. */
 export function addGuild(saved: WorldState, first: WorldState): WorldState {
   const known = new Set(saved.guilds.map(({ id }) => id));
   const missing = first.guilds.filter(({ id }) => !known.has(id));

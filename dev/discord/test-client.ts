@@ -5,7 +5,7 @@ import { SOON } from "../../src/testing/soon.ts";
 import { type LocalDiscord, type LocalDiscordOptions, startLocalDiscord } from "./local-discord.ts";
 import { PRIMARY_GUILD } from "./seed.ts";
 
-/** The seed world's ids. */
+/** Ids of the first start (`seed.ts`). */
 export const GUILD = PRIMARY_GUILD;
 export const CATEGORY = "100000000000000010";
 export const TEXT_CHANNEL = "100000000000000011";
@@ -25,7 +25,7 @@ export async function startForTest(
     port: 0,
     botToken: TOKEN,
     identifyIntervalMs: 0,
-    // So that Discord's own specification can be asked about all that these tests do.
+    // Records all exchanges of these tests, so that they can be checked against Discord's own specification.
     ...(recordFile === undefined ? {} : { recordFile }),
     ...options,
   });
@@ -54,7 +54,7 @@ export async function call(
   return { status: response.status, headers: response.headers, body: asObject(parsed) };
 }
 
-/** An object with members that a test may look at. */
+/** A value as an object whose members a test can read. */
 export function asObject(value: unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(Object(value)));
 }
@@ -67,7 +67,7 @@ export interface Payload {
   readonly d: unknown;
 }
 
-/** A gateway client without any cleverness: for what a good client never does. */
+/** A minimal gateway client, for protocol errors that a real client never makes. */
 export class RawClient {
   readonly received: Payload[] = [];
   /** The close code once it is closed. */
@@ -110,7 +110,7 @@ export class RawClient {
     this.send({ op: 6, d: { token, session_id: sessionId, seq } });
   }
 
-  /** The last payload of an opcode, waited for. */
+  /** Waits for a payload with this opcode. @returns the last one */
   async next(op: number): Promise<Payload> {
     await vi.waitUntil(() => this.received.some((payload) => payload.op === op), SOON);
     return (
@@ -118,7 +118,7 @@ export class RawClient {
     );
   }
 
-  /** The data of a dispatch, waited for. */
+  /** Waits for a dispatch. @returns the data of the first one */
   async dispatch(event: string): Promise<Record<string, unknown>> {
     await vi.waitUntil(() => this.events().includes(event), SOON);
     return asObject(this.received.find(({ t }) => t === event)?.d);

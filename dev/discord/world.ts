@@ -29,17 +29,17 @@ import { initialRoles, newChannel, SERVER_OWNER } from "./seed.ts";
 export interface WorldPorts {
   readonly clock: Clock;
   readonly newId: () => string;
-  /** Tells the gateway. */
+  /** Sends a dispatch to the gateway. */
   readonly publish: (dispatch: Dispatch) => void;
-  /** Called after every change: the state has to be written. */
+  /** Called after every change, to write the state. */
   readonly changed: () => void;
   /** Whether members of a deleted channel get a VOICE_STATE_UPDATE first. Discord promises none. */
   readonly voiceUpdatesOnDelete: boolean;
 }
 
 /**
- * What Discord knows: guilds, channels, users, who is in which voice channel. Every change goes
- * through here and tells the gateway what the bot may see of it (contract discord.md §2).
+ * The state of Discord: guilds, channels, users and voice states. Every change is made here and sends the gateway
+ * the events that the bot may see (contract discord.md §2).
  */
 export class World {
   readonly botId: string;
@@ -47,7 +47,7 @@ export class World {
   readonly guilds: ReadonlyMap<string, GuildRecord>;
   readonly channels: ReadonlyMap<string, ChannelRecord>;
   readonly voice: ReadonlyMap<string, VoiceRecord>;
-  /** Invites, the audit log, direct channels: what the gateway tells nobody. */
+  /** State without gateway events: invites, the audit log, direct channels, messages and commands. */
   readonly archive: Archive;
   readonly #users: Map<string, UserRecord>;
   readonly #guilds: Map<string, GuildRecord>;
@@ -65,7 +65,7 @@ export class World {
     this.#ports = ports;
   }
 
-  /** Everything, for the state file. */
+  /** The whole state, for the state file. */
   state(): WorldState {
     return {
       botId: this.botId,
@@ -82,7 +82,7 @@ export class World {
     return this.user(this.botId);
   }
 
-  /** A user of any id; one who was never seen is made. */
+  /** The user with this id; created if unknown. */
   user(id: string): UserRecord {
     const known = this.#users.get(id);
     if (known !== undefined) return known;
@@ -92,7 +92,7 @@ export class World {
     return user;
   }
 
-  /** Changes what a user is called, whether they take direct messages, or whether it is a bot. */
+  /** Changes a user's names, whether the user accepts direct messages, or whether the user is a bot. */
   updateUser(user: UserRecord, changes: Partial<Omit<UserRecord, "id">>): UserRecord {
     const updated = { ...user, ...changes };
     this.#users.set(user.id, updated);
@@ -100,22 +100,22 @@ export class World {
     return updated;
   }
 
-  /** Channels of a guild in the order they were made. */
+  /** Channels of a guild in the order of creation. */
   channelsOf(guildId: string): readonly ChannelRecord[] {
     return [...this.#channels.values()].filter((channel) => channel.guildId === guildId);
   }
 
-  /** Who is in voice in a guild. */
+  /** Voice states of a guild. */
   voiceOf(guildId: string): readonly VoiceRecord[] {
     return [...this.#voice.values()].filter((voice) => voice.guildId === guildId);
   }
 
-  /** Whether the bot is in the guild; it can be kicked, and the guild goes on without it. */
+  /** Whether the bot is in the guild. After a kick the guild goes on without it. */
   isIn(guild: GuildRecord): boolean {
     return Object.hasOwn(guild.members, this.botId);
   }
 
-  /** Whether the bot sees the channel; a hidden one is silent for it. */
+  /** Whether the bot sees the channel. It gets no events of a hidden channel. */
   isVisible(channel: ChannelRecord): boolean {
     const guild = this.#guilds.get(channel.guildId);
     if (guild === undefined || !this.isIn(guild)) return false;
@@ -138,45 +138,45 @@ export class World {
     this.#guilds.set(id, guild);
     const lobby = { id: this.#ports.newId(), guildId: id, name: "Lobby" };
     this.#channels.set(lobby.id, newChannel({ ...lobby, type: ChannelType.GuildVoice }));
-    this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, id, guildCreate(this, guild, true));
+    this.#publish("GUILD_CREATE", GatewayIntentBits.Guilds, id, guildCreate(this, guild, true));
     return guild;
   }
 
-  /** The bot is removed from the guild, and the guild is forgotten. */
+  /** Removes the bot from the guild and deletes the guild. */
   removeGuild(guildId: string): void {
     this.#guilds.delete(guildId);
     for (const channel of this.channelsOf(guildId)) this.#channels.delete(channel.id);
     for (const voice of this.voiceOf(guildId)) this.#voice.delete(voice.userId);
     this.archive.forgetGuild(guildId);
-    this.#tell("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
+    this.#publish("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
   }
 
-  /** An outage of one guild begins or ends; REST goes on (Discord's own outages vary). */
+  /** Begins or ends an outage of one guild. REST still works (Discord's own outages vary). */
   setAvailable(guild: GuildRecord, available: boolean): void {
     if (guild.unavailable === !available) return;
     const changed = { ...guild, unavailable: !available };
     this.#guilds.set(guild.id, changed);
     if (!this.isIn(guild)) return this.#ports.changed();
     if (available) {
-      this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, guild.id, guildCreate(this, changed));
+      this.#publish("GUILD_CREATE", GatewayIntentBits.Guilds, guild.id, guildCreate(this, changed));
     } else {
       const data = { id: guild.id, unavailable: true };
-      this.#tell("GUILD_DELETE", GatewayIntentBits.Guilds, guild.id, data);
+      this.#publish("GUILD_DELETE", GatewayIntentBits.Guilds, guild.id, data);
     }
   }
 
-  /** From now on the bot holds exactly these permissions in the guild. */
+  /** Sets the bot's permissions in the guild to exactly these. */
   setBotPermissions(guild: GuildRecord, permissions: bigint): void {
     const roles = guild.roles.map((role) => {
       if (role.botId === this.botId) return { ...role, permissions: permissions.toString() };
       if (role.id !== guild.id) return role;
-      // The default role reaches the bot as well, so it may not give back what was taken.
+      // The bot has the default role, too, so that role must not grant a removed permission.
       return { ...role, permissions: (EVERYONE_PERMISSIONS & permissions).toString() };
     });
     this.#guilds.set(guild.id, { ...guild, roles });
     for (const role of roles) {
       const data = { guild_id: guild.id, role: roleObject(role) };
-      this.#tell("GUILD_ROLE_UPDATE", GatewayIntentBits.Guilds, guild.id, data);
+      this.#publish("GUILD_ROLE_UPDATE", GatewayIntentBits.Guilds, guild.id, data);
     }
   }
 
@@ -187,7 +187,7 @@ export class World {
     const position = Math.max(-1, ...siblings.map((sibling) => sibling.position)) + 1;
     const created = newChannel({ position, ...channel, id: this.#ports.newId() });
     this.#channels.set(created.id, created);
-    this.#tellOfChannel("CHANNEL_CREATE", created, this.isVisible(created));
+    this.#publishChannel("CHANNEL_CREATE", created, this.isVisible(created));
     return created;
   }
 
@@ -198,12 +198,12 @@ export class World {
     const updated = { ...channel, ...changes };
     const wasVisible = this.isVisible(channel);
     this.#channels.set(channel.id, updated);
-    // The change that hides a channel is still told: with it the bot learns why it gets no more.
-    this.#tellOfChannel("CHANNEL_UPDATE", updated, wasVisible || this.isVisible(updated));
+    // The update that hides a channel is still sent: it tells the bot why no more events follow.
+    this.#publishChannel("CHANNEL_UPDATE", updated, wasVisible || this.isVisible(updated));
     return updated;
   }
 
-  /** Deletes a channel with its invites; whoever is inside leaves; a category frees its channels. */
+  /** Deletes a channel with its invites. Users inside leave voice. Channels of a category lose their parent. */
   deleteChannel(channel: ChannelRecord): void {
     const visible = this.isVisible(channel);
     for (const child of this.channelsOf(channel.guildId)) {
@@ -212,14 +212,14 @@ export class World {
     for (const voice of this.voiceOf(channel.guildId)) {
       if (voice.channelId !== channel.id) continue;
       this.#voice.delete(voice.userId);
-      if (this.#ports.voiceUpdatesOnDelete && visible) this.#tellOfVoice(voice, null);
+      if (this.#ports.voiceUpdatesOnDelete && visible) this.#publishVoice(voice, null);
     }
     this.#channels.delete(channel.id);
     this.archive.forgetInvitesTo(channel.id);
-    this.#tellOfChannel("CHANNEL_DELETE", channel, visible);
+    this.#publishChannel("CHANNEL_DELETE", channel, visible);
   }
 
-  /** A permission overwrite of a channel is set, or with null removed. */
+  /** Sets a permission overwrite of a channel; null removes it. */
   setOverwrite(channel: ChannelRecord, id: string, overwrite: APIOverwrite | null): ChannelRecord {
     const others = channel.overwrites.filter((it) => it.id !== id);
     return this.updateChannel(channel, {
@@ -228,8 +228,8 @@ export class World {
   }
 
   /**
-   * Puts a user into a voice channel, moves them, or with null takes them out. What changes nothing
-   * is not told; leaving a guild's channel for another guild's is told in both.
+   * Puts a user into a voice channel or moves them; null: out of voice. A call that changes nothing sends no
+   * event. A move to another guild sends an event in both guilds.
    */
   setVoice(userId: string, channel: ChannelRecord | null, selfMute?: boolean): void {
     const user = this.user(userId);
@@ -237,7 +237,7 @@ export class World {
     if (channel === null) {
       if (before === undefined) return;
       this.#voice.delete(userId);
-      if (this.#sees(before.channelId)) this.#tellOfVoice(before, null);
+      if (this.#sees(before.channelId)) this.#publishVoice(before, null);
       this.#ports.changed();
       return;
     }
@@ -255,15 +255,15 @@ export class World {
     this.#voice.set(userId, after);
     const wasSeen = before !== undefined && this.#sees(before.channelId);
     if (before !== undefined && wasSeen && before.guildId !== channel.guildId) {
-      this.#tellOfVoice(before, null);
+      this.#publishVoice(before, null);
     }
-    if (this.isVisible(channel)) this.#tellOfVoice(after, channel.id);
-    // Into a hidden channel: for the bot the user is gone.
-    else if (wasSeen && before.guildId === channel.guildId) this.#tellOfVoice(before, null);
+    if (this.isVisible(channel)) this.#publishVoice(after, channel.id);
+    // The user moved into a hidden channel: the bot sees that the user left.
+    else if (wasSeen && before.guildId === channel.guildId) this.#publishVoice(before, null);
     this.#ports.changed();
   }
 
-  /** Makes a user a member; one who is already stays as they are. The bot is told of all there is. */
+  /** Makes a user a member, unless they are one. If it is the bot, it gets the whole guild. */
   join(guildId: string, user: UserRecord): void {
     const guild = this.#guilds.get(guildId);
     if (guild === undefined || Object.hasOwn(guild.members, user.id)) return;
@@ -272,17 +272,17 @@ export class World {
     this.#guilds.set(guildId, joined);
     if (user.id === this.botId) {
       const data = guildCreate(this, joined, true);
-      return this.#tell("GUILD_CREATE", GatewayIntentBits.Guilds, guildId, data);
+      return this.#publish("GUILD_CREATE", GatewayIntentBits.Guilds, guildId, data);
     }
-    this.#tell("GUILD_MEMBER_ADD", GatewayIntentBits.GuildMembers, guildId, {
+    this.#publish("GUILD_MEMBER_ADD", GatewayIntentBits.GuildMembers, guildId, {
       ...memberObject(joined, user),
       guild_id: guildId,
     });
   }
 
   /**
-   * A member leaves the guild, and its voice channels with it. The overwrites for them stay. When it
-   * is the bot, the guild goes on and the bot hears nothing of it until it is back.
+   * Removes a member from the guild and its voice channels. Overwrites for the member stay. If it is the bot, the
+   * guild goes on, and the bot gets no events of it until it returns.
    */
   leave(guildId: string, user: UserRecord): void {
     const guild = this.#guilds.get(guildId);
@@ -291,10 +291,10 @@ export class World {
     const { [user.id]: _, ...members } = guild.members;
     this.#guilds.set(guildId, { ...guild, members });
     if (user.id === this.botId) {
-      return this.#tell("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
+      return this.#publish("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
     }
     const data = { guild_id: guildId, user: userObject(user) };
-    this.#tell("GUILD_MEMBER_REMOVE", GatewayIntentBits.GuildMembers, guildId, data);
+    this.#publish("GUILD_MEMBER_REMOVE", GatewayIntentBits.GuildMembers, guildId, data);
   }
 
   #sees(channelId: string): boolean {
@@ -302,25 +302,25 @@ export class World {
     return channel !== undefined && this.isVisible(channel);
   }
 
-  #tellOfChannel(event: string, channel: ChannelRecord, visible: boolean): void {
+  #publishChannel(event: string, channel: ChannelRecord, visible: boolean): void {
     if (visible)
-      this.#tell(event, GatewayIntentBits.Guilds, channel.guildId, channelObject(channel));
+      this.#publish(event, GatewayIntentBits.Guilds, channel.guildId, channelObject(channel));
     else this.#ports.changed();
   }
 
-  #tellOfVoice(voice: VoiceRecord, channelId: string | null): void {
+  #publishVoice(voice: VoiceRecord, channelId: string | null): void {
     const guild = this.#guilds.get(voice.guildId);
     if (guild === undefined) return;
-    this.#tell("VOICE_STATE_UPDATE", GatewayIntentBits.GuildVoiceStates, voice.guildId, {
+    this.#publish("VOICE_STATE_UPDATE", GatewayIntentBits.GuildVoiceStates, voice.guildId, {
       ...voiceStateObject(voice, channelId),
       member: memberObject(guild, this.user(voice.userId)),
     });
   }
 
-  #tell(event: string, intents: number, guildId: string, data: DispatchData): void {
+  #publish(event: string, intents: number, guildId: string, data: DispatchData): void {
     const guild = this.#guilds.get(guildId);
-    const hears = guild === undefined || (this.isIn(guild) && !guild.unavailable);
-    const silent = !hears && event !== "GUILD_DELETE";
+    const receives = guild === undefined || (this.isIn(guild) && !guild.unavailable);
+    const silent = !receives && event !== "GUILD_DELETE";
     if (!silent) this.#ports.publish({ event, intents, guildId, data });
     this.#ports.changed();
   }

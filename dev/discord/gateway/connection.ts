@@ -4,26 +4,26 @@ import type { Clock } from "../../../src/platform/clock.ts";
 import { isFields, parseJson } from "../rest/form.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
-/** Bytes of one payload from a client. */
+/** Maximum size of one payload from a client, bytes. */
 const CLIENT_PAYLOAD_MAX_BYTES = 4_096;
 
-/** Payloads of one connection in {@link CLIENT_PAYLOAD_WINDOW_MS}, heartbeats counted. */
+/** Maximum of payloads on one connection in {@link CLIENT_PAYLOAD_WINDOW_MS}, with heartbeats. */
 const CLIENT_PAYLOADS_PER_WINDOW = 120;
 const CLIENT_PAYLOAD_WINDOW_MS = 60_000;
 
-/** Intervals without a heartbeat until the connection is closed. */
+/** After this many intervals without a heartbeat the connection is closed. */
 const MISSED_INTERVALS = 2;
 
-// As plain numbers: what a client sends may be any.
+// Typed as numbers, because a client may send any number.
 const HEARTBEAT: number = GatewayOpcodes.Heartbeat;
 const IDENTIFY: number = GatewayOpcodes.Identify;
 const RESUME: number = GatewayOpcodes.Resume;
 const REQUEST_MEMBERS: number = GatewayOpcodes.RequestGuildMembers;
 
-/** What both sides see of a connection that ended without a close frame. */
+/** The close code of a connection that ended without a close frame (RFC 6455 §7.4.1). */
 const CUT_CODE = 1006;
 
-/** Opcodes that a client may send once it has a session, and that change nothing here. */
+/** Opcodes that a client with a session may send, and that change nothing here. */
 const ACCEPTED_OPCODES: ReadonlySet<number> = new Set([
   GatewayOpcodes.PresenceUpdate,
   GatewayOpcodes.VoiceStateUpdate,
@@ -31,28 +31,28 @@ const ACCEPTED_OPCODES: ReadonlySet<number> = new Set([
   GatewayOpcodes.RequestChannelInfo,
 ]);
 
-/** What a connection asks of the gateway. */
+/** The part of the gateway that a connection uses. */
 export interface ConnectionOwner {
   readonly clock: Clock;
   readonly heartbeatIntervalMs: number;
   identify(connection: Connection, data: Readonly<Record<string, unknown>>): void;
   resume(connection: Connection, data: Readonly<Record<string, unknown>>): void;
   requestMembers(connection: Connection, data: Readonly<Record<string, unknown>>): void;
-  /** `code` is 1006 when the line was cut. */
+  /** `code` is 1006 when the connection was cut. */
   closed(connection: Connection, by: "client" | "gateway", code: number): void;
 }
 
-/** One WebSocket: heartbeats, limits and the order of the handshake. Sessions are the gateway's. */
+/** One WebSocket: heartbeats, limits and the order of the handshake. The gateway keeps the sessions. */
 export class Connection {
   readonly transport: Transport;
-  /** The host name under which the client found us. */
+  /** The host name that the client connected to. */
   readonly host: string;
-  /** Whether a session is attached: then neither IDENTIFY nor RESUME may come. */
+  /** Whether a session is attached. IDENTIFY and RESUME are not allowed then. */
   authenticated = false;
   readonly #owner: ConnectionOwner;
   #lastHeartbeatAt: number;
   #payloads = { count: 0, resetsAt: 0 };
-  /** The code with which this side closed; null while it has not. */
+  /** The code that this side closed with; null: not closed by this side. */
   #closedWith: number | null = null;
   #watchdog: NodeJS.Timeout | undefined;
 
@@ -61,7 +61,7 @@ export class Connection {
     this.host = url.host;
     this.#lastHeartbeatAt = owner.clock();
     this.transport = createTransport(socket, url.searchParams.get("compress") === "zlib-stream");
-    // The close event follows every error.
+    // A close event follows every error.
     socket.on("error", () => undefined);
     socket.on("close", (code) => {
       clearInterval(this.#watchdog);
@@ -78,27 +78,27 @@ export class Connection {
     }
   }
 
-  /** Closes with a code of Discord's. */
+  /** Closes with one of Discord's codes. */
   close(code: number, reason: string): void {
     this.#closedWith = code;
     clearInterval(this.#watchdog);
     this.transport.close(code, reason);
   }
 
-  /** Cuts the line without a word. */
+  /** Cuts the connection without a close frame. */
   cut(): void {
     this.#closedWith = CUT_CODE;
     this.transport.terminate();
   }
 
-  /** Sends what is no dispatch. */
-  tell(op: GatewayOpcodes, d: unknown = null): void {
+  /** Sends a payload that is not a dispatch. */
+  send(op: GatewayOpcodes, d: unknown = null): void {
     this.transport.send({ op, t: null, s: null, d });
   }
 
   #greet(): void {
     const interval = this.#owner.heartbeatIntervalMs;
-    this.tell(GatewayOpcodes.Hello, { heartbeat_interval: interval, _trace: ["local-discord"] });
+    this.send(GatewayOpcodes.Hello, { heartbeat_interval: interval, _trace: ["local-discord"] });
     this.#watchdog = setInterval(() => {
       if (this.#owner.clock() - this.#lastHeartbeatAt <= interval * MISSED_INTERVALS) return;
       this.close(GatewayCloseCodes.SessionTimedOut, "Session timed out.");
@@ -121,7 +121,7 @@ export class Connection {
   #handle(op: number, data: unknown): void {
     if (op === HEARTBEAT) {
       this.#lastHeartbeatAt = this.#owner.clock();
-      return this.tell(GatewayOpcodes.HeartbeatAck);
+      return this.send(GatewayOpcodes.HeartbeatAck);
     }
     const opens = op === IDENTIFY || op === RESUME;
     if (!opens && op !== REQUEST_MEMBERS && !ACCEPTED_OPCODES.has(op)) {

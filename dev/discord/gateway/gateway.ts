@@ -24,16 +24,16 @@ import {
 const GUILD_CREATE: string = GatewayDispatchEvents.GuildCreate;
 const RESUMED: string = GatewayDispatchEvents.Resumed;
 
-/** Closes after which the session can't be resumed. */
+/** Close codes of the gateway after which the session can't be resumed. */
 const ENDING_CODES: ReadonlySet<number> = new Set([
   GatewayCloseCodes.InvalidSeq,
   GatewayCloseCodes.SessionTimedOut,
 ]);
 
-/** Closes by the client that say it is done; every other one leaves the session to be resumed. */
+/** Close codes of the client that end the session. After any other it can be resumed. */
 const FAREWELL_CODES: ReadonlySet<number> = new Set([1000, 1001]);
 
-/** The gateway as it stands in the state file. */
+/** The gateway's part of the state file. */
 export interface GatewayState {
   readonly sessions: readonly SessionState[];
   readonly budget: IdentifyBudgetState;
@@ -47,11 +47,11 @@ interface GatewayPorts {
   readonly clock: Clock;
   readonly heartbeatIntervalMs: number;
   readonly identifyIntervalMs: number;
-  /** Called after every change: the state has to be written. */
+  /** Called after every change, to write the state. */
   readonly changed: () => void;
 }
 
-/** The gateway v10: opens and resumes sessions, and gives each the events that it asked for. */
+/** The gateway v10: opens and resumes sessions, and sends each the events of its intents. */
 export class Gateway implements ConnectionOwner {
   readonly clock: Clock;
   readonly heartbeatIntervalMs: number;
@@ -60,7 +60,7 @@ export class Gateway implements ConnectionOwner {
   readonly #connections = new Set<Connection>();
   readonly #attached = new Map<Session, Connection>();
   readonly #budget: IdentifyBudget;
-  /** What becomes of events, for tests. */
+  /** Faults of events, for tests. */
   readonly eventFaults = new EventFaults();
   #unanswered = 0;
   #identifies: number;
@@ -74,19 +74,19 @@ export class Gateway implements ConnectionOwner {
     this.#identifies = state?.identifies ?? 0;
     this.#resumes = state?.resumes ?? 0;
     for (const saved of state?.sessions ?? []) {
-      // Still connected when it was saved: the process was killed, and the last dispatches before
-      // that may not be in the file. Their numbers must not be given to other ones.
+      // The session was still connected when it was saved, so the process was killed. The file may lack its last
+      // dispatches, and their sequence numbers must not be used again.
       if (saved.disconnectedAt === null) continue;
       this.#sessions.set(saved.id, new Session(saved));
     }
   }
 
-  /** A socket that was upgraded; `url` is the address that the client asked for. */
+  /** Takes an upgraded socket; `url` is the address that the client requested. */
   accept(socket: WebSocket, url: URL): void {
     this.#connections.add(new Connection(socket, url, this));
   }
 
-  /** Gives a dispatch to every session that wants it, connected or not. */
+  /** Records a dispatch for every session with its intents and guild, and sends it if connected. */
   publish(dispatch: Dispatch): void {
     for (const session of this.#sessions.values()) {
       const wanted = session.wants(dispatch.intents) && session.serves(dispatch.guildId);
@@ -109,9 +109,9 @@ export class Gateway implements ConnectionOwner {
     const shard = readShard(data["shard"]);
     if (shard === null) return connection.close(GatewayCloseCodes.InvalidShard, "Invalid shard.");
     const budget = this.#budget.take(shard[0]);
-    if (budget === "too_soon") return connection.tell(GatewayOpcodes.InvalidSession, false);
+    if (budget === "too_soon") return connection.send(GatewayOpcodes.InvalidSession, false);
     if (budget === "exhausted") {
-      // Discord resets a token that opened too many sessions: the old one is no longer valid.
+      // Discord resets a token that opened too many sessions, so the old token is no longer valid.
       return connection.close(GatewayCloseCodes.AuthenticationFailed, "Authentication failed.");
     }
     if (this.#isUnanswered()) return undefined;
@@ -133,7 +133,7 @@ export class Gateway implements ConnectionOwner {
     this.#forgetExpired();
     const session = typeof id === "string" ? this.#sessions.get(id) : undefined;
     if (session === undefined || typeof seq !== "number")
-      return connection.tell(GatewayOpcodes.InvalidSession, false);
+      return connection.send(GatewayOpcodes.InvalidSession, false);
     const missed = session.missedAfter(seq);
     if (missed === "ahead") {
       this.#sessions.delete(session.id);
@@ -141,9 +141,9 @@ export class Gateway implements ConnectionOwner {
     }
     if (missed === "gone") {
       this.#sessions.delete(session.id);
-      return connection.tell(GatewayOpcodes.InvalidSession, false);
+      return connection.send(GatewayOpcodes.InvalidSession, false);
     }
-    // The client knows better than we do that its old line is dead.
+    // The client has given up its old connection, even if it still looks open here.
     const old = this.#attached.get(session);
     if (old !== undefined) {
       this.#detach(old);
@@ -158,7 +158,7 @@ export class Gateway implements ConnectionOwner {
     return this.#ports.changed();
   }
 
-  /** Answers opcode 8 with the members that are named, or whose names begin so. */
+  /** Answers opcode 8 with the members whose ids are given, or whose names begin with the query. */
   requestMembers(connection: Connection, data: Readonly<Record<string, unknown>>): void {
     const session = [...this.#attached].find(([, holder]) => holder === connection)?.[0];
     const guild = this.#ports.world.guilds.get(String(data["guild_id"]));
@@ -176,7 +176,7 @@ export class Gateway implements ConnectionOwner {
     this.#ports.changed();
   }
 
-  /** Ends every connection: with a close code, or by cutting the line. */
+  /** Ends every connection with a close code; null: without a close frame. */
   drop(code: number | null): void {
     for (const connection of this.#connections) {
       if (code === null) connection.cut();
@@ -185,21 +185,21 @@ export class Gateway implements ConnectionOwner {
   }
 
   /** Tells every client to reconnect and resume (op 7). */
-  askToReconnect(): void {
-    for (const connection of this.#connections) connection.tell(GatewayOpcodes.Reconnect);
+  requestReconnects(): void {
+    for (const connection of this.#connections) connection.send(GatewayOpcodes.Reconnect);
   }
 
-  /** Invalidates the sessions (op 9): `resumable` ones may be resumed, others are gone. */
+  /** Invalidates all sessions (op 9). If not `resumable`, they are deleted. */
   invalidate(resumable: boolean): void {
     for (const connection of this.#connections) {
       this.#detach(connection);
-      connection.tell(GatewayOpcodes.InvalidSession, resumable);
+      connection.send(GatewayOpcodes.InvalidSession, resumable);
     }
     if (!resumable) this.#sessions.clear();
     this.#ports.changed();
   }
 
-  /** The present connections go silent for so long, or for good: half-open lines. */
+  /** Makes the open connections silent for `ms` milliseconds, like half-open connections; null: forever. */
   freeze(ms: number | null): void {
     const frozen = [...this.#connections];
     for (const connection of frozen) connection.transport.hold(true);
@@ -210,22 +210,22 @@ export class Gateway implements ConnectionOwner {
     setTimeout(thaw, ms).unref();
   }
 
-  /** The next so many IDENTIFY and RESUME get no answer, while heartbeats do. */
+  /** Leaves the next `times` IDENTIFY and RESUME without an answer. Heartbeats are still answered. */
   leaveUnanswered(times: number): void {
     this.#unanswered = times;
   }
 
-  /** Asks every client for a heartbeat (op 1), as the real gateway does now and then. */
+  /** Requests a heartbeat from every client (op 1), as the real gateway sometimes does. */
   requestHeartbeats(): void {
-    for (const connection of this.#connections) connection.tell(GatewayOpcodes.Heartbeat);
+    for (const connection of this.#connections) connection.send(GatewayOpcodes.Heartbeat);
   }
 
-  /** What the control API tells of it. */
+  /** The gateway's part of the control API's state. */
   report() {
     const newest = [...this.#attached.keys()].at(-1) ?? [...this.#sessions.values()].at(-1);
     return {
       connected: this.#attached.size > 0,
-      /** Sessions opened by IDENTIFY since the state file began, and sessions resumed. */
+      /** Counts since the state file was created: sessions opened by IDENTIFY, and resumed sessions. */
       identifies: this.#identifies,
       resumes: this.#resumes,
       /** The last sequence number of the newest session. */
@@ -233,7 +233,7 @@ export class Gateway implements ConnectionOwner {
     };
   }
 
-  /** As `GET /gateway/bot` tells it. */
+  /** The `session_start_limit` of `GET /gateway/bot`. */
   sessionStartLimit(): APIGatewaySessionStartLimit {
     return this.#budget.limit();
   }
@@ -248,7 +248,7 @@ export class Gateway implements ConnectionOwner {
     };
   }
 
-  /** READY with the guilds as unavailable, then each of them in full. */
+  /** Sends READY with the guilds as unavailable, then each complete guild. */
   #greet(session: Session, host: string): void {
     const { world } = this.#ports;
     const mine = [...world.guilds.values()].filter(
@@ -287,7 +287,7 @@ export class Gateway implements ConnectionOwner {
     }
   }
 
-  /** Some libraries write the token as REST wants it, and Discord takes that as well. */
+  /** Some libraries send the token in its REST form (`Bot …`), and Discord accepts that, too. */
   #isBot(token: unknown): boolean {
     const { botToken } = this.#ports;
     return token === botToken || token === `Bot ${botToken}`;
@@ -323,7 +323,7 @@ export class Gateway implements ConnectionOwner {
   }
 }
 
-/** `[id, count]` of IDENTIFY; one shard when it is not named; null when it makes no sense. */
+/** `[id, count]` of IDENTIFY; absent: one shard. @returns null when it is invalid */
 function readShard(value: unknown): readonly [number, number] | null {
   if (value === undefined || value === null) return [0, 1];
   if (!Array.isArray(value) || value.length !== 2) return null;

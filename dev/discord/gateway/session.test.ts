@@ -9,7 +9,7 @@ function expectedAfter(seq: number, count: number): string | number[] {
 }
 
 describe("a session's replay", () => {
-  it("is everything after a number, or nothing at all", () => {
+  it("is every dispatch after a sequence number, or none", () => {
     const sent = fc.integer({ min: 0, max: REPLAY_EVENTS_MAX + 50 });
     const seen = fc.integer({ min: 0, max: REPLAY_EVENTS_MAX + 60 });
     fc.assert(
@@ -23,7 +23,7 @@ describe("a session's replay", () => {
     );
   });
 
-  it("is the same after the session was saved and read again", () => {
+  it("is the same after the session was saved and loaded", () => {
     const session = new Session({ intents: 129, shard: [1, 2] });
     for (let n = 1; n <= 5; n += 1) session.record("EVENT", { n });
     const copy = new Session(session.state());
@@ -31,7 +31,7 @@ describe("a session's replay", () => {
     expect(copy.state()).toEqual(session.state());
   });
 
-  it("ends when its client stays away too long", () => {
+  it("expires when its client stays away too long", () => {
     const session = new Session({ intents: 1, shard: [0, 1] });
     const after = (ms: number): boolean => session.isExpired(() => 1_000 + ms, SESSION_LIFETIME_MS);
     expect(after(SESSION_LIFETIME_MS * 2)).toBe(false);

@@ -4,7 +4,7 @@ import type { Clock } from "../../../src/platform/clock.ts";
 import type { DispatchData } from "../model.ts";
 import { shardOf } from "../snowflake.ts";
 
-/** Dispatches of a session that can be replayed; older ones are gone. */
+/** Dispatches of a session that can be replayed. Older ones are dropped. */
 export const REPLAY_EVENTS_MAX = 1_000;
 
 /** A session without a connection can be resumed for this long, milliseconds. */
@@ -14,13 +14,13 @@ const ALL_INTENTS = Object.values(GatewayIntentBits)
   .filter((value) => typeof value === "number")
   .reduce((all, bit) => all | bit, 0);
 
-/** Intents that must be switched on for a bot in Discord's portal; here none are. */
+/** Intents that must be enabled for a bot in Discord's portal. Here none is enabled. */
 const PRIVILEGED_INTENTS =
   GatewayIntentBits.GuildMembers |
   GatewayIntentBits.GuildPresences |
   GatewayIntentBits.MessageContent;
 
-/** A dispatch as it goes over the wire. */
+/** A dispatch as it is sent. */
 interface SentDispatch {
   readonly op: 0;
   readonly t: string;
@@ -28,7 +28,7 @@ interface SentDispatch {
   readonly d: DispatchData;
 }
 
-/** A session as it stands in the state file. */
+/** A session in the state file. */
 export interface SessionState {
   readonly id: string;
   readonly intents: number;
@@ -38,13 +38,13 @@ export interface SessionState {
   readonly disconnectedAt: number | null;
 }
 
-/** What one IDENTIFY opened: numbers its dispatches and keeps the last ones for a RESUME. */
+/** A session, opened by an IDENTIFY. It numbers its dispatches and keeps the last ones for a RESUME. */
 export class Session {
   readonly id: string;
   readonly intents: number;
   readonly shard: readonly [number, number];
   seq: number;
-  /** When its connection was lost; null while it has one. Milliseconds. */
+  /** When its connection was lost, milliseconds; null: it is connected. */
   disconnectedAt: number | null;
   #replay: SentDispatch[];
 
@@ -57,7 +57,7 @@ export class Session {
     this.#replay = [...(state.replay ?? [])];
   }
 
-  /** Whether the session asked for events of one of these intents. */
+  /** Whether the session has one of these intents. */
   wants(intents: number): boolean {
     return (this.intents & intents) !== 0;
   }
@@ -77,17 +77,14 @@ export class Session {
     return sent;
   }
 
-  /**
-   * What a client missed that has seen everything up to `seq`: `ahead` when that number was never
-   * sent, `gone` when it is too old.
-   */
+  /** The dispatches after `seq`. `ahead`: that number was never sent. `gone`: it is too old for a replay. */
   missedAfter(seq: number): readonly SentDispatch[] | "ahead" | "gone" {
     if (seq > this.seq) return "ahead";
     const oldest = this.#replay[0]?.s ?? this.seq + 1;
     return seq < oldest - 1 ? "gone" : this.#replay.filter(({ s }) => s > seq);
   }
 
-  /** Whether it waited too long for its client. */
+  /** Whether its client was away longer than this, milliseconds. */
   isExpired(clock: Clock, lifetimeMs: number): boolean {
     return this.disconnectedAt !== null && clock() - this.disconnectedAt > lifetimeMs;
   }
@@ -104,28 +101,28 @@ export class Session {
   }
 }
 
-/** Whether intents may be used: unknown bits are invalid, privileged ones disallowed. */
+/** Checks intents. Unknown bits are invalid, privileged ones are disallowed. */
 export function checkIntents(intents: unknown): "ok" | "invalid" | "disallowed" {
   if (typeof intents !== "number" || !Number.isInteger(intents) || intents < 0) return "invalid";
   if ((intents & ~ALL_INTENTS) !== 0 || intents > ALL_INTENTS) return "invalid";
   return (intents & PRIVILEGED_INTENTS) === 0 ? "ok" : "disallowed";
 }
 
-/** IDENTIFYs in {@link DAY_MS}; one more and Discord resets the token. */
+/** Allowed IDENTIFYs in {@link DAY_MS}. After one more Discord resets the token. */
 const IDENTIFIES_PER_DAY = 1_000;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const MAX_CONCURRENCY = 1;
 
-/** One IDENTIFY per shard in this time, milliseconds. */
+/** Each shard may send one IDENTIFY in this time, milliseconds. */
 export const IDENTIFY_INTERVAL_MS = 5_000;
 
-/** The budget as it stands in the state file. */
+/** The budget in the state file. */
 export interface IdentifyBudgetState {
   readonly used: number;
   readonly resetsAt: number;
 }
 
-/** Counts IDENTIFYs as `session_start_limit` tells them; RESUME is free. */
+/** Counts IDENTIFYs for `session_start_limit`. RESUME is not counted. */
 export class IdentifyBudget {
   readonly #clock: Clock;
   readonly #intervalMs: number;
@@ -140,7 +137,7 @@ export class IdentifyBudget {
     this.#resetsAt = state?.resetsAt ?? 0;
   }
 
-  /** Takes one: `too_soon` is op 9, `exhausted` is close 4004 (the token is no longer valid). */
+  /** Counts one IDENTIFY. `too_soon`: answer op 9. `exhausted`: close with 4004, the token is no longer valid. */
   take(shardId: number): "ok" | "too_soon" | "exhausted" {
     const now = this.#clock();
     const key = shardId % MAX_CONCURRENCY;
@@ -156,7 +153,7 @@ export class IdentifyBudget {
     return "ok";
   }
 
-  /** As `GET /gateway/bot` tells it. */
+  /** The `session_start_limit` of `GET /gateway/bot`. */
   limit(): APIGatewaySessionStartLimit {
     const now = this.#clock();
     const fresh = now >= this.#resetsAt;

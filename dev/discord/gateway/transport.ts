@@ -1,21 +1,21 @@
 import { constants, createDeflate, deflateSync } from "node:zlib";
 import type { WebSocket } from "ws";
 
-/** Payloads under this size are not worth compressing one by one, bytes. */
+/** Payloads below this size are not compressed one by one, bytes. */
 const PAYLOAD_COMPRESSION_MIN_BYTES = 1_024;
 
 export type Transport = ReturnType<typeof createTransport>;
 
 /**
- * Writes payloads to one socket, in order, compressed as the client asked.
- * @param zlibStream one compression context for the whole connection (`compress=zlib-stream`)
+ * Writes payloads to one socket in order, with the compression that the client requested.
+ * @param zlibStream whether one compression context is used for the whole connection (`compress=zlib-stream`)
  */
 export function createTransport(socket: WebSocket, zlibStream: boolean) {
   const encode = zlibStream ? streamEncoder() : null;
   let payloadCompression = false;
   let held = false;
   let waiting: (() => void)[] = [];
-  // A stream compresses asynchronously: what follows waits for it, the close frame too.
+  // A zlib stream compresses asynchronously, so later payloads and the close frame wait for it.
   let tail: Promise<void> = Promise.resolve();
 
   const later = (work: () => void | Promise<void>): void => {
@@ -44,7 +44,7 @@ export function createTransport(socket: WebSocket, zlibStream: boolean) {
     compressPayloads(): void {
       payloadCompression = encode === null;
     },
-    /** Holds everything back, as a network path does that went silent; false lets it through. */
+    /** True: holds everything back, like a stalled network path. False: releases it. */
     hold(next: boolean): void {
       held = next;
       if (held) return;
@@ -52,7 +52,7 @@ export function createTransport(socket: WebSocket, zlibStream: boolean) {
       waiting = [];
       for (const work of released) work();
     },
-    /** Closes after what was sent before. */
+    /** Closes after all earlier payloads were sent. */
     close(code: number, reason: string): void {
       perform(() => later(() => socket.close(code, reason)));
     },

@@ -8,18 +8,18 @@ import { Form, parseJson } from "../rest/form.ts";
 import { readMessage } from "../rest/messages.ts";
 import type { RestExchange } from "../rest/recording.ts";
 
-/** How long an endpoint may take, milliseconds. */
+/** How long an endpoint may take to answer, milliseconds. */
 export const ANSWER_DEADLINE_MS = 3_000;
 
-/** What a person sees of an endpoint that failed. */
+/** Discord's text for a user when an endpoint failed. */
 const NO_RESPONSE = "The application did not respond";
 
-/** What a person sees of the answer to a command. */
+/** The answer to a command, as the user sees it. */
 export interface CommandReply {
-  /** The HTTP status of the endpoint. */
+  /** The HTTP status of the endpoint's answer. */
   readonly status: number;
   readonly content: string;
-  /** Whether nobody else sees it. */
+  /** Whether only this user sees it. */
   readonly ephemeral: boolean;
   readonly buttons: readonly LinkButton[];
 }
@@ -33,13 +33,13 @@ const Callback = z.object({ id: z.string(), token: z.string() });
 const Pong = z.object({ type: z.literal(InteractionResponseType.Pong) });
 
 interface EndpointPorts {
-  /** Null: none was saved. */
+  /** Null: no endpoint is configured. */
   readonly url: string | null;
   /** The application's Ed25519 key. */
   readonly privateKey: KeyObject;
   readonly clock: Clock;
   readonly deadlineMs: number;
-  /** Hears every answer that was taken, as the call that it stands for; null: nobody does. */
+  /** Gets every accepted answer as the REST call that it is equivalent to; null: not recorded. */
   readonly onExchange: ((exchange: RestExchange) => void) | null;
 }
 
@@ -48,7 +48,7 @@ interface Answer {
   readonly text: string;
 }
 
-/** The application's interactions endpoint, as Discord calls it (contract matches-and-music.md §B). */
+/** Calls the application's interactions endpoint like Discord (contract matches-and-music.md §B). */
 export class InteractionsEndpoint {
   readonly #ports: EndpointPorts;
 
@@ -56,22 +56,22 @@ export class InteractionsEndpoint {
     this.#ports = ports;
   }
 
-  /** Sends a command and gives what the person sees of the answer. Fails with what went wrong. */
+  /** Sends a command. @returns the answer as the user sees it, or an error text */
   async send(interaction: unknown): Promise<Result<CommandReply, string>> {
     const answer = await this.#post(interaction, "good");
     if (!answer.ok) return answer;
     const { status, text } = answer.value;
     if (status !== 200) return err(`${NO_RESPONSE}: its endpoint answered ${status}`);
     const reply = readReply(parseJson(text));
-    if (reply.ok) this.#tell(interaction, text);
+    if (reply.ok) this.#record(interaction, text);
     return reply.ok
       ? ok({ status, ...reply.value })
-      : err(`${NO_RESPONSE} in a form that Discord takes: ${reply.error}`);
+      : err(`${NO_RESPONSE} in a form that Discord accepts: ${reply.error}`);
   }
 
   /**
-   * What Discord does before it saves the address: a PING with a good signature must be answered
-   * with PONG, one with a bad signature with 401.
+   * Discord's check before it saves the address: the endpoint must answer a PING with a valid signature with PONG,
+   * and one with an invalid signature with 401.
    */
   async check(ping: unknown): Promise<Result<undefined, string>> {
     const good = await this.#post(ping, "good");
@@ -85,8 +85,8 @@ export class InteractionsEndpoint {
     return err(`a PING with a bad signature was answered with ${bad.value.status}, not 401`);
   }
 
-  /** The answer to an interaction is the body of `POST /interactions/:id/:token/callback`. */
-  #tell(interaction: unknown, text: string): void {
+  /** Reports an answer as a call: it is equivalent to the body of `POST /interactions/:id/:token/callback`. */
+  #record(interaction: unknown, text: string): void {
     const { id, token } = Callback.parse(interaction);
     this.#ports.onExchange?.({
       method: "POST",
@@ -129,7 +129,7 @@ export class InteractionsEndpoint {
   }
 }
 
-/** Reads the answer to a command: a message at once. Fails with what Discord would not take. */
+/** Reads the answer to a command, which must be a message. Fails with the reason why Discord would refuse it. */
 function readReply(body: unknown): Result<Omit<CommandReply, "status">, string> {
   const response = CommandResponse.safeParse(body);
   if (!response.success) return err("it must be JSON of type 4, a message");

@@ -14,16 +14,16 @@ import { channelObject, memberObject, userObject } from "../objects.ts";
 import { ALL_PERMISSIONS, channelPermissions } from "../permissions.ts";
 import type { World } from "../world.ts";
 
-/** Bytes of a file that may be attached to an answer; Discord says it, nobody here attaches one. */
+/** Maximum size of an attachment, bytes. Discord sends it in every interaction; no answer here has attachments. */
 const ATTACHMENT_SIZE_LIMIT = 10_485_760;
 
-/** Somebody uses a slash command in a guild. */
+/** A use of a slash command in a guild. */
 export interface CommandUse {
   readonly guild: GuildRecord;
   readonly user: UserRecord;
   readonly command: string;
   readonly options: Readonly<Record<string, string>>;
-  /** What the member may do, a bit set as a decimal string; null: what the guild gives them. */
+  /** The member's permissions, a bit set as a decimal string; null: those from the guild's roles. */
   readonly permissions: string | null;
 }
 
@@ -37,9 +37,9 @@ interface OptionValue {
 }
 
 /**
- * The interaction that Discord sends for it. A command that is not registered is sent as well, its
- * options guessed, so that a handler can be tried before. Fails with what Discord's own input would
- * not have let through.
+ * The interaction that Discord sends for a use of a command. An unregistered command is sent as well, with guessed
+ * option types, so that a handler can be tested before it is registered. Fails with a problem that Discord's
+ * client would have prevented.
  */
 export function commandInteraction(
   world: World,
@@ -79,7 +79,7 @@ export function commandInteraction(
   });
 }
 
-/** What Discord sends to see whether an endpoint is there. */
+/** The PING that Discord sends to check an endpoint. */
 export function pingInteraction(world: World, newId: () => string): Record<string, unknown> {
   return { ...envelope(world, newId, InteractionType.Ping), user: userObject(world.bot()) };
 }
@@ -91,7 +91,7 @@ function envelope(
 ): Record<string, unknown> {
   return {
     id: newId(),
-    // An application's id is its bot's.
+    // An application's id equals its bot's id.
     application_id: world.botId,
     type,
     token: randomBytes(48).toString("base64url"),
@@ -101,7 +101,7 @@ function envelope(
   };
 }
 
-/** A guild's own command goes before one of all guilds. */
+/** A guild's own command takes precedence over a global one. */
 function findCommand(world: World, { guild, command }: CommandUse): CommandRecord | null {
   const registered = [...world.archive.commandsOf(guild.id), ...world.archive.commandsOf(null)];
   return registered.find(({ name }) => name === command) ?? null;
@@ -141,7 +141,7 @@ function permissionsOf({ guild, user, permissions }: CommandUse): string {
   return guild.roles.find(({ id }) => id === guild.id)?.permissions ?? "0";
 }
 
-/** The users that options name; the members among them without what `users` says already. */
+/** The `resolved` data of users in options. Members have no `user`, because `users` has it. */
 function resolved(guild: GuildRecord, users: readonly UserRecord[]): Record<string, unknown> {
   const members = users.filter(({ id }) => Object.hasOwn(guild.members, id));
   const partial = (user: UserRecord): Record<string, unknown> => {

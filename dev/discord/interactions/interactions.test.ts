@@ -22,20 +22,20 @@ const OTHER = "100000000000000302";
 
 type Answer = readonly [status: number, body: string] | "never";
 
-/** An application's endpoint that checks signatures, and says PONG or what the test wants. */
+/** An application's endpoint that checks signatures and gives the test's answer. */
 async function endpoint(answer: (interaction: Record<string, unknown>) => Answer): Promise<string> {
   const url = await serve(async (request, response) => {
     const body = await buffer(request);
     const signature = Buffer.from(String(request.headers["x-signature-ed25519"]), "hex");
     const timestamp = Buffer.from(String(request.headers["x-signature-timestamp"]));
     const isGood = verify(null, Buffer.concat([timestamp, body]), PUBLIC_KEY, signature);
-    const said = isGood ? answer(asObject(JSON.parse(body.toString()))) : ([401, "{}"] as const);
-    if (said !== "never") response.writeHead(said[0]).end(said[1]);
+    const reply = isGood ? answer(asObject(JSON.parse(body.toString()))) : ([401, "{}"] as const);
+    if (reply !== "never") response.writeHead(reply[0]).end(reply[1]);
   });
   return `${url}/interactions`;
 }
 
-/** Listens during one test. @returns where */
+/** Starts a server for one test. @returns its URL */
 async function serve(request: RequestListener): Promise<string> {
   const { url, close } = await serveDouble({ port: 0, host: "127.0.0.1" }, () => ({ request }));
   onTestFinished(close);
@@ -127,7 +127,7 @@ describe("interactions of the local Discord", () => {
     expect(got).toHaveLength(1);
   });
 
-  it("gives a member the permissions of the guild, or those that are asked for", async () => {
+  it("gives a member the permissions of the guild, or those of the call", async () => {
     const interactionsUrl = await endpoint(({ member }) =>
       message({ content: `may ${String(asObject(member)["permissions"])}` }),
     );
@@ -147,17 +147,21 @@ describe("interactions of the local Discord", () => {
   it.each<[string, Answer, RegExp]>([
     ["fails", [500, "{}"], /did not respond: its endpoint answered 500/],
     ["is late", "never", /did not respond in time/],
-    ["says no JSON", [200, "<p>"], /must be JSON of type 4/],
-    ["says nothing", message({ content: "" }), /the message is empty/],
-    ["says too much", message({ content: "x".repeat(2_001) }), /Must be 2000 or fewer/],
-  ])("tells when an endpoint %s", async (_, answer, problem) => {
+    ["answers without JSON", [200, "<p>"], /must be JSON of type 4/],
+    ["sends an empty message", message({ content: "" }), /the message is empty/],
+    [
+      "sends a message that is too long",
+      message({ content: "x".repeat(2_001) }),
+      /Must be 2000 or fewer/,
+    ],
+  ])("reports when an endpoint %s", async (_, answer, problem) => {
     const interactionsUrl = await endpoint(() => answer);
     const discord = await startForTest({ interactionsUrl, interactionDeadlineMs: 300 });
     const { status, body } = await use(discord, { userId: PLAYER, command: "link" });
     expect([status, body["error"]]).toEqual([502, expect.stringMatching(problem)]);
   });
 
-  it("tells when there is none, and when nobody is there", async () => {
+  it("reports when there is no endpoint, and when it cannot be reached", async () => {
     const link = { userId: PLAYER, command: "link" };
     expect(await use(await startForTest(), link)).toMatchObject({
       status: 502,
@@ -170,7 +174,7 @@ describe("interactions of the local Discord", () => {
     });
   });
 
-  it("checks an endpoint as Discord does before it takes it", async () => {
+  it("checks an endpoint like Discord does before it saves it", async () => {
     const pong = await endpoint(({ type }) => [200, JSON.stringify({ type })]);
     const checked = await use(await startForTest({ interactionsUrl: pong }), {}, "/ping");
     expect(checked).toEqual({ status: 200, body: { ok: true } });

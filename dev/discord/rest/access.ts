@@ -11,7 +11,7 @@ function notSnowflake(field: string, value: string): Failure {
   return invalidForm({ [field]: { _errors: [{ code: "NUMBER_TYPE_COERCE", message }] } });
 }
 
-/** A guild of the path, in which the bot is and holds `needed`. */
+/** The guild of the path. Fails unless the bot is in it and has the permissions `needed`. */
 export function findGuild(world: World, id: string, needed = 0n): Result<GuildRecord, Failure> {
   if (!isSnowflake(id)) return err(notSnowflake("guild_id", id));
   const guild = world.guilds.get(id);
@@ -22,7 +22,9 @@ export function findGuild(world: World, id: string, needed = 0n): Result<GuildRe
     : err(FAILURES.missingPermissions);
 }
 
-/** A channel of the path with its guild, which the bot sees and in which it holds `needed`. */
+/**
+ * The channel of the path and its guild. Fails unless the bot sees the channel and has the permissions `needed`.
+ */
 export function findChannel(
   world: World,
   id: string,
@@ -40,8 +42,8 @@ export function findChannel(
 }
 
 /**
- * Whether the bot may set these overwrites: only with bits that it holds in the guild, MANAGE_ROLES
- * only as an administrator, for roles that exist.
+ * Checks whether the bot may set these overwrites. Roles must exist, the bits must be among the bot's permissions
+ * in the guild, and MANAGE_ROLES is only for administrators. @returns null when it may
  */
 export function checkOverwrites(
   world: World,

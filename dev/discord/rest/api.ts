@@ -43,15 +43,15 @@ export interface RestPorts extends RestTools {
   readonly faults: Faults;
   readonly calls: CallLog;
   readonly gateway: Gateway;
-  /** Where slash commands are sent; null: nowhere. */
+  /** The URL that gets slash commands; null: none. */
   readonly interactionsUrl: string | null;
-  /** Hears every exchange; null: nobody does. */
+  /** Gets every exchange; null: not recorded. */
   readonly onExchange: ((exchange: RestExchange) => void) | null;
 }
 
 type Answer = (call: RestCall) => Outcome;
 
-/** Everything that is answered out of the world alone. */
+/** Routes that need only the world for their answer. */
 const ROUTES: readonly (readonly [method: string, path: string, Answer, status?: 201])[] = [
   ["POST", "/users/:userId/channels", openDirectChannel],
   ["GET", "/guilds/:guildId", getGuild],
@@ -71,16 +71,16 @@ const ROUTES: readonly (readonly [method: string, path: string, Answer, status?:
   ["POST", "/channels/:channelId/messages", createMessage],
 ];
 
-/** Two addresses of the same: what the developer portal shows of the application. */
+/** Two addresses of the same resource: the application as in the developer portal. */
 const OWN_APPLICATION_PATHS = ["/applications/@me", "/oauth2/applications/@me"] as const;
 
-/** Where an application's commands are: those of all guilds, and those of one. */
+/** The addresses of an application's commands: global ones, and those of one guild. */
 const COMMAND_PATHS = [
   "/applications/:applicationId/commands",
   "/applications/:applicationId/guilds/:guildId/commands",
 ] as const;
 
-/** The REST API v10, mounted at `/api`: what a room service and its gateway client call. */
+/** The REST API v10, mounted at `/api`: the calls of a room service and its gateway client. */
 export function createRestApi(ports: RestPorts): Hono<RestBindings> {
   const { world, botToken, oauth, faults } = ports;
   const api = new Hono<RestBindings>();
@@ -108,7 +108,7 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
     const session_start_limit = ports.gateway.sessionStartLimit();
     return c.json({ url: gatewayUrl(c), shards: 1, session_start_limit });
   });
-  // Some clients write %40me: a parameter is decoded, a fixed path is not.
+  // Some clients send %40me. Hono decodes a parameter, but not a fixed path.
   v10.get("/users/:userId", (c) => {
     const bearer = oauth.grants.ofBearer(c.req.header("authorization"));
     return answer(c, (call) => getUser(call, bearer?.subject ?? null));
@@ -140,7 +140,7 @@ export function createRestApi(ports: RestPorts): Hono<RestBindings> {
   return api;
 }
 
-/** Answers on the address under which the caller found us. */
+/** The gateway's address, with the host that the caller used. */
 function gatewayUrl(c: RestContext): string {
   return `ws://${c.req.header("host") ?? "127.0.0.1"}`;
 }

@@ -26,7 +26,7 @@ const CHANNEL_TYPES: readonly GuildChannelType[] = [
   ChannelType.GuildCategory,
 ];
 
-/** The highest bitrate of a guild that nobody boosted, bits per second. */
+/** The highest bitrate of a guild without boosts, bits per second. */
 const BITRATE_MAX = 96_000;
 const OVERWRITE_ID = /^(?!0\d{0,63}$)[\w-]{1,64}$/;
 
@@ -59,7 +59,7 @@ export function createChannel({ world, guildId, form, reason }: RestCall): Outco
   return ok(channelObject(created));
 }
 
-/** `GET /channels/:channelId`: of a guild, or a direct one. */
+/** `GET /channels/:channelId`: a guild's channel or a direct channel. */
 export function getChannel({ world, channelId }: RestCall): Outcome {
   const direct = world.archive.directChannel(channelId);
   if (direct !== undefined) return ok(directChannelObject(direct, world.user(direct.recipientId)));
@@ -95,7 +95,7 @@ export function updateChannel({ world, channelId, form, reason }: RestCall): Out
   return ok(channelObject(updated));
 }
 
-/** `DELETE /channels/:channelId`: answers with the channel as it was. */
+/** `DELETE /channels/:channelId`: answers with the deleted channel. */
 export function deleteChannel({ world, channelId, reason }: RestCall): Outcome {
   const found = findChannel(world, channelId, PermissionFlagsBits.ManageChannels);
   if (!found.ok) return found;
@@ -151,12 +151,12 @@ export function deleteOverwrite({ world, channelId, overwriteId, reason }: RestC
   return ok(undefined);
 }
 
-/** The type of a channel that is to be made; text when none is named. */
+/** The type of a new channel; absent: text. */
 function readChannelType(form: Form): GuildChannelType {
   return form.choice("type", CHANNEL_TYPES) ?? ChannelType.GuildText;
 }
 
-/** The fields of a channel; one without an id is to be made, and needs a name. */
+/** The fields of a channel. A channel without an id is new and needs a name. */
 function readChannel(
   form: Form,
   channel: Pick<ChannelRecord, "guildId" | "type"> & { readonly id?: string },
@@ -181,7 +181,7 @@ function readChannel(
   });
 }
 
-/** One overwrite; the bits may be absent, and are then none. */
+/** One overwrite. Absent bits are 0. */
 function readOverwrite(form: Form, id: string): APIOverwrite {
   const type = form.choice("type", [OverwriteType.Role, OverwriteType.Member]);
   return {
@@ -224,7 +224,7 @@ function readParent(
   return parentId;
 }
 
-/** Text channels have no capitals and no spaces; categories and voice channels keep them. */
+/** Names of text channels have no capitals and no spaces. Categories and voice channels keep them. */
 function textName(name: string, type: GuildChannelType): string {
   return type === ChannelType.GuildText ? name.toLowerCase().replaceAll(/\s+/g, "-") : name;
 }

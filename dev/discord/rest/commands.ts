@@ -5,10 +5,10 @@ import { type Failure, FAILURES, invalidForm } from "./failure.ts";
 import { type Form, present, readList } from "./form.ts";
 import type { Outcome, RestCall } from "./request.ts";
 
-/** What an application says of a command. */
+/** The fields of a command that an application sets. */
 type CommandFields = Omit<CommandRecord, "id" | "version" | "guildId">;
 
-/** Letters and digits of any language, lower case where there is one. */
+/** Letters and digits of any language. `readName` also requires lower case where it exists. */
 const NAME = /^[-_'\p{L}\p{N}\p{sc=Deva}\p{sc=Thai}]{1,32}$/u;
 const DESCRIPTION_MAX_LENGTH = 100;
 const OPTIONS_MAX = 25;
@@ -20,10 +20,10 @@ const { String: TEXT, User: USER } = ApplicationCommandOptionType;
 const COMMANDS_MAX = 100;
 const CHAT_INPUT = 1;
 
-/** Whose commands, and where: without a guild those of all guilds. */
+/** Selects commands by application and guild; `guildId` empty: the global commands. */
 type CommandScope = Pick<RestCall, "world" | "applicationId" | "guildId">;
 
-/** `GET /applications/:applicationId/commands`, or those of a guild. */
+/** `GET /applications/:applicationId/commands`, or of one guild. */
 export function listCommands(call: RestCall): Outcome {
   const { world } = call;
   const guildId = findScope(call);
@@ -31,7 +31,7 @@ export function listCommands(call: RestCall): Outcome {
   return ok(world.archive.commandsOf(guildId.value).map((it) => commandObject(it, world.botId)));
 }
 
-/** `PUT` of the same: replaces all of them. A command of the same name keeps its id. */
+/** `PUT` at the same address: replaces all commands. A command with the same name keeps its id. */
 export function replaceCommands(
   call: CommandScope & Pick<RestCall, "newId">,
   body: unknown,
@@ -53,7 +53,7 @@ export function replaceCommands(
   return ok(after.map((command) => commandObject(command, world.botId)));
 }
 
-/** The guild's id, or null for all of them. An application's id is its bot's. */
+/** The guild's id; null: global commands. An application's id equals its bot's id. */
 function findScope({
   world,
   applicationId,
@@ -90,7 +90,7 @@ function commandObject(command: CommandRecord, applicationId: string): Record<st
   };
 }
 
-/** A list of slash commands; what is wrong is named by its place in the list. */
+/** Reads a list of slash commands. Errors are named by their index in the list. */
 function readCommands(body: unknown): Result<readonly CommandFields[], Failure> {
   const { items: commands, errors } = readList(body, readCommand);
   for (const [index, { name }] of commands.entries()) {

@@ -1,16 +1,16 @@
 import { type RESTErrorFieldInformation, RESTJSONErrorCodes as Codes } from "discord-api-types/v10";
 
-/** Errors by field; Discord writes a list's items by their index. */
+/** Errors by field. Discord names items of a list by their index. */
 export interface ErrorTree {
   [field: string]: ErrorTree | RESTErrorFieldInformation[];
 }
 
-/** A refusal as Discord writes it: an HTTP status, a code of its own list, a sentence. */
+/** A refusal in Discord's form: an HTTP status, one of Discord's error codes, a message. */
 export interface Failure {
   readonly status: 400 | 401 | 403 | 404 | 405 | 500;
   readonly code: number;
   readonly message: string;
-  /** Only of an invalid form: what is wrong with which field. */
+  /** Only for an invalid form: the errors of its fields. */
   readonly errors?: ErrorTree;
 }
 

@@ -5,7 +5,7 @@ import { type ErrorTree, type Failure, invalidForm } from "./failure.ts";
 /** A JSON object of a request. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Those of some fields that were there, and right. */
+/** The fields that are not undefined: present and valid. */
 export function present<T extends object>(
   fields: T,
 ): {
@@ -15,7 +15,7 @@ export function present<T extends object>(
   return Object.fromEntries(entries) as T;
 }
 
-/** What a text says as JSON; undefined when it is none. */
+/** The value of a JSON text; undefined when it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -30,8 +30,8 @@ export function isFields(value: unknown): value is Fields {
 }
 
 /**
- * Reads the fields of a request as Discord does, and collects what is wrong with all of them, in
- * the shape of error 50035. A reader gives undefined for a field that is absent, null or wrong.
+ * Reads the fields of a request like Discord, and collects the errors of all fields in the shape of error 50035. A
+ * reader returns undefined for a field that is absent, null or invalid.
  */
 export class Form {
   readonly #fields: Fields;
@@ -42,23 +42,23 @@ export class Form {
     this.#errors = errors;
   }
 
-  /** The refusal when any field was wrong, or null. */
+  /** The refusal when any field is invalid, or null. */
   failure(): Failure | null {
     return Object.keys(this.#errors).length === 0 ? null : invalidForm(this.#errors);
   }
 
-  /** Whether the request names the field at all, null counted. */
+  /** Whether the request has the field; null counts. */
   has(name: string): boolean {
     return this.#fields[name] !== undefined;
   }
 
-  /** Notes an error of one field. */
+  /** Adds an error of one field. */
   refuse(name: string, code: string, message: string): undefined {
     this.#errors[name] = { _errors: [{ code, message }] };
     return undefined;
   }
 
-  /** A text of so many code points; spaces around it go. */
+  /** A text of `min` to `max` code points, without spaces around it. */
   text(
     name: string,
     { min = 0, max, required = false }: { min?: number; max: number; required?: boolean },
@@ -139,7 +139,7 @@ export class Form {
     return permissions ?? this.refuse(name, "NUMBER_TYPE_COERCE", message);
   }
 
-  /** Reads each object of a list with a form of its own. */
+  /** Reads each object of a list with its own form. */
   list<T>(name: string, read: (form: Form) => T): readonly T[] | undefined {
     const value = this.#value(name, false);
     if (value === undefined) return undefined;
@@ -148,7 +148,7 @@ export class Form {
     return items;
   }
 
-  /** The field as it came. */
+  /** The field without any check. */
   raw(name: string): unknown {
     return this.#fields[name];
   }
@@ -162,7 +162,7 @@ export class Form {
   }
 }
 
-/** Reads each object of a list with a form of its own; what is wrong is named by its place. */
+/** Reads each object of a list with its own form. Errors are named by their index. */
 export function readList<T>(
   list: unknown,
   read: (form: Form) => T,

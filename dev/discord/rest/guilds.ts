@@ -8,7 +8,7 @@ import type { Outcome, RestCall } from "./request.ts";
 const AUDIT_LOG_PAGE_DEFAULT = 50;
 const AUDIT_LOG_PAGE_MAX = 100;
 
-/** `GET /guilds/:guildId`: to the bot a guild that it is not in is not there. */
+/** `GET /guilds/:guildId`. A guild without the bot is unknown to it. */
 export function getGuild({ world, guildId }: RestCall): Outcome {
   const known = world.guilds.get(guildId);
   if (known !== undefined && !world.isIn(known)) return err(FAILURES.unknownGuild);
@@ -22,7 +22,7 @@ export function listRoles({ world, guildId }: RestCall): Outcome {
   return guild.ok ? ok(guild.value.roles.map(roleObject)) : guild;
 }
 
-/** `GET /guilds/:guildId/audit-logs`: newest first, unless `after` asks for the other direction. */
+/** `GET /guilds/:guildId/audit-logs`: newest first, with `after` oldest first. */
 export function getAuditLog({ world, guildId, form }: RestCall): Outcome {
   const guild = findGuild(world, guildId, PermissionFlagsBits.ViewAuditLog);
   if (!guild.ok) return guild;

@@ -12,7 +12,7 @@ const MAX_AGE_SECONDS = 604_800;
 const CODE_LENGTH = 10;
 const CODE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/** `POST /channels/:channelId/invites`: an equal one is answered again unless `unique` is asked. */
+/** `POST /channels/:channelId/invites`: returns an equal invite again unless `unique` is set. */
 export function createInvite({ world, channelId, form, reason, clock }: RestCall): Outcome {
   const found = findChannel(world, channelId, PermissionFlagsBits.CreateInstantInvite);
   if (!found.ok) return found;

@@ -27,7 +27,7 @@ export function getMember(call: RestCall): Outcome {
   return found.ok ? ok(memberObject(found.value.guild, found.value.user)) : found;
 }
 
-/** `PATCH /guilds/:guildId/members/:userId`: moves somebody who is in voice, or with null kicks. */
+/** `PATCH /guilds/:guildId/members/:userId`: moves a member who is in voice; null: disconnects the member. */
 export function updateMember(call: RestCall): Outcome {
   const { world, guildId, form, reason } = call;
   const found = findMember(call);

@@ -18,7 +18,7 @@ const LABEL_MAX_LENGTH = 80;
 const ADDRESS_MAX_LENGTH = 512;
 const SCHEMES: readonly string[] = ["http:", "https:", "discord:"];
 
-/** `POST /channels/:channelId/messages`: the control API shows what was written. */
+/** `POST /channels/:channelId/messages`. The control API shows the messages. */
 export function createMessage({ world, channelId, form, clock, newId }: RestCall): Outcome {
   const direct = world.archive.directChannel(channelId);
   const refused = direct === undefined ? refusedIn(world, channelId) : refusedBy(world, direct);
@@ -51,7 +51,7 @@ export function createMessage({ world, channelId, form, clock, newId }: RestCall
   });
 }
 
-/** What is modelled of a message, of a channel as of an answer to a command. */
+/** The modelled fields of a message, in a channel or in an answer to a command. */
 export function readMessage(form: Form): {
   readonly content: string;
   readonly buttons: readonly LinkButton[];
@@ -83,7 +83,7 @@ function readButton(form: Form): LinkButton {
   return { label, url };
 }
 
-/** Discord numbers the parts of a message that the bot left without a number. */
+/** Discord numbers the components to which the bot gave no `id`. */
 function withIds(components: unknown): unknown {
   let last = 0;
   const number = (list: unknown): unknown =>
@@ -105,7 +105,7 @@ function refusedIn(world: World, channelId: string): Failure | null {
   return isCategory ? FAILURES.wrongChannelType : null;
 }
 
-/** The channel of a direct message can be opened in any case; the message is what is refused. */
+/** A direct channel can always be opened; only a message in it is refused. */
 function refusedBy(world: World, { recipientId }: DirectChannelRecord): Failure | null {
   const guilds = [...world.guilds.values()];
   const shared = guilds.some((it) => world.isIn(it) && Object.hasOwn(it.members, recipientId));

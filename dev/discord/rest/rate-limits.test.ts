@@ -5,7 +5,7 @@ const SEND = "POST /channels/:channelId/messages";
 const READ = "GET /channels/:channelId";
 
 describe("rate limits", () => {
-  it("let 50 calls a second through over all routes, then name the bot's own limit", () => {
+  it("allow 50 calls a second over all routes, then report the global limit", () => {
     let now = 1_000_000;
     const limits = new RateLimits(() => now);
     const calls = Array.from({ length: GLOBAL_LIMIT + 1 }, (_, n) => limits.take(READ, String(n)));
@@ -17,7 +17,7 @@ describe("rate limits", () => {
     expect(limits.take(SEND, "1").limited).toBe(false);
   });
 
-  it("count a window per route and id, and tell when it ends", () => {
+  it("count a window per route and id, and report when it ends", () => {
     let now = 1_000_000;
     const limits = new RateLimits(() => now);
     for (let n = 0; n < 5; n += 1) expect(limits.take(SEND, "1").limited).toBe(false);

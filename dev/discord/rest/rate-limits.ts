@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../../src/platform/clock.ts";
 
-/** Calls of one bot a second, over all routes. */
+/** Calls of one bot per second, over all routes. */
 export const GLOBAL_LIMIT = 50;
 const GLOBAL_WINDOW_MS = 1_000;
 
@@ -10,7 +10,7 @@ interface Figures {
   readonly windowMs: number;
 }
 
-/** Discord publishes no figures; these are of its order, with room for a busy test run. */
+/** Discord publishes no figures. These are of a similar size, with room for a busy test run. */
 const DEFAULT_FIGURES: Figures = { limit: 100, windowMs: 10_000 };
 const FIGURES: ReadonlyMap<string, Figures> = new Map([
   ["POST /guilds/:guildId/channels", { limit: 40, windowMs: 10_000 }],
@@ -20,7 +20,7 @@ const FIGURES: ReadonlyMap<string, Figures> = new Map([
   ["POST /channels/:channelId/messages", { limit: 5, windowMs: 5_000 }],
 ]);
 
-/** What one call met: whether it may pass, and the headers that its answer carries. */
+/** Whether a call may pass, and the headers of its answer. */
 interface RateLimitVerdict {
   readonly limited: false | "global" | "user";
   /** Milliseconds until the same call may pass. */
@@ -33,7 +33,7 @@ interface Window {
   resetsAt: number;
 }
 
-/** Fixed windows per route and top-level id, and one over everything, as the headers describe. */
+/** Fixed windows per route and top-level id, and one over all routes, as the headers describe. */
 export class RateLimits {
   readonly #clock: Clock;
   readonly #windows = new Map<string, Window>();
@@ -45,7 +45,7 @@ export class RateLimits {
   /**
    * Counts one call.
    * @param route method and pattern, for example `DELETE /channels/:channelId`
-   * @param major the guild's or channel's id, which has a bucket of its own
+   * @param major the guild's or channel's id: each has its own bucket
    */
   take(route: string, major: string): RateLimitVerdict {
     const now = this.#clock();
@@ -68,7 +68,7 @@ export class RateLimits {
     return { limited: limited ? "user" : false, retryAfterMs, headers };
   }
 
-  /** The headers of a bucket that is used up, for a 429 that was asked for. */
+  /** The headers of a used-up bucket, for a 429 that a test has set. */
   exhausted(route: string, retryAfterMs: number): Readonly<Record<string, string>> {
     const now = this.#clock();
     const { limit } = FIGURES.get(route) ?? DEFAULT_FIGURES;

@@ -2,12 +2,12 @@ import type { MiddlewareHandler } from "hono";
 import type { Clock } from "../../../src/platform/clock.ts";
 import { pathInVersion, type RestBindings } from "./request.ts";
 
-/** Calls that are kept. */
+/** Maximum of calls that are kept. */
 const CALLS_MAX = 2_000;
 
 /** A REST call that was answered, for tests and measurements. */
 export interface AnsweredCall {
-  /** Counts all calls since the start, from 1: who reads in time misses none. */
+  /** Counts all calls since the start, from 1. With it a reader notices dropped calls. */
   readonly n: number;
   /** When it was answered, RFC 3339. */
   readonly at: string;
@@ -39,23 +39,23 @@ export class CallLog {
   }
 }
 
-/** A call and its answer, as they went over the wire. */
+/** A call and its answer, as sent on the wire. */
 export interface RestExchange {
   readonly method: string;
   /** Below `/api/v10`, without the query. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
-  /** The body as it came. */
+  /** The body as it was received. */
   readonly request: string;
   readonly status: number;
   readonly answerHeaders: Readonly<Record<string, string>>;
   readonly answer: string;
-  /** Whether a test made the answer up, odd as it may be. */
+  /** Whether a fault of a test replaced the answer, so that it may not have Discord's form. */
   readonly invented: boolean;
 }
 
-/** Writes down every call with what it was answered. */
+/** Logs every call with the status of its answer. */
 export function recordCalls(calls: CallLog): MiddlewareHandler<RestBindings> {
   return async (c, next) => {
     await next();
@@ -64,16 +64,19 @@ export function recordCalls(calls: CallLog): MiddlewareHandler<RestBindings> {
   };
 }
 
-/** Hands on every exchange as it went over the wire. Outermost: it sees what the other rules answer. */
+/**
+ * Passes on every exchange as sent on the wire. It is the outermost rule, so that it sees the answers of the
+ * others.
+ */
 export function recordExchanges(
-  tell: (exchange: RestExchange) => void,
+  onExchange: (exchange: RestExchange) => void,
 ): MiddlewareHandler<RestBindings> {
   return async (c, next) => {
-    // Read here, or it would be gone by the time that the answer is known.
+    // The body must be read before the route has consumed it.
     const request = await c.req.text();
     await next();
     if (c.env.incoming.socket.destroyed) return;
-    tell({
+    onExchange({
       method: c.req.method,
       path: pathInVersion(c.req.path),
       query: c.req.query(),

@@ -7,29 +7,29 @@ import type { World } from "../world.ts";
 import { type Failure, FAILURES, invalidForm } from "./failure.ts";
 import { type Fields, Form, isFields, parseJson } from "./form.ts";
 
-/** What the server gives to the local REST API. */
+/** The Hono bindings of the local REST API. */
 export type RestBindings = {
   Bindings: HttpBindings;
-  /** Whether the answer is one that a test made up, odd as it may be. */
+  /** Whether a fault of a test replaced the answer, so that it may not have Discord's form. */
   Variables: { invented?: boolean };
 };
 export type RestContext = Context<RestBindings>;
 
 const VERSION_PATH = "/api/v10";
 
-/** A request's path as the documentation writes it: without `/api/v10`. */
+/** A request's path as in Discord's documentation: without `/api/v10`. */
 export function pathInVersion(path: string): string {
   return path.startsWith(VERSION_PATH) ? path.slice(VERSION_PATH.length) : path;
 }
 
-/** What every call can use. */
+/** Tools for every call. */
 export interface RestTools {
   readonly world: World;
   readonly clock: Clock;
   readonly newId: () => string;
 }
 
-/** The parts of a path; one that a route has not is empty. */
+/** The parameters of a path. Those that a route does not have are empty. */
 const NO_PARTS = { guildId: "", channelId: "", userId: "", overwriteId: "", applicationId: "" };
 
 /** A call of the local REST API. */
@@ -40,30 +40,30 @@ export interface RestCall extends RestTools, Readonly<typeof NO_PARTS> {
   readonly reason: string | null;
 }
 
-/** What a call is answered: an object, nothing (204), or a refusal. */
+/** The answer to a call: an object, nothing (204), or a refusal. */
 export type Outcome = Result<unknown, Failure>;
 
-/** Characters of an audit log reason, decoded (contract discord.md §2). */
+/** Maximum of characters in a decoded audit log reason (contract discord.md §2). */
 const REASON_MAX_LENGTH = 512;
 
-/** Writes a refusal. */
+/** Answers with a refusal. */
 export function refuse(c: RestContext, failure: Failure): Response {
   const { status, ...body } = failure;
   return c.json(body, status);
 }
 
-/** Writes a call's outcome. */
+/** Answers with a call's outcome. */
 export function reply(c: RestContext, outcome: Outcome, status: 200 | 201 = 200): Response {
   if (!outcome.ok) return refuse(c, outcome.error);
   return outcome.value === undefined ? c.body(null, 204) : c.json(outcome.value, status);
 }
 
-/** The parts of the path of a call. */
+/** The parameters of a call's path. */
 export function partsOf(c: RestContext): typeof NO_PARTS {
   return { ...NO_PARTS, ...c.req.param() };
 }
 
-/** Reads a call; fails with what is wrong with its body or its reason. */
+/** Reads a call. Fails with the problem of its body or its reason. */
 export async function readCall(
   c: RestContext,
   tools: RestTools,

@@ -8,7 +8,7 @@ import type { RateLimits } from "./rate-limits.ts";
 import { pathInVersion, refuse, type RestBindings, type RestContext } from "./request.ts";
 
 /**
- * What a call gets that meets a fault: as near as possible to what Discord sends with the status.
+ * The answer to a call that gets a fault, as similar as possible to Discord's answer with that status.
  * @param headers the rate limit headers of a used-up bucket, for a 429
  */
 function faultAnswer(
@@ -22,13 +22,13 @@ function faultAnswer(
   if (fault.body !== undefined) return Response.json(fault.body, { status });
   if (status === 429) return tooManyRequests(c, fault, headers);
   if (status < 400) return new Response(null, { status });
-  // What is in front of Discord does not speak JSON.
+  // The proxy in front of Discord does not answer with JSON.
   if (status >= 502 && fault.code === null)
     return new Response(`error code: ${status}`, { status });
   return Response.json(faultBody(c, fault), { status });
 }
 
-/** As a proxy answers: about the address that asks, not about the bot. */
+/** A proxy's answer. It limits the caller's address, not the bot. */
 function page({ status, retryAfter }: Fault): Response {
   const wait = status === 429 && retryAfter !== null ? { "Retry-After": String(retryAfter) } : {};
   const text = `<!DOCTYPE html><title>Error ${status}</title><h1>Error ${status}</h1>`;
@@ -58,7 +58,7 @@ function known(c: RestContext, status: number): { code: number; message: string 
 
 /**
  * Answers 429 with the headers and the body that Discord sends for each scope.
- * @param bucket its headers; a global limit has none
+ * @param bucket the headers of the bucket; not used for a global limit
  */
 function tooManyRequests(
   c: RestContext,
@@ -66,7 +66,7 @@ function tooManyRequests(
   bucket: Readonly<Record<string, string>>,
 ): Response {
   const seconds = typeof retryAfter === "number" ? retryAfter : 1;
-  // Whole seconds in the header, the exact time in the body.
+  // The header has whole seconds, the body the exact time.
   const wait = typeof retryAfter === "string" ? retryAfter : String(Math.ceil(seconds));
   const global = scope === "global";
   const message =
@@ -81,31 +81,31 @@ function tooManyRequests(
 
 type Rule = MiddlewareHandler<RestBindings>;
 
-/** Calls that carry no token: the gateway's address, and what an OAuth2 client asks by its secret. */
+/** Calls without a token: the gateway's address, and OAuth2 calls, which have the client's secret. */
 const WITHOUT_TOKEN: ReadonlySet<string | null> = new Set([
   "GET /gateway",
   "POST /oauth2/token",
   "POST /oauth2/token/revoke",
 ]);
 
-/** Method and pattern of the route that will answer, asked before it does; null: there is none. */
+/** Method and pattern of the route that will answer; null: there is none. */
 function routeOf(c: RestContext): string | null {
   const found = matchedRoutes(c).find(({ method }) => method === c.req.method);
   return found === undefined ? null : `${found.method} ${pathInVersion(found.path)}`;
 }
 
-/** The guild's or channel's id in a path: it has a bucket of its own. */
+/** The guild's or channel's id in a path: each has its own bucket. */
 function majorId(path: string): string {
   return /\/(?:guilds|channels)\/([^/]+)/.exec(path)?.[1] ?? "";
 }
 
-/** Discord's front door turns away callers that do not say who they are. */
+/** Discord's proxy refuses callers without a `User-Agent`. */
 export const checkClient: Rule = async (c, next) => {
   if ((c.req.header("user-agent") ?? "") !== "") return next();
   return c.text("error code: 1010", 403);
 };
 
-/** The outage of everything, and the faults that a test asked for. */
+/** Applies the outage of everything, and the faults that a test has set. */
 export function injectFaults(faults: Faults, limits: RateLimits): Rule {
   return async (c, next) => {
     if (faults.outage) return c.text("upstream connect error", 503);
@@ -114,7 +114,7 @@ export function injectFaults(faults: Faults, limits: RateLimits): Rule {
     if (fault.afterEffect) await next();
     const seconds = typeof fault.retryAfter === "number" ? fault.retryAfter : 1;
     const bucket = limits.exhausted(routeOf(c) ?? "", seconds * 1_000);
-    // Without this the headers of the lost answer would stay.
+    // Without this line Hono would keep the headers of the replaced answer.
     c.res = undefined;
     c.res = faultAnswer(c, fault, bucket);
     c.set("invented", fault.html || fault.body !== undefined || fault.status < 400);
@@ -122,7 +122,7 @@ export function injectFaults(faults: Faults, limits: RateLimits): Rule {
   };
 }
 
-/** The bot by its token; a user by an OAuth2 token, for the one call that `identify` allows. */
+/** Accepts the bot by its token, and a user by an OAuth2 token for the only call that `identify` allows. */
 export function authenticate(botToken: string, grants: Grants): Rule {
   return async (c, next) => {
     const route = routeOf(c);
@@ -135,7 +135,7 @@ export function authenticate(botToken: string, grants: Grants): Rule {
   };
 }
 
-/** The limits of the bot; what others call is not counted. */
+/** Applies the bot's rate limits. Calls of others are not counted. */
 export function limit(botToken: string, limits: RateLimits): Rule {
   return async (c, next) => {
     const route = routeOf(c);

@@ -11,8 +11,8 @@ import type { Outcome, RestCall } from "./request.ts";
 const SELF = "@me";
 
 /**
- * `GET /users/:userId`: who asks gets some members more of itself.
- * @param bearer the user whose OAuth2 token asks, who is told about nobody else; null: the bot
+ * `GET /users/:userId`. A caller gets some more members about itself.
+ * @param bearer the user of the OAuth2 token, who may read only itself; null: the caller is the bot
  */
 export function getUser({ world, userId }: RestCall, bearer: string | null): Outcome {
   if (userId === SELF) return ok(ownUserObject(world.user(bearer ?? world.botId)));
@@ -21,13 +21,13 @@ export function getUser({ world, userId }: RestCall, bearer: string | null): Out
   return user === undefined ? err(FAILURES.unknownUser) : ok(userObject(user));
 }
 
-/** Without the scope `email` a user's token reads none. */
+/** A user's token has no scope `email`, so users get no email. */
 function ownUserObject(user: UserRecord): Record<string, unknown> {
   const own = { ...userObject(user), mfa_enabled: false, locale: Locale.EnglishUS };
   return user.bot ? { ...own, verified: true, email: null } : own;
 }
 
-/** `GET /applications/@me`: what the developer portal shows of the bot's application. */
+/** `GET /applications/@me`: the bot's application as in the developer portal. */
 export function applicationObject(
   world: World,
   application: LocalApplication,
