@@ -195,7 +195,7 @@ export function authorizePages(rules: OAuthRules): Hono {
     return rules.pkce && !isBound ? sendBack(c, request, { error: "invalid_request" }) : request;
   };
 
-  pages.use(async (c, next) => {
+  pages.use("/authorize", async (c, next) => {
     for (const [name, value] of Object.entries(PAGE_HEADERS)) c.header(name, value);
     return next();
   });

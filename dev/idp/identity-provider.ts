@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { errors, Provider, type Configuration } from "oidc-provider";
@@ -63,8 +63,16 @@ export async function startIdentityProvider(
     const standard = provider.callback();
     const signer = { issuer, audience: options.audience, key: signingKey, nowMs: Date.now };
     const app = new Hono<Bindings>()
-      .post("/dev/token", limited, (c) => giveToken(c, signer))
-      .all("/interaction/*", limited, (c) => handleLogin(c, provider, store))
+      .post(
+        "/dev/token",
+        limitBody((c) => refuseToken(c, "the body is too long")),
+        (c) => giveToken(c, signer),
+      )
+      .all(
+        "/interaction/*",
+        limitBody((c) => c.html(messagePage("This did not work", "The form is too long."), 413)),
+        (c) => handleLogin(c, provider, store),
+      )
       .all("*", async ({ env }) => {
         await standard(env.incoming, env.outgoing);
         return RESPONSE_ALREADY_SENT;
@@ -203,10 +211,8 @@ function configure(
 /** Pages contain form values and answers contain tokens, so no cache may store them. */
 const NO_STORE = { "cache-control": "no-store" };
 
-const limited = bodyLimit({
-  maxSize: FORM_MAX_BYTES,
-  onError: (c) => refuseToken(c, "the body is too long"),
-});
+const limitBody = (onError: (c: Context) => Response | Promise<Response>): MiddlewareHandler =>
+  bodyLimit({ maxSize: FORM_MAX_BYTES, onError });
 
 /** `POST /dev/token`, for callers without an origin and for pages of this machine. */
 async function giveToken(

@@ -55,7 +55,8 @@ function variablesOfRunning(stateDir: string): Variables {
 function read(file: string): string {
   try {
     return readFileSync(file, "utf8");
-  } catch {
-    return "";
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
   }
 }

@@ -20,7 +20,10 @@ export async function fingerprint(
 
 async function filesOf(root: string, entry: string): Promise<string[]> {
   const place = path.join(root, entry);
-  const stats = await stat(place).catch(() => undefined);
+  const stats = await stat(place).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw error;
+  });
   if (stats === undefined) return [];
   if (!stats.isDirectory()) return [entry];
   const found = await readdir(place, { recursive: true, withFileTypes: true });
