@@ -150,6 +150,7 @@ function onInvalidSession(draft: Draft, data: unknown): void {
 
 /** Handles a frame of the current connection. */
 export function onFrame(draft: Draft, frame: Frame): void {
+  // Any number may arrive. One without a case is ignored.
   switch (frame.op as GatewayOpcodes) {
     case GatewayOpcodes.Dispatch:
       onDispatch(draft, frame);

@@ -1,7 +1,7 @@
 import type { Area } from "../hub/area.ts";
 import { hubConfigOf } from "../hub/config.ts";
 import type { HubExtension } from "../hub/extension.ts";
-import { mountInteractions } from "../platform/discord/interactions/mount-interactions.ts";
+import { mountInteractions } from "../platform/discord/interactions/serve-interactions.ts";
 import { pathsBelow } from "../platform/http/areas.ts";
 import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
 import { GATEWAY_EVENTS, gatewayState } from "../protocol/events/rooms.ts";

@@ -1,9 +1,6 @@
 import { applyChange } from "../features/rooms/hub/apply-change.ts";
-import {
-  createRoomsTables,
-  type RoomsTurn,
-  sqlRoomsState,
-} from "../features/rooms/hub/rooms-state.ts";
+import { type RoomsTurn, sqlRoomsState } from "../features/rooms/hub/rooms-state.ts";
+import { createRoomsTables } from "../features/rooms/hub/rooms-tables.ts";
 import { changesOf } from "../gateway/guild-changes.ts";
 import { createVoiceTables, type GuildVoice, sqlGuildVoice } from "../gateway/guild-voice.ts";
 import type { Taken } from "../hub/extension.ts";

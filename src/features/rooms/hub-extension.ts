@@ -21,12 +21,8 @@ import {
   tryCopyRoom,
   type RoomsContext,
 } from "./hub/room-tasks.ts";
-import {
-  createRoomsTables,
-  type RoomsState,
-  type RoomsTurn,
-  sqlRoomsState,
-} from "./hub/rooms-state.ts";
+import { type RoomsState, type RoomsTurn, sqlRoomsState } from "./hub/rooms-state.ts";
+import { createRoomsTables } from "./hub/rooms-tables.ts";
 import type { RoomTaskPorts } from "./ports.ts";
 import { audienceOf, toRoom, type Member } from "./room-record.ts";
 

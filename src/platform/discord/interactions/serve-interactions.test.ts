@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
 import type { PlatformEnv } from "../../env.ts";
 import { CommandInteraction, toInteractionAnswer } from "./interaction.ts";
-import { answerCommand } from "./mount-interactions.ts";
+import { answerCommand } from "./serve-interactions.ts";
 import { escapeMarkdown, type SlashCommand, type SlashCommandUse } from "./slash-command.ts";
 import { verifyInteraction } from "./verify.ts";
 
