@@ -11,39 +11,39 @@ const TMPFS_MAGIC = 0x01021994;
 
 /** What a benchmark works with. */
 export type Bench = {
-  /** Where its subjects write; it is removed at the end. */
+  /** Where its subjects write. It is removed at the end. */
   readonly folder: string;
   /** Signs what is sent to the subjects. */
   readonly secret: string;
-  /** Undoes something when the run is over, whatever came of it; what was made last is undone first. */
+  /** Registers a cleanup for the end of the run, also after a failure. The last one registered runs first. */
   readonly atEnd: (undo: () => unknown) => void;
 };
 
-/** What a run found, as docs/benchmarks.md tells it. */
+/** The result of a run, as docs/benchmarks.md shows it. */
 export type Report = {
-  /** Packages that take part beside Node and workerd, by the names that are shown. */
+  /** Packages that take part beside Node and workerd, by the names shown in the report. */
   readonly packages?: Readonly<Record<string, string>>;
   /** Whether the subjects wait for a disk. */
   readonly waitsForDisk: boolean;
-  /** How much was done. */
+  /** The size of the run. */
   readonly extent: string;
-  /** What makes the run void. */
+  /** Reasons why the run is void. */
   readonly faults: readonly string[];
-  /** What holds of a run without faults. */
+  /** What a run without faults proves. */
   readonly sound?: string;
   /** Tables and sentences. */
   readonly parts: readonly string[];
-  /** Why it is shown and not written down; absent: it is. */
+  /** Why the report is only shown and not written into the document; absent: it is written. */
   readonly withheld?: string;
 };
 
-/** What a run was made on and with. Nothing that names the machine. */
+/** Hardware and versions of a run. Nothing in it names the machine. */
 export type Machine = ReturnType<typeof describeMachine>;
 
 /**
- * Runs a benchmark, shows its report and writes it down. It fails when the report has faults.
+ * Runs a benchmark, shows its report and writes it into the document. It fails when the report has faults.
  * @param section of docs/benchmarks.md
- * @param reads what it reads from /proc, which only Linux has; null: nothing
+ * @param reads what it reads from /proc, which exists only on Linux; null: nothing
  */
 export async function runBench(
   section: string,
@@ -75,7 +75,7 @@ export async function runBench(
   }
 }
 
-/** A report as text: what it was made on, whether it is void, and what it found. */
+/** A report as text: the machine, whether the run is void, and the results. */
 export function writeReport(report: Report, machine: Machine): string {
   const { waitsForDisk, extent, faults, sound, parts } = report;
   const { cpu, cores, storage, load, versions } = machine;
@@ -103,9 +103,9 @@ function describeMachine(folder: string, packages: Report["packages"] = {}) {
   return {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
-    /** Where the subjects write: a commit that reaches a disk takes its time. */
+    /** Where the subjects write. A commit to a disk takes longer. */
     storage: statfsSync(folder).type === TMPFS_MAGIC ? "memory" : "disk",
-    /** Processes that wanted a core when the run ended, on average over a minute. */
+    /** Load average of the last minute when the run ended. */
     load: loadavg()[0] ?? Number.NaN,
     versions,
   };

@@ -8,7 +8,7 @@ import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts
 /** What a server did while its sockets only pinged. */
 export type IdleTrial = {
   readonly subject: SubjectName;
-  /** How often its object was constructed or called; null: it has none. */
+  /** How often its object was constructed or called; null: it has no object. */
   readonly calls: number | null;
   /** How often the hub woke, by its own count. */
   readonly wakes: number | "did not sleep" | "not observable" | "cannot";
@@ -43,24 +43,24 @@ async function watch(
   stopPinging: ReturnType<Fleet["startPinging"]>,
 ): Promise<IdleTrial> {
   await rest(PLAN.idleSettleMs);
-  // Asking a hub for its wakes is a call: before the first count of calls and after the last.
+  // Reading a hub's wakes is a call to it, so it happens before the first count of calls and after the last.
   const wakesBefore = await server.wakes?.();
-  const was = await look(server);
+  const before = await look(server);
   await rest(PLAN.idleMs);
-  const is = await look(server);
+  const after = await look(server);
   const wakes = wakesBetween(wakesBefore, await server.wakes?.());
   const unanswered = await stopPinging(rest(PLAN.settleMs));
   await fleet.close(0);
-  const calls = was.calls === null || is.calls === null ? null : is.calls - was.calls;
+  const calls = before.calls === null || after.calls === null ? null : after.calls - before.calls;
   return {
     subject,
     calls,
     wakes,
-    cpuMs: (is.cpuSeconds - was.cpuSeconds) * 1000,
+    cpuMs: (after.cpuSeconds - before.cpuSeconds) * 1000,
     faults: [
       ...fleet.faults,
       ...(unanswered > 0 ? [`${unanswered} pings were not answered`] : []),
-      // Ours promises not to; what others do is theirs.
+      // Only our hub promises to stay asleep.
       ...(subject.startsWith("hub") ? wakeFaults(calls, wakes) : []),
     ],
   };
@@ -77,7 +77,7 @@ function wakesBetween(
 ): IdleTrial["wakes"] {
   if (before === undefined || after === undefined) return "cannot";
   if (before === null || after === null) return "not observable";
-  // The second look woke it: without that it was awake all the time.
+  // The second look itself woke a sleeping hub. An unchanged count means that it never slept.
   return after === before ? "did not sleep" : after - before - 1;
 }
 
@@ -85,7 +85,7 @@ function wakeFaults(calls: number | null, wakes: IdleTrial["wakes"]): string[] {
   const faults: string[] = [];
   if (calls !== 0) faults.push(`its object was called ${calls} times with idle sockets`);
   if (typeof wakes === "number" && wakes > 0) faults.push(`it woke ${wakes} times`);
-  // In a run that is made smaller there is no time to fall asleep.
+  // A smaller run is too short to fall asleep in.
   if (wakes === "did not sleep" && SCALE === 1) faults.push("it never slept");
   return faults;
 }

@@ -29,7 +29,7 @@ await runBench("matches", null, async ({ secret, atEnd }) => {
   const alone: number[] = [];
   for (const match of lone) alone.push(await playAlone(setting, match));
 
-  console.log("webhooks, calmly …");
+  console.log("webhooks at a calm pace …");
   const webhook = `${stack.urls.worker}/faceit-webhook`;
   const webhooks = await tellCalmly(webhook, secret, matches);
 

@@ -7,16 +7,16 @@ import { PLAN } from "./plan.ts";
 import type { RunningSubject, Subject, SubjectName } from "./subjects/subject.ts";
 import { cpuSecondsOf, publish, publishAndReceive, warm } from "./work.ts";
 
-/** How a subject's clients come back: after a loss of their own, and after one of the server. */
+/** How a subject's clients reconnect: after a loss of their own, and after a restart of the server. */
 export type RecoveryTrial = {
   readonly subject: SubjectName;
-  /** null: it keeps nothing that a client could resume from. */
+  /** null: it stores nothing that a client could resume from. */
   readonly resume: ResumeTrial | null;
   readonly restart: RestartTrial;
   readonly faults: readonly string[];
 };
 
-/** What it took to come back after {@link PLAN.missedEvents}. */
+/** The cost of resumes after {@link PLAN.missedEvents}. */
 export type ResumeTrial = Awaited<ReturnType<typeof measureResumes>>;
 
 /** What happened after a server was killed with all its sockets. */
@@ -67,7 +67,7 @@ async function measureResumes(server: RunningSubject, publisher: Publisher, faul
     crowdedP50: quantile(crowded, 0.5),
     crowdedP99: quantile(crowded, 0.99),
     cpuMsPerResume: (cpuSeconds * 1000) / count,
-    /** During all of them; null: there is no D1. */
+    /** D1 queries during all resumes; null: there is no D1. */
     d1Queries,
   };
 }
@@ -84,7 +84,7 @@ export async function countRows(
   return (await server.rowsRead()) / PLAN.countedResumes;
 }
 
-/** Clients that were here, left, and all miss the same events. */
+/** Clients that connected, left, and all missed the same events. */
 type Absent = {
   readonly clients: readonly { readonly client: Client; readonly putBack: () => void }[];
   readonly first: number;
@@ -92,14 +92,14 @@ type Absent = {
   readonly faults: string[];
 };
 
-/** Everybody gets one event, leaves, and misses the next ones. */
+/** All clients get one event, leave, and miss the next ones. */
 async function missEvents(server: RunningSubject, publisher: Publisher): Promise<Absent> {
   const clients = Array.from({ length: PLAN.resumeClients }, (_, at) => server.clientOf(at));
   const fleet = new Fleet(publisher.next);
   await fleet.open(clients.length, 1, (index) => clients[index] ?? server.clientOf(index));
   await publishAndReceive(fleet, publisher, 1);
   await fleet.close(publisher.next);
-  // The server notices that they left.
+  // Gives the server time to notice that they left.
   await rest(PLAN.settleMs);
   const first = publisher.next;
   await publish(publisher, PLAN.missedEvents);
@@ -111,13 +111,13 @@ async function missEvents(server: RunningSubject, publisher: Publisher): Promise
   };
 }
 
-/** Comes back `count` times, `atOnce` at a time. @returns how long each took, milliseconds */
+/** Resumes `count` times, `atOnce` at a time. @returns how long each took, milliseconds */
 async function resumeMany(absent: Absent, count: number, atOnce: number): Promise<number[]> {
   const { clients, first, end, faults } = absent;
   const times: number[] = [];
   let next = 0;
   const work = async (worker: number): Promise<void> => {
-    // Nobody is here twice at the same time: each worker has clients of its own, in turns.
+    // Each worker uses clients of its own in turn, so no client connects twice at the same time.
     const own = clients.filter((_, at) => at % atOnce === worker);
     for (let turn = 0; next < count; turn += 1) {
       next += 1;
@@ -138,10 +138,10 @@ async function resumeMany(absent: Absent, count: number, atOnce: number): Promis
 }
 
 /**
- * Publishes, kills the server while it sends, starts it again in the same folder at the same port,
- * and publishes again while the clients come back.
+ * Publishes, kills the server while it sends, restarts it in the same folder at the same port, and publishes again
+ * while the clients reconnect.
  * @param faults gets what went wrong
- * @returns also the new server, which is to be stopped
+ * @returns also the new server, which the caller must stop
  */
 async function measureRestart(
   subject: Subject,
@@ -156,7 +156,7 @@ async function measureRestart(
   await publishAndReceive(fleet, publisher, 1);
   const spreadMs = Math.max(PLAN.spreadMs, fleet.retryWindowMs);
   fleet.expectLoss();
-  // Whoever knows of these events knows them for good: the request was answered.
+  // The request was answered, so a server with a memory must have stored these events.
   await publisher.publish(PLAN.restartEvents);
   const killedAt = performance.now();
   const returning = fleet.comeBack(spreadMs, forgets);
@@ -175,7 +175,7 @@ async function measureRestart(
   const backAt = Math.max(...servedAt);
   if (!forgets) await fleet.catchUp(publisher.next);
   const caughtUpAt = Math.max(backAt, fleet.lastReceiptAt);
-  // Who forgets shows its losses with the next event, and everybody is live again.
+  // The next event shows what a server without memory lost, and that all clients are live again.
   await publisher.publish(1);
   await fleet.catchUp(publisher.next);
   await fleet.close(publisher.next);
@@ -184,17 +184,20 @@ async function measureRestart(
     server: newServer,
     // Times since the kill, milliseconds.
     trial: {
-      /** Clients spread their first attempt over this time: ours, or what the server asked for. */
+      /**
+       * Clients spread their first attempt over this time: the one of the plan, or a longer one that the server
+       * wants.
+       */
       spreadMs,
       /** The new process listens. */
       upMs: upAt - killedAt,
       /** The last client is served again. */
       backMs: backAt - killedAt,
-      /** The last client has every event; null: nobody gets what was missed. */
+      /** The last client has every event; null: the server does not send missed events again. */
       caughtUpMs: forgets ? null : caughtUpAt - killedAt,
       /** Clients served per second, in the busiest 100 ms. */
       peakPerSecond: peakPerSecond(servedAt, 100),
-      /** Deliveries of events around the restart, and how many of them never came. */
+      /** Deliveries expected around the restart, and how many of them were lost. */
       deliveries: 2 * PLAN.restartEvents * PLAN.sockets,
       lost: fleet.lostEvents,
     },

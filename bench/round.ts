@@ -8,15 +8,15 @@ import { quantile } from "./statistics.ts";
 import type { RunningSubject, Subject } from "./subjects/subject.ts";
 import { connect, cpuSecondsOf, publish, publishAndReceive, warm } from "./work.ts";
 
-/** What one subject did in one round. */
+/** The figures of one subject in one round. */
 export type Trial = Awaited<ReturnType<typeof finish>>;
 
-/** A started subject with its sockets, and what was measured of it so far. */
+/** A started subject with its sockets, and its figures so far. */
 type Contender = Awaited<ReturnType<typeof startContender>>;
 
 /**
- * Starts all subjects and measures each. Lone events and bursts go to one after the other, so that
- * what else the machine does falls on all of them alike.
+ * Starts all subjects and measures each. Lone events and bursts go to the subjects in turn, so that other work of
+ * the machine affects all of them alike.
  * @param folder gets a folder for each
  */
 export async function runRound(
@@ -63,7 +63,7 @@ async function startContender(subject: Subject, folder: string, secret: string) 
     fleet,
     start: {
       subject: subject.name,
-      /** Events taken per second, one full request after the other, while nobody listens. */
+      /** Events accepted per second, one full request after the other, while no socket is connected. */
       unheardPerSecond: (PLAN.unheardEvents * 1000) / unheardMs,
       /** Server CPU for 1,000 of them, milliseconds. */
       unheardCpuMs: (unheardCpuSeconds * 1e6) / PLAN.unheardEvents,
@@ -76,8 +76,8 @@ async function startContender(subject: Subject, folder: string, secret: string) 
 }
 
 /**
- * Each contender gets an event in every interval, at a time of its own. The first is not timed: a
- * Durable Object may have gone to sleep while the others started, and at 5 events a second it does not.
+ * Each contender gets one event in every interval, at a time of its own. The first is not timed: a Durable Object
+ * may have fallen asleep while the others started. At 5 events a second it stays awake.
  */
 async function runQuiet(contenders: readonly Contender[]): Promise<void> {
   for (const { fleet, publisher } of contenders) await publishAndReceive(fleet, publisher, 1);
@@ -93,7 +93,7 @@ async function runQuiet(contenders: readonly Contender[]): Promise<void> {
   }
 }
 
-/** One burst. Before it an event that is not counted wakes who sleeps. */
+/** One burst. An event that is not counted wakes the contender first. */
 async function runBurst({ server, publisher, fleet, bursts }: Contender): Promise<void> {
   await publishAndReceive(fleet, publisher, 1);
   bursts.serverSeconds += await cpuSecondsOf(server, async () => {
@@ -103,7 +103,7 @@ async function runBurst({ server, publisher, fleet, bursts }: Contender): Promis
     bursts.seconds += (performance.now() - startedAt) / 1000;
     const own = process.cpuUsage(ownBefore);
     bursts.ownSeconds += (own.user + own.system) / 1e6;
-    // What a server still does for the burst after its last frame counts as well.
+    // The server's work after the last frame of the burst counts as well.
     await rest(PLAN.burstPauseMs);
   });
 }
@@ -119,15 +119,15 @@ async function finish({ start, server, publisher, fleet, bursts }: Contender) {
     /** Time from publish to receipt of lone events, milliseconds. */
     quietP50: quantile(fleet.latencies, 0.5),
     quietP99: quantile(fleet.latencies, 0.99),
-    /** In the bursts; the next one as well. */
+    /** In the bursts, like the next figure. */
     deliveriesPerCpuSecond: deliveries / bursts.serverSeconds,
     deliveriesPerSecond: deliveries / bursts.seconds,
-    /** As `unheardPerSecond`, while everybody listens. */
+    /** As `unheardPerSecond`, while all sockets are connected. */
     heardPerSecond: events / bursts.publishSeconds,
     /** Deliveries of the generator per second of its own CPU, and how busy it was. */
     generatorPerCpuSecond: deliveries / bursts.ownSeconds,
     generatorBusy: bursts.ownSeconds / bursts.seconds,
-    /** What was lost, doubled or out of order; anything here makes the run void. */
+    /** Events that were lost, duplicated or out of order. Any of them makes the run void. */
     faults: [...start.faults, ...fleet.faults],
   };
 }
@@ -137,7 +137,7 @@ async function connectWithTickets(
   next: number,
 ): Promise<number> {
   if (ticketClientOf === undefined) return Number.NaN;
-  // The objects that count tickets are made once in the life of a deployment, with their databases.
+  // The objects that count tickets are created only once in the life of a deployment, with their databases.
   const first = new Fleet(next);
   await first.open(PLAN.ticketWarmUpSockets, PLAN.connecting, ticketClientOf);
   await first.close(next);

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: the hub beside its peers, the same work for each, in one run. `BENCH_SCALE` makes it
- * smaller, `BENCH_PARTS` (of rounds, recovery, idle; with commas) leaves parts out; such a run is shown
- * and not written down.
+ * `npm run bench`: the hub and its peers do the same work in one run. `BENCH_SCALE` makes it smaller,
+ * `BENCH_PARTS` (some of rounds, recovery, idle; separated by commas) skips the other parts. The report of such a
+ * run is only shown, and not written into the document.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
@@ -26,7 +26,7 @@ offerHelp(`Usage: npm run bench
     BENCH_PARTS=rounds,idle   only some of rounds, recovery, idle`);
 
 const PARTS = ["rounds", "recovery", "idle"];
-/** A folder in memory that every Linux has. */
+/** A folder in memory, present on every Linux. */
 const MEMORY = "/dev/shm";
 
 const parts = process.env["BENCH_PARTS"]?.split(",") ?? PARTS;

@@ -1,8 +1,8 @@
 /**
- * `npm run bench:stalled`: what healthy readers notice of two hundred that stopped reading. Three hubs
- * do the same work one after the other all the time, one of them with stalled readers; the two others
- * show how far apart equal hubs are. Every round they change places. Writes its part of
- * docs/benchmarks.md. It fails when a healthy reader missed something, never because of timing.
+ * `npm run bench:stalled`: how two hundred readers that stopped reading affect healthy ones. Three hubs do the
+ * same work in turn, one of them with stalled readers. The other two show how much equal hubs differ. The hubs
+ * swap places every round. Writes its part of docs/benchmarks.md. It fails when a healthy reader missed an event,
+ * never because of timing.
  */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
@@ -14,7 +14,7 @@ import { runBench } from "./bench.ts";
 import { Publisher } from "./load/stream.ts";
 import { measureMemory, type MemoryTrial } from "./stalled/memory.ts";
 import { reportOf } from "./stalled/report.ts";
-import { fromOn, runStalledRound, STALLED_PLAN, type StalledRound } from "./stalled/trial.ts";
+import { rotated, runStalledRound, STALLED_PLAN, type StalledRound } from "./stalled/trial.ts";
 
 offerHelp(`Usage: npm run bench:stalled
   What healthy readers notice of two hundred that stopped reading. Writes its part of docs/benchmarks.md.`);
@@ -38,11 +38,11 @@ await runBench("stalled", "memory", async ({ folder, secret, atEnd }) => {
     atEnd(() => publisher.close());
     hubs.push({ hub, publisher });
   }
-  // A first round that is not counted: all compile what they run often.
+  // The first round is not counted: in it the engines compile hot code.
   await runStalledRound(hubs, identity);
   const rounds: StalledRound[] = [];
   for (let round = 0; round < STALLED_PLAN.rounds; round += 1) {
-    rounds.push(await runStalledRound(fromOn(hubs, round), identity));
+    rounds.push(await runStalledRound(rotated(hubs, round), identity));
     console.log(`round ${round + 1} of ${STALLED_PLAN.rounds}`);
   }
   const memory: MemoryTrial[] = [];

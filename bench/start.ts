@@ -1,7 +1,7 @@
 /**
- * `npm run bench:start`: what it costs until an isolate with the Worker can take its first call, and what
- * its first request costs after that. With another checkout as its argument, both are measured in the
- * same run, and its part of docs/benchmarks.md is written. It never fails because of timing.
+ * `npm run bench:start`: the CPU until an isolate with the Worker can handle its first call, and the CPU of its
+ * first request after that. With another checkout as argument it measures both in the same run, and writes its
+ * part of docs/benchmarks.md. It never fails because of timing.
  */
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ offerHelp(`Usage: npm run bench:start [-- OTHER_CHECKOUT]
   CPU until an isolate with the Worker has started, and of its first request. With another checkout
   of this repository, compares the two and writes its part of docs/benchmarks.md.`);
 
-/** Isolates of a process beyond its first: what a process costs by itself is in neither. */
+/** Isolates in addition to the first of a process. The difference leaves out the cost of the process itself. */
 const ISOLATES = 10;
 const ROUNDS = 5;
 
@@ -29,7 +29,7 @@ type Subject = { readonly label: string; readonly service: Omit<WorkerService, "
 /** CPU of one isolate, milliseconds. */
 type Cost = { readonly start: number; readonly request: number };
 
-/** Starts workerd with this many isolates of the same Worker, and asks each of them once. */
+/** Starts workerd with this many isolates of the same Worker, and sends each of them one request. */
 async function costOf({ service }: Subject, isolates: number): Promise<Cost> {
   const folder = await mkdtemp(path.join(tmpdir(), "guildhub-isolates-"));
   const others = Array.from({ length: isolates - 1 }, (_, at) => `isolate${at + 1}`);
@@ -59,7 +59,7 @@ async function costOfOne(subject: Subject): Promise<Cost> {
   };
 }
 
-/** The Worker of a checkout. Nothing that `/health` asks for is bound to it but its own objects. */
+/** The Worker of a checkout. Only its own objects are bound to it, because `/health` needs nothing else. */
 async function workerOf(label: string, folder: string, root?: string): Promise<Subject> {
   await mkdir(folder, { recursive: true });
   const { module, compatibilityFlags, objects } = await bundleWorker(folder, root);

@@ -1,11 +1,11 @@
-/** The value below which `share` (0 to 1) of the values lie: nearest rank. NaN for none. */
+/** The quantile at `share` (0 to 1) by nearest rank. NaN without values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const rank = Math.max(0, Math.ceil(share * sorted.length) - 1);
   return sorted[rank] ?? Number.NaN;
 }
 
-/** The middle value; of an even number the mean of the two in the middle. NaN for none. */
+/** The middle value, or the mean of the two in the middle. NaN without values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = Math.floor(sorted.length / 2);
@@ -16,7 +16,7 @@ export function median(values: readonly number[]): number {
 /**
  * The rate of the busiest window.
  * @param times moments in milliseconds, in any order
- * @param windowMs length of the windows that they are sorted into, from the first moment on
+ * @param windowMs length of each window; the first one begins at the first moment
  */
 export function peakPerSecond(times: readonly number[], windowMs: number): number {
   const first = Math.min(...times);

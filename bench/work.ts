@@ -5,7 +5,7 @@ import type { Publisher } from "./load/stream.ts";
 import { PLAN } from "./plan.ts";
 import type { RunningSubject } from "./subjects/subject.ts";
 
-/** Lets a fresh server compile what it runs often. @returns what went wrong meanwhile */
+/** Lets a fresh server compile its hot code. @returns faults during that time */
 export async function warm(server: RunningSubject, publisher: Publisher): Promise<string[]> {
   const fleet = new Fleet(publisher.next);
   await fleet.open(PLAN.warmUpSockets, PLAN.connecting, server.clientOf);
@@ -15,7 +15,7 @@ export async function warm(server: RunningSubject, publisher: Publisher): Promis
   return fleet.faults;
 }
 
-/** Opens that many connections. @returns how many per second */
+/** Opens `count` connections. @returns connections per second */
 export async function connect(fleet: Fleet, count: number, clientOf: ClientOf): Promise<number> {
   const startedAt = performance.now();
   await fleet.open(count, PLAN.connecting, clientOf);
@@ -31,7 +31,7 @@ export async function publish(publisher: Publisher, events: number): Promise<num
   return performance.now() - startedAt;
 }
 
-/** Publishes, and waits until everybody has it all. @returns how long publishing alone took */
+/** Publishes, and waits until all connections have all events. @returns how long publishing alone took */
 export async function publishAndReceive(
   fleet: Fleet,
   publisher: Publisher,

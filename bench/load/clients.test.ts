@@ -29,7 +29,7 @@ test("half of the window is acknowledged at once, counted in events or in bytes"
   expect(sent).toEqual(['{"type":"ack","seq":12}', '{"type":"ack","seq":13}']);
 });
 
-test("less than that is acknowledged once, within some seconds", () => {
+test("less than half of the window is acknowledged once, within some seconds", () => {
   const { client, sent } = guildClient({ windowEvents: 1_000, windowBytes: 1_000_000 });
   client.took(1, 100, 8, (text) => void sent.push(text));
   client.took(1, 100, 9, (text) => void sent.push(text));
@@ -46,7 +46,7 @@ test("a server without credit is not acknowledged", () => {
   expect(sent).toEqual([]);
 });
 
-test("a client comes back with its position, and can be put back to an earlier one", async () => {
+test("a client reconnects with its position, and can be reset to an earlier one", async () => {
   const fresh = new GuildClient((position) => ({ port: 1, path: JSON.stringify(position) }));
   expect(await pathOf(fresh)).toBe("null");
   const { client } = guildClient({});
@@ -58,7 +58,7 @@ test("a client comes back with its position, and can be put back to an earlier o
   expect(await pathOf(client)).toBe('{"epoch":"e","seq":7}');
 });
 
-test("a Socket.IO client opens the namespace, answers pings and comes back with its offset", () => {
+test("a Socket.IO client opens the namespace, answers pings and reconnects with its offset", () => {
   const sent: string[] = [];
   const client = new SocketIoClient(1, "token", true);
   const see = (text: string): void => {

@@ -8,7 +8,7 @@ export type Entry = {
   readonly path: string;
   /** First frame to send. */
   readonly hello?: string;
-  /** Text that a frame contains once the connection is served; absent: the upgrade is enough. */
+  /** Text of the frame that says that the connection is served; absent: the upgrade says so. */
   readonly greeting?: string;
 };
 
@@ -16,32 +16,34 @@ export type Entry = {
 export type Send = (text: string) => void;
 
 /**
- * What a client of a subject does by itself, and what it remembers of one connection for the next.
- * The generator counts the events; a client only keeps the protocol of its server.
+ * How a client of a subject behaves, and what it remembers from one connection for the next. The generator counts
+ * the events; a client only speaks the protocol of its server.
  */
 export type Client = {
-  /** How it connects now; after a first connection with its position, where the subject has one. */
+  /** How it connects now. A reconnect includes its position, if the subject has positions. */
   readonly entry: () => Entry | Promise<Entry>;
-  /** Sees each text frame before its events are counted; the payload is only valid meanwhile. */
+  /** Gets each text frame before its events are counted. The payload is valid only during the call. */
   readonly see?: (payload: Buffer, send: Send) => void;
-  /** A frame had so many events, of so many bytes together, the last one with this seq. */
+  /** Called after a frame with its number of events, its bytes and the seq of its last event. */
   readonly took?: (events: number, bytes: number, lastSeq: number, send: Send) => void;
-  /** What it sends to show that it lives; absent: the server asks. */
+  /** What it sends to show that it is alive; absent: the server pings. */
   readonly ping?: string;
-  /** Over what time the server wants its clients to come back, milliseconds, once it has said so. */
+  /**
+   * Time over which the server wants its clients to reconnect, milliseconds; absent: the server has not told one.
+   */
   readonly retryWindowMs?: number;
-  /** Keeps where it stands. @returns what puts it back there, so that it can miss the same again */
+  /** Saves its position. @returns resets it to that position, so that it misses the same events again */
   readonly mark?: () => () => void;
 };
 
-/** Stands in the first frame of a connection that was let in. */
+/** Part of the first frame of an accepted connection. */
 export const AUTHENTICATED = '"auth.ok"';
 const AUTHENTICATED_BYTES = Buffer.from(AUTHENTICATED);
 
-/** Where a client stands in the stream. */
+/** The position of a client in the stream. */
 export type Position = { readonly epoch: string; readonly seq: number };
 
-/** The first frame as far as a client needs it; the limits are absent where there is no credit. */
+/** The members of the first frame that a client needs. Without credit the limits are absent. */
 type AuthOk = {
   readonly epoch: string;
   readonly seq: number;
@@ -50,20 +52,20 @@ type AuthOk = {
 };
 
 /**
- * A well-behaved client of GuildHub: it acknowledges after half of the window that it was given, or
- * some seconds after the first event that it has not acknowledged, and comes back with its position.
+ * A well-behaved client of GuildHub: it acknowledges after half of its window, or some seconds after the first
+ * unacknowledged event, and reconnects with its position.
  */
 export class GuildClient implements Client {
   readonly entry: Client["entry"];
   readonly ping = PING_FRAME;
-  /** The last event that it has; null: it never had one. */
+  /** The last event that it received; null: none yet. */
   #position: Position | null = null;
   readonly #acknowledging = new Acknowledging();
   #greeted = false;
-  /** 0: the server has not said. */
+  /** 0: the server has not told one. */
   retryWindowMs = 0;
 
-  /** @param entryAt how to connect, new or with a position */
+  /** @param entryAt how to connect, without or with a position */
   constructor(entryAt: (position: Position | null) => Entry | Promise<Entry>) {
     this.entry = () => {
       this.#greeted = false;
@@ -94,21 +96,21 @@ export class GuildClient implements Client {
   }
 }
 
-/** Packets of engine.io (the first digit) and, in its messages, of socket.io (the second). */
+/** Packet types of engine.io (the first digit) and, inside its messages, of socket.io (the second). */
 const OPEN = 0x30;
 const PING = 0x32;
 const MESSAGE = 0x34;
 const CONNECT = 0x30;
 
-/** Starts the answer that lets a client in. */
+/** The beginning of the answer that accepts a client. */
 const CONNECTED = "40{";
 
 /** Bytes at the end of an event packet that hold the offset, if there is one: `,"<offset>"]`. */
 const OFFSET_TAIL = 40;
 
 /**
- * A client that speaks Socket.IO's text protocol: it opens the namespace with its token, answers the
- * server's pings, and comes back with its private id and the offset of the last event it has.
+ * A client that speaks Socket.IO's text protocol: it opens the namespace with its token, answers the server's
+ * pings, and reconnects with its private id and the offset of the last event it received.
  */
 export class SocketIoClient implements Client {
   readonly entry: () => Entry;
@@ -117,7 +119,7 @@ export class SocketIoClient implements Client {
   #pid: string | null = null;
   #offset: string | null = null;
 
-  /** @param remembers keep the offset of each event, as connection state recovery needs it */
+  /** @param remembers keep the offset of each event, which connection state recovery needs */
   constructor(port: number, token: string, remembers: boolean) {
     const path = "/socket.io/?EIO=4&transport=websocket";
     this.entry = () => ({ port, path, greeting: CONNECTED });

@@ -54,7 +54,7 @@ async function receive(texts: readonly string[], events: number): Promise<Fleet>
   return fleet;
 }
 
-test("takes events alone and in batches of any size from a real server", async () => {
+test("receives single events and batches of any size from a real server", async () => {
   const batch = {
     v: 1,
     type: "batch",
@@ -65,7 +65,7 @@ test("takes events alone and in batches of any size from a real server", async (
   expect(fleet.faults).toEqual([]);
 });
 
-test("comes from as many addresses as it has clients", async () => {
+test("connects from as many addresses as it has clients", async () => {
   const port = await serve([]);
   const addresses = new Set<unknown>();
   servers[0]?.on("connection", (_socket, { headers }) => {
@@ -79,14 +79,14 @@ test("comes from as many addresses as it has clients", async () => {
 
 test.each([
   ["a missing event", [single(0), single(2)], 2],
-  ["an event that comes twice", [single(0), single(0)], 2],
+  ["an event that is sent twice", [single(0), single(0)], 2],
   ["events out of order", [single(1), single(0)], 2],
   ["a jump of seq", [single(0), single(1, 3)], 2],
 ])("finds %s", async (_what, texts, events) => {
   expect((await receive(texts, events)).faults).not.toEqual([]);
 });
 
-test("an event too few at the end is a fault", async () => {
+test("a missing last event is a fault", async () => {
   const port = await serve([single(0)]);
   const fleet = new Fleet(0);
   await fleet.open(1, 1, () => clientAt(port));
@@ -95,7 +95,7 @@ test("an event too few at the end is a fault", async () => {
   expect(fleet.faults).toHaveLength(1);
 });
 
-test("a refused upgrade says so", async () => {
+test("a refused upgrade is reported with its status", async () => {
   const server = new WebSocketServer({
     port: 0,
     host: "127.0.0.1",
@@ -108,7 +108,7 @@ test("a refused upgrade says so", async () => {
   await expect(opening).rejects.toThrow("401");
 });
 
-/** Sends one text after the greeting; the first connection ends then without a close frame. */
+/** Sends one text after the greeting. The first connection then ends without a close frame. */
 async function serveTwice(texts: readonly [string, string]): Promise<number> {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   servers.push(server);
@@ -129,7 +129,7 @@ async function serveTwice(texts: readonly [string, string]): Promise<number> {
 
 test.each([
   ["the next event after a restart is no loss", 1, false, 0],
-  ["what a server forgot is counted, and is no fault where it may", 5, true, 4],
+  ["events that a server forgot are counted, and are no fault if it may forget", 5, true, 4],
 ])("%s", async (_what, next, forgets, lost) => {
   const port = await serveTwice([single(0), single(next)]);
   const fleet = new Fleet(0);
@@ -141,7 +141,7 @@ test.each([
   expect([fleet.lostEvents, fleet.faults]).toEqual([lost, []]);
 });
 
-test("what a server with a memory did not send again is a fault", async () => {
+test("an event that a server with a memory did not send again is a fault", async () => {
   const port = await serveTwice([single(0), single(5)]);
   const fleet = new Fleet(0);
   await fleet.open(1, 1, () => clientAt(port));
@@ -152,7 +152,7 @@ test("what a server with a memory did not send again is a fault", async () => {
   expect(fleet.faults).toEqual(["event 5 came where 1 was due"]);
 });
 
-test("a socket that is closed with a code is a fault, whatever was expected", async () => {
+test("a socket that is closed with a code is a fault, even when a loss is expected", async () => {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   servers.push(server);
   server.on("connection", (socket) => {

@@ -4,10 +4,10 @@ import { LOST } from "../../dev/testing/wire/wire.ts";
 import type { Client } from "./clients.ts";
 import { readEvents } from "./stream.ts";
 
-/** No single wait takes longer, milliseconds. */
+/** Longest single wait, milliseconds. */
 const DEADLINE_MS = 30_000;
 
-/** First and longest pause of a client between two attempts to come back, milliseconds. */
+/** First and longest pause of a client between two attempts to reconnect, milliseconds. */
 const BACKOFF_MS = 250;
 const BACKOFF_MAX_MS = 4_000;
 
@@ -18,23 +18,23 @@ const PONG = Buffer.from('{"type":"pong"}');
 export type ClientOf = (index: number) => Client;
 
 /**
- * Many connections that all expect the same stream, every event once and in order. What differs from
- * that is kept in {@link Fleet.faults}: then the run is void.
+ * Many connections that all expect the same stream, every event once and in order. Every deviation is kept in
+ * {@link Fleet.faults} and makes the run void.
  */
 export class Fleet {
-  /** Index of the next event of the stream, set by the publisher. */
+  /** Index of the first event that these connections must get. */
   readonly #first: number;
   readonly #members: Member[] = [];
   readonly faults: string[] = [];
-  /** Receipts are timed from here (`performance.now()`); null: they are not. */
+  /** Receipts are timed from here (`performance.now()`); null: they are not timed. */
   publishedAt: number | null = null;
   /** Time from {@link Fleet.publishedAt} to each receipt, milliseconds. */
   readonly latencies: number[] = [];
   /** Deliveries counted by all connections. */
   received = 0;
-  /** When the last event came (`performance.now()`). */
+  /** When the last event arrived (`performance.now()`). */
   lastReceiptAt = 0;
-  /** Events that never came to somebody whose server forgets, since {@link Fleet.comeBack}. */
+  /** Deliveries lost since {@link Fleet.comeBack}, because the server forgets what a client misses. */
   lostEvents = 0;
   #pongs = 0;
   #mayLose = false;
@@ -60,7 +60,7 @@ export class Fleet {
     await Promise.all(Array.from({ length: atOnce }, work));
   }
 
-  /** Waits until every connection has `events` more than the fleet had got at `since`. */
+  /** Waits until every connection has `events` more than the fleet had when {@link Fleet.received} was `since`. */
   async receive(events: number, since: number): Promise<void> {
     const count = since + events * this.#members.length;
     await this.#until(
@@ -72,7 +72,7 @@ export class Fleet {
   /** Waits until every connection has the last event before `end`. */
   async catchUp(end: number): Promise<void> {
     const behind = (): number => this.#members.filter(({ next }) => next < end).length;
-    // Counting members is slow: only when the last deliveries can have come.
+    // Counting members is slow, so they are counted only when enough deliveries arrived for all of them.
     let left = behind();
     await this.#until(
       () => {
@@ -85,22 +85,22 @@ export class Fleet {
     );
   }
 
-  /** From now on the server's end is expected. */
+  /** From now on the sockets may end, because the server will be killed. */
   expectLoss(): void {
     for (const member of this.#members) {
       member.away = Promise.withResolvers<void>();
     }
   }
 
-  /** The longest time that a server asked its clients to come back in, milliseconds; 0: none did. */
+  /** The longest time over which a server wants its clients to reconnect, milliseconds; 0: no server told one. */
   get retryWindowMs(): number {
     return Math.max(0, ...this.#members.map(({ client }) => client.retryWindowMs ?? 0));
   }
 
   /**
-   * Every client notices the loss and comes back by itself: at first within `spreadMs` or what its
-   * server asked for, then with longer and longer pauses, with jitter.
-   * @param forgets the server has no memory: what was missed counts as lost, and is no fault
+   * Every client notices the loss and reconnects by itself: first within `spreadMs` or the time that its server
+   * wants, then after longer and longer pauses, with jitter.
+   * @param forgets the server has no memory: missed events count as lost, and are no fault
    * @returns when each was served again (`performance.now()`)
    */
   async comeBack(spreadMs: number, forgets: boolean): Promise<number[]> {
@@ -110,7 +110,7 @@ export class Fleet {
       this.#members.map(async (member) => {
         await member.away?.promise;
         member.away = null;
-        // Another process counts from its own beginning.
+        // The new process starts its seq again.
         if (forgets) member.base = null;
         let pause = Math.max(spreadMs, BACKOFF_MS, member.client.retryWindowMs ?? 0);
         for (let backoff = BACKOFF_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
@@ -129,7 +129,7 @@ export class Fleet {
 
   /**
    * Each connection pings every `intervalMs`, at a time of its own.
-   * @returns what ends it, and tells how many pings were not answered until `settled`
+   * @returns stops the pings, and returns how many were not answered until `settled`
    */
   startPinging(intervalMs: number): (settled: Promise<unknown>) => Promise<number> {
     const slices = Math.max(1, Math.floor(intervalMs / 20));
@@ -151,7 +151,7 @@ export class Fleet {
     };
   }
 
-  /** Closes all, and checks that each has got exactly the events up to `end`. */
+  /** Closes all connections, and checks that each got exactly the events before `end`. */
   async close(end: number): Promise<void> {
     for (const { next } of this.#members) {
       if (next !== end) this.#fault(`a socket got events up to ${next}, not ${end}`);
@@ -160,7 +160,7 @@ export class Fleet {
     for (const { socket } of this.#members) await socket?.closed;
   }
 
-  /** Connects, and waits until it is served. @throws when it is refused, or that takes too long */
+  /** Connects, and waits until the connection is served. @throws when it is refused or takes too long */
   async #connect(member: Member): Promise<void> {
     const { client } = member;
     const { port, path, hello, greeting } = await client.entry();
@@ -186,7 +186,7 @@ export class Fleet {
         },
         onClose: (code) => {
           if (!isServed) reject(new Error(`closed with ${code}`));
-          // A code is something that the server said, and no death.
+          // A close code comes from a living server. A killed one sends none.
           else if (code !== LOST) this.#fault(`a socket was closed with ${code}`);
           else if (member.away === null) this.#fault("a socket was lost");
           if (isServed) member.away?.resolve();
@@ -255,11 +255,11 @@ type Member = {
   next: number;
   /** Difference between seq and index, known after the first event. */
   base: number | null;
-  /** Set while the server's end is expected; resolved by it. */
+  /** Set while the socket may end; resolved when it does. */
   away: { readonly promise: Promise<void>; readonly resolve: () => void } | null;
 };
 
-/** Waits for something. @throws with what is missing, when it takes longer than any wait may */
+/** Awaits a promise. @throws after {@link DEADLINE_MS}, with the text of what is missing */
 export async function inTime<Value>(
   awaited: Promise<Value>,
   missing: () => string,

@@ -5,17 +5,17 @@ import { ulid } from "ulid";
 import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
 import { signBody, type SignedEvent } from "../../src/protocol/signed-events.ts";
 
-/** A voice channel that nobody opened through the Worker. */
+/** A voice channel that was not opened through the Worker. */
 const CHANNEL_ID = "300000000000000001";
 
-/** Digits of a user id; the last nine of them count the visits. */
+/** Digits of a user id. The last nine count the visits. */
 const USER_ID_DIGITS = 19;
 const VISITS_PER_ROUND = 1_000_000_000;
 const FIRST_USER = 4_000_000_000n * BigInt(VISITS_PER_ROUND);
 
 /**
- * The `index`th event of a stream, as the gateway-worker would send it: a new user comes, the same
- * user leaves. So every event changes something, and its index can be read back from the wire.
+ * The `index`th event of a stream, as the gateway-worker would send it: a new user joins, then the same user
+ * leaves. So every event changes the state, and its index can be read back from the wire.
  */
 export function eventAt(index: number, epoch: string): SignedEvent {
   const userId = String(FIRST_USER + BigInt(Math.floor(index / 2)));
@@ -31,13 +31,13 @@ export function eventAt(index: number, epoch: string): SignedEvent {
 
 const USER_KEY = Buffer.from('"userId":"');
 const SEQ_KEY = Buffer.from('"seq":');
-/** What stands before the name of an event that somebody left: `"voice.l`, with `l` at its end. */
+/** The part that all these events share. The letter `l` follows when the user left. */
 const EVENT_KEY = Buffer.from('"event":"voice.');
 
 /**
- * Finds the events in a frame's text, alone or in a batch, without parsing it: the generator must
- * be cheaper than what it measures.
- * @param see is called for each, in order; a text that is no event calls nothing
+ * Finds the events in a frame's text, single or in a batch, without parsing it: the generator must be cheaper than
+ * the server that it measures.
+ * @param see called for each event, in order; not called for a frame without events
  */
 export function readEvents(text: Buffer, see: (index: number, seq: number) => void): void {
   let at = text.indexOf(EVENT_KEY);
@@ -51,7 +51,7 @@ export function readEvents(text: Buffer, see: (index: number, seq: number) => vo
   }
 }
 
-/** Reads decimal digits from `start` up to `end` or the first byte that is none. */
+/** Reads decimal digits from `start` up to `end` or the first byte that is no digit. */
 function digits(text: Buffer, start: number, end: number): number {
   let value = 0;
   for (let at = start; at < end; at += 1) {
@@ -81,8 +81,8 @@ export class Publisher {
 
   /**
    * Publishes `count` events in one signed request.
-   * @param onSent is called right before the request leaves
-   * @throws when it is not answered with 200
+   * @param onSent called right before the request is sent
+   * @throws when the answer is not 200
    */
   async publish(count: number, onSent: () => unknown = () => undefined): Promise<void> {
     const events = Array.from({ length: count }, (_, at) => eventAt(this.next + at, this.#epoch));
@@ -102,7 +102,7 @@ export class Publisher {
         "Content-Length": body.length,
       },
     });
-    // The first one is what `once` throws; after an answer there may be more.
+    // `once` throws the first error; more may follow after an answer.
     outgoing.on("error", () => {});
     outgoing.end(body);
     const [response] = (await once(outgoing, "response")) as [IncomingMessage];

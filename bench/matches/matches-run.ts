@@ -8,7 +8,7 @@ import type { Stack } from "../../dev/testing/stack.ts";
 import { DISCORD_LIMITS, MATCH_PLAN } from "./setting.ts";
 import type { DiscordWatch, MatchChannel, MatchRows } from "./watch.ts";
 
-/** What a run works with. */
+/** What the parts of a run share. */
 type Setting = {
   readonly stack: Stack;
   readonly watch: DiscordWatch;
@@ -20,14 +20,14 @@ export type Storm = Awaited<ReturnType<typeof playAtOnce>>;
 
 const CHANNELS_EACH = 2;
 
-/** A limit's own time for so many creations: whole windows pass before the last of them. */
+/** The time that Discord's limit alone takes for so many creations: full windows pass before the last one. */
 export function creationsTake(channels: number): number {
   const { creations, creationsWindowMs } = DISCORD_LIMITS;
   return (Math.ceil(channels / creations) - 1) * creationsWindowMs;
 }
 
 /**
- * Tells the Worker of each match as FACEIT does when it is made, one after the other.
+ * Sends the Worker the webhook of each new match as FACEIT does, one after the other.
  * @returns milliseconds until each was answered
  */
 export async function tellCalmly(
@@ -57,7 +57,7 @@ async function post(url: string, secret: string, body: unknown): Promise<number>
   return took;
 }
 
-/** `match_object_created` (matches-and-music.md §A3): it tells of no teams. */
+/** `match_object_created` (matches-and-music.md §A3): it contains no teams. */
 function createdWebhook({ matchId, version }: FaceitMatch): unknown {
   const now = new Date().toISOString();
   const payload = {
@@ -74,7 +74,7 @@ function createdWebhook({ matchId, version }: FaceitMatch): unknown {
   return webhookBody("match_object_created", payload, ids, Date.now());
 }
 
-/** Plays one match alone. @returns milliseconds from its `ready` webhook to both channels */
+/** Plays one match while no other runs. @returns milliseconds from its `ready` webhook to both channels */
 export async function playAlone(setting: Setting, match: FaceitMatch): Promise<number> {
   const { watch } = setting;
   const { faceit } = setting.stack;
@@ -93,7 +93,7 @@ export async function playAlone(setting: Setting, match: FaceitMatch): Promise<n
   return Math.max(...channels.map(({ madeAt }) => madeAt)) - start;
 }
 
-/** Lets all matches begin at once, and when all have their channels, end at once. */
+/** Starts all matches at once, and ends all at once when they have their channels. */
 export async function playAtOnce(setting: Setting, matches: readonly FaceitMatch[]) {
   const { watch, rows } = setting;
   const { faceit } = setting.stack;
@@ -111,7 +111,7 @@ export async function playAtOnce(setting: Setting, matches: readonly FaceitMatch
         path.startsWith("/guilds/") &&
         status === 201,
     );
-    // Rooms of people are among them.
+    // The created channels include rooms that people opened, so the channels of matches are counted as well.
     return made.length >= wanted && (await watch.matchChannels()).length >= wanted;
   }).then(() => watch.matchChannels());
   isWaiting = false;
@@ -133,17 +133,17 @@ export async function playAtOnce(setting: Setting, matches: readonly FaceitMatch
       at >= end && method === "DELETE" && /^\/channels\/\d+$/.test(path) && status === 200,
   );
   return {
-    /** From the start until each channel was there, ascending. */
+    /** From the start until each channel existed, ascending. */
     channels: channels.map(({ madeAt }) => madeAt - start).toSorted((a, b) => a - b),
     /** From the start until a match had both of its channels, ascending. */
     matches: complete
       .map((mine) => Math.max(...mine.map(({ madeAt }) => madeAt)) - start)
       .toSorted((a, b) => a - b),
-    /** Matches that never had both. */
+    /** Matches that never had both channels. */
     starved: matches.length - complete.length,
-    /** How long people waited for rooms that they opened meanwhile; null: they were told to try later. */
+    /** How long people waited for rooms that they opened during the matches; null: they were told to try later. */
     rooms: waited,
-    /** Calls that Discord refused for their rate, of all calls. */
+    /** Calls that Discord refused with 429, out of all calls. */
     refused: calls.filter(({ status }) => status === 429).length,
     calls: calls.length,
     /** From the end of all matches until the last channel, and the last row, was gone. */
@@ -154,7 +154,7 @@ export async function playAtOnce(setting: Setting, matches: readonly FaceitMatch
   };
 }
 
-/** Everything at once: nobody waits for the answer before. */
+/** Moves all matches at once, without waiting for an answer before the next request. */
 async function moveAll(
   faceit: FaceitControl,
   matches: readonly FaceitMatch[],
@@ -163,7 +163,7 @@ async function moveAll(
   await Promise.all(matches.map(({ matchId }) => faceit.move(matchId, status)));
 }
 
-/** A person opens a room now and then, as long as matches wait. @returns milliseconds that each waited */
+/** People open rooms at the planned times while matches wait. @returns milliseconds that each waited */
 async function openRooms(
   { stack }: Setting,
   isWaiting: () => boolean,
@@ -181,13 +181,13 @@ async function openRooms(
   return waited;
 }
 
-/** Waits until a check holds, or the deadline: what is not there then is counted as missing. */
+/** Waits until a check holds, or until the deadline. What is missing then is counted by the caller. */
 async function settled(deadlineMs: number, check: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + deadlineMs;
   while (Date.now() < deadline && !(await check())) await rest(200);
 }
 
-/** A match's channels carry the first digits of its id, without FACEIT's prefix. */
+/** The channels of a match. Their names contain the first digits of its id, without FACEIT's prefix. */
 function channelsOf({ matchId }: FaceitMatch, channels: readonly MatchChannel[]): MatchChannel[] {
   const digits = matchId.replace(/^\d+-/, "").replaceAll("-", "");
   return channels.filter(({ name }) => {

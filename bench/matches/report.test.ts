@@ -29,7 +29,7 @@ const withStorm = (change: Partial<Storm>): MatchFigures => ({
 });
 
 describe("the report of the matches' benchmark", () => {
-  it("puts the last channel beside the time that Discord's limit alone takes", () => {
+  it("compares the last channel with the time that Discord's limit alone takes", () => {
     expect([2, 40, 41, 400].map(creationsTake)).toEqual([0, 0, 10_000, 90_000]);
     const report = written(FIGURES);
     expect(report).toMatch(/last channel × that\s+\| 1\.01 ×\s+\| ≤ 1\.20 ×\s+\| aim met/);
@@ -52,7 +52,7 @@ describe("the report of the matches' benchmark", () => {
     ]);
   });
 
-  it("is void when a match was starved or something was left behind", () => {
+  it("is void when a match never had its channels, or channels or rows were left behind", () => {
     for (const bad of [
       withStorm({ starved: 1 }),
       withStorm({ leftChannels: 1 }),

@@ -4,22 +4,22 @@ import { median, quantile } from "../statistics.ts";
 import { creationsTake, type Storm } from "./matches-run.ts";
 import { DISCORD_LIMITS, MATCH_PLAN, PUBLISHED } from "./setting.ts";
 
-/** What a run found. Times are milliseconds. */
+/** The figures of a run. Times are milliseconds. */
 export type MatchFigures = {
   /** Until each webhook of the calm load was answered. */
   readonly webhooks: readonly number[];
-  /** Of each match that was alone, from its `ready` webhook to both channels. */
+  /** From the `ready` webhook to both channels, for each match that was played alone. */
   readonly alone: readonly number[];
   readonly storm: Storm;
-  /** Calls of the local Discord that nobody saw. */
+  /** Calls to the local Discord that the watch did not see. */
   readonly missedCalls: number;
 };
 
 const AIM_WEBHOOK_MS = 50;
 const AIM_ALONE_MS = 1_000;
-/** The limit's own schedule, and a window for people and for what asks in vain. */
+/** The limit's own schedule, and some time for rooms of people and for calls that are refused. */
 const AIM_SCHEDULE = 1.2;
-/** Calls that Discord may refuse for their rate: next to none. */
+/** Share of calls that Discord may refuse with 429. */
 const AIM_REFUSED_SHARE = 0.005;
 
 /** What `npm run bench:matches` found. */
@@ -64,7 +64,7 @@ export function reportOf({ webhooks, alone, storm, missedCalls }: MatchFigures):
       `≤ ${AIM_REFUSED_SHARE * 100} %`,
       storm.refused / storm.calls <= AIM_REFUSED_SHARE,
     ),
-    // What people who open rooms notice of the matches.
+    // How the matches slow down people who open rooms.
     ...(storm.rooms.length === 0
       ? []
       : [

@@ -2,7 +2,7 @@ import { LOBBY } from "../../dev/discord/seed.ts";
 import type { FaceitMatch } from "../../dev/faceit/control-client.ts";
 import type { Stack } from "../../dev/testing/stack.ts";
 
-/** Matches of the published run: with fewer (`BENCH_MATCHES=20`) nothing is written down. */
+/** Matches of the published run: with fewer (`BENCH_MATCHES=20`) the document is not changed. */
 export const PUBLISHED = 200;
 
 const MATCHES = readCount(process.env["BENCH_MATCHES"]);
@@ -12,19 +12,19 @@ export const MATCH_PLAN = {
   matches: MATCHES,
   /** Players of a side. */
   sidePlayers: 5,
-  /** Of so many matches one has a linked player on each side, who waits in the lobby. */
+  /** One match in this many has a linked player on each side, who waits in the lobby. */
   linkedEvery: 5,
   /** Matches that are played alone, one after the other. */
   loneMatches: Math.min(10, MATCHES),
-  /** Webhooks of the calm load: one for each match, this long after the one before. */
+  /** Time between two webhooks of the calm load. Each match gets one. */
   calmEveryMs: 100,
-  /** Rest before the matches begin: longer than any window of the local Discord. */
+  /** Pause before the matches begin, longer than any window of the local Discord. */
   restMs: 11_000,
-  /** People who open a room while the channels of matches wait for their turn: when, after the start. */
+  /** When people open a room after the start, while the channels of matches still wait for their turn. */
   roomsAfterMs: [1_000, 15_000, 30_000, 45_000, 60_000],
 } as const;
 
-/** What the local Discord allows (dev/discord/rest/rate-limits.ts): the schedule that nothing can beat. */
+/** What the local Discord allows (dev/discord/rest/rate-limits.ts): no run can be faster than this schedule. */
 export const DISCORD_LIMITS = {
   /** Channels created in a guild. */
   creations: 40,
@@ -36,10 +36,10 @@ export const DISCORD_LIMITS = {
 const FIRST_DISCORD_ID = 500_000_000_000_000_000n;
 const ADMINISTRATOR = "8";
 
-/** Works that are under way at the same time: enough to be quick, and no storm. */
+/** Tasks in progress at the same time: enough to be quick, too few to be refused. */
 const AT_ONCE = 8;
 
-/** Makes so many matches with players of their own; in some, one of each side is linked and in voice. */
+/** Creates so many matches with players of their own. In some, one player of each side is linked and in voice. */
 export async function addMatches(
   stack: Stack,
   name: string,
@@ -67,12 +67,12 @@ export async function addMatches(
 
 let lastPlayer = 0n;
 
-/** Links somebody by an administrator's word, and lets them wait in the lobby. */
+/** Links a player through an administrator, and puts them into the lobby. */
 async function link(stack: Stack, nickname: string): Promise<void> {
   lastPlayer += 1n;
   const user = String(FIRST_DISCORD_ID + lastPlayer);
   await stack.discord.move(user, LOBBY);
-  // Each administrator may look up a few players a minute, so that each has one of their own.
+  // An administrator may look up only a few players a minute, so each player gets an administrator of their own.
   await stack.discord.use({
     userId: String(FIRST_DISCORD_ID - lastPlayer),
     permissions: ADMINISTRATOR,
@@ -81,7 +81,7 @@ async function link(stack: Stack, nickname: string): Promise<void> {
   });
 }
 
-/** Does something for each item, a few at a time, and keeps their order. */
+/** Maps the items, a few at a time, and keeps their order. */
 async function inTurns<Item, Value>(
   items: Iterable<Item>,
   work: (item: Item) => Promise<Value>,

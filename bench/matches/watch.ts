@@ -5,7 +5,7 @@ import type { DiscordControl } from "../../dev/discord/control-client.ts";
 import type { StackProcess } from "../../dev/testing/stack.ts";
 
 const EVERY_MS = 400;
-/** 2015-01-01: an id of Discord counts its milliseconds from here. */
+/** 2015-01-01. The timestamp in a Discord id counts milliseconds from here. */
 const DISCORD_EPOCH_MS = 1_420_070_400_000;
 
 /** A call that the local Discord answered. Times are milliseconds since 1970. */
@@ -19,14 +19,14 @@ type SeenCall = {
 /** A channel of a match. */
 export type MatchChannel = { readonly id: string; readonly name: string; readonly madeAt: number };
 
-/** Follows what the local Discord answers, so that no call is missed. */
+/** Follows the calls that the local Discord answers, often enough to miss none. */
 export class DiscordWatch {
   readonly #discord: DiscordControl;
   readonly #calls: SeenCall[] = [];
   readonly #timer: NodeJS.Timeout;
   #last = 0;
   #reading: Promise<void> = Promise.resolve();
-  /** Calls that came and went between two looks: a run with any of them says nothing. */
+  /** Calls that were dropped from Discord's log between two looks. They make a run void. */
   missed = 0;
 
   constructor(discord: DiscordControl) {
@@ -40,7 +40,7 @@ export class DiscordWatch {
     return this.#calls.filter(({ at }) => at >= time);
   }
 
-  /** The channels of matches that are there. */
+  /** The channels of matches that exist now. */
   async matchChannels(): Promise<readonly MatchChannel[]> {
     const { channels } = await this.#discord.state();
     return channels
@@ -48,7 +48,7 @@ export class DiscordWatch {
       .map(({ id, name }) => ({ id, name, madeAt: timeOf(id) }));
   }
 
-  /** Reads what is new; one look after the other. */
+  /** Reads new calls. Looks run one after the other. */
   read(): Promise<void> {
     this.#reading = this.#reading.then(() => this.#take());
     return this.#reading;
@@ -69,7 +69,7 @@ export class DiscordWatch {
   }
 }
 
-/** When something of Discord was made: its id says it. */
+/** When a Discord object was created, read from its id. */
 function timeOf(id: string): number {
   return Number(BigInt(id) >> 22n) + DISCORD_EPOCH_MS;
 }
@@ -87,9 +87,9 @@ export async function openMatchRows({ stateDir }: StackProcess) {
       Number(database.prepare(`SELECT count(*) AS n FROM ${of}`).get()?.["n"] ?? Number.NaN);
     if (count("sqlite_master WHERE name = 'active_matches'") > 0) {
       return {
-        /** Rows of channels that are there or being made. */
+        /** Rows of channels that exist or are being created. */
         active: () => count("active_matches"),
-        /** Matches that are not over. */
+        /** Matches that have not ended. */
         live: () => count("matches WHERE state = 'live'"),
         close: () => database.close(),
       };

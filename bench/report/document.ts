@@ -4,10 +4,7 @@ import path from "node:path";
 /** Generated parts of a document, by the names in their markers. */
 type Sections = Readonly<Record<string, string>>;
 
-/**
- * The text with what stands between `<!-- NAME:start -->` and `<!-- NAME:end -->` replaced.
- * @throws when a marker is missing
- */
+/** Replaces the text between `<!-- NAME:start -->` and `<!-- NAME:end -->`. @throws when a marker is missing */
 export function fillSections(text: string, sections: Sections): string {
   let filled = text;
   for (const [name, content] of Object.entries(sections)) {
@@ -21,7 +18,7 @@ export function fillSections(text: string, sections: Sections): string {
   return filled;
 }
 
-/** Writes sections down. @param document its path in the repository */
+/** Writes sections into a document. @param document its path in the repository */
 export async function writeSections(document: string, sections: Sections): Promise<void> {
   const file = path.join(import.meta.dirname, "../..", document);
   await writeFile(file, fillSections(await readFile(file, "utf8"), sections));

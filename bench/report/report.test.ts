@@ -84,7 +84,7 @@ const MACHINE = {
 
 const verdicts = (summary: Summary): (boolean | null)[] => aimsOf(summary).map(({ met }) => met);
 
-test("ratios are those inside a round, so that a slow round spoils none", () => {
+test("ratios are computed inside a round, so that a slow round distorts none", () => {
   const third = [trial("hub", 9, 110), trial("bare", 10, 100)];
   const summary = summarize({ ...RESULTS, trials: [...RESULTS.trials, ...third] });
   expect(ratio(summary, "deliveriesPerCpuSecond", "hub", "bare")).toBeCloseTo(0.9);
@@ -93,7 +93,7 @@ test("ratios are those inside a round, so that a slow round spoils none", () => 
   expect(ratio(summary, ...connects)).toBeCloseTo(0.45);
 });
 
-test("aims are told as they are: met, missed, or not measured", () => {
+test("each aim is shown as met, missed, or not measured", () => {
   const fanOut = [false, true, true, true, false];
   const journal = [false, true];
   const resume = [false, true, true];
@@ -114,12 +114,12 @@ test.each<[IdleTrial["wakes"], boolean]>([
   expect(verdicts(summary).at(-1)).toBe(met);
 });
 
-test("a call into an idle object is seen, whatever the hub says of itself", () => {
+test("a call into an idle object is counted, even when the hub reports no wake", () => {
   const summary = summarize({ ...RESULTS, idle: [{ ...idle("hub", 0), calls: 1 }] });
   expect(verdicts(summary).at(-1)).toBe(false);
 });
 
-test("where a subject has nothing to measure the cell says cannot; what it lost is told", () => {
+test("a cell says cannot when a subject has nothing to measure, and a lossy subject shows its losses", () => {
   const report = writeReport(reportOf(summarize(RESULTS), CONTENDERS, 10), MACHINE);
   const cells = report.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
   const rows = cells.filter(([, label]) => label === "the loop");
@@ -148,7 +148,7 @@ test("a run with a fault in any part is void and says why", () => {
   expect(report).not.toContain("once and in order");
 });
 
-test("only what stands between the markers is replaced", () => {
+test("only the text between the markers is replaced", () => {
   const text = "before\n<!-- bench:start -->\nold\n<!-- bench:end -->\nafter\n";
   const replaced = fillSections(text, { bench: "new" });
   expect(replaced).toBe("before\n<!-- bench:start -->\n\nnew\n\n<!-- bench:end -->\nafter\n");

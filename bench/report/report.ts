@@ -16,10 +16,10 @@ import {
   type Column,
 } from "./table.ts";
 
-/** A subject as the tables need it. */
+/** The members of a subject that the tables need. */
 type Named = Pick<Subject, "name" | "label">;
 
-/** What `npm run bench` found: what was run and what came of it. */
+/** The report of `npm run bench`: what was run, and the results. */
 export function reportOf(
   summary: Summary,
   contenders: readonly Named[],
@@ -67,7 +67,7 @@ function soundOf({ trials }: Summary): string {
   );
 }
 
-/** What was measured in rounds. */
+/** The tables of what was measured in rounds. */
 function roundTables(summary: Summary, contenders: readonly Named[]): string[] {
   type Cell = Column<Named>[1];
   const own =
@@ -116,7 +116,7 @@ function roundTables(summary: Summary, contenders: readonly Named[]): string[] {
   ];
 }
 
-/** What the disk costs: the same Worker, its objects once on disk and once in memory. */
+/** What the disk costs: the same Worker with its objects on disk and in memory. */
 function journalTable(summary: Summary): string {
   const row = (label: string, what: Figure, write: (value: number) => string): string[] => [
     label,
@@ -144,7 +144,7 @@ function measured<Trial extends { readonly subject: SubjectName }>(
   });
 }
 
-/** How clients come back, and what a restart of the server does to everybody. */
+/** How clients resume, and how a restart of the server affects all of them. */
 function recoveryTables(summary: Summary, contenders: readonly Named[]): string[] {
   const trials = measured(contenders, summary.recoveries);
   const resume =
@@ -162,7 +162,7 @@ function recoveryTables(summary: Summary, contenders: readonly Named[]): string[
       ["server CPU", resume(({ cpuMsPerResume }) => ms(cpuMsPerResume))],
       [
         "rows read",
-        // Who has no database reads no rows: everything lies in its process.
+        // A subject without a database keeps everything in its process and reads no rows.
         resume(({ d1Queries }) =>
           d1Queries === null ? "from memory" : count(summary.rowsPerResume ?? Number.NaN),
         ),
@@ -211,7 +211,7 @@ function idleTable(summary: Summary, contenders: readonly Named[]): string {
   ]);
 }
 
-/** One aim of the project, and how this run stands to it. */
+/** One aim of the project, and whether this run met it. */
 type Aim = {
   readonly text: string;
   readonly value: string;
@@ -219,7 +219,7 @@ type Aim = {
   readonly met: boolean | null;
 };
 
-/** How the run stands to the project's aims. Aims are shown, they fail nothing. */
+/** Whether the run met the project's aims. A missed aim is shown and fails nothing. */
 export function aimsOf(summary: Summary): Aim[] {
   const perCpu = (name: SubjectName, other: SubjectName): number =>
     ratio(summary, "deliveriesPerCpuSecond", name, other);
@@ -262,7 +262,7 @@ function idleAim({ idle }: Summary): Aim {
   const hub = idle.find(({ subject }) => subject === "hub");
   if (hub === undefined) return { text, value: "not measured", met: null };
   const { calls, wakes } = hub;
-  // Without the hub's own count there is still what was seen from outside.
+  // Without the hub's own count the calls that were counted from outside decide.
   const met = calls === 0 && (wakes === 0 || wakes === "not observable");
   return { text, value: `${calls}, ${wakes}`, met };
 }
@@ -274,7 +274,7 @@ const HOLDS = {
   "=": (value: number, bound: number) => value === bound,
 } as const;
 
-/** @param write a figure as the table shows it, with its unit behind the number */
+/** @param write formats a figure for the table, with its unit after the number */
 function aim(
   what: string,
   value: number,

@@ -4,10 +4,10 @@ import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
 import type { SubjectName } from "../subjects/subject.ts";
 
-/** What is measured of each subject in the rounds. */
+/** A figure that each round measures for each subject. */
 export type Figure = Exclude<keyof Trial, "subject" | "faults">;
 
-/** All that a run measured. Parts that it left out are empty. */
+/** Everything that a run measured. Parts that it skipped are empty. */
 export type Results = {
   readonly trials: readonly Trial[];
   readonly recoveries: readonly RecoveryTrial[];
@@ -16,13 +16,12 @@ export type Results = {
   readonly idle: readonly IdleTrial[];
 };
 
-/** All rounds of a run, and what was measured once. */
+/** All rounds of a run, by subject, and what was measured once. */
 export type Summary = Results & {
   readonly of: ReadonlyMap<SubjectName, readonly Trial[]>;
   readonly faults: readonly string[];
 };
 
-/** Puts the parts together. */
 export function summarize(results: Results): Summary {
   const { trials, recoveries, idle } = results;
   const all = [...trials, ...recoveries, ...idle];
@@ -33,15 +32,14 @@ export function summarize(results: Results): Summary {
   };
 }
 
-/** A figure of a subject: the median of its rounds. NaN for what it does not have. */
+/** A figure of a subject: the median of its rounds. NaN if it has no such figure. */
 export function figure({ of }: Summary, what: Figure, name: SubjectName): number {
   return median((of.get(name) ?? []).map((trial) => trial[what]));
 }
 
 /**
- * One subject by another: the median of the ratios that each round has. NaN when one of them was not
- * measured.
- * @param base what of the other it is compared with
+ * One subject divided by another: the median of the ratios of all rounds. NaN when one of them was not measured.
+ * @param base the figure of the other subject to compare with
  */
 export function ratio(
   { of }: Summary,

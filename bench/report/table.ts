@@ -1,7 +1,7 @@
-/** Stands where a subject has nothing that could be measured; the text says why. */
+/** The cell of a subject that has nothing to measure. The text of the document says why. */
 export const CANNOT = "cannot";
 
-/** A column of a table: its head, and what it says of an item. */
+/** A column of a table: its head, and its cell for an item. */
 export type Column<Item> = readonly [head: string, cell: (item: Item) => string];
 
 /** A table with a row for each item. */
@@ -21,12 +21,12 @@ export function table(rows: readonly (readonly string[])[]): string {
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
 }
 
-/** A figure with three digits that count. */
+/** A figure with three significant digits. */
 export function count(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en-US");
 }
 
-/** A whole number with thousands apart. */
+/** A whole number with thousands separators. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
@@ -41,17 +41,17 @@ export function ms(value: number): string {
   return `${value.toFixed(1)} ms`;
 }
 
-/** A time, in seconds, of milliseconds. */
+/** A time in seconds. @param value milliseconds */
 export function seconds(value: number): string {
   return `${(value / 1000).toFixed(2)} s`;
 }
 
-/** A share of 1. */
+/** A percentage. @param share of 1 */
 export function percent(share: number): string {
   return `${whole(share * 100)} %`;
 }
 
-/** How a run stands to an aim; null: it did not measure it. */
+/** Whether a run met an aim; null: it did not measure it. */
 export function verdict(met: boolean | null): string {
   if (met === null) return "–";
   return met ? "aim met" : "aim missed";

@@ -18,7 +18,7 @@ import {
 import { arithmeticTables, SIZES } from "./tables.ts";
 
 describe("placement", () => {
-  test("the hub comes first, relays take what is left, none is opened for nobody", () => {
+  test("the hub fills first, relays take the other sockets, and no relay is empty", () => {
     expect(place(100, 100, 50)).toMatchObject({ relays: 0, hubSockets: 100, perObject: 100 });
     expect(place(20, 100, 50)).toMatchObject({ relays: 0, hubSockets: 20, perObject: 20 });
     expect(place(101, 100, 50).relays).toBe(1);
@@ -27,8 +27,8 @@ describe("placement", () => {
   });
 });
 
-describe("what a month takes", () => {
-  test("a call at a time to each relay bounds their number, not the events", () => {
+describe("the usage of a month", () => {
+  test("one call at a time to each relay limits the calls, not the events", () => {
     expect(callsPerSecond(7, 1)).toBe(7);
     expect(callsPerSecond(7, 1_000)).toBe(7 * 20);
   });
@@ -40,14 +40,14 @@ describe("what a month takes", () => {
     expect(acksPerSecond(0)).toBe(0);
   });
 
-  test("duration never exceeds what objects cost that are always awake", () => {
+  test("duration never exceeds that of objects that are always awake", () => {
     const flood = [{ hours: 24, eventsPerSecond: 10_000 }];
     const placement = place(1_000_000, 10_000, 10_000);
     const usage = usageOf(placement, flood);
     expect(usage.gigabyteSeconds).toBeCloseTo((placement.relays + 1) * 2_592_000 * 0.128);
   });
 
-  // Cloudflare's own example: 100 objects, active all month, 33,177,600 GB-s beyond nothing included.
+  // Cloudflare's own example: 100 objects, active all month, 33,177,600 GB-s.
   test("prices are those of Cloudflare's examples", () => {
     const usage = { ...usageOf(place(0, 1, 1), IDLE), gigabyteSeconds: 33e6, requests: 12e6 };
     expect(costOf(usage).gigabyteSeconds).toBeCloseTo(412.5);
@@ -65,7 +65,7 @@ describe("what a month takes", () => {
 });
 
 describe("docs/scale.md", () => {
-  test("calculates with the code's own numbers", () => {
+  test("uses the limits of the code", () => {
     expect(SIZES.limiters).toBe(RATE_LIMITERS);
     const limits = { hub: SOCKETS_PER_HUB, relay: SOCKETS_PER_RELAY };
     expect(
@@ -88,7 +88,7 @@ describe("docs/scale.md", () => {
     expect(fillSections(text, arithmeticTables())).toBe(text);
   });
 
-  test("a document without a place for a table is refused", () => {
+  test("a document without the markers of a table is refused", () => {
     expect(() => fillSections("no marks", { guild: "x" })).toThrow("guild");
   });
 });

@@ -6,19 +6,19 @@ import {
 } from "../../src/protocol/limits.ts";
 
 /**
- * What Cloudflare documents of Durable Objects on the paid plan, looked up in November 2026.
- * docs/scale.md links each page; nothing here is an estimate of ours.
+ * What Cloudflare documents about Durable Objects on the paid plan, read in November 2026. docs/scale.md links
+ * each page. Nothing here is our own estimate.
  */
 export const PLATFORM = {
-  /** Bytes of a database with nothing in it. */
+  /** Bytes of an empty database. */
   emptyDatabaseBytes: 12_000,
-  /** Memory that duration is billed for, gigabytes, whatever is used. */
+  /** Memory that duration is billed for, gigabytes, however little is used. */
   billedGigabytes: 0.128,
   /** Incoming WebSocket messages that are billed as one request. */
   messagesPerRequest: 20,
 } as const;
 
-/** Prices of a million beyond what the plan includes, US dollars. */
+/** Prices per million beyond what the plan includes, US dollars. */
 const PRICES: Readonly<Record<keyof Usage, number>> = {
   workerRequests: 0.3,
   workerCpuMs: 0.02,
@@ -26,33 +26,33 @@ const PRICES: Readonly<Record<keyof Usage, number>> = {
   gigabyteSeconds: 12.5,
   rowsWritten: 1,
   rowsRead: 0.001,
-  /** Gigabytes for a month. */
+  /** Per million gigabytes and month. */
   storedGigabytes: 0.2e6,
 };
 
-/** The month that Cloudflare's own examples calculate with, seconds. */
+/** The month of Cloudflare's own examples, seconds. */
 export const MONTH_SECONDS = 30 * 24 * 3600;
 
 /**
- * What no document says and the arithmetic needs. docs/scale.md names where each comes from; change
- * one here, run `npm run simulate`, and all tables follow.
+ * Figures that the arithmetic needs and Cloudflare does not document. docs/scale.md names the source of each.
+ * After a change here `npm run simulate` writes all tables.
  */
 export const ASSUMPTIONS = {
   /** CPU of one event on its way to one socket, milliseconds (docs/benchmarks.md, one event a frame). */
   deliveryMs: 0.0106,
   /** CPU of the hub for one call to a relay, milliseconds (local: 1,000 calls in 84 to 96 ms). */
   callMs: 0.09,
-  /** From the start of a call to a relay until it is acknowledged, milliseconds. */
+  /** From the start of a call to a relay until its acknowledgement, milliseconds. */
   roundTripMs: 50,
-  /** Until a write is durable and what waits for it goes out, milliseconds. */
+  /** Until a write is durable and the output that waits for it is sent, milliseconds. */
   commitMs: 10,
   /** Time after an unacknowledged event until our client acknowledges, seconds. */
   ackSeconds: ACK_INTERVAL_MS / 1000,
-  /** CPU of an object for one acknowledgement, milliseconds. */
+  /** CPU of an object per acknowledgement, milliseconds. */
   ackMs: 0.1,
-  /** Times that a socket connects in a month: twice a day. */
+  /** Connects of a socket in a month: twice a day. */
   connectsPerMonth: 60,
-  /** CPU of the Worker for a request, milliseconds. */
+  /** CPU of the Worker per request, milliseconds. */
   workerCpuMs: 2,
   /** Bytes of one event in the journal. */
   eventBytes: 400,
@@ -61,17 +61,17 @@ export const ASSUMPTIONS = {
 /** Rows that SQLite writes: an index entry counts as a row, a delete as a write. */
 export const ROWS = {
   /**
-   * An outside event at the hub: journal 1, its id 2 (with the index by expiry), the publisher's
-   * position 1, what the feature keeps 1; and once journal and ids are full, 3 deletes.
+   * A published event at the hub: journal 1, its id 2 (with the index by expiry), the publisher's position 1, the
+   * state of the feature 1. When journal and ids are full, 3 deletes follow.
    */
   hubEvent: 8,
-  /** The same event at a relay: one into the replica, one out of it. */
+  /** The same event at a relay: one row added to the replica, one deleted. */
   relayEvent: 2,
-  /** A ticket that is used: 2 in, 2 out. */
+  /** A used ticket: 2 rows added, 2 deleted. */
   connect: 4,
 } as const;
 
-/** Days of the month that is calculated with. */
+/** Days of {@link MONTH_SECONDS}. */
 const DAYS = MONTH_SECONDS / 86_400;
 
 /** How one guild's sockets are placed. */
@@ -104,12 +104,12 @@ export type Hours = { readonly hours: number; readonly eventsPerSecond: number }
 
 /** One event a second, day and night. */
 export const STEADY: readonly Hours[] = [{ hours: 24, eventsPerSecond: 1 }];
-/** An evening of five a second, and one in ten seconds for the rest of the day. */
+/** Five events a second in the evening, and one in ten seconds for the rest of the day. */
 export const EVENING: readonly Hours[] = [
   { hours: 4, eventsPerSecond: 5 },
   { hours: 20, eventsPerSecond: 0.1 },
 ];
-/** Nothing happens; sockets stay and come back. */
+/** No events: sockets only stay and reconnect. */
 export const IDLE: readonly Hours[] = [{ hours: 24, eventsPerSecond: 0 }];
 
 /** What one guild uses in a month. */
@@ -123,12 +123,12 @@ export type Usage = {
   readonly storedGigabytes: number;
 };
 
-/** Calls to relays in a second: at most one is on its way to each, so that a burst shares it. */
+/** Calls to relays in a second. At most one is in flight to each relay, so the events of a burst share it. */
 export function callsPerSecond(relays: number, eventsPerSecond: number): number {
   return relays * Math.min(eventsPerSecond, 1000 / ASSUMPTIONS.roundTripMs);
 }
 
-/** Acknowledgements of one socket in a second: the first event starts the clock, then it waits. */
+/** Acknowledgements of one socket in a second: each comes a fixed time after the first unacknowledged event. */
 export function acksPerSecond(
   eventsPerSecond: number,
   ackSeconds: number = ASSUMPTIONS.ackSeconds,
@@ -136,12 +136,12 @@ export function acksPerSecond(
   return eventsPerSecond === 0 ? 0 : 1 / (ackSeconds + 1 / eventsPerSecond);
 }
 
-/** CPU of an object for sending one event to so many sockets, milliseconds. */
+/** CPU of an object for sending one event to all its sockets, milliseconds. */
 export function fanOutMs(sockets: number): number {
   return sockets * ASSUMPTIONS.deliveryMs;
 }
 
-/** What a guild uses in a month that is made of such days. */
+/** What a guild uses in a month of such days. */
 export function usageOf(placement: Placement, day: readonly Hours[]): Usage {
   const { sockets, relays } = placement;
   let [events, calls, acks, activeSeconds] = [0, 0, 0, 0];
@@ -153,7 +153,7 @@ export function usageOf(placement: Placement, day: readonly Hours[]): Usage {
     activeSeconds += activeShare(placement, eventsPerSecond) * seconds;
   }
   const connects = sockets * ASSUMPTIONS.connectsPerMonth;
-  // A return is a ticket and an upgrade at the Worker; the user's rate limiter and the object here.
+  // A reconnect is two requests at the Worker (ticket, upgrade), and two at objects (rate limiter, hub or relay).
   const workerRequests = events + 2 * connects;
   const kept = Math.min(events / DAYS, JOURNAL_MAX_EVENTS) * ASSUMPTIONS.eventBytes;
   const journals = (relays + 1) * Math.min(kept, JOURNAL_MAX_BYTES);
@@ -168,7 +168,7 @@ export function usageOf(placement: Placement, day: readonly Hours[]): Usage {
   };
 }
 
-/** Objects that are active at a moment, on average: an idle one that may hibernate is not billed. */
+/** Objects that are active at one moment, on average. An idle object that can hibernate is not billed. */
 function activeShare(placement: Placement, eventsPerSecond: number): number {
   const { relays, hubSockets, relaySockets } = placement;
   const { ackMs, commitMs, roundTripMs } = ASSUMPTIONS;
@@ -180,7 +180,7 @@ function activeShare(placement: Placement, eventsPerSecond: number): number {
   return share(hubSockets, relays === 0 ? 0 : roundTripMs) + relays * share(relaySockets, 0);
 }
 
-/** What a usage costs in a month, US dollars: beyond the plan, as if nothing were included. */
+/** The cost of a usage in a month, US dollars, as if the plan included nothing. */
 export function costOf(usage: Partial<Usage>): Record<keyof Usage, number> {
   const costs = Object.entries(PRICES).map(([part, price]) => {
     return [part, ((usage[part as keyof Usage] ?? 0) * price) / 1e6];
@@ -193,7 +193,7 @@ export function totalCost(usage: Partial<Usage>): number {
   return Object.values(costOf(usage)).reduce((sum, part) => sum + part, 0);
 }
 
-/** Time over which the sockets of one object come back, seconds: what `retryWindowMs` says. */
+/** Time over which the sockets of one object reconnect, seconds: the value of `retryWindowMs`. */
 export function returnSeconds(perObject: number): number {
   return perObject / ACCEPTS_PER_SECOND;
 }

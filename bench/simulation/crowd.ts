@@ -14,10 +14,13 @@ import { KINDS, type Kind, type Ledger, type Witness } from "./ledger.ts";
 /** A client pings this often, milliseconds. */
 const PING_MS = 25_000;
 
-/** How a client shows that it reads: the page pings, our client acknowledges too, a seed's does nothing. */
+/**
+ * How a client shows that it reads: the page pings, our client also acknowledges, a client of the seed does
+ * neither.
+ */
 type Manner = "pings" | "acknowledges" | "silent";
 
-/** Somebody who wants a guild's stream, over all connections. Small: there are a million. */
+/** A client of a guild's stream, over all its connections. It is small, because there are a million. */
 export class Client implements Witness {
   start = 0;
   last = 0;
@@ -49,12 +52,12 @@ export class Connection implements SocketClient {
   readonly socket: MemorySocket;
   readonly openedAt: number;
   open = true;
-  /** Frames under way: null when they arrive at once. */
+  /** Frames in flight; null: frames arrive at once. */
   underWay: string[] | null = null;
   stalledAt: number | null = null;
-  /** When it acknowledges next, milliseconds; null: nothing came since it did. */
+  /** When it acknowledges next, milliseconds; null: nothing arrived since the last acknowledgement. */
   ackAt: number | null = null;
-  /** What came since it acknowledged last. */
+  /** Received since the last acknowledgement. */
   unackedEvents = 0;
   unackedBytes = 0;
 
@@ -96,7 +99,7 @@ type Frame = {
   readonly events?: readonly Frame[];
 };
 
-/** All clients: they connect, receive, judge, acknowledge, lose connections and come back. */
+/** All clients: they connect, receive and check events, acknowledge, lose connections and reconnect. */
 export class Crowd {
   readonly clients: readonly Client[];
   readonly ledger: Ledger;
@@ -108,7 +111,7 @@ export class Crowd {
   connected = 0;
   readonly #time: VirtualTime;
   readonly #random: Random;
-  /** Tries to let a client in; it answers with {@link entered} or {@link turnedAway}. */
+  /** Connects a client. The answer is a call of {@link entered} or {@link turnedAway}. */
   readonly #enter: (client: Client) => void;
   #text = "";
   #frame: Frame = { type: "", seq: 0 };
@@ -127,7 +130,7 @@ export class Crowd {
     this.#enter = parts.enter;
   }
 
-  /** Lets everybody come for the first time. */
+  /** Connects all clients for the first time. */
   arrive(overMs: number): void {
     for (const client of this.clients) {
       this.#time.after(this.#random() * overMs, () => this.#enter(client));
@@ -147,7 +150,7 @@ export class Crowd {
     this.#comeBack(client, 0);
   }
 
-  /** A connection ended, whoever ended it. What was under way is lost. */
+  /** A connection ended, on whichever side. Frames in flight are lost. */
   lost(connection: Connection): void {
     if (!connection.open) return;
     connection.open = false;
@@ -166,7 +169,7 @@ export class Crowd {
     connection.object.drop(connection.socket);
   }
 
-  /** A client stops reading for so long. */
+  /** A client stops reading for `ms`. */
   stall(client: Client, ms: number): void {
     const { connection } = client;
     if (connection === null || connection.stalledAt !== null) return;
@@ -190,7 +193,7 @@ export class Crowd {
     if (underWay.length === 1) this.#time.after(80, () => this.#arriveLate(connection));
   }
 
-  /** Clients that do not have everything yet. */
+  /** Clients that do not have all events yet. */
   behind(): Client[] {
     return this.clients.filter(
       (client) => client.connection === null || !this.ledger.isComplete(client),
@@ -238,14 +241,14 @@ export class Crowd {
     this.ledger.receive(client, seq, prev, payload?.mark ?? "");
   }
 
-  /** As `outbox.ts`: at once with half of the credit used, else in a while. */
+  /** As in `outbox.ts`: acknowledges at once when half of the credit is used, else after an interval. */
   #noteUnacked(connection: Connection, events: number, bytes: number): void {
     connection.unackedEvents += events;
     connection.unackedBytes += bytes;
     const isHalf =
       connection.unackedEvents * 2 >= CREDIT_WINDOW_EVENTS ||
       connection.unackedBytes * 2 >= CREDIT_WINDOW_BYTES;
-    // The way to the object takes a moment, too.
+    // The acknowledgement needs a moment to arrive at the object.
     const wait = isHalf ? 1 : ACK_INTERVAL_MS;
     const at = this.#time.clock() + wait;
     if (connection.ackAt !== null && connection.ackAt <= at) return;
@@ -268,7 +271,7 @@ export class Crowd {
     this.#time.after(wait, () => this.#enter(client));
   }
 
-  /** Thousands get the same text: it is read once. */
+  /** Thousands of clients get the same text, so it is parsed once. */
   #read(text: string): Frame {
     if (text !== this.#text) {
       this.#frame = JSON.parse(text) as Frame;

@@ -8,7 +8,7 @@ const witness = (kind: Kind = KINDS.everybody): Witness => ({
   received: 0,
 });
 
-/** Three events; the second is for the privileged only. */
+/** Three events. Only privileged sockets may see the second. */
 function ledger(): Ledger {
   const made = new Ledger();
   for (const [index, mark] of ["a", "b", "c"].entries()) made.publish(mark, index === 1);
@@ -18,7 +18,7 @@ function ledger(): Ledger {
 const NO_FAULTS = { lost: 0, duplicated: 0, reordered: 0, leaked: 0, altered: 0 };
 
 describe("the simulation's judge", () => {
-  test("finds nothing in a complete stream, narrowed or not", () => {
+  test("finds no fault in a complete stream, filtered or not", () => {
     const book = ledger();
     const [everybody, privileged] = [witness(), witness(KINDS.privileged)];
     book.receive(everybody, 1, 0, "a");
@@ -71,7 +71,7 @@ describe("the simulation's judge", () => {
     expect(book.faults[fault]).toBe(1);
   });
 
-  test("finds what only the end shows: events that never came", () => {
+  test("finds missing events that only the end of the stream shows", () => {
     const book = ledger();
     const deaf = witness();
     book.receive(deaf, 1, 0, "a");

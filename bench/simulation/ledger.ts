@@ -2,12 +2,12 @@
 export const KINDS = { everybody: 0, privileged: 1 } as const;
 export type Kind = (typeof KINDS)[keyof typeof KINDS];
 
-/** Where a witness stands. Small: there are a million of them. */
+/** The position of a witness. It is small, because there are a million of them. */
 export type Witness = {
   readonly kind: Kind;
-  /** Position that counting started from: 0, or a snapshot's. */
+  /** Position at which counting started: 0, or the one of a snapshot. */
   start: number;
-  /** seq of the last event, or the position that a snapshot or `resumed` told. */
+  /** seq of the last event, or of the last snapshot. */
   last: number;
   /** Events since `start`. */
   received: number;
@@ -17,14 +17,14 @@ export type Witness = {
 export type Fault = "lost" | "duplicated" | "reordered" | "leaked" | "altered";
 
 /**
- * What was published, and whether a socket got exactly its part of it. A million full histories do not
- * fit into memory; how many events of a kind lie between two positions does, and so does the chain
- * of `seq` and `prev` that each socket checks as it goes.
+ * Knows what was published, and whether a socket got exactly its part of it. A million full histories do not fit
+ * into memory. So the ledger counts the events of each kind between two positions, and each socket checks the
+ * chain of `seq` and `prev` event by event.
  */
 export class Ledger {
-  /** By seq: what was published. */
+  /** By seq: the mark that was published. */
   readonly #marks: string[] = [""];
-  /** By kind, then by seq: how many events up to it the kind may see. */
+  /** By kind, then by seq: how many events up to that seq the kind may see. */
   readonly #visible: readonly number[][] = [[0], [0]];
   readonly faults: Record<Fault, number> = {
     lost: 0,
@@ -49,7 +49,7 @@ export class Ledger {
     }
   }
 
-  /** A socket got an event. `prev` is the one it was sent before, as the frame says. */
+  /** A socket got an event. `prev` comes from the frame: the seq of the event before. */
   receive(witness: Witness, seq: number, prev: number, mark: string): void {
     if (seq <= witness.last) this.#fault(seq === witness.last ? "duplicated" : "reordered");
     else if (prev !== witness.last) this.#fault("lost");
@@ -59,14 +59,14 @@ export class Ledger {
     witness.received += 1;
   }
 
-  /** A snapshot replaces all a socket knows. */
+  /** A snapshot replaces everything that a socket knows. */
   reset(witness: Witness, seq: number): void {
     witness.start = seq;
     witness.last = seq;
     witness.received = 0;
   }
 
-  /** Whether a socket has everything up to the head that it may see, and nothing else. */
+  /** Whether a socket got all events up to the head that it may see, and no others. */
   isComplete(witness: Witness): boolean {
     return witness.received === this.#count(witness.kind, witness.start, this.head);
   }

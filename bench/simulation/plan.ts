@@ -1,23 +1,23 @@
 import { sizeOf, World } from "./world.ts";
 
-/** What one run showed. Times in milliseconds of the virtual clock. */
+/** The results of one run. Times are milliseconds of the virtual clock. */
 export type Results = Awaited<ReturnType<typeof runPlan>>;
 
-/** A wait that is longer than this ends the run: somebody never comes back, milliseconds. */
+/** Longest wait before the run ends, milliseconds: some client never reconnects. */
 const PATIENCE_MS = 3600 * 1000;
-/** Everybody comes within this time at first, milliseconds. */
+/** All clients connect within this time at first, milliseconds. */
 const ARRIVAL_MS = 20 * 60 * 1000;
 const STEADY_EVENTS = 30;
 const BURSTS = 10;
 const BURST_EVENTS = 5;
 const FAULTY_EVENTS = 40;
 const RESTART_EVENTS = 30;
-/** The share of clients that stands for most. */
+/** The share of clients that counts as most of them. */
 const MOST = 0.99;
 
 /**
- * Does everything that one run does: arrival, calm, bursts, faults, a restart of all, and a count.
- * @param seed of all chance in it
+ * Does one run: arrival, calm, bursts, faults, a restart of everything, and a final count.
+ * @param seed of all random choices
  */
 export async function runPlan(clients: number, seed: number) {
   const cpu = process.cpuUsage();
@@ -32,7 +32,7 @@ export async function runPlan(clients: number, seed: number) {
     const privileged = published % 5 === 0;
     ledger.publish(mark, privileged);
     for (let tries = 0; !world.publish(mark, pad, privileged); tries += 1) {
-      if (tries > 3) throw new Error("the hub takes nothing");
+      if (tries > 3) throw new Error("the hub accepts no event");
       await time.pass(200);
     }
   };
@@ -61,7 +61,7 @@ export async function runPlan(clients: number, seed: number) {
   world.lossRate = 0.02;
   let crashes = 0;
   for (let event = 0; event < FAULTY_EVENTS; event += 1) {
-    // The last one dies with the hub: nothing that is published later helps to notice that.
+    // The hub dies with the last event, so no later event reveals that it is missing.
     const dice = event === FAULTY_EVENTS - 1 ? 0 : world.random();
     if (dice < 0.15) world.killHubAfterCommit();
     if (dice < 0.15 || dice > 0.85) crashes += 1;
@@ -74,7 +74,7 @@ export async function runPlan(clients: number, seed: number) {
   world.lossRate = 0;
   await untilComplete(world, clients);
   const faulty = {
-    /** Clients that had not got everything long after the last fault. */
+    /** Clients that still missed events long after the last fault. */
     incomplete: crowd.behind().length,
     events: FAULTY_EVENTS,
     lostCalls: world.lostCalls,
@@ -99,7 +99,7 @@ export async function runPlan(clients: number, seed: number) {
     /** How often clients got the whole state, by reason. */
     snapshots: Object.fromEntries(crowd.snapshots),
     incomplete: crowd.behind().length,
-    /** Real CPU of this process for all of it. */
+    /** Real CPU of this process for the whole run. */
     cpuSeconds: (used.user + used.system) / 1e6,
     heapMegabytes: process.memoryUsage().rss / 1e6,
   };
@@ -111,13 +111,13 @@ async function arrive({ crowd, time }: World, clients: number) {
   for (let waited = 0; crowd.connected < clients && waited < PATIENCE_MS; waited += 1_000) {
     await time.pass(1_000);
   }
-  // Until every object has told how many it holds.
+  // The pause lets every object report how many sockets it holds.
   const ms = time.clock() - start;
   await time.pass(10_000);
   return { ms, refused: crowd.refused };
 }
 
-/** Calls and rows of a phase, by event. */
+/** Calls and rows of a phase, per event. */
 async function perEvent(world: World, events: number, work: () => Promise<void>) {
   const before = world.counts();
   await work();
@@ -131,7 +131,7 @@ async function perEvent(world: World, events: number, work: () => Promise<void>)
   };
 }
 
-/** One in a thousand loses its connection, one in a thousand stops reading for a while. */
+/** One client in a thousand loses its connection, and one in a thousand stops reading for a while. */
 function disturb({ crowd, random }: World): void {
   const few = Math.max(2, Math.ceil(crowd.clients.length / 1_000));
   const anybody = (): number => Math.floor(random() * crowd.clients.length);
@@ -149,7 +149,7 @@ async function restartAll(world: World, clients: number, publish: () => Promise<
   let isBack = false;
   let mostMs: number | null = null;
   for (let second = 0; second * 1_000 < PATIENCE_MS && !isBack; second += 1) {
-    // An event a second while they come back: the journal moves on under them.
+    // One event a second while clients reconnect, so the journal grows meanwhile.
     if (second < RESTART_EVENTS) await publish();
     await time.pass(1_000);
     isBack = isComplete(world, clients);
@@ -157,9 +157,9 @@ async function restartAll(world: World, clients: number, publish: () => Promise<
   }
   const after = world.counts();
   return {
-    /** Until everybody had everything. */
+    /** Until all clients had all events. */
     ms: time.clock() - start,
-    /** Until 99 of 100 were connected again. */
+    /** Until 99 of 100 clients were connected again. */
     mostMs: mostMs ?? Number.NaN,
     refused: crowd.refused - refused,
     busiest: world.returnSince(start),

@@ -1,4 +1,4 @@
-/** `npm run simulate`: the tables of docs/scale.md, and a million clients at the real core. */
+/** `npm run simulate`: the tables of docs/scale.md, and a million clients of the real core. */
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { offerHelp } from "../../dev/usage.mjs";
@@ -12,10 +12,10 @@ offerHelp(`Usage: npm run simulate [-- CLIENTS [SEED]]
 
 const DOCUMENT = "docs/scale.md";
 const MILLION = 1_000_000;
-/** A million clients live in about 3 GB; the rest is for what comes and goes. */
+/** A million clients need about 3 GB. The rest is for short-lived objects. */
 const HEAP_MEGABYTES = 4_000;
 
-/** What the thread is told. */
+/** The parameters of the thread. */
 type Run = { readonly clients: number; readonly seed: number };
 
 await (isMainThread ? main() : runInThread(workerData as Run));
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
 }
 
 async function simulate(run: Run): Promise<void> {
-  console.log(`simulating ${run.clients} clients; a million take some minutes …\n`);
+  console.log(`simulating ${run.clients} clients; a million takes some minutes …\n`);
   const thread = new Worker(import.meta.filename, {
     workerData: run,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
@@ -48,7 +48,8 @@ async function simulate(run: Run): Promise<void> {
 
 /** One run in a thread of its own, which may use more memory than Node gives by itself. */
 async function runInThread({ clients, seed }: Run): Promise<void> {
-  // Hubs log each call that was lost; what matters of that is counted. A failure of their own ends the run.
+  // Hubs log each lost call, which is counted elsewhere, so warnings are silenced. A failure of a hub ends the
+  // run.
   console.warn = () => undefined;
   console.error = (line: unknown) => {
     if (isHubFailure(line)) queueMicrotask(() => fail(line));

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { runPlan, type Results } from "./plan.ts";
 import { describeResults, findProblems } from "./tables.ts";
 
-/** `npm run simulate` has a million of them. */
+/** `npm run simulate` uses a million. */
 const CLIENTS = 1_000;
 
 describe("a crowd at a hub and its relays", () => {
@@ -12,12 +12,12 @@ describe("a crowd at a hub and its relays", () => {
     results = await runPlan(CLIENTS, 1);
   });
 
-  test("every client gets each event once and in order, whatever dies", () => {
+  test("every client gets each event once and in order, whichever object dies", () => {
     expect(findProblems(results)).toEqual([]);
     expect(results.deliveries).toBeGreaterThan(100 * CLIENTS);
   });
 
-  test("everything that is to be tried was tried", () => {
+  test("the run includes relays, crashes, lost calls and clients without credit", () => {
     expect(results.arrival.relays).toBeGreaterThan(5);
     expect(results.faulty.crashes).toBeGreaterThan(5);
     expect(results.faulty.lostCalls).toBeGreaterThan(0);
@@ -31,7 +31,7 @@ describe("a crowd at a hub and its relays", () => {
     expect(bursts.calls).toBeLessThan(steady.calls);
   });
 
-  test("a client that lacks something is a problem that is named", () => {
+  test("a missing event and an unexpected snapshot are named as problems", () => {
     const faults = { ...results.faults, lost: 2 };
     expect(findProblems({ ...results, faults })).toEqual(["2 events were lost"]);
     expect(findProblems({ ...results, incomplete: 3 })).toEqual([
@@ -40,6 +40,6 @@ describe("a crowd at a hub and its relays", () => {
     expect(findProblems({ ...results, snapshots: { too_old: 1 } })).toEqual([
       "a client got the whole state: too_old",
     ]);
-    expect(describeResults(results)).toContain("0, 0, 0, 0, 0");
+    expect(describeResults(results)).toContain(": 0, 0, 0, 0, 0\n");
   });
 });

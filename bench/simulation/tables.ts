@@ -20,12 +20,12 @@ import {
   usageOf,
 } from "./arithmetic.ts";
 import type { Results } from "./plan.ts";
-/** From this share of its sockets on nobody new is sent to an object (`core/placement.ts`). */
+/** An object with this share of its sockets gets no new clients (`core/placement.ts`). */
 const FULL_AT = 0.8;
 
-/** What the tables of docs/scale.md calculate with; a test holds it against the code. */
+/** The sizes in the tables of docs/scale.md. A test compares them with the code. */
 export const SIZES = {
-  /** Sockets that the hub holds itself, and a relay, when a guild grows beyond them. */
+  /** Sockets of the hub, and of each relay, at which a growing guild gets another relay. */
   perHub: SOCKETS_PER_HUB * FULL_AT,
   perRelay: SOCKETS_PER_RELAY * FULL_AT,
   /** Objects that share the rate limits (docs/design/rate-limits.md). */
@@ -34,7 +34,7 @@ export const SIZES = {
 
 const GUILDS = [100, 1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 const OBJECTS = [1_000, 5_000, 10_000, 20_000, 30_000];
-/** The share of an object's one thread that a kind of work may take before we call it too much. */
+/** The share of an object's thread that one kind of work may use before we call it too much. */
 const SHARE = 0.5;
 
 /** All tables of the arithmetic by name, as docs/scale.md shows them. */
@@ -200,39 +200,40 @@ function placed(sockets: number): Placement {
   return place(sockets, SIZES.perHub, SIZES.perRelay);
 }
 
-/** What a run showed, as docs/scale.md has it. */
+/** The results of a run, as docs/scale.md shows them. */
 export function describeResults(results: Results): string {
   const { arrival, bursts, faulty, fullest, restart, steady } = results;
-  const rows: readonly (readonly [string, string])[] = [
-    ["clients", whole(results.clients)],
-    [
-      "arrival",
-      `spread over 20 min; all in after ${seconds(arrival.ms)}, on the hub and ${whole(arrival.relays)} relays; ${whole(arrival.refused)} times somebody was told to come later`,
-    ],
-    ["fullest", `hub ${whole(fullest.hub)} sockets, relay ${whole(fullest.relay)}`],
-    ["one event a second", perEvent(steady)],
-    ["bursts of five in 25 ms", perEvent(bursts)],
-    [
-      "faults",
-      `${faulty.events} events with ${faulty.crashes} crashes and ${whole(faulty.lostCalls)} lost calls; relays pulled ${whole(faulty.pulls)} times`,
-    ],
-    [
-      "restart of everything, with an event a second",
-      `99 of 100 were connected after ${seconds(restart.mostMs)}, the last had caught up after ${seconds(restart.ms)}; at most ${whole(restart.busiest.accepts.one)} accepts a second at one object, ${whole(restart.busiest.accepts.all)} at all objects together, where ${whole(restart.busiest.tries)} tried; ${whole(restart.refused)} times somebody was told to come later; ${whole(restart.relays)} relays afterwards; relays asked for a snapshot ${whole(restart.snapshotCalls)} times`,
-    ],
-    ["deliveries", whole(results.deliveries)],
-    ["times that a client used up its credit", whole(results.lags)],
-    ["lost, duplicated, reordered, leaked, altered", Object.values(results.faults).join(", ")],
-    ["without everything at the end", whole(results.incomplete)],
-    ["real CPU", `${whole(results.cpuSeconds)} s, ${whole(results.heapMegabytes)} MB`],
-  ];
-  return tableOf(rows, [
-    ["what", ([what]) => what],
-    ["result", ([, result]) => result],
-  ]);
+  const { busiest } = restart;
+  return [
+    `- clients: ${whole(results.clients)}`,
+    "- arrival, spread over 20 min:",
+    `  - all in after ${seconds(arrival.ms)}, on the hub and ${whole(arrival.relays)} relays`,
+    `  - told to come later: ${whole(arrival.refused)} times`,
+    `- fullest: hub ${whole(fullest.hub)} sockets, relay ${whole(fullest.relay)}`,
+    ...perEvent("one event a second", steady),
+    ...perEvent("bursts of five in 25 ms", bursts),
+    "- faults:",
+    `  - ${faulty.events} events with ${faulty.crashes} crashes and ${whole(faulty.lostCalls)} lost calls`,
+    `  - relays pulled ${whole(faulty.pulls)} times`,
+    "- restart of everything, with an event a second:",
+    `  - 99 of 100 clients were connected after ${seconds(restart.mostMs)}`,
+    `  - the last client had caught up after ${seconds(restart.ms)}`,
+    "  - in the busiest second:",
+    `    - accepted by one object: ${whole(busiest.accepts.one)}`,
+    `    - accepted by all objects: ${whole(busiest.accepts.all)}`,
+    `    - tries at all objects: ${whole(busiest.tries)}`,
+    `  - told to come later: ${whole(restart.refused)} times`,
+    `  - relays afterwards: ${whole(restart.relays)}`,
+    `  - snapshots that relays requested: ${whole(restart.snapshotCalls)}`,
+    `- deliveries: ${whole(results.deliveries)}`,
+    `- times that a client used up its credit: ${whole(results.lags)}`,
+    `- lost, duplicated, reordered, leaked, altered: ${Object.values(results.faults).join(", ")}`,
+    `- clients without everything at the end: ${whole(results.incomplete)}`,
+    `- real CPU: ${whole(results.cpuSeconds)} s, ${whole(results.heapMegabytes)} MB`,
+  ].join("\n");
 }
 
-/** What a run showed that must not be, as sentences; none: every client got exactly what it should. */
+/** The problems of a run, as sentences. Without any, every client got exactly what it should. */
 export function findProblems({ faults, faulty, incomplete, snapshots }: Results): string[] {
   const problems = Object.entries(faults)
     .filter(([, times]) => times > 0)
@@ -245,9 +246,16 @@ export function findProblems({ faults, faulty, incomplete, snapshots }: Results)
   return problems;
 }
 
-function perEvent({ calls, hubRows, relayRows, relays }: Results["steady"]): string {
+function perEvent(
+  phase: string,
+  { calls, hubRows, relayRows, relays }: Results["steady"],
+): readonly string[] {
   const each = (all: number): string => (all / Math.max(1, relays)).toFixed(2);
-  return `${whole(relays)} relays; an event took ${each(calls)} calls to each, and ${each(relayRows)} journal rows in each (hub: ${hubRows.toFixed(2)})`;
+  return [
+    `- ${phase}, ${whole(relays)} relays:`,
+    `  - calls to each relay per event: ${each(calls)}`,
+    `  - journal rows per event: ${each(relayRows)} in each relay, ${hubRows.toFixed(2)} in the hub`,
+  ];
 }
 
 function seconds(milliseconds: number): string {

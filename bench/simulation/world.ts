@@ -13,43 +13,43 @@ import { KINDS, Ledger } from "./ledger.ts";
 
 /** Some day in 2027, milliseconds since 1970. */
 const START = 1_800_000_000_000;
-/** Worker isolates that remember the placement. */
+/** Worker isolates, each with a placement of its own in its cache. */
 const ISOLATES = 200;
 
-/** How large a run is. */
+/** The size of a run. */
 export type Size = {
   readonly clients: number;
-  /** Sockets that the hub takes before there are relays, and that each relay takes. */
+  /** Sockets that the hub accepts before there are relays, and sockets of each relay. */
   readonly limits: { readonly hub: number; readonly relay: number };
-  /** Characters of an event beside its mark. */
+  /** Characters of an event in addition to its mark. */
   readonly pad: number;
 };
 
-/** A thousand clients with objects that are small in the same proportion, so that relays are many. */
+/** A thousand clients with proportionally small objects, so that there are many relays. */
 const SMALL: Size = { clients: 1_000, limits: { hub: 40, relay: 80 }, pad: 6_000 };
 
-/** The size of a run with so many clients: beyond a thousand, with objects as large as they are. */
+/** The size of a run with so many clients. Above a thousand, objects have their real size. */
 export function sizeOf(clients: number): Size {
   if (clients <= SMALL.clients) return { ...SMALL, clients };
   return { clients, limits: { hub: SOCKETS_PER_HUB, relay: SOCKETS_PER_RELAY }, pad: 300 };
 }
 
-/** Seconds since 1970 at which nobody's token has ended. */
+/** Expiry of all tokens, seconds since 1970: after the end of every run. */
 const FAR_FUTURE = 4e9;
 
 /** The hub or a relay. */
 type Place = MemoryObject<Served>;
 
-/** The placement as one isolate knows it. */
+/** The placement in the cache of one isolate. */
 type Remembered = { readonly relays: readonly number[]; readonly until: number };
 
-/** Everything of one run: a hub with its relays, the network between them, and the crowd. */
+/** The world of one run: a hub with its relays, the network between them, and the crowd. */
 export class World {
   readonly random: Random;
   readonly time = new VirtualTime(START);
   readonly ledger = new Ledger();
   readonly crowd: Crowd;
-  /** Share of calls between objects that never arrive, and of answers that never do. */
+  /** Share of calls between objects that are lost, and share of answers that are lost. */
   lossRate = 0;
   lostCalls = 0;
   readonly #guild: VirtualGuild;
@@ -59,7 +59,7 @@ export class World {
   readonly #acceptedAt = new Map<Place, Map<number, number>>();
   #hubDies = false;
 
-  /** @param seed of all chance in it */
+  /** @param seed of all random choices */
   constructor({ clients, limits }: Size, seed: number) {
     const { time, ledger } = this;
     const random = seededRandom(seed);
@@ -76,7 +76,7 @@ export class World {
     this.crowd = new Crowd({ count: clients, time, random, ledger, enter });
   }
 
-  /** @returns false: the hub died, and nobody knows what became of it */
+  /** @returns false: the hub died before it answered, so the result is unknown */
   publish(mark: string, pad: string, privileged: boolean): boolean {
     const { hub } = this.#guild;
     const dies = this.#hubDies;
@@ -104,14 +104,14 @@ export class World {
     for (const object of this.#objects()) object.crash();
   }
 
-  /** Lets that share of the objects that have nothing to do lose its memory, not its sockets. */
+  /** Evicts a share of the idle objects: they lose their memory and keep their sockets. */
   sleep(share: number): void {
     for (const object of this.#objects()) {
       if (!object.isBusy && this.random() < share) object.evict();
     }
   }
 
-  /** What is read off the objects. */
+  /** Counters and sizes of all objects. */
   counts() {
     const { hub, calls, counts } = this.#guild;
     const relays = this.#relays();
@@ -131,17 +131,17 @@ export class World {
     };
   }
 
-  /** The busiest second of a return since a time, milliseconds. */
+  /** The busiest second of a return. @param ms start of the return */
   returnSince(ms: number) {
     return {
-      /** Clients let in by one object, and by all. */
+      /** Clients accepted by one object, and by all. */
       accepts: mostAtOnce([...this.#acceptedAt.values()], ms),
       /** Clients that tried, each with a ticket. */
       tries: mostAtOnce([this.#triesAt], ms).all,
     };
   }
 
-  /** What becomes of the next call between objects: it takes time, and may be lost there or back. */
+  /** The fate of the next call between objects: its latency, and whether the call or its answer is lost. */
   #fate(): Fate {
     const fate = { thereMs: this.#latencyMs(), backMs: this.#latencyMs() };
     if (this.#isLost()) return { ...fate, lost: "request" };
@@ -169,7 +169,7 @@ export class World {
   #placeOf(client: Client): Place {
     const { hub } = this.#guild;
     const isolate = client.index % ISOLATES;
-    // An object that had no room makes its isolate ask again.
+    // After a refusal the isolate does not use its cached placement.
     let known = client.attempt > 0 ? undefined : this.#isolates.get(isolate);
     if (known === undefined || known.until <= this.time.now) {
       known = { relays: hub.impl.place().relays, until: this.time.now + PLACEMENT_TTL_MS };
@@ -194,7 +194,7 @@ export class World {
   }
 }
 
-/** The highest counts of one second since a time, milliseconds: of one place, and of all together. */
+/** The highest counts of one second since a time, milliseconds: of one object, and of all together. */
 function mostAtOnce(
   places: readonly ReadonlyMap<number, number>[],
   since: number,
@@ -211,7 +211,7 @@ function mostAtOnce(
   return { one, all: Math.max(0, ...bySecond.values()) };
 }
 
-/** What a client's upgrade asks for. */
+/** The options of a client's upgrade. */
 function optionsOf({ sub, kind, batch, epoch, last }: Client): VirtualConnect {
   return {
     sub,

@@ -9,7 +9,7 @@ export type MemoryTrial = Awaited<ReturnType<typeof measureMemory>>;
 
 const SETTLE_MS = 1_000;
 
-/** Floods a fresh hub three times; before the third one the stalled readers come. */
+/** Floods a fresh hub three times. The stalled readers connect before the third flood. */
 export async function measureMemory(
   hub: FilledHub,
   identity: Identity,
@@ -28,7 +28,7 @@ export async function measureMemory(
     await rest(SETTLE_MS);
     return (await usageOf(hub.pid)).residentKib * 1024;
   };
-  // The first one fills the journal and the caches, and has the engine compile.
+  // The first flood fills the journal and the caches, and lets the engine compile hot code.
   await flood(hub, healthy, plan);
   const before = await resident();
   await flood(hub, healthy, plan);
@@ -49,8 +49,9 @@ export async function measureMemory(
   return {
     plan,
     stalled,
-    /** Growth of the resident set in a flood: the second one with nobody stalled, the third with. */
+    /** Growth of the resident set in the second flood, without stalled readers. */
     withoutBytes,
+    /** The same in the third flood, with stalled readers. */
     amongBytes,
     /** What the kernel holds for a stalled reader, on average. */
     queuedBytes: held / stalled,

@@ -4,12 +4,12 @@ import { quantile } from "../statistics.ts";
 import type { MemoryTrial } from "./memory.ts";
 import { STALLED_PLAN, type StalledRound, type StalledTrial } from "./trial.ts";
 
-/** Healthy readers may be served later by so much of what they are without stalled ones. */
+/** Aim: with stalled readers, latencies of healthy readers grow at most by this factor. */
 const AIM = 1.1;
-/** Faults that are shown: a reader that is lost has one for every event. */
+/** Faults that are shown. A reader that is lost has one fault for every event. */
 const FAULTS_SHOWN = 10;
 
-/** What is looked at: times of all rounds, and the share of them that lies below a figure. */
+/** A figure: the quantile at `share` of the times of all rounds. */
 type Figure = readonly [name: string, times: "lone" | "bursts", share: number];
 
 const LONE_P99: Figure = ["lone event p99", "lone", 0.99];
@@ -20,9 +20,9 @@ const FIGURES: readonly Figure[] = [
   ["burst p90", "bursts", 0.9],
 ];
 
-/** What `npm run bench:stalled` found. */
+/** The report of `npm run bench:stalled`. */
 export function reportOf(rounds: readonly StalledRound[], memory: readonly MemoryTrial[]): Report {
-  // Of what happened in all rounds: a single one has too few events for its slowest hundredth.
+  // Quantiles over all rounds: a single round has too few events for a p99.
   const of = (side: keyof StalledRound, [, values, share]: Figure): number =>
     quantile(
       rounds.flatMap((round) => round[side][values]),

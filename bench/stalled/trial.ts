@@ -10,36 +10,39 @@ export const STALLED_PLAN = {
   rounds: 6,
   stalled: 200,
   healthy: 100,
-  /** Large events that use the stalled readers' windows up, in turns of so many. */
+  /** Large events that use up the windows of the stalled readers: the turns, and the events of each turn. */
   fillTurns: 10,
   fillTurnEvents: 100,
   fillBytes: 10_000,
-  /** Lone events of a round, and the time between one and the next of the other hub, milliseconds. */
+  /**
+   * Lone events of a round for each hub, and the time between an event of one hub and the next hub's,
+   * milliseconds.
+   */
   loneEvents: 200,
   loneEveryMs: 15,
   bursts: 10,
   /** Requests of a burst, and the events in each. */
   burstRequests: 2,
   requestEvents: 100,
-  /** Floods whose memory is looked at: a hundred megabytes of large events, and small ones. */
+  /** Floods whose memory is measured: a hundred megabytes of large events, and as many small ones. */
   floods: [
     { turns: 100, events: 100, bytes: 10_000 },
     { turns: 100, events: 100, bytes: 50 },
   ],
 } as const;
 
-/** What one hub did in one round, with or without stalled readers. */
+/** The results of one hub in one round, with or without stalled readers. */
 export type StalledTrial = ReturnType<Side["close"]>;
 
-/** A round: two hubs without stalled readers, and one with them. */
+/** The results of a round: two hubs without stalled readers, and one with them. */
 export type StalledRound = Awaited<ReturnType<typeof runStalledRound>>;
 
-/** A hub, and who publishes to it. */
+/** A hub and its publisher. */
 type Filled = { readonly hub: FilledHub; readonly publisher: Publisher };
 
-/** A hub with its readers, while a round lasts. */
+/** A hub with its readers during one round. */
 class Side {
-  /** From right before the request leaves to the receipt by each healthy reader, milliseconds. */
+  /** From right before the request is sent to the receipt by each healthy reader, milliseconds. */
   readonly lone: number[] = [];
   /** From the first request to the last receipt, milliseconds, of each burst. */
   readonly bursts: number[] = [];
@@ -56,7 +59,7 @@ class Side {
     this.#publisher = publisher;
   }
 
-  /** Connects everybody; `stalled` of them read nothing afterwards. */
+  /** Connects all readers. `stalled` of them read nothing afterwards. */
   async open(identity: Identity, stalled: number): Promise<void> {
     const { port } = this.#hub;
     for (let at = 0; at < STALLED_PLAN.healthy; at += 1) {
@@ -74,7 +77,7 @@ class Side {
     for (const reader of this.#stalled) reader.stall();
   }
 
-  /** Publishes more than a window, no faster than the healthy take it. */
+  /** Publishes more than a window, no faster than the healthy readers receive it. */
   async fill(): Promise<void> {
     const { fillTurns, fillTurnEvents, fillBytes } = STALLED_PLAN;
     for (let turn = 0; turn < fillTurns; turn += 1) {
@@ -84,7 +87,7 @@ class Side {
     }
   }
 
-  /** Publishes one event and notes when each healthy reader has it. @param isTimed false: to warm up */
+  /** Publishes one event and records when each healthy reader has it. @param isTimed false: to warm up */
   async publishLone(isTimed: boolean): Promise<void> {
     await this.#untilAllHave(1, () =>
       this.#publisher.publish(1, () => {
@@ -94,7 +97,7 @@ class Side {
     this.#publishedAt = null;
   }
 
-  /** Publishes a burst and notes how long it takes until everybody healthy has it. */
+  /** Publishes a burst and records how long it takes until all healthy readers have it. */
   async publishBurst(): Promise<void> {
     const { burstRequests, requestEvents } = STALLED_PLAN;
     const startedAt = performance.now();
@@ -104,7 +107,7 @@ class Side {
     this.bursts.push(performance.now() - startedAt);
   }
 
-  /** Ends the round: everybody leaves. */
+  /** Ends the round: all readers disconnect. */
   close() {
     const head = this.#healthy[0]?.seq ?? 0;
     const faults = [...this.#healthy, ...this.#stalled].flatMap(({ sequence }) => sequence.faults);
@@ -129,10 +132,7 @@ class Side {
   }
 }
 
-/**
- * One round: the same work for all hubs, one after the other all the time.
- * @param hubs three; the last of them gets the stalled readers
- */
+/** One round: the same work for all hubs, in turn. @param hubs three; the last one gets the stalled readers */
 export async function runStalledRound(hubs: readonly Filled[], identity: Identity) {
   const sides = hubs.map((hub) => new Side(hub));
   for (const [at, side] of sides.entries()) {
@@ -141,14 +141,14 @@ export async function runStalledRound(hubs: readonly Filled[], identity: Identit
   for (const side of sides) await side.fill();
   for (const side of sides) await side.publishLone(false);
   for (let at = 0; at < STALLED_PLAN.loneEvents; at += 1) {
-    for (const side of fromOn(sides, at)) {
+    for (const side of rotated(sides, at)) {
       const next = rest(STALLED_PLAN.loneEveryMs);
       await side.publishLone(true);
       await next;
     }
   }
   for (let at = 0; at < STALLED_PLAN.bursts; at += 1) {
-    for (const side of fromOn(sides, at)) await side.publishBurst();
+    for (const side of rotated(sides, at)) await side.publishBurst();
   }
   const [without, control, among] = sides.map((side) => side.close());
   if (without === undefined || control === undefined || among === undefined) {
@@ -157,8 +157,8 @@ export async function runStalledRound(hubs: readonly Filled[], identity: Identit
   return { without, control, among };
 }
 
-/** All of them, each time another one first. */
-export function fromOn<Item>(items: readonly Item[], at: number): Item[] {
+/** All items in order, beginning at another one in each round. */
+export function rotated<Item>(items: readonly Item[], at: number): Item[] {
   const first = at % items.length;
   return [...items.slice(first), ...items.slice(0, first)];
 }

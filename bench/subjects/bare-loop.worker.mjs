@@ -1,8 +1,8 @@
-// The floor: what a Durable Object needs at the least to send events to its sockets. No
-// authentication, no signature, no journal, no order across restarts.
+// The floor: the least that a Durable Object needs to send events to its sockets. No authentication, no signature,
+// no journal, no order across restarts.
 import { DurableObject } from "cloudflare:workers";
 
-/** Calls into the object; counted outside of it, so that asking is none. */
+/** Calls into the object, counted outside of it, so that reading the count is no call. */
 let calls = 0;
 
 export class BareLoop extends DurableObject {
@@ -23,7 +23,7 @@ export class BareLoop extends DurableObject {
       return new Response(null, { status: 101, webSocket: client });
     }
     const { events } = await request.json();
-    // It hibernates like ours, so it counts nothing: the publisher's number stands in the frame.
+    // It hibernates like ours, so it keeps no counter: the frame contains the publisher's number.
     for (const { event, payload, ts, seq, id } of events) {
       const text = JSON.stringify({ v: 1, type: "event", event, payload, ts, seq, id });
       for (const socket of this.ctx.getWebSockets()) socket.send(text);

@@ -9,7 +9,7 @@ import { startWorkerd } from "../../dev/workerd/workerd.ts";
 import { AUTHENTICATED, GuildClient } from "../load/clients.ts";
 import { countAt, type RunningSubject, type StartOptions, type Subject } from "./subject.ts";
 
-/** What all subjects of the Worker need. */
+/** What all subjects with the Worker share. */
 type GuildHubParts = {
   readonly bundle: WorkerBundle;
   readonly identity: Identity;
@@ -17,8 +17,8 @@ type GuildHubParts = {
 };
 
 /**
- * The whole Worker: as a client of the seed sees it, with one frame per event; for clients that take
- * batches; and with objects that write to memory, beside which shows what the disk costs.
+ * The whole Worker, three times: with one frame per event, as a client of the seed gets it; for clients that
+ * accept batches; and with objects in memory, which shows the cost of the disk.
  * @param memory a folder in memory
  */
 export function guildHubs(
@@ -42,7 +42,7 @@ export function guildHubs(
       name: "hub-memory",
       label: "GuildHub, objects in memory",
       remembers: "in its process",
-      // It stands only in the table of the journal, which has no tickets.
+      // It appears only in the table of the journal, which has no tickets.
       start: async (_folder, options) =>
         startHub(parts, await mkdtemp(path.join(memory, "hub-")), options, { tickets: false }),
     },
@@ -64,7 +64,7 @@ async function startHub(
   options: StartOptions = {},
   own: {
     readonly query?: string;
-    /** What is counted at the hub from outside. */
+    /** What is counted outside the hub. */
     readonly observed?: "calls" | "rows";
     readonly tickets?: boolean;
   } = {},
@@ -109,10 +109,10 @@ async function startHub(
   };
 }
 
-/** @returns null when the hub does not say */
+/** @returns null when the hub does not report it */
 async function hubWakes(port: number, token: string): Promise<number | null> {
   const response = await fetch(`http://127.0.0.1:${port}/admin/guilds/${PRIMARY_GUILD}/hub`, {
-    // Minutes lie between two looks: no connection is kept for so long.
+    // Minutes pass between two requests, which no server keeps a connection for.
     headers: { Authorization: `Bearer ${token}`, Connection: "close" },
   });
   const text = await response.text();

@@ -1,6 +1,6 @@
 /**
- * The process of the Node peers: Hono takes signed events over HTTP, as the seed does it, and all
- * sockets get them. It verifies a token per socket and a signature per request, and keeps nothing.
+ * The process of the Node peers: Hono accepts signed events over HTTP, as the seed does, and all sockets get them.
+ * It verifies a token per socket and a signature per request, and stores nothing.
  */
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
@@ -11,20 +11,20 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 
-/** What it is told in the variable `SETTINGS`. */
+/** The content of the variable `SETTINGS`. */
 export type NodeSettings = {
-  /** What its sockets are made with. */
+  /** The library of its sockets. */
   readonly library: "ws" | "socket.io";
-  /** 0: a free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly issuer: string;
   readonly audience: string;
   readonly jwksUrl: string;
   readonly secret: string;
   readonly guildId: string;
-  /** Keep what a client misses, where that is an option. */
+  /** Keep missed events, where the library has that option. */
   readonly recovery: boolean;
-  /** How often the server pings, where it does, milliseconds. */
+  /** How often the server pings, if it does, milliseconds. */
   readonly pingMs: number;
 };
 
@@ -40,7 +40,7 @@ const { guildId, secret, issuer, audience } = settings;
 const keys = createRemoteJWKSet(new URL(settings.jwksUrl));
 let seq = 0;
 
-// Only what is measured is loaded.
+// Only the library that is measured is loaded.
 await (settings.library === "ws" ? serveWs() : serveSocketIo());
 
 /** The seed's design, as small as it is there: `ws` and a set of sockets. */
@@ -99,13 +99,14 @@ async function serveSocketIo(): Promise<void> {
   }
 }
 
-/** What both do alike. @param broadcast sends the frame of an event to all sockets */
+/** The HTTP side of both libraries. @param broadcast sends the frame of an event to all sockets */
 function startApp(broadcast: (frame: Record<string, unknown>) => void): Server {
   const app = new Hono();
   app.post("/internal/events", async (c) => {
     const body = await c.req.text();
     if (!isSigned(c.req.raw.headers, body)) return c.json({ message: "forbidden" }, 403);
-    // The seed takes one event in a request. Here it takes our batches, so that all get the same.
+    // The seed accepts one event per request. Here it accepts our batches, so that all subjects get the same
+    // requests.
     const { events } = JSON.parse(body) as { events: Published[] };
     for (const { event, payload, ts, id } of events) {
       if (payload.guildId !== guildId) continue;
@@ -114,7 +115,7 @@ function startApp(broadcast: (frame: Record<string, unknown>) => void): Server {
     }
     return c.json({ ok: true });
   });
-  // The publisher's connection stays open while the others have their turn.
+  // The publisher's connection must stay open while other subjects have their turn.
   const serverOptions = { keepAliveTimeout: 120_000 };
   const address = { hostname: "127.0.0.1", port: settings.port };
   return serve({ fetch: app.fetch, ...address, serverOptions }, ({ port }) =>

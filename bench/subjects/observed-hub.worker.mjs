@@ -1,12 +1,12 @@
-// The Worker's bundle unchanged, with its hub watched from outside: every call into the object is
-// counted (`/calls`), or every SQL cursor is kept, so that its rows can be counted (`/rows-read`).
-// Both are answered outside the object: asking is no call.
+// The Worker's bundle unchanged, with its hub watched from outside: every call into the object is counted
+// (`/calls`), or every SQL cursor is kept, so that its rows can be counted (`/rows-read`). Both are answered
+// outside the object, so reading them is no call.
 import { DurableObject } from "cloudflare:workers";
 import app, { GuildHub as Original } from "bundle.js";
 export * from "bundle.js";
 
 let calls = 0;
-/** Since they were last asked for. */
+/** Cursors since the last `/rows-read`. */
 let cursors = [];
 let keepsCursors = false;
 

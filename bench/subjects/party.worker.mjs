@@ -1,8 +1,8 @@
-// The smallest partyserver that does the work: every event is one broadcast. As in the bare loop
-// there is no authentication, no signature and no journal.
+// The smallest partyserver that does the job: every event is one broadcast. As in the bare loop there is no
+// authentication, no signature and no journal.
 import { Server } from "partyserver";
 
-/** Calls into the object; counted outside of it, so that asking is none. */
+/** Calls into the object, counted outside of it, so that reading the count is no call. */
 let calls = 0;
 
 export class Party extends Server {

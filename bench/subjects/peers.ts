@@ -28,7 +28,7 @@ export function party(module: string): Subject {
   };
 }
 
-/** How a Worker with one class of objects, which counts its calls, is started. */
+/** Starts a Worker with one class of objects that counts its calls. */
 function starting(module: string, binding: string, objects: string): Subject["start"] {
   return async (folder, { port = 0 } = {}) => {
     const service = {
@@ -67,7 +67,7 @@ export function nodeWs(identity: Identity, secret: string): Subject {
   };
 }
 
-/** Socket.IO, whose clients take and answer its own text protocol. */
+/** Socket.IO, whose clients speak its own text protocol. */
 export function socketIo(identity: Identity, secret: string): Subject {
   return {
     name: "socket-io",
@@ -85,7 +85,7 @@ export function socketIo(identity: Identity, secret: string): Subject {
   };
 }
 
-/** What shows the ceiling of the load generator. */
+/** A server that shows the ceiling of the load generator. */
 export const rawTcp: Subject = {
   name: "ceiling",
   label: "load generator's ceiling (raw TCP writes)",

@@ -1,6 +1,6 @@
 /**
- * Not a contender: the cheapest server that the load generator can be fed by. One write of a ready
- * frame per socket and event, without a WebSocket library, so that the generator's own ceiling shows.
+ * Not a contender: the cheapest server that can feed the load generator. It writes one prepared frame per socket
+ * and event, without a WebSocket library, and so shows the generator's own ceiling.
  */
 import { writeSync } from "node:fs";
 import { createServer } from "node:http";
@@ -38,7 +38,7 @@ server.listen(0, "127.0.0.1", () => {
   writeSync(3, `"socket":"http","port":${(server.address() as AddressInfo).port}`);
 });
 
-/** An unmasked text frame of 126 to 65,535 bytes: all that is needed here. */
+/** An unmasked text frame of 126 to 65,535 bytes, the only lengths needed here. */
 function textFrame(text: string): Buffer {
   const payload = Buffer.from(text);
   const header = Buffer.from([0x81, 126, 0, 0]);

@@ -12,22 +12,22 @@ export type SubjectName =
   | "socket-io"
   | "ceiling";
 
-/** Something that takes signed events over HTTP and sends them to sockets. */
+/** A server that accepts signed events over HTTP and sends them to sockets. */
 export type Subject = {
   readonly name: SubjectName;
-  /** What the tables call it. */
+  /** Its name in the tables. */
   readonly label: string;
-  /** Where it keeps what a client misses: nowhere, in its process, or so that a restart spares it. */
+  /** Where it keeps missed events: nowhere, in its process, or on disk, where they survive a restart. */
   readonly remembers: "nothing" | "in its process" | "on disk";
-  /** Starts its server. @param folder empty, or with what a former start left there */
+  /** Starts its server. @param folder empty, or with the files of an earlier start */
   readonly start: (folder: string, options?: StartOptions) => Promise<RunningSubject>;
 };
 
 /** How a server starts. */
 export type StartOptions = {
-  /** The port of a former start; absent: a free one. */
+  /** The port of an earlier start; absent: any free port. */
   readonly port?: number;
-  /** Turns on what keeps missed events, where a server does not always do so. */
+  /** Keeps missed events, where a server does so only on request. */
   readonly recovery?: boolean;
   /** Counts the calls into its object, where it has one. */
   readonly observed?: boolean;
@@ -37,20 +37,20 @@ export type StartOptions = {
 export type RunningSubject = Pick<Server, "pid" | "port" | "stop" | "kill"> & {
   /** The `index`th user. */
   readonly clientOf: (index: number) => Client;
-  /** The same with a ticket; asking the server for it is part of connecting. */
+  /** The same user with a ticket. Getting the ticket from the server is part of connecting. */
   readonly ticketClientOf?: (index: number) => Client;
   /** D1 queries since it started; absent: it has no D1. */
   readonly d1Queries?: () => Promise<number>;
   /**
-   * How often its object was constructed or called since the server started; asking is no call.
-   * Absent: it has no object, so that nothing of it sleeps.
+   * How often its object was constructed or called since the server started. Reading the count is no call. Absent:
+   * it has no object, so nothing of it sleeps.
    */
   readonly calls?: () => Promise<number>;
-  /** How often its object woke, by its own count; null: it does not say. Asking wakes it. */
+  /** How often its object woke, by its own count; null: it does not report it. Reading the count wakes it. */
   readonly wakes?: () => Promise<number | null>;
 };
 
-/** Asks one of the bench's own Workers for a number. */
+/** Reads a number from one of the bench's own Workers. */
 export async function countAt(port: number, path: string): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     headers: { Connection: "close" },
