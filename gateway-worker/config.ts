@@ -34,7 +34,7 @@ const Variables = z
       vars.HUB_SECRET,
       ...(vars.HUB_SECRET_PREVIOUS === undefined ? [] : [vars.HUB_SECRET_PREVIOUS]),
     ],
-    /** Without a slash at the end. */
+    /** Without a trailing slash. */
     discordApiUrl: vars.DISCORD_API_URL.replace(/\/{1,9}$/, ""),
     compress: vars.DISCORD_COMPRESS !== undefined,
     host: vars.HOST,
@@ -43,7 +43,7 @@ const Variables = z
     stateDir: vars.STATE_DIR,
   }));
 
-/** What the variables say. */
+/** The parsed variables. */
 export type Config = Readonly<z.output<typeof Variables>>;
 
 /** The configuration, or a message that names each missing or malformed variable. */

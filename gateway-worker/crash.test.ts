@@ -53,7 +53,7 @@ function start(more: Readonly<Record<string, string>> = {}): Child {
   return child;
 }
 
-/** A small deterministic generator, so that a failing run can be repeated. */
+/** A small deterministic random generator, so that a failing run can be repeated. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => {
@@ -62,7 +62,7 @@ function dice(seed: number): () => number {
   };
 }
 
-/** People who move between the channels, and the events that every client must get for that. */
+/** People who move between the channels, and the events that every client must get for their moves. */
 class Wanderers {
   readonly #roll: () => number;
   readonly at = new Map<string, string>();
@@ -78,7 +78,7 @@ class Wanderers {
     const to = [null, "c1", "c2", "c3"][Math.floor(this.#roll() * 4)] ?? null;
     const from = this.at.get(user) ?? null;
     gateway.voice(GUILD, user, to);
-    // The same channel again is a mute or a camera: no event.
+    // The same channel again means a mute or a camera, which is no event.
     if (from === to) return;
     if (from !== null) this.expected.push(`voice.left ${from} ${user}`);
     if (to === null) this.at.delete(user);
@@ -131,12 +131,12 @@ test("SIGKILL at any moment loses no dispatch and announces none twice", async (
   expect(hub.gaps).toBe(0);
   expect(gateway.count(2), "IDENTIFYs").toBe(1);
   // Each new process resumes and then sends the hub its whole state, which must match the events.
-  const told = new Map<string, unknown>();
+  const joined = new Map<string, unknown>();
   for (const { event, payload } of hub.of(GUILD)) {
-    if (event === "voice.left") told.delete(String(payload["userId"]));
-    if (event === "voice.joined") told.set(String(payload["userId"]), payload["channelId"]);
+    if (event === "voice.left") joined.delete(String(payload["userId"]));
+    if (event === "voice.joined") joined.set(String(payload["userId"]), payload["channelId"]);
     if (event !== "guild.snapshot") continue;
     const states = z.array(VoiceState).parse(payload["voiceStates"]);
-    expect(new Map(states.map(({ userId, channelId }) => [userId, channelId]))).toEqual(told);
+    expect(new Map(states.map(({ userId, channelId }) => [userId, channelId]))).toEqual(joined);
   }
 });

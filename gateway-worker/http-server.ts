@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Registry } from "prom-client";
 
-/** What the HTTP server reports. */
+/** Address and sources of the HTTP server. */
 export type HttpServerParts = {
   readonly host: string;
   readonly port: number;
   readonly registry: Registry;
-  /** What is wrong with the process itself; null: nothing. */
+  /** The problem of the process itself; null: none. */
   readonly health: () => string | null;
-  /** Whether the process does its job, with details for a person. */
+  /** Whether the process works with Discord and the hub, with details for a person. */
   readonly readiness: () => { readonly ready: boolean } & Readonly<Record<string, unknown>>;
 };
 

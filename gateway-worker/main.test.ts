@@ -80,7 +80,7 @@ describe("an impossible start", () => {
     expect(child.output).not.toContain("    at ");
   });
 
-  test("a taken port is named", async () => {
+  test("a port in use is named", async () => {
     const other = createServer();
     const port = await listenLocally(other, 0);
     const child = start({ PORT: String(port) });
@@ -205,7 +205,7 @@ test("two processes: the older disconnects from Discord, keeps running and repor
   await rm(otherDir, { recursive: true, force: true });
 });
 
-test("an event that the hub refuses for good is kept for a person", async () => {
+test("an event that the hub refuses permanently is kept for a person", async () => {
   const child = start();
   await ready(child);
   hub.script.push({ status: 422 });

@@ -30,28 +30,28 @@ export function createMetrics(sources: MetricSources) {
     help: string,
     ...labelNames: Label[]
   ): Counter<Label> => new Counter({ name, help, labelNames, registers });
-  gauge("guildhub_discord_connected", "1 while the connection to Discord stands", () =>
+  gauge("guildhub_discord_connected", "1 while connected to Discord", () =>
     Number(sources.connected()),
   );
   gauge("guildhub_outbox_events", "Events that wait for the hub", sources.outboxEvents);
   gauge("guildhub_outbox_bytes", "Bytes of the events that wait for the hub", sources.outboxBytes);
   gauge(
     "guildhub_outbox_oldest_seconds",
-    "Age of the event that waits longest",
+    "Age of the oldest waiting event",
     () => sources.outboxAgeMs() / 1000,
   );
   return {
     registry,
     dispatches: counter(
       "guildhub_discord_dispatches_total",
-      "Dispatches of Discord by what was made of them",
+      "Dispatches of Discord by outcome",
       "outcome",
     ),
     identifies: counter(
       "guildhub_discord_identifies_total",
-      "New sessions asked for: Discord allows 1000 a day",
+      "Requested new sessions: Discord allows 1000 a day",
     ),
-    resumes: counter("guildhub_discord_resumes_total", "Sessions asked to go on"),
+    resumes: counter("guildhub_discord_resumes_total", "Requested resumes of a session"),
     closes: counter(
       "guildhub_discord_closes_total",
       "Closed connections to Discord by close code; 1006 is a lost network",
@@ -65,21 +65,21 @@ export function createMetrics(sources: MetricSources) {
     }),
     publishes: counter(
       "guildhub_publishes_total",
-      "Attempts to hand events to the hub by their outcome",
+      "Requests with events to the hub by outcome",
       "outcome",
     ),
     heartbeats: counter(
       "guildhub_heartbeats_total",
-      "Signs of life sent to the hub by their outcome",
+      "Heartbeats sent to the hub by outcome",
       "outcome",
     ),
     deadLetters: counter(
       "guildhub_dead_letters_total",
-      "Events that the hub refused for good: see dead-letters.jsonl",
+      "Events that the hub refused permanently: see dead-letters.jsonl",
     ),
     overflows: counter(
       "guildhub_outbox_overflows_total",
-      "Times that a snapshot replaced the events of a guild because too many waited",
+      "Snapshots that replaced the events of a guild because too many waited",
     ),
   };
 }

@@ -16,7 +16,7 @@ function codes(change: Partial<Situation>): string[] {
   return reasonsNotReady({ ...FINE, ...change }).map(({ code }) => code);
 }
 
-test("nothing is wrong", () => expect(codes({})).toEqual([]));
+test("without a problem the process is ready", () => expect(codes({})).toEqual([]));
 
 describe("each reason", () => {
   const cases: readonly [string, Partial<Situation>][] = [
@@ -51,7 +51,7 @@ describe("each reason", () => {
     expect(codes({ outbox: { events: 3, bytes: 9, oldestAgeMs: BEHIND_AFTER_MS } })).toEqual([]);
   });
 
-  test("the message has what it waits for and the last obstacle", () => {
+  test("the message contains the awaited answer and the last obstacle", () => {
     const obstacle = "Discord did not say HELLO";
     const messageOf = (phase: Phase, retryAt: number | null): string | undefined =>
       reasonsNotReady({ ...FINE, discord: { phase, obstacle, retryAt } })[0]?.message;

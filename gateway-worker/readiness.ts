@@ -13,7 +13,7 @@ export type Situation = {
     /** When the next attempt is due, milliseconds since 1970; null if none is planned. */
     readonly retryAt: number | null;
   };
-  /** The connection's state as the hubs were told it. */
+  /** The state of the connection that was last sent to the hubs. */
   readonly gateway: { readonly state: GatewayState; readonly since: number };
   readonly hub: HubStatus;
   readonly primaryGuildId: string;

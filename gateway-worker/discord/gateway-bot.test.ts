@@ -8,9 +8,9 @@ test.each([
   ["seconds", "7", 7_000],
   ["a date", "Sat, 21 Nov 2026 12:01:00 GMT", 60_000],
   ["an hour", "3600", 3_600_000],
-  ["more than is believed", "9999999999", RETRY_AFTER_MAX_MS],
+  ["longer than the maximum", "9999999999", RETRY_AFTER_MAX_MS],
   ["nothing", undefined, 0],
-])("a page of Discord's edge that asks for %s is waited for", async (_, value, retryAfterMs) => {
+])("a Retry-After of Discord's edge is respected: %s", async (_, value, retryAfterMs) => {
   vi.spyOn(Date, "now").mockReturnValue(NOW);
   const headers: Record<string, string> = value === undefined ? {} : { "Retry-After": value };
   const page = async () => new Response("<html>error 1015</html>", { status: 429, headers });

@@ -4,8 +4,8 @@ import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 import type { Input } from "./machine-state.ts";
 
 /**
- * Discord requires it on REST calls and on the upgrade; its edge may block requests without it (discord.md
- * §2).
+ * Discord requires this header on REST calls and on the upgrade. Its edge may block requests without it
+ * (discord.md §2).
  */
 export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
 
@@ -27,9 +27,9 @@ function failed(reason: string, pauseMs = 0, fatal = false): GatewayAnswer {
 }
 
 /**
- * Asks Discord for the gateway's URL and for the rest of the day's IDENTIFY budget. A refused token is
- * final: repeated calls would get the address banned.
- * @param apiUrl without a slash at the end
+ * Asks Discord for the gateway's URL and for the rest of the day's IDENTIFY budget. A refused token is final:
+ * repeated calls would get the address banned.
+ * @param apiUrl without a trailing slash
  */
 export async function fetchGatewayBot(
   apiUrl: string,

@@ -248,7 +248,7 @@ describe("zlib-stream", () => {
     gateway.last?.closeSoon(4000);
     await vi.waitUntil(() => heard.some(({ name }) => name === "RESUMED"), SOON);
     expect(heard.filter(({ name }) => name === "VOICE_STATE_UPDATE")).toHaveLength(1);
-    // It was handled then, not in the replay: the resume asks for later events only.
+    // The frame was handled before the close, not in the replay: the resume requests only later events.
     expect(gateway.last?.frames.find(({ op }) => op === 6)?.d).toMatchObject({ seq: 3 });
   });
 });

@@ -20,7 +20,7 @@ import { step } from "./machine.ts";
 /** GUILDS and GUILD_VOICE_STATES; neither intent is privileged. */
 const INTENTS = GatewayIntentBits.Guilds | GatewayIntentBits.GuildVoiceStates;
 
-/** When we close a connection and the peer does not answer, it is cut after this time, milliseconds. */
+/** When the peer does not answer our close, the connection is cut after this time, milliseconds. */
 const CLOSE_GRACE_MS = 1_000;
 
 /** Dependencies of a {@link GatewayClient}. */
@@ -217,7 +217,7 @@ export class GatewayClient {
       socket.on("close", (code, reason) => {
         resolve();
         metrics.closes.inc({ code });
-        const told = (): void => {
+        const reportClose = (): void => {
           inflater?.close();
           const detail = reason.toString("utf8");
           this.#input({
@@ -228,8 +228,8 @@ export class GatewayClient {
           });
         };
         // Frames that arrived before the close are handled before it.
-        if (inflater === null) told();
-        else void inflater.drained().then(told);
+        if (inflater === null) reportClose();
+        else void inflater.drained().then(reportClose);
       });
     });
     this.#closed = closed;

@@ -87,7 +87,7 @@ export function pause(draft: Draft, obstacle: string, ms: number): number {
   return until;
 }
 
-/** Opens the next connection; its HELLO decides between IDENTIFY and RESUME. */
+/** Opens the next connection. After HELLO it sends IDENTIFY or RESUME. */
 export function connect(draft: Draft, url: string): void {
   const connection = draft.state.connection + 1;
   draft.set({ connection, heartbeat: null, sends: [] });
@@ -122,14 +122,14 @@ export function clearConnectionTimers(draft: Draft): void {
   draft.do({ type: "clear-timer", name: "guild" });
 }
 
-/** Stops for good: a person has to fix something. */
+/** Stops permanently: a person has to fix something. */
 export function becomeFatal(draft: Draft, reason: string): void {
   clearConnectionTimers(draft);
   draft.set({ phase: "fatal", heartbeat: null, obstacle: reason, retryAt: null });
   draft.do({ type: "fatal", reason });
 }
 
-/** The connection is lost or given up: reconnects after a wait. */
+/** The connection is lost or was given up: reconnects after a wait. */
 export function comeBack(draft: Draft, reason: string, minWaitMs: number): void {
   const { phase, attempts, resumeDeaths, addressFailures } = draft.state;
   clearConnectionTimers(draft);

@@ -20,7 +20,7 @@ export const REQUESTED_BEATS_PER_WINDOW = 100;
 const INVALID_SESSION_WAIT = { minMs: 1_000, spreadMs: 4_000 } as const;
 
 /**
- * Longest interval between heartbeats, whatever HELLO says, because a dead connection is detected by them.
+ * Longest interval between heartbeats, even if HELLO asks for a longer one: heartbeats detect dead connections.
  */
 export const HEARTBEAT_INTERVAL_MAX_MS = 120_000;
 
@@ -33,15 +33,15 @@ function beat(draft: Draft): void {
 
 function onHello(draft: Draft, data: unknown): void {
   if (draft.state.phase !== "connecting") return;
-  const told =
+  const helloMs =
     typeof data === "object" && data !== null && "heartbeat_interval" in data
       ? data.heartbeat_interval
       : null;
-  if (typeof told !== "number" || !(told > 0)) {
+  if (typeof helloMs !== "number" || !(helloMs > 0)) {
     giveUp(draft, "Discord's HELLO has no heartbeat interval");
     return;
   }
-  const intervalMs = Math.min(told, HEARTBEAT_INTERVAL_MAX_MS);
+  const intervalMs = Math.min(helloMs, HEARTBEAT_INTERVAL_MAX_MS);
   draft.set({
     addressFailures: 0,
     // Per connection: a heartbeat without an answer on the previous connection must not count against this
@@ -125,7 +125,7 @@ function onDispatch(draft: Draft, frame: Frame): void {
   const known = draft.state.session;
   if (known === null) return;
   if (name === "RESUMED") becomeReady(draft);
-  // RESUMED is for us whatever its number, because it ends the replay.
+  // RESUMED counts even with an old number, because it ends the replay.
   if (seq <= known.seq && name !== "RESUMED") {
     draft.do({ type: "repeated-dispatch", seq });
     return;

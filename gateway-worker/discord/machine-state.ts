@@ -2,7 +2,7 @@ import type { GatewayState } from "../../src/protocol/events/rooms.ts";
 import type { IdentifyRecord, Session } from "../store/settings-store.ts";
 import type { Frame } from "./frame.ts";
 
-/** Timers that the machine asks for. */
+/** Timers that the machine requests. */
 export type TimerName = "heartbeat" | "deadline" | "reconnect" | "guild";
 
 /** The phase of the connection. */
@@ -36,9 +36,9 @@ export type MachineState = {
   } | null;
   /** When frames were sent on this connection within the window, milliseconds. */
   readonly sends: readonly number[];
-  /** The last state that was reported outside. */
-  readonly told: GatewayState | null;
-  /** In words for a person, from the first failure until the connection is ready. */
+  /** The last state that a `state` effect reported. */
+  readonly reported: GatewayState | null;
+  /** The last problem, in words for a person. Set from the first failure until the connection is ready. */
   readonly obstacle: string | null;
   /** When the next attempt is due, milliseconds since 1970; null if none is planned. */
   readonly retryAt: number | null;
@@ -124,7 +124,7 @@ export function initialState(session: Session | null, identify: IdentifyRecord):
     addressFailures: 0,
     heartbeat: null,
     sends: [],
-    told: null,
+    reported: null,
     obstacle: null,
     retryAt: null,
     guildDue: false,

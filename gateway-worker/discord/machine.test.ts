@@ -144,7 +144,7 @@ describe("a first connection", () => {
       resumeUrl: RESUME,
       seq: 1,
     });
-    expect(world.state.told).toBe("connected");
+    expect(world.state.reported).toBe("connected");
   });
 
   test("waits when the budget is used up, and reads it again", () => {
@@ -184,7 +184,7 @@ describe("a first connection", () => {
 });
 
 describe("a missing answer", () => {
-  /** Machines that wait, each in another phase. */
+  /** A waiting machine for each phase. */
   const waiting: Readonly<Record<AwaitingPhase, () => World>> = {
     discovering: () => {
       const world = new World();
@@ -393,7 +393,7 @@ describe("requests of Discord", () => {
   test.each([
     [0, 1_000],
     [0.999, 4_996],
-  ])("op 9 false: the session goes, and after 1 to 5 s comes a new one", (random, ms) => {
+  ])("op 9 false: the session is dropped, and after 1 to 5 s a new one starts", (random, ms) => {
     const world = connected();
     world.random = random;
     const effects = world.frame(9, false);
@@ -454,9 +454,9 @@ describe("a resume", () => {
     const world = resuming();
     expect(find(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"), "dispatch")?.session.seq).toBe(8);
     expect(types(world.frame(0, {}, 8, "VOICE_STATE_UPDATE"))).toEqual(["repeated-dispatch"]);
-    expect(world.state.told).toBe("resuming");
+    expect(world.state.reported).toBe("resuming");
     expect(types(world.frame(0, {}, 9, "RESUMED"))).toEqual(["clear-timer", "dispatch", "state"]);
-    expect(world.state.told).toBe("connected");
+    expect(world.state.reported).toBe("connected");
   });
 
   test("that fails three times is replaced by a new session", () => {
@@ -471,7 +471,7 @@ describe("a resume", () => {
     expect(types(world.fire("reconnect"))).toContain("discover");
   });
 
-  test("at a URL that is gone continues at the base URL, with the same session", () => {
+  test("at a URL that no longer works continues at the base URL, with the same session", () => {
     const world = new World(SESSION);
     world.give({ type: "start" });
     for (let failures = 0; failures < 3; failures += 1) {
@@ -493,7 +493,7 @@ describe("a resume", () => {
       expect(world.timers.get("reconnect")).toBeLessThanOrEqual(15_000);
       world.fire("reconnect");
     }
-    expect(world.state.told).toBe("down");
+    expect(world.state.reported).toBe("down");
     expect(world.state.session).toEqual(SESSION);
   });
 });
@@ -612,7 +612,7 @@ test("any sequence of inputs: it continues, in order, within Discord's limits", 
       const world = new World(stored ? SESSION : null);
       world.give({ type: "start" });
       const sends = new Map<number, number[]>();
-      let told: MachineState["told"] = null;
+      let reported: MachineState["reported"] = null;
       let seq = { sessionId: stored ? SESSION.sessionId : "", seq: stored ? SESSION.seq : 0 };
       let allowed = false;
       let sessions = 0;
@@ -668,11 +668,11 @@ test("any sequence of inputs: it continues, in order, within Discord's limits", 
             seq = { sessionId, seq: next };
           }
           if (effect.type === "state") {
-            expect(effect.state).not.toBe(told);
-            told = effect.state;
+            expect(effect.state).not.toBe(reported);
+            reported = effect.state;
           }
         }
-        // Whatever the machine waits for, the wait has an end.
+        // Every wait of the machine has an end.
         const { phase, guildDue } = world.state;
         const bound =
           phase === "waiting" ? "reconnect" : phase === "ready" ? "heartbeat" : "deadline";

@@ -219,10 +219,10 @@ function apply(draft: Draft, input: Input): void {
 export function step(state: MachineState, input: Input, circumstances: Circumstances): Step {
   const draft = new Draft(state, circumstances);
   apply(draft, input);
-  const told = stateOf(draft.state);
-  if (told !== draft.state.told && draft.state.phase !== "idle") {
-    draft.set({ told });
-    draft.do({ type: "state", state: told });
+  const reported = stateOf(draft.state);
+  if (reported !== draft.state.reported && draft.state.phase !== "idle") {
+    draft.set({ reported });
+    draft.do({ type: "state", state: reported });
   }
   return { state: draft.state, effects: draft.effects };
 }

@@ -2,13 +2,13 @@ import { z } from "zod";
 import { DiscordId } from "../../src/protocol/discord-id.ts";
 import { DiscordUser } from "../../src/protocol/person.ts";
 
-/** Discord's type of a voice channel. Stage channels have another type: our rooms are never stages. */
+/** Discord's type of a voice channel. Stage channels have another type, and our rooms are never stages. */
 const VOICE_CHANNEL = 2;
 
 /** A channel's name is cut to this length, which is Discord's own limit. */
 const CHANNEL_NAME_MAX_LENGTH = 100;
 
-/** At most this many unreadable parts of a dispatch are noted: enough to see what Discord changed. */
+/** At most this many unreadable parts of a dispatch are recorded, enough to see what Discord changed. */
 const NOTES_MAX = 10;
 
 /** A voice channel, reduced to what the hub needs. */
@@ -18,8 +18,8 @@ export type VoiceChannel = {
   readonly userLimit: number;
 };
 
-/** What a dispatch says about a channel. Absent members were not sent or could not be parsed. */
-export type ToldChannel = {
+/** A channel as a dispatch contains it. Absent members were not sent or could not be parsed. */
+export type SentChannel = {
   readonly channelId: string;
   readonly name?: string;
   readonly userLimit?: number;
@@ -27,17 +27,17 @@ export type ToldChannel = {
   readonly unclear?: true;
 };
 
-/** Somebody in a voice channel, with the name if Discord sent it. */
-export type ToldVoiceState = {
+/** A user in a voice channel, with the name if Discord sent it. */
+export type SentVoiceState = {
   readonly userId: string;
   readonly channelId: string;
   readonly user?: DiscordUser;
 };
 
 /** The readable entries of a list. */
-export type ToldList<T> = {
+export type SentList<T> = {
   readonly entries: readonly T[];
-  /** No entry was left out, so what is not in the list does not exist. */
+  /** No entry was unreadable, so anything that is not in the list does not exist. */
   readonly isComplete: boolean;
 };
 
@@ -47,12 +47,12 @@ export type GuildDispatch =
       readonly type: "guild";
       readonly guildId: string;
       /** null: the dispatch had no list. */
-      readonly channels: ToldList<ToldChannel> | null;
-      readonly voiceStates: ToldList<ToldVoiceState> | null;
+      readonly channels: SentList<SentChannel> | null;
+      readonly voiceStates: SentList<SentVoiceState> | null;
     }
   | { readonly type: "guild-unavailable"; readonly guildId: string }
   | { readonly type: "guild-gone"; readonly guildId: string }
-  | { readonly type: "channel"; readonly guildId: string; readonly channel: ToldChannel }
+  | { readonly type: "channel"; readonly guildId: string; readonly channel: SentChannel }
   | { readonly type: "channel-gone"; readonly guildId: string; readonly channelId: string }
   | {
       readonly type: "voice";
@@ -64,8 +64,8 @@ export type GuildDispatch =
     };
 
 /**
- * The result of parsing a dispatch. `ignored`: it has nothing for us; `malformed`: nothing of it is usable.
- * `skipped` notes its unreadable parts.
+ * The result of parsing a dispatch. `ignored`: it contains nothing for us; `malformed`: nothing in it is usable.
+ * `skipped` lists its unreadable parts.
  */
 export type ParsedDispatch =
   | {
@@ -75,7 +75,7 @@ export type ParsedDispatch =
     }
   | {
       readonly kind: "ready";
-      readonly guilds: ToldList<string>;
+      readonly guilds: SentList<string>;
       readonly skipped: readonly string[];
     }
   | { readonly kind: "resumed" }
@@ -90,14 +90,14 @@ const Name = z
   .transform((name) => Array.from(name).slice(0, CHANNEL_NAME_MAX_LENGTH).join(""));
 const UserLimit = z.number().int().min(0);
 
-/** Nothing of a dispatch is usable. */
+/** Thrown when nothing in a dispatch is usable. */
 class Unusable extends Error {}
 
 /** Reads a dispatch piece by piece, so that one malformed piece does not spoil the others. */
 class Reader {
   readonly skipped: string[] = [];
 
-  /** @returns undefined if it is absent, or if it is malformed, which is noted */
+  /** @returns undefined if it is absent, or malformed, which is recorded */
   optional<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> | undefined {
     if (value === undefined || value === null) return undefined;
     const result = schema.safeParse(value);
@@ -105,7 +105,7 @@ class Reader {
     return result.data;
   }
 
-  /** @returns undefined if it is absent or malformed; both are noted */
+  /** @returns undefined if it is absent or malformed; both are recorded */
   entry<S extends z.ZodType>(schema: S, value: unknown, path: string): z.output<S> | undefined {
     const result = schema.safeParse(value);
     if (!result.success) this.#note(path, result.error);
@@ -128,15 +128,15 @@ class Reader {
     value: unknown,
     path: string,
     read: (fields: Record<string, unknown>, path: string) => readonly T[] | null,
-  ): ToldList<T> | null {
+  ): SentList<T> | null {
     const list = this.entry(z.array(z.unknown()), value, path);
     if (list === undefined) return null;
-    const told = list.map((entry, index) => {
+    const entries = list.map((entry, index) => {
       const at = `${path}.${index}`;
       const fields = this.entry(Fields, entry, at);
       return fields === undefined ? null : read(fields, at);
     });
-    return { entries: told.flatMap((one) => one ?? []), isComplete: !told.includes(null) };
+    return { entries: entries.flatMap((one) => one ?? []), isComplete: !entries.includes(null) };
   }
 
   #note(path: string, error: z.ZodError): void {
@@ -150,7 +150,7 @@ function readChannel(
   reader: Reader,
   fields: Record<string, unknown>,
   path: string,
-): readonly ToldChannel[] | null {
+): readonly SentChannel[] | null {
   const channelId = reader.entry(DiscordId, fields["id"], `${path}.id`);
   if (channelId === undefined) return null;
   const type = reader.entry(z.number(), fields["type"], `${path}.type`);
@@ -181,7 +181,10 @@ function readUserId(
   return reader.entry(DiscordId, member["id"], `${path}user_id`);
 }
 
-/** A member's name and picture as the guild shows them. All of it is optional, so nothing is noted. */
+/**
+ * A member's name and picture as the guild shows them. All members are optional, so unreadable ones are not
+ * recorded.
+ */
 function readMember(member: unknown): { readonly user?: DiscordUser } {
   const fields = fieldsOf(member);
   const user = fieldsOf(fields["user"]);
@@ -212,8 +215,8 @@ function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
     ),
     voiceStates: reader.list(d["voice_states"], "voice_states", (fields, path) => {
       const userId = readUserId(reader, fields, `${path}.`);
-      const told = fields["channel_id"] ?? null;
-      const channelId = reader.entry(DiscordId.nullable(), told, `${path}.channel_id`);
+      const sentId = fields["channel_id"] ?? null;
+      const channelId = reader.entry(DiscordId.nullable(), sentId, `${path}.channel_id`);
       if (userId === undefined || channelId === undefined) return null;
       if (channelId === null) return [];
       return [{ userId, channelId, ...readMember(fields["member"] ?? members.get(userId)) }];
@@ -221,8 +224,8 @@ function readGuild(reader: Reader, d: Record<string, unknown>): GuildDispatch {
   };
 }
 
-/** null: a channel that is not for us. */
-function readChannelEvent(reader: Reader, d: Record<string, unknown>): ToldChannel | null {
+/** @returns null for a channel that is not ours */
+function readChannelEvent(reader: Reader, d: Record<string, unknown>): SentChannel | null {
   reader.required(DiscordId, d["id"], "id");
   return readChannel(reader, d, "channel")?.[0] ?? null;
 }
@@ -243,7 +246,7 @@ function readDispatch(reader: Reader, name: string, d: Record<string, unknown>):
       return guild(readGuild(reader, d));
     case "GUILD_DELETE": {
       const guildId = reader.required(DiscordId, d["id"], "id");
-      // A doubtful value counts as an outage, because an outage ends nothing.
+      // An unclear value counts as an outage, because an outage deletes nothing.
       const unavailable = d["unavailable"] ?? false;
       return guild({ type: unavailable === false ? "guild-gone" : "guild-unavailable", guildId });
     }
@@ -290,8 +293,8 @@ const USED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Parses one dispatch (discord.md §2, Events). Events that we do not use and channels that are not voice
- * channels are ignored. Whatever can be read is used: one malformed entry must not hide a whole guild.
+ * Parses one dispatch (discord.md §2, Events). Events that we do not use and channels that are not voice channels
+ * are ignored. Every readable part is used: one malformed entry must not hide a whole guild.
  * @param name Discord's `t`
  * @param data Discord's `d`
  */

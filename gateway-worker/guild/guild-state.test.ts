@@ -39,7 +39,7 @@ class Listener {
         this.voice.set(userId, channelId);
         return;
       case "voice.left":
-        expect(this.voice.get(userId), "left where nobody was").toBe(channelId);
+        expect(this.voice.get(userId), "left a channel that the user was not in").toBe(channelId);
         this.voice.delete(userId);
         return;
       default:
@@ -104,12 +104,12 @@ describe("voice", () => {
 describe("channels", () => {
   test("are created, changed and deleted", () => {
     const guild = knownGuild([]);
-    const told = (name: string, userLimit: number) =>
+    const update = (name: string, userLimit: number) =>
       apply(guild, { type: "channel", guildId: GUILD, channel: channel("a", name, userLimit) });
-    expect(told("one", 4)).toEqual(["room.created a"]);
-    expect(told("one", 4)).toEqual([]);
-    expect(told("two", 4)).toEqual(["room.updated a"]);
-    expect(told("two", 5)).toEqual(["room.updated a"]);
+    expect(update("one", 4)).toEqual(["room.created a"]);
+    expect(update("one", 4)).toEqual([]);
+    expect(update("two", 4)).toEqual(["room.updated a"]);
+    expect(update("two", 5)).toEqual(["room.updated a"]);
     expect(apply(guild, { type: "channel-gone", guildId: GUILD, channelId: "a" })).toEqual([
       "room.deleted a",
     ]);
@@ -124,7 +124,7 @@ describe("channels", () => {
     ]);
   });
 
-  test("a deletion is published once, and nobody joins a deleted channel", () => {
+  test("a deletion is published once, and a deleted channel gets no joins", () => {
     const guild = knownGuild(["a"], { u: "a" });
     const gone: GuildDispatch = { type: "channel-gone", guildId: GUILD, channelId: "a" };
     apply(guild, gone);
@@ -132,7 +132,7 @@ describe("channels", () => {
     expect(apply(guild, voice("u", "a"))).toEqual([]);
   });
 
-  test("a channel that was only hidden from us comes back", () => {
+  test("a channel that was only hidden from us is created again", () => {
     const guild = knownGuild(["a"]);
     apply(guild, guildOf([]));
     expect(apply(guild, { type: "channel", guildId: GUILD, channel: channel("a") })).toEqual([
@@ -148,7 +148,7 @@ describe("channels", () => {
     ]);
   });
 
-  test(`only the last ${GONE_CHANNELS_MAX} that ended are remembered`, () => {
+  test(`only the last ${GONE_CHANNELS_MAX} deleted channels are remembered`, () => {
     const guild = knownGuild([]);
     for (let i = 0; i <= GONE_CHANNELS_MAX; i += 1) {
       apply(guild, { type: "channel-gone", guildId: GUILD, channelId: `c${i}` });
@@ -171,20 +171,20 @@ describe("the whole guild", () => {
     ]);
   });
 
-  test("an incomplete GUILD_CREATE: what is missing stays", () => {
+  test("an incomplete GUILD_CREATE: missing entries stay", () => {
     const guild = knownGuild(["a", "b"], { u: "a", v: "b" });
-    const told = guildOf(["b", "c"], { v: "c", w: "c" });
-    const odd = { channels: { ...told.channels, isComplete: false } };
-    const oddPeople = { voiceStates: { ...told.voiceStates, isComplete: false } };
-    expect(apply(guild, { ...told, ...odd, ...oddPeople })).toEqual([
+    const whole = guildOf(["b", "c"], { v: "c", w: "c" });
+    const odd = { channels: { ...whole.channels, isComplete: false } };
+    const oddPeople = { voiceStates: { ...whole.voiceStates, isComplete: false } };
+    expect(apply(guild, { ...whole, ...odd, ...oddPeople })).toEqual([
       "voice.left b v",
       "room.created c",
       "voice.joined c v",
       "voice.joined c w",
     ]);
-    expect(apply(guild, { ...told, ...odd })).toEqual(["voice.left a u"]);
-    expect(apply(guild, { ...told, channels: null, voiceStates: null })).toEqual([]);
-    expect(apply(guild, told)).toEqual(["room.deleted a"]);
+    expect(apply(guild, { ...whole, ...odd })).toEqual(["voice.left a u"]);
+    expect(apply(guild, { ...whole, channels: null, voiceStates: null })).toEqual([]);
+    expect(apply(guild, whole)).toEqual(["room.deleted a"]);
     expect(apply(guild, { ...guildOf([]), ...oddPeople })).toEqual([
       "voice.left c v",
       "voice.left c w",
@@ -243,10 +243,10 @@ const dispatches: fc.Arbitrary<GuildDispatch> = fc.oneof(
         fc.option(fc.boolean()),
       )
       .map(([channels, people, allChannels, allPeople]): GuildDispatch => {
-        const told = guildOf(channels, people);
-        const { channels: c, voiceStates: v } = told;
+        const whole = guildOf(channels, people);
+        const { channels: c, voiceStates: v } = whole;
         return {
-          ...told,
+          ...whole,
           channels: allChannels === null ? null : { ...c, isComplete: allChannels },
           voiceStates: allPeople === null ? null : { ...v, isComplete: allPeople },
         };
@@ -258,7 +258,7 @@ const dispatches: fc.Arbitrary<GuildDispatch> = fc.oneof(
   },
 );
 
-test("a reader of the events has our state, whatever dispatches are missing or repeated", () => {
+test("a reader of the events has our state, even if dispatches are missing or repeated", () => {
   fc.assert(
     fc.property(fc.array(dispatches, { maxLength: 80 }), (sequence) => {
       const guild = unknownGuild(GUILD);
@@ -302,16 +302,16 @@ describe("names of people", () => {
     ],
     ["the user name", { user: { id: "u", username: "user" } }, { name: "user", avatar: null }],
     [
-      "a name without what cannot be seen",
+      "a name without invisible characters",
       { nick: "\u202e\u0000", user: { username: "a\u202eb\u0000c", avatar: "../x" } },
       { name: "ab c", avatar: null },
     ],
     ["a bot", { user: { username: "b", bot: true } }, { name: "b", avatar: null, bot: true }],
-    ["nothing that can be read", { nick: 5, user: "u" }, undefined],
+    ["no readable name", { nick: 5, user: "u" }, undefined],
     ["nothing", undefined, undefined],
   ])("by %s", (_, member, user) => {
-    const told = enters("a", member);
-    expect("user" in told ? told.user : undefined).toEqual(user);
+    const dispatched = enters("a", member);
+    expect("user" in dispatched ? dispatched.user : undefined).toEqual(user);
   });
 
   test("are sent with a join and in the snapshot; a new name alone is no event", () => {
@@ -412,34 +412,37 @@ describe("reading dispatches", () => {
       { channels: ["a"], voice: { u: "a" } },
     ],
     [
-      "channels without an id, or that are none",
+      "channels without an id, and entries that are no channels",
       { channels: [{ type: 2 }, null, 7, "c", { id: 5, type: 2 }, { id: "a", type: 2 }] },
       { channels: ["a"], voice: { u: "a" } },
     ],
     [
-      "a voice channel whose name and limit are odd",
+      "a voice channel with a malformed name and limit",
       { channels: [{ id: "a", type: 2, name: 7, user_limit: -1 }] },
       { channels: ["a"], voice: { u: "a" } },
     ],
     [
-      "voice states without a user, or that are none",
+      "voice states without a user, and entries that are no voice states",
       { voice_states: [{ channel_id: "a" }, null, { user_id: "u", channel_id: "a" }] },
       { channels: ["a", "b"], voice: { u: "a" } },
     ],
     [
-      "a voice state whose user only its member names",
+      "a voice state with a user id only in its member",
       { voice_states: [{ channel_id: "b", member: { user: { id: "w" } } }] },
       { channels: ["a", "b"], voice: { w: "b" } },
     ],
     ["no list of voice states", { voice_states: null }, { channels: ["a", "b"], voice: {} }],
-  ])("a new guild with %s: the rest is used, and it is noted", (what, odd, state) => {
-    const guild = unknownGuild(GUILD);
-    const skipped = after(guild, odd);
-    expect(guild.known).toBe(true);
-    expect(stateOf(guild)).toEqual(state);
-    // A text channel is not read, and a member's own id is sufficient.
-    expect(skipped.length > 0).toBe(!/text channel|its member/.test(what));
-  });
+  ])(
+    "a new guild with %s: the rest is used, and the malformed part is recorded",
+    (what, odd, state) => {
+      const guild = unknownGuild(GUILD);
+      const skipped = after(guild, odd);
+      expect(guild.known).toBe(true);
+      expect(stateOf(guild)).toEqual(state);
+      // A text channel is not parsed, and the id in the member is sufficient.
+      expect(skipped.length > 0).toBe(!/text channel|its member/.test(what));
+    },
+  );
 
   test.each([null, undefined, "all", {}])(
     "no list of channels (%o) is not taken for an empty one",
@@ -455,7 +458,7 @@ describe("reading dispatches", () => {
 
   test.each<[string, Record<string, unknown>, Record<string, unknown>, object]>([
     [
-      "a channel without an id that can be read",
+      "a channel without a readable id",
       {
         channels: [
           { id: "a", type: 2 },
@@ -465,26 +468,31 @@ describe("reading dispatches", () => {
       { channels: [{ id: "a", type: 2 }] },
       { channels: ["a"], voice: { u: "a" } },
     ],
-    ["a channel that is none", { channels: [null] }, { channels: [] }, { channels: [], voice: {} }],
     [
-      "somebody in voice without an id",
+      "an entry that is no channel",
+      { channels: [null] },
+      { channels: [] },
+      { channels: [], voice: {} },
+    ],
+    [
+      "a user in voice without an id",
       { voice_states: [{ channel_id: "a" }] },
       { voice_states: [] },
       { channels: ["a", "b"], voice: {} },
     ],
     [
-      "somebody in a channel that cannot be read",
+      "a user in an unreadable channel",
       { voice_states: [{ user_id: "u", channel_id: 5 }] },
       { voice_states: [{ user_id: "u", channel_id: null }] },
       { channels: ["a", "b"], voice: {} },
     ],
     [
-      "no list of who is in voice",
+      "no list of voice states",
       { voice_states: undefined },
       { voice_states: [] },
       { channels: ["a", "b"], voice: {} },
     ],
-  ])("a known guild with %s: nothing ends by that", (_, odd, whole, left) => {
+  ])("a known guild with %s: nothing is deleted", (_, odd, whole, left) => {
     const everybody = [
       { user_id: "u", channel_id: "a" },
       { user_id: "w", channel_id: "b" },
@@ -514,15 +522,15 @@ describe("reading dispatches", () => {
     expect(guild.channels.get("a")?.name).toBe("😀".repeat(100));
   });
 
-  test("a doubtful deletion of a guild counts as an outage", () => {
-    const told = (unavailable: unknown) =>
+  test("an unclear deletion of a guild counts as an outage", () => {
+    const parsed = (unavailable: unknown) =>
       parseDispatch("GUILD_DELETE", { id: GUILD, unavailable });
-    expect(told(undefined)).toMatchObject({ dispatch: { type: "guild-gone" } });
-    expect(told(false)).toMatchObject({ dispatch: { type: "guild-gone" } });
-    expect(told("yes")).toMatchObject({ dispatch: { type: "guild-unavailable" } });
+    expect(parsed(undefined)).toMatchObject({ dispatch: { type: "guild-gone" } });
+    expect(parsed(false)).toMatchObject({ dispatch: { type: "guild-gone" } });
+    expect(parsed("yes")).toMatchObject({ dispatch: { type: "guild-unavailable" } });
   });
 
-  test("READY with a malformed guild: the others are used, and a note is left", () => {
+  test("READY with a malformed guild: the others are used, and the malformed one is recorded", () => {
     expect(parseDispatch("READY", { guilds: [{ id: "g1" }, null, { id: 5 }] })).toMatchObject({
       kind: "ready",
       guilds: { entries: ["g1"], isComplete: false },
@@ -542,7 +550,7 @@ describe("reading dispatches", () => {
     expect(parseDispatch(name, data)).toEqual({ kind: "ignored" });
   });
 
-  test("whatever Discord sends is parsed or refused", () => {
+  test("any input is parsed or refused", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(

@@ -2,9 +2,9 @@ import type { GuildSnapshot } from "../../src/protocol/signed-events.ts";
 import type { DiscordUser } from "../../src/protocol/person.ts";
 import type {
   GuildDispatch,
-  ToldChannel,
-  ToldList,
-  ToldVoiceState,
+  SentChannel,
+  SentList,
+  SentVoiceState,
   VoiceChannel,
 } from "./dispatch.ts";
 
@@ -18,7 +18,7 @@ export type GuildState = {
   known: boolean;
   /** False during an outage at Discord: our state may be outdated. */
   available: boolean;
-  /** A snapshot is to be sent at the next opportunity. */
+  /** A snapshot must be sent as soon as possible. */
   snapshotDue: boolean;
   readonly channels: Map<string, VoiceChannel>;
   /** User id to the voice channel that the user is in. */
@@ -26,8 +26,8 @@ export type GuildState = {
   /** Names and pictures of the people in voice, if Discord sent them. */
   readonly users: Map<string, DiscordUser>;
   /**
-   * The channels that were deleted last, oldest first. The deletion was published once, and nobody is in
-   * one. If such a channel appears again, it was only hidden from us for a while.
+   * The channels that were deleted last, oldest first. Their deletion was published once, and no user is in them.
+   * If such a channel appears again, it was only hidden from us for a while.
    */
   readonly gone: Set<string>;
 };
@@ -82,14 +82,14 @@ function sameUser(a: DiscordUser | undefined, b: DiscordUser): boolean {
 function voiceChange(
   guild: GuildState,
   from: string | null,
-  { userId, channelId: to, user: told }: ToldVoiceState,
+  { userId, channelId: to, user: sent }: SentVoiceState,
 ): Change[] {
   const known = guild.users.get(userId);
-  const user = told ?? known;
+  const user = sent ?? known;
   if (guild.voice.get(userId) !== to) {
     return [{ type: "voice", userId, from, to, ...(user === undefined ? {} : { user }) }];
   }
-  return told === undefined || sameUser(known, told) ? [] : [{ type: "user", userId, user: told }];
+  return sent === undefined || sameUser(known, sent) ? [] : [{ type: "user", userId, user: sent }];
 }
 
 function membersLeave(guild: GuildState, channelId: string): Change[] {
@@ -98,12 +98,12 @@ function membersLeave(guild: GuildState, channelId: string): Change[] {
     .map(([userId]) => ({ type: "voice", userId, from: channelId, to: null }));
 }
 
-/** The current channel: the old state fills in what was not sent. null: it is not a voice channel. */
-function completed(guild: GuildState, told: ToldChannel): VoiceChannel | null {
-  const { channelId, unclear } = told;
+/** The current channel, with missing members from our old state. null: it is not a voice channel. */
+function completed(guild: GuildState, sent: SentChannel): VoiceChannel | null {
+  const { channelId, unclear } = sent;
   const known = guild.channels.get(channelId);
   if (unclear === true && known === undefined) return null;
-  const { name = known?.name ?? "", userLimit = known?.userLimit ?? 0 } = told;
+  const { name = known?.name ?? "", userLimit = known?.userLimit ?? 0 } = sent;
   return { channelId, name, userLimit };
 }
 
@@ -115,26 +115,25 @@ function channelChange(guild: GuildState, after: VoiceChannel): Change[] {
 
 /** Adds our old entries for everything that an incomplete list may have left out. */
 function madeComplete<T>(
-  told: ToldList<T> | null,
+  sent: SentList<T> | null,
   keyOf: (entry: T) => string,
   held: readonly T[],
 ): ReadonlyMap<string, T> {
-  const kept = told?.isComplete === true ? [] : held;
-  return new Map([...kept, ...(told?.entries ?? [])].map((entry) => [keyOf(entry), entry]));
+  const kept = sent?.isComplete === true ? [] : held;
+  return new Map([...kept, ...(sent?.entries ?? [])].map((entry) => [keyOf(entry), entry]));
 }
 
 /**
- * Compares a GUILD_CREATE with our state and returns the difference: people leave, channels are deleted,
- * channels are created or changed, people join. Entries that are missing from an incomplete list stay as
- * they were. A guild whose channels could not be read is known only if it was known before: nobody may take
- * it for an empty one.
+ * Compares a GUILD_CREATE with our state and returns the difference: people leave, channels are deleted, channels
+ * are created or changed, people join. Entries that are missing from an incomplete list stay as they were. A guild
+ * with unreadable channels becomes known only if it was known before, because it must not count as an empty one.
  */
 function replaceGuild(
   guild: GuildState,
-  told: Extract<GuildDispatch, { type: "guild" }>,
+  sent: Extract<GuildDispatch, { type: "guild" }>,
 ): readonly Change[] {
-  if (told.channels === null && !guild.known) return [];
-  const shown = madeComplete<ToldChannel>(told.channels, ({ channelId }) => channelId, [
+  if (sent.channels === null && !guild.known) return [];
+  const shown = madeComplete<SentChannel>(sent.channels, ({ channelId }) => channelId, [
     ...guild.channels.values(),
   ]);
   const channels = new Map(
@@ -143,14 +142,14 @@ function replaceGuild(
       return now === null ? [] : [[channelId, now] as const];
     }),
   );
-  const voiceStates = madeComplete<ToldVoiceState>(
-    told.voiceStates,
+  const voiceStates = madeComplete<SentVoiceState>(
+    sent.voiceStates,
     ({ userId }) => userId,
     [...guild.voice].map(([userId, channelId]) => ({ userId, channelId })),
   );
   const ended = (channelId: string): boolean =>
     !channels.has(channelId) && (guild.channels.has(channelId) || guild.gone.has(channelId));
-  // Nobody stays in a channel that is deleted by this.
+  // Users in a deleted channel have left it.
   const voice = new Map([...voiceStates].filter(([, { channelId }]) => !ended(channelId)));
   const left: Change[] = [];
   const entered: Change[] = [];
@@ -200,8 +199,7 @@ export function changesOf(guild: GuildState, dispatch: GuildDispatch): readonly 
       return after === null ? [] : channelChange(guild, after);
     }
     case "channel-gone":
-      // A channel whose creation we missed can still be deleted; only one that we saw deleted is a
-      // repetition.
+      // We may have missed the creation of a channel. Only a deletion that we have seen before is a repetition.
       if (guild.gone.has(dispatch.channelId)) return [];
       return [
         ...membersLeave(guild, dispatch.channelId),

@@ -9,7 +9,7 @@ function kind(status: number, body: unknown = {}, retryAfter: string | null = nu
 }
 
 describe("answers of the hub", () => {
-  test("200 names what it refused", () => {
+  test("200 names the refused events", () => {
     const body = { ok: true, accepted: 1, duplicates: 0, refused: [{ index: 1, code: "bad" }] };
     expect(classifyAnswer(200, null, JSON.stringify(body), NOW)).toEqual({
       kind: "accepted",
@@ -19,7 +19,7 @@ describe("answers of the hub", () => {
 
   test("200 of an older hub", () => expect(kind(200, { ok: true })).toBe("accepted"));
 
-  test("200 of something that is not a hub stores nothing", () => {
+  test("200 of a server that is not a hub means a wrong configuration", () => {
     expect(classifyAnswer(200, null, "<!doctype html>", NOW).kind).toBe("misconfigured");
   });
 
@@ -35,7 +35,7 @@ describe("answers of the hub", () => {
     expect(kind(status)).toBe("later");
   });
 
-  test("409 is told apart by its code", () => {
+  test("409 depends on its code", () => {
     expect(kind(409, { code: "stale_publisher" })).toBe("stale");
     expect(kind(409, { code: "gap", expected: 3 })).toBe("gap");
     expect(kind(409, { code: "gap" })).toBe("later");
@@ -67,6 +67,6 @@ test.each([
   ["86400", HUB_PAUSE_MAX_MS],
   ["soon", null],
   [null, null],
-])("after Retry-After %s the hub is asked again in %s ms", (value, afterMs) => {
+])("after Retry-After %s the next request follows in %s ms", (value, afterMs) => {
   expect(classifyAnswer(503, value, "", NOW)).toMatchObject({ kind: "later", afterMs });
 });

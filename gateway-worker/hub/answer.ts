@@ -16,7 +16,7 @@ export type Answer =
   /** A newer process publishes. */
   | { readonly kind: "stale" }
   | { readonly kind: "gap"; readonly expected: number }
-  /** Not now. `afterMs`: when the hub wants the next attempt. */
+  /** Try again later. `afterMs`: when the hub wants the next attempt. */
   | { readonly kind: "later"; readonly afterMs: number | null; readonly reason: string };
 
 /** Longest wait that a `Retry-After` can cause, milliseconds. */
@@ -70,7 +70,7 @@ export function classifyAnswer(
   if (status >= 200 && status < 300) {
     const accepted = Accepted.safeParse(parseJson(text));
     if (accepted.success) return { kind: "accepted", refused: accepted.data.refused };
-    // Some other page answered 200, so nothing was stored.
+    // Another server answered 200, so nothing was stored.
     return {
       kind: "misconfigured",
       reason: `HUB_ENDPOINT answers ${status}, but not as a hub does: name the Worker's /internal/events`,

@@ -31,7 +31,7 @@ test("a single event is sent without an envelope, as older hubs expect it", () =
   });
 });
 
-test("each event carries the trace of its cause, and the request that of the first event", () => {
+test("each event carries the trace of its cause, and the request the trace of the first event", () => {
   const [a, b] = ["a".repeat(32), "b".repeat(32)];
   const batch = takeBatch(
     [{ ...event(1, ""), trace: a }, { ...event(2, ""), trace: b }, event(3, "")],
@@ -46,11 +46,11 @@ test("each event carries the trace of its cause, and the request that of the fir
   ]);
 });
 
-test("an event that fits in no request is not taken", () => {
+test("an event that is too large for a request is not put into a batch", () => {
   expect(takeBatch([event(1, "x".repeat(SIGNED_BODY_MAX_BYTES))], EPOCH, 1)).toBeNull();
 });
 
-test("one event more than a batch holds stays behind", () => {
+test("events beyond the size of a batch stay in the queue", () => {
   const events = Array.from({ length: SIGNED_BATCH_MAX + 1 }, (_, i) => event(i, ""));
   expect(takeBatch(events, EPOCH, 1)?.events).toHaveLength(SIGNED_BATCH_MAX);
 });

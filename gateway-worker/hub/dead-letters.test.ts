@@ -24,7 +24,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-test("one line per event, with all that a person needs to send it again", async () => {
+test("one line per event, with everything that a person needs to send it again", async () => {
   const letters = new DeadLetters(directory);
   letters.keep(EVENT, "invalid_event", 0);
   letters.keep(EVENT, "http_400", 0);
@@ -42,7 +42,7 @@ test("one line per event, with all that a person needs to send it again", async 
   });
 });
 
-test("at one byte over the limit a new file is started, and the full one is kept", async () => {
+test("one byte over the limit starts a new file, and the full one is kept", async () => {
   const file = join(directory, "dead-letters.jsonl");
   const letters = new DeadLetters(directory);
   await writeFile(file, Buffer.alloc(DEAD_LETTERS_MAX_BYTES, " "));

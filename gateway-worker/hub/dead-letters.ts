@@ -5,7 +5,7 @@ import type { OutboxEvent } from "../store/outbox.ts";
 /** Size at which a new file is started, bytes; the last full file is kept. */
 export const DEAD_LETTERS_MAX_BYTES = 10 * 1024 * 1024;
 
-/** Stores events that the hub refused for good, so that a person can look at them. */
+/** Stores events that the hub refused permanently, for a person to look at. */
 export class DeadLetters {
   readonly #file: string;
   readonly #full: string;
@@ -15,7 +15,7 @@ export class DeadLetters {
     this.#full = join(directory, "dead-letters.old.jsonl");
   }
 
-  /** Appends one line, synchronously to disk, because the event leaves the outbox afterwards. */
+  /** Appends one line and flushes it to disk, because the event is deleted from the outbox afterwards. */
   keep(event: OutboxEvent, why: string, now: number): void {
     const size = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
     if (size > DEAD_LETTERS_MAX_BYTES) renameSync(this.#file, this.#full);

@@ -2,9 +2,9 @@ import { ulid } from "ulid";
 import { epochBegan, isPossibleEpoch } from "../../src/protocol/signed-events.ts";
 
 /**
- * The epoch of a process start: a ULID that sorts after the last epoch of this directory (rooms.md §4),
- * even if the clock went back; the hub would refuse an older one. The last epoch is ignored if a clock that
- * was far ahead made it, because the hub accepts no epoch from the future.
+ * The epoch of a process start: a ULID that sorts after the last epoch of this directory (rooms.md §4), even if
+ * the clock went back; the hub would refuse an older one. The last epoch is ignored if it comes from a clock that
+ * was far ahead, because the hub accepts no epoch from the future.
  * @param last epoch of the previous process; null: there was none
  * @param now milliseconds since 1970
  */

@@ -45,7 +45,7 @@ describe("a silence", () => {
     expect(silences).toBe(0);
   });
 
-  test("is over with the first heartbeat that arrives after two lost ones", async () => {
+  test("ends with the first heartbeat that arrives after two lost ones", async () => {
     heartbeat.beat();
     await vi.advanceTimersByTimeAsync(1_000);
     answer = LATER;

@@ -21,9 +21,7 @@ export type HeartbeatParts = {
   readonly primaryGuildId: string;
   readonly gateway: () => { readonly state: GatewayState; readonly since: number };
   readonly guildIds: () => readonly string[];
-  /**
-   * A heartbeat arrived after a silence so long that the hubs may have been told that the gateway is down.
-   */
+  /** A heartbeat arrived after a silence that was long enough for the hubs to consider the gateway down. */
   readonly onSilenceOver: () => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -39,8 +37,8 @@ export class Heartbeat {
   readonly #parts: HeartbeatParts;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
-  /** The pause that the hub asked for after the last heartbeat, milliseconds. */
-  #askedMs = 0;
+  /** The pause that the hub requested in its answer to the last heartbeat, milliseconds. */
+  #requestedPauseMs = 0;
   #acceptedAt: number | null = null;
   #stopped = false;
   #sending: Promise<void> | null = null;
@@ -70,14 +68,14 @@ export class Heartbeat {
         this.#failures === 0
           ? GATEWAY_HEARTBEAT_INTERVAL_MS
           : Math.max(
-              this.#askedMs,
+              this.#requestedPauseMs,
               fullJitter(RETRY_BACKOFF, this.#failures, this.#parts.random()),
             );
       this.#timer = setTimeout(() => this.beat(), waitMs);
     });
   }
 
-  /** The hub accepts requests again: sends a heartbeat, unless a heartbeat showed that. */
+  /** The hub accepts requests again: sends a heartbeat, unless one waits for its answer. */
   hubIsBack(): void {
     if (this.#sending === null) this.beat();
   }
@@ -90,8 +88,8 @@ export class Heartbeat {
   }
 
   /**
-   * The guilds that Discord serves. The primary one is first if it is among them, because the Worker looks
-   * for it.
+   * The guilds that Discord serves. If the primary one is among them it comes first, because the Worker looks for
+   * it.
    */
   #guildIds(primaryGuildId: string): string[] {
     const all = this.#parts.guildIds();
@@ -110,7 +108,7 @@ export class Heartbeat {
     const text = JSON.stringify({ event: "gateway.heartbeat", payload, ts: now() });
     const answer = await hub.post(new TextEncoder().encode(text), null);
     metrics.heartbeats.inc({ outcome: answer.kind });
-    this.#askedMs = answer.kind === "later" ? (answer.afterMs ?? 0) : 0;
+    this.#requestedPauseMs = answer.kind === "later" ? (answer.afterMs ?? 0) : 0;
     this.#failures = answer.kind === "accepted" ? 0 : this.#failures + 1;
     if (answer.kind !== "accepted") return;
     const before = this.#acceptedAt ?? now();

@@ -37,7 +37,7 @@ function statusAfter(answer: Answer, before: HubStatus): HubStatus {
     case "stale":
       return { state: "stale", reason: "a newer gateway-worker publishes to the hub" };
     case "later":
-      // A hub that names a time is alive and only busy.
+      // A hub that names a time for the next attempt is alive and only busy.
       return answer.afterMs === null ? { state: "unreachable", reason: answer.reason } : before;
     case "gap":
     case "rejected":
@@ -90,7 +90,7 @@ export function createHubClient(parts: HubClientParts) {
     async post(body: Uint8Array<ArrayBuffer>, trace: string | null): Promise<Answer> {
       const answer = await attempt(body, trace);
       const before = status;
-      // A process that was told to stop publishing stays stopped, whatever a late answer says.
+      // A process that had to stop publishing stays stopped, even if a late answer accepts events.
       if (before.state !== "stale") status = statusAfter(answer, before);
       if (status.state === "accepting" && before.state !== "accepting") onAccepting();
       return answer;

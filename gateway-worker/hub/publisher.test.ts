@@ -35,8 +35,8 @@ let publisher: Publisher;
 let log: MemoryLog;
 /** The waits that the publisher requested; none takes real time. */
 let waits: number[];
-/** Waits last until something ends them. */
-let patient: boolean;
+/** Whether a wait lasts until its signal aborts. */
+let waitsForAbort: boolean;
 let stale: number;
 let seq: number;
 
@@ -81,7 +81,7 @@ function create(secrets: readonly string[] = [SECRET], bounds?: OutboxBounds): v
     random: () => 0.5,
     sleep: async (ms, signal) => {
       waits.push(ms);
-      if (patient) await once(signal, "abort");
+      if (waitsForAbort) await once(signal, "abort");
       else await delay(1);
     },
   });
@@ -135,7 +135,7 @@ beforeEach(async () => {
   await hub.listen();
   stateDir = await mkdtemp(join(tmpdir(), "publisher-"));
   waits = [];
-  patient = false;
+  waitsForAbort = false;
   stale = 0;
   seq = 0;
   create();
@@ -188,7 +188,7 @@ describe("traces", () => {
     expect(failure?.fields["traceId"]).toBe(event?.trace);
   });
 
-  test("an event that is refused for good keeps its trace as a dead letter", async () => {
+  test("an event that is refused permanently keeps its trace as a dead letter", async () => {
     await begin();
     hub.script.push({ status: 413 });
     move("u1", "a");
@@ -200,8 +200,8 @@ describe("traces", () => {
   });
 });
 
-describe("what the hub refuses for good", () => {
-  test("in a batch: only the refused one is a dead letter", async () => {
+describe("permanently refused events", () => {
+  test("in a batch: only the refused event becomes a dead letter", async () => {
     await begin();
     hub.script.push({ status: 503 });
     for (const user of ["u1", "u2", "u3"]) move(user, "a");
@@ -215,7 +215,7 @@ describe("what the hub refuses for good", () => {
     expect(log.has("alert", "dead-letters.jsonl")).toBe(true);
   });
 
-  test("at the end of a batch: the next one continues from what the hub counted", async () => {
+  test("at the end of a batch: the next batch continues from the number that the hub counted", async () => {
     await begin();
     hub.script.push({ status: 503 });
     for (const user of ["u1", "u2", "u3"]) move(user, "a");
@@ -244,7 +244,7 @@ describe("what the hub refuses for good", () => {
     },
   );
 
-  test("an event that fits in no request", async () => {
+  test("an event that is too large for a request", async () => {
     await begin();
     const channels = Array.from({ length: 9_000 }, (_, i) => ({
       id: `c${i}`,
@@ -278,7 +278,7 @@ describe("waiting events", () => {
 
   test("no answer, then a sign that the hub is back: waiting events are sent at once", async () => {
     await begin();
-    patient = true;
+    waitsForAbort = true;
     hub.always = { status: 200, cut: true };
     move("u1", "a");
     await vi.waitUntil(() => waits.length === 1, SOON);
@@ -290,7 +290,7 @@ describe("waiting events", () => {
 
   test("a sign that the hub is back does not shorten a pause that the hub named", async () => {
     await begin();
-    patient = true;
+    waitsForAbort = true;
     hub.script.push({ status: 503, headers: { "Retry-After": "2" } });
     move("u1", "a");
     await vi.waitUntil(() => waits.length === 1, SOON);
@@ -315,7 +315,7 @@ describe("waiting events", () => {
     hub.script.push({ status, headers: { "Retry-After": "2" } });
     move("u1", "a");
     await empty();
-    // A tenth of jitter is added, so that many guilds do not come back in step.
+    // A tenth of jitter is added, so that many guilds do not retry at the same moment.
     expect(waits).toEqual([2_100]);
     expect(heard()).toEqual(["voice.joined u1"]);
   });
@@ -345,7 +345,7 @@ describe("waiting events", () => {
 });
 
 describe("fencing", () => {
-  test("stale: this process stops for good and keeps its events", async () => {
+  test("stale: this process stops publishing and keeps its events", async () => {
     await begin();
     hub.script.push({ status: 409, body: { code: "stale_publisher", guildId: GUILD } });
     move("u1", "a");
@@ -480,7 +480,7 @@ describe("a full outbox", () => {
 
 test("a stop gives waiting events one more attempt, without a pause", async () => {
   await begin();
-  patient = true;
+  waitsForAbort = true;
   hub.always = { status: 503, headers: { "Retry-After": "300" } };
   move("u1", "a");
   await vi.waitUntil(() => waits.length > 0, SOON);

@@ -48,7 +48,7 @@ type Lane = {
   /** Dead letters directly before the front: the hub may or may not have counted them. */
   buried: number;
   running: boolean;
-  /** Ends a wait that no answer asked for; null while there is none. */
+  /** Ends a wait that the hub did not request; null: there is no such wait. */
   wait: AbortController | null;
 };
 
@@ -73,7 +73,7 @@ export class Publisher {
   #requests = 0;
   readonly #running = new Set<Promise<void>>();
   /** Ends the waits between attempts. */
-  readonly #hurry = new AbortController();
+  readonly #stopping = new AbortController();
   #stopped = false;
 
   constructor(parts: PublisherParts) {
@@ -106,7 +106,7 @@ export class Publisher {
    * way; `abort` of the hub client bounds them.
    */
   async stop(): Promise<void> {
-    this.#hurry.abort();
+    this.#stopping.abort();
     while (this.#running.size > 0) await Promise.all(this.#running);
     this.#stopped = true;
   }
@@ -118,7 +118,7 @@ export class Publisher {
       lane.running = false;
       // An event may have arrived after the last check.
       const more = this.#parts.outbox.depth(lane.guildId).events > 0;
-      if (more && !this.#hurry.signal.aborted) this.wake(lane.guildId);
+      if (more && !this.#stopping.signal.aborted) this.wake(lane.guildId);
     });
     this.#running.add(run);
   }
@@ -155,12 +155,12 @@ export class Publisher {
       const waitMs = this.#settle(lane, batch.events, answer);
       if (waitMs === null) continue;
       // While the process stops, each queue gets one attempt and does not wait.
-      if (this.#hurry.signal.aborted) return;
+      if (this.#stopping.signal.aborted) return;
       // A time that the hub named is respected.
       const asked = answer.kind === "later" && answer.afterMs !== null;
       lane.wait = asked ? null : new AbortController();
       const signals = lane.wait === null ? [] : [lane.wait.signal];
-      await this.#parts.sleep(waitMs, AbortSignal.any([this.#hurry.signal, ...signals]));
+      await this.#parts.sleep(waitMs, AbortSignal.any([this.#stopping.signal, ...signals]));
       lane.wait = null;
     }
   }
@@ -183,7 +183,7 @@ export class Publisher {
       case "stale":
         log.log("alert", "a newer gateway-worker publishes: this one stops", { guildId, traceId });
         this.#stopped = true;
-        this.#hurry.abort();
+        this.#stopping.abort();
         this.#parts.onStale();
         return null;
       case "gap":
@@ -257,7 +257,7 @@ export class Publisher {
     lane.buried = buried === events.length ? lane.buried + buried : buried;
     lane.singly = Math.max(0, lane.singly - events.length);
     if (lane.failures > 0) {
-      this.#parts.log.log("info", "the hub takes events again", { guildId: lane.guildId });
+      this.#parts.log.log("info", "the hub accepts events again", { guildId: lane.guildId });
     }
     lane.failures = 0;
   }
@@ -266,7 +266,7 @@ export class Publisher {
     const { deadLetters, log, metrics, now } = this.#parts;
     deadLetters.keep(event, why, now());
     metrics.deadLetters.inc();
-    log.log("alert", "the hub refused an event for good: see dead-letters.jsonl", {
+    log.log("alert", "the hub refused an event permanently: see dead-letters.jsonl", {
       guildId: lane.guildId,
       traceId: event.trace ?? undefined,
       id: event.id,

@@ -14,7 +14,7 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Explains missing write access, the usual problem with a container's volume; undefined: there is access. */
+/** Explains missing write access, the usual problem with the volume of a container; undefined: there is access. */
 function notWritable(directory: string): string | undefined {
   try {
     accessSync(directory, constants.W_OK | constants.X_OK);
@@ -41,7 +41,7 @@ function closeToOthers(directory: string): void {
     try {
       chmodSync(join(directory, name), 0o600);
     } catch {
-      // The volume has no modes, or the file belongs to somebody else: it is usable anyway.
+      // The volume has no modes, or the file belongs to another user. It is usable anyway.
     }
   }
 }
@@ -93,11 +93,11 @@ const TABLES = `
 /**
  * Prepares the file.
  *
- * - WAL with `synchronous = FULL`: for SIGKILL alone less would be enough, but a container's host can lose
- *   power. Our heartbeats tell Discord which dispatches we have, and Discord may then forget them, so they
- *   must be on disk first. It costs one fsync per dispatch; with two intents there are few.
- * - An exclusive lock while the process lives: two processes on one file would each publish half of the
- *   events. The kernel releases the lock of a killed process.
+ * - WAL with `synchronous = FULL`: a weaker setting would survive SIGKILL, but the host of a container can lose
+ *   power. Our heartbeats tell Discord which dispatches we have, and Discord may then forget them, so they must be
+ *   on disk first. It costs one fsync per dispatch; with two intents there are few.
+ * - An exclusive lock while the process lives: two processes on one file would each publish half of the events.
+ *   The kernel releases the lock of a killed process.
  * @throws when the file is in use, is not SQLite, or was written by a newer version
  */
 export function prepareSchema(db: DatabaseSync): void {
@@ -129,7 +129,7 @@ export function openDatabase(directory: string, lockWaitMs: number = LOCK_WAIT_M
   } catch (error) {
     return {
       ok: false,
-      message: `STATE_DIR: ${directory} cannot be made (${reason(error)}). Name a directory this user may write to.`,
+      message: `STATE_DIR: ${directory} cannot be created (${reason(error)}). Name a directory this user may write to.`,
     };
   }
   const message = notWritable(directory);

@@ -131,7 +131,7 @@ describe("a new session", () => {
     expect(guilds.get(OTHER)).toBeUndefined();
   });
 
-  test("READY with a guild that cannot be read removes none", () => {
+  test("READY with an unreadable guild removes no guild", () => {
     begin();
     drain(OTHER);
     expect(dispatch("READY", { guilds: [{ id: GUILD }, { id: 5 }] })).toMatchObject({
@@ -142,7 +142,7 @@ describe("a new session", () => {
     expect(guilds.get(OTHER)?.available).toBe(false);
   });
 
-  test("a new guild without a list of channels is not an empty one: nothing is sent about it", () => {
+  test("a new guild without a list of channels does not count as empty: nothing is sent about it", () => {
     dispatch("READY", { guilds: [{ id: GUILD }] });
     intake.setGatewayState("connected");
     expect(dispatch("GUILD_CREATE", { id: GUILD, channels: null }).kind).toBe("taken");
@@ -158,7 +158,7 @@ describe("a new session", () => {
 });
 
 describe("lost guilds", () => {
-  test("an outage keeps everything; the hub is told its beginning and end", () => {
+  test("an outage keeps everything, and the hub gets its beginning and its end", () => {
     begin();
     drain();
     drain(OTHER);
@@ -289,7 +289,7 @@ describe("after a long silence the hubs get a snapshot", () => {
     expect(snapshot?.payload).toContain('"channelId":"b"');
   });
 
-  test("not while a resume is under way: with its RESUMED, and not once more", () => {
+  test("not while a resume is under way: once, with its RESUMED", () => {
     intake.setGatewayState("resuming");
     drain();
     intake.repeatSnapshots();
@@ -301,7 +301,7 @@ describe("after a long silence the hubs get a snapshot", () => {
     expect(answerTo(now)).toEqual([]);
   });
 
-  test("not while the connection is down: when the new session has told the guild", () => {
+  test("not while the connection is down: after the new session has sent the guild", () => {
     intake.setGatewayState("down");
     drain();
     intake.repeatSnapshots();
@@ -315,7 +315,7 @@ describe("after a long silence the hubs get a snapshot", () => {
     expect(drain()).toEqual(["gateway.state", "guild.snapshot"]);
   });
 
-  test("not of a guild that Discord does not serve: when that is over", () => {
+  test("not for a guild that Discord does not serve: after its outage", () => {
     dispatch("GUILD_DELETE", { id: GUILD, unavailable: true });
     drain();
     intake.repeatSnapshots();
@@ -403,12 +403,12 @@ describe("opening", () => {
     });
   });
 
-  test("a directory that cannot be made", async () => {
+  test("a directory that cannot be created", async () => {
     const file = join(directory, "file");
     await writeFile(file, "");
     expect(openDatabase(join(file, "below"))).toMatchObject({
       ok: false,
-      message: expect.stringMatching(/^STATE_DIR: .*cannot be made/),
+      message: expect.stringMatching(/^STATE_DIR: .*cannot be created/),
     });
   });
 

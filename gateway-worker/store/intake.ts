@@ -1,12 +1,12 @@
 import type { DatabaseSync } from "node:sqlite";
 import { SIGNED_BODY_MAX_BYTES } from "../../src/protocol/limits.ts";
 import type { GatewayState } from "../../src/protocol/events/rooms.ts";
-import { parseDispatch, type GuildDispatch, type ToldList } from "../guild/dispatch.ts";
+import { parseDispatch, type GuildDispatch, type SentList } from "../guild/dispatch.ts";
 import { changesOf, eventsOf, snapshotOf, type GuildState } from "../guild/guild-state.ts";
 import { transact } from "./database.ts";
 import type { GuildStore } from "./guild-store.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Session, SettingsStore, ToldGatewayState } from "./settings-store.ts";
+import type { Session, SettingsStore, ReportedGatewayState } from "./settings-store.ts";
 
 /** Upper bound of a snapshot's envelope on the wire, bytes. */
 const ENVELOPE_BYTES = 1024;
@@ -51,18 +51,18 @@ export class Intake {
   #touched = new Set<string>();
   /** Trace of the current turn: created with its first event and shared by the others. */
   #trace: string | null = null;
-  #told: ToldGatewayState | null;
-  /** Since when all hubs need a snapshot, milliseconds since 1970; null: they do not. */
+  #reported: ReportedGatewayState | null;
+  /** Time from which all hubs need a snapshot, milliseconds since 1970; null: they need none. */
   #repeatSince: number | null = null;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
-    this.#told = parts.settings.gatewayState();
+    this.#reported = parts.settings.gatewayState();
   }
 
-  /** The state of the connection that the hubs were last told. */
-  get gatewayState(): ToldGatewayState | null {
-    return this.#told;
+  /** The state of the connection that was last sent to the hubs. */
+  get gatewayState(): ReportedGatewayState | null {
+    return this.#reported;
   }
 
   /**
@@ -71,7 +71,7 @@ export class Intake {
    */
   begin(): void {
     this.#turn(() => {
-      for (const guild of this.#parts.guilds.all()) this.#owe(guild);
+      for (const guild of this.#parts.guilds.all()) this.#markSnapshotDue(guild);
     });
   }
 
@@ -94,11 +94,11 @@ export class Intake {
 
   /** Tells each hub that the connection to Discord changed. */
   setGatewayState(state: GatewayState): void {
-    if (this.#told?.state === state) return;
-    const told = { state, since: this.#parts.now() };
+    if (this.#reported?.state === state) return;
+    const reported = { state, since: this.#parts.now() };
     this.#turn(() => {
-      this.#told = told;
-      this.#parts.settings.saveGatewayState(told);
+      this.#reported = reported;
+      this.#parts.settings.saveGatewayState(reported);
       const guildIds = new Set(this.#parts.guilds.all().map((guild) => guild.guildId));
       guildIds.add(this.#parts.primaryGuildId);
       for (const guildId of guildIds) this.#appendGatewayState(guildId);
@@ -111,9 +111,9 @@ export class Intake {
   }
 
   /**
-   * The hubs may have considered us dead: each gets a snapshot, which says that the state is known again.
-   * It waits until Discord has acknowledged a heartbeat that is sent from now on: what kept us from the
-   * hubs may have kept us from Discord too, and then our state is outdated.
+   * The hubs may have considered us dead: each gets a snapshot, which says that the state is known again. It waits
+   * until Discord has acknowledged a heartbeat that is sent from now on: the same network failure may have cut us
+   * off from Discord, and then our state is outdated.
    */
   repeatSnapshots(): void {
     this.#repeatSince = this.#parts.now();
@@ -126,7 +126,7 @@ export class Intake {
   beatAnswered(sentAt: number): void {
     if (this.#repeatSince === null || sentAt < this.#repeatSince) return;
     this.#repeatSince = null;
-    // Otherwise RESUMED or READY is still to come and brings each guild a snapshot.
+    // Otherwise RESUMED or READY will follow and send each guild a snapshot.
     if (this.#isCurrent()) this.#turn(() => this.#repeatSnapshots());
   }
 
@@ -145,7 +145,7 @@ export class Intake {
     for (const guildId of touched) this.#parts.onAppended(guildId);
   }
 
-  #ready({ entries, isComplete }: ToldList<string>): void {
+  #ready({ entries, isComplete }: SentList<string>): void {
     const { guilds } = this.#parts;
     const listed = new Set(entries);
     for (const guild of guilds.all()) {
@@ -156,7 +156,7 @@ export class Intake {
     for (const guildId of listed) {
       const guild = guilds.get(guildId) ?? guilds.add(guildId);
       guild.available = false;
-      this.#owe(guild);
+      this.#markSnapshotDue(guild);
     }
   }
 
@@ -176,8 +176,8 @@ export class Intake {
       guild.known &&
       (!wasKnown || (guild.snapshotDue && this.#isCurrent()));
     if (bySnapshot) {
-      if (this.#isCurrent()) this.#paySnapshot(guild);
-      else this.#owe(guild);
+      if (this.#isCurrent()) this.#appendSnapshot(guild);
+      else this.#markSnapshotDue(guild);
     } else {
       for (const change of changes) {
         for (const { event, payload } of eventsOf(guildId, change)) {
@@ -192,7 +192,7 @@ export class Intake {
   #outage(guild: GuildState): void {
     if (guild.available) {
       this.#appendGatewayState(guild.guildId);
-      this.#owe(guild);
+      this.#markSnapshotDue(guild);
       return;
     }
     const { guildId } = guild;
@@ -204,15 +204,15 @@ export class Intake {
    * rooms that were created since.
    */
   #isCurrent(): boolean {
-    return this.#told?.state === "connected";
+    return this.#reported?.state === "connected";
   }
 
   #replaceBySnapshot(guildId: string): void {
     this.#parts.outbox.dropUnsent(guildId);
     const guild = this.#parts.guilds.get(guildId);
     if (guild !== undefined) {
-      if (this.#isCurrent() && guild.known && guild.available) this.#paySnapshot(guild);
-      else this.#owe(guild);
+      if (this.#isCurrent() && guild.known && guild.available) this.#appendSnapshot(guild);
+      else this.#markSnapshotDue(guild);
     }
     this.#appendGatewayState(guildId);
   }
@@ -220,11 +220,11 @@ export class Intake {
   #repeatSnapshots(): void {
     this.#repeatSince = null;
     for (const guild of this.#parts.guilds.all()) {
-      if (guild.known && guild.available) this.#paySnapshot(guild);
+      if (guild.known && guild.available) this.#appendSnapshot(guild);
     }
   }
 
-  #paySnapshot(guild: GuildState): void {
+  #appendSnapshot(guild: GuildState): void {
     const whole = snapshotOf(guild);
     // Names are optional: they must not make a snapshot too large to send.
     const fits = Buffer.byteLength(JSON.stringify(whole)) < SIGNED_BODY_MAX_BYTES - ENVELOPE_BYTES;
@@ -233,13 +233,14 @@ export class Intake {
     this.#parts.guilds.save(guild);
   }
 
-  #owe(guild: GuildState): void {
+  #markSnapshotDue(guild: GuildState): void {
     guild.snapshotDue = true;
     this.#parts.guilds.save(guild);
   }
 
   #appendGatewayState(guildId: string): void {
-    if (this.#told !== null) this.#append(guildId, "gateway.state", { guildId, ...this.#told });
+    if (this.#reported !== null)
+      this.#append(guildId, "gateway.state", { guildId, ...this.#reported });
   }
 
   #append(guildId: string, event: string, payload: object): void {

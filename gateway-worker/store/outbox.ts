@@ -6,7 +6,7 @@ export type OutboxEvent = {
   /** Order of arrival over all guilds. */
   readonly position: number;
   readonly guildId: string;
-  /** Stays with the event over all attempts and processes. */
+  /** Stays the same over all attempts and processes. */
   readonly id: string;
   readonly event: string;
   /** JSON. */
@@ -28,10 +28,7 @@ export type OutboxBounds = { readonly events: number; readonly bytes: number };
  */
 export class Outbox {
   readonly #depths = new Map<string, Depth>();
-  /**
-   * Guild id to the last position that is being sent: events up to there stay, whatever happens behind
-   * them.
-   */
+  /** Guild id to the last position that is being sent. Events up to there stay, even if later ones are dropped. */
   readonly #inFlight = new Map<string, number>();
   readonly #bounds: OutboxBounds;
   readonly #sql: ReturnType<typeof statementsOf>;

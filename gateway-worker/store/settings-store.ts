@@ -21,11 +21,11 @@ export const IdentifyRecord = z.object({
 });
 export type IdentifyRecord = z.infer<typeof IdentifyRecord>;
 
-/** The state of the connection to Discord that the hubs were last told. */
-export const ToldGatewayState = z.object({ state: GatewayState, since: z.number().int() });
-export type ToldGatewayState = z.infer<typeof ToldGatewayState>;
+/** The state of the connection to Discord that was last sent to the hubs. */
+export const ReportedGatewayState = z.object({ state: GatewayState, since: z.number().int() });
+export type ReportedGatewayState = z.infer<typeof ReportedGatewayState>;
 
-/** The few single values that survive the process. */
+/** Single values that survive the process. */
 export class SettingsStore {
   readonly #read: StatementSync;
   readonly #write: StatementSync;
@@ -59,11 +59,11 @@ export class SettingsStore {
     this.#write.run("identify", JSON.stringify(record));
   }
 
-  gatewayState(): ToldGatewayState | null {
-    return this.#get("gateway", ToldGatewayState);
+  gatewayState(): ReportedGatewayState | null {
+    return this.#get("gateway", ReportedGatewayState);
   }
 
-  saveGatewayState(state: ToldGatewayState): void {
+  saveGatewayState(state: ReportedGatewayState): void {
     this.#write.run("gateway", JSON.stringify(state));
   }
 
