@@ -24,7 +24,7 @@ const LONGEST_CREATION_MS = 360;
 const HUB_SLEEPS_AFTER_MS = 15_000;
 /** Lifetime of the tokens of the clients that leave the stream, seconds. */
 const SESSION_SECONDS = 75;
-/** Others must be served within this time, milliseconds, whoever has disconnected. */
+/** Other clients must be served within this time, milliseconds, even while many disconnect. */
 const SERVED_WITHIN_MS = 30_000;
 
 const USER = "200000000000000001";
@@ -183,14 +183,14 @@ const roomsAreChannels = (): Promise<void> =>
 
 describe("a client that disconnects", () => {
   // This test comes first, because the keys are known afterwards.
-  it("while the provider is asked for its keys, does not block others, and the provider is asked once", async () => {
+  it("while the Worker fetches the provider's keys, does not block others, and fetches them once", async () => {
     const asks = await request("GET", "/rooms");
     await Promise.all(Array.from({ length: 20 }, (_, i) => world.hangUp(asks, (i + 1) * STEP_MS)));
     await othersAreServed();
     expect(world.keyRequests()).toBe(1);
   });
 
-  it("while its place is asked for, does not block others", async () => {
+  it("while its placement is looked up, does not block others", async () => {
     for (const where of ["/ws", "/events"]) {
       await Promise.all(
         Array.from({ length: 12 }, async (_, i) =>
@@ -238,7 +238,7 @@ describe("a client that disconnects", () => {
     await othersAreServed();
   });
 
-  it("during DELETE /end-room leaves a room that is open or one that is over", async () => {
+  it("during DELETE /end-room leaves an open room or an ended one", async () => {
     const rooms = await openRooms();
     const end = (n: number): Promise<RawRequest> =>
       request("DELETE", `/end-room/${rooms[n % rooms.length] ?? ""}`, undefined, {
@@ -286,8 +286,8 @@ describe("a client that disconnects", () => {
       );
     }
     await othersAreServed();
-    // If a client disconnects between the Worker's answer and its way to the network, workerd tells the hub only
-    // when the hub hibernates, and sometimes not at all. Then the session ends with its token.
+    // If a client disconnects between the Worker's answer and its arrival at the network, workerd tells the hub
+    // only when the hub hibernates, and sometimes never. Then the session ends with its token.
     const isEmpty = async (): Promise<void> => {
       const report = await send(
         await request("GET", `/admin/guilds/${PRIMARY_GUILD}/hub`, undefined, {
@@ -348,7 +348,7 @@ describe("a client that disconnects", () => {
   );
 
   it("with a webhook leaves a match with exactly two channels, however many clients disconnected", async () => {
-    // FACEIT itself has reported the match to nobody.
+    // FACEIT itself has sent no webhook of the match.
     await eventually("the match of the webhooks has its two channels", async () => {
       const { channels } = await world.discord.state();
       expect(channels.filter(({ name }) => name.startsWith("match-"))).toHaveLength(2);
@@ -407,7 +407,7 @@ async function wayBackOf(
   const { to } = await provenAtDiscord(await person.button(), person.discordId, browser);
   const back =
     provider === "Discord" ? to : (await provenAtFaceit(to ?? "", person.playerId, browser)).to;
-  if (back === null) throw new Error(`${provider} sends nobody back`);
+  if (back === null) throw new Error(`${provider} does not redirect back`);
   return back;
 }
 

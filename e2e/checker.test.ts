@@ -32,7 +32,7 @@ it.each<[string, Seen[]]>([
   ["but is unknown", [snapshot, event(2, "room.deleted", { channelId: "r" })]],
   ["resumed to 9", [snapshot, opened, { kind: "resumed", from: 1, to: 9 }]],
   ["not for clients", [snapshot, { kind: "wrong", what: "not for clients" }]],
-])("finds what is wrong: %s", (complaint, history) => {
+])("finds the problem: %s", (complaint, history) => {
   expect(() => checkHistory(history)).toThrow(complaint);
 });
 

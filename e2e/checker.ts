@@ -12,10 +12,10 @@ type View = {
 };
 
 /**
- * Checks the history of a client that may see everything, and replays it. After a snapshot the events must
- * follow each other without a gap, none may come twice, and each must change something.
+ * Checks the history of a client that may see everything, and replays it. After a snapshot the events must follow
+ * each other without a gap, each only once, and each must change something.
  * @returns the state that a page with this history shows at its end
- * @throws with everything that is wrong
+ * @throws with all problems
  */
 export function checkHistory(history: readonly Seen[]): View {
   const problems: string[] = [];
@@ -48,13 +48,16 @@ export function checkHistory(history: readonly Seen[]): View {
   return { rooms: story.rooms, resets: Math.max(resets, 0) };
 }
 
-/** What the events of a guild tell: which rooms are open, and who is in which voice channel. */
+/** The state that the events of a guild describe: which rooms are open, and who is in which voice channel. */
 export class Story {
   readonly #rooms = new Map<string, Set<string>>();
   readonly #channelOf = new Map<string, string>();
   readonly #isWhole: boolean;
 
-  /** @param rooms open at its start, when it is unknown who is elsewhere; absent: it starts with nothing */
+  /**
+   * @param rooms open at the start, when it is unknown who is in other channels; absent: no room is open and all
+   * voice channels are empty
+   */
   constructor(rooms?: readonly Room[]) {
     this.#isWhole = rooms === undefined;
     for (const { channelId, members } of rooms ?? []) {
@@ -67,7 +70,7 @@ export class Story {
     return this.#rooms;
   }
 
-  /** Goes on with an event. @returns what cannot be, in words; null: nothing */
+  /** Applies an event. @returns why the event is impossible, in words; null: it is possible */
   apply(event: string, payload: unknown): string | null {
     const { channelId, userId } = Object(payload) as { channelId: string; userId: string };
     const members = this.#rooms.get(channelId);

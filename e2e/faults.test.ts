@@ -110,7 +110,7 @@ describe("the network between container and Worker", () => {
     const attempts = await metric("guildhub_publishes_total");
     try {
       await moveAround(80);
-      await eventually("the container has tried again and again", async () => {
+      await eventually("the container has tried several times", async () => {
         expect(await metric("guildhub_outbox_events")).toBeGreaterThan(80);
         expect(await metric("guildhub_publishes_total")).toBeGreaterThan(attempts + 3);
       });
@@ -131,7 +131,7 @@ describe("Discord's gateway", () => {
     ["invalidates the session, resumable", { action: "invalidate", resumable: true }],
     ["no longer answers heartbeats", { action: "zombie" }],
     ["closes and forgets the session", { action: "drop", code: 4009 }],
-    ["invalidates the session for good", { action: "invalidate", resumable: false }],
+    ["invalidates the session, not resumable", { action: "invalidate", resumable: false }],
   ] as const)("%s", async (_what, fault) => {
     const before = (await discord.state()).gateway;
     await moveAround(10);
@@ -150,13 +150,13 @@ describe("Discord's gateway", () => {
   it("is down for a while", async () => {
     await discord.gateway({ action: "outage" });
     await moveAround(10);
-    await eventually("clients are told", () => {
+    await eventually("clients get the state", () => {
       const last = recorders[0]?.events.findLast(({ event }) => event === "gateway.state");
       expect(last?.payload).not.toMatchObject({ state: "connected" });
     });
     await discord.gateway({ action: "restore" });
     await settle();
-    await eventually("clients are told", () => {
+    await eventually("clients get the state", () => {
       const last = recorders[0]?.events.findLast(({ event }) => event === "gateway.state");
       expect(last?.payload).toMatchObject({ state: "connected" });
     });
@@ -199,7 +199,7 @@ describe("Discord's REST API", () => {
     expect(await channelsNamed(name)).toBe(0);
   });
 
-  it("an answer that is lost after the channel was made costs no second channel", async () => {
+  it("an answer that is lost after the channel was created causes no second channel", async () => {
     const name = newName();
     const mark = recorders[0]?.mark() ?? 0;
     await discord.rest({ status: 0, times: 1, afterEffect: true });

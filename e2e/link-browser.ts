@@ -87,7 +87,7 @@ export async function provenAtDiscord(
   return opened.to === null ? opened : browser.submit(opened.to, { user_id: discordId });
 }
 
-/** From there to the URL to which FACEIT sends the browser back. */
+/** From the URL of {@link provenAtDiscord} to the URL to which FACEIT sends the browser back. */
 export async function provenAtFaceit(
   wayBack: string,
   playerId: string,

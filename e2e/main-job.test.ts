@@ -100,7 +100,7 @@ describe("a room and its people", () => {
     expect((await alice.call("GET", `/rooms/${first}`)).body).toMatchObject({ state: "ended" });
   });
 
-  it("end once when somebody deletes the channel in Discord", async () => {
+  it("end once when a user deletes the channel in Discord", async () => {
     const alice = await api("alice");
     const room = await alice.createRoom({ name: "By hand" });
     await discord.move(USER_1, room);
@@ -116,7 +116,7 @@ describe("a room and its people", () => {
     });
     await alice.endRoom(room);
     const ended = () => recorder.events.filter(({ event }) => event === "room.deleted");
-    await eventually("it was told", () => expect(ended()).toHaveLength(1));
+    await eventually("the end was sent", () => expect(ended()).toHaveLength(1));
     // The next event has arrived, and the repeated one did not arrive before it.
     const next = await alice.createRoom();
     await eventually("the next room", () => {
@@ -127,7 +127,7 @@ describe("a room and its people", () => {
     await alice.endRoom(next);
   });
 
-  it("are not our rooms when we did not make them", async () => {
+  it("are not our rooms when we did not create them", async () => {
     const alice = await api("alice");
     const recorder = await record("alice");
     const mark = recorder.mark();
@@ -161,7 +161,7 @@ describe("a room and its people", () => {
 });
 
 describe("a private room", () => {
-  it("is seen by its creator, its guests and who manages rooms, and by nobody else", async () => {
+  it("is visible to its creator, its guests and room managers only", async () => {
     const creator = { discord_id: "300000000000000001" };
     const guest = { discord_id: "300000000000000002" };
     const manager = { scope: "rooms:manage" };
@@ -181,7 +181,7 @@ describe("a private room", () => {
       allowedUserIds: [guest.discord_id],
     });
     await discord.move(guest.discord_id, room);
-    // It arrives through the container, which may take longer than a room does.
+    // The move arrives through the container, which may take longer than the creation of a room.
     await eventually("the move has arrived", () => {
       expect(who.creator.since(marks["creator"] ?? 0)).toHaveLength(2);
     });
@@ -254,7 +254,7 @@ describe("several guilds", () => {
 });
 
 describe("a lost connection", () => {
-  it("misses nothing and sees nothing twice", async () => {
+  it("loses no event and repeats none", async () => {
     const alice = await api("alice-lost");
     const [still, moving] = [await record("alice-lost"), await record("bob-lost")];
     const rooms = [await alice.createRoom(), await alice.createRoom()];

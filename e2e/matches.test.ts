@@ -115,7 +115,7 @@ describe("linking", () => {
     ]);
   });
 
-  it("is closed to whoever opens somebody else's link, at each of its steps", async () => {
+  it("refuses an attacker who opens another person's link, at each of its steps", async () => {
     const before = await rows("SELECT * FROM player_links");
     const victim = { discordId: PLAYER(3), playerId: accountOf("borealis_one") };
     // The button itself: Discord reports the victim.
@@ -161,7 +161,7 @@ describe("a match", () => {
     });
     expect((await channels()).size).toBe(0);
     await faceit.move(matchId, "READY");
-    await eventually("both channels are there, with the players in them", async () => {
+    await eventually("both channels exist, with the players in them", async () => {
       expect(await whereIs(PLAYER(1))).toBe(await channelOf("faction1"));
       expect(await whereIs(PLAYER(2))).toBe(await channelOf("faction2"));
     });
@@ -175,7 +175,7 @@ describe("a match", () => {
     await eventually("the players are back in the lobby", async () => {
       expect([await whereIs(PLAYER(1)), await whereIs(PLAYER(2))]).toEqual([LOBBY, LOBBY]);
     });
-    await eventually("the stream has told all of it", () => {
+    await eventually("the stream has all events", () => {
       const told = recorder.since(mark).map(({ event }) => event);
       expect(told.filter((event) => /^match\.(?!updated)/.test(event))).toEqual([
         "match.created",
@@ -190,7 +190,7 @@ describe("a match", () => {
 
   it("admits players who link during the match, and removes substituted ones", async () => {
     const { matchId } = await faceit.createMatch({ status: "READY" });
-    await eventually("both channels are there", async () => {
+    await eventually("both channels exist", async () => {
       expect((await channels()).size).toBe(2);
     });
     await discord.move(PLAYER(5), LOBBY);
@@ -209,14 +209,14 @@ describe("a match", () => {
     });
     await faceit.move(matchId, "ONGOING");
     await faceit.webhook({ event: "match_status_configuring", matchId });
-    await eventually("who was substituted is out again", async () => {
+    await eventually("the substituted player is removed", async () => {
       expect(await whereIs(PLAYER(5))).toBe(LOBBY);
     });
     await faceit.move(matchId, "FINISHED");
     await nothingIsLeft();
   });
 
-  it("survives Discord's errors and a Worker that is killed again and again", async () => {
+  it("survives Discord's errors and a Worker that is killed repeatedly", async () => {
     const made = await Promise.all(
       Array.from({ length: 4 }, () => faceit.createMatch({ silent: true })),
     );
@@ -238,7 +238,7 @@ describe("a match", () => {
     await nothingIsLeft();
   });
 
-  it(`leaves nothing of ${CROWD} that are played with webhooks doubled, late and out of order`, async () => {
+  it(`leaves nothing of ${CROWD} matches whose webhooks are doubled, late and out of order`, async () => {
     const made = await Promise.all(Array.from({ length: CROWD }, () => faceit.createMatch()));
     await faceit.hold(true);
     const endings = ["FINISHED", "ABORTED", "CANCELLED"];

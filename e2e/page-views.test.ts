@@ -213,7 +213,7 @@ describe.each(["light", "dark"] as const)("every view, %s", (colorScheme) => {
 });
 
 describe("a room and its people", () => {
-  it("is private by names that are picked and ids that are pasted, without a mouse", async () => {
+  it("becomes private with picked names and pasted ids, without a mouse", async () => {
     // The page knows people whom the server has seen.
     const host = await apiOf("host");
     const channelId = await host.createRoom({ name: "Open to all" });
@@ -264,7 +264,7 @@ describe("a room and its people", () => {
       .waitFor({ state: "detached" });
   });
 
-  it("cannot be private without a Discord account, and the page says so before", async () => {
+  it("cannot be private without a Discord account, and the page says so in advance", async () => {
     const page = await openSignedIn("stranger");
     await page.getByRole("button", { name: "New room" }).click();
     const box = page.getByRole("checkbox", { name: "Private" });
@@ -351,7 +351,7 @@ describe("what happened", () => {
   });
 });
 
-// This comes last, because nobody ends its rooms.
+// This comes last, because its rooms are not ended.
 describe("a busy guild", () => {
   it("is short with 60 rooms: one stop of the Tab key, groups and a search", async () => {
     const everything = new Api(stack, await stack.token("tidy", { scope: "rooms:manage" }));

@@ -113,7 +113,7 @@ const screenshot = (page: Page, name: string): Promise<Buffer> =>
   page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), fullPage: true });
 
 describe("a new user", () => {
-  it("signs in, opens rooms, moves people, and loses nothing when everything is killed", async () => {
+  it("signs in, opens rooms, moves people, and loses nothing when every process is killed", async () => {
     const page = await openPage({ colorScheme: "light" });
     await screenshot(page, "1-welcome");
     await signIn(page, "alice");
@@ -211,7 +211,7 @@ describe("a match", () => {
       .waitFor();
     await side("borealis")
       .getByRole("listitem")
-      // The server knows no name of a person whom it has not seen in voice.
+      // The server knows only names of people whom it has seen in voice.
       .filter({ hasText: /borealis_one.*Discord known$/ })
       .waitFor();
     for (const faction of ["faction1", "faction2"]) {
@@ -239,7 +239,7 @@ describe("a match", () => {
 });
 
 describe("without a WebSocket", () => {
-  it("is live over HTTP, sees what others do but no private room, and comes back", async () => {
+  it("is live over HTTP, shows what others do but no private room, and reconnects", async () => {
     const [page, owner] = [await openPage({ withoutWebSocket: true }), await openPage()];
     await signIn(page, "dora", { stream: "Live over HTTP" });
     await signIn(owner, "owner", { discordId: PLAYER_5 });

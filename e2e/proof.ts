@@ -36,9 +36,9 @@ function prepareLighthouse(): Readonly<Record<string, string>> {
 }
 
 /**
- * Discord's own specification and independent gateway libraries check the local Discord and what we send to
- * it. One of them is Debian's.
- * @returns the variable that says why it is not available here, unless it is
+ * Discord's own specification and independent gateway libraries check the local Discord and what we send to it.
+ * One of the libraries is a package of Debian.
+ * @returns the variable that says why that one is not available here; empty: it is
  */
 function prepareLibraries(): Readonly<Record<string, string>> {
   const skipped = installPythonLibrary();
@@ -47,7 +47,7 @@ function prepareLibraries(): Readonly<Record<string, string>> {
   return { WITHOUT_PYTHON_DISCORD: skipped };
 }
 
-/** @returns why python3-discord is not available here; null: it is */
+/** @returns why python3-discord is not available here; null: it is available */
 function installPythonLibrary(): string | null {
   const missing = () => attempt(PYTHON, "-c", "import discord");
   if (missing() === null) return null;

@@ -25,7 +25,7 @@ export type Seen =
   /** A frame that no client should ever get. */
   | { readonly kind: "wrong"; readonly what: string };
 
-/** The frames that it may get. */
+/** The frames that a recorder may get. */
 const Frame = z.discriminatedUnion("type", [
   AuthOkFrame,
   SnapshotFrame,
@@ -57,7 +57,7 @@ export class Recorder {
     void this.#connect();
   }
 
-  /** The events, in the order they came. */
+  /** The events, in the order of arrival. */
   get events(): readonly EventFrame[] {
     return this.history.flatMap((seen) => (seen.kind === "event" ? [seen.frame] : []));
   }

@@ -9,7 +9,7 @@ import { startStack } from "../dev/testing/stack.ts";
 offerHelp(`Usage: npm run screenshot
   Makes docs/images/page.png, the picture of the README, from a stack of its own.`);
 
-/** `npm run screenshot`: makes the README's picture from its own stack with example rooms and people. */
+/** `npm run screenshot`: takes the README's picture of a stack of its own with example rooms and people. */
 const PICTURE = path.join(import.meta.dirname, "../docs/images/page.png");
 const MAX_BYTES = 300_000;
 const VIEWPORT = { width: 1200, height: 700 };
@@ -60,7 +60,7 @@ try {
   await signInAs(page, "ada", me);
   await page.getByRole("heading", { name: "Friday raid" }).waitFor();
   await unfold(page, "Friday raid");
-  await eventually("both connections stand", async () => {
+  await eventually("both connections are up", async () => {
     const texts = await page.locator(".statuses").textContent();
     if (!/Live.*Connected/.test(texts ?? "")) throw new Error(texts ?? "");
   });

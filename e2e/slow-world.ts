@@ -37,7 +37,7 @@ export type SlowWorld = {
   readonly faceit: FaceitControl;
   /** A token of this person. */
   readonly token: Identity["token"];
-  /** How often the identity provider was asked for its keys. */
+  /** Number of requests for the identity provider's keys. */
   readonly keyRequests: () => number;
   readonly secrets: { readonly hub: string; readonly webhook: string };
   /** Signs a body as Discord signs an interaction. */
@@ -50,7 +50,7 @@ export type SlowWorld = {
 };
 
 /**
- * Starts it with empty caches. It does not use `wrangler dev`, whose proxy does not always pass on a
+ * Starts the Worker with empty caches. It does not use `wrangler dev`, whose proxy does not always pass on a
  * disconnect.
  */
 export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {

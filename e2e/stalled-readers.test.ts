@@ -28,7 +28,7 @@ const SHORT_FLOOD = 20;
 const MIB = 1024 * 1024;
 /**
  * Their windows are 38 MiB, some of it in the kernel. The rest is garbage that V8 has not collected yet: the
- * growth of the same hub was measured between 12 and 68 MiB. What the readers have not taken is 20,000 MB.
+ * growth of the same hub was measured between 12 and 68 MiB. The readers have not read 20,000 MB.
  */
 const GROWTH_MAX_BYTES = 128 * MIB;
 /** Publishing stops when memory has grown by this much, to protect the machine. */
@@ -38,7 +38,7 @@ let folder: string;
 let identity: Identity;
 let hub: FilledHub;
 let users = 0;
-/** Connected all the time, and read everything. */
+/** Readers that are always connected, and read everything. */
 let keepUp: readonly Reader[];
 const opened: { leave: () => void }[] = [];
 
@@ -53,8 +53,8 @@ beforeAll(async () => {
     await join({ shows: "acknowledges", batch: true }),
     await join({ shows: "nothing", isStream: true }),
   ];
-  // From now on the memory includes what a hub keeps anyway: pages of the journal and compiled code. A
-  // second flood of that kind adds a megabyte or two.
+  // After this flood the memory includes what a hub keeps anyway: pages of the journal and compiled code. A second
+  // flood of that kind adds a megabyte or two.
   await flood(FLOOD);
 });
 
@@ -115,7 +115,7 @@ async function untilWhole(readers: readonly Reader[], seq: number): Promise<void
   const sentAway = new Set<Reader>();
   await Promise.all(
     readers.map((reader) =>
-      eventually("it is whole again", async () => {
+      eventually("the reader has everything", async () => {
         if (reader.closedWith !== null) {
           if (!sentAway.has(reader)) expect(reader.closedWith).toBe(1013);
           sentAway.add(reader);
@@ -128,7 +128,7 @@ async function untilWhole(readers: readonly Reader[], seq: number): Promise<void
   );
 }
 
-it("HUB-10 two hundred readers that stall cost a window each, and nobody else an event", async () => {
+it("HUB-10 two hundred readers that stall cost a window each, and other readers lose no event", async () => {
   const pinging = [
     await join({ shows: "pings", pingEveryMs: 200 }),
     await join({ shows: "pings", pingEveryMs: 200, batch: true }),
@@ -147,7 +147,7 @@ it("HUB-10 two hundred readers that stall cost a window each, and nobody else an
   const acknowledging = stalled.filter((_, at) => at % 20 === 0);
   for (const reader of acknowledging) reader.readOn();
   await untilAllHave(acknowledging, short);
-  // They were fed on their existing connections, and stall again.
+  // They got the events on their existing connections, and stall again.
   expect(acknowledging.map(({ snapshots }) => snapshots)).toEqual(acknowledging.map(() => 1));
   for (const reader of acknowledging) reader.stall();
 
@@ -171,7 +171,7 @@ it("HUB-10 two hundred readers that stall cost a window each, and nobody else an
   for (const reader of [...stalled, ...pinging]) reader.leave();
 });
 
-it("HUB-10 readers that never said anything cost 16 MB for each user and are then closed", async () => {
+it("HUB-10 readers that never sent a frame cost 16 MB for each user and are then closed", async () => {
   const sharing = users++;
   const silent = [
     await joinAndStall({ shows: "nothing" }),
@@ -198,8 +198,8 @@ it("HUB-10 readers that never said anything cost 16 MB for each user and are the
     expect(one).toBeGreaterThan(UNACKNOWLEDGED_BYTES_MAX / 2);
   }
   await untilWhole(silent, last);
-  // After they are back, nothing counts against them; two that share a user used up their 16 MB with what
-  // they missed.
+  // After they reconnect, nothing counts against them. The other two readers share a user, and have used up its 16
+  // MB with the events that they missed.
   const single = silent.slice(0, 2);
   const more = await flood(2);
   await untilAllHave(single, more);

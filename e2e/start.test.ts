@@ -86,7 +86,7 @@ async function runExample(
   }
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const says = (lines: readonly RegExp[]): Promise<void> =>
-    eventually("the example has said everything", () => {
+    eventually("the example has printed everything", () => {
       for (const line of lines) expect(output).toMatch(line);
     });
   try {
@@ -102,7 +102,7 @@ async function runExample(
 }
 
 describe("npm start refuses at once, by name,", () => {
-  it("a taken port", async () => {
+  it("a port in use", async () => {
     const [port = 0] = await freePorts(1);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
@@ -120,7 +120,7 @@ describe("npm start refuses at once, by name,", () => {
   it.each([
     ["a secret that is too short", { HUB_SECRET: "short" }, "HUB_SECRET"],
     ["a provider without keys", { JWT_ISSUER: "https://a.test", JWT_PUBLIC_JWK_URL: "" }, "JWT_"],
-    ["a port that is none", { IDP_PORT: "http" }, "IDP_PORT"],
+    ["a malformed port", { IDP_PORT: "http" }, "IDP_PORT"],
   ])("%s", async (_what, environment, named) => {
     const { stack, left } = await npmStart(environment);
     expect(await stack.exited).toBe(1);
@@ -134,7 +134,7 @@ describe("npm start", () => {
   it("runs the README, restarts what dies, refuses a second stack, and leaves nothing", async () => {
     const { stack, left } = await npmStart();
     await stack.isReady();
-    await eventually("it says so", () => {
+    await eventually("the stack reports it", () => {
       expect(stack.output()).toMatch(/^GuildHub is ready after [\d.]+ s: http/m);
       expect(stack.output()).toContain("Ctrl-C stops everything");
     });

@@ -4,7 +4,7 @@ import type { Journal, JournalEntry } from "./journal.ts";
 import type { Problems } from "./problems.ts";
 import { Views } from "./views.ts";
 
-/** What is counted of the histories of all clients. */
+/** Counts over the histories of all clients. */
 export type Tally = {
   deliveries: number;
   resumes: number;
@@ -22,7 +22,7 @@ export type SeenSnapshot = {
   readonly views: Views;
 };
 
-/** Close codes that a client which follows the protocol never gets. */
+/** Close codes that a client never gets if it follows the protocol. */
 const CODES_OF_FAULT: ReadonlySet<number> = new Set([1009, 4403, 4429, 4499]);
 const UNAUTHORIZED = 4401;
 /** Allowed when a slow link delivers the `auth` frame too late, and never afterwards. */
@@ -35,17 +35,17 @@ type Connection = {
   readonly claim: Claim | null;
   /** `auth.ok`; absent before it. */
   ack?: { readonly epoch: string; readonly seq: number };
-  /** Whether the position is known from which events count, by resume or snapshot. */
+  /** Whether a resume or a snapshot has set the position from which events count. */
   started: boolean;
   views: Views;
-  /** Expiry in seconds: of the token that is certainly in force, and of those that were sent for renewal. */
+  /** Expiry in seconds: of the token that is certainly in force, and of those sent for renewal. */
   exp: number;
-  readonly asked: number[];
+  readonly renewals: number[];
 };
 
 /**
- * Follows the history of one client. Everything that it may see must come once, in the order of the
- * journal, unless a necessary snapshot covered it; nothing else may come.
+ * Follows the history of one client. It must get every event that it may see once, in the order of the journal,
+ * unless a necessary snapshot covered it, and no other event.
  */
 export class ClientCheck {
   readonly snapshots: SeenSnapshot[] = [];
@@ -56,8 +56,7 @@ export class ClientCheck {
   readonly #received: Uint8Array;
   #connection: Connection | null = null;
   /**
-   * Every event up to here came, is not visible to the client, or is covered by a snapshot; null: not
-   * started.
+   * Every event up to here arrived, is not visible to the client, or is covered by a snapshot; null: not started.
    */
   #position: number | null = null;
   #hasLeft = false;
@@ -78,7 +77,7 @@ export class ClientCheck {
           started: false,
           views: new Views(line.grants),
           exp: line.exp,
-          asked: [],
+          renewals: [],
         };
         break;
       case "in":
@@ -89,7 +88,7 @@ export class ClientCheck {
         break;
       case "reauth":
         this.#connection?.views.renew(line.grants);
-        this.#connection?.asked.push(line.exp);
+        this.#connection?.renewals.push(line.exp);
         break;
       case "close":
         this.#closed(line.code, line.t);
@@ -155,7 +154,7 @@ export class ClientCheck {
         break;
       case "reauth.ok":
         connection.views.renewed();
-        connection.exp = connection.asked.shift() ?? connection.exp;
+        connection.exp = connection.renewals.shift() ?? connection.exp;
         break;
       case "error":
         this.#say("wrong", `was answered with the error ${frame.code}`);
@@ -209,7 +208,7 @@ export class ClientCheck {
     this.#position = seq;
   }
 
-  /** Nothing between these two came: no event there may have been due. */
+  /** No event between these two arrived, so none there may have been due. */
   #skip(after: number, before: number, views: Views): void {
     for (let seq = after + 1; seq < before; seq += 1) {
       const entry: JournalEntry | undefined = this.journal.at(seq);
@@ -288,7 +287,6 @@ export class ClientCheck {
   }
 }
 
-/** Counts one more of something. */
 export function addOne<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }

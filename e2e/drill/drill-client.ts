@@ -26,7 +26,7 @@ const LONG_TOKEN_SECONDS = 3_600;
 const RENEWED_TOKEN_SECONDS = 64;
 const PING_EVERY_MS = 4_000;
 const NARROW_EVERY_MS = 6_000;
-/** Without `auth.ok` after this time the client gives the connection up, milliseconds. */
+/** Without `auth.ok` after this time the client gives up the connection, milliseconds. */
 const GREETING_MS = 12_000;
 const RETRY_BASE_MS = 200;
 const RETRY_CAP_MS = 2_000;
@@ -257,7 +257,7 @@ export class DrillClient {
     this.#retryWindowMs = frame.retryWindowMs ?? 0;
     this.#attempt = 0;
     this.#acknowledging.start(frame.limits ?? {});
-    // A client that went back gets everything from there once more.
+    // A client that claimed an older position gets the events from there again.
     const known = this.#position;
     if (claim !== null && known !== null && claim.epoch === known.epoch && claim.seq < known.seq) {
       if (claim.seq >= 0 && Number.isSafeInteger(claim.seq)) this.#position = claim;

@@ -16,7 +16,7 @@ export type Drill = {
   readonly stack: Stack;
   readonly secret: string;
   readonly say: (what: string) => void;
-  /** Ends waits that would never end. */
+  /** Aborts waits that would never end. */
   readonly hurry: AbortController;
 };
 

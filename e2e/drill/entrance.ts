@@ -1,4 +1,4 @@
-/** How a client comes: with which position, and with its own way to authenticate. */
+/** How a client connects: with which position, and with its own way to authenticate. */
 import { askForTicket, type Entrance, type Refused } from "../../dev/testing/wire/wire.ts";
 import type { ClientSpec, Misplaced, Token } from "./fleet.ts";
 import type { Claim } from "./history.ts";

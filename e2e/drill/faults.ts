@@ -10,7 +10,7 @@ import type { Random } from "./random.ts";
 /** Bytes per second of a slow link. */
 const SLOW_BYTES = { from: 5_000, to: 100_000 } as const;
 const LINK_FAULT_LEAST_MS = 200;
-/** A fault waits this long for a client that it can happen to, milliseconds. */
+/** Longest wait for a client that a fault can happen to, milliseconds. */
 const SERVED_WITHIN_MS = 60_000;
 
 /** The targets of faults. */
@@ -22,7 +22,7 @@ type Targets = {
   readonly undisturbed: readonly DrillClient[];
 };
 
-/** Whether the hub learns that the client reads, other than from its transport. */
+/** Whether the client shows the hub that it reads, by acknowledgements or pings. */
 function isHeard({ entry, life }: ClientSpec): boolean {
   return life !== "silent" && entry !== "stream" && entry !== "poll";
 }
@@ -149,7 +149,7 @@ export class Faults {
     else if (kind.endsWith("stalled")) link.stall();
     else link.slow(rate);
     await delay(ms, undefined, { signal }).catch(() => {});
-    // What a stalled link held back is sometimes lost and sometimes late.
+    // The bytes that a stalled link held back are sometimes lost and sometimes late.
     if (this.#random.chance(0.5)) link.drop();
     link.heal();
   }
@@ -160,9 +160,10 @@ export class Faults {
     what = "",
     among = this.#targets.clients,
   ): Promise<void> {
-    // A client that is stalled or disconnected stays so; right after a kill all clients are disconnected.
+    // A fault does not happen to a client that is stalled or disconnected. Right after a kill all clients are
+    // disconnected.
     const client = await eventually(
-      "somebody is served",
+      "a client is served",
       () => this.#random.pick(among.filter(({ isServed }) => isServed)),
       SERVED_WITHIN_MS,
     );

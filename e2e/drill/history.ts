@@ -22,7 +22,7 @@ export type SeenFrame =
       readonly type: "ack";
       readonly epoch: string;
       readonly seq: number;
-      /** What a client is told of its window, and when to come back; long polls are told nothing. */
+      /** The client's window, and the time over which clients reconnect. A long poll has neither. */
       readonly limits?: { readonly windowBytes?: number; readonly windowEvents?: number };
       readonly retryWindowMs?: number;
     }
@@ -98,13 +98,13 @@ export type ClientFact =
   | { readonly k: "refused"; readonly status: number }
   /** It stopped reading, continued reading, or broke its connection on purpose. */
   | { readonly k: "note"; readonly what: string }
-  /** It left for good; no later event is due to it. */
+  /** It left permanently; no later event is due to it. */
   | { readonly k: "left" };
 
 /** One line of a client's history; `t` is the time, milliseconds since 1970. */
 export type ClientLine = { readonly t: number } & ClientFact;
 
-/** What the publishers know. */
+/** The facts that the publishers record. */
 export type TruthLine =
   /** A room with a unique name was requested; `audience` null: everybody in the guild sees it. */
   | { readonly k: "room"; readonly name: string; readonly audience: readonly string[] | null }
@@ -117,7 +117,7 @@ export type TruthLine =
       /** In the journal they are in the order of this stream. */
       readonly stream?: string;
     }
-  /** Refused with 409: nobody may ever see them. */
+  /** Refused with 409: no client may ever see them. */
   | { readonly k: "stale"; readonly guild: string; readonly ids: readonly string[] }
   /** The last event of a guild: every client must have got everything up to it. */
   | { readonly k: "marker"; readonly guild: string; readonly id: string }
@@ -132,7 +132,7 @@ export type TruthLine =
 /** An injected fault. */
 export type FaultLine = { readonly t: number; readonly k: string; readonly what: string };
 
-/** What the program that wrote the files says about the run. */
+/** What the program that wrote the files reports about the run. */
 export type DrillFacts = {
   readonly seed: number;
   readonly seconds: number;

@@ -14,8 +14,8 @@ export type JournalEntry = {
 };
 
 /**
- * The journal of one guild, put together from everything that clients with full rights got: a `seq` must be
- * the same event everywhere, no event may have two, and none may be missing.
+ * The journal of one guild, built from everything that clients with full rights got: a `seq` must be the same
+ * event everywhere, an event must have only one `seq`, and no `seq` may be missing.
  */
 export class Journal {
   readonly guild: string;
@@ -76,7 +76,7 @@ export class Journal {
         event: event?.event ?? "",
         channelId,
         userId: event?.payload.userId ?? null,
-        // If nobody knows the event, no client can be accused of losing or leaking it.
+        // If no client got the event, none can be accused of losing or leaking it.
         audience: event === undefined ? [] : channelId === null ? null : this.audienceOf(channelId),
       });
     }

@@ -34,7 +34,7 @@ it.each<[string, readonly Step[]]>([
     ]),
   ],
   [
-    "a client that goes back to where it was before, and gets the same again",
+    "a client that claims an older position, and gets the same events again",
     [...BOBS, close(), connect(BOB, { epoch: "e", seq: 3 }), ack(6)].concat([
       one(5, { prev: 3 }),
       one(6),
@@ -42,7 +42,7 @@ it.each<[string, readonly Step[]]>([
     ]),
   ],
   [
-    "a snapshot that covers what a client without a position missed",
+    "a snapshot that covers the events that a client without a position missed",
     [
       ...BOBS.slice(0, 4),
       close(),
@@ -71,7 +71,7 @@ it.each<[string, readonly Step[]]>([
     ],
   ],
   [
-    "what a subscribe may or may not have come in time for",
+    "events that a subscribe may or may not have been in time for",
     [
       ...BOBS.slice(0, 3),
       { t: 0, k: "subscribe", channelIds: ["elsewhere"] },
@@ -80,7 +80,7 @@ it.each<[string, readonly Step[]]>([
     ],
   ],
   [
-    "what a reauth with more grants lets in",
+    "events that a reauth with more grants makes visible",
     [
       ...BOBS.slice(0, 4),
       { t: 0, k: "reauth", grants: MANAGER, exp: EXP },
@@ -93,7 +93,7 @@ it.each<[string, readonly Step[]]>([
     ],
   ],
   [
-    "a long poll that says where it has come to",
+    "a long poll that reports its position",
     [
       ...BOBS.slice(0, 4),
       connect(BOB, { epoch: "e", seq: 1 }),
@@ -109,7 +109,7 @@ it.each<[string, readonly Step[]]>([
   ],
   ["a client that got everything and then was cut off", [...BOBS, close()]],
   [
-    "a token that ended while its successor was on its way",
+    "a token that expired while its renewal was under way",
     [
       connect(BOB),
       ack(0),
@@ -125,17 +125,17 @@ it.each<[string, readonly Step[]]>([
 });
 
 it.each<[string, ProblemKind, readonly Step[]]>([
-  ["an event that never came", "lost", [...BOBS.slice(0, 4), one(5, { prev: 1 }), one(6)]],
-  ["an end that never came", "lost", BOBS.slice(0, 5)],
+  ["an event that never arrived", "lost", [...BOBS.slice(0, 4), one(5, { prev: 1 }), one(6)]],
+  ["a last event that never arrived", "lost", BOBS.slice(0, 5)],
   [
-    "what a long poll left out",
+    "an event that a long poll left out",
     "lost",
     [...BOBS.slice(0, 4), { type: "position", seq: 4 }, one(5, { prev: 4 }), one(6)],
   ],
   ["a client that was not served at the end", "lost", [...BOBS.slice(0, 5), close()]],
   ["a client that was never served", "lost", [connect(BOB)]],
   [
-    "what a resume left out",
+    "an event that a resume left out",
     "lost",
     [
       ...BOBS.slice(0, 4),
@@ -146,7 +146,7 @@ it.each<[string, ProblemKind, readonly Step[]]>([
       one(6),
     ],
   ],
-  ["an event that came twice", "duplicated", [...BOBS.slice(0, 4), one(1), ...BOBS.slice(4)]],
+  ["an event that arrived twice", "duplicated", [...BOBS.slice(0, 4), one(1), ...BOBS.slice(4)]],
   [
     "an event that a resume repeats",
     "duplicated",
@@ -165,9 +165,13 @@ it.each<[string, ProblemKind, readonly Step[]]>([
     "reordered",
     [...BOBS.slice(0, 3), one(3, { prev: 0 }), one(1), one(5, { prev: 3 }), one(6)],
   ],
-  ["an event of somebody else's room", "leaked", [...BOBS.slice(0, 4), one(2), ...BOBS.slice(4)]],
   [
-    "a snapshot with somebody else's room",
+    "an event of another user's private room",
+    "leaked",
+    [...BOBS.slice(0, 4), one(2), ...BOBS.slice(4)],
+  ],
+  [
+    "a snapshot with another user's private room",
     "leaked",
     [
       connect(BOB),
@@ -176,7 +180,7 @@ it.each<[string, ProblemKind, readonly Step[]]>([
     ],
   ],
   [
-    "what was private after a reauth with fewer grants",
+    "a private event after a reauth with fewer grants",
     "leaked",
     [
       connect(MANAGER),
@@ -202,7 +206,7 @@ it.each<[string, ProblemKind, readonly Step[]]>([
     ],
   ],
   [
-    "a start from nothing where a resume was possible",
+    "a snapshot although a resume was possible",
     "reset",
     [
       ...BOBS.slice(0, 5),
@@ -222,19 +226,19 @@ it.each<[string, ProblemKind, readonly Step[]]>([
     "wrong",
     [connect(BOB, { epoch: "x", seq: 0 }), ack(0), ...BOBS.slice(3)],
   ],
-  ["a jump that says nothing of itself", "wrong", [...BOBS.slice(0, 4), one(3), ...BOBS.slice(5)]],
+  ["a jump without prev", "wrong", [...BOBS.slice(0, 4), one(3), ...BOBS.slice(5)]],
   [
-    "another payload than others saw",
+    "another payload than other clients got",
     "wrong",
     [...BOBS.slice(0, 4), one(3, { payload: {}, prev: 1 })],
   ],
   ["an event before auth.ok", "wrong", [connect(BOB), one(1)]],
   ["an error", "wrong", [...BOBS, { type: "error", code: "invalid_ack" }]],
-  ["a frame that nobody can read", "wrong", [...BOBS, { type: "unreadable" }]],
-  ["a close for an offence", "wrong", [...BOBS, close(4429)]],
-  ["a close for an auth frame that came", "wrong", [...BOBS, close(4408)]],
+  ["an unreadable frame", "wrong", [...BOBS, { type: "unreadable" }]],
+  ["a close for a violation", "wrong", [...BOBS, close(4429)]],
+  ["a close for a missing auth frame that had arrived", "wrong", [...BOBS, close(4408)]],
   [
-    "a close at the end of a token that has a successor",
+    "a close at the expiry of a renewed token",
     "wrong",
     [
       ...BOBS,
@@ -245,7 +249,7 @@ it.each<[string, ProblemKind, readonly Step[]]>([
   ],
   ["a close before the token ends", "wrong", [...BOBS, close(4401, EXP * 1000 - 60_000)]],
   [
-    "what was narrowed away for certain",
+    "an event that the subscription certainly excluded",
     "wrong",
     [
       ...BOBS.slice(0, 3),

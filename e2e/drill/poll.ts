@@ -24,7 +24,7 @@ type Page = {
 
 /**
  * One `GET /events` as a long poll.
- * @param query what is asked, and perhaps a ticket
+ * @param query parameters of the poll, and a ticket if there is one
  * @throws without an answer that a client can read
  */
 async function poll(
@@ -48,7 +48,7 @@ async function poll(
   return { ...(JSON.parse(text) as Omit<Page, "kind">), kind: "page" };
 }
 
-/** Follows a guild by long polls: what each answers comes as the frames that are equivalent to it. */
+/** Follows a guild by long polls, and turns each answer into the equivalent frames. */
 export function openPoll(entrance: Entrance, events: WireEvents): Wire {
   const over = new AbortController();
   let reading = Promise.resolve();
@@ -76,7 +76,7 @@ export function openPoll(entrance: Entrance, events: WireEvents): Wire {
       await delay(BETWEEN_MS, undefined, { signal: over.signal });
     }
   };
-  // The request was cut off, or nobody answered.
+  // The connection was lost, or there was no answer.
   follow().catch(() => events.onClose(LOST));
   return {
     send: () => {},

@@ -62,10 +62,10 @@ export async function postUntilSettled(
 type Batch = readonly SignedEvent[];
 type Send = (batch: Batch) => Promise<void>;
 
-/** Publishes until the signal, so many events a second on average. */
+/** Publishes until the signal, at this average rate. */
 type Publish = (perSecond: number, signal: AbortSignal) => Promise<void>;
 
-/** A publisher: makes a batch again and again, and sends it in one of its ways. */
+/** A publisher: repeatedly creates a batch, and sends it in one of several ways. */
 function publisher(
   { log }: Drill,
   random: Random,
@@ -121,7 +121,7 @@ export function loosePublisher(drill: Drill, rooms: () => readonly string[]): Pu
       log.problem(`a publish was answered with ${answer.status} ${answer.code}`);
       return;
     }
-    // Rooms end, but the lobby is always there: events there are not ignored either.
+    // Rooms end, but the lobby always exists, so its events must be in the journal.
     const must = batch.filter(
       ({ event, payload }) => event === "voice.joined" && payload["channelId"] === LOBBY,
     );
@@ -157,7 +157,7 @@ export function fencedPublisher(drill: Drill): {
   const { log } = drill;
   const random = drill.random.fork("fenced");
   const visits = new Visits(OTHER_GUILD, 2);
-  /** Users of a replaced publisher: its events about them are refused, so nobody may hear of them. */
+  /** Users of a replaced publisher: its events about them are refused, so no client may see them. */
   const ghosts = new Visits(OTHER_GUILD, 3);
   let epoch = ulid();
   let next = 1;
@@ -179,7 +179,7 @@ export function fencedPublisher(drill: Drill): {
       log.fault("publish out of order", `${batch.length} positions too early`);
       const later = make();
       const early = await post(drill, later);
-      if (early.status === 200) log.problem("events after a gap were taken");
+      if (early.status === 200) log.problem("events after a gap were accepted");
       await Promise.all([send(batch), post(drill, later)]);
       await send(later);
     },
@@ -208,7 +208,7 @@ function idsOf(batch: Batch): string[] {
 
 type Visit = { readonly userId: string; readonly channelId: string };
 
-/** Makes events of new users: each join changes something whenever it arrives. */
+/** Creates events of new users, so each join changes something, however late it arrives. */
 class Visits {
   readonly #guildId: string;
   readonly #firstUser: bigint;

@@ -54,7 +54,7 @@ export class RoomLife {
     if (answer !== null) this.#rooms.set(Created.parse(answer.body).channelId, api);
   }
 
-  /** Ends one of the rooms with everybody in it. */
+  /** Ends one of the rooms, with users in it. */
   async endOne(signal: AbortSignal): Promise<void> {
     const [channelId, api] = this.#random.pick([...this.#rooms]);
     this.#rooms.delete(channelId);
@@ -66,7 +66,7 @@ export class RoomLife {
     while (!signal.aborted) {
       const user = this.#random.pick(MOVERS);
       const target = this.#random.pick([...this.channels, ...this.channels, LOBBY, null]);
-      // A room may have just ended. A mute changes nothing that anybody hears of.
+      // A room may have just ended. A mute causes no event.
       await this.#drill.stack.discord.move(user, target, this.#random.chance(0.1)).catch(() => {});
       const rest = (1000 * (0.2 + 1.6 * this.#random.next())) / perSecond;
       await delay(rest, undefined, { signal }).catch(() => {});

@@ -26,7 +26,7 @@ const DISCORD_SHARE = 0.4;
 /** Average number of events per move. */
 const EVENTS_PER_MOVE = 1.5;
 
-/** Small shares of the Worker's hubs and relays, so that relays are needed. */
+/** Small limits for hubs and relays, so that relays are needed. */
 const SMALL_HUBS = { SOCKETS_PER_HUB: "20", SOCKETS_PER_RELAY: "20" } as const;
 
 /**
@@ -90,7 +90,7 @@ async function populate(drill: Drill): Promise<void> {
       const waiting = clients.filter(({ position }) => position === null);
       if (waiting.length > 0) throw new Error(waiting.map(({ spec }) => spec.name).join());
     };
-    await eventually("everybody is served", isServed, plan.settleMs);
+    await eventually("all clients are served", isServed, plan.settleMs);
     await traffic(drill, rooms, clients, links, around);
   } finally {
     clearInterval(beat);
@@ -161,7 +161,7 @@ async function traffic(
       if (ending.aborted) resolve();
       else ending.addEventListener("abort", () => resolve());
     });
-    say("everything is repaired; what is under way comes to its end …");
+    say("everything is repaired; waiting for what is under way …");
     const tooLong = setTimeout(() => hurry.abort(), plan.settleMs);
     await Promise.all(sources);
     clearTimeout(tooLong);

@@ -23,7 +23,7 @@ export async function settle(
   const { plan, log, stack } = drill;
   await stack.untilReady();
   await eventually(
-    "the container has handed over everything",
+    "the container has sent everything",
     async () => {
       const text = await (await fetch(`${stack.urls.gateway}/metrics`)).text();
       const left = [...text.matchAll(/^guildhub_outbox_events(?:{[^}]*})? (.+)$/gm)];
@@ -38,7 +38,7 @@ export async function settle(
     log.truth({ k: "marker", guild, id: events.at(-1)?.id ?? "" });
   }
   await eventually(
-    "everybody has caught up",
+    "all clients have caught up",
     () => {
       for (const guild of [PRIMARY_GUILD, OTHER_GUILD]) {
         const own = clients.filter(({ spec }) => spec.guild === guild);

@@ -1,4 +1,4 @@
-"""Debian's python3-discord on the local Discord; it tells what the library told its user."""
+"""Debian's python3-discord on the local Discord; it prints what the library reported to its user."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from discord.http import Route
 
 URL = os.environ["DISCORD_URL"]
 
-# The library asks for no address: the base of its REST client and of its gateway are attributes.
+# The library has no option for an address: the bases of its REST client and its gateway are attributes.
 Route.BASE = f"{URL}/api/v10"
 DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(URL.replace("http", "ws", 1) + "/")
 
@@ -27,7 +27,7 @@ def rooms(guild: discord.Guild) -> list[str]:
 class Watcher(discord.Client):
 
     def dispatch(self, event: str, /, *args: object) -> None:
-        """Listens where the library tells: handlers run later, when the state they get is a newer one."""
+        """Overrides the method that dispatches: handlers run later, when the state has changed again."""
         super().dispatch(event, *args)
         if event in ("ready", "resumed"):
             tell(event)

@@ -55,7 +55,7 @@ export function recordFile(): RecordFile {
   };
 }
 
-/** The operation of one exchange, and everything that is wrong with it. */
+/** The operation of one exchange, and its problems. */
 export type Verdict = {
   /** The operation's name in the specification; null: it has no such operation. */
   readonly operation: string | null;
@@ -97,7 +97,7 @@ function operationOf(
   const fitting = operations.filter(
     ({ method, path }) => method === exchange.method && parametersIn(exchange.path, path) !== null,
   );
-  // A part that is written out goes before a parameter.
+  // A literal part takes precedence over a parameter.
   return fitting.toSorted((one, other) => parameters(one) - parameters(other))[0];
 }
 
@@ -133,14 +133,14 @@ function judgeRequest(
     problems.map((it) => `request, ${kind}: ${it}`);
   return [
     ...label("path", ofPath),
-    // An unknown name in a query is ignored by Discord; we are not to send one.
+    // Discord ignores an unknown name in a query, but we must not send one.
     ...label("query", !ours || query === undefined ? [] : problemsOf(operation.query, query)),
     ...label("body", exchange.request === "" ? [] : problemsOf(operation.request, body)),
     ...label("headers", ours ? headerProblems(exchange, operation) : []),
   ];
 }
 
-/** As JSON would say it: a number or a boolean of a query is text on the wire. */
+/** The JSON values of a query, whose numbers and booleans are text on the wire. */
 function readQuery(query: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
   const read = (text: string): unknown => {
     if (text === "true" || text === "false") return text === "true";
@@ -157,7 +157,7 @@ function headerProblems({ headers, request }: RestExchange, { schemes }: Operati
   const isJson = /^application\/json\b/.test(headers["content-type"] ?? "");
   return [
     ...(wanted.length === 0 || wanted.includes(scheme) ? [] : [`authorization by "${scheme}"`]),
-    ...(request === "" || isJson ? [] : ["a body that is not said to be JSON"]),
+    ...(request === "" || isJson ? [] : ["a body without the JSON content type"]),
     ...(reason === undefined || isReason(reason) ? [] : ["x-audit-log-reason"]),
   ];
 }
@@ -177,9 +177,9 @@ function judgeAnswer(
   if (known === undefined) return [`answer: no such status ${status}`];
   const isJson = /^application\/json\b/.test(headers["content-type"] ?? "");
   if (status === 204) return answer === "" ? [] : ["answer: 204 with a body"];
-  // Cloudflare, in front of Discord, answers in plain text who does not say who it is.
+  // Cloudflare, in front of Discord, answers in plain text to a request without a User-Agent.
   if (status === 403 && answer === "error code: 1010") return [];
-  if (!isJson) return [`answer: ${status} is not said to be JSON`];
+  if (!isJson) return [`answer: ${status} has no JSON content type`];
   const present = BUCKET_HEADERS.filter((name) => headers[name] !== undefined);
   const half = present.length > 0 && present.length < BUCKET_HEADERS.length;
   const unsaid = status === 429 && headers["retry-after"] === undefined;
@@ -205,8 +205,8 @@ function judgeOAuth2({ request, status, answer }: RestExchange, schema: z.ZodTyp
 }
 
 /**
- * Where Discord's reference and its specification differ, and the reference is right: bit sets are text
- * ("Permissions"), and those of overwrites and commands are sent so.
+ * Discord's reference and its specification differ, and the reference is right: bit sets are text ("Permissions"),
+ * and those of overwrites and commands are sent as text.
  */
 function requestAsSpecified(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(requestAsSpecified);
@@ -222,8 +222,8 @@ function requestAsSpecified(value: unknown): unknown {
 }
 
 /**
- * The same for refusals: codes of a form's errors are words ("Error Messages"), and a 429 has a `code`
- * only for some limits ("Rate Limits").
+ * The same for refusals: the codes of form errors are words ("Error Messages"), and a 429 has a `code` only for
+ * some limits ("Rate Limits").
  */
 function refusalAsSpecified(value: unknown, status: number): unknown {
   if (Array.isArray(value) || !isObject(value)) return value;

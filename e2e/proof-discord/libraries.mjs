@@ -1,5 +1,5 @@
-// A bot of one gateway library on the local Discord, which tells what the library told its user:
-// `node libraries.mjs eris`. Plain JavaScript, because the libraries are installed for this proof alone.
+// A bot of one gateway library on the local Discord. It prints what the library reported to its user: `node
+// libraries.mjs eris`. Plain JavaScript, because the libraries are installed for this proof alone.
 import { Agent } from "node:http";
 import https from "node:https";
 import { connect } from "node:net";
@@ -74,7 +74,7 @@ const LIBRARIES = {
   },
 };
 
-/** Oceanic comes from Eris: both tell by the same events. */
+/** Oceanic is a fork of Eris: both report the same events. */
 async function connectEris(client) {
   const tellRooms = ({ channels }) => {
     const rooms = channels.filter(({ type }) => type === 2);
@@ -106,8 +106,8 @@ class PlainAgent extends Agent {
 }
 
 /**
- * Seyfert loses data that arrives in one packet with the answer to its upgrade, as HELLO does on the
- * loopback network. The agent puts it back, to be read after the answer.
+ * Seyfert loses data that arrives in one packet with the answer to its upgrade, as HELLO does on the loopback
+ * network. The agent puts the data back, to be read after the answer.
  */
 class PatientAgent extends PlainAgent {
   addRequest(request, options) {
@@ -118,12 +118,12 @@ class PatientAgent extends PlainAgent {
   }
 }
 
-/** Tells the test what the library told its user, as a line of JSON. */
+/** Sends the test what the library reported to its user, as a line of JSON. */
 function tell(kind, more = {}) {
   process.stdout.write(`${JSON.stringify({ kind, ...more })}\n`);
 }
 
-/** Tells where a user is now; without a channel: nowhere. */
+/** Reports the channel of a user; null: none. */
 function tellVoice(user, channel = null) {
   tell("voice", { user, channel });
 }

@@ -6,13 +6,13 @@ import type { LocalDiscord } from "../../dev/discord/local-discord.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { startLibrary, type Told } from "./library.ts";
 
-/** As Discord's tokens are: some libraries read the bot's id out of it. */
+/** In the form of Discord's tokens, because some libraries read the bot's id from it. */
 const TOKEN = `${Buffer.from(BOT).toString("base64url")}.GuildH.of-the-local-bot`;
 
-/** One of them waits 5 s before each new connection, and this machine may be slow. */
+/** One library waits 5 s before each new connection, and this machine may be slow. */
 const DEADLINE_MS = 45_000;
 
-/** Name of a library, and whether it reads in opcode 9 that its session is still good; else it opens another. */
+/** The libraries, and whether each resumes after opcode 9 with true. The others open a new session. */
 const LIBRARIES: readonly (readonly [name: string, readsOpcode9: boolean])[] = [
   ["discord.js", true],
   ["eris", false],
@@ -22,7 +22,7 @@ const LIBRARIES: readonly (readonly [name: string, readsOpcode9: boolean])[] = [
 
 const withoutPython = process.env["WITHOUT_PYTHON_DISCORD"];
 
-/** A room comes, somebody goes in and out, and the room goes. */
+/** A room is created, a user joins and leaves, and the room is deleted. */
 async function playRoom(discord: LocalDiscord, name: string): Promise<Told[]> {
   const made = await call(discord, "POST", `/guilds/${GUILD}/channels`, {
     body: { name, type: 2 },
@@ -44,7 +44,7 @@ async function sessions(discord: LocalDiscord): Promise<{ identifies: number; re
   return { identifies: Number(identifies), resumes: Number(resumes) };
 }
 
-/** Rooms and voice, each in their order: seyfert lets go of one event before the one before is through. */
+/** Rooms and voice, each in their order: seyfert may dispatch an event before the previous one is handled. */
 function sorted(told: readonly Told[]): { rooms: readonly Told[]; voice: readonly Told[] } {
   return {
     rooms: told.filter(({ kind }) => kind === "created" || kind === "deleted"),
@@ -53,7 +53,8 @@ function sorted(told: readonly Told[]): { rooms: readonly Told[]; voice: readonl
 }
 
 async function watchRooms(name: string, readsOpcode9: boolean): Promise<void> {
-  // Some open a session at once where Discord asks for a wait; what comes of that is shown elsewhere.
+  // Some libraries open a session at once where Discord requires a wait. Other tests cover that, so no wait is
+  // required here.
   const discord = await startForTest({ botToken: TOKEN, identifyIntervalMs: 0 });
   const bot = startLibrary(name, discord.url, TOKEN);
   onTestFinished(bot.stop);
@@ -84,7 +85,7 @@ async function watchRooms(name: string, readsOpcode9: boolean): Promise<void> {
   expected.push(...(await playRoom(discord, "On a good line")));
   await hasSeenAll("on a good line", 0);
 
-  // Nothing of it reaches the old line: it can only come by a resume.
+  // Nothing reaches the old connection, so the events can only arrive by a resume.
   await gateway("zombie");
   expected.push(...(await playRoom(discord, "On a silent line")));
   await gateway("drop");

@@ -13,7 +13,7 @@ const Told = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("voice"), user: z.string(), channel: z.string().nullable() }),
 ]);
 
-/** What a library told its user; `guild` is a complete guild, `voice` with null means that somebody left. */
+/** What a library reported to its user. `guild` is a complete guild; `voice` with null means that a user left. */
 export type Told = z.infer<typeof Told>;
 
 /** A bot of a gateway library as a process. */

@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 const problemsOf = (exchange: RestExchange) => judge(exchange, operations).problems;
 
-/** Everything that is wrong with a recording, each problem once. */
+/** All problems of a recording, each once. */
 function allProblems(exchanges: readonly RestExchange[]): readonly string[] {
   return [...new Set(exchanges.flatMap((exchange) => problemsOf(exchange)))];
 }
@@ -85,14 +85,14 @@ describe("the judge", () => {
   it.each<[string, () => RestExchange, string]>([
     ["an empty name", () => refused, "name"],
     ["a limit that is text", () => withBody({ user_limit: "4" }), "user_limit"],
-    ["a member that there is not", () => withBody({ usr_limit: 4 }), "usr_limit: no such member"],
+    ["an unknown member", () => withBody({ usr_limit: 4 }), "usr_limit: no such member"],
     [
       "an overwrite without an id",
       () => withBody({ permission_overwrites: [{ type: 1 }] }),
       "permission_overwrites.0.id",
     ],
     [
-      "bits that are none",
+      "permission bits that are no number",
       () => withBody({ permission_overwrites: [{ id: "1", type: 1, allow: "all" }] }),
       "permission_overwrites.0.allow",
     ],
@@ -100,7 +100,7 @@ describe("the judge", () => {
     [
       "a body of another type",
       () => ({ ...made, headers: { ...made.headers, "content-type": "text/plain" } }),
-      "not said to be JSON",
+      "without the JSON content type",
     ],
     [
       "a user's token",
@@ -113,20 +113,20 @@ describe("the judge", () => {
       "x-audit-log-reason",
     ],
     ["an unknown query", () => ({ ...made, query: { wait: "true" } }), "query"],
-    ["a guild's id that is none", () => ({ ...made, path: "/guilds/abc/channels" }), "guild_id"],
+    ["a malformed guild id", () => ({ ...made, path: "/guilds/abc/channels" }), "guild_id"],
     ["an unknown path", () => ({ ...made, path: "/rooms" }), "no such operation"],
     ["an answer without a position", () => withAnswer(made, { position: undefined }), "position"],
     ["an invented member", () => withAnswer(made, { room: true }), "room: no such member"],
     ["another status", () => ({ ...made, status: 200 }), "no such status 200"],
-    ["an answer that is no JSON", () => ({ ...made, answer: "<html>" }), "answer 201"],
+    ["an answer that is not JSON", () => ({ ...made, answer: "<html>" }), "answer 201"],
     ["an error without a code", () => withAnswer(refused, { code: undefined }), "code"],
     [
-      "an error of a form that has no code",
+      "a form error without a code",
       () => withAnswer(refused, { errors: { name: { _errors: [{ message: "x" }] } } }),
       "errors",
     ],
     [
-      "half of the limit's headers",
+      "only some of the limit's headers",
       () => ({
         ...made,
         answerHeaders: { "content-type": "application/json", "x-ratelimit-limit": "1" },
@@ -134,7 +134,7 @@ describe("the judge", () => {
       "of the limit's headers",
     ],
     [
-      "a 429 that says no time",
+      "a 429 without a time",
       () => ({ ...refused, status: 429, answer: '{"message":"x","retry_after":1,"global":false}' }),
       "no Retry-After",
     ],
@@ -148,7 +148,7 @@ describe("Discord's specification", () => {
     const record = recordFile();
     onTestFinished(record.remove);
     const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
-    // `npm test` says whether these tests pass; here only their requests matter.
+    // `npm test` shows whether these tests pass; here only their requests matter.
     const files = ["rest", "interactions", "oauth2"].map((name) => `dev/discord/${name}`);
     await run(process.execPath, [vitest, "run", "--project=node", ...files], {
       cwd: root,
@@ -207,7 +207,7 @@ describe("Discord's specification", () => {
       expect((await api.call("POST", `/rooms/${open}/invite`, {})).status).toBe(201);
       const invite = { maxAge: 60, maxUses: 1 };
       expect((await api.call("POST", `/rooms/${hidden}/invite`, invite)).status).toBe(201);
-      // The answer is lost, so the audit log is asked for the result.
+      // The answer is lost, so the Worker looks up the result in the audit log.
       const channels = { method: "POST" as const, path: "/guilds/:guildId/channels" };
       await discord.rest({ ...channels, status: 0, times: 1, afterEffect: true });
       await api.call("POST", "/create-room", { name: "Lost and found" });
@@ -256,8 +256,8 @@ describe("Discord's specification", () => {
 
     it("is met by matches", async () => {
       await discord.move(PLAYER, LOBBY);
-      // The guild is full, which the notice reports; then an answer is lost, and the channel list is asked
-      // for the result.
+      // The guild is full, which the notice reports. Then an answer is lost, and the Worker looks up the result in
+      // the channel list.
       const channels = { method: "POST" as const, path: "/guilds/:guildId/channels" };
       await discord.rest({ ...channels, status: 400, code: 30_013, times: 1 });
       const { matchId } = await faceit.createMatch({ status: "READY" });
@@ -267,13 +267,13 @@ describe("Discord's specification", () => {
         );
       });
       await discord.rest({ ...channels, status: 500, times: 1, afterEffect: true });
-      await eventually("both sides have a channel, and who is linked is in it", async () => {
+      await eventually("both sides have a channel with the linked player in it", async () => {
         expect(await channelsOfMatches()).toHaveLength(2);
         const { voiceStates } = await discord.state();
         expect(voiceStates.find(({ user_id: id }) => id === PLAYER)?.channel_id).not.toBe(LOBBY);
       });
       await linkPlayer("100000000000000304", "borealis_one");
-      await eventually("who links is let in", () => {
+      await eventually("a player who links is admitted", () => {
         const put = (one: RestExchange) =>
           one.method === "PUT" && one.path.endsWith("/permissions/100000000000000304");
         expect(ours().some(put)).toBe(true);
@@ -281,7 +281,7 @@ describe("Discord's specification", () => {
       const faction = "faction2" as const;
       await faceit.substitute(matchId, { faction, out: "borealis_one", in: "substitute_one" });
       await faceit.webhook({ event: "match_status_configuring", matchId });
-      await eventually("who is substituted is let out", () => {
+      await eventually("a substituted player is removed", () => {
         expect(
           ours().some(
             ({ method, path: where }) => method === "DELETE" && where.includes("/permissions/"),

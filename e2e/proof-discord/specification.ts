@@ -26,7 +26,7 @@ export async function loadOperations(): Promise<readonly Operation[]> {
   return readOperations(folder, schemas);
 }
 
-/** What is wrong with a value, in words; empty: nothing. Unknown members count as wrong. */
+/** The problems of a value, in words. Unknown members are problems. */
 export function problemsOf(schema: z.ZodType, value: unknown): readonly string[] {
   // In a union whose members have only optional fields, the first member accepts anything: check one by
   // one.

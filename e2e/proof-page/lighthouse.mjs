@@ -33,7 +33,7 @@ async function look(page, view) {
       maxWaitForLoad: STEP_MS,
     },
   });
-  if (result === undefined) throw new Error(`Lighthouse says nothing of ${view}`);
+  if (result === undefined) throw new Error(`Lighthouse returned no result for ${view}`);
   const { audits, categories, runtimeError } = result.lhr;
   if (runtimeError !== undefined) throw new Error(`${view}: ${runtimeError.message}`);
   const scores = Object.fromEntries(
