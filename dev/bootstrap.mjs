@@ -1,5 +1,5 @@
-// What `npm start`, `npm test` and `npm run check` do before anything else. Plain JavaScript without
-// dependencies, because it has to run on Node 20 and before anything is installed.
+// The first steps of `npm start`, `npm test` and `npm run check`. Plain JavaScript without dependencies, because
+// it must run on Node 20 and before anything is installed.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -7,12 +7,12 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { stop } from "./usage.mjs";
 
-/** The repository's top folder. */
+/** The root folder of the repository. */
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** The oldest Node that runs npm here. */
 const OLDEST_NODE = [20, 0];
-/** The oldest Node that runs the TypeScript of this repository as it is, with `node:sqlite`. */
+/** The oldest Node that runs the TypeScript of this repository without a build, and has `node:sqlite`. */
 const OLDEST_MODERN_NODE = [22, 18];
 
 /** @param {string} version @param {number[]} oldest */
@@ -22,8 +22,8 @@ function isAtLeast(version, oldest) {
 }
 
 /**
- * Whether node_modules holds what package-lock.json asks for. Compares versions, not times, so that
- * a fresh checkout of the same lock file installs nothing.
+ * Whether node_modules has the versions of package-lock.json. It compares versions, not times, so a fresh checkout
+ * of the same lock file installs nothing.
  */
 function isInstalled() {
   const read = (/** @type {string} */ file) => {
@@ -43,7 +43,7 @@ function isInstalled() {
   });
 }
 
-/** Installs what is missing: `npm ci`, or `npm install` where there is no lock file. */
+/** Installs missing packages: `npm ci`, or `npm install` without a lock file. */
 export function ensureInstalled() {
   if (!isAtLeast(process.versions.node, OLDEST_NODE)) {
     stop(`GuildHub needs Node ${OLDEST_NODE[0]} or newer; this is ${process.versions.node}.`);
@@ -59,11 +59,11 @@ export function ensureInstalled() {
     stdio: ["ignore", 2, 2],
   });
   if (result.status !== 0) {
-    stop(`npm ${command} failed. What it said is above; run it again when that is solved.`);
+    stop(`npm ${command} failed. Its output is above; run it again when the problem is solved.`);
   }
 }
 
-/** Path of a Node that runs TypeScript as it is: the installed one, else the system's. */
+/** Path of a Node that runs TypeScript: the installed one, else the system's. */
 function modernNode() {
   const installed = path.join(ROOT, "node_modules", ".bin", "node");
   if (existsSync(installed)) return installed;
@@ -81,11 +81,11 @@ function toolEnvironment() {
 }
 
 /**
- * Runs a TypeScript program of this repository and ends as it ends. It lives in a process group of
- * its own: only this process hears Ctrl-C and passes it on, so nobody is asked twice. When this
- * process vanishes, the program notices that the channel to it has closed.
- * @param {string} file path from the top folder
- * @param {(message: unknown) => void} [onMessage] what the program tells over the channel
+ * Runs a TypeScript program of this repository and ends with its exit code. The program has a process group of its
+ * own, so only this process gets Ctrl-C; it passes it on, and the program gets it once. When this process dies,
+ * the program notices that the channel to it is closed.
+ * @param {string} file path from the root folder
+ * @param {(message: unknown) => void} [onMessage] gets messages that the program sends over the channel
  * @param {() => void} [onEnd] called when it has ended, before this process ends
  */
 export function handOver(file, onMessage, onEnd) {
@@ -107,9 +107,9 @@ export function handOver(file, onMessage, onEnd) {
 }
 
 /**
- * npm passes most signals on, but it can be killed: then this process, or the shell that npm started
- * it with, belongs to another parent. Started by hand (`node dev/start.mjs &`) it may outlive its
- * shell, so that is left alone.
+ * npm passes most signals on, but it can be killed. Then this process, or the shell in which npm started it, has
+ * another parent. A process that was started by hand (`node dev/start.mjs &`) may outlive its shell, so it is not
+ * watched.
  * @param {() => void} onGone
  */
 function watchNpm(onGone) {
@@ -119,7 +119,7 @@ function watchNpm(onGone) {
   setInterval(() => ancestors() !== before && onGone(), 1000).unref();
 }
 
-/** Parent of another process; undefined where there is no /proc. @param {number} pid */
+/** Parent of another process; undefined without /proc. @param {number} pid */
 function parentOf(pid) {
   try {
     return /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

@@ -1,5 +1,5 @@
-// `npm run build`, and the [build] command of wrangler.toml: the page, as it is deployed. Wrangler names
-// its own command; the environment is the first argument.
+// `npm run build`, and the [build] command of wrangler.toml: builds the page for deployment. Wrangler passes its
+// own command in a variable; the environment is the first argument.
 import { handOver } from "./bootstrap.mjs";
 import { offerHelp, stop } from "./usage.mjs";
 
@@ -9,7 +9,7 @@ offerHelp(`Usage: npm run build
 const command = process.env.WRANGLER_COMMAND;
 const [environment] = process.argv.slice(2);
 
-// `wrangler dev` serves what is there; `npm start` builds a page of its own.
+// `wrangler dev` serves the existing page; `npm start` builds a page of its own.
 if (command === "dev" || command === "types") process.exit(0);
 if (command !== undefined && environment === undefined) {
   stop(

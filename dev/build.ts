@@ -1,4 +1,4 @@
-// What dev/build.mjs runs: builds console/dist, unless nothing that it is made of has changed.
+// The program behind dev/build.mjs: builds console/dist, unless none of its sources has changed.
 import path from "node:path";
 import { buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
 
@@ -9,5 +9,5 @@ try {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 }
-// The channel to dev/build.mjs would keep this process.
+// The open channel to dev/build.mjs would keep this process alive.
 process.disconnect?.();

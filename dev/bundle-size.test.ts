@@ -3,7 +3,7 @@ import { lookAtBundle, type Metafile, WORKER_MAX_KIB } from "./bundle-size.ts";
 
 const BUDGETS = { libraries: 60, platform: 20, rooms: 20, entry: 5 };
 
-/** A bundle of these files; each imports what is named beside its size. */
+/** A bundle of these files with their sizes; each imports the given modules. */
 function bundleOf(
   files: Readonly<Record<string, number>>,
   imports: readonly string[] = [],
@@ -36,7 +36,7 @@ const FILES = {
 };
 
 describe("the Worker's bundle", () => {
-  it("is told part by part, and the parts add up", () => {
+  it("is listed part by part, and the parts add up", () => {
     const { lines, problems } = lookAtBundle(bundleOf(FILES), 100 * 1024, BUDGETS);
     expect(lines.map((line) => line.replaceAll(/ +/g, " "))).toEqual([
       "libraries 50.0 of 60 KiB",
@@ -48,7 +48,7 @@ describe("the Worker's bundle", () => {
     expect(problems).toEqual(["platform has 25.0 KiB; at most 20."]);
   });
 
-  it("may not be heavier as a whole", () => {
+  it("must not exceed the budget of the whole", () => {
     const bytes = WORKER_MAX_KIB * 1024;
     const budgets = { libraries: 300, platform: 300, rooms: 300, entry: 300 };
     expect(lookAtBundle(bundleOf(FILES), bytes, budgets).problems).toEqual([]);
@@ -68,7 +68,7 @@ describe("the Worker's bundle", () => {
     ]);
   });
 
-  it("has nothing replaced that is not zod's", () => {
+  it("replaces only imports of zod", () => {
     const of = (file: string): readonly string[] =>
       lookAtBundle(bundleOf({ [file]: 1 }, ["../locales/index.js"]), 1, BUDGETS).problems;
     expect(of("node_modules/zod/v4/core/index.js")).toEqual([]);

@@ -1,6 +1,6 @@
-// What the Worker weighs, part by part, and what each part may weigh. `npm run check` holds it.
+// The size of the Worker's bundle, part by part, and the budget of each part. `npm run check` enforces them.
 
-/** What esbuild tells of a bundle, as far as it is read here. */
+/** The members of esbuild's metafile that are used here. */
 export type Metafile = {
   readonly inputs: Readonly<
     Record<string, { readonly imports: readonly { readonly original?: string }[] }>
@@ -13,10 +13,10 @@ export type Metafile = {
   >;
 };
 
-/** What the whole Worker may weigh, KiB of gzip. With all five areas it will be 450. */
+/** Budget of the whole Worker, KiB of gzip. With all five areas it will be 450. */
 export const WORKER_MAX_KIB = 230;
 
-/** What each part may weigh, KiB of gzip. Together a little more than the whole: not all grow at once. */
+/** Budget of each part, KiB of gzip. Their sum is a little more than the whole, because not all grow at once. */
 const PART_MAX_KIB: Readonly<Record<string, number>> = {
   libraries: 118,
   protocol: 11,
@@ -28,10 +28,13 @@ const PART_MAX_KIB: Readonly<Record<string, number>> = {
   entry: 5,
 };
 
-/** What `[alias]` of wrangler.toml replaces, and whose it is: it goes by the text of an import alone. */
+/**
+ * The import that `[alias]` of wrangler.toml replaces, and the package it is meant for. The alias matches the text
+ * of an import only, whichever file contains it.
+ */
 const REPLACED = { import: "../locales/index.js", of: "node_modules/zod/" };
 
-/** The part that a file of the bundle belongs to; a new area is a part of its own. */
+/** The part of the bundle that a file belongs to. A new area is a part of its own. */
 function partOf(file: string): string {
   if (file.includes("node_modules/")) return "libraries";
   const area = /^(?:src\/features\/([^/]+)\/|drizzle\/([^/]+)\.ts$)/.exec(file);
@@ -40,10 +43,10 @@ function partOf(file: string): string {
 }
 
 /**
- * Looks at a bundle.
- * @param gzipBytes of the whole bundle. A part's is its share of the bytes before compression, so that
- * the parts add up to the whole.
- * @returns a line for each part, and what is wrong
+ * Measures a bundle.
+ * @param gzipBytes of the whole bundle. A part gets its share by its bytes before compression, so that the parts
+ * add up to the whole.
+ * @returns a line for each part, and the problems
  */
 export function lookAtBundle(
   { inputs, outputs }: Metafile,

@@ -1,4 +1,4 @@
-// What `npm run check` runs (dev/run.mjs): everything that CI demands beside the tests.
+// The program behind `npm run check` (dev/run.mjs): everything that CI requires besides the tests.
 import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
@@ -10,13 +10,13 @@ import { buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
 import { runOnce } from "./stack/process-group.ts";
 import { wranglerCommand } from "./stack/wrangler.ts";
 
-/** @returns lines that are worth reading, also when all is well */
+/** @returns lines to print, also on success */
 type Check = { readonly name: string; readonly run: () => Promise<readonly string[] | void> };
 
 const root = path.dirname(import.meta.dirname);
 const scratch = await mkdtemp(path.join(tmpdir(), "guildhub-check-"));
 
-/** Runs a tool of node_modules; what it said is in the error when it fails. */
+/** Runs a tool of node_modules. Its output is in the error when it fails. */
 const tool = (failure: string, file: string, ...args: readonly string[]): Promise<void> =>
   runOnce(failure, {
     args: [path.join(root, "node_modules", file), ...args],
@@ -29,7 +29,7 @@ const types = (project: string): Check => ({
   run: () => tool("Type errors", "typescript/bin/tsc", "-p", project),
 });
 
-/** The Worker's bundle, as it would be deployed, and what its parts weigh. */
+/** The Worker's bundle as it would be deployed, and the sizes of its parts. */
 const bundle = (environment: string): Check => ({
   name: `bundle for ${environment}`,
   run: async () => {
@@ -46,14 +46,14 @@ const bundle = (environment: string): Check => ({
     const meta = JSON.parse(await readFile(metafile, "utf8")) as Metafile;
     const { lines, problems } = lookAtBundle(meta, bytes);
     if (problems.length > 0) throw new Error([...lines, ...problems].join("\n"));
-    // The same module in both environments: told once.
+    // Both environments have the same module, so its sizes are printed once.
     return environment === "production" ? lines : [];
   },
 });
 
-/** The committed migrations make exactly the tables that drizzle/ defines. */
+/** The committed migrations create exactly the tables that drizzle/ defines. */
 const migrations: Check = {
-  name: "migrations are what drizzle/ says",
+  name: "migrations match drizzle/",
   run: async () => {
     const copy = path.join(scratch, "migrations");
     await cp(path.join(root, "migrations"), copy, { recursive: true });
@@ -87,7 +87,7 @@ const CHECKS: readonly Check[] = [
     run: () => tool("Not formatted (npm run format)", "oxfmt/bin/oxfmt", "--check"),
   },
   {
-    name: "nothing exported, written or installed for nobody",
+    name: "no unused exports, files or packages",
     run: () =>
       tool("Delete what nobody uses", "knip/bin/knip.js", "-c", "dev/knip.json", "--no-progress"),
   },

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 
 const USUAL_PLACES = [
-  // Without the parts that nobody sees here: it needs a third less time.
+  // The headless build comes first: it needs a third less time.
   "/usr/bin/chromium-headless-shell",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
@@ -21,7 +21,10 @@ export function findChromium(): string | undefined {
   return places.find(isExecutable);
 }
 
-/** Installs Debian's chromium-headless-shell where that is possible (root, apt-get), and says whether it is there. */
+/**
+ * Installs Debian's chromium-headless-shell if possible (root, apt-get).
+ * @returns its path; undefined: not found
+ */
 export function installChromium(): string | undefined {
   if (process.env["CHROMIUM_PATH"]) return undefined;
   if (process.getuid?.() !== 0 || !isExecutable("/usr/bin/apt-get")) return undefined;

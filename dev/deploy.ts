@@ -1,5 +1,5 @@
-// `npm run deploy -- production`: looks at wrangler.toml, applies the migrations, and deploys the Worker
-// with its page (whose build is the [build] command of wrangler.toml).
+// `npm run deploy -- production`: checks wrangler.toml, applies the migrations, and deploys the Worker with its
+// page (whose build is the [build] command of wrangler.toml).
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -20,10 +20,10 @@ const { positionals, values } = readArguments(USAGE, {
 });
 const [environment, ...others] = positionals;
 if (environment === undefined || others.length > 0) stop(USAGE);
-// Without `--` before it, npm takes the flag for its own.
+// Without `--` before it, npm reads the flag as its own.
 const dryRun = values["dry-run"] || process.env["npm_config_dry_run"] === "true";
 
-/** What has to be filled in before this environment can work; secrets are Cloudflare's and not seen here. */
+/** The missing values of an environment. Secrets are at Cloudflare and cannot be checked here. */
 function problemsOf(toml: string, name: string, vars: Variables): readonly string[] {
   const problems: string[] = [];
   try {
@@ -53,7 +53,7 @@ if (problems.length > 0) stop(`wrangler.toml is not filled in yet:\n  ${problems
 
 const wrangler = (...args: readonly string[]): void => {
   const command = wranglerCommand(root, [...args, "--env", environment]);
-  // As it is: whoever deploys hears what wrangler has to say.
+  // Without `QUIET_WRANGLER`, because wrangler's messages matter in a deployment.
   const { status } = spawnSync(process.execPath, command.args, { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
 };
@@ -61,7 +61,7 @@ const wrangler = (...args: readonly string[]): void => {
 if (dryRun) {
   wrangler("deploy", "--dry-run");
 } else {
-  // They only add, so the Worker that still runs works with the new tables.
+  // Migrations only add, so the Worker that still runs works with the new tables.
   wrangler("d1", "migrations", "apply", "DB", "--remote");
   wrangler("deploy");
 }

@@ -22,10 +22,10 @@ const { values } = readArguments(USAGE, {
 });
 const root = path.dirname(import.meta.dirname);
 
-// For the deployed bot the environment is enough: no file, and no secret that this does not use.
+// For the deployed bot the environment is enough: no file is needed, and no secret that this program does not use.
 const settings = commandSettings(root, { HUB_SECRET: freshSecret() });
 if (!settings.ok) stop(settings.error.join("\n"));
-// They are all of matches.
+// All slash commands belong to matches.
 const { matches: config } = parseConfig(settings.value.worker);
 if (config === undefined) stop("AREAS leaves matches out, and no other area has slash commands.");
 const { id: applicationId } = config.discordApp;

@@ -1,4 +1,5 @@
-// Scripts of package.json that may run before anything is installed: installs what is missing and hands over.
+// Scripts of package.json that may run before anything is installed: installs missing packages, then runs the
+// program.
 import { ensureInstalled, handOver } from "./bootstrap.mjs";
 import { offerHelp, stop } from "./usage.mjs";
 
@@ -30,7 +31,7 @@ const [name = ""] = process.argv.splice(2, 1);
 const script = SCRIPTS[name];
 if (script === undefined) stop(`dev/run.mjs knows ${Object.keys(SCRIPTS).join(", ")}`);
 offerHelp(script[1]);
-// Both proofs are one program, which is told which.
+// Both proofs are one program, which gets the name of the proof as an argument.
 if (name.startsWith("proof:")) process.argv.splice(2, 0, name.slice("proof:".length));
 ensureInstalled();
 handOver(script[0]);

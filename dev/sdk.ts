@@ -1,4 +1,4 @@
-// What `npm run sdk` runs: makes the package `guildhub-client` in dist/client.
+// The program behind `npm run sdk`: builds the package `guildhub-client` in dist/client.
 import path from "node:path";
 import { buildSdk } from "./sdk/build-sdk.ts";
 import { offerHelp } from "./usage.mjs";

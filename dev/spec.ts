@@ -1,6 +1,7 @@
 /**
- * Writes the files below docs/ that are made from the code (`npm run spec`), or into the folder that
- * is named. The Workers runtime is stood in for: the documents need the routes, not what they do.
+ * Writes the files below docs/ that are generated from the code (`npm run spec`), or writes them into the given
+ * folder. The Workers runtime is replaced by stubs, because the documents need only the declarations of the
+ * routes.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { registerHooks } from "node:module";
@@ -20,7 +21,7 @@ registerHooks({
       : next(specifier, context),
 });
 
-// By address: Node's types and those of the Workers runtime do not mix in one TypeScript project.
+// Imported by URL, because Node's types and those of the Workers runtime do not mix in one TypeScript project.
 const { documents } = (await import(new URL("../src/documents.ts", import.meta.url).href)) as {
   documents: () => Readonly<Record<string, string>>;
 };

@@ -1,5 +1,5 @@
-// The local stack behind `npm start` (dev/start.mjs): starts every part, starts it again when it
-// dies, and takes all of them along when it ends.
+// The local stack behind `npm start` (dev/start.mjs): starts every part, restarts a part that dies, and ends all
+// of them when it ends.
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,10 +14,12 @@ import type { Settings } from "./stack/settings.ts";
 import { removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
 import { ensureDevVars } from "./stack/variables.ts";
 
-// State has keys and tokens in it: what this process and its parts write is for its user alone.
+// The state contains keys and tokens, so only this user may read what this process and its parts write.
 process.umask(0o077);
 
-/** Where each part answers 200 when it works; the gateway-worker also waits for Discord and the hub. */
+/**
+ * The path at which each part answers 200 when it works. The gateway-worker also waits for Discord and the hub.
+ */
 const READY_PATHS: Readonly<Record<PartName, string>> = {
   worker: "/health",
   gateway: "/readyz",
@@ -25,7 +27,7 @@ const READY_PATHS: Readonly<Record<PartName, string>> = {
   discord: "/",
   faceit: "/",
 };
-/** The Worker's answer for all of them together, which is the hub's. */
+/** The path at which the Worker answers 200 when everything works. The hub decides that. */
 const HUB = "hub";
 const READY_PATH = "/ready";
 
@@ -43,7 +45,7 @@ function refuse(problems: readonly string[]): never {
 
 function settingsOfThisRun(): Settings {
   if (ensureDevVars(path.join(root, ".dev.vars"), path.join(root, ".dev.vars.example"))) {
-    output.say("Made .dev.vars with fresh secrets.");
+    output.say("Created .dev.vars with fresh secrets.");
   }
   const settings = commandSettings(root);
   if (!settings.ok) return refuse(settings.error);
@@ -61,12 +63,12 @@ if (other !== undefined) {
   refuse([`The stack runs already (process ${other}). Stop it first, or set STATE_DIR and ports.`]);
 }
 mkdirSync(settings.stateDir, { recursive: true });
-// Files that an earlier version wrote for everybody are closed off as well.
+// This also protects files that an earlier version left readable for other users.
 chmodSync(settings.stateDir, 0o700);
 const portsTaken = await portProblems(settings);
 if (portsTaken.length > 0) refuse(portsTaken);
 
-/** Tells scripts (`stack.json`) and the process that started this one what runs now. */
+/** Reports what runs now, to scripts (`stack.json`) and to the process that started this one. */
 function report(): void {
   if (ending.signal.aborted) return;
   const parts = Object.fromEntries([...running].map(([name, part]) => [name, part.status()]));
@@ -84,7 +86,7 @@ function start(name: PartName): void {
     ...USUAL_SUPERVISION,
     output,
     logDir,
-    // While the parts wait for each other they complain; that is no news.
+    // While parts wait for each other they print warnings, which are not shown.
     isShown: (severity) =>
       settings.verbose || severity === "error" || (severity === "warning" && isReady),
     onChange: () => queueMicrotask(report),
@@ -92,7 +94,7 @@ function start(name: PartName): void {
   running.set(name, part);
 }
 
-/** Ends everything: the gateway-worker first, so that it can still hand over what it has. */
+/** Ends everything. The gateway-worker ends first, so that it can still send its events. */
 async function end(exitCode: number): Promise<void> {
   if (ending.signal.aborted) return;
   ending.abort();
@@ -115,7 +117,7 @@ process.on("uncaughtException", (error) => {
   void end(1);
 });
 
-/** What a part says about itself when it is asked whether it works. */
+/** The answer of a part to the request for its health, in words. */
 async function whatItSays(url: string): Promise<string> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
@@ -139,14 +141,14 @@ async function sayWhyItHangs(name: string): Promise<void> {
 
 const progress = showProgress(output, (name) => void sayWhyItHangs(name));
 
-/** Settles when a part works, or when the stack ends. */
+/** Resolves when a part works, or when the stack ends. */
 async function untilReady(part: PartName, where = READY_PATHS[part]): Promise<void> {
   while (!ending.signal.aborted && !(await answers(`${settings.urls[part]}${where}`))) {
     await delay(100);
   }
 }
 
-/** What is worth knowing of each part. */
+/** The parts in the printed summary, each with a note. */
 const ROWS: readonly (readonly [PartName, string])[] = [
   ["worker", "the page, /docs, /ready"],
   ["gateway", "/healthz, /readyz, /metrics"],
@@ -157,7 +159,7 @@ const ROWS: readonly (readonly [PartName, string])[] = [
 
 function printAddresses(): void {
   const { urls, parts, needed } = settings;
-  // Other terminals look for the stack in .state unless they are told where it is.
+  // Commands in other terminals look for the stack in .state unless STATE_DIR says where it is.
   const withState = process.env["STATE_DIR"] ? `STATE_DIR=${settings.stateDir} ` : "";
   const took = seconds(performance.now() - startedAt);
   const row = (name: PartName, note: string): string => {
@@ -181,7 +183,7 @@ function printAddresses(): void {
   );
 }
 
-/** Starts everything, each as soon as what it needs is there. */
+/** Starts all parts, each as soon as the parts that it needs work. */
 async function startAll(): Promise<void> {
   const local = (part: PartName): string | undefined =>
     settings.parts.includes(part) ? settings.urls[part] : undefined;
@@ -190,7 +192,7 @@ async function startAll(): Promise<void> {
   for (const name of settings.parts) {
     if (name === "worker") continue;
     start(name);
-    // It has nothing to do before the Worker is there.
+    // The gateway-worker has nothing to do before the Worker works.
     if (name === "gateway") continue;
     followed.push(progress.follow(PART_LABELS[name], untilReady(name)));
   }

@@ -1,4 +1,4 @@
-// `npm start`: installs what is missing and hands over to the stack (dev/stack.ts).
+// `npm start`: installs missing packages and runs the stack (dev/stack.ts).
 import { ensureInstalled, handOver } from "./bootstrap.mjs";
 import { offerHelp } from "./usage.mjs";
 
@@ -13,8 +13,7 @@ offerHelp(`Usage: npm start
 ensureInstalled();
 
 /**
- * Process groups of the running parts. The stack ends them itself; this list is for the case that
- * the stack is killed and cannot.
+ * Process groups of the running parts. The stack ends them itself, unless it is killed; then this list is used.
  * @type {number[]}
  */
 let groups = [];
@@ -29,7 +28,7 @@ handOver(
       try {
         process.kill(-group, "SIGKILL");
       } catch {
-        // Already gone, as it should be.
+        // The group has ended already, as it should.
       }
     }
   },

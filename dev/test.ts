@@ -1,4 +1,4 @@
-// What `npm test` runs (dev/run.mjs): all test projects, with one line of numbers at the end.
+// The program behind `npm test` (dev/run.mjs): all test projects, with one line of numbers at the end.
 import path from "node:path";
 import { findChromium, installChromium } from "./chromium.ts";
 import { buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
@@ -7,8 +7,8 @@ import { VitestRuns } from "./vitest-runs.ts";
 const BROWSER_TESTS = "e2e/page*.test.ts";
 
 /**
- * The tests with real processes come last and alone: beside hundreds of others on two cores their
- * deadlines would measure the machine.
+ * The tests with real processes run last and alone: together with hundreds of others on two cores they would miss
+ * their deadlines.
  */
 const RUNS = [["node", "workers"], ["e2e"]];
 

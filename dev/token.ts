@@ -24,7 +24,7 @@ const { positionals, values } = readArguments(USAGE, {
 const [sub] = positionals;
 if (sub === undefined || positionals.length > 1) stop(USAGE);
 
-// A token needs no secret: without a stack, what is missing is the stack and not a variable.
+// A token needs no secret, so a missing secret must not be the error when no stack runs.
 const settings = commandSettings(path.dirname(import.meta.dirname), {
   HUB_SECRET: freshSecret(),
   DISCORD_BOT_TOKEN: freshSecret(),

@@ -1,10 +1,10 @@
-// What the scripts of package.json are called with. Plain JavaScript, because some run before anything is
-// installed.
-// As a whole: a Node that is too old for `parseArgs` is to be told so.
+// Arguments and help of the scripts of package.json. Plain JavaScript, because some run before anything is
+// installed. `node:util` is imported as a whole, so that a Node without `parseArgs` gets the message about its
+// version.
 import util from "node:util";
 
 /**
- * Prints how a script is used and ends, when `--help` or `-h` is among its arguments.
+ * Prints the usage of a script and ends the process, if `--help` or `-h` is among its arguments.
  * @param {string} usage begins with `Usage: npm run NAME`
  */
 export function offerHelp(usage) {
@@ -14,7 +14,7 @@ export function offerHelp(usage) {
 }
 
 /**
- * What a script was called with. Helps who asks for it, and ends with the usage when it makes no sense.
+ * Parses the arguments of a script. Prints the usage and ends on `--help`, and on invalid arguments.
  * @template {import("node:util").ParseArgsConfig} T
  * @param {string} usage begins with `Usage: npm run NAME`
  * @param {T} config
@@ -29,7 +29,7 @@ export function readArguments(usage, config) {
 }
 
 /**
- * Ends a script with a message for the person at the keyboard.
+ * Ends a script with a message for the user.
  * @param {string} message
  * @returns {never}
  */

@@ -15,21 +15,21 @@ const Report = z.object({
   ),
 });
 
-/** Runs of vitest, one after the other, with the numbers of all of them. */
+/** Runs vitest several times in a row, and adds up the numbers. */
 export class VitestRuns {
   passed = 0;
   failed = 0;
   isInterrupted = false;
-  /** The files and names of what failed: said once more at the end, where a long log is read first. */
+  /** The files and names of failed tests, repeated at the end, because a long log is read from its end. */
   readonly #failures: string[] = [];
   readonly #root: string;
 
-  /** @param root the repository's top folder */
+  /** @param root the root folder of the repository */
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Runs what the arguments of `vitest run` name, shows what it says, and counts it. */
+  /** Runs `vitest run` with these arguments, shows its output, and counts its tests. */
   async run(args: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<void> {
     const results = mkdtempSync(path.join(tmpdir(), "guildhub-test-"));
     const file = path.join(results, "report.json");
@@ -42,7 +42,7 @@ export class VitestRuns {
     }
   }
 
-  /** Prints the line that others read, and ends the process as it says. */
+  /** Prints the line of numbers that other programs read, and ends the process with the matching exit code. */
   finish(): never {
     if (this.isInterrupted) this.failed++;
     for (const failure of this.#failures) console.log(`Failed: ${failure}`);
@@ -50,7 +50,7 @@ export class VitestRuns {
     process.exit(this.failed === 0 ? 0 : 1);
   }
 
-  /** Counts one run; a file that could not even be loaded counts as a failed test. */
+  /** Counts one run. A file that could not be loaded counts as a failed test. */
   #count(reportFile: string, exitCode: number): void {
     let report: z.infer<typeof Report>;
     try {
@@ -65,7 +65,7 @@ export class VitestRuns {
       if (tests.length === 0) return status === "failed" ? [file] : [];
       return tests.map(({ fullName }) => `${file} ${fullName}`);
     });
-    // Vitest also fails for what no test owns, such as an unhandled rejection.
+    // Vitest also fails for errors outside of tests, such as an unhandled rejection.
     if (failures.length === 0 && exitCode !== 0) failures.push("something outside of the tests");
     this.passed += report.numPassedTests;
     this.failed += failures.length;

@@ -1,4 +1,6 @@
-/** Every step of the Dockerfile, without Docker: what is copied exists, is enough, and starts. */
+/**
+ * Every step of the Dockerfile, without Docker: the copied files exist, are complete, and the container starts.
+ */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { once } from "node:events";
@@ -44,7 +46,7 @@ const valuesOf = (stage: Stage, name: string): readonly string[] =>
 const words = (value: string | undefined): readonly string[] =>
   JSON.parse(value ?? "[]") as readonly string[];
 
-/** Whether a file of the repository reaches Docker at all, by `.dockerignore`: the last rule decides. */
+/** Whether `.dockerignore` lets a file of the repository reach Docker: the last rule that matches decides. */
 function isSent(file: string, rules: readonly string[]): boolean {
   let sent = true;
   for (const rule of rules) {
@@ -81,7 +83,7 @@ afterEach(() => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What the COPY lines of the image bring, into an empty folder. */
+/** Copies the files of the image's COPY lines into an empty folder. */
 async function copyImage(app: string): Promise<void> {
   for (const copy of valuesOf(image, "COPY")) {
     const [, from = "", to = ""] = /^(?:--from=\S+ )?(\S+) (\S+)$/.exec(copy) ?? [];
@@ -98,7 +100,7 @@ async function copyImage(app: string): Promise<void> {
   }
 }
 
-/** What `npm ci` without development and optional packages installs, by the lock file. */
+/** Copies the packages that `npm ci` without development and optional packages installs, by the lock file. */
 async function copyPackages(target: string): Promise<void> {
   const lock = JSON.parse(await read("package-lock.json")) as {
     packages: Record<string, { dev?: true; optional?: true; devOptional?: true; peer?: true }>;
@@ -180,7 +182,7 @@ describe("the image", () => {
     expect(isSent("gateway-worker/main.test.ts", rules)).toBe(false);
   });
 
-  it("installs its packages by a command that the lock file satisfies", async () => {
+  it("installs its packages by a command that works with the lock file", async () => {
     const install = valuesOf(build, "RUN")[0] ?? "";
     expect(install).toMatch(/^npm ci --omit=dev /);
     const empty = path.join(folder, "install");
@@ -217,8 +219,8 @@ describe("the image", () => {
   });
 });
 
-describe("the container, from just what is copied", () => {
-  it("takes over a volume of somebody else, runs as the worker's user, and stops by SIGTERM", async () => {
+describe("the container, from the copied files only", () => {
+  it("takes over a volume of another user, runs as the worker's user, and stops by SIGTERM", async () => {
     const stateDir = path.join(folder, "volume");
     await mkdir(stateDir, { mode: 0o755 });
     const { child, output, address } = await startContainer(stateDir);
@@ -242,7 +244,7 @@ describe("the container, from just what is copied", () => {
     for (const secret of SECRETS) expect(output()).not.toContain(secret);
   }, 90_000);
 
-  it("says who may not write where, when the volume cannot be taken over", async () => {
+  it("names the user and the directory when it cannot take over the volume", async () => {
     const stateDir = path.join(folder, "foreign");
     await mkdir(stateDir, { mode: 0o555 });
     const { child, output } = await startContainer(stateDir, IS_ROOT ? { uid: WORKER_USER } : {});

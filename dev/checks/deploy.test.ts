@@ -1,4 +1,4 @@
-/** Every command of docs/deploy.md that can be replayed without an account is; of the others, what can be known. */
+/** Replays every command of docs/deploy.md that needs no account, and checks what it can of the others. */
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,13 +24,13 @@ const GUILD = "100000000000000001";
 const ORIGIN = "https://guildhub-production.example.workers.dev";
 const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
 
-/** Keeps the values in a file, and takes them from there in another terminal. */
+/** The commands that save the values in a file, and load them in another terminal. */
 const KEEPING = /^\(umask 077; env \| grep /;
 const LOADING = "set -a; . ~/guildhub-production.env; set +a";
 
 let page: string;
 let toml: string;
-/** Commands of the shell blocks, one a line, without leading `NAME=value`. */
+/** The commands of the shell blocks, one per line, without leading `NAME=value`. */
 let commands: readonly string[];
 
 /** The fenced blocks of a language, without their indentation. */
@@ -62,7 +62,7 @@ function run(file: string, args: readonly string[], cwd = ROOT): SpawnSyncReturn
 }
 
 describe("the commands", () => {
-  it("are all of a kind that is looked at here", () => {
+  it("are all of a kind that these tests check", () => {
     const known =
       /^(?:npm (?:ci$|run )|npx wrangler |git |cd guildhub$|export |read -rs |printf |curl |fly |docker |scp |ssh |set -a; )/;
     expect(commands.length).toBeGreaterThan(30);
@@ -111,16 +111,16 @@ describe("the commands", () => {
       const valued = flags.filter((flag) => !flag.includes("=") && flag !== "--remote").length;
       const values = rest.length - flags.length - valued;
       expect(values, `${command}: arguments`).toBeLessThanOrEqual(positionalArgs.length);
-      // Without an id it would be the deployment before, which may be no more than a changed secret.
+      // Without an id it would roll back to the previous deployment, which may differ only by a secret.
       if (words[0] === "rollback") expect(values, command).toBe(1);
-      // Without an environment it would be about the Worker of one machine.
+      // Without an environment it would use the top level of wrangler.toml, which is for a local machine.
       if (["deploy", "secret", "rollback", "deployments", "tail"].includes(words[0] ?? "")) {
         expect(command).toMatch(/--env production(?: |$)/);
       }
     }
   });
 
-  it("that make a secret make one that is taken", () => {
+  it("that create a secret create a valid one", () => {
     const making = starting("export HUB_SECRET=");
     expect(making.length).toBeGreaterThan(0);
     for (const command of making) {
@@ -130,7 +130,7 @@ describe("the commands", () => {
     }
   });
 
-  it("of curl ask for what the Worker has", async () => {
+  it("of curl use paths that the Worker has", async () => {
     const { paths } = JSON.parse(await read("docs/spec/openapi.json")) as { paths: object };
     for (const command of starting("curl ")) {
       const where = /^curl \$ORIGIN(\/\S+)$/.exec(command)?.[1];
@@ -181,7 +181,7 @@ describe("the commands", () => {
     expect(volume).toContain(' --region "$REGION" ');
   });
 
-  it("name no variable that nothing reads", async () => {
+  it("name only variables that some program reads", async () => {
     const known = new Set([
       ...namesInExample(await read(".dev.vars.example")),
       "ORIGIN",
@@ -198,7 +198,7 @@ describe("the commands", () => {
   });
 });
 
-describe("a terminal of a later day", () => {
+describe("a new terminal on a later day", () => {
   const VALUES: Variables = {
     ORIGIN,
     GUILD_ID: GUILD,
@@ -208,7 +208,7 @@ describe("a terminal of a later day", () => {
     FLY_APP: "guildhub-gateway-ours",
     REGION: "ams",
   };
-  /** Stand-ins for what needs an account. Each writes down how it was called, and with which secrets. */
+  /** Fakes of the programs that need an account. Each records its arguments and secrets. */
   const PROGRAMS = ["docker", "fly", "npx", "npm", "git", "curl"];
   type Call = {
     readonly program: string;
@@ -232,7 +232,7 @@ case " $* " in *" put "*) input=$(cat) ;; esac
   });
   afterEach(() => rm(home, { recursive: true, force: true }));
 
-  /** Runs lines in a new shell, in which a variable that nothing has set is an error. */
+  /** Runs lines in a new shell, in which an unset variable is an error. */
   function terminal(script: string, variables: Variables = {}): SpawnSyncReturns<string> {
     const PATH = `${home}:${path.dirname(process.execPath)}:/usr/bin:/bin`;
     const filled = script.replaceAll(/<[^>]+>/g, "filled-in");
@@ -263,7 +263,7 @@ case " $* " in *" put "*) input=$(cat) ;; esac
       .flatMap((block) => block.split("\n"))
       .filter((line) => KEEPING.test(line));
 
-  it("has every value again, from a file that nobody else may read", async () => {
+  it("loads every value from a file that no other user may read", async () => {
     expect(new Set(keeping()).size).toBe(1);
     expect(keeping().length).toBe(3);
     const [keep = ""] = keeping();
@@ -275,13 +275,13 @@ case " $* " in *" put "*) input=$(cat) ;; esac
     const { stdout } = terminal(`${LOADING}; printenv ${names.join(" ")}`);
     expect(stdout.trim().split("\n")).toEqual(names.map((name) => VALUES[name]));
 
-    // A terminal without any of them does not empty it.
+    // A terminal without the values does not overwrite the file with nothing.
     expect(terminal(keep).status).not.toBe(0);
     expect(terminal(`${LOADING}; printenv HUB_SECRET`).stdout.trim()).toBe(VALUES["HUB_SECRET"]);
   });
 
   it.each(["8. FACEIT (optional)", "Upgrade", "Roll back", "Change a secret"])(
-    "has what the commands use: %s",
+    "has the values that the commands use: %s",
     async (heading) => {
       const blocks = blocksBelow(heading);
       expect(blocks[0]?.split("\n")[0]).toBe(LOADING);
@@ -317,7 +317,7 @@ case " $* " in *" put "*) input=$(cat) ;; esac
     },
   );
 
-  it("changes the hub's secret everywhere, and the former one is taken meanwhile", async () => {
+  it("changes the hub's secret everywhere, and the previous one is accepted meanwhile", async () => {
     const [keep = ""] = keeping();
     terminal(keep, VALUES);
     terminal(blocksBelow("Change a secret").join("\n"));
@@ -340,7 +340,7 @@ case " $* " in *" put "*) input=$(cat) ;; esac
     ]);
   });
 
-  it("rolls the container back to the image that the upgrade has kept", async () => {
+  it("rolls the container back to the image that the upgrade kept", async () => {
     const [keep = ""] = keeping();
     terminal(keep, VALUES);
     terminal([...blocksBelow("Upgrade"), ...blocksBelow("Roll back")].join("\n"));
@@ -357,7 +357,7 @@ case " $* " in *" put "*) input=$(cat) ;; esac
     ]);
   });
 
-  it("gets the new lines into a deployment whose values are committed", async () => {
+  it("merges new lines into a deployment whose values are committed", async () => {
     await Promise.all(PROGRAMS.map((program) => rm(path.join(home, program))));
     const who = "-c user.name=x -c user.email=x@example.com";
     const commit = starting("git commit ")[0]?.replace("git ", `git ${who} `);
@@ -381,7 +381,7 @@ case " $* " in *" put "*) input=$(cat) ;; esac
 });
 
 describe("Discord", () => {
-  it("is asked for the sum of the permissions in the table", () => {
+  it("requests the sum of the permissions in the table", () => {
     const flags: Readonly<Record<string, keyof typeof PermissionFlagsBits>> = {
       "View Channels": "ViewChannel",
       Connect: "Connect",
@@ -419,7 +419,7 @@ describe("sign in with Discord", () => {
   };
   const MANAGER = "200000000000000001";
 
-  /** Runs the Action of the page as Auth0 does, at a sign-in whose browser asks for everything. */
+  /** Runs the Action of the page as Auth0 does, for a sign-in that requests every scope. */
   async function signIn(
     discord: { readonly status: number; readonly roles?: readonly string[] },
     user = "oauth2|discord|42",
@@ -454,7 +454,7 @@ describe("sign in with Discord", () => {
     return login;
   }
 
-  it("tells a member's Discord id, and gives no scope for the asking", async () => {
+  it("puts a member's Discord id into the token, and grants no requested scope", async () => {
     const { denied, claims, scopes, asked } = await signIn({ status: 200, roles: ["1", "2"] });
     expect(denied).toBeUndefined();
     expect(claims).toEqual({ discord_id: "42" });
@@ -467,18 +467,18 @@ describe("sign in with Discord", () => {
     ]);
   });
 
-  it("takes a role of the guild for rooms:manage, and a role that is not set for nothing", async () => {
+  it("grants rooms:manage for the configured role of the guild, and nothing without one", async () => {
     const { scopes } = await signIn({ status: 200, roles: [MANAGER] });
     expect(scopes.has("rooms:manage")).toBe(true);
     expect(scopes.has("hub:admin")).toBe(false);
   });
 
   it.each([
-    ["who is not in the guild", { status: 404 }, undefined, /Join/],
-    ["while Discord fails", { status: 500 }, undefined, /Try again/],
-    ["who came in some other way", { status: 200 }, "auth0|42", /Discord/],
-    ["whose id is not Discord's alone", { status: 200 }, "oauth2|discord|42/../7", /Discord/],
-  ])("denies somebody %s", async (_who, discord, user, reason) => {
+    ["is not in the guild", { status: 404 }, undefined, /Join/],
+    ["signs in while Discord fails", { status: 500 }, undefined, /Try again/],
+    ["signed in another way", { status: 200 }, "auth0|42", /Discord/],
+    ["has an id that is not only Discord's", { status: 200 }, "oauth2|discord|42/../7", /Discord/],
+  ])("denies a user who %s", async (_who, discord, user, reason) => {
     const { denied, claims } = await signIn(discord, user);
     expect(denied).toMatch(reason);
     expect(claims).toEqual({});
@@ -489,7 +489,7 @@ describe("sign in with Discord", () => {
     expect([asked, claims, denied]).toEqual([[], {}, undefined]);
   });
 
-  it("says what the page asks for", async () => {
+  it("works with the scopes that the page names", async () => {
     const asked = /scope: "([^"]+)"/.exec(await read("console/src/sign-in.ts"))?.[1];
     expect(page).toContain(`scopes \`${asked}\``);
   });
@@ -498,7 +498,7 @@ describe("sign in with Discord", () => {
 describe("wrangler.toml, filled in as the page says", () => {
   const RECIPES = ["A. Sign in with Discord", "B. Accounts of your own"];
 
-  /** The variables of a recipe, with values for what stands in angle brackets. */
+  /** The variables of a recipe, with values for the placeholders in angle brackets. */
   function variablesOf(recipe: string): Variables {
     const [, rest = ""] = page.split(`### ${recipe}`);
     const [, block = ""] = /```toml\n([\s\S]+?)```/.exec(rest) ?? [];
@@ -524,7 +524,7 @@ describe("wrangler.toml, filled in as the page says", () => {
     )}`;
   }
 
-  it.each(RECIPES)("is what the Worker takes: %s", (recipe) => {
+  it.each(RECIPES)("is a configuration that the Worker accepts: %s", (recipe) => {
     const variables = variablesOf(recipe);
     expect(Object.keys(variables)).toHaveLength(4);
     const vars = parseTomlVars(fillIn(variables), "env.production.vars");
@@ -555,7 +555,7 @@ describe("wrangler.toml, filled in as the page says", () => {
     });
     afterAll(() => rm(copy, { recursive: true, force: true }));
 
-    it("deploys with the page, as far as that goes without an account", async () => {
+    it("deploys with the page, in a dry run", async () => {
       const filled = fillIn(variablesOf(RECIPES[0] ?? ""));
       await writeFile(path.join(copy, "wrangler.toml"), filled);
       const { status, stdout, stderr } = run("dev/deploy.ts", ["production", "--dry-run"], copy);
@@ -567,7 +567,7 @@ describe("wrangler.toml, filled in as the page says", () => {
       );
     });
 
-    it("deploys nothing without an environment, and says how", async () => {
+    it("deploys nothing without an environment, and prints the right command", async () => {
       await writeFile(path.join(copy, "wrangler.toml"), toml);
       const wrangler = "node_modules/wrangler/bin/wrangler.js";
       const { status, stdout, stderr } = run(wrangler, ["deploy", "--dry-run"], copy);
@@ -575,7 +575,7 @@ describe("wrangler.toml, filled in as the page says", () => {
       expect(`${stdout}${stderr}`).toContain("npm run deploy -- production");
     }, 90_000);
 
-    it("names what is not filled in, before anything is built", async () => {
+    it("names the missing values before it builds anything", async () => {
       await writeFile(path.join(copy, "wrangler.toml"), toml);
       const { status, stdout, stderr } = run("dev/deploy.ts", ["production", "--dry-run"], copy);
       expect([status, stdout]).toEqual([1, ""]);

@@ -13,7 +13,7 @@ const ROOT = path.resolve(import.meta.dirname, "../..");
 const committed = (name: string): Promise<string> =>
   readFile(path.join(ROOT, "docs", name), "utf8");
 
-describe("the documents that are made from the code", () => {
+describe("the documents that are generated from the code", () => {
   let generated: string;
 
   beforeAll(async () => {
@@ -23,7 +23,7 @@ describe("the documents that are made from the code", () => {
   });
   afterAll(() => rm(generated, { recursive: true, force: true }));
 
-  it("are committed as the code says (else: npm run spec, look at it, commit it)", async () => {
+  it("are committed as the code generates them (else: npm run spec, review, commit)", async () => {
     const entries = await readdir(generated, { recursive: true, withFileTypes: true });
     const names = entries
       .filter((entry) => entry.isFile())
@@ -50,7 +50,7 @@ describe("the documents that are made from the code", () => {
     for (const name of Object.keys(limits)) expect(page).toContain(`| \`${name}\` |`);
   });
 
-  it("have an example for every body, to send as it is", async () => {
+  it("have a valid example for every body", async () => {
     const Document = z.object({
       paths: z.record(
         z.string(),

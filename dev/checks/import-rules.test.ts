@@ -18,7 +18,7 @@ const under =
   (file: string): boolean =>
     prefixes.some((prefix) => file === prefix || file.startsWith(prefix));
 
-/** What a feature may know of the hub: its ports, not its machinery. */
+/** The files of the hub that a feature may import: its ports, not its internals. */
 const HUB_PORTS = [
   "src/hub/env.ts",
   "src/hub/config.ts",
@@ -28,16 +28,16 @@ const HUB_PORTS = [
   "src/hub/command.ts",
   "src/hub/area.ts",
 ];
-/** The same of the gateway. */
+/** The files of the gateway that a feature may import. */
 const GATEWAY_PORTS = [
   "src/gateway/env.ts",
   "src/gateway/guild-changes.ts",
   "src/gateway/guild-voice.ts",
 ];
-/** `hub/core` is deterministic: time, ids and results come from here, and nothing else does. */
+/** The only platform files that `hub/core` may import, because it is deterministic: time, ids and results. */
 const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/platform/result.ts"];
 
-/** What tools may know, beside what is their own. */
+/** What tools may import besides their own files. */
 const KNOWN_TO_TOOLS = [
   "src/protocol/",
   "src/client/",
@@ -49,10 +49,10 @@ const KNOWN_TO_TOOLS = [
   "src/platform/variables.ts",
   "dev/",
 ];
-/** Hubs over memory, of tests and the simulation. */
+/** Hubs in memory, for tests and the simulation. */
 const SIMULATED = ["src/testing/"];
 
-/** Tools insist on a default export in these. */
+/** Files in which a tool requires a default export. */
 const HAS_DEFAULT_EXPORT: ReadonlySet<string> = new Set([
   "src/index.ts",
   "drizzle/drizzle.config.ts",
@@ -131,13 +131,13 @@ const RULES: readonly Rule[] = [
   {
     area: "the simulation",
     files: under("bench/simulation/"),
-    // It runs what is shipped, over a platform that is made up there.
+    // It runs the shipped code over a simulated platform.
     may: (_, { target }) => under(...KNOWN_TO_TOOLS, "bench/", ...SIMULATED)(target),
   },
   {
     area: "dev, e2e and bench",
     files: under("dev/", "e2e/", "bench/"),
-    // Doubles of the outside must not lean on what they are to test.
+    // Doubles of external services must not depend on the code that they test.
     may: (file, { target }) =>
       under(...KNOWN_TO_TOOLS, `${file.slice(0, file.indexOf("/"))}/`)(target),
   },
@@ -148,11 +148,11 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Tests may use what they test with. */
+/** Tests may also import test helpers. */
 const isTest = (file: string): boolean =>
   /\.(workers\.)?test\.tsx?$/.test(file) || under("src/testing/")(file);
 
-/** Holds for tests as well: `e2e/` and `bench/` know neither each other, nor does anything know them. */
+/** Applies to tests as well: `e2e/` and `bench/` do not import each other, and nothing else imports them. */
 function crossing(file: string, target: string): string[] {
   const isCrossing = ["e2e/", "bench/"].some(
     (area) => target.startsWith(area) && !file.startsWith(area),
@@ -191,7 +191,7 @@ function importsOf(file: string, source: string): Import[] {
   ];
 }
 
-/** Imports that no rule allows, as sentences that say what to do. */
+/** Imports that no rule allows, as messages that say what to do. */
 function violations(files: ReadonlyMap<string, string>): string[] {
   return [...files].flatMap(([file, source]) => {
     if (isTest(file))
@@ -207,7 +207,7 @@ function violations(files: ReadonlyMap<string, string>): string[] {
   });
 }
 
-/** Files that import each other, directly or by way of others, also if only for types (Tarjan 1972). */
+/** Files that import each other, directly or through others, even if only for types (Tarjan 1972). */
 function circles(files: ReadonlyMap<string, string>): string[][] {
   const order = new Map<string, number>();
   const open: string[] = [];
@@ -257,7 +257,7 @@ describe("who may import what (ARCHITECTURE.md §3)", () => {
     expect(violations(files)).toEqual([]);
   });
 
-  it("goes round in no circle", () => {
+  it("has no cycle", () => {
     expect(circles(files)).toEqual([]);
     const ring = new Map([
       ["src/a.ts", 'import type { B } from "./b.ts";'],
@@ -268,7 +268,7 @@ describe("who may import what (ARCHITECTURE.md §3)", () => {
     expect(circles(ring)).toEqual([["src/a.ts", "src/b.ts", "src/c.ts"]]);
   });
 
-  it("nothing is exported without a name", () => {
+  it("has no default exports", () => {
     expect(defaultExports(files)).toEqual([]);
     expect(defaultExports(new Map([["src/x.ts", "export default 1;"]]))).toHaveLength(1);
   });

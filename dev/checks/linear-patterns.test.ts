@@ -5,7 +5,7 @@ import { parseSync } from "vite";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
-/** They read what this repository or its developer wrote, never text from outside. */
+/** These files read only text of this repository or its developer, never external input. */
 const READ_OUR_OWN = [
   "dev/stack",
   "dev/bundle-size.ts",
@@ -14,20 +14,20 @@ const READ_OUR_OWN = [
   "dev/bootstrap.mjs",
 ];
 
-/** A repeat with at most so many choices more than one is a constant. */
+/** A repeat with at most this many extra choices counts as constant. */
 const SHORT = 64;
 
-/** So many ways through the short repeats and alternatives of a pattern are a constant. */
+/** At most this many ways through the short repeats and alternatives of a pattern count as constant. */
 const CHOICES_MAX = 4_096;
 
 type Pattern = { readonly where: string; readonly source: string; readonly flags: string };
 
 /**
- * Why a pattern may take more than linear time, or null. Sufficient, not necessary: it has at most one
- * long repeat, of one character's class, and either
- * - begins with `^`, so that it is tried once, and the one repeat has as many lengths as the text; or
- * - ends with the repeat: nothing after it can fail, so that a try costs a constant or is the match, and
- *   the next one begins behind it.
+ * Why a pattern may take more than linear time; null: it is linear. The check is sufficient, not necessary: a
+ * linear pattern has at most one long repeat, of a single character class, and either
+ * - begins with `^`, so it is tried once, and the repeat has at most as many lengths as the text; or
+ * - ends with the repeat. Nothing after the repeat can fail, so a try takes constant time or is the match, and the
+ *   next try begins after it.
  */
 function whyNotLinear(source: string, flags: string): string | null {
   const groups: { alternatives: number; product: number; hasLong: boolean; looks: boolean }[] = [];
@@ -90,8 +90,8 @@ function whyNotLinear(source: string, flags: string): string | null {
   const [only, ...others] = long;
   if (only === undefined) return null;
   if (others.length > 0) return "several long repeats";
-  if (only.looked) return "a long repeat that is looked at without being taken";
-  if (only.captured && hasBackreference) return "a long repeat that is repeated by its name";
+  if (only.looked) return "a long repeat in a lookaround";
+  if (only.captured && hasBackreference) return "a long repeat with a backreference";
   const isTriedOnce = source.startsWith("^") && !flags.includes("m") && !hasTopAlternatives;
   const isLast = /^\){0,9}$/.test(source.slice(only.end));
   return isTriedOnce || isLast ? null : "a long repeat before an end that may fail, at every start";
@@ -118,7 +118,7 @@ function boundsOf(
   }
 }
 
-/** Index behind the class that begins at `start`. */
+/** Index after the character class that begins at `start`. */
 function endOfClass(source: string, start: number): number {
   for (let at = start + 1; at < source.length; at += 1) {
     if (source[at] === "\\") at += 1;
@@ -147,7 +147,7 @@ async function patternsIn(file: string): Promise<Pattern[]> {
   return found;
 }
 
-/** Source of `RegExp(…)`: what a template puts in is one of our limits; anything else is refused. */
+/** Source of `RegExp(…)`. A template may insert only one of our limits. */
 function madeSource(call: object): string {
   const { arguments: [first] = [] } = call as {
     arguments?: { type: string; quasis?: { value: { cooked: string } }[] }[];
@@ -168,7 +168,7 @@ async function sourceFiles(): Promise<string[]> {
   return lists.flat().filter((file) => !READ_OUR_OWN.some((own) => file.startsWith(own)));
 }
 
-test("every pattern that sees text from outside is done in linear time", async () => {
+test("every pattern that reads external text runs in linear time", async () => {
   const patterns = (await Promise.all((await sourceFiles()).map(patternsIn))).flat();
   expect(patterns.length).toBeGreaterThan(80);
   const doubtful = patterns.flatMap(({ where, source, flags }) => {
@@ -178,7 +178,7 @@ test("every pattern that sees text from outside is done in linear time", async (
   expect(doubtful).toEqual([]);
 });
 
-describe("the judge of patterns", () => {
+describe("the check of patterns", () => {
   it.each([
     [/\beyJ[\w-]{6,}(?:\.[\w-]*){2,4}/g, "a repeat in a repeat"],
     [/\/+$/, "a long repeat before an end that may fail, at every start"],
@@ -189,10 +189,10 @@ describe("the judge of patterns", () => {
     [/^(?:a|a)*$/, "a long repeat of a group"],
     [/^\s*x\s*$/, "several long repeats"],
     [/a{0,99}a{0,99}/, "several long repeats"],
-    [/(?=a+)/g, "a long repeat that is looked at without being taken"],
-    [/^(a*)\1$/, "a long repeat that is repeated by its name"],
+    [/(?=a+)/g, "a long repeat in a lookaround"],
+    [/^(a*)\1$/, "a long repeat with a backreference"],
     [/(?:a?){9}(?:b?){9}/, "too many choices"],
-  ])("doubts %s", (pattern, why) => {
+  ])("rejects %s", (pattern, why) => {
     expect(whyNotLinear(pattern.source, pattern.flags)).toBe(why);
   });
 

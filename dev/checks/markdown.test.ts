@@ -1,4 +1,4 @@
-/** What the documents point at exists: files, headings, and the tests behind every guarantee. */
+/** The targets of the documents exist: files, headings, and the tests of every guarantee. */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -58,7 +58,7 @@ it("links lead to files and headings that exist", async () => {
   expect(broken).toEqual([]);
 });
 
-it("tables have no row that fits in no editor: long sentences are a list", () => {
+it("table rows fit into an editor: long sentences are a list", () => {
   const long = pages.flatMap(({ file, text }) =>
     text
       .split("\n")
@@ -72,7 +72,7 @@ it("tables have no row that fits in no editor: long sentences are a list", () =>
 describe("docs/guarantees.md", () => {
   const titles = new Map<string, readonly string[]>();
 
-  /** Every text of a test file that can be a title, one after the other. */
+  /** Every text of a test file that can be a title, in order. */
   async function titlesIn(file: string): Promise<readonly string[]> {
     const known = titles.get(file);
     if (known !== undefined) return known;
@@ -84,7 +84,7 @@ describe("docs/guarantees.md", () => {
     return found;
   }
 
-  it("names a test behind each guarantee, and each of them exists", async () => {
+  it("names an existing test for each guarantee", async () => {
     const text = pages.find(({ file }) => file === "docs/guarantees.md")?.text ?? "";
     const guarantees = text.split(/^- /m).slice(1);
     expect(guarantees.length).toBeGreaterThan(20);
@@ -96,7 +96,7 @@ describe("docs/guarantees.md", () => {
       for (const [, file = "", names = ""] of tests) {
         const known = await titlesIn(file);
         for (const [, name = ""] of names.replaceAll(/\s+/g, " ").matchAll(/_([^_]+)_/g)) {
-          // An ellipsis stands for what is left out of a title.
+          // An ellipsis stands for any text that a title leaves out.
           const parts = name.split("…").map((part) => escaped(part.trim()));
           const pattern = new RegExp(`^${parts.join(".*")}$`);
           if (!known.some((title) => pattern.test(title))) problems.push(`${file}: ${name}`);

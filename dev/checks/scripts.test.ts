@@ -8,13 +8,13 @@ const ROOT = path.resolve(import.meta.dirname, "../..");
 const { scripts } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
   scripts: Record<string, string>;
 };
-/** Scripts of ours; the others are commands of tools, which have a help of their own. */
+/** Our own scripts. The others are commands of tools, which have their own help. */
 const OURS = Object.entries(scripts).flatMap(([name, command]) => {
   const [tool, ...args] = command.split(" ");
   return tool === "node" ? [{ name, args }] : [];
 });
 
-/** Runs a script with `--help`, in a process group of its own, so that nothing it starts can be overlooked. */
+/** Runs a script with `--help` in a process group of its own, so that any process it starts is noticed. */
 function askForHelp(
   ...[file = "", ...args]: readonly string[]
 ): Promise<{ code: number | null; stdout: string; left: boolean }> {
@@ -41,7 +41,7 @@ function askForHelp(
 }
 
 describe("--help", () => {
-  it("is asked of each script", () => {
+  it("is tested for each script", () => {
     expect(OURS.map(({ name }) => name)).toEqual(
       expect.arrayContaining(["start", "test", "token", "deploy", "drill", "bench"]),
     );
@@ -55,7 +55,7 @@ describe("--help", () => {
   });
 
   it.each(OURS)(
-    "of npm run $name says how it is used, and does nothing",
+    "of npm run $name prints its usage, and does nothing else",
     async ({ name, args }) => {
       const { code, stdout, left } = await askForHelp(...args);
       expect(stdout).toMatch(new RegExp(`^Usage: npm (?:run )?${name}\\b`));

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
-/** Calls of Vitest's waits that name no deadline: they give up after a second, which measures the machine. */
+/** Calls of Vitest's waits without a deadline. They give up after a second, which a busy machine exceeds. */
 function hastyWaits(source: string): string[] {
   return [...source.matchAll(/\bvi\.wait(?:For|Until)\(/g)].flatMap(({ index }) => {
     const call = callAt(source, index);
@@ -23,7 +23,7 @@ function callAt(source: string, start: number): string {
   return source.slice(start);
 }
 
-it("every wait of a test names a deadline that a busy machine meets (src/testing/soon.ts)", async () => {
+it("every wait of a test has a deadline that suits a busy machine (src/testing/soon.ts)", async () => {
   const areas = ["src", "gateway-worker", "console/src", "dev", "e2e", "bench"];
   const found = await Promise.all(
     areas.map(async (area) => {

@@ -28,7 +28,7 @@ beforeEach(async () => {
   for (const file of ["wrangler.toml", ".dev.vars.example"]) {
     await copyFile(path.join(ROOT, file), path.join(root, file));
   }
-  // Something that runs and has the stack's name.
+  // A process with the stack's name.
   stack = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "stack.ts"]);
 });
 afterEach(async () => {
@@ -39,7 +39,7 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-/** Writes what a stack leaves in its state folder while it runs. */
+/** Writes the files that a running stack has in its state folder. */
 async function leaveState(folder: string, parts: readonly string[], variables = ""): Promise<void> {
   const stateDir = path.join(root, folder);
   await mkdir(stateDir, { recursive: true });
@@ -68,7 +68,7 @@ describe("a command's settings", () => {
     expect(settings().ports).toEqual(usual);
   });
 
-  it("are those of the stack that runs, whatever it was started with", async () => {
+  it("are those of the running stack, with the variables it was started with", async () => {
     await leaveState(".state", ALL, "PRIMARY_GUILD_ID='100000000000000077'\n");
     const { urls, worker } = settings();
     expect(urls).toEqual(RUNNING);
@@ -76,7 +76,7 @@ describe("a command's settings", () => {
     expect(worker["PRIMARY_GUILD_ID"]).toBe("100000000000000077");
   });
 
-  it("are found where STATE_DIR is, of the environment or of .dev.vars", async () => {
+  it("are found by STATE_DIR of the environment or of .dev.vars", async () => {
     await leaveState("elsewhere", ALL);
     const stateDir = path.join(root, "elsewhere");
     expect(settings({ STATE_DIR: stateDir }).urls).toEqual(RUNNING);
@@ -92,13 +92,13 @@ describe("a command's settings", () => {
     expect(settings().urls.idp).toBe("http://127.0.0.1:8788");
   });
 
-  it("give way to the command's own environment, but not to what is empty there", async () => {
+  it("are overridden by the command's own environment, except by empty variables", async () => {
     await leaveState(".state", ALL);
     const { urls } = settings({ IDP_PORT: "19777", WORKER_PORT: "" });
     expect([urls.idp, urls.worker]).toEqual(["http://127.0.0.1:19777", RUNNING.worker]);
   });
 
-  it("are about the real Discord when its bot is named, also beside a stack", async () => {
+  it("are those of the real Discord when its bot's token is set, even while a stack runs", async () => {
     await leaveState(".state", ALL, `DISCORD_API_URL='${RUNNING.discord}/api/v10'\n`);
     const token = `${"a".repeat(24)}.${"b".repeat(6)}.${"c".repeat(27)}`;
     const { worker } = settings({

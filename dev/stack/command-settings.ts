@@ -9,10 +9,10 @@ import { namesInExample, parseTomlVars, parseVariables, type Variables } from ".
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Settings of a stack that starts, and of a command beside one: those of the stack that runs, whatever ports
- * and variables it was started with; else what the files say. The command's own environment wins.
- * @param otherwise variables that hold when nobody has set them
- * @returns the settings, or one sentence for each variable that is wrong
+ * Settings of a stack that starts, and of a command beside one: those of the running stack, with the ports and
+ * variables that it was started with; else those of the files. The command's own environment wins.
+ * @param otherwise defaults of variables that are not set anywhere
+ * @returns the settings, or one sentence for each wrong variable
  */
 export function commandSettings(
   root: string,
@@ -26,7 +26,7 @@ export function commandSettings(
   );
   return readSettings({
     environment: {
-      // Whoever names a bot means its Discord, not the local one.
+      // A bot token in the environment belongs to the real Discord, not to the local one.
       ...(environment["DISCORD_BOT_TOKEN"] ? {} : variablesOfRunning(stateDir)),
       ...Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== "")),
     },
@@ -37,7 +37,7 @@ export function commandSettings(
   });
 }
 
-/** What the stack on this state folder was started with; empty: none runs. */
+/** The variables with which the stack on this state folder was started; empty: none runs. */
 function variablesOfRunning(stateDir: string): Variables {
   const stack = runningStack(stateDir) === undefined ? undefined : readStackFile(stateDir);
   if (stack === undefined) return {};
@@ -51,7 +51,7 @@ function variablesOfRunning(stateDir: string): Variables {
   };
 }
 
-/** A file's text; empty when there is none. */
+/** A file's text; empty when there is no file. */
 function read(file: string): string {
   try {
     return readFileSync(file, "utf8");

@@ -15,7 +15,7 @@ afterEach(() => rm(root, { recursive: true }));
 
 const now = (...more: string[]) => fingerprint(root, ["src", "lock.json", "absent"], ...more);
 
-it("changes with content, names and what is said beside them, and with nothing else", async () => {
+it("changes only with content, names and extra text", async () => {
   const first = await now();
   await writeFile(path.join(root, "src/deep/a.ts"), "a");
   await mkdir(path.join(root, "src/dist"));
@@ -29,7 +29,7 @@ it("changes with content, names and what is said beside them, and with nothing e
   expect(await now()).not.toBe(first);
 });
 
-it("does work once for each mark, and again when it failed or its stamp is gone", async () => {
+it("does work once for each fingerprint, and again after a failure or without its stamp", async () => {
   const stamp = path.join(root, "stamp");
   let times = 0;
   const work = async (): Promise<void> => {

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 
-/** Folders of what a tool has made: never a source. */
+/** Folders of generated files, which are never sources. */
 const MADE = /(^|\/)(dist|node_modules)\//;
 
-/** A hash of files and folders, by content, so that a fresh checkout of the same is the same. */
+/** A hash of files and folders by content, so that a fresh checkout of the same content has the same hash. */
 export async function fingerprint(
   root: string,
   entries: readonly string[],
@@ -36,7 +36,7 @@ async function filesOf(root: string, entry: string): Promise<string[]> {
 
 /**
  * Does the work unless the stamp says that it was done for the same fingerprint.
- * @param stamp a file that goes away together with what was made
+ * @param stamp a file that is deleted together with the result of the work
  */
 export async function unlessDone(
   stamp: string,

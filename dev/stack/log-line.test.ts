@@ -15,6 +15,6 @@ it.each([
   expect(readLogLine(line)).toEqual({ severity, text });
 });
 
-it("forgets the stack's own health checks", () => {
+it("drops the stack's own health checks", () => {
   expect(readLogLine("[wrangler:info] GET /health 200 OK (1ms)")).toBeUndefined();
 });

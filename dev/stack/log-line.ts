@@ -4,13 +4,12 @@ export type LogLine = {
   readonly text: string;
 };
 
-/** What wrangler says about each health check of the stack. */
+/** Part of wrangler's line for each health check of the stack. */
 const HEALTH_CHECK = "GET /health ";
 
 /**
- * Tells what matters from what does not. Our own parts write JSON lines with a level; the tools say
- * it in words.
- * @returns undefined for a line that is not even worth a place in the log
+ * Parses a line and its severity. Our own parts write JSON lines with a level; tools write it as a word.
+ * @returns undefined for a line that is not worth keeping in the log
  */
 export function readLogLine(line: string): LogLine | undefined {
   if (line.includes(HEALTH_CHECK)) return undefined;

@@ -3,7 +3,7 @@ import type { AreaName } from "../../src/config.ts";
 /** The processes of the local stack. */
 export type PartName = "worker" | "idp" | "discord" | "faceit" | "gateway";
 
-/** A value for each of them. */
+/** A value for each part. */
 export function ofParts<T>(value: (part: PartName) => T): Record<PartName, T> {
   return {
     worker: value("worker"),
@@ -20,7 +20,7 @@ export const AREA_PARTS: Readonly<Record<AreaName, readonly PartName[]>> = {
   matches: ["idp", "discord", "faceit", "gateway"],
 };
 
-/** How each part is called in what the stack prints. */
+/** The name of each part in the stack's output. */
 export const PART_LABELS: Readonly<Record<PartName, string>> = {
   worker: "worker",
   idp: "identity provider",
@@ -29,7 +29,7 @@ export const PART_LABELS: Readonly<Record<PartName, string>> = {
   gateway: "gateway-worker",
 };
 
-/** The variable that moves each part's port, and the port without it. */
+/** The variable that changes each part's port, and the default port. */
 export const PORT_VARIABLES: Readonly<
   Record<PartName, { readonly variable: string; readonly usual: number }>
 > = {
@@ -43,7 +43,7 @@ export const PORT_VARIABLES: Readonly<
 /** Folder of the parts' state when STATE_DIR names none. */
 export const DEFAULT_STATE = ".state";
 
-/** Variables of the stack itself, which the Worker has no use for. */
+/** Variables of the stack itself, which the Worker does not use. */
 export const STACK_VARIABLES: ReadonlySet<string> = new Set([
   ...Object.values(PORT_VARIABLES).map(({ variable }) => variable),
   "HUB_ENDPOINT",

@@ -4,7 +4,7 @@ import { showProgress, terminalOutput } from "./output.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A stream that keeps what is written, and what a person sees of its last line. */
+/** A stream that keeps its text, and the visible last line. */
 function screen(isTTY: boolean, columns = 60) {
   let written = "";
   return {
@@ -16,7 +16,7 @@ function screen(isTTY: boolean, columns = 60) {
 
 const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-it("says of each step that it is done, and reminds of those that are not", async () => {
+it("reports each finished step, and the waiting ones now and then", async () => {
   const { stream, lines } = screen(false);
   const progress = showProgress(terminalOutput(stream), () => {}, Date.now);
   void progress.follow("page", after(4_000));
@@ -33,7 +33,7 @@ it("says of each step that it is done, and reminds of those that are not", async
   expect(lines().at(-2)).toBe("  worker             ready after 26.0 s");
 });
 
-it("shows in a terminal what is waited for now, below what is said, and never wraps", async () => {
+it("shows the waiting steps in a terminal below other lines, and never wraps", async () => {
   const { stream, lines, lastLine } = screen(true, 40);
   const output = terminalOutput(stream, true);
   const progress = showProgress(output, () => {}, Date.now);
@@ -50,7 +50,7 @@ it("shows in a terminal what is waited for now, below what is said, and never wr
   expect(lastLine()).toBe("");
 });
 
-it("names what hangs, once, and tells nothing when it is over", async () => {
+it("names a step that hangs once, and prints nothing after its end", async () => {
   const { stream, lines } = screen(false);
   const hanging: string[] = [];
   const progress = showProgress(
@@ -68,7 +68,7 @@ it("names what hangs, once, and tells nothing when it is over", async () => {
   expect(lines()).toHaveLength(told);
 });
 
-it("hands on what a step fails with", async () => {
+it("passes on the error of a step", async () => {
   const { stream, lines } = screen(false);
   const progress = showProgress(terminalOutput(stream), () => {}, Date.now);
   await expect(progress.follow("page", Promise.reject(new Error("broken")))).rejects.toThrow(

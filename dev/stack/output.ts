@@ -1,20 +1,20 @@
-/** What the stack tells the person at the keyboard. */
+/** The output of the stack for its user. */
 export type Output = {
   /** A line of the stack itself. */
   readonly say: (line: string) => void;
-  /** A line of one part, with its name in front. */
+  /** A line of one part, after the part's name. */
   readonly quote: (part: string, line: string) => void;
-  /** What is going on now, in a terminal: it stays below all lines until it is replaced; "" removes it. */
+  /** The status line of a terminal, below all other lines until it is replaced; "" removes it. */
   readonly status: (text: string) => void;
-  /** Text that stands back, in a terminal. */
+  /** Dimmed text, in a terminal. */
   readonly dim: (text: string) => string;
-  /** Text that stands out, in a terminal. */
+  /** Bold text, in a terminal. */
   readonly strong: (text: string) => string;
 };
 
 const LABEL_WIDTH = 17;
 
-/** What of a stream is needed here. */
+/** The members of a stream that are used here. */
 type OutputStream = {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -23,10 +23,7 @@ type OutputStream = {
 
 const TO_LINE_START_AND_CLEAR = "\r\u001B[K";
 
-/**
- * Writes lines. Coloured only in a terminal that has not asked for none, and without a status line
- * anywhere else.
- */
+/** Writes lines. Colours and a status line appear only in a terminal, and colours not with NO_COLOR. */
 export function terminalOutput(
   stream: OutputStream,
   noColour = process.env["NO_COLOR"] !== undefined,
@@ -46,7 +43,7 @@ export function terminalOutput(
     quote: (part, text) => line(`${dim(`${part.padEnd(LABEL_WIDTH)} │`)} ${text}`),
     status: (text) => {
       if (!isTerminal) return;
-      // A line that wraps could not be removed.
+      // A line that wraps could not be removed, so it is cut.
       status = dim(text.slice(0, (stream.columns ?? 80) - 1));
       if (text === "") status = "";
       stream.write(`${TO_LINE_START_AND_CLEAR}${status}`);
@@ -54,23 +51,23 @@ export function terminalOutput(
   };
 }
 
-/** What is told while the stack starts. */
+/** The progress that is shown while the stack starts. */
 type Progress = {
-  /** Follows a step to its end: says how long it took, and that it is waited for meanwhile. */
+  /** Follows a step to its end: shows that it is waiting, and then how long it took. */
   readonly follow: <T>(name: string, step: Promise<T>) => Promise<T>;
-  /** Ends it: nothing more is told. */
+  /** Ends the progress: nothing more is shown. */
   readonly stop: () => void;
 };
 
-/** How often somebody who sees no status line hears that it goes on, milliseconds. */
+/** How often the waiting steps are printed as a line, milliseconds. */
 const REMINDER_MS = 10_000;
 const STATUS_MS = 200;
-/** A step that takes longer hangs, milliseconds. */
+/** A step that takes longer counts as hanging, milliseconds. */
 const PATIENCE_MS = 60_000;
 const NAME_WIDTH = 18;
 
 /**
- * Starts to tell: in a terminal by a line that changes, and everywhere by a line now and then.
+ * Starts to show the progress: in a terminal by a status line, and everywhere by a line now and then.
  * @param onHang called once for each step that takes longer than a minute
  * @param now milliseconds
  */
@@ -123,7 +120,7 @@ export function showProgress(
   };
 }
 
-/** A time as people read it. */
+/** A time in seconds, as text. */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }

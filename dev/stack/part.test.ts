@@ -60,7 +60,7 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-it("starts a part again that dies, later each time, and shows its last lines", async () => {
+it("restarts a part that dies, after a longer delay each time, and shows its last lines", async () => {
   const part = start("console.log('last words'); process.exit(3)");
   await vi.waitFor(() => expect(part.status().restarts).toBeGreaterThanOrEqual(4), SOON);
   const waits = said.flatMap((line) => /exit code 3.*again in ([\d.]+) s/.exec(line)?.[1] ?? []);
@@ -76,7 +76,7 @@ it("gives a killed part a new process", async () => {
   expect(said.join("\n")).toContain("killed by SIGKILL");
 });
 
-it("is quiet but for what matters, and keeps all of it in the log", async () => {
+it("shows only lines that matter, and keeps all lines in the log", async () => {
   start(`console.log("chatter"); console.error("an error"); ${forever}`);
   const log = path.join(folder, "test-part.log");
   await vi.waitFor(async () => expect(await readFile(log, "utf8")).toContain("error"), SOON);
@@ -84,7 +84,7 @@ it("is quiet but for what matters, and keeps all of it in the log", async () => 
   expect(said).toEqual(["test part> an error"]);
 });
 
-it("takes grandchildren along, and kills what ignores SIGTERM", async () => {
+it("ends grandchildren too, and kills those that ignore SIGTERM", async () => {
   const grandchild = `process.on("SIGTERM", () => {}); console.log("error", process.pid); ${forever}`;
   const part = start(
     `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(grandchild)}],
@@ -98,7 +98,7 @@ it("takes grandchildren along, and kills what ignores SIGTERM", async () => {
   expect(part.status().restarts).toBe(0);
 });
 
-it("kills what a dead leader leaves behind", async () => {
+it("kills the processes that a dead leader leaves behind", async () => {
   const part = start(
     `const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(forever)}]);
      console.log("error", child.pid); ${forever}`,
@@ -109,11 +109,11 @@ it("kills what a dead leader leaves behind", async () => {
   await vi.waitFor(() => expect(isAlive(pid)).toBe(false), SOON);
 });
 
-it("leaves a part alone that is slow for a while", async () => {
+it("does not restart a part that is slow for a while", async () => {
   let checks = 0;
   const server = createServer((_request, response) => {
     checks += 1;
-    // As on a machine with too much to do: it has worked, and then six times does not answer well.
+    // As on an overloaded machine: it answers well, and then fails six times.
     response.statusCode = checks > 1 && checks <= 7 ? 500 : 200;
     response.end();
   });
@@ -129,7 +129,7 @@ it("leaves a part alone that is slow for a while", async () => {
   }
 });
 
-it("starts a part again that hangs", async () => {
+it("restarts a part that hangs", async () => {
   let isWell = true;
   const server = createServer((_request, response) => {
     response.statusCode = isWell ? 200 : 500;

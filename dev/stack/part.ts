@@ -9,28 +9,28 @@ import { startGroup, type Command, type ProcessGroup } from "./process-group.ts"
 export type PartSpec = {
   readonly label: string;
   readonly command: Command;
-  /** Answers 200 while the part works; undefined: only its end is noticed. */
+  /** Answers 200 while the part works; undefined: the part is only restarted when it ends. */
   readonly healthUrl?: string;
 };
 
 /** A supervised part. */
 export type Part = {
-  /** What it is doing, for `stack.json`. */
+  /** Its state, for `stack.json`. */
   readonly status: () => { readonly pid: number | undefined; readonly restarts: number };
   readonly stop: () => Promise<void>;
 };
 
-/** How the parts are looked after. Milliseconds. */
+/** How the parts are supervised. Times are milliseconds. */
 type Supervision = {
   readonly output: Output;
   readonly logDir: string;
-  /** Which lines of the parts are shown; all of them are in the log. */
+  /** Which lines of the parts are shown. All lines are in the log. */
   readonly isShown: (severity: LogLine["severity"]) => boolean;
   /** Called whenever a part's pid changes. */
   readonly onChange: () => void;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** A part that ran for so long has recovered: its next end starts at the first delay again. */
+  /** After running for this long a part has recovered: its next restart has the first delay again. */
   readonly settledMs: number;
   readonly healthIntervalMs: number;
   readonly graceMs: number;
@@ -45,16 +45,16 @@ export const USUAL_SUPERVISION = {
   graceMs: 5_000,
 } as const;
 
-/** About a minute without an answer in time: on a busy machine a part that works may be slow for a while. */
+/** About a minute without an answer in time, because a working part may be slow for a while on a busy machine. */
 const HEALTH_FAILURES = 12;
 const LAST_LINES = 6;
 
-/** Where everything that a part says is kept. */
+/** The log file of a part, with all its output. */
 export function logFile(logDir: string, label: string): string {
   return path.join(logDir, `${label.replaceAll(" ", "-")}.log`);
 }
 
-/** Starts a part and starts it again whenever it ends, later each time while it ends at once. */
+/** Starts a part, and restarts it whenever it ends. While it ends soon after each start the delays grow. */
 export function supervise(spec: PartSpec, supervision: Supervision): Part {
   const { output, onChange, firstDelayMs, maxDelayMs, settledMs, graceMs } = supervision;
   const stopping = new AbortController();
@@ -115,7 +115,7 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
   };
 }
 
-/** Ends a part that has worked and no longer answers: a process can hang without ending. */
+/** Ends a part that has worked and no longer answers, because a process can hang without ending. */
 async function watchHealth(
   spec: PartSpec,
   supervision: Supervision,

@@ -96,7 +96,7 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
   }
 }
 
-/** Wrangler reads this file instead of `.dev.vars`, so that the environment wins over that. */
+/** Wrangler reads this file instead of `.dev.vars`, so that the environment wins over `.dev.vars`. */
 function writeWorkerVariables(settings: Settings): string {
   mkdirSync(settings.stateDir, { recursive: true });
   const file = path.join(settings.stateDir, WORKER_VARIABLES_FILE);

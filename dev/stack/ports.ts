@@ -3,14 +3,14 @@ import { PART_LABELS, PORT_VARIABLES } from "./names.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Below those that systems give to outgoing connections (Linux from 32768, RFC 6335 from 49152): one of
- * these would take the port while what listens there is started again.
+ * Below the ports that systems use for outgoing connections (Linux from 32768, RFC 6335 from 49152). Such a
+ * connection could take the port while its server restarts.
  */
 const FIRST = 10_000;
 const COUNT = 20_000;
 const ATTEMPTS = 1_000;
 
-/** One sentence for each port that a part needs and cannot have; nothing is started before. */
+/** One sentence for each port that a part needs and that is not free. It is called before anything starts. */
 export async function portProblems(settings: Settings): Promise<readonly string[]> {
   const problems: string[] = [];
   const wanted = new Map<number, string>();
@@ -31,7 +31,7 @@ export async function portProblems(settings: Settings): Promise<readonly string[
   return problems;
 }
 
-/** So many ports of this machine that nothing listens on at this moment. */
+/** Ports of this machine that no process listens on at this moment. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   for (let attempt = 0; ports.size < count; attempt++) {

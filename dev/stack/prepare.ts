@@ -4,13 +4,13 @@ import { fingerprint, unlessDone } from "./fingerprint.ts";
 import { runOnce } from "./process-group.ts";
 import { wranglerCommand } from "./wrangler.ts";
 
-/** Where the page is built for real use: what is deployed, and what plain `wrangler dev` serves. */
+/** Folder of the page for production: it is deployed, and plain `wrangler dev` serves it. */
 export const DEPLOYED_PAGE = "console/dist";
 
-/** Says what a built page was made of; `.assetsignore` keeps it from being served. */
+/** Contains the fingerprint of a built page. `.assetsignore` keeps it from being served. */
 const STAMP = ".build";
 
-/** What the page is made of. */
+/** The sources of the page. */
 const PAGE_SOURCES = ["console", "src/client", "src/protocol", "package-lock.json"];
 
 /** Control addresses of the local services that the page has buttons for; absent: no buttons. */
@@ -20,9 +20,9 @@ type PageControls = {
 };
 
 /**
- * Builds the page, unless nothing it is made of has changed. Its stamp lies in the folder that Vite
- * empties, so a build by anybody else makes this one happen again.
- * @param controls absent in a page for real use
+ * Builds the page, unless none of its sources has changed. Its stamp is in the folder that Vite empties, so after
+ * any other build it builds again.
+ * @param controls absent in a page for production
  * @throws with Vite's message when the build fails
  */
 export async function buildPage(
@@ -60,7 +60,7 @@ export async function buildPage(
 }
 
 /**
- * Applies the migrations to the local D1, unless all of them are.
+ * Applies the migrations to the local D1, unless all of them are applied.
  * @throws with wrangler's message when one fails
  */
 export async function applyMigrations(

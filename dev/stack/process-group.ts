@@ -2,29 +2,28 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Lines of what a program said, of its beginning and its end, that its failure tells. */
+/** Lines that an error keeps of the beginning and of the end of a program's output. */
 const EDGE_LINES = 20;
 
-/** A command that is started. */
 export type Command = {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
 };
 
-/** A process with all its descendants: they are one group and end together. */
+/** A process with all its descendants, as one process group that ends together. */
 export type ProcessGroup = {
   readonly pid: number;
-  /** Settles when the leader has ended and what it left behind is killed; says how it ended. */
+  /** Resolves when the leader has ended and the rest of its group is killed, with the way in which it ended. */
   readonly ended: Promise<string>;
-  /** Asks to stop; kills after `graceMs`. */
+  /** Sends SIGTERM, and kills after `graceMs`. */
   readonly stop: (graceMs: number) => Promise<void>;
 };
 
 /**
  * Starts a Node program in a process group of its own.
- * @param onLine each line of its output
- * @throws when it cannot be started at all
+ * @param onLine called with each line of its output
+ * @throws when it cannot be started
  */
 export function startGroup(command: Command, onLine: (line: string) => void): ProcessGroup {
   const child = spawn(process.execPath, command.args, {
@@ -60,7 +59,7 @@ export function startGroup(command: Command, onLine: (line: string) => void): Pr
   };
 }
 
-/** Sends a signal to all processes of a group; one that is gone is no error. */
+/** Sends a signal to all processes of a group. A group that has ended is no error. */
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
@@ -79,9 +78,9 @@ function endOf(child: ChildProcess): Promise<string> {
 }
 
 /**
- * Runs a Node program to its end. When the signal fires it is ended, with what it started.
- * @param failure the sentence that its failure begins with
- * @throws with that and what the program said, when it fails
+ * Runs a Node program to its end. When the signal aborts, the program and all its descendants are ended.
+ * @param failure the beginning of the error message
+ * @throws with that and the program's output, when it fails
  */
 export async function runOnce(
   failure: string,
@@ -99,7 +98,7 @@ export async function runOnce(
   if (how !== "exit code 0") throw new Error(`${failure} (${how}):\n${shortened(lines)}`);
 }
 
-/** Some tools begin with what went wrong, others end with it; in between are stacks. */
+/** Keeps both ends of the output: some tools print the error first, others last, with stacks in between. */
 function shortened(lines: readonly string[]): string {
   if (lines.length <= 2 * EDGE_LINES) return lines.join("\n");
   return [...lines.slice(0, EDGE_LINES), "…", ...lines.slice(-EDGE_LINES)].join("\n");

@@ -58,7 +58,7 @@ describe("a fresh checkout", () => {
     });
   });
 
-  it("gives the Worker nothing that only the stack uses", () => {
+  it("gives the Worker no variable that only the stack uses", () => {
     const { worker } = settings({ WORKER_PORT: "9000", STATE_DIR: "/x", VERBOSE: "1", HOME: "/y" });
     expect(Object.keys(worker)).not.toEqual(
       expect.arrayContaining([expect.stringMatching(/_PORT$|STATE_DIR|VERBOSE|HOME/)]),
@@ -67,7 +67,7 @@ describe("a fresh checkout", () => {
 });
 
 describe("ports", () => {
-  it("move the addresses that follow them", () => {
+  it("change the addresses that contain them", () => {
     const { worker, hubEndpoint, parts } = settings({
       WORKER_PORT: "9001",
       IDP_PORT: "9002",
@@ -104,7 +104,7 @@ describe("precedence", () => {
     expect(worker["JWT_AUDIENCE"]).toBe("guildhub");
   });
 
-  it("passes on what only the example names", () => {
+  it("passes on variables that only the example names", () => {
     const previous = "p".repeat(20) + "q".repeat(20);
     expect(settings({ HUB_SECRET_PREVIOUS: previous }).worker["HUB_SECRET_PREVIOUS"]).toBe(
       previous,
@@ -113,7 +113,7 @@ describe("precedence", () => {
 });
 
 describe("AREAS", () => {
-  it("starts just the parts of these, and tells the Worker of no other", () => {
+  it("starts only the parts of these areas, and gives the Worker the addresses of no other", () => {
     const { parts, needed, worker, madeSecrets } = settings(
       { AREAS: "rooms", FACEIT_PORT: "9005" },
       { FACEIT_WEBHOOK_SECRET: "" },
@@ -126,7 +126,7 @@ describe("AREAS", () => {
     expect(settings({ AREAS: "rooms,matches" }).parts).toContain("faceit");
   });
 
-  it("is refused with another name, and without what an area needs", () => {
+  it("is refused with an unknown name, and without an area that another one needs", () => {
     expect(problems({ AREAS: "rooms,chess" })).toContain('no area "chess"');
     expect(problems({ AREAS: "matches" })).toContain("matches needs rooms");
   });
@@ -163,7 +163,7 @@ describe("real services", () => {
 });
 
 describe("the local Discord's application", () => {
-  it("is told to the Worker, whatever else is set", () => {
+  it("is given to the Worker, even if other values are set", () => {
     const mine = { DISCORD_APPLICATION_ID: "42", DISCORD_PUBLIC_KEY: "0".repeat(64) };
     const { worker } = settings(mine);
     const { publicKeyHex, clientSecret } = localApplication(fresh["DISCORD_BOT_TOKEN"] ?? "");
@@ -174,7 +174,7 @@ describe("the local Discord's application", () => {
     });
   });
 
-  it("is not, nor any id of its channels, while the real one is used", () => {
+  it("is not given to the Worker, nor any of its channel ids, while the real Discord is used", () => {
     const real = { DISCORD_BOT_TOKEN: REAL_TOKEN, PRIMARY_GUILD_ID: "42" };
     const { worker } = settings({ ...real, DISCORD_PUBLIC_KEY: "0".repeat(64), LOBBY_VC_ID: "43" });
     expect(worker).toMatchObject({ DISCORD_PUBLIC_KEY: "0".repeat(64), LOBBY_VC_ID: "43" });
@@ -187,7 +187,7 @@ describe("the local Discord's application", () => {
 describe("FACEIT", () => {
   const SECRETS = ["FACEIT_WEBHOOK_SECRET", "FACEIT_API_KEY", "FACEIT_CLIENT_SECRET"];
 
-  it("works with a .dev.vars that was made before there were its secrets", () => {
+  it("works with a .dev.vars that is older than its secrets", () => {
     const before = Object.fromEntries(SECRETS.map((name) => [name, ""]));
     const { worker, madeSecrets } = settings({}, before);
     expect(madeSecrets).toEqual(SECRETS);
@@ -195,7 +195,7 @@ describe("FACEIT", () => {
     expect(worker["HUB_SECRET"]).toBe(fresh["HUB_SECRET"]);
   });
 
-  it("is asked at its own addresses, with nothing made up, while it is the real one", () => {
+  it("is used at its own addresses, without generated secrets, while it is the real one", () => {
     const { worker, madeSecrets } = settings(
       { FACEIT_API_URL: "https://open.faceit.com/data/v4" },
       { FACEIT_CLIENT_SECRET: "" },
@@ -211,7 +211,7 @@ describe("FACEIT", () => {
   });
 });
 
-describe("what is wrong", () => {
+describe("a wrong variable", () => {
   it.each([
     ["HUB_SECRET", "short"],
     ["HUB_SECRET", "x".repeat(40)],

@@ -13,29 +13,29 @@ import {
 } from "./names.ts";
 import { FACEIT_SECRETS, freshSecret, type Variables } from "./variables.ts";
 
-/** What the stack starts, where, and with which variables. */
+/** The parts that the stack starts, their addresses and their variables. */
 export type Settings = {
   readonly ports: Readonly<Record<PartName, number>>;
   readonly urls: Readonly<Record<PartName, string>>;
-  /** The parts that the areas need, the Worker among them. */
+  /** The parts that the areas need, including the Worker. */
   readonly needed: ReadonlySet<PartName>;
-  /** Those to start: the doubles only while their address is the local one. */
+  /** The parts to start: a double only if its address is the local one. */
   readonly parts: readonly PartName[];
   /** Variables of the Worker. */
   readonly worker: Variables;
-  /** Secrets of the local FACEIT that nobody has set: the Worker has fresh ones for this run. */
+  /** Secrets of the local FACEIT that are not set: the Worker gets fresh ones for this run. */
   readonly madeSecrets: readonly string[];
   /** Where the gateway-worker sends its events. */
   readonly hubEndpoint: string;
   readonly stateDir: string;
   /** The Worker's D1 and Durable Objects. */
   readonly workerStateDir: string;
-  /** The page with its buttons for test users; what is deployed is in `console/dist`. */
+  /** Folder of the page with buttons for test users. The deployed page is in `console/dist`. */
   readonly pageDir: string;
   readonly verbose: boolean;
 };
 
-/** The three places that variables come from, and the top folder for relative paths. */
+/** The three sources of variables, and the root folder for relative paths. */
 type Sources = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly devVars: Variables;
@@ -46,14 +46,16 @@ type Sources = {
   readonly newSecret?: () => string;
 };
 
-/** In the state folder: the Worker's variables of the run, for wrangler and for commands beside it. */
+/**
+ * File in the state folder with the Worker's variables of the run, for wrangler and for commands beside the stack.
+ */
 export const WORKER_VARIABLES_FILE = "worker.vars";
 
 const REAL_DISCORD = "https://discord.com/api/v10";
 
 /**
- * What wrangler.toml says for the usual ports and the local services only: addresses follow the ports,
- * and an id of the local Discord means nothing in the real one.
+ * Variables whose values in wrangler.toml are only for the default ports and the local services: addresses depend
+ * on the ports, and an id of the local Discord does not exist in the real one.
  */
 const DERIVED: ReadonlySet<string> = new Set([
   "JWT_ISSUER",
@@ -71,13 +73,13 @@ const DERIVED: ReadonlySet<string> = new Set([
   "FACEIT_REDIRECT_URI",
 ]);
 
-/** Those of {@link DERIVED} that hold beside the local services. */
+/** Variables of {@link DERIVED} that are valid with the local services. */
 const OF_LOCAL_DISCORD: ReadonlySet<string> = new Set(["VC_CATEGORY_ID", "LOBBY_VC_ID"]);
 const OF_LOCAL_FACEIT: ReadonlySet<string> = new Set(["FACEIT_CLIENT_ID"]);
 
 /**
  * Merges the variables (environment, then `.dev.vars`, then wrangler.toml) and decides what is local.
- * @returns the settings, or one sentence for each variable that is wrong
+ * @returns the settings, or one sentence for each wrong variable
  */
 export function readSettings(sources: Sources): Result<Settings, readonly string[]> {
   const { environment, devVars, toml, known, root, newSecret = freshSecret } = sources;
@@ -185,7 +187,7 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
   });
 }
 
-/** Of the local Discord's application nothing else would work, whatever is given. */
+/** With the local Discord only its own application works, so these override the given values. */
 function applicationVariables(botToken: string): Variables {
   const { id, publicKeyHex, clientSecret } = localApplication(botToken);
   return {
@@ -195,7 +197,7 @@ function applicationVariables(botToken: string): Variables {
   };
 }
 
-/** What the areas of this stack need. When they are chosen wrongly, `parseConfig` says so. */
+/** The parts that the areas of this stack need. `parseConfig` reports a wrong choice of areas. */
 function neededParts(variable: (name: string) => string | undefined): ReadonlySet<PartName> {
   const names = ["AREAS", "PRIMARY_GUILD_ID", "DISCORD_BOT_TOKEN"];
   try {
@@ -213,7 +215,7 @@ function isLocal(url: string, port: number): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])$/.test(parsed.hostname) && parsed.port === String(port);
 }
 
-/** Discord's bot tokens have three parts; the one that the stack makes has one. */
+/** Discord's bot tokens have three parts. The one that the stack generates has one. */
 function isRealBotToken(token: string | undefined): boolean {
   return token !== undefined && /^[\w-]{18,}\.[\w-]{6,}\.[\w-]{25,}$/.test(token);
 }

@@ -2,7 +2,9 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from "node:path";
 import { z } from "zod";
 
-/** `stack.json` in the state folder: what runs, for scripts and tests. It goes when the stack ends. */
+/**
+ * `stack.json` in the state folder: the running parts, for scripts and tests. It is removed when the stack ends.
+ */
 export const StackFile = z.object({
   /** Process id of the stack itself. */
   pid: z.number().int(),
@@ -19,7 +21,7 @@ export type StackFile = z.infer<typeof StackFile>;
 
 const fileIn = (stateDir: string): string => path.join(stateDir, "stack.json");
 
-/** Writes it in one step: whoever reads sees the old or the new one, whole. */
+/** Writes the file atomically: a reader gets the complete old or the complete new one. */
 export function writeStackFile(stateDir: string, content: StackFile): void {
   mkdirSync(stateDir, { recursive: true });
   const file = fileIn(stateDir);
@@ -27,7 +29,7 @@ export function writeStackFile(stateDir: string, content: StackFile): void {
   renameSync(`${file}.new`, file);
 }
 
-/** Reads it; undefined: there is none. */
+/** Reads the file; undefined: there is none. */
 export function readStackFile(stateDir: string): StackFile | undefined {
   try {
     return StackFile.parse(JSON.parse(readFileSync(fileIn(stateDir), "utf8")));
@@ -36,12 +38,11 @@ export function readStackFile(stateDir: string): StackFile | undefined {
   }
 }
 
-/** Removes it. */
 export function removeStackFile(stateDir: string): void {
   rmSync(fileIn(stateDir), { force: true });
 }
 
-/** Pid of a stack that works on this state folder now: two of them would spoil each other's state. */
+/** Pid of a stack that uses this state folder now, because two stacks would corrupt each other's state. */
 export function runningStack(stateDir: string): number | undefined {
   const pid = readStackFile(stateDir)?.pid;
   if (pid === undefined) return undefined;

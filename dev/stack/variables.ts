@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-/** Names and values of variables, as a file or the environment gives them. */
+/** Names and values of variables, as in a file or the environment. */
 export type Variables = Readonly<Record<string, string>>;
 
 /** Secrets that the Worker shares with the local FACEIT. */
@@ -14,12 +14,12 @@ export const FACEIT_SECRETS = [
 /** Secrets that a fresh `.dev.vars` gets as random values. */
 const GENERATED: readonly string[] = ["HUB_SECRET", "DISCORD_BOT_TOKEN", ...FACEIT_SECRETS];
 
-/** A random value that works as any of the secrets. */
+/** A random value that is valid for each of the secrets. */
 export function freshSecret(): string {
   return randomBytes(32).toString("base64url");
 }
 
-/** Reads `NAME=value` lines, as `.dev.vars` has them; quotes around a value go. */
+/** Parses the `NAME=value` lines of a `.dev.vars`, without quotes around a value. */
 export function parseVariables(text: string): Variables {
   const found: Record<string, string> = {};
   for (const line of text.split(/\r?\n/)) {
@@ -40,7 +40,7 @@ export function parseTomlVars(toml: string, table = "vars"): Variables {
   return parseVariables(lines.slice(start + 1, end === -1 ? undefined : end).join("\n"));
 }
 
-/** Every variable that the example explains, also those that stand there as a comment. */
+/** Every variable that the example explains, including commented ones. */
 export function namesInExample(example: string): readonly string[] {
   return [...example.matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=/gm)].flatMap((match) => match[1] ?? []);
 }
@@ -53,8 +53,8 @@ export function fillSecrets(example: string): string {
 }
 
 /**
- * Makes `.dev.vars` from its example when it is absent; one that exists is left as it is.
- * @returns whether it was made
+ * Creates `.dev.vars` from its example when it is missing. An existing one stays unchanged.
+ * @returns whether it was created
  */
 export function ensureDevVars(file: string, exampleFile: string): boolean {
   if (existsSync(file)) return false;

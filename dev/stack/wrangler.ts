@@ -10,7 +10,7 @@ export const QUIET_WRANGLER = {
   WRANGLER_WRITE_LOGS: "false",
 } as const;
 
-/** Has the installed wrangler of a checkout work there, quietly. */
+/** The command that runs the installed wrangler of a checkout, without its messages. */
 export function wranglerCommand(
   root: string,
   args: readonly string[],

@@ -10,10 +10,10 @@ export type Answer = {
   readonly body: unknown;
 };
 
-/** Discord's limits let a room be made by then, milliseconds. */
+/** By then Discord's limits allow another room, milliseconds. */
 const LIMITS_DEADLINE_MS = 120_000;
 
-/** What one user does over REST. */
+/** The REST API for one user. */
 export class Api {
   readonly #stack: Stack;
   readonly token: string;
@@ -49,9 +49,9 @@ export class Api {
   }
 
   /**
-   * Opens a room and returns the id of its channel. Tries again when Discord's limits, or our own, ask for it: a
+   * Opens a room and returns the id of its channel. Tries again when Discord's limits or our own require it: a
    * test on a fast machine opens more than 40 rooms in ten seconds.
-   * @throws when that is refused
+   * @throws when the room is refused
    */
   async createRoom(body: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const deadline = performance.now() + LIMITS_DEADLINE_MS;
@@ -68,7 +68,7 @@ export class Api {
     }
   }
 
-  /** Ends a room. @throws when that is refused */
+  /** Ends a room. @throws when the request is refused */
   async endRoom(channelId: string): Promise<void> {
     const answer = await this.call("DELETE", `/end-room/${channelId}`);
     if (answer.status !== 200) throw new Error(`end-room: ${JSON.stringify(answer)}`);

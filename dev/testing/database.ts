@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { applyMigrations } from "../stack/prepare.ts";
 
-/** Names a folder with the local database of a stack that has not run yet. */
+/** The variable with the folder of a local database that no stack has used yet. */
 export const DATABASE_VARIABLE = "E2E_DATABASE";
 
 /**
- * Makes the tables once for all stacks of a run, which copy them: wrangler takes seconds each time.
+ * Creates the tables once for all stacks of a run, which copy them, because wrangler takes seconds each time.
  * Vitest calls this before the first test of the project (`globalSetup`).
- * @returns removes it
+ * @returns removes the folder
  */
 export async function setup(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(path.join(tmpdir(), "guildhub-database-"));

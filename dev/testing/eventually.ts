@@ -5,7 +5,7 @@ const EVERY_MS = 50;
 /**
  * Waits until a check no longer throws, and returns what it returned.
  * @param what the condition in words, for the failure
- * @param deadlineMs milliseconds until it counts as never: the usual ones are for a machine that has much to do
+ * @param deadlineMs milliseconds until the wait fails; the default suits a busy machine
  * @param everyMs milliseconds between two checks
  * @throws with the last failure, when the deadline has passed
  */

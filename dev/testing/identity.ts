@@ -2,14 +2,14 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { PRIMARY_GUILD } from "../discord/seed.ts";
 import { answerBy, serveDouble } from "../doubles/server.ts";
 
-/** An OpenID provider that costs next to nothing: keys on loopback, and tokens that were signed beforehand. */
+/** An OpenID provider that costs almost no CPU: keys on loopback, and tokens that were signed in advance. */
 export type Identity = {
   readonly issuer: string;
   readonly audience: string;
   readonly jwksUrl: string;
   /** A token of the `index`th user; every user has a name of their own. */
   readonly tokenOf: (index: number) => string;
-  /** A token of anybody, signed now. @param lifetime such as `1h`, the default */
+  /** A token of any user, signed now. @param lifetime such as `1h`, the default */
   readonly token: (subject: string, claims?: Claims, lifetime?: string) => Promise<string>;
   readonly close: () => Promise<void>;
 };
@@ -54,7 +54,7 @@ export async function startIdentity(users: number): Promise<Identity> {
   };
 }
 
-/** Variables of a Worker that asks this provider, and never talks to Discord. */
+/** Variables of a Worker that uses this provider, and never calls Discord. */
 export function workerVariables(
   { issuer, audience, jwksUrl }: Identity,
   secret: string,

@@ -4,7 +4,7 @@ import { readFile, readdir } from "node:fs/promises";
 const TICKS_PER_SECOND = 100;
 const PAGE_KIB = 4;
 
-/** What a process and all its children have used. */
+/** The CPU and memory of a process and all its descendants. */
 export type Usage = { readonly cpuSeconds: number; readonly residentKib: number };
 
 /** Reads the usage of a process tree from `/proc`. */
@@ -35,7 +35,7 @@ async function treeOf(root: number): Promise<number[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
   const parents = new Map<number, number>();
   for (const pid of pids) {
-    // A process may end while we look.
+    // A process may end while we read.
     const stat = await readStat(pid).catch(() => null);
     if (stat !== null) parents.set(pid, stat.parent);
   }
@@ -53,8 +53,8 @@ function sum(values: readonly number[]): number {
 }
 
 /**
- * What the kernel holds between a server and each of its clients: sent and not yet read. Both buffers of
- * a connection on this machine, by the client's port.
+ * The bytes that the kernel holds between a server and each of its clients: sent and not yet read. It is the sum
+ * of both buffers of a connection on this machine, by the client's port.
  */
 export async function queuedBytes(serverPort: number): Promise<Map<number, number>> {
   const queued = new Map<number, number>();
@@ -73,7 +73,7 @@ function add(queued: Map<number, number>, port: number, bytes: number): void {
   queued.set(port, (queued.get(port) ?? 0) + bytes);
 }
 
-/** Of an address as the kernel writes it: `0100007F:1F90`. */
+/** The port of an address in the kernel's format: `0100007F:1F90`. */
 function portOf(address: string): number {
   return Number.parseInt(address.slice(address.indexOf(":") + 1), 16);
 }

@@ -18,27 +18,27 @@ const STACK = "dev/stack.ts";
 const READY_DEADLINE_MS = 280_000;
 const root = path.resolve(import.meta.dirname, "../..");
 
-/** The program of `npm start`, running, whatever becomes of it. */
+/** The running program of `npm start`, ready or not. */
 export type StackProcess = {
   readonly child: ChildProcess;
   readonly stateDir: string;
   readonly ports: Readonly<Record<PartName, number>>;
-  /** Where each part will be. */
+  /** The address of each part, before it works. */
   readonly urls: Readonly<Record<PartName, string>>;
   readonly output: () => string;
-  /** Settles with the exit code. */
+  /** Resolves with the exit code. */
   readonly exited: Promise<number | null>;
-  /** `stack.json`, while it is there. */
+  /** `stack.json`. @throws when it does not exist */
   readonly file: () => StackFile;
   readonly isReady: () => Promise<void>;
-  /** Ends it, shows its logs when `failed`, and removes its state. */
+  /** Ends the stack, prints its logs when it failed, and removes its state. */
   readonly stop: () => Promise<void>;
 };
 
 /**
- * Starts the stack on free ports with a state folder and secrets of its own, so that neither a
- * running `npm start` nor anybody's `.dev.vars` matters.
- * @param program `dev/stack.ts`, or `dev/start.mjs` for all that `npm start` does from the beginning
+ * Starts the stack on free ports with a state folder and secrets of its own, so that neither a running `npm start`
+ * nor a developer's `.dev.vars` has an effect.
+ * @param program `dev/stack.ts`, or `dev/start.mjs` for everything that `npm start` does
  */
 export async function launchStack(
   environment: Readonly<Record<string, string>> = {},
@@ -56,7 +56,7 @@ export async function launchStack(
     cwd: root,
     env: {
       ...process.env,
-      // npm's start script watches its parent: these tests are one.
+      // Makes dev/start.mjs watch its parent, which is this test.
       npm_lifecycle_event: "test",
       STATE_DIR: stateDir,
       WORKER_PORT: String(worker),
@@ -88,7 +88,7 @@ export async function launchStack(
 
   const file = (): StackFile => {
     const content = readStackFile(stateDir);
-    if (content === undefined) throw new Error(`no stack.json; the stack said:\n${output}`);
+    if (content === undefined) throw new Error(`no stack.json; the stack printed:\n${output}`);
     return content;
   };
   return {
@@ -123,7 +123,7 @@ export async function launchStack(
   };
 }
 
-/** Variables of a Worker that plays matches of the local FACEIT: nobody's real one matters either. */
+/** Variables of a Worker that uses the local FACEIT, so that the settings of a real one have no effect. */
 export function localFaceit(worker: string, faceit: string): Readonly<Record<string, string>> {
   return {
     FACEIT_API_URL: `${faceit}/data/v4`,
@@ -144,7 +144,7 @@ export function localFaceit(worker: string, faceit: string): Readonly<Record<str
   };
 }
 
-/** A ready stack, as tests use it. */
+/** A ready stack for tests. */
 export type Stack = {
   readonly urls: Readonly<Record<PartName, string>>;
   readonly process: StackProcess;
@@ -154,11 +154,11 @@ export type Stack = {
   /** The controls of the local Discord, and of the local FACEIT. */
   readonly discord: DiscordControl;
   readonly faceit: FaceitControl;
-  /** Kills a part with everything below it; settles when the stack has started it again. */
+  /** Kills a part with all its descendants; resolves when the stack has restarted it. */
   readonly kill: (part: PartName, signal?: NodeJS.Signals) => Promise<void>;
-  /** Settles when `/ready` answers 200. */
+  /** Resolves when `/ready` answers 200. */
   readonly untilReady: () => Promise<void>;
-  /** What a part has logged. */
+  /** The log of a part. */
   readonly log: (part: string) => Promise<string>;
   readonly stop: () => Promise<void>;
 };
@@ -195,7 +195,7 @@ export async function startStack(
       const { pid, restarts } = stack.file().parts[part] ?? { pid: undefined, restarts: 0 };
       if (pid === undefined) throw new Error(`${part} does not run`);
       process.kill(-pid, signal);
-      await eventually(`the ${part} is started again`, () => {
+      await eventually(`the ${part} is restarted`, () => {
         const now = stack.file().parts[part];
         if (now?.pid === undefined || now.restarts <= restarts) throw new Error("not yet");
       });

@@ -51,20 +51,20 @@ it("carries everything while it is healthy", async () => {
   await echo("x".repeat(300_000));
 });
 
-it("holds back while it is stalled, and brings all of it afterwards", async () => {
+it("holds data back while it is stalled, and delivers all of it afterwards", async () => {
   await echo("before ");
   proxy.stall();
   client.write("held ");
-  // Another connection goes the same way and gets as far: nothing came meanwhile.
+  // Another connection takes the same path and has arrived, so the held data would have arrived too.
   const other = connect(proxy.port, "127.0.0.1");
   await once(other, "connect");
   expect(received).toBe("before ");
   proxy.heal();
-  await eventually("what was held has come", () => expect(received).toBe("before held "));
+  await eventually("the held data has arrived", () => expect(received).toBe("before held "));
   other.destroy();
 });
 
-it("is slow, and no faster than it was told", async () => {
+it("is slow, and no faster than its rate", async () => {
   proxy.slow(1_000_000);
   const startedAt = performance.now();
   await echo("x".repeat(200_000));
@@ -73,7 +73,7 @@ it("is slow, and no faster than it was told", async () => {
   await echo("and then not");
 });
 
-it("breaks connections, and lets new ones in or not", async () => {
+it("breaks connections, and accepts or refuses new ones", async () => {
   proxy.drop();
   await eventually("the connection is broken", () => expect(isClosed).toBe(true));
   await dial();

@@ -1,22 +1,22 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** A network between two parts that can be cut, that can stall, and that can be slow. */
+/** A network between two parts that can be cut, stalled, or slowed down. */
 export type TcpProxy = {
   readonly port: number;
   /** Breaks every connection and refuses new ones. */
   readonly cut: () => void;
   /** Breaks every connection; new ones work. */
   readonly drop: () => void;
-  /** Lets nothing through, and says nothing of it. */
+  /** Lets nothing through, without closing connections. */
   readonly stall: () => void;
-  /** Lets so many bytes a second through, on each connection and each way. */
+  /** Lets this many bytes a second through, on each connection and in each direction. */
   readonly slow: (bytesPerSecond: number) => void;
-  /** Everything goes through again. */
+  /** Lets everything through again. */
   readonly heal: () => void;
   readonly close: () => Promise<void>;
 };
 
-/** What the network does to what it carries. `rate`: bytes a second. */
+/** The condition of the network. `rate`: bytes a second. */
 type Condition =
   | { readonly kind: "healthy" | "cut" | "stalled" }
   | { readonly kind: "slow"; readonly rate: number };

@@ -5,7 +5,7 @@ import type { Server } from "../../workerd/processes.ts";
 import { startWorkerd } from "../../workerd/workerd.ts";
 import { workerServices, type WorkerBundle } from "../../workerd/worker-bundle.ts";
 
-/** A reader is served, and has what was published, by then, milliseconds. */
+/** Longest time until a reader is served, and until it has all published events, milliseconds. */
 export const SERVED_WITHIN_MS = 30_000;
 
 /** Events that a healthy reader may be behind before the publisher waits for it. */
@@ -16,13 +16,13 @@ const LOOK_MS = 2;
 export type FilledHub = Server & {
   /**
    * Publishes events in one turn of the hub.
-   * @param bytes that are added to each beyond what an empty one has
+   * @param bytes that are added to each event
    * @returns seq of the last one
    */
   readonly fill: (events: number, bytes: number) => Promise<number>;
 };
 
-/** Starts it. @param folder gets the files; it exists */
+/** Starts the Worker. @param folder an existing folder for its files */
 export async function startFilledHub(
   parts: {
     readonly bundle: WorkerBundle;
@@ -46,9 +46,9 @@ async function fill(port: number, events: number, bytes: number): Promise<number
   return (JSON.parse(text) as { readonly seq: number }).seq;
 }
 
-/** How much is published, and in what portions. */
+/** How much is published, and in which portions. */
 export type FloodPlan = {
-  /** Turns of the hub; each publishes `events` of them at once, with `bytes` added to each. */
+  /** Turns of the hub; each publishes `events` events at once, with `bytes` added to each. */
   readonly turns: number;
   readonly events: number;
   readonly bytes: number;
@@ -57,8 +57,8 @@ export type FloodPlan = {
 type Follower = { readonly seq: number };
 
 /**
- * Publishes, no faster than these readers take it, and waits until they have it all.
- * @param afterTurn is called after each turn with its number, from 0
+ * Publishes no faster than these readers read, and waits until they have all events.
+ * @param afterTurn called after each turn with its number, from 0
  * @returns seq of the last event
  */
 export async function flood(
@@ -77,7 +77,7 @@ export async function flood(
   return seq;
 }
 
-/** Waits until all have an event, or a state that stands for it. @throws when it takes too long */
+/** Waits until all readers have an event, or a snapshot that covers it. @throws when it takes too long */
 export async function untilAllHave(readers: readonly Follower[], seq: number): Promise<void> {
   await eventually(
     `all readers are at ${seq}`,

@@ -1,6 +1,6 @@
-// The Worker's bundle unchanged, with one more way in. `POST /fill?events=100&bytes=10000` has the hub
-// publish so many events of that size, by the call that features publish with: no event of rooms is so
-// large, and a hundred megabytes of small ones would take minutes.
+// The Worker's bundle unchanged, with one more route. `POST /fill?events=100&bytes=10000` makes the hub publish so
+// many events of that size, through the call that features use: no event of rooms is so large, and a hundred
+// megabytes of small ones would take minutes.
 import app from "bundle.js";
 export * from "bundle.js";
 
@@ -17,7 +17,7 @@ export default {
       topic: null,
     };
     const events = Number(searchParams.get("events"));
-    // Named as its callers name it: by the name it knows its guild.
+    // The object gets the name that all callers use, because the hub reads its guild from the name.
     const hub = env.HUB.get(env.HUB.idFromName(guildId));
     const published = await hub.publish(Array.from({ length: events }, () => publication));
     return Response.json({ seq: published.at(-1).seq });

@@ -4,7 +4,7 @@ import { openLeanSocket, ownAddress, type LeanSocket } from "../wire/lean-socket
 import { openWire, type Wire, type WireEvents } from "../wire/wire.ts";
 import { SERVED_WITHIN_MS } from "./filled-hub.ts";
 
-/** How a reader shows what it has taken. */
+/** How a reader shows what it has read. */
 type Shows = "acknowledges" | "pings" | "nothing";
 
 /** How a reader connects. */
@@ -12,11 +12,11 @@ export type ReaderOptions = {
   readonly port: number;
   readonly token: string;
   readonly shows: Shows;
-  /** Whether it reads Server-Sent Events, over which it shows nothing; else a WebSocket. */
+  /** Whether it uses Server-Sent Events, over which it can show nothing; else it uses a WebSocket. */
   readonly isStream?: boolean;
-  /** Whether it takes batches. */
+  /** Whether it accepts batches. */
   readonly batch?: boolean;
-  /** A reader that pings does it this often, milliseconds; absent: once, when it has connected. */
+  /** Time between two pings, milliseconds; absent: it pings once, after it has connected. */
   readonly pingEveryMs?: number;
 };
 
@@ -24,15 +24,17 @@ const EVENT = Buffer.from('{"v":1,"type":"event"');
 const BATCH = Buffer.from('{"v":1,"type":"batch"');
 const SEQ_KEY = Buffer.from('"seq":');
 
-/** What one reader has got of a stream whose every event it may see: complete and in order, or a fault. */
+/**
+ * The events that one reader got of a stream of which it may see every event: complete and in order, or a fault.
+ */
 class Sequence {
-  /** seq of the newest event that it has, or of the state that it was given; null: neither. */
+  /** seq of the newest event or snapshot; null: neither has arrived. */
   seq: number | null = null;
-  /** Events that came, without those that a state stood for. */
+  /** Events that arrived, without those that a snapshot covered. */
   events = 0;
   readonly faults: string[] = [];
 
-  /** An event came. */
+  /** Counts an event. */
   take(seq: number): void {
     const due = this.seq === null ? null : this.seq + 1;
     if (seq !== due && this.faults.length < 5) this.faults.push(`${seq} came where ${due} was due`);
@@ -42,8 +44,8 @@ class Sequence {
 }
 
 /**
- * A client that can stop reading: then the kernel's buffers fill, and behind them the server's. It takes
- * a stream of which it may see every event.
+ * A client that can stop reading: then the kernel's buffers fill, and after them the server's. It may see every
+ * event of its stream.
  */
 export class Reader {
   readonly sequence = new Sequence();
@@ -55,35 +57,35 @@ export class Reader {
   #wire: Wire | LeanSocket | null = null;
   #hasLeft = false;
   #pinging: NodeJS.Timeout | null = null;
-  /** Code of the last close; null: it is open, or was never. */
+  /** Code of the last close; null: it is open, or was never open. */
   closedWith: number | null = null;
-  /** Times that it was given the whole state, and that it went on from where it was. */
+  /** Snapshots that it got, and resumes from its position. */
   snapshots = 0;
   resumes = 0;
 
-  /** @param onEvent is called for each event that it gets */
+  /** @param onEvent called for each event that it gets */
   constructor(options: ReaderOptions, onEvent: () => void = () => undefined) {
     this.#options = options;
     this.#onEvent = onEvent;
     this.#acknowledging = options.shows === "acknowledges" ? new Acknowledging() : null;
   }
 
-  /** The port at its end, for `queuedBytes`. */
+  /** Its local port, for `queuedBytes`. */
   get localPort(): number {
     return this.#wire !== null && "localPort" in this.#wire ? this.#wire.localPort() : 0;
   }
 
-  /** How many events it has; 0 before its state. */
+  /** seq of the newest event or snapshot; 0 before the first. */
   get seq(): number {
     return this.sequence.seq ?? 0;
   }
 
-  /** Connects, the second time with its position, and waits for its state or the end of what it missed. */
+  /** Connects, with its position if it has one, and waits for the snapshot or the end of the resume. */
   async connect(): Promise<void> {
     this.closedWith = null;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(
-      () => reject(new Error("the hub does not serve it")),
+      () => reject(new Error("the hub does not serve the reader")),
       SERVED_WITHIN_MS,
     );
     const served = this.snapshots + this.resumes;
@@ -93,7 +95,7 @@ export class Reader {
         if (this.snapshots + this.resumes > served) resolve();
       },
       onClose: (code) => {
-        // The one before may end when this one is open already.
+        // The previous connection may end after this one has opened.
         if (this.#wire === wire) this.closedWith = code;
         if (this.#options.isStream === true && !this.#hasLeft) {
           this.sequence.faults.push("the stream ended");
@@ -111,17 +113,17 @@ export class Reader {
     this.#show();
   }
 
-  /** Reads nothing any more; what it sends still goes. */
+  /** Stops reading. It can still send. */
   stall(): void {
     this.#wire?.pause();
   }
 
-  /** Reads again. */
+  /** Continues reading. */
   readOn(): void {
     this.#wire?.resume();
   }
 
-  /** Leaves without a word. */
+  /** Leaves without a close. */
   leave(): void {
     this.#hasLeft = true;
     if (this.#pinging !== null) clearInterval(this.#pinging);

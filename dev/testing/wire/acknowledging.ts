@@ -1,9 +1,9 @@
-/** What is taken is acknowledged after this time at the latest, milliseconds; half of it at the least. */
+/** An event is acknowledged after at most this time, and at least half of it, milliseconds. */
 const ACK_AFTER_MS = 4_000;
 
 type Send = (text: string) => void;
 
-/** When a well-behaved client acknowledges: at half of its window, or some seconds after an event. */
+/** Acknowledges as a well-behaved client does: after half of its window, or some seconds after an event. */
 export class Acknowledging {
   #windowBytes = Number.POSITIVE_INFINITY;
   #windowEvents = Number.POSITIVE_INFINITY;
@@ -12,14 +12,14 @@ export class Acknowledging {
   #seq = 0;
   #timer: NodeJS.Timeout | null = null;
 
-  /** A connection was opened, and this is its window; a server without credit has none. */
+  /** Begins a new connection with this window. A server without credit has none. */
   start(window: { readonly windowBytes?: number; readonly windowEvents?: number }): void {
     this.stop();
     this.#windowBytes = window.windowBytes ?? Number.POSITIVE_INFINITY;
     this.#windowEvents = window.windowEvents ?? Number.POSITIVE_INFINITY;
   }
 
-  /** So many events came, of so many bytes, the last one with this seq. */
+  /** Counts received events and bytes. @param seq of the last event */
   took(events: number, bytes: number, seq: number, send: Send): void {
     this.#events += events;
     this.#bytes += bytes;
@@ -32,13 +32,13 @@ export class Acknowledging {
     }
   }
 
-  /** Everything up to this seq has been taken. */
+  /** Acknowledges everything up to this seq now. */
   acknowledge(seq: number, send: Send): void {
     this.stop();
     send(JSON.stringify({ type: "ack", seq }));
   }
 
-  /** Nothing is to be acknowledged. */
+  /** Drops a planned acknowledgement. */
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

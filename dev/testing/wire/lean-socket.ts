@@ -2,23 +2,23 @@ import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { LOST, type Entrance, type Wire, type WireEvents } from "./wire.ts";
 
-/** A WebSocket by hand. */
+/** A minimal WebSocket of our own. */
 export type LeanSocket = Wire & {
-  /** The port at its own end; 0: it has none yet. */
+  /** Its local port; 0: it has none yet. */
   readonly localPort: () => number;
-  /** Settles when the TCP connection is gone. */
+  /** Resolves when the TCP connection has ended. */
   readonly closed: Promise<void>;
 };
 
 const HEADERS_END = Buffer.from("\r\n\r\n");
 
-/** Answers a close (RFC 6455 §5.5.1); masked with zeros, without a code. */
+/** The answer to a close (RFC 6455 §5.5.1), masked with zeros, without a code. */
 const EMPTY_CLOSE = Buffer.from([0x88, 0x80, 0, 0, 0, 0]);
 
 /**
- * Opens a WebSocket on a plain TCP socket, for a fraction of the cost of a full client: with thousands of
- * them it is the server that is measured.
- * @param events texts are only valid during the call; `onOpen` comes first, once it was let in
+ * Opens a WebSocket on a plain TCP socket, for a fraction of the cost of a full client, so that thousands of
+ * clients still measure the server.
+ * @param events texts are valid only during the call; `onOpen` is called first, when the upgrade was accepted
  */
 export function openLeanSocket(
   { url, headers, hello }: Omit<Entrance, "kind">,
@@ -67,7 +67,7 @@ export function openLeanSocket(
     events.onOpen?.();
     if (rest.length > 0) reader.push(rest);
   });
-  // What went wrong does not matter: the connection is lost.
+  // The kind of error does not matter: the connection is lost.
   socket.on("error", () => {});
   socket.on("close", () => {
     close(LOST);
@@ -95,18 +95,18 @@ export function openLeanSocket(
   };
 }
 
-/** A header that gives a client an address of its own: what is bounded by address is not what is measured. */
+/** A header that gives a client an address of its own, because limits by address are not measured. */
 export function ownAddress(): Readonly<Record<string, string>> {
   const network = randomBytes(4).toString("hex").replace(/.{4}/g, ":$&");
   return { "CF-Connecting-IP": `2001:db8${network}::1` };
 }
 
-/** Payload of one text frame; it is only valid during the call. */
+/** Gets the payload of one text frame, which is valid only during the call. */
 type OnText = (payload: Buffer) => void;
 
 /**
- * Reads a server's WebSocket frames from TCP chunks. It knows what the subjects send (unmasked, whole
- * text frames, pings and closes) and is a fraction of the cost of a full client.
+ * Reads a server's WebSocket frames from TCP chunks. It supports only what the measured servers send (unmasked,
+ * whole text frames, pings and closes), for a fraction of the cost of a full client.
  */
 class FrameReader {
   readonly #onText: OnText;
@@ -135,7 +135,7 @@ class FrameReader {
   }
 }
 
-/** The frame that starts at `at`, or null when it is not there whole. */
+/** The frame that starts at `at`; null: it is not complete yet. */
 function frameAt(
   data: Buffer,
   at: number,
@@ -156,7 +156,7 @@ function frameAt(
   return data.length < end ? null : { opcode, start, end };
 }
 
-/** A client's text frame, masked as RFC 6455 §5.3 wants. For the few frames that the load sends. */
+/** A client's text frame, masked as RFC 6455 §5.3 requires, for the few frames that a client sends. */
 export function maskedText(text: string): Buffer {
   const payload = Buffer.from(text);
   const mask = Buffer.from([0x12, 0x34, 0x56, 0x78]);

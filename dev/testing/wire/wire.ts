@@ -1,7 +1,7 @@
 import { request, type IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 
-/** What a connection is opened with: a WebSocket, or a stream of Server-Sent Events. */
+/** The parameters of a connection: a WebSocket, or a stream of Server-Sent Events. */
 export type Entrance = {
   readonly kind: "socket" | "stream";
   readonly url: URL;
@@ -17,18 +17,18 @@ export type Refused = {
   readonly retryAfterMs: number;
 };
 
-/** A connection that texts of the server come over, whatever carries them. */
+/** A connection over which the server sends texts, of either transport. */
 export type Wire = {
-  /** Sends, or does nothing: over HTTP nothing can be sent, and a closing socket takes nothing. */
+  /** Sends a text. It does nothing over HTTP, where a client cannot send, and on a closing socket. */
   readonly send: (text: string) => void;
-  /** Breaks it without a word. */
+  /** Ends the connection without a close. */
   readonly terminate: () => void;
   /** Stops reading from the TCP connection, so that it fills up. */
   readonly pause: () => void;
   readonly resume: () => void;
 };
 
-/** What happens to a wire. `onClose` or `onRefused` comes once, and is the last. */
+/** Callbacks of a wire. `onClose` or `onRefused` is called once, as the last one. */
 export type WireEvents<Text = string> = {
   /**
    * @param text of one frame or message; empty for a frame that is no text
@@ -44,15 +44,15 @@ export const LOST = 1006;
 const HANDSHAKE_TIMEOUT_MS = 12_000;
 const TICKET_TIMEOUT_MS = 8_000;
 
-/** Opens a connection by a full WebSocket or HTTP client, which objects to what the standards forbid. */
+/** Opens a connection with a full WebSocket or HTTP client, which rejects violations of the standards. */
 export function openWire(entrance: Entrance, events: WireEvents): Wire {
   return entrance.kind === "socket" ? openSocket(entrance, events) : openStream(entrance, events);
 }
 
 /**
  * Gets a ticket (rooms.md §2).
- * @param guildId absent: the user's usual one
- * @returns the address that it opens
+ * @param guildId absent: the user's default guild
+ * @returns the address that the ticket opens
  */
 export async function askForTicket(
   origin: string,
@@ -165,7 +165,7 @@ function readMessage(message: string): { event?: string; data?: string; id?: str
   return fields;
 }
 
-/** Of `Retry-After` in seconds; absent: 0. */
+/** The milliseconds of a `Retry-After` in seconds; absent: 0. */
 function milliseconds(retryAfter: string | null | undefined): number {
   return Number(retryAfter ?? 0) * 1000;
 }
