@@ -25,6 +25,8 @@ type Registered = {
 /** `tsc` checks it, not the run: the types of the package equal the schemas of the wire. */
 describe("the types of the package", () => {
   it("equal those of the registry", () => {
+    // The names first: an error here says which event is missing.
+    expectTypeOf<keyof EventPayloads>().toEqualTypeOf<keyof Registered>();
     expectTypeOf<EventPayloads>().toEqualTypeOf<Registered>();
   });
 

@@ -44,17 +44,27 @@ const ToldUserLimit = z
   .min(0)
   .transform((limit) => Math.min(limit, ROOM_USER_LIMIT_MAX));
 
+// The container sends what Discord tells it. Fields that the events of the stream gain later are not expected of it,
+// so each schema names its own.
+
 /** `room.created` as it is signed. */
-const SignedRoomCreated = roomCreated.payload.extend({ name: ToldName });
+const SignedRoomCreated = roomCreated.payload
+  .pick({ channelId: true, guildId: true })
+  .extend({ name: ToldName });
 
 /** `room.updated` as it is signed: with the channel's name and limit at Discord. */
-export const SignedRoomUpdated = roomUpdated.payload.extend({
-  name: ToldName,
-  userLimit: ToldUserLimit,
-});
+export const SignedRoomUpdated = roomUpdated.payload
+  .pick({ channelId: true, guildId: true })
+  .extend({ name: ToldName, userLimit: ToldUserLimit });
+
+const SignedRoomDeleted = roomDeleted.payload.pick({ channelId: true, guildId: true });
 
 /** `voice.joined` as it is signed: with Discord's data of the user. */
-export const SignedVoiceJoined = voiceJoined.payload.omit({ user: true }).extend({ user: User });
+export const SignedVoiceJoined = voiceJoined.payload
+  .pick({ guildId: true, channelId: true, userId: true })
+  .extend({ user: User });
+
+const SignedVoiceLeft = voiceLeft.payload.pick({ guildId: true, channelId: true, userId: true });
 
 /** All voice channels and voice states of a guild. The Worker publishes what changed. */
 export const GuildSnapshot = z.object({
@@ -79,9 +89,9 @@ export type GatewayHeartbeat = z.infer<typeof GatewayHeartbeat>;
 export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   [roomCreated.name, SignedRoomCreated],
   [roomUpdated.name, SignedRoomUpdated],
-  [roomDeleted.name, roomDeleted.payload],
+  [roomDeleted.name, SignedRoomDeleted],
   [voiceJoined.name, SignedVoiceJoined],
-  [voiceLeft.name, voiceLeft.payload],
+  [voiceLeft.name, SignedVoiceLeft],
   [gatewayState.name, gatewayState.payload],
   ["guild.snapshot", GuildSnapshot],
   ["gateway.heartbeat", GatewayHeartbeat],

@@ -89,7 +89,7 @@ const gateway = (state: string, since = 1): IncomingEvent => ({
   event: "gateway.state",
   payload: { guildId: GUILD, state, since },
 });
-const renamed = (channelId: string, name: string): IncomingEvent => ({
+const channelUpdated = (channelId: string, name: string): IncomingEvent => ({
   event: "room.updated",
   payload: { guildId: GUILD, channelId, name, userLimit: 4 },
 });
@@ -180,7 +180,7 @@ describe("events of the gateway", () => {
     const shown = [
       joined("u1", "c1"),
       channelCreated("c1"),
-      renamed("c1", "now"),
+      channelUpdated("c1", "now"),
       snapshot(["c1"], { u1: "c1" }),
     ];
     for (const event of shown) {
@@ -256,7 +256,7 @@ describe("events of the gateway", () => {
     expect(take({ ...joined("u1", "new"), id: "e1", trace: "t1" })).toBe("done");
     expect(take(channelCreated("new"))).toBe("done");
     expect(state.isForeign("new")).toBe(false);
-    expect(take(renamed("new", "now"))).toBe("done");
+    expect(take(channelUpdated("new", "now"))).toBe("done");
     expect(take(joined("u2", "lobby"))).toBe("done");
     expect(news()).toEqual(["voice.joined lobby u2"]);
     openRoom(turn, "r1", { id: "new", name: "r1" });
