@@ -1,25 +1,16 @@
-import { guildFor, type Principal } from "../platform/auth/principal.ts";
-import type { TokenFailure } from "../platform/auth/verify-token.ts";
 import { type Clock, within } from "../platform/clock.ts";
 import type { IdGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
-import type { Result } from "../platform/result.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
-import { hubConfigOf } from "./config.ts";
+import { Admission, type AdmissionPorts } from "./admission.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
+import type { After } from "./core/delivery.ts";
 import { LAGGING_TASK } from "./core/flow.ts";
-import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
 import { RELAY_CALL_DEADLINE_MS } from "./core/relay-calls.ts";
-import { NO_SEQ } from "./core/resume.ts";
-import type { SessionIdentity } from "./core/session.ts";
-import { type SnapshotAt, StreamServer } from "./core/stream-server.ts";
-import { Entrance } from "./entrance.ts";
+import { StreamServer } from "./core/stream-server.ts";
 import type { HubEnv } from "./env.ts";
-import { EventStream } from "./event-stream.ts";
-import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
 import { hubMeter, type HubMeter } from "./hub-meter.ts";
-import type { Audience } from "./publisher.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
 import { type HubSocket, SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
@@ -36,34 +27,12 @@ export const COUNTED_SINCE_FACT = "counted since";
 const METER_TASK = "hub/meter";
 /** Shortest time between two writes of counted closes, milliseconds; they also go with other writes. */
 const COUNTS_EVERY_MS = 1_000;
-/** Status for a client that has left, as nginx logs it. Nobody receives it. */
-const CLIENT_CLOSED_REQUEST = 499;
 const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
 
-/** What a client starts from. It is prepared before the client is let in, and may be outdated by then. */
-export type Start = {
-  /** Whether it still fits the journal. */
-  readonly holds: () => boolean;
-  /** The whole state, for a client that needs it. */
-  readonly snapshot: (mayRead: (audience: Audience) => boolean) => SnapshotAt;
-};
-
 /** What differs between a hub and a relay. */
-export type StreamHostPorts = {
-  readonly guildId: string;
-  /** Index; null: the hub itself. */
-  readonly relay: number | null;
-  /** Gets this object ready to serve. @returns whether it takes clients */
-  readonly attach: () => boolean | Promise<boolean>;
-  /** Prepares the start of a connection. Rejects when it cannot now; the client tries again. */
-  readonly prepare: (
-    identity: SessionIdentity,
-    options: ConnectionOptions,
-  ) => Start | Promise<Start>;
+export type StreamHostPorts = AdmissionPorts & {
   readonly presence: () => Presence;
   readonly onPresenceChange: () => void;
-  /** A client was let in. */
-  readonly onServed: () => void;
   /** A task that is not the stream's own is due. */
   readonly runTask: (key: string) => Promise<void>;
 };
@@ -77,9 +46,8 @@ export class StreamHost {
   readonly clock: Clock;
   readonly newId: IdGenerator;
   readonly #runtime: HubRuntime;
-  readonly #env: HubEnv;
   readonly #ports: StreamHostPorts;
-  readonly #entrance: Entrance;
+  readonly #admission: Admission;
   /** When the alarm is set for; undefined: not known since the wake. */
   #armedAt: number | null | undefined;
   #flushMeter: () => void = () => {};
@@ -91,17 +59,16 @@ export class StreamHost {
     this.#runtime = runtime;
     this.clock = runtime.clock;
     this.newId = runtime.newId;
-    this.#env = env;
     this.#ports = ports;
     this.store = store;
-    this.#entrance = new Entrance((ms, run) => this.#after(ms, run));
+    const after: After = (ms, run) => this.#after(ms, run);
     this.sockets = new SocketSet(runtime);
     this.server = new StreamServer({
       guildId: ports.guildId,
       store,
       sockets: this.sockets,
       clock: runtime.clock,
-      after: (ms, run) => this.#after(ms, run),
+      after,
       presence: ports.presence,
       onPresenceChange: ports.onPresenceChange,
       onEnd: (why) => this.#countClose(CLOSE_CODES[why].code),
@@ -115,6 +82,17 @@ export class StreamHost {
       this.#flushMeter = run;
       store.writeTask(METER_TASK, runtime.clock() + ms);
     });
+    this.#admission = new Admission({
+      runtime,
+      env,
+      store,
+      sockets: this.sockets,
+      server: this.server,
+      ports,
+      after,
+      writeCounts: () => this.writeCounts(),
+      arm: () => this.arm(),
+    });
     store.count("wakes", 1);
     if (store.readFact(COUNTED_SINCE_FACT) === null) {
       store.writeFact(COUNTED_SINCE_FACT, String(runtime.clock()));
@@ -123,38 +101,8 @@ export class StreamHost {
   }
 
   /** Takes a WebSocket or a stream that the Worker hands over, or refuses with a status. */
-  async connect(request: Upgrade): Promise<Response> {
-    const handover = readHandover(request.headers.get(HANDOVER_HEADER));
-    if (handover === null || !this.#isForUs(handover)) return refused(503);
-    const options: ConnectionOptions = {
-      id: this.newId(this.clock()),
-      batch: handover.batch,
-      signals: handover.signals === true,
-      ...(handover.transport === undefined ? {} : { transport: handover.transport }),
-      resume: { epoch: handover.epoch, seq: handover.seq === null ? NO_SEQ : handover.seq },
-    };
-    const { identity } = handover;
-    if (identity === undefined) return this.#letWait(options, handover.address, request.signal);
-    // The rate comes first: what follows costs work for each client.
-    if (!this.server.accepts() || !(await this.#ports.attach())) return refused(503);
-    const start = await this.#prepared(identity, options);
-    if (start === null) return refused(503);
-    return this.#entrance.enter(() => {
-      const status = request.signal.aborted
-        ? CLIENT_CLOSED_REQUEST
-        : this.#admit(identity, handover, start);
-      if (status !== null) {
-        this.server.notAccepted();
-        return refused(status);
-      }
-      this.#ports.onServed();
-      const response =
-        handover.transport === undefined
-          ? this.#openSocket(identity, options, start)
-          : this.#openStream(identity, options, start, request.signal);
-      this.arm();
-      return response;
-    });
+  connect(request: Upgrade): Promise<Response> {
+    return this.#admission.connect(request);
   }
 
   /**
@@ -167,7 +115,7 @@ export class StreamHost {
       this.arm();
       if (request === null) return;
       const verified = await this.#runtime.verifyToken(request.token);
-      await this.#answerToken(socket, request, verified);
+      await this.#admission.answerToken(socket, request, verified);
       this.arm();
     } catch (error) {
       this.#logFailure("hub.message_failed", error);
@@ -253,129 +201,6 @@ export class StreamHost {
     this.writeCounts();
   }
 
-  #isForUs({ guildId, relay }: Handover): boolean {
-    return guildId === this.#ports.guildId && (relay ?? null) === this.#ports.relay;
-  }
-
-  async #letWait(
-    options: ConnectionOptions,
-    address: string | undefined,
-    client: AbortSignal,
-  ): Promise<Response> {
-    if (!this.server.acceptsToWait(address) || !(await this.#ports.attach())) return refused(503);
-    if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
-    // Other sockets may have taken the places meanwhile.
-    if (!this.server.hasPlaceToWait(address)) return refused(503);
-    const { socket, response } = this.#runtime.accept();
-    this.server.wait(socket, options, address);
-    this.arm();
-    return response;
-  }
-
-  /** @returns an HTTP status to refuse with, or null */
-  #admit(identity: SessionIdentity, { ticket }: Handover, start: Start): 401 | 503 | null {
-    if (!start.holds() || !this.server.hasRoom()) return 503;
-    if (this.server.isRevoked(identity)) return 401;
-    if (ticket === undefined) return null;
-    const now = this.clock();
-    this.writeCounts();
-    // Read and write without an `await` in between, so that a ticket works only once (HUB-7).
-    const fresh =
-      ticket.expiresAt > now && this.store.remember(`ticket:${ticket.id}`, ticket.expiresAt, now);
-    return fresh ? null : 401;
-  }
-
-  #openSocket(identity: SessionIdentity, options: ConnectionOptions, start: Start): Response {
-    const { socket, response } = this.#runtime.accept();
-    this.server.open(socket, identity, options, start.snapshot);
-    return response;
-  }
-
-  #openStream(
-    identity: SessionIdentity,
-    options: ConnectionOptions,
-    start: Start,
-    client: AbortSignal,
-  ): Response {
-    const stream: EventStream = new EventStream({
-      stored: () => this.#runtime.storage.sync(),
-      onTaken: (seq) => {
-        this.server.taken(stream, seq);
-        this.arm();
-      },
-      onGone: () => {
-        this.sockets.removeStream(stream);
-        this.server.closed(stream);
-        this.arm();
-      },
-      random: Math.random,
-    });
-    this.sockets.addStream(stream);
-    this.server.open(stream, identity, options, start.snapshot);
-    // The runtime cancels a body only when something is written to it.
-    const { code, meaning } = CLOSE_CODES.goingAway;
-    client.addEventListener("abort", () => stream.close(code, meaning), { once: true });
-    return new Response(stream.readable, { headers: { "Content-Type": "text/event-stream" } });
-  }
-
-  async #answerToken(
-    socket: RuntimeSocket,
-    request: TokenRequest,
-    verified: Result<Principal, TokenFailure>,
-  ): Promise<void> {
-    const { server } = this;
-    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
-    if (!verified.ok) {
-      // Without the provider's keys the token cannot be checked: the client tries again with it.
-      const isUnknown = verified.error.reason === "keys_unavailable";
-      server.tokenRefused(socket, isUnknown ? "overloaded" : "unauthorized");
-      return;
-    }
-    const principal = verified.value;
-    const { guildId } = this.#ports;
-    const identity = identityOf(principal, this.clock());
-    const allowed = guildFor(principal, guildId, hubConfigOf(this.#env).primaryGuildId) === guildId;
-    if (!allowed || !identity.ok) {
-      const hasEnded = !identity.ok && identity.error === "expired";
-      server.tokenRefused(socket, hasEnded ? "unauthorized" : "forbidden");
-      return;
-    }
-    if (server.isRevoked(identity.value)) {
-      if (request.kind === "reauth") server.end(socket, "unauthorized");
-      else server.tokenRefused(socket, "unauthorized");
-      return;
-    }
-    if (request.kind === "reauth") {
-      server.renew(socket, identity.value);
-      return;
-    }
-    const start = await this.#prepared(identity.value, request.options);
-    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
-    if (start === null || !start.holds()) {
-      server.tokenRefused(socket, "overloaded");
-      return;
-    }
-    this.#ports.onServed();
-    server.open(socket, identity.value, request.options, start.snapshot);
-  }
-
-  async #prepared(identity: SessionIdentity, options: ConnectionOptions): Promise<Start | null> {
-    try {
-      return await this.#ports.prepare(identity, options);
-    } catch (error) {
-      log("warn", "hub.not_prepared", { guildId: this.#ports.guildId, error });
-      return null;
-    }
-  }
-
-  /** During an `await` the socket may have closed, or another frame may have opened it. */
-  #isAnswerable(socket: RuntimeSocket, request: TokenRequest): boolean {
-    return (
-      socket.readyState === WebSocket.OPEN &&
-      this.server.isWaiting(socket) === (request.kind === "auth")
-    );
-  }
-
   /** Runs a check of the sockets, and again later if it fails. */
   #look(task: string, look: () => void): void {
     try {
@@ -417,8 +242,4 @@ export class StreamHost {
     });
     this.#runtime.waitUntil(done);
   }
-}
-
-function refused(status: 401 | 499 | 503): Response {
-  return new Response(null, { status });
 }

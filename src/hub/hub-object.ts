@@ -8,6 +8,7 @@ import type {
   RevocationTarget,
 } from "../protocol/hub-report.ts";
 import { newTraceId } from "../protocol/trace.ts";
+import type { Start } from "./admission.ts";
 import { hubConfigOf } from "./config.ts";
 import { mayRead as mayReadWith } from "./core/audience.ts";
 import type { Entry, PublisherPosition, Revocation } from "./core/journal.ts";
@@ -18,7 +19,7 @@ import { Sequencer } from "./core/sequencer.ts";
 import type { SnapshotAt } from "./core/stream-server.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
-import { type Start, StreamHost } from "./host.ts";
+import { StreamHost } from "./host.ts";
 import { HubRelays } from "./hub-relays.ts";
 import { ingestEvents } from "./ingest.ts";
 import { connectionsOf, explainHere, reportOf } from "./inspection.ts";

@@ -1,0 +1,241 @@
+import { guildFor, type Principal } from "../platform/auth/principal.ts";
+import type { TokenFailure } from "../platform/auth/verify-token.ts";
+import { log } from "../platform/log.ts";
+import type { Result } from "../platform/result.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { hubConfigOf } from "./config.ts";
+import type { After } from "./core/delivery.ts";
+import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
+import { NO_SEQ } from "./core/resume.ts";
+import type { SessionIdentity } from "./core/session.ts";
+import type { SnapshotAt, StreamServer } from "./core/stream-server.ts";
+import { Entrance } from "./entrance.ts";
+import type { HubEnv } from "./env.ts";
+import { EventStream } from "./event-stream.ts";
+import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
+import type { Audience } from "./publisher.ts";
+import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
+import type { HubSocket, SocketSet } from "./socket-set.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+
+/** Status for a client that has left, as nginx logs it. Nobody receives it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** What a client starts from. It is prepared before the client is let in, and may be outdated by then. */
+export type Start = {
+  /** Whether it still fits the journal. */
+  readonly holds: () => boolean;
+  /** The whole state, for a client that needs it. */
+  readonly snapshot: (mayRead: (audience: Audience) => boolean) => SnapshotAt;
+};
+
+/** Where a hub and a relay differ when they let a client in. */
+export type AdmissionPorts = {
+  readonly guildId: string;
+  /** Index; null: the hub itself. */
+  readonly relay: number | null;
+  /** Gets this object ready to serve. @returns whether it takes clients */
+  readonly attach: () => boolean | Promise<boolean>;
+  /** Prepares the start of a connection. Rejects when it cannot now; the client tries again. */
+  readonly prepare: (
+    identity: SessionIdentity,
+    options: ConnectionOptions,
+  ) => Start | Promise<Start>;
+  /** A client was let in. */
+  readonly onServed: () => void;
+};
+
+/** What admission is built from: parts of the host, and what it calls there. */
+type AdmissionParts = {
+  readonly runtime: HubRuntime;
+  readonly env: HubEnv;
+  readonly store: SqliteStore;
+  readonly sockets: SocketSet;
+  readonly server: StreamServer<HubSocket>;
+  readonly ports: AdmissionPorts;
+  readonly after: After;
+  readonly writeCounts: () => void;
+  readonly arm: () => void;
+};
+
+/** Lets clients in: upgrades and streams with a ticket, and sockets that send their token in a frame. */
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #runtime: HubRuntime;
+  readonly #server: StreamServer<HubSocket>;
+  readonly #ports: AdmissionPorts;
+  readonly #entrance: Entrance;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+    this.#runtime = parts.runtime;
+    this.#server = parts.server;
+    this.#ports = parts.ports;
+    this.#entrance = new Entrance(parts.after);
+  }
+
+  /** Takes a WebSocket or a stream that the Worker hands over, or refuses with a status. */
+  async connect(request: Upgrade): Promise<Response> {
+    const handover = readHandover(request.headers.get(HANDOVER_HEADER));
+    if (handover === null || !this.#isForUs(handover)) return refused(503);
+    const options: ConnectionOptions = {
+      id: this.#runtime.newId(this.#runtime.clock()),
+      batch: handover.batch,
+      signals: handover.signals === true,
+      ...(handover.transport === undefined ? {} : { transport: handover.transport }),
+      resume: { epoch: handover.epoch, seq: handover.seq === null ? NO_SEQ : handover.seq },
+    };
+    const { identity } = handover;
+    if (identity === undefined) return this.#letWait(options, handover.address, request.signal);
+    // The rate comes first: what follows costs work for each client.
+    if (!this.#server.accepts() || !(await this.#ports.attach())) return refused(503);
+    const start = await this.#prepared(identity, options);
+    if (start === null) return refused(503);
+    return this.#entrance.enter(() => {
+      const status = request.signal.aborted
+        ? CLIENT_CLOSED_REQUEST
+        : this.#admit(identity, handover, start);
+      if (status !== null) {
+        this.#server.notAccepted();
+        return refused(status);
+      }
+      this.#ports.onServed();
+      const response =
+        handover.transport === undefined
+          ? this.#openSocket(identity, options, start)
+          : this.#openStream(identity, options, start, request.signal);
+      this.#parts.arm();
+      return response;
+    });
+  }
+
+  /** Answers a frame of a socket with a token, once that was checked. */
+  async answerToken(
+    socket: RuntimeSocket,
+    request: TokenRequest,
+    verified: Result<Principal, TokenFailure>,
+  ): Promise<void> {
+    const server = this.#server;
+    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
+    if (!verified.ok) {
+      // Without the provider's keys the token cannot be checked: the client tries again with it.
+      const isUnknown = verified.error.reason === "keys_unavailable";
+      server.tokenRefused(socket, isUnknown ? "overloaded" : "unauthorized");
+      return;
+    }
+    const principal = verified.value;
+    const { guildId } = this.#ports;
+    const identity = identityOf(principal, this.#runtime.clock());
+    const allowed =
+      guildFor(principal, guildId, hubConfigOf(this.#parts.env).primaryGuildId) === guildId;
+    if (!allowed || !identity.ok) {
+      const hasEnded = !identity.ok && identity.error === "expired";
+      server.tokenRefused(socket, hasEnded ? "unauthorized" : "forbidden");
+      return;
+    }
+    if (server.isRevoked(identity.value)) {
+      if (request.kind === "reauth") server.end(socket, "unauthorized");
+      else server.tokenRefused(socket, "unauthorized");
+      return;
+    }
+    if (request.kind === "reauth") {
+      server.renew(socket, identity.value);
+      return;
+    }
+    const start = await this.#prepared(identity.value, request.options);
+    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
+    if (start === null || !start.holds()) {
+      server.tokenRefused(socket, "overloaded");
+      return;
+    }
+    this.#ports.onServed();
+    server.open(socket, identity.value, request.options, start.snapshot);
+  }
+
+  async #letWait(
+    options: ConnectionOptions,
+    address: string | undefined,
+    client: AbortSignal,
+  ): Promise<Response> {
+    if (!this.#server.acceptsToWait(address) || !(await this.#ports.attach())) return refused(503);
+    if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
+    // Other sockets may have taken the places meanwhile.
+    if (!this.#server.hasPlaceToWait(address)) return refused(503);
+    const { socket, response } = this.#runtime.accept();
+    this.#server.wait(socket, options, address);
+    this.#parts.arm();
+    return response;
+  }
+
+  /** @returns an HTTP status to refuse with, or null */
+  #admit(identity: SessionIdentity, { ticket }: Handover, start: Start): 401 | 503 | null {
+    if (!start.holds() || !this.#server.hasRoom()) return 503;
+    if (this.#server.isRevoked(identity)) return 401;
+    if (ticket === undefined) return null;
+    const now = this.#runtime.clock();
+    this.#parts.writeCounts();
+    // Read and write without an `await` in between, so that a ticket works only once (HUB-7).
+    const fresh =
+      ticket.expiresAt > now &&
+      this.#parts.store.remember(`ticket:${ticket.id}`, ticket.expiresAt, now);
+    return fresh ? null : 401;
+  }
+
+  #openSocket(identity: SessionIdentity, options: ConnectionOptions, start: Start): Response {
+    const { socket, response } = this.#runtime.accept();
+    this.#server.open(socket, identity, options, start.snapshot);
+    return response;
+  }
+
+  #openStream(
+    identity: SessionIdentity,
+    options: ConnectionOptions,
+    start: Start,
+    client: AbortSignal,
+  ): Response {
+    const stream: EventStream = new EventStream({
+      stored: () => this.#runtime.storage.sync(),
+      onTaken: (seq) => {
+        this.#server.taken(stream, seq);
+        this.#parts.arm();
+      },
+      onGone: () => {
+        this.#parts.sockets.removeStream(stream);
+        this.#server.closed(stream);
+        this.#parts.arm();
+      },
+      random: Math.random,
+    });
+    this.#parts.sockets.addStream(stream);
+    this.#server.open(stream, identity, options, start.snapshot);
+    // The runtime cancels a body only when something is written to it.
+    const { code, meaning } = CLOSE_CODES.goingAway;
+    client.addEventListener("abort", () => stream.close(code, meaning), { once: true });
+    return new Response(stream.readable, { headers: { "Content-Type": "text/event-stream" } });
+  }
+
+  async #prepared(identity: SessionIdentity, options: ConnectionOptions): Promise<Start | null> {
+    try {
+      return await this.#ports.prepare(identity, options);
+    } catch (error) {
+      log("warn", "hub.not_prepared", { guildId: this.#ports.guildId, error });
+      return null;
+    }
+  }
+
+  #isForUs({ guildId, relay }: Handover): boolean {
+    return guildId === this.#ports.guildId && (relay ?? null) === this.#ports.relay;
+  }
+
+  /** During an `await` the socket may have closed, or another frame may have opened it. */
+  #isAnswerable(socket: RuntimeSocket, request: TokenRequest): boolean {
+    return (
+      socket.readyState === WebSocket.OPEN &&
+      this.#server.isWaiting(socket) === (request.kind === "auth")
+    );
+  }
+}
+
+function refused(status: 401 | 499 | 503): Response {
+  return new Response(null, { status });
+}
