@@ -6,14 +6,14 @@ import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { hubConfigOf } from "./config.ts";
 import type { After } from "./core/delivery.ts";
 import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
+import type { SnapshotSource } from "./core/opening.ts";
 import { NO_SEQ } from "./core/resume.ts";
 import type { SessionIdentity } from "./core/session.ts";
-import type { SnapshotAt, StreamServer } from "./core/stream-server.ts";
+import type { StreamServer } from "./core/stream-server.ts";
 import { Entrance } from "./entrance.ts";
 import type { HubEnv } from "./env.ts";
 import { EventStream } from "./event-stream.ts";
 import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
-import type { Audience } from "./publisher.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
 import type { HubSocket, SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
@@ -26,7 +26,7 @@ export type Start = {
   /** Whether it still fits the journal. */
   readonly holds: () => boolean;
   /** The whole state, for a client that needs it. */
-  readonly snapshot: (mayRead: (audience: Audience) => boolean) => SnapshotAt;
+  readonly snapshot: SnapshotSource;
 };
 
 /** Where a hub and a relay differ when they let a client in. */

@@ -1,69 +1,36 @@
-import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
-import { PROTOCOL_VERSION, type Presence } from "../../protocol/frames.ts";
+import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
 import type { RevocationTarget } from "../../protocol/hub-report.ts";
 import {
   ACCEPTS_BURST,
   ACCEPTS_PER_SECOND,
   AUTHENTICATION_DEADLINE_MS,
-  CLIENT_FRAMES_PER_WINDOW,
-  CLIENT_FRAME_MAX_BYTES,
-  CLIENT_FRAME_WINDOW_MS,
-  CREDIT_WINDOW_BYTES,
-  CREDIT_WINDOW_EVENTS,
-  SOCKETS_PER_OBJECT,
-  SOCKETS_PER_USER,
-  SUBSCRIBE_CHANNELS_MAX,
-  UNACKNOWLEDGED_BYTES_MAX,
-  UNAUTHENTICATED_ACCEPTS_PER_SECOND,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_HUB,
 } from "../../protocol/limits.ts";
-import type { Audience, Signal } from "../publisher.ts";
-import { AcceptRate, AnonymousAcceptRate, retryWindowMs } from "./accept-rate.ts";
+import type { Signal } from "../publisher.ts";
+import { AcceptRate, AnonymousAcceptRate } from "./accept-rate.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type After, Delivery } from "./delivery.ts";
 import { encodeFrame, encodeSignal } from "./encode.ts";
 import { type ConnectionOptions, FrameIntake, type TokenRequest } from "./frame-intake.ts";
-import { JOURNAL_BOUNDS, type Entry, type HubStore } from "./journal.ts";
-import { LiveSession } from "./live-session.ts";
-import { decideResume, type ResumeDecision } from "./resume.ts";
+import type { Entry, HubStore } from "./journal.ts";
+import type { LiveSession } from "./live-session.ts";
+import { Opening, type OpeningPorts, type SnapshotSource } from "./opening.ts";
+import type { ResumeDecision } from "./resume.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets, SessionIdentity } from "./session.ts";
 import { presenceSignal, Signals } from "./signals.ts";
 
-/** Limits that `auth.ok` announces. */
-const LIMITS = {
-  frameBytes: CLIENT_FRAME_MAX_BYTES,
-  framesPerWindow: CLIENT_FRAMES_PER_WINDOW,
-  windowMs: CLIENT_FRAME_WINDOW_MS,
-  socketsPerUser: SOCKETS_PER_USER,
-  subscribeChannels: SUBSCRIBE_CHANNELS_MAX,
-  windowBytes: CREDIT_WINDOW_BYTES,
-  windowEvents: CREDIT_WINDOW_EVENTS,
-  unacknowledgedBytes: UNACKNOWLEDGED_BYTES_MAX,
-} as const;
-
-/** The whole state at a seq, as far as one reader may see it. */
-export type SnapshotAt = { readonly seq: number; readonly state: Record<string, unknown> };
-
 /** What a stream server is built from. Clock and timers are passed in, so that it is deterministic. */
-export type StreamPorts<Socket extends object> = {
-  readonly guildId: string;
+export type StreamPorts<Socket extends object> = OpeningPorts & {
   readonly store: HubStore;
   readonly sockets: HubSockets<Socket>;
-  readonly clock: Clock;
   readonly after: After;
-  /** Who is connected to the guild, relays included. */
-  readonly presence: () => Presence;
-  /** Users have come or gone. */
-  readonly onPresenceChange: () => void;
   /** A socket is closed by us. */
   readonly onEnd: (why: CloseName) => void;
   /** A client has begun to lag. */
   readonly onLag: () => void;
-  /** A client has connected; `decision` is how it starts. */
-  readonly onOpen: (decision: ResumeDecision) => void;
 };
 
 /**
@@ -78,6 +45,7 @@ export class StreamServer<Socket extends object> {
   readonly #frames: FrameIntake<Socket>;
   readonly #deadlines: Deadlines<Socket>;
   readonly #signals: Signals<Socket>;
+  readonly #opening: Opening<Socket>;
   readonly #accepts = new AcceptRate(ACCEPTS_BURST, ACCEPTS_PER_SECOND);
   readonly #anonymousAccepts = new AnonymousAcceptRate();
 
@@ -110,6 +78,7 @@ export class StreamServer<Socket extends object> {
     const parts = { sockets, sessions, delivery, store, clock };
     this.#frames = new FrameIntake(parts);
     this.#deadlines = new Deadlines(parts);
+    this.#opening = new Opening(parts, this.#deadlines, ports);
   }
 
   /** Sends entries that were appended to the journal. */
@@ -159,7 +128,7 @@ export class StreamServer<Socket extends object> {
 
   /** Whether one more session fits. */
   hasRoom(): boolean {
-    return this.#sessions.openCount < SOCKETS_PER_OBJECT;
+    return this.#opening.hasRoom();
   }
 
   /** Adds a socket that must authenticate by its first frame (rooms.md §2). */
@@ -183,8 +152,7 @@ export class StreamServer<Socket extends object> {
 
   /** How a connection with these options would start now. */
   decide(options: ConnectionOptions): ResumeDecision {
-    this.#store.trim(JOURNAL_BOUNDS, this.#ports.clock());
-    return decideResume(options.resume, this.#store.extent());
+    return this.#opening.decide(options);
   }
 
   /**
@@ -195,48 +163,9 @@ export class StreamServer<Socket extends object> {
     socket: Socket,
     identity: SessionIdentity,
     options: ConnectionOptions,
-    snapshot: (mayRead: (audience: Audience) => boolean) => SnapshotAt,
+    snapshot: SnapshotSource,
   ): void {
-    if (!this.hasRoom()) {
-      this.#delivery.end(socket, "overloaded");
-      return;
-    }
-    const decision = this.decide(options);
-    const { epoch, head } = this.#store.extent();
-    const session = new LiveSession(openRecord(identity, options, this.#ports.clock(), head), null);
-    const whole =
-      decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
-    // This transport reports what the client has taken, so the window applies from the start.
-    if (options.transport !== undefined) session.credit.acknowledge(head, head);
-    const acceptsPerSecond = this.isWaiting(socket)
-      ? UNAUTHENTICATED_ACCEPTS_PER_SECOND
-      : ACCEPTS_PER_SECOND;
-    const isNewUser = [...this.#sessions.ofUser(identity.sub)].length === 0;
-    const own = this.#sessions.add(socket, session);
-    if (own.length > SOCKETS_PER_USER && own[0] !== undefined) {
-      this.#delivery.end(own[0], "tooManySockets");
-    }
-    this.#deadlines.watchToken(session);
-    this.#ports.onOpen(decision);
-
-    this.#delivery.send(
-      socket,
-      session,
-      encodeFrame({
-        v: PROTOCOL_VERSION,
-        type: "ack",
-        event: "auth.ok",
-        guildId: this.#ports.guildId,
-        connectionId: options.id,
-        epoch,
-        seq: Math.max(head, whole?.seq ?? 0),
-        limits: LIMITS,
-        retryWindowMs: retryWindowMs(this.#sessions.openCount, acceptsPerSecond),
-      }),
-    );
-    if (decision.kind === "resume") this.#delivery.replay(socket, session, decision.from);
-    else if (whole !== null) this.#sendSnapshot(socket, session, whole, decision.reason);
-    if (isNewUser) this.#ports.onPresenceChange();
+    this.#opening.open(socket, identity, options, snapshot);
   }
 
   /**
@@ -384,26 +313,6 @@ export class StreamServer<Socket extends object> {
     this.#delivery.end(socket, why);
   }
 
-  #sendSnapshot(
-    socket: Socket,
-    session: LiveSession,
-    { seq, state }: SnapshotAt,
-    reason: string,
-  ): void {
-    const { epoch, head, oldest } = this.#store.extent();
-    const v = PROTOCOL_VERSION;
-    const presence = session.record.signals === true ? { presence: this.#ports.presence() } : {};
-    session.record = { ...session.record, start: seq };
-    this.#sessions.startFrom(socket, session, seq);
-    this.#delivery.send(
-      socket,
-      session,
-      JSON.stringify({ v, type: "snapshot", epoch, seq, reason, oldest, ...state, ...presence }),
-    );
-    // The state came from the hub, and more was published since.
-    if (seq < head) this.#delivery.catchUp(socket, session, seq);
-  }
-
   /** A client that resumes has missed signals, so it is told who is connected. */
   #tellPresence(socket: Socket, session: LiveSession): void {
     const { guildId, presence, clock } = this.#ports;
@@ -425,28 +334,4 @@ export class StreamServer<Socket extends object> {
       if (session?.record.signals === true && !session.ended) yield [socket, session];
     }
   }
-}
-
-function openRecord(
-  identity: SessionIdentity,
-  options: ConnectionOptions,
-  now: number,
-  head: number,
-): LiveSession["record"] {
-  return {
-    v: 1,
-    state: "open",
-    id: options.id,
-    sub: identity.sub,
-    grants: [...identity.grants],
-    exp: identity.exp,
-    ...(identity.iat === undefined ? {} : { iat: identity.iat }),
-    warned: false,
-    since: now,
-    from: head,
-    batch: options.batch,
-    ...(options.signals === true ? { signals: true } : {}),
-    ...(options.transport === undefined ? {} : { transport: options.transport }),
-    bad: 0,
-  };
 }
