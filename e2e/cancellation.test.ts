@@ -23,7 +23,9 @@ const LONGEST_CREATION_MS = 360;
 /** After this time a hub without requests hibernates, milliseconds. */
 const HUB_SLEEPS_AFTER_MS = 15_000;
 /** Lifetime of the tokens of the clients that leave the stream, seconds. */
-const SESSION_SECONDS = 75;
+const SESSION_SECONDS = 120;
+/** Sessions of which workerd may forget to tell the hub, out of some dozens. */
+const FORGOTTEN_MAX = 2;
 /** Other clients must be served within this time, milliseconds, even while many disconnect. */
 const SERVED_WITHIN_MS = 30_000;
 
@@ -288,16 +290,21 @@ describe("a client that disconnects", () => {
     await othersAreServed();
     // If a client disconnects between the Worker's answer and its arrival at the network, workerd tells the hub
     // only when the hub hibernates, and sometimes never. Then the session ends with its token.
-    const isEmpty = async (): Promise<void> => {
+    const expectAtMost = async (most: number): Promise<void> => {
       const report = await send(
         await request("GET", `/admin/guilds/${PRIMARY_GUILD}/hub`, undefined, {
           scope: "hub:admin",
         }),
       );
-      expect(report.body).toMatchObject({ sockets: 0 });
+      const { sockets } = z.object({ sockets: z.number() }).parse(report.body);
+      expect(sockets).toBeLessThanOrEqual(most);
     };
-    const deadlineMs = 2 * SESSION_SECONDS * 1000;
-    await eventually("no session is left", isEmpty, deadlineMs, HUB_SLEEPS_AFTER_MS);
+    const soonMs = 5 * HUB_SLEEPS_AFTER_MS;
+    const few = (): Promise<void> => expectAtMost(FORGOTTEN_MAX);
+    await eventually("hardly a session is left", few, soonMs, HUB_SLEEPS_AFTER_MS);
+    const deadlineMs = SESSION_SECONDS * 1000 + soonMs;
+    const none = (): Promise<void> => expectAtMost(0);
+    await eventually("no session is left", none, deadlineMs, HUB_SLEEPS_AFTER_MS);
   });
 
   it("during any other route changes nothing for others", async () => {

@@ -39,7 +39,7 @@ export class DrillClient {
   readonly #history: LineWriter;
   #token: Token | null = null;
   #wire: Wire | null = null;
-  readonly #acknowledging = new Acknowledging();
+  readonly #acknowledging = new Acknowledging(() => this.#random.next());
   #isOpen = false;
   #position: Claim | null;
   #misplaced: Misplaced | null = null;
@@ -269,8 +269,8 @@ export class DrillClient {
     this.deliveries += events;
     this.#position = { epoch: this.#position?.epoch ?? "", seq };
     if (this.spec.life !== "acks") return;
-    this.#acknowledging.took(events, bytes, seq, (text) => {
-      this.#write({ k: "ack", seq: this.#position?.seq ?? seq });
+    this.#acknowledging.took(events, bytes, seq, (text, acknowledged) => {
+      this.#write({ k: "ack", seq: acknowledged });
       this.#wire?.send(text);
     });
   }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import {
   LOST,
   type Entrance,
@@ -11,21 +12,33 @@ import type { SeenEvent } from "./history.ts";
 /** Time between two polls, milliseconds: a user may send 240 a minute and has up to three clients. */
 const BETWEEN_MS = 800;
 const WAIT_SECONDS = 3;
+/** A connection ends after this many polls, so that the judge checks how the next one resumes. */
+const POLLS_PER_CONNECTION = 8;
 
 /** One answer of the long poll. */
-type Page = {
-  readonly kind: "page";
-  readonly epoch: string;
-  readonly seq: number;
-  readonly events: readonly SeenEvent[];
-  readonly more: boolean;
-  readonly reset?: { readonly reason: string; readonly snapshot: object };
-};
+const Page = z.object({
+  epoch: z.string(),
+  seq: z.int(),
+  events: z.array(
+    z.looseObject({
+      event: z.string(),
+      // As it was sent: the judge compares the order of its members too.
+      payload: z.custom<SeenEvent["payload"]>((value) => typeof value === "object"),
+      ts: z.number(),
+      seq: z.int(),
+      id: z.string(),
+      prev: z.int().exactOptional(),
+    }),
+  ),
+  more: z.boolean(),
+  reset: z.object({ reason: z.string(), snapshot: z.looseObject({}) }).exactOptional(),
+});
+type Page = { readonly kind: "page" } & z.infer<typeof Page>;
 
 /**
  * One `GET /events` as a long poll.
  * @param query parameters of the poll, and a ticket if there is one
- * @throws without an answer that a client can read
+ * @throws without an answer, and a `ZodError` when the answer is malformed
  */
 async function poll(
   { url, headers }: Pick<Entrance, "url" | "headers">,
@@ -45,7 +58,7 @@ async function poll(
   const { status } = response;
   const retryAfterMs = Number(response.headers.get("retry-after") ?? 0) * 1000;
   if (status !== 200) return { kind: "refused", status, retryAfterMs };
-  return { ...(JSON.parse(text) as Omit<Page, "kind">), kind: "page" };
+  return { ...Page.parse(JSON.parse(text)), kind: "page" };
 }
 
 /** Follows a guild by long polls, and turns each answer into the equivalent frames. */
@@ -55,7 +68,7 @@ export function openPoll(entrance: Entrance, events: WireEvents): Wire {
   let readOn = (): void => {};
   const follow = async (): Promise<void> => {
     let position: Readonly<Record<string, string>> = {};
-    for (let isFirst = true; ; isFirst = false) {
+    for (let polls = 0; polls < POLLS_PER_CONNECTION; polls += 1) {
       const page = await poll(entrance, WAIT_SECONDS, position, over.signal);
       await reading;
       over.signal.throwIfAborted();
@@ -65,7 +78,7 @@ export function openPoll(entrance: Entrance, events: WireEvents): Wire {
       }
       const { epoch, seq, reset } = page;
       const tell = (frame: object): void => events.onText(JSON.stringify(frame));
-      if (isFirst) tell({ type: "ack", epoch, seq });
+      if (polls === 0) tell({ type: "ack", epoch, seq });
       if (reset === undefined) {
         if (page.events.length > 0) tell({ type: "batch", events: page.events });
         tell({ type: "position", seq });
@@ -75,9 +88,13 @@ export function openPoll(entrance: Entrance, events: WireEvents): Wire {
       position = { epoch, after: String(seq) };
       await delay(BETWEEN_MS, undefined, { signal: over.signal });
     }
+    events.onClose(LOST);
   };
-  // The connection was lost, or there was no answer.
-  follow().catch(() => events.onClose(LOST));
+  // The connection was lost, or there was no answer. A malformed one ends the process, and so the drill.
+  follow().catch((error: unknown) => {
+    if (error instanceof z.ZodError) throw error;
+    events.onClose(LOST);
+  });
   return {
     send: () => {},
     terminate: () => {
