@@ -6,6 +6,7 @@ import { clock, dayInWords, moment } from "../time-words.ts";
 import { entryInWords, plain, type Topic, topicOf } from "../words.ts";
 import type { AreaProps } from "./area.ts";
 import { SearchIcon } from "./icons.tsx";
+import { hasMatches } from "./matches-view.tsx";
 import { ViewHead } from "./view-head.tsx";
 
 const FILTERS = [
@@ -17,7 +18,7 @@ const FILTERS = [
 ] as const satisfies readonly (readonly [Topic | "all", string])[];
 
 /** What happened, newest first, including before the page was opened. */
-export function ActivityView({ guild }: AreaProps): JSX.Element {
+export function ActivityView({ guild, config }: AreaProps): JSX.Element {
   const topic = useSignal<Topic | "all">("all");
   const text = useSignal("");
   const { log } = guild.view.value;
@@ -34,20 +35,22 @@ export function ActivityView({ guild }: AreaProps): JSX.Element {
       <div class="toolbar">
         <fieldset class="choice">
           <legend class="hidden">Show</legend>
-          {FILTERS.map(([name, words]) => (
-            <label key={name}>
-              <input
-                type="radio"
-                name="topic"
-                value={name}
-                checked={topic.value === name}
-                onChange={() => {
-                  topic.value = name;
-                }}
-              />
-              <span>{words}</span>
-            </label>
-          ))}
+          {FILTERS.filter(([name]) => name !== "matches" || hasMatches(config, guild)).map(
+            ([name, words]) => (
+              <label key={name}>
+                <input
+                  type="radio"
+                  name="topic"
+                  value={name}
+                  checked={topic.value === name}
+                  onChange={() => {
+                    topic.value = name;
+                  }}
+                />
+                <span>{words}</span>
+              </label>
+            ),
+          )}
         </fieldset>
         <label class="search">
           <SearchIcon />

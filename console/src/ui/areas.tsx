@@ -1,9 +1,8 @@
-import { FACEIT_CONTROL_URL } from "../local-faceit.ts";
 import { liveMatches } from "../match-words.ts";
 import { ActivityView } from "./activity-view.tsx";
 import type { Area } from "./area.ts";
 import { ActivityIcon, MatchIcon, VoiceIcon } from "./icons.tsx";
-import { MatchesView } from "./matches-view.tsx";
+import { hasMatches, MatchesView } from "./matches-view.tsx";
 import { RoomsView } from "./rooms-view.tsx";
 
 /** All areas, in the order of the navigation. A new one is an entry here. */
@@ -21,8 +20,7 @@ export const AREAS: readonly Area[] = [
     Icon: MatchIcon,
     View: MatchesView,
     count: (guild) => liveMatches(guild.view.value.matches.values()).length,
-    exists: (config, guild) =>
-      config.matches || FACEIT_CONTROL_URL !== undefined || guild.view.value.matches.size > 0,
+    exists: hasMatches,
   },
   { id: "activity", title: "Activity", Icon: ActivityIcon, View: ActivityView },
 ];

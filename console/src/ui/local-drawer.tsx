@@ -34,7 +34,8 @@ export function LocalDrawer({
     >
       <div class="drawer-head">
         <p class="muted">
-          Stand-ins for Discord and FACEIT on this machine. A deployed page does not have them.
+          {faceit === undefined ? "A stand-in for Discord" : "Stand-ins for Discord and FACEIT"} on
+          this machine. A deployed page has no test tools.
         </p>
         <button
           type="button"

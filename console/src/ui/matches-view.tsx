@@ -1,6 +1,9 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Match } from "../../../src/client/resources.ts";
+import type { PageConfig } from "../config.ts";
+import type { Guild } from "../guild.ts";
+import { FACEIT_CONTROL_URL } from "../local-faceit.ts";
 import { liveMatches } from "../match-words.ts";
 import type { AreaProps } from "./area.ts";
 import { useFollowable } from "./hooks.ts";
@@ -8,6 +11,11 @@ import { MatchCard } from "./match-card.tsx";
 import { ViewHead } from "./view-head.tsx";
 
 const matchIdOf = (match: Match): string => match.matchId;
+
+/** Whether this deployment plays matches. */
+export function hasMatches(config: PageConfig, guild: Guild): boolean {
+  return config.matches || FACEIT_CONTROL_URL !== undefined || guild.view.value.matches.size > 0;
+}
 
 /** The live matches, newest first. */
 export function MatchesView({ guild, user, config }: AreaProps): JSX.Element {
