@@ -43,6 +43,15 @@ function refuse(problems: readonly string[]): never {
   process.exit(1);
 }
 
+/** Does something with files, or says which one is in the way. */
+function orRefuse<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    return refuse([error instanceof Error ? error.message : String(error)]);
+  }
+}
+
 function settingsOfThisRun(): Settings {
   if (ensureDevVars(path.join(root, ".dev.vars"), path.join(root, ".dev.vars.example"))) {
     output.say("Created .dev.vars with fresh secrets.");
@@ -56,13 +65,13 @@ function settingsOfThisRun(): Settings {
   return settings.value;
 }
 
-const settings = settingsOfThisRun();
+const settings = orRefuse(settingsOfThisRun);
 const logDir = path.join(settings.stateDir, "logs");
 const other = runningStack(settings.stateDir);
 if (other !== undefined) {
   refuse([`The stack runs already (process ${other}). Stop it first, or set STATE_DIR and ports.`]);
 }
-mkdirSync(settings.stateDir, { recursive: true });
+orRefuse(() => mkdirSync(settings.stateDir, { recursive: true }));
 // This also protects files that an earlier version left readable for other users.
 chmodSync(settings.stateDir, 0o700);
 const portsTaken = await portProblems(settings);

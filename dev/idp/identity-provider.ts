@@ -68,7 +68,8 @@ export async function startIdentityProvider(
         limitBody((c) => refuseToken(c, "the body is too long")),
         (c) => giveToken(c, signer),
       )
-      .all(
+      .on(
+        ["GET", "POST"],
         "/interaction/*",
         limitBody((c) => c.html(messagePage("This did not work", "The form is too long."), 413)),
         (c) => handleLogin(c, provider, store),

@@ -68,6 +68,14 @@ describe("a command's settings", () => {
     expect(settings().ports).toEqual(usual);
   });
 
+  it("name a file that cannot be read", async () => {
+    await mkdir(path.join(root, ".dev.vars"));
+    const read = commandSettings(root, SECRETS, {});
+    expect(read.ok ? [] : read.error).toEqual([
+      `${path.join(root, ".dev.vars")} cannot be read (EISDIR). Make it a readable file, or delete it.`,
+    ]);
+  });
+
   it("are those of the running stack, with the variables it was started with", async () => {
     await leaveState(".state", ALL, "PRIMARY_GUILD_ID='100000000000000077'\n");
     const { urls, worker } = settings();

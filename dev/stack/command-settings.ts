@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { Result } from "../../src/platform/result.ts";
+import { err, type Result } from "../../src/platform/result.ts";
 import { DEFAULT_STATE, type PartName, PORT_VARIABLES } from "./names.ts";
 import { readSettings, type Settings, WORKER_VARIABLES_FILE } from "./settings.ts";
 import { readStackFile, runningStack } from "./stack-file.ts";
@@ -18,6 +18,19 @@ export function commandSettings(
   root: string,
   otherwise: Variables = {},
   environment: Environment = process.env,
+): Result<Settings, readonly string[]> {
+  try {
+    return readFrom(root, otherwise, environment);
+  } catch (error) {
+    return err([error instanceof Error ? error.message : String(error)]);
+  }
+}
+
+/** @throws when a file cannot be read */
+function readFrom(
+  root: string,
+  otherwise: Variables,
+  environment: Environment,
 ): Result<Settings, readonly string[]> {
   const devVars = { ...otherwise, ...parseVariables(read(path.join(root, ".dev.vars"))) };
   const stateDir = path.resolve(
@@ -56,7 +69,8 @@ function read(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return "";
+    throw new Error(`${file} cannot be read (${code}). Make it a readable file, or delete it.`);
   }
 }

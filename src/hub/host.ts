@@ -27,7 +27,14 @@ export const COUNTED_SINCE_FACT = "counted since";
 const METER_TASK = "hub/meter";
 /** Shortest time between two writes of counted closes, milliseconds; they also go with other writes. */
 const COUNTS_EVERY_MS = 1_000;
-const OWN_TASKS: ReadonlySet<string> = new Set([DEADLINES_TASK, LAGGING_TASK, METER_TASK]);
+/** Task that writes the counted closes. */
+const COUNTS_TASK = "hub/counts";
+const OWN_TASKS: ReadonlySet<string> = new Set([
+  COUNTS_TASK,
+  DEADLINES_TASK,
+  LAGGING_TASK,
+  METER_TASK,
+]);
 
 /** What differs between a hub and a relay. */
 export type StreamHostPorts = AdmissionPorts & {
@@ -140,6 +147,7 @@ export class StreamHost {
     this.#armedAt = undefined;
     const due = this.store.dueTasks(this.clock());
     this.writeCounts();
+    if (due.includes(COUNTS_TASK)) this.store.writeTask(COUNTS_TASK, null);
     if (due.includes(DEADLINES_TASK))
       this.#look(DEADLINES_TASK, () => this.server.checkDeadlines());
     if (due.includes(LAGGING_TASK)) this.#look(LAGGING_TASK, () => this.server.checkLagging());
@@ -196,9 +204,13 @@ export class StreamHost {
     const name = `close:${code}`;
     this.#closes.set(name, (this.#closes.get(name) ?? 0) + 1);
     const now = this.clock();
-    if (now - this.#countedAt < COUNTS_EVERY_MS) return;
-    this.#countedAt = now;
-    this.writeCounts();
+    if (now - this.#countedAt >= COUNTS_EVERY_MS) {
+      this.#countedAt = now;
+      this.writeCounts();
+    } else if (this.#closes.size === 1 && this.#closes.get(name) === 1) {
+      // The first of those that wait: memory may be gone before the next close.
+      this.store.writeTask(COUNTS_TASK, this.#countedAt + COUNTS_EVERY_MS);
+    }
   }
 
   /** Runs a check of the sockets, and again later if it fails. */

@@ -52,6 +52,23 @@ function setUp() {
   };
 }
 
+describe("closes", () => {
+  it("are counted, also those of a hub that sleeps right after", async () => {
+    const guild = new VirtualGuild();
+    const exp = guild.time.now / 1000 + 30;
+    const sockets = await Promise.all(
+      Array.from({ length: 5 }, (_, n) => guild.join(guild.hub, { sub: `user-${n}`, exp })),
+    );
+    await guild.time.pass(30_000);
+    expect(sockets.map((one) => typeof one === "object" && one.closed)).toEqual(
+      sockets.map(() => "unauthorized"),
+    );
+    await guild.time.pass(2_000);
+    await guild.evict();
+    expect((await guild.hub.impl.inspect()).closes).toEqual({ "4401": 5 });
+  });
+});
+
 describe("a token that expires later than an alarm may be set", () => {
   it("opens a session, and other tasks still run", async () => {
     const guild = new VirtualGuild();

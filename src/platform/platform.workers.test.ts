@@ -255,6 +255,12 @@ describe("app JWT (rooms.md §1)", () => {
     ["a changed payload", () => good.replace(/\.(.)/, (_, c) => `.${c === "e" ? "f" : "e"}`), ""],
   ];
 
+  it("rounds a fractional expiry down, because frames have whole seconds", async () => {
+    const exp = Math.floor(Date.now() / 1000) + 100;
+    const verified = await verifyToken(env, await provider.mint({ sub: "a", exp: exp + 0.5 }));
+    expect(verified).toMatchObject({ ok: true, value: { exp } });
+  });
+
   it.each(refusals)("refuses: %s", async (_, mint, reason) => {
     const token = await mint();
     const verified = await verifyToken(env, token);

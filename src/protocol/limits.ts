@@ -254,6 +254,9 @@ export const JWT_KEY_CANDIDATES_MAX = 10;
 /** Code points of a room's name (Discord). A longer one is cut (rooms.md §1). */
 export const ROOM_NAME_MAX_LENGTH = 100;
 
+/** UTF-16 units of a requested name: a longer one is refused before it is cleaned and cut. */
+export const ROOM_NAME_INPUT_MAX = 10_000;
+
 /** Members a room may hold; 0 is no limit (Discord). */
 export const ROOM_USER_LIMIT_MAX = 99;
 

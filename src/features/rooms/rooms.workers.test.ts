@@ -21,6 +21,7 @@ import {
   ROOMS_PER_MINUTE_PER_ADDRESS,
   ROOMS_PER_MINUTE_PER_USER,
   ROOM_ALLOWED_USERS_MAX,
+  ROOM_NAME_INPUT_MAX,
   ROOM_NAME_MAX_LENGTH,
   SIGNATURE_MAX_SKEW_SECONDS,
   SIGNED_BATCH_MAX,
@@ -323,6 +324,11 @@ describe("POST /create-room", () => {
         "/parentId",
         "parentId: an id has 1 to 64 letters, digits, - or _, and no 0 first.",
       ],
+      [
+        { name: "n".repeat(ROOM_NAME_INPUT_MAX + 1) },
+        "/name",
+        `name may have at most ${ROOM_NAME_INPUT_MAX} characters.`,
+      ],
       [{ private: "yes" }, "/private", "private must be true or false."],
       [
         { private: true, allowedUserIds: many },
@@ -372,6 +378,10 @@ describe("POST /create-room", () => {
   });
 
   it("requires the creator's Discord account for a private room", async () => {
+    // The @everyone role has the guild's id.
+    const everybody = await person("everybody", { discord_id: guildId });
+    const open = await createAs(everybody, { private: true });
+    await expectProblem(open, 403, "discord_account_needed");
     const nobody = await person("nobody", { discord_id: undefined });
     const headers = { "Idempotency-Key": "private" };
     const answer = await createAs(nobody, { private: true }, headers);

@@ -43,7 +43,8 @@ const Scopes = z
 
 const Claims = z.object({
   sub: z.string().min(1).max(255),
-  exp: z.number(),
+  /** RFC 7519 §2 allows fractions of a second; frames say whole seconds. */
+  exp: z.number().transform(Math.floor),
   iat: z.number().optional(),
   guilds: z.array(z.string().min(1).max(64)).max(1_000).optional(),
   scope: Scopes,

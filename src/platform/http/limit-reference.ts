@@ -27,6 +27,7 @@ const CHAPTERS = {
   },
   Rooms: {
     ROOM_NAME_MAX_LENGTH: "the name is cut, by code points",
+    ROOM_NAME_INPUT_MAX: "400 `invalid_request`",
     ROOM_USER_LIMIT_MAX: "400",
     ROOM_USER_LIMIT_DEFAULT: "for a room that names none",
     ROOM_ALLOWED_USERS_MAX: "400",

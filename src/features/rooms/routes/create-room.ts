@@ -28,6 +28,7 @@ import {
   ROOMS_PER_MINUTE_PER_ADDRESS,
   ROOMS_PER_MINUTE_PER_USER,
   ROOM_ALLOWED_USERS_MAX,
+  ROOM_NAME_INPUT_MAX,
   ROOM_USER_LIMIT_DEFAULT,
   ROOM_USER_LIMIT_MAX,
 } from "../../../protocol/limits.ts";
@@ -48,7 +49,7 @@ const CreateRoomBody = z
   .object({
     name: z
       .string()
-      .max(10_000)
+      .max(ROOM_NAME_INPUT_MAX)
       .optional()
       .openapi({ description: "Cut to 100 characters; absent or blank: one is made" }),
     userLimit: z
@@ -124,7 +125,8 @@ export function mountCreateRoom(app: OpenAPIHono<AppEnv>): void {
       const message = "must be a user's id, but this is the guild's id";
       return invalidFields(c, [{ path: ["allowedUserIds", everybody], message }]);
     }
-    if (body.private && who.discordId === undefined) {
+    // A claim with the guild's id is no user either: it would open the channel to everybody.
+    if (body.private && (who.discordId === undefined || who.discordId === guildId)) {
       return renderFailure(c, { kind: "discord_account_needed" });
     }
     const key = readIdempotencyKey(c.req.raw.headers);
