@@ -71,6 +71,7 @@ function read(file: string): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return "";
-    throw new Error(`${file} cannot be read (${code}). Make it a readable file, or delete it.`);
+    const problem = `${file} cannot be read (${code}). Make it a readable file, or delete it.`;
+    throw new Error(problem, { cause: error });
   }
 }
