@@ -22,7 +22,7 @@ const LONGEST_MS = 600;
 const LONGEST_CREATION_MS = 360;
 /** After this time a hub without requests hibernates, milliseconds. */
 const HUB_SLEEPS_AFTER_MS = 15_000;
-/** Lifetime of the tokens of the clients that leave the stream, seconds. */
+/** Lifetime of all tokens, and so of sessions, seconds. */
 const SESSION_SECONDS = 120;
 /** Sessions of which workerd may forget to tell the hub, out of some dozens. */
 const FORGOTTEN_MAX = 2;
@@ -55,12 +55,12 @@ async function request(
     readonly scope?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly anonymous?: boolean;
-    readonly lifetime?: string;
   } = {},
 ): Promise<RawRequest> {
   made += 1;
   const scope = options.scope === undefined ? {} : { scope: options.scope };
-  const token = await world.token(options.sub ?? `person-${made}`, scope, options.lifetime);
+  const sub = options.sub ?? `person-${made}`;
+  const token = await world.token(sub, scope, `${SESSION_SECONDS}s`);
   return {
     method,
     path: where,
@@ -281,10 +281,7 @@ describe("a client that disconnects", () => {
   it("of the stream leaves no session behind", async () => {
     for (const where of ["/ws", "/events", "/events?wait=5"]) {
       await leaveAfterEachStep(() =>
-        request("GET", where, undefined, {
-          headers: upgradeFor(where),
-          lifetime: `${SESSION_SECONDS}s`,
-        }),
+        request("GET", where, undefined, { headers: upgradeFor(where) }),
       );
     }
     await othersAreServed();
