@@ -82,7 +82,7 @@ export class World {
     return this.user(this.botId);
   }
 
-  /** The user with this id; created if unknown. */
+  /** The user; created if unknown. */
   user(id: string): UserRecord {
     const known = this.#users.get(id);
     if (known !== undefined) return known;
@@ -203,7 +203,7 @@ export class World {
     return updated;
   }
 
-  /** Deletes a channel with its invites. Users inside leave voice. Channels of a category lose their parent. */
+  /** Deletes a channel with its invites. Users inside leave voice, and channels of a category lose it. */
   deleteChannel(channel: ChannelRecord): void {
     const visible = this.isVisible(channel);
     for (const child of this.channelsOf(channel.guildId)) {

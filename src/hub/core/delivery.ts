@@ -164,7 +164,7 @@ export class Delivery<Socket extends object> {
 
   /**
    * Call it before a session's grants or subscription change, and save the session afterwards. Events up to now
-   * were filtered by the old ones, and are not filtered again by the new ones.
+   * stay filtered by the old ones.
    */
   settle(session: LiveSession): void {
     const { head } = this.#store.extent();
