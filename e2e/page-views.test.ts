@@ -87,6 +87,8 @@ async function expectSound(
   view: string,
   look: string | undefined,
 ): Promise<void> {
+  // Until it has loaded its configuration, the page is empty.
+  await page.getByRole("heading", { level: 1 }).first().waitFor();
   for (const width of widths) {
     await page.setViewportSize({ width, height: HEIGHT });
     expect(await pageWidth(page), `${view} at ${width} px`).toBeLessThanOrEqual(width);
