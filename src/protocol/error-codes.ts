@@ -112,7 +112,7 @@ export const ERROR_CODES = {
   body_too_large: {
     status: 413,
     title: "The body is too large",
-    help: "The limit is 64 KiB; 1 MiB for `/internal/events`; 256 KiB for `/faceit-webhook` and `/interactions`. Send less, or a smaller batch.",
+    help: "The limit is 64 KiB, also for a request that needs no body; 1 MiB for `/internal/events`; 256 KiB for `/faceit-webhook` and `/interactions`. Send less, or a smaller batch.",
   },
   idempotency_mismatch: {
     status: 422,

@@ -8,12 +8,15 @@ const TABLES = [
   {
     id: "frames",
     title: "Error frames on `/ws`",
+    intro: "The connection stays open after each of them.",
     head: ["code", "meaning"],
     rows: Object.entries(FRAME_ERRORS).map(([code, text]) => [`\`${code}\``, text]),
   },
   {
     id: "close-codes",
     title: "Close codes of `/ws`",
+    intro:
+      "`yes`: reconnect after a random pause, and resume. `after refresh`: get a new token first. `no`: reconnect only once the cause is gone.",
     head: ["code", "reconnect", "meaning"],
     rows: Object.values(CLOSE_CODES).map(({ code, ...row }) => [
       String(code),
@@ -48,7 +51,7 @@ stands, names each wrong field by a JSON pointer. \`requestId\` finds the reques
 
 ${PROBLEMS.map(([code, { status, help }]) => `## ${code}\n\n**${status}.** ${help}`).join("\n\n")}
 
-${TABLES.map(({ title, head, rows }) => `# ${title}\n\n${markdownTable(head, rows)}`).join("\n\n")}
+${TABLES.map(({ title, intro, head, rows }) => `# ${title}\n\n${intro}\n\n${markdownTable(head, rows)}`).join("\n\n")}
 `;
 }
 
@@ -61,7 +64,8 @@ export function errorsHtml(): string {
 <p>${inline(help)}</p>`,
   );
   const tables = TABLES.map(
-    ({ id, title, head, rows }) => `<h2 id="${id}">${inline(title)}</h2>${htmlTable(head, rows)}`,
+    ({ id, title, intro, head, rows }) =>
+      `<h2 id="${id}">${inline(title)}</h2><p>${inline(intro)}</p>${htmlTable(head, rows)}`,
   );
   return referencePage("Errors", [...problems, ...tables].join("\n"));
 }

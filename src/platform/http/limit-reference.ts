@@ -203,7 +203,9 @@ const BYTES: Units = [
   [1, "bytes"],
 ];
 const TIMES: Units = [
+  [86_400_000, "d"],
   [3_600_000, "h"],
+  [60_000, "min"],
   [1_000, "s"],
   [1, "ms"],
 ];
