@@ -21,9 +21,10 @@ const under =
 /** The files of the hub that a feature may import: its ports, not its internals. */
 const HUB_PORTS = [
   "src/hub/env.ts",
-  "src/hub/config.ts",
+  "src/hub/guild-config.ts",
+  "src/hub/kinds.ts",
   "src/hub/publisher.ts",
-  "src/hub/guild-hub-client.ts",
+  "src/hub/hub-client.ts",
   "src/hub/extension.ts",
   "src/hub/command.ts",
   "src/hub/area.ts",

@@ -16,7 +16,7 @@ function setUp() {
   const voice = sqlGuildVoice(sql);
   const published: Publication[] = [];
   const hub = {
-    guildId: GUILD,
+    name: GUILD,
     now: () => NOW,
     publish: (publication: Publication) => {
       published.push(publication);

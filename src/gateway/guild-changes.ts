@@ -78,7 +78,7 @@ export class GuildChanged {
 /** The guild's voice, with what a turn of the hub can do. */
 export type GuildTurn = {
   readonly voice: GuildVoice;
-  readonly hub: Pick<HubTurn, "guildId" | "now" | "publish">;
+  readonly hub: Pick<HubTurn, "name" | "now" | "publish">;
 };
 
 /**

@@ -1,5 +1,5 @@
 import type { Area } from "../hub/area.ts";
-import { hubConfigOf } from "../hub/config.ts";
+import { guildConfigOf } from "../hub/guild-config.ts";
 import type { HubExtension } from "../hub/extension.ts";
 import { mountInteractions } from "../platform/discord/interactions/serve-interactions.ts";
 import { pathsBelow } from "../platform/http/areas.ts";
@@ -54,7 +54,7 @@ export const gateway: Area = {
   extension: gatewayHubExtension,
   mount: mountTakeEvents,
   async check(env) {
-    const standing = await gatewayMonitor(env).status(hubConfigOf(env).primaryGuildId);
+    const standing = await gatewayMonitor(env).status(guildConfigOf(env).primaryGuildId);
     return {
       ready: standing.state === "connected" && standing.inGuild !== false,
       facts: { gateway: standing },

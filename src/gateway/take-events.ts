@@ -1,8 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { hubConfigOf } from "../hub/config.ts";
+import { guildConfigOf } from "../hub/guild-config.ts";
 import { hubEnv } from "../hub/env.ts";
-import { hubPublisher } from "../hub/guild-hub-client.ts";
+import { GUILD_KIND } from "../hub/kinds.ts";
+import { hubPublisher } from "../hub/hub-client.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { PlatformEnv } from "../platform/env.ts";
 import type { AppEnv } from "../platform/http/app-env.ts";
@@ -71,7 +72,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
       signature: c.req.header(SIGNATURE_HEADER) ?? null,
     };
     const now = systemClock();
-    if (!(await verifyBody(hubConfigOf(c.env).hubSecrets, headers, bytes, now))) {
+    if (!(await verifyBody(guildConfigOf(c.env).hubSecrets, headers, bytes, now))) {
       return problem(
         c,
         "bad_signature",
@@ -88,7 +89,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
 function portsOf(env: PlatformEnv): SignedEventsPorts {
   // Look the monitor up only for a heartbeat: most requests bring events.
   const heartbeat = (beat: GatewayHeartbeat): Promise<void> => gatewayMonitor(env).heartbeat(beat);
-  return { hub: hubPublisher(hubEnv(env)), monitor: { heartbeat }, now: systemClock };
+  return { hub: hubPublisher(GUILD_KIND, hubEnv(env)), monitor: { heartbeat }, now: systemClock };
 }
 
 function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Response {

@@ -15,7 +15,7 @@ import type {
 } from "../protocol/hub-report.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { mockOutside } from "../testing/worker.ts";
-import type { GuildHubRpc } from "./env.ts";
+import type { HubRpc } from "./env.ts";
 import { stream } from "./index.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;
@@ -76,7 +76,7 @@ const REPORT: HubReport = {
 };
 
 /** A method of a guild's hub, with the guild's id as an additional first parameter. */
-type Question<Name extends keyof GuildHubRpc> = GuildHubRpc[Name] extends (
+type Question<Name extends keyof HubRpc> = HubRpc[Name] extends (
   ...given: infer Given
 ) => infer Answer
   ? (guildId: string, ...given: Given) => Promise<Awaited<Answer>>

@@ -1,9 +1,6 @@
-import { guildFor, type Principal } from "../platform/auth/principal.ts";
-import type { TokenFailure } from "../platform/auth/verify-token.ts";
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
-import { hubConfigOf } from "./config.ts";
 import type { After } from "./core/delivery.ts";
 import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
 import type { SnapshotSource } from "./core/opening.ts";
@@ -11,9 +8,9 @@ import { NO_SEQ } from "./core/resume.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { StreamServer } from "./core/stream-server.ts";
 import { Entrance } from "./entrance.ts";
-import type { HubEnv } from "./env.ts";
 import { EventStream } from "./event-stream.ts";
-import { HANDOVER_HEADER, identityOf, readHandover, type Handover } from "./handover.ts";
+import { HANDOVER_HEADER, readHandover, type Handover } from "./handover.ts";
+import type { TokenRefusal } from "./kind.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
 import type { HubSocket, SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
@@ -31,7 +28,8 @@ export type Start = {
 
 /** Where a hub and a relay differ when they let a client in. */
 export type AdmissionPorts = {
-  readonly guildId: string;
+  /** Name of the hub. */
+  readonly hub: string;
   /** Index; null: the hub itself. */
   readonly relay: number | null;
   /** Gets this object ready to serve. @returns whether it takes clients */
@@ -48,7 +46,6 @@ export type AdmissionPorts = {
 /** What admission is built from: parts of the host, and what it calls there. */
 type AdmissionParts = {
   readonly runtime: HubRuntime;
-  readonly env: HubEnv;
   readonly store: SqliteStore;
   readonly sockets: SocketSet;
   readonly server: StreamServer<HubSocket>;
@@ -83,6 +80,7 @@ export class Admission {
       batch: handover.batch,
       signals: handover.signals === true,
       ...(handover.transport === undefined ? {} : { transport: handover.transport }),
+      ...(handover.dialect === undefined ? {} : { dialect: handover.dialect }),
       resume: { epoch: handover.epoch, seq: handover.seq === null ? NO_SEQ : handover.seq },
     };
     const { identity } = handover;
@@ -113,24 +111,12 @@ export class Admission {
   async answerToken(
     socket: RuntimeSocket,
     request: TokenRequest,
-    verified: Result<Principal, TokenFailure>,
+    identity: Result<SessionIdentity, TokenRefusal>,
   ): Promise<void> {
     const server = this.#server;
     if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
-    if (!verified.ok) {
-      // Without the provider's keys the token cannot be checked: the client tries again with it.
-      const isUnknown = verified.error.reason === "keys_unavailable";
-      server.tokenRefused(socket, isUnknown ? "overloaded" : "unauthorized");
-      return;
-    }
-    const principal = verified.value;
-    const { guildId } = this.#ports;
-    const identity = identityOf(principal, this.#runtime.clock());
-    const allowed =
-      guildFor(principal, guildId, hubConfigOf(this.#parts.env).primaryGuildId) === guildId;
-    if (!allowed || !identity.ok) {
-      const hasEnded = !identity.ok && identity.error === "expired";
-      server.tokenRefused(socket, hasEnded ? "unauthorized" : "forbidden");
+    if (!identity.ok) {
+      server.tokenRefused(socket, identity.error);
       return;
     }
     if (server.isRevoked(identity.value)) {
@@ -218,13 +204,13 @@ export class Admission {
     try {
       return await this.#ports.prepare(identity, options);
     } catch (error) {
-      log("warn", "hub.not_prepared", { guildId: this.#ports.guildId, error });
+      log("warn", "hub.not_prepared", { hub: this.#ports.hub, error });
       return null;
     }
   }
 
-  #isForUs({ guildId, relay }: Handover): boolean {
-    return guildId === this.#ports.guildId && (relay ?? null) === this.#ports.relay;
+  #isForUs({ hub, relay }: Handover): boolean {
+    return hub === this.#ports.hub && (relay ?? null) === this.#ports.relay;
   }
 
   /** During an `await` the socket may have closed, or another frame may have opened it. */

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { CommandHandler, HubContext } from "./extension.ts";
 import type { HubPublisher } from "./publisher.ts";
 
-/** A call into an area's part of a guild's hub. Both sides check what is passed. */
+/** A call into an area's part of a hub. Both sides check what is passed. */
 export type HubCommand<Input extends z.ZodType, Output extends z.ZodType> = {
   readonly name: string;
   readonly input: Input;
@@ -37,14 +37,14 @@ export function handlersWith<Context>(contextOf: (hub: HubContext) => Context) {
 }
 
 /**
- * Calls a command in a guild's hub.
+ * Calls a command in a hub.
  * @throws the error of the command, or an error when the hub cannot be reached
  */
 export async function callCommand<Input extends z.ZodType, Output extends z.ZodType>(
-  hub: Pick<HubPublisher, "command">,
-  guildId: string,
+  hubs: Pick<HubPublisher, "command">,
+  hub: string,
   command: HubCommand<Input, Output>,
   input: z.input<Input>,
 ): Promise<z.output<Output>> {
-  return command.output.parse(await hub.command(guildId, command.name, input));
+  return command.output.parse(await hubs.command(hub, command.name, input));
 }

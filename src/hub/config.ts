@@ -1,14 +1,12 @@
 import { z } from "zod";
 import { platformConfigOf } from "../platform/config.ts";
 import { defineConfig } from "../platform/variables.ts";
-import { DiscordId } from "../protocol/discord-id.ts";
 import { SOCKETS_PER_HUB, SOCKETS_PER_OBJECT, SOCKETS_PER_RELAY } from "../protocol/limits.ts";
 import { SecretValue } from "../protocol/secret.ts";
 
 const SocketCount = z.coerce.number().int().min(1).max(SOCKETS_PER_OBJECT);
 
 const Variables = z.object({
-  PRIMARY_GUILD_ID: DiscordId,
   HUB_SECRET: SecretValue,
   HUB_SECRET_PREVIOUS: SecretValue.optional(),
   SOCKETS_PER_HUB: SocketCount.default(SOCKETS_PER_HUB),
@@ -19,7 +17,6 @@ const Variables = z.object({
 export const hubConfigOf = defineConfig(
   Variables,
   (vars) => ({
-    primaryGuildId: vars.PRIMARY_GUILD_ID,
     /** The current secret first, then the previous one during a rotation. */
     hubSecrets: secrets(vars.HUB_SECRET, vars.HUB_SECRET_PREVIOUS),
     /** Sockets that the hub, and each relay, should hold. Further clients go to other relays. */

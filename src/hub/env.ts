@@ -4,7 +4,7 @@ import type { Presence } from "../protocol/frames.ts";
 import type {
   Explanation,
   HubConnection,
-  HubReport,
+  HubState,
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
@@ -29,7 +29,7 @@ import type {
 
 /** The bindings of the hubs, beside those of the platform. */
 export type HubEnv = PlatformEnv & {
-  readonly HUB: DurableObjectNamespace<GuildHubRpc>;
+  readonly HUB: DurableObjectNamespace<HubRpc>;
   readonly RELAY: DurableObjectNamespace<HubRelayRpc>;
 };
 
@@ -38,8 +38,8 @@ export function hubEnv(env: PlatformEnv): HubEnv {
   return env as HubEnv;
 }
 
-/** The RPC methods of `GuildHub`. */
-export interface GuildHubRpc extends Rpc.DurableObjectBranded {
+/** The RPC methods of a hub. */
+export interface HubRpc extends Rpc.DurableObjectBranded {
   /** {@link HubPublisher.publish} */
   publish(publications: readonly Publication[]): Published[];
 
@@ -80,7 +80,7 @@ export interface GuildHubRpc extends Rpc.DurableObjectBranded {
   presence(): Presence;
 
   /** For operators: the hub's report. */
-  inspect(): Promise<HubReport>;
+  inspect(): Promise<HubState>;
 
   /** For operators: the connections of a user. */
   connections(sub: string): Promise<HubConnection[]>;
@@ -110,15 +110,15 @@ export interface HubRelayRpc extends Rpc.DurableObjectBranded {
   explain(connectionId: string, seq: number): Explanation;
 }
 
-/** Name of a relay as a Durable Object. Guild ids have no colon. */
-export function relayName(guildId: string, index: number): string {
-  return `${guildId}:${index}`;
+/** Name of a relay as a Durable Object. Names of hubs have no colon. */
+export function relayName(hub: string, index: number): string {
+  return `${hub}:${index}`;
 }
 
 /** Reads {@link relayName}; null: it is not the name of a relay. */
 export function readRelayName(
   name: string | undefined,
-): { readonly guildId: string; readonly index: number } | null {
+): { readonly hub: string; readonly index: number } | null {
   const parts = /^([^:]+):(\d{1,6})$/.exec(name ?? "");
-  return parts?.[1] === undefined ? null : { guildId: parts[1], index: Number(parts[2]) };
+  return parts?.[1] === undefined ? null : { hub: parts[1], index: Number(parts[2]) };
 }

@@ -2,7 +2,7 @@ import type { HubEnv } from "./env.ts";
 import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
 
 /**
- * The part of a feature inside a guild's hub: state that must change in the same turn as the journal (who is in
+ * The part of a feature inside a hub: state that must change in the same turn as the journal (who is in
  * which channel), and work that a timer starts (a room that stayed empty). The hub calls these members; it knows
  * no feature. Everything that is not async runs in one SQLite transaction with the events that it publishes.
  */
@@ -33,7 +33,7 @@ export type OutsideEvents = {
   readonly events: readonly string[];
   /** Events that carry the whole state. They are accepted even when events before them are missing. */
   readonly wholeStates: readonly string[];
-  /** Events that only a publisher of this guild sends. They bring an unused hub into use. */
+  /** Events that only a publisher for this hub sends. They bring an unused hub into use. */
   readonly claims: readonly string[];
   /** Applies one event. Synchronous. */
   take(hub: HubTurn, event: IncomingEvent): Taken;
@@ -41,13 +41,14 @@ export type OutsideEvents = {
 
 /**
  * The outcome of an outside event. An extension keeps an event that it cannot apply yet. When it may not keep
- * more, it returns `holdMs`, and the publisher waits that long with all events of this guild.
+ * more, it returns `holdMs`, and the publisher waits that long with all its events of this hub.
  */
 export type Taken = "done" | { readonly holdMs: number };
 
 /** What an extension can do inside a turn. Everything is synchronous. */
 export interface HubTurn {
-  readonly guildId: string;
+  /** Name of the hub. */
+  readonly name: string;
   readonly sql: SqlStorage;
   /** Milliseconds. */
   now(): number;
@@ -63,7 +64,8 @@ export interface HubTurn {
 
 /** What an extension can do outside a turn: async work, and turns of its own. */
 export interface HubContext {
-  readonly guildId: string;
+  /** Name of the hub. */
+  readonly name: string;
   readonly env: HubEnv;
   now(): number;
   /** Runs `work` in one transaction, and then sends what it published. */

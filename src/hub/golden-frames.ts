@@ -1,6 +1,6 @@
-import { type ClientFrame, PING_FRAME, PONG_FRAME, type ServerFrame } from "../protocol/frames.ts";
-import { encodeBatch, encodeEvent, encodeFrame, encodeSignal } from "./core/encode.ts";
+import { type ClientFrame, PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
 import type { Entry } from "./core/journal.ts";
+import { GUILD_DIALECT } from "./dialects/guild.ts";
 
 const EPOCH = "01JD2V8Q5W0Z7R3N4M6K8P9T1X";
 const GUILD = "100000000000000001";
@@ -40,7 +40,7 @@ const roomOfMatch = entry(22, "match.room.created", {
 });
 const renamed = entry(21, "room.updated", { channelId: CHANNEL, name: 'é 🦊 "x"', userLimit: 4 });
 
-const server = (frame: ServerFrame): string => encodeFrame(frame);
+const { event, batch, signal, resumed, expiring, renewed } = GUILD_DIALECT;
 const client = (frame: ClientFrame): string => JSON.stringify(frame);
 
 /**
@@ -48,7 +48,11 @@ const client = (frame: ClientFrame): string => JSON.stringify(frame);
  * them (`docs/spec/golden-frames.jsonl`). The hub's own encoders create them.
  */
 export function goldenFrames(): string {
-  const frames: readonly (readonly [from: "hub" | "client", about: string, text: string])[] = [
+  const frames: readonly (readonly [
+    from: "hub" | "client",
+    about: string,
+    text: string | null | undefined,
+  ])[] = [
     ["client", "authenticate", client({ type: "auth", token: "<jwt>" })],
     [
       "client",
@@ -61,27 +65,25 @@ export function goldenFrames(): string {
     ["client", "all channels again", client({ type: "subscribe", channelIds: [] })],
     ["client", "ping: these bytes exactly", PING_FRAME],
     ["hub", "pong: these bytes exactly", PONG_FRAME],
-    ["hub", "an event that follows the one before", encodeEvent(left)],
-    ["hub", "an event with the trace of what caused it", encodeEvent(joined)],
-    ["hub", "an event after a jump: 18 was sent before", encodeEvent(renamed, 18)],
-    ["hub", "an event of another area", encodeEvent(roomOfMatch)],
-    ["hub", "an event with a member that was added later", encodeEvent(named)],
-    ["hub", "a batch with a jump inside", encodeBatch([joined, left, renamed], 16)],
-    ["hub", "a batch after a jump", encodeBatch([joined, left], 12)],
-    [
-      "hub",
-      "the end of a resume",
-      server({ v: 1, type: "resumed", epoch: EPOCH, from: 12, to: 21 }),
-    ],
-    ["hub", "the token ends soon", server({ v: 1, type: "auth.expiring", exp: 1_795_241_083 })],
-    ["hub", "the newer token counts", server({ v: 1, type: "reauth.ok", exp: 1_795_244_683 })],
+    ["hub", "an event that follows the one before", event(left, 0)],
+    ["hub", "an event with the trace of what caused it", event(joined, 0)],
+    ["hub", "an event after a jump: 18 was sent before", event(renamed, 0, 18)],
+    ["hub", "an event of another area", event(roomOfMatch, 0)],
+    ["hub", "an event with a member that was added later", event(named, 0)],
+    ["hub", "a batch with a jump inside", batch?.([joined, left, renamed], 0, 16)],
+    ["hub", "a batch after a jump", batch?.([joined, left], 0, 12)],
+    ["hub", "the end of a resume", resumed({ epoch: EPOCH, base: 0 }, 12, 21)],
+    ["hub", "the token ends soon", expiring(1_795_241_083)],
+    ["hub", "the newer token counts", renewed(1_795_244_683)],
     [
       "hub",
       "who is here",
-      encodeSignal({
+      signal({
         event: "presence",
         key: "presence",
         payload: JSON.stringify({ guildId: GUILD, count: 1, users: [{ userId: USER, since: TS }] }),
+        audience: null,
+        topic: null,
         ts: TS,
       }),
     ],

@@ -4,14 +4,15 @@ import type { Presence } from "../protocol/frames.ts";
 import type {
   Explanation,
   HubConnection,
-  HubReport,
+  HubState,
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
 import type { PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
-import type { GuildHubRpc, HubEnv } from "./env.ts";
+import type { HubEnv, HubRpc } from "./env.ts";
+import { GUILD_KIND } from "./kinds.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 import type {
   HubStatus,
@@ -27,12 +28,12 @@ import { workerdRuntime } from "./runtime.ts";
  * One guild's hub as a Durable Object. It is thin on purpose: every method here can be called over RPC, so each
  * one only calls `#impl`. `env.ts` documents them. `src/index.ts` passes the extensions in.
  */
-export class GuildHub extends DurableObject<HubEnv> implements GuildHubRpc {
+export class GuildHub extends DurableObject<HubEnv> implements HubRpc {
   readonly #impl: HubObject;
 
   constructor(ctx: DurableObjectState, env: HubEnv, parts: HubParts | { readonly refused: Error }) {
     super(ctx, env);
-    this.#impl = new HubObject(workerdRuntime(ctx, env), env, parts);
+    this.#impl = new HubObject(workerdRuntime(ctx, env, GUILD_KIND), env, GUILD_KIND, parts);
   }
 
   /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
@@ -92,7 +93,7 @@ export class GuildHub extends DurableObject<HubEnv> implements GuildHubRpc {
     return this.#impl.presence();
   }
 
-  inspect(): Promise<HubReport> {
+  inspect(): Promise<HubState> {
     return this.#impl.inspect();
   }
 

@@ -12,7 +12,10 @@ export const HANDOVER_HEADER = "X-GuildHub-Handover";
 
 const Handover = z.object({
   v: z.literal(1),
-  guildId: z.string(),
+  /** Name of the hub. */
+  hub: z.string(),
+  /** What the client speaks; absent: the first dialect of the hub's kind. */
+  dialect: z.string().optional(),
   batch: z.boolean(),
   /** Absent: the Worker is of a version without signals. */
   signals: z.boolean().optional(),
@@ -42,14 +45,17 @@ export type Handover = z.infer<typeof Handover>;
 
 /** Writes the header. It is ASCII only, also if the subject's name is not. */
 export function writeHandover(handover: Handover): string {
-  return encodeURIComponent(JSON.stringify(handover));
+  // A hub of the version before reads the name as `guildId`.
+  return encodeURIComponent(JSON.stringify({ ...handover, guildId: handover.hub }));
 }
 
 /** Reads the header; null: it is missing, or of a version that this hub does not know. */
 export function readHandover(header: string | null): Handover | null {
   if (header === null) return null;
   try {
-    const parsed = Handover.safeParse(JSON.parse(decodeURIComponent(header)));
+    const sent = JSON.parse(decodeURIComponent(header)) as { hub?: unknown; guildId?: unknown };
+    // A Worker of the version before sends the name as `guildId`.
+    const parsed = Handover.safeParse({ ...sent, hub: sent.hub ?? sent.guildId });
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

@@ -1,7 +1,6 @@
 import { type Clock, within } from "../platform/clock.ts";
 import type { IdGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
-import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
@@ -10,6 +9,7 @@ import { LAGGING_TASK } from "./core/flow.ts";
 import { RELAY_CALL_DEADLINE_MS } from "./core/relay-calls.ts";
 import { StreamServer } from "./core/stream-server.ts";
 import type { HubEnv } from "./env.ts";
+import type { HubKind } from "./kind.ts";
 import { hubMeter, type HubMeter } from "./hub-meter.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
 import { type HubSocket, SocketSet } from "./socket-set.ts";
@@ -53,6 +53,8 @@ export class StreamHost {
   readonly clock: Clock;
   readonly newId: IdGenerator;
   readonly #runtime: HubRuntime;
+  readonly #env: HubEnv;
+  readonly #kind: HubKind;
   readonly #ports: StreamHostPorts;
   readonly #admission: Admission;
   /** When the alarm is set for; undefined: not known since the wake. */
@@ -62,8 +64,16 @@ export class StreamHost {
   readonly #closes = new Map<string, number>();
   #countedAt = 0;
 
-  constructor(runtime: HubRuntime, env: HubEnv, store: SqliteStore, ports: StreamHostPorts) {
+  constructor(
+    runtime: HubRuntime,
+    env: HubEnv,
+    kind: HubKind,
+    store: SqliteStore,
+    ports: StreamHostPorts,
+  ) {
     this.#runtime = runtime;
+    this.#env = env;
+    this.#kind = kind;
     this.clock = runtime.clock;
     this.newId = runtime.newId;
     this.#ports = ports;
@@ -71,27 +81,27 @@ export class StreamHost {
     const after: After = (ms, run) => this.#after(ms, run);
     this.sockets = new SocketSet(runtime);
     this.server = new StreamServer({
-      guildId: ports.guildId,
+      hub: ports.hub,
+      kind,
       store,
       sockets: this.sockets,
       clock: runtime.clock,
       after,
       presence: ports.presence,
       onPresenceChange: ports.onPresenceChange,
-      onEnd: (why) => this.#countClose(CLOSE_CODES[why].code),
+      onEnd: (code) => this.#countClose(code),
       onLag: () => this.meter.count("lagging"),
       onOpen: (decision) => {
         if (decision.kind === "resume") this.meter.count("resumed");
         else this.meter.count("reset", 1, decision.reason);
       },
     });
-    this.meter = hubMeter(env, ports.guildId, (ms, run) => {
+    this.meter = hubMeter(env, ports.hub, (ms, run) => {
       this.#flushMeter = run;
       store.writeTask(METER_TASK, runtime.clock() + ms);
     });
     this.#admission = new Admission({
       runtime,
-      env,
       store,
       sockets: this.sockets,
       server: this.server,
@@ -121,13 +131,16 @@ export class StreamHost {
       const request = this.server.message(socket, data);
       this.arm();
       if (request === null) return;
-      const verified = await this.#runtime.verifyToken(request.token);
-      await this.#admission.answerToken(socket, request, verified);
+      const { hub } = this.#ports;
+      const { token } = request;
+      const identity = await this.#kind.authenticate(this.#env, hub, token, this.clock());
+      await this.#admission.answerToken(socket, request, identity);
       this.arm();
     } catch (error) {
       this.#logFailure("hub.message_failed", error);
       // Not through the core, which would write to the storage that may have failed.
-      this.sockets.close(socket, "restart");
+      const { code, reason } = this.server.sessions.dialectOf(socket).farewell("restart");
+      this.sockets.close(socket, code, reason);
     }
   }
 
@@ -180,7 +193,7 @@ export class StreamHost {
   background(work: Promise<unknown>): void {
     this.#runtime.waitUntil(
       work.catch((error: unknown) => {
-        log("error", "hub.background_failed", { guildId: this.#ports.guildId, error });
+        log("error", "hub.background_failed", { hub: this.#ports.hub, error });
       }),
     );
   }
@@ -224,7 +237,7 @@ export class StreamHost {
   }
 
   #logFailure(event: string, error: unknown, facts: { readonly task?: string } = {}): void {
-    log("error", event, { guildId: this.#ports.guildId, ...facts, error });
+    log("error", event, { hub: this.#ports.hub, ...facts, error });
   }
 
   async #runTask(key: string): Promise<void> {

@@ -28,14 +28,14 @@ export interface HubMeter {
 }
 
 /**
- * The meter of one guild's hub or relay. When the object is killed, the counts of at most a second are lost.
+ * The meter of one hub or relay. When the object is killed, the counts of at most a second are lost.
  * @param env without `METRICS` nothing is counted, and no timer is set
  * @param after runs a function later. It is called after a count, and not again until the function ran, so that an
  *   idle object has no timer and can hibernate
  */
 export function hubMeter(
   env: Pick<HubEnv, "METRICS">,
-  guildId: string,
+  hub: string,
   after: (ms: number, run: () => void) => void,
 ): HubMeter {
   if (env.METRICS === undefined) return { count: () => undefined, flush: () => undefined };
@@ -48,7 +48,7 @@ export function hubMeter(
       if (points === POINTS_PER_INVOCATION) return;
       points += 1;
       counters.delete(key);
-      metrics.count({ area: "hub", guildId, ...counter });
+      metrics.count({ area: "hub", guildId: hub, ...counter });
     }
   };
   return {

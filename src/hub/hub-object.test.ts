@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryObject } from "../testing/memory-platform.ts";
-import { GUILD, VirtualGuild } from "../testing/virtual-guild.ts";
+import { GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
 import type { HubExtension, HubTurn } from "./extension.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 
@@ -38,8 +38,8 @@ function setUp() {
   const hub = new MemoryObject<HubObject>({
     name: GUILD,
     time,
-    reachFrom: () => ({ hub: noOne, relay: noOne, verifyToken: noOne, newId: noOne }),
-    make: (runtime) => new HubObject(runtime, env, parts),
+    reachFrom: () => ({ hub: noOne, relay: noOne, newId: noOne }),
+    make: (runtime) => new HubObject(runtime, env, KIND, parts),
   });
   return {
     hub,

@@ -3,13 +3,12 @@ import type { Presence } from "../protocol/frames.ts";
 import type {
   Explanation,
   HubConnection,
-  HubReport,
+  HubState,
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
 import { newTraceId } from "../protocol/trace.ts";
 import type { Start } from "./admission.ts";
-import { hubConfigOf } from "./config.ts";
 import { mayRead as mayReadWith } from "./core/audience.ts";
 import type { Entry, PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
@@ -22,6 +21,7 @@ import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
 import { StreamHost } from "./host.ts";
 import { HubRelays } from "./hub-relays.ts";
 import { ingestEvents } from "./ingest.ts";
+import type { HubKind } from "./kind.ts";
 import { connectionsOf, explainHere, reportOf } from "./inspection.ts";
 import { PRESENCE_TASK, PresenceTeller } from "./presence-teller.ts";
 import type {
@@ -43,28 +43,37 @@ export type HubParts = {
   readonly events: ReadonlySet<string>;
 };
 
+/** Fact: the name of the hub. It is called so because every hub was once a guild's. */
+const NAME_FACT = "guild";
 /** A task of an area that does not run is tried again after this time, milliseconds. */
 const AREA_AWAY_MS = 60 * 60_000;
 /** The same while the configuration of areas is invalid. An operator will fix it soon. */
 const AREAS_REFUSED_MS = 60_000;
 
-/** The implementation of `GuildHub`: the journal, the sockets, the relays, and the extensions of the areas. */
+/** The implementation of a hub: the journal, the sockets, the relays, and the extensions of the areas. */
 export class HubObject {
   readonly host: StreamHost;
   readonly relays: HubRelays;
   readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
+  readonly #kind: HubKind;
   readonly #parts: HubParts | { readonly refused: Error };
-  readonly #guildId: string;
+  readonly #name: string;
   readonly #store: SqliteStore;
   readonly #sequencer: Sequencer;
   readonly #presence: PresenceTeller;
   #isKnownAsServed = false;
 
   /** @param parts `refused`: the configuration of areas is invalid, so everything that needs an area fails */
-  constructor(runtime: HubRuntime, env: HubEnv, parts: HubParts | { readonly refused: Error }) {
+  constructor(
+    runtime: HubRuntime,
+    env: HubEnv,
+    kind: HubKind,
+    parts: HubParts | { readonly refused: Error },
+  ) {
     this.#runtime = runtime;
     this.#env = env;
+    this.#kind = kind;
     this.#parts = parts;
     this.#store = new SqliteStore(runtime.storage);
     // Extensions with outside events first: the tables of other extensions build on theirs.
@@ -75,10 +84,10 @@ export class HubObject {
       const lacking = byFloor.map((extension) => extension.migrate(runtime.storage.sql));
       if (lacking.includes(true)) this.#missWholeState();
     });
-    this.#guildId = this.#knowGuild();
+    this.#name = this.#knowName();
     const start: Start = { holds: () => true, snapshot: (mayRead) => this.#snapshot(mayRead) };
-    this.host = new StreamHost(runtime, env, this.#store, {
-      guildId: this.#guildId,
+    this.host = new StreamHost(runtime, env, kind, this.#store, {
+      hub: this.#name,
       relay: null,
       attach: () => true,
       prepare: () => start,
@@ -87,12 +96,14 @@ export class HubObject {
       onServed: () => this.#serve(),
       runTask: (key) => this.#runTask(key),
     });
-    this.relays = new HubRelays(runtime, env, this.host, this.#guildId, () =>
+    this.relays = new HubRelays(runtime, env, this.host, this.#name, () =>
       this.#presence.changed(),
     );
-    this.#presence = new PresenceTeller(this.host, this.relays, this.#guildId);
+    const payload = (presence: Presence): string => kind.presencePayload(this.#name, presence);
+    this.#presence = new PresenceTeller(this.host, this.relays, payload);
     this.#sequencer = new Sequencer({
       store: this.#store,
+      bounds: kind.journal,
       clock: runtime.clock,
       newId: this.host.newId,
       isKnownEvent: (event) => this.#areas.events.has(event),
@@ -213,8 +224,8 @@ export class HubObject {
     return { closed };
   }
 
-  async inspect(): Promise<HubReport> {
-    return reportOf(this.host, this.#guildId, this.relays.report());
+  async inspect(): Promise<HubState> {
+    return reportOf(this.host, this.#kind, this.relays.report());
   }
 
   async connections(sub: string): Promise<HubConnection[]> {
@@ -283,7 +294,7 @@ export class HubObject {
     const publish = (publication: Publication): Published =>
       this.#publish(trace === undefined ? publication : { trace, ...publication });
     return {
-      guildId: this.#guildId,
+      name: this.#name,
       env: this.#env,
       now: this.host.clock,
       turn: (work) => {
@@ -297,7 +308,7 @@ export class HubObject {
   #turnOf(publish: (publication: Publication) => Published, extension: HubExtension): HubTurn {
     const prefix = extension.name;
     return {
-      guildId: this.#guildId,
+      name: this.#name,
       sql: this.#runtime.storage.sql,
       now: this.host.clock,
       publish,
@@ -314,10 +325,10 @@ export class HubObject {
     };
   }
 
-  /** Whether the hub is in use. An unused hub ignores events: its guild is foreign (rooms.md §4). */
+  /** Whether the hub is in use. An unused hub ignores events: they are about something foreign (rooms.md §4). */
   #isServed(events: readonly IncomingEvent[]): boolean {
     if (this.#hasBeenServed()) return true;
-    if (this.#guildId === hubConfigOf(this.#env).primaryGuildId) return true;
+    if (this.#kind.isAlwaysServed(this.#env, this.#name)) return true;
     return events.some(
       (event) =>
         event.refused !== true &&
@@ -345,12 +356,13 @@ export class HubObject {
     return this.#isKnownAsServed;
   }
 
-  #knowGuild(): string {
-    const known = this.#store.readFact("guild");
+  /** An alarm may wake an object whose runtime does not tell it its name. */
+  #knowName(): string {
+    const known = this.#store.readFact(NAME_FACT);
     if (known !== null) return known;
     const { name } = this.#runtime;
-    if (name === undefined) throw new Error("a hub must be addressed by the id of its guild");
-    this.#store.writeFact("guild", name);
+    if (name === undefined) throw new Error("a hub must be addressed by its name");
+    this.#store.writeFact(NAME_FACT, name);
     return name;
   }
 }

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import type { HubEnv, HubRelayRpc } from "./env.ts";
+import { GUILD_KIND } from "./kinds.ts";
 import { RelayObject } from "./relay-object.ts";
 import { workerdRuntime } from "./runtime.ts";
 
@@ -14,7 +15,7 @@ export class HubRelay extends DurableObject<HubEnv> implements HubRelayRpc {
 
   constructor(ctx: DurableObjectState, env: HubEnv) {
     super(ctx, env);
-    this.#impl = new RelayObject(workerdRuntime(ctx, env), env);
+    this.#impl = new RelayObject(workerdRuntime(ctx, env, GUILD_KIND), env, GUILD_KIND);
   }
 
   /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */

@@ -23,30 +23,24 @@ export class HubRelays {
   readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
   readonly #host: StreamHost;
-  readonly #guildId: string;
+  readonly #hub: string;
   readonly #onLoad: () => void;
   readonly #fanout: RelayFanout;
   #closedAtRelays = 0;
 
-  constructor(
-    runtime: HubRuntime,
-    env: HubEnv,
-    host: StreamHost,
-    guildId: string,
-    onLoad: () => void,
-  ) {
+  constructor(runtime: HubRuntime, env: HubEnv, host: StreamHost, hub: string, onLoad: () => void) {
     this.#runtime = runtime;
     this.#env = env;
     this.#host = host;
-    this.#guildId = guildId;
+    this.#hub = hub;
     this.#onLoad = onLoad;
     this.#fanout = new RelayFanout({
-      guildId,
+      hub,
       store: host.store,
       clock: host.clock,
       call: async (index, call) => {
         const answer = await this.#ask(index, (relay) => relay.take(call));
-        if ("refused" in answer) throw new Error(`relay ${index} serves another guild`);
+        if ("refused" in answer) throw new Error(`relay ${index} serves another hub`);
         return answer;
       },
       background: (work) => host.background(work),
@@ -189,7 +183,7 @@ export class HubRelays {
 
   /** Asks one relay. Rejects when it cannot be reached, or does not answer in time. */
   #ask<T>(index: number, question: (relay: Remote<HubRelayRpc>) => Promise<T>): Promise<T> {
-    const relay = this.#runtime.relay(this.#guildId, index);
+    const relay = this.#runtime.relay(this.#hub, index);
     return this.#host.answerOf(`relay ${index}`, question(relay));
   }
 }

@@ -48,7 +48,7 @@ class Hub {
       now: () => 1,
       turn: (work) => store.transaction(work),
       hubTurn: (publish, extension) => ({
-        guildId: "g",
+        name: "g",
         get sql(): SqlStorage {
           throw new Error("there is no SQLite here");
         },

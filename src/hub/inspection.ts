@@ -1,22 +1,16 @@
-import type { Explanation, HubConnection, HubReport, RelayReport } from "../protocol/hub-report.ts";
-import {
-  CREDIT_WINDOW_BYTES,
-  CREDIT_WINDOW_EVENTS,
-  SOCKETS_PER_OBJECT,
-  SOCKETS_PER_USER,
-  UNAUTHENTICATED_SOCKETS_PER_HUB,
-} from "../protocol/limits.ts";
+import type { Explanation, HubConnection, HubState, RelayReport } from "../protocol/hub-report.ts";
+import { UNAUTHENTICATED_SOCKETS_PER_HUB } from "../protocol/limits.ts";
 import { explain } from "./core/explain.ts";
-import { JOURNAL_BOUNDS } from "./core/journal.ts";
+import type { StreamKind } from "./core/kind.ts";
 import type { LiveSession } from "./core/live-session.ts";
 import { COUNTED_SINCE_FACT, type StreamHost } from "./host.ts";
 
 /** The report of a hub for operators. */
 export function reportOf(
   host: StreamHost,
-  guildId: string,
+  { limits, journal }: StreamKind,
   relays: readonly RelayReport[],
-): HubReport {
+): HubState {
   host.writeCounts();
   const { server, store, sockets } = host;
   const { epoch, head, oldest } = store.extent();
@@ -31,7 +25,6 @@ export function reportOf(
     session.isLagging ? [head - (session.lastSent ?? head)] : [],
   );
   return {
-    guildId,
     at: host.clock(),
     epoch,
     seq: head,
@@ -46,14 +39,14 @@ export function reportOf(
     wakes: counters["wakes"] ?? 0,
     relays: [...relays],
     limits: {
-      sockets: SOCKETS_PER_OBJECT,
-      socketsPerUser: SOCKETS_PER_USER,
+      sockets: limits.sockets,
+      socketsPerUser: limits.socketsPerUser,
       waiting: UNAUTHENTICATED_SOCKETS_PER_HUB,
-      journalEvents: JOURNAL_BOUNDS.maxEvents,
-      journalBytes: JOURNAL_BOUNDS.maxBytes,
-      journalAgeMs: JOURNAL_BOUNDS.maxAgeMs,
-      windowEvents: CREDIT_WINDOW_EVENTS,
-      windowBytes: CREDIT_WINDOW_BYTES,
+      journalEvents: journal.maxEvents,
+      journalBytes: journal.maxBytes,
+      journalAgeMs: journal.maxAgeMs,
+      windowEvents: limits.windowEvents,
+      windowBytes: limits.windowBytes,
     },
   };
 }

@@ -18,7 +18,8 @@ import {
   upgrade,
 } from "../testing/worker.ts";
 import { relayName } from "./env.ts";
-import { hubPublisher } from "./guild-hub-client.ts";
+import { GUILD_KIND } from "./kinds.ts";
+import { hubPublisher } from "./hub-client.ts";
 import { HANDOVER_HEADER, writeHandover } from "./handover.ts";
 import type { Publication } from "./publisher.ts";
 
@@ -82,7 +83,7 @@ async function explain(client: StreamClient, seq: number): Promise<string> {
 async function publish(more: Partial<Publication> = {}): Promise<number> {
   const payload = { guildId, channelId: "c1", userId: "u1" };
   const event = { event: "voice.joined", payload, audience: null, topic: null, ...more };
-  const [published] = await hubPublisher(env).publish(guildId, [event]);
+  const [published] = await hubPublisher(GUILD_KIND, env).publish(guildId, [event]);
   if (published?.kind !== "published") throw new Error("not published");
   return published.seq;
 }
@@ -100,7 +101,7 @@ async function openAtRelay(sub: string): Promise<StreamClient> {
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const handover = writeHandover({
     v: 1,
-    guildId,
+    hub: guildId,
     relay: 0,
     batch: false,
     identity: { sub, grants: [`sub:${sub}`], exp },

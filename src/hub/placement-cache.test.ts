@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
+import type { HubEnv } from "./env.ts";
+import { KIND } from "../testing/virtual-guild.ts";
 import { askPlacementAgain, forgetPlacement, placeOf } from "./placement-cache.ts";
 
 const GUILD = "guild";
@@ -10,13 +12,13 @@ type Answer = (placement: { readonly relays: readonly number[] }) => void;
 function slowHub() {
   const asked: Answer[] = [];
   const stub = { place: () => new Promise((resolve: Answer) => asked.push(resolve)) };
-  const HUB = { idFromName: (name: string) => name, get: () => stub };
-  return { asked, env: { HUB } as unknown as Parameters<typeof placeOf>[0] };
+  const HUB = { getByName: () => stub };
+  return { asked, env: { HUB } as unknown as HubEnv };
 }
 
 beforeEach(() => {
   vi.useFakeTimers();
-  forgetPlacement(GUILD);
+  forgetPlacement(KIND, GUILD);
 });
 
 afterEach(() => vi.useRealTimers());
@@ -25,53 +27,53 @@ describe("placement of clients", () => {
   it("lets no client wait for the call of a client that hung up", async () => {
     const { asked, env } = slowHub();
     // The request of this client is cancelled, so this call never settles.
-    void placeOf(env, GUILD, "gone");
-    const other = placeOf(env, GUILD, "alice");
+    void placeOf(KIND, env, GUILD, "gone");
+    const other = placeOf(KIND, env, GUILD, "alice");
     asked[1]?.({ relays: [3] });
     expect(await other).toEqual({ relay: 3 });
-    expect(await placeOf(env, GUILD, "bob")).toEqual({ relay: 3 });
+    expect(await placeOf(KIND, env, GUILD, "bob")).toEqual({ relay: 3 });
     expect(asked).toHaveLength(2);
   });
 
   it("asks once for a newer placement, and again when that client hung up", async () => {
     const { asked, env } = slowHub();
-    const first = placeOf(env, GUILD, "alice");
+    const first = placeOf(KIND, env, GUILD, "alice");
     asked[0]?.({ relays: [3] });
     await first;
     vi.advanceTimersByTime(PLACEMENT_TTL_MS);
-    void placeOf(env, GUILD, "gone");
-    expect(await placeOf(env, GUILD, "alice")).toEqual({ relay: 3 });
+    void placeOf(KIND, env, GUILD, "gone");
+    expect(await placeOf(KIND, env, GUILD, "alice")).toEqual({ relay: 3 });
     expect(asked).toHaveLength(2);
     vi.advanceTimersByTime(1_000);
-    const next = placeOf(env, GUILD, "alice");
+    const next = placeOf(KIND, env, GUILD, "alice");
     asked[2]?.({ relays: [] });
     expect(await next).toEqual({});
   });
 
   it("asks again when an object had no room, at most once a second, however many are refused", async () => {
     const { asked, env } = slowHub();
-    askPlacementAgain(GUILD);
-    const first = placeOf(env, GUILD, "alice");
+    askPlacementAgain(KIND, GUILD);
+    const first = placeOf(KIND, env, GUILD, "alice");
     asked[0]?.({ relays: [3] });
     await first;
     const refuse = async (count: number): Promise<void> => {
       for (let i = 0; i < count; i += 1) {
-        expect(await placeOf(env, GUILD, "alice")).toEqual({ relay: 3 });
-        askPlacementAgain(GUILD);
+        expect(await placeOf(KIND, env, GUILD, "alice")).toEqual({ relay: 3 });
+        askPlacementAgain(KIND, GUILD);
       }
     };
     await refuse(20);
     expect(asked).toHaveLength(1);
     vi.advanceTimersByTime(1_000);
-    const next = placeOf(env, GUILD, "alice");
+    const next = placeOf(KIND, env, GUILD, "alice");
     await refuse(20);
     expect(asked).toHaveLength(2);
     asked[1]?.({ relays: [5] });
     expect(await next).toEqual({ relay: 5 });
-    expect(await placeOf(env, GUILD, "bob")).toEqual({ relay: 5 });
-    askPlacementAgain(GUILD);
+    expect(await placeOf(KIND, env, GUILD, "bob")).toEqual({ relay: 5 });
+    askPlacementAgain(KIND, GUILD);
     vi.advanceTimersByTime(1_000);
-    void placeOf(env, GUILD, "alice");
+    void placeOf(KIND, env, GUILD, "alice");
     expect(asked).toHaveLength(3);
   });
 });

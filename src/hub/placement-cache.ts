@@ -3,9 +3,10 @@ import { fnv1a } from "../protocol/bytes.ts";
 import { log } from "../platform/log.ts";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
 import type { HubEnv } from "./env.ts";
+import type { HubKind } from "./kind.ts";
 
-/** How many guilds' placements one isolate keeps. */
-const GUILDS_KEPT = 10_000;
+/** The placements of how many hubs one isolate keeps. */
+const HUBS_KEPT = 10_000;
 /** Shortest time between two requests for a placement that is known, milliseconds. */
 const ASK_AGAIN_MS = 1_000;
 
@@ -24,16 +25,17 @@ type Known = {
 const known = new Map<string, Known>();
 
 /**
- * Where a new client of a guild goes (hub.md, scale-out): to one of the relays, or without `relay` to the hub
+ * Where a new client of a hub goes (hub.md, scale-out): to one of the relays, or without `relay` to the hub
  * itself. While the placement is the same, a user always goes to the same object, so that all sockets of the user
  * are counted together.
  */
 export async function placeOf(
-  env: Pick<HubEnv, "HUB">,
-  guildId: string,
+  kind: PlacedKind,
+  env: HubEnv,
+  hub: string,
   sub: string,
 ): Promise<{ readonly relay?: number }> {
-  const { relays } = await placementOf(env, guildId);
+  const { relays } = await placementOf(kind, env, hub);
   const relay = highestScore(relays, sub);
   return relay === undefined ? {} : { relay };
 }
@@ -42,39 +44,47 @@ export async function placeOf(
  * Call it when an object had no room. One of the next clients then asks the hub for the placement, and the others
  * use the known one until it has the answer. The hub is asked at most once a second, however many are refused.
  */
-export function askPlacementAgain(guildId: string): void {
-  const remembered = known.get(guildId);
+export function askPlacementAgain(kind: PlacedKind, hub: string): void {
+  const key = keyOf(kind, hub);
+  const remembered = known.get(key);
   if (remembered === undefined) return;
   const until = Math.min(remembered.until, remembered.askedAt + ASK_AGAIN_MS);
-  known.set(guildId, { ...remembered, until });
+  known.set(key, { ...remembered, until });
 }
 
-/** Forgets the placement of a guild, like a restart. For tests. */
-export function forgetPlacement(guildId: string): void {
-  known.delete(guildId);
+/** Forgets the placement of a hub, like a restart. For tests. */
+export function forgetPlacement(kind: PlacedKind, hub: string): void {
+  known.delete(keyOf(kind, hub));
 }
 
-async function placementOf(env: Pick<HubEnv, "HUB">, guildId: string): Promise<Known> {
-  const remembered = known.get(guildId);
+type PlacedKind = Pick<HubKind, "name" | "hubs">;
+
+function keyOf({ name }: PlacedKind, hub: string): string {
+  return `${name}:${hub}`;
+}
+
+async function placementOf(kind: PlacedKind, env: HubEnv, hub: string): Promise<Known> {
+  const key = keyOf(kind, hub);
+  const remembered = known.get(key);
   const now = systemClock();
   if (remembered !== undefined && remembered.until > now) return remembered;
   // Extended before the call: clients that connect meanwhile use the known placement.
   if (remembered !== undefined) {
-    known.set(guildId, { ...remembered, askedAt: now, until: now + ASK_AGAIN_MS });
+    known.set(key, { ...remembered, askedAt: now, until: now + ASK_AGAIN_MS });
   }
   try {
-    const { relays } = await env.HUB.get(env.HUB.idFromName(guildId)).place();
+    const { relays } = await kind.hubs(env).getByName(hub).place();
     const askedAt = systemClock();
     const fresh = { relays, askedAt, until: askedAt + PLACEMENT_TTL_MS };
-    known.delete(guildId);
-    known.set(guildId, fresh);
+    known.delete(key);
+    known.set(key, fresh);
     const [oldest] = known.keys();
-    if (known.size > GUILDS_KEPT && oldest !== undefined) known.delete(oldest);
+    if (known.size > HUBS_KEPT && oldest !== undefined) known.delete(oldest);
     return fresh;
   } catch (error) {
     // The hub restarts. The known placement is still right, or the object refuses the client.
-    log("warn", "hub.not_placed", { guildId, error });
-    return known.get(guildId) ?? { relays: [], askedAt: now, until: 0 };
+    log("warn", "hub.not_placed", { kind: kind.name, hub, error });
+    return known.get(key) ?? { relays: [], askedAt: now, until: 0 };
   }
 }
 

@@ -11,14 +11,15 @@ export const PRESENCE_TASK = "hub/presence";
 export class PresenceTeller {
   readonly #host: StreamHost;
   readonly #relays: HubRelays;
-  readonly #guildId: string;
+  readonly #payload: (presence: Presence) => string;
   /** The payload that was sent last. After the reload of a page it is the same, and is not sent again. */
   #told: string | null = null;
 
-  constructor(host: StreamHost, relays: HubRelays, guildId: string) {
+  /** @param payload encodes a presence for the kind of the hub */
+  constructor(host: StreamHost, relays: HubRelays, payload: (presence: Presence) => string) {
     this.#host = host;
     this.#relays = relays;
-    this.#guildId = guildId;
+    this.#payload = payload;
   }
 
   /** The users now. With relays they are too many to list, and a user counts once at each object. */
@@ -44,7 +45,7 @@ export class PresenceTeller {
 
   /** Runs when the task is due. */
   async tell(): Promise<void> {
-    const signal = presenceSignal(this.#guildId, this.now(), this.#host.clock());
+    const signal = presenceSignal(this.#payload(this.now()), this.#host.clock());
     if (signal.payload === this.#told) return;
     this.#told = signal.payload;
     this.#host.server.signal(signal);

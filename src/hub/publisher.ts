@@ -1,9 +1,9 @@
 /**
- * The port that features use to reach a guild's hub. `guild-hub-client.ts` is its adapter over the Durable Object.
+ * The port that features use to reach a hub. `hub-client.ts` is its adapter over the Durable Object.
  * The hub itself knows no feature.
  */
 
-/** A reader needs one of these grants (see `grantsOf`); null: everyone in the guild may read. */
+/** A reader needs one of these grants (see `grantsOf`); null: every reader of the hub may read. */
 export type Audience = readonly string[] | null;
 
 /** What a feature asks a hub to publish. */
@@ -12,7 +12,7 @@ export type Publication = {
   readonly event: string;
   readonly payload: Record<string, unknown>;
   readonly audience: Audience;
-  /** The voice channel, which `subscribe` filters by; null: the whole guild. */
+  /** What `subscribe` filters by, such as a voice channel; null: it is not filtered. */
   readonly topic: string | null;
   /** A second publication with the same key within 24 h is a duplicate, and is not sent. */
   readonly dedupeKey?: string;
@@ -78,7 +78,7 @@ export function causedBy(
   };
 }
 
-/** The outcome of a batch of events of one guild. */
+/** The outcome of a batch of events of one hub. */
 export type IngestResult =
   | { readonly kind: "done"; readonly accepted: number; readonly duplicates: number }
   | { readonly kind: "stale_publisher" }
@@ -86,18 +86,18 @@ export type IngestResult =
   /** An extension keeps too many events that it cannot apply yet. Send the same again after this time. */
   | { readonly kind: "hold"; readonly retryAfterMs: number };
 
-/** A hub as features see it. */
+/** The hubs of one kind as features see them. `hub` is the name of one. */
 export interface HubPublisher {
   /** Publishes in order, in one turn. */
-  publish(guildId: string, publications: readonly Publication[]): Promise<readonly Published[]>;
+  publish(hub: string, publications: readonly Publication[]): Promise<readonly Published[]>;
   /** Passes events of an outside publisher to the hub (rooms.md §4). */
-  ingest(guildId: string, events: readonly IncomingEvent[]): Promise<IngestResult>;
+  ingest(hub: string, events: readonly IncomingEvent[]): Promise<IngestResult>;
   /** Runs a command of a feature's hub extension (`name` is `extension.command`). */
-  command(guildId: string, name: string, input: unknown): Promise<unknown>;
+  command(hub: string, name: string, input: unknown): Promise<unknown>;
   /** Sends the newest value of something that is not journaled. It may be lost. */
-  signal(guildId: string, signal: Signal): Promise<void>;
+  signal(hub: string, signal: Signal): Promise<void>;
   /** Shows that the hub answers, for `/ready`. */
-  status(guildId: string): Promise<HubStatus>;
+  status(hub: string): Promise<HubStatus>;
 }
 
 /** The state of a hub in short. */

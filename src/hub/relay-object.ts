@@ -8,9 +8,10 @@ import type { SnapshotAt } from "./core/opening.ts";
 import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import { Relay } from "./core/relay.ts";
 import type { SessionIdentity } from "./core/session.ts";
-import { type GuildHubRpc, type HubEnv, readRelayName } from "./env.ts";
+import { type HubEnv, type HubRpc, readRelayName } from "./env.ts";
 import { StreamHost } from "./host.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
+import type { HubKind } from "./kind.ts";
 import type { HubRuntime, Remote } from "./runtime.ts";
 import { SharedCall } from "./shared-call.ts";
 import type { HubSocket } from "./socket-set.ts";
@@ -28,7 +29,7 @@ const STATE_FACT = "relay";
 export class RelayObject {
   readonly host: StreamHost;
   readonly #runtime: HubRuntime;
-  readonly #guildId: string;
+  readonly #hub: string;
   readonly #index: number;
   readonly #store: SqliteStore;
   /** The copy of the journal. */
@@ -41,15 +42,15 @@ export class RelayObject {
   readonly #snapshots: SharedCall<readonly string[], SnapshotAt & { readonly epoch: string }>;
   #presence: Presence = { count: 0, users: null };
 
-  constructor(runtime: HubRuntime, env: HubEnv) {
+  constructor(runtime: HubRuntime, env: HubEnv, kind: HubKind) {
     const name = readRelayName(runtime.name);
-    if (name === null) throw new Error("a relay is reached by the name of its guild and its index");
+    if (name === null) throw new Error("a relay is reached by the name of its hub and its index");
     this.#runtime = runtime;
-    this.#guildId = name.guildId;
+    this.#hub = name.hub;
     this.#index = name.index;
     this.#store = new SqliteStore(runtime.storage);
-    this.host = new StreamHost(runtime, env, this.#store, {
-      guildId: name.guildId,
+    this.host = new StreamHost(runtime, env, kind, this.#store, {
+      hub: name.hub,
       relay: name.index,
       attach: () => this.#attached(),
       prepare: (identity, options) => this.#prepare(identity, options),
@@ -60,6 +61,7 @@ export class RelayObject {
     });
     this.copy = new Relay({
       store: this.#store,
+      bounds: kind.journal,
       clock: runtime.clock,
       server: this.host.server,
       hub: {
@@ -88,7 +90,7 @@ export class RelayObject {
   }
 
   async take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
-    if (call.guildId !== this.#guildId) return { v: 1, refused: "other_guild" };
+    if ((call.hub ?? call.guildId) !== this.#hub) return { v: 1, refused: "other_hub" };
     const presence = call.signals.find((signal) => signal.key === "presence");
     if (presence !== undefined) this.#presence = presenceFrom(presence.payload);
     const ack = await this.copy.take(call);
@@ -124,7 +126,7 @@ export class RelayObject {
       await this.copy.catchUp();
       this.#presence = await this.#ask((hub) => hub.presence());
     } catch (error) {
-      log("warn", "hub.not_attached", { guildId: this.#guildId, relay: this.#index, error });
+      log("warn", "hub.not_attached", { hub: this.#hub, relay: this.#index, error });
       return false;
     }
     // The hub may have told this relay to drain meanwhile.
@@ -188,8 +190,8 @@ export class RelayObject {
   }
 
   /** Asks the hub. Rejects as {@link StreamHost.answerOf}. */
-  #ask<T>(question: (hub: Remote<GuildHubRpc>) => Promise<T>): Promise<T> {
-    return this.host.answerOf("the hub", question(this.#runtime.hub(this.#guildId)));
+  #ask<T>(question: (hub: Remote<HubRpc>) => Promise<T>): Promise<T> {
+    return this.host.answerOf("the hub", question(this.#runtime.hub(this.#hub)));
   }
 }
 

@@ -29,6 +29,7 @@ import { relayName } from "./env.ts";
 import { GuildHub } from "./guild-hub.ts";
 import { HANDOVER_HEADER, writeHandover, type Handover } from "./handover.ts";
 import { HubRelay } from "./hub-relay.ts";
+import { GUILD_KIND } from "./kinds.ts";
 import { forgetPlacement } from "./placement-cache.ts";
 import type { Audience } from "./publisher.ts";
 
@@ -62,7 +63,7 @@ async function connect(
   sub: string,
   position?: { readonly epoch: string; readonly seq: number },
 ): Promise<StreamClient> {
-  forgetPlacement(guild);
+  forgetPlacement(GUILD_KIND, guild);
   return streamAs(await mint(sub), position, { guildId: guild });
 }
 
@@ -90,7 +91,7 @@ const handedOver = (change: Partial<Handover>): Record<string, string> => ({
   Upgrade: "websocket",
   [HANDOVER_HEADER]: writeHandover({
     v: 1,
-    guildId: guild,
+    hub: guild,
     relay: 0,
     batch: false,
     identity: { sub: "x", grants: ["sub:x"], exp: Math.floor(Date.now() / 1000) + 60 },
@@ -256,7 +257,7 @@ describe("HUB-16 relays", () => {
   test("a relay serves only its guild under its index, no ticket twice, and few waiting sockets", async () => {
     await fillHub();
     await connect("third");
-    expect(await handOver({ guildId: "1" })).toBe(503);
+    expect(await handOver({ hub: "1" })).toBe(503);
     expect(await handOver({ relay: 1 })).toBe(503);
     // The clock stands still, so that the accept rate does not recover during the test.
     vi.setSystemTime(Date.now());
@@ -395,14 +396,14 @@ describe("HUB-16 relays", () => {
     await third.until(({ closed }) => closed !== null);
     expect(third.closed?.code).toBe(4401);
     expect(other.closed).toBeNull();
-    forgetPlacement(guild);
+    forgetPlacement(GUILD_KIND, guild);
     const ticket = await ticketFor(before, { guildId: guild });
     expect((await upgrade(`?ticket=${encodeURIComponent(ticket)}`)).status).toBe(401);
   });
 
   test("of two sockets with one ticket at the same instant one is accepted", async () => {
     await fillHub();
-    forgetPlacement(guild);
+    forgetPlacement(GUILD_KIND, guild);
     const ticket = encodeURIComponent(await ticketFor(await mint("third"), { guildId: guild }));
     const answers = await Promise.all([upgrade(`?ticket=${ticket}`), upgrade(`?ticket=${ticket}`)]);
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([101, 401]);
@@ -449,7 +450,7 @@ describe("HUB-17 placement", () => {
   test("a Worker asks for the placement again after a while", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     await fillHub();
-    forgetPlacement(guild);
+    forgetPlacement(GUILD_KIND, guild);
     await ticketFor(await mint("someone"), { guildId: guild });
     vi.setSystemTime(Date.now() + PLACEMENT_TTL_MS);
     const asked = await ticketFor(await mint("third"), { guildId: guild });
@@ -460,7 +461,7 @@ describe("HUB-17 placement", () => {
 
 test("HUB-15 presence counts users at hub and relays, and lists no users when there are relays", async () => {
   await fillHub();
-  forgetPlacement(guild);
+  forgetPlacement(GUILD_KIND, guild);
   const ticket = encodeURIComponent(await ticketFor(await mint("third"), { guildId: guild }));
   const third = await openStream(`?ticket=${ticket}&signals=1`);
   await third.until(({ frames }) => frames.length === 2);

@@ -1,9 +1,7 @@
-import type { Principal } from "../platform/auth/principal.ts";
-import { type TokenFailure, verifyToken } from "../platform/auth/verify-token.ts";
 import { type Clock, systemClock, systemTimer, type Timer } from "../platform/clock.ts";
 import { type IdGenerator, ulidGenerator } from "../platform/ids.ts";
-import type { Result } from "../platform/result.ts";
-import { type GuildHubRpc, type HubEnv, type HubRelayRpc, relayName } from "./env.ts";
+import { type HubEnv, type HubRelayRpc, type HubRpc, relayName } from "./env.ts";
+import type { HubKind } from "./kind.ts";
 
 /** A client's WebSocket. It outlives the memory of the object that serves it. */
 export type RuntimeSocket = Pick<
@@ -28,8 +26,8 @@ export type Remote<Rpc> = {
 };
 
 /**
- * What a hub or a relay needs from its environment: the platform, and the check of tokens. Tests and the
- * simulation run the same objects with memory and a virtual clock (`src/testing/memory-platform.ts`).
+ * What a hub or a relay needs from the platform. Tests and the simulation run the same objects with memory and a
+ * virtual clock (`src/testing/memory-platform.ts`).
  */
 export interface HubRuntime {
   /** The name that the object is addressed by. */
@@ -51,17 +49,14 @@ export interface HubRuntime {
   setAutoResponse(request: string, response: string): void;
   /** When the runtime last answered a socket like that, milliseconds; null: never. */
   autoRespondedAt(socket: RuntimeSocket): number | null;
-  /** Checks a token and returns its principal. Never rejects. */
-  verifyToken(token: string): Promise<Result<Principal, TokenFailure>>;
-  /** The hub of a guild. A stub that threw stays broken, so each call takes a new one. */
-  hub(guildId: string): Remote<GuildHubRpc>;
-  /** A relay of a guild; as {@link hub}. */
-  relay(guildId: string, index: number): Remote<HubRelayRpc>;
+  /** A hub of the same kind. A stub that threw stays broken, so each call takes a new one. */
+  hub(name: string): Remote<HubRpc>;
+  /** A relay of that hub; as {@link hub}. */
+  relay(name: string, index: number): Remote<HubRelayRpc>;
 }
 
 /** A Durable Object in workerd. */
-export function workerdRuntime(ctx: DurableObjectState, env: HubEnv): HubRuntime {
-  const { HUB, RELAY } = env;
+export function workerdRuntime(ctx: DurableObjectState, env: HubEnv, kind: HubKind): HubRuntime {
   return {
     name: ctx.id.name,
     storage: ctx.storage,
@@ -82,8 +77,11 @@ export function workerdRuntime(ctx: DurableObjectState, env: HubEnv): HubRuntime
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(request, response)),
     autoRespondedAt: (socket) =>
       ctx.getWebSocketAutoResponseTimestamp(socket as WebSocket)?.getTime() ?? null,
-    verifyToken: (token) => verifyToken(env, token),
-    hub: (guildId) => HUB.get(HUB.idFromName(guildId)),
-    relay: (guildId, index) => RELAY.get(RELAY.idFromName(relayName(guildId, index))),
+    hub: (name) => kind.hubs(env).getByName(name),
+    relay: (name, index) => {
+      const relays = kind.relays?.(env);
+      if (relays === undefined) throw new Error(`hubs of kind ${kind.name} have no relays`);
+      return relays.getByName(relayName(name, index));
+    },
   };
 }

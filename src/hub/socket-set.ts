@@ -1,4 +1,4 @@
-import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { type HubSockets, parseSessionRecord, type SessionRecord } from "./core/session.ts";
 import { EventStream } from "./event-stream.ts";
 import type { HubRuntime, RuntimeSocket } from "./runtime.ts";
@@ -45,9 +45,8 @@ export class SocketSet implements HubSockets<HubSocket> {
     }
   }
 
-  close(socket: HubSocket, why: CloseName): void {
-    const { code, meaning } = CLOSE_CODES[why];
-    if (isOpen(socket)) socket.close(code, meaning);
+  close(socket: HubSocket, code: number, reason: string): void {
+    if (isOpen(socket)) socket.close(code, reason);
   }
 
   /** Answers a close of the peer, so that the socket does not stay in CLOSING. */

@@ -9,7 +9,7 @@ const secretOf = (name: string): string => `${name}-secret-0123456789-0123456789
 const config = { hubSecrets: [secretOf("present")] as const };
 const ticket = {
   id: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-  guildId: "100000000000000001",
+  hub: "100000000000000001",
   origin: "https://page.test",
   identity: { sub: "alice", grants: ["sub:alice", "scope:rooms:manage"], exp: 1_800_003_600 },
 };
@@ -38,10 +38,10 @@ describe("a ticket (rooms.md §2)", () => {
   it("has a key that everyone with the secret derives in the same way (RFC 5869)", async () => {
     const info = "guildhub websocket ticket v1";
     const key = new Uint8Array(hkdfSync("sha256", config.hubSecrets[0], "", info, 32));
-    const { guildId, origin, identity } = ticket;
-    const sealed = (typ: string): Promise<string> =>
+    const { hub, origin, identity } = ticket;
+    const sealed = (typ: string, nameIn = "hub"): Promise<string> =>
       new EncryptJWT({
-        guildId,
+        [nameIn]: hub,
         origin,
         grants: identity.grants,
         tokenExp: identity.exp,
@@ -53,7 +53,10 @@ describe("a ticket (rooms.md §2)", () => {
         .setExpirationTime(NOW / 1000 + 1)
         .encrypt(key);
     const text = await sealed("guildhub-ticket+jwt");
-    expect((await openTicket(config, text, NOW)).ok).toBe(true);
+    expect(await openTicket(config, text, NOW)).toMatchObject({ ok: true, value: { hub } });
+    // A Worker of the version before names the hub in this way.
+    const older = await openTicket(config, await sealed("guildhub-ticket+jwt", "guildId"), NOW);
+    expect(older).toMatchObject({ ok: true, value: { hub } });
     // Another token of ours with the same key is not a ticket (RFC 8725 §3.11).
     expect((await openTicket(config, await sealed("other+jwt"), NOW)).ok).toBe(false);
   });

@@ -14,7 +14,7 @@ const TicketClaims = z.object({
   jti: z.string(),
   exp: z.number(),
   sub: z.string(),
-  guildId: z.string(),
+  hub: z.string(),
   origin: z.string().nullable(),
   grants: z.array(z.string()),
   tokenExp: z.number(),
@@ -28,7 +28,8 @@ export type Ticket = {
   readonly id: string;
   /** Milliseconds. */
   readonly expiresAt: number;
-  readonly guildId: string;
+  /** Name of the hub. */
+  readonly hub: string;
   /** The `Origin` of the request for it; null: not from a browser. */
   readonly origin: string | null;
   /** From the token that it was created with. */
@@ -45,7 +46,9 @@ export async function sealTicket(
 ): Promise<{ readonly text: string; readonly expiresAt: number }> {
   const expiresAt = now + TICKET_TTL_MS;
   const text = await new EncryptJWT({
-    guildId: ticket.guildId,
+    hub: ticket.hub,
+    // A Worker of the version before reads the name as this.
+    guildId: ticket.hub,
     origin: ticket.origin,
     grants: ticket.identity.grants,
     tokenExp: ticket.identity.exp,
@@ -76,12 +79,14 @@ export async function openTicket(
         contentEncryptionAlgorithms: ["A256GCM"],
         currentDate: new Date(now),
       });
-      const claims = TicketClaims.safeParse(payload);
+      const claims = TicketClaims.safeParse({
+        ...payload,
+        hub: payload["hub"] ?? payload["guildId"],
+      });
       if (!claims.success || claims.data.expiresAt <= now) return err("invalid_ticket");
-      const { jti, sub, guildId, origin, grants, tokenExp, tokenIat, expiresAt, relay } =
-        claims.data;
+      const { jti, sub, hub, origin, grants, tokenExp, tokenIat, expiresAt, relay } = claims.data;
       const identity = { sub, grants, exp: tokenExp, iat: tokenIat };
-      return ok({ id: jti, expiresAt, guildId, origin, identity, relay });
+      return ok({ id: jti, expiresAt, hub, origin, identity, relay });
     } catch {
       // The ticket may be sealed with the other secret. Clients must not learn the reason of a refusal.
     }

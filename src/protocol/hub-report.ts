@@ -19,48 +19,51 @@ export const RelayReport = z.object({
 });
 export type RelayReport = z.infer<typeof RelayReport>;
 
-/** The present state of a guild's hub: the answer of `GET /admin/guilds/:id/hub`. */
+/** The present state of a hub. */
+const HubState = z.object({
+  at: Milliseconds,
+  epoch: z.string(),
+  seq: Seq.meta({ description: "The newest event" }),
+  sockets: Count.meta({
+    description: "Connections that have authenticated, streams among them, with those at relays",
+  }),
+  waiting: Count.meta({ description: "Sockets that have not authenticated yet" }),
+  users: Count.meta({ description: "Users with at least one connection at the hub itself" }),
+  streams: Count.meta({
+    description: "Streams and long polls of `GET /events`, at the hub itself",
+  }),
+  journal: z.object({
+    events: Count,
+    bytes: Count,
+    oldestSeq: Seq.nullable(),
+    oldestAt: Milliseconds.nullable(),
+  }),
+  lag: z.object({
+    sockets: Count.meta({ description: "Sockets that are past their window" }),
+    events: Count.meta({ description: "How far behind the last of them is" }),
+  }),
+  countedSince: Milliseconds.meta({ description: "When `closes` and `wakes` began to count" }),
+  closes: z
+    .record(z.string().regex(/^\d{4}$/), Count)
+    .meta({ description: "Closes by code", examples: [{ "1013": 2, "4401": 17 }] }),
+  wakes: Count.meta({ description: "How often the hub was started or woken" }),
+  relays: z.array(RelayReport),
+  limits: z.object({
+    sockets: Count,
+    socketsPerUser: Count,
+    waiting: Count,
+    journalEvents: Count,
+    journalBytes: Count,
+    journalAgeMs: Count,
+    windowEvents: Count,
+    windowBytes: Count,
+  }),
+});
+export type HubState = z.infer<typeof HubState>;
+
+/** The answer of `GET /admin/guilds/:id/hub`. */
 export const HubReport = z
-  .object({
-    guildId: DiscordId,
-    at: Milliseconds,
-    epoch: z.string(),
-    seq: Seq.meta({ description: "The newest event" }),
-    sockets: Count.meta({
-      description: "Connections that have authenticated, streams among them, with those at relays",
-    }),
-    waiting: Count.meta({ description: "Sockets that have not authenticated yet" }),
-    users: Count.meta({ description: "Users with at least one connection at the hub itself" }),
-    streams: Count.meta({
-      description: "Streams and long polls of `GET /events`, at the hub itself",
-    }),
-    journal: z.object({
-      events: Count,
-      bytes: Count,
-      oldestSeq: Seq.nullable(),
-      oldestAt: Milliseconds.nullable(),
-    }),
-    lag: z.object({
-      sockets: Count.meta({ description: "Sockets that are past their window" }),
-      events: Count.meta({ description: "How far behind the last of them is" }),
-    }),
-    countedSince: Milliseconds.meta({ description: "When `closes` and `wakes` began to count" }),
-    closes: z
-      .record(z.string().regex(/^\d{4}$/), Count)
-      .meta({ description: "Closes by code", examples: [{ "1013": 2, "4401": 17 }] }),
-    wakes: Count.meta({ description: "How often the hub was started or woken" }),
-    relays: z.array(RelayReport),
-    limits: z.object({
-      sockets: Count,
-      socketsPerUser: Count,
-      waiting: Count,
-      journalEvents: Count,
-      journalBytes: Count,
-      journalAgeMs: Count,
-      windowEvents: Count,
-      windowBytes: Count,
-    }),
-  })
+  .object({ guildId: DiscordId, ...HubState.shape })
   .meta({ id: "HubReport" });
 export type HubReport = z.infer<typeof HubReport>;
 

@@ -135,7 +135,7 @@ export type Served = { readonly host: StreamHost };
 export type Caller = { readonly isGone: boolean; readonly isMute: boolean };
 
 /** What an object can reach outside of itself. */
-export type Reach = Pick<HubRuntime, "hub" | "relay" | "verifyToken" | "newId">;
+export type Reach = Pick<HubRuntime, "hub" | "relay" | "newId">;
 
 /** One life of an object, from a wake until it sleeps or is killed. */
 type Life = {

@@ -24,7 +24,7 @@ export function roomsWorld(guildId: string, now: () => number): RoomsWorld {
   const published: Publication[] = [];
   const tasks = new Map<string, number>();
   const hub: RoomsTurn["hub"] = {
-    guildId,
+    name: guildId,
     now,
     publish: (publication) => {
       published.push(publication);

@@ -3,6 +3,7 @@ import type { HubExtension, HubTurn } from "../hub/extension.ts";
 import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.ts";
 import { HubObject } from "../hub/hub-object.ts";
 import type { Audience, Published } from "../hub/publisher.ts";
+import { guildKind } from "../hub/guild-kind.ts";
 import { RelayObject } from "../hub/relay-object.ts";
 import type { Upgrade } from "../hub/runtime.ts";
 import type { Principal } from "../platform/auth/principal.ts";
@@ -72,6 +73,9 @@ export type VirtualConnect = {
   readonly seq?: number;
 };
 
+/** Hubs whose tokens are the JSON of a principal. */
+export const KIND = guildKind(async (_, token) => ok(JSON.parse(token) as Principal));
+
 /** An area without state. It runs functions of a test in a turn. */
 const AREA: HubExtension = {
   name: "test",
@@ -113,7 +117,7 @@ export class VirtualGuild {
       name: GUILD,
       time,
       reachFrom: (from) => this.reachFrom(from),
-      make: (runtime) => new HubObject(runtime, this.env, parts),
+      make: (runtime) => new HubObject(runtime, this.env, KIND, parts),
     });
     this.hub.impl.host.store.adopt(EPOCH);
   }
@@ -126,7 +130,7 @@ export class VirtualGuild {
       name: relayName(GUILD, index),
       time: this.time,
       reachFrom: (from) => this.reachFrom(from),
-      make: (runtime) => new RelayObject(runtime, this.env),
+      make: (runtime) => new RelayObject(runtime, this.env, KIND),
     });
     this.relays.set(index, relay);
     return relay;
@@ -218,7 +222,7 @@ export class VirtualGuild {
     const relay = readRelayName(object.name)?.index;
     const handover: Handover = {
       v: 1,
-      guildId: GUILD,
+      hub: GUILD,
       batch,
       signals,
       ...(relay === undefined ? {} : { relay }),
@@ -242,8 +246,6 @@ export class VirtualGuild {
   reachFrom(from: Caller): Reach {
     return {
       newId: this.#newId,
-      // Tokens here are just the JSON of a principal.
-      verifyToken: async (token) => ok(JSON.parse(token) as Principal),
       hub: () => this.#remote(from, () => this.hub) as ReturnType<Reach["hub"]>,
       relay: (_, index) =>
         this.#remote(from, () => this.relay(index)) as ReturnType<Reach["relay"]>,

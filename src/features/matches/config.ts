@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hubConfigOf } from "../../hub/config.ts";
+import { guildConfigOf } from "../../hub/guild-config.ts";
 import {
   type AreaConfig,
   BaseUrl,
@@ -92,7 +92,7 @@ export function matchSettingsOf(
 export const matchesConfigOf = defineConfig(
   Variables,
   (vars) => ({ faceit: faceitConfig(vars), match: matchConfig(vars) }),
-  hubConfigOf,
+  guildConfigOf,
 );
 export type MatchesConfig = ReturnType<typeof matchesConfigOf>;
 

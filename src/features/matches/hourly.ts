@@ -2,7 +2,8 @@ import { lt, and, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { linkAudit, matchesTable, matchTroubles } from "../../../drizzle/matches.ts";
 import type { HubEnv } from "../../hub/env.ts";
-import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import { GUILD_KIND } from "../../hub/kinds.ts";
+import { hubPublisher } from "../../hub/hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { log } from "../../platform/log.ts";
 import { LINK_AUDIT_KEEP_MS, MATCH_KEEP_MS } from "../../protocol/limits.ts";
@@ -20,7 +21,7 @@ export async function tidyMatches(env: HubEnv): Promise<void> {
   const { faceit, primaryGuildId } = matchesConfigOf(env);
   if (faceit.webhookSecrets.length === 0) return;
   await forgetOld(env.DB, systemClock());
-  const hub = hubMatches(hubPublisher(env));
+  const hub = hubMatches(hubPublisher(GUILD_KIND, env));
   const served = faceit.organizers.map(({ guildId }) => guildId ?? primaryGuildId);
   for (const guildId of new Set([primaryGuildId, ...served])) {
     try {

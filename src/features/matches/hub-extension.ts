@@ -27,7 +27,7 @@ const commandsOf = (ports: MatchesHubPorts): readonly CommandHandler[] => {
   }));
   return [
     on(MATCHES_COMMANDS.put, ({ hub, turn }, record) => {
-      if (record.guildId !== hub.guildId) throw new Error("a match of another guild");
+      if (record.guildId !== hub.name) throw new Error("a match of another guild");
       turn((inner) => putMatch(inner, record));
       return {};
     }),
@@ -85,7 +85,7 @@ export function matchesHubExtension(ports: MatchesHubPorts): HubExtension {
             await sweepGuild(ports, hub);
           } catch (error) {
             // The next sweep tries again.
-            log("warn", "matches.sweep_failed", { guildId: hub.guildId, error });
+            log("warn", "matches.sweep_failed", { guildId: hub.name, error });
           }
           turn(continueSweeping);
       }
@@ -110,7 +110,7 @@ function inVoiceOf({ state, voice }: MatchesTurn, matchId: string) {
 async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<Record<string, never>> {
   const live = hub.turn((turn) => matchesTurnOf(turn).state.liveMatches(LOOKS_MAX));
   await Promise.allSettled(live.map((record) => ports.look(hub.env, record, false)));
-  await ports.sweep(hub.env, hub.guildId);
+  await ports.sweep(hub.env, hub.name);
   return {};
 }
 

@@ -1,4 +1,5 @@
-import { hubPublisher } from "../../hub/guild-hub-client.ts";
+import { GUILD_KIND } from "../../hub/kinds.ts";
+import { hubPublisher } from "../../hub/hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
 import type { Later } from "../../platform/discord/interactions/slash-command.ts";
@@ -32,7 +33,7 @@ import { sweepOrphans } from "./sweep.ts";
 export function readPortsOf(env: PlatformEnv): ReadPorts {
   return {
     store: d1Matches(env.DB),
-    hub: hubMatches(hubPublisher(matchesEnv(env))),
+    hub: hubMatches(hubPublisher(GUILD_KIND, matchesEnv(env))),
     primaryGuildId: matchesConfigOf(env).primaryGuildId,
   };
 }
@@ -49,7 +50,7 @@ export const MATCHES_HUB_PORTS: MatchesHubPorts = {
         settings: matchSettingsOf(matchesConfigOf(env), guildId),
         troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
-        hub: hubMatches(hubPublisher(env)),
+        hub: hubMatches(hubPublisher(GUILD_KIND, env)),
         look: async (matchId) => matchRoom(env, matchId).look(false),
         clock: systemClock,
       },
@@ -172,7 +173,7 @@ export function roomPortsOf(env: PlatformEnv, matchId: string): RoomPorts {
     store: d1Matches(env.DB),
     links: d1PlayerLinks(env.DB),
     troubles: d1MatchTroubles(env.DB),
-    hub: hubMatches(hubPublisher(matchesEnv(env))),
+    hub: hubMatches(hubPublisher(GUILD_KIND, matchesEnv(env))),
     settingsOf: (guildId) => matchSettingsOf(config, guildId),
     guildOf: (owners) => guildOfOwners(owners, faceit, primaryGuildId),
     clock: systemClock,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hubConfigOf } from "../../hub/config.ts";
+import { guildConfigOf } from "../../hub/guild-config.ts";
 import { type AreaConfig, defineConfig } from "../../platform/variables.ts";
 
 const Variables = z.object({
@@ -15,7 +15,7 @@ export const roomsConfigOf = defineConfig(
     /** 0: rooms never end by themselves. */
     roomIdleMs: vars.ROOM_IDLE_MINUTES * 60_000,
   }),
-  hubConfigOf,
+  guildConfigOf,
 );
 export type RoomsConfig = ReturnType<typeof roomsConfigOf>;
 

@@ -106,7 +106,7 @@ const TASKS: Readonly<Record<string, (context: RoomsContext, id: string) => Prom
 export function roomsHubExtension(portsFor: (env: HubEnv) => RoomTaskPorts): HubExtension {
   const contextOf = (hub: HubContext): RoomsContext => ({
     ...portsFor(hub.env),
-    guildId: hub.guildId,
+    guildId: hub.name,
     now: () => hub.now(),
     turn: (work) => hub.turn((turn) => work(roomsTurnOf(turn))),
   });

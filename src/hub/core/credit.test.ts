@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../protocol/limits.ts";
+import { GUILD_STREAM } from "../guild-kind.ts";
 import { Credit } from "./credit.ts";
 
 /** An eighth of the window: half of the distance between two marks. */
@@ -8,14 +9,14 @@ const EIGHTH = CREDIT_WINDOW_BYTES / 8;
 
 /** A credit that was sent `frames` frames of one event each; seq and time count up from 1. */
 function sent(frames: number, bytes: number): Credit {
-  const credit = new Credit();
+  const credit = new Credit(GUILD_STREAM.limits);
   for (let i = 1; i <= frames; i += 1) credit.sent(bytes, 1, i, i);
   return credit;
 }
 
 describe("HUB-10 the window", () => {
   test("is full at its last byte, not one before", () => {
-    const credit = new Credit();
+    const credit = new Credit(GUILD_STREAM.limits);
     credit.sent(CREDIT_WINDOW_BYTES - 10, 1, 1, 0);
     expect(credit.outstandingBytes).toBe(CREDIT_WINDOW_BYTES - 10);
     expect(credit.fits(10, 1)).toBe(true);
@@ -23,14 +24,14 @@ describe("HUB-10 the window", () => {
   });
 
   test("is full at its last event, not one before", () => {
-    const credit = new Credit();
+    const credit = new Credit(GUILD_STREAM.limits);
     credit.sent(10, CREDIT_WINDOW_EVENTS - 2, 1, 0);
     expect(credit.fits(10, 2)).toBe(true);
     expect(credit.fits(10, 3)).toBe(false);
   });
 
   test("a frame larger than the window fits only when everything before it is confirmed", () => {
-    const credit = new Credit();
+    const credit = new Credit(GUILD_STREAM.limits);
     expect(credit.fits(CREDIT_WINDOW_BYTES * 3, 1)).toBe(true);
     credit.sent(1, 1, 1, 0);
     expect(credit.fits(CREDIT_WINDOW_BYTES * 3, 1)).toBe(false);
@@ -59,7 +60,7 @@ describe("HUB-10 an acknowledgement", () => {
   });
 
   test("of many small events counts by events, when these fill the window", () => {
-    const credit = new Credit();
+    const credit = new Credit(GUILD_STREAM.limits);
     for (let i = 1; i <= CREDIT_WINDOW_EVENTS; i += 1) credit.sent(1, 1, i, 0);
     expect(credit.fits(1, 1)).toBe(false);
     credit.acknowledge(CREDIT_WINDOW_EVENTS / 2, CREDIT_WINDOW_EVENTS);
@@ -117,7 +118,7 @@ describe("HUB-10 a ping", () => {
   });
 
   test("in the same millisecond as the last frame does not confirm that frame", () => {
-    const credit = new Credit();
+    const credit = new Credit(GUILD_STREAM.limits);
     credit.sent(EIGHTH, 1, 1, 5);
     credit.pinged(5);
     expect(credit.outstandingBytes).toBe(EIGHTH);
@@ -157,7 +158,7 @@ test("HUB-10 whatever happens, never more is confirmed than the client has taken
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-      const credit = new Credit();
+      const credit = new Credit(GUILD_STREAM.limits);
       const frames: number[] = [];
       let taken = 0;
       const bytesUpTo = (count: number): number =>

@@ -1,8 +1,7 @@
-import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../../protocol/limits.ts";
+import type { StreamLimits } from "./stream-limits.ts";
 
-/** Bytes and events between two marks. An acknowledgement may be counted that much too low. */
-const MARK_BYTES = CREDIT_WINDOW_BYTES / 8;
-const MARK_EVENTS = CREDIT_WINDOW_EVENTS / 8;
+/** Marks in a window. An acknowledgement may be counted too low by what is sent between two of them. */
+const MARKS_PER_WINDOW = 8;
 /** Marks in a quarter of a window. */
 const QUARTER_MARKS = 2;
 /** With more marks than this, every second one is dropped. */
@@ -23,6 +22,7 @@ type Mark = {
  * never more than the client has taken.
  */
 export class Credit {
+  readonly #limits: Pick<StreamLimits, "windowBytes" | "windowEvents">;
   #bytes = 0;
   #events = 0;
   #shownBytes = 0;
@@ -34,6 +34,10 @@ export class Credit {
   #marksMade = 0;
   /** The client has acknowledged or pinged. From then on the window applies. */
   #shows: "nothing" | "pings" | "acknowledges" = "nothing";
+
+  constructor(limits: Pick<StreamLimits, "windowBytes" | "windowEvents">) {
+    this.#limits = limits;
+  }
 
   /** Sent and not confirmed yet. */
   get outstandingBytes(): number {
@@ -55,14 +59,21 @@ export class Credit {
     return this.#shows === "acknowledges";
   }
 
+  /** Whether half of the window was sent and is not confirmed. */
+  get isHalfUsed(): boolean {
+    const { windowBytes, windowEvents } = this.#limits;
+    return (
+      this.outstandingBytes * 2 >= windowBytes ||
+      (this.#events - this.#shownEvents) * 2 >= windowEvents
+    );
+  }
+
   /** Whether a frame may be sent. A frame above the window may be, once all before it is confirmed. */
   fits(bytes: number, events: number): boolean {
     const open = this.#bytes - this.#shownBytes;
     if (open === 0) return true;
-    return (
-      open + bytes <= CREDIT_WINDOW_BYTES &&
-      this.#events - this.#shownEvents + events <= CREDIT_WINDOW_EVENTS
-    );
+    const { windowBytes, windowEvents } = this.#limits;
+    return open + bytes <= windowBytes && this.#events - this.#shownEvents + events <= windowEvents;
   }
 
   /** Counts a frame that was sent. @param seq of its last event, or of the last event before it */
@@ -70,9 +81,10 @@ export class Credit {
     this.#bytes += bytes;
     this.#events += events;
     this.#lastSentAt = now;
+    const { windowBytes, windowEvents } = this.#limits;
     if (
-      this.#bytes - this.#markedBytes < MARK_BYTES &&
-      this.#events - this.#markedEvents < MARK_EVENTS
+      this.#bytes - this.#markedBytes < windowBytes / MARKS_PER_WINDOW &&
+      this.#events - this.#markedEvents < windowEvents / MARKS_PER_WINDOW
     ) {
       return;
     }

@@ -1,7 +1,5 @@
-import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
 import { EXPIRY_WARNING_MS } from "../../protocol/limits.ts";
 import type { ServingParts } from "./delivery.ts";
-import { encodeFrame } from "./encode.ts";
 import type { LiveSession } from "./live-session.ts";
 
 /** Task that looks for sockets whose authentication is overdue or whose token has expired. */
@@ -56,11 +54,7 @@ export class Deadlines<Socket extends object> {
     session.record = { ...session.record, warned: true };
     this.#parts.sessions.save(socket, session);
     const { exp } = session.record;
-    this.#parts.delivery.send(
-      socket,
-      session,
-      encodeFrame({ v: PROTOCOL_VERSION, type: "auth.expiring", exp }),
-    );
+    this.#parts.delivery.send(socket, session, session.dialect.expiring(exp));
   }
 
   #dueNoLaterThan(at: number): void {

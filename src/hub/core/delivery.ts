@@ -1,12 +1,11 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
-import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
 import { BATCH_WINDOW_MS } from "../../protocol/limits.ts";
-import { encodeFrame } from "./encode.ts";
 import { FrameTexts } from "./fan-out.ts";
 import { Flow } from "./flow.ts";
 import { type JournalBefore, JournalPages, LookBack } from "./journal-pages.ts";
 import type { Entry, HubStore } from "./journal.ts";
+import type { StreamKind } from "./kind.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets, OpenSession } from "./session.ts";
@@ -20,6 +19,7 @@ export type ServingParts<Socket extends object> = {
   readonly sessions: SessionRegistry<Socket>;
   readonly delivery: Delivery<Socket>;
   readonly store: HubStore;
+  readonly kind: StreamKind;
   readonly clock: Clock;
 };
 
@@ -32,7 +32,7 @@ export class Delivery<Socket extends object> {
   readonly #after: After;
   readonly #flow: Flow<Socket>;
   #pages: JournalPages;
-  readonly #onEnd: (why: CloseName) => void;
+  readonly #onEnd: (code: number) => void;
   readonly #onLag: () => void;
   readonly #onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
   #delivered = 0;
@@ -43,9 +43,11 @@ export class Delivery<Socket extends object> {
     readonly sockets: HubSockets<Socket>;
     readonly sessions: SessionRegistry<Socket>;
     readonly store: HubStore;
+    readonly kind: StreamKind;
     readonly clock: Clock;
     readonly after: After;
-    readonly onEnd: (why: CloseName) => void;
+    /** A socket is closed by us. */
+    readonly onEnd: (code: number) => void;
     /** A session has used up its credit and begins to lag. */
     readonly onLag: () => void;
     /** A session that lagged or resumed has reached the end of the journal. */
@@ -123,9 +125,9 @@ export class Delivery<Socket extends object> {
     this.#caughtUp(socket, session);
   }
 
-  /** Sends one frame that is not an event, also to a client that lags. */
-  send(socket: Socket, session: LiveSession, text: string): void {
-    if (session.ended) return;
+  /** Sends one frame that is not an event, also to a client that lags. @param text null: its dialect has none */
+  send(socket: Socket, session: LiveSession, text: string | null): void {
+    if (text === null || session.ended) return;
     const seq = session.lastSent ?? session.record.from;
     session.credit.sent(text.length, 0, seq, this.#clock());
     this.#sockets.send(socket, text);
@@ -179,9 +181,11 @@ export class Delivery<Socket extends object> {
   end(socket: Socket, why: CloseName): void {
     const session = this.#sessions.live(socket);
     if (session !== null) this.#flow.ends(socket, session);
+    const { frame, code, reason } = this.#sessions.dialectOf(socket).farewell(why);
     this.#sessions.remove(socket);
-    this.#sockets.close(socket, why);
-    this.#onEnd(why);
+    if (frame !== undefined) this.#sockets.send(socket, frame);
+    this.#sockets.close(socket, code, reason);
+    this.#onEnd(code);
   }
 
   /** A socket is gone, whichever side closed it. */
@@ -192,6 +196,7 @@ export class Delivery<Socket extends object> {
   /** A client has taken everything up to `seq` (HUB-10). */
   acknowledged(socket: Socket, session: LiveSession, seq: number, lastSent: number): void {
     session.acked = seq;
+    session.isProbed = false;
     session.credit.acknowledge(seq, lastSent);
     this.feed(socket, session);
   }
@@ -262,7 +267,7 @@ export class Delivery<Socket extends object> {
     session.lastSent = sent;
     if (session.record.batch && entries.length > 1) {
       const wanted = entries.filter((entry) => entry.seq > sent && session.wants(entry));
-      for (const { text, events, seq } of texts.batches(wanted, sent)) {
+      for (const { text, events, seq } of texts.batches(session, wanted, sent)) {
         if (!this.#sendEvents(socket, session, text, events, seq, now)) return false;
         session.lastSent = seq;
       }
@@ -270,7 +275,7 @@ export class Delivery<Socket extends object> {
     }
     for (const entry of entries) {
       if (entry.seq <= sent || !session.wants(entry)) continue;
-      const text = texts.event(entry, sent);
+      const text = texts.event(session, entry, sent);
       if (!this.#sendEvents(socket, session, text, 1, entry.seq, now)) return false;
       sent = entry.seq;
       session.lastSent = sent;
@@ -300,7 +305,15 @@ export class Delivery<Socket extends object> {
     credit.sent(text.length, events, seq, now);
     this.#delivered += events;
     this.#sockets.send(socket, text);
+    if (session.dialect.probe !== undefined) this.#probe(socket, session, session.dialect.probe);
     return true;
+  }
+
+  /** Asks the client for an acknowledgement when half of its window is used up. */
+  #probe(socket: Socket, session: LiveSession, probe: () => string): void {
+    if (session.isProbed || !session.credit.isHalfUsed) return;
+    session.isProbed = true;
+    this.send(socket, session, probe());
   }
 
   /** Makes a session lag when only the open batching window may hold events for it. */
@@ -331,8 +344,8 @@ export class Delivery<Socket extends object> {
     this.#sessions.change(socket, session, { ...record, from: to });
     if (resuming !== undefined) {
       const { epoch } = this.#store.extent();
-      const v = PROTOCOL_VERSION;
-      this.send(socket, session, encodeFrame({ v, type: "resumed", epoch, from: resuming, to }));
+      const { dialect, base } = session;
+      this.send(socket, session, dialect.resumed({ epoch, base }, resuming, to));
     }
     this.#onCaughtUp(socket, session, resuming !== undefined);
   }

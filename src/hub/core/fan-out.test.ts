@@ -2,9 +2,16 @@ import { describe, expect, test, vi } from "vitest";
 import { BATCH_EVENTS_MAX, BATCH_MAX_BYTES } from "../../protocol/limits.ts";
 import { EventFrame, ServerFrame } from "../../protocol/frames.ts";
 import { entryFor } from "../../testing/store-suite.ts";
-import { encodeBatch, encodeEvent, encodeSignal } from "./encode.ts";
+import { GUILD_DIALECT } from "../dialects/guild.ts";
 import { FrameTexts } from "./fan-out.ts";
 import type { Entry } from "./journal.ts";
+
+/** A connection with the hub's own numbers. */
+const NATIVE = { dialect: GUILD_DIALECT, base: 0 };
+
+const encodeEvent = (entry: Entry, prev?: number): string => GUILD_DIALECT.event(entry, 0, prev);
+const encodeBatch = (of: readonly Entry[], prev: number): string =>
+  GUILD_DIALECT.batch?.(of, 0, prev) ?? "";
 
 const entries = (count: number, extra: Partial<Entry> = {}): Entry[] =>
   Array.from({ length: count }, (_, i) => entryFor(i + 1, extra));
@@ -38,8 +45,9 @@ describe("texts of frames", () => {
   });
 
   test("a signal's frame is as in the contract", () => {
-    const text = encodeSignal({ event: 'e"', key: "k\\", payload: '{"a":1}', ts: 5 });
-    expect(ServerFrame.parse(JSON.parse(text))).toEqual({
+    const signal = { event: 'e"', key: "k\\", payload: '{"a":1}', audience: null, topic: null };
+    const text = GUILD_DIALECT.signal({ ...signal, ts: 5 });
+    expect(ServerFrame.parse(JSON.parse(text ?? ""))).toEqual({
       v: 1,
       type: "signal",
       event: 'e"',
@@ -56,9 +64,9 @@ describe("texts for many sockets", () => {
     const texts = new FrameTexts(all);
     const stringify = vi.spyOn(JSON, "stringify");
     const ask = (): void => {
-      texts.event(entryFor(2), 1);
-      texts.event(entryFor(2), 0);
-      for (const wanted of [all, all.slice(1)]) void [...texts.batches(wanted, 0)];
+      texts.event(NATIVE, entryFor(2), 1);
+      texts.event(NATIVE, entryFor(2), 0);
+      for (const wanted of [all, all.slice(1)]) void [...texts.batches(NATIVE, wanted, 0)];
     };
     ask();
     const made = stringify.mock.calls.length;
@@ -72,7 +80,7 @@ describe("texts for many sockets", () => {
 describe("HUB-13 events that share a frame", () => {
   test("are at most so many", () => {
     const all = entries(BATCH_EVENTS_MAX + 1);
-    const frames = [...new FrameTexts(all).batches(all, 0)];
+    const frames = [...new FrameTexts(all).batches(NATIVE, all, 0)];
     expect(frames.map(({ events, seq }) => [events, seq])).toEqual([
       [BATCH_EVENTS_MAX, BATCH_EVENTS_MAX],
       [1, BATCH_EVENTS_MAX + 1],
@@ -82,15 +90,19 @@ describe("HUB-13 events that share a frame", () => {
   test("have at most so many bytes of payload: exactly the limit fits, one more does not", () => {
     const half = "x".repeat(BATCH_MAX_BYTES / 2);
     const fits = entries(2, { payload: half });
-    expect([...new FrameTexts(fits).batches(fits, 0)].map(({ events }) => events)).toEqual([2]);
+    expect([...new FrameTexts(fits).batches(NATIVE, fits, 0)].map(({ events }) => events)).toEqual([
+      2,
+    ]);
     const over = [entryFor(1, { payload: half }), entryFor(2, { payload: `${half}x` })];
-    expect([...new FrameTexts(over).batches(over, 0)].map(({ events }) => events)).toEqual([1, 1]);
+    expect([...new FrameTexts(over).batches(NATIVE, over, 0)].map(({ events }) => events)).toEqual([
+      1, 1,
+    ]);
   });
 
   test("do not include an event above that limit, which is sent alone between the others", () => {
     const large = { payload: `{"t":"${"x".repeat(BATCH_MAX_BYTES)}"}` };
     const all = [entryFor(1), entryFor(2), entryFor(3, large), entryFor(4), entryFor(5)];
-    const frames = [...new FrameTexts(all).batches(all, 0)].map(
+    const frames = [...new FrameTexts(all).batches(NATIVE, all, 0)].map(
       ({ text }) => JSON.parse(text) as { type: string; seq?: number },
     );
     expect(frames.map(({ type }) => type)).toEqual(["batch", "event", "batch"]);
@@ -99,22 +111,22 @@ describe("HUB-13 events that share a frame", () => {
   });
 
   test("without any event there is no frame", () => {
-    expect([...new FrameTexts(entries(2)).batches([], 0)]).toEqual([]);
+    expect([...new FrameTexts(entries(2)).batches(NATIVE, [], 0)]).toEqual([]);
   });
 
   test("sockets with another event before, or other events to get, get another text", () => {
     const all = entries(3);
     const texts = new FrameTexts(all);
     const text = (wanted: readonly Entry[], prev: number): string =>
-      [...texts.batches(wanted, prev)].map((frame) => frame.text).join("\n");
+      [...texts.batches(NATIVE, wanted, prev)].map((frame) => frame.text).join("\n");
     const variants = [text(all, 0), text(all, -1), text(all.slice(1), 1), text(all.slice(1), 0)];
     expect(new Set(variants).size).toBe(4);
     expect(text(all.slice(1), 1)).toBe(variants[2]);
     // The same number of events as before, but not the same events.
     expect(text(all.toSpliced(1, 1), 0)).toContain('"prev":1');
-    const plain = [0, 0, -1].map((prev) => texts.event(entryFor(1), prev));
+    const plain = [0, 0, -1].map((prev) => texts.event(NATIVE, entryFor(1), prev));
     expect(plain[0]).toBe(plain[1]);
     expect(plain[2]).toContain('"prev":-1');
-    expect(texts.event(entryFor(2), 1)).toContain('"seq":2');
+    expect(texts.event(NATIVE, entryFor(2), 1)).toContain('"seq":2');
   });
 });

@@ -1,9 +1,7 @@
-import {
-  CREDIT_WINDOW_BYTES,
-  LAGGING_MAX_MS,
-  UNACKNOWLEDGED_BYTES_MAX,
-} from "../../protocol/limits.ts";
+import { LAGGING_MAX_MS } from "../../protocol/limits.ts";
 import type { HubStore } from "./journal.ts";
+import type { StreamKind } from "./kind.ts";
+import type { StreamLimits } from "./stream-limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets } from "./session.ts";
@@ -26,6 +24,7 @@ export class Flow<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
   readonly #sessions: SessionRegistry<Socket>;
   readonly #store: HubStore;
+  readonly #limits: StreamLimits;
   /** Silent clients that were closed, but whose bytes the runtime still buffers. */
   readonly #leaving = new Map<Socket, LiveSession>();
 
@@ -33,10 +32,12 @@ export class Flow<Socket extends object> {
     readonly sockets: HubSockets<Socket>;
     readonly sessions: SessionRegistry<Socket>;
     readonly store: HubStore;
+    readonly kind: StreamKind;
   }) {
     this.#sockets = parts.sockets;
     this.#sessions = parts.sessions;
     this.#store = parts.store;
+    this.#limits = parts.kind.limits;
   }
 
   /** Decides on a frame that exceeds the credit. Only then the runtime is asked for the last ping: that is slow. */
@@ -45,7 +46,8 @@ export class Flow<Socket extends object> {
     if (credit.isSilent && credit.outstandingBytes + bytes <= session.nextLookBytes) return "send";
     if (this.hasPinged(socket, session, now) && credit.fits(bytes, events)) return "send";
     if (!credit.isSilent) return "wait";
-    if (this.#silentBytesOf(session.record.sub) + bytes > UNACKNOWLEDGED_BYTES_MAX) return "end";
+    const silent = this.#silentBytesOf(session.record.sub);
+    if (silent + bytes > this.#limits.unacknowledgedBytes) return "end";
     session.nextLookBytes = credit.outstandingBytes + bytes + SILENT_STEP_BYTES;
     return "send";
   }
@@ -70,7 +72,7 @@ export class Flow<Socket extends object> {
   /** We close a client. What the runtime buffers for it counts until {@link gone}. */
   ends(socket: Socket, session: LiveSession): void {
     const { isSilent, outstandingBytes } = session.credit;
-    if (isSilent && outstandingBytes > CREDIT_WINDOW_BYTES) this.#leaving.set(socket, session);
+    if (isSilent && outstandingBytes > this.#limits.windowBytes) this.#leaving.set(socket, session);
   }
 
   /** The runtime has dropped a socket, with everything it buffered for it. */

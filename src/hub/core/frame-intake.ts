@@ -1,38 +1,11 @@
-import { err, ok, type Result } from "../../platform/result.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
-import { FRAME_ERRORS, type FrameErrorCode } from "../../protocol/error-codes.ts";
-import { CLIENT_FRAME_TYPES, ClientFrame, PROTOCOL_VERSION } from "../../protocol/frames.ts";
-import {
-  BAD_FRAMES_MAX,
-  CLIENT_FRAME_MAX_BYTES,
-  UNAUTHENTICATED_FRAMES_MAX,
-} from "../../protocol/limits.ts";
+import type { FrameErrorCode } from "../../protocol/error-codes.ts";
+import { BAD_FRAMES_MAX, UNAUTHENTICATED_FRAMES_MAX } from "../../protocol/limits.ts";
 import type { ServingParts } from "./delivery.ts";
-import { encodeFrame } from "./encode.ts";
 import { countFrame } from "./frame-rate.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { ResumePosition } from "./resume.ts";
 import type { WaitingSession } from "./session.ts";
-
-/**
- * Parses a client's frame after its size and rate were checked (HUB-9). A missing or malformed token is refused
- * like a wrong one.
- */
-function readClientFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCode> {
-  if (typeof data !== "string") return err("binary");
-  let json: unknown;
-  try {
-    json = JSON.parse(data);
-  } catch {
-    return err("not_json");
-  }
-  const type = typeof json === "object" && json !== null && "type" in json ? json.type : undefined;
-  if (typeof type !== "string" || !CLIENT_FRAME_TYPES.has(type)) return err("unknown_type");
-  const frame = ClientFrame.safeParse(json);
-  if (frame.success) return ok(frame.data);
-  const isOfToken = frame.error.issues.some(({ path }) => path[0] === "token");
-  return err(isOfToken ? "invalid_token" : "invalid_frame");
-}
 
 /** How a client wants to be served. */
 export type ConnectionOptions = {
@@ -42,6 +15,8 @@ export type ConnectionOptions = {
   readonly signals?: boolean;
   /** Absent: a WebSocket. */
   readonly transport?: "sse" | "poll";
+  /** Absent: the first one of the hub's kind. */
+  readonly dialect?: string;
   readonly resume: ResumePosition;
 };
 
@@ -63,7 +38,8 @@ export class FrameIntake<Socket extends object> {
    * @returns a token to verify first, or null
    */
   take(socket: Socket, data: string | ArrayBuffer): TokenRequest | null {
-    if (frameBytes(data) > CLIENT_FRAME_MAX_BYTES) return this.#end(socket, "frameTooBig");
+    const { frameBytes } = this.#parts.kind.limits;
+    if (isLonger(data, frameBytes)) return this.#end(socket, "frameTooBig");
     const session = this.#parts.sessions.live(socket);
     if (session !== null) return this.#messageOfOpen(socket, session, data);
     const waiting = this.#parts.sessions.waiting(socket);
@@ -74,7 +50,7 @@ export class FrameIntake<Socket extends object> {
 
   /** Tells a client that its frame was refused. */
   refuse(socket: Socket, session: LiveSession, code: FrameErrorCode): null {
-    this.#parts.delivery.send(socket, session, errorFrame(code));
+    this.#parts.delivery.send(socket, session, session.dialect.refused(code));
     return null;
   }
 
@@ -86,20 +62,22 @@ export class FrameIntake<Socket extends object> {
     const record = { ...before, frames: before.frames + 1 };
     this.#parts.sessions.saveWaiting(socket, record);
     if (record.frames > UNAUTHENTICATED_FRAMES_MAX) return this.#end(socket, "tooManyFrames");
-    const frame = readClientFrame(data);
-    if (!frame.ok && frame.error === "invalid_token") return this.#end(socket, "unauthorized");
-    const code = frame.ok ? "not_authenticated" : frame.error;
-    if (!frame.ok || frame.value.type !== "auth") {
+    const speaks = this.#parts.sessions.dialectOf(socket);
+    const intent = speaks.read(data);
+    if (!intent.ok && intent.error === "invalid_token") return this.#end(socket, "unauthorized");
+    if (!intent.ok || intent.value.kind !== "authenticate") {
       const bad = record.bad + 1;
       this.#parts.sessions.saveWaiting(socket, { ...record, bad });
-      this.#parts.sockets.send(socket, errorFrame(code));
+      const code = intent.ok ? "not_authenticated" : intent.error;
+      this.#parts.sockets.send(socket, speaks.refused(code));
       return bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
     }
-    const { token, epoch, seq } = frame.value;
-    const { id, batch, signals = false } = record;
+    const { token, resume: asked } = intent.value;
+    const { id, batch, signals = false, dialect } = record;
     // A position in the frame wins over one in the query.
-    const resume = epoch === undefined && seq === undefined ? record.resume : { epoch, seq };
-    return { kind: "auth", token, options: { id, batch, signals, resume } };
+    const resume = asked.epoch === undefined && asked.seq === undefined ? record.resume : asked;
+    const options = { id, batch, signals, resume, ...(dialect === undefined ? {} : { dialect }) };
+    return { kind: "auth", token, options };
   }
 
   #messageOfOpen(
@@ -109,29 +87,35 @@ export class FrameIntake<Socket extends object> {
   ): TokenRequest | null {
     if (session.ended) return null;
     const now = this.#parts.clock();
-    const { window, allowed } = countFrame(session.frameWindow, now, session.credit.sentQuarters);
+    const { limits } = this.#parts.kind;
+    const { sentQuarters } = session.credit;
+    const { window, allowed } = countFrame(session.frameWindow, now, sentQuarters, limits);
     session.frameWindow = window;
     if (!allowed) return this.#end(socket, "tooManyFrames");
     session.credit.signOfLife();
-    const frame = readClientFrame(data);
-    if (!frame.ok && frame.error === "invalid_token") {
-      return this.refuse(socket, session, frame.error);
+    const intent = session.dialect.read(data);
+    if (!intent.ok && intent.error === "invalid_token") {
+      return this.refuse(socket, session, intent.error);
     }
-    if (!frame.ok) {
+    if (!intent.ok) {
       session.record = { ...session.record, bad: session.record.bad + 1 };
       this.#parts.sessions.save(socket, session);
-      this.refuse(socket, session, frame.error);
+      this.refuse(socket, session, intent.error);
       return session.record.bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
     }
-    switch (frame.value.type) {
-      case "auth":
+    switch (intent.value.kind) {
+      case "authenticate":
         return this.refuse(socket, session, "already_authenticated");
-      case "reauth":
-        return { kind: "reauth", token: frame.value.token };
-      case "ack":
-        return this.#acknowledge(socket, session, frame.value.seq);
+      case "renew":
+        return { kind: "reauth", token: intent.value.token };
+      case "acknowledge": {
+        const { number, reply = null } = intent.value;
+        if (number !== null) this.#acknowledge(socket, session, number + session.base);
+        this.#parts.delivery.send(socket, session, reply);
+        return null;
+      }
       case "subscribe":
-        return this.#narrow(socket, session, frame.value.channelIds);
+        return this.#narrow(socket, session, intent.value.topics);
     }
   }
 
@@ -157,13 +141,10 @@ export class FrameIntake<Socket extends object> {
   }
 }
 
-function errorFrame(code: FrameErrorCode): string {
-  return encodeFrame({ v: PROTOCOL_VERSION, type: "error", code, message: FRAME_ERRORS[code] });
-}
-
 const encoder = new TextEncoder();
 
-function frameBytes(data: string | ArrayBuffer): number {
-  if (typeof data !== "string") return data.byteLength;
-  return data.length * 3 <= CLIENT_FRAME_MAX_BYTES ? data.length : encoder.encode(data).length;
+/** Whether a frame is longer than so many bytes. */
+function isLonger(data: string | ArrayBuffer, bytes: number): boolean {
+  if (typeof data !== "string") return data.byteLength > bytes;
+  return data.length * 3 > bytes && encoder.encode(data).length > bytes;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CLIENT_FRAMES_PER_WINDOW, CLIENT_FRAME_WINDOW_MS } from "../../protocol/limits.ts";
+import { GUILD_STREAM } from "../guild-kind.ts";
 import { countFrame, type FrameWindow } from "./frame-rate.ts";
 
 /** How many of `tries` frames at once are within the limit. */
@@ -12,7 +13,7 @@ function allowed(
   let present = window;
   let count = 0;
   for (let i = 0; i < tries; i += 1) {
-    const counted = countFrame(present, now, sentQuarters);
+    const counted = countFrame(present, now, sentQuarters, GUILD_STREAM.limits);
     present = counted.window;
     if (counted.allowed) count += 1;
   }

@@ -1,4 +1,4 @@
-import { CLIENT_FRAMES_PER_WINDOW, CLIENT_FRAME_WINDOW_MS } from "../../protocol/limits.ts";
+import type { StreamLimits } from "./stream-limits.ts";
 
 /** Frames that a client sent in the present window, and what it had been sent when the window began. */
 export type FrameWindow = {
@@ -17,11 +17,12 @@ export function countFrame(
   window: FrameWindow | undefined,
   now: number,
   sentQuarters: number,
+  limits: Pick<StreamLimits, "framesPerWindow" | "windowMs">,
 ): { readonly window: FrameWindow; readonly allowed: boolean } {
   const current =
-    window === undefined || now - window.startedAt >= CLIENT_FRAME_WINDOW_MS
+    window === undefined || now - window.startedAt >= limits.windowMs
       ? { startedAt: now, frames: 1, sentQuarters }
       : { ...window, frames: window.frames + 1 };
-  const most = CLIENT_FRAMES_PER_WINDOW + sentQuarters - current.sentQuarters;
+  const most = limits.framesPerWindow + sentQuarters - current.sentQuarters;
   return { window: current, allowed: current.frames <= most };
 }

@@ -1,9 +1,4 @@
 import type { RevocationTarget } from "../../protocol/hub-report.ts";
-import {
-  JOURNAL_MAX_AGE_MS,
-  JOURNAL_MAX_BYTES,
-  JOURNAL_MAX_EVENTS,
-} from "../../protocol/limits.ts";
 import type { Audience } from "../publisher.ts";
 
 /** One journaled event. `payload` is JSON text, so that it is encoded only once. */
@@ -27,13 +22,6 @@ export type JournalBounds = {
   readonly maxAgeMs: number;
   readonly maxEvents: number;
   readonly maxBytes: number;
-};
-
-/** The bounds of every guild's journal. */
-export const JOURNAL_BOUNDS: JournalBounds = {
-  maxAgeMs: JOURNAL_MAX_AGE_MS,
-  maxEvents: JOURNAL_MAX_EVENTS,
-  maxBytes: JOURNAL_MAX_BYTES,
 };
 
 /** The range of a journal. An empty one has `oldest = head + 1`. */

@@ -1,17 +1,20 @@
 import type { Audience } from "../publisher.ts";
 import { mayRead } from "./audience.ts";
 import { Credit } from "./credit.ts";
+import type { Dialect, Numbering } from "./dialect.ts";
 import type { FrameWindow } from "./frame-rate.ts";
 import type { JournalBefore } from "./journal-pages.ts";
 import type { Entry } from "./journal.ts";
+import type { StreamLimits } from "./stream-limits.ts";
 import type { OpenSession } from "./session.ts";
 
 /** How many journal rows one look back reads at a time. */
 const LOOK_BACK_PAGE = 200;
 
 /** An open session in memory: its record, and values that are found again after a wake. */
-export class LiveSession {
+export class LiveSession implements Numbering {
   record: OpenSession;
+  readonly dialect: Dialect;
   grants: ReadonlySet<string>;
   expiresAtMs: number;
   /** seq of the last event sent to it; null: not known since the wake. */
@@ -21,9 +24,11 @@ export class LiveSession {
   frameWindow: FrameWindow | undefined;
   /** We closed it. Nothing more is sent, although the runtime may still list the socket. */
   ended = false;
-  readonly credit = new Credit();
+  readonly credit: Credit;
   /** The newest seq that it has acknowledged; null: none since the wake. */
   acked: number | null = null;
+  /** It was asked for an acknowledgement, and has not answered yet. */
+  isProbed = false;
   /** Unconfirmed bytes at which a silent client is judged again. */
   nextLookBytes = 0;
   /** When the runtime was last asked for its ping, milliseconds. */
@@ -32,13 +37,23 @@ export class LiveSession {
   readonly missedSignals = new Set<string>();
   #filter: ReadonlySet<string> | null;
 
-  constructor(record: OpenSession, filter: readonly string[] | null) {
+  constructor(
+    record: OpenSession,
+    filter: readonly string[] | null,
+    serving: { readonly dialect: Dialect; readonly limits: StreamLimits },
+  ) {
     this.record = record;
+    this.dialect = serving.dialect;
+    this.credit = new Credit(serving.limits);
     this.grants = new Set(record.grants);
     this.expiresAtMs = record.exp * 1000;
     this.lastSent = record.lagging === undefined ? null : record.from;
     this.cursor = record.from;
     this.#filter = filter === null ? null : new Set(filter);
+  }
+
+  get base(): number {
+    return this.record.base ?? 0;
   }
 
   /** Whether it gets only what is fed to it from the journal (HUB-10). */

@@ -1,40 +1,16 @@
 import type { Clock } from "../../platform/clock.ts";
-import { PROTOCOL_VERSION, type Presence } from "../../protocol/frames.ts";
-import {
-  ACCEPTS_PER_SECOND,
-  CLIENT_FRAMES_PER_WINDOW,
-  CLIENT_FRAME_MAX_BYTES,
-  CLIENT_FRAME_WINDOW_MS,
-  CREDIT_WINDOW_BYTES,
-  CREDIT_WINDOW_EVENTS,
-  SOCKETS_PER_OBJECT,
-  SOCKETS_PER_USER,
-  SUBSCRIBE_CHANNELS_MAX,
-  UNACKNOWLEDGED_BYTES_MAX,
-  UNAUTHENTICATED_ACCEPTS_PER_SECOND,
-} from "../../protocol/limits.ts";
+import type { Presence } from "../../protocol/frames.ts";
+import { ACCEPTS_PER_SECOND, UNAUTHENTICATED_ACCEPTS_PER_SECOND } from "../../protocol/limits.ts";
 import type { Audience } from "../publisher.ts";
 import { retryWindowMs } from "./accept-rate.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { ServingParts } from "./delivery.ts";
-import { encodeFrame } from "./encode.ts";
+import type { Dialect, Opened, Whole } from "./dialect.ts";
 import type { ConnectionOptions } from "./frame-intake.ts";
-import { JOURNAL_BOUNDS } from "./journal.ts";
+import { dialectOf, type StreamKind } from "./kind.ts";
 import { LiveSession } from "./live-session.ts";
 import { decideResume, type ResumeDecision } from "./resume.ts";
 import type { SessionIdentity } from "./session.ts";
-
-/** Limits that `auth.ok` announces. */
-const LIMITS = {
-  frameBytes: CLIENT_FRAME_MAX_BYTES,
-  framesPerWindow: CLIENT_FRAMES_PER_WINDOW,
-  windowMs: CLIENT_FRAME_WINDOW_MS,
-  socketsPerUser: SOCKETS_PER_USER,
-  subscribeChannels: SUBSCRIBE_CHANNELS_MAX,
-  windowBytes: CREDIT_WINDOW_BYTES,
-  windowEvents: CREDIT_WINDOW_EVENTS,
-  unacknowledgedBytes: UNACKNOWLEDGED_BYTES_MAX,
-} as const;
 
 /** The whole state at a seq, as far as one reader may see it. */
 export type SnapshotAt = { readonly seq: number; readonly state: Record<string, unknown> };
@@ -44,9 +20,11 @@ export type SnapshotSource = (mayRead: (audience: Audience) => boolean) => Snaps
 
 /** What opening a session needs from outside. */
 export type OpeningPorts = {
-  readonly guildId: string;
+  /** Name of the hub. */
+  readonly hub: string;
+  readonly kind: StreamKind;
   readonly clock: Clock;
-  /** Who is connected to the guild, relays included. */
+  /** Who is connected to the hub, relays included. */
   readonly presence: () => Presence;
   /** Users have come or gone. */
   readonly onPresenceChange: () => void;
@@ -68,13 +46,14 @@ export class Opening<Socket extends object> {
 
   /** How a connection with these options would start now. */
   decide(options: ConnectionOptions): ResumeDecision {
-    this.#parts.store.trim(JOURNAL_BOUNDS, this.#ports.clock());
+    const { kind, clock } = this.#ports;
+    this.#parts.store.trim(kind.journal, clock());
     return decideResume(options.resume, this.#parts.store.extent());
   }
 
   /** Whether one more session fits. */
   hasRoom(): boolean {
-    return this.#parts.sessions.openCount < SOCKETS_PER_OBJECT;
+    return this.#parts.sessions.openCount < this.#ports.kind.limits.sockets;
   }
 
   /**
@@ -91,11 +70,19 @@ export class Opening<Socket extends object> {
       this.#parts.delivery.end(socket, "overloaded");
       return;
     }
+    const { kind, hub, clock, presence } = this.#ports;
+    const { limits } = kind;
+    const dialect = dialectOf(kind, options.dialect) ?? kind.dialects[0];
     const decision = this.decide(options);
-    const { epoch, head } = this.#parts.store.extent();
-    const session = new LiveSession(openRecord(identity, options, this.#ports.clock(), head), null);
+    const { epoch, head, oldest } = this.#parts.store.extent();
+    const session = new LiveSession(openRecord(identity, options, dialect, clock(), head), null, {
+      dialect,
+      limits,
+    });
     const whole =
       decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
+    const base = baseOf(dialect, options, whole);
+    if (base !== 0) session.record = { ...session.record, base };
     // This transport reports what the client has taken, so the window applies from the start.
     if (options.transport !== undefined) session.credit.acknowledge(head, head);
     const acceptsPerSecond =
@@ -104,56 +91,51 @@ export class Opening<Socket extends object> {
         : ACCEPTS_PER_SECOND;
     const isNewUser = [...this.#parts.sessions.ofUser(identity.sub)].length === 0;
     const own = this.#parts.sessions.add(socket, session);
-    if (own.length > SOCKETS_PER_USER && own[0] !== undefined) {
+    if (own.length > limits.socketsPerUser && own[0] !== undefined) {
       this.#parts.delivery.end(own[0], "tooManySockets");
     }
     this.#deadlines.watchToken(session);
     this.#ports.onOpen(decision);
 
-    this.#parts.delivery.send(
-      socket,
-      session,
-      encodeFrame({
-        v: PROTOCOL_VERSION,
-        type: "ack",
-        event: "auth.ok",
-        guildId: this.#ports.guildId,
-        connectionId: options.id,
-        epoch,
-        seq: Math.max(head, whole?.seq ?? 0),
-        limits: LIMITS,
-        retryWindowMs: retryWindowMs(this.#parts.sessions.openCount, acceptsPerSecond),
-      }),
-    );
+    const at: Opened = {
+      hub,
+      connectionId: options.id,
+      epoch,
+      head: Math.max(head, whole?.seq ?? 0),
+      base,
+      limits,
+      retryWindowMs: retryWindowMs(this.#parts.sessions.openCount, acceptsPerSecond),
+    };
+    this.#parts.delivery.send(socket, session, dialect.opened(at));
     if (decision.kind === "resume") this.#parts.delivery.replay(socket, session, decision.from);
-    else if (whole !== null) this.#sendSnapshot(socket, session, whole, decision.reason);
+    else if (whole !== null) {
+      const { reason } = decision;
+      const here = session.record.signals === true ? { presence: presence() } : {};
+      this.#sendSnapshot(socket, session, at, { ...whole, reason, oldest, ...here });
+    }
     if (isNewUser) this.#ports.onPresenceChange();
   }
 
-  #sendSnapshot(
-    socket: Socket,
-    session: LiveSession,
-    { seq, state }: SnapshotAt,
-    reason: string,
-  ): void {
-    const { epoch, head, oldest } = this.#parts.store.extent();
-    const v = PROTOCOL_VERSION;
-    const presence = session.record.signals === true ? { presence: this.#ports.presence() } : {};
+  #sendSnapshot(socket: Socket, session: LiveSession, at: Opened, whole: Whole): void {
+    const { seq } = whole;
     session.record = { ...session.record, start: seq };
     this.#parts.sessions.startFrom(socket, session, seq);
-    this.#parts.delivery.send(
-      socket,
-      session,
-      JSON.stringify({ v, type: "snapshot", epoch, seq, reason, oldest, ...state, ...presence }),
-    );
+    this.#parts.delivery.send(socket, session, session.dialect.snapshot(at, whole));
     // The state came from the hub, and more was published since.
-    if (seq < head) this.#parts.delivery.catchUp(socket, session, seq);
+    if (seq < this.#parts.store.extent().head) this.#parts.delivery.catchUp(socket, session, seq);
   }
+}
+
+/** The state is the first frame with a number. A resumed connection goes on with the numbers that it had. */
+function baseOf(dialect: Dialect, { resume }: ConnectionOptions, whole: SnapshotAt | null): number {
+  if (dialect.firstNumber === null) return 0;
+  return whole === null ? (resume.base ?? 0) : whole.seq - dialect.firstNumber;
 }
 
 function openRecord(
   identity: SessionIdentity,
   options: ConnectionOptions,
+  dialect: Dialect,
   now: number,
   head: number,
 ): LiveSession["record"] {
@@ -168,7 +150,8 @@ function openRecord(
     warned: false,
     since: now,
     from: head,
-    batch: options.batch,
+    batch: options.batch && dialect.batch !== undefined,
+    ...(options.dialect === undefined ? {} : { dialect: options.dialect }),
     ...(options.signals === true ? { signals: true } : {}),
     ...(options.transport === undefined ? {} : { transport: options.transport }),
     bad: 0,

@@ -12,6 +12,9 @@ export const RELAY_CALL_DEADLINE_MS = 10_000;
 /** A call of a hub to a relay: everything new since the relay's last acknowledgement. */
 export type RelayCall = {
   readonly v: 1;
+  /** Name of the hub. */
+  readonly hub?: string;
+  /** The same, from and for objects of the version before. */
   readonly guildId: string;
   readonly epoch: string;
   /** The hub's newest seq. */
@@ -45,7 +48,7 @@ export type RelaySnapshot = {
 };
 
 /** A relay's answer to a call that is not for it. */
-export type RelayRefusal = { readonly v: 1; readonly refused: "other_guild" };
+export type RelayRefusal = { readonly v: 1; readonly refused: "other_hub" };
 
 /** A part of the hub's journal, pulled by a relay. */
 export type JournalPull = {

@@ -34,7 +34,7 @@ function fanout(relays: readonly number[] = [0]) {
   for (const index of relays) store.writeRelay({ index, state: "open", sockets: 0, users: 0 });
   const make = (): RelayFanout =>
     new RelayFanout({
-      guildId: "g",
+      hub: "g",
       store,
       clock: () => clock.now,
       call: async (index, call) => {

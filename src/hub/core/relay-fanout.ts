@@ -14,7 +14,8 @@ const CALL_BYTES = 1024 * 1024;
 
 /** What the fan-out to relays is built from. */
 export type RelayFanoutPorts = {
-  readonly guildId: string;
+  /** Name of the hub. */
+  readonly hub: string;
   readonly store: HubStore;
   readonly clock: Clock;
   /** Calls a relay. Rejects when it cannot be reached. */
@@ -114,7 +115,7 @@ export class RelayFanout {
   }
 
   async #run(index: number, link: Link): Promise<void> {
-    const { guildId, store, call, revision } = this.#ports;
+    const { hub, store, call, revision } = this.#ports;
     // After a wake nothing is known, so every relay is called once.
     while (!this.#isUpToDate(index, link)) {
       const { epoch, head } = store.extent();
@@ -128,7 +129,8 @@ export class RelayFanout {
       try {
         const ack = await call(index, {
           v: 1,
-          guildId,
+          hub,
+          guildId: hub,
           epoch,
           head,
           after: entries[0] === undefined ? head : entries[0].seq - 1,

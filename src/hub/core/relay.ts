@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import { JOURNAL_BOUNDS, type Entry, type HubStore, type Revocation } from "./journal.ts";
+import type { Entry, HubStore, JournalBounds, Revocation } from "./journal.ts";
 import type { JournalPull, RelayAck, RelayCall } from "./relay-calls.ts";
 import type { StreamServer } from "./stream-server.ts";
 
@@ -19,17 +19,20 @@ const REVISION_FACT = "revision";
  */
 export class Relay<Socket extends object> {
   readonly #store: HubStore;
+  readonly #bounds: JournalBounds;
   readonly #clock: Clock;
   readonly #server: StreamServer<Socket>;
   readonly #hub: HubLink;
 
   constructor(parts: {
     readonly store: HubStore;
+    readonly bounds: JournalBounds;
     readonly clock: Clock;
     readonly server: StreamServer<Socket>;
     readonly hub: HubLink;
   }) {
     this.#store = parts.store;
+    this.#bounds = parts.bounds;
     this.#clock = parts.clock;
     this.#server = parts.server;
     this.#hub = parts.hub;
@@ -115,7 +118,7 @@ export class Relay<Socket extends object> {
     if (head > 0 && first.seq !== head + 1) throw new Error(`entries after ${head} are missing`);
     this.#store.transaction(() => {
       for (const entry of fresh) this.#store.append(entry);
-      this.#store.trim(JOURNAL_BOUNDS, this.#clock());
+      this.#store.trim(this.#bounds, this.#clock());
     });
     this.#server.broadcast(fresh);
   }

@@ -6,6 +6,8 @@ import type { JournalExtent } from "./journal.ts";
 export type ResumePosition = {
   readonly epoch?: string | undefined;
   readonly seq?: number | undefined;
+  /** By how much its numbers differ from `seq`, for dialects with numbers of their own. */
+  readonly base?: number | undefined;
 };
 
 /** A seq that no journal has, so that the answer is `invalid_position`. */

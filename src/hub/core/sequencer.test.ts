@@ -4,6 +4,7 @@ import type { SqliteStore } from "../sqlite-store.ts";
 import { DEDUPE_TTL_MS, EVENT_PAYLOAD_MAX_BYTES } from "../../protocol/limits.ts";
 import type { Publication } from "../publisher.ts";
 import type { Entry } from "./journal.ts";
+import { GUILD_STREAM } from "../guild-kind.ts";
 import { Sequencer } from "./sequencer.ts";
 
 const publication = (extra: Partial<Publication> = {}): Publication => ({
@@ -30,6 +31,7 @@ function sequencer(): {
     clock,
     sequencer: new Sequencer({
       store,
+      bounds: GUILD_STREAM.journal,
       clock: () => clock.now,
       newId: (now) => `id-${now}-${++ids}`,
       isKnownEvent: (event) => event === "test.happened",

@@ -2,11 +2,12 @@ import type { Clock } from "../../platform/clock.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import { DEDUPE_TTL_MS, EVENT_PAYLOAD_MAX_BYTES } from "../../protocol/limits.ts";
 import type { Publication, Published } from "../publisher.ts";
-import { JOURNAL_BOUNDS, type Entry, type HubStore } from "./journal.ts";
+import type { Entry, HubStore, JournalBounds } from "./journal.ts";
 
 /** What a sequencer is built from. */
 export type SequencerPorts = {
   readonly store: HubStore;
+  readonly bounds: JournalBounds;
   readonly clock: Clock;
   readonly newId: IdGenerator;
   /** Whether a feature names this event. */
@@ -15,7 +16,7 @@ export type SequencerPorts = {
   readonly onAppended: (entries: readonly Entry[]) => void;
 };
 
-/** Numbers a guild's events: one `seq` without gaps, journaled before anybody is sent it (HUB-1). */
+/** Numbers a hub's events: one `seq` without gaps, journaled before anybody is sent it (HUB-1). */
 export class Sequencer {
   readonly #ports: SequencerPorts;
   /** Entries of the present turn, not sent yet. */
@@ -50,7 +51,7 @@ export class Sequencer {
 
   /** Appends one event; call it inside {@link turn}. */
   publish(publication: Publication): Published {
-    const { store, clock, newId, isKnownEvent } = this.#ports;
+    const { store, bounds, clock, newId, isKnownEvent } = this.#ports;
     if (!isKnownEvent(publication.event)) return { kind: "refused", why: "unknown_event" };
     const payload = JSON.stringify(publication.payload);
     if (isLongerThan(payload, EVENT_PAYLOAD_MAX_BYTES)) {
@@ -73,7 +74,7 @@ export class Sequencer {
       trace: publication.trace ?? null,
     };
     store.append(entry);
-    store.trim(JOURNAL_BOUNDS, now);
+    store.trim(bounds, now);
     this.#unsent.push(entry);
     return { kind: "published", seq: entry.seq };
   }

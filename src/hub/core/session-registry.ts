@@ -1,4 +1,6 @@
+import type { Dialect } from "./dialect.ts";
 import type { HubStore } from "./journal.ts";
+import { dialectOf, type StreamKind } from "./kind.ts";
 import { LiveSession } from "./live-session.ts";
 import type { HubSockets, OpenSession, WaitingSession } from "./session.ts";
 
@@ -9,13 +11,15 @@ import type { HubSockets, OpenSession, WaitingSession } from "./session.ts";
 export class SessionRegistry<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
   readonly #store: HubStore;
+  readonly #kind: StreamKind;
   readonly #live = new WeakMap<Socket, LiveSession>();
   readonly #waiting = new WeakMap<Socket, WaitingSession>();
   #index: SessionIndex<Socket> | null = null;
 
-  constructor(sockets: HubSockets<Socket>, store: HubStore) {
+  constructor(sockets: HubSockets<Socket>, store: HubStore, kind: StreamKind) {
     this.#sockets = sockets;
     this.#store = store;
+    this.#kind = kind;
   }
 
   /** Sockets that have authenticated. */
@@ -87,14 +91,24 @@ export class SessionRegistry<Socket extends object> {
     if (known !== undefined) return known;
     if (this.#waiting.has(socket)) return null;
     const record = this.#sockets.load(socket);
-    if (record === null) return null;
+    const dialect = record === null ? null : dialectOf(this.#kind, record.dialect);
+    if (record === null || dialect === null) return null;
     if (record.state === "waiting") {
       this.#waiting.set(socket, record);
       return null;
     }
-    const session = new LiveSession(record, this.#store.readFilter(record.id));
+    const { limits } = this.#kind;
+    const session = new LiveSession(record, this.#store.readFilter(record.id), { dialect, limits });
     this.#live.set(socket, session);
     return session;
+  }
+
+  /** What a socket speaks. One whose record is unknown is treated as if it had named nothing. */
+  dialectOf(socket: Socket): Dialect {
+    const known = this.#live.get(socket);
+    if (known !== undefined) return known.dialect;
+    const record = this.#waiting.get(socket) ?? this.#sockets.load(socket);
+    return dialectOf(this.#kind, record?.dialect) ?? this.#kind.dialects[0];
   }
 
   /** The record of a socket that has not authenticated, or null. */

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { CloseName } from "../../protocol/close-codes.ts";
 
 /** The attachment of a socket, which survives hibernation: small, versioned, without secrets (HUB-6). */
 const SessionRecord = z.discriminatedUnion("state", [
@@ -13,9 +12,15 @@ const SessionRecord = z.discriminatedUnion("state", [
     bad: z.number(),
     batch: z.boolean(),
     signals: z.boolean().optional(),
+    /** Absent: the first one of its kind. */
+    dialect: z.string().optional(),
     /** The address that it is counted for while it waits. */
     address: z.string().optional(),
-    resume: z.object({ epoch: z.string().optional(), seq: z.number().optional() }),
+    resume: z.object({
+      epoch: z.string().optional(),
+      seq: z.number().optional(),
+      base: z.number().optional(),
+    }),
   }),
   z.object({
     v: z.literal(1),
@@ -38,6 +43,10 @@ const SessionRecord = z.discriminatedUnion("state", [
     batch: z.boolean(),
     bad: z.number(),
     signals: z.boolean().optional(),
+    /** Absent: the first one of its kind. */
+    dialect: z.string().optional(),
+    /** Its numbers are the hub's seq minus this; absent: they are the same. */
+    base: z.number().optional(),
     /** Absent: a WebSocket. */
     transport: z.enum(["sse", "poll"]).optional(),
     /** Its connection began after this seq. A snapshot or an earlier connection covers what is before. */
@@ -79,7 +88,8 @@ export interface HubSockets<Socket extends object> {
   all(): Iterable<Socket>;
   /** Sends, or does nothing when the socket is closing. */
   send(socket: Socket, text: string): void;
-  close(socket: Socket, why: CloseName): void;
+  /** Closes, or does nothing when the socket is closing. */
+  close(socket: Socket, code: number, reason: string): void;
   /** Reads the attachment of a socket. */
   load(socket: Socket): SessionRecord | null;
   save(socket: Socket, record: SessionRecord): void;

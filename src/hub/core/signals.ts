@@ -1,20 +1,15 @@
 import { SIGNAL_KEYS_MAX } from "../../protocol/limits.ts";
-import type { Presence } from "../../protocol/frames.ts";
 import type { Signal } from "../publisher.ts";
-import { encodeSignal } from "./encode.ts";
+import type { Dialect } from "./dialect.ts";
 import type { LiveSession } from "./live-session.ts";
 
-/** The signal that tells who is connected. */
-export function presenceSignal(guildId: string, presence: Presence, now: number): Signal {
-  return {
-    event: "presence",
-    key: "presence",
-    payload: JSON.stringify({ guildId, ...presence }),
-    audience: null,
-    topic: null,
-    ts: now,
-  };
+/** The signal that tells who is connected. @param payload JSON text */
+export function presenceSignal(payload: string, now: number): Signal {
+  return { event: "presence", key: "presence", payload, audience: null, topic: null, ts: now };
 }
+
+/** A signal, and its text in each dialect that somebody reads. */
+type Newest = { readonly signal: Signal; readonly texts: Map<Dialect, string | null> };
 
 /** Sends one frame to one session. @returns false when the session lags */
 type Send<Socket> = (socket: Socket, session: LiveSession, text: string) => boolean;
@@ -25,7 +20,7 @@ type Send<Socket> = (socket: Socket, session: LiveSession, text: string) => bool
  */
 export class Signals<Socket extends object> {
   readonly #send: Send<Socket>;
-  readonly #newest = new Map<string, { readonly signal: Signal; readonly text: string }>();
+  readonly #newest = new Map<string, Newest>();
 
   constructor(send: Send<Socket>) {
     this.#send = send;
@@ -33,7 +28,7 @@ export class Signals<Socket extends object> {
 
   /** Sends a signal to the sessions that asked for signals and may see it. */
   broadcast(signal: Signal, to: Iterable<readonly [Socket, LiveSession]>): void {
-    const newest = { signal, text: encodeSignal(signal) };
+    const newest: Newest = { signal, texts: new Map() };
     this.#newest.delete(signal.key);
     this.#newest.set(signal.key, newest);
     const [oldest] = this.#newest.keys();
@@ -54,13 +49,13 @@ export class Signals<Socket extends object> {
   }
 
   /** @returns false when the session is to get it, but lags */
-  #sendTo(
-    socket: Socket,
-    session: LiveSession,
-    { signal, text }: { readonly signal: Signal; readonly text: string },
-  ): boolean {
+  #sendTo(socket: Socket, session: LiveSession, { signal, texts }: Newest): boolean {
     if (!session.mayRead(signal.audience) || !session.hears(signal.topic)) return true;
-    return this.#send(socket, session, text);
+    const { dialect } = session;
+    const known = texts.get(dialect);
+    const text = known === undefined ? dialect.signal(signal) : known;
+    texts.set(dialect, text);
+    return text === null || this.#send(socket, session, text);
   }
 }
 

@@ -1,5 +1,4 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
-import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
 import type { RevocationTarget } from "../../protocol/hub-report.ts";
 import {
   ACCEPTS_BURST,
@@ -12,7 +11,6 @@ import type { Signal } from "../publisher.ts";
 import { AcceptRate, AnonymousAcceptRate } from "./accept-rate.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type After, Delivery } from "./delivery.ts";
-import { encodeFrame, encodeSignal } from "./encode.ts";
 import { type ConnectionOptions, FrameIntake, type TokenRequest } from "./frame-intake.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
@@ -28,13 +26,13 @@ export type StreamPorts<Socket extends object> = OpeningPorts & {
   readonly sockets: HubSockets<Socket>;
   readonly after: After;
   /** A socket is closed by us. */
-  readonly onEnd: (why: CloseName) => void;
+  readonly onEnd: (code: number) => void;
   /** A client has begun to lag. */
   readonly onLag: () => void;
 };
 
 /**
- * Serves a guild's journal to sockets: sessions, resume, fan-out, flow control. A hub has one, and each relay has
+ * Serves a hub's journal to sockets: sessions, resume, fan-out, flow control. A hub has one, and each relay has
  * one. It knows neither features nor Workers. `src/hub/SPEC.md` numbers its rules.
  */
 export class StreamServer<Socket extends object> {
@@ -50,18 +48,19 @@ export class StreamServer<Socket extends object> {
   readonly #anonymousAccepts = new AnonymousAcceptRate();
 
   constructor(ports: StreamPorts<Socket>) {
-    const { store, sockets, clock, after, onEnd } = ports;
+    const { store, sockets, clock, after, onEnd, kind } = ports;
     this.#ports = ports;
     this.#store = store;
-    const sessions = new SessionRegistry(sockets, store);
+    const sessions = new SessionRegistry(sockets, store, kind);
     const delivery = new Delivery({
       sockets,
       sessions,
       store,
+      kind,
       clock,
       after,
-      onEnd: (why) => {
-        onEnd(why);
+      onEnd: (code) => {
+        onEnd(code);
         ports.onPresenceChange();
       },
       onLag: ports.onLag,
@@ -75,7 +74,7 @@ export class StreamServer<Socket extends object> {
     this.#signals = new Signals((socket, session, text) =>
       delivery.sendSignal(socket, session, text),
     );
-    const parts = { sockets, sessions, delivery, store, clock };
+    const parts = { sockets, sessions, delivery, store, kind, clock };
     this.#frames = new FrameIntake(parts);
     this.#deadlines = new Deadlines(parts);
     this.#opening = new Opening(parts, this.#deadlines, ports);
@@ -134,7 +133,7 @@ export class StreamServer<Socket extends object> {
   /** Adds a socket that must authenticate by its first frame (rooms.md §2). */
   wait(socket: Socket, options: ConnectionOptions, address?: string): void {
     const deadline = this.#ports.clock() + AUTHENTICATION_DEADLINE_MS;
-    const { id, batch, signals, resume } = options;
+    const { id, batch, signals, dialect, resume } = options;
     this.#sessions.saveWaiting(socket, {
       v: 1,
       state: "waiting",
@@ -144,10 +143,13 @@ export class StreamServer<Socket extends object> {
       bad: 0,
       batch,
       ...(signals === true ? { signals } : {}),
+      ...(dialect === undefined ? {} : { dialect }),
       ...(address === undefined ? {} : { address }),
       resume,
     });
     this.#deadlines.watchWaiting(deadline);
+    const hello = this.#sessions.dialectOf(socket).hello?.();
+    if (hello !== undefined) this.#ports.sockets.send(socket, hello);
   }
 
   /** How a connection with these options would start now. */
@@ -202,12 +204,7 @@ export class StreamServer<Socket extends object> {
     });
     this.#sessions.save(socket, session);
     this.#deadlines.watchToken(session);
-    const { exp } = identity;
-    this.#delivery.send(
-      socket,
-      session,
-      encodeFrame({ v: PROTOCOL_VERSION, type: "reauth.ok", exp }),
-    );
+    this.#delivery.send(socket, session, session.dialect.renewed(identity.exp));
   }
 
   /**
@@ -315,12 +312,9 @@ export class StreamServer<Socket extends object> {
 
   /** A client that resumes has missed signals, so it is told who is connected. */
   #tellPresence(socket: Socket, session: LiveSession): void {
-    const { guildId, presence, clock } = this.#ports;
-    this.#delivery.send(
-      socket,
-      session,
-      encodeSignal(presenceSignal(guildId, presence(), clock())),
-    );
+    const { hub, kind, presence, clock } = this.#ports;
+    const signal = presenceSignal(kind.presencePayload(hub, presence()), clock());
+    this.#delivery.send(socket, session, session.dialect.signal(signal));
   }
 
   #sockets(): Socket[] {

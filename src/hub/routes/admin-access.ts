@@ -6,9 +6,10 @@ import type { AppEnv } from "../../platform/http/app-env.ts";
 import { limitUser, REQUESTS } from "../../platform/http/limit-user.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
-import { hubConfigOf } from "../config.ts";
-import { type GuildHubRpc, hubEnv } from "../env.ts";
-import { callHub } from "../guild-hub-client.ts";
+import { hubEnv, type HubRpc } from "../env.ts";
+import { guildConfigOf } from "../guild-config.ts";
+import { GUILD_KIND } from "../kinds.ts";
+import { callHub } from "../hub-client.ts";
 
 /** The common part of all operator routes, for `createRoute`. */
 export const ADMIN_ROUTE = {
@@ -24,7 +25,7 @@ export const GuildParam = z.object({
 
 /** null: the token allows this guild. Without a `guilds` claim it allows only the primary guild. */
 export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer | null {
-  const { primaryGuildId } = hubConfigOf(c.env);
+  const { primaryGuildId } = guildConfigOf(c.env);
   if (guildFor(c.get("principal"), guildId, primaryGuildId) === guildId) return null;
   return problem(
     c,
@@ -37,7 +38,7 @@ export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer 
 export async function askHub<T>(
   c: Context<AppEnv>,
   guildId: string,
-  question: (hub: DurableObjectStub<GuildHubRpc>) => Promise<T>,
+  question: (hub: DurableObjectStub<HubRpc>) => Promise<T>,
 ): Promise<T> {
-  return callHub(hubEnv(c.env), guildId, question, true);
+  return callHub(GUILD_KIND.hubs(hubEnv(c.env)), guildId, question, true);
 }

@@ -27,7 +27,8 @@ export function mountAdminHub(app: OpenAPIHono<AppEnv>): void {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    return c.json(await askHub(c, guildId, (hub) => hub.inspect()), 200);
+    const state = await askHub(c, guildId, (hub) => hub.inspect());
+    return c.json({ ...state, guildId }, 200);
   });
 }
 

@@ -7,8 +7,9 @@ import type { AppEnv } from "../../platform/http/app-env.ts";
 import { refuse } from "../../platform/http/areas.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
-import { hubConfigOf } from "../config.ts";
 import { hubEnv, relayName } from "../env.ts";
+import { guildConfigOf } from "../guild-config.ts";
+import { GUILD_KIND } from "../kinds.ts";
 import {
   HANDOVER_HEADER,
   identityOf,
@@ -20,12 +21,12 @@ import { askPlacementAgain, placeOf } from "../placement-cache.ts";
 import { openTicket } from "../ticket.ts";
 
 /** The client of a request, and the object that serves it. No identity: the socket's first frame brings it. */
-export type Entry = Pick<Handover, "guildId" | "identity" | "address" | "ticket" | "relay">;
+export type Entry = Pick<Handover, "hub" | "identity" | "address" | "ticket" | "relay">;
 
 /** Refuses a page whose origin is not in `WEB_ORIGIN`. A client without `Origin` is no page (rooms.md §2). */
 export function refuseOrigin(c: Context<AppEnv>): Response | null {
   const origin = c.req.header("Origin");
-  if (origin === undefined || hubConfigOf(c.env).webOrigins.includes(origin)) return null;
+  if (origin === undefined || guildConfigOf(c.env).webOrigins.includes(origin)) return null;
   return problem(
     c,
     "forbidden_origin",
@@ -38,25 +39,25 @@ export function refuseOrigin(c: Context<AppEnv>): Response | null {
  * there is no identity, and the guild is the primary one.
  */
 export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response> {
-  const config = hubConfigOf(c.env);
+  const config = guildConfigOf(c.env);
   const ticketText = c.req.query("ticket");
   if (ticketText !== undefined) {
     const ticket = await openTicket(config, ticketText, systemClock());
     if (!ticket.ok) return badTicket(c);
-    const { guildId, identity, id, expiresAt, relay, origin } = ticket.value;
+    const { hub, identity, id, expiresAt, relay, origin } = ticket.value;
     if (origin !== null && origin !== originOf(c)) return badTicket(c);
     return {
-      guildId,
+      hub,
       identity,
       ticket: { id, expiresAt },
       ...(relay === undefined ? {} : { relay }),
     };
   }
   if (c.req.header("Authorization") === undefined) {
-    const guildId = config.primaryGuildId;
+    const hub = config.primaryGuildId;
     // The user is not known yet, so any key will do.
-    const place = await placeOf(hubEnv(c.env), guildId, c.get("requestId"));
-    return { guildId, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
+    const place = await placeOf(GUILD_KIND, hubEnv(c.env), hub, c.get("requestId"));
+    return { hub, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
   }
   const principal = await authenticateByToken(c);
   if (!principal.ok) return refuse(c, principal.error);
@@ -70,8 +71,8 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   }
   const identity = identityOf(principal.value, systemClock());
   if (!identity.ok) return noSession(c, identity.error);
-  const place = await placeOf(hubEnv(c.env), guildId, principal.value.sub);
-  return { guildId, identity: identity.value, ...place };
+  const place = await placeOf(GUILD_KIND, hubEnv(c.env), guildId, principal.value.sub);
+  return { hub: guildId, identity: identity.value, ...place };
 }
 
 /** The answer to a user whose token is valid but allows no session. */
@@ -96,19 +97,16 @@ export async function callHub(
   handover: Handover,
   request: { readonly headers?: Readonly<Record<string, string>>; readonly success: number },
 ): Promise<Response> {
-  const { guildId, relay } = handover;
+  const { hub: name, relay } = handover;
   const { HUB, RELAY } = hubEnv(c.env);
-  const hub =
-    relay === undefined
-      ? HUB.get(HUB.idFromName(guildId))
-      : RELAY.get(RELAY.idFromName(relayName(guildId, relay)));
+  const hub = relay === undefined ? HUB.getByName(name) : RELAY.getByName(relayName(name, relay));
   // A request of our own, so that nothing else of the client's request reaches the hub.
   const headers = { ...request.headers, [HANDOVER_HEADER]: writeHandover(handover) };
   try {
     const response = await hub.fetch(`https://hub${path}`, { headers });
     if (response.status === request.success) return response;
     if (response.status === 401) return badTicket(c);
-    if (response.status === 503) askPlacementAgain(guildId);
+    if (response.status === 503) askPlacementAgain(GUILD_KIND, name);
   } catch (error) {
     // The hub restarts or is overloaded. The client retries.
     log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });

@@ -68,8 +68,7 @@ class FakeHub {
     const bindings = {
       ...env,
       HUB: {
-        idFromName: (name: string) => name,
-        get: (name: string) => ({ fetch: this.#serve.bind(this, name) }),
+        getByName: (name: string) => ({ fetch: this.#serve.bind(this, name) }),
       } as unknown as typeof env.HUB,
     };
     return createApp().request(`${BASE}/events${query}`, { method, headers }, bindings);
@@ -77,7 +76,7 @@ class FakeHub {
 
   #serve(name: string, url: string, init: { headers: Record<string, string> }): Promise<Response> {
     const handover = readHandover(init.headers[HANDOVER_HEADER] ?? null);
-    if (handover === null || url !== "https://hub/events" || name !== handover.guildId) {
+    if (handover === null || url !== "https://hub/events" || name !== handover.hub) {
       return Promise.reject(new Error("the handover is not valid"));
     }
     this.handovers.push(handover);

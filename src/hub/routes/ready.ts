@@ -6,9 +6,10 @@ import { log } from "../../platform/log.ts";
 import { jsonAnswer } from "../../platform/openapi.ts";
 import { READY_FRESH_MS } from "../../protocol/limits.ts";
 import type { Area } from "../area.ts";
-import { hubConfigOf } from "../config.ts";
 import { hubEnv, type HubEnv } from "../env.ts";
-import { hubPublisher } from "../guild-hub-client.ts";
+import { guildConfigOf } from "../guild-config.ts";
+import { GUILD_KIND } from "../kinds.ts";
+import { hubPublisher } from "../hub-client.ts";
 
 /** A check that has not answered after this time has failed, milliseconds. */
 const CHECK_TIMEOUT_MS = 5_000;
@@ -72,7 +73,7 @@ async function checkAll(env: HubEnv, areas: readonly Area[]): Promise<Answer> {
   const [d1, hub, ...parts] = await Promise.all([
     works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
     hasHub(areas)
-      ? works("hub", () => hubPublisher(env).status(hubConfigOf(env).primaryGuildId))
+      ? works("hub", () => hubPublisher(GUILD_KIND, env).status(guildConfigOf(env).primaryGuildId))
       : null,
     ...areas.flatMap(({ check, name }) =>
       check === undefined ? [] : [checkArea(name, () => check(env))],

@@ -9,9 +9,10 @@ import { ulidGenerator } from "../../platform/ids.ts";
 import { metricsOf } from "../../platform/metrics.ts";
 import { jsonAnswer } from "../../platform/openapi.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
-import { hubConfigOf } from "../config.ts";
 import { resumePositionFrom } from "../core/resume.ts";
 import { hubEnv } from "../env.ts";
+import { guildConfigOf } from "../guild-config.ts";
+import { GUILD_KIND } from "../kinds.ts";
 import { identityOf } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";
@@ -60,7 +61,7 @@ const route = createRoute({
 /** `POST /ws/ticket` (rooms.md §1, §2). */
 export function mountTicket(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
-    const config = hubConfigOf(c.env);
+    const config = guildConfigOf(c.env);
     const principal = c.get("principal");
     const { guildId: asked } = c.req.valid("json") ?? {};
     const guildId = guildFor(principal, asked, config.primaryGuildId);
@@ -75,13 +76,13 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
     if (!identity.ok) return noSession(c, identity.error);
     const tooMany = await refuseTooMany(c, CONNECTIONS, principal.sub);
     if (tooMany !== null) return tooMany;
-    const { relay } = await placeOf(hubEnv(c.env), guildId, principal.sub);
+    const { relay } = await placeOf(GUILD_KIND, hubEnv(c.env), guildId, principal.sub);
     const now = systemClock();
     const { text, expiresAt } = await sealTicket(
       config,
       {
         id: newId(now),
-        guildId,
+        hub: guildId,
         origin: c.req.header("Origin") ?? null,
         identity: identity.value,
         relay,

@@ -24,7 +24,7 @@ export const matchTask = {
 export type MatchesTurn = {
   readonly state: MatchesState;
   readonly voice: GuildVoice;
-  readonly hub: Pick<HubTurn, "guildId" | "now" | "publish" | "schedule" | "cancel">;
+  readonly hub: Pick<HubTurn, "name" | "now" | "publish" | "schedule" | "cancel">;
 };
 
 /**

@@ -45,7 +45,7 @@ export function openRoom(
 
 /** Publishes an open room, then applies the changes that were held for it. */
 function announce(turn: RoomsTurn, room: RoomRecord): void {
-  const { guildId } = turn.hub;
+  const guildId = turn.hub.name;
   turn.hub.publish({
     event: "room.created",
     payload: { channelId: room.channelId, name: room.name, guildId },

@@ -48,7 +48,7 @@ export function endRoom(turn: RoomsTurn, room: RoomRecord, ts: number = turn.hub
   hub.schedule(roomTask.forget(room.id), hub.now() + TOMBSTONE_MS);
   hub.publish({
     event: "room.deleted",
-    payload: { channelId, guildId: hub.guildId },
+    payload: { channelId, guildId: hub.name },
     audience: audienceOf(room),
     topic: channelId,
     ts,
@@ -68,7 +68,7 @@ export function updateRoom(
   changeRoom(turn, { ...room, name, userLimit });
   turn.hub.publish({
     event: "room.updated",
-    payload: { channelId: room.channelId, name, guildId: turn.hub.guildId, userLimit },
+    payload: { channelId: room.channelId, name, guildId: turn.hub.name, userLimit },
     audience: audienceOf(room),
     topic: room.channelId,
     ts,
@@ -82,7 +82,7 @@ export function leave(turn: RoomsTurn, voice: VoiceState, ts: number): void {
   state.savePublishedVoice(userId, null);
   hub.publish({
     event: "voice.left",
-    payload: { guildId: hub.guildId, channelId, userId },
+    payload: { guildId: hub.name, channelId, userId },
     audience: channelAudience(turn, channelId),
     topic: channelId,
     ts,
@@ -115,7 +115,7 @@ export function join(
   hub.publish({
     event: "voice.joined",
     payload: {
-      guildId: hub.guildId,
+      guildId: hub.name,
       channelId,
       userId,
       ...(person === null ? {} : { user: shownPerson(userId, person) }),

@@ -39,7 +39,7 @@ const DISCORD_RETRY_MOST_MS = 60 * 60_000;
 const HEARTBEAT_MARGIN_MS = 5_000;
 
 /** Turns of the hub with the rooms' state, and what lies outside the hub. */
-export type RoomsContext = Pick<HubContext, "guildId" | "now"> &
+export type RoomsContext = { readonly guildId: string } & Pick<HubContext, "now"> &
   RoomTaskPorts & { readonly turn: <T>(work: (turn: RoomsTurn) => T) => T };
 
 /** Copies a room to D1, and cancels the task that would do so once D1 has the newest revision. */

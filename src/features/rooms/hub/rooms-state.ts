@@ -207,5 +207,5 @@ export type RoomsState = ReturnType<typeof sqlRoomsState>;
 /** The stored state, with what a turn of the hub can do. */
 export type RoomsTurn = {
   readonly state: RoomsState;
-  readonly hub: Pick<HubTurn, "guildId" | "now" | "publish" | "schedule" | "cancel">;
+  readonly hub: Pick<HubTurn, "name" | "now" | "publish" | "schedule" | "cancel">;
 };

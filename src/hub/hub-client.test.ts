@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { asRequest } from "../platform/request-ids.ts";
 import type { HubEnv } from "./env.ts";
-import { hubPublisher } from "./guild-hub-client.ts";
+import { KIND } from "../testing/virtual-guild.ts";
+import { hubPublisher } from "./hub-client.ts";
 
 const IDS = { requestId: "r-1", traceId: "4bf92f3577b34da6a3ce929d0e0e4736" };
 const OWN = "a".repeat(32);
@@ -22,8 +23,8 @@ function hubs() {
           void calls.push([method, ...args]),
     },
   );
-  const namespace = { idFromName: (name: string) => name, get: () => stub };
-  return { calls, hub: hubPublisher({ HUB: namespace as unknown as HubEnv["HUB"] }) };
+  const env = { HUB: { getByName: () => stub } } as unknown as HubEnv;
+  return { calls, hub: hubPublisher(KIND, env) };
 }
 
 test("an event that a request causes carries the request's trace, unless it has its own", async () => {

@@ -1,6 +1,7 @@
 import { requestIds } from "../platform/request-ids.ts";
 import { type Backoff, fullJitter } from "../protocol/backoff.ts";
-import type { GuildHubRpc, HubEnv } from "./env.ts";
+import type { HubEnv, HubRpc } from "./env.ts";
+import type { HubKind } from "./kind.ts";
 import type { HubPublisher, IngestResult } from "./publisher.ts";
 
 /** How often a hub that restarts is called. */
@@ -8,20 +9,25 @@ const ATTEMPTS = 3;
 /** The pauses between these calls. */
 const RETRY_BACKOFF: Backoff = { firstMs: 50, mostMs: 100 };
 
-/** {@link HubPublisher} over the Durable Object binding. */
-export function hubPublisher(env: Pick<HubEnv, "HUB">): HubPublisher {
+/** {@link HubPublisher} over the Durable Object binding of a kind. */
+export function hubPublisher(kind: Pick<HubKind, "hubs">, env: HubEnv): HubPublisher {
+  const call = <T>(
+    name: string,
+    question: (hub: DurableObjectStub<HubRpc>) => Promise<T>,
+    isRepeatable = true,
+  ): Promise<T> => callHub(kind.hubs(env), name, question, isRepeatable);
   return {
-    publish: async (guildId, publications) => {
-      const repeatable = publications.every((one) => one.dedupeKey !== undefined);
-      return callHub(env, guildId, (hub) => hub.publish(publications.map(traced)), repeatable);
+    publish: async (name, publications) => {
+      const isRepeatable = publications.every((one) => one.dedupeKey !== undefined);
+      return call(name, (hub) => hub.publish(publications.map(traced)), isRepeatable);
     },
-    ingest: async (guildId, events) =>
-      callHub<IngestResult>(env, guildId, async (hub) => hub.ingest(events.map(traced)), true),
+    ingest: async (name, events) =>
+      call<IngestResult>(name, async (hub) => hub.ingest(events.map(traced))),
     // Commands of extensions are idempotent.
-    command: async (guildId, name, input) =>
-      callHub(env, guildId, (hub) => hub.command(name, input, requestIds()), true),
-    signal: async (guildId, signal) => callHub(env, guildId, (hub) => hub.signal(signal), true),
-    status: async (guildId) => callHub(env, guildId, (hub) => hub.status(), true),
+    command: async (name, command, input) =>
+      call(name, (hub) => hub.command(command, input, requestIds())),
+    signal: async (name, signal) => call(name, (hub) => hub.signal(signal)),
+    status: async (name) => call(name, (hub) => hub.status()),
   };
 }
 
@@ -32,20 +38,20 @@ function traced<T extends object>(one: T): T {
 }
 
 /**
- * Calls a guild's hub, and repeats the call when the hub restarts.
+ * Calls a hub, and repeats the call when the hub restarts.
  * @param repeatable whether doing it twice is the same as doing it once
  * @throws the error of the last call
  */
 export async function callHub<T>(
-  env: Pick<HubEnv, "HUB">,
-  guildId: string,
-  call: (hub: DurableObjectStub<GuildHubRpc>) => Promise<T>,
+  hubs: DurableObjectNamespace<HubRpc>,
+  name: string,
+  call: (hub: DurableObjectStub<HubRpc>) => Promise<T>,
   repeatable: boolean,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       // A stub that threw stays broken, so each attempt takes a new one.
-      return await call(env.HUB.get(env.HUB.idFromName(guildId)));
+      return await call(hubs.getByName(name));
     } catch (error) {
       if (!repeatable || attempt >= ATTEMPTS || !isRestart(error)) throw error;
       await scheduler.wait(fullJitter(RETRY_BACKOFF, attempt - 1, Math.random()));

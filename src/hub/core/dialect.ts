@@ -1,0 +1,98 @@
+import type { Result } from "../../platform/result.ts";
+import type { CloseName } from "../../protocol/close-codes.ts";
+import type { FrameErrorCode } from "../../protocol/error-codes.ts";
+import type { Presence, SnapshotReason } from "../../protocol/frames.ts";
+import type { Signal } from "../publisher.ts";
+import type { Entry } from "./journal.ts";
+import type { StreamLimits } from "./stream-limits.ts";
+import type { ResumePosition } from "./resume.ts";
+
+/** What a client wants by one frame. */
+export type Intent =
+  /** The first frame of a client without a ticket. */
+  | { readonly kind: "authenticate"; readonly token: string; readonly resume: ResumePosition }
+  /** Replaces its token by a newer one of the same user. */
+  | { readonly kind: "renew"; readonly token: string }
+  /**
+   * It has taken everything up to `number`, in the numbers of its connection; null: it only shows that it lives.
+   * `reply` is sent back, for dialects whose heartbeats are answered.
+   */
+  | { readonly kind: "acknowledge"; readonly number: number | null; readonly reply?: string }
+  /** It wants only events of these topics; none: all. */
+  | { readonly kind: "subscribe"; readonly topics: readonly string[] };
+
+/** How the numbers of a connection follow from the hub's: a client's number is the hub's seq minus `base`. */
+export type Numbering = { readonly dialect: Dialect; readonly base: number };
+
+/** What a client is told when its session begins. */
+export type Opened = {
+  /** Name of the hub. */
+  readonly hub: string;
+  readonly connectionId: string;
+  readonly epoch: string;
+  /** The newest seq. */
+  readonly head: number;
+  readonly base: number;
+  readonly limits: StreamLimits;
+  /** Over how many milliseconds clients spread their reconnects. */
+  readonly retryWindowMs: number;
+};
+
+/** The whole state, as one reader may see it. */
+export type Whole = {
+  readonly seq: number;
+  readonly state: Record<string, unknown>;
+  /** Why it is sent. */
+  readonly reason: SnapshotReason;
+  /** The oldest seq that the journal still has. */
+  readonly oldest: number;
+  /** Only for clients that asked for signals. */
+  readonly presence?: Presence;
+};
+
+/** How a connection is closed. */
+export type Farewell = {
+  /** A last frame, if the close code does not say enough. */
+  readonly frame?: string;
+  readonly code: number;
+  /** At most 123 bytes (RFC 6455 §5.5). */
+  readonly reason: string;
+};
+
+/**
+ * The language of a connection: how its frames are read and written. It never decides who gets an event, and when.
+ * Where `null` may be returned, nothing is sent.
+ */
+export type Dialect = {
+  readonly name: string;
+  /** The number of the first frame of a connection; null: clients get the hub's own seq. */
+  readonly firstNumber: number | null;
+  /** Whether an event tells that the seq has jumped. */
+  readonly showsJumps: boolean;
+  /** Greets a client that has not authenticated yet. Absent: the client speaks first. */
+  readonly hello?: () => string;
+  /**
+   * Asks a client to acknowledge. It is sent each time half a window was sent since the last acknowledgement.
+   * Absent: clients do so without being asked.
+   */
+  readonly probe?: () => string;
+  /** Reads one frame. Its size and rate were checked. */
+  readonly read: (data: string | ArrayBuffer) => Result<Intent, FrameErrorCode>;
+  /** Begins a session, before the state or the missed events. */
+  readonly opened: (at: Opened) => string | null;
+  readonly snapshot: (at: Opened, whole: Whole) => string;
+  /** @param prev the seq sent before, if it is not the one directly before and the dialect shows jumps */
+  readonly event: (entry: Entry, base: number, prev?: number) => string;
+  /** Several events in one frame. Absent: the dialect has none. @param prev the seq sent before */
+  readonly batch?: (entries: readonly Entry[], base: number, prev: number) => string;
+  readonly signal: (signal: Signal) => string | null;
+  /** Everything missed from `from` to `to` was sent. */
+  readonly resumed: (at: Pick<Opened, "epoch" | "base">, from: number, to: number) => string | null;
+  /** The token was renewed. @param exp when it expires, seconds */
+  readonly renewed: (exp: number) => string | null;
+  /** The token expires soon. @param exp seconds */
+  readonly expiring: (exp: number) => string | null;
+  /** A frame was refused. */
+  readonly refused: (code: FrameErrorCode) => string;
+  readonly farewell: (why: CloseName) => Farewell;
+};

@@ -1,0 +1,30 @@
+import type { Result } from "../platform/result.ts";
+import type { CloseName } from "../protocol/close-codes.ts";
+import type { StreamKind } from "./core/kind.ts";
+import type { SessionIdentity } from "./core/session.ts";
+import type { HubEnv, HubRelayRpc, HubRpc } from "./env.ts";
+
+/** Why a token opens no session: as the name of the close code. `overloaded`: it cannot be checked now. */
+export type TokenRefusal = Extract<CloseName, "unauthorized" | "forbidden" | "overloaded">;
+
+/** A kind of hub. A hub is addressed by its kind and its name. The engine knows nothing else about it. */
+export type HubKind = StreamKind & {
+  /** The objects of this kind, by name. */
+  readonly hubs: (env: HubEnv) => DurableObjectNamespace<HubRpc>;
+  /** Its relays, by {@link relayName}. Absent: a hub of this kind serves all its clients itself. */
+  readonly relays?: (env: HubEnv) => DurableObjectNamespace<HubRelayRpc>;
+  /**
+   * Checks a token. Never rejects.
+   * @param hub name of the hub that its user connects to
+   * @param now milliseconds
+   * @returns who may connect, with the grants of the session
+   */
+  readonly authenticate: (
+    env: HubEnv,
+    hub: string,
+    token: string,
+    now: number,
+  ) => Promise<Result<SessionIdentity, TokenRefusal>>;
+  /** Whether a hub takes events of outside publishers before anybody has used it. */
+  readonly isAlwaysServed: (env: HubEnv, hub: string) => boolean;
+};
