@@ -91,8 +91,7 @@ const hub = {
   resetPublisher: vi.fn<Question<"resetPublisher">>(),
 };
 const HUB = {
-  idFromName: (guildId: string) => guildId,
-  get: (guildId: string) => ({
+  getByName: (guildId: string) => ({
     inspect: () => hub.report(guildId),
     connections: (sub: string) => hub.connections(guildId, sub),
     explain: (id: string, seq: number) => hub.explain(guildId, id, seq),

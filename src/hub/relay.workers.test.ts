@@ -294,6 +294,7 @@ describe("HUB-16 relays", () => {
     const { epoch, seq } = await hub().status();
     const call: RelayCall = {
       v: 1,
+      hub: "1",
       guildId: "1",
       epoch,
       head: seq,
@@ -303,7 +304,7 @@ describe("HUB-16 relays", () => {
       revision: 0,
       draining: false,
     };
-    expect(await relay().take(call)).toEqual({ v: 1, refused: "other_guild" });
+    expect(await relay().take(call)).toEqual({ v: 1, refused: "other_hub" });
   });
 
   test("many clients of a relay without a journal share one copy of it", async () => {

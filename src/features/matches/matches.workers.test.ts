@@ -612,11 +612,10 @@ describe("once an hour", () => {
   it("every guild is swept, also after one whose hub fails", async () => {
     const asked: string[] = [];
     const hubs = {
-      get: (id: DurableObjectId) => env.HUB.get(id),
-      idFromName: (guildId: string) => {
+      getByName: (guildId: string) => {
         asked.push(guildId);
         if (guildId === GUILD) throw new Error("broken");
-        return env.HUB.idFromName(guildId);
+        return env.HUB.getByName(guildId);
       },
     } as typeof env.HUB;
     const served = { ...env, HUB: hubs, FACEIT_ORGANIZERS: "a=3001,b=3002" };

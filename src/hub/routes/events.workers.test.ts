@@ -263,7 +263,7 @@ describe("the handover to the hub contains", () => {
   });
 
   test("the position, from the header before the query", async () => {
-    const polled = { v: 1, guildId: GUILD, batch: true, transport: "poll", signals: false };
+    const polled = { v: 1, hub: GUILD, batch: true, transport: "poll", signals: false };
     expect(await told("")).toEqual(polled);
     expect(await told("?epoch=E&after=12")).toEqual({ ...polled, epoch: "E", seq: 12 });
     expect(await told("?epoch=E&after=12", { "Last-Event-ID": "F:g:13" })).toEqual({
@@ -284,7 +284,7 @@ describe("the handover to the hub contains", () => {
   });
 
   test("batches and signals of a stream only on request", async () => {
-    const plain = { v: 1, guildId: GUILD, batch: false, transport: "sse", signals: false };
+    const plain = { v: 1, hub: GUILD, batch: false, transport: "sse", signals: false };
     expect(await told("", SSE)).toEqual(plain);
     expect(await told("?batch=1&signals=1", SSE)).toEqual({ ...plain, batch: true, signals: true });
   });
@@ -293,7 +293,7 @@ describe("the handover to the hub contains", () => {
     const hub = new FakeHub();
     await hub.call(`?ticket=${await ticketFor(alice)}`, bearer("not looked at"));
     expect(hub.handovers[0]).toMatchObject({
-      guildId: GUILD,
+      hub: GUILD,
       identity: { sub: "alice" },
       ticket: { id: expect.any(String) },
     });
