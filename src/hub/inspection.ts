@@ -33,7 +33,7 @@ export function reportOf(
     users: sessions.usersCount,
     streams: sockets.streamCount,
     journal: { events, bytes, oldestSeq: events === 0 ? null : oldest, oldestAt },
-    lag: { sockets: sessions.laggingCount, events: Math.max(0, ...behind) },
+    lag: { sockets: sessions.lagging().size, events: Math.max(0, ...behind) },
     countedSince: Number(store.readFact(COUNTED_SINCE_FACT) ?? 0),
     closes,
     wakes: counters["wakes"] ?? 0,

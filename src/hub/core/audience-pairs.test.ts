@@ -1,8 +1,9 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { seededRandom } from "../../testing/random.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
+import { LiveSession } from "./live-session.ts";
 
 const SESSIONS = 1_000;
 const EVENTS = 1_000;
@@ -111,6 +112,33 @@ async function run(seed: number): Promise<{ readonly pairs: number; readonly due
   }
   return { pairs: SESSIONS * EVENTS, due };
 }
+
+test("HUB-8 an event for 5 of 10,000 sessions looks at no other, also after a wake and a change of grants", async () => {
+  const bench = new VirtualHub();
+  const exp = Math.floor(bench.now / 1000) + 100_000;
+  const all = Array.from({ length: 10_000 }, (_, i) =>
+    bench.connect({ sub: `u${i}`, grants: i < 4 ? ["scope:few"] : [], exp }),
+  );
+  const [newcomer] = all.slice(-1);
+  if (newcomer === undefined) throw new Error("nobody is connected");
+  bench.server.renew(newcomer, { sub: "u9999", grants: ["sub:u9999", "scope:few"], exp });
+  const wants = vi.spyOn(LiveSession.prototype, "wants");
+  const readers = (): number => {
+    wants.mockClear();
+    bench.publish(["scope:few"]);
+    return wants.mock.calls.length;
+  };
+  expect(readers()).toBe(5);
+  await bench.evict();
+  // The first event of a life reads the journal, to learn what each reader was sent before.
+  readers();
+  expect(readers()).toBe(5);
+  for (const socket of [...all.slice(0, 4), newcomer]) {
+    expect(socket.events().map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  }
+  expect(all[5]?.events()).toEqual([]);
+  wants.mockRestore();
+});
 
 test("HUB-8 of a million pairs of event and session the allowed ones are sent, once, in order", async () => {
   await fc.assert(

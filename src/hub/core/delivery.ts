@@ -204,13 +204,11 @@ export class Delivery<Socket extends object> {
   /** Feeds lagging clients that have pinged, and closes those that have stopped reading. */
   checkLagging(): void {
     const now = this.#clock();
-    for (const socket of this.#sockets.all()) {
-      const session = this.#sessions.live(socket);
-      if (session === null || session.ended || !session.isLagging) continue;
+    for (const [socket, session] of this.#sessions.lagging()) {
       this.#nudge(socket, session, now);
       if (!session.ended && this.#flow.isStuck(session, now)) this.end(socket, "overloaded");
     }
-    this.#flow.schedule(this.#sessions.laggingCount > 0, now);
+    this.#flow.schedule(this.#sessions.lagging().size > 0, now);
   }
 
   /** The first event of a burst was sent at once. Those of the next milliseconds share a frame. */
@@ -224,15 +222,15 @@ export class Delivery<Socket extends object> {
     });
   }
 
-  /** @returns whether any session takes batches */
+  /** @returns whether any of the readers takes batches */
   #deliver(entries: readonly Entry[], to: (record: OpenSession) => boolean): boolean {
     const texts = new FrameTexts(entries);
     const lookBack = new LookBack(this.#store);
     const now = this.#clock();
     let batching = false;
-    for (const socket of this.#sockets.all()) {
-      const session = this.#sessions.live(socket);
-      if (session === null || session.ended) continue;
+    for (const [socket, session] of this.#sessions.readersOf(
+      entries.map(({ audience }) => audience),
+    )) {
       if (session.expiresAtMs <= now) {
         this.end(socket, "unauthorized");
         continue;

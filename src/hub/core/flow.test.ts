@@ -54,11 +54,11 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     const got = seqs(socket).length;
     expect(got).toBe(5);
     expect(eventBytes(socket)).toBeLessThanOrEqual(CREDIT_WINDOW_BYTES);
-    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.server.sessions.lagging().size).toBe(1);
     expect(bench.lags).toBe(1);
     bench.ack(socket, 5);
     expect(seqs(socket)).toEqual(upTo(10));
-    expect(bench.server.sessions.laggingCount).toBe(0);
+    expect(bench.server.sessions.lagging().size).toBe(0);
     expect(bench.lags).toBe(1);
     publishBig(bench, 20);
     for (let i = 0; i < 3; i += 1) bench.ack(socket, seqs(socket).at(-1) ?? 0);
@@ -70,10 +70,10 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     const socket = acker(bench);
     for (let i = 0; i < CREDIT_WINDOW_EVENTS; i += 1) bench.publish();
     expect(seqs(socket)).toHaveLength(CREDIT_WINDOW_EVENTS);
-    expect(bench.server.sessions.laggingCount).toBe(0);
+    expect(bench.server.sessions.lagging().size).toBe(0);
     bench.publish();
     expect(seqs(socket)).toHaveLength(CREDIT_WINDOW_EVENTS);
-    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.server.sessions.lagging().size).toBe(1);
   });
 
   test("an event larger than the rest of it is sent when all before it is acknowledged", () => {
@@ -108,7 +108,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
       if (i % 3 !== 0) wanted.push(i);
     }
     await bench.pass(10);
-    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.server.sessions.lagging().size).toBe(1);
     expect(eventBytes(socket)).toBeLessThanOrEqual(CREDIT_WINDOW_BYTES);
     for (let i = 0; i < 40; i += 1) bench.ack(socket, seqs(socket).at(-1) ?? 0);
     await bench.pass(10);
@@ -135,7 +135,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     const socket = acker(bench);
     publishBig(bench, 12);
     await bench.evict();
-    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.server.sessions.lagging().size).toBe(1);
     bench.publish();
     expect(seqs(socket)).toEqual(upTo(5));
     for (let i = 0; i < 6; i += 1) {
@@ -143,7 +143,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
       await bench.evict();
     }
     expectWhole(socket, upTo(13));
-    expect(bench.server.sessions.laggingCount).toBe(0);
+    expect(bench.server.sessions.lagging().size).toBe(0);
     bench.publish();
     expectWhole(socket, upTo(14));
   });
@@ -155,7 +155,7 @@ describe("HUB-10 the window of a client that acknowledges", () => {
     bench.ack(socket, 6);
     expect(socket.last()).toMatchObject({ type: "error", code: "invalid_ack" });
     expect(seqs(socket)).toEqual(upTo(5));
-    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.server.sessions.lagging().size).toBe(1);
     bench.ack(socket, 5);
     expect(seqs(socket)).toEqual(upTo(8));
   });
@@ -196,7 +196,7 @@ describe("HUB-10 a client that lags", () => {
     }
     expect(socket.closed).toBeNull();
     expect(seqs(socket)).toEqual(upTo(45));
-    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.server.sessions.lagging().size).toBe(1);
   });
 
   test("makes no progress by an acknowledgement of nothing new", async () => {
@@ -247,7 +247,7 @@ describe("HUB-10 a client that lags", () => {
     bench.clock.now += 1;
     socket.pingAt = bench.now;
     for (let i = 0; i < 2 * CREDIT_WINDOW_EVENTS + JOURNAL_MAX_EVENTS; i += 1) bench.publish();
-    expect(bench.server.sessions.laggingCount).toBe(1);
+    expect(bench.server.sessions.lagging().size).toBe(1);
     await bench.pass(LAGGING_MAX_MS);
     expect(socket.closed).toBe("overloaded");
     expect(bench.ended).toEqual(["overloaded"]);
@@ -262,7 +262,7 @@ describe("HUB-10 a client that lags", () => {
     bench.clock.now += 3_000;
     acker(bench, { sub: "bob" });
     publishBig(bench, 8);
-    expect(bench.server.sessions.laggingCount).toBe(2);
+    expect(bench.server.sessions.lagging().size).toBe(2);
     expect(bench.store.readTask(LAGGING_TASK)).toBe(due);
     await bench.pass(2_000);
     expect(bench.store.readTask(LAGGING_TASK)).toBe(bench.now + 5_000);
@@ -304,7 +304,7 @@ describe("HUB-10 a client that lags", () => {
     const socket = acker(bench);
     publishBig(bench, 8);
     bench.drop(socket);
-    expect(bench.server.sessions.laggingCount).toBe(0);
+    expect(bench.server.sessions.lagging().size).toBe(0);
     await bench.pass(5_000);
     expect(bench.store.readTask(LAGGING_TASK)).toBeNull();
     expect(bench.ended).toEqual([]);

@@ -91,9 +91,8 @@ export class Flow<Socket extends object> {
 
   #silentBytesOf(sub: string): number {
     let bytes = 0;
-    for (const socket of this.#sessions.ofUser(sub)) {
-      const session = this.#sessions.live(socket);
-      if (session?.credit.isSilent === true) bytes += session.credit.outstandingBytes;
+    for (const { credit } of this.#sessions.ofUser(sub).values()) {
+      if (credit.isSilent) bytes += credit.outstandingBytes;
     }
     for (const { record, credit } of this.#leaving.values()) {
       if (record.sub === sub) bytes += credit.outstandingBytes;

@@ -89,7 +89,7 @@ export class Opening<Socket extends object> {
       this.#parts.sessions.waiting(socket) !== null
         ? UNAUTHENTICATED_ACCEPTS_PER_SECOND
         : ACCEPTS_PER_SECOND;
-    const isNewUser = [...this.#parts.sessions.ofUser(identity.sub)].length === 0;
+    const isNewUser = this.#parts.sessions.ofUser(identity.sub).size === 0;
     const own = this.#parts.sessions.add(socket, session);
     if (own.length > limits.socketsPerUser && own[0] !== undefined) {
       this.#parts.delivery.end(own[0], "tooManySockets");

@@ -2,7 +2,9 @@ import type { Dialect } from "./dialect.ts";
 import type { HubStore } from "./journal.ts";
 import { dialectOf, type StreamKind } from "./kind.ts";
 import { LiveSession } from "./live-session.ts";
+import { SessionIndex } from "./session-index.ts";
 import type { HubSockets, OpenSession, WaitingSession } from "./session.ts";
+import type { Audience } from "../publisher.ts";
 
 /**
  * Who is connected. After a wake it is rebuilt from the attachments of the sockets (HUB-6). The maps save reading
@@ -24,17 +26,12 @@ export class SessionRegistry<Socket extends object> {
 
   /** Sockets that have authenticated. */
   get openCount(): number {
-    return this.#indexed().open;
+    return this.#indexed().open.size;
   }
 
   /** Open sessions that get one frame per event. */
   get unbatchedCount(): number {
     return this.#indexed().unbatched;
-  }
-
-  /** Open sessions that lag (HUB-10). */
-  get laggingCount(): number {
-    return this.#indexed().lagging.size;
   }
 
   /** Open sessions that asked for signals. */
@@ -44,22 +41,32 @@ export class SessionRegistry<Socket extends object> {
 
   /** Users with at least one open session. */
   get usersCount(): number {
-    return this.#indexed().byUser.size;
+    return this.#indexed().users.size;
   }
 
   /** Users with an open session, and since when, milliseconds. */
   *users(): Generator<{ readonly userId: string; readonly since: number }> {
-    for (const [userId, sockets] of this.#indexed().byUser) {
-      yield { userId, since: Math.min(...[...sockets].map((socket) => this.#since(socket))) };
+    for (const [userId, sessions] of this.#indexed().users) {
+      yield {
+        userId,
+        since: Math.min(...[...sessions.values()].map(({ record }) => record.since)),
+      };
     }
   }
 
   /** Every socket that has authenticated, with its session. */
-  *open(): Generator<readonly [Socket, LiveSession]> {
-    for (const socket of this.#sockets.all()) {
-      const session = this.live(socket);
-      if (session !== null && !session.ended) yield [socket, session];
-    }
+  open(): ReadonlyMap<Socket, LiveSession> {
+    return this.#indexed().open;
+  }
+
+  /** The open sessions that lag (HUB-10). */
+  lagging(): ReadonlyMap<Socket, LiveSession> {
+    return this.#indexed().lagging;
+  }
+
+  /** The open sessions that may read something of these audiences, each once (HUB-8). */
+  readersOf(audiences: readonly Audience[]): ReadonlyMap<Socket, LiveSession> {
+    return this.#indexed().readersOf(audiences);
   }
 
   /** Whether a connection with this id waits for its `auth` frame. */
@@ -70,9 +77,9 @@ export class SessionRegistry<Socket extends object> {
     return false;
   }
 
-  /** All sockets of one user. */
-  ofUser(sub: string): Iterable<Socket> {
-    return this.#indexed().byUser.get(sub) ?? [];
+  /** All open sessions of one user. */
+  ofUser(sub: string): ReadonlyMap<Socket, LiveSession> {
+    return this.#indexed().users.get(sub) ?? new Map<Socket, LiveSession>();
   }
 
   /** Sockets that wait for their `auth` frame. */
@@ -82,7 +89,7 @@ export class SessionRegistry<Socket extends object> {
 
   /** Waiting sockets from this address. */
   waitingFrom(address: string): number {
-    return this.#indexed().waitingBy.get(address) ?? 0;
+    return this.#indexed().waitingFrom(address);
   }
 
   /** The session of a socket that has authenticated, or null. */
@@ -119,7 +126,7 @@ export class SessionRegistry<Socket extends object> {
   /** Adds a waiting socket, or changes its record. */
   saveWaiting(socket: Socket, record: WaitingSession): void {
     const index = this.#indexed();
-    if (!this.#waiting.has(socket)) countWaiting(index, record, 1);
+    if (!this.#waiting.has(socket)) index.countWaiting(record, 1);
     this.#waiting.set(socket, record);
     this.#sockets.save(socket, record);
   }
@@ -130,12 +137,12 @@ export class SessionRegistry<Socket extends object> {
    */
   add(socket: Socket, session: LiveSession): Socket[] {
     const index = this.#indexed();
-    this.#forgetWaiting(index, socket);
+    this.#forgetWaiting(socket);
     this.#live.set(socket, session);
-    this.#countIn(index, session, 1);
-    const own = index.byUser.get(session.record.sub) ?? new Set();
-    index.byUser.set(session.record.sub, own.add(socket));
-    return [...own].toSorted((a, b) => this.#since(a) - this.#since(b));
+    index.add(socket, session);
+    return [...this.ofUser(session.record.sub)]
+      .toSorted(([, a], [, b]) => a.record.since - b.record.since)
+      .map(([own]) => own);
   }
 
   /** Writes the attachment of an open session. */
@@ -146,9 +153,15 @@ export class SessionRegistry<Socket extends object> {
   /** Gives an open session a changed record. */
   change(socket: Socket, session: LiveSession, record: OpenSession): void {
     session.record = record;
-    const { lagging } = this.#indexed();
+    const { open, lagging } = this.#indexed();
     if (record.lagging === undefined) lagging.delete(socket);
-    else lagging.add(socket);
+    else if (open.has(socket)) lagging.set(socket, session);
+    this.save(socket, session);
+  }
+
+  /** Gives an open session the grants of a newer token. */
+  renew(socket: Socket, session: LiveSession, record: OpenSession): void {
+    this.#indexed().regrant(socket, session, () => session.renew(record));
     this.save(socket, session);
   }
 
@@ -163,82 +176,32 @@ export class SessionRegistry<Socket extends object> {
   remove(socket: Socket): void {
     const index = this.#indexed();
     if (this.waiting(socket) !== null) {
-      this.#forgetWaiting(index, socket);
+      this.#forgetWaiting(socket);
       return;
     }
     const session = this.live(socket);
     if (session === null) return;
     session.ended = true;
-    const own = index.byUser.get(session.record.sub);
-    if (own?.delete(socket) === true) this.#countIn(index, session, -1);
-    index.lagging.delete(socket);
-    if (own?.size === 0) index.byUser.delete(session.record.sub);
+    index.remove(socket);
     this.#store.writeFilter(session.record.id, null);
   }
 
-  #forgetWaiting(index: SessionIndex<Socket>, socket: Socket): void {
+  #forgetWaiting(socket: Socket): void {
     const record = this.#waiting.get(socket);
-    if (record !== undefined) countWaiting(index, record, -1);
+    if (record !== undefined) this.#indexed().countWaiting(record, -1);
     this.#waiting.delete(socket);
-  }
-
-  #countIn(index: SessionIndex<Socket>, { record }: LiveSession, by: 1 | -1): void {
-    index.open += by;
-    if (!record.batch) index.unbatched += by;
-    if (record.signals === true) index.signals += by;
-  }
-
-  #since(socket: Socket): number {
-    return this.live(socket)?.record.since ?? 0;
   }
 
   #indexed(): SessionIndex<Socket> {
     if (this.#index !== null) return this.#index;
-    const index: SessionIndex<Socket> = {
-      byUser: new Map(),
-      lagging: new Set(),
-      open: 0,
-      unbatched: 0,
-      signals: 0,
-      waiting: 0,
-      waitingBy: new Map(),
-    };
+    const index = new SessionIndex<Socket>();
     for (const socket of this.#sockets.all()) {
       const session = this.live(socket);
-      if (session === null) {
-        const waiting = this.#waiting.get(socket);
-        if (waiting !== undefined) countWaiting(index, waiting, 1);
-        continue;
-      }
-      this.#countIn(index, session, 1);
-      if (session.isLagging) index.lagging.add(socket);
-      const { sub } = session.record;
-      index.byUser.set(sub, (index.byUser.get(sub) ?? new Set()).add(socket));
+      const waiting = this.#waiting.get(socket);
+      if (session !== null) index.add(socket, session);
+      else if (waiting !== undefined) index.countWaiting(waiting, 1);
     }
     this.#index = index;
     return index;
   }
 }
-
-function countWaiting(
-  index: Pick<SessionIndex<unknown>, "waiting" | "waitingBy">,
-  { address }: WaitingSession,
-  by: 1 | -1,
-): void {
-  index.waiting += by;
-  if (address === undefined) return;
-  const count = (index.waitingBy.get(address) ?? 0) + by;
-  if (count === 0) index.waitingBy.delete(address);
-  else index.waitingBy.set(address, count);
-}
-
-type SessionIndex<Socket> = {
-  readonly byUser: Map<string, Set<Socket>>;
-  /** How many wait, by address. */
-  readonly waitingBy: Map<string, number>;
-  readonly lagging: Set<Socket>;
-  open: number;
-  unbatched: number;
-  signals: number;
-  waiting: number;
-};

@@ -87,7 +87,7 @@ export class StreamServer<Socket extends object> {
 
   /** Sends a signal (HUB-15). */
   signal(signal: Signal): void {
-    this.#signals.broadcast(signal, this.#whoAskedForSignals());
+    this.#signals.broadcast(signal, this.#whoAskedForSignals(signal));
   }
 
   /** Whether any session asked for signals. */
@@ -195,14 +195,13 @@ export class StreamServer<Socket extends object> {
       return;
     }
     this.#delivery.settle(session);
-    session.renew({
+    this.#sessions.renew(socket, session, {
       ...session.record,
       grants: [...identity.grants],
       exp: identity.exp,
       warned: false,
       ...(identity.iat === undefined ? {} : { iat: identity.iat }),
     });
-    this.#sessions.save(socket, session);
     this.#deadlines.watchToken(session);
     this.#delivery.send(socket, session, session.dialect.renewed(identity.exp));
   }
@@ -231,15 +230,14 @@ export class StreamServer<Socket extends object> {
   /** Closes the sockets that a revocation concerns. @returns how many (HUB-14) */
   revoke(target: RevocationTarget, at: number): number {
     let closed = 0;
-    for (const socket of this.#sockets()) {
-      const session = this.#sessions.live(socket);
-      if (session === null || session.ended) continue;
-      const { sub, id, iat } = session.record;
-      const concerned =
-        "sub" in target
-          ? sub === target.sub && (iat === undefined || iat * 1000 <= at)
-          : id === target.connectionId;
-      if (!concerned) continue;
+    const ofUser = "sub" in target;
+    const sessions = ofUser ? this.#sessions.ofUser(target.sub) : this.#sessions.open();
+    for (const [socket, { record }] of sessions) {
+      const { id, iat } = record;
+      const isConcerned = ofUser
+        ? iat === undefined || iat * 1000 <= at
+        : id === target.connectionId;
+      if (!isConcerned) continue;
       this.#delivery.end(socket, "unauthorized");
       closed += 1;
     }
@@ -321,11 +319,10 @@ export class StreamServer<Socket extends object> {
     return [...this.#ports.sockets.all()];
   }
 
-  *#whoAskedForSignals(): Generator<readonly [Socket, LiveSession]> {
+  *#whoAskedForSignals({ audience }: Signal): Generator<readonly [Socket, LiveSession]> {
     if (this.#sessions.signalsCount === 0) return;
-    for (const socket of this.#ports.sockets.all()) {
-      const session = this.#sessions.live(socket);
-      if (session?.record.signals === true && !session.ended) yield [socket, session];
+    for (const reader of this.#sessions.readersOf([audience])) {
+      if (reader[1].record.signals === true) yield reader;
     }
   }
 }

@@ -1,0 +1,121 @@
+import type { Audience } from "../publisher.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { WaitingSession } from "./session.ts";
+
+/** Sessions with their sockets. */
+type Sessions<Socket> = Map<Socket, LiveSession>;
+
+/**
+ * The sessions of one object, by what is asked for: by grant, so that an event for a few of many sessions costs as
+ * much as those few (HUB-8), by user, and counts. It is rebuilt after each wake.
+ */
+export class SessionIndex<Socket extends object> {
+  /** Every session that is open. */
+  readonly open: Sessions<Socket> = new Map();
+  /** Those of them that lag (HUB-10). */
+  readonly lagging: Sessions<Socket> = new Map();
+  readonly #byUser = new Map<string, Sessions<Socket>>();
+  readonly #byGrant = new Map<string, Sessions<Socket>>();
+  readonly #waitingBy = new Map<string, number>();
+  #waiting = 0;
+  #unbatched = 0;
+  #signals = 0;
+
+  /** Open sessions that get one frame per event. */
+  get unbatched(): number {
+    return this.#unbatched;
+  }
+
+  /** Open sessions that asked for signals. */
+  get signals(): number {
+    return this.#signals;
+  }
+
+  /** Sockets that wait for their `auth` frame. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** The open sessions of each user. */
+  get users(): ReadonlyMap<string, ReadonlyMap<Socket, LiveSession>> {
+    return this.#byUser;
+  }
+
+  /** Waiting sockets from this address. */
+  waitingFrom(address: string): number {
+    return this.#waitingBy.get(address) ?? 0;
+  }
+
+  countWaiting({ address }: WaitingSession, by: 1 | -1): void {
+    this.#waiting += by;
+    if (address === undefined) return;
+    const count = this.waitingFrom(address) + by;
+    if (count === 0) this.#waitingBy.delete(address);
+    else this.#waitingBy.set(address, count);
+  }
+
+  add(socket: Socket, session: LiveSession): void {
+    this.open.set(socket, session);
+    if (session.isLagging) this.lagging.set(socket, session);
+    put(this.#byUser, session.record.sub, socket, session);
+    for (const grant of session.grants) put(this.#byGrant, grant, socket, session);
+    this.#count(session, 1);
+  }
+
+  /** Removes a session. Idempotent. */
+  remove(socket: Socket): void {
+    const session = this.open.get(socket);
+    if (session === undefined) return;
+    this.open.delete(socket);
+    this.lagging.delete(socket);
+    take(this.#byUser, session.record.sub, socket);
+    for (const grant of session.grants) take(this.#byGrant, grant, socket);
+    this.#count(session, -1);
+  }
+
+  /** Replaces a session's grants: `change` sets the new ones. */
+  regrant(socket: Socket, session: LiveSession, change: () => void): void {
+    for (const grant of session.grants) take(this.#byGrant, grant, socket);
+    change();
+    for (const grant of session.grants) put(this.#byGrant, grant, socket, session);
+  }
+
+  /** The sessions that may read something of these audiences, each once. */
+  readersOf(audiences: readonly Audience[]): ReadonlyMap<Socket, LiveSession> {
+    const grants = new Set<string>();
+    for (const audience of audiences) {
+      if (audience === null) return this.open;
+      for (const grant of audience) grants.add(grant);
+    }
+    const [first, ...others] = [...grants].flatMap((grant) => this.#byGrant.get(grant) ?? []);
+    if (first === undefined) return new Map();
+    if (others.length === 0) return first;
+    const readers = new Map(first);
+    for (const sessions of others) {
+      for (const [socket, session] of sessions) readers.set(socket, session);
+    }
+    return readers;
+  }
+
+  #count({ record }: LiveSession, by: 1 | -1): void {
+    if (!record.batch) this.#unbatched += by;
+    if (record.signals === true) this.#signals += by;
+  }
+}
+
+function put<Socket>(
+  index: Map<string, Sessions<Socket>>,
+  key: string,
+  socket: Socket,
+  session: LiveSession,
+): void {
+  const sessions = index.get(key);
+  if (sessions === undefined) index.set(key, new Map([[socket, session]]));
+  else sessions.set(socket, session);
+}
+
+function take<Socket>(index: Map<string, Sessions<Socket>>, key: string, socket: Socket): void {
+  const sessions = index.get(key);
+  sessions?.delete(socket);
+  if (sessions?.size === 0) index.delete(key);
+}
