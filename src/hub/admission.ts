@@ -81,7 +81,11 @@ export class Admission {
       signals: handover.signals === true,
       ...(handover.transport === undefined ? {} : { transport: handover.transport }),
       ...(handover.dialect === undefined ? {} : { dialect: handover.dialect }),
-      resume: { epoch: handover.epoch, seq: handover.seq === null ? NO_SEQ : handover.seq },
+      resume: {
+        epoch: handover.epoch,
+        seq: handover.seq === null ? NO_SEQ : handover.seq,
+        base: handover.base,
+      },
     };
     const { identity } = handover;
     if (identity === undefined) return this.#letWait(options, handover.address, request.signal);

@@ -26,6 +26,8 @@ const Handover = z.object({
   epoch: z.string().optional(),
   /** null: the client sent something that is not a number (only Workers of older versions pass it on). */
   seq: z.number().nullable().optional(),
+  /** By how much the client's own numbers differ from `seq`; absent: not at all. */
+  base: z.number().optional(),
   identity: z
     .object({
       sub: z.string(),

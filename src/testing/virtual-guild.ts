@@ -4,6 +4,7 @@ import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.t
 import { HubObject } from "../hub/hub-object.ts";
 import type { Audience, Published } from "../hub/publisher.ts";
 import { guildKind } from "../hub/guild-kind.ts";
+import type { HubKind } from "../hub/kind.ts";
 import { RelayObject } from "../hub/relay-object.ts";
 import type { Upgrade } from "../hub/runtime.ts";
 import type { Principal } from "../platform/auth/principal.ts";
@@ -71,6 +72,7 @@ export type VirtualConnect = {
   readonly signals?: boolean;
   readonly epoch?: string | undefined;
   readonly seq?: number;
+  readonly base?: number;
 };
 
 /** Hubs whose tokens are the JSON of a principal. */
@@ -94,13 +96,19 @@ export class VirtualGuild {
   fate: () => Fate = () => ({});
   /** Number of calls, by the name of the method. */
   readonly calls = new Map<string, number>();
+  readonly #kind: HubKind;
   readonly #newId = ulidGenerator(seededRandom(1));
   /** Counted metrics, by `name label`. */
   readonly #counts = new Map<string, number>();
 
   /** @param variables replace variables of the deployment */
-  constructor(time = new VirtualTime(1_000_000_000_000), variables: Record<string, string> = {}) {
+  constructor(
+    time = new VirtualTime(1_000_000_000_000),
+    variables: Record<string, string> = {},
+    kind: HubKind = KIND,
+  ) {
     this.time = time;
+    this.#kind = kind;
     this.env = {
       ...VARIABLES,
       ...variables,
@@ -117,7 +125,7 @@ export class VirtualGuild {
       name: GUILD,
       time,
       reachFrom: (from) => this.reachFrom(from),
-      make: (runtime) => new HubObject(runtime, this.env, KIND, parts),
+      make: (runtime) => new HubObject(runtime, this.env, kind, parts),
     });
     this.hub.impl.host.store.adopt(EPOCH);
   }
@@ -130,7 +138,7 @@ export class VirtualGuild {
       name: relayName(GUILD, index),
       time: this.time,
       reachFrom: (from) => this.reachFrom(from),
-      make: (runtime) => new RelayObject(runtime, this.env, KIND),
+      make: (runtime) => new RelayObject(runtime, this.env, this.#kind),
     });
     this.relays.set(index, relay);
     return relay;
@@ -217,7 +225,8 @@ export class VirtualGuild {
 
   /** The request with which the Worker would hand a client over. */
   #upgrade(object: MemoryObject<Served>, options: VirtualConnect): Upgrade {
-    const { sub = "alice", grants = [], batch = false, signals = false, epoch, seq, iat } = options;
+    const { sub = "alice", grants = [], batch = false, signals = false, iat } = options;
+    const { epoch, seq, base } = options;
     const { exp = Math.floor(this.time.now / 1000) + 3600 } = options;
     const relay = readRelayName(object.name)?.index;
     const handover: Handover = {
@@ -228,6 +237,7 @@ export class VirtualGuild {
       ...(relay === undefined ? {} : { relay }),
       ...(epoch === undefined ? {} : { epoch }),
       ...(seq === undefined ? {} : { seq }),
+      ...(base === undefined ? {} : { base }),
       identity: {
         sub,
         grants: [`sub:${sub}`, ...grants],

@@ -1,14 +1,19 @@
+import type { HubKind } from "../hub/kind.ts";
 import type { StreamServer } from "../hub/core/stream-server.ts";
 import type { HubSocket } from "../hub/socket-set.ts";
 import type { SqliteStore } from "../hub/sqlite-store.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
 import type { MemorySocket } from "./memory-platform.ts";
-import { type VirtualConnect, VirtualGuild } from "./virtual-guild.ts";
+import { KIND, type VirtualConnect, VirtualGuild } from "./virtual-guild.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** A hub without relays, for tests of its core. Clients connect at once, without the entrance and its limits. */
 export class VirtualHub extends VirtualGuild {
   #ids = 0;
+
+  constructor(kind: HubKind = KIND) {
+    super(undefined, {}, kind);
+  }
 
   /** The core of the current life. */
   get server(): StreamServer<HubSocket> {

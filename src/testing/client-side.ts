@@ -1,0 +1,113 @@
+import type { Dialect } from "../hub/core/dialect.ts";
+import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
+
+/** Where a client resumes: in the hub's numbers, and by how much its own differ. */
+export type ClientPosition = {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly base: number;
+};
+
+/** What a client heard, whatever its dialect. `number` is its own. */
+export type Heard =
+  | { readonly what: "hello" | "opened" | "probe" | "answer" | "renewed" | "expiring" }
+  /** `to`: the last event, if the dialect says it. */
+  | { readonly what: "resumed"; readonly to?: number }
+  | ({
+      readonly what: "snapshot";
+      readonly number: number;
+      readonly reason: string;
+      readonly state: Record<string, unknown>;
+    } & ClientPosition)
+  | {
+      readonly what: "event";
+      readonly number: number;
+      /** The number before it, if the dialect shows a jump. */
+      readonly prev?: number;
+      readonly id: string;
+      readonly event: string;
+      readonly payload: Record<string, unknown>;
+    }
+  | { readonly what: "signal"; readonly key: string; readonly payload: Record<string, unknown> }
+  | { readonly what: "refused"; readonly code: string };
+
+/** The client's side of a dialect, for suites that run with each of them. */
+export type ClientSide = {
+  readonly dialect: Dialect;
+  readonly say: {
+    readonly authenticate: (token: string, at?: ClientPosition) => string;
+    readonly renew: (token: string) => string;
+    readonly acknowledge: (number: number) => string;
+    readonly subscribe: (topics: readonly string[]) => string;
+    /** A frame that the dialect does not have. */
+    readonly nonsense: () => string;
+  };
+  readonly hear: (text: string) => readonly Heard[];
+};
+
+type NativeFrame = {
+  readonly type: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly prev?: number;
+  readonly id: string;
+  readonly event: string;
+  readonly code: string;
+  readonly to: number;
+  readonly key: string;
+  readonly reason: string;
+  readonly payload: Record<string, unknown>;
+  readonly events: readonly NativeFrame[];
+};
+
+/** The client's side of the native dialect. */
+export const GUILD_CLIENT: ClientSide = {
+  dialect: GUILD_DIALECT,
+  say: {
+    authenticate: (token, at) =>
+      JSON.stringify({ type: "auth", token, ...(at && { epoch: at.epoch, seq: at.seq }) }),
+    renew: (token) => JSON.stringify({ type: "reauth", token }),
+    acknowledge: (seq) => JSON.stringify({ type: "ack", seq }),
+    subscribe: (channelIds) => JSON.stringify({ type: "subscribe", channelIds }),
+    nonsense: () => JSON.stringify({ type: "nonsense" }),
+  },
+  hear(text): Heard[] {
+    const frame = JSON.parse(text) as NativeFrame;
+    switch (frame.type) {
+      case "ack":
+        return [{ what: "opened" }];
+      case "snapshot": {
+        const { seq, epoch, reason } = frame;
+        const state = frame as unknown as Record<string, unknown>;
+        return [{ what: "snapshot", number: seq, reason, state, epoch, seq, base: 0 }];
+      }
+      case "event":
+        return [eventOf(frame)];
+      case "batch":
+        return frame.events.map(eventOf);
+      case "resumed":
+        return [{ what: "resumed", to: frame.to }];
+      case "signal":
+        return [{ what: "signal", key: frame.key, payload: frame.payload }];
+      case "reauth.ok":
+        return [{ what: "renewed" }];
+      case "auth.expiring":
+        return [{ what: "expiring" }];
+      case "error":
+        return [{ what: "refused", code: frame.code }];
+      default:
+        return [];
+    }
+  },
+};
+
+function eventOf({ seq, prev, id, event, payload }: NativeFrame): Heard {
+  return {
+    what: "event",
+    number: seq,
+    id,
+    event,
+    payload,
+    ...(prev === undefined ? {} : { prev }),
+  };
+}
