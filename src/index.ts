@@ -1,19 +1,27 @@
 import { appFor } from "./app.ts";
 import type { Env } from "./env.ts";
 import { AREAS, guildHubParts, runHourly, runningAreas } from "./features.ts";
-import { GuildHub as Hub } from "./hub/guild-hub.ts";
+import { Relay } from "./hub/relay.ts";
+import { Hub } from "./hub/hub.ts";
+import { GUILD_KIND } from "./hub/kinds.ts";
 import { log } from "./platform/log.ts";
 
 export { MatchRoom } from "./features/matches/room/match-room.ts";
 export { GatewayMonitor } from "./gateway/gateway-monitor.ts";
-export { HubRelay } from "./hub/hub-relay.ts";
 export { DiscordRest } from "./platform/discord/discord-rest.ts";
 export { RateLimiter } from "./platform/rate-limiter.ts";
 
-/** The hub with the extensions of the areas. */
+/** A guild's hub with the extensions of the areas. */
 export class GuildHub extends Hub {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, guildHubParts(env));
+    super(ctx, env, GUILD_KIND, guildHubParts(env));
+  }
+}
+
+/** A relay of a guild's hub. */
+export class HubRelay extends Relay {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, GUILD_KIND);
   }
 }
 

@@ -301,7 +301,7 @@ describe("who may import what (ARCHITECTURE.md §3)", () => {
     ["e2e/x.test.ts", 'import { Fleet } from "../bench/load/fleet.ts";'],
     ["dev/x.ts", 'import { Recorder } from "../e2e/recorder.ts";'],
     ["bench/load/x.ts", 'import { Relay } from "../../src/hub/core/relay.ts";'],
-    ["bench/simulation/x.ts", 'import { GuildHub } from "../../src/hub/guild-hub.ts";'],
+    ["bench/simulation/x.ts", 'import { Hub } from "../../src/hub/hub.ts";'],
     ["src/new-area/x.ts", ""],
   ])("is broken by %s: %s", (file, source) => {
     expect(violations(new Map([[file, source]]))).toHaveLength(1);

@@ -39,7 +39,7 @@ import {
   upgrade,
 } from "../testing/worker.ts";
 import type { HubStore } from "./core/journal.ts";
-import { GuildHub } from "./guild-hub.ts";
+import { Hub } from "./hub.ts";
 import type { Audience, Publication } from "./publisher.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import { storeSuite } from "../testing/store-suite.ts";
@@ -308,7 +308,7 @@ describe("authentication (rooms.md §2)", () => {
       waiting.push(await from(`2001:db8:0:1::${(i + 1).toString(16)}`));
     }
     expect(new Set(waiting.map(({ status }) => status))).toEqual(new Set([101]));
-    const placed = vi.spyOn(GuildHub.prototype, "place");
+    const placed = vi.spyOn(Hub.prototype, "place");
     for (let i = 0; i < 10; i += 1) {
       const refused = await from("2001:db8:0:1:ffff::1");
       expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);

@@ -26,9 +26,9 @@ import {
 } from "../testing/worker.ts";
 import { RELAY_CALL_DEADLINE_MS, type RelayCall } from "./core/relay-calls.ts";
 import { relayName } from "./env.ts";
-import { GuildHub } from "./guild-hub.ts";
+import { Hub } from "./hub.ts";
 import { HANDOVER_HEADER, writeHandover, type Handover } from "./handover.ts";
-import { HubRelay } from "./hub-relay.ts";
+import { Relay } from "./relay.ts";
 import { GUILD_KIND } from "./kinds.ts";
 import { forgetPlacement } from "./placement-cache.ts";
 import type { Audience } from "./publisher.ts";
@@ -310,8 +310,8 @@ describe("HUB-16 relays", () => {
   test("many clients of a relay without a journal share one copy of it", async () => {
     await fillHub();
     await publish();
-    const attaches = vi.spyOn(GuildHub.prototype, "attachRelay");
-    const pulls = vi.spyOn(GuildHub.prototype, "pull");
+    const attaches = vi.spyOn(Hub.prototype, "attachRelay");
+    const pulls = vi.spyOn(Hub.prototype, "pull");
     const users = Array.from({ length: 20 }, (_, i) => `user-${i}`);
     const statuses = await Promise.all(
       users.map((sub) => handOver({ identity: { sub, grants: [], exp: Date.now() / 1000 + 60 } })),
@@ -331,7 +331,7 @@ describe("HUB-16 relays", () => {
       );
     });
     await evictDurableObject(hub(), { webSockets: "hibernate" });
-    const pulls = vi.spyOn(GuildHub.prototype, "pull");
+    const pulls = vi.spyOn(Hub.prototype, "pull");
     const { epoch } = client.position;
     const statuses = await Promise.all(
       Array.from({ length: 20 }, () => handOver({ epoch, seq: 2 })),
@@ -352,7 +352,7 @@ describe("HUB-16 relays", () => {
 
   test("HUB-18 clients above the accept rate do not make an unneeded relay call its hub", async () => {
     const attaches = vi
-      .spyOn(GuildHub.prototype, "attachRelay")
+      .spyOn(Hub.prototype, "attachRelay")
       .mockReturnValue({ v: 1, accepted: false });
     vi.setSystemTime(Date.now());
     for (let i = 0; i < UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS + 1; i += 1) {
@@ -365,7 +365,7 @@ describe("HUB-16 relays", () => {
     await fillHub();
     await connect("third");
     const asked = vi
-      .spyOn(GuildHub.prototype, "snapshotsFor")
+      .spyOn(Hub.prototype, "snapshotsFor")
       .mockImplementation(() => silent() as never);
     callsAreLate();
     expect(await Promise.all([handOver({}), handOver({})])).toEqual([503, 503]);
@@ -377,7 +377,7 @@ describe("HUB-16 relays", () => {
   test("a relay that does not answer is called again, and then has everything", async () => {
     await fillHub();
     const third = await connect("third");
-    vi.spyOn(HubRelay.prototype, "take").mockImplementation(silent);
+    vi.spyOn(Relay.prototype, "take").mockImplementation(silent);
     callsAreLate();
     await publish();
     await vi.waitFor(async () => {

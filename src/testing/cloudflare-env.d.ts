@@ -2,7 +2,7 @@ declare namespace Cloudflare {
   /** The `env` of `cloudflare:workers` in tests of the Workers pool. */
   interface Env extends Readonly<import("../env.ts").Env> {
     // Tests also access the object's own members.
-    readonly RELAY: DurableObjectNamespace<import("../hub/hub-relay.ts").HubRelay>;
+    readonly RELAY: DurableObjectNamespace<import("../hub/relay.ts").Relay>;
     readonly UPLOADS: R2Bucket;
     readonly HUB_SECRET: string;
     readonly HUB_SECRET_PREVIOUS: string;

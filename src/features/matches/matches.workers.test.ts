@@ -9,7 +9,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { GUILD_KIND } from "../../hub/kinds.ts";
 import { hubPublisher } from "../../hub/hub-client.ts";
-import { GuildHub } from "../../hub/guild-hub.ts";
+import { Hub } from "../../hub/hub.ts";
 import worker from "../../index.ts";
 import {
   LINK_AUDIT_KEEP_MS,
@@ -411,7 +411,7 @@ describe("one match", () => {
     const [faceitId, discordId] = [player("a", 2), user("a", 2)];
     // The hub is read after D1, so a new link between the two wakes the match during the round.
     let looked = false;
-    vi.spyOn(GuildHub.prototype, "command").mockImplementationOnce(async () => {
+    vi.spyOn(Hub.prototype, "command").mockImplementationOnce(async () => {
       looked = true;
       await d1PlayerLinks(env.DB).put({ ...link, faceitId, discordId }, discordId);
       await room().look(false);

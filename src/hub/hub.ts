@@ -12,7 +12,7 @@ import type { PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
 import type { HubEnv, HubRpc } from "./env.ts";
-import { GUILD_KIND } from "./kinds.ts";
+import type { HubKind } from "./kind.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 import type {
   HubStatus,
@@ -25,15 +25,20 @@ import type {
 import { workerdRuntime } from "./runtime.ts";
 
 /**
- * One guild's hub as a Durable Object. It is thin on purpose: every method here can be called over RPC, so each
- * one only calls `#impl`. `env.ts` documents them. `src/index.ts` passes the extensions in.
+ * One hub as a Durable Object. It is thin on purpose: every method here can be called over RPC, so each one only
+ * calls `#impl`. `env.ts` documents them. `src/index.ts` makes a class of each kind, with its extensions.
  */
-export class GuildHub extends DurableObject<HubEnv> implements HubRpc {
+export class Hub extends DurableObject<HubEnv> implements HubRpc {
   readonly #impl: HubObject;
 
-  constructor(ctx: DurableObjectState, env: HubEnv, parts: HubParts | { readonly refused: Error }) {
+  constructor(
+    ctx: DurableObjectState,
+    env: HubEnv,
+    kind: HubKind,
+    parts: HubParts | { readonly refused: Error },
+  ) {
     super(ctx, env);
-    this.#impl = new HubObject(workerdRuntime(ctx, env, GUILD_KIND), env, GUILD_KIND, parts);
+    this.#impl = new HubObject(workerdRuntime(ctx, env, kind), env, kind, parts);
   }
 
   /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */

@@ -2,20 +2,20 @@ import { DurableObject } from "cloudflare:workers";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
 import type { HubEnv, HubRelayRpc } from "./env.ts";
-import { GUILD_KIND } from "./kinds.ts";
+import type { HubKind } from "./kind.ts";
 import { RelayObject } from "./relay-object.ts";
 import { workerdRuntime } from "./runtime.ts";
 
 /**
- * Holds sockets of a guild that has too many for its hub (hub.md, scale-out). It is thin on purpose: every method
- * here can be called over RPC.
+ * Holds sockets of a hub that has too many for itself (hub.md, scale-out). It is thin on purpose: every method here
+ * can be called over RPC. `src/index.ts` makes a class of each kind that has relays.
  */
-export class HubRelay extends DurableObject<HubEnv> implements HubRelayRpc {
+export class Relay extends DurableObject<HubEnv> implements HubRelayRpc {
   readonly #impl: RelayObject;
 
-  constructor(ctx: DurableObjectState, env: HubEnv) {
+  constructor(ctx: DurableObjectState, env: HubEnv, kind: HubKind) {
     super(ctx, env);
-    this.#impl = new RelayObject(workerdRuntime(ctx, env, GUILD_KIND), env, GUILD_KIND);
+    this.#impl = new RelayObject(workerdRuntime(ctx, env, kind), env, kind);
   }
 
   /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
