@@ -1,7 +1,7 @@
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
-import type { After } from "./core/delivery.ts";
+import type { After } from "./core/batch-window.ts";
 import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
 import type { SnapshotSource } from "./core/opening.ts";
 import { NO_SEQ } from "./core/resume.ts";
@@ -191,7 +191,7 @@ export class Admission {
       },
       onGone: () => {
         this.#parts.sockets.removeStream(stream);
-        this.#server.closed(stream);
+        this.#server.closed(stream, CLOSE_CODES.goingAway.code);
         this.#parts.arm();
       },
       random: Math.random,

@@ -1,4 +1,4 @@
-import type { After } from "./core/delivery.ts";
+import type { After } from "./core/batch-window.ts";
 
 /** A client that connects within this time after another one waits for the end of it, milliseconds. */
 const GROUP_MS = 3;

@@ -1,3 +1,6 @@
+import type { CloseName } from "../protocol/close-codes.ts";
+import type { CallFailure } from "./core/calls.ts";
+import type { Selector } from "./core/session-index.ts";
 import type { HubEnv } from "./env.ts";
 import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
 
@@ -24,6 +27,8 @@ export interface HubExtension {
   readonly commands?: readonly CommandHandler[];
   /** Its members of the snapshot frame, with only what `mayRead` allows the reader. Synchronous. */
   snapshot(hub: HubTurn, mayRead: (audience: Audience) => boolean): Record<string, unknown>;
+  /** Hears the hub's clients, and answers them. Absent: it only publishes. */
+  readonly sockets?: SocketExtension;
   /** Runs when a task that it scheduled is due. Idempotent: it may run again after a crash. */
   readonly task?: (hub: HubContext, key: string) => Promise<void>;
 }
@@ -60,6 +65,64 @@ export interface HubTurn {
   cancel(key: string): void;
   /** Calls `hear` of every other extension of this hub, in order, until one cannot take it. */
   tell(said: unknown): Taken;
+  /** The clients that are connected to the hub itself, not those at its relays. */
+  readonly sockets: Sockets;
+}
+
+/** A connected client, as extensions see it. */
+export type Client = {
+  readonly connectionId: string;
+  readonly sub: string;
+  /** What it said of itself when it connected; null: nothing. */
+  readonly scope: unknown;
+};
+
+/** What an extension hears from clients (HUB-21). Each function runs in a turn, and is synchronous. */
+export type SocketExtension = {
+  /** Whether messages of this name are for it. */
+  readonly takes: (name: string) => boolean;
+  /** Grants of a client that connects, beside those of its token. {@link Sockets.regrant} changes them later. */
+  readonly grantsOf?: (hub: HubTurn, client: Client) => readonly string[];
+  /** A client has connected, and has its first frames. */
+  readonly onOpen?: (hub: HubTurn, client: Client) => void;
+  readonly onMessage: (
+    hub: HubTurn,
+    client: Client,
+    message: { readonly name: string; readonly data: unknown },
+  ) => Reply | null;
+  /** A client has left, or was closed. After a crash of the hub with 1006, when the hub has woken. */
+  readonly onClose?: (hub: HubTurn, client: Client, code: number) => void;
+  /** What a client is answered whose call has no answer. */
+  readonly callFailed: (why: CallFailure) => unknown;
+};
+
+/** The answer to a message. It is dropped if the client does not wait for one. */
+export type Reply =
+  | { readonly data: unknown }
+  /** Another client answers. @see CallFailure for what happens when it does not */
+  | { readonly call: ForwardedCall };
+
+/** A message that another client is to answer. */
+export type ForwardedCall = {
+  /** Id of the connection that is to answer. */
+  readonly to: string;
+  readonly name: string;
+  readonly data: unknown;
+  readonly timeoutMs: number;
+};
+
+/**
+ * What an extension can do with clients inside a turn. Everything but {@link Sockets.of} takes effect after the
+ * turn, in order with the events that it publishes.
+ */
+export interface Sockets {
+  /** The clients that are connected now. */
+  of(to: Selector): Client[];
+  /** Sends a message outside of the sequence. A client that lags does not get it. */
+  send(to: Selector, name: string, data: unknown): void;
+  /** Replaces the grants that clients have beside those of their tokens, from the next event on (HUB-8). */
+  regrant(to: Selector, grants: readonly string[]): void;
+  close(to: Selector, why: CloseName): void;
 }
 
 /** What an extension can do outside a turn: async work, and turns of its own. */

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { err, ok, type Result } from "../platform/result.ts";
-import { SESSION_GRANTS_MAX_BYTES } from "../protocol/limits.ts";
 import { grantsOf, type Principal } from "../platform/auth/principal.ts";
-import type { SessionIdentity } from "./core/session.ts";
+import { areGrantsTooLarge, type SessionIdentity } from "./core/session.ts";
 
 /**
  * Header in which the Worker tells a hub whose socket it hands over. Only the Worker can reach a hub, and it
@@ -34,6 +33,7 @@ const Handover = z.object({
       grants: z.array(z.string()).readonly(),
       exp: z.number(),
       iat: z.number().optional(),
+      scope: z.unknown().optional(),
     })
     .optional(),
   /** The client's network (`client-network.ts`), for the limits of each address; only without an identity. */
@@ -77,12 +77,6 @@ export function identityOf(principal: Principal, now: number): Result<SessionIde
   const { sub, exp, iat } = principal;
   if (exp * 1000 <= now) return err("expired");
   const grants = grantsOf(principal);
-  if (bytesOf(JSON.stringify(grants)) > SESSION_GRANTS_MAX_BYTES) return err("grants_too_large");
+  if (areGrantsTooLarge(grants)) return err("grants_too_large");
   return ok({ sub, grants, exp, ...(iat === undefined ? {} : { iat }) });
-}
-
-const encoder = new TextEncoder();
-
-function bytesOf(text: string): number {
-  return encoder.encode(text).length;
 }

@@ -4,9 +4,12 @@ import { log } from "../platform/log.ts";
 import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
-import type { After } from "./core/delivery.ts";
+import type { After } from "./core/batch-window.ts";
 import { LAGGING_TASK } from "./core/flow.ts";
+import type { Said } from "./core/frame-intake.ts";
+import type { LiveSession } from "./core/live-session.ts";
 import { RELAY_CALL_DEADLINE_MS } from "./core/relay-calls.ts";
+import type { OpenSession } from "./core/session.ts";
 import { StreamServer } from "./core/stream-server.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubKind } from "./kind.ts";
@@ -40,6 +43,16 @@ const OWN_TASKS: ReadonlySet<string> = new Set([
 export type StreamHostPorts = AdmissionPorts & {
   readonly presence: () => Presence;
   readonly onPresenceChange: () => void;
+  /** A session has begun. */
+  readonly onOpened?: (session: LiveSession) => void;
+  /** A session was closed, whoever closed it. */
+  readonly onGone?: (session: LiveSession, code: number) => void;
+  /** A client says something to an extension. @returns whether anybody takes it */
+  readonly onSaid?: (said: Said) => boolean;
+  /** Grants of a client that connects, beside those of its token. */
+  readonly extraGrantsOf?: (client: Pick<OpenSession, "id" | "sub" | "scope">) => readonly string[];
+  /** An event ends. */
+  readonly settle?: () => void;
   /** A task that is not the stream's own is due. */
   readonly runTask: (key: string) => Promise<void>;
 };
@@ -91,6 +104,9 @@ export class StreamHost {
       onPresenceChange: ports.onPresenceChange,
       onEnd: (code) => this.#countClose(code),
       onLag: () => this.meter.count("lagging"),
+      onOpened: (session) => ports.onOpened?.(session),
+      onGone: (session, code) => ports.onGone?.(session, code),
+      extraGrantsOf: (client) => ports.extraGrantsOf?.(client) ?? [],
       onOpen: (decision) => {
         if (decision.kind === "resume") this.meter.count("resumed");
         else this.meter.count("reset", 1, decision.reason);
@@ -129,8 +145,11 @@ export class StreamHost {
   async message(socket: RuntimeSocket, data: string | ArrayBuffer): Promise<void> {
     try {
       const request = this.server.message(socket, data);
+      if (request?.kind === "said" && this.#ports.onSaid?.(request) !== true) {
+        this.server.direct.refuse(request.from.id);
+      }
       this.arm();
-      if (request === null) return;
+      if (request === null || request.kind === "said") return;
       const { hub } = this.#ports;
       const { token } = request;
       const identity = await this.#kind.authenticate(this.#env, hub, token, this.clock());
@@ -148,7 +167,7 @@ export class StreamHost {
   closed(socket: RuntimeSocket, code: number): void {
     try {
       this.sockets.reciprocateClose(socket);
-      if (this.server.closed(socket)) this.#countClose(code);
+      if (this.server.closed(socket, code)) this.#countClose(code);
       this.arm();
     } catch (error) {
       this.#logFailure("hub.close_failed", error);
@@ -181,6 +200,11 @@ export class StreamHost {
 
   /** Sets the alarm for the next task. Call it at the end of each event. */
   arm(): void {
+    try {
+      this.#ports.settle?.();
+    } catch (error) {
+      this.#logFailure("hub.settle_failed", error);
+    }
     this.meter.count("delivered", this.server.takeDelivered());
     const at = this.store.nextTaskAt();
     const next = at === null ? null : Math.min(at, ALARM_LATEST);

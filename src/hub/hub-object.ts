@@ -17,7 +17,9 @@ import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-c
 import { RELAYS_TASK } from "./core/relay-fanout.ts";
 import { Sequencer } from "./core/sequencer.ts";
 import type { HubEnv } from "./env.ts";
-import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
+import { CALLS_TASK, Duplex } from "./duplex.ts";
+import { ExtensionTurns } from "./extension-turns.ts";
+import type { HubExtension } from "./extension.ts";
 import { StreamHost } from "./host.ts";
 import { HubRelays } from "./hub-relays.ts";
 import { ingestEvents } from "./ingest.ts";
@@ -34,6 +36,7 @@ import type {
   Signal,
 } from "./publisher.ts";
 import type { HubRuntime } from "./runtime.ts";
+import { SqliteDuplex } from "./sqlite-duplex.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 /** What the running areas add to a hub. */
@@ -61,7 +64,10 @@ export class HubObject {
   readonly #name: string;
   readonly #store: SqliteStore;
   readonly #sequencer: Sequencer;
+  readonly #turns: ExtensionTurns;
   readonly #presence: PresenceTeller;
+  /** null: no extension hears sockets. */
+  readonly #duplex: Duplex | null;
   #isKnownAsServed = false;
 
   /** @param parts `refused`: the configuration of areas is invalid, so everything that needs an area fails */
@@ -94,6 +100,11 @@ export class HubObject {
       presence: () => this.#presence.now(),
       onPresenceChange: () => this.#presence.changed(),
       onServed: () => this.#serve(),
+      onOpened: ({ record }) => this.#duplex?.opened(record),
+      onGone: ({ record }, code) => this.#duplex?.closed(record, code),
+      onSaid: ({ from, intent }) => this.#duplex?.said(from, intent) === true,
+      extraGrantsOf: (client) => this.#duplex?.grantsOf(client) ?? [],
+      settle: () => this.#duplex?.settle(),
       runTask: (key) => this.#runTask(key),
     });
     this.relays = new HubRelays(runtime, env, this.host, this.#name, () =>
@@ -109,11 +120,29 @@ export class HubObject {
       isKnownEvent: (event) => this.#areas.events.has(event),
       onAppended: (entries) => this.#send(entries),
     });
+    this.#turns = new ExtensionTurns({
+      name: this.#name,
+      env,
+      sql: runtime.storage.sql,
+      host: this.host,
+      sequencer: this.#sequencer,
+      extensions: () => this.#areas.extensions,
+    });
+    this.#duplex = extensions.some(({ sockets }) => sockets !== undefined)
+      ? new Duplex({
+          host: this.host,
+          store: new SqliteDuplex(runtime.storage.sql),
+          extensions,
+          turns: this.#turns,
+          then: (act) => this.#sequencer.then(act),
+        })
+      : null;
+    this.#duplex?.findLost();
   }
 
   publish(publications: readonly Publication[]): Published[] {
     this.#serve();
-    const results = this.#turn(() =>
+    const results = this.#turns.run(() =>
       publications.map((publication) => this.#sequencer.publish(publication)),
     );
     this.host.arm();
@@ -127,9 +156,9 @@ export class HubObject {
       {
         extensions: this.#areas.extensions,
         now: this.host.clock,
-        turn: (work) => this.#turn(work),
-        hubTurn: (publish, extension) => this.#turnOf(publish, extension),
-        publish: (publication) => this.#publish(publication),
+        turn: (work) => this.#turns.run(work),
+        hubTurn: (publish, extension) => this.#turns.of(extension, publish),
+        publish: this.#turns.publish,
         remember: (key, expiresAt, now) => this.#store.remember(key, expiresAt, now),
         readPosition: () => this.#store.readPosition(),
         writePosition: (position) => this.#store.writePosition(position),
@@ -146,7 +175,7 @@ export class HubObject {
     if (extension === undefined || command === undefined) throw new Error(`no hub command ${name}`);
     this.#serve();
     try {
-      const context = this.#contextOf(extension, ids?.traceId);
+      const context = this.#turns.contextOf(extension, ids?.traceId);
       return await asRequest(ids, () => command.run(context, input));
     } finally {
       this.host.arm();
@@ -240,22 +269,9 @@ export class HubObject {
     return elsewhere.find(({ code }) => code !== "unknown_connection") ?? here;
   }
 
-  #publish(publication: Publication): Published {
-    const published = this.#sequencer.publish(publication);
-    // The feature has a bug, so its whole turn is rolled back.
-    if (published.kind === "refused") {
-      throw new Error(`${publication.event} cannot be published: ${published.why}`);
-    }
-    return published;
-  }
-
   get #areas(): HubParts {
     if ("refused" in this.#parts) throw this.#parts.refused;
     return this.#parts;
-  }
-
-  #turn<T>(work: () => T): T {
-    return this.#sequencer.turn(work);
   }
 
   #send(entries: readonly Entry[]): void {
@@ -265,10 +281,7 @@ export class HubObject {
   }
 
   #snapshot(mayRead: (audience: Audience) => boolean): SnapshotAt {
-    const publish = (publication: Publication): Published => this.#publish(publication);
-    const parts = this.#areas.extensions.map((one) =>
-      one.snapshot(this.#turnOf(publish, one), mayRead),
-    );
+    const parts = this.#areas.extensions.map((one) => one.snapshot(this.#turns.of(one), mayRead));
     const state = Object.assign({}, ...parts) as Record<string, unknown>;
     return { seq: this.#store.extent().head, state };
   }
@@ -276,6 +289,7 @@ export class HubObject {
   async #runTask(key: string): Promise<void> {
     if (key === RELAYS_TASK) return this.relays.recall();
     if (key === PRESENCE_TASK) return this.#presence.tell();
+    if (key === CALLS_TASK) return this.#duplex?.expire();
     const slash = key.indexOf("/");
     const isRefused = "refused" in this.#parts;
     const extensions = isRefused ? [] : this.#areas.extensions;
@@ -286,43 +300,7 @@ export class HubObject {
       this.#store.writeTask(key, this.host.clock() + pause);
       return;
     }
-    await extension.task?.(this.#contextOf(extension, newTraceId()), key.slice(slash + 1));
-  }
-
-  /** @param trace trace id for everything that is published in this context */
-  #contextOf(extension: HubExtension, trace?: string): HubContext {
-    const publish = (publication: Publication): Published =>
-      this.#publish(trace === undefined ? publication : { trace, ...publication });
-    return {
-      name: this.#name,
-      env: this.#env,
-      now: this.host.clock,
-      turn: (work) => {
-        const result = this.#turn(() => work(this.#turnOf(publish, extension)));
-        this.host.arm();
-        return result;
-      },
-    };
-  }
-
-  #turnOf(publish: (publication: Publication) => Published, extension: HubExtension): HubTurn {
-    const prefix = extension.name;
-    return {
-      name: this.#name,
-      sql: this.#runtime.storage.sql,
-      now: this.host.clock,
-      publish,
-      schedule: (key, at) => this.#store.writeTask(`${prefix}/${key}`, at),
-      cancel: (key) => this.#store.writeTask(`${prefix}/${key}`, null),
-      tell: (said) => {
-        for (const other of this.#areas.extensions) {
-          if (other === extension) continue;
-          const heard = other.hear?.(this.#turnOf(publish, other), said) ?? "done";
-          if (heard !== "done") return heard;
-        }
-        return "done";
-      },
-    };
+    await extension.task?.(this.#turns.contextOf(extension, newTraceId()), key.slice(slash + 1));
   }
 
   /** Whether the hub is in use. An unused hub ignores events: they are about something foreign (rooms.md §4). */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryStore } from "../testing/memory-storage.ts";
 import { ulid } from "ulid";
 import { PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
-import type { HubExtension, OutsideEvents } from "./extension.ts";
+import type { HubExtension, OutsideEvents, Sockets } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
 import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
 
@@ -51,6 +51,9 @@ class Hub {
         name: "g",
         get sql(): SqlStorage {
           throw new Error("there is no SQLite here");
+        },
+        get sockets(): Sockets {
+          throw new Error("there are no sockets here");
         },
         now: () => 1,
         publish,

@@ -15,11 +15,16 @@ const OP = {
   hello: 10,
   answer: 11,
   renew: 13,
+  message: 20,
+  answered: 21,
+  call: 22,
 };
 
 const Frame = z.object({ op: z.number(), d: z.unknown() });
 const Token = z.object({ token: z.string() });
 const Resume = z.object({ token: z.string(), session: z.string(), s: z.number() });
+const Message = z.object({ name: z.string(), data: z.unknown(), ack: z.string().optional() });
+const Answer = z.object({ id: z.string(), data: z.unknown() });
 const Topics = z.object({ topics: z.array(z.string()) });
 
 /** The name of a session: what a client must know of it to resume. */
@@ -83,6 +88,17 @@ export const OPCODE_DIALECT: Dialect = {
           ? ok({ kind: "subscribe", topics: asked.data.topics })
           : err("invalid_frame");
       }
+      case OP.message: {
+        const said = Message.safeParse(d);
+        if (!said.success) return err("invalid_frame");
+        const { name, data, ack } = said.data;
+        return ok({ kind: "message", name, data, ...(ack === undefined ? {} : { ack }) });
+      }
+      case OP.answered: {
+        const answer = Answer.safeParse(d);
+        if (!answer.success) return err("invalid_frame");
+        return ok({ kind: "answer", call: answer.data.id, data: answer.data.data });
+      }
       default:
         return err("unknown_type");
     }
@@ -102,6 +118,11 @@ export const OPCODE_DIALECT: Dialect = {
   renewed: (exp) => frame(OP.renew, { exp }),
   expiring: () => null,
   refused: (code) => frame(OP.refused, { code }),
+  direct: {
+    message: (name, data) => frame(OP.message, { name, data }),
+    answer: (ack, data) => frame(OP.answered, { id: ack, data }),
+    call: (id, name, data) => frame(OP.call, { id, name, data }),
+  },
   farewell: (why) => ({
     ...(why === "restart" ? { frame: frame(7, null) } : {}),
     code: codeOf(why),

@@ -1,5 +1,5 @@
 import { EXPIRY_WARNING_MS } from "../../protocol/limits.ts";
-import type { ServingParts } from "./delivery.ts";
+import type { ServingParts } from "./serving-parts.ts";
 import type { LiveSession } from "./live-session.ts";
 
 /** Task that looks for sockets whose authentication is overdue or whose token has expired. */

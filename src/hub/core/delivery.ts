@@ -1,6 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
-import { BATCH_WINDOW_MS } from "../../protocol/limits.ts";
+import { type After, BatchWindow } from "./batch-window.ts";
 import { FrameTexts } from "./fan-out.ts";
 import { Flow } from "./flow.ts";
 import { type JournalBefore, JournalPages, LookBack } from "./journal-pages.ts";
@@ -10,34 +10,20 @@ import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets, OpenSession } from "./session.ts";
 
-/** Calls back after some milliseconds. Only the batching window uses it. */
-export type After = (ms: number, run: () => void) => void;
-
-/** What the parts of a hub that serve sockets share. */
-export type ServingParts<Socket extends object> = {
-  readonly sockets: HubSockets<Socket>;
-  readonly sessions: SessionRegistry<Socket>;
-  readonly delivery: Delivery<Socket>;
-  readonly store: HubStore;
-  readonly kind: StreamKind;
-  readonly clock: Clock;
-};
-
 /** Sends events to the sessions that may see them, in order, each once (HUB-2, HUB-5, HUB-8). */
 export class Delivery<Socket extends object> {
   readonly #sockets: HubSockets<Socket>;
   readonly #sessions: SessionRegistry<Socket>;
   readonly #store: HubStore;
   readonly #clock: Clock;
-  readonly #after: After;
+  readonly #window: BatchWindow;
   readonly #flow: Flow<Socket>;
   #pages: JournalPages;
   readonly #onEnd: (code: number) => void;
+  readonly #onGone: (session: LiveSession, code: number) => void;
   readonly #onLag: () => void;
   readonly #onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
   #delivered = 0;
-  /** Entries appended since the batching window opened; null: no window is open. */
-  #batched: Entry[] | null = null;
 
   constructor(parts: {
     readonly sockets: HubSockets<Socket>;
@@ -48,6 +34,8 @@ export class Delivery<Socket extends object> {
     readonly after: After;
     /** A socket is closed by us. */
     readonly onEnd: (code: number) => void;
+    /** A session is no longer served, whoever closed it. */
+    readonly onGone: (session: LiveSession, code: number) => void;
     /** A session has used up its credit and begins to lag. */
     readonly onLag: () => void;
     /** A session that lagged or resumed has reached the end of the journal. */
@@ -57,21 +45,24 @@ export class Delivery<Socket extends object> {
     this.#sessions = parts.sessions;
     this.#store = parts.store;
     this.#clock = parts.clock;
-    this.#after = parts.after;
+    this.#window = new BatchWindow(parts.after, (entries) =>
+      this.#deliver(entries, ({ batch }) => batch),
+    );
     this.#flow = new Flow(parts);
     this.#pages = new JournalPages(parts.store);
     this.#onEnd = parts.onEnd;
+    this.#onGone = parts.onGone;
     this.#onLag = parts.onLag;
     this.#onCaughtUp = parts.onCaughtUp;
   }
 
   /** Sends what one turn appended. Sessions that take batches get it at once, or when the open window ends. */
   broadcast(entries: readonly Entry[]): void {
-    const windowOpen = this.#batched !== null;
-    this.#batched?.push(...entries);
-    if (windowOpen && this.#sessions.unbatchedCount === 0) return;
-    const batching = this.#deliver(entries, (record) => !record.batch || !windowOpen);
-    if (batching && !windowOpen) this.#openWindow();
+    const { isOpen } = this.#window;
+    this.#window.add(entries);
+    if (isOpen && this.#sessions.unbatchedCount === 0) return;
+    const batching = this.#deliver(entries, ({ batch }) => !batch || !isOpen);
+    if (batching && !isOpen) this.#window.open();
   }
 
   /**
@@ -160,7 +151,7 @@ export class Delivery<Socket extends object> {
 
   /** Drops what is cached of the journal, because another one replaces it. */
   forget(): void {
-    if (this.#batched !== null) this.#batched = [];
+    this.#window.forget();
     this.#pages = new JournalPages(this.#store);
   }
 
@@ -171,7 +162,7 @@ export class Delivery<Socket extends object> {
   settle(session: LiveSession): void {
     const { head } = this.#store.extent();
     const from = session.sentBefore(head + 1, this.#store);
-    const waiting = session.record.batch ? this.#batched?.[0] : undefined;
+    const waiting = session.record.batch ? this.#window.first : undefined;
     const decided = waiting === undefined ? head : waiting.seq - 1;
     session.lastSent = from;
     session.record = { ...session.record, from, decided };
@@ -182,6 +173,7 @@ export class Delivery<Socket extends object> {
     const session = this.#sessions.live(socket);
     if (session !== null) this.#flow.ends(socket, session);
     const { frame, code, reason } = this.#sessions.dialectOf(socket).farewell(why);
+    if (session?.ended === false) this.#onGone(session, code);
     this.#sessions.remove(socket);
     if (frame !== undefined) this.#sockets.send(socket, frame);
     this.#sockets.close(socket, code, reason);
@@ -209,17 +201,6 @@ export class Delivery<Socket extends object> {
       if (!session.ended && this.#flow.isStuck(session, now)) this.end(socket, "overloaded");
     }
     this.#flow.schedule(this.#sessions.lagging().size > 0, now);
-  }
-
-  /** The first event of a burst was sent at once. Those of the next milliseconds share a frame. */
-  #openWindow(): void {
-    this.#batched = [];
-    this.#after(BATCH_WINDOW_MS, () => {
-      const entries = this.#batched ?? [];
-      this.#batched = null;
-      if (entries.length === 0) return;
-      if (this.#deliver(entries, (record) => record.batch)) this.#openWindow();
-    });
   }
 
   /** @returns whether any of the readers takes batches */
@@ -317,7 +298,7 @@ export class Delivery<Socket extends object> {
   /** Makes a session lag when only the open batching window may hold events for it. */
   #lagByNothing(socket: Socket, session: LiveSession, now: number): void {
     session.lastSent = session.sentBefore(this.#store.extent().head + 1, this.#store);
-    this.#lagFrom(socket, session, session.record.batch ? this.#batched?.[0] : undefined, now);
+    this.#lagFrom(socket, session, session.record.batch ? this.#window.first : undefined, now);
   }
 
   /** @param first the first event that may wait for it */

@@ -19,7 +19,20 @@ export type Intent =
    */
   | { readonly kind: "acknowledge"; readonly number: number | null; readonly reply?: string }
   /** It wants only events of these topics; none: all. */
-  | { readonly kind: "subscribe"; readonly topics: readonly string[] };
+  | { readonly kind: "subscribe"; readonly topics: readonly string[] }
+  | DirectIntent;
+
+/** What a client says to an extension of the hub. */
+export type DirectIntent =
+  /** `ack`: it waits for an answer under this name. */
+  | {
+      readonly kind: "message";
+      readonly name: string;
+      readonly data: unknown;
+      readonly ack?: string;
+    }
+  /** Answers a call of the hub. */
+  | { readonly kind: "answer"; readonly call: string; readonly data: unknown };
 
 /** How the numbers of a connection follow from the hub's: a client's number is the hub's seq minus `base`. */
 export type Numbering = { readonly dialect: Dialect; readonly base: number };
@@ -95,4 +108,15 @@ export type Dialect = {
   /** A frame was refused. */
   readonly refused: (code: FrameErrorCode) => string;
   readonly farewell: (why: CloseName) => Farewell;
+  /** Frames outside of the sequence. Absent: extensions say nothing to clients of this dialect. */
+  readonly direct?: DirectFrames;
+};
+
+/** Frames without a number. They count to the window of their connection. */
+export type DirectFrames = {
+  readonly message: (name: string, data: unknown) => string;
+  /** Answers a message. @param ack the name under which the client waits for it */
+  readonly answer: (ack: string, data: unknown) => string;
+  /** Asks the client, which answers with the same `id`. */
+  readonly call: (id: string, name: string, data: unknown) => string;
 };

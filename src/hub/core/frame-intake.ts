@@ -1,11 +1,12 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { FrameErrorCode } from "../../protocol/error-codes.ts";
 import { BAD_FRAMES_MAX, UNAUTHENTICATED_FRAMES_MAX } from "../../protocol/limits.ts";
-import type { ServingParts } from "./delivery.ts";
+import type { ServingParts } from "./serving-parts.ts";
+import type { DirectIntent } from "./dialect.ts";
 import { countFrame } from "./frame-rate.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { ResumePosition } from "./resume.ts";
-import type { WaitingSession } from "./session.ts";
+import type { OpenSession, WaitingSession } from "./session.ts";
 
 /** How a client wants to be served. */
 export type ConnectionOptions = {
@@ -18,6 +19,13 @@ export type ConnectionOptions = {
   /** Absent: the first one of the hub's kind. */
   readonly dialect?: string;
   readonly resume: ResumePosition;
+};
+
+/** What a client says to an extension, and who it is. */
+export type Said = {
+  readonly kind: "said";
+  readonly from: OpenSession;
+  readonly intent: DirectIntent;
 };
 
 /** A client's frame that takes effect when its token is verified. */
@@ -35,9 +43,9 @@ export class FrameIntake<Socket extends object> {
 
   /**
    * Takes one frame: size and rate come before parsing.
-   * @returns a token to verify first, or null
+   * @returns a token to verify first, or something for an extension, or null
    */
-  take(socket: Socket, data: string | ArrayBuffer): TokenRequest | null {
+  take(socket: Socket, data: string | ArrayBuffer): TokenRequest | Said | null {
     const { frameBytes } = this.#parts.kind.limits;
     if (isLonger(data, frameBytes)) return this.#end(socket, "frameTooBig");
     const session = this.#parts.sessions.live(socket);
@@ -84,7 +92,7 @@ export class FrameIntake<Socket extends object> {
     socket: Socket,
     session: LiveSession,
     data: string | ArrayBuffer,
-  ): TokenRequest | null {
+  ): TokenRequest | Said | null {
     if (session.ended) return null;
     const now = this.#parts.clock();
     const { limits } = this.#parts.kind;
@@ -116,6 +124,9 @@ export class FrameIntake<Socket extends object> {
       }
       case "subscribe":
         return this.#narrow(socket, session, intent.value.topics);
+      case "message":
+      case "answer":
+        return { kind: "said", from: session.record, intent: intent.value };
     }
   }
 

@@ -45,7 +45,7 @@ export class LiveSession implements Numbering {
     this.record = record;
     this.dialect = serving.dialect;
     this.credit = new Credit(serving.limits);
-    this.grants = new Set(record.grants);
+    this.grants = grantsIn(record);
     this.expiresAtMs = record.exp * 1000;
     this.lastSent = record.lagging === undefined ? null : record.from;
     this.cursor = record.from;
@@ -61,10 +61,10 @@ export class LiveSession implements Numbering {
     return this.record.lagging !== undefined;
   }
 
-  /** Replaces the record, after `reauth`. */
+  /** Replaces the record by one with other grants. */
   renew(record: OpenSession): void {
     this.record = record;
-    this.grants = new Set(record.grants);
+    this.grants = grantsIn(record);
     this.expiresAtMs = record.exp * 1000;
   }
 
@@ -111,4 +111,8 @@ export class LiveSession implements Numbering {
       if (page.length < LOOK_BACK_PAGE) return from;
     }
   }
+}
+
+function grantsIn({ grants, extra = [] }: OpenSession): ReadonlySet<string> {
+  return new Set([...grants, ...extra]);
 }

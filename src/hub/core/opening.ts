@@ -4,13 +4,13 @@ import { ACCEPTS_PER_SECOND, UNAUTHENTICATED_ACCEPTS_PER_SECOND } from "../../pr
 import type { Audience } from "../publisher.ts";
 import { retryWindowMs } from "./accept-rate.ts";
 import type { Deadlines } from "./deadlines.ts";
-import type { ServingParts } from "./delivery.ts";
+import type { ServingParts } from "./serving-parts.ts";
 import type { Dialect, Opened, Whole } from "./dialect.ts";
 import type { ConnectionOptions } from "./frame-intake.ts";
 import { dialectOf, type StreamKind } from "./kind.ts";
 import { LiveSession } from "./live-session.ts";
 import { decideResume, type ResumeDecision } from "./resume.ts";
-import type { SessionIdentity } from "./session.ts";
+import { isTooLarge, type OpenSession, type SessionIdentity } from "./session.ts";
 
 /** The whole state at a seq, as far as one reader may see it. */
 export type SnapshotAt = { readonly seq: number; readonly state: Record<string, unknown> };
@@ -30,6 +30,10 @@ export type OpeningPorts = {
   readonly onPresenceChange: () => void;
   /** A client has connected; `decision` is how it starts. */
   readonly onOpen: (decision: ResumeDecision) => void;
+  /** Its session has begun, and the first frames are sent. */
+  readonly onOpened: (session: LiveSession) => void;
+  /** Grants that a session has beside those of its token. */
+  readonly extraGrantsOf: (client: Pick<OpenSession, "id" | "sub" | "scope">) => readonly string[];
 };
 
 /** Begins sessions: the acknowledgement, and then what the client missed or the whole state (HUB-4). */
@@ -75,10 +79,14 @@ export class Opening<Socket extends object> {
     const dialect = dialectOf(kind, options.dialect) ?? kind.dialects[0];
     const decision = this.decide(options);
     const { epoch, head, oldest } = this.#parts.store.extent();
-    const session = new LiveSession(openRecord(identity, options, dialect, clock(), head), null, {
-      dialect,
-      limits,
-    });
+    const record = openRecord(identity, options, dialect, clock(), head);
+    const extra = this.#ports.extraGrantsOf(record);
+    if (extra.length > 0) record.extra = [...extra];
+    const session = new LiveSession(record, null, { dialect, limits });
+    if (isTooLarge(record)) {
+      this.#parts.delivery.end(socket, "forbidden");
+      return;
+    }
     const whole =
       decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
     const base = baseOf(dialect, options, whole);
@@ -114,6 +122,7 @@ export class Opening<Socket extends object> {
       this.#sendSnapshot(socket, session, at, { ...whole, reason, oldest, ...here });
     }
     if (isNewUser) this.#ports.onPresenceChange();
+    this.#ports.onOpened(session);
   }
 
   #sendSnapshot(socket: Socket, session: LiveSession, at: Opened, whole: Whole): void {
@@ -145,6 +154,7 @@ function openRecord(
     id: options.id,
     sub: identity.sub,
     grants: [...identity.grants],
+    ...(identity.scope === undefined ? {} : { scope: identity.scope }),
     exp: identity.exp,
     ...(identity.iat === undefined ? {} : { iat: identity.iat }),
     warned: false,

@@ -19,8 +19,8 @@ export type SequencerPorts = {
 /** Numbers a hub's events: one `seq` without gaps, journaled before anybody is sent it (HUB-1). */
 export class Sequencer {
   readonly #ports: SequencerPorts;
-  /** Entries of the present turn, not sent yet. */
-  #unsent: Entry[] = [];
+  /** What the present turn has appended, and what is to be done in between, in order. */
+  #unsent: (Entry | (() => void))[] = [];
   #turnDepth = 0;
 
   constructor(ports: SequencerPorts) {
@@ -42,11 +42,19 @@ export class Sequencer {
     } finally {
       this.#turnDepth -= 1;
       if (this.#turnDepth === 0 && this.#unsent.length > 0) {
-        const entries = this.#unsent;
+        const unsent = this.#unsent;
         this.#unsent = [];
-        this.#ports.onAppended(entries);
+        this.#send(unsent);
       }
     }
+  }
+
+  /**
+   * Does something after the turn, between the events that it published before and after this call, so that for
+   * example grants change in order with the events (HUB-8). Call it inside {@link turn}.
+   */
+  then(act: () => void): void {
+    this.#unsent.push(act);
   }
 
   /** Appends one event; call it inside {@link turn}. */
@@ -77,6 +85,22 @@ export class Sequencer {
     store.trim(bounds, now);
     this.#unsent.push(entry);
     return { kind: "published", seq: entry.seq };
+  }
+
+  #send(unsent: readonly (Entry | (() => void))[]): void {
+    let entries: Entry[] = [];
+    const flush = (): void => {
+      if (entries.length > 0) this.#ports.onAppended(entries);
+      entries = [];
+    };
+    for (const one of unsent) {
+      if (typeof one !== "function") entries.push(one);
+      else {
+        flush();
+        one();
+      }
+    }
+    flush();
   }
 }
 

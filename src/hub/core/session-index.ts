@@ -2,6 +2,12 @@ import type { Audience } from "../publisher.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { WaitingSession } from "./session.ts";
 
+/** Some sessions of a hub: one connection, those with a grant, or all; perhaps without one connection. */
+export type Selector =
+  | { readonly connection: string }
+  | { readonly grant: string; readonly except?: string }
+  | { readonly all: true; readonly except?: string };
+
 /** Sessions with their sockets. */
 type Sessions<Socket> = Map<Socket, LiveSession>;
 
@@ -16,6 +22,7 @@ export class SessionIndex<Socket extends object> {
   readonly lagging: Sessions<Socket> = new Map();
   readonly #byUser = new Map<string, Sessions<Socket>>();
   readonly #byGrant = new Map<string, Sessions<Socket>>();
+  readonly #byId = new Map<string, readonly [Socket, LiveSession]>();
   readonly #waitingBy = new Map<string, number>();
   #waiting = 0;
   #unbatched = 0;
@@ -57,6 +64,7 @@ export class SessionIndex<Socket extends object> {
   add(socket: Socket, session: LiveSession): void {
     this.open.set(socket, session);
     if (session.isLagging) this.lagging.set(socket, session);
+    this.#byId.set(session.record.id, [socket, session]);
     put(this.#byUser, session.record.sub, socket, session);
     for (const grant of session.grants) put(this.#byGrant, grant, socket, session);
     this.#count(session, 1);
@@ -68,6 +76,7 @@ export class SessionIndex<Socket extends object> {
     if (session === undefined) return;
     this.open.delete(socket);
     this.lagging.delete(socket);
+    this.#byId.delete(session.record.id);
     take(this.#byUser, session.record.sub, socket);
     for (const grant of session.grants) take(this.#byGrant, grant, socket);
     this.#count(session, -1);
@@ -95,6 +104,19 @@ export class SessionIndex<Socket extends object> {
       for (const [socket, session] of sessions) readers.set(socket, session);
     }
     return readers;
+  }
+
+  /** The sessions that a selector names. */
+  selected(to: Selector): Iterable<readonly [Socket, LiveSession]> {
+    if ("connection" in to) {
+      const one = this.#byId.get(to.connection);
+      return one === undefined ? [] : [one];
+    }
+    const sessions = "grant" in to ? (this.#byGrant.get(to.grant) ?? []) : this.open;
+    const chosen = [...sessions];
+    return to.except === undefined
+      ? chosen
+      : chosen.filter(([, { record }]) => record.id !== to.except);
   }
 
   #count({ record }: LiveSession, by: 1 | -1): void {

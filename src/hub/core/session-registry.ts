@@ -2,7 +2,7 @@ import type { Dialect } from "./dialect.ts";
 import type { HubStore } from "./journal.ts";
 import { dialectOf, type StreamKind } from "./kind.ts";
 import { LiveSession } from "./live-session.ts";
-import { SessionIndex } from "./session-index.ts";
+import { type Selector, SessionIndex } from "./session-index.ts";
 import type { HubSockets, OpenSession, WaitingSession } from "./session.ts";
 import type { Audience } from "../publisher.ts";
 
@@ -67,6 +67,11 @@ export class SessionRegistry<Socket extends object> {
   /** The open sessions that may read something of these audiences, each once (HUB-8). */
   readersOf(audiences: readonly Audience[]): ReadonlyMap<Socket, LiveSession> {
     return this.#indexed().readersOf(audiences);
+  }
+
+  /** The open sessions that a selector names. */
+  selected(to: Selector): Iterable<readonly [Socket, LiveSession]> {
+    return this.#indexed().selected(to);
   }
 
   /** Whether a connection with this id waits for its `auth` frame. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SESSION_GRANTS_MAX_BYTES, SESSION_SCOPE_MAX_BYTES } from "../../protocol/limits.ts";
 
 /** The attachment of a socket, which survives hibernation: small, versioned, without secrets (HUB-6). */
 const SessionRecord = z.discriminatedUnion("state", [
@@ -27,7 +28,12 @@ const SessionRecord = z.discriminatedUnion("state", [
     state: z.literal("open"),
     id: z.string(),
     sub: z.string(),
+    /** From its token. */
     grants: z.array(z.string()),
+    /** Grants that an extension gives it, beside those of its token. */
+    extra: z.array(z.string()).optional(),
+    /** What the client said of itself when it connected. Only extensions read it. */
+    scope: z.unknown().optional(),
     /** Seconds, like the claim. */
     exp: z.number(),
     warned: z.boolean(),
@@ -80,6 +86,8 @@ export type SessionIdentity = {
   readonly exp: number;
   /** When its token was issued, seconds; absent: the token does not say. */
   readonly iat?: number | undefined;
+  /** What kind of client it is, for extensions. JSON, at most {@link SESSION_SCOPE_MAX_BYTES}. */
+  readonly scope?: unknown;
 };
 
 /** What the hub needs of its sockets. The adapter over hibernating WebSockets is `socket-set.ts`. */
@@ -95,4 +103,22 @@ export interface HubSockets<Socket extends object> {
   save(socket: Socket, record: SessionRecord): void;
   /** When the runtime last answered its ping, milliseconds; null: never. */
   lastPingAt(socket: Socket): number | null;
+}
+
+const encoder = new TextEncoder();
+
+/** Whether grants do not fit into what a socket carries through hibernation. */
+export function areGrantsTooLarge(grants: readonly string[]): boolean {
+  return bytesOf(grants) > SESSION_GRANTS_MAX_BYTES;
+}
+
+/** Whether a session's grants or scope do not fit into what a socket carries through hibernation. */
+export function isTooLarge({ grants, extra = [], scope }: OpenSession): boolean {
+  return (
+    areGrantsTooLarge([...grants, ...extra]) || bytesOf(scope ?? null) > SESSION_SCOPE_MAX_BYTES
+  );
+}
+
+function bytesOf(value: unknown): number {
+  return encoder.encode(JSON.stringify(value)).length;
 }

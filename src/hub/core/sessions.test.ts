@@ -100,12 +100,12 @@ describe("a socket that is gone", () => {
     const bench = new VirtualHub();
     const [open, ended, waiting] = [bench.connect(), bench.connect(), bench.wait()];
     bench.server.end(ended, "restart");
-    expect([open, ended, waiting].map((socket) => bench.server.closed(socket))).toEqual([
+    expect([open, ended, waiting].map((socket) => bench.server.closed(socket, 1006))).toEqual([
       true,
       false,
       false,
     ]);
-    expect(bench.server.closed(open)).toBe(false);
+    expect(bench.server.closed(open, 1006)).toBe(false);
     expect([bench.server.sessions.openCount, bench.server.sessions.waitingCount]).toEqual([0, 0]);
   });
 

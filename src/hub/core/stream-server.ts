@@ -10,8 +10,15 @@ import {
 import type { Signal } from "../publisher.ts";
 import { AcceptRate, AnonymousAcceptRate } from "./accept-rate.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type After, Delivery } from "./delivery.ts";
-import { type ConnectionOptions, FrameIntake, type TokenRequest } from "./frame-intake.ts";
+import { Direct } from "./direct.ts";
+import type { After } from "./batch-window.ts";
+import { Delivery } from "./delivery.ts";
+import {
+  type ConnectionOptions,
+  FrameIntake,
+  type Said,
+  type TokenRequest,
+} from "./frame-intake.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 import { Opening, type OpeningPorts, type SnapshotSource } from "./opening.ts";
@@ -29,6 +36,8 @@ export type StreamPorts<Socket extends object> = OpeningPorts & {
   readonly onEnd: (code: number) => void;
   /** A client has begun to lag. */
   readonly onLag: () => void;
+  /** A session is no longer served, whoever closed it. @param code of the close */
+  readonly onGone: (session: LiveSession, code: number) => void;
 };
 
 /**
@@ -44,6 +53,8 @@ export class StreamServer<Socket extends object> {
   readonly #deadlines: Deadlines<Socket>;
   readonly #signals: Signals<Socket>;
   readonly #opening: Opening<Socket>;
+  /** Reaches some sessions outside of the sequence of events. */
+  readonly direct: Direct<Socket>;
   readonly #accepts = new AcceptRate(ACCEPTS_BURST, ACCEPTS_PER_SECOND);
   readonly #anonymousAccepts = new AnonymousAcceptRate();
 
@@ -64,6 +75,7 @@ export class StreamServer<Socket extends object> {
         ports.onPresenceChange();
       },
       onLag: ports.onLag,
+      onGone: ports.onGone,
       onCaughtUp: (socket, session, hasResumed) => {
         this.#signals.catchUp(socket, session);
         if (hasResumed && session.record.signals === true) this.#tellPresence(socket, session);
@@ -76,6 +88,7 @@ export class StreamServer<Socket extends object> {
     );
     const parts = { sockets, sessions, delivery, store, kind, clock };
     this.#frames = new FrameIntake(parts);
+    this.direct = new Direct(sessions, delivery);
     this.#deadlines = new Deadlines(parts);
     this.#opening = new Opening(parts, this.#deadlines, ports);
   }
@@ -172,9 +185,9 @@ export class StreamServer<Socket extends object> {
 
   /**
    * Takes one frame of a client (HUB-9).
-   * @returns a token to verify before {@link open} or {@link renew}, or null
+   * @returns a token to verify before {@link open} or {@link renew}, something for an extension, or null
    */
-  message(socket: Socket, data: string | ArrayBuffer): TokenRequest | null {
+  message(socket: Socket, data: string | ArrayBuffer): TokenRequest | Said | null {
     return this.#frames.take(socket, data);
   }
 
@@ -273,10 +286,11 @@ export class StreamServer<Socket extends object> {
     return this.#sessions.waiting(socket) !== null;
   }
 
-  /** A socket is gone. @returns whether we had not closed it ourselves */
-  closed(socket: Socket): boolean {
+  /** A socket is gone. @param code of the close. @returns whether we had not closed it ourselves */
+  closed(socket: Socket, code: number): boolean {
     const session = this.#sessions.live(socket);
     const served = session !== null && !session.ended;
+    if (served) this.#ports.onGone(session, code);
     this.#sessions.remove(socket);
     this.#delivery.gone(socket);
     if (served) this.#ports.onPresenceChange();

@@ -44,6 +44,7 @@ const CHAPTERS = {
     JWKS_REFETCH_COOLDOWN_MS: "an unknown key id fetches the provider's keys no sooner",
     JWT_KEY_CANDIDATES_MAX: "401: a token without `kid` is not tried with more keys",
     SECRET_MIN_LENGTH: "a secret with fewer characters stops the start",
+    SESSION_SCOPE_MAX_BYTES: "close 4403; no client of today has a scope",
     SESSION_GRANTS_MAX_BYTES: "403: a token with more scopes does not fit a socket's memory",
   },
   "The stream `/ws`": {
@@ -96,6 +97,10 @@ const CHAPTERS = {
     LONG_POLL_EVENTS_MAX: "`more: true`: the rest is for the next call",
     LONG_POLL_BYTES_MAX: "the same; an event that is larger comes alone",
     EVENT_STREAM_KEEP_ALIVE_MS: "a comment is sent, so that the connection is kept",
+  },
+  "Calls between clients": {
+    CALLS_PER_TARGET: "the call fails at once; no area has calls yet",
+    CALLS_PER_HUB: "the same",
   },
   "The journal": {
     JOURNAL_MAX_AGE_MS: "the oldest events go; a resume from before them gets a snapshot",

@@ -1,0 +1,125 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { IdGenerator } from "../../platform/ids.ts";
+import { CALLS_PER_TARGET, CALLS_PER_HUB } from "../../protocol/limits.ts";
+
+/** A call of one client to another that is not answered yet. */
+export type PendingCall = {
+  readonly id: string;
+  /** Id of the connection that waits for the answer. */
+  readonly caller: string;
+  /** The name under which it waits. */
+  readonly ack: string;
+  /** Id of the connection that is to answer. */
+  readonly target: string;
+  /** When it fails, milliseconds. */
+  readonly deadline: number;
+};
+
+/** Why a call has no answer. */
+export type CallFailure =
+  /** The target is not connected, or is the caller itself. Nothing was sent. */
+  | "no_target"
+  /** Too many calls wait for that target, or in this hub. Nothing was sent. */
+  | "too_many"
+  /** The target has left. The call may have had its effect. */
+  | "target_gone"
+  /** The target did not answer in time. */
+  | "timed_out";
+
+/** Where pending calls are kept, so that they survive a sleep of the hub. Synchronous. */
+export interface CallStore {
+  addCall(call: PendingCall): void;
+  /** Removes a call that waits for this target. @returns null: there is none */
+  takeCall(id: string, target: string): PendingCall | null;
+  /** Removes the calls that wait for this target. */
+  takeCallsTo(target: string): PendingCall[];
+  /** Removes the calls of this caller. */
+  dropCallsOf(caller: string): void;
+  /** Removes the calls whose deadline has passed. */
+  takeDueCalls(now: number): PendingCall[];
+  /** The next deadline, milliseconds; null: no call waits. */
+  nextCallDeadline(): number | null;
+  /** How many wait in all, and for this target. */
+  countCalls(target: string): { readonly all: number; readonly toTarget: number };
+}
+
+/** What calls need from the hub. */
+export type CallPorts = {
+  readonly store: CallStore;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  readonly isConnected: (connectionId: string) => boolean;
+  /** Sends the call to its target. */
+  readonly ask: (call: PendingCall, name: string, data: unknown) => void;
+  /** Sends the answer to the caller, if it is still there. */
+  readonly answer: (call: PendingCall, data: unknown) => void;
+  /** Sends the caller that there is no answer. */
+  readonly fail: (call: Pick<PendingCall, "caller" | "ack">, why: CallFailure) => void;
+  /** Sets when {@link Calls.expire} runs, milliseconds; null: not at all. */
+  readonly schedule: (at: number | null) => void;
+};
+
+/**
+ * Calls between the clients of a hub (HUB-22). Each goes to exactly one target, has an id that the hub makes and a
+ * deadline, and ends exactly once: with the target's answer, or with the reason why there is none.
+ */
+export class Calls {
+  readonly #ports: CallPorts;
+
+  constructor(ports: CallPorts) {
+    this.#ports = ports;
+  }
+
+  /** Sends a call, or fails it at once. @param timeoutMs how long the target may take */
+  place(
+    call: Pick<PendingCall, "caller" | "ack" | "target">,
+    name: string,
+    data: unknown,
+    timeoutMs: number,
+  ): void {
+    const { store, clock, newId, isConnected, ask, fail } = this.#ports;
+    const { caller, target } = call;
+    if (caller === target || !isConnected(target)) return fail(call, "no_target");
+    const { all, toTarget } = store.countCalls(target);
+    if (all >= CALLS_PER_HUB || toTarget >= CALLS_PER_TARGET) return fail(call, "too_many");
+    const now = clock();
+    const pending = { ...call, id: newId(now), deadline: now + timeoutMs };
+    store.addCall(pending);
+    this.#schedule();
+    return ask(pending, name, data);
+  }
+
+  /**
+   * Passes an answer on. A second answer, one that came too late, and one of another client than the target are
+   * dropped.
+   * @returns whether the call waited for it
+   */
+  answered(target: string, id: string, data: unknown): boolean {
+    const call = this.#ports.store.takeCall(id, target);
+    if (call === null) return false;
+    this.#schedule();
+    this.#ports.answer(call, data);
+    return true;
+  }
+
+  /** A connection is gone: the calls to it fail now, and nobody waits for those that it made. */
+  gone(connectionId: string): void {
+    const { store, fail } = this.#ports;
+    store.dropCallsOf(connectionId);
+    const calls = store.takeCallsTo(connectionId);
+    this.#schedule();
+    for (const call of calls) fail(call, "target_gone");
+  }
+
+  /** Fails the calls whose deadline has passed. */
+  expire(): void {
+    const { store, clock, fail } = this.#ports;
+    const calls = store.takeDueCalls(clock());
+    this.#schedule();
+    for (const call of calls) fail(call, "timed_out");
+  }
+
+  #schedule(): void {
+    this.#ports.schedule(this.#ports.store.nextCallDeadline());
+  }
+}

@@ -1,0 +1,60 @@
+import type { CloseName } from "../../protocol/close-codes.ts";
+import type { Delivery } from "./delivery.ts";
+import type { DirectFrames } from "./dialect.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { Selector } from "./session-index.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+import { isTooLarge } from "./session.ts";
+
+/** Reaches some sessions outside of the sequence of events (HUB-21). */
+export class Direct<Socket extends object> {
+  readonly #sessions: SessionRegistry<Socket>;
+  readonly #delivery: Delivery<Socket>;
+
+  constructor(sessions: SessionRegistry<Socket>, delivery: Delivery<Socket>) {
+    this.#sessions = sessions;
+    this.#delivery = delivery;
+  }
+
+  /** The open sessions that a selector names. */
+  selected(to: Selector): LiveSession[] {
+    return [...this.#sessions.selected(to)].map(([, session]) => session);
+  }
+
+  /** Sends a frame to those that do not lag. @param encode writes it in the dialect of each session */
+  tell(to: Selector, encode: (frames: DirectFrames) => string): void {
+    for (const [socket, session] of this.#sessions.selected(to)) {
+      const { direct } = session.dialect;
+      if (direct !== undefined) this.#delivery.sendSignal(socket, session, encode(direct));
+    }
+  }
+
+  /** Sends one connection what it is owed, an answer or a call, also if it lags. */
+  owe(connection: string, encode: (frames: DirectFrames) => string): void {
+    for (const [socket, session] of this.#sessions.selected({ connection })) {
+      const { direct } = session.dialect;
+      if (direct !== undefined) this.#delivery.send(socket, session, encode(direct));
+    }
+  }
+
+  /** Tells a connection that nobody takes its frame. */
+  refuse(connection: string): void {
+    for (const [socket, session] of this.#sessions.selected({ connection })) {
+      this.#delivery.send(socket, session, session.dialect.refused("unknown_type"));
+    }
+  }
+
+  /** Replaces the grants that sessions have beside those of their tokens, from the next event on (HUB-8). */
+  regrant(to: Selector, extra: readonly string[]): void {
+    for (const [socket, session] of this.#sessions.selected(to)) {
+      this.#delivery.settle(session);
+      this.#sessions.renew(socket, session, { ...session.record, extra: [...extra] });
+      if (isTooLarge(session.record)) this.#delivery.end(socket, "forbidden");
+    }
+  }
+
+  /** Closes sessions. */
+  end(to: Selector, why: CloseName): void {
+    for (const [socket] of this.#sessions.selected(to)) this.#delivery.end(socket, why);
+  }
+}

@@ -1,0 +1,154 @@
+import { Calls } from "./core/calls.ts";
+import type { DirectIntent } from "./core/dialect.ts";
+import type { OpenSession } from "./core/session.ts";
+import type { Direct } from "./core/direct.ts";
+import { clientOf, type ExtensionTurns } from "./extension-turns.ts";
+import type { Client, HubExtension, SocketExtension } from "./extension.ts";
+import type { StreamHost } from "./host.ts";
+import type { HubSocket } from "./socket-set.ts";
+import type { SqliteDuplex } from "./sqlite-duplex.ts";
+
+/** Task that fails the calls whose deadline has passed. */
+export const CALLS_TASK = "hub/calls";
+
+/** A closed connection that its hub did not see closing: it was lost in a crash. */
+const LOST_CODE = 1006;
+
+/** A session that was closed, and its code. */
+type Gone = { readonly client: Client; readonly code: number };
+
+/** What the extensions of a hub hear from its sockets, and say to them (HUB-21). */
+export class Duplex {
+  readonly #direct: Direct<HubSocket>;
+  readonly #store: SqliteDuplex;
+  readonly #ears: readonly (readonly [HubExtension, SocketExtension])[];
+  readonly #then: (act: () => void) => void;
+  readonly #turns: ExtensionTurns;
+  readonly #calls: Calls;
+  /** Closed since the last event ended. */
+  #gone: Gone[] = [];
+
+  /**
+   * @param then does something after the present turn, in order with its events
+   */
+  constructor(parts: {
+    readonly host: StreamHost;
+    readonly store: SqliteDuplex;
+    readonly extensions: readonly HubExtension[];
+    readonly turns: ExtensionTurns;
+    readonly then: (act: () => void) => void;
+  }) {
+    const { host, store, extensions, turns, then } = parts;
+    this.#direct = host.server.direct;
+    this.#store = store;
+    this.#then = then;
+    this.#turns = turns;
+    this.#ears = extensions.flatMap((one) =>
+      one.sockets === undefined ? [] : [[one, one.sockets] as const],
+    );
+    const answer = (caller: string, ack: string, data: unknown): void =>
+      then(() => this.#answer(caller, ack, data));
+    this.#calls = new Calls({
+      store,
+      clock: host.clock,
+      newId: host.newId,
+      isConnected: (connection) => this.#direct.selected({ connection }).length > 0,
+      ask: ({ id, target }, name, data) =>
+        then(() => this.#direct.owe(target, (frames) => frames.call(id, name, data))),
+      answer: ({ caller, ack }, data) => answer(caller, ack, data),
+      fail: ({ caller, ack }, why) => answer(caller, ack, this.#failureOf(why)),
+      schedule: (at) => host.store.writeTask(CALLS_TASK, at),
+    });
+  }
+
+  /** The grants that extensions give a client that connects. */
+  grantsOf(client: Pick<OpenSession, "id" | "sub" | "scope">): readonly string[] {
+    const lookups = this.#ears.filter(([, { grantsOf }]) => grantsOf !== undefined);
+    if (lookups.length === 0) return [];
+    return this.#turns.run(() =>
+      lookups.flatMap(([extension, { grantsOf }]) => [
+        ...(grantsOf?.(this.#turns.of(extension), clientOf(client)) ?? []),
+      ]),
+    );
+  }
+
+  /** A session has begun. */
+  opened(record: OpenSession): void {
+    if (this.#ears.length === 0) return;
+    const client = clientOf(record);
+    const { connectionId, sub } = client;
+    this.#turns.run(() => {
+      this.#store.rememberConnection({ connectionId, sub, scope: JSON.stringify(client.scope) });
+      for (const [extension, ears] of this.#ears) ears.onOpen?.(this.#turns.of(extension), client);
+    });
+  }
+
+  /** A client has said something. @returns whether anybody takes it */
+  said(from: OpenSession, intent: DirectIntent): boolean {
+    if (this.#ears.length === 0) return false;
+    const client = clientOf(from);
+    const { connectionId } = client;
+    if (intent.kind === "answer") {
+      // If nobody waits for it any more, or it is not this client's to give, there is nothing to tell the client.
+      this.#turns.run(() => this.#calls.answered(connectionId, intent.call, intent.data));
+      return true;
+    }
+    const { name, data, ack } = intent;
+    const found = this.#ears.find(([, ears]) => ears.takes(name));
+    if (found === undefined) return false;
+    const [extension, ears] = found;
+    this.#turns.run(() => {
+      const reply = ears.onMessage(this.#turns.of(extension), client, { name, data });
+      if (reply === null || ack === undefined) return;
+      if ("data" in reply) this.#then(() => this.#answer(connectionId, ack, reply.data));
+      else {
+        const { to: target, timeoutMs, ...call } = reply.call;
+        this.#calls.place({ caller: connectionId, ack, target }, call.name, call.data, timeoutMs);
+      }
+    });
+    return true;
+  }
+
+  /** A session was closed. The extensions hear of it when the present event ends. */
+  closed(record: OpenSession, code: number): void {
+    if (this.#ears.length > 0) this.#gone.push({ client: clientOf(record), code });
+  }
+
+  /** Tells the extensions of the sessions that were closed since. Call it at the end of each event. */
+  settle(): void {
+    for (let gone = this.#gone.shift(); gone !== undefined; gone = this.#gone.shift()) {
+      const { client, code } = gone;
+      this.#turns.run(() => {
+        // Only once, also if the object died before this turn was stored.
+        if (!this.#store.forgetConnection(client.connectionId)) return;
+        this.#calls.gone(client.connectionId);
+        for (const [extension, ears] of this.#ears) {
+          ears.onClose?.(this.#turns.of(extension), client, code);
+        }
+      });
+    }
+  }
+
+  /** After a crash all sockets are gone, and nobody saw them closing. Call it at each wake. */
+  findLost(): void {
+    if (this.#ears.length === 0) return;
+    for (const { connectionId, sub, scope } of this.#store.connections()) {
+      if (this.#direct.selected({ connection: connectionId }).length > 0) continue;
+      const client = { connectionId, sub, scope: JSON.parse(scope) as unknown };
+      this.#gone.push({ client, code: LOST_CODE });
+    }
+  }
+
+  /** The task is due. */
+  expire(): void {
+    this.#turns.run(() => this.#calls.expire());
+  }
+
+  #answer(connection: string, ack: string, data: unknown): void {
+    this.#direct.owe(connection, (frames) => frames.answer(ack, data));
+  }
+
+  #failureOf(why: Parameters<SocketExtension["callFailed"]>[0]): unknown {
+    return this.#ears[0]?.[1].callFailed(why);
+  }
+}

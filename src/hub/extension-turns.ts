@@ -1,0 +1,101 @@
+import type { RequestIds } from "../platform/request-ids.ts";
+import type { Direct } from "./core/direct.ts";
+import type { OpenSession } from "./core/session.ts";
+import type { Sequencer } from "./core/sequencer.ts";
+import type { HubEnv } from "./env.ts";
+import type { Client, HubContext, HubExtension, HubTurn, Sockets } from "./extension.ts";
+import type { StreamHost } from "./host.ts";
+import type { HubSocket } from "./socket-set.ts";
+import type { Publication, Published } from "./publisher.ts";
+
+/** What turns need from the hub. */
+type TurnPorts = {
+  readonly name: string;
+  readonly env: HubEnv;
+  readonly sql: SqlStorage;
+  readonly host: StreamHost;
+  readonly sequencer: Sequencer;
+  readonly extensions: () => readonly HubExtension[];
+};
+
+/** Publishes inside a turn. */
+export type Publish = (publication: Publication) => Published;
+
+/** Runs the extensions of a hub: everything of one turn is stored together, then sent in its order (HUB-2). */
+export class ExtensionTurns {
+  readonly #ports: TurnPorts;
+  readonly #sockets: Sockets;
+
+  constructor(ports: TurnPorts) {
+    this.#ports = ports;
+    this.#sockets = socketsOf(ports.host.server.direct, (act) => ports.sequencer.then(act));
+  }
+
+  /** Runs `work` in one transaction, and then sends what it published. */
+  run<T>(work: () => T): T {
+    return this.#ports.sequencer.turn(work);
+  }
+
+  /** Publishes for an extension. A refusal is a bug of the extension: its whole turn is rolled back. */
+  readonly publish: Publish = (publication) => {
+    const published = this.#ports.sequencer.publish(publication);
+    if (published.kind === "refused") {
+      throw new Error(`${publication.event} cannot be published: ${published.why}`);
+    }
+    return published;
+  };
+
+  /** What an extension can do inside of {@link run}. */
+  of(extension: HubExtension, publish: Publish = this.publish): HubTurn {
+    const { name, sql, host, extensions } = this.#ports;
+    const prefix = extension.name;
+    return {
+      name,
+      sql,
+      now: host.clock,
+      publish,
+      schedule: (key, at) => host.store.writeTask(`${prefix}/${key}`, at),
+      cancel: (key) => host.store.writeTask(`${prefix}/${key}`, null),
+      tell: (said) => {
+        for (const other of extensions()) {
+          if (other === extension) continue;
+          const heard = other.hear?.(this.of(other, publish), said) ?? "done";
+          if (heard !== "done") return heard;
+        }
+        return "done";
+      },
+      sockets: this.#sockets,
+    };
+  }
+
+  /** What an extension can do outside of a turn. @param trace trace id for everything that it publishes */
+  contextOf(extension: HubExtension, trace?: RequestIds["traceId"]): HubContext {
+    const { name, env, host } = this.#ports;
+    const publish: Publish = (publication) =>
+      this.publish(trace === undefined ? publication : { trace, ...publication });
+    return {
+      name,
+      env,
+      now: host.clock,
+      turn: (work) => {
+        const result = this.run(() => work(this.of(extension, publish)));
+        host.arm();
+        return result;
+      },
+    };
+  }
+}
+
+/** A session as extensions see it. */
+export function clientOf({ id, sub, scope }: Pick<OpenSession, "id" | "sub" | "scope">): Client {
+  return { connectionId: id, sub, scope: scope ?? null };
+}
+
+function socketsOf(direct: Direct<HubSocket>, then: (act: () => void) => void): Sockets {
+  return {
+    of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
+    send: (to, name, data) => then(() => direct.tell(to, (frames) => frames.message(name, data))),
+    regrant: (to, grants) => then(() => direct.regrant(to, grants)),
+    close: (to, why) => then(() => direct.end(to, why)),
+  };
+}
