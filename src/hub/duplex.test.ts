@@ -1,0 +1,367 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { CALLS_PER_TARGET, SESSION_SCOPE_MAX_BYTES } from "../protocol/limits.ts";
+import { desk, DESK_EVENTS, DESK_TIMEOUT_MS } from "../testing/desk-extension.ts";
+import { takeHubFailures } from "../testing/hub-failures.ts";
+import { MemoryObject, type MemorySocket } from "../testing/memory-platform.ts";
+import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
+import { KIND, VirtualGuild } from "../testing/virtual-guild.ts";
+import { HANDOVER_HEADER, writeHandover } from "./handover.ts";
+import { HubObject } from "./hub-object.ts";
+
+type Frame = { readonly op: number; readonly t?: string; readonly d: Record<string, unknown> };
+
+/** An account's hub, whose clients call each other. */
+class Desk {
+  readonly time;
+  readonly hub: MemoryObject<HubObject>;
+  #acks = 0;
+
+  constructor() {
+    const { time, env } = new VirtualGuild();
+    const noOne = (): never => {
+      throw new Error("this hub calls no other object");
+    };
+    let ids = 0;
+    this.time = time;
+    this.hub = new MemoryObject<HubObject>({
+      name: "alice",
+      time,
+      reachFrom: () => ({
+        hub: noOne,
+        relay: noOne,
+        newId: () => `id-${String(++ids).padStart(6, "0")}`,
+      }),
+      make: (runtime) =>
+        new HubObject(
+          runtime,
+          env,
+          { ...KIND, name: "user", dialects: [OPCODE_DIALECT] },
+          { extensions: [desk], events: DESK_EVENTS },
+        ),
+    });
+  }
+
+  async connect(sub: string, scope?: unknown): Promise<MemorySocket> {
+    const exp = Math.floor(this.time.now / 1_000) + 3_600;
+    const identity = {
+      sub,
+      grants: [`sub:${sub}`],
+      exp,
+      ...(scope === undefined ? {} : { scope }),
+    };
+    const text = writeHandover({ v: 1, hub: "alice", batch: false, identity });
+    let answer: MemorySocket | number | null = null;
+    const connecting = this.hub.connect({
+      headers: { get: (name) => (name === HANDOVER_HEADER ? text : null) },
+      signal: new AbortController().signal,
+    });
+    void connecting.then((got) => {
+      answer = got;
+    });
+    // Clients are let in one after the other.
+    for (let ms = 0; ms < 1_000 && answer === null; ms += 1) await this.time.pass(1);
+    answer = await connecting;
+    if (typeof answer === "number") throw new Error(`refused with ${answer}`);
+    return answer;
+  }
+
+  /** Sends a message. @returns the name under which its answer comes */
+  async say(from: MemorySocket, name: string, data: unknown): Promise<string> {
+    const ack = `a${++this.#acks}`;
+    this.hub.message(from, JSON.stringify({ op: 20, d: { name, data, ack } }));
+    await this.time.quiet();
+    return ack;
+  }
+
+  async answer(from: MemorySocket, id: string, data: unknown): Promise<void> {
+    this.hub.message(from, JSON.stringify({ op: 21, d: { id, data } }));
+    await this.time.quiet();
+  }
+
+  /** Lets the hub sleep and wake, once nothing keeps it awake. */
+  async sleep(): Promise<void> {
+    for (let ms = 0; ms < 1_000 && this.hub.isBusy; ms += 1) await this.time.pass(1);
+    this.hub.evict();
+  }
+
+  /** A client that has registered a method. */
+  async worker(method: string, sub = "worker"): Promise<MemorySocket> {
+    const socket = await this.connect(sub);
+    await this.say(socket, "desk.register", { method });
+    return socket;
+  }
+}
+
+const frames = (socket: MemorySocket): Frame[] =>
+  socket.sent.map((text) => JSON.parse(text) as Frame);
+/** The answers that a client got, by name. */
+const answers = (socket: MemorySocket): Record<string, unknown> =>
+  Object.fromEntries(
+    frames(socket).flatMap(({ op, d }) => (op === 21 ? [[d["id"], d["data"]]] : [])),
+  );
+/** Ids of the calls that a client was asked. */
+const calls = (socket: MemorySocket): string[] =>
+  frames(socket).flatMap(({ op, d }) => (op === 22 ? [String(d["id"])] : []));
+const events = (socket: MemorySocket): string[] =>
+  frames(socket).flatMap(({ op, t = "" }) => (op === 0 ? [t] : []));
+
+describe("HUB-21 an extension and its clients", () => {
+  it("answers a message after the events that it caused, and sends to the others", async () => {
+    const at = new Desk();
+    const [one, other] = [await at.connect("alice"), await at.connect("bob")];
+    const ack = await at.say(one, "desk.shout", "hello");
+    expect(answers(one)).toEqual({ [ack]: "done" });
+    const last = frames(one).slice(-2);
+    expect(last.map(({ op, t }) => [op, t])).toEqual([
+      [0, "desk.shouted"],
+      [21, undefined],
+    ]);
+    expect(frames(other).at(-1)).toMatchObject({ op: 20, d: { name: "shouted", data: "hello" } });
+    expect(frames(one).some(({ op }) => op === 20)).toBe(false);
+  });
+
+  it("hears who comes, with what they say of themselves, and who leaves, once", async () => {
+    const at = new Desk();
+    const watcher = await at.connect("watcher");
+    const other = await at.connect("alice", { type: "machine", id: "m1" });
+    expect(frames(watcher).at(-1)).toMatchObject({
+      t: "desk.came",
+      d: { sub: "alice", scope: { type: "machine", id: "m1" } },
+    });
+    at.hub.drop(other, 1001);
+    await at.hub.event((impl) => impl.command("desk.close", "nobody"));
+    expect(events(watcher).filter((name) => name === "desk.left")).toEqual(["desk.left"]);
+    expect(frames(watcher).at(-1)).toMatchObject({
+      t: "desk.left",
+      d: { sub: "alice", code: 1001 },
+    });
+  });
+
+  it("hears of a client that it closed itself, with the code of its dialect", async () => {
+    const at = new Desk();
+    const watcher = await at.connect("watcher");
+    const other = await at.connect("alice");
+    const [{ id } = { id: "" }] = frames(other).flatMap(({ t, d }) =>
+      t === "READY" ? [{ id: d["id"] }] : [],
+    );
+    await at.hub.event((impl) => impl.command("desk.close", id));
+    const { code } = OPCODE_DIALECT.farewell("forbidden");
+    expect(other.closedWith).toBe(code);
+    expect(frames(watcher).at(-1)).toMatchObject({ t: "desk.left", d: { sub: "alice", code } });
+    await at.time.pass(10);
+    expect(events(watcher).filter((name) => name === "desk.left")).toHaveLength(1);
+  });
+
+  it("hears after a crash that its clients are lost, once, also if it crashes again at once", async () => {
+    const at = new Desk();
+    await at.connect("alice");
+    at.hub.crash();
+    at.hub.crash();
+    const watcher = await at.connect("watcher");
+    at.hub.crash();
+    const next = await at.connect("next");
+    const left = at.hub.impl.host.store
+      .readAfter(0, 100)
+      .flatMap(({ event, payload }) => (event === "desk.left" ? [payload] : []));
+    expect(left).toEqual(['{"sub":"alice","code":1006}', '{"sub":"watcher","code":1006}']);
+    expect([watcher.closedWith, next.closedWith]).toEqual([1006, null]);
+  });
+
+  it("rolls everything of a message back that fails, and closes its sender, who comes again", async () => {
+    const at = new Desk();
+    const [one, other] = [await at.connect("alice"), await at.connect("bob")];
+    const before = events(other).length;
+    await at.say(one, "desk.fail", null);
+    expect(takeHubFailures()).toHaveLength(1);
+    expect(one.closedWith).toBe(OPCODE_DIALECT.farewell("restart").code);
+    await at.time.pass(10);
+    expect(events(other).slice(before)).toEqual(["desk.left"]);
+  });
+
+  it("refuses a message that nobody takes", async () => {
+    const at = new Desk();
+    const one = await at.connect("alice");
+    await at.say(one, "other.thing", null);
+    expect(frames(one).at(-1)).toEqual({ op: 9, d: { code: "unknown_type" } });
+  });
+
+  it("does not let in a client that says too much of itself", async () => {
+    const at = new Desk();
+    const fits = await at.connect("alice", "x".repeat(SESSION_SCOPE_MAX_BYTES - 2));
+    expect(fits.closedWith).toBeNull();
+    const over = await at.connect("alice", "x".repeat(SESSION_SCOPE_MAX_BYTES - 1));
+    expect(over.closedWith).toBe(OPCODE_DIALECT.farewell("forbidden").code);
+    expect(frames(over).some(({ op }) => op === 0)).toBe(false);
+  });
+});
+
+describe("HUB-8 grants that are not in a token", () => {
+  it("change between the events of one turn, survive a sleep, and are found again at the next connect", async () => {
+    const at = new Desk();
+    const clerk = await at.connect("clerk");
+    const give = (role: string | null): Promise<unknown> =>
+      at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role }));
+    await give("clerk");
+    expect(events(clerk).slice(-1)).toEqual(["desk.after"]);
+    await at.sleep();
+    await give("clerk");
+    expect(events(clerk).slice(-2)).toEqual(["desk.before", "desk.after"]);
+    const again = await at.connect("clerk");
+    await give(null);
+    expect(events(again).slice(-1)).toEqual(["desk.before"]);
+    expect(events(clerk).filter((name) => name.startsWith("desk.a"))).toHaveLength(2);
+  });
+});
+
+describe("HUB-22 calls between clients", () => {
+  it("go to one target, and its answer to the caller alone", async () => {
+    const at = new Desk();
+    const [target, caller, other] = [
+      await at.worker("add"),
+      await at.connect("a"),
+      await at.connect("b"),
+    ];
+    const ack = await at.say(caller, "desk.call", { method: "add", params: [1, 2] });
+    expect(frames(target).at(-1)).toMatchObject({ op: 22, d: { name: "add", data: [1, 2] } });
+    await at.answer(target, calls(target)[0] ?? "", 3);
+    expect(answers(caller)).toEqual({ [ack]: 3 });
+    expect([calls(other), answers(other)]).toEqual([[], {}]);
+  });
+
+  it("survive a sleep of the hub", async () => {
+    const at = new Desk();
+    const [target, caller] = [await at.worker("add"), await at.connect("a")];
+    const ack = await at.say(caller, "desk.call", { method: "add", params: null });
+    await at.sleep();
+    await at.answer(target, calls(target)[0] ?? "", "late but here");
+    expect(answers(caller)).toEqual({ [ack]: "late but here" });
+  });
+
+  it("fail at once when nobody has the method, when it is one's own, and when the target leaves", async () => {
+    const at = new Desk();
+    const [target, caller] = [await at.worker("add"), await at.connect("a")];
+    const nobody = await at.say(caller, "desk.call", { method: "unknown", params: null });
+    const own = await at.say(target, "desk.call", { method: "add", params: null });
+    expect(answers(caller)).toEqual({ [nobody]: { failed: "no_target" } });
+    expect(answers(target)[own]).toEqual({ failed: "no_target" });
+    expect(calls(target)).toEqual([]);
+    const left = await at.say(caller, "desk.call", { method: "add", params: null });
+    at.hub.drop(target);
+    expect(answers(caller)[left]).toEqual({ failed: "target_gone" });
+  });
+
+  it("fail at their deadline, by an alarm, also if the hub slept, and a later answer is dropped", async () => {
+    const at = new Desk();
+    const [target, caller] = [await at.worker("add"), await at.connect("a")];
+    const ack = await at.say(caller, "desk.call", { method: "add", params: null });
+    await at.sleep();
+    await at.time.pass(DESK_TIMEOUT_MS - 1_000);
+    expect(answers(caller)).toEqual({});
+    await at.time.pass(1_000);
+    expect(answers(caller)).toEqual({ [ack]: { failed: "timed_out" } });
+    await at.answer(target, calls(target)[0] ?? "", 3);
+    expect(frames(caller).filter(({ op }) => op === 21)).toHaveLength(1);
+    expect(target.closedWith).toBeNull();
+  });
+
+  it("take one answer, and only from their target", async () => {
+    const at = new Desk();
+    const [target, caller, thief] = [
+      await at.worker("add"),
+      await at.connect("a"),
+      await at.connect("b"),
+    ];
+    const ack = await at.say(caller, "desk.call", { method: "add", params: null });
+    const [id = ""] = calls(target);
+    await at.answer(thief, id, "stolen");
+    await at.answer(caller, id, "my own");
+    expect(answers(caller)).toEqual({});
+    await at.answer(target, id, "first");
+    await at.answer(target, id, "second");
+    expect(frames(caller).filter(({ op }) => op === 21)).toHaveLength(1);
+    expect(answers(caller)).toEqual({ [ack]: "first" });
+  });
+
+  it("to one target are limited, and there is room again when some end", async () => {
+    const at = new Desk();
+    const target = await at.worker("add");
+    const callers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => at.connect(`caller${i}`)),
+    );
+    for (const caller of callers) {
+      for (let i = 0; i < CALLS_PER_TARGET / callers.length; i += 1) {
+        await at.say(caller, "desk.call", { method: "add", params: null });
+      }
+      // So that no caller sends too many frames.
+      await at.time.pass(10_000 / callers.length);
+    }
+    expect(calls(target)).toHaveLength(CALLS_PER_TARGET);
+    const late = await at.connect("late");
+    const over = await at.say(late, "desk.call", { method: "add", params: null });
+    expect(answers(late)).toEqual({ [over]: { failed: "too_many" } });
+    await at.answer(target, calls(target)[0] ?? "", 1);
+    await at.say(late, "desk.call", { method: "add", params: null });
+    expect(calls(target)).toHaveLength(CALLS_PER_TARGET + 1);
+  });
+
+  it("of every kind end exactly once, whoever leaves, sleeps or answers twice", async () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("call" as const), from: fc.nat(3), to: fc.nat(3) }),
+      fc.record({ do: fc.constant("answer" as const), by: fc.nat(3), which: fc.nat(20) }),
+      fc.record({ do: fc.constant("leave" as const), who: fc.nat(3) }),
+      fc.record({ do: fc.constant("sleep" as const) }),
+      fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(1, 5_000, 20_000) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
+        const at = new Desk();
+        const clients: MemorySocket[] = [];
+        for (let i = 0; i < 4; i += 1) clients.push(await at.worker(`m${i}`, `c${i}`));
+        /** The acks that each connection waits for. */
+        const waiting = new Map<MemorySocket, string[]>();
+        const all = new Set(clients);
+        for (const one of steps) {
+          switch (one.do) {
+            case "call": {
+              const from = clients[one.from];
+              if (from === undefined) break;
+              const call = { method: `m${one.to}`, params: null };
+              const ack = await at.say(from, "desk.call", call);
+              waiting.set(from, [...(waiting.get(from) ?? []), ack]);
+              break;
+            }
+            case "answer": {
+              const by = clients[one.by];
+              const asked = [...all].flatMap(calls);
+              const id = asked[one.which % Math.max(1, asked.length)];
+              if (by !== undefined && id !== undefined) await at.answer(by, id, "ok");
+              break;
+            }
+            case "leave": {
+              const who = clients[one.who];
+              if (who === undefined) break;
+              at.hub.drop(who);
+              clients[one.who] = await at.worker(`m${one.who}`, `c${one.who}`);
+              all.add(clients[one.who] ?? who);
+              break;
+            }
+            case "sleep":
+              await at.sleep();
+              break;
+            case "pass":
+              await at.time.pass(one.ms);
+          }
+        }
+        await at.time.pass(DESK_TIMEOUT_MS);
+        for (const [socket, acks] of waiting) {
+          const got = frames(socket).flatMap(({ op, d }) => (op === 21 ? [String(d["id"])] : []));
+          const ofCalls = got.filter((id) => acks.includes(id));
+          expect(new Set(ofCalls).size).toBe(ofCalls.length);
+          if (clients.includes(socket)) expect(ofCalls.toSorted()).toEqual(acks.toSorted());
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
