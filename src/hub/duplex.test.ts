@@ -9,7 +9,12 @@ import { KIND, VirtualGuild } from "../testing/virtual-guild.ts";
 import { HANDOVER_HEADER, writeHandover } from "./handover.ts";
 import { HubObject } from "./hub-object.ts";
 
-type Frame = { readonly op: number; readonly t?: string; readonly d: Record<string, unknown> };
+type Frame = {
+  readonly op: number;
+  readonly s?: number;
+  readonly t?: string;
+  readonly d: Record<string, unknown>;
+};
 
 /** An account's hub, whose clients call each other. */
 class Desk {
@@ -214,6 +219,24 @@ describe("HUB-8 grants that are not in a token", () => {
   });
 });
 
+describe("HUB-5 what was sent before", () => {
+  it("is found in the journal by the grants of then, also after a sleep and a change of grants", async () => {
+    const at = new Desk();
+    const clerk = await at.connect("clerk");
+    const give = (role: string | null, quietly = false): Promise<unknown> =>
+      at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role, quietly }));
+    await give("clerk");
+    await give("clerk");
+    const { s = 0 } = frames(clerk).at(-1) ?? {};
+    await at.sleep();
+    await give(null, true);
+    at.hub.message(clerk, JSON.stringify({ op: 1, d: s }));
+    await at.time.quiet();
+    expect(frames(clerk).at(-1)).toEqual({ op: 11, d: null });
+    expect(frames(clerk).filter(({ op }) => op === 9)).toEqual([]);
+  });
+});
+
 describe("HUB-22 calls between clients", () => {
   it("go to one target, and its answer to the caller alone", async () => {
     const at = new Desk();
@@ -303,6 +326,11 @@ describe("HUB-22 calls between clients", () => {
     await at.answer(target, calls(target)[0] ?? "", 1);
     await at.say(late, "desk.call", { method: "add", params: null });
     expect(calls(target)).toHaveLength(CALLS_PER_TARGET + 1);
+    // Nobody waits for the calls of a caller that has left.
+    const [, leaver] = callers;
+    if (leaver !== undefined) at.hub.drop(leaver);
+    await at.say(late, "desk.call", { method: "add", params: null });
+    expect(calls(target)).toHaveLength(CALLS_PER_TARGET + 2);
   });
 
   it("of every kind end exactly once, whoever leaves, sleeps or answers twice", async () => {

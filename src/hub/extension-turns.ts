@@ -91,11 +91,14 @@ export function clientOf({ id, sub, scope }: Pick<OpenSession, "id" | "sub" | "s
   return { connectionId: id, sub, scope: scope ?? null };
 }
 
-function socketsOf(direct: Direct<HubSocket>, then: (act: () => void) => void): Sockets {
+function socketsOf(
+  direct: Direct<HubSocket>,
+  then: (act: (upTo: number) => void) => void,
+): Sockets {
   return {
     of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
     send: (to, name, data) => then(() => direct.tell(to, (frames) => frames.message(name, data))),
-    regrant: (to, grants) => then(() => direct.regrant(to, grants)),
+    regrant: (to, grants) => then((upTo) => direct.regrant(to, grants, upTo)),
     close: (to, why) => then(() => direct.end(to, why)),
   };
 }

@@ -3,7 +3,11 @@ import type { HubExtension } from "../hub/extension.ts";
 
 const Named = z.object({ method: z.string() });
 const Called = Named.extend({ params: z.unknown(), timeoutMs: z.number().optional() });
-const Role = z.object({ sub: z.string(), role: z.string().nullable() });
+const Role = z.object({
+  sub: z.string(),
+  role: z.string().nullable(),
+  quietly: z.boolean().default(false),
+});
 
 /** How long a target may take, milliseconds. */
 export const DESK_TIMEOUT_MS = 30_000;
@@ -25,19 +29,18 @@ export const desk: HubExtension = {
     {
       name: "desk.role",
       run: (hub, input) => {
-        const { sub, role } = Role.parse(input);
+        const { sub, role, quietly } = Role.parse(input);
         hub.turn((turn) => {
+          const tell = (event: string): void => {
+            if (!quietly)
+              turn.publish({ event, payload: {}, audience: ["role:clerk"], topic: null });
+          };
           // The first event is for the role before, the second one for the role after.
-          turn.publish({
-            event: "desk.before",
-            payload: {},
-            audience: ["role:clerk"],
-            topic: null,
-          });
+          tell("desk.before");
           if (role === null) turn.sql.exec("DELETE FROM desk_roles WHERE sub = ?", sub);
           else turn.sql.exec("INSERT OR REPLACE INTO desk_roles VALUES (?, ?)", sub, role);
           turn.sockets.regrant({ grant: `sub:${sub}` }, role === null ? [] : [`role:${role}`]);
-          turn.publish({ event: "desk.after", payload: {}, audience: ["role:clerk"], topic: null });
+          tell("desk.after");
         });
       },
     },

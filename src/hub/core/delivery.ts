@@ -158,12 +158,12 @@ export class Delivery<Socket extends object> {
   /**
    * Call it before a session's grants or subscription change, and save the session afterwards. Events up to now
    * stay filtered by the old ones.
+   * @param upTo the last event that the old ones are for; later ones may be journaled, but are not sent yet
    */
-  settle(session: LiveSession): void {
-    const { head } = this.#store.extent();
-    const from = session.sentBefore(head + 1, this.#store);
+  settle(session: LiveSession, upTo = this.#store.extent().head): void {
+    const from = session.sentBefore(upTo + 1, this.#store);
     const waiting = session.record.batch ? this.#window.first : undefined;
-    const decided = waiting === undefined ? head : waiting.seq - 1;
+    const decided = waiting === undefined ? upTo : Math.min(upTo, waiting.seq - 1);
     session.lastSent = from;
     session.record = { ...session.record, from, decided };
   }

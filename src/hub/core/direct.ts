@@ -44,10 +44,13 @@ export class Direct<Socket extends object> {
     }
   }
 
-  /** Replaces the grants that sessions have beside those of their tokens, from the next event on (HUB-8). */
-  regrant(to: Selector, extra: readonly string[]): void {
+  /**
+   * Replaces the grants that sessions have beside those of their tokens (HUB-8).
+   * @param upTo the last event that the old ones are for
+   */
+  regrant(to: Selector, extra: readonly string[], upTo: number): void {
     for (const [socket, session] of this.#sessions.selected(to)) {
-      this.#delivery.settle(session);
+      this.#delivery.settle(session, upTo);
       this.#sessions.renew(socket, session, { ...session.record, extra: [...extra] });
       if (isTooLarge(session.record)) this.#delivery.end(socket, "forbidden");
     }

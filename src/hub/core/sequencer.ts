@@ -52,9 +52,11 @@ export class Sequencer {
   /**
    * Does something after the turn, between the events that it published before and after this call, so that for
    * example grants change in order with the events (HUB-8). Call it inside {@link turn}.
+   * @param act gets the seq of the last event before it
    */
-  then(act: () => void): void {
-    this.#unsent.push(act);
+  then(act: (upTo: number) => void): void {
+    const { head } = this.#ports.store.extent();
+    this.#unsent.push(() => act(head));
   }
 
   /** Appends one event; call it inside {@link turn}. */
