@@ -82,6 +82,16 @@ export default defineConfig({
         },
       },
       {
+        // Hubs of other kinds than those of the product, with a worker of their own.
+        plugins: [cloudflareTest({ wrangler: { configPath: "./src/testing/hubs.wrangler.toml" } })],
+        test: {
+          name: "hubs",
+          include: ["src/**/*.hubs.test.ts"],
+          testTimeout: TIMEOUT_MS,
+          hookTimeout: TIMEOUT_MS,
+        },
+      },
+      {
         test: {
           name: "node",
           environment: "node",
@@ -92,7 +102,7 @@ export default defineConfig({
             "console/**/*.test.ts",
             "bench/**/*.test.ts",
           ],
-          exclude: ["**/*.workers.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.workers.test.ts", "**/*.hubs.test.ts", "**/node_modules/**"],
           // Loading zod and Hono anew for each of 160 files takes longer than many of the tests.
           isolate: false,
           setupFiles: ["src/testing/fail-on-hub-failures.ts"],

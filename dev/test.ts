@@ -10,7 +10,7 @@ const BROWSER_TESTS = "e2e/page*.test.ts";
  * The tests with real processes run last and alone: together with hundreds of others on two cores they would miss
  * their deadlines.
  */
-const RUNS = [["node", "workers"], ["e2e"]];
+const RUNS = [["node", "workers", "hubs"], ["e2e"]];
 
 const root = path.dirname(import.meta.dirname);
 const runs = new VitestRuns(root);

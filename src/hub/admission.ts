@@ -75,6 +75,8 @@ export class Admission {
   async connect(request: Upgrade): Promise<Response> {
     const handover = readHandover(request.headers.get(HANDOVER_HEADER));
     if (handover === null || !this.#isForUs(handover)) return refused(503);
+    // Worker and object may differ by one version, and the other one has a dialect more.
+    if (!this.#server.speaks(handover.dialect)) return refused(503);
     const options: ConnectionOptions = {
       id: this.#runtime.newId(this.#runtime.clock()),
       batch: handover.batch,

@@ -21,6 +21,7 @@ import {
 } from "./frame-intake.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
+import { dialectOf } from "./kind.ts";
 import { Opening, type OpeningPorts, type SnapshotSource } from "./opening.ts";
 import type { ResumeDecision } from "./resume.ts";
 import { SessionRegistry } from "./session-registry.ts";
@@ -136,6 +137,11 @@ export class StreamServer<Socket extends object> {
       waiting.waitingCount < UNAUTHENTICATED_SOCKETS_PER_HUB &&
       (address === undefined || waiting.waitingFrom(address) < UNAUTHENTICATED_SOCKETS_PER_ADDRESS)
     );
+  }
+
+  /** Whether hubs of this kind speak a dialect. @param name undefined: the first one */
+  speaks(name: string | undefined): boolean {
+    return dialectOf(this.#ports.kind, name) !== null;
   }
 
   /** Whether one more session fits. */

@@ -1,0 +1,178 @@
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { env as testEnv } from "cloudflare:workers";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { HubsEnv } from "../testing/hubs-worker.ts";
+import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
+import { SOON } from "../testing/soon.ts";
+import { HANDOVER_HEADER, type Handover, writeHandover } from "./handover.ts";
+
+const env = testEnv as unknown as HubsEnv;
+
+type Frame = {
+  readonly op?: number;
+  readonly type?: string;
+  readonly t?: string;
+  readonly s?: number;
+  readonly d?: Record<string, unknown>;
+};
+
+/** A client that keeps what it hears. */
+class Client {
+  readonly frames: Frame[] = [];
+  closed: number | null = null;
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      this.frames.push(JSON.parse(String(data)) as Frame);
+    });
+    socket.addEventListener("close", ({ code }) => {
+      this.closed = code;
+    });
+    socket.accept();
+  }
+
+  say(op: number, d: unknown): void {
+    this.#socket.send(JSON.stringify({ op, d }));
+  }
+
+  send(text: string): void {
+    this.#socket.send(text);
+  }
+
+  close(): void {
+    this.#socket.close(1000);
+  }
+
+  async hears(is: (frame: Frame) => boolean): Promise<Frame> {
+    return vi.waitUntil(() => this.frames.find(is), SOON);
+  }
+
+  async isClosed(): Promise<number> {
+    await vi.waitUntil(() => this.closed !== null, SOON);
+    return this.closed ?? 0;
+  }
+
+  get events(): string[] {
+    return this.frames.flatMap(({ op, t = "" }) => (op === 0 ? [t] : []));
+  }
+}
+
+let name: string;
+let tests = 0;
+beforeEach(() => {
+  name = `hub-${++tests}`;
+});
+
+const user = () => env.USER_HUB.getByName(name);
+const space = () => env.SPACE_HUB.getByName(name);
+
+async function connect(
+  hub: ReturnType<typeof user>,
+  handover: Partial<Handover> & { readonly sub?: string },
+): Promise<Client | number> {
+  const { sub, ...rest } = handover;
+  const exp = Math.floor(Date.now() / 1_000) + 3_600;
+  const identity = sub === undefined ? {} : { identity: { sub, grants: [`sub:${sub}`], exp } };
+  const text = writeHandover({ v: 1, hub: name, batch: false, ...identity, ...rest });
+  const headers = { Upgrade: "websocket", [HANDOVER_HEADER]: text };
+  const { status, webSocket } = await hub.fetch("https://hub/ws", { headers });
+  return webSocket === null ? status : new Client(webSocket);
+}
+
+async function open(hub: ReturnType<typeof user>, sub: string, dialect?: string): Promise<Client> {
+  const client = await connect(hub, { sub, ...(dialect === undefined ? {} : { dialect }) });
+  if (typeof client === "number") throw new Error(`refused with ${client}`);
+  return client;
+}
+
+describe("hubs of other kinds, in real objects", () => {
+  test("each connection speaks its own dialect, also after a sleep", async () => {
+    const [opcode, native] = [await open(user(), "alice"), await open(user(), "bob", "guild")];
+    await opcode.hears(({ t }) => t === "READY");
+    await native.hears(({ type }) => type === "snapshot");
+    await evictDurableObject(user(), { webSockets: "hibernate" });
+    opcode.say(20, { name: "desk.shout", data: 1 });
+    await opcode.hears(({ t }) => t === "desk.shouted");
+    await native.hears(({ type }) => type === "event");
+    // A frame of one dialect on a socket of the other.
+    native.send('{"op":1,"d":null}');
+    opcode.send('{"type":"ack","seq":1}');
+    expect(await native.hears(({ type }) => type === "error")).toMatchObject({
+      code: "unknown_type",
+    });
+    await opcode.hears(({ op, d }) => op === 9 && d?.["code"] === "invalid_frame");
+    expect([opcode.closed, native.closed]).toEqual([null, null]);
+  });
+
+  test("a dialect that is not the kind's is refused", async () => {
+    expect(await connect(space(), { sub: "alice", dialect: "guild" })).toBe(503);
+    expect(await connect(user(), { sub: "alice", dialect: "nonsense" })).toBe(503);
+    expect(await connect(user(), { sub: "alice", hub: "another" })).toBe(503);
+  });
+
+  test("the server speaks first, and the token is the kind's own", async () => {
+    const waiting = await connect(user(), { address: "192.0.2.1" });
+    if (typeof waiting === "number") throw new Error(`refused with ${waiting}`);
+    await waiting.hears(({ op }) => op === 10);
+    waiting.say(6, { token: "alice", session: "x.0", s: 1 });
+    await waiting.hears(({ t }) => t === "READY");
+    const foreign = await connect(user(), { address: "192.0.2.2" });
+    if (typeof foreign === "number") throw new Error(`refused with ${foreign}`);
+    foreign.say(2, { token: "alice@another" });
+    expect(await foreign.isClosed()).toBe(OPCODE_DIALECT.farewell("forbidden").code);
+  });
+
+  test("the limits and the journal are the kind's own", async () => {
+    const first = await open(user(), "alice");
+    await first.hears(({ t }) => t === "READY");
+    for (let i = 0; i < 3; i += 1) await open(user(), "alice");
+    expect(await first.isClosed()).toBe(OPCODE_DIALECT.farewell("tooManySockets").code);
+    const member = await open(space(), "alice");
+    const { d } = await member.hears(({ t }) => t === "READY");
+    for (let i = 0; i < 5; i += 1) member.say(20, { name: "desk.shout", data: i });
+    await vi.waitUntil(() => member.events.length === 7, SOON);
+    member.close();
+    const back = await connect(space(), { address: "192.0.2.1" });
+    if (typeof back === "number") throw new Error(`refused with ${back}`);
+    back.say(6, { token: "alice", session: d?.["session"], s: 1 });
+    expect(await back.hears(({ t }) => t === "READY")).toMatchObject({ d: { reason: "too_old" } });
+  });
+
+  test("HUB-22 a call survives hibernation, and fails when its target leaves or by the alarm", async () => {
+    const [target, caller] = [await open(user(), "worker"), await open(user(), "caller")];
+    target.say(20, { name: "desk.register", data: { method: "add" }, ack: "r" });
+    await target.hears(({ op }) => op === 21);
+    const call = (ack: string, timeoutMs: number): void =>
+      caller.say(20, { name: "desk.call", data: { method: "add", params: 1, timeoutMs }, ack });
+    const answer = (ack: string): Promise<Frame> =>
+      caller.hears(({ op, d }) => op === 21 && d?.["id"] === ack);
+    call("a1", 600_000);
+    const { d } = await target.hears(({ op }) => op === 22);
+    await evictDurableObject(user(), { webSockets: "hibernate" });
+    target.say(21, { id: d?.["id"], data: 2 });
+    expect(await answer("a1")).toMatchObject({ d: { data: 2 } });
+    call("a2", 0);
+    await vi.waitUntil(() => target.frames.filter(({ op }) => op === 22).length === 2, SOON);
+    await evictDurableObject(user(), { webSockets: "hibernate" });
+    await runDurableObjectAlarm(user());
+    expect(await answer("a2")).toMatchObject({ d: { data: { failed: "timed_out" } } });
+    call("a3", 600_000);
+    await vi.waitUntil(() => target.frames.filter(({ op }) => op === 22).length === 3, SOON);
+    target.close();
+    expect(await answer("a3")).toMatchObject({ d: { data: { failed: "target_gone" } } });
+    await caller.hears(({ t, d: left }) => t === "desk.left" && left?.["sub"] === "worker");
+  });
+
+  test("HUB-21 a hub that loses its sockets tells its extension at the next wake", async () => {
+    await open(user(), "alice");
+    await evictDurableObject(user(), { webSockets: "close" });
+    const watcher = await open(user(), "watcher");
+    const { d } = await watcher.hears(({ t }) => t === "READY");
+    expect(d?.["state"]).toEqual({ clients: 0 });
+    const { entries } = await user().pull(0);
+    const left = entries.flatMap(({ event, payload }) => (event === "desk.left" ? [payload] : []));
+    expect(left).toHaveLength(1);
+  });
+});

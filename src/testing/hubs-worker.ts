@@ -1,0 +1,61 @@
+import type { HubEnv, HubRpc } from "../hub/env.ts";
+import { Hub } from "../hub/hub.ts";
+import type { HubKind } from "../hub/kind.ts";
+import { GUILD_STREAM } from "../hub/guild-kind.ts";
+import { err, ok } from "../platform/result.ts";
+import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
+import { desk, DESK_EVENTS } from "./desk-extension.ts";
+import { OPCODE_DIALECT } from "./opcode-dialect.ts";
+
+/** The bindings of `hubs.wrangler.toml`. */
+export type HubsEnv = HubEnv & {
+  readonly USER_HUB: DurableObjectNamespace<HubRpc>;
+  readonly SPACE_HUB: DurableObjectNamespace<HubRpc>;
+};
+
+/** A token of these hubs is `<sub>` or `<sub>@<hub>`, so that a test can forge one. */
+const authenticate: HubKind["authenticate"] = async (_, hub, token, now) => {
+  const [sub = "", of = hub] = token.split("@", 2);
+  if (sub === "") return err("unauthorized");
+  return of === hub
+    ? ok({ sub, grants: [`sub:${sub}`], exp: Math.floor(now / 1_000) + 3_600 })
+    : err("forbidden");
+};
+
+/** Hubs of accounts, in two languages. */
+const USER_KIND: HubKind = {
+  ...GUILD_STREAM,
+  name: "user",
+  dialects: [OPCODE_DIALECT, GUILD_DIALECT],
+  limits: { ...GUILD_STREAM.limits, socketsPerUser: 3 },
+  hubs: (env) => (env as HubsEnv).USER_HUB,
+  authenticate,
+  isAlwaysServed: () => true,
+};
+
+/** Hubs of spaces: another language, and a journal of a few events. */
+const SPACE_KIND: HubKind = {
+  ...USER_KIND,
+  name: "space",
+  dialects: [OPCODE_DIALECT],
+  journal: { ...GUILD_STREAM.journal, maxEvents: 3 },
+  hubs: (env) => (env as HubsEnv).SPACE_HUB,
+};
+
+const PARTS = { extensions: [desk], events: DESK_EVENTS };
+
+/** The hub of an account, with the test's extension. */
+export class UserHub extends Hub {
+  constructor(ctx: DurableObjectState, env: HubsEnv) {
+    super(ctx, env, USER_KIND, PARTS);
+  }
+}
+
+/** The hub of a space, with the test's extension. */
+export class SpaceHub extends Hub {
+  constructor(ctx: DurableObjectState, env: HubsEnv) {
+    super(ctx, env, SPACE_KIND, PARTS);
+  }
+}
+
+export default { fetch: () => new Response(null, { status: 404 }) };
