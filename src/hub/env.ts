@@ -96,6 +96,9 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
 
   /** For operators: forgets that position, and returns it. */
   resetPublisher(): PublisherPosition | null;
+
+  /** For operators, after a restore of the storage: begins another journal. @returns its epoch */
+  renewJournal(): string;
 }
 
 /** The RPC methods of `HubRelay`. */

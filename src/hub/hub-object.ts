@@ -1,3 +1,4 @@
+import { log } from "../platform/log.ts";
 import { asRequest, type RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
@@ -21,6 +22,7 @@ import { CALLS_TASK, Duplex } from "./duplex.ts";
 import { ExtensionTurns } from "./extension-turns.ts";
 import type { HubExtension } from "./extension.ts";
 import { StreamHost } from "./host.ts";
+import { HubFacts } from "./hub-facts.ts";
 import { HubRelays } from "./hub-relays.ts";
 import { ingestEvents } from "./ingest.ts";
 import type { HubKind } from "./kind.ts";
@@ -46,8 +48,6 @@ export type HubParts = {
   readonly events: ReadonlySet<string>;
 };
 
-/** Fact: the name of the hub. It is called so because every hub was once a guild's. */
-const NAME_FACT = "guild";
 /** A task of an area that does not run is tried again after this time, milliseconds. */
 const AREA_AWAY_MS = 60 * 60_000;
 /** The same while the configuration of areas is invalid. An operator will fix it soon. */
@@ -61,14 +61,13 @@ export class HubObject {
   readonly #env: HubEnv;
   readonly #kind: HubKind;
   readonly #parts: HubParts | { readonly refused: Error };
-  readonly #name: string;
+  readonly #facts: HubFacts;
   readonly #store: SqliteStore;
   readonly #sequencer: Sequencer;
   readonly #turns: ExtensionTurns;
   readonly #presence: PresenceTeller;
   /** null: no extension hears sockets. */
   readonly #duplex: Duplex | null;
-  #isKnownAsServed = false;
 
   /** @param parts `refused`: the configuration of areas is invalid, so everything that needs an area fails */
   constructor(
@@ -90,16 +89,17 @@ export class HubObject {
       const lacking = byFloor.map((extension) => extension.migrate(runtime.storage.sql));
       if (lacking.includes(true)) this.#missWholeState();
     });
-    this.#name = this.#knowName();
+    this.#facts = new HubFacts(this.#store, runtime);
+    const { name } = this.#facts;
     const start: Start = { holds: () => true, snapshot: (mayRead) => this.#snapshot(mayRead) };
     this.host = new StreamHost(runtime, env, kind, this.#store, {
-      hub: this.#name,
+      hub: name,
       relay: null,
       attach: () => true,
       prepare: () => start,
       presence: () => this.#presence.now(),
       onPresenceChange: () => this.#presence.changed(),
-      onServed: () => this.#serve(),
+      onServed: () => this.#facts.serve(),
       onOpened: ({ record }) => this.#duplex?.opened(record),
       onGone: ({ record }, code) => this.#duplex?.closed(record, code),
       onSaid: ({ from, intent }) => this.#duplex?.said(from, intent) === true,
@@ -107,10 +107,15 @@ export class HubObject {
       settle: () => this.#duplex?.settle(),
       runTask: (key) => this.#runTask(key),
     });
-    this.relays = new HubRelays(runtime, env, this.host, this.#name, () =>
-      this.#presence.changed(),
+    this.relays = new HubRelays(
+      runtime,
+      env,
+      this.host,
+      name,
+      () => this.#presence.changed(),
+      () => void this.renewJournal(),
     );
-    const payload = (presence: Presence): string => kind.presencePayload(this.#name, presence);
+    const payload = (presence: Presence): string => kind.presencePayload(name, presence);
     this.#presence = new PresenceTeller(this.host, this.relays, payload);
     this.#sequencer = new Sequencer({
       store: this.#store,
@@ -121,7 +126,7 @@ export class HubObject {
       onAppended: (entries) => this.#send(entries),
     });
     this.#turns = new ExtensionTurns({
-      name: this.#name,
+      name,
       env,
       sql: runtime.storage.sql,
       host: this.host,
@@ -141,7 +146,7 @@ export class HubObject {
   }
 
   publish(publications: readonly Publication[]): Published[] {
-    this.#serve();
+    this.#facts.serve();
     const results = this.#turns.run(() =>
       publications.map((publication) => this.#sequencer.publish(publication)),
     );
@@ -151,7 +156,7 @@ export class HubObject {
 
   ingest(events: readonly IncomingEvent[]): IngestResult {
     if (!this.#isServed(events)) return { kind: "done", accepted: 0, duplicates: 0 };
-    this.#serve();
+    this.#facts.serve();
     const result = ingestEvents(
       {
         extensions: this.#areas.extensions,
@@ -173,7 +178,7 @@ export class HubObject {
     const extension = this.#areas.extensions.find((one) => name.startsWith(`${one.name}.`));
     const command = extension?.commands?.find((one) => one.name === name);
     if (extension === undefined || command === undefined) throw new Error(`no hub command ${name}`);
-    this.#serve();
+    this.#facts.serve();
     try {
       const context = this.#turns.contextOf(extension, ids?.traceId);
       return await asRequest(ids, () => command.run(context, input));
@@ -192,6 +197,21 @@ export class HubObject {
     const before = this.#store.readPosition();
     this.#store.writePosition(null);
     return before;
+  }
+
+  /**
+   * Begins another journal, under another epoch: for a hub whose storage was restored to an older point, where
+   * the same seqs would get other events. Clients reconnect, and get the whole state.
+   * @returns the new epoch
+   */
+  renewJournal(): string {
+    const epoch = this.host.newId(this.host.clock());
+    log("warn", "hub.journal_renewed", { hub: this.#facts.name, epoch });
+    this.#store.adopt(epoch);
+    this.host.server.startOver();
+    this.relays.rewind();
+    this.host.arm();
+    return epoch;
   }
 
   /** Sends the newest value of something to clients with signals, at this hub and its relays. */
@@ -220,7 +240,7 @@ export class HubObject {
   }
 
   attachRelay(index: number): RelayAttachment {
-    this.#serve();
+    this.#facts.serve();
     return this.relays.attach(index);
   }
 
@@ -305,8 +325,8 @@ export class HubObject {
 
   /** Whether the hub is in use. An unused hub ignores events: they are about something foreign (rooms.md §4). */
   #isServed(events: readonly IncomingEvent[]): boolean {
-    if (this.#hasBeenServed()) return true;
-    if (this.#kind.isAlwaysServed(this.#env, this.#name)) return true;
+    if (this.#facts.hasBeenServed()) return true;
+    if (this.#kind.isAlwaysServed(this.#env, this.#facts.name)) return true;
     return events.some(
       (event) =>
         event.refused !== true &&
@@ -316,31 +336,9 @@ export class HubObject {
     );
   }
 
-  #serve(): void {
-    if (this.#hasBeenServed()) return;
-    this.#store.writeFact("served", "1");
-    this.#isKnownAsServed = true;
-  }
-
   /** Makes the publisher's next event a gap, so that it sends a whole state. Older epochs stay refused. */
   #missWholeState(): void {
     const position = this.#store.readPosition();
     if (position !== null) this.#store.writePosition({ ...position, seq: 0 });
-  }
-
-  /** Cached once it is true, because it never becomes false again. */
-  #hasBeenServed(): boolean {
-    this.#isKnownAsServed ||= this.#store.readFact("served") !== null;
-    return this.#isKnownAsServed;
-  }
-
-  /** An alarm may wake an object whose runtime does not tell it its name. */
-  #knowName(): string {
-    const known = this.#store.readFact(NAME_FACT);
-    if (known !== null) return known;
-    const { name } = this.#runtime;
-    if (name === undefined) throw new Error("a hub must be addressed by its name");
-    this.#store.writeFact(NAME_FACT, name);
-    return name;
   }
 }

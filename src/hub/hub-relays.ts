@@ -28,7 +28,18 @@ export class HubRelays {
   readonly #fanout: RelayFanout;
   #closedAtRelays = 0;
 
-  constructor(runtime: HubRuntime, env: HubEnv, host: StreamHost, hub: string, onLoad: () => void) {
+  /**
+   * @param onLoad how many clients or users the relays have has changed
+   * @param onRestored the hub's storage was restored to an older point
+   */
+  constructor(
+    runtime: HubRuntime,
+    env: HubEnv,
+    host: StreamHost,
+    hub: string,
+    onLoad: () => void,
+    onRestored: () => void,
+  ) {
     this.#runtime = runtime;
     this.#env = env;
     this.#host = host;
@@ -40,9 +51,11 @@ export class HubRelays {
       clock: host.clock,
       call: async (index, call) => {
         const answer = await this.#ask(index, (relay) => relay.take(call));
-        if ("refused" in answer) throw new Error(`relay ${index} serves another hub`);
-        return answer;
+        if (!("refused" in answer)) return answer;
+        if (answer.refused === "other_journal") return null;
+        throw new Error(`relay ${index} serves another hub`);
       },
+      onRestored,
       background: (work) => host.background(work),
       revision: () => this.#revision,
       onAck: (before, { users, closed }) => {
@@ -68,6 +81,12 @@ export class HubRelays {
   /** Calls every relay with what it does not have. */
   async flush(what: { readonly signal?: Signal } = {}): Promise<void> {
     await this.#fanout.flush(what);
+  }
+
+  /** The journal was replaced: tells the relays, which take the new one. */
+  rewind(): void {
+    this.#fanout.expectCall();
+    void this.#fanout.flush({ rewinds: true });
   }
 
   /** The task is due. */

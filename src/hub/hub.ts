@@ -122,6 +122,10 @@ export class Hub extends DurableObject<HubEnv> implements HubRpc {
     return this.#impl.resetPublisher();
   }
 
+  renewJournal(): string {
+    return this.#impl.renewJournal();
+  }
+
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
     return this.#impl.host.message(socket, data);
   }

@@ -21,6 +21,8 @@ export type RelayCall = {
   readonly head: number;
   /** The entries follow this seq. */
   readonly after: number;
+  /** Id of the event at `after`; absent: the hub has it no more, or is of the version before. */
+  readonly afterId?: string;
   readonly entries: readonly Entry[];
   readonly signals: readonly Signal[];
   /** The hub's newest revocation. */
@@ -47,8 +49,11 @@ export type RelaySnapshot = {
   readonly state: string;
 };
 
-/** A relay's answer to a call that is not for it. */
-export type RelayRefusal = { readonly v: 1; readonly refused: "other_hub" };
+/**
+ * A relay's answer to a call that is not for it. `other_journal`: under the same epoch it has another event at
+ * `after`, so the hub's storage was restored to an older point.
+ */
+export type RelayRefusal = { readonly v: 1; readonly refused: "other_hub" | "other_journal" };
 
 /** A part of the hub's journal, pulled by a relay. */
 export type JournalPull = {

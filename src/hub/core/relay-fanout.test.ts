@@ -35,6 +35,9 @@ function fanout(relays: readonly number[] = [0]) {
   const make = (): RelayFanout =>
     new RelayFanout({
       hub: "g",
+      onRestored: () => {
+        throw new Error("no hub was restored");
+      },
       store,
       clock: () => clock.now,
       call: async (index, call) => {

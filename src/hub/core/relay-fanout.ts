@@ -18,8 +18,10 @@ export type RelayFanoutPorts = {
   readonly hub: string;
   readonly store: HubStore;
   readonly clock: Clock;
-  /** Calls a relay. Rejects when it cannot be reached. */
-  readonly call: (index: number, call: RelayCall) => Promise<RelayAck>;
+  /** Calls a relay. Rejects when it cannot be reached. @returns null: it has another journal */
+  readonly call: (index: number, call: RelayCall) => Promise<RelayAck | null>;
+  /** A relay has events of the present epoch that the hub does not have: the hub was restored to an older point. */
+  readonly onRestored: () => void;
   /** Keeps work alive after the present event was answered. */
   readonly background: (work: Promise<unknown>) => void;
   /** The newest revocation. */
@@ -88,12 +90,17 @@ export class RelayFanout {
   /**
    * Calls every relay with what it does not have.
    * @param from the probable seq of a relay that was not called since the wake
+   * @param rewinds nothing is known of what the relays have
    * @returns after each was called, or could not be reached
    */
-  async flush({ from, signal }: { from?: number; signal?: Signal } = {}): Promise<void> {
+  async flush({
+    from,
+    signal,
+    rewinds = false,
+  }: { from?: number; signal?: Signal; rewinds?: boolean } = {}): Promise<void> {
     const work = this.relays.map((relay) => {
       const link = this.#linkOf(relay.index);
-      link.have ??= from ?? null;
+      link.have = rewinds ? null : (link.have ?? from ?? null);
       if (signal !== undefined) link.signals.set(signal.key, signal);
       link.running ??= this.#run(relay.index, link).finally(() => {
         link.running = null;
@@ -123,6 +130,8 @@ export class RelayFanout {
       const entries = after < head ? store.readAfter(after, CALL_EVENTS, CALL_BYTES) : [];
       const signals = [...link.signals.values()];
       link.signals.clear();
+      const afterSeq = entries[0] === undefined ? head : entries[0].seq - 1;
+      const [last] = store.readBefore(afterSeq + 1, 1);
       const before = link.have;
       const told = revision();
       const { state = null } = this.#rowOf(index) ?? {};
@@ -133,12 +142,20 @@ export class RelayFanout {
           guildId: hub,
           epoch,
           head,
-          after: entries[0] === undefined ? head : entries[0].seq - 1,
+          after: afterSeq,
+          ...(last?.seq === afterSeq ? { afterId: last.id } : {}),
           entries,
           signals,
           revision: told,
           draining: state === "draining",
         });
+        const now = store.extent();
+        if (ack === null || (ack.have > now.head && epoch === now.epoch)) {
+          // Another relay may have been first to find it out.
+          if (epoch === now.epoch) this.#ports.onRestored();
+          link.have = null;
+          continue;
+        }
         link.have = ack.have;
         link.revision = ack.revision;
         link.state = state;

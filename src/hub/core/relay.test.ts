@@ -450,3 +450,55 @@ describe("HUB-16 relays", () => {
     expect(seqs(socket)).toEqual([1]);
   });
 });
+
+describe("HUB-1 a hub whose storage was restored to an older point", () => {
+  /** The hub loses every event after this seq, and the memory of having had them. */
+  const restore = (guild: VirtualGuild, seq: number): void => {
+    const { sql } = guild.hub.storage;
+    sql.exec("DELETE FROM journal WHERE seq > ?", seq);
+    guild.hub.crash();
+  };
+  const epochOf = (guild: VirtualGuild): string => guild.hub.impl.host.store.extent().epoch;
+
+  test.each([
+    ["has fewer events than its relay", 1],
+    ["has as many again", 3],
+    ["has more by now", 5],
+  ])(
+    "begins another journal when it %s, and every client gets the whole state",
+    async (_, more) => {
+      const guild = new VirtualGuild();
+      const there = await join(guild, 0, { sub: "alice" });
+      for (let n = 1; n <= 5; n += 1) guild.publish();
+      await guild.time.quiet();
+      expect(seqs(there)).toEqual([1, 2, 3, 4, 5]);
+      restore(guild, 2);
+      const before = epochOf(guild);
+      const here = await guild.join(guild.hub, { sub: "bob" });
+      if (typeof here === "number") throw new Error(`refused with ${here}`);
+      for (let n = 1; n <= more; n += 1) guild.publish();
+      await guild.time.pass(2_000);
+      expect(epochOf(guild)).not.toBe(before);
+      expect([here.closed, there.closed]).toEqual(["restart", "restart"]);
+      expect(seqs(there)).toEqual([1, 2, 3, 4, 5]);
+      const back = await join(guild, 0, { sub: "alice", epoch: before, seq: 5 });
+      expect(back.frames()[1]).toMatchObject({ type: "snapshot", reason: "unknown_epoch" });
+      guild.publish();
+      await guild.time.quiet();
+      expect(guild.relay(0).impl.host.store.extent()).toEqual(guild.hub.impl.host.store.extent());
+      expect(back.events()).toHaveLength(1);
+    },
+  );
+
+  test("begins another journal when an operator says so, once for all its relays", async () => {
+    const guild = new VirtualGuild();
+    const sockets = [await join(guild, 0), await join(guild, 1, { sub: "bob" })];
+    guild.publish();
+    await guild.time.quiet();
+    const epoch = guild.hub.impl.renewJournal();
+    await guild.time.pass(2_000);
+    expect(epochOf(guild)).toBe(epoch);
+    expect(sockets.map((socket) => socket.closed)).toEqual(["restart", "restart"]);
+    expect(guild.relay(1).impl.host.store.extent().epoch).toBe(epoch);
+  });
+});

@@ -1,6 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Entry, HubStore, JournalBounds, Revocation } from "./journal.ts";
-import type { JournalPull, RelayAck, RelayCall } from "./relay-calls.ts";
+import type { JournalPull, RelayAck, RelayCall, RelayRefusal } from "./relay-calls.ts";
 import type { StreamServer } from "./stream-server.ts";
 
 /** What a relay asks its hub for. Both reject when the hub cannot be reached. */
@@ -39,7 +39,8 @@ export class Relay<Socket extends object> {
   }
 
   /** Takes a call of the hub. Rejects when something is missing and the hub cannot be asked for it. */
-  async take(call: RelayCall): Promise<RelayAck> {
+  async take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
+    if (this.#differs(call)) return { v: 1, refused: "other_journal" };
     const { epoch, head } = this.#store.extent();
     if (call.epoch !== epoch || call.after > head) await this.catchUp(call.head);
     // A call that took long may be about a journal that the hub has replaced since.
@@ -100,6 +101,13 @@ export class Relay<Socket extends object> {
       const now = this.#store.extent().head;
       if (pulled.entries.length === 0 || now >= Math.max(seq, pulled.head)) return;
     }
+  }
+
+  /** Whether this copy has another event than its hub at the same seq of the same epoch. */
+  #differs({ epoch, after, afterId }: RelayCall): boolean {
+    if (afterId === undefined || epoch !== this.#store.extent().epoch) return false;
+    const [own] = this.#store.readBefore(after + 1, 1);
+    return own?.seq === after && own.id !== afterId;
   }
 
   async #catchUpRevocations({ revision }: RelayCall): Promise<number> {
