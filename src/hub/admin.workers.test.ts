@@ -89,6 +89,7 @@ const hub = {
   revoke: vi.fn<Question<"revoke">>(),
   publisher: vi.fn<Question<"publisher">>(),
   resetPublisher: vi.fn<Question<"resetPublisher">>(),
+  renewJournal: vi.fn<Question<"renewJournal">>(),
 };
 const HUB = {
   getByName: (guildId: string) => ({
@@ -98,6 +99,7 @@ const HUB = {
     revoke: (target: RevocationTarget) => hub.revoke(guildId, target),
     publisher: () => hub.publisher(guildId),
     resetPublisher: () => hub.resetPublisher(guildId),
+    renewJournal: () => hub.renewJournal(guildId),
   }),
 };
 const bindings = { ...env, HUB };
@@ -124,6 +126,7 @@ beforeEach(() => {
   hub.revoke.mockReset().mockResolvedValue({ closed: 2 });
   hub.publisher.mockReset().mockResolvedValue(POSITION);
   hub.resetPublisher.mockReset().mockResolvedValue(POSITION);
+  hub.renewJournal.mockReset().mockResolvedValue("01KB8");
 });
 
 afterEach(() => {
@@ -180,6 +183,7 @@ const OPERATIONS: readonly (readonly [string, string, unknown])[] = [
   ["a revocation", "revocations", { sub: "alice" }],
   ["the publisher", "publisher", undefined],
   ["a reset of the publisher", "publisher", RESET],
+  ["another journal", "hub/journal", RESET],
 ];
 
 const untouched = (): boolean => Object.values(hub).every((one) => one.mock.calls.length === 0);
@@ -302,6 +306,15 @@ describe("the answer", () => {
     expect(hub.resetPublisher).toHaveBeenCalledWith(GUILD);
     expect(lines.map((one): unknown => JSON.parse(one))).toContainEqual(
       expect.objectContaining({ event: "admin.publisher_reset", by: "olga", before: POSITION }),
+    );
+  });
+
+  it("is the epoch of the new journal, and the log names the operator", async () => {
+    const response = await call(admin, at("hub/journal"), RESET);
+    expect(await response.json()).toEqual({ epoch: "01KB8" });
+    expect(hub.renewJournal).toHaveBeenCalledWith(GUILD);
+    expect(lines.map((one): unknown => JSON.parse(one))).toContainEqual(
+      expect.objectContaining({ event: "admin.journal_renewed", by: "olga", epoch: "01KB8" }),
     );
   });
 

@@ -2,7 +2,7 @@ import { pathsBelow } from "../platform/http/areas.ts";
 import { PROBLEM_DIALECT } from "../platform/http/problem-dialect.ts";
 import type { Area } from "./area.ts";
 import { mountAdminConnections } from "./routes/admin-connections.ts";
-import { mountAdminHub, mountAdminPublisher } from "./routes/admin-hub.ts";
+import { mountAdminHub, mountAdminJournal, mountAdminPublisher } from "./routes/admin-hub.ts";
 import { mountEvents } from "./routes/events.ts";
 import { mountStream, mountTicket } from "./routes/ws.ts";
 
@@ -24,5 +24,6 @@ export const stream: Area = {
     mountAdminHub(app);
     mountAdminConnections(app);
     mountAdminPublisher(app);
+    mountAdminJournal(app);
   },
 };

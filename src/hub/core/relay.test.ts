@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { JOURNAL_MAX_AGE_MS, REVOCATION_TTL_MS } from "../../protocol/limits.ts";
+import {
+  JOURNAL_MAX_AGE_MS,
+  PRESENCE_DEBOUNCE_MS,
+  REVOCATION_TTL_MS,
+} from "../../protocol/limits.ts";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
 import {
   COME_BACK_LATER,
@@ -461,6 +465,7 @@ describe("HUB-1 a hub whose storage was restored to an older point", () => {
   const epochOf = (guild: VirtualGuild): string => guild.hub.impl.host.store.extent().epoch;
 
   test.each([
+    ["publishes nothing more", 0],
     ["has fewer events than its relay", 1],
     ["has as many again", 3],
     ["has more by now", 5],

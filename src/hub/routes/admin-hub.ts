@@ -84,6 +84,33 @@ function reportOf(position: PublisherPosition | null): z.infer<typeof PublisherR
   };
 }
 
+const renewRoute = createRoute({
+  ...ADMIN_ROUTE,
+  method: "delete",
+  path: "/admin/guilds/{guildId}/hub/journal",
+  operationId: "admin.renewJournal",
+  summary: "Begin another journal",
+  description:
+    "For a hub whose storage was restored to an older point in time: the numbers of lost events must not be given to others. Every client reconnects and gets the whole state; who resumes from before gets a snapshot with the reason `unknown_epoch`.",
+  request: { params: GuildParam },
+  responses: {
+    200: jsonAnswer("The epoch of the new journal", z.object({ epoch: z.string() })),
+    ...refusals,
+  },
+});
+
+/** `DELETE /admin/guilds/:id/hub/journal` (hub.md, scale-out). */
+export function mountAdminJournal(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(renewRoute, async (c) => {
+    const { guildId } = c.req.valid("param");
+    const refused = refuseGuild(c, guildId);
+    if (refused !== null) return refused;
+    const epoch = await askHub(c, guildId, (hub) => hub.renewJournal());
+    log("info", "admin.journal_renewed", { guildId, by: c.get("principal").sub, epoch });
+    return c.json({ epoch }, 200);
+  });
+}
+
 /** `GET` and `DELETE /admin/guilds/:id/publisher` (hub.md, publisher position). */
 export function mountAdminPublisher(app: OpenAPIHono<AppEnv>): void {
   app.openapi(readRoute, async (c) => {
