@@ -42,6 +42,8 @@ const OWN_TASKS: ReadonlySet<string> = new Set([
 /** What differs between a hub and a relay. */
 export type StreamHostPorts = AdmissionPorts & {
   readonly presence: () => Presence;
+  /** How many sockets this object will hold for sure; 0: as many as now. */
+  readonly plannedSockets: () => number;
   readonly onPresenceChange: () => void;
   /** A session has begun. */
   readonly onOpened?: (session: LiveSession) => void;
@@ -101,6 +103,7 @@ export class StreamHost {
       clock: runtime.clock,
       after,
       presence: ports.presence,
+      plannedSockets: ports.plannedSockets,
       onPresenceChange: ports.onPresenceChange,
       onEnd: (code) => this.#countClose(code),
       onLag: () => this.meter.count("lagging"),

@@ -98,6 +98,7 @@ export class HubObject {
       attach: () => true,
       prepare: () => start,
       presence: () => this.#presence.now(),
+      plannedSockets: () => this.relays.plannedSockets(),
       onPresenceChange: () => this.#presence.changed(),
       onServed: () => this.#facts.serve(),
       onOpened: ({ record }) => this.#duplex?.opened(record),

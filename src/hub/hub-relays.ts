@@ -70,6 +70,11 @@ export class HubRelays {
     return this.#fanout.relays;
   }
 
+  /** How many sockets the hub itself holds as long as it has relays; 0: it has none. */
+  plannedSockets(): number {
+    return this.rows.length === 0 ? 0 : placementLimits(this.#env).hub;
+  }
+
   /** Sends the relays what was appended. */
   tell(entries: readonly Entry[]): void {
     const [first] = entries;

@@ -3,6 +3,7 @@ import type { Presence } from "../protocol/frames.ts";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
 import { ACCEPTS_PER_SECOND, PRESENCE_DEBOUNCE_MS } from "../protocol/limits.ts";
 import type { Start } from "./admission.ts";
+import { hubConfigOf } from "./config.ts";
 import type { ConnectionOptions } from "./core/frame-intake.ts";
 import type { SnapshotAt } from "./core/opening.ts";
 import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
@@ -55,6 +56,7 @@ export class RelayObject {
       attach: () => this.#attached(),
       prepare: (identity, options) => this.#prepare(identity, options),
       presence: () => this.#presence,
+      plannedSockets: () => hubConfigOf(env).socketsPerRelay,
       onPresenceChange: () => this.#tellLoadSoon(),
       onServed: () => this.#tellLoadSoon(),
       runTask: (key) => (key === LOAD_TASK ? this.#tellLoad() : Promise.resolve()),

@@ -24,6 +24,11 @@ export type OpeningPorts = {
   readonly hub: string;
   readonly kind: StreamKind;
   readonly clock: Clock;
+  /**
+   * How many sockets this object will hold for sure; 0: as many as now. The first clients of a large hub would
+   * otherwise spread their reconnects over too short a time.
+   */
+  readonly plannedSockets: () => number;
   /** Who is connected to the hub, relays included. */
   readonly presence: () => Presence;
   /** Users have come or gone. */
@@ -112,7 +117,10 @@ export class Opening<Socket extends object> {
       head: Math.max(head, whole?.seq ?? 0),
       base,
       limits,
-      retryWindowMs: retryWindowMs(this.#parts.sessions.openCount, acceptsPerSecond),
+      retryWindowMs: retryWindowMs(
+        Math.max(this.#parts.sessions.openCount, this.#ports.plannedSockets()),
+        acceptsPerSecond,
+      ),
     };
     this.#parts.delivery.send(socket, session, dialect.opened(at));
     if (decision.kind === "resume") this.#parts.delivery.replay(socket, session, decision.from);

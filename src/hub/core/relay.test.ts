@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   JOURNAL_MAX_AGE_MS,
   PRESENCE_DEBOUNCE_MS,
+  RETRY_WINDOW_MIN_MS,
   REVOCATION_TTL_MS,
 } from "../../protocol/limits.ts";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
@@ -53,6 +54,20 @@ describe("HUB-16 relays", () => {
     expect(there.sent.slice(2)).toEqual(here.sent.slice(2));
     expect(seqs(there)).toEqual([2, 3, 4]);
     expect(bob.events()).toMatchObject([{ seq: 2 }, { seq: 4, prev: 2 }]);
+  });
+
+  test("HUB-18 clients of a large hub spread their reconnects over its planned share, also the first ones", async () => {
+    const guild = new VirtualGuild(undefined, {
+      SOCKETS_PER_HUB: "8000",
+      SOCKETS_PER_RELAY: "30000",
+    });
+    const windowOf = (socket: MemorySocket | number): unknown =>
+      typeof socket === "number" ? socket : socket.frames()[0];
+    const alone = await guild.join(guild.hub, { sub: "first" });
+    expect(windowOf(alone)).toMatchObject({ retryWindowMs: RETRY_WINDOW_MIN_MS });
+    expect(windowOf(await join(guild, 0))).toMatchObject({ retryWindowMs: 30_000 });
+    const beside = await guild.join(guild.hub, { sub: "second" });
+    expect(windowOf(beside)).toMatchObject({ retryWindowMs: 8_000 });
   });
 
   test("a hub whose last revocation has expired calls a new relay no more often than needed", async () => {
