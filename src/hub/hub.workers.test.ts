@@ -203,6 +203,11 @@ describe("authentication (rooms.md §2)", () => {
     }
     const elsewhere = await provider.mint({ sub: "carol", guilds: ["200"] });
     expect((await upgrade("", { Authorization: `Bearer ${elsewhere}` })).status).toBe(403);
+    const there = await openStream("?guildId=200", { Authorization: `Bearer ${elsewhere}` });
+    await there.until(({ frames }) => frames.length > 0);
+    expect(there.frames[0]).toMatchObject({ guildId: "200" });
+    const other = await upgrade("?guildId=300", { Authorization: `Bearer ${elsewhere}` });
+    expect(other.status).toBe(403);
   });
 
   test("an auth frame authenticates and may name a position; until then nothing is sent", async () => {

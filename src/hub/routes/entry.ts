@@ -35,8 +35,9 @@ export function refuseOrigin(c: Context<AppEnv>): Response | null {
 }
 
 /**
- * Authenticates a client by ticket or by token. A bad ticket does not fall through to the token. Without both
- * there is no identity, and the guild is the primary one.
+ * Authenticates a client by ticket or by token. A bad ticket does not fall through to the token. A ticket is for
+ * one guild; with a token, `guildId` in the query names it, and otherwise it is the primary one. Without both there
+ * is no identity, and the guild is the primary one.
  */
 export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response> {
   const config = guildConfigOf(c.env);
@@ -61,12 +62,12 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   }
   const principal = await authenticateByToken(c);
   if (!principal.ok) return refuse(c, principal.error);
-  const guildId = guildFor(principal.value, undefined, config.primaryGuildId);
+  const guildId = guildFor(principal.value, c.req.query("guildId"), config.primaryGuildId);
   if (guildId === undefined) {
     return problem(
       c,
       "forbidden_guild",
-      "Your token does not name the primary guild. Get a ticket for yours.",
+      "Your token does not name this guild. Ask for one of its guilds with ?guildId=.",
     );
   }
   const identity = identityOf(principal.value, systemClock());

@@ -289,6 +289,15 @@ describe("the handover to the hub contains", () => {
     expect(await told("?batch=1&signals=1", SSE)).toEqual({ ...plain, batch: true, signals: true });
   });
 
+  test("the guild of the query, if the token names it", async () => {
+    const hub = new FakeHub();
+    const carol = await provider.mint({ sub: "carol", guilds: ["200", "300"] });
+    await hub.call("?guildId=300", bearer(carol));
+    // A token without that claim is for the primary guild only.
+    await hub.call("?guildId=300", bearer(alice));
+    expect(hub.handovers.map((one) => one.hub)).toEqual(["300", GUILD]);
+  });
+
   test("the ticket, which works once", async () => {
     const hub = new FakeHub();
     await hub.call(`?ticket=${await ticketFor(alice)}`, bearer("not looked at"));
@@ -355,6 +364,10 @@ describe("the route refuses", () => {
     expect((await hub.call("", bearer(old))).status).toBe(401);
     const elsewhere = await provider.mint({ sub: "carol", guilds: ["200"] });
     expect(await code(await hub.call("", bearer(elsewhere)))).toEqual([403, "forbidden_guild"]);
+    const others = await hub.call("?guildId=300", bearer(elsewhere));
+    expect(await code(others)).toEqual([403, "forbidden_guild"]);
+    const nonsense = await hub.call("?guildId=a/b", bearer(elsewhere));
+    expect(await code(nonsense)).toEqual([400, "invalid_request"]);
     const scopes = "s".repeat(SESSION_GRANTS_MAX_BYTES);
     const many = await provider.mint({ sub: "carol", scope: scopes });
     expect(await code(await hub.call("", bearer(many)))).toEqual([403, "forbidden"]);
