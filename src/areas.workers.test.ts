@@ -2,7 +2,8 @@ import { applyD1Migrations, createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "./app.ts";
-import { AREAS, guildHubParts, runningAreas } from "./features.ts";
+import { GUILD_KIND } from "./hub/kinds.ts";
+import { AREAS, hubParts, runningAreas } from "./features.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 import { type FileUsage, putFile } from "./platform/files/put-file.ts";
 import { FILE_NAME_MAX_LENGTH, REQUEST_BODY_MAX_BYTES } from "./protocol/limits.ts";
@@ -54,7 +55,7 @@ async function call(
 
 /** The parts of the hubs in a deployment with these variables. */
 function hubPartsOf(variables: object): HubParts {
-  const parts = guildHubParts(variables);
+  const parts = hubParts(GUILD_KIND, variables);
   if ("refused" in parts) throw parts.refused;
   return parts;
 }

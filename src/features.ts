@@ -5,6 +5,7 @@ import type { Area } from "./hub/area.ts";
 import type { HubEnv } from "./hub/env.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 import { stream } from "./hub/index.ts";
+import type { HubKind } from "./hub/kind.ts";
 import { log } from "./platform/log.ts";
 import { err, ok, type Result } from "./platform/result.ts";
 import { chosenAreas, ConfigError } from "./platform/variables.ts";
@@ -39,13 +40,17 @@ export function runningAreas(
   }
 }
 
-/** The extensions of a guild's hub from the areas of this deployment, and the events that they publish. */
-export function guildHubParts(env: object): HubParts | { readonly refused: ConfigError } {
+/** What the areas of this deployment keep in hubs of a kind, and the events that they publish there. */
+export function hubParts(
+  kind: Pick<HubKind, "name">,
+  env: object,
+): HubParts | { readonly refused: ConfigError } {
   const running = runningAreas(AREAS, env);
   if (!running.ok) return { refused: running.error };
+  const areas = running.value.filter(({ hubs }) => hubs.includes(kind.name));
   return {
-    extensions: running.value.flatMap(({ extension }) => extension ?? []),
-    events: new Set(running.value.flatMap(({ events }) => events.map(({ name }) => name))),
+    extensions: areas.flatMap(({ extension }) => extension ?? []),
+    events: new Set(areas.flatMap(({ events }) => events.map(({ name }) => name))),
   };
 }
 

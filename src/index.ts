@@ -1,6 +1,6 @@
 import { appFor } from "./app.ts";
 import type { Env } from "./env.ts";
-import { AREAS, guildHubParts, runHourly, runningAreas } from "./features.ts";
+import { AREAS, hubParts, runHourly, runningAreas } from "./features.ts";
 import { Relay } from "./hub/relay.ts";
 import { Hub } from "./hub/hub.ts";
 import { GUILD_KIND } from "./hub/kinds.ts";
@@ -14,7 +14,7 @@ export { RateLimiter } from "./platform/rate-limiter.ts";
 /** A guild's hub with the extensions of the areas. */
 export class GuildHub extends Hub {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, GUILD_KIND, guildHubParts(env));
+    super(ctx, env, GUILD_KIND, hubParts(GUILD_KIND, env));
   }
 }
 

@@ -10,13 +10,13 @@ import type { HubExtension } from "./extension.ts";
 export type Area = HttpArea & {
   /** Its variables. Absent: areas with the same kind of hub build on this area, and it runs with them. */
   readonly config?: AreaConfig;
-  /** The kinds of hubs that it uses. */
-  readonly hubs: readonly "guild"[];
+  /** Names of the kinds of hubs that it uses. */
+  readonly hubs: readonly string[];
   /** Adds its routes. @param areas all areas that run, including this one */
   readonly mount: (app: OpenAPIHono<AppEnv>, areas: readonly Area[]) => void;
-  /** Its events of the guild stream, for AsyncAPI. */
+  /** The events that it publishes, for AsyncAPI. */
   readonly events: readonly EventDefinition[];
-  /** What it keeps inside a guild's hub. */
+  /** What it keeps inside hubs of these kinds. */
   readonly extension?: HubExtension;
   /** Its slash commands: `POST /interactions` finds them by name. */
   readonly slashCommands?: readonly SlashCommand[];

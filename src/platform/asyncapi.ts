@@ -131,9 +131,15 @@ const QUERY = {
   type: "object",
   properties: {
     ticket: { type: "string", description: "From `POST /ws/ticket`; works once, for 30 seconds" },
+    guildId: {
+      type: "string",
+      description:
+        "With a token in the header: one guild of its `guilds` claim. Absent: the primary guild",
+    },
     epoch: { type: "string", description: "Resume: the epoch of the last frame" },
     seq: { type: "integer", minimum: 0, description: "Resume: the last seq that arrived" },
     batch: { type: "string", enum: ["1"], description: "Events of a burst may share a frame" },
+    signals: { type: "string", enum: ["1"], description: "Last values as well, such as presence" },
   },
 };
 
