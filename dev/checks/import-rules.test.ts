@@ -56,6 +56,7 @@ const SIMULATED = ["src/testing/"];
 /** Files in which a tool requires a default export. */
 const HAS_DEFAULT_EXPORT: ReadonlySet<string> = new Set([
   "src/index.ts",
+  "src/testing/hubs-worker.ts",
   "drizzle/drizzle.config.ts",
   "console/vite.config.ts",
   "vitest.config.ts",

@@ -22,39 +22,39 @@ export class Duplex {
   readonly #direct: Direct<HubSocket>;
   readonly #store: SqliteDuplex;
   readonly #ears: readonly (readonly [HubExtension, SocketExtension])[];
-  readonly #then: (act: () => void) => void;
+  readonly #defer: (act: () => void) => void;
   readonly #turns: ExtensionTurns;
   readonly #calls: Calls;
   /** Closed since the last event ended. */
   #gone: Gone[] = [];
 
   /**
-   * @param then does something after the present turn, in order with its events
+   * @param defer does something after the present turn, in order with its events
    */
   constructor(parts: {
     readonly host: StreamHost;
     readonly store: SqliteDuplex;
     readonly extensions: readonly HubExtension[];
     readonly turns: ExtensionTurns;
-    readonly then: (act: () => void) => void;
+    readonly defer: (act: () => void) => void;
   }) {
-    const { host, store, extensions, turns, then } = parts;
+    const { host, store, extensions, turns, defer } = parts;
     this.#direct = host.server.direct;
     this.#store = store;
-    this.#then = then;
+    this.#defer = defer;
     this.#turns = turns;
     this.#ears = extensions.flatMap((one) =>
       one.sockets === undefined ? [] : [[one, one.sockets] as const],
     );
     const answer = (caller: string, ack: string, data: unknown): void =>
-      then(() => this.#answer(caller, ack, data));
+      defer(() => this.#answer(caller, ack, data));
     this.#calls = new Calls({
       store,
       clock: host.clock,
       newId: host.newId,
       isConnected: (connection) => this.#direct.selected({ connection }).length > 0,
       ask: ({ id, target }, name, data) =>
-        then(() => this.#direct.owe(target, (frames) => frames.call(id, name, data))),
+        defer(() => this.#direct.owe(target, (frames) => frames.call(id, name, data))),
       answer: ({ caller, ack }, data) => answer(caller, ack, data),
       fail: ({ caller, ack }, why) => answer(caller, ack, this.#failureOf(why)),
       schedule: (at) => host.store.writeTask(CALLS_TASK, at),
@@ -100,7 +100,7 @@ export class Duplex {
     this.#turns.run(() => {
       const reply = ears.onMessage(this.#turns.of(extension), client, { name, data });
       if (reply === null || ack === undefined) return;
-      if ("data" in reply) this.#then(() => this.#answer(connectionId, ack, reply.data));
+      if ("data" in reply) this.#defer(() => this.#answer(connectionId, ack, reply.data));
       else {
         const { to: target, timeoutMs, ...call } = reply.call;
         this.#calls.place({ caller: connectionId, ack, target }, call.name, call.data, timeoutMs);

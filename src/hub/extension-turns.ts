@@ -28,7 +28,7 @@ export class ExtensionTurns {
 
   constructor(ports: TurnPorts) {
     this.#ports = ports;
-    this.#sockets = socketsOf(ports.host.server.direct, (act) => ports.sequencer.then(act));
+    this.#sockets = socketsOf(ports.host.server.direct, (act) => ports.sequencer.defer(act));
   }
 
   /** Runs `work` in one transaction, and then sends what it published. */
@@ -93,12 +93,12 @@ export function clientOf({ id, sub, scope }: Pick<OpenSession, "id" | "sub" | "s
 
 function socketsOf(
   direct: Direct<HubSocket>,
-  then: (act: (upTo: number) => void) => void,
+  defer: (act: (upTo: number) => void) => void,
 ): Sockets {
   return {
     of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
-    send: (to, name, data) => then(() => direct.tell(to, (frames) => frames.message(name, data))),
-    regrant: (to, grants) => then((upTo) => direct.regrant(to, grants, upTo)),
-    close: (to, why) => then(() => direct.end(to, why)),
+    send: (to, name, data) => defer(() => direct.tell(to, (frames) => frames.message(name, data))),
+    regrant: (to, grants) => defer((upTo) => direct.regrant(to, grants, upTo)),
+    close: (to, why) => defer(() => direct.end(to, why)),
   };
 }

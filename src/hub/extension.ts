@@ -97,13 +97,13 @@ export type SocketExtension = {
 };
 
 /** The answer to a message. It is dropped if the client does not wait for one. */
-export type Reply =
+type Reply =
   | { readonly data: unknown }
   /** Another client answers. @see CallFailure for what happens when it does not */
   | { readonly call: ForwardedCall };
 
 /** A message that another client is to answer. */
-export type ForwardedCall = {
+type ForwardedCall = {
   /** Id of the connection that is to answer. */
   readonly to: string;
   readonly name: string;

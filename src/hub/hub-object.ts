@@ -57,7 +57,6 @@ const AREAS_REFUSED_MS = 60_000;
 export class HubObject {
   readonly host: StreamHost;
   readonly relays: HubRelays;
-  readonly #runtime: HubRuntime;
   readonly #env: HubEnv;
   readonly #kind: HubKind;
   readonly #parts: HubParts | { readonly refused: Error };
@@ -76,7 +75,6 @@ export class HubObject {
     kind: HubKind,
     parts: HubParts | { readonly refused: Error },
   ) {
-    this.#runtime = runtime;
     this.#env = env;
     this.#kind = kind;
     this.#parts = parts;
@@ -140,7 +138,7 @@ export class HubObject {
           store: new SqliteDuplex(runtime.storage.sql),
           extensions,
           turns: this.#turns,
-          then: (act) => this.#sequencer.then(act),
+          defer: (act) => this.#sequencer.defer(act),
         })
       : null;
     this.#duplex?.findLost();

@@ -31,7 +31,7 @@ const Topics = z.object({ topics: z.array(z.string()) });
 const sessionOf = ({ epoch, base }: { epoch: string; base: number }): string => `${epoch}.${base}`;
 
 /** Where a client resumes, from the name of its session and its own number. */
-export function positionOf(session: string, number: number) {
+function positionOf(session: string, number: number) {
   const dot = session.lastIndexOf(".");
   const base = Number(session.slice(dot + 1));
   return { epoch: session.slice(0, dot), seq: number + base, base };
@@ -48,11 +48,11 @@ export const OPCODE_DIALECT: Dialect = {
   showsJumps: false,
   hello: () => frame(OP.hello, null),
   probe: () => frame(OP.heartbeat, null),
-  read(data) {
-    if (typeof data !== "string") return err("binary");
+  read(text) {
+    if (typeof text !== "string") return err("binary");
     let json: unknown;
     try {
-      json = JSON.parse(data);
+      json = JSON.parse(text);
     } catch {
       return err("not_json");
     }
@@ -91,8 +91,8 @@ export const OPCODE_DIALECT: Dialect = {
       case OP.message: {
         const said = Message.safeParse(d);
         if (!said.success) return err("invalid_frame");
-        const { name, data, ack } = said.data;
-        return ok({ kind: "message", name, data, ...(ack === undefined ? {} : { ack }) });
+        const { ack, ...message } = said.data;
+        return ok({ kind: "message", ...message, ...(ack === undefined ? {} : { ack }) });
       }
       case OP.answered: {
         const answer = Answer.safeParse(d);

@@ -64,7 +64,7 @@ export type Whole = {
 };
 
 /** How a connection is closed. */
-export type Farewell = {
+type Farewell = {
   /** A last frame, if the close code does not say enough. */
   readonly frame?: string;
   readonly code: number;

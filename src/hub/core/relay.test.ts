@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
   JOURNAL_MAX_AGE_MS,
-  PRESENCE_DEBOUNCE_MS,
   RETRY_WINDOW_MIN_MS,
   REVOCATION_TTL_MS,
 } from "../../protocol/limits.ts";

@@ -54,7 +54,7 @@ export class Sequencer {
    * example grants change in order with the events (HUB-8). Call it inside {@link turn}.
    * @param act gets the seq of the last event before it
    */
-  then(act: (upTo: number) => void): void {
+  defer(act: (upTo: number) => void): void {
     const { head } = this.#ports.store.extent();
     this.#unsent.push(() => act(head));
   }
