@@ -46,6 +46,9 @@ afterAll(async () => {
 });
 
 /** A request of a new person from a new address, so that no limit applies by accident. */
+/** A guild that nobody else uses. */
+const OTHER_GUILD = "100000000000000099";
+
 async function request(
   method: string,
   where: string,
@@ -53,14 +56,16 @@ async function request(
   options: {
     readonly sub?: string;
     readonly scope?: string;
+    readonly guilds?: readonly string[];
     readonly headers?: Readonly<Record<string, string>>;
     readonly anonymous?: boolean;
   } = {},
 ): Promise<RawRequest> {
   made += 1;
-  const scope = options.scope === undefined ? {} : { scope: options.scope };
+  const { scope, guilds } = options;
+  const claims = { ...(scope === undefined ? {} : { scope }), ...(guilds && { guilds }) };
   const sub = options.sub ?? `person-${made}`;
-  const token = await world.token(sub, scope, `${SESSION_SECONDS}s`);
+  const token = await world.token(sub, claims, `${SESSION_SECONDS}s`);
   return {
     method,
     path: where,
@@ -480,6 +485,15 @@ async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequ
     [
       "DELETE /admin/guilds/{guildId}/publisher",
       () => request("DELETE", `${hub}/publisher`, undefined, asOperator),
+    ],
+    [
+      "DELETE /admin/guilds/{guildId}/hub/journal",
+      // Of a guild of its own: it closes every client of the guild.
+      () =>
+        request("DELETE", `/admin/guilds/${OTHER_GUILD}/hub/journal`, undefined, {
+          ...asOperator,
+          guilds: [OTHER_GUILD],
+        }),
     ],
     [
       "POST /admin/guilds/{guildId}/revocations",
