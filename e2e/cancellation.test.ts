@@ -45,10 +45,10 @@ afterAll(async () => {
   await world?.stop();
 });
 
-/** A request of a new person from a new address, so that no limit applies by accident. */
 /** A guild that nobody else uses. */
 const OTHER_GUILD = "100000000000000099";
 
+/** A request of a new person from a new address, so that no limit applies by accident. */
 async function request(
   method: string,
   where: string,
