@@ -205,7 +205,7 @@ describe("npm start", () => {
       readIfThere(`/proc/${pid}/cmdline`).includes(`entry=127.0.0.1:${stack.ports.worker}\0`),
     );
     expect(front).toHaveLength(1);
-    const { restarts = 0 } = stack.file().parts["worker"] ?? {};
+    const restarts = stack.file().parts["worker"]?.restarts ?? 0;
     for (const pid of front) process.kill(pid, "SIGKILL");
     await eventually("the worker is restarted", () =>
       expect(stack.file().parts["worker"]?.restarts).toBe(restarts + 1),

@@ -220,7 +220,7 @@ describe("a delivery", () => {
     expect((await dataApi(second, "/players?nickname=guest")).status).toBe(200);
   });
 
-  it("waits after a restart for what is left of its delay, the first or one before a retry", async () => {
+  it("waits after a restart for what is left of its delay, also before a retry", async () => {
     const stateFile = `${await mkdtemp(`${tmpdir()}/local-faceit-`)}/state.json`;
     let now = 1_800_000_000_000;
     const clock = (): number => now;
@@ -241,7 +241,7 @@ describe("a delivery", () => {
     expect(receiver.received).toEqual([]);
     for (const wake of wakes.values()) wake();
     await vi.waitUntil(() => receiver.received.length === 2, SOON);
-    expect(events(receiver.received).toSorted()).toEqual(["late", "refused"]);
+    expect(new Set(events(receiver.received))).toEqual(new Set(["late", "refused"]));
 
     await control(second, "POST", "/webhook", { event: "due", delayMs: 5_000 });
     await second.close();
