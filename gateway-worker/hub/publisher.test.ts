@@ -352,7 +352,8 @@ describe("fencing", () => {
     await vi.waitUntil(() => stale === 1, SOON);
     const before = hub.requests.length;
     move("v1", "a", OTHER);
-    await delay(20);
+    // This waits for every request that is under way.
+    await publisher.stop();
     expect(hub.requests.length).toBe(before);
     expect(client.status.state).toBe("stale");
     expect(outbox.totals().events).toBe(2);
