@@ -1,6 +1,7 @@
 import { createWriteStream, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { doublingPause } from "../../src/protocol/backoff.ts";
 import { readLogLine, type LogLine } from "./log-line.ts";
 import { type Output, seconds } from "./output.ts";
 import { startGroup, type Command, type ProcessGroup } from "./process-group.ts";
@@ -68,7 +69,7 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
   log.on("error", () => {});
 
   const run = async (): Promise<void> => {
-    let wait = firstDelayMs;
+    let endsInARow = 0;
     while (!stopping.signal.aborted) {
       const unseen: string[] = [];
       const startedAt = performance.now();
@@ -104,7 +105,9 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
       if (stopping.signal.aborted) break;
 
       const livedMs = performance.now() - startedAt;
-      if (livedMs >= settledMs) wait = firstDelayMs;
+      if (livedMs >= settledMs) endsInARow = 0;
+      const wait = doublingPause({ firstMs: firstDelayMs, mostMs: maxDelayMs }, endsInARow);
+      endsInARow++;
       restarts++;
       output.say(
         `${output.strong(`The ${spec.label} ended`)} (${how}, after ${seconds(livedMs)}). ` +
@@ -112,7 +115,6 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
       );
       if (livedMs < settledMs) for (const line of unseen) output.quote(spec.label, line);
       await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
-      wait = Math.min(wait * 2, maxDelayMs);
     }
   };
   const finished = run();
