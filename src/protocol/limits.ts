@@ -117,7 +117,7 @@ export const UNACKNOWLEDGED_BYTES_MAX = 16 * 1024 * 1024;
 /** Signal keys whose last value a hub keeps for lagging clients. One more drops the oldest. */
 export const SIGNAL_KEYS_MAX = 1_000;
 
-/** Bytes of one signal as JSON. Over it: the publish is refused. */
+/** Bytes of a signal's payload as JSON. Over it: nothing is sent. Presence then only counts users. */
 export const SIGNAL_MAX_BYTES = 16 * 1024;
 
 /** Bytes of one event's payload as JSON. Over it: the publish is refused and nothing is journaled. */

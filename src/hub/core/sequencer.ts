@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
+import { isLongerThan } from "../../protocol/bytes.ts";
 import { DEDUPE_TTL_MS, EVENT_PAYLOAD_MAX_BYTES } from "../../protocol/limits.ts";
 import type { Publication, Published } from "../publisher.ts";
 import { JOURNAL_BOUNDS, type Entry, type HubStore } from "./journal.ts";
@@ -77,11 +78,4 @@ export class Sequencer {
     this.#unsent.push(entry);
     return { kind: "published", seq: entry.seq };
   }
-}
-
-const encoder = new TextEncoder();
-
-/** Whether a text is longer than so many bytes of UTF-8. */
-function isLongerThan(text: string, bytes: number): boolean {
-  return text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }

@@ -1,4 +1,5 @@
-import { SIGNAL_KEYS_MAX } from "../../protocol/limits.ts";
+import { isLongerThan } from "../../protocol/bytes.ts";
+import { SIGNAL_KEYS_MAX, SIGNAL_MAX_BYTES } from "../../protocol/limits.ts";
 import type { Presence } from "../../protocol/frames.ts";
 import type { Signal } from "../publisher.ts";
 import { encodeSignal } from "./encode.ts";
@@ -31,8 +32,9 @@ export class Signals<Socket extends object> {
     this.#send = send;
   }
 
-  /** Sends a signal to the sessions that asked for signals and may see it. */
+  /** Sends a signal to the sessions that asked for signals and may see it; one that is too large to none. */
   broadcast(signal: Signal, to: Iterable<readonly [Socket, LiveSession]>): void {
+    if (isLongerThan(signal.payload, SIGNAL_MAX_BYTES)) return;
     const newest = { signal, text: encodeSignal(signal) };
     this.#newest.delete(signal.key);
     this.#newest.set(signal.key, newest);

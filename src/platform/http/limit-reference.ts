@@ -82,7 +82,7 @@ const CHAPTERS = {
     LAGGING_MAX_MS: "close 1013; resume later",
     UNACKNOWLEDGED_BYTES_MAX: "close 1013; resume later",
     SIGNAL_KEYS_MAX: "clients that lag miss the oldest",
-    SIGNAL_MAX_BYTES: "nothing is sent",
+    SIGNAL_MAX_BYTES: "nothing is sent; presence then has `users: null`",
     PRESENCE_DEBOUNCE_MS: "time from the first change of presence until it is sent",
     PRESENCE_USERS_MAX: "`users` is null, `count` goes on",
     REVOCATION_TTL_MS: "a revoked user's older tokens work again, unless they have expired",
