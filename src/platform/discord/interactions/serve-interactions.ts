@@ -9,7 +9,7 @@ import { limitRawBody } from "../../http/areas.ts";
 import { problem, problems } from "../../http/problem.ts";
 import { jsonAnswer, jsonBody } from "../../openapi.ts";
 import { log } from "../../log.ts";
-import { parseJson } from "../../outbound.ts";
+import { parseJson } from "../../../protocol/outbound.ts";
 import {
   AnyInteraction,
   CommandInteraction,
