@@ -114,10 +114,10 @@ function whatToDo(
     const pause = pauseMs === null ? "" : ` of ${Math.ceil(pauseMs / 1000)} seconds`;
     return `Discord asks for a pause${pause}: run this again after it.`;
   }
-  return `Discord answered ${status}${said}: try again; docs/spec/slash-commands.json is what was sent.`;
+  return `Discord answered ${status}${said}: try again. What was sent is in docs/spec/slash-commands.json.`;
 }
 
-/** The commands as text that is the same when they are: in any order, and with defaults filled in. */
+/** The commands as a text to compare: sorted by name, and with Discord's defaults filled in. */
 function comparable(commands: readonly unknown[]): string {
   const known = z
     .array(Command)

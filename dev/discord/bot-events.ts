@@ -26,8 +26,8 @@ type ChangedWorld = WorldView & {
 
 /**
  * The gateway's events of changes in the world. The bot gets none of a guild that it is not in or that has an
- * outage, except the event that says so (contract discord.md §2). Who calls it decides whether the bot sees a
- * channel, because that may depend on the time before the change.
+ * outage, except the event that says so (contract discord.md §2). Its callers decide whether the bot sees a
+ * channel: for some events that depends on how the world was before the change.
  */
 export class BotEvents {
   readonly #world: ChangedWorld;
