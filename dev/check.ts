@@ -87,6 +87,17 @@ const CHECKS: readonly Check[] = [
     run: () => tool("Not formatted (npm run format)", "oxfmt/bin/oxfmt", "--check"),
   },
   {
+    name: "who may import whom",
+    run: () =>
+      tool(
+        "Imports that no rule allows, or a circle",
+        "vitest/vitest.mjs",
+        "run",
+        "--project=node",
+        "dev/checks/import-rules.test.ts",
+      ),
+  },
+  {
     name: "no unused exports, files or packages",
     run: () =>
       tool("Delete what nobody uses", "knip/bin/knip.js", "-c", "dev/knip.json", "--no-progress"),

@@ -8,7 +8,7 @@ const SCRIPTS = {
   check: [
     "dev/check.ts",
     `Usage: npm run check
-  Types, lint, format, migrations that match the tables, and the size of the Worker.`,
+  Types, lint, format, who may import whom, migrations that match the tables, and the size of the Worker.`,
   ],
   test: [
     "dev/test.ts",

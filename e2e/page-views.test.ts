@@ -133,6 +133,24 @@ async function tabStops(page: Page): Promise<readonly unknown[]> {
   }
 }
 
+/** The people whom a room's row shows, and the number of those who do not fit; nothing may be cut. */
+async function rowOf(page: Page, room: string): Promise<{ shown: number; more: number }> {
+  const list = page.getByRole("list", { name: `People in ${room}` });
+  return list.evaluate((row) => {
+    const end = row.getBoundingClientRect().right;
+    const seen = [...row.children].filter((one) =>
+      one.checkVisibility({ checkVisibilityCSS: true }),
+    );
+    const cut = seen.find((one) => one.getBoundingClientRect().right > end);
+    if (cut !== undefined) throw new Error(`${cut.textContent} is cut`);
+    const note = seen.find((one) => one.classList.contains("members-more"));
+    return {
+      shown: seen.filter((one) => one.classList.contains("member")).length,
+      more: Number(note?.textContent ?? 0),
+    };
+  });
+}
+
 /** Blocks all requests; `kill` also ends open connections. */
 async function cutOff(page: Page): Promise<void> {
   await page.route(`${stack.urls.worker}/**`, (route) => route.abort());
@@ -264,6 +282,31 @@ describe("a room and its people", () => {
     await page
       .getByRole("heading", { name: "Council", exact: true })
       .waitFor({ state: "detached" });
+  });
+
+  it("says how many of its people do not fit into its row", async () => {
+    const crowd = Array.from({ length: 12 }, (_, n) => `${60_000_000_000 + n}`);
+    const host = await apiOf("crowded");
+    const channelId = await host.createRoom({ name: "Crowd", userLimit: 0 });
+    for (const [index, userId] of crowd.entries()) {
+      await discord.setMember(userId, true);
+      await discord.changeUser(userId, { globalName: `Somebody ${index}` });
+      await discord.move(userId, channelId);
+    }
+    const page = await openSignedIn("counter");
+    await page.getByText("12 in", { exact: true }).waitFor();
+    // Wide again at the end: those who had no room come back.
+    for (const width of [1280, 768, 360, 1280]) {
+      await page.setViewportSize({ width, height: HEIGHT });
+      await eventually(`everybody counts at ${width} px`, async () => {
+        const { shown, more } = await rowOf(page, "Crowd");
+        expect([shown > 1, shown + more]).toEqual([true, crowd.length]);
+      });
+    }
+    for (const userId of crowd.slice(2)) await discord.move(userId, null);
+    await page.getByText("2 in", { exact: true }).waitFor();
+    await expect.poll(() => rowOf(page, "Crowd")).toEqual({ shown: 2, more: 0 });
+    await host.endRoom(channelId);
   });
 
   it("cannot be private without a Discord account, and the page says so in advance", async () => {

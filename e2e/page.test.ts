@@ -121,6 +121,12 @@ describe("a new user", () => {
 
     await openRoom(page, "Late night");
     await openRoom(page, "Early bird");
+    await tools(page);
+    await page
+      .getByLabel("Channel for Player 1")
+      .getByText("Choose a channel")
+      .waitFor({ state: "attached" });
+    expect(await page.getByRole("button", { name: "Move Player 1" }).isDisabled()).toBe(true);
     await move(page, "Player 1", "Late night");
     await move(page, "Player 2", "Late night");
     await shows(page, "Late night", ["Player 1", "Player 2"]);

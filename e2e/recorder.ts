@@ -76,7 +76,7 @@ export class Recorder {
     return this.history.length;
   }
 
-  /** Whether the last entry is something other than a lost connection. */
+  /** Whether the connection is open: the newest of its openings and losses is an opening. */
   get isConnected(): boolean {
     const last = this.history.findLast(({ kind }) => kind === "closed" || kind === "connected");
     return last?.kind === "connected";

@@ -200,6 +200,22 @@ describe("npm start", () => {
     );
     expect(stack.output()).toContain("killed by SIGKILL");
 
+    // Wrangler starts this workerd again, but then takes requests and answers none.
+    const front = left().filter((pid) =>
+      readIfThere(`/proc/${pid}/cmdline`).includes(`entry=127.0.0.1:${stack.ports.worker}\0`),
+    );
+    expect(front).toHaveLength(1);
+    const restarts = stack.file().parts["worker"]?.restarts ?? 0;
+    for (const pid of front) process.kill(pid, "SIGKILL");
+    await eventually("the worker is restarted", () =>
+      expect(stack.file().parts["worker"]?.restarts).toBe(restarts + 1),
+    );
+    // So it was noticed by what wrangler said, not by a minute without answers.
+    expect(stack.output()).not.toContain("no longer answers");
+    await eventually("the Worker answers again", async () =>
+      expect((await fetch(`${worker}/health`)).status).toBe(200),
+    );
+
     const second = await launchStack({ STATE_DIR: stack.stateDir }, "dev/start.mjs");
     started.push(second);
     expect(await second.exited).toBe(1);

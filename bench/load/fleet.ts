@@ -1,15 +1,15 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { openLeanSocket, ownAddress, type LeanSocket } from "../../dev/testing/wire/lean-socket.ts";
 import { LOST } from "../../dev/testing/wire/wire.ts";
+import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import type { Client } from "./clients.ts";
 import { readEvents } from "./stream.ts";
 
 /** Longest single wait, milliseconds. */
 const DEADLINE_MS = 30_000;
 
-/** First and longest pause of a client between two attempts to reconnect, milliseconds. */
-const BACKOFF_MS = 250;
-const BACKOFF_MAX_MS = 4_000;
+/** The pauses of a client between two attempts to reconnect. */
+const BACKOFF: Backoff = { firstMs: 250, mostMs: 4_000 };
 
 /** The exact answer to a ping. */
 const PONG = Buffer.from('{"type":"pong"}');
@@ -112,16 +112,16 @@ export class Fleet {
         member.away = null;
         // The new process starts its seq again.
         if (forgets) member.base = null;
-        let pause = Math.max(spreadMs, BACKOFF_MS, member.client.retryWindowMs ?? 0);
-        for (let backoff = BACKOFF_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
-          await rest(Math.random() * pause);
+        const spread = Math.max(spreadMs, BACKOFF.firstMs, member.client.retryWindowMs ?? 0);
+        await rest(Math.random() * spread);
+        for (let attempt = 0; ; attempt += 1) {
           try {
             await this.#connect(member);
             return performance.now();
           } catch (error) {
             if (performance.now() > giveUpAt) throw error;
-            pause = backoff;
           }
+          await rest(fullJitter(BACKOFF, attempt, Math.random()));
         }
       }),
     );

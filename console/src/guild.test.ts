@@ -17,6 +17,10 @@ class FakeServer {
   /** Seq of the oldest event that the journal has; null: a server that does not report it. */
   oldest: number | null = 1;
   perAnswer = 500;
+  /** How many questions for a room fail before one is answered; Infinity: the API is down. */
+  failures = 0;
+  /** How often a room was asked for. */
+  roomsAsked = 0;
 
   constructor() {
     vi.stubGlobal("fetch", (url: string) => Promise.resolve(this.#answer(url)));
@@ -55,6 +59,7 @@ class FakeServer {
     const { pathname, searchParams } = new URL(url, "https://hub.test");
     if (pathname === "/ws/ticket") return Response.json({ url: "wss://hub.test/ws?ticket=t" });
     if (pathname === "/people") return Response.json({ people: [] });
+    if (pathname.startsWith("/rooms/")) return this.#room(pathname.slice("/rooms/".length));
     if (pathname !== "/events") return Response.json({}, { status: 404 });
     const after = Number(searchParams.get("after"));
     this.asked.push(after);
@@ -73,6 +78,15 @@ class FakeServer {
     }));
     const more = events.length < missed.length;
     return Response.json({ ...body, events, more, seq: more ? events.at(-1)?.seq : HEAD });
+  }
+
+  #room(channelId: string): Response {
+    this.roomsAsked += 1;
+    if (this.roomsAsked <= this.failures) return Response.json({}, { status: 503 });
+    const createdAt = new Date(0).toISOString();
+    const room = { channelId, name: "Room", guildId: "g", userLimit: 4, private: false };
+    const made = { createdBy: "ada", createdAt, state: "open", endedAt: null, members: [] };
+    return Response.json({ ...room, ...made });
   }
 }
 
@@ -176,4 +190,36 @@ it("people of one server are not offered in another", async () => {
   rememberPeople([{ userId: "u1", name: "Ada", avatarUrl: null }]);
   guild.stop();
   expect(knownPeople("")).toEqual([]);
+});
+
+describe("who opened a room", () => {
+  const open = (seq: number, event = "room.created"): void => {
+    const payload = { channelId: "7", guildId: "g", name: "Room" };
+    const frame = { v: 1, type: "event", event, payload, ts: 1, id: `i${seq}`, seq };
+    server.socket.deliver(frame);
+  };
+  const opener = (): string | undefined => guild.view.value.rooms.get("7")?.details?.createdBy;
+
+  it("is asked for until the API answers, however long it is down", async () => {
+    server.failures = 9;
+    await connect();
+    open(HEAD + 1);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(opener()).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(opener()).toBe("ada");
+    expect(server.roomsAsked).toBe(10);
+  });
+
+  it("is not asked for any more once the room is gone", async () => {
+    server.failures = Number.POSITIVE_INFINITY;
+    await connect();
+    open(HEAD + 1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    open(HEAD + 2, "room.deleted");
+    await vi.advanceTimersByTimeAsync(20_000);
+    const { roomsAsked } = server;
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect([roomsAsked > 1, server.roomsAsked]).toEqual([true, roomsAsked]);
+  });
 });

@@ -17,6 +17,7 @@ import type {
   StreamEvent,
   StreamItem,
 } from "../../src/client/stream-item.ts";
+import { type Backoff, doublingPause } from "../../src/protocol/backoff.ts";
 import { PEOPLE_PAGE_MAX } from "../../src/protocol/limits.ts";
 import { type Connection, forgetPassed } from "./notices.ts";
 import {
@@ -30,8 +31,8 @@ import { type LostAt, type Standing, standingOf } from "./standing.ts";
 import { count } from "./time-words.ts";
 import { entryInWords, plain } from "./words.ts";
 
-/** REST may not know a room yet that was just opened: waits before each attempt, milliseconds. */
-const DETAILS_RETRIES_MS = [0, 1_000, 4_000];
+/** The API may not know a room yet that was just opened, or may be down: pauses between attempts. */
+const DETAILS_BACKOFF: Backoff = { firstMs: 1_000, mostMs: 15_000 };
 /** Events within this time become one sentence for screen readers, milliseconds. */
 const ANNOUNCE_AFTER_MS = 1_200;
 /** The activity goes back this many events, or as far as the journal reaches. */
@@ -221,17 +222,14 @@ export class Guild {
     }
   }
 
+  /** Tries as long as the room is open: without its details nobody can end it here. */
   async #loadDetails(channelId: string): Promise<void> {
-    for (const wait of DETAILS_RETRIES_MS) {
-      await new Promise((resolve) => {
-        setTimeout(resolve, wait);
-      });
-      if (this.#ended.signal.aborted || !this.view.value.rooms.has(channelId)) return;
+    const isWanted = (): boolean =>
+      !this.#ended.signal.aborted && this.view.value.rooms.get(channelId)?.details === null;
+    for (let attempt = 0; isWanted(); attempt += 1) {
       const room = await this.api.room(channelId);
-      if (room.ok) {
-        this.view.value = applyRoomDetails(this.view.value, room.value);
-        return;
-      }
+      if (room.ok) this.view.value = applyRoomDetails(this.view.value, room.value);
+      else await passed(doublingPause(DETAILS_BACKOFF, attempt));
     }
   }
 
@@ -247,4 +245,10 @@ export class Guild {
         more.length === 0 ? plain(entryInWords(only)) : count(more.length + 1, "new event");
     }, ANNOUNCE_AFTER_MS);
   }
+}
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }

@@ -92,7 +92,7 @@ export function channelName(channelId: string): string | undefined {
 }
 
 /**
- * The known people whose name or id contains this text.
+ * The known people whose name contains this text, or whose id it is. Without a text: all of them.
  * @param leftOut ids to leave out
  */
 export function knownPeople(text: string, leftOut: readonly string[] = []): readonly Person[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RoomView } from "../../src/client/guild-view.ts";
-import { discordLink, LONG_LIST_FROM, roomGroups, seats } from "./room-list.ts";
+import { discordLink, howManyFit, LONG_LIST_FROM, roomGroups, seats } from "./room-list.ts";
 
 const room = (n: number, ...userIds: string[]): RoomView => ({
   channelId: `c${n}`,
@@ -59,4 +59,26 @@ describe("a room's seats", () => {
 it("a channel's link stays below Discord's channels", () => {
   expect(discordLink("1", "2")).toBe("https://discord.com/channels/1/2");
   expect(discordLink("../x", "a?b")).toBe("https://discord.com/channels/..%2Fx/a%3Fb");
+});
+
+describe("the people that fit into a row", () => {
+  const fitting = (widths: readonly number[], space: number, total = widths.length): number =>
+    howManyFit({ widths, total, space, more: 30 });
+
+  it("are all, as long as the note of how many more is not needed", () => {
+    expect(fitting([50, 50, 50], 150)).toBe(3);
+    expect(fitting([], 150)).toBe(0);
+  });
+
+  it("leave room for that note otherwise", () => {
+    expect(fitting([50, 50, 50], 149)).toBe(2);
+    expect(fitting([50, 50, 50], 129)).toBe(1);
+    expect(fitting([50, 50, 50], 150, 14)).toBe(2);
+    expect(fitting([50, 50, 50], 180, 14)).toBe(3);
+  });
+
+  it("are never nobody", () => {
+    expect(fitting([50, 50], 60)).toBe(1);
+    expect(fitting([50, 50], 0)).toBe(1);
+  });
 });

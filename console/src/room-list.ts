@@ -43,6 +43,30 @@ export function seats(room: RoomView): { readonly text: string; readonly full: b
   return { text: limit === 0 ? "No limit" : "", full: false };
 }
 
+/**
+ * How many people fit into a row beside each other: at least one, whose name is cut if need be.
+ * @param widths of the first people, pixels; for most rooms these are all
+ * @param total number of people
+ * @param space width of the row's part for people
+ * @param more width of the note that says how many do not fit; nobody needs it if all fit
+ */
+export function howManyFit({
+  widths,
+  total,
+  space,
+  more,
+}: {
+  readonly widths: readonly number[];
+  readonly total: number;
+  readonly space: number;
+  readonly more: number;
+}): number {
+  const upTo = (end: number): number => widths.slice(0, end).reduce((sum, one) => sum + one, 0);
+  if (widths.length === total && upTo(total) <= space) return total;
+  const tooMany = widths.findIndex((_, index) => upTo(index + 1) + more > space);
+  return Math.max(1, tooMany === -1 ? widths.length : tooMany);
+}
+
 /** A link to a channel in Discord; Discord's own app opens it if installed. */
 export function discordLink(guildId: string, channelId: string): string {
   return `https://discord.com/channels/${encodeURIComponent(guildId)}/${encodeURIComponent(channelId)}`;

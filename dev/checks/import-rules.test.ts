@@ -234,6 +234,17 @@ function circles(files: ReadonlyMap<string, string>): string[][] {
   return found;
 }
 
+/** Files of an area that the platform gives an `Env`. They pass it on; everything else gets ports. */
+const GETS_ENV =
+  /^src\/features\/\w+\/(?:(?:wire|env|config|ports|index|hourly|hub-extension|errors)\.ts|routes\/|room\/match-room\.ts)/;
+
+function envTypes(files: ReadonlyMap<string, string>): string[] {
+  return [...files]
+    .filter(([file]) => file.startsWith("src/features/") && !isTest(file) && !GETS_ENV.test(file))
+    .filter(([, source]) => /\b[A-Z]\w*Env\b/.test(source))
+    .map(([file]) => `${file} knows an Env: pass what it needs in, from wire.ts.`);
+}
+
 function defaultExports(files: ReadonlyMap<string, string>): string[] {
   return [...files]
     .filter(([file, source]) => !HAS_DEFAULT_EXPORT.has(file) && /^export default\b/m.test(source))
@@ -268,6 +279,12 @@ describe("who may import what (ARCHITECTURE.md §3)", () => {
       ["src/d.ts", ""],
     ]);
     expect(circles(ring)).toEqual([["src/a.ts", "src/b.ts", "src/c.ts"]]);
+  });
+
+  it("keeps bindings out of use cases, adapters and cores", () => {
+    expect(envTypes(files)).toEqual([]);
+    const source = "function presentTroubles(env: PlatformEnv) {}";
+    expect(envTypes(new Map([["src/features/matches/adapters/x.ts", source]]))).toHaveLength(1);
   });
 
   it("has no default exports", () => {

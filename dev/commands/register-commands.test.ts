@@ -56,6 +56,16 @@ describe("registering slash commands", () => {
     expect(methods.slice(3)).toEqual(["GET", "GET"]);
   });
 
+  it("does not send the bot's token to where it is redirected", async () => {
+    const moved = { status: 307, headers: { Location: "https://evil.test/" } };
+    const sent = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response(null, moved));
+    const target = { apiUrl: "https://discord.test", botToken: TOKEN, applicationId: BOT };
+    const registered = await registerCommands({ ...target, guildId: GUILD }, COMMANDS, false);
+    expect(registered).toEqual({ ok: false, error: expect.stringContaining("answered 307") });
+    expect(sent).toHaveBeenCalledOnce();
+    expect(sent.mock.calls[0]?.[1]).toMatchObject({ redirect: "manual" });
+  });
+
   it("sees every difference", async () => {
     const target = await localTarget();
     const [first, ...rest] = COMMANDS;

@@ -1,5 +1,11 @@
 import { z } from "zod";
 import { err, ok, type Result } from "../../src/platform/result.ts";
+import {
+  askOutside,
+  type OutboundAnswer,
+  parseJson,
+  USER_AGENT,
+} from "../../src/protocol/outbound.ts";
 import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 
 /** What Discord keeps of a command, as far as ours have it. What is absent is Discord's default. */
@@ -23,6 +29,9 @@ const Command = z.object({
 });
 const Refusal = z.object({ code: z.number().catch(0), message: z.string().catch("") });
 
+/** Bounds of one call: a hundred commands with all their options are far smaller. */
+const BOUNDS = { timeoutMs: 10_000, maxBytes: 4 * 1024 * 1024 };
+
 /** Discord: the application is another one than the bot's. */
 const OTHER_APPLICATION: ReadonlySet<number> = new Set([10_002, 20_012]);
 
@@ -35,13 +44,13 @@ export type CommandTarget = {
   readonly guildId: string;
 };
 
-/** What became of it: what a guild has already is not sent, since it takes 200 new commands a day. */
+/** What was done. Commands that a guild has are not sent again, because Discord takes 200 new ones a day. */
 export type Registered = "same" | "replaced" | "differs";
 
 /**
  * Makes a guild's commands those of `wanted`, all of them at once.
  * @param dryRun only says whether they differ
- * @returns or a sentence that says what to do
+ * @returns what was done; the error is a sentence that says what to do
  */
 export async function registerCommands(
   target: CommandTarget,
@@ -71,29 +80,23 @@ async function ask(
   body?: readonly unknown[],
 ): Promise<Result<readonly unknown[], string>> {
   const url = `${apiUrl}/applications/${applicationId}/guilds/${guildId}/commands`;
-  let response: Response;
-  let answer: unknown;
-  try {
-    response = await fetch(url, {
-      method,
-      headers: {
-        Authorization: `Bot ${botToken}`,
-        "User-Agent": "DiscordBot (https://guildhub.example, 0.1.0)",
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
-    });
-    answer = await response.json();
-  } catch {
+  const headers = {
+    Authorization: `Bot ${botToken}`,
+    "User-Agent": USER_AGENT,
+    ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+  };
+  const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  const answer = await askOutside(url, init, BOUNDS).catch(() => null);
+  if (answer === null) {
     return err(`Nothing answers at ${apiUrl}. If that is the local Discord: is npm start running?`);
   }
-  if (response.ok && Array.isArray(answer)) return ok(answer);
-  return err(whatToDo(response, Refusal.safeParse(answer).data, { applicationId, guildId }));
+  const json = parseJson(answer.text);
+  if (answer.status === 200 && Array.isArray(json)) return ok(json);
+  return err(whatToDo(answer, Refusal.safeParse(json).data, { applicationId, guildId }));
 }
 
 function whatToDo(
-  { status, headers }: Response,
+  { status, headers }: OutboundAnswer,
   refusal: z.infer<typeof Refusal> | undefined,
   { applicationId, guildId }: { readonly applicationId: string; readonly guildId: string },
 ): string {
@@ -111,10 +114,10 @@ function whatToDo(
     const pause = pauseMs === null ? "" : ` of ${Math.ceil(pauseMs / 1000)} seconds`;
     return `Discord asks for a pause${pause}: run this again after it.`;
   }
-  return `Discord answered ${status}${said}: try again; docs/spec/slash-commands.json is what was sent.`;
+  return `Discord answered ${status}${said}: try again. What was sent is in docs/spec/slash-commands.json.`;
 }
 
-/** The commands as text that is the same when they are: in any order, and with defaults filled in. */
+/** The commands as a text to compare: sorted by name, and with Discord's defaults filled in. */
 function comparable(commands: readonly unknown[]): string {
   const known = z
     .array(Command)

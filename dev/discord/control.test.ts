@@ -99,6 +99,22 @@ describe("the control API", () => {
     ]);
   });
 
+  it("says once that the bot was removed, when a guild without the bot is deleted", async () => {
+    const discord = await startForTest();
+    const client = await identified(discord);
+    const { id: guildId } = await control(discord, "POST", "/guilds", { name: "Second" });
+    await control(discord, "POST", "/members", { userId: BOT, guildId, member: false });
+    await control(discord, "DELETE", `/guilds/${String(guildId)}`);
+    await control(discord, "POST", "/channels", { name: "Later" });
+    await vi.waitUntil(() => client.events().includes("CHANNEL_CREATE"), SOON);
+    expect(dispatchesOf(client)).toMatchObject([
+      ["GUILD_CREATE", { id: guildId }],
+      ["GUILD_DELETE", { id: guildId }],
+      ["CHANNEL_CREATE", { name: "Later" }],
+    ]);
+    expect((await control(discord, "GET", "/state"))["guilds"]).toHaveLength(1);
+  });
+
   it.each([
     [false, ["CHANNEL_DELETE"]],
     [true, ["VOICE_STATE_UPDATE", "CHANNEL_DELETE"]],

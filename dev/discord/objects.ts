@@ -250,8 +250,8 @@ export function auditLogEntryObject(entry: AuditLogRecord): APIAuditLogEntry {
   };
 }
 
-/** The part of the world that the data is built from. */
-type WorldView = {
+/** The part of the world that the data of events is built from. */
+export type WorldView = {
   readonly botId: string;
   channelsOf(guildId: string): readonly ChannelRecord[];
   isVisible(channel: ChannelRecord): boolean;

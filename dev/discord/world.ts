@@ -1,28 +1,15 @@
-import {
-  type APIOverwrite,
-  ChannelType,
-  GatewayIntentBits,
-  PermissionFlagsBits,
-} from "discord-api-types/v10";
+import { type APIOverwrite, ChannelType, PermissionFlagsBits } from "discord-api-types/v10";
 import type { Clock } from "../../src/platform/clock.ts";
 import { Archive } from "./archive.ts";
+import { BotEvents } from "./bot-events.ts";
 import type {
   ChannelRecord,
   Dispatch,
-  DispatchData,
   GuildRecord,
   UserRecord,
   VoiceRecord,
   WorldState,
 } from "./model.ts";
-import {
-  channelObject,
-  guildCreate,
-  memberObject,
-  roleObject,
-  userObject,
-  voiceStateObject,
-} from "./objects.ts";
 import { channelPermissions, EVERYONE_PERMISSIONS } from "./permissions.ts";
 import { initialRoles, newChannel, SERVER_OWNER } from "./seed.ts";
 
@@ -54,6 +41,7 @@ export class World {
   readonly #channels: Map<string, ChannelRecord>;
   readonly #voice: Map<string, VoiceRecord>;
   readonly #ports: WorldPorts;
+  readonly #events: BotEvents;
 
   constructor(state: WorldState, ports: WorldPorts) {
     this.botId = state.botId;
@@ -63,6 +51,7 @@ export class World {
     this.voice = this.#voice = new Map(state.voice.map((voice) => [voice.userId, voice]));
     this.archive = new Archive(state, ports);
     this.#ports = ports;
+    this.#events = new BotEvents(this, ports.publish);
   }
 
   /** The whole state, for the state file. */
@@ -138,17 +127,19 @@ export class World {
     this.#guilds.set(id, guild);
     const lobby = { id: this.#ports.newId(), guildId: id, name: "Lobby" };
     this.#channels.set(lobby.id, newChannel({ ...lobby, type: ChannelType.GuildVoice }));
-    this.#publish("GUILD_CREATE", GatewayIntentBits.Guilds, id, guildCreate(this, guild, true));
+    this.#events.guildCreated(guild, true);
+    this.#ports.changed();
     return guild;
   }
 
-  /** Removes the bot from the guild and deletes the guild. */
+  /** Removes the bot from the guild, if it is in it, and deletes the guild. */
   removeGuild(guildId: string): void {
+    this.leave(guildId, this.bot());
     this.#guilds.delete(guildId);
     for (const channel of this.channelsOf(guildId)) this.#channels.delete(channel.id);
     for (const voice of this.voiceOf(guildId)) this.#voice.delete(voice.userId);
     this.archive.forgetGuild(guildId);
-    this.#publish("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
+    this.#ports.changed();
   }
 
   /** Begins or ends an outage of one guild. REST still works (Discord's own outages vary). */
@@ -156,13 +147,10 @@ export class World {
     if (guild.unavailable === !available) return;
     const changed = { ...guild, unavailable: !available };
     this.#guilds.set(guild.id, changed);
-    if (!this.isIn(guild)) return this.#ports.changed();
-    if (available) {
-      this.#publish("GUILD_CREATE", GatewayIntentBits.Guilds, guild.id, guildCreate(this, changed));
-    } else {
-      const data = { id: guild.id, unavailable: true };
-      this.#publish("GUILD_DELETE", GatewayIntentBits.Guilds, guild.id, data);
-    }
+    this.#ports.changed();
+    if (!this.isIn(guild)) return;
+    if (available) this.#events.guildCreated(changed, false);
+    else this.#events.guildDeleted(guild.id, "outage");
   }
 
   /** Sets the bot's permissions in the guild to exactly these. */
@@ -174,10 +162,8 @@ export class World {
       return { ...role, permissions: (EVERYONE_PERMISSIONS & permissions).toString() };
     });
     this.#guilds.set(guild.id, { ...guild, roles });
-    for (const role of roles) {
-      const data = { guild_id: guild.id, role: roleObject(role) };
-      this.#publish("GUILD_ROLE_UPDATE", GatewayIntentBits.Guilds, guild.id, data);
-    }
+    for (const role of roles) this.#events.roleUpdated(guild.id, role);
+    this.#ports.changed();
   }
 
   createChannel(
@@ -187,7 +173,8 @@ export class World {
     const position = Math.max(-1, ...siblings.map((sibling) => sibling.position)) + 1;
     const created = newChannel({ position, ...channel, id: this.#ports.newId() });
     this.#channels.set(created.id, created);
-    this.#publishChannel("CHANNEL_CREATE", created, this.isVisible(created));
+    if (this.isVisible(created)) this.#events.channel("CHANNEL_CREATE", created);
+    this.#ports.changed();
     return created;
   }
 
@@ -199,7 +186,8 @@ export class World {
     const wasVisible = this.isVisible(channel);
     this.#channels.set(channel.id, updated);
     // The update that hides a channel is still sent: it tells the bot why no more events follow.
-    this.#publishChannel("CHANNEL_UPDATE", updated, wasVisible || this.isVisible(updated));
+    if (wasVisible || this.isVisible(updated)) this.#events.channel("CHANNEL_UPDATE", updated);
+    this.#ports.changed();
     return updated;
   }
 
@@ -212,11 +200,12 @@ export class World {
     for (const voice of this.voiceOf(channel.guildId)) {
       if (voice.channelId !== channel.id) continue;
       this.#voice.delete(voice.userId);
-      if (this.#ports.voiceUpdatesOnDelete && visible) this.#publishVoice(voice, null);
+      if (this.#ports.voiceUpdatesOnDelete && visible) this.#events.voiceChanged(voice, null);
     }
     this.#channels.delete(channel.id);
     this.archive.forgetInvitesTo(channel.id);
-    this.#publishChannel("CHANNEL_DELETE", channel, visible);
+    if (visible) this.#events.channel("CHANNEL_DELETE", channel);
+    this.#ports.changed();
   }
 
   /** Sets a permission overwrite of a channel; null removes it. */
@@ -237,7 +226,7 @@ export class World {
     if (channel === null) {
       if (before === undefined) return;
       this.#voice.delete(userId);
-      if (this.#sees(before.channelId)) this.#publishVoice(before, null);
+      if (this.#sees(before.channelId)) this.#events.voiceChanged(before, null);
       this.#ports.changed();
       return;
     }
@@ -255,11 +244,11 @@ export class World {
     this.#voice.set(userId, after);
     const wasSeen = before !== undefined && this.#sees(before.channelId);
     if (before !== undefined && wasSeen && before.guildId !== channel.guildId) {
-      this.#publishVoice(before, null);
+      this.#events.voiceChanged(before, null);
     }
-    if (this.isVisible(channel)) this.#publishVoice(after, channel.id);
+    if (this.isVisible(channel)) this.#events.voiceChanged(after, channel.id);
     // The user moved into a hidden channel: the bot sees that the user left.
-    else if (wasSeen && before.guildId === channel.guildId) this.#publishVoice(before, null);
+    else if (wasSeen && before.guildId === channel.guildId) this.#events.voiceChanged(before, null);
     this.#ports.changed();
   }
 
@@ -270,14 +259,9 @@ export class World {
     const joinedAt = new Date(this.#ports.clock()).toISOString();
     const joined = { ...guild, members: { ...guild.members, [user.id]: joinedAt } };
     this.#guilds.set(guildId, joined);
-    if (user.id === this.botId) {
-      const data = guildCreate(this, joined, true);
-      return this.#publish("GUILD_CREATE", GatewayIntentBits.Guilds, guildId, data);
-    }
-    this.#publish("GUILD_MEMBER_ADD", GatewayIntentBits.GuildMembers, guildId, {
-      ...memberObject(joined, user),
-      guild_id: guildId,
-    });
+    if (user.id === this.botId) this.#events.guildCreated(joined, true);
+    else this.#events.memberAdded(joined, user);
+    this.#ports.changed();
   }
 
   /**
@@ -290,38 +274,13 @@ export class World {
     if (this.#voice.get(user.id)?.guildId === guildId) this.setVoice(user.id, null);
     const { [user.id]: _, ...members } = guild.members;
     this.#guilds.set(guildId, { ...guild, members });
-    if (user.id === this.botId) {
-      return this.#publish("GUILD_DELETE", GatewayIntentBits.Guilds, guildId, { id: guildId });
-    }
-    const data = { guild_id: guildId, user: userObject(user) };
-    this.#publish("GUILD_MEMBER_REMOVE", GatewayIntentBits.GuildMembers, guildId, data);
+    if (user.id === this.botId) this.#events.guildDeleted(guildId, "removed");
+    else this.#events.memberRemoved(guildId, user);
+    this.#ports.changed();
   }
 
   #sees(channelId: string): boolean {
     const channel = this.#channels.get(channelId);
     return channel !== undefined && this.isVisible(channel);
-  }
-
-  #publishChannel(event: string, channel: ChannelRecord, visible: boolean): void {
-    if (visible)
-      this.#publish(event, GatewayIntentBits.Guilds, channel.guildId, channelObject(channel));
-    else this.#ports.changed();
-  }
-
-  #publishVoice(voice: VoiceRecord, channelId: string | null): void {
-    const guild = this.#guilds.get(voice.guildId);
-    if (guild === undefined) return;
-    this.#publish("VOICE_STATE_UPDATE", GatewayIntentBits.GuildVoiceStates, voice.guildId, {
-      ...voiceStateObject(voice, channelId),
-      member: memberObject(guild, this.user(voice.userId)),
-    });
-  }
-
-  #publish(event: string, intents: number, guildId: string, data: DispatchData): void {
-    const guild = this.#guilds.get(guildId);
-    const receives = guild === undefined || (this.isIn(guild) && !guild.unavailable);
-    const silent = !receives && event !== "GUILD_DELETE";
-    if (!silent) this.#ports.publish({ event, intents, guildId, data });
-    this.#ports.changed();
   }
 }

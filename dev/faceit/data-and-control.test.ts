@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { control } from "../doubles/control.ts";
-import { AURORA_ONE, dataApi, type Json, startForTest } from "./test-client.ts";
+import { asJson, AURORA_ONE, dataApi, type Json, startForTest } from "./test-client.ts";
 
 describe("the Data API", () => {
   it("has no teams and no vote in CHECK_IN, both rosters later, and a result at the end", async () => {
@@ -38,6 +38,17 @@ describe("the Data API", () => {
     expect(await document()).toMatchObject({
       results: { winner: "faction1", score: { faction1: 1, faction2: 0 } },
     });
+  });
+
+  it("has the teams of a scheduled match, which a bracket knows days ahead", async () => {
+    const faceit = await startForTest();
+    const teamsOf = async (status: string): Promise<string[]> => {
+      const made = await control(faceit, "POST", "/matches", { status, silent: true });
+      const { body } = await dataApi(faceit, `/matches/${String(made["matchId"])}`);
+      return Object.keys(asJson(body["teams"]));
+    };
+    expect(await teamsOf("SCHEDULED")).toEqual(["faction1", "faction2"]);
+    for (const status of ["CREATED", "CHECK_IN"]) expect(await teamsOf(status)).toEqual([]);
   });
 
   it("finds players by id and by their exact nickname", async () => {

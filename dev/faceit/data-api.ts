@@ -31,7 +31,10 @@ interface DataApiPorts {
 const GAME = "cs2";
 const REGION = "EU";
 
-/** In these statuses FACEIT does not report the teams yet. */
+/**
+ * In these statuses FACEIT does not report the teams yet. SCHEDULED is not one of them: a match of a championship
+ * knows its teams days ahead, and such a match must not get its channels too early (§A4).
+ */
 const WITHOUT_TEAMS: ReadonlySet<Status> = new Set(["CREATED", "CHECK_IN"]);
 
 /** FACEIT's own codes and messages. */

@@ -77,6 +77,7 @@ export async function startLocalFaceit(options: LocalFaceitOptions): Promise<Loc
     secret: options.webhookSecret,
     retryDelaysMs: options.retryDelaysMs ?? RETRY_DELAYS_MS,
     answerDeadlineMs: options.answerDeadlineMs ?? ANSWER_DEADLINE_MS,
+    clock,
     sleep,
     random: options.random ?? Math.random,
     changed,

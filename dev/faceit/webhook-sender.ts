@@ -1,3 +1,4 @@
+import type { Clock } from "../../src/platform/clock.ts";
 import type { WebhookBody } from "./webhook-body.ts";
 
 /** Deliveries kept for the control API. Above it, the oldest finished ones are dropped. */
@@ -15,6 +16,7 @@ interface SenderOptions {
   readonly retryDelaysMs: readonly number[];
   /** How long an attempt waits for an answer, milliseconds. */
   readonly answerDeadlineMs: number;
+  readonly clock: Clock;
   readonly sleep: Sleep;
   /** From 0 to below 1, for the order in which held attempts are released. */
   readonly random: () => number;
@@ -42,6 +44,8 @@ export interface Delivery extends Outgoing {
   /** HTTP status of the newest answer; null: none yet, or no answer came. */
   readonly status: number | null;
   readonly attempts: number;
+  /** When a waiting delivery is sent next, milliseconds since 1970; absent: it does not wait. */
+  readonly dueAt?: number | undefined;
 }
 
 /**
@@ -73,9 +77,10 @@ export class WebhookSender {
     return this.deliveries.filter(({ state }) => state !== "delivered" && state !== "given_up");
   }
 
-  /** Continues a delivery that an earlier process did not finish. */
-  resume({ event, eventId, matchId, version, body, secret, attempts }: Delivery): void {
-    void this.#deliver({ event, eventId, matchId, version, body, secret }, attempts);
+  /** Continues a delivery that an earlier process did not finish, and waits for what is left of its delay. */
+  resume({ event, eventId, matchId, version, body, secret, attempts, dueAt = 0 }: Delivery): void {
+    const delayMs = Math.max(0, dueAt - this.#options.clock());
+    void this.#deliver({ event, eventId, matchId, version, body, secret, delayMs }, attempts);
   }
 
   send(outgoing: Outgoing): void {
@@ -102,11 +107,14 @@ export class WebhookSender {
   }
 
   async #deliver(outgoing: Outgoing, attemptsBefore: number): Promise<void> {
-    const { retryDelaysMs, sleep } = this.#options;
+    const { retryDelaysMs, clock, sleep } = this.#options;
     const { signal } = this.#closing;
+    const { delayMs = 0 } = outgoing;
     const number = this.#next++;
-    this.#note(number, { ...outgoing, state: "waiting", status: null, attempts: attemptsBefore });
-    if ((outgoing.delayMs ?? 0) > 0) await sleep(outgoing.delayMs ?? 0, signal);
+    const first = { status: null, attempts: attemptsBefore, dueAt: clock() + delayMs };
+    this.#note(number, { ...outgoing, state: "waiting", ...first });
+    if (delayMs > 0) await sleep(delayMs, signal);
+    if (signal.aborted) return;
     for (let attempts = attemptsBefore; ; attempts += 1) {
       await this.#untilReleased(number, outgoing, attempts);
       if (signal.aborted) return;
@@ -116,9 +124,11 @@ export class WebhookSender {
       const isDelivered = status !== null && status >= 200 && status < 300;
       const wait = retryDelaysMs[attempts];
       const state = isDelivered ? "delivered" : wait === undefined ? "given_up" : "waiting";
-      this.#note(number, { ...outgoing, state, status, attempts: attempts + 1 });
+      const dueAt = state === "waiting" ? clock() + (wait ?? 0) : undefined;
+      this.#note(number, { ...outgoing, state, status, attempts: attempts + 1, dueAt });
       if (isDelivered || wait === undefined) return;
       await sleep(wait, signal);
+      if (signal.aborted) return;
     }
   }
 

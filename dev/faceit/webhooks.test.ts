@@ -219,6 +219,37 @@ describe("a delivery", () => {
     expect((await dataApi(second, `/matches/${id}`)).body).toMatchObject({ status: "READY" });
     expect((await dataApi(second, "/players?nickname=guest")).status).toBe(200);
   });
+
+  it("waits after a restart for what is left of its delay, also before a retry", async () => {
+    const stateFile = `${await mkdtemp(`${tmpdir()}/local-faceit-`)}/state.json`;
+    let now = 1_800_000_000_000;
+    const clock = (): number => now;
+    const never = (): Promise<void> => new Promise(() => {});
+    const first = await startForTest({ stateFile, clock, sleep: never, retryDelaysMs: [30_000] });
+    await control(first, "POST", "/webhook", { event: "late", delayMs: 60_000 });
+    await control(first, "POST", "/webhook", { event: "refused" });
+    const refused = { attempts: 1, state: "waiting" };
+    await vi.waitFor(async () => expect((await deliveries(first))[1]).toMatchObject(refused), SOON);
+    await first.close();
+
+    now += 20_000;
+    const receiver = await startReceiver();
+    const wakes = new Map<number, () => void>();
+    const sleep = (ms: number): Promise<void> => new Promise((wake) => wakes.set(ms, wake));
+    const second = await startForTest({ stateFile, webhookUrl: receiver.url, clock, sleep });
+    expect([...wakes.keys()]).toEqual([40_000, 10_000]);
+    expect(receiver.received).toEqual([]);
+    for (const wake of wakes.values()) wake();
+    await vi.waitUntil(() => receiver.received.length === 2, SOON);
+    expect(new Set(events(receiver.received))).toEqual(new Set(["late", "refused"]));
+
+    await control(second, "POST", "/webhook", { event: "due", delayMs: 5_000 });
+    await second.close();
+    now += 5_001;
+    await startForTest({ stateFile, webhookUrl: receiver.url, clock, sleep });
+    await vi.waitUntil(() => receiver.received.length === 3, SOON);
+    expect(events(receiver.received)).toContain("due");
+  });
 });
 
 describe("a webhook by hand", () => {

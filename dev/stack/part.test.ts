@@ -129,6 +129,23 @@ it("does not restart a part that is slow for a while", async () => {
   }
 });
 
+it("restarts a part at once after its last words, and says which they were", async () => {
+  const lastWords = "will not come back";
+  const part = start(`console.log("warning: it will not come back (1)"); ${forever}`, {
+    lastWords,
+  });
+  await vi.waitFor(() => expect(part.status().restarts).toBeGreaterThan(1), SOON);
+  expect(said).toContain(`The test part may not recover from this: ${lastWords}.`);
+});
+
+it("does not restart a part for other words", async () => {
+  const part = start(`console.log("it will come back"); ${forever}`, { lastWords: "will not" });
+  const log = path.join(folder, "test-part.log");
+  await vi.waitFor(async () => expect(await readFile(log, "utf8")).toContain("come back"), SOON);
+  expect(part.status().restarts).toBe(0);
+  expect(said).toEqual([]);
+});
+
 it("restarts a part that hangs", async () => {
   let isWell = true;
   const server = createServer((_request, response) => {

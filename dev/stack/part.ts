@@ -1,6 +1,7 @@
 import { createWriteStream, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { doublingPause } from "../../src/protocol/backoff.ts";
 import { readLogLine, type LogLine } from "./log-line.ts";
 import { type Output, seconds } from "./output.ts";
 import { startGroup, type Command, type ProcessGroup } from "./process-group.ts";
@@ -11,6 +12,8 @@ export type PartSpec = {
   readonly command: Command;
   /** Answers 200 while the part works; undefined: the part is only restarted when it ends. */
   readonly healthUrl?: string;
+  /** Part of a line after which the part may never work again, although its process goes on. */
+  readonly lastWords?: string;
 };
 
 /** A supervised part. */
@@ -66,14 +69,25 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
   log.on("error", () => {});
 
   const run = async (): Promise<void> => {
-    let wait = firstDelayMs;
+    let endsInARow = 0;
     while (!stopping.signal.aborted) {
       const unseen: string[] = [];
       const startedAt = performance.now();
+      const over = new AbortController();
+      /** Ends a process that goes on without working. Then the part is started again. */
+      const endBroken = (how: string): void => {
+        if (over.signal.aborted || stopping.signal.aborted) return;
+        over.abort();
+        output.say(`The ${spec.label} ${how}.`);
+        void group?.stop(graceMs);
+      };
       group = startGroup(spec.command, (line) => {
         const read = readLogLine(line);
         if (read === undefined) return;
         log.write(`${line}\n`);
+        if (spec.lastWords !== undefined && line.includes(spec.lastWords)) {
+          endBroken(`may not recover from this: ${spec.lastWords}`);
+        }
         if (supervision.isShown(read.severity)) {
           output.quote(spec.label, read.text);
           return;
@@ -82,16 +96,18 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
         if (unseen.length > LAST_LINES) unseen.shift();
       });
       onChange();
-      const health = new AbortController();
-      void watchHealth(spec, supervision, group, health.signal);
+      const hung = (): void => endBroken("no longer answers");
+      void watchHealth(spec, supervision.healthIntervalMs, hung, over.signal);
       const how = await group.ended;
-      health.abort();
+      over.abort();
       group = undefined;
       onChange();
       if (stopping.signal.aborted) break;
 
       const livedMs = performance.now() - startedAt;
-      if (livedMs >= settledMs) wait = firstDelayMs;
+      if (livedMs >= settledMs) endsInARow = 0;
+      const wait = doublingPause({ firstMs: firstDelayMs, mostMs: maxDelayMs }, endsInARow);
+      endsInARow++;
       restarts++;
       output.say(
         `${output.strong(`The ${spec.label} ended`)} (${how}, after ${seconds(livedMs)}). ` +
@@ -99,7 +115,6 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
       );
       if (livedMs < settledMs) for (const line of unseen) output.quote(spec.label, line);
       await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
-      wait = Math.min(wait * 2, maxDelayMs);
     }
   };
   const finished = run();
@@ -115,19 +130,18 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
   };
 }
 
-/** Ends a part that has worked and no longer answers, because a process can hang without ending. */
+/** Calls `hung` for a part that has worked and no longer answers, because a process can hang without ending. */
 async function watchHealth(
-  spec: PartSpec,
-  supervision: Supervision,
-  group: ProcessGroup,
+  { healthUrl }: PartSpec,
+  intervalMs: number,
+  hung: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { healthUrl } = spec;
   if (healthUrl === undefined) return;
   let hasWorked = false;
   let failures = 0;
   while (!signal.aborted) {
-    await delay(supervision.healthIntervalMs, undefined, { signal }).catch(() => {});
+    await delay(intervalMs, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
     if (await answers(healthUrl)) {
       hasWorked = true;
@@ -135,11 +149,7 @@ async function watchHealth(
     } else if (hasWorked) {
       failures++;
     }
-    if (failures >= HEALTH_FAILURES && !signal.aborted) {
-      supervision.output.say(`The ${spec.label} no longer answers.`);
-      await group.stop(supervision.graceMs);
-      return;
-    }
+    if (failures >= HEALTH_FAILURES) return hung();
   }
 }
 

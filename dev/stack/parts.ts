@@ -4,7 +4,7 @@ import { PART_LABELS, type PartName } from "./names.ts";
 import type { PartSpec } from "./part.ts";
 import { type Settings, WORKER_VARIABLES_FILE } from "./settings.ts";
 import { formatVariables } from "./variables.ts";
-import { wranglerCommand } from "./wrangler.ts";
+import { RUNTIME_CRASHED, wranglerCommand } from "./wrangler.ts";
 
 /** The command of each part, with the variables that it needs. */
 export function partSpec(name: PartName, settings: Settings, root: string): PartSpec {
@@ -23,6 +23,7 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
       return {
         label,
         healthUrl: `${settings.urls.worker}/health`,
+        lastWords: RUNTIME_CRASHED,
         command: wranglerCommand(
           root,
           [

@@ -10,6 +10,12 @@ export const QUIET_WRANGLER = {
   WRANGLER_WRITE_LOGS: "false",
 } as const;
 
+/**
+ * What wrangler says when workerd has ended. It starts workerd again, but when that was the workerd in front of
+ * the Worker, it then takes requests and never answers one.
+ */
+export const RUNTIME_CRASHED = "The Workers runtime crashed unexpectedly";
+
 /** The command that runs the installed wrangler of a checkout, without its messages. */
 export function wranglerCommand(
   root: string,

@@ -1,5 +1,6 @@
 import { Acknowledging } from "../../dev/testing/wire/acknowledging.ts";
 import { openWire, type Entrance, type Wire } from "../../dev/testing/wire/wire.ts";
+import { doublingPause, type Backoff } from "../../src/protocol/backoff.ts";
 import { PING_FRAME } from "../../src/protocol/frames.ts";
 import {
   grantsOf,
@@ -28,8 +29,7 @@ const PING_EVERY_MS = 4_000;
 const NARROW_EVERY_MS = 6_000;
 /** Without `auth.ok` after this time the client gives up the connection, milliseconds. */
 const GREETING_MS = 12_000;
-const RETRY_BASE_MS = 200;
-const RETRY_CAP_MS = 2_000;
+const RETRY_BACKOFF: Backoff = { firstMs: 200, mostMs: 2_000 };
 
 /** A client of any transport that always reconnects, resumes from its position, and records everything. */
 export class DrillClient {
@@ -185,7 +185,7 @@ export class DrillClient {
     this.#acknowledging.stop();
     this.#stalledUntil = 0;
     if (this.#isOver) return;
-    const backoff = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** this.#attempt);
+    const backoff = doublingPause(RETRY_BACKOFF, this.#attempt);
     const spread = this.#attempt === 0 ? Math.max(backoff, this.#retryWindowMs) : backoff;
     this.#attempt += 1;
     clearTimeout(this.#retry);

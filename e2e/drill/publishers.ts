@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ulid } from "ulid";
 import { LOBBY, PRIMARY_GUILD } from "../../dev/discord/seed.ts";
+import { doublingPause, type Backoff } from "../../src/protocol/backoff.ts";
 import { signBody, type SignedEvent } from "../../src/protocol/signed-events.ts";
 import { OTHER_GUILD, type Drill } from "./drill.ts";
 import type { Random } from "./random.ts";
 
 const POST_TIMEOUT_MS = 8_000;
-const RETRY_MS = 150;
-const RETRY_CAP_MS = 1_500;
+const RETRY_BACKOFF: Backoff = { firstMs: 150, mostMs: 1_500 };
 /** Most users that are present at the same time, so that a restart of the container removes few of them. */
 const PRESENT_MAX = 60;
 /** Number of remembered batches, which are sent again when their users have long left. */
@@ -51,10 +51,11 @@ export async function postUntilSettled(
   events: readonly SignedEvent[],
 ): Promise<PostAnswer | undefined> {
   const { signal } = drill.hurry;
-  for (let wait = RETRY_MS; !signal.aborted; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
+  for (let attempt = 0; !signal.aborted; attempt += 1) {
     const answer = await post(drill, events);
     if (answer.status === 200 || (answer.status >= 400 && answer.status < 500)) return answer;
-    await delay(Math.max(answer.retryAfterMs, wait), undefined, { signal }).catch(() => {});
+    const wait = Math.max(answer.retryAfterMs, doublingPause(RETRY_BACKOFF, attempt));
+    await delay(wait, undefined, { signal }).catch(() => {});
   }
   return undefined;
 }

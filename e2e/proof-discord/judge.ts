@@ -3,10 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { RestExchange } from "../../dev/discord/rest/recording.ts";
+import { parseJson, USER_AGENT } from "../../src/protocol/outbound.ts";
 import { isObject, problemsOf, type Operation } from "./specification.ts";
-
-/** The User-Agent of the Worker and the container. */
-export const OURS = "DiscordBot (https://guildhub.example, 0.1.0)";
 
 /** OAuth2 is in none of Discord's OpenAPI documents, but in RFC 6749 and 7009. */
 const OAUTH2: Readonly<Record<string, z.ZodType>> = {
@@ -69,7 +67,7 @@ export type Verdict = {
  * specification does not describe.
  */
 export function judge(exchange: RestExchange, operations: readonly Operation[]): Verdict {
-  const ours = exchange.headers["user-agent"] === OURS;
+  const ours = exchange.headers["user-agent"] === USER_AGENT;
   const name = `${exchange.method} ${exchange.path}`;
   const oauth2 = OAUTH2[name];
   if (oauth2 !== undefined) {
@@ -241,12 +239,4 @@ function isBitSet(value: unknown): boolean {
 
 function isWord(value: unknown): boolean {
   return typeof value === "string" && /^[A-Z][A-Z0-9_]+$/.test(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -14,7 +14,8 @@ import { Api } from "../../dev/testing/api.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
 import { link } from "../link-browser.ts";
 import { startStack, type Stack } from "../../dev/testing/stack.ts";
-import { judge, OURS, recordFile } from "./judge.ts";
+import { USER_AGENT } from "../../src/protocol/outbound.ts";
+import { judge, recordFile } from "./judge.ts";
 import { loadOperations, type Operation } from "./specification.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
@@ -54,7 +55,7 @@ describe("the judge", () => {
     const create = (body: unknown) =>
       call(discord, "POST", `/guilds/${GUILD}/channels`, {
         body,
-        headers: { "user-agent": OURS, "x-audit-log-reason": "why%20not" },
+        headers: { "user-agent": USER_AGENT, "x-audit-log-reason": "why%20not" },
       });
     const deny = [{ id: PLAYER, type: 1, allow: "0", deny: "1024" }];
     await create({ name: "Room", type: 2, user_limit: 4, permission_overwrites: deny });
@@ -184,7 +185,8 @@ describe("Discord's specification", () => {
       record.remove();
     });
 
-    const ours = () => record.exchanges().filter(({ headers }) => headers["user-agent"] === OURS);
+    const ours = () =>
+      record.exchanges().filter(({ headers }) => headers["user-agent"] === USER_AGENT);
 
     async function linkPlayer(discordId: string, nickname: string): Promise<void> {
       const { accounts } = await faceit.state();

@@ -21,3 +21,18 @@ test.each([
   });
   vi.restoreAllMocks();
 });
+
+test.each([
+  ["a redirect", new Response(null, { status: 302, headers: { Location: "https://evil.test" } })],
+  ["an answer without end", new Response("x".repeat(65 * 1024))],
+])("the token is sent once, and %s is a failure", async (_, response) => {
+  const send = vi.fn(async () => response);
+  expect(await fetchGatewayBot("https://discord.test/api/v10", "token", send)).toMatchObject({
+    type: "gateway-failed",
+    fatal: false,
+  });
+  expect(send).toHaveBeenCalledExactlyOnceWith(
+    "https://discord.test/api/v10/gateway/bot",
+    expect.objectContaining({ redirect: "manual" }),
+  );
+});

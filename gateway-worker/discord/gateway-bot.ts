@@ -1,16 +1,11 @@
 import { z } from "zod";
 import { RETRY_AFTER_MAX_MS } from "../../src/protocol/limits.ts";
+import { askOutside, type Fetch, parseJson, USER_AGENT } from "../../src/protocol/outbound.ts";
 import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 import type { Input } from "./machine-state.ts";
 
-/**
- * Discord requires this header on REST calls and on the upgrade. Its edge may block requests without it
- * (discord.md §2).
- */
-export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
-
-/** Timeout of `GET /gateway/bot`, milliseconds. */
-const TIMEOUT_MS = 10_000;
+/** Bounds of `GET /gateway/bot`. */
+const BOUNDS = { timeoutMs: 10_000, maxBytes: 64 * 1024 };
 
 const GatewayBot = z.object({
   url: z.url({ protocol: /^wss?$/ }),
@@ -34,34 +29,27 @@ function failed(reason: string, pauseMs = 0, fatal = false): GatewayAnswer {
 export async function fetchGatewayBot(
   apiUrl: string,
   token: string,
-  fetcher: typeof fetch = fetch,
+  fetcher?: Fetch,
 ): Promise<GatewayAnswer> {
-  let response: Response;
-  let body: unknown;
-  try {
-    response = await fetcher(`${apiUrl}/gateway/bot`, {
-      headers: { Authorization: `Bot ${token}`, "User-Agent": USER_AGENT },
-      redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    body = await response.json().catch(() => null);
-  } catch {
-    return failed(`Discord's API does not answer at ${apiUrl}`);
-  }
-  if (response.status === 401) {
+  const headers = { Authorization: `Bot ${token}`, "User-Agent": USER_AGENT };
+  const answer = await askOutside(`${apiUrl}/gateway/bot`, { headers }, BOUNDS, fetcher).catch(
+    () => null,
+  );
+  if (answer === null) return failed(`Discord's API does not answer at ${apiUrl}`);
+  if (answer.status === 401) {
     return failed(
       "Discord refuses the bot token (401). Put the current one into DISCORD_BOT_TOKEN and start again.",
       0,
       true,
     );
   }
-  if (!response.ok) {
+  if (answer.status !== 200) {
     return failed(
-      `Discord's API answers ${response.status} to GET /gateway/bot`,
-      retryAfterMs(response.headers.get("Retry-After"), Date.now()) ?? 0,
+      `Discord's API answers ${answer.status} to GET /gateway/bot`,
+      retryAfterMs(answer.headers.get("Retry-After"), Date.now()) ?? 0,
     );
   }
-  const parsed = GatewayBot.safeParse(body);
+  const parsed = GatewayBot.safeParse(parseJson(answer.text));
   if (!parsed.success) return failed("Discord's answer to GET /gateway/bot is not as documented");
   const { url, session_start_limit: limit } = parsed.data;
   return {

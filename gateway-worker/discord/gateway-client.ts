@@ -5,7 +5,8 @@ import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Session, SettingsStore } from "../store/settings-store.ts";
 import { connectionUrl, parseFrame } from "./frame.ts";
-import { fetchGatewayBot, USER_AGENT } from "./gateway-bot.ts";
+import { USER_AGENT } from "../../src/protocol/outbound.ts";
+import { fetchGatewayBot } from "./gateway-bot.ts";
 import { INFLATED_MAX_BYTES, Inflater } from "./inflater.ts";
 import { HELLO_DEADLINE_MS } from "./machine-draft.ts";
 import {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../../src/protocol/outbound.ts";
 import { retryAfterMs } from "../../src/protocol/retry-after.ts";
 import { PublisherConflict } from "../../src/protocol/signed-events.ts";
 
@@ -30,14 +31,6 @@ const Accepted = z.object({
   // An older hub answers only `ok`.
   refused: z.array(z.object({ index: z.number().int().min(0), code: z.string() })).default([]),
 });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
 
 /** The pause that the hub asks for, at most {@link HUB_PAUSE_MAX_MS}; null: none. */
 function pauseOf(retryAfter: string | null, now: number): number | null {

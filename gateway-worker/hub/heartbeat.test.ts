@@ -9,16 +9,22 @@ const LATER: Answer = { kind: "later", afterMs: null, reason: "no answer" };
 
 let answer: Answer;
 let silences: number;
+/** When each heartbeat was sent. */
+let sentAt: number[];
 let heartbeat: Heartbeat;
 
 beforeEach(() => {
   vi.useFakeTimers();
   answer = ACCEPTED;
   silences = 0;
+  sentAt = [];
   heartbeat = new Heartbeat({
     hub: {
       status: { state: "accepting", reason: "" },
-      post: async () => answer,
+      post: async () => {
+        sentAt.push(Date.now());
+        return answer;
+      },
       abort: () => {},
     },
     metrics: testMetrics(),
@@ -65,4 +71,13 @@ describe("a silence", () => {
     await vi.advanceTimersByTimeAsync(5 * GATEWAY_HEARTBEAT_INTERVAL_MS);
     expect(silences).toBe(0);
   });
+});
+
+test("an unreachable hub is called again after pauses that begin with a second and end at ten", async () => {
+  answer = LATER;
+  heartbeat.beat();
+  await vi.advanceTimersByTimeAsync(20_000);
+  const pauses = sentAt.slice(1).map((at, index) => at - (sentAt[index] ?? 0));
+  // The jitter halves each pause, because random() is 0.5.
+  expect(pauses.slice(0, 6)).toEqual([500, 1_000, 2_000, 4_000, 5_000, 5_000]);
 });

@@ -69,7 +69,7 @@ export class Heartbeat {
           ? GATEWAY_HEARTBEAT_INTERVAL_MS
           : Math.max(
               this.#requestedPauseMs,
-              fullJitter(RETRY_BACKOFF, this.#failures, this.#parts.random()),
+              fullJitter(RETRY_BACKOFF, this.#failures - 1, this.#parts.random()),
             );
       this.#timer = setTimeout(() => this.beat(), waitMs);
     });

@@ -1,9 +1,13 @@
+import { askOutside, type Fetch } from "../../src/protocol/outbound.ts";
 import { signBody } from "../../src/protocol/signed-events.ts";
 import { TRACEPARENT_HEADER, writeTraceparent } from "../../src/protocol/trace.ts";
 import { classifyAnswer, type Answer } from "./answer.ts";
 
 /** Timeout of one request to the hub, milliseconds. */
 const HUB_TIMEOUT_MS = 10_000;
+
+/** Bytes of an answer of the hub, which names at most the events of one batch. */
+const ANSWER_MAX_BYTES = 64 * 1024;
 
 /** The result of our last request to the hub. */
 export type HubStatus = {
@@ -24,7 +28,7 @@ export type HubClientParts = {
   readonly now: () => number;
   /** Called when the hub accepts requests again. */
   readonly onAccepting: () => void;
-  readonly fetcher?: typeof fetch;
+  readonly fetcher?: Fetch;
   readonly timeoutMs?: number;
 };
 
@@ -47,33 +51,26 @@ function statusAfter(answer: Answer, before: HubStatus): HubStatus {
 
 /** The client of `POST /internal/events` (rooms.md §4). */
 export function createHubClient(parts: HubClientParts) {
-  const {
-    endpoint,
-    secrets,
-    now,
-    onAccepting,
-    fetcher = fetch,
-    timeoutMs = HUB_TIMEOUT_MS,
-  } = parts;
+  const { endpoint, secrets, now, onAccepting, fetcher, timeoutMs = HUB_TIMEOUT_MS } = parts;
   const aborter = new AbortController();
   let status: HubStatus = { state: "unknown", reason: "the hub was not reached yet" };
 
   async function attempt(body: Uint8Array<ArrayBuffer>, trace: string | null): Promise<Answer> {
     try {
-      const response = await fetcher(endpoint, {
-        method: "POST",
-        headers: {
-          "Content-Type": "application/json",
-          ...(await signBody(secrets, body, now())),
-          ...(trace === null ? {} : { [TRACEPARENT_HEADER]: writeTraceparent(trace) }),
-        },
-        body,
-        // A redirect would send a signed body elsewhere, so it counts as a wrong URL.
-        redirect: "manual",
-        signal: AbortSignal.any([aborter.signal, AbortSignal.timeout(timeoutMs)]),
-      });
-      const text = await response.text();
-      return classifyAnswer(response.status, response.headers.get("Retry-After"), text, now());
+      const headers = {
+        "Content-Type": "application/json",
+        ...(await signBody(secrets, body, now())),
+        ...(trace === null ? {} : { [TRACEPARENT_HEADER]: writeTraceparent(trace) }),
+      };
+      const init = { method: "POST", headers, body, signal: aborter.signal };
+      const bounds = { timeoutMs, maxBytes: ANSWER_MAX_BYTES };
+      const answer = await askOutside(endpoint, init, bounds, fetcher);
+      return classifyAnswer(
+        answer.status,
+        answer.headers.get("Retry-After"),
+        answer.text ?? "",
+        now(),
+      );
     } catch {
       return { kind: "later", afterMs: null, reason: `the hub does not answer at ${endpoint}` };
     }

@@ -7,7 +7,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ulid } from "ulid";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SOON } from "../../src/testing/soon.ts";
-import { OUTBOX_MAX_EVENTS, SIGNED_BATCH_MAX } from "../../src/protocol/limits.ts";
+import {
+  OUTBOX_MAX_BYTES,
+  OUTBOX_MAX_EVENTS,
+  SIGNED_BATCH_MAX,
+} from "../../src/protocol/limits.ts";
 import { newTraceId, readTraceparent } from "../../src/protocol/trace.ts";
 import { FakeHub } from "../fixtures/fake-hub.ts";
 import { MemoryLog } from "../fixtures/memory-log.ts";
@@ -352,7 +356,8 @@ describe("fencing", () => {
     await vi.waitUntil(() => stale === 1, SOON);
     const before = hub.requests.length;
     move("v1", "a", OTHER);
-    await delay(20);
+    // This waits for every request that is under way.
+    await publisher.stop();
     expect(hub.requests.length).toBe(before);
     expect(client.status.state).toBe("stale");
     expect(outbox.totals().events).toBe(2);
@@ -475,6 +480,15 @@ describe("a full outbox", () => {
     full.append({ ...event, id: "one more" });
     expect(full.overflows("g")).toBe(true);
     db.exec("ROLLBACK");
+  });
+
+  test(`by default ${OUTBOX_MAX_BYTES} bytes`, () => {
+    const full = new Outbox(db);
+    const event = { guildId: "g", event: "e", id: "i", ts: 0, trace: null };
+    full.append({ ...event, payload: "x".repeat(OUTBOX_MAX_BYTES - 2) });
+    expect(full.overflows("g")).toBe(false);
+    full.append({ ...event, payload: "" });
+    expect(full.overflows("g")).toBe(true);
   });
 });
 

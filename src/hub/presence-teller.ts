@@ -1,11 +1,15 @@
 import type { Presence } from "../protocol/frames.ts";
-import { PRESENCE_DEBOUNCE_MS, PRESENCE_USERS_MAX } from "../protocol/limits.ts";
+import { isLongerThan } from "../protocol/bytes.ts";
+import { PRESENCE_DEBOUNCE_MS, PRESENCE_USERS_MAX, SIGNAL_MAX_BYTES } from "../protocol/limits.ts";
 import type { StreamHost } from "./host.ts";
 import type { HubRelays } from "./hub-relays.ts";
 import { presenceSignal } from "./core/signals.ts";
 
 /** Task that sends the presence. */
 export const PRESENCE_TASK = "hub/presence";
+
+/** What a list of users may have, so that the whole payload fits a signal. */
+const USERS_MAX_BYTES = SIGNAL_MAX_BYTES - 256;
 
 /** Sends the users who are connected, some time after one has connected or left (HUB-15). */
 export class PresenceTeller {
@@ -22,16 +26,17 @@ export class PresenceTeller {
     this.#payload = payload;
   }
 
-  /** The users now. With relays they are too many to list, and a user counts once at each object. */
+  /**
+   * The users now. With relays they are too many to list, and a user counts once at each object. Long names are
+   * not listed if they do not fit a signal.
+   */
   now(): Presence {
     const { sessions } = this.#host.server;
     const { rows } = this.#relays;
     const count = rows.reduce((sum, relay) => sum + relay.users, sessions.usersCount);
-    const users =
-      rows.length > 0 || count > PRESENCE_USERS_MAX
-        ? null
-        : [...sessions.users()].toSorted((a, b) => a.since - b.since);
-    return { count, users };
+    if (rows.length > 0 || count > PRESENCE_USERS_MAX) return { count, users: null };
+    const users = [...sessions.users()].toSorted((a, b) => a.since - b.since);
+    return { count, users: isLongerThan(JSON.stringify(users), USERS_MAX_BYTES) ? null : users };
   }
 
   /** A user has connected or left. Without a reader of signals no task is scheduled. */

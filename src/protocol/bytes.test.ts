@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesOfHex, hexOf, prefixed, sha256 } from "./bytes.ts";
+import { bytesOfHex, hexOf, isLongerThan, prefixed, sha256 } from "./bytes.ts";
 
 describe("bytes", () => {
   it("stay the same when they are converted to hexadecimal digits and back", () => {
@@ -16,6 +16,14 @@ describe("bytes", () => {
   it("can be prefixed with a text in UTF-8", () => {
     expect([...prefixed("é.", Uint8Array.of(0, 255))]).toEqual([0xc3, 0xa9, 0x2e, 0, 255]);
     expect(prefixed("", new Uint8Array())).toHaveLength(0);
+  });
+
+  it("of a text are counted as UTF-8", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.nat(64), (text, most) => {
+        expect(isLongerThan(text, most)).toBe(Buffer.byteLength(text) > most);
+      }),
+    );
   });
 
   it("have a digest (FIPS 180-4, the message abc)", async () => {

@@ -28,6 +28,11 @@ export function prefixed(prefix: string, body: Uint8Array): Uint8Array<ArrayBuff
   return bytes;
 }
 
+/** Whether a text is longer than so many bytes of UTF-8. */
+export function isLongerThan(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && encoder.encode(text).length > bytes;
+}
+
 /** SHA-256 of a text. */
 export async function sha256(text: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));

@@ -1,6 +1,6 @@
 /**
- * Every limit of the public contract, in one place. docs/limits.md is the prose of this file;
- * each constant has a test that goes one over it.
+ * Every limit of the public contract, in one place. docs/limits.md is the prose of this file. Each one is used
+ * outside of it, and a test goes over it (`dev/checks/limits.test.ts`).
  */
 
 /** Bytes of one frame that a client may send on `/ws` (rooms.md §2). Over it: close 1009. */
@@ -124,7 +124,7 @@ export const UNACKNOWLEDGED_BYTES_MAX = 16 * 1024 * 1024;
 /** Signal keys whose last value a hub keeps for lagging clients. One more drops the oldest. */
 export const SIGNAL_KEYS_MAX = 1_000;
 
-/** Bytes of one signal as JSON. Over it: the publish is refused. */
+/** Bytes of a signal's payload as JSON. Over it: nothing is sent. Presence then only counts users. */
 export const SIGNAL_MAX_BYTES = 16 * 1024;
 
 /** Bytes of one event's payload as JSON. Over it: the publish is refused and nothing is journaled. */
@@ -352,12 +352,6 @@ export const FACEIT_FRESH_MS = 5_000;
 
 /** How long an ended match is kept, milliseconds, so that late webhooks do not reopen it. */
 export const MATCH_TOMBSTONE_MS = 7 * 24 * 60 * 60 * 1000;
-
-/** Channels of one guild (Discord, 30013). */
-export const GUILD_CHANNELS_MAX = 500;
-
-/** Channels of one category (Discord). A match that finds it full gets channels outside it. */
-export const CATEGORY_CHANNELS_MAX = 50;
 
 /** How long an ended match is listed, milliseconds. */
 export const MATCH_KEEP_MS = 90 * 24 * 60 * 60 * 1000;

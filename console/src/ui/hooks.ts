@@ -5,6 +5,7 @@ import type { Failure } from "../../../src/client/outcome.ts";
 import { type Attempt, failureInWords } from "../failure-words.ts";
 import type { Guild } from "../guild.ts";
 import { type Connection, passesWith } from "../notices.ts";
+import { howManyFit } from "../room-list.ts";
 import { HeldFocus, type RowPlace } from "./held-focus.ts";
 
 /** The current time in milliseconds, updated every `intervalMs`. */
@@ -75,6 +76,34 @@ export function useFollowable<T>(list: readonly T[], keyOf: (item: T) => string)
     if (!here.has(keyOf(item))) shown.splice(at, 0, { item, leaving: true });
   }
   return shown;
+}
+
+/**
+ * How many people of a list in one line fit, kept true while widths change.
+ * @param total number of people, also of those without an element. The last element of the list is the note
+ * of how many do not fit; it is there even if it says nothing, to be measured.
+ */
+export function useFitting(total: number): {
+  readonly ref: RefObject<HTMLUListElement>;
+  readonly fitting: number;
+} {
+  const ref = useRef<HTMLUListElement>(null);
+  const [fitting, setFitting] = useState(total);
+  const measure = (): void => {
+    if (ref.current === null) return;
+    const widthOf = (element: Element): number => element.getBoundingClientRect().width;
+    const widths = [...ref.current.children].map(widthOf);
+    const more = widths.pop() ?? 0;
+    setFitting(howManyFit({ widths, total, space: widthOf(ref.current), more }));
+  };
+  useLayoutEffect(measure);
+  useLayoutEffect(() => {
+    if (ref.current === null) return undefined;
+    const observer = new ResizeObserver(measure);
+    observer.observe(ref.current);
+    return () => observer.disconnect();
+  }, [total]);
+  return { ref, fitting };
 }
 
 /** Makes a long list one stop of the Tab key. */

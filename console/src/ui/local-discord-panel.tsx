@@ -83,8 +83,7 @@ function Tester({
   const channels = state?.channels ?? [];
   const voice = state?.voice.get(userId);
   const chosen = useSignal("");
-  const known = channels.some((channel) => channel.id === chosen.value);
-  const target = known ? chosen.value : (channels.at(-1)?.id ?? "");
+  const target = channels.find((channel) => channel.id === chosen.value);
   const name = discord.nameOf(userId);
   const here = channels.find((channel) => channel.id === voice?.channelId);
   return (
@@ -94,36 +93,12 @@ function Tester({
           <b>{name}</b>
           {name !== userId && <span class="tester-id">{userId}</span>}
         </span>
-        <span class="muted" title={here?.name}>
+      </div>
+      <div class="tester-row">
+        <span class="tester-place" title={here?.name}>
           {voice === undefined ? "not in voice" : `in ${here?.name ?? voice.channelId}`}
           {voice?.muted === true && ", muted"}
         </span>
-      </div>
-      <div class="tester-row">
-        <select
-          aria-label={`Channel for ${name}`}
-          value={target}
-          disabled={channels.length === 0}
-          onChange={(event) => {
-            chosen.value = event.currentTarget.value;
-          }}
-        >
-          {channels.length === 0 && <option value="">No channel yet</option>}
-          {channels.map((channel) => (
-            <option key={channel.id} value={channel.id}>
-              {channel.name}
-            </option>
-          ))}
-        </select>
-        <button
-          type="button"
-          class="button"
-          aria-label={`Move ${name}`}
-          disabled={target === ""}
-          onClick={() => void discord.move(userId, target, voice?.muted)}
-        >
-          Move
-        </button>
         <button
           type="button"
           class="button"
@@ -143,6 +118,35 @@ function Tester({
           onClick={() => void discord.move(userId, null)}
         >
           Leave
+        </button>
+      </div>
+      <div class="tester-row">
+        <select
+          aria-label={`Channel for ${name}`}
+          title={target?.name}
+          value={target?.id ?? ""}
+          disabled={channels.length === 0}
+          onChange={(event) => {
+            chosen.value = event.currentTarget.value;
+          }}
+        >
+          <option value="">{channels.length === 0 ? "No channel yet" : "Choose a channel"}</option>
+          {channels.map((channel) => (
+            <option key={channel.id} value={channel.id}>
+              {channel.name}
+            </option>
+          ))}
+        </select>
+        <button
+          type="button"
+          class="button"
+          aria-label={`Move ${name}`}
+          disabled={target === undefined}
+          onClick={() => {
+            if (target !== undefined) void discord.move(userId, target.id, voice?.muted);
+          }}
+        >
+          Move
         </button>
       </div>
     </li>

@@ -7,13 +7,13 @@ import { discordLink, seats } from "../room-list.ts";
 import { goTo, placeLink } from "../routes.ts";
 import { clock, duration, moment } from "../time-words.ts";
 import { idleEndInWords, openerInWords } from "../words.ts";
-import { useFollowable, useNow } from "./hooks.ts";
+import { useFitting, useFollowable, useNow } from "./hooks.ts";
 import { ChevronIcon, LockIcon, OutIcon } from "./icons.tsx";
 import { Avatar } from "./person.tsx";
 
 /** A person who joined within this time is marked as new, milliseconds. */
 const NEW_FOR_MS = 4_000;
-/** Number of people that a row shows; an open row shows all. */
+/** A row shows at most this many people, and fewer if it is narrow; an open row shows all. */
 const ROW_PEOPLE_MAX = 6;
 
 /** One open room: a row that opens to show everybody in it and the actions. */
@@ -77,7 +77,7 @@ export function RoomRow({
           )}
         </div>
         <span class="room-people">
-          {!isOpen && <People room={room} me={claims.discordId} most={ROW_PEOPLE_MAX} />}
+          {!isOpen && <People room={room} me={claims.discordId} inRow />}
         </span>
         <span class={full ? "room-seats room-full" : "room-seats"}>{text}</span>
         <Age details={details} />
@@ -98,7 +98,7 @@ export function RoomRow({
       </div>
       {isOpen && (
         <div class="room-panel" id={`room-${channelId}-panel`}>
-          <People room={room} me={claims.discordId} most={Infinity} />
+          <People room={room} me={claims.discordId} />
           <p class="muted">{factsOf(details, claims.sub, idleMinutes)}</p>
           <div class="room-actions">
             <InviteButton name={name} onInvite={onInvite} />
@@ -162,26 +162,32 @@ function factsOf(details: RoomDetails | null, me: string, idleMinutes: number): 
 
 const userIdOf = (member: MemberView): string => member.userId;
 
+/** Everybody in a room; in its row, as many as fit. */
 function People({
   room,
   me,
-  most,
+  inRow = false,
 }: {
   readonly room: RoomView;
   readonly me: string | undefined;
-  readonly most: number;
+  readonly inRow?: boolean;
 }): JSX.Element {
-  const members = useFollowable(room.members, userIdOf);
+  const everybody = useFollowable(room.members, userIdOf);
+  const { ref, fitting } = useFitting(everybody.length);
+  const people = inRow ? everybody.slice(0, ROW_PEOPLE_MAX) : everybody;
+  const shown = inRow ? people.slice(0, fitting) : people;
+  const more = room.members.length - shown.filter(({ leaving }) => !leaving).length;
   const now = Date.now();
   return (
-    <ul class="members" aria-label={`People in ${room.name}`}>
-      {members.slice(0, most).map(({ item: { userId, joinedAt }, leaving }) => (
+    <ul ref={inRow ? ref : null} class="members" aria-label={`People in ${room.name}`}>
+      {people.map(({ item: { userId, joinedAt }, leaving }, index) => (
         <li
           key={userId}
           class={[
             "member",
             leaving ? "member-leaving" : "",
             now - joinedAt < NEW_FOR_MS ? "member-new" : "",
+            index < shown.length ? "" : "member-beyond",
           ].join(" ")}
           aria-hidden={leaving}
           title={`${nameOf(userId)}, since ${clock(joinedAt)}`}
@@ -191,8 +197,8 @@ function People({
           {userId === me && <span class="muted"> (you)</span>}
         </li>
       ))}
-      {members.length > most && <li class="members-more">+{members.length - most}</li>}
-      {members.length === 0 && <li class="members-none">Nobody is in it</li>}
+      {everybody.length === 0 && <li class="members-none">Nobody is in it</li>}
+      {inRow && <li class={more > 0 ? "members-more" : "members-more members-all"}>+{more}</li>}
     </ul>
   );
 }

@@ -1,7 +1,8 @@
 import { GatewayCloseCodes, GatewayOpcodes, GatewayVersion } from "discord-api-types/v10";
 import type { RawData, WebSocket } from "ws";
 import type { Clock } from "../../../src/platform/clock.ts";
-import { isFields, parseJson } from "../rest/form.ts";
+import { parseJson } from "../../../src/protocol/outbound.ts";
+import { isFields } from "../rest/form.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
 /** Maximum size of one payload from a client, bytes. */

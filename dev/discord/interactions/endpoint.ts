@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { Clock } from "../../../src/platform/clock.ts";
 import { type Result, err, ok } from "../../../src/platform/result.ts";
 import type { LinkButton } from "../model.ts";
-import { Form, parseJson } from "../rest/form.ts";
+import { parseJson } from "../../../src/protocol/outbound.ts";
+import { Form } from "../rest/form.ts";
 import { readMessage } from "../rest/messages.ts";
 import type { RestExchange } from "../rest/recording.ts";
 

@@ -5,7 +5,8 @@ import type { Clock } from "../../../src/platform/clock.ts";
 import { err, ok, type Result } from "../../../src/platform/result.ts";
 import type { World } from "../world.ts";
 import { type Failure, FAILURES, invalidForm } from "./failure.ts";
-import { type Fields, Form, isFields, parseJson } from "./form.ts";
+import { parseJson } from "../../../src/protocol/outbound.ts";
+import { type Fields, Form, isFields } from "./form.ts";
 
 /** The Hono bindings of the local REST API. */
 export type RestBindings = {

@@ -14,13 +14,14 @@ import { hubMatches } from "./hub-commands.ts";
 const TROUBLE_KEEP_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * The hourly work of matches: sweeps every served guild for channels that no match owns, even if no match is
- * played there, and deletes rows past their retention.
+ * The hourly work of matches: deletes rows past their retention, and sweeps every served guild for channels that
+ * no match owns, even if no match is played there.
  */
 export async function tidyMatches(env: HubEnv): Promise<void> {
   const { faceit, primaryGuildId } = matchesConfigOf(env);
-  if (faceit.webhookSecrets.length === 0) return;
+  // Accounts can be linked without webhooks, and what was kept before they were switched off grows old as well.
   await forgetOld(env.DB, systemClock());
+  if (faceit.webhookSecrets.length === 0) return;
   const hub = hubMatches(hubPublisher(GUILD_KIND, env));
   const served = faceit.organizers.map(({ guildId }) => guildId ?? primaryGuildId);
   for (const guildId of new Set([primaryGuildId, ...served])) {

@@ -43,7 +43,7 @@ export const matches: Area = {
     const config = matchesConfigOf(env);
     const { faceit } = config;
     const webhook = faceit.webhookSecrets.length > 0;
-    const troubles = webhook ? await presentTroubles(env) : [];
+    const troubles = webhook ? await presentTroubles(env.DB, config) : [];
     const facts = {
       matches: {
         webhook,

@@ -656,4 +656,14 @@ describe("once an hour", () => {
     await hourly();
     expect(await traces()).toBe(0);
   });
+
+  it("the audit of links is deleted after its retention where there are no webhooks, too", async () => {
+    const none = { FACEIT_WEBHOOK_SECRET: undefined, FACEIT_WEBHOOK_SECRET_PREVIOUS: undefined };
+    const traces = async (): Promise<number> =>
+      (await env.DB.prepare("SELECT count(*) AS n FROM link_audit").first<number>("n")) ?? -1;
+    expect(await traces()).toBeGreaterThan(0);
+    later(LINK_AUDIT_KEEP_MS + MINUTE);
+    await tidyMatches({ ...env, ...none });
+    expect(await traces()).toBe(0);
+  });
 });

@@ -97,12 +97,10 @@ export function linkPortsOf(env: PlatformEnv, later: Later): Result<LinkPorts, r
   const config = matchesConfigOf(env);
   const setup = linkSetup(config);
   if (!setup.ok) return err(setup.error);
-  // Read the global at each call, because tests replace it.
-  const send = (url: string, init: RequestInit): Promise<Response> => fetch(url, init);
   return ok({
     attempts: d1LinkAttempts(env.DB),
-    discord: httpDiscordIdentity(setup.value.discord, send),
-    faceit: httpFaceitIdentity(setup.value.faceit, send),
+    discord: httpDiscordIdentity(setup.value.discord),
+    faceit: httpFaceitIdentity(setup.value.faceit),
     links: d1PlayerLinks(env.DB),
     tellMatches: (faceitIds) => tellMatches(env, faceitIds),
     tell: async (discordId, message) => {

@@ -17,6 +17,8 @@ import {
   PEOPLE_PAGE_MAX,
   GATEWAY_HEARTBEAT_TIMEOUT_MS,
   IDEMPOTENCY_KEY_MAX_LENGTH,
+  INVITE_MAX_AGE_SECONDS,
+  INVITE_MAX_USES,
   REQUEST_BODY_MAX_BYTES,
   ROOMS_PAGE_MAX,
   ROOMS_PER_MINUTE_PER_ADDRESS,
@@ -806,7 +808,12 @@ describe("POST /rooms/:channelId/invite", () => {
       },
     ]);
     expect(discord.callsOf("POST").at(-1)?.body).toEqual({ max_age: 60, max_uses: 2 });
-    for (const body of [{ maxAge: 604_801 }, { maxAge: -1 }, { maxUses: 101 }, { maxUses: "1" }]) {
+    for (const body of [
+      { maxAge: INVITE_MAX_AGE_SECONDS + 1 },
+      { maxAge: -1 },
+      { maxUses: INVITE_MAX_USES + 1 },
+      { maxUses: "1" },
+    ]) {
       await expectProblem(await callAs(bob.token, "POST", path, body), 400, "invalid_request");
     }
     await expectProblem(await callWorker(path, { method: "POST" }), 401, "unauthorized");

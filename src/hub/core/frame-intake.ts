@@ -1,3 +1,4 @@
+import { isLongerThan } from "../../protocol/bytes.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { FrameErrorCode } from "../../protocol/error-codes.ts";
 import { BAD_FRAMES_MAX, UNAUTHENTICATED_FRAMES_MAX } from "../../protocol/limits.ts";
@@ -152,10 +153,7 @@ export class FrameIntake<Socket extends object> {
   }
 }
 
-const encoder = new TextEncoder();
-
 /** Whether a frame is longer than so many bytes. */
 function isLonger(data: string | ArrayBuffer, bytes: number): boolean {
-  if (typeof data !== "string") return data.byteLength > bytes;
-  return data.length * 3 > bytes && encoder.encode(data).length > bytes;
+  return typeof data === "string" ? isLongerThan(data, bytes) : data.byteLength > bytes;
 }

@@ -4,14 +4,17 @@ import {
   AUTHENTICATION_DEADLINE_MS,
   BAD_FRAMES_MAX,
   BATCH_EVENTS_MAX,
+  BATCH_WINDOW_MS,
   CLIENT_FRAMES_PER_WINDOW,
   CLIENT_FRAME_MAX_BYTES,
   CLIENT_FRAME_WINDOW_MS,
   CREDIT_WINDOW_BYTES,
   DEDUPE_TTL_MS,
+  EVENT_PAYLOAD_MAX_BYTES,
   EPOCH_MAX_LENGTH,
   EXPIRY_WARNING_MS,
   JOURNAL_MAX_AGE_MS,
+  JOURNAL_MAX_BYTES,
   JOURNAL_MAX_EVENTS,
   SOCKETS_PER_OBJECT,
   SOCKETS_PER_USER,
@@ -113,6 +116,19 @@ describe("HUB-4 resume", () => {
     const socket = bench.connect({ epoch: "epoch-1", seq: 1, batch: true });
     expect(socket.events()).toHaveLength(JOURNAL_MAX_EVENTS);
     expect(socket.last()).toMatchObject({ type: "resumed", from: 1, to: JOURNAL_MAX_EVENTS + 1 });
+  });
+
+  test("HUB-3 the oldest entries are trimmed when all together are too large", () => {
+    const bench = new VirtualHub();
+    const text = "x".repeat(EVENT_PAYLOAD_MAX_BYTES / 2);
+    let [before, now] = [0, 0];
+    while (bench.store.extent().oldest === 1) {
+      before = now;
+      bench.publish(null, null, undefined, { text });
+      now = bench.store.usage().bytes;
+    }
+    expect(before).toBeLessThanOrEqual(JOURNAL_MAX_BYTES);
+    expect(before).toBeGreaterThan(JOURNAL_MAX_BYTES - EVENT_PAYLOAD_MAX_BYTES);
   });
 
   test("HUB-3 entries older than 24 h are trimmed, but the sequence continues", async () => {
@@ -585,7 +601,9 @@ describe("HUB-13 batching", () => {
     for (let i = 0; i < 4; i += 1) bench.publish();
     expect(batching.events().map((event) => event.seq)).toEqual([1]);
     expect(plain.events().map((event) => event.seq)).toEqual([1, 2, 3, 4]);
-    await bench.pass(10);
+    await bench.pass(BATCH_WINDOW_MS - 1);
+    expect(batching.events()).toHaveLength(1);
+    await bench.pass(1);
     expect(batching.frames().map((frame) => frame.type)).toEqual([
       "ack",
       "snapshot",

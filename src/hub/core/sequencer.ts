@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
+import { isLongerThan } from "../../protocol/bytes.ts";
 import { DEDUPE_TTL_MS, EVENT_PAYLOAD_MAX_BYTES } from "../../protocol/limits.ts";
 import type { Publication, Published } from "../publisher.ts";
 import type { Entry, HubStore, JournalBounds } from "./journal.ts";
@@ -104,11 +105,4 @@ export class Sequencer {
     }
     flush();
   }
-}
-
-const encoder = new TextEncoder();
-
-/** Whether a text is longer than so many bytes of UTF-8. */
-function isLongerThan(text: string, bytes: number): boolean {
-  return text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }

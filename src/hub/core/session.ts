@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isLongerThan } from "../../protocol/bytes.ts";
 import { SESSION_GRANTS_MAX_BYTES, SESSION_SCOPE_MAX_BYTES } from "../../protocol/limits.ts";
 
 /** The attachment of a socket, which survives hibernation: small, versioned, without secrets (HUB-6). */
@@ -105,20 +106,15 @@ export interface HubSockets<Socket extends object> {
   lastPingAt(socket: Socket): number | null;
 }
 
-const encoder = new TextEncoder();
-
 /** Whether grants do not fit into what a socket carries through hibernation. */
 export function areGrantsTooLarge(grants: readonly string[]): boolean {
-  return bytesOf(grants) > SESSION_GRANTS_MAX_BYTES;
+  return isLongerThan(JSON.stringify(grants), SESSION_GRANTS_MAX_BYTES);
 }
 
 /** Whether a session's grants or scope do not fit into what a socket carries through hibernation. */
 export function isTooLarge({ grants, extra = [], scope }: OpenSession): boolean {
   return (
-    areGrantsTooLarge([...grants, ...extra]) || bytesOf(scope ?? null) > SESSION_SCOPE_MAX_BYTES
+    areGrantsTooLarge([...grants, ...extra]) ||
+    isLongerThan(JSON.stringify(scope ?? null), SESSION_SCOPE_MAX_BYTES)
   );
-}
-
-function bytesOf(value: unknown): number {
-  return encoder.encode(JSON.stringify(value)).length;
 }

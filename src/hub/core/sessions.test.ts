@@ -3,6 +3,8 @@ import {
   AUTHENTICATION_DEADLINE_MS,
   EXPIRY_WARNING_MS,
   PRESENCE_DEBOUNCE_MS,
+  PRESENCE_USERS_MAX,
+  SIGNAL_MAX_BYTES,
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
@@ -84,6 +86,33 @@ describe("HUB-15 presence", () => {
     expect(await changes()).toBe(0);
     bench.drop(bench.wait());
     expect(await changes()).toBe(0);
+  });
+
+  /** The newest presence once so many more users have connected. */
+  async function presenceWith(users: number, nameOf: (n: number) => string): Promise<unknown> {
+    const bench = new VirtualHub();
+    const watcher = bench.connect({ sub: "watcher", signals: true });
+    for (let n = 1; n <= users; n += 1) bench.connect({ sub: nameOf(n) });
+    await bench.pass(PRESENCE_DEBOUNCE_MS);
+    return watcher
+      .frames()
+      .flatMap((frame) => (frame.type === "signal" ? [frame.payload] : []))
+      .at(-1);
+  }
+
+  test("lists users up to a number, and beyond it only counts them", async () => {
+    const listed = await presenceWith(PRESENCE_USERS_MAX - 1, (n) => `u${n}`);
+    expect(listed).toMatchObject({ count: PRESENCE_USERS_MAX });
+    expect(listed).toHaveProperty("users.length", PRESENCE_USERS_MAX);
+    const counted = await presenceWith(PRESENCE_USERS_MAX, (n) => `u${n}`);
+    expect(counted).toMatchObject({ count: PRESENCE_USERS_MAX + 1, users: null });
+  });
+
+  test("only counts users whose ids do not fit a signal", async () => {
+    const long = (n: number): string => "é".repeat(200) + n;
+    const fit = Math.floor(SIGNAL_MAX_BYTES / 500);
+    expect(await presenceWith(fit, long)).toHaveProperty("users.length", fit + 1);
+    expect(await presenceWith(2 * fit, long)).toMatchObject({ count: 2 * fit + 1, users: null });
   });
 
   test("is in the snapshot only for clients that asked for signals", () => {

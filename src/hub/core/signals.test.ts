@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CREDIT_WINDOW_BYTES, SIGNAL_KEYS_MAX } from "../../protocol/limits.ts";
+import { CREDIT_WINDOW_BYTES, SIGNAL_KEYS_MAX, SIGNAL_MAX_BYTES } from "../../protocol/limits.ts";
 import { type MemorySocket } from "../../testing/memory-platform.ts";
 import { GUILD } from "../../testing/virtual-guild.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
@@ -43,6 +43,25 @@ function ackAll(bench: VirtualHub, socket: MemorySocket): void {
 }
 
 describe("HUB-15 signals", () => {
+  test("have a largest size; a larger one is not sent, and does not replace the one before", () => {
+    const bench = new VirtualHub();
+    const alice = bench.connect({ signals: true });
+    const text = (bytes: number): string => JSON.stringify("é".repeat((bytes - 2) / 2));
+    const sizes = (socket: MemorySocket): number[] =>
+      socket
+        .frames()
+        .flatMap((frame) =>
+          frame.type === "signal" ? [Buffer.byteLength(JSON.stringify(frame.payload))] : [],
+        );
+    const late = lagging(bench, "bob");
+    for (const bytes of [SIGNAL_MAX_BYTES, SIGNAL_MAX_BYTES + 2]) {
+      bench.server.signal(signal("a", 1, { payload: text(bytes) }));
+    }
+    expect(sizes(alice)).toEqual([SIGNAL_MAX_BYTES]);
+    ackAll(bench, late);
+    expect(sizes(late)).toEqual([SIGNAL_MAX_BYTES]);
+  });
+
   test("are sent to clients that asked for them, may see them, and have subscribed to their topic", () => {
     const bench = new VirtualHub();
     const alice = bench.connect({ sub: "alice", signals: true });

@@ -1,4 +1,5 @@
-import { SIGNAL_KEYS_MAX } from "../../protocol/limits.ts";
+import { isLongerThan } from "../../protocol/bytes.ts";
+import { SIGNAL_KEYS_MAX, SIGNAL_MAX_BYTES } from "../../protocol/limits.ts";
 import type { Signal } from "../publisher.ts";
 import type { Dialect } from "./dialect.ts";
 import type { LiveSession } from "./live-session.ts";
@@ -26,8 +27,9 @@ export class Signals<Socket extends object> {
     this.#send = send;
   }
 
-  /** Sends a signal to the sessions that asked for signals and may see it. */
+  /** Sends a signal to the sessions that asked for signals and may see it; one that is too large to none. */
   broadcast(signal: Signal, to: Iterable<readonly [Socket, LiveSession]>): void {
+    if (isLongerThan(signal.payload, SIGNAL_MAX_BYTES)) return;
     const newest: Newest = { signal, texts: new Map() };
     this.#newest.delete(signal.key);
     this.#newest.set(signal.key, newest);

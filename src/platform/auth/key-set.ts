@@ -2,7 +2,7 @@ import { importJWK } from "jose";
 import { z } from "zod";
 import { JWT_KEY_CANDIDATES_MAX } from "../../protocol/limits.ts";
 import { log } from "../log.ts";
-import { parseJson } from "../outbound.ts";
+import { parseJson } from "../../protocol/outbound.ts";
 
 const SHARED = {
   kid: z.string().exactOptional(),

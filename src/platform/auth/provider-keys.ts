@@ -6,7 +6,7 @@ import { JWKS_REFETCH_COOLDOWN_MS } from "../../protocol/limits.ts";
 import type { Clock } from "../clock.ts";
 import type { PlatformEnv } from "../env.ts";
 import { log } from "../log.ts";
-import { askOutside } from "../outbound.ts";
+import { askOutside } from "../../protocol/outbound.ts";
 import { KeySet } from "./key-set.ts";
 
 const FETCH_TIMEOUT_MS = 5_000;

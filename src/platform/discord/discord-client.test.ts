@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { bodyOf, discordWithReplies, json, ROOM, TOKEN } from "../../testing/discord-replies.ts";
 import { FullCategories } from "./full-categories.ts";
 import { RateLimits } from "./rate-limits.ts";
-import { REQUEST_TIMEOUT_MS, sendToDiscord, USER_AGENT } from "./send.ts";
+import { USER_AGENT } from "../../protocol/outbound.ts";
+import { REQUEST_TIMEOUT_MS, sendToDiscord } from "./send.ts";
 
 const created = () => json(201, { id: "77", name: "under", type: 2 });
 

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { type Backoff, fullJitter } from "../../protocol/backoff.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { PlatformEnv } from "../env.ts";
-import { parseJson } from "../outbound.ts";
+import { parseJson } from "../../protocol/outbound.ts";
 import { err, ok, type Result } from "../result.ts";
 import {
   type DiscordAnswer,

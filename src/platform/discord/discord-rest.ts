@@ -26,7 +26,6 @@ export class DiscordRest extends DurableObject<PlatformEnv> implements DiscordRe
   async call(call: DiscordCall): Promise<DiscordAnswer> {
     const config = platformConfigOf(this.env);
     return sendToDiscord(call, {
-      fetch: (url, init) => fetch(url, init),
       baseUrl: config.discordApiUrl,
       token: config.discordBotToken,
       limits: this.#limits,

@@ -1,7 +1,13 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { log } from "../log.ts";
-import { askOutside, parseJson, type Fetch, type OutboundAnswer } from "../outbound.ts";
+import {
+  askOutside,
+  type Fetch,
+  type OutboundAnswer,
+  parseJson,
+  USER_AGENT,
+} from "../../protocol/outbound.ts";
 import {
   type DiscordAnswer,
   type DiscordCall,
@@ -59,12 +65,9 @@ function* codesIn(errors: unknown, depth: number): Generator<string> {
 /** Time that Discord has to answer, milliseconds. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 
-/** Discord and the proxy in front of it require this form (discord.md §2 REST). */
-export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
-
 /** The dependencies of sending. */
 export type SendPorts = {
-  readonly fetch: Fetch;
+  readonly fetch?: Fetch;
   readonly baseUrl: string;
   readonly token: string;
   readonly limits: RateLimits;

@@ -83,7 +83,7 @@ const CHAPTERS = {
     LAGGING_MAX_MS: "close 1013; resume later",
     UNACKNOWLEDGED_BYTES_MAX: "close 1013; resume later",
     SIGNAL_KEYS_MAX: "clients that lag miss the oldest",
-    SIGNAL_MAX_BYTES: "nothing is sent",
+    SIGNAL_MAX_BYTES: "nothing is sent; presence then has `users: null`",
     PRESENCE_DEBOUNCE_MS: "time from the first change of presence until it is sent",
     PRESENCE_USERS_MAX: "`users` is null, `count` goes on",
     REVOCATION_TTL_MS: "a revoked user's older tokens work again, unless they have expired",
@@ -148,8 +148,6 @@ const CHAPTERS = {
     MATCH_TOMBSTONE_MS: "the match is forgotten",
     MATCH_KEEP_MS: "an ended match is deleted from the list",
     LINK_AUDIT_KEEP_MS: "the entry is deleted",
-    GUILD_CHANNELS_MAX: "no channel can be created; tried again when others are deleted",
-    CATEGORY_CHANNELS_MAX: "the channel is created outside the category",
     ORPHAN_MIN_AGE_MS: "a channel of ours that no match owns is deleted",
   },
 } as const satisfies Readonly<Record<string, Rows>>;
@@ -169,7 +167,8 @@ const RATES =
 export function limitsPage(): string {
   return `# Limits
 
-Written by \`npm run spec\` from \`src/protocol/limits.ts\`. Each limit has a test that goes one over it.
+Written by \`npm run spec\` from \`src/protocol/limits.ts\`. A test goes over each limit. What holds when a
+parameter is absent (\`…_DEFAULT\`) is in \`/openapi.json\` too.
 
 ${chapters((title, rows) => `## ${title}\n\n${markdownTable(HEAD, rows)}`).join("\n\n")}
 
@@ -196,7 +195,7 @@ function chapters(write: (title: string, rows: readonly string[][]) => string): 
 /** A limit for people, without rounding. The end of its name is its unit. */
 function valueOf(name: LimitName): string {
   const value = VALUES[name];
-  if (name.endsWith("_BYTES")) return inUnits(value, BYTES);
+  if (/_BYTES(_MAX)?$/.test(name)) return inUnits(value, BYTES);
   if (name.endsWith("_MS")) return inUnits(value, TIMES);
   return name.endsWith("_SECONDS") ? inUnits(value * 1000, TIMES) : number(value);
 }

@@ -2,10 +2,9 @@ import { and, eq, inArray } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { matchTroubles } from "../../../../drizzle/matches.ts";
 import { systemClock } from "../../../platform/clock.ts";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import { log } from "../../../platform/log.ts";
 import { TROUBLE_TOLD_AGAIN_MS } from "../../../protocol/limits.ts";
-import { matchesConfigOf, matchSettingsOf } from "../config.ts";
+import { type MatchesConfig, matchSettingsOf } from "../config.ts";
 import type { MatchTroubles } from "../ports.ts";
 import { GUILD_TROUBLES, isDiscordSetting, nameOf, subjectOf } from "../room/trouble.ts";
 
@@ -43,11 +42,13 @@ export function d1MatchTroubles(database: D1Database): MatchTroubles {
  * What operators have to fix, for `/ready`: the names of variables and permissions, without guilds. A trouble
  * about a setting counts until the setting changes, any other one for {@link TROUBLE_TOLD_AGAIN_MS}.
  */
-export async function presentTroubles(env: PlatformEnv): Promise<readonly string[]> {
-  const config = matchesConfigOf(env);
+export async function presentTroubles(
+  database: D1Database,
+  config: MatchesConfig,
+): Promise<readonly string[]> {
   const now = systemClock();
   try {
-    const rows = await d1MatchTroubles(env.DB).all();
+    const rows = await d1MatchTroubles(database).all();
     const present = rows.flatMap(({ guildId, kind, subject, toldAt }) => {
       const known = GUILD_TROUBLES.find((one) => one === kind);
       if (known === undefined) return [];

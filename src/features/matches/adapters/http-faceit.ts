@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { systemClock, type Clock } from "../../../platform/clock.ts";
 import { GrowingPause } from "../../../platform/growing-pause.ts";
-import { askOutside, type OutboundAnswer, parseJson } from "../../../platform/outbound.ts";
+import { askOutside, type OutboundAnswer, parseJson } from "../../../protocol/outbound.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import {
   FACEIT_ANSWER_MAX_BYTES,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { USER_AGENT } from "../../../platform/discord/send.ts";
+import { USER_AGENT } from "../../../protocol/outbound.ts";
 import { FACEIT_ANSWER_MAX_BYTES } from "../../../protocol/limits.ts";
 import { httpDiscordIdentity, httpFaceitIdentity } from "./http-identities.ts";
 

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { USER_AGENT } from "../../../platform/discord/send.ts";
 import { log } from "../../../platform/log.ts";
-import { askOutside, type Fetch, parseJson } from "../../../platform/outbound.ts";
+import { askOutside, type Fetch, parseJson, USER_AGENT } from "../../../protocol/outbound.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import { DiscordId } from "../../../protocol/discord-id.ts";
 import { FACEIT_ANSWER_MAX_BYTES, FACEIT_TIMEOUT_MS } from "../../../protocol/limits.ts";
@@ -25,7 +24,7 @@ type ProviderAnswer = {
  * @returns null: no answer in time, or one that is too large
  */
 async function askProvider(
-  fetch: Fetch,
+  fetch: Fetch | undefined,
   call: string,
   url: string,
   init: RequestInit,
@@ -98,7 +97,7 @@ function signInUrl(
  * @returns the body of the provider's answer about the user
  */
 async function askUser(
-  fetch: Fetch,
+  fetch: Fetch | undefined,
   { tokenCall, userCall, tokenUrl, userUrl, clientId, clientSecret, redirectUri, ...own }: Provider,
   form: Readonly<Record<string, string>>,
 ): Promise<Result<unknown, IdentityFailure>> {
@@ -162,7 +161,7 @@ const Me = z.object({
 /** {@link DiscordIdentity} over HTTP. */
 export function httpDiscordIdentity(
   { apiUrl, ...client }: DiscordIdentityConfig,
-  fetch: Fetch,
+  fetch?: Fetch,
 ): DiscordIdentity {
   const provider: Provider = {
     ...client,
@@ -204,7 +203,7 @@ const AccountId = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 /** {@link FaceitIdentity} over HTTP. */
 export function httpFaceitIdentity(
   { userinfoUrl, ...client }: NonNullable<FaceitConfig["oauth"]>,
-  fetch: Fetch,
+  fetch?: Fetch,
 ): FaceitIdentity {
   const provider: Provider = {
     ...client,

@@ -121,7 +121,7 @@ describe("a room never loops, and always ends", () => {
     expect(match.state?.phase).toBe("closing");
     expect(match.record?.state).toBe("ended");
     expect(match.calls.length - calls).toBeLessThan(250);
-    // What is left is nobody's: the sweep takes it, should the bot come back.
+    // If the bot comes back, the sweep deletes the channels that are left, because no match owns them.
     await match.pass(13 * HOUR);
     expect([match.state?.phase, match.rows.size, match.alarmAt]).toEqual(["closed", 0, null]);
     expect(match.record?.factions.faction1.room).toBeNull();

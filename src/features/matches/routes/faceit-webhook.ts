@@ -5,7 +5,7 @@ import { limitRawBody } from "../../../platform/http/areas.ts";
 import { problem, problems } from "../../../platform/http/problem.ts";
 import { log } from "../../../platform/log.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
-import { parseJson } from "../../../platform/outbound.ts";
+import { parseJson } from "../../../protocol/outbound.ts";
 import { requestIds } from "../../../platform/request-ids.ts";
 import { sha256 } from "../../../protocol/bytes.ts";
 import { WEBHOOK_BODY_MAX_BYTES } from "../../../protocol/limits.ts";

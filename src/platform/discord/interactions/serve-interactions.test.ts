@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
+import { INTERACTION_DEADLINE_MS, INTERACTION_MAX_SKEW_SECONDS } from "../../../protocol/limits.ts";
 import type { PlatformEnv } from "../../env.ts";
 import { CommandInteraction, toInteractionAnswer } from "./interaction.ts";
 import { answerCommand } from "./serve-interactions.ts";
@@ -108,6 +108,7 @@ describe("a slash command", () => {
   const nothingLater = (): void => undefined;
 
   afterEach(() => {
+    vi.useRealTimers();
     vi.restoreAllMocks();
     uses.length = 0;
   });
@@ -159,8 +160,15 @@ describe("a slash command", () => {
   it("that takes longer than Discord waits is answered before it ends, and goes on", async () => {
     const pending: Promise<unknown>[] = [];
     const slow: SlashCommand = { ...hello, run: () => new Promise(() => undefined) };
-    const reply = await answerCommand([slow], ENV, use(), (work) => pending.push(work), 5);
-    expect(reply.content).toContain("takes longer");
+    vi.useFakeTimers();
+    const replies: string[] = [];
+    void answerCommand([slow], ENV, use(), (work) => pending.push(work)).then(({ content }) =>
+      replies.push(content),
+    );
+    await vi.advanceTimersByTimeAsync(INTERACTION_DEADLINE_MS - 1);
+    expect(replies).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(replies).toEqual([expect.stringContaining("takes longer")]);
     expect(pending).toHaveLength(1);
   });
 

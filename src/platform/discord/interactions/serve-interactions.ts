@@ -9,7 +9,7 @@ import { limitRawBody } from "../../http/areas.ts";
 import { problem, problems } from "../../http/problem.ts";
 import { jsonAnswer, jsonBody } from "../../openapi.ts";
 import { log } from "../../log.ts";
-import { parseJson } from "../../outbound.ts";
+import { parseJson } from "../../../protocol/outbound.ts";
 import {
   AnyInteraction,
   CommandInteraction,
@@ -136,14 +136,12 @@ const TOOK_TOO_LONG: SlashCommandReply = {
 /**
  * Runs a command in the area that contributed it, and always answers, even when it fails or takes too long.
  * Without an answer, Discord shows "the application did not respond", which does not help the user.
- * @param deadlineMs milliseconds after which the user is told that the command takes longer
  */
 export async function answerCommand(
   commands: readonly SlashCommand[],
   env: PlatformEnv,
   { guild_id: guildId, member, data }: CommandInteraction,
   later: Later,
-  deadlineMs: number = INTERACTION_DEADLINE_MS,
 ): Promise<SlashCommandReply> {
   if (guildId === undefined || member === undefined) return ONLY_IN_SERVERS;
   const command = commands.find(({ definition }) => definition.name === data.name);
@@ -159,7 +157,7 @@ export async function answerCommand(
   };
   const answered = run(command, env, use, later);
   later(answered);
-  return within(deadlineMs, answered, () => TOOK_TOO_LONG);
+  return within(INTERACTION_DEADLINE_MS, answered, () => TOOK_TOO_LONG);
 }
 
 async function run(

@@ -1,3 +1,6 @@
+/** Our `User-Agent`. Discord and the proxy in front of it require this form (discord.md §2). */
+export const USER_AGENT = "DiscordBot (https://guildhub.example, 0.1.0)";
+
 /** Sends a request: `fetch`, or a double in tests. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -10,8 +13,9 @@ export type OutboundAnswer = {
 };
 
 /**
- * Sends one request to a server that is not ours, bounded in time and size. All outgoing requests use it.
- * Redirects are not followed, so that a token or a code is never sent to another server.
+ * Sends one request, bounded in time and size. The requests of the Worker, the container and the tools to other
+ * servers use it. Redirects are not followed, so that a token, a code or a signed body is never sent elsewhere.
+ * @param init its `signal` ends the request earlier
  * @param bounds milliseconds until the whole answer must have arrived, and bytes that its body may have
  * @throws when the connection is lost, or the time is up (`TimeoutError`)
  */
@@ -28,7 +32,8 @@ export async function askOutside(
     abort.abort(new DOMException("The answer did not come in time.", "TimeoutError"));
   }, bounds.timeoutMs);
   try {
-    const response = await send(url, { ...init, redirect: "manual", signal: abort.signal });
+    const signal = init.signal ? AbortSignal.any([init.signal, abort.signal]) : abort.signal;
+    const response = await send(url, { ...init, redirect: "manual", signal });
     const { status, headers } = response;
     const bytes = await readAtMost(response.body, bounds.maxBytes);
     return { status, headers, text: bytes === null ? null : new TextDecoder().decode(bytes) };

@@ -44,6 +44,17 @@ it("throws a TimeoutError when the time is up", async () => {
   await asked;
 });
 
+it("ends when its caller wants, and not only when the time is up", async () => {
+  const caller = new AbortController();
+  const never = (_: string, { signal }: RequestInit): Promise<Response> =>
+    new Promise((_resolve, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    });
+  const asked = askOutside(URL, { signal: caller.signal }, BOUNDS, never);
+  caller.abort(new Error("stopped"));
+  await expect(asked).rejects.toThrow("stopped");
+});
+
 it.each([
   ['{"a":1}', { a: 1 }],
   ["<html>", undefined],

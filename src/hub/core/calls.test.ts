@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { CALLS_PER_HUB, CALLS_PER_TARGET } from "../../protocol/limits.ts";
+import { MemoryStorage } from "../../testing/memory-storage.ts";
+import { SqliteDuplex } from "../sqlite-duplex.ts";
+import { Calls } from "./calls.ts";
+
+test("HUB-22 in one hub so many calls may wait, and each that ends makes room for one", () => {
+  const store = new SqliteDuplex(new MemoryStorage().sql);
+  let now = 0;
+  let ids = 0;
+  const asked: string[] = [];
+  const failed: string[] = [];
+  let alarm: number | null = null;
+  const calls = new Calls({
+    store,
+    clock: () => now,
+    newId: () => `id${++ids}`,
+    isConnected: () => true,
+    ask: ({ id }) => void asked.push(id),
+    answer: () => {},
+    fail: (_, why) => void failed.push(why),
+    schedule: (at) => {
+      alarm = at;
+    },
+  });
+  const place = (i: number): void => {
+    const target = `target${Math.floor(i / CALLS_PER_TARGET)}`;
+    calls.place({ caller: "caller", ack: `a${i}`, target }, "name", null, 1_000 + i);
+  };
+  for (let i = 0; i < CALLS_PER_HUB; i += 1) place(i);
+  expect([asked.length, failed.length]).toEqual([CALLS_PER_HUB, 0]);
+  place(CALLS_PER_HUB);
+  expect(failed).toEqual(["too_many"]);
+  expect(calls.answered("target0", "id1", null)).toBe(true);
+  place(CALLS_PER_HUB);
+  expect([asked.length, failed.length]).toEqual([CALLS_PER_HUB + 1, 1]);
+  // The alarm is always for the next deadline.
+  expect(alarm).toBe(1_001);
+  now = 1_010;
+  calls.expire();
+  expect(failed.filter((why) => why === "timed_out")).toHaveLength(10);
+  expect(alarm).toBe(1_011);
+});
