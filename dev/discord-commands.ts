@@ -9,7 +9,7 @@ import { freshSecret } from "./stack/variables.ts";
 import { readArguments, stop } from "./usage.mjs";
 
 const USAGE = `Usage: npm run discord:commands -- [--dry-run]
-  --dry-run   says what differs, and changes nothing`;
+  --dry-run   says which guilds have other commands, and changes nothing`;
 
 const WORDS = {
   same: "has these commands already",

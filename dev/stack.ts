@@ -1,6 +1,6 @@
 // The local stack behind `npm start` (dev/start.mjs): starts every part, restarts a part that dies, and ends all
 // of them when it ends.
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { commandSettings } from "./stack/command-settings.ts";
@@ -11,7 +11,7 @@ import { answers, logFile, supervise, USUAL_SUPERVISION, type Part } from "./sta
 import { portProblems } from "./stack/ports.ts";
 import { applyMigrations, buildPage, DEPLOYED_PAGE } from "./stack/prepare.ts";
 import type { Settings } from "./stack/settings.ts";
-import { removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
+import { makeStateDir, removeStackFile, runningStack, writeStackFile } from "./stack/stack-file.ts";
 import { ensureDevVars } from "./stack/variables.ts";
 
 // The state contains keys and tokens, so only this user may read what this process and its parts write.
@@ -71,9 +71,7 @@ const other = runningStack(settings.stateDir);
 if (other !== undefined) {
   refuse([`The stack runs already (process ${other}). Stop it first, or set STATE_DIR and ports.`]);
 }
-orRefuse(() => mkdirSync(settings.stateDir, { recursive: true }));
-// This also protects files that an earlier version left readable for other users.
-chmodSync(settings.stateDir, 0o700);
+orRefuse(() => makeStateDir(settings.stateDir));
 const portsTaken = await portProblems(settings);
 if (portsTaken.length > 0) refuse(portsTaken);
 

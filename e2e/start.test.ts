@@ -121,6 +121,9 @@ describe("npm start refuses at once, by name,", () => {
     ["a secret that is too short", { HUB_SECRET: "short" }, "HUB_SECRET"],
     ["a provider without keys", { JWT_ISSUER: "https://a.test", JWT_PUBLIC_JWK_URL: "" }, "JWT_"],
     ["a malformed port", { IDP_PORT: "http" }, "IDP_PORT"],
+    ["a state folder that cannot be made", { STATE_DIR: "/proc/x" }, "STATE_DIR: /proc/x"],
+    ["a state folder that is a file", { STATE_DIR: "/etc/passwd" }, "STATE_DIR: /etc/passwd"],
+    ["a guild that is none", { PRIMARY_GUILD_ID: "abc" }, "PRIMARY_GUILD_ID"],
   ])("%s", async (_what, environment, named) => {
     const { stack, left } = await npmStart(environment);
     expect(await stack.exited).toBe(1);

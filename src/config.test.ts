@@ -149,6 +149,7 @@ describe("the variables of the Worker (rooms.md §6)", () => {
     ]);
     expect(refusal({ FACEIT_ORGANIZERS: "org 1" })).toContain("FACEIT_ORGANIZERS");
     expect(refusal({ FACEIT_ORGANIZERS: "org=a/b" })).toContain("FACEIT_ORGANIZERS");
+    expect(refusal({ FACEIT_ORGANIZERS: "org=200=300" })).toContain("FACEIT_ORGANIZERS");
   });
 
   it("let players be moved from the lobby if the guild has one, unless MATCH_MOVE_FROM is set", () => {

@@ -15,6 +15,17 @@ it.each([
   expect(readLogLine(line)).toEqual({ severity, text });
 });
 
-it("drops the stack's own health checks", () => {
-  expect(readLogLine("[wrangler:info] GET /health 200 OK (1ms)")).toBeUndefined();
+it.each(["[wrangler:info]", "\u001b[32m[wrangler:info]\u001b[39m"])(
+  "drops the stack's own health checks after %s",
+  (prefix) => {
+    expect(readLogLine(`${prefix} GET /health 200 OK (1ms)`)).toBeUndefined();
+  },
+);
+
+it.each([
+  "[wrangler:info] GET /health 503 Service Unavailable (1ms)",
+  "[wrangler:info] GET /rooms/x%20GET%20/health 200 OK (1ms)",
+  '{"level":"info","event":"http.request","path":"/rooms/x GET /health 200 y"}',
+])("keeps %s", (line) => {
+  expect(readLogLine(line)).toBeDefined();
 });

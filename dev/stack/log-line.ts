@@ -1,18 +1,20 @@
+import { stripVTControlCharacters } from "node:util";
+
 /** A line of a part's output, as the stack shows it. */
 export type LogLine = {
   readonly severity: "chatter" | "warning" | "error";
   readonly text: string;
 };
 
-/** Part of wrangler's line for each health check of the stack. */
-const HEALTH_CHECK = "GET /health ";
+/** Wrangler's line for a health check of the stack that passed. */
+const HEALTH_CHECK = /^\[wrangler:info\] GET \/health 200 /;
 
 /**
  * Parses a line and its severity. Our own parts write JSON lines with a level; tools write it as a word.
  * @returns undefined for a line that is not worth keeping in the log
  */
 export function readLogLine(line: string): LogLine | undefined {
-  if (line.includes(HEALTH_CHECK)) return undefined;
+  if (HEALTH_CHECK.test(stripVTControlCharacters(line))) return undefined;
   const entry = parseEntry(line);
   if (entry === undefined) {
     if (/\b(error|fatal|panic|EADDRINUSE)\b/i.test(line)) return { severity: "error", text: line };

@@ -6,6 +6,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { SOON } from "../../src/testing/soon.ts";
 import { supervise, USUAL_SUPERVISION, type Part, type PartSpec } from "./part.ts";
+import { RUNTIME_CRASHED } from "./wrangler.ts";
 
 let folder: string;
 let said: string[];
@@ -130,18 +131,22 @@ it("does not restart a part that is slow for a while", async () => {
 });
 
 it("restarts a part at once after its last words, and says which they were", async () => {
-  const lastWords = "will not come back";
-  const part = start(`console.log("warning: it will not come back (1)"); ${forever}`, {
-    lastWords,
-  });
+  const lastWords = "[warn] it will not come back";
+  const line = "\u001b[33m[warn]\u001b[39m it will not come back (1)";
+  const part = start(`console.log(${JSON.stringify(line)}); ${forever}`, { lastWords });
   await vi.waitFor(() => expect(part.status().restarts).toBeGreaterThan(1), SOON);
   expect(said).toContain(`The test part may not recover from this: ${lastWords}.`);
 });
 
-it("does not restart a part for other words", async () => {
-  const part = start(`console.log("it will come back"); ${forever}`, { lastWords: "will not" });
+it.each([
+  ["other words", `it will come back`],
+  ["its last words in a request", `{"level":"info","path":"/${RUNTIME_CRASHED}"}`],
+  ["its last words in a path", `[wrangler:info] GET /${RUNTIME_CRASHED} 404 Not Found (1ms)`],
+])("does not restart a part for %s", async (_what, line) => {
+  const script = `console.log(${JSON.stringify(line)}); console.log("after it"); ${forever}`;
+  const part = start(script, { lastWords: RUNTIME_CRASHED });
   const log = path.join(folder, "test-part.log");
-  await vi.waitFor(async () => expect(await readFile(log, "utf8")).toContain("come back"), SOON);
+  await vi.waitFor(async () => expect(await readFile(log, "utf8")).toContain("after it"), SOON);
   expect(part.status().restarts).toBe(0);
   expect(said).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { createWriteStream, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { doublingPause } from "../../src/protocol/backoff.ts";
+import { stripVTControlCharacters } from "node:util";
 import { readLogLine, type LogLine } from "./log-line.ts";
 import { type Output, seconds } from "./output.ts";
 import { startGroup, type Command, type ProcessGroup } from "./process-group.ts";
@@ -12,7 +13,7 @@ export type PartSpec = {
   readonly command: Command;
   /** Answers 200 while the part works; undefined: the part is only restarted when it ends. */
   readonly healthUrl?: string;
-  /** Part of a line after which the part may never work again, although its process goes on. */
+  /** Beginning of a line after which the part may never work again, although its process goes on. */
   readonly lastWords?: string;
 };
 
@@ -85,7 +86,11 @@ export function supervise(spec: PartSpec, supervision: Supervision): Part {
         const read = readLogLine(line);
         if (read === undefined) return;
         log.write(`${line}\n`);
-        if (spec.lastWords !== undefined && line.includes(spec.lastWords)) {
+        // Only the beginning: further on, a line may quote the path of anybody's request.
+        if (
+          spec.lastWords !== undefined &&
+          stripVTControlCharacters(line).startsWith(spec.lastWords)
+        ) {
           endBroken(`may not recover from this: ${spec.lastWords}`);
         }
         if (supervision.isShown(read.severity)) {

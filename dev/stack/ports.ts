@@ -9,9 +9,13 @@ import type { Settings } from "./settings.ts";
 const FIRST = 10_000;
 const COUNT = 20_000;
 const ATTEMPTS = 1_000;
+/** The highest port. */
+const MOST = 65_535;
 
 /** One sentence for each port that a part needs and that is not free. It is called before anything starts. */
-export async function portProblems(settings: Settings): Promise<readonly string[]> {
+export async function portProblems(
+  settings: Pick<Settings, "parts" | "ports">,
+): Promise<readonly string[]> {
   const problems: string[] = [];
   const wanted = new Map<number, string>();
   for (const name of settings.parts) {
@@ -24,7 +28,7 @@ export async function portProblems(settings: Settings): Promise<readonly string[
     } else if (!(await isFree(port))) {
       problems.push(
         `Port ${port} (${PART_LABELS[name]}) is taken. Stop what uses it, or choose another one: ` +
-          `${variable}=${port + 100} npm start`,
+          `${variable}=${port + 100 <= MOST ? port + 100 : port - 100} npm start`,
       );
     }
   }

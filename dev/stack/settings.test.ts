@@ -14,6 +14,9 @@ const fresh = parseVariables(fillSecrets(example));
 const MADE_SECRET = "made-for-this-run-".padEnd(43, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 const REAL_TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.abcdefghijklmnopqrstuvwxyz0123456789ab";
 
+const GUILD = "123456789012345678";
+const LOBBY = "223456789012345678";
+
 const attempt = (environment: Record<string, string>, devVars: Record<string, string> = {}) =>
   readSettings({
     environment,
@@ -150,7 +153,7 @@ describe("real services", () => {
   });
 
   it("are Discord's own with a real bot token, which then needs a guild", () => {
-    const real = { DISCORD_BOT_TOKEN: REAL_TOKEN, PRIMARY_GUILD_ID: "42" };
+    const real = { DISCORD_BOT_TOKEN: REAL_TOKEN, PRIMARY_GUILD_ID: GUILD };
     const { parts, worker } = settings({}, real);
     expect(parts).not.toContain("discord");
     expect(worker["DISCORD_API_URL"]).toBe("https://discord.com/api/v10");
@@ -175,9 +178,13 @@ describe("the local Discord's application", () => {
   });
 
   it("is not given to the Worker, nor any of its channel ids, while the real Discord is used", () => {
-    const real = { DISCORD_BOT_TOKEN: REAL_TOKEN, PRIMARY_GUILD_ID: "42" };
-    const { worker } = settings({ ...real, DISCORD_PUBLIC_KEY: "0".repeat(64), LOBBY_VC_ID: "43" });
-    expect(worker).toMatchObject({ DISCORD_PUBLIC_KEY: "0".repeat(64), LOBBY_VC_ID: "43" });
+    const real = { DISCORD_BOT_TOKEN: REAL_TOKEN, PRIMARY_GUILD_ID: GUILD };
+    const { worker } = settings({
+      ...real,
+      DISCORD_PUBLIC_KEY: "0".repeat(64),
+      LOBBY_VC_ID: LOBBY,
+    });
+    expect(worker).toMatchObject({ DISCORD_PUBLIC_KEY: "0".repeat(64), LOBBY_VC_ID: LOBBY });
     for (const name of ["DISCORD_APPLICATION_ID", "DISCORD_CLIENT_SECRET", "VC_CATEGORY_ID"]) {
       expect(Object.keys(worker)).not.toContain(name);
     }
@@ -219,8 +226,28 @@ describe("a wrong variable", () => {
     ["WEB_ORIGIN", "http://127.0.0.1:8787/path"],
     ["JWT_ISSUER", "nowhere"],
     ["ROOM_IDLE_MINUTES", "soon"],
+    ["HUB_ENDPOINT", "zzz"],
+    ["HUB_ENDPOINT", "ftp://127.0.0.1/"],
+    ["PRIMARY_GUILD_ID", "abc"],
+    ["PRIMARY_GUILD_ID", "42"],
+    ["VC_CATEGORY_ID", "abc"],
+    ["LOBBY_VC_ID", `${LOBBY}=42`],
+    ["MATCH_NOTICE_CHANNEL_ID", `${LOBBY}, 42`],
+    ["MATCH_STAFF_ROLE_ID", "staff"],
+    ["FACEIT_ORGANIZERS", "organizer=42"],
+    ["FACEIT_ORGANIZERS", `organizer=${GUILD}=more`],
   ])("is named: %s=%s", (name, value) => {
     expect(problems({ [name]: value })).toContain(name);
+  });
+
+  it("is no variable of an area that does not run", () => {
+    expect(problems({ AREAS: "rooms", VC_CATEGORY_ID: "abc", FACEIT_ORGANIZERS: "a=b" })).toBe("");
+  });
+
+  it("is no id of FACEIT's, which may have any form", () => {
+    const [first, second] = ["f3a2c1d0-0000-4000-8000-000000000001", "hub-2"];
+    const { worker } = settings({ FACEIT_ORGANIZERS: `${first}, ${second}=${GUILD}` });
+    expect(worker["FACEIT_ORGANIZERS"]).toContain(second);
   });
 
   it("is named when a secret is missing", () => {

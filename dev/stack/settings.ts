@@ -1,8 +1,9 @@
 import path from "node:path";
 import { areaNames, parseConfig } from "../../src/config.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
-import { ConfigError } from "../../src/platform/variables.ts";
+import { ConfigError, HttpUrl } from "../../src/platform/variables.ts";
 import { localApplication } from "../discord/application.ts";
+import { isSnowflake } from "../discord/snowflake.ts";
 import {
   AREA_PARTS,
   DEFAULT_STATE,
@@ -77,6 +78,15 @@ const DERIVED: ReadonlySet<string> = new Set([
 const OF_LOCAL_DISCORD: ReadonlySet<string> = new Set(["VC_CATEGORY_ID", "LOBBY_VC_ID"]);
 const OF_LOCAL_FACEIT: ReadonlySet<string> = new Set(["FACEIT_CLIENT_ID"]);
 
+/** Variables of matches that have something for each guild, as `<id>` or `<id>=<guild id>`. */
+const OF_GUILDS = [
+  "VC_CATEGORY_ID",
+  "LOBBY_VC_ID",
+  "MATCH_NOTICE_CHANNEL_ID",
+  "MATCH_STAFF_ROLE_ID",
+  "FACEIT_ORGANIZERS",
+] as const;
+
 /**
  * Merges the variables (environment, then `.dev.vars`, then wrangler.toml) and decides what is local.
  * @returns the settings, or one sentence for each wrong variable
@@ -150,8 +160,13 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     DISCORD_API_URL: discordApi,
     WEB_ORIGIN: given("WEB_ORIGIN") ?? `${urls.worker},http://localhost:${ports.worker}`,
   };
+  const hubEndpoint = given("HUB_ENDPOINT") ?? `${urls.worker}/internal/events`;
+  if (!HttpUrl.safeParse(hubEndpoint).success) {
+    problems.push(`HUB_ENDPOINT: "${hubEndpoint}" is no http or https address.`);
+  }
   try {
-    parseConfig(worker);
+    const { matches } = parseConfig(worker);
+    problems.push(...idProblems(worker, matches !== undefined));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     problems.push(error.message);
@@ -178,7 +193,7 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
     needed,
     worker,
     madeSecrets,
-    hubEndpoint: given("HUB_ENDPOINT") ?? `${urls.worker}/internal/events`,
+    hubEndpoint,
     stateDir,
     workerStateDir:
       ownState === undefined ? path.join(root, ".wrangler/state") : path.join(stateDir, "worker"),
@@ -195,6 +210,23 @@ function applicationVariables(botToken: string): Variables {
     DISCORD_PUBLIC_KEY: publicKeyHex,
     DISCORD_CLIENT_SECRET: clientSecret,
   };
+}
+
+/**
+ * One sentence for each id that Discord cannot have given. The Worker accepts any short name as an id, but Discord,
+ * also the local one, does not.
+ */
+function idProblems(worker: Variables, hasMatches: boolean): string[] {
+  const names = ["PRIMARY_GUILD_ID", ...(hasMatches ? OF_GUILDS : [])];
+  return names.flatMap((name) => {
+    // An organizer's own id is FACEIT's.
+    const first = name === "FACEIT_ORGANIZERS" ? 1 : 0;
+    return (worker[name] ?? "")
+      .split(",")
+      .flatMap((item) => item.trim().split("=").slice(first))
+      .filter((id) => id !== "" && !isSnowflake(id))
+      .map((id) => `${name}: "${id}" is no Discord id. One has 15 to 20 digits.`);
+  });
 }
 
 /** The parts that the areas of this stack need. `parseConfig` reports a wrong choice of areas. */

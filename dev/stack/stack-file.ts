@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 
@@ -20,6 +29,29 @@ export const StackFile = z.object({
 export type StackFile = z.infer<typeof StackFile>;
 
 const fileIn = (stateDir: string): string => path.join(stateDir, "stack.json");
+
+/**
+ * Makes the state folder, and lets only this user into it, also if an earlier version left it open to others.
+ * @throws with a sentence that names the variable
+ */
+export function makeStateDir(stateDir: string): void {
+  try {
+    makeFolder(stateDir);
+    chmodSync(stateDir, 0o700);
+  } catch (error) {
+    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const problem = `STATE_DIR: ${stateDir} cannot be the folder for the state (${why}). Name another one.`;
+    throw new Error(problem, { cause: error });
+  }
+}
+
+/** Like `mkdirSync` with `recursive`, which never returns for a folder such as `/proc/x`. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  mkdirSync(folder);
+}
 
 /** Writes the file atomically: a reader gets the complete old or the complete new one. */
 export function writeStackFile(stateDir: string, content: StackFile): void {

@@ -11,10 +11,10 @@ export const QUIET_WRANGLER = {
 } as const;
 
 /**
- * What wrangler says when workerd has ended. It starts workerd again, but when that was the workerd in front of
+ * How wrangler's line begins when workerd has ended. It starts workerd again, but when that was the workerd in front of
  * the Worker, it then takes requests and never answers one.
  */
-export const RUNTIME_CRASHED = "The Workers runtime crashed unexpectedly";
+export const RUNTIME_CRASHED = "[wrangler:warn] The Workers runtime crashed unexpectedly";
 
 /** The command that runs the installed wrangler of a checkout, without its messages. */
 export function wranglerCommand(

@@ -340,6 +340,23 @@ describe("a revocation", () => {
     expect((await open(later)).of("ack")).toHaveLength(1);
   });
 
+  it("tells a client that comes with its token to sign in again, and of no ticket", async () => {
+    const sub = `carol-${tests}`;
+    // Only the primary guild can be entered without a ticket.
+    guildId = env.PRIMARY_GUILD_ID;
+    admin = await provider.mint({ sub: "olga", scope: "hub:admin" });
+    const headers = { Authorization: `Bearer ${await provider.mint({ sub })}` };
+    await revoke({ sub });
+    for (const response of [await callWorker("/events", { headers }), await upgrade("", headers)]) {
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({
+        code: "unauthorized",
+        detail: expect.stringMatching(/token was revoked.*Sign in again/),
+      });
+      expect(response.headers.get("WWW-Authenticate")).toContain("invalid_token");
+    }
+  });
+
   it("closes one connection, and leaves the user's others", async () => {
     const [one, two] = [await open(alice), await open(alice)];
     const connectionId = one.of("ack")[0]?.connectionId;

@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   unauthorized: {
     status: 401,
     title: "Sign in first",
-    help: "The token is missing, expired, for another server, or not signed by this server's identity provider. Get a new one and send it as `Authorization: Bearer …`. For `/ws`: the ticket is used, expired, or was issued to another page.",
+    help: "The token is missing, expired, for another server, not signed by this server's identity provider, or was revoked in its guild. Sign in again and send the new one as `Authorization: Bearer …`. For `/ws` and `/events`: the ticket is used, expired, revoked, or was issued to another page.",
   },
   forbidden: {
     status: 403,

@@ -18,8 +18,12 @@ import { SecretValue } from "../../protocol/secret.ts";
 /** `<id>` or `<id>=<guild>` of an organizer, hub or championship, separated by commas. */
 const Organizers = List.transform((items, context) =>
   items.flatMap((item) => {
-    const [id = "", guildId] = item.split("=", 2);
-    if (FaceitId.safeParse(id).success && DiscordId.optional().safeParse(guildId).success) {
+    const [id = "", guildId, ...more] = item.split("=");
+    const isRead =
+      FaceitId.safeParse(id).success &&
+      DiscordId.optional().safeParse(guildId).success &&
+      more.length === 0;
+    if (isRead) {
       return [{ id, guildId: guildId ?? null }];
     }
     context.addIssue({ code: "custom", message: `"${item}" is neither <id> nor <id>=<guild id>` });

@@ -106,7 +106,9 @@ export async function callHub(
   try {
     const response = await hub.fetch(`https://hub${path}`, { headers });
     if (response.status === request.success) return response;
-    if (response.status === 401) return badTicket(c);
+    if (response.status === 401) {
+      return handover.ticket === undefined ? revokedToken(c) : badTicket(c);
+    }
     if (response.status === 503) askPlacementAgain(GUILD_KIND, name);
   } catch (error) {
     // The hub restarts or is overloaded. The client retries.
@@ -140,6 +142,16 @@ function badTicket(c: Context<AppEnv>): Response {
   return problem(
     c,
     "unauthorized",
-    "The ticket is used, expired or not for this page. Get a new one from POST /ws/ticket.",
+    "The ticket is used, expired, revoked or not for this page. Get a new one from POST /ws/ticket.",
+  );
+}
+
+/** The answer to a client that came with a token, not with a ticket, when its hub refuses it. */
+function revokedToken(c: Context<AppEnv>): Response {
+  return problem(
+    c,
+    "unauthorized",
+    "Your token was revoked in this guild and is no longer accepted. Sign in again.",
+    { headers: { "WWW-Authenticate": 'Bearer error="invalid_token"' } },
   );
 }

@@ -8,7 +8,7 @@ import { problem, type ProblemAnswer, problems } from "../../../platform/http/pr
 import { jsonAnswer } from "../../../platform/openapi.ts";
 import { pageQuery, readPage } from "../../../platform/pagination.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
-import { DiscordId } from "../../../protocol/discord-id.ts";
+import { AskedGuild } from "../../../protocol/discord-id.ts";
 import { MATCHES_PAGE_DEFAULT, MATCHES_PAGE_MAX } from "../../../protocol/limits.ts";
 import { FaceitId, Match } from "../../../protocol/match.ts";
 import type { MatchesQuery, MatchRecord, ReadPorts } from "../ports.ts";
@@ -18,7 +18,7 @@ import { readPortsOf } from "../wire.ts";
 const CURSOR = /^\d{1,15}\.[\w-]{1,64}$/;
 
 const Query = z.object({
-  guildId: DiscordId.optional(),
+  guildId: AskedGuild,
   state: z.enum(["live", "ended"]).default("live"),
   ...pageQuery(CURSOR, MATCHES_PAGE_MAX, MATCHES_PAGE_DEFAULT),
 });
@@ -83,7 +83,7 @@ const getRoute = createRoute({
   middleware: [requireAuth, limitUser(REQUESTS)],
   request: {
     params: z.object({ matchId: FaceitId }),
-    query: z.object({ guildId: DiscordId.optional() }),
+    query: z.object({ guildId: AskedGuild }),
   },
   responses: {
     200: jsonAnswer("The match", Match),

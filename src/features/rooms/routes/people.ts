@@ -6,7 +6,7 @@ import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { jsonAnswer } from "../../../platform/openapi.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
-import { DiscordId } from "../../../protocol/discord-id.ts";
+import { AskedGuild, DiscordId } from "../../../protocol/discord-id.ts";
 import {
   PEOPLE_PAGE_DEFAULT,
   PEOPLE_PAGE_MAX,
@@ -19,7 +19,7 @@ import { renderFailure } from "../errors.ts";
 import { portsOf } from "../wire.ts";
 
 const Query = z.object({
-  guildId: DiscordId.optional(),
+  guildId: AskedGuild,
   q: z
     .string()
     .max(PERSON_NAME_MAX_LENGTH)

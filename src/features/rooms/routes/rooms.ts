@@ -6,7 +6,7 @@ import { limitUser, REQUESTS } from "../../../platform/http/limit-user.ts";
 import { problems } from "../../../platform/http/problem.ts";
 import { jsonAnswer } from "../../../platform/openapi.ts";
 import { pageQuery } from "../../../platform/pagination.ts";
-import { DiscordId } from "../../../protocol/discord-id.ts";
+import { AskedGuild, DiscordId } from "../../../protocol/discord-id.ts";
 import {
   ROOM_ENDS_PER_MINUTE,
   ROOMS_PAGE_DEFAULT,
@@ -69,7 +69,7 @@ function mountEndRoom(app: OpenAPIHono<AppEnv>): void {
 const CURSOR = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 const Query = z.object({
-  guildId: DiscordId.optional(),
+  guildId: AskedGuild,
   state: z.enum(["open", "ended"]).default("open"),
   ...pageQuery(CURSOR, ROOMS_PAGE_MAX, ROOMS_PAGE_DEFAULT),
 });
