@@ -36,7 +36,7 @@ export class GuildHub extends DurableObject<HubEnv> implements HubRpc {
     this.#impl = new HubObject(workerdRuntime(ctx, env, GUILD_KIND), env, GUILD_KIND, parts);
   }
 
-  /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
+  /** Accepts a WebSocket that the Worker hands over (see `handover.ts`). */
   override fetch(request: Request): Promise<Response> {
     return this.#impl.host.connect(request);
   }

@@ -225,6 +225,8 @@ describe("why an event was sent or not", () => {
     });
     expect(response.status).toBe(200);
     expect(await report()).toMatchObject({ streams: 1, users: 1 });
+    await evictDurableObject(hub());
+    expect(await report()).toMatchObject({ streams: 1, users: 1 });
     const body: unknown = await (await ask(`hub/connections?sub=alice-${tests}`)).json();
     expect(body).toMatchObject({ connections: [{ transport: "sse" }] });
     expect(await revoke({ sub: `alice-${tests}` })).toEqual({ closed: 1 });
