@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { startIdentity, type Identity } from "../dev/testing/identity.ts";
 import { queuedBytes, usageOf } from "../dev/testing/process-usage.ts";
 import {
@@ -13,10 +14,16 @@ import {
 } from "../dev/testing/stalled/filled-hub.ts";
 import { Reader, type ReaderOptions } from "../dev/testing/stalled/reader.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
+import { HubReport } from "../src/protocol/hub-report.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 
 const STALLED = 200;
+/** Clients of `GET /events` that stall, and how many of them read on. */
+const STALLED_STREAMS = 40;
+const READING_ON = 8;
+/** Time between two looks at the hub's report, milliseconds: operators have a limit as well. */
+const REPORT_EVERY_MS = 1_000;
 /** Size of one event, and number of events in one turn: together a megabyte. */
 const EVENT_BYTES = 10_000;
 const TURN_EVENTS = 100;
@@ -44,7 +51,7 @@ const opened: { leave: () => void }[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "guildhub-stalled-"));
-  identity = await startIdentity(STALLED + 50);
+  identity = await startIdentity(STALLED + STALLED_STREAMS + 50);
   const secret = randomBytes(32).toString("hex");
   const bundle = await bundleWorker(path.join(folder, "bundle"));
   hub = await startFilledHub({ bundle, identity, secret }, folder);
@@ -77,12 +84,21 @@ async function join(
 
 /** Connects, shows once that it is alive, and never reads again. */
 async function joinAndStall(
-  options: Pick<ReaderOptions, "shows" | "batch">,
+  options: Pick<ReaderOptions, "shows" | "batch" | "isStream">,
   user?: number,
 ): Promise<Reader> {
   const reader = await join(options, user);
   reader.stall();
   return reader;
+}
+
+/** The hub's report for operators. */
+async function report(): Promise<HubReport> {
+  const token = await identity.token("operator", { scope: "hub:admin" });
+  const response = await fetch(`http://127.0.0.1:${hub.port}/admin/guilds/${PRIMARY_GUILD}/hub`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  return HubReport.parse(await response.json());
 }
 
 async function residentBytes(): Promise<number> {
@@ -169,6 +185,33 @@ it("HUB-10 two hundred readers that stall cost a window each, and other readers 
   // The readers that kept up never got a snapshot instead of events.
   expect(keepUp.map(({ snapshots }) => snapshots)).toEqual([1, 1, 1]);
   for (const reader of [...stalled, ...pinging]) reader.leave();
+});
+
+it("HUB-10 HUB-19 streams over HTTP that stall cost a window in the hub and one in the Worker, and lose nothing", async () => {
+  const stalled: Reader[] = [];
+  for (let at = 0; at < STALLED_STREAMS; at += 1) {
+    stalled.push(await joinAndStall({ shows: "nothing", isStream: true, batch: at % 2 === 0 }));
+  }
+  const before = await residentBytes();
+  const { closes: closedBefore } = await report();
+  const last = await flood(SHORT_FLOOD);
+  const grown = (await residentBytes()) - before;
+  console.log(`resident memory has grown by ${Math.round(grown / MIB)} MiB`);
+  // Without flow control up to the Worker's client the Worker would hold 800 MB.
+  expect(grown).toBeLessThan(GROWTH_MAX_BYTES);
+  // The hub holds back what they have not taken, and on a slow machine has given some of them up.
+  const { lag, closes } = await report();
+  const givenUp = (closes["1013"] ?? 0) - (closedBefore["1013"] ?? 0);
+  expect(lag.sockets + givenUp).toBe(STALLED_STREAMS);
+
+  const reading = stalled.slice(0, READING_ON);
+  await untilWhole(reading, last);
+  expect(faultsOf([...keepUp, ...reading])).toEqual([]);
+  // They got every event: nothing was replaced by a snapshot.
+  expect(reading.map(({ snapshots }) => snapshots)).toEqual(reading.map(() => 1));
+  for (const reader of stalled) reader.leave();
+  const closed = async (): Promise<void> => expect((await report()).streams).toBe(1);
+  await eventually("the hub has closed their sessions", closed, undefined, REPORT_EVERY_MS);
 });
 
 it("HUB-10 readers that never sent a frame cost 16 MB for each user and are then closed", async () => {
