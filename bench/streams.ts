@@ -42,10 +42,10 @@ class Audience {
   #publishedAt = 0;
   #onReceipt = (): void => {};
 
-  async open(count: number, entranceOf: (index: number) => Entrance): Promise<void> {
+  async open(count: number, entrance: (index: number) => Entrance): Promise<void> {
     let next = 0;
     const work = async (): Promise<void> => {
-      while (next < count) await this.#connect(entranceOf(next++));
+      while (next < count) await this.#connect(entrance(next++));
     };
     await Promise.all(Array.from({ length: PLAN.connecting }, work));
   }

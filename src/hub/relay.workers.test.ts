@@ -17,6 +17,7 @@ import {
 import { SOON } from "../testing/soon.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
+  callWorker,
   mockOutside,
   openStream,
   streamAs,
@@ -163,6 +164,28 @@ describe("HUB-16 relays", () => {
     expect(seqs(third)).toEqual([2, 3]);
     expect(third.events[0]).toEqual(first?.events[1]);
     expect(first?.events.at(-1)).toMatchObject({ seq: 4, prev: 2 });
+  });
+
+  test("HUB-19 a stream over HTTP at a relay lets it sleep, and gets the next event", async () => {
+    const own = await fillHub();
+    forgetPlacement(GUILD_KIND, guild);
+    const ticket = await ticketFor(await mint("third"), { guildId: guild });
+    const response = await callWorker(`/events?ticket=${encodeURIComponent(ticket)}`, {
+      headers: { Accept: "text/event-stream" },
+    });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    const until = async (part: string): Promise<void> => {
+      while (!text.includes(part)) text += (await reader?.read())?.value ?? "";
+    };
+    await until('"type":"snapshot"');
+    await evictDurableObject(relay());
+    expect(await hub().connections("third")).toMatchObject([{ transport: "sse", relay: 0 }]);
+    await publish();
+    await until('"event":"room.updated"');
+    await reader?.cancel();
+    await vi.waitUntil(async () => (await hub().connections("third")).length === 0, SOON);
+    for (const client of own) client.close();
   });
 
   test("a client moves from the hub to a relay with a resume, and misses nothing", async () => {
