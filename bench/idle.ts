@@ -71,7 +71,8 @@ async function look(server: RunningSubject): Promise<{ calls: number | null; cpu
   return { calls: (await server.calls?.()) ?? null, cpuSeconds };
 }
 
-function wakesBetween(
+/** How often a hub woke between two readings of its count. Reading it wakes a hub that sleeps. */
+export function wakesBetween(
   before: number | null | undefined,
   after: number | null | undefined,
 ): IdleTrial["wakes"] {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { startIdentity, type Identity } from "../dev/testing/identity.ts";
 import { queuedBytes, usageOf } from "../dev/testing/process-usage.ts";
 import {
@@ -13,10 +14,16 @@ import {
 } from "../dev/testing/stalled/filled-hub.ts";
 import { Reader, type ReaderOptions } from "../dev/testing/stalled/reader.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
+import { HubReport } from "../src/protocol/hub-report.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 
 const STALLED = 200;
+/** Clients of `GET /events` that stall, and how many of them read on. */
+const STALLED_STREAMS = 40;
+const READING_ON = 8;
+/** Time between two looks at the hub's report, milliseconds: operators have a limit as well. */
+const REPORT_EVERY_MS = 1_000;
 /** Size of one event, and number of events in one turn: together a megabyte. */
 const EVENT_BYTES = 10_000;
 const TURN_EVENTS = 100;
@@ -32,6 +39,8 @@ const MIB = 1024 * 1024;
  * hundred megabytes each.
  */
 const STALLED_MAX_BYTES = STALLED * 2 * CREDIT_WINDOW_BYTES;
+/** The same for streams over HTTP, each with a window in the hub and one in the Worker. */
+const STALLED_STREAMS_MAX_BYTES = STALLED_STREAMS * 2 * 2 * CREDIT_WINDOW_BYTES;
 /** The same for three users that never sent a frame: what the runtime needs to hold a frame is added to it. */
 const SILENT_MAX_BYTES = 3 * UNACKNOWLEDGED_BYTES_MAX * 1.25;
 
@@ -45,7 +54,7 @@ const opened: { leave: () => void }[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "guildhub-stalled-"));
-  identity = await startIdentity(2 * STALLED + 50);
+  identity = await startIdentity(2 * (STALLED + STALLED_STREAMS) + 50);
   const secret = randomBytes(32).toString("hex");
   const bundle = await bundleWorker(path.join(folder, "bundle"));
   hub = await startFilledHub({ bundle, identity, secret }, folder);
@@ -77,12 +86,21 @@ async function join(
 
 /** Connects, shows once that it is alive, and never reads again. */
 async function joinAndStall(
-  options: Pick<ReaderOptions, "shows" | "batch">,
+  options: Pick<ReaderOptions, "shows" | "batch" | "isStream">,
   user?: number,
 ): Promise<Reader> {
   const reader = await join(options, user);
   reader.stall();
   return reader;
+}
+
+/** The hub's report for operators. */
+async function report(): Promise<HubReport> {
+  const token = await identity.token("operator", { scope: "hub:admin" });
+  const response = await fetch(`http://127.0.0.1:${hub.port}/admin/guilds/${PRIMARY_GUILD}/hub`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  return HubReport.parse(await response.json());
 }
 
 async function residentBytes(): Promise<number> {
@@ -105,10 +123,11 @@ async function flood(turns: number, memoryMax = Number.POSITIVE_INFINITY): Promi
  * The most memory that the hub uses while so many additional readers read a flood. It is what stalled readers are
  * compared with: the same machine, the same events, as many sockets.
  */
-async function memoryWithReading(count: number, turns: number): Promise<number> {
+async function memoryWithReading(count: number, turns: number, isStream = false): Promise<number> {
   const readers: Reader[] = [];
   for (let at = 0; at < count; at += 1) {
-    readers.push(await join({ shows: "acknowledges", batch: at % 4 < 2 }));
+    const shows = isStream ? "nothing" : "acknowledges";
+    readers.push(await join({ shows, isStream, batch: at % 4 < 2 }));
   }
   const plan = { turns: 1, events: TURN_EVENTS, bytes: EVENT_BYTES };
   let most = await residentBytes();
@@ -193,6 +212,32 @@ it("HUB-10 two hundred readers that stall cost a window each, and other readers 
   // The readers that kept up never got a snapshot instead of events.
   expect(keepUp.map(({ snapshots }) => snapshots)).toEqual([1, 1, 1]);
   for (const reader of [...stalled, ...pinging]) reader.leave();
+});
+
+it("HUB-10 HUB-19 streams over HTTP that stall cost a window in the hub and one in the Worker, and lose nothing", async () => {
+  const reading = await memoryWithReading(STALLED_STREAMS, SHORT_FLOOD, true);
+  const allowed = reading + STALLED_STREAMS_MAX_BYTES;
+  const stalled: Reader[] = [];
+  for (let at = 0; at < STALLED_STREAMS; at += 1) {
+    stalled.push(await joinAndStall({ shows: "nothing", isStream: true, batch: at % 2 === 0 }));
+  }
+  const { closes: closedBefore } = await report();
+  // Without flow control up to the Worker's client the Worker would hold 800 MB.
+  const last = await flood(SHORT_FLOOD, allowed);
+  await reportBeyond(reading);
+  // The hub holds back what they have not taken, and on a slow machine has given some of them up.
+  const { lag, closes } = await report();
+  const givenUp = (closes["1013"] ?? 0) - (closedBefore["1013"] ?? 0);
+  expect(lag.sockets + givenUp).toBe(STALLED_STREAMS);
+
+  const readingOn = stalled.slice(0, READING_ON);
+  await untilWhole(readingOn, last);
+  expect(faultsOf([...keepUp, ...readingOn])).toEqual([]);
+  // They got every event: nothing was replaced by a snapshot.
+  expect(readingOn.map(({ snapshots }) => snapshots)).toEqual(readingOn.map(() => 1));
+  for (const reader of stalled) reader.leave();
+  const closed = async (): Promise<void> => expect((await report()).streams).toBe(1);
+  await eventually("the hub has closed their sessions", closed, undefined, REPORT_EVERY_MS);
 });
 
 it("HUB-10 readers that never sent a frame cost 16 MB for each user and are then closed", async () => {

@@ -2,7 +2,7 @@ import { applyD1Migrations, createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "./app.ts";
-import { GUILD_KIND } from "./hub/kinds.ts";
+import { GUILD_HUBS } from "./hub/guild-kind.ts";
 import { AREAS, hubParts, runningAreas } from "./features.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 import { type FileUsage, putFile } from "./platform/files/put-file.ts";
@@ -55,7 +55,7 @@ async function call(
 
 /** The parts of the hubs in a deployment with these variables. */
 function hubPartsOf(variables: object): HubParts {
-  const parts = hubParts(GUILD_KIND, variables);
+  const parts = hubParts(GUILD_HUBS, variables);
   if ("refused" in parts) throw parts.refused;
   return parts;
 }

@@ -22,7 +22,7 @@ const under =
 const HUB_PORTS = [
   "src/hub/env.ts",
   "src/hub/guild-config.ts",
-  "src/hub/kinds.ts",
+  "src/hub/guild-kind.ts",
   "src/hub/publisher.ts",
   "src/hub/hub-client.ts",
   "src/hub/extension.ts",

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
-import { GUILD_KIND } from "../hub/kinds.ts";
+import { GUILD_HUBS } from "../hub/guild-kind.ts";
 import { hubPublisher } from "../hub/hub-client.ts";
 import { log } from "../platform/log.ts";
 import { asRequest, type RequestIds } from "../platform/request-ids.ts";
@@ -95,7 +95,7 @@ export class GatewayMonitor extends DurableObject<GatewayEnv> implements Gateway
     // Until all have answered it is not known what arrived, also if this call is aborted.
     if (container.told !== state) this.#write(name, { ...container, told: null });
     const since = state === container.state ? container.since : now;
-    const hub = hubPublisher(GUILD_KIND, this.env);
+    const hub = hubPublisher(GUILD_HUBS, this.env);
     const told = await Promise.allSettled(
       guildIds.map((guildId) =>
         hub.ingest(guildId, [{ event: "gateway.state", payload: { guildId, state, since } }]),

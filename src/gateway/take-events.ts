@@ -2,7 +2,7 @@ import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { guildConfigOf } from "../hub/guild-config.ts";
 import { hubEnv } from "../hub/env.ts";
-import { GUILD_KIND } from "../hub/kinds.ts";
+import { GUILD_HUBS } from "../hub/guild-kind.ts";
 import { hubPublisher } from "../hub/hub-client.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { PlatformEnv } from "../platform/env.ts";
@@ -89,7 +89,7 @@ export function mountTakeEvents(app: OpenAPIHono<AppEnv>): void {
 function portsOf(env: PlatformEnv): SignedEventsPorts {
   // Look the monitor up only for a heartbeat: most requests bring events.
   const heartbeat = (beat: GatewayHeartbeat): Promise<void> => gatewayMonitor(env).heartbeat(beat);
-  return { hub: hubPublisher(GUILD_KIND, hubEnv(env)), monitor: { heartbeat }, now: systemClock };
+  return { hub: hubPublisher(GUILD_HUBS, hubEnv(env)), monitor: { heartbeat }, now: systemClock };
 }
 
 function renderRefusal(c: Context<AppEnv>, failure: SignedEventsFailure): Response {

@@ -1,6 +1,5 @@
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";
-import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { After } from "./core/batch-window.ts";
 import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
 import type { SnapshotSource } from "./core/opening.ts";
@@ -8,11 +7,9 @@ import { NO_SEQ } from "./core/resume.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { StreamServer } from "./core/stream-server.ts";
 import { Entrance } from "./entrance.ts";
-import { EventStream } from "./event-stream.ts";
 import { HANDOVER_HEADER, readHandover, type Handover } from "./handover.ts";
 import type { TokenRefusal } from "./kind.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
-import type { HubSocket, SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
 /** Status for a client that has left, as nginx logs it. Nobody receives it. */
@@ -47,19 +44,18 @@ export type AdmissionPorts = {
 type AdmissionParts = {
   readonly runtime: HubRuntime;
   readonly store: SqliteStore;
-  readonly sockets: SocketSet;
-  readonly server: StreamServer<HubSocket>;
+  readonly server: StreamServer<RuntimeSocket>;
   readonly ports: AdmissionPorts;
   readonly after: After;
   readonly writeCounts: () => void;
   readonly arm: () => void;
 };
 
-/** Lets clients in: upgrades and streams with a ticket, and sockets that send their token in a frame. */
+/** Lets clients in: upgrades with a ticket, and sockets that send their token in a frame. */
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #runtime: HubRuntime;
-  readonly #server: StreamServer<HubSocket>;
+  readonly #server: StreamServer<RuntimeSocket>;
   readonly #ports: AdmissionPorts;
   readonly #entrance: Entrance;
 
@@ -71,17 +67,19 @@ export class Admission {
     this.#entrance = new Entrance(parts.after);
   }
 
-  /** Takes a WebSocket or a stream that the Worker hands over, or refuses with a status. */
+  /** Takes a WebSocket that the Worker hands over, or refuses with a status. */
   async connect(request: Upgrade): Promise<Response> {
     const handover = readHandover(request.headers.get(HANDOVER_HEADER));
     if (handover === null || !this.#isForUs(handover)) return refused(503);
     // Worker and object may differ by one version, and the other one has a dialect more.
     if (!this.#server.speaks(handover.dialect)) return refused(503);
+    // Before its ticket is used: the client comes back, and finds a Worker of this version.
+    if (handover.transport !== undefined) return refused(503);
     const options: ConnectionOptions = {
       id: this.#runtime.newId(this.#runtime.clock()),
       batch: handover.batch,
       signals: handover.signals === true,
-      ...(handover.transport === undefined ? {} : { transport: handover.transport }),
+      ...(handover.edge === undefined ? {} : { transport: handover.edge }),
       ...(handover.dialect === undefined ? {} : { dialect: handover.dialect }),
       resume: {
         epoch: handover.epoch,
@@ -104,10 +102,8 @@ export class Admission {
         return refused(status);
       }
       this.#ports.onServed();
-      const response =
-        handover.transport === undefined
-          ? this.#openSocket(identity, options, start)
-          : this.#openStream(identity, options, start, request.signal);
+      const { socket, response } = this.#runtime.accept();
+      this.#server.open(socket, identity, options, start.snapshot);
       this.#parts.arm();
       return response;
     });
@@ -171,39 +167,6 @@ export class Admission {
       ticket.expiresAt > now &&
       this.#parts.store.remember(`ticket:${ticket.id}`, ticket.expiresAt, now);
     return fresh ? null : 401;
-  }
-
-  #openSocket(identity: SessionIdentity, options: ConnectionOptions, start: Start): Response {
-    const { socket, response } = this.#runtime.accept();
-    this.#server.open(socket, identity, options, start.snapshot);
-    return response;
-  }
-
-  #openStream(
-    identity: SessionIdentity,
-    options: ConnectionOptions,
-    start: Start,
-    client: AbortSignal,
-  ): Response {
-    const stream: EventStream = new EventStream({
-      stored: () => this.#runtime.storage.sync(),
-      onTaken: (seq) => {
-        this.#server.taken(stream, seq);
-        this.#parts.arm();
-      },
-      onGone: () => {
-        this.#parts.sockets.removeStream(stream);
-        this.#server.closed(stream, CLOSE_CODES.goingAway.code);
-        this.#parts.arm();
-      },
-      random: Math.random,
-    });
-    this.#parts.sockets.addStream(stream);
-    this.#server.open(stream, identity, options, start.snapshot);
-    // The runtime cancels a body only when something is written to it.
-    const { code, meaning } = CLOSE_CODES.goingAway;
-    client.addEventListener("abort", () => stream.close(code, meaning), { once: true });
-    return new Response(stream.readable, { headers: { "Content-Type": "text/event-stream" } });
   }
 
   async #prepared(identity: SessionIdentity, options: ConnectionOptions): Promise<Start | null> {

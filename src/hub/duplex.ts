@@ -5,7 +5,7 @@ import type { Direct } from "./core/direct.ts";
 import { clientOf, type ExtensionTurns } from "./extension-turns.ts";
 import type { Client, HubExtension, SocketExtension } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
-import type { HubSocket } from "./socket-set.ts";
+import type { RuntimeSocket } from "./runtime.ts";
 import type { SqliteDuplex } from "./sqlite-duplex.ts";
 
 /** Task that fails the calls whose deadline has passed. */
@@ -19,7 +19,7 @@ type Gone = { readonly client: Client; readonly code: number };
 
 /** What the extensions of a hub hear from its sockets, and say to them (HUB-21). */
 export class Duplex {
-  readonly #direct: Direct<HubSocket>;
+  readonly #direct: Direct<RuntimeSocket>;
   readonly #store: SqliteDuplex;
   readonly #ears: readonly (readonly [HubExtension, SocketExtension])[];
   readonly #defer: (act: () => void) => void;

@@ -7,12 +7,14 @@ import {
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { createApp } from "../app.ts";
 import { ServerFrame, type EventFrame } from "../protocol/frames.ts";
-import { SOCKETS_PER_USER } from "../protocol/limits.ts";
+import { EVENT_STREAM_KEEP_ALIVE_MS, SOCKETS_PER_USER } from "../protocol/limits.ts";
 import { SOON } from "../testing/soon.ts";
+import { SseReader, type ReceivedMessage } from "../testing/sse-reader.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { callWorker, mockOutside, streamAs, ticketFor, upgrade } from "../testing/worker.ts";
-import { SseReader, type ReceivedMessage } from "./http/sse.ts";
+import { HANDOVER_HEADER, type Handover, writeHandover } from "./handover.ts";
 import type { Audience, Publication } from "./publisher.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;
@@ -61,6 +63,8 @@ const after = ({ epoch, seq }: Pick<Answer, "epoch" | "seq">, wait = 0): string 
 /** An event stream as a client reads it. */
 class Stream {
   readonly messages: ReceivedMessage[] = [];
+  /** What was read last. */
+  text = "";
   ended = false;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #parser = new SseReader();
@@ -80,12 +84,15 @@ class Stream {
 
   /** Reads until `condition` holds or the stream ends. */
   async until(condition: (stream: Stream) => boolean): Promise<this> {
-    while (!this.ended && !condition(this)) {
-      const { done, value } = await this.#reader.read();
-      if (done) this.ended = true;
-      else this.messages.push(...this.#parser.push(value));
-    }
+    while (!this.ended && !condition(this)) await this.read();
     return this;
+  }
+
+  async read(): Promise<void> {
+    const { done, value } = await this.#reader.read();
+    this.text = new TextDecoder().decode(value);
+    if (done) this.ended = true;
+    else this.messages.push(...this.#parser.push(value));
   }
 
   /** Reads until everything missed has arrived. */
@@ -211,6 +218,75 @@ describe("Server-Sent Events", () => {
     await again.leave();
   });
 
+  test("HUB-6 quiet streams let the hub sleep: comments do not wake it, and the next event reaches them", async () => {
+    const streams = await Promise.all(
+      Array.from({ length: 20 }, async (_, i) => {
+        const token = await provider.mint({ sub: `quiet-${i}` });
+        const headers = { Accept: "text/event-stream", ...bearer(token) };
+        // The Worker runs in the test's own request, because there its timers can be faked.
+        const url = "https://hub.test/events";
+        return new Stream(await createApp().request(url, { headers }, env)).live();
+      }),
+    );
+    const { wakes } = await hub().inspect();
+    await evictDurableObject(hub());
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    for (const _ of [1, 2]) {
+      const read = streams.map((stream) => stream.read());
+      await vi.waitUntil(() => vi.getTimerCount() === streams.length, SOON);
+      await vi.advanceTimersByTimeAsync(EVENT_STREAM_KEEP_ALIVE_MS);
+      await Promise.all(read);
+      expect(new Set(streams.map(({ text }) => text))).toEqual(new Set([":\n\n"]));
+    }
+    vi.useRealTimers();
+    // The hub did not wake: it is not running, so the eviction is refused.
+    await expect(evictDurableObject(hub())).rejects.toThrow();
+    const seq = await publish(publication());
+    for (const stream of streams) await stream.until(({ seqs }) => seqs.length === 1);
+    expect(streams.map(({ seqs }) => seqs)).toEqual(streams.map(() => [seq]));
+    const woken = await hub().inspect();
+    expect([woken.wakes, woken.streams]).toEqual([wakes + 1, streams.length]);
+    for (const stream of streams) await stream.leave();
+  });
+
+  test("HUB-10 a client that stalls while its hub sleeps and wakes loses nothing", async () => {
+    const stream = await (await Stream.open(bearer(alice))).live();
+    const from = (await hub().status()).seq;
+    const payload = { guildId: GUILD, text: "x".repeat(10_000) };
+    const burst = Array.from({ length: 30 }, () => publication(null, payload));
+    for (let turn = 0; turn < 5; turn += 1) {
+      await publish(...burst);
+      await evictDurableObject(hub());
+    }
+    const { lag } = await hub().inspect();
+    expect(lag.sockets).toBeLessThanOrEqual(1);
+    const seen: number[] = [];
+    let current = stream;
+    for (;;) {
+      await current.until(({ seqs }) => seqs.at(-1) === from + 150);
+      seen.push(...current.seqs);
+      if (seen.at(-1) === from + 150) break;
+      expect(current.close).toMatchObject({ code: 1013, reconnect: "yes" });
+      const last = current.messages.findLast(({ id }) => id !== "")?.id ?? "";
+      current = await Stream.open({ ...bearer(alice), "Last-Event-ID": last });
+    }
+    expect(seen).toEqual(Array.from({ length: 150 }, (_, i) => from + 1 + i));
+    await current.leave();
+  });
+
+  test("the largest batch follows another one, although the client sends no acknowledgement itself", async () => {
+    const stream = await (await Stream.open(bearer(alice), "?batch=1")).live();
+    const from = (await hub().status()).seq;
+    const small = publication(null, { guildId: GUILD, text: "x".repeat(85) });
+    await publish(...Array.from({ length: 390 }, () => small));
+    await stream.until(({ seqs }) => seqs.length === 390);
+    await publish(...Array.from({ length: 500 }, () => small));
+    await stream.until(({ seqs }) => seqs.length === 890);
+    expect(stream.seqs).toEqual(Array.from({ length: 890 }, (_, i) => from + 1 + i));
+    expect(stream.messages.length).toBeLessThan(10);
+    await stream.leave();
+  });
+
   test("a client that reads late gets everything, in order", async () => {
     const stream = await (await Stream.open(bearer(alice), "?batch=1")).live();
     const from = (await hub().status()).seq;
@@ -325,6 +401,25 @@ describe("the long poll", () => {
       { numRuns: 15 },
     );
   });
+});
+
+test("a Worker of the version before is refused before its ticket is used", async () => {
+  const handover: Handover = {
+    v: 1,
+    hub: GUILD,
+    batch: false,
+    identity: { sub: "alice", grants: ["sub:alice"], exp: seconds() + 100 },
+    ticket: { id: crypto.randomUUID(), expiresAt: Date.now() + 10_000 },
+  };
+  const call = (headers: Record<string, string>, edge: Partial<Handover>): Promise<Response> =>
+    hub().fetch("https://hub/events", {
+      headers: { ...headers, [HANDOVER_HEADER]: writeHandover({ ...handover, ...edge }) },
+    });
+  expect((await call({}, { transport: "sse" })).status).toBe(503);
+  const { status, webSocket } = await call({ Upgrade: "websocket" }, { edge: "sse" });
+  expect(status).toBe(101);
+  webSocket?.accept();
+  webSocket?.close(1000);
 });
 
 describe("a session like a socket", () => {

@@ -5,7 +5,7 @@ import type { Sequencer } from "./core/sequencer.ts";
 import type { HubEnv } from "./env.ts";
 import type { Client, HubContext, HubExtension, HubTurn, Sockets } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
-import type { HubSocket } from "./socket-set.ts";
+import type { RuntimeSocket } from "./runtime.ts";
 import type { Publication, Published } from "./publisher.ts";
 
 /** What turns need from the hub. */
@@ -92,7 +92,7 @@ export function clientOf({ id, sub, scope }: Pick<OpenSession, "id" | "sub" | "s
 }
 
 function socketsOf(
-  direct: Direct<HubSocket>,
+  direct: Direct<RuntimeSocket>,
   defer: (act: (upTo: number) => void) => void,
 ): Sockets {
   return {

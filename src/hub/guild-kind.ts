@@ -44,6 +44,13 @@ export const GUILD_STREAM: StreamKind = {
   presencePayload: (guildId, presence) => JSON.stringify({ guildId, ...presence }),
 };
 
+/** Where the hubs of guilds are. It is apart, so that who only calls them does not load the check of tokens. */
+export const GUILD_HUBS = {
+  name: GUILD_STREAM.name,
+  hubs: ({ HUB }: HubEnv) => HUB,
+  relays: ({ RELAY }: HubEnv) => RELAY,
+} as const;
+
 /**
  * The hubs of guilds, named by the guild's Discord id, with rooms, matches and music (ARCHITECTURE.md §1).
  * @param verify checks a token of the identity provider. Never rejects
@@ -53,8 +60,7 @@ export function guildKind(
 ): HubKind {
   return {
     ...GUILD_STREAM,
-    hubs: ({ HUB }) => HUB,
-    relays: ({ RELAY }) => RELAY,
+    ...GUILD_HUBS,
     async authenticate(env, guildId, token, now) {
       const principal = await verify(env, token);
       if (principal.ok) return memberOf(env, guildId, principal.value, now);

@@ -18,7 +18,12 @@ const Handover = z.object({
   batch: z.boolean(),
   /** Absent: the Worker is of a version without signals. */
   signals: z.boolean().optional(),
-  /** Absent: a WebSocket. */
+  /**
+   * What the Worker makes of the socket (`src/hub/edge`); absent: it is the client's own. A hub of the version
+   * before does not know it, and serves the socket as the client's own.
+   */
+  edge: z.enum(["sse", "poll"]).optional(),
+  /** A Worker of the version before asks for a stream as the body of the answer. It is refused. */
   transport: z.enum(["sse", "poll"]).optional(),
   /** Index of the relay that is to serve it; absent: the hub itself. */
   relay: z.number().int().min(0).optional(),

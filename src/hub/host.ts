@@ -15,7 +15,7 @@ import type { HubEnv } from "./env.ts";
 import type { HubKind } from "./kind.ts";
 import { hubMeter, type HubMeter } from "./hub-meter.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
-import { type HubSocket, SocketSet } from "./socket-set.ts";
+import { SocketSet } from "./socket-set.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
 /** A failed task runs again after this time, milliseconds. */
@@ -63,7 +63,7 @@ export type StreamHostPorts = AdmissionPorts & {
 export class StreamHost {
   readonly store: SqliteStore;
   readonly sockets: SocketSet;
-  readonly server: StreamServer<HubSocket>;
+  readonly server: StreamServer<RuntimeSocket>;
   readonly meter: HubMeter;
   readonly clock: Clock;
   readonly newId: IdGenerator;
@@ -122,7 +122,6 @@ export class StreamHost {
     this.#admission = new Admission({
       runtime,
       store,
-      sockets: this.sockets,
       server: this.server,
       ports,
       after,
@@ -136,7 +135,7 @@ export class StreamHost {
     runtime.setAutoResponse(PING_FRAME, PONG_FRAME);
   }
 
-  /** Takes a WebSocket or a stream that the Worker hands over, or refuses with a status. */
+  /** Takes a WebSocket that the Worker hands over, or refuses with a status. */
   connect(request: Upgrade): Promise<Response> {
     return this.#admission.connect(request);
   }

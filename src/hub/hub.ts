@@ -41,7 +41,7 @@ export class Hub extends DurableObject<HubEnv> implements HubRpc {
     this.#impl = new HubObject(workerdRuntime(ctx, env, kind), env, kind, parts);
   }
 
-  /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
+  /** Accepts a WebSocket that the Worker hands over (see `handover.ts`). */
   override fetch(request: Request): Promise<Response> {
     return this.#impl.host.connect(request);
   }

@@ -12,7 +12,7 @@ export function reportOf(
   relays: readonly RelayReport[],
 ): HubState {
   host.writeCounts();
-  const { server, store, sockets } = host;
+  const { server, store } = host;
   const { epoch, head, oldest } = store.extent();
   const { events, bytes, oldestAt } = store.usage();
   const counters = store.readCounters();
@@ -31,7 +31,7 @@ export function reportOf(
     sockets: relays.reduce((sum, relay) => sum + relay.sockets, sessions.openCount),
     waiting: sessions.waitingCount,
     users: sessions.usersCount,
-    streams: sockets.streamCount,
+    streams: streamsAmong(sessions),
     journal: { events, bytes, oldestSeq: events === 0 ? null : oldest, oldestAt },
     lag: { sockets: sessions.lagging().size, events: Math.max(0, ...behind) },
     countedSince: Number(store.readFact(COUNTED_SINCE_FACT) ?? 0),
@@ -49,6 +49,15 @@ export function reportOf(
       windowBytes: limits.windowBytes,
     },
   };
+}
+
+/** How many connections are `GET /events`. */
+function streamsAmong(sessions: StreamHost["server"]["sessions"]): number {
+  let streams = 0;
+  for (const { record } of sessions.open().values()) {
+    if (record.transport !== undefined) streams += 1;
+  }
+  return streams;
 }
 
 /** The connections of one user here. @param relay index; null: the hub itself */

@@ -18,7 +18,7 @@ import {
   upgrade,
 } from "../testing/worker.ts";
 import { relayName } from "./env.ts";
-import { GUILD_KIND } from "./kinds.ts";
+import { GUILD_HUBS } from "./guild-kind.ts";
 import { hubPublisher } from "./hub-client.ts";
 import { HANDOVER_HEADER, writeHandover } from "./handover.ts";
 import type { Publication } from "./publisher.ts";
@@ -83,7 +83,7 @@ async function explain(client: StreamClient, seq: number): Promise<string> {
 async function publish(more: Partial<Publication> = {}): Promise<number> {
   const payload = { guildId, channelId: "c1", userId: "u1" };
   const event = { event: "voice.joined", payload, audience: null, topic: null, ...more };
-  const [published] = await hubPublisher(GUILD_KIND, env).publish(guildId, [event]);
+  const [published] = await hubPublisher(GUILD_HUBS, env).publish(guildId, [event]);
   if (published?.kind !== "published") throw new Error("not published");
   return published.seq;
 }
@@ -224,6 +224,8 @@ describe("why an event was sent or not", () => {
       headers: { Accept: "text/event-stream" },
     });
     expect(response.status).toBe(200);
+    expect(await report()).toMatchObject({ streams: 1, users: 1 });
+    await evictDurableObject(hub());
     expect(await report()).toMatchObject({ streams: 1, users: 1 });
     const body: unknown = await (await ask(`hub/connections?sub=alice-${tests}`)).json();
     expect(body).toMatchObject({ connections: [{ transport: "sse" }] });

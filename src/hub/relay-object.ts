@@ -13,9 +13,8 @@ import { type HubEnv, type HubRpc, readRelayName } from "./env.ts";
 import { StreamHost } from "./host.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
 import type { HubKind } from "./kind.ts";
-import type { HubRuntime, Remote } from "./runtime.ts";
+import type { HubRuntime, Remote, RuntimeSocket } from "./runtime.ts";
 import { SharedCall } from "./shared-call.ts";
-import type { HubSocket } from "./socket-set.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 /** Task that reports the load to the hub, and sends clients away when the hub wants it. */
@@ -34,7 +33,7 @@ export class RelayObject {
   readonly #index: number;
   readonly #store: SqliteStore;
   /** The copy of the journal. */
-  readonly copy: Relay<HubSocket>;
+  readonly copy: Relay<RuntimeSocket>;
   /** Attaches this relay to the hub, for clients that come before. @returns whether it takes them */
   readonly #attachment: SharedCall<null, boolean>;
   /** Catches up with the hub, for clients that have seen a later seq than this relay. */

@@ -18,7 +18,7 @@ export class Relay extends DurableObject<HubEnv> implements HubRelayRpc {
     this.#impl = new RelayObject(workerdRuntime(ctx, env, kind), env, kind);
   }
 
-  /** Accepts a WebSocket or a stream that the Worker hands over (see `handover.ts`). */
+  /** Accepts a WebSocket that the Worker hands over (see `handover.ts`). */
   override fetch(request: Request): Promise<Response> {
     return this.#impl.host.connect(request);
   }

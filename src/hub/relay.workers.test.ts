@@ -17,6 +17,7 @@ import {
 import { SOON } from "../testing/soon.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import {
+  callWorker,
   mockOutside,
   openStream,
   streamAs,
@@ -29,7 +30,7 @@ import { relayName } from "./env.ts";
 import { Hub } from "./hub.ts";
 import { HANDOVER_HEADER, writeHandover, type Handover } from "./handover.ts";
 import { Relay } from "./relay.ts";
-import { GUILD_KIND } from "./kinds.ts";
+import { GUILD_HUBS } from "./guild-kind.ts";
 import { forgetPlacement } from "./placement-cache.ts";
 import type { Audience } from "./publisher.ts";
 
@@ -63,7 +64,7 @@ async function connect(
   sub: string,
   position?: { readonly epoch: string; readonly seq: number },
 ): Promise<StreamClient> {
-  forgetPlacement(GUILD_KIND, guild);
+  forgetPlacement(GUILD_HUBS, guild);
   return streamAs(await mint(sub), position, { guildId: guild });
 }
 
@@ -163,6 +164,28 @@ describe("HUB-16 relays", () => {
     expect(seqs(third)).toEqual([2, 3]);
     expect(third.events[0]).toEqual(first?.events[1]);
     expect(first?.events.at(-1)).toMatchObject({ seq: 4, prev: 2 });
+  });
+
+  test("HUB-19 a stream over HTTP at a relay lets it sleep, and gets the next event", async () => {
+    const own = await fillHub();
+    forgetPlacement(GUILD_HUBS, guild);
+    const ticket = await ticketFor(await mint("third"), { guildId: guild });
+    const response = await callWorker(`/events?ticket=${encodeURIComponent(ticket)}`, {
+      headers: { Accept: "text/event-stream" },
+    });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    const until = async (part: string): Promise<void> => {
+      while (!text.includes(part)) text += (await reader?.read())?.value ?? "";
+    };
+    await until('"type":"snapshot"');
+    await evictDurableObject(relay());
+    expect(await hub().connections("third")).toMatchObject([{ transport: "sse", relay: 0 }]);
+    await publish();
+    await until('"event":"room.updated"');
+    await reader?.cancel();
+    await vi.waitUntil(async () => (await hub().connections("third")).length === 0, SOON);
+    for (const client of own) client.close();
   });
 
   test("a client moves from the hub to a relay with a resume, and misses nothing", async () => {
@@ -397,14 +420,14 @@ describe("HUB-16 relays", () => {
     await third.until(({ closed }) => closed !== null);
     expect(third.closed?.code).toBe(4401);
     expect(other.closed).toBeNull();
-    forgetPlacement(GUILD_KIND, guild);
+    forgetPlacement(GUILD_HUBS, guild);
     const ticket = await ticketFor(before, { guildId: guild });
     expect((await upgrade(`?ticket=${encodeURIComponent(ticket)}`)).status).toBe(401);
   });
 
   test("of two sockets with one ticket at the same instant one is accepted", async () => {
     await fillHub();
-    forgetPlacement(GUILD_KIND, guild);
+    forgetPlacement(GUILD_HUBS, guild);
     const ticket = encodeURIComponent(await ticketFor(await mint("third"), { guildId: guild }));
     const answers = await Promise.all([upgrade(`?ticket=${ticket}`), upgrade(`?ticket=${ticket}`)]);
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([101, 401]);
@@ -451,7 +474,7 @@ describe("HUB-17 placement", () => {
   test("a Worker asks for the placement again after a while", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     await fillHub();
-    forgetPlacement(GUILD_KIND, guild);
+    forgetPlacement(GUILD_HUBS, guild);
     await ticketFor(await mint("someone"), { guildId: guild });
     vi.setSystemTime(Date.now() + PLACEMENT_TTL_MS);
     const asked = await ticketFor(await mint("third"), { guildId: guild });
@@ -462,7 +485,7 @@ describe("HUB-17 placement", () => {
 
 test("HUB-15 presence counts users at hub and relays, and lists no users when there are relays", async () => {
   await fillHub();
-  forgetPlacement(GUILD_KIND, guild);
+  forgetPlacement(GUILD_HUBS, guild);
   const ticket = encodeURIComponent(await ticketFor(await mint("third"), { guildId: guild }));
   const third = await openStream(`?ticket=${ticket}&signals=1`);
   await third.until(({ frames }) => frames.length === 2);

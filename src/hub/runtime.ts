@@ -12,7 +12,7 @@ export type RuntimeSocket = Pick<
 /** The Worker's request that hands a client over. Only these members are read. */
 export type Upgrade = {
   readonly headers: Pick<Headers, "get">;
-  /** Aborts when the client leaves before the answer, or while it reads its stream. */
+  /** Aborts when the client leaves before the answer. */
   readonly signal: AbortSignal;
 };
 
@@ -33,7 +33,7 @@ export interface HubRuntime {
   /** The name that the object is addressed by. */
   readonly name: string | undefined;
   /** Outlives the object. Writes with no `await` in between are stored together. */
-  readonly storage: Pick<DurableObjectStorage, "sql" | "transactionSync" | "sync">;
+  readonly storage: Pick<DurableObjectStorage, "sql" | "transactionSync">;
   readonly clock: Clock;
   readonly timer: Timer;
   readonly newId: IdGenerator;

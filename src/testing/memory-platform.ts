@@ -288,7 +288,6 @@ export class MemoryObject<Impl extends Served> {
       storage: {
         sql: sql as SqlStorage,
         transactionSync: (work) => storage.transactionSync(work),
-        sync: () => storage.sync(),
       },
       clock: time.clock,
       timer: (ms, run) => {

@@ -48,8 +48,6 @@ export class MemoryStorage {
     return result.value;
   }
 
-  async sync(): Promise<void> {}
-
   #exec(query: string, bindings: SQLInputValue[]): Cursor {
     let statement = this.#statements.get(query);
     if (statement === undefined) {

@@ -1,6 +1,6 @@
 import type { HubKind } from "../hub/kind.ts";
 import type { StreamServer } from "../hub/core/stream-server.ts";
-import type { HubSocket } from "../hub/socket-set.ts";
+import type { RuntimeSocket } from "../hub/runtime.ts";
 import type { SqliteStore } from "../hub/sqlite-store.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
 import type { MemorySocket } from "./memory-platform.ts";
@@ -16,7 +16,7 @@ export class VirtualHub extends VirtualGuild {
   }
 
   /** The core of the current life. */
-  get server(): StreamServer<HubSocket> {
+  get server(): StreamServer<RuntimeSocket> {
     return this.hub.impl.host.server;
   }
 

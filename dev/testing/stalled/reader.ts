@@ -1,7 +1,7 @@
 import { PING_FRAME } from "../../../src/protocol/frames.ts";
 import { Acknowledging } from "../wire/acknowledging.ts";
 import { openLeanSocket, ownAddress, type LeanSocket } from "../wire/lean-socket.ts";
-import { openWire, type Wire, type WireEvents } from "../wire/wire.ts";
+import { LOST, openWire, type Wire, type WireEvents } from "../wire/wire.ts";
 import { SERVED_WITHIN_MS } from "./filled-hub.ts";
 
 /** How a reader shows what it has read. */
@@ -97,8 +97,8 @@ export class Reader {
       onClose: (code) => {
         // The previous connection may end after this one has opened.
         if (this.#wire === wire) this.closedWith = code;
-        if (this.#options.isStream === true && !this.#hasLeft) {
-          this.sequence.faults.push("the stream ended");
+        if (this.#options.isStream === true && code === LOST && !this.#hasLeft) {
+          this.sequence.faults.push("the stream ended without a last message");
         }
         reject(new Error(`closed with ${code}`));
       },
@@ -134,8 +134,11 @@ export class Reader {
   #open(events: WireEvents<Buffer>): Wire | LeanSocket {
     const { port, token, batch = false, isStream = false } = this.#options;
     if (isStream) {
-      const url = new URL(`http://127.0.0.1:${port}/events`);
-      const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
+      const url = new URL(`http://127.0.0.1:${port}/events${batch ? "?batch=1" : ""}`);
+      const position =
+        this.#epoch === null ? {} : { "last-event-id": `${this.#epoch}:${this.seq}` };
+      const accept = "text/event-stream";
+      const headers = { authorization: `Bearer ${token}`, accept, ...position };
       const onText = (text: string): void => events.onText(Buffer.from(text));
       return openWire({ kind: "stream", url, headers }, { ...events, onText });
     }

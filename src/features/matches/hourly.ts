@@ -2,7 +2,7 @@ import { lt, and, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { linkAudit, matchesTable, matchTroubles } from "../../../drizzle/matches.ts";
 import type { HubEnv } from "../../hub/env.ts";
-import { GUILD_KIND } from "../../hub/kinds.ts";
+import { GUILD_HUBS } from "../../hub/guild-kind.ts";
 import { hubPublisher } from "../../hub/hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { log } from "../../platform/log.ts";
@@ -22,7 +22,7 @@ export async function tidyMatches(env: HubEnv): Promise<void> {
   // Accounts can be linked without webhooks, and what was kept before they were switched off grows old as well.
   await forgetOld(env.DB, systemClock());
   if (faceit.webhookSecrets.length === 0) return;
-  const hub = hubMatches(hubPublisher(GUILD_KIND, env));
+  const hub = hubMatches(hubPublisher(GUILD_HUBS, env));
   const served = faceit.organizers.map(({ guildId }) => guildId ?? primaryGuildId);
   for (const guildId of new Set([primaryGuildId, ...served])) {
     try {

@@ -8,7 +8,7 @@ import {
 import { env } from "cloudflare:workers";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { GUILD_KIND } from "../../hub/kinds.ts";
+import { GUILD_HUBS } from "../../hub/guild-kind.ts";
 import { hubPublisher } from "../../hub/hub-client.ts";
 import type { IncomingEvent } from "../../hub/publisher.ts";
 import { SnapshotFrame } from "../../protocol/frames.ts";
@@ -39,7 +39,7 @@ import { MatchRoom } from "./room/match-room.ts";
 
 const store = d1Matches(env.DB);
 const links = d1PlayerLinks(env.DB);
-const publisher = hubPublisher(GUILD_KIND, env);
+const publisher = hubPublisher(GUILD_HUBS, env);
 const matchesHub = hubMatches(publisher);
 
 let provider: TestProvider;

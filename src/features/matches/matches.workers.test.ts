@@ -7,7 +7,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { GUILD_KIND } from "../../hub/kinds.ts";
+import { GUILD_HUBS } from "../../hub/guild-kind.ts";
 import { hubPublisher } from "../../hub/hub-client.ts";
 import { Hub } from "../../hub/hub.ts";
 import worker from "../../index.ts";
@@ -90,7 +90,7 @@ beforeAll(async () => {
   // The hub knows who is in voice.
   const state = { guildId: GUILD, state: "connected", since: 1 };
   const guild = { guildId: GUILD, channels: [], voiceStates: [] };
-  await hubPublisher(GUILD_KIND, env).ingest(GUILD, [
+  await hubPublisher(GUILD_HUBS, env).ingest(GUILD, [
     { event: "gateway.state", payload: state },
     { event: "guild.snapshot", payload: guild },
   ]);
@@ -276,7 +276,7 @@ describe("one match", () => {
     const [side] = await rows();
     const guest = `2000${tests}`;
     const where = { guildId: GUILD, channelId: side?.voice_channel_id ?? "", userId: guest };
-    await hubPublisher(GUILD_KIND, env).ingest(GUILD, [{ event: "voice.joined", payload: where }]);
+    await hubPublisher(GUILD_HUBS, env).ingest(GUILD, [{ event: "voice.joined", payload: where }]);
     faceit.advance("FINISHED");
     await sendOk("match_status_finished");
     await work();
@@ -284,7 +284,7 @@ describe("one match", () => {
     await workUntil(() => ours().length === 0);
     expect(await rows()).toEqual([]);
     // Discord has not reported the deletion, but nobody counts as being in the deleted channel.
-    expect(await hubMatches(hubPublisher(GUILD_KIND, env)).whereabouts(GUILD, [guest])).toEqual([]);
+    expect(await hubMatches(hubPublisher(GUILD_HUBS, env)).whereabouts(GUILD, [guest])).toEqual([]);
     await client.until(({ events: told }) =>
       told.some(
         ({ event, payload }) =>
@@ -490,7 +490,7 @@ describe("the sweep", () => {
         troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
         look: async (id) => env.MATCH.get(env.MATCH.idFromName(id)).look(false),
-        hub: hubMatches(hubPublisher(GUILD_KIND, env)),
+        hub: hubMatches(hubPublisher(GUILD_HUBS, env)),
         clock: () => Date.now(),
       },
       GUILD,

@@ -1,4 +1,4 @@
-import { GUILD_KIND } from "../../hub/kinds.ts";
+import { GUILD_HUBS } from "../../hub/guild-kind.ts";
 import { hubPublisher } from "../../hub/hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
@@ -33,7 +33,7 @@ import { sweepOrphans } from "./sweep.ts";
 export function readPortsOf(env: PlatformEnv): ReadPorts {
   return {
     store: d1Matches(env.DB),
-    hub: hubMatches(hubPublisher(GUILD_KIND, matchesEnv(env))),
+    hub: hubMatches(hubPublisher(GUILD_HUBS, matchesEnv(env))),
     primaryGuildId: matchesConfigOf(env).primaryGuildId,
   };
 }
@@ -50,7 +50,7 @@ export const MATCHES_HUB_PORTS: MatchesHubPorts = {
         settings: matchSettingsOf(matchesConfigOf(env), guildId),
         troubles: d1MatchTroubles(env.DB),
         store: d1Matches(env.DB),
-        hub: hubMatches(hubPublisher(GUILD_KIND, env)),
+        hub: hubMatches(hubPublisher(GUILD_HUBS, env)),
         look: async (matchId) => matchRoom(env, matchId).look(false),
         clock: systemClock,
       },
@@ -171,7 +171,7 @@ export function roomPortsOf(env: PlatformEnv, matchId: string): RoomPorts {
     store: d1Matches(env.DB),
     links: d1PlayerLinks(env.DB),
     troubles: d1MatchTroubles(env.DB),
-    hub: hubMatches(hubPublisher(GUILD_KIND, matchesEnv(env))),
+    hub: hubMatches(hubPublisher(GUILD_HUBS, matchesEnv(env))),
     settingsOf: (guildId) => matchSettingsOf(config, guildId),
     guildOf: (owners) => guildOfOwners(owners, faceit, primaryGuildId),
     clock: systemClock,

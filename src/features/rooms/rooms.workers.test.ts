@@ -8,7 +8,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { ulid } from "ulid";
 import { z } from "zod";
-import { GUILD_KIND } from "../../hub/kinds.ts";
+import { GUILD_HUBS } from "../../hub/guild-kind.ts";
 import { hubPublisher } from "../../hub/hub-client.ts";
 import { Problem } from "../../platform/http/problem.ts";
 import { begin, fingerprintOf } from "../../platform/idempotency.ts";
@@ -560,7 +560,7 @@ describe("idempotency of POST /create-room", () => {
     const fingerprint = await fingerprintOf("POST", "/create-room", body);
     await begin(env.DB, { sub: alice.sub, key, fingerprint }, Date.now());
     const room = { ...ABANDONED, guildId, createdBy: alice.sub, idempotencyKey: key };
-    await hubPublisher(GUILD_KIND, env).command(guildId, "rooms.reserve", room);
+    await hubPublisher(GUILD_HUBS, env).command(guildId, "rooms.reserve", room);
     const channelId = discord.addChannel("Raid", auditReason(room));
     const again = () => createAs(alice, { name: "Raid" }, { "Idempotency-Key": key });
     await expectProblem(await again(), 409, "idempotency_in_flight");
@@ -1107,7 +1107,7 @@ describe("POST /internal/events", () => {
   it("asks Discord when an event is held for a creation whose Worker died", async () => {
     const stream = await streamOf(bob);
     const id = "01JD0000000000000000000001";
-    await hubPublisher(GUILD_KIND, env).command(guildId, "rooms.reserve", {
+    await hubPublisher(GUILD_HUBS, env).command(guildId, "rooms.reserve", {
       ...ABANDONED,
       id,
       guildId,

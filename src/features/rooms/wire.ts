@@ -1,6 +1,6 @@
 import { gatewayMonitor } from "../../gateway/env.ts";
 import { hubEnv } from "../../hub/env.ts";
-import { GUILD_KIND } from "../../hub/kinds.ts";
+import { GUILD_HUBS } from "../../hub/guild-kind.ts";
 import { hubPublisher } from "../../hub/hub-client.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { discordClient } from "../../platform/discord/discord-client.ts";
@@ -13,7 +13,7 @@ import type { RoomsPorts, RoomTaskPorts } from "./ports.ts";
 export function portsOf(env: PlatformEnv): RoomsPorts {
   return {
     discord: discordClient(env),
-    hub: hubRooms(hubPublisher(GUILD_KIND, hubEnv(env))),
+    hub: hubRooms(hubPublisher(GUILD_HUBS, hubEnv(env))),
     copy: d1Rooms(env.DB),
     primaryGuildId: roomsConfigOf(env).primaryGuildId,
   };

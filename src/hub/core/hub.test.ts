@@ -525,7 +525,7 @@ describe("HUB-9 limits", () => {
     bench.ack(socket, 1);
     expect(socket.last()).toMatchObject({ type: "event" });
     await bench.evict();
-    bench.server.taken(socket, 1);
+    bench.ack(socket, 1);
     expect(bench.server.sessions.live(socket)?.credit.outstandingBytes).toBe(0);
     bench.ack(socket, 2);
     expect(socket.last()).toMatchObject({ code: "invalid_ack" });

@@ -45,6 +45,8 @@ export class LiveSession implements Numbering {
     this.record = record;
     this.dialect = serving.dialect;
     this.credit = new Credit(serving.limits);
+    // The Worker acknowledges for this client, so the window applies from the start, and after a wake.
+    if (record.transport !== undefined) this.credit.acknowledge(0, 0);
     this.grants = grantsIn(record);
     this.expiresAtMs = record.exp * 1000;
     this.lastSent = record.lagging === undefined ? null : record.from;

@@ -96,8 +96,6 @@ export class Opening<Socket extends object> {
       decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
     const base = baseOf(dialect, options, whole);
     if (base !== 0) session.record = { ...session.record, base };
-    // This transport reports what the client has taken, so the window applies from the start.
-    if (options.transport !== undefined) session.credit.acknowledge(head, head);
     const acceptsPerSecond =
       this.#parts.sessions.waiting(socket) !== null
         ? UNAUTHENTICATED_ACCEPTS_PER_SECOND

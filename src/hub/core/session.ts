@@ -54,7 +54,7 @@ const SessionRecord = z.discriminatedUnion("state", [
     dialect: z.string().optional(),
     /** Its numbers are the hub's seq minus this; absent: they are the same. */
     base: z.number().optional(),
-    /** Absent: a WebSocket. */
+    /** What the Worker makes of the socket (`src/hub/edge`); absent: it is the client's own. */
     transport: z.enum(["sse", "poll"]).optional(),
     /** Its connection began after this seq. A snapshot or an earlier connection covers what is before. */
     start: z.number().optional(),

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
 import {
   AUTHENTICATION_DEADLINE_MS,
+  CLIENT_FRAMES_PER_WINDOW,
   EXPIRY_WARNING_MS,
   PRESENCE_DEBOUNCE_MS,
   PRESENCE_USERS_MAX,
   SIGNAL_MAX_BYTES,
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
+import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
 import { DEADLINES_TASK } from "./deadlines.ts";
 import { parseSessionRecord } from "./session.ts";
@@ -172,7 +174,6 @@ describe("a socket that is gone", () => {
     expect(bench.server.message(socket, json({ type: "reauth", token: "t" }))).toBeNull();
     const exp = Math.floor(bench.now / 1000) + 9_999;
     bench.server.renew(socket, { sub: "alice", grants: [], exp });
-    bench.server.taken(socket, 1);
     bench.server.tokenRefused(socket, "overloaded");
     expect(socket.sent).toHaveLength(before);
   });
@@ -208,11 +209,10 @@ describe("HUB-7 a socket that waits", () => {
     expect(plain).toMatchObject({ options: { batch: false, signals: false, resume: {} } });
   });
 
-  test("has nothing to renew and nothing to acknowledge", () => {
+  test("has nothing to renew", () => {
     const bench = new VirtualHub();
     const socket = bench.wait();
     bench.server.renew(socket, { sub: "alice", grants: [], exp: 9_999_999_999 });
-    bench.server.taken(socket, 0);
     expect([socket.sent, socket.closed]).toEqual([[], null]);
     expect(bench.server.isWaiting(socket)).toBe(true);
   });
@@ -365,21 +365,6 @@ describe("how a connection starts", () => {
     ]);
   });
 
-  test("for a transport that reports what was taken, the window applies from the start", async () => {
-    const bench = new VirtualHub();
-    const stream = bench.hub.accept();
-    bench.server.open(stream, identity, { ...options, transport: "sse" }, () => ({
-      seq: 0,
-      state: { rooms: [] },
-    }));
-    for (let i = 0; i < 8; i += 1) {
-      bench.publish(null, null, undefined, { text: "x".repeat(32 * 1024) });
-    }
-    expect(stream.events()).toHaveLength(5);
-    await bench.evict();
-    expect(bench.server.sessions.live(stream)?.record.transport).toBe("sse");
-  });
-
   test("delivered events are counted, and the count restarts after each read", async () => {
     const bench = new VirtualHub();
     bench.connect();
@@ -410,15 +395,50 @@ describe("`sendAway`", () => {
   });
 });
 
-test("a transport's report of what its client has taken counts as an acknowledgement", () => {
-  const bench = new VirtualHub();
-  const socket = bench.connect();
-  bench.server.taken(socket, 0);
-  for (let i = 0; i < 8; i += 1) {
-    bench.publish(null, null, undefined, { text: "x".repeat(32 * 1024) });
-  }
-  expect(socket.events()).toHaveLength(5);
-  bench.server.taken(socket, 5);
-  expect(socket.events()).toHaveLength(8);
-  expect(bench.server.sessions.live(socket)?.acked).toBe(5);
+describe("a session whose socket the Worker reads for its client", () => {
+  const options = { id: "x", batch: false, resume: {} };
+  const identity = { sub: "alice", grants: ["sub:alice"], exp: 9_999_999_999 };
+  const opened = (bench: VirtualHub): MemorySocket => {
+    const socket = bench.hub.accept();
+    const snapshot = () => ({ seq: 0, state: { rooms: [] } });
+    bench.server.open(socket, identity, { ...options, transport: "sse" }, snapshot);
+    return socket;
+  };
+  const publish = (bench: VirtualHub, times: number): void => {
+    for (let i = 0; i < times; i += 1) {
+      bench.publish(null, null, undefined, { text: "x".repeat(32 * 1024) });
+    }
+  };
+
+  test("HUB-10 gets a window from the start, and again after a wake, and says what it is", async () => {
+    const bench = new VirtualHub();
+    const socket = opened(bench);
+    publish(bench, 3);
+    expect(socket.events()).toHaveLength(3);
+    await bench.evict();
+    expect(bench.server.sessions.live(socket)?.record.transport).toBe("sse");
+    publish(bench, 8);
+    expect(socket.events()).toHaveLength(3 + 5);
+    bench.ack(socket, 8);
+    expect(socket.events()).toHaveLength(3 + 8);
+  });
+
+  test("HUB-9 may acknowledge as often as it reads", () => {
+    const bench = new VirtualHub();
+    const socket = opened(bench);
+    for (let i = 0; i <= CLIENT_FRAMES_PER_WINDOW; i += 1) bench.ack(socket, 0);
+    expect(socket.closed).toBeNull();
+  });
+
+  test("HUB-10 is believed when the journal has trimmed what it acknowledges", async () => {
+    const bench = new VirtualHub();
+    const socket = opened(bench);
+    bench.publish();
+    bench.publish(["sub:bob"]);
+    await bench.evict();
+    bench.store.trim({ maxEvents: 1, maxBytes: 1, maxAgeMs: 1 }, bench.now);
+    bench.ack(socket, 1);
+    expect(socket.last()).toMatchObject({ type: "event", seq: 1 });
+    expect(bench.server.sessions.live(socket)?.acked).toBe(1);
+  });
 });

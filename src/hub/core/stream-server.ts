@@ -197,14 +197,6 @@ export class StreamServer<Socket extends object> {
     return this.#frames.take(socket, data);
   }
 
-  /** A transport reports what its client has taken, as an `ack` frame does (HUB-10). */
-  taken(socket: Socket, seq: number): void {
-    const session = this.#sessions.live(socket);
-    if (session === null || session.ended) return;
-    const sent = session.sentBefore(this.#store.extent().head + 1, this.#store);
-    this.#delivery.acknowledged(socket, session, seq, sent);
-  }
-
   /** Replaces the token of a session by a newer one of the same user (HUB-7). */
   renew(socket: Socket, identity: SessionIdentity): void {
     const session = this.#sessions.live(socket);

@@ -8,7 +8,7 @@ import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { hubEnv, type HubRpc } from "../env.ts";
 import { guildConfigOf } from "../guild-config.ts";
-import { GUILD_KIND } from "../kinds.ts";
+import { GUILD_HUBS } from "../guild-kind.ts";
 import { callHub } from "../hub-client.ts";
 
 /** The common part of all operator routes, for `createRoute`. */
@@ -40,5 +40,5 @@ export async function askHub<T>(
   guildId: string,
   question: (hub: DurableObjectStub<HubRpc>) => Promise<T>,
 ): Promise<T> {
-  return callHub(GUILD_KIND.hubs(hubEnv(c.env)), guildId, question, true);
+  return callHub(GUILD_HUBS.hubs(hubEnv(c.env)), guildId, question, true);
 }

@@ -9,7 +9,7 @@ import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
 import { log } from "../../platform/log.ts";
 import { hubEnv, relayName } from "../env.ts";
 import { guildConfigOf } from "../guild-config.ts";
-import { GUILD_KIND } from "../kinds.ts";
+import { GUILD_HUBS } from "../guild-kind.ts";
 import {
   HANDOVER_HEADER,
   identityOf,
@@ -57,7 +57,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   if (c.req.header("Authorization") === undefined) {
     const hub = config.primaryGuildId;
     // The user is not known yet, so any key will do.
-    const place = await placeOf(GUILD_KIND, hubEnv(c.env), hub, c.get("requestId"));
+    const place = await placeOf(GUILD_HUBS, hubEnv(c.env), hub, c.get("requestId"));
     return { hub, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
   }
   const principal = await authenticateByToken(c);
@@ -72,7 +72,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
   }
   const identity = identityOf(principal.value, systemClock());
   if (!identity.ok) return noSession(c, identity.error);
-  const place = await placeOf(GUILD_KIND, hubEnv(c.env), guildId, principal.value.sub);
+  const place = await placeOf(GUILD_HUBS, hubEnv(c.env), guildId, principal.value.sub);
   return { hub: guildId, identity: identity.value, ...place };
 }
 
@@ -109,7 +109,7 @@ export async function callHub(
     if (response.status === 401) {
       return handover.ticket === undefined ? revokedToken(c) : badTicket(c);
     }
-    if (response.status === 503) askPlacementAgain(GUILD_KIND, name);
+    if (response.status === 503) askPlacementAgain(GUILD_HUBS, name);
   } catch (error) {
     // The hub restarts or is overloaded. The client retries.
     log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });

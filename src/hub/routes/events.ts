@@ -6,10 +6,11 @@ import { problem, problems } from "../../platform/http/problem.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { EventFrame, SnapshotFrame, SnapshotReason } from "../../protocol/frames.ts";
 import { EVENT_STREAM_KEEP_ALIVE_MS, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
-import { keepAlive } from "../http/keep-alive.ts";
-import { pollOnce } from "../http/long-poll.ts";
-import { SSE_TYPE } from "../http/sse.ts";
-import { positionOf, StreamHeaders, StreamQuery } from "../http/stream-query.ts";
+import { HubFeed } from "../edge/hub-feed.ts";
+import { pollOnce } from "../edge/long-poll.ts";
+import { SSE_TYPE } from "../edge/sse.ts";
+import { sseStream } from "../edge/sse-stream.ts";
+import { positionOf, StreamHeaders, StreamQuery } from "../edge/stream-query.ts";
 import { callHub, decideEntry, hubUnavailable, refuseOrigin } from "./entry.ts";
 
 const PolledEvents = z
@@ -87,8 +88,8 @@ Otherwise it is a long poll: the answer comes when there are events, or after \`
 });
 
 /**
- * `GET /events`: the event stream over plain HTTP (hub.md, fallback). Both forms use one mechanism: the hub serves
- * an event stream like a socket, and a long poll reads such a stream until it has an answer.
+ * `GET /events`: the event stream over plain HTTP (hub.md, fallback). Both forms end here: the hub only has a
+ * socket, like that of any client, and the Worker writes what comes out of it as a stream, or as one answer.
  */
 export function mountEvents(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
@@ -130,15 +131,19 @@ async function serve(
       v: 1,
       ...entry,
       batch: !isStream || query.batch === "1",
-      transport: isStream ? "sse" : "poll",
+      edge: isStream ? "sse" : "poll",
       signals: query.signals === "1",
       ...positionOf(query, headers),
     },
-    { success: 200 },
+    { headers: { Upgrade: "websocket" }, success: 101 },
   );
-  if (response.status !== 200 || response.body === null) return response;
+  if (response.webSocket === null) return response;
+  const feed = new HubFeed(response.webSocket);
+  // A body is cancelled only when it is written to, which may be a while from now.
+  c.req.raw.signal.addEventListener("abort", () => feed.leave("goingAway"), { once: true });
   if (isStream) {
-    return c.body(keepAlive(response.body, EVENT_STREAM_KEEP_ALIVE_MS), 200, {
+    const options = { quietMs: EVENT_STREAM_KEEP_ALIVE_MS, random: Math.random };
+    return c.body(sseStream(feed, options), 200, {
       "Content-Type": SSE_TYPE,
       "Cache-Control": "no-cache, no-transform",
       // Otherwise nginx buffers the stream.
@@ -146,7 +151,7 @@ async function serve(
     });
   }
   const waitSeconds = Number(query.wait ?? LONG_POLL_WAIT_MAX_SECONDS);
-  const outcome = await pollOnce(response.body, waitSeconds * 1000);
+  const outcome = await pollOnce(feed, waitSeconds * 1000);
   switch (outcome.kind) {
     case "answer":
       return c.body(outcome.body, 200, {
@@ -155,8 +160,6 @@ async function serve(
       });
     case "closed":
       return closedPoll(c, outcome.code);
-    case "lost":
-      return hubUnavailable(c);
   }
 }
 

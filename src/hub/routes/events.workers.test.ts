@@ -8,12 +8,12 @@ import {
   LONG_POLL_WAIT_MAX_SECONDS,
   SESSION_GRANTS_MAX_BYTES,
 } from "../../protocol/limits.ts";
+import { acceptedAt } from "../../testing/hub-end.ts";
 import { SOON } from "../../testing/soon.ts";
+import { SseReader, type ReceivedMessage } from "../../testing/sse-reader.ts";
 import { testProvider, type TestProvider } from "../../testing/tokens.ts";
 import { callWorker, mockOutside, PAGE_ORIGIN, ticketFor } from "../../testing/worker.ts";
-import { EventStream } from "../event-stream.ts";
 import { HANDOVER_HEADER, readHandover, type Handover } from "../handover.ts";
-import { SseReader, type ReceivedMessage } from "../http/sse.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;
 const BASE = "https://hub.test";
@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 const frame = (members: object): string => JSON.stringify({ v: 1, ...members });
-const ACK = frame({ type: "ack", event: "auth.ok", epoch: "E", seq: 4, retryWindowMs: 100 });
+const ACK = frame(acceptedAt(4));
 const SNAPSHOT = frame({
   type: "snapshot",
   epoch: "E",
@@ -53,17 +53,19 @@ const event = (seq: number): string =>
 /** A hub that the test controls, behind the real Worker. */
 class FakeHub {
   readonly handovers: Handover[] = [];
-  readonly streams: EventStream[] = [];
-  gone = 0;
-  /** Its answer instead of a stream. */
+  /** Its ends of the sockets. */
+  readonly sockets: WebSocket[] = [];
+  /** The codes with which the Worker closed them. */
+  readonly left: number[] = [];
+  /** Its answer instead of a socket. */
   refusal: (() => Response) | null = null;
-  /** The first frames of a new stream. */
+  /** The first frames on a new socket. */
   greeting: readonly string[] = [ACK, SNAPSHOT];
 
   async call(
     query: string,
     headers: Record<string, string> = {},
-    method = "GET",
+    init: RequestInit = {},
   ): Promise<Response> {
     const bindings = {
       ...env,
@@ -71,7 +73,7 @@ class FakeHub {
         getByName: (name: string) => ({ fetch: this.#serve.bind(this, name) }),
       } as unknown as typeof env.HUB,
     };
-    return createApp().request(`${BASE}/events${query}`, { method, headers }, bindings);
+    return createApp().request(`${BASE}/events${query}`, { ...init, headers }, bindings);
   }
 
   #serve(name: string, url: string, init: { headers: Record<string, string> }): Promise<Response> {
@@ -79,21 +81,15 @@ class FakeHub {
     if (handover === null || url !== "https://hub/events" || name !== handover.hub) {
       return Promise.reject(new Error("the handover is not valid"));
     }
+    expect(init.headers["Upgrade"]).toBe("websocket");
     this.handovers.push(handover);
     if (this.refusal !== null) return Promise.resolve(this.refusal());
-    const stream = new EventStream({
-      stored: () => Promise.resolve(),
-      onTaken: () => undefined,
-      onGone: () => {
-        this.gone += 1;
-      },
-      random: () => 0,
-    });
-    this.streams.push(stream);
-    for (const text of this.greeting) stream.send(text);
-    return Promise.resolve(
-      new Response(stream.readable, { headers: { "Content-Type": "text/event-stream" } }),
-    );
+    const { 0: client, 1: socket } = new WebSocketPair();
+    socket.accept();
+    socket.addEventListener("close", (closed) => this.left.push(closed.code));
+    this.sockets.push(socket);
+    for (const text of this.greeting) socket.send(text);
+    return Promise.resolve(new Response(null, { status: 101, webSocket: client }));
   }
 }
 
@@ -149,16 +145,16 @@ describe("Server-Sent Events", () => {
     expect(response.headers.get("Vary")).toContain("Accept");
     const messages = new Messages(response);
     await messages.until(2);
-    hub.streams[0]?.send(event(5));
+    hub.sockets[0]?.send(event(5));
     await messages.until(3);
     expect(messages.all.map(({ id, data }) => [id, data])).toEqual([
       ["", ACK],
       ["E:4", SNAPSHOT],
       ["E:5", event(5)],
     ]);
-    expect(hub.gone).toBe(0);
+    expect(hub.left).toEqual([]);
     await messages.cancel();
-    expect(hub.gone).toBe(1);
+    await vi.waitFor(() => expect(hub.left).toEqual([1001]), SOON);
   });
 
   test("a comment keeps a quiet connection", async () => {
@@ -174,11 +170,26 @@ describe("Server-Sent Events", () => {
     await messages.cancel();
   });
 
+  test.each([
+    ["stream", "", SSE],
+    ["long poll", "?epoch=E&after=4", {}],
+  ])("a %s whose request is aborted leaves the hub at once", async (_, query, headers) => {
+    const hub = new FakeHub();
+    hub.greeting = [ACK, RESUMED];
+    const client = new AbortController();
+    const init = { signal: client.signal };
+    const answer = hub.call(query, { ...bearer(alice), ...headers }, init);
+    void answer.catch(() => undefined);
+    await vi.waitUntil(() => hub.sockets.length === 1, SOON);
+    client.abort();
+    await vi.waitFor(() => expect(hub.left).toEqual([1001]), SOON);
+  });
+
   test("the hub's close is the last message", async () => {
     const hub = new FakeHub();
     const messages = new Messages(await hub.call("", { ...bearer(alice), ...SSE }));
     await messages.until(2);
-    hub.streams[0]?.close(4401, "the token is expired");
+    hub.sockets[0]?.close(4401, "the token is expired");
     while (await messages.next());
     expect(messages.all.at(-1)).toMatchObject({
       event: "close",
@@ -204,9 +215,9 @@ describe("the long poll", () => {
       reset: { reason: "first_connection", snapshot: { rooms: [] } },
       events: [],
       more: false,
-      retryWindowMs: 100,
+      retryWindowMs: 700,
     });
-    expect(hub.gone).toBe(1);
+    await vi.waitFor(() => expect(hub.left).toEqual([1000]), SOON);
   });
 
   test("waits for an event, or for the time of `wait`", async () => {
@@ -214,15 +225,15 @@ describe("the long poll", () => {
     const hub = new FakeHub();
     hub.greeting = [ACK, RESUMED];
     const waiting = hub.call("?epoch=E&after=4", bearer(alice));
-    await vi.waitUntil(() => hub.streams.length === 1, SOON);
-    hub.streams[0]?.send(event(5));
+    await vi.waitUntil(() => hub.sockets.length === 1, SOON);
+    hub.sockets[0]?.send(event(5));
     expect(await (await waiting).json()).toMatchObject({ seq: 5, events: [{ seq: 5 }] });
-    expect(hub.gone).toBe(1);
+    await vi.waitFor(() => expect(hub.left).toEqual([1000]), SOON);
     const idle = hub.call("?epoch=E&after=4&wait=3", bearer(alice));
     await vi.waitUntil(() => vi.getTimerCount() > 0, SOON);
     await vi.advanceTimersByTimeAsync(3_000);
     expect(await (await idle).json()).toMatchObject({ seq: 4, events: [], more: false });
-    expect(hub.gone).toBe(2);
+    await vi.waitFor(() => expect(hub.left).toEqual([1000, 1000]), SOON);
   });
 
   test("reports why the hub closed the stream", async () => {
@@ -235,9 +246,9 @@ describe("the long poll", () => {
       [1013, [503, "unavailable"]],
     ] as const) {
       const polling = hub.call("?epoch=E&after=4", bearer(alice));
-      const before = hub.streams.length;
-      await vi.waitUntil(() => hub.streams.length > before, SOON);
-      hub.streams.at(-1)?.close(closeCode, "because");
+      const before = hub.sockets.length;
+      await vi.waitUntil(() => hub.sockets.length > before, SOON);
+      hub.sockets.at(-1)?.close(closeCode, "because");
       expect(await code(await polling)).toEqual(answer);
     }
   });
@@ -263,7 +274,7 @@ describe("the handover to the hub contains", () => {
   });
 
   test("the position, from the header before the query", async () => {
-    const polled = { v: 1, hub: GUILD, batch: true, transport: "poll", signals: false };
+    const polled = { v: 1, hub: GUILD, batch: true, edge: "poll", signals: false };
     expect(await told("")).toEqual(polled);
     expect(await told("?epoch=E&after=12")).toEqual({ ...polled, epoch: "E", seq: 12 });
     expect(await told("?epoch=E&after=12", { "Last-Event-ID": "F:g:13" })).toEqual({
@@ -284,7 +295,7 @@ describe("the handover to the hub contains", () => {
   });
 
   test("batches and signals of a stream only on request", async () => {
-    const plain = { v: 1, hub: GUILD, batch: false, transport: "sse", signals: false };
+    const plain = { v: 1, hub: GUILD, batch: false, edge: "sse", signals: false };
     expect(await told("", SSE)).toEqual(plain);
     expect(await told("?batch=1&signals=1", SSE)).toEqual({ ...plain, batch: true, signals: true });
   });
@@ -393,7 +404,7 @@ describe("the route refuses", () => {
 
   test("HEAD, which would open a session that nobody reads", async () => {
     const hub = new FakeHub();
-    const response = await hub.call("", { ...bearer(alice), ...SSE }, "HEAD");
+    const response = await hub.call("", { ...bearer(alice), ...SSE }, { method: "HEAD" });
     expect([response.status, response.headers.get("Allow")]).toEqual([405, "GET"]);
     expect(hub.handovers).toEqual([]);
   });

@@ -8,7 +8,7 @@ import { READY_FRESH_MS } from "../../protocol/limits.ts";
 import type { Area } from "../area.ts";
 import { hubEnv, type HubEnv } from "../env.ts";
 import { guildConfigOf } from "../guild-config.ts";
-import { GUILD_KIND } from "../kinds.ts";
+import { GUILD_HUBS } from "../guild-kind.ts";
 import { hubPublisher } from "../hub-client.ts";
 
 /** A check that has not answered after this time has failed, milliseconds. */
@@ -73,7 +73,7 @@ async function checkAll(env: HubEnv, areas: readonly Area[]): Promise<Answer> {
   const [d1, hub, ...parts] = await Promise.all([
     works("d1", () => env.DB.prepare("SELECT 1 FROM rooms LIMIT 1").all()),
     hasHub(areas)
-      ? works("hub", () => hubPublisher(GUILD_KIND, env).status(guildConfigOf(env).primaryGuildId))
+      ? works("hub", () => hubPublisher(GUILD_HUBS, env).status(guildConfigOf(env).primaryGuildId))
       : null,
     ...areas.flatMap(({ check, name }) =>
       check === undefined ? [] : [checkArea(name, () => check(env))],

@@ -12,7 +12,7 @@ import { DiscordId } from "../../protocol/discord-id.ts";
 import { resumePositionFrom } from "../core/resume.ts";
 import { hubEnv } from "../env.ts";
 import { guildConfigOf } from "../guild-config.ts";
-import { GUILD_KIND } from "../kinds.ts";
+import { GUILD_HUBS } from "../guild-kind.ts";
 import { identityOf } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";
@@ -76,7 +76,7 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
     if (!identity.ok) return noSession(c, identity.error);
     const tooMany = await refuseTooMany(c, CONNECTIONS, principal.sub);
     if (tooMany !== null) return tooMany;
-    const { relay } = await placeOf(GUILD_KIND, hubEnv(c.env), guildId, principal.sub);
+    const { relay } = await placeOf(GUILD_HUBS, hubEnv(c.env), guildId, principal.sub);
     const now = systemClock();
     const { text, expiresAt } = await sealTicket(
       config,

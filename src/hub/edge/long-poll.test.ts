@@ -1,55 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LONG_POLL_BYTES_MAX, LONG_POLL_EVENTS_MAX } from "../../protocol/limits.ts";
+import { acceptedAt, HubEnd } from "../../testing/hub-end.ts";
+import { HubFeed } from "./hub-feed.ts";
 import { pollOnce, type PollOutcome } from "./long-poll.ts";
-import { sseMessage } from "./sse.ts";
 
-const encoder = new TextEncoder();
 const WAIT_MS = 25_000;
 
-/** A hub's event stream that the test writes. */
-class FakeHub {
-  readonly body: ReadableStream<Uint8Array>;
-  cancelled = 0;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-
-  constructor() {
-    this.body = new ReadableStream({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      cancel: () => {
-        this.cancelled += 1;
-      },
-    });
-  }
-
-  /** Sends frames of one turn, which arrive together. */
-  send(...frames: readonly object[]): this {
-    const text = frames.map((frame) => sseMessage({ data: JSON.stringify({ v: 1, ...frame }) }));
-    this.#controller?.enqueue(encoder.encode(text.join("")));
-    return this;
-  }
-
-  end(code: number): this {
-    const data = JSON.stringify({ code, reason: "because", reconnect: "yes" });
-    this.#controller?.enqueue(encoder.encode(sseMessage({ event: "close", data })));
-    this.#controller?.close();
-    return this;
-  }
-
-  breakOff(): this {
-    this.#controller?.error(new Error("restarted"));
-    return this;
-  }
-}
-
-const ack = (seq: number): object => ({
-  type: "ack",
-  event: "auth.ok",
-  epoch: "E",
-  seq,
-  retryWindowMs: 700,
-});
 const entry = (
   seq: number,
   payload: unknown = { n: seq },
@@ -85,11 +41,13 @@ function answerOf(outcome: PollOutcome): Answer {
   return JSON.parse(outcome.body) as Answer;
 }
 
-let hub: FakeHub;
+let hub: HubEnd;
+
+const poll = (waitMs: number): Promise<PollOutcome> => pollOnce(new HubFeed(hub), waitMs);
 
 beforeEach(() => {
   vi.useFakeTimers();
-  hub = new FakeHub();
+  hub = new HubEnd();
 });
 
 afterEach(() => {
@@ -99,8 +57,13 @@ afterEach(() => {
 
 describe("a long poll", () => {
   it("answers at once with everything that was missed", async () => {
-    hub.send(ack(9), event(5), { type: "batch", events: [entry(7), entry(9)] }, resumed(4, 9));
-    const answer = answerOf(await pollOnce(hub.body, WAIT_MS));
+    hub.frames(
+      acceptedAt(9),
+      event(5),
+      { type: "batch", events: [entry(7), entry(9)] },
+      resumed(4, 9),
+    );
+    const answer = answerOf(await poll(WAIT_MS));
     expect(answer).toEqual({
       v: 1,
       epoch: "E",
@@ -109,61 +72,71 @@ describe("a long poll", () => {
       more: false,
       retryWindowMs: 700,
     });
-    expect(hub.cancelled).toBe(1);
+    expect(hub.closedWith).toBe(1000);
   });
 
   it("waits for the first event, and returns the events that arrive with it", async () => {
-    hub.send(ack(4), resumed(4, 4));
-    const polling = pollOnce(hub.body, WAIT_MS);
+    hub.frames(acceptedAt(4), resumed(4, 4));
+    const polling = poll(WAIT_MS);
     await vi.advanceTimersByTimeAsync(WAIT_MS - 1);
-    hub.send(
+    hub.frames(
       { type: "signal", event: "presence", key: "presence", payload: {}, ts: 1 },
       event(5),
       event(6),
     );
     expect(answerOf(await polling)).toMatchObject({ seq: 6, events: [entry(5), entry(6)] });
-    expect(hub.cancelled).toBe(1);
+    expect(hub.closedWith).toBe(1000);
   });
 
   it("answers without events when the time is up, and only an event ends it sooner", async () => {
-    hub.send(ack(4), resumed(4, 4));
+    hub.frames(acceptedAt(4), resumed(4, 4));
     let isDone = false;
-    const polling = pollOnce(hub.body, WAIT_MS).finally(() => {
+    const polling = poll(WAIT_MS).finally(() => {
       isDone = true;
     });
-    hub.send({ type: "auth.expiring", exp: 1 });
+    hub.frames({ type: "auth.expiring", exp: 1 });
     await vi.advanceTimersByTimeAsync(WAIT_MS - 1);
     expect(isDone).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(isDone).toBe(true);
     expect(answerOf(await polling)).toMatchObject({ seq: 4, events: [], more: false });
-    expect(hub.cancelled).toBe(1);
+    expect(hub.closedWith).toBe(1000);
+  });
+
+  it("ends when its client leaves: nothing waits on, and the socket at the hub is closed", async () => {
+    hub.frames(acceptedAt(4), resumed(4, 4));
+    const feed = new HubFeed(hub);
+    const polling = pollOnce(feed, WAIT_MS);
+    await vi.advanceTimersByTimeAsync(10);
+    feed.leave("goingAway");
+    await polling;
+    expect([hub.closedWith, vi.getTimerCount()]).toEqual([1001, 0]);
   });
 
   it("with a wait of 0 answers at once", async () => {
-    hub.send(ack(4), resumed(4, 4));
-    expect(answerOf(await pollOnce(hub.body, 0))).toMatchObject({ seq: 4, events: [] });
+    hub.frames(acceptedAt(4), resumed(4, 4));
+    expect(answerOf(await poll(0))).toMatchObject({ seq: 4, events: [] });
   });
 
   it("starts the wait only when everything missed has arrived, so a slow hub has its time", async () => {
-    const polling = pollOnce(hub.body, 0);
+    const polling = poll(0);
     await vi.advanceTimersByTimeAsync(WAIT_MS);
-    hub.send(ack(5), event(5), resumed(4, 5));
+    hub.frames(acceptedAt(5), event(5), resumed(4, 5));
     expect(answerOf(await polling)).toMatchObject({ seq: 5, events: [entry(5)], more: false });
   });
 
   it("moves past events that are not for this client, or its position would be trimmed", async () => {
-    hub.send(ack(900), resumed(4, 4));
-    expect(answerOf(await pollOnce(hub.body, 0)).seq).toBe(900);
-    hub = new FakeHub().send(ack(900), event(7), resumed(4, 7));
-    expect(answerOf(await pollOnce(hub.body, WAIT_MS)).seq).toBe(900);
+    hub.frames(acceptedAt(900), resumed(4, 4));
+    expect(answerOf(await poll(0)).seq).toBe(900);
+    hub = new HubEnd().frames(acceptedAt(900), event(7), resumed(4, 7));
+    expect(answerOf(await poll(WAIT_MS)).seq).toBe(900);
   });
 
   it("answers a position that cannot be resumed with the whole state, at once", async () => {
     const state = { rooms: [{ channelId: "1" }], gateway: { state: "down" }, presence: {} };
     const snapshot = { type: "snapshot", epoch: "E", seq: 9, reason: "too_old", ...state };
-    hub.send(ack(9), { ...snapshot, oldest: 8 });
-    expect(answerOf(await pollOnce(hub.body, WAIT_MS))).toEqual({
+    hub.frames(acceptedAt(9), { ...snapshot, oldest: 8 });
+    expect(answerOf(await poll(WAIT_MS))).toEqual({
       v: 1,
       epoch: "E",
       seq: 9,
@@ -172,10 +145,10 @@ describe("a long poll", () => {
       more: false,
       retryWindowMs: 700,
     });
-    expect(hub.cancelled).toBe(1);
+    expect(hub.closedWith).toBe(1000);
     // A hub of an older version does not send `oldest`.
-    hub = new FakeHub().send(ack(9), snapshot);
-    expect(answerOf(await pollOnce(hub.body, WAIT_MS)).reset).toEqual({
+    hub = new HubEnd().frames(acceptedAt(9), snapshot);
+    expect(answerOf(await poll(WAIT_MS)).reset).toEqual({
       reason: "too_old",
       snapshot: state,
     });
@@ -183,56 +156,68 @@ describe("a long poll", () => {
 });
 
 describe("the bounds of an answer", () => {
+  it("HUB-10 more than a window is acknowledged while it is read", async () => {
+    const polling = poll(WAIT_MS);
+    hub.frames(acceptedAt(40));
+    for (let seq = 1; seq <= 40; seq += 1) {
+      hub.frames(event(seq, "x".repeat(10_000)));
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect(hub.acks.at(-1)).toBeGreaterThan(35);
+    hub.frames(resumed(0, 40));
+    expect(answerOf(await polling).events).toHaveLength(40);
+  });
+
   it("an event above the limit is left for the next call", async () => {
     const entries = Array.from({ length: LONG_POLL_EVENTS_MAX + 1 }, (_, i) => entry(i + 1));
     const last = LONG_POLL_EVENTS_MAX + 1;
-    hub.send(ack(last), { type: "batch", events: entries }, resumed(0, last));
-    const answer = answerOf(await pollOnce(hub.body, WAIT_MS));
+    hub.frames(acceptedAt(last), { type: "batch", events: entries }, resumed(0, last));
+    const answer = answerOf(await poll(WAIT_MS));
     expect([answer.events.length, answer.seq, answer.more]).toEqual([
       LONG_POLL_EVENTS_MAX,
       LONG_POLL_EVENTS_MAX,
       true,
     ]);
-    hub = new FakeHub().send(ack(last), { type: "batch", events: entries.slice(0, -1) });
-    hub.send(resumed(0, last - 1));
-    expect(answerOf(await pollOnce(hub.body, WAIT_MS)).more).toBe(false);
+    hub = new HubEnd().frames(acceptedAt(last), { type: "batch", events: entries.slice(0, -1) });
+    hub.frames(resumed(0, last - 1));
+    expect(answerOf(await poll(WAIT_MS)).more).toBe(false);
   });
 
   it("bytes are bounded as well, except for a single larger event", async () => {
     const big = "x".repeat(LONG_POLL_BYTES_MAX / 2);
-    hub.send(ack(3), event(1, big), event(2, big), event(3, big), resumed(0, 3));
-    expect(answerOf(await pollOnce(hub.body, WAIT_MS))).toMatchObject({ seq: 1, more: true });
-    hub = new FakeHub().send(ack(2), event(1, big + big), event(2), resumed(0, 2));
-    const answer = answerOf(await pollOnce(hub.body, WAIT_MS));
+    const window = { windowBytes: 4 * LONG_POLL_BYTES_MAX };
+    hub.frames(acceptedAt(3, window), event(1, big), event(2, big), event(3, big), resumed(0, 3));
+    expect(answerOf(await poll(WAIT_MS))).toMatchObject({ seq: 1, more: true });
+    hub = new HubEnd().frames(acceptedAt(2, window), event(1, big + big), event(2), resumed(0, 2));
+    const answer = answerOf(await poll(WAIT_MS));
     expect([answer.events.length, answer.seq, answer.more]).toEqual([1, 1, true]);
   });
 });
 
 describe("a hub that ends the stream", () => {
   it("its close code is the outcome when there are no events", async () => {
-    hub.send(ack(4), resumed(4, 4));
-    const polling = pollOnce(hub.body, WAIT_MS);
+    hub.frames(acceptedAt(4), resumed(4, 4));
+    const polling = poll(WAIT_MS);
     await vi.advanceTimersByTimeAsync(10);
     hub.end(4401);
     expect(await polling).toEqual({ kind: "closed", code: 4401 });
   });
 
   it("missed events are answered nevertheless, and the client asks for the rest", async () => {
-    hub.send(ack(9), event(5)).end(1013);
-    expect(answerOf(await pollOnce(hub.body, WAIT_MS))).toMatchObject({ seq: 5, more: true });
-    hub = new FakeHub().send(ack(9), event(5));
-    const polling = pollOnce(hub.body, WAIT_MS);
-    await vi.advanceTimersByTimeAsync(1);
-    hub.breakOff();
-    expect(answerOf(await polling)).toMatchObject({ seq: 5, more: true });
+    for (const end of [() => hub.end(1013), () => hub.breakOff()]) {
+      hub = new HubEnd().frames(acceptedAt(9), event(5));
+      const polling = poll(WAIT_MS);
+      await vi.advanceTimersByTimeAsync(1);
+      end();
+      expect(answerOf(await polling)).toMatchObject({ seq: 5, more: true });
+    }
   });
 
-  it("a stream that breaks off without events is lost", async () => {
-    expect(await pollOnce(hub.breakOff().body, WAIT_MS)).toEqual({ kind: "lost" });
-    hub = new FakeHub().send(ack(4), resumed(4, 4));
-    const polling = pollOnce(hub.body, WAIT_MS);
+  it("a hub that is lost without events is as if it had closed with 1006", async () => {
+    hub = new HubEnd().frames(acceptedAt(4), resumed(4, 4));
+    const polling = poll(WAIT_MS);
     await vi.advanceTimersByTimeAsync(1);
     hub.breakOff();
-    expect(await polling).toEqual({ kind: "lost" });
+    expect(await polling).toEqual({ kind: "closed", code: 1006 });
   });
 });

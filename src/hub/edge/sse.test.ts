@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type ReceivedMessage,
-  SSE_KEEP_ALIVE,
-  sseMessage,
-  type SseMessage,
-  SseReader,
-} from "./sse.ts";
+import { type ReceivedMessage, SseReader } from "../../testing/sse-reader.ts";
+import { SSE_KEEP_ALIVE, sseMessage, type SseMessage } from "./sse.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { ResumePosition } from "../core/resume.ts";
-import { DiscordId } from "../../protocol/discord-id.ts";
+import { AskedGuild } from "../../protocol/discord-id.ts";
 import { EPOCH_MAX_LENGTH, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
 
 /** An epoch is opaque. It is visible ASCII, so that it fits into a header. */
@@ -21,11 +21,7 @@ export const StreamQuery = z
     ticket: z.string().optional().openapi({
       description: "From `POST /ws/ticket`, for who cannot send `Authorization`; works once",
     }),
-    guildId: DiscordId.optional().openapi({
-      description:
-        "With a token: one guild of its `guilds` claim. Absent: the primary guild. A ticket is for one guild",
-      examples: [],
-    }),
+    guildId: AskedGuild,
     epoch: z
       .string()
       .regex(EPOCH, "`epoch` is the `epoch` of the last answer. Leave it out to get a snapshot")

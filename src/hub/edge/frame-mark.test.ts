@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Entry } from "./core/journal.ts";
-import { GUILD_DIALECT } from "./dialects/guild.ts";
+import type { Entry } from "../core/journal.ts";
+import { GUILD_DIALECT } from "../dialects/guild.ts";
 import { markOf } from "./frame-mark.ts";
 
 /** Text that looks like members of a frame. */
@@ -28,7 +28,10 @@ describe("the mark of a frame", () => {
   it("is the seq of an event, whatever its payload, name and id contain", () => {
     fc.assert(
       fc.property(entry, fc.option(fc.nat(), { nil: undefined }), (one, prev) => {
-        expect(markOf(GUILD_DIALECT.event(one, 0, prev))).toEqual({ seq: one.seq });
+        expect(markOf(GUILD_DIALECT.event(one, 0, prev))).toEqual({
+          seq: one.seq,
+          hasEvents: true,
+        });
       }),
       { numRuns: 2_000 },
     );
@@ -39,6 +42,7 @@ describe("the mark of a frame", () => {
       fc.property(fc.array(entry, { minLength: 1, maxLength: 5 }), fc.nat(), (entries, prev) => {
         expect(markOf(GUILD_DIALECT.batch?.(entries, 0, prev) ?? "")).toEqual({
           seq: entries.at(-1)?.seq,
+          hasEvents: true,
         });
       }),
       { numRuns: 2_000 },
@@ -54,12 +58,15 @@ describe("the mark of a frame", () => {
       epoch: "e",
       seq: 4,
     });
-    const ack = { type: "ack", event: "auth.ok", epoch: "e", seq: 9 };
+    const limits = { frameBytes: 1, windowBytes: 2_000, windowEvents: 30 };
+    const ack = { type: "ack", event: "auth.ok", epoch: "e", seq: 9, limits };
+    const window = { bytes: 2_000, events: 30 };
     expect(markOf(text({ ...ack, retryWindowMs: 500 }))).toEqual({
       epoch: "e",
       retryWindowMs: 500,
+      window,
     });
-    expect(markOf(text(ack))).toEqual({ epoch: "e", retryWindowMs: 0 });
+    expect(markOf(text(ack))).toEqual({ epoch: "e", retryWindowMs: 0, window });
   });
 
   it("is empty for a frame that moves no position", () => {

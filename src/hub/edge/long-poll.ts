@@ -1,15 +1,13 @@
 import type { SnapshotReason } from "../../protocol/frames.ts";
 import { LONG_POLL_BYTES_MAX, LONG_POLL_EVENTS_MAX } from "../../protocol/limits.ts";
-import { type ReceivedMessage, SSE_CLOSE_EVENT, SseReader } from "./sse.ts";
+import type { HubFeed } from "./hub-feed.ts";
 
 /** The outcome of one long poll. */
 export type PollOutcome =
   /** `body` is the JSON text of the answer. */
   | { readonly kind: "answer"; readonly body: string }
-  /** The hub closed the stream before it had sent anything to answer with. */
-  | { readonly kind: "closed"; readonly code: number }
-  /** The stream broke off without a close message. */
-  | { readonly kind: "lost" };
+  /** The hub closed the socket, or was lost (1006), before it had sent anything to answer with. */
+  | { readonly kind: "closed"; readonly code: number };
 
 /** The members of the hub's frames that an answer needs. They are not validated: the hub is our own. */
 type Frame = {
@@ -25,41 +23,31 @@ type Frame = {
 type Event = { readonly seq: number };
 
 /**
- * Reads one answer from a hub's event stream: everything that was missed, or the first events within `waitMs`, or
- * a snapshot if the position cannot be resumed. Cancels the stream.
+ * Reads one answer from a feed: everything that was missed, or the first events within `waitMs`, or a snapshot if
+ * the position cannot be resumed. Leaves the feed.
  */
-export async function pollOnce(
-  stream: ReadableStream<Uint8Array>,
-  waitMs: number,
-): Promise<PollOutcome> {
-  const reader = stream.getReader();
-  const parser = new SseReader();
+export async function pollOnce(feed: HubFeed, waitMs: number): Promise<PollOutcome> {
   const poll = new Poll();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let timeIsUp = false;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return timeIsUp ? poll.answer() : poll.broken();
-      for (const message of parser.push(value)) {
-        const outcome = poll.take(message);
+      const portion = await feed.take();
+      if (portion.kind === "ended") {
+        return poll.hasEvents ? poll.answer() : { kind: "closed", code: portion.code };
+      }
+      // The time is up, or the client has left and gets no answer.
+      if (portion.kind !== "frames") return poll.answer();
+      for (const { text } of portion.frames) {
+        const outcome = poll.take(text);
         if (outcome !== null) return outcome;
       }
-      // Only after the whole chunk, so that events that arrived together are one answer.
+      // Only after the whole portion, so that events that arrived together are one answer.
       if (poll.isLive && (poll.hasEvents || waitMs === 0)) return poll.answer();
-      if (poll.isLive && timer === undefined) {
-        timer = setTimeout(() => {
-          timeIsUp = true;
-          void reader.cancel();
-        }, waitMs);
-      }
+      if (poll.isLive) timer ??= setTimeout(() => feed.leave("normal"), waitMs);
     }
-  } catch {
-    // In workerd our own cancel rejects a pending read. Elsewhere the read returns `done`.
-    return timeIsUp ? poll.answer() : poll.broken();
   } finally {
     clearTimeout(timer);
-    await reader.cancel().catch(() => undefined);
+    feed.leave("normal");
   }
 }
 
@@ -79,13 +67,9 @@ class Poll {
     return this.#events.length > 0;
   }
 
-  /** @returns the outcome if the poll ends with this message, otherwise null */
-  take({ event, data }: ReceivedMessage): PollOutcome | null {
-    const frame = JSON.parse(data) as Frame;
-    if (event === SSE_CLOSE_EVENT) {
-      const { code } = JSON.parse(data) as { code: number };
-      return this.hasEvents ? this.answer() : { kind: "closed", code };
-    }
+  /** @returns the outcome if the poll ends with this frame, otherwise null */
+  take(text: string): PollOutcome | null {
+    const frame = JSON.parse(text) as Frame;
     switch (frame.type) {
       case "ack":
         this.#epoch = frame.epoch;
@@ -110,10 +94,6 @@ class Poll {
 
   answer(more = !this.isLive): PollOutcome {
     return this.#write(`"events":[${this.#events.join(",")}],"more":${more}`);
-  }
-
-  broken(): PollOutcome {
-    return this.hasEvents ? this.answer() : { kind: "lost" };
   }
 
   #add(events: readonly Event[]): PollOutcome | null {
