@@ -21,7 +21,7 @@ const PART_MAX_KIB: Readonly<Record<string, number>> = {
   libraries: 118,
   protocol: 11,
   platform: 26,
-  hub: 32,
+  hub: 38,
   gateway: 8,
   rooms: 16,
   matches: 32,
