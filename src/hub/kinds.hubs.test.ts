@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { HubsEnv } from "../testing/hubs-worker.ts";
 import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
 import { SOON } from "../testing/soon.ts";
+import { GUILD_DIALECT } from "./dialects/guild.ts";
 import { HANDOVER_HEADER, type Handover, writeHandover } from "./handover.ts";
 
 const env = testEnv as unknown as HubsEnv;
@@ -110,6 +111,19 @@ describe("hubs of other kinds, in real objects", () => {
     expect(await connect(space(), { sub: "alice", dialect: "guild" })).toBe(503);
     expect(await connect(user(), { sub: "alice", dialect: "nonsense" })).toBe(503);
     expect(await connect(user(), { sub: "alice", hub: "another" })).toBe(503);
+  });
+
+  test("a client that is not let in is told so in its own dialect", async () => {
+    const identity = { sub: "alice", grants: [], exp: 9_999_999_999, scope: "x".repeat(300) };
+    for (const [dialect, code] of [
+      ["guild", GUILD_DIALECT.farewell("forbidden").code],
+      ["opcode", OPCODE_DIALECT.farewell("forbidden").code],
+    ] as const) {
+      const client = await connect(user(), { dialect, identity });
+      if (typeof client === "number") throw new Error(`refused with ${client}`);
+      expect(await client.isClosed()).toBe(code);
+      expect(client.frames).toEqual([]);
+    }
   });
 
   test("the server speaks first, and the token is the kind's own", async () => {

@@ -168,11 +168,11 @@ export class Delivery<Socket extends object> {
     session.record = { ...session.record, from, decided };
   }
 
-  /** Closes a socket and forgets it. */
-  end(socket: Socket, why: CloseName): void {
+  /** Closes a socket and forgets it. @param dialect for a socket that has no session yet */
+  end(socket: Socket, why: CloseName, dialect = this.#sessions.dialectOf(socket)): void {
     const session = this.#sessions.live(socket);
     if (session !== null) this.#flow.ends(socket, session);
-    const { frame, code, reason } = this.#sessions.dialectOf(socket).farewell(why);
+    const { frame, code, reason } = dialect.farewell(why);
     if (session?.ended === false) this.#onGone(session, code);
     this.#sessions.remove(socket);
     if (frame !== undefined) this.#sockets.send(socket, frame);

@@ -75,13 +75,13 @@ export class Opening<Socket extends object> {
     options: ConnectionOptions,
     snapshot: SnapshotSource,
   ): void {
-    if (!this.hasRoom()) {
-      this.#parts.delivery.end(socket, "overloaded");
-      return;
-    }
     const { kind, hub, clock, presence } = this.#ports;
     const { limits } = kind;
     const dialect = dialectOf(kind, options.dialect) ?? kind.dialects[0];
+    if (!this.hasRoom()) {
+      this.#parts.delivery.end(socket, "overloaded", dialect);
+      return;
+    }
     const decision = this.decide(options);
     const { epoch, head, oldest } = this.#parts.store.extent();
     const record = openRecord(identity, options, dialect, clock(), head);
@@ -89,7 +89,7 @@ export class Opening<Socket extends object> {
     if (extra.length > 0) record.extra = [...extra];
     const session = new LiveSession(record, null, { dialect, limits });
     if (isTooLarge(record)) {
-      this.#parts.delivery.end(socket, "forbidden");
+      this.#parts.delivery.end(socket, "forbidden", dialect);
       return;
     }
     const whole =
