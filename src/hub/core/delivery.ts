@@ -156,9 +156,8 @@ export class Delivery<Socket extends object> {
   }
 
   /**
-   * Call it before a session's grants or subscription change, and save the session afterwards. Events up to now
-   * stay filtered by the old ones.
-   * @param upTo the last event that the old ones are for; later ones may be journaled, but are not sent yet
+   * Call it before a session's grants or subscription change, and save the session afterwards.
+   * @param upTo the last event that the old ones filter; later ones may be journaled, but are not sent yet
    */
   settle(session: LiveSession, upTo = this.#store.extent().head): void {
     const from = session.sentBefore(upTo + 1, this.#store);
@@ -284,13 +283,14 @@ export class Delivery<Socket extends object> {
     credit.sent(text.length, events, seq, now);
     this.#delivered += events;
     this.#sockets.send(socket, text);
-    if (session.dialect.probe !== undefined) this.#probe(socket, session, session.dialect.probe);
+    this.#probe(socket, session);
     return true;
   }
 
   /** Asks the client for an acknowledgement when half of its window is used up. */
-  #probe(socket: Socket, session: LiveSession, probe: () => string): void {
-    if (session.isProbed || !session.credit.isHalfUsed) return;
+  #probe(socket: Socket, session: LiveSession): void {
+    const { probe } = session.dialect;
+    if (probe === undefined || session.isProbed || !session.credit.isHalfUsed) return;
     session.isProbed = true;
     this.send(socket, session, probe());
   }
