@@ -32,7 +32,6 @@ export class Delivery<Socket extends object> {
     readonly kind: StreamKind;
     readonly clock: Clock;
     readonly after: After;
-    /** A socket is closed by us. */
     readonly onEnd: (code: number) => void;
     /** A session is no longer served, whoever closed it. */
     readonly onGone: (session: LiveSession, code: number) => void;
