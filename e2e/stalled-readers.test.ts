@@ -39,8 +39,11 @@ const MIB = 1024 * 1024;
  * hundred megabytes each.
  */
 const STALLED_MAX_BYTES = STALLED * 2 * CREDIT_WINDOW_BYTES;
-/** The same for streams over HTTP, each with a window in the hub and one in the Worker. */
-const STALLED_STREAMS_MAX_BYTES = STALLED_STREAMS * 2 * 2 * CREDIT_WINDOW_BYTES;
+/**
+ * What stalled streams over HTTP may cost beyond streams that read: an eighth of what they would cost without flow
+ * control. Two windows for each are less than that, but the garbage of the Worker's requests comes and goes.
+ */
+const STALLED_STREAMS_MAX_BYTES = (STALLED_STREAMS * SHORT_FLOOD * TURN_EVENTS * EVENT_BYTES) / 8;
 /** The same for three users that never sent a frame: what the runtime needs to hold a frame is added to it. */
 const SILENT_MAX_BYTES = 3 * UNACKNOWLEDGED_BYTES_MAX * 1.25;
 
