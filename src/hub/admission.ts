@@ -103,8 +103,17 @@ export class Admission {
       }
       this.#ports.onServed();
       const { socket, response } = this.#runtime.accept();
-      this.#server.open(socket, identity, options, start.snapshot);
-      this.#parts.arm();
+      try {
+        this.#server.open(socket, identity, options, start.snapshot);
+      } catch (error) {
+        // Nobody is at its other end, and nobody would ever close it.
+        log("error", "hub.not_opened", { hub: this.#ports.hub, error });
+        this.#server.notAccepted();
+        this.#server.end(socket, "restart");
+        return refused(503);
+      } finally {
+        this.#parts.arm();
+      }
       return response;
     });
   }

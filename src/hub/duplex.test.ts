@@ -1,101 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CALLS_PER_TARGET, SESSION_SCOPE_MAX_BYTES } from "../protocol/limits.ts";
-import { desk, DESK_EVENTS, DESK_TIMEOUT_MS } from "../testing/desk-extension.ts";
+import { DESK_TIMEOUT_MS } from "../testing/desk-extension.ts";
 import { takeHubFailures } from "../testing/hub-failures.ts";
-import { MemoryObject, type MemorySocket } from "../testing/memory-platform.ts";
+import type { MemorySocket } from "../testing/memory-platform.ts";
 import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
-import { KIND, VirtualGuild } from "../testing/virtual-guild.ts";
-import { HANDOVER_HEADER, writeHandover } from "./handover.ts";
-import { HubObject } from "./hub-object.ts";
+import { opcodeFrames, VirtualDesk } from "../testing/virtual-desk.ts";
 
-type Frame = {
-  readonly op: number;
-  readonly s?: number;
-  readonly t?: string;
-  readonly d: Record<string, unknown>;
-};
-
-/** An account's hub, whose clients call each other. */
-class Desk {
-  readonly time;
-  readonly hub: MemoryObject<HubObject>;
-  #acks = 0;
-
-  constructor() {
-    const { time, env } = new VirtualGuild();
-    const noOne = (): never => {
-      throw new Error("this hub calls no other object");
-    };
-    let ids = 0;
-    this.time = time;
-    this.hub = new MemoryObject<HubObject>({
-      name: "alice",
-      time,
-      reachFrom: () => ({
-        hub: noOne,
-        relay: noOne,
-        newId: () => `id-${String(++ids).padStart(6, "0")}`,
-      }),
-      make: (runtime) =>
-        new HubObject(
-          runtime,
-          env,
-          { ...KIND, name: "user", dialects: [OPCODE_DIALECT] },
-          { extensions: [desk], events: DESK_EVENTS },
-        ),
-    });
-  }
-
-  async connect(sub: string, scope?: unknown): Promise<MemorySocket> {
-    const exp = Math.floor(this.time.now / 1_000) + 3_600;
-    const identity = {
-      sub,
-      grants: [`sub:${sub}`],
-      exp,
-      ...(scope === undefined ? {} : { scope }),
-    };
-    const text = writeHandover({ v: 1, hub: "alice", batch: false, identity });
-    const connecting = this.hub.connect({
-      headers: { get: (name) => (name === HANDOVER_HEADER ? text : null) },
-      signal: new AbortController().signal,
-    });
-    // Clients are let in one after the other.
-    await this.time.pass(100);
-    const answer = await connecting;
-    if (typeof answer === "number") throw new Error(`refused with ${answer}`);
-    return answer;
-  }
-
-  /** Sends a message. @returns the name under which its answer comes */
-  async say(from: MemorySocket, name: string, data: unknown): Promise<string> {
-    const ack = `a${++this.#acks}`;
-    this.hub.message(from, JSON.stringify({ op: 20, d: { name, data, ack } }));
-    await this.time.quiet();
-    return ack;
-  }
-
-  async answer(from: MemorySocket, id: string, data: unknown): Promise<void> {
-    this.hub.message(from, JSON.stringify({ op: 21, d: { id, data } }));
-    await this.time.quiet();
-  }
-
-  /** Lets the hub sleep and wake, once nothing keeps it awake. */
-  async sleep(): Promise<void> {
-    for (let ms = 0; ms < 1_000 && this.hub.isBusy; ms += 1) await this.time.pass(1);
-    this.hub.evict();
-  }
-
-  /** A client that has registered a method. */
-  async worker(method: string, sub = "worker"): Promise<MemorySocket> {
-    const socket = await this.connect(sub);
-    await this.say(socket, "desk.register", { method });
-    return socket;
-  }
-}
-
-const frames = (socket: MemorySocket): Frame[] =>
-  socket.sent.map((text) => JSON.parse(text) as Frame);
+const frames = opcodeFrames;
 /** The answers that a client got, by name. */
 const answers = (socket: MemorySocket): Record<string, unknown> =>
   Object.fromEntries(
@@ -109,7 +21,7 @@ const events = (socket: MemorySocket): string[] =>
 
 describe("HUB-21 an extension and its clients", () => {
   it("answers a message after the events that it caused, and sends to the others", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const [one, other] = [await at.connect("alice"), await at.connect("bob")];
     const ack = await at.say(one, "desk.shout", "hello");
     expect(answers(one)).toEqual({ [ack]: "done" });
@@ -123,7 +35,7 @@ describe("HUB-21 an extension and its clients", () => {
   });
 
   it("hears who comes, with what they say of themselves, and who leaves, once", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const watcher = await at.connect("watcher");
     const other = await at.connect("alice", { type: "machine", id: "m1" });
     expect(frames(watcher).at(-1)).toMatchObject({
@@ -140,7 +52,7 @@ describe("HUB-21 an extension and its clients", () => {
   });
 
   it("hears of a client that it closed itself, with the code of its dialect", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const watcher = await at.connect("watcher");
     const other = await at.connect("alice");
     const [{ id } = { id: "" }] = frames(other).flatMap(({ t, d }) =>
@@ -155,7 +67,7 @@ describe("HUB-21 an extension and its clients", () => {
   });
 
   it("hears after a crash that its clients are lost, once, also if it crashes again at once", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     await at.connect("alice");
     at.hub.crash();
     at.hub.crash();
@@ -170,7 +82,7 @@ describe("HUB-21 an extension and its clients", () => {
   });
 
   it("rolls everything of a message back that fails, and closes its sender, who comes again", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const [one, other] = [await at.connect("alice"), await at.connect("bob")];
     const before = events(other).length;
     await at.say(one, "desk.fail", null);
@@ -181,14 +93,14 @@ describe("HUB-21 an extension and its clients", () => {
   });
 
   it("refuses a message that nobody takes", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const one = await at.connect("alice");
     await at.say(one, "other.thing", null);
     expect(frames(one).at(-1)).toEqual({ op: 9, d: { code: "unknown_type" } });
   });
 
   it("does not let in a client that says too much of itself", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const fits = await at.connect("alice", "x".repeat(SESSION_SCOPE_MAX_BYTES - 2));
     expect(fits.closedWith).toBeNull();
     const over = await at.connect("alice", "x".repeat(SESSION_SCOPE_MAX_BYTES - 1));
@@ -199,7 +111,7 @@ describe("HUB-21 an extension and its clients", () => {
 
 describe("HUB-8 grants that are not in a token", () => {
   it("change between the events of one turn, survive a sleep, and are found again at the next connect", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const clerk = await at.connect("clerk");
     const give = (role: string | null): Promise<unknown> =>
       at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role }));
@@ -217,7 +129,7 @@ describe("HUB-8 grants that are not in a token", () => {
 
 describe("HUB-5 what was sent before", () => {
   it("is found in the journal by the grants of then, also after a sleep and a change of grants", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const clerk = await at.connect("clerk");
     const give = (role: string | null, quietly = false): Promise<unknown> =>
       at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role, quietly }));
@@ -235,7 +147,7 @@ describe("HUB-5 what was sent before", () => {
 
 describe("HUB-22 calls between clients", () => {
   it("go to one target, and its answer to the caller alone", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const [target, caller, other] = [
       await at.worker("add"),
       await at.connect("a"),
@@ -249,7 +161,7 @@ describe("HUB-22 calls between clients", () => {
   });
 
   it("survive a sleep of the hub", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const [target, caller] = [await at.worker("add"), await at.connect("a")];
     const ack = await at.say(caller, "desk.call", { method: "add", params: null });
     await at.sleep();
@@ -258,7 +170,7 @@ describe("HUB-22 calls between clients", () => {
   });
 
   it("fail at once when nobody has the method, when it is one's own, and when the target leaves", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const [target, caller] = [await at.worker("add"), await at.connect("a")];
     const nobody = await at.say(caller, "desk.call", { method: "unknown", params: null });
     const own = await at.say(target, "desk.call", { method: "add", params: null });
@@ -271,7 +183,7 @@ describe("HUB-22 calls between clients", () => {
   });
 
   it("fail at their deadline, by an alarm, also if the hub slept, and a later answer is dropped", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const [target, caller] = [await at.worker("add"), await at.connect("a")];
     const ack = await at.say(caller, "desk.call", { method: "add", params: null });
     await at.sleep();
@@ -285,7 +197,7 @@ describe("HUB-22 calls between clients", () => {
   });
 
   it("take one answer, and only from their target", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const [target, caller, thief] = [
       await at.worker("add"),
       await at.connect("a"),
@@ -303,7 +215,7 @@ describe("HUB-22 calls between clients", () => {
   });
 
   it("to one target are limited, and there is room again when some end", async () => {
-    const at = new Desk();
+    const at = new VirtualDesk();
     const target = await at.worker("add");
     const callers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => at.connect(`caller${i}`)),
@@ -339,7 +251,7 @@ describe("HUB-22 calls between clients", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
-        const at = new Desk();
+        const at = new VirtualDesk();
         const clients: MemorySocket[] = [];
         for (let i = 0; i < 4; i += 1) clients.push(await at.worker(`m${i}`, `c${i}`));
         /** The acks that each connection waits for. */

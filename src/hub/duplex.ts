@@ -1,4 +1,5 @@
-import { Calls } from "./core/calls.ts";
+import { log } from "../platform/log.ts";
+import { type CallFailure, Calls } from "./core/calls.ts";
 import type { DirectIntent } from "./core/dialect.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Direct } from "./core/direct.ts";
@@ -10,6 +11,9 @@ import type { SqliteDuplex } from "./sqlite-duplex.ts";
 
 /** Task that fails the calls whose deadline has passed. */
 export const CALLS_TASK = "hub/calls";
+
+/** Task that lets the hub tell its extensions of lost connections, if nothing else happens. */
+export const LOST_TASK = "hub/lost";
 
 /** A closed connection that its hub did not see closing: it was lost in a crash. */
 const LOST_CODE = 1006;
@@ -25,6 +29,7 @@ export class Duplex {
   readonly #defer: (act: () => void) => void;
   readonly #turns: ExtensionTurns;
   readonly #calls: Calls;
+  readonly #wakeSoon: () => void;
   /** Closed since the last event ended. */
   #gone: Gone[] = [];
 
@@ -48,15 +53,20 @@ export class Duplex {
     );
     const answer = (caller: string, ack: string, data: unknown): void =>
       defer(() => this.#answer(caller, ack, data));
+    this.#wakeSoon = () => {
+      host.store.writeTask(LOST_TASK, host.clock());
+      host.schedule();
+    };
     this.#calls = new Calls({
       store,
       clock: host.clock,
       newId: host.newId,
-      isConnected: (connection) => this.#direct.selected({ connection }).length > 0,
+      canBeAsked: (connection) => this.#direct.canBeAsked(connection),
       ask: ({ id, target }, name, data) =>
         defer(() => this.#direct.owe(target, (frames) => frames.call(id, name, data))),
       answer: ({ caller, ack }, data) => answer(caller, ack, data),
-      fail: ({ caller, ack }, why) => answer(caller, ack, this.#failureOf(why)),
+      fail: ({ caller, ack, extension }, why) =>
+        answer(caller, ack, this.#failureOf(extension, why)),
       schedule: (at) => host.store.writeTask(CALLS_TASK, at),
     });
   }
@@ -103,7 +113,8 @@ export class Duplex {
       if ("data" in reply) this.#defer(() => this.#answer(connectionId, ack, reply.data));
       else {
         const { to: target, timeoutMs, ...call } = reply.call;
-        this.#calls.place({ caller: connectionId, ack, target }, call.name, call.data, timeoutMs);
+        const waiting = { caller: connectionId, ack, target, extension: extension.name };
+        this.#calls.place(waiting, call.name, call.data, timeoutMs);
       }
     });
     return true;
@@ -118,25 +129,31 @@ export class Duplex {
   settle(): void {
     for (let gone = this.#gone.shift(); gone !== undefined; gone = this.#gone.shift()) {
       const { client, code } = gone;
+      let isKnown = false;
       this.#turns.run(() => {
-        // Only once, also if the object died before this turn was stored.
-        if (!this.#store.forgetConnection(client.connectionId)) return;
-        this.#calls.gone(client.connectionId);
-        for (const [extension, ears] of this.#ears) {
-          ears.onClose?.(this.#turns.of(extension), client, code);
-        }
+        isKnown = this.#store.forgetConnection(client.connectionId);
+        if (isKnown) this.#calls.gone(client.connectionId);
       });
+      if (!isKnown) continue;
+      for (const [extension, ears] of this.#ears) {
+        try {
+          this.#turns.run(() => ears.onClose?.(this.#turns.of(extension), client, code));
+        } catch (error) {
+          // The others hear of it nevertheless.
+          log("error", "hub.close_not_heard", { extension: extension.name, error });
+        }
+      }
     }
   }
 
   /** After a crash all sockets are gone, and nobody saw them closing. Call it at each wake. */
   findLost(): void {
-    if (this.#ears.length === 0) return;
     for (const { connectionId, sub, scope } of this.#store.connections()) {
       if (this.#direct.selected({ connection: connectionId }).length > 0) continue;
       const client = { connectionId, sub, scope: JSON.parse(scope) as unknown };
       this.#gone.push({ client, code: LOST_CODE });
     }
+    if (this.#gone.length > 0) this.#wakeSoon();
   }
 
   /** The task is due. */
@@ -148,7 +165,8 @@ export class Duplex {
     this.#direct.owe(connection, (frames) => frames.answer(ack, data));
   }
 
-  #failureOf(why: Parameters<SocketExtension["callFailed"]>[0]): unknown {
-    return this.#ears[0]?.[1].callFailed(why);
+  #failureOf(name: string, why: CallFailure): unknown {
+    const ears = this.#ears.find(([extension]) => extension.name === name);
+    return ears?.[1].callFailed(why);
   }
 }

@@ -208,6 +208,11 @@ export class StreamHost {
       this.#logFailure("hub.settle_failed", error);
     }
     this.meter.count("delivered", this.server.takeDelivered());
+    this.schedule();
+  }
+
+  /** Sets the alarm for the next task, and does nothing else. */
+  schedule(): void {
     const at = this.store.nextTaskAt();
     const next = at === null ? null : Math.min(at, ALARM_LATEST);
     if (next === this.#armedAt) return;

@@ -18,7 +18,7 @@ import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-c
 import { RELAYS_TASK } from "./core/relay-fanout.ts";
 import { Sequencer } from "./core/sequencer.ts";
 import type { HubEnv } from "./env.ts";
-import { CALLS_TASK, Duplex } from "./duplex.ts";
+import { CALLS_TASK, Duplex, LOST_TASK } from "./duplex.ts";
 import { ExtensionTurns } from "./extension-turns.ts";
 import type { HubExtension } from "./extension.ts";
 import { StreamHost } from "./host.ts";
@@ -123,6 +123,7 @@ export class HubObject {
       newId: this.host.newId,
       isKnownEvent: (event) => this.#areas.events.has(event),
       onAppended: (entries) => this.#send(entries),
+      onActFailed: (error) => log("error", "hub.act_failed", { hub: name, error }),
     });
     this.#turns = new ExtensionTurns({
       name,
@@ -244,11 +245,15 @@ export class HubObject {
   }
 
   releaseRelay(index: number): boolean {
-    return this.relays.release(index);
+    const isReleased = this.relays.release(index);
+    this.host.arm();
+    return isReleased;
   }
 
   noteLoad(index: number, sockets: number, users: number): { readonly draining: boolean } {
-    return this.relays.noteLoad(index, sockets, users);
+    const noted = this.relays.noteLoad(index, sockets, users);
+    this.host.arm();
+    return noted;
   }
 
   /** The whole state for several readers. Each reader is a list of grants. */
@@ -309,6 +314,8 @@ export class HubObject {
     if (key === RELAYS_TASK) return this.relays.recall();
     if (key === PRESENCE_TASK) return this.#presence.tell();
     if (key === CALLS_TASK) return this.#duplex?.expire();
+    // They are told at the end of each event.
+    if (key === LOST_TASK) return;
     const slash = key.indexOf("/");
     const isRefused = "refused" in this.#parts;
     const extensions = isRefused ? [] : this.#areas.extensions;

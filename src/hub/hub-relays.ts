@@ -60,7 +60,9 @@ export class HubRelays {
       revision: () => this.#revision,
       onAck: (before, { users, closed }) => {
         this.#closedAtRelays += closed;
-        if (before.users !== users) this.#onLoad();
+        if (before.users === users) return;
+        this.#onLoad();
+        host.arm();
       },
     });
   }
@@ -165,7 +167,8 @@ export class HubRelays {
   async revoke(target: RevocationTarget): Promise<number> {
     const { store, server } = this.#host;
     const at = this.#host.clock();
-    const revision = this.#revision + 1;
+    // After a restore of the storage it must not be one that a relay has already.
+    const revision = Math.max(this.#revision + 1, at);
     store.transaction(() => {
       store.writeRevocation({ revision, target, at, expiresAt: at + REVOCATION_TTL_MS });
       store.writeFact(REVISION_FACT, String(revision));

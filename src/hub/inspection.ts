@@ -110,7 +110,7 @@ export function explainHere(
 }
 
 function connectionOf(session: LiveSession, relay: number | null, sent: number): HubConnection {
-  const { id, sub, transport, since, grants, start, from } = session.record;
+  const { id, sub, transport, since, start, from } = session.record;
   return {
     connectionId: id,
     sub,
@@ -118,7 +118,7 @@ function connectionOf(session: LiveSession, relay: number | null, sent: number):
     relay,
     since,
     expiresAt: session.expiresAtMs,
-    grants: [...grants],
+    grants: [...session.grants],
     topics: session.topics,
     from: start ?? from,
     sent,

@@ -39,13 +39,15 @@ export class PresenceTeller {
     return { count, users: isLongerThan(JSON.stringify(users), USERS_MAX_BYTES) ? null : users };
   }
 
-  /** A user has connected or left. Without a reader of signals no task is scheduled. */
+  /**
+   * A user has connected or left. Without a reader of signals no task is scheduled. The alarm is set at the end of
+   * the event: this may be in the middle of a delivery.
+   */
   changed(): void {
     const { server, store } = this.#host;
     if (!server.hasSignalReaders && this.#relays.rows.length === 0) return;
     if (store.readTask(PRESENCE_TASK) !== null) return;
     store.writeTask(PRESENCE_TASK, this.#host.clock() + PRESENCE_DEBOUNCE_MS);
-    this.#host.arm();
   }
 
   /** Runs when the task is due. */

@@ -8,7 +8,7 @@ export type KnownConnection = {
   readonly scope: string;
 };
 
-const CALL = "id, caller, ack, target, deadline";
+const CALL = "id, caller, ack, target, extension, deadline";
 
 /** What a hub that hears its sockets stores: pending calls, and the connections that its extensions know. */
 export class SqliteDuplex implements CallStore {
@@ -18,7 +18,8 @@ export class SqliteDuplex implements CallStore {
     this.#sql = sql;
     sql.exec(`
       CREATE TABLE IF NOT EXISTS calls (
-        id TEXT PRIMARY KEY, caller TEXT NOT NULL, ack TEXT NOT NULL, target TEXT NOT NULL, deadline INTEGER NOT NULL
+        id TEXT PRIMARY KEY, caller TEXT NOT NULL, ack TEXT NOT NULL, target TEXT NOT NULL,
+        extension TEXT NOT NULL, deadline INTEGER NOT NULL
       ) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS calls_by_caller ON calls (caller);
       CREATE INDEX IF NOT EXISTS calls_by_target ON calls (target);
@@ -29,13 +30,14 @@ export class SqliteDuplex implements CallStore {
     `);
   }
 
-  addCall({ id, caller, ack, target, deadline }: PendingCall): void {
+  addCall({ id, caller, ack, target, extension, deadline }: PendingCall): void {
     this.#sql.exec(
-      `INSERT INTO calls (${CALL}) VALUES (?, ?, ?, ?, ?)`,
+      `INSERT INTO calls (${CALL}) VALUES (?, ?, ?, ?, ?, ?)`,
       id,
       caller,
       ack,
       target,
+      extension,
       deadline,
     );
   }

@@ -87,7 +87,7 @@ export const UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS = 100;
 /** Bytes of a session's grants as JSON, so that a socket's attachment stays under 2 KB. Over it: 403. */
 export const SESSION_GRANTS_MAX_BYTES = 1_500;
 
-/** Bytes of what a client says of itself when it connects, as JSON; it is in the attachment as well. Over it: 403. */
+/** Bytes of what a client says of itself when it connects, as JSON; it is in the attachment as well. Over it: close 4403. */
 export const SESSION_SCOPE_MAX_BYTES = 256;
 
 /** Calls that may wait for one client, and in one hub. Further ones fail at once. */

@@ -26,6 +26,11 @@ export class BatchWindow {
     return this.#entries?.[0];
   }
 
+  /** The events that wait, up to this seq. */
+  waiting(upTo: number): Entry[] {
+    return (this.#entries ?? []).filter(({ seq }) => seq <= upTo);
+  }
+
   /** Adds entries if a window is open. */
   add(entries: readonly Entry[]): void {
     this.#entries?.push(...entries);

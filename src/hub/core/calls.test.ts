@@ -15,7 +15,7 @@ test("HUB-22 in one hub so many calls may wait, and each that ends makes room fo
     store,
     clock: () => now,
     newId: () => `id${++ids}`,
-    isConnected: () => true,
+    canBeAsked: () => "yes",
     ask: ({ id }) => void asked.push(id),
     answer: () => {},
     fail: (_, why) => void failed.push(why),
@@ -25,7 +25,12 @@ test("HUB-22 in one hub so many calls may wait, and each that ends makes room fo
   });
   const place = (i: number): void => {
     const target = `target${Math.floor(i / CALLS_PER_TARGET)}`;
-    calls.place({ caller: "caller", ack: `a${i}`, target }, "name", null, 1_000 + i);
+    calls.place(
+      { caller: "caller", ack: `a${i}`, target, extension: "x" },
+      "name",
+      null,
+      1_000 + i,
+    );
   };
   for (let i = 0; i < CALLS_PER_HUB; i += 1) place(i);
   expect([asked.length, failed.length]).toEqual([CALLS_PER_HUB, 0]);

@@ -11,6 +11,8 @@ export type PendingCall = {
   readonly ack: string;
   /** Id of the connection that is to answer. */
   readonly target: string;
+  /** Name of the extension that passed it on. */
+  readonly extension: string;
   /** When it fails, milliseconds. */
   readonly deadline: number;
 };
@@ -19,7 +21,7 @@ export type PendingCall = {
 export type CallFailure =
   /** The target is not connected, or is the caller itself. Nothing was sent. */
   | "no_target"
-  /** Too many calls wait for that target, or in this hub. Nothing was sent. */
+  /** Too many calls wait for that target, or in this hub, or the target takes nothing. Nothing was sent. */
   | "too_many"
   /** The target has left. The call may have had its effect. */
   | "target_gone"
@@ -48,13 +50,17 @@ export type CallPorts = {
   readonly store: CallStore;
   readonly clock: Clock;
   readonly newId: IdGenerator;
-  readonly isConnected: (connectionId: string) => boolean;
+  /** Whether a connection is open; `full`: it has not taken what it was sent. */
+  readonly canBeAsked: (connectionId: string) => "yes" | "full" | "no";
   /** Sends the call to its target. */
   readonly ask: (call: PendingCall, name: string, data: unknown) => void;
   /** Sends the answer to the caller, if it is still there. */
   readonly answer: (call: PendingCall, data: unknown) => void;
   /** Sends the caller that there is no answer. */
-  readonly fail: (call: Pick<PendingCall, "caller" | "ack">, why: CallFailure) => void;
+  readonly fail: (
+    call: Pick<PendingCall, "caller" | "ack" | "extension">,
+    why: CallFailure,
+  ) => void;
   /** Sets when {@link Calls.expire} runs, milliseconds; null: not at all. */
   readonly schedule: (at: number | null) => void;
 };
@@ -72,16 +78,18 @@ export class Calls {
 
   /** Sends a call, or fails it at once. @param timeoutMs how long the target may take */
   place(
-    call: Pick<PendingCall, "caller" | "ack" | "target">,
+    call: Pick<PendingCall, "caller" | "ack" | "target" | "extension">,
     name: string,
     data: unknown,
     timeoutMs: number,
   ): void {
-    const { store, clock, newId, isConnected, ask, fail } = this.#ports;
+    const { store, clock, newId, canBeAsked, ask, fail } = this.#ports;
     const { caller, target } = call;
-    if (caller === target || !isConnected(target)) return fail(call, "no_target");
+    const state = caller === target ? "no" : canBeAsked(target);
+    if (state === "no") return fail(call, "no_target");
     const { all, toTarget } = store.countCalls(target);
-    if (all >= CALLS_PER_HUB || toTarget >= CALLS_PER_TARGET) return fail(call, "too_many");
+    const isFull = state === "full" || all >= CALLS_PER_HUB || toTarget >= CALLS_PER_TARGET;
+    if (isFull) return fail(call, "too_many");
     const now = clock();
     const pending = { ...call, id: newId(now), deadline: now + timeoutMs };
     store.addCall(pending);

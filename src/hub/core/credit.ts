@@ -2,10 +2,14 @@ import type { StreamLimits } from "./stream-limits.ts";
 
 /** Marks in a window. An acknowledgement may be counted too low by what is sent between two of them. */
 const MARKS_PER_WINDOW = 8;
+/** Answers and calls may exceed the window so many times. */
+const OWED_WINDOWS = 4;
 /** Marks in a quarter of a window. */
 const QUARTER_MARKS = 2;
 /** With more marks than this, every second one is dropped. */
 const MARKS_MAX = 64;
+
+type CreditLimits = Pick<StreamLimits, "windowBytes" | "windowEvents" | "unacknowledgedBytes">;
 
 /** How much had been sent up to `seq`. */
 type Mark = {
@@ -22,7 +26,7 @@ type Mark = {
  * never more than the client has taken.
  */
 export class Credit {
-  readonly #limits: Pick<StreamLimits, "windowBytes" | "windowEvents">;
+  readonly #limits: CreditLimits;
   #bytes = 0;
   #events = 0;
   #shownBytes = 0;
@@ -35,7 +39,7 @@ export class Credit {
   /** The client has acknowledged or pinged. From then on the window applies. */
   #shows: "nothing" | "pings" | "acknowledges" = "nothing";
 
-  constructor(limits: Pick<StreamLimits, "windowBytes" | "windowEvents">) {
+  constructor(limits: CreditLimits) {
     this.#limits = limits;
   }
 
@@ -74,6 +78,13 @@ export class Credit {
     if (open === 0) return true;
     const { windowBytes, windowEvents } = this.#limits;
     return open + bytes <= windowBytes && this.#events - this.#shownEvents + events <= windowEvents;
+  }
+
+  /** Whether a frame may be sent that does not wait for the window: answers and calls. */
+  mayOwe(bytes: number): boolean {
+    const { windowBytes, unacknowledgedBytes } = this.#limits;
+    const most = this.isSilent ? unacknowledgedBytes : OWED_WINDOWS * windowBytes;
+    return this.outstandingBytes + bytes <= most;
   }
 
   /** Counts a frame that was sent. @param seq of its last event, or of the last event before it */

@@ -2,7 +2,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import { type After, BatchWindow } from "./batch-window.ts";
 import { FrameTexts } from "./fan-out.ts";
-import { Flow } from "./flow.ts";
+import { Flow, type Verdict } from "./flow.ts";
 import { type JournalBefore, JournalPages, LookBack } from "./journal-pages.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { StreamKind } from "./kind.ts";
@@ -10,49 +10,44 @@ import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets, OpenSession } from "./session.ts";
 
+type DeliveryParts<Socket extends object> = {
+  readonly sockets: HubSockets<Socket>;
+  readonly sessions: SessionRegistry<Socket>;
+  readonly store: HubStore;
+  readonly kind: StreamKind;
+  readonly clock: Clock;
+  readonly after: After;
+  /** A socket is closed by us. */
+  readonly onEnd: (code: number) => void;
+  /** A session is no longer served, whoever closed it. */
+  readonly onGone: (session: LiveSession, code: number) => void;
+  /** A session begins to lag. */
+  readonly onLag: () => void;
+  /** A session that lagged or resumed is live. */
+  readonly onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
+};
+
 /** Sends events to the sessions that may see them, in order, each once (HUB-2, HUB-5, HUB-8). */
 export class Delivery<Socket extends object> {
+  readonly #parts: DeliveryParts<Socket>;
   readonly #sockets: HubSockets<Socket>;
   readonly #sessions: SessionRegistry<Socket>;
   readonly #store: HubStore;
-  readonly #clock: Clock;
-  readonly #window: BatchWindow;
   readonly #flow: Flow<Socket>;
+  readonly #window: BatchWindow;
   #pages: JournalPages;
-  readonly #onEnd: (code: number) => void;
-  readonly #onGone: (session: LiveSession, code: number) => void;
-  readonly #onLag: () => void;
-  readonly #onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
   #delivered = 0;
 
-  constructor(parts: {
-    readonly sockets: HubSockets<Socket>;
-    readonly sessions: SessionRegistry<Socket>;
-    readonly store: HubStore;
-    readonly kind: StreamKind;
-    readonly clock: Clock;
-    readonly after: After;
-    readonly onEnd: (code: number) => void;
-    /** A session is no longer served, whoever closed it. */
-    readonly onGone: (session: LiveSession, code: number) => void;
-    /** A session has used up its credit and begins to lag. */
-    readonly onLag: () => void;
-    /** A session that lagged or resumed has reached the end of the journal. */
-    readonly onCaughtUp: (socket: Socket, session: LiveSession, hasResumed: boolean) => void;
-  }) {
+  constructor(parts: DeliveryParts<Socket>) {
+    this.#parts = parts;
     this.#sockets = parts.sockets;
     this.#sessions = parts.sessions;
     this.#store = parts.store;
-    this.#clock = parts.clock;
+    this.#flow = new Flow(parts);
+    this.#pages = new JournalPages(parts.store);
     this.#window = new BatchWindow(parts.after, (entries) =>
       this.#deliver(entries, ({ batch }) => batch),
     );
-    this.#flow = new Flow(parts);
-    this.#pages = new JournalPages(parts.store);
-    this.#onEnd = parts.onEnd;
-    this.#onGone = parts.onGone;
-    this.#onLag = parts.onLag;
-    this.#onCaughtUp = parts.onCaughtUp;
   }
 
   /** Sends what one turn appended. Sessions that take batches get it at once, or when the open window ends. */
@@ -77,7 +72,7 @@ export class Delivery<Socket extends object> {
   catchUp(socket: Socket, session: LiveSession, from: number): void {
     session.lastSent = from;
     session.cursor = from;
-    session.record = { ...session.record, from, lagging: this.#clock() };
+    session.record = { ...session.record, from, lagging: this.#parts.clock() };
     this.feed(socket, session);
   }
 
@@ -94,7 +89,7 @@ export class Delivery<Socket extends object> {
       this.end(socket, "overloaded");
       return;
     }
-    const now = this.#clock();
+    const now = this.#parts.clock();
     if (session.expiresAtMs <= now) {
       this.end(socket, "unauthorized");
       return;
@@ -119,8 +114,9 @@ export class Delivery<Socket extends object> {
   send(socket: Socket, session: LiveSession, text: string | null): void {
     if (text === null || session.ended) return;
     const seq = session.lastSent ?? session.record.from;
-    session.credit.sent(text.length, 0, seq, this.#clock());
+    session.credit.sent(text.length, 0, seq, this.#parts.clock());
     this.#sockets.send(socket, text);
+    this.#probe(socket, session);
   }
 
   /** Events sent since the last call. */
@@ -138,11 +134,8 @@ export class Delivery<Socket extends object> {
   sendSignal(socket: Socket, session: LiveSession, text: string): boolean {
     if (session.ended) return true;
     if (session.isLagging) return false;
-    const now = this.#clock();
-    const verdict = session.credit.fits(text.length, 0)
-      ? "send"
-      : this.#flow.judge(socket, session, text.length, 0, now);
-    if (verdict === "end") this.end(socket, "overloaded");
+    const now = this.#parts.clock();
+    const verdict = this.#judge(socket, session, text.length, 0, now);
     if (verdict === "wait") this.#lagByNothing(socket, session, now);
     if (verdict === "send") this.send(socket, session, text);
     return verdict !== "wait";
@@ -158,12 +151,18 @@ export class Delivery<Socket extends object> {
    * Call it before a session's grants or subscription change, and save the session afterwards.
    * @param upTo the last event that the old ones filter; later ones may be journaled, but are not sent yet
    */
-  settle(session: LiveSession, upTo = this.#store.extent().head): void {
+  settle(socket: Socket, session: LiveSession, upTo = this.#store.extent().head): void {
+    const now = this.#parts.clock();
+    const waiting = session.record.batch ? this.#window.waiting(upTo) : [];
+    if (!session.isLagging && waiting.length > 0) {
+      const texts = new FrameTexts(waiting);
+      const fits = this.#sendEntries(socket, session, waiting, texts, this.#store, now);
+      if (!fits) this.#lagFrom(socket, session, waiting[0], now);
+    }
     const from = session.sentBefore(upTo + 1, this.#store);
-    const waiting = session.record.batch ? this.#window.first : undefined;
-    const decided = waiting === undefined ? upTo : Math.min(upTo, waiting.seq - 1);
     session.lastSent = from;
-    session.record = { ...session.record, from, decided };
+    // What waits for a session that lags is decided when it is fed.
+    session.record = { ...session.record, from, decided: session.isLagging ? from : upTo };
   }
 
   /** Closes a socket and forgets it. @param dialect for a socket that has no session yet */
@@ -171,11 +170,11 @@ export class Delivery<Socket extends object> {
     const session = this.#sessions.live(socket);
     if (session !== null) this.#flow.ends(socket, session);
     const { frame, code, reason } = dialect.farewell(why);
-    if (session?.ended === false) this.#onGone(session, code);
+    if (session?.ended === false) this.#parts.onGone(session, code);
     this.#sessions.remove(socket);
     if (frame !== undefined) this.#sockets.send(socket, frame);
     this.#sockets.close(socket, code, reason);
-    this.#onEnd(code);
+    this.#parts.onEnd(code);
   }
 
   /** A socket is gone, whichever side closed it. */
@@ -193,7 +192,7 @@ export class Delivery<Socket extends object> {
 
   /** Feeds lagging clients that have pinged, and closes those that have stopped reading. */
   checkLagging(): void {
-    const now = this.#clock();
+    const now = this.#parts.clock();
     for (const [socket, session] of this.#sessions.lagging()) {
       this.#nudge(socket, session, now);
       if (!session.ended && this.#flow.isStuck(session, now)) this.end(socket, "overloaded");
@@ -205,7 +204,7 @@ export class Delivery<Socket extends object> {
   #deliver(entries: readonly Entry[], to: (record: OpenSession) => boolean): boolean {
     const texts = new FrameTexts(entries);
     const lookBack = new LookBack(this.#store);
-    const now = this.#clock();
+    const now = this.#parts.clock();
     let batching = false;
     for (const [socket, session] of this.#sessions.readersOf(
       entries.map(({ audience }) => audience),
@@ -224,7 +223,7 @@ export class Delivery<Socket extends object> {
     return batching;
   }
 
-  /** Feeds a lagging client that has pinged. One that acknowledges is fed by its acknowledgements. */
+  /** Feeds a client that has pinged. One that acknowledges is fed by its acknowledgements. */
   #nudge(socket: Socket, session: LiveSession, now: number): void {
     if (this.#flow.hasPinged(socket, session, now)) this.feed(socket, session);
   }
@@ -242,8 +241,10 @@ export class Delivery<Socket extends object> {
     if (first === undefined) return true;
     let sent = session.sentBefore(first.seq, journal);
     session.lastSent = sent;
+    const { decided = sent } = session.record;
+    const isNew = (entry: Entry): boolean => entry.seq > sent && entry.seq > decided;
     if (session.record.batch && entries.length > 1) {
-      const wanted = entries.filter((entry) => entry.seq > sent && session.wants(entry));
+      const wanted = entries.filter((entry) => isNew(entry) && session.wants(entry));
       for (const { text, events, seq } of texts.batches(session, wanted, sent)) {
         if (!this.#sendEvents(socket, session, text, events, seq, now)) return false;
         session.lastSent = seq;
@@ -251,7 +252,7 @@ export class Delivery<Socket extends object> {
       return true;
     }
     for (const entry of entries) {
-      if (entry.seq <= sent || !session.wants(entry)) continue;
+      if (!isNew(entry) || !session.wants(entry)) continue;
       const text = texts.event(session, entry, sent);
       if (!this.#sendEvents(socket, session, text, 1, entry.seq, now)) return false;
       sent = entry.seq;
@@ -270,23 +271,23 @@ export class Delivery<Socket extends object> {
   ): boolean {
     // The socket is closed: there is nobody to wait for.
     if (session.ended) return true;
-    const { credit } = session;
-    if (!credit.fits(text.length, events)) {
-      const verdict = this.#flow.judge(socket, session, text.length, events, now);
-      if (verdict === "end") {
-        this.end(socket, "overloaded");
-        return true;
-      }
-      if (verdict === "wait") return false;
-    }
-    credit.sent(text.length, events, seq, now);
+    const verdict = this.#judge(socket, session, text.length, events, now);
+    if (verdict !== "send") return verdict === "end";
+    session.credit.sent(text.length, events, seq, now);
     this.#delivered += events;
     this.#sockets.send(socket, text);
     this.#probe(socket, session);
     return true;
   }
 
-  /** Asks the client for an acknowledgement when half of its window is used up. */
+  #judge(...asked: Parameters<Flow<Socket>["judge"]>): Verdict {
+    const [socket, { credit }, bytes, events] = asked;
+    const verdict = credit.fits(bytes, events) ? "send" : this.#flow.judge(...asked);
+    if (verdict === "end") this.end(socket, "overloaded");
+    return verdict;
+  }
+
+  /** Asks for an acknowledgement when half of the window is used up. */
   #probe(socket: Socket, session: LiveSession): void {
     const { probe } = session.dialect;
     if (probe === undefined || session.isProbed || !session.credit.isHalfUsed) return;
@@ -294,7 +295,7 @@ export class Delivery<Socket extends object> {
     this.send(socket, session, probe());
   }
 
-  /** Makes a session lag when only the open batching window may hold events for it. */
+  /** Only the open batching window may hold events for it. */
   #lagByNothing(socket: Socket, session: LiveSession, now: number): void {
     session.lastSent = session.sentBefore(this.#store.extent().head + 1, this.#store);
     this.#lagFrom(socket, session, session.record.batch ? this.#window.first : undefined, now);
@@ -310,10 +311,10 @@ export class Delivery<Socket extends object> {
   /** @param progressAt when the client last took something, milliseconds; null: not this time */
   #keepLagging(socket: Socket, session: LiveSession, progressAt: number | null): void {
     const from = session.lastSent ?? session.record.from;
-    if (!session.isLagging) this.#onLag();
-    const lagging = progressAt ?? session.record.lagging ?? this.#clock();
+    if (!session.isLagging) this.#parts.onLag();
+    const lagging = progressAt ?? session.record.lagging ?? this.#parts.clock();
     this.#sessions.change(socket, session, { ...session.record, from, lagging });
-    this.#flow.schedule(true, this.#clock());
+    this.#flow.schedule(true, this.#parts.clock());
   }
 
   #caughtUp(socket: Socket, session: LiveSession): void {
@@ -325,6 +326,6 @@ export class Delivery<Socket extends object> {
       const { dialect, base } = session;
       this.send(socket, session, dialect.resumed({ epoch, base }, resuming, to));
     }
-    this.#onCaughtUp(socket, session, resuming !== undefined);
+    this.#parts.onCaughtUp(socket, session, resuming !== undefined);
   }
 }

@@ -29,12 +29,25 @@ export class Direct<Socket extends object> {
     }
   }
 
-  /** Sends one connection what it is owed, an answer or a call, also if it lags. */
+  /**
+   * Sends one connection what it is owed, an answer or a call, also if it lags. One that takes nothing is closed
+   * before that gets too much.
+   */
   owe(connection: string, encode: (frames: DirectFrames) => string): void {
     for (const [socket, session] of this.#sessions.selected({ connection })) {
       const { direct } = session.dialect;
-      if (direct !== undefined) this.#delivery.send(socket, session, encode(direct));
+      if (direct === undefined) continue;
+      const text = encode(direct);
+      if (session.credit.mayOwe(text.length)) this.#delivery.send(socket, session, text);
+      else this.#delivery.end(socket, "overloaded");
     }
+  }
+
+  /** Whether a connection is open, and has taken what it was sent up to a window. */
+  canBeAsked(connection: string): "yes" | "full" | "no" {
+    const [session] = this.selected({ connection });
+    if (session === undefined) return "no";
+    return session.isLagging || !session.credit.fits(0, 0) ? "full" : "yes";
   }
 
   /** Tells a connection that nobody takes its frame. */
@@ -50,9 +63,13 @@ export class Direct<Socket extends object> {
    */
   regrant(to: Selector, extra: readonly string[], upTo: number): void {
     for (const [socket, session] of this.#sessions.selected(to)) {
-      this.#delivery.settle(session, upTo);
+      if (isTooLarge({ ...session.record, extra: [...extra] })) {
+        this.#delivery.end(socket, "forbidden");
+        continue;
+      }
+      this.#delivery.settle(socket, session, upTo);
+      if (session.ended) continue;
       this.#sessions.renew(socket, session, { ...session.record, extra: [...extra] });
-      if (isTooLarge(session.record)) this.#delivery.end(socket, "forbidden");
     }
   }
 

@@ -143,7 +143,7 @@ export class FrameIntake<Socket extends object> {
   }
 
   #narrow(socket: Socket, session: LiveSession, topics: readonly string[]): null {
-    this.#parts.delivery.settle(session);
+    this.#parts.delivery.settle(socket, session);
     const filter = topics.length === 0 ? null : topics;
     session.narrow(filter);
     this.#parts.store.writeFilter(session.record.id, filter);

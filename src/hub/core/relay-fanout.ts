@@ -177,7 +177,8 @@ export class RelayFanout {
     return (
       row === undefined ||
       (have === this.#ports.store.extent().head &&
-        revision === this.#ports.revision() &&
+        revision !== null &&
+        revision >= this.#ports.revision() &&
         state === row.state &&
         signals.size === 0)
     );

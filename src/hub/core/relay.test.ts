@@ -85,7 +85,7 @@ describe("HUB-16 relays", () => {
     await guild.time.quiet();
     expect(seqs(socket)).toEqual([1]);
     expect(callsOf(guild) - before).toBeLessThanOrEqual(3);
-    expect(guild.relay(0).impl.copy.revision).toBe(1);
+    expect(guild.relay(0).impl.copy.revision).toBeGreaterThan(0);
     await guild.time.pass(1_000);
     expect(guild.hub.impl.host.store.readTask(RELAYS_TASK)).toBeNull();
   });
@@ -508,6 +508,40 @@ describe("HUB-1 a hub whose storage was restored to an older point", () => {
       expect(back.events()).toHaveLength(1);
     },
   );
+
+  test.each([2, 3, 4, 6])("finds it out by a first burst of %i events as well", async (burst) => {
+    const guild = new VirtualGuild();
+    const there = await join(guild, 0);
+    for (let n = 1; n <= 5; n += 1) guild.publish();
+    await guild.time.quiet();
+    restore(guild, 2);
+    const before = epochOf(guild);
+    const event = { event: "test.happened", payload: {}, audience: null, topic: null };
+    guild.hub.impl.publish(Array.from({ length: burst }, () => event));
+    await guild.time.pass(5_000);
+    expect([epochOf(guild) === before, there.closed]).toEqual([false, "restart"]);
+    expect(seqs(there)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("closes whom it revokes afterwards, although its relay has newer revocations", async () => {
+    const guild = new VirtualGuild();
+    await join(guild, 0);
+    guild.publish();
+    await guild.hub.impl.revoke({ sub: "mallory" });
+    await guild.time.quiet();
+    const { sql } = guild.hub.storage;
+    sql.exec("DELETE FROM revocations");
+    sql.exec("DELETE FROM facts WHERE key = 'revision'");
+    restore(guild, 0);
+    guild.publish();
+    await guild.time.pass(5_000);
+    const calls = callsOf(guild);
+    await guild.time.pass(60_000);
+    expect(callsOf(guild) - calls).toBeLessThan(100);
+    const back = await join(guild, 0, { sub: "alice" });
+    expect(await guild.hub.impl.revoke({ sub: "alice" })).toEqual({ closed: 1 });
+    expect(back.closed).toBe("unauthorized");
+  });
 
   test("begins another journal when an operator says so, once for all its relays", async () => {
     const guild = new VirtualGuild();

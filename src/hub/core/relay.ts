@@ -104,10 +104,17 @@ export class Relay<Socket extends object> {
   }
 
   /** Whether this copy has another event than its hub at the same seq of the same epoch. */
-  #differs({ epoch, after, afterId }: RelayCall): boolean {
-    if (afterId === undefined || epoch !== this.#store.extent().epoch) return false;
-    const [own] = this.#store.readBefore(after + 1, 1);
-    return own?.seq === after && own.id !== afterId;
+  #differs({ epoch, after, afterId, entries }: RelayCall): boolean {
+    const own = this.#store.extent();
+    if (epoch !== own.epoch) return false;
+    const told = [
+      ...(afterId === undefined ? [] : [{ seq: after, id: afterId }]),
+      ...entries.filter(({ seq }) => seq <= own.head),
+    ];
+    return told.some(({ seq, id }) => {
+      const [here] = this.#store.readBefore(seq + 1, 1);
+      return here?.seq === seq && here.id !== id;
+    });
   }
 
   async #catchUpRevocations({ revision }: RelayCall): Promise<number> {

@@ -36,6 +36,9 @@ function sequencer(): {
       newId: (now) => `id-${now}-${++ids}`,
       isKnownEvent: (event) => event === "test.happened",
       onAppended: (entries) => sent.push(entries),
+      onActFailed: (error) => {
+        throw error;
+      },
     }),
   };
 }

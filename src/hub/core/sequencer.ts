@@ -15,6 +15,8 @@ export type SequencerPorts = {
   readonly isKnownEvent: (event: string) => boolean;
   /** Called after a turn with the entries that it appended. */
   readonly onAppended: (entries: readonly Entry[]) => void;
+  /** What was deferred to after a turn has failed. */
+  readonly onActFailed: (error: unknown) => void;
 };
 
 /** Numbers a hub's events: one `seq` without gaps, journaled before anybody is sent it (HUB-1). */
@@ -23,6 +25,7 @@ export class Sequencer {
   /** What the present turn has appended, and what is to be done in between, in order. */
   #unsent: (Entry | (() => void))[] = [];
   #turnDepth = 0;
+  #isSending = false;
 
   constructor(ports: SequencerPorts) {
     this.#ports = ports;
@@ -42,11 +45,7 @@ export class Sequencer {
       throw error;
     } finally {
       this.#turnDepth -= 1;
-      if (this.#turnDepth === 0 && this.#unsent.length > 0) {
-        const unsent = this.#unsent;
-        this.#unsent = [];
-        this.#send(unsent);
-      }
+      if (this.#turnDepth === 0) this.#send();
     }
   }
 
@@ -90,19 +89,36 @@ export class Sequencer {
     return { kind: "published", seq: entry.seq };
   }
 
-  #send(unsent: readonly (Entry | (() => void))[]): void {
-    let entries: Entry[] = [];
-    const flush = (): void => {
-      if (entries.length > 0) this.#ports.onAppended(entries);
-      entries = [];
-    };
-    for (const one of unsent) {
-      if (typeof one !== "function") entries.push(one);
-      else {
-        flush();
-        one();
+  /**
+   * Sends what turns have left, in their order. A turn that begins while something is sent, for example because
+   * that closed a client, only adds to it.
+   */
+  #send(): void {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    try {
+      while (this.#unsent.length > 0) {
+        const [next] = this.#unsent;
+        if (typeof next === "function") {
+          this.#unsent.shift();
+          this.#act(next);
+          continue;
+        }
+        const acts = this.#unsent.findIndex((one) => typeof one === "function");
+        const entries = this.#unsent.splice(0, acts === -1 ? this.#unsent.length : acts);
+        this.#ports.onAppended(entries.filter((one) => typeof one !== "function"));
       }
+    } finally {
+      this.#isSending = false;
     }
-    flush();
+  }
+
+  /** A failure must not keep what comes after it from being sent: it is stored already. */
+  #act(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#ports.onActFailed(error);
+    }
   }
 }

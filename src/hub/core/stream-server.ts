@@ -25,7 +25,7 @@ import { dialectOf } from "./kind.ts";
 import { Opening, type OpeningPorts, type SnapshotSource } from "./opening.ts";
 import type { ResumeDecision } from "./resume.ts";
 import { SessionRegistry } from "./session-registry.ts";
-import type { HubSockets, SessionIdentity } from "./session.ts";
+import { type HubSockets, isTooLarge, type SessionIdentity } from "./session.ts";
 import { presenceSignal, Signals } from "./signals.ts";
 
 /** What a stream server is built from. Clock and timers are passed in, so that it is deterministic. */
@@ -205,7 +205,12 @@ export class StreamServer<Socket extends object> {
       this.#frames.refuse(socket, session, "other_subject");
       return;
     }
-    this.#delivery.settle(session);
+    if (isTooLarge({ ...session.record, grants: [...identity.grants] })) {
+      this.#delivery.end(socket, "forbidden");
+      return;
+    }
+    this.#delivery.settle(socket, session);
+    if (session.ended) return;
     this.#sessions.renew(socket, session, {
       ...session.record,
       grants: [...identity.grants],

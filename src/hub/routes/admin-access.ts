@@ -34,11 +34,12 @@ export function refuseGuild(c: Context<AppEnv>, guildId: string): ProblemAnswer 
   );
 }
 
-/** Calls a guild's hub for an operator. `question` must be idempotent, because it may be repeated. */
+/** Calls a guild's hub for an operator. @param isRepeatable whether asking twice is the same as asking once */
 export async function askHub<T>(
   c: Context<AppEnv>,
   guildId: string,
   question: (hub: DurableObjectStub<HubRpc>) => Promise<T>,
+  isRepeatable = true,
 ): Promise<T> {
-  return callHub(GUILD_HUBS.hubs(hubEnv(c.env)), guildId, question, true);
+  return callHub(GUILD_HUBS.hubs(hubEnv(c.env)), guildId, question, isRepeatable);
 }

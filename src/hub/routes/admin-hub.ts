@@ -105,7 +105,7 @@ export function mountAdminJournal(app: OpenAPIHono<AppEnv>): void {
     const { guildId } = c.req.valid("param");
     const refused = refuseGuild(c, guildId);
     if (refused !== null) return refused;
-    const epoch = await askHub(c, guildId, (hub) => hub.renewJournal());
+    const epoch = await askHub(c, guildId, (hub) => hub.renewJournal(), false);
     log("info", "admin.journal_renewed", { guildId, by: c.get("principal").sub, epoch });
     return c.json({ epoch }, 200);
   });

@@ -140,7 +140,9 @@ async function serve(
   if (response.webSocket === null) return response;
   const feed = new HubFeed(response.webSocket);
   // A body is cancelled only when it is written to, which may be a while from now.
-  c.req.raw.signal.addEventListener("abort", () => feed.leave("goingAway"), { once: true });
+  const { signal } = c.req.raw;
+  if (signal.aborted) feed.leave("goingAway");
+  signal.addEventListener("abort", () => feed.leave("goingAway"), { once: true });
   if (isStream) {
     const options = { quietMs: EVENT_STREAM_KEEP_ALIVE_MS, random: Math.random };
     return c.body(sseStream(feed, options), 200, {

@@ -1,0 +1,256 @@
+import { describe, expect, it, vi } from "vitest";
+import { SESSION_GRANTS_MAX_BYTES } from "../protocol/limits.ts";
+import { desk } from "../testing/desk-extension.ts";
+import { takeHubFailures } from "../testing/hub-failures.ts";
+import type { MemorySocket } from "../testing/memory-platform.ts";
+import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
+import { opcodeFrames, VirtualDesk } from "../testing/virtual-desk.ts";
+import { KIND } from "../testing/virtual-guild.ts";
+import type { HubExtension, HubTurn, SocketExtension } from "./extension.ts";
+
+const NATIVE = { dialect: "guild" } as const;
+const SIGNALS = { dialect: "guild", signals: true } as const;
+
+/** The desk with other ears. */
+function deskWith(change: Partial<SocketExtension>): HubExtension {
+  if (desk.sockets === undefined) throw new Error("the desk hears no sockets");
+  return { ...desk, sockets: { ...desk.sockets, ...change } };
+}
+
+/** The desk with a command that runs this turn. */
+function deskThat(run: (turn: HubTurn) => void): HubExtension {
+  return { ...desk, commands: [{ name: "desk.do", run: (hub) => hub.turn(run) }] };
+}
+
+const tell = (turn: HubTurn, event: string): void => {
+  turn.publish({ event, payload: {}, audience: null, topic: null });
+};
+const does = (at: VirtualDesk): Promise<unknown> =>
+  at.hub.event((impl) => impl.command("desk.do", null));
+const shout = (at: VirtualDesk): Promise<unknown> =>
+  at.hub.event((impl) =>
+    impl.publish([{ event: "desk.shouted", payload: {}, audience: null, topic: null }]),
+  );
+/** Names and numbers of native events since a length. */
+const eventsSince = (socket: MemorySocket, from: number): string[] =>
+  socket.sent.slice(from).flatMap((text) => {
+    const frame = JSON.parse(text) as { type: string; event: string; seq: number; events?: [] };
+    const all = frame.type === "event" ? [frame] : (frame.events ?? []);
+    return all.map(({ event, seq }: { event: string; seq: number }) => `${event} ${seq}`);
+  });
+
+describe("HUB-2 a close in the middle of what is sent", () => {
+  it.each([NATIVE, SIGNALS])("keeps the order of a turn, for %o", async (as) => {
+    const at = new VirtualDesk([
+      deskThat((turn) => {
+        tell(turn, "desk.before");
+        turn.sockets.close({ grant: "sub:victim" }, "forbidden");
+        tell(turn, "desk.after");
+      }),
+    ]);
+    const watcher = await at.connect("watcher", undefined, as);
+    await at.connect("victim", undefined, NATIVE);
+    await at.time.pass(60_000);
+    const from = watcher.sent.length;
+    await does(at);
+    await at.time.pass(10_000);
+    expect(eventsSince(watcher, from)).toEqual(["desk.before 3", "desk.after 4", "desk.left 5"]);
+  });
+
+  it("of a client whose token has expired takes no event from those after it", async () => {
+    const at = new VirtualDesk();
+    const first = await at.connect("first", undefined, SIGNALS);
+    await at.connect("victim", undefined, NATIVE);
+    const last = await at.connect("last", undefined, SIGNALS);
+    await at.time.pass(60_000);
+    const { sessions } = at.hub.impl.host.server;
+    // As if the alarm were late.
+    for (const session of sessions.ofUser("victim").values()) session.expiresAtMs = at.time.now;
+    const from = [first.sent.length, last.sent.length] as const;
+    await shout(at);
+    const expected = ["desk.shouted 4", "desk.left 5"];
+    expect(eventsSince(first, from[0])).toEqual(expected);
+    expect(eventsSince(last, from[1])).toEqual(expected);
+  });
+
+  it("of one socket too many comes after the welcome of the newest", async () => {
+    const at = new VirtualDesk();
+    await at.connect("watcher", undefined, SIGNALS);
+    for (let i = 0; i < KIND.limits.socketsPerUser; i += 1) {
+      await at.connect("many", undefined, NATIVE);
+    }
+    await at.time.pass(60_000);
+    const newest = await at.connect("many", undefined, NATIVE);
+    await at.time.pass(10);
+    const types = newest.sent.map((text) => (JSON.parse(text) as { type: string }).type);
+    expect(types.slice(0, 2)).toEqual(["ack", "snapshot"]);
+    const seqs = eventsSince(newest, 0).map((one) => one.split(" ")[1]);
+    expect(new Set(seqs).size).toBe(seqs.length);
+  });
+});
+
+describe("HUB-8 a change of grants while a batch waits", () => {
+  it.each([
+    ["clerk", "desk.after"],
+    [null, "desk.before"],
+  ])("to %o lets only %s through, with and without batches", async (role, only) => {
+    const at = new VirtualDesk();
+    const give = (quietly: boolean, to: string | null): Promise<unknown> =>
+      at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role: to, quietly }));
+    if (role === null) await give(true, "clerk");
+    const clerks = [
+      await at.connect("clerk", undefined, NATIVE),
+      await at.connect("clerk", undefined, { ...NATIVE, batch: true }),
+    ];
+    await at.time.pass(1_000);
+    const from = clerks.map(({ sent }) => sent.length);
+    // It opens the batching window.
+    await shout(at);
+    await give(false, role);
+    await at.time.pass(1_000);
+    for (const [i, clerk] of clerks.entries()) {
+      const names = eventsSince(clerk, from[i] ?? 0).map((one) => one.split(" ")[0]);
+      expect(names).toEqual(["desk.shouted", only]);
+    }
+  });
+
+  it.each([SESSION_GRANTS_MAX_BYTES, 20_000])(
+    "to %i bytes, which are too many, closes the client and stops nothing else",
+    async (size) => {
+      const at = new VirtualDesk([
+        deskThat((turn) => {
+          turn.sockets.regrant({ grant: "sub:victim" }, ["x".repeat(size)]);
+          tell(turn, "desk.after");
+        }),
+      ]);
+      const watcher = await at.connect("watcher", undefined, NATIVE);
+      const victim = await at.connect("victim");
+      const from = watcher.sent.length;
+      await does(at);
+      expect(victim.closedWith).toBe(OPCODE_DIALECT.farewell("forbidden").code);
+      expect(eventsSince(watcher, from)).toEqual(["desk.after 3", "desk.left 4"]);
+    },
+  );
+
+  it("by a newer token that is too large beside them closes the client", async () => {
+    const at = new VirtualDesk();
+    const clerk = await at.connect("clerk");
+    const role = "r".repeat(SESSION_GRANTS_MAX_BYTES - 100);
+    await at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role }));
+    expect(clerk.closedWith).toBeNull();
+    const exp = Math.floor(at.time.now / 1_000) + 7_200;
+    at.hub.impl.host.server.renew(clerk, { sub: "clerk", grants: ["g".repeat(200)], exp });
+    expect(clerk.closedWith).toBe(OPCODE_DIALECT.farewell("forbidden").code);
+  });
+
+  it("is seen by operators", async () => {
+    const at = new VirtualDesk();
+    await at.connect("clerk");
+    await at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role: "clerk" }));
+    const [one] = await at.hub.impl.connections("clerk");
+    expect(one?.grants).toEqual(["sub:clerk", "role:clerk"]);
+  });
+});
+
+describe("HUB-21 an extension that fails", () => {
+  it("when a client leaves: calls to it fail at once, and other extensions hear of it", async () => {
+    const heard = vi.fn();
+    const other: HubExtension = {
+      name: "other",
+      migrate: () => false,
+      snapshot: () => ({}),
+      sockets: {
+        takes: () => false,
+        onMessage: () => null,
+        onClose: (_, { sub }) => heard(sub),
+        callFailed: () => "not its call",
+      },
+    };
+    const fails = (): never => {
+      throw new Error("it fails");
+    };
+    const at = new VirtualDesk([deskWith({ onClose: fails }), other]);
+    const [target, caller] = [await at.worker("add"), await at.connect("caller")];
+    await at.say(caller, "desk.call", { method: "add", params: null });
+    at.hub.drop(target);
+    expect(opcodeFrames(caller).at(-1)?.d).toMatchObject({ data: { failed: "target_gone" } });
+    expect(heard).toHaveBeenCalledWith("worker");
+    expect(takeHubFailures()).toHaveLength(1);
+  });
+
+  it("when a client comes: nobody stays behind, and the client may come again", async () => {
+    let fails = true;
+    const onOpen: SocketExtension["onOpen"] = (...given) => {
+      if (fails) throw new Error("it fails");
+      desk.sockets?.onOpen?.(...given);
+    };
+    const at = new VirtualDesk([deskWith({ onOpen })]);
+    await expect(at.connect("alice")).rejects.toThrow("503");
+    expect(takeHubFailures()).toHaveLength(1);
+    await at.time.pass(10);
+    expect([at.hub.impl.host.server.sessions.openCount, at.hub.sockets.size]).toEqual([0, 0]);
+    fails = false;
+    expect((await at.connect("alice")).closedWith).toBeNull();
+  });
+
+  it("answers only for its own calls", async () => {
+    const first: HubExtension = {
+      name: "first",
+      migrate: () => false,
+      snapshot: () => ({}),
+      sockets: { takes: () => false, onMessage: () => null, callFailed: () => "of another" },
+    };
+    const at = new VirtualDesk([first, desk]);
+    const caller = await at.connect("caller");
+    await at.say(caller, "desk.call", { method: "nobody's", params: null });
+    expect(opcodeFrames(caller).at(-1)?.d).toMatchObject({ data: { failed: "no_target" } });
+  });
+
+  it("hears of lost clients also if nobody comes after the crash", async () => {
+    const at = new VirtualDesk();
+    await at.connect("alice");
+    at.hub.crash();
+    await at.hub.event((impl) => impl.status());
+    await at.time.pass(10);
+    const events = at.hub.impl.host.store.readAfter(0, 10).map(({ event }) => event);
+    expect(events).toEqual(["desk.came", "desk.left"]);
+  });
+});
+
+describe("HUB-10 what a client is owed", () => {
+  const bytes = (socket: MemorySocket): number =>
+    socket.sent.reduce((sum, text) => sum + text.length, 0);
+  const { windowBytes } = KIND.limits;
+
+  it("by calls is at most a window, however many time out", async () => {
+    const at = new VirtualDesk();
+    const [target, caller] = [await at.worker("add"), await at.connect("caller")];
+    at.hub.message(target, JSON.stringify({ op: 1, d: 1 }));
+    const params = "x".repeat(15_000);
+    for (let i = 0; i < 60; i += 1) {
+      await at.say(caller, "desk.call", { method: "add", params, timeoutMs: 100 });
+      await at.time.pass(500);
+    }
+    expect(bytes(target)).toBeLessThan(windowBytes + 2 * params.length);
+    expect(opcodeFrames(caller).at(-1)?.d).toMatchObject({ data: { failed: "too_many" } });
+    // It is asked once, and is whole again when it answers.
+    expect(opcodeFrames(target).filter(({ op }) => op === 1)).toHaveLength(1);
+    const last = Math.max(...opcodeFrames(target).map(({ s = 0 }) => s));
+    at.hub.message(target, JSON.stringify({ op: 1, d: last }));
+    await at.say(caller, "desk.call", { method: "add", params, timeoutMs: 100 });
+    expect(opcodeFrames(target).at(-1)).toMatchObject({ op: 22 });
+  });
+
+  it("by answers is some windows, then it is closed and may come again", async () => {
+    const at = new VirtualDesk();
+    const client = await at.connect("alice");
+    at.hub.message(client, JSON.stringify({ op: 1, d: 1 }));
+    for (let i = 0; i < 200 && client.closedWith === null; i += 1) {
+      await at.say(client, "desk.echo", "x".repeat(15_000));
+      await at.time.pass(500);
+    }
+    expect(client.closedWith).toBe(OPCODE_DIALECT.farewell("overloaded").code);
+    expect(bytes(client)).toBeGreaterThan(3 * windowBytes);
+    expect(bytes(client)).toBeLessThan(4 * windowBytes + 20_000);
+  });
+});

@@ -1,0 +1,100 @@
+import type { HubExtension } from "../hub/extension.ts";
+import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
+import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.ts";
+import { HubObject } from "../hub/hub-object.ts";
+import { desk, DESK_EVENTS } from "./desk-extension.ts";
+import { MemoryObject, type MemorySocket } from "./memory-platform.ts";
+import { OPCODE_DIALECT } from "./opcode-dialect.ts";
+import { KIND, VirtualGuild } from "./virtual-guild.ts";
+
+/** An account's hub in memory, whose clients call each other. */
+export class VirtualDesk {
+  readonly time;
+  readonly hub: MemoryObject<HubObject>;
+  #acks = 0;
+
+  constructor(extensions: readonly HubExtension[] = [desk]) {
+    const { time, env } = new VirtualGuild();
+    const noOne = (): never => {
+      throw new Error("this hub calls no other object");
+    };
+    let ids = 0;
+    this.time = time;
+    this.hub = new MemoryObject<HubObject>({
+      name: "alice",
+      time,
+      reachFrom: () => ({
+        hub: noOne,
+        relay: noOne,
+        newId: () => `id-${String(++ids).padStart(6, "0")}`,
+      }),
+      make: (runtime) =>
+        new HubObject(
+          runtime,
+          env,
+          { ...KIND, name: "user", dialects: [OPCODE_DIALECT, GUILD_DIALECT] },
+          { extensions, events: DESK_EVENTS },
+        ),
+    });
+  }
+
+  /** @param more replaces members of the handover. @throws when the client is refused */
+  async connect(sub: string, scope?: unknown, more: Partial<Handover> = {}): Promise<MemorySocket> {
+    const exp = Math.floor(this.time.now / 1_000) + 3_600;
+    const identity = {
+      sub,
+      grants: [`sub:${sub}`],
+      exp,
+      ...(scope === undefined ? {} : { scope }),
+    };
+    const text = writeHandover({ v: 1, hub: "alice", batch: false, identity, ...more });
+    const connecting = this.hub.connect({
+      headers: { get: (name) => (name === HANDOVER_HEADER ? text : null) },
+      signal: new AbortController().signal,
+    });
+    // Clients are let in one after the other.
+    await this.time.pass(100);
+    const answer = await connecting;
+    if (typeof answer === "number") throw new Error(`refused with ${answer}`);
+    return answer;
+  }
+
+  /** Sends a message. @returns the name under which its answer comes */
+  async say(from: MemorySocket, name: string, data: unknown): Promise<string> {
+    const ack = `a${++this.#acks}`;
+    this.hub.message(from, JSON.stringify({ op: 20, d: { name, data, ack } }));
+    await this.time.quiet();
+    return ack;
+  }
+
+  async answer(from: MemorySocket, id: string, data: unknown): Promise<void> {
+    this.hub.message(from, JSON.stringify({ op: 21, d: { id, data } }));
+    await this.time.quiet();
+  }
+
+  /** Lets the hub sleep and wake, once nothing keeps it awake. */
+  async sleep(): Promise<void> {
+    for (let ms = 0; ms < 1_000 && this.hub.isBusy; ms += 1) await this.time.pass(1);
+    this.hub.evict();
+  }
+
+  /** A client that has registered a method. */
+  async worker(method: string, sub = "worker"): Promise<MemorySocket> {
+    const socket = await this.connect(sub);
+    await this.say(socket, "desk.register", { method });
+    return socket;
+  }
+}
+
+/** A frame of {@link OPCODE_DIALECT}. */
+type OpcodeFrame = {
+  readonly op: number;
+  readonly s?: number;
+  readonly t?: string;
+  readonly d: Record<string, unknown>;
+};
+
+/** What a client of the opcode dialect was sent. */
+export function opcodeFrames(socket: MemorySocket): OpcodeFrame[] {
+  return socket.sent.map((text) => JSON.parse(text) as OpcodeFrame);
+}
