@@ -193,6 +193,25 @@ describe("HUB-21 an extension that fails", () => {
     expect((await at.connect("alice")).closedWith).toBeNull();
   });
 
+  it("takes no grants away that another one gave", async () => {
+    const first: HubExtension = {
+      name: "first",
+      migrate: () => false,
+      snapshot: () => ({}),
+      sockets: {
+        takes: () => false,
+        onMessage: () => null,
+        grantsOf: () => ["role:of-first"],
+        callFailed: () => null,
+      },
+    };
+    const at = new VirtualDesk([first, desk]);
+    await at.connect("clerk");
+    await at.hub.event((impl) => impl.command("desk.role", { sub: "clerk", role: "clerk" }));
+    const [one] = await at.hub.impl.connections("clerk");
+    expect(one?.grants).toEqual(["sub:clerk", "role:of-first", "role:clerk"]);
+  });
+
   it("answers only for its own calls", async () => {
     const first: HubExtension = {
       name: "first",
@@ -211,9 +230,58 @@ describe("HUB-21 an extension that fails", () => {
     await at.connect("alice");
     at.hub.crash();
     await at.hub.event((impl) => impl.status());
-    await at.time.pass(10);
+    await at.time.pass(1_000);
     const events = at.hub.impl.host.store.readAfter(0, 10).map(({ event }) => event);
     expect(events).toEqual(["desk.came", "desk.left"]);
+  });
+});
+
+describe("HUB-6 a close that wakes the hub", () => {
+  it("is told and counted as any other, with its code", async () => {
+    const at = new VirtualDesk();
+    const watcher = await at.connect("watcher", undefined, SIGNALS);
+    const leaver = await at.connect("leaver");
+    await at.time.pass(60_000);
+    const from = watcher.sent.length;
+    at.hub.dropAsleep(leaver, 1000);
+    await at.time.pass(10_000);
+    const frames = watcher.sent.slice(from).map((text) => JSON.parse(text) as { type: string });
+    expect(frames).toMatchObject([
+      { event: "desk.left", payload: { sub: "leaver", code: 1000 } },
+      { type: "signal", payload: { count: 1 } },
+    ]);
+    expect((await at.hub.impl.inspect()).closes).toEqual({ "1000": 1 });
+  });
+
+  it("is told with its code also if several close at once", async () => {
+    const at = new VirtualDesk();
+    const watcher = await at.connect("watcher");
+    const leavers = [await at.connect("a"), await at.connect("b")];
+    await at.time.pass(60_000);
+    const [first, second] = leavers;
+    if (first === undefined || second === undefined) throw new Error("two leave");
+    second.readyState = WebSocket.CLOSING;
+    at.hub.dropAsleep(first, 1000);
+    at.hub.drop(second, 1001);
+    await at.time.pass(5_000);
+    const left = opcodeFrames(watcher).filter(({ t }) => t === "desk.left");
+    expect(left.map(({ d }) => d["code"])).toEqual([1000, 1001]);
+  });
+
+  it("is told once when the hub itself had begun it before it slept", async () => {
+    const at = new VirtualDesk([
+      deskThat((turn) => turn.sockets.close({ grant: "sub:victim" }, "forbidden")),
+    ]);
+    const watcher = await at.connect("watcher");
+    const victim = await at.connect("victim");
+    await does(at);
+    await at.sleep();
+    at.hub.drop(victim, 4403);
+    await at.time.pass(100);
+    const left = opcodeFrames(watcher).filter(({ t }) => t === "desk.left");
+    expect(left).toHaveLength(1);
+    const { code } = OPCODE_DIALECT.farewell("forbidden");
+    expect((await at.hub.impl.inspect()).closes).toEqual({ [code]: 1 });
   });
 });
 

@@ -74,6 +74,7 @@ describe("HUB-21 an extension and its clients", () => {
     const watcher = await at.connect("watcher");
     at.hub.crash();
     const next = await at.connect("next");
+    await at.time.pass(1_000);
     const left = at.hub.impl.host.store
       .readAfter(0, 100)
       .flatMap(({ event, payload }) => (event === "desk.left" ? [payload] : []));

@@ -1,6 +1,7 @@
 import { log } from "../platform/log.ts";
 import { type CallFailure, Calls } from "./core/calls.ts";
 import type { DirectIntent } from "./core/dialect.ts";
+import type { ExtraGrants } from "./core/opening.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Direct } from "./core/direct.ts";
 import { clientOf, type ExtensionTurns } from "./extension-turns.ts";
@@ -12,7 +13,10 @@ import type { SqliteDuplex } from "./sqlite-duplex.ts";
 /** Task that fails the calls whose deadline has passed. */
 export const CALLS_TASK = "hub/calls";
 
-/** Task that lets the hub tell its extensions of lost connections, if nothing else happens. */
+/** Closes that have woken the hub arrive within this time, milliseconds. */
+const LOST_AFTER_MS = 1_000;
+
+/** Task that tells the extensions of lost connections. */
 export const LOST_TASK = "hub/lost";
 
 /** A closed connection that its hub did not see closing: it was lost in a crash. */
@@ -31,7 +35,9 @@ export class Duplex {
   readonly #calls: Calls;
   readonly #wakeSoon: () => void;
   /** Closed since the last event ended. */
-  #gone: Gone[] = [];
+  readonly #gone: Gone[] = [];
+  /** Not connected at the wake. If a close has woken the hub, it is still to come, and knows the code. */
+  readonly #lost: Gone[] = [];
 
   /**
    * @param defer does something after the present turn, in order with its events
@@ -54,7 +60,7 @@ export class Duplex {
     const answer = (caller: string, ack: string, data: unknown): void =>
       defer(() => this.#answer(caller, ack, data));
     this.#wakeSoon = () => {
-      host.store.writeTask(LOST_TASK, host.clock());
+      host.store.writeTask(LOST_TASK, host.clock() + LOST_AFTER_MS);
       host.schedule();
     };
     this.#calls = new Calls({
@@ -72,13 +78,16 @@ export class Duplex {
   }
 
   /** The grants that extensions give a client that connects. */
-  grantsOf(client: Pick<OpenSession, "id" | "sub" | "scope">): readonly string[] {
+  grantsOf(client: Pick<OpenSession, "id" | "sub" | "scope">): ExtraGrants {
     const lookups = this.#ears.filter(([, { grantsOf }]) => grantsOf !== undefined);
-    if (lookups.length === 0) return [];
+    if (lookups.length === 0) return undefined;
     return this.#turns.run(() =>
-      lookups.flatMap(([extension, { grantsOf }]) => [
-        ...(grantsOf?.(this.#turns.of(extension), clientOf(client)) ?? []),
-      ]),
+      Object.fromEntries(
+        lookups.map(([extension, { grantsOf }]) => [
+          extension.name,
+          [...(grantsOf?.(this.#turns.of(extension), clientOf(client)) ?? [])],
+        ]),
+      ),
     );
   }
 
@@ -151,9 +160,14 @@ export class Duplex {
     for (const { connectionId, sub, scope } of this.#store.connections()) {
       if (this.#direct.selected({ connection: connectionId }).length > 0) continue;
       const client = { connectionId, sub, scope: JSON.parse(scope) as unknown };
-      this.#gone.push({ client, code: LOST_CODE });
+      this.#lost.push({ client, code: LOST_CODE });
     }
-    if (this.#gone.length > 0) this.#wakeSoon();
+    if (this.#lost.length > 0) this.#wakeSoon();
+  }
+
+  /** The task is due: nobody has seen these connections closing. */
+  tellLost(): void {
+    this.#gone.push(...this.#lost.splice(0));
   }
 
   /** The task is due. */

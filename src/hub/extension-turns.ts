@@ -1,11 +1,9 @@
 import type { RequestIds } from "../platform/request-ids.ts";
-import type { Direct } from "./core/direct.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Sequencer } from "./core/sequencer.ts";
 import type { HubEnv } from "./env.ts";
 import type { Client, HubContext, HubExtension, HubTurn, Sockets } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
-import type { RuntimeSocket } from "./runtime.ts";
 import type { Publication, Published } from "./publisher.ts";
 
 /** What turns need from the hub. */
@@ -24,11 +22,9 @@ export type Publish = (publication: Publication) => Published;
 /** Runs the extensions of a hub: everything of one turn is stored together, then sent in its order (HUB-2). */
 export class ExtensionTurns {
   readonly #ports: TurnPorts;
-  readonly #sockets: Sockets;
 
   constructor(ports: TurnPorts) {
     this.#ports = ports;
-    this.#sockets = socketsOf(ports.host.server.direct, (act) => ports.sequencer.defer(act));
   }
 
   /** Runs `work` in one transaction, and then sends what it published. */
@@ -64,7 +60,7 @@ export class ExtensionTurns {
         }
         return "done";
       },
-      sockets: this.#sockets,
+      sockets: this.#socketsOf(extension),
     };
   }
 
@@ -84,21 +80,21 @@ export class ExtensionTurns {
       },
     };
   }
+
+  #socketsOf({ name }: HubExtension): Sockets {
+    const { host, sequencer } = this.#ports;
+    const { direct } = host.server;
+    return {
+      of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
+      send: (to, what, data) =>
+        sequencer.defer(() => direct.tell(to, (frames) => frames.message(what, data))),
+      regrant: (to, grants) => sequencer.defer((upTo) => direct.regrant(to, name, grants, upTo)),
+      close: (to, why) => sequencer.defer(() => direct.end(to, why)),
+    };
+  }
 }
 
 /** A session as extensions see it. */
 export function clientOf({ id, sub, scope }: Pick<OpenSession, "id" | "sub" | "scope">): Client {
   return { connectionId: id, sub, scope: scope ?? null };
-}
-
-function socketsOf(
-  direct: Direct<RuntimeSocket>,
-  defer: (act: (upTo: number) => void) => void,
-): Sockets {
-  return {
-    of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
-    send: (to, name, data) => defer(() => direct.tell(to, (frames) => frames.message(name, data))),
-    regrant: (to, grants) => defer((upTo) => direct.regrant(to, grants, upTo)),
-    close: (to, why) => defer(() => direct.end(to, why)),
-  };
 }

@@ -10,6 +10,7 @@ import type { Said } from "./core/frame-intake.ts";
 import type { LiveSession } from "./core/live-session.ts";
 import { RELAY_CALL_DEADLINE_MS } from "./core/relay-calls.ts";
 import type { OpenSession } from "./core/session.ts";
+import type { ExtraGrants } from "./core/opening.ts";
 import { StreamServer } from "./core/stream-server.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubKind } from "./kind.ts";
@@ -52,7 +53,7 @@ export type StreamHostPorts = AdmissionPorts & {
   /** A client says something to an extension. @returns whether anybody takes it */
   readonly onSaid?: (said: Said) => boolean;
   /** Grants of a client that connects, beside those of its token. */
-  readonly extraGrantsOf?: (client: Pick<OpenSession, "id" | "sub" | "scope">) => readonly string[];
+  readonly extraGrantsOf?: (client: Pick<OpenSession, "id" | "sub" | "scope">) => ExtraGrants;
   /** An event ends. */
   readonly settle?: () => void;
   /** A task that is not the stream's own is due. */
@@ -109,7 +110,7 @@ export class StreamHost {
       onLag: () => this.meter.count("lagging"),
       onOpened: (session) => ports.onOpened?.(session),
       onGone: (session, code) => ports.onGone?.(session, code),
-      extraGrantsOf: (client) => ports.extraGrantsOf?.(client) ?? [],
+      extraGrantsOf: (client) => ports.extraGrantsOf?.(client),
       onOpen: (decision) => {
         if (decision.kind === "resume") this.meter.count("resumed");
         else this.meter.count("reset", 1, decision.reason);

@@ -102,7 +102,7 @@ export class HubObject {
       onOpened: ({ record }) => this.#duplex?.opened(record),
       onGone: ({ record }, code) => this.#duplex?.closed(record, code),
       onSaid: ({ from, intent }) => this.#duplex?.said(from, intent) === true,
-      extraGrantsOf: (client) => this.#duplex?.grantsOf(client) ?? [],
+      extraGrantsOf: (client) => this.#duplex?.grantsOf(client),
       settle: () => this.#duplex?.settle(),
       runTask: (key) => this.#runTask(key),
     });
@@ -314,8 +314,7 @@ export class HubObject {
     if (key === RELAYS_TASK) return this.relays.recall();
     if (key === PRESENCE_TASK) return this.#presence.tell();
     if (key === CALLS_TASK) return this.#duplex?.expire();
-    // They are told at the end of each event.
-    if (key === LOST_TASK) return;
+    if (key === LOST_TASK) return this.#duplex?.tellLost();
     const slash = key.indexOf("/");
     const isRefused = "refused" in this.#parts;
     const extensions = isRefused ? [] : this.#areas.extensions;

@@ -179,12 +179,23 @@ describe("hubs of other kinds, in real objects", () => {
     await caller.hears(({ t, d: left }) => t === "desk.left" && left?.["sub"] === "worker");
   });
 
+  test("HUB-6 a close that wakes the hub is told and counted, with its code", async () => {
+    const [watcher, leaver] = [await open(user(), "watcher"), await open(user(), "leaver")];
+    await leaver.hears(({ t }) => t === "READY");
+    await evictDurableObject(user(), { webSockets: "hibernate" });
+    leaver.close();
+    const left = await watcher.hears(({ t }) => t === "desk.left");
+    expect(left.d).toEqual({ sub: "leaver", code: 1000 });
+    expect((await user().inspect()).closes).toEqual({ "1000": 1 });
+  });
+
   test("HUB-21 a hub that loses its sockets tells its extension at the next wake", async () => {
     await open(user(), "alice");
     await evictDurableObject(user(), { webSockets: "close" });
     const watcher = await open(user(), "watcher");
     const { d } = await watcher.hears(({ t }) => t === "READY");
     expect(d?.["state"]).toEqual({ clients: 0 });
+    await vi.waitUntil(() => watcher.events.includes("desk.left"), SOON);
     const { entries } = await user().pull(0);
     const left = entries.flatMap(({ event, payload }) => (event === "desk.left" ? [payload] : []));
     expect(left).toHaveLength(1);

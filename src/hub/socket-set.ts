@@ -37,6 +37,14 @@ export class SocketSet implements HubSockets<RuntimeSocket> {
     return isOpen(socket) ? parseSessionRecord(socket.deserializeAttachment()) : null;
   }
 
+  loadClosing(socket: RuntimeSocket): SessionRecord | null {
+    return parseSessionRecord(socket.deserializeAttachment());
+  }
+
+  clear(socket: RuntimeSocket): void {
+    if (isOpen(socket)) socket.serializeAttachment(null);
+  }
+
   save(socket: RuntimeSocket, record: SessionRecord): void {
     if (isOpen(socket)) socket.serializeAttachment(record);
   }

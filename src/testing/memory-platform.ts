@@ -259,6 +259,14 @@ export class MemoryObject<Impl extends Served> {
     this.#leaving.delete(socket);
   }
 
+  /** As {@link drop}, of a socket whose object sleeps: the close is what wakes it. */
+  dropAsleep(socket: MemorySocket, code = LOST): void {
+    if (this.isBusy) throw new Error("a busy object does not sleep");
+    socket.readyState = WebSocket.CLOSING;
+    this.impl = this.#wake();
+    this.drop(socket, code);
+  }
+
   /** The object closes a socket. Its client answers soon. */
   closing(socket: MemorySocket, code: number): void {
     this.#time.after(CLOSE_HANDSHAKE_MS, () => this.drop(socket, code));

@@ -173,6 +173,7 @@ export class Delivery<Socket extends object> {
     if (session?.ended === false) this.#parts.onGone(session, code);
     this.#sessions.remove(socket);
     if (frame !== undefined) this.#sockets.send(socket, frame);
+    this.#sockets.clear(socket);
     this.#sockets.close(socket, code, reason);
     this.#parts.onEnd(code);
   }

@@ -58,18 +58,19 @@ export class Direct<Socket extends object> {
   }
 
   /**
-   * Replaces the grants that sessions have beside those of their tokens (HUB-8).
+   * Replaces the grants that an extension gives sessions beside those of their tokens (HUB-8).
    * @param upTo the last event that the old ones are for
    */
-  regrant(to: Selector, extra: readonly string[], upTo: number): void {
+  regrant(to: Selector, extension: string, grants: readonly string[], upTo: number): void {
     for (const [socket, session] of this.#sessions.selected(to)) {
-      if (isTooLarge({ ...session.record, extra: [...extra] })) {
+      const extra = { ...session.record.extra, [extension]: [...grants] };
+      if (isTooLarge({ ...session.record, extra })) {
         this.#delivery.end(socket, "forbidden");
         continue;
       }
       this.#delivery.settle(socket, session, upTo);
       if (session.ended) continue;
-      this.#sessions.renew(socket, session, { ...session.record, extra: [...extra] });
+      this.#sessions.renew(socket, session, { ...session.record, extra });
     }
   }
 

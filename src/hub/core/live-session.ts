@@ -115,6 +115,6 @@ export class LiveSession implements Numbering {
   }
 }
 
-function grantsIn({ grants, extra = [] }: OpenSession): ReadonlySet<string> {
-  return new Set([...grants, ...extra]);
+function grantsIn({ grants, extra = {} }: OpenSession): ReadonlySet<string> {
+  return new Set([...grants, ...Object.values(extra).flat()]);
 }

@@ -18,6 +18,9 @@ export type SnapshotAt = { readonly seq: number; readonly state: Record<string, 
 /** Makes the whole state for a reader. */
 export type SnapshotSource = (mayRead: (audience: Audience) => boolean) => SnapshotAt;
 
+/** Grants beside those of a token, by the extension's name; undefined: no extension gives any. */
+export type ExtraGrants = OpenSession["extra"];
+
 /** What opening a session needs from outside. */
 export type OpeningPorts = {
   /** Name of the hub. */
@@ -38,7 +41,7 @@ export type OpeningPorts = {
   /** Its session has begun, and the first frames are sent. */
   readonly onOpened: (session: LiveSession) => void;
   /** Grants that a session has beside those of its token. */
-  readonly extraGrantsOf: (client: Pick<OpenSession, "id" | "sub" | "scope">) => readonly string[];
+  readonly extraGrantsOf: (client: Pick<OpenSession, "id" | "sub" | "scope">) => ExtraGrants;
 };
 
 /** Begins sessions: the acknowledgement, and then what the client missed or the whole state (HUB-4). */
@@ -86,7 +89,7 @@ export class Opening<Socket extends object> {
     const { epoch, head, oldest } = this.#parts.store.extent();
     const record = openRecord(identity, options, dialect, clock(), head);
     const extra = this.#ports.extraGrantsOf(record);
-    if (extra.length > 0) record.extra = [...extra];
+    if (extra !== undefined) record.extra = extra;
     const session = new LiveSession(record, null, { dialect, limits });
     if (isTooLarge(record)) {
       this.#parts.delivery.end(socket, "forbidden", dialect);

@@ -115,6 +115,16 @@ export class SessionRegistry<Socket extends object> {
     return session;
   }
 
+  /** The session of a socket whose close is handled, also if that close has woken the object. */
+  leaving(socket: Socket): LiveSession | null {
+    const known = this.live(socket);
+    if (known !== null || this.#waiting.has(socket)) return known;
+    const record = this.#sockets.loadClosing(socket);
+    const dialect = record === null ? null : dialectOf(this.#kind, record.dialect);
+    if (record?.state !== "open" || dialect === null) return null;
+    return new LiveSession(record, null, { dialect, limits: this.#kind.limits });
+  }
+
   /** What a socket speaks. One whose record is unknown is treated as if it had named nothing. */
   dialectOf(socket: Socket): Dialect {
     const known = this.#live.get(socket);

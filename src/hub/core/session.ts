@@ -31,8 +31,8 @@ const SessionRecord = z.discriminatedUnion("state", [
     sub: z.string(),
     /** From its token. */
     grants: z.array(z.string()),
-    /** Grants that an extension gives it, beside those of its token. */
-    extra: z.array(z.string()).optional(),
+    /** Grants that extensions give it beside those of its token, by the extension's name. */
+    extra: z.record(z.string(), z.array(z.string())).optional(),
     /** What the client said of itself when it connected. Only extensions read it. */
     scope: z.unknown().optional(),
     /** Seconds, like the claim. */
@@ -99,8 +99,12 @@ export interface HubSockets<Socket extends object> {
   send(socket: Socket, text: string): void;
   /** Closes, or does nothing when the socket is closing. */
   close(socket: Socket, code: number, reason: string): void;
-  /** Reads the attachment of a socket. */
+  /** Reads the attachment of an open socket. */
   load(socket: Socket): SessionRecord | null;
+  /** Reads the attachment also of one that is closing: its close may be what has woken the object. */
+  loadClosing(socket: Socket): SessionRecord | null;
+  /** Empties the attachment, so that nobody takes the socket for a session's after a wake. */
+  clear(socket: Socket): void;
   save(socket: Socket, record: SessionRecord): void;
   /** When the runtime last answered its ping, milliseconds; null: never. */
   lastPingAt(socket: Socket): number | null;
@@ -112,9 +116,9 @@ export function areGrantsTooLarge(grants: readonly string[]): boolean {
 }
 
 /** Whether a session's grants or scope do not fit into what a socket carries through hibernation. */
-export function isTooLarge({ grants, extra = [], scope }: OpenSession): boolean {
+export function isTooLarge({ grants, extra = {}, scope }: OpenSession): boolean {
   return (
-    areGrantsTooLarge([...grants, ...extra]) ||
+    areGrantsTooLarge([...grants, ...Object.values(extra).flat()]) ||
     isLongerThan(JSON.stringify(scope ?? null), SESSION_SCOPE_MAX_BYTES)
   );
 }

@@ -291,7 +291,7 @@ export class StreamServer<Socket extends object> {
 
   /** A socket is gone. @param code of the close. @returns whether we had not closed it ourselves */
   closed(socket: Socket, code: number): boolean {
-    const session = this.#sessions.live(socket);
+    const session = this.#sessions.leaving(socket);
     const served = session !== null && !session.ended;
     if (served) this.#ports.onGone(session, code);
     this.#sessions.remove(socket);
