@@ -14,7 +14,7 @@ describe("a crowd at a hub and its relays", () => {
 
   test("every client gets each event once and in order, whichever object dies", () => {
     expect(findProblems(results)).toEqual([]);
-    expect(results.deliveries).toBeGreaterThan(100 * CLIENTS);
+    expect(results.deliveries).toBeGreaterThan(90 * CLIENTS);
   });
 
   test("the run includes relays, crashes, lost calls and clients without credit", () => {

@@ -218,6 +218,7 @@ export class HubObject {
   signal(signal: Signal): void {
     this.host.server.signal(signal);
     void this.relays.flush({ signal });
+    this.host.arm();
   }
 
   status(): HubStatus {
