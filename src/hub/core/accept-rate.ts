@@ -89,6 +89,6 @@ export class AnonymousAcceptRate {
  * Milliseconds over which clients should spread their reconnects when all of them lose this object at once: as
  * long as it needs to accept that many sockets.
  */
-export function retryWindowMs(sockets: number, perSecond = ACCEPTS_PER_SECOND): number {
-  return Math.max(RETRY_WINDOW_MIN_MS, Math.ceil(sockets / perSecond) * 1000);
+export function retryWindowMs(sockets: number): number {
+  return Math.max(RETRY_WINDOW_MIN_MS, Math.ceil(sockets / ACCEPTS_PER_SECOND) * 1000);
 }

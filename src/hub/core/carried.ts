@@ -1,0 +1,70 @@
+import type { Dialect } from "./dialect.ts";
+
+const known = new WeakMap<Dialect, Dialect>();
+
+/**
+ * A dialect whose frames the Worker passes on to the client (`transport.ts`): before each frame is the number of
+ * a client that has it, if the frame moves that, and a colon. So the Worker sees what a client has taken, without
+ * reading the frames of any dialect.
+ */
+export function carried(dialect: Dialect): Dialect {
+  const before = known.get(dialect);
+  if (before !== undefined) return before;
+  const made = carrying(dialect);
+  known.set(dialect, made);
+  return made;
+}
+
+/** Reads a carried frame. `number` is null if the frame does not move the client's position. */
+export function readCarried(text: string): {
+  readonly number: number | null;
+  readonly frame: string;
+} {
+  const colon = text.indexOf(":");
+  return {
+    number: colon === 0 ? null : Number(text.slice(0, colon)),
+    frame: text.slice(colon + 1),
+  };
+}
+
+function carrying(dialect: Dialect): Dialect {
+  const { hello, probe, batch, direct, farewell } = dialect;
+  const at = (number: number, frame: string): string => `${number}:${frame}`;
+  const plain = (frame: string): string => `:${frame}`;
+  const plainIf = (frame: string | null): string | null => (frame === null ? null : plain(frame));
+  return {
+    ...dialect,
+    ...(hello === undefined ? {} : { hello: () => plain(hello()) }),
+    ...(probe === undefined ? {} : { probe: () => plain(probe()) }),
+    opened: (opened) => plainIf(dialect.opened(opened)),
+    snapshot: (opened, whole) => at(whole.seq - opened.base, dialect.snapshot(opened, whole)),
+    event: (entry, base, prev) => at(entry.seq - base, dialect.event(entry, base, prev)),
+    ...(batch === undefined
+      ? {}
+      : {
+          batch: (entries, base, prev) =>
+            at((entries.at(-1)?.seq ?? prev) - base, batch(entries, base, prev)),
+        }),
+    signal: (signal) => plainIf(dialect.signal(signal)),
+    resumed: (opened, from, to) => {
+      const frame = dialect.resumed(opened, from, to);
+      return frame === null ? null : at(to - opened.base, frame);
+    },
+    renewed: (exp) => plainIf(dialect.renewed(exp)),
+    expiring: (exp) => plainIf(dialect.expiring(exp)),
+    refused: (code) => plain(dialect.refused(code)),
+    farewell: (why) => {
+      const { frame, ...end } = farewell(why);
+      return frame === undefined ? end : { ...end, frame: plain(frame) };
+    },
+    ...(direct === undefined
+      ? {}
+      : {
+          direct: {
+            message: (name, data) => plain(direct.message(name, data)),
+            answer: (ack, data) => plain(direct.answer(ack, data)),
+            call: (id, name, data) => plain(direct.call(id, name, data)),
+          },
+        }),
+  };
+}
