@@ -49,7 +49,7 @@ export class Pipe {
 
   /** Sends the hub a frame. */
   toHub(data: string | ArrayBuffer): void {
-    if (this.#hub.readyState === WebSocket.OPEN) this.#hub.send(data);
+    send(this.#hub, data);
   }
 
   /** The client has closed, or was lost. */
@@ -62,6 +62,11 @@ export class Pipe {
     close(this.#client, end);
     close(this.#hub, end);
   }
+}
+
+/** Sends a frame, or does nothing when the socket is closing. */
+export function send(socket: EdgeSocket, data: string | ArrayBuffer): void {
+  if (socket.readyState === WebSocket.OPEN) socket.send(data);
 }
 
 /** Closes a socket that is not closed yet, or answers its close. */

@@ -11,7 +11,7 @@ import type { Dialect, Intent } from "../core/dialect.ts";
 import { readCarried } from "../core/carried.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
-import { close, isLonger, Pipe, pongFor } from "./pipe.ts";
+import { close, isLonger, Pipe, pongFor, send } from "./pipe.ts";
 import { SentWindow } from "./sent-window.ts";
 
 /** Longer frames of clients are no acknowledgements. */
@@ -102,14 +102,14 @@ class PreAuth {
     const hello = speaker?.dialect.hello?.();
     if (speaker === undefined || hello === undefined) return;
     this.#language = speaker;
-    this.#client.send(hello);
+    send(this.#client, hello);
   }
 
   #take(data: string | ArrayBuffer): void {
     const pong = pongFor(data);
     if (this.#state === "over") return;
     if (pong !== null) {
-      this.#client.send(pong);
+      send(this.#client, pong);
       return;
     }
     if (isLonger(data, this.#language.limits.frameBytes)) {
@@ -136,7 +136,7 @@ class PreAuth {
     if (!read.ok || read.value.kind !== "authenticate") {
       this.#bad += 1;
       const why = read.ok ? "not_authenticated" : read.error;
-      this.#client.send(language.dialect.refused(why));
+      send(this.#client, language.dialect.refused(why));
       if (this.#bad >= BAD_FRAMES_MAX) this.#refuse("protocolError");
       return;
     }
@@ -171,7 +171,7 @@ class PreAuth {
     const { number, frame } = readCarried(carried);
     // The hub ends its own side as well: it hears of the close.
     if (this.#window?.add(frame.length, number) === false) this.#refuse("overloaded");
-    else this.#client.send(frame);
+    else send(this.#client, frame);
   }
 
   /** Passes a frame of the client on to the hub. */
@@ -195,7 +195,7 @@ class PreAuth {
   #refuse(why: CloseName): void {
     if (this.#state === "over") return;
     const { frame, code, reason } = this.#language.dialect.farewell(why);
-    if (frame !== undefined) this.#client.send(frame);
+    if (frame !== undefined) send(this.#client, frame);
     this.#over();
     if (this.#pipe === null) close(this.#client, { code, reason });
     else this.#pipe.end({ code, reason });

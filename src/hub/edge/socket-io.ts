@@ -24,7 +24,7 @@ import {
   type SocketIoOpened,
 } from "../dialects/socket-io.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
-import { close, isLonger, Pipe } from "./pipe.ts";
+import { close, isLonger, Pipe, send } from "./pipe.ts";
 import { SentWindow, type Total } from "./sent-window.ts";
 
 /** What a client says of itself in its CONNECT packet, beside what its area reads. */
@@ -366,9 +366,8 @@ class SocketIo {
   }
 
   #engine(type: "open" | "ping" | "message", data?: string): void {
-    if (this.#client.readyState !== WebSocket.OPEN) return;
     encodeEnginePacket(data === undefined ? { type } : { type, data }, false, (text) =>
-      this.#client.send(text as string),
+      send(this.#client, text as string),
     );
   }
 }
