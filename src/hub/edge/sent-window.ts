@@ -1,7 +1,7 @@
 import type { StreamLimits } from "../core/stream-limits.ts";
 
-/** What is marked, asked for and acknowledged together, as a part of a window (`hub-feed.ts` says why this much). */
-const PART = 1 / 16;
+/** What is marked, or asked for, at once, as a part of a window (`hub-feed.ts` says why this much). */
+export const MARKED_PART = 1 / 16;
 
 /**
  * How many windows of events may wait in the Worker for one client. A hub that has slept does not know what was
@@ -79,12 +79,12 @@ export class SentWindow {
     }
   }
 
-  /** Whether so much was sent between two points that an acknowledgement is worth a message. */
-  isPart(from: Total, to: Total): boolean {
+  /** Whether this part of a window was sent between two points. */
+  isPart(part: number, from: Total, to: Total): boolean {
     const { windowBytes, windowEvents } = this.#limits;
     return (
-      to.length - from.length >= PART * windowBytes ||
-      to.frames - from.frames >= PART * windowEvents
+      to.length - from.length >= part * windowBytes ||
+      to.frames - from.frames >= part * windowEvents
     );
   }
 
@@ -92,7 +92,7 @@ export class SentWindow {
   #mark(number: number): void {
     const newest = this.#marks.at(-1);
     const before = this.#marks.at(-2) ?? this.#taken;
-    if (newest !== undefined && !this.isPart(before, newest)) this.#marks.pop();
+    if (newest !== undefined && !this.isPart(MARKED_PART, before, newest)) this.#marks.pop();
     this.#marks.push({ ...this.#sent, number });
   }
 }

@@ -25,7 +25,7 @@ import {
 } from "../dialects/socket-io.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
 import { close, isLonger, Pipe, send } from "./pipe.ts";
-import { SentWindow, type Total } from "./sent-window.ts";
+import { MARKED_PART, SentWindow, type Total } from "./sent-window.ts";
 
 /** What a client says of itself in its CONNECT packet, beside what its area reads. */
 const Auth = z.looseObject({
@@ -70,6 +70,12 @@ export type SocketIoPorts = {
 export function serveSocketIo(client: EdgeSocket, ports: SocketIoPorts): void {
   new SocketIo(client, ports).listen();
 }
+
+/**
+ * The hub is told when the client has taken this part of the window. For each of them a client may send one frame
+ * more than the frame limit (HUB-9), so that these messages do not use up the client's own.
+ */
+const ACKNOWLEDGED_PART = 1 / 4;
 
 /** A ping that the client has not answered. */
 type Ping = { readonly position: number | null; readonly sent: Total };
@@ -181,7 +187,8 @@ class SocketIo {
     const { position, sent } = ping;
     this.#window.take(sent);
     // A message wakes the hub. Little is open anyway, and a quiet client must not cost anything.
-    if (position === null || !this.#window.isPart(this.#acknowledged, sent)) return;
+    if (position === null || !this.#window.isPart(ACKNOWLEDGED_PART, this.#acknowledged, sent))
+      return;
     this.#acknowledged = sent;
     this.#pipe?.toHub(`${SOCKET_IO_MARKS.acknowledged}${position}`);
   }
@@ -281,7 +288,7 @@ class SocketIo {
       default:
         this.#engine("message", frame);
     }
-    if (this.#window.isPart(this.#pinged, this.#window.sent)) this.#ping();
+    if (this.#window.isPart(MARKED_PART, this.#pinged, this.#window.sent)) this.#ping();
   }
 
   /** The session has begun. A new `pid` tells the client that it has to start from the whole state. */
