@@ -1,3 +1,4 @@
+import { ok } from "../../platform/result.ts";
 import type { Dialect } from "./dialect.ts";
 
 const known = new WeakMap<Dialect, Dialect>();
@@ -34,6 +35,12 @@ function carrying(dialect: Dialect): Dialect {
   const plainIf = (frame: string | null): string | null => (frame === null ? null : plain(frame));
   return {
     ...dialect,
+    read: (data) => {
+      const intent = dialect.read(data);
+      if (!intent.ok || intent.value.kind !== "acknowledge") return intent;
+      const { reply } = intent.value;
+      return reply === undefined ? intent : ok({ ...intent.value, reply: plain(reply) });
+    },
     ...(hello === undefined ? {} : { hello: () => plain(hello()) }),
     ...(probe === undefined ? {} : { probe: () => plain(probe()) }),
     opened: (opened) => plainIf(dialect.opened(opened)),

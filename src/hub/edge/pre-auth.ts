@@ -57,6 +57,8 @@ class PreAuth {
   /** The language that speaks first, or that was understood; until then the first one answers. */
   #language: Language;
   #state: "waiting" | "entering" | "open" | "over" = "waiting";
+  /** It has sent something, so it does not wait for a greeting. */
+  #hasSpoken = false;
   #frames = 0;
   #bad = 0;
   /** Frames from while the token is checked. */
@@ -96,8 +98,14 @@ class PreAuth {
     if (isAlone) this.#greet();
   }
 
+  /** Until the language is known, a frame may be as long as any of them allows. */
+  get #frameBytes(): number {
+    if (this.#state === "open") return this.#language.limits.frameBytes;
+    return Math.max(...this.#languages.map(({ limits }) => limits.frameBytes));
+  }
+
   #greet(): void {
-    if (this.#state !== "waiting" || this.#frames > 0) return;
+    if (this.#state !== "waiting" || this.#hasSpoken) return;
     const speaker = this.#languages.find(({ dialect }) => dialect.hello !== undefined);
     const hello = speaker?.dialect.hello?.();
     if (speaker === undefined || hello === undefined) return;
@@ -108,11 +116,12 @@ class PreAuth {
   #take(data: string | ArrayBuffer): void {
     const pong = pongFor(data);
     if (this.#state === "over") return;
+    this.#hasSpoken = true;
     if (pong !== null) {
       send(this.#client, pong);
       return;
     }
-    if (isLonger(data, this.#language.limits.frameBytes)) {
+    if (isLonger(data, this.#frameBytes)) {
       this.#refuse("frameTooBig");
       return;
     }
@@ -176,12 +185,9 @@ class PreAuth {
 
   /** Passes a frame of the client on to the hub. */
   #passOn(data: string | ArrayBuffer): void {
-    // Longer frames are calls and answers. They are not parsed twice.
-    if (!isLonger(data, ACKNOWLEDGEMENT_MAX_BYTES)) {
-      const read = this.#language.dialect.read(data);
-      const number = read.ok && read.value.kind === "acknowledge" ? read.value.number : null;
-      if (number !== null) this.#window?.acknowledge(number);
-    }
+    const number = acknowledgedBy(data, this.#language.dialect);
+    if (number === null) this.#window?.signOfLife();
+    else this.#window?.acknowledge(number);
     this.#pipe?.toHub(data);
   }
 
@@ -207,6 +213,14 @@ class PreAuth {
     this.#cancelTimers();
     this.#leave();
   }
+}
+
+/** The number that a frame acknowledges, or null. */
+function acknowledgedBy(data: string | ArrayBuffer, dialect: Dialect): number | null {
+  // Longer frames are calls and answers. They are not parsed twice.
+  if (isLonger(data, ACKNOWLEDGEMENT_MAX_BYTES)) return null;
+  const read = dialect.read(data);
+  return read.ok && read.value.kind === "acknowledge" ? read.value.number : null;
 }
 
 /**

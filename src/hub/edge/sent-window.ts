@@ -68,6 +68,11 @@ export class SentWindow {
     if (upTo.length > this.#taken.length) this.#taken = upTo;
   }
 
+  /** The client has sent a frame. If it never acknowledges, that is all that shows that it reads. */
+  signOfLife(): void {
+    if (!this.#hasShown) this.#taken = this.#sent;
+  }
+
   /** The client has acknowledged this number. */
   acknowledge(number: number): void {
     this.#hasShown = true;
