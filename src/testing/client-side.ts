@@ -1,4 +1,4 @@
-import { readCarried } from "../hub/core/carried.ts";
+import { readCarried, taken } from "../hub/core/carried.ts";
 import type { Dialect } from "../hub/core/dialect.ts";
 import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
 import { SOCKET_IO_DIALECT, SOCKET_IO_MARKS } from "../hub/dialects/socket-io.ts";
@@ -124,7 +124,7 @@ export const SOCKET_IO_CLIENT: ClientSide = {
     authenticate: (token, at) =>
       `0${JSON.stringify({ token, ...(at && { pid: `${at.epoch}.x`, offset: String(at.seq) }) })}`,
     renew: (token) => `2${JSON.stringify(["reauth", { token }])}`,
-    acknowledge: (number) => `${SOCKET_IO_MARKS.acknowledged}${number}`,
+    acknowledge: (number) => taken(number),
     subscribe: (channelIds) => `2${JSON.stringify(["subscribe", channelIds])}`,
     nonsense: () => "1",
   },

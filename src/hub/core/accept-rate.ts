@@ -59,11 +59,9 @@ export class AnonymousAcceptRate {
 
   /**
    * Counts one client at `now`, milliseconds.
-   * @param address undefined: not known, so only the rate of all clients applies
    * @returns false when it must try again later
    */
-  take(address: string | undefined, now: number): boolean {
-    if (address === undefined) return this.#all.take(now);
+  take(address: string, now: number): boolean {
     const own =
       this.#byAddress.get(address) ??
       new AcceptRate(

@@ -1,9 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ok } from "../../platform/result.ts";
 import { SOCKET_IO_CLIENT, GUILD_CLIENT } from "../../testing/client-side.ts";
 import { OPCODE_CLIENT } from "../../testing/opcode-dialect.ts";
 import { KIND } from "../../testing/virtual-guild.ts";
-import { carried, readCarried } from "./carried.ts";
+import { carried, readCarried, taken } from "./carried.ts";
 import type { Dialect, Opened } from "./dialect.ts";
 import type { Entry } from "./journal.ts";
 import { dialectOf } from "./kind.ts";
@@ -88,8 +89,15 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT, SOCKET_IO_CLIENT])(
     test("answer heartbeats in the same way", () => {
       both((one) => {
         const read = one.read(say.acknowledge(3));
-        return read.ok && read.value.kind === "acknowledge" ? read.value.reply : null;
+        return read.ok && read.value.kind === "acknowledge" ? (read.value.reply ?? null) : null;
       }, null);
+    });
+
+    test("are acknowledged by the Worker as well", () => {
+      expect(carrying.read(taken(813))).toEqual(ok({ kind: "acknowledge", number: 813 }));
+      for (const text of ["t", "t-1", "t1.5", "t1x", `t${"9".repeat(17)}`]) {
+        expect(carrying.read(text)).toEqual(dialect.read(text));
+      }
     });
 
     test("leave everything else as it is", () => {

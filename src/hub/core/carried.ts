@@ -1,6 +1,9 @@
 import { ok } from "../../platform/result.ts";
 import type { Dialect } from "./dialect.ts";
 
+/** Begins a message of the Worker: the number of a client follows that has taken everything up to there. */
+const TAKEN = "t";
+
 const known = new WeakMap<Dialect, Dialect>();
 
 /**
@@ -28,6 +31,17 @@ export function readCarried(text: string): {
   };
 }
 
+/** Tells the hub that a client has taken everything up to this number. */
+export function taken(number: number): string {
+  return TAKEN + number;
+}
+
+/** Reads {@link taken}; null: it is a frame of the client. */
+function readTaken(data: string | ArrayBuffer): number | null {
+  if (typeof data !== "string" || !/^t\d{1,16}$/.test(data)) return null;
+  return Number(data.slice(TAKEN.length));
+}
+
 function carrying(dialect: Dialect): Dialect {
   const { hello, probe, batch, direct, farewell } = dialect;
   const at = (number: number, frame: string): string => `${number}:${frame}`;
@@ -36,6 +50,8 @@ function carrying(dialect: Dialect): Dialect {
   return {
     ...dialect,
     read: (data) => {
+      const number = readTaken(data);
+      if (number !== null) return ok({ kind: "acknowledge", number });
       const intent = dialect.read(data);
       if (!intent.ok || intent.value.kind !== "acknowledge") return intent;
       const { reply } = intent.value;

@@ -17,8 +17,8 @@ const FACTS: Readonly<Record<Transport, TransportFacts>> = {
   sse: { isAcknowledgedByWorker: true, isClientSilent: true, isCarried: false },
   poll: { isAcknowledgedByWorker: true, isClientSilent: true, isCarried: false },
   "socket-io": { isAcknowledgedByWorker: true, isClientSilent: false, isCarried: true },
-  // Authenticated by its first frame, in the Worker. Its acknowledgements are its own.
-  "pre-auth": { isAcknowledgedByWorker: false, isClientSilent: false, isCarried: true },
+  // Authenticated by its first frame, in the Worker, which acknowledges for it until it does so itself.
+  "pre-auth": { isAcknowledgedByWorker: true, isClientSilent: false, isCarried: true },
 };
 
 const OWN_SOCKET: TransportFacts = {

@@ -15,8 +15,6 @@ export const SOCKET_IO_MARKS = {
   opened: "o",
   /** From the hub: `c<id>:<JSON of an event>`, which the client answers. From the Worker: the same with its answer. */
   call: "c",
-  /** From the Worker: `a<seq>`, the client has taken everything up to there. */
-  acknowledged: "a",
 } as const;
 
 /** What the Worker needs to know of a session that has begun. */
@@ -40,7 +38,6 @@ export const SOCKET_IO_DIALECT: Dialect = {
   showsJumps: false,
   read(data) {
     if (typeof data !== "string") return err("binary");
-    if (data.startsWith(SOCKET_IO_MARKS.acknowledged)) return readAcknowledgement(data);
     if (data.startsWith(SOCKET_IO_MARKS.call)) return readAnswer(data);
     const packet = decodePacket(data);
     return packet?.type === PacketType.EVENT ? intentOf(packet) : err("unknown_type");
@@ -96,13 +93,6 @@ export function encodePacket(packet: Packet): string {
 
 function eventPacket(name: string, ...data: readonly unknown[]): string {
   return encodePacket({ type: PacketType.EVENT, nsp: "/", data: [name, ...data] });
-}
-
-function readAcknowledgement(text: string): Result<Intent, FrameErrorCode> {
-  const number = Number(text.slice(1));
-  return Number.isSafeInteger(number) && number >= 0
-    ? ok({ kind: "acknowledge", number })
-    : err("invalid_frame");
 }
 
 function readAnswer(text: string): Result<Intent, FrameErrorCode> {

@@ -8,7 +8,7 @@ import {
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
 import type { Dialect, Intent } from "../core/dialect.ts";
-import { readCarried } from "../core/carried.ts";
+import { readCarried, taken } from "../core/carried.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
 import { close, isLonger, Pipe, pongFor, send } from "./pipe.ts";
@@ -170,17 +170,23 @@ class PreAuth {
     this.#cancelTimers();
     this.#leave();
     this.#state = "open";
-    this.#window = new SentWindow(language.limits, false);
+    this.#window = new SentWindow(language.limits);
     this.#pipe = new Pipe(this.#client, entered.value, (frame) => this.#carry(frame));
     for (const data of this.#held.splice(0)) this.#passOn(data);
   }
 
   /** Passes a frame of the hub on to the client. */
   #carry(carried: string): void {
+    const window = this.#window;
     const { number, frame } = readCarried(carried);
     // The hub ends its own side as well: it hears of the close.
-    if (this.#window?.add(frame.length, number) === false) this.#refuse("overloaded");
-    else send(this.#client, frame);
+    if (window?.add(frame.length, number) === false) {
+      this.#refuse("overloaded");
+      return;
+    }
+    send(this.#client, frame);
+    const assumed = window?.assume() ?? null;
+    if (assumed !== null) this.#pipe?.toHub(taken(assumed));
   }
 
   /** Passes a frame of the client on to the hub. */

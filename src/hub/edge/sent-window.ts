@@ -4,14 +4,19 @@ import type { StreamLimits } from "../core/stream-limits.ts";
 export const MARKED_PART = 1 / 16;
 
 /**
- * How many windows of events may wait in the Worker for one client. A hub that has slept does not know what was
- * open, and begins a new window (HUB-10): a client that takes everything then has little open, and gets a window
- * in addition.
+ * The hub is told when this part of a window was taken. For each of them a client may send one frame more than the
+ * frame limit (HUB-9), so that these messages do not use up the client's own.
  */
-const EVENT_WINDOWS = 9 / 8;
+export const TOLD_PART = 1 / 4;
 
-/** The same for all frames: answers and calls may exceed the window (`core/credit.ts`). */
-const OWED_WINDOWS = 5;
+/**
+ * How many windows of events may be open. A hub that has slept does not know what was open before, and begins a new
+ * window (HUB-10).
+ */
+const EVENT_WINDOWS = 2;
+
+/** The same for all frames: answers and calls may exceed a window four times (`core/credit.ts`). */
+const WINDOWS = EVENT_WINDOWS + 4;
 
 /** The limits that {@link SentWindow} needs. */
 export type WindowLimits = Pick<
@@ -20,7 +25,16 @@ export type WindowLimits = Pick<
 >;
 
 /** What was sent since the beginning. */
-export type Total = { readonly length: number; readonly frames: number };
+export type Total = {
+  /** Length of all frames. */
+  readonly all: number;
+  /** Length and number of those with events. */
+  readonly length: number;
+  readonly events: number;
+};
+
+/** Before the first frame. */
+export const NOTHING: Total = { all: 0, length: 0, events: 0 };
 
 /**
  * What the Worker has passed on to a client and the client has not shown to have taken. A socket in the Worker
@@ -28,16 +42,17 @@ export type Total = { readonly length: number; readonly frames: number };
  */
 export class SentWindow {
   readonly #limits: WindowLimits;
-  #sent: Total = { length: 0, frames: 0 };
-  #taken: Total = { length: 0, frames: 0 };
-  #hasShown: boolean;
+  #sent = NOTHING;
+  #taken = NOTHING;
+  /** The hub was told that this was taken, although the client has shown nothing. */
+  #assumed = NOTHING;
+  #number = 0;
+  #hasShown = false;
   /** How much had been sent when the client's number was `number`. */
-  readonly #marks: (Total & { readonly number: number })[] = [];
+  readonly #marks: { readonly number: number; readonly sent: Total }[] = [];
 
-  /** @param shows whether the client is known to acknowledge. Otherwise the window applies when it does */
-  constructor(limits: WindowLimits, shows: boolean) {
+  constructor(limits: WindowLimits) {
     this.#limits = limits;
-    this.#hasShown = shows;
   }
 
   /** What was sent so far. */
@@ -48,56 +63,78 @@ export class SentWindow {
   /**
    * Counts a frame.
    * @param number of a client that has it; null: it is no event
-   * @returns false: more waits than a client may leave open
+   * @returns false: more is open than the client may leave open
    */
   add(length: number, number: number | null): boolean {
     const { windowBytes, windowEvents, unacknowledgedBytes } = this.#limits;
-    const open = this.#sent.length - this.#taken.length;
-    const frames = this.#sent.frames - this.#taken.frames;
-    this.#sent = { length: this.#sent.length + length, frames: this.#sent.frames + 1 };
-    if (number !== null) this.#mark(number);
-    if (open === 0) return true;
-    if (!this.#hasShown) return open + length <= unacknowledgedBytes;
-    const windows = number === null ? OWED_WINDOWS : EVENT_WINDOWS;
-    return open + length <= windows * windowBytes && frames < windows * windowEvents;
+    const before = this.#sent;
+    const isEvent = number !== null;
+    this.#sent = {
+      all: before.all + length,
+      length: before.length + (isEvent ? length : 0),
+      events: before.events + (isEvent ? 1 : 0),
+    };
+    if (isEvent) this.#mark(number);
+    const since = this.#assumed.all > this.#taken.all ? this.#assumed : this.#taken;
+    if (since === this.#assumed && this.#sent.all - this.#taken.all > unacknowledgedBytes) {
+      return false;
+    }
+    // A frame above the window may go alone.
+    const isAlone = (isEvent ? before.length - since.length : before.all - since.all) === 0;
+    return (
+      isAlone ||
+      (this.#sent.length - since.length <= EVENT_WINDOWS * windowBytes &&
+        this.#sent.events - since.events <= EVENT_WINDOWS * windowEvents &&
+        this.#sent.all - since.all <= WINDOWS * windowBytes)
+    );
   }
 
   /** The client has taken everything up to here. */
   take(upTo: Total): void {
-    this.#hasShown = true;
-    if (upTo.length > this.#taken.length) this.#taken = upTo;
+    if (upTo.all > this.#taken.all) this.#taken = upTo;
   }
 
-  /** The client has sent a frame. If it never acknowledges, that is all that shows that it reads. */
-  signOfLife(): void {
-    if (!this.#hasShown) this.#taken = this.#sent;
-  }
-
-  /** The client has acknowledged this number. */
+  /** The client has acknowledged this number. As in the hub, the newest one stands for every frame. */
   acknowledge(number: number): void {
     this.#hasShown = true;
+    if (number >= this.#number) this.take(this.#sent);
     for (;;) {
       const [mark] = this.#marks;
       if (mark === undefined || mark.number > number) return;
       this.#marks.shift();
-      this.take(mark);
+      this.take(mark.sent);
     }
+  }
+
+  /** The client has sent a frame. If it never acknowledges, that is all that shows that it reads. */
+  signOfLife(): void {
+    if (!this.#hasShown) this.take(this.#sent);
+  }
+
+  /**
+   * For a client that has never acknowledged, whose hub waits all the same.
+   * @returns what to acknowledge for it now; null: nothing
+   */
+  assume(): number | null {
+    if (this.#hasShown || !this.isPart(TOLD_PART, this.#assumed, this.#sent)) return null;
+    this.#assumed = this.#sent;
+    return this.#number;
   }
 
   /** Whether this part of a window was sent between two points. */
   isPart(part: number, from: Total, to: Total): boolean {
     const { windowBytes, windowEvents } = this.#limits;
     return (
-      to.length - from.length >= part * windowBytes ||
-      to.frames - from.frames >= part * windowEvents
+      to.all - from.all >= part * windowBytes || to.events - from.events >= part * windowEvents
     );
   }
 
   /** The newest mark moves on until it is a part of a window away from the one before. */
   #mark(number: number): void {
+    this.#number = number;
     const newest = this.#marks.at(-1);
-    const before = this.#marks.at(-2) ?? this.#taken;
-    if (newest !== undefined && !this.isPart(MARKED_PART, before, newest)) this.#marks.pop();
-    this.#marks.push({ ...this.#sent, number });
+    const before = this.#marks.at(-2)?.sent ?? this.#taken;
+    if (newest !== undefined && !this.isPart(MARKED_PART, before, newest.sent)) this.#marks.pop();
+    this.#marks.push({ number, sent: this.#sent });
   }
 }

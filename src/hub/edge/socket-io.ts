@@ -15,7 +15,7 @@ import {
   SOCKET_IO_CONNECT_DEADLINE_MS,
 } from "../../protocol/limits.ts";
 import type { ResumePosition } from "../core/resume.ts";
-import { readCarried } from "../core/carried.ts";
+import { readCarried, taken } from "../core/carried.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
 import {
   decodePacket,
@@ -25,7 +25,7 @@ import {
 } from "../dialects/socket-io.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
 import { close, isLonger, Pipe, send } from "./pipe.ts";
-import { MARKED_PART, SentWindow, type Total } from "./sent-window.ts";
+import { MARKED_PART, NOTHING, SentWindow, TOLD_PART, type Total } from "./sent-window.ts";
 
 /** What a client says of itself in its CONNECT packet, beside what its area reads. */
 const Auth = z.looseObject({
@@ -71,16 +71,8 @@ export function serveSocketIo(client: EdgeSocket, ports: SocketIoPorts): void {
   new SocketIo(client, ports).listen();
 }
 
-/**
- * The hub is told when the client has taken this part of the window. For each of them a client may send one frame
- * more than the frame limit (HUB-9), so that these messages do not use up the client's own.
- */
-const ACKNOWLEDGED_PART = 1 / 4;
-
 /** A ping that the client has not answered. */
 type Ping = { readonly position: number | null; readonly sent: Total };
-
-const NOTHING: Total = { length: 0, frames: 0 };
 
 class SocketIo {
   readonly #client: EdgeSocket;
@@ -96,8 +88,8 @@ class SocketIo {
   /** What was sent before each ping that the client has not answered. */
   readonly #pings: Ping[] = [];
   /** What was sent before the last ping, and before the last one whose answer the hub was told of. */
-  #pinged: Total = NOTHING;
-  #acknowledged: Total = NOTHING;
+  #pinged = NOTHING;
+  #told = NOTHING;
   /** The hub's ids of the calls that the client has not answered, by the ids of their packets. */
   readonly #calls = new Map<number, string>();
   #callIds = 0;
@@ -107,7 +99,7 @@ class SocketIo {
   constructor(client: EdgeSocket, ports: SocketIoPorts) {
     this.#client = client;
     this.#ports = ports;
-    this.#window = new SentWindow(ports.limits, true);
+    this.#window = new SentWindow(ports.limits);
     this.#timer = ports.timer ?? systemTimer;
   }
 
@@ -187,10 +179,9 @@ class SocketIo {
     const { position, sent } = ping;
     this.#window.take(sent);
     // A message wakes the hub. Little is open anyway, and a quiet client must not cost anything.
-    if (position === null || !this.#window.isPart(ACKNOWLEDGED_PART, this.#acknowledged, sent))
-      return;
-    this.#acknowledged = sent;
-    this.#pipe?.toHub(`${SOCKET_IO_MARKS.acknowledged}${position}`);
+    if (position === null || !this.#window.isPart(TOLD_PART, this.#told, sent)) return;
+    this.#told = sent;
+    this.#pipe?.toHub(taken(position));
   }
 
   #takePacket(packet: Packet, text: string): void {
