@@ -78,7 +78,7 @@ class FakeHub {
 
   #serve(name: string, url: string, init: { headers: Record<string, string> }): Promise<Response> {
     const handover = readHandover(init.headers[HANDOVER_HEADER] ?? null);
-    if (handover === null || url !== "https://hub/events" || name !== handover.hub) {
+    if (handover === null || url !== "https://hub/" || name !== handover.hub) {
       return Promise.reject(new Error("the handover is not valid"));
     }
     expect(init.headers["Upgrade"]).toBe("websocket");
