@@ -595,11 +595,30 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(1);
   });
 
+  it("verify a token once, and refuse what is only similar to it, and the token itself after its exp", async () => {
+    const verify = vi.spyOn(crypto.subtle, "verify");
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const token = await provider.mint({ sub: "again", exp });
+    const first = await verifyToken(env, token);
+    expect(first).toMatchObject({ ok: true, value: { sub: "again", exp } });
+    expect(await verifyToken(env, token)).toEqual(first);
+    expect(verify).toHaveBeenCalledTimes(1);
+    const [header, , signature] = token.split(".");
+    const claims = base64url.encode(JSON.stringify({ sub: "mallory", exp }));
+    const forged = await verifyToken(env, [header, claims, signature].join("."));
+    expect(forged).toMatchObject({ ok: false });
+    later(600_000 + JWT_CLOCK_SKEW_SECONDS * 1_000);
+    expect(await verifyToken(env, token)).toMatchObject({ error: { reason: "expired" } });
+  });
+
   it("that were withdrawn stop working within an hour", async () => {
-    expect(await verify()).toBe(true);
+    const exp = Math.floor((Date.now() + 2 * HOUR_MS) / 1000);
+    const seen = await provider.mint({ sub: "alice", exp });
+    expect(await verify(seen)).toBe(true);
     const next = await testProvider("key-2");
     answerKeys = () => Response.json(next.jwks);
     later(HOUR_MS);
+    expect(await verify(seen)).toBe(false);
     expect(await verify(await provider.mint({ sub: "alice" }))).toBe(false);
   });
 
